@@ -1,0 +1,3 @@
+module github.com/tapio/tapio
+
+go 1.26.0

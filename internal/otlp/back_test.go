@@ -1,0 +1,227 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"math"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// tracesFromSpans is the way back that the product has no use for yet.
+func tracesFromSpans(spans []tapio.Span) ptrace.Traces {
+	traces := ptrace.NewTraces()
+	for len(spans) > 0 {
+		n := run(spans, func(a, b *tapio.Span) bool { return a.Resource == b.Resource })
+		to := traces.ResourceSpans().AppendEmpty()
+		putResource(to.Resource(), spans[0].Resource)
+		to.SetSchemaUrl(spans[0].Resource.SchemaURL)
+		putSpansOfResource(to, spans[:n])
+		spans = spans[n:]
+	}
+	return traces
+}
+
+func putSpansOfResource(ofResource ptrace.ResourceSpans, spans []tapio.Span) {
+	for len(spans) > 0 {
+		n := run(spans, func(a, b *tapio.Span) bool { return a.Scope == b.Scope })
+		to := ofResource.ScopeSpans().AppendEmpty()
+		putScope(to.Scope(), spans[0].Scope)
+		to.SetSchemaUrl(spans[0].Scope.SchemaURL)
+		for i := range spans[:n] {
+			putSpan(to.Spans().AppendEmpty(), &spans[i])
+		}
+		spans = spans[n:]
+	}
+}
+
+func putSpan(to ptrace.Span, span *tapio.Span) {
+	to.SetTraceID(pcommon.TraceID(span.TraceID))
+	to.SetSpanID(pcommon.SpanID(span.SpanID))
+	to.SetParentSpanID(pcommon.SpanID(span.ParentID))
+	to.SetStartTimestamp(pcommon.Timestamp(span.Start))
+	to.SetEndTimestamp(pcommon.Timestamp(span.End))
+	to.SetName(span.Name)
+	to.TraceState().FromRaw(span.TraceState)
+	to.Status().SetMessage(span.StatusMessage)
+	to.Status().SetCode(ptrace.StatusCode(span.StatusCode))
+	putAttributes(to.Attributes(), span.Attributes)
+	to.SetKind(ptrace.SpanKind(span.Kind))
+	to.SetFlags(span.Flags)
+	to.SetDroppedAttributesCount(span.DroppedAttributes)
+	to.SetDroppedEventsCount(span.DroppedEvents)
+	to.SetDroppedLinksCount(span.DroppedLinks)
+	for _, event := range span.Events {
+		e := to.Events().AppendEmpty()
+		e.SetTimestamp(pcommon.Timestamp(event.Time))
+		e.SetName(event.Name)
+		putAttributes(e.Attributes(), event.Attributes)
+		e.SetDroppedAttributesCount(event.DroppedAttributes)
+	}
+	for _, link := range span.Links {
+		l := to.Links().AppendEmpty()
+		l.SetTraceID(pcommon.TraceID(link.TraceID))
+		l.SetSpanID(pcommon.SpanID(link.SpanID))
+		l.TraceState().FromRaw(link.TraceState)
+		putAttributes(l.Attributes(), link.Attributes)
+		l.SetFlags(link.Flags)
+		l.SetDroppedAttributesCount(link.DroppedAttributes)
+	}
+}
+
+// metricsFromPoints is the way back that the product has no use for yet.
+func metricsFromPoints(points []tapio.Point) pmetric.Metrics {
+	metrics := pmetric.NewMetrics()
+	var last tapio.Series
+	var ofResource pmetric.ResourceMetrics
+	var ofScope pmetric.ScopeMetrics
+	var metric pmetric.Metric
+	for i := range points {
+		series := points[i].Series
+		if series.Resource != last.Resource {
+			ofResource = metrics.ResourceMetrics().AppendEmpty()
+			putResource(ofResource.Resource(), series.Resource)
+			ofResource.SetSchemaUrl(series.Resource.SchemaURL)
+		}
+		if series.Scope != last.Scope {
+			ofScope = ofResource.ScopeMetrics().AppendEmpty()
+			putScope(ofScope.Scope(), series.Scope)
+			ofScope.SetSchemaUrl(series.Scope.SchemaURL)
+		}
+		if series.Metric != last.Metric {
+			metric = ofScope.Metrics().AppendEmpty()
+			putMetric(metric, series.Metric)
+		}
+		last = *series
+		putPoint(metric, &points[i])
+	}
+	return metrics
+}
+
+func putMetric(to pmetric.Metric, metric *tapio.Metric) {
+	to.SetName(metric.Name)
+	to.SetDescription(metric.Description)
+	to.SetUnit(metric.Unit)
+	putAttributes(to.Metadata(), metric.Metadata)
+	temporality := pmetric.AggregationTemporality(metric.Temporality)
+	switch metric.Type {
+	case tapio.MetricGauge:
+		to.SetEmptyGauge()
+	case tapio.MetricSum:
+		to.SetEmptySum().SetAggregationTemporality(temporality)
+		to.Sum().SetIsMonotonic(metric.Monotonic)
+	case tapio.MetricHistogram:
+		to.SetEmptyHistogram().SetAggregationTemporality(temporality)
+	case tapio.MetricExponentialHistogram:
+		to.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
+	case tapio.MetricSummary:
+		to.SetEmptySummary()
+	}
+}
+
+func putPoint(to pmetric.Metric, point *tapio.Point) {
+	switch to.Type() {
+	case pmetric.MetricTypeGauge:
+		putNumber(to.Gauge().DataPoints().AppendEmpty(), point)
+	case pmetric.MetricTypeSum:
+		putNumber(to.Sum().DataPoints().AppendEmpty(), point)
+	case pmetric.MetricTypeHistogram:
+		putHistogram(to.Histogram().DataPoints().AppendEmpty(), point)
+	case pmetric.MetricTypeExponentialHistogram:
+		putExponential(to.ExponentialHistogram().DataPoints().AppendEmpty(), point)
+	case pmetric.MetricTypeSummary:
+		putSummary(to.Summary().DataPoints().AppendEmpty(), point)
+	}
+}
+
+type settablePoint interface {
+	dataPoint
+	SetStartTimestamp(pcommon.Timestamp)
+	SetTimestamp(pcommon.Timestamp)
+	SetFlags(pmetric.DataPointFlags)
+}
+
+func putCommon(to settablePoint, point *tapio.Point) {
+	putAttributes(to.Attributes(), point.Series.Attributes)
+	to.SetStartTimestamp(pcommon.Timestamp(point.Start))
+	to.SetTimestamp(pcommon.Timestamp(point.Time))
+	to.SetFlags(pmetric.DataPointFlags(point.Flags))
+}
+
+func putNumber(to pmetric.NumberDataPoint, point *tapio.Point) {
+	putCommon(to, point)
+	switch point.Number {
+	case tapio.NumberInt:
+		to.SetIntValue(int64(point.Bits))
+	case tapio.NumberDouble:
+		to.SetDoubleValue(math.Float64frombits(point.Bits))
+	}
+	putExemplars(to.Exemplars(), point.Exemplars)
+}
+
+func putHistogram(to pmetric.HistogramDataPoint, point *tapio.Point) {
+	putCommon(to, point)
+	h := point.Histogram
+	to.SetCount(h.Count)
+	putOptional(to.SetSum, h.Sum)
+	putOptional(to.SetMin, h.Min)
+	putOptional(to.SetMax, h.Max)
+	to.ExplicitBounds().FromRaw(h.Bounds)
+	to.BucketCounts().FromRaw(h.Counts)
+	putExemplars(to.Exemplars(), point.Exemplars)
+}
+
+func putExponential(to pmetric.ExponentialHistogramDataPoint, point *tapio.Point) {
+	putCommon(to, point)
+	h := point.Exponential
+	to.SetCount(h.Count)
+	putOptional(to.SetSum, h.Sum)
+	putOptional(to.SetMin, h.Min)
+	putOptional(to.SetMax, h.Max)
+	to.SetZeroCount(h.ZeroCount)
+	to.SetZeroThreshold(h.ZeroThreshold)
+	to.SetScale(h.Scale)
+	to.Positive().SetOffset(h.Positive.Offset)
+	to.Positive().BucketCounts().FromRaw(h.Positive.Counts)
+	to.Negative().SetOffset(h.Negative.Offset)
+	to.Negative().BucketCounts().FromRaw(h.Negative.Counts)
+	putExemplars(to.Exemplars(), point.Exemplars)
+}
+
+func putSummary(to pmetric.SummaryDataPoint, point *tapio.Point) {
+	putCommon(to, point)
+	to.SetCount(point.Summary.Count)
+	to.SetSum(point.Summary.Sum)
+	for _, q := range point.Summary.Quantiles {
+		quantile := to.QuantileValues().AppendEmpty()
+		quantile.SetQuantile(q.Q)
+		quantile.SetValue(q.Value)
+	}
+}
+
+func putOptional(set func(float64), v tapio.Optional) {
+	if v.Set {
+		set(v.Value)
+	}
+}
+
+func putExemplars(to pmetric.ExemplarSlice, exemplars []tapio.Exemplar) {
+	for _, exemplar := range exemplars {
+		e := to.AppendEmpty()
+		e.SetTimestamp(pcommon.Timestamp(exemplar.Time))
+		putAttributes(e.FilteredAttributes(), exemplar.Attributes)
+		e.SetTraceID(pcommon.TraceID(exemplar.TraceID))
+		e.SetSpanID(pcommon.SpanID(exemplar.SpanID))
+		switch exemplar.Number {
+		case tapio.NumberInt:
+			e.SetIntValue(int64(exemplar.Bits))
+		case tapio.NumberDouble:
+			e.SetDoubleValue(math.Float64frombits(exemplar.Bits))
+		}
+	}
+}

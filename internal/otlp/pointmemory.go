@@ -1,0 +1,117 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// pointSizes counts what the points of one batch are made of. Bucket bounds are
+// not counted: they hardly ever change from point to point and are shared.
+type pointSizes struct {
+	points, attributes, exemplars       int
+	histograms, exponentials, summaries int
+	bucketCounts, quantiles             int
+}
+
+func countMetrics(metrics pmetric.Metrics) pointSizes {
+	var sizes pointSizes
+	for _, ofResource := range metrics.ResourceMetrics().All() {
+		for _, ofScope := range ofResource.ScopeMetrics().All() {
+			for _, metric := range ofScope.Metrics().All() {
+				sizes.countMetric(metric)
+			}
+		}
+	}
+	return sizes
+}
+
+func (s *pointSizes) countMetric(metric pmetric.Metric) {
+	switch metric.Type() {
+	case pmetric.MetricTypeGauge:
+		s.countNumbers(metric.Gauge().DataPoints())
+	case pmetric.MetricTypeSum:
+		s.countNumbers(metric.Sum().DataPoints())
+	case pmetric.MetricTypeHistogram:
+		s.countHistograms(metric.Histogram().DataPoints())
+	case pmetric.MetricTypeExponentialHistogram:
+		s.countExponentials(metric.ExponentialHistogram().DataPoints())
+	case pmetric.MetricTypeSummary:
+		s.countSummaries(metric.Summary().DataPoints())
+	}
+}
+
+func (s *pointSizes) countNumbers(points pmetric.NumberDataPointSlice) {
+	s.points += points.Len()
+	for _, point := range points.All() {
+		s.attributes += point.Attributes().Len()
+		s.countExemplars(point.Exemplars())
+	}
+}
+
+func (s *pointSizes) countHistograms(points pmetric.HistogramDataPointSlice) {
+	s.points += points.Len()
+	s.histograms += points.Len()
+	for _, point := range points.All() {
+		s.attributes += point.Attributes().Len()
+		s.bucketCounts += point.BucketCounts().Len()
+		s.countExemplars(point.Exemplars())
+	}
+}
+
+func (s *pointSizes) countExponentials(points pmetric.ExponentialHistogramDataPointSlice) {
+	s.points += points.Len()
+	s.exponentials += points.Len()
+	for _, point := range points.All() {
+		s.attributes += point.Attributes().Len()
+		s.bucketCounts += point.Positive().BucketCounts().Len() + point.Negative().BucketCounts().Len()
+		s.countExemplars(point.Exemplars())
+	}
+}
+
+func (s *pointSizes) countSummaries(points pmetric.SummaryDataPointSlice) {
+	s.points += points.Len()
+	s.summaries += points.Len()
+	for _, point := range points.All() {
+		s.attributes += point.Attributes().Len()
+		s.quantiles += point.QuantileValues().Len()
+	}
+}
+
+func (s *pointSizes) countExemplars(exemplars pmetric.ExemplarSlice) {
+	s.exemplars += exemplars.Len()
+	for _, exemplar := range exemplars.All() {
+		s.attributes += exemplar.FilteredAttributes().Len()
+	}
+}
+
+// pointMemory is what the points of one batch are made of.
+type pointMemory struct {
+	points       slab[tapio.Point]
+	series       slab[tapio.Series]
+	attributes   slab[tapio.KeyValue]
+	exemplars    slab[tapio.Exemplar]
+	histograms   slab[tapio.Histogram]
+	exponentials slab[tapio.ExponentialHistogram]
+	summaries    slab[tapio.Summary]
+	quantiles    slab[tapio.Quantile]
+	bucketCounts slab[uint64]
+	lastBounds   []float64
+}
+
+func newPointMemory(sizes pointSizes) *pointMemory {
+	return &pointMemory{
+		points:       newSlab[tapio.Point](sizes.points),
+		series:       newSlab[tapio.Series](sizes.points),
+		attributes:   newSlab[tapio.KeyValue](sizes.attributes),
+		exemplars:    newSlab[tapio.Exemplar](sizes.exemplars),
+		histograms:   newSlab[tapio.Histogram](sizes.histograms),
+		exponentials: newSlab[tapio.ExponentialHistogram](sizes.exponentials),
+		summaries:    newSlab[tapio.Summary](sizes.summaries),
+		quantiles:    newSlab[tapio.Quantile](sizes.quantiles),
+		bucketCounts: newSlab[uint64](sizes.bucketCounts),
+	}
+}

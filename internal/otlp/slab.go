@@ -1,0 +1,25 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+// slab is one allocation that is handed out in parts. Its size is counted
+// before it is filled: a batch costs a few allocations, however many records
+// it has.
+type slab[T any] struct{ free []T }
+
+func newSlab[T any](size int) slab[T] { return slab[T]{free: make([]T, size)} }
+
+// take returns the next n elements, nil for none. Their capacity ends where the
+// neighbour begins, so an append to them cannot write into it.
+func (s *slab[T]) take(n int) []T {
+	if n == 0 {
+		return nil
+	}
+	part := s.free[:n:n]
+	s.free = s.free[n:]
+	return part
+}
+
+// one returns the next element.
+func (s *slab[T]) one() *T { return &s.take(1)[0] }

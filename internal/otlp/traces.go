@@ -1,0 +1,117 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// spanMemory is what the spans of one batch are made of.
+type spanMemory struct {
+	attributes slab[tapio.KeyValue]
+	events     slab[tapio.SpanEvent]
+	links      slab[tapio.SpanLink]
+}
+
+// SpansFromTraces returns the spans in their order, nil for none. Spans of one
+// resource or scope share its pointer.
+func SpansFromTraces(traces ptrace.Traces) []tapio.Span {
+	count := traces.SpanCount()
+	if count == 0 {
+		return nil
+	}
+	rows, memory := newSlab[tapio.Span](count), newSpanMemory(traces)
+	spans := rows.free
+	for _, ofResource := range traces.ResourceSpans().All() {
+		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
+		for _, ofScope := range ofResource.ScopeSpans().All() {
+			scope := scopeFrom(ofScope.Scope(), ofScope.SchemaUrl())
+			for _, from := range ofScope.Spans().All() {
+				span := rows.one()
+				span.Resource, span.Scope = resource, scope
+				memory.readSpan(span, from)
+			}
+		}
+	}
+	return spans
+}
+
+func newSpanMemory(traces ptrace.Traces) *spanMemory {
+	var attributes, events, links int
+	for _, ofResource := range traces.ResourceSpans().All() {
+		for _, ofScope := range ofResource.ScopeSpans().All() {
+			for _, span := range ofScope.Spans().All() {
+				attributes += countSpanAttributes(span)
+				events += span.Events().Len()
+				links += span.Links().Len()
+			}
+		}
+	}
+	return &spanMemory{
+		attributes: newSlab[tapio.KeyValue](attributes),
+		events:     newSlab[tapio.SpanEvent](events),
+		links:      newSlab[tapio.SpanLink](links),
+	}
+}
+
+func countSpanAttributes(span ptrace.Span) int {
+	n := span.Attributes().Len()
+	for _, event := range span.Events().All() {
+		n += event.Attributes().Len()
+	}
+	for _, link := range span.Links().All() {
+		n += link.Attributes().Len()
+	}
+	return n
+}
+
+func (m *spanMemory) readSpan(span *tapio.Span, from ptrace.Span) {
+	span.TraceID = tapio.TraceID(from.TraceID())
+	span.SpanID = tapio.SpanID(from.SpanID())
+	span.ParentID = tapio.SpanID(from.ParentSpanID())
+	span.Start = tapio.Nanos(from.StartTimestamp())
+	span.End = tapio.Nanos(from.EndTimestamp())
+	span.Name = from.Name()
+	span.TraceState = from.TraceState().AsRaw()
+	span.StatusMessage = from.Status().Message()
+	span.StatusCode = int32(from.Status().Code())
+	span.Attributes = attributesFrom(from.Attributes(), &m.attributes)
+	span.Events = m.readEvents(from.Events())
+	span.Links = m.readLinks(from.Links())
+	span.Kind = int32(from.Kind())
+	span.Flags = from.Flags()
+	span.DroppedAttributes = from.DroppedAttributesCount()
+	span.DroppedEvents = from.DroppedEventsCount()
+	span.DroppedLinks = from.DroppedLinksCount()
+}
+
+func (m *spanMemory) readEvents(from ptrace.SpanEventSlice) []tapio.SpanEvent {
+	events := m.events.take(from.Len())
+	for i, event := range from.All() {
+		events[i] = tapio.SpanEvent{
+			Time:              tapio.Nanos(event.Timestamp()),
+			Name:              event.Name(),
+			Attributes:        attributesFrom(event.Attributes(), &m.attributes),
+			DroppedAttributes: event.DroppedAttributesCount(),
+		}
+	}
+	return events
+}
+
+func (m *spanMemory) readLinks(from ptrace.SpanLinkSlice) []tapio.SpanLink {
+	links := m.links.take(from.Len())
+	for i, link := range from.All() {
+		links[i] = tapio.SpanLink{
+			TraceID:           tapio.TraceID(link.TraceID()),
+			SpanID:            tapio.SpanID(link.SpanID()),
+			TraceState:        link.TraceState().AsRaw(),
+			Attributes:        attributesFrom(link.Attributes(), &m.attributes),
+			Flags:             link.Flags(),
+			DroppedAttributes: link.DroppedAttributesCount(),
+		}
+	}
+	return links
+}

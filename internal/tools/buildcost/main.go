@@ -1,3 +1,6 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Command buildcost says what each component adds to a cold build: the CPU seconds of the packages that only it needs.
 //
 //	cd distribution

@@ -1,0 +1,172 @@
+# Copyright The Tapio Authors
+# SPDX-License-Identifier: Apache-2.0
+
+# `make run`, `make test` and `make build` need Go and make, nothing else. The other targets install their tools, pinned
+# here, into .tools/.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The packages that `go install` gets; the stamp of each carries its version, so a new version here is installed anew.
+PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
+	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
+	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
+	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.33.0 \
+	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.33.0
+# Both go with the collector that builder-config.yaml names.
+OTEL_TOOLS := go.opentelemetry.io/collector/cmd/builder@v0.158.0 \
+	go.opentelemetry.io/collector/cmd/mdatagen@v0.158.0
+LINT_TOOLS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+TOOLS := $(CURDIR)/.tools
+stamps = $(addprefix $(TOOLS)/.,$(notdir $(1)))
+with_tools := PATH="$(TOOLS):$$PATH"
+
+VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+LDFLAGS := -s -w
+
+# For every use of Go, so that builds, tests and linters share what they compile. Without cgo the binaries run on any
+# Linux; without paths and VCS stamps the same source gives the same binary wherever it lies.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath -buildvcs=false
+
+# Flags for `go test`, for example GOTESTFLAGS=-v.
+GOTESTFLAGS ?=
+FUZZTIME ?= 5s
+BENCH ?= .
+unit_packages = $$(go list ./... | grep -v /test/e2e)
+
+EVERYDAY_CONFIGS := $(wildcard distribution/config/*.yaml distribution/config/examples/*.yaml)
+FULL_CONFIGS := $(EVERYDAY_CONFIGS) $(wildcard distribution/full/config/*.yaml)
+
+##@ Use
+
+.PHONY: run
+run: build ## Build and start the collector: this host's metrics, OTLP on 4317/4318, answers on 4417/4418
+	bin/tapio --config distribution/config/tapio.yaml
+
+.PHONY: build
+build: bin/tapio bin/tapioctl ## Build bin/tapio and bin/tapioctl
+
+.PHONY: build-full
+build-full: bin/tapio-full ## Build bin/tapio-full, with the components for clusters (slow, wants 4 GB of memory)
+
+# Phony, for only Go knows whether a binary is out of date.
+.PHONY: bin/tapio bin/tapio-full bin/tapioctl
+bin/tapio:
+	go -C distribution build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ .
+bin/tapio-full:
+	go -C distribution/full build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ .
+bin/tapioctl:
+	go build -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $@ ./cmd/tapioctl
+
+##@ Check
+
+.PHONY: test
+test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
+	go test $(GOTESTFLAGS) $(unit_packages)
+	@$(MAKE) e2e-only
+
+.PHONY: test-race
+test-race: ## Run the packages' tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(GOTESTFLAGS) $(unit_packages)
+
+.PHONY: e2e
+e2e: build e2e-only ## Run the end-to-end tests only
+
+# Not cached: Go does not see that the binaries under test have changed.
+.PHONY: e2e-only
+e2e-only:
+	go test -count=1 $(GOTESTFLAGS) ./test/e2e/...
+
+.PHONY: bench
+bench: ## Run the benchmarks; BENCH selects by name
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(unit_packages)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (5s)
+	@go test -list '^Fuzz' $(unit_packages) \
+	| awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
+	| while read -r package name; do \
+		echo "$$package $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+.PHONY: lint
+lint: $(call stamps,$(LINT_TOOLS) $(PROTO_TOOLS)) protodeps ## Check style, laws and formatting of Go (golangci-lint, gofumpt) and proto (buf)
+	$(TOOLS)/golangci-lint run ./...
+	cd internal/tools && $(TOOLS)/golangci-lint run ./...
+	$(TOOLS)/buf lint
+
+.PHONY: validate
+validate: validate-everyday validate-full ## Check every example configuration with the binary it is for (builds both)
+
+.PHONY: validate-everyday
+validate-everyday: bin/tapio
+	@$(call validate,bin/tapio,$(EVERYDAY_CONFIGS))
+
+# The full distribution runs the everyday configurations too.
+.PHONY: validate-full
+validate-full: bin/tapio-full
+	@$(call validate,bin/tapio-full,$(FULL_CONFIGS))
+
+# Validating creates the folder for a collector's state, so it gets one of its own.
+validate = mkdir -p .build/state; for config in $(2); do \
+	echo "$(1) validate --config $$config"; \
+	TAPIO_STATE=$(CURDIR)/.build/state $(1) validate --config $$config; \
+	done
+
+##@ Generate
+
+.PHONY: generate
+generate: generate-proto generate-components generate-distribution ## Write all generated code anew
+
+.PHONY: generate-proto
+generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps
+	$(TOOLS)/buf lint
+	$(TOOLS)/buf generate
+
+# The imports of our .proto files, printed from the Go modules that internal/tools pins.
+.PHONY: protodeps
+protodeps:
+	@mkdir -p .build/protodeps
+	go -C internal/tools run ./protodeps $(CURDIR)/.build/protodeps
+
+.PHONY: generate-components
+generate-components: $(call stamps,$(OTEL_TOOLS))
+	$(with_tools) go generate ./...
+
+.PHONY: generate-distribution
+generate-distribution: $(call stamps,$(OTEL_TOOLS))
+	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
+	$(TOOLS)/builder --config distribution/full/builder-config.yaml --skip-compilation
+
+# By comparing before and after, it does not mind work that is not committed yet.
+.PHONY: generate-check
+generate-check: ## Fail if the generated code is not what `make generate` writes
+	@rm -rf .build/before && mkdir -p .build/before
+	@cp -R $(generated_in) .build/before/
+	@$(MAKE) generate
+	@stale=; for folder in $(generated_in); do diff -ru .build/before/$$folder $$folder || stale=yes; done; \
+	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi
+generated_in := proto $(wildcard receiver processor exporter extension) distribution
+
+##@ Housekeeping
+
+.PHONY: tools
+tools: $(call stamps,$(PROTO_TOOLS) $(OTEL_TOOLS) $(LINT_TOOLS)) ## Install the pinned tools into .tools/
+
+$(TOOLS)/.%:
+	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OTEL_TOOLS) $(LINT_TOOLS))
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built: bin/, .build/ and the tools
+	rm -rf bin .build .tools
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,258 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tapio_test proves the laws of the house, which CONTRIBUTING.md
+// explains: who may import whom, and what the source tree must not hold.
+package tapio_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module    = "github.com/tapio/tapio/"
+	collector = "go.opentelemetry.io/collector"
+	pdata     = collector + "/pdata"
+	proto     = module + "proto"
+)
+
+// law forbids imports to some folders.
+type law struct {
+	text    string
+	holdsIn []string // folders, with all below them
+	except  []string // folders, with all below them
+	forbids []string // import paths, with all below them
+	allows  []string // import paths, with all below them, that forbids does not mean
+	// tests that the law leaves alone, because a test may know both sides.
+	sparesTests bool
+}
+
+func laws() []law {
+	laws := []law{
+		{
+			text:    "pdata has one door: internal/otlp reads and writes it, the store, the engine and the wire do not know it",
+			holdsIn: []string{"internal/store", "internal/correlate", "internal/wire"},
+			forbids: []string{pdata},
+		},
+		{
+			text:    "proto has one door: internal/wire reads and writes it, neither the data path nor the engine knows it",
+			holdsIn: []string{"internal/store", "internal/correlate", "internal/otlp", "receiver", "processor", "exporter"},
+			forbids: []string{proto},
+		},
+		{
+			text:    "the collector's SDK belongs to the components; under internal/ only internal/otlp knows it, and only pdata",
+			holdsIn: []string{"internal"},
+			except:  []string{"internal/otlp"},
+			forbids: []string{collector},
+		},
+		{
+			text:    "the collector's SDK belongs to the components; internal/otlp knows pdata and nothing else of it",
+			holdsIn: []string{"internal/otlp"},
+			forbids: []string{collector},
+			allows:  []string{pdata},
+		},
+		{
+			text:    "the client knows the server by its proto only",
+			holdsIn: []string{"cmd/tapioctl"},
+			forbids: []string{module},
+			allows:  []string{proto, module + "cmd/tapioctl"},
+		},
+		{
+			text:    "end-to-end tests drive the built binaries from outside",
+			holdsIn: []string{"test/e2e"},
+			forbids: []string{module},
+			allows:  []string{proto, module + "test/e2e"},
+		},
+		{
+			text:        "below the components stand the words alone: otlp, wire, store and correlate do not know each other",
+			holdsIn:     []string{"internal"},
+			except:      []string{"internal/tools", "internal/wire"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/tapio"},
+			sparesTests: true,
+		},
+		{
+			text:        "below the components stand the words alone: wire knows them and proto",
+			holdsIn:     []string{"internal/wire"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/tapio", proto},
+			sparesTests: true,
+		},
+	}
+	kinds := []string{"receiver", "processor", "exporter", "extension"}
+	for _, kind := range kinds {
+		laws = append(laws, law{
+			text:    "components never import each other: declare an interface and find the other through the host",
+			holdsIn: []string{kind},
+			forbids: modulePaths(slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == kind })),
+		})
+	}
+	return laws
+}
+
+func modulePaths(folders []string) []string {
+	paths := make([]string, len(folders))
+	for i, folder := range folders {
+		paths[i] = module + folder
+	}
+	return paths
+}
+
+// breaks reports whether the import, in that file, is against the law.
+func (l law) breaks(file, imported string) bool {
+	folder := path.Dir(file)
+	spared := l.sparesTests && strings.HasSuffix(file, "_test.go")
+	return within(folder, l.holdsIn) && !within(folder, l.except) && !spared &&
+		within(imported, l.forbids) && !within(imported, l.allows)
+}
+
+// within reports whether the path is one of the roots or lies below one.
+func within(p string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return strings.HasPrefix(p+"/", strings.TrimSuffix(root, "/")+"/")
+	})
+}
+
+func TestImportsKeepTheLaws(t *testing.T) {
+	laws := laws()
+	for _, f := range sources(t) {
+		for _, imported := range f.imports(t) {
+			for _, l := range laws {
+				assert.False(t, l.breaks(f.path, imported), "%s must not import %s: %s", f.path, imported, l.text)
+			}
+		}
+	}
+}
+
+func TestTheWordsNeedTheStandardLibraryOnly(t *testing.T) {
+	for _, f := range sources(t) {
+		if path.Dir(f.path) != "internal/tapio" || strings.HasSuffix(f.path, "_test.go") {
+			continue
+		}
+		for _, imported := range f.imports(t) {
+			assert.NotContains(t, strings.Split(imported, "/")[0], ".",
+				"%s must not import %s: internal/tapio is the standard library and words", f.path, imported)
+		}
+	}
+}
+
+// A second component of a kind must not lean on the first either; their own
+// packages are theirs.
+func TestComponentsOfAKindStandAlone(t *testing.T) {
+	for _, f := range sources(t) {
+		component := componentOf(module + f.path)
+		for _, imported := range f.imports(t) {
+			other := componentOf(imported)
+			assert.False(t, component != "" && other != "" && component != other,
+				"%s must not import %s: components never import each other", f.path, imported)
+		}
+	}
+}
+
+// componentOf returns "receiver/tapioreceiver" and the like, "" for a path
+// outside the components.
+func componentOf(importPath string) string {
+	parts := strings.Split(strings.TrimPrefix(importPath, module), "/")
+	if !strings.HasPrefix(importPath, module) || len(parts) < 2 ||
+		!slices.Contains([]string{"receiver", "processor", "exporter", "extension"}, parts[0]) {
+		return ""
+	}
+	return parts[0] + "/" + parts[1]
+}
+
+func TestNothingHappensAtImport(t *testing.T) {
+	for _, f := range sources(t) {
+		if ast.IsGenerated(f.syntax) {
+			continue
+		}
+		for _, decl := range f.syntax.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			assert.False(t, ok && fn.Recv == nil && fn.Name.Name == "init",
+				"%s has an init function: build what it builds where it is used, and pass it on", f.path)
+		}
+	}
+}
+
+func TestFoldersSayWhatTheyHold(t *testing.T) {
+	vague := []string{"util", "utils", "common", "helper", "helpers", "misc"}
+	for _, f := range sources(t) {
+		parts := strings.Split(path.Dir(f.path), "/")
+		for _, part := range parts {
+			assert.NotContains(t, vague, part, "%s: name the folder after what it does", f.path)
+		}
+		nested := slices.DeleteFunc(parts, func(part string) bool { return part != "internal" })
+		assert.LessOrEqual(t, len(nested), 1, "%s: an internal folder inside an internal folder hides nothing more", f.path)
+	}
+}
+
+// The laws themselves, tried on what they are there to catch and to let pass.
+func TestTheLawsCatch(t *testing.T) {
+	for _, c := range []struct {
+		file, imported string
+		broken         bool
+	}{
+		{"internal/store/store.go", pdata + "/plog", true},
+		{"internal/storefront/store.go", module + "internal/tapio", false},
+		{"internal/otlp/logs.go", pdata + "/plog", false},
+		{"internal/otlp/logs.go", collector + "/component", true},
+		{"internal/otlp/logs.go", proto + "/tapio/v1", true},
+		{"internal/wire/event.go", proto + "/tapio/v1", false},
+		{"internal/wire/event.go", module + "internal/store", true},
+		{"internal/store/internal/chunk/chunk.go", module + "internal/otlp", true},
+		{"internal/store/store_test.go", module + "internal/otlp", false},
+		{"exporter/tapioexporter/exporter.go", module + "extension/tapioextension", true},
+		{"exporter/tapioexporter/exporter.go", module + "internal/store", false},
+		{"extension/tapioextension/internal/api/logs.go", proto + "/tapio/v1", false},
+		{"cmd/tapioctl/main.go", module + "internal/tapio", true},
+		{"cmd/tapioctl/main.go", proto + "/tapio/v1", false},
+		{"test/e2e/e2e_test.go", module + "internal/store", true},
+	} {
+		broken := slices.ContainsFunc(laws(), func(l law) bool { return l.breaks(c.file, c.imported) })
+		assert.Equal(t, c.broken, broken, "%s importing %s", c.file, c.imported)
+	}
+}
+
+// source is one parsed Go file; its path is relative to the repository's root.
+type source struct {
+	path   string
+	syntax *ast.File
+}
+
+func (f source) imports(t *testing.T) []string {
+	t.Helper()
+	var paths []string
+	for _, spec := range f.syntax.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		require.NoError(t, err, f.path)
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// sources parses the Go files of this repository that are written by hand or
+// by our generators; what ocb writes is not ours to judge.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	for _, file := range files(t, ".go") {
+		if within(file, []string{"distribution"}) {
+			continue
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
+		require.NoError(t, err)
+		all = append(all, source{path: filepath.ToSlash(file), syntax: syntax})
+	}
+	require.NotEmpty(t, all)
+	return all
+}

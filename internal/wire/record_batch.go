@@ -1,0 +1,98 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/tapio/tapio/internal/tapio"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	maxBatchEvents = 100_000
+	maxFailures    = 100
+)
+
+// EventsFromBatch reads the events of a batch; field is the path of the batch in
+// the request. An event that does not pass is left out and named among the
+// failures. An error means that the batch as a whole is refused. A batch with a
+// payload gives no events: see Payload.
+func EventsFromBatch(b *tapiov1.EventBatch, field string) ([]tapio.Event, []*tapiov1.EventFailure, error) {
+	if err := checkBatch(b); err != nil {
+		return nil, nil, within(field, err)
+	}
+	var failures []*tapiov1.EventFailure
+	events := make([]tapio.Event, 0, len(b.GetEvents()))
+	for i, message := range b.GetEvents() {
+		event, err := eventFrom(message)
+		if err != nil {
+			failures = append(failures, failure(i, message, withinItem(joinPath(field, "events"), i, err)))
+			continue
+		}
+		events = append(events, event)
+	}
+	return events, failures, nil
+}
+
+func failure(i int, e *tapiov1.Event, err error) *tapiov1.EventFailure {
+	return &tapiov1.EventFailure{
+		Index:   int32(i),
+		EventId: e.GetId(),
+		Code:    int32(codes.InvalidArgument),
+		Message: err.Error(),
+	}
+}
+
+func checkBatch(b *tapiov1.EventBatch) error {
+	if n := len(b.GetBatchId()); n > maxNameBytes {
+		return tapio.InvalidField("batch_id", "has %d bytes, the most is %d", n, maxNameBytes)
+	}
+	switch events, payload := len(b.GetEvents()), len(b.GetPayload()); {
+	case events == 0 && payload == 0:
+		return tapio.InvalidField("events", "is empty, and so is payload: set one of the two")
+	case events != 0 && payload != 0:
+		return tapio.InvalidField("payload", "excludes events: set one of the two")
+	case events > maxBatchEvents:
+		return tapio.InvalidField("events", "has %d entries, the most is %d: send several batches", events, maxBatchEvents)
+	default:
+		return nil
+	}
+}
+
+// Ack answers a batch of which accepted records were taken. Of the failures it
+// names the first 100 and counts all; for a batch of events every record that
+// was not accepted counts as refused. An error that concerns the whole batch is
+// made with BatchFailure.
+func Ack(b *tapiov1.EventBatch, accepted int, failures []*tapiov1.EventFailure, now time.Time) *tapiov1.BatchAck {
+	rejected := len(failures)
+	if n := len(b.GetEvents()); n > 0 {
+		rejected = max(0, n-accepted)
+	}
+	return &tapiov1.BatchAck{
+		BatchId:        b.GetBatchId(),
+		Sequence:       b.GetSequence(),
+		AcceptedCount:  uint64(accepted),
+		RejectedCount:  uint64(rejected),
+		Failures:       failures[:min(len(failures), maxFailures)],
+		AcknowledgedAt: timestamppb.New(now),
+	}
+}
+
+// BatchFailure says why a whole batch was refused; the code is that of Status.
+func BatchFailure(err error) *tapiov1.EventFailure {
+	return &tapiov1.EventFailure{Index: -1, Code: int32(status.Code(Status(err))), Message: err.Error()}
+}
+
+// Loss tells what was passed over; nil for nothing.
+func Loss(l tapio.Loss, reason tapiov1.Loss_Reason) *tapiov1.Loss {
+	if l == (tapio.Loss{}) {
+		return nil
+	}
+	return &tapiov1.Loss{Reason: reason, Count: l.Count, FirstSequence: l.First, LastSequence: l.Last}
+}

@@ -1,0 +1,131 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/tapio/tapio/internal/tapio"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	maxSelectors = 64
+	maxTextBytes = 1024
+)
+
+// filter translates everything of a filter but its paging. Paths in its errors
+// start at the filter.
+func filter(f *tapiov1.Filter, now time.Time) (tapio.Filter, error) {
+	out := tapio.Filter{
+		MinSeverity: tapio.Severity(f.GetMinSeverity()),
+		EventNames:  f.GetEventNames(),
+		Services:    f.GetServices(),
+		Namespaces:  f.GetNamespaces(),
+		Text:        tapio.FoldText(f.GetText()),
+		Invert:      f.GetInvert(),
+	}
+	if n := len(f.GetText()); n > maxTextBytes {
+		return out, tapio.InvalidField("text", "has %d bytes, the most is %d", n, maxTextBytes)
+	}
+	if err := knownEnum("min_severity", f.GetMinSeverity()); err != nil {
+		return out, err
+	}
+	var err error
+	if out.Severities, err = severities(f.GetSeverities()); err != nil {
+		return out, err
+	}
+	if out.Selectors, err = selectors(f.GetLabelSelectors()); err != nil {
+		return out, err
+	}
+	out.Time, err = timeRange(f.GetTimeRange(), now)
+	return out, within("time_range", err)
+}
+
+func severities(in []tapiov1.Severity) ([]tapio.Severity, error) {
+	out := make([]tapio.Severity, len(in))
+	for i, severity := range in {
+		if err := knownEnum(indexed("severities", i), severity); err != nil {
+			return nil, err
+		}
+		out[i] = tapio.Severity(severity)
+	}
+	return out, nil
+}
+
+func selectors(in []*tapiov1.Filter_LabelSelector) ([]tapio.Selector, error) {
+	if len(in) > maxSelectors {
+		return nil, tapio.InvalidField("label_selectors", "has %d entries, the most is %d", len(in), maxSelectors)
+	}
+	out := make([]tapio.Selector, len(in))
+	for i, selector := range in {
+		var err error
+		out[i], err = tapio.NewSelector(selector.GetKey(), selector.GetOperator(), selector.GetValues())
+		if err != nil {
+			return nil, withinItem("label_selectors", i, err)
+		}
+	}
+	return out, nil
+}
+
+func timeRange(r *tapiov1.TimeRange, now time.Time) (tapio.TimeRange, error) {
+	if r.GetLast() != nil {
+		return lastStretch(r, now)
+	}
+	start, err := instant("start", r.GetStart())
+	if err != nil {
+		return tapio.TimeRange{}, err
+	}
+	end, err := instant("end", r.GetEnd())
+	if err != nil {
+		return tapio.TimeRange{}, err
+	}
+	if r.GetEnd() != nil && end == 0 { // 0 would mean an open end
+		return tapio.TimeRange{}, tapio.InvalidField("end", "lies before 1970-01-01T00:00:00.000000001Z; leave it out for an open end")
+	}
+	if r.GetEnd() != nil && end < start {
+		return tapio.TimeRange{}, tapio.InvalidField("end", "lies before start: swap the two")
+	}
+	return tapio.TimeRange{Start: start, End: end}, nil
+}
+
+func lastStretch(r *tapiov1.TimeRange, now time.Time) (tapio.TimeRange, error) {
+	if r.GetStart() != nil || r.GetEnd() != nil {
+		return tapio.TimeRange{}, tapio.InvalidField("last", "excludes start and end: give either it or them")
+	}
+	last, err := duration("last", r.GetLast())
+	if err != nil {
+		return tapio.TimeRange{}, err
+	}
+	if last <= 0 {
+		return tapio.TimeRange{}, tapio.InvalidField("last", "must be above 0, is %v", last)
+	}
+	return tapio.TimeRange{Start: nanosOf(now.Add(-last)), End: nanosOf(now)}, nil
+}
+
+// instant reads a timestamp; unset is 0. Instants that tapio.Nanos cannot say
+// become the nearest that it can, which no record lies beyond.
+func instant(field string, t *timestamppb.Timestamp) (tapio.Nanos, error) {
+	if t == nil {
+		return 0, nil
+	}
+	if err := t.CheckValid(); err != nil {
+		return 0, tapio.InvalidField(field, "is not a valid timestamp: give seconds within the years 1 to 9999 and nanos of 0 to 999999999")
+	}
+	return nanosOf(t.AsTime()), nil
+}
+
+func nanosOf(t time.Time) tapio.Nanos {
+	const maxSeconds = int64(^tapio.Nanos(0) / 1e9)
+	switch seconds := t.Unix(); {
+	case seconds < 0:
+		return 0
+	case seconds >= maxSeconds:
+		return ^tapio.Nanos(0)
+	default:
+		return tapio.Nanos(seconds)*1e9 + tapio.Nanos(t.Nanosecond())
+	}
+}

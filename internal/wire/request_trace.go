@@ -1,0 +1,83 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/tapio/tapio/internal/tapio"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const maxTraceIDs = 1_000
+
+// GetTracesQuery reads a query for traces.
+func GetTracesQuery(req *tapiov1.GetTracesRequest, now time.Time) (tapio.TraceQuery, error) {
+	query, err := traceConditions(req.GetQuery())
+	if err != nil {
+		return query, within("query", err)
+	}
+	f := req.GetQuery().GetFilter()
+	if query.Filter, err = filter(f, now); err != nil {
+		return query, within("query.filter", err)
+	}
+	query.Paging, err = paging(req, f, traceLimits())
+	return query, within("query.filter", err)
+}
+
+func traceConditions(q *tapiov1.TraceQuery) (tapio.TraceQuery, error) {
+	query := tapio.TraceQuery{Operations: q.GetOperations()}
+	var err error
+	if query.TraceIDs, err = traceIDs(q.GetTraceIds()); err != nil {
+		return query, err
+	}
+	if query.StatusCodes, err = enumNumbers("status_codes", q.GetStatusCodes()); err != nil {
+		return query, err
+	}
+	if query.Kinds, err = enumNumbers("kinds", q.GetKinds()); err != nil {
+		return query, err
+	}
+	query.MinDuration, query.MaxDuration, err = durationBounds(q)
+	return query, err
+}
+
+func traceIDs(in []string) ([]tapio.TraceID, error) {
+	if err := atMost("trace_ids", len(in), maxTraceIDs); err != nil {
+		return nil, err
+	}
+	out := make([]tapio.TraceID, len(in))
+	for i, text := range in {
+		var err error
+		if out[i], err = traceID(indexed("trace_ids", i), text); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func enumNumbers[E protoreflect.Enum](field string, in []E) ([]int32, error) {
+	out := make([]int32, len(in))
+	for i, value := range in {
+		if err := knownEnum(indexed(field, i), value); err != nil {
+			return nil, err
+		}
+		out[i] = int32(value.Number())
+	}
+	return out, nil
+}
+
+func durationBounds(q *tapiov1.TraceQuery) (least, most time.Duration, err error) {
+	if least, err = notNegative("min_duration", q.GetMinDuration()); err != nil {
+		return 0, 0, err
+	}
+	if most, err = notNegative("max_duration", q.GetMaxDuration()); err != nil {
+		return 0, 0, err
+	}
+	if most != 0 && most < least {
+		return 0, 0, tapio.InvalidField("max_duration", "is %v, below min_duration %v: swap the two", most, least)
+	}
+	return least, most, nil
+}

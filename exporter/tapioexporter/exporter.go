@@ -1,0 +1,83 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioexporter
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/store"
+)
+
+// storeOwner is what this exporter needs of an extension.
+type storeOwner interface {
+	ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error)
+}
+
+// tapioExporter is one instance, for one signal. Records that the store cannot
+// take are counted there, by reason; trying again would not help.
+type tapioExporter struct {
+	id        component.ID
+	extension component.ID
+	store     *store.Store
+	release   func()
+}
+
+func newExporter(set exporter.Settings, cfg component.Config) *tapioExporter {
+	return &tapioExporter{id: set.ID, extension: cfg.(*Config).Extension, release: func() {}}
+}
+
+func (e *tapioExporter) start(_ context.Context, host component.Host) error {
+	owner, err := e.findOwner(host)
+	if err != nil {
+		return err
+	}
+	e.store, e.release, err = owner.ClaimStore(e.id)
+	if err != nil {
+		e.release = func() {}
+		return fmt.Errorf("exporters::%s::extension: %w", e.id, err)
+	}
+	return nil
+}
+
+func (e *tapioExporter) findOwner(host component.Host) (storeOwner, error) {
+	found, ok := host.GetExtensions()[e.extension]
+	if !ok {
+		return nil, fmt.Errorf("exporters::%[1]s::extension: there is no extension %[2]q: "+
+			"add `%[2]s:` under extensions and %[2]q to service::extensions", e.id, e.extension)
+	}
+	owner, ok := found.(storeOwner)
+	if !ok {
+		return nil, fmt.Errorf("exporters::%s::extension: extension %q has no store: "+
+			"name a tapio extension, for example `extension: tapio`", e.id, e.extension)
+	}
+	return owner, nil
+}
+
+func (e *tapioExporter) shutdown(context.Context) error {
+	e.release()
+	return nil
+}
+
+func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
+	e.store.AppendEvents(otlp.EventsFromLogs(logs))
+	return nil
+}
+
+func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {
+	e.store.AppendSpans(otlp.SpansFromTraces(traces))
+	return nil
+}
+
+func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
+	e.store.AppendPoints(otlp.PointsFromMetrics(metrics))
+	return nil
+}

@@ -1,0 +1,50 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioexporter
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
+)
+
+// NewFactory returns the factory of the tapio exporter.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(metadata.Type, createDefaultConfig,
+		exporter.WithLogs(createLogs, metadata.LogsStability),
+		exporter.WithTraces(createTraces, metadata.TracesStability),
+		exporter.WithMetrics(createMetrics, metadata.MetricsStability))
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{Extension: component.NewID(metadata.Type)}
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	e := newExporter(set, cfg)
+	return exporterhelper.NewLogs(ctx, set, cfg, e.consumeLogs, e.options()...)
+}
+
+func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+	e := newExporter(set, cfg)
+	return exporterhelper.NewTraces(ctx, set, cfg, e.consumeTraces, e.options()...)
+}
+
+func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+	e := newExporter(set, cfg)
+	return exporterhelper.NewMetrics(ctx, set, cfg, e.consumeMetrics, e.options()...)
+}
+
+// options: no timeout, for a write to memory has none to wait for.
+func (e *tapioExporter) options() []exporterhelper.Option {
+	return []exporterhelper.Option{
+		exporterhelper.WithStart(e.start),
+		exporterhelper.WithShutdown(e.shutdown),
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
+	}
+}

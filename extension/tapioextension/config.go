@@ -1,0 +1,129 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+
+	"github.com/tapio/tapio/internal/store"
+)
+
+// Config is the configuration of the tapio extension.
+type Config struct {
+	// GRPC is the server of the three services, localhost:4417 by default.
+	GRPC configgrpc.ServerConfig `mapstructure:"grpc"`
+
+	// HTTP is the server of the same services as JSON, localhost:4418 by
+	// default. `enabled: false` switches it off.
+	HTTP configoptional.Optional[confighttp.ServerConfig] `mapstructure:"http"`
+
+	// Store bounds what is kept.
+	Store StoreConfig `mapstructure:"store"`
+
+	// MaxStreams is the most streams open at once, of all services and clients;
+	// one more is refused with RESOURCE_EXHAUSTED. 1 or more, 1,000 by default.
+	MaxStreams int `mapstructure:"max_streams"`
+
+	// ShutdownTimeout is how long a shutdown waits for calls under way before
+	// it cuts them. Above 0, 3 s by default.
+	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+}
+
+// StoreConfig bounds the store: the oldest records go when either bound is
+// reached.
+type StoreConfig struct {
+	// MemoryLimit is the memory for all signals, 4 MiB or more, 256 MiB by
+	// default.
+	MemoryLimit ByteSize `mapstructure:"memory_limit"`
+
+	// MaxAge is how long a record is kept after its arrival; 0 means as long as
+	// memory allows. 24 h by default.
+	MaxAge time.Duration `mapstructure:"max_age"`
+
+	// Shares divides MemoryLimit among the signals.
+	Shares Shares `mapstructure:"shares"`
+}
+
+// Shares are percentages that sum to 100, each 1 or more.
+type Shares struct {
+	// Logs is for log records and events, 40 by default.
+	Logs int `mapstructure:"logs"`
+	// Traces is for spans, 40 by default.
+	Traces int `mapstructure:"traces"`
+	// Metrics is for metric points, 20 by default.
+	Metrics int `mapstructure:"metrics"`
+}
+
+// ByteSize is a number of bytes, in YAML also written with a unit: 256MiB, 1GB.
+type ByteSize int64
+
+// UnmarshalText reads a number with an optional unit.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > math.MaxInt64 {
+		return fmt.Errorf("%q is not a size in bytes: write a number with a unit, for example 256MiB", text)
+	}
+	*b = ByteSize(n)
+	return nil
+}
+
+const minMemoryLimit ByteSize = 4 << 20
+
+var _ component.Config = (*Config)(nil)
+
+// Validate checks the keys of this extension; the servers' own are checked by
+// their types.
+func (c *Config) Validate() error {
+	if c.MaxStreams < 1 {
+		return fmt.Errorf("max_streams: must be 1 or more, is %d", c.MaxStreams)
+	}
+	if c.ShutdownTimeout <= 0 {
+		return fmt.Errorf("shutdown_timeout: must be above 0, is %s: write for example 3s", c.ShutdownTimeout)
+	}
+	if c.GRPC.NetAddr.Endpoint == "" {
+		return errors.New("grpc::endpoint: must not be empty: write for example localhost:4417")
+	}
+	return nil
+}
+
+// Validate checks the bounds.
+func (c *StoreConfig) Validate() error {
+	if c.MemoryLimit < minMemoryLimit {
+		return fmt.Errorf("memory_limit: must be %s or more, is %s",
+			humanize.IBytes(uint64(minMemoryLimit)), humanize.IBytes(uint64(max(c.MemoryLimit, 0))))
+	}
+	if c.MaxAge < 0 {
+		return fmt.Errorf("max_age: must not be negative, is %s: write for example 24h, or 0 for no bound", c.MaxAge)
+	}
+	return nil
+}
+
+// Validate checks that the shares divide the whole.
+func (s *Shares) Validate() error {
+	if s.Logs < 1 || s.Traces < 1 || s.Metrics < 1 || s.Logs+s.Traces+s.Metrics != 100 {
+		return fmt.Errorf("logs, traces and metrics must each be 1 or more and sum to 100 (percent), are %d, %d and %d",
+			s.Logs, s.Traces, s.Metrics)
+	}
+	return nil
+}
+
+// limits translates the configuration for the store.
+func (c *StoreConfig) limits() store.Limits {
+	part := func(percent int) int64 { return int64(c.MemoryLimit) / 100 * int64(percent) }
+	return store.Limits{
+		Logs:    part(c.Shares.Logs),
+		Traces:  part(c.Shares.Traces),
+		Metrics: part(c.Shares.Metrics),
+		MaxAge:  c.MaxAge,
+	}
+}

@@ -1,0 +1,226 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// retireEvery is how often records over the age limit are looked for. A record
+// may outlive max_age by this much.
+const retireEvery = 5 * time.Second
+
+var (
+	_ extension.Extension                   = (*tapioExtension)(nil)
+	_ extensioncapabilities.PipelineWatcher = (*tapioExtension)(nil)
+	_ extensioncapabilities.Dependent       = (*tapioExtension)(nil)
+)
+
+// tapioExtension owns the store while it runs. The fields below `host` are set
+// by Start.
+type tapioExtension struct {
+	cfg    *Config
+	set    extension.Settings
+	stores *storeKeeper
+
+	writer struct {
+		sync.Mutex
+		id component.ID // of the exporter that fills the store
+		n  int          // its instances: one a signal
+	}
+
+	host      component.Host
+	store     *store.Store
+	api       *api.Server
+	servers   []server
+	telemetry *metadata.TelemetryBuilder
+	stop      context.CancelFunc
+	work      sync.WaitGroup
+}
+
+// server is something that listens before it serves, and stops in two steps.
+type server interface {
+	// serve blocks until the server is stopped.
+	serve() error
+	// stop waits for calls under way until ctx ends, then cuts them.
+	stop(ctx context.Context)
+}
+
+func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) (*tapioExtension, error) {
+	return &tapioExtension{cfg: cfg, set: set, stores: stores}, nil
+}
+
+// Start listens first, so that a taken port fails the start, then serves.
+func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
+	kept, err := e.stores.claim(e.set.ID, e.cfg.Store.limits())
+	if err != nil {
+		return err
+	}
+	e.host, e.store = host, kept
+	e.api = api.New(e.apiOptions())
+	if err := e.listen(ctx); err != nil {
+		return errors.Join(err, e.Shutdown(ctx))
+	}
+	if err := e.observe(); err != nil {
+		return errors.Join(err, e.Shutdown(ctx))
+	}
+	for _, s := range e.servers {
+		e.work.Go(func() { e.serve(s) })
+	}
+	background, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.work.Go(func() { e.retire(background) })
+	return nil
+}
+
+func (e *tapioExtension) apiOptions() api.Options {
+	return api.Options{
+		Store:                  e.store,
+		Name:                   e.set.BuildInfo.Command,
+		Version:                e.set.BuildInfo.Version,
+		MaxAge:                 e.cfg.Store.MaxAge,
+		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
+		MaxStreams:             e.cfg.MaxStreams,
+		Logger:                 e.set.Logger,
+		Now:                    time.Now,
+	}
+}
+
+// grpcDefaultMessageBytes is what grpc takes where nothing is configured.
+const grpcDefaultMessageBytes = 4 << 20
+
+func (e *tapioExtension) maxReceiveMessageBytes() int {
+	if mib := e.cfg.GRPC.MaxRecvMsgSizeMiB; mib > 0 {
+		return mib << 20
+	}
+	return grpcDefaultMessageBytes
+}
+
+func (e *tapioExtension) serve(s server) {
+	if err := s.serve(); err != nil {
+		componentstatus.ReportStatus(e.host, componentstatus.NewFatalErrorEvent(err))
+	}
+}
+
+// retire drops aged records even when nothing is written.
+func (e *tapioExtension) retire(ctx context.Context) {
+	ticker := time.NewTicker(retireEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			e.store.Retire()
+		}
+	}
+}
+
+// Ready is called once the pipelines run: from now on calls are answered.
+func (e *tapioExtension) Ready() error {
+	e.api.SetServing(true)
+	return nil
+}
+
+// NotReady is called before the receivers stop: live streams end here, so that
+// no writer is left waiting for a pipeline that is going away.
+func (e *tapioExtension) NotReady() error {
+	e.api.SetServing(false)
+	e.api.EndStreams()
+	return nil
+}
+
+// Dependencies names the authenticators, which must start before the servers.
+func (e *tapioExtension) Dependencies() []component.ID {
+	var ids []component.ID
+	if auth := e.cfg.GRPC.Auth.Get(); auth != nil {
+		ids = append(ids, auth.AuthenticatorID)
+	}
+	if http := e.cfg.HTTP.Get(); http != nil {
+		if auth := http.Auth.Get(); auth != nil {
+			ids = append(ids, auth.AuthenticatorID)
+		}
+	}
+	return ids
+}
+
+// Shutdown mirrors Start. It is safe without Start, and twice.
+func (e *tapioExtension) Shutdown(ctx context.Context) error {
+	if e.store == nil {
+		return nil
+	}
+	if e.stop != nil {
+		e.stop()
+	}
+	e.api.EndStreams()
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.ShutdownTimeout)
+	defer cancel()
+	var stopping sync.WaitGroup
+	for _, s := range e.servers {
+		stopping.Go(func() { s.stop(ctx) })
+	}
+	stopping.Wait()
+	e.work.Wait()
+	if e.telemetry != nil {
+		e.telemetry.Shutdown()
+	}
+	e.stores.release(e.set.ID)
+	e.store = nil
+	return nil
+}
+
+// ClaimStore gives the store to the exporter that fills it. All instances of
+// one exporter, one a signal, share the claim; a second exporter is an error.
+// Each instance calls release when it shuts down.
+func (e *tapioExtension) ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error) {
+	if e.store == nil {
+		return nil, nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
+	}
+	e.writer.Lock()
+	defer e.writer.Unlock()
+	if e.writer.n > 0 && e.writer.id != exporter {
+		return nil, nil, fmt.Errorf("extension %q is filled by the exporter %q already: "+
+			"use that one in every pipeline, or give %q an extension of its own "+
+			"(extensions: {tapio/2: ...} and exporters: {%s: {extension: tapio/2}})",
+			e.set.ID, e.writer.id, exporter, exporter)
+	}
+	e.writer.id = exporter
+	e.writer.n++
+	return e.store, sync.OnceFunc(e.releaseStore), nil
+}
+
+func (e *tapioExtension) releaseStore() {
+	e.writer.Lock()
+	defer e.writer.Unlock()
+	e.writer.n--
+}
+
+// AttachEvents makes the receiver the way into the pipeline for what clients
+// write. detach waits for writes under way.
+func (e *tapioExtension) AttachEvents(receiver component.ID, sink tapio.EventSink) (detach func(), err error) {
+	if e.store == nil {
+		return nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
+	}
+	detach, err = e.api.Attach(receiver.String(), sink)
+	if err != nil {
+		return nil, fmt.Errorf("extension %q: %w", e.set.ID, err)
+	}
+	e.set.Logger.Debug("Event receiver attached", zap.Stringer("receiver", receiver))
+	return detach, nil
+}

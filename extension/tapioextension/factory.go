@@ -1,0 +1,48 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/extension"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+)
+
+// NewFactory returns the factory of the tapio extension.
+func NewFactory() extension.Factory { return newFactory(keptStores) }
+
+func newFactory(stores *storeKeeper) extension.Factory {
+	create := func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
+		return newExtension(set, cfg.(*Config), stores)
+	}
+	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
+}
+
+func createDefaultConfig() component.Config {
+	grpc := configgrpc.NewDefaultServerConfig()
+	grpc.NetAddr.Endpoint = "localhost:4417"
+
+	http := confighttp.NewDefaultServerConfig()
+	http.NetAddr.Endpoint = "localhost:4418"
+	http.WriteTimeout = 0 // a live stream has no end
+
+	return &Config{
+		GRPC: grpc,
+		HTTP: configoptional.Some(http),
+		Store: StoreConfig{
+			MemoryLimit: 256 << 20,
+			MaxAge:      24 * time.Hour,
+			Shares:      Shares{Logs: 40, Traces: 40, Metrics: 20},
+		},
+		MaxStreams:      1000,
+		ShutdownTimeout: 3 * time.Second,
+	}
+}

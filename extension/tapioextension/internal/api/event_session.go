@@ -1,0 +1,252 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// maxSubscriptions bounds the tails of one stream.
+const maxSubscriptions = 16
+
+// StreamEvents implements tapiov1.TapioServiceServer. Reading, and with it the
+// writes into the pipeline, is one loop: acknowledgements keep their order, and
+// a client that does not read them slows down itself only.
+func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServer) error {
+	session := &eventSession{
+		Server:        s.Server,
+		stream:        stream,
+		subscriptions: map[string]*subscription{},
+		failed:        make(chan error, 1),
+	}
+	defer session.close()
+	go session.readAll()
+	select {
+	case err := <-session.failed:
+		return err
+	case <-stream.Context().Done():
+		return context.Cause(stream.Context())
+	}
+}
+
+// eventSession is one open stream.
+type eventSession struct {
+	*Server
+	stream tapiov1.TapioService_StreamEventsServer
+	failed chan error // holds the first end; nil: the client is done
+
+	sending sync.Mutex // a gRPC stream takes one sender at a time
+
+	mu            sync.Mutex // guards what follows
+	subscriptions map[string]*subscription
+	closed        bool
+}
+
+// subscription is one tail on a stream.
+type subscription struct {
+	cancel context.CancelFunc
+	gate   gate
+}
+
+func (s *eventSession) readAll() {
+	for {
+		req, err := s.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			err = nil
+		} else if err == nil {
+			if err = s.handle(req); err == nil {
+				continue
+			}
+		}
+		s.fail(err)
+		return
+	}
+}
+
+// fail ends the stream; the first reason counts.
+func (s *eventSession) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+func (s *eventSession) send(resp *tapiov1.StreamEventsResponse) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.stream.Send(resp)
+}
+
+func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
+	switch m := req.GetMessage().(type) {
+	case *tapiov1.StreamEventsRequest_Event:
+		return s.ingestEvent(m.Event)
+	case *tapiov1.StreamEventsRequest_Batch:
+		return s.ingestBatch(m.Batch, "batch")
+	case *tapiov1.StreamEventsRequest_Subscription:
+		return s.subscribe(m.Subscription)
+	case *tapiov1.StreamEventsRequest_Control:
+		return s.control(m.Control)
+	default:
+		return tapio.InvalidField("message", "is empty: set event, batch, subscription or control")
+	}
+}
+
+func (s *eventSession) ingestEvent(event *tapiov1.Event) error {
+	return s.ingestBatch(&tapiov1.EventBatch{BatchId: event.GetId(), Events: []*tapiov1.Event{event}}, "event")
+}
+
+func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch, field string) error {
+	ack, err := s.write(s.stream.Context(), batch, field)
+	if err != nil {
+		return err
+	}
+	return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Ack{Ack: ack}})
+}
+
+func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
+	query, start, err := wire.SubscriptionQuery(req, s.Now())
+	if err != nil {
+		return err
+	}
+	id := req.GetSubscriptionId()
+	sub, ctx, err := s.add(id)
+	if err != nil {
+		return err
+	}
+	tail := s.Store.TailEvents(query, start)
+	deliver := func(events []tapio.Event, loss *tapiov1.Loss) error {
+		if err := sub.gate.wait(ctx); err != nil {
+			return err
+		}
+		return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
+			Delivery: &tapiov1.EventDelivery{SubscriptionId: id, Events: wire.Events(events), Loss: loss},
+		}})
+	}
+	go func() {
+		if err := follow(ctx, tail, false, eventSize, deliver); ctx.Err() == nil {
+			s.fail(err)
+		}
+	}()
+	return nil
+}
+
+// add makes room for a subscription; one of the same id ends.
+func (s *eventSession) add(id string) (*subscription, context.Context, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, found := s.subscriptions[id]; found {
+		old.cancel()
+	} else if len(s.subscriptions) == maxSubscriptions {
+		return nil, nil, tapio.InvalidField("subscription.subscription_id",
+			"the stream has %d subscriptions, the most there may be: end one, or open another stream", maxSubscriptions)
+	}
+	ctx, cancel := context.WithCancel(s.stream.Context())
+	sub := &subscription{cancel: cancel}
+	s.subscriptions[id] = sub
+	if s.closed {
+		cancel()
+	}
+	return sub, ctx, nil
+}
+
+func (s *eventSession) control(req *tapiov1.StreamControl) error {
+	switch req.GetAction() {
+	case tapiov1.StreamControl_ACTION_HEARTBEAT:
+		return s.heartbeat()
+	case tapiov1.StreamControl_ACTION_PAUSE:
+		return s.each(req, func(_ string, sub *subscription) { sub.gate.close() })
+	case tapiov1.StreamControl_ACTION_RESUME:
+		return s.each(req, func(_ string, sub *subscription) { sub.gate.open() })
+	case tapiov1.StreamControl_ACTION_UNSUBSCRIBE:
+		return s.each(req, func(id string, sub *subscription) { sub.cancel(); delete(s.subscriptions, id) })
+	default:
+		return tapio.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME or UNSUBSCRIBE, is %s", req.GetAction())
+	}
+}
+
+// each applies do to the subscription meant, or to all.
+func (s *eventSession) each(req *tapiov1.StreamControl, do func(string, *subscription)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := req.GetSubscriptionId()
+	if id == "" {
+		for id, sub := range s.subscriptions {
+			do(id, sub)
+		}
+		return nil
+	}
+	sub, found := s.subscriptions[id]
+	if !found {
+		return tapio.InvalidField("control.subscription_id", "this stream has no subscription %q", id)
+	}
+	do(id, sub)
+	return nil
+}
+
+func (s *eventSession) heartbeat() error {
+	return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Heartbeat{
+		Heartbeat: &tapiov1.StreamHeartbeat{
+			Time:         timestamppb.New(s.Now()),
+			LastSequence: s.Store.Stats()[0].LastSeq,
+		},
+	}})
+}
+
+// close ends the tails. The reader ends by itself once the handler returns.
+func (s *eventSession) close() {
+	s.mu.Lock()
+	s.closed = true
+	for _, sub := range s.subscriptions {
+		sub.cancel()
+	}
+	s.mu.Unlock()
+}
+
+// gate holds a goroutine back while it is closed. The zero gate is open.
+type gate struct {
+	mu     sync.Mutex
+	opened chan struct{} // non-nil while closed
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.opened == nil {
+		g.opened = make(chan struct{})
+	}
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.opened != nil {
+		close(g.opened)
+		g.opened = nil
+	}
+}
+
+func (g *gate) wait(ctx context.Context) error {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	if opened == nil {
+		return nil
+	}
+	select {
+	case <-opened:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,129 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"runtime"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/tapio"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// GetServiceInfo implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetServiceInfo(
+	context.Context, *tapiov1.GetServiceInfoRequest,
+) (*tapiov1.GetServiceInfoResponse, error) {
+	return s.serviceInfo(), nil
+}
+
+func (s *Server) serviceInfo() *tapiov1.GetServiceInfoResponse {
+	return &tapiov1.GetServiceInfoResponse{
+		Name:                   s.Name,
+		Version:                s.Version,
+		StoreStartTime:         timestamppb.New(s.Store.Started()),
+		StartTime:              timestamppb.New(s.started),
+		ImplementedMethods:     implementedMethods(),
+		Store:                  s.storeStats(),
+		MaxAge:                 durationpb.New(s.MaxAge),
+		MaxReceiveMessageBytes: uint64(s.MaxReceiveMessageBytes),
+	}
+}
+
+// GetMetrics implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetMetrics(
+	context.Context, *tapiov1.TapioServiceGetMetricsRequest,
+) (*tapiov1.TapioServiceGetMetricsResponse, error) {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	resp := &tapiov1.TapioServiceGetMetricsResponse{
+		Time:                 timestamppb.New(s.Now()),
+		Store:                s.storeStats(),
+		HeapBytes:            memory.HeapAlloc,
+		GoroutineCount:       uint64(runtime.NumGoroutine()),
+		OpenStreamCount:      s.OpenStreams(),
+		AcceptedRecordCount:  s.AcceptedRecords(),
+		RejectedRecordCounts: s.RejectedRecords(),
+	}
+	for _, stats := range s.Store.Stats() {
+		resp.LostRecordCount += stats.Lost
+	}
+	return resp, nil
+}
+
+func (s *Server) storeStats() []*tapiov1.StoreStats {
+	var list []*tapiov1.StoreStats
+	for _, stats := range s.Store.Stats() {
+		list = append(list, signalStats(&stats))
+	}
+	return list
+}
+
+func signalStats(stats *store.Stats) *tapiov1.StoreStats {
+	return &tapiov1.StoreStats{
+		Signal:        stats.Signal,
+		RecordCount:   stats.Rows,
+		SizeBytes:     stats.Bytes,
+		CapacityBytes: stats.Capacity,
+		AppendedCount: stats.Appended,
+		EvictedCounts: stats.Evicted,
+		RefusedCounts: stats.Refused,
+		OldestTime:    timestamp(stats.Oldest),
+		NewestTime:    timestamp(stats.Newest),
+		FirstSequence: stats.FirstSeq,
+		LastSequence:  stats.LastSeq,
+	}
+}
+
+func timestamp(t tapio.Nanos) *timestamppb.Timestamp {
+	if t == 0 {
+		return nil
+	}
+	return &timestamppb.Timestamp{Seconds: int64(t / 1e9), Nanos: int32(t % 1e9)}
+}
+
+// HealthCheck implements tapiov1.TapioServiceServer.
+func (s *tapioService) HealthCheck(context.Context, *tapiov1.HealthCheckRequest) (*tapiov1.HealthCheckResponse, error) {
+	components := []*tapiov1.HealthCheckResponse_Component{
+		s.pipelineHealth(), s.storeHealth(), s.eventReceiverHealth(),
+	}
+	worst := tapiov1.HealthCheckResponse_STATUS_SERVING
+	for _, c := range components {
+		worst = max(worst, c.GetStatus())
+	}
+	return &tapiov1.HealthCheckResponse{Status: worst, Components: components}, nil
+}
+
+func (s *Server) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
+	c := &tapiov1.HealthCheckResponse_Component{Name: "pipelines", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
+	if !s.calls.serving.Load() {
+		c.Status = tapiov1.HealthCheckResponse_STATUS_NOT_SERVING
+		c.Message = "the pipelines are starting or stopping: try again in a moment"
+	}
+	return c
+}
+
+func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
+	c := &tapiov1.HealthCheckResponse_Component{Name: "store", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
+	for _, stats := range s.Store.Stats() {
+		if n := stats.Refused["too_large"]; n > 0 {
+			c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
+			c.Message = stats.Signal + ": records were refused because one alone exceeds its part of the store: raise store::memory_limit"
+		}
+	}
+	return c
+}
+
+func (s *Server) eventReceiverHealth() *tapiov1.HealthCheckResponse_Component {
+	c := &tapiov1.HealthCheckResponse_Component{Name: "event_receiver", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
+	if s.ingest.receiver() == "" {
+		// Reading works without one, so this is no fault of the server.
+		c.Message = "no tapio receiver is in a pipeline: events cannot be written over gRPC, all else works"
+	}
+	return c
+}

@@ -1,0 +1,142 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// ingest is the way from a client's write into the pipeline.
+type ingest struct {
+	accepted atomic.Uint64
+	rejected counter
+
+	mu       sync.RWMutex // held for reading during a write, so that detach waits
+	sink     tapio.EventSink
+	attached string // the receiver's id; stays when it detaches
+}
+
+var errNoReceiver = status.Error(codes.FailedPrecondition,
+	"no tapio receiver feeds a pipeline: add `receivers: {tapio: {extension: tapio}}` "+
+		"to the configuration and `tapio` to service::pipelines::logs::receivers")
+
+// Attach makes sink the way into the pipeline until detach is called.
+func (s *Server) Attach(receiver string, sink tapio.EventSink) (detach func(), err error) {
+	in := &s.ingest
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.sink != nil {
+		return nil, fmt.Errorf("takes its events through the receiver %q already: remove %q, or give it an extension of its own",
+			in.attached, receiver)
+	}
+	in.sink, in.attached = sink, receiver
+	return sync.OnceFunc(in.detach), nil
+}
+
+func (in *ingest) detach() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.sink = nil
+}
+
+// receiver returns the id of the attached receiver, "" for none.
+func (in *ingest) receiver() string {
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.sink == nil {
+		return ""
+	}
+	return in.attached
+}
+
+// write passes a batch into the pipeline and acknowledges it. Faults of single
+// events are in the acknowledgement; an error means that nothing was accepted.
+func (s *Server) write(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
+	accepted, failures, err := s.pass(ctx, batch, field)
+	s.ingest.accepted.Add(uint64(accepted))
+	if err != nil {
+		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
+		return nil, err
+	}
+	if len(failures) > 0 {
+		s.ingest.rejected.add("invalid", uint64(len(failures)))
+	}
+	return wire.Ack(batch, accepted, failures, s.Now()), nil
+}
+
+func (s *Server) pass(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
+	in := &s.ingest
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.sink == nil {
+		return 0, nil, in.notAttached()
+	}
+	if len(batch.GetPayload()) > 0 {
+		n, err := s.passPayload(ctx, batch, field)
+		return n, nil, err
+	}
+	events, failures, err := wire.EventsFromBatch(batch, field)
+	if err != nil || len(events) == 0 {
+		return 0, failures, err
+	}
+	if err := in.sink.WriteEvents(ctx, events); err != nil {
+		return 0, nil, pipelineStatus(err)
+	}
+	return len(events), failures, nil
+}
+
+func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, error) {
+	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.ingest.sink.WritePayload(ctx, payload)
+	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
+		return 0, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
+	}
+	if err != nil {
+		return 0, pipelineStatus(err)
+	}
+	return n, nil
+}
+
+func (in *ingest) notAttached() error {
+	if in.attached == "" {
+		return errNoReceiver
+	}
+	return errShuttingDown
+}
+
+// pipelineStatus keeps a status that a component of the pipeline has chosen; any
+// other refusal, such as the memory limiter's, is worth trying again.
+func pipelineStatus(err error) error {
+	if _, chosen := status.FromError(err); chosen {
+		return err
+	}
+	return status.Errorf(codes.Unavailable, "the pipeline refused the batch, send it again: %v", err)
+}
+
+func rejectReason(err error) string {
+	switch code := status.Code(wire.Status(err)); code {
+	case codes.InvalidArgument:
+		return "invalid"
+	case codes.ResourceExhausted:
+		return "too_large"
+	case codes.FailedPrecondition:
+		return "not_ready"
+	default:
+		return "pipeline"
+	}
+}

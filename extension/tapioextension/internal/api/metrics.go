@@ -1,0 +1,121 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+func aggregated(query *tapiov1.MetricQuery) bool {
+	return query.GetAggregation() != tapiov1.MetricQuery_AGGREGATION_TYPE_UNSPECIFIED
+}
+
+// GetMetrics implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) GetMetrics(
+	ctx context.Context, req *tapiov1.GetMetricsRequest,
+) (*tapiov1.GetMetricsResponse, error) {
+	if aggregated(req.GetQuery()) {
+		return s.aggregate(ctx, req)
+	}
+	query, err := wire.GetPointsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.Store.QueryPoints(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetMetricsResponse{
+		ResourceMetrics: wire.ResourceMetrics(page.Rows),
+		NextPageToken:   wire.PageToken(req, page.Next),
+	}, nil
+}
+
+func (s *observabilityService) aggregate(
+	ctx context.Context, req *tapiov1.GetMetricsRequest,
+) (*tapiov1.GetMetricsResponse, error) {
+	query, err := wire.GetAggregateQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	series, truncated, err := s.Store.Aggregate(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetMetricsResponse{
+		Series:          wire.MetricSeries(series, req.GetQuery().GetGroupBy()),
+		TruncatedSeries: uint64(truncated),
+	}, nil
+}
+
+// StreamMetrics implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) StreamMetrics(
+	req *tapiov1.StreamMetricsRequest, stream tapiov1.ObservabilityService_StreamMetricsServer,
+) error {
+	if aggregated(req.GetQuery()) {
+		return s.streamAggregate(req, stream)
+	}
+	query, start, err := wire.StreamMetricsQuery(req, s.Now())
+	if err != nil {
+		return err
+	}
+	send := func(points []tapio.Point, loss *tapiov1.Loss) error {
+		resp := &tapiov1.StreamMetricsResponse{ResourceMetrics: wire.ResourceMetrics(points), Loss: loss}
+		if n := len(points); n > 0 {
+			resp.LastSequence = points[n-1].Seq
+		}
+		return stream.Send(resp)
+	}
+	return follow(stream.Context(), s.Store.TailPoints(query, start), false, pointSize, send)
+}
+
+// streamAggregate sends the latest window over and over. A window is as wide as
+// the query's resolution or, without one, as the time between two answers.
+func (s *observabilityService) streamAggregate(
+	req *tapiov1.StreamMetricsRequest, stream tapiov1.ObservabilityService_StreamMetricsServer,
+) error {
+	query, every, err := wire.StreamAggregateQuery(req, s.Now())
+	if err != nil {
+		return err
+	}
+	width := query.Resolution
+	if width == 0 {
+		width = every
+	}
+	query.Resolution = 0 // one window, the latest
+	ctx := stream.Context()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := s.sendWindow(ctx, query, width, req.GetQuery().GetGroupBy(), stream); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *observabilityService) sendWindow(
+	ctx context.Context, query tapio.AggregateQuery, width time.Duration, groupBy []string,
+	stream tapiov1.ObservabilityService_StreamMetricsServer,
+) error {
+	now := s.Now()
+	query.Filter.Time = tapio.TimeRange{
+		Start: tapio.Nanos(now.Add(-width).UnixNano()),
+		End:   tapio.Nanos(now.UnixNano()),
+	}
+	series, _, err := s.Store.Aggregate(ctx, query)
+	if err != nil {
+		return err
+	}
+	return stream.Send(&tapiov1.StreamMetricsResponse{Series: wire.MetricSeries(series, groupBy)})
+}

@@ -1,0 +1,60 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"slices"
+
+	"google.golang.org/grpc"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// missingEngines names, for each method that this server cannot answer yet, what
+// it lacks. Such a method answers UNIMPLEMENTED, never with invented data.
+func missingEngines() map[string]string {
+	const (
+		correlation = "correlation engine"
+		registry    = "collector registry"
+		profiles    = "profile store"
+	)
+	return map[string]string{
+		tapiov1.TapioService_GetCorrelations_FullMethodName:         correlation,
+		tapiov1.TapioService_GetSemanticGroups_FullMethodName:       correlation,
+		tapiov1.TapioService_GetInsights_FullMethodName:             correlation,
+		tapiov1.TapioService_AnalyzeEvents_FullMethodName:           correlation,
+		tapiov1.CollectorService_RegisterCollector_FullMethodName:   registry,
+		tapiov1.CollectorService_UnregisterCollector_FullMethodName: registry,
+		tapiov1.CollectorService_Heartbeat_FullMethodName:           registry,
+		tapiov1.CollectorService_GetConfig_FullMethodName:           registry,
+		tapiov1.CollectorService_UpdateConfig_FullMethodName:        registry,
+		tapiov1.CollectorService_GetMetrics_FullMethodName:          registry,
+		tapiov1.CollectorService_ListCollectors_FullMethodName:      registry,
+		tapiov1.ObservabilityService_GetProfiles_FullMethodName:     profiles,
+		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName:  profiles,
+	}
+}
+
+// implementedMethods are the methods of the contract less the missing ones.
+func implementedMethods() []string {
+	missing := missingEngines()
+	var methods []string
+	add := func(service, method string) {
+		if _, planned := missing["/"+service+"/"+method]; !planned {
+			methods = append(methods, service+"/"+method)
+		}
+	}
+	for _, desc := range []grpc.ServiceDesc{
+		tapiov1.TapioService_ServiceDesc, tapiov1.CollectorService_ServiceDesc, tapiov1.ObservabilityService_ServiceDesc,
+	} {
+		for _, m := range desc.Methods {
+			add(desc.ServiceName, m.MethodName)
+		}
+		for _, m := range desc.Streams {
+			add(desc.ServiceName, m.StreamName)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}

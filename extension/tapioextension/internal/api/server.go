@@ -1,0 +1,97 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package api answers the three services of the contract from the store: one
+// file a service. It translates with internal/wire and holds no data itself.
+package api
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/tapio/tapio/internal/store"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// Options is what the services need. All fields but MaxAge are required.
+type Options struct {
+	Store                  *store.Store
+	Name                   string
+	Version                string
+	MaxAge                 time.Duration // 0: no bound
+	MaxReceiveMessageBytes int
+	MaxStreams             int
+	Logger                 *zap.Logger
+	Now                    func() time.Time
+}
+
+// Server is the state that the services share.
+type Server struct {
+	Options
+	started time.Time
+	ingest  ingest
+	health  *health.Server
+	calls   calls
+}
+
+// New makes the services. They answer once SetServing(true) is called.
+func New(options Options) *Server {
+	s := &Server{Options: options, started: options.Now(), health: health.NewServer()}
+	s.calls.init(options.MaxStreams)
+	s.SetServing(false)
+	return s
+}
+
+// Register adds the services, gRPC's health service and reflection.
+func (s *Server) Register(server *grpc.Server) {
+	tapiov1.RegisterTapioServiceServer(server, &tapioService{Server: s})
+	tapiov1.RegisterCollectorServiceServer(server, &collectorService{Server: s})
+	tapiov1.RegisterObservabilityServiceServer(server, &observabilityService{Server: s})
+	grpc_health_v1.RegisterHealthServer(server, s.health)
+	reflection.Register(server)
+}
+
+// SetServing tells health checks whether the pipelines run.
+func (s *Server) SetServing(serving bool) {
+	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		status = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	for _, service := range serviceNames() {
+		s.health.SetServingStatus(service, status)
+	}
+	s.calls.serving.Store(serving)
+}
+
+// serviceNames are what a health check can ask for; "" is the whole server.
+func serviceNames() []string {
+	return []string{
+		"",
+		tapiov1.TapioService_ServiceDesc.ServiceName,
+		tapiov1.CollectorService_ServiceDesc.ServiceName,
+		tapiov1.ObservabilityService_ServiceDesc.ServiceName,
+	}
+}
+
+// EndStreams ends every live stream with UNAVAILABLE and refuses new ones.
+func (s *Server) EndStreams() {
+	s.health.Shutdown()
+	s.calls.end()
+}
+
+// OpenStreams is the number of streams open now.
+func (s *Server) OpenStreams() uint64 { return uint64(max(s.calls.open.Load(), 0)) }
+
+// RejectedCalls counts calls that ended with an error, by status code.
+func (s *Server) RejectedCalls() map[string]uint64 { return s.calls.rejected.snapshot() }
+
+// AcceptedRecords counts records written and accepted.
+func (s *Server) AcceptedRecords() uint64 { return s.ingest.accepted.Load() }
+
+// RejectedRecords counts records written and refused, by reason.
+func (s *Server) RejectedRecords() map[string]uint64 { return s.ingest.rejected.snapshot() }

@@ -1,0 +1,69 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// tapioService takes events in and hands them out.
+type tapioService struct {
+	tapiov1.UnimplementedTapioServiceServer
+	*Server
+}
+
+// GetEvents implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetEvents(ctx context.Context, req *tapiov1.GetEventsRequest) (*tapiov1.GetEventsResponse, error) {
+	query, err := wire.GetEventsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.Store.QueryEvents(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetEventsResponse{Events: wire.Events(page.Rows), NextPageToken: wire.PageToken(req, page.Next)}, nil
+}
+
+// maxEventIDBytes is the longest event id.
+const maxEventIDBytes = 128
+
+// GetEventById implements tapiov1.TapioServiceServer; the name is the
+// contract's.
+func (s *tapioService) GetEventById( //nolint:revive // the contract's name
+	ctx context.Context, req *tapiov1.GetEventByIdRequest,
+) (*tapiov1.GetEventByIdResponse, error) {
+	if n := len(req.GetId()); n == 0 || n > maxEventIDBytes {
+		return nil, tapio.InvalidField("id", "must have 1 to %d characters, has %d", maxEventIDBytes, n)
+	}
+	event, found, err := s.Store.EventByID(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, status.Errorf(codes.NotFound, "no event %q is stored: it was evicted or never stored", req.GetId())
+	}
+	return &tapiov1.GetEventByIdResponse{Event: wire.Event(&event)}, nil
+}
+
+// SubscribeToEvents implements tapiov1.TapioServiceServer.
+func (s *tapioService) SubscribeToEvents(
+	req *tapiov1.SubscribeToEventsRequest, stream tapiov1.TapioService_SubscribeToEventsServer,
+) error {
+	query, start, err := wire.SubscribeQuery(req, s.Now())
+	if err != nil {
+		return err
+	}
+	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
+		return stream.Send(&tapiov1.SubscribeToEventsResponse{Events: wire.Events(events), Loss: loss})
+	}
+	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), eventSize, send)
+}

@@ -1,0 +1,164 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+)
+
+// listen opens every port and builds its server. What is open when it fails is
+// closed by Shutdown.
+func (e *tapioExtension) listen(ctx context.Context) error {
+	if err := e.listenGRPC(ctx); err != nil {
+		return fmt.Errorf("grpc::endpoint: %w", err)
+	}
+	if !e.cfg.HTTP.HasValue() {
+		return nil
+	}
+	if err := e.listenHTTP(ctx); err != nil {
+		return fmt.Errorf("http::endpoint: %w", err)
+	}
+	return nil
+}
+
+func (e *tapioExtension) listenGRPC(ctx context.Context) error {
+	listener, err := e.cfg.GRPC.NetAddr.Listen(ctx)
+	if err != nil {
+		return portHint(err)
+	}
+	s, err := e.newGRPCServer(ctx, e.cfg.GRPC, listener)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	e.servers = append(e.servers, s)
+	e.logListening("grpc", listener)
+	return nil
+}
+
+func (e *tapioExtension) newGRPCServer(ctx context.Context, cfg configgrpc.ServerConfig, l net.Listener) (*grpcServer, error) {
+	var options []configgrpc.ToServerOption
+	for _, option := range e.api.ServerOptions() {
+		options = append(options, configgrpc.WithGrpcServerOption(option))
+	}
+	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, options...)
+	if err != nil {
+		return nil, err
+	}
+	e.api.Register(server)
+	return &grpcServer{server: server, listener: l}, nil
+}
+
+// listenHTTP puts the JSON gateway before a gRPC server of its own that is
+// reachable in this process only. TLS and authentication happen at the HTTP
+// server, so the inner one has neither.
+func (e *tapioExtension) listenHTTP(ctx context.Context) error {
+	inner := bufconn.Listen(1 << 20)
+	cfg := e.cfg.GRPC
+	cfg.TLS = configoptional.None[configtls.ServerConfig]()
+	cfg.Auth = configoptional.None[configauth.Config]()
+	innerServer, err := e.newGRPCServer(ctx, cfg, inner)
+	if err != nil {
+		return err
+	}
+	e.servers = append(e.servers, innerServer)
+	conn, err := dialInner(inner)
+	if err != nil {
+		return err
+	}
+	outer, err := e.newHTTPServer(ctx, conn)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	e.servers = append(e.servers, outer)
+	e.logListening("http", outer.listener)
+	return nil
+}
+
+func dialInner(l *bufconn.Listener) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///inner",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+}
+
+func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientConn) (*httpServer, error) {
+	cfg := e.cfg.HTTP.Get()
+	handler, err := e.api.Gateway(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, handler)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := cfg.ToListener(ctx)
+	if err != nil {
+		return nil, portHint(err)
+	}
+	return &httpServer{server: server, listener: listener, conn: conn}, nil
+}
+
+func (e *tapioExtension) logListening(transport string, l net.Listener) {
+	e.set.Logger.Info("Tapio API listening",
+		zap.String("transport", transport), zap.String("endpoint", l.Addr().String()))
+}
+
+// portHint adds what to do about a port that cannot be opened.
+func portHint(err error) error {
+	return fmt.Errorf("%w: choose an address that this machine has and a free port, or 0 for any free one", err)
+}
+
+// grpcServer adapts a gRPC server.
+type grpcServer struct {
+	server   *grpc.Server
+	listener net.Listener
+}
+
+func (s *grpcServer) serve() error { return s.server.Serve(s.listener) }
+
+func (s *grpcServer) stop(ctx context.Context) {
+	cut := context.AfterFunc(ctx, s.server.Stop)
+	s.server.GracefulStop()
+	cut()
+	// A server that never served has not closed its listener.
+	_ = s.listener.Close()
+}
+
+// httpServer adapts an HTTP server.
+type httpServer struct {
+	server   *http.Server
+	listener net.Listener
+	conn     *grpc.ClientConn
+	close    sync.Once
+}
+
+func (s *httpServer) serve() error {
+	if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *httpServer) stop(ctx context.Context) {
+	if err := s.server.Shutdown(ctx); err != nil {
+		_ = s.server.Close()
+	}
+	s.close.Do(func() { _ = s.conn.Close() })
+	_ = s.listener.Close()
+}

@@ -1,0 +1,77 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/internal/store"
+)
+
+// observe publishes the figures of the store and of the API as the collector's
+// own metrics. They are read when the metrics are collected.
+func (e *tapioExtension) observe() error {
+	builder, err := metadata.NewTelemetryBuilder(e.set.TelemetrySettings)
+	if err != nil {
+		return err
+	}
+	e.telemetry = builder
+	return errors.Join(
+		builder.RegisterTapioStoreSizeCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Bytes })),
+		builder.RegisterTapioStoreCapacityCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Capacity })),
+		builder.RegisterTapioStoreRecordsCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Rows })),
+		builder.RegisterTapioStoreAppendedCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Appended })),
+		builder.RegisterTapioStreamLostCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Lost })),
+		builder.RegisterTapioStoreEvictedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Evicted })),
+		builder.RegisterTapioStoreRefusedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Refused })),
+		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
+		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
+		builder.RegisterTapioAPIRejectedCallback(byReason(e.api.RejectedCalls)),
+		builder.RegisterTapioAPIRejectedRecordsCallback(byReason(e.api.RejectedRecords)),
+	)
+}
+
+func (e *tapioExtension) eachSignal(figure func(*store.Stats) uint64) metric.Int64Callback {
+	kept := e.store
+	return func(_ context.Context, o metric.Int64Observer) error {
+		for _, stats := range kept.Stats() {
+			o.Observe(int64(figure(&stats)), metric.WithAttributes(attribute.String("signal", stats.Signal)))
+		}
+		return nil
+	}
+}
+
+func (e *tapioExtension) eachReason(figures func(*store.Stats) map[string]uint64) metric.Int64Callback {
+	kept := e.store
+	return func(_ context.Context, o metric.Int64Observer) error {
+		for _, stats := range kept.Stats() {
+			for reason, n := range figures(&stats) {
+				o.Observe(int64(n), metric.WithAttributes(
+					attribute.String("signal", stats.Signal), attribute.String("reason", reason)))
+			}
+		}
+		return nil
+	}
+}
+
+func single(figure func() uint64) metric.Int64Callback {
+	return func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(figure()))
+		return nil
+	}
+}
+
+func byReason(figures func() map[string]uint64) metric.Int64Callback {
+	return func(_ context.Context, o metric.Int64Observer) error {
+		for reason, n := range figures() {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String("reason", reason)))
+		}
+		return nil
+	}
+}

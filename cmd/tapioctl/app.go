@@ -1,0 +1,94 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// app is what the commands have of the world outside; tests give another.
+type app struct {
+	// out is flushed after each piece of a live stream and at the end.
+	out    *bufio.Writer
+	errOut io.Writer
+
+	environ    func(name string) string
+	now        func() time.Time
+	zone       *time.Location
+	sleep      func(ctx context.Context, d time.Duration) error
+	isTerminal bool // whether out is one
+
+	// dialOptions come after those made from the flags.
+	dialOptions []grpc.DialOption
+
+	flags globalFlags
+}
+
+// clients are the two services that the commands ask.
+type clients struct {
+	tapio         tapiov1.TapioServiceClient
+	observability tapiov1.ObservabilityServiceClient
+}
+
+// run executes one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.errOut)
+	err := root.ExecuteContext(ctx)
+	if flushErr := a.out.Flush(); err == nil && flushErr != nil {
+		err = writeError(flushErr)
+	}
+	if err == nil {
+		return exitOK
+	}
+	failure := a.explain(err)
+	a.note("%s", failure.message)
+	return failure.code
+}
+
+// note writes one line for the person, apart from the data on stdout.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.errOut, "tapioctl: "+format+"\n", args...)
+}
+
+// command is the body of a command that asks the server.
+type command func(ctx context.Context, c clients, args []string) error
+
+// connected makes a cobra body of a command: it connects first and hangs up at
+// the end.
+func (a *app) connected(body command) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		conn, err := a.dial()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		c := clients{
+			tapio:         tapiov1.NewTapioServiceClient(conn),
+			observability: tapiov1.NewObservabilityServiceClient(conn),
+		}
+		return body(cmd.Context(), c, args)
+	}
+}
+
+// call makes one unary call within --timeout.
+func call[Request, Response any](
+	ctx context.Context, a *app,
+	method func(context.Context, Request, ...grpc.CallOption) (Response, error), request Request,
+) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout)
+	defer cancel()
+	return method(ctx, request)
+}

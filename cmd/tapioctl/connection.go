@@ -1,0 +1,112 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+const (
+	// A trace comes in one message, however large.
+	maxReceiveBytes = 256 << 20
+	// The transport must not sleep longer than follow does between attempts.
+	maxRedialDelay = 5 * time.Second
+)
+
+// dial makes the connection that the flags describe. It connects with the first
+// call only.
+func (a *app) dial() (*grpc.ClientConn, error) {
+	f := &a.flags
+	if strings.HasPrefix(f.server, "http://") || strings.HasPrefix(f.server, "https://") {
+		return nil, usageErrorf("--server %s: give host:port without http://; --tls turns encryption on", f.server)
+	}
+	transport, err := f.transport()
+	if err != nil {
+		return nil, err
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithUserAgent("tapioctl/" + version),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceiveBytes)),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 500 * time.Millisecond, Multiplier: 2, MaxDelay: maxRedialDelay},
+			MinConnectTimeout: maxRedialDelay,
+		}),
+	}
+	if f.token != "" {
+		a.warnOfOpenToken()
+		options = append(options, grpc.WithPerRPCCredentials(bearer{f.token}))
+	}
+	conn, err := grpc.NewClient(f.server, append(options, a.dialOptions...)...)
+	if err != nil {
+		return nil, usageErrorf("--server %s: %v", f.server, err)
+	}
+	return conn, nil
+}
+
+func (f *globalFlags) wantsTLS() bool {
+	return f.tls || f.tlsCACert != "" || f.tlsCert != "" || f.tlsKey != "" || f.tlsServerName != ""
+}
+
+func (f *globalFlags) transport() (credentials.TransportCredentials, error) {
+	if !f.wantsTLS() {
+		return insecure.NewCredentials(), nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.tlsServerName}
+	if f.tlsCACert != "" {
+		pem, err := os.ReadFile(f.tlsCACert)
+		if err != nil {
+			return nil, usageErrorf("--tls-ca-cert: %v", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usageErrorf("--tls-ca-cert: %s holds no PEM certificate", f.tlsCACert)
+		}
+	}
+	if (f.tlsCert == "") != (f.tlsKey == "") {
+		return nil, usageErrorf("--tls-cert and --tls-key: give both or none")
+	}
+	if f.tlsCert != "" {
+		pair, err := tls.LoadX509KeyPair(f.tlsCert, f.tlsKey)
+		if err != nil {
+			return nil, usageErrorf("--tls-cert, --tls-key: %v", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return credentials.NewTLS(config), nil
+}
+
+// warnOfOpenToken says when the token crosses a network that others can read.
+func (a *app) warnOfOpenToken() {
+	if a.flags.wantsTLS() || strings.HasPrefix(a.flags.server, "unix:") {
+		return
+	}
+	host, _, err := net.SplitHostPort(a.flags.server)
+	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return
+	}
+	a.note("the token travels unencrypted to %s: add --tls", a.flags.server)
+}
+
+// bearer sends the token with every call.
+type bearer struct{ token string }
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + b.token}, nil
+}
+
+// RequireTransportSecurity lets a token through to a server on the same machine
+// or behind a mesh; warnOfOpenToken speaks up about the rest.
+func (bearer) RequireTransportSecurity() bool { return false }

@@ -1,0 +1,112 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// The exit codes, as `tapioctl --help` tells them.
+const (
+	exitOK          = 0
+	exitRefused     = 1
+	exitUsage       = 2
+	exitUnreachable = 3
+)
+
+// exitError ends the command with a code and one line for the person.
+type exitError struct {
+	code    int
+	message string
+}
+
+func (e *exitError) Error() string { return e.message }
+
+func usageErrorf(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Sprintf(format, args...)}
+}
+
+// explain turns any error into one line that says what to do. What is neither
+// our own error nor the server's comes from cobra: a fault in the arguments.
+func (a *app) explain(err error) *exitError {
+	var own *exitError
+	if errors.As(err, &own) {
+		return &exitError{own.code, oneLine(own.message)}
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return &exitError{exitUsage, oneLine(err.Error()) + "; see tapioctl --help"}
+	}
+	failure := a.explainStatus(s)
+	failure.message = oneLine(failure.message)
+	return failure
+}
+
+func (a *app) explainStatus(s *status.Status) *exitError {
+	server, message := a.flags.server, s.Message()
+	switch s.Code() {
+	case codes.Unavailable:
+		return &exitError{exitUnreachable, unavailable(server, message)}
+	case codes.DeadlineExceeded:
+		return &exitError{exitUnreachable, fmt.Sprintf(
+			"no answer from %s within %v: raise --timeout, narrow the question, or check the address", server, a.flags.timeout)}
+	case codes.InvalidArgument:
+		return &exitError{exitUsage, "the server refuses the request: " + fieldProblems(s)}
+	case codes.NotFound:
+		return &exitError{exitRefused, "not found: " + message}
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return &exitError{exitRefused, fmt.Sprintf("%s denies access: %s: pass a valid --token (or TAPIO_TOKEN)", server, message)}
+	case codes.Unimplemented:
+		return &exitError{exitRefused, fmt.Sprintf("the server at %s does not answer this: %s", server, message)}
+	case codes.Canceled:
+		return &exitError{exitRefused, "interrupted"}
+	default:
+		return &exitError{exitRefused, fmt.Sprintf("the server at %s failed: %s: %s", server, s.Code(), message)}
+	}
+}
+
+// unavailable tells a server that nobody runs from one that is not ready: the
+// first is said by the client's own transport.
+func unavailable(server, message string) string {
+	for _, prefix := range []string{"connection error:", "name resolver error:", "dns:", "produced zero addresses"} {
+		if strings.HasPrefix(message, prefix) {
+			return fmt.Sprintf(
+				"server not reachable at %s: is tapio running there? set --server or TAPIO_SERVER, and --tls if it wants TLS (%s)",
+				server, message)
+		}
+	}
+	return fmt.Sprintf("the server at %s is not ready: %s: try again in a moment", server, message)
+}
+
+// fieldProblems prefers the fields that the server names over its prose.
+func fieldProblems(s *status.Status) string {
+	var problems []string
+	for _, detail := range s.Details() {
+		bad, ok := detail.(*errdetails.BadRequest)
+		if !ok {
+			continue
+		}
+		for _, v := range bad.GetFieldViolations() {
+			problems = append(problems, v.GetField()+": "+v.GetDescription())
+		}
+	}
+	if len(problems) == 0 {
+		return s.Message()
+	}
+	return strings.Join(problems, "; ")
+}
+
+// writeError says that the output, not the question, is at fault; nil for nil.
+func writeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitRefused, "cannot write the output: " + err.Error()}
+}

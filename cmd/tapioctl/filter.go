@@ -1,0 +1,134 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// filterFlags select records of any signal.
+type filterFlags struct {
+	selectors  []string
+	services   []string
+	namespaces []string
+	text       string
+	not        bool
+
+	// Log records only.
+	severity   choice
+	eventNames []string
+}
+
+func (f *filterFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.selectors, "selector", "l", nil,
+		"label selectors that must all hold, as 'service=a,team in (b,c),path=~\"/api/.*\",!gone'; repeatable")
+	flags.StringSliceVar(&f.services, "service", nil, "only these values of service.name")
+	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "only these namespaces")
+	flags.StringVar(&f.text, "text", "", "only records that contain this text, in either case")
+	flags.BoolVar(&f.not, "not", false, "invert: show what the other conditions (but for the time) would hide")
+}
+
+// addForRecords adds what only log records can be selected by.
+func (f *filterFlags) addForRecords(cmd *cobra.Command) {
+	f.add(cmd)
+	f.severity = newChoice("", "trace", "debug", "info", "warn", "error", "fatal")
+	addChoice(cmd, cmd.Flags(), &f.severity, "severity", "", "only this severity or a graver one")
+	cmd.Flags().StringSliceVar(&f.eventNames, "event-name", nil, "only these event names; a trailing * matches any ending")
+}
+
+func (f *filterFlags) filter() (*tapiov1.Filter, error) {
+	filter := &tapiov1.Filter{
+		Services:   f.services,
+		Namespaces: f.namespaces,
+		Text:       f.text,
+		Invert:     f.not,
+		EventNames: f.eventNames,
+	}
+	for _, text := range f.selectors {
+		selectors, err := parseSelectors(text)
+		if err != nil {
+			return nil, err
+		}
+		filter.LabelSelectors = append(filter.LabelSelectors, selectors...)
+	}
+	if f.severity.value != "" {
+		class := slices.Index(f.severity.words, f.severity.value) + 1
+		filter.MinSeverity = tapiov1.Severity(class)
+	}
+	return filter, nil
+}
+
+// timeFlags bound the event time of an answer.
+type timeFlags struct{ since, until string }
+
+const timeForms = "as a duration (90s, 5m, 2d) or a time (2006-01-02T15:04:05Z)"
+
+func (f *timeFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.since, "since", "", "only what is at most this old, "+timeForms)
+	cmd.Flags().StringVar(&f.until, "until", "", "only what is older than this, "+timeForms)
+}
+
+// timeRange leaves a lone duration to the server, whose clock may differ from
+// ours.
+func (f *timeFlags) timeRange(now time.Time) (*tapiov1.TimeRange, error) {
+	if f.since == "" && f.until == "" {
+		return nil, nil
+	}
+	if age, err := parseAge(f.since); err == nil && f.until == "" {
+		return &tapiov1.TimeRange{Last: durationpb.New(age)}, nil
+	}
+	start, err := parseMoment("--since", f.since, now)
+	if err != nil {
+		return nil, err
+	}
+	end, err := parseMoment("--until", f.until, now)
+	if err != nil {
+		return nil, err
+	}
+	if start != nil && end != nil && end.AsTime().Before(start.AsTime()) {
+		return nil, usageErrorf("--until %s lies before --since %s", f.until, f.since)
+	}
+	return &tapiov1.TimeRange{Start: start, End: end}, nil
+}
+
+// parseMoment reads an age or an RFC 3339 time; nil for an empty text.
+func parseMoment(flag, text string, now time.Time) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if age, err := parseAge(text); err == nil {
+		return timestamppb.New(now.Add(-age)), nil
+	}
+	moment, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return nil, usageErrorf("%s %q: give the time %s", flag, text, timeForms)
+	}
+	return timestamppb.New(moment), nil
+}
+
+// parseAge reads a duration above 0; besides Go's units it takes whole days.
+func parseAge(text string) (time.Duration, error) {
+	age, err := time.ParseDuration(text)
+	if days, found := strings.CutSuffix(text, "d"); found {
+		n, daysErr := strconv.ParseUint(days, 10, 16)
+		age, err = time.Duration(n)*24*time.Hour, daysErr
+	}
+	if err != nil {
+		return 0, err
+	}
+	if age <= 0 {
+		return 0, usageErrorf("%q: a duration must be above 0", text)
+	}
+	return age, nil
+}

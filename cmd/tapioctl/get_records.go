@@ -1,0 +1,91 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	defaultRecords = 100
+	recordsPerPage = 1000
+)
+
+type getRecordsFlags struct {
+	filterFlags
+	pageFlags
+	traceID string
+	format  choice
+}
+
+func newGetRecordsCommand(a *app, noun, short string) *cobra.Command {
+	f := &getRecordsFlags{format: newRecordFormat("table")}
+	cmd := &cobra.Command{
+		Use:     noun,
+		Short:   short,
+		Example: "  tapioctl get " + noun + " --service checkout --severity error --since 1h --limit 50",
+		Args:    cobra.NoArgs,
+		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
+			return a.getRecords(ctx, c, f, noun == "events")
+		}),
+	}
+	f.addForRecords(cmd)
+	f.pageFlags.add(cmd, defaultRecords, "records")
+	if noun == "logs" {
+		cmd.Flags().StringVar(&f.traceID, "trace", "", "only records of this trace, 32 hex digits")
+	}
+	addChoice(cmd, cmd.Flags(), &f.format, "output", "o", "output format")
+	return cmd
+}
+
+func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, events bool) error {
+	filter, err := f.filter()
+	if err != nil {
+		return err
+	}
+	if err := f.apply(a, filter, recordsPerPage); err != nil {
+		return err
+	}
+	fetch := a.fetchLogs(ctx, c, &tapiov1.GetLogsRequest{Filter: filter, TraceId: f.traceID})
+	if events {
+		fetch = a.fetchEvents(ctx, c, &tapiov1.GetEventsRequest{Filter: filter})
+	}
+	printer := &recordPrinter{app: a, format: f.format.value}
+	return eachPage(filter, f.limit, func(wanted int) (int, string, error) {
+		batch, next, err := fetch(wanted)
+		if err != nil {
+			return 0, "", err
+		}
+		return len(batch.events), next, printer.print(batch)
+	})
+}
+
+// fetchRecords fetches one page and cuts it to what is wanted.
+type fetchRecords func(wanted int) (batch recordBatch, next string, err error)
+
+func (a *app) fetchLogs(ctx context.Context, c clients, request *tapiov1.GetLogsRequest) fetchRecords {
+	return func(wanted int) (recordBatch, string, error) {
+		response, err := call(ctx, a, c.observability.GetLogs, request)
+		if err != nil {
+			return recordBatch{}, "", err
+		}
+		response.Logs = firstOf(wanted, response.GetLogs())
+		return recordBatch{raw: response, events: response.GetLogs()}, response.GetNextPageToken(), nil
+	}
+}
+
+func (a *app) fetchEvents(ctx context.Context, c clients, request *tapiov1.GetEventsRequest) fetchRecords {
+	return func(wanted int) (recordBatch, string, error) {
+		response, err := call(ctx, a, c.tapio.GetEvents, request)
+		if err != nil {
+			return recordBatch{}, "", err
+		}
+		response.Events = firstOf(wanted, response.GetEvents())
+		return recordBatch{raw: response, events: response.GetEvents()}, response.GetNextPageToken(), nil
+	}
+}

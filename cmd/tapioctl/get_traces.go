@@ -1,0 +1,125 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	defaultTraces = 20
+	tracesPerPage = 100
+)
+
+type getTracesFlags struct {
+	filterFlags
+	pageFlags
+	ids         []string
+	operations  []string
+	minDuration time.Duration
+	maxDuration time.Duration
+	failed      bool
+	format      choice
+}
+
+func newGetTracesCommand(a *app) *cobra.Command {
+	f := &getTracesFlags{format: newChoice("table", "table", "json", "jsonpb")}
+	cmd := &cobra.Command{
+		Use:   "traces",
+		Short: "Print stored traces, the newest first",
+		Long:  "Print stored traces that have a span for which all conditions hold, the newest\nfirst.",
+		Example: `  tapioctl get traces --service checkout --error --since 15m
+  tapioctl get traces --operation 'GET /api/*' --min-duration 500ms`,
+		Args: cobra.NoArgs,
+		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error { return a.getTraces(ctx, c, f) }),
+	}
+	f.filterFlags.add(cmd)
+	f.pageFlags.add(cmd, defaultTraces, "traces")
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.ids, "id", nil, "only these traces, 32 hex digits each")
+	flags.StringSliceVar(&f.operations, "operation", nil, "only with a span of this name; a trailing * matches any ending")
+	flags.DurationVar(&f.minDuration, "min-duration", 0, "only with a span that lasts at least this long")
+	flags.DurationVar(&f.maxDuration, "max-duration", 0, "only with a span that lasts at most this long")
+	flags.BoolVar(&f.failed, "error", false, "only with a span that failed")
+	addChoice(cmd, flags, &f.format, "output", "o", "output format")
+	return cmd
+}
+
+func (f *getTracesFlags) query(a *app) (*tapiov1.TraceQuery, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.apply(a, filter, tracesPerPage); err != nil {
+		return nil, err
+	}
+	query := &tapiov1.TraceQuery{TraceIds: f.ids, Operations: f.operations, Filter: filter}
+	if f.minDuration > 0 {
+		query.MinDuration = durationpb.New(f.minDuration)
+	}
+	if f.maxDuration > 0 {
+		query.MaxDuration = durationpb.New(f.maxDuration)
+	}
+	if f.failed {
+		query.StatusCodes = []tracev1.Status_StatusCode{tracev1.Status_STATUS_CODE_ERROR}
+	}
+	return query, nil
+}
+
+func (a *app) getTraces(ctx context.Context, c clients, f *getTracesFlags) error {
+	query, err := f.query(a)
+	if err != nil {
+		return err
+	}
+	var rows [][]cell
+	err = eachPage(query.GetFilter(), f.limit, func(wanted int) (int, string, error) {
+		response, err := call(ctx, a, c.observability.GetTraces, &tapiov1.GetTracesRequest{Query: query})
+		if err != nil {
+			return 0, "", err
+		}
+		response.Traces = firstOf(wanted, response.GetTraces())
+		if f.format.value == "jsonpb" {
+			return len(response.GetTraces()), response.GetNextPageToken(), a.printRawJSON(response)
+		}
+		for _, trace := range response.GetTraces() {
+			if f.format.value == "json" {
+				a.printJSON(trace)
+			} else {
+				rows = append(rows, a.traceRow(trace))
+			}
+		}
+		return len(response.GetTraces()), response.GetNextPageToken(), nil
+	})
+	// What came before an error is still true.
+	if f.format.value == "table" && (err == nil || len(rows) > 0) {
+		a.printTable([]string{"TRACE", "START", "DURATION", "SPANS", "ERRORS", "SERVICE", "OPERATION", "SERVICES"}, rows)
+	}
+	return err
+}
+
+func (a *app) traceRow(trace *tapiov1.Trace) []cell {
+	failures := cell{strconv.FormatUint(trace.GetErrorCount(), 10), plain}
+	if trace.GetErrorCount() > 0 {
+		failures.paint = red
+	}
+	return []cell{
+		{trace.GetTraceId(), plain},
+		{a.clock(uint64(max(0, trace.GetStartTime().AsTime().UnixNano()))), dim},
+		{shortDuration(trace.GetDuration().AsDuration()), plain},
+		{strconv.FormatUint(trace.GetSpanCount(), 10), plain},
+		failures,
+		{orDash(trace.GetRootService()), cyan},
+		{orDash(trace.GetRootName()), bold},
+		{strings.Join(trace.GetServices(), ","), dim},
+	}
+}

@@ -1,0 +1,150 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
+	metricsv1 "go.opentelemetry.io/proto/otlp/metrics/v1"
+)
+
+// metricPoint is one point as a table shows it.
+type metricPoint struct {
+	time    uint64
+	metric  *metricsv1.Metric
+	kind    string
+	value   string
+	service string
+	labels  []*commonv1.KeyValue
+}
+
+// pointsOf flattens OTLP into points.
+func pointsOf(resources []*metricsv1.ResourceMetrics) []metricPoint {
+	var points []metricPoint
+	for _, resource := range resources {
+		service := attribute(resource.GetResource().GetAttributes(), "service.name")
+		for _, scope := range resource.GetScopeMetrics() {
+			for _, metric := range scope.GetMetrics() {
+				for _, p := range metricPoints(metric) {
+					p.metric, p.service = metric, service
+					points = append(points, p)
+				}
+			}
+		}
+	}
+	return points
+}
+
+func metricPoints(metric *metricsv1.Metric) []metricPoint {
+	switch data := metric.GetData().(type) {
+	case *metricsv1.Metric_Gauge:
+		return numberPoints("gauge", data.Gauge.GetDataPoints())
+	case *metricsv1.Metric_Sum:
+		return numberPoints("sum", data.Sum.GetDataPoints())
+	case *metricsv1.Metric_Histogram:
+		return sampledPoints("histogram", data.Histogram.GetDataPoints())
+	case *metricsv1.Metric_ExponentialHistogram:
+		return sampledPoints("exp_histogram", data.ExponentialHistogram.GetDataPoints())
+	case *metricsv1.Metric_Summary:
+		return sampledPoints("summary", data.Summary.GetDataPoints())
+	default:
+		return nil
+	}
+}
+
+func numberPoints(kind string, list []*metricsv1.NumberDataPoint) []metricPoint {
+	points := make([]metricPoint, len(list))
+	for i, p := range list {
+		value := number(p.GetAsDouble())
+		if _, whole := p.GetValue().(*metricsv1.NumberDataPoint_AsInt); whole {
+			value = fmt.Sprint(p.GetAsInt())
+		}
+		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
+	}
+	return points
+}
+
+// sampledPoint is what histograms and summaries have in common.
+type sampledPoint interface {
+	GetTimeUnixNano() uint64
+	GetCount() uint64
+	GetSum() float64
+	GetAttributes() []*commonv1.KeyValue
+}
+
+func sampledPoints[P sampledPoint](kind string, list []P) []metricPoint {
+	points := make([]metricPoint, len(list))
+	for i, p := range list {
+		value := fmt.Sprintf("count=%d sum=%s", p.GetCount(), number(p.GetSum()))
+		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
+	}
+	return points
+}
+
+// cutPoints drops all points beyond the first n, and returns how many stay.
+func cutPoints(resources []*metricsv1.ResourceMetrics, n int) int {
+	left := n
+	for _, resource := range resources {
+		for _, scope := range resource.GetScopeMetrics() {
+			for _, metric := range scope.GetMetrics() {
+				left -= cutMetric(metric, left)
+			}
+		}
+	}
+	return n - left
+}
+
+func cutMetric(metric *metricsv1.Metric, n int) (kept int) {
+	switch data := metric.GetData().(type) {
+	case *metricsv1.Metric_Gauge:
+		data.Gauge.DataPoints = firstOf(n, data.Gauge.GetDataPoints())
+		return len(data.Gauge.DataPoints)
+	case *metricsv1.Metric_Sum:
+		data.Sum.DataPoints = firstOf(n, data.Sum.GetDataPoints())
+		return len(data.Sum.DataPoints)
+	case *metricsv1.Metric_Histogram:
+		data.Histogram.DataPoints = firstOf(n, data.Histogram.GetDataPoints())
+		return len(data.Histogram.DataPoints)
+	case *metricsv1.Metric_ExponentialHistogram:
+		data.ExponentialHistogram.DataPoints = firstOf(n, data.ExponentialHistogram.GetDataPoints())
+		return len(data.ExponentialHistogram.DataPoints)
+	case *metricsv1.Metric_Summary:
+		data.Summary.DataPoints = firstOf(n, data.Summary.GetDataPoints())
+		return len(data.Summary.DataPoints)
+	default:
+		return 0
+	}
+}
+
+// printPoints puts the points, which OTLP groups by resource, in order of time.
+func (a *app) printPoints(points []metricPoint, oldestFirst bool) {
+	slices.SortStableFunc(points, func(p, q metricPoint) int {
+		if p.time == q.time {
+			return strings.Compare(p.metric.GetName(), q.metric.GetName())
+		}
+		if (p.time < q.time) == oldestFirst {
+			return -1
+		}
+		return 1
+	})
+	rows := make([][]cell, len(points))
+	for i, p := range points {
+		rows[i] = []cell{
+			{a.clock(p.time), dim}, {p.metric.GetName(), plain}, {p.kind, plain}, {p.value, bold},
+			{orDash(p.metric.GetUnit()), plain}, {orDash(p.service), cyan}, {labelsText(p.labels), dim},
+		}
+	}
+	a.printTable([]string{"TIME", "METRIC", "TYPE", "VALUE", "UNIT", "SERVICE", "LABELS"}, rows)
+}
+
+func labelsText(labels []*commonv1.KeyValue) string {
+	texts := make([]string, len(labels))
+	for i, kv := range labels {
+		texts[i] = kv.GetKey() + "=" + assigned(kv.GetValue())
+	}
+	return strings.Join(texts, ",")
+}

@@ -1,0 +1,112 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `tapioctl asks a Tapio server about the telemetry that it holds: logs, events,
+traces and metrics; and it follows them live.
+
+Exit codes:
+  0  all is well
+  1  the server says no: not healthy, not found, access denied, or failed
+  2  the command line is wrong, or the server refuses one of its values
+  3  the server is not reachable, not ready, or did not answer within --timeout`
+
+// globalFlags hold for every command.
+type globalFlags struct {
+	server        string
+	tls           bool
+	tlsCACert     string
+	tlsCert       string
+	tlsKey        string
+	tlsServerName string
+	token         string
+	timeout       time.Duration
+	color         choice
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "tapioctl",
+		Short:             "Ask a Tapio server about telemetry",
+		Long:              rootHelp,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.completeFlags() },
+	}
+	a.addGlobalFlags(root)
+	root.AddCommand(
+		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExportCommand(a), newVersionCommand(a),
+	)
+	return root
+}
+
+func (a *app) addGlobalFlags(root *cobra.Command) {
+	f, flags := &a.flags, root.PersistentFlags()
+	f.color = newChoice("auto", "auto", "always", "never")
+	flags.StringVar(&f.server, "server", "", "address of the server as host:port (env TAPIO_SERVER) (default localhost:4417)")
+	flags.BoolVar(&f.tls, "tls", false, "encrypt the connection; any other --tls flag turns it on too")
+	flags.StringVar(&f.tlsCACert, "tls-ca-cert", "", "PEM file of the authorities to trust instead of the system's")
+	flags.StringVar(&f.tlsCert, "tls-cert", "", "PEM file of the client's certificate")
+	flags.StringVar(&f.tlsKey, "tls-key", "", "PEM file of the client's key")
+	flags.StringVar(&f.tlsServerName, "tls-server-name", "", "name that the server's certificate must carry")
+	flags.StringVar(&f.token, "token", "", "bearer token to send with every call (env TAPIO_TOKEN)")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for the answer to one call; streams are not bounded")
+	addChoice(root, flags, &f.color, "color", "", "when to colour the output")
+}
+
+// completeFlags takes what no flag says from the environment. The token is not
+// made a flag's default, for --help would print it.
+func (a *app) completeFlags() error {
+	f := &a.flags
+	if f.server == "" {
+		f.server = a.environ("TAPIO_SERVER")
+	}
+	if f.server == "" {
+		f.server = "localhost:4417"
+	}
+	if f.token == "" {
+		f.token = a.environ("TAPIO_TOKEN")
+	}
+	if f.timeout <= 0 {
+		return usageErrorf("--timeout must be above 0, is %v", f.timeout)
+	}
+	return nil
+}
+
+func newVersionCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  cobra.NoArgs,
+		Run: func(*cobra.Command, []string) {
+			fmt.Fprintf(a.out, "tapioctl %s (%s, %s/%s)\n", ownVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// ownVersion falls back to what `go install` records in the binary.
+func ownVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if version != "dev" || !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return version
+	}
+	return info.Main.Version
+}
+
+// needSubcommand makes a command that only groups others refuse to stand alone.
+func needSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageErrorf("say what to %s; see tapioctl %s --help", cmd.Name(), cmd.Name())
+	}
+	return usageErrorf("cannot %s %q; see tapioctl %s --help", cmd.Name(), args[0], cmd.Name())
+}

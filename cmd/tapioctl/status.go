@@ -1,0 +1,108 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	format := newChoice("table", "table", "json")
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Tell whether the server is healthy and how full its store is",
+		Long:    "Tell whether the server is healthy, part by part, and how full its store is.\nThe exit code is 0 when the server serves, in full or in part (DEGRADED), else 1.",
+		Example: "  tapioctl status\n  tapioctl status -o json | jq .health.status",
+		Args:    cobra.NoArgs,
+		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
+			return a.status(ctx, c, format.value)
+		}),
+	}
+	addChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, c clients, format string) error {
+	health, err := call(ctx, a, c.tapio.HealthCheck, &tapiov1.HealthCheckRequest{})
+	if err != nil {
+		return err
+	}
+	info, err := call(ctx, a, c.tapio.GetServiceInfo, &tapiov1.GetServiceInfoRequest{})
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		line := appendJSON([]byte(`{"health":`), health)
+		line = appendJSON(append(line, `,"info":`...), info)
+		a.out.Write(append(line, "}\n"...))
+	} else {
+		a.printStatus(health, info)
+	}
+	return a.healthError(health)
+}
+
+func (a *app) healthError(health *tapiov1.HealthCheckResponse) error {
+	switch health.GetStatus() {
+	case tapiov1.HealthCheckResponse_STATUS_SERVING, tapiov1.HealthCheckResponse_STATUS_DEGRADED:
+		return nil
+	default:
+		return &exitError{exitRefused, fmt.Sprintf("the server at %s does not serve", a.flags.server)}
+	}
+}
+
+func (a *app) printStatus(health *tapiov1.HealthCheckResponse, info *tapiov1.GetServiceInfoResponse) {
+	overall := healthCell(health.GetStatus())
+	fmt.Fprintf(a.out, "%s %s at %s: %s\n", orDash(oneLine(info.GetName())), oneLine(info.GetVersion()),
+		a.flags.server, a.paint(overall.paint, overall.text))
+	if up := info.GetStartTime(); up != nil {
+		fmt.Fprintf(a.out, "up for %s; keeps records for at most %s\n",
+			shortDuration(a.now().Sub(up.AsTime())), info.GetMaxAge().AsDuration())
+	}
+	a.out.WriteByte('\n')
+	var parts [][]cell
+	for _, part := range health.GetComponents() {
+		parts = append(parts, []cell{{part.GetName(), plain}, healthCell(part.GetStatus()), {part.GetMessage(), plain}})
+	}
+	a.printTable([]string{"COMPONENT", "STATUS", "MESSAGE"}, parts)
+	a.out.WriteByte('\n')
+	a.printOccupancy(info.GetStore())
+}
+
+func (a *app) printOccupancy(stats []*tapiov1.StoreStats) {
+	var rows [][]cell
+	for _, s := range stats {
+		oldest := "-"
+		if t := s.GetOldestTime(); t != nil {
+			oldest = shortDuration(a.now().Sub(t.AsTime())) + " ago"
+		}
+		rows = append(rows, cells(s.GetSignal(), thousands(s.GetRecordCount()), size(s.GetSizeBytes()),
+			size(s.GetCapacityBytes()), share(s.GetSizeBytes(), s.GetCapacityBytes()), oldest))
+	}
+	a.printTable([]string{"SIGNAL", "RECORDS", "SIZE", "CAPACITY", "FULL", "OLDEST"}, rows)
+}
+
+func share(part, whole uint64) string {
+	if whole == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
+}
+
+func healthCell(status tapiov1.HealthCheckResponse_Status) cell {
+	text := strings.TrimPrefix(status.String(), "STATUS_")
+	switch status {
+	case tapiov1.HealthCheckResponse_STATUS_SERVING:
+		return cell{text, green}
+	case tapiov1.HealthCheckResponse_STATUS_DEGRADED:
+		return cell{text, yellow}
+	default:
+		return cell{text, red}
+	}
+}

@@ -1,0 +1,104 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A configuration that cannot work ends the process at once, and says which key
+// is wrong and what to write instead.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+
+	for name, bad := range map[string]struct {
+		set  []string // what differs from the standard configuration
+		says []string // what the answer names
+	}{
+		"unknown key": {
+			[]string{"extensions::tapio::stroe::max_age=1h"},
+			[]string{"extensions::tapio", "stroe"},
+		},
+		"no duration": {
+			[]string{"extensions::tapio::store::max_age=soon"},
+			[]string{"max_age", "soon"},
+		},
+		"negative duration": {
+			[]string{"extensions::tapio::store::max_age=-1h"},
+			[]string{"store", "max_age", "for example 24h"},
+		},
+		"no size": {
+			[]string{"extensions::tapio::store::memory_limit=lots"},
+			[]string{"memory_limit", "lots", "256MiB"},
+		},
+		"too little memory": {
+			[]string{"extensions::tapio::store::memory_limit=1KiB"},
+			[]string{"store", "memory_limit", "4.0 MiB or more"},
+		},
+		"shares beyond the whole": {
+			[]string{"extensions::tapio::store::shares::logs=70"},
+			[]string{"shares", "sum to 100", "70, 40 and 20"},
+		},
+		"taken port": {
+			[]string{"extensions::tapio::grpc::endpoint=" + taken.Addr().String()},
+			[]string{"tapio", "grpc::endpoint", taken.Addr().String(), "free port"},
+		},
+		"taken HTTP port": {
+			[]string{"extensions::tapio::http::endpoint=" + taken.Addr().String()},
+			[]string{"tapio", "http::endpoint", taken.Addr().String(), "free port"},
+		},
+		"exporter without its extension": {
+			[]string{"exporters::tapio::extension=tapio/other"},
+			[]string{`tapio/other`, "extensions:"},
+		},
+		"receiver without its extension": {
+			[]string{"receivers::tapio::extension=tapio/other"},
+			[]string{`tapio/other`, "extensions:"},
+		},
+		"exporter at an extension of another kind": {
+			[]string{"extensions::zpages::endpoint=localhost:0", "service::extensions=[tapio, zpages]", "exporters::tapio::extension=zpages"},
+			[]string{"zpages", "extension: tapio"},
+		},
+		"receiver at an extension of another kind": {
+			[]string{"extensions::zpages::endpoint=localhost:0", "service::extensions=[tapio, zpages]", "receivers::tapio::extension=zpages"},
+			[]string{"zpages", "extension: tapio"},
+		},
+		"two exporters for one store": {
+			[]string{
+				"exporters::tapio/a::extension=tapio", "exporters::tapio/b::extension=tapio",
+				"service::pipelines::logs::exporters=[tapio/a]", "service::pipelines::traces::exporters=[tapio/b]",
+				"service::pipelines::metrics::exporters=[tapio/b]",
+			},
+			[]string{"tapio/a", "tapio/b"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			for _, one := range bad.set {
+				args = append(args, "--set="+one)
+			}
+			code, output := runToEnd(t, standard, args...)
+			require.Positive(t, code, "%s", output)
+			for _, word := range bad.says {
+				require.Contains(t, lastError(output), word)
+			}
+		})
+	}
+}
+
+// lastError is what a person sees at the bottom of the terminal.
+func lastError(output string) string {
+	if i := strings.LastIndex(output, "Error: "); i >= 0 {
+		return output[i:]
+	}
+	return output
+}

@@ -1,0 +1,132 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// The server answers that it does not serve while the pipelines start. What
+// holds them up here is a receiver that reads its certificate from a pipe.
+func TestHealthFollowsThePipelines(t *testing.T) {
+	t.Parallel()
+	authority := newAuthority(t)
+	pair := authority.issue(t, "localhost")
+	pem, err := os.ReadFile(pair.cert)
+	require.NoError(t, err)
+	pipe := filepath.Join(t.TempDir(), "cert.pem")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	gate, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer gate.Close()
+
+	c := launch(t, standard, "--set=receivers::otlp::protocols::grpc::tls::cert_file="+pipe,
+		"--set=receivers::otlp::protocols::grpc::tls::key_file="+pair.key)
+	t.Cleanup(func() { c.finish(t) })
+	eventually(t, startLimit, func() bool { c.readAddresses(c.log()); return c.HTTP != "" }, "the API listens")
+	conn := dial(t, c.GRPC, insecure.NewCredentials())
+	require.Equal(t, grpc_health_v1.HealthCheckResponse_NOT_SERVING, health(t, grpc_health_v1.NewHealthClient(conn)))
+	own, err := apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
+	require.NoError(t, err, "it answers at all times")
+	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_NOT_SERVING, own.Status)
+
+	_, err = gate.Write(pem)
+	require.NoError(t, err)
+	require.NoError(t, gate.Close())
+	c.awaitReady(t)
+	require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, health(t, grpc_health_v1.NewHealthClient(conn)))
+	own, err = apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_SERVING, own.Status, "%v", own)
+}
+
+func health(t *testing.T, client grpc_health_v1.HealthClient) grpc_health_v1.HealthCheckResponse_ServingStatus {
+	t.Helper()
+	answer, err := client.Check(bounded(t), &grpc_health_v1.HealthCheckRequest{})
+	require.NoError(t, err)
+	return answer.Status
+}
+
+func TestReflectionListsTheServices(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	stream, err := grpc_reflection_v1.NewServerReflectionClient(dial(t, c.GRPC, insecure.NewCredentials())).ServerReflectionInfo(bounded(t))
+	require.NoError(t, err)
+	require.NoError(t, stream.Send(&grpc_reflection_v1.ServerReflectionRequest{
+		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{},
+	}))
+	answer, err := stream.Recv()
+	require.NoError(t, err)
+	var names []string
+	for _, service := range answer.GetListServicesResponse().Service {
+		names = append(names, service.Name)
+	}
+	require.Subset(t, names, []string{
+		"tapio.v1.TapioService", "tapio.v1.CollectorService", "tapio.v1.ObservabilityService", "grpc.health.v1.Health",
+	})
+}
+
+func TestServerTellsOfItself(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	client := apiOf(t, c)
+	requireAck(t, senders(t, client)["CollectorService.SendEventBatch"](t, eventBatch("one", 0, 10)), "one", 10)
+	sendGRPC(t, c, fullTraces(t))
+
+	info, err := client.events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "tapio", info.Name)
+	require.NotEmpty(t, info.Version)
+	require.Equal(t, "1h0m0s", info.MaxAge.AsDuration().String())
+	require.Contains(t, info.ImplementedMethods, "tapio.v1.ObservabilityService/GetMetrics")
+
+	figures, err := client.events.GetMetrics(bounded(t), &tapiov1.TapioServiceGetMetricsRequest{})
+	require.NoError(t, err)
+	require.EqualValues(t, 10, figures.AcceptedRecordCount)
+	require.Positive(t, figures.HeapBytes)
+	counts := map[string]uint64{}
+	capacity := uint64(0)
+	for _, s := range figures.Store {
+		counts[s.Signal] = s.RecordCount
+		capacity += s.CapacityBytes
+		require.LessOrEqual(t, s.SizeBytes, s.CapacityBytes)
+	}
+	require.Equal(t, map[string]uint64{"logs": 10, "traces": 4, "metrics": 0}, counts)
+	require.InDelta(t, 64<<20, capacity, 1<<10)
+}
+
+// The HTTP side describes itself, and answers GET as well as POST.
+func TestHTTPSide(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	code, text := get(t, "http://"+c.HTTP+"/openapi.json")
+	require.Equal(t, 200, code)
+	var document struct{ Paths map[string]any }
+	require.NoError(t, json.Unmarshal(text, &document))
+	require.Contains(t, document.Paths, "/v1/logs:query")
+
+	sendGRPC(t, c, lines("app", 0, 3, ""))
+	var got tapiov1.GetLogsResponse
+	queryGet(t, c, "/v1/logs?filter.limit=2&filter.services=app", &got)
+	require.Len(t, got.Logs, 2)
+	var healthy tapiov1.HealthCheckResponse
+	queryGet(t, c, "/v1/health", &healthy)
+	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_SERVING, healthy.Status)
+	code, text = post(t, "http://"+c.HTTP+"/v1/logs:query", "application/json", []byte(`{"filter":{"labelSelectors":[{"key":"a","operator":"~~"}]}}`))
+	require.Equal(t, 400, code)
+	require.Contains(t, string(text), "filter.label_selectors[0].operator")
+	code, _ = get(t, "http://"+c.HTTP+"/v1/nothing")
+	require.Equal(t, 404, code)
+}

@@ -1,0 +1,77 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// What this server has no engine for says so in a sentence, and is missing from
+// the list of what it can do.
+func TestUnimplementedMethodsSaySo(t *testing.T) {
+	t.Parallel()
+	client := apiOf(t, Start(t, standard))
+	info, err := client.events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
+	require.NoError(t, err)
+	for method, call := range map[string]func(context.Context) error{
+		"TapioService/GetCorrelations": func(ctx context.Context) error {
+			_, err := client.events.GetCorrelations(ctx, &tapiov1.GetCorrelationsRequest{})
+			return err
+		},
+		"TapioService/GetSemanticGroups": func(ctx context.Context) error {
+			_, err := client.events.GetSemanticGroups(ctx, &tapiov1.GetSemanticGroupsRequest{})
+			return err
+		},
+		"TapioService/GetInsights": func(ctx context.Context) error {
+			_, err := client.events.GetInsights(ctx, &tapiov1.GetInsightsRequest{})
+			return err
+		},
+		"TapioService/AnalyzeEvents": func(ctx context.Context) error {
+			_, err := client.events.AnalyzeEvents(ctx, &tapiov1.AnalyzeEventsRequest{})
+			return err
+		},
+		"ObservabilityService/GetProfiles": func(ctx context.Context) error {
+			_, err := client.GetProfiles(ctx, &tapiov1.GetProfilesRequest{})
+			return err
+		},
+		"ObservabilityService/AnalyzeProfile": func(ctx context.Context) error {
+			_, err := client.AnalyzeProfile(ctx, &tapiov1.AnalyzeProfileRequest{})
+			return err
+		},
+		"CollectorService/RegisterCollector": func(ctx context.Context) error {
+			_, err := client.collectors.RegisterCollector(ctx, &tapiov1.RegisterCollectorRequest{})
+			return err
+		},
+		"CollectorService/ListCollectors": func(ctx context.Context) error {
+			_, err := client.collectors.ListCollectors(ctx, &tapiov1.ListCollectorsRequest{})
+			return err
+		},
+		"CollectorService/GetConfig": func(ctx context.Context) error {
+			_, err := client.collectors.GetConfig(ctx, &tapiov1.GetConfigRequest{CollectorId: "x"})
+			return err
+		},
+		"CollectorService/Heartbeat": func(ctx context.Context) error {
+			stream, err := client.collectors.Heartbeat(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = stream.Recv()
+			return err
+		},
+	} {
+		t.Run(method, func(t *testing.T) {
+			err := call(bounded(t))
+			require.Equal(t, codes.Unimplemented, status.Code(err), "%v", err)
+			require.Greater(t, len(status.Convert(err).Message()), 20, "a sentence: %v", err)
+			require.NotContains(t, info.ImplementedMethods, "tapio.v1."+method)
+		})
+	}
+}

@@ -1,0 +1,227 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"math"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// reduceDistributions makes one value of histograms or summaries.
+func reduceDistributions(how tapio.Aggregation, metric *tapio.Metric, w window, parts []part) (value float64, count uint64, ok bool) {
+	var d distribution
+	for _, p := range parts {
+		if isDelta(metric) {
+			d.addAll(p.points)
+		} else {
+			d.addIncrease(p)
+		}
+	}
+	if metric.Type == tapio.MetricSummary && how != tapio.AggregateRate {
+		if q, reported := summaryQuantile(how); reported {
+			value, ok = reportedQuantile(q, how == tapio.AggregateMin, parts)
+			return value, d.count, ok
+		}
+	}
+	value, ok = d.value(how, w)
+	return value, d.count, ok
+}
+
+// distribution is what histograms or summaries together say of a window.
+type distribution struct {
+	count       uint64
+	sum         float64
+	noSum       bool // a part does not tell its sum
+	min, max    float64
+	noMin       bool // a part does not tell its smallest value
+	noMax       bool
+	filled      bool // min and max hold something
+	explicit    explicitBuckets
+	exponential exponentialBuckets
+}
+
+// totals is what a point says besides its buckets.
+type totals struct {
+	count         uint64
+	sum, min, max tapio.Optional
+}
+
+func totalsOf(p *tapio.Point) totals {
+	switch {
+	case p.Histogram != nil:
+		h := p.Histogram
+		return totals{count: h.Count, sum: h.Sum, min: h.Min, max: h.Max}
+	case p.Exponential != nil:
+		h := p.Exponential
+		return totals{count: h.Count, sum: h.Sum, min: h.Min, max: h.Max}
+	case p.Summary != nil:
+		return totals{count: p.Summary.Count, sum: tapio.Optional{Value: p.Summary.Sum, Set: true}}
+	default:
+		return totals{}
+	}
+}
+
+func (d *distribution) addAll(points []*tapio.Point) {
+	for _, p := range points {
+		d.add(p)
+	}
+}
+
+// addIncrease adds what a cumulative series gained: since the point before the
+// window, else since the first point in it, else, of a single point, since the
+// series began.
+func (d *distribution) addIncrease(p part) {
+	base, points := p.before, p.points
+	if base == nil && len(points) > 1 {
+		base, points = points[0], points[1:]
+	}
+	previous := base
+	for _, point := range points {
+		if previous != nil && wasReset(previous, point) {
+			d.addStretch(base, previous)
+			base = nil
+		}
+		previous = point
+	}
+	d.addStretch(base, previous)
+}
+
+// addStretch adds the difference of two points without a reset between them; a
+// nil base is an empty distribution.
+func (d *distribution) addStretch(base, last *tapio.Point) {
+	if base == last {
+		return
+	}
+	d.add(last)
+	if base != nil {
+		d.subtract(base)
+	}
+}
+
+func (d *distribution) add(p *tapio.Point) {
+	t := totalsOf(p)
+	d.count += t.count
+	d.sum += t.sum.Value
+	d.noSum = d.noSum || !t.sum.Set
+	if t.count > 0 {
+		d.widen(t)
+	}
+	if p.Histogram != nil {
+		d.explicit.add(p.Histogram)
+	}
+	if p.Exponential != nil {
+		d.exponential.add(p.Exponential)
+	}
+}
+
+func (d *distribution) widen(t totals) {
+	d.noMin, d.noMax = d.noMin || !t.min.Set, d.noMax || !t.max.Set
+	if !d.filled {
+		d.min, d.max, d.filled = t.min.Value, t.max.Value, true
+		return
+	}
+	d.min, d.max = min(d.min, t.min.Value), max(d.max, t.max.Value)
+}
+
+func (d *distribution) subtract(p *tapio.Point) {
+	t := totalsOf(p)
+	d.count -= min(d.count, t.count)
+	d.sum -= t.sum.Value
+	d.noSum = d.noSum || !t.sum.Set
+	if p.Histogram != nil {
+		d.explicit.subtract(p.Histogram)
+	}
+	if p.Exponential != nil {
+		d.exponential.subtract(p.Exponential)
+	}
+}
+
+// value returns one aggregation; false where it has no value.
+func (d *distribution) value(how tapio.Aggregation, w window) (float64, bool) {
+	switch how {
+	case tapio.AggregateCount:
+		return float64(d.count), true
+	case tapio.AggregateSum:
+		return d.sum, !d.noSum
+	case tapio.AggregateAvg:
+		return d.sum / float64(d.count), !d.noSum && d.count > 0
+	case tapio.AggregateRate:
+		return float64(d.count) / w.seconds(), w.seconds() > 0
+	default:
+		return d.position(how)
+	}
+}
+
+// position returns a value of the range that the observations lie in.
+func (d *distribution) position(how tapio.Aggregation) (float64, bool) {
+	if d.count == 0 {
+		return 0, false
+	}
+	switch {
+	case how == tapio.AggregateMin && d.filled && !d.noMin:
+		return d.min, true
+	case how == tapio.AggregateMax && d.filled && !d.noMax:
+		return d.max, true
+	}
+	buckets := append(d.explicit.list(), d.exponential.list()...) // one of them is empty
+	value, ok := pick(how, buckets)
+	return d.clamp(value), ok
+}
+
+func (d *distribution) clamp(value float64) float64 {
+	if d.filled && !d.noMin {
+		value = max(value, d.min)
+	}
+	if d.filled && !d.noMax {
+		value = min(value, d.max)
+	}
+	return value
+}
+
+// wasReset reports whether a cumulative distribution began anew between two
+// points. New bounds or a finer scale are a new beginning too.
+func wasReset(before, after *tapio.Point) bool {
+	if restarted(before, after) || totalsOf(after).count < totalsOf(before).count {
+		return true
+	}
+	switch {
+	case before.Histogram != nil && after.Histogram != nil:
+		return explicitReset(before.Histogram, after.Histogram)
+	case before.Exponential != nil && after.Exponential != nil:
+		a, b := before.Exponential, after.Exponential
+		return b.Scale > a.Scale || b.ZeroCount < a.ZeroCount
+	default:
+		return false
+	}
+}
+
+// summaryQuantile is the quantile that the aggregation of a summary stands for.
+// By convention its quantiles 0 and 1 are the smallest and the largest value.
+func summaryQuantile(how tapio.Aggregation) (float64, bool) {
+	switch how {
+	case tapio.AggregateMin:
+		return 0, true
+	case tapio.AggregateMax:
+		return 1, true
+	default:
+		return rank(how)
+	}
+}
+
+// reportedQuantile returns the largest (or smallest) of what the series report
+// last for that very quantile.
+func reportedQuantile(q float64, smallest bool, parts []part) (value float64, ok bool) {
+	for _, p := range parts {
+		for _, reported := range p.last().Summary.Quantiles {
+			if math.Abs(reported.Q-q) > 1e-9 || math.IsNaN(reported.Value) {
+				continue
+			}
+			if !ok || (reported.Value < value) == smallest {
+				value, ok = reported.Value, true
+			}
+		}
+	}
+	return value, ok
+}

@@ -1,0 +1,177 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
+const chunkBytes = 1024
+
+// chunk is a run of rows that lives and dies together. All of it is guarded by
+// the log's lock; but rows once appended never change, so that a view reads
+// them without.
+type chunk[R any] struct {
+	signal  *signal[R]
+	parts   *parts
+	first   uint64 // sequence of rows[0]; the others follow without gaps
+	rows    []R
+	content int64 // bytes of rows, parts and the chunk itself
+
+	oldest, newest tapio.Nanos
+	ordered        bool // rows are in the order of time, as they mostly are
+
+	opened, arrived time.Time // when it was made, and when its last row came
+}
+
+func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *parts) *chunk[R] {
+	return &chunk[R]{
+		signal: signal, parts: parts, first: first, content: chunkBytes,
+		ordered: true, opened: now, arrived: now,
+	}
+}
+
+// size is the bytes that the chunk holds, room for further rows included.
+func (c *chunk[R]) size() int64 {
+	return c.content + int64((cap(c.rows)-len(c.rows))*c.signal.slot)
+}
+
+// weigh returns the bytes of a row and of what the chunk lacks for it.
+func (c *chunk[R]) weigh(row *R) int64 {
+	return int64(c.signal.size(row) + c.signal.cost(c.parts, row))
+}
+
+// cost is what put would add to size.
+func (c *chunk[R]) cost(weight int64) int64 {
+	slots := -1 // the row moves into a slot that is counted already
+	if len(c.rows) == cap(c.rows) {
+		slots += grown(cap(c.rows)) - cap(c.rows)
+	}
+	return weight + int64(slots*c.signal.slot)
+}
+
+// grown is the next capacity: small steps at first for chunks of few large
+// rows, then by half, so that little room is held in vain.
+func grown(capacity int) int { return capacity + capacity/2 + 1 }
+
+// put appends a row of this weight.
+func (c *chunk[R]) put(row R, weight int64, arrived time.Time) {
+	c.signal.keep(c.parts, &row, int32(len(c.rows)))
+	c.note(c.signal.when(&row))
+	if len(c.rows) == cap(c.rows) {
+		c.move(grown(cap(c.rows)))
+	}
+	c.rows = append(c.rows, row)
+	c.content += weight
+	c.arrived = arrived
+}
+
+func (c *chunk[R]) note(when tapio.Nanos) {
+	if len(c.rows) == 0 {
+		c.oldest, c.newest = when, when
+		return
+	}
+	c.ordered = c.ordered && when >= c.newest
+	c.oldest, c.newest = min(c.oldest, when), max(c.newest, when)
+}
+
+// move copies the rows to an array of that very capacity. Views go on with the
+// old one.
+func (c *chunk[R]) move(capacity int) {
+	rows := make([]R, len(c.rows), capacity)
+	copy(rows, c.rows)
+	c.rows = rows
+}
+
+// close gives back what is held for further rows and for writing, and returns
+// how many bytes that was.
+func (c *chunk[R]) close() int64 {
+	before := c.size()
+	if len(c.rows) < cap(c.rows) {
+		c.move(len(c.rows))
+	}
+	c.parts.forget()
+	return before - c.size()
+}
+
+// view is a chunk as it was at one moment. It needs no lock.
+type view[R any] struct {
+	chunk          *chunk[R]
+	rows           []R
+	first          uint64
+	oldest, newest tapio.Nanos
+	ordered        bool
+}
+
+func (c *chunk[R]) view() view[R] {
+	return view[R]{
+		chunk: c, rows: c.rows, first: c.first,
+		oldest: c.oldest, newest: c.newest, ordered: c.ordered,
+	}
+}
+
+// views returns all rows, the oldest chunk first, and the sequence of the last.
+func (l *log[R]) views() ([]view[R], uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	views := make([]view[R], 0, len(l.chunks))
+	for _, c := range l.chunks {
+		if len(c.rows) > 0 {
+			views = append(views, c.view())
+		}
+	}
+	return views, l.last
+}
+
+// behind returns the rows of one chunk that follow a sequence, none where there
+// are no more, and the sequence of the oldest row held.
+func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	oldest = l.firstSeq()
+	if i, found := l.chunkOf(max(seq+1, oldest)); found {
+		v = l.chunks[i].view()
+	}
+	return v, oldest
+}
+
+// bySeq returns one row.
+func (l *log[R]) bySeq(seq uint64) (row R, found bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	i, found := l.chunkOf(seq)
+	if found {
+		c := l.chunks[i]
+		row = c.rows[seq-c.first]
+	}
+	return row, found
+}
+
+// byUID returns the newest row that is indexed under the id.
+func (l *log[R]) byUID(uid string) (row R, found bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range slices.Backward(l.chunks) {
+		if place, ok := c.parts.uids[uid]; ok {
+			return c.rows[place], true
+		}
+	}
+	return row, false
+}
+
+// chunkOf finds the chunk that holds a sequence. The caller holds the lock.
+func (l *log[R]) chunkOf(seq uint64) (int, bool) {
+	i, exact := slices.BinarySearchFunc(l.chunks, seq, func(c *chunk[R], seq uint64) int {
+		return cmp.Compare(c.first, seq)
+	})
+	if !exact {
+		i--
+	}
+	return i, i >= 0 && seq-l.chunks[i].first < uint64(len(l.chunks[i].rows))
+}

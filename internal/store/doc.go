@@ -1,0 +1,17 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store keeps telemetry in memory within fixed bounds of bytes and age.
+//
+// Log records, spans and metric points are kept alike, by one generic
+// mechanism: a log is a row of chunks, the newest of which is written. When the
+// bound of bytes or of age is reached, the oldest chunk goes as a whole, and
+// with it everything that was made for it: its index and its copies of
+// resources, scopes, metrics and series. So the accounts are exact and nothing
+// outlives the rows.
+//
+// A row never changes once it is stored. Readers take the published part of a
+// chunk under a lock that they hold for moments only, and then read without
+// one; a reader, however slow, never holds up a writer. What a reader still
+// looks at stays in memory until it lets go, even when it is evicted.
+package store

@@ -1,0 +1,140 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// pool keeps one copy of each value. Rows that come together mostly share their
+// parts by pointer, so the latest search is remembered; other values are found
+// by content.
+type pool[T any] struct {
+	hash      *maphash.Hash
+	hashValue func(*maphash.Hash, *T)
+	equal     func(a, b *T) bool
+	size      func(*T) int
+	kept      map[uint64][]*T
+	last      latest[T]
+}
+
+// latest is the answer to the latest search.
+type latest[T any] struct {
+	asked, kept *T
+	hash        uint64
+}
+
+func newPool[T any](hash *maphash.Hash, hashValue func(*maphash.Hash, *T), equal func(a, b *T) bool, size func(*T) int) pool[T] {
+	return pool[T]{hash: hash, hashValue: hashValue, equal: equal, size: size, kept: map[uint64][]*T{}}
+}
+
+func (p *pool[T]) forget() { p.last = latest[T]{} }
+
+// find returns the copy that is kept of the value, nil for none, and its hash.
+func (p *pool[T]) find(v *T) (*T, uint64) {
+	if p.last.asked == v {
+		return p.last.kept, p.last.hash
+	}
+	p.hash.Reset()
+	p.hashValue(p.hash, v)
+	p.last = latest[T]{asked: v, hash: p.hash.Sum64()}
+	for _, kept := range p.kept[p.last.hash] {
+		if kept == v || p.equal(kept, v) {
+			p.last.kept = kept
+			break
+		}
+	}
+	return p.last.kept, p.last.hash
+}
+
+// cost is the bytes that keep would add.
+func (p *pool[T]) cost(v *T) int {
+	if kept, _ := p.find(v); kept != nil {
+		return 0
+	}
+	return p.size(v) + internBytes
+}
+
+// keep returns the one copy of the value, which is the value itself if there
+// was none.
+func (p *pool[T]) keep(v *T) *T {
+	kept, hash := p.find(v)
+	if kept != nil {
+		return kept
+	}
+	p.kept[hash] = append(p.kept[hash], v)
+	p.last.kept = v
+	return v
+}
+
+func hashNumber(h *maphash.Hash, n uint64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], n)
+	_, _ = h.Write(b[:]) // never fails
+}
+
+// hashText puts the length first, so that neighbours do not run together.
+func hashText(h *maphash.Hash, s string) {
+	hashNumber(h, uint64(len(s)))
+	_, _ = h.WriteString(s) // never fails
+}
+
+func hashValue(h *maphash.Hash, v tapio.Value) {
+	hashNumber(h, uint64(v.Kind()))
+	hashNumber(h, uint64(v.Int())) // the bits of every number
+	hashText(h, v.Str())
+	hashAttributes(h, v.Items())
+}
+
+func hashAttributes(h *maphash.Hash, attributes tapio.Attributes) {
+	hashNumber(h, uint64(len(attributes)))
+	for i := range attributes {
+		hashText(h, attributes[i].Key)
+		hashValue(h, attributes[i].Value)
+	}
+}
+
+func hashResource(h *maphash.Hash, r *tapio.Resource) {
+	hashText(h, r.SchemaURL)
+	hashAttributes(h, r.Attributes)
+}
+
+func equalResources(a, b *tapio.Resource) bool {
+	return a.SchemaURL == b.SchemaURL && a.DroppedAttributes == b.DroppedAttributes &&
+		a.Attributes.Equal(b.Attributes) &&
+		slices.EqualFunc(a.EntityRefs, b.EntityRefs, equalEntityRefs)
+}
+
+func equalEntityRefs(a, b tapio.EntityRef) bool {
+	return a.Type == b.Type && a.SchemaURL == b.SchemaURL &&
+		slices.Equal(a.IDKeys, b.IDKeys) && slices.Equal(a.DescriptionKeys, b.DescriptionKeys)
+}
+
+func hashScope(h *maphash.Hash, s *tapio.Scope) {
+	hashText(h, s.Name)
+	hashText(h, s.Version)
+	hashAttributes(h, s.Attributes)
+}
+
+func equalScopes(a, b *tapio.Scope) bool {
+	return a.Name == b.Name && a.Version == b.Version && a.SchemaURL == b.SchemaURL &&
+		a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
+}
+
+func hashMetric(h *maphash.Hash, m *tapio.Metric) {
+	hashText(h, m.Name)
+	hashText(h, m.Unit)
+	hashNumber(h, uint64(m.Type))
+	hashNumber(h, uint64(m.Temporality))
+}
+
+func equalMetrics(a, b *tapio.Metric) bool {
+	return a.Name == b.Name && a.Description == b.Description && a.Unit == b.Unit &&
+		a.Type == b.Type && a.Temporality == b.Temporality && a.Monotonic == b.Monotonic &&
+		a.Metadata.Equal(b.Metadata)
+}

@@ -1,0 +1,230 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"hash/maphash"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	chunksPerLog  = 64 // eviction goes in steps of about 1/64 of the bound
+	minChunkBytes = 16 << 10
+	maxChunkBytes = 4 << 20
+
+	// lockRows is how many rows are stored under one hold of the lock, so that
+	// a long batch does not keep readers waiting.
+	lockRows = 512
+)
+
+// Reasons under which evicted and refused rows are counted.
+const (
+	reasonSize     = "size"
+	reasonAge      = "age"
+	reasonTooLarge = "too_large"
+)
+
+// log is the rows of one signal in the order of their arrival.
+type log[R any] struct {
+	signal signal[R]
+	now    func() time.Time
+	bell   bell
+	lost   atomic.Uint64
+
+	mu       sync.RWMutex
+	chunks   []*chunk[R] // the oldest first
+	head     *chunk[R]   // the last of chunks while it may be written, else nil
+	capacity int64
+	maxAge   time.Duration
+	last     uint64 // sequence of the newest row ever stored
+	rows     int
+	bytes    int64
+	evicted  map[string]uint64
+	refused  map[string]uint64
+	census   *census
+	hash     *maphash.Hash // scratch of the writer
+}
+
+func newLog[R any](signal signal[R], seed maphash.Seed, now func() time.Time) *log[R] {
+	hash := new(maphash.Hash)
+	hash.SetSeed(seed)
+	return &log[R]{
+		signal:  signal,
+		now:     now,
+		evicted: map[string]uint64{},
+		refused: map[string]uint64{},
+		census:  &census{chunks: map[uint64]int{}},
+		hash:    hash,
+	}
+}
+
+func (l *log[R]) append(rows []R) (refused int) {
+	for batch := range slices.Chunk(rows, lockRows) {
+		refused += l.appendBatch(batch)
+		l.bell.ring()
+	}
+	return refused
+}
+
+func (l *log[R]) appendBatch(rows []R) (refused int) {
+	arrived := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, row := range rows {
+		l.signal.complete(&row)
+		if !l.add(row, arrived) {
+			refused++
+		}
+	}
+	if l.head != nil {
+		l.head.parts.forget()
+	}
+	l.refused[reasonTooLarge] += uint64(refused)
+	return refused
+}
+
+// add stores one row, or reports that it is larger than a chunk may be. The
+// oldest rows make room before, so that the bound holds at every moment.
+func (l *log[R]) add(row R, arrived time.Time) bool {
+	weight, ok := l.openFor(&row, arrived)
+	if !ok {
+		return false
+	}
+	cost := l.head.cost(weight)
+	l.evictUntil(l.capacity-cost, reasonSize)
+	l.last++
+	l.signal.number(&row, l.last)
+	l.head.put(row, weight, arrived)
+	l.bytes += cost
+	l.rows++
+	return true
+}
+
+// openFor makes sure that the head has room for the row, and weighs it there.
+func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
+	limit := l.chunkLimit()
+	if l.head != nil {
+		weight = l.head.weigh(row)
+		if l.head.size()+l.head.cost(weight) <= limit {
+			return weight, true
+		}
+	}
+	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash, l.census))
+	weight = fresh.weigh(row)
+	if fresh.size()+fresh.cost(weight) > limit {
+		return 0, false
+	}
+	l.closeHead()
+	l.evictUntil(l.capacity-fresh.size(), reasonSize)
+	l.chunks = append(l.chunks, fresh)
+	l.head = fresh
+	l.bytes += fresh.size()
+	return weight, true
+}
+
+func (l *log[R]) chunkLimit() int64 {
+	return min(max(l.capacity/chunksPerLog, minChunkBytes), maxChunkBytes, l.capacity)
+}
+
+func (l *log[R]) closeHead() {
+	if l.head != nil {
+		l.bytes -= l.head.close()
+		l.head = nil
+	}
+}
+
+// evictUntil drops the oldest chunks until at most so many bytes are held.
+func (l *log[R]) evictUntil(bytes int64, reason string) {
+	for l.bytes > bytes && len(l.chunks) > 0 {
+		l.dropOldest(reason)
+	}
+}
+
+func (l *log[R]) dropOldest(reason string) {
+	oldest := l.chunks[0]
+	if oldest == l.head {
+		l.head = nil
+	}
+	l.chunks[0] = nil // the array outlives the chunk
+	l.chunks = l.chunks[1:]
+	l.rows -= len(oldest.rows)
+	l.bytes -= oldest.size()
+	l.evicted[reason] += uint64(len(oldest.rows))
+	oldest.parts.release()
+}
+
+func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.capacity, l.maxAge = max(capacity, 0), maxAge
+	l.evictUntil(l.capacity, reasonSize)
+}
+
+func (l *log[R]) retire() {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.maxAge <= 0 {
+		return
+	}
+	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerLog {
+		l.closeHead()
+	}
+	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {
+		l.dropOldest(reasonAge)
+	}
+}
+
+// firstSeq is the sequence of the oldest row held or, of an empty log, the one
+// that the next row will get. The caller holds the lock.
+func (l *log[R]) firstSeq() uint64 {
+	if len(l.chunks) == 0 {
+		return l.last + 1
+	}
+	return l.chunks[0].first
+}
+
+func (l *log[R]) stats() Stats {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s := Stats{
+		Signal:   l.signal.name,
+		Rows:     uint64(l.rows),
+		Bytes:    uint64(l.bytes),
+		Capacity: uint64(l.capacity),
+		Appended: l.last,
+		Evicted:  maps.Clone(l.evicted),
+		Refused:  maps.Clone(l.refused),
+		LastSeq:  l.last,
+		Lost:     l.lost.Load(),
+		Series:   uint64(len(l.census.chunks)),
+	}
+	if l.rows > 0 {
+		s.FirstSeq = l.firstSeq()
+		s.Oldest, s.Newest = l.extent()
+	}
+	return s
+}
+
+func (l *log[R]) extent() (oldest, newest tapio.Nanos) {
+	oldest = l.chunks[0].oldest
+	for _, c := range l.chunks {
+		oldest, newest = min(oldest, c.oldest), max(newest, c.newest)
+	}
+	return oldest, newest
+}
+
+// ends returns the sequences of the oldest and of the newest row; first is
+// last+1 where there is none.
+func (l *log[R]) ends() (first, last uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.firstSeq(), l.last
+}

@@ -1,0 +1,151 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// signal is all that a log must know about its rows.
+type signal[R any] struct {
+	name string
+	slot int // bytes of a row in its array; within size
+	when func(*R) tapio.Nanos
+	size func(*R) int
+	// number sets the row's sequence.
+	number func(*R, uint64)
+	// complete replaces parts that must not be nil.
+	complete func(*R)
+	// cost is what keep would add to the chunk's bytes.
+	cost func(*parts, *R) int
+	// keep interns the row's shared parts and indexes it as the row at place.
+	keep func(p *parts, row *R, place int32)
+}
+
+func eventSignal() signal[tapio.Event] {
+	var resource tapio.Resource
+	var scope tapio.Scope
+	return signal[tapio.Event]{
+		name:   "logs",
+		slot:   int(unsafe.Sizeof(tapio.Event{})),
+		when:   (*tapio.Event).When,
+		size:   (*tapio.Event).Size,
+		number: func(e *tapio.Event, seq uint64) { e.Seq = seq },
+		complete: func(e *tapio.Event) {
+			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
+		},
+		cost: func(p *parts, e *tapio.Event) int {
+			return p.resources.cost(e.Resource) + p.scopes.cost(e.Scope) + p.uidCost(e.UID())
+		},
+		keep: func(p *parts, e *tapio.Event, place int32) {
+			e.Resource, e.Scope = p.resources.keep(e.Resource), p.scopes.keep(e.Scope)
+			p.keepUID(e.UID(), place)
+		},
+	}
+}
+
+func spanSignal() signal[tapio.Span] {
+	var resource tapio.Resource
+	var scope tapio.Scope
+	return signal[tapio.Span]{
+		name:   "traces",
+		slot:   int(unsafe.Sizeof(tapio.Span{})),
+		when:   func(s *tapio.Span) tapio.Nanos { return s.Start },
+		size:   (*tapio.Span).Size,
+		number: func(s *tapio.Span, seq uint64) { s.Seq = seq },
+		complete: func(s *tapio.Span) {
+			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
+		},
+		cost: func(p *parts, s *tapio.Span) int {
+			return p.resources.cost(s.Resource) + p.scopes.cost(s.Scope) + p.traceCost(s.TraceID)
+		},
+		keep: func(p *parts, s *tapio.Span, place int32) {
+			s.Resource, s.Scope = p.resources.keep(s.Resource), p.scopes.keep(s.Scope)
+			p.keepTrace(s.TraceID, place)
+		},
+	}
+}
+
+func pointSignal() signal[tapio.Point] {
+	blank := tapio.Series{Metric: &tapio.Metric{}, Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
+	return signal[tapio.Point]{
+		name:     "metrics",
+		slot:     int(unsafe.Sizeof(tapio.Point{})),
+		when:     func(p *tapio.Point) tapio.Nanos { return p.Time },
+		size:     (*tapio.Point).Size,
+		number:   func(p *tapio.Point, seq uint64) { p.Seq = seq },
+		complete: func(p *tapio.Point) { p.Series = completeSeries(p.Series, &blank) },
+		cost:     func(p *parts, row *tapio.Point) int { return p.seriesCost(row.Series) },
+		keep:     func(p *parts, row *tapio.Point, _ int32) { row.Series = p.keepSeries(row.Series) },
+	}
+}
+
+func orElse[T any](v, other *T) *T {
+	if v == nil {
+		return other
+	}
+	return v
+}
+
+func completeSeries(s, blank *tapio.Series) *tapio.Series {
+	if s == nil {
+		return blank
+	}
+	if s.Metric != nil && s.Resource != nil && s.Scope != nil {
+		return s
+	}
+	return &tapio.Series{
+		Metric:     orElse(s.Metric, blank.Metric),
+		Resource:   orElse(s.Resource, blank.Resource),
+		Scope:      orElse(s.Scope, blank.Scope),
+		Attributes: s.Attributes,
+	}
+}
+
+// matcher makes a test of the rows of one chunk. It is called anew for each
+// chunk, so that a test may remember what it found out about shared parts.
+type matcher[R any] func() func(*R) bool
+
+func eventMatcher(q tapio.EventQuery) matcher[tapio.Event] {
+	match := func(e *tapio.Event) bool {
+		return (!q.NamedOnly || e.Name != "") &&
+			(q.TraceID.IsZero() || e.TraceID == q.TraceID) &&
+			q.Filter.MatchEvent(e)
+	}
+	return func() func(*tapio.Event) bool { return match }
+}
+
+func pointMatcher(q tapio.PointQuery) matcher[tapio.Point] {
+	return func() func(*tapio.Point) bool {
+		known := map[*tapio.Series]bool{}
+		return func(p *tapio.Point) bool {
+			if !q.Filter.Time.Contains(p.Time) {
+				return false
+			}
+			match, seen := known[p.Series]
+			if !seen {
+				match = tapio.MatchName(q.Names, p.Series.Metric.Name) && q.Filter.MatchSeries(p.Series)
+				known[p.Series] = match
+			}
+			return match
+		}
+	}
+}
+
+func spanMatcher(q tapio.TraceQuery) matcher[tapio.Span] {
+	shortest, longest := tapio.Nanos(max(q.MinDuration, 0)), tapio.Nanos(max(q.MaxDuration, 0))
+	match := func(s *tapio.Span) bool {
+		duration := s.Duration()
+		return !s.TraceID.IsZero() &&
+			duration >= shortest && (longest == 0 || duration <= longest) &&
+			(len(q.StatusCodes) == 0 || slices.Contains(q.StatusCodes, s.StatusCode)) &&
+			(len(q.Kinds) == 0 || slices.Contains(q.Kinds, s.Kind)) &&
+			tapio.MatchName(q.Operations, s.Name) &&
+			q.Filter.MatchSpan(s)
+	}
+	return func() func(*tapio.Span) bool { return match }
+}

@@ -1,0 +1,150 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// Limits bound the store.
+type Limits struct {
+	// Logs, Traces and Metrics are the bytes that each signal may hold. A
+	// signal with 0 or less keeps nothing and refuses every row.
+	Logs, Traces, Metrics int64
+	// MaxAge is how long a row is kept after its arrival; 0: no bound. Rows go
+	// chunk by chunk, so some stay up to 1/64 of MaxAge longer.
+	MaxAge time.Duration
+}
+
+// Store holds log records, spans and metric points. All methods are safe for
+// concurrent use. Rows that go in, and rows that come out, must not be changed.
+type Store struct {
+	started    time.Time
+	epoch      uint64
+	maxSamples int // of one Aggregate
+
+	events *log[tapio.Event]
+	spans  *log[tapio.Span]
+	points *log[tapio.Point]
+}
+
+// New makes an empty store that reads the time of arrival from now.
+func New(limits Limits, now func() time.Time) *Store {
+	seed := maphash.MakeSeed()
+	s := &Store{
+		started:    now(),
+		epoch:      rand.Uint64() | 1, // never 0: a zero cursor means the first page
+		maxSamples: maxSamples,
+		events:     newLog(eventSignal(), seed, now),
+		spans:      newLog(spanSignal(), seed, now),
+		points:     newLog(pointSignal(), seed, now),
+	}
+	s.SetLimits(limits)
+	return s
+}
+
+// Started returns when the store was made.
+func (s *Store) Started() time.Time { return s.started }
+
+// Epoch returns the number that tells this store's sequences from those of
+// another one. It is never 0.
+func (s *Store) Epoch() uint64 { return s.epoch }
+
+// SetLimits changes the bounds and evicts at once what no longer fits.
+func (s *Store) SetLimits(limits Limits) {
+	s.events.setLimits(limits.Logs, limits.MaxAge)
+	s.spans.setLimits(limits.Traces, limits.MaxAge)
+	s.points.setLimits(limits.Metrics, limits.MaxAge)
+}
+
+// AppendEvents stores log records and takes them over. It returns how many were
+// refused because they are larger than a chunk may be.
+func (s *Store) AppendEvents(rows []tapio.Event) (refused int) { return s.events.append(rows) }
+
+// AppendSpans stores spans as AppendEvents does log records.
+func (s *Store) AppendSpans(rows []tapio.Span) (refused int) { return s.spans.append(rows) }
+
+// AppendPoints stores metric points as AppendEvents does log records.
+func (s *Store) AppendPoints(rows []tapio.Point) (refused int) { return s.points.append(rows) }
+
+// Retire drops the rows that arrived longer than MaxAge ago. The time in the
+// rows does not matter, so that replayed telemetry stays. The owner calls it
+// every few seconds.
+func (s *Store) Retire() {
+	s.events.retire()
+	s.spans.retire()
+	s.points.retire()
+}
+
+// Stats tells how full one signal's part of the store is. The maps are the
+// caller's own.
+type Stats struct {
+	Signal string // "logs", "traces" or "metrics"
+
+	Rows, Bytes, Capacity uint64
+	Appended              uint64            // rows stored since the start
+	Evicted               map[string]uint64 // rows since the start, by "size" and "age"
+	Refused               map[string]uint64 // rows since the start, by "too_large"
+	Oldest, Newest        tapio.Nanos       // times in the rows held; 0: none
+	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
+	Lost                  uint64            // rows that were evicted before a tail had seen them
+	Series                uint64            // distinct series held, of metrics only
+}
+
+// Stats returns the figures of logs, traces and metrics, in this order.
+func (s *Store) Stats() []Stats {
+	return []Stats{s.events.stats(), s.spans.stats(), s.points.stats()}
+}
+
+// QueryEvents returns one page of log records. The error is the context's, or a
+// *tapio.FieldError for a cursor of another store.
+func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page[tapio.Event], error) {
+	page, err := queryPage(ctx, s, s.events, q.Paging, q.Filter.Time, eventMatcher(q))
+	for i := range page.Rows {
+		s.identify(&page.Rows[i])
+	}
+	return page, err
+}
+
+// QueryPoints returns one page of metric points; for errors see QueryEvents.
+func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
+	return queryPage(ctx, s, s.points, q.Paging, q.Filter.Time, pointMatcher(q))
+}
+
+// EventByID returns the log record with the id that a query gave it; false if
+// it was never stored, or is evicted. Of several records that brought the same
+// id along, it is the newest.
+func (s *Store) EventByID(ctx context.Context, id string) (tapio.Event, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return tapio.Event{}, false, err
+	}
+	event, found := s.events.byUID(id)
+	if !found {
+		var epoch uint32
+		var seq uint64
+		if _, err := fmt.Sscanf(id, "%08x-%x", &epoch, &seq); err != nil || s.eventID(seq) != id {
+			return tapio.Event{}, false, nil
+		}
+		event, found = s.events.bySeq(seq)
+	}
+	if found {
+		s.identify(&event)
+	}
+	return event, found, nil
+}
+
+// identify sets the id of a record on its way out.
+func (s *Store) identify(e *tapio.Event) {
+	if e.ID = e.UID(); e.ID == "" {
+		e.ID = s.eventID(e.Seq)
+	}
+}
+
+func (s *Store) eventID(seq uint64) string { return fmt.Sprintf("%08x-%x", uint32(s.epoch), seq) }

@@ -1,0 +1,196 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	// tailStep is how many rows a tail looks at before it looks up.
+	tailStep = 1000
+	// pollRows is how many rows one Poll looks at, so that its caller can give
+	// up in between.
+	pollRows = 1 << 16
+)
+
+// Tail reads the matching rows of a signal in the order of their arrival, from
+// the past into the present, without gap or repeat. It holds no lock and no
+// rows between calls, so it needs no closing; the store never waits for it. A
+// Tail is for one goroutine at a time.
+type Tail[R any] struct {
+	log     *log[R]
+	matcher matcher[R]
+	match   func(*R) bool
+	chunk   uint64 // first sequence of the chunk that match was made for
+	finish  func(*R)
+
+	position uint64
+	history  uint64 // newest sequence when the tail was made
+	since    tapio.Nanos
+	last     int // matching rows to go back first
+}
+
+// TailEvents makes a tail of log records. Paging does not count.
+func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Event] {
+	return newTail(s.events, eventMatcher(q), start, s.identify)
+}
+
+// TailPoints makes a tail of metric points. Paging does not count.
+func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *Tail[tapio.Point] {
+	return newTail(s.points, pointMatcher(q), start, func(*tapio.Point) {})
+}
+
+func newTail[R any](l *log[R], m matcher[R], start tapio.Start, finish func(*R)) *Tail[R] {
+	first, last := l.ends()
+	t := &Tail[R]{
+		log: l, matcher: m, finish: finish,
+		position: last, history: last,
+	}
+	switch {
+	case start.Resume:
+		t.position = start.After
+		if start.After == 0 || start.After > last { // a sequence of an earlier store: all is new
+			t.position = first - 1
+		}
+	case start.Last > 0:
+		t.last = start.Last
+	case start.Since > 0:
+		t.since = start.Since
+		t.position = first - 1
+	}
+	return t
+}
+
+// Position returns the sequence of the last row looked at.
+func (t *Tail[R]) Position() uint64 { return t.position }
+
+// Next waits for matching rows and returns at least one, at most max; or a loss
+// alone, if rows were evicted before the tail came to them. The error is the
+// context's.
+func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
+	if err := t.goBack(ctx); err != nil {
+		return nil, tapio.Loss{}, err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, tapio.Loss{}, err
+		}
+		_, end := t.log.ends()
+		rows, loss := t.step(nil, atLeastOne(max), end)
+		if len(rows) > 0 || loss.Count > 0 {
+			return rows, loss, nil
+		}
+		if t.position >= end {
+			t.await(ctx, end)
+		}
+	}
+}
+
+// await returns when the log goes on behind end, or the context is done.
+func (t *Tail[R]) await(ctx context.Context, end uint64) {
+	ring := t.log.bell.wait()
+	if _, last := t.log.ends(); last > end {
+		return
+	}
+	select {
+	case <-ring:
+	case <-ctx.Done():
+	}
+}
+
+// atLeastOne keeps a caller that asks for nothing from waiting for ever.
+func atLeastOne(n int) int { return max(n, 1) }
+
+// Poll returns at most max matching rows without waiting, perhaps none, and a
+// loss as Next does. more is false once the tail has come to where the log
+// ended when the tail was made; whoever polls until then comes to an end however
+// much is written. Later calls return what has come since.
+func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
+	_ = t.goBack(context.Background()) // fails only with its context
+	end := t.history
+	if t.position >= end {
+		_, end = t.log.ends()
+	}
+	from, max := t.position, atLeastOne(max)
+	for t.position < end && len(rows) < max && t.position-from < pollRows {
+		var passed tapio.Loss
+		rows, passed = t.step(rows, max, end)
+		if passed.Count > 0 {
+			loss = passed
+			break
+		}
+	}
+	return rows, loss, t.position < t.history
+}
+
+// step looks at some rows behind the position and appends those that match.
+func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
+	v, oldest := t.log.behind(t.position)
+	if loss := t.skip(oldest); loss.Count > 0 {
+		return rows, loss
+	}
+	if len(v.rows) == 0 {
+		return rows, tapio.Loss{}
+	}
+	if t.match == nil || t.chunk != v.first {
+		t.match, t.chunk = t.matcher(), v.first
+	}
+	stop := min(end, t.position+tailStep, v.first+uint64(len(v.rows))-1)
+	for t.position < stop && len(rows) < max {
+		row := &v.rows[t.position+1-v.first]
+		t.position++
+		if t.wants(row) {
+			rows = append(rows, *row)
+			t.finish(&rows[len(rows)-1])
+		}
+	}
+	return rows, tapio.Loss{}
+}
+
+// wants leaves out what is older than since, of what was stored beforehand.
+func (t *Tail[R]) wants(row *R) bool {
+	if t.position <= t.history && t.log.signal.when(row) < t.since {
+		return false
+	}
+	return t.match(row)
+}
+
+// skip passes over what was evicted.
+func (t *Tail[R]) skip(oldest uint64) tapio.Loss {
+	if t.position+1 >= oldest {
+		return tapio.Loss{}
+	}
+	loss := tapio.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
+	t.position = loss.Last
+	t.log.lost.Add(loss.Count)
+	return loss
+}
+
+// goBack moves the position before the last matching rows, the first time it is
+// called. It stands by the rows that are still there.
+func (t *Tail[R]) goBack(ctx context.Context) error {
+	if t.last <= 0 {
+		return nil
+	}
+	views, _ := t.log.views()
+	left, position, looked := t.last, t.history, 0
+	for i := len(views) - 1; i >= 0 && left > 0; i-- {
+		v, match := &views[i], t.matcher()
+		for n := len(v.rows) - 1; n >= 0 && left > 0; n-- {
+			if looked++; looked%checkRows == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			seq := v.first + uint64(n)
+			if seq <= t.history && match(&v.rows[n]) {
+				left--
+				position = seq - 1
+			}
+		}
+	}
+	t.last, t.position = 0, position
+	return nil
+}

@@ -181,7 +181,9 @@ func isReserved(name string) bool {
 	}
 }
 
+// text sorts the labels, so that one set has one text.
 func (l *labels) text() string {
+	slices.Sort(l.names)
 	parts := make([]string, len(l.names))
 	for i, name := range l.names {
 		parts[i] = label(name, l.values[name])
@@ -193,5 +195,9 @@ func label(name, value string) string { return name + `="` + escape(value) + `"`
 
 // escape makes a text fit a label value or a help line.
 func escape(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if !strings.ContainsAny(s, "\\\"\n") {
+		return s
+	}
+	return strings.NewReplacer("\\", `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
 }

@@ -14,10 +14,11 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-const (
-	maxBatchEvents = 100_000
-	maxFailures    = 100
-)
+// MaxBatchEvents is the most events that one batch may hold.
+const MaxBatchEvents = 100_000
+
+// maxFailures is the most failures that an acknowledgement names.
+const maxFailures = 100
 
 // EventsFromBatch reads the events of a batch; field is the path of the batch in
 // the request. An event that does not pass is left out and named among the
@@ -58,8 +59,8 @@ func checkBatch(b *tapiov1.EventBatch) error {
 		return tapio.InvalidField("events", "is empty, and so is payload: set one of the two")
 	case events != 0 && payload != 0:
 		return tapio.InvalidField("payload", "excludes events: set one of the two")
-	case events > maxBatchEvents:
-		return tapio.InvalidField("events", "has %d entries, the most is %d: send several batches", events, maxBatchEvents)
+	case events > MaxBatchEvents:
+		return tapio.InvalidField("events", "has %d entries, the most is %d: send several batches", events, MaxBatchEvents)
 	default:
 		return nil
 	}

@@ -1,0 +1,54 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata/entity"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// fullResource sets every field; wantResource is what it says.
+func fullResource(to pcommon.Resource) {
+	to.Attributes().PutStr("service.name", "shop")
+	to.SetDroppedAttributesCount(3)
+	ref := entity.ResourceEntityRefs(to).AppendEmpty()
+	ref.SetSchemaUrl("https://example.com/entity")
+	ref.SetType("service")
+	ref.IdKeys().Append("service.name")
+	ref.DescriptionKeys().Append("service.version", "service.team")
+}
+
+func wantResource() *tapio.Resource {
+	return &tapio.Resource{
+		Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("shop")}},
+		EntityRefs: []tapio.EntityRef{{
+			SchemaURL:       "https://example.com/entity",
+			Type:            "service",
+			IDKeys:          []string{"service.name"},
+			DescriptionKeys: []string{"service.version", "service.team"},
+		}},
+		SchemaURL:         "https://example.com/resource",
+		DroppedAttributes: 3,
+	}
+}
+
+// fullScope sets every field; wantScope is what it says.
+func fullScope(to pcommon.InstrumentationScope) {
+	to.SetName("lib")
+	to.SetVersion("1.2")
+	to.Attributes().PutBool("inner", true)
+	to.SetDroppedAttributesCount(4)
+}
+
+func wantScope() *tapio.Scope {
+	return &tapio.Scope{
+		Name:              "lib",
+		Version:           "1.2",
+		SchemaURL:         "https://example.com/scope",
+		Attributes:        tapio.Attributes{{Key: "inner", Value: tapio.BoolValue(true)}},
+		DroppedAttributes: 4,
+	}
+}

@@ -1,0 +1,83 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func TestValueBothWays(t *testing.T) {
+	tests := map[string]struct {
+		raw  any
+		want tapio.Value
+	}{
+		"empty":        {nil, tapio.Value{}},
+		"string":       {"x", tapio.StringValue("x")},
+		"empty string": {"", tapio.StringValue("")},
+		"int":          {int64(math.MinInt64), tapio.IntValue(math.MinInt64)},
+		"zero":         {int64(0), tapio.IntValue(0)},
+		"double":       {0.5, tapio.DoubleValue(0.5)},
+		"not a number": {math.NaN(), tapio.DoubleValue(math.NaN())},
+		"true":         {true, tapio.BoolValue(true)},
+		"false":        {false, tapio.BoolValue(false)},
+		"bytes":        {[]byte{0, 255}, tapio.BytesValue([]byte{0, 255})},
+		"empty bytes":  {[]byte{}, tapio.BytesValue(nil)},
+		"empty array":  {[]any{}, tapio.ArrayValue()},
+		"empty map":    {map[string]any{}, tapio.MapValue(nil)},
+		"array":        {[]any{nil, "a", []any{true}}, tapio.ArrayValue(tapio.Value{}, tapio.StringValue("a"), tapio.ArrayValue(tapio.BoolValue(true)))},
+		"map": {map[string]any{"k": map[string]any{"n": int64(1)}}, tapio.MapValue([]tapio.KeyValue{
+			{Key: "k", Value: tapio.MapValue([]tapio.KeyValue{{Key: "n", Value: tapio.IntValue(1)}})},
+		})},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			from := pcommon.NewValueEmpty()
+			require.NoError(t, from.FromRaw(test.raw))
+			got := valueFrom(from)
+			assert.Equal(t, test.want.Kind(), got.Kind())
+			assert.True(t, test.want.Equal(got), "got %v", got)
+
+			back := pcommon.NewValueEmpty()
+			putValue(back, test.want)
+			assert.Equal(t, from.Type(), back.Type())
+			assert.Equal(t, from.AsString(), back.AsString())
+		})
+	}
+}
+
+func TestAttributesKeepOrderAndDuplicates(t *testing.T) {
+	var builder xpdata.MapBuilder
+	for _, value := range []string{"1", "2"} {
+		builder.AppendEmpty("z").SetStr(value)
+		builder.AppendEmpty("a").SetStr(value)
+	}
+	m := pcommon.NewMap()
+	builder.UnsafeIntoMap(m)
+
+	list := ownAttributesFrom(m)
+	require.Equal(t, tapio.Attributes{
+		{Key: "z", Value: tapio.StringValue("1")}, {Key: "a", Value: tapio.StringValue("1")},
+		{Key: "z", Value: tapio.StringValue("2")}, {Key: "a", Value: tapio.StringValue("2")},
+	}, list)
+
+	back := pcommon.NewMap()
+	putAttributes(back, list)
+	require.Equal(t, list, ownAttributesFrom(back))
+}
+
+func TestAppendDoesNotReachTheNeighbour(t *testing.T) {
+	memory := newSlab[int](4)
+	first, second := memory.take(2), memory.take(2)
+	_ = append(first, 7)
+	assert.Equal(t, []int{0, 0}, second)
+	assert.Nil(t, memory.take(0))
+}

@@ -12,13 +12,12 @@ MAKEFLAGS += --no-print-directory
 
 # The packages that `go install` gets; the stamp of each carries its version, so a new version here is installed anew.
 PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
-	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
+	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.11 \
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
-	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.33.0 \
-	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.33.0
-# Both go with the collector that builder-config.yaml names.
-OTEL_TOOLS := go.opentelemetry.io/collector/cmd/builder@v0.158.0 \
-	go.opentelemetry.io/collector/cmd/mdatagen@v0.158.0
+	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.29.0 \
+	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.29.0
+# Goes with the collector that builder-config.yaml names, and so does mdatagen, which internal/tools/go.mod pins.
+OCB := go.opentelemetry.io/collector/cmd/builder@v0.158.0
 LINT_TOOLS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 TOOLS := $(CURDIR)/.tools
@@ -136,11 +135,11 @@ protodeps:
 	go -C internal/tools run ./protodeps $(CURDIR)/.build/protodeps
 
 .PHONY: generate-components
-generate-components: $(call stamps,$(OTEL_TOOLS))
+generate-components: $(TOOLS)/mdatagen
 	$(with_tools) go generate ./...
 
 .PHONY: generate-distribution
-generate-distribution: $(call stamps,$(OTEL_TOOLS))
+generate-distribution: $(call stamps,$(OCB))
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 	$(TOOLS)/builder --config distribution/full/builder-config.yaml --skip-compilation
 
@@ -157,10 +156,15 @@ generated_in := proto $(wildcard receiver processor exporter extension) distribu
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(call stamps,$(PROTO_TOOLS) $(OTEL_TOOLS) $(LINT_TOOLS)) ## Install the pinned tools into .tools/
+tools: $(call stamps,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS)) $(TOOLS)/mdatagen ## Install the pinned tools into .tools/
 
 $(TOOLS)/.%:
-	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OTEL_TOOLS) $(LINT_TOOLS))
+	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS))
+	@touch $@
+
+# From a go.mod, for `go install` with a version asks for the latest one too, which not every mirror has.
+$(TOOLS)/mdatagen: internal/tools/go.mod
+	GOBIN=$(TOOLS) go -C internal/tools install go.opentelemetry.io/collector/cmd/mdatagen
 	@touch $@
 
 .PHONY: clean

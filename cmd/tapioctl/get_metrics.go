@@ -89,7 +89,7 @@ func (a *app) printSeries(list []*tapiov1.MetricSeries, groupBy []string) {
 	var rows [][]cell
 	for _, series := range list {
 		for _, point := range series.GetPoints() {
-			row := []cell{{a.clock(uint64(max(0, point.GetTime().AsTime().UnixNano()))), dim}, {series.GetMetricName(), plain}}
+			row := []cell{{a.stamp(point.GetTime()), dim}, {series.GetMetricName(), plain}}
 			for _, label := range groupBy {
 				row = append(row, cell{orDash(series.GetLabels()[label]), cyan})
 			}

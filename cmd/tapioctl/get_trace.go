@@ -76,7 +76,7 @@ func (a *app) printTraceHead(trace *tapiov1.Trace) {
 		failures = a.paint(red, plural(n, "error"))
 	}
 	fmt.Fprintf(a.out, "%s, %s, %s, %s; services: %s\n",
-		a.clock(uint64(max(0, trace.GetStartTime().AsTime().UnixNano()))),
+		a.stamp(trace.GetStartTime()),
 		shortDuration(trace.GetDuration().AsDuration()), plural(trace.GetSpanCount(), "span"), failures,
 		oneLine(orDash(strings.Join(trace.GetServices(), ", "))))
 	if !trace.GetComplete() {

@@ -114,7 +114,7 @@ func (a *app) traceRow(trace *tapiov1.Trace) []cell {
 	}
 	return []cell{
 		{trace.GetTraceId(), plain},
-		{a.clock(uint64(max(0, trace.GetStartTime().AsTime().UnixNano()))), dim},
+		{a.stamp(trace.GetStartTime()), dim},
 		{shortDuration(trace.GetDuration().AsDuration()), plain},
 		{strconv.FormatUint(trace.GetSpanCount(), 10), plain},
 		failures,

@@ -134,7 +134,7 @@ func (p *recordPrinter) printTableRow(event *tapiov1.Event) {
 // printDict prints everything, one line a field, and an empty line after.
 func (p *recordPrinter) printDict(event *tapiov1.Event) {
 	record := event.GetLogRecord()
-	p.entry("time", p.clock(recordTime(record)))
+	p.entry("time", p.fullTime(recordTime(record)))
 	p.entry("severity", severity(record))
 	p.entry("service", service(event))
 	p.entry("event", record.GetEventName())

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // oneLine makes foreign text safe to print: a record must not break the line,
@@ -76,12 +78,22 @@ func thousands(n uint64) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
-// clock renders the time of a record.
-func (a *app) clock(nanos uint64) string {
+// clock renders the time of a record as short as a person can place it.
+func (a *app) clock(nanos uint64) string { return a.timeText(nanos, "Jan 02 15:04:05.000") }
+
+// fullTime renders the time of a record to the nanosecond.
+func (a *app) fullTime(nanos uint64) string { return a.timeText(nanos, time.RFC3339Nano) }
+
+func (a *app) timeText(nanos uint64, layout string) string {
 	if nanos == 0 || nanos > math.MaxInt64 {
 		return "-"
 	}
-	return time.Unix(0, int64(nanos)).In(a.zone).Format("Jan 02 15:04:05.000")
+	return time.Unix(0, int64(nanos)).In(a.zone).Format(layout)
+}
+
+// stamp renders a timestamp of the contract like clock.
+func (a *app) stamp(t *timestamppb.Timestamp) string {
+	return a.clock(uint64(max(0, t.AsTime().UnixNano())))
 }
 
 // plural says "1 span", "2 spans".

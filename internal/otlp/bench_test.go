@@ -126,3 +126,25 @@ func BenchmarkLogsFromEvents(b *testing.B) {
 	}
 	perRecord(b)
 }
+
+func BenchmarkLogsFromPayload(b *testing.B) {
+	payload := marshalLogs(b, benchLogs(benchRecords))
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := LogsFromPayload(payload); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perRecord(b)
+	})
+	b.Run("nesting check alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := checkNesting(payload); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perRecord(b)
+	})
+}

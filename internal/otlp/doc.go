@@ -3,8 +3,9 @@
 
 // Package otlp is the pdata door: it turns the collector's plog, ptrace and
 // pmetric into the words of internal/tapio, and log records back. Nothing of
-// OTLP is lost on the way, and nothing of pdata is kept: its memory belongs to
-// the pipeline again once a call has returned.
+// OTLP is lost on the way, save what is nested deeper than 30 arrays and maps,
+// where a text says so. Nothing of pdata is kept: its memory belongs to the
+// pipeline again once a call has returned.
 //
 // The rows of one batch share memory: one slice of rows, one of attributes. A
 // resource, a scope and a metric each stand alone, so that keeping one of them

@@ -53,7 +53,7 @@ func readRecord(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.Ke
 	event.SeverityText = record.SeverityText()
 	event.SeverityNumber = int32(record.SeverityNumber())
 	event.Name = record.EventName()
-	event.Body = valueFrom(record.Body())
+	event.Body = valueFrom(record.Body(), maxNesting)
 	event.Attributes = attributesFrom(record.Attributes(), memory)
 	event.TraceID = tapio.TraceID(record.TraceID())
 	event.SpanID = tapio.SpanID(record.SpanID())
@@ -126,11 +126,17 @@ func putRecord(record plog.LogRecord, event *tapio.Event) {
 // ExportLogsServiceRequest. No bytes are a request without records. The error
 // is a *tapio.FieldError for the field "payload".
 func LogsFromPayload(payload []byte) (plog.Logs, error) {
+	if err := checkNesting(payload); err != nil {
+		return plog.Logs{}, err
+	}
 	request := plogotlp.NewExportRequest()
 	if err := request.UnmarshalProto(payload); err != nil {
-		return plog.Logs{}, tapio.InvalidField("payload",
-			"is not an ExportLogsServiceRequest of OTLP (%v): send one serialized as protobuf, "+
-				"and name its compression if it has one", err)
+		return plog.Logs{}, notARequest(err.Error())
 	}
 	return request.Logs(), nil
+}
+
+func notARequest(why string) *tapio.FieldError {
+	return tapio.InvalidField("payload", "is not an ExportLogsServiceRequest of OTLP (%s): "+
+		"send one serialized as protobuf, and name its compression if it has one", why)
 }

@@ -10,15 +10,19 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
+// maxNesting is how many arrays and maps a value may have inside one another.
+// Values are read, compared and encoded by recursion, and Go cannot survive the
+// stack overflow that a value a million deep brings about. 30 maps are also what
+// the protobuf libraries of most languages still decode (100 messages).
+const maxNesting = 30
+
+// cutOff stands where arrays and maps were left out.
+const cutOff = "[left out: nested more than 30 deep]"
+
 // attributesFrom copies a map, in its order and with its duplicates.
 func attributesFrom(m pcommon.Map, memory *slab[tapio.KeyValue]) tapio.Attributes {
 	list := memory.take(m.Len())
-	i := 0
-	for key, v := range m.All() {
-		list[i].Key = key
-		list[i].Value = valueFrom(v)
-		i++
-	}
+	fillAttributes(list, m, maxNesting)
 	return list
 }
 
@@ -29,6 +33,17 @@ func ownAttributesFrom(m pcommon.Map) tapio.Attributes {
 	return attributesFrom(m, &memory)
 }
 
+// fillAttributes copies a map into a list of its length. The values may have
+// room arrays and maps inside one another, and so for all below.
+func fillAttributes(list []tapio.KeyValue, m pcommon.Map, room int) {
+	i := 0
+	for key, v := range m.All() {
+		list[i].Key = key
+		list[i].Value = valueFrom(v, room)
+		i++
+	}
+}
+
 // sameAttributes compares a list with a map without copying the map.
 func sameAttributes(list tapio.Attributes, m pcommon.Map) bool {
 	if len(list) != m.Len() {
@@ -36,7 +51,7 @@ func sameAttributes(list tapio.Attributes, m pcommon.Map) bool {
 	}
 	i := 0
 	for key, v := range m.All() {
-		if list[i].Key != key || !list[i].Value.Equal(valueFrom(v)) {
+		if list[i].Key != key || !list[i].Value.Equal(valueFrom(v, maxNesting)) {
 			return false
 		}
 		i++
@@ -44,7 +59,7 @@ func sameAttributes(list tapio.Attributes, m pcommon.Map) bool {
 	return true
 }
 
-func valueFrom(v pcommon.Value) tapio.Value {
+func valueFrom(v pcommon.Value, room int) tapio.Value {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		return tapio.StringValue(v.Str())
@@ -56,19 +71,30 @@ func valueFrom(v pcommon.Value) tapio.Value {
 		return tapio.BoolValue(v.Bool())
 	case pcommon.ValueTypeBytes:
 		return tapio.BytesValue(v.Bytes().AsRaw())
-	case pcommon.ValueTypeSlice:
-		return arrayFrom(v.Slice())
-	case pcommon.ValueTypeMap:
-		return tapio.MapValue(ownAttributesFrom(v.Map()))
+	case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
+		return compositeFrom(v, room)
 	default:
 		return tapio.Value{}
 	}
 }
 
-func arrayFrom(list pcommon.Slice) tapio.Value {
+func compositeFrom(v pcommon.Value, room int) tapio.Value {
+	switch {
+	case room == 0:
+		return tapio.StringValue(cutOff)
+	case v.Type() == pcommon.ValueTypeSlice:
+		return arrayFrom(v.Slice(), room-1)
+	default:
+		items := make([]tapio.KeyValue, v.Map().Len())
+		fillAttributes(items, v.Map(), room-1)
+		return tapio.MapValue(items)
+	}
+}
+
+func arrayFrom(list pcommon.Slice, room int) tapio.Value {
 	values := make([]tapio.Value, list.Len())
 	for i, v := range list.All() {
-		values[i] = valueFrom(v)
+		values[i] = valueFrom(v, room)
 	}
 	return tapio.ArrayValue(values...)
 }

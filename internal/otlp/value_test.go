@@ -5,6 +5,7 @@ package otlp
 
 import (
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,7 +43,7 @@ func TestValueBothWays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			from := pcommon.NewValueEmpty()
 			require.NoError(t, from.FromRaw(test.raw))
-			got := valueFrom(from)
+			got := valueFrom(from, maxNesting)
 			assert.Equal(t, test.want.Kind(), got.Kind())
 			assert.True(t, test.want.Equal(got), "got %v", got)
 
@@ -80,4 +81,34 @@ func TestAppendDoesNotReachTheNeighbour(t *testing.T) {
 	_ = append(first, 7)
 	assert.Equal(t, []int{0, 0}, second)
 	assert.Nil(t, memory.take(0))
+}
+
+// nest puts a text into n arrays or maps inside one another.
+func nest(to pcommon.Value, n int) {
+	for i := range n {
+		if i%2 == 0 {
+			to = to.SetEmptyMap().PutEmpty("k")
+		} else {
+			to = to.SetEmptySlice().AppendEmpty()
+		}
+	}
+	to.SetStr("bottom")
+}
+
+func TestValuesAreCutOffWhereTheyNestTooDeep(t *testing.T) {
+	for depth, want := range map[int]string{
+		maxNesting:     "bottom",
+		maxNesting + 1: cutOff,
+		100_000:        cutOff,
+	} {
+		from := pcommon.NewValueEmpty()
+		nest(from, depth)
+		v := valueFrom(from, maxNesting)
+		for range maxNesting {
+			require.Len(t, v.Items(), 1)
+			v = v.Items()[0].Value
+		}
+		assert.Equal(t, tapio.StringValue(want), v, "depth %d", depth)
+	}
+	assert.Contains(t, cutOff, strconv.Itoa(maxNesting))
 }

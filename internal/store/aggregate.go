@@ -6,6 +6,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -176,7 +177,7 @@ func (g *group) exemplars() []tapio.Exemplar {
 
 func latestExemplars(list []tapio.Exemplar) []tapio.Exemplar {
 	slices.SortStableFunc(list, func(a, b tapio.Exemplar) int { return cmp.Compare(b.Time, a.Time) })
-	return slices.Clip(list[:min(len(list), maxExemplars)])
+	return slices.Clone(list[:min(len(list), maxExemplars)])
 }
 
 // reduce makes one value of a window, and tells how many samples made it; false
@@ -188,7 +189,7 @@ func reduce(how tapio.Aggregation, metric *tapio.Metric, w window, parts []part)
 	default:
 		value, count, ok = reduceDistributions(how, metric, w, parts)
 	}
-	return value, count, ok && value == value // NaN is no value
+	return value, count, ok && !math.IsNaN(value)
 }
 
 // rank is the quantile that a percentile stands for; false for another

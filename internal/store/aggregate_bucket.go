@@ -62,9 +62,18 @@ type explicitBuckets struct {
 	counts []uint64
 }
 
-// wellFormed reports whether there are buckets, and the bounds go with them.
+// wellFormed reports whether there are buckets, and the bounds go with them and
+// rise. What a client sends otherwise counts without its buckets.
 func wellFormed(h *tapio.Histogram) bool {
-	return len(h.Bounds) > 0 && len(h.Counts) == len(h.Bounds)+1 && slices.IsSorted(h.Bounds)
+	if len(h.Bounds) == 0 || len(h.Counts) != len(h.Bounds)+1 || math.IsNaN(h.Bounds[0]) {
+		return false
+	}
+	for i := 1; i < len(h.Bounds); i++ {
+		if !(h.Bounds[i] > h.Bounds[i-1]) { // NaN too
+			return false
+		}
+	}
+	return true
 }
 
 func (e *explicitBuckets) add(h *tapio.Histogram) {

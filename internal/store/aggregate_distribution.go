@@ -19,13 +19,11 @@ func reduceDistributions(how tapio.Aggregation, metric *tapio.Metric, w window, 
 			d.addIncrease(p)
 		}
 	}
-	if metric.Type == tapio.MetricSummary && how != tapio.AggregateRate {
-		if q, reported := summaryQuantile(how); reported {
-			value, ok = reportedQuantile(q, how == tapio.AggregateMin, parts)
-			return value, d.count, ok
-		}
+	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
+		value, ok = reportedQuantile(q, how == tapio.AggregateMin, parts)
+	} else {
+		value, ok = d.value(how, w)
 	}
-	value, ok = d.value(how, w)
 	return value, d.count, ok
 }
 

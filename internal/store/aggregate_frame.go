@@ -20,12 +20,11 @@ type frame struct {
 }
 
 func newFrame(q tapio.AggregateQuery, oldest, newest tapio.Nanos) frame {
-	f := frame{
+	return frame{
 		resolution: tapio.Nanos(q.Resolution),
 		start:      q.Filter.Time.Start, end: q.Filter.Time.End,
 		first: oldest, last: newest,
 	}
-	return f
 }
 
 func (f frame) check() error {

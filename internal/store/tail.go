@@ -18,9 +18,9 @@ const (
 )
 
 // Tail reads the matching rows of a signal in the order of their arrival, from
-// the past into the present, without gap or repeat. It holds no lock and no
-// rows between calls, so it needs no closing; the store never waits for it. A
-// Tail is for one goroutine at a time.
+// the past into the present, without gap or repeat. It holds no lock between
+// calls and needs no closing; the store never waits for it. A Tail is for one
+// goroutine at a time.
 type Tail[R any] struct {
 	log     *log[R]
 	matcher matcher[R]
@@ -92,6 +92,7 @@ func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
 
 // await returns when the log goes on behind end, or the context is done.
 func (t *Tail[R]) await(ctx context.Context, end uint64) {
+	t.match = nil // what it remembers is not worth its memory while a thousand tails wait
 	ring := t.log.bell.wait()
 	if _, last := t.log.ends(); last > end {
 		return
@@ -117,24 +118,24 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
 	}
 	from, max := t.position, atLeastOne(max)
 	for t.position < end && len(rows) < max && t.position-from < pollRows {
-		var passed tapio.Loss
-		rows, passed = t.step(rows, max, end)
-		if passed.Count > 0 {
-			loss = passed
+		looked := t.position
+		rows, loss = t.step(rows, max, end)
+		if loss.Count > 0 || t.position == looked {
 			break
 		}
 	}
+	t.match = nil
 	return rows, loss, t.position < t.history
 }
 
 // step looks at some rows behind the position and appends those that match.
 func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
 	v, oldest := t.log.behind(t.position)
-	if loss := t.skip(oldest); loss.Count > 0 {
-		return rows, loss
+	if t.position+1 < oldest && len(rows) > 0 {
+		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
 	}
-	if len(v.rows) == 0 {
-		return rows, tapio.Loss{}
+	if loss := t.skip(oldest); loss.Count > 0 || len(v.rows) == 0 {
+		return rows, loss
 	}
 	if t.match == nil || t.chunk != v.first {
 		t.match, t.chunk = t.matcher(), v.first

@@ -27,20 +27,33 @@ func TestFullContainsEveryday(t *testing.T) {
 // components returns the lines of a manifest that name a module or a package.
 func components(t *testing.T, manifest string) []string {
 	t.Helper()
-	content, err := os.ReadFile(manifest)
-	require.NoError(t, err)
-	lines := regexp.MustCompile(`(?m)^[ -]+(?:gomod|import): .*$`).FindAllString(string(content), -1)
+	lines := regexp.MustCompile(`(?m)^[ -]+(?:gomod|import): .*$`).FindAllString(read(t, manifest), -1)
 	require.NotEmpty(t, lines, "%s names no component", manifest)
 	return lines
+}
+
+// Generated code and the library that runs it belong together, and so do the
+// schema that buf sees and the one that Go is linked with.
+func TestGeneratorsMatchTheirLibraries(t *testing.T) {
+	for module, also := range map[string]string{
+		"google.golang.org/protobuf":                "Makefile",
+		"github.com/grpc-ecosystem/grpc-gateway/v2": "Makefile",
+		"go.opentelemetry.io/proto/otlp":            "internal/tools/go.mod",
+	} {
+		version := regexp.MustCompile(regexp.QuoteMeta(module) + `[^@ \n]*[@ ](v[0-9.]+)`)
+		wanted := version.FindStringSubmatch(read(t, "go.mod"))
+		require.NotNil(t, wanted, "go.mod does not name %s", module)
+		for _, found := range version.FindAllStringSubmatch(read(t, also), -1) {
+			assert.Equal(t, wanted[1], found[1], "%s and go.mod must have the same version of %s", also, module)
+		}
+	}
 }
 
 // A link that leads nowhere is found here and not by a newcomer.
 func TestDocumentsLinkToWhatExists(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	for _, document := range files(t, ".md") {
-		content, err := os.ReadFile(document)
-		require.NoError(t, err)
-		for _, match := range link.FindAllStringSubmatch(string(content), -1) {
+		for _, match := range link.FindAllStringSubmatch(read(t, document), -1) {
 			target := filepath.Join(filepath.Dir(document), match[1])
 			_, err := os.Stat(target)
 			assert.NoError(t, err, "%s links to %s, which is not there", document, match[1])
@@ -65,4 +78,11 @@ func files(t *testing.T, extension string) []string {
 	})
 	require.NoError(t, err)
 	return found
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(content)
 }

@@ -60,14 +60,14 @@ func (c *chunk[R]) cost(weight int64) int64 {
 // rows, then by half, so that little room is held in vain.
 func grown(capacity int) int { return capacity + capacity/2 + 1 }
 
-// put appends a row of this weight.
-func (c *chunk[R]) put(row R, weight int64, arrived time.Time) {
-	c.signal.keep(c.parts, &row, int32(len(c.rows)))
-	c.note(c.signal.when(&row))
+// put appends a row of this weight, and changes it to what is stored.
+func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
+	c.signal.keep(c.parts, row, int32(len(c.rows)))
+	c.note(c.signal.when(row))
 	if len(c.rows) == cap(c.rows) {
 		c.move(grown(cap(c.rows)))
 	}
-	c.rows = append(c.rows, row)
+	c.rows = append(c.rows, *row)
 	c.content += weight
 	c.arrived = arrived
 }

@@ -50,6 +50,7 @@ type log[R any] struct {
 	refused  map[string]uint64
 	census   *census
 	hash     *maphash.Hash // scratch of the writer
+	row      R             // scratch of the writer: the row in hand, kept off the heap
 }
 
 func newLog[R any](signal signal[R], seed maphash.Seed, now func() time.Time) *log[R] {
@@ -77,12 +78,15 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 	arrived := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, row := range rows {
-		l.signal.complete(&row)
-		if !l.add(row, arrived) {
+	for i := range rows {
+		l.row = rows[i]
+		l.signal.complete(&l.row)
+		if !l.add(&l.row, arrived) {
 			refused++
 		}
 	}
+	var none R
+	l.row = none // it must not outlive its eviction here
 	if l.head != nil {
 		l.head.parts.forget()
 	}
@@ -92,15 +96,15 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 
 // add stores one row, or reports that it is larger than a chunk may be. The
 // oldest rows make room before, so that the bound holds at every moment.
-func (l *log[R]) add(row R, arrived time.Time) bool {
-	weight, ok := l.openFor(&row, arrived)
+func (l *log[R]) add(row *R, arrived time.Time) bool {
+	weight, ok := l.openFor(row, arrived)
 	if !ok {
 		return false
 	}
 	cost := l.head.cost(weight)
 	l.evictUntil(l.capacity-cost, reasonSize)
 	l.last++
-	l.signal.number(&row, l.last)
+	l.signal.number(row, l.last)
 	l.head.put(row, weight, arrived)
 	l.bytes += cost
 	l.rows++

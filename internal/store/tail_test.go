@@ -98,7 +98,7 @@ func TestLappedReaderIsToldOnce(t *testing.T) {
 	assert.Len(t, rows, 10)
 }
 
-func TestLossComesBehindTheRowsBeforeIt(t *testing.T) {
+func TestOnlyPromisedRowsAreLost(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	s.AppendEvents(events(1, 5))
 	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{})

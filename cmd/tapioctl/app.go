@@ -58,6 +58,10 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return failure.code
 }
 
+// write puts text into the output. The buffer keeps its first error, and run
+// reports it at the end.
+func (a *app) write(text string) { _, _ = a.out.WriteString(text) }
+
 // note writes one line for the person, apart from the data on stdout.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.errOut, "tapioctl: "+format+"\n", args...)
@@ -74,7 +78,7 @@ func (a *app) connected(body command) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }() // the answer is complete; nobody is left to tell
 		c := clients{
 			tapio:         tapiov1.NewTapioServiceClient(conn),
 			observability: tapiov1.NewObservabilityServiceClient(conn),

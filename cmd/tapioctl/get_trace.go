@@ -80,9 +80,9 @@ func (a *app) printTraceHead(trace *tapiov1.Trace) {
 		shortDuration(trace.GetDuration().AsDuration()), plural(trace.GetSpanCount(), "span"), failures,
 		oneLine(orDash(strings.Join(trace.GetServices(), ", "))))
 	if !trace.GetComplete() {
-		a.out.WriteString(a.paint(yellow, "incomplete: the root or the parent of a span is not stored") + "\n")
+		a.write(a.paint(yellow, "incomplete: the root or the parent of a span is not stored") + "\n")
 	}
-	a.out.WriteByte('\n')
+	a.write("\n")
 }
 
 func (a *app) timelineRows(t *timeline) [][]cell {

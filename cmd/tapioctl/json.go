@@ -165,7 +165,7 @@ func appendText(dst []byte, s string) []byte {
 
 // printJSON prints one record of -o json.
 func (a *app) printJSON(m proto.Message) {
-	a.out.Write(append(appendJSON(nil, m), '\n'))
+	a.write(string(appendJSON(nil, m)) + "\n")
 }
 
 // printRawJSON prints one answer as protojson has it, for -o jsonpb. protojson

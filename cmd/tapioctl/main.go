@@ -34,7 +34,7 @@ func main() {
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
-// isTerminal takes every character device for a terminal: colours sent to
+// isTerminal takes every character device for a terminal: colors sent to
 // /dev/null harm nobody, and this needs no system call of one platform.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()

@@ -49,7 +49,7 @@ func TestObserveFormats(t *testing.T) {
 	}
 }
 
-func TestObserveInColour(t *testing.T) {
+func TestObserveInColor(t *testing.T) {
 	c := newCLI(t, &fakeServer{streamLogs: storedLogs(&tapiov1.StreamLogsRequest{})})
 	r := c.run(t, "observe", "--color", "always")
 	assert.Contains(t, r.out, "\x1b[31mERROR\x1b[0m")

@@ -5,22 +5,22 @@ package main
 
 import logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 
-// colour is an SGR sequence.
-type colour string
+// color is an SGR sequence.
+type color string
 
 const (
-	plain  colour = ""
-	bold   colour = "\x1b[1m"
-	dim    colour = "\x1b[2m"
-	red    colour = "\x1b[31m"
-	green  colour = "\x1b[32m"
-	yellow colour = "\x1b[33m"
-	cyan   colour = "\x1b[36m"
-	reset  colour = "\x1b[0m"
+	plain  color = ""
+	bold   color = "\x1b[1m"
+	dim    color = "\x1b[2m"
+	red    color = "\x1b[31m"
+	green  color = "\x1b[32m"
+	yellow color = "\x1b[33m"
+	cyan   color = "\x1b[36m"
+	reset  color = "\x1b[0m"
 )
 
-// colours reports whether the output is to be coloured.
-func (a *app) colours() bool {
+// colored reports whether the output is to be colored.
+func (a *app) colored() bool {
 	switch a.flags.color.value {
 	case "always":
 		return true
@@ -31,15 +31,15 @@ func (a *app) colours() bool {
 	}
 }
 
-// paint colours a text if the output is to be coloured.
-func (a *app) paint(c colour, text string) string {
-	if c == plain || text == "" || !a.colours() {
+// paint colors a text if the output is to be colored.
+func (a *app) paint(c color, text string) string {
+	if c == plain || text == "" || !a.colored() {
 		return text
 	}
 	return string(c) + text + string(reset)
 }
 
-func severityColour(n logsv1.SeverityNumber) colour {
+func severityColor(n logsv1.SeverityNumber) color {
 	switch {
 	case n >= logsv1.SeverityNumber_SEVERITY_NUMBER_ERROR:
 		return red

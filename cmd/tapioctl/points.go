@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
@@ -61,7 +62,7 @@ func numberPoints(kind string, list []*metricsv1.NumberDataPoint) []metricPoint 
 	for i, p := range list {
 		value := number(p.GetAsDouble())
 		if _, whole := p.GetValue().(*metricsv1.NumberDataPoint_AsInt); whole {
-			value = fmt.Sprint(p.GetAsInt())
+			value = strconv.FormatInt(p.GetAsInt(), 10)
 		}
 		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
 	}
@@ -134,8 +135,13 @@ func (a *app) printPoints(points []metricPoint, oldestFirst bool) {
 	rows := make([][]cell, len(points))
 	for i, p := range points {
 		rows[i] = []cell{
-			{a.clock(p.time), dim}, {p.metric.GetName(), plain}, {p.kind, plain}, {p.value, bold},
-			{orDash(p.metric.GetUnit()), plain}, {orDash(p.service), cyan}, {labelsText(p.labels), dim},
+			{a.clock(p.time), dim},
+			{p.metric.GetName(), plain},
+			{p.kind, plain},
+			{p.value, bold},
+			{orDash(p.metric.GetUnit()), plain},
+			{orDash(p.service), cyan},
+			{labelsText(p.labels), dim},
 		}
 	}
 	a.printTable([]string{"TIME", "METRIC", "TYPE", "VALUE", "UNIT", "SERVICE", "LABELS"}, rows)

@@ -64,7 +64,7 @@ func (p *recordPrinter) printLoss(loss *tapiov1.Loss) {
 	p.note("lost %s (sequence %d to %d): %s",
 		plural(loss.GetCount(), "record"), loss.GetFirstSequence(), loss.GetLastSequence(), lossReason(loss.GetReason()))
 	if p.format == "json" {
-		p.out.Write(append(appendJSON([]byte(`{"loss":`), loss), "}\n"...))
+		p.write(string(appendJSON([]byte(`{"loss":`), loss)) + "}\n")
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *recordPrinter) printCompact(event *tapiov1.Event) {
 	record := event.GetLogRecord()
 	parts := []string{
 		p.paint(dim, p.clock(recordTime(record))),
-		p.paint(severityColour(record.GetSeverityNumber()), padded(severity(record), 5)),
+		p.paint(severityColor(record.GetSeverityNumber()), padded(severity(record), 5)),
 		p.paint(cyan, oneLine(orDash(service(event)))),
 	}
 	if name := record.GetEventName(); name != "" {
@@ -102,7 +102,7 @@ func (p *recordPrinter) printCompact(event *tapiov1.Event) {
 	if id := record.GetTraceId(); len(id) > 0 {
 		parts = append(parts, p.paint(dim, "trace="+hex.EncodeToString(id)))
 	}
-	p.out.WriteString(strings.Join(parts, " ") + "\n")
+	p.write(strings.Join(parts, " ") + "\n")
 }
 
 // assigned quotes a value that would else run into the next one.
@@ -124,7 +124,7 @@ func (p *recordPrinter) printTableRow(event *tapiov1.Event) {
 	record := event.GetLogRecord()
 	p.printRow([]cell{
 		{p.clock(recordTime(record)), dim},
-		{severity(record), severityColour(record.GetSeverityNumber())},
+		{severity(record), severityColor(record.GetSeverityNumber())},
 		{oneLine(orDash(service(event))), cyan},
 		{oneLine(orDash(record.GetEventName())), plain},
 		{oneLine(valueText(record.GetBody())), plain},
@@ -146,7 +146,7 @@ func (p *recordPrinter) printDict(event *tapiov1.Event) {
 	p.entry("scope", event.GetScope().GetName())
 	p.entries("attributes", record.GetAttributes())
 	p.entries("resource", event.GetResource().GetAttributes())
-	p.out.WriteByte('\n')
+	p.write("\n")
 }
 
 func (p *recordPrinter) entries(prefix string, attributes []*commonv1.KeyValue) {
@@ -157,7 +157,7 @@ func (p *recordPrinter) entries(prefix string, attributes []*commonv1.KeyValue) 
 
 func (p *recordPrinter) entry(key, value string) {
 	if value != "" {
-		p.out.WriteString(p.paint(bold, oneLine(key)+":") + " " + oneLine(value) + "\n")
+		p.write(p.paint(bold, oneLine(key)+":") + " " + oneLine(value) + "\n")
 	}
 }
 

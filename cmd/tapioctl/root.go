@@ -61,7 +61,7 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	flags.StringVar(&f.tlsServerName, "tls-server-name", "", "name that the server's certificate must carry")
 	flags.StringVar(&f.token, "token", "", "bearer token to send with every call (env TAPIO_TOKEN)")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for the answer to one call; streams are not bounded")
-	addChoice(root, flags, &f.color, "color", "", "when to colour the output")
+	addChoice(root, flags, &f.color, "color", "", "when to color the output")
 }
 
 // completeFlags takes what no flag says from the environment. The token is not

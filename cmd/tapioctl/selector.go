@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -146,7 +147,7 @@ func (p *selectorParser) quoted() (string, error) {
 		}
 		word.WriteByte(c)
 	}
-	return "", fmt.Errorf("a quote is not closed")
+	return "", errors.New("a quote is not closed")
 }
 
 func (p *selectorParser) skipSpace() { p.rest = strings.TrimLeftFunc(p.rest, unicode.IsSpace) }

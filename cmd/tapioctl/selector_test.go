@@ -34,7 +34,7 @@ func TestParseSelectors(t *testing.T) {
 		"team in (a,b)":             {selector("team", "in", "a", "b")},
 		"team in( a , b )":          {selector("team", "in", "a", "b")},
 		"team notin (a,)":           {selector("team", "notin", "a", "")},
-		"in in (in)":                {selector("in", "in", "in")},
+		"in notin (in)":             {selector("in", "notin", "in")},
 		"inner":                     {selector("inner", "exists")},
 		"k=~v.*":                    {selector("k", "=~", "v.*")},
 		"k=~(a|b)":                  {selector("k", "=~", "(a|b)")},

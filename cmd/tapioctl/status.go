@@ -41,7 +41,7 @@ func (a *app) status(ctx context.Context, c clients, format string) error {
 	if format == "json" {
 		line := appendJSON([]byte(`{"health":`), health)
 		line = appendJSON(append(line, `,"info":`...), info)
-		a.out.Write(append(line, "}\n"...))
+		a.write(string(line) + "}\n")
 	} else {
 		a.printStatus(health, info)
 	}
@@ -65,13 +65,13 @@ func (a *app) printStatus(health *tapiov1.HealthCheckResponse, info *tapiov1.Get
 		fmt.Fprintf(a.out, "up for %s; keeps records for at most %s\n",
 			shortDuration(a.now().Sub(up.AsTime())), info.GetMaxAge().AsDuration())
 	}
-	a.out.WriteByte('\n')
+	a.write("\n")
 	var parts [][]cell
 	for _, part := range health.GetComponents() {
 		parts = append(parts, []cell{{part.GetName(), plain}, healthCell(part.GetStatus()), {part.GetMessage(), plain}})
 	}
 	a.printTable([]string{"COMPONENT", "STATUS", "MESSAGE"}, parts)
-	a.out.WriteByte('\n')
+	a.write("\n")
 	a.printOccupancy(info.GetStore())
 }
 

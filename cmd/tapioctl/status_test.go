@@ -39,7 +39,7 @@ func TestStatusOfServerThatDoesNotServe(t *testing.T) {
 	assert.Equal(t, "0.1.0", got.Info.Version)
 }
 
-func TestColours(t *testing.T) {
+func TestColors(t *testing.T) {
 	for name, test := range map[string]struct {
 		color      string
 		env        map[string]string

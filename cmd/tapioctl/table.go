@@ -10,11 +10,11 @@ import (
 
 const columnGap = "  "
 
-// cell is one field of a table. It carries its colour apart, so that the width
+// cell is one field of a table. It carries its color apart, so that the width
 // is that of the text alone.
 type cell struct {
 	text  string
-	paint colour
+	paint color
 }
 
 func cells(texts ...string) []cell {
@@ -59,10 +59,10 @@ func (a *app) printRow(row []cell, widths []int) {
 		last--
 	}
 	for i, c := range row[:last+1] {
-		a.out.WriteString(a.paint(c.paint, c.text))
+		a.write(a.paint(c.paint, c.text))
 		if i < last {
-			a.out.WriteString(strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(c.text))) + columnGap)
+			a.write(strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(c.text))) + columnGap)
 		}
 	}
-	a.out.WriteByte('\n')
+	a.write("\n")
 }

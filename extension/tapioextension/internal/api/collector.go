@@ -66,10 +66,13 @@ func (s *collectorService) GetServerInfo(
 	context.Context, *tapiov1.GetServerInfoRequest,
 ) (*tapiov1.GetServerInfoResponse, error) {
 	return &tapiov1.GetServerInfoResponse{
-		Service:             s.serviceInfo(),
-		PayloadCompressions: wire.PayloadCompressions(),
-		MessageEncodings:    []string{"gzip", "snappy", "zstd"},
-		MaxBatchRecords:     wire.MaxBatchEvents,
-		MaxPayloadBytes:     uint64(s.MaxReceiveMessageBytes),
+		Service: s.serviceInfo(),
+		PayloadCompressions: []tapiov1.Compression{
+			tapiov1.Compression_COMPRESSION_GZIP, tapiov1.Compression_COMPRESSION_ZSTD,
+			tapiov1.Compression_COMPRESSION_LZ4, tapiov1.Compression_COMPRESSION_SNAPPY,
+		},
+		MessageEncodings: []string{"gzip", "snappy", "zstd"},
+		MaxBatchRecords:  wire.MaxBatchEvents,
+		MaxPayloadBytes:  uint64(s.MaxReceiveMessageBytes),
 	}, nil
 }

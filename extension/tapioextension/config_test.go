@@ -1,0 +1,86 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/tapio/tapio/internal/store"
+)
+
+func load(t *testing.T, key string) *Config {
+	t.Helper()
+	file, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	section, err := file.Sub(key)
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, section.Unmarshal(cfg))
+	require.NoError(t, confmap.Validate(cfg))
+	return cfg
+}
+
+func TestConfigDefaults(t *testing.T) {
+	cfg := load(t, "tapio")
+	assert.Equal(t, "localhost:4417", cfg.GRPC.NetAddr.Endpoint)
+	assert.Equal(t, "localhost:4418", cfg.HTTP.Get().NetAddr.Endpoint)
+	assert.Equal(t, store.Limits{
+		Logs: 107374160, Traces: 107374160, Metrics: 53687080, MaxAge: 24 * time.Hour,
+	}, cfg.Store.limits())
+}
+
+func TestConfigAllKeys(t *testing.T) {
+	cfg := load(t, "tapio/all")
+	assert.Equal(t, "127.0.0.1:5001", cfg.GRPC.NetAddr.Endpoint)
+	assert.Equal(t, 16, cfg.GRPC.MaxRecvMsgSizeMiB)
+	assert.Equal(t, "127.0.0.1:5002", cfg.HTTP.Get().NetAddr.Endpoint)
+	assert.Equal(t, StoreConfig{
+		MemoryLimit: 64 << 20, MaxAge: time.Hour, Shares: Shares{Logs: 50, Traces: 30, Metrics: 20},
+	}, cfg.Store)
+	assert.Equal(t, 10, cfg.MaxStreams)
+	assert.Equal(t, time.Second, cfg.ShutdownTimeout)
+}
+
+func TestConfigSwitchesHTTPOff(t *testing.T) {
+	assert.False(t, load(t, "tapio/no_http").HTTP.HasValue())
+}
+
+func TestConfigTakesPlainBytes(t *testing.T) {
+	assert.Equal(t, ByteSize(8<<20), load(t, "tapio/bytes").Store.MemoryLimit)
+}
+
+func TestConfigNamesTheBadKey(t *testing.T) {
+	for name, test := range map[string]struct {
+		yaml map[string]any
+		want []string
+	}{
+		"unknown key":      {map[string]any{"stroe": nil}, []string{"stroe"}},
+		"bad duration":     {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"max_age", "a day"}},
+		"bad size":         {map[string]any{"store": map[string]any{"memory_limit": "lots"}}, []string{"memory_limit", "256MiB"}},
+		"small size":       {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
+		"negative age":     {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},
+		"shares":           {map[string]any{"store": map[string]any{"shares": map[string]any{"logs": 90}}}, []string{"store::shares", "100"}},
+		"max_streams":      {map[string]any{"max_streams": 0}, []string{"max_streams", "1 or more"}},
+		"shutdown_timeout": {map[string]any{"shutdown_timeout": "0s"}, []string{"shutdown_timeout", "3s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := createDefaultConfig().(*Config)
+			err := confmap.NewFromStringMap(test.yaml).Unmarshal(cfg)
+			if err == nil {
+				err = confmap.Validate(cfg)
+			}
+			require.Error(t, err)
+			for _, part := range test.want {
+				assert.Contains(t, err.Error(), part)
+			}
+		})
+	}
+}

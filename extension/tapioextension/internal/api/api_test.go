@@ -1,0 +1,89 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+func TestMissingEnginesAreMethodsOfTheContract(t *testing.T) {
+	all := map[string]bool{}
+	for _, desc := range []grpc.ServiceDesc{
+		tapiov1.TapioService_ServiceDesc, tapiov1.CollectorService_ServiceDesc, tapiov1.ObservabilityService_ServiceDesc,
+	} {
+		for _, m := range desc.Methods {
+			all["/"+desc.ServiceName+"/"+m.MethodName] = true
+		}
+		for _, m := range desc.Streams {
+			all["/"+desc.ServiceName+"/"+m.StreamName] = true
+		}
+	}
+	missing := missingEngines()
+	for method := range missing {
+		assert.Contains(t, all, method)
+	}
+	assert.Len(t, implementedMethods(), len(all)-len(missing))
+}
+
+func TestSendInPieces(t *testing.T) {
+	const third = messageBytes / 3
+	size := func(n *int) int { return *n }
+	for name, test := range map[string]struct {
+		rows []int
+		loss *tapiov1.Loss
+		want []int // rows by message
+	}{
+		"nothing":       {},
+		"one message":   {rows: []int{third, third}, want: []int{2}},
+		"split":         {rows: []int{third, third, third, third}, want: []int{3, 1}},
+		"giants":        {rows: []int{messageBytes * 2, messageBytes * 2}, want: []int{1, 1}},
+		"loss alone":    {loss: &tapiov1.Loss{Count: 1}, want: []int{0}},
+		"loss and rows": {rows: []int{1}, loss: &tapiov1.Loss{Count: 1}, want: []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []int
+			losses := 0
+			err := sendInPieces(test.rows, test.loss, size, func(rows []int, loss *tapiov1.Loss) error {
+				got = append(got, len(rows))
+				if loss != nil {
+					losses++
+				}
+				return nil
+			})
+			require.NoError(t, err)
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.loss != nil, losses == 1)
+		})
+	}
+}
+
+func TestGateHoldsUntilItOpens(t *testing.T) {
+	var g gate
+	require.NoError(t, g.wait(t.Context()), "the zero gate is open")
+
+	g.close()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, g.wait(canceled), context.Canceled)
+
+	passed := make(chan error, 1)
+	go func() { passed <- g.wait(t.Context()) }()
+	g.open()
+	require.NoError(t, <-passed)
+}
+
+func TestGatewayJSONStreamsLines(t *testing.T) {
+	j := &gatewayJSON{}
+	text, err := j.Marshal(map[string]any{"result": &tapiov1.GetLogsRequest{TraceId: "0a"}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"result":{"traceId":"0a"}}`, string(text))
+	assert.Equal(t, "\n", string(j.Delimiter()))
+}

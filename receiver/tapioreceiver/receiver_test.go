@@ -1,0 +1,114 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioreceiver
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/receiver/tapioreceiver/internal/metadata"
+)
+
+type host map[component.ID]component.Component
+
+func (h host) GetExtensions() map[component.ID]component.Component { return h }
+
+// source is an extension that takes events.
+type source struct {
+	component.StartFunc
+	component.ShutdownFunc
+	sink tapio.EventSink
+}
+
+func (s *source) AttachEvents(_ component.ID, sink tapio.EventSink) (func(), error) {
+	if s.sink != nil {
+		return nil, errors.New("taken")
+	}
+	s.sink = sink
+	return func() { s.sink = nil }, nil
+}
+
+func newStarted(t *testing.T, next consumer.Logs) *source {
+	t.Helper()
+	s := &source{}
+	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), createDefaultConfig(), next)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(t.Context(), host{component.MustNewID("tapio"): s}))
+	t.Cleanup(func() {
+		require.NoError(t, r.Shutdown(context.Background()))
+		assert.Nil(t, s.sink, "shutdown detaches")
+	})
+	return s
+}
+
+func TestEventsReachThePipeline(t *testing.T) {
+	next := new(consumertest.LogsSink)
+	s := newStarted(t, next)
+	event := tapio.Event{Name: "deploy.done", Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
+	require.NoError(t, s.sink.WriteEvents(t.Context(), []tapio.Event{event}))
+	require.Len(t, next.AllLogs(), 1)
+	record := next.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	assert.Equal(t, "deploy.done", record.EventName())
+}
+
+func TestPayloadReachesThePipeline(t *testing.T) {
+	next := new(consumertest.LogsSink)
+	s := newStarted(t, next)
+	logs := plog.NewLogs()
+	logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
+	payload, err := plogotlp.NewExportRequestFromLogs(logs).MarshalProto()
+	require.NoError(t, err)
+
+	n, err := s.sink.WritePayload(t.Context(), payload)
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.Equal(t, 1, next.LogRecordCount())
+}
+
+func TestMalformedPayloadNamesTheField(t *testing.T) {
+	s := newStarted(t, consumertest.NewNop())
+	_, err := s.sink.WritePayload(t.Context(), []byte{0xff, 0xff})
+	var invalid *tapio.FieldError
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "payload", invalid.Field)
+}
+
+func TestPipelineErrorReachesTheWriter(t *testing.T) {
+	s := newStarted(t, consumertest.NewErr(errors.New("memory is full")))
+	event := tapio.Event{Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
+	require.ErrorContains(t, s.sink.WriteEvents(t.Context(), []tapio.Event{event}), "memory is full")
+}
+
+func TestStartNamesTheMend(t *testing.T) {
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config), consumertest.NewNop())
+	require.NoError(t, err)
+	require.ErrorContains(t, r.Start(t.Context(), host{}), "service::extensions")
+	wrong := struct {
+		component.StartFunc
+		component.ShutdownFunc
+	}{}
+	err = r.Start(t.Context(), host{component.MustNewID("tapio"): wrong})
+	require.ErrorContains(t, err, "takes no events")
+	err = r.Start(t.Context(), host{component.MustNewID("tapio"): &source{sink: r}})
+	require.ErrorContains(t, err, "receivers::")
+	require.NoError(t, r.Shutdown(t.Context()), "shutdown is safe without a start")
+}
+
+func TestConfig(t *testing.T) {
+	require.NoError(t, componenttest.CheckConfigStruct(createDefaultConfig()))
+	require.NoError(t, createDefaultConfig().(*Config).Validate())
+	require.ErrorContains(t, (&Config{}).Validate(), "extension: tapio")
+}

@@ -37,6 +37,24 @@ func eventTexts(events []*tapiov1.Event) []string {
 	return list
 }
 
+// requireSame compares two such lists and shows only what differs.
+func requireSame(t *testing.T, want, got []string) {
+	t.Helper()
+	require.Empty(t, without(want, got), "missing")
+	require.Empty(t, without(got, want), "not sent")
+}
+
+// without returns what is left of a list, one by one.
+func without(list, taken []string) []string {
+	rest := slices.Clone(list)
+	for _, one := range taken {
+		if i := slices.Index(rest, one); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		}
+	}
+	return rest
+}
+
 func logTexts(resources []*logs.ResourceLogs) []string {
 	return eventTexts(eventsOf(resources))
 }

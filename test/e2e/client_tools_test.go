@@ -28,7 +28,7 @@ func TestTapioctlGet(t *testing.T) {
 	t.Run("logs", func(t *testing.T) {
 		var got []*tapiov1.Event
 		records(t, tapioctl(t, c, "get", "logs", "-o", "json"), &got)
-		require.Equal(t, logTexts(sentLogs.ResourceLogs), eventTexts(got))
+		requireSame(t, logTexts(sentLogs.ResourceLogs), eventTexts(got))
 	})
 	t.Run("events", func(t *testing.T) {
 		var got []*tapiov1.Event
@@ -38,12 +38,12 @@ func TestTapioctlGet(t *testing.T) {
 	t.Run("traces", func(t *testing.T) {
 		var got []*tapiov1.Trace
 		records(t, tapioctl(t, c, "get", "traces", "-o", "json"), &got)
-		require.Equal(t, spanTexts(sentTraces.ResourceSpans), allSpans(got))
+		requireSame(t, spanTexts(sentTraces.ResourceSpans), allSpans(got))
 	})
 	t.Run("metrics", func(t *testing.T) {
 		var got []*metrics.ResourceMetrics
 		records(t, tapioctl(t, c, "get", "metrics", "-o", "json"), &got)
-		require.Equal(t, pointTexts(sentMetrics.ResourceMetrics), pointTexts(got))
+		requireSame(t, pointTexts(sentMetrics.ResourceMetrics), pointTexts(got))
 	})
 	t.Run("status", func(t *testing.T) { require.NotEmpty(t, tapioctl(t, c, "status")) })
 }

@@ -56,7 +56,7 @@ func TestExportMetrics(t *testing.T) {
 			fromJSON(t, text, &request)
 			got = append(got, request.ResourceMetrics...)
 		}
-		require.Equal(t, want, pointTexts(got))
+		requireSame(t, want, pointTexts(got))
 	})
 	t.Run("OTLP protobuf", func(t *testing.T) {
 		chunks, contentType := export(t, client, tapiov1.ExportMetricsRequest_FORMAT_OTLP_PROTO)
@@ -67,7 +67,7 @@ func TestExportMetrics(t *testing.T) {
 			require.NoError(t, proto.Unmarshal(chunk, &request))
 			got = append(got, request.ResourceMetrics...)
 		}
-		require.Equal(t, want, pointTexts(got))
+		requireSame(t, want, pointTexts(got))
 	})
 	t.Run("OpenMetrics", func(t *testing.T) {
 		chunks, contentType := export(t, client, tapiov1.ExportMetricsRequest_FORMAT_OPENMETRICS)

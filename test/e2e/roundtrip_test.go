@@ -33,13 +33,13 @@ func checkLogs(t *testing.T, c *Collector, send func(*testing.T, *Collector, pro
 	t.Run("over gRPC", func(t *testing.T) {
 		got, err := apiOf(t, c).GetLogs(bounded(t), &tapiov1.GetLogsRequest{})
 		require.NoError(t, err)
-		require.Equal(t, want, eventTexts(got.Logs))
+		requireSame(t, want, eventTexts(got.Logs))
 		require.Empty(t, got.NextPageToken)
 	})
 	t.Run("over HTTP", func(t *testing.T) {
 		var got tapiov1.GetLogsResponse
 		query(t, c, "/v1/logs:query", `{}`, &got)
-		require.Equal(t, want, eventTexts(got.Logs))
+		requireSame(t, want, eventTexts(got.Logs))
 	})
 	t.Run("by trace over HTTP", func(t *testing.T) {
 		var got tapiov1.GetLogsResponse
@@ -67,7 +67,7 @@ func checkEvents(t *testing.T, c *Collector) {
 		require.True(t, proto.Equal(e, byID.Event), "by id: %v", byID.Event)
 		var overHTTP tapiov1.GetEventByIdResponse
 		queryGet(t, c, "/v1/events/"+e.Id, &overHTTP)
-		require.Equal(t, eventTexts([]*tapiov1.Event{e}), eventTexts([]*tapiov1.Event{overHTTP.Event}))
+		requireSame(t, eventTexts([]*tapiov1.Event{e}), eventTexts([]*tapiov1.Event{overHTTP.Event}))
 	}
 }
 
@@ -78,12 +78,12 @@ func checkTraces(t *testing.T, c *Collector, send func(*testing.T, *Collector, p
 	t.Run("over gRPC", func(t *testing.T) {
 		got, err := apiOf(t, c).GetTraces(bounded(t), &tapiov1.GetTracesRequest{})
 		require.NoError(t, err)
-		require.Equal(t, want, allSpans(got.Traces))
+		requireSame(t, want, allSpans(got.Traces))
 	})
 	t.Run("over HTTP", func(t *testing.T) {
 		var got tapiov1.GetTracesResponse
 		query(t, c, "/v1/traces:query", `{}`, &got)
-		require.Equal(t, want, allSpans(got.Traces))
+		requireSame(t, want, allSpans(got.Traces))
 	})
 	t.Run("by id", func(t *testing.T) {
 		got, err := apiOf(t, c).GetTraces(bounded(t), &tapiov1.GetTracesRequest{Query: &tapiov1.TraceQuery{TraceIds: []string{fullTraceID}}})
@@ -150,13 +150,13 @@ func checkMetrics(t *testing.T, c *Collector, send func(*testing.T, *Collector, 
 	t.Run("over gRPC", func(t *testing.T) {
 		got, err := apiOf(t, c).GetMetrics(bounded(t), &tapiov1.GetMetricsRequest{})
 		require.NoError(t, err)
-		require.Equal(t, want, pointTexts(got.ResourceMetrics))
+		requireSame(t, want, pointTexts(got.ResourceMetrics))
 		require.Len(t, got.ResourceMetrics, 2, "points are grouped by resource")
 	})
 	t.Run("over HTTP", func(t *testing.T) {
 		var got tapiov1.GetMetricsResponse
 		query(t, c, "/v1/metrics:query", `{}`, &got)
-		require.Equal(t, want, pointTexts(got.ResourceMetrics))
+		requireSame(t, want, pointTexts(got.ResourceMetrics))
 	})
 }
 

@@ -139,7 +139,7 @@ func TestStreamMetricsRaw(t *testing.T) {
 		got = append(got, pointTexts(p.ResourceMetrics)...)
 		require.NotZero(t, p.LastSequence)
 	}
-	require.ElementsMatch(t, want, got)
+	requireSame(t, want, got)
 }
 
 func TestStreamMetricsAggregated(t *testing.T) {

@@ -25,11 +25,11 @@ func TestBadConfiguration(t *testing.T) {
 	}{
 		"unknown key": {
 			[]string{"extensions::tapio::stroe::max_age=1h"},
-			[]string{"extensions::tapio", "stroe"},
+			[]string{"extensions", `"tapio"`, "stroe"},
 		},
 		"no duration": {
 			[]string{"extensions::tapio::store::max_age=soon"},
-			[]string{"max_age", "soon"},
+			[]string{`"tapio"`, "store.max_age", "invalid duration"},
 		},
 		"negative duration": {
 			[]string{"extensions::tapio::store::max_age=-1h"},
@@ -49,19 +49,19 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"taken port": {
 			[]string{"extensions::tapio::grpc::endpoint=" + taken.Addr().String()},
-			[]string{"tapio", "grpc::endpoint", taken.Addr().String(), "free port"},
+			[]string{"extensions::tapio::grpc::endpoint", taken.Addr().String(), "free port"},
 		},
 		"taken HTTP port": {
 			[]string{"extensions::tapio::http::endpoint=" + taken.Addr().String()},
-			[]string{"tapio", "http::endpoint", taken.Addr().String(), "free port"},
+			[]string{"extensions::tapio::http::endpoint", taken.Addr().String(), "free port"},
 		},
 		"exporter without its extension": {
 			[]string{"exporters::tapio::extension=tapio/other"},
-			[]string{`tapio/other`, "extensions:"},
+			[]string{"exporters::tapio::extension", `tapio/other`, "service::extensions"},
 		},
 		"receiver without its extension": {
 			[]string{"receivers::tapio::extension=tapio/other"},
-			[]string{`tapio/other`, "extensions:"},
+			[]string{"receivers::tapio::extension", `tapio/other`, "service::extensions"},
 		},
 		"exporter at an extension of another kind": {
 			[]string{"extensions::zpages::endpoint=localhost:0", "service::extensions=[tapio, zpages]", "exporters::tapio::extension=zpages"},

@@ -76,8 +76,8 @@ func TestBadRequestNamesTheField(t *testing.T) {
 		{"unknown operator", "filter.label_selectors[0].operator", logsWhere(selecting("service", "~~", "x"))},
 		{"malformed expression", "filter.label_selectors[0].values", logsWhere(selecting("service", "=~", "(x"))},
 		{"two values for one", "filter.label_selectors[0].values", logsWhere(selecting("service", "=", "x", "y"))},
-		{"inverted range", "filter.time_range", logsWhere(&tapiov1.Filter{TimeRange: inverted()})},
-		{"two kinds of range", "filter.time_range", logsWhere(&tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: noon(), Last: durationpb.New(time.Hour)}})},
+		{"inverted range", "filter.time_range.end", logsWhere(&tapiov1.Filter{TimeRange: inverted()})},
+		{"two kinds of range", "filter.time_range.last", logsWhere(&tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: noon(), Last: durationpb.New(time.Hour)}})},
 		{"page token of nobody", "filter.page_token", logsWhere(&tapiov1.Filter{PageToken: "made-up"})},
 		{"limit too high", "filter.limit", logsWhere(&tapiov1.Filter{Limit: 10_001})},
 		{"trace id of logs", "trace_id", func(ctx context.Context, client api) error {
@@ -91,7 +91,7 @@ func TestBadRequestNamesTheField(t *testing.T) {
 			return err
 		}},
 		{"unknown aggregation", "query.aggregation", metricsWhere(&tapiov1.MetricQuery{Aggregation: 77})},
-		{"inverted range of metrics", "query.filter.time_range", metricsWhere(&tapiov1.MetricQuery{Filter: &tapiov1.Filter{TimeRange: inverted()}})},
+		{"inverted range of metrics", "query.filter.time_range.end", metricsWhere(&tapiov1.MetricQuery{Filter: &tapiov1.Filter{TimeRange: inverted()}})},
 		{"resolution too fine", "query.resolution", metricsWhere(&tapiov1.MetricQuery{
 			Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_AVG, Resolution: durationpb.New(time.Microsecond),
 		})},

@@ -96,22 +96,23 @@ func TestPagesStayPut(t *testing.T) {
 func TestPageFitsTheDefaultMessageLimit(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
-	request := lines("app", 0, 8, "")
-	for _, record := range request.ResourceLogs[0].ScopeLogs[0].LogRecords {
-		record.Attributes = append(record.Attributes, text("big", strings.Repeat("x", 1<<20)))
-		one := lines("app", 0, 0, "")
-		one.ResourceLogs[0].ScopeLogs[0].LogRecords = append(one.ResourceLogs[0].ScopeLogs[0].LogRecords, record)
-		sendGRPC(t, c, one)
+	const count = 20 // 6 MB in all
+	for i := range count {
+		request := lines("app", i, i+1, "")
+		record := request.ResourceLogs[0].ScopeLogs[0].LogRecords[0]
+		record.Attributes = append(record.Attributes, text("big", strings.Repeat("x", 300_000)))
+		sendGRPC(t, c, request)
 	}
-	filter := &tapiov1.Filter{Limit: 8, Ascending: true}
+	filter := &tapiov1.Filter{Limit: count, Ascending: true}
 	var got []int
 	for {
 		page, err := apiOf(t, c).GetLogs(bounded(t), &tapiov1.GetLogsRequest{Filter: filter})
 		require.NoError(t, err)
+		require.NotEmpty(t, page.Logs)
 		got = append(got, numbers(page.Logs)...)
 		if filter.PageToken = page.NextPageToken; filter.PageToken == "" {
 			break
 		}
 	}
-	require.Equal(t, sequence(0, 8), got)
+	require.Equal(t, sequence(0, count), got)
 }

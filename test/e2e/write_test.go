@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -218,6 +219,25 @@ func TestBadBatch(t *testing.T) {
 			answer, err = stream.Recv()
 			require.NoError(t, err)
 			requireAck(t, answer.GetAck(), "good", 1)
+		})
+	}
+}
+
+// A record that the store cannot take is not acknowledged as if it had.
+func TestRecordTooLargeForTheStore(t *testing.T) {
+	t.Parallel()
+	client := apiOf(t, Start(t, standard, "--set=extensions::tapio::store::memory_limit=4MiB"))
+	for way, send := range senders(t, client) {
+		t.Run(way, func(t *testing.T) {
+			name := "e2e.large." + way
+			large := event(2, name)
+			large.LogRecord.SeverityText = strings.Repeat("x", 1<<20)
+			ack := send(t, &tapiov1.EventBatch{BatchId: "large", Events: []*tapiov1.Event{event(1, name), large, event(3, name)}})
+			require.Len(t, stored(t, client, name), int(ack.AcceptedCount), "accepted means stored: %v", ack)
+			require.EqualValues(t, 3, ack.AcceptedCount+ack.RejectedCount)
+			for _, failure := range ack.Failures {
+				require.EqualValues(t, codes.ResourceExhausted, failure.Code, "%v", failure)
+			}
 		})
 	}
 }

@@ -142,24 +142,37 @@ func TestStreamMetricsRaw(t *testing.T) {
 	requireSame(t, want, got)
 }
 
+// With an aggregation the stream tells the window up to now, over and over.
 func TestStreamMetricsAggregated(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
-	start := time.Now().Truncate(time.Second).Add(-100 * time.Second)
-	sendGRPC(t, c, metricsOf(origin("service.name", "app"), gauge("load", start, upTo(1)...)))
+	app := origin("service.name", "app")
+	sendGRPC(t, c, metricsOf(app, gauge("load", time.Now().Add(-200*time.Second), upTo(1)...)))
 	stream, err := apiOf(t, c).StreamMetrics(bounded(t), &tapiov1.StreamMetricsRequest{
 		Query: &tapiov1.MetricQuery{
-			MetricNames: []string{"load"}, Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_MAX, Resolution: durationpb.New(time.Hour),
+			MetricNames: []string{"load"}, GroupBy: []string{"service"},
+			Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_MAX, Resolution: durationpb.New(time.Hour),
 		},
 		Interval: durationpb.New(100 * time.Millisecond),
 	})
 	require.NoError(t, err)
-	for range 3 {
+	next := func() *tapiov1.MetricSeries_Point {
 		p, err := stream.Recv()
 		require.NoError(t, err)
 		require.Empty(t, p.ResourceMetrics)
-		require.LessOrEqual(t, len(p.Series), 1)
+		require.Len(t, p.Series, 1)
+		require.Equal(t, map[string]string{"service": "app"}, p.Series[0].Labels)
+		require.Len(t, p.Series[0].Points, 1)
+		return p.Series[0].Points[0]
 	}
+	require.EqualValues(t, 100, next().Value)
+	sendGRPC(t, c, metricsOf(app, gauge("load", time.Now(), 500)))
+	last := next()
+	for last.Value == 100 { // answers that were under way
+		last = next()
+	}
+	require.EqualValues(t, 500, last.Value)
+	require.EqualValues(t, 102, last.SampleCount)
 }
 
 // Over HTTP a stream is one JSON object a line.

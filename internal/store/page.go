@@ -71,7 +71,7 @@ func (p *pager[R]) page(found []entry[R], limit, maxBytes int) tapio.Page[R] {
 	page := tapio.Page[R]{Rows: make([]R, 0, min(len(found), limit))}
 	bytes := 0
 	for i, e := range found {
-		bytes += p.log.signal.size(e.row)
+		bytes += p.log.signal.answer(e.row)
 		if i == limit || (i > 0 && maxBytes > 0 && bytes > maxBytes) {
 			page.Next = p.cursor(found[i-1])
 			break

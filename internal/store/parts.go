@@ -5,6 +5,7 @@ package store
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -142,10 +143,11 @@ func (p *parts) keepSeries(s *tapio.Series) *tapio.Series {
 		return kept
 	}
 	kept = &tapio.Series{
-		Metric:     p.metrics.keep(s.Metric),
-		Resource:   p.resources.keep(s.Resource),
-		Scope:      p.scopes.keep(s.Scope),
-		Attributes: s.Attributes,
+		Metric:   p.metrics.keep(s.Metric),
+		Resource: p.resources.keep(s.Resource),
+		Scope:    p.scopes.keep(s.Scope),
+		// A copy, for these are a slice of all the attributes of their batch.
+		Attributes: slices.Clone(s.Attributes),
 	}
 	key := p.seriesKey(kept, attributes)
 	p.series[key] = append(p.series[key], kept)

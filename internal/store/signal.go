@@ -16,6 +16,8 @@ type signal[R any] struct {
 	slot int // bytes of a row in its array; within size
 	when func(*R) tapio.Nanos
 	size func(*R) int
+	// answer is the size by which pages are bounded.
+	answer func(*R) int
 	// number sets the row's sequence.
 	number func(*R, uint64)
 	// complete replaces parts that must not be nil.
@@ -34,6 +36,7 @@ func eventSignal() signal[tapio.Event] {
 		slot:   int(unsafe.Sizeof(tapio.Event{})),
 		when:   (*tapio.Event).When,
 		size:   (*tapio.Event).Size,
+		answer: (*tapio.Event).AnswerSize,
 		number: func(e *tapio.Event, seq uint64) { e.Seq = seq },
 		complete: func(e *tapio.Event) {
 			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
@@ -56,6 +59,7 @@ func spanSignal() signal[tapio.Span] {
 		slot:   int(unsafe.Sizeof(tapio.Span{})),
 		when:   func(s *tapio.Span) tapio.Nanos { return s.Start },
 		size:   (*tapio.Span).Size,
+		answer: (*tapio.Span).Size,
 		number: func(s *tapio.Span, seq uint64) { s.Seq = seq },
 		complete: func(s *tapio.Span) {
 			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
@@ -77,6 +81,7 @@ func pointSignal() signal[tapio.Point] {
 		slot:     int(unsafe.Sizeof(tapio.Point{})),
 		when:     func(p *tapio.Point) tapio.Nanos { return p.Time },
 		size:     (*tapio.Point).Size,
+		answer:   (*tapio.Point).AnswerSize,
 		number:   func(p *tapio.Point, seq uint64) { p.Seq = seq },
 		complete: func(p *tapio.Point) { p.Series = completeSeries(p.Series, &blank) },
 		cost:     func(p *parts, row *tapio.Point) int { return p.seriesCost(row.Series) },

@@ -118,6 +118,10 @@ func (e *Event) Size() int {
 	return eventSize + len(e.SeverityText) + len(e.Name) + e.Body.heapSize() + e.Attributes.Size()
 }
 
+// AnswerSize estimates the bytes that the event takes in an answer, which
+// repeats the resource and the scope.
+func (e *Event) AnswerSize() int { return e.Size() + e.Resource.Size() + e.Scope.Size() }
+
 // Size estimates the bytes that the resource holds in memory.
 func (r *Resource) Size() int {
 	n := resourceSize + len(r.SchemaURL) + r.Attributes.Size()

@@ -165,6 +165,10 @@ func (p *Point) Size() int {
 	return n
 }
 
+// AnswerSize estimates the bytes that the point takes in an answer. Points of
+// one resource are put together there, so that it is not counted.
+func (p *Point) AnswerSize() int { return p.Size() + p.Series.Size() }
+
 // Size estimates the bytes that the metric's description holds in memory.
 func (m *Metric) Size() int {
 	return metricSize + len(m.Name) + len(m.Description) + len(m.Unit) + m.Metadata.Size()

@@ -41,6 +41,7 @@ func (c *calls) init(maxStreams int) {
 // ServerOptions are the interceptors that every server of these services needs.
 func (s *Server) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 	}

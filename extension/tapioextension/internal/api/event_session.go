@@ -134,7 +134,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		}})
 	}
 	go func() {
-		if err := follow(ctx, tail, false, eventSize, deliver); ctx.Err() == nil {
+		if err := follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver); ctx.Err() == nil {
 			s.fail(err)
 		}
 	}()

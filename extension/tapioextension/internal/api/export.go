@@ -96,7 +96,7 @@ func (e *export) write(points []tapio.Point) error {
 		return e.hold(points)
 	}
 	for len(points) > 0 {
-		n := pieceLength(points, pointSize)
+		n := pieceLength(points, (*tapio.Point).AnswerSize)
 		data, err := wire.EncodePoints(e.format, points[:n])
 		if err != nil {
 			return err

@@ -75,8 +75,3 @@ func pieceLength[Row any](rows []Row, size func(*Row) int) int {
 	}
 	return len(rows)
 }
-
-// eventSize and pointSize estimate a row with all that its message repeats.
-func eventSize(e *tapio.Event) int { return e.Size() + e.Resource.Size() + e.Scope.Size() }
-
-func pointSize(p *tapio.Point) int { return p.Size() + p.Series.Size() + p.Series.Resource.Size() }

@@ -44,7 +44,7 @@ func (s *observabilityService) StreamLogs(
 	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
 		return stream.Send(&tapiov1.StreamLogsResponse{Logs: wire.Events(events), Loss: loss})
 	}
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), eventSize, send)
+	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.

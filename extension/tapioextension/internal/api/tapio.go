@@ -65,5 +65,5 @@ func (s *tapioService) SubscribeToEvents(
 	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
 		return stream.Send(&tapiov1.SubscribeToEventsResponse{Events: wire.Events(events), Loss: loss})
 	}
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), eventSize, send)
+	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
 }

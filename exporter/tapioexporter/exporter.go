@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/tapio"
 )
 
 // storeOwner is what this exporter needs of an extension.
@@ -22,8 +24,7 @@ type storeOwner interface {
 	ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error)
 }
 
-// tapioExporter is one instance, for one signal. Records that the store cannot
-// take are counted there, by reason; trying again would not help.
+// tapioExporter is one instance, for one signal.
 type tapioExporter struct {
 	id        component.ID
 	extension component.ID
@@ -68,16 +69,21 @@ func (e *tapioExporter) shutdown(context.Context) error {
 }
 
 func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
-	e.store.AppendEvents(otlp.EventsFromLogs(logs))
-	return nil
+	return refusal(e.store.AppendEvents(otlp.EventsFromLogs(logs)))
 }
 
 func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {
-	e.store.AppendSpans(otlp.SpansFromTraces(traces))
-	return nil
+	return refusal(e.store.AppendSpans(otlp.SpansFromTraces(traces)))
 }
 
 func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
-	e.store.AppendPoints(otlp.PointsFromMetrics(metrics))
-	return nil
+	return refusal(e.store.AppendPoints(otlp.PointsFromMetrics(metrics)))
+}
+
+// refusal tells the sender that some records are not stored, and never will be.
+func refusal(refused int) error {
+	if refused == 0 {
+		return nil
+	}
+	return consumererror.NewPermanent(&tapio.RefusedError{Count: refused})
 }

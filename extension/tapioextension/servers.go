@@ -26,13 +26,13 @@ import (
 // closed by Shutdown.
 func (e *tapioExtension) listen(ctx context.Context) error {
 	if err := e.listenGRPC(ctx); err != nil {
-		return fmt.Errorf("grpc::endpoint: %w", err)
+		return fmt.Errorf("extensions::%s::grpc::endpoint: %w", e.set.ID, err)
 	}
 	if !e.cfg.HTTP.HasValue() {
 		return nil
 	}
 	if err := e.listenHTTP(ctx); err != nil {
-		return fmt.Errorf("http::endpoint: %w", err)
+		return fmt.Errorf("extensions::%s::http::endpoint: %w", e.set.ID, err)
 	}
 	return nil
 }

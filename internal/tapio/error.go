@@ -22,3 +22,16 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 func InvalidField(field, format string, args ...any) *FieldError {
 	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
+
+// RefusedError says that the store took a batch but for some records, each of
+// which alone is larger than the store can hold. Sending them again is no use.
+type RefusedError struct {
+	// Count is how many records were refused, 1 or more.
+	Count int
+}
+
+// Error says what to do.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%d records were not stored, for each alone is too large: raise store::memory_limit "+
+		"of the tapio extension, or write smaller records; the others are stored", e.Count)
+}

@@ -51,7 +51,7 @@ func (s *collectorService) receiveBatches(stream tapiov1.CollectorService_Stream
 		if err != nil {
 			return err
 		}
-		ack, err := s.write(stream.Context(), req.GetBatch(), "batch")
+		ack, err := s.answer(stream.Context(), req.GetBatch(), "batch")
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func (s *eventSession) ingestEvent(event *tapiov1.Event) error {
 }
 
 func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch, field string) error {
-	ack, err := s.write(s.stream.Context(), batch, field)
+	ack, err := s.answer(s.stream.Context(), batch, field)
 	if err != nil {
 		return err
 	}

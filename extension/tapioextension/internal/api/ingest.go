@@ -65,15 +65,26 @@ func (in *ingest) receiver() string {
 // events are in the acknowledgement; an error means that nothing was accepted.
 func (s *Server) write(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
 	accepted, failures, err := s.pass(ctx, batch, field)
-	s.ingest.accepted.Add(uint64(accepted))
 	if err != nil {
 		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
 		return nil, err
 	}
-	if len(failures) > 0 {
-		s.ingest.rejected.add("invalid", uint64(len(failures)))
+	ack := wire.Ack(batch, accepted, failures, s.Now())
+	s.ingest.accepted.Add(ack.GetAcceptedCount())
+	for _, failure := range failures {
+		s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), 1)
 	}
-	return wire.Ack(batch, accepted, failures, s.Now()), nil
+	return ack, nil
+}
+
+// answer is write for streams: a batch that is refused as a whole is told so in
+// its acknowledgement, and the stream goes on. An error ends the stream.
+func (s *Server) answer(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
+	ack, err := s.write(ctx, batch, field)
+	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) || ctx.Err() != nil {
+		return ack, err
+	}
+	return wire.Ack(batch, 0, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now()), nil
 }
 
 func (s *Server) pass(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
@@ -84,32 +95,37 @@ func (s *Server) pass(ctx context.Context, batch *tapiov1.EventBatch, field stri
 		return 0, nil, in.notAttached()
 	}
 	if len(batch.GetPayload()) > 0 {
-		n, err := s.passPayload(ctx, batch, field)
-		return n, nil, err
+		return s.passPayload(ctx, batch, field)
 	}
 	events, failures, err := wire.EventsFromBatch(batch, field)
 	if err != nil || len(events) == 0 {
 		return 0, failures, err
 	}
-	if err := in.sink.WriteEvents(ctx, events); err != nil {
-		return 0, nil, pipelineStatus(err)
-	}
-	return len(events), failures, nil
+	return outcome(len(events), failures, in.sink.WriteEvents(ctx, events))
 }
 
-func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, error) {
+func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
 	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	n, err := s.ingest.sink.WritePayload(ctx, payload)
 	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
-		return 0, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
+		return 0, nil, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
 	}
-	if err != nil {
-		return 0, pipelineStatus(err)
+	return outcome(n, nil, err)
+}
+
+// outcome tells what the pipeline made of n records.
+func outcome(n int, failures []*tapiov1.EventFailure, err error) (int, []*tapiov1.EventFailure, error) {
+	if err == nil {
+		return n, failures, nil
 	}
-	return n, nil
+	if refused, ok := errors.AsType[*tapio.RefusedError](err); ok {
+		too := status.Error(codes.ResourceExhausted, refused.Error())
+		return max(n-refused.Count, 0), append(failures, wire.BatchFailure(too)), nil
+	}
+	return 0, nil, pipelineStatus(err)
 }
 
 func (in *ingest) notAttached() error {
@@ -128,8 +144,10 @@ func pipelineStatus(err error) error {
 	return status.Errorf(codes.Unavailable, "the pipeline refused the batch, send it again: %v", err)
 }
 
-func rejectReason(err error) string {
-	switch code := status.Code(wire.Status(err)); code {
+func rejectReason(err error) string { return codeReason(status.Code(wire.Status(err))) }
+
+func codeReason(code codes.Code) string {
+	switch code {
 	case codes.InvalidArgument:
 		return "invalid"
 	case codes.ResourceExhausted:

@@ -62,8 +62,8 @@ type server interface {
 	stop(ctx context.Context)
 }
 
-func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) (*tapioExtension, error) {
-	return &tapioExtension{cfg: cfg, set: set, stores: stores}, nil
+func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
+	return &tapioExtension{cfg: cfg, set: set, stores: stores}
 }
 
 // Start listens first, so that a taken port fails the start, then serves.

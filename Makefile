@@ -85,6 +85,14 @@ e2e-only:
 bench: ## Run the benchmarks; BENCH selects by name
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(unit_packages)
 
+.PHONY: bench-ingest
+bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS
+	go run ./test/bench ingest
+
+.PHONY: bench-query
+bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
+	go run ./test/bench query
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \

@@ -92,7 +92,7 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	case *tapiov1.StreamEventsRequest_Event:
 		return s.ingestEvent(m.Event)
 	case *tapiov1.StreamEventsRequest_Batch:
-		return s.ingestBatch(m.Batch, "batch")
+		return s.ingestBatch(m.Batch)
 	case *tapiov1.StreamEventsRequest_Subscription:
 		return s.subscribe(m.Subscription)
 	case *tapiov1.StreamEventsRequest_Control:
@@ -103,11 +103,14 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 }
 
 func (s *eventSession) ingestEvent(event *tapiov1.Event) error {
-	return s.ingestBatch(&tapiov1.EventBatch{BatchId: event.GetId(), Events: []*tapiov1.Event{event}}, "event")
+	return s.acknowledge(s.answerEvent(s.stream.Context(), event, "event"))
 }
 
-func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch, field string) error {
-	ack, err := s.answer(s.stream.Context(), batch, field)
+func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch) error {
+	return s.acknowledge(s.answer(s.stream.Context(), batch, "batch"))
+}
+
+func (s *eventSession) acknowledge(ack *tapiov1.BatchAck, err error) error {
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,16 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tapio/tapio/internal/wire"
@@ -32,7 +36,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		}
 	}
 	root := http.NewServeMux()
-	root.Handle("/", mux)
+	root.Handle("/", tellDecodeErrors(mux))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	return root, nil
 }
@@ -40,6 +44,53 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, tapiov1.OpenAPI()) // the client is gone if this fails
+}
+
+// tellDecodeErrors ends a stream of requests that could not be read to its end
+// with a line that says why. The gateway itself only stops reading there.
+func tellDecodeErrors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &requestStream{ReadCloser: r.Body}
+		if streamsRequests(r.URL.Path) {
+			r.Body = body
+		}
+		next.ServeHTTP(w, r)
+		if err := body.failure(); err != nil {
+			failure := status.New(codes.InvalidArgument, err.Error()).Proto()
+			line, _ := (&gatewayJSON{}).Marshal(map[string]any{"error": failure})
+			_, _ = fmt.Fprintf(w, "%s\n", line) // the client is gone if this fails
+		}
+	})
+}
+
+// streamsRequests tells the paths whose requests are lines of messages.
+func streamsRequests(path string) bool {
+	switch path {
+	case "/v1/events:stream", "/v1/collectors:stream", "/v1/collectors:heartbeat":
+		return true
+	default:
+		return false
+	}
+}
+
+// requestStream is a body that remembers why it could not be decoded. The
+// gateway decodes in a goroutine of its own.
+type requestStream struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+func (b *requestStream) fail(err error) {
+	if !errors.Is(err, io.EOF) {
+		b.err.CompareAndSwap(nil, &err)
+	}
+}
+
+func (b *requestStream) failure() error {
+	if err := b.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // gatewayJSON makes the gateway speak the JSON of internal/wire, in which trace
@@ -94,13 +145,22 @@ func (j *gatewayJSON) Unmarshal(data []byte, v any) error {
 // NewDecoder implements runtime.Marshaler: one JSON value a message.
 func (j *gatewayJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	values := json.NewDecoder(r)
+	stream, _ := r.(*requestStream)
 	return runtime.DecoderFunc(func(v any) error {
-		var value json.RawMessage
-		if err := values.Decode(&value); err != nil {
-			return err
+		err := j.decodeNext(values, v)
+		if err != nil && stream != nil {
+			stream.fail(err)
 		}
-		return j.Unmarshal(value, v)
+		return err
 	})
+}
+
+func (j *gatewayJSON) decodeNext(values *json.Decoder, v any) error {
+	var value json.RawMessage
+	if err := values.Decode(&value); err != nil {
+		return err
+	}
+	return j.Unmarshal(value, v)
 }
 
 // NewEncoder implements runtime.Marshaler.

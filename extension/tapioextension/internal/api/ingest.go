@@ -64,52 +64,88 @@ func (in *ingest) receiver() string {
 // write passes a batch into the pipeline and acknowledges it. Faults of single
 // events are in the acknowledgement; an error means that nothing was accepted.
 func (s *Server) write(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
-	accepted, failures, err := s.pass(ctx, batch, field)
+	if len(batch.GetPayload()) > 0 {
+		return s.settle(batch)(s.passPayload(ctx, batch, field))
+	}
+	events, failures, err := wire.EventsFromBatch(batch, field)
 	if err != nil {
-		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
-		return nil, err
+		return s.settle(batch)(0, nil, err)
 	}
-	ack := wire.Ack(batch, accepted, failures, s.Now())
-	s.ingest.accepted.Add(ack.GetAcceptedCount())
-	for _, failure := range failures {
-		s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), 1)
-	}
-	return ack, nil
+	return s.settle(batch)(s.passEvents(ctx, events, failures))
 }
 
 // answer is write for streams: a batch that is refused as a whole is told so in
 // its acknowledgement, and the stream goes on. An error ends the stream.
 func (s *Server) answer(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
 	ack, err := s.write(ctx, batch, field)
-	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) || ctx.Err() != nil {
+	return s.keepStream(batch, ack, err)
+}
+
+// answerEvent is answer for a single event.
+func (s *Server) answerEvent(ctx context.Context, message *tapiov1.Event, field string) (*tapiov1.BatchAck, error) {
+	batch := &tapiov1.EventBatch{BatchId: message.GetId(), Events: []*tapiov1.Event{message}}
+	event, err := wire.EventFromProto(message, field)
+	if err != nil {
+		ack, err := s.settle(batch)(0, nil, err)
+		return s.keepStream(batch, ack, err)
+	}
+	ack, err := s.settle(batch)(s.passEvents(ctx, []tapio.Event{event}, nil))
+	return s.keepStream(batch, ack, err)
+}
+
+// keepStream turns an error into an acknowledgement, unless it ends the stream.
+func (s *Server) keepStream(batch *tapiov1.EventBatch, ack *tapiov1.BatchAck, err error) (*tapiov1.BatchAck, error) {
+	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) {
 		return ack, err
 	}
 	return wire.Ack(batch, 0, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now()), nil
 }
 
-func (s *Server) pass(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
+// settle counts what became of a batch and acknowledges it.
+func (s *Server) settle(batch *tapiov1.EventBatch) func(int, []*tapiov1.EventFailure, error) (*tapiov1.BatchAck, error) {
+	return func(accepted int, failures []*tapiov1.EventFailure, err error) (*tapiov1.BatchAck, error) {
+		if err != nil {
+			s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
+			return nil, err
+		}
+		ack := wire.Ack(batch, accepted, failures, s.Now())
+		s.ingest.accepted.Add(ack.GetAcceptedCount())
+		for _, failure := range failures {
+			s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), 1)
+		}
+		return ack, nil
+	}
+}
+
+func (s *Server) passEvents(
+	ctx context.Context, events []tapio.Event, failures []*tapiov1.EventFailure,
+) (int, []*tapiov1.EventFailure, error) {
 	in := &s.ingest
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	if in.sink == nil {
 		return 0, nil, in.notAttached()
 	}
-	if len(batch.GetPayload()) > 0 {
-		return s.passPayload(ctx, batch, field)
-	}
-	events, failures, err := wire.EventsFromBatch(batch, field)
-	if err != nil || len(events) == 0 {
-		return 0, failures, err
+	if len(events) == 0 {
+		return 0, failures, nil
 	}
 	return outcome(len(events), failures, in.sink.WriteEvents(ctx, events))
 }
 
-func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
+func (s *Server) passPayload(
+	ctx context.Context, batch *tapiov1.EventBatch, field string,
+) (int, []*tapiov1.EventFailure, error) {
 	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
 	if err != nil {
 		return 0, nil, err
 	}
-	n, err := s.ingest.sink.WritePayload(ctx, payload)
+	in := &s.ingest
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.sink == nil {
+		return 0, nil, in.notAttached()
+	}
+	n, err := in.sink.WritePayload(ctx, payload)
 	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
 		return 0, nil, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
 	}

@@ -22,7 +22,7 @@ const nopConfig = `
 receivers:
   otlp: {protocols: {grpc: {endpoint: "localhost:0"}}}
 exporters: {nop: }
-extensions: {pprof: {endpoint: "localhost:0"}}
+extensions: {pprof: {endpoint: "PPROF"}}
 service:
   extensions: [pprof]
   telemetry: {logs: {encoding: json}, metrics: {level: none}}
@@ -43,7 +43,7 @@ extensions:
     grpc: {endpoint: "localhost:0"}
     http: {endpoint: "localhost:0"}
     store: {memory_limit: MEMORY_LIMIT}
-  pprof: {endpoint: "localhost:0"}
+  pprof: {endpoint: "PPROF"}
 service:
   extensions: [tapio, pprof]
   telemetry: {logs: {encoding: json}, metrics: {level: none}}
@@ -53,14 +53,21 @@ service:
     metrics: {receivers: [otlp], exporters: [tapio]}
 `
 
-func withNop(settings) (config, error) { return config{yaml: nopConfig}, nil }
+func withNop(settings) (config, error) { return withProfiling(nopConfig) }
 
 func withStore(set settings) (config, error) {
 	limit := set.MemoryLimit
 	if limit == "" {
 		limit = "256MiB"
 	}
-	return config{yaml: strings.ReplaceAll(storeConfig, "MEMORY_LIMIT", limit)}, nil
+	return withProfiling(strings.ReplaceAll(storeConfig, "MEMORY_LIMIT", limit))
+}
+
+// withProfiling fills in a port for pprof, which does not tell one that it chose
+// itself.
+func withProfiling(yaml string) (config, error) {
+	free, err := freeAddress()
+	return config{yaml: strings.ReplaceAll(yaml, "PPROF", free)}, err
 }
 
 // asShipped is the shipped configuration, with its memory limiter, the host's

@@ -15,7 +15,7 @@ import (
 )
 
 // warmups is how often a question is asked before it is timed.
-const warmups = 5
+const warmups = 3
 
 func measureQueries(ctx context.Context, set settings, out io.Writer) error {
 	if set.MemoryLimit == "" {
@@ -149,8 +149,11 @@ func rounded(d time.Duration) time.Duration {
 // for a record that was evicted before it could be asked for.
 func repeat(ctx context.Context, set settings, q question) ([]time.Duration, error) {
 	var times []time.Duration
-	began := time.Now()
-	for asked := 0; len(times) < set.Repetitions && time.Since(began) < set.QueryLimit; asked++ {
+	var began time.Time
+	for asked := 0; len(times) < set.Repetitions && (asked <= warmups || time.Since(began) < set.QueryLimit); asked++ {
+		if asked == warmups {
+			began = time.Now()
+		}
 		ask, err := q.prepare(ctx)
 		if err != nil {
 			return times, err

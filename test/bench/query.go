@@ -18,6 +18,9 @@ import (
 const warmups = 3
 
 func measureQueries(ctx context.Context, set settings, out io.Writer) error {
+	if set.Logs < 2*needleEvery {
+		return fmt.Errorf("N=%d: write %d or more, or there is nothing for the text search to find", set.Logs, 2*needleEvery)
+	}
 	if set.MemoryLimit == "" {
 		set.MemoryLimit = "1GiB"
 	}

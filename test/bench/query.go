@@ -19,7 +19,7 @@ const warmups = 3
 
 func measureQueries(ctx context.Context, set settings, out io.Writer) error {
 	if set.Logs < 2*needleEvery {
-		return fmt.Errorf("N=%d: write %d or more, or there is nothing for the text search to find", set.Logs, 2*needleEvery)
+		return fmt.Errorf("set N to %d or more, it is %d: the text search would find nothing", 2*needleEvery, set.Logs)
 	}
 	if set.MemoryLimit == "" {
 		set.MemoryLimit = "1GiB"

@@ -124,6 +124,10 @@ validate-full: bin/tapio-full
 validate = mkdir -p .build/state; for config in $(2); do \
 	echo "$(1) validate --config $$config"; \
 	TAPIO_STATE=$(CURDIR)/.build/state $(1) validate --config $$config; \
+	done; \
+	$(1) components | sed -n 's/^ *- name: //p' | sort -u | while read -r component; do \
+	grep -qE "^ +$$component(/[a-z0-9_]+)?:" $(2) || \
+	{ echo "$(1) holds $$component, but no example configuration uses it" >&2; exit 1; }; \
 	done
 
 ##@ Generate

@@ -16,6 +16,8 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
+const streamEvents = tapiov1.TapioService_StreamEvents_FullMethodName
+
 // maxSubscriptions bounds the tails of one stream.
 const maxSubscriptions = 16
 
@@ -30,7 +32,7 @@ func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServ
 		failed:        make(chan error, 1),
 	}
 	defer session.close()
-	go session.readAll()
+	go func() { session.fail(session.guard(streamEvents, session.readAll)) }()
 	select {
 	case err := <-session.failed:
 		return err
@@ -58,18 +60,19 @@ type subscription struct {
 	gate   gate
 }
 
-func (s *eventSession) readAll() {
+// readAll handles what the client sends until it is done, or until an error.
+func (s *eventSession) readAll() error {
 	for {
 		req, err := s.stream.Recv()
 		if errors.Is(err, io.EOF) {
-			err = nil
-		} else if err == nil {
-			if err = s.handle(req); err == nil {
-				continue
-			}
+			return nil
 		}
-		s.fail(err)
-		return
+		if err != nil {
+			return err
+		}
+		if err := s.handle(req); err != nil {
+			return err
+		}
 	}
 }
 
@@ -137,7 +140,10 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		}})
 	}
 	go func() {
-		if err := follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver); ctx.Err() == nil {
+		err := s.guard(streamEvents, func() error {
+			return follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver)
+		})
+		if ctx.Err() == nil {
 			s.fail(err)
 		}
 	}()

@@ -36,13 +36,13 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.services, "service", nil, "only these values of service.name")
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "only these namespaces")
 	flags.StringVar(&f.text, "text", "", "only records that contain this text, in either case")
-	flags.BoolVar(&f.not, "not", false, "invert: show what the other conditions (but for the time) would hide")
+	flags.BoolVar(&f.not, "not", false, "invert "+f.inverted()+": show what they would hide")
 }
 
 // addForRecords adds what only log records can be selected by.
 func (f *filterFlags) addForRecords(cmd *cobra.Command) {
-	f.add(cmd)
 	f.severity = newChoice("", "trace", "debug", "info", "warn", "error", "fatal")
+	f.add(cmd)
 	addChoice(cmd, cmd.Flags(), &f.severity, "severity", "", "only this severity or a graver one")
 	cmd.Flags().StringSliceVar(&f.eventNames, "event-name", nil, "only these event names; a trailing * matches any ending")
 }
@@ -66,7 +66,24 @@ func (f *filterFlags) filter() (*tapiov1.Filter, error) {
 		class := slices.Index(f.severity.words, f.severity.value) + 1
 		filter.MinSeverity = tapiov1.Severity(class)
 	}
+	if f.not && !f.narrows() {
+		return nil, usageErrorf("--not inverts %s: give one of them; as it is, nothing would be found", f.inverted())
+	}
 	return filter, nil
+}
+
+// narrows reports whether there is a condition that --not can invert. The
+// others (time, names of metrics, what a span must be) are no part of it.
+func (f *filterFlags) narrows() bool {
+	return f.text != "" || f.severity.value != "" ||
+		len(f.selectors)+len(f.services)+len(f.namespaces)+len(f.eventNames) > 0
+}
+
+func (f *filterFlags) inverted() string {
+	if f.severity.words == nil { // not of log records
+		return "--selector, --service, --namespace and --text"
+	}
+	return "--selector, --service, --namespace, --text, --severity and --event-name"
 }
 
 // timeFlags bound the event time of an answer.

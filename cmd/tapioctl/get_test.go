@@ -130,13 +130,14 @@ func TestGetTraces(t *testing.T) {
 		return &tapiov1.GetTracesResponse{Traces: []*tapiov1.Trace{sampleHead()}}, nil
 	}})
 	r := c.run(t, "get", "traces", "--operation", "GET *", "--min-duration", "500ms", "--max-duration", "2s",
-		"--error", "--id", sampleTrace, "--service", "web")
+		"--error", "--service", "web")
 	requireSuccess(t, r)
 	requireGolden(t, "get_traces.golden", r.out)
-	assert.JSONEq(t, `{"query":{"traceIds":["`+sampleTrace+`"],"filter":{"services":["web"],"limit":20},
+	assert.JSONEq(t, `{"query":{"filter":{"services":["web"],"limit":20},
 		"operations":["GET *"],"minDuration":"0.500s","maxDuration":"2s","statusCodes":[2]}}`, string(appendJSON(nil, &asked)))
 
-	r = c.run(t, "get", "traces", "-o", "json")
+	r = c.run(t, "get", "traces", "--id", sampleTrace, "-o", "json")
+	assert.JSONEq(t, `{"query":{"traceIds":["`+sampleTrace+`"],"filter":{"limit":20}}}`, string(appendJSON(nil, &asked)))
 	requireSuccess(t, r)
 	assert.JSONEq(t, string(appendJSON(nil, sampleHead())), r.out)
 }

@@ -6,8 +6,6 @@ package wire
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -32,23 +30,23 @@ func (j JSON) Marshal(m proto.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rewriteJSON(text, m.ProtoReflect().Descriptor(), base64ToHex)
+	return rewriteJSON(text, m.ProtoReflect().Descriptor(), base64ToHex, false)
 }
 
-// Unmarshal reads m, whose content it replaces. Hex is read in either case. A
-// field that the message does not have, or an id that is not hex, is a
-// *tapio.FieldError with the path of its keys.
+// Unmarshal reads m, whose content it replaces. Hex is read in either case. Every
+// error is a *tapio.FieldError with the path of its keys, or with the field
+// "body" where none is to blame.
 func (JSON) Unmarshal(text []byte, m proto.Message) error {
 	if !utf8.Valid(text) {
-		return errors.New("JSON is not valid UTF-8")
+		return tapio.InvalidField("body", "is not valid UTF-8: send JSON in UTF-8")
 	}
 	descriptor := m.ProtoReflect().Descriptor()
-	rewritten, err := rewriteJSON(text, descriptor, hexToBase64)
+	rewritten, err := rewriteJSON(text, descriptor, hexToBase64, true)
 	if err != nil {
-		return err
+		return atBody(err)
 	}
 	if err := protojson.Unmarshal(rewritten, m); err != nil {
-		return fmt.Errorf("JSON does not fit %s: %w", descriptor.FullName(), err)
+		return misfitOf(descriptor.FullName(), err)
 	}
 	return nil
 }

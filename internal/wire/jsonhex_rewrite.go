@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -20,68 +19,21 @@ import (
 const maxJSONDepth = 10_000
 
 // rewriteJSON copies JSON, with recode done to every id, and drops white space.
+// With check, what does not fit the message is a *tapio.FieldError.
 // It walks the text and the descriptor of its message in step; numbers, unlike
 // with a tree of floats, stay what they are.
-func rewriteJSON(text []byte, root protoreflect.MessageDescriptor, recode func(string) (string, error)) ([]byte, error) {
-	r := rewriter{in: json.NewDecoder(bytes.NewReader(text)), recode: recode}
+func rewriteJSON(text []byte, root protoreflect.MessageDescriptor, recode func(string) (string, error), check bool) ([]byte, error) {
+	r := rewriter{in: json.NewDecoder(bytes.NewReader(text)), recode: recode, check: check}
 	r.in.UseNumber()
 	r.quote = json.NewEncoder(&r.out)
 	r.quote.SetEscapeHTML(false)
-	if err := r.value(spotOf(root), 0); err != nil {
+	if err := r.value(spot{message: root}, 0); err != nil {
 		return nil, err
 	}
 	if _, err := r.in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("malformed JSON: more follows after the value")
+		return nil, tapio.InvalidField("", "holds more after the JSON value: send one value")
 	}
 	return r.out.Bytes(), nil
-}
-
-// spot says what stands at a place of the text.
-type spot struct {
-	message protoreflect.MessageDescriptor // fields are checked; nil: any content
-	entries protoreflect.FieldDescriptor   // values of a map; nil: no map
-	id      bool                           // a string is to be recoded
-}
-
-// spotOf gives the well-known types no descriptor: their JSON has a form of its
-// own and holds no ids.
-func spotOf(message protoreflect.MessageDescriptor) spot {
-	if message == nil || strings.HasPrefix(string(message.FullName()), "google.protobuf.") {
-		return spot{}
-	}
-	return spot{message: message}
-}
-
-func spotOfField(field protoreflect.FieldDescriptor) spot {
-	if field.IsMap() {
-		return spot{entries: field.MapValue()}
-	}
-	if field.Kind() == protoreflect.BytesKind {
-		return spot{id: isID(field.Name())}
-	}
-	return spotOf(field.Message())
-}
-
-func isID(name protoreflect.Name) bool {
-	return name == "trace_id" || name == "span_id" || name == "parent_span_id"
-}
-
-// under finds what stands under a key.
-func (s spot) under(key string) (spot, error) {
-	switch {
-	case s.entries != nil:
-		return spotOfField(s.entries), nil
-	case s.message == nil:
-		return spot{}, nil
-	}
-	field := s.message.Fields().ByJSONName(key)
-	if field == nil {
-		field = s.message.Fields().ByTextName(key)
-	}
-	if field == nil {
-		return spot{}, tapio.InvalidField(key, "is no field of %s: leave it out or mend its spelling", s.message.FullName())
-	}
-	return spotOfField(field), nil
 }
 
 type rewriter struct {
@@ -89,12 +41,18 @@ type rewriter struct {
 	out    bytes.Buffer
 	quote  *json.Encoder
 	recode func(string) (string, error)
+	check  bool
 }
 
 func (r *rewriter) value(at spot, depth int) error {
 	token, err := r.token()
 	if err != nil {
 		return err
+	}
+	if _, opens := token.(json.Delim); r.check && !opens {
+		if err := at.checkScalar(token); err != nil {
+			return err
+		}
 	}
 	switch token := token.(type) {
 	case json.Delim:
@@ -113,17 +71,14 @@ func (r *rewriter) value(at spot, depth int) error {
 
 func (r *rewriter) token() (json.Token, error) {
 	token, err := r.in.Token()
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
 	if err != nil {
-		return nil, fmt.Errorf("malformed JSON: %w", err)
+		return nil, syntaxFault(err)
 	}
 	return token, nil
 }
 
 func (r *rewriter) text(s string, at spot) error {
-	if at.id {
+	if at.isID() {
 		var err error
 		if s, err = r.recode(s); err != nil {
 			return err
@@ -138,7 +93,11 @@ func (r *rewriter) text(s string, at spot) error {
 
 func (r *rewriter) composite(open json.Delim, at spot, depth int) error {
 	if depth >= maxJSONDepth {
-		return fmt.Errorf("malformed JSON: more than %d deep", maxJSONDepth)
+		return tapio.InvalidField("", "is more than %d deep: nest it less", maxJSONDepth)
+	}
+	at, err := at.opened(open)
+	if err != nil {
+		return err
 	}
 	item, closing := r.member, byte('}')
 	if open == '[' {
@@ -154,7 +113,7 @@ func (r *rewriter) composite(open json.Delim, at spot, depth int) error {
 		}
 	}
 	r.out.WriteByte(closing)
-	_, err := r.token() // the closing one
+	_, err = r.token() // the closing one
 	return err
 }
 

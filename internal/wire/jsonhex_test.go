@@ -15,6 +15,7 @@ import (
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -89,7 +90,7 @@ func TestJSONFaults(t *testing.T) {
 	for name, tc := range map[string]struct{ text, field, mend string }{
 		"unknown":     {`{"filter":{"labelSelectors":[{},{"keey":1}]}}`, "filter.labelSelectors[1].keey", "is no field of tapio.v1.Filter.LabelSelector"},
 		"at the root": {`{"x":{}}`, "x", "is no field of tapio.v1.GetEventsRequest"},
-		"empty name":  {`{"":1}`, "", "is no field"},
+		"empty name":  {`{"":1}`, "body", "is no field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFault(t, JSON{}.Unmarshal([]byte(tc.text), &tapiov1.GetEventsRequest{}), tc.field, tc.mend)
@@ -111,7 +112,9 @@ func TestJSONFaults(t *testing.T) {
 		"deep":      strings.Repeat(`{"filter":`, 5) + strings.Repeat("[", 20_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Error(t, JSON{}.Unmarshal([]byte(text), &tapiov1.GetEventsRequest{}))
+			var fault *tapio.FieldError
+			require.ErrorAs(t, JSON{}.Unmarshal([]byte(text), &tapiov1.GetEventsRequest{}), &fault)
+			assert.NotEmpty(t, fault.Field)
 		})
 	}
 }

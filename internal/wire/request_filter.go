@@ -45,6 +45,22 @@ func filter(f *tapiov1.Filter, now time.Time) (tapio.Filter, error) {
 	return out, within("time_range", err)
 }
 
+// unnamedFilter is filter for metrics and traces, which have neither a severity
+// nor an event name.
+func unnamedFilter(f *tapiov1.Filter, now time.Time) (tapio.Filter, error) {
+	const mend = "is for log records only: leave it out"
+	switch {
+	case f.GetMinSeverity() != 0:
+		return tapio.Filter{}, tapio.InvalidField("min_severity", mend)
+	case len(f.GetSeverities()) > 0:
+		return tapio.Filter{}, tapio.InvalidField("severities", mend)
+	case len(f.GetEventNames()) > 0:
+		return tapio.Filter{}, tapio.InvalidField("event_names", mend)
+	default:
+		return filter(f, now)
+	}
+}
+
 func severities(in []tapiov1.Severity) ([]tapio.Severity, error) {
 	out := make([]tapio.Severity, len(in))
 	for i, severity := range in {

@@ -40,12 +40,27 @@ func points(q *tapiov1.MetricQuery, now time.Time) (tapio.PointQuery, error) {
 	if q.GetAggregation() != tapiov1.MetricQuery_AGGREGATION_TYPE_UNSPECIFIED {
 		return query, tapio.InvalidField("query.aggregation", "must be unset where stored points are asked for")
 	}
+	if err := notForPoints(q); err != nil {
+		return query, within("query", err)
+	}
 	if err := atMost("query.metric_names", len(query.Names), maxMetricNames); err != nil {
 		return query, err
 	}
 	var err error
-	query.Filter, err = filter(q.GetFilter(), now)
+	query.Filter, err = unnamedFilter(q.GetFilter(), now)
 	return query, within("query.filter", err)
+}
+
+// notForPoints refuses what only an aggregation heeds.
+func notForPoints(q *tapiov1.MetricQuery) error {
+	switch {
+	case q.GetResolution().GetSeconds() != 0 || q.GetResolution().GetNanos() != 0:
+		return tapio.InvalidField("resolution", "is for an aggregation only: set aggregation or leave it out")
+	case len(q.GetGroupBy()) > 0:
+		return tapio.InvalidField("group_by", "is for an aggregation only: set aggregation or leave it out")
+	default:
+		return nil
+	}
 }
 
 func aggregate(q *tapiov1.MetricQuery, bounds limits, now time.Time) (tapio.AggregateQuery, error) {
@@ -57,10 +72,13 @@ func aggregate(q *tapiov1.MetricQuery, bounds limits, now time.Time) (tapio.Aggr
 	if err := notPaged(f); err != nil {
 		return query, within("query.filter", err)
 	}
+	if f.GetAscending() {
+		return query, tapio.InvalidField("query.filter.ascending", "must be unset with an aggregation: its windows come oldest first")
+	}
 	if query.Limit, err = bounds.of(f); err != nil {
 		return query, within("query.filter", err)
 	}
-	if query.Filter, err = filter(f, now); err != nil {
+	if query.Filter, err = unnamedFilter(f, now); err != nil {
 		return query, within("query.filter", err)
 	}
 	return query, within("query", checkWindows(query.Filter.Time, query.Resolution, now))

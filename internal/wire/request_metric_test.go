@@ -44,7 +44,7 @@ func TestAggregateFaults(t *testing.T) {
 		"windows":         {hourOf(300 * time.Millisecond), "resolution", "the most is 11000"},
 		"token":           {&tapiov1.MetricQuery{Aggregation: 1, Filter: &tapiov1.Filter{PageToken: "x"}}, "filter.page_token", "must be unset"},
 		"limit":           {&tapiov1.MetricQuery{Aggregation: 1, Filter: &tapiov1.Filter{Limit: 10_001}}, "filter.limit", "0 to 10000"},
-		"filter":          {&tapiov1.MetricQuery{Aggregation: 1, Filter: &tapiov1.Filter{MinSeverity: 9}}, "filter.min_severity", "9 is no value"},
+		"filter":          {&tapiov1.MetricQuery{Aggregation: 1, Filter: &tapiov1.Filter{Text: strings.Repeat("x", 1025)}}, "filter.text", "the most is 1024"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := GetAggregateQuery(&tapiov1.GetMetricsRequest{Query: tc.query}, testNow())

@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,8 +21,11 @@ func GetTracesQuery(req *tapiov1.GetTracesRequest, now time.Time) (tapio.TraceQu
 	if err != nil {
 		return query, within("query", err)
 	}
+	if err := idsAlone(req.GetQuery()); err != nil {
+		return query, within("query", err)
+	}
 	f := req.GetQuery().GetFilter()
-	if query.Filter, err = filter(f, now); err != nil {
+	if query.Filter, err = unnamedFilter(f, now); err != nil {
 		return query, within("query.filter", err)
 	}
 	query.Paging, err = paging(req, f, traceLimits())
@@ -42,6 +46,39 @@ func traceConditions(q *tapiov1.TraceQuery) (tapio.TraceQuery, error) {
 	}
 	query.MinDuration, query.MaxDuration, err = durationBounds(q)
 	return query, err
+}
+
+// idsAlone refuses conditions beside ids, for nobody would look at them.
+func idsAlone(q *tapiov1.TraceQuery) error {
+	if len(q.GetTraceIds()) == 0 {
+		return nil
+	}
+	if field := firstCondition(q); field != "" {
+		return tapio.InvalidField(field, "leave it out: trace_ids alone select")
+	}
+	return nil
+}
+
+// firstCondition names a condition that is set, "" for none. It goes by the
+// descriptors, so that a condition of a later day is not forgotten.
+func firstCondition(q *tapiov1.TraceQuery) string {
+	if field := firstSet(q.ProtoReflect(), "trace_ids", "filter"); field != "" {
+		return field
+	}
+	if field := firstSet(q.GetFilter().ProtoReflect(), "limit", "page_token"); field != "" {
+		return "filter." + field
+	}
+	return ""
+}
+
+func firstSet(m protoreflect.Message, ignored ...protoreflect.Name) string {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		if field := fields.Get(i); m.Has(field) && !slices.Contains(ignored, field.Name()) {
+			return string(field.Name())
+		}
+	}
+	return ""
 }
 
 func traceIDs(in []string) ([]tapio.TraceID, error) {

@@ -1,0 +1,131 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// loader restores blocks of one segment for one reader. It uses its memory
+// again: only the rows that it returns stay as they are.
+type loader struct {
+	segment *segment
+	words   *dictionary // read when first needed
+	from    int         // place of the block's first row
+	numbers [][]uint64  // columns of the block in hand
+	body    cursor
+	extra   cursor
+	fields  []cursor
+
+	packed, texts []byte
+	streams       []cursor
+	wanted        []int32
+	wants         wants
+}
+
+// load restores those rows of a block that the hint does not rule out.
+func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
+	l.readNumbers(b, c.columns())
+	wanted := l.choose(h)
+	r := run[R]{from: l.from}
+	if len(wanted) == 0 {
+		return r
+	}
+	l.readTexts(b)
+	r.rows, r.places = make([]R, len(wanted)), make([]int32, len(wanted))
+	next := 0
+	for n, i := range wanted {
+		for ; next < int(i); next++ {
+			c.skip(l, next)
+		}
+		c.read(l, next, &r.rows[n])
+		r.places[n] = int32(l.from) + i
+		next++
+	}
+	return r
+}
+
+func (l *loader) readNumbers(b, columns int) {
+	from, to := l.segment.rowsOf(b)
+	l.from = from
+	block := &l.segment.blocks[b]
+	l.packed = l.segment.packer.unpack(l.packed[:0], l.segment.data[block.numbers:block.texts])
+	l.streams = split(l.streams, l.packed)
+	for len(l.numbers) < columns {
+		l.numbers = append(l.numbers, make([]uint64, blockRows))
+	}
+	for i := range columns {
+		l.numbers[i] = l.numbers[i][:to-from]
+		readColumn(l.numbers[i], l.streams[i])
+	}
+	for i := range deltaColumns {
+		undelta(l.numbers[i])
+	}
+}
+
+func (l *loader) readTexts(b int) {
+	block := &l.segment.blocks[b]
+	l.texts = l.segment.packer.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
+	l.streams = split(l.streams, l.texts)
+	l.body, l.extra, l.fields = l.streams[streamBody], l.streams[streamExtra], l.streams[ownStreams:]
+	l.dictionary()
+}
+
+func (l *loader) dictionary() *dictionary {
+	if l.words == nil {
+		l.words = l.segment.dictionary()
+	}
+	return l.words
+}
+
+// choose returns which rows of the block the hint does not rule out.
+func (l *loader) choose(h *hint) []int32 {
+	l.wants.prepare(l, h)
+	l.wanted = l.wanted[:0]
+	for i := range l.numbers[columnTime] {
+		if l.wants.row(l, i) {
+			l.wanted = append(l.wanted, int32(i))
+		}
+	}
+	return l.wanted
+}
+
+func (l *loader) number(column, i int) uint64 { return l.numbers[column][i] }
+
+func (l *loader) trace(i int) tapio.TraceID {
+	if place := l.number(columnTrace, i); place > 0 {
+		return l.segment.traces[place-1]
+	}
+	return tapio.TraceID{}
+}
+
+// span returns the span id of this number.
+func (l *loader) span(number uint64) tapio.SpanID {
+	if number > 0 {
+		return l.segment.spans[number-1]
+	}
+	return tapio.SpanID{}
+}
+
+func (l *loader) text(column, i int) string { return l.words.strings[l.number(column, i)] }
+
+func (l *loader) origin(i int) (*tapio.Resource, *tapio.Scope) {
+	return l.words.resources[l.number(columnResource, i)], l.words.scopes[l.number(columnScope, i)]
+}
+
+func (l *loader) attributes(i int) tapio.Attributes {
+	shape := l.words.shapes[l.number(columnShape, i)]
+	if len(shape) == 0 {
+		return nil
+	}
+	list := make(tapio.Attributes, len(shape))
+	for n, f := range shape {
+		list[n] = tapio.KeyValue{Key: l.words.strings[f.key], Value: readContent(&l.fields[f.column], f.kind)}
+	}
+	return list
+}
+
+func (l *loader) skipAttributes(i int) {
+	for _, f := range l.words.shapes[l.number(columnShape, i)] {
+		skipContent(&l.fields[f.column], f.kind)
+	}
+}

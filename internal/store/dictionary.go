@@ -46,7 +46,16 @@ type vocabulary struct {
 	fields    table[[2]int] // key and kind
 	resources table[*tapio.Resource]
 	scopes    table[*tapio.Scope]
+	latest    []latestField // by the place in the list
+	found     []int
 	scratch   []byte
+}
+
+// latestField is what was found for the latest attribute at some place.
+type latestField struct {
+	key   string
+	kind  tapio.Kind
+	field int
 }
 
 func newVocabulary() vocabulary {
@@ -58,22 +67,34 @@ func newVocabulary() vocabulary {
 	return v
 }
 
-// shape numbers the shape of a list, and each of its fields.
-func (v *vocabulary) shape(list tapio.Attributes) int {
+// shape numbers the shape of a list, and returns the fields it has. They stand
+// until the next call.
+func (v *vocabulary) shape(list tapio.Attributes) (shape int, fields []int) {
+	v.fieldsOf(list)
 	v.scratch = v.scratch[:0]
 	for i := range list {
-		f := v.field(&list[i])
-		v.scratch = binary.AppendUvarint(v.scratch, uint64(f))
+		v.scratch = binary.AppendUvarint(v.scratch, uint64(v.latest[i].field))
+		v.found[i] = v.latest[i].field
 	}
-	place, known := v.shapes.places[string(v.scratch)]
+	shape, known := v.shapes.places[string(v.scratch)]
 	if !known {
-		place = v.shapes.place(string(v.scratch))
+		shape = v.shapes.place(string(v.scratch))
 	}
-	return place
+	return shape, v.found[:len(list)]
 }
 
-func (v *vocabulary) field(kv *tapio.KeyValue) int {
-	return v.fields.place([2]int{v.strings.place(kv.Key), int(kv.Value.Kind())})
+// fieldsOf looks up the fields of a list in latest. Most lists are like the one
+// before, and so need no search.
+func (v *vocabulary) fieldsOf(list tapio.Attributes) {
+	for i := range list {
+		if i == len(v.latest) {
+			v.latest, v.found = append(v.latest, latestField{field: -1}), append(v.found, 0)
+		}
+		key, kind := list[i].Key, list[i].Value.Kind()
+		if l := &v.latest[i]; l.field < 0 || l.key != key || l.kind != kind {
+			*l = latestField{key, kind, v.fields.place([2]int{v.strings.place(key), int(kind)})}
+		}
+	}
 }
 
 // tellService reports whether any record or scope has an attribute for its

@@ -12,6 +12,7 @@ import (
 
 const (
 	gramLength = 3
+	longGram   = 6
 	gramBits   = 16 // log2 of the bits in which a block's grams are gathered
 	gramWords  = 1 << gramBits / 64
 	// gramSpace is the bits for each gram, and so how often a filter errs: it
@@ -22,16 +23,47 @@ const (
 // gramSet gathers the grams of a block: every gramLength bytes that follow each
 // other in a folded text. A text that holds another holds its grams, so a block
 // without one of them can be passed over.
+//
+// Ids and numbers soon hold every short gram of digits there is. So a sample of
+// the long grams that have a digit is gathered, too. Their content alone decides
+// which ones are in the sample, the same in whatever text they stand.
 type gramSet struct {
 	words  [gramWords]uint64
 	folded []byte
 }
 
-// gramHash spreads three bytes over 32 bits; a filter takes as many of the
-// lower ones as it has.
-func gramHash(a, b, c byte) uint32 {
-	h := (uint32(a) | uint32(b)<<8 | uint32(c)<<16) * 0x9e3779b1
-	return h >> (32 - gramBits)
+// gramScan goes through a folded text.
+type gramScan struct {
+	last  uint64 // the latest bytes, the newest lowest
+	run   int    // letters and digits without a gap
+	digit int    // bytes since the latest digit
+}
+
+// next takes a byte, and returns the hash of the long gram that ends with it if
+// that is in the sample.
+func (s *gramScan) next(c byte) (hash uint32, sampled bool) {
+	s.last = s.last<<8 | uint64(c)
+	s.digit++
+	switch {
+	case '0' <= c && c <= '9':
+		s.digit = 0
+		s.run++
+	case 'a' <= c && c <= 'z':
+		s.run++
+	default:
+		s.run = 0
+	}
+	if s.run < longGram || s.digit >= longGram {
+		return 0, false
+	}
+	h := s.last << (64 - 8*longGram) * 0x9e3779b97f4a7c15
+	return uint32(h >> 40 & (1<<gramBits - 1)), h>>62 == 0
+}
+
+// short is the hash of the short gram that ends with the latest byte. A filter
+// takes as many of its lower bits as it has.
+func (s *gramScan) short() uint32 {
+	return uint32(s.last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
 }
 
 // add takes the grams of a text.
@@ -40,14 +72,15 @@ func (g *gramSet) add(text string) {
 		return
 	}
 	g.folded = appendFolded(g.folded[:0], text)
-	if len(g.folded) < gramLength {
-		return
-	}
-	a, b := g.folded[0], g.folded[1]
-	for _, c := range g.folded[2:] {
-		h := gramHash(a, b, c)
-		g.words[h/64] |= 1 << (h % 64)
-		a, b = b, c
+	var scan gramScan
+	for i, c := range g.folded {
+		if h, sampled := scan.next(c); sampled {
+			g.words[h/64] |= 1 << (h % 64)
+		}
+		if i >= gramLength-1 {
+			h := scan.short()
+			g.words[h/64] |= 1 << (h % 64)
+		}
 	}
 }
 
@@ -88,8 +121,14 @@ func (g *gramSet) take(dst []uint64) (filters []uint64, words int) {
 // gramsOf returns the hashes of a folded text's grams, each once.
 func gramsOf(folded string) []uint32 {
 	var hashes []uint32
-	for i := gramLength; i <= len(folded); i++ {
-		hashes = append(hashes, gramHash(folded[i-3], folded[i-2], folded[i-1]))
+	var scan gramScan
+	for i := range len(folded) {
+		if h, sampled := scan.next(folded[i]); sampled {
+			hashes = append(hashes, h)
+		}
+		if i >= gramLength-1 {
+			hashes = append(hashes, scan.short())
+		}
 	}
 	slices.Sort(hashes)
 	return slices.Compact(hashes)

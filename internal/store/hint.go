@@ -175,19 +175,26 @@ func (w *wants) prepare(l *loader, h *hint) {
 	}
 }
 
-// row reports whether the i-th row of the block may match.
-func (w *wants) row(l *loader, i int) bool {
-	if w.hint.place > 0 && w.hint.place != l.from+i+1 ||
-		!w.hint.times.Contains(tapio.Nanos(l.number(columnTime, i))) ||
-		w.trace > 0 && l.number(columnTrace, i) != w.trace ||
-		w.origin != nil && !w.origin[l.number(columnResource, i)] ||
-		w.named != nil && !w.named[l.number(columnName, i)] {
-		return false
+// choose rules out rows by one column after the other, the ones first that cost
+// least to read.
+func (w *wants) choose(l *loader) {
+	if w.hint.place > 0 {
+		i := w.hint.place - 1 - l.from
+		l.wanted = l.wanted[i : i+1]
 	}
-	for n := range w.hint.numbers {
-		if t := &w.hint.numbers[n]; !t.holds(l.number(t.column, i)) {
-			return false
-		}
+	for _, n := range w.hint.numbers {
+		l.keep(n.column, n.holds)
 	}
-	return true
+	if w.origin != nil {
+		l.keep(columnResource, func(resource uint64) bool { return w.origin[resource] })
+	}
+	if w.named != nil {
+		l.keep(columnName, func(name uint64) bool { return w.named[name] })
+	}
+	if w.trace > 0 {
+		l.keep(columnTrace, func(trace uint64) bool { return trace == w.trace })
+	}
+	if w.hint.times != (tapio.TimeRange{}) {
+		l.keep(columnTime, func(when uint64) bool { return w.hint.times.Contains(tapio.Nanos(when)) })
+	}
 }

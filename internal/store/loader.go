@@ -11,7 +11,10 @@ type loader struct {
 	segment *segment
 	words   *dictionary // read when first needed
 	from    int         // place of the block's first row
-	numbers [][]uint64  // columns of the block in hand
+	count   int         // rows of the block in hand
+	numbers [][]uint64  // its columns
+	read    uint64      // which of them are read; bit i is column i
+	columns []cursor
 	body    cursor
 	extra   cursor
 	fields  []cursor
@@ -24,11 +27,14 @@ type loader struct {
 
 // load restores those rows of a block that the hint does not rule out.
 func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
-	l.readNumbers(b, c.columns())
+	l.open(b, c.columns())
 	wanted := l.choose(h)
 	r := run[R]{from: l.from}
 	if len(wanted) == 0 {
 		return r
+	}
+	for column := range c.columns() {
+		l.readColumn(column)
 	}
 	l.readTexts(b)
 	r.rows, r.places = make([]R, len(wanted)), make([]int32, len(wanted))
@@ -44,21 +50,29 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 	return r
 }
 
-func (l *loader) readNumbers(b, columns int) {
+// open unpacks the numbers of a block.
+func (l *loader) open(b, columns int) {
 	from, to := l.segment.rowsOf(b)
-	l.from = from
+	l.from, l.count, l.read = from, to-from, 0
 	block := &l.segment.blocks[b]
 	l.packed = l.segment.packer.unpack(l.packed[:0], l.segment.data[block.numbers:block.texts])
-	l.streams = split(l.streams, l.packed)
+	l.columns = split(l.columns, l.packed)
 	for len(l.numbers) < columns {
 		l.numbers = append(l.numbers, make([]uint64, blockRows))
 	}
-	for i := range columns {
-		l.numbers[i] = l.numbers[i][:to-from]
-		readColumn(l.numbers[i], l.streams[i])
+}
+
+// readColumn restores one column, unless that is done.
+func (l *loader) readColumn(column int) {
+	if l.read>>column&1 != 0 {
+		return
 	}
-	for i := range deltaColumns {
-		undelta(l.numbers[i])
+	l.read |= 1 << column
+	numbers := l.numbers[column][:l.count]
+	l.numbers[column] = numbers
+	readColumn(numbers, l.columns[column])
+	if column < deltaColumns {
+		undelta(numbers)
 	}
 }
 
@@ -81,12 +95,26 @@ func (l *loader) dictionary() *dictionary {
 func (l *loader) choose(h *hint) []int32 {
 	l.wants.prepare(l, h)
 	l.wanted = l.wanted[:0]
-	for i := range l.numbers[columnTime] {
-		if l.wants.row(l, i) {
-			l.wanted = append(l.wanted, int32(i))
+	for i := range l.count {
+		l.wanted = append(l.wanted, int32(i))
+	}
+	l.wants.choose(l)
+	return l.wanted
+}
+
+// keep rules out the rows whose number in a column is not wanted.
+func (l *loader) keep(column int, wanted func(uint64) bool) {
+	if len(l.wanted) == 0 {
+		return
+	}
+	l.readColumn(column)
+	numbers, kept := l.numbers[column], l.wanted[:0]
+	for _, i := range l.wanted {
+		if wanted(numbers[i]) {
+			kept = append(kept, i)
 		}
 	}
-	return l.wanted
+	l.wanted = kept
 }
 
 func (l *loader) number(column, i int) uint64 { return l.numbers[column][i] }

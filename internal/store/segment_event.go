@@ -106,8 +106,10 @@ func withMarks(text string, trace tapio.TraceID, span tapio.SpanID) string {
 	if trace.IsZero() && span.IsZero() || strings.IndexByte(text, markTrace) >= 0 || strings.IndexByte(text, markSpan) >= 0 {
 		return text
 	}
-	text = strings.ReplaceAll(text, trace.String(), string(rune(markTrace)))
-	return strings.ReplaceAll(text, span.String(), string(rune(markSpan)))
+	var digits [2 * (len(trace) + len(span))]byte
+	ids := hex.AppendEncode(hex.AppendEncode(digits[:0], trace[:]), span[:])
+	text = strings.ReplaceAll(text, string(ids[:2*len(trace)]), string(rune(markTrace)))
+	return strings.ReplaceAll(text, string(ids[2*len(trace):]), string(rune(markSpan)))
 }
 
 // withoutMarks undoes withMarks.

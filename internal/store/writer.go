@@ -128,9 +128,10 @@ func (w *writer) text(s string) uint64 {
 
 // attributes writes each value to the stream of its key and kind.
 func (w *writer) attributes(list tapio.Attributes) {
-	w.columns[columnShape].put(uint64(w.words.shape(list)))
-	for i := range list {
-		stream := ownStreams + w.words.field(&list[i])
+	shape, fields := w.words.shape(list)
+	w.columns[columnShape].put(uint64(shape))
+	for i, f := range fields {
+		stream := ownStreams + f
 		for len(w.streams) <= stream {
 			w.streams = append(w.streams, nil)
 		}

@@ -23,7 +23,7 @@ type chunk[R any] struct {
 	parts   *parts
 	first   uint64 // sequence of the first row; the others follow without gaps
 	count   int    // rows
-	rows    []R    // nil once it is sealed, and so is parts
+	rows    []R    // nil once it is sealed; parts is but the members of the census then
 	segment *segment
 	content int64 // bytes of rows, parts or segment, and the chunk itself
 
@@ -108,11 +108,13 @@ func (c *chunk[R]) close() int64 {
 // returns how many bytes that saves.
 func (c *chunk[R]) replace(s *segment) int64 {
 	before := c.size()
-	if chunkBytes+s.size() >= before {
+	members := exactly(c.parts.member)
+	after := chunkBytes + s.size() + int64(len(members)*censusBytes)
+	if after >= before {
 		return 0
 	}
-	c.rows, c.parts, c.segment = nil, nil, s
-	c.content = chunkBytes + s.size()
+	c.rows, c.segment, c.content = nil, s, after
+	c.parts = &parts{member: members, census: c.parts.census}
 	return before - c.size()
 }
 

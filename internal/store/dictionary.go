@@ -46,6 +46,8 @@ type vocabulary struct {
 	fields    table[[2]int] // key and kind
 	resources table[*tapio.Resource]
 	scopes    table[*tapio.Scope]
+	metrics   table[*tapio.Metric]
+	series    table[*tapio.Series]
 	latest    []latestField // by the place in the list
 	found     []int
 	scratch   []byte
@@ -62,6 +64,7 @@ func newVocabulary() vocabulary {
 	v := vocabulary{
 		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
 		resources: newTable[*tapio.Resource](), scopes: newTable[*tapio.Scope](),
+		metrics: newTable[*tapio.Metric](), series: newTable[*tapio.Series](),
 	}
 	v.strings.place("") // 0 in every column of strings
 	return v
@@ -113,6 +116,7 @@ func (v *vocabulary) tellService() bool {
 
 // encode writes the vocabulary; dictionary reads it.
 func (v *vocabulary) encode() []byte {
+	series := v.encodeSeries() // numbers metrics, resources and scopes
 	var shared []byte
 	shared = binary.AppendUvarint(shared, uint64(len(v.resources.values)))
 	for _, r := range v.resources.values {
@@ -122,7 +126,7 @@ func (v *vocabulary) encode() []byte {
 	for _, s := range v.scopes.values {
 		shared = v.appendScope(shared, s)
 	}
-	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared})
+	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, series})
 }
 
 func (v *vocabulary) encodeStrings() []byte {
@@ -183,6 +187,7 @@ type dictionary struct {
 	shapes    []shape
 	resources []*tapio.Resource
 	scopes    []*tapio.Scope
+	series    []*tapio.Series
 }
 
 func readDictionary(encoded []byte) *dictionary {
@@ -199,6 +204,7 @@ func readDictionary(encoded []byte) *dictionary {
 		}
 	}
 	d.readShared(&streams[3])
+	d.readSeries(&streams[4])
 	return d
 }
 

@@ -22,6 +22,7 @@ type hint struct {
 	labels   []labelHint
 	grams    []uint32
 	numbers  []numberHint
+	series   func(*tapio.Series) bool
 	place    int // of the one row that is wanted, plus 1; 0: any
 }
 
@@ -57,6 +58,21 @@ func spanHint(q *tapio.TraceQuery) *hint {
 	h.oneOf(columnStatus, q.StatusCodes)
 	if !q.Filter.Invert {
 		h.filter(&q.Filter)
+	}
+	return h
+}
+
+func pointHint(q *tapio.PointQuery) *hint {
+	return seriesHint(q.Filter.Time, q.Names, &q.Filter)
+}
+
+// seriesHint is the hint for all queries of points.
+func seriesHint(times tapio.TimeRange, names []string, f *tapio.Filter) *hint {
+	h := &hint{times: times, names: names, series: func(s *tapio.Series) bool {
+		return tapio.MatchName(names, s.Metric.Name) && f.MatchSeries(s)
+	}}
+	if !f.Invert {
+		h.filter(f)
 	}
 	return h
 }
@@ -151,6 +167,7 @@ type wants struct {
 	trace  uint64
 	origin []bool // by resource; nil: any
 	named  []bool // by name; nil: any
+	series []bool // by series; nil: any
 }
 
 // prepare looks up, once a segment, what the rows' numbers stand for.
@@ -162,6 +179,12 @@ func (w *wants) prepare(l *loader, h *hint) {
 	if !h.trace.IsZero() {
 		place, _ := l.segment.findTrace(h.trace)
 		w.trace = uint64(place) + 1
+	}
+	if h.series != nil {
+		for _, s := range l.dictionary().series {
+			w.series = append(w.series, h.series(s))
+		}
+		return // the other columns are not those of points
 	}
 	if len(h.services) > 0 && !l.segment.labels.mixed {
 		for _, r := range l.dictionary().resources {
@@ -184,6 +207,9 @@ func (w *wants) choose(l *loader) {
 	}
 	for _, n := range w.hint.numbers {
 		l.keep(n.column, n.holds)
+	}
+	if w.series != nil {
+		l.keep(columnSeries, func(series uint64) bool { return w.series[series] })
 	}
 	if w.origin != nil {
 		l.keep(columnResource, func(resource uint64) bool { return w.origin[resource] })

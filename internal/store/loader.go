@@ -15,6 +15,7 @@ type loader struct {
 	numbers [][]uint64  // its columns
 	read    uint64      // which of them are read; bit i is column i
 	columns []cursor
+	latest  latestValues
 	body    cursor
 	extra   cursor
 	fields  []cursor
@@ -54,11 +55,12 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 func (l *loader) open(b, columns int) {
 	from, to := l.segment.rowsOf(b)
 	l.from, l.count, l.read = from, to-from, 0
+	clear(l.latest.bits)
 	block := &l.segment.blocks[b]
 	l.packed = l.segment.packer.unpack(l.packed[:0], l.segment.data[block.numbers:block.texts])
 	l.columns = split(l.columns, l.packed)
 	for len(l.numbers) < columns {
-		l.numbers = append(l.numbers, make([]uint64, blockRows))
+		l.numbers = append(l.numbers, make([]uint64, l.segment.blockRows))
 	}
 }
 

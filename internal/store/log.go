@@ -198,9 +198,7 @@ func (l *log[R]) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
-	if oldest.parts != nil {
-		oldest.parts.release()
-	}
+	oldest.parts.release()
 }
 
 func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {

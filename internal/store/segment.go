@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// blockRows is how many rows are compressed together: a reader of one row
-	// restores so many.
+	// blockRows is the rows of a block of log records or spans.
 	blockRows = 512
 	// maxBlocks is what fits the bits of a blockSet.
 	maxBlocks = 64
@@ -33,11 +32,12 @@ func (s blockSet) has(b int) bool { return s>>b&1 != 0 }
 // element of its slices holds a pointer, so that the garbage collector sees a
 // dozen objects however many rows there are.
 type segment struct {
-	packer *packer
-	rows   int
-	blocks []block
-	data   []byte // the blocks, one after the other
-	words  []byte // the packed vocabulary
+	packer    *packer
+	rows      int
+	blockRows int
+	blocks    []block
+	data      []byte // the blocks, one after the other
+	words     []byte // the packed vocabulary
 
 	traces      []tapio.TraceID // in the order in which they first come
 	traceOrder  []uint16        // the same by id
@@ -80,7 +80,7 @@ func sliceBytes[T any](list []T) int {
 
 // rowsOf returns which rows the block holds.
 func (s *segment) rowsOf(b int) (from, to int) {
-	return b * blockRows, min((b+1)*blockRows, s.rows)
+	return b * s.blockRows, min((b+1)*s.blockRows, s.rows)
 }
 
 // every is the set of all blocks.

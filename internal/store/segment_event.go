@@ -51,6 +51,8 @@ type eventCodec struct{}
 
 func (eventCodec) columns() int { return eventColumns }
 
+func (eventCodec) blockRows() int { return blockRows }
+
 func (eventCodec) write(w *writer, e *tapio.Event) {
 	w.origin(e.When(), e.TraceID, e.SpanID, e.Resource, e.Scope)
 	w.name(e.Name)

@@ -27,6 +27,8 @@ type spanCodec struct{}
 
 func (spanCodec) columns() int { return spanColumns }
 
+func (spanCodec) blockRows() int { return blockRows }
+
 func (spanCodec) write(w *writer, s *tapio.Span) {
 	w.origin(s.Start, s.TraceID, s.SpanID, s.Resource, s.Scope)
 	w.name(s.Name)

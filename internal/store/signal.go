@@ -85,6 +85,7 @@ func pointSignal() signal[tapio.Point] {
 	blank := tapio.Series{Metric: &tapio.Metric{}, Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
 	return signal[tapio.Point]{
 		name:     "metrics",
+		codec:    pointCodec{},
 		slot:     int(unsafe.Sizeof(tapio.Point{})),
 		when:     func(p *tapio.Point) tapio.Nanos { return p.Time },
 		size:     (*tapio.Point).Size,

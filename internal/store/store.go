@@ -115,7 +115,7 @@ func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page
 
 // QueryPoints returns one page of metric points; for errors see QueryEvents.
 func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
-	return queryPage(ctx, s, s.points, q.Paging, pointMatcher(q), &hint{times: q.Filter.Time})
+	return queryPage(ctx, s, s.points, q.Paging, pointMatcher(q), pointHint(&q))
 }
 
 // EventByID returns the log record with the id that a query gave it; false if

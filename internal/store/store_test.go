@@ -72,7 +72,7 @@ func recount[R any](l *log[R]) (rows int, bytes int64) {
 	for _, c := range l.chunks {
 		if c.segment != nil {
 			rows += c.segment.rows
-			bytes += chunkBytes + c.segment.size()
+			bytes += chunkBytes + c.segment.size() + int64(len(c.parts.member)*censusBytes)
 			continue
 		}
 		content := int64(chunkBytes)

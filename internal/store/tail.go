@@ -51,7 +51,7 @@ func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Ev
 
 // TailPoints makes a tail of metric points. Paging does not count.
 func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *Tail[tapio.Point] {
-	return newTail(s.points, pointMatcher(q), &hint{}, start, func(*tapio.Point) {})
+	return newTail(s.points, pointMatcher(q), pointHint(&q), start, func(*tapio.Point) {})
 }
 
 func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish func(*R)) *Tail[R] {
@@ -180,7 +180,7 @@ func (t *Tail[R]) load(v *view[R]) (r run[R], until int) {
 		t.loaded = nil
 		return run[R]{rows: v.rows}, v.count
 	}
-	b := int(t.position+1-v.first) / blockRows
+	b := int(t.position+1-v.first) / v.segment.blockRows
 	if t.loaded == nil || t.loaded.view.segment != v.segment {
 		t.loaded = &loaded[R]{view: *v, block: -1}
 		t.loaded.reader = newReader(&t.loaded.view, t.hint)

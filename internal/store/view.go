@@ -12,8 +12,8 @@ import (
 // view is a chunk as it was at one moment. It needs no lock.
 type view[R any] struct {
 	signal         *signal[R]
-	parts          *parts // nil where there is a segment
-	rows           []R    // the same
+	parts          *parts // holds no index where there is a segment
+	rows           []R    // nil where there is one
 	segment        *segment
 	count          int
 	first          uint64
@@ -109,6 +109,6 @@ func (v *view[R]) row(place int) R {
 	if v.segment == nil {
 		return v.rows[place]
 	}
-	loaded := newReader(v, &hint{place: place + 1}).load(place / blockRows)
+	loaded := newReader(v, &hint{place: place + 1}).load(place / v.segment.blockRows)
 	return loaded.rows[0]
 }

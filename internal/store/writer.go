@@ -37,6 +37,9 @@ const (
 type codec[R any] interface {
 	// columns is how many columns of numbers a row has.
 	columns() int
+	// blockRows is how many rows are compressed together: a reader of one row
+	// restores so many.
+	blockRows() int
 	// write puts a row into the columns, streams and indexes of w.
 	write(w *writer, row *R)
 	// read restores the i-th row of the block in hand.
@@ -58,18 +61,19 @@ type writer struct {
 	row     int // the one in hand
 	oldest  tapio.Nanos
 	newest  tapio.Nanos
+	latest  latestValues
 	scratch []byte
 }
 
 // seal makes a segment of at most segmentRows rows.
 func seal[R any](c codec[R], p *packer, seed maphash.Seed, rows []R) *segment {
 	w := &writer{
-		segment: &segment{packer: p, rows: len(rows)},
+		segment: &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
 		words:   newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
 		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
 		index: newIndexer(seed),
 	}
-	for block := range slices.Chunk(rows, blockRows) {
+	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0
 		for i := range block {
 			c.write(w, &block[i])
@@ -159,6 +163,7 @@ func (w *writer) endBlock() {
 	s.grams, b.gramWords = filters, uint32(words)
 	s.blocks = append(s.blocks, b)
 	w.index.bit <<= 1
+	clear(w.latest.bits)
 	for i := range w.columns {
 		w.columns[i].reset()
 	}

@@ -14,21 +14,25 @@ type loader struct {
 	count   int         // rows of the block in hand
 	numbers [][]uint64  // its columns
 	read    uint64      // which of them are read; bit i is column i
-	columns []cursor
 	latest  latestValues
 	body    cursor
 	extra   cursor
 	fields  []cursor
 
-	packed, texts []byte
-	streams       []cursor
-	wanted        []int32
-	wants         wants
+	block    *block
+	deciding uint64      // which columns are in the first half of the numbers
+	halves   [2]bool     // which half is unpacked
+	columns  [2][]cursor // of each half
+	packed   [2][]byte
+	texts    []byte
+	streams  []cursor
+	wanted   []int32
+	wants    wants
 }
 
 // load restores those rows of a block that the hint does not rule out.
 func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
-	l.open(b, c.columns())
+	l.open(b, c.columns(), c.deciding())
 	wanted := l.choose(h)
 	r := run[R]{from: l.from}
 	if len(wanted) == 0 {
@@ -51,17 +55,29 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 	return r
 }
 
-// open unpacks the numbers of a block.
-func (l *loader) open(b, columns int) {
+// open turns to a block. Nothing of it is unpacked yet.
+func (l *loader) open(b, columns int, deciding uint64) {
 	from, to := l.segment.rowsOf(b)
-	l.from, l.count, l.read = from, to-from, 0
+	l.block, l.from, l.count = &l.segment.blocks[b], from, to-from
+	l.read, l.deciding, l.halves = 0, deciding, [2]bool{}
 	clear(l.latest.bits)
-	block := &l.segment.blocks[b]
-	l.packed = l.segment.packer.unpack(l.packed[:0], l.segment.data[block.numbers:block.texts])
-	l.columns = split(l.columns, l.packed)
 	for len(l.numbers) < columns {
 		l.numbers = append(l.numbers, make([]uint64, l.segment.blockRows))
 	}
+}
+
+// half returns the columns of the block that are packed together with this one.
+func (l *loader) half(column int) []cursor {
+	half, from, to := 0, l.block.deciding, l.block.numbers
+	if l.deciding>>column&1 == 0 {
+		half, from, to = 1, l.block.numbers, l.block.texts
+	}
+	if !l.halves[half] {
+		l.halves[half] = true
+		l.packed[half] = l.segment.packer.unpack(l.packed[half][:0], l.segment.data[from:to])
+		l.columns[half] = split(l.columns[half], l.packed[half])
+	}
+	return l.columns[half]
 }
 
 // readColumn restores one column, unless that is done.
@@ -72,7 +88,7 @@ func (l *loader) readColumn(column int) {
 	l.read |= 1 << column
 	numbers := l.numbers[column][:l.count]
 	l.numbers[column] = numbers
-	readColumn(numbers, l.columns[column])
+	readColumn(numbers, l.half(column)[column])
 	if column < deltaColumns {
 		undelta(numbers)
 	}

@@ -52,8 +52,9 @@ type segment struct {
 // block is blockRows rows, the last one of a segment fewer.
 type block struct {
 	oldest, newest tapio.Nanos
-	numbers        uint32 // where in data the block begins
-	texts          uint32 // where its second half begins
+	deciding       uint32 // where in data the block begins, with the columns that mostly decide
+	numbers        uint32 // where the other columns begin
+	texts          uint32 // where the texts begin
 	end            uint32
 	grams          uint32 // where in the segment's grams its filter begins
 	gramWords      uint32

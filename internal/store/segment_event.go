@@ -51,6 +51,10 @@ type eventCodec struct{}
 
 func (eventCodec) columns() int { return eventColumns }
 
+func (eventCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnSeverity
+}
+
 func (eventCodec) blockRows() int { return blockRows }
 
 func (eventCodec) write(w *writer, e *tapio.Event) {

@@ -39,6 +39,10 @@ type pointCodec struct{}
 
 func (pointCodec) columns() int { return pointColumns }
 
+func (pointCodec) deciding() uint64 {
+	return 1 << columnSeries
+}
+
 func (pointCodec) blockRows() int { return pointBlockRows }
 
 func (pointCodec) write(w *writer, p *tapio.Point) {

@@ -27,6 +27,10 @@ type spanCodec struct{}
 
 func (spanCodec) columns() int { return spanColumns }
 
+func (spanCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnKind | 1<<columnStatus
+}
+
 func (spanCodec) blockRows() int { return blockRows }
 
 func (spanCodec) write(w *writer, s *tapio.Span) {

@@ -37,6 +37,9 @@ const (
 type codec[R any] interface {
 	// columns is how many columns of numbers a row has.
 	columns() int
+	// deciding is which columns are compressed apart from the others (bit i is
+	// column i), because queries mostly rule out rows by them.
+	deciding() uint64
 	// blockRows is how many rows are compressed together: a reader of one row
 	// restores so many.
 	blockRows() int
@@ -50,26 +53,28 @@ type codec[R any] interface {
 
 // writer makes a segment.
 type writer struct {
-	segment *segment
-	words   vocabulary
-	traces  table[tapio.TraceID]
-	spans   table[tapio.SpanID]
-	columns []column
-	streams [][]byte
-	index   *indexer
-	grams   gramSet
-	row     int // the one in hand
-	oldest  tapio.Nanos
-	newest  tapio.Nanos
-	latest  latestValues
-	scratch []byte
+	segment  *segment
+	deciding uint64
+	words    vocabulary
+	traces   table[tapio.TraceID]
+	spans    table[tapio.SpanID]
+	columns  []column
+	streams  [][]byte
+	index    *indexer
+	grams    gramSet
+	row      int // the one in hand
+	oldest   tapio.Nanos
+	newest   tapio.Nanos
+	latest   latestValues
+	scratch  []byte
 }
 
 // seal makes a segment of at most segmentRows rows.
 func seal[R any](c codec[R], p *packer, seed maphash.Seed, rows []R) *segment {
 	w := &writer{
-		segment: &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
-		words:   newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
+		segment:  &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
+		deciding: c.deciding(),
+		words:    newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
 		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
 		index: newIndexer(seed),
 	}
@@ -150,12 +155,10 @@ func (w *writer) attributes(list tapio.Attributes) {
 // endBlock compresses what was written since the last one.
 func (w *writer) endBlock() {
 	s := w.segment
-	b := block{oldest: w.oldest, newest: w.newest, numbers: uint32(len(s.data)), grams: uint32(len(s.grams))}
-	numbers := make([][]byte, len(w.columns))
-	for i := range w.columns {
-		numbers[i] = w.columns[i].bytes
-	}
-	s.data = w.pack(s.data, numbers)
+	b := block{oldest: w.oldest, newest: w.newest, deciding: uint32(len(s.data)), grams: uint32(len(s.grams))}
+	s.data = w.pack(s.data, w.numbers(w.deciding))
+	b.numbers = uint32(len(s.data))
+	s.data = w.pack(s.data, w.numbers(^w.deciding))
 	b.texts = uint32(len(s.data))
 	s.data = w.pack(s.data, w.streams)
 	b.end = uint32(len(s.data))
@@ -170,6 +173,17 @@ func (w *writer) endBlock() {
 	for i := range w.streams {
 		w.streams[i] = w.streams[i][:0]
 	}
+}
+
+// numbers returns all columns, those empty that are not in the set.
+func (w *writer) numbers(set uint64) [][]byte {
+	numbers := make([][]byte, len(w.columns))
+	for i := range w.columns {
+		if set>>i&1 != 0 {
+			numbers[i] = w.columns[i].bytes
+		}
+	}
+	return numbers
 }
 
 func (w *writer) pack(dst []byte, streams [][]byte) []byte {

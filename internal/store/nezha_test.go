@@ -5,11 +5,13 @@ package store
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -159,33 +161,41 @@ func nezhaSpans(t testing.TB, o *otlpOrigin) []tapio.Span {
 }
 
 func TestRealLogsComeBack(t *testing.T) {
-	s := New(Limits{Logs: 512 * mebibyte}, time.Now)
 	var want []tapio.Event
 	for _, file := range nezhaFiles(t, "*.logs.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
-			rows := nezhaEvents(t, o)
-			want = append(want, rows...)
-			require.Zero(t, s.AppendEvents(rows))
+			want = append(want, nezhaEvents(t, o)...)
 		})
 	}
-	views, _ := s.events.views()
-	require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
-	logFigures(t, views)
+	compare := func(name string) {
+		s := New(Limits{Logs: 512 * mebibyte}, time.Now)
+		require.Zero(t, s.AppendEvents(want))
+		views, _ := s.events.views()
+		require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
+		logFigures(t, name, views)
+	}
+	compare("pod by pod")
+	slices.SortStableFunc(want, func(a, b tapio.Event) int { return cmp.Compare(a.Time, b.Time) })
+	compare("by time")
 }
 
 func TestRealSpansComeBack(t *testing.T) {
-	s := New(Limits{Traces: 512 * mebibyte}, time.Now)
 	var want []tapio.Span
 	for _, file := range nezhaFiles(t, "case-0[1-3].traces.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
-			rows := nezhaSpans(t, o)
-			want = append(want, rows...)
-			require.Zero(t, s.AppendSpans(rows))
+			want = append(want, nezhaSpans(t, o)...)
 		})
 	}
-	views, _ := s.spans.views()
-	require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))
-	logFigures(t, views)
+	compare := func(name string) {
+		s := New(Limits{Traces: 512 * mebibyte}, time.Now)
+		require.Zero(t, s.AppendSpans(want))
+		views, _ := s.spans.views()
+		require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))
+		logFigures(t, name, views)
+	}
+	compare("pod by pod")
+	slices.SortStableFunc(want, func(a, b tapio.Span) int { return cmp.Compare(a.Start, b.Start) })
+	compare("by time")
 }
 
 // compareAll reads everything back, and returns how many rows there were.
@@ -205,7 +215,7 @@ func compareAll[R any](t *testing.T, views []view[R], want []R, equal func(*test
 }
 
 // logFigures tells what a row costs in sealed segments.
-func logFigures[R any](t *testing.T, views []view[R]) {
+func logFigures[R any](t *testing.T, name string, views []view[R]) {
 	t.Helper()
 	var rows int
 	var all, data, traces, spans, labels, grams, words int
@@ -223,6 +233,6 @@ func logFigures[R any](t *testing.T, views []view[R]) {
 	}
 	require.Positive(t, rows)
 	each := func(n int) float64 { return float64(n) / float64(rows) }
-	t.Logf("%d rows in segments, %.1f bytes each: blocks %.1f, traces %.1f, spans %.1f, labels %.1f, text filter %.1f, words %.1f",
-		rows, each(all), each(data), each(traces), each(spans), each(labels), each(grams), each(words))
+	t.Logf("%s: %d rows in segments, %.1f bytes each: blocks %.1f, traces %.1f, spans %.1f, labels %.1f, text filter %.1f, words %.1f",
+		name, rows, each(all), each(data), each(traces), each(spans), each(labels), each(grams), each(words))
 }

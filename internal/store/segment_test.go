@@ -7,10 +7,10 @@ import (
 	"cmp"
 	"fmt"
 	"hash/maphash"
-	"math"
+	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,128 +18,6 @@ import (
 
 	"github.com/tapio/tapio/internal/tapio"
 )
-
-// randomText is often one of a few, sometimes empty, long, strange or new.
-func randomText(r *rand.Rand) string {
-	switch r.IntN(6) {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprintf("%x", r.Uint64())
-	case 2:
-		return "\x00ÄÖ\x01\x02\xff İ" + string(rune(r.IntN(0x3000)))
-	case 3:
-		return strings.Repeat("Long ", r.IntN(200))
-	default:
-		return fmt.Sprint("text ", r.IntN(5))
-	}
-}
-
-func randomValue(r *rand.Rand, depth int) tapio.Value {
-	kinds := 8
-	if depth == 0 {
-		kinds = 6
-	}
-	switch tapio.Kind(r.IntN(kinds)) {
-	case tapio.KindString:
-		return tapio.StringValue(randomText(r))
-	case tapio.KindBool:
-		return tapio.BoolValue(r.IntN(2) == 0)
-	case tapio.KindInt:
-		return tapio.IntValue(int64(r.Uint64() >> r.IntN(64)))
-	case tapio.KindDouble:
-		return tapio.DoubleValue(math.Float64frombits(r.Uint64()))
-	case tapio.KindBytes:
-		return tapio.BytesValue([]byte(randomText(r)))
-	case tapio.KindArray:
-		return tapio.ArrayValue(randomValue(r, depth-1), randomValue(r, depth-1))
-	case tapio.KindMap:
-		return tapio.MapValue(randomAttributes(r, depth-1))
-	default:
-		return tapio.Value{}
-	}
-}
-
-func randomAttributes(r *rand.Rand, depth int) tapio.Attributes {
-	var list tapio.Attributes
-	for range r.IntN(5) {
-		list = append(list, tapio.KeyValue{Key: fmt.Sprint("key.", r.IntN(6)), Value: randomValue(r, depth)})
-	}
-	return list
-}
-
-// randomNumber is small, large, or 0.
-func randomNumber(r *rand.Rand) uint64 { return r.Uint64() >> r.IntN(65) }
-
-func randomTrace(r *rand.Rand) tapio.TraceID {
-	return tapio.TraceID{0: byte(r.IntN(40)), 15: byte(r.IntN(2))}
-}
-
-func randomSpanID(r *rand.Rand) tapio.SpanID { return tapio.SpanID{7: byte(r.IntN(200))} }
-
-type origins struct {
-	resources []*tapio.Resource
-	scopes    []*tapio.Scope
-}
-
-func randomOrigins(r *rand.Rand) origins {
-	o := origins{resources: []*tapio.Resource{{}}, scopes: []*tapio.Scope{{}}}
-	for range 5 {
-		o.resources = append(o.resources, &tapio.Resource{
-			Attributes: append(attributes(serviceKey, fmt.Sprint("service-", r.IntN(3))), randomAttributes(r, 2)...),
-			SchemaURL:  randomText(r), DroppedAttributes: r.Uint32(),
-			EntityRefs: []tapio.EntityRef{{SchemaURL: "s", Type: "t", IDKeys: []string{"a", "b"}, DescriptionKeys: []string{"c"}}},
-		})
-		o.scopes = append(o.scopes, &tapio.Scope{
-			Name: randomText(r), Version: "1", SchemaURL: "u", Attributes: randomAttributes(r, 1), DroppedAttributes: 7,
-		})
-	}
-	return o
-}
-
-func (o *origins) pick(r *rand.Rand) (*tapio.Resource, *tapio.Scope) {
-	return o.resources[r.IntN(len(o.resources))], o.scopes[r.IntN(len(o.scopes))]
-}
-
-func richEvents(r *rand.Rand, n int) []tapio.Event {
-	o := randomOrigins(r)
-	rows := make([]tapio.Event, n)
-	for i := range rows {
-		e := tapio.Event{
-			Time: tapio.Nanos(randomNumber(r)), ObservedTime: tapio.Nanos(randomNumber(r)),
-			SeverityNumber: int32(r.IntN(30)) - 2, SeverityText: randomText(r), Name: randomText(r),
-			Body: randomValue(r, 3), Attributes: randomAttributes(r, 3), TraceID: randomTrace(r), SpanID: randomSpanID(r),
-			Flags: r.Uint32(), DroppedAttributes: r.Uint32() >> r.IntN(32),
-		}
-		e.Resource, e.Scope = o.pick(r)
-		if r.IntN(3) == 0 {
-			e.Body = tapio.StringValue(fmt.Sprintf("of %s in %s of %s", e.SpanID, e.TraceID, e.TraceID))
-		}
-		rows[i] = e
-	}
-	return rows
-}
-
-func richSpans(r *rand.Rand, n int) []tapio.Span {
-	o := randomOrigins(r)
-	rows := make([]tapio.Span, n)
-	for i := range rows {
-		s := tapio.Span{
-			TraceID: randomTrace(r), SpanID: randomSpanID(r), ParentID: randomSpanID(r),
-			Start: tapio.Nanos(randomNumber(r)), End: tapio.Nanos(randomNumber(r)), Name: randomText(r),
-			TraceState: randomText(r), StatusMessage: randomText(r), Attributes: randomAttributes(r, 2),
-			Kind: r.Int32N(6), StatusCode: r.Int32N(3), Flags: r.Uint32(),
-			DroppedAttributes: r.Uint32N(3), DroppedEvents: r.Uint32N(3), DroppedLinks: r.Uint32N(3),
-		}
-		s.Resource, s.Scope = o.pick(r)
-		for range r.IntN(3) {
-			s.Events = append(s.Events, tapio.SpanEvent{Time: tapio.Nanos(randomNumber(r)), Name: randomText(r), Attributes: randomAttributes(r, 1), DroppedAttributes: 3})
-			s.Links = append(s.Links, tapio.SpanLink{TraceID: randomTrace(r), SpanID: randomSpanID(r), TraceState: randomText(r), Attributes: randomAttributes(r, 1), Flags: 1, DroppedAttributes: 2})
-		}
-		rows[i] = s
-	}
-	return rows
-}
 
 // restore reads all rows of a segment.
 func restore[R any](c codec[R], s *segment, h *hint) (rows []R, places []int32) {
@@ -207,41 +85,6 @@ func requireEqualSpans(t *testing.T, want, got *tapio.Span) {
 	require.Equal(t, a, b)
 }
 
-func randomFilter(t *testing.T, r *rand.Rand) tapio.Filter {
-	t.Helper()
-	var f tapio.Filter
-	f.Invert = r.IntN(6) == 0
-	if r.IntN(3) == 0 {
-		f.Services = []string{fmt.Sprint("service-", r.IntN(4))}
-	}
-	if r.IntN(3) == 0 {
-		f.Text = tapio.FoldText(randomText(r))
-	}
-	if r.IntN(3) == 0 {
-		f.MinSeverity = tapio.Severity(r.IntN(7))
-	}
-	if r.IntN(4) == 0 {
-		f.Severities = []tapio.Severity{tapio.Severity(r.IntN(7)), tapio.SeverityError}
-	}
-	if r.IntN(4) == 0 {
-		f.EventNames = []string{randomText(r), "text 1"}
-	}
-	if r.IntN(5) == 0 {
-		f.EventNames = []string{"te*"}
-	}
-	if r.IntN(3) == 0 {
-		f.Time = tapio.TimeRange{Start: tapio.Nanos(randomNumber(r) / 2), End: tapio.Nanos(randomNumber(r))}
-	}
-	if r.IntN(3) == 0 {
-		key := []string{"key.0", "key.1", "service", serviceKey, scopeKey, "pod"}[r.IntN(6)]
-		operator := []tapio.Operator{tapio.OpEqual, tapio.OpIn, tapio.OpNotEqual, tapio.OpNotIn}[r.IntN(4)]
-		selector, err := tapio.NewSelector(key, string(operator), []string{randomText(r)})
-		require.NoError(t, err)
-		f.Selectors = append(f.Selectors, selector)
-	}
-	return f
-}
-
 func TestIndexesLoseNoRow(t *testing.T) {
 	packer, seed := newPacker(), maphash.MakeSeed()
 	matching, all := 0, 0
@@ -285,112 +128,118 @@ func TestIndexesLoseNoRow(t *testing.T) {
 	t.Logf("%d of %d loaded rows matched", matching, all)
 }
 
-func randomOptional(r *rand.Rand) tapio.Optional {
-	if r.IntN(2) == 0 {
-		return tapio.Optional{}
+func TestTracesAgreeWithTheNaiveModel(t *testing.T) {
+	for seed := range uint64(10) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		s, _ := newTestStore(t, mebibyte, 0)
+		rows := richSpans(r, 600)
+		require.Zero(t, s.AppendSpans(slices.Clone(rows)))
+		for i := range rows {
+			rows[i].Seq = uint64(i + 1)
+		}
+		stats := s.Stats()[1]
+		require.Greater(t, len(s.spans.chunks), 1)
+		require.NotNil(t, s.spans.chunks[0].segment)
+		held := rows[stats.FirstSeq-1:]
+		for range 20 {
+			q := tapio.TraceQuery{Filter: randomFilter(t, r), Paging: tapio.Paging{Limit: 100}}
+			q.Filter.Text = ""
+			if r.IntN(2) == 0 {
+				q.StatusCodes, q.Operations = []int32{r.Int32N(3)}, []string{"te*", "Long"}
+			}
+			page, err := s.QueryTraces(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, naiveTraces(held, q), traceSizes(page.Rows), "%+v", q)
+		}
 	}
-	return tapio.Optional{Value: r.NormFloat64(), Set: true}
 }
 
-func randomSeries(r *rand.Rand) []*tapio.Series {
-	o := randomOrigins(r)
-	var list []*tapio.Series
-	for i := range 20 {
-		s := &tapio.Series{Attributes: randomAttributes(r, 1), Metric: &tapio.Metric{
-			Name: fmt.Sprint("metric.", i%7), Description: randomText(r), Unit: "s", Metadata: randomAttributes(r, 1),
-			Type: tapio.MetricType(i % 6), Temporality: tapio.Temporality(i % 3), Monotonic: i%2 == 0,
-		}}
-		s.Resource, s.Scope = o.pick(r)
-		list = append(list, s)
+// traceSize is a trace, and how many spans it has.
+type traceSize struct {
+	id    tapio.TraceID
+	spans int
+}
+
+func traceSizes(traces []tapio.Trace) []traceSize {
+	var list []traceSize
+	for _, trace := range traces {
+		list = append(list, traceSize{trace.ID, len(trace.Spans)})
 	}
 	return list
 }
 
-func richPoints(r *rand.Rand, n int) []tapio.Point {
-	series, rows := randomSeries(r), make([]tapio.Point, n)
-	for i := range rows {
-		p := tapio.Point{
-			Series: series[r.IntN(len(series))], Start: tapio.Nanos(randomNumber(r)), Time: tapio.Nanos(randomNumber(r)),
-			Bits: randomNumber(r), Number: tapio.NumberKind(r.IntN(3)), Flags: r.Uint32N(3),
+// naiveTraces answers as the definition says.
+func naiveTraces(stored []tapio.Span, q tapio.TraceQuery) (answer []traceSize) {
+	match, newest, spans := spanMatcher(q)(), map[tapio.TraceID]*tapio.Span{}, map[tapio.TraceID]int{}
+	for i := range stored {
+		span := &stored[i]
+		spans[span.TraceID]++
+		if known := newest[span.TraceID]; match(span) && (known == nil || compareSpans(span, known) > 0) {
+			newest[span.TraceID] = span
 		}
-		if r.IntN(2) == 0 {
-			p.Bits = math.Float64bits(float64(r.IntN(100)) / 4)
-		}
-		switch r.IntN(6) {
-		case 0:
-			p.Histogram = &tapio.Histogram{
-				Count: randomNumber(r), Sum: randomOptional(r), Min: randomOptional(r), Max: randomOptional(r),
-				Bounds: []float64{1, 2.5}, Counts: []uint64{1, randomNumber(r), 3},
-			}
-		case 1:
-			p.Exponential = &tapio.ExponentialHistogram{
-				Count: 3, Sum: randomOptional(r), ZeroCount: 2, ZeroThreshold: 0.5, Scale: -3,
-				Positive: tapio.Buckets{Offset: -5, Counts: []uint64{1, 2}}, Negative: tapio.Buckets{Offset: 9},
-			}
-		case 2:
-			p.Summary = &tapio.Summary{Count: 1, Sum: r.Float64(), Quantiles: []tapio.Quantile{{Q: 0.5, Value: r.Float64()}}}
-		}
-		for range r.IntN(2) {
-			p.Exemplars = append(p.Exemplars, tapio.Exemplar{
-				Time: tapio.Nanos(randomNumber(r)), Bits: randomNumber(r), Number: 1, TraceID: randomTrace(r), SpanID: randomSpanID(r),
-			})
-		}
-		rows[i] = p
 	}
-	return rows
+	stands := slices.SortedFunc(maps.Values(newest), func(a, b *tapio.Span) int { return compareSpans(b, a) })
+	for _, span := range stands {
+		answer = append(answer, traceSize{span.TraceID, spans[span.TraceID]})
+	}
+	return answer
 }
 
-func TestPointSegmentsGiveBackTheirRows(t *testing.T) {
-	packer, seed := newPacker(), maphash.MakeSeed()
-	for n := range uint64(4) {
-		r := rand.New(rand.NewPCG(n, 4))
-		points := richPoints(r, 1+r.IntN(2*pointBlockRows))
-		s := seal(codec[tapio.Point](pointCodec{}), packer, seed, points)
-		got, _ := restore(codec[tapio.Point](pointCodec{}), s, &hint{})
-		require.Len(t, got, len(points))
-		for i := range points {
-			requireEqualPoints(t, &points[i], &got[i])
-		}
+func TestAccountsAreExactForEverySignal(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	s, _ := newTestStore(t, 2*mebibyte, 0)
+	for range 30 {
+		s.AppendEvents(richEvents(r, 300))
+		s.AppendSpans(richSpans(r, 300))
+		s.AppendPoints(richPoints(r, 2000))
+		requireExact(t, s.events, s.Stats()[0])
+		requireExact(t, s.spans, s.Stats()[1])
+		requireExact(t, s.points, s.Stats()[2])
+	}
+	require.NotNil(t, s.points.chunks[0].segment)
+	s.SetLimits(Limits{})
+	for _, stats := range s.Stats() {
+		assert.Zero(t, stats.Bytes+stats.Rows+stats.Series, stats.Signal)
 	}
 }
 
-func requireEqualPoints(t *testing.T, want, got *tapio.Point) {
+func requireExact[R any](t *testing.T, l *log[R], stats Stats) {
 	t.Helper()
-	require.True(t, equalMetrics(want.Series.Metric, got.Series.Metric))
-	require.True(t, equalResources(want.Series.Resource, got.Series.Resource))
-	require.True(t, equalScopes(want.Series.Scope, got.Series.Scope))
-	require.True(t, want.Series.Attributes.Equal(got.Series.Attributes))
-	a, b := *want, *got
-	a.Series, b.Series = nil, nil
-	require.Equal(t, a, b)
+	rows, bytes := recount(l)
+	require.EqualValues(t, rows, stats.Rows, stats.Signal)
+	require.EqualValues(t, bytes, stats.Bytes, stats.Signal)
+	require.LessOrEqual(t, stats.Bytes, stats.Capacity, stats.Signal)
 }
 
-func TestIndexesLoseNoPoint(t *testing.T) {
-	packer, seed := newPacker(), maphash.MakeSeed()
-	for n := range uint64(5) {
-		r := rand.New(rand.NewPCG(n, 5))
-		rows := richPoints(r, 2*pointBlockRows)
-		s := seal(codec[tapio.Point](pointCodec{}), packer, seed, rows)
-		for range 30 {
-			q := tapio.PointQuery{Filter: randomFilter(t, r)}
-			if r.IntN(2) == 0 {
-				q.Names = []string{[]string{"metric.1", "met*", "metric.9"}[r.IntN(3)], "metric.3"}
+// Whoever reads while chunks are sealed and evicted sees every row as it was
+// written.
+func TestReadersDoNotSeeTheSealing(t *testing.T) {
+	s, _ := newTestStore(t, 4*mebibyte, 0)
+	first := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true})
+	var writers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() {
+			for n := range 100 {
+				s.AppendEvents(events(n*100, 100))
 			}
-			match := pointMatcher(q)()
-			loaded, places := restore(codec[tapio.Point](pointCodec{}), s, pointHint(&q))
-			var want, got []int
-			for i := range rows {
-				if match(&rows[i]) {
-					want = append(want, i)
-				}
-			}
-			for i := range loaded {
-				if match(&loaded[i]) {
-					requireEqualPoints(t, &rows[places[i]], &loaded[i])
-					got = append(got, int(places[i]))
-				}
-			}
-			require.Equal(t, want, got, "%+v", q)
+		})
+	}
+	var seen, lost uint64
+	for seen+lost < 20_000 {
+		rows, loss, err := first.Next(t.Context(), 77)
+		require.NoError(t, err)
+		for i := range rows {
+			require.Equal(t, seen+lost+uint64(i)+1, rows[i].Seq)
+			require.Equal(t, fmt.Sprint("row ", uint64(rows[i].Time/1e9)), rows[i].Body.Str())
+		}
+		seen, lost = seen+uint64(len(rows)), lost+loss.Count
+		page, err := s.QueryEvents(t.Context(), tapio.EventQuery{
+			Filter: tapio.Filter{Text: "row 50"}, Paging: tapio.Paging{Limit: 10}})
+		require.NoError(t, err)
+		for i := range page.Rows {
+			require.Contains(t, page.Rows[i].Body.Str(), "row 50")
 		}
 	}
+	writers.Wait()
+	assert.Positive(t, seen)
 }

@@ -24,9 +24,9 @@ const (
 // other in a folded text. A text that holds another holds its grams, so a block
 // without one of them can be passed over.
 //
-// Ids and numbers soon hold every short gram of digits there is. So a sample of
+// Ids and numbers soon hold every short gram of digits there is. So a quarter of
 // the long grams that have a digit is gathered, too. Their content alone decides
-// which ones are in the sample, the same in whatever text they stand.
+// which ones, so that it is the same in whatever text they stand.
 type gramSet struct {
 	words  [gramWords]uint64
 	folded []byte
@@ -35,25 +35,19 @@ type gramSet struct {
 // gramScan goes through a folded text.
 type gramScan struct {
 	last  uint64 // the latest bytes, the newest lowest
-	run   int    // letters and digits without a gap
-	digit int    // bytes since the latest digit
+	bytes int
+	digit int // bytes up to the latest digit
 }
 
 // next takes a byte, and returns the hash of the long gram that ends with it if
 // that is in the sample.
 func (s *gramScan) next(c byte) (hash uint32, sampled bool) {
 	s.last = s.last<<8 | uint64(c)
-	s.digit++
-	switch {
-	case '0' <= c && c <= '9':
-		s.digit = 0
-		s.run++
-	case 'a' <= c && c <= 'z':
-		s.run++
-	default:
-		s.run = 0
+	s.bytes++
+	if '0' <= c && c <= '9' {
+		s.digit = s.bytes
 	}
-	if s.run < longGram || s.digit >= longGram {
+	if s.digit == 0 || s.bytes < longGram || s.bytes-s.digit >= longGram {
 		return 0, false
 	}
 	h := s.last << (64 - 8*longGram) * 0x9e3779b97f4a7c15

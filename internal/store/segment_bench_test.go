@@ -199,6 +199,10 @@ func BenchmarkSegments(b *testing.B) {
 		s := logs.fill(b, fillEvents)
 		benchmarkEvents(b, s, 0, tapio.Filter{Text: "0123456789abcdef"})
 	})
+	b.Run("TextSearchAbsentNumbers", func(b *testing.B) { // each word and number is there, not together
+		s := logs.fill(b, fillEvents)
+		benchmarkEvents(b, s, 0, tapio.Filter{Text: "user 12345 answered in 899 ms: cart holds 19"})
+	})
 	b.Run("TextSearchCommon", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
 		benchmarkEvents(b, s, 20, tapio.Filter{Text: "insufficient"})

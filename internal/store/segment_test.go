@@ -234,7 +234,8 @@ func TestReadersDoNotSeeTheSealing(t *testing.T) {
 		}
 		seen, lost = seen+uint64(len(rows)), lost+loss.Count
 		page, err := s.QueryEvents(t.Context(), tapio.EventQuery{
-			Filter: tapio.Filter{Text: "row 50"}, Paging: tapio.Paging{Limit: 10}})
+			Filter: tapio.Filter{Text: "row 50"}, Paging: tapio.Paging{Limit: 10},
+		})
 		require.NoError(t, err)
 		for i := range page.Rows {
 			require.Contains(t, page.Rows[i].Body.Str(), "row 50")

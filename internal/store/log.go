@@ -42,10 +42,10 @@ type log[R any] struct {
 	packer *packer
 	seed   maphash.Seed
 
-	// writing is held by whoever appends or seals, before mu. So chunks are
-	// sealed one at a time while mu is free for readers.
+	// writing is held by whoever appends or retires, before mu.
 	writing sync.Mutex
-	closed  []*chunk[R] // to be sealed; guarded by writing
+	closed  []*chunk[R]    // to be sealed; guarded by writing
+	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
 
 	mu       sync.RWMutex
 	chunks   []*chunk[R] // the oldest first
@@ -88,13 +88,14 @@ func (l *log[R]) append(rows []R) (refused int) {
 	return refused
 }
 
-// sealClosed makes segments of the chunks that were closed. The caller holds
-// writing; readers see the rows all the while.
+// sealClosed makes segments of the chunks that were closed, beside the writer;
+// one that fills a chunk before the last one is sealed waits, so that rows to be
+// sealed do not pile up. The caller holds writing; readers see the rows all the
+// while.
 func (l *log[R]) sealClosed() {
 	for _, c := range l.closed {
-		if l.signal.codec != nil && c.count > 0 {
-			l.replace(c, seal(l.signal.codec, l.packer, l.seed, c.rows))
-		}
+		l.sealer.Wait()
+		l.sealer.Go(func() { l.replace(c, seal(l.signal.codec, l.packer, l.seed, c.rows)) })
 	}
 	clear(l.closed)
 	l.closed = l.closed[:0]

@@ -170,6 +170,7 @@ func TestRealLogsComeBack(t *testing.T) {
 	compare := func(name string) {
 		s := New(Limits{Logs: 512 * mebibyte}, time.Now)
 		require.Zero(t, s.AppendEvents(want))
+		settle(s)
 		views, _ := s.events.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
 		logFigures(t, name, views)
@@ -189,6 +190,7 @@ func TestRealSpansComeBack(t *testing.T) {
 	compare := func(name string) {
 		s := New(Limits{Traces: 512 * mebibyte}, time.Now)
 		require.Zero(t, s.AppendSpans(want))
+		settle(s)
 		views, _ := s.spans.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))
 		logFigures(t, name, views)

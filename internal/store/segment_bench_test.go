@@ -120,6 +120,7 @@ func (s *stocked) fill(b *testing.B, fill func(*Store, *shop, int) (stored int))
 		for stored < rows {
 			stored += fill(s.store, made, min(10_000, rows-stored))
 		}
+		settle(s.store)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		s.objects = (float64(after.HeapObjects) - float64(before.HeapObjects)) / float64(rows)

@@ -134,6 +134,7 @@ func TestTracesAgreeWithTheNaiveModel(t *testing.T) {
 		s, _ := newTestStore(t, mebibyte, 0)
 		rows := richSpans(r, 600)
 		require.Zero(t, s.AppendSpans(slices.Clone(rows)))
+		settle(s)
 		for i := range rows {
 			rows[i].Seq = uint64(i + 1)
 		}
@@ -192,6 +193,7 @@ func TestAccountsAreExactForEverySignal(t *testing.T) {
 		s.AppendEvents(richEvents(r, 300))
 		s.AppendSpans(richSpans(r, 300))
 		s.AppendPoints(richPoints(r, 2000))
+		settle(s)
 		requireExact(t, s.events, s.Stats()[0])
 		requireExact(t, s.spans, s.Stats()[1])
 		requireExact(t, s.points, s.Stats()[2])

@@ -24,7 +24,7 @@ type signal[R any] struct {
 	complete func(*R)
 	// cost is what keep would add to the chunk's bytes.
 	cost func(*parts, *R) int
-	// codec writes a full chunk as a segment; nil: chunks stay as they are.
+	// codec writes a full chunk as a segment.
 	codec codec[R]
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string

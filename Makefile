@@ -85,6 +85,14 @@ e2e-only:
 bench: ## Run the benchmarks; BENCH selects by name
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(unit_packages)
 
+.PHONY: bench-ingest
+bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS
+	go run ./test/bench ingest
+
+.PHONY: bench-query
+bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
+	go run ./test/bench query
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \
@@ -116,6 +124,10 @@ validate-full: bin/tapio-full
 validate = mkdir -p .build/state; for config in $(2); do \
 	echo "$(1) validate --config $$config"; \
 	TAPIO_STATE=$(CURDIR)/.build/state $(1) validate --config $$config; \
+	done; \
+	$(1) components | sed -n 's/^ *- name: //p' | sort -u | while read -r component; do \
+	grep -qE "^ +$$component(/[a-z0-9_]+)?:" $(2) || \
+	{ echo "$(1) holds $$component, but no example configuration uses it" >&2; exit 1; }; \
 	done
 
 ##@ Generate

@@ -69,10 +69,10 @@ func laws() []law {
 			allows:  []string{proto, module + "cmd/tapioctl"},
 		},
 		{
-			text:    "end-to-end tests drive the built binaries from outside",
-			holdsIn: []string{"test/e2e"},
+			text:    "what tests and measures the built binaries does it from outside",
+			holdsIn: []string{"test"},
 			forbids: []string{module},
-			allows:  []string{proto, module + "test/e2e"},
+			allows:  []string{proto, module + "test"},
 		},
 		{
 			text:        "below the components stand the words alone: otlp, wire, store and correlate do not know each other",

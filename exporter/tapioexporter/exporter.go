@@ -6,6 +6,7 @@ package tapioexporter
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -69,7 +70,19 @@ func (e *tapioExporter) shutdown(context.Context) error {
 }
 
 func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
-	return refusal(e.store.AppendEvents(otlp.EventsFromLogs(logs)))
+	events := otlp.EventsFromLogs(logs)
+	observe(events, time.Now())
+	return refusal(e.store.AppendEvents(events))
+}
+
+// observe gives records without any time that of now, as OpenTelemetry wants of
+// a collector: without one they would be in no time range.
+func observe(events []tapio.Event, now time.Time) {
+	for i := range events {
+		if events[i].When() == 0 {
+			events[i].ObservedTime = tapio.Nanos(now.UnixNano())
+		}
+	}
 }
 
 func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {

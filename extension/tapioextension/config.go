@@ -35,7 +35,7 @@ type Config struct {
 	MaxStreams int `mapstructure:"max_streams"`
 
 	// ShutdownTimeout is how long a shutdown waits for calls under way before
-	// it cuts them. Above 0, 3 s by default.
+	// it cuts them. 1 ms or more, 3 s by default.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 }
 
@@ -46,8 +46,8 @@ type StoreConfig struct {
 	// default.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 
-	// MaxAge is how long a record is kept after its arrival; 0 means as long as
-	// memory allows. 24 h by default.
+	// MaxAge is how long a record is kept after its arrival: 1 s or more, or 0
+	// for as long as memory allows. 24 h by default.
 	MaxAge time.Duration `mapstructure:"max_age"`
 
 	// Shares divides MemoryLimit among the signals.
@@ -77,7 +77,12 @@ func (b *ByteSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
-const minMemoryLimit ByteSize = 4 << 20
+const (
+	minMemoryLimit ByteSize = 4 << 20
+
+	// minDuration catches a number without a unit, which counts nanoseconds.
+	minDuration = time.Millisecond
+)
 
 var _ component.Config = (*Config)(nil)
 
@@ -87,8 +92,9 @@ func (c *Config) Validate() error {
 	if c.MaxStreams < 1 {
 		return fmt.Errorf("max_streams: must be 1 or more, is %d", c.MaxStreams)
 	}
-	if c.ShutdownTimeout <= 0 {
-		return fmt.Errorf("shutdown_timeout: must be above 0, is %s: write for example 3s", c.ShutdownTimeout)
+	if c.ShutdownTimeout < minDuration {
+		return fmt.Errorf("shutdown_timeout: must be %s or more, is %s: write a number with its unit, for example 3s",
+			minDuration, c.ShutdownTimeout)
 	}
 	if c.GRPC.NetAddr.Endpoint == "" {
 		return errors.New("grpc::endpoint: must not be empty: write for example localhost:4417")
@@ -99,11 +105,14 @@ func (c *Config) Validate() error {
 // Validate checks the bounds.
 func (c *StoreConfig) Validate() error {
 	if c.MemoryLimit < minMemoryLimit {
-		return fmt.Errorf("memory_limit: must be %s or more, is %s",
-			humanize.IBytes(uint64(minMemoryLimit)), humanize.IBytes(uint64(max(c.MemoryLimit, 0))))
+		return fmt.Errorf("memory_limit: must be %s or more, is %d bytes: write a number with its unit, for example 256MiB",
+			humanize.IBytes(uint64(minMemoryLimit)), c.MemoryLimit)
 	}
 	if c.MaxAge < 0 {
 		return fmt.Errorf("max_age: must not be negative, is %s: write for example 24h, or 0 for no bound", c.MaxAge)
+	}
+	if c.MaxAge > 0 && c.MaxAge < time.Second {
+		return fmt.Errorf("max_age: must be 1s or more, is %s: write a number with its unit, for example 24h, or 0 for no bound", c.MaxAge)
 	}
 	return nil
 }

@@ -62,8 +62,8 @@ type server interface {
 	stop(ctx context.Context)
 }
 
-func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) (*tapioExtension, error) {
-	return &tapioExtension{cfg: cfg, set: set, stores: stores}, nil
+func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
+	return &tapioExtension{cfg: cfg, set: set, stores: stores}
 }
 
 // Start listens first, so that a taken port fails the start, then serves.
@@ -112,9 +112,11 @@ func (e *tapioExtension) maxReceiveMessageBytes() int {
 	return grpcDefaultMessageBytes
 }
 
+// serve reports in a goroutine that nobody waits for: the host takes reports
+// only while it runs, and a shutdown after a failed start must not hang on one.
 func (e *tapioExtension) serve(s server) {
 	if err := s.serve(); err != nil {
-		componentstatus.ReportStatus(e.host, componentstatus.NewFatalErrorEvent(err))
+		go componentstatus.ReportStatus(e.host, componentstatus.NewFatalErrorEvent(err))
 	}
 }
 

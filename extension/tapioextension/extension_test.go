@@ -106,3 +106,12 @@ func TestNotStartedSaysSo(t *testing.T) {
 	_, err = e.AttachEvents(component.MustNewID("tapio"), nopSink{})
 	require.ErrorContains(t, err, "service::extensions")
 }
+
+func TestServerStoppedBeforeItServesIsNoFault(t *testing.T) {
+	e := newTestExtension(t, nil)
+	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+	for _, s := range e.servers {
+		s.stop(t.Context())
+		require.NoError(t, s.serve())
+	}
+}

@@ -21,7 +21,7 @@ func NewFactory() extension.Factory { return newFactory(keptStores) }
 
 func newFactory(stores *storeKeeper) extension.Factory {
 	create := func(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
-		return newExtension(set, cfg.(*Config), stores)
+		return newExtension(set, cfg.(*Config), stores), nil
 	}
 	return extension.NewFactory(metadata.Type, createDefaultConfig, create, metadata.ExtensionStability)
 }

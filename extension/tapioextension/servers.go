@@ -130,7 +130,13 @@ type grpcServer struct {
 	listener net.Listener
 }
 
-func (s *grpcServer) serve() error { return s.server.Serve(s.listener) }
+func (s *grpcServer) serve() error {
+	// Stopped before it served: a start that failed further on.
+	if err := s.server.Serve(s.listener); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 func (s *grpcServer) stop(ctx context.Context) {
 	cut := context.AfterFunc(ctx, s.server.Stop)

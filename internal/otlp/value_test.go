@@ -66,8 +66,10 @@ func TestAttributesKeepOrderAndDuplicates(t *testing.T) {
 
 	list := ownAttributesFrom(m)
 	require.Equal(t, tapio.Attributes{
-		{Key: "z", Value: tapio.StringValue("1")}, {Key: "a", Value: tapio.StringValue("1")},
-		{Key: "z", Value: tapio.StringValue("2")}, {Key: "a", Value: tapio.StringValue("2")},
+		{Key: "z", Value: tapio.StringValue("1")},
+		{Key: "a", Value: tapio.StringValue("1")},
+		{Key: "z", Value: tapio.StringValue("2")},
+		{Key: "a", Value: tapio.StringValue("2")},
 	}, list)
 
 	back := pcommon.NewMap()

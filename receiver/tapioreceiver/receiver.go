@@ -90,7 +90,7 @@ func (r *tapioReceiver) WriteEvents(ctx context.Context, events []tapio.Event) e
 func (r *tapioReceiver) WritePayload(ctx context.Context, payload []byte) (int, error) {
 	logs, err := otlp.LogsFromPayload(payload)
 	if err != nil {
-		return 0, tapio.InvalidField("payload", "%v", err)
+		return 0, err // a *tapio.FieldError of "payload"
 	}
 	n := logs.LogRecordCount()
 	if n == 0 {

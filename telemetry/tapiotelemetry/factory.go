@@ -1,3 +1,6 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
 // Package tapiotelemetry provides the collector's own logs, metrics and traces, configured as everywhere else under
 // service::telemetry.
 //

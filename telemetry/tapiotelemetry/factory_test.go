@@ -1,3 +1,6 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
 package tapiotelemetry
 
 import (

@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"maps"
 	"net"
 	"strings"
 	"testing"
@@ -11,18 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A configuration that cannot work ends the process at once, and says which key
-// is wrong and what to write instead.
-func TestBadConfiguration(t *testing.T) {
-	t.Parallel()
-	taken, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = taken.Close() })
+// badConfig differs from the standard configuration in what is set.
+type badConfig struct {
+	set  []string
+	says []string // what the answer names
+}
 
-	for name, bad := range map[string]struct {
-		set  []string // what differs from the standard configuration
-		says []string // what the answer names
-	}{
+// badExtensions are faults within the extension itself.
+func badExtensions(takenAddress string) map[string]badConfig {
+	return map[string]badConfig{
 		"unknown key": {
 			[]string{"extensions::tapio::stroe::max_age=1h"},
 			[]string{"extensions", `"tapio"`, "stroe"},
@@ -48,13 +46,19 @@ func TestBadConfiguration(t *testing.T) {
 			[]string{"shares", "sum to 100", "70, 40 and 20"},
 		},
 		"taken port": {
-			[]string{"extensions::tapio::grpc::endpoint=" + taken.Addr().String()},
-			[]string{"extensions::tapio::grpc::endpoint", taken.Addr().String(), "free port"},
+			[]string{"extensions::tapio::grpc::endpoint=" + takenAddress},
+			[]string{"extensions::tapio::grpc::endpoint", takenAddress, "free port"},
 		},
 		"taken HTTP port": {
-			[]string{"extensions::tapio::http::endpoint=" + taken.Addr().String()},
-			[]string{"extensions::tapio::http::endpoint", taken.Addr().String(), "free port"},
+			[]string{"extensions::tapio::http::endpoint=" + takenAddress},
+			[]string{"extensions::tapio::http::endpoint", takenAddress, "free port"},
 		},
+	}
+}
+
+// badWiring are components that do not find each other.
+func badWiring() map[string]badConfig {
+	return map[string]badConfig{
 		"exporter without its extension": {
 			[]string{"exporters::tapio::extension=tapio/other"},
 			[]string{"exporters::tapio::extension", `tapio/other`, "service::extensions"},
@@ -79,7 +83,19 @@ func TestBadConfiguration(t *testing.T) {
 			},
 			[]string{"tapio/a", "tapio/b"},
 		},
-	} {
+	}
+}
+
+// A configuration that cannot work ends the process at once, and says which key
+// is wrong and what to write instead.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	all := badExtensions(taken.Addr().String())
+	maps.Copy(all, badWiring())
+	for name, bad := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var args []string

@@ -6,6 +6,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func export(t *testing.T, client api, format tapiov1.ExportMetricsRequest_Format
 	points := uint64(0)
 	for {
 		chunk, err := stream.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

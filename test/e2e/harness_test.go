@@ -177,11 +177,12 @@ func (c *Collector) readAddresses(log []byte) (ready bool) {
 }
 
 // runToEnd runs a collector that is expected to end by itself and returns its
-// exit code and all that it wrote. It fails a collector that does not end.
+// exit code and all that it wrote. One that does not end fails the test and
+// tells where it hangs.
 func runToEnd(t *testing.T, configYAML string, args ...string) (int, string) {
 	t.Helper()
 	c := launch(t, configYAML, args...)
-	timer := time.AfterFunc(startLimit, c.term)
+	timer := time.AfterFunc(startLimit, func() { _ = c.cmd.Process.Signal(syscall.SIGQUIT) })
 	_ = c.cmd.Wait() // the exit code tells
 	ended := timer.Stop()
 	c.term()

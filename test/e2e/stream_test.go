@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestStreamLogsFromPastIntoPresent(t *testing.T) {
 	from := number(first[0])
 	require.GreaterOrEqual(t, from, 40, "it begins with ten stored records")
 	rest := receive(t, stream.Recv, (*tapiov1.StreamLogsResponse).GetLogs, 150-from-len(first))
-	all := append(first, rest...)
+	all := slices.Concat(first, rest)
 	require.Equal(t, sequence(from, 150), numbers(all))
 	requireGapless(t, all)
 	resumeAfter(t, client, all[20])

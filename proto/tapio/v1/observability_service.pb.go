@@ -402,7 +402,8 @@ type StreamMetricsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Points as they were stored. Without an aggregation.
 	ResourceMetrics []*v1.ResourceMetrics `protobuf:"bytes,1,rep,name=resource_metrics,json=resourceMetrics,proto3" json:"resource_metrics,omitempty"`
-	// The latest window. With an aggregation.
+	// The latest window, which ends at the present and not, as in GetMetrics, at
+	// a multiple of its width. With an aggregation.
 	Series []*MetricSeries `protobuf:"bytes,2,rep,name=series,proto3" json:"series,omitempty"`
 	// What was passed over before these points; unset: nothing.
 	Loss *Loss `protobuf:"bytes,3,opt,name=loss,proto3" json:"loss,omitempty"`

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 var errShuttingDown = status.Error(codes.Unavailable,
@@ -52,7 +53,23 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if err := s.calls.planned(info.FullMethod); err != nil {
 		return nil, err
 	}
+	if info.FullMethod == tapiov1.CollectorService_SendEventBatch_FullMethodName {
+		// A write that a stuck pipeline holds would hold up the receiver's stop.
+		var cancel context.CancelCauseFunc
+		ctx, cancel = s.calls.untilStop(ctx)
+		defer cancel(nil)
+	}
 	return handle(ctx, req)
+}
+
+// untilStop returns a context that also ends when live streams must end.
+func (c *calls) untilStop(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.live, func() { cancel(errShuttingDown) })
+	return ctx, func(cause error) {
+		stop()
+		cancel(cause)
+	}
 }
 
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
@@ -76,9 +93,8 @@ func (s *Server) liveStream(srv any, ss grpc.ServerStream, handle grpc.StreamHan
 		return status.Errorf(codes.ResourceExhausted,
 			"%d streams are open, the most is max_streams: %d: close one or raise it", s.calls.max, s.calls.max)
 	}
-	ctx, cancel := context.WithCancelCause(ss.Context())
+	ctx, cancel := s.calls.untilStop(ss.Context())
 	defer cancel(nil)
-	defer context.AfterFunc(s.calls.live, func() { cancel(errShuttingDown) })()
 	err := handle(srv, &boundStream{ServerStream: ss, ctx: ctx})
 	if err != nil && errors.Is(context.Cause(ctx), errShuttingDown) {
 		return errShuttingDown
@@ -98,9 +114,7 @@ func (s *boundStream) Context() context.Context { return s.ctx }
 // bug, but must not end the collector.
 func (s *Server) finish(method string, panicked any, err error) error {
 	if panicked != nil {
-		s.Logger.Error("A call panicked; please report this", zap.String("method", method),
-			zap.Any("panic", panicked), zap.ByteString("stack", debug.Stack()))
-		err = status.Error(codes.Internal, "the server failed on this call; its log says where")
+		err = s.panicError(method, panicked)
 	}
 	if err == nil {
 		return nil
@@ -108,6 +122,23 @@ func (s *Server) finish(method string, panicked any, err error) error {
 	err = wire.Status(err)
 	s.calls.rejected.add(status.Code(err).String(), 1)
 	return err
+}
+
+// guard runs a part of a stream that has a goroutine of its own, where the
+// interceptor cannot recover.
+func (s *Server) guard(method string, part func() error) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = s.panicError(method, panicked)
+		}
+	}()
+	return part()
+}
+
+func (s *Server) panicError(method string, panicked any) error {
+	s.Logger.Error("A call panicked; please report this", zap.String("method", method),
+		zap.Any("panic", panicked), zap.ByteString("stack", debug.Stack()))
+	return status.Error(codes.Internal, "the server failed on this call; its log says where")
 }
 
 func ours(method string) bool { return strings.HasPrefix(method, "/tapio.v1.") }

@@ -33,7 +33,9 @@ func (s *collectorService) SendEventBatch(
 // has a goroutine of its own, so that the stream can end while it waits.
 func (s *collectorService) StreamEvents(stream tapiov1.CollectorService_StreamEventsServer) error {
 	ended := make(chan error, 1)
-	go func() { ended <- s.receiveBatches(stream) }()
+	go func() {
+		ended <- s.guard(tapiov1.CollectorService_StreamEvents_FullMethodName, func() error { return s.receiveBatches(stream) })
+	}()
 	select {
 	case err := <-ended:
 		return err

@@ -16,6 +16,8 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
+const streamEvents = tapiov1.TapioService_StreamEvents_FullMethodName
+
 // maxSubscriptions bounds the tails of one stream.
 const maxSubscriptions = 16
 
@@ -30,7 +32,7 @@ func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServ
 		failed:        make(chan error, 1),
 	}
 	defer session.close()
-	go session.readAll()
+	go func() { session.fail(session.guard(streamEvents, session.readAll)) }()
 	select {
 	case err := <-session.failed:
 		return err
@@ -58,18 +60,19 @@ type subscription struct {
 	gate   gate
 }
 
-func (s *eventSession) readAll() {
+// readAll handles what the client sends until it is done, or until an error.
+func (s *eventSession) readAll() error {
 	for {
 		req, err := s.stream.Recv()
 		if errors.Is(err, io.EOF) {
-			err = nil
-		} else if err == nil {
-			if err = s.handle(req); err == nil {
-				continue
-			}
+			return nil
 		}
-		s.fail(err)
-		return
+		if err != nil {
+			return err
+		}
+		if err := s.handle(req); err != nil {
+			return err
+		}
 	}
 }
 
@@ -92,7 +95,7 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	case *tapiov1.StreamEventsRequest_Event:
 		return s.ingestEvent(m.Event)
 	case *tapiov1.StreamEventsRequest_Batch:
-		return s.ingestBatch(m.Batch, "batch")
+		return s.ingestBatch(m.Batch)
 	case *tapiov1.StreamEventsRequest_Subscription:
 		return s.subscribe(m.Subscription)
 	case *tapiov1.StreamEventsRequest_Control:
@@ -103,11 +106,14 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 }
 
 func (s *eventSession) ingestEvent(event *tapiov1.Event) error {
-	return s.ingestBatch(&tapiov1.EventBatch{BatchId: event.GetId(), Events: []*tapiov1.Event{event}}, "event")
+	return s.acknowledge(s.answerEvent(s.stream.Context(), event, "event"))
 }
 
-func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch, field string) error {
-	ack, err := s.answer(s.stream.Context(), batch, field)
+func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch) error {
+	return s.acknowledge(s.answer(s.stream.Context(), batch, "batch"))
+}
+
+func (s *eventSession) acknowledge(ack *tapiov1.BatchAck, err error) error {
 	if err != nil {
 		return err
 	}
@@ -134,7 +140,10 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		}})
 	}
 	go func() {
-		if err := follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver); ctx.Err() == nil {
+		err := s.guard(streamEvents, func() error {
+			return follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver)
+		})
+		if ctx.Err() == nil {
 			s.fail(err)
 		}
 	}()

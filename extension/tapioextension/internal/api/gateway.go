@@ -6,14 +6,23 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/tapio/tapio/internal/tapio"
 	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -21,7 +30,10 @@ import (
 // Gateway serves the same services as JSON by calling conn. Streams are lines
 // of JSON; GET /openapi.json describes it all.
 func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
-	mux := runtime.NewServeMux(runtime.WithMarshalerOption(runtime.MIMEWildcard, &gatewayJSON{}))
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &gatewayJSON{}),
+		runtime.WithRoutingErrorHandler(routingError),
+		runtime.SetQueryParameterParser(strictQuery{}))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		tapiov1.RegisterTapioServiceHandler,
 		tapiov1.RegisterCollectorServiceHandler,
@@ -32,7 +44,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		}
 	}
 	root := http.NewServeMux()
-	root.Handle("/", mux)
+	root.Handle("/", tellDecodeErrors(mux))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	return root, nil
 }
@@ -40,6 +52,96 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, tapiov1.OpenAPI()) // the client is gone if this fails
+}
+
+// routingError answers a wrong method as HTTP has it, with 405.
+func routingError(
+	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int,
+) {
+	if code != http.StatusMethodNotAllowed {
+		runtime.DefaultRoutingErrorHandler(ctx, mux, m, w, r, code)
+		return
+	}
+	err := status.Errorf(codes.Unimplemented, "%s does not take %s: /openapi.json lists what it takes", r.URL.Path, r.Method)
+	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, &runtime.HTTPStatusError{HTTPStatus: code, Err: err})
+}
+
+// strictQuery refuses parameters that name no field: a condition that is
+// mistyped must not be left out in silence.
+type strictQuery struct{ runtime.DefaultQueryParser }
+
+// Parse implements runtime.QueryParameterParser.
+func (q strictQuery) Parse(m proto.Message, values url.Values, filter *utilities.DoubleArray) error {
+	for key := range values {
+		if !isField(m.ProtoReflect().Descriptor(), strings.Split(key, ".")) {
+			return tapio.InvalidField(key, "is no field of %s: leave it out or mend its spelling", m.ProtoReflect().Descriptor().FullName())
+		}
+	}
+	return q.DefaultQueryParser.Parse(m, values, filter)
+}
+
+// isField reports whether the path leads to a field. Keys of maps are not
+// looked at.
+func isField(message protoreflect.MessageDescriptor, path []string) bool {
+	name, _, isMap := strings.Cut(path[0], "[")
+	field := message.Fields().ByTextName(name)
+	if field == nil {
+		field = message.Fields().ByJSONName(name)
+	}
+	if field == nil || len(path) == 1 || isMap {
+		return field != nil
+	}
+	return field.Message() != nil && isField(field.Message(), path[1:])
+}
+
+// tellDecodeErrors ends a stream of requests that could not be read to its end
+// with a line that says why. The gateway itself only stops reading there.
+func tellDecodeErrors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &requestStream{ReadCloser: r.Body}
+		if streamsRequests(r.URL.Path) {
+			r.Body = body
+			// Answers must reach the client while it still writes. HTTP/2 does so
+			// anyway, and says that it knows no such switch.
+			_ = http.NewResponseController(w).EnableFullDuplex()
+		}
+		next.ServeHTTP(w, r)
+		if err := body.failure(); err != nil {
+			failure := status.New(codes.InvalidArgument, err.Error()).Proto()
+			line, _ := (&gatewayJSON{}).Marshal(map[string]any{"error": failure})
+			_, _ = fmt.Fprintf(w, "%s\n", line) // the client is gone if this fails
+		}
+	})
+}
+
+// streamsRequests tells the paths whose requests are lines of messages.
+func streamsRequests(path string) bool {
+	switch path {
+	case "/v1/events:stream", "/v1/collectors:stream", "/v1/collectors:heartbeat":
+		return true
+	default:
+		return false
+	}
+}
+
+// requestStream is a body that remembers why it could not be decoded. The
+// gateway decodes in a goroutine of its own.
+type requestStream struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+func (b *requestStream) fail(err error) {
+	if !errors.Is(err, io.EOF) {
+		b.err.CompareAndSwap(nil, &err)
+	}
+}
+
+func (b *requestStream) failure() error {
+	if err := b.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // gatewayJSON makes the gateway speak the JSON of internal/wire, in which trace
@@ -94,13 +196,22 @@ func (j *gatewayJSON) Unmarshal(data []byte, v any) error {
 // NewDecoder implements runtime.Marshaler: one JSON value a message.
 func (j *gatewayJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	values := json.NewDecoder(r)
+	stream, _ := r.(*requestStream)
 	return runtime.DecoderFunc(func(v any) error {
-		var value json.RawMessage
-		if err := values.Decode(&value); err != nil {
-			return err
+		err := j.decodeNext(values, v)
+		if err != nil && stream != nil {
+			stream.fail(err)
 		}
-		return j.Unmarshal(value, v)
+		return err
 	})
+}
+
+func (j *gatewayJSON) decodeNext(values *json.Decoder, v any) error {
+	var value json.RawMessage
+	if err := values.Decode(&value); err != nil {
+		return err
+	}
+	return j.Unmarshal(value, v)
 }
 
 // NewEncoder implements runtime.Marshaler.

@@ -61,71 +61,121 @@ func (in *ingest) receiver() string {
 	return in.attached
 }
 
+// outcome is what became of the records of a batch.
+type outcome struct {
+	records  int // in the batch
+	accepted int
+	failures []*tapiov1.EventFailure // of single records; the last may be of the batch
+}
+
 // write passes a batch into the pipeline and acknowledges it. Faults of single
 // events are in the acknowledgement; an error means that nothing was accepted.
 func (s *Server) write(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
-	accepted, failures, err := s.pass(ctx, batch, field)
+	if len(batch.GetPayload()) > 0 {
+		done, err := s.passPayload(ctx, batch, field)
+		return s.settle(batch, done, err)
+	}
+	events, failures, err := wire.EventsFromBatch(batch, field)
 	if err != nil {
-		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
-		return nil, err
+		return s.settle(batch, outcome{}, err)
 	}
-	ack := wire.Ack(batch, accepted, failures, s.Now())
-	s.ingest.accepted.Add(ack.GetAcceptedCount())
-	for _, failure := range failures {
-		s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), 1)
-	}
-	return ack, nil
+	done, err := s.passEvents(ctx, events, failures)
+	return s.settle(batch, done, err)
 }
 
 // answer is write for streams: a batch that is refused as a whole is told so in
 // its acknowledgement, and the stream goes on. An error ends the stream.
 func (s *Server) answer(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
 	ack, err := s.write(ctx, batch, field)
-	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) || ctx.Err() != nil {
+	return s.keepStream(batch, ack, err)
+}
+
+// answerEvent is answer for a single event.
+func (s *Server) answerEvent(ctx context.Context, message *tapiov1.Event, field string) (*tapiov1.BatchAck, error) {
+	batch := &tapiov1.EventBatch{BatchId: message.GetId(), Events: []*tapiov1.Event{message}}
+	event, err := wire.EventFromProto(message, field)
+	var done outcome
+	if err == nil {
+		done, err = s.passEvents(ctx, []tapio.Event{event}, nil)
+	}
+	ack, err := s.settle(batch, done, err)
+	return s.keepStream(batch, ack, err)
+}
+
+// keepStream turns an error into an acknowledgement, unless it ends the stream.
+func (s *Server) keepStream(batch *tapiov1.EventBatch, ack *tapiov1.BatchAck, err error) (*tapiov1.BatchAck, error) {
+	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) {
 		return ack, err
 	}
 	return wire.Ack(batch, 0, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now()), nil
 }
 
-func (s *Server) pass(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
+// settle counts what became of a batch and acknowledges it. Of a batch that was
+// refused before it was unpacked, the payload counts as one record.
+func (s *Server) settle(batch *tapiov1.EventBatch, done outcome, err error) (*tapiov1.BatchAck, error) {
+	if err != nil {
+		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
+		return nil, err
+	}
+	ack := wire.Ack(batch, done.accepted, done.failures, s.Now())
+	ack.RejectedCount = uint64(done.records - done.accepted)
+	s.ingest.accepted.Add(ack.GetAcceptedCount())
+	left := ack.GetRejectedCount()
+	for _, failure := range done.failures {
+		n := uint64(1)
+		if failure.GetIndex() < 0 {
+			n = left // it is the last, and speaks for all that are left
+		}
+		s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), n)
+		left -= n
+	}
+	return ack, nil
+}
+
+func (s *Server) passEvents(ctx context.Context, events []tapio.Event, failures []*tapiov1.EventFailure) (outcome, error) {
 	in := &s.ingest
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	if in.sink == nil {
-		return 0, nil, in.notAttached()
+		return outcome{}, in.notAttached()
 	}
-	if len(batch.GetPayload()) > 0 {
-		return s.passPayload(ctx, batch, field)
+	done := outcome{records: len(events) + len(failures), accepted: len(events), failures: failures}
+	if len(events) == 0 {
+		return done, nil
 	}
-	events, failures, err := wire.EventsFromBatch(batch, field)
-	if err != nil || len(events) == 0 {
-		return 0, failures, err
-	}
-	return outcome(len(events), failures, in.sink.WriteEvents(ctx, events))
+	return done.after(in.sink.WriteEvents(ctx, events))
 }
 
-func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (int, []*tapiov1.EventFailure, error) {
+func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (outcome, error) {
 	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
 	if err != nil {
-		return 0, nil, err
+		return outcome{}, err
 	}
-	n, err := s.ingest.sink.WritePayload(ctx, payload)
+	in := &s.ingest
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.sink == nil {
+		return outcome{}, in.notAttached()
+	}
+	n, err := in.sink.WritePayload(ctx, payload)
 	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
-		return 0, nil, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
+		return outcome{}, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
 	}
-	return outcome(n, nil, err)
+	return outcome{records: n, accepted: n}.after(err)
 }
 
-// outcome tells what the pipeline made of n records.
-func outcome(n int, failures []*tapiov1.EventFailure, err error) (int, []*tapiov1.EventFailure, error) {
+// after tells what the pipeline's answer makes of the outcome.
+func (o outcome) after(err error) (outcome, error) {
 	if err == nil {
-		return n, failures, nil
+		return o, nil
 	}
-	if refused, ok := errors.AsType[*tapio.RefusedError](err); ok {
-		too := status.Error(codes.ResourceExhausted, refused.Error())
-		return max(n-refused.Count, 0), append(failures, wire.BatchFailure(too)), nil
+	refused, ok := errors.AsType[*tapio.RefusedError](err)
+	if !ok {
+		return outcome{}, pipelineStatus(err)
 	}
-	return 0, nil, pipelineStatus(err)
+	o.accepted = max(o.accepted-refused.Count, 0)
+	o.failures = append(o.failures, wire.BatchFailure(status.Error(codes.ResourceExhausted, refused.Error())))
+	return o, nil
 }
 
 func (in *ingest) notAttached() error {

@@ -1,0 +1,212 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+type connector func(context.Context, *collector) (*link, error)
+
+// variant is one way for records to take.
+type variant struct {
+	name, signal string
+	configure    func(settings) (config, error)
+	batches      func() ([]*batch, error)
+	connect      connector
+	// othersWrite is set where the store gets more than the generator sends.
+	othersWrite bool
+}
+
+func variants(signal string) []variant {
+	made := func() ([]*batch, error) { return otlpBatches(signal) }
+	all := []variant{
+		{name: "nop", signal: signal, configure: withNop, batches: made, connect: otlpLink(signal)},
+		{name: "tapio", signal: signal, configure: withStore, batches: made, connect: otlpLink(signal)},
+		{name: "shipped", signal: signal, configure: asShipped, batches: made, connect: otlpLink(signal), othersWrite: true},
+	}
+	if signal != logs {
+		return all
+	}
+	return append(all,
+		variant{name: "events", signal: signal, configure: withStore, batches: eventBatches, connect: streamLink},
+		variant{name: "payload", signal: signal, configure: withStore, batches: payloadBatches, connect: streamLink},
+	)
+}
+
+// result is what one run came to.
+type result struct {
+	rate       float64 // records acknowledged a second
+	cpu        float64 // CPU seconds of the collector per million of these
+	peak       uint64  // bytes
+	trouble    string
+	appended   uint64 // records that the store says it took, of the whole run
+	sent       uint64 // records acknowledged in the whole run
+	batchBytes int
+}
+
+func measureIngest(ctx context.Context, set settings, out io.Writer) error {
+	fmt.Fprintf(out, "%d rounds of %v after %v, %d senders, load average before: %s\n\n",
+		set.Rounds, set.Duration, set.Warmup, set.Senders, loadAverage())
+	for _, signal := range set.Signals {
+		if !slices.Contains([]string{logs, traces, metrics}, signal) {
+			return fmt.Errorf("SIGNALS: unknown signal %q: write logs, traces or metrics", signal)
+		}
+		if err := measureSignal(ctx, set, signal, out); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "load average after: %s\n", loadAverage())
+	return nil
+}
+
+// measureSignal runs all variants in turn, so that what disturbs the machine
+// disturbs all of them.
+func measureSignal(ctx context.Context, set settings, signal string, out io.Writer) error {
+	chosen := slices.DeleteFunc(variants(signal), func(v variant) bool {
+		return len(set.Variants) > 0 && !slices.Contains(set.Variants, v.name)
+	})
+	results := map[string][]result{}
+	for range set.Rounds {
+		for _, v := range chosen {
+			r, err := runOnce(ctx, set, v)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", signal, v.name, err)
+			}
+			results[v.name] = append(results[v.name], r)
+		}
+	}
+	printIngest(out, signal, chosen, results)
+	return nil
+}
+
+func runOnce(ctx context.Context, set settings, v variant) (result, error) {
+	batches, err := v.batches()
+	if err != nil {
+		return result{}, err
+	}
+	with, err := v.configure(set)
+	if err != nil {
+		return result{}, err
+	}
+	c, err := start(ctx, set.Binary, with)
+	if err != nil {
+		return result{}, err
+	}
+	defer c.stop()
+	l, err := newLoad(ctx, c, set.Senders, batches, v.connect)
+	if err != nil {
+		return result{}, err
+	}
+	defer l.close()
+	r, err := measureRun(ctx, set, v, c, l)
+	r.batchBytes = len(batches[0].encoded)
+	if err != nil || v.name == "nop" {
+		return r, err
+	}
+	return r, verify(ctx, c, v, &r)
+}
+
+// measureRun sends for WARMUP and DURATION and takes the figures of the latter.
+func measureRun(ctx context.Context, set settings, v variant, c *collector, l *load) (result, error) {
+	end := time.Now().Add(set.Warmup + set.Duration)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.run(ctx, func() bool { return time.Now().Before(end) })
+	}()
+	wait(ctx, set.Warmup)
+	profiled := profile(ctx, set, v, c)
+	from, err := l.mark(c)
+	wait(ctx, time.Until(end))
+	to, err2 := l.mark(c)
+	<-done
+	profileErr := <-profiled
+	peak, err3 := peakMemory(c.cmd.Process.Pid)
+	for _, failed := range []error{ctx.Err(), err, err2, err3, profileErr} {
+		if failed != nil {
+			return result{}, failed
+		}
+	}
+	records := float64(to.records - from.records)
+	return result{
+		rate:    records / to.at.Sub(from.at).Seconds(),
+		cpu:     (to.cpu - from.cpu) / records * 1e6,
+		peak:    peak,
+		trouble: l.trouble(),
+		sent:    uint64(l.acknowledged.Load()),
+	}, nil
+}
+
+// moment is where a run stood.
+type moment struct {
+	at      time.Time
+	records int64
+	cpu     float64
+}
+
+func (l *load) mark(c *collector) (moment, error) {
+	cpu, err := cpuSeconds(c.cmd.Process.Pid)
+	return moment{at: time.Now(), records: l.acknowledged.Load(), cpu: cpu}, err
+}
+
+// verify holds the acknowledgements against what the store says it took.
+func verify(ctx context.Context, c *collector, v variant, r *result) error {
+	stats, err := storeStats(ctx, c)
+	if err != nil {
+		return err
+	}
+	r.appended = stats[v.signal].GetAppendedCount()
+	if r.appended < r.sent || (r.appended > r.sent && !v.othersWrite && r.trouble == "") {
+		return fmt.Errorf("%d records were acknowledged, but %d appended", r.sent, r.appended)
+	}
+	return nil
+}
+
+// profile takes a CPU profile of the measured part, if profiles are wanted.
+func profile(ctx context.Context, set settings, v variant, c *collector) <-chan error {
+	done := make(chan error, 1)
+	if set.Profiles == "" || c.pprof == "" {
+		done <- nil
+		return done
+	}
+	go func() {
+		url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", c.pprof, max(int(set.Duration.Seconds()), 1))
+		done <- download(ctx, url, filepath.Join(set.Profiles, v.signal+"-"+v.name+".pprof"))
+	}()
+	return done
+}
+
+func download(ctx context.Context, url, to string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("download %s: %w", url, err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("download %s: %w", url, err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("download %s: %w", url, err)
+	}
+	return os.WriteFile(to, content, 0o600)
+}
+
+func loadAverage() string {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(content))[:3], " ")
+}

@@ -1,0 +1,78 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	logs "go.opentelemetry.io/proto/otlp/logs/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// One record whose text is not UTF-8 must not spoil the answers that hold it.
+func TestBrokenTextIsAnswered(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	request := lines("odd", 0, 2, "")
+	record := request.ResourceLogs[0].ScopeLogs[0].LogRecords[0]
+	record.Body = &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: "broken#here"}}
+	body, err := proto.Marshal(request)
+	require.NoError(t, err)
+	body = bytes.Replace(body, []byte("broken#here"), []byte("broken\xffhere"), 1)
+	status, answer := post(t, "http://"+c.OTLPHTTP+"/v1/logs", "application/x-protobuf", body)
+	require.Equal(t, http.StatusOK, status, "%s", answer)
+
+	got, err := apiOf(t, c).GetLogs(bounded(t), &tapiov1.GetLogsRequest{Filter: &tapiov1.Filter{Ascending: true}})
+	require.NoError(t, err)
+	require.Len(t, got.GetLogs(), 2)
+	require.Equal(t, "broken\uFFFDhere", got.GetLogs()[0].GetLogRecord().GetBody().GetStringValue())
+	status, answer = post(t, "http://"+c.HTTP+"/v1/logs:query", "application/json", []byte(`{}`))
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, string(answer), "broken\uFFFDhere")
+}
+
+// A stream of requests over HTTP that breaks off says where.
+func TestMalformedLineOfARequestStream(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	for name, test := range map[string]struct{ line, says string }{
+		"unknown field": {`{"evnt":{}}`, "evnt"},
+		"bad id":        {`{"event":{"logRecord":{"traceId":"zz"}}}`, "event.logRecord.traceId"},
+		"no JSON":       {`{"event":`, "unexpected EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `{"event":{"id":"good","logRecord":{"eventName":"odd.line"}}}` + "\n" + test.line + "\n"
+			_, answer := post(t, "http://"+c.HTTP+"/v1/events:stream", "application/json", []byte(body))
+			require.Contains(t, string(answer), `{"error":{"code":3,`)
+			require.Contains(t, string(answer), test.says)
+		})
+	}
+}
+
+// A record without any time is found by the time of its arrival.
+func TestRecordWithoutTime(t *testing.T) {
+	t.Parallel()
+	client := apiOf(t, Start(t, standard))
+	before := time.Now()
+	_, err := client.collectors.SendEventBatch(bounded(t), &tapiov1.SendEventBatchRequest{Batch: &tapiov1.EventBatch{
+		Events: []*tapiov1.Event{{LogRecord: &logs.LogRecord{EventName: "odd.timeless"}}},
+	}})
+	require.NoError(t, err)
+	got, err := client.events.GetEvents(bounded(t), &tapiov1.GetEventsRequest{Filter: &tapiov1.Filter{
+		TimeRange: &tapiov1.TimeRange{Last: durationpb.New(time.Minute)},
+	}})
+	require.NoError(t, err)
+	require.Len(t, got.GetEvents(), 1)
+	record := got.GetEvents()[0].GetLogRecord()
+	require.Zero(t, record.GetTimeUnixNano())
+	require.GreaterOrEqual(t, record.GetObservedTimeUnixNano(), nanos(before))
+}

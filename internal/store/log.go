@@ -131,7 +131,7 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 	return refused
 }
 
-// add stores one row, or reports that it is larger than a chunk may be. The
+// add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
 func (l *log[R]) add(row *R, arrived time.Time) bool {
 	weight, ok := l.openFor(row, arrived)
@@ -148,7 +148,8 @@ func (l *log[R]) add(row *R, arrived time.Time) bool {
 	return true
 }
 
-// openFor makes sure that the head has room for the row, and weighs it there.
+// openFor makes sure that the head has room for the row, and weighs it there. A
+// row larger than a chunk should be gets a chunk of its own.
 func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
 	if l.head != nil {
@@ -159,7 +160,7 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	}
 	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash, l.census))
 	weight = fresh.weigh(row)
-	if fresh.size()+fresh.cost(weight) > limit {
+	if fresh.size()+fresh.cost(weight) > l.capacity {
 		return 0, false
 	}
 	l.closeHead()

@@ -148,10 +148,23 @@ func TestAccountsReturnToNothing(t *testing.T) {
 	assert.Equal(t, 1, s.AppendEvents(events(1, 1)), "a store without room refuses")
 }
 
-func TestRowsLargerThanAChunkAreRefused(t *testing.T) {
+func TestRowLargerThanAChunkHasItsOwn(t *testing.T) {
+	s, _ := newTestStore(t, 1<<20, 0)
+	large := events(1, 3)
+	large[1].Body = tapio.StringValue(strings.Repeat("x", 2*minChunkBytes))
+	assert.Zero(t, s.AppendEvents(large))
+	settle(s)
+	page, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 10}})
+	require.NoError(t, err)
+	assert.Len(t, page.Rows, 3)
+	_, bytes := recount(s.events)
+	assert.EqualValues(t, bytes, s.Stats()[0].Bytes)
+}
+
+func TestRowsLargerThanTheStoreAreRefused(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	large := events(1, 3)
-	large[1].Body = tapio.StringValue(strings.Repeat("x", minChunkBytes))
+	large[1].Body = tapio.StringValue(strings.Repeat("x", 64<<10))
 	assert.Equal(t, 1, s.AppendEvents(large))
 	settle(s)
 	stats := s.Stats()[0]

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// maxSamples bounds the working memory of one Aggregate: 8 bytes each, and
-	// the rows themselves, which stay in memory meanwhile.
-	maxSamples   = 20_000_000
+	// maxSamples bounds the working memory of one Aggregate: some 120 bytes each,
+	// for what a segment holds in fewer is a row again meanwhile.
+	maxSamples   = 5_000_000
 	maxExemplars = 10
 )
 
@@ -23,7 +23,7 @@ const (
 // as docs/queries.md defines it. It returns the first q.Limit series by name and
 // labels, and how many groups at most are left out. The error is the context's
 // or a *tapio.FieldError: for a wrong query, for more than 11,000 windows, and
-// for more than 20 million points.
+// for more than 5 million points.
 func (s *Store) Aggregate(ctx context.Context, q tapio.AggregateQuery) (series []tapio.AggregateSeries, truncated int, err error) {
 	if err := checkAggregate(q); err != nil {
 		return nil, 0, err

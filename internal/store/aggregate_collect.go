@@ -44,19 +44,33 @@ func newCollector(q tapio.AggregateQuery, most int) *collector {
 
 func (c *collector) collect(ctx context.Context, views []view[tapio.Point]) error {
 	times := tapio.TimeRange{Start: c.from, End: c.query.Filter.Time.End}
+	h := seriesHint(times, c.query.Names, &c.query.Filter)
 	for i := range views {
 		if !times.Overlaps(views[i].oldest, views[i].newest) {
 			continue
 		}
-		if err := c.collectChunk(ctx, views[i].rows, times); err != nil {
+		if err := c.collectView(ctx, &views[i], h); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-func (c *collector) collectChunk(ctx context.Context, rows []tapio.Point, times tapio.TimeRange) error {
+func (c *collector) collectView(ctx context.Context, v *view[tapio.Point], h *hint) error {
 	known := map[*tapio.Series]*source{} // nil: not selected
+	r := newReader(v, h)
+	for b := range r.blocks() {
+		if !r.admits(b) {
+			continue
+		}
+		if err := c.collectRows(ctx, r.load(b).rows, h.times, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) collectRows(ctx context.Context, rows []tapio.Point, times tapio.TimeRange, known map[*tapio.Series]*source) error {
 	for i := range rows {
 		if c.looked++; c.looked%checkRows == 0 && ctx.Err() != nil {
 			return ctx.Err()

@@ -16,7 +16,7 @@ func reduceDistributions(how tapio.Aggregation, metric *tapio.Metric, w window, 
 		if isDelta(metric) {
 			d.addAll(p.points)
 		} else {
-			d.addIncrease(p)
+			d.addIncrease(p, w)
 		}
 	}
 	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
@@ -32,6 +32,7 @@ type distribution struct {
 	count       uint64
 	sum         float64
 	noSum       bool // a part does not tell its sum
+	shapeOnly   bool // a part holds more than the window's observations
 	min, max    float64
 	noMin       bool // a part does not tell its smallest value
 	noMax       bool
@@ -68,12 +69,17 @@ func (d *distribution) addAll(points []*tapio.Point) {
 }
 
 // addIncrease adds what a cumulative series gained: since the point before the
-// window, else since the first point in it, else, of a single point, since the
-// series began.
-func (d *distribution) addIncrease(p part) {
+// window, else since the series began if that was in the window, else since the
+// first point in it. Where that is the only point, what the window gained is
+// not known: it stands for the shape of the distribution alone.
+func (d *distribution) addIncrease(p part, w window) {
 	base, points := p.before, p.points
-	if base == nil && len(points) > 1 {
-		base, points = points[0], points[1:]
+	if base == nil && !beganIn(w, points[0]) {
+		if len(points) == 1 {
+			d.shapeOnly = true
+		} else {
+			base, points = points[0], points[1:]
+		}
 	}
 	previous := base
 	for _, point := range points {
@@ -84,6 +90,10 @@ func (d *distribution) addIncrease(p part) {
 		previous = point
 	}
 	d.addStretch(base, previous)
+}
+
+func beganIn(w window, first *tapio.Point) bool {
+	return first.Start != 0 && first.Start >= w.from
 }
 
 // addStretch adds the difference of two points without a reset between them; a
@@ -140,13 +150,13 @@ func (d *distribution) subtract(p *tapio.Point) {
 func (d *distribution) value(how tapio.Aggregation, w window) (float64, bool) {
 	switch how {
 	case tapio.AggregateCount:
-		return float64(d.count), true
+		return float64(d.count), !d.shapeOnly
 	case tapio.AggregateSum:
-		return d.sum, !d.noSum
+		return d.sum, !d.noSum && !d.shapeOnly
 	case tapio.AggregateAvg:
 		return d.sum / float64(d.count), !d.noSum && d.count > 0
 	case tapio.AggregateRate:
-		return float64(d.count) / w.seconds(), w.seconds() > 0
+		return float64(d.count) / w.seconds(), w.seconds() > 0 && !d.shapeOnly
 	default:
 		return d.position(how)
 	}

@@ -5,6 +5,7 @@ package store
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -14,15 +15,17 @@ import (
 // chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
 const chunkBytes = 1024
 
-// chunk is a run of rows that lives and dies together. All of it is guarded by
-// the log's lock; but rows once appended never change, so that a view reads
-// them without.
+// chunk is a run of rows that lives and dies together: as they came in at
+// first, as a segment once it is sealed. All of it is guarded by the log's lock;
+// but rows once appended never change, so that a view reads them without.
 type chunk[R any] struct {
 	signal  *signal[R]
 	parts   *parts
-	first   uint64 // sequence of rows[0]; the others follow without gaps
-	rows    []R
-	content int64 // bytes of rows, parts and the chunk itself
+	first   uint64 // sequence of the first row; the others follow without gaps
+	count   int    // rows
+	rows    []R    // nil once it is sealed; parts is but the members of the census then
+	segment *segment
+	content int64 // bytes of rows, parts or segment, and the chunk itself
 
 	oldest, newest tapio.Nanos
 	ordered        bool // rows are in the order of time, as they mostly are
@@ -68,6 +71,7 @@ func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 		c.move(grown(cap(c.rows)))
 	}
 	c.rows = append(c.rows, *row)
+	c.count++
 	c.content += weight
 	c.arrived = arrived
 }
@@ -100,20 +104,18 @@ func (c *chunk[R]) close() int64 {
 	return before - c.size()
 }
 
-// view is a chunk as it was at one moment. It needs no lock.
-type view[R any] struct {
-	chunk          *chunk[R]
-	rows           []R
-	first          uint64
-	oldest, newest tapio.Nanos
-	ordered        bool
-}
-
-func (c *chunk[R]) view() view[R] {
-	return view[R]{
-		chunk: c, rows: c.rows, first: c.first,
-		oldest: c.oldest, newest: c.newest, ordered: c.ordered,
+// replace puts the segment in the place of the rows, unless it is larger, and
+// returns how many bytes that saves.
+func (c *chunk[R]) replace(s *segment) int64 {
+	before := c.size()
+	members := exactly(c.parts.member)
+	after := chunkBytes + s.size() + int64(len(members)*censusBytes)
+	if after >= before {
+		return 0
 	}
+	c.rows, c.segment, c.content = nil, s, after
+	c.parts = &parts{member: members, census: c.parts.census}
+	return before - c.size()
 }
 
 // views returns all rows, the oldest chunk first, and the sequence of the last.
@@ -122,7 +124,7 @@ func (l *log[R]) views() ([]view[R], uint64) {
 	defer l.mu.RUnlock()
 	views := make([]view[R], 0, len(l.chunks))
 	for _, c := range l.chunks {
-		if len(c.rows) > 0 {
+		if c.count > 0 {
 			views = append(views, c.view())
 		}
 	}
@@ -143,26 +145,40 @@ func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64) {
 
 // bySeq returns one row.
 func (l *log[R]) bySeq(seq uint64) (row R, found bool) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	i, found := l.chunkOf(seq)
-	if found {
-		c := l.chunks[i]
-		row = c.rows[seq-c.first]
+	v, oldest := l.behind(seq - 1)
+	if seq == 0 || seq < oldest || v.count == 0 {
+		return row, false
 	}
-	return row, found
+	return v.row(int(seq - v.first)), true
 }
 
 // byUID returns the newest row that is indexed under the id.
 func (l *log[R]) byUID(uid string) (row R, found bool) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range slices.Backward(l.chunks) {
-		if place, ok := c.parts.uids[uid]; ok {
-			return c.rows[place], true
+	if uid == "" {
+		return row, false
+	}
+	views, _ := l.views()
+	for i := range slices.Backward(views) {
+		if place, ok := l.placeOfUID(&views[i], uid); ok {
+			return views[i].row(place), true
 		}
 	}
 	return row, false
+}
+
+func (l *log[R]) placeOfUID(v *view[R], uid string) (place int, found bool) {
+	if v.segment == nil {
+		l.mu.RLock() // the head's index is written meanwhile
+		defer l.mu.RUnlock()
+		place, found := v.parts.uids[uid]
+		return int(place), found && int(place) < v.count
+	}
+	for _, u := range v.segment.placesOfUID(maphash.String(l.seed, uid)) {
+		if row := v.row(int(u.place)); l.signal.uid(&row) == uid {
+			return int(u.place), true
+		}
+	}
+	return 0, false
 }
 
 // chunkOf finds the chunk that holds a sequence. The caller holds the lock.
@@ -173,5 +189,5 @@ func (l *log[R]) chunkOf(seq uint64) (int, bool) {
 	if !exact {
 		i--
 	}
-	return i, i >= 0 && seq-l.chunks[i].first < uint64(len(l.chunks[i].rows))
+	return i, i >= 0 && seq-l.chunks[i].first < uint64(l.chunks[i].count)
 }

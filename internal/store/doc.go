@@ -10,6 +10,11 @@
 // resources, scopes, metrics and series. So the accounts are exact and nothing
 // outlives the rows.
 //
+// A chunk that is full or old is sealed: a segment takes the place of its rows,
+// with the same rows in compressed columns and with indexes. Readers restore
+// blocks of it, those that the indexes do not rule out, and put each row to the
+// query that they put the rows of the head to.
+//
 // A row never changes once it is stored. Readers take the published part of a
 // chunk under a lock that they hold for moments only, and then read without
 // one; a reader, however slow, never holds up a writer. What a reader still

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	chunksPerLog  = 64 // eviction goes in steps of about 1/64 of the bound
+	// chunksPerLog is how many chunks a log has at least. As a sealed chunk is a
+	// fraction of what it was, eviction goes in steps of less than that.
+	chunksPerLog  = 64
 	minChunkBytes = 16 << 10
-	maxChunkBytes = 4 << 20
+	maxChunkBytes = 16 << 20
 
 	// lockRows is how many rows are stored under one hold of the lock, so that
 	// a long batch does not keep readers waiting.
@@ -37,6 +39,13 @@ type log[R any] struct {
 	now    func() time.Time
 	bell   bell
 	lost   atomic.Uint64
+	packer *packer
+	seed   maphash.Seed
+
+	// writing is held by whoever appends or retires, before mu.
+	writing sync.Mutex
+	closed  []*chunk[R]    // to be sealed; guarded by writing
+	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
 
 	mu       sync.RWMutex
 	chunks   []*chunk[R] // the oldest first
@@ -53,12 +62,14 @@ type log[R any] struct {
 	row      R             // scratch of the writer: the row in hand, kept off the heap
 }
 
-func newLog[R any](signal signal[R], seed maphash.Seed, now func() time.Time) *log[R] {
+func newLog[R any](signal signal[R], packer *packer, seed maphash.Seed, now func() time.Time) *log[R] {
 	hash := new(maphash.Hash)
 	hash.SetSeed(seed)
 	return &log[R]{
 		signal:  signal,
 		now:     now,
+		packer:  packer,
+		seed:    seed,
 		evicted: map[string]uint64{},
 		refused: map[string]uint64{},
 		census:  &census{chunks: map[uint64]int{}},
@@ -67,11 +78,37 @@ func newLog[R any](signal signal[R], seed maphash.Seed, now func() time.Time) *l
 }
 
 func (l *log[R]) append(rows []R) (refused int) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	for batch := range slices.Chunk(rows, lockRows) {
 		refused += l.appendBatch(batch)
 		l.bell.ring()
+		l.sealClosed()
 	}
 	return refused
+}
+
+// sealClosed makes segments of the chunks that were closed, beside the writer;
+// one that fills a chunk before the last one is sealed waits, so that rows to be
+// sealed do not pile up. The caller holds writing; readers see the rows all the
+// while.
+func (l *log[R]) sealClosed() {
+	for _, c := range l.closed {
+		l.sealer.Wait()
+		l.sealer.Go(func() { l.replace(c, seal(l.signal.codec, l.packer, l.seed, c.rows)) })
+	}
+	clear(l.closed)
+	l.closed = l.closed[:0]
+}
+
+// replace puts the segment in the place of the chunk's rows, if the chunk was
+// not evicted meanwhile.
+func (l *log[R]) replace(c *chunk[R], s *segment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i, found := l.chunkOf(c.first); found && l.chunks[i] == c {
+		l.bytes -= c.replace(s)
+	}
 }
 
 func (l *log[R]) appendBatch(rows []R) (refused int) {
@@ -94,7 +131,7 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 	return refused
 }
 
-// add stores one row, or reports that it is larger than a chunk may be. The
+// add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
 func (l *log[R]) add(row *R, arrived time.Time) bool {
 	weight, ok := l.openFor(row, arrived)
@@ -111,18 +148,19 @@ func (l *log[R]) add(row *R, arrived time.Time) bool {
 	return true
 }
 
-// openFor makes sure that the head has room for the row, and weighs it there.
+// openFor makes sure that the head has room for the row, and weighs it there. A
+// row larger than a chunk should be gets a chunk of its own.
 func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
 	if l.head != nil {
 		weight = l.head.weigh(row)
-		if l.head.size()+l.head.cost(weight) <= limit {
+		if l.head.count < segmentRows && l.head.size()+l.head.cost(weight) <= limit {
 			return weight, true
 		}
 	}
 	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash, l.census))
 	weight = fresh.weigh(row)
-	if fresh.size()+fresh.cost(weight) > limit {
+	if fresh.size()+fresh.cost(weight) > l.capacity {
 		return 0, false
 	}
 	l.closeHead()
@@ -140,6 +178,7 @@ func (l *log[R]) chunkLimit() int64 {
 func (l *log[R]) closeHead() {
 	if l.head != nil {
 		l.bytes -= l.head.close()
+		l.closed = append(l.closed, l.head)
 		l.head = nil
 	}
 }
@@ -158,9 +197,9 @@ func (l *log[R]) dropOldest(reason string) {
 	}
 	l.chunks[0] = nil // the array outlives the chunk
 	l.chunks = l.chunks[1:]
-	l.rows -= len(oldest.rows)
+	l.rows -= oldest.count
 	l.bytes -= oldest.size()
-	l.evicted[reason] += uint64(len(oldest.rows))
+	l.evicted[reason] += uint64(oldest.count)
 	oldest.parts.release()
 }
 
@@ -172,6 +211,13 @@ func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
 }
 
 func (l *log[R]) retire() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.retireChunks()
+	l.sealClosed()
+}
+
+func (l *log[R]) retireChunks() {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sort"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -21,16 +22,16 @@ type pager[R any] struct {
 	epoch     uint64
 	snapshot  uint64
 	ascending bool
-	times     tapio.TimeRange
 	matcher   matcher[R]
+	hint      *hint
 	looked    int
 }
 
-func newPager[R any](epoch uint64, l *log[R], paging tapio.Paging, times tapio.TimeRange, m matcher[R]) (*pager[R], error) {
+func newPager[R any](epoch uint64, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (*pager[R], error) {
 	views, last := l.views()
 	p := &pager[R]{
 		log: l, views: views, epoch: epoch, snapshot: last,
-		ascending: paging.Ascending, times: times, matcher: m,
+		ascending: paging.Ascending, matcher: m, hint: h,
 	}
 	if !paging.After.IsZero() {
 		if paging.After.Epoch != epoch {
@@ -53,8 +54,8 @@ func (p *pager[R]) sortViews() {
 	})
 }
 
-func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging tapio.Paging, times tapio.TimeRange, m matcher[R]) (tapio.Page[R], error) {
-	p, err := newPager(s.epoch, l, paging, times, m)
+func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (tapio.Page[R], error) {
+	p, err := newPager(s.epoch, l, paging, m, h)
 	if err != nil {
 		return tapio.Page[R]{}, err
 	}
@@ -93,7 +94,7 @@ func (p *pager[R]) top(ctx context.Context, n int, after tapio.Cursor) ([]entry[
 	found := best[R]{n: n, ascending: p.ascending}
 	for i := range p.views {
 		v := &p.views[i]
-		if found.full() && p.beyond(v, found.entries[0].time) {
+		if found.full() && p.beyond(v.oldest, v.newest, found.entries[0].time) {
 			break // so are all that follow
 		}
 		if err := p.scan(ctx, v, after, &found); err != nil {
@@ -103,23 +104,53 @@ func (p *pager[R]) top(ctx context.Context, n int, after tapio.Cursor) ([]entry[
 	return found.sorted(), nil
 }
 
-// beyond reports whether all rows of the chunk come after the time in the order.
-func (p *pager[R]) beyond(v *view[R], worst tapio.Nanos) bool {
+// beyond reports whether all rows of these times come after the time in the
+// order.
+func (p *pager[R]) beyond(oldest, newest, worst tapio.Nanos) bool {
 	if p.ascending {
-		return v.oldest > worst
+		return oldest > worst
 	}
-	return v.newest < worst
+	return newest < worst
 }
 
 // scan looks at the rows of one chunk, in the direction of the order, so that
 // the best mostly come first.
 func (p *pager[R]) scan(ctx context.Context, v *view[R], after tapio.Cursor, found *best[R]) error {
-	if v.first > p.snapshot || !p.times.Overlaps(v.oldest, v.newest) {
+	if v.first > p.snapshot || !p.hint.times.Overlaps(v.oldest, v.newest) {
 		return nil
 	}
-	match := p.matcher()
+	match, r := p.matcher(), newReader(v, p.hint)
+	for n := range r.blocks() {
+		b := n
+		if !p.ascending {
+			b = r.blocks() - 1 - n
+		}
+		oldest, newest := r.times(b)
+		if !r.admits(b) || p.before(oldest, newest, after) || found.full() && p.beyond(oldest, newest, found.entries[0].time) {
+			continue
+		}
+		if err := p.scanRun(ctx, v, r.load(b), match, after, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before reports whether all rows of these times come before the cursor.
+func (p *pager[R]) before(oldest, newest tapio.Nanos, after tapio.Cursor) bool {
+	if after.IsZero() {
+		return false
+	}
+	if p.ascending {
+		return newest < after.Time
+	}
+	return oldest > after.Time
+}
+
+// scanRun looks at rows that are loaded.
+func (p *pager[R]) scanRun(ctx context.Context, v *view[R], r run[R], match func(*R) bool, after tapio.Cursor, found *best[R]) error {
 	cursor := entry[R]{time: after.Time, seq: after.Seq}
-	from, to := p.narrow(v, after)
+	from, to := p.narrow(v, r.rows, after)
 	for n := range to - from {
 		if p.looked++; p.looked%checkRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -128,7 +159,7 @@ func (p *pager[R]) scan(ctx context.Context, v *view[R], after tapio.Cursor, fou
 		if p.ascending {
 			i = from + n
 		}
-		e := entry[R]{row: &v.rows[i], time: p.log.signal.when(&v.rows[i]), seq: v.first + uint64(i)}
+		e := entry[R]{row: &r.rows[i], time: v.signal.when(&r.rows[i]), seq: v.first + uint64(r.place(i))}
 		if !found.admits(e) {
 			if v.ordered {
 				return nil // the rest is no better
@@ -143,31 +174,25 @@ func (p *pager[R]) scan(ctx context.Context, v *view[R], after tapio.Cursor, fou
 }
 
 // narrow bounds the rows to look at, where they are in the order of time.
-func (p *pager[R]) narrow(v *view[R], after tapio.Cursor) (from, to int) {
+func (p *pager[R]) narrow(v *view[R], rows []R, after tapio.Cursor) (from, to int) {
 	if !v.ordered {
-		return 0, len(v.rows)
+		return 0, len(rows)
 	}
-	times := p.times
+	times := p.hint.times
 	if !after.IsZero() && p.ascending {
 		times.Start = max(times.Start, after.Time)
 	}
-	from, to = p.firstAt(v, times.Start), len(v.rows)
+	from, to = p.firstAt(rows, times.Start), len(rows)
 	if times.End != 0 {
-		to = p.firstAt(v, times.End)
+		to = p.firstAt(rows, times.End)
 	}
 	if !after.IsZero() && !p.ascending && after.Time+1 != 0 {
-		to = min(to, p.firstAt(v, after.Time+1))
+		to = min(to, p.firstAt(rows, after.Time+1))
 	}
 	return min(from, to), to
 }
 
-// firstAt returns the place of the first row at the time or later.
-func (p *pager[R]) firstAt(v *view[R], t tapio.Nanos) int {
-	i, _ := slices.BinarySearchFunc(v.rows, t, func(row R, t tapio.Nanos) int {
-		if p.log.signal.when(&row) < t {
-			return -1
-		}
-		return 1
-	})
-	return i
+// firstAt returns the first of the rows at the time or later.
+func (p *pager[R]) firstAt(rows []R, t tapio.Nanos) int {
+	return sort.Search(len(rows), func(i int) bool { return p.log.signal.when(&rows[i]) >= t })
 }

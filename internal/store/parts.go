@@ -15,6 +15,7 @@ import (
 const (
 	internBytes   = 72
 	seriesBytes   = 128 // with its place in the census
+	censusBytes   = 64  // that place alone, and the note of it
 	uidBytes      = 56
 	traceBytes    = 96
 	traceRowBytes = 8 // an int32, and as much for the list's room to grow

@@ -24,6 +24,10 @@ type signal[R any] struct {
 	complete func(*R)
 	// cost is what keep would add to the chunk's bytes.
 	cost func(*parts, *R) int
+	// codec writes a full chunk as a segment.
+	codec codec[R]
+	// uid is the id that the row brought along, "" for none.
+	uid func(*R) string
 	// keep interns the row's shared parts and indexes it as the row at place.
 	keep func(p *parts, row *R, place int32)
 }
@@ -33,6 +37,8 @@ func eventSignal() signal[tapio.Event] {
 	var scope tapio.Scope
 	return signal[tapio.Event]{
 		name:   "logs",
+		codec:  eventCodec{},
+		uid:    (*tapio.Event).UID,
 		slot:   int(unsafe.Sizeof(tapio.Event{})),
 		when:   (*tapio.Event).When,
 		size:   (*tapio.Event).Size,
@@ -56,6 +62,7 @@ func spanSignal() signal[tapio.Span] {
 	var scope tapio.Scope
 	return signal[tapio.Span]{
 		name:   "traces",
+		codec:  spanCodec{},
 		slot:   int(unsafe.Sizeof(tapio.Span{})),
 		when:   func(s *tapio.Span) tapio.Nanos { return s.Start },
 		size:   (*tapio.Span).Size,
@@ -78,6 +85,7 @@ func pointSignal() signal[tapio.Point] {
 	blank := tapio.Series{Metric: &tapio.Metric{}, Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
 	return signal[tapio.Point]{
 		name:     "metrics",
+		codec:    pointCodec{},
 		slot:     int(unsafe.Sizeof(tapio.Point{})),
 		when:     func(p *tapio.Point) tapio.Nanos { return p.Time },
 		size:     (*tapio.Point).Size,

@@ -37,14 +37,14 @@ type Store struct {
 
 // New makes an empty store that reads the time of arrival from now.
 func New(limits Limits, now func() time.Time) *Store {
-	seed := maphash.MakeSeed()
+	seed, packer := maphash.MakeSeed(), newPacker()
 	s := &Store{
 		started:    now(),
 		epoch:      rand.Uint64() | 1, // never 0: a zero cursor means the first page
 		maxSamples: maxSamples,
-		events:     newLog(eventSignal(), seed, now),
-		spans:      newLog(spanSignal(), seed, now),
-		points:     newLog(pointSignal(), seed, now),
+		events:     newLog(eventSignal(), packer, seed, now),
+		spans:      newLog(spanSignal(), packer, seed, now),
+		points:     newLog(pointSignal(), packer, seed, now),
 	}
 	s.SetLimits(limits)
 	return s
@@ -106,7 +106,7 @@ func (s *Store) Stats() []Stats {
 // QueryEvents returns one page of log records. The error is the context's, or a
 // *tapio.FieldError for a cursor of another store.
 func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page[tapio.Event], error) {
-	page, err := queryPage(ctx, s, s.events, q.Paging, q.Filter.Time, eventMatcher(q))
+	page, err := queryPage(ctx, s, s.events, q.Paging, eventMatcher(q), eventHint(&q))
 	for i := range page.Rows {
 		s.identify(&page.Rows[i])
 	}
@@ -115,7 +115,7 @@ func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page
 
 // QueryPoints returns one page of metric points; for errors see QueryEvents.
 func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
-	return queryPage(ctx, s, s.points, q.Paging, q.Filter.Time, pointMatcher(q))
+	return queryPage(ctx, s, s.points, q.Paging, pointMatcher(q), pointHint(&q))
 }
 
 // EventByID returns the log record with the id that a query gave it; false if

@@ -26,6 +26,8 @@ type Tail[R any] struct {
 	matcher matcher[R]
 	match   func(*R) bool
 	chunk   uint64 // first sequence of the chunk that match was made for
+	hint    *hint
+	loaded  *loaded[R] // the block in hand, where the tail reads a segment
 	finish  func(*R)
 
 	position uint64
@@ -34,20 +36,28 @@ type Tail[R any] struct {
 	last     int // matching rows to go back first
 }
 
+// loaded is a block that a tail reads.
+type loaded[R any] struct {
+	view   view[R]
+	reader *reader[R]
+	block  int
+	run    run[R]
+}
+
 // TailEvents makes a tail of log records. Paging does not count.
 func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Event] {
-	return newTail(s.events, eventMatcher(q), start, s.identify)
+	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.identify)
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
 func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *Tail[tapio.Point] {
-	return newTail(s.points, pointMatcher(q), start, func(*tapio.Point) {})
+	return newTail(s.points, pointMatcher(q), pointHint(&q), start, func(*tapio.Point) {})
 }
 
-func newTail[R any](l *log[R], m matcher[R], start tapio.Start, finish func(*R)) *Tail[R] {
+func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish func(*R)) *Tail[R] {
 	first, last := l.ends()
 	t := &Tail[R]{
-		log: l, matcher: m, finish: finish,
+		log: l, matcher: m, hint: h, finish: finish,
 		position: last, history: last,
 	}
 	switch {
@@ -92,7 +102,7 @@ func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
 
 // await returns when the log goes on behind end, or the context is done.
 func (t *Tail[R]) await(ctx context.Context, end uint64) {
-	t.match = nil // what it remembers is not worth its memory while a thousand tails wait
+	t.match, t.loaded = nil, nil // what they remember is not worth its memory while a thousand tails wait
 	ring := t.log.bell.wait()
 	if _, last := t.log.ends(); last > end {
 		return
@@ -125,6 +135,9 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
 		}
 	}
 	t.match = nil
+	if t.position >= t.history {
+		t.loaded = nil
+	}
 	return rows, loss, t.position < t.history
 }
 
@@ -134,22 +147,52 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
 	if t.position+1 < oldest && len(rows) > 0 {
 		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
 	}
-	if loss := t.skip(oldest); loss.Count > 0 || len(v.rows) == 0 {
+	if loss := t.skip(oldest); loss.Count > 0 || v.count == 0 {
 		return rows, loss
 	}
 	if t.match == nil || t.chunk != v.first {
 		t.match, t.chunk = t.matcher(), v.first
 	}
-	stop := min(end, t.position+tailStep, v.first+uint64(len(v.rows))-1)
-	for t.position < stop && len(rows) < max {
-		row := &v.rows[t.position+1-v.first]
-		t.position++
-		if t.wants(row) {
-			rows = append(rows, *row)
-			t.finish(&rows[len(rows)-1])
+	r, until := t.load(&v)
+	stop := min(end, t.position+tailStep, v.first+uint64(until)-1)
+	for i := r.behind(int(t.position + 1 - v.first)); i < len(r.rows); i++ {
+		seq := v.first + uint64(r.place(i))
+		if seq > stop {
+			break
+		}
+		t.position = seq
+		if !t.wants(&r.rows[i]) {
+			continue
+		}
+		rows = append(rows, r.rows[i])
+		t.finish(&rows[len(rows)-1])
+		if len(rows) == max {
+			return rows, tapio.Loss{}
 		}
 	}
+	t.position = stop // what lies between was ruled out
 	return rows, tapio.Loss{}
+}
+
+// load returns the block behind the position, and the place where it ends.
+func (t *Tail[R]) load(v *view[R]) (r run[R], until int) {
+	if v.segment == nil {
+		t.loaded = nil
+		return run[R]{rows: v.rows}, v.count
+	}
+	b := int(t.position+1-v.first) / v.segment.blockRows
+	if t.loaded == nil || t.loaded.view.segment != v.segment {
+		t.loaded = &loaded[R]{view: *v, block: -1}
+		t.loaded.reader = newReader(&t.loaded.view, t.hint)
+	}
+	if l := t.loaded; l.block != b {
+		l.block, l.run = b, run[R]{}
+		if l.reader.admits(b) {
+			l.run = l.reader.load(b)
+		}
+	}
+	_, until = v.segment.rowsOf(b)
+	return t.loaded.run, until
 }
 
 // wants leaves out what is older than since, of what was stored beforehand.
@@ -178,20 +221,40 @@ func (t *Tail[R]) goBack(ctx context.Context) error {
 		return nil
 	}
 	views, _ := t.log.views()
-	left, position, looked := t.last, t.history, 0
-	for i := len(views) - 1; i >= 0 && left > 0; i-- {
-		v, match := &views[i], t.matcher()
-		for n := len(v.rows) - 1; n >= 0 && left > 0; n-- {
-			if looked++; looked%checkRows == 0 && ctx.Err() != nil {
+	back := walk{left: t.last, position: t.history, history: t.history}
+	for i := len(views) - 1; i >= 0 && back.left > 0; i-- {
+		if err := t.goBackIn(ctx, &views[i], &back); err != nil {
+			return err
+		}
+	}
+	t.last, t.position = 0, back.position
+	return nil
+}
+
+// walk is how far goBack has come.
+type walk struct {
+	left              int
+	position, history uint64
+	looked            int
+}
+
+func (t *Tail[R]) goBackIn(ctx context.Context, v *view[R], back *walk) error {
+	r, match := newReader(v, t.hint), t.matcher()
+	for b := r.blocks() - 1; b >= 0 && back.left > 0; b-- {
+		if !r.admits(b) {
+			continue
+		}
+		rows := r.load(b)
+		for n := len(rows.rows) - 1; n >= 0 && back.left > 0; n-- {
+			if back.looked++; back.looked%checkRows == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			seq := v.first + uint64(n)
-			if seq <= t.history && match(&v.rows[n]) {
-				left--
-				position = seq - 1
+			seq := v.first + uint64(rows.place(n))
+			if seq <= back.history && match(&rows.rows[n]) {
+				back.left--
+				back.position = seq - 1
 			}
 		}
 	}
-	t.last, t.position = 0, position
 	return nil
 }

@@ -21,7 +21,7 @@ const maxCandidates = 1 << 16
 // With TraceIDs the answer holds those traces in that order, without the
 // unknown ones; Limit does not count, and only MaxBytes makes a next page.
 func (s *Store) QueryTraces(ctx context.Context, q tapio.TraceQuery) (tapio.Page[tapio.Trace], error) {
-	p, err := newPager(s.epoch, s.spans, q.Paging, q.Filter.Time, spanMatcher(q))
+	p, err := newPager(s.epoch, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
 	if err != nil {
 		return tapio.Page[tapio.Trace]{}, err
 	}
@@ -98,14 +98,41 @@ func (f *traceFinder) newestMatch(id tapio.TraceID) uint64 {
 
 // spansOf returns all stored spans of a trace, in no order.
 func (f *traceFinder) spansOf(id tapio.TraceID) []*tapio.Span {
-	f.pager.log.mu.RLock() // the head's index is written meanwhile
-	defer f.pager.log.mu.RUnlock()
 	var spans []*tapio.Span
 	for i := range f.pager.views {
 		v := &f.pager.views[i]
-		for _, place := range v.chunk.parts.traces[id] {
-			if int(place) < len(v.rows) {
-				spans = append(spans, &v.rows[place])
+		if v.segment != nil {
+			spans = appendSealed(spans, v, id)
+		} else {
+			spans = f.appendOpen(spans, v, id)
+		}
+	}
+	return spans
+}
+
+// appendOpen takes the trace's spans of a chunk that is not sealed.
+func (f *traceFinder) appendOpen(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []*tapio.Span {
+	f.pager.log.mu.RLock() // the head's index is written meanwhile
+	defer f.pager.log.mu.RUnlock()
+	for _, place := range v.parts.traces[id] {
+		if int(place) < len(v.rows) {
+			spans = append(spans, &v.rows[place])
+		}
+	}
+	return spans
+}
+
+// appendSealed takes the trace's spans of a segment.
+func appendSealed(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []*tapio.Span {
+	if _, blocks := v.segment.findTrace(id); blocks == 0 {
+		return spans
+	}
+	r := newReader(v, &hint{trace: id})
+	for b := range r.blocks() {
+		if r.admits(b) {
+			rows := r.load(b).rows
+			for i := range rows {
+				spans = append(spans, &rows[i])
 			}
 		}
 	}

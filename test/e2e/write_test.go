@@ -231,7 +231,7 @@ func TestRecordTooLargeForTheStore(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			name := "e2e.large." + way
 			large := event(2, name)
-			large.LogRecord.SeverityText = strings.Repeat("x", 1<<20)
+			large.LogRecord.SeverityText = strings.Repeat("x", 2<<20)
 			ack := send(t, &tapiov1.EventBatch{BatchId: "large", Events: []*tapiov1.Event{event(1, name), large, event(3, name)}})
 			require.Len(t, stored(t, client, name), int(ack.AcceptedCount), "accepted means stored: %v", ack)
 			require.EqualValues(t, 3, ack.AcceptedCount+ack.RejectedCount)

@@ -1,0 +1,134 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// packer compresses and restores. One serves all segments of a store: what the
+// library holds for it is megabytes, so it is made when first needed.
+type packer struct {
+	encoder func() *zstd.Encoder
+	decoder func() *zstd.Decoder
+}
+
+func newPacker() *packer {
+	return &packer{
+		encoder: sync.OnceValue(func() *zstd.Encoder {
+			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+				zstd.WithEncoderLevel(zstd.SpeedDefault)) // fails only for wrong options
+			return e
+		}),
+		decoder: sync.OnceValue(func() *zstd.Decoder {
+			d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0)) // as above
+			return d
+		}),
+	}
+}
+
+func (p *packer) pack(dst, src []byte) []byte { return p.encoder().EncodeAll(src, dst) }
+
+// unpack restores what pack wrote. Segments never leave the process, so that
+// broken bytes are a fault of this package.
+func (p *packer) unpack(dst, src []byte) []byte {
+	dst, err := p.decoder().DecodeAll(src, dst)
+	if err != nil {
+		panic("store: a segment is broken: " + err.Error())
+	}
+	return dst
+}
+
+// join puts streams into one, which split takes apart.
+func join(dst []byte, streams [][]byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(streams)))
+	for _, s := range streams {
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+	}
+	for _, s := range streams {
+		dst = append(dst, s...)
+	}
+	return dst
+}
+
+// split returns the streams, as parts of src, in dst.
+func split(dst []cursor, src []byte) []cursor {
+	c := cursor{bytes: src}
+	lengths := make([]int, c.uvarint())
+	for i := range lengths {
+		lengths[i] = int(c.uvarint())
+	}
+	dst = dst[:0]
+	for _, n := range lengths {
+		dst = append(dst, cursor{bytes: c.take(n)})
+	}
+	return dst
+}
+
+// cursor reads a stream from its begin.
+type cursor struct{ bytes []byte }
+
+func (c *cursor) uvarint() uint64 {
+	if len(c.bytes) > 0 && c.bytes[0] < 0x80 { // most are small
+		v := uint64(c.bytes[0])
+		c.bytes = c.bytes[1:]
+		return v
+	}
+	v, n := binary.Uvarint(c.bytes)
+	c.bytes = c.bytes[n:]
+	return v
+}
+
+func (c *cursor) varint() int64 { return unzigzag(c.uvarint()) }
+
+func (c *cursor) take(n int) []byte {
+	b := c.bytes[:n]
+	c.bytes = c.bytes[n:]
+	return b
+}
+
+func (c *cursor) text() []byte { return c.take(int(c.uvarint())) }
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
+
+func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
+
+// column is one number of each row of a block, on its way in.
+type column struct {
+	bytes    []byte
+	previous uint64
+}
+
+func (c *column) put(v uint64) { c.bytes = binary.AppendUvarint(c.bytes, v) }
+
+// putDelta writes the difference to the number before, whichever is larger.
+func (c *column) putDelta(v uint64) {
+	c.put(zigzag(int64(v - c.previous)))
+	c.previous = v
+}
+
+func (c *column) reset() { c.bytes, c.previous = c.bytes[:0], 0 }
+
+// readColumn restores a column into dst.
+func readColumn(dst []uint64, c cursor) {
+	for i := range dst {
+		dst[i] = c.uvarint()
+	}
+}
+
+// undelta restores what putDelta wrote.
+func undelta(values []uint64) {
+	previous := uint64(0)
+	for i, v := range values {
+		previous += uint64(unzigzag(v))
+		values[i] = previous
+	}
+}

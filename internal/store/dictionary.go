@@ -1,0 +1,248 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// table numbers values in the order in which they are first seen.
+type table[T comparable] struct {
+	places map[T]int
+	values []T
+}
+
+func newTable[T comparable]() table[T] { return table[T]{places: map[T]int{}} }
+
+func (t *table[T]) place(v T) int {
+	place, known := t.places[v]
+	if !known {
+		place = len(t.values)
+		t.places[v] = place
+		t.values = append(t.values, v)
+	}
+	return place
+}
+
+// shape is the keys and kinds of a list of attributes. Most records of a
+// source have the same few.
+type shape []field
+
+// field is one attribute of a shape.
+type field struct {
+	key    int // place of the key among the strings
+	kind   tapio.Kind
+	column int // place among all fields of the segment
+}
+
+// vocabulary is what the rows of a segment repeat, on its way in.
+type vocabulary struct {
+	strings   table[string]
+	shapes    table[string] // encoded
+	fields    table[[2]int] // key and kind
+	resources table[*tapio.Resource]
+	scopes    table[*tapio.Scope]
+	metrics   table[*tapio.Metric]
+	series    table[*tapio.Series]
+	latest    []latestField // by the place in the list
+	found     []int
+	scratch   []byte
+}
+
+// latestField is what was found for the latest attribute at some place.
+type latestField struct {
+	key   string
+	kind  tapio.Kind
+	field int
+}
+
+func newVocabulary() vocabulary {
+	v := vocabulary{
+		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
+		resources: newTable[*tapio.Resource](), scopes: newTable[*tapio.Scope](),
+		metrics: newTable[*tapio.Metric](), series: newTable[*tapio.Series](),
+	}
+	v.strings.place("") // 0 in every column of strings
+	return v
+}
+
+// shape numbers the shape of a list, and returns the fields it has. They stand
+// until the next call.
+func (v *vocabulary) shape(list tapio.Attributes) (shape int, fields []int) {
+	v.fieldsOf(list)
+	v.scratch = v.scratch[:0]
+	for i := range list {
+		v.scratch = binary.AppendUvarint(v.scratch, uint64(v.latest[i].field))
+		v.found[i] = v.latest[i].field
+	}
+	shape, known := v.shapes.places[string(v.scratch)]
+	if !known {
+		shape = v.shapes.place(string(v.scratch))
+	}
+	return shape, v.found[:len(list)]
+}
+
+// fieldsOf looks up the fields of a list in latest. Most lists are like the one
+// before, and so need no search.
+func (v *vocabulary) fieldsOf(list tapio.Attributes) {
+	for i := range list {
+		if i == len(v.latest) {
+			v.latest, v.found = append(v.latest, latestField{field: -1}), append(v.found, 0)
+		}
+		key, kind := list[i].Key, list[i].Value.Kind()
+		if l := &v.latest[i]; l.field < 0 || l.key != key || l.kind != kind {
+			*l = latestField{key, kind, v.fields.place([2]int{v.strings.place(key), int(kind)})}
+		}
+	}
+}
+
+// tellService reports whether any record or scope has an attribute for its
+// service.
+func (v *vocabulary) tellService() bool {
+	for _, f := range v.fields.values {
+		if v.strings.values[f[0]] == serviceKey {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.scopes.values, func(s *tapio.Scope) bool {
+		_, found := s.Attributes.Get(serviceKey)
+		return found
+	})
+}
+
+// encode writes the vocabulary; dictionary reads it.
+func (v *vocabulary) encode() []byte {
+	series := v.encodeSeries() // numbers metrics, resources and scopes
+	var shared []byte
+	shared = binary.AppendUvarint(shared, uint64(len(v.resources.values)))
+	for _, r := range v.resources.values {
+		shared = v.appendResource(shared, r)
+	}
+	shared = binary.AppendUvarint(shared, uint64(len(v.scopes.values)))
+	for _, s := range v.scopes.values {
+		shared = v.appendScope(shared, s)
+	}
+	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, series})
+}
+
+func (v *vocabulary) encodeStrings() []byte {
+	dst := binary.AppendUvarint(nil, uint64(len(v.strings.values)))
+	for _, s := range v.strings.values {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
+func (v *vocabulary) encodeFields() []byte {
+	dst := binary.AppendUvarint(nil, uint64(len(v.fields.values)))
+	for _, f := range v.fields.values {
+		dst = append(binary.AppendUvarint(dst, uint64(f[0])), byte(f[1]))
+	}
+	return dst
+}
+
+func (v *vocabulary) encodeShapes() []byte {
+	dst := binary.AppendUvarint(nil, uint64(len(v.shapes.values)))
+	for _, s := range v.shapes.values {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
+// appendResource numbers no string, for the strings are written after it: its
+// texts stand in place.
+func (v *vocabulary) appendResource(dst []byte, r *tapio.Resource) []byte {
+	dst = appendString(appendAttributeList(dst, r.Attributes), r.SchemaURL)
+	dst = binary.AppendUvarint(dst, uint64(r.DroppedAttributes))
+	dst = binary.AppendUvarint(dst, uint64(len(r.EntityRefs)))
+	for i := range r.EntityRefs {
+		ref := &r.EntityRefs[i]
+		dst = appendString(appendString(dst, ref.SchemaURL), ref.Type)
+		dst = appendStrings(appendStrings(dst, ref.IDKeys), ref.DescriptionKeys)
+	}
+	return dst
+}
+
+func (v *vocabulary) appendScope(dst []byte, s *tapio.Scope) []byte {
+	dst = appendString(appendString(appendString(dst, s.Name), s.Version), s.SchemaURL)
+	return binary.AppendUvarint(appendAttributeList(dst, s.Attributes), uint64(s.DroppedAttributes))
+}
+
+func appendStrings(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
+// dictionary is the vocabulary of a segment, as a reader has it.
+type dictionary struct {
+	strings   []string
+	fields    []field
+	shapes    []shape
+	resources []*tapio.Resource
+	scopes    []*tapio.Scope
+	series    []*tapio.Series
+}
+
+func readDictionary(encoded []byte) *dictionary {
+	streams := split(nil, encoded)
+	d := &dictionary{strings: readStrings(&streams[0])}
+	d.fields = make([]field, streams[1].uvarint())
+	for i := range d.fields {
+		d.fields[i] = field{key: int(streams[1].uvarint()), kind: tapio.Kind(streams[1].take(1)[0]), column: i}
+	}
+	d.shapes = make([]shape, streams[2].uvarint())
+	for i := range d.shapes {
+		for c := (cursor{bytes: streams[2].text()}); len(c.bytes) > 0; {
+			d.shapes[i] = append(d.shapes[i], d.fields[c.uvarint()])
+		}
+	}
+	d.readShared(&streams[3])
+	d.readSeries(&streams[4])
+	return d
+}
+
+func (d *dictionary) readShared(c *cursor) {
+	d.resources = make([]*tapio.Resource, c.uvarint())
+	for i := range d.resources {
+		d.resources[i] = readResource(c)
+	}
+	d.scopes = make([]*tapio.Scope, c.uvarint())
+	for i := range d.scopes {
+		d.scopes[i] = &tapio.Scope{
+			Name: string(c.text()), Version: string(c.text()), SchemaURL: string(c.text()),
+			Attributes: readAttributeList(c), DroppedAttributes: uint32(c.uvarint()),
+		}
+	}
+}
+
+func readResource(c *cursor) *tapio.Resource {
+	r := &tapio.Resource{
+		Attributes: readAttributeList(c), SchemaURL: string(c.text()), DroppedAttributes: uint32(c.uvarint()),
+	}
+	for range c.uvarint() {
+		r.EntityRefs = append(r.EntityRefs, tapio.EntityRef{
+			SchemaURL: string(c.text()), Type: string(c.text()),
+			IDKeys: readStrings(c), DescriptionKeys: readStrings(c),
+		})
+	}
+	return r
+}
+
+func readStrings(c *cursor) []string {
+	n := c.uvarint()
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = string(c.text())
+	}
+	return list
+}

@@ -1,0 +1,141 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	gramLength = 3
+	longGram   = 6
+	gramBits   = 16 // log2 of the bits in which a block's grams are gathered
+	gramWords  = 1 << gramBits / 64
+	// gramSpace is the least bits for each gram, and so how often a filter errs: it
+	// says of at most one gram in six that it is there when it is not.
+	gramSpace = 6
+)
+
+// gramSet gathers the grams of a block: every gramLength bytes that follow each
+// other in a folded text. A text that holds another holds its grams, so a block
+// without one of them can be passed over.
+//
+// Ids and numbers soon hold every short gram of digits there is. So a quarter of
+// the long grams that have a digit is gathered, too. Their content alone decides
+// which ones, so that it is the same in whatever text they stand.
+type gramSet struct {
+	words  [gramWords]uint64
+	folded []byte
+}
+
+// gramScan goes through a folded text.
+type gramScan struct {
+	last  uint64 // the latest bytes, the newest lowest
+	bytes int
+	digit int // bytes up to the latest digit
+}
+
+// next takes a byte, and returns the hash of the long gram that ends with it if
+// that is in the sample.
+func (s *gramScan) next(c byte) (hash uint32, sampled bool) {
+	s.last = s.last<<8 | uint64(c)
+	s.bytes++
+	if '0' <= c && c <= '9' {
+		s.digit = s.bytes
+	}
+	if s.digit == 0 || s.bytes < longGram || s.bytes-s.digit >= longGram {
+		return 0, false
+	}
+	h := s.last << (64 - 8*longGram) * 0x9e3779b97f4a7c15
+	return uint32(h >> 40 & (1<<gramBits - 1)), h>>62 == 0
+}
+
+// short is the hash of the short gram that ends with the latest byte. A filter
+// takes as many of its lower bits as it has.
+func (s *gramScan) short() uint32 {
+	return uint32(s.last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
+}
+
+// add takes the grams of a text.
+func (g *gramSet) add(text string) {
+	if len(text) < gramLength {
+		return
+	}
+	g.folded = appendFolded(g.folded[:0], text)
+	var scan gramScan
+	for i, c := range g.folded {
+		if h, sampled := scan.next(c); sampled {
+			g.words[h/64] |= 1 << (h % 64)
+		}
+		if i >= gramLength-1 {
+			h := scan.short()
+			g.words[h/64] |= 1 << (h % 64)
+		}
+	}
+}
+
+// appendFolded folds a text as tapio.FoldText does.
+func appendFolded(dst []byte, text string) []byte {
+	for i := range len(text) {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			return append(dst[:len(dst)-i], strings.ToLower(text)...)
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// take appends the filter of the block to dst, as small as its grams allow, and
+// makes the set ready for the next block.
+func (g *gramSet) take(dst []uint64) (filters []uint64, words int) {
+	set := 0
+	for _, w := range g.words {
+		set += bits.OnesCount64(w)
+	}
+	words = gramWords
+	for words > 1 && words/2*64 >= set*gramSpace {
+		words /= 2
+		for i := range words {
+			g.words[i] |= g.words[words+i]
+		}
+	}
+	dst = append(dst, g.words[:words]...)
+	g.words = [gramWords]uint64{}
+	return dst, words
+}
+
+// gramsOf returns the hashes of a folded text's grams, each once.
+func gramsOf(folded string) []uint32 {
+	var hashes []uint32
+	var scan gramScan
+	for i := range len(folded) {
+		if h, sampled := scan.next(folded[i]); sampled {
+			hashes = append(hashes, h)
+		}
+		if i >= gramLength-1 {
+			hashes = append(hashes, scan.short())
+		}
+	}
+	slices.Sort(hashes)
+	return slices.Compact(hashes)
+}
+
+// mayHold reports whether a block's filter knows all these grams.
+func mayHold(filter []uint64, grams []uint32) bool {
+	mask := uint32(len(filter)*64 - 1)
+	for _, h := range grams {
+		h &= mask
+		if filter[h/64]>>(h%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}

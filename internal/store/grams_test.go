@@ -1,0 +1,54 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func TestTextFilterFindsEveryPart(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		var set gramSet
+		var texts []string
+		for range 1 + r.IntN(300) {
+			text := fmt.Sprintf("%s Order %X of user %d: %s", randomText(r), r.Uint64(), r.IntN(1e6), randomText(r))
+			texts = append(texts, text)
+			set.add(text)
+		}
+		filter, words := set.take(nil)
+		require.Len(t, filter, words)
+		for _, text := range texts {
+			folded := tapio.FoldText(text)
+			from := r.IntN(len(folded))
+			part := folded[from : from+1+r.IntN(len(folded)-from)]
+			require.True(t, mayHold(filter, gramsOf(part)), "%q in %q", part, folded)
+		}
+	}
+}
+
+func TestTextFilterRulesOutForeignIDs(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	var set gramSet
+	for range blockRows {
+		set.add(fmt.Sprintf("order %016x", r.Uint64()))
+	}
+	filter, _ := set.take(nil)
+	found := 0
+	for range 1000 {
+		if mayHold(filter, gramsOf(fmt.Sprintf("%016x", r.Uint64()))) {
+			found++
+		}
+	}
+	assert.Less(t, found, 300, "each of its short grams is there, but few of its long ones")
+	next, _ := set.take(nil)
+	assert.False(t, mayHold(next, gramsOf("order")), "the set begins anew with each block")
+}

@@ -1,0 +1,216 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	// maxLabelValues is how many values of one key a segment indexes. A key with
+	// more tells little about blocks and would make a large index.
+	maxLabelValues = 256
+	maxLabelBytes  = 256 // the longest value that is indexed
+
+	serviceKey = "service.name"
+	scopeKey   = "scope" // stands for the scope's name, too
+)
+
+// Keys of what is indexed as labels are, though it is none. No label has such
+// a name.
+const (
+	nameIndex     = "\x00name"
+	severityIndex = "\x00severity"
+)
+
+// labelHash is what a label with its value is indexed under. Labels that share
+// a hash share their blocks: a reader looks into some in vain.
+func labelHash(seed maphash.Seed, key, value string) uint64 {
+	h := maphash.String(seed, key)*0x9e3779b97f4a7c15 + maphash.String(seed, value)
+	return h ^ h>>29
+}
+
+// classHash is what a class of severity is indexed under, service "" for any.
+func classHash(seed maphash.Seed, class tapio.Severity, service string) uint64 {
+	return labelHash(seed, severityIndex+string(rune('a'+class)), service)
+}
+
+// postings tell which blocks hold a label.
+type postings struct {
+	seed   maphash.Seed
+	hashes []uint64 // sorted
+	blocks []blockSet
+	keys   []byte // every key: length, text, 1 if its values are not indexed
+	// mixed is set if records or scopes tell their service, not just resources.
+	mixed bool
+}
+
+func (p *postings) size() int {
+	return sliceBytes(p.hashes) + sliceBytes(p.blocks) + sliceBytes(p.keys)
+}
+
+func (p *postings) find(hash uint64) blockSet {
+	if i, found := slices.BinarySearch(p.hashes, hash); found {
+		return p.blocks[i]
+	}
+	return 0
+}
+
+// withName returns the blocks of rows with one of these names.
+func (p *postings) withName(names []string) (blocks blockSet) {
+	for _, name := range names {
+		blocks |= p.find(labelHash(p.seed, nameIndex, name))
+	}
+	return blocks
+}
+
+// withSeverity returns the blocks of rows with one of the classes and, unless
+// there are none, one of the services.
+func (p *postings) withSeverity(classes []tapio.Severity, services []string) (blocks blockSet) {
+	if p.mixed || len(services) == 0 {
+		services = []string{""}
+	}
+	for _, class := range classes {
+		for _, service := range services {
+			blocks |= p.find(classHash(p.seed, class, service))
+		}
+	}
+	return blocks
+}
+
+// withLabel returns all blocks where the label may have one of these values.
+// stands tells whether a key is one that the label's name stands for.
+func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blocks blockSet) {
+	for c := (cursor{bytes: p.keys}); len(c.bytes) > 0; {
+		key, open := c.text(), c.take(1)[0] != 0
+		if !stands(key) {
+			continue
+		}
+		if open {
+			return allBlocks
+		}
+		for _, value := range values {
+			if len(value) > maxLabelBytes {
+				return allBlocks
+			}
+			blocks |= p.find(labelHash(p.seed, string(key), value))
+		}
+	}
+	return blocks
+}
+
+// indexer collects the postings of a segment.
+type indexer struct {
+	seed   maphash.Seed
+	blocks map[uint64]blockSet
+	keys   map[string]*labelValues
+	seen   map[any]blockSet // where resources, scopes and classes are noted already
+	bit    blockSet         // the block in hand
+}
+
+// classOf is a class of severity and where it was seen.
+type classOf struct {
+	class    tapio.Severity
+	resource *tapio.Resource
+}
+
+// labelValues is what a segment has under one key.
+type labelValues struct {
+	hashes []uint64
+	open   bool // too many or too long: not indexed
+}
+
+func newIndexer(seed maphash.Seed) *indexer {
+	return &indexer{
+		seed: seed, blocks: map[uint64]blockSet{}, keys: map[string]*labelValues{},
+		seen: map[any]blockSet{}, bit: 1,
+	}
+}
+
+func (x *indexer) note(hash uint64) { x.blocks[hash] |= x.bit }
+
+func (x *indexer) name(name string) { x.note(labelHash(x.seed, nameIndex, name)) }
+
+// attributes indexes the attributes of one record, resource or scope.
+func (x *indexer) attributes(list tapio.Attributes) {
+	for i := range list {
+		x.label(list[i].Key, list[i].Value)
+	}
+}
+
+func (x *indexer) label(key string, value tapio.Value) {
+	values := x.keys[key]
+	if values == nil {
+		values = &labelValues{}
+		x.keys[key] = values
+	}
+	if values.open {
+		return
+	}
+	if value.Kind() != tapio.KindString || len(value.Str()) > maxLabelBytes {
+		values.open = true
+		return
+	}
+	hash := labelHash(x.seed, key, value.Str())
+	if blocks, known := x.blocks[hash]; !known {
+		values.hashes = append(values.hashes, hash)
+		values.open = len(values.hashes) > maxLabelValues
+	} else if blocks&x.bit != 0 {
+		return
+	}
+	x.note(hash)
+}
+
+// severity indexes a class, alone and with the service.
+func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource) {
+	key := classOf{class, resource}
+	if x.seen[key]&x.bit == 0 {
+		x.seen[key] |= x.bit
+		x.note(classHash(x.seed, class, ""))
+		x.note(classHash(x.seed, class, resource.Service()))
+	}
+}
+
+// origin indexes what a row shares with others, once a block.
+func (x *indexer) origin(resource *tapio.Resource, scope *tapio.Scope) {
+	if x.seen[resource]&x.bit == 0 {
+		x.seen[resource] |= x.bit
+		x.attributes(resource.Attributes)
+	}
+	if x.seen[scope]&x.bit == 0 {
+		x.seen[scope] |= x.bit
+		x.attributes(scope.Attributes)
+		if scope.Name != "" {
+			x.label(scopeKey, tapio.StringValue(scope.Name))
+		}
+	}
+}
+
+// finish returns the postings, without those of open keys.
+func (x *indexer) finish() postings {
+	p := postings{seed: x.seed}
+	for key, values := range x.keys {
+		p.keys = append(appendString(p.keys, key), 0)
+		if values.open {
+			p.keys[len(p.keys)-1] = 1
+			for _, hash := range values.hashes {
+				delete(x.blocks, hash)
+			}
+		}
+	}
+	p.keys = slices.Clip(slices.Clone(p.keys))
+	p.hashes = make([]uint64, 0, len(x.blocks))
+	for hash := range x.blocks {
+		p.hashes = append(p.hashes, hash)
+	}
+	slices.Sort(p.hashes)
+	p.blocks = make([]blockSet, len(p.hashes))
+	for i, hash := range p.hashes {
+		p.blocks[i] = x.blocks[hash]
+	}
+	return p
+}

@@ -1,0 +1,177 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// loader restores blocks of one segment for one reader. It uses its memory
+// again: only the rows that it returns stay as they are.
+type loader struct {
+	segment *segment
+	words   *dictionary // read when first needed
+	from    int         // place of the block's first row
+	count   int         // rows of the block in hand
+	numbers [][]uint64  // its columns
+	read    uint64      // which of them are read; bit i is column i
+	latest  latestValues
+	body    cursor
+	extra   cursor
+	fields  []cursor
+
+	block    *block
+	deciding uint64      // which columns are in the first half of the numbers
+	halves   [2]bool     // which half is unpacked
+	columns  [2][]cursor // of each half
+	packed   [2][]byte
+	texts    []byte
+	streams  []cursor
+	wanted   []int32
+	wants    wants
+}
+
+// load restores those rows of a block that the hint does not rule out.
+func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
+	l.open(b, c.columns(), c.deciding())
+	wanted := l.choose(h)
+	r := run[R]{from: l.from}
+	if len(wanted) == 0 {
+		return r
+	}
+	for column := range c.columns() {
+		l.readColumn(column)
+	}
+	l.readTexts(b)
+	r.rows, r.places = make([]R, len(wanted)), make([]int32, len(wanted))
+	next := 0
+	for n, i := range wanted {
+		for ; next < int(i); next++ {
+			c.skip(l, next)
+		}
+		c.read(l, next, &r.rows[n])
+		r.places[n] = int32(l.from) + i
+		next++
+	}
+	return r
+}
+
+// open turns to a block. Nothing of it is unpacked yet.
+func (l *loader) open(b, columns int, deciding uint64) {
+	from, to := l.segment.rowsOf(b)
+	l.block, l.from, l.count = &l.segment.blocks[b], from, to-from
+	l.read, l.deciding, l.halves = 0, deciding, [2]bool{}
+	clear(l.latest.bits)
+	for len(l.numbers) < columns {
+		l.numbers = append(l.numbers, make([]uint64, l.segment.blockRows))
+	}
+}
+
+// half returns the columns of the block that are packed together with this one.
+func (l *loader) half(column int) []cursor {
+	half, from, to := 0, l.block.deciding, l.block.numbers
+	if l.deciding>>column&1 == 0 {
+		half, from, to = 1, l.block.numbers, l.block.texts
+	}
+	if !l.halves[half] {
+		l.halves[half] = true
+		l.packed[half] = l.segment.packer.unpack(l.packed[half][:0], l.segment.data[from:to])
+		l.columns[half] = split(l.columns[half], l.packed[half])
+	}
+	return l.columns[half]
+}
+
+// readColumn restores one column, unless that is done.
+func (l *loader) readColumn(column int) {
+	if l.read>>column&1 != 0 {
+		return
+	}
+	l.read |= 1 << column
+	numbers := l.numbers[column][:l.count]
+	l.numbers[column] = numbers
+	readColumn(numbers, l.half(column)[column])
+	if column < deltaColumns {
+		undelta(numbers)
+	}
+}
+
+func (l *loader) readTexts(b int) {
+	block := &l.segment.blocks[b]
+	l.texts = l.segment.packer.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
+	l.streams = split(l.streams, l.texts)
+	l.body, l.extra, l.fields = l.streams[streamBody], l.streams[streamExtra], l.streams[ownStreams:]
+	l.dictionary()
+}
+
+func (l *loader) dictionary() *dictionary {
+	if l.words == nil {
+		l.words = l.segment.dictionary()
+	}
+	return l.words
+}
+
+// choose returns which rows of the block the hint does not rule out.
+func (l *loader) choose(h *hint) []int32 {
+	l.wants.prepare(l, h)
+	l.wanted = l.wanted[:0]
+	for i := range l.count {
+		l.wanted = append(l.wanted, int32(i))
+	}
+	l.wants.choose(l)
+	return l.wanted
+}
+
+// keep rules out the rows whose number in a column is not wanted.
+func (l *loader) keep(column int, wanted func(uint64) bool) {
+	if len(l.wanted) == 0 {
+		return
+	}
+	l.readColumn(column)
+	numbers, kept := l.numbers[column], l.wanted[:0]
+	for _, i := range l.wanted {
+		if wanted(numbers[i]) {
+			kept = append(kept, i)
+		}
+	}
+	l.wanted = kept
+}
+
+func (l *loader) number(column, i int) uint64 { return l.numbers[column][i] }
+
+func (l *loader) trace(i int) tapio.TraceID {
+	if place := l.number(columnTrace, i); place > 0 {
+		return l.segment.traces[place-1]
+	}
+	return tapio.TraceID{}
+}
+
+// span returns the span id of this number.
+func (l *loader) span(number uint64) tapio.SpanID {
+	if number > 0 {
+		return l.segment.spans[number-1]
+	}
+	return tapio.SpanID{}
+}
+
+func (l *loader) text(column, i int) string { return l.words.strings[l.number(column, i)] }
+
+func (l *loader) origin(i int) (*tapio.Resource, *tapio.Scope) {
+	return l.words.resources[l.number(columnResource, i)], l.words.scopes[l.number(columnScope, i)]
+}
+
+func (l *loader) attributes(i int) tapio.Attributes {
+	shape := l.words.shapes[l.number(columnShape, i)]
+	if len(shape) == 0 {
+		return nil
+	}
+	list := make(tapio.Attributes, len(shape))
+	for n, f := range shape {
+		list[n] = tapio.KeyValue{Key: l.words.strings[f.key], Value: readContent(&l.fields[f.column], f.kind)}
+	}
+	return list
+}
+
+func (l *loader) skipAttributes(i int) {
+	for _, f := range l.words.shapes[l.number(columnShape, i)] {
+		skipContent(&l.fields[f.column], f.kind)
+	}
+}

@@ -1,0 +1,240 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// The part of OTLP/JSON that the Nezha data sets use.
+type (
+	otlpLine struct {
+		ResourceLogs  []otlpOrigin
+		ResourceSpans []otlpOrigin
+	}
+	otlpOrigin struct {
+		Resource   struct{ Attributes []otlpAttribute }
+		ScopeLogs  []struct{ LogRecords []otlpRecord }
+		ScopeSpans []struct{ Spans []otlpRecord }
+	}
+	otlpAttribute struct {
+		Key   string
+		Value map[string]any
+	}
+	otlpRecord struct {
+		TimeUnixNano, StartTimeUnixNano, EndTimeUnixNano string
+		Body                                             struct{ StringValue string }
+		SeverityText, Name                               string
+		SeverityNumber, Kind                             int32
+		Attributes                                       []otlpAttribute
+		TraceID, SpanID, ParentSpanID                    string
+		Status                                           struct {
+			Code    int32
+			Message string
+		}
+	}
+)
+
+// nezhaFiles lists data of real systems; the test is skipped without them.
+func nezhaFiles(t testing.TB, pattern string) []string {
+	t.Helper()
+	root := os.Getenv("TAPIO_DATASETS")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "datasets")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "nezha", "*", pattern))
+	require.NoError(t, err)
+	if len(files) == 0 {
+		t.Skipf("no data sets: set TAPIO_DATASETS to the folder that holds nezha/*/%s", pattern)
+	}
+	return files
+}
+
+// eachNezhaOrigin calls f with each resource of a file.
+func eachNezhaOrigin(t testing.TB, file string, f func(*otlpOrigin)) {
+	t.Helper()
+	packed, err := os.Open(file)
+	require.NoError(t, err)
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	lines := json.NewDecoder(bufio.NewReaderSize(unpacked, mebibyte))
+	for lines.More() {
+		var line otlpLine
+		require.NoError(t, lines.Decode(&line))
+		for i := range line.ResourceLogs {
+			f(&line.ResourceLogs[i])
+		}
+		for i := range line.ResourceSpans {
+			f(&line.ResourceSpans[i])
+		}
+	}
+}
+
+func otlpAttributes(t testing.TB, list []otlpAttribute) tapio.Attributes {
+	t.Helper()
+	var attributes tapio.Attributes
+	for _, a := range list {
+		var value tapio.Value
+		switch v := a.Value["stringValue"].(type) {
+		case string:
+			value = tapio.StringValue(v)
+		default:
+			n, err := strconv.ParseInt(a.Value["intValue"].(string), 10, 64)
+			require.NoError(t, err)
+			value = tapio.IntValue(n)
+		}
+		attributes = append(attributes, tapio.KeyValue{Key: a.Key, Value: value})
+	}
+	return attributes
+}
+
+func otlpID(t testing.TB, dst []byte, text string) {
+	t.Helper()
+	if text != "" {
+		_, err := hex.Decode(dst, []byte(text))
+		require.NoError(t, err)
+	}
+}
+
+func otlpTime(t testing.TB, text string) tapio.Nanos {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err)
+	return tapio.Nanos(n)
+}
+
+func nezhaEvents(t testing.TB, o *otlpOrigin) []tapio.Event {
+	t.Helper()
+	resource, scope := &tapio.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &tapio.Scope{}
+	var rows []tapio.Event
+	for _, s := range o.ScopeLogs {
+		for i := range s.LogRecords {
+			from := &s.LogRecords[i]
+			e := tapio.Event{
+				Time: otlpTime(t, from.TimeUnixNano), Body: tapio.StringValue(from.Body.StringValue),
+				SeverityText: from.SeverityText, SeverityNumber: from.SeverityNumber,
+				Attributes: otlpAttributes(t, from.Attributes), Resource: resource, Scope: scope,
+			}
+			otlpID(t, e.TraceID[:], from.TraceID)
+			otlpID(t, e.SpanID[:], from.SpanID)
+			rows = append(rows, e)
+		}
+	}
+	return rows
+}
+
+func nezhaSpans(t testing.TB, o *otlpOrigin) []tapio.Span {
+	t.Helper()
+	resource, scope := &tapio.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &tapio.Scope{}
+	var rows []tapio.Span
+	for _, s := range o.ScopeSpans {
+		for i := range s.Spans {
+			from := &s.Spans[i]
+			span := tapio.Span{
+				Start: otlpTime(t, from.StartTimeUnixNano), End: otlpTime(t, from.EndTimeUnixNano),
+				Name: from.Name, Kind: from.Kind, StatusCode: from.Status.Code, StatusMessage: from.Status.Message,
+				Attributes: otlpAttributes(t, from.Attributes), Resource: resource, Scope: scope,
+			}
+			otlpID(t, span.TraceID[:], from.TraceID)
+			otlpID(t, span.SpanID[:], from.SpanID)
+			otlpID(t, span.ParentID[:], from.ParentSpanID)
+			rows = append(rows, span)
+		}
+	}
+	return rows
+}
+
+func TestRealLogsComeBack(t *testing.T) {
+	var want []tapio.Event
+	for _, file := range nezhaFiles(t, "*.logs.jsonl.gz") {
+		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
+			want = append(want, nezhaEvents(t, o)...)
+		})
+	}
+	compare := func(name string) {
+		s := New(Limits{Logs: 512 * mebibyte}, time.Now)
+		require.Zero(t, s.AppendEvents(want))
+		settle(s)
+		views, _ := s.events.views()
+		require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
+		logFigures(t, name, views)
+	}
+	compare("pod by pod")
+	slices.SortStableFunc(want, func(a, b tapio.Event) int { return cmp.Compare(a.Time, b.Time) })
+	compare("by time")
+}
+
+func TestRealSpansComeBack(t *testing.T) {
+	var want []tapio.Span
+	for _, file := range nezhaFiles(t, "case-0[1-3].traces.jsonl.gz") {
+		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
+			want = append(want, nezhaSpans(t, o)...)
+		})
+	}
+	compare := func(name string) {
+		s := New(Limits{Traces: 512 * mebibyte}, time.Now)
+		require.Zero(t, s.AppendSpans(want))
+		settle(s)
+		views, _ := s.spans.views()
+		require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))
+		logFigures(t, name, views)
+	}
+	compare("pod by pod")
+	slices.SortStableFunc(want, func(a, b tapio.Span) int { return cmp.Compare(a.Start, b.Start) })
+	compare("by time")
+}
+
+// compareAll reads everything back, and returns how many rows there were.
+func compareAll[R any](t *testing.T, views []view[R], want []R, equal func(*testing.T, *R, *R)) (rows int) {
+	t.Helper()
+	for i := range views {
+		r := newReader(&views[i], &hint{})
+		for b := range r.blocks() {
+			loaded := r.load(b).rows
+			for n := range loaded {
+				equal(t, &want[rows], &loaded[n])
+				rows++
+			}
+		}
+	}
+	return rows
+}
+
+// logFigures tells what a row costs in sealed segments.
+func logFigures[R any](t *testing.T, name string, views []view[R]) {
+	t.Helper()
+	var rows int
+	var all, data, traces, spans, labels, grams, words int
+	for i := range views {
+		if s := views[i].segment; s != nil {
+			rows += s.rows
+			all += int(s.size()) + chunkBytes
+			data += len(s.data)
+			traces += sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks)
+			spans += sliceBytes(s.spans)
+			labels += s.labels.size()
+			grams += sliceBytes(s.grams)
+			words += sliceBytes(s.words)
+		}
+	}
+	require.Positive(t, rows)
+	each := func(n int) float64 { return float64(n) / float64(rows) }
+	t.Logf("%s: %d rows in segments, %.1f bytes each: blocks %.1f, traces %.1f, spans %.1f, labels %.1f, text filter %.1f, words %.1f",
+		name, rows, each(all), each(data), each(traces), each(spans), each(labels), each(grams), each(words))
+}

@@ -1,0 +1,134 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"unsafe"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	// blockRows is the rows of a block of log records or spans.
+	blockRows = 512
+	// maxBlocks is what fits the bits of a blockSet.
+	maxBlocks = 64
+	// segmentRows is the most rows of a segment, and so of the head before it.
+	segmentRows = blockRows * maxBlocks
+)
+
+// blockSet is some blocks of one segment: bit i is block i.
+type blockSet uint64
+
+const allBlocks = ^blockSet(0)
+
+func (s blockSet) has(b int) bool { return s>>b&1 != 0 }
+
+// segment is the rows of a sealed chunk, in columns. It never changes. No
+// element of its slices holds a pointer, so that the garbage collector sees a
+// dozen objects however many rows there are.
+type segment struct {
+	packer    *packer
+	rows      int
+	blockRows int
+	blocks    []block
+	data      []byte // the blocks, one after the other
+	words     []byte // the packed vocabulary
+
+	traces      []tapio.TraceID // in the order in which they first come
+	traceOrder  []uint16        // the same by id
+	traceBlocks []blockSet      // where the trace has rows; parallel to traces
+	spans       []tapio.SpanID  // in the order in which they first come, parents too
+
+	labels postings
+	grams  []uint64 // the text filters of the blocks, one after the other
+	uids   []uidPlace
+}
+
+// block is blockRows rows, the last one of a segment fewer.
+type block struct {
+	oldest, newest tapio.Nanos
+	deciding       uint32 // where in data the block begins, with the columns that mostly decide
+	numbers        uint32 // where the other columns begin
+	texts          uint32 // where the texts begin
+	end            uint32
+	grams          uint32 // where in the segment's grams its filter begins
+	gramWords      uint32
+}
+
+// uidPlace is a record that brought an id.
+type uidPlace struct {
+	hash  uint64
+	place uint32
+}
+
+// size is the bytes of the segment, all of them.
+func (s *segment) size() int64 {
+	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.blocks) + sliceBytes(s.data) + sliceBytes(s.words) +
+		sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks) + sliceBytes(s.spans) +
+		sliceBytes(s.grams) + sliceBytes(s.uids) + s.labels.size()
+	return int64(n)
+}
+
+func sliceBytes[T any](list []T) int {
+	var element T
+	return cap(list) * int(unsafe.Sizeof(element))
+}
+
+// rowsOf returns which rows the block holds.
+func (s *segment) rowsOf(b int) (from, to int) {
+	return b * s.blockRows, min((b+1)*s.blockRows, s.rows)
+}
+
+// every is the set of all blocks.
+func (s *segment) every() blockSet { return allBlocks >> (maxBlocks - len(s.blocks)) }
+
+func (s *segment) dictionary() *dictionary {
+	return readDictionary(s.packer.unpack(nil, s.words))
+}
+
+// findTrace returns the trace's place among the traces, and its blocks.
+func (s *segment) findTrace(id tapio.TraceID) (place int, blocks blockSet) {
+	i, found := slices.BinarySearchFunc(s.traceOrder, id, func(place uint16, id tapio.TraceID) int {
+		return bytes.Compare(s.traces[place][:], id[:])
+	})
+	if !found {
+		return 0, 0
+	}
+	place = int(s.traceOrder[i])
+	return place, s.traceBlocks[place]
+}
+
+// sortTraces makes the order by id.
+func (s *segment) sortTraces() {
+	s.traceOrder = make([]uint16, len(s.traces))
+	for i := range s.traceOrder {
+		s.traceOrder[i] = uint16(i)
+	}
+	slices.SortFunc(s.traceOrder, func(a, b uint16) int {
+		return bytes.Compare(s.traces[a][:], s.traces[b][:])
+	})
+}
+
+// placesOfUID returns the rows whose id has this hash, the newest first.
+func (s *segment) placesOfUID(hash uint64) []uidPlace {
+	from, _ := slices.BinarySearchFunc(s.uids, hash, func(u uidPlace, hash uint64) int {
+		return cmp.Compare(u.hash, hash)
+	})
+	to := from
+	for to < len(s.uids) && s.uids[to].hash == hash {
+		to++
+	}
+	return s.uids[from:to]
+}
+
+func sortUIDs(uids []uidPlace) []uidPlace {
+	slices.SortFunc(uids, func(a, b uidPlace) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(b.place, a.place))
+	})
+	return slices.Clip(slices.Clone(uids))
+}

@@ -1,0 +1,198 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"hash/maphash"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// The columns of log records behind those that all rows have.
+const (
+	columnSeverity = ownColumns + iota
+	columnSeverityText
+	columnEventFlags
+	columnEventDropped
+	columnClock    // which times the record has
+	columnObserved // how much later it was observed, if both are there
+	columnBody     // how the body is written
+	columnLength   // bytes in streamBody
+	eventColumns
+)
+
+// What columnClock says.
+const (
+	clockTime     = iota // the time alone
+	clockBoth            // observed at another time
+	clockObserved        // observed, the time is not known
+)
+
+// What columnBody says, beside the kind of a body in streamExtra.
+const (
+	bodyText   = 16 + iota // a string
+	bodyWithID             // a string that names the record's own trace or span
+)
+
+// Marks that stand for the record's own ids in a body. Log libraries like to
+// print them, and ids are what compresses worst.
+const (
+	markTrace = 1
+	markSpan  = 2
+)
+
+// eventCodec is the codec of log records.
+type eventCodec struct{}
+
+func (eventCodec) columns() int { return eventColumns }
+
+func (eventCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnSeverity
+}
+
+func (eventCodec) blockRows() int { return blockRows }
+
+func (eventCodec) write(w *writer, e *tapio.Event) {
+	w.origin(e.When(), e.TraceID, e.SpanID, e.Resource, e.Scope)
+	w.name(e.Name)
+	w.index.severity(e.Severity(), e.Resource)
+	w.columns[columnSeverity].put(zigzag(int64(e.SeverityNumber)))
+	w.columns[columnSeverityText].put(w.text(e.SeverityText))
+	w.columns[columnEventFlags].put(uint64(e.Flags))
+	w.columns[columnEventDropped].put(uint64(e.DroppedAttributes))
+	clock, later := clockOf(e)
+	w.columns[columnClock].put(clock)
+	w.columns[columnObserved].put(later)
+	w.attributes(e.Attributes)
+	w.body(e)
+	if uid := e.UID(); uid != "" {
+		w.segment.uids = append(w.segment.uids, uidPlace{maphash.String(w.index.seed, uid), uint32(w.row)})
+	}
+}
+
+func clockOf(e *tapio.Event) (clock, later uint64) {
+	switch {
+	case e.Time == 0:
+		return clockObserved, 0
+	case e.ObservedTime == 0:
+		return clockTime, 0
+	default:
+		return clockBoth, zigzag(int64(e.ObservedTime - e.Time))
+	}
+}
+
+func (w *writer) body(e *tapio.Event) {
+	kind := e.Body.Kind()
+	if kind != tapio.KindString {
+		w.columns[columnBody].put(uint64(kind))
+		w.columns[columnLength].put(0)
+		w.streams[streamExtra] = appendContent(w.streams[streamExtra], e.Body)
+		w.grams.add(e.Body.Text())
+		return
+	}
+	text := e.Body.Str()
+	w.grams.add(text)
+	how, short := uint64(bodyText), withMarks(text, e.TraceID, e.SpanID)
+	if len(short) < len(text) {
+		how, text = bodyWithID, short
+	}
+	w.columns[columnBody].put(how)
+	w.columns[columnLength].put(uint64(len(text)))
+	w.streams[streamBody] = append(w.streams[streamBody], text...)
+}
+
+// withMarks puts marks in the place of the record's own ids. A text that has
+// such marks already stays as it is.
+func withMarks(text string, trace tapio.TraceID, span tapio.SpanID) string {
+	if trace.IsZero() && span.IsZero() || strings.IndexByte(text, markTrace) >= 0 || strings.IndexByte(text, markSpan) >= 0 {
+		return text
+	}
+	var digits [2 * (len(trace) + len(span))]byte
+	ids := hex.AppendEncode(hex.AppendEncode(digits[:0], trace[:]), span[:])
+	text = strings.ReplaceAll(text, string(ids[:2*len(trace)]), string(rune(markTrace)))
+	return strings.ReplaceAll(text, string(ids[2*len(trace):]), string(rune(markSpan)))
+}
+
+// withoutMarks undoes withMarks.
+func withoutMarks(text []byte, trace tapio.TraceID, span tapio.SpanID) string {
+	dst := make([]byte, 0, len(text)+2*hex.EncodedLen(len(trace)))
+	for _, c := range text {
+		switch c {
+		case markTrace:
+			dst = hex.AppendEncode(dst, trace[:])
+		case markSpan:
+			dst = hex.AppendEncode(dst, span[:])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return string(dst)
+}
+
+func (eventCodec) read(l *loader, i int, e *tapio.Event) {
+	e.TraceID, e.SpanID = l.trace(i), l.span(l.number(columnSpan, i))
+	e.Resource, e.Scope = l.origin(i)
+	e.Name, e.SeverityText = l.text(columnName, i), l.text(columnSeverityText, i)
+	e.SeverityNumber = int32(unzigzag(l.number(columnSeverity, i)))
+	e.Flags = uint32(l.number(columnEventFlags, i))
+	e.DroppedAttributes = uint32(l.number(columnEventDropped, i))
+	e.Time, e.ObservedTime = l.clock(i)
+	e.Attributes = l.attributes(i)
+	e.Body = l.readBody(i, e)
+}
+
+func (l *loader) clock(i int) (time, observed tapio.Nanos) {
+	when := tapio.Nanos(l.number(columnTime, i))
+	switch l.number(columnClock, i) {
+	case clockTime:
+		return when, 0
+	case clockObserved:
+		return 0, when
+	default:
+		return when, when + tapio.Nanos(unzigzag(l.number(columnObserved, i)))
+	}
+}
+
+func (l *loader) readBody(i int, e *tapio.Event) tapio.Value {
+	switch how := l.number(columnBody, i); how {
+	case bodyText:
+		return tapio.StringValue(string(l.body.take(int(l.number(columnLength, i)))))
+	case bodyWithID:
+		return tapio.StringValue(withoutMarks(l.body.take(int(l.number(columnLength, i))), e.TraceID, e.SpanID))
+	default:
+		return readContent(&l.extra, tapio.Kind(how))
+	}
+}
+
+func (eventCodec) skip(l *loader, i int) {
+	l.skipAttributes(i)
+	l.body.take(int(l.number(columnLength, i)))
+	if how := l.number(columnBody, i); how < bodyText {
+		skipContent(&l.extra, tapio.Kind(how))
+	}
+}
+
+// appendID writes an id as it is.
+func appendID(dst []byte, trace tapio.TraceID, span tapio.SpanID) []byte {
+	return append(append(dst, trace[:]...), span[:]...)
+}
+
+func readID(c *cursor) (trace tapio.TraceID, span tapio.SpanID) {
+	copy(trace[:], c.take(len(trace)))
+	copy(span[:], c.take(len(span)))
+	return trace, span
+}
+
+// appendNumbers writes numbers that are too rare for columns.
+func appendNumbers(dst []byte, numbers ...uint64) []byte {
+	dst = slices.Grow(dst, len(numbers)*binary.MaxVarintLen32)
+	for _, n := range numbers {
+		dst = binary.AppendUvarint(dst, n)
+	}
+	return dst
+}

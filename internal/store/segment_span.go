@@ -1,0 +1,136 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// The columns of spans behind those that all rows have.
+const (
+	columnKind = ownColumns + iota
+	columnStatus
+	columnDuration
+	columnParent // 0: none, else how far from the span's own place, plus 1
+	columnState
+	columnMessage
+	columnSpanFlags
+	columnDroppedAttributes
+	columnDroppedEvents
+	columnDroppedLinks
+	columnEvents
+	columnLinks
+	spanColumns
+)
+
+// spanCodec is the codec of spans.
+type spanCodec struct{}
+
+func (spanCodec) columns() int { return spanColumns }
+
+func (spanCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnKind | 1<<columnStatus
+}
+
+func (spanCodec) blockRows() int { return blockRows }
+
+func (spanCodec) write(w *writer, s *tapio.Span) {
+	w.origin(s.Start, s.TraceID, s.SpanID, s.Resource, s.Scope)
+	w.name(s.Name)
+	w.grams.add(s.StatusMessage)
+	own := w.span(s.SpanID)
+	w.columns[columnKind].put(zigzag(int64(s.Kind)))
+	w.columns[columnStatus].put(zigzag(int64(s.StatusCode)))
+	w.columns[columnDuration].put(zigzag(int64(s.End - s.Start)))
+	w.columns[columnParent].put(w.parent(own, s.ParentID))
+	w.columns[columnState].put(w.text(s.TraceState))
+	w.columns[columnMessage].put(w.text(s.StatusMessage))
+	w.columns[columnSpanFlags].put(uint64(s.Flags))
+	w.columns[columnDroppedAttributes].put(uint64(s.DroppedAttributes))
+	w.columns[columnDroppedEvents].put(uint64(s.DroppedEvents))
+	w.columns[columnDroppedLinks].put(uint64(s.DroppedLinks))
+	w.columns[columnEvents].put(uint64(len(s.Events)))
+	w.columns[columnLinks].put(uint64(len(s.Links)))
+	w.attributes(s.Attributes)
+	w.spanEvents(s)
+	w.spanLinks(s)
+}
+
+// parent writes a parent as the distance to its child, for it mostly comes
+// shortly before.
+func (w *writer) parent(own uint64, id tapio.SpanID) uint64 {
+	if id.IsZero() {
+		return 0
+	}
+	return zigzag(int64(own-w.span(id))) + 1
+}
+
+func (w *writer) spanEvents(s *tapio.Span) {
+	dst := w.streams[streamExtra]
+	for i := range s.Events {
+		e := &s.Events[i]
+		dst = appendNumbers(dst, zigzag(int64(e.Time-s.Start)), w.text(e.Name), uint64(e.DroppedAttributes))
+		dst = appendAttributeList(dst, e.Attributes)
+	}
+	w.streams[streamExtra] = dst
+}
+
+func (w *writer) spanLinks(s *tapio.Span) {
+	dst := w.streams[streamExtra]
+	for i := range s.Links {
+		link := &s.Links[i]
+		dst = appendID(dst, link.TraceID, link.SpanID)
+		dst = appendNumbers(dst, w.text(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
+		dst = appendAttributeList(dst, link.Attributes)
+	}
+	w.streams[streamExtra] = dst
+}
+
+func (spanCodec) read(l *loader, i int, s *tapio.Span) {
+	own := l.number(columnSpan, i)
+	s.TraceID, s.SpanID = l.trace(i), l.span(own)
+	if distance := l.number(columnParent, i); distance > 0 {
+		s.ParentID = l.span(own - uint64(unzigzag(distance-1)))
+	}
+	s.Resource, s.Scope = l.origin(i)
+	s.Name, s.TraceState, s.StatusMessage = l.text(columnName, i), l.text(columnState, i), l.text(columnMessage, i)
+	s.Start = tapio.Nanos(l.number(columnTime, i))
+	s.End = s.Start + tapio.Nanos(unzigzag(l.number(columnDuration, i)))
+	s.Kind, s.StatusCode = int32(unzigzag(l.number(columnKind, i))), int32(unzigzag(l.number(columnStatus, i)))
+	s.Flags = uint32(l.number(columnSpanFlags, i))
+	s.DroppedAttributes = uint32(l.number(columnDroppedAttributes, i))
+	s.DroppedEvents = uint32(l.number(columnDroppedEvents, i))
+	s.DroppedLinks = uint32(l.number(columnDroppedLinks, i))
+	s.Attributes = l.attributes(i)
+	s.Events = l.spanEvents(i, s.Start)
+	s.Links = l.spanLinks(i)
+}
+
+func (l *loader) spanEvents(i int, start tapio.Nanos) []tapio.SpanEvent {
+	var list []tapio.SpanEvent
+	for range l.number(columnEvents, i) {
+		list = append(list, tapio.SpanEvent{
+			Time: start + tapio.Nanos(l.extra.varint()), Name: l.words.strings[l.extra.uvarint()],
+			DroppedAttributes: uint32(l.extra.uvarint()), Attributes: readAttributeList(&l.extra),
+		})
+	}
+	return list
+}
+
+func (l *loader) spanLinks(i int) []tapio.SpanLink {
+	var list []tapio.SpanLink
+	for range l.number(columnLinks, i) {
+		var link tapio.SpanLink
+		link.TraceID, link.SpanID = readID(&l.extra)
+		link.TraceState = l.words.strings[l.extra.uvarint()]
+		link.Flags, link.DroppedAttributes = uint32(l.extra.uvarint()), uint32(l.extra.uvarint())
+		link.Attributes = readAttributeList(&l.extra)
+		list = append(list, link)
+	}
+	return list
+}
+
+func (spanCodec) skip(l *loader, i int) {
+	l.skipAttributes(i)
+	l.spanEvents(i, 0)
+	l.spanLinks(i)
+}

@@ -1,0 +1,248 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// restore reads all rows of a segment.
+func restore[R any](c codec[R], s *segment, h *hint) (rows []R, places []int32) {
+	l := &loader{segment: s}
+	for b := range s.blocks {
+		if h.blocks(s).has(b) && h.admits(s, b) {
+			r := load(l, c, b, h)
+			rows, places = append(rows, r.rows...), append(places, r.places...)
+		}
+	}
+	return rows, places
+}
+
+func TestSegmentsGiveBackTheirRows(t *testing.T) {
+	packer, seed := newPacker(), maphash.MakeSeed()
+	for n := range uint64(8) {
+		r := rand.New(rand.NewPCG(n, 2))
+		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
+		s := seal(codec[tapio.Event](eventCodec{}), packer, seed, events)
+		got, _ := restore(codec[tapio.Event](eventCodec{}), s, &hint{})
+		require.Len(t, got, len(events))
+		for i := range events {
+			requireEqualEvents(t, &events[i], &got[i])
+		}
+		s = seal(codec[tapio.Span](spanCodec{}), packer, seed, spans)
+		restored, _ := restore(codec[tapio.Span](spanCodec{}), s, &hint{})
+		require.Len(t, restored, len(spans))
+		for i := range spans {
+			requireEqualSpans(t, &spans[i], &restored[i])
+		}
+	}
+}
+
+// requireEqualEvents compares attributes by what they say: NaN equals itself,
+// and no attributes equal none.
+func requireEqualEvents(t *testing.T, want, got *tapio.Event) {
+	t.Helper()
+	require.True(t, want.Body.Equal(got.Body), "%v, got %v", want.Body, got.Body)
+	require.True(t, want.Attributes.Equal(got.Attributes), "%v, got %v", want.Attributes, got.Attributes)
+	require.True(t, equalResources(want.Resource, got.Resource))
+	require.True(t, equalScopes(want.Scope, got.Scope))
+	a, b := *want, *got
+	for _, e := range []*tapio.Event{&a, &b} {
+		e.Seq, e.Body, e.Attributes, e.Resource, e.Scope = 0, tapio.Value{}, nil, nil, nil
+	}
+	require.Equal(t, a, b)
+}
+
+func requireEqualSpans(t *testing.T, want, got *tapio.Span) {
+	t.Helper()
+	require.True(t, want.Attributes.Equal(got.Attributes))
+	require.True(t, equalResources(want.Resource, got.Resource))
+	require.True(t, equalScopes(want.Scope, got.Scope))
+	require.True(t, slices.EqualFunc(want.Events, got.Events, func(a, b tapio.SpanEvent) bool {
+		return a.Time == b.Time && a.Name == b.Name && a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
+	}))
+	require.True(t, slices.EqualFunc(want.Links, got.Links, func(a, b tapio.SpanLink) bool {
+		return a.TraceID == b.TraceID && a.SpanID == b.SpanID && a.TraceState == b.TraceState && a.Flags == b.Flags &&
+			a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
+	}))
+	a, b := *want, *got
+	for _, s := range []*tapio.Span{&a, &b} {
+		s.Seq, s.Attributes, s.Events, s.Links, s.Resource, s.Scope = 0, nil, nil, nil, nil, nil
+	}
+	require.Equal(t, a, b)
+}
+
+func TestIndexesLoseNoRow(t *testing.T) {
+	packer, seed := newPacker(), maphash.MakeSeed()
+	matching, all := 0, 0
+	for n := range uint64(12) {
+		r := rand.New(rand.NewPCG(n, 3))
+		rows := richEvents(r, 2*blockRows)
+		if n%2 == 0 { // blocks that differ from each other
+			slices.SortFunc(rows, func(a, b tapio.Event) int { return cmp.Compare(a.Name, b.Name) })
+		}
+		if n%4 == 1 {
+			for i := range rows {
+				if i%100 == 0 {
+					rows[i].Attributes = attributes(serviceKey, "service-1")
+				}
+			}
+		}
+		s := seal(codec[tapio.Event](eventCodec{}), packer, seed, rows)
+		for range 50 {
+			q := tapio.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
+			if r.IntN(4) == 0 {
+				q.TraceID = randomTrace(r)
+			}
+			match := eventMatcher(q)()
+			loaded, places := restore(codec[tapio.Event](eventCodec{}), s, eventHint(&q))
+			var want, got []int
+			for i := range rows {
+				if match(&rows[i]) {
+					want = append(want, i)
+				}
+			}
+			for i := range loaded {
+				if match(&loaded[i]) {
+					got = append(got, int(places[i]))
+				}
+			}
+			require.Equal(t, want, got, "%+v", q)
+			matching, all = matching+len(got), all+len(loaded)
+		}
+	}
+	assert.Positive(t, matching)
+	t.Logf("%d of %d loaded rows matched", matching, all)
+}
+
+func TestTracesAgreeWithTheNaiveModel(t *testing.T) {
+	for seed := range uint64(10) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		s, _ := newTestStore(t, mebibyte, 0)
+		rows := richSpans(r, 600)
+		require.Zero(t, s.AppendSpans(slices.Clone(rows)))
+		settle(s)
+		for i := range rows {
+			rows[i].Seq = uint64(i + 1)
+		}
+		stats := s.Stats()[1]
+		require.Greater(t, len(s.spans.chunks), 1)
+		require.NotNil(t, s.spans.chunks[0].segment)
+		held := rows[stats.FirstSeq-1:]
+		for range 20 {
+			q := tapio.TraceQuery{Filter: randomFilter(t, r), Paging: tapio.Paging{Limit: 100}}
+			q.Filter.Text = ""
+			if r.IntN(2) == 0 {
+				q.StatusCodes, q.Operations = []int32{r.Int32N(3)}, []string{"te*", "Long"}
+			}
+			page, err := s.QueryTraces(t.Context(), q)
+			require.NoError(t, err)
+			require.Equal(t, naiveTraces(held, q), traceSizes(page.Rows), "%+v", q)
+		}
+	}
+}
+
+// traceSize is a trace, and how many spans it has.
+type traceSize struct {
+	id    tapio.TraceID
+	spans int
+}
+
+func traceSizes(traces []tapio.Trace) []traceSize {
+	var list []traceSize
+	for _, trace := range traces {
+		list = append(list, traceSize{trace.ID, len(trace.Spans)})
+	}
+	return list
+}
+
+// naiveTraces answers as the definition says.
+func naiveTraces(stored []tapio.Span, q tapio.TraceQuery) (answer []traceSize) {
+	match, newest, spans := spanMatcher(q)(), map[tapio.TraceID]*tapio.Span{}, map[tapio.TraceID]int{}
+	for i := range stored {
+		span := &stored[i]
+		spans[span.TraceID]++
+		if known := newest[span.TraceID]; match(span) && (known == nil || compareSpans(span, known) > 0) {
+			newest[span.TraceID] = span
+		}
+	}
+	stands := slices.SortedFunc(maps.Values(newest), func(a, b *tapio.Span) int { return compareSpans(b, a) })
+	for _, span := range stands {
+		answer = append(answer, traceSize{span.TraceID, spans[span.TraceID]})
+	}
+	return answer
+}
+
+func TestAccountsAreExactForEverySignal(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	s, _ := newTestStore(t, 2*mebibyte, 0)
+	for range 30 {
+		s.AppendEvents(richEvents(r, 300))
+		s.AppendSpans(richSpans(r, 300))
+		s.AppendPoints(richPoints(r, 2000))
+		settle(s)
+		requireExact(t, s.events, s.Stats()[0])
+		requireExact(t, s.spans, s.Stats()[1])
+		requireExact(t, s.points, s.Stats()[2])
+	}
+	require.NotNil(t, s.points.chunks[0].segment)
+	s.SetLimits(Limits{})
+	for _, stats := range s.Stats() {
+		assert.Zero(t, stats.Bytes+stats.Rows+stats.Series, stats.Signal)
+	}
+}
+
+func requireExact[R any](t *testing.T, l *log[R], stats Stats) {
+	t.Helper()
+	rows, bytes := recount(l)
+	require.EqualValues(t, rows, stats.Rows, stats.Signal)
+	require.EqualValues(t, bytes, stats.Bytes, stats.Signal)
+	require.LessOrEqual(t, stats.Bytes, stats.Capacity, stats.Signal)
+}
+
+// Whoever reads while chunks are sealed and evicted sees every row as it was
+// written.
+func TestReadersDoNotSeeTheSealing(t *testing.T) {
+	s, _ := newTestStore(t, 4*mebibyte, 0)
+	first := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true})
+	var writers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() {
+			for n := range 100 {
+				s.AppendEvents(events(n*100, 100))
+			}
+		})
+	}
+	var seen, lost uint64
+	for seen+lost < 20_000 {
+		rows, loss, err := first.Next(t.Context(), 77)
+		require.NoError(t, err)
+		for i := range rows {
+			require.Equal(t, seen+lost+uint64(i)+1, rows[i].Seq)
+			require.Equal(t, fmt.Sprint("row ", uint64(rows[i].Time/1e9)), rows[i].Body.Str())
+		}
+		seen, lost = seen+uint64(len(rows)), lost+loss.Count
+		page, err := s.QueryEvents(t.Context(), tapio.EventQuery{
+			Filter: tapio.Filter{Text: "row 50"}, Paging: tapio.Paging{Limit: 10},
+		})
+		require.NoError(t, err)
+		for i := range page.Rows {
+			require.Contains(t, page.Rows[i].Body.Str(), "row 50")
+		}
+	}
+	writers.Wait()
+	assert.Positive(t, seen)
+}

@@ -1,0 +1,114 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// view is a chunk as it was at one moment. It needs no lock.
+type view[R any] struct {
+	signal         *signal[R]
+	parts          *parts // holds no index where there is a segment
+	rows           []R    // nil where there is one
+	segment        *segment
+	count          int
+	first          uint64
+	oldest, newest tapio.Nanos
+	ordered        bool
+}
+
+func (c *chunk[R]) view() view[R] {
+	return view[R]{
+		signal: c.signal, parts: c.parts, rows: c.rows, segment: c.segment,
+		count: c.count, first: c.first, oldest: c.oldest, newest: c.newest, ordered: c.ordered,
+	}
+}
+
+// run is some rows of a view, in the order of their arrival.
+type run[R any] struct {
+	rows   []R
+	places []int32 // of the rows in the view; nil: they follow from without gaps
+	from   int
+}
+
+func (r *run[R]) place(i int) int {
+	if r.places == nil {
+		return r.from + i
+	}
+	return int(r.places[i])
+}
+
+// behind returns the first row at the place or behind it.
+func (r *run[R]) behind(place int) int {
+	if r.places == nil {
+		return min(max(place-r.from, 0), len(r.rows))
+	}
+	i, _ := slices.BinarySearch(r.places, int32(place))
+	return i
+}
+
+// reader gives the rows of a view, block by block. The rows of a chunk that is
+// not sealed are one block.
+type reader[R any] struct {
+	view   *view[R]
+	hint   *hint
+	set    blockSet
+	loader loader
+}
+
+func newReader[R any](v *view[R], h *hint) *reader[R] {
+	r := &reader[R]{view: v, hint: h}
+	if v.segment != nil {
+		r.set = h.blocks(v.segment)
+		r.loader.segment = v.segment
+	}
+	return r
+}
+
+// blocks is how many there are.
+func (r *reader[R]) blocks() int {
+	if r.view.segment == nil {
+		return 1
+	}
+	return len(r.view.segment.blocks)
+}
+
+// admits reports whether a block may hold matching rows.
+func (r *reader[R]) admits(b int) bool {
+	return r.view.segment == nil || r.set.has(b) && r.hint.admits(r.view.segment, b)
+}
+
+// times returns the earliest and the latest time in a block.
+func (r *reader[R]) times(b int) (oldest, newest tapio.Nanos) {
+	if r.view.segment == nil {
+		return r.view.oldest, r.view.newest
+	}
+	block := &r.view.segment.blocks[b]
+	return block.oldest, block.newest
+}
+
+// load returns the rows of a block that may match.
+func (r *reader[R]) load(b int) run[R] {
+	v := r.view
+	if v.segment == nil {
+		return run[R]{rows: v.rows}
+	}
+	loaded := load(&r.loader, v.signal.codec, b, r.hint)
+	for i := range loaded.rows {
+		v.signal.number(&loaded.rows[i], v.first+uint64(loaded.places[i]))
+	}
+	return loaded
+}
+
+// row returns one row.
+func (v *view[R]) row(place int) R {
+	if v.segment == nil {
+		return v.rows[place]
+	}
+	loaded := newReader(v, &hint{place: place + 1}).load(place / v.segment.blockRows)
+	return loaded.rows[0]
+}

@@ -1,0 +1,213 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// The columns of numbers that log records and spans have alike. The first
+// deltaColumns are written as differences.
+const (
+	columnTime  = iota // the time that order goes by
+	columnTrace        // 0: none, else its place plus 1
+	columnSpan         // the same
+	deltaColumns
+	columnResource = iota - 1
+	columnScope
+	columnName
+	columnShape
+	ownColumns // where those of one signal begin
+)
+
+// The streams of texts of a block; those of the attributes, one for each field,
+// follow.
+const (
+	streamBody  = iota // the bodies of log records, without their lengths
+	streamExtra        // what is rare: composite bodies, events and links of spans
+	ownStreams
+)
+
+// codec writes the rows of one signal into a segment, and restores them.
+type codec[R any] interface {
+	// columns is how many columns of numbers a row has.
+	columns() int
+	// deciding is which columns are compressed apart from the others (bit i is
+	// column i), because queries mostly rule out rows by them.
+	deciding() uint64
+	// blockRows is how many rows are compressed together: a reader of one row
+	// restores so many.
+	blockRows() int
+	// write puts a row into the columns, streams and indexes of w.
+	write(w *writer, row *R)
+	// read restores the i-th row of the block in hand.
+	read(l *loader, i int, row *R)
+	// skip passes over the texts of the i-th row.
+	skip(l *loader, i int)
+}
+
+// writer makes a segment.
+type writer struct {
+	segment  *segment
+	deciding uint64
+	words    vocabulary
+	traces   table[tapio.TraceID]
+	spans    table[tapio.SpanID]
+	columns  []column
+	streams  [][]byte
+	index    *indexer
+	grams    gramSet
+	row      int // the one in hand
+	oldest   tapio.Nanos
+	newest   tapio.Nanos
+	latest   latestValues
+	scratch  []byte
+}
+
+// seal makes a segment of at most segmentRows rows.
+func seal[R any](c codec[R], p *packer, seed maphash.Seed, rows []R) *segment {
+	w := &writer{
+		segment:  &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
+		deciding: c.deciding(),
+		words:    newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
+		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
+		index: newIndexer(seed),
+	}
+	for block := range slices.Chunk(rows, c.blockRows()) {
+		w.oldest, w.newest = math.MaxUint64, 0
+		for i := range block {
+			c.write(w, &block[i])
+			w.row++
+		}
+		w.endBlock()
+	}
+	return w.finish()
+}
+
+// origin writes where a row comes from and how it can be found.
+func (w *writer) origin(when tapio.Nanos, trace tapio.TraceID, span tapio.SpanID, resource *tapio.Resource, scope *tapio.Scope) {
+	w.oldest, w.newest = min(w.oldest, when), max(w.newest, when)
+	w.columns[columnTime].putDelta(uint64(when))
+	w.columns[columnTrace].putDelta(w.trace(trace))
+	w.columns[columnSpan].putDelta(w.span(span))
+	w.columns[columnResource].put(uint64(w.words.resources.place(resource)))
+	w.columns[columnScope].put(uint64(w.words.scopes.place(scope)))
+	w.index.origin(resource, scope)
+}
+
+// trace numbers a trace and notes that it has a row in this block.
+func (w *writer) trace(id tapio.TraceID) uint64 {
+	if id.IsZero() {
+		return 0
+	}
+	place := w.traces.place(id)
+	if place == len(w.segment.traceBlocks) {
+		w.segment.traceBlocks = append(w.segment.traceBlocks, 0)
+	}
+	w.segment.traceBlocks[place] |= w.index.bit
+	return uint64(place) + 1
+}
+
+func (w *writer) span(id tapio.SpanID) uint64 {
+	if id.IsZero() {
+		return 0
+	}
+	return uint64(w.spans.place(id)) + 1
+}
+
+// name writes the name of a row, which its text filter knows, too.
+func (w *writer) name(name string) {
+	w.columns[columnName].put(w.text(name))
+	w.index.name(name)
+	w.grams.add(name)
+}
+
+// text numbers a text that mostly repeats.
+func (w *writer) text(s string) uint64 {
+	if s == "" {
+		return 0
+	}
+	return uint64(w.words.strings.place(s))
+}
+
+// attributes writes each value to the stream of its key and kind.
+func (w *writer) attributes(list tapio.Attributes) {
+	shape, fields := w.words.shape(list)
+	w.columns[columnShape].put(uint64(shape))
+	for i, f := range fields {
+		stream := ownStreams + f
+		for len(w.streams) <= stream {
+			w.streams = append(w.streams, nil)
+		}
+		w.streams[stream] = appendContent(w.streams[stream], list[i].Value)
+		if list[i].Value.Kind() == tapio.KindString {
+			w.grams.add(list[i].Value.Str())
+		}
+	}
+	w.index.attributes(list)
+}
+
+// endBlock compresses what was written since the last one.
+func (w *writer) endBlock() {
+	s := w.segment
+	b := block{oldest: w.oldest, newest: w.newest, deciding: uint32(len(s.data)), grams: uint32(len(s.grams))}
+	s.data = w.pack(s.data, w.numbers(w.deciding))
+	b.numbers = uint32(len(s.data))
+	s.data = w.pack(s.data, w.numbers(^w.deciding))
+	b.texts = uint32(len(s.data))
+	s.data = w.pack(s.data, w.streams)
+	b.end = uint32(len(s.data))
+	filters, words := w.grams.take(s.grams)
+	s.grams, b.gramWords = filters, uint32(words)
+	s.blocks = append(s.blocks, b)
+	w.index.bit <<= 1
+	clear(w.latest.bits)
+	for i := range w.columns {
+		w.columns[i].reset()
+	}
+	for i := range w.streams {
+		w.streams[i] = w.streams[i][:0]
+	}
+}
+
+// numbers returns all columns, those empty that are not in the set.
+func (w *writer) numbers(set uint64) [][]byte {
+	numbers := make([][]byte, len(w.columns))
+	for i := range w.columns {
+		if set>>i&1 != 0 {
+			numbers[i] = w.columns[i].bytes
+		}
+	}
+	return numbers
+}
+
+func (w *writer) pack(dst []byte, streams [][]byte) []byte {
+	w.scratch = join(w.scratch[:0], streams)
+	return w.segment.packer.pack(dst, w.scratch)
+}
+
+// finish completes the segment, and leaves no room in its slices.
+func (w *writer) finish() *segment {
+	s := w.segment
+	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
+	s.words = exactly(s.packer.pack(nil, w.words.encode()))
+	s.traces, s.spans = exactly(w.traces.values), exactly(w.spans.values)
+	s.traceBlocks = exactly(s.traceBlocks)
+	s.sortTraces()
+	s.uids = sortUIDs(s.uids)
+	s.labels = w.index.finish()
+	s.labels.mixed = w.words.tellService()
+	return s
+}
+
+// exactly returns a copy without room to grow.
+func exactly[T any](list []T) []T {
+	exact := make([]T, len(list))
+	copy(exact, list)
+	return exact
+}

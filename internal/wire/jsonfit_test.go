@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -97,4 +98,26 @@ func TestJSONFault(t *testing.T) {
 		requireFault(t, JSONFault(err), "body", mend)
 	}
 	assert.ErrorIs(t, JSONFault(assert.AnError), assert.AnError)
+}
+
+// The same for foreign text, with a message that has no ids.
+func FuzzJSONTakesWhatProtojsonTakes(f *testing.F) {
+	f.Add([]byte(`{"filter":{"limit":1e3,"severities":["SEVERITY_WARN",17],"labelSelectors":[{"key":"a","values":["b"]}]}}`))
+	f.Add([]byte(`{"filter":{"timeRange":{"last":"0.5s","start":"2026-01-02T15:04:05.1+02:00"},"invert":null}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if !json.Valid(text) {
+			t.Skip("protojson takes a few texts that are no JSON, such as 1e")
+		}
+		var want, got tapiov1.GetEventsRequest
+		if err := protojson.Unmarshal(text, &want); err != nil {
+			var fault *tapio.FieldError
+			if err := (JSON{}).Unmarshal(text, &got); err != nil {
+				require.ErrorAs(t, err, &fault)
+				require.NotEmpty(t, fault.Field)
+			}
+			return
+		}
+		require.NoError(t, JSON{}.Unmarshal(text, &got))
+		requireSame(t, &want, &got)
+	})
 }

@@ -4,7 +4,9 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -75,4 +77,69 @@ func TestRecordWithoutTime(t *testing.T) {
 	record := got.GetEvents()[0].GetLogRecord()
 	require.Zero(t, record.GetTimeUnixNano())
 	require.GreaterOrEqual(t, record.GetObservedTimeUnixNano(), nanos(before))
+}
+
+// A client on HTTP may wait for each acknowledgement before it writes on.
+func TestRequestStreamIsAnsweredWhileItIsWritten(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	body, writer := io.Pipe()
+	t.Cleanup(func() { _ = writer.Close() })
+	go func() { _, _ = io.WriteString(writer, `{"event":{"id":"one","logRecord":{"eventName":"odd.duplex"}}}`+"\n") }()
+	request, err := http.NewRequestWithContext(bounded(t), http.MethodPost, "http://"+c.HTTP+"/v1/events:stream", body)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for _, id := range []string{"one", "two"} {
+		require.True(t, lines.Scan(), "the body is still open: %v", lines.Err())
+		require.Contains(t, lines.Text(), `"batchId":"`+id+`","acceptedCount":"1"`)
+		if id == "one" {
+			_, err = io.WriteString(writer, `{"event":{"id":"two","logRecord":{"eventName":"odd.duplex"}}}`+"\n")
+			require.NoError(t, err)
+		}
+	}
+}
+
+func TestHTTPRefusesWhatItWouldIgnore(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	status, answer := get(t, "http://"+c.HTTP+"/v1/logs?filter.nosuch=2")
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Contains(t, string(answer), "filter.nosuch")
+	status, _ = get(t, "http://"+c.HTTP+"/v1/logs?filter.services=checkout&filter.limit=2&filter.minSeverity=SEVERITY_WARN")
+	require.Equal(t, http.StatusOK, status)
+	status, answer = post(t, "http://"+c.HTTP+"/v1/health", "application/json", nil)
+	require.Equal(t, http.StatusMethodNotAllowed, status)
+	require.Contains(t, string(answer), "/openapi.json")
+}
+
+// stuck is a pipeline whose other exporter never gets an answer.
+const stuck = `
+exporters:
+  otlp_grpc/nowhere:
+    endpoint: localhost:1
+    tls: {insecure: true}
+    sending_queue: {enabled: false}
+service:
+  pipelines:
+    logs: {receivers: [otlp, tapio], exporters: [tapio, otlp_grpc/nowhere]}
+`
+
+// A write that the pipeline holds does not hold up the end.
+func TestStopWithAStuckWrite(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard, "--config=yaml:"+stuck)
+	client := apiOf(t, c)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.collectors.SendEventBatch(t.Context(), &tapiov1.SendEventBatchRequest{
+			Batch: &tapiov1.EventBatch{Events: []*tapiov1.Event{event(1, "odd.stuck")}},
+		})
+		ended <- err
+	}()
+	eventually(t, 5*time.Second, func() bool { return len(stored(t, client, "odd.stuck")) == 1 }, "the other exporter stores it")
+	require.Zero(t, c.Stop(), "the exit code")
+	require.Error(t, <-ended, "the write was not acknowledged")
 }

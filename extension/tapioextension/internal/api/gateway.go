@@ -208,8 +208,10 @@ func (j *gatewayJSON) NewDecoder(r io.Reader) runtime.Decoder {
 
 func (j *gatewayJSON) decodeNext(values *json.Decoder, v any) error {
 	var value json.RawMessage
-	if err := values.Decode(&value); err != nil {
-		return err
+	if err := values.Decode(&value); errors.Is(err, io.EOF) {
+		return err // the end, not a fault
+	} else if err != nil {
+		return wire.JSONFault(err)
 	}
 	return j.Unmarshal(value, v)
 }

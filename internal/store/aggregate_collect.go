@@ -28,6 +28,7 @@ type collector struct {
 	from           tapio.Nanos // begin of the look back
 	groups         map[string]*group
 	sources        map[string]*source
+	identity       []byte // scratch of source
 }
 
 func newCollector(q tapio.AggregateQuery, most int) *collector {
@@ -114,12 +115,12 @@ func (c *collector) source(series *tapio.Series) *source {
 	if !tapio.MatchName(c.query.Names, series.Metric.Name) || !c.query.Filter.MatchSeries(series) {
 		return nil
 	}
-	identity := string(appendIdentity(nil, series))
-	if s, ok := c.sources[identity]; ok {
+	c.identity = appendIdentity(c.identity[:0], series)
+	if s, ok := c.sources[string(c.identity)]; ok {
 		return s
 	}
 	s := &source{}
-	c.sources[identity] = s
+	c.sources[string(c.identity)] = s
 	g := c.group(series)
 	g.sources = append(g.sources, s)
 	return s
@@ -201,8 +202,11 @@ func appendMetric(dst []byte, m *tapio.Metric) []byte {
 }
 
 func appendAttributes(dst []byte, attributes tapio.Attributes) []byte {
-	sorted := slices.Clone(attributes)
-	slices.SortStableFunc(sorted, func(a, b tapio.KeyValue) int { return cmp.Compare(a.Key, b.Key) })
+	sorted := attributes
+	if byKey := func(a, b tapio.KeyValue) int { return cmp.Compare(a.Key, b.Key) }; !slices.IsSortedFunc(sorted, byKey) {
+		sorted = slices.Clone(attributes) // most senders sort, so that this is rare
+		slices.SortStableFunc(sorted, byKey)
+	}
 	dst = append(strconv.AppendInt(dst, int64(len(sorted)), 10), ';')
 	for _, kv := range sorted {
 		dst = append(appendText(dst, kv.Key), byte(kv.Value.Kind()))

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/tapio/tapio/internal/store"
 )
@@ -84,7 +85,19 @@ const (
 	minDuration = time.Millisecond
 )
 
-var _ component.Config = (*Config)(nil)
+var (
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
+)
+
+// Unmarshal adds what to do to the decoder's errors, which only name the key.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(c); err != nil {
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares), max_streams and shutdown_timeout; "+
+			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
+	}
+	return nil
+}
 
 // Validate checks the keys of this extension; the servers' own are checked by
 // their types.

@@ -62,8 +62,8 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		yaml map[string]any
 		want []string
 	}{
-		"unknown key":       {map[string]any{"stroe": nil}, []string{"stroe"}},
-		"bad duration":      {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"store.max_age", "invalid duration"}},
+		"unknown key":       {map[string]any{"stroe": nil}, []string{"stroe", "memory_limit"}},
+		"bad duration":      {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"store.max_age", "invalid duration", "24h"}},
 		"bad size":          {map[string]any{"store": map[string]any{"memory_limit": "lots"}}, []string{"memory_limit", "256MiB"}},
 		"small size":        {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
 		"negative age":      {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},

@@ -702,7 +702,11 @@ type Correlation struct {
 	// Why, in one sentence with figures.
 	Explanation string `protobuf:"bytes,9,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// The semantic group it belongs to; empty while there is none.
-	GroupId       string `protobuf:"bytes,10,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	GroupId string `protobuf:"bytes,10,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// When this revision was made, in event time.
+	Time *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`
+	// Counts the updates of this correlation, from 1.
+	Revision      uint64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -805,6 +809,20 @@ func (x *Correlation) GetGroupId() string {
 		return x.GroupId
 	}
 	return ""
+}
+
+func (x *Correlation) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Correlation) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // CausalFactor is one candidate for the root cause.
@@ -1352,7 +1370,11 @@ type SemanticGroup struct {
 	// Confidence that the members are one incident, 0 to 1.
 	Confidence float64 `protobuf:"fixed64,15,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	// Counts the updates of this group, from 1.
-	Revision      uint64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
+	// When this revision was made, in event time.
+	Time *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=time,proto3" json:"time,omitempty"`
+	// The group that this one was a part of before; empty: none.
+	SplitFrom     string `protobuf:"bytes,18,opt,name=split_from,json=splitFrom,proto3" json:"split_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1499,6 +1521,20 @@ func (x *SemanticGroup) GetRevision() uint64 {
 	return 0
 }
 
+func (x *SemanticGroup) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *SemanticGroup) GetSplitFrom() string {
+	if x != nil {
+		return x.SplitFrom
+	}
+	return ""
+}
+
 // Insight tells a person what happened and what to do.
 type Insight struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1512,7 +1548,7 @@ type Insight struct {
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	// A few plain sentences.
 	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
-	// When it was made, in event time.
+	// When this revision was made, in event time.
 	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
 	// How grave the matter is.
 	Severity Severity `protobuf:"varint,7,opt,name=severity,proto3,enum=tapio.v1.Severity" json:"severity,omitempty"`
@@ -1525,7 +1561,11 @@ type Insight struct {
 	// What supports it.
 	Evidence []*EvidenceRef `protobuf:"bytes,11,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// How long the matter lasted so far.
-	Duration      *durationpb.Duration `protobuf:"bytes,12,opt,name=duration,proto3" json:"duration,omitempty"`
+	Duration *durationpb.Duration `protobuf:"bytes,12,opt,name=duration,proto3" json:"duration,omitempty"`
+	// Counts the updates of this insight, from 1.
+	Revision uint64 `protobuf:"varint,13,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Values of service.name that it speaks of, the cause first.
+	Services      []string `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1644,6 +1684,20 @@ func (x *Insight) GetDuration() *durationpb.Duration {
 	return nil
 }
 
+func (x *Insight) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Insight) GetServices() []string {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
 var File_tapio_v1_finding_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_finding_proto_rawDesc = "" +
@@ -1680,7 +1734,7 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"KIND_EVENT\x10\x01\x12\r\n" +
 	"\tKIND_SPAN\x10\x02\x12\x0f\n" +
 	"\vKIND_METRIC\x10\x03\x12\x14\n" +
-	"\x10KIND_CORRELATION\x10\x04\"\xfd\x03\n" +
+	"\x10KIND_CORRELATION\x10\x04\"\xc9\x04\n" +
 	"\vCorrelation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1a.tapio.v1.Correlation.TypeR\x04type\x12\x14\n" +
@@ -1695,7 +1749,9 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x04rule\x18\b \x01(\tR\x04rule\x12 \n" +
 	"\vexplanation\x18\t \x01(\tR\vexplanation\x12\x19\n" +
 	"\bgroup_id\x18\n" +
-	" \x01(\tR\agroupId\"\x93\x01\n" +
+	" \x01(\tR\agroupId\x12.\n" +
+	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1a\n" +
+	"\brevision\x18\f \x01(\x04R\brevision\"\x93\x01\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTYPE_TEMPORAL\x10\x01\x12\x0f\n" +
@@ -1759,7 +1815,7 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vURGENCY_LOW\x10\x01\x12\x12\n" +
 	"\x0eURGENCY_MEDIUM\x10\x02\x12\x10\n" +
-	"\fURGENCY_HIGH\x10\x03\"\xb8\a\n" +
+	"\fURGENCY_HIGH\x10\x03\"\x87\b\n" +
 	"\rSemanticGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1c.tapio.v1.SemanticGroup.TypeR\x04type\x123\n" +
@@ -1782,7 +1838,10 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\n" +
 	"confidence\x18\x0f \x01(\x01R\n" +
 	"confidence\x12\x1a\n" +
-	"\brevision\x18\x10 \x01(\x04R\brevision\"e\n" +
+	"\brevision\x18\x10 \x01(\x04R\brevision\x12.\n" +
+	"\x04time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
+	"\n" +
+	"split_from\x18\x12 \x01(\tR\tsplitFrom\"e\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1797,7 +1856,7 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x18TYPE_RESOURCE_EXHAUSTION\x10\x03\x12\x10\n" +
 	"\fTYPE_NETWORK\x10\x04\x12\x13\n" +
 	"\x0fTYPE_DEPENDENCY\x10\x05\x12\x11\n" +
-	"\rTYPE_SECURITY\x10\x06\"\xa0\x05\n" +
+	"\rTYPE_SECURITY\x10\x06\"\xd8\x05\n" +
 	"\aInsight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x126\n" +
@@ -1814,7 +1873,9 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	" \x03(\v2!.tapio.v1.Insight.KeyFiguresEntryR\n" +
 	"keyFigures\x121\n" +
 	"\bevidence\x18\v \x03(\v2\x15.tapio.v1.EvidenceRefR\bevidence\x125\n" +
-	"\bduration\x18\f \x01(\v2\x19.google.protobuf.DurationR\bduration\x1a=\n" +
+	"\bduration\x18\f \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1a\n" +
+	"\brevision\x18\r \x01(\x04R\brevision\x12\x1a\n" +
+	"\bservices\x18\x0e \x03(\tR\bservices\x1a=\n" +
 	"\x0fKeyFiguresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
@@ -1874,41 +1935,43 @@ var file_tapio_v1_finding_proto_depIdxs = []int32{
 	9,  // 5: tapio.v1.Correlation.members:type_name -> tapio.v1.EvidenceRef
 	8,  // 6: tapio.v1.Correlation.entities:type_name -> tapio.v1.Entity
 	22, // 7: tapio.v1.Correlation.time_range:type_name -> tapio.v1.TimeRange
-	8,  // 8: tapio.v1.CausalFactor.entity:type_name -> tapio.v1.Entity
-	9,  // 9: tapio.v1.CausalFactor.evidence:type_name -> tapio.v1.EvidenceRef
-	8,  // 10: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
-	8,  // 11: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
-	21, // 12: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
-	9,  // 13: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
-	11, // 14: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
-	12, // 15: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
-	9,  // 16: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
-	3,  // 17: tapio.v1.ImpactAssessment.level:type_name -> tapio.v1.ImpactAssessment.Level
-	8,  // 18: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
-	22, // 19: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
-	8,  // 20: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
-	9,  // 21: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
-	4,  // 22: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
-	6,  // 23: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
-	5,  // 24: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
-	22, // 25: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
-	9,  // 26: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
-	13, // 27: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
-	14, // 28: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
-	15, // 29: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
-	16, // 30: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
-	7,  // 31: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
-	21, // 32: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
-	23, // 33: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
-	16, // 34: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
-	20, // 35: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
-	9,  // 36: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
-	24, // 37: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	21, // 8: tapio.v1.Correlation.time:type_name -> google.protobuf.Timestamp
+	8,  // 9: tapio.v1.CausalFactor.entity:type_name -> tapio.v1.Entity
+	9,  // 10: tapio.v1.CausalFactor.evidence:type_name -> tapio.v1.EvidenceRef
+	8,  // 11: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
+	8,  // 12: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
+	21, // 13: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
+	9,  // 14: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
+	11, // 15: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
+	12, // 16: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
+	9,  // 17: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
+	3,  // 18: tapio.v1.ImpactAssessment.level:type_name -> tapio.v1.ImpactAssessment.Level
+	8,  // 19: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
+	22, // 20: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
+	8,  // 21: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
+	9,  // 22: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
+	4,  // 23: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
+	6,  // 24: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
+	5,  // 25: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
+	22, // 26: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
+	9,  // 27: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
+	13, // 28: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
+	14, // 29: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
+	15, // 30: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
+	16, // 31: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
+	21, // 32: tapio.v1.SemanticGroup.time:type_name -> google.protobuf.Timestamp
+	7,  // 33: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
+	21, // 34: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
+	23, // 35: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
+	16, // 36: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
+	20, // 37: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
+	9,  // 38: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
+	24, // 39: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_finding_proto_init() }

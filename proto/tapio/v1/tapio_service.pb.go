@@ -506,6 +506,7 @@ type StreamEventsResponse struct {
 	//	*StreamEventsResponse_Heartbeat
 	//	*StreamEventsResponse_Correlation
 	//	*StreamEventsResponse_Group
+	//	*StreamEventsResponse_Insight
 	Message       isStreamEventsResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -593,6 +594,15 @@ func (x *StreamEventsResponse) GetGroup() *SemanticGroup {
 	return nil
 }
 
+func (x *StreamEventsResponse) GetInsight() *Insight {
+	if x != nil {
+		if x, ok := x.Message.(*StreamEventsResponse_Insight); ok {
+			return x.Insight
+		}
+	}
+	return nil
+}
+
 type isStreamEventsResponse_Message interface {
 	isStreamEventsResponse_Message()
 }
@@ -622,6 +632,11 @@ type StreamEventsResponse_Group struct {
 	Group *SemanticGroup `protobuf:"bytes,5,opt,name=group,proto3,oneof"`
 }
 
+type StreamEventsResponse_Insight struct {
+	// An insight that was made or updated.
+	Insight *Insight `protobuf:"bytes,6,opt,name=insight,proto3,oneof"`
+}
+
 func (*StreamEventsResponse_Ack) isStreamEventsResponse_Message() {}
 
 func (*StreamEventsResponse_Delivery) isStreamEventsResponse_Message() {}
@@ -631,6 +646,8 @@ func (*StreamEventsResponse_Heartbeat) isStreamEventsResponse_Message() {}
 func (*StreamEventsResponse_Correlation) isStreamEventsResponse_Message() {}
 
 func (*StreamEventsResponse_Group) isStreamEventsResponse_Message() {}
+
+func (*StreamEventsResponse_Insight) isStreamEventsResponse_Message() {}
 
 // EventDelivery carries events of a subscription.
 type EventDelivery struct {
@@ -831,7 +848,13 @@ type SubscribeToEventsResponse struct {
 	// In the order of the store; may be empty where only a loss is told.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// What was passed over before these events; unset: nothing.
-	Loss          *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	// Those of the events that are correlations, read for you.
+	Correlations []*Correlation `protobuf:"bytes,3,rep,name=correlations,proto3" json:"correlations,omitempty"`
+	// Those of the events that are semantic groups, read for you.
+	Groups []*SemanticGroup `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Those of the events that are insights, read for you.
+	Insights      []*Insight `protobuf:"bytes,5,rep,name=insights,proto3" json:"insights,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -876,6 +899,27 @@ func (x *SubscribeToEventsResponse) GetEvents() []*Event {
 func (x *SubscribeToEventsResponse) GetLoss() *Loss {
 	if x != nil {
 		return x.Loss
+	}
+	return nil
+}
+
+func (x *SubscribeToEventsResponse) GetCorrelations() []*Correlation {
+	if x != nil {
+		return x.Correlations
+	}
+	return nil
+}
+
+func (x *SubscribeToEventsResponse) GetGroups() []*SemanticGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *SubscribeToEventsResponse) GetInsights() []*Insight {
+	if x != nil {
+		return x.Insights
 	}
 	return nil
 }
@@ -1076,11 +1120,12 @@ func (x *GetEventByIdResponse) GetEvent() *Event {
 // GetCorrelationsRequest asks for correlations.
 type GetCorrelationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By time, service, namespace, label, text; limit and page token.
+	// By the time that they span (those that touch time_range), service, text;
+	// limit, page token and ascending. Conditions on records must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of these kinds; empty: all.
 	Types []Correlation_Type `protobuf:"varint,2,rep,packed,name=types,proto3,enum=tapio.v1.Correlation_Type" json:"types,omitempty"`
-	// Only with at least this confidence, 0 to 1.
+	// Only those with at least this confidence, 0 to 1.
 	MinConfidence float64 `protobuf:"fixed64,3,opt,name=min_confidence,json=minConfidence,proto3" json:"min_confidence,omitempty"`
 	// Only those that join this record.
 	EventId string `protobuf:"bytes,4,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
@@ -1213,15 +1258,16 @@ func (x *GetCorrelationsResponse) GetNextPageToken() string {
 // GetSemanticGroupsRequest asks for semantic groups.
 type GetSemanticGroupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By time, service, namespace, label, text; limit and page token.
+	// By the time that they span (those that touch time_range), service, text;
+	// limit, page token and ascending. Conditions on records must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of these ids; empty: all.
+	// One of these ids; empty: all. At most 1,000.
 	GroupIds []string `protobuf:"bytes,2,rep,name=group_ids,json=groupIds,proto3" json:"group_ids,omitempty"`
 	// One of these types; empty: all.
 	Types []SemanticGroup_Type `protobuf:"varint,3,rep,packed,name=types,proto3,enum=tapio.v1.SemanticGroup_Type" json:"types,omitempty"`
 	// One of these states; empty: all.
 	States []SemanticGroup_State `protobuf:"varint,4,rep,packed,name=states,proto3,enum=tapio.v1.SemanticGroup_State" json:"states,omitempty"`
-	// Only with at least this confidence, 0 to 1.
+	// Only those with at least this confidence, 0 to 1.
 	MinConfidence float64 `protobuf:"fixed64,5,opt,name=min_confidence,json=minConfidence,proto3" json:"min_confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1350,13 +1396,15 @@ func (x *GetSemanticGroupsResponse) GetNextPageToken() string {
 // GetInsightsRequest asks for insights.
 type GetInsightsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By time, service, namespace, severity, text; limit and page token.
+	// By the time that they span (those that touch time_range), service,
+	// severity, text; limit, page token and ascending. Other conditions on
+	// records must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Only of this semantic group.
 	GroupId string `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	// Only for this audience; unset: for all.
 	Audience Insight_Audience `protobuf:"varint,3,opt,name=audience,proto3,enum=tapio.v1.Insight_Audience" json:"audience,omitempty"`
-	// Only with at least this confidence, 0 to 1.
+	// Only those with at least this confidence, 0 to 1.
 	MinConfidence float64 `protobuf:"fixed64,4,opt,name=min_confidence,json=minConfidence,proto3" json:"min_confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2226,13 +2274,14 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x10ACTION_HEARTBEAT\x10\x01\x12\x10\n" +
 	"\fACTION_PAUSE\x10\x02\x12\x11\n" +
 	"\rACTION_RESUME\x10\x03\x12\x16\n" +
-	"\x12ACTION_UNSUBSCRIBE\x10\x04\"\xa7\x02\n" +
+	"\x12ACTION_UNSUBSCRIBE\x10\x04\"\xd6\x02\n" +
 	"\x14StreamEventsResponse\x12&\n" +
 	"\x03ack\x18\x01 \x01(\v2\x12.tapio.v1.BatchAckH\x00R\x03ack\x125\n" +
 	"\bdelivery\x18\x02 \x01(\v2\x17.tapio.v1.EventDeliveryH\x00R\bdelivery\x129\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x19.tapio.v1.StreamHeartbeatH\x00R\theartbeat\x129\n" +
 	"\vcorrelation\x18\x04 \x01(\v2\x15.tapio.v1.CorrelationH\x00R\vcorrelation\x12/\n" +
-	"\x05group\x18\x05 \x01(\v2\x17.tapio.v1.SemanticGroupH\x00R\x05groupB\t\n" +
+	"\x05group\x18\x05 \x01(\v2\x17.tapio.v1.SemanticGroupH\x00R\x05group\x12-\n" +
+	"\ainsight\x18\x06 \x01(\v2\x11.tapio.v1.InsightH\x00R\ainsightB\t\n" +
 	"\amessage\"\x85\x01\n" +
 	"\rEventDelivery\x12'\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\x12'\n" +
@@ -2245,10 +2294,13 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
 	"\finclude_logs\x18\x03 \x01(\bR\vincludeLogs\x12!\n" +
-	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\"h\n" +
+	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\"\x83\x02\n" +
 	"\x19SubscribeToEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12\"\n" +
-	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"<\n" +
+	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x129\n" +
+	"\fcorrelations\x18\x03 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12/\n" +
+	"\x06groups\x18\x04 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12-\n" +
+	"\binsights\x18\x05 \x03(\v2\x11.tapio.v1.InsightR\binsights\"<\n" +
 	"\x10GetEventsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"d\n" +
 	"\x11GetEventsResponse\x12'\n" +
@@ -2429,13 +2481,13 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(*BatchAck)(nil),                       // 38: tapio.v1.BatchAck
 	(*Correlation)(nil),                    // 39: tapio.v1.Correlation
 	(*SemanticGroup)(nil),                  // 40: tapio.v1.SemanticGroup
-	(*Loss)(nil),                           // 41: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 42: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 43: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 44: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 45: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 46: tapio.v1.Insight.Audience
-	(*Insight)(nil),                        // 47: tapio.v1.Insight
+	(*Insight)(nil),                        // 41: tapio.v1.Insight
+	(*Loss)(nil),                           // 42: tapio.v1.Loss
+	(*timestamppb.Timestamp)(nil),          // 43: google.protobuf.Timestamp
+	(Correlation_Type)(0),                  // 44: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 45: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 46: tapio.v1.SemanticGroup.State
+	(Insight_Audience)(0),                  // 47: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	34, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
@@ -2451,72 +2503,76 @@ var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	8,  // 10: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
 	39, // 11: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
 	40, // 12: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	34, // 13: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	41, // 14: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	42, // 15: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	36, // 16: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
-	4,  // 17: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
-	34, // 18: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	41, // 19: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	36, // 20: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	34, // 21: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	34, // 22: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	36, // 23: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	43, // 24: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	39, // 25: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	36, // 26: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	44, // 27: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	45, // 28: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	40, // 29: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	36, // 30: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	46, // 31: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	47, // 32: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	36, // 33: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	46, // 34: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	40, // 35: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	39, // 36: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	47, // 37: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	42, // 38: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
-	25, // 39: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	30, // 40: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	31, // 41: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	32, // 42: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	42, // 43: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	42, // 44: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	1,  // 45: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	33, // 46: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	42, // 47: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	42, // 48: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	25, // 49: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	37, // 50: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	1,  // 51: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	2,  // 52: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	9,  // 53: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	11, // 54: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	13, // 55: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	15, // 56: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	17, // 57: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	19, // 58: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	21, // 59: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	23, // 60: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	26, // 61: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	28, // 62: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	6,  // 63: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	10, // 64: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	12, // 65: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	14, // 66: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	16, // 67: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	18, // 68: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	20, // 69: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	22, // 70: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	24, // 71: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	27, // 72: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	29, // 73: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	63, // [63:74] is the sub-list for method output_type
-	52, // [52:63] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	41, // 13: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	34, // 14: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	42, // 15: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	43, // 16: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	36, // 17: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	4,  // 18: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
+	34, // 19: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	42, // 20: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	39, // 21: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	40, // 22: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	41, // 23: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	36, // 24: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	34, // 25: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	34, // 26: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	36, // 27: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	44, // 28: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	39, // 29: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	36, // 30: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	45, // 31: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	46, // 32: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	40, // 33: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	36, // 34: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	47, // 35: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	41, // 36: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	36, // 37: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	47, // 38: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	40, // 39: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	39, // 40: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	41, // 41: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	43, // 42: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	25, // 43: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
+	30, // 44: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	31, // 45: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	32, // 46: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	43, // 47: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	43, // 48: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	1,  // 49: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	33, // 50: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	43, // 51: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	43, // 52: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	25, // 53: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	37, // 54: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	1,  // 55: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	2,  // 56: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	9,  // 57: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	11, // 58: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	13, // 59: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	15, // 60: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	17, // 61: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	19, // 62: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	21, // 63: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	23, // 64: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	26, // 65: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	28, // 66: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	6,  // 67: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	10, // 68: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	12, // 69: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	14, // 70: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	16, // 71: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	18, // 72: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	20, // 73: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	22, // 74: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	24, // 75: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	27, // 76: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	29, // 77: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	67, // [67:78] is the sub-list for method output_type
+	56, // [56:67] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -2544,6 +2600,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 		(*StreamEventsResponse_Heartbeat)(nil),
 		(*StreamEventsResponse_Correlation)(nil),
 		(*StreamEventsResponse_Group)(nil),
+		(*StreamEventsResponse_Insight)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

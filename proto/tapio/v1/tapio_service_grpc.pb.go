@@ -56,11 +56,12 @@ type TapioServiceClient interface {
 	GetEvents(ctx context.Context, in *GetEventsRequest, opts ...grpc.CallOption) (*GetEventsResponse, error)
 	// Returns one stored record by its id. NOT_FOUND: never stored, or evicted.
 	GetEventById(ctx context.Context, in *GetEventByIdRequest, opts ...grpc.CallOption) (*GetEventByIdResponse, error)
-	// Finds correlations.
+	// Finds correlations, each in its latest revision.
 	GetCorrelations(ctx context.Context, in *GetCorrelationsRequest, opts ...grpc.CallOption) (*GetCorrelationsResponse, error)
-	// Finds semantic groups, with root cause and impact.
+	// Finds semantic groups, with root cause and impact, each in its latest
+	// revision.
 	GetSemanticGroups(ctx context.Context, in *GetSemanticGroupsRequest, opts ...grpc.CallOption) (*GetSemanticGroupsResponse, error)
-	// Finds insights.
+	// Finds insights, each in its latest revision.
 	GetInsights(ctx context.Context, in *GetInsightsRequest, opts ...grpc.CallOption) (*GetInsightsResponse, error)
 	// Correlates stored events on demand.
 	AnalyzeEvents(ctx context.Context, in *AnalyzeEventsRequest, opts ...grpc.CallOption) (*AnalyzeEventsResponse, error)
@@ -225,11 +226,12 @@ type TapioServiceServer interface {
 	GetEvents(context.Context, *GetEventsRequest) (*GetEventsResponse, error)
 	// Returns one stored record by its id. NOT_FOUND: never stored, or evicted.
 	GetEventById(context.Context, *GetEventByIdRequest) (*GetEventByIdResponse, error)
-	// Finds correlations.
+	// Finds correlations, each in its latest revision.
 	GetCorrelations(context.Context, *GetCorrelationsRequest) (*GetCorrelationsResponse, error)
-	// Finds semantic groups, with root cause and impact.
+	// Finds semantic groups, with root cause and impact, each in its latest
+	// revision.
 	GetSemanticGroups(context.Context, *GetSemanticGroupsRequest) (*GetSemanticGroupsResponse, error)
-	// Finds insights.
+	// Finds insights, each in its latest revision.
 	GetInsights(context.Context, *GetInsightsRequest) (*GetInsightsResponse, error)
 	// Correlates stored events on demand.
 	AnalyzeEvents(context.Context, *AnalyzeEventsRequest) (*AnalyzeEventsResponse, error)

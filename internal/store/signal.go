@@ -162,3 +162,12 @@ func spanMatcher(q tapio.TraceQuery) matcher[tapio.Span] {
 	}
 	return func() func(*tapio.Span) bool { return match }
 }
+
+// followedSpans is spanMatcher for a query that may name traces.
+func followedSpans(q tapio.TraceQuery) matcher[tapio.Span] {
+	if len(q.TraceIDs) == 0 {
+		return spanMatcher(q)
+	}
+	named := func(s *tapio.Span) bool { return slices.Contains(q.TraceIDs, s.TraceID) }
+	return func() func(*tapio.Span) bool { return named }
+}

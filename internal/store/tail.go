@@ -49,6 +49,12 @@ func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Ev
 	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.identify)
 }
 
+// TailSpans makes a tail of the spans that a query for traces selects by. Paging
+// does not count.
+func (s *Store) TailSpans(q tapio.TraceQuery, start tapio.Start) *Tail[tapio.Span] {
+	return newTail(s.spans, followedSpans(q), spanHint(&q), start, func(*tapio.Span) {})
+}
+
 // TailPoints makes a tail of metric points. Paging does not count.
 func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *Tail[tapio.Point] {
 	return newTail(s.points, pointMatcher(q), pointHint(&q), start, func(*tapio.Point) {})

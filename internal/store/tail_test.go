@@ -145,6 +145,30 @@ func TestTailPoints(t *testing.T) {
 	assert.EqualValues(t, 4, rows[0].Seq)
 }
 
+func TestTailSpans(t *testing.T) {
+	s, _ := newTestStore(t, mebibyte, 0)
+	trace := tapio.TraceID{1}
+	s.AppendSpans([]tapio.Span{
+		{TraceID: trace, Name: "a", Start: 1, End: 2}, {TraceID: tapio.TraceID{2}, Name: "b"}, {TraceID: trace, Name: "b"},
+	})
+	for _, test := range []struct {
+		query tapio.TraceQuery
+		want  []string
+	}{
+		{tapio.TraceQuery{}, []string{"a", "b", "b"}},
+		{tapio.TraceQuery{Operations: []string{"b"}}, []string{"b", "b"}},
+		{tapio.TraceQuery{TraceIDs: []tapio.TraceID{trace}}, []string{"a", "b"}},
+	} {
+		rows, loss, _ := s.TailSpans(test.query, tapio.Start{Resume: true}).Poll(10)
+		assert.Zero(t, loss)
+		names := make([]string, len(rows))
+		for i := range rows {
+			names[i] = rows[i].Name
+		}
+		assert.Equal(t, test.want, names)
+	}
+}
+
 func TestThousandTails(t *testing.T) {
 	const tails, rows = 1000, 300
 	s, _ := newTestStore(t, 4*mebibyte, 0)

@@ -71,6 +71,10 @@ func (s *Span) Size() int {
 	return n
 }
 
+// AnswerSize estimates the bytes that the span takes in an answer, at most:
+// spans of one resource and scope share theirs.
+func (s *Span) AnswerSize() int { return s.Size() + s.Resource.Size() + s.Scope.Size() }
+
 // Trace is all stored spans of one trace, ordered by start.
 type Trace struct {
 	ID    TraceID

@@ -9,9 +9,9 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// resourceSpans groups spans by resource and scope, in order of first
+// ResourceSpans groups spans by resource and scope, in order of first
 // appearance.
-func resourceSpans(spans []tapio.Span) []*tracev1.ResourceSpans {
+func ResourceSpans(spans []tapio.Span) []*tracev1.ResourceSpans {
 	type origin struct {
 		resource *tapio.Resource
 		scope    *tapio.Scope

@@ -17,7 +17,7 @@ const maxTimelineLogs = 1_000
 // Trace makes the message of a trace, with its spans and its summary.
 func Trace(t *tapio.Trace) *tapiov1.Trace {
 	out := traceHead(t)
-	out.ResourceSpans = resourceSpans(t.Spans)
+	out.ResourceSpans = ResourceSpans(t.Spans)
 	return out
 }
 

@@ -39,6 +39,9 @@ func StreamAggregateQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (tap
 	if req.GetStart() != nil {
 		return tapio.AggregateQuery{}, 0, tapio.InvalidField("start", "must be unset with an aggregation: the latest window is sent")
 	}
+	if req.GetHistoryOnly() {
+		return tapio.AggregateQuery{}, 0, tapio.InvalidField("history_only", "must be unset with an aggregation: ask GetMetrics for what is stored")
+	}
 	query, err := aggregate(req.GetQuery(), recordLimits(), now)
 	if err != nil {
 		return query, 0, err

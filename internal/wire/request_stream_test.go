@@ -38,6 +38,8 @@ func TestStreamsRefusePaging(t *testing.T) {
 		metrics := &tapiov1.StreamMetricsRequest{Query: &tapiov1.MetricQuery{Filter: filter}}
 		_, _, err = StreamMetricsQuery(metrics, testNow())
 		requireFault(t, err, "query.filter."+field, mend)
+		_, _, err = StreamTracesQuery(&tapiov1.StreamTracesRequest{Query: &tapiov1.TraceQuery{Filter: filter}}, testNow())
+		requireFault(t, err, "query.filter."+field, mend)
 		metrics.Query.Aggregation = tapiov1.MetricQuery_AGGREGATION_TYPE_AVG
 		_, _, err = StreamAggregateQuery(metrics, testNow())
 		requireFault(t, err, "query.filter."+field, mend)
@@ -128,4 +130,28 @@ func TestStreamAggregateInterval(t *testing.T) {
 	}
 	_, _, err := StreamAggregateQuery(&tapiov1.StreamMetricsRequest{Start: &tapiov1.StreamStart{}}, testNow())
 	requireFault(t, err, "start", "must be unset with an aggregation")
+}
+
+func TestStreamTracesQuery(t *testing.T) {
+	id := strings.Repeat("ab", 16)
+	query, begin, err := StreamTracesQuery(&tapiov1.StreamTracesRequest{
+		Query: &tapiov1.TraceQuery{TraceIds: []string{id}},
+		Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_Last{Last: 3}},
+	}, testNow())
+	require.NoError(t, err)
+	require.Len(t, query.TraceIDs, 1)
+	assert.Equal(t, id, query.TraceIDs[0].String())
+	assert.Equal(t, tapio.Start{Last: 3}, begin)
+
+	_, _, err = StreamTracesQuery(&tapiov1.StreamTracesRequest{
+		Query: &tapiov1.TraceQuery{Filter: &tapiov1.Filter{EventNames: []string{"a"}}},
+	}, testNow())
+	requireFault(t, err, "query.filter.event_names", "log records only")
+	_, _, err = StreamTracesQuery(&tapiov1.StreamTracesRequest{Query: &tapiov1.TraceQuery{MinDuration: durationpb.New(-1)}}, testNow())
+	requireFault(t, err, "query.min_duration", "0 or more")
+}
+
+func TestHistoryOnlyIsNotForAggregations(t *testing.T) {
+	_, _, err := StreamAggregateQuery(&tapiov1.StreamMetricsRequest{HistoryOnly: true}, testNow())
+	requireFault(t, err, "history_only", "GetMetrics")
 }

@@ -32,6 +32,26 @@ func GetTracesQuery(req *tapiov1.GetTracesRequest, now time.Time) (tapio.TraceQu
 	return query, within("query.filter", err)
 }
 
+// StreamTracesQuery reads which spans a reader follows, and from where.
+func StreamTracesQuery(req *tapiov1.StreamTracesRequest, now time.Time) (tapio.TraceQuery, tapio.Start, error) {
+	f := req.GetQuery().GetFilter()
+	if err := notForStreams(f); err != nil {
+		return tapio.TraceQuery{}, tapio.Start{}, within("query.filter", err)
+	}
+	query, err := traceConditions(req.GetQuery())
+	if err != nil {
+		return query, tapio.Start{}, within("query", err)
+	}
+	if err := idsAlone(req.GetQuery()); err != nil {
+		return query, tapio.Start{}, within("query", err)
+	}
+	if query.Filter, err = unnamedFilter(f, now); err != nil {
+		return query, tapio.Start{}, within("query.filter", err)
+	}
+	begin, err := start(req.GetStart(), now)
+	return query, begin, within("start", err)
+}
+
 func traceConditions(q *tapiov1.TraceQuery) (tapio.TraceQuery, error) {
 	query := tapio.TraceQuery{Operations: q.GetOperations()}
 	var err error

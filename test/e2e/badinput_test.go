@@ -102,6 +102,11 @@ func TestBadRequestNamesTheField(t *testing.T) {
 		{"time range of a stream", "filter.time_range", func(ctx context.Context, client api) error {
 			return first(client.StreamLogs(ctx, &tapiov1.StreamLogsRequest{Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{End: noon()}}}))
 		}},
+		{"ids beside conditions of a stream", "query.operations", func(ctx context.Context, client api) error {
+			return first(client.StreamTraces(ctx, &tapiov1.StreamTracesRequest{
+				Query: &tapiov1.TraceQuery{TraceIds: []string{fullTraceID}, Operations: []string{"a"}},
+			}))
+		}},
 		{"start of a stream", "start.last", func(ctx context.Context, client api) error {
 			return first(client.events.SubscribeToEvents(ctx, &tapiov1.SubscribeToEventsRequest{Start: lastN(10_001)}))
 		}},

@@ -164,12 +164,14 @@ func liveStreams(t *testing.T, client api) []liveStream {
 	})
 	writer, err5 := client.events.StreamEvents(ctx)
 	batches, err6 := client.collectors.StreamEvents(ctx)
-	require.Equal(t, make([]error, 6), []error{err, err2, err3, err4, err5, err6})
+	spans, err7 := client.StreamTraces(ctx, &tapiov1.StreamTracesRequest{})
+	require.Equal(t, make([]error, 7), []error{err, err2, err3, err4, err5, err6, err7})
 	require.NoError(t, writer.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Subscription{
 		Subscription: &tapiov1.Subscription{SubscriptionId: "live"},
 	}}))
 	return []liveStream{
 		waiting(logs.Recv), waiting(events.Recv), waiting(points.Recv), waiting(windows.Recv), waiting(writer.Recv), waiting(batches.Recv),
+		waiting(spans.Recv),
 	}
 }
 

@@ -7,12 +7,15 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -141,6 +144,48 @@ func TestStreamMetricsRaw(t *testing.T) {
 		require.NotZero(t, p.LastSequence)
 	}
 	requireSame(t, want, got)
+}
+
+// Spans stream as log records do: from the past into the present, and on from
+// where a reader was cut off.
+func TestStreamTraces(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	client := apiOf(t, c)
+	sent := fullTraces(t)
+	sendGRPC(t, c, sent)
+	last := requireSpans(t, client, 0, sent)
+
+	sendGRPC(t, c, sent) // the same spans once more
+	requireSpans(t, client, last, sent)
+
+	stream, err := client.StreamTraces(bounded(t), &tapiov1.StreamTracesRequest{
+		Query: &tapiov1.TraceQuery{TraceIds: []string{strings.Repeat("ab", 16)}}, HistoryOnly: true,
+		Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_AfterSequence{}},
+	})
+	require.NoError(t, err)
+	_, err = stream.Recv()
+	require.ErrorIs(t, err, io.EOF, "no span is of that trace")
+}
+
+// requireSpans follows spans from behind a sequence until these have come, and
+// returns the sequence of the last.
+func requireSpans(t *testing.T, client api, after uint64, sent *coltrace.ExportTraceServiceRequest) (last uint64) {
+	t.Helper()
+	stream, err := client.StreamTraces(bounded(t), &tapiov1.StreamTracesRequest{
+		Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_AfterSequence{AfterSequence: after}},
+	})
+	require.NoError(t, err)
+	want := spanTexts(sent.ResourceSpans)
+	var got []string
+	for len(got) < len(want) {
+		p, err := stream.Recv()
+		require.NoError(t, err)
+		require.Nil(t, p.Loss)
+		got, last = append(got, spanTexts(p.ResourceSpans)...), p.LastSequence
+	}
+	requireSame(t, want, got)
+	return last
 }
 
 // With an aggregation the stream tells the window up to now, over and over.

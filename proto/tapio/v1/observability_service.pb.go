@@ -341,7 +341,10 @@ type StreamMetricsRequest struct {
 	Start *StreamStart `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// With an aggregation: time between answers, 100 ms to 1 h; unset: the
 	// query's resolution, or 10 s.
-	Interval      *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	// End after the stored points instead of waiting for new ones. Without an
+	// aggregation only.
+	HistoryOnly   bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +398,13 @@ func (x *StreamMetricsRequest) GetInterval() *durationpb.Duration {
 		return x.Interval
 	}
 	return nil
+}
+
+func (x *StreamMetricsRequest) GetHistoryOnly() bool {
+	if x != nil {
+		return x.HistoryOnly
+	}
+	return false
 }
 
 // StreamMetricsResponse carries a piece of the stream.
@@ -803,6 +813,138 @@ func (x *GetTracesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// StreamTracesRequest asks for a stream of spans.
+type StreamTracesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which spans: those that meet all conditions or, with trace_ids, those of
+	// these traces. filter.limit, time_range, page_token and ascending must be
+	// unset. Empty: all.
+	Query *TraceQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Where to begin.
+	Start *StreamStart `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// End after the stored spans instead of waiting for new ones.
+	HistoryOnly   bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamTracesRequest) Reset() {
+	*x = StreamTracesRequest{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamTracesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamTracesRequest) ProtoMessage() {}
+
+func (x *StreamTracesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamTracesRequest.ProtoReflect.Descriptor instead.
+func (*StreamTracesRequest) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StreamTracesRequest) GetQuery() *TraceQuery {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *StreamTracesRequest) GetStart() *StreamStart {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *StreamTracesRequest) GetHistoryOnly() bool {
+	if x != nil {
+		return x.HistoryOnly
+	}
+	return false
+}
+
+// StreamTracesResponse carries a piece of the stream.
+type StreamTracesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Spans grouped by resource and scope, those of one group in the order of the
+	// store; may be empty where only a loss is told.
+	ResourceSpans []*v11.ResourceSpans `protobuf:"bytes,1,rep,name=resource_spans,json=resourceSpans,proto3" json:"resource_spans,omitempty"`
+	// What was passed over before these spans; unset: nothing.
+	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	// Sequence of the last span in this message; goes into
+	// StreamStart.after_sequence to go on after a cut.
+	LastSequence  uint64 `protobuf:"varint,3,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamTracesResponse) Reset() {
+	*x = StreamTracesResponse{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamTracesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamTracesResponse) ProtoMessage() {}
+
+func (x *StreamTracesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamTracesResponse.ProtoReflect.Descriptor instead.
+func (*StreamTracesResponse) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StreamTracesResponse) GetResourceSpans() []*v11.ResourceSpans {
+	if x != nil {
+		return x.ResourceSpans
+	}
+	return nil
+}
+
+func (x *StreamTracesResponse) GetLoss() *Loss {
+	if x != nil {
+		return x.Loss
+	}
+	return nil
+}
+
+func (x *StreamTracesResponse) GetLastSequence() uint64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
 // GetTraceTimelineRequest names a trace.
 type GetTraceTimelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -816,7 +958,7 @@ type GetTraceTimelineRequest struct {
 
 func (x *GetTraceTimelineRequest) Reset() {
 	*x = GetTraceTimelineRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +970,7 @@ func (x *GetTraceTimelineRequest) String() string {
 func (*GetTraceTimelineRequest) ProtoMessage() {}
 
 func (x *GetTraceTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +983,7 @@ func (x *GetTraceTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{10}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetTraceTimelineRequest) GetTraceId() string {
@@ -874,7 +1016,7 @@ type GetTraceTimelineResponse struct {
 
 func (x *GetTraceTimelineResponse) Reset() {
 	*x = GetTraceTimelineResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1028,7 @@ func (x *GetTraceTimelineResponse) String() string {
 func (*GetTraceTimelineResponse) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1041,7 @@ func (x *GetTraceTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{11}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetTraceTimelineResponse) GetTrace() *Trace {
@@ -936,7 +1078,7 @@ type GetLogsRequest struct {
 
 func (x *GetLogsRequest) Reset() {
 	*x = GetLogsRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1090,7 @@ func (x *GetLogsRequest) String() string {
 func (*GetLogsRequest) ProtoMessage() {}
 
 func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1103,7 @@ func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsRequest.ProtoReflect.Descriptor instead.
 func (*GetLogsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{12}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetLogsRequest) GetFilter() *Filter {
@@ -991,7 +1133,7 @@ type GetLogsResponse struct {
 
 func (x *GetLogsResponse) Reset() {
 	*x = GetLogsResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1145,7 @@ func (x *GetLogsResponse) String() string {
 func (*GetLogsResponse) ProtoMessage() {}
 
 func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1158,7 @@ func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsResponse.ProtoReflect.Descriptor instead.
 func (*GetLogsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetLogsResponse) GetLogs() []*Event {
@@ -1049,7 +1191,7 @@ type StreamLogsRequest struct {
 
 func (x *StreamLogsRequest) Reset() {
 	*x = StreamLogsRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1203,7 @@ func (x *StreamLogsRequest) String() string {
 func (*StreamLogsRequest) ProtoMessage() {}
 
 func (x *StreamLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1216,7 @@ func (x *StreamLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogsRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{14}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StreamLogsRequest) GetFilter() *Filter {
@@ -1111,7 +1253,7 @@ type StreamLogsResponse struct {
 
 func (x *StreamLogsResponse) Reset() {
 	*x = StreamLogsResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1265,7 @@ func (x *StreamLogsResponse) String() string {
 func (*StreamLogsResponse) ProtoMessage() {}
 
 func (x *StreamLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1278,7 @@ func (x *StreamLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogsResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{15}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StreamLogsResponse) GetLogs() []*Event {
@@ -1178,7 +1320,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1332,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1345,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{16}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Profile) GetProfileId() string {
@@ -1275,7 +1417,7 @@ type GetProfilesRequest struct {
 
 func (x *GetProfilesRequest) Reset() {
 	*x = GetProfilesRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1429,7 @@ func (x *GetProfilesRequest) String() string {
 func (*GetProfilesRequest) ProtoMessage() {}
 
 func (x *GetProfilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1442,7 @@ func (x *GetProfilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfilesRequest.ProtoReflect.Descriptor instead.
 func (*GetProfilesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{17}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetProfilesRequest) GetFilter() *Filter {
@@ -1330,7 +1472,7 @@ type GetProfilesResponse struct {
 
 func (x *GetProfilesResponse) Reset() {
 	*x = GetProfilesResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1484,7 @@ func (x *GetProfilesResponse) String() string {
 func (*GetProfilesResponse) ProtoMessage() {}
 
 func (x *GetProfilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1497,7 @@ func (x *GetProfilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfilesResponse.ProtoReflect.Descriptor instead.
 func (*GetProfilesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{18}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetProfilesResponse) GetProfiles() []*Profile {
@@ -1389,7 +1531,7 @@ type AnalyzeProfileRequest struct {
 
 func (x *AnalyzeProfileRequest) Reset() {
 	*x = AnalyzeProfileRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1543,7 @@ func (x *AnalyzeProfileRequest) String() string {
 func (*AnalyzeProfileRequest) ProtoMessage() {}
 
 func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1556,7 @@ func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileRequest.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{19}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AnalyzeProfileRequest) GetFilter() *Filter {
@@ -1462,7 +1604,7 @@ type AnalyzeProfileResponse struct {
 
 func (x *AnalyzeProfileResponse) Reset() {
 	*x = AnalyzeProfileResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1616,7 @@ func (x *AnalyzeProfileResponse) String() string {
 func (*AnalyzeProfileResponse) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1629,7 @@ func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileResponse.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{20}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AnalyzeProfileResponse) GetFunctions() []*AnalyzeProfileResponse_FunctionCost {
@@ -1544,7 +1686,7 @@ type GetTraceTimelineResponse_TimelineSpan struct {
 
 func (x *GetTraceTimelineResponse_TimelineSpan) Reset() {
 	*x = GetTraceTimelineResponse_TimelineSpan{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1698,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) String() string {
 func (*GetTraceTimelineResponse_TimelineSpan) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1711,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use GetTraceTimelineResponse_TimelineSpan.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineResponse_TimelineSpan) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{11, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *GetTraceTimelineResponse_TimelineSpan) GetSpan() *v11.Span {
@@ -1647,7 +1789,7 @@ type AnalyzeProfileResponse_FunctionCost struct {
 
 func (x *AnalyzeProfileResponse_FunctionCost) Reset() {
 	*x = AnalyzeProfileResponse_FunctionCost{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1801,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) String() string {
 func (*AnalyzeProfileResponse_FunctionCost) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1814,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use AnalyzeProfileResponse_FunctionCost.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse_FunctionCost) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{20, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22, 0}
 }
 
 func (x *AnalyzeProfileResponse_FunctionCost) GetFunction() string {
@@ -1736,11 +1878,12 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1f\n" +
 	"\vpoint_count\x18\x03 \x01(\x04R\n" +
-	"pointCount\"\xa7\x01\n" +
+	"pointCount\"\xca\x01\n" +
 	"\x14StreamMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x125\n" +
-	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xec\x01\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12!\n" +
+	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\"\xec\x01\n" +
 	"\x15StreamMetricsResponse\x12Z\n" +
 	"\x10resource_metrics\x18\x01 \x03(\v2/.opentelemetry.proto.metrics.v1.ResourceMetricsR\x0fresourceMetrics\x12.\n" +
 	"\x06series\x18\x02 \x03(\v2\x16.tapio.v1.MetricSeriesR\x06series\x12\"\n" +
@@ -1776,7 +1919,15 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"d\n" +
 	"\x11GetTracesResponse\x12'\n" +
 	"\x06traces\x18\x01 \x03(\v2\x0f.tapio.v1.TraceR\x06traces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"Q\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x01\n" +
+	"\x13StreamTracesRequest\x12*\n" +
+	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\x12+\n" +
+	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
+	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\"\xb3\x01\n" +
+	"\x14StreamTracesResponse\x12R\n" +
+	"\x0eresource_spans\x18\x01 \x03(\v2+.opentelemetry.proto.trace.v1.ResourceSpansR\rresourceSpans\x12\"\n" +
+	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12#\n" +
+	"\rlast_sequence\x18\x03 \x01(\x04R\flastSequence\"Q\n" +
 	"\x17GetTraceTimelineRequest\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x1b\n" +
 	"\tomit_logs\x18\x02 \x01(\bR\bomitLogs\"\xfc\x03\n" +
@@ -1850,14 +2001,15 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vtotal_value\x18\x04 \x01(\x01R\n" +
 	"totalValue\x12\x1d\n" +
 	"\n" +
-	"self_delta\x18\x05 \x01(\x01R\tselfDelta2\x96\b\n" +
+	"self_delta\x18\x05 \x01(\x01R\tselfDelta2\x85\t\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
 	"\rExportMetrics\x12\x1e.tapio.v1.ExportMetricsRequest\x1a\x1f.tapio.v1.ExportMetricsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/metrics:export0\x01\x12q\n" +
 	"\rStreamMetrics\x12\x1e.tapio.v1.StreamMetricsRequest\x1a\x1f.tapio.v1.StreamMetricsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/metrics:stream0\x01\x12o\n" +
 	"\tGetTraces\x12\x1a.tapio.v1.GetTracesRequest\x1a\x1b.tapio.v1.GetTracesResponse\")\x82\xd3\xe4\x93\x02#:\x01*Z\f\x12\n" +
-	"/v1/traces\"\x10/v1/traces:query\x12\x81\x01\n" +
+	"/v1/traces\"\x10/v1/traces:query\x12m\n" +
+	"\fStreamTraces\x12\x1d.tapio.v1.StreamTracesRequest\x1a\x1e.tapio.v1.StreamTracesResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/traces:stream0\x01\x12\x81\x01\n" +
 	"\x10GetTraceTimeline\x12!.tapio.v1.GetTraceTimelineRequest\x1a\".tapio.v1.GetTraceTimelineResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/traces/{trace_id}/timeline\x12e\n" +
 	"\aGetLogs\x12\x18.tapio.v1.GetLogsRequest\x1a\x19.tapio.v1.GetLogsResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*Z\n" +
 	"\x12\b/v1/logs\"\x0e/v1/logs:query\x12e\n" +
@@ -1879,7 +2031,7 @@ func file_tapio_v1_observability_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_observability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ExportMetricsRequest_Format)(0),              // 0: tapio.v1.ExportMetricsRequest.Format
 	(*GetMetricsRequest)(nil),                     // 1: tapio.v1.GetMetricsRequest
@@ -1892,101 +2044,109 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*Trace)(nil),                                 // 8: tapio.v1.Trace
 	(*GetTracesRequest)(nil),                      // 9: tapio.v1.GetTracesRequest
 	(*GetTracesResponse)(nil),                     // 10: tapio.v1.GetTracesResponse
-	(*GetTraceTimelineRequest)(nil),               // 11: tapio.v1.GetTraceTimelineRequest
-	(*GetTraceTimelineResponse)(nil),              // 12: tapio.v1.GetTraceTimelineResponse
-	(*GetLogsRequest)(nil),                        // 13: tapio.v1.GetLogsRequest
-	(*GetLogsResponse)(nil),                       // 14: tapio.v1.GetLogsResponse
-	(*StreamLogsRequest)(nil),                     // 15: tapio.v1.StreamLogsRequest
-	(*StreamLogsResponse)(nil),                    // 16: tapio.v1.StreamLogsResponse
-	(*Profile)(nil),                               // 17: tapio.v1.Profile
-	(*GetProfilesRequest)(nil),                    // 18: tapio.v1.GetProfilesRequest
-	(*GetProfilesResponse)(nil),                   // 19: tapio.v1.GetProfilesResponse
-	(*AnalyzeProfileRequest)(nil),                 // 20: tapio.v1.AnalyzeProfileRequest
-	(*AnalyzeProfileResponse)(nil),                // 21: tapio.v1.AnalyzeProfileResponse
-	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 22: tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	nil, // 23: tapio.v1.Profile.AttributesEntry
-	(*AnalyzeProfileResponse_FunctionCost)(nil), // 24: tapio.v1.AnalyzeProfileResponse.FunctionCost
-	(*MetricQuery)(nil),                         // 25: tapio.v1.MetricQuery
-	(*MetricSeries)(nil),                        // 26: tapio.v1.MetricSeries
-	(*v1.ResourceMetrics)(nil),                  // 27: opentelemetry.proto.metrics.v1.ResourceMetrics
-	(*StreamStart)(nil),                         // 28: tapio.v1.StreamStart
-	(*durationpb.Duration)(nil),                 // 29: google.protobuf.Duration
-	(*Loss)(nil),                                // 30: tapio.v1.Loss
-	(*Filter)(nil),                              // 31: tapio.v1.Filter
-	(v11.Status_StatusCode)(0),                  // 32: opentelemetry.proto.trace.v1.Status.StatusCode
-	(v11.Span_SpanKind)(0),                      // 33: opentelemetry.proto.trace.v1.Span.SpanKind
-	(*v11.ResourceSpans)(nil),                   // 34: opentelemetry.proto.trace.v1.ResourceSpans
-	(*timestamppb.Timestamp)(nil),               // 35: google.protobuf.Timestamp
-	(*Event)(nil),                               // 36: tapio.v1.Event
-	(*TimeRange)(nil),                           // 37: tapio.v1.TimeRange
-	(*v11.Span)(nil),                            // 38: opentelemetry.proto.trace.v1.Span
+	(*StreamTracesRequest)(nil),                   // 11: tapio.v1.StreamTracesRequest
+	(*StreamTracesResponse)(nil),                  // 12: tapio.v1.StreamTracesResponse
+	(*GetTraceTimelineRequest)(nil),               // 13: tapio.v1.GetTraceTimelineRequest
+	(*GetTraceTimelineResponse)(nil),              // 14: tapio.v1.GetTraceTimelineResponse
+	(*GetLogsRequest)(nil),                        // 15: tapio.v1.GetLogsRequest
+	(*GetLogsResponse)(nil),                       // 16: tapio.v1.GetLogsResponse
+	(*StreamLogsRequest)(nil),                     // 17: tapio.v1.StreamLogsRequest
+	(*StreamLogsResponse)(nil),                    // 18: tapio.v1.StreamLogsResponse
+	(*Profile)(nil),                               // 19: tapio.v1.Profile
+	(*GetProfilesRequest)(nil),                    // 20: tapio.v1.GetProfilesRequest
+	(*GetProfilesResponse)(nil),                   // 21: tapio.v1.GetProfilesResponse
+	(*AnalyzeProfileRequest)(nil),                 // 22: tapio.v1.AnalyzeProfileRequest
+	(*AnalyzeProfileResponse)(nil),                // 23: tapio.v1.AnalyzeProfileResponse
+	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 24: tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	nil, // 25: tapio.v1.Profile.AttributesEntry
+	(*AnalyzeProfileResponse_FunctionCost)(nil), // 26: tapio.v1.AnalyzeProfileResponse.FunctionCost
+	(*MetricQuery)(nil),                         // 27: tapio.v1.MetricQuery
+	(*MetricSeries)(nil),                        // 28: tapio.v1.MetricSeries
+	(*v1.ResourceMetrics)(nil),                  // 29: opentelemetry.proto.metrics.v1.ResourceMetrics
+	(*StreamStart)(nil),                         // 30: tapio.v1.StreamStart
+	(*durationpb.Duration)(nil),                 // 31: google.protobuf.Duration
+	(*Loss)(nil),                                // 32: tapio.v1.Loss
+	(*Filter)(nil),                              // 33: tapio.v1.Filter
+	(v11.Status_StatusCode)(0),                  // 34: opentelemetry.proto.trace.v1.Status.StatusCode
+	(v11.Span_SpanKind)(0),                      // 35: opentelemetry.proto.trace.v1.Span.SpanKind
+	(*v11.ResourceSpans)(nil),                   // 36: opentelemetry.proto.trace.v1.ResourceSpans
+	(*timestamppb.Timestamp)(nil),               // 37: google.protobuf.Timestamp
+	(*Event)(nil),                               // 38: tapio.v1.Event
+	(*TimeRange)(nil),                           // 39: tapio.v1.TimeRange
+	(*v11.Span)(nil),                            // 40: opentelemetry.proto.trace.v1.Span
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
-	25, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	26, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	27, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	25, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	27, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	28, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	29, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	27, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
 	0,  // 4: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
-	25, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	28, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
-	29, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
-	27, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	26, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	30, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
-	31, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
-	29, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
-	29, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
-	32, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	33, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	34, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	35, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
-	29, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
+	27, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	30, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
+	31, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
+	29, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	28, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	32, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
+	33, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
+	31, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
+	31, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
+	34, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	35, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	36, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	37, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
+	31, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
 	7,  // 19: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
 	8,  // 20: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
-	8,  // 21: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
-	22, // 22: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	36, // 23: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
-	31, // 24: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
-	36, // 25: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
-	31, // 26: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
-	28, // 27: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
-	36, // 28: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
-	30, // 29: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
-	35, // 30: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
-	29, // 31: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
-	23, // 32: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
-	31, // 33: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	17, // 34: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	31, // 35: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	37, // 36: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	24, // 37: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	38, // 38: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	29, // 39: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	29, // 40: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	29, // 41: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 42: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 43: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 44: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 45: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 46: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	13, // 47: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	15, // 48: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	18, // 49: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	20, // 50: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	2,  // 51: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 52: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 53: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 54: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 55: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	14, // 56: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	16, // 57: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	19, // 58: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	21, // 59: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	51, // [51:60] is the sub-list for method output_type
-	42, // [42:51] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	7,  // 21: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
+	30, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
+	36, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	32, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
+	8,  // 25: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
+	24, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	38, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
+	33, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
+	38, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
+	33, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
+	30, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
+	38, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
+	32, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
+	37, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
+	31, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
+	25, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
+	33, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
+	19, // 38: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
+	33, // 39: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	39, // 40: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	26, // 41: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	40, // 42: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	31, // 43: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	31, // 44: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	31, // 45: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 46: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 47: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 48: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 49: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 50: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 51: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 52: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 53: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	20, // 54: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	22, // 55: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	2,  // 56: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 57: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 58: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 59: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 60: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 61: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 62: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 63: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	21, // 64: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	23, // 65: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	56, // [56:66] is the sub-list for method output_type
+	46, // [46:56] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }
@@ -2004,7 +2164,7 @@ func file_tapio_v1_observability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_observability_service_proto_rawDesc), len(file_tapio_v1_observability_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

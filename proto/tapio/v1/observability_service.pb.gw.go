@@ -205,6 +205,29 @@ func local_request_ObservabilityService_GetTraces_1(ctx context.Context, marshal
 	return msg, metadata, err
 }
 
+func request_ObservabilityService_StreamTraces_0(ctx context.Context, marshaler runtime.Marshaler, client ObservabilityServiceClient, req *http.Request, pathParams map[string]string) (ObservabilityService_StreamTracesClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq StreamTracesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.StreamTraces(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 var filter_ObservabilityService_GetTraceTimeline_0 = &utilities.DoubleArray{Encoding: map[string]int{"trace_id": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_ObservabilityService_GetTraceTimeline_0(ctx context.Context, marshaler runtime.Marshaler, client ObservabilityServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -497,6 +520,13 @@ func RegisterObservabilityServiceHandlerServer(ctx context.Context, mux *runtime
 		}
 		forward_ObservabilityService_GetTraces_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+
+	mux.Handle(http.MethodPost, pattern_ObservabilityService_StreamTraces_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
+	})
 	mux.Handle(http.MethodGet, pattern_ObservabilityService_GetTraceTimeline_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -746,6 +776,23 @@ func RegisterObservabilityServiceHandlerClient(ctx context.Context, mux *runtime
 		}
 		forward_ObservabilityService_GetTraces_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ObservabilityService_StreamTraces_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/tapio.v1.ObservabilityService/StreamTraces", runtime.WithHTTPPathPattern("/v1/traces:stream"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ObservabilityService_StreamTraces_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ObservabilityService_StreamTraces_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ObservabilityService_GetTraceTimeline_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -858,6 +905,7 @@ var (
 	pattern_ObservabilityService_StreamMetrics_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "metrics"}, "stream"))
 	pattern_ObservabilityService_GetTraces_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "traces"}, "query"))
 	pattern_ObservabilityService_GetTraces_1        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "traces"}, ""))
+	pattern_ObservabilityService_StreamTraces_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "traces"}, "stream"))
 	pattern_ObservabilityService_GetTraceTimeline_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "traces", "trace_id", "timeline"}, ""))
 	pattern_ObservabilityService_GetLogs_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "logs"}, "query"))
 	pattern_ObservabilityService_GetLogs_1          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "logs"}, ""))
@@ -873,6 +921,7 @@ var (
 	forward_ObservabilityService_StreamMetrics_0    = runtime.ForwardResponseStream
 	forward_ObservabilityService_GetTraces_0        = runtime.ForwardResponseMessage
 	forward_ObservabilityService_GetTraces_1        = runtime.ForwardResponseMessage
+	forward_ObservabilityService_StreamTraces_0     = runtime.ForwardResponseStream
 	forward_ObservabilityService_GetTraceTimeline_0 = runtime.ForwardResponseMessage
 	forward_ObservabilityService_GetLogs_0          = runtime.ForwardResponseMessage
 	forward_ObservabilityService_GetLogs_1          = runtime.ForwardResponseMessage

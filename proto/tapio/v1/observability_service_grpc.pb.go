@@ -26,6 +26,7 @@ const (
 	ObservabilityService_ExportMetrics_FullMethodName    = "/tapio.v1.ObservabilityService/ExportMetrics"
 	ObservabilityService_StreamMetrics_FullMethodName    = "/tapio.v1.ObservabilityService/StreamMetrics"
 	ObservabilityService_GetTraces_FullMethodName        = "/tapio.v1.ObservabilityService/GetTraces"
+	ObservabilityService_StreamTraces_FullMethodName     = "/tapio.v1.ObservabilityService/StreamTraces"
 	ObservabilityService_GetTraceTimeline_FullMethodName = "/tapio.v1.ObservabilityService/GetTraceTimeline"
 	ObservabilityService_GetLogs_FullMethodName          = "/tapio.v1.ObservabilityService/GetLogs"
 	ObservabilityService_StreamLogs_FullMethodName       = "/tapio.v1.ObservabilityService/StreamLogs"
@@ -53,6 +54,9 @@ type ObservabilityServiceClient interface {
 	StreamMetrics(ctx context.Context, in *StreamMetricsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamMetricsResponse], error)
 	// Finds traces by id or by their spans.
 	GetTraces(ctx context.Context, in *GetTracesRequest, opts ...grpc.CallOption) (*GetTracesResponse, error)
+	// Follows spans as they are stored, from the past into the present, without
+	// gap or repeat. A reader that is too slow gets a Loss.
+	StreamTraces(ctx context.Context, in *StreamTracesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTracesResponse], error)
 	// Lays one trace out in time: the tree of its spans, self times, the critical
 	// path and the log records written under it. NOT_FOUND: no span of it is
 	// stored.
@@ -134,6 +138,25 @@ func (c *observabilityServiceClient) GetTraces(ctx context.Context, in *GetTrace
 	return out, nil
 }
 
+func (c *observabilityServiceClient) StreamTraces(ctx context.Context, in *StreamTracesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTracesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObservabilityService_ServiceDesc.Streams[2], ObservabilityService_StreamTraces_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamTracesRequest, StreamTracesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObservabilityService_StreamTracesClient = grpc.ServerStreamingClient[StreamTracesResponse]
+
 func (c *observabilityServiceClient) GetTraceTimeline(ctx context.Context, in *GetTraceTimelineRequest, opts ...grpc.CallOption) (*GetTraceTimelineResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetTraceTimelineResponse)
@@ -156,7 +179,7 @@ func (c *observabilityServiceClient) GetLogs(ctx context.Context, in *GetLogsReq
 
 func (c *observabilityServiceClient) StreamLogs(ctx context.Context, in *StreamLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamLogsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ObservabilityService_ServiceDesc.Streams[2], ObservabilityService_StreamLogs_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ObservabilityService_ServiceDesc.Streams[3], ObservabilityService_StreamLogs_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +236,9 @@ type ObservabilityServiceServer interface {
 	StreamMetrics(*StreamMetricsRequest, grpc.ServerStreamingServer[StreamMetricsResponse]) error
 	// Finds traces by id or by their spans.
 	GetTraces(context.Context, *GetTracesRequest) (*GetTracesResponse, error)
+	// Follows spans as they are stored, from the past into the present, without
+	// gap or repeat. A reader that is too slow gets a Loss.
+	StreamTraces(*StreamTracesRequest, grpc.ServerStreamingServer[StreamTracesResponse]) error
 	// Lays one trace out in time: the tree of its spans, self times, the critical
 	// path and the log records written under it. NOT_FOUND: no span of it is
 	// stored.
@@ -247,6 +273,9 @@ func (UnimplementedObservabilityServiceServer) StreamMetrics(*StreamMetricsReque
 }
 func (UnimplementedObservabilityServiceServer) GetTraces(context.Context, *GetTracesRequest) (*GetTracesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTraces not implemented")
+}
+func (UnimplementedObservabilityServiceServer) StreamTraces(*StreamTracesRequest, grpc.ServerStreamingServer[StreamTracesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamTraces not implemented")
 }
 func (UnimplementedObservabilityServiceServer) GetTraceTimeline(context.Context, *GetTraceTimelineRequest) (*GetTraceTimelineResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTraceTimeline not implemented")
@@ -341,6 +370,17 @@ func _ObservabilityService_GetTraces_Handler(srv interface{}, ctx context.Contex
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _ObservabilityService_StreamTraces_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamTracesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ObservabilityServiceServer).StreamTraces(m, &grpc.GenericServerStream[StreamTracesRequest, StreamTracesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObservabilityService_StreamTracesServer = grpc.ServerStreamingServer[StreamTracesResponse]
 
 func _ObservabilityService_GetTraceTimeline_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetTraceTimelineRequest)
@@ -466,6 +506,11 @@ var ObservabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "StreamMetrics",
 			Handler:       _ObservabilityService_StreamMetrics_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamTraces",
+			Handler:       _ObservabilityService_StreamTraces_Handler,
 			ServerStreams: true,
 		},
 		{

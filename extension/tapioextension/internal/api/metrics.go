@@ -72,7 +72,7 @@ func (s *observabilityService) StreamMetrics(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Store.TailPoints(query, start), false, (*tapio.Point).AnswerSize, send)
+	return follow(stream.Context(), s.Store.TailPoints(query, start), req.GetHistoryOnly(), (*tapio.Point).AnswerSize, send)
 }
 
 // streamAggregate sends the latest window over and over. A window is as wide as

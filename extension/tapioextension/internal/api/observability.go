@@ -66,6 +66,24 @@ func (s *observabilityService) GetTraces(
 	return resp, nil
 }
 
+// StreamTraces implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) StreamTraces(
+	req *tapiov1.StreamTracesRequest, stream tapiov1.ObservabilityService_StreamTracesServer,
+) error {
+	query, start, err := wire.StreamTracesQuery(req, s.Now())
+	if err != nil {
+		return err
+	}
+	send := func(spans []tapio.Span, loss *tapiov1.Loss) error {
+		resp := &tapiov1.StreamTracesResponse{ResourceSpans: wire.ResourceSpans(spans), Loss: loss}
+		if n := len(spans); n > 0 {
+			resp.LastSequence = spans[n-1].Seq
+		}
+		return stream.Send(resp)
+	}
+	return follow(stream.Context(), s.Store.TailSpans(query, start), req.GetHistoryOnly(), (*tapio.Span).AnswerSize, send)
+}
+
 // maxTimelineLogs is the most log records of a timeline.
 const maxTimelineLogs = 1000
 

@@ -1,0 +1,56 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// Config is what an operator may choose. Zero fields take their default. The
+// statistical constants are none of it: docs/correlation.md explains them.
+type Config struct {
+	// MemoryLimit bounds the engine's state in bytes; default 128 MiB.
+	MemoryLimit int
+	// Window is the width of the stretch of event time over which spans, logs
+	// and kernel events are judged; default 10 s.
+	Window time.Duration
+	// CloseAfter is how long nothing may join a group before it is closed;
+	// default 5 min.
+	CloseAfter time.Duration
+}
+
+const (
+	defaultMemoryLimit = 128 << 20
+	minMemoryLimit     = 1 << 20
+	defaultWindow      = 10 * time.Second
+	defaultCloseAfter  = 5 * time.Minute
+)
+
+func (c Config) withDefaults() Config {
+	if c.MemoryLimit == 0 {
+		c.MemoryLimit = defaultMemoryLimit
+	}
+	if c.Window == 0 {
+		c.Window = defaultWindow
+	}
+	if c.CloseAfter == 0 {
+		c.CloseAfter = defaultCloseAfter
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.MemoryLimit < minMemoryLimit {
+		return tapio.InvalidField("memory_limit", "must be at least %d bytes, is %d", minMemoryLimit, c.MemoryLimit)
+	}
+	if c.Window < time.Second || c.Window > time.Minute {
+		return tapio.InvalidField("window", "must be within 1s and 1m, is %v", c.Window)
+	}
+	if c.CloseAfter < c.Window {
+		return tapio.InvalidField("close_after", "must be at least the window (%v), is %v", c.Window, c.CloseAfter)
+	}
+	return nil
+}

@@ -53,6 +53,10 @@ type StoreConfig struct {
 
 	// Shares divides MemoryLimit among the signals.
 	Shares Shares `mapstructure:"shares"`
+
+	// QueryMemory is what all queries together may hold while they run, beside
+	// MemoryLimit; one may hold a quarter. 8 MiB or more, 128 MiB by default.
+	QueryMemory ByteSize `mapstructure:"query_memory"`
 }
 
 // Shares are percentages that sum to 100, each 1 or more.
@@ -80,6 +84,7 @@ func (b *ByteSize) UnmarshalText(text []byte) error {
 
 const (
 	minMemoryLimit ByteSize = 4 << 20
+	minQueryMemory ByteSize = 8 << 20
 
 	// minDuration catches a number without a unit, which counts nanoseconds.
 	minDuration = time.Millisecond
@@ -93,7 +98,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares), max_streams and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory), max_streams and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -121,6 +126,10 @@ func (c *StoreConfig) Validate() error {
 		return fmt.Errorf("memory_limit: must be %s or more, is %d bytes: write a number with its unit, for example 256MiB",
 			humanize.IBytes(uint64(minMemoryLimit)), c.MemoryLimit)
 	}
+	if c.QueryMemory < minQueryMemory {
+		return fmt.Errorf("query_memory: must be %s or more, is %d bytes: write a number with its unit, for example 128MiB",
+			humanize.IBytes(uint64(minQueryMemory)), c.QueryMemory)
+	}
 	if c.MaxAge < 0 {
 		return fmt.Errorf("max_age: must not be negative, is %s: write for example 24h, or 0 for no bound", c.MaxAge)
 	}
@@ -147,5 +156,7 @@ func (c *StoreConfig) limits() store.Limits {
 		Traces:  part(c.Shares.Traces),
 		Metrics: part(c.Shares.Metrics),
 		MaxAge:  c.MaxAge,
+
+		QueryMemory: int64(c.QueryMemory),
 	}
 }

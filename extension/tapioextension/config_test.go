@@ -33,7 +33,7 @@ func TestConfigDefaults(t *testing.T) {
 	assert.Equal(t, "localhost:4417", cfg.GRPC.NetAddr.Endpoint)
 	assert.Equal(t, "localhost:4418", cfg.HTTP.Get().NetAddr.Endpoint)
 	assert.Equal(t, store.Limits{
-		Logs: 107374160, Traces: 107374160, Metrics: 53687080, MaxAge: 24 * time.Hour,
+		Logs: 107374160, Traces: 107374160, Metrics: 53687080, MaxAge: 24 * time.Hour, QueryMemory: 128 << 20,
 	}, cfg.Store.limits())
 }
 
@@ -43,7 +43,7 @@ func TestConfigAllKeys(t *testing.T) {
 	assert.Equal(t, 16, cfg.GRPC.MaxRecvMsgSizeMiB)
 	assert.Equal(t, "127.0.0.1:5002", cfg.HTTP.Get().NetAddr.Endpoint)
 	assert.Equal(t, StoreConfig{
-		MemoryLimit: 64 << 20, MaxAge: time.Hour, Shares: Shares{Logs: 50, Traces: 30, Metrics: 20},
+		MemoryLimit: 64 << 20, MaxAge: time.Hour, Shares: Shares{Logs: 50, Traces: 30, Metrics: 20}, QueryMemory: 32 << 20,
 	}, cfg.Store)
 	assert.Equal(t, 10, cfg.MaxStreams)
 	assert.Equal(t, time.Second, cfg.ShutdownTimeout)
@@ -66,6 +66,7 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		"bad duration":      {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"store.max_age", "invalid duration", "24h"}},
 		"bad size":          {map[string]any{"store": map[string]any{"memory_limit": "lots"}}, []string{"memory_limit", "256MiB"}},
 		"small size":        {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
+		"query memory":      {map[string]any{"store": map[string]any{"query_memory": "1MiB"}}, []string{"store", "query_memory", "8.0 MiB"}},
 		"negative age":      {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},
 		"age without unit":  {map[string]any{"store": map[string]any{"max_age": 20}}, []string{"store", "max_age", "unit"}},
 		"time without unit": {map[string]any{"shutdown_timeout": 3}, []string{"shutdown_timeout", "unit"}},

@@ -41,6 +41,7 @@ func createDefaultConfig() component.Config {
 			MemoryLimit: 256 << 20,
 			MaxAge:      24 * time.Hour,
 			Shares:      Shares{Logs: 40, Traces: 40, Metrics: 20},
+			QueryMemory: 128 << 20,
 		},
 		MaxStreams:      1000,
 		ShutdownTimeout: 3 * time.Second,

@@ -17,12 +17,18 @@ type entry[R any] struct {
 	seq  uint64
 }
 
-// best keeps the first n entries of all that are added: a heap, once it is
-// full, with the last entry in order at its root.
+// best keeps the first entries of all that are added: n at most, and no more than
+// begin within maxBytes, for the others would not fit the page; but two in
+// any case, as a page holds one and the other tells that there is more. Once it is
+// full it is a heap, with the last entry in order at its root.
 type best[R any] struct {
 	n         int
+	maxBytes  int // 0: no bound
+	size      func(*R) int
 	ascending bool
 	entries   []entry[R]
+	bytes     int
+	heap      bool
 }
 
 func (b *best[R]) compare(x, y entry[R]) int {
@@ -35,23 +41,56 @@ func (b *best[R]) compare(x, y entry[R]) int {
 
 func (b *best[R]) precedes(x, y entry[R]) bool { return b.compare(x, y) < 0 }
 
-func (b *best[R]) full() bool { return len(b.entries) == b.n }
+// full reports whether entries behind the last one are of no more use. It stays
+// so: what is added pushes out at most what it makes up for.
+func (b *best[R]) full() bool { return b.heap }
+
+// last is the last entry in order, of those that are kept. It must be full.
+func (b *best[R]) last() entry[R] { return b.entries[0] }
 
 // admits reports whether add would keep the entry.
-func (b *best[R]) admits(e entry[R]) bool { return !b.full() || b.precedes(e, b.entries[0]) }
+func (b *best[R]) admits(e entry[R]) bool { return !b.heap || b.precedes(e, b.entries[0]) }
 
-// add keeps an entry that is admitted, in place of the last one if need be.
+// add keeps an entry that is admitted, and drops those that it pushes out.
 func (b *best[R]) add(e entry[R]) {
-	if b.full() {
-		b.entries[0] = e
-		b.sink(0)
-		return
-	}
 	b.entries = append(b.entries, e)
-	if b.full() {
-		for i := b.n/2 - 1; i >= 0; i-- {
+	b.bytes += b.size(e.row)
+	switch {
+	case b.heap:
+		b.rise(len(b.entries) - 1)
+	case len(b.entries) >= b.n || len(b.entries) > 1 && b.overflows(0):
+		b.heap = true
+		for i := len(b.entries)/2 - 1; i >= 0; i-- {
 			b.sink(i)
 		}
+	}
+	for b.heap && (len(b.entries) > b.n || len(b.entries) > 2 && b.overflows(b.size(b.entries[0].row))) {
+		b.drop()
+	}
+}
+
+// overflows reports whether the bytes are too many even without so many.
+func (b *best[R]) overflows(without int) bool { return b.maxBytes > 0 && b.bytes-without > b.maxBytes }
+
+// drop removes the root.
+func (b *best[R]) drop() {
+	end := len(b.entries) - 1
+	b.bytes -= b.size(b.entries[0].row)
+	b.entries[0] = b.entries[end]
+	b.entries[end] = entry[R]{}
+	b.entries = b.entries[:end]
+	b.sink(0)
+}
+
+// rise restores the heap above i.
+func (b *best[R]) rise(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !b.precedes(b.entries[parent], b.entries[i]) {
+			return
+		}
+		b.entries[i], b.entries[parent] = b.entries[parent], b.entries[i]
+		i = parent
 	}
 }
 
@@ -60,7 +99,7 @@ func (b *best[R]) sink(i int) {
 	for {
 		last := i
 		for _, child := range [...]int{2*i + 1, 2*i + 2} {
-			if child < b.n && b.precedes(b.entries[last], b.entries[child]) {
+			if child < len(b.entries) && b.precedes(b.entries[last], b.entries[child]) {
 				last = child
 			}
 		}

@@ -30,6 +30,7 @@ const (
 type gramSet struct {
 	words  [gramWords]uint64
 	folded []byte
+	shorts shortGrams // of the whole segment
 }
 
 // gramScan goes through a folded text.
@@ -62,10 +63,8 @@ func (s *gramScan) short() uint32 {
 
 // add takes the grams of a text.
 func (g *gramSet) add(text string) {
-	if len(text) < gramLength {
-		return
-	}
 	g.folded = appendFolded(g.folded[:0], text)
+	g.shorts.add(g.folded)
 	var scan gramScan
 	for i, c := range g.folded {
 		if h, sampled := scan.next(c); sampled {

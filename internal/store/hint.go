@@ -21,6 +21,8 @@ type hint struct {
 	names    []string         // patterns; nil: any
 	labels   []labelHint
 	grams    []uint32
+	shorts   []uint32
+	text     *textHint // nil: any
 	numbers  []numberHint
 	series   func(*tapio.Series) bool
 	place    int // of the one row that is wanted, plus 1; 0: any
@@ -47,6 +49,7 @@ func eventHint(q *tapio.EventQuery) *hint {
 		return h
 	}
 	h.filter(&q.Filter)
+	h.text = newTextHint(q.Filter.Text)
 	h.names = q.Filter.EventNames
 	h.severities(&q.Filter)
 	return h
@@ -58,6 +61,7 @@ func spanHint(q *tapio.TraceQuery) *hint {
 	h.oneOf(columnStatus, q.StatusCodes)
 	if !q.Filter.Invert {
 		h.filter(&q.Filter)
+		h.text = newTextHint(q.Filter.Text)
 	}
 	return h
 }
@@ -88,7 +92,7 @@ func (h *hint) filter(f *tapio.Filter) {
 			h.labels = append(h.labels, labelHint{s.Key, s.Values})
 		}
 	}
-	h.grams = gramsOf(f.Text)
+	h.grams, h.shorts = gramsOf(f.Text), shortsOf(f.Text)
 }
 
 func (h *hint) severities(f *tapio.Filter) {
@@ -136,6 +140,9 @@ func (h *hint) blocks(s *segment) blockSet {
 	for i := range h.labels {
 		set &= s.labels.withLabel(h.labels[i].stands, h.labels[i].values)
 	}
+	if set != 0 && !s.mayHoldShort(h.shorts) {
+		return 0
+	}
 	return set
 }
 
@@ -168,6 +175,9 @@ type wants struct {
 	origin []bool // by resource; nil: any
 	named  []bool // by name; nil: any
 	series []bool // by series; nil: any
+
+	texts      []uint64 // places of the strings that hold the text
+	textsKnown bool     // they are looked up
 }
 
 // prepare looks up, once a segment, what the rows' numbers stand for.

@@ -5,19 +5,24 @@ package store
 
 import "github.com/tapio/tapio/internal/tapio"
 
+// dictionaryFactor is how many times its written length a dictionary takes.
+const dictionaryFactor = 3
+
 // loader restores blocks of one segment for one reader. It uses its memory
 // again: only the rows that it returns stay as they are.
 type loader struct {
 	segment *segment
 	words   *dictionary // read when first needed
-	from    int         // place of the block's first row
-	count   int         // rows of the block in hand
-	numbers [][]uint64  // its columns
-	read    uint64      // which of them are read; bit i is column i
-	latest  latestValues
-	body    cursor
-	extra   cursor
-	fields  []cursor
+
+	wordBytes int        // what words takes
+	from      int        // place of the block's first row
+	count     int        // rows of the block in hand
+	numbers   [][]uint64 // its columns
+	read      uint64     // which of them are read; bit i is column i
+	latest    latestValues
+	body      cursor
+	extra     cursor
+	fields    []cursor
 
 	block    *block
 	deciding uint64      // which columns are in the first half of the numbers
@@ -28,6 +33,8 @@ type loader struct {
 	streams  []cursor
 	wanted   []int32
 	wants    wants
+	folded   []byte // scratch of the text search
+	marked   []byte
 }
 
 // load restores those rows of a block that the hint does not rule out.
@@ -38,10 +45,13 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 	if len(wanted) == 0 {
 		return r
 	}
+	l.readTexts(b)
+	if h.text != nil && !h.text.mayHold(l, c.searched()) {
+		return r
+	}
 	for column := range c.columns() {
 		l.readColumn(column)
 	}
-	l.readTexts(b)
 	r.rows, r.places = make([]R, len(wanted)), make([]int32, len(wanted))
 	next := 0
 	for n, i := range wanted {
@@ -104,9 +114,18 @@ func (l *loader) readTexts(b int) {
 
 func (l *loader) dictionary() *dictionary {
 	if l.words == nil {
-		l.words = l.segment.dictionary()
+		packed := l.segment.packer.unpack(nil, l.segment.words)
+		l.wordBytes = dictionaryFactor * len(packed)
+		l.words = readDictionary(packed)
 	}
 	return l.words
+}
+
+// held is the bytes that the loader holds to use them again.
+func (l *loader) held() int64 {
+	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked)
+	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted) + sliceBytes(l.latest.bits)
+	return int64(n)
 }
 
 // choose returns which rows of the block the hint does not rule out.

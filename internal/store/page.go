@@ -12,9 +12,6 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// checkRows is how many rows are looked at between two looks at the context.
-const checkRows = 1000
-
 // pager finds the rows of pages in one state of the log.
 type pager[R any] struct {
 	log       *log[R]
@@ -24,17 +21,20 @@ type pager[R any] struct {
 	ascending bool
 	matcher   matcher[R]
 	hint      *hint
-	looked    int
+	budget    *budget
+	account   *account
 }
 
-func newPager[R any](epoch uint64, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (*pager[R], error) {
+// newPager makes a pager; it must be closed.
+func newPager[R any](s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (*pager[R], error) {
 	views, last := l.views()
 	p := &pager[R]{
-		log: l, views: views, epoch: epoch, snapshot: last,
+		log: l, views: views, epoch: s.epoch, snapshot: last,
 		ascending: paging.Ascending, matcher: m, hint: h,
+		budget: s.budget, account: s.budget.account(),
 	}
 	if !paging.After.IsZero() {
-		if paging.After.Epoch != epoch {
+		if paging.After.Epoch != s.epoch {
 			return nil, tapio.InvalidField("filter.page_token",
 				"is of a store that is gone, for the server was restarted: begin again without a token")
 		}
@@ -55,12 +55,13 @@ func (p *pager[R]) sortViews() {
 }
 
 func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (tapio.Page[R], error) {
-	p, err := newPager(s.epoch, l, paging, m, h)
+	p, err := newPager(s, l, paging, m, h)
 	if err != nil {
 		return tapio.Page[R]{}, err
 	}
+	defer p.close()
 	limit := max(paging.Limit, 1)
-	found, err := p.top(ctx, limit+1, paging.After) // one more tells whether there is a next page
+	found, err := p.top(ctx, limit+1, paging.MaxBytes, paging.After) // one more tells whether there is a next page
 	if err != nil {
 		return tapio.Page[R]{}, err
 	}
@@ -82,27 +83,31 @@ func (p *pager[R]) page(found []entry[R], limit, maxBytes int) tapio.Page[R] {
 	return page
 }
 
+func (p *pager[R]) close() { p.account.close() }
+
 func (p *pager[R]) cursor(e entry[R]) tapio.Cursor {
 	return tapio.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: e.time, Seq: e.seq}
 }
 
-// top returns the first n matching rows behind the cursor, in order.
-func (p *pager[R]) top(ctx context.Context, n int, after tapio.Cursor) ([]entry[R], error) {
+// top returns the first n matching rows behind the cursor, in order; fewer where
+// those before the last one are maxBytes already.
+func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after tapio.Cursor) ([]entry[R], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	found := best[R]{n: n, ascending: p.ascending}
-	for i := range p.views {
-		v := &p.views[i]
-		if found.full() && p.beyond(v.oldest, v.newest, found.entries[0].time) {
-			break // so are all that follow
-		}
-		if err := p.scan(ctx, v, after, &found); err != nil {
-			return nil, err
-		}
-	}
-	return found.sorted(), nil
+	s := search[R]{pager: p, after: after, best: best[R]{
+		n: n, maxBytes: maxBytes, size: p.log.signal.answer, ascending: p.ascending,
+	}}
+	return s.run(ctx)
 }
+
+// precedes reports whether a comes before b in the order.
+func (p *pager[R]) precedes(a, b entry[R]) bool {
+	order := best[R]{ascending: p.ascending}
+	return order.precedes(a, b)
+}
+
+func cursorEntry[R any](c tapio.Cursor) entry[R] { return entry[R]{time: c.Time, seq: c.Seq} }
 
 // beyond reports whether all rows of these times come after the time in the
 // order.
@@ -111,29 +116,6 @@ func (p *pager[R]) beyond(oldest, newest, worst tapio.Nanos) bool {
 		return oldest > worst
 	}
 	return newest < worst
-}
-
-// scan looks at the rows of one chunk, in the direction of the order, so that
-// the best mostly come first.
-func (p *pager[R]) scan(ctx context.Context, v *view[R], after tapio.Cursor, found *best[R]) error {
-	if v.first > p.snapshot || !p.hint.times.Overlaps(v.oldest, v.newest) {
-		return nil
-	}
-	match, r := p.matcher(), newReader(v, p.hint)
-	for n := range r.blocks() {
-		b := n
-		if !p.ascending {
-			b = r.blocks() - 1 - n
-		}
-		oldest, newest := r.times(b)
-		if !r.admits(b) || p.before(oldest, newest, after) || found.full() && p.beyond(oldest, newest, found.entries[0].time) {
-			continue
-		}
-		if err := p.scanRun(ctx, v, r.load(b), match, after, found); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // before reports whether all rows of these times come before the cursor.
@@ -145,32 +127,6 @@ func (p *pager[R]) before(oldest, newest tapio.Nanos, after tapio.Cursor) bool {
 		return newest < after.Time
 	}
 	return oldest > after.Time
-}
-
-// scanRun looks at rows that are loaded.
-func (p *pager[R]) scanRun(ctx context.Context, v *view[R], r run[R], match func(*R) bool, after tapio.Cursor, found *best[R]) error {
-	cursor := entry[R]{time: after.Time, seq: after.Seq}
-	from, to := p.narrow(v, r.rows, after)
-	for n := range to - from {
-		if p.looked++; p.looked%checkRows == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		i := to - 1 - n
-		if p.ascending {
-			i = from + n
-		}
-		e := entry[R]{row: &r.rows[i], time: v.signal.when(&r.rows[i]), seq: v.first + uint64(r.place(i))}
-		if !found.admits(e) {
-			if v.ordered {
-				return nil // the rest is no better
-			}
-			continue
-		}
-		if e.seq <= p.snapshot && (after.IsZero() || found.precedes(cursor, e)) && match(e.row) {
-			found.add(e)
-		}
-	}
-	return nil
 }
 
 // narrow bounds the rows to look at, where they are in the order of time.

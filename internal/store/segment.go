@@ -46,6 +46,7 @@ type segment struct {
 
 	labels postings
 	grams  []uint64 // the text filters of the blocks, one after the other
+	shorts []byte   // the packed table of short grams; empty: not known
 	uids   []uidPlace
 }
 
@@ -70,7 +71,7 @@ type uidPlace struct {
 func (s *segment) size() int64 {
 	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.blocks) + sliceBytes(s.data) + sliceBytes(s.words) +
 		sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks) + sliceBytes(s.spans) +
-		sliceBytes(s.grams) + sliceBytes(s.uids) + s.labels.size()
+		sliceBytes(s.grams) + sliceBytes(s.shorts) + sliceBytes(s.uids) + s.labels.size()
 	return int64(n)
 }
 
@@ -86,10 +87,6 @@ func (s *segment) rowsOf(b int) (from, to int) {
 
 // every is the set of all blocks.
 func (s *segment) every() blockSet { return allBlocks >> (maxBlocks - len(s.blocks)) }
-
-func (s *segment) dictionary() *dictionary {
-	return readDictionary(s.packer.unpack(nil, s.words))
-}
 
 // findTrace returns the trace's place among the traces, and its blocks.
 func (s *segment) findTrace(id tapio.TraceID) (place int, blocks blockSet) {

@@ -204,6 +204,22 @@ func BenchmarkSegments(b *testing.B) {
 		s := logs.fill(b, fillEvents)
 		benchmarkEvents(b, s, 0, tapio.Filter{Text: "user 12345 answered in 899 ms: cart holds 19"})
 	})
+	b.Run("TextSearchAbsentPair", func(b *testing.B) {
+		s := logs.fill(b, fillEvents)
+		benchmarkEvents(b, s, 0, tapio.Filter{Text: "qz"})
+	})
+	b.Run("TextSearchAbsentNumber", func(b *testing.B) { // all its parts are there
+		s := logs.fill(b, fillEvents)
+		benchmarkEvents(b, s, 0, tapio.Filter{Text: " 12345678 "})
+	})
+	b.Run("LabelMatchesNothing", func(b *testing.B) {
+		s := logs.fill(b, fillEvents)
+		selector, err := tapio.NewSelector("http.route", "=~", []string{"/cart/9.+"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchmarkEvents(b, s, 0, tapio.Filter{Selectors: []tapio.Selector{selector}})
+	})
 	b.Run("TextSearchCommon", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
 		benchmarkEvents(b, s, 20, tapio.Filter{Text: "insufficient"})

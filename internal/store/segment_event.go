@@ -57,6 +57,8 @@ func (eventCodec) deciding() uint64 {
 
 func (eventCodec) blockRows() int { return blockRows }
 
+func (eventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
+
 func (eventCodec) write(w *writer, e *tapio.Event) {
 	w.origin(e.When(), e.TraceID, e.SpanID, e.Resource, e.Scope)
 	w.name(e.Name)
@@ -120,7 +122,10 @@ func withMarks(text string, trace tapio.TraceID, span tapio.SpanID) string {
 
 // withoutMarks undoes withMarks.
 func withoutMarks(text []byte, trace tapio.TraceID, span tapio.SpanID) string {
-	dst := make([]byte, 0, len(text)+2*hex.EncodedLen(len(trace)))
+	return string(appendWithoutMarks(make([]byte, 0, len(text)+2*hex.EncodedLen(len(trace))), text, trace, span))
+}
+
+func appendWithoutMarks(dst, text []byte, trace tapio.TraceID, span tapio.SpanID) []byte {
 	for _, c := range text {
 		switch c {
 		case markTrace:
@@ -131,7 +136,7 @@ func withoutMarks(text []byte, trace tapio.TraceID, span tapio.SpanID) string {
 			dst = append(dst, c)
 		}
 	}
-	return string(dst)
+	return dst
 }
 
 func (eventCodec) read(l *loader, i int, e *tapio.Event) {

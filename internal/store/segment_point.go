@@ -45,6 +45,9 @@ func (pointCodec) deciding() uint64 {
 
 func (pointCodec) blockRows() int { return pointBlockRows }
 
+// searched is nothing: the series decide.
+func (pointCodec) searched() searched { return searched{} }
+
 func (pointCodec) write(w *writer, p *tapio.Point) {
 	w.oldest, w.newest = min(w.oldest, p.Time), max(w.newest, p.Time)
 	w.columns[columnTime].putDelta(uint64(p.Time))

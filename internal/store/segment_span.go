@@ -33,6 +33,8 @@ func (spanCodec) deciding() uint64 {
 
 func (spanCodec) blockRows() int { return blockRows }
 
+func (spanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
+
 func (spanCodec) write(w *writer, s *tapio.Span) {
 	w.origin(s.Start, s.TraceID, s.SpanID, s.Resource, s.Scope)
 	w.name(s.Name)

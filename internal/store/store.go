@@ -21,6 +21,9 @@ type Limits struct {
 	// MaxAge is how long a row is kept after its arrival; 0: no bound. Rows go
 	// chunk by chunk, so some stay up to 1/64 of MaxAge longer.
 	MaxAge time.Duration
+	// QueryMemory is the bytes that all queries together may hold while they run;
+	// 0 or less: 128 MiB. One query may hold a quarter.
+	QueryMemory int64
 }
 
 // Store holds log records, spans and metric points. All methods are safe for
@@ -29,6 +32,7 @@ type Store struct {
 	started    time.Time
 	epoch      uint64
 	maxSamples int // of one Aggregate
+	budget     *budget
 
 	events *log[tapio.Event]
 	spans  *log[tapio.Span]
@@ -42,6 +46,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		started:    now(),
 		epoch:      rand.Uint64() | 1, // never 0: a zero cursor means the first page
 		maxSamples: maxSamples,
+		budget:     newBudget(),
 		events:     newLog(eventSignal(), packer, seed, now),
 		spans:      newLog(spanSignal(), packer, seed, now),
 		points:     newLog(pointSignal(), packer, seed, now),
@@ -59,6 +64,7 @@ func (s *Store) Epoch() uint64 { return s.epoch }
 
 // SetLimits changes the bounds and evicts at once what no longer fits.
 func (s *Store) SetLimits(limits Limits) {
+	s.budget.setLimit(limits.QueryMemory)
 	s.events.setLimits(limits.Logs, limits.MaxAge)
 	s.spans.setLimits(limits.Traces, limits.MaxAge)
 	s.points.setLimits(limits.Metrics, limits.MaxAge)

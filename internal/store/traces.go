@@ -14,6 +14,14 @@ import (
 // maxCandidates bounds how many matching spans are sorted at a time.
 const maxCandidates = 1 << 16
 
+const (
+	// checkViews is how many chunks are searched for a trace between two looks at
+	// the context.
+	checkViews = 64
+	// newestBytes is what a trace takes among those whose place is known.
+	newestBytes = 64
+)
+
 // QueryTraces returns one page of traces; for errors see QueryEvents. A trace
 // stands where its newest matching span of the snapshot stands, and comes with
 // all its spans, matching or not.
@@ -21,10 +29,11 @@ const maxCandidates = 1 << 16
 // With TraceIDs the answer holds those traces in that order, without the
 // unknown ones; Limit does not count, and only MaxBytes makes a next page.
 func (s *Store) QueryTraces(ctx context.Context, q tapio.TraceQuery) (tapio.Page[tapio.Trace], error) {
-	p, err := newPager(s.epoch, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
+	p, err := newPager(s, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
 	if err != nil {
 		return tapio.Page[tapio.Trace]{}, err
 	}
+	defer p.close()
 	finder := traceFinder{pager: p, match: p.matcher(), newest: map[tapio.TraceID]uint64{}}
 	if len(q.TraceIDs) > 0 {
 		return finder.byID(ctx, q.TraceIDs, q.Paging)
@@ -50,12 +59,16 @@ func (f *traceFinder) matching(ctx context.Context, n int, after tapio.Cursor) (
 	var found []entry[tapio.Span]
 	first := after.IsZero() && !f.pager.ascending
 	for batch := n; ; batch = min(2*batch, maxCandidates) {
-		candidates, err := f.pager.top(ctx, batch, after)
+		candidates, release, err := f.candidates(ctx, batch, after)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range candidates {
-			if f.stands(e, first) {
+			stands, err := f.stands(ctx, e, first)
+			if err != nil {
+				return nil, err
+			}
+			if stands {
 				found = append(found, e)
 			}
 			if len(found) == n {
@@ -66,48 +79,72 @@ func (f *traceFinder) matching(ctx context.Context, n int, after tapio.Cursor) (
 			return found, nil
 		}
 		after = f.pager.cursor(candidates[len(candidates)-1])
+		release()
 	}
+}
+
+// candidates returns the next matching spans, and what gives back their memory.
+func (f *traceFinder) candidates(ctx context.Context, n int, after tapio.Cursor) (found []entry[tapio.Span], release func(), err error) {
+	before := f.pager.account.rows.Load()
+	found, err = f.pager.top(ctx, n, 0, after)
+	return found, func() { f.pager.account.give(f.pager.account.rows.Load() - before) }, err
 }
 
 // stands reports whether the trace of this span stands here. Seen from the
 // newest span of all, the first span of a trace is its newest.
-func (f *traceFinder) stands(e entry[tapio.Span], fromNewest bool) bool {
+func (f *traceFinder) stands(ctx context.Context, e entry[tapio.Span], fromNewest bool) (bool, error) {
 	newest, known := f.newest[e.row.TraceID]
 	if !known {
 		newest = e.seq
 		if !fromNewest {
-			newest = f.newestMatch(e.row.TraceID)
+			var err error
+			if newest, err = f.newestMatch(ctx, e.row.TraceID); err != nil {
+				return false, err
+			}
 		}
 		f.newest[e.row.TraceID] = newest
+		if err := f.pager.account.take(newestBytes); err != nil {
+			return false, err
+		}
 	}
-	return newest == e.seq
+	return newest == e.seq, nil
 }
 
-func (f *traceFinder) newestMatch(id tapio.TraceID) uint64 {
+func (f *traceFinder) newestMatch(ctx context.Context, id tapio.TraceID) (uint64, error) {
+	spans, size, err := f.spansOf(ctx, id)
+	defer f.pager.account.give(size)
 	var newest *tapio.Span
-	for _, span := range f.spansOf(id) {
+	for _, span := range spans {
 		if span.Seq <= f.pager.snapshot && (newest == nil || compareSpans(span, newest) > 0) && f.match(span) {
 			newest = span
 		}
 	}
 	if newest == nil {
-		return 0
+		return 0, err
 	}
-	return newest.Seq
+	return newest.Seq, err
 }
 
-// spansOf returns all stored spans of a trace, in no order.
-func (f *traceFinder) spansOf(id tapio.TraceID) []*tapio.Span {
-	var spans []*tapio.Span
+// spansOf returns all stored spans of a trace, in no order, and their size,
+// which is on the account of the query.
+func (f *traceFinder) spansOf(ctx context.Context, id tapio.TraceID) (spans []*tapio.Span, size int64, err error) {
 	for i := range f.pager.views {
-		v := &f.pager.views[i]
+		if i%checkViews == 0 && ctx.Err() != nil {
+			return nil, size, ctx.Err()
+		}
+		v, known := &f.pager.views[i], len(spans)
 		if v.segment != nil {
 			spans = appendSealed(spans, v, id)
 		} else {
 			spans = f.appendOpen(spans, v, id)
 		}
+		more := sizeOf(spans[known:])
+		if err := f.pager.account.take(more); err != nil {
+			return nil, size, err
+		}
+		size += more
 	}
-	return spans
+	return spans, size, nil
 }
 
 // appendOpen takes the trace's spans of a chunk that is not sealed.
@@ -144,16 +181,24 @@ func compareSpans(a, b *tapio.Span) int {
 }
 
 // trace returns a trace and its size in bytes; it has no spans if it is unknown.
-func (f *traceFinder) trace(id tapio.TraceID) (tapio.Trace, int) {
-	found := f.spansOf(id)
+func (f *traceFinder) trace(ctx context.Context, id tapio.TraceID) (tapio.Trace, int, error) {
+	found, size, err := f.spansOf(ctx, id)
+	if err != nil {
+		return tapio.Trace{}, 0, err
+	}
 	slices.SortFunc(found, compareSpans)
 	trace := tapio.Trace{ID: id, Spans: make([]tapio.Span, len(found))}
-	bytes := 0
 	for i, span := range found {
 		trace.Spans[i] = *span
-		bytes += span.Size()
 	}
-	return trace, bytes
+	return trace, int(size), nil
+}
+
+func sizeOf(spans []*tapio.Span) (bytes int64) {
+	for _, span := range spans {
+		bytes += int64(span.Size())
+	}
+	return bytes
 }
 
 // page takes traces up to the limits.
@@ -161,10 +206,10 @@ func (f *traceFinder) page(ctx context.Context, found []entry[tapio.Span], limit
 	var page tapio.Page[tapio.Trace]
 	bytes := 0
 	for i, e := range found {
-		if err := ctx.Err(); err != nil {
+		trace, size, err := f.trace(ctx, e.row.TraceID)
+		if err != nil {
 			return tapio.Page[tapio.Trace]{}, err
 		}
-		trace, size := f.trace(e.row.TraceID)
 		bytes += size
 		if i == limit || (i > 0 && maxBytes > 0 && bytes > maxBytes) {
 			page.Next = f.pager.cursor(found[i-1])
@@ -181,10 +226,10 @@ func (f *traceFinder) byID(ctx context.Context, ids []tapio.TraceID, paging tapi
 	var page tapio.Page[tapio.Trace]
 	bytes := 0
 	for i := int(min(paging.After.Seq, uint64(len(ids)))); i < len(ids); i++ {
-		if err := ctx.Err(); err != nil {
+		trace, size, err := f.trace(ctx, ids[i])
+		if err != nil {
 			return tapio.Page[tapio.Trace]{}, err
 		}
-		trace, size := f.trace(ids[i])
 		if len(trace.Spans) == 0 || slices.Contains(ids[:i], ids[i]) {
 			continue
 		}

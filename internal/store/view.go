@@ -58,6 +58,8 @@ type reader[R any] struct {
 	hint   *hint
 	set    blockSet
 	loader loader
+	rows   int   // in hand
+	booked int64 // bytes on the account of the query
 }
 
 func newReader[R any](v *view[R], h *hint) *reader[R] {
@@ -98,10 +100,33 @@ func (r *reader[R]) load(b int) run[R] {
 		return run[R]{rows: v.rows}
 	}
 	loaded := load(&r.loader, v.signal.codec, b, r.hint)
+	r.rows = len(loaded.rows)
 	for i := range loaded.rows {
 		v.signal.number(&loaded.rows[i], v.first+uint64(loaded.places[i]))
 	}
 	return loaded
+}
+
+// charge books what the reader holds now in place of what it held before.
+func (r *reader[R]) charge(a *account) error {
+	if r.view.segment == nil {
+		return nil
+	}
+	held := r.loader.held()
+	if r.rows > 0 { // with texts of their own
+		held += int64(r.rows*r.view.signal.slot + cap(r.loader.texts))
+	}
+	if err := a.takeBlock(held - r.booked); err != nil {
+		return err
+	}
+	r.booked = held
+	return nil
+}
+
+// close gives back what was booked.
+func (r *reader[R]) close(a *account) {
+	_ = a.takeBlock(-r.booked) // less is never refused
+	r.booked = 0
 }
 
 // row returns one row.

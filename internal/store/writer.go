@@ -43,6 +43,8 @@ type codec[R any] interface {
 	// blockRows is how many rows are compressed together: a reader of one row
 	// restores so many.
 	blockRows() int
+	// searched is where a row has the texts that are searched.
+	searched() searched
 	// write puts a row into the columns, streams and indexes of w.
 	write(w *writer, row *R)
 	// read restores the i-th row of the block in hand.
@@ -196,6 +198,9 @@ func (w *writer) finish() *segment {
 	s := w.segment
 	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
 	s.words = exactly(s.packer.pack(nil, w.words.encode()))
+	if shorts := w.grams.shorts.encode(s.rows); shorts != nil {
+		s.shorts = exactly(s.packer.pack(nil, shorts))
+	}
 	s.traces, s.spans = exactly(w.traces.values), exactly(w.spans.values)
 	s.traceBlocks = exactly(s.traceBlocks)
 	s.sortTraces()

@@ -35,3 +35,18 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%d records were not stored, for each alone is too large: raise store::memory_limit "+
 		"of the tapio extension, or write smaller records; the others are stored", e.Count)
 }
+
+// ExhaustedError says that an answer would take more than a bound allows. The
+// edge of the product maps it to RESOURCE_EXHAUSTED.
+type ExhaustedError struct {
+	// Problem says which bound, and what to narrow or to raise.
+	Problem string
+}
+
+// Error returns the problem.
+func (e *ExhaustedError) Error() string { return e.Problem }
+
+// Exhausted makes an ExhaustedError.
+func Exhausted(format string, args ...any) *ExhaustedError {
+	return &ExhaustedError{Problem: fmt.Sprintf(format, args...)}
+}

@@ -21,8 +21,8 @@ import (
 var ErrPayloadTooLarge = errors.New("payload is longer than the server takes")
 
 // Status turns an error into one that gRPC can carry. A *tapio.FieldError
-// becomes INVALID_ARGUMENT with a google.rpc.BadRequest, ErrPayloadTooLarge
-// RESOURCE_EXHAUSTED, an error of a context CANCELLED or DEADLINE_EXCEEDED; a
+// becomes INVALID_ARGUMENT with a google.rpc.BadRequest, ErrPayloadTooLarge and
+// *tapio.ExhaustedError RESOURCE_EXHAUSTED, an error of a context CANCELLED or DEADLINE_EXCEEDED; a
 // status stays what it is, and all else is INTERNAL. Status of nil is nil.
 func Status(err error) error {
 	if err == nil {
@@ -38,6 +38,9 @@ func Status(err error) error {
 }
 
 func codeOf(err error) codes.Code {
+	if _, exhausted := errors.AsType[*tapio.ExhaustedError](err); exhausted {
+		return codes.ResourceExhausted
+	}
 	switch {
 	case errors.Is(err, ErrPayloadTooLarge):
 		return codes.ResourceExhausted

@@ -1,0 +1,153 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// sealedEvents is a store of many segments of rich records, and the records.
+func sealedEvents(t *testing.T, rows int) (*Store, []tapio.Event) {
+	t.Helper()
+	s, _ := newTestStore(t, 256*mebibyte, 0)
+	model := richEvents(rand.New(rand.NewPCG(5, 5)), rows)
+	s.AppendEvents(model)
+	settle(s)
+	for i := range model {
+		model[i].Seq = uint64(i + 1)
+	}
+	return s, model
+}
+
+func TestTextsOfAllLengthsAreFound(t *testing.T) {
+	s, model := sealedEvents(t, shortRows+blockRows)
+	r := rand.New(rand.NewPCG(1, 9))
+	for n := range 60 {
+		text := tapio.FoldText(model[r.IntN(len(model))].Body.Text())
+		if n%3 == 0 {
+			text = fmt.Sprint(r.IntN(1_000_000))
+		}
+		if n%10 == 0 {
+			text = "k İ ß q"
+		}
+		from := r.IntN(len(text) + 1)
+		text = text[from:min(len(text), from+1+r.IntN(9))]
+		q := tapio.EventQuery{Filter: tapio.Filter{Text: text}, Paging: tapio.Paging{Limit: len(model)}}
+		page, err := s.QueryEvents(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, naive(model, q), seqs(page.Rows), "text %q", text)
+	}
+}
+
+func TestLowerIsThatOfEachByte(t *testing.T) {
+	for c := range 256 {
+		text := []byte(strings.Repeat(string([]byte{byte(c)}), 11))
+		got := appendLower([]byte("X"), text)
+		want := append([]byte("X"), text...)
+		for i := 1; i < len(want); i++ {
+			if want[i] >= 'A' && want[i] <= 'Z' {
+				want[i] += 'a' - 'A'
+			}
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+func TestSearchEndsWithItsContext(t *testing.T) {
+	s, _ := sealedEvents(t, 20*blockRows)
+	ctx, cancel := context.WithCancel(t.Context())
+	looked := 0
+	match := func() func(*tapio.Event) bool {
+		return func(*tapio.Event) bool {
+			if looked++; looked == 700 { // in the midst of the second block
+				cancel()
+			}
+			return false
+		}
+	}
+	_, err := queryPage(ctx, s, s.events, tapio.Paging{Limit: 1}, match, &hint{})
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Less(t, looked, 4*blockRows)
+	assert.Zero(t, s.budget.used.Load(), "what a query held is given back")
+}
+
+func TestSearchPassesOnAPanic(t *testing.T) {
+	s, _ := sealedEvents(t, 64*blockRows)
+	var mu sync.Mutex
+	calls := 0
+	match := func() func(*tapio.Event) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		calls++
+		helper := calls > 1
+		return func(*tapio.Event) bool {
+			if helper {
+				panic("of a helper")
+			}
+			return false
+		}
+	}
+	require.Greater(t, len(s.events.chunks), 1)
+	p, err := newPager(s, s.events, tapio.Paging{Limit: 1}, match, &hint{})
+	require.NoError(t, err)
+	defer p.close()
+	search := search[tapio.Event]{pager: p, best: best[tapio.Event]{n: 1, size: (*tapio.Event).AnswerSize}}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	search.cancel = cancel
+	search.take() // the first matcher is not a helper's
+	p.matcher()
+	search.help(ctx)
+	assert.ErrorIs(t, context.Cause(ctx), errPanicked)
+}
+
+func TestQueryBeyondItsMemoryFails(t *testing.T) {
+	s, _ := newTestStore(t, 64*mebibyte, 0)
+	rows := events(1, 400)
+	for i := range rows {
+		rows[i].Body = tapio.StringValue(strings.Repeat("long ", 1000))
+	}
+	s.AppendEvents(rows)
+	s.SetLimits(Limits{Logs: 64 * mebibyte, QueryMemory: 6 * mebibyte})
+	q := tapio.EventQuery{Paging: tapio.Paging{Limit: 400}}
+	_, err := s.QueryEvents(t.Context(), q)
+	var exhausted *tapio.ExhaustedError
+	require.ErrorAs(t, err, &exhausted)
+	assert.Contains(t, err.Error(), "limit")
+	assert.Contains(t, err.Error(), "store::query_memory")
+	assert.Zero(t, s.budget.used.Load())
+	assert.EqualValues(t, 1, s.QueryStats().Refused)
+
+	q.Paging.MaxBytes = 100 << 10 // what does not fit the page is not held
+	page, err := s.QueryEvents(t.Context(), q)
+	require.NoError(t, err)
+	assert.NotEmpty(t, page.Rows)
+	assert.Len(t, allEvents(t, s, q, func() {}), 400)
+}
+
+func TestQueriesTogetherStayWithinTheirMemory(t *testing.T) {
+	b := newBudget()
+	b.limit.Store(100)
+	first, second, third := b.account(), b.account(), b.account()
+	require.NoError(t, first.take(25))
+	require.Error(t, first.take(1), "a query may take a quarter")
+	require.NoError(t, second.take(25))
+	require.NoError(t, b.account().take(25))
+	require.NoError(t, third.takeBlock(20), "a block is nobody's fault")
+	require.ErrorContains(t, b.account().take(6), "all queries together")
+	first.close()
+	require.NoError(t, b.account().take(6))
+	require.NoError(t, third.takeBlock(-20))
+	assert.EqualValues(t, 56, b.used.Load())
+	assert.EqualValues(t, 95, b.peak.Load())
+}

@@ -1,0 +1,93 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+)
+
+// What the grams of a block cannot tell: texts shorter than a gram, and numbers,
+// of which every part of three digits soon occurs. Of a whole segment they can
+// be told exactly, at a fraction of a byte a row.
+const (
+	pairsAt  = 0                    // a bit for each two bytes
+	singleAt = pairsAt + 1<<16      // for each byte
+	foursAt  = singleAt + 1<<8      // for each four digits
+	fivesAt  = foursAt + 10_000     // for each five digits
+	shortEnd = fivesAt + 100_000    // a multiple of 64 is not needed
+	allShort = (shortEnd + 63) / 64 // words
+
+	// shortRows is the least rows of a segment that is worth the table. A store of
+	// smaller ones is small, and can be looked through.
+	shortRows = 8 * blockRows
+)
+
+// shortGrams gathers what short texts and numbers the rows of a segment hold.
+type shortGrams struct{ words [allShort]uint64 }
+
+func (g *shortGrams) note(bit uint32) { g.words[bit/64] |= 1 << (bit % 64) }
+
+// add takes a folded text.
+func (g *shortGrams) add(folded []byte) { eachShort(folded, g.note) }
+
+// eachShort calls f for each short gram of a folded text.
+func eachShort(folded []byte, f func(bit uint32)) {
+	var digits, number uint32 // of the number in hand, and its last five digits
+	for i, c := range folded {
+		f(singleAt + uint32(c))
+		if i > 0 {
+			f(pairsAt + uint32(folded[i-1])<<8 + uint32(c))
+		}
+		if c < '0' || c > '9' {
+			digits = 0
+			continue
+		}
+		digits++
+		number = (number*10 + uint32(c-'0')) % 100_000
+		if digits >= 4 {
+			f(foursAt + number%10_000)
+		}
+		if digits >= 5 {
+			f(fivesAt + number)
+		}
+	}
+}
+
+// encode writes the table for packing, nothing where it is not worth it.
+func (g *shortGrams) encode(rows int) []byte {
+	if rows < shortRows {
+		return nil
+	}
+	dst := make([]byte, 0, len(g.words)*8)
+	for _, w := range g.words {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+// shortsOf returns the short grams of a folded text that say more than its
+// grams, nil where there are none.
+func shortsOf(folded string) []uint32 {
+	var bits []uint32
+	eachShort([]byte(folded), func(bit uint32) {
+		if bit >= foursAt || len(folded) == 1 || len(folded) == 2 && bit < singleAt {
+			bits = append(bits, bit)
+		}
+	})
+	return bits
+}
+
+// mayHoldShort reports whether a row of the segment may hold all these.
+func (s *segment) mayHoldShort(bits []uint32) bool {
+	if len(s.shorts) == 0 || len(bits) == 0 {
+		return true
+	}
+	table := s.packer.unpack(nil, s.shorts)
+	for _, bit := range bits {
+		if table[bit/8]>>(bit%8)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}

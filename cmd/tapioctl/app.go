@@ -21,6 +21,7 @@ type app struct {
 	// out is flushed after each piece of a live stream and at the end.
 	out    *bufio.Writer
 	errOut io.Writer
+	in     io.Reader
 
 	environ    func(name string) string
 	now        func() time.Time

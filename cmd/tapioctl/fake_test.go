@@ -40,6 +40,8 @@ type fakeServer struct {
 	timeline     func(*tapiov1.GetTraceTimelineRequest) (*tapiov1.GetTraceTimelineResponse, error)
 	getMetrics   func(*tapiov1.GetMetricsRequest) (*tapiov1.GetMetricsResponse, error)
 	streamLogs   func(*tapiov1.StreamLogsRequest, grpc.ServerStreamingServer[tapiov1.StreamLogsResponse]) error
+	streamSpans  func(*tapiov1.StreamTracesRequest) *tapiov1.StreamTracesResponse
+	streamPoints func(*tapiov1.StreamMetricsRequest) *tapiov1.StreamMetricsResponse
 	subscribe    func(*tapiov1.SubscribeToEventsRequest, grpc.ServerStreamingServer[tapiov1.SubscribeToEventsResponse]) error
 	exportChunks func(*tapiov1.ExportMetricsRequest) []string
 
@@ -111,6 +113,14 @@ func (s observabilityFake) StreamLogs(r *tapiov1.StreamLogsRequest, stream grpc.
 	return s.fake.streamLogs(r, stream)
 }
 
+func (s observabilityFake) StreamTraces(r *tapiov1.StreamTracesRequest, stream grpc.ServerStreamingServer[tapiov1.StreamTracesResponse]) error {
+	return stream.Send(s.fake.streamSpans(r))
+}
+
+func (s observabilityFake) StreamMetrics(r *tapiov1.StreamMetricsRequest, stream grpc.ServerStreamingServer[tapiov1.StreamMetricsResponse]) error {
+	return stream.Send(s.fake.streamPoints(r))
+}
+
 func (s observabilityFake) ExportMetrics(r *tapiov1.ExportMetricsRequest, stream grpc.ServerStreamingServer[tapiov1.ExportMetricsResponse]) error {
 	for _, chunk := range s.fake.exportChunks(r) {
 		if err := stream.Send(&tapiov1.ExportMetricsResponse{Data: []byte(chunk)}); err != nil {
@@ -128,6 +138,7 @@ type cli struct {
 	app      *app
 	out      *bytes.Buffer
 	errOut   *bytes.Buffer
+	in       bytes.Buffer
 	env      map[string]string
 	listener *bufconn.Listener
 }
@@ -158,6 +169,7 @@ func newCLI(t *testing.T, fake *fakeServer, options ...grpc.ServerOption) *cli {
 	c.app = &app{
 		out:     bufio.NewWriter(c.out),
 		errOut:  c.errOut,
+		in:      &c.in,
 		environ: func(name string) string { return c.env[name] },
 		now:     testNow,
 		zone:    time.UTC,

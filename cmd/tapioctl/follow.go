@@ -21,12 +21,12 @@ const (
 	maxRetryDelay   = 10 * time.Second
 )
 
-// follower follows a stream of log records over cuts, without gap or repeat.
+// follower follows a stream over cuts, without gap or repeat.
 type follower struct {
 	*app
 	tapio   tapiov1.TapioServiceClient
-	open    openRecords
-	printer *recordPrinter
+	source  source
+	printer printer
 	begin   beginning
 
 	// attached: the server answered once; only then is a failure a cut.
@@ -84,18 +84,18 @@ func (f *follower) stream(ctx context.Context) (progress bool, err error) {
 	if err := f.locate(ctx); err != nil {
 		return false, err
 	}
-	receive, err := f.open(ctx, f.start(), false)
+	receive, err := f.source.open(ctx, f.start(), false)
 	if err != nil {
 		return false, err
 	}
 	for {
-		batch, err := receive()
+		b, err := receive()
 		if err != nil {
 			return progress, err
 		}
 		progress, f.attached = true, true
-		f.advance(batch)
-		if err := f.printer.print(batch); err != nil {
+		f.advance(b)
+		if err := f.printer.print(b); err != nil {
 			return progress, err
 		}
 		if err := f.out.Flush(); err != nil {
@@ -126,7 +126,7 @@ func (f *follower) locate(ctx context.Context) error {
 		return nil
 	}
 	for _, s := range info.GetStore() {
-		if s.GetSignal() == "logs" {
+		if s.GetSignal() == f.source.signal {
 			f.position, f.located = s.GetLastSequence(), true
 		}
 	}
@@ -140,12 +140,8 @@ func (f *follower) start() *tapiov1.StreamStart {
 	return f.begin.start(f.now())
 }
 
-func (f *follower) advance(batch recordBatch) {
-	last := batch.loss.GetLastSequence()
-	for _, event := range batch.events {
-		last = max(last, event.GetSequence())
-	}
-	if last > 0 {
+func (f *follower) advance(b batch) {
+	if last := max(b.last, b.loss.GetLastSequence()); last > 0 {
 		f.position, f.located = max(f.position, last), true
 	}
 }

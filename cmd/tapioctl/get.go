@@ -83,8 +83,8 @@ func newGetEventCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printer := &recordPrinter{app: a, format: format.value}
-			return printer.print(recordBatch{raw: response, events: []*tapiov1.Event{response.GetEvent()}})
+			printer := a.recordPrinter(format.value)
+			return printer.print(batch{raw: response, events: []*tapiov1.Event{response.GetEvent()}})
 		}),
 	}
 	addChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")

@@ -24,7 +24,7 @@ type getMetricsFlags struct {
 }
 
 func newGetMetricsCommand(a *app) *cobra.Command {
-	f := &getMetricsFlags{format: newChoice("table", "table", "json", "jsonpb")}
+	f := &getMetricsFlags{format: newChoice("table", "table", "json", "jsonpb", "yaml")}
 	cmd := &cobra.Command{
 		Use:   "metrics",
 		Short: "Print stored metric points or, with --aggregation, series made of them",
@@ -73,9 +73,9 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 	switch format {
 	case "jsonpb":
 		return a.printRawJSON(response)
-	case "json":
+	case "json", "yaml":
 		for _, series := range response.GetSeries() {
-			a.printJSON(series)
+			a.printMessage(format, series)
 		}
 	default:
 		a.printSeries(response.GetSeries(), request.GetQuery().GetGroupBy())
@@ -112,9 +112,9 @@ func (a *app) getPoints(ctx context.Context, c clients, request *tapiov1.GetMetr
 		switch f.format.value {
 		case "jsonpb":
 			err = a.printRawJSON(response)
-		case "json":
+		case "json", "yaml":
 			for _, resource := range response.GetResourceMetrics() {
-				a.printJSON(resource)
+				a.printMessage(f.format.value, resource)
 			}
 		default:
 			points = append(points, pointsOf(response.GetResourceMetrics())...)

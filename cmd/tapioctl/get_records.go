@@ -55,37 +55,37 @@ func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, eve
 	if events {
 		fetch = a.fetchEvents(ctx, c, &tapiov1.GetEventsRequest{Filter: filter})
 	}
-	printer := &recordPrinter{app: a, format: f.format.value}
+	printer := a.recordPrinter(f.format.value)
 	return eachPage(filter, f.limit, func(wanted int) (int, string, error) {
-		batch, next, err := fetch(wanted)
+		page, next, err := fetch(wanted)
 		if err != nil {
 			return 0, "", err
 		}
-		return len(batch.events), next, printer.print(batch)
+		return len(page.events), next, printer.print(page)
 	})
 }
 
 // fetchRecords fetches one page and cuts it to what is wanted.
-type fetchRecords func(wanted int) (batch recordBatch, next string, err error)
+type fetchRecords func(wanted int) (page batch, next string, err error)
 
 func (a *app) fetchLogs(ctx context.Context, c clients, request *tapiov1.GetLogsRequest) fetchRecords {
-	return func(wanted int) (recordBatch, string, error) {
+	return func(wanted int) (batch, string, error) {
 		response, err := call(ctx, a, c.observability.GetLogs, request)
 		if err != nil {
-			return recordBatch{}, "", err
+			return batch{}, "", err
 		}
 		response.Logs = firstOf(wanted, response.GetLogs())
-		return recordBatch{raw: response, events: response.GetLogs()}, response.GetNextPageToken(), nil
+		return batch{raw: response, events: response.GetLogs()}, response.GetNextPageToken(), nil
 	}
 }
 
 func (a *app) fetchEvents(ctx context.Context, c clients, request *tapiov1.GetEventsRequest) fetchRecords {
-	return func(wanted int) (recordBatch, string, error) {
+	return func(wanted int) (batch, string, error) {
 		response, err := call(ctx, a, c.tapio.GetEvents, request)
 		if err != nil {
-			return recordBatch{}, "", err
+			return batch{}, "", err
 		}
 		response.Events = firstOf(wanted, response.GetEvents())
-		return recordBatch{raw: response, events: response.GetEvents()}, response.GetNextPageToken(), nil
+		return batch{raw: response, events: response.GetEvents()}, response.GetNextPageToken(), nil
 	}
 }

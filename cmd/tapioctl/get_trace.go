@@ -23,7 +23,7 @@ const (
 )
 
 func newGetTraceCommand(a *app) *cobra.Command {
-	format := newChoice("tree", "tree", "json", "jsonpb")
+	format := newChoice("tree", "tree", "json", "jsonpb", "yaml")
 	request := &tapiov1.GetTraceTimelineRequest{}
 	cmd := &cobra.Command{
 		Use:   "trace ID",
@@ -52,8 +52,8 @@ type timeline = tapiov1.GetTraceTimelineResponse
 
 func (a *app) printTimeline(t *timeline, format string) error {
 	switch format {
-	case "json":
-		a.printJSON(t)
+	case "json", "yaml":
+		a.printMessage(format, t)
 		return nil
 	case "jsonpb":
 		return a.printRawJSON(t)
@@ -64,8 +64,8 @@ func (a *app) printTimeline(t *timeline, format string) error {
 		return nil
 	}
 	fmt.Fprintf(a.out, "\n%s\n", a.paint(bold, "LOGS"))
-	printer := &recordPrinter{app: a, format: "compact"}
-	return printer.print(recordBatch{raw: t, events: t.GetLogs()})
+	printer := a.recordPrinter("compact")
+	return printer.print(batch{raw: t, events: t.GetLogs()})
 }
 
 func (a *app) printTraceHead(trace *tapiov1.Trace) {

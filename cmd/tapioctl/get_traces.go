@@ -7,11 +7,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -24,16 +21,13 @@ const (
 type getTracesFlags struct {
 	filterFlags
 	pageFlags
-	ids         []string
-	operations  []string
-	minDuration time.Duration
-	maxDuration time.Duration
-	failed      bool
-	format      choice
+	spanFlags
+	ids    []string
+	format choice
 }
 
 func newGetTracesCommand(a *app) *cobra.Command {
-	f := &getTracesFlags{format: newChoice("table", "table", "json", "jsonpb")}
+	f := &getTracesFlags{format: newChoice("table", "table", "json", "jsonpb", "yaml")}
 	cmd := &cobra.Command{
 		Use:   "traces",
 		Short: "Print stored traces, the newest first",
@@ -47,10 +41,7 @@ func newGetTracesCommand(a *app) *cobra.Command {
 	f.pageFlags.add(cmd, defaultTraces, "traces")
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.ids, "id", nil, "only these traces, 32 hex digits each")
-	flags.StringSliceVar(&f.operations, "operation", nil, "only with a span of this name; a trailing * matches any ending")
-	flags.DurationVar(&f.minDuration, "min-duration", 0, "only with a span that lasts at least this long")
-	flags.DurationVar(&f.maxDuration, "max-duration", 0, "only with a span that lasts at most this long")
-	flags.BoolVar(&f.failed, "error", false, "only with a span that failed")
+	f.spanFlags.add(cmd, "with a span")
 	addChoice(cmd, flags, &f.format, "output", "o", "output format")
 	return cmd
 }
@@ -63,17 +54,7 @@ func (f *getTracesFlags) query(a *app) (*tapiov1.TraceQuery, error) {
 	if err := f.apply(a, filter, tracesPerPage); err != nil {
 		return nil, err
 	}
-	query := &tapiov1.TraceQuery{TraceIds: f.ids, Operations: f.operations, Filter: filter}
-	if f.minDuration > 0 {
-		query.MinDuration = durationpb.New(f.minDuration)
-	}
-	if f.maxDuration > 0 {
-		query.MaxDuration = durationpb.New(f.maxDuration)
-	}
-	if f.failed {
-		query.StatusCodes = []tracev1.Status_StatusCode{tracev1.Status_STATUS_CODE_ERROR}
-	}
-	return query, nil
+	return f.spanFlags.query(filter, f.ids), nil
 }
 
 func (a *app) getTraces(ctx context.Context, c clients, f *getTracesFlags) error {
@@ -92,10 +73,10 @@ func (a *app) getTraces(ctx context.Context, c clients, f *getTracesFlags) error
 			return len(response.GetTraces()), response.GetNextPageToken(), a.printRawJSON(response)
 		}
 		for _, trace := range response.GetTraces() {
-			if f.format.value == "json" {
-				a.printJSON(trace)
-			} else {
+			if f.format.value == "table" {
 				rows = append(rows, a.traceRow(trace))
+			} else {
+				a.printMessage(f.format.value, trace)
 			}
 		}
 		return len(response.GetTraces()), response.GetNextPageToken(), nil

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"sigs.k8s.io/yaml"
 )
 
 // otlpPackage is where the rules of OTLP/JSON differ from those of protojson:
@@ -163,9 +164,23 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
-// printJSON prints one record of -o json.
-func (a *app) printJSON(m proto.Message) {
-	a.write(string(appendJSON(nil, m)) + "\n")
+// printMessage prints one record as json or yaml.
+func (a *app) printMessage(format string, m proto.Message) {
+	a.printDocument(format, appendJSON(nil, m))
+}
+
+// printDocument prints one JSON document as a line or as YAML, where each one
+// is a document of its own.
+func (a *app) printDocument(format string, text []byte) {
+	if format != "yaml" {
+		a.write(string(text) + "\n")
+		return
+	}
+	document, err := yaml.JSONToYAML(text)
+	if err != nil { // only for what is no JSON
+		panic(err)
+	}
+	a.write("---\n" + string(document))
 }
 
 // printRawJSON prints one answer as protojson has it, for -o jsonpb. protojson

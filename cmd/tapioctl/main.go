@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command tapioctl asks a Tapio server about the telemetry that it holds and
-// follows it live. It speaks the public contract in proto/tapio/v1 only.
+// follows it live. It speaks the public contract in proto/tapio/v1, and
+// replays what it printed with the server's own filter.
 package main
 
 import (
@@ -25,6 +26,7 @@ func main() {
 	a := &app{
 		out:        bufio.NewWriter(os.Stdout),
 		errOut:     os.Stderr,
+		in:         os.Stdin,
 		environ:    os.Getenv,
 		now:        time.Now,
 		zone:       time.Local,

@@ -20,8 +20,8 @@ const (
 	maxLast     = 10_000
 )
 
+// observeFlags are what every observe command has.
 type observeFlags struct {
-	filterFlags
 	follow bool
 	last   uint32
 	since  string
@@ -29,56 +29,98 @@ type observeFlags struct {
 }
 
 func newObserveCommand(a *app) *cobra.Command {
-	f := &observeFlags{format: newRecordFormat("compact")}
+	f := &observeRecordsFlags{observeFlags: observeFlags{format: newRecordFormat("compact")}}
 	cmd := &cobra.Command{
-		Use:   "observe [logs|events]",
-		Short: "Show the latest log records or events, and follow them live",
-		Long: `Show the latest log records (or only those that have an event name), the oldest
-first, in the order of the store; with --follow, wait for more.
+		Use:   "observe [logs|events|spans|metrics]",
+		Short: "Show the latest records, and follow them live",
+		Long: `Show the latest log records (or only those that have an event name), spans or
+metric points, the oldest first, in the order of the store; with --follow, wait
+for more.
 
 What the server had to pass over is told on stderr. A cut stream is taken up
-again where it ended, for as long as the command runs.`,
+again where it ended, for as long as the command runs.
+
+With --input-file, log records that a command printed with -o json or -o jsonpb
+are shown instead of a server's.`,
 		Example: `  tapioctl observe -f --service checkout --severity warn
   tapioctl observe events --since 10m --event-name 'tapio.*' -o json
-  tapioctl observe -l 'pod=~"cart-.*",!debug' --last 100`,
+  tapioctl observe -l 'pod=~"cart-.*",!debug' --last 100
+  tapioctl observe spans -f --error --min-duration 500ms
+  tapioctl observe --input-file - --severity error < incident.jsonl`,
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"logs", "events"},
 	}
-	cmd.RunE = a.connected(func(ctx context.Context, c clients, args []string) error {
-		return a.observe(ctx, c, f, len(args) > 0 && args[0] == "events", cmd.Flags().Changed("last"))
+	observe := a.connected(func(ctx context.Context, c clients, args []string) error {
+		return a.observeRecords(ctx, c, f, isEvents(args))
 	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.inputFile != "" {
+			return a.replay(cmd.Context(), f, isEvents(args))
+		}
+		return observe(cmd, args)
+	}
 	f.addForRecords(cmd)
+	f.observeFlags.add(cmd)
+	cmd.Flags().StringVar(&f.inputFile, "input-file", "", "show the log records of this file, - for standard input, instead of a server's")
+	cmd.MarkFlagsMutuallyExclusive("input-file", "follow")
+	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a))
+	return cmd
+}
+
+func isEvents(args []string) bool { return len(args) > 0 && args[0] == "events" }
+
+func (f *observeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for new records")
 	flags.Uint32Var(&f.last, "last", 0, "begin with the last N matching records (default 20 without --follow and --since)")
 	flags.StringVar(&f.since, "since", "", "begin with the records that are at most this old, "+timeForms)
 	cmd.MarkFlagsMutuallyExclusive("last", "since")
 	addChoice(cmd, flags, &f.format, "output", "o", "output format")
-	return cmd
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return f.check(cmd.Flags().Changed("last")) }
 }
 
-func (a *app) observe(ctx context.Context, c clients, f *observeFlags, events, lastSet bool) error {
+func (f *observeFlags) check(lastSet bool) error {
 	if lastSet && (f.last == 0 || f.last > maxLast) {
 		return usageErrorf("--last must be 1 to %d, is %d", maxLast, f.last)
 	}
+	return nil
+}
+
+// observeRecordsFlags are those of the commands that show log records.
+type observeRecordsFlags struct {
+	observeFlags
+	filterFlags
+	inputFile string
+}
+
+func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFlags, events bool) error {
 	filter, err := f.filter()
 	if err != nil {
 		return err
 	}
+	if events {
+		return a.observe(ctx, c, &f.observeFlags, source{"logs", openEvents(c.tapio, filter)}, a.recordPrinter(f.format.value))
+	}
+	return a.observe(ctx, c, &f.observeFlags, source{"logs", openLogs(c.observability, filter)}, a.recordPrinter(f.format.value))
+}
+
+// source is one signal of a server.
+type source struct {
+	signal string // as the server's figures of the store name it
+	open   openStream
+}
+
+// observe shows what is stored or, with --follow, what comes.
+func (a *app) observe(ctx context.Context, c clients, f *observeFlags, from source, printer printer) error {
 	begin, err := f.begin(a.now())
 	if err != nil {
 		return err
 	}
-	open := openLogs(c.observability, filter)
-	if events {
-		open = openEvents(c.tapio, filter)
-	}
-	printer := &recordPrinter{app: a, format: f.format.value}
 	if f.follow {
-		follower := &follower{app: a, tapio: c.tapio, open: open, printer: printer, begin: begin}
+		follower := &follower{app: a, tapio: c.tapio, source: from, printer: printer, begin: begin}
 		return follower.run(ctx)
 	}
-	return quietOnInterrupt(ctx, a.history(ctx, open, begin, printer))
+	return quietOnInterrupt(ctx, a.history(ctx, from.open, begin, printer))
 }
 
 // begin says where the stream starts, before anything was read.
@@ -115,20 +157,20 @@ func (b beginning) start(now time.Time) *tapiov1.StreamStart {
 }
 
 // history prints what is stored and ends.
-func (a *app) history(ctx context.Context, open openRecords, begin beginning, printer *recordPrinter) error {
+func (a *app) history(ctx context.Context, open openStream, begin beginning, printer printer) error {
 	receive, err := open(ctx, begin.start(a.now()), true)
 	if err != nil {
 		return err
 	}
 	for {
-		batch, err := receive()
+		b, err := receive()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := printer.print(batch); err != nil {
+		if err := printer.print(b); err != nil {
 			return err
 		}
 	}
@@ -139,34 +181,4 @@ func quietOnInterrupt(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// openRecords opens a stream of log records; receive returns io.EOF at its end.
-type openRecords func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (receive func() (recordBatch, error), err error)
-
-func openLogs(client tapiov1.ObservabilityServiceClient, filter *tapiov1.Filter) openRecords {
-	return func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (func() (recordBatch, error), error) {
-		stream, err := client.StreamLogs(ctx, &tapiov1.StreamLogsRequest{Filter: filter, Start: start, HistoryOnly: historyOnly})
-		if err != nil {
-			return nil, err
-		}
-		return func() (recordBatch, error) {
-			m, err := stream.Recv()
-			return recordBatch{raw: m, events: m.GetLogs(), loss: m.GetLoss()}, err
-		}, nil
-	}
-}
-
-func openEvents(client tapiov1.TapioServiceClient, filter *tapiov1.Filter) openRecords {
-	return func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (func() (recordBatch, error), error) {
-		stream, err := client.SubscribeToEvents(ctx,
-			&tapiov1.SubscribeToEventsRequest{Filter: filter, Start: start, HistoryOnly: historyOnly})
-		if err != nil {
-			return nil, err
-		}
-		return func() (recordBatch, error) {
-			m, err := stream.Recv()
-			return recordBatch{raw: m, events: m.GetEvents(), loss: m.GetLoss()}, err
-		}, nil
-	}
 }

@@ -38,7 +38,7 @@ func storedLogs(asked *tapiov1.StreamLogsRequest) func(*tapiov1.StreamLogsReques
 const lossLine = "tapioctl: lost 1,500 records (sequence 2 to 1501): this reader was slower than the writers; narrow the selection\n"
 
 func TestObserveFormats(t *testing.T) {
-	for _, format := range []string{"compact", "table", "dict", "json"} {
+	for _, format := range []string{"compact", "table", "dict", "json", "yaml"} {
 		t.Run(format, func(t *testing.T) {
 			c := newCLI(t, &fakeServer{streamLogs: storedLogs(&tapiov1.StreamLogsRequest{})})
 			r := c.run(t, "observe", "-o", format)
@@ -135,7 +135,9 @@ func TestObserveRefusesBeforeItAsks(t *testing.T) {
 		"severity":         {[]string{"--severity", "loud"}, "use one of trace, debug"},
 		"selector":         {[]string{"-l", "a in b"}, "parentheses"},
 		"format":           {[]string{"-o", "xml"}, "use one of compact"},
-		"unknown argument": {[]string{"metrics"}, "invalid argument"},
+		"unknown argument": {[]string{"profiles"}, "invalid argument"},
+		"file and follow":  {[]string{"--input-file", "-", "-f"}, "input-file"},
+		"no such file":     {[]string{"--input-file", "/nowhere/records.jsonl"}, "--input-file: open /nowhere"},
 		"unknown flag":     {[]string{"--loud"}, "unknown flag"},
 	} {
 		t.Run(name, func(t *testing.T) {

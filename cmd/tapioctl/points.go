@@ -134,17 +134,25 @@ func (a *app) printPoints(points []metricPoint, oldestFirst bool) {
 	})
 	rows := make([][]cell, len(points))
 	for i, p := range points {
-		rows[i] = []cell{
-			{a.clock(p.time), dim},
-			{p.metric.GetName(), plain},
-			{p.kind, plain},
-			{p.value, bold},
-			{orDash(p.metric.GetUnit()), plain},
-			{orDash(p.service), cyan},
-			{labelsText(p.labels), dim},
-		}
+		rows[i] = a.pointRow(p)
 	}
-	a.printTable([]string{"TIME", "METRIC", "TYPE", "VALUE", "UNIT", "SERVICE", "LABELS"}, rows)
+	a.printTable(pointHeading(), rows)
+}
+
+func pointHeading() []string {
+	return []string{"TIME", "METRIC", "TYPE", "VALUE", "UNIT", "SERVICE", "LABELS"}
+}
+
+func (a *app) pointRow(p metricPoint) []cell {
+	return []cell{
+		{a.clock(p.time), dim},
+		{p.metric.GetName(), plain},
+		{p.kind, plain},
+		{p.value, bold},
+		{orDash(p.metric.GetUnit()), plain},
+		{orDash(p.service), cyan},
+		{labelsText(p.labels), dim},
+	}
 }
 
 func labelsText(labels []*commonv1.KeyValue) string {

@@ -10,38 +10,26 @@ import (
 
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
-	"google.golang.org/protobuf/proto"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// recordBatch is one message of log records from whatever call.
-type recordBatch struct {
-	raw    proto.Message
-	events []*tapiov1.Event
-	loss   *tapiov1.Loss
-}
-
 // recordPrinter prints log records in one format.
-type recordPrinter struct {
-	*app
-	format string
-	headed bool
-}
+type recordPrinter struct{ streamPrinter }
 
 func newRecordFormat(value string) choice {
-	return newChoice(value, "compact", "table", "dict", "json", "jsonpb")
+	return newChoice(value, "compact", "table", "dict", "json", "jsonpb", "yaml")
 }
 
-// print prints a batch; what was lost comes before what was not.
-func (p *recordPrinter) print(batch recordBatch) error {
-	if batch.loss != nil {
-		p.printLoss(batch.loss)
+func (a *app) recordPrinter(format string) *recordPrinter {
+	return &recordPrinter{streamPrinter{app: a, format: format}}
+}
+
+func (p *recordPrinter) print(b batch) error {
+	if done, err := p.printShared(b); done {
+		return err
 	}
-	if p.format == "jsonpb" {
-		return p.printRawJSON(batch.raw)
-	}
-	for _, event := range batch.events {
+	for _, event := range b.events {
 		p.printEvent(event)
 	}
 	return nil
@@ -49,35 +37,14 @@ func (p *recordPrinter) print(batch recordBatch) error {
 
 func (p *recordPrinter) printEvent(event *tapiov1.Event) {
 	switch p.format {
-	case "json":
-		p.printJSON(event)
+	case "json", "yaml":
+		p.printMessage(p.format, event)
 	case "dict":
 		p.printDict(event)
 	case "table":
 		p.printTableRow(event)
 	default:
 		p.printCompact(event)
-	}
-}
-
-func (p *recordPrinter) printLoss(loss *tapiov1.Loss) {
-	p.note("lost %s (sequence %d to %d): %s",
-		plural(loss.GetCount(), "record"), loss.GetFirstSequence(), loss.GetLastSequence(), lossReason(loss.GetReason()))
-	if p.format == "json" {
-		p.write(string(appendJSON([]byte(`{"loss":`), loss)) + "}\n")
-	}
-}
-
-func lossReason(reason tapiov1.Loss_Reason) string {
-	switch reason {
-	case tapiov1.Loss_REASON_READER_LAPPED:
-		return "this reader was slower than the writers; narrow the selection"
-	case tapiov1.Loss_REASON_EVICTED:
-		return "the store had evicted them before the position asked for"
-	case tapiov1.Loss_REASON_RATE_LIMITED:
-		return "held back by the subscription's rate limit"
-	default:
-		return "the server does not say why"
 	}
 }
 
@@ -114,13 +81,10 @@ func assigned(v *commonv1.AnyValue) string {
 	return oneLine(text)
 }
 
-// printTableRow uses fixed widths, for a live stream has no widest cell.
+// printTableRow prints what fits one line.
 func (p *recordPrinter) printTableRow(event *tapiov1.Event) {
 	widths := []int{19, 5, 20, 28, 0}
-	if !p.headed {
-		p.printHeading([]string{"TIME", "LEVEL", "SERVICE", "EVENT", "BODY"}, widths)
-		p.headed = true
-	}
+	p.printHeadingOnce([]string{"TIME", "LEVEL", "SERVICE", "EVENT", "BODY"}, widths)
 	record := event.GetLogRecord()
 	p.printRow([]cell{
 		{p.clock(recordTime(record)), dim},

@@ -14,7 +14,7 @@ import (
 )
 
 func newStatusCommand(a *app) *cobra.Command {
-	format := newChoice("table", "table", "json")
+	format := newChoice("table", "table", "json", "yaml")
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Tell whether the server is healthy and how full its store is",
@@ -38,12 +38,12 @@ func (a *app) status(ctx context.Context, c clients, format string) error {
 	if err != nil {
 		return err
 	}
-	if format == "json" {
-		line := appendJSON([]byte(`{"health":`), health)
-		line = appendJSON(append(line, `,"info":`...), info)
-		a.write(string(line) + "}\n")
-	} else {
+	if format == "table" {
 		a.printStatus(health, info)
+	} else {
+		document := appendJSON([]byte(`{"health":`), health)
+		document = appendJSON(append(document, `,"info":`...), info)
+		a.printDocument(format, append(document, '}'))
 	}
 	return a.healthError(health)
 }

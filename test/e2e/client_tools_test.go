@@ -5,6 +5,8 @@ package e2e
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,4 +84,23 @@ func TestOpenTelemetrySDK(t *testing.T) {
 	require.Equal(t, "parent", got.Traces[0].RootName)
 	require.EqualValues(t, 2, got.Traces[0].SpanCount)
 	require.True(t, got.Traces[0].Complete)
+}
+
+// What the client follows it can show again from a file.
+func TestClientFollowsAndReplays(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	sendGRPC(t, c, fullTraces(t))
+	sendGRPC(t, c, fullMetrics(t))
+	sendGRPC(t, c, lines("app", 0, 5, "e2e.replayed"))
+
+	spans := tapioctl(t, c, "observe", "spans", "--last", "100", "-o", "json")
+	require.Contains(t, string(spans), fullTraceID)
+	require.NotEmpty(t, tapioctl(t, c, "observe", "metrics", "--last", "100"))
+
+	saved := tapioctl(t, c, "observe", "--last", "100", "-o", "json")
+	file := filepath.Join(t.TempDir(), "saved.jsonl")
+	require.NoError(t, os.WriteFile(file, saved, 0o600))
+	replayed := tapioctl(t, c, "observe", "events", "--input-file", file, "--service", "app", "-o", "json")
+	require.Equal(t, string(saved), string(replayed))
 }

@@ -1,0 +1,130 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// The attributes of a semantic group's record.
+const (
+	groupType         = "tapio.group.type"
+	groupState        = "tapio.group.state"
+	groupMergedInto   = "tapio.group.merged_into"
+	groupSplitFrom    = "tapio.group.split_from"
+	groupMemberCount  = "tapio.group.member_count"
+	groupCorrelations = "tapio.group.correlations"
+	groupPredictions  = "tapio.group.predictions"
+
+	causeKind       = "tapio.root_cause.kind"
+	causeName       = "tapio.root_cause.name"
+	causeConfidence = "tapio.root_cause.confidence"
+	causeSummary    = "tapio.root_cause.summary"
+	causeFactors    = "tapio.root_cause.factors"
+	causeChain      = "tapio.root_cause.chain"
+	causeEvidence   = "tapio.root_cause.evidence"
+
+	impactLevel    = "tapio.impact.level"
+	impactRequests = "tapio.impact.affected_request_ratio"
+	impactErrors   = "tapio.impact.error_ratio"
+	impactCascade  = "tapio.impact.cascade_risk"
+	impactSummary  = "tapio.impact.summary"
+	impactEntities = "tapio.impact.entities"
+)
+
+func putGroup(event *tapio.Event, to *fields, g *tapio.SemanticGroup) {
+	event.Body = body(g.Title)
+	setSeverity(event, severityOf(g.Impact.Level))
+	to.text(tapio.GroupIDKey, g.ID)
+	putEnum(to, groupType, groupTypes(), g.Type)
+	putEnum(to, groupState, groupStates(), g.State)
+	to.text(groupMergedInto, g.MergedInto)
+	to.text(groupSplitFrom, g.SplitFrom)
+	to.number(findingConfidence, g.Confidence)
+	to.timeRange(g.Range)
+	to.services(g.Services)
+	to.rootCause(&g.RootCause)
+	to.impact(&g.Impact)
+	putList(to, groupPredictions, g.Predictions, predictionValue)
+	putList(to, findingActions, g.Actions, actionValue)
+	to.count(groupMemberCount, g.MemberCount)
+	to.texts(groupCorrelations, g.CorrelationIDs)
+	putList(to, findingEvidence, g.Members, evidenceValue)
+}
+
+// severityOf lets back ends that know nothing of findings alert on the grave
+// ones.
+func severityOf(level tapio.ImpactLevel) tapio.Severity {
+	switch level {
+	case tapio.ImpactMedium:
+		return tapio.SeverityWarn
+	case tapio.ImpactHigh, tapio.ImpactCritical:
+		return tapio.SeverityError
+	default:
+		return tapio.SeverityInfo
+	}
+}
+
+func groupFrom(event *tapio.Event, from known, identity tapio.FindingIdentity) *tapio.SemanticGroup {
+	return &tapio.SemanticGroup{
+		FindingIdentity: identity,
+		Type:            getEnum[tapio.GroupType](from, groupType, groupTypes()),
+		State:           getEnum[tapio.GroupState](from, groupState, groupStates()),
+		Title:           event.Body.Str(),
+		Range:           from.timeRange(),
+		CorrelationIDs:  from.texts(groupCorrelations),
+		Members:         recordsOf(from, findingEvidence, evidenceFrom),
+		MemberCount:     from.count(groupMemberCount),
+		Services:        from.texts(findingServices),
+		RootCause:       from.rootCause(),
+		Impact:          from.impact(),
+		Predictions:     recordsOf(from, groupPredictions, predictionFrom),
+		Actions:         recordsOf(from, findingActions, actionFrom),
+		MergedInto:      from.text(groupMergedInto),
+		SplitFrom:       from.text(groupSplitFrom),
+		Confidence:      from.number(findingConfidence),
+	}
+}
+
+// rootCause writes the analysis, and the first factor once more by itself, so
+// that a back end can select and count by it.
+func (f *fields) rootCause(r *tapio.RootCause) {
+	if len(r.Factors) > 0 {
+		putEnum(f, causeKind, entityKinds(), r.Factors[0].Entity.Kind)
+		f.text(causeName, r.Factors[0].Entity.Name)
+	}
+	f.number(causeConfidence, r.Confidence)
+	f.text(causeSummary, r.Summary)
+	putList(f, causeFactors, r.Factors, factorValue)
+	putList(f, causeChain, r.Chain, linkValue)
+	putList(f, causeEvidence, r.Evidence, evidenceValue)
+}
+
+func (k known) rootCause() tapio.RootCause {
+	return tapio.RootCause{
+		Factors:    recordsOf(k, causeFactors, factorFrom),
+		Chain:      recordsOf(k, causeChain, linkFrom),
+		Evidence:   recordsOf(k, causeEvidence, evidenceFrom),
+		Confidence: k.number(causeConfidence),
+		Summary:    k.text(causeSummary),
+	}
+}
+
+func (f *fields) impact(i *tapio.Impact) {
+	putEnum(f, impactLevel, impactLevels(), i.Level)
+	f.number(impactRequests, i.AffectedRequestRatio)
+	f.number(impactErrors, i.ErrorRatio)
+	f.number(impactCascade, i.CascadeRisk)
+	f.text(impactSummary, i.Summary)
+	putList(f, impactEntities, i.Entities, entityValue)
+}
+
+func (k known) impact() tapio.Impact {
+	return tapio.Impact{
+		Level:                getEnum[tapio.ImpactLevel](k, impactLevel, impactLevels()),
+		Entities:             recordsOf(k, impactEntities, entityFrom),
+		AffectedRequestRatio: k.number(impactRequests),
+		ErrorRatio:           k.number(impactErrors),
+		CascadeRisk:          k.number(impactCascade),
+		Summary:              k.text(impactSummary),
+	}
+}

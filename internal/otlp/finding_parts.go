@@ -1,0 +1,166 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// Each part of a finding is a map: one function writes it, the next reads it.
+
+func entityValue(e tapio.Entity) tapio.Value {
+	var to fields
+	putEnum(&to, "kind", entityKinds(), e.Kind)
+	to.text("name", e.Name)
+	if len(e.Attributes) > 0 {
+		to.put("attributes", tapio.MapValue(e.Attributes))
+	}
+	return tapio.MapValue(to)
+}
+
+func entityFrom(from known) tapio.Entity {
+	return tapio.Entity{
+		Kind:       getEnum[tapio.EntityKind](from, "kind", entityKinds()),
+		Name:       from.text("name"),
+		Attributes: textAttributes(from.fields("attributes")),
+	}
+}
+
+// textAttributes leaves out what an entity's attributes may not hold: values
+// that are no strings, and keys that come twice.
+func textAttributes(from known) tapio.Attributes {
+	var list tapio.Attributes
+	for _, kv := range from {
+		if _, twice := list.Get(kv.Key); kv.Value.Kind() == tapio.KindString && !twice {
+			list = append(list, kv)
+		}
+	}
+	return list
+}
+
+// servicesOf returns the services of the entities, each once, in their order.
+func servicesOf(entities []tapio.Entity) []string {
+	var list []string
+	seen := map[string]bool{"": true}
+	for i := range entities {
+		if service := entities[i].Service(); !seen[service] {
+			seen[service] = true
+			list = append(list, service)
+		}
+	}
+	return list
+}
+
+func evidenceValue(e tapio.EvidenceRef) tapio.Value {
+	var to fields
+	putEnum(&to, "kind", evidenceKinds(), e.Kind)
+	to.text("id", e.ID)
+	to.count("time", uint64(e.Time))
+	to.text("description", e.Description)
+	return tapio.MapValue(to)
+}
+
+func evidenceFrom(from known) tapio.EvidenceRef {
+	return tapio.EvidenceRef{
+		Kind:        getEnum[tapio.EvidenceKind](from, "kind", evidenceKinds()),
+		ID:          from.text("id"),
+		Time:        tapio.Nanos(from.count("time")),
+		Description: from.text("description"),
+	}
+}
+
+func factorValue(c tapio.CausalFactor) tapio.Value {
+	var to fields
+	to.count("rank", uint64(c.Rank))
+	to.put("entity", entityValue(c.Entity))
+	to.number("probability", c.Probability)
+	to.text("reason", c.Reason)
+	putList(&to, "evidence", c.Evidence, evidenceValue)
+	return tapio.MapValue(to)
+}
+
+func factorFrom(from known) tapio.CausalFactor {
+	return tapio.CausalFactor{
+		Rank:        uint32(from.count("rank")),
+		Entity:      entityFrom(from.fields("entity")),
+		Probability: from.number("probability"),
+		Reason:      from.text("reason"),
+		Evidence:    recordsOf(from, "evidence", evidenceFrom),
+	}
+}
+
+func linkValue(l tapio.CausalLink) tapio.Value {
+	var to fields
+	to.put("cause", entityValue(l.Cause))
+	to.put("effect", entityValue(l.Effect))
+	to.count("onset", uint64(l.Onset))
+	to.text("mechanism", l.Mechanism)
+	to.number("confidence", l.Confidence)
+	putList(&to, "evidence", l.Evidence, evidenceValue)
+	return tapio.MapValue(to)
+}
+
+func linkFrom(from known) tapio.CausalLink {
+	return tapio.CausalLink{
+		Cause:      entityFrom(from.fields("cause")),
+		Effect:     entityFrom(from.fields("effect")),
+		Onset:      tapio.Nanos(from.count("onset")),
+		Mechanism:  from.text("mechanism"),
+		Confidence: from.number("confidence"),
+		Evidence:   recordsOf(from, "evidence", evidenceFrom),
+	}
+}
+
+func predictionValue(p tapio.Prediction) tapio.Value {
+	var to fields
+	to.text("description", p.Description)
+	to.count("earliest", uint64(p.Expected.Start))
+	to.count("latest", uint64(p.Expected.End))
+	to.number("probability", p.Probability)
+	to.put("entity", entityValue(p.Entity))
+	putList(&to, "evidence", p.Evidence, evidenceValue)
+	return tapio.MapValue(to)
+}
+
+func predictionFrom(from known) tapio.Prediction {
+	return tapio.Prediction{
+		Description: from.text("description"),
+		Expected: tapio.TimeRange{
+			Start: tapio.Nanos(from.count("earliest")),
+			End:   tapio.Nanos(from.count("latest")),
+		},
+		Probability: from.number("probability"),
+		Entity:      entityFrom(from.fields("entity")),
+		Evidence:    recordsOf(from, "evidence", evidenceFrom),
+	}
+}
+
+func actionValue(a tapio.RecommendedAction) tapio.Value {
+	var to fields
+	to.text("title", a.Title)
+	to.text("description", a.Description)
+	to.texts("commands", a.Commands)
+	putEnum(&to, "urgency", urgencies(), a.Urgency)
+	to.flag("read_only", a.ReadOnly)
+	return tapio.MapValue(to)
+}
+
+func actionFrom(from known) tapio.RecommendedAction {
+	return tapio.RecommendedAction{
+		Title:       from.text("title"),
+		Description: from.text("description"),
+		Commands:    from.texts("commands"),
+		Urgency:     getEnum[tapio.ActionUrgency](from, "urgency", urgencies()),
+		ReadOnly:    from.flag("read_only"),
+	}
+}
+
+func figureValue(f tapio.KeyFigure) tapio.Value {
+	var to fields
+	to.text("name", f.Name)
+	to.text("value", f.Value)
+	return tapio.MapValue(to)
+}
+
+func figureFrom(from known) tapio.KeyFigure {
+	return tapio.KeyFigure{Name: from.text("name"), Value: from.text("value")}
+}

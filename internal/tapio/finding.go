@@ -21,6 +21,8 @@ type Finding interface {
 	EventName() string
 	// Identity returns what all findings have.
 	Identity() FindingIdentity
+	// Touches returns what it is about.
+	Touches() Touched
 }
 
 // FindingIdentity is what tells findings and their updates apart.

@@ -22,18 +22,6 @@ func TestUnimplementedMethodsSaySo(t *testing.T) {
 	info, err := client.events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
 	require.NoError(t, err)
 	for method, call := range map[string]func(context.Context) error{
-		"TapioService/GetCorrelations": func(ctx context.Context) error {
-			_, err := client.events.GetCorrelations(ctx, &tapiov1.GetCorrelationsRequest{})
-			return err
-		},
-		"TapioService/GetSemanticGroups": func(ctx context.Context) error {
-			_, err := client.events.GetSemanticGroups(ctx, &tapiov1.GetSemanticGroupsRequest{})
-			return err
-		},
-		"TapioService/GetInsights": func(ctx context.Context) error {
-			_, err := client.events.GetInsights(ctx, &tapiov1.GetInsightsRequest{})
-			return err
-		},
 		"TapioService/AnalyzeEvents": func(ctx context.Context) error {
 			_, err := client.events.AnalyzeEvents(ctx, &tapiov1.AnalyzeEventsRequest{})
 			return err

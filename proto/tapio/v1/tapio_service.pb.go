@@ -623,7 +623,8 @@ type StreamEventsResponse_Heartbeat struct {
 }
 
 type StreamEventsResponse_Correlation struct {
-	// A correlation that was found or updated.
+	// A correlation that was found or updated, if a subscription asks for it;
+	// it follows the delivery with its record. So do groups and insights.
 	Correlation *Correlation `protobuf:"bytes,4,opt,name=correlation,proto3,oneof"`
 }
 
@@ -1120,8 +1121,9 @@ func (x *GetEventByIdResponse) GetEvent() *Event {
 // GetCorrelationsRequest asks for correlations.
 type GetCorrelationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By the time that they span (those that touch time_range), service, text;
-	// limit, page token and ascending. Conditions on records must be unset.
+	// By the time that they span (those that touch time_range), the services and
+	// namespaces that they touch, label and text of their records; limit, page
+	// token and ascending. severities and event_names must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of these kinds; empty: all.
 	Types []Correlation_Type `protobuf:"varint,2,rep,packed,name=types,proto3,enum=tapio.v1.Correlation_Type" json:"types,omitempty"`
@@ -1258,8 +1260,9 @@ func (x *GetCorrelationsResponse) GetNextPageToken() string {
 // GetSemanticGroupsRequest asks for semantic groups.
 type GetSemanticGroupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By the time that they span (those that touch time_range), service, text;
-	// limit, page token and ascending. Conditions on records must be unset.
+	// By the time that they span (those that touch time_range), the services and
+	// namespaces that they touch, label and text of their records; limit, page
+	// token and ascending. severities and event_names must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// One of these ids; empty: all. At most 1,000.
 	GroupIds []string `protobuf:"bytes,2,rep,name=group_ids,json=groupIds,proto3" json:"group_ids,omitempty"`
@@ -1396,9 +1399,9 @@ func (x *GetSemanticGroupsResponse) GetNextPageToken() string {
 // GetInsightsRequest asks for insights.
 type GetInsightsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By the time that they span (those that touch time_range), service,
-	// severity, text; limit, page token and ascending. Other conditions on
-	// records must be unset.
+	// By the time that they span (those that touch time_range), the services that
+	// they touch, severity, label and text of their records; limit, page token and
+	// ascending. event_names and namespaces must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Only of this semantic group.
 	GroupId string `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`

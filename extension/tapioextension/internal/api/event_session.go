@@ -135,9 +135,13 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		if err := sub.gate.wait(ctx); err != nil {
 			return err
 		}
-		return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
+		err := s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
 			Delivery: &tapiov1.EventDelivery{SubscriptionId: id, Events: wire.Events(events), Loss: loss},
 		}})
+		if err != nil {
+			return err
+		}
+		return s.sendFindings(events)
 	}
 	go func() {
 		err := s.guard(streamEvents, func() error {

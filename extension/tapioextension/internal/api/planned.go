@@ -20,9 +20,6 @@ func missingEngines() map[string]string {
 		profiles    = "profile store"
 	)
 	return map[string]string{
-		tapiov1.TapioService_GetCorrelations_FullMethodName:         correlation,
-		tapiov1.TapioService_GetSemanticGroups_FullMethodName:       correlation,
-		tapiov1.TapioService_GetInsights_FullMethodName:             correlation,
 		tapiov1.TapioService_AnalyzeEvents_FullMethodName:           correlation,
 		tapiov1.CollectorService_RegisterCollector_FullMethodName:   registry,
 		tapiov1.CollectorService_UnregisterCollector_FullMethodName: registry,

@@ -63,7 +63,14 @@ func (s *tapioService) SubscribeToEvents(
 		return err
 	}
 	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
-		return stream.Send(&tapiov1.SubscribeToEventsResponse{Events: wire.Events(events), Loss: loss})
+		found := findingsAmong(events)
+		return stream.Send(&tapiov1.SubscribeToEventsResponse{
+			Events:       wire.Events(events),
+			Loss:         loss,
+			Correlations: messages(found, wire.Correlation),
+			Groups:       messages(found, wire.SemanticGroup),
+			Insights:     messages(found, wire.Insight),
+		})
 	}
 	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
 }

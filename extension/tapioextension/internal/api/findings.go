@@ -1,0 +1,112 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// GetCorrelations implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetCorrelations(
+	ctx context.Context, req *tapiov1.GetCorrelationsRequest,
+) (*tapiov1.GetCorrelationsResponse, error) {
+	query, err := wire.GetCorrelationsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.latestFindings(ctx, &query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetCorrelationsResponse{
+		Correlations: messages(page.Rows, wire.Correlation), NextPageToken: wire.PageToken(req, page.Next),
+	}, nil
+}
+
+// GetSemanticGroups implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetSemanticGroups(
+	ctx context.Context, req *tapiov1.GetSemanticGroupsRequest,
+) (*tapiov1.GetSemanticGroupsResponse, error) {
+	query, err := wire.GetSemanticGroupsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.latestFindings(ctx, &query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetSemanticGroupsResponse{
+		Groups: messages(page.Rows, wire.SemanticGroup), NextPageToken: wire.PageToken(req, page.Next),
+	}, nil
+}
+
+// GetInsights implements tapiov1.TapioServiceServer.
+func (s *tapioService) GetInsights(
+	ctx context.Context, req *tapiov1.GetInsightsRequest,
+) (*tapiov1.GetInsightsResponse, error) {
+	query, err := wire.GetInsightsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.latestFindings(ctx, &query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetInsightsResponse{
+		Insights: messages(page.Rows, wire.Insight), NextPageToken: wire.PageToken(req, page.Next),
+	}, nil
+}
+
+// messages makes the messages of the findings that are of one kind.
+func messages[Word, Message any](findings []tapio.Finding, message func(*Word) *Message) []*Message {
+	var list []*Message
+	for _, finding := range findings {
+		if word, ok := any(finding).(*Word); ok {
+			list = append(list, message(word))
+		}
+	}
+	return list
+}
+
+// findingsAmong reads the findings that some of the records carry.
+func findingsAmong(records []tapio.Event) []tapio.Finding {
+	var list []tapio.Finding
+	for i := range records {
+		if finding := otlp.FindingFromEvent(&records[i]); finding != nil {
+			list = append(list, finding)
+		}
+	}
+	return list
+}
+
+// sendFindings tells what records just delivered say, each as a message of its
+// own: who follows an incident need not know how a record carries it.
+func (s *eventSession) sendFindings(records []tapio.Event) error {
+	for _, finding := range findingsAmong(records) {
+		if err := s.send(findingMessage(finding)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findingMessage(finding tapio.Finding) *tapiov1.StreamEventsResponse {
+	switch f := finding.(type) {
+	case *tapio.Correlation:
+		return &tapiov1.StreamEventsResponse{
+			Message: &tapiov1.StreamEventsResponse_Correlation{Correlation: wire.Correlation(f)},
+		}
+	case *tapio.SemanticGroup:
+		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Group{Group: wire.SemanticGroup(f)}}
+	case *tapio.Insight:
+		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Insight{Insight: wire.Insight(f)}}
+	default:
+		return &tapiov1.StreamEventsResponse{}
+	}
+}

@@ -133,7 +133,7 @@ validate = mkdir -p .build/state; for config in $(2); do \
 ##@ Generate
 
 .PHONY: generate
-generate: generate-proto generate-components generate-distribution ## Write all generated code anew
+generate: generate-proto generate-bpf generate-components generate-distribution ## Write all generated code anew
 
 .PHONY: generate-proto
 generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps
@@ -148,7 +148,13 @@ protodeps:
 
 .PHONY: generate-components
 generate-components: $(TOOLS)/mdatagen
-	$(with_tools) go generate ./...
+	$(with_tools) go generate $$(go list ./... | grep -v /bpf$$)
+
+# Needs clang-14, llvm-14 and libbpf-dev, in these versions: another compiler writes other objects. bpf2go itself is
+# pinned by go.mod.
+.PHONY: generate-bpf
+generate-bpf:
+	go generate ./bpf
 
 .PHONY: generate-distribution
 generate-distribution: $(call stamps,$(OCB))
@@ -163,7 +169,7 @@ generate-check: ## Fail if the generated code is not what `make generate` writes
 	@$(MAKE) generate
 	@stale=; for folder in $(generated_in); do diff -ru .build/before/$$folder $$folder || stale=yes; done; \
 	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi
-generated_in := proto $(wildcard receiver processor exporter extension) distribution
+generated_in := proto bpf $(wildcard receiver processor exporter extension) distribution
 
 ##@ Housekeeping
 

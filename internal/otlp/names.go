@@ -1,0 +1,40 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+// The names of attributes that Tapio writes itself. OpenTelemetry's semantic
+// conventions first, tapio.* where there is none; docs/semconv.md explains them.
+const (
+	ContainerID           = "container.id"
+	ErrorType             = "error.type"
+	HostName              = "host.name"
+	HostID                = "host.id"
+	K8sPodUID             = "k8s.pod.uid"
+	OSType                = "os.type"
+	ProcessArgs           = "process.command_args"
+	ProcessCreationTime   = "process.creation.time"
+	ProcessExecutable     = "process.executable.name"
+	ProcessExecutablePath = "process.executable.path"
+	ProcessExitCode       = "process.exit.code"
+	ProcessParentPID      = "process.parent_pid"
+	ProcessPID            = "process.pid"
+	ProcessUserID         = "process.user.id"
+	ProcessCgroup         = "process.linux.cgroup"
+	ServiceName           = "service.name"
+
+	// Source says which part of Tapio saw it: ebpf.
+	Source = "tapio.source"
+	// ProcessKey names a process for as long as the host runs: its pid and its
+	// start as /proc/PID/stat has it, for example 4242:918273.
+	ProcessKey           = "tapio.process.key"
+	ProcessParentKey     = "tapio.process.parent_key"
+	ProcessAncestorKeys  = "tapio.process.ancestor_keys"
+	ProcessAncestorNames = "tapio.process.ancestor_names"
+	ProcessArgsSize      = "tapio.process.args_size"
+	ProcessDuration      = "tapio.process.duration"
+	ProcessExitSignal    = "tapio.process.exit_signal"
+)
+
+// SourceEBPF is the value of Source for what the eBPF receiver saw.
+const SourceEBPF = "ebpf"

@@ -1,0 +1,85 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// NewFactory returns the factory of the eBPF receiver.
+func NewFactory() receiver.Factory {
+	shared := &sharedReceivers{byID: map[component.ID]*ebpfReceiver{}}
+	return receiver.NewFactory(metadata.Type, createDefaultConfig,
+		receiver.WithLogs(shared.createLogs, metadata.LogsStability),
+		receiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
+		receiver.WithTraces(shared.createTraces, metadata.TracesStability))
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		ErrorMode:          ErrorModeIgnore,
+		RingBufferSize:     8 << 20,
+		CollectionInterval: 10 * time.Second,
+		Probes:             probe.DefaultConfig(),
+	}
+}
+
+// sharedReceivers gives the pipelines of all signals the one receiver of an id:
+// the programs are in the kernel once, whoever wants what they see.
+type sharedReceivers struct {
+	mu   sync.Mutex
+	byID map[component.ID]*ebpfReceiver
+}
+
+func (s *sharedReceivers) createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+	r, err := s.receiver(set, cfg)
+	if err == nil {
+		r.sink.logs = next
+	}
+	return r, err
+}
+
+func (s *sharedReceivers) createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+	r, err := s.receiver(set, cfg)
+	if err == nil {
+		r.sink.metrics = next
+	}
+	return r, err
+}
+
+func (s *sharedReceivers) createTraces(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Traces) (receiver.Traces, error) {
+	r, err := s.receiver(set, cfg)
+	if err == nil {
+		r.sink.traces = next
+	}
+	return r, err
+}
+
+func (s *sharedReceivers) receiver(set receiver.Settings, cfg component.Config) (*ebpfReceiver, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.byID[set.ID]; ok {
+		return r, nil
+	}
+	r, err := newReceiver(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	s.byID[set.ID] = r
+	r.forget = func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.byID, set.ID)
+	}
+	return r, nil
+}

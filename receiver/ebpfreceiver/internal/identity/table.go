@@ -1,0 +1,193 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	// maxProcesses bounds the table to some 10 MB; who is not in it is looked up
+	// in /proc again.
+	maxProcesses = 16384
+	// maxPlaces bounds the cgroups that are remembered.
+	maxPlaces = 4096
+	// maxAncestors is how far back a process is traced.
+	maxAncestors = 8
+)
+
+// Table knows processes and places. It serves one goroutine.
+type Table struct {
+	proc      string
+	processes *simplelru.LRU[Key, *Process]
+	places    *simplelru.LRU[uint64, *Place]
+	host      *Place
+}
+
+// NewTable reads processes from that folder, /proc but for tests.
+func NewTable(proc string) *Table {
+	processes, err := simplelru.NewLRU[Key, *Process](maxProcesses, nil)
+	if err != nil {
+		panic(err) // a size above zero is never refused
+	}
+	places, err := simplelru.NewLRU[uint64, *Place](maxPlaces, nil)
+	if err != nil {
+		panic(err)
+	}
+	return &Table{proc: proc, processes: processes, places: places, host: &Place{}}
+}
+
+// Host is the place of what belongs to no process.
+func (t *Table) Host() *Place { return t.host }
+
+// Put takes in a process, in place of what was known of it.
+func (t *Table) Put(p *Process) { t.processes.Add(p.Key, p) }
+
+// Known returns the process if the table has it.
+func (t *Table) Known(key Key) (*Process, bool) { return t.processes.Get(key) }
+
+// Lookup returns the process, from /proc if need be. Of one that has gone before
+// anybody asked it returns the key and the place alone.
+func (t *Table) Lookup(key Key, cgroup uint64) *Process {
+	if p, ok := t.processes.Get(key); ok {
+		return p
+	}
+	p := t.read(key, cgroup)
+	if p == nil {
+		p = NewProcess(key, Key{}, "", "", 0, t.Place(cgroup, 0))
+	}
+	t.Put(p)
+	return p
+}
+
+// Ancestors returns the parents of a process, the nearest first, as far as they
+// are known or still there.
+func (t *Table) Ancestors(p *Process) []*Process {
+	var line []*Process
+	for len(line) < maxAncestors && p.Parent.PID != 0 {
+		parent, ok := t.processes.Get(p.Parent)
+		if !ok {
+			if parent = t.read(p.Parent, 0); parent == nil {
+				break
+			}
+			t.Put(parent)
+		}
+		line = append(line, parent)
+		p = parent
+	}
+	return line
+}
+
+// Place returns the place with that cgroup id. The process, unless 0, is one
+// that lives there, and is asked if the place is new.
+func (t *Table) Place(cgroup uint64, pid uint32) *Place {
+	if place, ok := t.places.Get(cgroup); ok {
+		return place
+	}
+	text, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
+	if pid == 0 || err != nil {
+		return t.host
+	}
+	place := PlaceOf(string(text))
+	if cgroup != 0 {
+		t.places.Add(cgroup, &place)
+	}
+	return &place
+}
+
+// Scan takes in all processes that there are now.
+func (t *Table) Scan() error {
+	entries, err := os.ReadDir(t.proc)
+	if err != nil {
+		return fmt.Errorf("list the processes: %w", err)
+	}
+	for _, entry := range entries {
+		pid, err := strconv.ParseUint(entry.Name(), 10, 32)
+		if err != nil {
+			continue
+		}
+		if stat, err := t.stat(uint32(pid)); err == nil {
+			if p := t.read(stat.key, 0); p != nil {
+				t.Put(p)
+			}
+		}
+	}
+	return nil
+}
+
+// read returns nil if the process is not there any more.
+func (t *Table) read(key Key, cgroup uint64) *Process {
+	stat, err := t.stat(key.PID)
+	if err != nil || stat.key != key {
+		return nil
+	}
+	folder := filepath.Join(t.proc, strconv.FormatUint(uint64(key.PID), 10))
+	exe, err := os.Readlink(filepath.Join(folder, "exe"))
+	if err != nil {
+		exe = "" // a kernel thread, or not ours to see
+	}
+	parent := Key{}
+	if up, err := t.stat(stat.parent); err == nil {
+		parent = up.key
+	}
+	exe = strings.TrimSuffix(exe, " (deleted)")
+	return NewProcess(key, parent, stat.comm, exe, owner(folder), t.Place(cgroup, key.PID))
+}
+
+func owner(folder string) uint32 {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return 0
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return stat.Uid
+}
+
+type procStat struct {
+	key    Key
+	parent uint32
+	comm   string
+}
+
+func (t *Table) stat(pid uint32) (procStat, error) {
+	text, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "stat"))
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseStat(pid, text)
+}
+
+// parseStat minds that a program may call itself ") R 1 (".
+func parseStat(pid uint32, text []byte) (procStat, error) {
+	from, to := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if from < 0 || to < from {
+		return procStat{}, fmt.Errorf("/proc/%d/stat has no name in brackets", pid)
+	}
+	fields := bytes.Fields(text[to+1:])
+	if len(fields) < 20 {
+		return procStat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name, not 20", pid, len(fields))
+	}
+	parent, err := strconv.ParseUint(string(fields[1]), 10, 32)
+	if err != nil {
+		return procStat{}, fmt.Errorf("/proc/%d/stat: parent: %w", pid, err)
+	}
+	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("/proc/%d/stat: start: %w", pid, err)
+	}
+	return procStat{key: Key{PID: pid, Start: start}, parent: uint32(parent), comm: string(text[from+1 : to])}, nil
+}

@@ -1,0 +1,232 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// Origin is what every record of the receiver says of where it comes from.
+type Origin struct {
+	HostName string
+	HostID   string
+	Scope    string
+	Version  string
+}
+
+// Batch gathers log records, spans and points under the resource of the place
+// that they come from, until the pipelines take them.
+type Batch struct {
+	Logs    plog.Logs
+	Traces  ptrace.Traces
+	Metrics pmetric.Metrics
+	// Table knows the processes.
+	Table *identity.Table
+	Clock Clock
+	// Since is when the counting of what Collect reads began, Now when it is read.
+	Since, Now time.Time
+
+	origin  Origin
+	records map[subject]plog.LogRecordSlice
+	spans   map[subject]ptrace.SpanSlice
+	metrics map[subject]pmetric.MetricSlice
+	named   map[metricKey]pmetric.Metric
+}
+
+// subject is what has a resource of its own: a place, and in it a service if the
+// probe names one.
+type subject struct {
+	place   *identity.Place
+	service string
+}
+
+type metricKey struct {
+	subject
+	name string
+}
+
+// NewBatch returns an empty one.
+func NewBatch(origin Origin, table *identity.Table) *Batch {
+	b := &Batch{origin: origin, Table: table}
+	b.Reset()
+	return b
+}
+
+// Reset begins anew with empty signals; those handed on are not touched.
+func (b *Batch) Reset() {
+	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
+	b.records = map[subject]plog.LogRecordSlice{}
+	b.spans = map[subject]ptrace.SpanSlice{}
+	b.metrics = map[subject]pmetric.MetricSlice{}
+	b.named = map[metricKey]pmetric.Metric{}
+}
+
+// Event adds an event of a process, with its name, time and process.*.
+func (b *Batch) Event(name string, of *identity.Process, at time.Time) plog.LogRecord {
+	record := b.EventAt(name, of.Place, at)
+	putProcess(record.Attributes(), of)
+	return record
+}
+
+// EventAt adds an event of a place.
+func (b *Batch) EventAt(name string, place *identity.Place, at time.Time) plog.LogRecord {
+	s := subject{place: place}
+	slice, ok := b.records[s]
+	if !ok {
+		resource := b.Logs.ResourceLogs().AppendEmpty()
+		b.putResource(resource.Resource(), s)
+		scope := resource.ScopeLogs().AppendEmpty()
+		b.putScope(scope.Scope())
+		slice = scope.LogRecords()
+		b.records[s] = slice
+	}
+	record := slice.AppendEmpty()
+	record.SetEventName(name)
+	record.SetTimestamp(pcommon.NewTimestampFromTime(at))
+	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.Now))
+	return record
+}
+
+// Span adds a span of a process, with its process.*, under that service's name.
+func (b *Batch) Span(name string, of *identity.Process, service string) ptrace.Span {
+	s := subject{place: of.Place, service: service}
+	slice, ok := b.spans[s]
+	if !ok {
+		resource := b.Traces.ResourceSpans().AppendEmpty()
+		b.putResource(resource.Resource(), s)
+		scope := resource.ScopeSpans().AppendEmpty()
+		b.putScope(scope.Scope())
+		slice = scope.Spans()
+		b.spans[s] = slice
+	}
+	span := slice.AppendEmpty()
+	span.SetName(name)
+	putProcess(span.Attributes(), of)
+	return span
+}
+
+// Metric describes a metric once for all its points.
+type Metric struct {
+	Name        string
+	Unit        string
+	Description string
+	// Bounds of the buckets, for a histogram.
+	Bounds []float64
+}
+
+// Count adds a point of a monotonic, cumulative sum.
+func (b *Batch) Count(m *Metric, place *identity.Place, service string) pmetric.NumberDataPoint {
+	metric, added := b.metric(m, subject{place, service})
+	if added {
+		sum := metric.SetEmptySum()
+		sum.SetIsMonotonic(true)
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	point := metric.Sum().DataPoints().AppendEmpty()
+	b.putTimes(point)
+	return point
+}
+
+// Gauge adds a point of a value that goes up and down.
+func (b *Batch) Gauge(m *Metric, place *identity.Place, service string) pmetric.NumberDataPoint {
+	metric, added := b.metric(m, subject{place, service})
+	if added {
+		metric.SetEmptyGauge()
+	}
+	point := metric.Gauge().DataPoints().AppendEmpty()
+	point.SetTimestamp(pcommon.NewTimestampFromTime(b.Now))
+	return point
+}
+
+// Histogram adds a point of a cumulative histogram; counts has one more than the
+// bounds have.
+func (b *Batch) Histogram(m *Metric, place *identity.Place, service string, counts []uint64, sum float64) pmetric.HistogramDataPoint {
+	metric, added := b.metric(m, subject{place, service})
+	if added {
+		metric.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	point := metric.Histogram().DataPoints().AppendEmpty()
+	b.putTimes(point)
+	point.ExplicitBounds().FromRaw(m.Bounds)
+	point.BucketCounts().FromRaw(counts)
+	var all uint64
+	for _, n := range counts {
+		all += n
+	}
+	point.SetCount(all)
+	point.SetSum(sum)
+	return point
+}
+
+func (b *Batch) putTimes(point interface {
+	SetTimestamp(pcommon.Timestamp)
+	SetStartTimestamp(pcommon.Timestamp)
+},
+) {
+	point.SetStartTimestamp(pcommon.NewTimestampFromTime(b.Since))
+	point.SetTimestamp(pcommon.NewTimestampFromTime(b.Now))
+}
+
+func (b *Batch) metric(m *Metric, s subject) (metric pmetric.Metric, added bool) {
+	key := metricKey{s, m.Name}
+	if metric, ok := b.named[key]; ok {
+		return metric, false
+	}
+	slice, ok := b.metrics[s]
+	if !ok {
+		resource := b.Metrics.ResourceMetrics().AppendEmpty()
+		b.putResource(resource.Resource(), s)
+		scope := resource.ScopeMetrics().AppendEmpty()
+		b.putScope(scope.Scope())
+		slice = scope.Metrics()
+		b.metrics[s] = slice
+	}
+	metric = slice.AppendEmpty()
+	metric.SetName(m.Name)
+	metric.SetUnit(m.Unit)
+	metric.SetDescription(m.Description)
+	b.named[key] = metric
+	return metric, true
+}
+
+// putResource writes what processors such as k8sattributes join by.
+func (b *Batch) putResource(to pcommon.Resource, s subject) {
+	attributes := to.Attributes()
+	attributes.PutStr(otlp.Source, otlp.SourceEBPF)
+	attributes.PutStr(otlp.OSType, "linux")
+	putText(attributes, otlp.HostName, b.origin.HostName)
+	putText(attributes, otlp.HostID, b.origin.HostID)
+	putText(attributes, otlp.ServiceName, s.service)
+	putText(attributes, otlp.ContainerID, s.place.ContainerID)
+	putText(attributes, otlp.K8sPodUID, s.place.PodUID)
+}
+
+func (b *Batch) putScope(to pcommon.InstrumentationScope) {
+	to.SetName(b.origin.Scope)
+	to.SetVersion(b.origin.Version)
+}
+
+func putProcess(to pcommon.Map, p *identity.Process) {
+	to.EnsureCapacity(12)
+	to.PutInt(otlp.ProcessPID, int64(p.Key.PID))
+	to.PutStr(otlp.ProcessKey, p.Text)
+	putText(to, otlp.ProcessExecutable, p.Name)
+	putText(to, otlp.ProcessExecutablePath, p.Path)
+}
+
+func putText(to pcommon.Map, key, value string) {
+	if value != "" {
+		to.PutStr(key, value)
+	}
+}

@@ -1,0 +1,15 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+// New returns the probes that the configuration switches on.
+func New(c *Config) []Probe {
+	var probes []Probe
+	if c.Process.Enabled {
+		probes = append(probes, newProcess(&c.Process))
+	}
+	return probes
+}

@@ -1,0 +1,85 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Config has one block for each probe; a probe whose block says enabled: false
+// puts nothing into the kernel.
+type Config struct {
+	Process ProcessConfig `mapstructure:"process"`
+}
+
+// DefaultConfig is what runs without being asked for.
+func DefaultConfig() Config {
+	return Config{
+		Process: DefaultProcessConfig(),
+	}
+}
+
+// Validate checks every block.
+func (c *Config) Validate() error {
+	return errors.Join(
+		inBlock("process", c.Process.Validate()),
+	)
+}
+
+func inBlock(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s::%w", name, err)
+}
+
+// MaxArgsLimit is bpf/process.bpf.c's ARGS_MAX.
+const MaxArgsLimit = 4096
+
+// ProcessConfig is what to tell of processes.
+type ProcessConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// Exec, Exit, Signals and OOM each switch off one kind of event.
+	Exec    bool `mapstructure:"exec"`
+	Exit    bool `mapstructure:"exit"`
+	Signals bool `mapstructure:"signals"`
+	OOM     bool `mapstructure:"oom"`
+	// ArgsLimit is how many bytes of a command line are told, 0 for none.
+	ArgsLimit uint32 `mapstructure:"args_limit"`
+	// Redact are regular expressions: of an argument that one matches, the first
+	// group, or without groups the match, is replaced by ***.
+	Redact []string `mapstructure:"redact"`
+}
+
+// DefaultProcessConfig tells all, and hides what looks like a secret.
+func DefaultProcessConfig() ProcessConfig {
+	return ProcessConfig{
+		Enabled:   true,
+		Exec:      true,
+		Exit:      true,
+		Signals:   true,
+		OOM:       true,
+		ArgsLimit: 1024,
+		Redact: []string{
+			`(?i)(?:password|passwd|secret|token|api[-_]?key|access[-_]?key)[=:](.+)`,
+			`://[^/:@\s]*:([^/@\s]+)@`,
+			`(?i)authorization: *(?:basic|bearer) +(\S+)`,
+		},
+	}
+}
+
+// Validate checks that the limit can be kept and the expressions are some.
+func (c *ProcessConfig) Validate() error {
+	if c.ArgsLimit > MaxArgsLimit {
+		return fmt.Errorf("args_limit: must not be above %d, is %d", MaxArgsLimit, c.ArgsLimit)
+	}
+	for i, expression := range c.Redact {
+		if _, err := regexp.Compile(expression); err != nil {
+			return fmt.Errorf("redact[%d]: must be a regular expression (RE2): %w", i, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Reason is why the kernel did not let a feature be had. It is a label of a
+// metric, so there are few.
+type Reason string
+
+// The reasons.
+const (
+	NoPermission Reason = "no_permission"
+	NoHook       Reason = "no_hook"
+	NoBTF        Reason = "no_btf"
+	Unsupported  Reason = "unsupported"
+	Refused      Reason = "refused"
+)
+
+// Gap is a feature that is off, and why.
+type Gap struct {
+	Probe   string
+	Feature string
+	Reason  Reason
+	Err     error
+}
+
+// Error says what is missing and what would mend it.
+func (g Gap) Error() string {
+	return fmt.Sprintf("%s: %s is off: %s", g.Probe, g.Feature, g.advice())
+}
+
+// Unwrap returns what the kernel or the library said.
+func (g Gap) Unwrap() error { return g.Err }
+
+func (g Gap) advice() string {
+	switch g.Reason {
+	case NoPermission:
+		return fmt.Sprintf("not permitted (%v); this process lacks %s", g.Err, missingCapabilities())
+	case NoHook:
+		return fmt.Sprintf("this kernel has no such hook: %v", g.Err)
+	case NoBTF:
+		return fmt.Sprintf("this kernel does not describe its types, build it with CONFIG_DEBUG_INFO_BTF: %v", g.Err)
+	default:
+		return g.Err.Error()
+	}
+}
+
+// reasonOf sorts the errors that loading and attaching give.
+func reasonOf(err error) Reason {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
+		return NoPermission
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ENOENT):
+		if _, stat := os.Stat("/sys/kernel/btf/vmlinux"); stat != nil {
+			return NoBTF
+		}
+		return NoHook
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EOPNOTSUPP):
+		return Unsupported
+	default:
+		return Refused
+	}
+}
+
+// missingCapabilities names those of the documented ones that this process has
+// not got.
+func missingCapabilities() string {
+	effective := effectiveCapabilities()
+	if effective&(1<<unix.CAP_SYS_ADMIN) != 0 {
+		return "no capability, so the kernel is locked down or a sandbox forbids it"
+	}
+	var missing []string
+	for _, wanted := range []struct {
+		bit  int
+		name string
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if effective&(1<<wanted.bit) == 0 {
+			missing = append(missing, wanted.name)
+		}
+	}
+	if len(missing) == 0 {
+		return "CAP_SYS_ADMIN"
+	}
+	return strings.Join(missing, " and ")
+}
+
+func effectiveCapabilities() uint64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "CapEff:")
+	line, _, _ := strings.Cut(rest, "\n")
+	set, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
+	if err != nil {
+		return 0
+	}
+	return set
+}
+
+// AllMissing is a gap for each probe, for one reason.
+func AllMissing(probes []Probe, err error) []Gap {
+	gaps := make([]Gap, len(probes))
+	for i, p := range probes {
+		gaps[i] = Gap{Probe: p.Name(), Feature: "all", Reason: reasonOf(err), Err: err}
+	}
+	return gaps
+}

@@ -1,0 +1,176 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"bytes"
+	"unsafe"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// The kinds of bpf/process.bpf.c.
+const (
+	kindExec = uint32(NumberProcess)<<8 | 1
+	kindExit = uint32(NumberProcess)<<8 | 2
+)
+
+type process struct {
+	config *ProcessConfig
+	redact *redactor
+}
+
+func newProcess(c *ProcessConfig) *process {
+	return &process{config: c, redact: newRedactor(c.Redact)}
+}
+
+func (*process) Name() string   { return "process" }
+func (*process) Number() Number { return NumberProcess }
+
+// Attach loads exec and exit even where nobody wants their events: without them
+// the table of processes would not follow.
+func (p *process) Attach(k *Kernel) []Gap {
+	spec, err := bpf.LoadProcess()
+	if err == nil {
+		err = spec.Variables[bpf.ProcessVarArgsLimit].Set(p.config.ArgsLimit)
+	}
+	if err != nil {
+		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+	}
+	_, gaps := k.Load(p.Name(), spec, []Feature{
+		{Name: "exec", Ways: [][]string{{bpf.ProcessProgOnExec}}},
+		{Name: "exit", Ways: [][]string{{bpf.ProcessProgOnExit}}},
+	})
+	return gaps
+}
+
+// Decode implements Probe.
+func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
+	switch kind {
+	case kindExec:
+		return p.exec(record, out)
+	case kindExit:
+		return p.exit(record, out)
+	}
+	return errUnknownKind
+}
+
+// execHead is the part of an exec's record that is always sent.
+type execHead struct {
+	head
+	ParentStart  uint64
+	Parent       uint32
+	UID          uint32
+	ArgsTotal    uint32
+	FilenameSize uint16
+	ArgsSize     uint16
+}
+
+func (p *process) exec(record []byte, out *Batch) error {
+	e, err := as[execHead](record)
+	if err != nil {
+		return err
+	}
+	rest := record[unsafe.Sizeof(*e):]
+	if len(rest) < int(e.FilenameSize)+int(e.ArgsSize) {
+		return errShort
+	}
+	file, args := text(rest[:e.FilenameSize]), rest[e.FilenameSize:e.FilenameSize+e.ArgsSize]
+	of := identity.NewProcess(identity.KeyAt(e.PID, e.Start), identity.KeyAt(e.Parent, e.ParentStart),
+		"", file, e.UID, out.Table.Place(e.Cgroup, e.PID))
+	out.Table.Put(of)
+	if !p.config.Exec {
+		return nil
+	}
+	event := out.Event("tapio.process.exec", of, out.Clock.Wall(e.Time))
+	attributes := event.Attributes()
+	putLineage(attributes, of, out.Table)
+	attributes.PutInt(otlp.ProcessUserID, int64(e.UID))
+	p.putArgs(attributes, args, e.ArgsTotal)
+	event.Body().SetStr("exec " + file)
+	return nil
+}
+
+// putArgs writes as many as were read. The last one is cut where the limit was.
+func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) {
+	if len(args) == 0 {
+		return
+	}
+	list := to.PutEmptySlice(otlp.ProcessArgs)
+	for arg := range bytes.SplitSeq(bytes.TrimSuffix(args, []byte{0}), []byte{0}) {
+		list.AppendEmpty().SetStr(p.redact.text(string(arg)))
+	}
+	if int(total) > len(args) {
+		to.PutInt(otlp.ProcessArgsSize, int64(total))
+	}
+}
+
+type exitRecord struct {
+	head
+	ParentStart uint64
+	Parent      uint32
+	UID         uint32
+	Code        int32
+	_           uint32
+	Comm        [16]byte
+}
+
+func (p *process) exit(record []byte, out *Batch) error {
+	e, err := as[exitRecord](record)
+	if err != nil {
+		return err
+	}
+	key := identity.KeyAt(e.PID, e.Start)
+	of, known := out.Table.Known(key)
+	if !known {
+		of = identity.NewProcess(key, identity.KeyAt(e.Parent, e.ParentStart), text(e.Comm[:]), "", e.UID, out.Table.Place(e.Cgroup, 0))
+		out.Table.Put(of)
+	}
+	if !p.config.Exit {
+		return nil
+	}
+	event := out.Event("tapio.process.exit", of, out.Clock.Wall(e.Time))
+	attributes := event.Attributes()
+	putLineage(attributes, of, out.Table)
+	putStatus(attributes, e.Code)
+	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
+	attributes.PutDouble(otlp.ProcessDuration, lived.Seconds())
+	event.Body().SetStr("exit " + of.Name)
+	return nil
+}
+
+// putStatus reads what wait(2) returns.
+func putStatus(to pcommon.Map, status int32) {
+	if signal := status & 0x7f; signal != 0 {
+		to.PutStr(otlp.ProcessExitSignal, signalName(signal))
+		return
+	}
+	to.PutInt(otlp.ProcessExitCode, int64(status>>8&0xff))
+}
+
+// putLineage writes whose child the process is.
+func putLineage(to pcommon.Map, of *identity.Process, table *identity.Table) {
+	if of.Parent.PID == 0 {
+		return
+	}
+	to.PutInt(otlp.ProcessParentPID, int64(of.Parent.PID))
+	ancestors := table.Ancestors(of)
+	keys := to.PutEmptySlice(otlp.ProcessAncestorKeys)
+	for _, a := range ancestors {
+		keys.AppendEmpty().SetStr(a.Text)
+	}
+	names := to.PutEmptySlice(otlp.ProcessAncestorNames)
+	for _, a := range ancestors {
+		names.AppendEmpty().SetStr(a.Name)
+	}
+}
+
+// Collect implements Probe.
+func (*process) Collect(*Batch) error { return nil }

@@ -1,0 +1,102 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package ebpfreceiver
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+)
+
+// seen is a receiver on this machine's kernel, and what it has delivered.
+type seen struct {
+	logs    *consumertest.LogsSink
+	metrics *consumertest.MetricsSink
+	traces  *consumertest.TracesSink
+}
+
+// onThisKernel runs the receiver until the test ends.
+func onThisKernel(t *testing.T, adapt func(*Config)) *seen {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it puts programs into the kernel")
+	}
+	config := createDefaultConfig().(*Config)
+	config.CollectionInterval = 200 * time.Millisecond
+	config.ErrorMode = ErrorModePropagate
+	adapt(config)
+	require.NoError(t, config.Validate())
+	factory, set := NewFactory(), receivertest.NewNopSettings(metadata.Type)
+	s := &seen{logs: &consumertest.LogsSink{}, metrics: &consumertest.MetricsSink{}, traces: &consumertest.TracesSink{}}
+	logs, err := factory.CreateLogs(context.Background(), set, config, s.logs)
+	require.NoError(t, err)
+	metrics, err := factory.CreateMetrics(context.Background(), set, config, s.metrics)
+	require.NoError(t, err)
+	traces, err := factory.CreateTraces(context.Background(), set, config, s.traces)
+	require.NoError(t, err)
+	assert.Same(t, logs, metrics, "one receiver serves all signals of an id")
+	assert.Same(t, logs, traces)
+	require.NoError(t, logs.Start(context.Background(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, logs.Shutdown(context.Background())) })
+	return s
+}
+
+// event waits for the first event with that name that the function accepts.
+func (s *seen) event(t *testing.T, name string, accept func(plog.LogRecord) bool) (found plog.LogRecord) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, logs := range s.logs.AllLogs() {
+			for _, resource := range logs.ResourceLogs().All() {
+				for _, scope := range resource.ScopeLogs().All() {
+					for _, record := range scope.LogRecords().All() {
+						if record.EventName() == name && accept(record) {
+							found = record
+							return true
+						}
+					}
+				}
+			}
+		}
+		return false
+	}, 10*time.Second, 20*time.Millisecond, "no %s came", name)
+	return found
+}
+
+func ofPID(pid int) func(plog.LogRecord) bool {
+	return func(record plog.LogRecord) bool {
+		got, ok := record.Attributes().Get("process.pid")
+		return ok && got.Int() == int64(pid)
+	}
+}
+
+func TestExecAndExit(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	command := exec.Command("/bin/sh", "-c", "exit 7", "--password=hunter2")
+	require.Error(t, command.Run())
+	began := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, []any{"/bin/sh", "-c", "exit 7", "--password=***"}, began["process.command_args"])
+	assert.Equal(t, int64(os.Getpid()), began["process.parent_pid"])
+	assert.Equal(t, "/bin/sh", began["process.executable.path"])
+	ended := s.event(t, "tapio.process.exit", ofPID(command.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, int64(7), ended["process.exit.code"])
+	assert.Equal(t, began["tapio.process.key"], ended["tapio.process.key"], "the key holds from exec to exit")
+	assert.Positive(t, ended["tapio.process.duration"])
+	names, ok := ended["tapio.process.ancestor_names"].([]any)
+	require.True(t, ok)
+	assert.True(t, strings.HasSuffix(names[0].(string), ".test"), "the nearest ancestor is this test, not %v", names[0])
+}

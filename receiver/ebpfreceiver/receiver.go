@@ -1,0 +1,81 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+)
+
+// ebpfReceiver is the one receiver behind the pipelines of all signals. Each of
+// them starts and stops it; the first call counts.
+type ebpfReceiver struct {
+	set       receiver.Settings
+	config    *Config
+	sink      *sink
+	telemetry *metadata.TelemetryBuilder
+	forget    func()
+
+	mu      sync.Mutex
+	started bool
+	startup error
+	hosts   []component.Host
+	status  *componentstatus.Event
+	stop    func(context.Context) error
+}
+
+func newReceiver(set receiver.Settings, config *Config) (*ebpfReceiver, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	r := &ebpfReceiver{set: set, config: config, telemetry: telemetry}
+	r.sink, err = newSink(set, telemetry)
+	return r, err
+}
+
+// Start puts the programs into the kernel. Every pipeline's host hears what is
+// missing.
+func (r *ebpfReceiver) Start(_ context.Context, host component.Host) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hosts = append(r.hosts, host)
+	if r.started {
+		if r.status != nil {
+			componentstatus.ReportStatus(host, r.status)
+		}
+		return r.startup
+	}
+	r.started = true
+	r.stop, r.startup = r.run()
+	return r.startup
+}
+
+// Shutdown takes the programs out and hands on what they have sent. It is safe
+// without Start, and done by the first pipeline to call it.
+func (r *ebpfReceiver) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	stop := r.stop
+	r.stop = nil
+	r.mu.Unlock()
+	r.forget()
+	if stop == nil {
+		return nil
+	}
+	return stop(ctx)
+}
+
+// report tells all pipelines' hosts; r.mu is held.
+func (r *ebpfReceiver) report(event *componentstatus.Event) {
+	r.status = event
+	for _, host := range r.hosts {
+		componentstatus.ReportStatus(host, event)
+	}
+}

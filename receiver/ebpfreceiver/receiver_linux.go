@@ -1,0 +1,55 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// run starts the watch and reports what of it is missing.
+func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
+	w, gaps, err := newWatch(r.config, r.set, r.sink)
+	if err != nil {
+		return nil, err
+	}
+	for _, gap := range gaps {
+		r.set.Logger.Warn("a feature is off", zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
+			zap.String("reason", string(gap.Reason)), zap.Error(gap))
+	}
+	if missing := joined(gaps); missing != nil {
+		if r.config.ErrorMode == ErrorModePropagate {
+			return nil, errors.Join(missing, w.close())
+		}
+		r.report(componentstatus.NewPermanentErrorEvent(missing))
+	}
+	if w == nil {
+		return nil, nil
+	}
+	if err := r.observe(w, gaps); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	w.start()
+	return func(ctx context.Context) error {
+		r.telemetry.Shutdown()
+		return w.shutdown(ctx)
+	}, nil
+}
+
+func joined(gaps []probe.Gap) error {
+	errs := make([]error, len(gaps))
+	for i, gap := range gaps {
+		errs[i] = gap
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the ebpf receiver runs without some features: %w", errors.Join(errs...))
+}

@@ -1,0 +1,56 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// observe publishes the account of the watch as the collector's own metrics,
+// read when they are collected.
+func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
+	return errors.Join(
+		r.telemetry.RegisterTapioEbpfEventsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
+			o.Observe(int64(w.received[p.Number()].Load()), byProbe(p.Name()))
+			return nil
+		})),
+		r.telemetry.RegisterTapioEbpfLostCallback(w.eachProbe(w.observeLost)),
+		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, gap := range gaps {
+				o.Observe(1, byProbe(gap.Probe, attribute.String("feature", gap.Feature), attribute.String("reason", string(gap.Reason))))
+			}
+			return nil
+		}),
+	)
+}
+
+func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {
+	account, err := w.kernel.Account(p.Number())
+	if err != nil {
+		return err
+	}
+	o.Observe(int64(account.Lost), byProbe(p.Name(), attribute.String("stage", "ring_buffer")))
+	o.Observe(int64(w.undecoded[p.Number()].Load()), byProbe(p.Name(), attribute.String("stage", "decode")))
+	return nil
+}
+
+func (w *watch) eachProbe(figure func(metric.Int64Observer, probe.Probe) error) metric.Int64Callback {
+	return func(_ context.Context, o metric.Int64Observer) error {
+		var errs []error
+		for _, p := range w.probes {
+			errs = append(errs, figure(o, p))
+		}
+		return errors.Join(errs...)
+	}
+}
+
+func byProbe(name string, more ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributes(append(more, attribute.String("probe", name))...)
+}

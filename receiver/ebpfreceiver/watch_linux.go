@@ -1,0 +1,210 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+const (
+	// The reader looks every minPause while there is something to read, and by
+	// and by less often while there is not: at maxPause an idle host costs next
+	// to nothing, and the ring buffer has room for what may come in between.
+	minPause = time.Millisecond
+	maxPause = 20 * time.Millisecond
+	// A batch goes on when it is full or this old.
+	maxRecords = 2000
+	maxAge     = 200 * time.Millisecond
+)
+
+// watch is the receiver at work: one goroutine reads, decodes, collects and
+// hands on. While a pipeline blocks it the ring buffer fills, and then overflows
+// countedly.
+type watch struct {
+	config *Config
+	logger *zap.Logger
+	sink   *sink
+	kernel *probe.Kernel
+	reader probe.Reader
+	probes []probe.Probe
+	byKind [probe.Numbers]probe.Probe
+	batch  *probe.Batch
+	began  time.Time
+	// received and undecoded count records by probe.
+	received  [probe.Numbers]atomic.Uint64
+	undecoded [probe.Numbers]atomic.Uint64
+
+	records int
+	quit    chan struct{}
+	done    chan struct{}
+}
+
+// newWatch attaches all probes. Without a kernel that lets it make a map there
+// is no watch, but a gap for every probe.
+func newWatch(config *Config, set receiver.Settings, to *sink) (*watch, []probe.Gap, error) {
+	probes := probe.New(&config.Probes)
+	kernel, err := probe.Open(config.RingBufferSize)
+	if err != nil {
+		return nil, probe.AllMissing(probes, err), nil
+	}
+	w := &watch{
+		config: config, logger: set.Logger, sink: to, kernel: kernel, probes: probes, began: time.Now(),
+		quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	table := identity.NewTable("/proc")
+	w.batch = probe.NewBatch(origin(set), table)
+	if w.reader, err = probe.NewReader(kernel.Ring()); err != nil {
+		return nil, nil, errors.Join(err, w.close())
+	}
+	var gaps []probe.Gap
+	for _, p := range probes {
+		gaps = append(gaps, p.Attach(kernel)...)
+		w.byKind[p.Number()] = p
+	}
+	if err := table.Scan(); err != nil {
+		return nil, nil, errors.Join(err, w.close())
+	}
+	return w, gaps, nil
+}
+
+func origin(set receiver.Settings) probe.Origin {
+	name, err := os.Hostname()
+	if err != nil {
+		name = ""
+	}
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil {
+		id = nil
+	}
+	return probe.Origin{
+		HostName: name, HostID: strings.TrimSpace(string(id)), Scope: metadata.ScopeName, Version: set.BuildInfo.Version,
+	}
+}
+
+func (w *watch) start() { go w.loop() }
+
+// shutdown detaches, reads what is left and hands it on.
+func (w *watch) shutdown(ctx context.Context) error {
+	close(w.quit)
+	select {
+	case <-w.done:
+		return w.close()
+	case <-ctx.Done():
+		return fmt.Errorf("a pipeline did not take the last records in time: %w", ctx.Err())
+	}
+}
+
+func (w *watch) close() error {
+	if w == nil {
+		return nil
+	}
+	err := w.kernel.Close()
+	if w.reader != nil {
+		err = errors.Join(w.reader.Close(), err)
+	}
+	return err
+}
+
+func (w *watch) loop() {
+	defer close(w.done)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	next := minPause
+	collect, flush := w.began, w.began
+	for {
+		select {
+		case <-w.quit:
+			w.drain()
+			w.collect()
+			w.flush()
+			return
+		case now := <-pause.C:
+			busy := w.drain()
+			if now.Sub(collect) >= w.config.CollectionInterval {
+				w.collect()
+				collect = now
+			}
+			if now.Sub(flush) >= maxAge {
+				w.flush()
+				flush = now
+			}
+			next = pauseAfter(busy, next)
+			pause.Reset(next)
+		}
+	}
+}
+
+func pauseAfter(busy bool, last time.Duration) time.Duration {
+	if busy {
+		return minPause
+	}
+	return min(2*last, maxPause)
+}
+
+// drain decodes what there is, and reports whether that was much.
+func (w *watch) drain() (busy bool) {
+	w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
+	for {
+		taken := w.reader.Drain(func(record []byte) bool {
+			w.decode(record)
+			w.records++
+			return w.records < maxRecords
+		})
+		if w.records >= maxRecords {
+			w.flush()
+			continue
+		}
+		return taken > 0
+	}
+}
+
+func (w *watch) decode(record []byte) {
+	kind, number, err := probe.KindOf(record)
+	if err == nil && w.byKind[number] != nil {
+		err = w.byKind[number].Decode(kind, record, w.batch)
+	}
+	w.received[number].Add(1)
+	if err != nil {
+		w.undecoded[number].Add(1)
+		w.logger.Debug("a record of the kernel could not be decoded", zap.Uint32("kind", kind), zap.Error(err))
+	}
+}
+
+func (w *watch) collect() {
+	if err := w.kernel.SetClock(); err != nil {
+		w.logger.Warn("the clocks cannot be read", zap.Error(err))
+	}
+	w.batch.Since, w.batch.Now, w.batch.Clock = w.began, time.Now(), w.kernel.Clock()
+	for _, p := range w.probes {
+		if err := p.Collect(w.batch); err != nil {
+			w.logger.Warn("a probe could not be collected", zap.String("probe", p.Name()), zap.Error(err))
+		}
+	}
+	w.flush()
+}
+
+// flush hands the batch on. The pipelines may keep it, so a new one begins.
+func (w *watch) flush() {
+	batch := *w.batch
+	w.batch.Reset()
+	w.records = 0
+	ctx := context.Background()
+	err := errors.Join(w.sink.consumeLogs(ctx, batch.Logs), w.sink.consumeMetrics(ctx, batch.Metrics), w.sink.consumeTraces(ctx, batch.Traces))
+	if err != nil {
+		w.logger.Warn("a pipeline refused records", zap.Error(err))
+	}
+}

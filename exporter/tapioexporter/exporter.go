@@ -6,6 +6,7 @@ package tapioexporter
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -31,10 +32,17 @@ type tapioExporter struct {
 	extension component.ID
 	store     *store.Store
 	release   func()
+	batches   sync.Pool // of *tapio.PointBatch
 }
 
+// maxKeptBatch is the size up to which the memory of a request is used again.
+const maxKeptBatch = 4 << 20
+
 func newExporter(set exporter.Settings, cfg component.Config) *tapioExporter {
-	return &tapioExporter{id: set.ID, extension: cfg.(*Config).Extension, release: func() {}}
+	return &tapioExporter{
+		id: set.ID, extension: cfg.(*Config).Extension, release: func() {},
+		batches: sync.Pool{New: func() any { return new(tapio.PointBatch) }},
+	}
 }
 
 func (e *tapioExporter) start(_ context.Context, host component.Host) error {
@@ -90,7 +98,14 @@ func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) e
 }
 
 func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
-	return refusal(e.store.AppendPoints(otlp.PointsFromMetrics(metrics)))
+	batch := e.batches.Get().(*tapio.PointBatch)
+	batch.Reset()
+	otlp.ReadMetrics(batch, metrics)
+	refused := e.store.AppendPointBatch(batch)
+	if cap(batch.Bytes) <= maxKeptBatch {
+		e.batches.Put(batch)
+	}
+	return refusal(refused)
 }
 
 // refusal tells the sender that some records are not stored, and never will be.

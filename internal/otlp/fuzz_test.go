@@ -86,6 +86,7 @@ func FuzzPointsFromMetrics(f *testing.F) {
 		}
 		points := PointsFromMetrics(metrics)
 		require.Len(t, points, metrics.DataPointCount())
+		requireSamePacked(t, &tapio.PointBatch{}, metrics)
 		back := metricsFromPoints(points)
 		require.Equal(t, marshalMetrics(t, back), marshalMetrics(t, metricsFromPoints(PointsFromMetrics(back))))
 	})

@@ -37,34 +37,47 @@ func PointsFromMetrics(metrics pmetric.Metrics) []tapio.Point {
 }
 
 func (m *pointMemory) readMetric(origin tapio.Series, from pmetric.Metric) {
-	metric := &tapio.Metric{
+	metric := metricFrom(from)
+	origin.Metric = &metric
+	switch from.Type() {
+	case pmetric.MetricTypeGauge:
+		readPoints(m, origin, from.Gauge().DataPoints(), (*pointMemory).readNumber)
+	case pmetric.MetricTypeSum:
+		readPoints(m, origin, from.Sum().DataPoints(), (*pointMemory).readNumber)
+	case pmetric.MetricTypeHistogram:
+		readPoints(m, origin, from.Histogram().DataPoints(), (*pointMemory).readHistogram)
+	case pmetric.MetricTypeExponentialHistogram:
+		readPoints(m, origin, from.ExponentialHistogram().DataPoints(), (*pointMemory).readExponential)
+	case pmetric.MetricTypeSummary:
+		readPoints(m, origin, from.Summary().DataPoints(), (*pointMemory).readSummary)
+	}
+}
+
+// metricFrom returns all of a metric but its points.
+func metricFrom(from pmetric.Metric) tapio.Metric {
+	metric := tapio.Metric{
 		Name:        from.Name(),
 		Description: from.Description(),
 		Unit:        from.Unit(),
 		Metadata:    ownAttributesFrom(from.Metadata()),
 	}
-	origin.Metric = metric
 	switch from.Type() {
 	case pmetric.MetricTypeGauge:
 		metric.Type = tapio.MetricGauge
-		readPoints(m, origin, from.Gauge().DataPoints(), (*pointMemory).readNumber)
 	case pmetric.MetricTypeSum:
 		metric.Type = tapio.MetricSum
 		metric.Temporality = tapio.Temporality(from.Sum().AggregationTemporality())
 		metric.Monotonic = from.Sum().IsMonotonic()
-		readPoints(m, origin, from.Sum().DataPoints(), (*pointMemory).readNumber)
 	case pmetric.MetricTypeHistogram:
 		metric.Type = tapio.MetricHistogram
 		metric.Temporality = tapio.Temporality(from.Histogram().AggregationTemporality())
-		readPoints(m, origin, from.Histogram().DataPoints(), (*pointMemory).readHistogram)
 	case pmetric.MetricTypeExponentialHistogram:
 		metric.Type = tapio.MetricExponentialHistogram
 		metric.Temporality = tapio.Temporality(from.ExponentialHistogram().AggregationTemporality())
-		readPoints(m, origin, from.ExponentialHistogram().DataPoints(), (*pointMemory).readExponential)
 	case pmetric.MetricTypeSummary:
 		metric.Type = tapio.MetricSummary
-		readPoints(m, origin, from.Summary().DataPoints(), (*pointMemory).readSummary)
 	}
+	return metric
 }
 
 // dataPoint is what pmetric's data points have in common.

@@ -115,3 +115,31 @@ func newPointMemory(sizes pointSizes) *pointMemory {
 		bucketCounts: newSlab[uint64](sizes.bucketCounts),
 	}
 }
+
+// The following make room for one point, in the memory of the one before.
+
+func (m *pointMemory) roomForHistogram(from pmetric.HistogramDataPoint) {
+	m.histograms.again(1)
+	m.bucketCounts.again(from.BucketCounts().Len())
+	m.roomForExemplars(from.Exemplars())
+}
+
+func (m *pointMemory) roomForExponential(from pmetric.ExponentialHistogramDataPoint) {
+	m.exponentials.again(1)
+	m.bucketCounts.again(from.Positive().BucketCounts().Len() + from.Negative().BucketCounts().Len())
+	m.roomForExemplars(from.Exemplars())
+}
+
+func (m *pointMemory) roomForSummary(from pmetric.SummaryDataPoint) {
+	m.summaries.again(1)
+	m.quantiles.again(from.QuantileValues().Len())
+}
+
+func (m *pointMemory) roomForExemplars(list pmetric.ExemplarSlice) {
+	m.exemplars.again(list.Len())
+	attributes := 0
+	for _, exemplar := range list.All() {
+		attributes += exemplar.FilteredAttributes().Len()
+	}
+	m.attributes.again(attributes)
+}

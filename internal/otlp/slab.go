@@ -6,7 +6,10 @@ package otlp
 // slab is one allocation that is handed out in parts. Its size is counted
 // before it is filled: a batch costs a few allocations, however many records
 // it has.
-type slab[T any] struct{ free []T }
+type slab[T any] struct {
+	free []T
+	all  []T // of a slab that is used again
+}
 
 func newSlab[T any](size int) slab[T] { return slab[T]{free: make([]T, size)} }
 
@@ -23,3 +26,13 @@ func (s *slab[T]) take(n int) []T {
 
 // one returns the next element.
 func (s *slab[T]) one() *T { return &s.take(1)[0] }
+
+// again makes room for n elements, in the memory of those before: nobody may
+// look at them any more.
+func (s *slab[T]) again(n int) {
+	if n > len(s.all) {
+		s.all = make([]T, n)
+	}
+	clear(s.all[:n])
+	s.free = s.all[:n]
+}

@@ -4,40 +4,35 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-const (
-	// maxSamples bounds the working memory of one Aggregate: some 120 bytes each,
-	// for what a segment holds in fewer is a row again meanwhile.
-	maxSamples   = 5_000_000
-	maxExemplars = 10
-)
+const maxExemplars = 10
 
 // Aggregate turns the selected points into one value for each group and window,
 // as docs/queries.md defines it. It returns the first q.Limit series by name and
-// labels, and how many groups at most are left out. The error is the context's
-// or a *tapio.FieldError: for a wrong query, for more than 11,000 windows, and
-// for more than 5 million points.
+// labels, and how many groups at most are left out. The error is the context's,
+// a *tapio.FieldError for a wrong query and for more than 11,000 windows, or that
+// of the working memory.
 func (s *Store) Aggregate(ctx context.Context, q tapio.AggregateQuery) (series []tapio.AggregateSeries, truncated int, err error) {
 	if err := checkAggregate(q); err != nil {
 		return nil, 0, err
 	}
-	views, _ := s.points.views()
-	c := newCollector(q, s.maxSamples)
-	if err := c.collect(ctx, views); err != nil {
+	a := aggregation{query: q, budget: s.budget, account: s.budget.account()}
+	defer a.account.close()
+	if err := a.collect(ctx, s.points); err != nil {
 		return nil, 0, err
 	}
-	frame := newFrame(q, c.oldest, c.newest)
-	if err := frame.check(); err != nil {
+	if err := a.findExtent(ctx); err != nil {
 		return nil, 0, err
 	}
-	return answer(ctx, q, frame, c.sorted())
+	return a.answer(ctx)
 }
 
 func checkAggregate(q tapio.AggregateQuery) error {
@@ -54,142 +49,126 @@ func checkAggregate(q tapio.AggregateQuery) error {
 	return f.check()
 }
 
-func answer(ctx context.Context, q tapio.AggregateQuery, f frame, groups []*group) ([]tapio.AggregateSeries, int, error) {
-	var series []tapio.AggregateSeries
-	for i, g := range groups {
-		if len(series) == max(q.Limit, 1) {
-			return series, len(groups) - i, nil
+// aggregation is one Aggregate under way.
+type aggregation struct {
+	query   tapio.AggregateQuery
+	budget  *budget
+	account *account
+	views   []pointView
+	pieces  []piece
+	groups  []*group // by name and labels, once all is collected
+	extent  extent
+}
+
+// extent is the times of the points that count.
+type extent struct{ oldest, newest tapio.Nanos }
+
+func (e *extent) add(other extent) {
+	switch {
+	case other == extent{}:
+	case *e == extent{}:
+		*e = other
+	default:
+		e.oldest, e.newest = min(e.oldest, other.oldest), max(e.newest, other.newest)
+	}
+}
+
+// findExtent looks at the times of all points where the one window without a
+// resolution depends on them.
+func (a *aggregation) findExtent(ctx context.Context) error {
+	if a.query.Resolution > 0 || a.query.Filter.Time.Start != 0 && a.query.Filter.Time.End != 0 {
+		return nil
+	}
+	extents := make([]extent, len(a.groups))
+	err := a.inParallel(ctx, len(a.groups), func(i int, g *gatherer) error {
+		for _, s := range a.groups[i].sources {
+			if err := g.gather(ctx, a, a.groups[i].metric, s); err != nil {
+				return err
+			}
+			extents[i].add(g.extent())
 		}
-		points, err := g.windows(ctx, f, q.Aggregation)
+		return nil
+	})
+	for _, e := range extents {
+		a.extent.add(e)
+	}
+	return err
+}
+
+// answer computes the groups in their order, some at a time, until the limit is
+// reached.
+func (a *aggregation) answer(ctx context.Context) (series []tapio.AggregateSeries, truncated int, err error) {
+	limit, extent := max(a.query.Limit, 1), a.extent
+	for done := 0; done < len(a.groups); {
+		if len(series) == limit {
+			return series, len(a.groups) - done, nil
+		}
+		some := a.groups[done:min(done+limit-len(series), len(a.groups))]
+		results := make([]groupResult, len(some))
+		err := a.inParallel(ctx, len(some), func(i int, g *gatherer) (err error) {
+			results[i], err = a.compute(ctx, some[i], g)
+			return err
+		})
 		if err != nil {
 			return nil, 0, err
 		}
-		if len(points) == 0 {
-			continue
+		for i := range results {
+			extent.add(results[i].extent)
+			if len(results[i].series.Points) > 0 {
+				series = append(series, results[i].series)
+			}
 		}
-		series = append(series, tapio.AggregateSeries{
-			Metric: g.metric, Labels: g.labels, Points: points,
-			Exemplars: g.exemplars(), Sources: len(g.sources),
-		})
+		done += len(some)
+		f := newFrame(a.query, extent.oldest, extent.newest)
+		if err := f.check(); err != nil {
+			return nil, 0, err
+		}
 	}
 	return series, 0, nil
 }
 
-// group is the series that are put together.
-type group struct {
-	metric  *tapio.Metric
-	labels  []string
-	sources []*source
-}
-
-// source is one stored series, from all chunks.
-type source struct {
-	points []*tapio.Point // of the range
-	before *tapio.Point   // the last one before the range, where it counts
-	taken  int            // points of the windows that are done
-}
-
-// part is what a series brings to a window.
-type part struct {
-	before *tapio.Point // the last point before the window; nil: none known
-	points []*tapio.Point
-}
-
-func (p part) last() *tapio.Point { return p.points[len(p.points)-1] }
-
-func comparePoints(a, b *tapio.Point) int {
-	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Seq, b.Seq))
-}
-
-// windows computes the values of the windows that hold data, the earliest
-// first.
-func (g *group) windows(ctx context.Context, f frame, how tapio.Aggregation) ([]tapio.AggregatePoint, error) {
-	for _, s := range g.sources {
-		slices.SortFunc(s.points, comparePoints)
-		s.taken = 0
-	}
-	var points []tapio.AggregatePoint
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		next, found := g.next()
-		if !found {
-			return points, nil
-		}
-		w := f.window(next)
-		value, count, ok := reduce(how, g.metric, w, g.take(w))
-		if ok {
-			points = append(points, tapio.AggregatePoint{Time: w.end, Value: value, Count: count})
-		}
-	}
-}
-
-// next returns the time of the earliest point that is not taken yet.
-func (g *group) next() (earliest tapio.Nanos, found bool) {
-	for _, s := range g.sources {
-		if s.taken == len(s.points) {
-			continue
-		}
-		if t := s.points[s.taken].Time; !found || t < earliest {
-			earliest, found = t, true
-		}
-	}
-	return earliest, found
-}
-
-// take returns what each series has within the window.
-func (g *group) take(w window) []part {
-	var parts []part
-	for _, s := range g.sources {
-		if p, ok := s.take(w); ok {
-			parts = append(parts, p)
-		}
-	}
-	return parts
-}
-
-func (s *source) take(w window) (part, bool) {
-	from := s.taken
-	for s.taken < len(s.points) && s.points[s.taken].Time <= w.last {
-		s.taken++
-	}
-	p := part{before: s.before, points: s.points[from:s.taken]}
-	if from > 0 {
-		p.before = s.points[from-1]
-	}
-	return p, len(p.points) > 0
-}
-
-// exemplars returns the latest of all points, the latest first.
-func (g *group) exemplars() []tapio.Exemplar {
-	var found []tapio.Exemplar
-	for _, s := range g.sources {
-		for _, p := range s.points {
-			found = append(found, p.Exemplars...)
-			if len(found) > 100*maxExemplars {
-				found = latestExemplars(found)
+// inParallel calls work for each number below n, on all processors. Each worker
+// has a gatherer of its own. The first error ends it.
+func (a *aggregation) inParallel(ctx context.Context, n int, work func(i int, g *gatherer) error) error {
+	var (
+		workers sync.WaitGroup
+		next    atomic.Int64
+		failed  = make(chan error, 1)
+	)
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			var g gatherer
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := a.inTurn(ctx, func() error { return work(i, &g) }); err != nil {
+					next.Store(int64(n))
+					select {
+					case failed <- err:
+					default: // another was first
+					}
+					return
+				}
 			}
-		}
+		})
 	}
-	return latestExemplars(found)
-}
-
-func latestExemplars(list []tapio.Exemplar) []tapio.Exemplar {
-	slices.SortStableFunc(list, func(a, b tapio.Exemplar) int { return cmp.Compare(b.Time, a.Time) })
-	return slices.Clone(list[:min(len(list), maxExemplars)])
-}
-
-// reduce makes one value of a window, and tells how many samples made it; false
-// if the aggregation has no value there.
-func reduce(how tapio.Aggregation, metric *tapio.Metric, w window, parts []part) (value float64, count uint64, ok bool) {
-	switch metric.Type {
-	case tapio.MetricGauge, tapio.MetricSum:
-		value, count, ok = reduceNumbers(how, metric, w, parts)
+	workers.Wait()
+	select {
+	case err := <-failed:
+		return err
 	default:
-		value, count, ok = reduceDistributions(how, metric, w, parts)
+		return ctx.Err()
 	}
-	return value, count, ok && !math.IsNaN(value)
+}
+
+// inTurn calls work as soon as a processor is to be had.
+func (a *aggregation) inTurn(ctx context.Context, work func() error) error {
+	if err := a.budget.enter(ctx); err != nil {
+		return err
+	}
+	defer a.budget.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return work()
 }
 
 // rank is the quantile that a percentile stands for; false for another
@@ -207,4 +186,105 @@ func rank(how tapio.Aggregation) (float64, bool) {
 	default:
 		return 0, false
 	}
+}
+
+// groupResult is what was computed of a group.
+type groupResult struct {
+	series tapio.AggregateSeries // without points where there is no value
+	extent extent
+}
+
+// compute makes the values of a group, series by series: no more than one
+// series' points and the windows' sums are held at a time.
+func (a *aggregation) compute(ctx context.Context, of *group, g *gatherer) (groupResult, error) {
+	c := computation{of: of, aggregation: a, frame: newFrame(a.query, a.extent.oldest, a.extent.newest), cells: map[tapio.Nanos]*cell{}}
+	defer func() { a.account.give(c.held) }()
+	result := groupResult{series: tapio.AggregateSeries{Metric: of.metric, Labels: of.labels}}
+	for _, s := range of.sources {
+		if err := g.gather(ctx, a, of.metric, s); err != nil {
+			return result, err
+		}
+		if len(g.points) == 0 {
+			continue
+		}
+		result.series.Sources++
+		result.extent.add(g.extent())
+		if err := c.add(g); err != nil {
+			return result, err
+		}
+	}
+	result.series.Points = c.values()
+	result.series.Exemplars = latestExemplars(c.exemplars)
+	return result, nil
+}
+
+// computation is the windows of one group as its series are added.
+type computation struct {
+	of          *group
+	aggregation *aggregation
+	frame       frame
+	cells       map[tapio.Nanos]*cell // by the end of the window
+	exemplars   []tapio.Exemplar
+	held        int64 // bytes of the budget
+}
+
+// add takes the points of one series, which are in order, window by window.
+func (c *computation) add(g *gatherer) error {
+	before, points := g.before, g.points
+	for len(points) > 0 {
+		w := c.frame.window(points[0].Time)
+		n := 1
+		for n < len(points) && points[n].Time <= w.last {
+			n++
+		}
+		in, err := c.cell(w, n)
+		if err != nil {
+			return err
+		}
+		in.add(c.aggregation.query.Aggregation, c.of.metric, w, part{before: before, points: points[:n]})
+		before, points = &points[n-1], points[n:]
+	}
+	for i := range g.points {
+		c.exemplars = append(c.exemplars, g.points[i].Exemplars...)
+	}
+	if len(c.exemplars) > 100*maxExemplars {
+		c.exemplars = latestExemplars(c.exemplars)
+	}
+	return nil
+}
+
+// cell returns the sums of a window that n more points come to.
+func (c *computation) cell(w window, n int) (*cell, error) {
+	in, found := c.cells[w.end]
+	bytes := int64(0)
+	if !found {
+		in = &cell{}
+		c.cells[w.end] = in
+		bytes = cellBytes
+	}
+	if _, isRank := rank(c.aggregation.query.Aggregation); isRank {
+		bytes += int64(n) * 2 * 8 // values, and the list's room to grow
+	}
+	if bytes == 0 {
+		return in, nil
+	}
+	if err := c.aggregation.account.take(bytes); err != nil {
+		return nil, err
+	}
+	c.held += bytes
+	return in, nil
+}
+
+// values returns the values of the windows that have one, the earliest first.
+func (c *computation) values() []tapio.AggregatePoint {
+	var points []tapio.AggregatePoint
+	for end, in := range c.cells {
+		w := c.frame.window(end)
+		value, count, ok := in.value(c.aggregation.query.Aggregation, c.of.metric, w)
+		if ok {
+			points = append(points, tapio.AggregatePoint{Time: w.end, Value: value, Count: count})
+		}
+	}
+	slices.SortFunc(points, func(a, b tapio.AggregatePoint) int { return int(int64(a.Time) - int64(b.Time)) })
+	return points
 }

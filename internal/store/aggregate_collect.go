@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -18,112 +19,167 @@ import (
 // for, if the windows are not wider than that.
 const lookBack = 5 * time.Minute
 
-// collector gathers the points of a query by group and series.
+// piece is where some points of a series stand: a stretch of a segment or, of a
+// chunk that is not sealed, the row at data.
+type piece struct {
+	at   stretch
+	view int32
+	next int32 // the next one of the series; 0: none
+}
+
+// source is one stored series, from all chunks.
+type source struct{ first, last int32 } // among the pieces
+
+// group is the series that are put together.
+type group struct {
+	metric  *tapio.Metric
+	labels  []string
+	sources []*source
+}
+
+// collector finds the pieces of the series that a query selects, and which
+// group each belongs to.
 type collector struct {
-	query          tapio.AggregateQuery
-	most           int // points that may be held
-	held           int
-	looked         int
-	oldest, newest tapio.Nanos
-	from           tapio.Nanos // begin of the look back
-	groups         map[string]*group
-	sources        map[string]*source
-	identity       []byte // scratch of source
+	*aggregation
+	book    *seriesBook
+	bySlot  []*source // nil: not looked up, or not selected
+	looked  []bool
+	groups  map[string]*group
+	sources map[identity]*source
+	parts   map[string]int32 // numbers what makes a series' identity
+	scratch []byte
 }
 
-func newCollector(q tapio.AggregateQuery, most int) *collector {
-	c := &collector{
-		query: q, most: most,
-		oldest: math.MaxUint64,
-		groups: map[string]*group{}, sources: map[string]*source{},
-	}
-	if back := tapio.Nanos(max(q.Resolution, lookBack)); q.Filter.Time.Start > back {
-		c.from = q.Filter.Time.Start - back
-	}
-	return c
+// identity tells a series from others: its metric, resource and scope by
+// numbers, its attributes packed in the order of their keys.
+type identity struct {
+	metric, resource, scope int32
+	attributes              string
 }
 
-func (c *collector) collect(ctx context.Context, views []view[tapio.Point]) error {
-	times := tapio.TimeRange{Start: c.from, End: c.query.Filter.Time.End}
-	h := seriesHint(times, c.query.Names, &c.query.Filter)
-	for i := range views {
-		if !times.Overlaps(views[i].oldest, views[i].newest) {
+// times is the range of the query with the look back before it.
+func (a *aggregation) times() tapio.TimeRange {
+	times := a.query.Filter.Time
+	back := tapio.Nanos(max(a.query.Resolution, lookBack))
+	times.Start -= min(back, times.Start)
+	return times
+}
+
+func (a *aggregation) collect(ctx context.Context, l *pointLog) error {
+	a.views, _ = l.views()
+	a.pieces = make([]piece, 1) // 0 is none
+	c := collector{
+		aggregation: a, book: newSeriesBook(l, a.query.Names, &a.query.Filter),
+		groups: map[string]*group{}, sources: map[identity]*source{}, parts: map[string]int32{},
+	}
+	for i := range a.views {
+		v := &a.views[i]
+		if !a.times().Overlaps(v.oldest, v.newest) || !c.book.learnView(v) {
 			continue
 		}
-		if err := c.collectView(ctx, &views[i], h); err != nil {
+		before := cap(a.pieces)
+		err := a.inTurn(ctx, func() error {
+			c.collectView(int32(i), v)
+			return a.account.take(int64(cap(a.pieces)-before) * int64(unsafe.Sizeof(piece{})))
+		})
+		if err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
-}
-
-func (c *collector) collectView(ctx context.Context, v *view[tapio.Point], h *hint) error {
-	known := map[*tapio.Series]*source{} // nil: not selected
-	r := newReader(v, h)
-	for b := range r.blocks() {
-		if !r.admits(b) {
-			continue
-		}
-		if err := c.collectRows(ctx, r.load(b).rows, h.times, known); err != nil {
-			return err
-		}
-	}
+	a.groups = c.sorted()
 	return nil
 }
 
-func (c *collector) collectRows(ctx context.Context, rows []tapio.Point, times tapio.TimeRange, known map[*tapio.Series]*source) error {
-	for i := range rows {
-		if c.looked++; c.looked%checkRows == 0 && ctx.Err() != nil {
-			return ctx.Err()
+func (c *collector) collectView(i int32, v *pointView) {
+	if v.segment != nil {
+		for at := range v.segment.stretches {
+			c.add(piece{at: at, view: i})
 		}
-		p := &rows[i]
-		if !times.Contains(p.Time) || !hasValue(p) {
-			continue
-		}
-		s, seen := known[p.Series]
-		if !seen {
-			s = c.source(p.Series)
-			known[p.Series] = s
-		}
-		if s == nil {
-			continue
-		}
-		if err := c.add(s, p); err != nil {
-			return err
+		return
+	}
+	times := c.times()
+	for place := range v.rows {
+		if row := &v.rows[place]; times.Contains(row.time) {
+			c.add(piece{at: stretch{series: row.series, count: 1, data: uint32(place)}, view: i})
 		}
 	}
-	return nil
 }
 
-func (c *collector) add(s *source, p *tapio.Point) error {
-	if p.Time < c.query.Filter.Time.Start {
-		if s.before == nil || comparePoints(p, s.before) > 0 {
-			s.before = p
-		}
-		return nil
+// add puts a piece behind the others of its series.
+func (c *collector) add(p piece) {
+	s := c.source(p.at.series)
+	if s == nil {
+		return
 	}
-	if c.held++; c.held > c.most {
-		return tapio.InvalidField("query", "selects more than %d points: narrow filter.time_range, metric_names or the labels", c.most)
+	at := int32(len(c.pieces))
+	c.pieces = append(c.pieces, p)
+	if s.first == 0 {
+		s.first = at
+	} else {
+		c.pieces[s.last].next = at
 	}
-	c.oldest, c.newest = min(c.oldest, p.Time), max(c.newest, p.Time)
-	s.points = append(s.points, p)
-	return nil
+	s.last = at
 }
 
-// source finds or makes the series' place; nil if it is not selected.
-func (c *collector) source(series *tapio.Series) *source {
-	if !tapio.MatchName(c.query.Names, series.Metric.Name) || !c.query.Filter.MatchSeries(series) {
-		return nil
+// source finds or makes the place of a slot's series; nil if it is not selected.
+func (c *collector) source(slot uint32) *source {
+	if more := int(slot) + 1 - len(c.looked); more > 0 {
+		c.looked = append(c.looked, make([]bool, more)...)
+		c.bySlot = append(c.bySlot, make([]*source, more)...)
 	}
-	c.identity = appendIdentity(c.identity[:0], series)
-	if s, ok := c.sources[string(c.identity)]; ok {
-		return s
+	if !c.looked[slot] {
+		c.looked[slot] = true
+		if series := c.book.selected(slot); series != nil {
+			c.bySlot[slot] = c.sourceOf(series)
+		}
 	}
-	s := &source{}
-	c.sources[string(c.identity)] = s
-	g := c.group(series)
-	g.sources = append(g.sources, s)
+	return c.bySlot[slot]
+}
+
+func (c *collector) sourceOf(series *tapio.Series) *source {
+	id := c.identify(series)
+	s, known := c.sources[id]
+	if !known {
+		s = &source{}
+		c.sources[id] = s
+		g := c.group(series)
+		g.sources = append(g.sources, s)
+	}
 	return s
+}
+
+// identify leaves out what may change without making another series: texts that
+// describe, and the order of attributes.
+func (c *collector) identify(s *tapio.Series) (id identity) {
+	c.scratch = appendMetric(append(c.scratch[:0], 'm'), s.Metric)
+	id.metric = c.part()
+	c.scratch = tapio.AppendAttributes(append(c.scratch[:0], 'r'), sortedByKey(s.Resource.Attributes))
+	id.resource = c.part()
+	c.scratch = tapio.AppendText(tapio.AppendText(append(c.scratch[:0], 's'), s.Scope.Name), s.Scope.Version)
+	c.scratch = tapio.AppendAttributes(c.scratch, sortedByKey(s.Scope.Attributes))
+	id.scope = c.part()
+	c.scratch = tapio.AppendAttributes(c.scratch[:0], sortedByKey(s.Attributes))
+	id.attributes = string(c.scratch)
+	return id
+}
+
+func (c *collector) part() int32 {
+	number, known := c.parts[string(c.scratch)]
+	if !known {
+		number = int32(len(c.parts))
+		c.parts[string(c.scratch)] = number
+	}
+	return number
+}
+
+func sortedByKey(list tapio.Attributes) tapio.Attributes {
+	byKey := func(a, b tapio.KeyValue) int { return cmp.Compare(a.Key, b.Key) }
+	if slices.IsSortedFunc(list, byKey) {
+		return list // most senders sort, so that this is usual
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, byKey)
+	return list
 }
 
 func (c *collector) group(series *tapio.Series) *group {
@@ -143,14 +199,11 @@ func (c *collector) group(series *tapio.Series) *group {
 	return g
 }
 
-// sorted returns the groups that hold points, by name, then by labels.
+// sorted returns the groups by name, then by labels.
 func (c *collector) sorted() []*group {
 	groups := make([]*group, 0, len(c.groups))
 	for _, g := range c.groups {
-		g.sources = slices.DeleteFunc(g.sources, func(s *source) bool { return len(s.points) == 0 })
-		if len(g.sources) > 0 {
-			groups = append(groups, g)
-		}
+		groups = append(groups, g)
 	}
 	slices.SortFunc(groups, func(a, b *group) int {
 		return cmp.Or(
@@ -162,13 +215,28 @@ func (c *collector) sorted() []*group {
 	return groups
 }
 
+func appendMetric(dst []byte, m *tapio.Metric) []byte {
+	dst = appendText(appendText(dst, m.Name), m.Unit)
+	monotonic := byte(0)
+	if m.Monotonic {
+		monotonic = 1
+	}
+	return append(dst, byte(m.Type), byte(m.Temporality), monotonic)
+}
+
+// appendText puts the length first, so that neighbours do not run together.
+func appendText(dst []byte, s string) []byte {
+	dst = append(strconv.AppendInt(dst, int64(len(s)), 10), ':')
+	return append(dst, s...)
+}
+
 // hasValue reports whether the point says something: it is not the mark of a
 // series gone stale, and has a number or distribution as its metric declares.
-func hasValue(p *tapio.Point) bool {
+func hasValue(m *tapio.Metric, p *tapio.Point) bool {
 	if p.Flags&tapio.FlagNoRecordedValue != 0 {
 		return false
 	}
-	switch p.Series.Metric.Type {
+	switch m.Type {
 	case tapio.MetricGauge, tapio.MetricSum:
 		return p.Number != tapio.NumberNone && !math.IsNaN(p.Float())
 	case tapio.MetricHistogram:
@@ -180,43 +248,4 @@ func hasValue(p *tapio.Point) bool {
 	default:
 		return false
 	}
-}
-
-// appendIdentity writes what tells a series from others in all chunks. The order
-// of attributes does not matter.
-func appendIdentity(dst []byte, s *tapio.Series) []byte {
-	dst = appendMetric(dst, s.Metric)
-	dst = appendAttributes(dst, s.Resource.Attributes)
-	dst = appendText(appendText(dst, s.Scope.Name), s.Scope.Version)
-	dst = appendAttributes(dst, s.Scope.Attributes)
-	return appendAttributes(dst, s.Attributes)
-}
-
-func appendMetric(dst []byte, m *tapio.Metric) []byte {
-	dst = appendText(appendText(dst, m.Name), m.Unit)
-	monotonic := byte(0)
-	if m.Monotonic {
-		monotonic = 1
-	}
-	return append(dst, byte(m.Type), byte(m.Temporality), monotonic)
-}
-
-func appendAttributes(dst []byte, attributes tapio.Attributes) []byte {
-	sorted := attributes
-	if byKey := func(a, b tapio.KeyValue) int { return cmp.Compare(a.Key, b.Key) }; !slices.IsSortedFunc(sorted, byKey) {
-		sorted = slices.Clone(attributes) // most senders sort, so that this is rare
-		slices.SortStableFunc(sorted, byKey)
-	}
-	dst = append(strconv.AppendInt(dst, int64(len(sorted)), 10), ';')
-	for _, kv := range sorted {
-		dst = append(appendText(dst, kv.Key), byte(kv.Value.Kind()))
-		dst = appendText(dst, kv.Value.Text())
-	}
-	return dst
-}
-
-// appendText puts the length first, so that neighbours do not run together.
-func appendText(dst []byte, s string) []byte {
-	dst = append(strconv.AppendInt(dst, int64(len(s)), 10), ':')
-	return append(dst, s...)
 }

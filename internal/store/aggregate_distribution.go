@@ -9,24 +9,6 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// reduceDistributions makes one value of histograms or summaries.
-func reduceDistributions(how tapio.Aggregation, metric *tapio.Metric, w window, parts []part) (value float64, count uint64, ok bool) {
-	var d distribution
-	for _, p := range parts {
-		if isDelta(metric) {
-			d.addAll(p.points)
-		} else {
-			d.addIncrease(p, w)
-		}
-	}
-	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
-		value, ok = reportedQuantile(q, how == tapio.AggregateMin, parts)
-	} else {
-		value, ok = d.value(how, w)
-	}
-	return value, d.count, ok
-}
-
 // distribution is what histograms or summaries together say of a window.
 type distribution struct {
 	count       uint64
@@ -39,6 +21,21 @@ type distribution struct {
 	filled      bool // min and max hold something
 	explicit    explicitBuckets
 	exponential exponentialBuckets
+	reported    tapio.Optional // the quantile that summaries report, or their smallest or largest value
+}
+
+// addPart takes what one series brings to the window.
+func (d *distribution) addPart(how tapio.Aggregation, metric *tapio.Metric, w window, p part) {
+	if isDelta(metric) {
+		for i := range p.points {
+			d.add(&p.points[i])
+		}
+	} else {
+		d.addIncrease(p, w)
+	}
+	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
+		d.report(q, how == tapio.AggregateMin, p.last().Summary)
+	}
 }
 
 // totals is what a point says besides its buckets.
@@ -62,27 +59,22 @@ func totalsOf(p *tapio.Point) totals {
 	}
 }
 
-func (d *distribution) addAll(points []*tapio.Point) {
-	for _, p := range points {
-		d.add(p)
-	}
-}
-
 // addIncrease adds what a cumulative series gained: since the point before the
 // window, else since the series began if that was in the window, else since the
 // first point in it. Where that is the only point, what the window gained is
 // not known: it stands for the shape of the distribution alone.
 func (d *distribution) addIncrease(p part, w window) {
 	base, points := p.before, p.points
-	if base == nil && !beganIn(w, points[0]) {
+	if base == nil && !beganIn(w, &points[0]) {
 		if len(points) == 1 {
 			d.shapeOnly = true
 		} else {
-			base, points = points[0], points[1:]
+			base, points = &points[0], points[1:]
 		}
 	}
 	previous := base
-	for _, point := range points {
+	for i := range points {
+		point := &points[i]
 		if previous != nil && wasReset(previous, point) {
 			d.addStretch(base, previous)
 			base = nil
@@ -147,7 +139,10 @@ func (d *distribution) subtract(p *tapio.Point) {
 }
 
 // value returns one aggregation; false where it has no value.
-func (d *distribution) value(how tapio.Aggregation, w window) (float64, bool) {
+func (d *distribution) value(how tapio.Aggregation, metric *tapio.Metric, w window) (float64, bool) {
+	if _, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
+		return d.reported.Value, d.reported.Set
+	}
 	switch how {
 	case tapio.AggregateCount:
 		return float64(d.count), !d.shapeOnly
@@ -218,18 +213,15 @@ func summaryQuantile(how tapio.Aggregation) (float64, bool) {
 	}
 }
 
-// reportedQuantile returns the largest (or smallest) of what the series report
-// last for that very quantile.
-func reportedQuantile(q float64, smallest bool, parts []part) (value float64, ok bool) {
-	for _, p := range parts {
-		for _, reported := range p.last().Summary.Quantiles {
-			if math.Abs(reported.Q-q) > 1e-9 || math.IsNaN(reported.Value) {
-				continue
-			}
-			if !ok || (reported.Value < value) == smallest {
-				value, ok = reported.Value, true
-			}
+// report keeps the largest (or smallest) of what the series report last for that
+// very quantile.
+func (d *distribution) report(q float64, smallest bool, summary *tapio.Summary) {
+	for _, reported := range summary.Quantiles {
+		if math.Abs(reported.Q-q) > 1e-9 || math.IsNaN(reported.Value) {
+			continue
+		}
+		if !d.reported.Set || (reported.Value < d.reported.Value) == smallest {
+			d.reported = tapio.Optional{Value: reported.Value, Set: true}
 		}
 	}
-	return value, ok
 }

@@ -10,71 +10,84 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// reduceNumbers makes one value of gauges or sums.
-func reduceNumbers(how tapio.Aggregation, metric *tapio.Metric, w window, parts []part) (value float64, count uint64, ok bool) {
-	for _, p := range parts {
-		count += uint64(len(p.points))
+// numberCell is what gauges or sums together say of a window.
+type numberCell struct {
+	count    uint64
+	sum      float64 // of all samples
+	lasts    float64 // sum of the last sample of each series
+	min, max float64
+	values   []float64 // all samples, where a percentile is asked for
+	rate     float64   // sum of the series' rates
+	hasRate  bool
+}
+
+// add takes what one series brings to the window.
+func (c *numberCell) add(how tapio.Aggregation, metric *tapio.Metric, w window, p part) {
+	_, isRank := rank(how)
+	for i := range p.points {
+		value := p.points[i].Float()
+		if c.count == 0 {
+			c.min, c.max = value, value
+		}
+		c.count++
+		c.sum += value
+		c.min, c.max = min(c.min, value), max(c.max, value)
+		if isRank {
+			c.values = append(c.values, value)
+		}
 	}
+	c.lasts += p.last().Float()
+	if how == tapio.AggregateRate {
+		c.addRate(metric, w, p.points)
+	}
+}
+
+// addRate adds the change per second of a series.
+func (c *numberCell) addRate(metric *tapio.Metric, w window, points []tapio.Point) {
+	if points[len(points)-1].Time == points[0].Time {
+		return // a single moment has no rate
+	}
+	c.hasRate = true
+	if metric.Type == tapio.MetricSum && metric.Monotonic {
+		c.rate += counterRate(w, points)
+	} else {
+		c.rate += slope(points)
+	}
+}
+
+func (c *numberCell) value(how tapio.Aggregation, metric *tapio.Metric, w window) (value float64, ok bool) {
+	deltas := metric.Type == tapio.MetricSum && isDelta(metric)
 	switch how {
 	case tapio.AggregateCount:
-		return float64(count), count, true
-	case tapio.AggregateSum:
-		return sumOf(metric, parts), count, true
-	case tapio.AggregateRate:
-		value, ok = rateOf(metric, w, parts)
-		return value, count, ok
+		return float64(c.count), true
 	case tapio.AggregateAvg:
-		return total(parts) / float64(count), count, true
+		return c.sum / float64(c.count), true
+	case tapio.AggregateMin:
+		return c.min, true
+	case tapio.AggregateMax:
+		return c.max, true
+	case tapio.AggregateSum:
+		if deltas {
+			return c.sum, true
+		}
+		return c.lasts, true
+	case tapio.AggregateRate:
+		if deltas {
+			return c.sum / w.seconds(), w.seconds() > 0
+		}
+		return c.rate, c.hasRate
 	default:
-		return ofSorted(how, sortedValues(parts, count)), count, true
+		q, isRank := rank(how)
+		return quantile(q, c.values), isRank
 	}
 }
 
 func isDelta(m *tapio.Metric) bool { return m.Temporality == tapio.TemporalityDelta }
 
-// sumOf adds up deltas, or the last value of each series.
-func sumOf(metric *tapio.Metric, parts []part) float64 {
-	if metric.Type == tapio.MetricSum && isDelta(metric) {
-		return total(parts)
-	}
-	sum := 0.0
-	for _, p := range parts {
-		sum += p.last().Float()
-	}
-	return sum
-}
-
-func total(parts []part) float64 {
-	sum := 0.0
-	for _, p := range parts {
-		for _, point := range p.points {
-			sum += point.Float()
-		}
-	}
-	return sum
-}
-
-func sortedValues(parts []part, count uint64) []float64 {
-	values := make([]float64, 0, count)
-	for _, p := range parts {
-		for _, point := range p.points {
-			values = append(values, point.Float())
-		}
-	}
+// quantile is linear between the closest ranks. It sorts the values, which are
+// at least one.
+func quantile(q float64, values []float64) float64 {
 	slices.Sort(values)
-	return values
-}
-
-// ofSorted returns the smallest, the largest or a percentile of the values,
-// which are at least one: linear between the closest ranks.
-func ofSorted(how tapio.Aggregation, values []float64) float64 {
-	q, isRank := rank(how)
-	switch {
-	case how == tapio.AggregateMin:
-		return values[0]
-	case !isRank:
-		return values[len(values)-1]
-	}
 	place := q * float64(len(values)-1)
 	low := int(place)
 	high := min(low+1, len(values)-1)
@@ -82,29 +95,8 @@ func ofSorted(how tapio.Aggregation, values []float64) float64 {
 	return values[low]*(1-share) + values[high]*share
 }
 
-// rateOf is the change per second, added up over the series; false if no series
-// has one.
-func rateOf(metric *tapio.Metric, w window, parts []part) (rate float64, ok bool) {
-	if metric.Type == tapio.MetricSum && isDelta(metric) {
-		width := w.seconds()
-		return total(parts) / width, width > 0
-	}
-	for _, p := range parts {
-		if p.last().Time == p.points[0].Time {
-			continue // a single moment has no rate
-		}
-		ok = true
-		if metric.Type == tapio.MetricSum && metric.Monotonic {
-			rate += counterRate(w, p.points)
-		} else {
-			rate += slope(p.points)
-		}
-	}
-	return rate, ok
-}
-
-func slope(points []*tapio.Point) float64 {
-	first, last := points[0], points[len(points)-1]
+func slope(points []tapio.Point) float64 {
+	first, last := &points[0], &points[len(points)-1]
 	return (last.Float() - first.Float()) / seconds(first.Time, last.Time)
 }
 
@@ -112,8 +104,8 @@ func slope(points []*tapio.Point) float64 {
 // increase between the first and the last sample, extended to the bounds of the
 // window where these are not farther away than samples usually are from each
 // other, but not to before the counter was 0.
-func counterRate(w window, points []*tapio.Point) float64 {
-	first, last := points[0], points[len(points)-1]
+func counterRate(w window, points []tapio.Point) float64 {
+	first, last := &points[0], &points[len(points)-1]
 	increase := counterIncrease(points)
 	sampled := seconds(first.Time, last.Time)
 	apart := sampled / float64(len(points)-1)
@@ -134,10 +126,10 @@ func extension(gap, apart float64) float64 {
 }
 
 // counterIncrease adds up the steps; after a reset a counter begins at 0.
-func counterIncrease(points []*tapio.Point) float64 {
+func counterIncrease(points []tapio.Point) float64 {
 	increase := points[len(points)-1].Float() - points[0].Float()
 	for i := 1; i < len(points); i++ {
-		if restarted(points[i-1], points[i]) || points[i].Float() < points[i-1].Float() {
+		if restarted(&points[i-1], &points[i]) || points[i].Float() < points[i-1].Float() {
 			increase += points[i-1].Float()
 		}
 	}

@@ -23,7 +23,7 @@ type chunk[R any] struct {
 	parts   *parts
 	first   uint64 // sequence of the first row; the others follow without gaps
 	count   int    // rows
-	rows    []R    // nil once it is sealed; parts is but the members of the census then
+	rows    []R    // nil once it is sealed
 	segment *segment
 	content int64 // bytes of rows, parts or segment, and the chunk itself
 
@@ -108,13 +108,12 @@ func (c *chunk[R]) close() int64 {
 // returns how many bytes that saves.
 func (c *chunk[R]) replace(s *segment) int64 {
 	before := c.size()
-	members := exactly(c.parts.member)
-	after := chunkBytes + s.size() + int64(len(members)*censusBytes)
+	after := chunkBytes + s.size()
 	if after >= before {
 		return 0
 	}
 	c.rows, c.segment, c.content = nil, s, after
-	c.parts = &parts{member: members, census: c.parts.census}
+	c.parts = &parts{}
 	return before - c.size()
 }
 

@@ -46,8 +46,6 @@ type vocabulary struct {
 	fields    table[[2]int] // key and kind
 	resources table[*tapio.Resource]
 	scopes    table[*tapio.Scope]
-	metrics   table[*tapio.Metric]
-	series    table[*tapio.Series]
 	latest    []latestField // by the place in the list
 	found     []int
 	scratch   []byte
@@ -64,7 +62,6 @@ func newVocabulary() vocabulary {
 	v := vocabulary{
 		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
 		resources: newTable[*tapio.Resource](), scopes: newTable[*tapio.Scope](),
-		metrics: newTable[*tapio.Metric](), series: newTable[*tapio.Series](),
 	}
 	v.strings.place("") // 0 in every column of strings
 	return v
@@ -116,7 +113,6 @@ func (v *vocabulary) tellService() bool {
 
 // encode writes the vocabulary; dictionary reads it.
 func (v *vocabulary) encode() []byte {
-	series := v.encodeSeries() // numbers metrics, resources and scopes
 	var shared []byte
 	shared = binary.AppendUvarint(shared, uint64(len(v.resources.values)))
 	for _, r := range v.resources.values {
@@ -126,7 +122,7 @@ func (v *vocabulary) encode() []byte {
 	for _, s := range v.scopes.values {
 		shared = v.appendScope(shared, s)
 	}
-	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, series})
+	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared})
 }
 
 func (v *vocabulary) encodeStrings() []byte {
@@ -187,7 +183,6 @@ type dictionary struct {
 	shapes    []shape
 	resources []*tapio.Resource
 	scopes    []*tapio.Scope
-	series    []*tapio.Series
 }
 
 func readDictionary(encoded []byte) *dictionary {
@@ -204,7 +199,6 @@ func readDictionary(encoded []byte) *dictionary {
 		}
 	}
 	d.readShared(&streams[3])
-	d.readSeries(&streams[4])
 	return d
 }
 

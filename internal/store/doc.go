@@ -3,12 +3,13 @@
 
 // Package store keeps telemetry in memory within fixed bounds of bytes and age.
 //
-// Log records, spans and metric points are kept alike, by one generic
-// mechanism: a log is a row of chunks, the newest of which is written. When the
-// bound of bytes or of age is reached, the oldest chunk goes as a whole, and
-// with it everything that was made for it: its index and its copies of
-// resources, scopes, metrics and series. So the accounts are exact and nothing
-// outlives the rows.
+// Log records and spans are kept alike, by one generic mechanism: a log is a row
+// of chunks, the newest of which is written. When the bound of bytes or of age
+// is reached, the oldest chunk goes as a whole, and with it everything that was
+// made for it: its index and its copies of resources and scopes. So the accounts
+// are exact and nothing outlives the rows. Metric points are kept by series
+// (pointLog): their chunks share one registry, where a series lives as long as
+// a chunk has points of it.
 //
 // A chunk that is full or old is sealed: a segment takes the place of its rows,
 // with the same rows in compressed columns and with indexes. Readers restore

@@ -24,7 +24,6 @@ type hint struct {
 	shorts   []uint32
 	text     *textHint // nil: any
 	numbers  []numberHint
-	series   func(*tapio.Series) bool
 	place    int // of the one row that is wanted, plus 1; 0: any
 }
 
@@ -62,21 +61,6 @@ func spanHint(q *tapio.TraceQuery) *hint {
 	if !q.Filter.Invert {
 		h.filter(&q.Filter)
 		h.text = newTextHint(q.Filter.Text)
-	}
-	return h
-}
-
-func pointHint(q *tapio.PointQuery) *hint {
-	return seriesHint(q.Filter.Time, q.Names, &q.Filter)
-}
-
-// seriesHint is the hint for all queries of points.
-func seriesHint(times tapio.TimeRange, names []string, f *tapio.Filter) *hint {
-	h := &hint{times: times, names: names, series: func(s *tapio.Series) bool {
-		return tapio.MatchName(names, s.Metric.Name) && f.MatchSeries(s)
-	}}
-	if !f.Invert {
-		h.filter(f)
 	}
 	return h
 }
@@ -174,7 +158,6 @@ type wants struct {
 	trace  uint64
 	origin []bool // by resource; nil: any
 	named  []bool // by name; nil: any
-	series []bool // by series; nil: any
 
 	texts      []uint64 // places of the strings that hold the text
 	textsKnown bool     // they are looked up
@@ -189,12 +172,6 @@ func (w *wants) prepare(l *loader, h *hint) {
 	if !h.trace.IsZero() {
 		place, _ := l.segment.findTrace(h.trace)
 		w.trace = uint64(place) + 1
-	}
-	if h.series != nil {
-		for _, s := range l.dictionary().series {
-			w.series = append(w.series, h.series(s))
-		}
-		return // the other columns are not those of points
 	}
 	if len(h.services) > 0 && !l.segment.labels.mixed {
 		for _, r := range l.dictionary().resources {
@@ -217,9 +194,6 @@ func (w *wants) choose(l *loader) {
 	}
 	for _, n := range w.hint.numbers {
 		l.keep(n.column, n.holds)
-	}
-	if w.series != nil {
-		l.keep(columnSeries, func(series uint64) bool { return w.series[series] })
 	}
 	if w.origin != nil {
 		l.keep(columnResource, func(resource uint64) bool { return w.origin[resource] })

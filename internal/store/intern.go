@@ -125,16 +125,3 @@ func equalScopes(a, b *tapio.Scope) bool {
 	return a.Name == b.Name && a.Version == b.Version && a.SchemaURL == b.SchemaURL &&
 		a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 }
-
-func hashMetric(h *maphash.Hash, m *tapio.Metric) {
-	hashText(h, m.Name)
-	hashText(h, m.Unit)
-	hashNumber(h, uint64(m.Type))
-	hashNumber(h, uint64(m.Temporality))
-}
-
-func equalMetrics(a, b *tapio.Metric) bool {
-	return a.Name == b.Name && a.Description == b.Description && a.Unit == b.Unit &&
-		a.Type == b.Type && a.Temporality == b.Temporality && a.Monotonic == b.Monotonic &&
-		a.Metadata.Equal(b.Metadata)
-}

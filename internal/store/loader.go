@@ -19,7 +19,6 @@ type loader struct {
 	count     int        // rows of the block in hand
 	numbers   [][]uint64 // its columns
 	read      uint64     // which of them are read; bit i is column i
-	latest    latestValues
 	body      cursor
 	extra     cursor
 	fields    []cursor
@@ -70,7 +69,6 @@ func (l *loader) open(b, columns int, deciding uint64) {
 	from, to := l.segment.rowsOf(b)
 	l.block, l.from, l.count = &l.segment.blocks[b], from, to-from
 	l.read, l.deciding, l.halves = 0, deciding, [2]bool{}
-	clear(l.latest.bits)
 	for len(l.numbers) < columns {
 		l.numbers = append(l.numbers, make([]uint64, l.segment.blockRows))
 	}
@@ -124,7 +122,7 @@ func (l *loader) dictionary() *dictionary {
 // held is the bytes that the loader holds to use them again.
 func (l *loader) held() int64 {
 	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked)
-	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted) + sliceBytes(l.latest.bits)
+	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted)
 	return int64(n)
 }
 

@@ -57,7 +57,6 @@ type log[R any] struct {
 	bytes    int64
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	census   *census
 	hash     *maphash.Hash // scratch of the writer
 	row      R             // scratch of the writer: the row in hand, kept off the heap
 }
@@ -72,7 +71,6 @@ func newLog[R any](signal signal[R], packer *packer, seed maphash.Seed, now func
 		seed:    seed,
 		evicted: map[string]uint64{},
 		refused: map[string]uint64{},
-		census:  &census{chunks: map[uint64]int{}},
 		hash:    hash,
 	}
 }
@@ -158,7 +156,7 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 			return weight, true
 		}
 	}
-	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash, l.census))
+	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash))
 	weight = fresh.weigh(row)
 	if fresh.size()+fresh.cost(weight) > l.capacity {
 		return 0, false
@@ -200,7 +198,6 @@ func (l *log[R]) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
-	oldest.parts.release()
 }
 
 func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
@@ -254,7 +251,6 @@ func (l *log[R]) stats() Stats {
 		Refused:  maps.Clone(l.refused),
 		LastSeq:  l.last,
 		Lost:     l.lost.Load(),
-		Series:   uint64(len(l.census.chunks)),
 	}
 	if l.rows > 0 {
 		s.FirstSeq = l.firstSeq()

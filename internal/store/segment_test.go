@@ -196,7 +196,7 @@ func TestAccountsAreExactForEverySignal(t *testing.T) {
 		settle(s)
 		requireExact(t, s.events, s.Stats()[0])
 		requireExact(t, s.spans, s.Stats()[1])
-		requireExact(t, s.points, s.Stats()[2])
+		requireExactPoints(t, s)
 	}
 	require.NotNil(t, s.points.chunks[0].segment)
 	s.SetLimits(Limits{})

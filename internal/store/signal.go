@@ -81,42 +81,11 @@ func spanSignal() signal[tapio.Span] {
 	}
 }
 
-func pointSignal() signal[tapio.Point] {
-	blank := tapio.Series{Metric: &tapio.Metric{}, Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
-	return signal[tapio.Point]{
-		name:     "metrics",
-		codec:    pointCodec{},
-		slot:     int(unsafe.Sizeof(tapio.Point{})),
-		when:     func(p *tapio.Point) tapio.Nanos { return p.Time },
-		size:     (*tapio.Point).Size,
-		answer:   (*tapio.Point).AnswerSize,
-		number:   func(p *tapio.Point, seq uint64) { p.Seq = seq },
-		complete: func(p *tapio.Point) { p.Series = completeSeries(p.Series, &blank) },
-		cost:     func(p *parts, row *tapio.Point) int { return p.seriesCost(row.Series) },
-		keep:     func(p *parts, row *tapio.Point, _ int32) { row.Series = p.keepSeries(row.Series) },
-	}
-}
-
 func orElse[T any](v, other *T) *T {
 	if v == nil {
 		return other
 	}
 	return v
-}
-
-func completeSeries(s, blank *tapio.Series) *tapio.Series {
-	if s == nil {
-		return blank
-	}
-	if s.Metric != nil && s.Resource != nil && s.Scope != nil {
-		return s
-	}
-	return &tapio.Series{
-		Metric:     orElse(s.Metric, blank.Metric),
-		Resource:   orElse(s.Resource, blank.Resource),
-		Scope:      orElse(s.Scope, blank.Scope),
-		Attributes: s.Attributes,
-	}
 }
 
 // matcher makes a test of the rows of one chunk. It is called anew for each
@@ -130,23 +99,6 @@ func eventMatcher(q tapio.EventQuery) matcher[tapio.Event] {
 			q.Filter.MatchEvent(e)
 	}
 	return func() func(*tapio.Event) bool { return match }
-}
-
-func pointMatcher(q tapio.PointQuery) matcher[tapio.Point] {
-	return func() func(*tapio.Point) bool {
-		known := map[*tapio.Series]bool{}
-		return func(p *tapio.Point) bool {
-			if !q.Filter.Time.Contains(p.Time) {
-				return false
-			}
-			match, seen := known[p.Series]
-			if !seen {
-				match = tapio.MatchName(q.Names, p.Series.Metric.Name) && q.Filter.MatchSeries(p.Series)
-				known[p.Series] = match
-			}
-			return match
-		}
-	}
 }
 
 func spanMatcher(q tapio.TraceQuery) matcher[tapio.Span] {

@@ -29,27 +29,25 @@ type Limits struct {
 // Store holds log records, spans and metric points. All methods are safe for
 // concurrent use. Rows that go in, and rows that come out, must not be changed.
 type Store struct {
-	started    time.Time
-	epoch      uint64
-	maxSamples int // of one Aggregate
-	budget     *budget
+	started time.Time
+	epoch   uint64
+	budget  *budget
 
 	events *log[tapio.Event]
 	spans  *log[tapio.Span]
-	points *log[tapio.Point]
+	points *pointLog
 }
 
 // New makes an empty store that reads the time of arrival from now.
 func New(limits Limits, now func() time.Time) *Store {
 	seed, packer := maphash.MakeSeed(), newPacker()
 	s := &Store{
-		started:    now(),
-		epoch:      rand.Uint64() | 1, // never 0: a zero cursor means the first page
-		maxSamples: maxSamples,
-		budget:     newBudget(),
-		events:     newLog(eventSignal(), packer, seed, now),
-		spans:      newLog(spanSignal(), packer, seed, now),
-		points:     newLog(pointSignal(), packer, seed, now),
+		started: now(),
+		epoch:   rand.Uint64() | 1, // never 0: a zero cursor means the first page
+		budget:  newBudget(),
+		events:  newLog(eventSignal(), packer, seed, now),
+		spans:   newLog(spanSignal(), packer, seed, now),
+		points:  newPointLog(now),
 	}
 	s.SetLimits(limits)
 	return s
@@ -78,7 +76,12 @@ func (s *Store) AppendEvents(rows []tapio.Event) (refused int) { return s.events
 func (s *Store) AppendSpans(rows []tapio.Span) (refused int) { return s.spans.append(rows) }
 
 // AppendPoints stores metric points as AppendEvents does log records.
-func (s *Store) AppendPoints(rows []tapio.Point) (refused int) { return s.points.append(rows) }
+func (s *Store) AppendPoints(rows []tapio.Point) (refused int) {
+	return s.points.append(packPoints(rows))
+}
+
+// AppendPointBatch stores the points of a batch. It keeps nothing of the batch.
+func (s *Store) AppendPointBatch(b *tapio.PointBatch) (refused int) { return s.points.append(b) }
 
 // Retire drops the rows that arrived longer than MaxAge ago. The time in the
 // rows does not matter, so that replayed telemetry stays. The owner calls it
@@ -101,7 +104,11 @@ type Stats struct {
 	Oldest, Newest        tapio.Nanos       // times in the rows held; 0: none
 	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
 	Lost                  uint64            // rows that were evicted before a tail had seen them
-	Series                uint64            // distinct series held, of metrics only
+
+	// Of metrics only: the distinct series held, the bytes that these take
+	// (within Bytes), the series dropped with their last point, and the distinct
+	// names of the attributes of series and resources.
+	Series, SeriesBytes, EvictedSeries, Labels uint64
 }
 
 // Stats returns the figures of logs, traces and metrics, in this order.
@@ -117,11 +124,6 @@ func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page
 		s.identify(&page.Rows[i])
 	}
 	return page, err
-}
-
-// QueryPoints returns one page of metric points; for errors see QueryEvents.
-func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
-	return queryPage(ctx, s, s.points, q.Paging, pointMatcher(q), pointHint(&q))
 }
 
 // EventByID returns the log record with the id that a query gave it; false if

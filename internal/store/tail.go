@@ -55,11 +55,6 @@ func (s *Store) TailSpans(q tapio.TraceQuery, start tapio.Start) *Tail[tapio.Spa
 	return newTail(s.spans, followedSpans(q), spanHint(&q), start, func(*tapio.Span) {})
 }
 
-// TailPoints makes a tail of metric points. Paging does not count.
-func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *Tail[tapio.Point] {
-	return newTail(s.points, pointMatcher(q), pointHint(&q), start, func(*tapio.Point) {})
-}
-
 func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish func(*R)) *Tail[R] {
 	first, last := l.ends()
 	t := &Tail[R]{

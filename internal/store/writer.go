@@ -67,7 +67,6 @@ type writer struct {
 	row      int // the one in hand
 	oldest   tapio.Nanos
 	newest   tapio.Nanos
-	latest   latestValues
 	scratch  []byte
 }
 
@@ -168,7 +167,6 @@ func (w *writer) endBlock() {
 	s.grams, b.gramWords = filters, uint32(words)
 	s.blocks = append(s.blocks, b)
 	w.index.bit <<= 1
-	clear(w.latest.bits)
 	for i := range w.columns {
 		w.columns[i].reset()
 	}

@@ -6,7 +6,6 @@ package api
 import (
 	"context"
 
-	"github.com/tapio/tapio/internal/store"
 	"github.com/tapio/tapio/internal/tapio"
 	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -20,13 +19,19 @@ const (
 	messageBytes = 1 << 20
 )
 
+// tail is a store's tail of one signal.
+type tail[Row any] interface {
+	Next(ctx context.Context, max int) ([]Row, tapio.Loss, error)
+	Poll(max int) (rows []Row, loss tapio.Loss, more bool)
+}
+
 // sender sends one message of a stream: rows, or a loss, or both.
 type sender[Row any] func(rows []Row, loss *tapiov1.Loss) error
 
 // follow sends a tail until its context ends or, with historyOnly, until it has
 // caught up. A reader that is slow makes send block, never the store.
 func follow[Row any](
-	ctx context.Context, tail *store.Tail[Row], historyOnly bool, size func(*Row) int, send sender[Row],
+	ctx context.Context, tail tail[Row], historyOnly bool, size func(*Row) int, send sender[Row],
 ) error {
 	for more := true; more; {
 		rows, loss, err := read(ctx, tail, historyOnly, &more)
@@ -40,7 +45,7 @@ func follow[Row any](
 	return nil
 }
 
-func read[Row any](ctx context.Context, tail *store.Tail[Row], historyOnly bool, more *bool) ([]Row, tapio.Loss, error) {
+func read[Row any](ctx context.Context, tail tail[Row], historyOnly bool, more *bool) ([]Row, tapio.Loss, error) {
 	if !historyOnly {
 		return tail.Next(ctx, tailRows)
 	}

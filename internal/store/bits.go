@@ -1,0 +1,83 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+// bitWriter appends bits to bytes, the most significant first.
+type bitWriter struct {
+	bytes []byte
+	word  uint64 // bits that are not in bytes yet, at the lower end
+	held  uint   // how many: at most 7 between calls
+}
+
+// put appends the lowest n bits of v, at most 56.
+func (w *bitWriter) put(v uint64, n uint) {
+	w.word, w.held = w.word<<n|v&(1<<n-1), w.held+n
+	for w.held >= 8 {
+		w.held -= 8
+		w.bytes = append(w.bytes, byte(w.word>>w.held))
+	}
+}
+
+// putWide appends up to 64 bits.
+func (w *bitWriter) putWide(v uint64, n uint) {
+	if n > 32 {
+		w.put(v>>32, n-32)
+		n = 32
+	}
+	w.put(v, n)
+}
+
+// end fills the last byte.
+func (w *bitWriter) end() {
+	if w.held > 0 {
+		w.put(0, 8-w.held)
+	}
+}
+
+// bitReader reads what bitWriter wrote; behind the end there are zeros.
+type bitReader struct {
+	bytes []byte
+	word  uint64 // bits read ahead, at the upper end
+	held  uint
+}
+
+func (r *bitReader) fill() {
+	for r.held <= 56 {
+		var next uint64
+		if len(r.bytes) > 0 {
+			next, r.bytes = uint64(r.bytes[0]), r.bytes[1:]
+		}
+		r.word |= next << (56 - r.held)
+		r.held += 8
+	}
+}
+
+// get reads n bits, at most 56.
+func (r *bitReader) get(n uint) uint64 {
+	if r.held < n {
+		r.fill()
+	}
+	v := r.word >> 1 >> (63 - n) // n may be 0
+	r.word, r.held = r.word<<n, r.held-n
+	return v
+}
+
+func (r *bitReader) getWide(n uint) uint64 {
+	if n <= 32 {
+		return r.get(n)
+	}
+	high := r.get(n - 32)
+	return high<<32 | r.get(32)
+}
+
+// bit reads one bit.
+func (r *bitReader) bit() bool { return r.get(1) != 0 }
+
+// ones reads up to most ones and the zero that ends them, if they are fewer.
+func (r *bitReader) ones(most int) (n int) {
+	for n < most && r.bit() {
+		n++
+	}
+	return n
+}

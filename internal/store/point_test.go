@@ -1,0 +1,226 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func randomOptional(r *rand.Rand) tapio.Optional {
+	if r.IntN(2) == 0 {
+		return tapio.Optional{}
+	}
+	return tapio.Optional{Value: r.NormFloat64(), Set: true}
+}
+
+func randomSeries(r *rand.Rand) []*tapio.Series {
+	o := randomOrigins(r)
+	var list []*tapio.Series
+	for i := range 20 {
+		s := &tapio.Series{Attributes: randomAttributes(r, 1), Metric: &tapio.Metric{
+			Name: fmt.Sprint("metric.", i%7), Description: randomText(r), Unit: "s", Metadata: randomAttributes(r, 1),
+			Type: tapio.MetricType(i % 6), Temporality: tapio.Temporality(i % 3), Monotonic: i%2 == 0,
+		}}
+		s.Resource, s.Scope = o.pick(r)
+		list = append(list, s)
+	}
+	return list
+}
+
+func richPoints(r *rand.Rand, n int) []tapio.Point {
+	series, rows := randomSeries(r), make([]tapio.Point, n)
+	for i := range rows {
+		p := tapio.Point{
+			Series: series[r.IntN(len(series))], Start: tapio.Nanos(randomNumber(r)), Time: tapio.Nanos(randomNumber(r)),
+			Bits: randomNumber(r), Number: tapio.NumberKind(r.IntN(3)), Flags: r.Uint32N(3),
+		}
+		if r.IntN(2) == 0 {
+			p.Bits = math.Float64bits(float64(r.IntN(100)) / 4)
+		}
+		switch r.IntN(6) {
+		case 0:
+			p.Histogram = &tapio.Histogram{
+				Count: randomNumber(r), Sum: randomOptional(r), Min: randomOptional(r), Max: randomOptional(r),
+				Bounds: []float64{1, 2.5}, Counts: []uint64{1, randomNumber(r), 3},
+			}
+		case 1:
+			p.Exponential = &tapio.ExponentialHistogram{
+				Count: 3, Sum: randomOptional(r), ZeroCount: 2, ZeroThreshold: 0.5, Scale: -3,
+				Positive: tapio.Buckets{Offset: -5, Counts: []uint64{1, 2}}, Negative: tapio.Buckets{Offset: 9},
+			}
+		case 2:
+			p.Summary = &tapio.Summary{Count: 1, Sum: r.Float64(), Quantiles: []tapio.Quantile{{Q: 0.5, Value: r.Float64()}}}
+		}
+		for range r.IntN(2) {
+			p.Exemplars = append(p.Exemplars, tapio.Exemplar{
+				Time: tapio.Nanos(randomNumber(r)), Bits: randomNumber(r), Number: 1, TraceID: randomTrace(r), SpanID: randomSpanID(r),
+			})
+		}
+		rows[i] = p
+	}
+	return rows
+}
+
+// pointLimit is small enough for a few thousand points to be sealed, evicted
+// and told apart.
+const pointLimit = mebibyte
+
+// storedPoints returns what a tail from the beginning gives.
+func storedPoints(s *Store) (rows []tapio.Point) {
+	tail := s.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true})
+	for more := true; more; {
+		var got []tapio.Point
+		got, _, more = tail.Poll(1000)
+		rows = append(rows, got...)
+	}
+	return rows
+}
+
+func TestPointsComeBackAsTheyWere(t *testing.T) {
+	for n := range uint64(4) {
+		r := rand.New(rand.NewPCG(n, 4))
+		s, _ := newTestStore(t, 16*mebibyte, 0)
+		var want []tapio.Point
+		for range 1 + r.IntN(3) {
+			batch := richPoints(r, 1+r.IntN(20_000))
+			require.Zero(t, s.AppendPoints(batch))
+			want = append(want, batch...)
+		}
+		settle(s)
+		requireSealed(t, s, n == 0)
+		got := storedPoints(s)
+		require.Len(t, got, len(want))
+		for i := range want {
+			require.EqualValues(t, i+1, got[i].Seq)
+			requireEqualPoints(t, &want[i], &got[i])
+		}
+	}
+}
+
+// requireSealed: without a sealed chunk the test would prove nothing.
+func requireSealed(t *testing.T, s *Store, required bool) {
+	t.Helper()
+	if required {
+		require.NotNil(t, s.points.chunks[0].segment)
+	}
+}
+
+func requireEqualPoints(t *testing.T, want, got *tapio.Point) {
+	t.Helper()
+	m, n := *want.Series.Metric, *got.Series.Metric
+	require.True(t, m.Metadata.Equal(n.Metadata))
+	m.Metadata, n.Metadata = nil, nil
+	require.Equal(t, m, n)
+	require.True(t, equalResources(want.Series.Resource, got.Series.Resource))
+	require.True(t, equalScopes(want.Series.Scope, got.Series.Scope))
+	require.True(t, want.Series.Attributes.Equal(got.Series.Attributes))
+	a, b := *want, *got
+	a.Series, b.Series, a.Seq, b.Seq = nil, nil, 0, 0
+	require.Equal(t, a, b)
+}
+
+// naivePoints answers a query as docs/queries.md defines it.
+func naivePoints(stored []tapio.Point, q tapio.PointQuery) (seqs []uint64) {
+	var found []tapio.Point
+	for i := range stored {
+		p := &stored[i]
+		if q.Filter.Time.Contains(p.Time) && tapio.MatchName(q.Names, p.Series.Metric.Name) && q.Filter.MatchSeries(p.Series) {
+			found = append(found, *p)
+		}
+	}
+	slices.SortFunc(found, func(a, b tapio.Point) int { return comparePoints(&a, &b) })
+	if !q.Paging.Ascending {
+		slices.Reverse(found)
+	}
+	for i := range found {
+		seqs = append(seqs, found[i].Seq)
+	}
+	return seqs
+}
+
+func TestPointsAreFoundAsByLookingAtAll(t *testing.T) {
+	for n := range uint64(6) {
+		r := rand.New(rand.NewPCG(n, 5))
+		s, _ := newTestStore(t, pointLimit, 0)
+		for range 4 {
+			s.AppendPoints(richPoints(r, 4000))
+		}
+		settle(s)
+		stored := storedPoints(s)
+		require.EqualValues(t, s.Stats()[2].Rows, len(stored))
+		for range 20 {
+			q := tapio.PointQuery{Filter: randomFilter(t, r), Paging: tapio.Paging{Limit: 500 + r.IntN(5000), Ascending: r.IntN(2) == 0}}
+			if r.IntN(2) == 0 {
+				q.Names = []string{[]string{"metric.1", "met*", "metric.9"}[r.IntN(3)], "metric.3"}
+			}
+			if r.IntN(3) == 0 {
+				q.Paging.MaxBytes = 1<<19 + r.IntN(1<<20)
+			}
+			want, got := naivePoints(stored, q), []uint64(nil)
+			for more := true; more; more = !q.Paging.After.IsZero() {
+				page, err := s.QueryPoints(t.Context(), q)
+				require.NoError(t, err)
+				for i := range page.Rows {
+					got = append(got, page.Rows[i].Seq)
+				}
+				q.Paging.After = page.Next
+			}
+			require.Equal(t, want, got, "%+v", q)
+		}
+	}
+}
+
+// Whoever tails while points are sealed and evicted and series come and go sees
+// each row, as it was, or is told of it.
+func TestPointReadersDoNotSeeTheSealing(t *testing.T) {
+	s, _ := newTestStore(t, 512<<10, 0)
+	const batches, size = 150, 200
+	tail := s.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true})
+	var writers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() {
+			for n := range batches {
+				rows := gaugePoints(fmt.Sprint("metric.", n), size)
+				for i := range rows {
+					rows[i].Bits = math.Float64bits(float64(n))
+				}
+				s.AppendPoints(rows)
+			}
+		})
+	}
+	var seen, lost uint64
+	for n := 0; seen+lost < 2*batches*size; n++ {
+		rows, loss, err := tail.Next(t.Context(), 77)
+		require.NoError(t, err)
+		lost += loss.Count
+		for i := range rows {
+			seen++
+			require.Equal(t, seen+lost, rows[i].Seq)
+			require.Equal(t, fmt.Sprint("metric.", rows[i].Float()), rows[i].Series.Metric.Name)
+		}
+		if n%50 > 0 {
+			continue
+		}
+		_, err = s.QueryPoints(t.Context(), tapio.PointQuery{Names: []string{"metric.7*"}, Paging: tapio.Paging{Limit: 10}})
+		require.NoError(t, err)
+		series, _, err := s.Aggregate(t.Context(), tapio.AggregateQuery{Aggregation: tapio.AggregateMax, Limit: 1000})
+		require.NoError(t, err)
+		for i := range series {
+			require.Equal(t, fmt.Sprint("metric.", series[i].Points[0].Value), series[i].Metric.Name)
+		}
+	}
+	writers.Wait()
+	require.Positive(t, seen)
+	settle(s)
+	requireExactPoints(t, s)
+}

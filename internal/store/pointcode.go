@@ -1,0 +1,282 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// pointRow is a point as it is stored. It holds no pointer.
+type pointRow struct {
+	time, start tapio.Nanos
+	bits        uint64
+	series      uint32 // slot in the registry
+	extra       uint32 // of an open chunk: where in its extra bytes those of the row begin
+	extraLength uint32 // of a sealed one: whether there are some
+	flags       uint32
+	number      tapio.NumberKind
+}
+
+// point returns the row but for its series, its sequence and its extra.
+func (r *pointRow) point() tapio.Point {
+	return tapio.Point{Start: r.start, Time: r.time, Bits: r.bits, Flags: r.flags, Number: r.number}
+}
+
+// moment is a run of rows, in the order of arrival, that have one time: mostly
+// the points of one scrape. As a series mostly stands at the same place of each
+// of its scrapes, moment and place tell row and time in a few bits.
+type moment struct {
+	time  tapio.Nanos
+	first uint32 // its first row
+}
+
+const (
+	placeBits = 18 // a row's place within its moment
+	// maxStarts is how many start times a segment names once.
+	maxStarts = 256
+	startBits = 8
+)
+
+// timing is the times of a segment that its points are told by.
+type timing struct {
+	moments []moment // nil if they are too many: then each row tells its time
+	starts  []tapio.Nanos
+}
+
+// pointState is what the next point of a series is told by.
+type pointState struct {
+	timing   *timing
+	begun    bool
+	moment   int64 // of the point before; without moments its row
+	step     int64
+	offset   uint32
+	gap      int64 // between the times of the two points before
+	row      pointRow
+	lead     uint // where the bits of a float differed last
+	width    uint
+	integers bool // the value before was a whole number
+	integer  int64
+}
+
+func newPointState(t *timing) pointState {
+	s := pointState{timing: t, row: pointRow{number: tapio.NumberDouble}, integers: true}
+	if len(t.starts) > 0 {
+		s.row.start = t.starts[0]
+	}
+	return s
+}
+
+// advance takes a point as the one before.
+func (s *pointState) advance(row *pointRow, moment int64) {
+	if s.begun {
+		s.step, s.gap = moment-s.moment, int64(row.time-s.row.time)
+	}
+	s.begun, s.moment = true, moment
+	s.integer, s.integers = wholeNumber(row.number, row.bits)
+	s.row = *row
+}
+
+// wholeNumber returns a number that an int64 tells exactly.
+func wholeNumber(kind tapio.NumberKind, value uint64) (int64, bool) {
+	switch kind {
+	case tapio.NumberInt:
+		return int64(value), true
+	case tapio.NumberDouble:
+		f := math.Float64frombits(value)
+		if math.Abs(f) < 1<<53 && f == math.Trunc(f) && value != 1<<63 { // -0 is none
+			return int64(f), true
+		}
+	}
+	return 0, false
+}
+
+// pointWriter writes the points of one series after the other.
+type pointWriter struct {
+	bitWriter
+	pointState
+}
+
+// write appends a point. Its moment is that of the segment, its offset how far
+// behind the moment's first row it is.
+func (w *pointWriter) write(row *pointRow, moment int64, offset uint32) {
+	w.putSigned(moment - w.moment - w.step)
+	if w.timing.moments == nil {
+		w.putSigned(int64(row.time-w.row.time) - w.gap)
+	} else {
+		w.putUnless(offset == w.offset, uint64(offset), placeBits)
+		w.offset = offset
+	}
+	w.putStart(row)
+	w.putKind(row)
+	w.putValue(row)
+	w.advance(row, moment)
+}
+
+// putUnless appends n bits, or one if they are those expected.
+func (w *bitWriter) putUnless(expected bool, v uint64, n uint) {
+	if expected {
+		w.put(0, 1)
+		return
+	}
+	w.put(1, 1)
+	w.putWide(v, n)
+}
+
+// putStart appends a start time: that of the point before; its time, as deltas
+// have it; one of those that the segment names; or any other.
+func (w *pointWriter) putStart(row *pointRow) {
+	switch row.start {
+	case w.row.start:
+		w.put(0, 1)
+	case w.row.time:
+		w.put(0b10, 2)
+	default:
+		for i, start := range w.timing.starts {
+			if start == row.start {
+				w.put(0b110, 3)
+				w.put(uint64(i), startBits)
+				return
+			}
+		}
+		w.put(0b111, 3)
+		w.putWide(uint64(row.start), 64)
+	}
+}
+
+func (w *pointWriter) putKind(row *pointRow) {
+	was := &w.row
+	if row.number == was.number && row.flags == was.flags && (row.extraLength > 0) == (was.extraLength > 0) {
+		w.put(0, 1)
+		return
+	}
+	w.put(1, 1)
+	w.put(uint64(row.number), 2)
+	w.putUnless(row.extraLength == 0, 0, 0)
+	w.putUnless(row.flags == 0, uint64(row.flags), 32)
+}
+
+// putValue appends a number: nothing new; a whole number by the difference; or
+// the bits that differ, as Gorilla does.
+func (w *pointWriter) putValue(row *pointRow) {
+	if row.bits == w.row.bits {
+		w.put(0, 1)
+		return
+	}
+	integer, is := wholeNumber(row.number, row.bits)
+	by := integer - w.integer
+	if is && (row.number == tapio.NumberInt || w.integers && zigzag(by)>>24 == 0) {
+		w.put(0b10, 2)
+		w.putSigned(by)
+		return
+	}
+	w.put(0b11, 2)
+	w.putDiffering(row.bits ^ w.row.bits)
+}
+
+// putDiffering appends the bits within which two floats differ: those where the
+// last two differed, if they suffice.
+func (w *pointWriter) putDiffering(differ uint64) {
+	lead := uint(bits.LeadingZeros64(differ))
+	trail := uint(bits.TrailingZeros64(differ))
+	if w.width > 0 && lead >= w.lead && trail >= 64-w.lead-w.width && 64-lead-trail+12 > w.width {
+		w.put(0, 1)
+	} else {
+		w.lead, w.width = lead, 64-lead-trail
+		w.put(1, 1)
+		w.put(uint64(w.lead), 6)
+		w.put(uint64(w.width-1), 6)
+	}
+	w.putWide(differ>>(64-w.lead-w.width), w.width)
+}
+
+// pointReader reads what pointWriter wrote.
+type pointReader struct {
+	bitReader
+	pointState
+}
+
+// read restores the next point of the series but for its extra, and returns its
+// place among the rows of the segment.
+func (r *pointReader) read(row *pointRow) (place uint32) {
+	*row = r.row
+	moment := r.moment + r.step + r.signed()
+	if r.timing.moments == nil {
+		row.time += tapio.Nanos(r.gap + r.signed())
+		place = uint32(moment)
+	} else {
+		if r.bit() {
+			r.offset = uint32(r.get(placeBits))
+		}
+		m := &r.timing.moments[moment]
+		row.time, place = m.time, m.first+r.offset
+	}
+	r.readStart(row)
+	if r.bit() {
+		r.readKind(row)
+	}
+	r.readValue(row)
+	r.advance(row, moment)
+	return place
+}
+
+func (r *pointReader) readStart(row *pointRow) {
+	switch r.ones(3) {
+	case 1:
+		row.start = r.row.time
+	case 2:
+		row.start = r.timing.starts[r.get(startBits)]
+	case 3:
+		row.start = tapio.Nanos(r.getWide(64))
+	}
+}
+
+func (r *pointReader) readKind(row *pointRow) {
+	row.number, row.extraLength, row.flags = tapio.NumberKind(r.get(2)), uint32(r.get(1)), 0
+	if r.bit() {
+		row.flags = uint32(r.get(32))
+	}
+}
+
+func (r *pointReader) readValue(row *pointRow) {
+	switch r.ones(2) {
+	case 1:
+		integer := r.integer + r.signed()
+		row.bits = uint64(integer)
+		if row.number == tapio.NumberDouble {
+			row.bits = math.Float64bits(float64(integer))
+		}
+	case 2:
+		if r.bit() {
+			r.lead = uint(r.get(6))
+			r.width = uint(r.get(6)) + 1
+		}
+		row.bits ^= r.getWide(r.width) << (64 - r.lead - r.width)
+	}
+}
+
+// signedWidths are the sizes of a signed number: 0 alone, then so many bits.
+const signedClasses = 6
+
+func signedWidth(class int) uint { return [signedClasses]uint{0, 7, 14, 24, 36, 64}[class] }
+
+// putSigned appends a number that is mostly 0 or small.
+func (w *bitWriter) putSigned(v int64) {
+	u, class := zigzag(v), 0
+	for u>>signedWidth(class) != 0 {
+		class++
+	}
+	if class < signedClasses-1 {
+		w.put(1<<(class+1)-2, uint(class)+1) // ones, and a zero that the last class lacks
+	} else {
+		w.put(1<<class-1, uint(class))
+	}
+	w.putWide(u, signedWidth(class))
+}
+
+func (r *bitReader) signed() int64 {
+	return unzigzag(r.getWide(signedWidth(r.ones(signedClasses - 1))))
+}

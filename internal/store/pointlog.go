@@ -1,0 +1,264 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// pointChunks is how many chunks a log of points has at least while they are
+// rows. Sealed, a chunk is an eighth of that or less.
+const pointChunks = 16
+
+// pointLog is the metric points in the order of their arrival, and the series
+// that they belong to.
+type pointLog struct {
+	now  func() time.Time
+	bell bell
+	lost atomic.Uint64
+
+	// writing is held by whoever appends or retires, before mu.
+	writing sync.Mutex
+	closed  []*pointChunk  // to be sealed; guarded by writing
+	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
+	origins []origin       // scratch of the writer, by place in its batch
+
+	mu       sync.RWMutex
+	registry registry
+	chunks   []*pointChunk // the oldest first
+	head     *pointChunk   // the last of chunks while it may be written, else nil
+	number   uint32        // of the newest chunk
+	capacity int64
+	maxAge   time.Duration
+	last     uint64 // sequence of the newest row ever stored
+	rows     int
+	bytes    int64 // of the chunks; the registry's come on top
+	evicted  map[string]uint64
+	refused  map[string]uint64
+}
+
+func newPointLog(now func() time.Time) *pointLog {
+	return &pointLog{now: now, evicted: map[string]uint64{}, refused: map[string]uint64{}}
+}
+
+func (l *pointLog) append(b *tapio.PointBatch) (refused int) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	for rows := range slices.Chunk(b.Points, lockRows) {
+		refused += l.appendRows(b, rows)
+		l.bell.ring()
+		l.sealClosed()
+	}
+	return refused
+}
+
+func (l *pointLog) appendRows(b *tapio.PointBatch, rows []tapio.PackedPoint) (refused int) {
+	arrived := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forgetOrigins(len(b.Origins))
+	for i := range rows {
+		if !l.add(b, &rows[i], arrived) {
+			refused++
+		}
+	}
+	l.refused[reasonTooLarge] += uint64(refused)
+	return refused
+}
+
+// forgetOrigins has the batch's origins looked up anew: what the registry knew
+// of them may be gone.
+func (l *pointLog) forgetOrigins(n int) {
+	l.origins = slices.Grow(l.origins[:0], n)[:n]
+	clear(l.origins)
+}
+
+func (l *pointLog) originOf(b *tapio.PointBatch, p *tapio.PackedPoint) *origin {
+	o := &l.origins[p.Origin]
+	if !o.ready {
+		*o = l.registry.findOrigin(b, &b.Origins[p.Origin])
+	}
+	return o
+}
+
+// add stores one row, or reports that it is larger than the log may be. The
+// oldest rows make room before, so that the bound holds at every moment.
+func (l *pointLog) add(b *tapio.PointBatch, p *tapio.PackedPoint, arrived time.Time) bool {
+	o := l.originOf(b, p)
+	slot, known := l.registry.find(b, o, p.Attributes)
+	extra := b.Extra(p)
+	for {
+		l.turnHead(len(extra))
+		cost := l.cost(b, p, o, slot, known)
+		if l.size()+cost <= l.capacity {
+			break
+		}
+		if len(l.chunks) == 0 {
+			return false
+		}
+		l.dropOldest(reasonSize)
+		l.forgetOrigins(len(b.Origins))
+		o = l.originOf(b, p)
+		slot, known = l.registry.find(b, o, p.Attributes)
+	}
+	if !known {
+		slot = l.registry.add(b, o, p.Attributes, l.last+1)
+	}
+	l.put(pointRow{
+		time: p.Time, start: p.Start, bits: p.Bits, series: slot, flags: p.Flags, number: p.Number,
+	}, extra, arrived)
+	return true
+}
+
+// size is the bytes held in all.
+func (l *pointLog) size() int64 { return l.bytes + l.registry.size() }
+
+// cost is at least what the row would add.
+func (l *pointLog) cost(b *tapio.PointBatch, p *tapio.PackedPoint, o *origin, slot uint32, known bool) (cost int64) {
+	head, newMember := l.head, true
+	if head == nil {
+		head = &pointChunk{}
+		cost = chunkBytes
+	} else if known {
+		newMember = l.registry.series.at(slot).mark != head.number
+	}
+	if !known {
+		cost += l.registry.cost(b, o, p.Attributes)
+	}
+	return cost + head.cost(int(p.ExtraTo-p.ExtraFrom), newMember)
+}
+
+// turnHead closes the head where a row with so much extra would make it too
+// large. Such a row is alone in a head of its own.
+func (l *pointLog) turnHead(extra int) {
+	if l.head == nil || l.head.count == 0 {
+		return
+	}
+	full := l.head.count == maxPointRows || l.head.size()+l.head.cost(extra, true) > l.chunkLimit()
+	if full {
+		l.closeHead()
+	}
+}
+
+func (l *pointLog) put(row pointRow, extra []byte, arrived time.Time) {
+	if l.head == nil {
+		l.number++
+		l.head = &pointChunk{number: l.number, first: l.last + 1, opened: arrived}
+		l.chunks = append(l.chunks, l.head)
+		l.bytes += l.head.size()
+	}
+	e := l.registry.series.at(row.series)
+	newMember := e.mark != l.head.number
+	if newMember {
+		e.mark = l.head.number
+		e.refs++
+	}
+	l.bytes += l.head.cost(len(extra), newMember)
+	l.head.put(row, extra, newMember, arrived)
+	l.last++
+	l.rows++
+}
+
+func (l *pointLog) chunkLimit() int64 {
+	return min(max(l.capacity/pointChunks, minChunkBytes), maxChunkBytes, l.capacity)
+}
+
+func (l *pointLog) closeHead() {
+	if l.head != nil {
+		l.bytes -= l.head.size()
+		l.head.close()
+		l.bytes += l.head.size()
+		l.closed = append(l.closed, l.head)
+		l.head = nil
+	}
+}
+
+// sealClosed makes segments of the chunks that were closed, beside the writer;
+// one that fills a chunk before the last one is sealed waits, so that rows to be
+// sealed do not pile up. The caller holds writing; readers see the rows all the
+// while.
+func (l *pointLog) sealClosed() {
+	for _, c := range l.closed {
+		l.sealer.Wait()
+		l.sealer.Go(func() { l.replace(c, sealPoints(c.rows, c.extra)) })
+	}
+	clear(l.closed)
+	l.closed = l.closed[:0]
+}
+
+// replace puts the segment in the place of the chunk's rows, if the chunk was
+// not evicted meanwhile.
+func (l *pointLog) replace(c *pointChunk, s *pointSegment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i, found := l.chunkOf(c.first); found && l.chunks[i] == c {
+		l.bytes -= c.size()
+		c.replace(s)
+		l.bytes += c.size()
+	}
+}
+
+func (l *pointLog) dropOldest(reason string) {
+	oldest := l.chunks[0]
+	if oldest == l.head {
+		l.head = nil
+	}
+	l.chunks[0] = nil // the array outlives the chunk
+	l.chunks = l.chunks[1:]
+	l.rows -= oldest.count
+	l.bytes -= oldest.size()
+	l.evicted[reason] += uint64(oldest.count)
+	for slot := range oldest.eachMember {
+		l.registry.release(slot)
+	}
+	l.registry.shrink()
+}
+
+func (l *pointLog) setLimits(capacity int64, maxAge time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.capacity, l.maxAge = max(capacity, 0), maxAge
+	for l.size() > l.capacity && len(l.chunks) > 0 {
+		l.dropOldest(reasonSize)
+	}
+}
+
+func (l *pointLog) retire() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.retireChunks()
+	l.sealClosed()
+}
+
+func (l *pointLog) retireChunks() {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.maxAge <= 0 {
+		return
+	}
+	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerLog {
+		l.closeHead()
+	}
+	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {
+		l.dropOldest(reasonAge)
+	}
+}
+
+// chunkOf finds the chunk that holds a sequence. The caller holds the lock.
+func (l *pointLog) chunkOf(seq uint64) (int, bool) {
+	i, exact := slices.BinarySearchFunc(l.chunks, seq, func(c *pointChunk, seq uint64) int {
+		return cmp.Compare(c.first, seq)
+	})
+	if !exact {
+		i--
+	}
+	return i, i >= 0 && seq-l.chunks[i].first < uint64(l.chunks[i].count)
+}

@@ -1,0 +1,144 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// QueryPoints returns one page of metric points; for errors see QueryEvents.
+func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
+	p := pointPager{
+		query: &q, epoch: s.epoch, budget: s.budget, account: s.budget.account(),
+		book: newSeriesBook(s.points, q.Names, &q.Filter),
+	}
+	defer p.account.close()
+	p.views, p.snapshot = s.points.views()
+	if after := q.Paging.After; !after.IsZero() {
+		if after.Epoch != s.epoch {
+			return tapio.Page[tapio.Point]{}, tapio.InvalidField("filter.page_token",
+				"is of a store that is gone, for the server was restarted: begin again without a token")
+		}
+		p.snapshot = min(p.snapshot, after.Snapshot)
+	}
+	limit := max(q.Paging.Limit, 1)
+	p.found = best[tapio.Point]{
+		n:        limit + 1, // one more tells whether there is a next page
+		maxBytes: q.Paging.MaxBytes, size: (*tapio.Point).AnswerSize, ascending: q.Paging.Ascending,
+	}
+	if err := p.scan(ctx); err != nil {
+		return tapio.Page[tapio.Point]{}, err
+	}
+	return p.page(p.found.sorted(), limit), nil
+}
+
+// pointPager finds the points of a page in one state of the log.
+type pointPager struct {
+	query    *tapio.PointQuery
+	epoch    uint64
+	snapshot uint64
+	budget   *budget
+	account  *account
+	book     *seriesBook
+	views    []pointView
+	found    best[tapio.Point]
+}
+
+// scan looks at the chunks, the ones first that can hold the first rows.
+func (p *pointPager) scan(ctx context.Context) error {
+	slices.SortFunc(p.views, func(a, b pointView) int {
+		if p.query.Paging.Ascending {
+			return cmp.Compare(a.oldest, b.oldest)
+		}
+		return cmp.Compare(b.newest, a.newest)
+	})
+	for i := range p.views {
+		v := &p.views[i]
+		if p.found.full() && p.beyond(v) {
+			break // so are all that follow
+		}
+		if v.first > p.snapshot || !p.query.Filter.Time.Overlaps(v.oldest, v.newest) || p.before(v) {
+			continue
+		}
+		if err := p.scanView(ctx, v); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
+	if err := p.budget.enter(ctx); err != nil {
+		return err
+	}
+	defer p.budget.leave()
+	if !p.book.learnView(v) {
+		return nil // evicted since: gone, as its rows are
+	}
+	looked, before := 0, p.found.bytes
+	v.eachPoint(p.book, func(_ int, point *tapio.Point) bool {
+		if looked++; looked%checkRows == 0 {
+			err = cmp.Or(ctx.Err(), p.account.change(int64(p.found.bytes-before)))
+			before = p.found.bytes
+		}
+		p.look(point)
+		return err == nil
+	})
+	return cmp.Or(err, p.account.change(int64(p.found.bytes-before)))
+}
+
+// look keeps a point that belongs to the page, as far as is known.
+func (p *pointPager) look(point *tapio.Point) {
+	e := entry[tapio.Point]{time: point.Time, seq: point.Seq}
+	after := p.query.Paging.After
+	cursor := entry[tapio.Point]{time: after.Time, seq: after.Seq}
+	if point.Seq <= p.snapshot && p.query.Filter.Time.Contains(point.Time) && p.found.admits(e) &&
+		(after.IsZero() || p.found.precedes(cursor, e)) {
+		kept := *point
+		e.row = &kept
+		p.found.add(e)
+	}
+}
+
+// beyond reports whether all rows of a chunk come after those that were found.
+func (p *pointPager) beyond(v *pointView) bool {
+	worst := p.found.last().time
+	if p.query.Paging.Ascending {
+		return v.oldest > worst
+	}
+	return v.newest < worst
+}
+
+// before reports whether all rows of a chunk come before the cursor.
+func (p *pointPager) before(v *pointView) bool {
+	after := p.query.Paging.After
+	switch {
+	case after.IsZero():
+		return false
+	case p.query.Paging.Ascending:
+		return v.newest < after.Time
+	default:
+		return v.oldest > after.Time
+	}
+}
+
+// page takes rows up to the limits.
+func (p *pointPager) page(found []entry[tapio.Point], limit int) tapio.Page[tapio.Point] {
+	page := tapio.Page[tapio.Point]{Rows: make([]tapio.Point, 0, min(len(found), limit))}
+	bytes, most := 0, p.query.Paging.MaxBytes
+	for i, e := range found {
+		bytes += e.row.AnswerSize()
+		if i == limit || (i > 0 && most > 0 && bytes > most) {
+			last := found[i-1]
+			page.Next = tapio.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: last.time, Seq: last.seq}
+			break
+		}
+		page.Rows = append(page.Rows, *e.row)
+	}
+	return page
+}

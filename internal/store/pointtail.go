@@ -1,0 +1,240 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// tailWindow is how many rows of a segment a tail restores at once: a segment
+// is written by series, so that each window looks through all of it.
+const tailWindow = 1 << 13
+
+// PointTail reads the matching points in the order of their arrival, as Tail
+// does with the rows of other signals.
+type PointTail struct {
+	log     *pointLog
+	query   tapio.PointQuery
+	book    *seriesBook
+	segment *pointSegment // whose window is loaded
+	window  []tapio.Point
+	until   uint64 // sequence where it ends
+
+	position uint64
+	history  uint64 // newest sequence when the tail was made
+	since    tapio.Nanos
+	last     int // matching rows to go back first
+}
+
+// TailPoints makes a tail of metric points. Paging does not count.
+func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *PointTail {
+	first, last := s.points.ends()
+	t := &PointTail{log: s.points, query: q, position: last, history: last}
+	t.forget()
+	switch {
+	case start.Resume:
+		t.position = start.After
+		if start.After == 0 || start.After > last { // a sequence of an earlier store: all is new
+			t.position = first - 1
+		}
+	case start.Last > 0:
+		t.last = start.Last
+	case start.Since > 0:
+		t.since, t.position = start.Since, first-1
+	}
+	return t
+}
+
+// forget gives back what is not worth its memory while a thousand tails wait.
+func (t *PointTail) forget() {
+	t.book = newSeriesBook(t.log, t.query.Names, &t.query.Filter)
+	t.segment, t.window = nil, nil
+}
+
+// Position returns the sequence of the last row looked at.
+func (t *PointTail) Position() uint64 { return t.position }
+
+// Next waits for matching rows and returns at least one, at most max; or a loss
+// alone, if rows were evicted before the tail came to them. The error is the
+// context's.
+func (t *PointTail) Next(ctx context.Context, max int) ([]tapio.Point, tapio.Loss, error) {
+	if err := t.goBack(ctx); err != nil {
+		return nil, tapio.Loss{}, err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, tapio.Loss{}, err
+		}
+		_, end := t.log.ends()
+		rows, loss := t.step(nil, atLeastOne(max), end)
+		if len(rows) > 0 || loss.Count > 0 {
+			return rows, loss, nil
+		}
+		if t.position >= end {
+			t.await(ctx, end)
+		}
+	}
+}
+
+// await returns when the log goes on behind end, or the context is done.
+func (t *PointTail) await(ctx context.Context, end uint64) {
+	ring := t.log.bell.wait()
+	if _, last := t.log.ends(); last > end {
+		return
+	}
+	t.forget()
+	select {
+	case <-ring:
+	case <-ctx.Done():
+	}
+}
+
+// Poll returns at most max matching rows without waiting, as Tail.Poll does.
+func (t *PointTail) Poll(max int) (rows []tapio.Point, loss tapio.Loss, more bool) {
+	_ = t.goBack(context.Background()) // fails only with its context
+	end := t.history
+	if t.position >= end {
+		_, end = t.log.ends()
+	}
+	from, max := t.position, atLeastOne(max)
+	for t.position < end && len(rows) < max && t.position-from < pollRows {
+		looked := t.position
+		rows, loss = t.step(rows, max, end)
+		if loss.Count > 0 || t.position == looked {
+			break
+		}
+	}
+	if t.position >= t.history {
+		t.forget()
+	}
+	return rows, loss, t.position < t.history
+}
+
+// step looks at some rows behind the position and appends those that match.
+func (t *PointTail) step(rows []tapio.Point, max int, end uint64) ([]tapio.Point, tapio.Loss) {
+	v, oldest := t.log.behind(t.position)
+	if t.position+1 < oldest && len(rows) > 0 {
+		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
+	}
+	if loss := t.skip(oldest); loss.Count > 0 || v.count == 0 {
+		return rows, loss
+	}
+	found, until, ok := t.load(&v)
+	if !ok {
+		return rows, tapio.Loss{} // evicted this moment: the next step tells how many
+	}
+	until = min(until, end)
+	for i := range found {
+		p := &found[i]
+		if p.Seq <= t.position {
+			continue
+		}
+		if p.Seq > until {
+			break
+		}
+		t.position = p.Seq
+		if !t.wants(p) {
+			continue
+		}
+		rows = append(rows, *p)
+		if len(rows) == max {
+			return rows, tapio.Loss{}
+		}
+	}
+	t.position = until // what lies between was ruled out
+	return rows, tapio.Loss{}
+}
+
+// skip passes over what was evicted.
+func (t *PointTail) skip(oldest uint64) tapio.Loss {
+	if t.position+1 >= oldest {
+		return tapio.Loss{}
+	}
+	loss := tapio.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
+	t.position = loss.Last
+	t.log.lost.Add(loss.Count)
+	return loss
+}
+
+// wants leaves out what is older than since, of what was stored beforehand, and
+// what is not in the time range.
+func (t *PointTail) wants(p *tapio.Point) bool {
+	return (p.Seq > t.history || p.Time >= t.since) && t.query.Filter.Time.Contains(p.Time)
+}
+
+// load returns points of the selected series behind the position, in the order
+// of arrival, and the sequence of the last row that was looked at.
+func (t *PointTail) load(v *pointView) (found []tapio.Point, until uint64, ok bool) {
+	from := int(t.position + 1 - v.first)
+	if v.segment != nil {
+		return t.loadSealed(v, from)
+	}
+	t.segment, t.window = nil, t.window[:0]
+	to := min(from+tailStep, v.count)
+	part := pointView{first: v.first, rows: v.rows[:to], extra: v.extra, count: to}
+	if !t.book.learn(slotsOf(part.rows[from:]), v.first+uint64(to)-1) {
+		return nil, 0, false
+	}
+	for place := from; place < to; place++ {
+		if series := t.book.selected(part.rows[place].series); series != nil {
+			p := part.point(place)
+			p.Series = series
+			t.window = append(t.window, p)
+		}
+	}
+	return t.window, v.first + uint64(to) - 1, true
+}
+
+func (t *PointTail) loadSealed(v *pointView, from int) (found []tapio.Point, until uint64, ok bool) {
+	if t.segment == v.segment && t.position < t.until {
+		return t.window, t.until, true
+	}
+	if !t.book.learnView(v) {
+		return nil, 0, false
+	}
+	to := min(from+tailWindow, v.count)
+	t.segment, t.window, t.until = v.segment, t.window[:0], v.first+uint64(to)-1
+	v.eachPoint(t.book, func(place int, p *tapio.Point) bool {
+		if place >= from && place < to {
+			t.window = append(t.window, *p)
+		}
+		return true
+	})
+	slices.SortFunc(t.window, func(a, b tapio.Point) int { return int(int64(a.Seq) - int64(b.Seq)) })
+	return t.window, t.until, true
+}
+
+// goBack moves the position before the last matching rows, the first time it is
+// called. It stands by the rows that are still there.
+func (t *PointTail) goBack(ctx context.Context) error {
+	if t.last <= 0 {
+		return nil
+	}
+	views, _ := t.log.views()
+	position, left := t.history, t.last
+	for i := len(views) - 1; i >= 0 && left > 0; i-- {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var seqs []uint64
+		if v := &views[i]; t.book.learnView(v) {
+			v.eachPoint(t.book, func(_ int, p *tapio.Point) bool {
+				if p.Seq <= t.history && t.query.Filter.Time.Contains(p.Time) {
+					seqs = append(seqs, p.Seq)
+				}
+				return true
+			})
+		}
+		slices.Sort(seqs)
+		if n := min(left, len(seqs)); n > 0 {
+			left -= n
+			position = seqs[len(seqs)-n] - 1
+		}
+	}
+	t.last, t.position = 0, position
+	return nil
+}

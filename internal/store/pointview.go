@@ -1,0 +1,116 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"maps"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// views returns all rows, the oldest chunk first, and the sequence of the last.
+func (l *pointLog) views() ([]pointView, uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	views := make([]pointView, 0, len(l.chunks))
+	for _, c := range l.chunks {
+		if c.count > 0 {
+			views = append(views, c.view())
+		}
+	}
+	return views, l.last
+}
+
+// behind returns the rows of one chunk that follow a sequence, none where there
+// are no more, and the sequence of the oldest row held.
+func (l *pointLog) behind(seq uint64) (v pointView, oldest uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	oldest = l.firstSeq()
+	if i, found := l.chunkOf(max(seq+1, oldest)); found {
+		v = l.chunks[i].view()
+	}
+	return v, oldest
+}
+
+// firstSeq is the sequence of the oldest row held or, of an empty log, the one
+// that the next row will get. The caller holds the lock.
+func (l *pointLog) firstSeq() uint64 {
+	if len(l.chunks) == 0 {
+		return l.last + 1
+	}
+	return l.chunks[0].first
+}
+
+// ends returns the sequences of the oldest and of the newest row; first is
+// last+1 where there is none.
+func (l *pointLog) ends() (first, last uint64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.firstSeq(), l.last
+}
+
+func (l *pointLog) stats() Stats {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s := Stats{
+		Signal:        "metrics",
+		Rows:          uint64(l.rows),
+		Bytes:         uint64(l.size()),
+		Capacity:      uint64(l.capacity),
+		Appended:      l.last,
+		Evicted:       maps.Clone(l.evicted),
+		Refused:       maps.Clone(l.refused),
+		LastSeq:       l.last,
+		Lost:          l.lost.Load(),
+		Series:        uint64(l.registry.series.live()),
+		SeriesBytes:   uint64(l.registry.size()),
+		EvictedSeries: l.registry.evicted,
+		Labels:        uint64(l.registry.labels.live()),
+	}
+	if l.rows > 0 {
+		s.FirstSeq = l.firstSeq()
+		s.Oldest = l.chunks[0].oldest
+		for _, c := range l.chunks {
+			s.Oldest, s.Newest = min(s.Oldest, c.oldest), max(s.Newest, c.newest)
+		}
+	}
+	return s
+}
+
+// eachPoint gives the points of a view that are of the book's series, with
+// their places in it: in the order of arrival where the view is not sealed,
+// else series by series. The point is the receiver's until it returns.
+func (v *pointView) eachPoint(b *seriesBook, use func(place int, p *tapio.Point) (more bool)) {
+	if v.segment == nil {
+		for i := range v.rows {
+			series := b.selected(v.rows[i].series)
+			if series == nil {
+				continue
+			}
+			p := v.point(i)
+			p.Series = series
+			if !use(i, &p) {
+				return
+			}
+		}
+		return
+	}
+	var r seriesReader
+	for at := range v.segment.stretches {
+		series := b.selected(at.series)
+		if series == nil {
+			continue
+		}
+		r.open(v.segment, at, true)
+		var p tapio.Point
+		for range at.count {
+			place := r.read(&p)
+			p.Series, p.Seq = series, v.first+uint64(place)
+			if !use(int(place), &p) {
+				return
+			}
+		}
+	}
+}

@@ -35,6 +35,15 @@ type Config struct {
 	// one more is refused with RESOURCE_EXHAUSTED. 1 or more, 1,000 by default.
 	MaxStreams int `mapstructure:"max_streams"`
 
+	// Limits bound what clients may do.
+	Limits LimitsConfig `mapstructure:"limits"`
+
+	// Access says which clients may do what.
+	Access AccessConfig `mapstructure:"access"`
+
+	// Collectors bounds the registry of collectors.
+	Collectors CollectorsConfig `mapstructure:"collectors"`
+
 	// ShutdownTimeout is how long a shutdown waits for calls under way before
 	// it cuts them. 1 ms or more, 3 s by default.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
@@ -98,7 +107,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory), max_streams and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory), max_streams, limits, access, collectors and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/internal/store"
 	"github.com/tapio/tapio/internal/tapio"
@@ -47,6 +49,8 @@ type tapioExtension struct {
 
 	host      component.Host
 	store     *store.Store
+	fleet     *fleet.Registry
+	seen      *dedup.Window
 	api       *api.Server
 	servers   []server
 	telemetry *metadata.TelemetryBuilder
@@ -68,11 +72,11 @@ func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tap
 
 // Start listens first, so that a taken port fails the start, then serves.
 func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
-	kept, err := e.stores.claim(e.set.ID, e.cfg.Store.limits())
+	kept, err := e.stores.claim(e.set.ID, e.cfg)
 	if err != nil {
 		return err
 	}
-	e.host, e.store = host, kept
+	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
 	e.api = api.New(e.apiOptions())
 	if err := e.listen(ctx); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
@@ -96,7 +100,11 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Version:                e.set.BuildInfo.Version,
 		MaxAge:                 e.cfg.Store.MaxAge,
 		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
-		MaxStreams:             e.cfg.MaxStreams,
+		Limits:                 e.cfg.limits(),
+		Access:                 api.Access(e.cfg.Access),
+		Fleet:                  e.fleet,
+		Seen:                   e.seen,
+		Observe:                e.observeBatch,
 		Logger:                 e.set.Logger,
 		Now:                    time.Now,
 	}

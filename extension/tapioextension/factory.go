@@ -29,6 +29,7 @@ func newFactory(stores *storeKeeper) extension.Factory {
 func createDefaultConfig() component.Config {
 	grpc := configgrpc.NewDefaultServerConfig()
 	grpc.NetAddr.Endpoint = "localhost:4417"
+	grpc.Keepalive = configoptional.Some(defaultKeepalive())
 
 	http := confighttp.NewDefaultServerConfig()
 	http.NetAddr.Endpoint = "localhost:4418"
@@ -43,7 +44,30 @@ func createDefaultConfig() component.Config {
 			Shares:      Shares{Logs: 40, Traces: 40, Metrics: 20},
 			QueryMemory: 128 << 20,
 		},
-		MaxStreams:      1000,
+		MaxStreams: 1000,
+		Limits: LimitsConfig{
+			InFlightSize:      64 << 20,
+			SlowReaderTimeout: time.Minute,
+			DuplicateWindow:   8 << 20,
+		},
+		Collectors: CollectorsConfig{
+			Max:               10_000,
+			MemoryLimit:       64 << 20,
+			HeartbeatInterval: 10 * time.Second,
+			DegradedAfter:     2,
+			LostAfter:         6,
+		},
 		ShutdownTimeout: 3 * time.Second,
 	}
+}
+
+// defaultKeepalive finds out within a minute that a client is gone without a
+// word, and lets clients ask likewise, but not all the time.
+func defaultKeepalive() configgrpc.KeepaliveServerConfig {
+	keepalive := configgrpc.NewDefaultKeepaliveServerConfig()
+	keepalive.ServerParameters.Get().Time = 30 * time.Second
+	keepalive.ServerParameters.Get().Timeout = 20 * time.Second
+	keepalive.EnforcementPolicy.Get().MinTime = 10 * time.Second
+	keepalive.EnforcementPolicy.Get().PermitWithoutStream = true
+	return keepalive
 }

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -29,8 +31,13 @@ type storeKeeper struct {
 	held map[component.ID]*heldStore
 }
 
+// heldStore is what outlives a reload: the store, and with it the registered
+// collectors and the batches that were seen, for their senders notice nothing of
+// a reload either.
 type heldStore struct {
 	store   *store.Store
+	fleet   *fleet.Registry
+	seen    *dedup.Window
 	claimed bool
 	drop    *time.Timer // runs while the store is unclaimed
 }
@@ -39,14 +46,18 @@ func newStoreKeeper() *storeKeeper {
 	return &storeKeeper{held: map[component.ID]*heldStore{}}
 }
 
-// claim returns the store of that extension under the given limits: the kept
-// one, or a new one.
-func (k *storeKeeper) claim(id component.ID, limits store.Limits) (*store.Store, error) {
+// claim returns what is kept of that extension, or new, under the limits that
+// are configured.
+func (k *storeKeeper) claim(id component.ID, cfg *Config) (*heldStore, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	held, found := k.held[id]
 	if !found {
-		held = &heldStore{store: store.New(limits, time.Now)}
+		held = &heldStore{
+			store: store.New(cfg.Store.limits(), time.Now),
+			fleet: fleet.New(cfg.Collectors.limits(), time.Now),
+			seen:  dedup.New(int(cfg.Limits.DuplicateWindow)),
+		}
 		k.held[id] = held
 	}
 	if held.claimed {
@@ -57,8 +68,10 @@ func (k *storeKeeper) claim(id component.ID, limits store.Limits) (*store.Store,
 		held.drop.Stop()
 		held.drop = nil
 	}
-	held.store.SetLimits(limits)
-	return held.store, nil
+	held.store.SetLimits(cfg.Store.limits())
+	held.fleet.SetLimits(cfg.Collectors.limits())
+	held.seen.Resize(int(cfg.Limits.DuplicateWindow))
+	return held, nil
 }
 
 // release keeps the store for the next configuration.

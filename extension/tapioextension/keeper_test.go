@@ -9,29 +9,34 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-
-	"github.com/tapio/tapio/internal/store"
 )
+
+func keeperConfig(memoryLimit ByteSize) *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Store.MemoryLimit = memoryLimit
+	return cfg
+}
 
 func TestStoreSurvivesTheExtension(t *testing.T) {
 	keeper := newStoreKeeper()
 	id := component.MustNewID("tapio")
-	first, err := keeper.claim(id, store.Limits{Logs: 1 << 20, Traces: 1 << 20, Metrics: 1 << 20})
+	first, err := keeper.claim(id, keeperConfig(10<<20))
 	require.NoError(t, err)
-	_, err = keeper.claim(id, store.Limits{})
+	_, err = keeper.claim(id, keeperConfig(10<<20))
 	require.ErrorContains(t, err, "in use")
 
 	keeper.release(id)
-	again, err := keeper.claim(id, store.Limits{Logs: 2 << 20, Traces: 1 << 20, Metrics: 1 << 20})
+	again, err := keeper.claim(id, keeperConfig(20<<20))
 	require.NoError(t, err)
 	assert.Same(t, first, again)
-	assert.Equal(t, uint64(2<<20), again.Stats()[0].Capacity, "the new configuration's limits are in force")
+	assert.Same(t, first.fleet, again.fleet)
+	assert.Equal(t, uint64(20<<20/100*40), again.store.Stats()[0].Capacity, "the new configuration's limits are in force")
 }
 
 func TestUnclaimedStoreIsForgotten(t *testing.T) {
 	keeper := newStoreKeeper()
 	id := component.MustNewID("tapio")
-	_, err := keeper.claim(id, store.Limits{Logs: 1 << 20, Traces: 1 << 20, Metrics: 1 << 20})
+	_, err := keeper.claim(id, keeperConfig(10<<20))
 	require.NoError(t, err)
 	held := keeper.held[id]
 

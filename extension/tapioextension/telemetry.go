@@ -6,6 +6,8 @@ package tapioextension
 import (
 	"context"
 	"errors"
+	"runtime"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -34,6 +36,14 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
 		builder.RegisterTapioAPIRejectedCallback(byReason(e.api.RejectedCalls)),
 		builder.RegisterTapioAPIRejectedRecordsCallback(byReason(e.api.RejectedRecords)),
+		builder.RegisterTapioAPIReceivedSizeCallback(single(e.api.ReceivedBytes)),
+		builder.RegisterTapioAPIDuplicateBatchesCallback(single(e.api.DuplicateBatches)),
+		builder.RegisterTapioAPIInFlightCallback(single(e.api.InFlightBytes)),
+		builder.RegisterTapioAPIConnectionsCallback(single(e.api.OpenConnections)),
+		builder.RegisterTapioStreamDroppedCallback(byReason(e.api.DroppedStreams)),
+		builder.RegisterTapioCollectorLeftCallback(byReason(e.api.LeftCollectors)),
+		builder.RegisterTapioCollectorRegisteredCallback(byState(e.api.CollectorStates)),
+		builder.RegisterTapioProcessGoroutinesCallback(single(func() uint64 { return uint64(runtime.NumGoroutine()) })),
 	)
 }
 
@@ -55,6 +65,26 @@ func (e *tapioExtension) eachReason(figures func(*store.Stats) map[string]uint64
 				o.Observe(int64(n), metric.WithAttributes(
 					attribute.String("signal", stats.Signal), attribute.String("reason", reason)))
 			}
+		}
+		return nil
+	}
+}
+
+// observeBatch counts a batch that a client wrote. It is called from calls,
+// which end before the telemetry does.
+func (e *tapioExtension) observeBatch(records int, took time.Duration) {
+	if e.telemetry == nil { // a call before Start is through
+		return
+	}
+	ctx := context.Background()
+	e.telemetry.TapioAPIBatchSize.Record(ctx, int64(records))
+	e.telemetry.TapioAPIBatchDuration.Record(ctx, took.Seconds())
+}
+
+func byState(figures func() map[string]uint64) metric.Int64Callback {
+	return func(_ context.Context, o metric.Int64Observer) error {
+		for state, n := range figures() {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String("state", state)))
 		}
 		return nil
 	}

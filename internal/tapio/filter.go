@@ -178,6 +178,14 @@ func (f *Filter) MatchSeries(s *Series) bool {
 		(f.Text == "" || f.textIn(s.Metric.Name) || f.textInAttributes(s.Attributes)))
 }
 
+// MatchLabels reports whether a thing that is no record, with this name and
+// these attributes, is selected. Conditions on log records and on time do not
+// apply.
+func (f *Filter) MatchLabels(name string, attributes Attributes) bool {
+	return f.Invert != (f.holdsForLabels(Labels{Record: attributes}) &&
+		(f.Text == "" || f.textIn(name) || f.textInAttributes(attributes)))
+}
+
 func (f *Filter) holdsForLabels(labels Labels) bool {
 	if !oneOf(f.Services, "service.name", labels) || !oneOf(f.Namespaces, "namespace", labels) {
 		return false

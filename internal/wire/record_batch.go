@@ -50,11 +50,17 @@ func failure(i int, e *tapiov1.Event, err error) *tapiov1.EventFailure {
 	}
 }
 
-func checkBatch(b *tapiov1.EventBatch) error {
+func checkBatch(b *tapiov1.EventBatch) error { return checkEnvelope(b, len(b.GetEvents())) }
+
+// checkEnvelope checks a batch of which the events lie elsewhere.
+func checkEnvelope(b *tapiov1.EventBatch, events int) error {
 	if n := len(b.GetBatchId()); n > maxNameBytes {
 		return tapio.InvalidField("batch_id", "has %d bytes, the most is %d", n, maxNameBytes)
 	}
-	switch events, payload := len(b.GetEvents()), len(b.GetPayload()); {
+	if n := len(b.GetCollectorId()); n > maxNameBytes {
+		return tapio.InvalidField("collector_id", "has %d bytes, the most is %d", n, maxNameBytes)
+	}
+	switch payload := len(b.GetPayload()); {
 	case events == 0 && payload == 0:
 		return tapio.InvalidField("events", "is empty, and so is payload: set one of the two")
 	case events != 0 && payload != 0:
@@ -66,20 +72,15 @@ func checkBatch(b *tapiov1.EventBatch) error {
 	}
 }
 
-// Ack answers a batch of which accepted records were taken. Of the failures it
-// names the first 100 and counts all; for a batch of events every record that
-// was not accepted counts as refused. An error that concerns the whole batch is
-// made with BatchFailure.
-func Ack(b *tapiov1.EventBatch, accepted int, failures []*tapiov1.EventFailure, now time.Time) *tapiov1.BatchAck {
-	rejected := len(failures)
-	if n := len(b.GetEvents()); n > 0 {
-		rejected = max(0, n-accepted)
-	}
+// Ack answers a batch of which accepted records were taken and rejected were
+// not. Of the failures it names the first 100. An error that concerns the whole
+// batch is made with BatchFailure.
+func Ack(b *tapiov1.EventBatch, accepted, rejected uint64, failures []*tapiov1.EventFailure, now time.Time) *tapiov1.BatchAck {
 	return &tapiov1.BatchAck{
 		BatchId:        b.GetBatchId(),
 		Sequence:       b.GetSequence(),
-		AcceptedCount:  uint64(accepted),
-		RejectedCount:  uint64(rejected),
+		AcceptedCount:  accepted,
+		RejectedCount:  rejected,
 		Failures:       failures[:min(len(failures), maxFailures)],
 		AcknowledgedAt: timestamppb.New(now),
 	}

@@ -34,7 +34,7 @@ func TestBatchNamesItsFailures(t *testing.T) {
 	}, failures[0])
 	assert.Contains(t, failures[1].GetMessage(), "batch.events[2].log_record.span_id: ")
 
-	ack := Ack(batch, 2, failures, testNow())
+	ack := Ack(batch, 2, 2, failures, testNow())
 	assert.Equal(t, "b", ack.GetBatchId())
 	assert.Equal(t, uint64(3), ack.GetSequence())
 	assert.Equal(t, uint64(2), ack.GetAcceptedCount())
@@ -44,12 +44,12 @@ func TestBatchNamesItsFailures(t *testing.T) {
 }
 
 func TestAckBoundsItsFailures(t *testing.T) {
-	ack := Ack(&tapiov1.EventBatch{}, 5, make([]*tapiov1.EventFailure, 101), testNow())
+	ack := Ack(&tapiov1.EventBatch{}, 5, 101, make([]*tapiov1.EventFailure, 101), testNow())
 	assert.Len(t, ack.GetFailures(), 100)
 	assert.Equal(t, uint64(101), ack.GetRejectedCount())
 
 	refused := &tapiov1.EventBatch{Events: make([]*tapiov1.Event, 7)}
-	ack = Ack(refused, 0, []*tapiov1.EventFailure{BatchFailure(errors.New("full"))}, testNow())
+	ack = Ack(refused, 0, 7, []*tapiov1.EventFailure{BatchFailure(errors.New("full"))}, testNow())
 	assert.Equal(t, uint64(7), ack.GetRejectedCount())
 	assert.Equal(t, int32(-1), ack.GetFailures()[0].GetIndex())
 }

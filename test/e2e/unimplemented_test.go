@@ -34,26 +34,6 @@ func TestUnimplementedMethodsSaySo(t *testing.T) {
 			_, err := client.AnalyzeProfile(ctx, &tapiov1.AnalyzeProfileRequest{})
 			return err
 		},
-		"CollectorService/RegisterCollector": func(ctx context.Context) error {
-			_, err := client.collectors.RegisterCollector(ctx, &tapiov1.RegisterCollectorRequest{})
-			return err
-		},
-		"CollectorService/ListCollectors": func(ctx context.Context) error {
-			_, err := client.collectors.ListCollectors(ctx, &tapiov1.ListCollectorsRequest{})
-			return err
-		},
-		"CollectorService/GetConfig": func(ctx context.Context) error {
-			_, err := client.collectors.GetConfig(ctx, &tapiov1.GetConfigRequest{CollectorId: "x"})
-			return err
-		},
-		"CollectorService/Heartbeat": func(ctx context.Context) error {
-			stream, err := client.collectors.Heartbeat(ctx)
-			if err != nil {
-				return err
-			}
-			_, err = stream.Recv()
-			return err
-		},
 	} {
 		t.Run(method, func(t *testing.T) {
 			err := call(bounded(t))

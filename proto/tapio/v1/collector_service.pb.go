@@ -134,7 +134,7 @@ func (x ConfigStatus_Result) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ConfigStatus_Result.Descriptor instead.
 func (ConfigStatus_Result) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{4, 0}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // Collector describes a registered collector.
@@ -162,6 +162,12 @@ type Collector struct {
 	Status *CollectorStatus `protobuf:"bytes,10,opt,name=status,proto3" json:"status,omitempty"`
 	// Version of the configuration in force; 0: none.
 	ConfigVersion uint64 `protobuf:"varint,11,opt,name=config_version,json=configVersion,proto3" json:"config_version,omitempty"`
+	// How it is connected: "grpc" for CollectorService, "opamp" for OpAMP. Set by
+	// the server.
+	Protocol string `protobuf:"bytes,12,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// What became of the latest configuration that the server meant for it,
+	// without the effective content, which GetConfig returns. Set by the server.
+	ConfigStatus  *ConfigStatus `protobuf:"bytes,13,opt,name=config_status,json=configStatus,proto3" json:"config_status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +279,20 @@ func (x *Collector) GetConfigVersion() uint64 {
 	return 0
 }
 
+func (x *Collector) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Collector) GetConfigStatus() *ConfigStatus {
+	if x != nil {
+		return x.ConfigStatus
+	}
+	return nil
+}
+
 // CollectorStatus is what a collector reports of itself.
 type CollectorStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -373,98 +393,6 @@ func (x *CollectorStatus) GetQueuedRecordCount() uint64 {
 	return 0
 }
 
-// FlowControl tells a sender how to go on. A field that is 0 or unset sets no
-// bound.
-type FlowControl struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Records a second at most.
-	MaxRecordsPerSecond float64 `protobuf:"fixed64,1,opt,name=max_records_per_second,json=maxRecordsPerSecond,proto3" json:"max_records_per_second,omitempty"`
-	// Records a batch at most.
-	MaxBatchRecords uint32 `protobuf:"varint,2,opt,name=max_batch_records,json=maxBatchRecords,proto3" json:"max_batch_records,omitempty"`
-	// Time between batches.
-	SendInterval *durationpb.Duration `protobuf:"bytes,3,opt,name=send_interval,json=sendInterval,proto3" json:"send_interval,omitempty"`
-	// Compression to use for payloads.
-	Compression Compression `protobuf:"varint,4,opt,name=compression,proto3,enum=tapio.v1.Compression" json:"compression,omitempty"`
-	// Send nothing for this long.
-	Pause *durationpb.Duration `protobuf:"bytes,5,opt,name=pause,proto3" json:"pause,omitempty"`
-	// Why, in one sentence.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *FlowControl) Reset() {
-	*x = FlowControl{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *FlowControl) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*FlowControl) ProtoMessage() {}
-
-func (x *FlowControl) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use FlowControl.ProtoReflect.Descriptor instead.
-func (*FlowControl) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *FlowControl) GetMaxRecordsPerSecond() float64 {
-	if x != nil {
-		return x.MaxRecordsPerSecond
-	}
-	return 0
-}
-
-func (x *FlowControl) GetMaxBatchRecords() uint32 {
-	if x != nil {
-		return x.MaxBatchRecords
-	}
-	return 0
-}
-
-func (x *FlowControl) GetSendInterval() *durationpb.Duration {
-	if x != nil {
-		return x.SendInterval
-	}
-	return nil
-}
-
-func (x *FlowControl) GetCompression() Compression {
-	if x != nil {
-		return x.Compression
-	}
-	return Compression_COMPRESSION_UNSPECIFIED
-}
-
-func (x *FlowControl) GetPause() *durationpb.Duration {
-	if x != nil {
-		return x.Pause
-	}
-	return nil
-}
-
-func (x *FlowControl) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
 // CollectorConfig is the configuration meant for a collector.
 type CollectorConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -484,7 +412,7 @@ type CollectorConfig struct {
 
 func (x *CollectorConfig) Reset() {
 	*x = CollectorConfig{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[3]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +424,7 @@ func (x *CollectorConfig) String() string {
 func (*CollectorConfig) ProtoMessage() {}
 
 func (x *CollectorConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[3]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +437,7 @@ func (x *CollectorConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectorConfig.ProtoReflect.Descriptor instead.
 func (*CollectorConfig) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{3}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CollectorConfig) GetVersion() uint64 {
@@ -564,7 +492,7 @@ type ConfigStatus struct {
 
 func (x *ConfigStatus) Reset() {
 	*x = ConfigStatus{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[4]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +504,7 @@ func (x *ConfigStatus) String() string {
 func (*ConfigStatus) ProtoMessage() {}
 
 func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[4]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +517,7 @@ func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigStatus.ProtoReflect.Descriptor instead.
 func (*ConfigStatus) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{4}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ConfigStatus) GetVersion() uint64 {
@@ -631,7 +559,7 @@ type RegisterCollectorRequest struct {
 
 func (x *RegisterCollectorRequest) Reset() {
 	*x = RegisterCollectorRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[5]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +571,7 @@ func (x *RegisterCollectorRequest) String() string {
 func (*RegisterCollectorRequest) ProtoMessage() {}
 
 func (x *RegisterCollectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[5]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +584,7 @@ func (x *RegisterCollectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterCollectorRequest.ProtoReflect.Descriptor instead.
 func (*RegisterCollectorRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{5}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RegisterCollectorRequest) GetCollector() *Collector {
@@ -683,7 +611,7 @@ type RegisterCollectorResponse struct {
 
 func (x *RegisterCollectorResponse) Reset() {
 	*x = RegisterCollectorResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[6]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +623,7 @@ func (x *RegisterCollectorResponse) String() string {
 func (*RegisterCollectorResponse) ProtoMessage() {}
 
 func (x *RegisterCollectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[6]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +636,7 @@ func (x *RegisterCollectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterCollectorResponse.ProtoReflect.Descriptor instead.
 func (*RegisterCollectorResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{6}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RegisterCollectorResponse) GetCollector() *Collector {
@@ -752,7 +680,7 @@ type UnregisterCollectorRequest struct {
 
 func (x *UnregisterCollectorRequest) Reset() {
 	*x = UnregisterCollectorRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[7]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +692,7 @@ func (x *UnregisterCollectorRequest) String() string {
 func (*UnregisterCollectorRequest) ProtoMessage() {}
 
 func (x *UnregisterCollectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[7]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +705,7 @@ func (x *UnregisterCollectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterCollectorRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterCollectorRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{7}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UnregisterCollectorRequest) GetCollectorId() string {
@@ -803,7 +731,7 @@ type UnregisterCollectorResponse struct {
 
 func (x *UnregisterCollectorResponse) Reset() {
 	*x = UnregisterCollectorResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[8]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +743,7 @@ func (x *UnregisterCollectorResponse) String() string {
 func (*UnregisterCollectorResponse) ProtoMessage() {}
 
 func (x *UnregisterCollectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[8]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +756,7 @@ func (x *UnregisterCollectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterCollectorResponse.ProtoReflect.Descriptor instead.
 func (*UnregisterCollectorResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{8}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{7}
 }
 
 // HeartbeatRequest is one beat.
@@ -848,7 +776,7 @@ type HeartbeatRequest struct {
 
 func (x *HeartbeatRequest) Reset() {
 	*x = HeartbeatRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[9]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +788,7 @@ func (x *HeartbeatRequest) String() string {
 func (*HeartbeatRequest) ProtoMessage() {}
 
 func (x *HeartbeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[9]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +801,7 @@ func (x *HeartbeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatRequest.ProtoReflect.Descriptor instead.
 func (*HeartbeatRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{9}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HeartbeatRequest) GetCollectorId() string {
@@ -919,7 +847,7 @@ type HeartbeatResponse struct {
 
 func (x *HeartbeatResponse) Reset() {
 	*x = HeartbeatResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +859,7 @@ func (x *HeartbeatResponse) String() string {
 func (*HeartbeatResponse) ProtoMessage() {}
 
 func (x *HeartbeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +872,7 @@ func (x *HeartbeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatResponse.ProtoReflect.Descriptor instead.
 func (*HeartbeatResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{10}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *HeartbeatResponse) GetTime() *timestamppb.Timestamp {
@@ -979,7 +907,7 @@ type CollectorServiceStreamEventsRequest struct {
 
 func (x *CollectorServiceStreamEventsRequest) Reset() {
 	*x = CollectorServiceStreamEventsRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +919,7 @@ func (x *CollectorServiceStreamEventsRequest) String() string {
 func (*CollectorServiceStreamEventsRequest) ProtoMessage() {}
 
 func (x *CollectorServiceStreamEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +932,7 @@ func (x *CollectorServiceStreamEventsRequest) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use CollectorServiceStreamEventsRequest.ProtoReflect.Descriptor instead.
 func (*CollectorServiceStreamEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{11}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CollectorServiceStreamEventsRequest) GetBatch() *EventBatch {
@@ -1027,7 +955,7 @@ type CollectorServiceStreamEventsResponse struct {
 
 func (x *CollectorServiceStreamEventsResponse) Reset() {
 	*x = CollectorServiceStreamEventsResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +967,7 @@ func (x *CollectorServiceStreamEventsResponse) String() string {
 func (*CollectorServiceStreamEventsResponse) ProtoMessage() {}
 
 func (x *CollectorServiceStreamEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +980,7 @@ func (x *CollectorServiceStreamEventsResponse) ProtoReflect() protoreflect.Messa
 
 // Deprecated: Use CollectorServiceStreamEventsResponse.ProtoReflect.Descriptor instead.
 func (*CollectorServiceStreamEventsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{12}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CollectorServiceStreamEventsResponse) GetAck() *BatchAck {
@@ -1080,7 +1008,7 @@ type SendEventBatchRequest struct {
 
 func (x *SendEventBatchRequest) Reset() {
 	*x = SendEventBatchRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1020,7 @@ func (x *SendEventBatchRequest) String() string {
 func (*SendEventBatchRequest) ProtoMessage() {}
 
 func (x *SendEventBatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1033,7 @@ func (x *SendEventBatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEventBatchRequest.ProtoReflect.Descriptor instead.
 func (*SendEventBatchRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{13}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SendEventBatchRequest) GetBatch() *EventBatch {
@@ -1128,7 +1056,7 @@ type SendEventBatchResponse struct {
 
 func (x *SendEventBatchResponse) Reset() {
 	*x = SendEventBatchResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1068,7 @@ func (x *SendEventBatchResponse) String() string {
 func (*SendEventBatchResponse) ProtoMessage() {}
 
 func (x *SendEventBatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1081,7 @@ func (x *SendEventBatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendEventBatchResponse.ProtoReflect.Descriptor instead.
 func (*SendEventBatchResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{14}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SendEventBatchResponse) GetAck() *BatchAck {
@@ -1181,7 +1109,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1121,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1134,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{15}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetConfigRequest) GetCollectorId() string {
@@ -1229,7 +1157,7 @@ type GetConfigResponse struct {
 
 func (x *GetConfigResponse) Reset() {
 	*x = GetConfigResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1169,7 @@ func (x *GetConfigResponse) String() string {
 func (*GetConfigResponse) ProtoMessage() {}
 
 func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1182,7 @@ func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigResponse.ProtoReflect.Descriptor instead.
 func (*GetConfigResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{16}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetConfigResponse) GetConfig() *CollectorConfig {
@@ -1290,7 +1218,7 @@ type UpdateConfigRequest struct {
 
 func (x *UpdateConfigRequest) Reset() {
 	*x = UpdateConfigRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1230,7 @@ func (x *UpdateConfigRequest) String() string {
 func (*UpdateConfigRequest) ProtoMessage() {}
 
 func (x *UpdateConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1243,7 @@ func (x *UpdateConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConfigRequest.ProtoReflect.Descriptor instead.
 func (*UpdateConfigRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{17}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateConfigRequest) GetCollectorId() string {
@@ -1364,7 +1292,7 @@ type UpdateConfigResponse struct {
 
 func (x *UpdateConfigResponse) Reset() {
 	*x = UpdateConfigResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1304,7 @@ func (x *UpdateConfigResponse) String() string {
 func (*UpdateConfigResponse) ProtoMessage() {}
 
 func (x *UpdateConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1317,7 @@ func (x *UpdateConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateConfigResponse.ProtoReflect.Descriptor instead.
 func (*UpdateConfigResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{18}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateConfigResponse) GetConfig() *CollectorConfig {
@@ -1410,7 +1338,7 @@ type CollectorServiceGetMetricsRequest struct {
 
 func (x *CollectorServiceGetMetricsRequest) Reset() {
 	*x = CollectorServiceGetMetricsRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1350,7 @@ func (x *CollectorServiceGetMetricsRequest) String() string {
 func (*CollectorServiceGetMetricsRequest) ProtoMessage() {}
 
 func (x *CollectorServiceGetMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1363,7 @@ func (x *CollectorServiceGetMetricsRequest) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use CollectorServiceGetMetricsRequest.ProtoReflect.Descriptor instead.
 func (*CollectorServiceGetMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{19}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CollectorServiceGetMetricsRequest) GetCollectorId() string {
@@ -1456,7 +1384,7 @@ type CollectorServiceGetMetricsResponse struct {
 
 func (x *CollectorServiceGetMetricsResponse) Reset() {
 	*x = CollectorServiceGetMetricsResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1396,7 @@ func (x *CollectorServiceGetMetricsResponse) String() string {
 func (*CollectorServiceGetMetricsResponse) ProtoMessage() {}
 
 func (x *CollectorServiceGetMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1409,7 @@ func (x *CollectorServiceGetMetricsResponse) ProtoReflect() protoreflect.Message
 
 // Deprecated: Use CollectorServiceGetMetricsResponse.ProtoReflect.Descriptor instead.
 func (*CollectorServiceGetMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{20}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CollectorServiceGetMetricsResponse) GetCollectors() []*CollectorServiceGetMetricsResponse_CollectorFigures {
@@ -1507,7 +1435,7 @@ type ListCollectorsRequest struct {
 
 func (x *ListCollectorsRequest) Reset() {
 	*x = ListCollectorsRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1447,7 @@ func (x *ListCollectorsRequest) String() string {
 func (*ListCollectorsRequest) ProtoMessage() {}
 
 func (x *ListCollectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1460,7 @@ func (x *ListCollectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCollectorsRequest.ProtoReflect.Descriptor instead.
 func (*ListCollectorsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{21}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListCollectorsRequest) GetFilter() *Filter {
@@ -1571,7 +1499,7 @@ type ListCollectorsResponse struct {
 
 func (x *ListCollectorsResponse) Reset() {
 	*x = ListCollectorsResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1511,7 @@ func (x *ListCollectorsResponse) String() string {
 func (*ListCollectorsResponse) ProtoMessage() {}
 
 func (x *ListCollectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1524,7 @@ func (x *ListCollectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCollectorsResponse.ProtoReflect.Descriptor instead.
 func (*ListCollectorsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{22}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListCollectorsResponse) GetCollectors() []*Collector {
@@ -1629,7 +1557,7 @@ type GetServerInfoRequest struct {
 
 func (x *GetServerInfoRequest) Reset() {
 	*x = GetServerInfoRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1569,7 @@ func (x *GetServerInfoRequest) String() string {
 func (*GetServerInfoRequest) ProtoMessage() {}
 
 func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1582,7 @@ func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{23}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{22}
 }
 
 // GetServerInfoResponse tells what the server takes.
@@ -1676,7 +1604,7 @@ type GetServerInfoResponse struct {
 
 func (x *GetServerInfoResponse) Reset() {
 	*x = GetServerInfoResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1616,7 @@ func (x *GetServerInfoResponse) String() string {
 func (*GetServerInfoResponse) ProtoMessage() {}
 
 func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1629,7 @@ func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServerInfoResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{24}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetServerInfoResponse) GetService() *GetServiceInfoResponse {
@@ -1756,13 +1684,15 @@ type CollectorServiceGetMetricsResponse_CollectorFigures struct {
 	AckLatencyP50 *durationpb.Duration `protobuf:"bytes,6,opt,name=ack_latency_p50,json=ackLatencyP50,proto3" json:"ack_latency_p50,omitempty"`
 	// 99th percentile of the same.
 	AckLatencyP99 *durationpb.Duration `protobuf:"bytes,7,opt,name=ack_latency_p99,json=ackLatencyP99,proto3" json:"ack_latency_p99,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Batches that had been stored before and were acknowledged again.
+	DuplicateBatchCount uint64 `protobuf:"varint,8,opt,name=duplicate_batch_count,json=duplicateBatchCount,proto3" json:"duplicate_batch_count,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) Reset() {
 	*x = CollectorServiceGetMetricsResponse_CollectorFigures{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1704,7 @@ func (x *CollectorServiceGetMetricsResponse_CollectorFigures) String() string {
 func (*CollectorServiceGetMetricsResponse_CollectorFigures) ProtoMessage() {}
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1717,7 @@ func (x *CollectorServiceGetMetricsResponse_CollectorFigures) ProtoReflect() pro
 
 // Deprecated: Use CollectorServiceGetMetricsResponse_CollectorFigures.ProtoReflect.Descriptor instead.
 func (*CollectorServiceGetMetricsResponse_CollectorFigures) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{20, 0}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) GetCollectorId() string {
@@ -1839,11 +1769,18 @@ func (x *CollectorServiceGetMetricsResponse_CollectorFigures) GetAckLatencyP99()
 	return nil
 }
 
+func (x *CollectorServiceGetMetricsResponse_CollectorFigures) GetDuplicateBatchCount() uint64 {
+	if x != nil {
+		return x.DuplicateBatchCount
+	}
+	return 0
+}
+
 var File_tapio_v1_collector_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\n" +
-	" tapio/v1/collector_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x1ctapio/v1/tapio_service.proto\"\x8c\x05\n" +
+	" tapio/v1/collector_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x1ctapio/v1/tapio_service.proto\"\xe5\x05\n" +
 	"\tCollector\x12!\n" +
 	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\x12%\n" +
 	"\x0ecollector_type\x18\x02 \x01(\tR\rcollectorType\x12\x18\n" +
@@ -1859,7 +1796,9 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"lastSeenAt\x121\n" +
 	"\x06status\x18\n" +
 	" \x01(\v2\x19.tapio.v1.CollectorStatusR\x06status\x12%\n" +
-	"\x0econfig_version\x18\v \x01(\x04R\rconfigVersion\x1a=\n" +
+	"\x0econfig_version\x18\v \x01(\x04R\rconfigVersion\x12\x1a\n" +
+	"\bprotocol\x18\f \x01(\tR\bprotocol\x12;\n" +
+	"\rconfig_status\x18\r \x01(\v2\x16.tapio.v1.ConfigStatusR\fconfigStatus\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"U\n" +
@@ -1879,14 +1818,7 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\x13queued_record_count\x18\a \x01(\x04R\x11queuedRecordCount\x1aF\n" +
 	"\x18DroppedRecordCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb0\x02\n" +
-	"\vFlowControl\x123\n" +
-	"\x16max_records_per_second\x18\x01 \x01(\x01R\x13maxRecordsPerSecond\x12*\n" +
-	"\x11max_batch_records\x18\x02 \x01(\rR\x0fmaxBatchRecords\x12>\n" +
-	"\rsend_interval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\fsendInterval\x127\n" +
-	"\vcompression\x18\x04 \x01(\x0e2\x15.tapio.v1.CompressionR\vcompression\x12/\n" +
-	"\x05pause\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05pause\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xb7\x01\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb7\x01\n" +
 	"\x0fCollectorConfig\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x18\n" +
@@ -1947,11 +1879,11 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\x14UpdateConfigResponse\x121\n" +
 	"\x06config\x18\x01 \x01(\v2\x19.tapio.v1.CollectorConfigR\x06config\"F\n" +
 	"!CollectorServiceGetMetricsRequest\x12!\n" +
-	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\"\x96\x05\n" +
+	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\"\xca\x05\n" +
 	"\"CollectorServiceGetMetricsResponse\x12]\n" +
 	"\n" +
 	"collectors\x18\x01 \x03(\v2=.tapio.v1.CollectorServiceGetMetricsResponse.CollectorFiguresR\n" +
-	"collectors\x1a\x90\x04\n" +
+	"collectors\x1a\xc4\x04\n" +
 	"\x10CollectorFigures\x12!\n" +
 	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\x122\n" +
 	"\x15accepted_record_count\x18\x02 \x01(\x04R\x13acceptedRecordCount\x12\x8d\x01\n" +
@@ -1960,7 +1892,8 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"batchCount\x12%\n" +
 	"\x0ereceived_bytes\x18\x05 \x01(\x04R\rreceivedBytes\x12A\n" +
 	"\x0fack_latency_p50\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP50\x12A\n" +
-	"\x0fack_latency_p99\x18\a \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x1aG\n" +
+	"\x0fack_latency_p99\x18\a \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x122\n" +
+	"\x15duplicate_batch_count\x18\b \x01(\x04R\x13duplicateBatchCount\x1aG\n" +
 	"\x19RejectedRecordCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x8f\x01\n" +
@@ -2011,116 +1944,114 @@ func file_tapio_v1_collector_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_collector_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_collector_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_tapio_v1_collector_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_tapio_v1_collector_service_proto_goTypes = []any{
 	(Collector_State)(0),                                        // 0: tapio.v1.Collector.State
 	(ConfigStatus_Result)(0),                                    // 1: tapio.v1.ConfigStatus.Result
 	(*Collector)(nil),                                           // 2: tapio.v1.Collector
 	(*CollectorStatus)(nil),                                     // 3: tapio.v1.CollectorStatus
-	(*FlowControl)(nil),                                         // 4: tapio.v1.FlowControl
-	(*CollectorConfig)(nil),                                     // 5: tapio.v1.CollectorConfig
-	(*ConfigStatus)(nil),                                        // 6: tapio.v1.ConfigStatus
-	(*RegisterCollectorRequest)(nil),                            // 7: tapio.v1.RegisterCollectorRequest
-	(*RegisterCollectorResponse)(nil),                           // 8: tapio.v1.RegisterCollectorResponse
-	(*UnregisterCollectorRequest)(nil),                          // 9: tapio.v1.UnregisterCollectorRequest
-	(*UnregisterCollectorResponse)(nil),                         // 10: tapio.v1.UnregisterCollectorResponse
-	(*HeartbeatRequest)(nil),                                    // 11: tapio.v1.HeartbeatRequest
-	(*HeartbeatResponse)(nil),                                   // 12: tapio.v1.HeartbeatResponse
-	(*CollectorServiceStreamEventsRequest)(nil),                 // 13: tapio.v1.CollectorServiceStreamEventsRequest
-	(*CollectorServiceStreamEventsResponse)(nil),                // 14: tapio.v1.CollectorServiceStreamEventsResponse
-	(*SendEventBatchRequest)(nil),                               // 15: tapio.v1.SendEventBatchRequest
-	(*SendEventBatchResponse)(nil),                              // 16: tapio.v1.SendEventBatchResponse
-	(*GetConfigRequest)(nil),                                    // 17: tapio.v1.GetConfigRequest
-	(*GetConfigResponse)(nil),                                   // 18: tapio.v1.GetConfigResponse
-	(*UpdateConfigRequest)(nil),                                 // 19: tapio.v1.UpdateConfigRequest
-	(*UpdateConfigResponse)(nil),                                // 20: tapio.v1.UpdateConfigResponse
-	(*CollectorServiceGetMetricsRequest)(nil),                   // 21: tapio.v1.CollectorServiceGetMetricsRequest
-	(*CollectorServiceGetMetricsResponse)(nil),                  // 22: tapio.v1.CollectorServiceGetMetricsResponse
-	(*ListCollectorsRequest)(nil),                               // 23: tapio.v1.ListCollectorsRequest
-	(*ListCollectorsResponse)(nil),                              // 24: tapio.v1.ListCollectorsResponse
-	(*GetServerInfoRequest)(nil),                                // 25: tapio.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil),                               // 26: tapio.v1.GetServerInfoResponse
-	nil,                                                         // 27: tapio.v1.Collector.AttributesEntry
-	nil,                                                         // 28: tapio.v1.CollectorStatus.DroppedRecordCountsEntry
-	(*CollectorServiceGetMetricsResponse_CollectorFigures)(nil), // 29: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
-	nil,                            // 30: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
-	nil,                            // 31: tapio.v1.ListCollectorsResponse.StateCountsEntry
-	(*timestamppb.Timestamp)(nil),  // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
-	(Compression)(0),               // 34: tapio.v1.Compression
-	(*EventBatch)(nil),             // 35: tapio.v1.EventBatch
-	(*BatchAck)(nil),               // 36: tapio.v1.BatchAck
-	(*Filter)(nil),                 // 37: tapio.v1.Filter
-	(*GetServiceInfoResponse)(nil), // 38: tapio.v1.GetServiceInfoResponse
+	(*CollectorConfig)(nil),                                     // 4: tapio.v1.CollectorConfig
+	(*ConfigStatus)(nil),                                        // 5: tapio.v1.ConfigStatus
+	(*RegisterCollectorRequest)(nil),                            // 6: tapio.v1.RegisterCollectorRequest
+	(*RegisterCollectorResponse)(nil),                           // 7: tapio.v1.RegisterCollectorResponse
+	(*UnregisterCollectorRequest)(nil),                          // 8: tapio.v1.UnregisterCollectorRequest
+	(*UnregisterCollectorResponse)(nil),                         // 9: tapio.v1.UnregisterCollectorResponse
+	(*HeartbeatRequest)(nil),                                    // 10: tapio.v1.HeartbeatRequest
+	(*HeartbeatResponse)(nil),                                   // 11: tapio.v1.HeartbeatResponse
+	(*CollectorServiceStreamEventsRequest)(nil),                 // 12: tapio.v1.CollectorServiceStreamEventsRequest
+	(*CollectorServiceStreamEventsResponse)(nil),                // 13: tapio.v1.CollectorServiceStreamEventsResponse
+	(*SendEventBatchRequest)(nil),                               // 14: tapio.v1.SendEventBatchRequest
+	(*SendEventBatchResponse)(nil),                              // 15: tapio.v1.SendEventBatchResponse
+	(*GetConfigRequest)(nil),                                    // 16: tapio.v1.GetConfigRequest
+	(*GetConfigResponse)(nil),                                   // 17: tapio.v1.GetConfigResponse
+	(*UpdateConfigRequest)(nil),                                 // 18: tapio.v1.UpdateConfigRequest
+	(*UpdateConfigResponse)(nil),                                // 19: tapio.v1.UpdateConfigResponse
+	(*CollectorServiceGetMetricsRequest)(nil),                   // 20: tapio.v1.CollectorServiceGetMetricsRequest
+	(*CollectorServiceGetMetricsResponse)(nil),                  // 21: tapio.v1.CollectorServiceGetMetricsResponse
+	(*ListCollectorsRequest)(nil),                               // 22: tapio.v1.ListCollectorsRequest
+	(*ListCollectorsResponse)(nil),                              // 23: tapio.v1.ListCollectorsResponse
+	(*GetServerInfoRequest)(nil),                                // 24: tapio.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil),                               // 25: tapio.v1.GetServerInfoResponse
+	nil,                                                         // 26: tapio.v1.Collector.AttributesEntry
+	nil,                                                         // 27: tapio.v1.CollectorStatus.DroppedRecordCountsEntry
+	(*CollectorServiceGetMetricsResponse_CollectorFigures)(nil), // 28: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
+	nil,                            // 29: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
+	nil,                            // 30: tapio.v1.ListCollectorsResponse.StateCountsEntry
+	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 32: google.protobuf.Duration
+	(*FlowControl)(nil),            // 33: tapio.v1.FlowControl
+	(*EventBatch)(nil),             // 34: tapio.v1.EventBatch
+	(*BatchAck)(nil),               // 35: tapio.v1.BatchAck
+	(*Filter)(nil),                 // 36: tapio.v1.Filter
+	(*GetServiceInfoResponse)(nil), // 37: tapio.v1.GetServiceInfoResponse
+	(Compression)(0),               // 38: tapio.v1.Compression
 }
 var file_tapio_v1_collector_service_proto_depIdxs = []int32{
-	27, // 0: tapio.v1.Collector.attributes:type_name -> tapio.v1.Collector.AttributesEntry
+	26, // 0: tapio.v1.Collector.attributes:type_name -> tapio.v1.Collector.AttributesEntry
 	0,  // 1: tapio.v1.Collector.state:type_name -> tapio.v1.Collector.State
-	32, // 2: tapio.v1.Collector.registered_at:type_name -> google.protobuf.Timestamp
-	32, // 3: tapio.v1.Collector.last_seen_at:type_name -> google.protobuf.Timestamp
+	31, // 2: tapio.v1.Collector.registered_at:type_name -> google.protobuf.Timestamp
+	31, // 3: tapio.v1.Collector.last_seen_at:type_name -> google.protobuf.Timestamp
 	3,  // 4: tapio.v1.Collector.status:type_name -> tapio.v1.CollectorStatus
-	0,  // 5: tapio.v1.CollectorStatus.state:type_name -> tapio.v1.Collector.State
-	28, // 6: tapio.v1.CollectorStatus.dropped_record_counts:type_name -> tapio.v1.CollectorStatus.DroppedRecordCountsEntry
-	33, // 7: tapio.v1.FlowControl.send_interval:type_name -> google.protobuf.Duration
-	34, // 8: tapio.v1.FlowControl.compression:type_name -> tapio.v1.Compression
-	33, // 9: tapio.v1.FlowControl.pause:type_name -> google.protobuf.Duration
-	32, // 10: tapio.v1.CollectorConfig.updated_at:type_name -> google.protobuf.Timestamp
-	1,  // 11: tapio.v1.ConfigStatus.result:type_name -> tapio.v1.ConfigStatus.Result
-	2,  // 12: tapio.v1.RegisterCollectorRequest.collector:type_name -> tapio.v1.Collector
-	2,  // 13: tapio.v1.RegisterCollectorResponse.collector:type_name -> tapio.v1.Collector
-	33, // 14: tapio.v1.RegisterCollectorResponse.heartbeat_interval:type_name -> google.protobuf.Duration
-	5,  // 15: tapio.v1.RegisterCollectorResponse.config:type_name -> tapio.v1.CollectorConfig
-	4,  // 16: tapio.v1.RegisterCollectorResponse.flow_control:type_name -> tapio.v1.FlowControl
-	3,  // 17: tapio.v1.HeartbeatRequest.status:type_name -> tapio.v1.CollectorStatus
-	6,  // 18: tapio.v1.HeartbeatRequest.config_status:type_name -> tapio.v1.ConfigStatus
-	32, // 19: tapio.v1.HeartbeatRequest.sent_at:type_name -> google.protobuf.Timestamp
-	32, // 20: tapio.v1.HeartbeatResponse.time:type_name -> google.protobuf.Timestamp
-	5,  // 21: tapio.v1.HeartbeatResponse.config:type_name -> tapio.v1.CollectorConfig
-	4,  // 22: tapio.v1.HeartbeatResponse.flow_control:type_name -> tapio.v1.FlowControl
-	35, // 23: tapio.v1.CollectorServiceStreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
-	36, // 24: tapio.v1.CollectorServiceStreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
-	4,  // 25: tapio.v1.CollectorServiceStreamEventsResponse.flow_control:type_name -> tapio.v1.FlowControl
-	35, // 26: tapio.v1.SendEventBatchRequest.batch:type_name -> tapio.v1.EventBatch
-	36, // 27: tapio.v1.SendEventBatchResponse.ack:type_name -> tapio.v1.BatchAck
-	4,  // 28: tapio.v1.SendEventBatchResponse.flow_control:type_name -> tapio.v1.FlowControl
-	5,  // 29: tapio.v1.GetConfigResponse.config:type_name -> tapio.v1.CollectorConfig
-	6,  // 30: tapio.v1.GetConfigResponse.status:type_name -> tapio.v1.ConfigStatus
-	5,  // 31: tapio.v1.UpdateConfigResponse.config:type_name -> tapio.v1.CollectorConfig
-	29, // 32: tapio.v1.CollectorServiceGetMetricsResponse.collectors:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
-	37, // 33: tapio.v1.ListCollectorsRequest.filter:type_name -> tapio.v1.Filter
-	0,  // 34: tapio.v1.ListCollectorsRequest.states:type_name -> tapio.v1.Collector.State
-	2,  // 35: tapio.v1.ListCollectorsResponse.collectors:type_name -> tapio.v1.Collector
-	31, // 36: tapio.v1.ListCollectorsResponse.state_counts:type_name -> tapio.v1.ListCollectorsResponse.StateCountsEntry
-	38, // 37: tapio.v1.GetServerInfoResponse.service:type_name -> tapio.v1.GetServiceInfoResponse
-	34, // 38: tapio.v1.GetServerInfoResponse.payload_compressions:type_name -> tapio.v1.Compression
-	30, // 39: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.rejected_record_counts:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
-	33, // 40: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p50:type_name -> google.protobuf.Duration
-	33, // 41: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p99:type_name -> google.protobuf.Duration
-	7,  // 42: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
-	9,  // 43: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
-	11, // 44: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
-	13, // 45: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
-	15, // 46: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
-	17, // 47: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
-	19, // 48: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
-	21, // 49: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
-	23, // 50: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
-	25, // 51: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
-	8,  // 52: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
-	10, // 53: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
-	12, // 54: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
-	14, // 55: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
-	16, // 56: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
-	18, // 57: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
-	20, // 58: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
-	22, // 59: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
-	24, // 60: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
-	26, // 61: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
-	52, // [52:62] is the sub-list for method output_type
-	42, // [42:52] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	5,  // 5: tapio.v1.Collector.config_status:type_name -> tapio.v1.ConfigStatus
+	0,  // 6: tapio.v1.CollectorStatus.state:type_name -> tapio.v1.Collector.State
+	27, // 7: tapio.v1.CollectorStatus.dropped_record_counts:type_name -> tapio.v1.CollectorStatus.DroppedRecordCountsEntry
+	31, // 8: tapio.v1.CollectorConfig.updated_at:type_name -> google.protobuf.Timestamp
+	1,  // 9: tapio.v1.ConfigStatus.result:type_name -> tapio.v1.ConfigStatus.Result
+	2,  // 10: tapio.v1.RegisterCollectorRequest.collector:type_name -> tapio.v1.Collector
+	2,  // 11: tapio.v1.RegisterCollectorResponse.collector:type_name -> tapio.v1.Collector
+	32, // 12: tapio.v1.RegisterCollectorResponse.heartbeat_interval:type_name -> google.protobuf.Duration
+	4,  // 13: tapio.v1.RegisterCollectorResponse.config:type_name -> tapio.v1.CollectorConfig
+	33, // 14: tapio.v1.RegisterCollectorResponse.flow_control:type_name -> tapio.v1.FlowControl
+	3,  // 15: tapio.v1.HeartbeatRequest.status:type_name -> tapio.v1.CollectorStatus
+	5,  // 16: tapio.v1.HeartbeatRequest.config_status:type_name -> tapio.v1.ConfigStatus
+	31, // 17: tapio.v1.HeartbeatRequest.sent_at:type_name -> google.protobuf.Timestamp
+	31, // 18: tapio.v1.HeartbeatResponse.time:type_name -> google.protobuf.Timestamp
+	4,  // 19: tapio.v1.HeartbeatResponse.config:type_name -> tapio.v1.CollectorConfig
+	33, // 20: tapio.v1.HeartbeatResponse.flow_control:type_name -> tapio.v1.FlowControl
+	34, // 21: tapio.v1.CollectorServiceStreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	35, // 22: tapio.v1.CollectorServiceStreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	33, // 23: tapio.v1.CollectorServiceStreamEventsResponse.flow_control:type_name -> tapio.v1.FlowControl
+	34, // 24: tapio.v1.SendEventBatchRequest.batch:type_name -> tapio.v1.EventBatch
+	35, // 25: tapio.v1.SendEventBatchResponse.ack:type_name -> tapio.v1.BatchAck
+	33, // 26: tapio.v1.SendEventBatchResponse.flow_control:type_name -> tapio.v1.FlowControl
+	4,  // 27: tapio.v1.GetConfigResponse.config:type_name -> tapio.v1.CollectorConfig
+	5,  // 28: tapio.v1.GetConfigResponse.status:type_name -> tapio.v1.ConfigStatus
+	4,  // 29: tapio.v1.UpdateConfigResponse.config:type_name -> tapio.v1.CollectorConfig
+	28, // 30: tapio.v1.CollectorServiceGetMetricsResponse.collectors:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
+	36, // 31: tapio.v1.ListCollectorsRequest.filter:type_name -> tapio.v1.Filter
+	0,  // 32: tapio.v1.ListCollectorsRequest.states:type_name -> tapio.v1.Collector.State
+	2,  // 33: tapio.v1.ListCollectorsResponse.collectors:type_name -> tapio.v1.Collector
+	30, // 34: tapio.v1.ListCollectorsResponse.state_counts:type_name -> tapio.v1.ListCollectorsResponse.StateCountsEntry
+	37, // 35: tapio.v1.GetServerInfoResponse.service:type_name -> tapio.v1.GetServiceInfoResponse
+	38, // 36: tapio.v1.GetServerInfoResponse.payload_compressions:type_name -> tapio.v1.Compression
+	29, // 37: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.rejected_record_counts:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
+	32, // 38: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p50:type_name -> google.protobuf.Duration
+	32, // 39: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p99:type_name -> google.protobuf.Duration
+	6,  // 40: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
+	8,  // 41: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
+	10, // 42: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
+	12, // 43: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
+	14, // 44: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
+	16, // 45: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
+	18, // 46: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
+	20, // 47: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
+	22, // 48: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
+	24, // 49: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
+	7,  // 50: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
+	9,  // 51: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
+	11, // 52: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
+	13, // 53: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
+	15, // 54: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
+	17, // 55: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
+	19, // 56: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
+	21, // 57: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
+	23, // 58: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
+	25, // 59: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
+	50, // [50:60] is the sub-list for method output_type
+	40, // [40:50] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_collector_service_proto_init() }
@@ -2137,7 +2068,7 @@ func file_tapio_v1_collector_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_collector_service_proto_rawDesc), len(file_tapio_v1_collector_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -15,6 +15,7 @@ import (
 	v11 "go.opentelemetry.io/proto/otlp/resource/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -145,7 +146,7 @@ func (x Loss_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Loss_Reason.Descriptor instead.
 func (Loss_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_event_proto_rawDescGZIP(), []int{4, 0}
+	return file_tapio_v1_event_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // Event is one OTLP log record with its identity and its origin. A record whose
@@ -260,7 +261,9 @@ func (x *Event) GetSequence() uint64 {
 type EventBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names the batch in its acknowledgement, at most 128 bytes. Unique per
-	// stream or sender; empty where the caller needs no name.
+	// sender; empty where the caller needs no name. A batch that is sent again
+	// under its id, after a cut or a timeout, is stored once: the id is remembered
+	// together with collector_id or, without one, with the content.
 	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// The records, in order. At most 100,000.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
@@ -272,7 +275,8 @@ type EventBatch struct {
 	// CRC-32C (Castagnoli) of payload as it is sent, after compression. Unset:
 	// not verified.
 	PayloadCrc32C *uint32 `protobuf:"fixed32,5,opt,name=payload_crc32c,json=payloadCrc32c,proto3,oneof" json:"payload_crc32c,omitempty"`
-	// Id of the registered collector that sends the batch; empty for none.
+	// Who sends the batch, at most 128 bytes: the id of a registered collector, or
+	// any name that no other sender has; empty for none.
 	CollectorId string `protobuf:"bytes,6,opt,name=collector_id,json=collectorId,proto3" json:"collector_id,omitempty"`
 	// Position of the batch in the sender's stream, from 1; 0: not numbered.
 	Sequence      uint64 `protobuf:"varint,7,opt,name=sequence,proto3" json:"sequence,omitempty"`
@@ -376,8 +380,14 @@ type BatchAck struct {
 	Failures []*EventFailure `protobuf:"bytes,5,rep,name=failures,proto3" json:"failures,omitempty"`
 	// When the server answered.
 	AcknowledgedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=acknowledged_at,json=acknowledgedAt,proto3" json:"acknowledged_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The batch had been stored before, under the same id; the counts are those
+	// of that time.
+	Duplicate bool `protobuf:"varint,7,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// Nothing was accepted for want of room: send the batch again after this
+	// long. Unset: see the failures.
+	RetryAfter    *durationpb.Duration `protobuf:"bytes,8,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchAck) Reset() {
@@ -452,6 +462,112 @@ func (x *BatchAck) GetAcknowledgedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *BatchAck) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+func (x *BatchAck) GetRetryAfter() *durationpb.Duration {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return nil
+}
+
+// FlowControl tells a sender how to go on. A field that is 0 or unset sets no
+// bound.
+type FlowControl struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records a second at most.
+	MaxRecordsPerSecond float64 `protobuf:"fixed64,1,opt,name=max_records_per_second,json=maxRecordsPerSecond,proto3" json:"max_records_per_second,omitempty"`
+	// Records a batch at most.
+	MaxBatchRecords uint32 `protobuf:"varint,2,opt,name=max_batch_records,json=maxBatchRecords,proto3" json:"max_batch_records,omitempty"`
+	// Time between batches.
+	SendInterval *durationpb.Duration `protobuf:"bytes,3,opt,name=send_interval,json=sendInterval,proto3" json:"send_interval,omitempty"`
+	// Compression to use for payloads.
+	Compression Compression `protobuf:"varint,4,opt,name=compression,proto3,enum=tapio.v1.Compression" json:"compression,omitempty"`
+	// Send nothing for this long.
+	Pause *durationpb.Duration `protobuf:"bytes,5,opt,name=pause,proto3" json:"pause,omitempty"`
+	// Why, in one sentence.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FlowControl) Reset() {
+	*x = FlowControl{}
+	mi := &file_tapio_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FlowControl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FlowControl) ProtoMessage() {}
+
+func (x *FlowControl) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FlowControl.ProtoReflect.Descriptor instead.
+func (*FlowControl) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FlowControl) GetMaxRecordsPerSecond() float64 {
+	if x != nil {
+		return x.MaxRecordsPerSecond
+	}
+	return 0
+}
+
+func (x *FlowControl) GetMaxBatchRecords() uint32 {
+	if x != nil {
+		return x.MaxBatchRecords
+	}
+	return 0
+}
+
+func (x *FlowControl) GetSendInterval() *durationpb.Duration {
+	if x != nil {
+		return x.SendInterval
+	}
+	return nil
+}
+
+func (x *FlowControl) GetCompression() Compression {
+	if x != nil {
+		return x.Compression
+	}
+	return Compression_COMPRESSION_UNSPECIFIED
+}
+
+func (x *FlowControl) GetPause() *durationpb.Duration {
+	if x != nil {
+		return x.Pause
+	}
+	return nil
+}
+
+func (x *FlowControl) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // EventFailure says why one record was refused.
 type EventFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -470,7 +586,7 @@ type EventFailure struct {
 
 func (x *EventFailure) Reset() {
 	*x = EventFailure{}
-	mi := &file_tapio_v1_event_proto_msgTypes[3]
+	mi := &file_tapio_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +598,7 @@ func (x *EventFailure) String() string {
 func (*EventFailure) ProtoMessage() {}
 
 func (x *EventFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_event_proto_msgTypes[3]
+	mi := &file_tapio_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +611,7 @@ func (x *EventFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventFailure.ProtoReflect.Descriptor instead.
 func (*EventFailure) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_tapio_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *EventFailure) GetIndex() int32 {
@@ -544,7 +660,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_tapio_v1_event_proto_msgTypes[4]
+	mi := &file_tapio_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +672,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_event_proto_msgTypes[4]
+	mi := &file_tapio_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +685,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_tapio_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Loss) GetReason() Loss_Reason {
@@ -604,7 +720,7 @@ var File_tapio_v1_event_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14tapio/v1/event.proto\x12\btapio.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*opentelemetry/proto/common/v1/common.proto\x1a&opentelemetry/proto/logs/v1/logs.proto\x1a.opentelemetry/proto/resource/v1/resource.proto\"\xe6\x02\n" +
+	"\x14tapio/v1/event.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a*opentelemetry/proto/common/v1/common.proto\x1a&opentelemetry/proto/logs/v1/logs.proto\x1a.opentelemetry/proto/resource/v1/resource.proto\"\xe6\x02\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12E\n" +
 	"\n" +
@@ -623,14 +739,24 @@ const file_tapio_v1_event_proto_rawDesc = "" +
 	"\x0epayload_crc32c\x18\x05 \x01(\aH\x00R\rpayloadCrc32c\x88\x01\x01\x12!\n" +
 	"\fcollector_id\x18\x06 \x01(\tR\vcollectorId\x12\x1a\n" +
 	"\bsequence\x18\a \x01(\x04R\bsequenceB\x11\n" +
-	"\x0f_payload_crc32c\"\x88\x02\n" +
+	"\x0f_payload_crc32c\"\xe2\x02\n" +
 	"\bBatchAck\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12%\n" +
 	"\x0eaccepted_count\x18\x03 \x01(\x04R\racceptedCount\x12%\n" +
 	"\x0erejected_count\x18\x04 \x01(\x04R\rrejectedCount\x122\n" +
 	"\bfailures\x18\x05 \x03(\v2\x16.tapio.v1.EventFailureR\bfailures\x12C\n" +
-	"\x0facknowledged_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\"m\n" +
+	"\x0facknowledged_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12\x1c\n" +
+	"\tduplicate\x18\a \x01(\bR\tduplicate\x12:\n" +
+	"\vretry_after\x18\b \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryAfter\"\xb0\x02\n" +
+	"\vFlowControl\x123\n" +
+	"\x16max_records_per_second\x18\x01 \x01(\x01R\x13maxRecordsPerSecond\x12*\n" +
+	"\x11max_batch_records\x18\x02 \x01(\rR\x0fmaxBatchRecords\x12>\n" +
+	"\rsend_interval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\fsendInterval\x127\n" +
+	"\vcompression\x18\x04 \x01(\x0e2\x15.tapio.v1.CompressionR\vcompression\x12/\n" +
+	"\x05pause\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05pause\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"m\n" +
 	"\fEventFailure\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x12\n" +
@@ -666,34 +792,40 @@ func file_tapio_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_tapio_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_tapio_v1_event_proto_goTypes = []any{
 	(Compression)(0),                 // 0: tapio.v1.Compression
 	(Loss_Reason)(0),                 // 1: tapio.v1.Loss.Reason
 	(*Event)(nil),                    // 2: tapio.v1.Event
 	(*EventBatch)(nil),               // 3: tapio.v1.EventBatch
 	(*BatchAck)(nil),                 // 4: tapio.v1.BatchAck
-	(*EventFailure)(nil),             // 5: tapio.v1.EventFailure
-	(*Loss)(nil),                     // 6: tapio.v1.Loss
-	(*v1.LogRecord)(nil),             // 7: opentelemetry.proto.logs.v1.LogRecord
-	(*v11.Resource)(nil),             // 8: opentelemetry.proto.resource.v1.Resource
-	(*v12.InstrumentationScope)(nil), // 9: opentelemetry.proto.common.v1.InstrumentationScope
-	(*timestamppb.Timestamp)(nil),    // 10: google.protobuf.Timestamp
+	(*FlowControl)(nil),              // 5: tapio.v1.FlowControl
+	(*EventFailure)(nil),             // 6: tapio.v1.EventFailure
+	(*Loss)(nil),                     // 7: tapio.v1.Loss
+	(*v1.LogRecord)(nil),             // 8: opentelemetry.proto.logs.v1.LogRecord
+	(*v11.Resource)(nil),             // 9: opentelemetry.proto.resource.v1.Resource
+	(*v12.InstrumentationScope)(nil), // 10: opentelemetry.proto.common.v1.InstrumentationScope
+	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 12: google.protobuf.Duration
 }
 var file_tapio_v1_event_proto_depIdxs = []int32{
-	7,  // 0: tapio.v1.Event.log_record:type_name -> opentelemetry.proto.logs.v1.LogRecord
-	8,  // 1: tapio.v1.Event.resource:type_name -> opentelemetry.proto.resource.v1.Resource
-	9,  // 2: tapio.v1.Event.scope:type_name -> opentelemetry.proto.common.v1.InstrumentationScope
+	8,  // 0: tapio.v1.Event.log_record:type_name -> opentelemetry.proto.logs.v1.LogRecord
+	9,  // 1: tapio.v1.Event.resource:type_name -> opentelemetry.proto.resource.v1.Resource
+	10, // 2: tapio.v1.Event.scope:type_name -> opentelemetry.proto.common.v1.InstrumentationScope
 	2,  // 3: tapio.v1.EventBatch.events:type_name -> tapio.v1.Event
 	0,  // 4: tapio.v1.EventBatch.compression:type_name -> tapio.v1.Compression
-	5,  // 5: tapio.v1.BatchAck.failures:type_name -> tapio.v1.EventFailure
-	10, // 6: tapio.v1.BatchAck.acknowledged_at:type_name -> google.protobuf.Timestamp
-	1,  // 7: tapio.v1.Loss.reason:type_name -> tapio.v1.Loss.Reason
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	6,  // 5: tapio.v1.BatchAck.failures:type_name -> tapio.v1.EventFailure
+	11, // 6: tapio.v1.BatchAck.acknowledged_at:type_name -> google.protobuf.Timestamp
+	12, // 7: tapio.v1.BatchAck.retry_after:type_name -> google.protobuf.Duration
+	12, // 8: tapio.v1.FlowControl.send_interval:type_name -> google.protobuf.Duration
+	0,  // 9: tapio.v1.FlowControl.compression:type_name -> tapio.v1.Compression
+	12, // 10: tapio.v1.FlowControl.pause:type_name -> google.protobuf.Duration
+	1,  // 11: tapio.v1.Loss.reason:type_name -> tapio.v1.Loss.Reason
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_event_proto_init() }
@@ -708,7 +840,7 @@ func file_tapio_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_event_proto_rawDesc), len(file_tapio_v1_event_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -27,6 +27,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// DeliveryMode says what becomes of events that a reader has no time for.
+type DeliveryMode int32
+
+const (
+	// As DELIVERY_MODE_AT_LEAST_ONCE.
+	DeliveryMode_DELIVERY_MODE_UNSPECIFIED DeliveryMode = 0
+	// Up to date: what exceeds the reader's rate is left out and told as a loss.
+	DeliveryMode_DELIVERY_MODE_BEST_EFFORT DeliveryMode = 1
+	// Complete: what exceeds the reader's rate waits in the store, as long as the
+	// store keeps it. After a cut the reader goes on with its resume token, and
+	// gets again what it had not handled.
+	DeliveryMode_DELIVERY_MODE_AT_LEAST_ONCE DeliveryMode = 2
+)
+
+// Enum value maps for DeliveryMode.
+var (
+	DeliveryMode_name = map[int32]string{
+		0: "DELIVERY_MODE_UNSPECIFIED",
+		1: "DELIVERY_MODE_BEST_EFFORT",
+		2: "DELIVERY_MODE_AT_LEAST_ONCE",
+	}
+	DeliveryMode_value = map[string]int32{
+		"DELIVERY_MODE_UNSPECIFIED":   0,
+		"DELIVERY_MODE_BEST_EFFORT":   1,
+		"DELIVERY_MODE_AT_LEAST_ONCE": 2,
+	}
+)
+
+func (x DeliveryMode) Enum() *DeliveryMode {
+	p := new(DeliveryMode)
+	*p = x
+	return p
+}
+
+func (x DeliveryMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DeliveryMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_tapio_v1_tapio_service_proto_enumTypes[0].Descriptor()
+}
+
+func (DeliveryMode) Type() protoreflect.EnumType {
+	return &file_tapio_v1_tapio_service_proto_enumTypes[0]
+}
+
+func (x DeliveryMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DeliveryMode.Descriptor instead.
+func (DeliveryMode) EnumDescriptor() ([]byte, []int) {
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{0}
+}
+
 // What to do.
 type StreamControl_Action int32
 
@@ -41,6 +96,8 @@ const (
 	StreamControl_ACTION_RESUME StreamControl_Action = 3
 	// End the subscription subscription_id.
 	StreamControl_ACTION_UNSUBSCRIBE StreamControl_Action = 4
+	// Take over max_events_per_second.
+	StreamControl_ACTION_CONFIGURE StreamControl_Action = 5
 )
 
 // Enum value maps for StreamControl_Action.
@@ -51,6 +108,7 @@ var (
 		2: "ACTION_PAUSE",
 		3: "ACTION_RESUME",
 		4: "ACTION_UNSUBSCRIBE",
+		5: "ACTION_CONFIGURE",
 	}
 	StreamControl_Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED": 0,
@@ -58,6 +116,7 @@ var (
 		"ACTION_PAUSE":       2,
 		"ACTION_RESUME":      3,
 		"ACTION_UNSUBSCRIBE": 4,
+		"ACTION_CONFIGURE":   5,
 	}
 )
 
@@ -72,11 +131,11 @@ func (x StreamControl_Action) String() string {
 }
 
 func (StreamControl_Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_tapio_v1_tapio_service_proto_enumTypes[0].Descriptor()
+	return file_tapio_v1_tapio_service_proto_enumTypes[1].Descriptor()
 }
 
 func (StreamControl_Action) Type() protoreflect.EnumType {
-	return &file_tapio_v1_tapio_service_proto_enumTypes[0]
+	return &file_tapio_v1_tapio_service_proto_enumTypes[1]
 }
 
 func (x StreamControl_Action) Number() protoreflect.EnumNumber {
@@ -129,11 +188,11 @@ func (x HealthCheckResponse_Status) String() string {
 }
 
 func (HealthCheckResponse_Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_tapio_v1_tapio_service_proto_enumTypes[1].Descriptor()
+	return file_tapio_v1_tapio_service_proto_enumTypes[2].Descriptor()
 }
 
 func (HealthCheckResponse_Status) Type() protoreflect.EnumType {
-	return &file_tapio_v1_tapio_service_proto_enumTypes[1]
+	return &file_tapio_v1_tapio_service_proto_enumTypes[2]
 }
 
 func (x HealthCheckResponse_Status) Number() protoreflect.EnumNumber {
@@ -277,7 +336,15 @@ type Subscription struct {
 	// and must be unset.
 	Filter *Filter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where to begin.
-	Start         *StreamStart `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	Start *StreamStart `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	// Events a second at most, above 0; 0: no bound. What becomes of those above
+	// it, delivery says.
+	MaxEventsPerSecond float64 `protobuf:"fixed64,4,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
+	// What matters more, to be up to date or to be complete.
+	Delivery DeliveryMode `protobuf:"varint,5,opt,name=delivery,proto3,enum=tapio.v1.DeliveryMode" json:"delivery,omitempty"`
+	// EventDelivery.resume_token of the last delivery that was handled: goes on
+	// behind it, and excludes start.
+	ResumeToken   string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +398,27 @@ func (x *Subscription) GetStart() *StreamStart {
 		return x.Start
 	}
 	return nil
+}
+
+func (x *Subscription) GetMaxEventsPerSecond() float64 {
+	if x != nil {
+		return x.MaxEventsPerSecond
+	}
+	return 0
+}
+
+func (x *Subscription) GetDelivery() DeliveryMode {
+	if x != nil {
+		return x.Delivery
+	}
+	return DeliveryMode_DELIVERY_MODE_UNSPECIFIED
+}
+
+func (x *Subscription) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
 }
 
 // StreamStart says where in the store a stream begins. Unset: with the next
@@ -446,8 +534,10 @@ type StreamControl struct {
 	Action StreamControl_Action `protobuf:"varint,1,opt,name=action,proto3,enum=tapio.v1.StreamControl_Action" json:"action,omitempty"`
 	// The subscription meant; empty: all of this stream.
 	SubscriptionId string `protobuf:"bytes,2,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// For ACTION_CONFIGURE: events a second at most from now on; 0: no bound.
+	MaxEventsPerSecond float64 `protobuf:"fixed64,3,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *StreamControl) Reset() {
@@ -492,6 +582,13 @@ func (x *StreamControl) GetSubscriptionId() string {
 		return x.SubscriptionId
 	}
 	return ""
+}
+
+func (x *StreamControl) GetMaxEventsPerSecond() float64 {
+	if x != nil {
+		return x.MaxEventsPerSecond
+	}
+	return 0
 }
 
 // StreamEventsResponse is one message to a writer.
@@ -658,7 +755,10 @@ type EventDelivery struct {
 	// In the order of the store; may be empty where only a loss is told.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// What was passed over before these events; unset: nothing.
-	Loss          *Loss `protobuf:"bytes,3,opt,name=loss,proto3" json:"loss,omitempty"`
+	Loss *Loss `protobuf:"bytes,3,opt,name=loss,proto3" json:"loss,omitempty"`
+	// Names the place behind these events: give it in Subscription.resume_token
+	// to go on there.
+	ResumeToken   string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -712,6 +812,13 @@ func (x *EventDelivery) GetLoss() *Loss {
 		return x.Loss
 	}
 	return nil
+}
+
+func (x *EventDelivery) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
 }
 
 // StreamHeartbeat shows that the stream lives.
@@ -780,7 +887,15 @@ type SubscribeToEventsRequest struct {
 	// Also records without an event name, that is, plain log lines.
 	IncludeLogs bool `protobuf:"varint,3,opt,name=include_logs,json=includeLogs,proto3" json:"include_logs,omitempty"`
 	// End after the stored records instead of waiting for new ones.
-	HistoryOnly   bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	HistoryOnly bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	// Events a second at most, above 0; 0: no bound. What becomes of those above
+	// it, delivery says.
+	MaxEventsPerSecond float64 `protobuf:"fixed64,5,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
+	// What matters more, to be up to date or to be complete.
+	Delivery DeliveryMode `protobuf:"varint,6,opt,name=delivery,proto3,enum=tapio.v1.DeliveryMode" json:"delivery,omitempty"`
+	// SubscribeToEventsResponse.resume_token of the last response that was
+	// handled: goes on behind it, and excludes start.
+	ResumeToken   string `protobuf:"bytes,7,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +958,27 @@ func (x *SubscribeToEventsRequest) GetHistoryOnly() bool {
 	return false
 }
 
+func (x *SubscribeToEventsRequest) GetMaxEventsPerSecond() float64 {
+	if x != nil {
+		return x.MaxEventsPerSecond
+	}
+	return 0
+}
+
+func (x *SubscribeToEventsRequest) GetDelivery() DeliveryMode {
+	if x != nil {
+		return x.Delivery
+	}
+	return DeliveryMode_DELIVERY_MODE_UNSPECIFIED
+}
+
+func (x *SubscribeToEventsRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
 // SubscribeToEventsResponse carries a piece of the stream.
 type SubscribeToEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -855,7 +991,10 @@ type SubscribeToEventsResponse struct {
 	// Those of the events that are semantic groups, read for you.
 	Groups []*SemanticGroup `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Those of the events that are insights, read for you.
-	Insights      []*Insight `protobuf:"bytes,5,rep,name=insights,proto3" json:"insights,omitempty"`
+	Insights []*Insight `protobuf:"bytes,5,rep,name=insights,proto3" json:"insights,omitempty"`
+	// Names the place behind these events: give it in
+	// SubscribeToEventsRequest.resume_token to go on there.
+	ResumeToken   string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -923,6 +1062,13 @@ func (x *SubscribeToEventsResponse) GetInsights() []*Insight {
 		return x.Insights
 	}
 	return nil
+}
+
+func (x *SubscribeToEventsResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
 }
 
 // GetEventsRequest asks for stored events.
@@ -1719,8 +1865,26 @@ type TapioServiceGetMetricsResponse struct {
 	AcceptedRecordCount uint64 `protobuf:"varint,7,opt,name=accepted_record_count,json=acceptedRecordCount,proto3" json:"accepted_record_count,omitempty"`
 	// Records received over gRPC writes and refused, by reason.
 	RejectedRecordCounts map[string]uint64 `protobuf:"bytes,8,rep,name=rejected_record_counts,json=rejectedRecordCounts,proto3" json:"rejected_record_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Calls that ended with an error, by gRPC status code.
+	RejectedCallCounts map[string]uint64 `protobuf:"bytes,9,rep,name=rejected_call_counts,json=rejectedCallCounts,proto3" json:"rejected_call_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Streams that the server ended before their time, by reason.
+	DroppedStreamCounts map[string]uint64 `protobuf:"bytes,10,rep,name=dropped_stream_counts,json=droppedStreamCounts,proto3" json:"dropped_stream_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Batches written and accepted.
+	BatchCount uint64 `protobuf:"varint,11,opt,name=batch_count,json=batchCount,proto3" json:"batch_count,omitempty"`
+	// Batches that had been stored before and were acknowledged again.
+	DuplicateBatchCount uint64 `protobuf:"varint,12,opt,name=duplicate_batch_count,json=duplicateBatchCount,proto3" json:"duplicate_batch_count,omitempty"`
+	// Bytes received with writes, unpacked.
+	ReceivedBytes uint64 `protobuf:"varint,13,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
+	// Bytes of writes under way now.
+	InFlightBytes uint64 `protobuf:"varint,14,opt,name=in_flight_bytes,json=inFlightBytes,proto3" json:"in_flight_bytes,omitempty"`
+	// Connections open now, of gRPC clients.
+	OpenConnectionCount uint64 `protobuf:"varint,15,opt,name=open_connection_count,json=openConnectionCount,proto3" json:"open_connection_count,omitempty"`
+	// Median time from the arrival of a batch to its acknowledgement.
+	AckLatencyP50 *durationpb.Duration `protobuf:"bytes,16,opt,name=ack_latency_p50,json=ackLatencyP50,proto3" json:"ack_latency_p50,omitempty"`
+	// 99th percentile of the same.
+	AckLatencyP99 *durationpb.Duration `protobuf:"bytes,17,opt,name=ack_latency_p99,json=ackLatencyP99,proto3" json:"ack_latency_p99,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TapioServiceGetMetricsResponse) Reset() {
@@ -1805,6 +1969,69 @@ func (x *TapioServiceGetMetricsResponse) GetAcceptedRecordCount() uint64 {
 func (x *TapioServiceGetMetricsResponse) GetRejectedRecordCounts() map[string]uint64 {
 	if x != nil {
 		return x.RejectedRecordCounts
+	}
+	return nil
+}
+
+func (x *TapioServiceGetMetricsResponse) GetRejectedCallCounts() map[string]uint64 {
+	if x != nil {
+		return x.RejectedCallCounts
+	}
+	return nil
+}
+
+func (x *TapioServiceGetMetricsResponse) GetDroppedStreamCounts() map[string]uint64 {
+	if x != nil {
+		return x.DroppedStreamCounts
+	}
+	return nil
+}
+
+func (x *TapioServiceGetMetricsResponse) GetBatchCount() uint64 {
+	if x != nil {
+		return x.BatchCount
+	}
+	return 0
+}
+
+func (x *TapioServiceGetMetricsResponse) GetDuplicateBatchCount() uint64 {
+	if x != nil {
+		return x.DuplicateBatchCount
+	}
+	return 0
+}
+
+func (x *TapioServiceGetMetricsResponse) GetReceivedBytes() uint64 {
+	if x != nil {
+		return x.ReceivedBytes
+	}
+	return 0
+}
+
+func (x *TapioServiceGetMetricsResponse) GetInFlightBytes() uint64 {
+	if x != nil {
+		return x.InFlightBytes
+	}
+	return 0
+}
+
+func (x *TapioServiceGetMetricsResponse) GetOpenConnectionCount() uint64 {
+	if x != nil {
+		return x.OpenConnectionCount
+	}
+	return 0
+}
+
+func (x *TapioServiceGetMetricsResponse) GetAckLatencyP50() *durationpb.Duration {
+	if x != nil {
+		return x.AckLatencyP50
+	}
+	return nil
+}
+
+func (x *TapioServiceGetMetricsResponse) GetAckLatencyP99() *durationpb.Duration {
+	if x != nil {
+		return x.AckLatencyP99
 	}
 	return nil
 }
@@ -2199,7 +2426,7 @@ type HealthCheckResponse_Component struct {
 
 func (x *HealthCheckResponse_Component) Reset() {
 	*x = HealthCheckResponse_Component{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[31]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2438,7 @@ func (x *HealthCheckResponse_Component) String() string {
 func (*HealthCheckResponse_Component) ProtoMessage() {}
 
 func (x *HealthCheckResponse_Component) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[31]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,26 +2485,31 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x14.tapio.v1.EventBatchH\x00R\x05batch\x12<\n" +
 	"\fsubscription\x18\x03 \x01(\v2\x16.tapio.v1.SubscriptionH\x00R\fsubscription\x123\n" +
 	"\acontrol\x18\x04 \x01(\v2\x17.tapio.v1.StreamControlH\x00R\acontrolB\t\n" +
-	"\amessage\"\x8e\x01\n" +
+	"\amessage\"\x98\x02\n" +
 	"\fSubscription\x12'\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\x12(\n" +
 	"\x06filter\x18\x02 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
-	"\x05start\x18\x03 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\"\x8b\x01\n" +
+	"\x05start\x18\x03 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x121\n" +
+	"\x15max_events_per_second\x18\x04 \x01(\x01R\x12maxEventsPerSecond\x122\n" +
+	"\bdelivery\x18\x05 \x01(\x0e2\x16.tapio.v1.DeliveryModeR\bdelivery\x12!\n" +
+	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\"\x8b\x01\n" +
 	"\vStreamStart\x12\x14\n" +
 	"\x04last\x18\x01 \x01(\rH\x00R\x04last\x121\n" +
 	"\x05since\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x00R\x05since\x12'\n" +
 	"\x0eafter_sequence\x18\x03 \x01(\x04H\x00R\rafterSequenceB\n" +
 	"\n" +
-	"\bposition\"\xe5\x01\n" +
+	"\bposition\"\xaf\x02\n" +
 	"\rStreamControl\x126\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1e.tapio.v1.StreamControl.ActionR\x06action\x12'\n" +
-	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\"s\n" +
+	"\x0fsubscription_id\x18\x02 \x01(\tR\x0esubscriptionId\x121\n" +
+	"\x15max_events_per_second\x18\x03 \x01(\x01R\x12maxEventsPerSecond\"\x89\x01\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ACTION_HEARTBEAT\x10\x01\x12\x10\n" +
 	"\fACTION_PAUSE\x10\x02\x12\x11\n" +
 	"\rACTION_RESUME\x10\x03\x12\x16\n" +
-	"\x12ACTION_UNSUBSCRIBE\x10\x04\"\xd6\x02\n" +
+	"\x12ACTION_UNSUBSCRIBE\x10\x04\x12\x14\n" +
+	"\x10ACTION_CONFIGURE\x10\x05\"\xd6\x02\n" +
 	"\x14StreamEventsResponse\x12&\n" +
 	"\x03ack\x18\x01 \x01(\v2\x12.tapio.v1.BatchAckH\x00R\x03ack\x125\n" +
 	"\bdelivery\x18\x02 \x01(\v2\x17.tapio.v1.EventDeliveryH\x00R\bdelivery\x129\n" +
@@ -2285,25 +2517,30 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\vcorrelation\x18\x04 \x01(\v2\x15.tapio.v1.CorrelationH\x00R\vcorrelation\x12/\n" +
 	"\x05group\x18\x05 \x01(\v2\x17.tapio.v1.SemanticGroupH\x00R\x05group\x12-\n" +
 	"\ainsight\x18\x06 \x01(\v2\x11.tapio.v1.InsightH\x00R\ainsightB\t\n" +
-	"\amessage\"\x85\x01\n" +
+	"\amessage\"\xa8\x01\n" +
 	"\rEventDelivery\x12'\n" +
 	"\x0fsubscription_id\x18\x01 \x01(\tR\x0esubscriptionId\x12'\n" +
 	"\x06events\x18\x02 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12\"\n" +
-	"\x04loss\x18\x03 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"f\n" +
+	"\x04loss\x18\x03 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12!\n" +
+	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\"f\n" +
 	"\x0fStreamHeartbeat\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12#\n" +
-	"\rlast_sequence\x18\x02 \x01(\x04R\flastSequence\"\xb7\x01\n" +
+	"\rlast_sequence\x18\x02 \x01(\x04R\flastSequence\"\xc1\x02\n" +
 	"\x18SubscribeToEventsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
 	"\finclude_logs\x18\x03 \x01(\bR\vincludeLogs\x12!\n" +
-	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\"\x83\x02\n" +
+	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\x121\n" +
+	"\x15max_events_per_second\x18\x05 \x01(\x01R\x12maxEventsPerSecond\x122\n" +
+	"\bdelivery\x18\x06 \x01(\x0e2\x16.tapio.v1.DeliveryModeR\bdelivery\x12!\n" +
+	"\fresume_token\x18\a \x01(\tR\vresumeToken\"\xa6\x02\n" +
 	"\x19SubscribeToEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x129\n" +
 	"\fcorrelations\x18\x03 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12/\n" +
 	"\x06groups\x18\x04 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12-\n" +
-	"\binsights\x18\x05 \x03(\v2\x11.tapio.v1.InsightR\binsights\"<\n" +
+	"\binsights\x18\x05 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12!\n" +
+	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\"<\n" +
 	"\x10GetEventsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"d\n" +
 	"\x11GetEventsResponse\x12'\n" +
@@ -2348,7 +2585,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\fcorrelations\x18\x02 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12-\n" +
 	"\binsights\x18\x03 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12%\n" +
 	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\"\x1f\n" +
-	"\x1dTapioServiceGetMetricsRequest\"\x93\x04\n" +
+	"\x1dTapioServiceGetMetricsRequest\"\xeb\t\n" +
 	"\x1eTapioServiceGetMetricsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
 	"\x05store\x18\x02 \x03(\v2\x14.tapio.v1.StoreStatsR\x05store\x12\x1d\n" +
@@ -2358,8 +2595,25 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x11open_stream_count\x18\x05 \x01(\x04R\x0fopenStreamCount\x12*\n" +
 	"\x11lost_record_count\x18\x06 \x01(\x04R\x0flostRecordCount\x122\n" +
 	"\x15accepted_record_count\x18\a \x01(\x04R\x13acceptedRecordCount\x12x\n" +
-	"\x16rejected_record_counts\x18\b \x03(\v2B.tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntryR\x14rejectedRecordCounts\x1aG\n" +
+	"\x16rejected_record_counts\x18\b \x03(\v2B.tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntryR\x14rejectedRecordCounts\x12r\n" +
+	"\x14rejected_call_counts\x18\t \x03(\v2@.tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntryR\x12rejectedCallCounts\x12u\n" +
+	"\x15dropped_stream_counts\x18\n" +
+	" \x03(\v2A.tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntryR\x13droppedStreamCounts\x12\x1f\n" +
+	"\vbatch_count\x18\v \x01(\x04R\n" +
+	"batchCount\x122\n" +
+	"\x15duplicate_batch_count\x18\f \x01(\x04R\x13duplicateBatchCount\x12%\n" +
+	"\x0ereceived_bytes\x18\r \x01(\x04R\rreceivedBytes\x12&\n" +
+	"\x0fin_flight_bytes\x18\x0e \x01(\x04R\rinFlightBytes\x122\n" +
+	"\x15open_connection_count\x18\x0f \x01(\x04R\x13openConnectionCount\x12A\n" +
+	"\x0fack_latency_p50\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP50\x12A\n" +
+	"\x0fack_latency_p99\x18\x11 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x1aG\n" +
 	"\x19RejectedRecordCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aE\n" +
+	"\x17RejectedCallCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aF\n" +
+	"\x18DroppedStreamCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x9e\x05\n" +
 	"\n" +
@@ -2410,7 +2664,11 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x13implemented_methods\x18\x05 \x03(\tR\x12implementedMethods\x12*\n" +
 	"\x05store\x18\x06 \x03(\v2\x14.tapio.v1.StoreStatsR\x05store\x122\n" +
 	"\amax_age\x18\a \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x129\n" +
-	"\x19max_receive_message_bytes\x18\b \x01(\x04R\x16maxReceiveMessageBytes2\xef\t\n" +
+	"\x19max_receive_message_bytes\x18\b \x01(\x04R\x16maxReceiveMessageBytes*m\n" +
+	"\fDeliveryMode\x12\x1d\n" +
+	"\x19DELIVERY_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19DELIVERY_MODE_BEST_EFFORT\x10\x01\x12\x1f\n" +
+	"\x1bDELIVERY_MODE_AT_LEAST_ONCE\x10\x022\xef\t\n" +
 	"\fTapioService\x12o\n" +
 	"\fStreamEvents\x12\x1d.tapio.v1.StreamEventsRequest\x1a\x1e.tapio.v1.StreamEventsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/events:stream(\x010\x01\x12\x7f\n" +
 	"\x11SubscribeToEvents\x12\".tapio.v1.SubscribeToEventsRequest\x1a#.tapio.v1.SubscribeToEventsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/events:subscribe0\x01\x12o\n" +
@@ -2440,142 +2698,151 @@ func file_tapio_v1_tapio_service_proto_rawDescGZIP() []byte {
 	return file_tapio_v1_tapio_service_proto_rawDescData
 }
 
-var file_tapio_v1_tapio_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_tapio_v1_tapio_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_tapio_v1_tapio_service_proto_goTypes = []any{
-	(StreamControl_Action)(0),              // 0: tapio.v1.StreamControl.Action
-	(HealthCheckResponse_Status)(0),        // 1: tapio.v1.HealthCheckResponse.Status
-	(*StreamEventsRequest)(nil),            // 2: tapio.v1.StreamEventsRequest
-	(*Subscription)(nil),                   // 3: tapio.v1.Subscription
-	(*StreamStart)(nil),                    // 4: tapio.v1.StreamStart
-	(*StreamControl)(nil),                  // 5: tapio.v1.StreamControl
-	(*StreamEventsResponse)(nil),           // 6: tapio.v1.StreamEventsResponse
-	(*EventDelivery)(nil),                  // 7: tapio.v1.EventDelivery
-	(*StreamHeartbeat)(nil),                // 8: tapio.v1.StreamHeartbeat
-	(*SubscribeToEventsRequest)(nil),       // 9: tapio.v1.SubscribeToEventsRequest
-	(*SubscribeToEventsResponse)(nil),      // 10: tapio.v1.SubscribeToEventsResponse
-	(*GetEventsRequest)(nil),               // 11: tapio.v1.GetEventsRequest
-	(*GetEventsResponse)(nil),              // 12: tapio.v1.GetEventsResponse
-	(*GetEventByIdRequest)(nil),            // 13: tapio.v1.GetEventByIdRequest
-	(*GetEventByIdResponse)(nil),           // 14: tapio.v1.GetEventByIdResponse
-	(*GetCorrelationsRequest)(nil),         // 15: tapio.v1.GetCorrelationsRequest
-	(*GetCorrelationsResponse)(nil),        // 16: tapio.v1.GetCorrelationsResponse
-	(*GetSemanticGroupsRequest)(nil),       // 17: tapio.v1.GetSemanticGroupsRequest
-	(*GetSemanticGroupsResponse)(nil),      // 18: tapio.v1.GetSemanticGroupsResponse
-	(*GetInsightsRequest)(nil),             // 19: tapio.v1.GetInsightsRequest
-	(*GetInsightsResponse)(nil),            // 20: tapio.v1.GetInsightsResponse
-	(*AnalyzeEventsRequest)(nil),           // 21: tapio.v1.AnalyzeEventsRequest
-	(*AnalyzeEventsResponse)(nil),          // 22: tapio.v1.AnalyzeEventsResponse
-	(*TapioServiceGetMetricsRequest)(nil),  // 23: tapio.v1.TapioServiceGetMetricsRequest
-	(*TapioServiceGetMetricsResponse)(nil), // 24: tapio.v1.TapioServiceGetMetricsResponse
-	(*StoreStats)(nil),                     // 25: tapio.v1.StoreStats
-	(*HealthCheckRequest)(nil),             // 26: tapio.v1.HealthCheckRequest
-	(*HealthCheckResponse)(nil),            // 27: tapio.v1.HealthCheckResponse
-	(*GetServiceInfoRequest)(nil),          // 28: tapio.v1.GetServiceInfoRequest
-	(*GetServiceInfoResponse)(nil),         // 29: tapio.v1.GetServiceInfoResponse
-	nil,                                    // 30: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	nil,                                    // 31: tapio.v1.StoreStats.EvictedCountsEntry
-	nil,                                    // 32: tapio.v1.StoreStats.RefusedCountsEntry
-	(*HealthCheckResponse_Component)(nil),  // 33: tapio.v1.HealthCheckResponse.Component
-	(*Event)(nil),                          // 34: tapio.v1.Event
-	(*EventBatch)(nil),                     // 35: tapio.v1.EventBatch
-	(*Filter)(nil),                         // 36: tapio.v1.Filter
-	(*durationpb.Duration)(nil),            // 37: google.protobuf.Duration
-	(*BatchAck)(nil),                       // 38: tapio.v1.BatchAck
-	(*Correlation)(nil),                    // 39: tapio.v1.Correlation
-	(*SemanticGroup)(nil),                  // 40: tapio.v1.SemanticGroup
-	(*Insight)(nil),                        // 41: tapio.v1.Insight
-	(*Loss)(nil),                           // 42: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 43: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 44: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 45: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 46: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 47: tapio.v1.Insight.Audience
+	(DeliveryMode)(0),                      // 0: tapio.v1.DeliveryMode
+	(StreamControl_Action)(0),              // 1: tapio.v1.StreamControl.Action
+	(HealthCheckResponse_Status)(0),        // 2: tapio.v1.HealthCheckResponse.Status
+	(*StreamEventsRequest)(nil),            // 3: tapio.v1.StreamEventsRequest
+	(*Subscription)(nil),                   // 4: tapio.v1.Subscription
+	(*StreamStart)(nil),                    // 5: tapio.v1.StreamStart
+	(*StreamControl)(nil),                  // 6: tapio.v1.StreamControl
+	(*StreamEventsResponse)(nil),           // 7: tapio.v1.StreamEventsResponse
+	(*EventDelivery)(nil),                  // 8: tapio.v1.EventDelivery
+	(*StreamHeartbeat)(nil),                // 9: tapio.v1.StreamHeartbeat
+	(*SubscribeToEventsRequest)(nil),       // 10: tapio.v1.SubscribeToEventsRequest
+	(*SubscribeToEventsResponse)(nil),      // 11: tapio.v1.SubscribeToEventsResponse
+	(*GetEventsRequest)(nil),               // 12: tapio.v1.GetEventsRequest
+	(*GetEventsResponse)(nil),              // 13: tapio.v1.GetEventsResponse
+	(*GetEventByIdRequest)(nil),            // 14: tapio.v1.GetEventByIdRequest
+	(*GetEventByIdResponse)(nil),           // 15: tapio.v1.GetEventByIdResponse
+	(*GetCorrelationsRequest)(nil),         // 16: tapio.v1.GetCorrelationsRequest
+	(*GetCorrelationsResponse)(nil),        // 17: tapio.v1.GetCorrelationsResponse
+	(*GetSemanticGroupsRequest)(nil),       // 18: tapio.v1.GetSemanticGroupsRequest
+	(*GetSemanticGroupsResponse)(nil),      // 19: tapio.v1.GetSemanticGroupsResponse
+	(*GetInsightsRequest)(nil),             // 20: tapio.v1.GetInsightsRequest
+	(*GetInsightsResponse)(nil),            // 21: tapio.v1.GetInsightsResponse
+	(*AnalyzeEventsRequest)(nil),           // 22: tapio.v1.AnalyzeEventsRequest
+	(*AnalyzeEventsResponse)(nil),          // 23: tapio.v1.AnalyzeEventsResponse
+	(*TapioServiceGetMetricsRequest)(nil),  // 24: tapio.v1.TapioServiceGetMetricsRequest
+	(*TapioServiceGetMetricsResponse)(nil), // 25: tapio.v1.TapioServiceGetMetricsResponse
+	(*StoreStats)(nil),                     // 26: tapio.v1.StoreStats
+	(*HealthCheckRequest)(nil),             // 27: tapio.v1.HealthCheckRequest
+	(*HealthCheckResponse)(nil),            // 28: tapio.v1.HealthCheckResponse
+	(*GetServiceInfoRequest)(nil),          // 29: tapio.v1.GetServiceInfoRequest
+	(*GetServiceInfoResponse)(nil),         // 30: tapio.v1.GetServiceInfoResponse
+	nil,                                    // 31: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	nil,                                    // 32: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	nil,                                    // 33: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	nil,                                    // 34: tapio.v1.StoreStats.EvictedCountsEntry
+	nil,                                    // 35: tapio.v1.StoreStats.RefusedCountsEntry
+	(*HealthCheckResponse_Component)(nil),  // 36: tapio.v1.HealthCheckResponse.Component
+	(*Event)(nil),                          // 37: tapio.v1.Event
+	(*EventBatch)(nil),                     // 38: tapio.v1.EventBatch
+	(*Filter)(nil),                         // 39: tapio.v1.Filter
+	(*durationpb.Duration)(nil),            // 40: google.protobuf.Duration
+	(*BatchAck)(nil),                       // 41: tapio.v1.BatchAck
+	(*Correlation)(nil),                    // 42: tapio.v1.Correlation
+	(*SemanticGroup)(nil),                  // 43: tapio.v1.SemanticGroup
+	(*Insight)(nil),                        // 44: tapio.v1.Insight
+	(*Loss)(nil),                           // 45: tapio.v1.Loss
+	(*timestamppb.Timestamp)(nil),          // 46: google.protobuf.Timestamp
+	(Correlation_Type)(0),                  // 47: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 48: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 49: tapio.v1.SemanticGroup.State
+	(Insight_Audience)(0),                  // 50: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
-	34, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
-	35, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
-	3,  // 2: tapio.v1.StreamEventsRequest.subscription:type_name -> tapio.v1.Subscription
-	5,  // 3: tapio.v1.StreamEventsRequest.control:type_name -> tapio.v1.StreamControl
-	36, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
-	4,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
-	37, // 6: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
-	0,  // 7: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
-	38, // 8: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
-	7,  // 9: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
-	8,  // 10: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
-	39, // 11: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
-	40, // 12: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	41, // 13: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
-	34, // 14: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	42, // 15: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	43, // 16: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	36, // 17: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
-	4,  // 18: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
-	34, // 19: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	42, // 20: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	39, // 21: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	40, // 22: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	41, // 23: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
-	36, // 24: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	34, // 25: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	34, // 26: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	36, // 27: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	44, // 28: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	39, // 29: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	36, // 30: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	45, // 31: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	46, // 32: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	40, // 33: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	36, // 34: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	47, // 35: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	41, // 36: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	36, // 37: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	47, // 38: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	40, // 39: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	39, // 40: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	41, // 41: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	43, // 42: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
-	25, // 43: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	30, // 44: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	31, // 45: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	32, // 46: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	43, // 47: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	43, // 48: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	1,  // 49: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	33, // 50: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	43, // 51: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	43, // 52: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	25, // 53: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	37, // 54: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	1,  // 55: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	2,  // 56: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	9,  // 57: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	11, // 58: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	13, // 59: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	15, // 60: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	17, // 61: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	19, // 62: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	21, // 63: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	23, // 64: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	26, // 65: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	28, // 66: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	6,  // 67: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	10, // 68: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	12, // 69: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	14, // 70: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	16, // 71: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	18, // 72: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	20, // 73: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	22, // 74: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	24, // 75: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	27, // 76: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	29, // 77: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	67, // [67:78] is the sub-list for method output_type
-	56, // [56:67] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	37, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
+	38, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	4,  // 2: tapio.v1.StreamEventsRequest.subscription:type_name -> tapio.v1.Subscription
+	6,  // 3: tapio.v1.StreamEventsRequest.control:type_name -> tapio.v1.StreamControl
+	39, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
+	5,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
+	0,  // 6: tapio.v1.Subscription.delivery:type_name -> tapio.v1.DeliveryMode
+	40, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
+	1,  // 8: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
+	41, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	8,  // 10: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
+	9,  // 11: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
+	42, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
+	43, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
+	44, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	37, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	45, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	46, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	39, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	5,  // 19: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
+	0,  // 20: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
+	37, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	45, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	42, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	43, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	44, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	39, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	37, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	37, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	39, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	47, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	42, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	39, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	48, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	49, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	43, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	39, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	50, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	44, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	39, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	50, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	43, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	42, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	44, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	46, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	26, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
+	31, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	32, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	33, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	40, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	40, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	34, // 51: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	35, // 52: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	46, // 53: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	46, // 54: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	2,  // 55: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	36, // 56: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	46, // 57: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	46, // 58: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	26, // 59: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	40, // 60: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	2,  // 61: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 62: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 63: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 64: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 65: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 66: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 67: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 68: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 69: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 70: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	27, // 71: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	29, // 72: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 73: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 74: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 75: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 76: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 77: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 78: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 79: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 80: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 81: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	28, // 82: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	30, // 83: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	73, // [73:84] is the sub-list for method output_type
+	62, // [62:73] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -2610,8 +2877,8 @@ func file_tapio_v1_tapio_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_tapio_service_proto_rawDesc), len(file_tapio_v1_tapio_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   32,
+			NumEnums:      3,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

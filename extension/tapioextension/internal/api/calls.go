@@ -5,10 +5,12 @@ package api
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -24,17 +26,21 @@ var errShuttingDown = status.Error(codes.Unavailable,
 
 // calls is what happens to every call, whatever the method.
 type calls struct {
-	serving  atomic.Bool
-	open     atomic.Int64
-	max      int64
-	rejected counter
-	live     context.Context // ends when streams must end
-	end      context.CancelFunc
-	missing  map[string]string
+	serving     atomic.Bool
+	rejected    counter         // calls, by status code
+	dropped     counter         // streams that the server ended, by reason
+	connections atomic.Int64    // of gRPC clients
+	live        context.Context // ends when streams must end
+	end         context.CancelFunc
+	missing     map[string]string
+
+	mu       sync.Mutex
+	open     int // streams
+	byClient map[string]int
 }
 
-func (c *calls) init(maxStreams int) {
-	c.max = int64(maxStreams)
+func (c *calls) init() {
+	c.byClient = map[string]int{}
 	c.live, c.end = context.WithCancel(context.Background())
 	c.missing = missingEngines()
 }
@@ -45,13 +51,17 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
+		grpc.StatsHandler(&callCounter{calls: &s.calls}),
+		grpc.RPCDecompressor(lz4Decompressor{maxBytes: s.MaxReceiveMessageBytes}), //nolint:staticcheck // see lz4Decompressor
 	}
 }
 
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
 	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
-	if err := s.calls.planned(info.FullMethod); err != nil {
-		return nil, err
+	if ours(info.FullMethod) {
+		if ctx, err = s.admit(ctx, info.FullMethod); err != nil {
+			return nil, err
+		}
 	}
 	if info.FullMethod == tapiov1.CollectorService_SendEventBatch_FullMethodName {
 		// A write that a stuck pipeline holds would hold up the receiver's stop.
@@ -74,43 +84,71 @@ func (c *calls) untilStop(ctx context.Context) (context.Context, context.CancelC
 
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
-	if err := s.calls.planned(info.FullMethod); err != nil {
-		return err
-	}
 	if !ours(info.FullMethod) { // health watches and reflection end by themselves
 		return handle(srv, ss)
 	}
-	return s.liveStream(srv, ss, handle)
+	ctx, err := s.admit(ss.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	return s.liveStream(srv, &knownStream{ServerStream: ss, ctx: ctx}, info.FullMethod, handle)
 }
 
-// liveStream bounds the number of streams and ends them when the server stops.
-func (s *Server) liveStream(srv any, ss grpc.ServerStream, handle grpc.StreamHandler) error {
-	if s.calls.live.Err() != nil {
-		return errShuttingDown
-	}
-	defer s.calls.open.Add(-1)
-	if s.calls.open.Add(1) > s.calls.max {
-		return status.Errorf(codes.ResourceExhausted,
-			"%d streams are open, the most is max_streams: %d: close one or raise it", s.calls.max, s.calls.max)
-	}
-	ctx, cancel := s.calls.untilStop(ss.Context())
-	defer cancel(nil)
-	err := handle(srv, &boundStream{ServerStream: ss, ctx: ctx})
-	if err != nil && errors.Is(context.Cause(ctx), errShuttingDown) {
-		return errShuttingDown
-	}
-	return err
-}
-
-// boundStream is a stream whose context also ends with the server.
-type boundStream struct {
+// knownStream is a stream of which is known who calls.
+type knownStream struct {
 	grpc.ServerStream
 	ctx context.Context
 }
 
-func (s *boundStream) Context() context.Context { return s.ctx }
+func (s *knownStream) Context() context.Context { return s.ctx }
 
-// finish turns any error into a status and counts it. A panic in a handler is a
+// admit works out who calls, and refuses what is not to be answered.
+func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
+	ctx = s.withCaller(ctx)
+	if err := s.allow(ctx, method); err != nil {
+		return nil, err
+	}
+	if err := s.admission.call(callerOf(ctx)); err != nil {
+		return nil, err
+	}
+	return ctx, s.calls.planned(method)
+}
+
+// enterStream counts a stream in, if there may be one more.
+func (c *calls) enterStream(by caller, limits Limits) (leave func(), err error) {
+	if c.live.Err() != nil {
+		return nil, errShuttingDown
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	host := by.String()
+	switch {
+	case c.open >= limits.Streams:
+		return nil, &busyError{reason: "streams", after: time.Second, why: fmt.Sprintf(
+			"%d streams are open, the most is max_streams: %d: close one or raise it", c.open, limits.Streams)}
+	case limits.StreamsPerClient > 0 && c.byClient[host] >= limits.StreamsPerClient:
+		return nil, &busyError{reason: "streams", after: time.Second, why: fmt.Sprintf(
+			"%s has %d streams open, the most is limits::client_streams: close one or raise it", host, c.byClient[host])}
+	}
+	c.open++
+	c.byClient[host]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open--
+		if c.byClient[host]--; c.byClient[host] == 0 {
+			delete(c.byClient, host)
+		}
+	}, nil
+}
+
+func (c *calls) openStreams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+// finish turns any error into a status. A panic in a handler is a
 // bug, but must not end the collector.
 func (s *Server) finish(method string, panicked any, err error) error {
 	if panicked != nil {
@@ -119,9 +157,7 @@ func (s *Server) finish(method string, panicked any, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = wire.Status(err)
-	s.calls.rejected.add(status.Code(err).String(), 1)
-	return err
+	return wire.Status(err)
 }
 
 // guard runs a part of a stream that has a goroutine of its own, where the

@@ -4,6 +4,10 @@
 package api
 
 import (
+	"errors"
+	"io"
+
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	protocodec "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
@@ -30,4 +34,35 @@ func (c repairingCodec) Marshal(v any) (mem.BufferSlice, error) {
 		return c.CodecV2.Marshal(v)
 	}
 	return nil, err
+}
+
+// Unmarshal implements encoding.CodecV2. A *received gets the bytes as they
+// are.
+func (c repairingCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if message, ok := v.(*received); ok {
+		message.buffer = data.MaterializeToBuffer(mem.DefaultBufferPool())
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+// received is a message that was not decoded.
+type received struct{ buffer mem.Buffer }
+
+// eachMessage hands every message of a stream to handle, until the client is
+// done or an error ends it. The bytes are valid until handle returns.
+func eachMessage(stream grpc.ServerStream, handle func(data []byte) error) error {
+	for {
+		var message received
+		if err := stream.RecvMsg(&message); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		err := handle(message.buffer.ReadOnlyData())
+		message.buffer.Free()
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -5,8 +5,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"io"
 	"sync"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -32,7 +30,9 @@ func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServ
 		failed:        make(chan error, 1),
 	}
 	defer session.close()
-	go func() { session.fail(session.guard(streamEvents, session.readAll)) }()
+	go func() {
+		session.fail(session.guard(streamEvents, func() error { return eachMessage(stream, session.receive) }))
+	}()
 	select {
 	case err := <-session.failed:
 		return err
@@ -58,22 +58,20 @@ type eventSession struct {
 type subscription struct {
 	cancel context.CancelFunc
 	gate   gate
+	pace   *pacer
 }
 
-// readAll handles what the client sends until it is done, or until an error.
-func (s *eventSession) readAll() error {
-	for {
-		req, err := s.stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.handle(req); err != nil {
-			return err
-		}
+// receive handles one message of the client. What it writes is passed on before
+// the message's memory is used again.
+func (s *eventSession) receive(data []byte) error {
+	batch, req, err := wire.ParseStreamRequest(data)
+	if err != nil {
+		return err
 	}
+	if batch != nil {
+		return whole(s.stream.Context(), func() error { return s.take(batch) })
+	}
+	return s.handle(req)
 }
 
 // fail ends the stream; the first reason counts.
@@ -92,10 +90,6 @@ func (s *eventSession) send(resp *tapiov1.StreamEventsResponse) error {
 
 func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	switch m := req.GetMessage().(type) {
-	case *tapiov1.StreamEventsRequest_Event:
-		return s.ingestEvent(m.Event)
-	case *tapiov1.StreamEventsRequest_Batch:
-		return s.ingestBatch(m.Batch)
 	case *tapiov1.StreamEventsRequest_Subscription:
 		return s.subscribe(m.Subscription)
 	case *tapiov1.StreamEventsRequest_Control:
@@ -105,15 +99,12 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	}
 }
 
-func (s *eventSession) ingestEvent(event *tapiov1.Event) error {
-	return s.acknowledge(s.answerEvent(s.stream.Context(), event, "event"))
-}
-
-func (s *eventSession) ingestBatch(batch *tapiov1.EventBatch) error {
-	return s.acknowledge(s.answer(s.stream.Context(), batch, "batch"))
-}
-
-func (s *eventSession) acknowledge(ack *tapiov1.BatchAck, err error) error {
+func (s *eventSession) take(batch *wire.Inbound) error {
+	field := "batch"
+	if batch.Single {
+		field = "event"
+	}
+	ack, err := s.answer(s.stream.Context(), batch, field)
 	if err != nil {
 		return err
 	}
@@ -125,24 +116,33 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	if err != nil {
 		return err
 	}
+	pace, err := newPacer(req, "subscription.", s.Now)
+	if err != nil {
+		return err
+	}
+	if start, err = s.resume(req.GetResumeToken(), "subscription.", start); err != nil {
+		return err
+	}
 	id := req.GetSubscriptionId()
-	sub, ctx, err := s.add(id)
+	sub, ctx, err := s.add(id, pace)
 	if err != nil {
 		return err
 	}
 	tail := s.Store.TailEvents(query, start)
-	deliver := func(events []tapio.Event, loss *tapiov1.Loss) error {
+	deliver := pace.slowed(ctx, func(events []tapio.Event, loss *tapiov1.Loss) error {
 		if err := sub.gate.wait(ctx); err != nil {
 			return err
 		}
 		err := s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
-			Delivery: &tapiov1.EventDelivery{SubscriptionId: id, Events: wire.Events(events), Loss: loss},
+			Delivery: &tapiov1.EventDelivery{
+				SubscriptionId: id, Events: wire.Events(events), Loss: loss, ResumeToken: s.resumeToken(events, loss),
+			},
 		}})
 		if err != nil {
 			return err
 		}
 		return s.sendFindings(events)
-	}
+	})
 	go func() {
 		err := s.guard(streamEvents, func() error {
 			return follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver)
@@ -155,7 +155,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 }
 
 // add makes room for a subscription; one of the same id ends.
-func (s *eventSession) add(id string) (*subscription, context.Context, error) {
+func (s *eventSession) add(id string, pace *pacer) (*subscription, context.Context, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old, found := s.subscriptions[id]; found {
@@ -165,7 +165,7 @@ func (s *eventSession) add(id string) (*subscription, context.Context, error) {
 			"the stream has %d subscriptions, the most there may be: end one, or open another stream", maxSubscriptions)
 	}
 	ctx, cancel := context.WithCancel(s.stream.Context())
-	sub := &subscription{cancel: cancel}
+	sub := &subscription{cancel: cancel, pace: pace}
 	s.subscriptions[id] = sub
 	if s.closed {
 		cancel()
@@ -183,8 +183,13 @@ func (s *eventSession) control(req *tapiov1.StreamControl) error {
 		return s.each(req, func(_ string, sub *subscription) { sub.gate.open() })
 	case tapiov1.StreamControl_ACTION_UNSUBSCRIBE:
 		return s.each(req, func(id string, sub *subscription) { sub.cancel(); delete(s.subscriptions, id) })
+	case tapiov1.StreamControl_ACTION_CONFIGURE:
+		if err := checkRate("control.", req.GetMaxEventsPerSecond()); err != nil {
+			return err
+		}
+		return s.each(req, func(_ string, sub *subscription) { sub.pace.setRate(req.GetMaxEventsPerSecond()) })
 	default:
-		return tapio.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME or UNSUBSCRIBE, is %s", req.GetAction())
+		return tapio.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME, UNSUBSCRIBE or CONFIGURE, is %s", req.GetAction())
 	}
 }
 
@@ -224,42 +229,4 @@ func (s *eventSession) close() {
 		sub.cancel()
 	}
 	s.mu.Unlock()
-}
-
-// gate holds a goroutine back while it is closed. The zero gate is open.
-type gate struct {
-	mu     sync.Mutex
-	opened chan struct{} // non-nil while closed
-}
-
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.opened == nil {
-		g.opened = make(chan struct{})
-	}
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.opened != nil {
-		close(g.opened)
-		g.opened = nil
-	}
-}
-
-func (g *gate) wait(ctx context.Context) error {
-	g.mu.Lock()
-	opened := g.opened
-	g.mu.Unlock()
-	if opened == nil {
-		return nil
-	}
-	select {
-	case <-opened:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -19,7 +19,7 @@ import (
 func testService(t *testing.T) *tapioService {
 	t.Helper()
 	held := store.New(store.Limits{Logs: 64 << 20, Traces: 8 << 20, Metrics: 8 << 20}, time.Now)
-	return &tapioService{Server: New(Options{Store: held, Now: time.Now, MaxStreams: 1})}
+	return &tapioService{Server: New(Options{Store: held, Now: time.Now, Limits: Limits{Streams: 1, InFlightBytes: 1 << 20, SlowReader: time.Minute}})}
 }
 
 // put stores findings, each in its own batch, as the exporter does.

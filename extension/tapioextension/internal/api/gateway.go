@@ -33,7 +33,8 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &gatewayJSON{}),
 		runtime.WithRoutingErrorHandler(routingError),
-		runtime.SetQueryParameterParser(strictQuery{}))
+		runtime.SetQueryParameterParser(strictQuery{}),
+		runtime.WithMetadata(s.relayed))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		tapiov1.RegisterTapioServiceHandler,
 		tapiov1.RegisterCollectorServiceHandler,

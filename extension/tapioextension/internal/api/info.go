@@ -41,6 +41,8 @@ func (s *tapioService) GetMetrics(
 ) (*tapiov1.TapioServiceGetMetricsResponse, error) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
+	figures := &s.ingest.figures
+	latency := figures.Latency().Quantiles(0.5, 0.99)
 	resp := &tapiov1.TapioServiceGetMetricsResponse{
 		Time:                 timestamppb.New(s.Now()),
 		Store:                s.storeStats(),
@@ -49,6 +51,15 @@ func (s *tapioService) GetMetrics(
 		OpenStreamCount:      s.OpenStreams(),
 		AcceptedRecordCount:  s.AcceptedRecords(),
 		RejectedRecordCounts: s.RejectedRecords(),
+		RejectedCallCounts:   s.RejectedCalls(),
+		DroppedStreamCounts:  s.DroppedStreams(),
+		BatchCount:           figures.Batches(),
+		DuplicateBatchCount:  figures.Duplicates(),
+		ReceivedBytes:        figures.Bytes(),
+		InFlightBytes:        s.InFlightBytes(),
+		OpenConnectionCount:  s.OpenConnections(),
+		AckLatencyP50:        durationpb.New(latency[0]),
+		AckLatencyP99:        durationpb.New(latency[1]),
 	}
 	for _, stats := range s.Store.Stats() {
 		resp.LostRecordCount += stats.Lost

@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/tapio"
 	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -20,8 +23,8 @@ import (
 
 // ingest is the way from a client's write into the pipeline.
 type ingest struct {
-	accepted atomic.Uint64
-	rejected counter
+	figures fleet.Figures
+	buffers sync.Pool // of *[]byte, for batches on their way
 
 	mu       sync.RWMutex // held for reading during a write, so that detach waits
 	sink     tapio.EventSink
@@ -63,138 +66,138 @@ func (in *ingest) receiver() string {
 
 // outcome is what became of the records of a batch.
 type outcome struct {
-	records  int // in the batch
-	accepted int
-	failures []*tapiov1.EventFailure // of single records; the last may be of the batch
+	records   int // in the batch
+	accepted  int
+	bytes     int                     // received, unpacked
+	failures  []*tapiov1.EventFailure // of single records; the last may be of the batch
+	duplicate bool
 }
 
 // write passes a batch into the pipeline and acknowledges it. Faults of single
 // events are in the acknowledgement; an error means that nothing was accepted.
-func (s *Server) write(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
-	if len(batch.GetPayload()) > 0 {
-		done, err := s.passPayload(ctx, batch, field)
-		return s.settle(batch, done, err)
-	}
-	events, failures, err := wire.EventsFromBatch(batch, field)
-	if err != nil {
-		return s.settle(batch, outcome{}, err)
-	}
-	done, err := s.passEvents(ctx, events, failures)
-	return s.settle(batch, done, err)
+func (s *Server) write(ctx context.Context, in *wire.Inbound, field string) (*tapiov1.BatchAck, error) {
+	arrived := s.Now()
+	done, err := s.store(ctx, in, field)
+	return s.settle(in, done, err, arrived)
 }
 
 // answer is write for streams: a batch that is refused as a whole is told so in
 // its acknowledgement, and the stream goes on. An error ends the stream.
-func (s *Server) answer(ctx context.Context, batch *tapiov1.EventBatch, field string) (*tapiov1.BatchAck, error) {
-	ack, err := s.write(ctx, batch, field)
-	return s.keepStream(batch, ack, err)
-}
-
-// answerEvent is answer for a single event.
-func (s *Server) answerEvent(ctx context.Context, message *tapiov1.Event, field string) (*tapiov1.BatchAck, error) {
-	batch := &tapiov1.EventBatch{BatchId: message.GetId(), Events: []*tapiov1.Event{message}}
-	event, err := wire.EventFromProto(message, field)
-	var done outcome
-	if err == nil {
-		done, err = s.passEvents(ctx, []tapio.Event{event}, nil)
-	}
-	ack, err := s.settle(batch, done, err)
-	return s.keepStream(batch, ack, err)
-}
-
-// keepStream turns an error into an acknowledgement, unless it ends the stream.
-func (s *Server) keepStream(batch *tapiov1.EventBatch, ack *tapiov1.BatchAck, err error) (*tapiov1.BatchAck, error) {
+func (s *Server) answer(ctx context.Context, in *wire.Inbound, field string) (*tapiov1.BatchAck, error) {
+	ack, err := s.write(ctx, in, field)
 	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) {
 		return ack, err
 	}
-	return wire.Ack(batch, 0, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now()), nil
-}
-
-// settle counts what became of a batch and acknowledges it. Of a batch that was
-// refused before it was unpacked, the payload counts as one record.
-func (s *Server) settle(batch *tapiov1.EventBatch, done outcome, err error) (*tapiov1.BatchAck, error) {
-	if err != nil {
-		s.ingest.rejected.add(rejectReason(err), uint64(max(len(batch.GetEvents()), 1)))
-		return nil, err
+	rejected := uint64(0) // of a payload, nobody has counted the records
+	if in.Events() > 0 {
+		rejected = uint64(in.Events())
+	} else {
+		rejected++
 	}
-	ack := wire.Ack(batch, done.accepted, done.failures, s.Now())
-	ack.RejectedCount = uint64(done.records - done.accepted)
-	s.ingest.accepted.Add(ack.GetAcceptedCount())
-	left := ack.GetRejectedCount()
-	for _, failure := range done.failures {
-		n := uint64(1)
-		if failure.GetIndex() < 0 {
-			n = left // it is the last, and speaks for all that are left
-		}
-		s.ingest.rejected.add(codeReason(codes.Code(failure.GetCode())), n)
-		left -= n
+	ack = wire.Ack(in.Batch, 0, rejected, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now())
+	if busy, ok := errors.AsType[*busyError](err); ok {
+		ack.RetryAfter = durationpb.New(busy.after)
 	}
 	return ack, nil
 }
 
-func (s *Server) passEvents(ctx context.Context, events []tapio.Event, failures []*tapiov1.EventFailure) (outcome, error) {
-	in := &s.ingest
-	in.mu.RLock()
-	defer in.mu.RUnlock()
-	if in.sink == nil {
-		return outcome{}, in.notAttached()
+// store admits a batch, finds out whether it was stored before, and passes it
+// into the pipeline.
+func (s *Server) store(ctx context.Context, in *wire.Inbound, field string) (outcome, error) {
+	if err := in.Check(field); err != nil {
+		return outcome{}, err
 	}
-	done := outcome{records: len(events) + len(failures), accepted: len(events), failures: failures}
-	if len(events) == 0 {
-		return done, nil
-	}
-	return done.after(in.sink.WriteEvents(ctx, events))
-}
-
-func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (outcome, error) {
-	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
+	leave, err := s.admission.enter(ctx, callerOf(ctx), s.weight(in))
 	if err != nil {
 		return outcome{}, err
 	}
-	in := &s.ingest
-	in.mu.RLock()
-	defer in.mu.RUnlock()
-	if in.sink == nil {
-		return outcome{}, in.notAttached()
+	defer leave()
+	if in.Batch.GetBatchId() == "" {
+		return s.pass(ctx, in, field)
 	}
-	n, err := in.sink.WritePayload(ctx, payload)
-	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
-		return outcome{}, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
+	known, settle, err := s.Seen.Enter(ctx, s.keyOf(ctx, in))
+	if err != nil {
+		return outcome{}, err
 	}
-	return outcome{records: n, accepted: n}.after(err)
+	if settle == nil {
+		return outcome{
+			records: int(known.Accepted + known.Rejected), accepted: int(known.Accepted), bytes: in.Size(), duplicate: true,
+		}, nil
+	}
+	var stored *dedup.Outcome
+	defer func() { settle(stored) }()
+	done, err := s.pass(ctx, in, field)
+	if err == nil && done.accepted > 0 {
+		stored = &dedup.Outcome{Accepted: uint64(done.accepted), Rejected: uint64(done.records - done.accepted)}
+	}
+	return done, err
 }
 
-// after tells what the pipeline's answer makes of the outcome.
-func (o outcome) after(err error) (outcome, error) {
-	if err == nil {
-		return o, nil
+// weight is the memory that a batch takes on its way: its own bytes, and what
+// its payload may unpack to.
+func (s *Server) weight(in *wire.Inbound) int {
+	if in.Batch.GetCompression() == tapiov1.Compression_COMPRESSION_UNSPECIFIED {
+		return 2 * in.Size() // what came, and what goes on
 	}
-	refused, ok := errors.AsType[*tapio.RefusedError](err)
-	if !ok {
-		return outcome{}, pipelineStatus(err)
-	}
-	o.accepted = max(o.accepted-refused.Count, 0)
-	o.failures = append(o.failures, wire.BatchFailure(status.Error(codes.ResourceExhausted, refused.Error())))
-	return o, nil
+	return in.Size() + s.MaxReceiveMessageBytes
 }
 
-func (in *ingest) notAttached() error {
-	if in.attached == "" {
-		return errNoReceiver
+// keyOf names a batch. A sender that gives its name is taken at its word; of one
+// that does not, only the same content from the same host is the same batch.
+func (s *Server) keyOf(ctx context.Context, in *wire.Inbound) dedup.Key {
+	caller := callerOf(ctx)
+	id := []byte(in.Batch.GetBatchId())
+	if sender := in.Batch.GetCollectorId(); sender != "" {
+		return s.Seen.KeyOf([]byte(caller.name), []byte(sender), id)
 	}
-	return errShuttingDown
+	return s.Seen.KeyOf([]byte(caller.name), []byte(caller.host), id, in.Content())
 }
 
-// pipelineStatus keeps a status that a component of the pipeline has chosen; any
-// other refusal, such as the memory limiter's, is worth trying again.
-func pipelineStatus(err error) error {
-	if _, chosen := status.FromError(err); chosen {
-		return err
+// settle counts what became of a batch and acknowledges it. Of a batch that was
+// refused before it was unpacked, the payload counts as one record.
+func (s *Server) settle(in *wire.Inbound, done outcome, err error, arrived time.Time) (*tapiov1.BatchAck, error) {
+	now := s.Now()
+	counted := fleet.Write{Took: now.Sub(arrived), Bytes: max(done.bytes, in.Size()), Duplicate: done.duplicate}
+	defer func() {
+		s.ingest.figures.Add(counted)
+		s.Fleet.Figures(in.Batch.GetCollectorId()).Add(counted)
+		s.observeWrite(counted, done.records)
+	}()
+	if err != nil {
+		counted.Rejected = map[string]uint64{rejectReason(err): uint64(max(in.Events(), 1))}
+		return nil, err
 	}
-	return status.Errorf(codes.Unavailable, "the pipeline refused the batch, send it again: %v", err)
+	counted.Accepted = uint64(done.accepted)
+	rejected := uint64(done.records - done.accepted)
+	counted.Rejected = reasonsOf(done.failures, rejected)
+	ack := wire.Ack(in.Batch, counted.Accepted, rejected, done.failures, now)
+	ack.Duplicate = done.duplicate
+	return ack, nil
 }
 
-func rejectReason(err error) string { return codeReason(status.Code(wire.Status(err))) }
+// reasonsOf counts the refused records by reason.
+func reasonsOf(failures []*tapiov1.EventFailure, left uint64) map[string]uint64 {
+	if len(failures) == 0 {
+		return nil
+	}
+	reasons := map[string]uint64{}
+	for _, failure := range failures {
+		n := uint64(1)
+		if failure.GetIndex() < 0 {
+			n = left // it is the last, and speaks for all that are left
+		}
+		reasons[codeReason(codes.Code(failure.GetCode()))] += n
+		left -= n
+	}
+	return reasons
+}
+
+func rejectReason(err error) string {
+	if busy, ok := errors.AsType[*busyError](err); ok {
+		return busy.reason
+	}
+	return codeReason(status.Code(wire.Status(err)))
+}
 
 func codeReason(code codes.Code) string {
 	switch code {

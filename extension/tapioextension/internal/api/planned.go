@@ -16,20 +16,12 @@ import (
 func missingEngines() map[string]string {
 	const (
 		correlation = "correlation engine"
-		registry    = "collector registry"
 		profiles    = "profile store"
 	)
 	return map[string]string{
-		tapiov1.TapioService_AnalyzeEvents_FullMethodName:           correlation,
-		tapiov1.CollectorService_RegisterCollector_FullMethodName:   registry,
-		tapiov1.CollectorService_UnregisterCollector_FullMethodName: registry,
-		tapiov1.CollectorService_Heartbeat_FullMethodName:           registry,
-		tapiov1.CollectorService_GetConfig_FullMethodName:           registry,
-		tapiov1.CollectorService_UpdateConfig_FullMethodName:        registry,
-		tapiov1.CollectorService_GetMetrics_FullMethodName:          registry,
-		tapiov1.CollectorService_ListCollectors_FullMethodName:      registry,
-		tapiov1.ObservabilityService_GetProfiles_FullMethodName:     profiles,
-		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName:  profiles,
+		tapiov1.TapioService_AnalyzeEvents_FullMethodName:          correlation,
+		tapiov1.ObservabilityService_GetProfiles_FullMethodName:    profiles,
+		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName: profiles,
 	}
 }
 

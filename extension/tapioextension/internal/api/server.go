@@ -6,6 +6,8 @@
 package api
 
 import (
+	"crypto/rand"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,9 +16,14 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
+
+// Observe is told the size of a batch in records, and how long it took.
+type Observe func(records int, took time.Duration)
 
 // Options is what the services need. All fields but MaxAge are required.
 type Options struct {
@@ -25,24 +32,35 @@ type Options struct {
 	Version                string
 	MaxAge                 time.Duration // 0: no bound
 	MaxReceiveMessageBytes int
-	MaxStreams             int
-	Logger                 *zap.Logger
-	Now                    func() time.Time
+	Limits                 Limits
+	Access                 Access
+	Fleet                  *fleet.Registry
+	Seen                   *dedup.Window
+	// Observe is told of each batch, for the collector's own metrics.
+	Observe Observe
+	Logger  *zap.Logger
+	Now     func() time.Time
 }
 
 // Server is the state that the services share.
 type Server struct {
 	Options
-	started time.Time
-	ingest  ingest
-	health  *health.Server
-	calls   calls
+	started   time.Time
+	ingest    ingest
+	admission *admission
+	health    *health.Server
+	calls     calls
+	relay     string // see relayName
 }
 
 // New makes the services. They answer once SetServing(true) is called.
 func New(options Options) *Server {
-	s := &Server{Options: options, started: options.Now(), health: health.NewServer()}
-	s.calls.init(options.MaxStreams)
+	s := &Server{
+		Options: options, started: options.Now(), health: health.NewServer(),
+		admission: newAdmission(options.Limits, options.Now),
+		relay:     strings.ToLower(rand.Text()),
+	}
+	s.calls.init()
 	s.SetServing(false)
 	return s
 }
@@ -84,14 +102,8 @@ func (s *Server) EndStreams() {
 	s.calls.end()
 }
 
-// OpenStreams is the number of streams open now.
-func (s *Server) OpenStreams() uint64 { return uint64(max(s.calls.open.Load(), 0)) }
-
-// RejectedCalls counts calls that ended with an error, by status code.
-func (s *Server) RejectedCalls() map[string]uint64 { return s.calls.rejected.snapshot() }
-
-// AcceptedRecords counts records written and accepted.
-func (s *Server) AcceptedRecords() uint64 { return s.ingest.accepted.Load() }
-
-// RejectedRecords counts records written and refused, by reason.
-func (s *Server) RejectedRecords() map[string]uint64 { return s.ingest.rejected.snapshot() }
+func (s *Server) observeWrite(w fleet.Write, records int) {
+	if s.Observe != nil {
+		s.Observe(records, w.Took)
+	}
+}

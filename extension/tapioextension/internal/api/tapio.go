@@ -62,7 +62,14 @@ func (s *tapioService) SubscribeToEvents(
 	if err != nil {
 		return err
 	}
-	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
+	pace, err := newPacer(req, "", s.Now)
+	if err != nil {
+		return err
+	}
+	if start, err = s.resume(req.GetResumeToken(), "", start); err != nil {
+		return err
+	}
+	send := pace.slowed(stream.Context(), func(events []tapio.Event, loss *tapiov1.Loss) error {
 		found := findingsAmong(events)
 		return stream.Send(&tapiov1.SubscribeToEventsResponse{
 			Events:       wire.Events(events),
@@ -70,7 +77,8 @@ func (s *tapioService) SubscribeToEvents(
 			Correlations: messages(found, wire.Correlation),
 			Groups:       messages(found, wire.SemanticGroup),
 			Insights:     messages(found, wire.Insight),
+			ResumeToken:  s.resumeToken(events, loss),
 		})
-	}
+	})
 	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
 }

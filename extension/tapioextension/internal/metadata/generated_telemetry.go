@@ -25,20 +25,30 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                   metric.Meter
-	mu                      sync.Mutex
-	registrations           []metric.Registration
-	TapioAPIAcceptedRecords metric.Int64ObservableCounter
-	TapioAPIRejected        metric.Int64ObservableCounter
-	TapioAPIRejectedRecords metric.Int64ObservableCounter
-	TapioStoreAppended      metric.Int64ObservableCounter
-	TapioStoreCapacity      metric.Int64ObservableGauge
-	TapioStoreEvicted       metric.Int64ObservableCounter
-	TapioStoreRecords       metric.Int64ObservableGauge
-	TapioStoreRefused       metric.Int64ObservableCounter
-	TapioStoreSize          metric.Int64ObservableGauge
-	TapioStreamLost         metric.Int64ObservableCounter
-	TapioStreamOpen         metric.Int64ObservableGauge
+	meter                    metric.Meter
+	mu                       sync.Mutex
+	registrations            []metric.Registration
+	TapioAPIAcceptedRecords  metric.Int64ObservableCounter
+	TapioAPIBatchDuration    metric.Float64Histogram
+	TapioAPIBatchSize        metric.Int64Histogram
+	TapioAPIConnections      metric.Int64ObservableGauge
+	TapioAPIDuplicateBatches metric.Int64ObservableCounter
+	TapioAPIInFlight         metric.Int64ObservableGauge
+	TapioAPIReceivedSize     metric.Int64ObservableCounter
+	TapioAPIRejected         metric.Int64ObservableCounter
+	TapioAPIRejectedRecords  metric.Int64ObservableCounter
+	TapioCollectorLeft       metric.Int64ObservableCounter
+	TapioCollectorRegistered metric.Int64ObservableGauge
+	TapioProcessGoroutines   metric.Int64ObservableGauge
+	TapioStoreAppended       metric.Int64ObservableCounter
+	TapioStoreCapacity       metric.Int64ObservableGauge
+	TapioStoreEvicted        metric.Int64ObservableCounter
+	TapioStoreRecords        metric.Int64ObservableGauge
+	TapioStoreRefused        metric.Int64ObservableCounter
+	TapioStoreSize           metric.Int64ObservableGauge
+	TapioStreamDropped       metric.Int64ObservableCounter
+	TapioStreamLost          metric.Int64ObservableCounter
+	TapioStreamOpen          metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -58,6 +68,66 @@ func (builder *TelemetryBuilder) RegisterTapioAPIAcceptedRecordsCallback(cb metr
 		cb(ctx, &observerInt64{inst: builder.TapioAPIAcceptedRecords, obs: o})
 		return nil
 	}, builder.TapioAPIAcceptedRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioAPIConnectionsCallback sets callback for observable TapioAPIConnections metric.
+func (builder *TelemetryBuilder) RegisterTapioAPIConnectionsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioAPIConnections, obs: o})
+		return nil
+	}, builder.TapioAPIConnections)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioAPIDuplicateBatchesCallback sets callback for observable TapioAPIDuplicateBatches metric.
+func (builder *TelemetryBuilder) RegisterTapioAPIDuplicateBatchesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioAPIDuplicateBatches, obs: o})
+		return nil
+	}, builder.TapioAPIDuplicateBatches)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioAPIInFlightCallback sets callback for observable TapioAPIInFlight metric.
+func (builder *TelemetryBuilder) RegisterTapioAPIInFlightCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioAPIInFlight, obs: o})
+		return nil
+	}, builder.TapioAPIInFlight)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioAPIReceivedSizeCallback sets callback for observable TapioAPIReceivedSize metric.
+func (builder *TelemetryBuilder) RegisterTapioAPIReceivedSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioAPIReceivedSize, obs: o})
+		return nil
+	}, builder.TapioAPIReceivedSize)
 	if err != nil {
 		return err
 	}
@@ -88,6 +158,51 @@ func (builder *TelemetryBuilder) RegisterTapioAPIRejectedRecordsCallback(cb metr
 		cb(ctx, &observerInt64{inst: builder.TapioAPIRejectedRecords, obs: o})
 		return nil
 	}, builder.TapioAPIRejectedRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioCollectorLeftCallback sets callback for observable TapioCollectorLeft metric.
+func (builder *TelemetryBuilder) RegisterTapioCollectorLeftCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioCollectorLeft, obs: o})
+		return nil
+	}, builder.TapioCollectorLeft)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioCollectorRegisteredCallback sets callback for observable TapioCollectorRegistered metric.
+func (builder *TelemetryBuilder) RegisterTapioCollectorRegisteredCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioCollectorRegistered, obs: o})
+		return nil
+	}, builder.TapioCollectorRegistered)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioProcessGoroutinesCallback sets callback for observable TapioProcessGoroutines metric.
+func (builder *TelemetryBuilder) RegisterTapioProcessGoroutinesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioProcessGoroutines, obs: o})
+		return nil
+	}, builder.TapioProcessGoroutines)
 	if err != nil {
 		return err
 	}
@@ -187,6 +302,21 @@ func (builder *TelemetryBuilder) RegisterTapioStoreSizeCallback(cb metric.Int64C
 	return nil
 }
 
+// RegisterTapioStreamDroppedCallback sets callback for observable TapioStreamDropped metric.
+func (builder *TelemetryBuilder) RegisterTapioStreamDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStreamDropped, obs: o})
+		return nil
+	}, builder.TapioStreamDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStreamLostCallback sets callback for observable TapioStreamLost metric.
 func (builder *TelemetryBuilder) RegisterTapioStreamLostCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -251,6 +381,44 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TapioAPIBatchDuration, err = builder.meter.Float64Histogram(
+		"otelcol_tapio_api_batch_duration",
+		metric.WithDescription("Time from the arrival of a written batch to its acknowledgement. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioAPIBatchSize, err = builder.meter.Int64Histogram(
+		"otelcol_tapio_api_batch_size",
+		metric.WithDescription("Records of a written batch. [Alpha]"),
+		metric.WithUnit("{record}"),
+		metric.WithExplicitBucketBoundaries([]float64{1, 10, 100, 500, 1000, 2000, 5000, 10000, 50000, 100000}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioAPIConnections, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_api_connections",
+		metric.WithDescription("gRPC connections open now. [Alpha]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioAPIDuplicateBatches, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_api_duplicate_batches",
+		metric.WithDescription("Batches that had been stored before and were acknowledged again. [Alpha]"),
+		metric.WithUnit("{batch}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioAPIInFlight, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_api_in_flight",
+		metric.WithDescription("Bytes of writes under way. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioAPIReceivedSize, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_api_received_size",
+		metric.WithDescription("Bytes of writes received, unpacked. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioAPIRejected, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_api_rejected",
 		metric.WithDescription("Calls that ended with an error, by gRPC status code. [Alpha]"),
@@ -259,8 +427,26 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioAPIRejectedRecords, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_api_rejected_records",
-		metric.WithDescription("Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large). [Alpha]"),
+		metric.WithDescription("Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, overload, rate_limited). [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioCollectorLeft, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_collector_left",
+		metric.WithDescription("Registrations of collectors that ended, by reason (unregistered, lost). [Alpha]"),
+		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioCollectorRegistered, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_collector_registered",
+		metric.WithDescription("Registered collectors, by state. [Alpha]"),
+		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioProcessGoroutines, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_process_goroutines",
+		metric.WithDescription("Goroutines of the whole process. [Alpha]"),
+		metric.WithUnit("{goroutine}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreAppended, err = builder.meter.Int64ObservableCounter(
@@ -297,6 +483,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_store_size",
 		metric.WithDescription("Bytes that the store holds, as it accounts for them. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStreamDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_stream_dropped",
+		metric.WithDescription("Streams that the server ended, by reason (shutdown, slow_reader). [Alpha]"),
+		metric.WithUnit("{stream}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStreamLost, err = builder.meter.Int64ObservableCounter(

@@ -1,0 +1,194 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"go.opentelemetry.io/collector/client"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// Access says who may do what. Without Attribute everybody who is let in may do
+// everything.
+type Access struct {
+	// Attribute of what the authenticator knows of a caller: its name, or a list
+	// of groups. Of a caller with nothing but a certificate it is the common
+	// name.
+	Attribute string
+	// Read, Write and Admin are the values that may; "*" is everybody.
+	Read, Write, Admin []string
+}
+
+// right is what a method needs.
+type right string
+
+const (
+	toRead  right = "read"
+	toWrite right = "write"
+	toAdmin right = "admin"
+)
+
+// rightOf says what a method needs: reading, unless it writes or rules.
+func rightOf(method string) right {
+	switch method {
+	case tapiov1.TapioService_StreamEvents_FullMethodName,
+		tapiov1.CollectorService_StreamEvents_FullMethodName,
+		tapiov1.CollectorService_SendEventBatch_FullMethodName,
+		tapiov1.CollectorService_RegisterCollector_FullMethodName,
+		tapiov1.CollectorService_UnregisterCollector_FullMethodName,
+		tapiov1.CollectorService_Heartbeat_FullMethodName:
+		return toWrite
+	case tapiov1.CollectorService_UpdateConfig_FullMethodName:
+		return toAdmin
+	default:
+		return toRead
+	}
+}
+
+// caller is who calls, as far as is known.
+type caller struct {
+	name  string   // "" where nobody was asked
+	names []string // the values of Access.Attribute
+	host  string
+}
+
+func (c caller) String() string {
+	if c.name != "" {
+		return c.name
+	}
+	return c.host
+}
+
+type callerKey struct{}
+
+// withCaller works out once who calls.
+func (s *Server) withCaller(ctx context.Context) context.Context {
+	c := caller{names: s.namesOf(ctx)}
+	if len(c.names) > 0 {
+		c.name = c.names[0]
+	}
+	if p, ok := peer.FromContext(ctx); ok {
+		c.host = hostOf(p.Addr)
+	}
+	if relayed, ok := relayedCaller(ctx, s.relay); ok {
+		c = relayed
+	}
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+func hostOf(address net.Addr) string {
+	host, _, err := net.SplitHostPort(address.String())
+	if err != nil { // a Unix socket
+		return address.Network()
+	}
+	return host
+}
+
+func (s *Server) namesOf(ctx context.Context) []string {
+	if names := attribute(client.FromContext(ctx).Auth, s.Access.Attribute); len(names) > 0 {
+		return names
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return nil
+	}
+	return commonName(info.State.PeerCertificates)
+}
+
+func commonName(certificates []*x509.Certificate) []string {
+	if len(certificates) == 0 || certificates[0].Subject.CommonName == "" {
+		return nil
+	}
+	return []string{certificates[0].Subject.CommonName}
+}
+
+// attribute reads one of the attributes that an authenticator gives.
+func attribute(auth client.AuthData, name string) []string {
+	if auth == nil {
+		return nil
+	}
+	if name == "" {
+		name = "subject"
+	}
+	switch value := auth.GetAttribute(name).(type) {
+	case nil:
+		return nil
+	case string:
+		return []string{value}
+	case []string:
+		return value
+	default:
+		return []string{fmt.Sprint(value)}
+	}
+}
+
+// allow refuses a call that its caller may not make.
+func (s *Server) allow(ctx context.Context, method string) error {
+	if s.Access.Attribute == "" {
+		return nil
+	}
+	needed := rightOf(method)
+	allowed := map[right][]string{toRead: s.Access.Read, toWrite: s.Access.Write, toAdmin: s.Access.Admin}[needed]
+	by := callerOf(ctx)
+	if slices.Contains(allowed, "*") || slices.ContainsFunc(by.names, func(name string) bool { return slices.Contains(allowed, name) }) {
+		return nil
+	}
+	return status.Errorf(codes.PermissionDenied, "%q may not %s: name one of %q under access::%s of the tapio extension",
+		by.String(), needed, by.names, needed)
+}
+
+// The headers by which the gateway tells the inner server who calls. Their names
+// hold a secret of this process, so that no client can claim to be another.
+const (
+	relayName = "tapio-caller-"
+	relayHost = "tapio-host-"
+)
+
+// relayed is what the gateway adds to a call.
+func (s *Server) relayed(_ context.Context, r *http.Request) metadata.MD {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	names := attribute(client.FromContext(r.Context()).Auth, s.Access.Attribute)
+	if len(names) == 0 && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		names = commonName(r.TLS.PeerCertificates)
+	}
+	return metadata.MD{relayHost + s.relay: {host}, relayName + s.relay: names}
+}
+
+func relayedCaller(ctx context.Context, secret string) (caller, bool) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	hosts := md.Get(relayHost + secret)
+	if len(hosts) == 0 {
+		return caller{}, false
+	}
+	c := caller{host: hosts[0], names: md.Get(relayName + secret)}
+	if len(c.names) > 0 {
+		c.name = c.names[0]
+	}
+	return c, true
+}

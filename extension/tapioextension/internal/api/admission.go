@@ -1,0 +1,186 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Limits bound what clients may do. A bound of 0 is none, unless it says else.
+type Limits struct {
+	// InFlightBytes bounds the writes under way, of all clients together. Above
+	// 0. As much again may wait for a short time; more is refused at once.
+	InFlightBytes int
+	// BytesPerSecond and CallsPerSecond bound each client.
+	BytesPerSecond, CallsPerSecond float64
+	// Streams bounds those open at once. Above 0.
+	Streams int
+	// StreamsPerClient bounds those of each client.
+	StreamsPerClient int
+	// SlowReader is how long a reader may keep a message waiting before its
+	// stream ends. Above 0.
+	SlowReader time.Duration
+}
+
+// busyError refuses what may be tried again later.
+type busyError struct {
+	why    string
+	reason string // of the counters
+	after  time.Duration
+}
+
+func (e *busyError) Error() string { return e.why }
+
+// GRPCStatus carries the time to wait as google.rpc.RetryInfo.
+func (e *busyError) GRPCStatus() *status.Status {
+	plain := status.New(codes.ResourceExhausted, e.why)
+	detailed, err := plain.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.after)})
+	if err != nil { // the detail did not marshal; the message says it all the same
+		return plain
+	}
+	return detailed
+}
+
+// admission lets writes in as long as there is room.
+type admission struct {
+	limits  Limits
+	now     func() time.Time
+	room    *semaphore.Weighted
+	waiting atomic.Int64
+	taken   atomic.Int64
+
+	mu      sync.Mutex
+	clients map[string]*clientRates
+}
+
+// clientRates are the limiters of one client.
+type clientRates struct{ bytes, calls *rate.Limiter }
+
+// maxClients bounds the limiters kept. Above it all start anew, which gives each
+// client one burst more.
+const maxClients = 10_000
+
+// waitForRoom is how long a write waits before it is refused: it slows its
+// sender down for as long, and no longer.
+const waitForRoom = 2 * time.Second
+
+func newAdmission(limits Limits, now func() time.Time) *admission {
+	return &admission{
+		limits: limits, now: now,
+		room:    semaphore.NewWeighted(int64(limits.InFlightBytes)),
+		clients: map[string]*clientRates{},
+	}
+}
+
+// enter waits for room for a write of that many bytes. leave gives it back.
+func (a *admission) enter(ctx context.Context, by caller, bytes int) (leave func(), err error) {
+	if err := a.slowDown(by, bytes); err != nil {
+		return nil, err
+	}
+	// A batch larger than all the room goes alone.
+	n := min(int64(bytes), int64(a.limits.InFlightBytes))
+	if !a.room.TryAcquire(n) {
+		if err := a.wait(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	a.taken.Add(n)
+	return func() {
+		a.taken.Add(-n)
+		a.room.Release(n)
+	}, nil
+}
+
+func (a *admission) wait(ctx context.Context, n int64) error {
+	defer a.waiting.Add(-n)
+	if a.waiting.Add(n) > int64(a.limits.InFlightBytes) {
+		return a.overloaded()
+	}
+	bounded, cancel := context.WithTimeout(ctx, waitForRoom)
+	defer cancel()
+	if a.room.Acquire(bounded, n) == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return a.overloaded()
+}
+
+func (a *admission) overloaded() error {
+	return &busyError{
+		why: fmt.Sprintf("the server has %d bytes of writes in hand, the most is limits::in_flight_size: %d: "+
+			"send the batch again in a second, or send fewer at once", a.taken.Load(), a.limits.InFlightBytes),
+		reason: "overload", after: time.Second,
+	}
+}
+
+// slowDown holds a client to its rate of bytes.
+func (a *admission) slowDown(by caller, bytes int) error {
+	if a.limits.BytesPerSecond == 0 {
+		return nil
+	}
+	limiter := a.ratesOf(by).bytes
+	now := a.now()
+	reserved := limiter.ReserveN(now, min(bytes, limiter.Burst()))
+	if wait := reserved.DelayFrom(now); wait > 0 {
+		reserved.CancelAt(now)
+		return &busyError{
+			why:    fmt.Sprintf("%s writes more than limits::client_bytes_per_second: %.0f: send the batch again in %v", by, a.limits.BytesPerSecond, wait),
+			reason: "rate_limited", after: wait,
+		}
+	}
+	return nil
+}
+
+// call holds a client to its rate of calls.
+func (a *admission) call(by caller) error {
+	if a.limits.CallsPerSecond == 0 {
+		return nil
+	}
+	now := a.now()
+	reserved := a.ratesOf(by).calls.ReserveN(now, 1)
+	if wait := reserved.DelayFrom(now); wait > 0 {
+		reserved.CancelAt(now)
+		return &busyError{
+			why:    fmt.Sprintf("%s calls more often than limits::client_calls_per_second: %g: call again in %v", by, a.limits.CallsPerSecond, wait),
+			reason: "rate_limited", after: wait,
+		}
+	}
+	return nil
+}
+
+func (a *admission) ratesOf(by caller) *clientRates {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := by.String()
+	if rates, found := a.clients[key]; found {
+		return rates
+	}
+	if len(a.clients) >= maxClients {
+		clear(a.clients)
+	}
+	rates := &clientRates{
+		bytes: rate.NewLimiter(rate.Limit(a.limits.BytesPerSecond), int(max(a.limits.BytesPerSecond, 1))),
+		calls: rate.NewLimiter(rate.Limit(a.limits.CallsPerSecond), int(max(a.limits.CallsPerSecond, 1))),
+	}
+	a.clients[key] = rates
+	return rates
+}
+
+// load is how much of the room is taken, 0 to 1.
+func (a *admission) load() float64 {
+	return min(float64(a.taken.Load()+a.waiting.Load())/float64(a.limits.InFlightBytes), 1)
+}

@@ -1,0 +1,226 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// RegisterCollector implements tapiov1.CollectorServiceServer.
+func (s *collectorService) RegisterCollector(
+	ctx context.Context, req *tapiov1.RegisterCollectorRequest,
+) (*tapiov1.RegisterCollectorResponse, error) {
+	registered, err := s.Fleet.Register(req.GetCollector(), fleet.GRPC, 0)
+	if err != nil {
+		return nil, err
+	}
+	config, _, err := s.Fleet.Config(registered.GetCollectorId())
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.RegisterCollectorResponse{
+		Collector:         registered,
+		HeartbeatInterval: durationpb.New(s.Fleet.Interval()),
+		Config:            config,
+		FlowControl:       s.flowControl(ctx),
+	}, nil
+}
+
+// UnregisterCollector implements tapiov1.CollectorServiceServer.
+func (s *collectorService) UnregisterCollector(
+	_ context.Context, req *tapiov1.UnregisterCollectorRequest,
+) (*tapiov1.UnregisterCollectorResponse, error) {
+	return &tapiov1.UnregisterCollectorResponse{}, s.Fleet.Unregister(req.GetCollectorId())
+}
+
+// Heartbeat implements tapiov1.CollectorServiceServer. Beats are read in a
+// goroutine of their own, so that a new configuration need not wait for one.
+func (s *collectorService) Heartbeat(stream tapiov1.CollectorService_HeartbeatServer) error {
+	beats := make(chan *tapiov1.HeartbeatRequest)
+	ended := make(chan error, 1)
+	go func() { ended <- receiveBeats(stream, beats) }()
+	h := &heartbeats{collectorService: s, stream: stream}
+	defer h.stop()
+	for {
+		select {
+		case req := <-beats:
+			if err := h.beat(req); err != nil {
+				return err
+			}
+		case <-h.changed:
+			if err := h.push(); err != nil {
+				return err
+			}
+		case err := <-ended:
+			return err
+		case <-stream.Context().Done():
+			return context.Cause(stream.Context())
+		}
+	}
+}
+
+func receiveBeats(stream tapiov1.CollectorService_HeartbeatServer, beats chan<- *tapiov1.HeartbeatRequest) error {
+	for {
+		req, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case beats <- req:
+		case <-stream.Context().Done():
+			return context.Cause(stream.Context())
+		}
+	}
+}
+
+// heartbeats is one open stream of one collector.
+type heartbeats struct {
+	*collectorService
+	stream  tapiov1.CollectorService_HeartbeatServer
+	id      string          // "" before the first beat
+	changed <-chan struct{} // see fleet.Registry.Watch
+	unwatch func()
+	sent    uint64 // version of the configuration that was sent last
+	flow    *tapiov1.FlowControl
+}
+
+func (h *heartbeats) stop() {
+	if h.unwatch != nil {
+		h.unwatch()
+	}
+}
+
+func (h *heartbeats) beat(req *tapiov1.HeartbeatRequest) error {
+	if h.id != "" && req.GetCollectorId() != h.id {
+		return tapio.InvalidField("collector_id", "must be that of the first beat, %q, is %q: open a stream for each collector",
+			h.id, req.GetCollectorId())
+	}
+	if err := h.Fleet.Beat(req.GetCollectorId(), req.GetStatus(), req.GetConfigStatus()); err != nil {
+		return err
+	}
+	if h.id == "" {
+		changed, unwatch, err := h.Fleet.Watch(req.GetCollectorId())
+		if err != nil {
+			return err
+		}
+		h.id, h.changed, h.unwatch = req.GetCollectorId(), changed, unwatch
+	}
+	h.sent = max(h.sent, req.GetConfigStatus().GetVersion()) // it has that one
+	return h.answer()
+}
+
+// push sends a new configuration at once.
+func (h *heartbeats) push() error { return h.answer() }
+
+// answer tells what is new since the answer before.
+func (h *heartbeats) answer() error {
+	config, _, err := h.Fleet.Config(h.id)
+	if err != nil {
+		return err // the registration has ended
+	}
+	resp := &tapiov1.HeartbeatResponse{Time: timestamppb.New(h.Now())}
+	if config.GetVersion() > h.sent {
+		h.sent, resp.Config = config.GetVersion(), config
+	}
+	if flow := h.flowControl(h.stream.Context()); !proto.Equal(flow, h.flow) {
+		h.flow, resp.FlowControl = flow, flow
+	}
+	return h.stream.Send(resp)
+}
+
+// GetConfig implements tapiov1.CollectorServiceServer.
+func (s *collectorService) GetConfig(
+	_ context.Context, req *tapiov1.GetConfigRequest,
+) (*tapiov1.GetConfigResponse, error) {
+	config, answer, err := s.Fleet.Config(req.GetCollectorId())
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetConfigResponse{Config: config, Status: answer}, nil
+}
+
+// UpdateConfig implements tapiov1.CollectorServiceServer.
+func (s *collectorService) UpdateConfig(
+	_ context.Context, req *tapiov1.UpdateConfigRequest,
+) (*tapiov1.UpdateConfigResponse, error) {
+	config, err := s.Fleet.Configure(req)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.UpdateConfigResponse{Config: config}, nil
+}
+
+// ListCollectors implements tapiov1.CollectorServiceServer.
+func (s *collectorService) ListCollectors(
+	_ context.Context, req *tapiov1.ListCollectorsRequest,
+) (*tapiov1.ListCollectorsResponse, error) {
+	asked, err := wire.ListCollectorsQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	order := map[string]fleet.Order{"collector_id": fleet.ByID, "node": fleet.ByNode, "last_seen_at": fleet.ByLastSeen}
+	page, err := s.Fleet.List(fleet.Query{
+		Filter: asked.Filter, States: asked.States, Order: order[asked.OrderBy], Desc: asked.Desc,
+		Limit: asked.Paging.Limit, After: asked.Paging.After.Seq, Newest: asked.Paging.After.Snapshot,
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &tapiov1.ListCollectorsResponse{Collectors: page.Collectors, StateCounts: stateNames(page.States)}
+	if page.After != 0 {
+		resp.NextPageToken = wire.PageToken(req, tapio.Cursor{Snapshot: page.Newest, Seq: page.After})
+	}
+	return resp, nil
+}
+
+// GetMetrics implements tapiov1.CollectorServiceServer.
+func (s *collectorService) GetMetrics(
+	_ context.Context, req *tapiov1.CollectorServiceGetMetricsRequest,
+) (*tapiov1.CollectorServiceGetMetricsResponse, error) {
+	if id := req.GetCollectorId(); id != "" {
+		if _, _, err := s.Fleet.Config(id); err != nil {
+			return nil, err
+		}
+		return &tapiov1.CollectorServiceGetMetricsResponse{
+			Collectors: []*tapiov1.CollectorServiceGetMetricsResponse_CollectorFigures{figuresOf(id, s.Fleet.Figures(id))},
+		}, nil
+	}
+	resp := &tapiov1.CollectorServiceGetMetricsResponse{}
+	ids, figures := s.Fleet.AllFigures()
+	for i, id := range ids {
+		resp.Collectors = append(resp.Collectors, figuresOf(id, figures[i]))
+	}
+	return resp, nil
+}
+
+func figuresOf(id string, f *fleet.Figures) *tapiov1.CollectorServiceGetMetricsResponse_CollectorFigures {
+	if f == nil { // it left a moment ago
+		f = new(fleet.Figures)
+	}
+	latency := f.Latency().Quantiles(0.5, 0.99)
+	return &tapiov1.CollectorServiceGetMetricsResponse_CollectorFigures{
+		CollectorId:          id,
+		AcceptedRecordCount:  f.Accepted(),
+		RejectedRecordCounts: f.Rejected(),
+		BatchCount:           f.Batches(),
+		DuplicateBatchCount:  f.Duplicates(),
+		ReceivedBytes:        f.Bytes(),
+		AckLatencyP50:        durationpb.New(latency[0]),
+		AckLatencyP99:        durationpb.New(latency[1]),
+	}
+}

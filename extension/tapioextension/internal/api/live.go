@@ -1,0 +1,110 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var errSlowReader = status.Error(codes.ResourceExhausted,
+	"the stream was read too slowly: go on from its last sequence or resume token, ask for less, or raise limits::slow_reader_timeout")
+
+// liveStream bounds the streams, and ends them when the server stops or a reader
+// is too slow. The handler has a goroutine of its own, for neither reading nor
+// sending can be interrupted otherwise: both end once the stream has.
+func (s *Server) liveStream(srv any, ss grpc.ServerStream, method string, handle grpc.StreamHandler) error {
+	leave, err := s.calls.enterStream(callerOf(ss.Context()), s.Limits)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := s.calls.untilStop(ss.Context())
+	defer cancel(nil)
+	stream := &boundStream{ServerStream: ss, cancel: cancel, patience: s.Limits.SlowReader, writing: make(chan struct{}, 1)}
+	stream.ctx = context.WithValue(ctx, boundStreamKey{}, stream)
+	ended := make(chan error, 1)
+	go func() { ended <- s.guard(method, func() error { return handle(srv, stream) }) }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = s.cutShort(stream, ended)
+	}
+	return s.endOf(ctx, err)
+}
+
+// cutShort lets a write that is under way be acknowledged, for a short time, and
+// keeps the next one from beginning.
+func (s *Server) cutShort(stream *boundStream, ended <-chan error) error {
+	timer := time.NewTimer(lastWrite)
+	defer timer.Stop()
+	select {
+	case stream.writing <- struct{}{}:
+	case err := <-ended:
+		return err
+	case <-timer.C:
+	}
+	return context.Cause(stream.ctx)
+}
+
+// lastWrite is how long a stopping server waits for a write under way.
+const lastWrite = time.Second
+
+// endOf says and counts why a stream ended, where it was the server's doing.
+func (s *Server) endOf(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case err == nil:
+	case errors.Is(cause, errShuttingDown):
+		s.calls.dropped.add("shutdown", 1)
+		return errShuttingDown
+	case errors.Is(cause, errSlowReader):
+		s.calls.dropped.add("slow_reader", 1)
+		return errSlowReader
+	}
+	return err
+}
+
+// boundStream is a stream whose context also ends with the server, or when its
+// reader is too slow.
+type boundStream struct {
+	grpc.ServerStream
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	patience time.Duration
+	writing  chan struct{} // full while a write is under way
+}
+
+type boundStreamKey struct{}
+
+func (s *boundStream) Context() context.Context { return s.ctx }
+
+// SendMsg blocks while the client reads nothing.
+func (s *boundStream) SendMsg(m any) error {
+	slow := time.AfterFunc(s.patience, func() { s.cancel(errSlowReader) })
+	defer slow.Stop()
+	return s.ServerStream.SendMsg(m)
+}
+
+// whole runs a write and its acknowledgement so that the end of the server does
+// not fall between the two.
+func whole(ctx context.Context, write func() error) error {
+	stream, ok := ctx.Value(boundStreamKey{}).(*boundStream)
+	if !ok {
+		return write()
+	}
+	select {
+	case stream.writing <- struct{}{}:
+	default: // held by cutShort: the stream has ended
+		return context.Cause(ctx)
+	}
+	err := write()
+	<-stream.writing
+	return err
+}

@@ -1,0 +1,169 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
+	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
+	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
+	"google.golang.org/protobuf/proto"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+func kv(key, value string) *commonv1.KeyValue {
+	return &commonv1.KeyValue{Key: key, Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_StringValue{StringValue: value}}}
+}
+
+func inbound(t testing.TB, batch *tapiov1.EventBatch) *Inbound {
+	t.Helper()
+	data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: batch}})
+	require.NoError(t, err)
+	in, other, err := ParseStreamRequest(data)
+	require.NoError(t, err)
+	require.Nil(t, other)
+	return in
+}
+
+func plainBatch() *tapiov1.EventBatch {
+	a := &resourcev1.Resource{Attributes: []*commonv1.KeyValue{kv("service.name", "a")}}
+	scope := &commonv1.InstrumentationScope{Name: "s", Version: "1"}
+	record := func(body string) *logsv1.LogRecord {
+		return &logsv1.LogRecord{
+			TimeUnixNano: 7, SeverityNumber: 9, Body: kv("", body).Value, EventName: "e.v",
+			Attributes: []*commonv1.KeyValue{kv("k", "v")}, TraceId: make([]byte, 16), SpanId: make([]byte, 8),
+		}
+	}
+	return &tapiov1.EventBatch{BatchId: "b", Sequence: 3, Events: []*tapiov1.Event{
+		{LogRecord: record("1"), Resource: a, Scope: scope, ResourceSchemaUrl: "r", ScopeSchemaUrl: "s"},
+		{LogRecord: record("2"), Resource: a, Scope: scope, ResourceSchemaUrl: "r", ScopeSchemaUrl: "s", Id: "two"},
+		{LogRecord: record("3"), Resource: a},
+		{LogRecord: record("4")},
+		{LogRecord: record("5"), Resource: a, Scope: scope},
+		{LogRecord: &logsv1.LogRecord{}},
+	}}
+}
+
+func TestEventsBecomeAPayload(t *testing.T) {
+	in := inbound(t, plainBatch())
+	assert.Equal(t, 6, in.Events())
+	assert.Equal(t, "b", in.Batch.GetBatchId())
+	assert.Empty(t, in.Batch.GetEvents())
+	payload, ok := in.AsPayload([]byte("kept")[:0])
+	require.True(t, ok)
+	var request collogs.ExportLogsServiceRequest
+	require.NoError(t, proto.Unmarshal(payload, &request))
+	var bodies []string
+	for _, r := range request.GetResourceLogs() {
+		for _, s := range r.GetScopeLogs() {
+			for _, record := range s.GetLogRecords() {
+				bodies = append(bodies, record.GetBody().GetStringValue())
+			}
+		}
+	}
+	assert.Equal(t, []string{"1", "2", "3", "4", "5", ""}, bodies, "the order is kept")
+	assert.Len(t, request.GetResourceLogs(), 5, "neighbours of one resource share it")
+	first := request.GetResourceLogs()[0]
+	assert.Equal(t, "r", first.GetSchemaUrl())
+	require.Len(t, first.GetScopeLogs(), 1)
+	assert.Equal(t, "s", first.GetScopeLogs()[0].GetSchemaUrl())
+	second := first.GetScopeLogs()[0].GetLogRecords()[1]
+	requireSame(t, kv("log.record.uid", "two"), second.GetAttributes()[1])
+}
+
+func TestWhatIsNotPlainIsDecoded(t *testing.T) {
+	deep := &commonv1.AnyValue{Value: &commonv1.AnyValue_ArrayValue{ArrayValue: &commonv1.ArrayValue{}}}
+	for name, event := range map[string]*tapiov1.Event{
+		"no record":        {},
+		"bad trace id":     {LogRecord: &logsv1.LogRecord{TraceId: []byte{1}}},
+		"bad span id":      {LogRecord: &logsv1.LogRecord{SpanId: []byte{1}}},
+		"bad severity":     {LogRecord: &logsv1.LogRecord{SeverityNumber: 25}},
+		"negative":         {LogRecord: &logsv1.LogRecord{SeverityNumber: -1}},
+		"bad id":           {LogRecord: &logsv1.LogRecord{}, Id: "\x01"},
+		"an id of its own": {LogRecord: &logsv1.LogRecord{Attributes: []*commonv1.KeyValue{kv("log.record.uid", "x")}}, Id: "y"},
+		"array body":       {LogRecord: &logsv1.LogRecord{Body: deep}},
+		"array attribute":  {LogRecord: &logsv1.LogRecord{Attributes: []*commonv1.KeyValue{{Key: "k", Value: deep}}}},
+		"index":            {LogRecord: &logsv1.LogRecord{Attributes: []*commonv1.KeyValue{{KeyStrindex: 3}}}},
+		"array of resource": {LogRecord: &logsv1.LogRecord{}, Resource: &resourcev1.Resource{
+			Attributes: []*commonv1.KeyValue{{Key: "k", Value: deep}},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ok := inbound(t, &tapiov1.EventBatch{Events: []*tapiov1.Event{event}}).AsPayload(nil)
+			assert.False(t, ok)
+		})
+	}
+}
+
+func TestParseStreamRequest(t *testing.T) {
+	event := &tapiov1.Event{Id: "one", LogRecord: &logsv1.LogRecord{EventName: "e"}}
+	data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Event{Event: event}})
+	require.NoError(t, err)
+	in, _, err := ParseStreamRequest(data)
+	require.NoError(t, err)
+	assert.True(t, in.Single)
+	assert.Equal(t, "one", in.Batch.GetBatchId())
+	events, _, err := in.Decode("event")
+	require.NoError(t, err)
+	assert.Equal(t, "e", events[0].Name)
+
+	data, err = proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Control{
+		Control: &tapiov1.StreamControl{Action: tapiov1.StreamControl_ACTION_PAUSE},
+	}})
+	require.NoError(t, err)
+	in, message, err := ParseStreamRequest(data)
+	require.NoError(t, err)
+	assert.Nil(t, in)
+	assert.Equal(t, tapiov1.StreamControl_ACTION_PAUSE, message.GetControl().GetAction())
+
+	for _, garbage := range []string{"\xff", "\x12\x05a", "\x12\x02\x12\x7f"} {
+		_, _, err = ParseStreamRequest([]byte(garbage))
+		require.Error(t, err, "%q", garbage)
+	}
+}
+
+// Whatever comes in, the quick way and the slow one tell the same.
+func FuzzInbound(f *testing.F) {
+	data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: plainBatch()}})
+	require.NoError(f, err)
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, _, err := ParseStreamRequest(data)
+		if err != nil || in == nil {
+			return
+		}
+		payload, ok := in.AsPayload(nil)
+		if !ok {
+			return
+		}
+		var request collogs.ExportLogsServiceRequest
+		require.NoError(t, proto.Unmarshal(payload, &request), "a plain batch makes a sound payload")
+		events, failures, err := in.Decode("batch")
+		if err != nil { // the envelope, which AsPayload does not look at
+			require.NotNil(t, in.Check("batch"))
+			return
+		}
+		assert.Empty(t, failures)
+		assert.Len(t, events, in.Events())
+	})
+}
+
+func BenchmarkAsPayload(b *testing.B) {
+	batch := &tapiov1.EventBatch{}
+	for range 200 {
+		batch.Events = append(batch.Events, plainBatch().GetEvents()[:5]...)
+	}
+	in := inbound(b, batch)
+	var buffer []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer, _ = in.AsPayload(buffer[:0])
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/event")
+}

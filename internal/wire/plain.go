@@ -1,0 +1,104 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// What follows tells records that go on as they came from those that the slow
+// way must read: to refuse them with the name of a field, or to mend them.
+
+// plainRecord reports whether a log record needs no further look. With ownID set
+// it must not bring an id among its attributes, for that one would have to go.
+func plainRecord(raw []byte, ownID bool) bool {
+	return everyField(raw, func(number protowire.Number, kind protowire.Type, value []byte) bool {
+		switch number {
+		case recordSeverity:
+			severity, n := protowire.ConsumeVarint(value)
+			return kind == protowire.VarintType && n > 0 && severity <= maxSeverity
+		case recordBody:
+			return kind == protowire.BytesType && plainValue(value)
+		case recordAttributes:
+			return kind == protowire.BytesType && plainKeyValue(value, ownID)
+		case recordTraceID:
+			return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.TraceID{}))
+		case recordSpanID:
+			return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.SpanID{}))
+		default: // the texts are severity_text and event_name
+			return kind != protowire.BytesType || utf8.Valid(value)
+		}
+	})
+}
+
+// plainAttributes looks at the attributes of a resource or a scope.
+func plainAttributes(raw []byte, attributes protowire.Number) bool {
+	return everyField(raw, func(number protowire.Number, kind protowire.Type, value []byte) bool {
+		if number != attributes {
+			return kind != protowire.BytesType || utf8.Valid(value)
+		}
+		return kind == protowire.BytesType && plainKeyValue(value, false)
+	})
+}
+
+func plainKeyValue(raw []byte, ownID bool) bool {
+	const key, value = 1, 2
+	return everyField(raw, func(number protowire.Number, kind protowire.Type, content []byte) bool {
+		switch {
+		case kind != protowire.BytesType:
+			return false
+		case number == key:
+			return utf8.Valid(content) && (!ownID || string(content) != tapio.UIDKey)
+		default:
+			return number == value && plainValue(content)
+		}
+	})
+}
+
+// plainValue tells single values from arrays and maps, which the slow way walks.
+func plainValue(raw []byte) bool {
+	const text, boolean, integer, double, data = 1, 2, 3, 4, 7 // of AnyValue
+	return everyField(raw, func(number protowire.Number, kind protowire.Type, content []byte) bool {
+		switch number {
+		case text:
+			return kind == protowire.BytesType && utf8.Valid(content)
+		case boolean, integer:
+			return kind == protowire.VarintType
+		case double:
+			return kind == protowire.Fixed64Type
+		case data:
+			return kind == protowire.BytesType
+		default:
+			return false
+		}
+	})
+}
+
+// everyField reports whether raw is a message and ok holds for all its fields.
+// The value of a field of bytes comes without its length.
+func everyField(raw []byte, ok func(number protowire.Number, kind protowire.Type, value []byte) bool) bool {
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return false
+		}
+		m := protowire.ConsumeFieldValue(number, kind, raw[n:])
+		if m < 0 {
+			return false
+		}
+		value := raw[n : n+m]
+		if kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(value)
+		}
+		if !ok(number, kind, value) {
+			return false
+		}
+		raw = raw[n+m:]
+	}
+	return true
+}

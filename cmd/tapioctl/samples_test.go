@@ -95,9 +95,12 @@ func sampleInfo() (*tapiov1.GetServiceInfoResponse, error) {
 			{
 				Signal: "logs", RecordCount: 12345, SizeBytes: 3 << 20, CapacityBytes: 256 << 20,
 				OldestTime: timestamppb.New(testNow().Add(-252 * time.Second)), LastSequence: 100,
+				LabelCount: 321, UnindexedKeyCount: 2, UnindexedKeys: []string{"order.id", "user.id"},
 			},
 			{Signal: "traces", CapacityBytes: 256 << 20},
 		},
+		Directory:   &tapiov1.StoreDirectory{Path: "/var/lib/tapio", SizeBytes: 5 << 20, FailedWriteCount: 1},
+		QueryMemory: &tapiov1.QueryMemory{LimitBytes: 128 << 20, RefusedCount: 3},
 	}, nil
 }
 

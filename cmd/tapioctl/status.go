@@ -73,6 +73,26 @@ func (a *app) printStatus(health *tapiov1.HealthCheckResponse, info *tapiov1.Get
 	a.printTable([]string{"COMPONENT", "STATUS", "MESSAGE"}, parts)
 	a.write("\n")
 	a.printOccupancy(info.GetStore())
+	a.printNotes(info)
+}
+
+// printNotes tells what the table has no place for, where there is something to
+// tell.
+func (a *app) printNotes(info *tapiov1.GetServiceInfoResponse) {
+	for _, s := range info.GetStore() {
+		if n := s.GetUnindexedKeyCount(); n > 0 {
+			fmt.Fprintf(a.out, "\n%s: %s label keys have too many values to be indexed, queries for these look at more records: %s\n",
+				s.GetSignal(), thousands(n), oneLine(strings.Join(s.GetUnindexedKeys(), ", ")))
+		}
+	}
+	if d := info.GetDirectory(); d != nil {
+		fmt.Fprintf(a.out, "\nkept in %s: %s, %s writes failed, %s files set aside\n", oneLine(d.GetPath()), size(d.GetSizeBytes()),
+			thousands(d.GetFailedWriteCount()), thousands(d.GetCorruptFileCount()))
+	}
+	if q := info.GetQueryMemory(); q.GetRefusedCount() > 0 {
+		fmt.Fprintf(a.out, "\nqueries: %s were refused, for they would have held more than the %s of store::query_memory\n",
+			thousands(q.GetRefusedCount()), size(q.GetLimitBytes()))
+	}
 }
 
 func (a *app) printOccupancy(stats []*tapiov1.StoreStats) {
@@ -83,9 +103,21 @@ func (a *app) printOccupancy(stats []*tapiov1.StoreStats) {
 			oldest = shortDuration(a.now().Sub(t.AsTime())) + " ago"
 		}
 		rows = append(rows, cells(s.GetSignal(), thousands(s.GetRecordCount()), size(s.GetSizeBytes()),
-			size(s.GetCapacityBytes()), share(s.GetSizeBytes(), s.GetCapacityBytes()), oldest))
+			size(s.GetCapacityBytes()), share(s.GetSizeBytes(), s.GetCapacityBytes()), distinct(s), oldest))
 	}
-	a.printTable([]string{"SIGNAL", "RECORDS", "SIZE", "CAPACITY", "FULL", "OLDEST"}, rows)
+	a.printTable([]string{"SIGNAL", "RECORDS", "SIZE", "CAPACITY", "FULL", "DISTINCT", "OLDEST"}, rows)
+}
+
+// distinct is how many series or labels there are.
+func distinct(s *tapiov1.StoreStats) string {
+	switch {
+	case s.GetSeriesCount() > 0:
+		return thousands(s.GetSeriesCount()) + " series"
+	case s.GetLabelCount() > 0:
+		return thousands(s.GetLabelCount()) + " labels"
+	default:
+		return "-"
+	}
 }
 
 func share(part, whole uint64) string {

@@ -63,6 +63,10 @@ type StoreConfig struct {
 	// Shares divides MemoryLimit among the signals.
 	Shares Shares `mapstructure:"shares"`
 
+	// Directory is where log records and spans are kept across restarts, empty by
+	// default: in memory only. The bounds above are those of the directory, too.
+	Directory string `mapstructure:"directory"`
+
 	// QueryMemory is what all queries together may hold while they run, beside
 	// MemoryLimit; one may hold a quarter. 8 MiB or more, 128 MiB by default.
 	QueryMemory ByteSize `mapstructure:"query_memory"`
@@ -107,7 +111,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory), max_streams, limits, access, collectors and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, collectors and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

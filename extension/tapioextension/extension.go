@@ -72,7 +72,7 @@ func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tap
 
 // Start listens first, so that a taken port fails the start, then serves.
 func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
-	kept, err := e.stores.claim(e.set.ID, e.cfg)
+	kept, err := e.stores.claim(e.set.ID, e.cfg, e.set.Logger)
 	if err != nil {
 		return err
 	}

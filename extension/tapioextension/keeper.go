@@ -6,9 +6,11 @@ package tapioextension
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
@@ -35,11 +37,13 @@ type storeKeeper struct {
 // collectors and the batches that were seen, for their senders notice nothing of
 // a reload either.
 type heldStore struct {
-	store   *store.Store
-	fleet   *fleet.Registry
-	seen    *dedup.Window
-	claimed bool
-	drop    *time.Timer // runs while the store is unclaimed
+	store     *store.Store
+	directory string
+	logger    atomic.Pointer[zap.Logger] // of the latest claim
+	fleet     *fleet.Registry
+	seen      *dedup.Window
+	claimed   bool
+	drop      *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {
@@ -47,31 +51,71 @@ func newStoreKeeper() *storeKeeper {
 }
 
 // claim returns what is kept of that extension, or new, under the limits that
-// are configured.
-func (k *storeKeeper) claim(id component.ID, cfg *Config) (*heldStore, error) {
+// are configured. Another directory is another store: the kept one is given up
+// then, with what it has in memory only.
+func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	held, found := k.held[id]
-	if !found {
-		held = &heldStore{
-			store: store.New(cfg.Store.limits(), time.Now),
-			fleet: fleet.New(cfg.Collectors.limits(), time.Now),
-			seen:  dedup.New(int(cfg.Limits.DuplicateWindow)),
+	held := k.held[id]
+	if held != nil && held.claimed {
+		return nil, fmt.Errorf("the store of %q is in use by another collector in this process", id)
+	}
+	if held != nil && held.directory != cfg.Store.Directory {
+		held.drop.Stop()
+		held.store.Close()
+		delete(k.held, id)
+		held = nil
+	}
+	if held == nil {
+		var err error
+		if held, err = openStore(cfg, logger); err != nil {
+			return nil, fmt.Errorf("extensions::%s::%w", id, err)
 		}
 		k.held[id] = held
 	}
-	if held.claimed {
-		return nil, fmt.Errorf("the store of %q is in use by another collector in this process", id)
-	}
 	held.claimed = true
+	held.logger.Store(logger)
 	if held.drop != nil {
 		held.drop.Stop()
 		held.drop = nil
 	}
 	held.store.SetLimits(cfg.Store.limits())
+	held.store.Resume()
 	held.fleet.SetLimits(cfg.Collectors.limits())
 	held.seen.Resize(int(cfg.Limits.DuplicateWindow))
 	return held, nil
+}
+
+// openStore makes a store, with what its directory holds if it has one.
+func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
+	held := &heldStore{
+		directory: cfg.Store.Directory,
+		fleet:     fleet.New(cfg.Collectors.limits(), time.Now),
+		seen:      dedup.New(int(cfg.Limits.DuplicateWindow)),
+	}
+	if held.directory == "" {
+		held.store = store.New(cfg.Store.limits(), time.Now)
+		return held, nil
+	}
+	held.logger.Store(logger)
+	begun := time.Now()
+	var err error
+	held.store, err = store.Open(cfg.Store.limits(), time.Now, held.directory, held.report)
+	if err != nil {
+		return nil, err
+	}
+	logger.Info("The store's directory is read", zap.String("directory", held.directory),
+		zap.Uint64("bytes", held.store.Directory().Bytes), zap.Duration("took", time.Since(begun)))
+	return held, nil
+}
+
+// report logs a trouble of the directory, or its end.
+func (h *heldStore) report(problem string, err error) {
+	if err == nil {
+		h.logger.Load().Info(problem)
+		return
+	}
+	h.logger.Load().Warn(problem, zap.Error(err))
 }
 
 // release keeps the store for the next configuration.
@@ -82,6 +126,10 @@ func (k *storeKeeper) release(id component.ID) {
 	if !found {
 		return
 	}
+	// Whether a next configuration comes cannot be known.
+	if err := held.store.Checkpoint(); err != nil {
+		held.report("The store could not be written to its directory", err)
+	}
 	held.claimed = false
 	held.drop = time.AfterFunc(reclaimWithin, func() { k.forget(id, held) })
 }
@@ -90,6 +138,7 @@ func (k *storeKeeper) forget(id component.ID, held *heldStore) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.held[id] == held && !held.claimed {
+		held.store.Close()
 		delete(k.held, id)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.uber.org/zap"
 )
 
 func keeperConfig(memoryLimit ByteSize) *Config {
@@ -20,13 +21,13 @@ func keeperConfig(memoryLimit ByteSize) *Config {
 func TestStoreSurvivesTheExtension(t *testing.T) {
 	keeper := newStoreKeeper()
 	id := component.MustNewID("tapio")
-	first, err := keeper.claim(id, keeperConfig(10<<20))
+	first, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
 	require.NoError(t, err)
-	_, err = keeper.claim(id, keeperConfig(10<<20))
+	_, err = keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
 	require.ErrorContains(t, err, "in use")
 
 	keeper.release(id)
-	again, err := keeper.claim(id, keeperConfig(20<<20))
+	again, err := keeper.claim(id, keeperConfig(20<<20), zap.NewNop())
 	require.NoError(t, err)
 	assert.Same(t, first, again)
 	assert.Same(t, first.fleet, again.fleet)
@@ -36,7 +37,7 @@ func TestStoreSurvivesTheExtension(t *testing.T) {
 func TestUnclaimedStoreIsForgotten(t *testing.T) {
 	keeper := newStoreKeeper()
 	id := component.MustNewID("tapio")
-	_, err := keeper.claim(id, keeperConfig(10<<20))
+	_, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
 	require.NoError(t, err)
 	held := keeper.held[id]
 
@@ -46,4 +47,26 @@ func TestUnclaimedStoreIsForgotten(t *testing.T) {
 	held.drop.Stop()
 	keeper.forget(id, held)
 	assert.NotContains(t, keeper.held, id)
+}
+
+func TestADirectoryIsLeftForTheNextProcess(t *testing.T) {
+	id := component.MustNewID("tapio")
+	cfg := keeperConfig(100_000_000)
+	cfg.Store.Directory = t.TempDir()
+	keeper, another := newStoreKeeper(), newStoreKeeper()
+	_, err := keeper.claim(id, cfg, zap.NewNop())
+	require.NoError(t, err)
+	_, err = another.claim(id, cfg, zap.NewNop())
+	require.ErrorContains(t, err, "extensions::tapio::store::directory")
+
+	keeper.release(id)
+	moved := keeperConfig(100_000_000)
+	_, err = keeper.claim(id, moved, zap.NewNop())
+	require.NoError(t, err, "in memory from now on")
+	_, err = another.claim(id, cfg, zap.NewNop())
+	require.NoError(t, err, "and the directory is free")
+	another.release(id)
+	held := another.held[id]
+	held.drop.Stop()
+	another.forget(id, held)
 }

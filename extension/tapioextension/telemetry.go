@@ -24,6 +24,7 @@ func (e *tapioExtension) observe() error {
 		return err
 	}
 	e.telemetry = builder
+	kept := e.store
 	return errors.Join(
 		builder.RegisterTapioStoreSizeCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Bytes })),
 		builder.RegisterTapioStoreCapacityCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Capacity })),
@@ -32,6 +33,15 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStreamLostCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Lost })),
 		builder.RegisterTapioStoreEvictedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Evicted })),
 		builder.RegisterTapioStoreRefusedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Refused })),
+		builder.RegisterTapioStoreSeriesCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Series })),
+		builder.RegisterTapioStoreOldestTimeCallback(e.eachSignal(func(s *store.Stats) uint64 { return uint64(s.Oldest / 1e9) })),
+		builder.RegisterTapioStoreLabelsCallback(e.eachIndex(func(c *store.Cardinality) uint64 { return c.Labels })),
+		builder.RegisterTapioStoreUnindexedKeysCallback(e.eachIndex(func(c *store.Cardinality) uint64 { return uint64(len(c.OpenKeys)) })),
+		builder.RegisterTapioStoreDirectorySizeCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.Bytes })),
+		builder.RegisterTapioStoreDirectoryFailedCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.FailedWrites })),
+		builder.RegisterTapioStoreDirectoryCorruptCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.CorruptFiles })),
+		builder.RegisterTapioQueryMemoryCallback(single(func() uint64 { return kept.QueryStats().Used })),
+		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
 		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
 		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
 		builder.RegisterTapioAPIRejectedCallback(byReason(e.api.RejectedCalls)),
@@ -52,6 +62,28 @@ func (e *tapioExtension) eachSignal(figure func(*store.Stats) uint64) metric.Int
 	return func(_ context.Context, o metric.Int64Observer) error {
 		for _, stats := range kept.Stats() {
 			o.Observe(int64(figure(&stats)), metric.WithAttributes(attribute.String("signal", stats.Signal)))
+		}
+		return nil
+	}
+}
+
+// eachIndex observes a figure of the indexes.
+func (e *tapioExtension) eachIndex(figure func(*store.Cardinality) uint64) metric.Int64Callback {
+	kept := e.store
+	return func(_ context.Context, o metric.Int64Observer) error {
+		for _, c := range kept.Cardinality() {
+			o.Observe(int64(figure(&c)), metric.WithAttributes(attribute.String("signal", c.Signal)))
+		}
+		return nil
+	}
+}
+
+// directory observes a figure of the directory, nothing where there is none.
+func (e *tapioExtension) directory(figure func(*store.DirectoryStats) uint64) metric.Int64Callback {
+	kept := e.store
+	return func(_ context.Context, o metric.Int64Observer) error {
+		if d := kept.Directory(); d.Path != "" {
+			o.Observe(int64(figure(&d)))
 		}
 		return nil
 	}

@@ -5,9 +5,10 @@ package store
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -26,6 +27,7 @@ type chunk[R any] struct {
 	rows    []R    // nil once it is sealed
 	segment *segment
 	content int64 // bytes of rows, parts or segment, and the chunk itself
+	file    fileState
 
 	oldest, newest tapio.Nanos
 	ordered        bool // rows are in the order of time, as they mostly are
@@ -131,21 +133,28 @@ func (l *log[R]) views() ([]view[R], uint64) {
 }
 
 // behind returns the rows of one chunk that follow a sequence, none where there
-// are no more, and the sequence of the oldest row held.
-func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64) {
+// are no more, and the oldest sequence that can be read on from there. gap is set
+// if those between were never here: a crash, or a file that was set aside, took
+// them.
+func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64, gap bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	oldest = l.firstSeq()
-	if i, found := l.chunkOf(max(seq+1, oldest)); found {
+	i, found := l.chunkOf(max(seq+1, oldest))
+	if !found && i+1 < len(l.chunks) {
+		i, found, gap = i+1, true, true
+		oldest = l.chunks[i].first
+	}
+	if found {
 		v = l.chunks[i].view()
 	}
-	return v, oldest
+	return v, oldest, gap
 }
 
 // bySeq returns one row.
 func (l *log[R]) bySeq(seq uint64) (row R, found bool) {
-	v, oldest := l.behind(seq - 1)
-	if seq == 0 || seq < oldest || v.count == 0 {
+	v, oldest, _ := l.behind(seq - 1)
+	if seq == 0 || seq < max(oldest, v.first) || v.count == 0 {
 		return row, false
 	}
 	return v.row(int(seq - v.first)), true
@@ -172,7 +181,7 @@ func (l *log[R]) placeOfUID(v *view[R], uid string) (place int, found bool) {
 		place, found := v.parts.uids[uid]
 		return int(place), found && int(place) < v.count
 	}
-	for _, u := range v.segment.placesOfUID(maphash.String(l.seed, uid)) {
+	for _, u := range v.segment.placesOfUID(xxhash.Sum64String(uid)) {
 		if row := v.row(int(u.place)); l.signal.uid(&row) == uid {
 			return int(u.place), true
 		}

@@ -4,8 +4,9 @@
 package store
 
 import (
-	"hash/maphash"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -29,19 +30,18 @@ const (
 
 // labelHash is what a label with its value is indexed under. Labels that share
 // a hash share their blocks: a reader looks into some in vain.
-func labelHash(seed maphash.Seed, key, value string) uint64 {
-	h := maphash.String(seed, key)*0x9e3779b97f4a7c15 + maphash.String(seed, value)
+func labelHash(key, value string) uint64 {
+	h := xxhash.Sum64String(key)*0x9e3779b97f4a7c15 + xxhash.Sum64String(value)
 	return h ^ h>>29
 }
 
 // classHash is what a class of severity is indexed under, service "" for any.
-func classHash(seed maphash.Seed, class tapio.Severity, service string) uint64 {
-	return labelHash(seed, severityIndex+string(rune('a'+class)), service)
+func classHash(class tapio.Severity, service string) uint64 {
+	return labelHash(severityIndex+string(rune('a'+class)), service)
 }
 
 // postings tell which blocks hold a label.
 type postings struct {
-	seed   maphash.Seed
 	hashes []uint64 // sorted
 	blocks []blockSet
 	keys   []byte // every key: length, text, 1 if its values are not indexed
@@ -63,7 +63,7 @@ func (p *postings) find(hash uint64) blockSet {
 // withName returns the blocks of rows with one of these names.
 func (p *postings) withName(names []string) (blocks blockSet) {
 	for _, name := range names {
-		blocks |= p.find(labelHash(p.seed, nameIndex, name))
+		blocks |= p.find(labelHash(nameIndex, name))
 	}
 	return blocks
 }
@@ -76,7 +76,7 @@ func (p *postings) withSeverity(classes []tapio.Severity, services []string) (bl
 	}
 	for _, class := range classes {
 		for _, service := range services {
-			blocks |= p.find(classHash(p.seed, class, service))
+			blocks |= p.find(classHash(class, service))
 		}
 	}
 	return blocks
@@ -97,7 +97,7 @@ func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blo
 			if len(value) > maxLabelBytes {
 				return allBlocks
 			}
-			blocks |= p.find(labelHash(p.seed, string(key), value))
+			blocks |= p.find(labelHash(string(key), value))
 		}
 	}
 	return blocks
@@ -105,7 +105,6 @@ func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blo
 
 // indexer collects the postings of a segment.
 type indexer struct {
-	seed   maphash.Seed
 	blocks map[uint64]blockSet
 	keys   map[string]*labelValues
 	seen   map[any]blockSet // where resources, scopes and classes are noted already
@@ -124,16 +123,16 @@ type labelValues struct {
 	open   bool // too many or too long: not indexed
 }
 
-func newIndexer(seed maphash.Seed) *indexer {
+func newIndexer() *indexer {
 	return &indexer{
-		seed: seed, blocks: map[uint64]blockSet{}, keys: map[string]*labelValues{},
+		blocks: map[uint64]blockSet{}, keys: map[string]*labelValues{},
 		seen: map[any]blockSet{}, bit: 1,
 	}
 }
 
 func (x *indexer) note(hash uint64) { x.blocks[hash] |= x.bit }
 
-func (x *indexer) name(name string) { x.note(labelHash(x.seed, nameIndex, name)) }
+func (x *indexer) name(name string) { x.note(labelHash(nameIndex, name)) }
 
 // attributes indexes the attributes of one record, resource or scope.
 func (x *indexer) attributes(list tapio.Attributes) {
@@ -155,7 +154,7 @@ func (x *indexer) label(key string, value tapio.Value) {
 		values.open = true
 		return
 	}
-	hash := labelHash(x.seed, key, value.Str())
+	hash := labelHash(key, value.Str())
 	if blocks, known := x.blocks[hash]; !known {
 		values.hashes = append(values.hashes, hash)
 		values.open = len(values.hashes) > maxLabelValues
@@ -170,8 +169,8 @@ func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource) {
 	key := classOf{class, resource}
 	if x.seen[key]&x.bit == 0 {
 		x.seen[key] |= x.bit
-		x.note(classHash(x.seed, class, ""))
-		x.note(classHash(x.seed, class, resource.Service()))
+		x.note(classHash(class, ""))
+		x.note(classHash(class, resource.Service()))
 	}
 }
 
@@ -192,7 +191,7 @@ func (x *indexer) origin(resource *tapio.Resource, scope *tapio.Scope) {
 
 // finish returns the postings, without those of open keys.
 func (x *indexer) finish() postings {
-	p := postings{seed: x.seed}
+	p := postings{}
 	for key, values := range x.keys {
 		p.keys = append(appendString(p.keys, key), 0)
 		if values.open {

@@ -40,7 +40,6 @@ type log[R any] struct {
 	bell   bell
 	lost   atomic.Uint64
 	packer *packer
-	seed   maphash.Seed
 
 	// writing is held by whoever appends or retires, before mu.
 	writing sync.Mutex
@@ -57,18 +56,22 @@ type log[R any] struct {
 	bytes    int64
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	hash     *maphash.Hash // scratch of the writer
-	row      R             // scratch of the writer: the row in hand, kept off the heap
+	appended uint64   // rows since the start
+	doomed   []uint64 // first sequences of chunks that were evicted and may have a file
+
+	directory *directory // nil: the store is in memory only
+
+	hash *maphash.Hash // scratch of the writer
+	row  R             // scratch of the writer: the row in hand, kept off the heap
 }
 
-func newLog[R any](signal signal[R], packer *packer, seed maphash.Seed, now func() time.Time) *log[R] {
+func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[R] {
 	hash := new(maphash.Hash)
-	hash.SetSeed(seed)
+	hash.SetSeed(maphash.MakeSeed())
 	return &log[R]{
 		signal:  signal,
 		now:     now,
 		packer:  packer,
-		seed:    seed,
 		evicted: map[string]uint64{},
 		refused: map[string]uint64{},
 		hash:    hash,
@@ -93,7 +96,7 @@ func (l *log[R]) append(rows []R) (refused int) {
 func (l *log[R]) sealClosed() {
 	for _, c := range l.closed {
 		l.sealer.Wait()
-		l.sealer.Go(func() { l.replace(c, seal(l.signal.codec, l.packer, l.seed, c.rows)) })
+		l.sealer.Go(func() { l.replace(c, seal(l.signal.codec, l.packer, c.rows)) })
 	}
 	clear(l.closed)
 	l.closed = l.closed[:0]
@@ -106,7 +109,11 @@ func (l *log[R]) replace(c *chunk[R], s *segment) {
 	defer l.mu.Unlock()
 	if i, found := l.chunkOf(c.first); found && l.chunks[i] == c {
 		l.bytes -= c.replace(s)
+		if l.directory != nil {
+			c.file = fileReady
+		}
 	}
+	l.directory.wakeUp()
 }
 
 func (l *log[R]) appendBatch(rows []R) (refused int) {
@@ -143,6 +150,7 @@ func (l *log[R]) add(row *R, arrived time.Time) bool {
 	l.head.put(row, weight, arrived)
 	l.bytes += cost
 	l.rows++
+	l.appended++
 	return true
 }
 
@@ -198,6 +206,10 @@ func (l *log[R]) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
+	if oldest.file != fileNone {
+		l.doomed = append(l.doomed, oldest.first)
+		l.directory.wakeUp()
+	}
 }
 
 func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
@@ -246,7 +258,7 @@ func (l *log[R]) stats() Stats {
 		Rows:     uint64(l.rows),
 		Bytes:    uint64(l.bytes),
 		Capacity: uint64(l.capacity),
-		Appended: l.last,
+		Appended: l.appended,
 		Evicted:  maps.Clone(l.evicted),
 		Refused:  maps.Clone(l.refused),
 		LastSeq:  l.last,

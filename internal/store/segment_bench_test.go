@@ -6,7 +6,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -162,17 +161,17 @@ func median(b *testing.B, f func()) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	packer, seed := newPacker(), maphash.MakeSeed()
+	packer := newPacker()
 	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
-	b.Run("logs", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, seed, events) })
-	b.Run("spans", func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, seed, spans) })
+	b.Run("logs", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, events) })
+	b.Run("spans", func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, spans) })
 }
 
-func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, seed maphash.Seed, rows []R) {
+func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, rows []R) {
 	b.Helper()
 	var s *segment
 	for b.Loop() {
-		s = seal(c, p, seed, rows)
+		s = seal(c, p, rows)
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(len(rows)), "ns/row")
 	b.ReportMetric(float64(s.size())/float64(len(rows)), "B/row")

@@ -6,9 +6,10 @@ package store
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"hash/maphash"
 	"slices"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -73,7 +74,7 @@ func (eventCodec) write(w *writer, e *tapio.Event) {
 	w.attributes(e.Attributes)
 	w.body(e)
 	if uid := e.UID(); uid != "" {
-		w.segment.uids = append(w.segment.uids, uidPlace{maphash.String(w.index.seed, uid), uint32(w.row)})
+		w.segment.uids = append(w.segment.uids, uidPlace{xxhash.Sum64String(uid), uint32(w.row)})
 	}
 }
 

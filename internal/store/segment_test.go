@@ -6,7 +6,6 @@ package store
 import (
 	"cmp"
 	"fmt"
-	"hash/maphash"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -32,17 +31,17 @@ func restore[R any](c codec[R], s *segment, h *hint) (rows []R, places []int32) 
 }
 
 func TestSegmentsGiveBackTheirRows(t *testing.T) {
-	packer, seed := newPacker(), maphash.MakeSeed()
+	packer := newPacker()
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
 		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := seal(codec[tapio.Event](eventCodec{}), packer, seed, events)
+		s := seal(codec[tapio.Event](eventCodec{}), packer, events)
 		got, _ := restore(codec[tapio.Event](eventCodec{}), s, &hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = seal(codec[tapio.Span](spanCodec{}), packer, seed, spans)
+		s = seal(codec[tapio.Span](spanCodec{}), packer, spans)
 		restored, _ := restore(codec[tapio.Span](spanCodec{}), s, &hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
@@ -86,7 +85,7 @@ func requireEqualSpans(t *testing.T, want, got *tapio.Span) {
 }
 
 func TestIndexesLoseNoRow(t *testing.T) {
-	packer, seed := newPacker(), maphash.MakeSeed()
+	packer := newPacker()
 	matching, all := 0, 0
 	for n := range uint64(12) {
 		r := rand.New(rand.NewPCG(n, 3))
@@ -101,7 +100,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 				}
 			}
 		}
-		s := seal(codec[tapio.Event](eventCodec{}), packer, seed, rows)
+		s := seal(codec[tapio.Event](eventCodec{}), packer, rows)
 		for range 50 {
 			q := tapio.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
 			if r.IntN(4) == 0 {

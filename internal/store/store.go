@@ -6,8 +6,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
-	"math/rand/v2"
 	"time"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -29,9 +27,10 @@ type Limits struct {
 // Store holds log records, spans and metric points. All methods are safe for
 // concurrent use. Rows that go in, and rows that come out, must not be changed.
 type Store struct {
-	started time.Time
-	epoch   uint64
-	budget  *budget
+	started   time.Time
+	epoch     uint64
+	directory *directory // nil: in memory only
+	budget    *budget
 
 	events *log[tapio.Event]
 	spans  *log[tapio.Span]
@@ -40,17 +39,81 @@ type Store struct {
 
 // New makes an empty store that reads the time of arrival from now.
 func New(limits Limits, now func() time.Time) *Store {
-	seed, packer := maphash.MakeSeed(), newPacker()
+	packer := newPacker()
 	s := &Store{
 		started: now(),
-		epoch:   rand.Uint64() | 1, // never 0: a zero cursor means the first page
+		epoch:   newEpoch(),
 		budget:  newBudget(),
-		events:  newLog(eventSignal(), packer, seed, now),
-		spans:   newLog(spanSignal(), packer, seed, now),
+		events:  newLog(eventSignal(), packer, now),
+		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(now),
 	}
 	s.SetLimits(limits)
 	return s
+}
+
+// Open makes a store that keeps its sealed rows in a directory, and reads back
+// what one before left there: rows, sequences, ids and page tokens go on. report
+// is told of troubles with the directory, none of which ends the store. The
+// errors name the key store::directory.
+func Open(limits Limits, now func() time.Time, path string, report func(problem string, err error)) (*Store, error) {
+	s := New(limits, now)
+	d, err := openDirectory(path, []durable{s.events, s.spans}, report)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.restore(); err != nil {
+		_ = d.lock.Close()
+		return nil, err
+	}
+	s.directory, s.events.directory, s.spans.directory, s.epoch = d, d, d, d.epoch
+	s.Retire()
+	d.begin()
+	return s, nil
+}
+
+// Checkpoint writes all rows to the directory, those of the head too, so that
+// nothing is lost if the process ends now. Without a directory it does nothing.
+func (s *Store) Checkpoint() error {
+	if s.directory == nil {
+		return nil
+	}
+	return s.directory.checkpoint()
+}
+
+// Resume goes on after a Checkpoint.
+func (s *Store) Resume() {
+	if s.directory != nil {
+		s.directory.resume()
+	}
+}
+
+// Close lets go of the directory, which is not written any more.
+func (s *Store) Close() {
+	if s.directory != nil {
+		s.directory.close()
+	}
+}
+
+// DirectoryStats tells of the directory.
+type DirectoryStats struct {
+	Path         string // "" for none
+	Bytes        uint64 // of all files
+	FailedWrites uint64 // tries that failed; the rows stay in memory
+	CorruptFiles uint64 // that were set aside
+	Failing      bool   // the latest write failed
+}
+
+// Directory returns the figures of the directory.
+func (s *Store) Directory() DirectoryStats {
+	d := s.directory
+	if d == nil {
+		return DirectoryStats{}
+	}
+	return DirectoryStats{
+		Path: d.path, Bytes: uint64(max(d.bytes.Load(), 0)), FailedWrites: d.writes.Load(),
+		CorruptFiles: d.corrupt.Load(), Failing: d.failing.Load(),
+	}
 }
 
 // Started returns when the store was made.

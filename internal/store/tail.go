@@ -32,6 +32,7 @@ type Tail[R any] struct {
 
 	position uint64
 	history  uint64 // newest sequence when the tail was made
+	resumed  bool   // by a reader that wants to know what it missed
 	since    tapio.Nanos
 	last     int // matching rows to go back first
 }
@@ -63,6 +64,7 @@ func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish 
 	}
 	switch {
 	case start.Resume:
+		t.resumed = true
 		t.position = start.After
 		if start.After == 0 || start.After > last { // a sequence of an earlier store: all is new
 			t.position = first - 1
@@ -144,7 +146,10 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
 
 // step looks at some rows behind the position and appends those that match.
 func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
-	v, oldest := t.log.behind(t.position)
+	v, oldest, gap := t.log.behind(t.position)
+	if gap && !t.resumed {
+		t.position = oldest - 1 // nobody was promised those rows
+	}
 	if t.position+1 < oldest && len(rows) > 0 {
 		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
 	}

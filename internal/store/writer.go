@@ -4,7 +4,6 @@
 package store
 
 import (
-	"hash/maphash"
 	"math"
 	"slices"
 
@@ -71,13 +70,13 @@ type writer struct {
 }
 
 // seal makes a segment of at most segmentRows rows.
-func seal[R any](c codec[R], p *packer, seed maphash.Seed, rows []R) *segment {
+func seal[R any](c codec[R], p *packer, rows []R) *segment {
 	w := &writer{
 		segment:  &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
 		deciding: c.deciding(),
 		words:    newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
 		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
-		index: newIndexer(seed),
+		index: newIndexer(),
 	}
 	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0

@@ -2060,9 +2060,19 @@ type StoreStats struct {
 	// Sequence of the oldest record held; 0: none.
 	FirstSequence uint64 `protobuf:"varint,10,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
 	// Sequence of the newest record ever stored; 0: none.
-	LastSequence  uint64 `protobuf:"varint,11,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastSequence uint64 `protobuf:"varint,11,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Distinct series held; of metrics only.
+	SeriesCount uint64 `protobuf:"varint,12,opt,name=series_count,json=seriesCount,proto3" json:"series_count,omitempty"`
+	// Distinct labels with their values, and names, in the indexes; of sealed log
+	// records and spans only. Above 1,024 it is an estimate, some 3 % off.
+	LabelCount uint64 `protobuf:"varint,13,opt,name=label_count,json=labelCount,proto3" json:"label_count,omitempty"`
+	// Label keys with so many values that the indexes leave them out: a query for
+	// one of their values looks at more records. The first 20 by name.
+	UnindexedKeys []string `protobuf:"bytes,14,rep,name=unindexed_keys,json=unindexedKeys,proto3" json:"unindexed_keys,omitempty"`
+	// All of them.
+	UnindexedKeyCount uint64 `protobuf:"varint,15,opt,name=unindexed_key_count,json=unindexedKeyCount,proto3" json:"unindexed_key_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *StoreStats) Reset() {
@@ -2168,6 +2178,34 @@ func (x *StoreStats) GetFirstSequence() uint64 {
 func (x *StoreStats) GetLastSequence() uint64 {
 	if x != nil {
 		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *StoreStats) GetSeriesCount() uint64 {
+	if x != nil {
+		return x.SeriesCount
+	}
+	return 0
+}
+
+func (x *StoreStats) GetLabelCount() uint64 {
+	if x != nil {
+		return x.LabelCount
+	}
+	return 0
+}
+
+func (x *StoreStats) GetUnindexedKeys() []string {
+	if x != nil {
+		return x.UnindexedKeys
+	}
+	return nil
+}
+
+func (x *StoreStats) GetUnindexedKeyCount() uint64 {
+	if x != nil {
+		return x.UnindexedKeyCount
 	}
 	return 0
 }
@@ -2321,8 +2359,12 @@ type GetServiceInfoResponse struct {
 	MaxAge *durationpb.Duration `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	// Longest message that the server takes, in bytes.
 	MaxReceiveMessageBytes uint64 `protobuf:"varint,8,opt,name=max_receive_message_bytes,json=maxReceiveMessageBytes,proto3" json:"max_receive_message_bytes,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// Where the store is kept across restarts; unset: in memory only.
+	Directory *StoreDirectory `protobuf:"bytes,9,opt,name=directory,proto3" json:"directory,omitempty"`
+	// What the queries hold while they run.
+	QueryMemory   *QueryMemory `protobuf:"bytes,10,opt,name=query_memory,json=queryMemory,proto3" json:"query_memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetServiceInfoResponse) Reset() {
@@ -2411,6 +2453,167 @@ func (x *GetServiceInfoResponse) GetMaxReceiveMessageBytes() uint64 {
 	return 0
 }
 
+func (x *GetServiceInfoResponse) GetDirectory() *StoreDirectory {
+	if x != nil {
+		return x.Directory
+	}
+	return nil
+}
+
+func (x *GetServiceInfoResponse) GetQueryMemory() *QueryMemory {
+	if x != nil {
+		return x.QueryMemory
+	}
+	return nil
+}
+
+// StoreDirectory tells of the files of a store.
+type StoreDirectory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where they are.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Bytes that they take.
+	SizeBytes uint64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Writes that failed since the start; their records are in memory only, until
+	// a later write succeeds.
+	FailedWriteCount uint64 `protobuf:"varint,3,opt,name=failed_write_count,json=failedWriteCount,proto3" json:"failed_write_count,omitempty"`
+	// Files that could not be read since the start and were set aside.
+	CorruptFileCount uint64 `protobuf:"varint,4,opt,name=corrupt_file_count,json=corruptFileCount,proto3" json:"corrupt_file_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *StoreDirectory) Reset() {
+	*x = StoreDirectory{}
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreDirectory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreDirectory) ProtoMessage() {}
+
+func (x *StoreDirectory) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreDirectory.ProtoReflect.Descriptor instead.
+func (*StoreDirectory) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StoreDirectory) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *StoreDirectory) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *StoreDirectory) GetFailedWriteCount() uint64 {
+	if x != nil {
+		return x.FailedWriteCount
+	}
+	return 0
+}
+
+func (x *StoreDirectory) GetCorruptFileCount() uint64 {
+	if x != nil {
+		return x.CorruptFileCount
+	}
+	return 0
+}
+
+// QueryMemory tells of the working memory of queries.
+type QueryMemory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes held now.
+	UsedBytes uint64 `protobuf:"varint,1,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	// The most that was held at once.
+	PeakBytes uint64 `protobuf:"varint,2,opt,name=peak_bytes,json=peakBytes,proto3" json:"peak_bytes,omitempty"`
+	// The most that may be held: store::query_memory.
+	LimitBytes uint64 `protobuf:"varint,3,opt,name=limit_bytes,json=limitBytes,proto3" json:"limit_bytes,omitempty"`
+	// Queries refused because they would have held more.
+	RefusedCount  uint64 `protobuf:"varint,4,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryMemory) Reset() {
+	*x = QueryMemory{}
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryMemory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryMemory) ProtoMessage() {}
+
+func (x *QueryMemory) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryMemory.ProtoReflect.Descriptor instead.
+func (*QueryMemory) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *QueryMemory) GetUsedBytes() uint64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *QueryMemory) GetPeakBytes() uint64 {
+	if x != nil {
+		return x.PeakBytes
+	}
+	return 0
+}
+
+func (x *QueryMemory) GetLimitBytes() uint64 {
+	if x != nil {
+		return x.LimitBytes
+	}
+	return 0
+}
+
+func (x *QueryMemory) GetRefusedCount() uint64 {
+	if x != nil {
+		return x.RefusedCount
+	}
+	return 0
+}
+
 // Component is the health of one part.
 type HealthCheckResponse_Component struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2426,7 +2629,7 @@ type HealthCheckResponse_Component struct {
 
 func (x *HealthCheckResponse_Component) Reset() {
 	*x = HealthCheckResponse_Component{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[33]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2641,7 @@ func (x *HealthCheckResponse_Component) String() string {
 func (*HealthCheckResponse_Component) ProtoMessage() {}
 
 func (x *HealthCheckResponse_Component) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[33]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2818,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aF\n" +
 	"\x18DroppedStreamCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x9e\x05\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb9\x06\n" +
 	"\n" +
 	"StoreStats\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12!\n" +
@@ -2632,7 +2835,12 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"newestTime\x12%\n" +
 	"\x0efirst_sequence\x18\n" +
 	" \x01(\x04R\rfirstSequence\x12#\n" +
-	"\rlast_sequence\x18\v \x01(\x04R\flastSequence\x1a@\n" +
+	"\rlast_sequence\x18\v \x01(\x04R\flastSequence\x12!\n" +
+	"\fseries_count\x18\f \x01(\x04R\vseriesCount\x12\x1f\n" +
+	"\vlabel_count\x18\r \x01(\x04R\n" +
+	"labelCount\x12%\n" +
+	"\x0eunindexed_keys\x18\x0e \x03(\tR\runindexedKeys\x12.\n" +
+	"\x13unindexed_key_count\x18\x0f \x01(\x04R\x11unindexedKeyCount\x1a@\n" +
 	"\x12EvictedCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a@\n" +
@@ -2654,7 +2862,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x0eSTATUS_SERVING\x10\x01\x12\x13\n" +
 	"\x0fSTATUS_DEGRADED\x10\x02\x12\x16\n" +
 	"\x12STATUS_NOT_SERVING\x10\x03\"\x17\n" +
-	"\x15GetServiceInfoRequest\"\x93\x03\n" +
+	"\x15GetServiceInfoRequest\"\x85\x04\n" +
 	"\x16GetServiceInfoResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12D\n" +
@@ -2664,7 +2872,24 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x13implemented_methods\x18\x05 \x03(\tR\x12implementedMethods\x12*\n" +
 	"\x05store\x18\x06 \x03(\v2\x14.tapio.v1.StoreStatsR\x05store\x122\n" +
 	"\amax_age\x18\a \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x129\n" +
-	"\x19max_receive_message_bytes\x18\b \x01(\x04R\x16maxReceiveMessageBytes*m\n" +
+	"\x19max_receive_message_bytes\x18\b \x01(\x04R\x16maxReceiveMessageBytes\x126\n" +
+	"\tdirectory\x18\t \x01(\v2\x18.tapio.v1.StoreDirectoryR\tdirectory\x128\n" +
+	"\fquery_memory\x18\n" +
+	" \x01(\v2\x15.tapio.v1.QueryMemoryR\vqueryMemory\"\x9f\x01\n" +
+	"\x0eStoreDirectory\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\x12,\n" +
+	"\x12failed_write_count\x18\x03 \x01(\x04R\x10failedWriteCount\x12,\n" +
+	"\x12corrupt_file_count\x18\x04 \x01(\x04R\x10corruptFileCount\"\x91\x01\n" +
+	"\vQueryMemory\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x01 \x01(\x04R\tusedBytes\x12\x1d\n" +
+	"\n" +
+	"peak_bytes\x18\x02 \x01(\x04R\tpeakBytes\x12\x1f\n" +
+	"\vlimit_bytes\x18\x03 \x01(\x04R\n" +
+	"limitBytes\x12#\n" +
+	"\rrefused_count\x18\x04 \x01(\x04R\frefusedCount*m\n" +
 	"\fDeliveryMode\x12\x1d\n" +
 	"\x19DELIVERY_MODE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19DELIVERY_MODE_BEST_EFFORT\x10\x01\x12\x1f\n" +
@@ -2699,7 +2924,7 @@ func file_tapio_v1_tapio_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_tapio_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(DeliveryMode)(0),                      // 0: tapio.v1.DeliveryMode
 	(StreamControl_Action)(0),              // 1: tapio.v1.StreamControl.Action
@@ -2732,117 +2957,121 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(*HealthCheckResponse)(nil),            // 28: tapio.v1.HealthCheckResponse
 	(*GetServiceInfoRequest)(nil),          // 29: tapio.v1.GetServiceInfoRequest
 	(*GetServiceInfoResponse)(nil),         // 30: tapio.v1.GetServiceInfoResponse
-	nil,                                    // 31: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	nil,                                    // 32: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	nil,                                    // 33: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	nil,                                    // 34: tapio.v1.StoreStats.EvictedCountsEntry
-	nil,                                    // 35: tapio.v1.StoreStats.RefusedCountsEntry
-	(*HealthCheckResponse_Component)(nil),  // 36: tapio.v1.HealthCheckResponse.Component
-	(*Event)(nil),                          // 37: tapio.v1.Event
-	(*EventBatch)(nil),                     // 38: tapio.v1.EventBatch
-	(*Filter)(nil),                         // 39: tapio.v1.Filter
-	(*durationpb.Duration)(nil),            // 40: google.protobuf.Duration
-	(*BatchAck)(nil),                       // 41: tapio.v1.BatchAck
-	(*Correlation)(nil),                    // 42: tapio.v1.Correlation
-	(*SemanticGroup)(nil),                  // 43: tapio.v1.SemanticGroup
-	(*Insight)(nil),                        // 44: tapio.v1.Insight
-	(*Loss)(nil),                           // 45: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 46: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 47: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 48: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 49: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 50: tapio.v1.Insight.Audience
+	(*StoreDirectory)(nil),                 // 31: tapio.v1.StoreDirectory
+	(*QueryMemory)(nil),                    // 32: tapio.v1.QueryMemory
+	nil,                                    // 33: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	nil,                                    // 34: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	nil,                                    // 35: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	nil,                                    // 36: tapio.v1.StoreStats.EvictedCountsEntry
+	nil,                                    // 37: tapio.v1.StoreStats.RefusedCountsEntry
+	(*HealthCheckResponse_Component)(nil),  // 38: tapio.v1.HealthCheckResponse.Component
+	(*Event)(nil),                          // 39: tapio.v1.Event
+	(*EventBatch)(nil),                     // 40: tapio.v1.EventBatch
+	(*Filter)(nil),                         // 41: tapio.v1.Filter
+	(*durationpb.Duration)(nil),            // 42: google.protobuf.Duration
+	(*BatchAck)(nil),                       // 43: tapio.v1.BatchAck
+	(*Correlation)(nil),                    // 44: tapio.v1.Correlation
+	(*SemanticGroup)(nil),                  // 45: tapio.v1.SemanticGroup
+	(*Insight)(nil),                        // 46: tapio.v1.Insight
+	(*Loss)(nil),                           // 47: tapio.v1.Loss
+	(*timestamppb.Timestamp)(nil),          // 48: google.protobuf.Timestamp
+	(Correlation_Type)(0),                  // 49: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 50: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 51: tapio.v1.SemanticGroup.State
+	(Insight_Audience)(0),                  // 52: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
-	37, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
-	38, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	39, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
+	40, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
 	4,  // 2: tapio.v1.StreamEventsRequest.subscription:type_name -> tapio.v1.Subscription
 	6,  // 3: tapio.v1.StreamEventsRequest.control:type_name -> tapio.v1.StreamControl
-	39, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
+	41, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
 	5,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
 	0,  // 6: tapio.v1.Subscription.delivery:type_name -> tapio.v1.DeliveryMode
-	40, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
+	42, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
 	1,  // 8: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
-	41, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	43, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
 	8,  // 10: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
 	9,  // 11: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
-	42, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
-	43, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	44, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
-	37, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	45, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	46, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	39, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	44, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
+	45, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
+	46, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	39, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	47, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	48, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	41, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
 	5,  // 19: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
 	0,  // 20: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
-	37, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	45, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	42, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	43, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	44, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
-	39, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	37, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	37, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	39, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	47, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	42, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	39, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	48, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	49, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	43, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	39, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	50, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	44, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	39, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	50, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	43, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	42, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	44, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	46, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	39, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	47, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	44, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	45, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	46, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	41, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	39, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	39, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	41, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	49, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	44, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	41, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	50, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	51, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	45, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	41, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	52, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	46, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	41, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	52, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	45, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	44, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	46, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	48, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
 	26, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	31, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	32, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	33, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	40, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
-	40, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
-	34, // 51: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	35, // 52: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	46, // 53: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	46, // 54: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	33, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	34, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	35, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	42, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	42, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	36, // 51: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	37, // 52: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	48, // 53: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	48, // 54: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
 	2,  // 55: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	36, // 56: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	46, // 57: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	46, // 58: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	38, // 56: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	48, // 57: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	48, // 58: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
 	26, // 59: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	40, // 60: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	2,  // 61: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	3,  // 62: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	10, // 63: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	12, // 64: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	14, // 65: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	16, // 66: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	18, // 67: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	20, // 68: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	22, // 69: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	24, // 70: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	27, // 71: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	29, // 72: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	7,  // 73: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	11, // 74: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	13, // 75: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	15, // 76: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	17, // 77: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	19, // 78: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	21, // 79: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	23, // 80: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	25, // 81: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	28, // 82: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	30, // 83: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	73, // [73:84] is the sub-list for method output_type
-	62, // [62:73] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	42, // 60: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	31, // 61: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
+	32, // 62: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
+	2,  // 63: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 64: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 65: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 66: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 67: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 68: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 69: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 70: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 71: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 72: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	27, // 73: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	29, // 74: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 75: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 76: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 77: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 78: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 79: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 80: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 81: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 82: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 83: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	28, // 84: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	30, // 85: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	75, // [75:86] is the sub-list for method output_type
+	64, // [64:75] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -2878,7 +3107,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_tapio_service_proto_rawDesc), len(file_tapio_v1_tapio_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

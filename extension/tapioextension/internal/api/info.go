@@ -32,7 +32,24 @@ func (s *Server) serviceInfo() *tapiov1.GetServiceInfoResponse {
 		Store:                  s.storeStats(),
 		MaxAge:                 durationpb.New(s.MaxAge),
 		MaxReceiveMessageBytes: uint64(s.MaxReceiveMessageBytes),
+		Directory:              s.directory(),
+		QueryMemory:            s.queryMemory(),
 	}
+}
+
+func (s *Server) directory() *tapiov1.StoreDirectory {
+	d := s.Store.Directory()
+	if d.Path == "" {
+		return nil
+	}
+	return &tapiov1.StoreDirectory{
+		Path: d.Path, SizeBytes: d.Bytes, FailedWriteCount: d.FailedWrites, CorruptFileCount: d.CorruptFiles,
+	}
+}
+
+func (s *Server) queryMemory() *tapiov1.QueryMemory {
+	q := s.Store.QueryStats()
+	return &tapiov1.QueryMemory{UsedBytes: q.Used, PeakBytes: q.Peak, LimitBytes: q.Limit, RefusedCount: q.Refused}
 }
 
 // GetMetrics implements tapiov1.TapioServiceServer.
@@ -72,8 +89,16 @@ func (s *Server) storeStats() []*tapiov1.StoreStats {
 	for _, stats := range s.Store.Stats() {
 		list = append(list, signalStats(&stats))
 	}
+	for i, c := range s.Store.Cardinality() { // of log records and spans, the first two
+		list[i].LabelCount = c.Labels
+		list[i].UnindexedKeyCount = uint64(len(c.OpenKeys))
+		list[i].UnindexedKeys = c.OpenKeys[:min(len(c.OpenKeys), maxUnindexedKeys)]
+	}
 	return list
 }
+
+// maxUnindexedKeys is how many keys are told by name.
+const maxUnindexedKeys = 20
 
 func signalStats(stats *store.Stats) *tapiov1.StoreStats {
 	return &tapiov1.StoreStats{
@@ -88,6 +113,7 @@ func signalStats(stats *store.Stats) *tapiov1.StoreStats {
 		NewestTime:    timestamp(stats.Newest),
 		FirstSequence: stats.FirstSeq,
 		LastSequence:  stats.LastSeq,
+		SeriesCount:   stats.Series,
 	}
 }
 
@@ -126,6 +152,10 @@ func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
 			c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
 			c.Message = stats.Signal + ": records were refused because one alone exceeds its part of the store: raise store::memory_limit"
 		}
+	}
+	if d := s.Store.Directory(); d.Failing {
+		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
+		c.Message = "the directory " + d.Path + " cannot be written, the log says why: records are in memory only until it can"
 	}
 	return c
 }

@@ -25,30 +25,39 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                    metric.Meter
-	mu                       sync.Mutex
-	registrations            []metric.Registration
-	TapioAPIAcceptedRecords  metric.Int64ObservableCounter
-	TapioAPIBatchDuration    metric.Float64Histogram
-	TapioAPIBatchSize        metric.Int64Histogram
-	TapioAPIConnections      metric.Int64ObservableGauge
-	TapioAPIDuplicateBatches metric.Int64ObservableCounter
-	TapioAPIInFlight         metric.Int64ObservableGauge
-	TapioAPIReceivedSize     metric.Int64ObservableCounter
-	TapioAPIRejected         metric.Int64ObservableCounter
-	TapioAPIRejectedRecords  metric.Int64ObservableCounter
-	TapioCollectorLeft       metric.Int64ObservableCounter
-	TapioCollectorRegistered metric.Int64ObservableGauge
-	TapioProcessGoroutines   metric.Int64ObservableGauge
-	TapioStoreAppended       metric.Int64ObservableCounter
-	TapioStoreCapacity       metric.Int64ObservableGauge
-	TapioStoreEvicted        metric.Int64ObservableCounter
-	TapioStoreRecords        metric.Int64ObservableGauge
-	TapioStoreRefused        metric.Int64ObservableCounter
-	TapioStoreSize           metric.Int64ObservableGauge
-	TapioStreamDropped       metric.Int64ObservableCounter
-	TapioStreamLost          metric.Int64ObservableCounter
-	TapioStreamOpen          metric.Int64ObservableGauge
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	TapioAPIAcceptedRecords    metric.Int64ObservableCounter
+	TapioAPIBatchDuration      metric.Float64Histogram
+	TapioAPIBatchSize          metric.Int64Histogram
+	TapioAPIConnections        metric.Int64ObservableGauge
+	TapioAPIDuplicateBatches   metric.Int64ObservableCounter
+	TapioAPIInFlight           metric.Int64ObservableGauge
+	TapioAPIReceivedSize       metric.Int64ObservableCounter
+	TapioAPIRejected           metric.Int64ObservableCounter
+	TapioAPIRejectedRecords    metric.Int64ObservableCounter
+	TapioCollectorLeft         metric.Int64ObservableCounter
+	TapioCollectorRegistered   metric.Int64ObservableGauge
+	TapioProcessGoroutines     metric.Int64ObservableGauge
+	TapioQueryMemory           metric.Int64ObservableGauge
+	TapioQueryRefused          metric.Int64ObservableCounter
+	TapioStoreAppended         metric.Int64ObservableCounter
+	TapioStoreCapacity         metric.Int64ObservableGauge
+	TapioStoreDirectoryCorrupt metric.Int64ObservableCounter
+	TapioStoreDirectoryFailed  metric.Int64ObservableCounter
+	TapioStoreDirectorySize    metric.Int64ObservableGauge
+	TapioStoreEvicted          metric.Int64ObservableCounter
+	TapioStoreLabels           metric.Int64ObservableGauge
+	TapioStoreOldestTime       metric.Int64ObservableGauge
+	TapioStoreRecords          metric.Int64ObservableGauge
+	TapioStoreRefused          metric.Int64ObservableCounter
+	TapioStoreSeries           metric.Int64ObservableGauge
+	TapioStoreSize             metric.Int64ObservableGauge
+	TapioStoreUnindexedKeys    metric.Int64ObservableGauge
+	TapioStreamDropped         metric.Int64ObservableCounter
+	TapioStreamLost            metric.Int64ObservableCounter
+	TapioStreamOpen            metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -212,6 +221,36 @@ func (builder *TelemetryBuilder) RegisterTapioProcessGoroutinesCallback(cb metri
 	return nil
 }
 
+// RegisterTapioQueryMemoryCallback sets callback for observable TapioQueryMemory metric.
+func (builder *TelemetryBuilder) RegisterTapioQueryMemoryCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioQueryMemory, obs: o})
+		return nil
+	}, builder.TapioQueryMemory)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioQueryRefusedCallback sets callback for observable TapioQueryRefused metric.
+func (builder *TelemetryBuilder) RegisterTapioQueryRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioQueryRefused, obs: o})
+		return nil
+	}, builder.TapioQueryRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStoreAppendedCallback sets callback for observable TapioStoreAppended metric.
 func (builder *TelemetryBuilder) RegisterTapioStoreAppendedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -242,12 +281,87 @@ func (builder *TelemetryBuilder) RegisterTapioStoreCapacityCallback(cb metric.In
 	return nil
 }
 
+// RegisterTapioStoreDirectoryCorruptCallback sets callback for observable TapioStoreDirectoryCorrupt metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreDirectoryCorruptCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectoryCorrupt, obs: o})
+		return nil
+	}, builder.TapioStoreDirectoryCorrupt)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreDirectoryFailedCallback sets callback for observable TapioStoreDirectoryFailed metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreDirectoryFailedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectoryFailed, obs: o})
+		return nil
+	}, builder.TapioStoreDirectoryFailed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreDirectorySizeCallback sets callback for observable TapioStoreDirectorySize metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreDirectorySizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectorySize, obs: o})
+		return nil
+	}, builder.TapioStoreDirectorySize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStoreEvictedCallback sets callback for observable TapioStoreEvicted metric.
 func (builder *TelemetryBuilder) RegisterTapioStoreEvictedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.TapioStoreEvicted, obs: o})
 		return nil
 	}, builder.TapioStoreEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreLabelsCallback sets callback for observable TapioStoreLabels metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreLabelsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreLabels, obs: o})
+		return nil
+	}, builder.TapioStoreLabels)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreOldestTimeCallback sets callback for observable TapioStoreOldestTime metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreOldestTimeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreOldestTime, obs: o})
+		return nil
+	}, builder.TapioStoreOldestTime)
 	if err != nil {
 		return err
 	}
@@ -287,12 +401,42 @@ func (builder *TelemetryBuilder) RegisterTapioStoreRefusedCallback(cb metric.Int
 	return nil
 }
 
+// RegisterTapioStoreSeriesCallback sets callback for observable TapioStoreSeries metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreSeries, obs: o})
+		return nil
+	}, builder.TapioStoreSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStoreSizeCallback sets callback for observable TapioStoreSize metric.
 func (builder *TelemetryBuilder) RegisterTapioStoreSizeCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.TapioStoreSize, obs: o})
 		return nil
 	}, builder.TapioStoreSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreUnindexedKeysCallback sets callback for observable TapioStoreUnindexedKeys metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreUnindexedKeysCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreUnindexedKeys, obs: o})
+		return nil
+	}, builder.TapioStoreUnindexedKeys)
 	if err != nil {
 		return err
 	}
@@ -449,6 +593,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{goroutine}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TapioQueryMemory, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_query_memory",
+		metric.WithDescription("Bytes of working memory that queries hold. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioQueryRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_query_refused",
+		metric.WithDescription("Queries refused because they would have held more than store::query_memory allows. [Alpha]"),
+		metric.WithUnit("{query}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioStoreAppended, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_store_appended",
 		metric.WithDescription("Records stored since the store was made. [Alpha]"),
@@ -461,10 +617,40 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TapioStoreDirectoryCorrupt, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_store_directory_corrupt",
+		metric.WithDescription("Files of the store that could not be read and were set aside. [Alpha]"),
+		metric.WithUnit("{file}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreDirectoryFailed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_store_directory_failed",
+		metric.WithDescription("Writes to the directory of the store that failed; the records stay in memory. [Alpha]"),
+		metric.WithUnit("{write}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreDirectorySize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_directory_size",
+		metric.WithDescription("Bytes of the files of the store. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioStoreEvicted, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_store_evicted",
 		metric.WithDescription("Records retired since the store was made, by reason (size, age). [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreLabels, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_labels",
+		metric.WithDescription("Distinct labels with their values, and names, in the indexes of sealed log records and spans; an estimate above 1024. [Alpha]"),
+		metric.WithUnit("{label}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreOldestTime, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_oldest_time",
+		metric.WithDescription("Time of the oldest record held, in seconds since the Unix epoch; 0 for none. [Alpha]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreRecords, err = builder.meter.Int64ObservableGauge(
@@ -479,10 +665,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TapioStoreSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_series",
+		metric.WithDescription("Distinct series held. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioStoreSize, err = builder.meter.Int64ObservableGauge(
 		"otelcol_tapio_store_size",
 		metric.WithDescription("Bytes that the store holds, as it accounts for them. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreUnindexedKeys, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_unindexed_keys",
+		metric.WithDescription("Label keys with so many values that the indexes leave them out. [Alpha]"),
+		metric.WithUnit("{key}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStreamDropped, err = builder.meter.Int64ObservableCounter(

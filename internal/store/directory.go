@@ -1,0 +1,213 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// flushEvery is how often the directory is brought up to date where nothing
+	// wakes it.
+	flushEvery = time.Second
+	// retryAfter is how long a failed write waits for the next try.
+	retryAfter = 5 * time.Second
+
+	fileSuffix    = ".segment"
+	tmpSuffix     = ".tmp"
+	corruptSuffix = ".corrupt"
+	stateName     = "state.json"
+	lockName      = "lock"
+)
+
+// directory keeps the sealed chunks of a store in files, one each. It is behind
+// the memory by what is not sealed yet and by what is not written yet; a chunk
+// that is evicted from memory takes its file along, so that the bounds of the
+// store are those of the disk. One goroutine writes, and nobody waits for it.
+type directory struct {
+	path   string
+	lock   *os.File
+	logs   []durable
+	report func(problem string, err error)
+	epoch  uint64
+
+	wake     chan struct{}
+	stop     chan struct{}
+	done     sync.WaitGroup
+	retry    time.Time
+	reserved map[string]uint64 // sequences that the state names, by signal
+
+	busy    sync.Mutex // held while files are written
+	paused  bool       // after a checkpoint, which must stay the last word
+	sizes   map[string]int64
+	bytes   atomic.Int64
+	writes  atomic.Uint64 // that failed
+	corrupt atomic.Uint64 // files set aside
+	failing atomic.Bool   // the latest write failed
+}
+
+// openDirectory locks a directory, which it makes if need be.
+func openDirectory(path string, logs []durable, report func(string, error)) (*directory, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("store::directory: %w: name a directory that this process may write", err)
+	}
+	d := &directory{
+		path: path, logs: logs, report: report,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		reserved: map[string]uint64{}, sizes: map[string]int64{},
+	}
+	if err := d.acquire(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *directory) begin() { d.done.Go(d.run) }
+
+// wakeUp has new files written soon.
+func (d *directory) wakeUp() {
+	if d == nil {
+		return
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *directory) run() {
+	ticker := time.NewTicker(flushEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-d.wake:
+		case <-ticker.C:
+		}
+		d.catchUp()
+	}
+}
+
+// catchUp brings the directory up to date.
+func (d *directory) catchUp() {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	if d.paused {
+		return
+	}
+	d.removeDoomed()
+	if time.Now().Before(d.retry) {
+		return
+	}
+	if err := errors.Join(d.reserve(), d.writePending()); err != nil {
+		d.failed(err)
+		return
+	}
+	if d.failing.Swap(false) {
+		d.report("The directory of the store can be written again: "+d.path, nil)
+	}
+}
+
+func (d *directory) failed(err error) {
+	d.retry = time.Now().Add(retryAfter)
+	d.writes.Add(1)
+	if !d.failing.Swap(true) {
+		d.report("The store cannot write its directory; it serves from memory and tries again: "+d.path, err)
+	}
+}
+
+// writePending writes every chunk that is sealed and in no file yet.
+func (d *directory) writePending() error {
+	for _, l := range d.logs {
+		for m := l.pending(); m != nil; m = l.pending() {
+			if err := d.write(l, m); err != nil {
+				return err
+			}
+			d.removeDoomed() // makes room meanwhile
+		}
+	}
+	return nil
+}
+
+func (d *directory) write(l durable, m *image) error {
+	name := fileName(l.name(), m.header.First)
+	length, err := d.replaceFile(name, m.writeTo)
+	if err != nil {
+		return err
+	}
+	if !l.written(m.header.First) {
+		d.remove(name)
+		return nil
+	}
+	d.note(name, length)
+	return nil
+}
+
+func fileName(signal string, first uint64) string {
+	return fmt.Sprintf("%s-%020d%s", signal, first, fileSuffix)
+}
+
+func (d *directory) note(name string, length int64) {
+	d.bytes.Add(length - d.sizes[name])
+	d.sizes[name] = length
+}
+
+// removeDoomed removes the files of chunks that are evicted.
+func (d *directory) removeDoomed() {
+	for _, l := range d.logs {
+		for _, first := range l.takeDoomed() {
+			d.remove(fileName(l.name(), first))
+		}
+	}
+}
+
+func (d *directory) remove(name string) {
+	if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.failed(err)
+	}
+	d.bytes.Add(-d.sizes[name])
+	delete(d.sizes, name)
+}
+
+// checkpoint writes all there is, the head too, and that it is all.
+func (d *directory) checkpoint() error {
+	for _, l := range d.logs {
+		l.sealAll()
+	}
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	d.removeDoomed()
+	err := d.writePending()
+	if err == nil {
+		err = d.writeState(true)
+	}
+	d.paused = err == nil
+	if err != nil {
+		d.failed(err)
+		return fmt.Errorf("store::directory: not all records could be written: %w", err)
+	}
+	return nil
+}
+
+// resume goes on after a checkpoint.
+func (d *directory) resume() {
+	d.busy.Lock()
+	d.paused = false
+	d.busy.Unlock()
+	d.catchUp()
+}
+
+// close ends the goroutine and lets others use the directory.
+func (d *directory) close() {
+	close(d.stop)
+	d.done.Wait()
+	_ = d.lock.Close() // and with it the lock
+}

@@ -1,0 +1,145 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	// maxFileBytes is longer than any segment: a chunk has maxChunkBytes as rows.
+	maxFileBytes = 8 * maxChunkBytes
+	// maxCorrupt is how many files that were set aside are kept.
+	maxCorrupt = 16
+)
+
+// restore reads back what the directory holds, the newest first, until the store
+// is full. It holds one file in memory beside the store.
+func (d *directory) restore() error {
+	state, err := d.readState()
+	if err != nil {
+		return fmt.Errorf("store::directory: %w: name a directory that this process may read", err)
+	}
+	names, err := d.files()
+	if err != nil {
+		return fmt.Errorf("store::directory: %w: name a directory that this process may read", err)
+	}
+	for _, l := range d.logs {
+		d.restoreLog(l, names)
+		l.goOn(lastBefore(state, l))
+	}
+	d.epoch = newEpoch()
+	if state != nil {
+		d.epoch = state.Epoch
+	}
+	d.forgetCorrupt()
+	if err := d.writeState(false); err != nil {
+		return fmt.Errorf("store::directory: %w: it must be writable and have room", err)
+	}
+	return nil
+}
+
+// lastBefore is a sequence that no row before had a greater one than.
+func lastBefore(s *state, l durable) uint64 {
+	switch {
+	case s != nil:
+		return s.Last[l.name()]
+	case l.newest() > 0:
+		return l.newest() + reserveAhead
+	default:
+		return 0
+	}
+}
+
+// files returns the names in the directory, sorted, and removes what a crash left
+// half written.
+func (d *directory) files() ([]string, error) {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case strings.HasSuffix(name, tmpSuffix):
+			d.remove(name)
+		case strings.HasSuffix(name, fileSuffix):
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func (d *directory) restoreLog(l durable, names []string) {
+	room := true
+	for _, name := range slices.Backward(names) {
+		if !strings.HasPrefix(name, l.name()+"-") {
+			continue
+		}
+		if !room {
+			d.remove(name)
+			continue
+		}
+		var err error
+		if room, err = d.restoreFile(l, name); err != nil {
+			d.setAside(name, err)
+			room = true
+		} else if !room {
+			d.remove(name)
+		}
+	}
+}
+
+func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
+	path := filepath.Join(d.path, name)
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	if info.Size() > maxFileBytes {
+		return false, fmt.Errorf("has %d bytes, no segment has more than %d", info.Size(), maxFileBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	r := bytes.NewReader(data)
+	h, err := readHeader(r)
+	if err != nil {
+		return false, err
+	}
+	if fileName(l.name(), h.First) != name || string(bytes.TrimRight(h.Signal[:], "\x00")) != l.name() {
+		return false, errors.New("does not hold what its name says")
+	}
+	if room, err = l.restore(&h, r); room && err == nil {
+		d.note(name, info.Size())
+	}
+	return room, err
+}
+
+// setAside renames a file that cannot be read, so that somebody can look at it
+// and the next start does not stumble over it again.
+func (d *directory) setAside(name string, why error) {
+	d.corrupt.Add(1)
+	path := filepath.Join(d.path, name)
+	err := os.Rename(path, path+corruptSuffix)
+	d.report("A file of the store cannot be read and is set aside as "+path+corruptSuffix+"; the rest is served",
+		errors.Join(why, err))
+}
+
+// forgetCorrupt removes the oldest files that were set aside, for nobody may ever
+// look at them.
+func (d *directory) forgetCorrupt() {
+	names, _ := filepath.Glob(filepath.Join(d.path, "*"+corruptSuffix)) // fails for a bad pattern only
+	for len(names) > maxCorrupt {
+		d.remove(filepath.Base(names[0]))
+		names = names[1:]
+	}
+}

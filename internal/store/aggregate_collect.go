@@ -72,6 +72,7 @@ func (a *aggregation) collect(ctx context.Context, l *pointLog) error {
 		aggregation: a, book: newSeriesBook(l, a.query.Names, &a.query.Filter),
 		groups: map[string]*group{}, sources: map[identity]*source{}, parts: map[string]int32{},
 	}
+	c.book.steady = true
 	for i := range a.views {
 		v := &a.views[i]
 		if !a.times().Overlaps(v.oldest, v.newest) || !c.book.learnView(v) {

@@ -18,6 +18,7 @@ func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page
 		book: newSeriesBook(s.points, q.Names, &q.Filter),
 	}
 	defer p.account.close()
+	p.book.steady = true
 	p.views, p.snapshot = s.points.views()
 	if after := q.Paging.After; !after.IsZero() {
 		if after.Epoch != s.epoch {
@@ -80,29 +81,28 @@ func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
 	if !p.book.learnView(v) {
 		return nil // evicted since: gone, as its rows are
 	}
-	looked, before := 0, p.found.bytes
-	v.eachPoint(p.book, func(_ int, point *tapio.Point) bool {
-		if looked++; looked%checkRows == 0 {
-			err = cmp.Or(ctx.Err(), p.account.change(int64(p.found.bytes-before)))
-			before = p.found.bytes
+	looked := 0
+	admit := func(t tapio.Nanos, seq uint64) bool {
+		if looked++; looked%checkRows == 0 && err == nil {
+			err = ctx.Err()
 		}
-		p.look(point)
+		return err == nil && p.admits(t, seq)
+	}
+	v.eachPoint(p.book, !p.query.Paging.Ascending, admit, func(point *tapio.Point) bool {
+		kept, before := *point, p.found.bytes
+		p.found.add(entry[tapio.Point]{row: &kept, time: kept.Time, seq: kept.Seq})
+		err = p.account.change(int64(p.found.bytes - before))
 		return err == nil
 	})
-	return cmp.Or(err, p.account.change(int64(p.found.bytes-before)))
+	return err
 }
 
-// look keeps a point that belongs to the page, as far as is known.
-func (p *pointPager) look(point *tapio.Point) {
-	e := entry[tapio.Point]{time: point.Time, seq: point.Seq}
+// admits reports whether a point belongs to the page, as far as is known.
+func (p *pointPager) admits(t tapio.Nanos, seq uint64) bool {
+	e := entry[tapio.Point]{time: t, seq: seq}
 	after := p.query.Paging.After
-	cursor := entry[tapio.Point]{time: after.Time, seq: after.Seq}
-	if point.Seq <= p.snapshot && p.query.Filter.Time.Contains(point.Time) && p.found.admits(e) &&
-		(after.IsZero() || p.found.precedes(cursor, e)) {
-		kept := *point
-		e.row = &kept
-		p.found.add(e)
-	}
+	return seq <= p.snapshot && p.query.Filter.Time.Contains(t) && p.found.admits(e) &&
+		(after.IsZero() || p.found.precedes(cursorEntry[tapio.Point](after), e))
 }
 
 // beyond reports whether all rows of a chunk come after those that were found.

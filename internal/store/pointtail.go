@@ -4,6 +4,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -198,13 +199,12 @@ func (t *PointTail) loadSealed(v *pointView, from int) (found []tapio.Point, unt
 	}
 	to := min(from+tailWindow, v.count)
 	t.segment, t.window, t.until = v.segment, t.window[:0], v.first+uint64(to)-1
-	v.eachPoint(t.book, func(place int, p *tapio.Point) bool {
-		if place >= from && place < to {
-			t.window = append(t.window, *p)
-		}
+	inWindow := func(_ tapio.Nanos, seq uint64) bool { return seq > t.position && seq <= t.until }
+	v.eachPoint(t.book, false, inWindow, func(p *tapio.Point) bool {
+		t.window = append(t.window, *p)
 		return true
 	})
-	slices.SortFunc(t.window, func(a, b tapio.Point) int { return int(int64(a.Seq) - int64(b.Seq)) })
+	slices.SortFunc(t.window, func(a, b tapio.Point) int { return cmp.Compare(a.Seq, b.Seq) })
 	return t.window, t.until, true
 }
 
@@ -222,12 +222,12 @@ func (t *PointTail) goBack(ctx context.Context) error {
 		}
 		var seqs []uint64
 		if v := &views[i]; t.book.learnView(v) {
-			v.eachPoint(t.book, func(_ int, p *tapio.Point) bool {
-				if p.Seq <= t.history && t.query.Filter.Time.Contains(p.Time) {
-					seqs = append(seqs, p.Seq)
+			v.eachPoint(t.book, true, func(when tapio.Nanos, seq uint64) bool {
+				if seq <= t.history && t.query.Filter.Time.Contains(when) {
+					seqs = append(seqs, seq)
 				}
-				return true
-			})
+				return false
+			}, nil)
 		}
 		slices.Sort(seqs)
 		if n := min(left, len(seqs)); n > 0 {

@@ -79,38 +79,64 @@ func (l *pointLog) stats() Stats {
 	return s
 }
 
-// eachPoint gives the points of a view that are of the book's series, with
-// their places in it: in the order of arrival where the view is not sealed,
-// else series by series. The point is the receiver's until it returns.
-func (v *pointView) eachPoint(b *seriesBook, use func(place int, p *tapio.Point) (more bool)) {
-	if v.segment == nil {
-		for i := range v.rows {
-			series := b.selected(v.rows[i].series)
-			if series == nil {
-				continue
-			}
-			p := v.point(i)
-			p.Series = series
-			if !use(i, &p) {
-				return
-			}
-		}
+// eachPoint gives the points of a view that are of the book's series and that
+// admit lets pass by time and sequence: in the order of arrival or, backward,
+// against it, where the view is not sealed, else series by series. The point is
+// the receiver's only until it returns.
+func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(tapio.Nanos, uint64) bool, use func(*tapio.Point) bool) {
+	if v.segment != nil {
+		v.eachSealed(b, admit, use)
 		return
 	}
+	for n := range v.rows {
+		i := n
+		if backward {
+			i = len(v.rows) - 1 - n
+		}
+		series := b.selected(v.rows[i].series)
+		if series == nil || !admit(v.rows[i].time, v.first+uint64(i)) {
+			continue
+		}
+		p := v.point(i)
+		p.Series = series
+		if !use(&p) {
+			return
+		}
+	}
+}
+
+func (v *pointView) eachSealed(b *seriesBook, admit func(tapio.Nanos, uint64) bool, use func(*tapio.Point) bool) {
 	var r seriesReader
+	var p tapio.Point
 	for at := range v.segment.stretches {
 		series := b.selected(at.series)
-		if series == nil {
+		if series == nil || at.extra < at.extraEnd && !v.anyAdmitted(&r, at, admit) {
 			continue
 		}
 		r.open(v.segment, at, true)
-		var p tapio.Point
 		for range at.count {
-			place := r.read(&p)
-			p.Series, p.Seq = series, v.first+uint64(place)
-			if !use(int(place), &p) {
+			p.Seq = v.first + uint64(r.read(&p))
+			if !admit(p.Time, p.Seq) {
+				continue
+			}
+			p.Series = series
+			if !use(&p) {
 				return
 			}
 		}
 	}
+}
+
+// anyAdmitted looks whether a series with extras is worth reading them: each is
+// told by the one before, so that all must be read.
+func (v *pointView) anyAdmitted(r *seriesReader, at stretch, admit func(tapio.Nanos, uint64) bool) bool {
+	var p tapio.Point
+	r.open(v.segment, at, false)
+	for range at.count {
+		seq := v.first + uint64(r.read(&p))
+		if admit(p.Time, seq) {
+			return true
+		}
+	}
+	return false
 }

@@ -9,26 +9,35 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// maxBook is how many series a book holds before it begins anew.
-const maxBook = 1 << 17
+const (
+	// maxBook is how many series a book holds before it begins anew.
+	maxBook = 1 << 17
+	// leafSlots is how many slots a book makes room for at once.
+	leafSlots = 256
+)
 
 // seriesBook is what one reader knows of series: which of them its query
 // selects. It asks the registry for many at once, and matches each once.
 type seriesBook struct {
-	log     *pointLog
-	names   []string
-	filter  *tapio.Filter
-	known   map[uint32]bookEntry
-	fresh   []freshSeries
-	metrics map[string]namedMetric
-	// Series that share a resource or scope share its words, too.
+	log    *pointLog
+	names  []string
+	filter *tapio.Filter
+	// steady is set where all views are of one moment: then a slot stands for
+	// one series in all of them.
+	steady    bool
+	leaves    []*[leafSlots]bookEntry // by slot
+	count     int
+	fresh     []freshSeries
+	metrics   map[string]namedMetric
+	metric    uint32 // slot of the one looked up last, plus 1
+	selects   bool   // its points may be selected
 	resources map[string]*tapio.Resource
 	scopes    map[string]*tapio.Scope
 }
 
 // bookEntry is what is known of one slot.
 type bookEntry struct {
-	born   uint64
+	born   uint64        // 0: nothing
 	series *tapio.Series // nil: not selected
 }
 
@@ -37,10 +46,9 @@ type namedMetric struct {
 	selected bool // by its name
 }
 
-// freshSeries is a series that was looked up but not read yet.
+// freshSeries is a series whose metric is selected but which is not read yet.
 type freshSeries struct {
 	slot uint32
-	born uint64
 	key  string
 	of   [sharedParts]string
 }
@@ -52,74 +60,83 @@ func newSeriesBook(l *pointLog, names []string, filter *tapio.Filter) *seriesBoo
 }
 
 func (b *seriesBook) clear() {
-	b.known, b.metrics = map[uint32]bookEntry{}, map[string]namedMetric{}
-	b.resources, b.scopes = map[string]*tapio.Resource{}, map[string]*tapio.Scope{}
+	b.leaves, b.count = nil, 0
+	b.metrics, b.resources, b.scopes = map[string]namedMetric{}, map[string]*tapio.Resource{}, map[string]*tapio.Scope{}
+}
+
+// entry returns the place of a slot.
+func (b *seriesBook) entry(slot uint32) *bookEntry {
+	leaf := int(slot / leafSlots)
+	if leaf >= len(b.leaves) {
+		b.leaves = append(b.leaves, make([]*[leafSlots]bookEntry, leaf+1-len(b.leaves))...)
+	}
+	if b.leaves[leaf] == nil {
+		b.leaves[leaf] = new([leafSlots]bookEntry)
+	}
+	return &b.leaves[leaf][slot%leafSlots]
 }
 
 // selected returns the series of a slot that was learnt, nil if the query does
 // not select it.
-func (b *seriesBook) selected(slot uint32) *tapio.Series { return b.known[slot].series }
+func (b *seriesBook) selected(slot uint32) *tapio.Series {
+	return b.leaves[slot/leafSlots][slot%leafSlots].series
+}
 
 // learn looks up the series that rows name. It reports false if one of them is
 // gone: so are the rows, for they were evicted since their view was made. last
 // is the sequence of the view's last row: a series that was born later has the
 // slot of one that is gone.
 func (b *seriesBook) learn(slots iter.Seq[uint32], last uint64) bool {
-	if len(b.known) > maxBook {
+	if b.count > maxBook && !b.steady {
 		b.clear()
 	}
 	b.fresh = b.fresh[:0]
-	if !b.lookUp(slots, last) {
-		for _, f := range b.fresh {
-			delete(b.known, f.slot)
-		}
-		return false
-	}
+	alive := b.lookUp(slots, last)
 	for i := range b.fresh {
 		b.read(&b.fresh[i])
 	}
-	return true
+	return alive
 }
 
 func (b *seriesBook) lookUp(slots iter.Seq[uint32], last uint64) bool {
 	b.log.mu.RLock()
 	defer b.log.mu.RUnlock()
 	r := &b.log.registry
+	b.metric = 0
 	for slot := range slots {
+		known := b.entry(slot)
+		if b.steady && known.born != 0 {
+			continue
+		}
 		e := r.series.at(slot)
 		if e == nil || e.born > last {
 			return false
 		}
-		if entry, found := b.known[slot]; found && entry.born == e.born {
+		if known.born == e.born {
 			continue
 		}
-		b.known[slot] = bookEntry{born: e.born}
-		f := freshSeries{slot: slot, born: e.born, key: e.key}
-		for i := range f.of {
-			f.of[i] = r.shared[i].at(e.of[i]).key
+		*known = bookEntry{born: e.born}
+		b.count++
+		if b.selectsMetric(r, e.of[partMetric]) {
+			f := freshSeries{slot: slot, key: e.key}
+			for i := range f.of {
+				f.of[i] = r.shared[i].at(e.of[i]).key
+			}
+			b.fresh = append(b.fresh, f)
 		}
-		b.fresh = append(b.fresh, f)
 	}
 	return true
 }
 
-// read matches a series by its name first, for that mostly rules it out.
-func (b *seriesBook) read(f *freshSeries) {
-	metric := b.metric(f.of[partMetric])
-	if !metric.selected {
-		return
+// selectsMetric looks at the name of a metric, which mostly rules a series out.
+func (b *seriesBook) selectsMetric(r *registry, slot uint32) bool {
+	if b.metric != slot+1 {
+		b.metric, b.selects = slot+1, b.named(r.shared[partMetric].at(slot).key).selected
 	}
-	attributes := tapio.Unpack(f.key)
-	series := &tapio.Series{
-		Metric: metric.words, Resource: wordsOf(b.resources, f.of[partResource], (*tapio.Unpacker).Resource),
-		Scope: wordsOf(b.scopes, f.of[partScope], (*tapio.Unpacker).Scope), Attributes: attributes.Attributes(),
-	}
-	if b.filter.MatchSeries(series) {
-		b.known[f.slot] = bookEntry{born: f.born, series: series}
-	}
+	return b.selects
 }
 
-func (b *seriesBook) metric(key string) namedMetric {
+func (b *seriesBook) named(key string) namedMetric {
 	m, known := b.metrics[key]
 	if !known {
 		u := tapio.Unpack(key)
@@ -128,6 +145,20 @@ func (b *seriesBook) metric(key string) namedMetric {
 		b.metrics[key] = m
 	}
 	return m
+}
+
+// read matches a series. Those that share a resource or scope share its words.
+func (b *seriesBook) read(f *freshSeries) {
+	attributes := tapio.Unpack(f.key)
+	series := &tapio.Series{
+		Metric:     b.named(f.of[partMetric]).words,
+		Resource:   wordsOf(b.resources, f.of[partResource], (*tapio.Unpacker).Resource),
+		Scope:      wordsOf(b.scopes, f.of[partScope], (*tapio.Unpacker).Scope),
+		Attributes: attributes.Attributes(),
+	}
+	if b.filter.MatchSeries(series) {
+		b.entry(f.slot).series = series
+	}
 }
 
 func wordsOf[T any](known map[string]*T, key string, read func(*tapio.Unpacker) *T) *T {

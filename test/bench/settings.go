@@ -20,19 +20,20 @@ const (
 // settings are read from the environment: Binary from TAPIO_BIN, MemoryLimit from
 // MEMORY_LIMIT, Logs from N, the others from their names in capitals, likewise.
 type settings struct {
-	Binary        string        // the collector; bin/tapio by default
-	Duration      time.Duration // measured part of a run, after WARMUP; 5s
-	Warmup        time.Duration // before it, so that the heap has grown; 1s
-	Rounds        int           // runs of each variant, in turn with the others; 3
-	Senders       int           // requests under way at once, a connection each; 4
-	Signals       []string      // of ingest; logs,traces,metrics
-	Variants      []string      // of ingest; empty: all
-	MemoryLimit   string        // store.memory_limit; 256MiB as shipped, for queries 1GiB
-	Logs          int           // log records stored before queries; 200000
-	Spans, Points int           // spans and metric points stored before queries; half of N
-	Repetitions   int           // of each query; 200
-	QueryLimit    time.Duration // a query is repeated for no longer than this; 20s
-	Profiles      string        // folder for a CPU profile of each run; empty: none
+	Binary      string        // the collector; bin/tapio by default
+	Duration    time.Duration // measured part of a run, after WARMUP; 5s
+	Warmup      time.Duration // before it, so that the heap has grown; 1s
+	Rounds      int           // runs of each variant, in turn with the others; 3
+	Senders     int           // requests under way at once, a connection each; 4
+	Signals     []string      // of ingest; logs,traces,metrics
+	Variants    []string      // of ingest; empty: all
+	MemoryLimit string        // store.memory_limit; 256MiB as shipped, for queries 1GiB
+	Logs        int           // log records stored before queries; 200000
+	Spans       int           // spans stored before queries; half of N
+	Points      int           // metric points stored before queries; 1000000
+	Repetitions int           // of each query; 200
+	QueryLimit  time.Duration // a query is repeated for no longer than this; 20s
+	Profiles    string        // folder for a CPU profile of each run; empty: none
 }
 
 // environment remembers the first value that does not parse.
@@ -57,7 +58,7 @@ func settingsFrom(lookup func(string) (string, bool)) (settings, error) {
 		QueryLimit:  e.duration("QUERY_LIMIT", 20*time.Second),
 		Profiles:    e.text("PROFILES", ""),
 	}
-	set.Spans, set.Points = e.number("SPANS", max(set.Logs/2, 1)), e.number("POINTS", max(set.Logs/2, 1))
+	set.Spans, set.Points = e.number("SPANS", max(set.Logs/2, 1)), e.number("POINTS", 1_000_000)
 	return set, e.err
 }
 

@@ -72,6 +72,90 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+struct mm_rss_stat {
+	atomic64_t count[4];
+};
+
+// As mm_struct was before Linux 6.2.
+struct mm_struct___counted {
+	struct mm_rss_stat rss_stat;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct super_block {
+	__u32 s_dev;
+};
+
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct inode *d_inode;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+};
+
+// As they were before Linux 5.15.
+struct request___with_disk {
+	struct gendisk *rq_disk;
+};
+
+// The registers of a system call: of each machine its own names.
+struct pt_regs___x86 {
+	unsigned long di, si, dx, r10;
+};
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+};
+
 struct cred {
 	kuid_t uid;
 };
@@ -95,7 +179,13 @@ struct signal_struct {
 	short oom_score_adj;
 };
 
+// As it was before Linux 5.14.
+struct task_struct___state {
+	long state;
+};
+
 struct task_struct {
+	unsigned int __state;
 	int pid;
 	int tgid;
 	int exit_code;
@@ -106,9 +196,12 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
+	struct files_struct *files;
 	struct css_set *cgroups;
 	const struct cred *cred;
 };
+
+struct pt_regs;
 
 struct linux_binprm {
 	const char *filename;

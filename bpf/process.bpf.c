@@ -50,9 +50,38 @@ struct {
 	__type(value, struct exec_record);
 } exec_scratch SEC(".maps");
 
-// bpf2go makes Go types of what a global mentions.
-const struct exec_record *unused_exec __attribute__((unused));
-const struct exit_record *unused_exit __attribute__((unused));
+// Of a signal that kills; the head is the receiver's.
+struct signal_record {
+	struct record_head head;
+	__u64 sender_start;
+	__u32 sender;
+	__s32 signal;
+	__u8 comm[16];
+	__u8 sender_comm[16];
+};
+
+// What the OOM killer chose; the head is the victim's. Memory in pages, the cgroup's in bytes or, if it has no limit, 0.
+struct oom_record {
+	struct record_head head;
+	__u64 total;
+	__u64 anon;
+	__u64 file;
+	__u64 shmem;
+	__u64 cgroup_usage;
+	__u64 cgroup_limit;
+	__u32 trigger; // whose allocation did not fit
+	__s32 score_adj;
+	__u8 comm[16];
+};
+
+// Processes, not threads, that were forked, by the cgroup of the parent.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} forks SEC(".maps");
+
 
 static __always_inline __u32 read_args(struct exec_record *record, __u32 at, struct mm_struct *mm)
 {
@@ -116,5 +145,114 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	record->unused = 0;
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), BPF_CORE_READ(task, group_leader, comm));
 	submit(KIND_EXIT, record);
+	return 0;
+}
+
+// What these do by default is not to kill: SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH.
+#define HARMLESS ((1ULL << 17) | (1ULL << 18) | (1ULL << 19) | (1ULL << 20) | (1ULL << 21) | (1ULL << 22) | \
+		  (1ULL << 23) | (1ULL << 28))
+#define SIGKILL 9
+
+static __always_inline bool kills(int signal, struct task_struct *task)
+{
+	void *action, *handler = NULL;
+	struct sighand_struct *hand = BPF_CORE_READ(task, sighand);
+
+	if (signal == SIGKILL)
+		return true;
+	if (signal < 1 || signal > 64 || (signal < 64 && (HARMLESS & (1ULL << signal))))
+		return false;
+	// The size of an element is the running kernel's, not that of our excerpt.
+	action = (void *)hand + bpf_core_field_offset(struct sighand_struct, action) +
+		 (signal - 1) * bpf_core_type_size(struct k_sigaction) + bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+	return bpf_probe_read_kernel(&handler, sizeof(handler), action) == 0 && handler == NULL;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal, int signal, void *info, struct task_struct *task, int group, int result)
+{
+	struct task_struct *sender = (struct task_struct *)bpf_get_current_task();
+	struct signal_record *record;
+
+	if (result != 0 || !kills(signal, task))
+		return 0;
+	record = reserve(KIND_SIGNAL, sizeof(*record));
+	if (!record)
+		return 0;
+	fill_head(&record->head, KIND_SIGNAL, task);
+	record->sender = BPF_CORE_READ(sender, tgid);
+	record->sender_start = start_of(sender);
+	record->signal = signal;
+	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), BPF_CORE_READ(task, group_leader, comm));
+	bpf_probe_read_kernel_str(record->sender_comm, sizeof(record->sender_comm), BPF_CORE_READ(sender, group_leader, comm));
+	submit(KIND_SIGNAL, record);
+	return 0;
+}
+
+#define RSS(mm, n) ({									\
+	__s64 pages;									\
+	if (bpf_core_type_exists(struct mm_rss_stat))					\
+		pages = BPF_CORE_READ((struct mm_struct___counted *)(mm), rss_stat.count[n].counter); \
+	else										\
+		pages = BPF_CORE_READ(mm, rss_stat[n].count);				\
+	pages < 0 ? 0 : pages;								\
+})
+
+static __always_inline void fill_limit(struct oom_record *record, struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *state = NULL;
+	struct mem_cgroup *memory;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return;
+	bpf_core_read(&state, sizeof(state), &set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)]);
+	memory = (struct mem_cgroup *)state; // whose first member it is
+	record->cgroup_usage = BPF_CORE_READ(memory, memory.usage.counter);
+	record->cgroup_limit = BPF_CORE_READ(memory, memory.max);
+}
+
+static __always_inline int on_victim(struct task_struct *task)
+{
+	struct oom_record *record = reserve(KIND_OOM, sizeof(*record));
+	struct mm_struct *mm;
+
+	if (!record)
+		return 0;
+	fill_head(&record->head, KIND_OOM, task);
+	mm = BPF_CORE_READ(task, mm);
+	record->total = BPF_CORE_READ(mm, total_vm);
+	record->file = RSS(mm, 0);
+	record->anon = RSS(mm, 1);
+	record->shmem = RSS(mm, 3);
+	record->cgroup_usage = record->cgroup_limit = 0;
+	fill_limit(record, task);
+	record->trigger = bpf_get_current_pid_tgid() >> 32;
+	record->score_adj = BPF_CORE_READ(task, signal, oom_score_adj);
+	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), BPF_CORE_READ(task, group_leader, comm));
+	submit(KIND_OOM, record);
+	return 0;
+}
+
+// Linux 6.8 and later say which task; reading a field of it lets an older kernel refuse this program.
+SEC("tp_btf/mark_victim")
+int BPF_PROG(on_oom, struct task_struct *task)
+{
+	return task->tgid ? on_victim(task) : 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u64 cgroup, one = 1, *forked;
+
+	if (BPF_CORE_READ(child, pid) != BPF_CORE_READ(child, tgid))
+		return 0;
+	cgroup = cgroup_of(parent);
+	forked = bpf_map_lookup_elem(&forks, &cgroup);
+	if (forked)
+		__sync_fetch_and_add(forked, 1);
+	else
+		bpf_map_update_elem(&forks, &cgroup, &one, BPF_NOEXIST);
 	return 0;
 }

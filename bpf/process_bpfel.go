@@ -8,47 +8,9 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
-	"structs"
 
 	"github.com/cilium/ebpf"
 )
-
-type ProcessExecRecord struct {
-	_    structs.HostLayout
-	Head struct {
-		_      structs.HostLayout
-		Kind   uint32
-		Pid    uint32
-		Start  uint64
-		Time   uint64
-		Cgroup uint64
-	}
-	ParentStart  uint64
-	Parent       uint32
-	Uid          uint32
-	ArgsTotal    uint32
-	FilenameSize uint16
-	ArgsSize     uint16
-	Text         [4608]uint8
-}
-
-type ProcessExitRecord struct {
-	_    structs.HostLayout
-	Head struct {
-		_      structs.HostLayout
-		Kind   uint32
-		Pid    uint32
-		Start  uint64
-		Time   uint64
-		Cgroup uint64
-	}
-	ParentStart uint64
-	Parent      uint32
-	Uid         uint32
-	Code        int32
-	Unused      uint32
-	Comm        [16]uint8
-}
 
 // Names of all BPF objects in the ELF.
 //
@@ -57,11 +19,13 @@ const (
 	ProcessMapAccounts    = "accounts"
 	ProcessMapEvents      = "events"
 	ProcessMapExecScratch = "exec_scratch"
+	ProcessMapForks       = "forks"
 	ProcessProgOnExec     = "on_exec"
 	ProcessProgOnExit     = "on_exit"
+	ProcessProgOnFork     = "on_fork"
+	ProcessProgOnOom      = "on_oom"
+	ProcessProgOnSignal   = "on_signal"
 	ProcessVarArgsLimit   = "args_limit"
-	ProcessVarUnusedExec  = "unused_exec"
-	ProcessVarUnusedExit  = "unused_exit"
 )
 
 // LoadProcess returns the embedded CollectionSpec for Process.
@@ -106,8 +70,11 @@ type ProcessSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessProgramSpecs struct {
-	OnExec *ebpf.ProgramSpec `ebpf:"on_exec"`
-	OnExit *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnExec   *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExit   *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnFork   *ebpf.ProgramSpec `ebpf:"on_fork"`
+	OnOom    *ebpf.ProgramSpec `ebpf:"on_oom"`
+	OnSignal *ebpf.ProgramSpec `ebpf:"on_signal"`
 }
 
 // ProcessMapSpecs contains maps before they are loaded into the kernel.
@@ -117,15 +84,14 @@ type ProcessMapSpecs struct {
 	Accounts    *ebpf.MapSpec `ebpf:"accounts"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	ExecScratch *ebpf.MapSpec `ebpf:"exec_scratch"`
+	Forks       *ebpf.MapSpec `ebpf:"forks"`
 }
 
 // ProcessVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessVariableSpecs struct {
-	ArgsLimit  *ebpf.VariableSpec `ebpf:"args_limit"`
-	UnusedExec *ebpf.VariableSpec `ebpf:"unused_exec"`
-	UnusedExit *ebpf.VariableSpec `ebpf:"unused_exit"`
+	ArgsLimit *ebpf.VariableSpec `ebpf:"args_limit"`
 }
 
 // ProcessObjects contains all objects after they have been loaded into the kernel.
@@ -151,6 +117,7 @@ type ProcessMaps struct {
 	Accounts    *ebpf.Map `ebpf:"accounts"`
 	Events      *ebpf.Map `ebpf:"events"`
 	ExecScratch *ebpf.Map `ebpf:"exec_scratch"`
+	Forks       *ebpf.Map `ebpf:"forks"`
 }
 
 func (m *ProcessMaps) Close() error {
@@ -158,6 +125,7 @@ func (m *ProcessMaps) Close() error {
 		m.Accounts,
 		m.Events,
 		m.ExecScratch,
+		m.Forks,
 	)
 }
 
@@ -165,23 +133,27 @@ func (m *ProcessMaps) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessVariables struct {
-	ArgsLimit  *ebpf.Variable `ebpf:"args_limit"`
-	UnusedExec *ebpf.Variable `ebpf:"unused_exec"`
-	UnusedExit *ebpf.Variable `ebpf:"unused_exit"`
+	ArgsLimit *ebpf.Variable `ebpf:"args_limit"`
 }
 
 // ProcessPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessPrograms struct {
-	OnExec *ebpf.Program `ebpf:"on_exec"`
-	OnExit *ebpf.Program `ebpf:"on_exit"`
+	OnExec   *ebpf.Program `ebpf:"on_exec"`
+	OnExit   *ebpf.Program `ebpf:"on_exit"`
+	OnFork   *ebpf.Program `ebpf:"on_fork"`
+	OnOom    *ebpf.Program `ebpf:"on_oom"`
+	OnSignal *ebpf.Program `ebpf:"on_signal"`
 }
 
 func (p *ProcessPrograms) Close() error {
 	return _ProcessClose(
 		p.OnExec,
 		p.OnExit,
+		p.OnFork,
+		p.OnOom,
+		p.OnSignal,
 	)
 }
 

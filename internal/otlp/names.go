@@ -34,6 +34,28 @@ const (
 	ProcessArgsSize      = "tapio.process.args_size"
 	ProcessDuration      = "tapio.process.duration"
 	ProcessExitSignal    = "tapio.process.exit_signal"
+
+	Signal           = "tapio.signal.name"
+	SignalSenderPID  = "tapio.signal.sender.pid"
+	SignalSenderKey  = "tapio.signal.sender.key"
+	SignalSenderName = "tapio.signal.sender.name"
+
+	OOMVirtual     = "tapio.oom.victim.virtual"
+	OOMAnon        = "tapio.oom.victim.anon"
+	OOMFile        = "tapio.oom.victim.file"
+	OOMShmem       = "tapio.oom.victim.shmem"
+	OOMScoreAdj    = "tapio.oom.victim.score_adj"
+	OOMTriggerPID  = "tapio.oom.trigger.pid"
+	OOMCgroupUsage = "tapio.oom.cgroup.usage"
+	OOMCgroupLimit = "tapio.oom.cgroup.limit"
+
+	SyscallName     = "tapio.syscall.name"
+	SyscallDuration = "tapio.syscall.duration"
+	ThreadID        = "thread.id"
+
+	SystemDevice  = "system.device"
+	DiskDirection = "disk.io.direction"
+	DiskOperation = "tapio.disk.operation"
 )
 
 // SourceEBPF is the value of Source for what the eBPF receiver saw.

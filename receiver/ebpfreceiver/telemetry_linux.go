@@ -22,6 +22,13 @@ func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
 			return nil
 		})),
 		r.telemetry.RegisterTapioEbpfLostCallback(w.eachProbe(w.observeLost)),
+		r.telemetry.RegisterTapioEbpfMapMemoryCallback(w.observeMemory),
+		r.telemetry.RegisterTapioEbpfProgramRunsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
+			cost, err := w.kernel.Cost(p.Name())
+			o.Observe(int64(cost.Runs), byProbe(p.Name()))
+			return err
+		})),
+		r.telemetry.RegisterTapioEbpfProgramRunTimeCallback(w.observeRunTime),
 		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
 			for _, gap := range gaps {
 				o.Observe(1, byProbe(gap.Probe, attribute.String("feature", gap.Feature), attribute.String("reason", string(gap.Reason))))
@@ -38,7 +45,34 @@ func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {
 	}
 	o.Observe(int64(account.Lost), byProbe(p.Name(), attribute.String("stage", "ring_buffer")))
 	o.Observe(int64(w.undecoded[p.Number()].Load()), byProbe(p.Name(), attribute.String("stage", "decode")))
+	if counts, ok := p.(probe.Overflower); ok {
+		n, err := counts.Overflow()
+		o.Observe(int64(n), byProbe(p.Name(), attribute.String("stage", "overflow")))
+		return err
+	}
 	return nil
+}
+
+func (w *watch) observeMemory(_ context.Context, o metric.Int64Observer) error {
+	shared, err := w.kernel.Cost("")
+	o.Observe(int64(shared.MapBytes), byProbe("shared"))
+	errs := []error{err}
+	for _, p := range w.probes {
+		cost, err := w.kernel.Cost(p.Name())
+		o.Observe(int64(cost.MapBytes), byProbe(p.Name()))
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (w *watch) observeRunTime(_ context.Context, o metric.Float64Observer) error {
+	var errs []error
+	for _, p := range w.probes {
+		cost, err := w.kernel.Cost(p.Name())
+		o.Observe(cost.RunTime.Seconds(), byProbe(p.Name()))
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func (w *watch) eachProbe(figure func(metric.Int64Observer, probe.Probe) error) metric.Int64Callback {

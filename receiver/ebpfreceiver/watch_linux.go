@@ -44,6 +44,7 @@ type watch struct {
 	byKind [probe.Numbers]probe.Probe
 	batch  *probe.Batch
 	began  time.Time
+	last   time.Time // of collecting
 	// received and undecoded count records by probe.
 	received  [probe.Numbers]atomic.Uint64
 	undecoded [probe.Numbers]atomic.Uint64
@@ -62,7 +63,7 @@ func newWatch(config *Config, set receiver.Settings, to *sink) (*watch, []probe.
 		return nil, probe.AllMissing(probes, err), nil
 	}
 	w := &watch{
-		config: config, logger: set.Logger, sink: to, kernel: kernel, probes: probes, began: time.Now(),
+		config: config, logger: set.Logger, sink: to, kernel: kernel, probes: probes, began: time.Now(), last: time.Now(),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	table := identity.NewTable("/proc")
@@ -71,6 +72,11 @@ func newWatch(config *Config, set receiver.Settings, to *sink) (*watch, []probe.
 		return nil, nil, errors.Join(err, w.close())
 	}
 	var gaps []probe.Gap
+	if config.ProgramStats {
+		if err := kernel.Measure(); err != nil {
+			gaps = append(gaps, probe.Missing("receiver", "program_stats", err))
+		}
+	}
 	for _, p := range probes {
 		gaps = append(gaps, p.Attach(kernel)...)
 		w.byKind[p.Number()] = p
@@ -188,8 +194,10 @@ func (w *watch) collect() {
 	if err := w.kernel.SetClock(); err != nil {
 		w.logger.Warn("the clocks cannot be read", zap.Error(err))
 	}
-	w.batch.Since, w.batch.Now, w.batch.Clock = w.began, time.Now(), w.kernel.Clock()
+	w.batch.Last, w.last = w.last, time.Now()
+	w.batch.Now, w.batch.Clock = w.last, w.kernel.Clock()
 	for _, p := range w.probes {
+		w.batch.Since = w.began
 		if err := p.Collect(w.batch); err != nil {
 			w.logger.Warn("a probe could not be collected", zap.String("probe", p.Name()), zap.Error(err))
 		}

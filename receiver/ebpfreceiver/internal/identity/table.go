@@ -32,7 +32,9 @@ type Table struct {
 	proc      string
 	processes *simplelru.LRU[Key, *Process]
 	places    *simplelru.LRU[uint64, *Place]
-	host      *Place
+	// interned holds each place once, so that its address stands for it.
+	interned *simplelru.LRU[Place, *Place]
+	host     *Place
 }
 
 // NewTable reads processes from that folder, /proc but for tests.
@@ -45,7 +47,11 @@ func NewTable(proc string) *Table {
 	if err != nil {
 		panic(err)
 	}
-	return &Table{proc: proc, processes: processes, places: places, host: &Place{}}
+	interned, err := simplelru.NewLRU[Place, *Place](maxPlaces, nil)
+	if err != nil {
+		panic(err)
+	}
+	return &Table{proc: proc, processes: processes, places: places, interned: interned, host: &Place{}}
 }
 
 // Host is the place of what belongs to no process.
@@ -90,19 +96,34 @@ func (t *Table) Ancestors(p *Process) []*Process {
 }
 
 // Place returns the place with that cgroup id. The process, unless 0, is one
-// that lives there, and is asked if the place is new.
+// that lives there, and is asked if the place is new; if it has gone the file
+// system of cgroups is searched.
 func (t *Table) Place(cgroup uint64, pid uint32) *Place {
 	if place, ok := t.places.Get(cgroup); ok {
 		return place
 	}
+	var place *Place
 	text, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
-	if pid == 0 || err != nil {
+	switch {
+	case pid != 0 && err == nil:
+		place = t.Intern(PlaceOf(string(text)))
+	case cgroup != 0:
+		place = t.Intern(PlaceOfPath(pathOfCgroup(t.proc, cgroup)))
+	default:
 		return t.host
 	}
-	place := PlaceOf(string(text))
 	if cgroup != 0 {
-		t.places.Add(cgroup, &place)
+		t.places.Add(cgroup, place)
 	}
+	return place
+}
+
+// Intern returns the one copy of a place, so that its address stands for it.
+func (t *Table) Intern(place Place) *Place {
+	if known, ok := t.interned.Get(place); ok {
+		return known
+	}
+	t.interned.Add(place, &place)
 	return &place
 }
 

@@ -25,12 +25,15 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                metric.Meter
-	mu                   sync.Mutex
-	registrations        []metric.Registration
-	TapioEbpfEvents      metric.Int64ObservableCounter
-	TapioEbpfLost        metric.Int64ObservableCounter
-	TapioEbpfUnavailable metric.Int64ObservableGauge
+	meter                   metric.Meter
+	mu                      sync.Mutex
+	registrations           []metric.Registration
+	TapioEbpfEvents         metric.Int64ObservableCounter
+	TapioEbpfLost           metric.Int64ObservableCounter
+	TapioEbpfMapMemory      metric.Int64ObservableGauge
+	TapioEbpfProgramRunTime metric.Float64ObservableCounter
+	TapioEbpfProgramRuns    metric.Int64ObservableCounter
+	TapioEbpfUnavailable    metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -74,6 +77,51 @@ func (builder *TelemetryBuilder) RegisterTapioEbpfLostCallback(cb metric.Int64Ca
 	return nil
 }
 
+// RegisterTapioEbpfMapMemoryCallback sets callback for observable TapioEbpfMapMemory metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfMapMemoryCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfMapMemory, obs: o})
+		return nil
+	}, builder.TapioEbpfMapMemory)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioEbpfProgramRunTimeCallback sets callback for observable TapioEbpfProgramRunTime metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfProgramRunTimeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioEbpfProgramRunTime, obs: o})
+		return nil
+	}, builder.TapioEbpfProgramRunTime)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioEbpfProgramRunsCallback sets callback for observable TapioEbpfProgramRuns metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfProgramRunsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfProgramRuns, obs: o})
+		return nil
+	}, builder.TapioEbpfProgramRuns)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioEbpfUnavailableCallback sets callback for observable TapioEbpfUnavailable metric.
 func (builder *TelemetryBuilder) RegisterTapioEbpfUnavailableCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -97,6 +145,16 @@ type observerInt64 struct {
 
 func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -127,6 +185,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_ebpf_lost",
 		metric.WithDescription("Records that were lost, by the stage that lost them. [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfMapMemory, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_ebpf_map_memory",
+		metric.WithDescription("Memory of the maps in the kernel, by probe; of those that all share under the name shared. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfProgramRunTime, err = builder.meter.Float64ObservableCounter(
+		"otelcol_tapio_ebpf_program_run_time",
+		metric.WithDescription("Time that the programs in the kernel ran, by probe, if program_stats is on. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfProgramRuns, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_program_runs",
+		metric.WithDescription("How often the programs in the kernel ran, by probe, if program_stats is on. [Alpha]"),
+		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfUnavailable, err = builder.meter.Int64ObservableGauge(

@@ -34,8 +34,9 @@ type Batch struct {
 	// Table knows the processes.
 	Table *identity.Table
 	Clock Clock
-	// Since is when the counting of what Collect reads began, Now when it is read.
-	Since, Now time.Time
+	// Since is when the counting of what Collect reads began, Last when it was
+	// read before, Now when it is read.
+	Since, Last, Now time.Time
 
 	origin  Origin
 	records map[subject]plog.LogRecordSlice

@@ -11,5 +11,14 @@ func New(c *Config) []Probe {
 	if c.Process.Enabled {
 		probes = append(probes, newProcess(&c.Process))
 	}
+	if c.Syscall.Enabled {
+		probes = append(probes, newSyscalls(&c.Syscall))
+	}
+	if c.CPU.Enabled {
+		probes = append(probes, newCPU())
+	}
+	if c.Block.Enabled {
+		probes = append(probes, newBlock())
+	}
 	return probes
 }

@@ -116,7 +116,12 @@ func effectiveCapabilities() uint64 {
 func AllMissing(probes []Probe, err error) []Gap {
 	gaps := make([]Gap, len(probes))
 	for i, p := range probes {
-		gaps[i] = Gap{Probe: p.Name(), Feature: "all", Reason: reasonOf(err), Err: err}
+		gaps[i] = Missing(p.Name(), "all", err)
 	}
 	return gaps
+}
+
+// Missing is the gap that an error leaves.
+func Missing(probe, feature string, err error) Gap {
+	return Gap{Probe: probe, Feature: feature, Reason: reasonOf(err), Err: err}
 }

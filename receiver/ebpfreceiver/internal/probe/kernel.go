@@ -8,6 +8,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type Kernel struct {
 	shared map[string]*ebpf.Map
 	loaded map[string]*Programs // by probe
 	clock  Clock
+
+	measuring io.Closer
 }
 
 // Open makes the ring buffer, of that size, and the account of it.
@@ -62,31 +65,14 @@ func (k *Kernel) Clock() Clock { return k.clock }
 // Ring returns the map that Reader reads.
 func (k *Kernel) Ring() *ebpf.Map { return k.shared[bpf.ProcessMapEvents] }
 
-// Account is what one probe's programs put into the ring buffer.
-type Account struct {
-	Sent uint64
-	Lost uint64
-}
-
-// Account adds up what all CPUs counted.
-func (k *Kernel) Account(n Number) (Account, error) {
-	var perCPU []Account
-	if err := k.shared[bpf.ProcessMapAccounts].Lookup(uint32(n), &perCPU); err != nil {
-		return Account{}, fmt.Errorf("read the account of the ring buffer: %w", err)
-	}
-	var sum Account
-	for _, one := range perCPU {
-		sum.Sent += one.Sent
-		sum.Lost += one.Lost
-	}
-	return sum, nil
-}
-
 // Close detaches and unloads everything.
 func (k *Kernel) Close() error {
 	var errs []error
 	for _, p := range k.loaded {
 		errs = append(errs, p.close())
+	}
+	if k.measuring != nil {
+		errs = append(errs, k.measuring.Close())
 	}
 	for _, m := range k.shared {
 		errs = append(errs, m.Close())

@@ -9,6 +9,8 @@ import (
 	"bytes"
 	"unsafe"
 
+	"github.com/cilium/ebpf"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/bpf"
@@ -18,17 +20,34 @@ import (
 
 // The kinds of bpf/process.bpf.c.
 const (
-	kindExec = uint32(NumberProcess)<<8 | 1
-	kindExit = uint32(NumberProcess)<<8 | 2
+	kindExec   = uint32(NumberProcess)<<8 | 1
+	kindExit   = uint32(NumberProcess)<<8 | 2
+	kindSignal = uint32(NumberProcess)<<8 | 3
+	kindOOM    = uint32(NumberProcess)<<8 | 4
 )
 
 type process struct {
 	config *ProcessConfig
 	redact *redactor
+	forks  *ebpf.Map
+	// exited are the keys of processes whose end was told: two threads that end
+	// at once both tell.
+	exited *simplelru.LRU[identity.Key, struct{}]
+
+	forkMetric Metric
 }
 
+// maxExited is far more than can end between two that end at once.
+const maxExited = 1024
+
 func newProcess(c *ProcessConfig) *process {
-	return &process{config: c, redact: newRedactor(c.Redact)}
+	exited, err := simplelru.NewLRU[identity.Key, struct{}](maxExited, nil)
+	if err != nil {
+		panic(err) // a size above zero is never refused
+	}
+	return &process{config: c, redact: newRedactor(c.Redact), exited: exited, forkMetric: Metric{
+		Name: "tapio.process.forks", Unit: "{process}", Description: "Processes, not threads, that were forked.",
+	}}
 }
 
 func (*process) Name() string   { return "process" }
@@ -44,10 +63,19 @@ func (p *process) Attach(k *Kernel) []Gap {
 	if err != nil {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
-	_, gaps := k.Load(p.Name(), spec, []Feature{
+	features := []Feature{
 		{Name: "exec", Ways: [][]string{{bpf.ProcessProgOnExec}}},
 		{Name: "exit", Ways: [][]string{{bpf.ProcessProgOnExit}}},
-	})
+		{Name: "forks", Ways: [][]string{{bpf.ProcessProgOnFork}}},
+	}
+	if p.config.Signals {
+		features = append(features, Feature{Name: "signals", Ways: [][]string{{bpf.ProcessProgOnSignal}}})
+	}
+	if p.config.OOM {
+		features = append(features, Feature{Name: "oom", Ways: [][]string{{bpf.ProcessProgOnOom}}})
+	}
+	loaded, gaps := k.Load(p.Name(), spec, features)
+	p.forks = loaded.Maps[bpf.ProcessMapForks]
 	return gaps
 }
 
@@ -58,6 +86,10 @@ func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
 		return p.exec(record, out)
 	case kindExit:
 		return p.exit(record, out)
+	case kindSignal:
+		return p.signal(record, out)
+	case kindOOM:
+		return p.oom(record, out)
 	}
 	return errUnknownKind
 }
@@ -133,9 +165,10 @@ func (p *process) exit(record []byte, out *Batch) error {
 		of = identity.NewProcess(key, identity.KeyAt(e.Parent, e.ParentStart), text(e.Comm[:]), "", e.UID, out.Table.Place(e.Cgroup, 0))
 		out.Table.Put(of)
 	}
-	if !p.config.Exit {
+	if _, told := p.exited.Get(key); told || !p.config.Exit {
 		return nil
 	}
+	p.exited.Add(key, struct{}{})
 	event := out.Event("tapio.process.exit", of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
@@ -172,5 +205,19 @@ func putLineage(to pcommon.Map, of *identity.Process, table *identity.Table) {
 	}
 }
 
-// Collect implements Probe.
-func (*process) Collect(*Batch) error { return nil }
+// Collect tells how many processes each place has forked.
+func (p *process) Collect(out *Batch) error {
+	if p.forks == nil {
+		return nil
+	}
+	byPlace := map[*identity.Place]uint64{}
+	var cgroup, forked uint64
+	entries := p.forks.Iterate()
+	for entries.Next(&cgroup, &forked) {
+		byPlace[out.Table.Place(cgroup, 0)] += forked
+	}
+	for place, n := range byPlace {
+		out.Count(&p.forkMetric, place, "").SetIntValue(int64(n))
+	}
+	return entries.Err()
+}

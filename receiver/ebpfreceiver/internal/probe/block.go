@@ -1,0 +1,131 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/otlp"
+)
+
+type deviceOperation struct {
+	Major     uint32
+	Minor     uint32
+	Operation uint32
+}
+
+type blockTimes struct {
+	Errors uint64
+	Bytes  uint64
+	Times  histogram
+}
+
+type block struct {
+	devices  *ebpf.Map
+	names    map[[2]uint32]string
+	duration Metric
+	size     Metric
+	errors   Metric
+}
+
+func newBlock() *block {
+	return &block{
+		names: map[[2]uint32]string{},
+		duration: Metric{
+			Name: "tapio.disk.operation.duration", Unit: "s", Bounds: durationBounds(),
+			Description: "How long a block device took, from when it got a request to when it was done, by device and operation.",
+		},
+		size:   Metric{Name: "tapio.disk.operation.io", Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
+		errors: Metric{Name: "tapio.disk.operation.errors", Unit: "{request}", Description: "Requests that failed, by device and operation."},
+	}
+}
+
+func (*block) Name() string   { return "block" }
+func (*block) Number() Number { return NumberBlock }
+
+// Attach implements Probe.
+func (p *block) Attach(k *Kernel) []Gap {
+	spec, err := bpf.LoadBlock()
+	if err != nil {
+		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+	}
+	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "requests", Ways: [][]string{{bpf.BlockProgOnIssue, bpf.BlockProgOnComplete}}}})
+	if len(gaps) == 0 {
+		p.devices = loaded.Maps[bpf.BlockMapDevices]
+	}
+	return gaps
+}
+
+// Decode implements Probe: there are no records.
+func (*block) Decode(uint32, []byte, *Batch) error { return errUnknownKind }
+
+// Collect implements Probe.
+func (p *block) Collect(out *Batch) error {
+	if p.devices == nil {
+		return nil
+	}
+	var what deviceOperation
+	var times blockTimes
+	entries := p.devices.Iterate()
+	for entries.Next(&what, &times) {
+		point := out.Histogram(&p.duration, out.Table.Host(), "", times.Times.Buckets[:], times.Times.seconds())
+		p.put(point.Attributes(), what)
+		bytes := out.Count(&p.size, out.Table.Host(), "")
+		bytes.SetIntValue(int64(times.Bytes))
+		p.put(bytes.Attributes(), what)
+		if times.Errors > 0 {
+			failed := out.Count(&p.errors, out.Table.Host(), "")
+			failed.SetIntValue(int64(times.Errors))
+			p.put(failed.Attributes(), what)
+		}
+	}
+	return entries.Err()
+}
+
+func (p *block) put(to pcommon.Map, what deviceOperation) {
+	to.PutStr(otlp.SystemDevice, p.device(what.Major, what.Minor))
+	operation := operationName(what.Operation)
+	to.PutStr(otlp.DiskOperation, operation)
+	if operation == "read" || operation == "write" {
+		to.PutStr(otlp.DiskDirection, operation)
+	}
+}
+
+// operationName knows the kernel's req_op.
+func operationName(n uint32) string {
+	switch n {
+	case 0:
+		return "read"
+	case 1:
+		return "write"
+	case 2:
+		return "flush"
+	case 3:
+		return "discard"
+	}
+	return "other"
+}
+
+// device returns sda for 8:0.
+func (p *block) device(major, minor uint32) string {
+	key := [2]uint32{major, minor}
+	if name, ok := p.names[key]; ok {
+		return name
+	}
+	number := fmt.Sprintf("%d:%d", major, minor)
+	name := number
+	if target, err := os.Readlink("/sys/dev/block/" + number); err == nil {
+		name = filepath.Base(target)
+	}
+	p.names[key] = name
+	return name
+}

@@ -1,0 +1,46 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package probe
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// Whatever a program may send, or a mistake in one, a decoder answers with
+// records or with an error.
+func FuzzDecode(f *testing.F) {
+	config := DefaultConfig()
+	probes := map[Number]Probe{}
+	for _, p := range New(&config) {
+		probes[p.Number()] = p
+	}
+	for n := range Numbers {
+		for kind := range 8 {
+			record := make([]byte, 256)
+			binary.LittleEndian.PutUint32(record, uint32(n<<8|kind))
+			f.Add(record)
+		}
+	}
+	batch := NewBatch(Origin{}, identity.NewTable(f.TempDir()))
+	batch.Now = time.Unix(0, 0)
+	f.Fuzz(func(t *testing.T, record []byte) {
+		kind, number, err := KindOf(record)
+		if err != nil || probes[number] == nil {
+			return
+		}
+		if probes[number].Decode(kind, record, batch) != nil {
+			return
+		}
+		require.LessOrEqual(t, batch.Logs.LogRecordCount()+batch.Traces.SpanCount(), 2)
+		batch.Reset()
+	})
+}

@@ -1,0 +1,105 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"os"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+type signalRecord struct {
+	head
+	SenderStart uint64
+	Sender      uint32
+	Signal      int32
+	Comm        [16]byte
+	SenderComm  [16]byte
+}
+
+// signal tells who killed whom. A fault of the process's own, such as SIGSEGV,
+// has it as its own sender.
+func (p *process) signal(record []byte, out *Batch) error {
+	e, err := as[signalRecord](record)
+	if err != nil {
+		return err
+	}
+	of := out.processOf(&e.head, text(e.Comm[:]))
+	sender := out.Table.Lookup(identity.KeyAt(e.Sender, e.SenderStart), 0)
+	event := out.Event("tapio.process.signal", of, out.Clock.Wall(e.Time))
+	event.SetSeverityNumber(plog.SeverityNumberWarn)
+	attributes := event.Attributes()
+	putLineage(attributes, of, out.Table)
+	attributes.PutStr(otlp.Signal, signalName(e.Signal))
+	attributes.PutInt(otlp.SignalSenderPID, int64(e.Sender))
+	attributes.PutStr(otlp.SignalSenderKey, sender.Text)
+	name := sender.Name
+	if name == "" {
+		name = text(e.SenderComm[:])
+	}
+	putText(attributes, otlp.SignalSenderName, name)
+	event.Body().SetStr(signalName(e.Signal) + " from " + name + " to " + of.Name)
+	return nil
+}
+
+type oomRecord struct {
+	head
+	Total       uint64
+	Anon        uint64
+	File        uint64
+	Shmem       uint64
+	CgroupUsage uint64
+	CgroupLimit uint64
+	Trigger     uint32
+	ScoreAdj    int32
+	Comm        [16]byte
+}
+
+// noLimit is the kernel's PAGE_COUNTER_MAX, about: a cgroup with more than a
+// pebibyte has no limit.
+const noLimit = 1 << 50
+
+func (p *process) oom(record []byte, out *Batch) error {
+	e, err := as[oomRecord](record)
+	if err != nil {
+		return err
+	}
+	page := uint64(os.Getpagesize())
+	of := out.processOf(&e.head, text(e.Comm[:]))
+	event := out.Event("tapio.process.oom_kill", of, out.Clock.Wall(e.Time))
+	event.SetSeverityNumber(plog.SeverityNumberError)
+	attributes := event.Attributes()
+	putLineage(attributes, of, out.Table)
+	putText(attributes, otlp.ProcessCgroup, of.Place.Cgroup)
+	attributes.PutInt(otlp.OOMVirtual, int64(e.Total*page))
+	attributes.PutInt(otlp.OOMAnon, int64(e.Anon*page))
+	attributes.PutInt(otlp.OOMFile, int64(e.File*page))
+	attributes.PutInt(otlp.OOMShmem, int64(e.Shmem*page))
+	attributes.PutInt(otlp.OOMScoreAdj, int64(e.ScoreAdj))
+	attributes.PutInt(otlp.OOMTriggerPID, int64(e.Trigger))
+	attributes.PutInt(otlp.OOMCgroupUsage, int64(e.CgroupUsage*page))
+	if limit := e.CgroupLimit; limit < noLimit/page {
+		attributes.PutInt(otlp.OOMCgroupLimit, int64(limit*page))
+	}
+	event.Body().SetStr("out of memory: killed " + of.Name)
+	return nil
+}
+
+// processOf returns whose the record is, by the name that the kernel had for it
+// if nobody knows better.
+func (b *Batch) processOf(h *head, comm string) *identity.Process {
+	of := b.Table.Lookup(identity.KeyAt(h.PID, h.Start), h.Cgroup)
+	if of.Name != "" {
+		return of
+	}
+	named := *of
+	named.Name = comm
+	b.Table.Put(&named)
+	return &named
+}

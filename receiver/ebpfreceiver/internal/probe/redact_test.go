@@ -1,0 +1,26 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package probe
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestSecretsInCommandLinesAreHidden(t *testing.T) {
+	r := newRedactor(DefaultProcessConfig().Redact)
+	for arg, want := range map[string]string{
+		"--password=hunter2":                   "--password=***",
+		"API_KEY=abc":                          "API_KEY=***",
+		"postgres://shop:s3cret@db:5432/x":     "postgres://shop:***@db:5432/x",
+		"Authorization: Bearer eyJhbGciOi.x.y": "Authorization: Bearer ***",
+		"--verbose":                            "--verbose",
+		"http://localhost:8080/a@b":            "http://localhost:8080/a@b",
+	} {
+		assert.Equal(t, want, r.text(arg))
+	}
+}

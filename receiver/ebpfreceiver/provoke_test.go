@@ -1,0 +1,187 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package ebpfreceiver
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+)
+
+// grown waits until the function finds what it wants among the metrics.
+func (s *seen) grown(t *testing.T, name string, accept func(attributes map[string]any, metric pmetric.Metric, at int) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, metrics := range s.metrics.AllMetrics() {
+			for _, resource := range metrics.ResourceMetrics().All() {
+				for _, metric := range resource.ScopeMetrics().At(0).Metrics().All() {
+					if metric.Name() == name && anyPoint(metric, accept) {
+						return true
+					}
+				}
+			}
+		}
+		return false
+	}, 10*time.Second, 20*time.Millisecond, "no %s came", name)
+}
+
+func anyPoint(metric pmetric.Metric, accept func(map[string]any, pmetric.Metric, int) bool) bool {
+	if metric.Type() == pmetric.MetricTypeHistogram {
+		for i, point := range metric.Histogram().DataPoints().All() {
+			if accept(point.Attributes().AsRaw(), metric, i) {
+				return true
+			}
+		}
+		return false
+	}
+	for i, point := range metric.Sum().DataPoints().All() {
+		if accept(point.Attributes().AsRaw(), metric, i) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAKillIsToldWithSenderAndReceiver(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	victim := exec.Command("sleep", "60")
+	require.NoError(t, victim.Start())
+	require.NoError(t, victim.Process.Signal(syscall.SIGTERM))
+	require.Error(t, victim.Wait())
+	killed := s.event(t, "tapio.process.signal", ofPID(victim.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, "SIGTERM", killed["tapio.signal.name"])
+	assert.Equal(t, int64(os.Getpid()), killed["tapio.signal.sender.pid"])
+	ended := s.event(t, "tapio.process.exit", ofPID(victim.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, "SIGTERM", ended["tapio.process.exit_signal"])
+	assert.NotContains(t, ended, "process.exit.code")
+}
+
+func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	shell := exec.Command("sh", "-c", "trap 'exit 3' TERM; kill -TERM $$; sleep 1")
+	require.Error(t, shell.Run())
+	ended := s.event(t, "tapio.process.exit", ofPID(shell.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, int64(3), ended["process.exit.code"])
+	for _, logs := range s.logs.AllLogs() {
+		for _, resource := range logs.ResourceLogs().All() {
+			for _, record := range resource.ScopeLogs().At(0).LogRecords().All() {
+				assert.False(t, record.EventName() == "tapio.process.signal" && ofPID(shell.Process.Pid)(record))
+			}
+		}
+	}
+}
+
+// inMemoryCgroup makes a cgroup with that limit, v1 or v2, and returns its path
+// below the hierarchy and the file that takes a process in.
+func inMemoryCgroup(t *testing.T, limit int) (path, procs string) {
+	t.Helper()
+	name := fmt.Sprintf("tapio-test-%d", os.Getpid())
+	for root, knob := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
+		folder := filepath.Join(root, name)
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			continue
+		}
+		t.Cleanup(func() { require.NoError(t, os.Remove(folder)) })
+		if os.WriteFile(filepath.Join(folder, knob), []byte(strconv.Itoa(limit)), 0o644) == nil {
+			return "/" + name, filepath.Join(folder, "cgroup.procs")
+		}
+	}
+	t.Skip("needs a memory controller whose cgroups this test may make")
+	return "", ""
+}
+
+func TestOutOfMemoryInACgroup(t *testing.T) {
+	const limit = 32 << 20
+	path, procs := inMemoryCgroup(t, limit)
+	s := onThisKernel(t, func(*Config) {})
+	eater := exec.Command("sh", "-c", "echo $$ > "+procs+" && exec tail /dev/zero")
+	require.Error(t, eater.Run())
+	killed := s.event(t, "tapio.process.oom_kill", ofPID(eater.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, path, killed["process.linux.cgroup"])
+	assert.Equal(t, int64(limit), killed["tapio.oom.cgroup.limit"])
+	assert.InDelta(t, limit, killed["tapio.oom.cgroup.usage"], limit/4)
+	assert.Greater(t, killed["tapio.oom.victim.anon"], int64(limit/2))
+	assert.Equal(t, "tail", killed["process.executable.name"])
+}
+
+func TestForksAreCounted(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	require.NoError(t, exec.Command("true").Run())
+	s.grown(t, "tapio.process.forks", func(_ map[string]any, metric pmetric.Metric, at int) bool {
+		return metric.Sum().IsMonotonic() && metric.Sum().DataPoints().At(at).IntValue() > 0
+	})
+}
+
+func TestSystemCallsAreCountedExactly(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	// A program of its own name, so that its calls are told from all others.
+	program := filepath.Join(t.TempDir(), "statter")
+	sh, err := exec.LookPath("dd")
+	require.NoError(t, err)
+	text, err := os.ReadFile(sh)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(program, text, 0o755))
+	require.NoError(t, exec.Command(program, "if=/dev/zero", "of=/dev/null", "bs=1", "count=5000").Run())
+	s.grown(t, "tapio.syscall.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		point := metric.Histogram().DataPoints().At(at)
+		// Besides the 5000 the loader reads its libraries.
+		return attributes["process.executable.name"] == "statter" && attributes["tapio.syscall.name"] == "read" &&
+			point.Count() >= 5000 && point.Count() < 5020 && point.Sum() > 0
+	})
+	require.Error(t, exec.Command(program, "if=/nowhere").Run())
+	s.grown(t, "tapio.syscall.errors", func(attributes map[string]any, _ pmetric.Metric, _ int) bool {
+		return attributes["process.executable.name"] == "statter" && strings.HasPrefix(attributes["tapio.syscall.name"].(string), "open")
+	})
+}
+
+func TestASlowCallIsTold(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		c.Probes.Syscall.SlowThreshold = 50 * time.Millisecond
+		c.Probes.Syscall.Waiting = nil
+	})
+	sleeper := exec.Command("sleep", "0.1")
+	require.NoError(t, sleeper.Run())
+	slow := s.event(t, "tapio.syscall.slow", ofPID(sleeper.Process.Pid)).Attributes().AsRaw()
+	assert.Contains(t, slow["tapio.syscall.name"], "nanosleep")
+	assert.GreaterOrEqual(t, slow["tapio.syscall.duration"], 0.1)
+}
+
+func TestTimeOnCPUAndWaitsForIt(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	require.NoError(t, exec.Command("dd", "if=/dev/zero", "of=/dev/null", "bs=64k", "count=20000").Run())
+	s.grown(t, "tapio.cpu.time", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		return attributes["process.executable.name"] == "dd" && metric.Sum().DataPoints().At(at).DoubleValue() > 0.001
+	})
+	s.grown(t, "tapio.cpu.run_queue.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		return attributes["process.executable.name"] == "dd" && metric.Histogram().DataPoints().At(at).Count() > 0
+	})
+}
+
+func TestADiskThatIsWrittenTo(t *testing.T) {
+	s := onThisKernel(t, func(*Config) {})
+	file := filepath.Join(".", "written.test.out")
+	t.Cleanup(func() { _ = os.Remove(file) })
+	if out, err := exec.Command("dd", "if=/dev/zero", "of="+file, "bs=1M", "count=8", "conv=fsync").CombinedOutput(); err != nil {
+		t.Skipf("no disk to write to: %s", out)
+	}
+	s.grown(t, "tapio.disk.operation.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		return attributes["tapio.disk.operation"] == "write" && attributes["system.device"] != "" &&
+			metric.Histogram().DataPoints().At(at).Count() > 0
+	})
+	s.grown(t, "tapio.disk.operation.io", func(_ map[string]any, metric pmetric.Metric, at int) bool {
+		return metric.Sum().DataPoints().At(at).IntValue() >= 8<<20
+	})
+}

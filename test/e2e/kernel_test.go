@@ -1,0 +1,137 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kernelStandard is the standard collector with the eBPF receiver.
+var kernelStandard = strings.NewReplacer(
+	"  tapio: {extension: tapio}\nexporters", "  tapio: {extension: tapio}\n  ebpf: {collection_interval: 1s}\nexporters",
+	"receivers: [otlp, tapio]", "receivers: [otlp, tapio, ebpf]",
+	"metrics: {receivers: [otlp]", "metrics: {receivers: [otlp, ebpf]",
+).Replace(standard)
+
+// What a user does first: run something, and ask what the kernel saw.
+func TestKernelEventsAreFoundByTheClient(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	c := Start(t, kernelStandard)
+	command := exec.Command("sh", "-c", "exit 7", "seen-by-the-kernel")
+	require.Error(t, command.Run())
+	pid := strconv.Itoa(command.Process.Pid)
+	awaitOutput(t, c, "seen-by-the-kernel", "observe", "events", "--event-name", "tapio.process.exec", "-l", "process.pid="+pid, "-o", "json")
+	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit", "-l", "process.pid="+pid, "-o", "json")
+	awaitOutput(t, c, "tapio.syscall.duration", "get", "metrics", "--name", "tapio.syscall.duration", "-o", "json")
+}
+
+func TestAnOutOfMemoryKillIsFoundByTheClient(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	c := Start(t, kernelStandard)
+	procs := memoryCgroup(t, 32<<20)
+	eater := exec.Command("sh", "-c", "echo $$ > "+procs+" && exec tail /dev/zero")
+	require.Error(t, eater.Run())
+	awaitOutput(t, c, "tapio.oom.cgroup.limit", "observe", "events", "--event-name", "tapio.process.oom_kill",
+		"-l", "process.pid="+strconv.Itoa(eater.Process.Pid), "-o", "json")
+}
+
+// awaitOutput asks until the answer holds the text.
+func awaitOutput(t *testing.T, c *Collector, text string, args ...string) {
+	t.Helper()
+	eventually(t, firstAnswerLimit, func() bool { return bytes.Contains(tapioctl(t, c, args...), []byte(text)) },
+		fmt.Sprintf("%q in the answer to %q", text, args))
+}
+
+func requireRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it puts programs into the kernel")
+	}
+}
+
+// memoryCgroup makes a cgroup of v1 or v2 with that limit and returns the file
+// that takes a process in.
+func memoryCgroup(t *testing.T, limit int) string {
+	t.Helper()
+	for root, knob := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
+		folder := filepath.Join(root, fmt.Sprintf("tapio-e2e-%d", os.Getpid()))
+		if os.Mkdir(folder, 0o755) != nil {
+			continue
+		}
+		t.Cleanup(func() { require.NoError(t, os.Remove(folder)) })
+		if os.WriteFile(filepath.Join(folder, knob), []byte(strconv.Itoa(limit)), 0o644) == nil {
+			return filepath.Join(folder, "cgroup.procs")
+		}
+	}
+	t.Skip("needs a memory controller whose cgroups this test may make")
+	return ""
+}
+
+// Without privileges the receiver says what is missing and the rest runs.
+func TestWithoutPrivilegesTheRestRuns(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	c := launchAs(t, kernelStandard, 65534)
+	t.Cleanup(func() { c.finish(t) })
+	c.awaitReady(t)
+	require.Contains(t, string(c.log()), "CAP_BPF and CAP_PERFMON")
+	require.Contains(t, string(c.log()), `"reason":"no_permission"`)
+	require.NotEmpty(t, tapioctl(t, c, "status"))
+	require.Equal(t, 0, c.Stop())
+}
+
+// With the two documented capabilities, and no others, everything is seen.
+func TestTheDocumentedCapabilitiesSuffice(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	const capPerfmon, capBPF = 38, 39
+	c := launchAs(t, kernelStandard, 65534, capPerfmon, capBPF)
+	t.Cleanup(func() { c.finish(t) })
+	c.awaitReady(t)
+	require.NotContains(t, string(c.log()), "a feature is off")
+	command := exec.Command("true")
+	require.NoError(t, command.Run())
+	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit",
+		"-l", "process.pid="+strconv.Itoa(command.Process.Pid), "-o", "json")
+	for _, metric := range []string{"tapio.syscall.duration", "tapio.cpu.time", "tapio.process.forks"} {
+		awaitOutput(t, c, metric, "get", "metrics", "--name", metric, "-o", "json")
+	}
+	require.Equal(t, 0, c.Stop())
+}
+
+// launchAs starts a collector that has given up root, and keeps some of its
+// capabilities.
+func launchAs(t *testing.T, configYAML string, user uint32, capabilities ...uintptr) *Collector {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tapio-unprivileged-") //nolint:usetesting // the test's own folder is for its user only
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	program := filepath.Join(dir, "tapio")
+	content, err := os.ReadFile(binary(t, "TAPIO_BIN", "tapio"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(program, content, 0o755))
+	config := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(config, []byte(configYAML), 0o644))
+	log, err := os.Create(filepath.Join(dir, "log"))
+	require.NoError(t, err)
+	defer log.Close()
+	cmd := exec.Command(program, "--config", config)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}, AmbientCaps: capabilities}
+	require.NoError(t, cmd.Start())
+	return &Collector{cmd: cmd, term: func() { _ = cmd.Process.Signal(syscall.SIGTERM) }, logPath: log.Name()}
+}

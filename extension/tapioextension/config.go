@@ -44,6 +44,11 @@ type Config struct {
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
+	// SpareThreads is how many threads may run Go code beyond one for each
+	// processor, so that calls are noticed while all are busy: 0 to 64, 2 by
+	// default. The environment variable GOMAXPROCS goes before it.
+	SpareThreads int `mapstructure:"spare_threads"`
+
 	// ShutdownTimeout is how long a shutdown waits for calls under way before
 	// it cuts them. 1 ms or more, 3 s by default.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
@@ -111,7 +116,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, collectors and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, collectors, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -120,6 +125,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 // Validate checks the keys of this extension; the servers' own are checked by
 // their types.
 func (c *Config) Validate() error {
+	if c.SpareThreads < 0 || c.SpareThreads > maxSpareThreads {
+		return fmt.Errorf("spare_threads: must be 0 to %d, is %d", maxSpareThreads, c.SpareThreads)
+	}
 	if c.MaxStreams < 1 {
 		return fmt.Errorf("max_streams: must be 1 or more, is %d", c.MaxStreams)
 	}

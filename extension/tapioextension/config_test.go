@@ -72,6 +72,7 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		"time without unit": {map[string]any{"shutdown_timeout": 3}, []string{"shutdown_timeout", "unit"}},
 		"negative size":     {map[string]any{"store": map[string]any{"memory_limit": "-64"}}, []string{"memory_limit", "256MiB"}},
 		"shares":            {map[string]any{"store": map[string]any{"shares": map[string]any{"logs": 90}}}, []string{"store::shares", "100"}},
+		"spare_threads":     {map[string]any{"spare_threads": 65}, []string{"spare_threads", "0 to 64"}},
 		"max_streams":       {map[string]any{"max_streams": 0}, []string{"max_streams", "1 or more"}},
 		"shutdown_timeout":  {map[string]any{"shutdown_timeout": "0s"}, []string{"shutdown_timeout", "3s"}},
 	} {

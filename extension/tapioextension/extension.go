@@ -54,6 +54,7 @@ type tapioExtension struct {
 	api       *api.Server
 	servers   []server
 	telemetry *metadata.TelemetryBuilder
+	threads   func() // undoes spareThreads
 	stop      context.CancelFunc
 	work      sync.WaitGroup
 }
@@ -87,6 +88,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	for _, s := range e.servers {
 		e.work.Go(func() { e.serve(s) })
 	}
+	e.threads = spareThreads(e.cfg.SpareThreads)
 	background, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.work.Go(func() { e.retire(background) })
@@ -177,6 +179,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	}
 	if e.stop != nil {
 		e.stop()
+		e.threads()
 	}
 	e.api.EndStreams()
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.ShutdownTimeout)

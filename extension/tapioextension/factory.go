@@ -44,7 +44,8 @@ func createDefaultConfig() component.Config {
 			Shares:      Shares{Logs: 40, Traces: 40, Metrics: 20},
 			QueryMemory: 128 << 20,
 		},
-		MaxStreams: 1000,
+		MaxStreams:   1000,
+		SpareThreads: defaultSpareThreads,
 		Limits: LimitsConfig{
 			InFlightSize:      64 << 20,
 			SlowReaderTimeout: time.Minute,

@@ -15,6 +15,9 @@ const (
 	// pollRows is how many rows one Poll looks at, so that its caller can give
 	// up in between.
 	pollRows = 1 << 16
+	// tailBytes ends what is returned at once: a reader that does not take it holds
+	// no more, and a thousand readers may.
+	tailBytes = 1 << 20
 )
 
 // Tail reads the matching rows of a signal in the order of their arrival, from
@@ -35,12 +38,13 @@ type Tail[R any] struct {
 	resumed  bool   // by a reader that wants to know what it missed
 	since    tapio.Nanos
 	last     int // matching rows to go back first
+	taken    int // bytes of rows in the answer at hand
 }
 
 // loaded is a block that a tail reads.
 type loaded[R any] struct {
 	view   view[R]
-	reader *reader[R]
+	reader *reader[R] // nil between calls, for it holds more than the rows
 	block  int
 	run    run[R]
 }
@@ -81,13 +85,14 @@ func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish 
 // Position returns the sequence of the last row looked at.
 func (t *Tail[R]) Position() uint64 { return t.position }
 
-// Next waits for matching rows and returns at least one, at most max; or a loss
-// alone, if rows were evicted before the tail came to them. The error is the
+// Next waits for matching rows and returns at least one, at most max and about
+// 1 MiB; or a loss alone, if rows were evicted before the tail came to them. The error is the
 // context's.
 func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
 		return nil, tapio.Loss{}, err
 	}
+	defer t.rest()
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, tapio.Loss{}, err
@@ -99,6 +104,18 @@ func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
 		}
 		if t.position >= end {
 			t.await(ctx, end)
+		}
+	}
+}
+
+// rest lets go of what is not needed until the next call, of which nobody knows
+// when it comes.
+func (t *Tail[R]) rest() {
+	t.taken = 0
+	if l := t.loaded; l != nil {
+		l.reader = nil
+		if _, until := l.view.segment.rowsOf(l.block); t.position+1 >= l.view.first+uint64(until) {
+			t.loaded = nil
 		}
 	}
 }
@@ -129,8 +146,9 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
 	if t.position >= end {
 		_, end = t.log.ends()
 	}
+	defer t.rest()
 	from, max := t.position, atLeastOne(max)
-	for t.position < end && len(rows) < max && t.position-from < pollRows {
+	for t.position < end && len(rows) < max && t.taken < tailBytes && t.position-from < pollRows {
 		looked := t.position
 		rows, loss = t.step(rows, max, end)
 		if loss.Count > 0 || t.position == looked {
@@ -172,7 +190,8 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
 		}
 		rows = append(rows, r.rows[i])
 		t.finish(&rows[len(rows)-1])
-		if len(rows) == max {
+		t.taken += t.log.signal.answer(&r.rows[i])
+		if len(rows) == max || t.taken >= tailBytes {
 			return rows, tapio.Loss{}
 		}
 	}
@@ -189,9 +208,11 @@ func (t *Tail[R]) load(v *view[R]) (r run[R], until int) {
 	b := int(t.position+1-v.first) / v.segment.blockRows
 	if t.loaded == nil || t.loaded.view.segment != v.segment {
 		t.loaded = &loaded[R]{view: *v, block: -1}
-		t.loaded.reader = newReader(&t.loaded.view, t.hint)
 	}
 	if l := t.loaded; l.block != b {
+		if l.reader == nil {
+			l.reader = newReader(&l.view, t.hint)
+		}
 		l.block, l.run = b, run[R]{}
 		if l.reader.admits(b) {
 			l.run = l.reader.load(b)

@@ -118,8 +118,15 @@ func printStore(ctx context.Context, c *collector, out io.Writer, title string) 
 			float64(s.GetSizeBytes())/(1<<20), float64(s.GetSizeBytes())/float64(max(s.GetRecordCount(), 1)))
 	}
 	peak, err := peakMemory(c.cmd.Process.Pid)
-	fmt.Fprintf(out, "\nPeak RSS: %d MiB\n", peak>>20)
-	return err
+	if err != nil {
+		return err
+	}
+	garbage, err := garbageOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nPeak RSS: %d MiB. %v.\n", peak>>20, &garbage)
+	return nil
 }
 
 func askAll(ctx context.Context, set settings, c *collector, out io.Writer) error {

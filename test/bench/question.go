@@ -33,6 +33,14 @@ func questions(conn *grpc.ClientConn) []question {
 			Services: []string{service(3)}, MinSeverity: tapiov1.Severity_SEVERITY_ERROR, Limit: 20,
 		})},
 		{name: "text in 1 of 20,000 logs, page of 20", prepare: a.logsWhere(1, &tapiov1.Filter{Text: needle, Limit: 20})},
+		{name: "text in no log, page of 20", prepare: a.logsWhere(0, &tapiov1.Filter{Text: "the reactor is cold", Limit: 20})},
+		{name: "text of 2 bytes in no log, page of 20", prepare: a.logsWhere(0, &tapiov1.Filter{Text: "qz", Limit: 20})},
+		{name: "text in no log whose parts are in many, page of 20", prepare: a.logsWhere(0, &tapiov1.Filter{
+			Text: "added item 12 to cart 12345678 of user-123456", Limit: 20,
+		})},
+		{name: "label by a regular expression that none matches", prepare: a.logsWhere(0, &tapiov1.Filter{
+			LabelSelectors: []*tapiov1.Filter_LabelSelector{{Key: "http.route", Operator: "=~", Values: []string{".*/orders/.*"}}}, Limit: 20,
+		})},
 		{name: "record by id", prepare: a.eventByID},
 		{name: "trace by id", prepare: a.traceByID},
 		{name: "P95 of a gauge by 2 labels", prepare: a.percentile},

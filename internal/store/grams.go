@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -51,27 +50,40 @@ func (s *gramScan) next(c byte) (hash uint32, sampled bool) {
 	if s.digit == 0 || s.bytes < longGram || s.bytes-s.digit >= longGram {
 		return 0, false
 	}
-	h := s.last << (64 - 8*longGram) * 0x9e3779b97f4a7c15
+	return longHash(s.last)
+}
+
+// longHash is the hash of the long gram in these bytes, and whether that is in
+// the sample.
+func longHash(last uint64) (hash uint32, sampled bool) {
+	h := last << (64 - 8*longGram) * 0x9e3779b97f4a7c15
 	return uint32(h >> 40 & (1<<gramBits - 1)), h>>62 == 0
 }
 
-// short is the hash of the short gram that ends with the latest byte. A filter
-// takes as many of its lower bits as it has.
-func (s *gramScan) short() uint32 {
-	return uint32(s.last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
+// shortHash is the hash of the short gram in these bytes. A filter takes as many
+// of its lower bits as it has.
+func shortHash(last uint64) uint32 {
+	return uint32(last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
 }
 
 // add takes the grams of a text.
 func (g *gramSet) add(text string) {
 	g.folded = appendFolded(g.folded[:0], text)
 	g.shorts.add(g.folded)
-	var scan gramScan
+	var last uint64
+	digit := -longGram // where the latest digit stands
 	for i, c := range g.folded {
-		if h, sampled := scan.next(c); sampled {
-			g.words[h/64] |= 1 << (h % 64)
+		last = last<<8 | uint64(c)
+		if c-'0' <= 9 {
+			digit = i
+		}
+		if i >= longGram-1 && i-digit < longGram {
+			if h, sampled := longHash(last); sampled {
+				g.words[h/64] |= 1 << (h % 64)
+			}
 		}
 		if i >= gramLength-1 {
-			h := scan.short()
+			h := shortHash(last)
 			g.words[h/64] |= 1 << (h % 64)
 		}
 	}
@@ -79,16 +91,12 @@ func (g *gramSet) add(text string) {
 
 // appendFolded folds a text as tapio.FoldText does.
 func appendFolded(dst []byte, text string) []byte {
-	for i := range len(text) {
-		c := text[i]
-		if c >= utf8.RuneSelf {
-			return append(dst[:len(dst)-i], strings.ToLower(text)...)
-		}
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
+	n := len(dst)
+	dst = append(dst, text...)
+	if !isASCII(dst[n:]) {
+		return append(dst[:n], strings.ToLower(text)...)
 	}
+	lower(dst[n:])
 	return dst
 }
 
@@ -120,7 +128,7 @@ func gramsOf(folded string) []uint32 {
 			hashes = append(hashes, h)
 		}
 		if i >= gramLength-1 {
-			hashes = append(hashes, scan.short())
+			hashes = append(hashes, shortHash(scan.last))
 		}
 	}
 	slices.Sort(hashes)

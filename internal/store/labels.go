@@ -107,14 +107,10 @@ func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blo
 type indexer struct {
 	blocks map[uint64]blockSet
 	keys   map[string]*labelValues
-	seen   map[any]blockSet // where resources, scopes and classes are noted already
-	bit    blockSet         // the block in hand
-}
-
-// classOf is a class of severity and where it was seen.
-type classOf struct {
-	class    tapio.Severity
-	resource *tapio.Resource
+	bit    blockSet // the block in hand
+	// What is noted already: blocks by the place of a resource, of a scope, and of
+	// a class of severity among those of a resource.
+	resources, scopes, classes []blockSet
 }
 
 // labelValues is what a segment has under one key.
@@ -126,7 +122,7 @@ type labelValues struct {
 func newIndexer() *indexer {
 	return &indexer{
 		blocks: map[uint64]blockSet{}, keys: map[string]*labelValues{},
-		seen: map[any]blockSet{}, bit: 1,
+		bit: 1,
 	}
 }
 
@@ -134,7 +130,7 @@ func (x *indexer) note(hash uint64) { x.blocks[hash] |= x.bit }
 
 func (x *indexer) name(name string) { x.note(labelHash(nameIndex, name)) }
 
-// attributes indexes the attributes of one record, resource or scope.
+// attributes indexes the attributes of a resource or scope.
 func (x *indexer) attributes(list tapio.Attributes) {
 	for i := range list {
 		x.label(list[i].Key, list[i].Value)
@@ -164,28 +160,42 @@ func (x *indexer) label(key string, value tapio.Value) {
 	x.note(hash)
 }
 
-// severity indexes a class, alone and with the service.
-func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource) {
-	key := classOf{class, resource}
-	if x.seen[key]&x.bit == 0 {
-		x.seen[key] |= x.bit
+// first reports whether the block in hand is new to the set at this place.
+func (x *indexer) first(sets *[]blockSet, place int) bool {
+	for len(*sets) <= place {
+		*sets = append(*sets, 0)
+	}
+	set := &(*sets)[place]
+	first := *set&x.bit == 0
+	*set |= x.bit
+	return first
+}
+
+// severity indexes a class, alone and with the service of the resource, which is
+// the one at this place.
+func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource, place int) {
+	const classes = int(tapio.SeverityFatal) + 1
+	if x.first(&x.classes, place*classes+int(class)) {
 		x.note(classHash(class, ""))
 		x.note(classHash(class, resource.Service()))
 	}
 }
 
-// origin indexes what a row shares with others, once a block.
-func (x *indexer) origin(resource *tapio.Resource, scope *tapio.Scope) {
-	if x.seen[resource]&x.bit == 0 {
-		x.seen[resource] |= x.bit
+// resource indexes what the rows of a resource share, once a block.
+func (x *indexer) resource(resource *tapio.Resource, place int) {
+	if x.first(&x.resources, place) {
 		x.attributes(resource.Attributes)
 	}
-	if x.seen[scope]&x.bit == 0 {
-		x.seen[scope] |= x.bit
-		x.attributes(scope.Attributes)
-		if scope.Name != "" {
-			x.label(scopeKey, tapio.StringValue(scope.Name))
-		}
+}
+
+// scope indexes what the rows of a scope share, once a block.
+func (x *indexer) scope(scope *tapio.Scope, place int) {
+	if !x.first(&x.scopes, place) {
+		return
+	}
+	x.attributes(scope.Attributes)
+	if scope.Name != "" {
+		x.label(scopeKey, tapio.StringValue(scope.Name))
 	}
 }
 

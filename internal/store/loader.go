@@ -3,7 +3,11 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/tapio"
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
 
 // dictionaryFactor is how many times its written length a dictionary takes.
 const dictionaryFactor = 3
@@ -21,7 +25,7 @@ type loader struct {
 	read      uint64     // which of them are read; bit i is column i
 	body      cursor
 	extra     cursor
-	fields    []cursor
+	fields    []valueReader
 
 	block    *block
 	deciding uint64      // which columns are in the first half of the numbers
@@ -106,8 +110,16 @@ func (l *loader) readTexts(b int) {
 	block := &l.segment.blocks[b]
 	l.texts = l.segment.packer.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
 	l.streams = split(l.streams, l.texts)
-	l.body, l.extra, l.fields = l.streams[streamBody], l.streams[streamExtra], l.streams[ownStreams:]
+	l.body, l.extra = l.streams[streamBody], l.streams[streamExtra]
+	l.beginFields(l.streams[ownStreams:])
 	l.dictionary()
+}
+
+func (l *loader) beginFields(streams []cursor) {
+	l.fields = slices.Grow(l.fields[:0], len(streams))[:len(streams)]
+	for i, stream := range streams {
+		l.fields[i].begin(stream)
+	}
 }
 
 func (l *loader) dictionary() *dictionary {
@@ -182,13 +194,26 @@ func (l *loader) attributes(i int) tapio.Attributes {
 	}
 	list := make(tapio.Attributes, len(shape))
 	for n, f := range shape {
-		list[n] = tapio.KeyValue{Key: l.words.strings[f.key], Value: readContent(&l.fields[f.column], f.kind)}
+		list[n] = tapio.KeyValue{Key: l.words.strings[f.key], Value: l.value(f)}
 	}
 	return list
 }
 
+// value reads the next value of a field.
+func (l *loader) value(f field) tapio.Value {
+	from := &l.fields[f.column]
+	if f.kind == tapio.KindString {
+		return tapio.StringValue(string(from.next()))
+	}
+	return readContent(&from.cursor, f.kind)
+}
+
 func (l *loader) skipAttributes(i int) {
 	for _, f := range l.words.shapes[l.number(columnShape, i)] {
-		skipContent(&l.fields[f.column], f.kind)
+		if from := &l.fields[f.column]; f.kind == tapio.KindString {
+			from.next()
+		} else {
+			skipContent(&from.cursor, f.kind)
+		}
 	}
 }

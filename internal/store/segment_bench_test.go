@@ -82,6 +82,24 @@ func (s *shop) events(n int) []tapio.Event {
 	return rows
 }
 
+// wide makes log records of ten attributes, half of which hardly repeat.
+func (s *shop) wide(n int) []tapio.Event {
+	rows := s.events(n)
+	for i := range rows {
+		rows[i].Attributes = append(attributes(
+			"http.request.id", s.spanID().String(), "http.request.method", "POST",
+			"http.route", fmt.Sprintf("/api/v1/carts/{cart}/items/%02d", s.random.IntN(20)),
+			"url.path", fmt.Sprintf("/api/v1/carts/%08x/items", s.random.Uint32()),
+			"client.address", fmt.Sprintf("10.%d.%d.%d", s.random.IntN(256), s.random.IntN(256), s.random.IntN(256)),
+			"user.id", fmt.Sprintf("user-%06d", s.random.IntN(100_000)),
+			"user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari",
+			"thread.name", fmt.Sprintf("worker-%02d", s.random.IntN(32))),
+			tapio.KeyValue{Key: "http.response.status_code", Value: tapio.IntValue(int64(200 + s.random.IntN(4)*100))},
+			tapio.KeyValue{Key: "http.response.body.size", Value: tapio.IntValue(int64(s.random.IntN(1 << 20)))})
+	}
+	return rows
+}
+
 func (s *shop) spans(n int) []tapio.Span {
 	rows := make([]tapio.Span, n)
 	var parent tapio.SpanID
@@ -165,6 +183,8 @@ func BenchmarkSeal(b *testing.B) {
 	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
 	b.Run("logs", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, events) })
 	b.Run("spans", func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, spans) })
+	wide := newShop().wide(8 * blockRows)
+	b.Run("wide", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, wide) })
 }
 
 func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, rows []R) {

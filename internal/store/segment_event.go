@@ -63,7 +63,7 @@ func (eventCodec) searched() searched { return searched{names: []int{columnName}
 func (eventCodec) write(w *writer, e *tapio.Event) {
 	w.origin(e.When(), e.TraceID, e.SpanID, e.Resource, e.Scope)
 	w.name(e.Name)
-	w.index.severity(e.Severity(), e.Resource)
+	w.index.severity(e.Severity(), e.Resource, w.resource)
 	w.columns[columnSeverity].put(zigzag(int64(e.SeverityNumber)))
 	w.columns[columnSeverityText].put(w.text(e.SeverityText))
 	w.columns[columnEventFlags].put(uint64(e.Flags))

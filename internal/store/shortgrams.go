@@ -5,6 +5,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math/bits"
 )
 
 // What the grams of a block cannot tell: texts shorter than a gram, and numbers,
@@ -28,8 +29,43 @@ type shortGrams struct{ words [allShort]uint64 }
 
 func (g *shortGrams) note(bit uint32) { g.words[bit/64] |= 1 << (bit % 64) }
 
-// add takes a folded text.
-func (g *shortGrams) add(folded []byte) { eachShort(folded, g.note) }
+// add takes a folded text. It does what eachShort tells, but for the bytes by
+// themselves, which encode finds in the pairs.
+func (g *shortGrams) add(folded []byte) {
+	if len(folded) == 1 {
+		g.note(singleAt + uint32(folded[0]))
+	}
+	var pair, digits, number uint32
+	for i, c := range folded {
+		pair = (pair<<8 | uint32(c)) & 0xffff
+		if i > 0 {
+			g.note(pairsAt + pair)
+		}
+		if c-'0' > 9 {
+			digits, number = 0, 0
+			continue
+		}
+		digits++
+		number = (number*10 + uint32(c-'0')) % 100_000
+		if digits >= 4 {
+			g.note(foursAt + number%10_000)
+		}
+		if digits >= 5 {
+			g.note(fivesAt + number)
+		}
+	}
+}
+
+// addSingles notes the bytes of which the pairs are made.
+func (g *shortGrams) addSingles() {
+	for w, word := range g.words[pairsAt/64 : singleAt/64] {
+		for ; word != 0; word &= word - 1 {
+			pair := uint32(w*64 + bits.TrailingZeros64(word))
+			g.note(singleAt + pair>>8)
+			g.note(singleAt + pair&0xff)
+		}
+	}
+}
 
 // eachShort calls f for each short gram of a folded text.
 func eachShort(folded []byte, f func(bit uint32)) {
@@ -59,6 +95,7 @@ func (g *shortGrams) encode(rows int) []byte {
 	if rows < shortRows {
 		return nil
 	}
+	g.addSingles()
 	dst := make([]byte, 0, len(g.words)*8)
 	for _, w := range g.words {
 		dst = binary.LittleEndian.AppendUint64(dst, w)
@@ -69,22 +106,22 @@ func (g *shortGrams) encode(rows int) []byte {
 // shortsOf returns the short grams of a folded text that say more than its
 // grams, nil where there are none.
 func shortsOf(folded string) []uint32 {
-	var bits []uint32
+	var shorts []uint32
 	eachShort([]byte(folded), func(bit uint32) {
 		if bit >= foursAt || len(folded) == 1 || len(folded) == 2 && bit < singleAt {
-			bits = append(bits, bit)
+			shorts = append(shorts, bit)
 		}
 	})
-	return bits
+	return shorts
 }
 
 // mayHoldShort reports whether a row of the segment may hold all these.
-func (s *segment) mayHoldShort(bits []uint32) bool {
-	if len(s.shorts) == 0 || len(bits) == 0 {
+func (s *segment) mayHoldShort(shorts []uint32) bool {
+	if len(s.shorts) == 0 || len(shorts) == 0 {
 		return true
 	}
 	table := s.packer.unpack(nil, s.shorts)
-	for _, bit := range bits {
+	for _, bit := range shorts {
 		if table[bit/8]>>(bit%8)&1 == 0 {
 			return false
 		}

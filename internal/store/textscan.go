@@ -137,24 +137,47 @@ func (h *textHint) in(l *loader, stream []byte) bool {
 }
 
 // appendLower appends the bytes with the upper case letters of ASCII as lower
-// case, eight at a time.
+// case.
 func appendLower(dst, src []byte) []byte {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
 	n := len(dst)
 	dst = append(dst, src...)
-	lower := dst[n:]
-	for len(lower) >= 8 {
-		x := binary.LittleEndian.Uint64(lower)
-		low := x &^ high
+	lower(dst[n:])
+	return dst
+}
+
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x80 * eachByte
+)
+
+// lower turns the upper case letters of ASCII to lower case, eight at a time.
+func lower(text []byte) {
+	for len(text) >= 8 {
+		x := binary.LittleEndian.Uint64(text)
+		low := x &^ highBits
 		// The high bit of each byte tells: from A on, and behind Z.
-		upper := (low + ones*(0x80-'A')) ^ (low + ones*(0x7f-'Z'))
-		binary.LittleEndian.PutUint64(lower, x|(upper&^x&high)>>2)
-		lower = lower[8:]
+		upper := (low + eachByte*(0x80-'A')) ^ (low + eachByte*(0x7f-'Z'))
+		binary.LittleEndian.PutUint64(text, x|(upper&^x&highBits)>>2)
+		text = text[8:]
 	}
-	for i, c := range lower {
+	for i, c := range text {
 		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
+			text[i] = c + 'a' - 'A'
 		}
 	}
-	return dst
+}
+
+func isASCII(text []byte) bool {
+	for len(text) >= 8 {
+		if binary.LittleEndian.Uint64(text)&highBits != 0 {
+			return false
+		}
+		text = text[8:]
+	}
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -61,9 +61,12 @@ type writer struct {
 	spans    table[tapio.SpanID]
 	columns  []column
 	streams  [][]byte
+	values   []valueTable // of the fields, which stand in the streams behind ownStreams
+	named    []blockSet   // where a text of the vocabulary is in the text filter
 	index    *indexer
 	grams    gramSet
 	row      int // the one in hand
+	resource int // place of its resource
 	oldest   tapio.Nanos
 	newest   tapio.Nanos
 	scratch  []byte
@@ -95,9 +98,12 @@ func (w *writer) origin(when tapio.Nanos, trace tapio.TraceID, span tapio.SpanID
 	w.columns[columnTime].putDelta(uint64(when))
 	w.columns[columnTrace].putDelta(w.trace(trace))
 	w.columns[columnSpan].putDelta(w.span(span))
-	w.columns[columnResource].put(uint64(w.words.resources.place(resource)))
-	w.columns[columnScope].put(uint64(w.words.scopes.place(scope)))
-	w.index.origin(resource, scope)
+	w.resource = w.words.resources.place(resource)
+	w.columns[columnResource].put(uint64(w.resource))
+	w.index.resource(resource, w.resource)
+	place := w.words.scopes.place(scope)
+	w.columns[columnScope].put(uint64(place))
+	w.index.scope(scope, place)
 }
 
 // trace numbers a trace and notes that it has a row in this block.
@@ -120,11 +126,27 @@ func (w *writer) span(id tapio.SpanID) uint64 {
 	return uint64(w.spans.place(id)) + 1
 }
 
-// name writes the name of a row, which its text filter knows, too.
+// name writes the name of a row, which the text filter knows, too.
 func (w *writer) name(name string) {
-	w.columns[columnName].put(w.text(name))
-	w.index.name(name)
-	w.grams.add(name)
+	place := w.text(name)
+	w.columns[columnName].put(place)
+	if w.search(place, name) {
+		w.index.name(name)
+	}
+}
+
+// search lets the text filter know a text of the vocabulary, once a block; it
+// reports whether it did.
+func (w *writer) search(place uint64, text string) bool {
+	for int(place) >= len(w.named) {
+		w.named = append(w.named, 0)
+	}
+	if w.named[place]&w.index.bit != 0 {
+		return false
+	}
+	w.named[place] |= w.index.bit
+	w.grams.add(text)
+	return true
 }
 
 // text numbers a text that mostly repeats.
@@ -135,21 +157,32 @@ func (w *writer) text(s string) uint64 {
 	return uint64(w.words.strings.place(s))
 }
 
-// attributes writes each value to the stream of its key and kind.
+// attributes writes each value to the stream of its key and kind. Text filter
+// and labels hear of a string once a block: most of them repeat.
 func (w *writer) attributes(list tapio.Attributes) {
 	shape, fields := w.words.shape(list)
 	w.columns[columnShape].put(uint64(shape))
 	for i, f := range fields {
-		stream := ownStreams + f
-		for len(w.streams) <= stream {
-			w.streams = append(w.streams, nil)
-		}
-		w.streams[stream] = appendContent(w.streams[stream], list[i].Value)
-		if list[i].Value.Kind() == tapio.KindString {
-			w.grams.add(list[i].Value.Str())
-		}
+		w.field(f, &list[i])
 	}
-	w.index.attributes(list)
+}
+
+func (w *writer) field(f int, kv *tapio.KeyValue) {
+	for len(w.values) <= f {
+		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
+	}
+	stream := &w.streams[ownStreams+f]
+	if kv.Value.Kind() != tapio.KindString {
+		*stream = appendContent(*stream, kv.Value)
+		w.index.label(kv.Key, kv.Value)
+		return
+	}
+	written, fresh := w.values[f].append(*stream, kv.Value.Str())
+	*stream = written
+	if fresh {
+		w.grams.add(kv.Value.Str())
+		w.index.label(kv.Key, kv.Value)
+	}
 }
 
 // endBlock compresses what was written since the last one.
@@ -171,6 +204,9 @@ func (w *writer) endBlock() {
 	}
 	for i := range w.streams {
 		w.streams[i] = w.streams[i][:0]
+	}
+	for i := range w.values {
+		w.values[i].reset()
 	}
 }
 

@@ -1,0 +1,125 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import "github.com/tapio/tapio/internal/tapio"
+
+const (
+	spanCost      = 160  // bytes of a kept span, its names shared
+	noteCost      = 48   // bytes of a kept log line
+	traceCost     = 256  // bytes of a trace besides
+	maxTraceParts = 4096 // spans and notes of one trace; the rest is counted
+)
+
+// assembly puts traces together: the spans of a trace and the log lines that
+// name it, until nothing more came for a while of event time.
+type assembly struct {
+	traces  *lru[tapio.TraceID, *openTrace]
+	bytes   int
+	limit   int
+	skipped uint64
+	// sample: of 2^sample traces one is kept, chosen by the trace id so that a
+	// trace is kept as a whole. It grows when traces do not fit.
+	sample uint
+}
+
+type openTrace struct {
+	last  tapio.Nanos // the newest time seen
+	spans []spanPart
+	notes []note
+}
+
+// spanPart is what is kept of a span.
+type spanPart struct {
+	id, parent tapio.SpanID
+	start, end tapio.Nanos
+	op         *operation
+	peer       string // the service that a client span says it calls
+	failed     bool
+}
+
+// note is what is kept of a log line.
+type note struct {
+	span     tapio.SpanID
+	time     tapio.Nanos
+	service  *service
+	template *template
+	failed   bool
+	uid      string
+}
+
+func newAssembly(bytes int) *assembly {
+	return &assembly{traces: newLRU[tapio.TraceID, *openTrace](bytes/traceCost + 1), limit: bytes}
+}
+
+// wants reports whether the trace is in the sample.
+func (a *assembly) wants(id tapio.TraceID) bool {
+	if a.sample == 0 {
+		return true
+	}
+	h := uint64(14695981039346656037)
+	for _, b := range id {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	if h>>(64-a.sample) != 0 {
+		a.skipped++
+		return false
+	}
+	return true
+}
+
+// open returns the trace, nil if there is no room for another part of it.
+func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace {
+	found := a.traces.get(id)
+	if found == nil {
+		a.makeRoom(traceCost + cost)
+		found = a.traces.put(id, &openTrace{})
+		a.bytes += traceCost
+	}
+	t := *found
+	if len(t.spans)+len(t.notes) >= maxTraceParts {
+		a.skipped++
+		return nil
+	}
+	a.makeRoom(cost)
+	if a.traces.peek(id) == nil { // it was the only one
+		return nil
+	}
+	a.bytes += cost
+	t.last = max(t.last, when)
+	return t
+}
+
+// makeRoom drops the traces that waited longest, and keeps fewer from then on.
+func (a *assembly) makeRoom(cost int) {
+	for a.bytes+cost > a.limit && a.traces.size() > 0 {
+		oldest := a.traces.last
+		a.skipped += uint64(len(oldest.value.spans))
+		a.drop(oldest.key, oldest.value)
+		a.traces.evicted++
+		if a.traces.evicted%1024 == 1 && a.sample < 16 {
+			a.sample++
+		}
+	}
+}
+
+func (a *assembly) drop(id tapio.TraceID, t *openTrace) {
+	a.bytes -= traceCost + len(t.spans)*spanCost + len(t.notes)*noteCost
+	a.traces.remove(id)
+}
+
+// due hands over the traces that nothing was added to since before, and takes
+// more of them again when there is much room.
+func (a *assembly) due(before tapio.Nanos, done func(tapio.TraceID, *openTrace)) {
+	if a.sample > 0 && a.bytes < a.limit/8 {
+		a.sample--
+	}
+	for id, t := range a.traces.all() {
+		if (*t).last < before {
+			trace := *t
+			a.drop(id, trace)
+			done(id, trace)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import "math"
+
+// shareChange finds when the share of the executions (whole) that show a
+// feature (part) changed, by the generalized likelihood ratio of two binomials
+// over all moments of the recent slots. up says which direction counts.
+func shareChange(whole, part *history, up bool) change {
+	var best change
+	part.advance(whole.head)
+	whole.advance(part.head)
+	allWhole, allPart := whole.total(), part.total()
+	var after, hits sample
+	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
+		of := whole.at(slot)
+		after.add(of)
+		hits.add(part.at(slot))
+		if of.n == 0 || after.n < minAfter {
+			continue
+		}
+		before, earlier := allWhole.minus(after), allPart.minus(hits)
+		if before.n < minBefore {
+			break
+		}
+		p, q := share(earlier.n, before.n), share(hits.n, after.n)
+		if (q > p) != up {
+			continue
+		}
+		ratio := 2 * (logLikelihood(earlier.n, before.n) + logLikelihood(hits.n, after.n) -
+			logLikelihood(allPart.n, allWhole.n))
+		if ratio > best.ratio {
+			best = change{
+				slot: slot, ratio: ratio,
+				before: sample{n: before.n, sum: earlier.n}, after: sample{n: after.n, sum: hits.n},
+			}
+		}
+	}
+	return best
+}
+
+func share(part, whole float32) float64 {
+	if whole <= 0 {
+		return 0
+	}
+	return min(max(float64(part)/float64(whole), 0), 1)
+}
+
+// logLikelihood of k hits in n trials at the most likely rate.
+func logLikelihood(k, n float32) float64 {
+	p := share(k, n)
+	if n <= 0 || p <= 0 || p >= 1 {
+		return 0
+	}
+	return float64(k)*math.Log(p) + float64(n-k)*math.Log(1-p)
+}
+
+const (
+	// priorSpread and priorWeight say what is held of a duration's spread
+	// before it is known: durations of one operation commonly vary by a factor
+	// of two (a standard deviation of ln 2), held as firmly as 4 observations.
+	priorSpread = math.Ln2 * math.Ln2
+	priorWeight = 4
+	// priorBefore stands for observations of a baseline that is just known.
+	minBeforeTimes = 1
+)
+
+// riseOf finds when the mean of a quantity in the logarithm rose, by the
+// generalized likelihood ratio of two normal distributions of one spread.
+func riseOf(h *history) change {
+	var best change
+	all := h.total()
+	var after sample
+	for slot := h.head; slot > h.head-recentSlots; slot-- {
+		of := h.at(slot)
+		after.add(of)
+		if of.n == 0 || after.n < minAfter {
+			continue
+		}
+		before := all.minus(after)
+		if before.n < minBeforeTimes-0.5 {
+			break
+		}
+		rise := after.mean() - before.mean()
+		if rise <= 0 {
+			continue
+		}
+		if ratio := riseRatio(before, after, rise); ratio > best.ratio {
+			best = change{slot: slot, ratio: ratio, before: before, after: after}
+		}
+	}
+	return best
+}
+
+func riseRatio(before, after sample, rise float64) float64 {
+	inner := deviation(before) + deviation(after) + priorSpread*priorWeight
+	n1, n2 := float64(before.n), float64(after.n)
+	n := n1 + n2 + priorWeight
+	between := rise * rise * n1 * n2 / (n1 + n2)
+	return n * math.Log1p(between/inner)
+}
+
+// deviation is the sum of squared deviations from the mean.
+func deviation(s sample) float64 {
+	return max(0, float64(s.square)-float64(s.sum)*s.mean())
+}

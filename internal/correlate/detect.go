@@ -1,0 +1,235 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	// alwaysShare: what nine of ten executions show is what the code does.
+	alwaysShare = 0.9
+	// leastRise: a duration must rise by half, and by leastMillis, to matter.
+	leastRise   = 0.405
+	leastMillis = 20
+)
+
+// detect lists what is not as before, at the end of a slot.
+func (e *Engine) detect(slot int64) []*sign {
+	var signs []*sign
+	add := func(s *sign) {
+		if s != nil && s.strength >= hintStrength {
+			s.strength = min(s.strength, maxStrength)
+			signs = append(signs, s)
+		}
+	}
+	for _, o := range e.graph.operations.all() {
+		if slot-(*o).runs.head < recentSlots {
+			e.detectOperation(*o, slot, add)
+		}
+	}
+	for key, c := range e.graph.calls.all() {
+		if slot-(*c).gap.head < recentSlots {
+			add(e.edgeSign(key, *c, slot))
+		}
+	}
+	for _, s := range e.series.all() {
+		add(e.seriesSign(*s, slot))
+	}
+	for key, l := range e.lines.all() {
+		add(e.lineSign(key, *l, slot))
+	}
+	for _, s := range e.kernel {
+		add(s)
+	}
+	slices.SortStableFunc(signs, compareSigns)
+	return signs
+}
+
+func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
+	o.runs.advance(slot)
+	o.self.advance(slot)
+	add(e.selfSign(o))
+	for _, name := range o.order {
+		f := o.features[name]
+		switch {
+		case f.kind == featureError || f.failed:
+			add(e.failureSign(o, f))
+		default:
+			add(e.pathSign(o, f))
+		}
+	}
+}
+
+func (e *Engine) newSign(s *service, c class, what, peer string, ch change) *sign {
+	return &sign{
+		key:      signKey{service: s.name, class: c, what: what, peer: peer},
+		onset:    e.timeOf(ch.slot),
+		last:     e.now,
+		strength: ch.ratio,
+		count:    int(ch.after.n),
+		pod:      s.pod,
+		node:     s.node,
+	}
+}
+
+// selfSign tells that an operation's own time rose.
+func (e *Engine) selfSign(o *operation) *sign {
+	if o.key.kind == kindClient {
+		return nil // its time is the way to the callee, see edgeSign
+	}
+	ch := riseOf(&o.self)
+	s := e.newSign(o.service, classSelf, o.key.name, "", ch)
+	if !s.rose(ch) {
+		return nil
+	}
+	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
+	s.evidence = o.evidence.evidence("took long")
+	return s
+}
+
+// rose reads the means of a change and reports whether it matters.
+func (s *sign) rose(ch change) bool {
+	if ch.ratio == 0 {
+		return false
+	}
+	before, after := ch.before.mean(), ch.after.mean()
+	s.before, s.after, s.unit = math.Expm1(before), math.Expm1(after), "ms"
+	return after-before >= leastRise && s.after-s.before >= leastMillis
+}
+
+// edgeSign tells that the way between two services takes longer.
+func (e *Engine) edgeSign(key callKey, c *call, slot int64) *sign {
+	c.gap.advance(slot)
+	ch := riseOf(&c.gap)
+	if ch.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(e.serviceNamed(key.callee), classEdge, "call", key.caller, ch)
+	if !s.rose(ch) {
+		return nil
+	}
+	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s", key.caller, key.callee, millis(s.after), millis(s.before))
+	s.evidence = c.evidence.evidence("waited between client and server")
+	return s
+}
+
+// failureSign tells that an operation fails, or writes errors, more often.
+func (e *Engine) failureSign(o *operation, f *feature) *sign {
+	ch := shareChange(&o.runs, &f.hits, true)
+	if ch.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
+	s.shares(ch)
+	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
+	s.evidence = f.evidence.evidence("shows the failure")
+	s.locate(f)
+	return s
+}
+
+// pathSign tells that an operation no longer does what it always did. That it
+// does something new without an error, or something more or less often, is no
+// sign: inputs vary.
+func (e *Engine) pathSign(o *operation, f *feature) *sign {
+	ch := shareChange(&o.runs, &f.hits, false)
+	if ch.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
+	s.shares(ch)
+	if s.before < alwaysShare || s.after > alwaysShare/2 {
+		return nil
+	}
+	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
+	s.evidence = o.evidence.evidence("lacks a usual step")
+	s.locate(f)
+	return s
+}
+
+func (s *sign) shares(ch change) {
+	s.before, s.after = share(ch.before.sum, ch.before.n), share(ch.after.sum, ch.after.n)
+	s.unit = "ratio"
+}
+
+// locate names the place in the source code where a log line comes from.
+func (s *sign) locate(f *feature) {
+	if f.place != "" {
+		s.subject = tapio.Entity{Kind: tapio.EntityCode, Name: f.place, Attributes: tapio.Attributes{
+			{Key: "service.name", Value: tapio.StringValue(s.key.service)},
+		}}
+	}
+}
+
+func said(f *feature) string {
+	switch f.kind {
+	case featureChild:
+		return "calls " + f.text
+	case featureError:
+		return "fails"
+	default:
+		return "logs “" + clipped(f.text, 80) + "”"
+	}
+}
+
+// seriesSign tells that a metric left its usual range.
+func (e *Engine) seriesSign(s *series, slot int64) *sign {
+	if s.strange == 0 || e.timeOf(slot) > s.last+tapio.Nanos(recentSlots)*e.slotWidth() {
+		return nil
+	}
+	if s.class != classLoad && s.deviation < 0 && !strings.Contains(s.name, "success") {
+		return nil // less use and less waiting is no fault
+	}
+	strength := s.strength()
+	if s.strange >= 2 { // two values in a row are no glitch
+		strength += alarmStrength - strangeDeviation*strangeDeviation
+	}
+	return &sign{
+		key:   signKey{service: s.service.name, class: s.class, what: s.name},
+		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
+		unit: s.unit, pod: s.service.pod, node: s.service.node,
+		text: fmt.Sprintf("%s of %s is %s instead of %s", s.name, s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),
+		evidence: []tapio.EvidenceRef{{Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last,
+			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation)}},
+	}
+}
+
+func millis(ms float64) string {
+	if ms >= 1000 {
+		return fmt.Sprintf("%.2f s", ms/1000)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+func percent(ratio float64) string { return fmt.Sprintf("%.0f %%", 100*ratio) }
+
+func quantity(x float64, unit string) string {
+	switch unit {
+	case "1":
+		return fmt.Sprintf("%.1f %%", 100*x)
+	case "By":
+		return fmt.Sprintf("%.1f MiB", x/(1<<20))
+	case "s":
+		return millis(1000 * x)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%.3g %s", x, strings.Trim(unit, "{}")))
+}
+
+func clipped(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// strongest orders signs by strength.
+func strongest(a, b *sign) int {
+	return cmp.Or(cmp.Compare(b.strength, a.strength), compareSigns(a, b))
+}

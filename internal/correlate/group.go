@@ -1,0 +1,232 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	groupCost     = 64 << 10 // bytes of an open incident with its signs
+	groupSignCost = 1024
+	maxGroups     = 8
+	maxGroupSigns = 48 // the weakest goes
+)
+
+// group is an incident over its life.
+type group struct {
+	id       string
+	revision uint64
+	opened   tapio.Nanos
+	last     tapio.Nanos // when something joined last
+	state    tapio.GroupState
+	members  map[signKey]*sign
+	blamed   map[signKey]string // the service that a sign counts for
+	ranking  []ranked           // the likeliest cause first
+	changed  bool
+	into     string
+}
+
+// ranked is a candidate for the cause.
+type ranked struct {
+	service string
+	score   float64
+	onset   tapio.Nanos
+	reason  *sign
+}
+
+// Flush returns the findings that are due at the event time now, the watermark:
+// the caller holds records older than that to be complete. A finding that was
+// returned before comes again with a higher revision when it has changed. A
+// time before that of an earlier call does nothing.
+func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
+	if now <= e.now || now > maxTime {
+		return nil
+	}
+	e.now = now
+	e.assembly.due(now-min(now, e.slotWidth()), e.learn)
+	slot := e.slotOf(now) - 1
+	if slot <= e.judged || e.firstSlot == 0 {
+		return nil
+	}
+	e.judged = slot
+	e.forgetKernel(now)
+	for _, in := range e.incidents(e.suspects(e.detect(slot))) {
+		e.admit(in)
+	}
+	return e.report(now)
+}
+
+func (e *Engine) forgetKernel(now tapio.Nanos) {
+	window := tapio.Nanos(recentSlots) * e.slotWidth()
+	e.kernel = slices.DeleteFunc(e.kernel, func(s *sign) bool { return s.last+window < now })
+}
+
+// admit makes an incident a group, or adds it to the group that it is part of.
+func (e *Engine) admit(in *incident) {
+	g := e.home(in)
+	if g == nil {
+		if len(e.groups) >= maxGroups {
+			return
+		}
+		e.found++
+		root := in.suspects[0]
+		g = &group{
+			id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: tapio.GroupOpen,
+			members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
+		}
+		e.groups = append(e.groups, g)
+	}
+	g.take(in, e.now)
+}
+
+// home is the open group that shares most with the incident. A second one that
+// shares its cause is merged into the first.
+func (e *Engine) home(in *incident) *group {
+	var best *group
+	for _, g := range e.groups {
+		if g.into != "" || !g.shares(in) {
+			continue
+		}
+		switch {
+		case best == nil:
+			best = g
+		default:
+			g.into, g.changed = best.id, true
+			for key, s := range g.members {
+				best.join(s, g.blamed[key])
+			}
+		}
+	}
+	return best
+}
+
+// shares reports whether group and incident have a cause in common, or the
+// incident is no more than an effect that the group has seen already.
+func (g *group) shares(in *incident) bool {
+	for _, s := range in.suspects {
+		for _, sign := range s.signs {
+			if _, known := g.members[sign.key]; known && sign.key.class != classLoad {
+				return true
+			}
+		}
+	}
+	return g.concerns(in.suspects[0].service)
+}
+
+func (g *group) concerns(service string) bool {
+	return slices.ContainsFunc(g.ranking, func(r ranked) bool { return r.service == service })
+}
+
+func (g *group) take(in *incident, now tapio.Nanos) {
+	for _, s := range in.suspects {
+		for _, sign := range s.signs {
+			if g.join(sign, s.service) {
+				g.last, g.changed = now, true
+			}
+		}
+	}
+	g.rank(in)
+	if g.last == 0 {
+		g.last = now
+	}
+}
+
+// join adds a sign or keeps the stronger of two, and reports whether that is news.
+func (g *group) join(s *sign, service string) bool {
+	old := g.members[s.key]
+	if old != nil && old.strength >= s.strength {
+		old.last = max(old.last, s.last)
+		return false
+	}
+	if old == nil && len(g.members) >= maxGroupSigns {
+		weakest := slices.MaxFunc(g.signs(), strongest)
+		if strongest(weakest, s) <= 0 {
+			return false
+		}
+		delete(g.members, weakest.key)
+		delete(g.blamed, weakest.key)
+	}
+	if old != nil {
+		s.onset = min(s.onset, old.onset)
+	}
+	g.members[s.key] = s
+	g.blamed[s.key] = service
+	return old == nil || s.strength > 1.5*old.strength
+}
+
+// signs lists the members, the earliest first.
+func (g *group) signs() []*sign {
+	list := make([]*sign, 0, len(g.members))
+	for _, s := range g.members {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, compareSigns)
+	return list
+}
+
+// rank keeps for each service the highest score that it ever had: evidence
+// does not become untrue when the fault is over.
+func (g *group) rank(in *incident) {
+	for _, s := range in.suspects {
+		r := ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason}
+		at := slices.IndexFunc(g.ranking, func(old ranked) bool { return old.service == s.service })
+		switch {
+		case at < 0:
+			g.ranking = append(g.ranking, r)
+			g.changed = true
+		case r.score > g.ranking[at].score:
+			g.changed = g.changed || r.score > 1.2*g.ranking[at].score
+			g.ranking[at] = r
+		}
+	}
+	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+	})
+	if len(g.ranking) > maxGroupSigns {
+		g.ranking = g.ranking[:maxGroupSigns]
+	}
+}
+
+// report ends what is over and returns what is new.
+func (e *Engine) report(now tapio.Nanos) []tapio.Finding {
+	var findings []tapio.Finding
+	for _, g := range e.groups {
+		switch {
+		case g.into != "":
+			g.state = tapio.GroupMerged
+		case g.last+tapio.Nanos(e.config.CloseAfter) < now:
+			g.state, g.changed = tapio.GroupClosed, true
+		case g.revision > 0:
+			g.state = tapio.GroupGrowing
+		}
+		if g.changed {
+			g.revision++
+			g.changed = false
+			findings = append(findings, e.describe(g)...)
+		}
+	}
+	e.groups = slices.DeleteFunc(e.groups, func(g *group) bool {
+		return g.state == tapio.GroupMerged || g.state == tapio.GroupClosed
+	})
+	return findings
+}
+
+// groupOf returns the open group that concerns a service, "" for none.
+func (e *Engine) groupOf(service string) string {
+	for _, g := range e.groups {
+		if g.concerns(service) {
+			return g.id
+		}
+	}
+	return ""
+}
+
+func idOf(prefix string, time uint64, name string, n int) string {
+	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(14695981039346656037, name)), n)
+}

@@ -1,0 +1,93 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// incident is what one cause explains at one moment.
+type incident struct {
+	suspects []*suspect // the likeliest cause first
+}
+
+// incidents parts the suspects, by falling score: each joins the first incident
+// that it is connected to. Two faults that only share a victim stay two, because
+// each cause has signs that the other does not explain.
+func (e *Engine) incidents(suspects []*suspect) []*incident {
+	var list []*incident
+	for _, s := range suspects {
+		joined := false
+		for _, in := range list {
+			if e.connected(in, s) {
+				in.suspects = append(in.suspects, s)
+				joined = true
+				break
+			}
+		}
+		if !joined {
+			list = append(list, &incident{suspects: []*suspect{s}})
+		}
+	}
+	return slices.DeleteFunc(list, func(in *incident) bool {
+		return !slices.ContainsFunc(in.suspects, (*suspect).alarms)
+	})
+}
+
+// connected reports whether the suspect may be an effect of the incident, or a
+// further sign of it.
+func (e *Engine) connected(in *incident, s *suspect) bool {
+	root := in.suspects[0]
+	if !near(root.onset, s.onset) {
+		return false
+	}
+	if root.independent() && s.independent() {
+		return false
+	}
+	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
+		return e.adjacent(member.service, s.service) || e.samePlace(member.service, s.service)
+	})
+}
+
+// independent reports whether the suspect has a fault of its own that no other
+// service can give it.
+func (s *suspect) independent() bool {
+	return s.strengthOf(classKernel, classResource) >= alarmStrength
+}
+
+func near(a, b tapio.Nanos) bool { return max(a, b)-min(a, b) <= together }
+
+// adjacent reports whether one calls the other, directly or by one between.
+func (e *Engine) adjacent(a, b string) bool {
+	if e.calls(a, b) {
+		return true
+	}
+	for key := range e.graph.calls.all() {
+		if (key.caller == a && e.calls(key.callee, b)) || (key.callee == a && e.calls(key.caller, b)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) calls(a, b string) bool {
+	return e.graph.calls.peek(callKey{a, b}) != nil || e.graph.calls.peek(callKey{b, a}) != nil
+}
+
+// samePlace reports whether two services share a pod. A node is no sign of
+// togetherness by itself: many services share it.
+func (e *Engine) samePlace(a, b string) bool {
+	x, y := e.graph.services.peek(a), e.graph.services.peek(b)
+	return x != nil && y != nil && (*x).pod != "" && (*x).pod == (*y).pod
+}
+
+// serviceNamed returns a service, also one that told nothing of itself.
+func (e *Engine) serviceNamed(name string) *service {
+	if s := e.graph.services.peek(name); s != nil {
+		return *s
+	}
+	return &service{name: name}
+}

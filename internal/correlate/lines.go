@@ -1,0 +1,96 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const lineCost = 1024 // bytes of a line's history
+
+// lineKey names log lines of severity error, by service and template.
+type lineKey struct {
+	service  string
+	template string
+}
+
+// line is how often a service writes a template.
+type line struct {
+	service  *service
+	template *template
+	rate     history
+	first    int64 // the slot in which the service was first heard of
+	evidence ring
+}
+
+// lineSign tells that a service writes an error line more often than before, by
+// the likelihood ratio of two Poisson rates. A service that has just appeared
+// has no before.
+func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
+	l.rate.advance(slot)
+	all := l.rate.total()
+	known := float64(min(slot-l.first+1, recentSlots+halfLifeSlots))
+	var best change
+	var after sample
+	for at := slot; at > slot-recentSlots && at > l.first; at-- {
+		after.add(l.rate.at(at))
+		span := float64(slot - at + 1)
+		rest := known - span
+		if after.n < minAfter || rest < minBefore || l.rate.at(at).n == 0 {
+			continue
+		}
+		before := all.minus(after)
+		if float64(after.n)/span <= float64(before.n)/rest {
+			continue
+		}
+		ratio := 2 * (poisson(after.n, span) + poisson(before.n, rest) - poisson(all.n, known))
+		if ratio > best.ratio {
+			best = change{slot: at, ratio: ratio, before: sample{n: float32(rest), sum: before.n}, after: sample{n: float32(span), sum: after.n}}
+		}
+	}
+	if best.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(l.service, classError, key.template, "", best)
+	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
+	s.count = int(best.after.sum)
+	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
+	s.evidence = l.evidence.evidence("the error")
+	if strings.HasPrefix(key.template, kernelPrefix) {
+		s.key.class = classKernel
+		s.event, s.text = kernelText(key.service, key.template, s.count)
+		return s
+	}
+	if place := l.template.codePlace(); place != "" {
+		s.locate(&feature{place: place})
+	}
+	return s
+}
+
+func poisson(n float32, span float64) float64 {
+	if n <= 0 || span <= 0 {
+		return 0
+	}
+	return float64(n) * (math.Log(float64(n)/span) - 1)
+}
+
+// observeLine counts an error line.
+func (e *Engine) observeLine(s *service, t *template, slot int64, ref reference) {
+	key := lineKey{service: s.name, template: t.text}
+	found := e.lines.get(key)
+	if found == nil {
+		found = e.lines.put(key, &line{service: s, template: t, first: e.firstSlot})
+	}
+	(*found).rate.observe(slot, sample{n: 1})
+	(*found).evidence.add(ref)
+}
+
+func clock(t tapio.Nanos) string {
+	s := uint64(t/1e9) % 86400
+	return fmt.Sprintf("%02d:%02d:%02d UTC", s/3600, s/60%60, s%60)
+}

@@ -1,0 +1,287 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// The part of OTLP/JSON that labelled data sets use.
+type (
+	otlpLine struct {
+		ResourceLogs, ResourceSpans, ResourceMetrics []otlpOrigin
+	}
+	otlpOrigin struct {
+		Resource     struct{ Attributes []otlpAttribute }
+		ScopeLogs    []struct{ LogRecords []otlpRecord }
+		ScopeSpans   []struct{ Spans []otlpRecord }
+		ScopeMetrics []struct {
+			Metrics []struct {
+				Name, Unit string
+				Gauge      struct{ DataPoints []otlpRecord }
+			}
+		}
+	}
+	otlpAttribute struct {
+		Key   string
+		Value struct{ StringValue string }
+	}
+	otlpRecord struct {
+		TimeUnixNano, StartTimeUnixNano, EndTimeUnixNano string
+		Body                                             struct{ StringValue string }
+		Name                                             string
+		SeverityNumber, Kind                             int32
+		Attributes                                       []otlpAttribute
+		TraceID, SpanID, ParentSpanID                    string
+		Status                                           struct{ Code int32 }
+		AsDouble                                         float64
+	}
+	faultCase struct {
+		Case       string
+		InjectTime uint64 `json:"inject_time_unix_nano"`
+		Service    string
+		Type       string
+	}
+	// batch is what came in one line.
+	batch struct {
+		first  tapio.Nanos
+		events []tapio.Event
+		spans  []tapio.Span
+		points []tapio.Point
+	}
+)
+
+// labelledFolders lists the folders of labelled faults; the test is skipped
+// without them.
+func labelledFolders(t testing.TB) []string {
+	t.Helper()
+	root := cmp.Or(os.Getenv("TAPIO_DATASETS"), filepath.Join("..", "..", "..", "shared", "datasets"))
+	found, err := filepath.Glob(filepath.Join(root, "*", "*", "faults.json"))
+	require.NoError(t, err)
+	if len(found) == 0 {
+		t.Skip("no labelled data sets: set TAPIO_DATASETS to the folder that holds them")
+	}
+	for i := range found {
+		found[i] = filepath.Dir(found[i])
+	}
+	return found
+}
+
+// readBatches reads a file of OTLP/JSON lines; one that is not there is empty.
+func readBatches(t testing.TB, file string) []batch {
+	t.Helper()
+	packed, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	require.NoError(t, err)
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	require.NoError(t, err)
+	lines := json.NewDecoder(bufio.NewReaderSize(unpacked, 1<<20))
+	var batches []batch
+	for lines.More() {
+		var line otlpLine
+		require.NoError(t, lines.Decode(&line))
+		b := batch{first: math.MaxUint64}
+		for _, list := range [][]otlpOrigin{line.ResourceLogs, line.ResourceSpans, line.ResourceMetrics} {
+			for i := range list {
+				b.take(t, &list[i])
+			}
+		}
+		batches = append(batches, b)
+	}
+	return batches
+}
+
+func (b *batch) take(t testing.TB, o *otlpOrigin) {
+	resource, scope := &tapio.Resource{Attributes: attributesOf(o.Resource.Attributes)}, &tapio.Scope{}
+	for _, s := range o.ScopeLogs {
+		for i := range s.LogRecords {
+			from := &s.LogRecords[i]
+			e := tapio.Event{
+				Time: timeOf(t, from.TimeUnixNano), Body: tapio.StringValue(from.Body.StringValue),
+				SeverityNumber: from.SeverityNumber, Attributes: attributesOf(from.Attributes), Resource: resource, Scope: scope,
+			}
+			readID(t, e.TraceID[:], from.TraceID)
+			readID(t, e.SpanID[:], from.SpanID)
+			b.first = min(b.first, e.Time)
+			b.events = append(b.events, e)
+		}
+	}
+	for _, s := range o.ScopeSpans {
+		for i := range s.Spans {
+			from := &s.Spans[i]
+			span := tapio.Span{
+				Start: timeOf(t, from.StartTimeUnixNano), End: timeOf(t, from.EndTimeUnixNano), Name: from.Name,
+				Kind: from.Kind, StatusCode: from.Status.Code, Attributes: attributesOf(from.Attributes), Resource: resource, Scope: scope,
+			}
+			readID(t, span.TraceID[:], from.TraceID)
+			readID(t, span.SpanID[:], from.SpanID)
+			readID(t, span.ParentID[:], from.ParentSpanID)
+			b.first = min(b.first, span.Start)
+			b.spans = append(b.spans, span)
+		}
+	}
+	for _, s := range o.ScopeMetrics {
+		for _, m := range s.Metrics {
+			metric := &tapio.Metric{Name: m.Name, Unit: m.Unit, Type: tapio.MetricGauge}
+			for i := range m.Gauge.DataPoints {
+				from := &m.Gauge.DataPoints[i]
+				p := tapio.Point{
+					Series: &tapio.Series{Metric: metric, Resource: resource, Scope: scope, Attributes: attributesOf(from.Attributes)},
+					Time:   timeOf(t, from.TimeUnixNano), Bits: math.Float64bits(from.AsDouble), Number: tapio.NumberDouble,
+				}
+				b.first = min(b.first, p.Time)
+				b.points = append(b.points, p)
+			}
+		}
+	}
+}
+
+func attributesOf(list []otlpAttribute) tapio.Attributes {
+	attributes := make(tapio.Attributes, len(list))
+	for i, a := range list {
+		attributes[i] = tapio.KeyValue{Key: a.Key, Value: tapio.StringValue(a.Value.StringValue)}
+	}
+	return attributes
+}
+
+func readID(t testing.TB, dst []byte, text string) {
+	t.Helper()
+	_, err := hex.Decode(dst, []byte(text))
+	require.NoError(t, err)
+}
+
+func timeOf(t testing.TB, text string) tapio.Nanos {
+	t.Helper()
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err)
+	return tapio.Nanos(n)
+}
+
+const caseLength = 180_000_000_000
+
+// replay feeds batches in event time and returns the newest revision of each
+// group.
+func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
+	t.Helper()
+	slices.SortStableFunc(batches, func(a, b batch) int { return cmp.Compare(a.first, b.first) })
+	newest := map[string]*tapio.SemanticGroup{}
+	flush := func(now tapio.Nanos) {
+		for _, f := range e.Flush(now) {
+			if g, ok := f.(*tapio.SemanticGroup); ok {
+				newest[g.ID] = g
+			}
+		}
+	}
+	for i := range batches {
+		b := &batches[i]
+		if b.first > end {
+			break
+		}
+		flush(b.first)
+		e.ObserveEvents(b.events)
+		e.ObserveSpans(b.spans)
+		e.ObservePoints(b.points)
+	}
+	for range 4 {
+		flush(e.now + 5_000_000_000)
+	}
+	var groups []*tapio.SemanticGroup
+	for _, g := range newest {
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int { return cmp.Compare(a.ID, b.ID) })
+	return groups
+}
+
+// rankOf is the place of the labelled service among the services named, the
+// group with the surest cause first; 0 for none.
+func rankOf(groups []*tapio.SemanticGroup, service string) int {
+	slices.SortStableFunc(groups, func(a, b *tapio.SemanticGroup) int {
+		return cmp.Compare(b.Confidence, a.Confidence)
+	})
+	var named []string
+	for place := range 20 {
+		for _, g := range groups {
+			if place < len(g.RootCause.Factors) {
+				factor := &g.RootCause.Factors[place].Entity
+				if s := factor.Service(); !slices.Contains(named, s) {
+					named = append(named, s)
+				}
+			}
+		}
+	}
+	return slices.Index(named, service) + 1
+}
+
+func TestLabelledFaultsAreNamed(t *testing.T) {
+	for _, folder := range labelledFolders(t) {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			var cases []faultCase
+			labels, err := os.ReadFile(filepath.Join(folder, "faults.json"))
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(labels, &cases))
+			metrics := readBatches(t, filepath.Join(folder, "metrics.jsonl.gz"))
+			var first, third, false0 int
+			for _, c := range cases {
+				rank, line, spurious := runCase(t, folder, metrics, c)
+				if rank == 1 {
+					first++
+				}
+				if rank >= 1 && rank <= 3 {
+					third++
+				}
+				false0 += spurious
+				t.Log(line)
+			}
+			n := float64(len(cases))
+			t.Logf("%d cases: AS@1 %.1f %%, AS@3 %.1f %%", len(cases), 100*float64(first)/n, 100*float64(third)/n)
+		})
+	}
+}
+
+func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank int, line string, spurious int) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	inject := tapio.Nanos(c.InjectTime)
+	end := inject + caseLength
+	batches := slices.Clone(metrics)
+	for _, name := range []string{"baseline.traces", "baseline.logs", c.Case + ".traces", c.Case + ".logs"} {
+		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
+	}
+	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
+		return g.Range.End < inject-60e9
+	})
+	rank = rankOf(groups, c.Service)
+	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))
+	for _, g := range groups {
+		line += fmt.Sprintf("\n      %s %+d s", g.ID, (int64(g.Range.Start)-int64(inject))/1e9)
+		for i, f := range g.RootCause.Factors {
+			if i < 3 {
+				line += fmt.Sprintf("\n         %.2f %s: %s", f.Probability, f.Entity.Name, f.Reason)
+			}
+		}
+	}
+	return rank, line, spurious
+}

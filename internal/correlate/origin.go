@@ -1,0 +1,79 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// maxName bounds each name that the engine keeps; what is longer is cut.
+const maxName = 200
+
+// origin is what is known of the place that a record came from.
+type origin struct {
+	service, pod, node string
+}
+
+// originOf reads a resource. A record without a service goes by its pod, its
+// container, its process or its host, for a fault there is one too.
+func originOf(r *tapio.Resource) origin {
+	if r == nil {
+		return origin{}
+	}
+	var o origin
+	rest := [...]string{"k8s.deployment.name", "container.name", "process.executable.name", "k8s.node.name", "host.name"}
+	var fallback [len(rest)]string
+	for i := range r.Attributes {
+		kv := &r.Attributes[i]
+		switch kv.Key {
+		case "service.name":
+			o.service = kv.Value.Str()
+		case "k8s.pod.name":
+			o.pod = kv.Value.Str()
+		case "k8s.node.name", "host.name":
+			o.node = kv.Value.Str()
+		}
+		for n, key := range rest {
+			if kv.Key == key {
+				fallback[n] = kv.Value.Str()
+			}
+		}
+	}
+	for _, name := range append([]string{o.pod}, fallback[:]...) {
+		if o.service == "" || strings.HasPrefix(o.service, "unknown_service") {
+			o.service = name
+		}
+	}
+	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node)}
+}
+
+// short cuts a name to its bound.
+func short(s string) string {
+	if len(s) > maxName {
+		return s[:maxName]
+	}
+	return s
+}
+
+// kept is a copy that does not hold the memory of a larger text.
+func kept(s string) string { return strings.Clone(short(s)) }
+
+// places remembers the origins of the resources seen last, by pointer, for the
+// records of a batch share them.
+type places struct {
+	resource *tapio.Resource
+	origin   origin
+}
+
+func (p *places) of(r *tapio.Resource) *origin {
+	if r != p.resource || r == nil {
+		p.origin, p.resource = originOf(r), r
+	}
+	return &p.origin
+}
+
+// forget lets go of the caller's memory.
+func (p *places) forget() { p.resource = nil }

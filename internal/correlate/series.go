@@ -1,0 +1,216 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	seriesCost   = 1536 // bytes of a series with its values and names
+	seriesValues = 60   // values that a series is judged by: an hour of minutes
+	minValues    = 3    // values that a baseline needs: the fewest with a median
+	// normalMAD makes the median absolute deviation of a normal distribution
+	// its standard deviation.
+	normalMAD = 1.4826
+	// looseness is the share of the median that is no change in any case, for
+	// gauges are rounded and sampled.
+	looseness = 0.1
+)
+
+// series is one metric series: its newest values, in time order and sorted.
+type series struct {
+	name, id  string
+	service   *service
+	class     class
+	unit      string
+	floor     float64 // the least deviation that matters
+	values    []float64
+	sorted    []float64
+	next      int
+	last      tapio.Nanos
+	total     float64 // of a cumulative sum, the last total
+	started   bool
+	onset     tapio.Nanos
+	deviation float64 // in robust standard deviations, of the newest value
+	median    float64
+	newest    float64
+	strange   int // values in a row that deviate
+	resets    int
+	trend     trend
+}
+
+// add judges a value by those before it, then takes it in. A value that
+// deviates is taken in too: the median stands as long as fewer than half are.
+func (s *series) add(x float64, t tapio.Nanos) {
+	s.newest = x
+	s.deviation = 0
+	if len(s.values) >= minValues {
+		s.median = s.sorted[len(s.sorted)/2]
+		spread := max(normalMAD*mad(s.sorted, s.median), looseness*math.Abs(s.median), s.floor)
+		// Few values know their spread badly: Student's correction for a
+		// scale estimated from n values, as the ratio of its variances.
+		n := float64(len(s.values))
+		spread *= math.Sqrt((n + 2) / max(n-2, 1))
+		s.deviation = (x - s.median) / spread
+	}
+	s.note(t)
+	s.keep(x)
+	s.last = t
+	s.trend.add(x, t)
+}
+
+// note dates the deviation.
+func (s *series) note(t tapio.Nanos) {
+	if math.Abs(s.deviation) < strangeDeviation {
+		s.strange = 0
+		return
+	}
+	if s.strange == 0 {
+		s.onset = t
+		if s.last != 0 && s.last < t {
+			s.onset = s.last + (t-s.last)/2 // it set in at some time since
+		}
+	}
+	s.strange++
+}
+
+func (s *series) keep(x float64) {
+	if len(s.values) < seriesValues {
+		s.values = append(s.values, x)
+	} else {
+		old, _ := slices.BinarySearch(s.sorted, s.values[s.next])
+		s.sorted = slices.Delete(s.sorted, old, old+1)
+		s.values[s.next] = x
+		s.next = (s.next + 1) % seriesValues
+	}
+	at, _ := slices.BinarySearch(s.sorted, x)
+	s.sorted = slices.Insert(s.sorted, at, x)
+}
+
+// mad is the median absolute deviation of sorted values, found from the median
+// outwards.
+func mad(sorted []float64, median float64) float64 {
+	right := len(sorted) / 2
+	left := right - 1
+	deviation := 0.0
+	for range len(sorted)/2 + 1 {
+		switch {
+		case right >= len(sorted) || left >= 0 && median-sorted[left] < sorted[right]-median:
+			deviation = median - sorted[left]
+			left--
+		default:
+			deviation = sorted[right] - median
+			right++
+		}
+	}
+	return deviation
+}
+
+const (
+	// strangeDeviation is beyond what a normal distribution shows once in a
+	// million: five standard deviations.
+	strangeDeviation = 5
+)
+
+// strength turns a deviation into twice the log of a likelihood ratio. That of
+// a normal distribution, z squared, is believed as far as metrics are normal;
+// their tails are heavier, so that it grows with the logarithm from there on.
+func (s *series) strength() float64 {
+	z := math.Abs(s.deviation)
+	if z <= strangeDeviation {
+		return 0
+	}
+	return strangeDeviation*strangeDeviation + 10*math.Log(z/strangeDeviation)
+}
+
+// value reads a point as a gauge: a cumulative sum by its rate, which a reset
+// does not make negative; a distribution by its mean. ok is false for none.
+func (s *series) value(p *tapio.Point) (x float64, ok bool) {
+	switch {
+	case p.Flags&tapio.FlagNoRecordedValue != 0:
+		return 0, false
+	case p.Histogram != nil:
+		x, ok = mean(p.Histogram.Sum, p.Histogram.Count)
+	case p.Exponential != nil:
+		x, ok = mean(p.Exponential.Sum, p.Exponential.Count)
+	case p.Summary != nil:
+		x, ok = mean(tapio.Optional{Value: p.Summary.Sum, Set: true}, p.Summary.Count)
+	case p.Number != tapio.NumberNone:
+		x, ok = p.Float(), true
+	}
+	if ok && p.Series.Metric.Type == tapio.MetricSum && p.Series.Metric.Monotonic &&
+		p.Series.Metric.Temporality == tapio.TemporalityCumulative {
+		return s.rate(x, p.Time)
+	}
+	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
+}
+
+func (s *series) rate(total float64, t tapio.Nanos) (float64, bool) {
+	if math.IsNaN(total) || math.IsInf(total, 0) || t <= s.last {
+		return 0, false
+	}
+	before, since, started := s.total, s.last, s.started
+	s.total, s.last, s.started = total, t, true
+	if !started {
+		return 0, false
+	}
+	if total < before { // it began anew
+		s.resets++
+		before = 0
+	}
+	return (total - before) / (float64(t-since) / 1e9), true
+}
+
+func mean(sum tapio.Optional, count uint64) (float64, bool) {
+	return sum.Value / float64(max(count, 1)), sum.Set && count > 0
+}
+
+// seriesID names a series as EvidenceRef.ID does.
+func seriesID(s *tapio.Series, o *origin) string {
+	var labels []string
+	if o.pod != "" {
+		labels = append(labels, fmt.Sprintf("k8s.pod.name=%q", o.pod))
+	}
+	labels = append(labels, fmt.Sprintf("service.name=%q", o.service))
+	for _, kv := range s.Attributes {
+		labels = append(labels, fmt.Sprintf("%s=%q", short(kv.Key), short(kv.Value.Text())))
+	}
+	slices.Sort(labels)
+	return s.Metric.Name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// kindOf reads from a metric's name, by the words of the semantic conventions,
+// what a change of it means, and the least change that matters to anybody.
+func kindOf(m *tapio.Metric, host bool) (class, float64) {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.Name, w) })
+	}
+	ratio := m.Unit == "1" || m.Unit == "%"
+	switch {
+	case host && has("node", "host", "system"):
+		return classLoad, leastRatio
+	case has("duration", "latency"):
+		return classSymptom, leastSeconds
+	case has("error", "success", "fail", "restart", "refused", "retransmit", "drop"):
+		return classSymptom, leastRatio
+	case has("cpu", "memory", "disk", "filesystem", "volume", "throttl", "oom", "swap", "heap", "gc."):
+		if ratio {
+			return classResource, leastRatio
+		}
+		return classResource, 0
+	default:
+		return classLoad, 0
+	}
+}
+
+const (
+	leastRatio   = 0.02 // two percent of a limit
+	leastSeconds = 0.02 // what a person begins to notice, times a handful of calls
+)

@@ -1,0 +1,231 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	serviceCost   = 1024 // bytes of a service with its names
+	callCost      = 1024 // bytes of an edge with its history
+	operationCost = 1536 // bytes of an operation with its histories
+	featureCost   = 1024 // bytes of a feature with its history
+	maxFeatures   = 64   // of one operation
+	exemplars     = 3    // evidence kept of each feature
+)
+
+// service is a node of the graph that is learned from spans.
+type service struct {
+	name      string
+	pod, node string
+	requests  history // server spans: sum counts the failed ones
+}
+
+// callKey names an edge of the graph.
+type callKey struct{ caller, callee string }
+
+// call is an edge: the way between client and server, and what came of it.
+type call struct {
+	gap      history // ln(client minus server span in ms + 1)
+	failures history
+	evidence ring
+}
+
+// operationKey names what a service does.
+type operationKey struct {
+	service string
+	name    string
+	kind    int32
+}
+
+// operation is a span name of a service, with what its executions show.
+type operation struct {
+	key      operationKey
+	service  *service
+	runs     history             // n: traces that ran it
+	self     history             // ln(self time in ms + 1)
+	total    history             // ln(duration in ms + 1)
+	features map[string]*feature // by what they are, see featureKey
+	order    []string            // of features, by first appearance
+	evidence ring
+}
+
+// featureKind says what an execution can show.
+type featureKind uint8
+
+const (
+	featureLog   featureKind = iota // writes a log line of a template
+	featureChild                    // calls another operation
+	featureError                    // fails
+)
+
+// feature is something that some executions of an operation show.
+type feature struct {
+	kind     featureKind
+	text     string
+	place    string // in the source code
+	failed   bool   // a line of severity error
+	hits     history
+	evidence ring
+}
+
+// ring keeps the newest references to records.
+type ring struct {
+	refs [exemplars]reference
+	next int
+}
+
+type reference struct {
+	trace tapio.TraceID
+	span  tapio.SpanID
+	uid   string
+	time  tapio.Nanos
+}
+
+func (r *ring) add(ref reference) {
+	r.refs[r.next%exemplars] = ref
+	r.next++
+}
+
+// evidence lists the records, with what they show.
+func (r *ring) evidence(text string) []tapio.EvidenceRef {
+	var list []tapio.EvidenceRef
+	for i := range r.refs {
+		ref := &r.refs[i]
+		switch {
+		case ref.uid != "":
+			list = append(list, tapio.EvidenceRef{Kind: tapio.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
+		case !ref.trace.IsZero():
+			list = append(list, tapio.EvidenceRef{
+				Kind: tapio.EvidenceSpan, ID: tapio.SpanEvidenceID(ref.trace, ref.span), Time: ref.time, Description: text,
+			})
+		}
+	}
+	return list
+}
+
+// graph is what is known of services, their operations and their calls.
+type graph struct {
+	services    *lru[string, *service]
+	calls       *lru[callKey, *call]
+	operations  *lru[operationKey, *operation]
+	aliases     map[string]string // folded name of a peer to service
+	features    int               // of all operations
+	maxFeatures int
+	dropped     int // features beyond the bounds
+}
+
+func newGraph(bytes int) *graph {
+	g := &graph{
+		services:   newLRU[string, *service](bytes / 16 / serviceCost),
+		calls:      newLRU[callKey, *call](bytes / 8 / callCost),
+		operations: newLRU[operationKey, *operation](bytes * 3 / 4 / (operationCost + 6*featureCost)),
+		aliases:    map[string]string{},
+	}
+	g.maxFeatures = 6 * g.operations.capacity
+	g.operations.onEvict = func(o *operation) { g.features -= len(o.features) }
+	return g
+}
+
+// service returns the service of an origin, and notes where it runs.
+func (g *graph) service(o *origin) *service {
+	found := g.services.get(o.service)
+	if found == nil {
+		name := kept(o.service)
+		found = g.services.put(name, &service{name: name})
+		if len(g.aliases) > 2*g.services.capacity {
+			clear(g.aliases)
+		}
+		g.aliases[folded(name)] = name
+	}
+	s := *found
+	if o.pod != "" && s.pod != o.pod {
+		s.pod = kept(o.pod)
+	}
+	if o.node != "" && s.node != o.node {
+		s.node = kept(o.node)
+	}
+	return s
+}
+
+func (g *graph) operation(s *service, name string, kind int32) *operation {
+	key := operationKey{service: s.name, name: short(name), kind: kind}
+	if found := g.operations.get(key); found != nil {
+		return *found
+	}
+	key.name = kept(name)
+	return *g.operations.put(key, &operation{key: key, service: s, features: map[string]*feature{}})
+}
+
+func (g *graph) call(caller, callee string) *call {
+	key := callKey{caller, callee}
+	if found := g.calls.get(key); found != nil {
+		return *found
+	}
+	return *g.calls.put(key, &call{})
+}
+
+// feature returns the operation's feature, nil when it has too many.
+func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
+	if f := o.features[text]; f != nil {
+		return f
+	}
+	if len(o.features) >= maxFeatures || g.features >= g.maxFeatures {
+		g.dropped++
+		return nil
+	}
+	g.features++
+	f := &feature{kind: kind, text: kept(text)}
+	o.features[f.text] = f
+	o.order = append(o.order, f.text)
+	return f
+}
+
+// named returns the service that a peer's name means: the service of that name,
+// whatever its case and punctuation, else the name itself.
+func (g *graph) named(peer string) string {
+	if name, found := g.aliases[folded(peer)]; found {
+		return name
+	}
+	return kept(peer)
+}
+
+// folded is a name without case and punctuation.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		default:
+			return -1
+		}
+	}, name)
+}
+
+// peerOf is the service that a client span calls, by its attributes or, as
+// gRPC names spans, by its name package.Service/Method.
+func peerOf(s *tapio.Span) string {
+	for _, key := range [...]string{"peer.service", "rpc.service", "server.address", "db.system.name", "db.system"} {
+		if v, found := s.Attributes.Get(key); found && v.Str() != "" {
+			return lastPart(v.Str(), key == "rpc.service")
+		}
+	}
+	name, method, found := strings.Cut(s.Name, "/")
+	if !found || name == "" || method == "" || strings.ContainsAny(s.Name, " {}*") || strings.Contains(method, "/") {
+		return ""
+	}
+	return lastPart(name, true)
+}
+
+func lastPart(name string, dotted bool) string {
+	if at := strings.LastIndexByte(name, '.'); dotted && at >= 0 {
+		return name[at+1:]
+	}
+	return name
+}

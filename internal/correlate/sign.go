@@ -1,0 +1,78 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// class says what a sign tells about its service. The order is that of how
+// directly it names a cause.
+type class uint8
+
+const (
+	classKernel   class = iota // the kernel says so: out of memory, exit, refusal
+	classResource              // CPU, memory or disk of the service's own
+	classPath                  // it runs other code than before
+	classError                 // it fails more often than before
+	classEdge                  // the way between two services takes longer
+	classSelf                  // its own time takes longer
+	classSymptom               // its callers see it slow or failing
+	classLoad                  // it is called more or less than before
+	classes
+)
+
+// signKey tells signs apart.
+type signKey struct {
+	service string
+	class   class
+	what    string // operation, template, metric or event
+	peer    string // the other end of an edge
+}
+
+// sign is one thing about one service that is not as before.
+type sign struct {
+	key      signKey
+	onset    tapio.Nanos
+	last     tapio.Nanos
+	strength float64 // twice the log of the likelihood ratio, or as sure as that
+	before   float64
+	after    float64
+	count    int
+	unit     string
+	text     string // one sentence with figures
+	pod      string
+	node     string
+	evidence []tapio.EvidenceRef
+	// event is the kernel event's name, subject the process or peer it names.
+	event   string
+	subject tapio.Entity
+}
+
+const (
+	// alarmStrength opens an incident: a chance of one in 10^8 under the
+	// chi-squared distribution of one degree of freedom, so that ten thousand
+	// quantities judged each five seconds raise a false alarm about once a day
+	// at worst; in practice one needs magnitude as well.
+	alarmStrength = 33
+	// hintStrength supports an incident that is open: one in a thousand.
+	hintStrength = 10.8
+	// maxStrength is as sure as one can be: beyond it the assumptions of the
+	// test are less certain than its result.
+	maxStrength = 100
+)
+
+func (s *sign) alarms() bool { return s.strength >= alarmStrength && s.key.class != classLoad }
+
+func compareSigns(a, b *sign) int {
+	return cmp.Or(
+		cmp.Compare(a.onset, b.onset),
+		cmp.Compare(a.key.service, b.key.service),
+		cmp.Compare(a.key.class, b.key.class),
+		cmp.Compare(a.key.what, b.key.what),
+		cmp.Compare(a.key.peer, b.key.peer),
+	)
+}

@@ -1,0 +1,186 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// suspect is a service with signs.
+type suspect struct {
+	service string
+	signs   []*sign
+	onset   tapio.Nanos
+	own     float64 // what only it can have caused
+	score   float64 // what is left to it when its callees are blamed first
+	cause   *suspect
+	reason  *sign
+	best    [classes]*sign
+	callees []string
+}
+
+// weightOf says how directly a class of signs names the place of a fault: what
+// the kernel or the code itself says counts in full; being slow counts less, for
+// much can make one slow; being seen slow by others, or being called more, is
+// rather an effect.
+func weightOf(c class) float64 {
+	switch c {
+	case classKernel, classResource, classPath, classEdge:
+		return 1
+	case classError:
+		return 0.8
+	case classSelf:
+		return 0.7
+	case classSymptom:
+		return 0.3
+	default:
+		return 0.1
+	}
+}
+
+// inherited is what a suspect keeps of signs that a faulty callee explains.
+const inherited = 0.2
+
+// together is how far apart in time a cause and its effect may set in: metrics
+// come once a minute, so that two of them may differ by one, and the estimate of
+// an onset by another.
+const together = 120 * 1_000_000_000
+
+// suspects groups signs by service and scores the services.
+func (e *Engine) suspects(signs []*sign) []*suspect {
+	byName := map[string]*suspect{}
+	of := func(name string) *suspect {
+		if byName[name] == nil {
+			byName[name] = &suspect{service: name}
+		}
+		return byName[name]
+	}
+	blame := e.blame(signs)
+	for _, s := range signs {
+		of(blame[s]).take(s)
+	}
+	e.linkSuspects(byName)
+	list := slices.SortedFunc(maps.Values(byName), func(a, b *suspect) int { return cmp.Compare(a.service, b.service) })
+	for _, s := range list {
+		s.weigh(byName)
+	}
+	slices.SortStableFunc(list, func(a, b *suspect) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+	})
+	return list
+}
+
+func (s *suspect) take(g *sign) {
+	s.signs = append(s.signs, g)
+	if s.best[g.key.class] == nil || strongest(g, s.best[g.key.class]) < 0 {
+		s.best[g.key.class] = g
+	}
+	if s.onset == 0 || g.onset < s.onset {
+		s.onset = g.onset
+	}
+}
+
+// blame says which end of a slow edge is held to be slow: the one that more of
+// its edges are slow of, for a fault on the way into a host hits them all; the
+// callee if that does not tell.
+func (e *Engine) blame(signs []*sign) map[*sign]string {
+	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
+	for _, s := range signs {
+		switch {
+		case s.key.class == classEdge:
+			slow[s.key.service]++
+			slow[s.key.peer]++
+		case s.key.class == classResource || s.key.class == classKernel:
+			resource[s.key.service] = resource[s.key.service] || s.alarms()
+		}
+	}
+	for key, c := range e.graph.calls.all() {
+		if e.judged-(*c).gap.head < recentSlots {
+			all[key.caller]++
+			all[key.callee]++
+		}
+	}
+	part := func(service string) float64 { return slow[service] / max(all[service], 1) }
+	blame := make(map[*sign]string, len(signs))
+	for _, s := range signs {
+		blame[s] = s.key.service
+		if s.key.class != classEdge {
+			continue
+		}
+		caller, callee := s.key.peer, s.key.service
+		byResource := resource[caller] && !resource[callee]
+		byShare := slow[caller] > 1 && part(caller) > part(callee) && !resource[callee]
+		if byResource || byShare {
+			blame[s] = caller
+		}
+	}
+	return blame
+}
+
+func (e *Engine) linkSuspects(byName map[string]*suspect) {
+	for key := range e.graph.calls.all() {
+		if s := byName[key.caller]; s != nil && byName[key.callee] != nil && key.caller != key.callee {
+			s.callees = append(s.callees, key.callee)
+		}
+	}
+	for _, s := range byName {
+		slices.Sort(s.callees)
+	}
+}
+
+// weigh scores a suspect: the sum over classes of its strongest sign, less what
+// a callee explains.
+func (s *suspect) weigh(byName map[string]*suspect) {
+	var fails, slows *suspect
+	for _, name := range s.callees {
+		callee := byName[name]
+		if callee.onset > s.onset+together {
+			continue
+		}
+		if callee.strengthOf(classKernel, classPath, classError) > 0 {
+			fails = callee
+		}
+		if callee.strengthOf(classKernel, classResource, classEdge, classSelf) > 0 {
+			slows = callee
+		}
+	}
+	for c, g := range s.best {
+		if g == nil {
+			continue
+		}
+		part := weightOf(class(c)) * g.strength
+		switch class(c) {
+		case classError, classPath:
+			if fails != nil {
+				part *= inherited
+			}
+		case classSelf, classSymptom:
+			if slows != nil {
+				part *= inherited
+			}
+		case classKernel, classResource, classEdge:
+			s.own += part
+		}
+		s.score += part
+		if s.reason == nil || weightOf(g.key.class)*g.strength > weightOf(s.reason.key.class)*s.reason.strength {
+			s.reason = g
+		}
+	}
+}
+
+func (s *suspect) strengthOf(list ...class) float64 {
+	most := 0.0
+	for _, c := range list {
+		if g := s.best[c]; g != nil {
+			most = max(most, g.strength)
+		}
+	}
+	return most
+}
+
+func (s *suspect) alarms() bool { return slices.ContainsFunc(s.signs, (*sign).alarms) }

@@ -1,0 +1,253 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	maxBodyBytes   = 256 // of a body; what follows is nearly always a parameter
+	maxTokens      = 24
+	templateCost   = 1024 // bytes of a template and its place in the tables
+	similarity     = 0.5  // share of equal tokens that makes one template, as in Drain
+	groupTemplates = 64   // templates of one shape; the next one of it is not told apart
+	wild           = "<*>"
+)
+
+// miner finds the templates of log lines, after Drain (He et al., 2017): lines
+// of one length and one head whose tokens are mostly equal are one template.
+type miner struct {
+	known  *lru[uint64, *template] // by the hash of the masked line
+	shapes *lru[string, []*template]
+	tokens []string
+}
+
+type template struct {
+	tokens []string
+	text   string
+}
+
+func newMiner(bytes int) *miner {
+	n := bytes / templateCost
+	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n / 2 / 4)}
+}
+
+// of returns the template of a line.
+func (m *miner) of(line string) *template {
+	m.tokens = tokenize(m.tokens[:0], line)
+	hash := hashTokens(m.tokens)
+	if t := m.known.get(hash); t != nil {
+		return *t
+	}
+	t := m.match()
+	m.known.put(hash, t)
+	return t
+}
+
+// match finds the most similar template of the line's shape, or makes one.
+func (m *miner) match() *template {
+	shape := shapeOf(m.tokens)
+	list := m.shapes.get(shape)
+	if list == nil {
+		list = m.shapes.put(shape, nil)
+	}
+	var best *template
+	most := similarity
+	for _, t := range *list {
+		if s := equalShare(t.tokens, m.tokens); s > most {
+			best, most = t, s
+		}
+	}
+	switch {
+	case best != nil:
+		best.generalize(m.tokens)
+	case len(*list) >= groupTemplates:
+		best = (*list)[0]
+	default:
+		best = newTemplate(m.tokens)
+		*list = append(*list, best)
+	}
+	return best
+}
+
+func newTemplate(tokens []string) *template {
+	t := &template{tokens: make([]string, len(tokens))}
+	for i, token := range tokens {
+		t.tokens[i] = strings.Clone(token)
+	}
+	t.text = strings.Join(t.tokens, " ")
+	return t
+}
+
+// generalize makes a wild card of each token that differs. The text stays that
+// of the first line, for it is the template's name.
+func (t *template) generalize(tokens []string) {
+	for i := range t.tokens {
+		if t.tokens[i] != tokens[i] {
+			t.tokens[i] = wild
+		}
+	}
+}
+
+// shown is the template as people read it.
+func (t *template) shown() string { return short(strings.Join(t.tokens, " ")) }
+
+func equalShare(a, b []string) float64 {
+	if len(a) == 0 {
+		return 1
+	}
+	equal := 0
+	for i := range a {
+		if a[i] == b[i] {
+			equal++
+		}
+	}
+	return float64(equal) / float64(len(a))
+}
+
+// shapeOf is what lines of one template have in common beyond doubt: the
+// length, the first word, and each place in the source code.
+func shapeOf(tokens []string) string {
+	var b strings.Builder
+	b.WriteByte(byte('a' + len(tokens)))
+	for i, token := range tokens {
+		if (i == 0 && token != wild) || isCodePlace(token) {
+			b.WriteByte(' ')
+			b.WriteString(token)
+		}
+	}
+	return b.String()
+}
+
+// isCodePlace reports whether the token is a place in source code, as in
+// Class#31 or file.go:31.
+func isCodePlace(token string) bool {
+	at := strings.LastIndexAny(token, "#:")
+	if at < 1 || at == len(token)-1 || !isLetter(token[0]) {
+		return false
+	}
+	for i := at + 1; i < len(token); i++ {
+		if token[i] < '0' || token[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// codePlace returns the first place in source code that a template names.
+func (t *template) codePlace() string {
+	for _, token := range t.tokens {
+		if isCodePlace(token) && strings.ContainsAny(token[:len(token)-1], ".") {
+			return token
+		}
+	}
+	return ""
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }
+
+// tokenize splits a line at blanks and brackets; what is a value by its look
+// becomes a wild card.
+func tokenize(tokens []string, line string) []string {
+	if len(line) > maxBodyBytes {
+		line = line[:maxBodyBytes]
+	}
+	start := -1
+	for i := 0; i <= len(line) && len(tokens) < maxTokens; i++ {
+		if i < len(line) && !isBreak(line[i]) {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 {
+			tokens = append(tokens, masked(line[start:i]))
+			start = -1
+		}
+	}
+	return tokens
+}
+
+func isBreak(c byte) bool {
+	switch c {
+	case ' ', '\t', '\n', '\r', '[', ']', '(', ')', '{', '}', ',', ';', '"', '\'', '=':
+		return true
+	}
+	return false
+}
+
+// masked replaces a token that looks like a value: it begins with a digit, or
+// is a hexadecimal number of eight digits or more.
+func masked(token string) string {
+	c := token[0]
+	if c >= '0' && c <= '9' || c == '-' || c == '+' || c == '/' || c == '$' {
+		return wild
+	}
+	if len(token) < 8 || isCodePlace(token) {
+		return token
+	}
+	digits := 0
+	for i := range len(token) {
+		c := token[i]
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '-' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+		default:
+			return token
+		}
+	}
+	if digits > 0 {
+		return wild
+	}
+	return token
+}
+
+// hashTokens is FNV-1a, so that runs are alike; collisions are harmless.
+func hashTokens(tokens []string) uint64 {
+	h := uint64(14695981039346656037)
+	for _, token := range tokens {
+		for i := range len(token) {
+			h = (h ^ uint64(token[i])) * 1099511628211
+		}
+		h = (h ^ ' ') * 1099511628211
+	}
+	return h
+}
+
+// lineOf returns the text of an event that its template is mined from: that of
+// the body, or the message within a body that is a map or a JSON object.
+func lineOf(e *tapio.Event) string {
+	switch e.Body.Kind() {
+	case tapio.KindString:
+		body := e.Body.Str()
+		if strings.HasPrefix(body, "{") {
+			return messageOf(body)
+		}
+		return body
+	case tapio.KindMap:
+		for _, kv := range e.Body.Items() {
+			if kv.Key == "message" || kv.Key == "msg" {
+				return kv.Value.Str()
+			}
+		}
+	}
+	return e.Name
+}
+
+// messageOf cuts the message out of a JSON object without parsing it all; a
+// body that has none is taken as it is.
+func messageOf(body string) string {
+	for _, key := range [...]string{`"message":"`, `"message": "`, `"msg":"`} {
+		if _, rest, found := strings.Cut(body, key); found {
+			if end := strings.IndexByte(rest, '"'); end > 0 {
+				return rest[:end]
+			}
+		}
+	}
+	return body
+}

@@ -145,13 +145,20 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	}
 	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
 	s.shares(ch)
-	if s.before < alwaysShare || s.after > alwaysShare/2 {
+	if s.before < alwaysShare || s.after > alwaysShare/2 || tellsOfFailure(f.text) {
 		return nil
 	}
 	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f)
 	return s
+}
+
+// tellsOfFailure reports whether a step is the handling of a failure, by its
+// name; that it no longer happens is good news.
+func tellsOfFailure(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
 }
 
 func (s *sign) shares(ch change) {
@@ -190,6 +197,11 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	strength := s.strength()
 	if s.strange >= 2 { // two values in a row are no glitch
 		strength += alarmStrength - strangeDeviation*strangeDeviation
+	}
+	if s.class == classResource && s.exhausts() {
+		strength += alarmStrength
+	} else {
+		strength = min(strength, noAlarm)
 	}
 	return &sign{
 		key:   signKey{service: s.service.name, class: s.class, what: s.name},

@@ -168,12 +168,23 @@ func (e *Engine) hit(op *operation, kind featureKind, text string, slot int64, w
 	return f
 }
 
-// selfTime is the span's time less that of its children, which may overlap.
+// selfTime is the span's time less that of its children, which may overlap, and
+// less that of calls that its parent makes meanwhile: the span may well wait for
+// them, as an asynchronous handler beside its client span does.
 func selfTime(runs []execution, i int) tapio.Nanos {
 	run := &runs[i]
+	waits := run.children
+	if run.parent >= 0 && run.op.key.kind != kindClient {
+		for _, sibling := range runs[run.parent].children {
+			if sibling != i && runs[sibling].op.key.kind == kindClient {
+				waits = append(waits[:len(waits):len(waits)], sibling)
+			}
+		}
+		slices.Sort(waits)
+	}
 	self := run.end - min(run.start, run.end)
 	covered := run.start
-	for _, child := range runs[i].children { // by start
+	for _, child := range waits { // by start
 		from, to := max(runs[child].start, covered), min(runs[child].end, run.end)
 		if to > from {
 			self -= min(self, to-from)

@@ -33,7 +33,7 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 		}
 	}
 	return slices.DeleteFunc(list, func(in *incident) bool {
-		return !slices.ContainsFunc(in.suspects, (*suspect).alarms)
+		return !in.suspects[0].alarms()
 	})
 }
 

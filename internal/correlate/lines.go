@@ -11,7 +11,13 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-const lineCost = 1024 // bytes of a line's history
+const (
+	lineCost = 1024 // bytes of a line's history
+	// minKnown is how many slots one must know to tell a rate from none: three
+	// times as long as the shortest change, for a service that always writes its
+	// errors once a minute is no news.
+	minKnown = 12
+)
 
 // lineKey names log lines of severity error, by service and template.
 type lineKey struct {
@@ -24,6 +30,7 @@ type line struct {
 	service  *service
 	template *template
 	rate     history
+	traced   bool  // the trace says more, see failureSign
 	first    int64 // the slot in which the service was first heard of
 	evidence ring
 }
@@ -38,17 +45,19 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	var best change
 	var after sample
 	for at := slot; at > slot-recentSlots && at > l.first; at-- {
-		after.add(l.rate.at(at))
+		if l.rate.at(at).n > 0 {
+			after.n++ // a slot counts once: lines come in bursts
+		}
 		span := float64(slot - at + 1)
 		rest := known - span
-		if after.n < minAfter || rest < minBefore || l.rate.at(at).n == 0 {
+		if after.n < minAfter || rest < minKnown || l.rate.at(at).n == 0 {
 			continue
 		}
-		before := all.minus(after)
+		before := l.active(all, known, after, span)
 		if float64(after.n)/span <= float64(before.n)/rest {
 			continue
 		}
-		ratio := 2 * (poisson(after.n, span) + poisson(before.n, rest) - poisson(all.n, known))
+		ratio := 2 * (poisson(after.n, span) + poisson(before.n, rest) - poisson(before.n+after.n, known))
 		if ratio > best.ratio {
 			best = change{slot: at, ratio: ratio, before: sample{n: float32(rest), sum: before.n}, after: sample{n: float32(span), sum: after.n}}
 		}
@@ -58,7 +67,10 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	}
 	s := e.newSign(l.service, classError, key.template, "", best)
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
-	s.count = int(best.after.sum)
+	s.count = int(l.since(best.slot))
+	if l.traced {
+		s.strength = min(s.strength, noAlarm)
+	}
 	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence("the error")
 	if strings.HasPrefix(key.template, kernelPrefix) {
@@ -70,6 +82,27 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		s.locate(&feature{place: place})
 	}
 	return s
+}
+
+// active estimates in how many slots before the change there was a line.
+func (l *line) active(all sample, known float64, after sample, span float64) sample {
+	n := float32(0)
+	for at := l.rate.head; at > l.rate.head-recentSlots; at-- {
+		if l.rate.at(at).n > 0 {
+			n++
+		}
+	}
+	n += float32(float64(known-recentSlots)*(1-math.Exp(-float64(l.rate.old.n)/max(known-recentSlots, 1)))) * min(1, l.rate.old.n)
+	return sample{n: max(n-after.n, 0)}
+}
+
+// since counts the lines from a slot on.
+func (l *line) since(slot int64) float32 {
+	n := float32(0)
+	for at := max(slot, l.rate.head-recentSlots+1); at <= l.rate.head; at++ {
+		n += l.rate.at(at).n
+	}
+	return n
 }
 
 func poisson(n float32, span float64) float64 {
@@ -86,6 +119,7 @@ func (e *Engine) observeLine(s *service, t *template, slot int64, ref reference)
 	if found == nil {
 		found = e.lines.put(key, &line{service: s, template: t, first: e.firstSlot})
 	}
+	(*found).traced = !ref.trace.IsZero()
 	(*found).rate.observe(slot, sample{n: 1})
 	(*found).evidence.add(ref)
 }

@@ -119,6 +119,20 @@ const (
 	strangeDeviation = 5
 )
 
+// exhausts reports whether the newest value is a fault by itself and no mere
+// symptom: half of what there is. There the time spent waiting for a server
+// equals the time spent being served (the M/M/1 queue), and grows from then on.
+// Cores without a limit are compared with one core.
+func (s *series) exhausts() bool {
+	switch s.unit {
+	case "1", "{cpu}":
+		return s.newest >= 0.5
+	case "%":
+		return s.newest >= 50
+	}
+	return false
+}
+
 // strength turns a deviation into twice the log of a likelihood ratio. That of
 // a normal distribution, z squared, is believed as far as metrics are normal;
 // their tails are heavier, so that it grows with the logarithm from there on.

@@ -60,6 +60,8 @@ const (
 	alarmStrength = 33
 	// hintStrength supports an incident that is open: one in a thousand.
 	hintStrength = 10.8
+	// noAlarm is the most of what may support an incident but not open one.
+	noAlarm = alarmStrength - 1
 	// maxStrength is as sure as one can be: beyond it the assumptions of the
 	// test are less certain than its result.
 	maxStrength = 100

@@ -3,16 +3,151 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/tapio"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// describe tells a group: its correlations, itself, and what to tell people.
 func (e *Engine) describe(g *group) []tapio.Finding {
-	sg := &tapio.SemanticGroup{Range: tapio.TimeRange{Start: g.opened, End: g.last}, Confidence: g.ranking[0].score / 400, FindingIdentity: tapio.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now}, State: g.state}
-	total := 0.0
+	signs := g.signs()
+	sg := &tapio.SemanticGroup{
+		FindingIdentity: tapio.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
+		State:           g.state,
+		MergedInto:      g.into,
+		Range:           tapio.TimeRange{Start: signs[0].onset, End: max(g.last, signs[0].onset) + 1},
+		Services:        g.services(),
+	}
+	var findings []tapio.Finding
+	for _, c := range e.correlate(g, signs) {
+		c.GroupID = g.id
+		sg.CorrelationIDs = append(sg.CorrelationIDs, c.ID)
+		findings = append(findings, c)
+	}
+	for _, s := range signs {
+		sg.MemberCount += uint64(s.count)
+		sg.Members = append(sg.Members, s.evidence...)
+	}
+	sg.Members = sortedEvidence(sg.Members)
+	if len(sg.Members) > tapio.MaxGroupMembers {
+		sg.Members = sg.Members[:tapio.MaxGroupMembers]
+	}
+	sg.MemberCount = max(sg.MemberCount, uint64(len(sg.Members)))
+	sg.Type = typeOf(g)
+	sg.RootCause = e.rootCause(g, signs)
+	sg.Confidence = sg.RootCause.Confidence
+	sg.Impact = e.impact(g)
+	sg.Predictions = e.predictions(g)
+	sg.Actions = actions(g, sg.Type)
+	sg.Title = title(g)
+	findings = append(findings, sg)
+	return append(findings, e.insights(g, sg)...)
+}
+
+func (g *group) services() []string {
+	list := make([]string, 0, len(g.ranking))
 	for _, r := range g.ranking {
-		total += r.score
+		list = append(list, r.service)
 	}
-	for i, r := range g.ranking {
-		sg.RootCause.Factors = append(sg.RootCause.Factors, tapio.CausalFactor{Rank: uint32(i + 1), Entity: tapio.Entity{Kind: tapio.EntityService, Name: r.service}, Probability: r.score / total, Reason: r.reason.text})
+	slices.Sort(list)
+	return list
+}
+
+// ofService lists the signs that count for a service, the strongest first.
+func (g *group) ofService(service string) []*sign {
+	var list []*sign
+	for key, s := range g.members {
+		if g.blamed[key] == service {
+			list = append(list, s)
+		}
 	}
-	return []tapio.Finding{sg}
+	slices.SortFunc(list, strongest)
+	return list
+}
+
+func sortedEvidence(list []tapio.EvidenceRef) []tapio.EvidenceRef {
+	slices.SortStableFunc(list, func(a, b tapio.EvidenceRef) int {
+		switch {
+		case a.Time != b.Time && a.Time < b.Time:
+			return -1
+		case a.Time != b.Time:
+			return 1
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return slices.CompactFunc(list, func(a, b tapio.EvidenceRef) bool { return a.Kind == b.Kind && a.ID == b.ID })
+}
+
+// typeOf tells the sort of incident by the strongest reason of its cause.
+func typeOf(g *group) tapio.GroupType {
+	reason := g.ranking[0].reason
+	switch reason.key.class {
+	case classKernel:
+		for word, kind := range map[string]tapio.GroupType{
+			"oom": tapio.GroupResourceExhaustion, "throttl": tapio.GroupResourceExhaustion, "io.": tapio.GroupResourceExhaustion,
+			"block": tapio.GroupResourceExhaustion, "retransmit": tapio.GroupNetwork, "connect": tapio.GroupNetwork,
+			"refused": tapio.GroupNetwork, "reset": tapio.GroupNetwork, "dns": tapio.GroupNetwork,
+		} {
+			if strings.Contains(reason.event, word) {
+				return kind
+			}
+		}
+		return tapio.GroupFailureCascade
+	case classResource:
+		return tapio.GroupResourceExhaustion
+	case classEdge:
+		return tapio.GroupNetwork
+	case classPath:
+		return tapio.GroupDeployment
+	case classError:
+		return tapio.GroupFailureCascade
+	default:
+		return tapio.GroupDependency
+	}
+}
+
+// title names cause and effect in one line.
+func title(g *group) string {
+	text := clipped(firstSentence(g.ranking[0].reason), 90)
+	if n := len(g.ranking) - 1; n > 0 {
+		text = fmt.Sprintf("%s; %d more affected", text, n)
+	}
+	return clipped(text, 116)
+}
+
+// firstSentence says a sign in few words.
+func firstSentence(s *sign) string {
+	service := s.key.service
+	switch s.key.class {
+	case classKernel:
+		return s.text
+	case classResource:
+		return fmt.Sprintf("%s: %s at %s", service, resourceWord(s.key.what), quantity(s.after, s.unit))
+	case classEdge:
+		return fmt.Sprintf("Network between %s and %s slow: %s per call", s.key.peer, service, millis(s.after))
+	case classPath:
+		return service + " skips a usual step: " + s.key.what
+	case classError:
+		return service + " fails: " + s.key.what
+	case classSelf:
+		return fmt.Sprintf("%s slow in %s: %s", service, s.key.what, millis(s.after))
+	default:
+		return service + ": " + s.key.what + " unusual"
+	}
+}
+
+func resourceWord(metric string) string {
+	for _, word := range [...]string{"cpu", "memory", "disk", "filesystem", "volume"} {
+		if strings.Contains(metric, word) {
+			return strings.ToUpper(word[:1]) + word[1:] + " use"
+		}
+	}
+	return metric
+}
+
+func serviceEntity(name string) tapio.Entity {
+	return tapio.Entity{Kind: tapio.EntityService, Name: name}
 }

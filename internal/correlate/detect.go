@@ -208,8 +208,10 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
 		unit: s.unit, pod: s.service.pod, node: s.service.node,
 		text: fmt.Sprintf("%s of %s is %s instead of %s", s.name, s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),
-		evidence: []tapio.EvidenceRef{{Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last,
-			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation)}},
+		evidence: []tapio.EvidenceRef{{
+			Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last,
+			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation),
+		}},
 	}
 }
 

@@ -80,7 +80,12 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 	e.learnCall(id, runs, i, slot)
 }
 
+// learnChildren learns what an operation calls. A client span is left out: many
+// are named by no more than a method, and whom they call varies.
 func (e *Engine) learnChildren(runs []execution, i int, slot int64, weight float32, ref reference) {
+	if runs[i].op.key.kind == kindClient {
+		return
+	}
 	var seen [16]*operation
 	n := 0
 	for _, child := range runs[i].children {
@@ -106,11 +111,11 @@ func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
 		client = &runs[run.parent]
-		if whole := client.end - min(client.start, client.end); client.op.key.kind == kindClient {
-			gap = whole - min(whole, run.end-min(run.start, run.end))
-		} else {
+		if client.op.key.kind != kindClient {
 			return
 		}
+		whole := client.end - min(client.start, client.end)
+		gap = whole - min(whole, run.end-min(run.start, run.end))
 	case run.op.key.kind == kindClient && len(run.children) == 0 && run.peer != "":
 		client, gap = run, run.end-min(run.start, run.end)
 		callee = e.graph.named(run.peer)

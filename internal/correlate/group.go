@@ -93,14 +93,13 @@ func (e *Engine) home(in *incident) *group {
 		if g.into != "" || !g.shares(in) {
 			continue
 		}
-		switch {
-		case best == nil:
+		if best == nil {
 			best = g
-		default:
-			g.into, g.changed = best.id, true
-			for key, s := range g.members {
-				best.join(s, g.blamed[key])
-			}
+			continue
+		}
+		g.into, g.changed = best.id, true
+		for _, s := range g.signs() {
+			best.join(s, g.blamed[s.key])
 		}
 	}
 	return best
@@ -127,14 +126,12 @@ func (g *group) take(in *incident, now tapio.Nanos) {
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
 			if g.join(sign, s.service) {
-				g.last, g.changed = now, true
+				g.changed = true
 			}
 		}
 	}
 	g.rank(in)
-	if g.last == 0 {
-		g.last = now
-	}
+	g.last = now
 }
 
 // join adds a sign or keeps the stronger of two, and reports whether that is news.

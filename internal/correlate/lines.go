@@ -40,7 +40,6 @@ type line struct {
 // has no before.
 func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	l.rate.advance(slot)
-	all := l.rate.total()
 	known := float64(min(slot-l.first+1, recentSlots+halfLifeSlots))
 	var best change
 	var after sample
@@ -53,7 +52,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		if after.n < minAfter || rest < minKnown || l.rate.at(at).n == 0 {
 			continue
 		}
-		before := l.active(all, known, after, span)
+		before := l.active(known, after)
 		if float64(after.n)/span <= float64(before.n)/rest {
 			continue
 		}
@@ -85,7 +84,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 }
 
 // active estimates in how many slots before the change there was a line.
-func (l *line) active(all sample, known float64, after sample, span float64) sample {
+func (l *line) active(known float64, after sample) sample {
 	n := float32(0)
 	for at := l.rate.head; at > l.rate.head-recentSlots; at-- {
 		if l.rate.at(at).n > 0 {

@@ -18,7 +18,6 @@ type suspect struct {
 	onset   tapio.Nanos
 	own     float64 // what only it can have caused
 	score   float64 // what is left to it when its callees are blamed first
-	cause   *suspect
 	reason  *sign
 	best    [classes]*sign
 	callees []string
@@ -91,11 +90,11 @@ func (s *suspect) take(g *sign) {
 func (e *Engine) blame(signs []*sign) map[*sign]string {
 	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
 	for _, s := range signs {
-		switch {
-		case s.key.class == classEdge:
+		switch s.key.class {
+		case classEdge:
 			slow[s.key.service]++
 			slow[s.key.peer]++
-		case s.key.class == classResource || s.key.class == classKernel:
+		case classResource, classKernel:
 			resource[s.key.service] = resource[s.key.service] || s.alarms()
 		}
 	}
@@ -183,4 +182,13 @@ func (s *suspect) strengthOf(list ...class) float64 {
 	return most
 }
 
-func (s *suspect) alarms() bool { return slices.ContainsFunc(s.signs, (*sign).alarms) }
+// alarms reports whether the suspect is reason enough to open an incident: by
+// one sign, or by signs of several classes, whose logarithms add up as they are
+// seen by different means. Metrics are left out of the sum; see seriesSign.
+func (s *suspect) alarms() bool {
+	sum := 0.0
+	for _, c := range [...]class{classPath, classError, classEdge, classSelf} {
+		sum += s.strengthOf(c)
+	}
+	return sum >= alarmStrength || slices.ContainsFunc(s.signs, (*sign).alarms)
+}

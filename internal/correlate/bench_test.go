@@ -1,0 +1,76 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func BenchmarkObserveSpans(b *testing.B) {
+	s := newShop(b, Config{})
+	var spans []tapio.Span
+	var events []tapio.Event
+	for i := range tapio.Nanos(100) {
+		s.serve(&spans, &events, tapio.TraceID{byte(i)}, tapio.SpanID{}, "front", begin+i*second/100, "cart", "pay")
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += len(spans) {
+		for i := range spans {
+			spans[i].TraceID[8]++
+			spans[i].Start += second / 100
+			spans[i].End += second / 100
+		}
+		s.e.ObserveSpans(spans)
+		s.e.Flush(spans[0].Start)
+	}
+}
+
+func BenchmarkObserveEvents(b *testing.B) {
+	s := newShop(b, Config{})
+	events := make([]tapio.Event, 1000)
+	for i := range events {
+		events[i] = tapio.Event{
+			Time: begin, Resource: s.resource("front"), SeverityNumber: 9, SpanID: tapio.SpanID{1},
+			Body: tapio.StringValue(fmt.Sprintf("16:42:09 INFO a.Controller#115 served request %d of user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms", i)),
+		}
+	}
+	for _, traced := range []bool{false, true} {
+		b.Run(fmt.Sprintf("traced=%t", traced), func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; n < b.N; n += len(events) {
+				for i := range events {
+					events[i].Time += second / 1000
+					if traced {
+						events[i].TraceID = tapio.TraceID{1, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(i)}
+					}
+				}
+				s.e.ObserveEvents(events)
+				s.e.Flush(events[0].Time)
+			}
+		})
+	}
+}
+
+func BenchmarkObservePoints(b *testing.B) {
+	s := newShop(b, Config{})
+	points := make([]tapio.Point, 1000)
+	metric := &tapio.Metric{Name: "k8s.pod.cpu.usage", Unit: "{cpu}", Type: tapio.MetricGauge}
+	for i := range points {
+		series := &tapio.Series{Metric: metric, Resource: s.resource("front"), Attributes: tapio.Attributes{{Key: "n", Value: tapio.IntValue(int64(i))}}}
+		points[i] = tapio.Point{Series: series, Number: tapio.NumberInt, Time: begin}
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += len(points) {
+		for i := range points {
+			points[i].Time += second
+			points[i].Bits = uint64(1000 + (n+i)%7)
+		}
+		s.e.ObservePoints(points)
+		s.e.Flush(points[0].Time)
+	}
+}

@@ -1,0 +1,142 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const maxFactors = 10
+
+// rootCause ranks the candidates and shows the way from the first of them.
+func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
+	var rc tapio.RootCause
+	total := 0.0
+	for _, r := range g.ranking {
+		total += r.score
+	}
+	// What none of them explains: as much as one hint.
+	total += hintStrength
+	for i, r := range g.ranking[:min(maxFactors, len(g.ranking))] {
+		own := g.ofService(r.service)
+		factor := tapio.CausalFactor{
+			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.score / total, Reason: r.reason.text,
+		}
+		for _, s := range own[:min(4, len(own))] {
+			factor.Evidence = append(factor.Evidence, s.evidence...)
+		}
+		factor.Evidence = sortedEvidence(factor.Evidence)
+		rc.Factors = append(rc.Factors, factor)
+	}
+	// Weak evidence is no sure cause, even without a rival: an alarm that is just
+	// one counts half.
+	rc.Confidence = rc.Factors[0].Probability * g.ranking[0].score / (g.ranking[0].score + alarmStrength)
+	rc.Chain = e.chain(g)
+	for _, s := range signs[:min(8, len(signs))] {
+		rc.Evidence = append(rc.Evidence, s.evidence...)
+	}
+	rc.Evidence = sortedEvidence(rc.Evidence)
+	rc.Summary = e.summary(g, rc.Confidence)
+	return rc
+}
+
+// entityOf names a service, with its pod, node, process and place in the code
+// where the signs give them.
+func (e *Engine) entityOf(service string, own []*sign) tapio.Entity {
+	entity := serviceEntity(service)
+	put := func(key, value string) {
+		if _, has := entity.Attributes.Get(key); value != "" && !has {
+			entity.Attributes = append(entity.Attributes, tapio.KeyValue{Key: key, Value: tapio.StringValue(value)})
+		}
+	}
+	s := e.serviceNamed(service)
+	put("k8s.pod.name", s.pod)
+	put("k8s.node.name", s.node)
+	for _, sign := range own {
+		switch sign.subject.Kind {
+		case tapio.EntityCode:
+			put("code.function.name", sign.subject.Name)
+		case tapio.EntityProcess:
+			put("process.executable.name", sign.subject.Name)
+			pid, _ := sign.subject.Attributes.Get("process.pid")
+			put("process.pid", pid.Str())
+		}
+	}
+	return entity
+}
+
+// chain follows the calls from the cause to those that it hits, breadth first.
+func (e *Engine) chain(g *group) []tapio.CausalLink {
+	var links []tapio.CausalLink
+	onsets := map[string]ranked{}
+	for _, r := range g.ranking {
+		onsets[r.service] = r
+	}
+	seen := map[string]bool{g.ranking[0].service: true}
+	queue := []string{g.ranking[0].service}
+	for len(queue) > 0 && len(links) < maxFactors {
+		cause := queue[0]
+		queue = queue[1:]
+		for _, caller := range e.callersOf(cause) {
+			r, hit := onsets[caller]
+			if !hit || seen[caller] {
+				continue
+			}
+			seen[caller] = true
+			queue = append(queue, caller)
+			links = append(links, e.callLink(g, cause, r))
+		}
+	}
+	return links
+}
+
+func (e *Engine) callLink(g *group, cause string, r ranked) tapio.CausalLink {
+	link := tapio.CausalLink{
+		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
+		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, r.reason.text),
+		Confidence: certainty(r.reason.strength),
+	}
+	if own := g.ofService(r.service); len(own) > 0 {
+		link.Evidence = own[0].evidence
+	}
+	return link
+}
+
+func (e *Engine) callersOf(service string) []string {
+	var list []string
+	for key := range e.graph.calls.all() {
+		if key.callee == service {
+			list = append(list, key.caller)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// certainty turns twice a log likelihood ratio into a probability: that of the
+// change against no change, when one in a thousand changes is expected.
+func certainty(strength float64) float64 {
+	return 1 / (1 + 1000*math.Exp(-strength/2))
+}
+
+func (e *Engine) summary(g *group, confidence float64) string {
+	first := g.ranking[0]
+	own := g.ofService(first.service)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is the likeliest cause (%s), since %s: %s.", first.service, percent(confidence), clock(first.onset), first.reason.text)
+	for _, s := range own[:min(3, len(own))] {
+		if s.key != first.reason.key {
+			fmt.Fprintf(&b, " Also, %s.", s.text)
+		}
+	}
+	if len(g.ranking) > 1 {
+		fmt.Fprintf(&b, " Next to be considered: %s (%s).", g.ranking[1].service, g.ranking[1].reason.text)
+	}
+	return b.String()
+}

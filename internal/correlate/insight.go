@@ -1,0 +1,171 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// insights tells the group to those who write the code, those on call and those
+// who decide.
+func (e *Engine) insights(g *group, sg *tapio.SemanticGroup) []tapio.Finding {
+	var list []tapio.Finding
+	for _, to := range [...]tapio.InsightAudience{tapio.AudienceSRE, tapio.AudienceDeveloper, tapio.AudienceManager} {
+		list = append(list, &tapio.Insight{
+			FindingIdentity: tapio.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: e.now},
+			GroupID:         g.id, Audience: to, Title: sg.Title, Text: e.tell(g, sg, to), Severity: severityOf(sg.Impact.Level),
+			Confidence: sg.Confidence, Services: sg.Services, Actions: sg.Actions, KeyFigures: figures(g, sg),
+			Evidence: sg.RootCause.Evidence, Duration: g.duration(),
+		})
+	}
+	return list
+}
+
+func (g *group) duration() tapio.Nanos {
+	first := g.ranking[0].onset
+	return g.last - min(first, g.last)
+}
+
+func severityOf(level tapio.ImpactLevel) tapio.Severity {
+	switch level {
+	case tapio.ImpactCritical:
+		return tapio.SeverityFatal
+	case tapio.ImpactHigh, tapio.ImpactMedium:
+		return tapio.SeverityError
+	default:
+		return tapio.SeverityWarn
+	}
+}
+
+func (e *Engine) tell(g *group, sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
+	first := g.ranking[0]
+	state := "It is going on."
+	if g.state == tapio.GroupClosed {
+		state = "It is over."
+	}
+	switch to {
+	case tapio.AudienceManager:
+		return fmt.Sprintf("Since %s, %s has a fault (%s). %s %s We are %s sure of the cause.",
+			clock(first.onset), first.service, plain(sg.Type), sg.Impact.Summary, state, percent(sg.Confidence))
+	case tapio.AudienceDeveloper:
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s.", sentence(first.reason.text))
+		for _, s := range g.ofService(first.service) {
+			if s.subject.Kind == tapio.EntityCode {
+				fmt.Fprintf(&b, " Look at %s.", s.subject.Name)
+				break
+			}
+		}
+		fmt.Fprintf(&b, " %s", sg.RootCause.Summary)
+		return b.String()
+	default:
+		text := sg.RootCause.Summary + " " + sg.Impact.Summary + " " + state
+		if len(sg.Actions) > 0 {
+			text += " First: " + sg.Actions[0].Title + "."
+		}
+		return text
+	}
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func plain(t tapio.GroupType) string {
+	switch t {
+	case tapio.GroupDeployment:
+		return "its code behaves differently than before"
+	case tapio.GroupFailureCascade:
+		return "failures"
+	case tapio.GroupResourceExhaustion:
+		return "a resource is used up"
+	case tapio.GroupNetwork:
+		return "a network problem"
+	default:
+		return "slowness"
+	}
+}
+
+func figures(g *group, sg *tapio.SemanticGroup) []tapio.KeyFigure {
+	r := g.ranking[0].reason
+	list := []tapio.KeyFigure{
+		{Name: "since", Value: clock(g.ranking[0].onset)},
+		{Name: "lasted", Value: time.Duration(g.duration()).Round(time.Second).String()},
+		{Name: "services touched", Value: fmt.Sprint(len(g.ranking))},
+		{Name: "requests hit", Value: percent(sg.Impact.AffectedRequestRatio)},
+		{Name: "error ratio", Value: percent(sg.Impact.ErrorRatio)},
+	}
+	if r.unit != "" && r.unit != "per slot" {
+		value := func(x float64) string {
+			switch r.unit {
+			case "ms":
+				return millis(x)
+			case "ratio":
+				return percent(x)
+			}
+			return quantity(x, r.unit)
+		}
+		list = append(list, tapio.KeyFigure{Name: "before", Value: value(r.before)}, tapio.KeyFigure{Name: "now", Value: value(r.after)})
+	}
+	return list
+}
+
+// actions recommends what to do about the cause, looking first.
+func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
+	first := g.ranking[0]
+	pod := first.reason.pod
+	look := tapio.RecommendedAction{
+		Title:       "Look at what " + first.service + " logs and at its slowest traces",
+		Description: "Confirms the cause before anything is changed.",
+		Commands:    []string{"tapioctl get events --service " + quoted(first.service), "tapioctl get traces --service " + quoted(first.service)},
+		Urgency:     tapio.UrgencyHigh, ReadOnly: true,
+	}
+	if pod != "" {
+		look.Commands = append(look.Commands, "kubectl describe pod "+quoted(pod), "kubectl logs --tail=200 "+quoted(pod))
+	}
+	return []tapio.RecommendedAction{look, mend(first, cmp.Or(pod, "POD"), kind)}
+}
+
+func mend(first ranked, pod string, kind tapio.GroupType) tapio.RecommendedAction {
+	a := tapio.RecommendedAction{Urgency: tapio.UrgencyHigh}
+	switch kind {
+	case tapio.GroupResourceExhaustion:
+		a.Title = "Give " + first.service + " more of the resource, or restart it to win time"
+		a.Description = "A restart frees memory and ends runaway work, but not its cause: take a profile first."
+		a.Commands = []string{"kubectl top pod " + quoted(pod), "kubectl delete pod " + quoted(pod)}
+	case tapio.GroupNetwork:
+		a.Title = "Check the network of " + first.service + ", and move it to another node"
+		a.Description = "Delay, loss and refusal between client and server; the service's own time is not the matter."
+		a.Commands = []string{"kubectl exec " + quoted(pod) + " -- cat /proc/net/snmp", "kubectl delete pod " + quoted(pod)}
+	case tapio.GroupDeployment, tapio.GroupFailureCascade:
+		a.Title = "Roll " + first.service + " back if it was changed lately"
+		a.Description = "It runs other code paths, or fails where it did not before."
+		a.Commands = []string{"kubectl rollout history deployment " + quoted(first.service), "kubectl rollout undo deployment " + quoted(first.service)}
+	default:
+		a.Title = "Find what " + first.service + " waits for"
+		a.Description = "It is slow without a sign of its own resources being short."
+		a.Commands = []string{"kubectl top pod " + quoted(pod)}
+		a.ReadOnly = true
+	}
+	return a
+}
+
+// quoted makes a name safe to paste into a shell, whoever chose the name.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r)
+	}
+	if s != "" && s[0] != '-' && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

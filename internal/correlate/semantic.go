@@ -1,0 +1,30 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// semantic joins signs of one meaning: the same template, operation, metric or
+// kernel event.
+func semantic(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+	var list []*tapio.Correlation
+	for _, part := range inOrder(signs, meaning) {
+		if len(part) > 1 {
+			list = append(list, e.joined(g, tapio.CorrelationSemantic, "same_meaning", part, 1,
+				fmt.Sprintf("“%s” changed in %d places", clipped(part[0].key.what, 80), len(part))))
+		}
+	}
+	return list
+}
+
+func meaning(s *sign) string {
+	if s.key.class == classEdge {
+		return ""
+	}
+	return s.key.what
+}

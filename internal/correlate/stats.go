@@ -1,0 +1,38 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+// Stats is the state of the engine in figures.
+type Stats struct {
+	MemoryBytes  int            // as the engine accounts for it
+	MemoryLimit  int            // MemoryBytes never exceeds it
+	OpenGroups   int            // incidents not closed
+	Series       int            // metric series tracked
+	Templates    int            // log templates known
+	Operations   int            // operations and edges of the service graph
+	Evictions    map[string]int // what was forgotten to stay in bounds, by kind
+	SkippedSpans uint64         // ordinary spans not looked at closely
+	Late         uint64         // records too old to count
+}
+
+// Stats returns the figures of now.
+func (e *Engine) Stats() Stats {
+	g := e.graph
+	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +
+		g.services.size()*serviceCost + g.calls.size()*callCost +
+		g.operations.size()*operationCost + g.features*featureCost +
+		e.miner.known.size()*templateCost + e.miner.shapes.size()*templateCost +
+		len(e.kernel)*groupSignCost + len(e.groups)*groupCost
+	return Stats{
+		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
+		Series: e.series.size(), Templates: e.miner.known.size(),
+		Operations: g.operations.size() + g.calls.size(),
+		Evictions: map[string]int{
+			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
+			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
+			"feature": g.dropped, "template": e.miner.known.evicted, "kernel_event": e.kernelEvicted,
+		},
+		SkippedSpans: e.assembly.skipped, Late: e.late,
+	}
+}

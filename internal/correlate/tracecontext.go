@@ -1,0 +1,40 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// traceContext joins signs whose evidence is of one trace.
+func traceContext(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+	byTrace := map[string][]*sign{}
+	var order []string
+	for _, s := range signs {
+		for _, ref := range s.evidence {
+			trace, _, found := strings.Cut(ref.ID, ":")
+			if ref.Kind != tapio.EvidenceSpan || !found {
+				continue
+			}
+			held := byTrace[trace]
+			if len(held) == 0 {
+				order = append(order, trace)
+			}
+			if len(held) == 0 || held[len(held)-1] != s {
+				byTrace[trace] = append(held, s)
+			}
+		}
+	}
+	var list []*tapio.Correlation
+	for _, trace := range order {
+		if part := byTrace[trace]; len(part) > 1 {
+			list = append(list, e.joined(g, tapio.CorrelationTraceContext, "same_trace", part, 1,
+				fmt.Sprintf("%d changes show in trace %s", len(part), trace)))
+		}
+	}
+	return list
+}

@@ -42,6 +42,10 @@ type Config struct {
 	// ProgramStats lets the kernel measure how long its programs run, at a cost of
 	// some 20 ns a run.
 	ProgramStats bool `mapstructure:"program_stats"`
+	// Logs, Metrics and Traces say how much of each signal goes on.
+	Logs    SignalConfig `mapstructure:"logs"`
+	Metrics SignalConfig `mapstructure:"metrics"`
+	Traces  SignalConfig `mapstructure:"traces"`
 	// Probes are the things to watch.
 	Probes probe.Config `mapstructure:"probes"`
 }
@@ -63,5 +67,5 @@ func (c *Config) Validate() error {
 	if err := c.Probes.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("probes::%w", err))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateSignals())...)
 }

@@ -30,6 +30,9 @@ func createDefaultConfig() component.Config {
 		ErrorMode:          ErrorModeIgnore,
 		RingBufferSize:     8 << 20,
 		CollectionInterval: 10 * time.Second,
+		Logs:               defaultSignalConfig(),
+		Metrics:            defaultSignalConfig(),
+		Traces:             defaultSignalConfig(),
 		Probes:             probe.DefaultConfig(),
 	}
 }

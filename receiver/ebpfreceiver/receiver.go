@@ -37,7 +37,7 @@ func newReceiver(set receiver.Settings, config *Config) (*ebpfReceiver, error) {
 		return nil, err
 	}
 	r := &ebpfReceiver{set: set, config: config, telemetry: telemetry}
-	r.sink, err = newSink(set, telemetry)
+	r.sink, err = newSink(set, config)
 	return r, err
 }
 

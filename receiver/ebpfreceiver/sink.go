@@ -5,7 +5,11 @@ package ebpfreceiver
 
 import (
 	"context"
+	"errors"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -16,51 +20,82 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 )
 
-// sink hands on to the pipelines there are. What a pipeline refuses is counted
-// by receiverhelper and gone: the kernel does not tell twice.
+// sink hands on to the pipelines there are what the gates let pass. What a
+// pipeline refuses is counted and gone: the kernel does not tell twice.
 type sink struct {
 	logs    consumer.Logs
 	metrics consumer.Metrics
 	traces  consumer.Traces
 	report  *receiverhelper.ObsReport
+
+	logGate, pointGate, spanGate *gate
+
+	logFilter   filter[*ottllog.TransformContext]
+	pointFilter filter[*ottldatapoint.TransformContext]
+	spanFilter  filter[*ottlspan.TransformContext]
 }
 
-func newSink(set receiver.Settings, _ *metadata.TelemetryBuilder) (*sink, error) {
-	report, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+func newSink(set receiver.Settings, c *Config) (*sink, error) {
+	s := &sink{logGate: newGate(c.Logs), pointGate: newGate(c.Metrics), spanGate: newGate(c.Traces)}
+	var errs [4]error
+	s.logFilter, errs[0] = logFilter(set.TelemetrySettings, c.Logs)
+	s.pointFilter, errs[1] = pointFilter(set.TelemetrySettings, c.Metrics)
+	s.spanFilter, errs[2] = spanFilter(set.TelemetrySettings, c.Traces)
+	s.report, errs[3] = receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID: set.ID, Transport: "kernel", ReceiverCreateSettings: set,
 	})
-	return &sink{report: report}, err
+	return s, errors.Join(errs[:]...)
 }
 
 func (s *sink) consumeLogs(ctx context.Context, logs plog.Logs) error {
+	if s.logs == nil || !s.logGate.enabled {
+		return nil
+	}
+	s.gateLogs(ctx, logs)
 	n := logs.LogRecordCount()
-	if s.logs == nil || n == 0 {
+	if n == 0 {
 		return nil
 	}
 	ctx = s.report.StartLogsOp(ctx)
 	err := s.logs.ConsumeLogs(ctx, logs)
 	s.report.EndLogsOp(ctx, metadata.Type.String(), n, err)
-	return err
+	return s.logGate.refuse(n, err)
 }
 
 func (s *sink) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
+	if s.metrics == nil || !s.pointGate.enabled {
+		return nil
+	}
+	s.gateMetrics(ctx, metrics)
 	n := metrics.DataPointCount()
-	if s.metrics == nil || n == 0 {
+	if n == 0 {
 		return nil
 	}
 	ctx = s.report.StartMetricsOp(ctx)
 	err := s.metrics.ConsumeMetrics(ctx, metrics)
 	s.report.EndMetricsOp(ctx, metadata.Type.String(), n, err)
-	return err
+	return s.pointGate.refuse(n, err)
 }
 
 func (s *sink) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	if s.traces == nil || !s.spanGate.enabled {
+		return nil
+	}
+	s.gateTraces(ctx, traces)
 	n := traces.SpanCount()
-	if s.traces == nil || n == 0 {
+	if n == 0 {
 		return nil
 	}
 	ctx = s.report.StartTracesOp(ctx)
 	err := s.traces.ConsumeTraces(ctx, traces)
 	s.report.EndTracesOp(ctx, metadata.Type.String(), n, err)
+	return s.spanGate.refuse(n, err)
+}
+
+// refuse counts what a pipeline did not take.
+func (g *gate) refuse(n int, err error) error {
+	if err != nil {
+		g.refused.Add(uint64(n))
+	}
 	return err
 }

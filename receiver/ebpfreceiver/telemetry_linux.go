@@ -6,6 +6,7 @@ package ebpfreceiver
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -17,6 +18,7 @@ import (
 // read when they are collected.
 func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
 	return errors.Join(
+		r.telemetry.RegisterTapioEbpfDroppedCallback(r.sink.observeDropped),
 		r.telemetry.RegisterTapioEbpfEventsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
 			o.Observe(int64(w.received[p.Number()].Load()), byProbe(p.Name()))
 			return nil
@@ -36,6 +38,17 @@ func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
 			return nil
 		}),
 	)
+}
+
+func (s *sink) observeDropped(_ context.Context, o metric.Int64Observer) error {
+	for signal, gate := range map[string]*gate{"logs": s.logGate, "metrics": s.pointGate, "traces": s.spanGate} {
+		for stage, n := range map[string]*atomic.Uint64{
+			"filter": &gate.filtered, "sampling": &gate.sampled, "rate_limit": &gate.limited, "pipeline": &gate.refused,
+		} {
+			o.Observe(int64(n.Load()), metric.WithAttributes(attribute.String("signal", signal), attribute.String("stage", stage)))
+		}
+	}
+	return nil
 }
 
 func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {

@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                   metric.Meter
 	mu                      sync.Mutex
 	registrations           []metric.Registration
+	TapioEbpfDropped        metric.Int64ObservableCounter
 	TapioEbpfEvents         metric.Int64ObservableCounter
 	TapioEbpfLost           metric.Int64ObservableCounter
 	TapioEbpfMapMemory      metric.Int64ObservableGauge
@@ -45,6 +46,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterTapioEbpfDroppedCallback sets callback for observable TapioEbpfDropped metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfDropped, obs: o})
+		return nil
+	}, builder.TapioEbpfDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterTapioEbpfEventsCallback sets callback for observable TapioEbpfEvents metric.
@@ -175,6 +191,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.TapioEbpfDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_dropped",
+		metric.WithDescription("Records, points and spans that did not go on, by the stage that kept them back. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioEbpfEvents, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_ebpf_events",
 		metric.WithDescription("Records that the programs in the kernel sent and the receiver read. [Alpha]"),

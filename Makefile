@@ -67,6 +67,7 @@ bin/tapioctl:
 .PHONY: test
 test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
 	go test $(GOTESTFLAGS) $(unit_packages)
+	go -C internal/promcompare test $(GOTESTFLAGS) ./...
 	@$(MAKE) e2e-only
 
 .PHONY: test-race
@@ -106,6 +107,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s)
 lint: $(call stamps,$(LINT_TOOLS) $(PROTO_TOOLS)) protodeps ## Check style, laws and formatting of Go (golangci-lint, gofumpt) and proto (buf)
 	$(TOOLS)/golangci-lint run ./...
 	cd internal/tools && $(TOOLS)/golangci-lint run ./...
+	cd internal/promcompare && $(TOOLS)/golangci-lint run ./...
 	$(TOOLS)/buf lint
 
 .PHONY: validate

@@ -36,14 +36,34 @@ func pick(how tapio.Aggregation, buckets []bucket) (float64, bool) {
 	for _, b := range buckets {
 		total += float64(b.count)
 	}
-	wanted := q * total
+	if slices.ContainsFunc(buckets, func(b bucket) bool { return b.geometric }) {
+		return quantileFromAbove((1-q)*total, buckets), true
+	}
+	return quantileFromBelow(q*total, buckets), true
+}
+
+// quantileFromBelow returns the value below which so many observations lie.
+func quantileFromBelow(wanted float64, buckets []bucket) float64 {
 	for _, b := range buckets {
 		if wanted <= float64(b.count) {
-			return b.at(wanted / float64(b.count)), true
+			return b.at(wanted / float64(b.count))
 		}
 		wanted -= float64(b.count)
 	}
-	return buckets[len(buckets)-1].high, true // rounding
+	return buckets[len(buckets)-1].high // rounding
+}
+
+// quantileFromAbove returns the value above which so many observations lie. It
+// differs where that is between two buckets that do not touch: Prometheus counts
+// from above in exponential histograms, and from below in others.
+func quantileFromAbove(wanted float64, buckets []bucket) float64 {
+	for _, b := range slices.Backward(buckets) {
+		if wanted <= float64(b.count) {
+			return b.at(1 - wanted/float64(b.count))
+		}
+		wanted -= float64(b.count)
+	}
+	return buckets[0].low // rounding
 }
 
 // at returns the value below which this share of the bucket lies.

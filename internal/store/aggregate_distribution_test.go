@@ -172,7 +172,7 @@ func TestExponentialHistogramsOfDifferentScales(t *testing.T) {
 
 func TestExponentialHistogramsBelowZero(t *testing.T) {
 	expect(t, map[tapio.Aggregation]float64{
-		tapio.AggregateP50: -1, // the upper end of [-2, -1)
+		tapio.AggregateP50: 0, // half lie above the lower end of the zero bucket
 		tapio.AggregateP99: 0,
 		tapio.AggregateMin: -2,
 		tapio.AggregateMax: 0,

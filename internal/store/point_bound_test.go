@@ -71,6 +71,7 @@ func recountPoints(t *testing.T, l *pointLog) (rows int, bytes int64) {
 
 func requireExactPoints(t *testing.T, s *Store) {
 	t.Helper()
+	settle(s)
 	stats := s.Stats()[2]
 	rows, bytes := recountPoints(t, s.points)
 	require.EqualValues(t, rows, stats.Rows)

@@ -68,7 +68,7 @@ type StoreConfig struct {
 	// Shares divides MemoryLimit among the signals.
 	Shares Shares `mapstructure:"shares"`
 
-	// Directory is where log records and spans are kept across restarts, empty by
+	// Directory is where records are kept across restarts, empty by
 	// default: in memory only. The bounds above are those of the directory, too.
 	Directory string `mapstructure:"directory"`
 

@@ -27,6 +27,7 @@ type pointChunk struct {
 	extra   []byte     // distributions and exemplars of the rows
 	members []uint32   // slots of the series, each once
 	segment *pointSegment
+	file    fileState
 
 	oldest, newest  tapio.Nanos
 	opened, arrived time.Time // when it was made, and when its last row came

@@ -42,10 +42,15 @@ type pointLog struct {
 	bytes    int64 // of the chunks; the registry's come on top
 	evicted  map[string]uint64
 	refused  map[string]uint64
+	appended uint64   // rows since the start
+	doomed   []uint64 // first sequences of chunks that were evicted and may have a file
+
+	directory *directory // nil: the store is in memory only
+	packer    *packer
 }
 
-func newPointLog(now func() time.Time) *pointLog {
-	return &pointLog{now: now, evicted: map[string]uint64{}, refused: map[string]uint64{}}
+func newPointLog(packer *packer, now func() time.Time) *pointLog {
+	return &pointLog{now: now, packer: packer, evicted: map[string]uint64{}, refused: map[string]uint64{}}
 }
 
 func (l *pointLog) append(b *tapio.PointBatch) (refused int) {
@@ -164,6 +169,7 @@ func (l *pointLog) put(row pointRow, extra []byte, arrived time.Time) {
 	l.head.put(row, extra, newMember, arrived)
 	l.last++
 	l.rows++
+	l.appended++
 }
 
 func (l *pointLog) chunkLimit() int64 {
@@ -202,7 +208,11 @@ func (l *pointLog) replace(c *pointChunk, s *pointSegment) {
 		l.bytes -= c.size()
 		c.replace(s)
 		l.bytes += c.size()
+		if l.directory != nil {
+			c.file = fileReady
+		}
 	}
+	l.directory.wakeUp()
 }
 
 func (l *pointLog) dropOldest(reason string) {
@@ -219,6 +229,10 @@ func (l *pointLog) dropOldest(reason string) {
 		l.registry.release(slot)
 	}
 	l.registry.shrink()
+	if oldest.file != fileNone {
+		l.doomed = append(l.doomed, oldest.first)
+		l.directory.wakeUp()
+	}
 }
 
 func (l *pointLog) setLimits(capacity int64, maxAge time.Duration) {

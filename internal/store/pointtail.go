@@ -28,7 +28,8 @@ type PointTail struct {
 	position uint64
 	history  uint64 // newest sequence when the tail was made
 	since    tapio.Nanos
-	last     int // matching rows to go back first
+	last     int  // matching rows to go back first
+	resumed  bool // by a reader that wants to know what it missed
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
@@ -38,6 +39,7 @@ func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *PointTail {
 	t.forget()
 	switch {
 	case start.Resume:
+		t.resumed = true
 		t.position = start.After
 		if start.After == 0 || start.After > last { // a sequence of an earlier store: all is new
 			t.position = first - 1
@@ -117,7 +119,10 @@ func (t *PointTail) Poll(max int) (rows []tapio.Point, loss tapio.Loss, more boo
 
 // step looks at some rows behind the position and appends those that match.
 func (t *PointTail) step(rows []tapio.Point, max int, end uint64) ([]tapio.Point, tapio.Loss) {
-	v, oldest := t.log.behind(t.position)
+	v, oldest, gap := t.log.behind(t.position)
+	if gap && !t.resumed {
+		t.position = oldest - 1 // nobody was promised those rows
+	}
 	if t.position+1 < oldest && len(rows) > 0 {
 		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
 	}

@@ -23,15 +23,21 @@ func (l *pointLog) views() ([]pointView, uint64) {
 }
 
 // behind returns the rows of one chunk that follow a sequence, none where there
-// are no more, and the sequence of the oldest row held.
-func (l *pointLog) behind(seq uint64) (v pointView, oldest uint64) {
+// are no more, the oldest sequence that can be read on from there, and whether
+// those between were never here, as behind of other logs does.
+func (l *pointLog) behind(seq uint64) (v pointView, oldest uint64, gap bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	oldest = l.firstSeq()
-	if i, found := l.chunkOf(max(seq+1, oldest)); found {
+	i, found := l.chunkOf(max(seq+1, oldest))
+	if !found && i+1 < len(l.chunks) {
+		i, found, gap = i+1, true, true
+		oldest = l.chunks[i].first
+	}
+	if found {
 		v = l.chunks[i].view()
 	}
-	return v, oldest
+	return v, oldest, gap
 }
 
 // firstSeq is the sequence of the oldest row held or, of an empty log, the one
@@ -59,7 +65,7 @@ func (l *pointLog) stats() Stats {
 		Rows:          uint64(l.rows),
 		Bytes:         uint64(l.size()),
 		Capacity:      uint64(l.capacity),
-		Appended:      l.last,
+		Appended:      l.appended,
 		Evicted:       maps.Clone(l.evicted),
 		Refused:       maps.Clone(l.refused),
 		LastSeq:       l.last,

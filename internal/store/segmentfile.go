@@ -134,7 +134,7 @@ func readHeader(r *bytes.Reader) (h fileHeader, err error) {
 		return h, errors.New("was written on a machine with another order of bytes")
 	case h.Version != fileVersion:
 		return h, fmt.Errorf("has format version %d, this server reads %d", h.Version, fileVersion)
-	case h.First == 0 || h.Count == 0 || h.Count > segmentRows || h.Oldest > h.Newest:
+	case h.First == 0 || h.Count == 0 || h.Count > max(segmentRows, maxPointRows) || h.Oldest > h.Newest:
 		return h, errors.New("header: contradicts itself")
 	}
 	return h, nil

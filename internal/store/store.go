@@ -46,7 +46,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		budget:  newBudget(),
 		events:  newLog(eventSignal(), packer, now),
 		spans:   newLog(spanSignal(), packer, now),
-		points:  newPointLog(now),
+		points:  newPointLog(packer, now),
 	}
 	s.SetLimits(limits)
 	return s
@@ -58,7 +58,7 @@ func New(limits Limits, now func() time.Time) *Store {
 // errors name the key store::directory.
 func Open(limits Limits, now func() time.Time, path string, report func(problem string, err error)) (*Store, error) {
 	s := New(limits, now)
-	d, err := openDirectory(path, []durable{s.events, s.spans}, report)
+	d, err := openDirectory(path, []durable{s.events, s.spans, s.points}, report)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,8 @@ func Open(limits Limits, now func() time.Time, path string, report func(problem 
 		_ = d.lock.Close()
 		return nil, err
 	}
-	s.directory, s.events.directory, s.spans.directory, s.epoch = d, d, d, d.epoch
+	s.directory, s.epoch = d, d.epoch
+	s.events.directory, s.spans.directory, s.points.directory = d, d, d
 	s.Retire()
 	d.begin()
 	return s, nil

@@ -31,7 +31,7 @@ func (c *Collector) kill(t *testing.T) {
 	c.term()
 }
 
-// everything returns all log records and all traces, page by page.
+// everything returns all log records, page by page, all traces and all points.
 func everything(t *testing.T, client api) (list []proto.Message) {
 	t.Helper()
 	for token := ""; ; {
@@ -49,7 +49,9 @@ func everything(t *testing.T, client api) (list []proto.Message) {
 	for _, trace := range traces.Traces {
 		list = append(list, trace)
 	}
-	return list
+	metrics, err := client.GetMetrics(bounded(t), &tapiov1.GetMetricsRequest{})
+	require.NoError(t, err)
+	return append(list, metrics)
 }
 
 func storedLogs(t *testing.T, client api) *tapiov1.StoreStats {
@@ -65,6 +67,7 @@ func TestAnOrderlyRestartKeepsEveryRecord(t *testing.T) {
 	c := Start(t, standard, args...)
 	sendGRPC(t, c, fullLogs(t))
 	sendGRPC(t, c, fullTraces(t))
+	sendGRPC(t, c, fullMetrics(t))
 	for from := 0; from < 20_000; from += 1000 {
 		sendGRPC(t, c, lines("restart", from, from+1000, ""))
 	}

@@ -1,0 +1,259 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// The packer's output in the file of a point segment, beside its own slices: what
+// its slots stand for, since the registry does not outlive the process.
+const seriesSection = 8
+
+func (s *pointSegment) sections() []section {
+	return []section{
+		sectionOf(1, &s.timing.moments), sectionOf(2, &s.timing.starts), sectionOf(3, &s.directory),
+		sectionOf(4, &s.data), sectionOf(5, &s.extra), sectionOf(6, &s.bounds), sectionOf(7, &s.boundEnds),
+	}
+}
+
+func (l *pointLog) name() string { return "metrics" }
+
+func (l *pointLog) newest() uint64 {
+	_, last := l.ends()
+	return last
+}
+
+func (l *pointLog) pending() *image {
+	c, s, series := l.nextPending()
+	if s == nil {
+		return nil
+	}
+	packed := l.packer.pack(nil, encodeSeriesKeys(series))
+	m := &image{sections: append(s.sections(), sectionOf(seriesSection, &packed)), header: fileHeader{
+		First: c.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
+		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(),
+	}}
+	copy(m.header.Signal[:], l.name())
+	return m
+}
+
+// seriesKeys are the packed words of one series: metric, resource, scope and
+// attributes.
+type seriesKeys [sharedParts + 1]string
+
+// nextPending returns the oldest chunk that is to be written, as it is now.
+func (l *pointLog) nextPending() (c pointChunk, s *pointSegment, series []seriesKeys) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	i := slices.IndexFunc(l.chunks, func(c *pointChunk) bool { return c.file == fileReady })
+	if i < 0 {
+		return c, nil, nil
+	}
+	c = *l.chunks[i]
+	if s = c.segment; s == nil { // it was not worth sealing in memory
+		s = sealPoints(c.rows, c.extra)
+	}
+	for at := range s.stretches {
+		e := l.registry.series.at(at.series)
+		keys := seriesKeys{sharedParts: e.key}
+		for part, slot := range e.of {
+			keys[part] = l.registry.shared[part].at(slot).key
+		}
+		series = append(series, keys)
+	}
+	return c, s, series
+}
+
+// encodeSeriesKeys writes series one after the other. What they share with one
+// before is told by its place.
+func encodeSeriesKeys(series []seriesKeys) []byte {
+	var dst []byte
+	origins := map[[sharedParts]string]int{}
+	for _, keys := range series {
+		origin := [sharedParts]string(keys[:sharedParts])
+		place, known := origins[origin]
+		if !known {
+			place = len(origins)
+			origins[origin] = place
+		}
+		dst = binary.AppendUvarint(dst, uint64(place))
+		if !known {
+			for _, key := range origin {
+				dst = appendString(dst, key)
+			}
+		}
+		dst = appendString(dst, keys[sharedParts])
+	}
+	return dst
+}
+
+// readSeriesKeys reads what encodeSeriesKeys wrote, as a batch without points,
+// and the attributes of each series with the place of its origin.
+func readSeriesKeys(encoded []byte) (b *tapio.PointBatch, series []tapio.PackedPoint) {
+	b = &tapio.PointBatch{}
+	take := func(c *cursor) tapio.Packed {
+		key := c.text()
+		from := len(b.Bytes)
+		b.Bytes = append(b.Bytes, key...)
+		return tapio.Packed{From: uint32(from), To: uint32(len(b.Bytes)), Hash: xxhash.Sum64(key)}
+	}
+	for c := (cursor{bytes: encoded}); len(c.bytes) > 0; {
+		origin := int(c.uvarint())
+		if origin == len(b.Origins) {
+			b.Origins = append(b.Origins, tapio.PackedOrigin{Metric: take(&c), Resource: take(&c), Scope: take(&c)})
+		}
+		_ = b.Origins[origin]
+		series = append(series, tapio.PackedPoint{Origin: uint32(origin), Attributes: take(&c)})
+	}
+	return b, series
+}
+
+func (l *pointLog) written(first uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, found := l.chunkOf(first)
+	if !found || l.chunks[i].first != first {
+		return false
+	}
+	l.chunks[i].file = fileKept
+	return true
+}
+
+func (l *pointLog) takeDoomed() []uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	doomed := l.doomed
+	l.doomed = nil
+	return doomed
+}
+
+func (l *pointLog) goOn(last uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = max(l.last, last)
+}
+
+func (l *pointLog) sealAll() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	l.closeHead()
+	l.mu.Unlock()
+	l.sealClosed()
+	l.sealer.Wait()
+}
+
+func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err error) {
+	s, packed := &pointSegment{rows: int(h.Count)}, []byte(nil)
+	if err := readSections(rest, h, append(s.sections(), sectionOf(seriesSection, &packed))); err != nil {
+		return false, err
+	}
+	if len(s.timing.moments) == 0 {
+		s.timing.moments = nil
+	}
+	c := &pointChunk{
+		segment: s, first: h.First, count: s.rows, file: fileKept,
+		oldest: tapio.Nanos(h.Oldest), newest: tapio.Nanos(h.Newest),
+		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			room, err = false, fmt.Errorf("contradicts itself: %v", fault)
+		}
+	}()
+	pieces, err := s.pieces()
+	if err != nil {
+		return false, err
+	}
+	b, series := readSeriesKeys(l.packer.unpack(nil, packed))
+	if len(series) != len(pieces) {
+		return false, fmt.Errorf("contradicts itself: it names %d series and holds points of %d", len(series), len(pieces))
+	}
+	return l.adopt(c, b, series, pieces)
+}
+
+// seriesPiece is what a segment holds of one series.
+type seriesPiece struct {
+	slot        uint32
+	count       uint32
+	data, extra []byte
+}
+
+// pieces takes a segment apart.
+func (s *pointSegment) pieces() (pieces []seriesPiece, err error) {
+	rows := 0
+	var last stretch
+	for at := range s.stretches {
+		if n := len(pieces); n > 0 {
+			pieces[n-1].data = s.data[last.data:at.data]
+		}
+		pieces = append(pieces, seriesPiece{count: at.count, extra: s.extra[at.extra:at.extraEnd]})
+		rows += int(at.count)
+		last = at
+	}
+	if n := len(pieces); n > 0 {
+		pieces[n-1].data = s.data[last.data:]
+	}
+	if rows != s.rows {
+		return nil, errors.New("contradicts itself: its series do not have as many points as it")
+	}
+	return pieces, nil
+}
+
+// put puts pieces together, in the order of their slots.
+func (s *pointSegment) put(pieces []seriesPiece) {
+	slices.SortFunc(pieces, func(a, b seriesPiece) int { return cmp.Compare(a.slot, b.slot) })
+	var directory, data, extra []byte
+	before := uint32(0)
+	for _, p := range pieces {
+		directory = appendNumbers(directory, uint64(p.slot-before), uint64(p.count), uint64(len(p.data)), uint64(len(p.extra)))
+		data, extra = append(data, p.data...), append(extra, p.extra...)
+		before = p.slot
+	}
+	s.directory, s.data, s.extra = exactly(directory), exactly(data), exactly(extra)
+}
+
+// adopt puts a chunk before all others, and its series into the registry.
+func (l *pointLog) adopt(c *pointChunk, b *tapio.PointBatch, series []tapio.PackedPoint, pieces []seriesPiece) (room bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.chunks) > 0 && c.first+uint64(c.count) > l.chunks[0].first {
+		return false, fmt.Errorf("holds the points %d to %d, which another file holds in part", c.first, c.first+uint64(c.count)-1)
+	}
+	for i := range series {
+		o := l.registry.findOrigin(b, &b.Origins[series[i].Origin])
+		slot, known := l.registry.find(b, &o, series[i].Attributes)
+		if !known {
+			slot = l.registry.add(b, &o, series[i].Attributes, 1) // older than any row
+		}
+		l.registry.series.at(slot).refs++
+		pieces[i].slot = slot
+	}
+	c.segment.put(pieces)
+	if l.size()+c.size() > l.capacity {
+		for i := range pieces {
+			l.registry.release(pieces[i].slot)
+		}
+		l.registry.shrink()
+		return false, nil
+	}
+	l.number++
+	c.number = l.number
+	l.chunks = append([]*pointChunk{c}, l.chunks...)
+	l.bytes += c.size()
+	l.rows += c.count
+	l.last = max(l.last, c.first+uint64(c.count)-1)
+	return true, nil
+}

@@ -90,6 +90,10 @@ bench: ## Run the benchmarks; BENCH selects by name
 bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS
 	go run ./test/bench ingest
 
+.PHONY: bench-stream
+bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; DURATION=10m ROUNDS=1 VARIANTS=... is a soak
+	go run ./test/bench stream
+
 .PHONY: bench-query
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query

@@ -13,6 +13,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 type connector func(context.Context, *collector) (*link, error)
@@ -38,9 +42,20 @@ func variants(signal string) []variant {
 		return all
 	}
 	return append(all,
-		variant{name: "events", signal: signal, configure: withStore, batches: eventBatches, connect: streamLink},
-		variant{name: "payload", signal: signal, configure: withStore, batches: payloadBatches, connect: streamLink},
+		streamVariant("events", eventBatches, eventRequest, eventWriter()),
+		streamVariant("payload", payloadBatches, eventRequest, eventWriter()),
 	)
+}
+
+// streamVariant writes batches of logs on one of the streams.
+func streamVariant(
+	name string, batches func(func(*tapiov1.EventBatch) proto.Message) ([]*batch, error),
+	wrap func(*tapiov1.EventBatch) proto.Message, to writer,
+) variant {
+	return variant{
+		name: name, signal: logs, configure: withStore,
+		batches: func() ([]*batch, error) { return batches(wrap) }, connect: streamLink(to),
+	}
 }
 
 // result is what one run came to.
@@ -52,6 +67,8 @@ type result struct {
 	appended   uint64 // records that the store says it took, of the whole run
 	sent       uint64 // records acknowledged in the whole run
 	batchBytes int
+	ack50      time.Duration // from sending a batch to its acknowledgement
+	ack99      time.Duration
 }
 
 func measureIngest(ctx context.Context, set settings, out io.Writer) error {
@@ -75,18 +92,26 @@ func measureSignal(ctx context.Context, set settings, signal string, out io.Writ
 	chosen := slices.DeleteFunc(variants(signal), func(v variant) bool {
 		return len(set.Variants) > 0 && !slices.Contains(set.Variants, v.name)
 	})
+	results, err := runAll(ctx, set, chosen)
+	if err != nil {
+		return fmt.Errorf("%s, %w", signal, err)
+	}
+	printIngest(out, signal, chosen, results)
+	return nil
+}
+
+func runAll(ctx context.Context, set settings, chosen []variant) (map[string][]result, error) {
 	results := map[string][]result{}
 	for range set.Rounds {
 		for _, v := range chosen {
 			r, err := runOnce(ctx, set, v)
 			if err != nil {
-				return fmt.Errorf("%s, %s: %w", signal, v.name, err)
+				return nil, fmt.Errorf("%s: %w", v.name, err)
 			}
 			results[v.name] = append(results[v.name], r)
 		}
 	}
-	printIngest(out, signal, chosen, results)
-	return nil
+	return results, nil
 }
 
 func runOnce(ctx context.Context, set settings, v variant) (result, error) {
@@ -144,6 +169,8 @@ func measureRun(ctx context.Context, set settings, v variant, c *collector, l *l
 		peak:    peak,
 		trouble: l.trouble(),
 		sent:    uint64(l.acknowledged.Load()),
+		ack50:   quantile(l.times, .5),
+		ack99:   quantile(l.times, .99),
 	}, nil
 }
 

@@ -49,26 +49,45 @@ func otlpLink(signal string) func(context.Context, *collector) (*link, error) {
 	}
 }
 
-// streamLink opens one TapioService.StreamEvents.
-func streamLink(ctx context.Context, c *collector) (*link, error) {
-	conn, err := dial(c.api)
-	if err != nil {
-		return nil, err
-	}
-	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
-	stream, err := conn.NewStream(ctx, desc, tapiov1.TapioService_StreamEvents_FullMethodName, grpc.ForceCodecV2(newRawCodec()))
-	if err != nil {
-		return nil, fmt.Errorf("open StreamEvents: %w", err)
-	}
-	send := func(_ context.Context, b *batch) (int, error) {
-		if err := stream.SendMsg(b.encoded); err != nil {
-			return 0, err
+// writer is one of the two streams that take batches.
+type writer struct {
+	method string
+	answer func() answer
+}
+
+// answer is what both streams send.
+type answer interface{ GetAck() *tapiov1.BatchAck }
+
+func eventWriter() writer {
+	return writer{tapiov1.TapioService_StreamEvents_FullMethodName, func() answer { return new(tapiov1.StreamEventsResponse) }}
+}
+
+func fleetWriter() writer {
+	return writer{tapiov1.CollectorService_StreamEvents_FullMethodName, func() answer { return new(tapiov1.CollectorServiceStreamEventsResponse) }}
+}
+
+// streamLink opens one stream.
+func streamLink(w writer) connector {
+	return func(ctx context.Context, c *collector) (*link, error) {
+		conn, err := dial(c.api)
+		if err != nil {
+			return nil, err
 		}
-		var answer tapiov1.StreamEventsResponse
-		if err := stream.RecvMsg(&answer); err != nil {
-			return 0, err
+		desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
+		stream, err := conn.NewStream(ctx, desc, w.method, grpc.ForceCodecV2(newRawCodec()))
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", w.method, err)
 		}
-		return b.records - int(answer.GetAck().GetAcceptedCount()), nil
+		send := func(_ context.Context, b *batch) (int, error) {
+			if err := stream.SendMsg(b.encoded); err != nil {
+				return 0, err
+			}
+			got := w.answer()
+			if err := stream.RecvMsg(got); err != nil {
+				return 0, err
+			}
+			return b.records - int(got.GetAck().GetAcceptedCount()), nil
+		}
+		return &link{conn: conn, send: send}, nil
 	}
-	return &link{conn: conn, send: send}, nil
 }

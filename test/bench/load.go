@@ -25,6 +25,9 @@ type load struct {
 
 	once  sync.Once
 	first error
+
+	mu    sync.Mutex
+	times []time.Duration // from sending a batch to its acknowledgement
 }
 
 // newLoad connects the senders. The caller closes them.
@@ -63,8 +66,10 @@ func (l *load) run(ctx context.Context, more func() bool) {
 }
 
 func (l *load) send(ctx context.Context, by *link, b *batch) {
-	b.renew(l.serial.Add(1), time.Now())
+	began := time.Now()
+	b.renew(l.serial.Add(1), began)
 	rejected, err := by.send(ctx, b)
+	l.took(time.Since(began))
 	if err != nil {
 		l.failed.Add(1)
 		l.once.Do(func() { l.first = err })
@@ -73,6 +78,12 @@ func (l *load) send(ctx context.Context, by *link, b *batch) {
 	}
 	l.rejected.Add(int64(rejected))
 	l.acknowledged.Add(int64(b.records - rejected))
+}
+
+func (l *load) took(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.times = append(l.times, d)
 }
 
 // trouble is what went wrong, for people; "" for nothing.

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command bench measures the built collector, bin/tapio, from outside: `bench
-// ingest` what it takes in, `bench query` how long it takes to answer. The
+// ingest` what it takes in, `bench stream` what its own streams take beside OTLP,
+// `bench query` how long it takes to answer. The
 // generator shares the machine with the collector, so that the ratios of one
 // run hold and the absolute figures are those of this machine. Settings come
 // from the environment; settings.go lists them.
@@ -35,9 +36,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch {
 	case len(args) == 1 && args[0] == "ingest":
 		return measureIngest(ctx, set, out)
+	case len(args) == 1 && args[0] == "stream":
+		return measureStreams(ctx, set, out)
 	case len(args) == 1 && args[0] == "query":
 		return measureQueries(ctx, set, out)
 	default:
-		return fmt.Errorf("unknown arguments %q: write ingest or query", args)
+		return fmt.Errorf("unknown arguments %q: write ingest, stream or query", args)
 	}
 }

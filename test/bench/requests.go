@@ -31,15 +31,20 @@ func otlpBatches(signal string) ([]*batch, error) {
 	return makeBatches(one)
 }
 
-// eventBatches makes StreamEvents requests that carry events.
-func eventBatches() ([]*batch, error) {
+// sender names the generator, so that every batch has an id and is remembered.
+const sender = "bench"
+
+// eventBatches makes requests of a stream that carry events.
+func eventBatches(wrap func(*tapiov1.EventBatch) proto.Message) ([]*batch, error) {
 	m := newMaker()
-	return makeBatches(func() proto.Message { return streamRequest(&tapiov1.EventBatch{Events: m.events()}) })
+	return makeBatches(func() proto.Message {
+		return wrap(&tapiov1.EventBatch{BatchId: textMark, CollectorId: sender, Events: m.events()})
+	})
 }
 
-// payloadBatches makes StreamEvents requests that carry an OTLP payload, not
+// payloadBatches makes requests of a stream that carry an OTLP payload, not
 // compressed.
-func payloadBatches() ([]*batch, error) {
+func payloadBatches(wrap func(*tapiov1.EventBatch) proto.Message) ([]*batch, error) {
 	m := newMaker()
 	var failed error
 	made, err := makeBatches(func() proto.Message {
@@ -47,7 +52,7 @@ func payloadBatches() ([]*batch, error) {
 		if err != nil {
 			failed = err
 		}
-		return streamRequest(&tapiov1.EventBatch{Payload: payload})
+		return wrap(&tapiov1.EventBatch{BatchId: textMark, CollectorId: sender, Payload: payload})
 	})
 	if failed != nil {
 		err = failed
@@ -55,8 +60,12 @@ func payloadBatches() ([]*batch, error) {
 	return made, err
 }
 
-func streamRequest(b *tapiov1.EventBatch) *tapiov1.StreamEventsRequest {
+func eventRequest(b *tapiov1.EventBatch) proto.Message {
 	return &tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: b}}
+}
+
+func fleetRequest(b *tapiov1.EventBatch) proto.Message {
+	return &tapiov1.CollectorServiceStreamEventsRequest{Batch: b}
 }
 
 func makeBatches(one func() proto.Message) ([]*batch, error) {

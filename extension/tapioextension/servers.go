@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/opamp"
 )
 
 // listen opens every port and builds its server. What is open when it fails is
@@ -99,19 +101,27 @@ func dialInner(l *bufconn.Listener) (*grpc.ClientConn, error) {
 
 func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientConn) (*httpServer, error) {
 	cfg := e.cfg.HTTP.Get()
-	handler, err := e.api.Gateway(ctx, conn)
+	gateway, err := e.api.Gateway(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
+	agents, err := opamp.New(e.fleet, e.set.Logger)
+	if err != nil {
+		return nil, err
+	}
+	handler := http.NewServeMux()
+	handler.Handle("/", gateway)
+	handler.Handle(opamp.Path, e.api.Writers(agents.Handler))
 	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, handler)
 	if err != nil {
 		return nil, err
 	}
+	server.ConnContext = agents.ConnContext
 	listener, err := cfg.ToListener(ctx)
 	if err != nil {
 		return nil, portHint(err)
 	}
-	return &httpServer{server: server, listener: listener, conn: conn}, nil
+	return &httpServer{server: server, listener: listener, conn: conn, agents: agents}, nil
 }
 
 func (e *tapioExtension) logListening(transport string, l net.Listener) {
@@ -151,6 +161,7 @@ type httpServer struct {
 	server   *http.Server
 	listener net.Listener
 	conn     *grpc.ClientConn
+	agents   *opamp.Server
 	close    sync.Once
 }
 
@@ -162,6 +173,8 @@ func (s *httpServer) serve() error {
 }
 
 func (s *httpServer) stop(ctx context.Context) {
+	// Their connections are no longer the HTTP server's.
+	_ = s.agents.Stop(ctx)
 	if err := s.server.Shutdown(ctx); err != nil {
 		_ = s.server.Close()
 	}

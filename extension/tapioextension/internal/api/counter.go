@@ -14,13 +14,13 @@ type counter struct {
 	counts map[string]uint64
 }
 
-func (c *counter) add(reason string, n uint64) {
+func (c *counter) add(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.counts == nil {
 		c.counts = map[string]uint64{}
 	}
-	c.counts[reason] += n
+	c.counts[reason]++
 }
 
 func (c *counter) snapshot() map[string]uint64 {

@@ -24,7 +24,7 @@ func (*callCounter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Con
 // HandleRPC implements stats.Handler.
 func (c *callCounter) HandleRPC(_ context.Context, event stats.RPCStats) {
 	if end, ok := event.(*stats.End); ok && end.Error != nil {
-		c.calls.rejected.add(status.Code(end.Error).String(), 1)
+		c.calls.rejected.add(status.Code(end.Error).String())
 	}
 }
 

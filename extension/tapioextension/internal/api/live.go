@@ -62,10 +62,10 @@ func (s *Server) endOf(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 	case errors.Is(cause, errShuttingDown):
-		s.calls.dropped.add("shutdown", 1)
+		s.calls.dropped.add("shutdown")
 		return errShuttingDown
 	case errors.Is(cause, errSlowReader):
-		s.calls.dropped.add("slow_reader", 1)
+		s.calls.dropped.add("slow_reader")
 		return errSlowReader
 	}
 	return err

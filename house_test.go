@@ -66,13 +66,19 @@ func laws() []law {
 			text:    "the client knows the server by its proto only; wire and the words replay what it printed",
 			holdsIn: []string{"cmd/tapioctl"},
 			forbids: []string{module},
-			allows:  []string{proto, module + "cmd/tapioctl", module + "internal/tapio", module + "internal/wire"},
+			allows:  []string{proto, module + "client", module + "cmd/tapioctl", module + "internal/tapio", module + "internal/wire"},
 		},
 		{
 			text:    "what tests and measures the built binaries does it from outside",
 			holdsIn: []string{"test"},
 			forbids: []string{module},
-			allows:  []string{proto, module + "test"},
+			allows:  []string{proto, module + "client", module + "test"},
+		},
+		{
+			text:    "the client library is for other people's programs: it needs proto and nothing else of this module",
+			holdsIn: []string{"client"},
+			forbids: []string{module, collector},
+			allows:  []string{proto, module + "client"},
 		},
 		{
 			text:        "below the components stand the words alone: otlp, wire, store and correlate do not know each other",
@@ -217,6 +223,9 @@ func TestTheLawsCatch(t *testing.T) {
 		{"cmd/tapioctl/main.go", module + "internal/store", true},
 		{"cmd/tapioctl/main.go", proto + "/tapio/v1", false},
 		{"test/e2e/e2e_test.go", module + "internal/store", true},
+		{"test/e2e/e2e_test.go", module + "client", false},
+		{"client/writer.go", module + "internal/wire", true},
+		{"client/writer.go", proto + "/tapio/v1", false},
 	} {
 		broken := slices.ContainsFunc(laws(), func(l law) bool { return l.breaks(c.file, c.imported) })
 		assert.Equal(t, c.broken, broken, "%s importing %s", c.file, c.imported)

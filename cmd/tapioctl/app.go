@@ -35,10 +35,11 @@ type app struct {
 	flags globalFlags
 }
 
-// clients are the two services that the commands ask.
+// clients are the services that the commands ask.
 type clients struct {
 	tapio         tapiov1.TapioServiceClient
 	observability tapiov1.ObservabilityServiceClient
+	collectors    tapiov1.CollectorServiceClient
 }
 
 // run executes one command line and returns the exit code.
@@ -83,6 +84,7 @@ func (a *app) connected(body command) func(*cobra.Command, []string) error {
 		c := clients{
 			tapio:         tapiov1.NewTapioServiceClient(conn),
 			observability: tapiov1.NewObservabilityServiceClient(conn),
+			collectors:    tapiov1.NewCollectorServiceClient(conn),
 		}
 		return body(cmd.Context(), c, args)
 	}

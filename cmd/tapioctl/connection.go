@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"net"
 	"os"
 	"strings"
@@ -45,9 +46,9 @@ func (a *app) dial() (*grpc.ClientConn, error) {
 			MinConnectTimeout: maxRedialDelay,
 		}),
 	}
-	if f.token != "" {
+	if says := f.authorization(); says != "" {
 		a.warnOfOpenToken()
-		options = append(options, grpc.WithPerRPCCredentials(bearer{f.token}))
+		options = append(options, grpc.WithPerRPCCredentials(authorization{says}))
 	}
 	conn, err := grpc.NewClient(f.server, append(options, a.dialOptions...)...)
 	if err != nil {
@@ -97,16 +98,28 @@ func (a *app) warnOfOpenToken() {
 	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
 		return
 	}
-	a.note("the token travels unencrypted to %s: add --tls", a.flags.server)
+	a.note("the token or password travels unencrypted to %s: add --tls", a.flags.server)
 }
 
-// bearer sends the token with every call.
-type bearer struct{ token string }
+// authorization is the header that says who asks, "" for nobody.
+func (f *globalFlags) authorization() string {
+	switch {
+	case f.token != "":
+		return "Bearer " + f.token
+	case f.user != "":
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(f.user+":"+f.password))
+	default:
+		return ""
+	}
+}
 
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + b.token}, nil
+// authorization sends the header with every call.
+type authorization struct{ header string }
+
+func (a authorization) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": a.header}, nil
 }
 
 // RequireTransportSecurity lets a token through to a server on the same machine
 // or behind a mesh; warnOfOpenToken speaks up about the rest.
-func (bearer) RequireTransportSecurity() bool { return false }
+func (authorization) RequireTransportSecurity() bool { return false }

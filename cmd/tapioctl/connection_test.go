@@ -41,7 +41,7 @@ func TestToken(t *testing.T) {
 	r := c.run(t, "status", "--token", "s3cret")
 	assert.Equal(t, exitOK, r.code)
 	assert.Equal(t, []string{"Bearer s3cret"}, fake.received("authorization"))
-	assert.Equal(t, "tapioctl: the token travels unencrypted to passthrough:///fake: add --tls\n", r.errOut)
+	assert.Equal(t, "tapioctl: the token or password travels unencrypted to passthrough:///fake: add --tls\n", r.errOut)
 
 	c.env["TAPIO_TOKEN"] = "from-env"
 	c.run(t, "status")

@@ -65,6 +65,8 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 		return &exitError{exitRefused, fmt.Sprintf("%s denies access: %s: pass a valid --token (or TAPIO_TOKEN)", server, message)}
 	case codes.Unimplemented:
 		return &exitError{exitRefused, fmt.Sprintf("the server at %s does not answer this: %s", server, message)}
+	case codes.Aborted:
+		return &exitError{exitRefused, "refused: " + message}
 	case codes.Canceled:
 		return &exitError{exitRefused, "interrupted"}
 	default:

@@ -45,6 +45,11 @@ type fakeServer struct {
 	subscribe    func(*tapiov1.SubscribeToEventsRequest, grpc.ServerStreamingServer[tapiov1.SubscribeToEventsResponse]) error
 	exportChunks func(*tapiov1.ExportMetricsRequest) []string
 
+	figures      func() *tapiov1.TapioServiceGetMetricsResponse
+	list         func(*tapiov1.ListCollectorsRequest) (*tapiov1.ListCollectorsResponse, error)
+	getConfig    func(*tapiov1.GetConfigRequest) (*tapiov1.GetConfigResponse, error)
+	updateConfig func(*tapiov1.UpdateConfigRequest) (*tapiov1.UpdateConfigResponse, error)
+
 	// lastContext is that of the latest HealthCheck.
 	lastContext context.Context
 }
@@ -59,6 +64,27 @@ type observabilityFake struct {
 type tapioFake struct {
 	tapiov1.UnimplementedTapioServiceServer
 	fake *fakeServer
+}
+
+type collectorFake struct {
+	tapiov1.UnimplementedCollectorServiceServer
+	fake *fakeServer
+}
+
+func (s collectorFake) ListCollectors(_ context.Context, r *tapiov1.ListCollectorsRequest) (*tapiov1.ListCollectorsResponse, error) {
+	return answer(s.fake.list, r)
+}
+
+func (s collectorFake) GetConfig(_ context.Context, r *tapiov1.GetConfigRequest) (*tapiov1.GetConfigResponse, error) {
+	return answer(s.fake.getConfig, r)
+}
+
+func (s collectorFake) UpdateConfig(_ context.Context, r *tapiov1.UpdateConfigRequest) (*tapiov1.UpdateConfigResponse, error) {
+	return answer(s.fake.updateConfig, r)
+}
+
+func (s tapioFake) GetMetrics(context.Context, *tapiov1.TapioServiceGetMetricsRequest) (*tapiov1.TapioServiceGetMetricsResponse, error) {
+	return s.fake.figures(), nil
 }
 
 func answer[Request, Response any](f func(Request) (Response, error), request Request) (Response, error) {
@@ -157,6 +183,7 @@ func newCLI(t *testing.T, fake *fakeServer, options ...grpc.ServerOption) *cli {
 	server := grpc.NewServer(options...)
 	tapiov1.RegisterTapioServiceServer(server, tapioFake{fake: fake})
 	tapiov1.RegisterObservabilityServiceServer(server, observabilityFake{fake: fake})
+	tapiov1.RegisterCollectorServiceServer(server, collectorFake{fake: fake})
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(c.listener) }()
 	t.Cleanup(func() {

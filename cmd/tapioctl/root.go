@@ -30,8 +30,11 @@ type globalFlags struct {
 	tlsKey        string
 	tlsServerName string
 	token         string
+	user          string
+	password      string // never a flag: others can read a command line
 	timeout       time.Duration
 	color         choice
+	configFile    string
 }
 
 func newRootCommand(a *app) *cobra.Command {
@@ -41,11 +44,12 @@ func newRootCommand(a *app) *cobra.Command {
 		Long:              rootHelp,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.completeFlags() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.completeFlags(cmd.Flags().Changed) },
 	}
 	a.addGlobalFlags(root)
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExportCommand(a), newVersionCommand(a),
+		newTopCommand(a), newConfigCommand(a),
 	)
 	return root
 }
@@ -60,22 +64,36 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	flags.StringVar(&f.tlsKey, "tls-key", "", "PEM file of the client's key")
 	flags.StringVar(&f.tlsServerName, "tls-server-name", "", "name that the server's certificate must carry")
 	flags.StringVar(&f.token, "token", "", "bearer token to send with every call (env TAPIO_TOKEN)")
+	flags.StringVar(&f.user, "user", "", "name to send with the password in TAPIO_PASSWORD, for a server that asks for one (env TAPIO_USER)")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for the answer to one call; streams are not bounded")
+	flags.StringVar(&f.configFile, "config", "", "file that sets these flags (env TAPIO_CONFIG) (default ~/.config/tapioctl/config.yaml)")
 	addChoice(root, flags, &f.color, "color", "", "when to color the output")
 }
 
-// completeFlags takes what no flag says from the environment. The token is not
-// made a flag's default, for --help would print it.
-func (a *app) completeFlags() error {
+// completeFlags takes what no flag says from the environment, and what neither
+// says from the configuration file. The token is not made a flag's default, for
+// --help would print it.
+func (a *app) completeFlags(given func(flag string) bool) error {
 	f := &a.flags
 	if f.server == "" {
 		f.server = a.environ("TAPIO_SERVER")
 	}
-	if f.server == "" {
-		f.server = "localhost:4417"
-	}
 	if f.token == "" {
 		f.token = a.environ("TAPIO_TOKEN")
+	}
+	if f.user == "" {
+		f.user = a.environ("TAPIO_USER")
+	}
+	f.password = a.environ("TAPIO_PASSWORD")
+	set, err := a.readSettings()
+	if err != nil {
+		return err
+	}
+	if err := f.fillFrom(set, given); err != nil {
+		return err
+	}
+	if f.server == "" {
+		f.server = "localhost:4417"
 	}
 	if f.timeout <= 0 {
 		return usageErrorf("--timeout must be above 0, is %v", f.timeout)

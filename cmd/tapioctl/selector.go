@@ -62,7 +62,7 @@ func (p *selectorParser) selector() (*tapiov1.Filter_LabelSelector, error) {
 // operator reads the operator behind a key; a key alone means that it exists.
 func (p *selectorParser) operator() string {
 	p.skipSpace()
-	for _, symbol := range []string{"==", "=~", "!=", "!~", "="} {
+	for _, symbol := range []string{"==", "=~", "!=", "!~", "=", ">=", "<=", ">", "<"} {
 		if p.take(symbol) {
 			if symbol == "==" {
 				return "="

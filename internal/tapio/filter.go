@@ -4,8 +4,10 @@
 package tapio
 
 import (
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +24,11 @@ const (
 	OpNotExists   Operator = "!exists"
 	OpMatches     Operator = "=~"
 	OpNotMatches  Operator = "!~"
-	operatorsText          = "=, !=, in, notin, exists, !exists, =~ or !~"
+	OpGreater     Operator = ">"
+	OpAtLeast     Operator = ">="
+	OpLess        Operator = "<"
+	OpAtMost      Operator = "<="
+	operatorsText          = "=, !=, in, notin, exists, !exists, =~, !~, >, >=, < or <="
 )
 
 // The bounds of a selector.
@@ -38,6 +44,7 @@ type Selector struct {
 	Op     Operator
 	Values []string
 	expr   *regexp.Regexp
+	number float64 // of the operators that compare numbers
 }
 
 // NewSelector checks and compiles a selector. An empty operator means = with
@@ -64,12 +71,24 @@ func NewSelector(key, operator string, values []string) (Selector, error) {
 		}
 		s.expr = expr
 	}
+	if s.Op.numeric() {
+		number, err := strconv.ParseFloat(values[0], 64)
+		if err != nil || math.IsNaN(number) {
+			return Selector{}, InvalidField("values", "operator %s compares with a number, %q is none: write for example 500 or 0.25", s.Op, values[0])
+		}
+		s.number = number
+	}
 	return s, nil
+}
+
+// numeric reports whether the operator compares numbers.
+func (o Operator) numeric() bool {
+	return o == OpGreater || o == OpAtLeast || o == OpLess || o == OpAtMost
 }
 
 func checkValues(op Operator, values []string) error {
 	switch op {
-	case OpEqual, OpNotEqual, OpMatches, OpNotMatches:
+	case OpEqual, OpNotEqual, OpMatches, OpNotMatches, OpGreater, OpAtLeast, OpLess, OpAtMost:
 		if len(values) != 1 {
 			return InvalidField("values", "operator %s takes one value, got %d", op, len(values))
 		}
@@ -110,7 +129,41 @@ func (s *Selector) Match(labels Labels) bool {
 	case OpNotMatches:
 		return !found || !s.expr.MatchString(v.Text())
 	default:
+		number, isNumber := v.number()
+		return found && isNumber && s.compares(number)
+	}
+}
+
+// compares reports whether the number stands to that of the selector as its
+// operator says.
+func (s *Selector) compares(number float64) bool {
+	switch s.Op {
+	case OpGreater:
+		return number > s.number
+	case OpAtLeast:
+		return number >= s.number
+	case OpLess:
+		return number < s.number
+	case OpAtMost:
+		return number <= s.number
+	default:
 		return false
+	}
+}
+
+// number returns what the value counts: an integer, a double, or a text that is a
+// number, as many senders write them.
+func (v Value) number() (number float64, ok bool) {
+	switch v.Kind() {
+	case KindInt:
+		return float64(v.Int()), true
+	case KindDouble:
+		return v.Double(), true
+	case KindString:
+		number, err := strconv.ParseFloat(v.Str(), 64)
+		return number, err == nil
+	default:
+		return 0, false
 	}
 }
 

@@ -51,6 +51,7 @@ func TestFilterFaults(t *testing.T) {
 		"operator":         {selector("k", "~~", "v"), "label_selectors[2].operator", "use ="},
 		"key":              {selector("", "=", "v"), "label_selectors[2].key", "1 to 256 bytes"},
 		"values":           {selector("k", "exists", "v"), "label_selectors[2].values", "no value"},
+		"number":           {selector("k", ">", "many"), "label_selectors[2].values", "write for example 500"},
 		"expression":       {selector("k", "=~", "("), "label_selectors[2].values", "RE2"},
 		"inverted range":   {ranged(&tapiov1.TimeRange{Start: at(2), End: at(1)}), "time_range.end", "lies before start"},
 		"end at the epoch": {ranged(&tapiov1.TimeRange{End: at(0)}), "time_range.end", "1970"},

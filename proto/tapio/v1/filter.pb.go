@@ -332,12 +332,13 @@ type Filter_LabelSelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Attribute key or short name, 1 to 256 bytes.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// One of =, !=, in, notin, exists, !exists, =~, !~; empty means = with one
-	// value and `in` with several. =~ and !~ take RE2 expressions anchored at
-	// both ends. !=, notin and !~ also hold where the label is absent, as in
-	// Kubernetes.
+	// One of =, !=, in, notin, exists, !exists, =~, !~, >, >=, <, <=; empty means
+	// = with one value and `in` with several. =~ and !~ take RE2 expressions
+	// anchored at both ends. !=, notin and !~ also hold where the label is absent,
+	// as in Kubernetes. >, >=, < and <= compare numbers: they hold where the label
+	// is an integer, a double, or a text that is a number.
 	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	// What to compare with: one value for =, !=, =~, !~; 1 to 1,000 for in and
+	// What to compare with: one value for =, !=, =~, !~, >, >=, < and <=; 1 to 1,000 for in and
 	// notin; none for exists and !exists. At most 4,096 bytes each.
 	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -61,6 +61,18 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	}
 }
 
+// A dashboard or an alert for a metric that there is not would stay silent.
+func TestMonitoringNamesMetricsThatThereAre(t *testing.T) {
+	declared := read(t, "extension/tapioextension/metadata.yaml")
+	for _, file := range []string{"docs/monitoring/dashboard.json", "docs/monitoring/alerts.yaml"} {
+		names := regexp.MustCompile(`otelcol_(tapio_[a-z_]+)`).FindAllStringSubmatch(read(t, file), -1)
+		require.NotEmpty(t, names)
+		for _, name := range names {
+			assert.Contains(t, declared, "    "+strings.TrimSuffix(name[1], "_bucket")+":\n", "%s names it", file)
+		}
+	}
+}
+
 // files lists the repository's files with that extension, hidden folders aside.
 func files(t *testing.T, extension string) []string {
 	t.Helper()

@@ -47,6 +47,8 @@ type tapioExtension struct {
 		n  int          // its instances: one a signal
 	}
 
+	health componentHealth
+
 	host      component.Host
 	store     *store.Store
 	fleet     *fleet.Registry
@@ -107,6 +109,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Fleet:                  e.fleet,
 		Seen:                   e.seen,
 		Observe:                e.observeBatch,
+		Trouble:                e.health.all,
 		Logger:                 e.set.Logger,
 		Now:                    time.Now,
 	}

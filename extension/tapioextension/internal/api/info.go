@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"runtime"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -136,12 +137,26 @@ func (s *tapioService) HealthCheck(context.Context, *tapiov1.HealthCheckRequest)
 	return &tapiov1.HealthCheckResponse{Status: worst, Components: components}, nil
 }
 
+// pipelineHealth is whether calls are answered, and what the components say.
 func (s *Server) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
 	c := &tapiov1.HealthCheckResponse_Component{Name: "pipelines", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
 	if !s.calls.serving.Load() {
 		c.Status = tapiov1.HealthCheckResponse_STATUS_NOT_SERVING
 		c.Message = "the pipelines are starting or stopping: try again in a moment"
+		return c
 	}
+	if s.Trouble == nil {
+		return c
+	}
+	var said []string
+	for _, one := range s.Trouble() {
+		c.Status = max(c.Status, tapiov1.HealthCheckResponse_STATUS_DEGRADED)
+		if one.Fatal {
+			c.Status = tapiov1.HealthCheckResponse_STATUS_NOT_SERVING
+		}
+		said = append(said, one.Component+": "+one.Why)
+	}
+	c.Message = strings.Join(said, "; ")
 	return c
 }
 

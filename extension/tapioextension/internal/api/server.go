@@ -25,6 +25,13 @@ import (
 // Observe is told the size of a batch in records, and how long it took.
 type Observe func(records int, took time.Duration)
 
+// Trouble is what is wrong with one component of the collector.
+type Trouble struct {
+	Component string // its kind and id
+	Why       string
+	Fatal     bool // the collector ends because of it
+}
+
 // Options is what the services need. All fields but MaxAge are required.
 type Options struct {
 	Store                  *store.Store
@@ -38,6 +45,8 @@ type Options struct {
 	Seen                   *dedup.Window
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
+	// Trouble is what the components of the collector say is wrong; nil: nothing.
+	Trouble func() []Trouble
 	Logger  *zap.Logger
 	Now     func() time.Time
 }

@@ -133,7 +133,8 @@ func (e *tapioExtension) serve(s server) {
 	}
 }
 
-// retire drops aged records even when nothing is written.
+// retire drops aged records even when nothing is written, and keeps the heap to
+// its bound.
 func (e *tapioExtension) retire(ctx context.Context) {
 	ticker := time.NewTicker(retireEvery)
 	defer ticker.Stop()
@@ -143,6 +144,7 @@ func (e *tapioExtension) retire(ctx context.Context) {
 			return
 		case <-ticker.C:
 			e.store.Retire()
+			e.stores.refresh()
 		}
 	}
 }

@@ -5,6 +5,7 @@ package tapioextension
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,8 +30,9 @@ const reclaimWithin = time.Minute
 // storeKeeper hands each extension its store, and keeps it between the shutdown
 // of one configuration and the start of the next.
 type storeKeeper struct {
-	mu   sync.Mutex
-	held map[component.ID]*heldStore
+	mu     sync.Mutex
+	held   map[component.ID]*heldStore
+	memory memoryTarget
 }
 
 // heldStore is what outlives a reload: the store, and with it the registered
@@ -42,12 +44,13 @@ type heldStore struct {
 	logger    atomic.Pointer[zap.Logger] // of the latest claim
 	fleet     *fleet.Registry
 	seen      *dedup.Window
+	memory    int64 // that the latest claim allows
 	claimed   bool
 	drop      *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {
-	return &storeKeeper{held: map[component.ID]*heldStore{}}
+	return &storeKeeper{held: map[component.ID]*heldStore{}, memory: memoryTarget{lookup: os.LookupEnv}}
 }
 
 // claim returns what is kept of that extension, or new, under the limits that
@@ -73,7 +76,8 @@ func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*
 		}
 		k.held[id] = held
 	}
-	held.claimed = true
+	held.claimed, held.memory = true, int64(cfg.Store.MemoryLimit)
+	k.aimMemory()
 	held.logger.Store(logger)
 	if held.drop != nil {
 		held.drop.Stop()
@@ -84,6 +88,24 @@ func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*
 	held.fleet.SetLimits(cfg.Collectors.limits())
 	held.seen.Resize(int(cfg.Limits.DuplicateWindow))
 	return held, nil
+}
+
+// aimMemory sets the runtime for the stores in use. The caller holds the lock.
+func (k *storeKeeper) aimMemory() {
+	var stores int64
+	for _, held := range k.held {
+		if held.claimed {
+			stores += held.memory
+		}
+	}
+	k.memory.aim(stores)
+}
+
+// refresh follows what is resident of the program, which grows as it runs.
+func (k *storeKeeper) refresh() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.aimMemory()
 }
 
 // openStore makes a store, with what its directory holds if it has one.
@@ -131,6 +153,7 @@ func (k *storeKeeper) release(id component.ID) {
 		held.report("The store could not be written to its directory", err)
 	}
 	held.claimed = false
+	k.aimMemory()
 	held.drop = time.AfterFunc(reclaimWithin, func() { k.forget(id, held) })
 }
 

@@ -20,7 +20,7 @@ type packer struct {
 func newPacker() *packer {
 	return &packer{
 		encoder: sync.OnceValue(func() *zstd.Encoder {
-			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(sealers), zstd.WithEncoderCRC(false),
 				zstd.WithEncoderLevel(zstd.SpeedDefault)) // fails only for wrong options
 			return e
 		}),

@@ -24,6 +24,11 @@ const (
 	// lockRows is how many rows are stored under one hold of the lock, so that
 	// a long batch does not keep readers waiting.
 	lockRows = 512
+
+	// sealers is how many chunks of a signal are sealed at once. Sealing a record
+	// takes longer than all that comes before, so one would hold up the writers
+	// while other processors idle.
+	sealers = 2
 )
 
 // Reasons under which evicted and refused rows are counted.
@@ -44,7 +49,8 @@ type log[R any] struct {
 	// writing is held by whoever appends or retires, before mu.
 	writing sync.Mutex
 	closed  []*chunk[R]    // to be sealed; guarded by writing
-	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
+	sealer  sync.WaitGroup // the chunks that are being sealed; begun under writing
+	sealing chan struct{}  // holds one for each of these
 
 	mu       sync.RWMutex
 	chunks   []*chunk[R] // the oldest first
@@ -72,6 +78,7 @@ func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[
 		signal:  signal,
 		now:     now,
 		packer:  packer,
+		sealing: make(chan struct{}, sealers),
 		evicted: map[string]uint64{},
 		refused: map[string]uint64{},
 		hash:    hash,
@@ -90,13 +97,16 @@ func (l *log[R]) append(rows []R) (refused int) {
 }
 
 // sealClosed makes segments of the chunks that were closed, beside the writer;
-// one that fills a chunk before the last one is sealed waits, so that rows to be
+// one that fills a chunk while all sealers are at work waits, so that rows to be
 // sealed do not pile up. The caller holds writing; readers see the rows all the
 // while.
 func (l *log[R]) sealClosed() {
 	for _, c := range l.closed {
-		l.sealer.Wait()
-		l.sealer.Go(func() { l.replace(c, seal(l.signal.codec, l.packer, c.rows)) })
+		l.sealing <- struct{}{}
+		l.sealer.Go(func() {
+			l.replace(c, seal(l.signal.codec, l.packer, c.rows))
+			<-l.sealing
+		})
 	}
 	clear(l.closed)
 	l.closed = l.closed[:0]

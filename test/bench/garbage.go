@@ -71,6 +71,6 @@ func (g *garbage) String() string {
 	if len(g.pauses) == 0 {
 		return fmt.Sprintf("Heap objects: %d; no garbage collection yet", g.objects)
 	}
-	return fmt.Sprintf("Heap objects: %d; garbage collections: %d, pauses of the latest %d: median %v, longest %v",
-		g.objects, g.cycles, len(g.pauses), rounded(quantile(g.pauses, .5)), rounded(quantile(g.pauses, 1)))
+	return fmt.Sprintf("Heap objects: %d; garbage collections: %d, pauses of the latest %d: median %v, p99 %v, longest %v",
+		g.objects, g.cycles, len(g.pauses), rounded(quantile(g.pauses, .5)), rounded(quantile(g.pauses, .99)), rounded(quantile(g.pauses, 1)))
 }

@@ -63,6 +63,7 @@ type result struct {
 	rate       float64 // records acknowledged a second
 	cpu        float64 // CPU seconds of the collector per million of these
 	peak       uint64  // bytes
+	garbage    garbage // at the end, the store being full
 	trouble    string
 	appended   uint64 // records that the store says it took, of the whole run
 	sent       uint64 // records acknowledged in the whole run
@@ -72,17 +73,27 @@ type result struct {
 }
 
 func measureIngest(ctx context.Context, set settings, out io.Writer) error {
+	if set.Rate > 0 {
+		return measureSoak(ctx, set, out)
+	}
 	fmt.Fprintf(out, "%d rounds of %v after %v, %d senders, load average before: %s\n\n",
 		set.Rounds, set.Duration, set.Warmup, set.Senders, loadAverage())
 	for _, signal := range set.Signals {
-		if !slices.Contains([]string{logs, traces, metrics}, signal) {
-			return fmt.Errorf("SIGNALS: unknown signal %q: write logs, traces or metrics", signal)
+		if err := checkSignal(signal); err != nil {
+			return err
 		}
 		if err := measureSignal(ctx, set, signal, out); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(out, "load average after: %s\n", loadAverage())
+	return nil
+}
+
+func checkSignal(signal string) error {
+	if !slices.Contains([]string{logs, traces, metrics}, signal) {
+		return fmt.Errorf("SIGNALS: unknown signal %q: write logs, traces or metrics", signal)
+	}
 	return nil
 }
 
@@ -157,7 +168,8 @@ func measureRun(ctx context.Context, set settings, v variant, c *collector, l *l
 	<-done
 	profileErr := <-profiled
 	peak, err3 := peakMemory(c.cmd.Process.Pid)
-	for _, failed := range []error{ctx.Err(), err, err2, err3, profileErr} {
+	left, err4 := garbageOf(ctx, c)
+	for _, failed := range []error{ctx.Err(), err, err2, err3, err4, profileErr} {
 		if failed != nil {
 			return result{}, failed
 		}
@@ -167,6 +179,7 @@ func measureRun(ctx context.Context, set settings, v variant, c *collector, l *l
 		rate:    records / to.at.Sub(from.at).Seconds(),
 		cpu:     (to.cpu - from.cpu) / records * 1e6,
 		peak:    peak,
+		garbage: left,
 		trouble: l.trouble(),
 		sent:    uint64(l.acknowledged.Load()),
 		ack50:   quantile(l.times, .5),

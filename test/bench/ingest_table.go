@@ -43,6 +43,7 @@ func printRuns(out io.Writer, v variant, runs []result) {
 		fmt.Fprintf(out, "; acknowledged %d, appended %d", sent, appended)
 	}
 	fmt.Fprintln(out)
+	fmt.Fprintf(out, "  %s\n", &runs[len(runs)-1].garbage)
 	for i, r := range runs {
 		if r.trouble != "" {
 			fmt.Fprintf(out, "  run %d: %s\n", i+1, r.trouble)

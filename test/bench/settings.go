@@ -25,6 +25,7 @@ type settings struct {
 	Warmup      time.Duration // before it, so that the heap has grown; 1s
 	Rounds      int           // runs of each variant, in turn with the others; 3
 	Senders     int           // requests under way at once, a connection each; 4
+	Rate        int           // of ingest: records a second of all SIGNALS together, for one long run of DURATION; 0: as fast as it goes
 	Signals     []string      // of ingest; logs,traces,metrics
 	Variants    []string      // of ingest; empty: all
 	MemoryLimit string        // store.memory_limit; 256MiB as shipped, for queries 1GiB
@@ -50,6 +51,7 @@ func settingsFrom(lookup func(string) (string, bool)) (settings, error) {
 		Warmup:      e.duration("WARMUP", time.Second),
 		Rounds:      e.number("ROUNDS", 3),
 		Senders:     e.number("SENDERS", 4),
+		Rate:        e.numberFrom(0, "RATE", 0),
 		Signals:     e.list("SIGNALS", "logs,traces,metrics"),
 		Variants:    e.list("VARIANTS", ""),
 		MemoryLimit: e.text("MEMORY_LIMIT", ""),
@@ -82,9 +84,13 @@ func (e *environment) duration(name string, otherwise time.Duration) time.Durati
 }
 
 func (e *environment) number(name string, otherwise int) int {
+	return e.numberFrom(1, name, otherwise)
+}
+
+func (e *environment) numberFrom(least int, name string, otherwise int) int {
 	value, err := strconv.Atoi(e.text(name, strconv.Itoa(otherwise)))
-	if err != nil || value < 1 {
-		e.refuse(name, "a whole number from 1 on")
+	if err != nil || value < least {
+		e.refuse(name, fmt.Sprintf("a whole number from %d on", least))
 	}
 	return value
 }

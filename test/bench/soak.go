@@ -1,0 +1,177 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// soak is all signals, sent at a rate that is given, for long.
+type soak struct {
+	collector *collector
+	loads     map[string]*load // by signal
+	asked     *atomic.Int64    // records that were sent, acknowledged or not
+}
+
+// measureSoak sends RATE records a second, of all SIGNALS in equal parts, for
+// WARMUP and DURATION, and tells what became of them, and how the collector's
+// memory fared.
+func measureSoak(ctx context.Context, set settings, out io.Writer) error {
+	if set.MemoryLimit == "" {
+		set.MemoryLimit = "256MiB"
+	}
+	with, err := withStore(set)
+	if err != nil {
+		return err
+	}
+	c, err := start(ctx, set.Binary, with)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	s := &soak{collector: c, loads: map[string]*load{}, asked: new(atomic.Int64)}
+	defer s.close()
+	if err := s.connect(ctx, set); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d records a second of %v for %v after %v, %d senders a signal, memory_limit %s, load average before: %s\n\n",
+		set.Rate, set.Signals, set.Duration, set.Warmup, set.Senders, set.MemoryLimit, loadAverage())
+	return s.measure(ctx, set, out)
+}
+
+func (s *soak) connect(ctx context.Context, set settings) error {
+	for _, signal := range set.Signals {
+		if err := checkSignal(signal); err != nil {
+			return err
+		}
+		batches, err := otlpBatches(signal)
+		if err != nil {
+			return err
+		}
+		if s.loads[signal], err = newLoad(ctx, s.collector, set.Senders, batches, otlpLink(signal)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *soak) close() {
+	for _, l := range s.loads {
+		if l != nil {
+			l.close()
+		}
+	}
+}
+
+func (s *soak) measure(ctx context.Context, set settings, out io.Writer) error {
+	begin := time.Now()
+	var sending sync.WaitGroup
+	for _, l := range s.loads {
+		p := &pacer{begin: begin, end: begin.Add(set.Warmup + set.Duration), every: batchEvery(set.Rate, len(s.loads))}
+		sending.Go(func() {
+			l.run(ctx, func() bool {
+				if !p.next(ctx) {
+					return false
+				}
+				s.asked.Add(recordsPerBatch)
+				return true
+			})
+		})
+	}
+	wait(ctx, set.Warmup)
+	from, err := s.look(ctx)
+	sending.Wait()
+	took := time.Since(begin)
+	to, err2 := s.look(ctx)
+	for _, failed := range []error{ctx.Err(), err, err2} {
+		if failed != nil {
+			return failed
+		}
+	}
+	return s.print(ctx, out, took, from, to)
+}
+
+// batchEvery is the time between two batches of one signal.
+func batchEvery(rate, signals int) time.Duration {
+	return time.Duration(float64(time.Second) * recordsPerBatch * float64(signals) / float64(rate))
+}
+
+// pacer spreads batches evenly over the time. A sender that is late sends at
+// once, until the rate is reached again.
+type pacer struct {
+	begin, end time.Time
+	every      time.Duration
+	given      atomic.Int64
+}
+
+// next waits until the next batch is due; false: it is not any more.
+func (p *pacer) next(ctx context.Context) bool {
+	due := p.begin.Add(time.Duration(p.given.Add(1)-1) * p.every)
+	if !due.Before(p.end) {
+		return false
+	}
+	if ahead := time.Until(due); ahead > 0 {
+		wait(ctx, ahead)
+	}
+	return ctx.Err() == nil && time.Now().Before(p.end)
+}
+
+// health is how the collector was at one moment.
+type health struct {
+	garbage garbage
+	cpu     float64
+	peak    uint64
+}
+
+func (s *soak) look(ctx context.Context) (h health, err error) {
+	if h.garbage, err = garbageOf(ctx, s.collector); err != nil {
+		return h, err
+	}
+	if h.cpu, err = cpuSeconds(s.collector.cmd.Process.Pid); err != nil {
+		return h, err
+	}
+	h.peak, err = peakMemory(s.collector.cmd.Process.Pid)
+	return h, err
+}
+
+// print fails where a record was acknowledged and not stored.
+func (s *soak) print(ctx context.Context, out io.Writer, took time.Duration, from, to health) error {
+	stats, err := storeStats(ctx, s.collector)
+	if err != nil {
+		return err
+	}
+	var acknowledged, rejected, failed int64
+	var stored, evicted, held, bytes, capacity uint64
+	for signal, l := range s.loads {
+		acknowledged, rejected, failed = acknowledged+l.acknowledged.Load(), rejected+l.rejected.Load(), failed+l.failed.Load()
+		stored, held = stored+stats[signal].GetAppendedCount(), held+stats[signal].GetRecordCount()
+		for _, n := range stats[signal].GetEvictedCounts() {
+			evicted += n
+		}
+	}
+	for _, of := range stats {
+		bytes, capacity = bytes+of.GetSizeBytes(), capacity+of.GetCapacityBytes()
+	}
+	fmt.Fprintf(out, "Sent %d records in %v, %.0f a second; acknowledged %d, rejected %d; requests failed: %d\n",
+		s.asked.Load(), took.Round(time.Millisecond), float64(s.asked.Load())/took.Seconds(), acknowledged, rejected, failed)
+	fmt.Fprintf(out, "Stored %d, lost %d; evicted %d, held %d in %d of %d MiB\n",
+		stored, acknowledged-int64(stored), evicted, held, bytes>>20, capacity>>20)
+	fmt.Fprintf(out, "Peak RSS %d MiB, %.0f %% of memory_limit; CPU %.1f s, %.2f s per million records\n",
+		to.peak>>20, float64(to.peak)/float64(capacity)*100, to.cpu, to.cpu/float64(max(acknowledged, 1))*1e6)
+	fmt.Fprintf(out, "After the warm-up: %s\nAt the end: %s\nload average after: %s\n", &from.garbage, &to.garbage, loadAverage())
+	for signal, l := range s.loads {
+		if trouble := l.trouble(); trouble != "" {
+			fmt.Fprintf(out, "%s: %s\n", signal, trouble)
+		}
+	}
+	if stored < uint64(acknowledged) {
+		return fmt.Errorf("%d records were acknowledged and not stored", uint64(acknowledged)-stored)
+	}
+	return nil
+}

@@ -87,7 +87,7 @@ bench: ## Run the benchmarks; BENCH selects by name
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(unit_packages)
 
 .PHONY: bench-ingest
-bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS
+bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS; RATE=165000: one long run
 	go run ./test/bench ingest
 
 .PHONY: bench-stream

@@ -19,14 +19,14 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 	var rc tapio.RootCause
 	total := 0.0
 	for _, r := range g.ranking {
-		total += r.score
+		total += r.odds()
 	}
 	// What none of them explains: as much as one hint.
-	total += hintStrength
+	total += hintStrength * hintStrength
 	for i, r := range g.ranking[:min(maxFactors, len(g.ranking))] {
 		own := g.ofService(r.service)
 		factor := tapio.CausalFactor{
-			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.score / total, Reason: r.reason.text,
+			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: r.reason.text,
 		}
 		for _, s := range own[:min(4, len(own))] {
 			factor.Evidence = append(factor.Evidence, s.evidence...)
@@ -45,6 +45,11 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 	rc.Summary = e.summary(g, rc.Confidence)
 	return rc
 }
+
+// odds weighs a candidate against the others. Scores are sums of logarithms, but
+// of signs that are not independent: their exponential would be far too sure of
+// the first, and they themselves too little; the square lies between.
+func (r *ranked) odds() float64 { return r.score * r.score }
 
 // entityOf names a service, with its pod, node, process and place in the code
 // where the signs give them.

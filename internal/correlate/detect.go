@@ -19,6 +19,10 @@ const (
 	// leastRise: a duration must rise by half, and by leastMillis, to matter.
 	leastRise   = 0.405
 	leastMillis = 20
+	// noveltyBonus is twice the logarithm of the odds that an error never seen in
+	// an operation is of a fault rather than chance: a thousand to one, as every
+	// other change must show by its numbers.
+	noveltyBonus = 13.8
 )
 
 // detect lists what is not as before, at the end of a slot.
@@ -102,6 +106,7 @@ func (s *sign) rose(ch change) bool {
 	}
 	before, after := ch.before.mean(), ch.after.mean()
 	s.before, s.after, s.unit = math.Expm1(before), math.Expm1(after), "ms"
+	s.size = min(1, (after-before)/math.Ln10)
 	return after-before >= leastRise && s.after-s.before >= leastMillis
 }
 
@@ -131,6 +136,9 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	s.shares(ch)
 	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
 	s.evidence = f.evidence.evidence("shows the failure")
+	if ch.before.sum == 0 {
+		s.strength += noveltyBonus
+	}
 	s.locate(f)
 	return s
 }
@@ -198,13 +206,18 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	if s.strange >= 2 { // two values in a row are no glitch
 		strength += alarmStrength - strangeDeviation*strangeDeviation
 	}
-	if s.class == classResource && s.exhausts() {
+	c := s.class
+	switch {
+	case c == classResource && s.exhausts():
 		strength += alarmStrength
-	} else {
+	case c == classResource:
+		c = classLoad // more work, not too much of it
+		fallthrough
+	default:
 		strength = min(strength, noAlarm)
 	}
 	return &sign{
-		key:   signKey{service: s.service.name, class: s.class, what: s.name},
+		key:   signKey{service: s.service.name, class: c, what: s.name},
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
 		unit: s.unit, pod: s.service.pod, node: s.service.node,
 		text: fmt.Sprintf("%s of %s is %s instead of %s", s.name, s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),

@@ -16,6 +16,8 @@ const (
 	groupSignCost = 1024
 	maxGroups     = 8
 	maxGroupSigns = 48 // the weakest goes
+	// tellEvery is how often a group that only lasts is told again.
+	tellEvery = 60 * 1_000_000_000
 )
 
 // group is an incident over its life.
@@ -29,6 +31,7 @@ type group struct {
 	blamed   map[signKey]string // the service that a sign counts for
 	ranking  []ranked           // the likeliest cause first
 	changed  bool
+	told     tapio.Nanos // last, as it was told
 	into     string
 }
 
@@ -90,7 +93,8 @@ func (e *Engine) admit(in *incident) {
 func (e *Engine) home(in *incident) *group {
 	var best *group
 	for _, g := range e.groups {
-		if g.into != "" || !g.shares(in) {
+		// What sets in long after the group's last sign is another incident.
+		if g.into != "" || !g.shares(in) || in.suspects[0].onset > g.last+together {
 			continue
 		}
 		if best == nil {
@@ -202,9 +206,9 @@ func (e *Engine) report(now tapio.Nanos) []tapio.Finding {
 		case g.revision > 0:
 			g.state = tapio.GroupGrowing
 		}
-		if g.changed {
+		if g.changed || g.last > g.told+tellEvery {
 			g.revision++
-			g.changed = false
+			g.changed, g.told = false, g.last
 			findings = append(findings, e.describe(g)...)
 		}
 	}

@@ -68,7 +68,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
 	s.count = int(l.since(best.slot))
 	if l.traced {
-		s.strength = min(s.strength, noAlarm)
+		s.strength = min(s.strength, hintStrength)
 	}
 	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence("the error")

@@ -46,8 +46,9 @@ type series struct {
 	trend     trend
 }
 
-// add judges a value by those before it, then takes it in. A value that
-// deviates is taken in too: the median stands as long as fewer than half are.
+// add judges a value by those before it, then takes it in. Values that deviate
+// are kept out, lest a fault hide the next one; when they have gone on for half
+// of what a baseline holds, they are what is usual now.
 func (s *series) add(x float64, t tapio.Nanos) {
 	s.newest = x
 	s.deviation = 0
@@ -61,7 +62,9 @@ func (s *series) add(x float64, t tapio.Nanos) {
 		s.deviation = (x - s.median) / spread
 	}
 	s.note(t)
-	s.keep(x)
+	if s.strange == 0 || s.strange > seriesValues/2 {
+		s.keep(x)
+	}
 	s.last = t
 	s.trend.add(x, t)
 }

@@ -39,6 +39,9 @@ type sign struct {
 	onset    tapio.Nanos
 	last     tapio.Nanos
 	strength float64 // twice the log of the likelihood ratio, or as sure as that
+	// size is how large the change is, 0 to 1: a duration that is ten times as
+	// long counts in full, for many observations make the slightest rise sure.
+	size     float64
 	before   float64
 	after    float64
 	count    int
@@ -66,6 +69,15 @@ const (
 	// test are less certain than its result.
 	maxStrength = 100
 )
+
+// weight is what the sign counts for in the search of the cause.
+func (s *sign) weight() float64 {
+	weight := weightOf(s.key.class) * s.strength
+	if s.key.class == classEdge || s.key.class == classSelf {
+		weight *= s.size
+	}
+	return weight
+}
 
 func (s *sign) alarms() bool { return s.strength >= alarmStrength && s.key.class != classLoad }
 

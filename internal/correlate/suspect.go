@@ -69,7 +69,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		s.weigh(byName)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
 	})
 	return list
 }
@@ -141,8 +141,8 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 		if callee.onset > s.onset+together {
 			continue
 		}
-		if callee.strengthOf(classKernel, classPath, classError) > 0 {
-			fails = callee
+		if callee.strengthOf(classKernel, classResource, classPath, classError, classEdge) > 0 {
+			fails = callee // a slow one fails its callers too: they give up
 		}
 		if callee.strengthOf(classKernel, classResource, classEdge, classSelf) > 0 {
 			slows = callee
@@ -152,7 +152,7 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 		if g == nil {
 			continue
 		}
-		part := weightOf(class(c)) * g.strength
+		part := g.weight()
 		switch class(c) {
 		case classError, classPath:
 			if fails != nil {
@@ -166,10 +166,18 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 			s.own += part
 		}
 		s.score += part
-		if s.reason == nil || weightOf(g.key.class)*g.strength > weightOf(s.reason.key.class)*s.reason.strength {
+		if s.reason == nil || g.weight() > s.reason.weight() {
 			s.reason = g
 		}
 	}
+}
+
+// rank puts those that are reason enough for an incident before the others.
+func (s *suspect) rank() int {
+	if s.alarms() {
+		return 1
+	}
+	return 0
 }
 
 func (s *suspect) strengthOf(list ...class) float64 {

@@ -20,6 +20,10 @@ type Config struct {
 	// CloseAfter is how long nothing may join a group before it is closed;
 	// default 5 min.
 	CloseAfter time.Duration
+	// Asked says that a person asks for the cause of what they hold to be an
+	// incident. Then there is little doubt that there is one, and the likeliest
+	// cause is told on evidence that would wake nobody.
+	Asked bool
 }
 
 const (

@@ -58,6 +58,7 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 		return nil
 	}
 	e.judged = slot
+	e.assembly.endSlot()
 	e.forgetKernel(now)
 	for _, in := range e.incidents(e.suspects(e.detect(slot))) {
 		e.admit(in)

@@ -33,7 +33,7 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 		}
 	}
 	return slices.DeleteFunc(list, func(in *incident) bool {
-		return !in.suspects[0].alarms()
+		return !in.suspects[0].alarm
 	})
 }
 

@@ -261,7 +261,7 @@ func TestLabelledFaultsAreNamed(t *testing.T) {
 }
 
 func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank int, line string) {
-	e, err := New(Config{})
+	e, err := New(Config{Asked: os.Getenv("TAPIO_ASKED") != ""})
 	require.NoError(t, err)
 	inject := tapio.Nanos(c.InjectTime)
 	end := inject + caseLength

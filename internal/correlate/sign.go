@@ -79,7 +79,7 @@ func (s *sign) weight() float64 {
 	return weight
 }
 
-func (s *sign) alarms() bool { return s.strength >= alarmStrength && s.key.class != classLoad }
+func (s *sign) alarms(at float64) bool { return s.strength >= at && s.key.class < classSymptom }
 
 func compareSigns(a, b *sign) int {
 	return cmp.Or(

@@ -18,6 +18,7 @@ type suspect struct {
 	onset   tapio.Nanos
 	own     float64 // what only it can have caused
 	score   float64 // what is left to it when its callees are blamed first
+	alarm   bool    // reason enough to open an incident
 	reason  *sign
 	best    [classes]*sign
 	callees []string
@@ -67,6 +68,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	list := slices.SortedFunc(maps.Values(byName), func(a, b *suspect) int { return cmp.Compare(a.service, b.service) })
 	for _, s := range list {
 		s.weigh(byName)
+		s.alarm = s.alarms(e.alarmAt())
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
 		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
@@ -95,7 +97,7 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 			slow[s.key.service]++
 			slow[s.key.peer]++
 		case classResource, classKernel:
-			resource[s.key.service] = resource[s.key.service] || s.alarms()
+			resource[s.key.service] = resource[s.key.service] || s.alarms(alarmStrength)
 		}
 	}
 	for key, c := range e.graph.calls.all() {
@@ -174,7 +176,7 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 
 // rank puts those that are reason enough for an incident before the others.
 func (s *suspect) rank() int {
-	if s.alarms() {
+	if s.alarm {
 		return 1
 	}
 	return 0
@@ -193,10 +195,18 @@ func (s *suspect) strengthOf(list ...class) float64 {
 // alarms reports whether the suspect is reason enough to open an incident: by
 // one sign, or by signs of several classes, whose logarithms add up as they are
 // seen by different means. Metrics are left out of the sum; see seriesSign.
-func (s *suspect) alarms() bool {
+func (s *suspect) alarms(at float64) bool {
 	sum := 0.0
 	for _, c := range [...]class{classPath, classError, classEdge, classSelf} {
 		sum += s.strengthOf(c)
 	}
-	return sum >= alarmStrength || slices.ContainsFunc(s.signs, (*sign).alarms)
+	return sum >= at || slices.ContainsFunc(s.signs, func(g *sign) bool { return g.alarms(at) })
+}
+
+// alarmAt is the strength that opens an incident.
+func (e *Engine) alarmAt() float64 {
+	if e.config.Asked {
+		return hintStrength
+	}
+	return alarmStrength
 }

@@ -86,16 +86,7 @@ func typeOf(g *group) tapio.GroupType {
 	reason := g.ranking[0].reason
 	switch reason.key.class {
 	case classKernel:
-		for word, kind := range map[string]tapio.GroupType{
-			"oom": tapio.GroupResourceExhaustion, "throttl": tapio.GroupResourceExhaustion, "io.": tapio.GroupResourceExhaustion,
-			"block": tapio.GroupResourceExhaustion, "retransmit": tapio.GroupNetwork, "connect": tapio.GroupNetwork,
-			"refused": tapio.GroupNetwork, "reset": tapio.GroupNetwork, "dns": tapio.GroupNetwork,
-		} {
-			if strings.Contains(reason.event, word) {
-				return kind
-			}
-		}
-		return tapio.GroupFailureCascade
+		return typeOfKernel(strings.TrimPrefix(reason.event, "tapio."))
 	case classResource:
 		return tapio.GroupResourceExhaustion
 	case classEdge:
@@ -106,6 +97,20 @@ func typeOf(g *group) tapio.GroupType {
 		return tapio.GroupFailureCascade
 	default:
 		return tapio.GroupDependency
+	}
+}
+
+func typeOfKernel(event string) tapio.GroupType {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(event, w) })
+	}
+	switch {
+	case has("oom", "throttl", "io.", "block", "sched", "slow"):
+		return tapio.GroupResourceExhaustion
+	case has("retransmit", "connect", "refused", "reset", "dns"):
+		return tapio.GroupNetwork
+	default:
+		return tapio.GroupFailureCascade
 	}
 }
 

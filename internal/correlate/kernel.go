@@ -6,6 +6,7 @@ package correlate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -24,6 +25,7 @@ func kernelCases() []kernelCase {
 	return []kernelCase{
 		{"oom", true, "ran out of memory: the kernel killed it"},
 		{"crash", true, "crashed"},
+		{"signal", false, "was killed by a fault of its own"},
 		{"exit", false, "exits with an error"},
 		{"refused", false, "is refused when it connects"},
 		{"reset", false, "has its connections reset"},
@@ -65,13 +67,22 @@ func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool 
 // kernelPrefix tells the lines that are kernel events from log lines.
 const kernelPrefix = "\x00"
 
-// tellsOfFault leaves out the events that are the ordinary course of things.
+// tellsOfFault leaves out the events that are the ordinary course of things: a
+// clean exit, a signal from outside, a connection that came about.
 func tellsOfFault(ev *tapio.Event, word string) bool {
-	if word != "exit" {
-		return true
+	switch word {
+	case "exit":
+		code, _ := ev.Attributes.Get("process.exit.code")
+		return code.Int() != 0 || fatalSignal(ev)
+	case "signal":
+		return fatalSignal(ev)
+	case "connect", "dns", "block", "io.", "sched":
+		_, failed := ev.Attributes.Get("error.type")
+		return failed || slices.ContainsFunc([]string{"fail", "slow", "refused", "timeout", "error", "stall"}, func(w string) bool {
+			return strings.Contains(ev.Name, w)
+		})
 	}
-	code, _ := ev.Attributes.Get("process.exit.code")
-	return code.Int() != 0 || fatalSignal(ev)
+	return true
 }
 
 // fatalSignal reports whether a process died of a fault of its own; being
@@ -126,7 +137,7 @@ func kernelText(service, template string, count int) (event, text string) {
 	event, peer, _ := strings.Cut(strings.TrimPrefix(template, kernelPrefix), " ")
 	says := "reports " + event
 	for _, c := range kernelCases() {
-		if strings.Contains(event, c.word) {
+		if strings.Contains(strings.TrimPrefix(event, "tapio."), c.word) {
 			says = c.says
 			break
 		}

@@ -20,6 +20,12 @@ func EventsFromLogs(logs plog.Logs) []tapio.Event {
 	}
 	rows, memory := newSlab[tapio.Event](records), newSlab[tapio.KeyValue](attributes)
 	events := rows.free
+	readLogs(logs, &rows, &memory)
+	return events
+}
+
+// readLogs fills rows with the records, and memory with their attributes.
+func readLogs(logs plog.Logs, rows *slab[tapio.Event], memory *slab[tapio.KeyValue]) {
 	for _, ofResource := range logs.ResourceLogs().All() {
 		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
 		for _, ofScope := range ofResource.ScopeLogs().All() {
@@ -27,11 +33,10 @@ func EventsFromLogs(logs plog.Logs) []tapio.Event {
 			for _, record := range ofScope.LogRecords().All() {
 				event := rows.one()
 				event.Resource, event.Scope = resource, scope
-				readRecord(event, record, &memory)
+				readRecord(event, record, memory)
 			}
 		}
 	}
-	return events
 }
 
 // countLogs returns how many records and attributes of records there are.

@@ -23,8 +23,14 @@ func SpansFromTraces(traces ptrace.Traces) []tapio.Span {
 	if count == 0 {
 		return nil
 	}
-	rows, memory := newSlab[tapio.Span](count), newSpanMemory(traces)
+	rows, memory := newSlab[tapio.Span](count), newSpanMemory(countTraces(traces))
 	spans := rows.free
+	readTraces(traces, &rows, memory)
+	return spans
+}
+
+// readTraces fills rows with the spans, and memory with what they are made of.
+func readTraces(traces ptrace.Traces, rows *slab[tapio.Span], memory *spanMemory) {
 	for _, ofResource := range traces.ResourceSpans().All() {
 		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
 		for _, ofScope := range ofResource.ScopeSpans().All() {
@@ -36,24 +42,29 @@ func SpansFromTraces(traces ptrace.Traces) []tapio.Span {
 			}
 		}
 	}
-	return spans
 }
 
-func newSpanMemory(traces ptrace.Traces) *spanMemory {
-	var attributes, events, links int
+// traceSizes is how much spans are made of.
+type traceSizes struct{ attributes, events, links int }
+
+func countTraces(traces ptrace.Traces) (sizes traceSizes) {
 	for _, ofResource := range traces.ResourceSpans().All() {
 		for _, ofScope := range ofResource.ScopeSpans().All() {
 			for _, span := range ofScope.Spans().All() {
-				attributes += countSpanAttributes(span)
-				events += span.Events().Len()
-				links += span.Links().Len()
+				sizes.attributes += countSpanAttributes(span)
+				sizes.events += span.Events().Len()
+				sizes.links += span.Links().Len()
 			}
 		}
 	}
+	return sizes
+}
+
+func newSpanMemory(sizes traceSizes) *spanMemory {
 	return &spanMemory{
-		attributes: newSlab[tapio.KeyValue](attributes),
-		events:     newSlab[tapio.SpanEvent](events),
-		links:      newSlab[tapio.SpanLink](links),
+		attributes: newSlab[tapio.KeyValue](sizes.attributes),
+		events:     newSlab[tapio.SpanEvent](sizes.events),
+		links:      newSlab[tapio.SpanLink](sizes.links),
 	}
 }
 

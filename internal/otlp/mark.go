@@ -1,0 +1,75 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// templateKey is the attribute under which a record tells the template that its
+// body follows.
+const templateKey = "log.record.template"
+
+// Mark is what a record on its way through a pipeline is to be told. What is ""
+// is left alone.
+type Mark struct {
+	Index    int    // of the record, in the order of EventsFromLogs or SpansFromTraces
+	GroupID  string // replaces another
+	UID      string // only for a record that has none
+	Template string // only for a record that has none
+}
+
+// MarkLogs writes marks, which are in the order of their index, into records.
+func MarkLogs(logs plog.Logs, marks []Mark) {
+	first := 0 // index of the first record of the scope
+	for _, ofResource := range logs.ResourceLogs().All() {
+		for _, ofScope := range ofResource.ScopeLogs().All() {
+			records := ofScope.LogRecords()
+			for len(marks) > 0 && marks[0].Index < first+records.Len() {
+				markRecord(records.At(marks[0].Index-first).Attributes(), &marks[0])
+				marks = marks[1:]
+			}
+			first += records.Len()
+		}
+	}
+}
+
+func markRecord(attributes pcommon.Map, mark *Mark) {
+	if mark.GroupID != "" {
+		attributes.PutStr(tapio.GroupIDKey, mark.GroupID)
+	}
+	putIfAbsent(attributes, tapio.UIDKey, mark.UID)
+	putIfAbsent(attributes, templateKey, mark.Template)
+}
+
+func putIfAbsent(attributes pcommon.Map, key, value string) {
+	if value == "" {
+		return
+	}
+	if _, found := attributes.Get(key); !found {
+		attributes.PutStr(key, value)
+	}
+}
+
+// MarkTraces writes the group of marks, which are in the order of their index,
+// into spans.
+func MarkTraces(traces ptrace.Traces, marks []Mark) {
+	first := 0
+	for _, ofResource := range traces.ResourceSpans().All() {
+		for _, ofScope := range ofResource.ScopeSpans().All() {
+			spans := ofScope.Spans()
+			for len(marks) > 0 && marks[0].Index < first+spans.Len() {
+				if group := marks[0].GroupID; group != "" {
+					spans.At(marks[0].Index - first).Attributes().PutStr(tapio.GroupIDKey, group)
+				}
+				marks = marks[1:]
+			}
+			first += spans.Len()
+		}
+	}
+}

@@ -1,0 +1,208 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semanticcorrelationprocessor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
+)
+
+// factory holds the engines that run.
+type factory struct {
+	mu      sync.Mutex
+	engines map[component.ID]*engine
+}
+
+// join returns the engine of the id, for one pipeline more.
+func (f *factory) join(set processor.Settings, config *Config) (*engine, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if running, found := f.engines[set.ID]; found {
+		return running, nil
+	}
+	thinking, err := config.engine()
+	if err != nil {
+		return nil, fmt.Errorf("processors::%s: %w", set.ID, err)
+	}
+	fresh := &engine{
+		id:       set.ID,
+		thinking: thinking,
+		clock:    clock{lateness: tapio.Nanos(config.Lateness)},
+		outbox:   newOutbox(set.Logger),
+		ended:    make(chan struct{}),
+	}
+	fresh.forget = sync.OnceFunc(func() { f.drop(set.ID, fresh) })
+	if err := fresh.publish(set.TelemetrySettings); err != nil {
+		return nil, err
+	}
+	f.engines[set.ID] = fresh
+	return fresh, nil
+}
+
+// drop makes the next pipeline of the id begin with a fresh engine, as after a
+// reload of the configuration.
+func (f *factory) drop(id component.ID, ended *engine) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.engines[id] == ended {
+		delete(f.engines, id)
+	}
+}
+
+// engine is the correlation engine that the pipelines of one component id share.
+type engine struct {
+	id        component.ID
+	outbox    *outbox
+	telemetry *metadata.TelemetryBuilder
+	forget    func()
+
+	observed [signals]atomic.Uint64
+	findings atomic.Uint64 // records of findings, which are not observed
+
+	running sync.WaitGroup
+	begin   sync.Once
+	end     sync.Once
+	ended   chan struct{}
+
+	mu       sync.Mutex // guards what follows
+	thinking thinker
+	clock    clock
+}
+
+// thinker is what the shell needs of a correlate.Engine.
+type thinker interface {
+	ObserveEvents(events []tapio.Event) []correlate.Mark
+	ObserveSpans(spans []tapio.Span) []correlate.Mark
+	ObservePoints(points []tapio.Point) []correlate.Mark
+	Flush(now tapio.Nanos) []tapio.Finding
+	Stats() correlate.Stats
+}
+
+// signal numbers the signals for counting.
+type signal int
+
+const (
+	logs signal = iota
+	traces
+	metrics
+	signals
+)
+
+// flushEvery is how often conclusions are drawn: in event time while records
+// come, by the wall clock while none do.
+const flushEvery = time.Second
+
+// start begins to draw conclusions. It fails where none could leave.
+func (e *engine) start() error {
+	if e.outbox.outlet() == nil {
+		return fmt.Errorf("processors::%[1]s: what it finds out leaves as log records, but it is in no logs pipeline: "+
+			"add %[1]q to service::pipelines::logs::processors", e.id)
+	}
+	e.begin.Do(func() { e.running.Go(e.run) })
+	return nil
+}
+
+// run draws conclusions when no record comes that would bring it about, and
+// sends all that were drawn.
+func (e *engine) run() {
+	ticker := time.NewTicker(flushEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-e.ended:
+			return
+		case <-e.outbox.filled:
+		case <-ticker.C:
+			e.tick()
+		}
+		e.outbox.send(context.Background())
+	}
+}
+
+func (e *engine) tick() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.flush(e.clock.watermark(time.Now()))
+}
+
+// leave ends the engine when the pipeline that findings leave through ends, for
+// what stands behind it ends next. What was observed until then is judged.
+func (e *engine) leave(ctx context.Context, next consumer.Logs) {
+	if next != e.outbox.outlet() {
+		return
+	}
+	e.end.Do(func() {
+		close(e.ended)
+		e.running.Wait()
+		e.mu.Lock()
+		e.flush(e.clock.newest)
+		e.mu.Unlock()
+		e.outbox.send(ctx)
+		e.forget()
+		e.telemetry.Shutdown()
+	})
+}
+
+// flush draws the conclusions that are due at a time. The caller holds mu.
+func (e *engine) flush(now tapio.Nanos) {
+	if now <= e.clock.flushed {
+		return
+	}
+	began := time.Now()
+	e.clock.flushed = now
+	e.outbox.add(e.thinking.Flush(now))
+	e.telemetry.TapioCorrelationFlushDuration.Record(context.Background(), time.Since(began).Seconds())
+}
+
+// advance takes note of the newest record of a batch and flushes if it is time.
+// The caller holds mu.
+func (e *engine) advance(newest tapio.Nanos) {
+	e.clock.see(newest, time.Now())
+	if due := e.clock.settled(); due >= e.clock.flushed+tapio.Nanos(flushEvery) {
+		e.flush(due)
+	}
+}
+
+// clock tells how far event time has come.
+type clock struct {
+	lateness tapio.Nanos
+	newest   tapio.Nanos // time of the newest record
+	seen     time.Time   // when it was seen
+	flushed  tapio.Nanos // the watermark of the last flush
+}
+
+// maxSkew is how far ahead of this host's clock another one may be. A record
+// from further ahead does not move the time, or all others would be late.
+const maxSkew = time.Minute
+
+func (c *clock) see(newest tapio.Nanos, now time.Time) {
+	if newest > c.newest && newest <= tapio.Nanos(now.Add(maxSkew).UnixNano()) {
+		c.newest, c.seen = newest, now
+	}
+}
+
+// settled is the time before which records are held to be complete.
+func (c *clock) settled() tapio.Nanos { return c.newest - min(c.lateness, c.newest) }
+
+// watermark is settled or later: when no record has come for longer than
+// lateness, time goes on by the wall clock, so that findings do not wait for
+// traffic that has ceased.
+func (c *clock) watermark(now time.Time) tapio.Nanos {
+	if c.newest == 0 {
+		return 0
+	}
+	idle := tapio.Nanos(max(0, now.Sub(c.seen)))
+	return c.settled() + idle - min(c.lateness, idle)
+}

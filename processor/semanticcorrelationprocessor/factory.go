@@ -1,0 +1,66 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semanticcorrelationprocessor
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
+)
+
+// NewFactory returns the factory of the semantic correlation processor. The
+// value that it returns holds the engines: one by component id, which the
+// pipelines of all signals share.
+func NewFactory() processor.Factory {
+	f := &factory{engines: map[component.ID]*engine{}}
+	return processor.NewFactory(metadata.Type, createDefaultConfig,
+		processor.WithLogs(f.createLogs, metadata.LogsStability),
+		processor.WithTraces(f.createTraces, metadata.TracesStability),
+		processor.WithMetrics(f.createMetrics, metadata.MetricsStability))
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		MemoryLimit: 128 << 20,
+		Window:      10 * time.Second,
+		CloseAfter:  5 * time.Minute,
+		Lateness:    5 * time.Second,
+	}
+}
+
+func (f *factory) createLogs(
+	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Logs,
+) (processor.Logs, error) {
+	shared, err := f.join(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	shared.outbox.offer(next)
+	return &logsShell{shell: newShell(shared), next: next}, nil
+}
+
+func (f *factory) createTraces(
+	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Traces,
+) (processor.Traces, error) {
+	shared, err := f.join(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return &tracesShell{shell: newShell(shared), next: next}, nil
+}
+
+func (f *factory) createMetrics(
+	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
+) (processor.Metrics, error) {
+	shared, err := f.join(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return &metricsShell{shell: newShell(shared), next: next}, nil
+}

@@ -1,0 +1,127 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semanticcorrelationprocessor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer"
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// Reasons for which a finding was not sent.
+const (
+	reasonFull    = "outbox_full"
+	reasonRefused = "refused"
+)
+
+// maxOutboxBytes bounds the findings that wait because the logs pipeline is
+// slow. Records of other signals do not wait with them.
+const maxOutboxBytes = 16 << 20
+
+// outbox holds findings until the logs pipeline has taken them.
+type outbox struct {
+	logger *zap.Logger
+	filled chan struct{} // has room for one: there is something to send
+
+	sending sync.Mutex // one sends at a time, so that revisions keep their order
+
+	mu      sync.Mutex // guards what follows
+	outlets []consumer.Logs
+	waiting []tapio.Event
+	bytes   int
+	sent    map[string]uint64 // by event name
+	dropped map[string]uint64 // by reason
+}
+
+func newOutbox(logger *zap.Logger) *outbox {
+	return &outbox{
+		logger: logger, filled: make(chan struct{}, 1),
+		sent: map[string]uint64{}, dropped: map[string]uint64{},
+	}
+}
+
+// offer makes a logs pipeline known. Findings leave through the first, once.
+func (o *outbox) offer(next consumer.Logs) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.outlets = append(o.outlets, next)
+}
+
+// outlet is where findings leave, nil if nowhere.
+func (o *outbox) outlet() consumer.Logs {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.outlets) == 0 {
+		return nil
+	}
+	return o.outlets[0]
+}
+
+// add puts findings in, as far as there is room.
+func (o *outbox) add(findings []tapio.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, finding := range findings {
+		event := otlp.EventFromFinding(finding)
+		size := event.Size()
+		if o.bytes+size > maxOutboxBytes {
+			o.dropped[reasonFull]++
+			continue
+		}
+		o.bytes += size
+		o.waiting = append(o.waiting, event)
+	}
+	select {
+	case o.filled <- struct{}{}:
+	default: // known already
+	}
+}
+
+// send passes on all that waits.
+func (o *outbox) send(ctx context.Context) {
+	o.sending.Lock()
+	defer o.sending.Unlock()
+	events := o.take()
+	if len(events) == 0 {
+		return
+	}
+	now := tapio.Nanos(time.Now().UnixNano())
+	for i := range events {
+		events[i].ObservedTime = now
+	}
+	err := o.outlet().ConsumeLogs(ctx, otlp.LogsFromEvents(events))
+	o.count(events, err)
+	if err != nil {
+		o.logger.Warn("The logs pipeline refused findings; they are lost", zap.Int("findings", len(events)), zap.Error(err))
+	}
+}
+
+func (o *outbox) take() []tapio.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	events := o.waiting
+	o.waiting, o.bytes = nil, 0
+	return events
+}
+
+func (o *outbox) count(events []tapio.Event, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		o.dropped[reasonRefused] += uint64(len(events))
+		return
+	}
+	for i := range events {
+		o.sent[events[i].Name]++
+	}
+}

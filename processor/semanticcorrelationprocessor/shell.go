@@ -1,0 +1,107 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semanticcorrelationprocessor
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/otlp"
+)
+
+// shell is the processor of one pipeline.
+type shell struct {
+	engine  *engine
+	readers sync.Pool // of *otlp.Reader: pipelines are called concurrently
+}
+
+func newShell(shared *engine) *shell {
+	return &shell{engine: shared, readers: sync.Pool{New: func() any { return new(otlp.Reader) }}}
+}
+
+// Start implements component.Component.
+func (s *shell) Start(context.Context, component.Host) error { return s.engine.start() }
+
+// Shutdown implements component.Component.
+func (*shell) Shutdown(context.Context) error { return nil }
+
+// reader lends a reader until done is called; then its rows are reused.
+func (s *shell) reader() (reader *otlp.Reader, done func()) {
+	reader = s.readers.Get().(*otlp.Reader)
+	return reader, func() { s.readers.Put(reader) }
+}
+
+// logsShell is the processor of a logs pipeline.
+type logsShell struct {
+	*shell
+	next consumer.Logs
+}
+
+// Shutdown implements component.Component. The engine ends with the pipeline
+// that its findings leave through.
+func (s *logsShell) Shutdown(ctx context.Context) error {
+	s.engine.leave(ctx, s.next)
+	return nil
+}
+
+// Capabilities implements consumer.Logs: records get attributes.
+func (*logsShell) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+// ConsumeLogs implements consumer.Logs.
+func (s *logsShell) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	reader, done := s.reader()
+	events := reader.Events(logs)
+	marks := s.engine.observeEvents(events)
+	done()
+	otlp.MarkLogs(logs, marks)
+	return s.next.ConsumeLogs(ctx, logs)
+}
+
+// tracesShell is the processor of a traces pipeline.
+type tracesShell struct {
+	*shell
+	next consumer.Traces
+}
+
+// Capabilities implements consumer.Traces: spans get attributes.
+func (*tracesShell) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+// ConsumeTraces implements consumer.Traces.
+func (s *tracesShell) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	reader, done := s.reader()
+	marks := s.engine.observeSpans(reader.Spans(traces))
+	done()
+	otlp.MarkTraces(traces, marks)
+	return s.next.ConsumeTraces(ctx, traces)
+}
+
+// metricsShell is the processor of a metrics pipeline.
+type metricsShell struct {
+	*shell
+	next consumer.Metrics
+}
+
+// Capabilities implements consumer.Metrics. A point is not marked: an attribute
+// more would make another series of it.
+func (*metricsShell) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// ConsumeMetrics implements consumer.Metrics.
+func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
+	reader, done := s.reader()
+	s.engine.observePoints(reader.Points(metrics))
+	done()
+	return s.next.ConsumeMetrics(ctx, metrics)
+}

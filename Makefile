@@ -98,6 +98,10 @@ bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; DURATION
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query
 
+.PHONY: eval-rca
+eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause
+	go run ./test/evalrca "$(DATA)"
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \

@@ -65,7 +65,7 @@ func MarkTraces(traces ptrace.Traces, marks []Mark) {
 			spans := ofScope.Spans()
 			for len(marks) > 0 && marks[0].Index < first+spans.Len() {
 				if group := marks[0].GroupID; group != "" {
-					spans.At(marks[0].Index - first).Attributes().PutStr(tapio.GroupIDKey, group)
+					spans.At(marks[0].Index-first).Attributes().PutStr(tapio.GroupIDKey, group)
 				}
 				marks = marks[1:]
 			}

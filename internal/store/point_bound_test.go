@@ -6,6 +6,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,5 +125,30 @@ func TestAPointLargerThanTheStoreIsRefused(t *testing.T) {
 	require.Equal(t, 1, s.AppendPoints(rows))
 	stats := s.Stats()[2]
 	require.EqualValues(t, 1, stats.Refused["too_large"])
+	requireExactPoints(t, s)
+}
+
+// What the garbage collector has to look at depends on the series, not on how
+// many points they have.
+func TestPointsAreNoObjectsOfTheHeap(t *testing.T) {
+	objects := func() uint64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return stats.HeapObjects
+	}
+	s, _ := newTestStore(t, 64*mebibyte, 0)
+	fill := func(n int) {
+		for range n {
+			s.AppendPoints(numbers(tapio.Metric{Name: "m", Type: tapio.MetricGauge}, "a", 1, randomFloats(10_000)...))
+		}
+		settle(s)
+	}
+	fill(20)
+	before, rows := objects(), s.Stats()[2].Rows
+	fill(60)
+	after := objects()
+	require.Greater(t, s.Stats()[2].Rows, 3*rows)
+	require.Less(t, int64(after)-int64(before), int64(1000), "for 600,000 points more")
 	requireExactPoints(t, s)
 }

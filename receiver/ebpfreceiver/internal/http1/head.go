@@ -1,0 +1,187 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package http1 reads HTTP/1.x that it was not party to: pieces of the two
+// streams of a connection, some of them incomplete, become exchanges of a request
+// and its response.
+package http1
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+)
+
+// MaxHead is how long a head may be; longer ones are given up.
+const MaxHead = 16 << 10
+
+// What ParseHead may say.
+var (
+	// ErrIncomplete means that more bytes may make a head of it.
+	ErrIncomplete = errors.New("the head does not end yet")
+	// ErrMalformed means that no further byte can make a head of it.
+	ErrMalformed = errors.New("not a head of HTTP/1.x")
+)
+
+// Head is what a span wants to know of the head of a message.
+type Head struct {
+	// Method is empty for a response.
+	Method string
+	Target string
+	Status int
+	// Minor is the second number of the version.
+	Minor byte
+	// Length is the Content-Length, -1 without one.
+	Length  int64
+	Chunked bool
+	// Upgrade tells that the connection is to speak something else.
+	Upgrade     bool
+	Host        string
+	UserAgent   string
+	Traceparent string
+}
+
+// Request tells requests from responses.
+func (h *Head) Request() bool { return h.Method != "" }
+
+// ParseHead reads a head from the beginning of the bytes, and how long it is.
+func ParseHead(b []byte) (head Head, size int, err error) {
+	line, rest, found := cutLine(b)
+	if !found {
+		if len(b) >= MaxHead || !mayBegin(b) {
+			return head, 0, ErrMalformed
+		}
+		return head, 0, ErrIncomplete
+	}
+	head.Length = -1
+	if !head.parseFirst(line) {
+		return head, 0, ErrMalformed
+	}
+	for {
+		line, rest, found = cutLine(rest)
+		switch {
+		case !found && len(b) >= MaxHead:
+			return head, 0, ErrMalformed
+		case !found:
+			return head, 0, ErrIncomplete
+		case len(line) == 0:
+			return head, len(b) - len(rest), nil
+		}
+		if err := head.parseField(line); err != nil {
+			return head, 0, err
+		}
+	}
+}
+
+// mayBegin reports whether a first line may still come of it: up to its first
+// space or slash it is in capitals.
+func mayBegin(b []byte) bool {
+	for _, c := range b {
+		if c == ' ' || c == '/' {
+			return true
+		}
+		if !isMethodByte(c) {
+			return false
+		}
+	}
+	return len(b) <= len("PROPPATCH ")*2
+}
+
+func isMethodByte(c byte) bool { return c >= 'A' && c <= 'Z' || c == '-' || c == '_' }
+
+func cutLine(b []byte) (line, rest []byte, found bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		return nil, b, false
+	}
+	return bytes.TrimSuffix(b[:end], []byte{'\r'}), b[end+1:], true
+}
+
+func (h *Head) parseFirst(line []byte) bool {
+	if bytes.HasPrefix(line, []byte("HTTP/1.")) {
+		return h.parseStatus(line)
+	}
+	method, rest, ok := bytes.Cut(line, []byte{' '})
+	target, version, ok2 := bytes.Cut(rest, []byte{' '})
+	if !ok || !ok2 || len(method) == 0 || len(target) == 0 || !bytes.HasPrefix(version, []byte("HTTP/1.")) || len(version) != 8 {
+		return false
+	}
+	for _, c := range method {
+		if !isMethodByte(c) {
+			return false
+		}
+	}
+	h.Method, h.Target, h.Minor = string(method), string(target), version[7]-'0'
+	return h.Minor <= 9
+}
+
+func (h *Head) parseStatus(line []byte) bool {
+	const code = len("HTTP/1.1 ")
+	if len(line) < code+3 || line[code-1] != ' ' {
+		return false
+	}
+	status, err := strconv.ParseUint(string(line[code:code+3]), 10, 16)
+	if err != nil || status < 100 || len(line) > code+3 && line[code+3] != ' ' {
+		return false
+	}
+	h.Status, h.Minor = int(status), line[7]-'0'
+	return h.Minor <= 9
+}
+
+func (h *Head) parseField(line []byte) error {
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	if !ok || len(name) == 0 {
+		return ErrMalformed
+	}
+	// The names that matter differ in length, save two.
+	switch len(name) {
+	case len("Host"):
+		takeText(name, "host", value, &h.Host)
+	case len("Upgrade"):
+		h.Upgrade = h.Upgrade || isName(name, "upgrade")
+	case len("User-Agent"):
+		takeText(name, "user-agent", value, &h.UserAgent)
+	case len("traceparent"):
+		takeText(name, "traceparent", value, &h.Traceparent)
+	case len("Content-Length"):
+		if isName(name, "content-length") {
+			return h.parseLength(value)
+		}
+	case len("Transfer-Encoding"):
+		if isName(name, "transfer-encoding") {
+			h.Chunked = bytes.HasSuffix(bytes.ToLower(bytes.TrimSpace(value)), []byte("chunked"))
+		}
+	}
+	return nil
+}
+
+func (h *Head) parseLength(value []byte) error {
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+	if err != nil || n < 0 {
+		return ErrMalformed
+	}
+	h.Length = n
+	return nil
+}
+
+func takeText(name []byte, wanted string, value []byte, to *string) {
+	if isName(name, wanted) {
+		*to = string(bytes.TrimSpace(value))
+	}
+}
+
+// isName compares without regard to case; wanted is in small letters.
+func isName(name []byte, wanted string) bool {
+	if len(name) != len(wanted) {
+		return false
+	}
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != wanted[i] {
+			return false
+		}
+	}
+	return true
+}

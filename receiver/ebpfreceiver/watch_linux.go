@@ -136,6 +136,7 @@ func (w *watch) loop() {
 		case <-w.quit:
 			w.drain()
 			w.collect()
+			w.settle(true)
 			w.flush()
 			return
 		case now := <-pause.C:
@@ -207,6 +208,7 @@ func (w *watch) collect() {
 
 // flush hands the batch on. The pipelines may keep it, so a new one begins.
 func (w *watch) flush() {
+	w.settle(false)
 	batch := *w.batch
 	w.batch.Reset()
 	w.records = 0
@@ -214,5 +216,14 @@ func (w *watch) flush() {
 	err := errors.Join(w.sink.consumeLogs(ctx, batch.Logs), w.sink.consumeMetrics(ctx, batch.Metrics), w.sink.consumeTraces(ctx, batch.Traces))
 	if err != nil {
 		w.logger.Warn("a pipeline refused records", zap.Error(err))
+	}
+}
+
+// settle lets the probes add what they held back for records that might come.
+func (w *watch) settle(last bool) {
+	for _, p := range w.probes {
+		if s, ok := p.(probe.Settler); ok {
+			s.Settle(w.batch, last)
+		}
 	}
 }

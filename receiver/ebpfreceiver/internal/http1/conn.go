@@ -41,6 +41,7 @@ type Conn struct {
 	// current is whose response is passing.
 	current  *Exchange
 	request  *Exchange
+	begun    []*Exchange
 	complete []*Exchange
 	failed   map[Reason]uint64
 	opaque   bool
@@ -49,7 +50,7 @@ type Conn struct {
 // Take follows one piece and returns what it completes; the slice is valid until
 // the next call.
 func (c *Conn) Take(p *Piece) []*Exchange {
-	c.complete = c.complete[:0]
+	c.complete, c.begun = c.complete[:0], c.begun[:0]
 	if !c.opaque {
 		c.streams[indexOf(p.Sent)].take(p, c)
 	}
@@ -72,6 +73,10 @@ func (c *Conn) Close(at time.Time) []*Exchange {
 	c.pending, c.current, c.request, c.early = nil, nil, nil, nil
 	return c.complete
 }
+
+// Begun returns the requests that the last piece began; their responses may be
+// long in coming.
+func (c *Conn) Begun() []*Exchange { return c.begun }
 
 // Opaque reports that the connection speaks something else from here on.
 func (c *Conn) Opaque() bool { return c.opaque }
@@ -98,11 +103,19 @@ func (c *Conn) unparsed(r Reason) {
 		c.failed = map[Reason]uint64{}
 	}
 	c.failed[r]++
-	// The requests that wait cannot be told apart any more from those whose
-	// response was not seen.
-	if r == Gap {
-		c.pending, c.current, c.request, c.early = nil, nil, nil, nil
+}
+
+// gap gives up the requests that cannot be told apart any more from those whose
+// response was not seen. Of responses that are missing only the last one may
+// still come: few clients ask again before they are answered.
+func (c *Conn) gap(sent bool) {
+	c.unparsed(Gap)
+	keep := min(1, len(c.pending))
+	if sent != c.Server {
+		keep = 0
 	}
+	c.pending = c.pending[len(c.pending)-keep:]
+	c.current, c.early = nil, nil
 }
 
 func (c *Conn) head(h *Head, sent bool, seq uint32, _ int, at time.Time) (framing, int64) {
@@ -123,6 +136,7 @@ func (c *Conn) head(h *Head, sent bool, seq uint32, _ int, at time.Time) (framin
 func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) {
 	e := &Exchange{Request: *h, Seq: seq, Start: at}
 	c.request = e
+	c.begun = append(c.begun, e)
 	if early := c.early; early != nil {
 		c.early = nil
 		if at.After(early.Start) {

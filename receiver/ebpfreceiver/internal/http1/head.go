@@ -19,6 +19,8 @@ const MaxHead = 16 << 10
 var (
 	// ErrIncomplete means that more bytes may make a head of it.
 	ErrIncomplete = errors.New("the head does not end yet")
+	// ErrTooLarge means that it does not end within MaxHead.
+	ErrTooLarge = errors.New("the head is too large")
 	// ErrMalformed means that no further byte can make a head of it.
 	ErrMalformed = errors.New("not a head of HTTP/1.x")
 )
@@ -48,10 +50,10 @@ func (h *Head) Request() bool { return h.Method != "" }
 func ParseHead(b []byte) (head Head, size int, err error) {
 	line, rest, found := cutLine(b)
 	if !found {
-		if len(b) >= MaxHead || !mayBegin(b) {
+		if !mayBegin(b) {
 			return head, 0, ErrMalformed
 		}
-		return head, 0, ErrIncomplete
+		return head, 0, unfinished(b)
 	}
 	head.Length = -1
 	if !head.parseFirst(line) {
@@ -60,10 +62,8 @@ func ParseHead(b []byte) (head Head, size int, err error) {
 	for {
 		line, rest, found = cutLine(rest)
 		switch {
-		case !found && len(b) >= MaxHead:
-			return head, 0, ErrMalformed
 		case !found:
-			return head, 0, ErrIncomplete
+			return head, 0, unfinished(b)
 		case len(line) == 0:
 			return head, len(b) - len(rest), nil
 		}
@@ -71,6 +71,13 @@ func ParseHead(b []byte) (head Head, size int, err error) {
 			return head, 0, err
 		}
 	}
+}
+
+func unfinished(b []byte) error {
+	if len(b) >= MaxHead {
+		return ErrTooLarge
+	}
+	return ErrIncomplete
 }
 
 // mayBegin reports whether a first line may still come of it: up to its first

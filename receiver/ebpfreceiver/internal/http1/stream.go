@@ -64,6 +64,7 @@ type stream struct {
 	partSeq uint32
 	partAt  time.Time
 	end     []byte // the last bytes of chunks, at most as many as lastChunk has
+	chunkAt time.Time
 }
 
 // listener is told what a stream finds.
@@ -75,6 +76,8 @@ type listener interface {
 	// done tells that the message is complete.
 	done(sent bool, at time.Time)
 	unparsed(Reason)
+	// gap tells that bytes were not seen, and with them the end of a message.
+	gap(sent bool)
 }
 
 // take follows one piece. What is behind the copied bytes can only be skipped, so
@@ -99,8 +102,7 @@ func (s *stream) take(p *Piece, to listener) {
 				to.done(p.Sent, p.Time)
 			}
 		case inChunks:
-			n = length
-			s.takeChunks(p, length, to)
+			n = s.takeChunks(p, length, to)
 		case untilClose:
 			n = length
 			to.body(p.Sent, n, p.Time)
@@ -130,7 +132,7 @@ func (s *stream) catchUp(p *Piece, to listener) bool {
 		return true
 	}
 	if s.framing != atHead || len(s.part) > 0 {
-		to.unparsed(Gap)
+		to.gap(p.Sent)
 	}
 	return s.resume(p)
 }
@@ -164,12 +166,12 @@ func (s *stream) takeHead(p *Piece, data []byte, length int, to listener) (consu
 		s.part = nil
 		s.begin(&head, p, seq, size, at, to)
 		return size - had
-	case errors.Is(err, ErrIncomplete) && len(data)-had >= length && len(data) < MaxHead:
+	case errors.Is(err, ErrIncomplete) && len(data)-had >= length:
 		if had == 0 {
 			s.part, s.partSeq, s.partAt = bytes.Clone(data), seq, at
 		}
 		return length
-	case errors.Is(err, ErrIncomplete), len(data) >= MaxHead:
+	case errors.Is(err, ErrIncomplete), errors.Is(err, ErrTooLarge):
 		to.unparsed(TooLarge)
 	default:
 		to.unparsed(Malformed)
@@ -180,7 +182,7 @@ func (s *stream) takeHead(p *Piece, data []byte, length int, to listener) (consu
 
 func (s *stream) begin(head *Head, p *Piece, seq uint32, size int, at time.Time, to listener) {
 	s.framing, s.left = to.head(head, p.Sent, seq, size, at)
-	s.end = s.end[:0]
+	s.end, s.chunkAt = s.end[:0], p.Time
 	if s.framing == inBody && s.left == 0 {
 		s.framing = atHead
 	}
@@ -192,13 +194,13 @@ func (s *stream) begin(head *Head, p *Piece, seq uint32, size int, at time.Time,
 // takeChunks does not read the chunks, whose bytes were mostly not copied: the
 // last one is known by how the piece ends, and if it has trailers, by the head
 // that follows.
-func (s *stream) takeChunks(p *Piece, length int, to listener) {
+func (s *stream) takeChunks(p *Piece, length int, to listener) (consumed int) {
 	if _, _, err := ParseHead(p.Data); err == nil && length == p.Length {
 		s.framing = atHead
-		to.done(p.Sent, p.Time)
-		s.takeHead(p, p.Data, length, to)
-		return
+		to.done(p.Sent, s.chunkAt)
+		return s.takeHead(p, p.Data, length, to)
 	}
+	s.chunkAt = p.Time
 	to.body(p.Sent, length, p.Time)
 	tail := p.Tail[max(0, len(p.Tail)-length):]
 	if len(tail) < min(len(lastChunk), length) {
@@ -210,4 +212,5 @@ func (s *stream) takeChunks(p *Piece, length int, to listener) {
 		s.framing = atHead
 		to.done(p.Sent, p.Time)
 	}
+	return length
 }

@@ -20,5 +20,8 @@ func New(c *Config) []Probe {
 	if c.Block.Enabled {
 		probes = append(probes, newBlock())
 	}
+	if c.HTTP.Enabled {
+		probes = append(probes, newHTTP())
+	}
 	return probes
 }

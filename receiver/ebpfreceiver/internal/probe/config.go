@@ -17,6 +17,9 @@ type Config struct {
 	Syscall SyscallConfig `mapstructure:"syscall"`
 	CPU     SwitchConfig  `mapstructure:"cpu"`
 	Block   SwitchConfig  `mapstructure:"block"`
+	TCP     TCPConfig     `mapstructure:"tcp"`
+	HTTP    HTTPConfig    `mapstructure:"http"`
+	DNS     DNSConfig     `mapstructure:"dns"`
 }
 
 // DefaultConfig is what runs without being asked for.
@@ -26,6 +29,9 @@ func DefaultConfig() Config {
 		Syscall: DefaultSyscallConfig(),
 		CPU:     SwitchConfig{Enabled: true},
 		Block:   SwitchConfig{Enabled: true},
+		TCP:     DefaultTCPConfig(),
+		HTTP:    HTTPConfig{Enabled: true},
+		DNS:     DefaultDNSConfig(),
 	}
 }
 
@@ -34,6 +40,8 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		inBlock("process", c.Process.Validate()),
 		inBlock("syscall", c.Syscall.Validate()),
+		inBlock("tcp", c.TCP.Validate()),
+		inBlock("dns", c.DNS.Validate()),
 	)
 }
 

@@ -49,6 +49,19 @@ type Probe interface {
 	Collect(out *Batch) error
 }
 
+// Settler is a probe that holds back what later records may complete.
+type Settler interface {
+	// Settle adds what has waited long enough, or with last all of it. It is
+	// called before a batch goes on.
+	Settle(out *Batch, last bool)
+}
+
+// Loser is a probe that loses what the account of the ring buffer cannot tell.
+type Loser interface {
+	// Lost counts by stage. It is called from any goroutine.
+	Lost() map[string]uint64
+}
+
 // head is bpf/event.h's struct record_head.
 type head struct {
 	Kind   uint32

@@ -1,0 +1,209 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http1
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// wire plays calls on a connection of a server: ">" is received, "<" is sent.
+type wire struct {
+	conn  Conn
+	seq   [2]uint32
+	clock time.Time
+	seen  []string
+	lost  map[Reason]uint64
+}
+
+func newWire() *wire {
+	// Close to where the places in a stream begin anew.
+	return &wire{seq: [2]uint32{1<<32 - 20, 1<<32 - 5}, clock: time.Unix(1000, 0), lost: map[Reason]uint64{}}
+}
+
+func (w *wire) play(calls ...string) *wire {
+	for _, call := range calls {
+		w.piece(call[0] == '<', call[1:], len(call)-1)
+	}
+	return w
+}
+
+// piece plays a call of which only so many bytes were copied.
+func (w *wire) piece(sent bool, text string, copied int) *wire {
+	w.clock = w.clock.Add(time.Millisecond)
+	at := indexOf(sent)
+	p := &Piece{
+		Time: w.clock, Sent: sent, Seq: w.seq[at], Length: len(text), Data: []byte(text[:copied]), Tail: []byte(text[max(0, len(text)-8):]),
+	}
+	w.seq[at] += uint32(len(text))
+	w.keep(w.conn.Take(p))
+	for reason, n := range w.conn.Failed() {
+		w.lost[reason] += n
+	}
+	return w
+}
+
+// skip is bytes that nobody told of.
+func (w *wire) skip(sent bool, n int) *wire {
+	w.seq[indexOf(sent)] += uint32(n)
+	return w
+}
+
+func (w *wire) close() *wire {
+	w.clock = w.clock.Add(time.Millisecond)
+	w.keep(w.conn.Close(w.clock))
+	return w
+}
+
+func (w *wire) keep(exchanges []*Exchange) {
+	for _, e := range exchanges {
+		text := fmt.Sprintf("%s %s %d %d/%d %s", e.Request.Method, e.Request.Target, e.Response.Status, e.RequestBody, e.ResponseBody, e.End.Sub(e.Start))
+		if e.Cut {
+			text += " cut"
+		}
+		w.seen = append(w.seen, text)
+	}
+}
+
+const (
+	get   = ">GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+	ok    = "<HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	empty = "<HTTP/1.1 204 No Content\r\n\r\n"
+)
+
+func TestExchanges(t *testing.T) {
+	for name, c := range map[string]struct {
+		calls []string
+		want  []string
+		lost  map[Reason]uint64
+	}{
+		"one":                              {calls: []string{get, ok}, want: []string{"GET /a 200 0/2 1ms"}},
+		"kept alive":                       {calls: []string{get, ok, get, empty}, want: []string{"GET /a 200 0/2 1ms", "GET /a 204 0/0 1ms"}},
+		"a body in pieces":                 {calls: []string{">POST /b HTTP/1.1\r\nContent-Length: 4\r\n\r\nab", ">cd", "<HTTP/1.1 201 C\r\nContent-Length: 3\r\n\r\n", "<xyz"}, want: []string{"POST /b 201 4/3 3ms"}},
+		"a head in pieces":                 {calls: []string{">GE", ">T /a HT", ">TP/1.1\r\n", ">\r\n", "<HTTP/1.1 200 OK\r\nContent-", "<Length: 0\r\n\r\n"}, want: []string{"GET /a 200 0/0 5ms"}},
+		"pipelined":                        {calls: []string{get + get[1:], ok + ok[1:]}, want: []string{"GET /a 200 0/2 1ms", "GET /a 200 0/2 1ms"}},
+		"pipelined, split":                 {calls: []string{get + get[1:10], ">" + get[10:], ok, ok}, want: []string{"GET /a 200 0/2 2ms", "GET /a 200 0/2 3ms"}},
+		"HEAD":                             {calls: []string{">HEAD /a HTTP/1.1\r\n\r\n", "<HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n", get, ok}, want: []string{"HEAD /a 200 0/0 1ms", "GET /a 200 0/2 1ms"}},
+		"not modified":                     {calls: []string{get, "<HTTP/1.1 304 N\r\nContent-Length: 9\r\n\r\n", get, ok}, want: []string{"GET /a 304 0/0 1ms", "GET /a 200 0/2 1ms"}},
+		"continue":                         {calls: []string{">PUT /c HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "<HTTP/1.1 100 Continue\r\n\r\n", ">x", empty}, want: []string{"PUT /c 204 1/0 3ms"}},
+		"chunked":                          {calls: []string{get, "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "<3\r\nabc\r\n", "<0\r\n\r\n", get, ok}, want: []string{"GET /a 200 0/13 3ms", "GET /a 200 0/2 1ms"}},
+		"chunked, end split":               {calls: []string{get, "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "<0\r\n", "<\r\n"}, want: []string{"GET /a 200 0/13 3ms"}},
+		"chunked, trailers":                {calls: []string{get, "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "<0\r\nA: b\r\n\r\n", get, ok}, want: []string{"GET /a 200 0/11 2ms", "GET /a 200 0/2 1ms"}},
+		"chunked request":                  {calls: []string{">POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", ">1\r\nx\r\n0\r\n\r\n", empty}, want: []string{"POST /b 204 11/0 2ms"}},
+		"until the close":                  {calls: []string{get, "<HTTP/1.0 200 OK\r\n\r\n", "<body", "close"}, want: []string{"GET /a 200 0/4 2ms"}},
+		"no answer":                        {calls: []string{get, "close"}, want: []string{"GET /a 0 0/0 1ms cut"}},
+		"half an answer":                   {calls: []string{get, "<HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nha", "close"}, want: []string{"GET /a 200 0/2 1ms cut"}},
+		"answer before the request's body": {calls: []string{">POST /b HTTP/1.1\r\nContent-Length: 4\r\n\r\n", "<HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", ">abcd", get, ok}, want: []string{"POST /b 413 0/0 1ms", "GET /a 200 0/2 1ms"}},
+		"upgrade":                          {calls: []string{get, "<HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", ">\x81\x05hello"}, want: []string{"GET /a 101 0/0 1ms"}},
+		"tunnel":                           {calls: []string{">CONNECT x:443 HTTP/1.1\r\n\r\n", "<HTTP/1.1 200 OK\r\n\r\n", ">\x16\x03"}, want: []string{"CONNECT x:443 200 0/0 1ms"}},
+		"begun in the middle":              {calls: []string{"<dle of a body", ">more", get, ok}, want: []string{"GET /a 200 0/2 1ms"}},
+		"its request not seen":             {calls: []string{ok, get, ok}, want: []string{"GET /a 200 0/2 1ms"}, lost: map[Reason]uint64{Unmatched: 1}},
+		"an empty line between":            {calls: []string{get, ok, ">\r\n", get, ok}, want: []string{"GET /a 200 0/2 1ms", "GET /a 200 0/2 1ms"}},
+		"rubbish":                          {calls: []string{get, ok, ">rubbish", get, ok}, want: []string{"GET /a 200 0/2 1ms", "GET /a 200 0/2 1ms"}, lost: map[Reason]uint64{Malformed: 1}},
+		"a header too large":               {calls: []string{">GET /" + strings.Repeat("a", MaxHead), get, ok}, want: []string{"GET /a 200 0/2 1ms"}, lost: map[Reason]uint64{TooLarge: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWire()
+			for _, call := range c.calls {
+				if call == "close" {
+					w.close()
+				} else {
+					w.play(call)
+				}
+			}
+			if c.lost == nil {
+				c.lost = map[Reason]uint64{}
+			}
+			assert.Equal(t, c.want, w.seen)
+			assert.Equal(t, c.lost, w.lost)
+			assert.True(t, w.conn.Server)
+		})
+	}
+}
+
+func TestBytesThatWereNotCopiedAreSkipped(t *testing.T) {
+	w := newWire().play(get)
+	head := "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n"
+	w.piece(true, head+strings.Repeat("x", 5000), 200).piece(true, strings.Repeat("x", 5000), 0).play(get, ok)
+	assert.Equal(t, []string{"GET /a 200 0/10000 2ms", "GET /a 200 0/2 1ms"}, w.seen)
+	assert.Empty(t, w.lost)
+}
+
+func TestAGapInABodyDoesNoHarm(t *testing.T) {
+	w := newWire().play(get, "<HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab").skip(true, 6).play("<cd", get, ok)
+	assert.Equal(t, []string{"GET /a 200 0/10 2ms", "GET /a 200 0/2 1ms"}, w.seen)
+	assert.Empty(t, w.lost)
+}
+
+func TestAGapInAHeadIsCountedAndGotOver(t *testing.T) {
+	w := newWire().play(get, "<HTTP/1.1 200 OK\r\nContent-").skip(true, 30).play(get, ok)
+	assert.Equal(t, []string{"GET /a 200 0/2 1ms"}, w.seen[len(w.seen)-1:])
+	assert.Equal(t, uint64(1), w.lost[Gap])
+}
+
+// The thread that sent the request was held up until after the answer.
+func TestAnAnswerMayBeToldBeforeItsRequest(t *testing.T) {
+	w := newWire()
+	sent := w.clock
+	w.conn.Take(&Piece{Time: sent.Add(5 * time.Millisecond), Seq: 1, Length: len(ok) - 1, Data: []byte(ok[1:])})
+	w.keep(w.conn.Take(&Piece{Time: sent, Sent: true, Seq: 1, Length: len(get) - 1, Data: []byte(get[1:])}))
+	assert.Equal(t, []string{"GET /a 200 0/2 5ms"}, w.seen)
+	assert.False(t, w.conn.Server)
+}
+
+func TestPendingRequestsAreBounded(t *testing.T) {
+	w := newWire()
+	for range maxPending + 3 {
+		w.play(get)
+	}
+	assert.Equal(t, uint64(3), w.lost[Crowded])
+	assert.Len(t, w.conn.pending, maxPending)
+}
+
+func TestHeads(t *testing.T) {
+	head, size, err := ParseHead([]byte("POST /p?q=1 HTTP/1.0\nhost: h:8080\nuser-AGENT:  curl/8 \nContent-Length: 12\nTraceparent: 00-a\ntransfer-encoding: gzip, Chunked\n\nrest"))
+	assert.NoError(t, err)
+	assert.Equal(t, Head{Method: "POST", Target: "/p?q=1", Length: 12, Chunked: true, Host: "h:8080", UserAgent: "curl/8", Traceparent: "00-a"}, head)
+	assert.Equal(t, 133-len("rest")-3, size)
+	for _, bad := range []string{
+		"\x16\x03\x01\x02", "GET / HTTP/2.0\r\n", "GET  HTTP/1.1\r\n", "get / HTTP/1.1\r\n", "HTTP/1.1 2x0 OK\r\n", "HTTP/1.1 2000\r\n",
+		"GET / HTTP/1.1\r\nContent-Length: -1\r\n", "GET / HTTP/1.1\r\nno colon\r\n", strings.Repeat("A", 30), "*3\r\n$3\r\n",
+	} {
+		_, _, err := ParseHead([]byte(bad))
+		assert.ErrorIs(t, err, ErrMalformed, "%q", bad)
+	}
+	for _, short := range []string{"", "G", "GET /", "HTTP/1.1 200 OK\r\nA: b\r\n"} {
+		_, _, err := ParseHead([]byte(short))
+		assert.ErrorIs(t, err, ErrIncomplete, "%q", short)
+	}
+}
+
+func FuzzConn(f *testing.F) {
+	f.Add([]byte(get + "\x00" + ok + "\x00" + get))
+	f.Add([]byte(">POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\x00>0\r\n\r\n\x00" + empty))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		w := newWire()
+		calls := 0
+		for call := range strings.SplitSeq(string(text), "\x00") {
+			if len(call) < 2 {
+				continue
+			}
+			calls += len(call)
+			w.piece(call[0] == '<', call[1:], (len(call)-1)*int(call[1]%4+1)/4)
+			for i := range w.conn.streams {
+				if len(w.conn.streams[i].part) > MaxHead {
+					t.Fatalf("kept %d bytes of a head", len(w.conn.streams[i].part))
+				}
+			}
+		}
+		w.close()
+		if len(w.seen) > calls {
+			t.Fatalf("%d exchanges of %d bytes", len(w.seen), calls)
+		}
+	})
+}

@@ -1,0 +1,66 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"time"
+)
+
+// TCPConfig is what to tell of connections.
+type TCPConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// ConnectionSpans makes a span of each connection when it closes.
+	ConnectionSpans bool `mapstructure:"connection_spans"`
+	// RetransmitBurst is how many retransmits of one connection within a second
+	// make an event.
+	RetransmitBurst uint32 `mapstructure:"retransmit_burst"`
+}
+
+// DefaultTCPConfig leaves out what comes with each connection.
+func DefaultTCPConfig() TCPConfig {
+	return TCPConfig{Enabled: true, RetransmitBurst: 10}
+}
+
+// Validate checks that a burst can be one.
+func (c *TCPConfig) Validate() error {
+	if c.RetransmitBurst == 0 {
+		return fmt.Errorf("retransmit_burst: must be 1 or more, is 0")
+	}
+	return nil
+}
+
+// HTTPConfig is whether to tell of HTTP/1.1.
+type HTTPConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+}
+
+// DNSConfig is what to tell of questions to name servers.
+type DNSConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// Timeout is when a question without an answer has failed.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// MaxNames is how many names questions are counted by; further ones are
+	// counted without their name.
+	MaxNames int `mapstructure:"max_names"`
+}
+
+// DefaultDNSConfig waits as long as the C library's resolver does.
+func DefaultDNSConfig() DNSConfig {
+	return DNSConfig{Enabled: true, Timeout: 5 * time.Second, MaxNames: 200}
+}
+
+// Validate checks the bounds.
+func (c *DNSConfig) Validate() error {
+	if c.Timeout < 100*time.Millisecond {
+		return fmt.Errorf("timeout: must be 100ms or more, is %s", c.Timeout)
+	}
+	if c.MaxNames < 0 || c.MaxNames > maxNamesLimit {
+		return fmt.Errorf("max_names: must be from 0 to %d, is %d", maxNamesLimit, c.MaxNames)
+	}
+	return nil
+}
+
+// maxNamesLimit keeps the histogram below its own bound.
+const maxNamesLimit = 1000

@@ -1,0 +1,90 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// maxSeries bounds the series of one histogram that is kept here, to some 1 MB.
+// What comes above it is counted together, as OpenTelemetry's SDKs do it.
+const maxSeries = 2000
+
+// durationBounds are the buckets that the semantic conventions advise for what
+// goes over a network.
+func durationBounds() []float64 {
+	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+}
+
+// exemplar is the span that stands for others like it.
+type exemplar struct {
+	at    time.Time
+	value float64
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
+type duration struct {
+	counts   []uint64
+	sum      float64
+	exemplar exemplar
+	told     bool // the exemplar, in an earlier point
+}
+
+// durations is a histogram by labels of type K. It serves one goroutine.
+type durations[K comparable] struct {
+	metric Metric
+	place  func(K) (*identity.Place, string)
+	label  func(K, pcommon.Map)
+	series map[K]*duration
+}
+
+// add counts one; without room for its labels it is counted under rest.
+func (d *durations[K]) add(labels, rest K, took time.Duration, e exemplar) {
+	one, ok := d.series[labels]
+	if !ok && len(d.series) >= maxSeries {
+		labels = rest
+		one, ok = d.series[labels]
+	}
+	if !ok {
+		one = &duration{counts: make([]uint64, len(d.metric.Bounds)+1)}
+		d.series[labels] = one
+	}
+	seconds := max(0, took.Seconds())
+	at, _ := slices.BinarySearch(d.metric.Bounds, seconds)
+	one.counts[at]++
+	one.sum += seconds
+	e.value = seconds
+	if e.trace != (pcommon.TraceID{}) {
+		one.exemplar, one.told = e, false
+	}
+}
+
+// collect adds a point for each series. An exemplar is told once.
+func (d *durations[K]) collect(out *Batch) {
+	for labels, one := range d.series {
+		place, service := d.place(labels)
+		point := out.Histogram(&d.metric, place, service, one.counts, one.sum)
+		d.label(labels, point.Attributes())
+		if one.exemplar.trace != (pcommon.TraceID{}) && !one.told {
+			putExemplar(point.Exemplars().AppendEmpty(), one.exemplar)
+			one.told = true
+		}
+	}
+}
+
+func putExemplar(to pmetric.Exemplar, e exemplar) {
+	to.SetTimestamp(pcommon.NewTimestampFromTime(e.at))
+	to.SetDoubleValue(e.value)
+	to.SetTraceID(e.trace)
+	to.SetSpanID(e.span)
+}

@@ -1,0 +1,47 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"net/netip"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/internal/otlp"
+)
+
+// endpoints is bpf/socket.h's struct of that name.
+type endpoints struct {
+	Local      [16]byte
+	Remote     [16]byte
+	LocalPort  uint16
+	RemotePort uint16
+	Netns      uint32
+}
+
+func address(a [16]byte) netip.Addr { return netip.AddrFrom16(a).Unmap() }
+
+func (e *endpoints) remote() netip.Addr { return address(e.Remote) }
+
+// put writes both ends of a connection.
+func (e *endpoints) put(to pcommon.Map) {
+	to.PutStr(otlp.NetworkLocalAddress, address(e.Local).String())
+	to.PutInt(otlp.NetworkLocalPort, int64(e.LocalPort))
+	putPeer(to, e.remote(), e.RemotePort)
+}
+
+func putPeer(to pcommon.Map, peer netip.Addr, port uint16) {
+	to.PutStr(otlp.NetworkPeerAddress, peer.String())
+	to.PutInt(otlp.NetworkPeerPort, int64(port))
+	to.PutStr(otlp.NetworkType, networkType(peer))
+}
+
+func networkType(a netip.Addr) string {
+	if a.Is4() {
+		return "ipv4"
+	}
+	return "ipv6"
+}

@@ -73,12 +73,13 @@ struct pt_regs___arm64 {
 
 #pragma clang attribute pop
 
-// As linux/net_tstamp.h and tcp_states.h have them.
+// As net/tcp_states.h has them.
 enum tcp_state {
 	STATE_ESTABLISHED = 1,
 	STATE_SYN_SENT = 2,
 	STATE_SYN_RECV = 3,
 	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
 	STATE_LISTEN = 10,
 };
 
@@ -109,8 +110,8 @@ static __always_inline void fill_endpoints(struct endpoints *to, struct sock *sk
 		map_v4(to->local, sk->__sk_common.skc_rcv_saddr);
 		map_v4(to->remote, sk->__sk_common.skc_daddr);
 	} else {
-		BPF_CORE_READ_INTO(to->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-		BPF_CORE_READ_INTO(to->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+		bpf_core_read(to->local, sizeof(to->local), &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(to->remote, sizeof(to->remote), &sk->__sk_common.skc_v6_daddr);
 	}
 	to->local_port = sk->__sk_common.skc_num;
 	to->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
@@ -259,6 +260,9 @@ static __always_inline bool current_call(struct io_call *call)
 		call->peer = message.name;
 		return true;
 	case IO_MESSAGES:
+		if (bpf_probe_read_user(&message, sizeof(message), (void *)regs.second))
+			return false;
+		call->peer = message.name; // who sends several at once sends them to one
 		call->messages = (void *)regs.second;
 		call->messages_count = regs.third;
 		return true;

@@ -92,6 +92,14 @@ struct {
 	__type(value, struct tcp_conn);
 } tcp_conns SEC(".maps");
 
+// Connections that were closed at once, without a farewell: the reset that such a close sends comes after it.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64);
+	__type(value, struct tcp_conn);
+} tcp_aborted SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -259,6 +267,8 @@ static __always_inline void close_conn(struct sock *sk, struct tcp_conn *conn, i
 			ADD(stats_of(conn), accepts, 1);
 		if (tell_closed && (record = begin_record(KIND_TCP_CLOSED, sk, conn)))
 			submit(KIND_TCP_CLOSED, record);
+		if ((from == STATE_ESTABLISHED || from == STATE_CLOSE_WAIT) && !sk->sk_err)
+			bpf_map_update_elem(&tcp_aborted, &key, conn, BPF_ANY);
 	}
 	bpf_map_delete_elem(&tcp_conns, &key);
 }
@@ -405,8 +415,11 @@ int BPF_PROG(tcp_send_reset, struct sock *sk)
 		return 0;
 	conn = bpf_map_lookup_elem(&tcp_conns, &key);
 	if (!conn)
+		conn = bpf_map_lookup_elem(&tcp_aborted, &key);
+	if (!conn)
 		return 0;
 	ADD(stats_of(conn), resets_sent, 1);
 	tell_reset(sk, conn, SENT);
+	bpf_map_delete_elem(&tcp_aborted, &key);
 	return 0;
 }

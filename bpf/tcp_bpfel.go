@@ -18,6 +18,7 @@ import (
 const (
 	TCPMapAccounts         = "accounts"
 	TCPMapEvents           = "events"
+	TCPMapTcpAborted       = "tcp_aborted"
 	TCPMapTcpConns         = "tcp_conns"
 	TCPMapTcpOverflow      = "tcp_overflow"
 	TCPMapTcpPeers         = "tcp_peers"
@@ -87,6 +88,7 @@ type TCPProgramSpecs struct {
 type TCPMapSpecs struct {
 	Accounts    *ebpf.MapSpec `ebpf:"accounts"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
+	TcpAborted  *ebpf.MapSpec `ebpf:"tcp_aborted"`
 	TcpConns    *ebpf.MapSpec `ebpf:"tcp_conns"`
 	TcpOverflow *ebpf.MapSpec `ebpf:"tcp_overflow"`
 	TcpPeers    *ebpf.MapSpec `ebpf:"tcp_peers"`
@@ -122,6 +124,7 @@ func (o *TCPObjects) Close() error {
 type TCPMaps struct {
 	Accounts    *ebpf.Map `ebpf:"accounts"`
 	Events      *ebpf.Map `ebpf:"events"`
+	TcpAborted  *ebpf.Map `ebpf:"tcp_aborted"`
 	TcpConns    *ebpf.Map `ebpf:"tcp_conns"`
 	TcpOverflow *ebpf.Map `ebpf:"tcp_overflow"`
 	TcpPeers    *ebpf.Map `ebpf:"tcp_peers"`
@@ -131,6 +134,7 @@ func (m *TCPMaps) Close() error {
 	return _TCPClose(
 		m.Accounts,
 		m.Events,
+		m.TcpAborted,
 		m.TcpConns,
 		m.TcpOverflow,
 		m.TcpPeers,

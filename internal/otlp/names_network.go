@@ -7,7 +7,6 @@ package otlp
 const (
 	ClientAddress         = "client.address"
 	ClientPort            = "client.port"
-	DNSAnswers            = "dns.answers"
 	DNSQuestionName       = "dns.question.name"
 	HTTPRequestBodySize   = "http.request.body.size"
 	HTTPRequestMethod     = "http.request.method"
@@ -20,7 +19,6 @@ const (
 	NetworkLocalPort      = "network.local.port"
 	NetworkPeerAddress    = "network.peer.address"
 	NetworkPeerPort       = "network.peer.port"
-	NetworkProtocolName   = "network.protocol.name"
 	NetworkProtocolVer    = "network.protocol.version"
 	NetworkTransport      = "network.transport"
 	NetworkType           = "network.type"
@@ -41,8 +39,9 @@ const (
 	TCPRoundTrip   = "tapio.tcp.rtt"
 	TCPSent        = "tapio.tcp.sent"
 	TCPReceived    = "tapio.tcp.received"
-	// ErrorNumber is errno.
-	ErrorNumber = "tapio.error.errno"
+	// TCPDuration is how long a connect tried, in seconds, DNSDuration a lookup.
+	TCPDuration = "tapio.tcp.duration"
+	DNSDuration = "tapio.dns.duration"
 )
 
 // The values of NetworkIODirection and ConnectionRole.

@@ -20,8 +20,14 @@ func New(c *Config) []Probe {
 	if c.Block.Enabled {
 		probes = append(probes, newBlock())
 	}
+	if c.TCP.Enabled {
+		probes = append(probes, newTCP(&c.TCP))
+	}
 	if c.HTTP.Enabled {
 		probes = append(probes, newHTTP())
+	}
+	if c.DNS.Enabled {
+		probes = append(probes, newDNS(&c.DNS))
 	}
 	return probes
 }

@@ -26,6 +26,8 @@ func address(a [16]byte) netip.Addr { return netip.AddrFrom16(a).Unmap() }
 
 func (e *endpoints) remote() netip.Addr { return address(e.Remote) }
 
+func (e *endpoints) remotePort() netip.AddrPort { return netip.AddrPortFrom(e.remote(), e.RemotePort) }
+
 // put writes both ends of a connection.
 func (e *endpoints) put(to pcommon.Map) {
 	to.PutStr(otlp.NetworkLocalAddress, address(e.Local).String())

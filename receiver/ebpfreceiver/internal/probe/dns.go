@@ -1,0 +1,209 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// kindDNSMessage is the one of bpf/dns.bpf.c.
+const kindDNSMessage = uint32(NumberDNS)<<8 | 1
+
+const (
+	// maxLookups bounds the questions that wait for an answer, to some 3 MB.
+	maxLookups = 8192
+	// maxDNSStreams bounds the TCP connections to name servers of which a message
+	// came in pieces.
+	maxDNSStreams = 256
+	// sameSend is within which the same question is told again by the kernel, not
+	// asked again.
+	sameSend = time.Millisecond
+)
+
+// dnsProbe matches questions to name servers with their answers.
+type dnsProbe struct {
+	losses
+	config  *DNSConfig
+	asked   *simplelru.LRU[lookupID, *lookup]
+	streams *simplelru.LRU[dnsStreamID, *dnsStream]
+	took    dnsDurations
+}
+
+// lookupID is what an answer has in common with its question.
+type lookupID struct {
+	sock     uint64
+	id       uint16
+	question dnsQuestion
+}
+
+type lookup struct {
+	of       *identity.Process
+	server   netip.Addr
+	began    time.Time
+	sent     time.Time
+	attempts int
+}
+
+func newDNS(c *DNSConfig) *dnsProbe {
+	asked, err := simplelru.NewLRU[lookupID, *lookup](maxLookups, nil)
+	if err != nil {
+		panic(err) // a size above zero is never refused
+	}
+	streams, err := simplelru.NewLRU[dnsStreamID, *dnsStream](maxDNSStreams, nil)
+	if err != nil {
+		panic(err)
+	}
+	return &dnsProbe{config: c, asked: asked, streams: streams, took: newDNSDurations(c.MaxNames)}
+}
+
+func (*dnsProbe) Name() string   { return "dns" }
+func (*dnsProbe) Number() Number { return NumberDNS }
+
+// Attach implements Probe.
+func (p *dnsProbe) Attach(k *Kernel) []Gap {
+	spec, err := bpf.LoadDNS()
+	if err != nil {
+		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+	}
+	_, gaps := k.Load(p.Name(), spec, []Feature{
+		{Name: "lookups", Ways: [][]string{{bpf.DNSProgDnsSend, bpf.DNSProgDnsReceive}}},
+	})
+	return gaps
+}
+
+type dnsRecord struct {
+	head
+	Sock      uint64
+	Ends      endpoints
+	Length    uint32
+	Copied    uint16
+	Direction uint8
+	TCP       uint8
+}
+
+// Decode implements Probe.
+func (p *dnsProbe) Decode(kind uint32, record []byte, out *Batch) error {
+	if kind != kindDNSMessage {
+		return errUnknownKind
+	}
+	r, err := as[dnsRecord](record)
+	if err != nil {
+		return err
+	}
+	rest := record[unsafe.Sizeof(*r):]
+	if len(rest) < int(r.Copied) {
+		return errShort
+	}
+	text := rest[:r.Copied]
+	if r.TCP == 1 {
+		if text = p.reassemble(r, text); text == nil {
+			return nil
+		}
+	}
+	message, err := parseDNS(text)
+	if err != nil {
+		p.add("malformed", 1)
+		return nil //nolint:nilerr // counted: anything may be sent to that port
+	}
+	if message.response {
+		p.answered(r, &message, out)
+	} else if r.Direction == 1 {
+		p.ask(r, &message, out)
+	}
+	return nil
+}
+
+func (p *dnsProbe) reassemble(r *dnsRecord, text []byte) []byte {
+	id := dnsStreamID{r.Sock, r.Direction}
+	stream, ok := p.streams.Get(id)
+	if !ok {
+		stream = &dnsStream{}
+	}
+	message := stream.take(text, int(r.Length))
+	if stream.between() {
+		p.streams.Remove(id)
+	} else if p.streams.Add(id, stream) {
+		p.add("streams_full", 1)
+	}
+	return message
+}
+
+func (p *dnsProbe) ask(r *dnsRecord, m *dnsMessage, out *Batch) {
+	id, at := lookupID{r.Sock, m.id, m.question}, out.Clock.Wall(r.Time)
+	if again, ok := p.asked.Peek(id); ok {
+		if at.Sub(again.sent) > sameSend {
+			again.attempts++
+		}
+		again.sent = at
+		return
+	}
+	of := out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
+	if p.asked.Add(id, &lookup{of: of, server: r.Ends.remote(), began: at, sent: at, attempts: 1}) {
+		p.add("lookups_full", 1)
+	}
+}
+
+func (p *dnsProbe) answered(r *dnsRecord, m *dnsMessage, out *Batch) {
+	id := lookupID{r.Sock, m.id, m.question}
+	asked, ok := p.asked.Peek(id)
+	if !ok {
+		return // an answer that came twice, or to a question before the probe
+	}
+	p.asked.Remove(id)
+	p.finish(&id, asked, out.Clock.Wall(r.Time), m.fault, out)
+}
+
+// finish counts a lookup, and tells of one that failed.
+func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, out *Batch) {
+	p.took.add(l.of, &id.question, fault, at.Sub(l.began))
+	if fault == "" {
+		return
+	}
+	event := out.Event("tapio.dns.lookup_failed", l.of, at)
+	event.SetSeverityNumber(plog.SeverityNumberWarn)
+	event.SetSeverityText("WARN")
+	if fault == "NXDOMAIN" { // what search domains and probing programs bring about all day
+		event.SetSeverityNumber(plog.SeverityNumberInfo)
+		event.SetSeverityText("INFO")
+	}
+	to := event.Attributes()
+	to.PutStr(otlp.DNSQuestionName, id.question.name)
+	to.PutStr(otlp.DNSQuestionType, id.question.kind)
+	to.PutStr(otlp.ErrorType, fault)
+	to.PutInt(otlp.DNSAttempts, int64(l.attempts))
+	to.PutDouble(otlp.DNSDuration, at.Sub(l.began).Seconds())
+	putPeer(to, l.server, 53)
+	event.Body().SetStr(fmt.Sprintf("lookup of %s %s failed: %s", id.question.name, id.question.kind, fault))
+}
+
+// Settle implements Settler: it gives up the questions that waited too long. They
+// lie in the order in which they were asked.
+func (p *dnsProbe) Settle(out *Batch, _ bool) {
+	for {
+		id, eldest, ok := p.asked.GetOldest()
+		if !ok || out.Now.Sub(eldest.began) < p.config.Timeout {
+			return
+		}
+		p.asked.Remove(id)
+		p.finish(&id, eldest, eldest.began.Add(p.config.Timeout), "timeout", out)
+	}
+}
+
+// Collect implements Probe.
+func (p *dnsProbe) Collect(out *Batch) error {
+	p.took.collect(out)
+	return nil
+}

@@ -1,0 +1,67 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+type dnsLabels struct {
+	place    *identity.Place
+	service  string
+	question dnsQuestion // without a name where there were too many
+	fault    string
+	overflow bool
+}
+
+// dnsDurations counts lookups by name, as long as there are few names: programs
+// that make them up would fill every back end.
+type dnsDurations struct {
+	durations[dnsLabels]
+	names    map[string]struct{}
+	maxNames int
+}
+
+func newDNSDurations(maxNames int) dnsDurations {
+	return dnsDurations{
+		durations: durations[dnsLabels]{
+			metric: Metric{
+				Name: "dns.lookup.duration", Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: durationBounds(),
+			},
+			place:  func(l dnsLabels) (*identity.Place, string) { return l.place, l.service },
+			label:  dnsLabels.put,
+			series: map[dnsLabels]*duration{},
+		},
+		names:    map[string]struct{}{},
+		maxNames: maxNames,
+	}
+}
+
+func (d *dnsDurations) add(of *identity.Process, q *dnsQuestion, fault string, took time.Duration) {
+	labels := dnsLabels{place: of.Place, service: of.Name, question: *q, fault: fault}
+	if _, ok := d.names[q.name]; !ok {
+		if len(d.names) < d.maxNames {
+			d.names[q.name] = struct{}{}
+		} else {
+			labels.question.name, labels.overflow = "", true
+		}
+	}
+	d.durations.add(labels, dnsLabels{place: of.Place, overflow: true}, took, exemplar{})
+}
+
+func (l dnsLabels) put(to pcommon.Map) {
+	if l.overflow {
+		to.PutBool(otlp.MetricOverflow, true)
+	}
+	putText(to, otlp.DNSQuestionName, l.question.name)
+	putText(to, otlp.DNSQuestionType, l.question.kind)
+	putText(to, otlp.ErrorType, l.fault)
+}

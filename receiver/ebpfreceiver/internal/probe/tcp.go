@@ -1,0 +1,203 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// The kinds of bpf/tcp.bpf.c.
+const (
+	kindTCPFailed      = uint32(NumberTCP)<<8 | 1
+	kindTCPReset       = uint32(NumberTCP)<<8 | 2
+	kindTCPRetransmits = uint32(NumberTCP)<<8 | 3
+	kindTCPClosed      = uint32(NumberTCP)<<8 | 4
+)
+
+// tcpProbe tells of connections that go wrong, and sums up the others by peer.
+type tcpProbe struct {
+	losses
+	config   *TCPConfig
+	programs *Programs
+	peers    tcpPeers
+}
+
+func newTCP(c *TCPConfig) *tcpProbe {
+	return &tcpProbe{config: c, peers: newTCPPeers()}
+}
+
+func (*tcpProbe) Name() string   { return "tcp" }
+func (*tcpProbe) Number() Number { return NumberTCP }
+
+// Attach implements Probe.
+func (p *tcpProbe) Attach(k *Kernel) (gaps []Gap) {
+	spec, err := bpf.LoadTCP()
+	if err == nil {
+		err = errors.Join(spec.Variables[bpf.TCPVarBurst].Set(p.config.RetransmitBurst),
+			spec.Variables[bpf.TCPVarTellClosed].Set(p.config.ConnectionSpans))
+	}
+	if err != nil {
+		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+	}
+	p.programs, gaps = k.Load(p.Name(), spec, []Feature{
+		{Name: "connections", Ways: [][]string{{bpf.TCPProgTcpState, bpf.TCPProgTcpSend, bpf.TCPProgTcpReceive}}},
+		{Name: "retransmits", Ways: [][]string{{bpf.TCPProgTcpRetransmit}}},
+		{Name: "resets received", Ways: [][]string{{bpf.TCPProgTcpReceiveReset}}},
+		{Name: "resets sent", Ways: [][]string{{bpf.TCPProgTcpSendReset}}},
+	})
+	return gaps
+}
+
+type tcpRecord struct {
+	head
+	Ends        endpoints
+	Opened      uint64
+	Sent        uint64
+	Received    uint64
+	RTT         uint32
+	Retransmits uint32
+	Error       int32
+	Role        uint8
+	Direction   uint8
+	_           [2]uint8
+}
+
+// Decode implements Probe.
+func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
+	r, err := as[tcpRecord](record)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case kindTCPFailed:
+		event := r.event("tapio.tcp.connect_failed", out)
+		name := errnoName(r.Error)
+		event.Attributes().PutStr(otlp.ErrorType, name)
+		event.Attributes().PutDouble(otlp.TCPDuration, float64(r.Time-r.Opened)/1e9)
+		event.Body().SetStr(fmt.Sprintf("connect to %s failed: %s", r.Ends.remotePort(), name))
+	case kindTCPReset:
+		event := r.event("tapio.tcp.reset", out)
+		direction := directionOf(r.Direction)
+		event.Attributes().PutStr(otlp.NetworkIODirection, direction)
+		r.putTotals(event.Attributes())
+		event.Body().SetStr(fmt.Sprintf("connection with %s reset (%s)", r.Ends.remotePort(), direction))
+	case kindTCPRetransmits:
+		event := r.event("tapio.tcp.retransmit_burst", out)
+		r.putTotals(event.Attributes())
+		event.Body().SetStr(fmt.Sprintf("%d retransmits to %s within a second", r.Retransmits, r.Ends.remotePort()))
+	case kindTCPClosed:
+		return r.span(out)
+	default:
+		return errUnknownKind
+	}
+	return nil
+}
+
+// process is nil for a connection that was accepted and never used.
+func (r *tcpRecord) process(out *Batch) *identity.Process {
+	if r.PID == 0 {
+		return nil
+	}
+	return out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
+}
+
+func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
+	if of := r.process(out); of != nil {
+		event = out.Event(name, of, out.Clock.Wall(r.Time))
+	} else {
+		event = out.EventAt(name, out.Table.Host(), out.Clock.Wall(r.Time))
+	}
+	event.SetSeverityNumber(plog.SeverityNumberWarn)
+	event.SetSeverityText("WARN")
+	r.put(event.Attributes())
+	return event
+}
+
+func (r *tcpRecord) put(to pcommon.Map) {
+	to.EnsureCapacity(20)
+	to.PutStr(otlp.NetworkTransport, "tcp")
+	to.PutStr(otlp.ConnectionRole, roleOf(r.Role))
+	r.Ends.put(to)
+}
+
+func (r *tcpRecord) putTotals(to pcommon.Map) {
+	to.PutInt(otlp.TCPSent, int64(r.Sent))
+	to.PutInt(otlp.TCPReceived, int64(r.Received))
+	to.PutInt(otlp.TCPRetransmits, int64(r.Retransmits))
+	to.PutDouble(otlp.TCPRoundTrip, float64(r.RTT)/1e6)
+}
+
+// span tells of a connection from begin to end; of one that is older than the
+// probe the begin is not known.
+func (r *tcpRecord) span(out *Batch) error {
+	of := r.process(out)
+	if of == nil || r.Opened == 0 {
+		return nil
+	}
+	var ids [24]byte
+	if _, err := rand.Read(ids[:]); err != nil {
+		return err
+	}
+	span := out.Span("tcp connection", of, of.Name)
+	span.SetTraceID(pcommon.TraceID(ids[:16]))
+	span.SetSpanID(pcommon.SpanID(ids[16:]))
+	span.SetKind(ptrace.SpanKindClient)
+	if r.Role == tcpServer {
+		span.SetKind(ptrace.SpanKindServer)
+	}
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(out.Clock.Wall(r.Opened)))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(out.Clock.Wall(r.Time)))
+	r.put(span.Attributes())
+	r.putTotals(span.Attributes())
+	return nil
+}
+
+const tcpServer = 1
+
+func roleOf(role uint8) string {
+	if role == tcpServer {
+		return otlp.Server
+	}
+	return otlp.Client
+}
+
+func directionOf(sent uint8) string {
+	if sent == 1 {
+		return otlp.Transmit
+	}
+	return otlp.Receive
+}
+
+func errnoName(n int32) string {
+	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
+		return name
+	}
+	return fmt.Sprintf("errno %d", n)
+}
+
+// Collect implements Probe.
+func (p *tcpProbe) Collect(out *Batch) error {
+	if p.programs == nil || p.programs.Maps == nil {
+		return nil
+	}
+	overflow := p.programs.Maps[bpf.TCPMapTcpOverflow]
+	conns, err := sumPerCPU(overflow, 0)
+	peers, err2 := sumPerCPU(overflow, 1)
+	p.set("connections_map_full", conns)
+	p.set("peers_map_full", peers)
+	return errors.Join(err, err2, p.peers.collect(p.programs.Maps[bpf.TCPMapTcpPeers], out))
+}

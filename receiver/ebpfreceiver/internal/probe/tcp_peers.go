@@ -1,0 +1,227 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// peerIdle is after how long without traffic the kernel forgets a peer.
+const peerIdle = 5 * time.Minute
+
+const rttBuckets = 14
+
+// tcpPeer is bpf/tcp.bpf.c's struct of that name.
+type tcpPeer struct {
+	Start  uint64
+	PID    uint32
+	Port   uint16
+	Role   uint16
+	Remote [16]byte
+}
+
+// tcpStats is bpf/tcp.bpf.c's struct of that name.
+type tcpStats struct {
+	Cgroup, First, Last uint64
+	tcpCounts
+}
+
+type tcpCounts struct {
+	Sent, Received                            uint64
+	Connects, Accepts                         uint64
+	Refused, TimedOut, Unreachable, OtherFail uint64
+	Retransmits                               uint64
+	ResetsSent, ResetsReceived                uint64
+	RTTSum                                    uint64 // microseconds
+	RTT                                       [rttBuckets]uint64
+}
+
+// tcpLabels is what processes of one program have in common towards a peer.
+type tcpLabels struct {
+	place    *identity.Place
+	service  string
+	role     uint8
+	peer     netip.Addr
+	port     uint16
+	overflow bool
+}
+
+// tcpPeers makes of the kernel's counts by process those by program, which go on
+// when a process ends and the kernel forgets it.
+type tcpPeers struct {
+	before map[tcpPeer]tcpCounts
+	totals map[tcpLabels]*tcpCounts
+	metric tcpMetrics
+}
+
+type tcpMetrics struct {
+	io, connects, accepts, failures, retransmits, resets, rtt Metric
+}
+
+func newTCPPeers() tcpPeers {
+	return tcpPeers{
+		before: map[tcpPeer]tcpCounts{},
+		totals: map[tcpLabels]*tcpCounts{},
+		metric: tcpMetrics{
+			io:          Metric{Name: "tapio.tcp.io", Unit: "By", Description: "Bytes that processes sent and received over TCP."},
+			connects:    Metric{Name: "tapio.tcp.connects", Unit: "{connection}", Description: "Connections that were established to the peer."},
+			accepts:     Metric{Name: "tapio.tcp.accepts", Unit: "{connection}", Description: "Connections that the peer established and a process used."},
+			failures:    Metric{Name: "tapio.tcp.connect_failures", Unit: "{connection}", Description: "Connects that failed, by error.type."},
+			retransmits: Metric{Name: "tapio.tcp.retransmits", Unit: "{segment}", Description: "Segments that were sent again."},
+			resets:      Metric{Name: "tapio.tcp.resets", Unit: "{reset}", Description: "Connections cut by a reset, sent or received."},
+			rtt: Metric{
+				Name: "tapio.tcp.rtt", Unit: "s", Description: "Smoothed round trip, sampled ten times a second at most while a connection is in use.",
+				Bounds: []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1},
+			},
+		},
+	}
+}
+
+func (t *tcpPeers) collect(m *ebpf.Map, out *Batch) error {
+	if m == nil {
+		return nil
+	}
+	var peer tcpPeer
+	var stats tcpStats
+	var idle []tcpPeer
+	entries := m.Iterate()
+	for entries.Next(&peer, &stats) {
+		t.add(peer, &stats, out)
+		if out.Now.Sub(out.Clock.Wall(stats.Last)) > peerIdle {
+			idle = append(idle, peer)
+		}
+	}
+	// An iteration that the kernel's changes cut short goes on next time; the
+	// counts are cumulative.
+	err := entries.Err()
+	if errors.Is(err, ebpf.ErrIterationAborted) {
+		err = nil
+	}
+	for _, peer := range idle {
+		err = errors.Join(err, t.retire(m, peer, out))
+	}
+	for labels, counts := range t.totals {
+		t.tell(labels, counts, out)
+	}
+	return err
+}
+
+func (t *tcpPeers) retire(m *ebpf.Map, peer tcpPeer, out *Batch) error {
+	var last tcpStats
+	if err := m.LookupAndDelete(peer, &last); err != nil {
+		return fmt.Errorf("take an idle peer out of the map: %w", err)
+	}
+	t.add(peer, &last, out)
+	delete(t.before, peer)
+	return nil
+}
+
+func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
+	now := stats.tcpCounts
+	grown := now.minus(t.before[peer])
+	t.before[peer] = now
+	if grown == (tcpCounts{}) {
+		return
+	}
+	of := &identity.Process{Place: out.Table.Host()}
+	if peer.PID != 0 {
+		of = out.Table.Lookup(identity.KeyAt(peer.PID, peer.Start), stats.Cgroup)
+	}
+	labels := tcpLabels{place: of.Place, service: of.Name, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
+	total, ok := t.totals[labels]
+	if !ok && len(t.totals) >= maxSeries {
+		labels = tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
+		total, ok = t.totals[labels]
+	}
+	if !ok {
+		total = &tcpCounts{}
+		t.totals[labels] = total
+	}
+	total.plus(&grown)
+}
+
+// each calls with both counts in turn.
+func (c *tcpCounts) each(other *tcpCounts, do func(mine, theirs *uint64)) {
+	do(&c.Sent, &other.Sent)
+	do(&c.Received, &other.Received)
+	do(&c.Connects, &other.Connects)
+	do(&c.Accepts, &other.Accepts)
+	do(&c.Refused, &other.Refused)
+	do(&c.TimedOut, &other.TimedOut)
+	do(&c.Unreachable, &other.Unreachable)
+	do(&c.OtherFail, &other.OtherFail)
+	do(&c.Retransmits, &other.Retransmits)
+	do(&c.ResetsSent, &other.ResetsSent)
+	do(&c.ResetsReceived, &other.ResetsReceived)
+	do(&c.RTTSum, &other.RTTSum)
+	for i := range c.RTT {
+		do(&c.RTT[i], &other.RTT[i])
+	}
+}
+
+// minus takes a count that is below what it was for one that began anew: the peer
+// was forgotten and came again.
+func (c tcpCounts) minus(before tcpCounts) tcpCounts {
+	anew := c.Sent < before.Sent || c.Received < before.Received || c.Connects < before.Connects
+	if anew {
+		return c
+	}
+	c.each(&before, func(mine, theirs *uint64) { *mine -= *theirs })
+	return c
+}
+
+func (c *tcpCounts) plus(grown *tcpCounts) {
+	c.each(grown, func(mine, theirs *uint64) { *mine += *theirs })
+}
+
+func (t *tcpPeers) tell(l tcpLabels, c *tcpCounts, out *Batch) {
+	count := func(m *Metric, n uint64, key, value string) {
+		if n == 0 {
+			return
+		}
+		point := out.Count(m, l.place, l.service)
+		point.SetIntValue(int64(n))
+		l.put(point.Attributes())
+		if key != "" {
+			point.Attributes().PutStr(key, value)
+		}
+	}
+	count(&t.metric.io, c.Sent, otlp.NetworkIODirection, otlp.Transmit)
+	count(&t.metric.io, c.Received, otlp.NetworkIODirection, otlp.Receive)
+	count(&t.metric.connects, c.Connects, "", "")
+	count(&t.metric.accepts, c.Accepts, "", "")
+	count(&t.metric.failures, c.Refused, otlp.ErrorType, "ECONNREFUSED")
+	count(&t.metric.failures, c.TimedOut, otlp.ErrorType, "ETIMEDOUT")
+	count(&t.metric.failures, c.Unreachable, otlp.ErrorType, "EHOSTUNREACH")
+	count(&t.metric.failures, c.OtherFail, otlp.ErrorType, "_OTHER")
+	count(&t.metric.retransmits, c.Retransmits, "", "")
+	count(&t.metric.resets, c.ResetsSent, otlp.NetworkIODirection, otlp.Transmit)
+	count(&t.metric.resets, c.ResetsReceived, otlp.NetworkIODirection, otlp.Receive)
+	if c.RTTSum > 0 {
+		point := out.Histogram(&t.metric.rtt, l.place, l.service, c.RTT[:], float64(c.RTTSum)/1e6)
+		l.put(point.Attributes())
+	}
+}
+
+func (l tcpLabels) put(to pcommon.Map) {
+	to.PutStr(otlp.ConnectionRole, roleOf(l.role))
+	if l.overflow {
+		to.PutBool(otlp.MetricOverflow, true)
+		return
+	}
+	to.PutStr(otlp.NetworkPeerAddress, l.peer.String())
+	to.PutStr(otlp.NetworkType, networkType(l.peer))
+	to.PutInt(otlp.ServerPort, int64(l.port))
+}

@@ -1,0 +1,194 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package ebpfreceiver
+
+import (
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+func onlyTCP(c *Config) {
+	c.Probes = probe.Config{TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig()}
+	c.Probes.DNS.Enabled = false
+}
+
+func withPeer(port int, more ...string) func(plog.LogRecord) bool {
+	return func(record plog.LogRecord) bool {
+		peer, _ := record.Attributes().Get("network.peer.port")
+		if peer.Int() != int64(port) {
+			return false
+		}
+		for i := 0; i < len(more); i += 2 {
+			if got, _ := record.Attributes().Get(more[i]); got.Str() != more[i+1] {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// pair is a connection over loopback, both ends of it.
+func pair(t *testing.T, listenOn string) (client, server *net.TCPConn, port int) {
+	t.Helper()
+	listener, err := net.Listen("tcp", listenOn)
+	require.NoError(t, err)
+	defer listener.Close()
+	dialed, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = dialed.Close() })
+	accepted, err := listener.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = accepted.Close() })
+	return dialed.(*net.TCPConn), accepted.(*net.TCPConn), listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestFailedConnects(t *testing.T) {
+	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
+		t.Run(name, func(t *testing.T) {
+			s := onThisKernel(t, onlyTCP)
+			listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+			if err != nil {
+				t.Skipf("this machine has no %s on loopback: %v", name, err)
+			}
+			port := listener.Addr().(*net.TCPAddr).Port
+			require.NoError(t, listener.Close())
+			_, err = net.Dial("tcp", listener.Addr().String())
+			require.ErrorIs(t, err, syscall.ECONNREFUSED)
+			got := s.event(t, "tapio.tcp.connect_failed", withPeer(port)).Attributes().AsRaw()
+			assert.Equal(t, "ECONNREFUSED", got["error.type"])
+			assert.Equal(t, host, got["network.peer.address"])
+			assert.Equal(t, name, got["network.type"])
+			assert.Equal(t, "client", got["tapio.connection.role"])
+			assert.Equal(t, int64(os.Getpid()), got["process.pid"])
+			s.sum(t, "tapio.tcp.connect_failures", port, "error.type", "ECONNREFUSED", 1)
+		})
+	}
+}
+
+func TestTrafficByPeer(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		onlyTCP(c)
+		c.Probes.TCP.ConnectionSpans = true
+	})
+	client, server, port := pair(t, "127.0.0.1:0")
+	const size = 1 << 20
+	go func() { _, _ = client.Write(make([]byte, size)) }()
+	_, err := io.ReadFull(server, make([]byte, size))
+	require.NoError(t, err)
+	_, err = server.Write([]byte("thanks"))
+	require.NoError(t, err)
+	_, err = io.ReadFull(client, make([]byte, 6))
+	require.NoError(t, err)
+	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "client+transmit", size)
+	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "client+receive", 6)
+	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "server+receive", size)
+	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "server+transmit", 6)
+	s.sum(t, "tapio.tcp.connects", port, "tapio.connection.role", "client", 1)
+	s.sum(t, "tapio.tcp.accepts", port, "tapio.connection.role", "server", 1)
+	assert.Positive(t, s.points(port, "tapio.tcp.rtt", "tapio.connection.role", "client"))
+
+	require.NoError(t, client.Close())
+	require.NoError(t, server.Close())
+	require.Eventually(t, func() bool { return len(s.spans(ptrace.SpanKindClient, "")) > 0 }, 10*time.Second, 20*time.Millisecond)
+	span := s.spans(ptrace.SpanKindClient, "")[0]
+	sent, _ := span.Attributes().Get("tapio.tcp.sent")
+	assert.Equal(t, int64(size), sent.Int())
+}
+
+func TestResets(t *testing.T) {
+	s := onThisKernel(t, onlyTCP)
+	client, server, port := pair(t, "127.0.0.1:0")
+	for _, end := range []*net.TCPConn{client, server} { // a connection is whose who used it
+		_, err := end.Write([]byte("x"))
+		require.NoError(t, err)
+	}
+	require.NoError(t, client.SetLinger(0))
+	require.NoError(t, client.Close())
+	s.event(t, "tapio.tcp.reset", withPeer(port, "network.io.direction", "transmit"))
+	received := s.event(t, "tapio.tcp.reset", withPeer(client.LocalAddr().(*net.TCPAddr).Port, "network.io.direction", "receive"))
+	role, _ := received.Attributes().Get("tapio.connection.role")
+	assert.Equal(t, "server", role.Str())
+	s.sum(t, "tapio.tcp.resets", port, "network.io.direction", "transmit", 1)
+}
+
+// The receiving socket drops everything, so nothing is acknowledged.
+func TestRetransmitBurst(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		onlyTCP(c)
+		c.Probes.TCP.RetransmitBurst = 2
+	})
+	client, server, port := pair(t, "127.0.0.1:0")
+	raw, err := server.SyscallConn()
+	require.NoError(t, err)
+	dropAll := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
+	require.NoError(t, raw.Control(func(fd uintptr) {
+		require.NoError(t, unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &dropAll))
+	}))
+	_, err = client.Write([]byte("into the void"))
+	require.NoError(t, err)
+	s.event(t, "tapio.tcp.retransmit_burst", withPeer(port, "tapio.connection.role", "client"))
+}
+
+// sum waits for the newest points of that server's port, with those values of
+// those labels, to add up so.
+func (s *seen) sum(t *testing.T, name string, port int, labels, values string, want int64) {
+	t.Helper()
+	assert.Eventually(t, func() bool { return s.points(port, name, labels, values) == want },
+		10*time.Second, 50*time.Millisecond, "%s{%s=%s} is not %d but %d", name, labels, values, want, s.points(port, name, labels, values))
+}
+
+// points adds up the newest points; of a histogram, its counts.
+func (s *seen) points(port int, name, labels, values string) (sum int64) {
+	all := s.metrics.AllMetrics()
+	for i := len(all) - 1; i >= 0 && sum == 0; i-- {
+		eachMetric(all[i], func(m pmetric.Metric) {
+			if m.Name() != name {
+				return
+			}
+			if m.Type() == pmetric.MetricTypeHistogram {
+				for _, point := range m.Histogram().DataPoints().All() {
+					if matches(point.Attributes().AsRaw(), port, labels, values) {
+						sum += int64(point.Count())
+					}
+				}
+				return
+			}
+			for _, point := range m.Sum().DataPoints().All() {
+				if matches(point.Attributes().AsRaw(), port, labels, values) {
+					sum += point.IntValue()
+				}
+			}
+		})
+	}
+	return sum
+}
+
+func matches(attributes map[string]any, port int, labels, values string) bool {
+	if port != 0 && attributes["server.port"] != int64(port) {
+		return false
+	}
+	wanted := strings.Split(values, "+")
+	for i, label := range strings.Split(labels, "+") {
+		if attributes[label] != wanted[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
+)
+
+func TestTraceparent(t *testing.T) {
+	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	trace, span, flags, ok := parseTraceparent(good)
+	assert.True(t, ok)
+	assert.Equal(t, "0af7651916cd43dd8448eb211c80319c", trace.String())
+	assert.Equal(t, "b7ad6b7169203331", span.String())
+	assert.Equal(t, byte(1), flags)
+	_, _, _, ok = parseTraceparent("01" + good[2:] + "-more")
+	assert.True(t, ok, "a later version may say more")
+	for _, bad := range []string{
+		"", "00", good[:54], good + "-more", good + "0", "ff" + good[2:], "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+		"00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333x-01", "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	} {
+		_, _, _, ok := parseTraceparent(bad)
+		assert.False(t, ok, "%q", bad)
+	}
+}
+
+func FuzzTraceparent(f *testing.F) {
+	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	f.Fuzz(func(t *testing.T, text string) {
+		trace, span, _, ok := parseTraceparent(text)
+		if ok && (trace.IsEmpty() || span.IsEmpty()) {
+			t.Fatalf("%q gave an empty id", text)
+		}
+	})
+}
+
+func TestPathHasNoQuery(t *testing.T) {
+	for target, want := range map[string]string{
+		"/": "/", "/a/b?token=x": "/a/b", "http://h/p?q": "/p", "http://h": "/", "*": "", "h:443": "", "/go?to=http://x/y": "/go",
+	} {
+		assert.Equal(t, want, pathOf(target), target)
+	}
+}
+
+func TestTargetIsWhatTheClientNamed(t *testing.T) {
+	ends := endpoints{Remote: [16]byte{10: 0xff, 11: 0xff, 12: 192, 14: 2, 15: 1}, RemotePort: 8080}
+	for host, want := range map[string]string{
+		"": "192.0.2.1 8080", "shop": "shop 80", "shop:81": "shop 81", "[::1]:82": "::1 82", "[::1]": "::1 80", "shop:x": "shop:x 80",
+	} {
+		s := served{ends: ends, exchange: &http1.Exchange{Request: http1.Head{Host: host}}}
+		name, port := s.target(false)
+		assert.Equal(t, want, name+" "+itoa(port), host)
+	}
+}
+
+// Both ends must come to the same name for a request, and another one to another.
+func TestBothEndsNameACallAlike(t *testing.T) {
+	client := endpoints{Local: [16]byte{15: 1}, LocalPort: 4000, Remote: [16]byte{15: 2}, RemotePort: 80}
+	server := endpoints{Local: [16]byte{15: 9}, LocalPort: 8080, Remote: [16]byte{15: 1}, RemotePort: 4000} // behind a load balancer
+	e := &http1.Exchange{Seq: 7, Request: http1.Head{Method: "GET", Target: "/"}}
+	assert.Equal(t, callOf(e, &client, false), callOf(e, &server, true))
+	next := &http1.Exchange{Seq: 8, Request: e.Request}
+	assert.NotEqual(t, callOf(e, &client, false), callOf(next, &client, false))
+	id := callOf(e, &client, false)
+	assert.NotEqual(t, id.client(), id.server())
+}

@@ -22,6 +22,9 @@ enum http_kind {
 #define HEAD_CALLS 8 // a head may come in so many calls
 #define TRIES 4 // calls that may not look like HTTP before a connection is given up
 
+// Set by the receiver: the process whose requests are not told, 0 for none.
+const volatile __u32 own_pid = 0;
+
 enum speech {
 	UNDECIDED = 0,
 	HTTP = 1,
@@ -292,6 +295,8 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	__u64 size;
 
 	if (length <= 0 || !is_inet(sk, PROTOCOL_TCP) || (direction == RECEIVED && flags & FLAG_PEEK))
+		return 0;
+	if (own_pid && bpf_get_current_pid_tgid() >> 32 == own_pid)
 		return 0;
 	conn = conn_of(sk);
 	if (!conn || conn->speech == OTHER)

@@ -24,6 +24,7 @@ const (
 	HTTPProgHttpReceive = "http_receive"
 	HTTPProgHttpSend    = "http_send"
 	HTTPProgHttpState   = "http_state"
+	HTTPVarOwnPid       = "own_pid"
 )
 
 // LoadHTTP returns the embedded CollectionSpec for HTTP.
@@ -88,6 +89,7 @@ type HTTPMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type HTTPVariableSpecs struct {
+	OwnPid *ebpf.VariableSpec `ebpf:"own_pid"`
 }
 
 // HTTPObjects contains all objects after they have been loaded into the kernel.
@@ -131,6 +133,7 @@ func (m *HTTPMaps) Close() error {
 //
 // It can be passed to LoadHTTPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type HTTPVariables struct {
+	OwnPid *ebpf.Variable `ebpf:"own_pid"`
 }
 
 // HTTPPrograms contains all programs after they have been loaded into the kernel.

@@ -149,11 +149,12 @@ struct request___with_disk {
 
 // The registers of a system call: of each machine its own names.
 struct pt_regs___x86 {
-	unsigned long di, si, dx, r10;
+	unsigned long orig_ax, di, si, dx, r8, r10;
 };
 
 struct pt_regs___arm64 {
 	__u64 regs[31];
+	__s32 syscallno;
 };
 
 struct cred {

@@ -57,20 +57,6 @@ struct tcp_sock {
 	__u64 first_tx_mstamp; // microseconds: when the first packet still in flight was sent
 };
 
-// The registers with which a thread entered the kernel; each machine has its own.
-struct pt_regs {
-	unsigned long orig_ax;
-	unsigned long di;
-	unsigned long si;
-	unsigned long dx;
-	unsigned long r8;
-};
-
-struct pt_regs___arm64 {
-	__u64 regs[31];
-	__s32 syscallno;
-};
-
 #pragma clang attribute pop
 
 // As net/tcp_states.h has them.
@@ -216,14 +202,15 @@ struct call_registers {
 
 static __always_inline void read_registers(struct call_registers *to)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct pt_regs___arm64 *arm = (void *)regs;
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs___x86 *x86 = regs;
+	struct pt_regs___arm64 *arm = regs;
 
-	if (bpf_core_field_exists(regs->orig_ax)) {
-		to->kind = x86_io(BPF_CORE_READ(regs, orig_ax));
-		to->second = BPF_CORE_READ(regs, si);
-		to->third = BPF_CORE_READ(regs, dx);
-		to->fifth = BPF_CORE_READ(regs, r8);
+	if (bpf_core_field_exists(x86->orig_ax)) {
+		to->kind = x86_io(BPF_CORE_READ(x86, orig_ax));
+		to->second = BPF_CORE_READ(x86, si);
+		to->third = BPF_CORE_READ(x86, dx);
+		to->fifth = BPF_CORE_READ(x86, r8);
 	} else if (bpf_core_field_exists(arm->syscallno)) {
 		to->kind = arm64_io(BPF_CORE_READ(arm, syscallno));
 		to->second = BPF_CORE_READ(arm, regs[1]);

@@ -27,7 +27,7 @@ import (
 
 func onlyHTTP(c *Config) {
 	c.Probes = probe.Config{
-		HTTP: probe.HTTPConfig{Enabled: true}, TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig(),
+		HTTP: probe.HTTPConfig{Enabled: true, Own: true}, TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig(),
 	}
 	c.Probes.TCP.Enabled, c.Probes.DNS.Enabled = false, false
 }
@@ -115,6 +115,23 @@ func TestHTTPSpanJoinsTheApplicationsTrace(t *testing.T) {
 	assert.Equal(t, "b7ad6b7169203331", clients[0].ParentSpanID().String())
 	assert.Equal(t, "0af7651916cd43dd8448eb211c80319c", servers[0].TraceID().String())
 	assert.Equal(t, clients[0].SpanID(), servers[0].ParentSpanID())
+}
+
+func TestOwnRequestsAreNotToldUnlessAskedFor(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		onlyHTTP(c)
+		c.Probes.HTTP.Own = false
+	})
+	server := httptest.NewServer(http.HandlerFunc(echo))
+	defer server.Close()
+	response, err := http.Get(server.URL + "/own/1")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	output, err := exec.Command("curl", "-sf", "-o", "/dev/null", server.URL+"/own/2").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.Eventually(t, func() bool { return len(s.spans(ptrace.SpanKindClient, "/own/2")) == 1 }, 10*time.Second, 20*time.Millisecond)
+	assert.Empty(t, s.spans(ptrace.SpanKindClient, "/own/1"))
+	assert.Empty(t, s.spans(ptrace.SpanKindServer, "/own/"))
 }
 
 // Every request of several programs is seen, by both sides, while they compete.

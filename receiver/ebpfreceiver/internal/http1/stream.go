@@ -52,7 +52,7 @@ const (
 	lost // until a piece begins with a head
 )
 
-var lastChunk = []byte("0\r\n\r\n")
+const lastChunk = "0\r\n\r\n"
 
 // stream follows the messages of one direction.
 type stream struct {
@@ -208,7 +208,7 @@ func (s *stream) takeChunks(p *Piece, length int, to listener) (consumed int) {
 	}
 	s.end = append(s.end, tail...)
 	s.end = s.end[max(0, len(s.end)-len(lastChunk)):]
-	if bytes.Equal(s.end, lastChunk) {
+	if string(s.end) == lastChunk {
 		s.framing = atHead
 		to.done(p.Sent, p.Time)
 	}

@@ -24,7 +24,7 @@ func New(c *Config) []Probe {
 		probes = append(probes, newTCP(&c.TCP))
 	}
 	if c.HTTP.Enabled {
-		probes = append(probes, newHTTP())
+		probes = append(probes, newHTTP(&c.HTTP))
 	}
 	if c.DNS.Enabled {
 		probes = append(probes, newDNS(&c.DNS))

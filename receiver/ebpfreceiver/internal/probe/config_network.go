@@ -31,9 +31,12 @@ func (c *TCPConfig) Validate() error {
 	return nil
 }
 
-// HTTPConfig is whether to tell of HTTP/1.1.
+// HTTPConfig is what to tell of HTTP/1.1.
 type HTTPConfig struct {
 	Enabled bool `mapstructure:"enabled"`
+	// Own tells of the collector's own requests too. An exporter that sends over
+	// HTTP would then make a span of each batch of spans, for ever.
+	Own bool `mapstructure:"own"`
 }
 
 // DNSConfig is what to tell of questions to name servers.

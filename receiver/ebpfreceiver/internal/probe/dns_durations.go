@@ -34,7 +34,7 @@ func newDNSDurations(maxNames int) dnsDurations {
 	return dnsDurations{
 		durations: durations[dnsLabels]{
 			metric: Metric{
-				Name: "dns.lookup.duration", Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: durationBounds(),
+				Name: "dns.lookup.duration", Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: networkBounds(),
 			},
 			place:  func(l dnsLabels) (*identity.Place, string) { return l.place, l.service },
 			label:  dnsLabels.put,

@@ -15,13 +15,13 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
-// maxSeries bounds the series of one histogram that is kept here, to some 1 MB.
+// maxLabels bounds the series of one histogram that is kept here, to some 1 MB.
 // What comes above it is counted together, as OpenTelemetry's SDKs do it.
-const maxSeries = 2000
+const maxLabels = 2000
 
-// durationBounds are the buckets that the semantic conventions advise for what
+// networkBounds are the buckets that the semantic conventions advise for what
 // goes over a network.
-func durationBounds() []float64 {
+func networkBounds() []float64 {
 	return []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 }
 
@@ -51,7 +51,7 @@ type durations[K comparable] struct {
 // add counts one; without room for its labels it is counted under rest.
 func (d *durations[K]) add(labels, rest K, took time.Duration, e exemplar) {
 	one, ok := d.series[labels]
-	if !ok && len(d.series) >= maxSeries {
+	if !ok && len(d.series) >= maxLabels {
 		labels = rest
 		one, ok = d.series[labels]
 	}

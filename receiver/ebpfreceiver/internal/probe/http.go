@@ -7,6 +7,7 @@ package probe
 
 import (
 	"errors"
+	"os"
 	"time"
 	"unsafe"
 
@@ -43,6 +44,7 @@ const (
 // httpProbe makes spans of the exchanges that pass through sockets.
 type httpProbe struct {
 	losses
+	config   *HTTPConfig
 	programs *Programs
 	conns    *simplelru.LRU[uint64, *httpConn]
 	calls    *simplelru.LRU[callID, struct{}]
@@ -64,8 +66,8 @@ type served struct {
 	id       callID
 }
 
-func newHTTP() *httpProbe {
-	p := &httpProbe{taken: newHTTPDurations()}
+func newHTTP(c *HTTPConfig) *httpProbe {
+	p := &httpProbe{config: c, taken: newHTTPDurations()}
 	var err, err2 error
 	p.conns, err = simplelru.NewLRU[uint64, *httpConn](maxHTTPConns, nil)
 	p.calls, err2 = simplelru.NewLRU[callID, struct{}](maxCalls, nil)
@@ -82,6 +84,9 @@ func (*httpProbe) Number() Number { return NumberHTTP }
 // they are one feature.
 func (p *httpProbe) Attach(k *Kernel) (gaps []Gap) {
 	spec, err := bpf.LoadHTTP()
+	if err == nil && !p.config.Own {
+		err = spec.Variables[bpf.HTTPVarOwnPid].Set(uint32(os.Getpid()))
+	}
 	if err != nil {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}

@@ -34,7 +34,7 @@ type httpDurations struct {
 func newHTTPDurations() httpDurations {
 	histogram := func(name, description string) durations[httpLabels] {
 		return durations[httpLabels]{
-			metric: Metric{Name: name, Unit: "s", Description: description, Bounds: durationBounds()},
+			metric: Metric{Name: name, Unit: "s", Description: description, Bounds: networkBounds()},
 			place:  func(l httpLabels) (*identity.Place, string) { return l.place, l.service },
 			label:  httpLabels.put,
 			series: map[httpLabels]*duration{},

@@ -141,7 +141,7 @@ func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
 	}
 	labels := tcpLabels{place: of.Place, service: of.Name, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
 	total, ok := t.totals[labels]
-	if !ok && len(t.totals) >= maxSeries {
+	if !ok && len(t.totals) >= maxLabels {
 		labels = tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
 		total, ok = t.totals[labels]
 	}

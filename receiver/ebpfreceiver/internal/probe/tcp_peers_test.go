@@ -44,12 +44,12 @@ func TestProcessesOfAProgramAreAddedUp(t *testing.T) {
 func TestPeersAreBounded(t *testing.T) {
 	out := NewBatch(Origin{}, identity.NewTable(t.TempDir()))
 	p := newTCPPeers()
-	for i := range maxSeries + 500 {
+	for i := range maxLabels + 500 {
 		peer := peerOf(0, 1)
 		peer.Port = uint16(i)
 		p.add(peer, &tcpStats{tcpCounts: tcpCounts{Connects: 1}}, out)
 	}
-	assert.Len(t, p.totals, maxSeries+1)
+	assert.Len(t, p.totals, maxLabels+1)
 	assert.Equal(t, uint64(500), p.totals[tcpLabels{place: out.Table.Host(), overflow: true}].Connects)
 }
 
@@ -63,8 +63,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	rest := d.series[dnsLabels{place: of.Place, question: dnsQuestion{kind: "A"}, overflow: true}]
 	require.NotNil(t, rest)
 	assert.Equal(t, uint64(7), rest.counts[1], "between 5 and 10 ms")
-	for i := range maxSeries {
+	for i := range maxLabels {
 		d.add(of, &dnsQuestion{kind: itoa(uint16(i))}, "", 0)
 	}
-	assert.Len(t, d.series, maxSeries+1)
+	assert.Len(t, d.series, maxLabels+1)
 }

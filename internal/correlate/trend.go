@@ -49,7 +49,7 @@ func (l *trend) until(limit, newest float64) (earliest, latest float64, ok bool)
 	if l.n < minTrend || vt <= 0 || vx <= 0 || c <= 0 || newest >= limit {
 		return 0, 0, false
 	}
-	fit := c * c / (vt * vx)
+	fit := min(1, c*c/(vt*vx))
 	slope := c / vt
 	if fit < minFit {
 		return 0, 0, false

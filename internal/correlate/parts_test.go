@@ -1,0 +1,143 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func TestLinesThatDifferInValuesAreOneTemplate(t *testing.T) {
+	m := newMiner(1 << 20)
+	first := m.of("16:42:09 INFO a.Seat#31 served user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms")
+	assert.Same(t, first, m.of("17:00:00 INFO a.Seat#31 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"))
+	assert.NotSame(t, first, m.of("17:00:00 INFO a.Seat#37 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"), "another place in the code")
+	assert.Equal(t, "a.Seat#31", first.codePlace())
+}
+
+func TestWordsThatVaryBecomeWild(t *testing.T) {
+	m := newMiner(1 << 20)
+	first := m.of("cannot reach host alpha for user bob today")
+	assert.Same(t, first, m.of("cannot reach host omega for user eve today"))
+	assert.Equal(t, "cannot reach host <*> for user <*> today", first.shown())
+}
+
+func TestMessageOfAJSONBodyIsTheLine(t *testing.T) {
+	e := &tapio.Event{Body: tapio.StringValue(`{"id":"7","message":"went wrong","time":"x"}`)}
+	assert.Equal(t, "went wrong", lineOf(e))
+	e.Body = tapio.MapValue([]tapio.KeyValue{{Key: "msg", Value: tapio.StringValue("went well")}})
+	assert.Equal(t, "went well", lineOf(e))
+}
+
+func pointOf(m *tapio.Metric, i int, x float64) tapio.Point {
+	return tapio.Point{
+		Time: begin + tapio.Nanos(i)*60*second, Number: tapio.NumberInt, Bits: uint64(int64(x)),
+		Series: &tapio.Series{Metric: m, Resource: resourceOf("a")},
+	}
+}
+
+func seriesOf(t *testing.T, m *tapio.Metric, values ...float64) *series {
+	t.Helper()
+	e, err := New(Config{})
+	require.NoError(t, err)
+	for i, x := range values {
+		e.ObservePoints([]tapio.Point{pointOf(m, i, x)})
+	}
+	require.Equal(t, 1, e.series.size())
+	return e.series.first.value
+}
+
+func TestResetOfACounterIsNoChange(t *testing.T) {
+	m := &tapio.Metric{Name: "requests", Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative}
+	s := seriesOf(t, m, 600, 1200, 1800, 2400, 3000, 600, 1200)
+	assert.Equal(t, 1, s.resets)
+	assert.Zero(t, s.strange)
+	assert.InDelta(t, 10, s.newest, 1e-9)
+}
+
+func TestFaultDoesNotHideTheNextOne(t *testing.T) {
+	m := &tapio.Metric{Name: "cpu", Type: tapio.MetricGauge}
+	s := seriesOf(t, m, 10, 11, 10, 9, 100, 100, 100, 100, 100, 10, 11, 100)
+	assert.Equal(t, 1, s.strange)
+	assert.InDelta(t, 10, s.median, 1)
+}
+
+func TestOutliersDoNotMoveTheSpread(t *testing.T) {
+	assert.InDelta(t, 1, mad([]float64{1, 2, 3, 4, 1000}, 3), 1e-9)
+	assert.InDelta(t, 0, mad([]float64{3, 3, 3, 9}, 3), 1e-9)
+}
+
+func TestTrendPredictsALeakAndNoNoise(t *testing.T) {
+	var leak, noise trend
+	for i := range 40 {
+		at := begin + tapio.Nanos(i)*60*second
+		leak.add(0.3+0.01*float64(i), at)
+		noise.add(0.5+0.1*float64(i*7919%13), at)
+	}
+	earliest, latest, ok := leak.until(1, 0.69)
+	require.True(t, ok)
+	assert.InDelta(t, 31*60, earliest, 300)
+	assert.GreaterOrEqual(t, latest, earliest)
+	_, _, ok = noise.until(10, 0.5)
+	assert.False(t, ok)
+}
+
+func TestChangeIsDated(t *testing.T) {
+	var runs, hits, time history
+	for slot := range int64(30) {
+		runs.observe(1000+slot, sample{n: 4})
+		x := float32(1)
+		if slot >= 20 {
+			hits.observe(1000+slot, sample{n: 4})
+			x = 5
+		}
+		time.observe(1000+slot, sample{n: 4, sum: 4 * x, square: 4 * x * x})
+	}
+	assert.EqualValues(t, 1020, shareChange(&runs, &hits, true).slot)
+	assert.Zero(t, shareChange(&runs, &hits, false).ratio)
+	assert.EqualValues(t, 1020, riseOf(&time).slot)
+}
+
+func TestTableForgetsWhatWasUsedLongestAgo(t *testing.T) {
+	l := newLRU[int, string](3)
+	for i := range 3 {
+		l.put(i, fmt.Sprint(i))
+	}
+	l.get(0)
+	l.put(3, "3")
+	assert.Nil(t, l.peek(1))
+	var order []int
+	for key := range l.all() {
+		order = append(order, key)
+	}
+	assert.Equal(t, []int{2, 0, 3}, order)
+	assert.Equal(t, 1, l.evicted)
+}
+
+func TestNamesAreSafeToPaste(t *testing.T) {
+	assert.Equal(t, "cart-0", quoted("cart-0"))
+	assert.Equal(t, `'$(reboot)'`, quoted("$(reboot)"))
+	assert.Equal(t, `'it'\''s'`, quoted("it's"))
+	assert.Equal(t, "'-f'", quoted("-f"))
+}
+
+func TestTwoFaultsStayTwoGroups(t *testing.T) {
+	s := newShop(t, Config{})
+	s.run(300)
+	for _, service := range []string{"cart", "pay"} {
+		s.e.ObserveEvents([]tapio.Event{{Time: s.at, Name: "tapio.process.oom_kill", Resource: s.resource(service)}})
+	}
+	s.fails["front"] = true
+	s.run(30)
+	causes := map[string]bool{}
+	for _, g := range s.last {
+		causes[g.RootCause.Factors[0].Entity.Name] = true
+	}
+	assert.Equal(t, map[string]bool{"cart": true, "pay": true}, causes)
+}

@@ -21,7 +21,7 @@ func newPacker() *packer {
 	return &packer{
 		encoder: sync.OnceValue(func() *zstd.Encoder {
 			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(sealers), zstd.WithEncoderCRC(false),
-				zstd.WithEncoderLevel(zstd.SpeedDefault)) // fails only for wrong options
+				zstd.WithEncoderLevel(zstd.SpeedFastest)) // fails only for wrong options
 			return e
 		}),
 		decoder: sync.OnceValue(func() *zstd.Decoder {

@@ -66,25 +66,37 @@ func shortHash(last uint64) uint32 {
 	return uint32(last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
 }
 
-// add takes the grams of a text.
+// add takes the grams of a text, and its short ones: what eachShort tells, but
+// for the bytes by themselves, which are found in the pairs later.
 func (g *gramSet) add(text string) {
 	g.folded = appendFolded(g.folded[:0], text)
-	g.shorts.add(g.folded)
+	if len(g.folded) == 1 {
+		g.shorts.note(singleAt + uint32(g.folded[0]))
+	}
 	var last uint64
-	digit := -longGram // where the latest digit stands
+	var digits, number uint32 // of the number in hand, and its last five digits
+	digit := -longGram        // where the latest digit stands
 	for i, c := range g.folded {
 		last = last<<8 | uint64(c)
 		if c-'0' <= 9 {
 			digit = i
+			digits, number = digits+1, (number*10+uint32(c-'0'))%100_000
+			g.shorts.noteNumber(number, digits)
+		} else {
+			digits, number = 0, 0
+		}
+		if i == 0 {
+			continue
+		}
+		g.shorts.note(pairsAt + uint32(last)&0xffff)
+		if i >= gramLength-1 {
+			h := shortHash(last)
+			g.words[h/64] |= 1 << (h % 64)
 		}
 		if i >= longGram-1 && i-digit < longGram {
 			if h, sampled := longHash(last); sampled {
 				g.words[h/64] |= 1 << (h % 64)
 			}
-		}
-		if i >= gramLength-1 {
-			h := shortHash(last)
-			g.words[h/64] |= 1 << (h % 64)
 		}
 	}
 }

@@ -137,27 +137,30 @@ func (x *indexer) attributes(list tapio.Attributes) {
 	}
 }
 
-func (x *indexer) label(key string, value tapio.Value) {
+// label indexes one label; open: its key has too many values, or too long ones,
+// and none is indexed any more.
+func (x *indexer) label(key string, value tapio.Value) (open bool) {
 	values := x.keys[key]
 	if values == nil {
 		values = &labelValues{}
 		x.keys[key] = values
 	}
 	if values.open {
-		return
+		return true
 	}
 	if value.Kind() != tapio.KindString || len(value.Str()) > maxLabelBytes {
 		values.open = true
-		return
+		return true
 	}
 	hash := labelHash(key, value.Str())
 	if blocks, known := x.blocks[hash]; !known {
 		values.hashes = append(values.hashes, hash)
 		values.open = len(values.hashes) > maxLabelValues
 	} else if blocks&x.bit != 0 {
-		return
+		return false
 	}
 	x.note(hash)
+	return values.open
 }
 
 // first reports whether the block in hand is new to the set at this place.

@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	// chunksPerLog is how many chunks a log has at least. As a sealed chunk is a
-	// fraction of what it was, eviction goes in steps of less than that.
-	chunksPerLog  = 64
+	// chunksPerLog is how many chunks of rows would fill a log; sealed ones are a
+	// fraction of that. The more rows are sealed together, the less each costs.
+	chunksPerLog = 16
+	// chunksPerAge is how many chunks a log has at least when its age is bounded.
+	chunksPerAge  = 64
 	minChunkBytes = 16 << 10
 	maxChunkBytes = 16 << 20
 
@@ -243,7 +245,7 @@ func (l *log[R]) retireChunks() {
 	if l.maxAge <= 0 {
 		return
 	}
-	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerLog {
+	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerAge {
 		l.closeHead()
 	}
 	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {

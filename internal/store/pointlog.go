@@ -258,7 +258,7 @@ func (l *pointLog) retireChunks() {
 	if l.maxAge <= 0 {
 		return
 	}
-	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerLog {
+	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerAge {
 		l.closeHead()
 	}
 	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {

@@ -29,30 +29,13 @@ type shortGrams struct{ words [allShort]uint64 }
 
 func (g *shortGrams) note(bit uint32) { g.words[bit/64] |= 1 << (bit % 64) }
 
-// add takes a folded text. It does what eachShort tells, but for the bytes by
-// themselves, which encode finds in the pairs.
-func (g *shortGrams) add(folded []byte) {
-	if len(folded) == 1 {
-		g.note(singleAt + uint32(folded[0]))
+// noteNumber notes the last four and five digits of a number, of so many.
+func (g *shortGrams) noteNumber(number, digits uint32) {
+	if digits >= 4 {
+		g.note(foursAt + number%10_000)
 	}
-	var pair, digits, number uint32
-	for i, c := range folded {
-		pair = (pair<<8 | uint32(c)) & 0xffff
-		if i > 0 {
-			g.note(pairsAt + pair)
-		}
-		if c-'0' > 9 {
-			digits, number = 0, 0
-			continue
-		}
-		digits++
-		number = (number*10 + uint32(c-'0')) % 100_000
-		if digits >= 4 {
-			g.note(foursAt + number%10_000)
-		}
-		if digits >= 5 {
-			g.note(fivesAt + number)
-		}
+	if digits >= 5 {
+		g.note(fivesAt + number)
 	}
 }
 

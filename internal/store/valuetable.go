@@ -25,6 +25,7 @@ type valueTable struct {
 	rows   int
 	known  int // rows whose value was known
 	plain  bool
+	open   bool // the field's labels are not indexed, in the whole segment
 }
 
 // append writes a value; fresh: its text was written, because it is new or the
@@ -65,7 +66,7 @@ func (t *valueTable) learn(value string) {
 // reset begins a block. What a field is like is tried anew: it may have changed.
 func (t *valueTable) reset() {
 	clear(t.places)
-	*t = valueTable{places: t.places}
+	*t = valueTable{places: t.places, open: t.open}
 }
 
 // valueReader reads what a valueTable wrote.

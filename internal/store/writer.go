@@ -172,16 +172,17 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
 	}
 	stream := &w.streams[ownStreams+f]
+	values := &w.values[f]
 	if kv.Value.Kind() != tapio.KindString {
 		*stream = appendContent(*stream, kv.Value)
-		w.index.label(kv.Key, kv.Value)
+		values.open = values.open || w.index.label(kv.Key, kv.Value)
 		return
 	}
-	written, fresh := w.values[f].append(*stream, kv.Value.Str())
+	written, fresh := values.append(*stream, kv.Value.Str())
 	*stream = written
 	if fresh {
 		w.grams.add(kv.Value.Str())
-		w.index.label(kv.Key, kv.Value)
+		values.open = values.open || w.index.label(kv.Key, kv.Value)
 	}
 }
 

@@ -156,14 +156,12 @@ func rounded(d time.Duration) time.Duration {
 }
 
 // repeat asks and times. A question whose answer falls short is an error, but
-// for a record that was evicted before it could be asked for.
+// for a record that was evicted before it could be asked for. One that takes
+// longer than the limit is not asked again to be timed.
 func repeat(ctx context.Context, set settings, q question) ([]time.Duration, error) {
 	var times []time.Duration
-	var began time.Time
-	for asked := 0; len(times) < set.Repetitions && (asked <= warmups || time.Since(began) < set.QueryLimit); asked++ {
-		if asked == warmups {
-			began = time.Now()
-		}
+	began := time.Now()
+	for asked := 0; len(times) == 0 || len(times) < set.Repetitions && time.Since(began) < set.QueryLimit; asked++ {
 		ask, err := q.prepare(ctx)
 		if err != nil {
 			return times, err
@@ -175,7 +173,7 @@ func repeat(ctx context.Context, set settings, q question) ([]time.Duration, err
 		case status.Code(err) == codes.NotFound:
 		case err != nil:
 			return times, err
-		case asked >= warmups:
+		case asked >= warmups || took > set.QueryLimit:
 			times = append(times, took)
 		}
 	}

@@ -45,6 +45,9 @@ type fakeServer struct {
 	subscribe    func(*tapiov1.SubscribeToEventsRequest, grpc.ServerStreamingServer[tapiov1.SubscribeToEventsResponse]) error
 	exportChunks func(*tapiov1.ExportMetricsRequest) []string
 
+	groups   func(*tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error)
+	insights func(*tapiov1.GetInsightsRequest) (*tapiov1.GetInsightsResponse, error)
+
 	figures      func() *tapiov1.TapioServiceGetMetricsResponse
 	list         func(*tapiov1.ListCollectorsRequest) (*tapiov1.ListCollectorsResponse, error)
 	getConfig    func(*tapiov1.GetConfigRequest) (*tapiov1.GetConfigResponse, error)
@@ -109,6 +112,16 @@ func (s tapioFake) GetServiceInfo(context.Context, *tapiov1.GetServiceInfoReques
 
 func (s tapioFake) GetEventById(_ context.Context, r *tapiov1.GetEventByIdRequest) (*tapiov1.GetEventByIdResponse, error) {
 	return answer(s.fake.eventByID, r)
+}
+
+func (s tapioFake) GetSemanticGroups(
+	_ context.Context, r *tapiov1.GetSemanticGroupsRequest,
+) (*tapiov1.GetSemanticGroupsResponse, error) {
+	return answer(s.fake.groups, r)
+}
+
+func (s tapioFake) GetInsights(_ context.Context, r *tapiov1.GetInsightsRequest) (*tapiov1.GetInsightsResponse, error) {
+	return answer(s.fake.insights, r)
 }
 
 func (s tapioFake) GetEvents(_ context.Context, r *tapiov1.GetEventsRequest) (*tapiov1.GetEventsResponse, error) {

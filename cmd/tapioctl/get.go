@@ -14,13 +14,14 @@ import (
 func newGetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "Print stored logs, events, traces or metrics, or the registered collectors",
+		Short: "Print stored logs, events, traces, metrics or findings, or the registered collectors",
 		RunE:  needSubcommand,
 	}
 	cmd.AddCommand(
 		newGetRecordsCommand(a, "logs", "Print stored log records, the newest first"),
 		newGetRecordsCommand(a, "events", "Print stored events (records with an event name), the newest first"),
 		newGetEventCommand(a), newGetTracesCommand(a), newGetTraceCommand(a), newGetMetricsCommand(a),
+		newGetCorrelationsCommand(a), newGetGroupsCommand(a), newGetInsightsCommand(a),
 		newGetCollectorsCommand(a),
 	)
 	return cmd

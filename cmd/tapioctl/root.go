@@ -48,7 +48,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	a.addGlobalFlags(root)
 	root.AddCommand(
-		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExportCommand(a), newVersionCommand(a),
+		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
 		newTopCommand(a), newConfigCommand(a),
 	)
 	return root

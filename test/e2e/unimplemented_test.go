@@ -22,10 +22,6 @@ func TestUnimplementedMethodsSaySo(t *testing.T) {
 	info, err := client.events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
 	require.NoError(t, err)
 	for method, call := range map[string]func(context.Context) error{
-		"TapioService/AnalyzeEvents": func(ctx context.Context) error {
-			_, err := client.events.AnalyzeEvents(ctx, &tapiov1.AnalyzeEventsRequest{})
-			return err
-		},
 		"ObservabilityService/GetProfiles": func(ctx context.Context) error {
 			_, err := client.GetProfiles(ctx, &tapiov1.GetProfilesRequest{})
 			return err

@@ -19,7 +19,7 @@ import (
 type answer struct {
 	services []string // held for the cause, the most probable first
 	opened   int      // groups that the fault touches
-	early    int      // groups that were over before the fault
+	early    int      // groups that begin in the fault-free minute
 	seconds  float64
 }
 
@@ -54,17 +54,18 @@ func settledGroups(ctx context.Context, api tapiov1.TapioServiceClient) ([]*tapi
 	return last.GetGroups(), nil
 }
 
-// ask reads the answer for a fault from the groups.
-func ask(groups []*tapiov1.SemanticGroup, f *fault) answer {
+// ask reads the answer for a fault from the groups. quiet is where the
+// fault-free minute begins.
+func ask(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
 	var a answer
 	var touching []*tapiov1.SemanticGroup
 	for _, g := range groups {
 		first, last := nanos(g.GetTimeRange().GetStart()), nanos(g.GetTimeRange().GetEnd())
 		switch {
 		case g.GetState() == tapiov1.SemanticGroup_STATE_MERGED:
-		case last < f.At:
+		case first >= quiet && first < quiet+uint64(time.Minute):
 			a.early++
-		case first < f.end():
+		case last >= f.At && first < f.end():
 			touching = append(touching, g)
 		}
 	}

@@ -95,7 +95,7 @@ func evaluate(ctx context.Context, set *folder, all *board, out io.Writer) error
 	return nil
 }
 
-func runCase(ctx context.Context, f *fault, lines ...*timeline) (answer, error) {
+func runCase(ctx context.Context, f *fault, metrics, baseline, records *timeline) (answer, error) {
 	began := time.Now()
 	c, err := running.Start(ctx, binary, config)
 	if err != nil {
@@ -103,7 +103,7 @@ func runCase(ctx context.Context, f *fault, lines ...*timeline) (answer, error) 
 	}
 	defer c.Stop()
 	s := newSender(c)
-	if err := s.replay(ctx, f.end(), lines...); err != nil {
+	if err := s.replay(ctx, f.end(), metrics, baseline, records); err != nil {
 		return answer{}, err
 	}
 	if err := s.pass(ctx, f.end(), time.Minute); err != nil {
@@ -113,7 +113,16 @@ func runCase(ctx context.Context, f *fault, lines ...*timeline) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	got := ask(groups, f)
+	got := ask(groups, f, quietMinute(f, baseline))
 	got.seconds = time.Since(began).Seconds()
 	return got, nil
+}
+
+// quietMinute is where the fault-free minute begins: with the baseline, or two
+// minutes before the fault where there is none.
+func quietMinute(f *fault, baseline *timeline) uint64 {
+	if baseline.first != 0 {
+		return baseline.first
+	}
+	return f.At - uint64(2*time.Minute)
 }

@@ -15,11 +15,9 @@ import (
 // it lacks. Such a method answers UNIMPLEMENTED, never with invented data.
 func missingEngines() map[string]string {
 	const (
-		correlation = "correlation engine"
-		profiles    = "profile store"
+		profiles = "profile store"
 	)
 	return map[string]string{
-		tapiov1.TapioService_AnalyzeEvents_FullMethodName:          correlation,
 		tapiov1.ObservabilityService_GetProfiles_FullMethodName:    profiles,
 		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName: profiles,
 	}

@@ -54,6 +54,7 @@ type Options struct {
 // Server is the state that the services share.
 type Server struct {
 	Options
+	analyses  chan struct{} // holds one for each analysis that runs
 	started   time.Time
 	ingest    ingest
 	admission *admission
@@ -65,7 +66,7 @@ type Server struct {
 // New makes the services. They answer once SetServing(true) is called.
 func New(options Options) *Server {
 	s := &Server{
-		Options: options, started: options.Now(), health: health.NewServer(),
+		Options: options, analyses: make(chan struct{}, maxAnalyses), started: options.Now(), health: health.NewServer(),
 		admission: newAdmission(options.Limits, options.Now),
 		relay:     strings.ToLower(rand.Text()),
 	}

@@ -1,0 +1,234 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	// leadIn is what an analysis looks at before the stretch asked for: nothing
+	// is unusual to an engine that has not seen what is usual.
+	leadIn = 10 * time.Minute
+	// around is what it looks at before and after records named by id.
+	around = 2 * time.Minute
+	// maxAnalyzed is the most records that one analysis looks at.
+	maxAnalyzed = 2_000_000
+	// maxAnalyses is how many run at once; others wait for their turn.
+	maxAnalyses = 2
+	// analysisMemory bounds the state of one analysis.
+	analysisMemory = 64 << 20
+	// maxAnswered is the most correlations that are answered.
+	maxAnswered = 1000
+)
+
+// AnalyzeEvents implements tapiov1.TapioServiceServer.
+func (s *tapioService) AnalyzeEvents(
+	ctx context.Context, req *tapiov1.AnalyzeEventsRequest,
+) (*tapiov1.AnalyzeEventsResponse, error) {
+	analysis, err := wire.AnalyzeQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.surround(ctx, &analysis); err != nil {
+		return nil, err
+	}
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-s.analyses }()
+	run, err := s.newAnalysisRun(&analysis)
+	if err != nil {
+		return nil, err
+	}
+	if err := run.all(ctx); err != nil {
+		return nil, err
+	}
+	return run.answer(&analysis), nil
+}
+
+// takeTurn waits until fewer than maxAnalyses run.
+func (s *Server) takeTurn(ctx context.Context) error {
+	select {
+	case s.analyses <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// surround makes a stretch of time of the records named by id.
+func (s *Server) surround(ctx context.Context, analysis *wire.Analysis) error {
+	if len(analysis.IDs) == 0 {
+		return nil
+	}
+	var first, last tapio.Nanos
+	for _, id := range analysis.IDs {
+		event, found, err := s.Store.EventByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return status.Errorf(codes.NotFound, "no event %q is stored: it was evicted or never stored", id)
+		}
+		last = max(last, event.When())
+		if first == 0 || event.When() < first {
+			first = event.When()
+		}
+	}
+	analysis.Filter.Time = tapio.TimeRange{
+		Start: first - min(tapio.Nanos(around), first), End: last + tapio.Nanos(around),
+	}
+	return nil
+}
+
+// analysisRun shows one engine of its own what is stored, in the order of time.
+type analysisRun struct {
+	engine *correlate.Engine
+	feeds  []feed
+	asked  tapio.TimeRange
+	looked uint64
+	found  map[string]tapio.Finding // the latest revisions, by kind and id
+}
+
+func (s *Server) newAnalysisRun(analysis *wire.Analysis) (*analysisRun, error) {
+	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory})
+	if err != nil {
+		return nil, err
+	}
+	filter := analysis.Filter
+	filter.Time.Start -= min(tapio.Nanos(leadIn), filter.Time.Start)
+	begin := tapio.Start{Resume: true} // from the oldest record that is stored
+	return &analysisRun{
+		engine: engine,
+		asked:  analysis.Filter.Time,
+		found:  map[string]tapio.Finding{},
+		feeds: []feed{
+			&rows[tapio.Point]{
+				poll: s.Store.TailPoints(tapio.PointQuery{Filter: filter}, begin).Poll,
+				when: func(p *tapio.Point) tapio.Nanos { return p.Time },
+				show: func(list []tapio.Point) { engine.ObservePoints(list) },
+			},
+			&rows[tapio.Event]{
+				poll: s.Store.TailEvents(tapio.EventQuery{Filter: filter}, begin).Poll,
+				when: (*tapio.Event).When,
+				show: func(list []tapio.Event) { engine.ObserveEvents(observations(list)) },
+			},
+			&rows[tapio.Span]{
+				poll: s.Store.TailSpans(tapio.TraceQuery{Filter: filter}, begin).Poll,
+				when: func(p *tapio.Span) tapio.Nanos { return p.End },
+				show: func(list []tapio.Span) { engine.ObserveSpans(list) },
+			},
+		},
+	}, nil
+}
+
+// analysisStep is how far time goes on between two conclusions.
+const analysisStep = tapio.Nanos(2 * time.Second)
+
+// all shows everything. The signals are read side by side, step by step, so that
+// no more of them is held than a step.
+func (r *analysisRun) all(ctx context.Context) error {
+	for {
+		now, any, err := r.earliest(ctx)
+		if err != nil {
+			return err
+		}
+		if !any {
+			break
+		}
+		until := now + analysisStep
+		for _, f := range r.feeds {
+			n, err := f.showUntil(ctx, until)
+			if r.looked += uint64(n); err != nil {
+				return err
+			}
+		}
+		if r.looked > maxAnalyzed {
+			return status.Errorf(codes.ResourceExhausted, "the analysis has more than %d records to look at: "+
+				"give a shorter filter.time_range, or narrow the filter", maxAnalyzed)
+		}
+		r.note(r.engine.Flush(now))
+	}
+	// What is asked for is over: nothing more will come.
+	r.note(r.engine.Flush(r.asked.End + tapio.Nanos(time.Minute)))
+	return nil
+}
+
+// earliest is the time of the next record of any signal.
+func (r *analysisRun) earliest(ctx context.Context) (earliest tapio.Nanos, found bool, err error) {
+	for _, f := range r.feeds {
+		next, more, err := f.next(ctx)
+		if err != nil {
+			return 0, false, err
+		}
+		if more && (!found || next < earliest) {
+			earliest, found = next, true
+		}
+	}
+	return earliest, found, nil
+}
+
+func (r *analysisRun) note(findings []tapio.Finding) {
+	for _, finding := range findings {
+		r.found[finding.EventName()+" "+finding.Identity().ID] = finding
+	}
+}
+
+// answer picks what concerns the stretch asked for.
+func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResponse {
+	var groups []*tapio.SemanticGroup
+	var correlations []*tapio.Correlation
+	var insights []*tapio.Insight
+	for _, finding := range r.found {
+		touched := finding.Touches()
+		if !r.asked.Overlaps(touched.First, touched.Last) {
+			continue
+		}
+		switch f := finding.(type) {
+		case *tapio.SemanticGroup:
+			groups = append(groups, f)
+		case *tapio.Correlation:
+			correlations = append(correlations, f)
+		case *tapio.Insight:
+			if analysis.Audience == tapio.AudienceEverybody || analysis.Audience == f.Audience {
+				insights = append(insights, f)
+			}
+		}
+	}
+	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int {
+		return cmp.Or(cmp.Compare(b.Impact.Level, a.Impact.Level), cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(correlations, func(a, b *tapio.Correlation) int {
+		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(insights, func(a, b *tapio.Insight) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.ID, b.ID))
+	})
+	return &tapiov1.AnalyzeEventsResponse{
+		Groups:        each(groups, wire.SemanticGroup),
+		Correlations:  each(correlations[:min(len(correlations), maxAnswered)], wire.Correlation),
+		Insights:      each(insights, wire.Insight),
+		AnalyzedCount: r.looked,
+	}
+}
+
+func each[Word, Message any](words []Word, message func(Word) Message) []Message {
+	list := make([]Message, len(words))
+	for i := range words {
+		list[i] = message(words[i])
+	}
+	return list
+}

@@ -1,0 +1,78 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// feed is one signal on its way into an analysis, in the order of its arrival.
+type feed interface {
+	// next returns the time of the next record; false at the end.
+	next(ctx context.Context) (tapio.Nanos, bool, error)
+	// showUntil shows the records up to the first of that time or later.
+	showUntil(ctx context.Context, until tapio.Nanos) (shown int, err error)
+}
+
+// rows is the feed of one signal: a tail of what is stored.
+type rows[R any] struct {
+	poll func(max int) (list []R, loss tapio.Loss, more bool)
+	when func(*R) tapio.Nanos
+	show func([]R)
+
+	waiting []R
+	ended   bool
+}
+
+func (r *rows[R]) fill(ctx context.Context) error {
+	for len(r.waiting) == 0 && !r.ended {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var more bool
+		r.waiting, _, more = r.poll(tailRows)
+		r.ended = !more
+	}
+	return nil
+}
+
+func (r *rows[R]) next(ctx context.Context) (tapio.Nanos, bool, error) {
+	if err := r.fill(ctx); err != nil || len(r.waiting) == 0 {
+		return 0, false, err
+	}
+	return r.when(&r.waiting[0]), true, nil
+}
+
+func (r *rows[R]) showUntil(ctx context.Context, until tapio.Nanos) (shown int, err error) {
+	for {
+		if err := r.fill(ctx); err != nil {
+			return shown, err
+		}
+		n := 0
+		for n < len(r.waiting) && r.when(&r.waiting[n]) < until {
+			n++
+		}
+		if n == 0 {
+			return shown, nil
+		}
+		r.show(r.waiting[:n])
+		shown += n
+		r.waiting = r.waiting[n:]
+	}
+}
+
+// observations leaves out findings: they are conclusions. It keeps the caller's
+// list as it is.
+func observations(events []tapio.Event) []tapio.Event {
+	list := make([]tapio.Event, 0, len(events))
+	for i := range events {
+		if !otlp.IsFinding(&events[i]) {
+			list = append(list, events[i])
+		}
+	}
+	return list
+}

@@ -1,0 +1,97 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/internal/tapio"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// putCalls stores calls of a shop to its payment service, one a second, which
+// fail from the given second on.
+func (s *tapioService) putCalls(begin time.Time, seconds, failFrom int) {
+	caller := &tapio.Resource{Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("shop")}}}
+	callee := &tapio.Resource{Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("payment")}}}
+	for second := range seconds {
+		for n := range 20 {
+			at := tapio.Nanos(begin.Add(time.Duration(second)*time.Second + time.Duration(n)*time.Millisecond).UnixNano())
+			trace := tapio.TraceID{1, byte(second >> 8), byte(second), byte(n)}
+			root := tapio.Span{
+				TraceID: trace, SpanID: tapio.SpanID{1}, Name: "POST /order", Kind: 2, Start: at, End: at + 20e6,
+				Resource: caller, Scope: &tapio.Scope{},
+			}
+			client := root
+			client.SpanID, client.ParentID, client.Name, client.Kind = tapio.SpanID{2}, tapio.SpanID{1}, "POST /pay", 3
+			server := client
+			server.SpanID, server.ParentID, server.Kind, server.Resource = tapio.SpanID{3}, tapio.SpanID{2}, 2, callee
+			if second >= failFrom {
+				root.StatusCode, client.StatusCode, server.StatusCode = 2, 2, 2
+			}
+			s.Store.AppendSpans([]tapio.Span{root, client, server})
+		}
+	}
+}
+
+func TestAnalysisNamesTheServiceThatFails(t *testing.T) {
+	s := testService(t)
+	begin := time.Unix(1_700_000_000, 0)
+	s.putCalls(begin, 400, 300)
+	response, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{
+		Filter: ranged(begin.Unix()+290, begin.Unix()+400),
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 400*60, response.GetAnalyzedCount())
+	require.NotEmpty(t, response.GetGroups())
+	require.Equal(t, "payment", response.GetGroups()[0].GetRootCause().GetCausalFactors()[0].GetEntity().GetName())
+	require.NotEmpty(t, response.GetInsights())
+
+	quiet, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{
+		Filter: ranged(begin.Unix()+100, begin.Unix()+250),
+	})
+	require.NoError(t, err)
+	require.Empty(t, quiet.GetGroups())
+	require.Zero(t, s.Store.Stats()[0].Rows, "an analysis stores nothing")
+}
+
+func TestAnalysisHonoursItsBounds(t *testing.T) {
+	s := testService(t)
+	s.putCalls(time.Unix(1_700_000_000, 0), 5, 9)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.AnalyzeEvents(ended, &tapiov1.AnalyzeEventsRequest{Filter: ranged(1_700_000_000, 1_700_000_010)})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{EventIds: []string{"gone"}})
+	require.Equal(t, codes.NotFound, status.Code(err))
+
+	for range maxAnalyses {
+		s.analyses <- struct{}{}
+	}
+	waiting, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = s.AnalyzeEvents(waiting, &tapiov1.AnalyzeEventsRequest{Filter: ranged(1_700_000_000, 1_700_000_010)})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "a third one waits for its turn")
+}
+
+func TestAnalysisOfNamedRecordsLooksAround(t *testing.T) {
+	s := testService(t)
+	begin := tapio.Nanos(1_700_000_000e9)
+	for i := range tapio.Nanos(10) {
+		s.Store.AppendEvents([]tapio.Event{{
+			Time: begin + i*60e9, Body: tapio.StringValue(fmt.Sprint("line ", i)), Resource: &tapio.Resource{}, Scope: &tapio.Scope{},
+			Attributes: tapio.Attributes{{Key: "log.record.uid", Value: tapio.StringValue(fmt.Sprint("e", i))}},
+		}})
+	}
+	response, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{EventIds: []string{"e5"}})
+	require.NoError(t, err)
+	require.EqualValues(t, 7, response.GetAnalyzedCount(), "all before within ten minutes, and the next minute's")
+}

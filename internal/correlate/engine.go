@@ -30,9 +30,11 @@ type Engine struct {
 	judged        int64 // the slot judged last
 	latest        tapio.Nanos
 	kernelEvicted int
-	late          uint64
-	marks         []Mark
-	found         int // groups so far, for their ids
+	// refusedIncidents counts those that found no room among the open groups.
+	refusedIncidents int
+	late             uint64
+	marks            []Mark
+	found            int // groups so far, for their ids
 }
 
 // New makes an engine. The error is a *tapio.FieldError.

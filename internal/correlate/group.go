@@ -76,6 +76,7 @@ func (e *Engine) admit(in *incident) {
 	g := e.home(in)
 	if g == nil {
 		if len(e.groups) >= maxGroups {
+			e.refusedIncidents++
 			return
 		}
 		e.found++

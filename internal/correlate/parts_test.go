@@ -141,3 +141,14 @@ func TestTwoFaultsStayTwoGroups(t *testing.T) {
 	}
 	assert.Equal(t, map[string]bool{"cart": true, "pay": true}, causes)
 }
+
+func TestAnIncidentWithoutRoomIsCounted(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	for range maxGroups {
+		e.groups = append(e.groups, &group{into: "another"}) // of no kin to any incident
+	}
+	e.admit(&incident{suspects: []*suspect{{service: "late"}}})
+	assert.Len(t, e.groups, maxGroups)
+	assert.Equal(t, 1, e.Stats().Evictions["incident"])
+}

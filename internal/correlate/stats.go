@@ -32,6 +32,7 @@ func (e *Engine) Stats() Stats {
 			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
 			"feature": g.dropped, "template": e.miner.known.evicted, "kernel_event": e.kernelEvicted,
+			"incident": e.refusedIncidents,
 		},
 		SkippedSpans: e.assembly.skipped, Late: e.late,
 	}

@@ -102,6 +102,11 @@ bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, a
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause
 	go run ./test/evalrca "$(DATA)"
 
+.PHONY: bench-http
+bench-http: ## Count 24,000 HTTP requests from both sides, and measure what a request costs unseen and seen (needs root)
+	TAPIO_HTTP_REQUESTS=24000 go test -count=1 -v -run TestEveryHTTPRequestIsSeen ./receiver/ebpfreceiver/
+	go test -run '^$$' -bench HTTPRequest -benchtime 40000x -count 3 ./receiver/ebpfreceiver/
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \

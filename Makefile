@@ -107,6 +107,14 @@ bench-http: ## Count 24,000 HTTP requests from both sides, and measure what a re
 	TAPIO_HTTP_REQUESTS=24000 go test -count=1 -v -run TestEveryHTTPRequestIsSeen ./receiver/ebpfreceiver/
 	go test -run '^$$' -bench HTTPRequest -benchtime 40000x -count 3 ./receiver/ebpfreceiver/
 
+.PHONY: bench-ebpf
+bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load
+	@mkdir -p .build
+	go test -c -o .build/ebpf.test ./receiver/ebpfreceiver
+	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Events|MixedLoad' -test.benchtime 1x
+	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Reader|Decode' -test.benchtime 50x
+	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Syscall' -test.benchtime 1s -test.count 3
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \

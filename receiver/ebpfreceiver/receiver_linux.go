@@ -16,7 +16,7 @@ import (
 
 // run starts the watch and reports what of it is missing.
 func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
-	w, gaps, err := newWatch(r.config, r.set, r.sink)
+	w, gaps, err := newWatch(r.config, probe.New(&r.config.Probes), r.set, r.sink)
 	if err != nil {
 		return nil, err
 	}

@@ -182,6 +182,7 @@ func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*e
 	for name := range one.Maps {
 		if m, ok := shared[name]; ok {
 			replaced[name] = m
+			one.Maps[name].MaxEntries = m.MaxEntries()
 		} else {
 			replaced[name] = p.Maps[name]
 		}

@@ -1,0 +1,207 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package ebpfreceiver
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// watching attaches these probes; whoever calls starts and stops.
+func watching(t testing.TB, config *Config, probes ...probe.Probe) *watch {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it puts programs into the kernel")
+	}
+	set := receivertest.NewNopSettings(metadata.Type)
+	to, err := newSink(set, config)
+	require.NoError(t, err)
+	to.logs, to.metrics, to.traces = consumertest.NewNop(), consumertest.NewNop(), consumertest.NewNop()
+	w, gaps, err := newWatch(config, probes, set, to)
+	require.NoError(t, err)
+	require.Empty(t, gaps)
+	return w
+}
+
+func provoke(n int) {
+	for range n {
+		unix.Getppid()
+	}
+}
+
+// What was sent was read, and what was not sent was counted as lost: exactly,
+// also when the ring is full for most of the time.
+func TestEveryRecordIsReadOrCountedAsLost(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	config.RingBufferSize = minRing
+	w := watching(t, config, probe.NewForTests())
+	const produced = 10000
+	provoke(produced)
+	w.start()
+	require.NoError(t, func() error { close(w.quit); <-w.done; return nil }())
+	account, err := w.kernel.Account(probe.NumberTest)
+	require.NoError(t, err)
+	received := w.received[probe.NumberTest].Load()
+	assert.Equal(t, uint64(produced), received+account.Lost)
+	assert.Equal(t, account.Sent, received)
+	assert.Positive(t, account.Lost, "64 KiB do not hold 10,000 records, so this test has not tried a full ring")
+	assert.Positive(t, received)
+	assert.Zero(t, w.undecoded[probe.NumberTest].Load())
+	require.NoError(t, w.close())
+}
+
+// BenchmarkEvents provokes half a million records a second for five seconds and
+// decodes all to log records.
+func BenchmarkEvents(b *testing.B) {
+	const perSecond, seconds = 500_000, 5
+	for b.Loop() {
+		w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())
+		w.start()
+		began := time.Now()
+		used := cpuTime()
+		for tick := range seconds * 1000 {
+			provoke(perSecond / 1000)
+			for time.Since(began) < time.Duration(tick+1)*time.Millisecond {
+				runtime.Gosched()
+			}
+		}
+		took := time.Since(began)
+		close(w.quit)
+		<-w.done
+		account, err := w.kernel.Account(probe.NumberTest)
+		require.NoError(b, err)
+		received := w.received[probe.NumberTest].Load()
+		require.Equal(b, uint64(perSecond*seconds), received+account.Lost, "produced = received + lost")
+		b.ReportMetric(float64(received)/took.Seconds(), "received/s")
+		b.ReportMetric(float64(account.Lost), "lost")
+		b.ReportMetric((cpuTime()-used).Seconds()/took.Seconds(), "cores")
+		require.NoError(b, w.close())
+	}
+}
+
+// BenchmarkReader reads the same stream, as fast as it can be made.
+func BenchmarkReader(b *testing.B) {
+	w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())
+	defer func() { require.NoError(b, w.close()) }()
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		provoke(50_000)
+		b.StartTimer()
+		n += w.reader.Drain(func([]byte) bool { return true })
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
+}
+
+// BenchmarkDecode makes log records of what was read.
+func BenchmarkDecode(b *testing.B) {
+	w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())
+	defer func() { require.NoError(b, w.close()) }()
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		provoke(50_000)
+		before := w.received[probe.NumberTest].Load()
+		b.StartTimer()
+		w.drain()
+		n += int(w.received[probe.NumberTest].Load() - before)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
+}
+
+// BenchmarkSyscall compares a call that is counted with one that is not.
+func BenchmarkSyscall(b *testing.B) {
+	call := func(b *testing.B) {
+		for b.Loop() {
+			unix.Getppid()
+		}
+	}
+	b.Run("bare", call)
+	b.Run("counted", func(b *testing.B) {
+		config := createDefaultConfig().(*Config)
+		config.Probes = probe.Config{Syscall: config.Probes.Syscall}
+		w := watching(b, config, probe.New(&config.Probes)...)
+		defer func() { require.NoError(b, w.close()) }()
+		call(b)
+	})
+}
+
+// BenchmarkMixedLoad runs all that is on by default beside programs that start,
+// compute, and write to a disk, and tells what it costs.
+func BenchmarkMixedLoad(b *testing.B) {
+	config := createDefaultConfig().(*Config)
+	config.CollectionInterval = 5 * time.Second
+	for b.Loop() {
+		w := watching(b, config, probe.New(&config.Probes)...)
+		require.NoError(b, w.kernel.Measure())
+		w.start()
+		ctx, stop := context.WithTimeout(context.Background(), 15*time.Second)
+		used, began := cpuTime(), time.Now()
+		mix := exec.CommandContext(ctx, "sh", "-c", `while :; do
+			dd if=/dev/zero of=`+filepath.Join(b.TempDir(), "file")+` bs=16k count=200 conv=fsync 2>/dev/null
+			ls -R /usr/include >/dev/null; gzip -c /proc/self/exe >/dev/null; sleep 0.05; done`)
+		require.Error(b, mix.Run(), "it ends when its time is over")
+		took := time.Since(began)
+		inPrograms, maps := time.Duration(0), uint64(0)
+		for _, name := range append([]string{""}, names(w.probes)...) {
+			cost, err := w.kernel.Cost(name)
+			require.NoError(b, err)
+			inPrograms += cost.RunTime
+			maps += cost.MapBytes
+		}
+		machine := took.Seconds() * float64(runtime.NumCPU()) / 100
+		b.ReportMetric(inPrograms.Seconds()/machine, "%cpu-kernel")
+		b.ReportMetric((cpuTime()-used).Seconds()/machine, "%cpu-receiver")
+		b.ReportMetric(float64(maps)/(1<<20), "MiB-maps")
+		b.ReportMetric(resident(b), "MiB-resident")
+		stop()
+		close(w.quit)
+		<-w.done
+		require.NoError(b, w.close())
+	}
+}
+
+func names(probes []probe.Probe) []string {
+	list := make([]string, len(probes))
+	for i, p := range probes {
+		list[i] = p.Name()
+	}
+	return list
+}
+
+// cpuTime is what this process has used, without the programs it started.
+func cpuTime() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func resident(b *testing.B) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(b, err)
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	require.NoError(b, err)
+	return kilobytes / 1024
+}

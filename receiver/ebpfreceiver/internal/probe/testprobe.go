@@ -1,0 +1,59 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// NewForTests returns a probe that no configuration switches on: it sends a
+// record for each getppid of this process, so that tests and benchmarks know how
+// many there must be.
+func NewForTests() Probe { return forTests{} }
+
+type forTests struct{}
+
+func (forTests) Name() string   { return "test" }
+func (forTests) Number() Number { return NumberTest }
+
+func (p forTests) Attach(k *Kernel) []Gap {
+	spec, err := bpf.LoadBench()
+	if err == nil {
+		err = errors.Join(
+			spec.Variables[bpf.BenchVarTarget].Set(uint32(os.Getpid())),
+			spec.Variables[bpf.BenchVarNumber].Set(uint32(unix.SYS_GETPPID)),
+		)
+	}
+	if err != nil {
+		return []Gap{Missing(p.Name(), "all", err)}
+	}
+	_, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{{bpf.BenchProgOnBench}}}})
+	return gaps
+}
+
+type benchRecord struct {
+	head
+	Payload [3]uint64
+}
+
+func (forTests) Decode(_ uint32, record []byte, out *Batch) error {
+	e, err := as[benchRecord](record)
+	if err != nil {
+		return err
+	}
+	of := out.Table.Lookup(identity.KeyAt(e.PID, e.Start), e.Cgroup)
+	out.Event("tapio.test", of, out.Clock.Wall(e.Time)).Attributes().PutInt(otlp.ThreadID, int64(e.Payload[0]))
+	return nil
+}
+
+func (forTests) Collect(*Batch) error { return nil }

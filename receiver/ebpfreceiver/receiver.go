@@ -36,7 +36,7 @@ func newReceiver(set receiver.Settings, config *Config) (*ebpfReceiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ebpfReceiver{set: set, config: config, telemetry: telemetry}
+	r := &ebpfReceiver{set: set, config: config, telemetry: telemetry, forget: func() {}}
 	r.sink, err = newSink(set, config)
 	return r, err
 }

@@ -36,6 +36,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	if err := r.observe(w, gaps); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	w.onLoss = r.tellLoss
 	w.start()
 	return func(ctx context.Context) error {
 		r.telemetry.Shutdown()
@@ -52,4 +53,21 @@ func joined(gaps []probe.Gap) error {
 		return nil
 	}
 	return fmt.Errorf("the ebpf receiver runs without some features: %w", errors.Join(errs...))
+}
+
+// tellLoss makes of the first loss a status that can mend itself, and mends it
+// after an interval without one. A receiver that lacks features keeps saying that.
+func (r *ebpfReceiver) tellLoss(lost uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.status != nil && r.status.Status() == componentstatus.StatusPermanentError:
+	case lost > 0 && (r.status == nil || r.status.Status() != componentstatus.StatusRecoverableError):
+		err := fmt.Errorf("the ring buffer was full, %d records of the kernel were lost: raise ring_buffer_size, "+
+			"switch off a probe, or make the pipelines faster", lost)
+		r.set.Logger.Warn("records of the kernel were lost", zap.Error(err))
+		r.report(componentstatus.NewRecoverableErrorEvent(err))
+	case lost == 0 && r.status != nil && r.status.Status() == componentstatus.StatusRecoverableError:
+		r.report(componentstatus.NewEvent(componentstatus.StatusOK))
+	}
 }

@@ -49,6 +49,11 @@ type watch struct {
 	received  [probe.Numbers]atomic.Uint64
 	undecoded [probe.Numbers]atomic.Uint64
 
+	// onLoss hears of records that found no room in the ring buffer since it was
+	// asked before; 0 when there were none.
+	onLoss func(lost uint64)
+	lost   uint64
+
 	records int
 	quit    chan struct{}
 	done    chan struct{}
@@ -203,6 +208,24 @@ func (w *watch) collect() {
 		}
 	}
 	w.flush()
+	w.tellLoss()
+}
+
+// tellLoss is for people; the exact figures are the account's.
+func (w *watch) tellLoss() {
+	var all uint64
+	for _, p := range w.probes {
+		account, err := w.kernel.Account(p.Number())
+		if err != nil {
+			w.logger.Warn("the account of the ring buffer cannot be read", zap.Error(err))
+			return
+		}
+		all += account.Lost
+	}
+	if w.onLoss != nil {
+		w.onLoss(all - w.lost)
+	}
+	w.lost = all
 }
 
 // flush hands the batch on. The pipelines may keep it, so a new one begins.

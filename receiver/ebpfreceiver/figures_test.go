@@ -77,7 +77,7 @@ func BenchmarkEvents(b *testing.B) {
 		w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())
 		w.start()
 		began := time.Now()
-		used := cpuTime()
+		used := processTime()
 		for tick := range seconds * 1000 {
 			provoke(perSecond / 1000)
 			for time.Since(began) < time.Duration(tick+1)*time.Millisecond {
@@ -93,7 +93,7 @@ func BenchmarkEvents(b *testing.B) {
 		require.Equal(b, uint64(perSecond*seconds), received+account.Lost, "produced = received + lost")
 		b.ReportMetric(float64(received)/took.Seconds(), "received/s")
 		b.ReportMetric(float64(account.Lost), "lost")
-		b.ReportMetric((cpuTime()-used).Seconds()/took.Seconds(), "cores")
+		b.ReportMetric((processTime()-used).Seconds()/took.Seconds(), "cores")
 		require.NoError(b, w.close())
 	}
 }
@@ -155,7 +155,7 @@ func BenchmarkMixedLoad(b *testing.B) {
 		require.NoError(b, w.kernel.Measure())
 		w.start()
 		ctx, stop := context.WithTimeout(context.Background(), 15*time.Second)
-		used, began := cpuTime(), time.Now()
+		used, began := processTime(), time.Now()
 		mix := exec.CommandContext(ctx, "sh", "-c", `while :; do
 			dd if=/dev/zero of=`+filepath.Join(b.TempDir(), "file")+` bs=16k count=200 conv=fsync 2>/dev/null
 			ls -R /usr/include >/dev/null; gzip -c /proc/self/exe >/dev/null; sleep 0.05; done`)
@@ -170,7 +170,7 @@ func BenchmarkMixedLoad(b *testing.B) {
 		}
 		machine := took.Seconds() * float64(runtime.NumCPU()) / 100
 		b.ReportMetric(inPrograms.Seconds()/machine, "%cpu-kernel")
-		b.ReportMetric((cpuTime()-used).Seconds()/machine, "%cpu-receiver")
+		b.ReportMetric((processTime()-used).Seconds()/machine, "%cpu-receiver")
 		b.ReportMetric(float64(maps)/(1<<20), "MiB-maps")
 		b.ReportMetric(resident(b), "MiB-resident")
 		stop()
@@ -188,8 +188,8 @@ func names(probes []probe.Probe) []string {
 	return list
 }
 
-// cpuTime is what this process has used, without the programs it started.
-func cpuTime() time.Duration {
+// processTime is what this process has used, without the programs it started.
+func processTime() time.Duration {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		return 0

@@ -14,7 +14,7 @@ import (
 )
 
 // Inbound is a batch as it came over the wire. Its records stay encoded, for
-// they are OTLP already: see AsPayload. It shares the memory of the message.
+// they are OTLP already: see Transcoder. It shares the memory of the message.
 type Inbound struct {
 	// Batch is everything of the batch but its events.
 	Batch *tapiov1.EventBatch
@@ -120,24 +120,18 @@ func parseBatch(raw []byte) (*Inbound, error) {
 	in := &Inbound{Batch: &tapiov1.EventBatch{}, raw: raw}
 	var rest, payload []byte
 	for data := raw; len(data) > 0; {
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			return nil, unmarshal(raw, &tapiov1.EventBatch{}) // which says what is wrong
-		}
-		m := protowire.ConsumeFieldValue(number, kind, data[n:])
-		if m < 0 {
-			return nil, unmarshal(raw, &tapiov1.EventBatch{})
-		}
+		number, kind, value, behind := nextField(data)
 		switch {
+		case behind == nil:
+			return nil, unmarshal(raw, &tapiov1.EventBatch{}) // which says what is wrong
 		case number == batchEvents && kind == protowire.BytesType:
-			content, _ := protowire.ConsumeBytes(data[n:])
-			in.events = append(in.events, content)
+			in.events = append(in.events, value)
 		case number == batchPayload && kind == protowire.BytesType:
-			payload, _ = protowire.ConsumeBytes(data[n:])
+			payload = value
 		default:
-			rest = append(rest, data[:n+m]...)
+			rest = append(rest, data[:len(data)-len(behind)]...)
 		}
-		data = data[n+m:]
+		data = behind
 	}
 	if err := unmarshal(rest, in.Batch); err != nil {
 		return nil, err
@@ -150,19 +144,14 @@ func parseBatch(raw []byte) (*Inbound, error) {
 func idOf(event []byte) string {
 	id := ""
 	for len(event) > 0 {
-		number, kind, n := protowire.ConsumeTag(event)
-		if n < 0 {
-			return id
-		}
-		m := protowire.ConsumeFieldValue(number, kind, event[n:])
-		if m < 0 {
+		number, kind, value, rest := nextField(event)
+		if rest == nil {
 			return id
 		}
 		if number == eventID && kind == protowire.BytesType {
-			text, _ := protowire.ConsumeString(event[n:])
-			id = text
+			id = string(value)
 		}
-		event = event[n+m:]
+		event = rest
 	}
 	return id
 }
@@ -185,8 +174,8 @@ func (in *Inbound) Check(field string) error {
 	return within(field, checkEnvelope(in.Batch, len(in.events)))
 }
 
-// Decode reads the events one by one, which costs several times what AsPayload
-// does, and says of each what is wrong with it. Field is the path of the batch,
+// Decode reads the events one by one, which costs several times what a
+// Transcoder does, and says of each what is wrong with it. Field is the path of the batch,
 // or of the single event, in the request.
 func (in *Inbound) Decode(field string) ([]tapio.Event, []*tapiov1.EventFailure, error) {
 	if in.Single {

@@ -83,22 +83,36 @@ func plainValue(raw []byte) bool {
 // The value of a field of bytes comes without its length.
 func everyField(raw []byte, ok func(number protowire.Number, kind protowire.Type, value []byte) bool) bool {
 	for len(raw) > 0 {
-		number, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
+		number, kind, value, rest := nextField(raw)
+		if rest == nil || !ok(number, kind, value) {
 			return false
 		}
-		m := protowire.ConsumeFieldValue(number, kind, raw[n:])
-		if m < 0 {
-			return false
-		}
-		value := raw[n : n+m]
-		if kind == protowire.BytesType {
-			value, _ = protowire.ConsumeBytes(value)
-		}
-		if !ok(number, kind, value) {
-			return false
-		}
-		raw = raw[n+m:]
+		raw = rest
 	}
 	return true
+}
+
+// nextField reads the field that raw begins with. rest is nil where there is
+// none.
+func nextField(raw []byte) (number protowire.Number, kind protowire.Type, value, rest []byte) {
+	// Nearly all are of bytes, with a tag and a length of one byte each.
+	const short = 0x80
+	if len(raw) > 1 && raw[0] < short && raw[0]&7 == byte(protowire.BytesType) && raw[1] < short {
+		if end := 2 + int(raw[1]); raw[0] >= 1<<3 && end <= len(raw) {
+			return protowire.Number(raw[0] >> 3), protowire.BytesType, raw[2:end], raw[end:]
+		}
+	}
+	number, kind, n := protowire.ConsumeTag(raw)
+	if n < 0 {
+		return 0, 0, nil, nil
+	}
+	m := protowire.ConsumeFieldValue(number, kind, raw[n:])
+	if m < 0 {
+		return 0, 0, nil, nil
+	}
+	value = raw[n : n+m]
+	if kind == protowire.BytesType {
+		value, _ = protowire.ConsumeBytes(value)
+	}
+	return number, kind, value, raw[n+m:]
 }

@@ -54,27 +54,39 @@ type originGroup struct {
 	size              int // encoded, without tag and length
 }
 
-type transcoder struct {
+// Transcoder makes payloads of batches of events, one after the other in the
+// same memory. The zero value is ready. It is not safe for concurrent use.
+type Transcoder struct {
 	records   []encodedEvent
 	scopes    []originGroup
 	resources []originGroup
+	payload   []byte
 }
 
-// AsPayload returns the events as a serialized OTLP ExportLogsServiceRequest,
-// appended to buf. ok is false where Decode must read them.
-func (in *Inbound) AsPayload(buf []byte) (payload []byte, ok bool) {
-	t := transcoder{records: make([]encodedEvent, 0, len(in.events))}
+// Payload returns the events as a serialized OTLP ExportLogsServiceRequest,
+// valid until the next call. ok is false where Decode must read them.
+func (t *Transcoder) Payload(in *Inbound) (payload []byte, ok bool) {
+	defer t.forget()
 	for _, raw := range in.events {
 		if !t.add(raw) {
 			return nil, false
 		}
 	}
 	t.measure()
-	return t.append(buf), true
+	t.payload = t.append(t.payload[:0])
+	return t.payload, true
+}
+
+// forget lets go of the message that the batch came in.
+func (t *Transcoder) forget() {
+	clear(t.records)
+	clear(t.scopes)
+	clear(t.resources)
+	t.records, t.scopes, t.resources = t.records[:0], t.scopes[:0], t.resources[:0]
 }
 
 // add takes the next event into the group it belongs to.
-func (t *transcoder) add(raw []byte) bool {
+func (t *Transcoder) add(raw []byte) bool {
 	e, ok := parseEvent(raw)
 	if !ok || checkID(string(e.id)) != nil || !plainRecord(e.record, len(e.id) > 0) {
 		return false
@@ -104,21 +116,17 @@ func (t *transcoder) add(raw []byte) bool {
 // parseEvent finds the parts. A part that comes twice would have to be merged.
 func parseEvent(raw []byte) (e encodedEvent, ok bool) {
 	for len(raw) > 0 {
-		number, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return e, false
-		}
-		m := protowire.ConsumeFieldValue(number, kind, raw[n:])
-		if m < 0 {
+		number, kind, value, rest := nextField(raw)
+		if rest == nil {
 			return e, false
 		}
 		if part := e.part(number); part != nil {
 			if *part != nil || kind != protowire.BytesType {
 				return e, false
 			}
-			*part, _ = protowire.ConsumeBytes(raw[n:])
+			*part = value
 		}
-		raw = raw[n+m:]
+		raw = rest
 	}
 	return e, e.record != nil && utf8.Valid(e.resourceURL) && utf8.Valid(e.scopeURL)
 }
@@ -144,7 +152,7 @@ func (e *encodedEvent) part(number protowire.Number) *[]byte {
 
 // measure works out the sizes from the inside out, since each message stands
 // behind its length.
-func (t *transcoder) measure() {
+func (t *Transcoder) measure() {
 	for i := range t.scopes {
 		s := &t.scopes[i]
 		s.size = s.ownSize()
@@ -193,7 +201,7 @@ func appendHead(out []byte, number protowire.Number, size int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(out, number, protowire.BytesType), uint64(size))
 }
 
-func (t *transcoder) append(out []byte) []byte {
+func (t *Transcoder) append(out []byte) []byte {
 	for i := range t.resources {
 		r := &t.resources[i]
 		out = r.appendOrigin(appendHead(out, requestResourceLogs, r.size))
@@ -205,7 +213,7 @@ func (t *transcoder) append(out []byte) []byte {
 	return out
 }
 
-func (t *transcoder) appendScope(out []byte, s *originGroup) []byte {
+func (t *Transcoder) appendScope(out []byte, s *originGroup) []byte {
 	out = s.appendOrigin(appendHead(out, logsItems, s.size))
 	for i := s.from; i < s.to; i++ {
 		out = t.records[i].appendTo(out)

@@ -23,8 +23,8 @@ import (
 
 // ingest is the way from a client's write into the pipeline.
 type ingest struct {
-	figures fleet.Figures
-	buffers sync.Pool // of *[]byte, for batches on their way
+	figures     fleet.Figures
+	transcoders sync.Pool // of *wire.Transcoder
 
 	mu       sync.RWMutex // held for reading during a write, so that detach waits
 	sink     tapio.EventSink

@@ -37,16 +37,15 @@ var errNotPlain = errors.New("not plain")
 
 // passEncoded passes events on without decoding them here.
 func (s *Server) passEncoded(ctx context.Context, in *wire.Inbound) (outcome, error) {
-	buffer, _ := s.ingest.buffers.Get().(*[]byte)
-	if buffer == nil {
-		buffer = new([]byte)
+	transcoder, _ := s.ingest.transcoders.Get().(*wire.Transcoder)
+	if transcoder == nil {
+		transcoder = new(wire.Transcoder)
 	}
-	defer s.ingest.buffers.Put(buffer) // the pipeline keeps nothing of it
-	payload, ok := in.AsPayload((*buffer)[:0])
+	defer s.ingest.transcoders.Put(transcoder) // the pipeline keeps nothing of it
+	payload, ok := transcoder.Payload(in)
 	if !ok {
 		return outcome{}, errNotPlain
 	}
-	*buffer = payload
 	done, err := s.consume(ctx, payload)
 	if _, invalid := errors.AsType[*tapio.FieldError](err); invalid {
 		return outcome{}, errNotPlain // so that the fault gets the name of its event

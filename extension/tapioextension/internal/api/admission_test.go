@@ -103,7 +103,7 @@ func TestEachClientHasItsRate(t *testing.T) {
 	})
 }
 
-func rows(n int) []tapio.Event {
+func numberedRows(n int) []tapio.Event {
 	events := make([]tapio.Event, n)
 	for i := range events {
 		events[i].Seq = uint64(i + 1)
@@ -125,18 +125,18 @@ func TestPaceWaitsOrLeavesOut(t *testing.T) {
 		pace, err := newPacer(&tapiov1.Subscription{MaxEventsPerSecond: 10}, "", time.Now)
 		require.NoError(t, err)
 		began := time.Now()
-		require.NoError(t, pace.slowed(t.Context(), send)(rows(30), nil))
+		require.NoError(t, pace.slowed(t.Context(), send)(numberedRows(30), nil))
 		assert.Len(t, got, 30)
 		assert.Equal(t, 2*time.Second, time.Since(began).Round(time.Millisecond), "the first second's worth goes at once")
 		pace.setRate(0)
-		require.NoError(t, pace.slowed(t.Context(), send)(rows(1000), nil))
+		require.NoError(t, pace.slowed(t.Context(), send)(numberedRows(1000), nil))
 		assert.Len(t, got, 1030, "no bound any more")
 		assert.Zero(t, lost)
 
 		got = nil
 		pace, err = newPacer(&tapiov1.Subscription{MaxEventsPerSecond: 10, Delivery: tapiov1.DeliveryMode_DELIVERY_MODE_BEST_EFFORT}, "", time.Now)
 		require.NoError(t, err)
-		require.NoError(t, pace.slowed(t.Context(), send)(rows(30), nil))
+		require.NoError(t, pace.slowed(t.Context(), send)(numberedRows(30), nil))
 		assert.Len(t, got, 10)
 		assert.EqualValues(t, 20, lost)
 	})

@@ -36,7 +36,7 @@ export GOFLAGS := $(GOFLAGS) -trimpath -buildvcs=false
 GOTESTFLAGS ?=
 FUZZTIME ?= 5s
 BENCH ?= .
-unit_packages = $$(go list ./... | grep -v /test/e2e)
+unit_packages = $$(go list ./... | grep -v -e /test/e2e -e /test/scenarios)
 
 EVERYDAY_CONFIGS := $(wildcard distribution/config/*.yaml distribution/config/examples/*.yaml)
 FULL_CONFIGS := $(EVERYDAY_CONFIGS) $(wildcard distribution/full/config/*.yaml)
@@ -97,6 +97,10 @@ bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; DURATION
 .PHONY: bench-query
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query
+
+.PHONY: scenarios
+scenarios: bin/tapio ## Break a small shop in one way at a time and check what bin/tapio says of it
+	go test -count=1 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause

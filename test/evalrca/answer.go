@@ -19,7 +19,7 @@ import (
 type answer struct {
 	services []string // held for the cause, the most probable first
 	opened   int      // groups that the fault touches
-	early    int      // groups that begin in the fault-free minute
+	early    int      // groups that begin in the fault-free minute and do not last into the fault
 	seconds  float64
 }
 
@@ -63,10 +63,10 @@ func ask(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
 		first, last := nanos(g.GetTimeRange().GetStart()), nanos(g.GetTimeRange().GetEnd())
 		switch {
 		case g.GetState() == tapiov1.SemanticGroup_STATE_MERGED:
-		case first >= quiet && first < quiet+uint64(time.Minute):
-			a.early++
 		case last >= f.At && first < f.end():
 			touching = append(touching, g)
+		case first >= quiet && first < quiet+uint64(time.Minute):
+			a.early++
 		}
 	}
 	a.opened = len(touching)

@@ -43,6 +43,9 @@ func distinctEvents(from, n int, label func(i int) (key, value string)) []tapio.
 // bound would not bound, and not much more, or memory would lie idle. Whatever
 // the records are like, the bound holds all the while.
 func TestTheAccountIsWhatTheHeapGrowsBy(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector's own memory would be measured, too")
+	}
 	const limit = 24 * mebibyte
 	fills := map[string]func(s *Store, from int){
 		"usual records": func() func(*Store, int) {

@@ -161,6 +161,9 @@ func nezhaSpans(t testing.TB, o *otlpOrigin) []tapio.Span {
 }
 
 func TestRealLogsComeBack(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine, and half a minute: without the race detector only")
+	}
 	var want []tapio.Event
 	for _, file := range nezhaFiles(t, "*.logs.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
@@ -181,6 +184,9 @@ func TestRealLogsComeBack(t *testing.T) {
 }
 
 func TestRealSpansComeBack(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine, and half a minute: without the race detector only")
+	}
 	var want []tapio.Span
 	for _, file := range nezhaFiles(t, "case-0[1-3].traces.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {

@@ -6,6 +6,7 @@ package semanticcorrelationprocessor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,10 +66,19 @@ func (b *brain) ObservePoints(points []tapio.Point) []correlate.Mark {
 }
 
 func (b *brain) Flush(now tapio.Nanos) []tapio.Finding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.flushes = append(b.flushes, now)
 	return []tapio.Finding{&tapio.SemanticGroup{
 		FindingIdentity: tapio.FindingIdentity{ID: "g-1", Revision: uint64(len(b.flushes)), Time: now}, Title: "all is lost",
 	}}
+}
+
+// flushed is when the engine was asked.
+func (b *brain) flushed() []tapio.Nanos {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.flushes)
 }
 
 func (*brain) Stats() correlate.Stats { return correlate.Stats{} }
@@ -181,17 +191,17 @@ func TestFindingsLeaveThroughTheLogsPipeline(t *testing.T) {
 		require.Equal(t, []tapio.Nanos{
 			tapio.Nanos(begin.Add(-5 * time.Second).UnixNano()),
 			tapio.Nanos(begin.Add(25 * time.Second).UnixNano()),
-		}, p.brain.flushes, "records drive the time, less the lateness")
+		}, p.brain.flushed(), "records drive the time, less the lateness")
 		require.Len(t, p.findings(), 2)
 
 		time.Sleep(8500 * time.Millisecond)
 		synctest.Wait()
-		last := p.brain.flushes[len(p.brain.flushes)-1]
+		last := p.brain.flushed()[len(p.brain.flushed())-1]
 		require.Equal(t, tapio.Nanos(begin.Add(28*time.Second).UnixNano()), last, "idle for more than the lateness, the clock does")
 		p.shutdown(t)
-		require.Equal(t, tapio.Nanos(begin.Add(30*time.Second).UnixNano()), p.brain.flushes[len(p.brain.flushes)-1],
+		require.Equal(t, tapio.Nanos(begin.Add(30*time.Second).UnixNano()), p.brain.flushed()[len(p.brain.flushed())-1],
 			"at the end all that was seen counts")
-		require.Len(t, p.findings(), len(p.brain.flushes))
+		require.Len(t, p.findings(), len(p.brain.flushed()))
 	})
 }
 
@@ -219,9 +229,9 @@ func TestAClockThatIsWrongDoesNotMoveTheTime(t *testing.T) {
 		p := newPipelines(t)
 		p.start(t)
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(time.Now().Add(time.Hour), "from tomorrow")))
-		require.Empty(t, p.brain.flushes)
+		require.Empty(t, p.brain.flushed())
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(time.Now(), "from now")))
-		require.Len(t, p.brain.flushes, 1)
+		require.Len(t, p.brain.flushed(), 1)
 		p.shutdown(t)
 	})
 }

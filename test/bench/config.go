@@ -55,12 +55,20 @@ service:
 
 func withNop(settings) (config, error) { return withProfiling(nopConfig) }
 
-func withStore(set settings) (config, error) {
+func withStore(set settings) (config, error) { return withMemory(storeConfig, set) }
+
+// withEngine is withStore with the correlation engine before the store.
+func withEngine(set settings) (config, error) {
+	yaml := strings.ReplaceAll(storeConfig, "exporters: [tapio]", "processors: [semantic_correlation], exporters: [tapio]")
+	return withMemory("processors: {semantic_correlation: }"+yaml, set)
+}
+
+func withMemory(yaml string, set settings) (config, error) {
 	limit := set.MemoryLimit
 	if limit == "" {
 		limit = "256MiB"
 	}
-	return withProfiling(strings.ReplaceAll(storeConfig, "MEMORY_LIMIT", limit))
+	return withProfiling(strings.ReplaceAll(yaml, "MEMORY_LIMIT", limit))
 }
 
 // withProfiling fills in a port for pprof, which does not tell one that it chose

@@ -36,6 +36,7 @@ func variants(signal string) []variant {
 	all := []variant{
 		{name: "nop", signal: signal, configure: withNop, batches: made, connect: otlpLink(signal)},
 		{name: "tapio", signal: signal, configure: withStore, batches: made, connect: otlpLink(signal)},
+		{name: "correlated", signal: signal, configure: withEngine, batches: made, connect: otlpLink(signal), othersWrite: true},
 		{name: "shipped", signal: signal, configure: asShipped, batches: made, connect: otlpLink(signal), othersWrite: true},
 	}
 	if signal != logs {

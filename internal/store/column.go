@@ -17,11 +17,15 @@ type packer struct {
 	decoder func() *zstd.Decoder
 }
 
+// packWindow is how far back the compression looks, and twice that is kept for
+// each sealer: more than a block has, and far less than the 4 MiB of the library.
+const packWindow = 512 << 10
+
 func newPacker() *packer {
 	return &packer{
 		encoder: sync.OnceValue(func() *zstd.Encoder {
 			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(sealers), zstd.WithEncoderCRC(false),
-				zstd.WithEncoderLevel(zstd.SpeedFastest)) // fails only for wrong options
+				zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(packWindow)) // fails only for wrong options
 			return e
 		}),
 		decoder: sync.OnceValue(func() *zstd.Decoder {

@@ -30,6 +30,8 @@ type Engine struct {
 	judged        int64 // the slot judged last
 	latest        tapio.Nanos
 	kernelEvicted int
+	// seriesRefused counts the points of series that found no room.
+	seriesRefused int
 	// refusedIncidents counts those that found no room among the open groups.
 	refusedIncidents int
 	late             uint64
@@ -237,6 +239,10 @@ func (e *Engine) observePoint(i int, p *tapio.Point) {
 	key := seriesKey{name: short(p.Series.Metric.Name), service: o.service, pod: o.pod, attributes: h}
 	found := e.series.get(key)
 	if found == nil {
+		if oldest := e.series.oldest(); oldest != nil && (*oldest).last+seriesSilence > p.Time {
+			e.seriesRefused++
+			return
+		}
 		found = e.series.put(key.clone(), e.newSeries(p, o))
 	}
 	s := *found

@@ -248,7 +248,7 @@ func TestMemoryStaysInItsBound(t *testing.T) {
 		require.LessOrEqual(t, stats.MemoryBytes, stats.MemoryLimit)
 	}
 	stats := s.e.Stats()
-	for _, kind := range []string{"series", "line", "service", "operation"} {
+	for _, kind := range []string{"point_of_new_series", "line", "service", "operation"} {
 		assert.Positive(t, stats.Evictions[kind], kind)
 	}
 }

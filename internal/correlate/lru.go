@@ -48,6 +48,14 @@ func (l *lru[K, V]) get(key K) *V {
 	return &entry.value
 }
 
+// oldest returns the value that put would push out, nil while there is room.
+func (l *lru[K, V]) oldest() *V {
+	if len(l.entries) < l.capacity {
+		return nil
+	}
+	return &l.last.value
+}
+
 // put adds a value under a key that is not there yet.
 func (l *lru[K, V]) put(key K, value V) *V {
 	if len(l.entries) >= l.capacity {

@@ -152,3 +152,22 @@ func TestAnIncidentWithoutRoomIsCounted(t *testing.T) {
 	assert.Len(t, e.groups, maxGroups)
 	assert.Equal(t, 1, e.Stats().Evictions["incident"])
 }
+
+// More series than there is room for leave those in place that are known already,
+// until one of them falls silent.
+func TestSeriesKeepTheirPlacesWhileTheyReport(t *testing.T) {
+	e, err := New(Config{MemoryLimit: minMemoryLimit})
+	require.NoError(t, err)
+	report := func(name string, at tapio.Nanos) {
+		metric := &tapio.Metric{Name: name, Type: tapio.MetricGauge}
+		e.ObservePoints([]tapio.Point{{Time: at, Number: tapio.NumberDouble, Series: &tapio.Series{Metric: metric, Resource: resourceOf("a")}}})
+	}
+	for i := range e.series.capacity {
+		report(fmt.Sprint("known.", i), begin)
+	}
+	report("late", begin+seriesSilence-1)
+	assert.Equal(t, 1, e.Stats().Evictions["point_of_new_series"])
+	assert.Zero(t, e.Stats().Evictions["series"])
+	report("later", begin+seriesSilence)
+	assert.Equal(t, 1, e.Stats().Evictions["series"])
+}

@@ -15,7 +15,11 @@ import (
 const (
 	seriesCost   = 1536 // bytes of a series with its values and names
 	seriesValues = 60   // values that a series is judged by: an hour of minutes
-	minValues    = 3    // values that a baseline needs: the fewest with a median
+	// seriesSilence is how long a series without a point keeps its place where all
+	// are taken. If each new one pushed the oldest out, more series than there is
+	// room for would leave none that is known for long enough to be judged.
+	seriesSilence = 10 * 60 * tapio.Nanos(1e9)
+	minValues     = 3 // values that a baseline needs: the fewest with a median
 	// normalMAD makes the median absolute deviation of a normal distribution
 	// its standard deviation.
 	normalMAD = 1.4826

@@ -32,7 +32,7 @@ func (e *Engine) Stats() Stats {
 			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
 			"feature": g.dropped, "template": e.miner.known.evicted, "kernel_event": e.kernelEvicted,
-			"incident": e.refusedIncidents,
+			"incident": e.refusedIncidents, "point_of_new_series": e.seriesRefused,
 		},
 		SkippedSpans: e.assembly.skipped, Late: e.late,
 	}

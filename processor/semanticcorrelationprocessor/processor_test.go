@@ -17,8 +17,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
@@ -128,42 +126,6 @@ func (p *pipelines) shutdown(t *testing.T) {
 	p.each(t, func(c component.Component) error { return c.Shutdown(context.WithoutCancel(t.Context())) })
 }
 
-func records(at time.Time, bodies ...string) plog.Logs {
-	logs := plog.NewLogs()
-	for _, body := range bodies {
-		record := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
-		record.Body().SetStr(body)
-		record.SetTimestamp(pcommon.NewTimestampFromTime(at))
-	}
-	return logs
-}
-
-// findings are the records among those passed on that carry findings.
-func (p *pipelines) findings() []tapio.Finding {
-	var list []tapio.Finding
-	for _, logs := range p.sink.AllLogs() {
-		for _, event := range otlp.EventsFromLogs(logs) {
-			if finding := otlp.FindingFromEvent(&event); finding != nil {
-				list = append(list, finding)
-			}
-		}
-	}
-	return list
-}
-
-// passedOn is the batch that begins with this body. Findings leave beside the
-// records, so it may not be the first.
-func (p *pipelines) passedOn(t *testing.T, body string) plog.Logs {
-	t.Helper()
-	for _, logs := range p.sink.AllLogs() {
-		if logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().AsString() == body {
-			return logs
-		}
-	}
-	require.Fail(t, "not passed on", body)
-	return plog.Logs{}
-}
-
 func TestEverySignalIsSeenByOneEngineAndPassedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipelines(t)
@@ -228,8 +190,9 @@ func TestFindingsThatPassAreNoObservations(t *testing.T) {
 		records(time.Now(), "two").ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), logs))
 		require.Equal(t, []string{"one", "two"}, p.brain.events)
-		require.Equal(t, 3, p.sink.AllLogs()[0].LogRecordCount(), "all pass")
-		marked := p.sink.AllLogs()[0].ResourceLogs().At(2).ScopeLogs().At(0).LogRecords().At(0)
+		passed := p.passedOn(t, "one")
+		require.Equal(t, 3, passed.LogRecordCount(), "all pass")
+		marked := passed.ResourceLogs().At(2).ScopeLogs().At(0).LogRecords().At(0)
 		_, found := marked.Attributes().Get("tapio.group.id")
 		require.True(t, found, "the mark of the second observed record stands on the third of the batch")
 		require.EqualValues(t, 1, p.logs.engine.skippedByReason()["finding"])
@@ -242,8 +205,10 @@ func TestAClockThatIsWrongDoesNotMoveTheTime(t *testing.T) {
 		p := newPipelines(t)
 		p.start(t)
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(time.Now().Add(time.Hour), "from tomorrow")))
+		synctest.Wait()
 		require.Empty(t, p.brain.flushed())
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(time.Now(), "from now")))
+		synctest.Wait()
 		require.Len(t, p.brain.flushed(), 1)
 		p.shutdown(t)
 	})

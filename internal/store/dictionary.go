@@ -111,8 +111,9 @@ func (v *vocabulary) tellService() bool {
 	})
 }
 
-// encode writes the vocabulary; dictionary reads it.
-func (v *vocabulary) encode() []byte {
+// encode writes the vocabulary, and the values that fields have where they are
+// few; dictionary reads it.
+func (v *vocabulary) encode(values []fieldValues) []byte {
 	var shared []byte
 	shared = binary.AppendUvarint(shared, uint64(len(v.resources.values)))
 	for _, r := range v.resources.values {
@@ -122,7 +123,7 @@ func (v *vocabulary) encode() []byte {
 	for _, s := range v.scopes.values {
 		shared = v.appendScope(shared, s)
 	}
-	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared})
+	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, encodeValues(values)})
 }
 
 func (v *vocabulary) encodeStrings() []byte {
@@ -183,6 +184,9 @@ type dictionary struct {
 	shapes    []shape
 	resources []*tapio.Resource
 	scopes    []*tapio.Scope
+
+	packedValues cursor
+	known        [][]fieldValue // read when first needed
 }
 
 func readDictionary(encoded []byte) *dictionary {
@@ -199,6 +203,7 @@ func readDictionary(encoded []byte) *dictionary {
 		}
 	}
 	d.readShared(&streams[3])
+	d.packedValues = streams[4]
 	return d
 }
 

@@ -4,8 +4,10 @@
 package store
 
 import (
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -15,6 +17,8 @@ import (
 // zero hint rules out nothing.
 type hint struct {
 	times    tapio.TimeRange
+	tests    []labelCondition
+	except   *hint // rows that meet all of this are not wanted; nil: there are none
 	trace    tapio.TraceID
 	services []string
 	classes  []tapio.Severity // nil: any
@@ -24,7 +28,8 @@ type hint struct {
 	shorts   []uint32
 	text     *textHint // nil: any
 	numbers  []numberHint
-	place    int // of the one row that is wanted, plus 1; 0: any
+	took     *durationHint // nil: any
+	place    int           // of the one row that is wanted, plus 1; 0: any
 }
 
 // labelHint is a label that must have one of the values.
@@ -39,12 +44,32 @@ type numberHint struct {
 	holds  func(uint64) bool
 }
 
+// durationHint demands that a span took so long; 0: no bound.
+type durationHint struct{ shortest, longest time.Duration }
+
+// choose keeps such spans. One that ends before it starts took no time, which
+// the difference tells as long as times are not beyond all that a clock says.
+func (h *durationHint) choose(l *loader) {
+	if l.block.newest > math.MaxInt64 {
+		return
+	}
+	l.keep(columnDuration, func(number uint64) bool {
+		took := time.Duration(unzigzag(number))
+		return took < 0 || took >= h.shortest && (h.longest <= 0 || took <= h.longest)
+	})
+}
+
 func eventHint(q *tapio.EventQuery) *hint {
 	h := &hint{times: q.Filter.Time, trace: q.TraceID}
 	if q.NamedOnly {
 		h.numbers = append(h.numbers, numberHint{columnName, func(name uint64) bool { return name != 0 }})
 	}
 	if q.Filter.Invert {
+		h.except = exceptHint(&q.Filter)
+		if h.except != nil {
+			h.except.names = q.Filter.EventNames
+			h.except.severities(&q.Filter)
+		}
 		return h
 	}
 	h.filter(&q.Filter)
@@ -58,11 +83,25 @@ func spanHint(q *tapio.TraceQuery) *hint {
 	h := &hint{times: q.Filter.Time, names: q.Operations}
 	h.oneOf(columnKind, q.Kinds)
 	h.oneOf(columnStatus, q.StatusCodes)
-	if !q.Filter.Invert {
-		h.filter(&q.Filter)
-		h.text = newTextHint(q.Filter.Text)
+	if q.MinDuration > 0 || q.MaxDuration > 0 {
+		h.took = &durationHint{q.MinDuration, q.MaxDuration}
 	}
+	if q.Filter.Invert {
+		h.except = exceptHint(&q.Filter)
+		return h
+	}
+	h.filter(&q.Filter)
+	h.text = newTextHint(q.Filter.Text)
 	return h
+}
+
+// exceptHint is what rows meet that an inverted filter leaves out. No column
+// knows a text, so that with one there is nothing to tell.
+func exceptHint(f *tapio.Filter) *hint {
+	if f.Text != "" {
+		return nil
+	}
+	return &hint{tests: newLabelConditions(f)}
 }
 
 // filter takes over what applies to every signal.
@@ -76,6 +115,7 @@ func (h *hint) filter(f *tapio.Filter) {
 			h.labels = append(h.labels, labelHint{s.Key, s.Values})
 		}
 	}
+	h.tests = newLabelConditions(f)
 	h.grams, h.shorts = gramsOf(f.Text), shortsOf(f.Text)
 }
 
@@ -147,64 +187,5 @@ func (l *labelHint) stands(key []byte) bool {
 // each block.
 func (h *hint) admits(s *segment, b int) bool {
 	block := &s.blocks[b]
-	return h.times.Overlaps(block.oldest, block.newest) &&
-		mayHold(s.grams[block.grams:block.grams+block.gramWords], h.grams)
-}
-
-// wants is a hint in terms of the numbers of one segment.
-type wants struct {
-	ready  bool
-	hint   *hint
-	trace  uint64
-	origin []bool // by resource; nil: any
-	named  []bool // by name; nil: any
-
-	texts      []uint64 // places of the strings that hold the text
-	textsKnown bool     // they are looked up
-}
-
-// prepare looks up, once a segment, what the rows' numbers stand for.
-func (w *wants) prepare(l *loader, h *hint) {
-	if w.ready && w.hint == h {
-		return
-	}
-	*w = wants{ready: true, hint: h}
-	if !h.trace.IsZero() {
-		place, _ := l.segment.findTrace(h.trace)
-		w.trace = uint64(place) + 1
-	}
-	if len(h.services) > 0 && !l.segment.labels.mixed {
-		for _, r := range l.dictionary().resources {
-			w.origin = append(w.origin, slices.Contains(h.services, r.Service()))
-		}
-	}
-	if len(h.names) > 0 {
-		for _, name := range l.dictionary().strings {
-			w.named = append(w.named, tapio.MatchName(h.names, name))
-		}
-	}
-}
-
-// choose rules out rows by one column after the other, the ones first that cost
-// least to read.
-func (w *wants) choose(l *loader) {
-	if w.hint.place > 0 {
-		i := w.hint.place - 1 - l.from
-		l.wanted = l.wanted[i : i+1]
-	}
-	for _, n := range w.hint.numbers {
-		l.keep(n.column, n.holds)
-	}
-	if w.origin != nil {
-		l.keep(columnResource, func(resource uint64) bool { return w.origin[resource] })
-	}
-	if w.named != nil {
-		l.keep(columnName, func(name uint64) bool { return w.named[name] })
-	}
-	if w.trace > 0 {
-		l.keep(columnTrace, func(trace uint64) bool { return trace == w.trace })
-	}
-	if w.hint.times != (tapio.TimeRange{}) {
-		l.keep(columnTime, func(when uint64) bool { return w.hint.times.Contains(tapio.Nanos(when)) })
-	}
+	return h.times.Overlaps(block.oldest, block.newest) && mayHold(s.filter(b), h.grams)
 }

@@ -38,6 +38,23 @@ type loader struct {
 	wants    wants
 	folded   []byte // scratch of the text search
 	marked   []byte
+	verdicts []bool // scratch of the label tests: by row, and by text of a field
+	known    []bool
+}
+
+// blocks returns the blocks that the indexes do not rule out.
+func (l *loader) blocks(h *hint) blockSet {
+	set := h.blocks(l.segment)
+	if set != 0 && len(h.tests) > 0 {
+		l.wants.prepare(l, h)
+		set &= l.wants.blocks()
+	}
+	return set
+}
+
+// admits reports whether one of these blocks may hold matching rows.
+func (l *loader) admits(h *hint, b int) bool {
+	return h.admits(l.segment, b) && l.wants.admits(l.segment.filter(b))
 }
 
 // load restores those rows of a block that the hint does not rule out.
@@ -49,6 +66,10 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 		return r
 	}
 	l.readTexts(b)
+	l.wants.chooseByTexts(l)
+	if wanted = l.wanted; len(wanted) == 0 {
+		return r
+	}
 	if h.text != nil && !h.text.mayHold(l, c.searched()) {
 		return r
 	}
@@ -103,6 +124,13 @@ func (l *loader) readColumn(column int) {
 	readColumn(numbers, l.half(column)[column])
 	if column < deltaColumns {
 		undelta(numbers)
+	}
+}
+
+// readOrigins restores the columns that tell which labels a row has.
+func (l *loader) readOrigins() {
+	for _, column := range [...]int{columnResource, columnScope, columnShape} {
+		l.readColumn(column)
 	}
 }
 

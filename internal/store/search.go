@@ -109,7 +109,11 @@ func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 	if v.first > p.snapshot || !p.hint.times.Overlaps(v.oldest, v.newest) {
 		return nil
 	}
-	match, r := p.matcher(), newReader(v, p.hint)
+	match := p.matcher()
+	r, err := s.open(ctx, v)
+	if err != nil {
+		return err
+	}
 	defer r.close(p.account)
 	for n := range r.blocks() {
 		b := n
@@ -125,6 +129,22 @@ func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 		}
 	}
 	return nil
+}
+
+// open asks the indexes of a chunk. Conditions on labels are put to all values of
+// a segment, which takes as long as a block does.
+func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
+	p := s.pager
+	if err := ctx.Err(); err != nil || v.segment == nil || len(p.hint.tests) == 0 {
+		return newReader(v, p.hint), err
+	}
+	if err := p.budget.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer p.budget.leave()
+	s.callHelp(ctx)
+	r := newReader(v, p.hint)
+	return r, r.charge(p.account)
 }
 
 // hopeless reports whether all rows of these times come behind those found.

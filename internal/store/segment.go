@@ -85,6 +85,12 @@ func (s *segment) rowsOf(b int) (from, to int) {
 	return b * s.blockRows, min((b+1)*s.blockRows, s.rows)
 }
 
+// filter returns the text filter of a block.
+func (s *segment) filter(b int) []uint64 {
+	block := &s.blocks[b]
+	return s.grams[block.grams : block.grams+block.gramWords]
+}
+
 // every is the set of all blocks.
 func (s *segment) every() blockSet { return allBlocks >> (maxBlocks - len(s.blocks)) }
 

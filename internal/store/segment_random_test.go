@@ -61,6 +61,10 @@ func randomAttributes(r *rand.Rand, depth int) tapio.Attributes {
 	for range r.IntN(5) {
 		list = append(list, tapio.KeyValue{Key: fmt.Sprint("key.", r.IntN(6)), Value: randomValue(r, depth)})
 	}
+	if r.IntN(8) == 0 {
+		key := []string{"k8s.namespace.name", "service.namespace", "namespace", scopeKey}[r.IntN(4)]
+		list = append(list, tapio.KeyValue{Key: key, Value: tapio.StringValue(fmt.Sprint("text ", r.IntN(3)))})
+	}
 	return list
 }
 
@@ -162,12 +166,34 @@ func randomFilter(t *testing.T, r *rand.Rand) tapio.Filter {
 	if r.IntN(3) == 0 {
 		f.Time = tapio.TimeRange{Start: tapio.Nanos(randomNumber(r) / 2), End: tapio.Nanos(randomNumber(r))}
 	}
-	if r.IntN(3) == 0 {
-		key := []string{"key.0", "key.1", "service", serviceKey, scopeKey, "pod"}[r.IntN(6)]
-		operator := []tapio.Operator{tapio.OpEqual, tapio.OpIn, tapio.OpNotEqual, tapio.OpNotIn}[r.IntN(4)]
-		selector, err := tapio.NewSelector(key, string(operator), []string{randomText(r)})
-		require.NoError(t, err)
-		f.Selectors = append(f.Selectors, selector)
+	if r.IntN(5) == 0 {
+		f.Namespaces = []string{randomText(r)}
+	}
+	for r.IntN(3) == 0 {
+		f.Selectors = append(f.Selectors, randomSelector(t, r))
 	}
 	return f
+}
+
+func randomSelector(t *testing.T, r *rand.Rand) tapio.Selector {
+	t.Helper()
+	key := []string{"key.0", "key.1", "key.2", "service", serviceKey, scopeKey, "namespace", "pod"}[r.IntN(8)]
+	values := []string{randomText(r)}
+	operator := []tapio.Operator{
+		tapio.OpEqual, tapio.OpIn, tapio.OpNotEqual, tapio.OpNotIn, tapio.OpExists, tapio.OpNotExists,
+		tapio.OpMatches, tapio.OpNotMatches, tapio.OpGreater, tapio.OpAtMost,
+	}[r.IntN(10)]
+	switch operator {
+	case tapio.OpExists, tapio.OpNotExists:
+		values = nil
+	case tapio.OpMatches, tapio.OpNotMatches:
+		values = []string{[]string{
+			".*", "text .", "(?i)TEXT [0-3]", "text (1|2)", ".*ext 4|[0-9]+", "[0-9a-f]+", "(long|Long ).*", "service-[01]", "", "no such", "(?i).*LONG.*",
+		}[r.IntN(11)]}
+	case tapio.OpGreater, tapio.OpAtMost:
+		values = []string{fmt.Sprint(r.IntN(2000) - 1000)}
+	}
+	selector, err := tapio.NewSelector(key, string(operator), values)
+	require.NoError(t, err)
+	return selector
 }

@@ -15,7 +15,7 @@ import (
 
 // fileVersion changes whenever a section changes what it says or looks like. A
 // file of another version is set aside, not guessed at.
-const fileVersion = 1
+const fileVersion = 2
 
 // fileMagic begins each file.
 const fileMagic = "TAPIOSEG"
@@ -214,6 +214,6 @@ func (s *segment) check() (err error) {
 	for _, place := range s.traceOrder {
 		_ = s.traces[place]
 	}
-	readDictionary(s.packer.unpack(nil, s.words))
+	readDictionary(s.packer.unpack(nil, s.words)).values()
 	return nil
 }

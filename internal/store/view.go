@@ -65,8 +65,8 @@ type reader[R any] struct {
 func newReader[R any](v *view[R], h *hint) *reader[R] {
 	r := &reader[R]{view: v, hint: h}
 	if v.segment != nil {
-		r.set = h.blocks(v.segment)
 		r.loader.segment = v.segment
+		r.set = r.loader.blocks(h)
 	}
 	return r
 }
@@ -81,7 +81,7 @@ func (r *reader[R]) blocks() int {
 
 // admits reports whether a block may hold matching rows.
 func (r *reader[R]) admits(b int) bool {
-	return r.view.segment == nil || r.set.has(b) && r.hint.admits(r.view.segment, b)
+	return r.view.segment == nil || r.set.has(b) && r.loader.admits(r.hint, b)
 }
 
 // times returns the earliest and the latest time in a block.

@@ -61,8 +61,9 @@ type writer struct {
 	spans    table[tapio.SpanID]
 	columns  []column
 	streams  [][]byte
-	values   []valueTable // of the fields, which stand in the streams behind ownStreams
-	named    []blockSet   // where a text of the vocabulary is in the text filter
+	values   []valueTable  // of the fields, which stand in the streams behind ownStreams
+	few      []fieldValues // parallel to values
+	named    []blockSet    // where a text of the vocabulary is in the text filter
 	index    *indexer
 	grams    gramSet
 	row      int // the one in hand
@@ -170,6 +171,7 @@ func (w *writer) attributes(list tapio.Attributes) {
 func (w *writer) field(f int, kv *tapio.KeyValue) {
 	for len(w.values) <= f {
 		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
+		w.few = append(w.few, fieldValues{})
 	}
 	stream := &w.streams[ownStreams+f]
 	values := &w.values[f]
@@ -182,6 +184,7 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 	*stream = written
 	if fresh {
 		w.grams.add(kv.Value.Str())
+		w.few[f].note(kv.Value.Str(), w.index.bit)
 		values.open = values.open || w.index.label(kv.Key, kv.Value)
 	}
 }
@@ -231,7 +234,7 @@ func (w *writer) pack(dst []byte, streams [][]byte) []byte {
 func (w *writer) finish() *segment {
 	s := w.segment
 	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
-	s.words = exactly(s.packer.pack(nil, w.words.encode()))
+	s.words = exactly(s.packer.pack(nil, w.words.encode(w.few)))
 	if shorts := w.grams.shorts.encode(s.rows); shorts != nil {
 		s.shorts = exactly(s.packer.pack(nil, shorts))
 	}

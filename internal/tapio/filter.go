@@ -38,6 +38,12 @@ const (
 	maxValueBytes     = 4096
 )
 
+// The labels that Services and Namespaces of a filter look at.
+const (
+	serviceLabel   = "service.name"
+	namespaceLabel = "namespace"
+)
+
 // Selector compares one label of a record. Build it with NewSelector.
 type Selector struct {
 	Key    LabelKey
@@ -113,8 +119,11 @@ func checkValues(op Operator, values []string) error {
 
 // Match reports whether the record with these labels is selected. As in
 // Kubernetes, the negative operators hold where the label is absent.
-func (s *Selector) Match(labels Labels) bool {
-	v, found := labels.Get(s.Key)
+func (s *Selector) Match(labels Labels) bool { return s.Holds(labels.Get(s.Key)) }
+
+// Holds reports whether a label with this value, or one that is not found, is
+// selected.
+func (s *Selector) Holds(v Value, found bool) bool {
 	switch s.Op {
 	case OpExists:
 		return found
@@ -239,8 +248,20 @@ func (f *Filter) MatchLabels(name string, attributes Attributes) bool {
 		(f.Text == "" || f.textIn(name) || f.textInAttributes(attributes)))
 }
 
+// LabelConditions returns all that the filter demands of labels, as selectors.
+func (f *Filter) LabelConditions() []Selector {
+	var all []Selector
+	if len(f.Services) > 0 {
+		all = append(all, Selector{Key: NewLabelKey(serviceLabel), Op: OpIn, Values: f.Services})
+	}
+	if len(f.Namespaces) > 0 {
+		all = append(all, Selector{Key: NewLabelKey(namespaceLabel), Op: OpIn, Values: f.Namespaces})
+	}
+	return append(all, f.Selectors...)
+}
+
 func (f *Filter) holdsForLabels(labels Labels) bool {
-	if !oneOf(f.Services, "service.name", labels) || !oneOf(f.Namespaces, "namespace", labels) {
+	if !oneOf(f.Services, serviceLabel, labels) || !oneOf(f.Namespaces, namespaceLabel, labels) {
 		return false
 	}
 	for i := range f.Selectors {

@@ -52,6 +52,9 @@ func NewLabelKey(name string) LabelKey {
 // Name returns the name as it was given.
 func (k LabelKey) Name() string { return k.name }
 
+// Names returns the attributes that the label may be, the preferred one first.
+func (k LabelKey) Names() []string { return append([]string{k.name}, k.aliases...) }
+
 // Labels are the attributes that a record can be selected by: its own, its
 // scope's and its resource's.
 type Labels struct {
@@ -63,11 +66,11 @@ type Labels struct {
 // Get returns the label: an attribute of that very name if there is one, else
 // the first convention that the name stands for.
 func (l Labels) Get(key LabelKey) (Value, bool) {
-	if v, ok := l.attribute(key.name); ok {
+	if v, ok := l.Attribute(key.name); ok {
 		return v, true
 	}
 	for _, alias := range key.aliases {
-		if v, ok := l.attribute(alias); ok {
+		if v, ok := l.Attribute(alias); ok {
 			return v, true
 		}
 	}
@@ -77,7 +80,9 @@ func (l Labels) Get(key LabelKey) (Value, bool) {
 	return Value{}, false
 }
 
-func (l Labels) attribute(name string) (Value, bool) {
+// Attribute returns the attribute of this very name: the record's own, else its
+// scope's, else its resource's.
+func (l Labels) Attribute(name string) (Value, bool) {
 	if v, ok := l.Record.Get(name); ok {
 		return v, true
 	}

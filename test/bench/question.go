@@ -38,13 +38,24 @@ func questions(conn *grpc.ClientConn) []question {
 		{name: "text in no log whose parts are in many, page of 20", prepare: a.logsWhere(0, &tapiov1.Filter{
 			Text: "added item 12 to cart 12345678 of user-123456", Limit: 20,
 		})},
-		{name: "label by a regular expression that none matches", prepare: a.logsWhere(0, &tapiov1.Filter{
-			LabelSelectors: []*tapiov1.Filter_LabelSelector{{Key: "http.route", Operator: "=~", Values: []string{".*/orders/.*"}}}, Limit: 20,
-		})},
+		{name: "label of few values by a regular expression that none matches", prepare: a.noLogWhere("http.route", "=~", ".*/orders/.*")},
+		{name: "label of many values by a regular expression that none matches", prepare: a.noLogWhere("url.path", "=~", ".*/orders/.*")},
+		{name: "the same, and all values look alike", prepare: a.noLogWhere("user.id", "=~", "user-[0-9]+x")},
+		{name: "label that no log has otherwise", prepare: a.noLogWhere("http.request.method", "!=", "POST")},
+		{name: "label of many values that none is equal to", prepare: a.noLogWhere("user.id", "=", "user-1234567")},
+		{name: "label above a number that none reaches", prepare: a.noLogWhere("http.response.status_code", ">", "600")},
 		{name: "record by id", prepare: a.eventByID},
 		{name: "trace by id", prepare: a.traceByID},
 		{name: "P95 of a gauge by 2 labels", prepare: a.percentile},
 	}
+}
+
+// noLogWhere asks for a page of what no log is like, so that no index is of use
+// which tells only where to look first.
+func (a asker) noLogWhere(key, operator, value string) func(context.Context) (func() error, error) {
+	return a.logsWhere(0, &tapiov1.Filter{
+		LabelSelectors: []*tapiov1.Filter_LabelSelector{{Key: key, Operator: operator, Values: []string{value}}}, Limit: 20,
+	})
 }
 
 func (a asker) logsWhere(least int, filter *tapiov1.Filter) func(context.Context) (func() error, error) {

@@ -61,25 +61,24 @@ func newAssembly(bytes int) *assembly {
 
 // wants reports whether the trace is in the sample.
 func (a *assembly) wants(id tapio.TraceID) bool {
-	if a.sample == 0 {
-		return true
-	}
-	h := uint64(14695981039346656037)
-	for _, b := range id {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
-	if h>>(64-a.sample) != 0 {
+	wanted := inSample(id, a.sample)
+	if !wanted {
 		a.skipped++
-		return false
 	}
-	return true
+	return wanted
 }
 
 // open returns the trace, nil if there is no room for another part of it.
 func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace {
+	if a.taken >= slotParts {
+		a.thin()
+	}
 	found := a.traces.get(id)
 	if found == nil {
 		a.makeRoom(traceCost + cost)
+		if !a.wants(id) { // fewer are wanted from now on
+			return nil
+		}
 		found = a.traces.put(id, &openTrace{})
 		a.bytes += traceCost
 	}
@@ -94,9 +93,6 @@ func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace
 	}
 	a.bytes += cost
 	a.taken++
-	if a.taken > slotParts {
-		a.thin()
-	}
 	t.last = max(t.last, when)
 	return t
 }
@@ -119,12 +115,19 @@ func (a *assembly) drop(id tapio.TraceID, t *openTrace) {
 	a.traces.remove(id)
 }
 
-// thin keeps half as many traces from now on.
+// thin keeps half as many traces from now on. Of the others no more will come,
+// and to learn from a part of a trace would be to learn that steps are left out.
 func (a *assembly) thin() {
 	if a.sample < maxSample {
 		a.sample++
 	}
 	a.taken, a.thinned = 0, true
+	for id, t := range a.traces.all() {
+		if !inSample(id, a.sample) {
+			a.skipped += uint64(len((*t).spans))
+			a.drop(id, *t)
+		}
+	}
 }
 
 // maxSample keeps one trace in 65,536 at least.

@@ -22,16 +22,21 @@ type Engine struct {
 	assembly *assembly
 	graph    *graph
 	series   *lru[seriesKey, *series]
-	lines    *lru[lineKey, *line]
-	kernel   []*sign
-	groups   []*group
+	// pointOrigins are by the hashes of a packed resource and metric; point is
+	// scratch.
+	pointOrigins *lru[uint64, pointOrigin]
+	point        tapio.Point
+	lines        *lru[lineKey, *line]
+	kernel       []*sign
+	groups       []*group
 
 	firstSlot     int64 // of the first record
 	judged        int64 // the slot judged last
-	latest        tapio.Nanos
+	earliest      tapio.Nanos
 	kernelEvicted int
 	// seriesRefused counts the points of series that found no room.
-	seriesRefused int
+	seriesRefused  int
+	frequentPoints uint64 // of series that were judged less than pointGrain before
 	// refusedIncidents counts those that found no room among the open groups.
 	refusedIncidents int
 	late             uint64
@@ -53,6 +58,8 @@ func New(config Config) (*Engine, error) {
 		graph:    newGraph(5 * share),
 		series:   newLRU[seriesKey, *series](3 * share / seriesCost),
 		lines:    newLRU[lineKey, *line](share / lineCost),
+
+		pointOrigins: newLRU[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
 	}, nil
 }
 
@@ -82,10 +89,10 @@ func (e *Engine) sees(t tapio.Nanos) bool {
 		e.late++
 		return false
 	}
-	if slot := e.slotOf(t); e.firstSlot == 0 || slot < e.firstSlot {
-		e.firstSlot = slot
+	if e.earliest == 0 || t < e.earliest {
+		e.earliest = t
+		e.firstSlot = e.slotOf(t)
 	}
-	e.latest = max(e.latest, t)
 	return true
 }
 
@@ -136,9 +143,10 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	t := e.miner.of(lineOf(ev))
 	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: failed}
 	if failed {
-		n.uid = uidOf(ev)
-		ref := reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time}
-		e.observeLine(s, t, e.slotOf(n.time), ref)
+		if l := e.lineFor(s, t); l.observe(e.slotOf(n.time), !ev.TraceID.IsZero()) {
+			n.uid = uidOf(ev)
+			l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
+		}
 		e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
 	}
 	if traced && !ev.SpanID.IsZero() {
@@ -173,20 +181,28 @@ func uidOf(ev *tapio.Event) string {
 func (e *Engine) ObserveSpans(spans []tapio.Span) []Mark {
 	e.marks = e.marks[:0]
 	for i := range spans {
-		if s := &spans[i]; e.sees(s.Start) && s.End <= maxTime && !s.TraceID.IsZero() && e.assembly.wants(s.TraceID) {
-			e.observeSpan(i, s)
+		s := &spans[i]
+		if !e.sees(s.Start) || s.End > maxTime || s.TraceID.IsZero() {
+			continue
+		}
+		if s.StatusCode == tapio.StatusError && len(e.groups) > 0 {
+			if id := e.groupOf(e.places.of(s.Resource).service); id != "" {
+				e.mark(Mark{Index: i, GroupID: id})
+			}
+		}
+		if e.assembly.wants(s.TraceID) {
+			e.observeSpan(s)
 		}
 	}
 	e.places.forget()
 	return e.marks
 }
 
-func (e *Engine) observeSpan(i int, s *tapio.Span) {
+func (e *Engine) observeSpan(s *tapio.Span) {
 	o := e.places.of(s.Resource)
 	if o.service == "" {
 		return
 	}
-	e.latest = max(e.latest, s.End)
 	open := e.assembly.open(s.TraceID, max(s.Start, s.End), spanCost)
 	if open == nil {
 		return
@@ -200,83 +216,16 @@ func (e *Engine) observeSpan(i int, s *tapio.Span) {
 		part.peer = kept(peerOf(s))
 	}
 	open.spans = append(open.spans, part)
-	if part.failed && len(e.groups) > 0 {
-		if id := e.groupOf(o.service); id != "" {
-			e.mark(Mark{Index: i, GroupID: id})
-		}
-	}
 }
 
-// seriesKey tells series apart.
-type seriesKey struct {
-	name, service, pod string
-	attributes         uint64
-}
-
-// ObservePoints takes metric points in any order of time. Marks are as of
-// ObserveEvents.
-func (e *Engine) ObservePoints(points []tapio.Point) []Mark {
-	e.marks = e.marks[:0]
-	for i := range points {
-		if p := &points[i]; p.Series != nil && p.Series.Metric != nil && e.sees(p.Time) {
-			e.observePoint(i, p)
-		}
-	}
-	e.places.forget()
-	return e.marks
-}
-
-func (e *Engine) observePoint(i int, p *tapio.Point) {
-	o := e.places.of(p.Series.Resource)
-	if o.service == "" || strings.HasPrefix(p.Series.Metric.Name, "otelcol_") {
-		return
-	}
-	h := uint64(14695981039346656037)
-	for _, kv := range p.Series.Attributes {
-		h = hashText(h, kv.Key)
-		h = (hashText(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * 1099511628211
-	}
-	key := seriesKey{name: short(p.Series.Metric.Name), service: o.service, pod: o.pod, attributes: h}
-	found := e.series.get(key)
-	if found == nil {
-		if oldest := e.series.oldest(); oldest != nil && (*oldest).last+seriesSilence > p.Time {
-			e.seriesRefused++
-			return
-		}
-		found = e.series.put(key.clone(), e.newSeries(p, o))
-	}
-	s := *found
-	if p.Time <= s.last {
-		e.late++
-		return
-	}
-	if x, ok := s.value(p); ok {
-		s.add(x, p.Time)
-		if s.strange > 0 && s.class != classLoad {
-			if id := e.groupOf(o.service); id != "" {
-				e.mark(Mark{Index: i, GroupID: id})
-			}
-		}
-	}
-}
+const (
+	hashSeed  = 14695981039346656037 // FNV-1a
+	hashPrime = 1099511628211
+)
 
 func hashText(h uint64, s string) uint64 {
 	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
+		h = (h ^ uint64(s[i])) * hashPrime
 	}
-	return (h ^ 0xff) * 1099511628211
-}
-
-func (k seriesKey) clone() seriesKey {
-	k.name, k.service, k.pod = kept(k.name), kept(k.service), kept(k.pod)
-	return k
-}
-
-func (e *Engine) newSeries(p *tapio.Point, o *origin) *series {
-	m := p.Series.Metric
-	c, floor := kindOf(m, true)
-	return &series{
-		name: kept(m.Name), id: short(seriesID(p.Series, o)), service: e.graph.service(o),
-		class: c, unit: kept(m.Unit), floor: floor,
-	}
+	return (h ^ 0xff) * hashPrime
 }

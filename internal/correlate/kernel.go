@@ -60,7 +60,10 @@ func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool 
 		e.alone(ev, s, found, peer, ref)
 		return true
 	}
-	e.observeLine(s, &template{tokens: []string{ev.Name, peer}, text: kernelPrefix + ev.Name + " " + peer}, e.slotOf(ev.When()), ref)
+	t := &template{tokens: []string{ev.Name, peer}, text: kernelPrefix + ev.Name + " " + peer}
+	if l := e.lineFor(s, t); l.observe(e.slotOf(ev.When()), false) {
+		l.evidence.add(ref)
+	}
 	return true
 }
 

@@ -33,6 +33,10 @@ type line struct {
 	traced   bool  // the trace says more, see failureSign
 	first    int64 // the slot in which the service was first heard of
 	evidence ring
+	noted    struct { // lines of the newest slot
+		slot int64
+		n    int
+	}
 }
 
 // lineSign tells that a service writes an error line more often than before, by
@@ -111,16 +115,25 @@ func poisson(n float32, span float64) float64 {
 	return float64(n) * (math.Log(float64(n)/span) - 1)
 }
 
-// observeLine counts an error line.
-func (e *Engine) observeLine(s *service, t *template, slot int64, ref reference) {
-	key := lineKey{service: s.name, template: t.text}
-	found := e.lines.get(key)
-	if found == nil {
-		found = e.lines.put(key, &line{service: s, template: t, first: e.firstSlot})
+// observe counts an error line, and reports whether it is to be kept as evidence:
+// the first few of a slot, for the others say no more, and to name each would
+// cost the store more than to hold it.
+func (l *line) observe(slot int64, traced bool) (evidence bool) {
+	l.traced = traced
+	l.rate.observe(slot, sample{n: 1})
+	if slot != l.noted.slot {
+		l.noted.slot, l.noted.n = slot, 0
 	}
-	(*found).traced = !ref.trace.IsZero()
-	(*found).rate.observe(slot, sample{n: 1})
-	(*found).evidence.add(ref)
+	l.noted.n++
+	return l.noted.n <= exemplars
+}
+
+func (e *Engine) lineFor(s *service, t *template) *line {
+	key := lineKey{service: s.name, template: t.text}
+	if found := e.lines.get(key); found != nil {
+		return *found
+	}
+	return *e.lines.put(key, &line{service: s, template: t, first: e.firstSlot})
 }
 
 func clock(t tapio.Nanos) string {

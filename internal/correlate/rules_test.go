@@ -96,7 +96,7 @@ func TestStatisticalJoinsWhatMovesTogether(t *testing.T) {
 			s.keep(value(i))
 		}
 		s.strange = 1
-		e.series.put(seriesKey{name: name, service: name0}, s)
+		e.series.put(seriesKey(hashText(hashSeed, name0+name)), s)
 	}
 	add("a", "cpu", func(i int) float64 { return float64(i) })
 	add("b", "latency", func(i int) float64 { return 3 + 2*float64(i) })

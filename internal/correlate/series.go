@@ -47,7 +47,9 @@ type series struct {
 	newest    float64
 	strange   int // values in a row that deviate
 	resets    int
-	trend     trend
+	// accumulates: a monotonic sum, of which the rate is judged.
+	accumulates bool
+	trend       trend
 }
 
 // add judges a value by those before it, then takes it in. Values that deviate
@@ -166,8 +168,7 @@ func (s *series) value(p *tapio.Point) (x float64, ok bool) {
 	case p.Number != tapio.NumberNone:
 		x, ok = p.Float(), true
 	}
-	if ok && p.Series.Metric.Type == tapio.MetricSum && p.Series.Metric.Monotonic &&
-		p.Series.Metric.Temporality == tapio.TemporalityCumulative {
+	if ok && s.accumulates {
 		return s.rate(x, p.Time)
 	}
 	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)

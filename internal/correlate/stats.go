@@ -14,6 +14,8 @@ type Stats struct {
 	Evictions    map[string]int // what was forgotten to stay in bounds, by kind
 	SkippedSpans uint64         // ordinary spans not looked at closely
 	Late         uint64         // records too old to count
+	// FrequentPoints are those of series that were judged a moment before.
+	FrequentPoints uint64
 }
 
 // Stats returns the figures of now.
@@ -23,7 +25,7 @@ func (e *Engine) Stats() Stats {
 		g.services.size()*serviceCost + g.calls.size()*callCost +
 		g.operations.size()*operationCost + g.features*featureCost +
 		e.miner.known.size()*templateCost + e.miner.shapes.size()*templateCost +
-		len(e.kernel)*groupSignCost + len(e.groups)*groupCost
+		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
 		Series: e.series.size(), Templates: e.miner.known.size(),
@@ -34,6 +36,6 @@ func (e *Engine) Stats() Stats {
 			"feature": g.dropped, "template": e.miner.known.evicted, "kernel_event": e.kernelEvicted,
 			"incident": e.refusedIncidents, "point_of_new_series": e.seriesRefused,
 		},
-		SkippedSpans: e.assembly.skipped, Late: e.late,
+		SkippedSpans: e.assembly.skipped, Late: e.late, FrequentPoints: e.frequentPoints,
 	}
 }

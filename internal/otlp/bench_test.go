@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/tapio"
 )
 
 const (
@@ -116,6 +118,25 @@ func benchPoints(b *testing.B, metrics pmetric.Metrics) {
 		PointsFromMetrics(metrics)
 	}
 	perRecord(b)
+}
+
+// BenchmarkReader is of a batch of which nothing is worth reading in full.
+func BenchmarkReader(b *testing.B) {
+	logs, traces, metrics := benchLogs(benchRecords), benchTraces(benchRecords), benchMetrics(benchRecords)
+	var reader Reader
+	for name, read := range map[string]func(){
+		"logs":    func() { reader.Events(logs, func(*tapio.Event) bool { return false }) },
+		"traces":  func() { reader.Spans(traces, func(*tapio.Span) bool { return false }) },
+		"metrics": func() { reader.Points(metrics) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				read()
+			}
+			perRecord(b)
+		})
+	}
 }
 
 func BenchmarkLogsFromEvents(b *testing.B) {

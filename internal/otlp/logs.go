@@ -53,17 +53,25 @@ func countLogs(logs plog.Logs) (records, attributes int) {
 }
 
 func readRecord(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.KeyValue]) {
+	readRecordHead(event, record)
+	readRecordRest(event, record, memory)
+}
+
+func readRecordHead(event *tapio.Event, record plog.LogRecord) {
 	event.Time = tapio.Nanos(record.Timestamp())
 	event.ObservedTime = tapio.Nanos(record.ObservedTimestamp())
 	event.SeverityText = record.SeverityText()
 	event.SeverityNumber = int32(record.SeverityNumber())
 	event.Name = record.EventName()
-	event.Body = valueFrom(record.Body(), maxNesting)
-	event.Attributes = attributesFrom(record.Attributes(), memory)
 	event.TraceID = tapio.TraceID(record.TraceID())
 	event.SpanID = tapio.SpanID(record.SpanID())
 	event.Flags = uint32(record.Flags())
 	event.DroppedAttributes = record.DroppedAttributesCount()
+}
+
+func readRecordRest(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.KeyValue]) {
+	event.Body = valueFrom(record.Body(), maxNesting)
+	event.Attributes = attributesFrom(record.Attributes(), memory)
 }
 
 // LogsFromEvents returns log records in the order of the events. Neighbours of

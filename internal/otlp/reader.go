@@ -11,65 +11,154 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// Reader reads batches for somebody who does not keep the rows: their memory is
-// used again by the next call. Resources, scopes, series and metrics, which may
-// be kept, are made anew. The zero Reader is ready; it is for one goroutine at a
-// time.
+// Reader reads batches for somebody who looks at some of the records only, and
+// keeps none: their memory is used again by the next call. Resources and scopes,
+// which may be kept, are made anew. The zero Reader is ready; it is for one
+// goroutine at a time.
 type Reader struct {
-	events     []tapio.Event
-	spans      []tapio.Span
-	attributes []tapio.KeyValue
-	spanEvents []tapio.SpanEvent
-	spanLinks  []tapio.SpanLink
+	events     Selection[tapio.Event]
+	spans      Selection[tapio.Span]
+	points     tapio.PointBatch
+	attributes slab[tapio.KeyValue]
+	memory     spanMemory
 }
 
-// maxKeptRows is the most elements of a slice that a Reader keeps for the next
-// call, so that one giant batch does not stay for ever.
-const maxKeptRows = 1 << 16
+// Selection is what was chosen of a batch.
+type Selection[R any] struct {
+	Rows   []R
+	Places []int // of the rows within the batch, ascending
+	Total  int   // records in the batch
+	// Oldest and Newest are times of the whole batch, 0 where no record has one.
+	Oldest, Newest tapio.Nanos
+}
 
-// reuse makes a slab of memory that was used before, if there is enough.
-func reuse[T any](memory *[]T, size int) slab[T] {
-	if cap(*memory) < size {
-		grown := make([]T, size)
-		if size <= maxKeptRows {
-			*memory = grown
+const (
+	// maxKeptRows is the most elements of a slice that a Reader keeps for the next
+	// call, so that one giant batch does not stay for ever; maxKeptBytes likewise.
+	maxKeptRows  = 1 << 16
+	maxKeptBytes = 4 << 20
+	// leastAttributes is how many attributes are made room for at once.
+	leastAttributes = 1 << 10
+)
+
+// reset empties the selection and keeps its memory.
+func (s *Selection[R]) reset() {
+	if cap(s.Rows) > maxKeptRows {
+		s.Rows, s.Places = nil, nil
+	}
+	*s = Selection[R]{Rows: s.Rows[:0], Places: s.Places[:0]}
+}
+
+// next returns room for the next record; the caller drops it again if the record
+// is not worth it.
+func (s *Selection[R]) next() *R {
+	var empty R
+	s.Rows = append(s.Rows, empty)
+	s.Places = append(s.Places, s.Total)
+	s.Total++
+	return &s.Rows[len(s.Rows)-1]
+}
+
+func (s *Selection[R]) drop() {
+	s.Rows, s.Places = s.Rows[:len(s.Rows)-1], s.Places[:len(s.Places)-1]
+}
+
+func (s *Selection[R]) see(t tapio.Nanos) {
+	if t == 0 {
+		return
+	}
+	if s.Oldest == 0 || t < s.Oldest {
+		s.Oldest = t
+	}
+	s.Newest = max(s.Newest, t)
+}
+
+// room makes sure of memory for n elements. What was handed out before stays as
+// it is.
+func (s *slab[T]) room(n, least int) {
+	if len(s.free) < n {
+		s.all = make([]T, max(n, least, min(2*len(s.all), maxKeptRows)))
+		s.free = s.all
+	}
+}
+
+// rewind hands out the memory from its beginning again: nobody may look at what
+// was handed out before.
+func (s *slab[T]) rewind() {
+	if len(s.all) > maxKeptRows {
+		s.all = nil
+	}
+	s.free = s.all
+}
+
+// Events reads the log records that are worth it. worth is shown them without
+// body and attributes, which are most of the work.
+func (r *Reader) Events(logs plog.Logs, worth func(*tapio.Event) bool) *Selection[tapio.Event] {
+	chosen := &r.events
+	chosen.reset()
+	r.attributes.rewind()
+	for _, ofResource := range logs.ResourceLogs().All() {
+		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
+		for _, ofScope := range ofResource.ScopeLogs().All() {
+			scope := scopeFrom(ofScope.Scope(), ofScope.SchemaUrl())
+			for _, record := range ofScope.LogRecords().All() {
+				event := chosen.next()
+				event.Resource, event.Scope = resource, scope
+				readRecordHead(event, record)
+				chosen.see(event.When())
+				if !worth(event) {
+					chosen.drop()
+					continue
+				}
+				r.attributes.room(record.Attributes().Len(), leastAttributes)
+				readRecordRest(event, record, &r.attributes)
+			}
 		}
-		return slab[T]{free: grown}
 	}
-	free := (*memory)[:size]
-	clear(free)
-	return slab[T]{free: free}
+	return chosen
 }
 
-// Events is EventsFromLogs with rows that the next call overwrites.
-func (r *Reader) Events(logs plog.Logs) []tapio.Event {
-	records, attributes := countLogs(logs)
-	if records == 0 {
-		return nil
+// Spans reads the spans that are worth it. worth is shown them without
+// attributes, events and links.
+func (r *Reader) Spans(traces ptrace.Traces, worth func(*tapio.Span) bool) *Selection[tapio.Span] {
+	chosen, memory := &r.spans, &r.memory
+	chosen.reset()
+	memory.attributes.rewind()
+	memory.events.rewind()
+	memory.links.rewind()
+	for _, ofResource := range traces.ResourceSpans().All() {
+		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
+		for _, ofScope := range ofResource.ScopeSpans().All() {
+			scope := scopeFrom(ofScope.Scope(), ofScope.SchemaUrl())
+			for _, from := range ofScope.Spans().All() {
+				span := chosen.next()
+				span.Resource, span.Scope = resource, scope
+				readSpanHead(span, from)
+				chosen.see(span.End)
+				if !worth(span) {
+					chosen.drop()
+					continue
+				}
+				memory.attributes.room(countSpanAttributes(from), leastAttributes)
+				memory.events.room(from.Events().Len(), 1)
+				memory.links.room(from.Links().Len(), 1)
+				memory.readSpanRest(span, from)
+			}
+		}
 	}
-	rows, memory := reuse(&r.events, records), reuse(&r.attributes, attributes)
-	events := rows.free
-	readLogs(logs, &rows, &memory)
-	return events
+	return chosen
 }
 
-// Spans is SpansFromTraces with rows that the next call overwrites.
-func (r *Reader) Spans(traces ptrace.Traces) []tapio.Span {
-	count := traces.SpanCount()
-	if count == 0 {
-		return nil
+// Points reads all data points, packed. Oldest and newest are as of a Selection.
+func (r *Reader) Points(metrics pmetric.Metrics) (batch *tapio.PointBatch, oldest, newest tapio.Nanos) {
+	if cap(r.points.Bytes) > maxKeptBytes {
+		r.points = tapio.PointBatch{}
 	}
-	sizes := countTraces(traces)
-	rows := reuse(&r.spans, count)
-	memory := &spanMemory{
-		attributes: reuse(&r.attributes, sizes.attributes),
-		events:     reuse(&r.spanEvents, sizes.events),
-		links:      reuse(&r.spanLinks, sizes.links),
+	r.points.Reset()
+	ReadMetrics(&r.points, metrics)
+	var times Selection[tapio.Point]
+	for i := range r.points.Points {
+		times.see(r.points.Points[i].Time)
 	}
-	spans := rows.free
-	readTraces(traces, &rows, memory)
-	return spans
+	return &r.points, times.Oldest, times.Newest
 }
-
-// Points is PointsFromMetrics. Its series may be kept, and they are most of it.
-func (*Reader) Points(metrics pmetric.Metrics) []tapio.Point { return PointsFromMetrics(metrics) }

@@ -80,6 +80,11 @@ func countSpanAttributes(span ptrace.Span) int {
 }
 
 func (m *spanMemory) readSpan(span *tapio.Span, from ptrace.Span) {
+	readSpanHead(span, from)
+	m.readSpanRest(span, from)
+}
+
+func readSpanHead(span *tapio.Span, from ptrace.Span) {
 	span.TraceID = tapio.TraceID(from.TraceID())
 	span.SpanID = tapio.SpanID(from.SpanID())
 	span.ParentID = tapio.SpanID(from.ParentSpanID())
@@ -89,14 +94,17 @@ func (m *spanMemory) readSpan(span *tapio.Span, from ptrace.Span) {
 	span.TraceState = from.TraceState().AsRaw()
 	span.StatusMessage = from.Status().Message()
 	span.StatusCode = int32(from.Status().Code())
-	span.Attributes = attributesFrom(from.Attributes(), &m.attributes)
-	span.Events = m.readEvents(from.Events())
-	span.Links = m.readLinks(from.Links())
 	span.Kind = int32(from.Kind())
 	span.Flags = from.Flags()
 	span.DroppedAttributes = from.DroppedAttributesCount()
 	span.DroppedEvents = from.DroppedEventsCount()
 	span.DroppedLinks = from.DroppedLinksCount()
+}
+
+func (m *spanMemory) readSpanRest(span *tapio.Span, from ptrace.Span) {
+	span.Attributes = attributesFrom(from.Attributes(), &m.attributes)
+	span.Events = m.readEvents(from.Events())
+	span.Links = m.readLinks(from.Links())
 }
 
 func (m *spanMemory) readEvents(from ptrace.SpanEventSlice) []tapio.SpanEvent {

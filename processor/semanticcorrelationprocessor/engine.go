@@ -44,6 +44,7 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 		ended:    make(chan struct{}),
 	}
 	fresh.forget = sync.OnceFunc(func() { f.drop(set.ID, fresh) })
+	fresh.interest.Store(new(correlate.Interest))
 	if err := fresh.publish(set.TelemetrySettings); err != nil {
 		return nil, err
 	}
@@ -69,6 +70,9 @@ type engine struct {
 	forget    func()
 
 	observed [signals]atomic.Uint64
+	ordinary [signals]atomic.Uint64 // of these, not worth reading in full
+	// interest is what the engine looks at. Batches are read by it outside of mu.
+	interest atomic.Pointer[correlate.Interest]
 	findings atomic.Uint64 // records of findings, which are not observed
 
 	running sync.WaitGroup
@@ -85,7 +89,9 @@ type engine struct {
 type thinker interface {
 	ObserveEvents(events []tapio.Event) []correlate.Mark
 	ObserveSpans(spans []tapio.Span) []correlate.Mark
-	ObservePoints(points []tapio.Point) []correlate.Mark
+	ObservePointBatch(batch *tapio.PointBatch)
+	Saw(oldest, newest tapio.Nanos)
+	Interest() correlate.Interest
 	Flush(now tapio.Nanos) []tapio.Finding
 	Stats() correlate.Stats
 }
@@ -172,6 +178,9 @@ func (e *engine) advance(newest tapio.Nanos) {
 	e.clock.see(newest, time.Now())
 	if due := e.clock.settled(); due >= e.clock.flushed+tapio.Nanos(flushEvery) {
 		e.flush(due)
+	}
+	if now := e.thinking.Interest(); now != *e.interest.Load() {
+		e.interest.Store(&now)
 	}
 }
 

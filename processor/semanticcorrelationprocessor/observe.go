@@ -4,92 +4,73 @@
 package semanticcorrelationprocessor
 
 import (
-	"slices"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// observeEvents shows the engine log records and returns what is to be marked.
-// It may change the slice.
-func (e *engine) observeEvents(events []tapio.Event) []otlp.Mark {
-	own, places := withoutFindings(events)
-	e.findings.Add(uint64(len(events) - len(own)))
-	e.observed[logs].Add(uint64(len(own)))
-	if len(own) == 0 {
+// observeLogs shows the engine log records and returns what is to be marked. The
+// findings of other engines that pass through are left out: they are conclusions,
+// not observations.
+func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark {
+	interest, findings := e.interest.Load(), 0
+	chosen := reader.Events(records, func(event *tapio.Event) bool {
+		if otlp.IsFinding(event) {
+			findings++
+			return false
+		}
+		return interest.Event(event)
+	})
+	e.findings.Add(uint64(findings))
+	e.observed[logs].Add(uint64(chosen.Total - findings))
+	e.ordinary[logs].Add(uint64(chosen.Total - findings - len(chosen.Rows)))
+	if chosen.Total == findings {
 		return nil
 	}
-	var newest tapio.Nanos
-	for i := range own {
-		newest = max(newest, own[i].When())
-	}
+	return observe(e, chosen, e.thinking.ObserveEvents)
+}
+
+// observeTraces shows the engine spans and returns what is to be marked.
+func (e *engine) observeTraces(reader *otlp.Reader, spans ptrace.Traces) []otlp.Mark {
+	chosen := reader.Spans(spans, e.interest.Load().Span)
+	e.observed[traces].Add(uint64(chosen.Total))
+	e.ordinary[traces].Add(uint64(chosen.Total - len(chosen.Rows)))
+	return observe(e, chosen, e.thinking.ObserveSpans)
+}
+
+// observe shows the engine what was chosen of a batch.
+func observe[R any](e *engine, chosen *otlp.Selection[R], show func([]R) []correlate.Mark) []otlp.Mark {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	marks := copyMarks(e.thinking.ObserveEvents(own))
-	e.advance(newest)
-	for i := range marks {
-		if places != nil {
-			marks[i].Index = places[marks[i].Index]
-		}
-	}
+	e.thinking.Saw(chosen.Oldest, chosen.Newest)
+	marks := copyMarks(show(chosen.Rows), chosen.Places)
+	e.advance(chosen.Newest)
 	return marks
 }
 
-// withoutFindings leaves out the findings of other engines that pass through:
-// they are conclusions, not observations. places are those of the others, nil
-// where all stay.
-func withoutFindings(events []tapio.Event) (own []tapio.Event, places []int) {
-	finding := func(event tapio.Event) bool { return otlp.IsFinding(&event) }
-	if !slices.ContainsFunc(events, finding) {
-		return events, nil
-	}
-	for i := range events {
-		if !finding(events[i]) {
-			places = append(places, i)
-		}
-	}
-	return slices.DeleteFunc(events, finding), places
-}
-
-// observeSpans shows the engine spans and returns what is to be marked.
-func (e *engine) observeSpans(spans []tapio.Span) []otlp.Mark {
-	e.observed[traces].Add(uint64(len(spans)))
-	if len(spans) == 0 {
-		return nil
-	}
-	var newest tapio.Nanos
-	for i := range spans {
-		newest = max(newest, spans[i].End)
-	}
+// observeMetrics shows the engine metric points.
+func (e *engine) observeMetrics(reader *otlp.Reader, points pmetric.Metrics) {
+	batch, _, newest := reader.Points(points)
+	e.observed[metrics].Add(uint64(len(batch.Points)))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	marks := copyMarks(e.thinking.ObserveSpans(spans))
-	e.advance(newest)
-	return marks
-}
-
-// observePoints shows the engine metric points.
-func (e *engine) observePoints(points []tapio.Point) {
-	e.observed[metrics].Add(uint64(len(points)))
-	if len(points) == 0 {
-		return
-	}
-	var newest tapio.Nanos
-	for i := range points {
-		newest = max(newest, points[i].Time)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.thinking.ObservePoints(points)
+	e.thinking.ObservePointBatch(batch)
 	e.advance(newest)
 }
 
 // copyMarks keeps marks beyond the next call of the engine, which reuses them.
-func copyMarks(marks []correlate.Mark) []otlp.Mark {
-	var list []otlp.Mark
-	for _, m := range marks {
-		list = append(list, otlp.Mark{Index: m.Index, GroupID: m.GroupID, UID: m.UID, Template: m.Template})
+// places are those of what was observed within the batch.
+func copyMarks(marks []correlate.Mark, places []int) []otlp.Mark {
+	if len(marks) == 0 {
+		return nil
+	}
+	list := make([]otlp.Mark, len(marks))
+	for i, m := range marks {
+		list[i] = otlp.Mark{Index: places[m.Index], GroupID: m.GroupID, UID: m.UID, Template: m.Template}
 	}
 	return list
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
@@ -58,10 +59,11 @@ func (b *brain) ObserveSpans(spans []tapio.Span) []correlate.Mark {
 	return b.mark(len(spans))
 }
 
-func (b *brain) ObservePoints(points []tapio.Point) []correlate.Mark {
-	b.points += len(points)
-	return nil
-}
+func (b *brain) ObservePointBatch(batch *tapio.PointBatch) { b.points += len(batch.Points) }
+
+func (*brain) Saw(tapio.Nanos, tapio.Nanos) {}
+
+func (*brain) Interest() correlate.Interest { return correlate.Interest{} }
 
 func (b *brain) Flush(now tapio.Nanos) []tapio.Finding {
 	b.mu.Lock()
@@ -133,7 +135,8 @@ func TestEverySignalIsSeenByOneEngineAndPassedOn(t *testing.T) {
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(time.Now(), "one", "two")))
 		spans := ptrace.NewTraces()
 		for range 3 {
-			spans.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("work")
+			span := spans.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			span.SetTraceID(pcommon.TraceID{1})
 		}
 		require.NoError(t, p.traces.ConsumeTraces(t.Context(), spans))
 		points := pmetric.NewMetrics()

@@ -20,6 +20,7 @@ func records(at time.Time, bodies ...string) plog.Logs {
 	for _, body := range bodies {
 		record := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 		record.Body().SetStr(body)
+		record.SetSeverityNumber(plog.SeverityNumberError) // what the engine looks at
 		record.SetTimestamp(pcommon.NewTimestampFromTime(at))
 	}
 	return logs

@@ -59,8 +59,7 @@ func (*logsShell) Capabilities() consumer.Capabilities {
 // ConsumeLogs implements consumer.Logs.
 func (s *logsShell) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	reader, done := s.reader()
-	events := reader.Events(logs)
-	marks := s.engine.observeEvents(events)
+	marks := s.engine.observeLogs(reader, logs)
 	done()
 	otlp.MarkLogs(logs, marks)
 	return s.next.ConsumeLogs(ctx, logs)
@@ -80,7 +79,7 @@ func (*tracesShell) Capabilities() consumer.Capabilities {
 // ConsumeTraces implements consumer.Traces.
 func (s *tracesShell) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	reader, done := s.reader()
-	marks := s.engine.observeSpans(reader.Spans(traces))
+	marks := s.engine.observeTraces(reader, traces)
 	done()
 	otlp.MarkTraces(traces, marks)
 	return s.next.ConsumeTraces(ctx, traces)
@@ -101,7 +100,7 @@ func (*metricsShell) Capabilities() consumer.Capabilities {
 // ConsumeMetrics implements consumer.Metrics.
 func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
 	reader, done := s.reader()
-	s.engine.observePoints(reader.Points(metrics))
+	s.engine.observeMetrics(reader, metrics)
 	done()
 	return s.next.ConsumeMetrics(ctx, metrics)
 }

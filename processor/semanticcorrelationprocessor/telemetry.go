@@ -53,9 +53,11 @@ func (e *engine) observedBySignal() map[string]uint64 {
 func (e *engine) skippedByReason() map[string]uint64 {
 	stats := e.stats()
 	return map[string]uint64{
-		"finding":       e.findings.Load(),
-		"late":          stats.Late,
-		"ordinary_span": stats.SkippedSpans,
+		"finding":        e.findings.Load(),
+		"frequent_point": stats.FrequentPoints,
+		"late":           stats.Late,
+		"ordinary_log":   e.ordinary[logs].Load(),
+		"ordinary_span":  e.ordinary[traces].Load() + stats.SkippedSpans,
 	}
 }
 

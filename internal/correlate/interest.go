@@ -1,0 +1,53 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"encoding/binary"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// Interest says which records the engine would look at now, so that who shows
+// them need read no others in full. It is a value: it goes on saying the same.
+type Interest struct {
+	sample uint8 // of 2^sample traces one is looked at
+	open   bool  // there is an incident that failures may belong to
+}
+
+// Interest returns what the engine looks at from now on.
+func (e *Engine) Interest() Interest {
+	return Interest{sample: uint8(e.assembly.sample), open: len(e.groups) > 0}
+}
+
+// Event reports whether a record is looked at, by all of it but its body and its
+// attributes: errors, events with a name, and the lines of some traces. An
+// ordinary line without a trace tells nothing.
+func (i Interest) Event(ev *tapio.Event) bool {
+	return ev.Name != "" || ev.Severity() >= tapio.SeverityError || (!ev.TraceID.IsZero() && inSample(ev.TraceID, uint(i.sample)))
+}
+
+// Span is Event for spans.
+func (i Interest) Span(s *tapio.Span) bool {
+	return !s.TraceID.IsZero() && (inSample(s.TraceID, uint(i.sample)) || (i.open && s.StatusCode == tapio.StatusError))
+}
+
+// Saw tells the engine the times of records that were not worth showing.
+func (e *Engine) Saw(oldest, newest tapio.Nanos) {
+	if newest != 0 {
+		e.sees(oldest)
+		e.sees(newest)
+	}
+}
+
+// inSample chooses one trace of 2^sample, by its id, so that a trace is chosen as
+// a whole. The ids may be drawn by lot or counted up.
+func inSample(id tapio.TraceID, sample uint) bool {
+	if sample == 0 {
+		return true
+	}
+	h := (binary.LittleEndian.Uint64(id[:8])*hashPrime ^ binary.LittleEndian.Uint64(id[8:])) * 0x9e3779b97f4a7c15
+	h ^= h >> 32
+	return (h*0xd6e8feb86659fd93)>>(64-sample) == 0
+}

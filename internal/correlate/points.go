@@ -1,0 +1,158 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	// pointGrain is how often a series is judged at most. What reports more often
+	// tells no more of faults that people notice, and costs the pipeline its
+	// throughput: sixty values are then never less than a minute.
+	pointGrain = tapio.Nanos(1e9)
+	// pointOrigins are remembered with their names read.
+	pointOrigins    = 1024
+	pointOriginCost = 512
+)
+
+// seriesKey tells series apart: a hash of the metric's name, the service, the
+// pod and the attributes.
+type seriesKey uint64
+
+// pointOrigin is what the points of one metric and resource share.
+type pointOrigin struct {
+	origin
+	key     seriesKey // of a series without attributes
+	ignored bool
+}
+
+func newPointOrigin(metric string, o origin) pointOrigin {
+	h := uint64(hashSeed)
+	for _, part := range [...]string{short(metric), o.service, o.pod} {
+		h = hashText(h, part)
+	}
+	return pointOrigin{origin: o, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(metric, "otelcol_")}
+}
+
+func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
+	return seriesKey((uint64(o.key) ^ attributes) * hashPrime)
+}
+
+// ObservePoints takes metric points in any order of time.
+func (e *Engine) ObservePoints(points []tapio.Point) {
+	for i := range points {
+		p := &points[i]
+		if p.Series == nil || p.Series.Metric == nil {
+			continue
+		}
+		from := newPointOrigin(p.Series.Metric.Name, *e.places.of(p.Series.Resource))
+		if from.ignored || !e.sees(p.Time) {
+			continue
+		}
+		h := uint64(hashSeed)
+		for _, kv := range p.Series.Attributes {
+			h = hashText(h, kv.Key)
+			h = (hashText(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * hashPrime
+		}
+		s := e.seriesFor(from.seriesKey(h), p.Time, func() *series { return e.newSeries(p.Series, &from.origin) })
+		if s != nil {
+			s.take(p)
+		}
+	}
+	e.places.forget()
+}
+
+// ObservePointBatch is ObservePoints of packed points, of which no more is
+// unpacked than the engine wants to know. One engine takes points in one of the
+// two ways, for the hashes of their attributes differ.
+func (e *Engine) ObservePointBatch(b *tapio.PointBatch) {
+	at := -1
+	var from *pointOrigin
+	for i := range b.Points {
+		p := &b.Points[i]
+		if int(p.Origin) != at {
+			at = int(p.Origin)
+			from = e.pointOrigin(b, &b.Origins[at])
+		}
+		if from.ignored || !e.sees(p.Time) {
+			continue
+		}
+		s := e.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, func() *series {
+			return e.newSeries(unpackSeries(b, p), &from.origin)
+		})
+		if s == nil {
+			continue
+		}
+		e.point.Time, e.point.Bits, e.point.Number, e.point.Flags = p.Time, p.Bits, p.Number, p.Flags
+		e.readExtra(b.Extra(p))
+		s.take(&e.point)
+	}
+}
+
+// pointOrigin reads the names of a resource and a metric, once.
+func (e *Engine) pointOrigin(b *tapio.PointBatch, o *tapio.PackedOrigin) *pointOrigin {
+	key := (o.Resource.Hash ^ o.Metric.Hash*hashPrime) * hashPrime
+	if known := e.pointOrigins.get(key); known != nil {
+		return known
+	}
+	resource, metric := tapio.Unpack(string(b.Key(o.Resource))), tapio.Unpack(string(b.Key(o.Metric)))
+	return e.pointOrigins.put(key, newPointOrigin(metric.Metric().Name, originOf(resource.Resource())))
+}
+
+func unpackSeries(b *tapio.PointBatch, p *tapio.PackedPoint) *tapio.Series {
+	metric := tapio.Unpack(string(b.Key(b.Origins[p.Origin].Metric)))
+	attributes := tapio.Unpack(string(b.Key(p.Attributes)))
+	return &tapio.Series{Metric: metric.Metric(), Attributes: attributes.Attributes()}
+}
+
+// readExtra reads the distribution of a point into the scratch point.
+func (e *Engine) readExtra(packed []byte) {
+	if len(packed) == 0 {
+		e.point.Histogram, e.point.Exponential, e.point.Summary = nil, nil, nil
+		return
+	}
+	extra := tapio.Unpack(string(packed))
+	extra.ReadExtra(&e.point)
+}
+
+// seriesFor returns the series that a point of this time is to be taken into, by
+// need a new one; nil for none, which is counted.
+func (e *Engine) seriesFor(key seriesKey, t tapio.Nanos, made func() *series) *series {
+	found := e.series.get(key)
+	switch {
+	case found == nil:
+		if oldest := e.series.oldest(); oldest != nil && (*oldest).last+seriesSilence > t {
+			e.seriesRefused++
+			return nil
+		}
+		return *e.series.put(key, made())
+	case t <= (*found).last:
+		e.late++
+		return nil
+	case t < (*found).last+pointGrain:
+		e.frequentPoints++
+		return nil
+	}
+	return *found
+}
+
+// take reads a point and judges its value.
+func (s *series) take(p *tapio.Point) {
+	if x, ok := s.value(p); ok {
+		s.add(x, p.Time)
+	}
+}
+
+func (e *Engine) newSeries(of *tapio.Series, o *origin) *series {
+	m := of.Metric
+	c, floor := kindOf(m, true)
+	return &series{
+		name: kept(m.Name), id: short(seriesID(of, o)), service: e.graph.service(o),
+		class: c, unit: kept(m.Unit), floor: floor,
+		accumulates: m.Type == tapio.MetricSum && m.Monotonic && m.Temporality == tapio.TemporalityCumulative,
+	}
+}

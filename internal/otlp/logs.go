@@ -139,6 +139,9 @@ func putRecord(record plog.LogRecord, event *tapio.Event) {
 // ExportLogsServiceRequest. No bytes are a request without records. The error
 // is a *tapio.FieldError for the field "payload".
 func LogsFromPayload(payload []byte) (plog.Logs, error) {
+	if logs, ok := plainLogs(payload); ok {
+		return logs, nil
+	}
 	if err := checkNesting(payload); err != nil {
 		return plog.Logs{}, err
 	}

@@ -16,75 +16,101 @@ import (
 
 // plainRecord reports whether a log record needs no further look. With ownID set
 // it must not bring an id among its attributes, for that one would have to go.
+// The loops here and below stand alone, not over a common walk: they see every
+// byte that is written.
 func plainRecord(raw []byte, ownID bool) bool {
-	return everyField(raw, func(number protowire.Number, kind protowire.Type, value []byte) bool {
-		switch number {
-		case recordSeverity:
-			severity, n := protowire.ConsumeVarint(value)
-			return kind == protowire.VarintType && n > 0 && severity <= maxSeverity
-		case recordBody:
-			return kind == protowire.BytesType && plainValue(value)
-		case recordAttributes:
-			return kind == protowire.BytesType && plainKeyValue(value, ownID)
-		case recordTraceID:
-			return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.TraceID{}))
-		case recordSpanID:
-			return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.SpanID{}))
-		default: // the texts are severity_text and event_name
-			return kind != protowire.BytesType || utf8.Valid(value)
+	for len(raw) > 0 {
+		number, kind, value, rest := nextField(raw)
+		if rest == nil || !plainRecordField(number, kind, value, ownID) {
+			return false
 		}
-	})
+		raw = rest
+	}
+	return true
+}
+
+func plainRecordField(number protowire.Number, kind protowire.Type, value []byte, ownID bool) bool {
+	switch number {
+	case recordAttributes:
+		return kind == protowire.BytesType && plainKeyValue(value, ownID)
+	case recordSeverity:
+		severity, n := protowire.ConsumeVarint(value)
+		return kind == protowire.VarintType && n > 0 && severity <= maxSeverity
+	case recordBody:
+		return kind == protowire.BytesType && plainValue(value)
+	case recordTraceID:
+		return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.TraceID{}))
+	case recordSpanID:
+		return kind == protowire.BytesType && (len(value) == 0 || len(value) == len(tapio.SpanID{}))
+	default: // the texts are severity_text and event_name
+		return kind != protowire.BytesType || utf8.Valid(value)
+	}
 }
 
 // plainAttributes looks at the attributes of a resource or a scope.
 func plainAttributes(raw []byte, attributes protowire.Number) bool {
-	return everyField(raw, func(number protowire.Number, kind protowire.Type, value []byte) bool {
-		if number != attributes {
-			return kind != protowire.BytesType || utf8.Valid(value)
+	for len(raw) > 0 {
+		number, kind, value, rest := nextField(raw)
+		switch {
+		case rest == nil:
+			return false
+		case kind != protowire.BytesType:
+			if number == attributes {
+				return false
+			}
+		case number == attributes:
+			if !plainKeyValue(value, false) {
+				return false
+			}
+		case !utf8.Valid(value):
+			return false
 		}
-		return kind == protowire.BytesType && plainKeyValue(value, false)
-	})
+		raw = rest
+	}
+	return true
 }
 
 func plainKeyValue(raw []byte, ownID bool) bool {
 	const key, value = 1, 2
-	return everyField(raw, func(number protowire.Number, kind protowire.Type, content []byte) bool {
-		switch {
-		case kind != protowire.BytesType:
+	for len(raw) > 0 {
+		number, kind, content, rest := nextField(raw)
+		if rest == nil || kind != protowire.BytesType {
 			return false
-		case number == key:
-			return utf8.Valid(content) && (!ownID || string(content) != tapio.UIDKey)
-		default:
-			return number == value && plainValue(content)
 		}
-	})
+		switch number {
+		case key:
+			if !utf8.Valid(content) || (ownID && string(content) == tapio.UIDKey) {
+				return false
+			}
+		case value:
+			if !plainValue(content) {
+				return false
+			}
+		default:
+			return false
+		}
+		raw = rest
+	}
+	return true
 }
 
 // plainValue tells single values from arrays and maps, which the slow way walks.
 func plainValue(raw []byte) bool {
 	const text, boolean, integer, double, data = 1, 2, 3, 4, 7 // of AnyValue
-	return everyField(raw, func(number protowire.Number, kind protowire.Type, content []byte) bool {
-		switch number {
-		case text:
-			return kind == protowire.BytesType && utf8.Valid(content)
-		case boolean, integer:
-			return kind == protowire.VarintType
-		case double:
-			return kind == protowire.Fixed64Type
-		case data:
-			return kind == protowire.BytesType
-		default:
+	for len(raw) > 0 {
+		number, kind, content, rest := nextField(raw)
+		if rest == nil {
 			return false
 		}
-	})
-}
-
-// everyField reports whether raw is a message and ok holds for all its fields.
-// The value of a field of bytes comes without its length.
-func everyField(raw []byte, ok func(number protowire.Number, kind protowire.Type, value []byte) bool) bool {
-	for len(raw) > 0 {
-		number, kind, value, rest := nextField(raw)
-		if rest == nil || !ok(number, kind, value) {
+		switch {
+		case number == text && kind == protowire.BytesType:
+			if !utf8.Valid(content) {
+				return false
+			}
+		case (number == boolean || number == integer) && kind == protowire.VarintType:
+		case number == double && kind == protowire.Fixed64Type:
+		case number == data && kind == protowire.BytesType:
+		default:
 			return false
 		}
 		raw = rest

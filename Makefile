@@ -91,7 +91,7 @@ bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipelin
 	go run ./test/bench ingest
 
 .PHONY: bench-stream
-bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; DURATION=10m ROUNDS=1 VARIANTS=... is a soak
+bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; RATE=165000 DURATION=10m VARIANTS=events: one long run
 	go run ./test/bench stream
 
 .PHONY: bench-query

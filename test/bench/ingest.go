@@ -75,7 +75,11 @@ type result struct {
 
 func measureIngest(ctx context.Context, set settings, out io.Writer) error {
 	if set.Rate > 0 {
-		return measureSoak(ctx, set, out)
+		ways, err := signalWays(set)
+		if err != nil {
+			return err
+		}
+		return measureSoak(ctx, set, ways, out)
 	}
 	fmt.Fprintf(out, "%d rounds of %v after %v, %d senders, load average before: %s\n\n",
 		set.Rounds, set.Duration, set.Warmup, set.Senders, loadAverage())

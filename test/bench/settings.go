@@ -25,9 +25,9 @@ type settings struct {
 	Warmup      time.Duration // before it, so that the heap has grown; 1s
 	Rounds      int           // runs of each variant, in turn with the others; 3
 	Senders     int           // requests under way at once, a connection each; 4
-	Rate        int           // of ingest: records a second of all SIGNALS together, for one long run of DURATION; 0: as fast as it goes
+	Rate        int           // of ingest and stream: records a second of all SIGNALS or VARIANTS together, for one long run of DURATION; 0: as fast as it goes
 	Signals     []string      // of ingest; logs,traces,metrics
-	Variants    []string      // of ingest; empty: all
+	Variants    []string      // of ingest and stream; empty: all
 	MemoryLimit string        // store.memory_limit; 256MiB as shipped, for queries 1GiB
 	Logs        int           // log records stored before queries; 200000
 	Spans       int           // spans stored before queries; half of N

@@ -12,17 +12,33 @@ import (
 	"time"
 )
 
-// soak is all signals, sent at a rate that is given, for long.
+// soak is several ways into the store at once, at a rate that is given, for long.
 type soak struct {
 	collector *collector
-	loads     map[string]*load // by signal
-	asked     *atomic.Int64    // records that were sent, acknowledged or not
+	ways      []variant
+	loads     []*load       // of each way
+	asked     *atomic.Int64 // records that were sent, acknowledged or not
 }
 
-// measureSoak sends RATE records a second, of all SIGNALS in equal parts, for
+// signalWays are OTLP for each of SIGNALS.
+func signalWays(set settings) ([]variant, error) {
+	var ways []variant
+	for _, signal := range set.Signals {
+		if err := checkSignal(signal); err != nil {
+			return nil, err
+		}
+		ways = append(ways, variant{
+			name: signal, signal: signal,
+			batches: func() ([]*batch, error) { return otlpBatches(signal) }, connect: otlpLink(signal),
+		})
+	}
+	return ways, nil
+}
+
+// measureSoak sends RATE records a second, over all ways in equal parts, for
 // WARMUP and DURATION, and tells what became of them, and how the collector's
 // memory fared.
-func measureSoak(ctx context.Context, set settings, out io.Writer) error {
+func measureSoak(ctx context.Context, set settings, ways []variant, out io.Writer) error {
 	if set.MemoryLimit == "" {
 		set.MemoryLimit = "256MiB"
 	}
@@ -35,37 +51,42 @@ func measureSoak(ctx context.Context, set settings, out io.Writer) error {
 		return err
 	}
 	defer c.stop()
-	s := &soak{collector: c, loads: map[string]*load{}, asked: new(atomic.Int64)}
+	s := &soak{collector: c, ways: ways, asked: new(atomic.Int64)}
 	defer s.close()
 	if err := s.connect(ctx, set); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d records a second of %v for %v after %v, %d senders a signal, memory_limit %s, load average before: %s\n\n",
-		set.Rate, set.Signals, set.Duration, set.Warmup, set.Senders, set.MemoryLimit, loadAverage())
+	fmt.Fprintf(out, "%d records a second over %v for %v after %v, %d senders each, memory_limit %s, load average before: %s\n\n",
+		set.Rate, names(ways), set.Duration, set.Warmup, set.Senders, set.MemoryLimit, loadAverage())
 	return s.measure(ctx, set, out)
 }
 
+func names(ways []variant) []string {
+	list := make([]string, len(ways))
+	for i, way := range ways {
+		list[i] = way.name
+	}
+	return list
+}
+
 func (s *soak) connect(ctx context.Context, set settings) error {
-	for _, signal := range set.Signals {
-		if err := checkSignal(signal); err != nil {
-			return err
-		}
-		batches, err := otlpBatches(signal)
+	for _, way := range s.ways {
+		batches, err := way.batches()
 		if err != nil {
 			return err
 		}
-		if s.loads[signal], err = newLoad(ctx, s.collector, set.Senders, batches, otlpLink(signal)); err != nil {
+		l, err := newLoad(ctx, s.collector, set.Senders, batches, way.connect)
+		if err != nil {
 			return err
 		}
+		s.loads = append(s.loads, l)
 	}
 	return nil
 }
 
 func (s *soak) close() {
 	for _, l := range s.loads {
-		if l != nil {
-			l.close()
-		}
+		l.close()
 	}
 }
 
@@ -148,14 +169,14 @@ func (s *soak) print(ctx context.Context, out io.Writer, took time.Duration, fro
 	}
 	var acknowledged, rejected, failed int64
 	var stored, evicted, held, bytes, capacity uint64
-	for signal, l := range s.loads {
+	for _, l := range s.loads {
 		acknowledged, rejected, failed = acknowledged+l.acknowledged.Load(), rejected+l.rejected.Load(), failed+l.failed.Load()
-		stored, held = stored+stats[signal].GetAppendedCount(), held+stats[signal].GetRecordCount()
-		for _, n := range stats[signal].GetEvictedCounts() {
-			evicted += n
-		}
 	}
 	for _, of := range stats {
+		stored, held = stored+of.GetAppendedCount(), held+of.GetRecordCount()
+		for _, n := range of.GetEvictedCounts() {
+			evicted += n
+		}
 		bytes, capacity = bytes+of.GetSizeBytes(), capacity+of.GetCapacityBytes()
 	}
 	fmt.Fprintf(out, "Sent %d records in %v, %.0f a second; acknowledged %d, rejected %d; requests failed: %d\n",
@@ -165,9 +186,11 @@ func (s *soak) print(ctx context.Context, out io.Writer, took time.Duration, fro
 	fmt.Fprintf(out, "Peak RSS %d MiB, %.0f %% of memory_limit; CPU %.1f s, %.2f s per million records\n",
 		to.peak>>20, float64(to.peak)/float64(capacity)*100, to.cpu, to.cpu/float64(max(acknowledged, 1))*1e6)
 	fmt.Fprintf(out, "After the warm-up: %s\nAt the end: %s\nload average after: %s\n", &from.garbage, &to.garbage, loadAverage())
-	for signal, l := range s.loads {
+	for i, l := range s.loads {
+		fmt.Fprintf(out, "%s: acknowledged after %.1f ms (median), %.1f ms (p99), %.1f ms (longest)\n", s.ways[i].name,
+			milliseconds(quantile(l.times, .5)), milliseconds(quantile(l.times, .99)), milliseconds(quantile(l.times, 1)))
 		if trouble := l.trouble(); trouble != "" {
-			fmt.Fprintf(out, "%s: %s\n", signal, trouble)
+			fmt.Fprintf(out, "%s: %s\n", s.ways[i].name, trouble)
 		}
 	}
 	if stored < uint64(acknowledged) {

@@ -23,11 +23,17 @@ func streamVariants() []variant {
 	}
 }
 
-// measureStreams runs all variants in turn.
+// measureStreams runs all variants in turn or, at a RATE, all at once.
 func measureStreams(ctx context.Context, set settings, out io.Writer) error {
 	chosen := slices.DeleteFunc(streamVariants(), func(v variant) bool {
 		return len(set.Variants) > 0 && !slices.Contains(set.Variants, v.name)
 	})
+	if len(chosen) == 0 {
+		return fmt.Errorf("VARIANTS: none is known: write some of %v", names(streamVariants()))
+	}
+	if set.Rate > 0 {
+		return measureSoak(ctx, set, chosen, out)
+	}
 	fmt.Fprintf(out, "%d rounds of %v after %v, %d senders, batches of %d, load average before: %s\n\n",
 		set.Rounds, set.Duration, set.Warmup, set.Senders, recordsPerBatch, loadAverage())
 	results, err := runAll(ctx, set, chosen)

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/api"
 	"github.com/tapio/tapio/extension/tapioextension/internal/opamp"
 )
 
@@ -93,10 +94,10 @@ func (e *tapioExtension) listenHTTP(ctx context.Context) error {
 }
 
 func dialInner(l *bufconn.Listener) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///inner",
+	return grpc.NewClient("passthrough:///inner", append(api.InnerDialOptions(),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))...)
 }
 
 func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientConn) (*httpServer, error) {
@@ -116,6 +117,7 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	if err != nil {
 		return nil, err
 	}
+	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
 	server.ConnContext = agents.ConnContext
 	listener, err := cfg.ToListener(ctx)
 	if err != nil {

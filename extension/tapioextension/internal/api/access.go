@@ -167,7 +167,6 @@ func (s *Server) Writers(next http.Handler) http.Handler {
 		by, _ := relayedCaller(metadata.NewIncomingContext(r.Context(), md), s.relay)
 		ctx := context.WithValue(r.Context(), callerKey{}, by)
 		if err := s.allow(ctx, tapiov1.CollectorService_RegisterCollector_FullMethodName); err != nil {
-			s.calls.rejected.add(codes.PermissionDenied.String())
 			http.Error(w, status.Convert(err).Message(), http.StatusForbidden)
 			return
 		}

@@ -140,6 +140,7 @@ func (w *watch) loop() {
 		case <-w.quit:
 			w.drain()
 			w.collect()
+			w.drain() // what collecting made the programs send
 			w.settle(true)
 			w.flush()
 			return

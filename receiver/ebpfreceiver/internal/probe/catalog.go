@@ -20,6 +20,9 @@ func New(c *Config) []Probe {
 	if c.Block.Enabled {
 		probes = append(probes, newBlock())
 	}
+	if c.File.Enabled && len(c.File.Paths) > 0 {
+		probes = append(probes, newFiles(&c.File))
+	}
 	if c.TCP.Enabled {
 		probes = append(probes, newTCP(&c.TCP))
 	}

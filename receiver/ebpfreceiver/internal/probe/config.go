@@ -17,6 +17,7 @@ type Config struct {
 	Syscall SyscallConfig `mapstructure:"syscall"`
 	CPU     SwitchConfig  `mapstructure:"cpu"`
 	Block   SwitchConfig  `mapstructure:"block"`
+	File    FileConfig    `mapstructure:"file"`
 	TCP     TCPConfig     `mapstructure:"tcp"`
 	HTTP    HTTPConfig    `mapstructure:"http"`
 	DNS     DNSConfig     `mapstructure:"dns"`
@@ -29,6 +30,7 @@ func DefaultConfig() Config {
 		Syscall: DefaultSyscallConfig(),
 		CPU:     SwitchConfig{Enabled: true},
 		Block:   SwitchConfig{Enabled: true},
+		File:    DefaultFileConfig(),
 		TCP:     DefaultTCPConfig(),
 		HTTP:    HTTPConfig{Enabled: true},
 		DNS:     DefaultDNSConfig(),
@@ -40,6 +42,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		inBlock("process", c.Process.Validate()),
 		inBlock("syscall", c.Syscall.Validate()),
+		inBlock("file", c.File.Validate()),
 		inBlock("tcp", c.TCP.Validate()),
 		inBlock("dns", c.DNS.Validate()),
 	)

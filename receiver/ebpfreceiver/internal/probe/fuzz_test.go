@@ -19,6 +19,7 @@ import (
 // records or with an error.
 func FuzzDecode(f *testing.F) {
 	config := DefaultConfig()
+	config.File.Paths = []string{"/"}
 	probes := map[Number]Probe{}
 	for _, p := range New(&config) {
 		probes[p.Number()] = p

@@ -85,6 +85,8 @@ type Feature struct {
 	Name string
 	// Ways are tried in turn; of a way all programs must attach.
 	Ways [][]string
+	// Over is the map that the feature's program walks, if it is an iterator.
+	Over string
 }
 
 // Programs are one probe's, in the kernel.
@@ -143,7 +145,7 @@ func (p *Programs) makeMaps(spec *ebpf.CollectionSpec, shared map[string]*ebpf.M
 func (p *Programs) attachOneWay(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, f Feature) error {
 	var first error
 	for _, way := range f.Ways {
-		err := p.attach(spec, shared, way)
+		err := p.attach(spec, shared, way, f.Over)
 		if err == nil {
 			return nil
 		}
@@ -154,10 +156,10 @@ func (p *Programs) attachOneWay(spec *ebpf.CollectionSpec, shared map[string]*eb
 	return first
 }
 
-func (p *Programs) attach(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, names []string) error {
+func (p *Programs) attach(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, names []string, over string) error {
 	programs, links := len(p.programs), len(p.links)
 	for _, name := range names {
-		if err := p.attachProgram(spec, shared, name); err != nil {
+		if err := p.attachProgram(spec, shared, name, over); err != nil {
 			for _, l := range p.links[links:] {
 				_ = l.Close()
 			}
@@ -171,7 +173,7 @@ func (p *Programs) attach(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map
 	return nil
 }
 
-func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, name string) error {
+func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, name, over string) error {
 	one := spec.Copy()
 	for other := range one.Programs {
 		if other != name {
@@ -194,14 +196,14 @@ func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*e
 	defer loaded.Close()
 	program := loaded.DetachProgram(name)
 	p.programs = append(p.programs, program)
-	return p.link(spec.Programs[name], program)
+	return p.link(spec.Programs[name], program, over)
 }
 
-func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program) (err error) {
+func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program, over string) (err error) {
 	var l link.Link
 	switch {
 	case spec.Type == ebpf.Tracing && spec.AttachType == ebpf.AttachTraceIter:
-		iter, err := link.AttachIter(link.IterOptions{Program: program})
+		iter, err := link.AttachIter(link.IterOptions{Program: program, Map: p.Maps[over]})
 		if err == nil {
 			p.iters[spec.Name] = iter
 		}
@@ -222,6 +224,22 @@ func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program) (err erro
 		p.links = append(p.links, l)
 	}
 	return err
+}
+
+// Iterate lets the iterator walk once. It writes nothing, but may send records.
+func (p *Programs) Iterate(name string) error {
+	iter, ok := p.iters[name]
+	if !ok {
+		return nil // there is a gap for it
+	}
+	walk, err := iter.Open()
+	if err != nil {
+		return fmt.Errorf("begin to walk with %s: %w", name, err)
+	}
+	if _, err := io.Copy(io.Discard, walk); err != nil {
+		return errors.Join(fmt.Errorf("walk with %s: %w", name, err), walk.Close())
+	}
+	return walk.Close()
 }
 
 func (p *Programs) close() error {

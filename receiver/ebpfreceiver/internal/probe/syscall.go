@@ -140,8 +140,10 @@ func errorName(number int64) string {
 	return fmt.Sprint(number)
 }
 
-func (p *syscalls) name(number uint32) string {
-	if name, ok := p.names[number]; ok {
+func (p *syscalls) name(number uint32) string { return callName(p.names, number) }
+
+func callName(names map[uint32]string, number uint32) string {
+	if name, ok := names[number]; ok {
 		return name
 	}
 	return fmt.Sprintf("syscall_%d", number)

@@ -28,6 +28,8 @@ type app struct {
 	zone       *time.Location
 	sleep      func(ctx context.Context, d time.Duration) error
 	isTerminal bool // whether out is one
+	// errIsTerminal: whether errOut is one, which gets a progress line then.
+	errIsTerminal bool
 
 	// dialOptions come after those made from the flags.
 	dialOptions []grpc.DialOption

@@ -45,6 +45,9 @@ type fakeServer struct {
 	subscribe    func(*tapiov1.SubscribeToEventsRequest, grpc.ServerStreamingServer[tapiov1.SubscribeToEventsResponse]) error
 	exportChunks func(*tapiov1.ExportMetricsRequest) []string
 
+	// take answers each batch that is sent.
+	take func(*tapiov1.EventBatch) (*tapiov1.BatchAck, error)
+
 	groups   func(*tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error)
 	insights func(*tapiov1.GetInsightsRequest) (*tapiov1.GetInsightsResponse, error)
 
@@ -126,6 +129,22 @@ func (s tapioFake) GetInsights(_ context.Context, r *tapiov1.GetInsightsRequest)
 
 func (s tapioFake) GetEvents(_ context.Context, r *tapiov1.GetEventsRequest) (*tapiov1.GetEventsResponse, error) {
 	return answer(s.fake.getEvents, r)
+}
+
+func (s tapioFake) StreamEvents(stream grpc.BidiStreamingServer[tapiov1.StreamEventsRequest, tapiov1.StreamEventsResponse]) error {
+	for {
+		request, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		ack, err := answer(s.fake.take, request.GetBatch())
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Ack{Ack: ack}}); err != nil {
+			return err
+		}
+	}
 }
 
 func (s tapioFake) SubscribeToEvents(r *tapiov1.SubscribeToEventsRequest, stream grpc.ServerStreamingServer[tapiov1.SubscribeToEventsResponse]) error {

@@ -32,6 +32,8 @@ func main() {
 		zone:       time.Local,
 		sleep:      sleep,
 		isTerminal: isTerminal(os.Stdout),
+
+		errIsTerminal: isTerminal(os.Stderr),
 	}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }

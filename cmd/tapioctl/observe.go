@@ -25,6 +25,7 @@ type observeFlags struct {
 	follow bool
 	last   uint32
 	since  string
+	until  string
 	format choice
 }
 
@@ -74,7 +75,9 @@ func (f *observeFlags) add(cmd *cobra.Command) {
 	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for new records")
 	flags.Uint32Var(&f.last, "last", 0, "begin with the last N matching records (default 20 without --follow and --since)")
 	flags.StringVar(&f.since, "since", "", "begin with the records that are at most this old, "+timeForms)
+	flags.StringVar(&f.until, "until", "", "end with the records that are older than this, "+timeForms)
 	cmd.MarkFlagsMutuallyExclusive("last", "since")
+	cmd.MarkFlagsMutuallyExclusive("until", "follow")
 	addChoice(cmd, flags, &f.format, "output", "o", "output format")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return f.check(cmd.Flags().Changed("last")) }
 }
@@ -94,7 +97,7 @@ type observeRecordsFlags struct {
 }
 
 func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFlags, events bool) error {
-	filter, err := f.filter()
+	filter, err := f.filterUntil(&f.filterFlags, a.now())
 	if err != nil {
 		return err
 	}
@@ -102,6 +105,27 @@ func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFl
 		return a.observe(ctx, c, &f.observeFlags, source{"logs", openEvents(c.tapio, filter)}, a.recordPrinter(f.format.value))
 	}
 	return a.observe(ctx, c, &f.observeFlags, source{"logs", openLogs(c.observability, filter)}, a.recordPrinter(f.format.value))
+}
+
+// filterUntil is what to show, and until when.
+func (f *observeFlags) filterUntil(selected *filterFlags, now time.Time) (*tapiov1.Filter, error) {
+	filter, err := selected.filter()
+	if err != nil || f.until == "" {
+		return filter, err
+	}
+	end, err := parseMoment("--until", f.until, now)
+	if err != nil {
+		return nil, err
+	}
+	since, err := parseMoment("--since", f.since, now)
+	if err != nil {
+		return nil, err
+	}
+	if since != nil && end.AsTime().Before(since.AsTime()) {
+		return nil, usageErrorf("--until %s lies before --since %s", f.until, f.since)
+	}
+	filter.TimeRange = &tapiov1.TimeRange{End: end}
+	return filter, nil
 }
 
 // source is one signal of a server.

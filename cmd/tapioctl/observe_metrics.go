@@ -31,7 +31,7 @@ func newObserveMetricsCommand(a *app) *cobra.Command {
   tapioctl observe metrics --since 1m --service checkout -o table`,
 		Args: cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
-			filter, err := f.filter()
+			filter, err := f.filterUntil(&f.filterFlags, a.now())
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func newObserveSpansCommand(a *app) *cobra.Command {
   tapioctl observe spans --since 5m --operation 'GET /api/*' --min-duration 500ms`,
 		Args: cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
-			filter, err := f.filter()
+			filter, err := f.filterUntil(&f.filterFlags, a.now())
 			if err != nil {
 				return err
 			}

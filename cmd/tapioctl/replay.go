@@ -27,7 +27,7 @@ const maxLineBytes = 64 << 20
 
 // replay shows the log records of a file as those of a server.
 func (a *app) replay(ctx context.Context, f *observeRecordsFlags, events bool) error {
-	filter, err := f.filter()
+	filter, err := f.filterUntil(&f.filterFlags, a.now())
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (a *app) openInput(name string) (io.ReadCloser, error) {
 // openFile is a server's stream of log records made of a file. It filters as a
 // server does, by the same code.
 func openFile(file io.Reader, filter *tapiov1.Filter, events bool, a *app) (openStream, error) {
-	query, _, err := wire.StreamLogsQuery(&tapiov1.StreamLogsRequest{Filter: filter}, a.now())
+	query, _, err := wire.StreamLogsQuery(&tapiov1.StreamLogsRequest{Filter: filter, HistoryOnly: true}, a.now())
 	if err != nil {
 		return nil, usageErrorf("%v", err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const rootHelp = `tapioctl asks a Tapio server about the telemetry that it holds: logs, events,
-traces and metrics; and it follows them live.
+traces and metrics; it follows them live; and it sends events from files.
 
 Exit codes:
   0  all is well
@@ -49,7 +49,7 @@ func newRootCommand(a *app) *cobra.Command {
 	a.addGlobalFlags(root)
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
-		newTopCommand(a), newConfigCommand(a),
+		newTopCommand(a), newConfigCommand(a), newSendCommand(a),
 	)
 	return root
 }

@@ -43,14 +43,14 @@ func pagedEvents(req proto.Message, f *tapiov1.Filter, now time.Time) (tapio.Eve
 
 // SubscribeQuery reads which events a subscriber follows, and from where.
 func SubscribeQuery(req *tapiov1.SubscribeToEventsRequest, now time.Time) (tapio.EventQuery, tapio.Start, error) {
-	query, begin, err := followedEvents(req.GetFilter(), req.GetStart(), now)
+	query, begin, err := followedEvents(req.GetFilter(), req.GetStart(), req.GetHistoryOnly(), now)
 	query.NamedOnly = !req.GetIncludeLogs()
 	return query, begin, err
 }
 
 // StreamLogsQuery reads which log records a reader follows, and from where.
 func StreamLogsQuery(req *tapiov1.StreamLogsRequest, now time.Time) (tapio.EventQuery, tapio.Start, error) {
-	return followedEvents(req.GetFilter(), req.GetStart(), now)
+	return followedEvents(req.GetFilter(), req.GetStart(), req.GetHistoryOnly(), now)
 }
 
 // SubscriptionQuery reads a subscription that came over a writer's stream; its
@@ -61,19 +61,21 @@ func SubscriptionQuery(sub *tapiov1.Subscription, now time.Time) (tapio.EventQue
 		err := tapio.InvalidField("subscription.subscription_id", "has %d bytes, the most is %d", n, maxNameBytes)
 		return tapio.EventQuery{}, tapio.Start{}, err
 	}
-	query, begin, err := followedEvents(sub.GetFilter(), sub.GetStart(), now)
+	query, begin, err := followedEvents(sub.GetFilter(), sub.GetStart(), false, now)
 	query.NamedOnly = true
 	return query, begin, within("subscription", err)
 }
 
-func followedEvents(f *tapiov1.Filter, s *tapiov1.StreamStart, now time.Time) (tapio.EventQuery, tapio.Start, error) {
-	wanted, begin, err := followed(f, s, now)
+func followedEvents(
+	f *tapiov1.Filter, s *tapiov1.StreamStart, historyOnly bool, now time.Time,
+) (tapio.EventQuery, tapio.Start, error) {
+	wanted, begin, err := followed(f, s, historyOnly, now)
 	return tapio.EventQuery{Filter: wanted}, begin, err
 }
 
 // followed reads the filter and the start of a stream, fields of one message.
-func followed(f *tapiov1.Filter, s *tapiov1.StreamStart, now time.Time) (tapio.Filter, tapio.Start, error) {
-	if err := notForStreams(f); err != nil {
+func followed(f *tapiov1.Filter, s *tapiov1.StreamStart, historyOnly bool, now time.Time) (tapio.Filter, tapio.Start, error) {
+	if err := notForStreams(f, historyOnly); err != nil {
 		return tapio.Filter{}, tapio.Start{}, within("filter", err)
 	}
 	wanted, err := filter(f, now)

@@ -18,7 +18,7 @@ const (
 
 // StreamMetricsQuery reads which points a reader follows, and from where.
 func StreamMetricsQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (tapio.PointQuery, tapio.Start, error) {
-	if err := notForStreams(req.GetQuery().GetFilter()); err != nil {
+	if err := notForStreams(req.GetQuery().GetFilter(), req.GetHistoryOnly()); err != nil {
 		return tapio.PointQuery{}, tapio.Start{}, within("query.filter", err)
 	}
 	query, err := points(req.GetQuery(), now)
@@ -33,7 +33,7 @@ func StreamMetricsQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (tapio
 // often. The query has no time range: the caller sets the window anew for each
 // answer.
 func StreamAggregateQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (tapio.AggregateQuery, time.Duration, error) {
-	if err := notForStreams(req.GetQuery().GetFilter()); err != nil {
+	if err := notForStreams(req.GetQuery().GetFilter(), false); err != nil {
 		return tapio.AggregateQuery{}, 0, within("query.filter", err)
 	}
 	if req.GetStart() != nil {

@@ -52,8 +52,9 @@ func notPaged(f *tapiov1.Filter) error {
 	return nil
 }
 
-// notForStreams refuses what has no meaning for a stream.
-func notForStreams(f *tapiov1.Filter) error {
+// notForStreams refuses what has no meaning for a stream. One of stored records
+// only may have a time range.
+func notForStreams(f *tapiov1.Filter, historyOnly bool) error {
 	switch {
 	case f.GetLimit() != 0:
 		return tapio.InvalidField("limit", "must be unset: a stream has no pages")
@@ -61,8 +62,8 @@ func notForStreams(f *tapiov1.Filter) error {
 		return tapio.InvalidField("page_token", "must be unset: a stream has no pages; go on with start.after_sequence")
 	case f.GetAscending():
 		return tapio.InvalidField("ascending", "must be unset: a stream comes in the order of the store")
-	case f.GetTimeRange() != nil:
-		return tapio.InvalidField("time_range", "must be unset: say with start where the stream begins")
+	case f.GetTimeRange() != nil && !historyOnly:
+		return tapio.InvalidField("time_range", "must be unset: say with start where the stream begins, or set history_only")
 	default:
 		return nil
 	}

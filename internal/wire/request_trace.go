@@ -35,7 +35,7 @@ func GetTracesQuery(req *tapiov1.GetTracesRequest, now time.Time) (tapio.TraceQu
 // StreamTracesQuery reads which spans a reader follows, and from where.
 func StreamTracesQuery(req *tapiov1.StreamTracesRequest, now time.Time) (tapio.TraceQuery, tapio.Start, error) {
 	f := req.GetQuery().GetFilter()
-	if err := notForStreams(f); err != nil {
+	if err := notForStreams(f, req.GetHistoryOnly()); err != nil {
 		return tapio.TraceQuery{}, tapio.Start{}, within("query.filter", err)
 	}
 	query, err := traceConditions(req.GetQuery())

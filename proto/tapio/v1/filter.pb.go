@@ -169,7 +169,7 @@ type Filter struct {
 	// All must hold. At most 64.
 	LabelSelectors []*Filter_LabelSelector `protobuf:"bytes,1,rep,name=label_selectors,json=labelSelectors,proto3" json:"label_selectors,omitempty"`
 	// Time of the record (its observed time where it has none; the start of a
-	// span; the time of a metric point).
+	// span; the time of a metric point). Streams take it with history_only.
 	TimeRange *TimeRange `protobuf:"bytes,2,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
 	// Log records only: one of these severity classes.
 	Severities []Severity `protobuf:"varint,3,rep,packed,name=severities,proto3,enum=tapio.v1.Severity" json:"severities,omitempty"`

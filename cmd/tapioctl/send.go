@@ -1,0 +1,214 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
+	"golang.org/x/time/rate"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/client"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// sendFlags are those of send.
+type sendFlags struct {
+	format    choice // of the input
+	output    choice // of the summary
+	batchSize int
+	rate      float64
+	sender    string
+	retryFor  time.Duration
+
+	// Of lines of text only, which say nothing of themselves.
+	service, eventName string
+	severity           choice
+}
+
+func newSendCommand(a *app) *cobra.Command {
+	f := &sendFlags{
+		format:   newChoice("auto", "auto", "json", "text"),
+		output:   newChoice("text", "text", "json"),
+		severity: newChoice("", "trace", "debug", "info", "warn", "error", "fatal"),
+	}
+	cmd := &cobra.Command{
+		Use:   "send [FILE...]",
+		Short: "Send events from files or standard input, each stored once",
+		Long: `Send events from files, or from standard input without a file or for -, and wait
+until the server has stored them. Cuts of the connection are waited out: what
+was not acknowledged is sent again, and stored once.
+
+The input is JSON or text. JSON is values one after the other: events as
+tapioctl prints them with -o json or -o jsonpb, or OTLP logs (resourceLogs). In
+text each line that is not empty is the body of an event. What it is shows at
+the first character: a brace means JSON.
+
+The command ends with 0 when all is stored, 1 when the server refused some of
+it, 2 when the input or a flag is wrong, 3 when the server was not to be
+reached. What was read before a fault in the input is sent all the same.`,
+		Example: `  tapioctl observe events --since 1h -o jsonpb > events.jsonl
+  tapioctl send --server other:4417 events.jsonl
+  tapioctl send --rate 1000 --batch-size 200 otlp-logs.json
+  journalctl -f -o cat | tapioctl send --service myhost --event-name journal.line`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.send(cmd.Context(), f, args) },
+	}
+	flags := cmd.Flags()
+	addChoice(cmd, flags, &f.format, "format", "", "what the input is")
+	addChoice(cmd, flags, &f.output, "output", "o", "format of the summary")
+	flags.IntVar(&f.batchSize, "batch-size", 1000, "the most events in a batch")
+	flags.Float64Var(&f.rate, "rate", 0, "the most events a second; 0: as fast as the server takes them")
+	flags.StringVar(&f.sender, "sender", "", "name by which the server knows batches that come again (default a random one)")
+	flags.DurationVar(&f.retryFor, "retry-for", 5*time.Minute, "give up when the server has acknowledged nothing for so long")
+	flags.StringVar(&f.service, "service", "", "text: the service.name of the events")
+	flags.StringVar(&f.eventName, "event-name", "", "text: the name of the events")
+	addChoice(cmd, flags, &f.severity, "severity", "", "text: the severity of the events")
+	return cmd
+}
+
+const maxBatchEvents = 10_000 // the server's own bound
+
+func (f *sendFlags) check() error {
+	switch {
+	case f.batchSize < 1 || f.batchSize > maxBatchEvents:
+		return usageErrorf("--batch-size must be 1 to %d, is %d", maxBatchEvents, f.batchSize)
+	case !(f.rate >= 0 && f.rate < 1e9):
+		return usageErrorf("--rate must be above 0, or 0 for no bound, is %g", f.rate)
+	case f.retryFor <= 0:
+		return usageErrorf("--retry-for must be above 0, is %v", f.retryFor)
+	case len(f.sender) > 100:
+		return usageErrorf("--sender must have at most 100 bytes, has %d", len(f.sender))
+	default:
+		return nil
+	}
+}
+
+// lastAcks is how long an interrupted command waits for what is under way.
+const lastAcks = 5 * time.Second
+
+// send reads all input, writes it, and says what became of it.
+func (a *app) send(ctx context.Context, f *sendFlags, files []string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	conn, err := a.dial()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // all is acknowledged, or given up
+	if err := a.reach(ctx, conn); err != nil {
+		return err
+	}
+	report := newSendReport(a)
+	sending, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	writer := client.NewWriter(conn, client.WriterOptions{Sender: f.sender, BatchEvents: f.batchSize, Done: report.settle})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		report.watch(sending, writer, f.retryFor, giveUp)
+	}()
+	reading := make(chan error, 1)
+	go func() { reading <- a.sendAll(sending, f, files, writer, report) }()
+	var inputErr error
+	select {
+	case inputErr = <-reading:
+	case <-sending.Done(): // a terminal or pipe may never be read to its end
+	}
+	flushing, done := context.WithCancel(sending)
+	if ctx.Err() != nil { // interrupted: what is under way may still be acknowledged
+		flushing, done = context.WithTimeout(context.WithoutCancel(ctx), lastAcks)
+	}
+	closeErr := writer.Close(flushing)
+	cause := context.Cause(sending)
+	done()
+	giveUp(nil)
+	<-watched
+	a.printSummary(f.output.value, report.summary(writer.Stats()))
+	return report.verdict(ctx, inputErr, closeErr, cause)
+}
+
+// reach tells a server that is not there at once, and not after --retry-for. One
+// that answers with a refusal is there: writing may be all that is allowed.
+func (a *app) reach(ctx context.Context, conn *grpc.ClientConn) error {
+	_, err := call(ctx, a, tapiov1.NewTapioServiceClient(conn).GetServiceInfo, &tapiov1.GetServiceInfoRequest{})
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Unauthenticated, codes.Canceled:
+		return err
+	default:
+		return nil
+	}
+}
+
+// sendAll writes the events of all files; the error is of the input.
+func (a *app) sendAll(ctx context.Context, f *sendFlags, files []string, writer *client.Writer, report *sendReport) error {
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	limiter := rate.NewLimiter(rate.Inf, 0)
+	if f.rate > 0 {
+		limiter = rate.NewLimiter(rate.Limit(f.rate), int(max(f.rate/10, 1)))
+	}
+	for _, name := range files {
+		if err := a.sendFile(ctx, f, name, writer, report, limiter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) sendFile(
+	ctx context.Context, f *sendFlags, name string, writer *client.Writer, report *sendReport, limiter *rate.Limiter,
+) error {
+	file, shown := io.NopCloser(a.in), "stdin"
+	if name != "-" {
+		var err error
+		if file, err = os.Open(name); err != nil {
+			return usageErrorf("cannot read the input: %v", err)
+		}
+		shown = name
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	input, err := a.newSendInput(file, shown, f)
+	if err != nil {
+		return err
+	}
+	for {
+		events, at, err := input.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, event := range events {
+			if err := limiter.Wait(ctx); err != nil {
+				return nil // the caller sees why
+			}
+			report.read(at)
+			if err := writer.Write(ctx, event); err != nil {
+				report.unread()
+				return nil // Close tells why
+			}
+		}
+	}
+}
+
+// severityNumber is the lowest of a class, 0 without one.
+func (f *sendFlags) severityNumber() logsv1.SeverityNumber {
+	for i, word := range f.severity.words {
+		if word == f.severity.value {
+			return logsv1.SeverityNumber(1 + 4*i)
+		}
+	}
+	return logsv1.SeverityNumber_SEVERITY_NUMBER_UNSPECIFIED
+}

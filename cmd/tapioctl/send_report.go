@@ -1,0 +1,202 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/tapio/tapio/client"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// sendReport follows what becomes of the events that send reads.
+type sendReport struct {
+	*app
+	began time.Time
+
+	mu      sync.Mutex
+	places  []place // of the events that are not acknowledged, in order
+	total   uint64  // events read
+	stored  uint64
+	refused map[string]uint64 // by reason
+	named   int               // refusals told one by one
+	settled time.Time         // of the last acknowledgement
+}
+
+// maxNamed bounds the refusals that are told one by one; all are counted.
+const maxNamed = 10
+
+var errGaveUp = errors.New("the server has acknowledged nothing for --retry-for")
+
+func newSendReport(a *app) *sendReport {
+	now := time.Now()
+	return &sendReport{app: a, began: now, settled: now, refused: map[string]uint64{}}
+}
+
+func (r *sendReport) read(at place) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.places) == 0 { // nothing was waited for until now
+		r.settled = time.Now()
+	}
+	r.places = append(r.places, at)
+	r.total++
+}
+
+// unread takes back the last read, which was not written.
+func (r *sendReport) unread() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.places = r.places[:len(r.places)-1]
+	r.total--
+}
+
+// settle is told of each acknowledged batch.
+func (r *sendReport) settle(result client.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	places := r.places[:len(result.Events)]
+	r.places = r.places[len(result.Events):]
+	r.settled = time.Now()
+	r.stored += result.Ack.GetAcceptedCount()
+	left := result.Ack.GetRejectedCount()
+	for _, failure := range result.Ack.GetFailures() {
+		n := uint64(1)
+		if failure.GetIndex() < 0 {
+			n = left // it speaks for all that are left
+		}
+		left -= min(n, left)
+		r.refuse(failure, n, places)
+	}
+	if left > 0 {
+		r.refused["unknown"] += left
+	}
+}
+
+func (r *sendReport) refuse(failure *tapiov1.EventFailure, n uint64, places []place) {
+	r.refused[codes.Code(failure.GetCode()).String()] += n
+	if r.named++; r.named > maxNamed {
+		return
+	}
+	where := places[0]
+	if i := int(failure.GetIndex()); i > 0 && i < len(places) {
+		where = places[i]
+	}
+	what := "refused"
+	if failure.GetIndex() < 0 {
+		what = fmt.Sprintf("a batch of %s from here on was refused", plural(uint64(len(places)), "event"))
+	}
+	r.clearProgress()
+	r.note("%s: %s: %s", where, what, failure.GetMessage())
+}
+
+// watch shows the progress on a terminal, and gives up when nothing moves.
+func (r *sendReport) watch(ctx context.Context, writer *client.Writer, patience time.Duration, giveUp func(error)) {
+	ticker := time.NewTicker(min(500*time.Millisecond, patience))
+	defer ticker.Stop()
+	defer r.clearProgress()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		r.mu.Lock()
+		stuck := len(r.places) > 0 && time.Since(r.settled) > patience
+		r.mu.Unlock()
+		if stuck {
+			giveUp(errGaveUp)
+			return
+		}
+		r.showProgress(writer.Stats())
+	}
+}
+
+const clearLine = "\r\x1b[K"
+
+func (r *sendReport) showProgress(stats client.Stats) {
+	if !r.errIsTerminal {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	perSecond := float64(r.stored) / max(time.Since(r.began).Seconds(), 0.001)
+	fmt.Fprintf(r.errOut, "%s%s read, %s stored (%s/s), %s refused, %s waiting, %s",
+		clearLine, thousands(r.total), thousands(r.stored), thousands(uint64(perSecond)), thousands(stats.Rejected),
+		thousands(uint64(len(r.places))), plural(stats.Cuts, "cut"))
+}
+
+func (r *sendReport) clearProgress() {
+	if r.errIsTerminal {
+		fmt.Fprint(r.errOut, clearLine)
+	}
+}
+
+// sendSummary is what became of it all.
+type sendSummary struct {
+	Sent       uint64            `json:"sent"`
+	Stored     uint64            `json:"stored"`
+	Refused    map[string]uint64 `json:"refused"`
+	Unknown    uint64            `json:"unacknowledged"`
+	Batches    uint64            `json:"batches"`
+	Duplicates uint64            `json:"duplicateBatches"`
+	Cuts       uint64            `json:"cuts"`
+	Seconds    float64           `json:"seconds"`
+}
+
+func (r *sendReport) summary(stats client.Stats) sendSummary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return sendSummary{
+		Sent: r.total, Stored: r.stored, Refused: r.refused, Unknown: uint64(len(r.places)),
+		Batches: stats.Batches, Duplicates: stats.Duplicates, Cuts: stats.Cuts, Seconds: time.Since(r.began).Seconds(),
+	}
+}
+
+func (a *app) printSummary(format string, s sendSummary) {
+	if format == "json" {
+		line, err := json.Marshal(s)
+		if err != nil { // numbers always marshal
+			panic(err)
+		}
+		a.write(string(line) + "\n")
+		return
+	}
+	fmt.Fprintf(a.out, "sent %s in %s: %s stored, %s refused, %s not acknowledged; %s already stored, %s; %s\n",
+		plural(s.Sent, "event"), plural(s.Batches, "batch"), thousands(s.Stored), reasons(s.Refused), thousands(s.Unknown),
+		plural(s.Duplicates, "batch"), plural(s.Cuts, "cut"), shortDuration(time.Duration(s.Seconds*float64(time.Second))))
+}
+
+// verdict is the error to end with, the most telling first.
+func (r *sendReport) verdict(ctx context.Context, input, closing, cause error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var refused uint64
+	for _, n := range r.refused {
+		refused += n
+	}
+	switch {
+	case errors.Is(cause, errGaveUp):
+		return &exitError{exitUnreachable, "gave up: " + errGaveUp.Error() + ": check the server, or raise --retry-for"}
+	case ctx.Err() != nil && len(r.places) > 0:
+		return &exitError{exitRefused, fmt.Sprintf("interrupted: %s may or may not be stored", plural(uint64(len(r.places)), "event"))}
+	case ctx.Err() != nil:
+		return &exitError{exitRefused, "interrupted: what was read is stored"}
+	case closing != nil:
+		return closing
+	case input != nil:
+		return input
+	case refused > 0:
+		return &exitError{exitRefused, fmt.Sprintf("the server refused %s: %s", plural(refused, "event"), reasons(r.refused))}
+	default:
+		return nil
+	}
+}

@@ -57,8 +57,9 @@ type Config struct {
 // StoreConfig bounds the store: the oldest records go when either bound is
 // reached.
 type StoreConfig struct {
-	// MemoryLimit is the memory for all signals, 4 MiB or more, 256 MiB by
-	// default.
+	// MemoryLimit is the memory for all signals, 4 MiB or more, 512 MiB by
+	// default. With less, what the process itself needs is more than the quarter
+	// that it may take on top.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 
 	// MaxAge is how long a record is kept after its arrival: 1 s or more, or 0

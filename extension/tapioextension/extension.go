@@ -79,6 +79,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
+	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
 	e.api = api.New(e.apiOptions())
 	if err := e.listen(ctx); err != nil {

@@ -39,7 +39,7 @@ func createDefaultConfig() component.Config {
 		GRPC: grpc,
 		HTTP: configoptional.Some(http),
 		Store: StoreConfig{
-			MemoryLimit: 256 << 20,
+			MemoryLimit: defaultMemoryLimit,
 			MaxAge:      24 * time.Hour,
 			Shares:      Shares{Logs: 40, Traces: 40, Metrics: 20},
 			QueryMemory: 128 << 20,

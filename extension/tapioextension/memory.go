@@ -8,14 +8,25 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
+
+	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
 )
 
 const (
-	// collectorMemory is what a process needs beside its stores at least, for
-	// batches on their way and for garbage that is not collected yet: with less the
-	// garbage collector would hardly let go of the processor.
-	collectorMemory = 48 << 20
+	// defaultMemoryLimit is the least with which the process keeps to its stores and
+	// a quarter: the program, batches on their way and garbage need 100 MiB and more,
+	// however little is stored.
+	defaultMemoryLimit = 512 << 20
+	// garbageRoom is the least room for garbage beside what lives, and for the
+	// runtime itself: with less the collector would hardly let go of the processor.
+	garbageRoom = 32 << 20
+	// overshoot is the share of the stores by which the heap is aimed lower than it
+	// may grow, for the runtime's limit is passed a little while it collects: one in
+	// overshoot.
+	overshoot = 32
 	// garbagePercent is GOGC while the memory limit does the bounding: what is live
 	// is mostly bytes without a pointer, so that little is won by collecting often.
 	garbagePercent = 200
@@ -45,10 +56,10 @@ func (m *memoryTarget) aim(stores int64) {
 	case stores > 0 && m.before == nil:
 		m.before = &runtimeSettings{
 			percent: debug.SetGCPercent(garbagePercent),
-			limit:   debug.SetMemoryLimit(heapFor(stores, residentFiles())),
+			limit:   debug.SetMemoryLimit(heapFor(stores, residentFiles(), liveHeap())),
 		}
 	case stores > 0:
-		debug.SetMemoryLimit(heapFor(stores, residentFiles()))
+		debug.SetMemoryLimit(heapFor(stores, residentFiles(), liveHeap()))
 	case m.before != nil:
 		debug.SetGCPercent(m.before.percent)
 		debug.SetMemoryLimit(m.before.limit)
@@ -58,12 +69,34 @@ func (m *memoryTarget) aim(stores int64) {
 
 // heapFor is what the runtime may take so that the process stays within a quarter
 // more than its stores. files is what is resident of the program itself, which
-// the runtime does not count.
-func heapFor(stores, files int64) int64 {
+// the runtime does not count. Where more lives than that, of other components or
+// of queries, there is room for garbage all the same: a process that does nothing
+// but collect helps nobody.
+func heapFor(stores, files, live int64) int64 {
 	if stores > math.MaxInt64/2 {
 		return math.MaxInt64
 	}
-	return max(stores+stores/4-files, stores+collectorMemory)
+	return max(stores+stores/4-stores/overshoot-files, live+garbageRoom)
+}
+
+// warnOfSmall tells a user whose store is too small for what is promised of the
+// process.
+func warnOfSmall(logger *zap.Logger, limit ByteSize) {
+	if limit < defaultMemoryLimit {
+		logger.Warn("the process will take more than store::memory_limit and a quarter, for it needs 100 MiB and more itself: "+
+			"give it memory_limit and 160 MiB, or raise memory_limit",
+			zap.String("memory_limit", humanize.IBytes(uint64(limit))), zap.String("holds_from", humanize.IBytes(defaultMemoryLimit)))
+	}
+}
+
+// liveHeap returns the bytes that lived when garbage was last collected.
+func liveHeap() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
 }
 
 // residentFiles returns how much of the program's file is in memory; 0 where the

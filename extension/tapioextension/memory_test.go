@@ -5,6 +5,7 @@ package tapioextension
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"testing"
 
@@ -59,13 +60,15 @@ func TestTheUsersRuntimeSettingsStand(t *testing.T) {
 }
 
 func TestHeapForStores(t *testing.T) {
-	assert.Equal(t, int64(1000<<20+250<<20-60<<20), heapFor(1000<<20, 60<<20))
-	assert.Equal(t, int64(4<<20+collectorMemory), heapFor(4<<20, 60<<20), "a small store leaves room for the collector")
-	assert.Equal(t, int64(math.MaxInt64), heapFor(math.MaxInt64-1, 0))
+	assert.Equal(t, int64(1024<<20+256<<20-32<<20-60<<20), heapFor(1024<<20, 60<<20, 900<<20))
+	assert.Equal(t, int64(50<<20+garbageRoom), heapFor(4<<20, 60<<20, 50<<20), "what lives has room for garbage")
+	assert.Equal(t, int64(math.MaxInt64), heapFor(math.MaxInt64-1, 0, 0))
 }
 
 func TestFilesAreReadFromStatus(t *testing.T) {
 	assert.Equal(t, int64(51_200<<10), filesFromStatus([]byte("VmRSS:\t  70000 kB\nRssFile:\t   51200 kB\nRssShmem: 0 kB\n")))
 	assert.Zero(t, filesFromStatus([]byte("VmRSS: 1 kB\n")))
 	assert.Positive(t, residentFiles())
+	runtime.GC()
+	assert.Positive(t, liveHeap())
 }

@@ -66,7 +66,7 @@ func withEngine(set settings) (config, error) {
 func withMemory(yaml string, set settings) (config, error) {
 	limit := set.MemoryLimit
 	if limit == "" {
-		limit = "256MiB"
+		limit = "512MiB"
 	}
 	return withProfiling(strings.ReplaceAll(yaml, "MEMORY_LIMIT", limit))
 }

@@ -33,33 +33,32 @@ func measureQueries(ctx context.Context, set settings, out io.Writer) error {
 		return err
 	}
 	defer c.stop()
-	for signal, records := range map[string]int{logs: set.Logs, traces: set.Spans, metrics: set.Points} {
-		if err := fill(ctx, set, c, signal, records); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintf(out, "%d repetitions or %v a query, memory_limit %s, load average before: %s\n",
-		set.Repetitions, set.QueryLimit, set.MemoryLimit, loadAverage())
-	if err := measureAtRest(ctx, set, c, out); err != nil {
+	if err := fillAll(ctx, set, c, out); err != nil {
 		return err
 	}
-	if err := measureUnderLoad(ctx, set, c, out); err != nil {
+	filled := time.Now()
+	fmt.Fprintf(out, "%d repetitions or %v a query, memory_limit %s, load average before: %s\n",
+		set.Repetitions, set.QueryLimit, set.MemoryLimit, loadAverage())
+	if err := measureAtRest(ctx, set, c, filled, out); err != nil {
+		return err
+	}
+	if err := measureUnderLoad(ctx, set, c, filled, out); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "load average after: %s\n", loadAverage())
 	return nil
 }
 
-func measureAtRest(ctx context.Context, set settings, c *collector, out io.Writer) error {
+func measureAtRest(ctx context.Context, set settings, c *collector, filled time.Time, out io.Writer) error {
 	if err := printStore(ctx, c, out, "Nothing is written"); err != nil {
 		return err
 	}
-	return askAll(ctx, set, c, out)
+	return askAll(ctx, set, c, filled, out)
 }
 
 // measureUnderLoad asks the same while one sender a signal sends as fast as it
 // is acknowledged.
-func measureUnderLoad(ctx context.Context, set settings, c *collector, out io.Writer) error {
+func measureUnderLoad(ctx context.Context, set settings, c *collector, filled time.Time, out io.Writer) error {
 	var loads []*load
 	for _, signal := range []string{logs, traces, metrics} {
 		batches, err := otlpBatches(signal)
@@ -84,7 +83,7 @@ func measureUnderLoad(ctx context.Context, set settings, c *collector, out io.Wr
 		}()
 	}
 	wait(ctx, set.Warmup)
-	err := errors.Join(printStore(ctx, c, out, "All signals are written at full speed"), askAll(ctx, set, c, out))
+	err := errors.Join(printStore(ctx, c, out, "All signals are written at full speed"), askAll(ctx, set, c, filled, out))
 	printLoads(out, loads, time.Since(began))
 	end()
 	for range loads {
@@ -129,14 +128,14 @@ func printStore(ctx context.Context, c *collector, out io.Writer, title string) 
 	return nil
 }
 
-func askAll(ctx context.Context, set settings, c *collector, out io.Writer) error {
+func askAll(ctx context.Context, set settings, c *collector, filled time.Time, out io.Writer) error {
 	conn, err := dial(c.api)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	fmt.Fprint(out, "\n| query | median | p99 | times |\n|---|---|---|---|\n")
-	for _, q := range questions(conn) {
+	for _, q := range questions(conn, filled) {
 		times, err := repeat(ctx, set, q)
 		if err != nil {
 			return fmt.Errorf("%s: %w", q.name, err)

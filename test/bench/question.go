@@ -6,9 +6,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -22,12 +24,13 @@ type question struct {
 
 // asker asks one collector.
 type asker struct {
+	filled  *timestamppb.Timestamp // when all was stored that is not written meanwhile
 	records tapiov1.ObservabilityServiceClient
 	events  tapiov1.TapioServiceClient
 }
 
-func questions(conn *grpc.ClientConn) []question {
-	a := asker{records: tapiov1.NewObservabilityServiceClient(conn), events: tapiov1.NewTapioServiceClient(conn)}
+func questions(conn *grpc.ClientConn, filled time.Time) []question {
+	a := asker{filled: timestamppb.New(filled), records: tapiov1.NewObservabilityServiceClient(conn), events: tapiov1.NewTapioServiceClient(conn)}
 	return []question{
 		{name: "last 20 logs of a service, ERROR and above", prepare: a.logsWhere(20, &tapiov1.Filter{
 			Services: []string{service(3)}, MinSeverity: tapiov1.Severity_SEVERITY_ERROR, Limit: 20,
@@ -102,14 +105,14 @@ func (a asker) traceByID(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-// percentile asks for windows of 10 seconds over all that is stored.
+// percentile asks for windows of 10 seconds over all that was stored at first.
 func (a asker) percentile(ctx context.Context) (func() error, error) {
 	query := &tapiov1.MetricQuery{
 		MetricNames: []string{"shop.cart.figure.1"},
 		Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_P95,
 		GroupBy:     []string{"service", "http.route"},
 		Resolution:  durationpb.New(10e9),
-		Filter:      &tapiov1.Filter{Limit: 1000},
+		Filter:      &tapiov1.Filter{Limit: 1000, TimeRange: &tapiov1.TimeRange{End: a.filled}},
 	}
 	return func() error {
 		answer, err := a.records.GetMetrics(ctx, &tapiov1.GetMetricsRequest{Query: query})

@@ -28,7 +28,7 @@ type settings struct {
 	Rate        int           // of ingest and stream: records a second of all SIGNALS or VARIANTS together, for one long run of DURATION; 0: as fast as it goes
 	Signals     []string      // of ingest; logs,traces,metrics
 	Variants    []string      // of ingest and stream; empty: all
-	MemoryLimit string        // store.memory_limit; 256MiB as shipped, for queries 1GiB
+	MemoryLimit string        // store.memory_limit; 512MiB as shipped, for queries 1GiB
 	Logs        int           // log records stored before queries; 200000
 	Spans       int           // spans stored before queries; half of N
 	Points      int           // metric points stored before queries; 1000000

@@ -40,7 +40,7 @@ func signalWays(set settings) ([]variant, error) {
 // memory fared.
 func measureSoak(ctx context.Context, set settings, ways []variant, out io.Writer) error {
 	if set.MemoryLimit == "" {
-		set.MemoryLimit = "256MiB"
+		set.MemoryLimit = "512MiB"
 	}
 	with, err := withStore(set)
 	if err != nil {

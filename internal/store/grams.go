@@ -67,38 +67,43 @@ func shortHash(last uint64) uint32 {
 }
 
 // add takes the grams of a text, and its short ones: what eachShort tells, but
-// for the bytes by themselves, which are found in the pairs later.
+// for the bytes by themselves, which are found in the pairs later. Ids are as
+// good as random, so that the loop has no branch that depends on what a byte is,
+// but those that mostly go one way.
 func (g *gramSet) add(text string) {
 	g.folded = appendFolded(g.folded[:0], text)
-	if len(g.folded) == 1 {
-		g.shorts.note(singleAt + uint32(g.folded[0]))
-	}
-	var last uint64
-	var digits, number uint32 // of the number in hand, and its last five digits
-	digit := -longGram        // where the latest digit stands
+	words, pairs := &g.words, &g.shorts.pairs
+	var last, digits uint64 // the latest bytes; a bit for each that is a digit
 	for i, c := range g.folded {
 		last = last<<8 | uint64(c)
-		if c-'0' <= 9 {
-			digit = i
-			digits, number = digits+1, (number*10+uint32(c-'0'))%100_000
-			g.shorts.noteNumber(number, digits)
-		} else {
-			digits, number = 0, 0
+		digits = digits<<1 | isDigit(c)
+		pairs[uint16(last)] = 1 // the first byte with a zero before it, too
+		if i >= gramLength-1 {
+			h := shortHash(last) % (1 << gramBits)
+			words[h/64] |= 1 << (h % 64)
 		}
-		if i == 0 {
+		if digits&(1<<longGram-1) == 0 {
 			continue
 		}
-		g.shorts.note(pairsAt + uint32(last)&0xffff)
-		if i >= gramLength-1 {
-			h := shortHash(last)
-			g.words[h/64] |= 1 << (h % 64)
+		if i >= longGram-1 {
+			h, sampled := longHash(last)
+			h %= 1 << gramBits
+			words[h/64] |= oneIf(sampled) << (h % 64)
 		}
-		if i >= longGram-1 && i-digit < longGram {
-			if h, sampled := longHash(last); sampled {
-				g.words[h/64] |= 1 << (h % 64)
-			}
+		if digits&0xf == 0xf {
+			g.shorts.noteDigits(last, digits&0x1f == 0x1f)
 		}
 	}
+}
+
+// isDigit is 1 for a digit, else 0.
+func isDigit(c byte) uint64 { return (uint64(c-'0') - 10) >> 63 }
+
+func oneIf(is bool) (one uint64) {
+	if is {
+		one = 1
+	}
+	return one
 }
 
 // appendFolded folds a text as tapio.FoldText does.

@@ -3,10 +3,7 @@
 
 package store
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // What the grams of a block cannot tell: texts shorter than a gram, and numbers,
 // of which every part of three digits soon occurs. Of a whole segment they can
@@ -25,28 +22,19 @@ const (
 )
 
 // shortGrams gathers what short texts and numbers the rows of a segment hold.
-type shortGrams struct{ words [allShort]uint64 }
-
-func (g *shortGrams) note(bit uint32) { g.words[bit/64] |= 1 << (bit % 64) }
-
-// noteNumber notes the last four and five digits of a number, of so many.
-func (g *shortGrams) noteNumber(number, digits uint32) {
-	if digits >= 4 {
-		g.note(foursAt + number%10_000)
-	}
-	if digits >= 5 {
-		g.note(fivesAt + number)
-	}
+type shortGrams struct {
+	pairs   [1 << 16]uint8 // 1 for each two bytes: noted for each byte of a text, and so without a bit to find
+	numbers [(shortEnd - foursAt + 63) / 64]uint64
 }
 
-// addSingles notes the bytes of which the pairs are made.
-func (g *shortGrams) addSingles() {
-	for w, word := range g.words[pairsAt/64 : singleAt/64] {
-		for ; word != 0; word &= word - 1 {
-			pair := uint32(w*64 + bits.TrailingZeros64(word))
-			g.note(singleAt + pair>>8)
-			g.note(singleAt + pair&0xff)
-		}
+// noteDigits notes the number of the last four digits, and if there are five, of
+// the last five.
+func (g *shortGrams) noteDigits(last uint64, five bool) {
+	number := uint32(last>>24&0xf*1000 + last>>16&0xf*100 + last>>8&0xf*10 + last&0xf)
+	g.numbers[number/64] |= 1 << (number % 64)
+	if five {
+		number += fivesAt - foursAt + uint32(last>>32&0xf*10_000)
+		g.numbers[number/64] |= 1 << (number % 64)
 	}
 }
 
@@ -78,10 +66,19 @@ func (g *shortGrams) encode(rows int) []byte {
 	if rows < shortRows {
 		return nil
 	}
-	g.addSingles()
-	dst := make([]byte, 0, len(g.words)*8)
-	for _, w := range g.words {
-		dst = binary.LittleEndian.AppendUint64(dst, w)
+	dst := make([]byte, allShort*8)
+	note := func(bit uint32) { dst[bit/8] |= 1 << (bit % 8) }
+	for pair, is := range g.pairs {
+		if is != 0 {
+			note(pairsAt + uint32(pair))
+			note(singleAt + uint32(pair)>>8)
+			note(singleAt + uint32(pair)&0xff)
+		}
+	}
+	for i, w := range g.numbers {
+		for ; w != 0; w &= w - 1 {
+			note(foursAt + uint32(i*64+bits.TrailingZeros64(w)))
+		}
 	}
 	return dst
 }

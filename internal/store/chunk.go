@@ -16,6 +16,10 @@ import (
 // chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
 const chunkBytes = 1024
 
+// unhurried is the time in which a row may come so that packing it tightly takes
+// less than a twentieth of a processor.
+const unhurried = 40 * time.Microsecond
+
 // chunk is a run of rows that lives and dies together: as they came in at
 // first, as a segment once it is sealed. All of it is guarded by the log's lock;
 // but rows once appended never change, so that a view reads them without.
@@ -104,6 +108,16 @@ func (c *chunk[R]) close() int64 {
 	}
 	c.parts.forget()
 	return before - c.size()
+}
+
+// packing chooses how the chunk is sealed. When rows come faster than a person
+// looks at them, those who write must not wait for the last byte that could be
+// saved.
+func (c *chunk[R]) packing() packing {
+	if c.arrived.Sub(c.opened) < time.Duration(c.count)*unhurried {
+		return packQuick
+	}
+	return packTight
 }
 
 // replace puts the segment in the place of the rows, unless it is larger, and

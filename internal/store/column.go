@@ -5,8 +5,10 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -35,16 +37,44 @@ func newPacker() *packer {
 	}
 }
 
-func (p *packer) pack(dst, src []byte) []byte { return p.encoder().EncodeAll(src, dst) }
+// packing is how a segment is compressed.
+type packing uint8
+
+const (
+	packTight packing = iota // with zstd
+	packQuick                // with s2: a fifth of the time, about a quarter more bytes
+)
+
+func (p *packer) pack(how packing, dst, src []byte) []byte {
+	if how == packTight {
+		return p.encoder().EncodeAll(src, dst)
+	}
+	dst = slices.Grow(dst, s2.MaxEncodedLen(len(src)))
+	return dst[:len(dst)+len(s2.Encode(dst[len(dst):cap(dst)], src))]
+}
 
 // unpack restores what pack wrote. Segments never leave the process, so that
 // broken bytes are a fault of this package.
-func (p *packer) unpack(dst, src []byte) []byte {
-	dst, err := p.decoder().DecodeAll(src, dst)
+func (p *packer) unpack(how packing, dst, src []byte) []byte {
+	dst, err := p.decode(how, dst, src)
 	if err != nil {
 		panic("store: a segment is broken: " + err.Error())
 	}
 	return dst
+}
+
+func (p *packer) decode(how packing, dst, src []byte) ([]byte, error) {
+	if how == packTight {
+		return p.decoder().DecodeAll(src, dst)
+	}
+	length, err := s2.DecodedLen(src)
+	if err != nil {
+		return nil, err
+	}
+	from := len(dst)
+	dst = slices.Grow(dst, length)[:from+length]
+	_, err = s2.Decode(dst[from:], src)
+	return dst, err
 }
 
 // join puts streams into one, which split takes apart.

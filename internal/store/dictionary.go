@@ -203,7 +203,9 @@ func readDictionary(encoded []byte) *dictionary {
 		}
 	}
 	d.readShared(&streams[3])
-	d.packedValues = streams[4]
+	if len(streams) > 4 { // files of version 1 have none
+		d.packedValues = streams[4]
+	}
 	return d
 }
 

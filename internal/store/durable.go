@@ -20,6 +20,12 @@ const (
 	fileKept            // it is there
 )
 
+// What the header of a file says of its segment, as bits.
+const (
+	factMixed = 1 << iota // labels.mixed
+	factQuick             // packing; never in files of version 1
+)
+
 // durable is a log as its directory sees it.
 type durable interface {
 	name() string
@@ -65,7 +71,7 @@ func (l *log[R]) pending() *image {
 func (l *log[R]) image(c *chunk[R]) *image {
 	s := c.segment
 	if s == nil {
-		s = seal(l.signal.codec, l.packer, c.rows)
+		s = seal(l.signal.codec, l.packer, packTight, c.rows)
 	}
 	m := &image{sections: s.sections(), header: fileHeader{
 		First: c.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
@@ -76,7 +82,10 @@ func (l *log[R]) image(c *chunk[R]) *image {
 		m.header.Ordered = 1
 	}
 	if s.labels.mixed {
-		m.header.Facts = 1
+		m.header.Facts |= factMixed
+	}
+	if s.packing == packQuick {
+		m.header.Facts |= factQuick
 	}
 	return m
 }
@@ -102,10 +111,13 @@ func (l *log[R]) takeDoomed() []uint64 {
 
 func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 	s := &segment{packer: l.packer, rows: int(h.Count), blockRows: int(h.BlockRows)}
+	if h.Facts&factQuick != 0 {
+		s.packing = packQuick
+	}
 	if err := readSections(rest, h, s.sections()); err != nil {
 		return false, err
 	}
-	s.labels.mixed = h.Facts&1 != 0
+	s.labels.mixed = h.Facts&factMixed != 0
 	if err := s.check(); err != nil {
 		return false, err
 	}

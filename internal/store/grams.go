@@ -15,8 +15,8 @@ const (
 	gramBits   = 16 // log2 of the bits in which a block's grams are gathered
 	gramWords  = 1 << gramBits / 64
 	// gramSpace is the least bits for each gram, and so how often a filter errs: it
-	// says of at most one gram in six that it is there when it is not.
-	gramSpace = 6
+	// says of at most one gram in four that it is there when it is not.
+	gramSpace = 4
 )
 
 // gramSet gathers the grams of a block: every gramLength bytes that follow each

@@ -107,7 +107,7 @@ func (l *loader) half(column int) []cursor {
 	}
 	if !l.halves[half] {
 		l.halves[half] = true
-		l.packed[half] = l.segment.packer.unpack(l.packed[half][:0], l.segment.data[from:to])
+		l.packed[half] = l.segment.unpack(l.packed[half][:0], l.segment.data[from:to])
 		l.columns[half] = split(l.columns[half], l.packed[half])
 	}
 	return l.columns[half]
@@ -136,7 +136,7 @@ func (l *loader) readOrigins() {
 
 func (l *loader) readTexts(b int) {
 	block := &l.segment.blocks[b]
-	l.texts = l.segment.packer.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
+	l.texts = l.segment.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
 	l.streams = split(l.streams, l.texts)
 	l.body, l.extra = l.streams[streamBody], l.streams[streamExtra]
 	l.beginFields(l.streams[ownStreams:])
@@ -152,7 +152,7 @@ func (l *loader) beginFields(streams []cursor) {
 
 func (l *loader) dictionary() *dictionary {
 	if l.words == nil {
-		packed := l.segment.packer.unpack(nil, l.segment.words)
+		packed := l.segment.unpack(nil, l.segment.words)
 		l.wordBytes = dictionaryFactor * len(packed)
 		l.words = readDictionary(packed)
 	}

@@ -106,7 +106,7 @@ func (l *log[R]) sealClosed() {
 	for _, c := range l.closed {
 		l.sealing <- struct{}{}
 		l.sealer.Go(func() {
-			l.replace(c, seal(l.signal.codec, l.packer, c.rows))
+			l.replace(c, seal(l.signal.codec, l.packer, c.packing(), c.rows))
 			<-l.sealing
 		})
 	}

@@ -160,6 +160,15 @@ func nezhaSpans(t testing.TB, o *otlpOrigin) []tapio.Span {
 	return rows
 }
 
+// leisurely is a clock by which rows come slowly enough to be packed tightly.
+func leisurely() func() time.Time {
+	now := time.Now()
+	return func() time.Time {
+		now = now.Add(time.Minute)
+		return now
+	}
+}
+
 func TestRealLogsComeBack(t *testing.T) {
 	if underRace {
 		t.Skip("one goroutine, and half a minute: without the race detector only")
@@ -170,17 +179,19 @@ func TestRealLogsComeBack(t *testing.T) {
 			want = append(want, nezhaEvents(t, o)...)
 		})
 	}
-	compare := func(name string) {
-		s := New(Limits{Logs: 512 * mebibyte}, time.Now)
+	compare := func(name string, now func() time.Time) {
+		s := New(Limits{Logs: 512 * mebibyte}, now)
 		require.Zero(t, s.AppendEvents(want))
 		settle(s)
 		views, _ := s.events.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
-		logFigures(t, name, views)
+		logFigures(t, name, views, 60)
 	}
-	compare("pod by pod")
+	compare("pod by pod, in a hurry", time.Now)
+	compare("pod by pod", leisurely())
 	slices.SortStableFunc(want, func(a, b tapio.Event) int { return cmp.Compare(a.Time, b.Time) })
-	compare("by time")
+	compare("by time, in a hurry", time.Now)
+	compare("by time", leisurely())
 }
 
 func TestRealSpansComeBack(t *testing.T) {
@@ -193,17 +204,19 @@ func TestRealSpansComeBack(t *testing.T) {
 			want = append(want, nezhaSpans(t, o)...)
 		})
 	}
-	compare := func(name string) {
-		s := New(Limits{Traces: 512 * mebibyte}, time.Now)
+	compare := func(name string, now func() time.Time) {
+		s := New(Limits{Traces: 512 * mebibyte}, now)
 		require.Zero(t, s.AppendSpans(want))
 		settle(s)
 		views, _ := s.spans.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))
-		logFigures(t, name, views)
+		logFigures(t, name, views, 50)
 	}
-	compare("pod by pod")
+	compare("pod by pod, in a hurry", time.Now)
+	compare("pod by pod", leisurely())
 	slices.SortStableFunc(want, func(a, b tapio.Span) int { return cmp.Compare(a.Start, b.Start) })
-	compare("by time")
+	compare("by time, in a hurry", time.Now)
+	compare("by time", leisurely())
 }
 
 // compareAll reads everything back, and returns how many rows there were.
@@ -222,8 +235,9 @@ func compareAll[R any](t *testing.T, views []view[R], want []R, equal func(*test
 	return rows
 }
 
-// logFigures tells what a row costs in sealed segments.
-func logFigures[R any](t *testing.T, name string, views []view[R]) {
+// logFigures tells what a row costs in sealed segments, which is at most so many
+// bytes.
+func logFigures[R any](t *testing.T, name string, views []view[R], most float64) {
 	t.Helper()
 	var rows int
 	var all, data, traces, spans, labels, grams, words int
@@ -243,4 +257,5 @@ func logFigures[R any](t *testing.T, name string, views []view[R]) {
 	each := func(n int) float64 { return float64(n) / float64(rows) }
 	t.Logf("%s: %d rows in segments, %.1f bytes each: blocks %.1f, traces %.1f, spans %.1f, labels %.1f, text filter %.1f, words %.1f",
 		name, rows, each(all), each(data), each(traces), each(spans), each(labels), each(grams), each(words))
+	require.LessOrEqual(t, each(all), most)
 }

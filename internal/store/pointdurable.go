@@ -40,7 +40,7 @@ func (l *pointLog) pending() *image {
 	if s == nil {
 		return nil
 	}
-	packed := l.packer.pack(nil, encodeSeriesKeys(series))
+	packed := l.packer.pack(packTight, nil, encodeSeriesKeys(series))
 	m := &image{sections: append(s.sections(), sectionOf(seriesSection, &packed)), header: fileHeader{
 		First: c.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
 		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(),
@@ -177,7 +177,7 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 	if err != nil {
 		return false, err
 	}
-	b, series := readSeriesKeys(l.packer.unpack(nil, packed))
+	b, series := readSeriesKeys(l.packer.unpack(packTight, nil, packed))
 	if len(series) != len(pieces) {
 		return false, fmt.Errorf("contradicts itself: it names %d series and holds points of %d", len(series), len(pieces))
 	}

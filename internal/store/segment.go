@@ -33,6 +33,7 @@ func (s blockSet) has(b int) bool { return s>>b&1 != 0 }
 // dozen objects however many rows there are.
 type segment struct {
 	packer    *packer
+	packing   packing
 	rows      int
 	blockRows int
 	blocks    []block
@@ -105,6 +106,10 @@ func (s *segment) findTrace(id tapio.TraceID) (place int, blocks blockSet) {
 	place = int(s.traceOrder[i])
 	return place, s.traceBlocks[place]
 }
+
+func (s *segment) pack(dst, src []byte) []byte { return s.packer.pack(s.packing, dst, src) }
+
+func (s *segment) unpack(dst, src []byte) []byte { return s.packer.unpack(s.packing, dst, src) }
 
 // sortTraces makes the order by id.
 func (s *segment) sortTraces() {

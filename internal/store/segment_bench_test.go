@@ -179,19 +179,20 @@ func median(b *testing.B, f func()) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	packer := newPacker()
+	packer, wide := newPacker(), newShop().wide(8*blockRows)
 	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
-	b.Run("logs", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, events) })
-	b.Run("spans", func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, spans) })
-	wide := newShop().wide(8 * blockRows)
-	b.Run("wide", func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, wide) })
+	for how, name := range []string{packTight: "tight", packQuick: "quick"} {
+		b.Run("logs/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, packing(how), events) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, packing(how), spans) })
+		b.Run("wide/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, packing(how), wide) })
+	}
 }
 
-func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, rows []R) {
+func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, how packing, rows []R) {
 	b.Helper()
 	var s *segment
 	for b.Loop() {
-		s = seal(c, p, rows)
+		s = seal(c, p, how, rows)
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(len(rows)), "ns/row")
 	b.ReportMetric(float64(s.size())/float64(len(rows)), "B/row")

@@ -36,13 +36,13 @@ func TestSegmentsGiveBackTheirRows(t *testing.T) {
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
 		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := seal(codec[tapio.Event](eventCodec{}), packer, events)
+		s := seal(codec[tapio.Event](eventCodec{}), packer, packing(n%2), events)
 		got, _ := restore(codec[tapio.Event](eventCodec{}), s, &hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = seal(codec[tapio.Span](spanCodec{}), packer, spans)
+		s = seal(codec[tapio.Span](spanCodec{}), packer, packing(n%2), spans)
 		restored, _ := restore(codec[tapio.Span](spanCodec{}), s, &hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
@@ -106,7 +106,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 				rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
 			}
 		}
-		s := seal(codec[tapio.Event](eventCodec{}), packer, rows)
+		s := seal(codec[tapio.Event](eventCodec{}), packer, packing(n%2), rows)
 		for range 100 {
 			q := tapio.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
 			if r.IntN(4) == 0 {

@@ -15,7 +15,11 @@ import (
 
 // fileVersion changes whenever a section changes what it says or looks like. A
 // file of another version is set aside, not guessed at.
-const fileVersion = 2
+// Version 1 is read as well: it had one packing only, and told no values of fields.
+const (
+	fileVersion      = 2
+	firstFileVersion = 1
+)
 
 // fileMagic begins each file.
 const fileMagic = "TAPIOSEG"
@@ -132,8 +136,8 @@ func readHeader(r *bytes.Reader) (h fileHeader, err error) {
 		return h, errors.New("is no segment of a store")
 	case h.Order != byteOrder:
 		return h, errors.New("was written on a machine with another order of bytes")
-	case h.Version != fileVersion:
-		return h, fmt.Errorf("has format version %d, this server reads %d", h.Version, fileVersion)
+	case h.Version < firstFileVersion || h.Version > fileVersion:
+		return h, fmt.Errorf("has format version %d, this server reads %d to %d", h.Version, firstFileVersion, fileVersion)
 	case h.First == 0 || h.Count == 0 || h.Count > max(segmentRows, maxPointRows) || h.Oldest > h.Newest:
 		return h, errors.New("header: contradicts itself")
 	}
@@ -214,6 +218,6 @@ func (s *segment) check() (err error) {
 	for _, place := range s.traceOrder {
 		_ = s.traces[place]
 	}
-	readDictionary(s.packer.unpack(nil, s.words)).values()
+	readDictionary(s.unpack(nil, s.words)).values()
 	return nil
 }

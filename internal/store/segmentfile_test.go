@@ -11,14 +11,79 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
 )
 
-func FuzzSegmentFile(f *testing.F) {
-	l := newLog(eventSignal(), newPacker(), time.Now)
+// closedLog holds rows in one chunk, which is sealed and to be written.
+func closedLog(t testing.TB, now func() time.Time) *log[tapio.Event] {
+	t.Helper()
+	l := newLog(eventSignal(), newPacker(), now)
 	l.setLimits(64*mebibyte, 0)
-	l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600))
+	require.Zero(t, l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600)))
 	l.directory = &directory{wake: make(chan struct{}, 1)}
 	l.sealAll()
+	return l
+}
+
+func TestFilesOfBothPackingsAreRead(t *testing.T) {
+	for name, now := range map[string]func() time.Time{"quick": time.Now, "tight": leisurely()} {
+		t.Run(name, func(t *testing.T) {
+			l := closedLog(t, now)
+			require.Equal(t, name == "quick", l.chunks[0].segment.packing == packQuick)
+			into, err := reopened(t, l, fileVersion)
+			require.NoError(t, err)
+			for seq := uint64(1); seq <= l.last; seq++ {
+				want, _ := l.bySeq(seq)
+				got, found := into.bySeq(seq)
+				require.True(t, found)
+				requireEqualEvents(t, &want, &got)
+			}
+		})
+	}
+}
+
+func TestOldFilesAreRead(t *testing.T) {
+	l := closedLog(t, leisurely()) // as all were
+	s := l.chunks[0].segment
+	var streams [][]byte
+	for _, c := range split(nil, s.unpack(nil, s.words))[:4] {
+		streams = append(streams, c.bytes)
+	}
+	s.words = s.pack(nil, join(nil, streams))
+	into, err := reopened(t, l, firstFileVersion)
+	require.NoError(t, err)
+	require.Equal(t, l.rows, into.rows)
+	_, err = reopened(t, l, fileVersion+1)
+	require.ErrorContains(t, err, "has format version 3, this server reads 1 to 2")
+}
+
+// reopened reads what another log writes, as a file of some version.
+func reopened(t *testing.T, l *log[tapio.Event], version uint32) (*log[tapio.Event], error) {
+	t.Helper()
+	var file bytes.Buffer
+	m := l.pending()
+	_, err := m.writeTo(&file)
+	require.NoError(t, err)
+	m.header.Version = version
+	header := new(bytes.Buffer)
+	_, err = writeSummed(header, &m.header)
+	require.NoError(t, err)
+	copy(file.Bytes(), header.Bytes())
+	r := bytes.NewReader(file.Bytes())
+	h, err := readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	into := newLog(eventSignal(), newPacker(), time.Now)
+	into.setLimits(64*mebibyte, 0)
+	restored, err := into.restore(&h, r)
+	require.True(t, restored)
+	return into, err
+}
+
+func FuzzSegmentFile(f *testing.F) {
+	l := closedLog(f, time.Now)
 	var whole strings.Builder
 	_, err := l.pending().writeTo(&whole)
 	require.NoError(f, err)

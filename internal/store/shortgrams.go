@@ -100,7 +100,7 @@ func (s *segment) mayHoldShort(shorts []uint32) bool {
 	if len(s.shorts) == 0 || len(shorts) == 0 {
 		return true
 	}
-	table := s.packer.unpack(nil, s.shorts)
+	table := s.unpack(nil, s.shorts)
 	for _, bit := range shorts {
 		if table[bit/8]>>(bit%8)&1 == 0 {
 			return false

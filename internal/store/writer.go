@@ -74,9 +74,9 @@ type writer struct {
 }
 
 // seal makes a segment of at most segmentRows rows.
-func seal[R any](c codec[R], p *packer, rows []R) *segment {
+func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 	w := &writer{
-		segment:  &segment{packer: p, rows: len(rows), blockRows: c.blockRows()},
+		segment:  &segment{packer: p, packing: how, rows: len(rows), blockRows: c.blockRows()},
 		deciding: c.deciding(),
 		words:    newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
 		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
@@ -227,16 +227,16 @@ func (w *writer) numbers(set uint64) [][]byte {
 
 func (w *writer) pack(dst []byte, streams [][]byte) []byte {
 	w.scratch = join(w.scratch[:0], streams)
-	return w.segment.packer.pack(dst, w.scratch)
+	return w.segment.pack(dst, w.scratch)
 }
 
 // finish completes the segment, and leaves no room in its slices.
 func (w *writer) finish() *segment {
 	s := w.segment
 	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
-	s.words = exactly(s.packer.pack(nil, w.words.encode(w.few)))
+	s.words = exactly(s.pack(nil, w.words.encode(w.few)))
 	if shorts := w.grams.shorts.encode(s.rows); shorts != nil {
-		s.shorts = exactly(s.packer.pack(nil, shorts))
+		s.shorts = exactly(s.pack(nil, shorts))
 	}
 	s.traces, s.spans = exactly(w.traces.values), exactly(w.spans.values)
 	s.traceBlocks = exactly(s.traceBlocks)

@@ -206,16 +206,17 @@ static __always_inline void read_registers(struct call_registers *to)
 	struct pt_regs___x86 *x86 = regs;
 	struct pt_regs___arm64 *arm = regs;
 
+	// The verifier knows what bpf_task_pt_regs returns, so the fields are loaded without a call.
 	if (bpf_core_field_exists(x86->orig_ax)) {
-		to->kind = x86_io(BPF_CORE_READ(x86, orig_ax));
-		to->second = BPF_CORE_READ(x86, si);
-		to->third = BPF_CORE_READ(x86, dx);
-		to->fifth = BPF_CORE_READ(x86, r8);
+		to->kind = x86_io(x86->orig_ax);
+		to->second = x86->si;
+		to->third = x86->dx;
+		to->fifth = x86->r8;
 	} else if (bpf_core_field_exists(arm->syscallno)) {
-		to->kind = arm64_io(BPF_CORE_READ(arm, syscallno));
-		to->second = BPF_CORE_READ(arm, regs[1]);
-		to->third = BPF_CORE_READ(arm, regs[2]);
-		to->fifth = BPF_CORE_READ(arm, regs[4]);
+		to->kind = arm64_io(arm->syscallno);
+		to->second = arm->regs[1];
+		to->third = arm->regs[2];
+		to->fifth = arm->regs[4];
 	}
 }
 

@@ -3,7 +3,10 @@
 
 package http1
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxPending bounds the requests of one connection that wait for a response.
 const maxPending = 64
@@ -23,10 +26,37 @@ type Exchange struct {
 	// Cut tells that the connection ended before the response did; without a
 	// response Response.Status is 0.
 	Cut bool
+	// Mark is for whoever takes the exchange, from Begun on.
+	Mark [4]uint64
+}
+
+// Pool holds exchanges that are used again. It serves one goroutine; nil is a
+// pool that never has one.
+type Pool struct{ free []*Exchange }
+
+const maxFree = 1024
+
+// Put gives an exchange back that nobody will look at any more.
+func (p *Pool) Put(e *Exchange) {
+	if len(p.free) < maxFree {
+		p.free = append(p.free, e)
+	}
+}
+
+func (p *Pool) take() *Exchange {
+	if p == nil || len(p.free) == 0 {
+		return &Exchange{}
+	}
+	e := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	*e = Exchange{}
+	return e
 }
 
 // Conn assembles the exchanges of one connection, as one of its ends sees it.
 type Conn struct {
+	// Pool is where exchanges come from; who completes them may put them back.
+	Pool *Pool
 	// Server tells whose end it is. It is known with the first head.
 	Server bool
 	known  bool
@@ -134,7 +164,8 @@ func (c *Conn) head(h *Head, sent bool, seq uint32, _ int, at time.Time) (framin
 }
 
 func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) {
-	e := &Exchange{Request: *h, Seq: seq, Start: at}
+	e := c.Pool.take()
+	e.Request, e.Seq, e.Start = *h, seq, at
 	c.request = e
 	c.begun = append(c.begun, e)
 	if early := c.early; early != nil {
@@ -159,7 +190,7 @@ func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) 
 func (c *Conn) adopt(e, early *Exchange) bool {
 	e.Response, e.End, e.ResponseBody = early.Response, early.End, early.ResponseBody
 	if c.earlyEnd {
-		c.complete = append(c.complete, e)
+		c.finish(e)
 		return true
 	}
 	c.current = e
@@ -170,10 +201,11 @@ func (c *Conn) beginResponse(h *Head, at time.Time) (framing, int64) {
 	if h.Status < 200 && h.Status != 101 {
 		return atHead, 0 // an interim response: the real one follows
 	}
-	e := &Exchange{}
+	var e *Exchange
 	if len(c.pending) > 0 {
 		e = c.pending[0]
 	} else {
+		e = c.Pool.take()
 		c.early, c.earlyEnd = e, false
 		e.Start = at
 	}
@@ -232,8 +264,17 @@ func (c *Conn) done(sent bool, at time.Time) {
 		c.earlyEnd = true
 		return
 	}
-	c.complete = append(c.complete, e)
+	c.finish(e)
 	if len(c.pending) > 0 && c.pending[0] == e {
-		c.pending = c.pending[1:]
+		c.pending = slices.Delete(c.pending, 0, 1)
+	}
+}
+
+// finish lets go of the exchange, as it may be used again: what of its request
+// still comes belongs to nobody.
+func (c *Conn) finish(e *Exchange) {
+	c.complete = append(c.complete, e)
+	if c.request == e {
+		c.request = nil
 	}
 }

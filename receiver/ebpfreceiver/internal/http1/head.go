@@ -48,29 +48,45 @@ func (h *Head) Request() bool { return h.Method != "" }
 
 // ParseHead reads a head from the beginning of the bytes, and how long it is.
 func ParseHead(b []byte) (head Head, size int, err error) {
+	size, err = head.parse(b, &Head{})
+	return head, size, err
+}
+
+// parse takes the texts from an earlier head of the connection where they are
+// the same: the requests of a connection mostly differ in their target alone, and
+// texts that live on are most of what seeing them would cost.
+func (h *Head) parse(b []byte, earlier *Head) (size int, err error) {
 	line, rest, found := cutLine(b)
 	if !found {
 		if !mayBegin(b) {
-			return head, 0, ErrMalformed
+			return 0, ErrMalformed
 		}
-		return head, 0, unfinished(b)
+		return 0, unfinished(b)
 	}
-	head.Length = -1
-	if !head.parseFirst(line) {
-		return head, 0, ErrMalformed
+	*h = Head{Length: -1}
+	if !h.parseFirst(line, earlier) {
+		return 0, ErrMalformed
 	}
 	for {
 		line, rest, found = cutLine(rest)
 		switch {
 		case !found:
-			return head, 0, unfinished(b)
+			return 0, unfinished(b)
 		case len(line) == 0:
-			return head, len(b) - len(rest), nil
+			return len(b) - len(rest), nil
 		}
-		if err := head.parseField(line); err != nil {
-			return head, 0, err
+		if err := h.parseField(line, earlier); err != nil {
+			return 0, err
 		}
 	}
+}
+
+// same returns the earlier text if the bytes say the same.
+func same(earlier string, b []byte) string {
+	if earlier == string(b) {
+		return earlier
+	}
+	return string(b)
 }
 
 func unfinished(b []byte) error {
@@ -104,7 +120,7 @@ func cutLine(b []byte) (line, rest []byte, found bool) {
 	return bytes.TrimSuffix(b[:end], []byte{'\r'}), b[end+1:], true
 }
 
-func (h *Head) parseFirst(line []byte) bool {
+func (h *Head) parseFirst(line []byte, earlier *Head) bool {
 	if bytes.HasPrefix(line, []byte("HTTP/1.")) {
 		return h.parseStatus(line)
 	}
@@ -118,7 +134,7 @@ func (h *Head) parseFirst(line []byte) bool {
 			return false
 		}
 	}
-	h.Method, h.Target, h.Minor = string(method), string(target), version[7]-'0'
+	h.Method, h.Target, h.Minor = same(earlier.Method, method), same(earlier.Target, target), version[7]-'0'
 	return h.Minor <= 9
 }
 
@@ -135,7 +151,7 @@ func (h *Head) parseStatus(line []byte) bool {
 	return h.Minor <= 9
 }
 
-func (h *Head) parseField(line []byte) error {
+func (h *Head) parseField(line []byte, earlier *Head) error {
 	name, value, ok := bytes.Cut(line, []byte{':'})
 	if !ok || len(name) == 0 {
 		return ErrMalformed
@@ -143,13 +159,13 @@ func (h *Head) parseField(line []byte) error {
 	// The names that matter differ in length, save two.
 	switch len(name) {
 	case len("Host"):
-		takeText(name, "host", value, &h.Host)
+		takeText(name, "host", value, earlier.Host, &h.Host)
 	case len("Upgrade"):
 		h.Upgrade = h.Upgrade || isName(name, "upgrade")
 	case len("User-Agent"):
-		takeText(name, "user-agent", value, &h.UserAgent)
+		takeText(name, "user-agent", value, earlier.UserAgent, &h.UserAgent)
 	case len("traceparent"):
-		takeText(name, "traceparent", value, &h.Traceparent)
+		takeText(name, "traceparent", value, earlier.Traceparent, &h.Traceparent)
 	case len("Content-Length"):
 		if isName(name, "content-length") {
 			return h.parseLength(value)
@@ -171,9 +187,9 @@ func (h *Head) parseLength(value []byte) error {
 	return nil
 }
 
-func takeText(name []byte, wanted string, value []byte, to *string) {
+func takeText(name []byte, wanted string, value []byte, earlier string, to *string) {
 	if isName(name, wanted) {
-		*to = string(bytes.TrimSpace(value))
+		*to = same(earlier, bytes.TrimSpace(value))
 	}
 }
 

@@ -65,6 +65,19 @@ type stream struct {
 	partAt  time.Time
 	end     []byte // the last bytes of chunks, at most as many as lastChunk has
 	chunkAt time.Time
+	// heads are the one being read and the one before it, whose texts it shares.
+	heads [2]Head
+}
+
+// parse reads a head into the stream's own room.
+func (s *stream) parse(b []byte) (*Head, int, error) {
+	s.heads[0], s.heads[1] = s.heads[1], s.heads[0]
+	size, err := s.heads[0].parse(b, &s.heads[1])
+	if err != nil {
+		s.heads[0], s.heads[1] = s.heads[1], Head{}
+		return nil, 0, err
+	}
+	return &s.heads[0], size, nil
 }
 
 // listener is told what a stream finds.
@@ -140,7 +153,7 @@ func (s *stream) catchUp(p *Piece, to listener) bool {
 // resume begins anew at a piece that begins with a head.
 func (s *stream) resume(p *Piece) bool {
 	s.part = nil
-	_, _, err := ParseHead(p.Data)
+	_, _, err := s.parse(p.Data)
 	if errors.Is(err, ErrMalformed) || len(p.Data) == 0 {
 		s.framing = lost
 		s.next = p.Seq + uint32(p.Length)
@@ -160,11 +173,11 @@ func (s *stream) takeHead(p *Piece, data []byte, length int, to listener) (consu
 	if blank := len(data) - len(bytes.TrimLeft(data, "\r\n")); blank > 0 && had == 0 {
 		return blank
 	}
-	head, size, err := ParseHead(data)
+	head, size, err := s.parse(data)
 	switch {
 	case err == nil:
 		s.part = nil
-		s.begin(&head, p, seq, size, at, to)
+		s.begin(head, p, seq, size, at, to)
 		return size - had
 	case errors.Is(err, ErrIncomplete) && len(data)-had >= length:
 		if had == 0 {
@@ -195,7 +208,7 @@ func (s *stream) begin(head *Head, p *Piece, seq uint32, size int, at time.Time,
 // last one is known by how the piece ends, and if it has trailers, by the head
 // that follows.
 func (s *stream) takeChunks(p *Piece, length int, to listener) (consumed int) {
-	if _, _, err := ParseHead(p.Data); err == nil && length == p.Length {
+	if _, _, err := s.parse(p.Data); err == nil && length == p.Length {
 		s.framing = atHead
 		to.done(p.Sent, s.chunkAt)
 		return s.takeHead(p, p.Data, length, to)

@@ -40,7 +40,7 @@ type Batch struct {
 
 	origin  Origin
 	records map[subject]plog.LogRecordSlice
-	spans   map[subject]ptrace.SpanSlice
+	spans   map[*identity.Process]ptrace.SpanSlice
 	metrics map[subject]pmetric.MetricSlice
 	named   map[metricKey]pmetric.Metric
 }
@@ -68,7 +68,7 @@ func NewBatch(origin Origin, table *identity.Table) *Batch {
 func (b *Batch) Reset() {
 	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
 	b.records = map[subject]plog.LogRecordSlice{}
-	b.spans = map[subject]ptrace.SpanSlice{}
+	b.spans = map[*identity.Process]ptrace.SpanSlice{}
 	b.metrics = map[subject]pmetric.MetricSlice{}
 	b.named = map[metricKey]pmetric.Metric{}
 }
@@ -99,21 +99,21 @@ func (b *Batch) EventAt(name string, place *identity.Place, at time.Time) plog.L
 	return record
 }
 
-// Span adds a span of a process, with its process.*, under that service's name.
-func (b *Batch) Span(name string, of *identity.Process, service string) ptrace.Span {
-	s := subject{place: of.Place, service: service}
-	slice, ok := b.spans[s]
+// Span adds a span of a process, under a resource of its own: what is known of the
+// process is the same for all its spans.
+func (b *Batch) Span(name string, of *identity.Process) ptrace.Span {
+	slice, ok := b.spans[of]
 	if !ok {
 		resource := b.Traces.ResourceSpans().AppendEmpty()
-		b.putResource(resource.Resource(), s)
+		b.putResource(resource.Resource(), subject{place: of.Place, service: of.Name})
+		putProcess(resource.Resource().Attributes(), of)
 		scope := resource.ScopeSpans().AppendEmpty()
 		b.putScope(scope.Scope())
 		slice = scope.Spans()
-		b.spans[s] = slice
+		b.spans[of] = slice
 	}
 	span := slice.AppendEmpty()
 	span.SetName(name)
-	putProcess(span.Attributes(), of)
 	return span
 }
 

@@ -26,8 +26,9 @@ func New(c *Config) []Probe {
 	if c.TCP.Enabled {
 		probes = append(probes, newTCP(&c.TCP))
 	}
+	shared := &streams{own: c.HTTP.Own}
 	if c.HTTP.Enabled {
-		probes = append(probes, newHTTP(&c.HTTP))
+		probes = append(probes, newHTTP(shared))
 	}
 	if c.DNS.Enabled {
 		probes = append(probes, newDNS(&c.DNS))

@@ -50,6 +50,11 @@ type durations[K comparable] struct {
 
 // add counts one; without room for its labels it is counted under rest.
 func (d *durations[K]) add(labels, rest K, took time.Duration, e exemplar) {
+	d.count(d.of(labels, rest), took, e)
+}
+
+// of returns where labels are counted; it stays the same.
+func (d *durations[K]) of(labels, rest K) *duration {
 	one, ok := d.series[labels]
 	if !ok && len(d.series) >= maxLabels {
 		labels = rest
@@ -59,6 +64,10 @@ func (d *durations[K]) add(labels, rest K, took time.Duration, e exemplar) {
 		one = &duration{counts: make([]uint64, len(d.metric.Bounds)+1)}
 		d.series[labels] = one
 	}
+	return one
+}
+
+func (d *durations[K]) count(one *duration, took time.Duration, e exemplar) {
 	seconds := max(0, took.Seconds())
 	at, _ := slices.BinarySearch(d.metric.Bounds, seconds)
 	one.counts[at]++

@@ -46,18 +46,22 @@ func newHTTPDurations() httpDurations {
 	}
 }
 
-func (d *httpDurations) add(s *served, server bool, method, fault string, span ptrace.Span) {
-	e := s.exchange
+func (d *httpDurations) add(s *served, method, fault string, span ptrace.Span) {
+	e, c := s.exchange, s.conn
 	labels := httpLabels{
 		place: s.of.Place, service: s.of.Name, method: method, status: e.Response.Status, fault: fault, version: versionOf(&e.Request),
 	}
 	to := &d.server
-	if !server {
+	if !c.speaker.Server {
 		to = &d.client
-		labels.address, labels.port = s.target(false)
+		target := c.targetOf(e.Request.Host)
+		labels.address, labels.port = target.name, target.port
 	}
-	rest := httpLabels{place: s.of.Place, overflow: true}
-	to.add(labels, rest, e.End.Sub(e.Start), exemplar{at: e.End, trace: span.TraceID(), span: span.SpanID()})
+	if c.series == nil || c.labels != labels {
+		rest := httpLabels{place: s.of.Place, overflow: true}
+		c.labels, c.series = labels, to.of(labels, rest)
+	}
+	to.count(c.series, e.End.Sub(e.Start), exemplar{at: e.End, trace: span.TraceID(), span: span.SpanID()})
 }
 
 func (d *httpDurations) collect(out *Batch) {

@@ -6,13 +6,12 @@
 package probe
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/zeebo/xxh3"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -24,54 +23,68 @@ import (
 // without talking to each other, be it on two hosts: by the client's address, the
 // place in its stream, and what is asked. The server's address does not go in, as
 // a load balancer may have changed it on the way.
-type callID [sha256.Size]byte
+type callID [4]uint64
 
 func callOf(e *http1.Exchange, ends *endpoints, server bool) callID {
-	client, port := ends.Local, ends.LocalPort
+	client, port := &ends.Local, ends.LocalPort
 	if server {
-		client, port = ends.Remote, ends.RemotePort
+		client, port = &ends.Remote, ends.RemotePort
 	}
-	text := make([]byte, 0, 128)
-	text = append(text, client[:]...)
+	var room [128]byte
+	text := append(room[:0], client[:]...)
 	text = binary.BigEndian.AppendUint16(text, port)
 	text = binary.BigEndian.AppendUint32(text, e.Seq)
 	text = append(text, e.Request.Method...)
 	text = append(text, ' ')
 	text = append(text, e.Request.Target...)
-	return sha256.Sum256(text)
+	trace, spans := xxh3.Hash128(text), xxh3.Hash128Seed(text, 1)
+	return callID{trace.Hi, trace.Lo, spans.Hi, spans.Lo}
 }
 
-func (id *callID) trace() pcommon.TraceID     { return pcommon.TraceID(id[:16]) }
-func (id *callID) client() (s pcommon.SpanID) { return pcommon.SpanID(id[16:24]) }
-func (id *callID) server() (s pcommon.SpanID) { return pcommon.SpanID(id[24:32]) }
+func (id *callID) trace() (t pcommon.TraceID) {
+	binary.BigEndian.PutUint64(t[:8], id[0])
+	binary.BigEndian.PutUint64(t[8:], id[1])
+	return t
+}
 
-// span tells one exchange, and counts it.
-func (p *httpProbe) span(s *served, server, clientSeen bool, out *Batch) {
-	e := s.exchange
+func (id *callID) client() pcommon.SpanID { return spanID(id[2]) }
+func (id *callID) server() pcommon.SpanID { return spanID(id[3]) }
+
+func spanID(n uint64) (s pcommon.SpanID) {
+	binary.BigEndian.PutUint64(s[:], n)
+	return s
+}
+
+// span tells one exchange, and counts it. Of what the conventions leave open it
+// tells what a question may be about; each attribute costs a part of what a span
+// does.
+func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
+	e, server := s.exchange, s.conn.speaker.Server
 	method, original := methodOf(e.Request.Method)
-	span := out.Span(method, s.of, s.of.Name)
+	span := out.Span(method, s.of)
 	putContext(span, s, server, clientSeen)
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.Start))
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.End))
 	attributes := span.Attributes()
-	attributes.EnsureCapacity(24)
+	attributes.EnsureCapacity(13)
 	attributes.PutStr(otlp.HTTPRequestMethod, method)
 	putText(attributes, otlp.HTTPRequestMethodOrig, original)
-	attributes.PutStr(otlp.URLScheme, "http")
 	putText(attributes, otlp.URLPath, pathOf(e.Request.Target))
-	putText(attributes, otlp.UserAgent, e.Request.UserAgent)
 	attributes.PutStr(otlp.NetworkProtocolVer, versionOf(&e.Request))
 	attributes.PutInt(otlp.HTTPRequestBodySize, e.RequestBody)
-	s.ends.put(attributes)
-	name, port := s.target(server)
-	attributes.PutStr(otlp.ServerAddress, name)
-	attributes.PutInt(otlp.ServerPort, int64(port))
+	attributes.PutStr(otlp.NetworkPeerAddress, s.conn.remote)
+	attributes.PutInt(otlp.NetworkPeerPort, int64(s.conn.ends.RemotePort))
+	target := s.conn.targetOf(e.Request.Host)
+	attributes.PutStr(otlp.ServerAddress, target.name)
+	attributes.PutInt(otlp.ServerPort, int64(target.port))
 	if server {
-		attributes.PutStr(otlp.ClientAddress, s.ends.remote().String())
-		attributes.PutInt(otlp.ClientPort, int64(s.ends.RemotePort))
+		attributes.PutStr(otlp.URLScheme, "http")
+		attributes.PutStr(otlp.ClientAddress, s.conn.remote)
+		putText(attributes, otlp.UserAgent, e.Request.UserAgent)
 	}
 	fault := putOutcome(span, e, server)
-	p.taken.add(s, server, method, fault, span)
+	p.taken.add(s, method, fault, span)
+	p.pool.Put(e)
 }
 
 // putOutcome writes how it ended, and returns error.type.
@@ -98,8 +111,9 @@ func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) string {
 // putContext joins the span to the trace of the application where the request
 // carries one, and a server's span to that of its client where both are here.
 func putContext(span ptrace.Span, s *served, server, clientSeen bool) {
-	span.SetTraceID(s.id.trace())
-	span.SetSpanID(s.id.client())
+	id := s.id()
+	span.SetTraceID(id.trace())
+	span.SetSpanID(id.client())
 	span.SetKind(ptrace.SpanKindClient)
 	if trace, parent, flags, ok := parseTraceparent(s.exchange.Request.Traceparent); ok {
 		span.SetTraceID(trace)
@@ -110,9 +124,9 @@ func putContext(span ptrace.Span, s *served, server, clientSeen bool) {
 		return
 	}
 	span.SetKind(ptrace.SpanKindServer)
-	span.SetSpanID(s.id.server())
+	span.SetSpanID(id.server())
 	if clientSeen {
-		span.SetParentSpanID(s.id.client())
+		span.SetParentSpanID(id.client())
 	}
 }
 
@@ -171,20 +185,31 @@ func versionOf(h *http1.Head) string {
 }
 
 // target is the server as the client names it, else by its address.
-func (s *served) target(server bool) (name string, port uint16) {
-	at := netip.AddrPortFrom(s.ends.remote(), s.ends.RemotePort)
-	if server {
-		at = netip.AddrPortFrom(address(s.ends.Local), s.ends.LocalPort)
+type target struct {
+	name string
+	port uint16
+}
+
+// targetOf keeps the last one, as few connections name several hosts.
+func (c *httpConn) targetOf(host string) target {
+	if c.target.name == "" || c.host != host {
+		c.host, c.target = host, c.newTarget(host)
 	}
-	host := s.exchange.Request.Host
+	return c.target
+}
+
+func (c *httpConn) newTarget(host string) target {
+	if host == "" && c.speaker.Server {
+		return target{c.local, c.ends.LocalPort}
+	}
 	if host == "" {
-		return at.Addr().String(), at.Port()
+		return target{c.remote, c.ends.RemotePort}
 	}
-	name, port = host, 80
+	name, port := host, uint16(80)
 	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
 		if n, err := strconv.ParseUint(host[colon+1:], 10, 16); err == nil {
 			name, port = host[:colon], uint16(n)
 		}
 	}
-	return strings.Trim(name, "[]"), port
+	return target{strings.Trim(name, "[]"), port}
 }

@@ -55,9 +55,9 @@ func TestTargetIsWhatTheClientNamed(t *testing.T) {
 	for host, want := range map[string]string{
 		"": "192.0.2.1 8080", "shop": "shop 80", "shop:81": "shop 81", "[::1]:82": "::1 82", "[::1]": "::1 80", "shop:x": "shop:x 80",
 	} {
-		s := served{ends: ends, exchange: &http1.Exchange{Request: http1.Head{Host: host}}}
-		name, port := s.target(false)
-		assert.Equal(t, want, name+" "+itoa(port), host)
+		conn := httpConn{conversation: *newConversation(&streamRecord{Ends: ends}, http1.Conn{})}
+		got := conn.targetOf(host)
+		assert.Equal(t, want, got.name+" "+itoa(got.port), host)
 	}
 }
 

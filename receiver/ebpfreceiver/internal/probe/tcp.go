@@ -152,7 +152,7 @@ func (r *tcpRecord) span(out *Batch) error {
 	if _, err := rand.Read(ids[:]); err != nil {
 		return err
 	}
-	span := out.Span("tcp connection", of, of.Name)
+	span := out.Span("tcp connection", of)
 	span.SetTraceID(pcommon.TraceID(ids[:16]))
 	span.SetSpanID(pcommon.SpanID(ids[16:]))
 	span.SetKind(ptrace.SpanKindClient)

@@ -1,0 +1,249 @@
+//go:build ignore
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// Protocols of programs that nobody instrumented. The program here only tells which connections speak one and copies what
+// may be the head of a message; where messages begin and end is found out by the receiver, which gets each piece with its
+// place in the stream.
+#include "stream.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline __u32 kind_of(enum speech speech, enum stream_kind kind)
+{
+	return KIND(PROBE_HTTP, kind);
+}
+
+static __always_inline struct stream_conn *conn_of(struct sock *sk, __u64 key)
+{
+	struct stream_conn fresh = {};
+	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
+
+	// What is read after the close would make an entry that nobody takes away.
+	if (conn || sk->__sk_common.skc_state == STATE_CLOSE)
+		return conn;
+	if (bpf_map_update_elem(&stream_conns, &key, &fresh, BPF_NOEXIST) == -7 /* E2BIG */)
+		count_overflow();
+	return bpf_map_lookup_elem(&stream_conns, &key);
+}
+
+// Go's server reads the first byte of the next request on its own, to learn of a connection that closes.
+static __always_inline bool carry_byte(struct stream_conn *conn, struct io_call *call, enum direction direction, int length)
+{
+	void *from = call->buffer;
+	struct user_iovec piece;
+
+	if (direction != RECEIVED || length != 1 || conn->carries)
+		return false;
+	if (call->list) {
+		if (bpf_probe_read_user(&piece, sizeof(piece), call->list))
+			return false;
+		from = piece.base;
+	}
+	if (bpf_probe_read_user(&conn->carried, 1, from))
+		return false;
+	// Only what can begin a message; a lone byte of a body must keep its place.
+	if (conn->carried < 'A' || conn->carried > 'Z')
+		return false;
+	conn->carries = 1;
+	conn->first_byte_at = bpf_ktime_get_ns();
+	return true;
+}
+
+// A message that was sent left when its first packet did; by the time the call returns, the other side may have
+// received it and even have answered.
+static __always_inline __u64 time_of(struct stream_conn *conn, struct tcp_sock *tcp, enum direction direction)
+{
+	__u64 now = bpf_ktime_get_ns(), sent;
+
+	if (direction == RECEIVED)
+		return now;
+	sent = tcp->first_tx_mstamp * 1000;
+	if (sent <= conn->sent_at || sent > now)
+		sent = now;
+	conn->sent_at = sent;
+	return sent;
+}
+
+// decide says whether the bytes are to be told. A connection that was open before the probe may be in the middle of a
+// body, so a few calls are allowed to say nothing.
+static __always_inline bool decide(struct stream_conn *conn, struct stream_record *record, enum direction direction,
+				   __u32 copied)
+{
+	enum speech speech = speech_of(record->data, copied);
+
+	if (speech == HTTP && spoken & 1 << HTTP) {
+		conn->speech = HTTP;
+		conn->copies[direction] = HEAD_CALLS;
+		return true;
+	}
+	if (conn->speech != UNDECIDED)
+		return true;
+	if (++conn->tries >= TRIES)
+		conn->speech = OTHER;
+	return false;
+}
+
+// tail_of_copy takes the end of the call from what was copied anyway.
+static __always_inline bool tail_of_copy(struct stream_record *record, __u32 copied)
+{
+	unsigned long at = copied - TAIL;
+
+	if (copied < TAIL || copied > DATA_MAX)
+		return false;
+	asm volatile("%0 &= 4095" : "+r"(at)); // the compiler would leave out what only the verifier needs
+	*(__u64 *)record->tail = *(__u64 *)(record->data + at);
+	record->tail_length = TAIL;
+	return true;
+}
+
+// ends_message tells of a head without a body, behind which nothing is to be copied.
+static __always_inline bool ends_message(struct stream_record *record)
+{
+	return record->tail_length == TAIL && *(__u32 *)(record->tail + 4) == FOUR('\r', '\n', '\r', '\n');
+}
+
+// fill_data copies a head whole, and of the calls behind it those in which it may go on; of a body a few bytes, to see
+// that it is one.
+static __always_inline bool fill_data(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
+				      enum direction direction, __u32 length)
+{
+	bool whole = length <= AT_ONCE || conn->copies[direction] > 0;
+	__u32 carried = 0, copied;
+
+	if (direction == RECEIVED && conn->carries) {
+		record->data[0] = conn->carried;
+		record->head.time = conn->first_byte_at;
+		carried = 1;
+		conn->carries = 0;
+	}
+	copied = copy_data(record, call, carried, whole ? length : GLIMPSE);
+	if (!decide(conn, record, direction, copied))
+		return false;
+	if (!whole && conn->copies[direction] > 0)
+		copied = copy_data(record, call, carried, length);
+	if (copied > DATA_MAX)
+		copied = DATA_MAX;
+	record->length = length + carried;
+	record->tail_length = 0;
+	if (copied != record->length || !tail_of_copy(record, copied))
+		copy_tail(record, call, length);
+	if (conn->copies[direction] == 0)
+		copied = 0;
+	else if (ends_message(record))
+		conn->copies[direction] = 0;
+	else
+		conn->copies[direction]--;
+	record->copied = copied;
+	return true;
+}
+
+static __always_inline void identify(struct stream_conn *conn, struct sock *sk, __u32 pid)
+{
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+
+	conn->start = start_of(task);
+	conn->cgroup = cgroup_of(task);
+	fill_endpoints(&conn->ends, sk);
+	conn->pid = pid;
+}
+
+static __always_inline void send_data(struct stream_conn *conn, struct stream_record *record, __u64 key,
+				      enum direction direction)
+{
+	__u32 kind = kind_of(conn->speech, STREAM_DATA);
+	__u64 size = offsetof(struct stream_record, data) + record->copied;
+
+	barrier_var(size); // what is tested is to be what is sent
+	record->head.kind = kind;
+	record->head.pid = conn->pid;
+	record->head.start = conn->start;
+	record->head.cgroup = conn->cgroup;
+	record->conn = key;
+	record->ends = conn->ends;
+	record->direction = direction;
+	record->unused = 0;
+	if (size <= sizeof(*record))
+		send(kind, record, size);
+}
+
+static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
+{
+	struct stream_record *record;
+	struct stream_conn *conn;
+	struct tcp_sock *tcp;
+	struct io_call call;
+	__u32 zero = 0, pid;
+	__u64 key;
+
+	if (length <= 0 || !is_inet(sk, PROTOCOL_TCP) || (direction == RECEIVED && flags & FLAG_PEEK))
+		return 0;
+	pid = bpf_get_current_pid_tgid() >> 32;
+	if (own_pid == pid)
+		return 0;
+	key = bpf_get_socket_cookie(sk);
+	conn = conn_of(sk, key);
+	if (!conn || conn->speech == OTHER)
+		return 0;
+	record = bpf_map_lookup_elem(&stream_scratch, &zero);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!record || !tcp)
+		return 0;
+	current_call(&call); // sendfile, splice and io_uring leave it empty: their length still counts
+	if (carry_byte(conn, &call, direction, length))
+		return 0;
+	record->head.time = time_of(conn, tcp, direction);
+	if (!fill_data(conn, record, &call, direction, length))
+		return 0;
+	if (conn->pid != pid)
+		identify(conn, sk, pid);
+	record->seq = (direction == SENT ? tcp->write_seq : tcp->copied_seq) - record->length;
+	send_data(conn, record, key, direction);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(stream_send, struct sock *sk, int length, int flags)
+{
+	return on_io(sk, length, flags, SENT);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(stream_receive, struct sock *sk, int length, int flags)
+{
+	return on_io(sk, length, flags, RECEIVED);
+}
+
+// The close comes in the softirq as often as in the process, so the record names no process.
+static __always_inline void tell_close(struct stream_conn *conn, __u64 key)
+{
+	__u32 kind = kind_of(conn->speech, STREAM_CLOSE);
+	struct stream_close *record = reserve(kind, sizeof(*record));
+
+	if (!record)
+		return;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->head.kind = kind;
+	record->head.time = bpf_ktime_get_ns();
+	record->conn = key;
+	submit(kind, record);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(stream_state, struct sock *sk, int from, int to)
+{
+	struct stream_conn *conn;
+	__u64 key;
+
+	if (to != STATE_CLOSE)
+		return 0;
+	key = bpf_get_socket_cookie(sk);
+	conn = bpf_map_lookup_elem(&stream_conns, &key);
+	if (!conn)
+		return 0;
+	if (conn->speech > OTHER)
+		tell_close(conn, key);
+	bpf_map_delete_elem(&stream_conns, &key);
+	return 0;
+}

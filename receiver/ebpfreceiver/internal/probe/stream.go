@@ -1,0 +1,173 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"os"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// The kinds of bpf/stream.h; the high byte is the probe.
+const (
+	streamData  = 1
+	streamClose = 2
+)
+
+// speech is bpf/speech.h's enum of that name.
+type speech uint8
+
+const (
+	speechOther speech = 1
+	speechHTTP  speech = 2
+)
+
+// streams are the programs that the probes of all protocols share: a connection
+// is looked into once, whatever it speaks.
+type streams struct {
+	own      bool
+	spoken   uint32
+	programs *Programs
+	gaps     []Gap
+	tried    bool
+}
+
+// speak is called before any probe attaches.
+func (s *streams) speak(what speech) { s.spoken |= 1 << what }
+
+// attach loads the programs for the first probe that asks. One direction without
+// the other makes no spans, so they are one feature.
+func (s *streams) attach(k *Kernel, probe string) []Gap {
+	if !s.tried {
+		s.tried = true
+		s.gaps = s.load(k, probe)
+	}
+	gaps := make([]Gap, len(s.gaps))
+	for i, gap := range s.gaps {
+		gap.Probe = probe
+		gaps[i] = gap
+	}
+	return gaps
+}
+
+func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
+	spec, err := bpf.LoadStream()
+	if err == nil && !s.own {
+		err = spec.Variables[bpf.StreamVarOwnPid].Set(uint32(os.Getpid()))
+	}
+	if err == nil {
+		err = spec.Variables[bpf.StreamVarSpoken].Set(s.spoken)
+	}
+	if err != nil {
+		return []Gap{{Probe: probe, Feature: "all", Reason: Refused, Err: err}}
+	}
+	s.programs, gaps = k.Load(probe, spec, []Feature{
+		{Name: "spans", Ways: [][]string{{bpf.StreamProgStreamState, bpf.StreamProgStreamSend, bpf.StreamProgStreamReceive}}},
+	})
+	return gaps
+}
+
+// streamConn is bpf/stream.h's struct stream_conn.
+type streamConn struct {
+	Start, Cgroup       uint64
+	Ends                endpoints
+	FirstByteAt, SentAt uint64
+	PID                 uint32
+	Speech              speech
+	Tries               uint8
+	Copies              [2]uint8
+	Carries, Carried    uint8
+	_                   [6]uint8
+}
+
+// forget tells the kernel that the connection speaks no protocol any more.
+func (s *streams) forget(conn uint64) error {
+	err := s.programs.Maps[bpf.StreamMapStreamConns].Update(conn, &streamConn{Speech: speechOther}, ebpf.UpdateExist)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return nil // it is closed already
+	}
+	return err
+}
+
+// overflow counts the calls that were not followed because the kernel's map of
+// connections was full.
+func (s *streams) overflow() (uint64, error) {
+	if s.programs == nil {
+		return 0, nil
+	}
+	return sumPerCPU(s.programs.Maps[bpf.StreamMapStreamOverflow], 0)
+}
+
+type streamRecord struct {
+	head
+	Conn       uint64
+	Ends       endpoints
+	Seq        uint32
+	Length     uint32
+	Copied     uint16
+	Direction  uint8
+	TailLength uint8
+	Tail       [8]byte
+	_          uint32
+}
+
+type streamCloseRecord struct {
+	head
+	Conn uint64
+}
+
+// piece is what a record tells of its stream, valid as long as the record.
+func (r *streamRecord) piece(record []byte, at time.Time) (p http1.Piece, err error) {
+	rest := record[unsafe.Sizeof(*r):]
+	if len(rest) < int(r.Copied) || int(r.TailLength) > len(r.Tail) {
+		return p, errShort
+	}
+	return http1.Piece{
+		Time: at, Sent: r.Direction == 1, Seq: r.Seq, Length: int(r.Length), Data: rest[:r.Copied], Tail: r.Tail[:r.TailLength],
+	}, nil
+}
+
+// conversation is a connection as a probe knows it: T follows its protocol.
+type conversation[T any] struct {
+	speaker T
+	ends    endpoints
+	of      *identity.Process
+	pid     uint32
+	start   uint64
+	// The texts of both addresses are made once.
+	local, remote string
+}
+
+func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
+	return &conversation[T]{
+		speaker: speaker, ends: r.Ends, local: address(r.Ends.Local).String(), remote: address(r.Ends.Remote).String(),
+	}
+}
+
+// identify finds whose doing the record is: a connection may pass to a child.
+func (c *conversation[T]) identify(r *streamRecord, out *Batch) {
+	if c.of == nil || c.pid != r.PID || c.start != r.Start {
+		c.of = out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
+		c.pid, c.start = r.PID, r.Start
+	}
+}
+
+// newRecent panics only for a size of zero.
+func newRecent[K comparable, V any](size int) *simplelru.LRU[K, V] {
+	lru, err := simplelru.NewLRU[K, V](size, nil)
+	if err != nil {
+		panic(err)
+	}
+	return lru
+}

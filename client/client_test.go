@@ -133,6 +133,14 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
+// contextEnded is one that has ended.
+func contextEnded(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx, cancel
+}
+
 func event(i int) *tapiov1.Event {
 	return &tapiov1.Event{Id: fmt.Sprint(i), LogRecord: &logsv1.LogRecord{EventName: "e"}}
 }

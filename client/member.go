@@ -24,7 +24,8 @@ type Member struct {
 	// Apply puts a configuration in force and returns what is really in force
 	// then, or why it was refused. nil: every configuration is refused.
 	Apply func(context.Context, *tapiov1.CollectorConfig) (effective string, err error)
-	// Steer is told how to send from now on. nil: nobody is.
+	// Steer is told how to send from now on; Writer.Steer does as it is told. nil:
+	// nobody is.
 	Steer   func(*tapiov1.FlowControl)
 	Backoff Backoff
 }

@@ -66,6 +66,7 @@ type Writer struct {
 	serial  uint64
 	stats   Stats
 	err     error // why nothing more is written
+	steering
 }
 
 // NewWriter begins to write over the connection, which stays the caller's.
@@ -109,7 +110,7 @@ func (w *Writer) add(event *tapiov1.Event, size int) {
 	w.bytes += size
 	if n := len(w.batches); n > 0 {
 		last := w.batches[n-1]
-		if last.GetSequence() == 0 && len(last.GetEvents()) < w.options.BatchEvents {
+		if last.GetSequence() == 0 && len(last.GetEvents()) < w.most(w.options.BatchEvents) {
 			last.Events = append(last.Events, event)
 			return
 		}

@@ -43,6 +43,9 @@ func (w *Writer) stream(ctx context.Context) error {
 
 func (w *Writer) sendAll(ctx context.Context, stream tapiov1.TapioService_StreamEventsClient, batch *tapiov1.EventBatch) error {
 	for {
+		if err := w.pace(ctx, len(batch.GetEvents())); err != nil {
+			return err
+		}
 		err := stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: batch}})
 		if err != nil { // the reason comes by Recv, which ends the stream
 			<-ctx.Done()

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/client"
+	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -75,12 +76,10 @@ reached. What was read before a fault in the input is sent all the same.`,
 	return cmd
 }
 
-const maxBatchEvents = 10_000 // the server's own bound
-
 func (f *sendFlags) check() error {
 	switch {
-	case f.batchSize < 1 || f.batchSize > maxBatchEvents:
-		return usageErrorf("--batch-size must be 1 to %d, is %d", maxBatchEvents, f.batchSize)
+	case f.batchSize < 1 || f.batchSize > wire.MaxBatchEvents:
+		return usageErrorf("--batch-size must be 1 to %d, is %d", wire.MaxBatchEvents, f.batchSize)
 	case !(f.rate >= 0 && f.rate < 1e9):
 		return usageErrorf("--rate must be above 0, or 0 for no bound, is %g", f.rate)
 	case f.retryFor <= 0:

@@ -193,7 +193,7 @@ func TestSendOutlivesACut(t *testing.T) {
 func TestSendRefusesFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"--batch-size", "0"},
-		{"--batch-size", "10001"},
+		{"--batch-size", "100001"},
 		{"--rate", "-1"},
 		{"--rate", "NaN"},
 		{"--retry-for", "0s"},

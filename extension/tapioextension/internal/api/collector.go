@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"net"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -60,6 +61,10 @@ const (
 	fullLoad = 0.9
 )
 
+// leastInterval is what busy senders are told to keep, though nothing was
+// acknowledged yet that an interval could be told from.
+const leastInterval = 10 * time.Millisecond
+
 // flowControl tells a sender how to go on, by the share of the room for writes
 // that is taken and by how long an acknowledgement takes: with half of it taken
 // senders are to spread their batches, and near its end to pause.
@@ -72,7 +77,7 @@ func (s *Server) flowControl(ctx context.Context) *tapiov1.FlowControl {
 	if load < busyLoad {
 		return flow
 	}
-	latency := s.ingest.figures.Latency().Quantiles(0.5)[0]
+	latency := max(s.ingest.figures.Latency().Quantiles(0.5)[0], leastInterval)
 	flow.MaxBatchRecords = wire.MaxBatchEvents / 10
 	flow.SendInterval = durationpb.New(latency)
 	flow.Reason = "the server has more than half of limits::in_flight_size in hand"

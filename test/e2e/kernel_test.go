@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -66,18 +67,29 @@ func requireRoot(t *testing.T) {
 // that takes a process in.
 func memoryCgroup(t *testing.T, limit int) string {
 	t.Helper()
-	for root, knob := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
-		folder := filepath.Join(root, fmt.Sprintf("tapio-e2e-%d", os.Getpid()))
+	for _, hierarchy := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
+		folder := filepath.Join(hierarchy[0], fmt.Sprintf("tapio-e2e-%d", os.Getpid()))
 		if os.Mkdir(folder, 0o755) != nil {
 			continue
 		}
 		t.Cleanup(func() { require.NoError(t, os.Remove(folder)) })
-		if os.WriteFile(filepath.Join(folder, knob), []byte(strconv.Itoa(limit)), 0o644) == nil {
+		if limitMemory(filepath.Join(folder, hierarchy[1]), limit) == nil {
 			return filepath.Join(folder, "cgroup.procs")
 		}
 	}
 	t.Skip("needs a memory controller whose cgroups this test may make")
 	return ""
+}
+
+// limitMemory makes no file: beside cgroups of v1 the folder above is an ordinary
+// file system, in which a file of that name limits nothing.
+func limitMemory(knob string, limit int) error {
+	file, err := os.OpenFile(knob, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(strconv.Itoa(limit))
+	return errors.Join(err, file.Close())
 }
 
 // Without privileges the receiver says what is missing and the rest runs.

@@ -98,6 +98,10 @@ func sampleInfo() (*tapiov1.GetServiceInfoResponse, error) {
 				LabelCount: 321, UnindexedKeyCount: 2, UnindexedKeys: []string{"order.id", "user.id"},
 			},
 			{Signal: "traces", CapacityBytes: 256 << 20},
+			{
+				Signal: "metrics", RecordCount: 500, SizeBytes: 2 << 20, CapacityBytes: 128 << 20,
+				SeriesCount: 40, SeriesBytes: 1 << 20, EvictedSeriesCount: 1234,
+			},
 		},
 		Directory:   &tapiov1.StoreDirectory{Path: "/var/lib/tapio", SizeBytes: 5 << 20, FailedWriteCount: 1},
 		QueryMemory: &tapiov1.QueryMemory{LimitBytes: 128 << 20, RefusedCount: 3},

@@ -85,6 +85,12 @@ func (a *app) printNotes(info *tapiov1.GetServiceInfoResponse) {
 				s.GetSignal(), thousands(n), oneLine(strings.Join(s.GetUnindexedKeys(), ", ")))
 		}
 	}
+	for _, s := range info.GetStore() {
+		if n := s.GetEvictedSeriesCount(); n > 0 {
+			fmt.Fprintf(a.out, "\n%s: %s series were dropped with their last point; those held take %s\n",
+				s.GetSignal(), thousands(n), size(s.GetSeriesBytes()))
+		}
+	}
 	if d := info.GetDirectory(); d != nil {
 		fmt.Fprintf(a.out, "\nkept in %s: %s, %s writes failed, %s files set aside\n", oneLine(d.GetPath()), size(d.GetSizeBytes()),
 			thousands(d.GetFailedWriteCount()), thousands(d.GetCorruptFileCount()))

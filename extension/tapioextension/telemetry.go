@@ -34,6 +34,8 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreEvictedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Evicted })),
 		builder.RegisterTapioStoreRefusedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Refused })),
 		builder.RegisterTapioStoreSeriesCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Series })),
+		builder.RegisterTapioStoreSeriesSizeCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.SeriesBytes })),
+		builder.RegisterTapioStoreSeriesEvictedCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.EvictedSeries })),
 		builder.RegisterTapioStoreOldestTimeCallback(e.eachSignal(func(s *store.Stats) uint64 { return uint64(s.Oldest / 1e9) })),
 		builder.RegisterTapioStoreLabelsCallback(e.eachIndex(func(c *store.Cardinality) uint64 { return c.Labels })),
 		builder.RegisterTapioStoreUnindexedKeysCallback(e.eachIndex(func(c *store.Cardinality) uint64 { return uint64(len(c.OpenKeys)) })),

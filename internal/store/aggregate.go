@@ -138,6 +138,7 @@ func (a *aggregation) inParallel(ctx context.Context, n int, work func(i int, g 
 	for range min(runtime.GOMAXPROCS(0), n) {
 		workers.Go(func() {
 			var g gatherer
+			defer func() { a.account.give(g.held) }()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				if err := a.inTurn(ctx, func() error { return work(i, &g) }); err != nil {
 					next.Store(int64(n))

@@ -19,10 +19,11 @@ type gatherer struct {
 	points []tapio.Point // of the range, in order
 	before *tapio.Point  // the last one before the range, where it counts
 	latest tapio.Point   // what before points to
+	held   int64         // bytes on the account of the query
 }
 
 // gather restores the points of a series that count. What they take stays on
-// the account until the query ends, for the next series takes it too.
+// the account as long as the gatherer is used, for the next series takes it too.
 func (g *gatherer) gather(ctx context.Context, a *aggregation, metric *tapio.Metric, s *source) error {
 	g.points, g.before = g.points[:0], nil
 	for at := s.first; at != 0; at = a.pieces[at].next {
@@ -35,6 +36,7 @@ func (g *gatherer) gather(ctx context.Context, a *aggregation, metric *tapio.Met
 		if err := cmp.Or(ctx.Err(), a.account.take(grown)); err != nil {
 			return err
 		}
+		g.held += grown
 	}
 	g.sort()
 	return nil

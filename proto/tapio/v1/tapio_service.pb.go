@@ -2071,8 +2071,16 @@ type StoreStats struct {
 	UnindexedKeys []string `protobuf:"bytes,14,rep,name=unindexed_keys,json=unindexedKeys,proto3" json:"unindexed_keys,omitempty"`
 	// All of them.
 	UnindexedKeyCount uint64 `protobuf:"varint,15,opt,name=unindexed_key_count,json=unindexedKeyCount,proto3" json:"unindexed_key_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Bytes of size_bytes that the series take, beside their points; of metrics
+	// only.
+	SeriesBytes uint64 `protobuf:"varint,16,opt,name=series_bytes,json=seriesBytes,proto3" json:"series_bytes,omitempty"`
+	// Series dropped with their last point since the start; of metrics only. It
+	// grows fast where a label has a new value in every point.
+	EvictedSeriesCount uint64 `protobuf:"varint,17,opt,name=evicted_series_count,json=evictedSeriesCount,proto3" json:"evicted_series_count,omitempty"`
+	// Distinct names of the attributes of series and resources; of metrics only.
+	LabelKeyCount uint64 `protobuf:"varint,18,opt,name=label_key_count,json=labelKeyCount,proto3" json:"label_key_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StoreStats) Reset() {
@@ -2206,6 +2214,27 @@ func (x *StoreStats) GetUnindexedKeys() []string {
 func (x *StoreStats) GetUnindexedKeyCount() uint64 {
 	if x != nil {
 		return x.UnindexedKeyCount
+	}
+	return 0
+}
+
+func (x *StoreStats) GetSeriesBytes() uint64 {
+	if x != nil {
+		return x.SeriesBytes
+	}
+	return 0
+}
+
+func (x *StoreStats) GetEvictedSeriesCount() uint64 {
+	if x != nil {
+		return x.EvictedSeriesCount
+	}
+	return 0
+}
+
+func (x *StoreStats) GetLabelKeyCount() uint64 {
+	if x != nil {
+		return x.LabelKeyCount
 	}
 	return 0
 }
@@ -2818,7 +2847,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aF\n" +
 	"\x18DroppedStreamCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb9\x06\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb6\a\n" +
 	"\n" +
 	"StoreStats\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12!\n" +
@@ -2840,7 +2869,10 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\vlabel_count\x18\r \x01(\x04R\n" +
 	"labelCount\x12%\n" +
 	"\x0eunindexed_keys\x18\x0e \x03(\tR\runindexedKeys\x12.\n" +
-	"\x13unindexed_key_count\x18\x0f \x01(\x04R\x11unindexedKeyCount\x1a@\n" +
+	"\x13unindexed_key_count\x18\x0f \x01(\x04R\x11unindexedKeyCount\x12!\n" +
+	"\fseries_bytes\x18\x10 \x01(\x04R\vseriesBytes\x120\n" +
+	"\x14evicted_series_count\x18\x11 \x01(\x04R\x12evictedSeriesCount\x12&\n" +
+	"\x0flabel_key_count\x18\x12 \x01(\x04R\rlabelKeyCount\x1a@\n" +
 	"\x12EvictedCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a@\n" +

@@ -115,6 +115,10 @@ func signalStats(stats *store.Stats) *tapiov1.StoreStats {
 		FirstSequence: stats.FirstSeq,
 		LastSequence:  stats.LastSeq,
 		SeriesCount:   stats.Series,
+		SeriesBytes:   stats.SeriesBytes,
+		LabelKeyCount: stats.Labels,
+
+		EvictedSeriesCount: stats.EvictedSeries,
 	}
 }
 

@@ -53,6 +53,8 @@ type TelemetryBuilder struct {
 	TapioStoreRecords          metric.Int64ObservableGauge
 	TapioStoreRefused          metric.Int64ObservableCounter
 	TapioStoreSeries           metric.Int64ObservableGauge
+	TapioStoreSeriesEvicted    metric.Int64ObservableCounter
+	TapioStoreSeriesSize       metric.Int64ObservableGauge
 	TapioStoreSize             metric.Int64ObservableGauge
 	TapioStoreUnindexedKeys    metric.Int64ObservableGauge
 	TapioStreamDropped         metric.Int64ObservableCounter
@@ -416,6 +418,36 @@ func (builder *TelemetryBuilder) RegisterTapioStoreSeriesCallback(cb metric.Int6
 	return nil
 }
 
+// RegisterTapioStoreSeriesEvictedCallback sets callback for observable TapioStoreSeriesEvicted metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreSeriesEvictedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreSeriesEvicted, obs: o})
+		return nil
+	}, builder.TapioStoreSeriesEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreSeriesSizeCallback sets callback for observable TapioStoreSeriesSize metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreSeriesSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreSeriesSize, obs: o})
+		return nil
+	}, builder.TapioStoreSeriesSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStoreSizeCallback sets callback for observable TapioStoreSize metric.
 func (builder *TelemetryBuilder) RegisterTapioStoreSizeCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -669,6 +701,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_store_series",
 		metric.WithDescription("Distinct series held. [Alpha]"),
 		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreSeriesEvicted, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_store_series_evicted",
+		metric.WithDescription("Series dropped with their last point since the store was made; it grows fast where a label has a new value in every point. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreSeriesSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_series_size",
+		metric.WithDescription("Bytes of the store that series take, beside their points. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreSize, err = builder.meter.Int64ObservableGauge(

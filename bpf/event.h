@@ -23,6 +23,8 @@ enum probe_number {
 	PROBE_HTTP = 7,
 	PROBE_DNS = 8,
 	PROBE_TLS = 9,
+	PROBE_REDIS = 10,
+	PROBE_POSTGRESQL = 11,
 	PROBES = 16, // the slots of the account
 };
 

@@ -11,12 +11,12 @@ enum speech {
 	UNDECIDED = 0,
 	OTHER = 1,
 	HTTP = 2,
+	REDIS = 3,
+	POSTGRESQL = 4,
 };
 
 // Set by the receiver: a bit for each speech that is told.
 const volatile __u32 spoken = 0;
-
-#define FIRST 16 // bytes by which it is decided
 
 #define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
 
@@ -39,9 +39,52 @@ static __always_inline bool looks_like_head(const __u8 *text)
 	return false;
 }
 
-static __always_inline enum speech speech_of(const __u8 *text, __u32 copied)
+static __always_inline __u32 big_endian(const __u8 *text)
 {
-	if (copied >= 8 && looks_like_head(text))
+	return (__u32)text[0] << 24 | (__u32)text[1] << 16 | (__u32)text[2] << 8 | text[3];
+}
+
+static __always_inline bool is_digit(__u8 c)
+{
+	return c >= '0' && c <= '9';
+}
+
+// A command of Redis is an array of texts: *2\r\n$3\r\nGET\r\n…
+static __always_inline bool looks_like_redis(const __u8 *text)
+{
+	if (text[0] != '*' || !is_digit(text[1]))
+		return false;
+	if (is_digit(text[2]))
+		return text[3] == '\r' && text[4] == '\n' && text[5] == '$';
+	return text[2] == '\r' && text[3] == '\n' && text[4] == '$';
+}
+
+#define PROTOCOL_3 0x00030000
+#define ASKS_FOR_TLS 80877103
+#define ASKS_FOR_GSS 80877104
+
+// A connection to PostgreSQL begins with its parameters, or with a wish for encryption. Of one that is older than the
+// probe a query that fills the call is known, and a statement to prepare with what follows on it.
+static __always_inline bool looks_like_postgresql(const __u8 *text, __u32 length)
+{
+	__u32 first = big_endian(text), second = big_endian(text + 4), size = big_endian(text + 1) + 1;
+
+	if (first == length && (second == PROTOCOL_3 || (length == 8 && (second == ASKS_FOR_TLS || second == ASKS_FOR_GSS))))
+		return true;
+	if (text[0] == 'Q')
+		return size == length;
+	return text[0] == 'P' && size > 8 && size < length && size < 1 << 20;
+}
+
+static __always_inline enum speech speech_of(const __u8 *text, __u32 copied, __u32 length)
+{
+	if (copied < 8)
+		return UNDECIDED;
+	if (looks_like_head(text))
 		return HTTP;
+	if (looks_like_redis(text))
+		return REDIS;
+	if (looks_like_postgresql(text, length))
+		return POSTGRESQL;
 	return UNDECIDED;
 }

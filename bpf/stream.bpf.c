@@ -12,6 +12,10 @@ char LICENSE[] SEC("license") = "GPL";
 
 static __always_inline __u32 kind_of(enum speech speech, enum stream_kind kind)
 {
+	if (speech == REDIS)
+		return KIND(PROBE_REDIS, kind);
+	if (speech == POSTGRESQL)
+		return KIND(PROBE_POSTGRESQL, kind);
 	return KIND(PROBE_HTTP, kind);
 }
 
@@ -34,7 +38,7 @@ static __always_inline bool carry_byte(struct stream_conn *conn, struct io_call 
 	void *from = call->buffer;
 	struct user_iovec piece;
 
-	if (direction != RECEIVED || length != 1 || conn->carries)
+	if (direction != RECEIVED || length != 1 || conn->carries || conn->speech > HTTP)
 		return false;
 	if (call->list) {
 		if (bpf_probe_read_user(&piece, sizeof(piece), call->list))
@@ -69,9 +73,9 @@ static __always_inline __u64 time_of(struct stream_conn *conn, struct tcp_sock *
 // decide says whether the bytes are to be told. A connection that was open before the probe may be in the middle of a
 // body, so a few calls are allowed to say nothing.
 static __always_inline bool decide(struct stream_conn *conn, struct stream_record *record, enum direction direction,
-				   __u32 copied)
+				   __u32 copied, __u32 length)
 {
-	enum speech speech = speech_of(record->data, copied);
+	enum speech speech = speech_of(record->data, copied, length);
 
 	if (speech == HTTP && spoken & 1 << HTTP) {
 		conn->speech = HTTP;
@@ -80,6 +84,11 @@ static __always_inline bool decide(struct stream_conn *conn, struct stream_recor
 	}
 	if (conn->speech != UNDECIDED)
 		return true;
+	if (speech > HTTP && spoken & 1 << speech) {
+		conn->speech = speech;
+		conn->asks = direction;
+		return true;
+	}
 	if (++conn->tries >= TRIES)
 		conn->speech = OTHER;
 	return false;
@@ -104,6 +113,20 @@ static __always_inline bool ends_message(struct stream_record *record)
 	return record->tail_length == TAIL && *(__u32 *)(record->tail + 4) == FOUR('\r', '\n', '\r', '\n');
 }
 
+// fill_database copies the beginning of a call to a database, or of the answer.
+static __always_inline void fill_database(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
+					  enum direction direction, __u32 length)
+{
+	__u32 limit = direction == conn->asks ? QUESTION : ANSWER;
+	__u32 copied = copy_data(record, call, 0, length < limit ? length : limit);
+
+	record->copied = copied > DATA_MAX ? 0 : copied;
+	record->length = length;
+	record->tail_length = 0;
+	if (record->copied != length || !tail_of_copy(record, copied))
+		copy_tail(record, call, length);
+}
+
 // fill_data copies a head whole, and of the calls behind it those in which it may go on; of a body a few bytes, to see
 // that it is one.
 static __always_inline bool fill_data(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
@@ -119,8 +142,10 @@ static __always_inline bool fill_data(struct stream_conn *conn, struct stream_re
 		conn->carries = 0;
 	}
 	copied = copy_data(record, call, carried, whole ? length : GLIMPSE);
-	if (!decide(conn, record, direction, copied))
+	if (!decide(conn, record, direction, copied, length + carried))
 		return false;
+	if (conn->speech > HTTP)
+		conn->copies[direction] = 2; // its first call
 	if (!whole && conn->copies[direction] > 0)
 		copied = copy_data(record, call, carried, length);
 	if (copied > DATA_MAX)
@@ -194,7 +219,9 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	if (carry_byte(conn, &call, direction, length))
 		return 0;
 	record->head.time = time_of(conn, tcp, direction);
-	if (!fill_data(conn, record, &call, direction, length))
+	if (conn->speech > HTTP)
+		fill_database(conn, record, &call, direction, length);
+	else if (!fill_data(conn, record, &call, direction, length))
 		return 0;
 	if (conn->pid != pid)
 		identify(conn, sk, pid);

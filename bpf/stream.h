@@ -13,6 +13,8 @@
 #define GLIMPSE 64 // bytes by which the head of a message is told from a body
 #define AT_ONCE 1536 // a call of so many bytes is mostly head, and copied without a first look
 #define HEAD_CALLS 8 // a head may come in so many calls
+#define QUESTION 2048 // bytes of a call to a database that are copied, and of its answer
+#define ANSWER 512
 #define TRIES 4 // calls that may say nothing known before a connection is given up
 
 // Kinds of the probe that the connection's speech belongs to.
@@ -38,7 +40,8 @@ struct stream_conn {
 	__u8 copies[2]; // calls of that direction that are still copied
 	__u8 carries; // a first byte that was read alone
 	__u8 carried;
-	__u8 unused[6];
+	__u8 asks; // the direction of questions to a database
+	__u8 unused[5];
 };
 
 struct {

@@ -7,6 +7,11 @@ package otlp
 const (
 	ClientAddress         = "client.address"
 	ClientPort            = "client.port"
+	DBNamespace           = "db.namespace"
+	DBOperation           = "db.operation.name"
+	DBQueryText           = "db.query.text"
+	DBResponseStatus      = "db.response.status_code"
+	DBSystem              = "db.system.name"
 	DNSQuestionName       = "dns.question.name"
 	HTTPRequestBodySize   = "http.request.body.size"
 	HTTPRequestMethod     = "http.request.method"

@@ -29,7 +29,7 @@ import (
 
 func onlyHTTP(c *Config) {
 	c.Probes = probe.Config{
-		HTTP: probe.HTTPConfig{Enabled: true, Own: true}, TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig(),
+		File: probe.DefaultFileConfig(), HTTP: probe.HTTPConfig{Enabled: true, Own: true}, TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig(),
 	}
 	c.Probes.TCP.Enabled, c.Probes.DNS.Enabled = false, false
 }

@@ -30,6 +30,12 @@ func New(c *Config) []Probe {
 	if c.HTTP.Enabled {
 		probes = append(probes, newHTTP(shared))
 	}
+	if c.Redis.Enabled {
+		probes = append(probes, newRedis(shared, &c.Redis))
+	}
+	if c.PostgreSQL.Enabled {
+		probes = append(probes, newPostgreSQL(shared, &c.PostgreSQL))
+	}
 	if c.DNS.Enabled {
 		probes = append(probes, newDNS(&c.DNS))
 	}

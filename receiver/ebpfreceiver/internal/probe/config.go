@@ -20,7 +20,11 @@ type Config struct {
 	File    FileConfig    `mapstructure:"file"`
 	TCP     TCPConfig     `mapstructure:"tcp"`
 	HTTP    HTTPConfig    `mapstructure:"http"`
-	DNS     DNSConfig     `mapstructure:"dns"`
+
+	Redis      DatabaseConfig `mapstructure:"redis"`
+	PostgreSQL DatabaseConfig `mapstructure:"postgresql"`
+
+	DNS DNSConfig `mapstructure:"dns"`
 }
 
 // DefaultConfig is what runs without being asked for.
@@ -33,7 +37,11 @@ func DefaultConfig() Config {
 		File:    DefaultFileConfig(),
 		TCP:     DefaultTCPConfig(),
 		HTTP:    HTTPConfig{Enabled: true},
-		DNS:     DefaultDNSConfig(),
+
+		Redis:      DatabaseConfig{Enabled: true},
+		PostgreSQL: DatabaseConfig{Enabled: true},
+
+		DNS: DefaultDNSConfig(),
 	}
 }
 

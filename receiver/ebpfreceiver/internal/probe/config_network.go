@@ -39,6 +39,13 @@ type HTTPConfig struct {
 	Own bool `mapstructure:"own"`
 }
 
+// DatabaseConfig is what to tell of calls to one kind of database.
+type DatabaseConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// QueryText tells what was asked, with ? for each value.
+	QueryText bool `mapstructure:"query_text"`
+}
+
 // DNSConfig is what to tell of questions to name servers.
 type DNSConfig struct {
 	Enabled bool `mapstructure:"enabled"`

@@ -93,7 +93,7 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 	speaker := &conn.speaker
 	done := speaker.Take(&piece)
 	for _, e := range speaker.Begun() {
-		id := callOf(e, &conn.ends, speaker.Server)
+		id := callOf(&conn.ends, speaker.Server, e.Seq, e.Request.Method, e.Request.Target)
 		e.Mark = id
 		if !speaker.Server {
 			p.calls.add(id[0])

@@ -25,7 +25,7 @@ import (
 // a load balancer may have changed it on the way.
 type callID [4]uint64
 
-func callOf(e *http1.Exchange, ends *endpoints, server bool) callID {
+func callOf(ends *endpoints, server bool, seq uint32, verb, object string) callID {
 	client, port := &ends.Local, ends.LocalPort
 	if server {
 		client, port = &ends.Remote, ends.RemotePort
@@ -33,10 +33,10 @@ func callOf(e *http1.Exchange, ends *endpoints, server bool) callID {
 	var room [128]byte
 	text := append(room[:0], client[:]...)
 	text = binary.BigEndian.AppendUint16(text, port)
-	text = binary.BigEndian.AppendUint32(text, e.Seq)
-	text = append(text, e.Request.Method...)
+	text = binary.BigEndian.AppendUint32(text, seq)
+	text = append(text, verb...)
 	text = append(text, ' ')
-	text = append(text, e.Request.Target...)
+	text = append(text, object...)
 	trace, spans := xxh3.Hash128(text), xxh3.Hash128Seed(text, 1)
 	return callID{trace.Hi, trace.Lo, spans.Hi, spans.Lo}
 }

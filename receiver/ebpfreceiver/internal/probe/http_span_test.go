@@ -65,10 +65,8 @@ func TestTargetIsWhatTheClientNamed(t *testing.T) {
 func TestBothEndsNameACallAlike(t *testing.T) {
 	client := endpoints{Local: [16]byte{15: 1}, LocalPort: 4000, Remote: [16]byte{15: 2}, RemotePort: 80}
 	server := endpoints{Local: [16]byte{15: 9}, LocalPort: 8080, Remote: [16]byte{15: 1}, RemotePort: 4000} // behind a load balancer
-	e := &http1.Exchange{Seq: 7, Request: http1.Head{Method: "GET", Target: "/"}}
-	assert.Equal(t, callOf(e, &client, false), callOf(e, &server, true))
-	next := &http1.Exchange{Seq: 8, Request: e.Request}
-	assert.NotEqual(t, callOf(e, &client, false), callOf(next, &client, false))
-	id := callOf(e, &client, false)
+	id := callOf(&client, false, 7, "GET", "/")
+	assert.Equal(t, id, callOf(&server, true, 7, "GET", "/"))
+	assert.NotEqual(t, id, callOf(&client, false, 8, "GET", "/"))
 	assert.NotEqual(t, id.client(), id.server())
 }

@@ -31,6 +31,8 @@ const (
 	NumberHTTP
 	NumberDNS
 	NumberTLS
+	NumberRedis
+	NumberPostgreSQL
 	Numbers = 16
 )
 

@@ -29,8 +29,10 @@ const (
 type speech uint8
 
 const (
-	speechOther speech = 1
-	speechHTTP  speech = 2
+	speechOther      speech = 1
+	speechHTTP       speech = 2
+	speechRedis      speech = 3
+	speechPostgreSQL speech = 4
 )
 
 // streams are the programs that the probes of all protocols share: a connection
@@ -88,7 +90,8 @@ type streamConn struct {
 	Tries               uint8
 	Copies              [2]uint8
 	Carries, Carried    uint8
-	_                   [6]uint8
+	Asks                uint8
+	_                   [5]uint8
 }
 
 // forget tells the kernel that the connection speaks no protocol any more.

@@ -1,0 +1,128 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// span tells one call. The histogram is of clients only, as the conventions have
+// none for the server of a database.
+func (p *databaseProbe) span(c *databaseCall, clientSeen bool, out *Batch) {
+	server := c.conn.speaker.Server()
+	span := out.Span(c.title(), c.of)
+	id := callID(c.Mark)
+	span.SetTraceID(id.trace())
+	span.SetSpanID(id.client())
+	span.SetKind(ptrace.SpanKindClient)
+	if server {
+		span.SetKind(ptrace.SpanKindServer)
+		span.SetSpanID(id.server())
+		if clientSeen {
+			span.SetParentSpanID(id.client())
+		}
+	}
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(c.Start))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(c.End))
+	fault := c.put(span, p.name, server)
+	if !server {
+		p.count(c, fault, span)
+	}
+}
+
+// title is the name of the span.
+func (c *databaseCall) title() string {
+	if c.Namespace == "" {
+		return c.Operation
+	}
+	return c.Operation + " " + c.Namespace
+}
+
+func (c *databaseCall) put(span ptrace.Span, system string, server bool) (fault string) {
+	to := span.Attributes()
+	to.EnsureCapacity(11)
+	to.PutStr(otlp.DBSystem, system)
+	to.PutStr(otlp.DBOperation, c.Operation)
+	putText(to, otlp.DBNamespace, c.Namespace)
+	putText(to, otlp.DBQueryText, c.Text)
+	to.PutStr(otlp.NetworkPeerAddress, c.conn.remote)
+	to.PutInt(otlp.NetworkPeerPort, int64(c.conn.ends.RemotePort))
+	at := c.conn.serverAt(server)
+	to.PutStr(otlp.ServerAddress, at.name)
+	to.PutInt(otlp.ServerPort, int64(at.port))
+	if server {
+		to.PutStr(otlp.ClientAddress, c.conn.remote)
+	}
+	putText(to, otlp.DBResponseStatus, c.Code)
+	fault = c.Code
+	if c.Cut {
+		fault = "connection_closed"
+	}
+	if fault != "" {
+		to.PutStr(otlp.ErrorType, fault)
+		span.Status().SetCode(ptrace.StatusCodeError)
+	}
+	return fault
+}
+
+// serverAt is the server by its address.
+func (c *conversation[T]) serverAt(here bool) target {
+	if here {
+		return target{c.local, c.ends.LocalPort}
+	}
+	return target{c.remote, c.ends.RemotePort}
+}
+
+type databaseLabels struct {
+	place     *identity.Place
+	service   string
+	operation string
+	namespace string
+	code      string
+	fault     string
+	at        target
+	overflow  bool
+}
+
+// databaseBounds are the buckets that the conventions advise.
+func databaseBounds() []float64 { return []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10} }
+
+func newDatabaseDurations(system string) durations[databaseLabels] {
+	return durations[databaseLabels]{
+		metric: Metric{
+			Name: "db.client.operation.duration", Unit: "s", Description: "Duration of database client operations.", Bounds: databaseBounds(),
+		},
+		place:  func(l databaseLabels) (*identity.Place, string) { return l.place, l.service },
+		label:  func(l databaseLabels, to pcommon.Map) { l.put(system, to) },
+		series: map[databaseLabels]*duration{},
+	}
+}
+
+func (p *databaseProbe) count(c *databaseCall, fault string, span ptrace.Span) {
+	labels := databaseLabels{
+		place: c.of.Place, service: c.of.Name, operation: c.Operation, namespace: c.Namespace, code: c.Code, fault: fault, at: c.conn.serverAt(false),
+	}
+	rest := databaseLabels{place: c.of.Place, overflow: true}
+	p.taken.add(labels, rest, c.End.Sub(c.Start), exemplar{at: c.End, trace: span.TraceID(), span: span.SpanID()})
+}
+
+func (l databaseLabels) put(system string, to pcommon.Map) {
+	to.PutStr(otlp.DBSystem, system)
+	if l.overflow {
+		to.PutBool(otlp.MetricOverflow, true)
+		return
+	}
+	to.PutStr(otlp.DBOperation, l.operation)
+	putText(to, otlp.DBNamespace, l.namespace)
+	putText(to, otlp.DBResponseStatus, l.code)
+	putText(to, otlp.ErrorType, l.fault)
+	to.PutStr(otlp.ServerAddress, l.at.name)
+	to.PutInt(otlp.ServerPort, int64(l.at.port))
+}

@@ -22,7 +22,7 @@ func shareChange(whole, part *history, up bool) change {
 			continue
 		}
 		before, earlier := allWhole.minus(after), allPart.minus(hits)
-		if before.n < minBefore {
+		if before.n < minAfter {
 			break
 		}
 		p, q := share(earlier.n, before.n), share(hits.n, after.n)

@@ -20,10 +20,11 @@ type Config struct {
 	// CloseAfter is how long nothing may join a group before it is closed;
 	// default 5 min.
 	CloseAfter time.Duration
-	// Asked says that a person asks for the cause of what they hold to be an
-	// incident. Then there is little doubt that there is one, and the likeliest
-	// cause is told on evidence that would wake nobody.
-	Asked bool
+	// Asked is the stretch of time about which a person asks, because they hold
+	// that there was an incident; zero if nobody does. Then there is little doubt
+	// that there was one, and the likeliest causes in it are told on evidence that
+	// would wake nobody, in one group besides those that would.
+	Asked tapio.TimeRange
 }
 
 const (

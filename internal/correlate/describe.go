@@ -18,7 +18,7 @@ func (e *Engine) describe(g *group) []tapio.Finding {
 		FindingIdentity: tapio.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
 		State:           g.state,
 		MergedInto:      g.into,
-		Range:           tapio.TimeRange{Start: signs[0].onset, End: max(g.last, signs[0].onset) + 1},
+		Range:           g.span(),
 		Services:        g.services(),
 	}
 	var findings []tapio.Finding
@@ -45,6 +45,18 @@ func (e *Engine) describe(g *group) []tapio.Finding {
 	sg.Title = title(g)
 	findings = append(findings, sg)
 	return append(findings, e.insights(g, sg)...)
+}
+
+// span is from the first sign that may open an incident, which there is one of,
+// to the last.
+func (g *group) span() tapio.TimeRange {
+	start := g.opened
+	for _, s := range g.members {
+		if s.telling() && s.strength >= alarmStrength/2 {
+			start = min(start, s.onset)
+		}
+	}
+	return tapio.TimeRange{Start: start, End: max(g.last, start) + 1}
 }
 
 func (g *group) services() []string {

@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// alwaysShare: what nine of ten executions show is what the code does.
-	alwaysShare = 0.9
 	// leastRise: a duration must rise by half, and by leastMillis, to matter.
 	leastRise   = 0.405
 	leastMillis = 20
@@ -39,9 +37,10 @@ func (e *Engine) detect(slot int64) []*sign {
 			e.detectOperation(*o, slot, add)
 		}
 	}
+	usual := e.usualWay()
 	for key, c := range e.graph.calls.all() {
 		if slot-(*c).gap.head < recentSlots {
-			add(e.edgeSign(key, *c, slot))
+			add(e.edgeSign(key, *c, slot, usual))
 		}
 	}
 	for _, s := range e.series.all() {
@@ -61,10 +60,10 @@ func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
 	o.runs.advance(slot)
 	o.self.advance(slot)
 	add(e.selfSign(o))
-	for _, name := range o.order {
-		f := o.features[name]
-		switch {
-		case f.kind == featureError || f.failed:
+	add(e.idleSign(o))
+	for _, f := range o.order {
+		switch f.kind {
+		case featureError, featureFailure:
 			add(e.failureSign(o, f))
 		default:
 			add(e.pathSign(o, f))
@@ -111,9 +110,12 @@ func (s *sign) rose(ch change) bool {
 }
 
 // edgeSign tells that the way between two services takes longer.
-func (e *Engine) edgeSign(key callKey, c *call, slot int64) *sign {
+func (e *Engine) edgeSign(key callKey, c *call, slot int64, usual way) *sign {
 	c.gap.advance(slot)
-	ch := riseOf(&c.gap)
+	ch, than := riseOf(&c.gap), "instead of"
+	if other := usual.exceeds(c); other.ratio > ch.ratio {
+		ch, than = other, "where other calls spend"
+	}
 	if ch.ratio == 0 {
 		return nil
 	}
@@ -121,7 +123,7 @@ func (e *Engine) edgeSign(key callKey, c *call, slot int64) *sign {
 	if !s.rose(ch) {
 		return nil
 	}
-	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s", key.caller, key.callee, millis(s.after), millis(s.before))
+	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two %s %s", key.caller, key.callee, millis(s.after), than, millis(s.before))
 	s.evidence = c.evidence.evidence("waited between client and server")
 	return s
 }
@@ -132,41 +134,23 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	if ch.ratio == 0 {
 		return nil
 	}
+	if ch.before.sum == 0 {
+		ch.ratio += noveltyBonus
+	}
+	return e.tellFailure(o, f, ch)
+}
+
+func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
 	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
 	s.shares(ch)
-	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
+	than := "instead of " + percent(s.before)
+	if ch.before.n == 0 {
+		than = "for as long as it is known"
+	}
+	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)
 	s.evidence = f.evidence.evidence("shows the failure")
-	if ch.before.sum == 0 {
-		s.strength += noveltyBonus
-	}
 	s.locate(f)
 	return s
-}
-
-// pathSign tells that an operation no longer does what it always did. That it
-// does something new without an error, or something more or less often, is no
-// sign: inputs vary.
-func (e *Engine) pathSign(o *operation, f *feature) *sign {
-	ch := shareChange(&o.runs, &f.hits, false)
-	if ch.ratio == 0 {
-		return nil
-	}
-	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
-	s.shares(ch)
-	if s.before < alwaysShare || s.after > alwaysShare/2 || tellsOfFailure(f.text) {
-		return nil
-	}
-	s.text = fmt.Sprintf("%s of %s %s in %s of its runs instead of %s", o.key.name, o.key.service, said(f), percent(s.after), percent(s.before))
-	s.evidence = o.evidence.evidence("lacks a usual step")
-	s.locate(f)
-	return s
-}
-
-// tellsOfFailure reports whether a step is the handling of a failure, by its
-// name; that it no longer happens is good news.
-func tellsOfFailure(text string) bool {
-	text = strings.ToLower(text)
-	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
 }
 
 func (s *sign) shares(ch change) {
@@ -180,17 +164,6 @@ func (s *sign) locate(f *feature) {
 		s.subject = tapio.Entity{Kind: tapio.EntityCode, Name: f.place, Attributes: tapio.Attributes{
 			{Key: "service.name", Value: tapio.StringValue(s.key.service)},
 		}}
-	}
-}
-
-func said(f *feature) string {
-	switch f.kind {
-	case featureChild:
-		return "calls " + f.text
-	case featureError:
-		return "fails"
-	default:
-		return "logs “" + clipped(f.text, 80) + "”"
 	}
 }
 

@@ -42,6 +42,8 @@ type Engine struct {
 	late             uint64
 	marks            []Mark
 	found            int // groups so far, for their ids
+	question         question
+	run              uint64 // executions learned from so far
 }
 
 // New makes an engine. The error is a *tapio.FieldError.

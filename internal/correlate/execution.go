@@ -20,7 +20,8 @@ const (
 type execution struct {
 	*spanPart
 	children []int
-	parent   int // place in the trace, -1 for none
+	notes    []int // places among the trace's notes, by time
+	parent   int   // place in the trace, -1 for none
 }
 
 // learn takes a complete trace into the graph.
@@ -32,13 +33,14 @@ func (e *Engine) learn(id tapio.TraceID, t *openTrace) {
 	}
 	for i := range runs {
 		e.learnRun(id, runs, i, 1/weights[runs[i].op])
+		e.learnSteps(id, t, runs, i, 1/weights[runs[i].op])
 	}
-	e.learnNotes(id, t, runs, weights)
 }
 
-// link finds parents and children.
+// link finds parents, children and log lines.
 func link(t *openTrace) []execution {
 	slices.SortStableFunc(t.spans, func(a, b spanPart) int { return cmp.Compare(a.start, b.start) })
+	slices.SortStableFunc(t.notes, func(a, b note) int { return cmp.Compare(a.time, b.time) })
 	places := make(map[tapio.SpanID]int, len(t.spans))
 	runs := make([]execution, len(t.spans))
 	for i := range t.spans {
@@ -51,6 +53,11 @@ func link(t *openTrace) []execution {
 			runs[p].children = append(runs[p].children, i)
 		}
 	}
+	for i := range t.notes {
+		if p, found := places[t.notes[i].span]; found && runs[p].op.service == t.notes[i].service {
+			runs[p].notes = append(runs[p].notes, i)
+		}
+	}
 	return runs
 }
 
@@ -61,13 +68,17 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 	op := run.op
 	slot := e.slotOf(run.end)
 	ref := reference{trace: id, span: run.id, time: run.start}
+	if op.first == 0 {
+		op.first = slot
+	}
 	op.runs.observe(slot, sample{n: weight})
-	duration := run.end - min(run.start, run.end)
-	op.total.observe(slot, logSample(duration, weight))
 	op.self.observe(slot, logSample(selfTime(runs, i), weight))
 	op.evidence.add(ref)
 	if run.failed {
-		e.hit(op, featureError, "fails", slot, weight, ref)
+		if f := e.graph.feature(op, featureError, "fails"); f != nil {
+			f.hits.observe(slot, sample{n: weight})
+			f.evidence.add(ref)
+		}
 	}
 	if op.key.kind == kindServer || run.parent < 0 {
 		failed := float32(0)
@@ -76,38 +87,18 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 		}
 		op.service.requests.observe(slot, sample{n: 1, sum: failed})
 	}
-	e.learnChildren(runs, i, slot, weight, ref)
-	e.learnCall(id, runs, i, slot)
-}
-
-// learnChildren learns what an operation calls. A client span is left out: many
-// are named by no more than a method, and whom they call varies.
-func (e *Engine) learnChildren(runs []execution, i int, slot int64, weight float32, ref reference) {
-	if runs[i].op.key.kind == kindClient {
-		return
-	}
-	var seen [16]*operation
-	n := 0
-	for _, child := range runs[i].children {
-		op := runs[child].op
-		if slices.Contains(seen[:n], op) {
-			continue
-		}
-		if n < len(seen) {
-			seen[n] = op
-			n++
-		}
-		e.hit(runs[i].op, featureChild, op.key.service+" "+op.key.name, slot, weight, ref)
-	}
+	e.learnCall(id, runs, i, slot, weight)
 }
 
 // learnCall learns from the way between a client span and its server span, or
-// of a client span whose server tells nothing, from the whole of it.
-func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64) {
+// of a client span whose server tells nothing, from the whole of it. A server
+// that has told of itself once is waited for: a span of it that is missing was
+// lost or cut off, and the whole call would pass for the way to it.
+func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64, weight float32) {
 	run := &runs[i]
 	var client *execution
 	var gap tapio.Nanos
-	callee := run.op.key.service
+	callee, paired := run.op.key.service, false
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
 		client = &runs[run.parent]
@@ -116,6 +107,7 @@ func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64
 		}
 		whole := client.end - min(client.start, client.end)
 		gap = whole - min(whole, run.end-min(run.start, run.end))
+		paired = true
 	case run.op.key.kind == kindClient && len(run.children) == 0 && run.peer != "":
 		client, gap = run, run.end-min(run.start, run.end)
 		callee = e.graph.named(run.peer)
@@ -126,51 +118,13 @@ func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64
 		return
 	}
 	c := e.graph.call(client.op.key.service, callee)
-	c.gap.observe(slot, logSample(gap, 1))
-	failed := float32(0)
-	if client.failed {
-		failed = 1
+	if paired && !c.paired {
+		c.paired, c.gap = true, history{worth: slotWorth}
 	}
-	c.failures.observe(slot, sample{n: failed})
+	if paired == c.paired {
+		c.gap.observe(slot, logSample(gap, weight))
+	}
 	c.evidence.add(reference{trace: id, span: client.id, time: client.start})
-}
-
-// learnNotes learns from the log lines of a trace.
-func (e *Engine) learnNotes(id tapio.TraceID, t *openTrace, runs []execution, weights map[*operation]float32) {
-	type seen struct {
-		span     tapio.SpanID
-		template *template
-	}
-	done := make(map[seen]bool, len(t.notes))
-	for i := range t.notes {
-		n := &t.notes[i]
-		if done[seen{n.span, n.template}] {
-			continue
-		}
-		done[seen{n.span, n.template}] = true
-		at := slices.IndexFunc(runs, func(r execution) bool { return r.id == n.span && r.op.service == n.service })
-		if at < 0 {
-			continue
-		}
-		op := runs[at].op
-		slot := e.slotOf(runs[at].end)
-		ref := reference{trace: id, span: n.span, time: n.time, uid: n.uid}
-		if f := e.hit(op, featureLog, n.template.text, slot, 1/weights[op], ref); f != nil {
-			f.failed = f.failed || n.failed
-			if f.place == "" {
-				f.place = n.template.codePlace()
-			}
-		}
-	}
-}
-
-func (e *Engine) hit(op *operation, kind featureKind, text string, slot int64, weight float32, ref reference) *feature {
-	f := e.graph.feature(op, kind, text)
-	if f != nil {
-		f.hits.observe(slot, sample{n: weight})
-		f.evidence.add(ref)
-	}
-	return f
 }
 
 // selfTime is the span's time less that of its children, which may overlap, and

@@ -60,9 +60,11 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 	e.judged = slot
 	e.assembly.endSlot()
 	e.forgetKernel(now)
-	for _, in := range e.incidents(e.suspects(e.detect(slot))) {
+	signs := e.detect(slot)
+	for _, in := range e.incidents(e.suspects(signs)) {
 		e.admit(in)
 	}
+	e.answer(signs)
 	return e.report(now)
 }
 

@@ -12,6 +12,10 @@ const (
 	// halfLifeSlots is after how many slots what is older counts half: an hour,
 	// so that the baseline follows the time of day.
 	halfLifeSlots = 720
+	// slotWorth is as how many observations the durations of one slot count at
+	// most: what delays one call delays those beside it, so that a hundred calls
+	// of one bad moment are no hundred witnesses.
+	slotWorth = 4
 )
 
 // sample is a count with the moments of what was counted.
@@ -34,8 +38,19 @@ func (s sample) mean() float64 {
 	return float64(s.sum) / float64(s.n)
 }
 
+// atMost weighs a sample as so many observations at most.
+func (s sample) atMost(n float32) sample {
+	if n == 0 || s.n <= n {
+		return s
+	}
+	part := n / s.n
+	return sample{n: n, sum: s.sum * part, square: s.square * part}
+}
+
 // history is one quantity over time: recent slots apart, what is older in one.
 type history struct {
+	// worth is as how many observations a slot counts at most, 0 for all.
+	worth  float32
 	old    sample
 	recent [recentSlots]sample
 	head   int64 // the newest slot
@@ -63,7 +78,7 @@ func (h *history) advance(slot int64) {
 	}
 	for i := range min(steps, recentSlots) {
 		place := (h.head + 1 + i) % recentSlots
-		h.old.add(h.recent[place])
+		h.old.add(h.recent[place].atMost(h.worth))
 		h.recent[place] = sample{}
 	}
 	keep := float32(math.Exp2(-float64(steps) / halfLifeSlots))
@@ -77,7 +92,7 @@ func (h *history) advance(slot int64) {
 func (h *history) total() sample {
 	total := h.old
 	for i := range h.recent {
-		total.add(h.recent[i])
+		total.add(h.recent[i].atMost(h.worth))
 	}
 	return total
 }
@@ -87,7 +102,17 @@ func (h *history) at(slot int64) sample {
 	if slot > h.head || slot <= h.head-recentSlots || slot < 0 {
 		return sample{}
 	}
-	return h.recent[slot%recentSlots]
+	return h.recent[slot%recentSlots].atMost(h.worth)
+}
+
+// oldest is the first of the recent slots in which something was observed.
+func (h *history) oldest() int64 {
+	for slot := h.head - recentSlots + 1; slot < h.head; slot++ {
+		if h.at(slot).n > 0 {
+			return slot
+		}
+	}
+	return h.head
 }
 
 // change is the most likely moment at which a quantity changed.

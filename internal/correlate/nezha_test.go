@@ -10,12 +10,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -176,111 +174,4 @@ func timeOf(t testing.TB, text string) tapio.Nanos {
 	n, err := strconv.ParseUint(text, 10, 64)
 	require.NoError(t, err)
 	return tapio.Nanos(n)
-}
-
-const caseLength = 180_000_000_000
-
-// replay feeds batches in event time and returns the newest revision of each
-// group.
-func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
-	t.Helper()
-	slices.SortStableFunc(batches, func(a, b batch) int { return cmp.Compare(a.first, b.first) })
-	newest := map[string]*tapio.SemanticGroup{}
-	flush := func(now tapio.Nanos) {
-		for _, f := range e.Flush(now) {
-			if g, ok := f.(*tapio.SemanticGroup); ok {
-				newest[g.ID] = g
-			}
-		}
-	}
-	for i := range batches {
-		b := &batches[i]
-		if b.first > end {
-			break
-		}
-		flush(b.first)
-		e.ObserveEvents(b.events)
-		e.ObserveSpans(b.spans)
-		e.ObservePoints(b.points)
-	}
-	for range 4 {
-		flush(e.now + 5_000_000_000)
-	}
-	var groups []*tapio.SemanticGroup
-	for _, g := range newest {
-		groups = append(groups, g)
-	}
-	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int { return cmp.Compare(a.ID, b.ID) })
-	return groups
-}
-
-// rankOf is the place of the labelled service among the services named, the
-// group with the surest cause first; 0 for none.
-func rankOf(groups []*tapio.SemanticGroup, service string) int {
-	slices.SortStableFunc(groups, func(a, b *tapio.SemanticGroup) int {
-		return cmp.Compare(b.Confidence, a.Confidence)
-	})
-	var named []string
-	for place := range 20 {
-		for _, g := range groups {
-			if place < len(g.RootCause.Factors) {
-				factor := &g.RootCause.Factors[place].Entity
-				if s := factor.Service(); !slices.Contains(named, s) {
-					named = append(named, s)
-				}
-			}
-		}
-	}
-	return slices.Index(named, service) + 1
-}
-
-func TestLabelledFaultsAreNamed(t *testing.T) {
-	for _, folder := range labelledFolders(t) {
-		t.Run(filepath.Base(folder), func(t *testing.T) {
-			t.Parallel()
-			var cases []faultCase
-			labels, err := os.ReadFile(filepath.Join(folder, "faults.json"))
-			require.NoError(t, err)
-			require.NoError(t, json.Unmarshal(labels, &cases))
-			metrics := readBatches(t, filepath.Join(folder, "metrics.jsonl.gz"))
-			var first, third int
-			for _, c := range cases {
-				rank, line := runCase(t, folder, metrics, c)
-				if rank == 1 {
-					first++
-				}
-				if rank >= 1 && rank <= 3 {
-					third++
-				}
-				t.Log(line)
-			}
-			n := float64(len(cases))
-			t.Logf("%d cases: AS@1 %.1f %%, AS@3 %.1f %%", len(cases), 100*float64(first)/n, 100*float64(third)/n)
-		})
-	}
-}
-
-func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank int, line string) {
-	e, err := New(Config{Asked: os.Getenv("TAPIO_ASKED") != ""})
-	require.NoError(t, err)
-	inject := tapio.Nanos(c.InjectTime)
-	end := inject + caseLength
-	batches := slices.Clone(metrics)
-	for _, name := range []string{"baseline.traces", "baseline.logs", c.Case + ".traces", c.Case + ".logs"} {
-		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
-	}
-	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
-		return g.Range.End < inject-60e9
-	})
-	rank = rankOf(groups, c.Service)
-	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))
-	for _, g := range groups {
-		line += fmt.Sprintf("\n      %s %+d s", g.ID, (int64(g.Range.Start)-int64(inject))/1e9)
-		for i, f := range g.RootCause.Factors {
-			if i < 3 {
-				line += fmt.Sprintf("\n         %.2f %s: %s", f.Probability, f.Entity.Name, f.Reason)
-			}
-		}
-	}
-	return rank, line
 }

@@ -31,7 +31,7 @@ type callKey struct{ caller, callee string }
 // call is an edge: the way between client and server, and what came of it.
 type call struct {
 	gap      history // ln(client minus server span in ms + 1)
-	failures history
+	paired   bool    // the callee's own spans are known
 	evidence ring
 }
 
@@ -46,11 +46,13 @@ type operationKey struct {
 type operation struct {
 	key      operationKey
 	service  *service
-	runs     history             // n: traces that ran it
-	self     history             // ln(self time in ms + 1)
-	total    history             // ln(duration in ms + 1)
-	features map[string]*feature // by what they are, see featureKey
-	order    []string            // of features, by first appearance
+	runs     history // n: traces that ran it
+	label    string  // service and name, as a step of its callers
+	active   history // runs that take any step
+	first    int64   // the slot in which it was seen first
+	self     history // ln(self time in ms + 1)
+	features map[featureKey]*feature
+	order    []*feature // by first appearance
 	evidence ring
 }
 
@@ -58,19 +60,27 @@ type operation struct {
 type featureKind uint8
 
 const (
-	featureLog   featureKind = iota // writes a log line of a template
-	featureChild                    // calls another operation
-	featureError                    // fails
+	featureLog     featureKind = iota // writes a log line of a template
+	featureFailure                    // writes one of severity error
+	featureChild                      // calls another operation
+	featureError                      // fails
 )
+
+type featureKey struct {
+	kind featureKind
+	text string
+}
 
 // feature is something that some executions of an operation show.
 type feature struct {
 	kind     featureKind
 	text     string
 	place    string // in the source code
-	failed   bool   // a line of severity error
 	hits     history
 	evidence ring
+	before   *feature // the step that is taken before it, nil for the first
+	wanders  bool     // not always the same one
+	run      uint64   // that took it last
 }
 
 // ring keeps the newest references to records.
@@ -158,7 +168,9 @@ func (g *graph) operation(s *service, name string, kind int32) *operation {
 		return *found
 	}
 	key.name = kept(name)
-	return *g.operations.put(key, &operation{key: key, service: s, features: map[string]*feature{}})
+	return *g.operations.put(key, &operation{
+		key: key, service: s, label: short(s.name + " " + key.name), self: history{worth: slotWorth}, features: map[featureKey]*feature{},
+	})
 }
 
 func (g *graph) call(caller, callee string) *call {
@@ -166,12 +178,13 @@ func (g *graph) call(caller, callee string) *call {
 	if found := g.calls.get(key); found != nil {
 		return *found
 	}
-	return *g.calls.put(key, &call{})
+	return *g.calls.put(key, &call{gap: history{worth: slotWorth}})
 }
 
 // feature returns the operation's feature, nil when it has too many.
 func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
-	if f := o.features[text]; f != nil {
+	key := featureKey{kind, text}
+	if f := o.features[key]; f != nil {
 		return f
 	}
 	if len(o.features) >= maxFeatures || g.features >= g.maxFeatures {
@@ -179,9 +192,10 @@ func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
 		return nil
 	}
 	g.features++
-	f := &feature{kind: kind, text: kept(text)}
-	o.features[f.text] = f
-	o.order = append(o.order, f.text)
+	key.text = kept(text)
+	f := &feature{kind: kind, text: key.text}
+	o.features[key] = f
+	o.order = append(o.order, f)
 	return f
 }
 

@@ -40,7 +40,8 @@ type sign struct {
 	last     tapio.Nanos
 	strength float64 // twice the log of the likelihood ratio, or as sure as that
 	// size is how large the change is, 0 to 1: a duration that is ten times as
-	// long counts in full, for many observations make the slightest rise sure.
+	// long counts in full, and so does a step that is never taken any more, for
+	// many observations make the slightest change sure.
 	size     float64
 	before   float64
 	after    float64
@@ -73,13 +74,17 @@ const (
 // weight is what the sign counts for in the search of the cause.
 func (s *sign) weight() float64 {
 	weight := weightOf(s.key.class) * s.strength
-	if s.key.class == classEdge || s.key.class == classSelf {
+	switch s.key.class {
+	case classEdge, classSelf, classPath:
 		weight *= s.size
 	}
 	return weight
 }
 
-func (s *sign) alarms(at float64) bool { return s.strength >= at && s.key.class < classSymptom }
+// telling reports whether the sign may open an incident, and not only support it.
+func (s *sign) telling() bool { return s.key.class < classSymptom }
+
+func (s *sign) alarms(at float64) bool { return s.strength >= at && s.telling() }
 
 func compareSigns(a, b *sign) int {
 	return cmp.Or(

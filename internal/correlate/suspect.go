@@ -6,6 +6,7 @@ package correlate
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -62,13 +63,27 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	}
 	blame := e.blame(signs)
 	for _, s := range signs {
-		of(blame[s]).take(s)
+		if s.telling() {
+			of(blame[s]).take(s)
+		}
+	}
+	for _, s := range byName {
+		s.date()
+	}
+	for _, s := range signs { // what only supports must belong to the same moment
+		if at := of(blame[s]); !s.telling() && (at.onset == 0 || near(at.onset, s.onset)) {
+			at.take(s)
+		}
+	}
+	for _, s := range byName {
+		s.date()
 	}
 	e.linkSuspects(byName)
 	list := slices.SortedFunc(maps.Values(byName), func(a, b *suspect) int { return cmp.Compare(a.service, b.service) })
+	alarmAt := e.alarmAt()
 	for _, s := range list {
 		s.weigh(byName)
-		s.alarm = s.alarms(e.alarmAt())
+		s.alarm = s.alarms(alarmAt)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
 		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
@@ -81,8 +96,23 @@ func (s *suspect) take(g *sign) {
 	if s.best[g.key.class] == nil || strongest(g, s.best[g.key.class]) < 0 {
 		s.best[g.key.class] = g
 	}
-	if s.onset == 0 || g.onset < s.onset {
-		s.onset = g.onset
+}
+
+// date says when it set in: with the first of its signs that is half as strong
+// as the strongest, for a weak one may be older than the fault. What only
+// supports dates nothing unless there is nothing else.
+func (s *suspect) date() {
+	most, telling := 0.0, slices.ContainsFunc(s.signs, (*sign).telling)
+	for _, g := range s.signs {
+		if g.telling() == telling {
+			most = max(most, g.strength)
+		}
+	}
+	s.onset = 0
+	for _, g := range s.signs {
+		if g.telling() == telling && g.strength >= most/2 && (s.onset == 0 || g.onset < s.onset) {
+			s.onset = g.onset
+		}
 	}
 }
 
@@ -137,41 +167,58 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 // weigh scores a suspect: the sum over classes of its strongest sign, less what
 // a callee explains.
 func (s *suspect) weigh(byName map[string]*suspect) {
-	var fails, slows *suspect
+	fails, slows := s.explained(byName)
+	strays := 0.0 // a run that fails skips steps: both tell of the same runs
+	for c, g := range s.best {
+		if g == nil {
+			continue
+		}
+		if s.reason == nil || g.weight() > s.reason.weight() {
+			s.reason = g
+		}
+		switch class(c) {
+		case classError, classPath:
+			strays = max(strays, left(g.weight(), fails))
+			continue
+		case classSelf, classSymptom:
+			s.score += left(g.weight(), slows)
+			continue
+		case classKernel, classResource, classEdge:
+			s.own += g.weight()
+		}
+		s.score += g.weight()
+	}
+	s.score += strays
+}
+
+// explained is how strange the callees are that may make it fail or be slow.
+func (s *suspect) explained(byName map[string]*suspect) (fails, slows float64) {
 	for _, name := range s.callees {
 		callee := byName[name]
 		if callee.onset > s.onset+together {
 			continue
 		}
-		if callee.strengthOf(classKernel, classResource, classPath, classError, classEdge) > 0 {
-			fails = callee // a slow one fails its callers too: they give up
-		}
-		if callee.strengthOf(classKernel, classResource, classEdge, classSelf) > 0 {
-			slows = callee
+		// A slow one fails its callers too: they give up.
+		fails = max(fails, callee.weightIn(classKernel, classResource, classPath, classError, classEdge))
+		slows = max(slows, callee.weightIn(classKernel, classResource, classEdge, classSelf))
+	}
+	return fails, slows
+}
+
+// left is what is left of a sign when callees explain it, which they can as far
+// as they are strange themselves.
+func left(weight, callees float64) float64 {
+	return weight - (1-inherited)*min(weight, callees)
+}
+
+func (s *suspect) weightIn(list ...class) float64 {
+	most := 0.0
+	for _, c := range list {
+		if g := s.best[c]; g != nil {
+			most = max(most, g.weight())
 		}
 	}
-	for c, g := range s.best {
-		if g == nil {
-			continue
-		}
-		part := g.weight()
-		switch class(c) {
-		case classError, classPath:
-			if fails != nil {
-				part *= inherited
-			}
-		case classSelf, classSymptom:
-			if slows != nil {
-				part *= inherited
-			}
-		case classKernel, classResource, classEdge:
-			s.own += part
-		}
-		s.score += part
-		if s.reason == nil || g.weight() > s.reason.weight() {
-			s.reason = g
-		}
-	}
+	return most
 }
 
 // rank puts those that are reason enough for an incident before the others.
@@ -196,17 +243,33 @@ func (s *suspect) strengthOf(list ...class) float64 {
 // one sign, or by signs of several classes, whose logarithms add up as they are
 // seen by different means. Metrics are left out of the sum; see seriesSign.
 func (s *suspect) alarms(at float64) bool {
-	sum := 0.0
-	for _, c := range [...]class{classPath, classError, classEdge, classSelf} {
-		sum += s.strengthOf(c)
-	}
+	sum := s.strengthOf(classPath, classError) + s.strengthOf(classEdge) + s.strengthOf(classSelf)
 	return sum >= at || slices.ContainsFunc(s.signs, func(g *sign) bool { return g.alarms(at) })
 }
 
-// alarmAt is the strength that opens an incident.
+// alarmAt is the strength that opens an incident: what chance alone would show
+// once in three weeks among all the quantities that are judged, by the
+// chi-squared distribution of one degree of freedom.
 func (e *Engine) alarmAt() float64 {
-	if e.config.Asked {
-		return hintStrength
-	}
-	return alarmStrength
+	return strengthOf(1 / (e.quantities() * windowsUntilFalse))
 }
+
+// strengthOf is what a sign must have to be less probable than that by chance.
+func strengthOf(probability float64) float64 {
+	root := math.Erfcinv(probability)
+	return 2 * root * root
+}
+
+// quantities is how many are judged.
+func (e *Engine) quantities() float64 {
+	g := e.graph
+	return float64(max(minJudged, g.features+g.operations.size()+g.calls.size()+e.lines.size()+e.series.size()))
+}
+
+const (
+	// windowsUntilFalse is how many independent windows of three minutes there
+	// are in three weeks.
+	windowsUntilFalse = 21 * 24 * 20
+	// minJudged keeps an engine that has hardly begun from being rash.
+	minJudged = 100
+)

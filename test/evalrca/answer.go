@@ -17,7 +17,8 @@ import (
 
 // answer is what the collector says about one case.
 type answer struct {
-	services []string // held for the cause, the most probable first
+	services []string // held for the cause when asked, the most probable first
+	told     []string // the same, of the groups that it opened unasked
 	opened   int      // groups that the fault touches
 	early    int      // groups that begin in the fault-free minute and do not last into the fault
 	seconds  float64
@@ -54,9 +55,21 @@ func settledGroups(ctx context.Context, api tapiov1.TapioServiceClient) ([]*tapi
 	return last.GetGroups(), nil
 }
 
-// ask reads the answer for a fault from the groups. quiet is where the
-// fault-free minute begins.
-func ask(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
+// analyzed asks for the cause of what was wrong from the fault on.
+func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault) ([]string, error) {
+	at := func(nanos uint64) *timestamppb.Timestamp { return timestamppb.New(time.Unix(0, int64(nanos))) }
+	response, err := api.AnalyzeEvents(ctx, &tapiov1.AnalyzeEventsRequest{
+		Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: at(f.At), End: at(f.end())}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return suspects(response.GetGroups()), nil
+}
+
+// told reads the answer for a fault from the groups that were opened unasked.
+// quiet is where the fault-free minute begins.
+func told(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
 	var a answer
 	var touching []*tapiov1.SemanticGroup
 	for _, g := range groups {
@@ -72,17 +85,34 @@ func ask(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
 	a.opened = len(touching)
 	slices.SortStableFunc(touching, func(x, y *tapiov1.SemanticGroup) int {
 		return cmp.Or(
+			cmp.Compare(f.older(x), f.older(y)),
 			cmp.Compare(y.GetImpact().GetLevel(), x.GetImpact().GetLevel()),
 			cmp.Compare(y.GetConfidence(), x.GetConfidence()))
 	})
-	for _, g := range touching {
+	a.told = suspects(touching)
+	return a
+}
+
+// older is 1 for a group that set in before the fault by more than the minute
+// between two points of a metric, twice, and 0 for another.
+func (f *fault) older(g *tapiov1.SemanticGroup) int {
+	if nanos(g.GetTimeRange().GetStart())+uint64(2*time.Minute) < f.At {
+		return 1
+	}
+	return 0
+}
+
+// suspects lists the services that the groups name, in their order.
+func suspects(groups []*tapiov1.SemanticGroup) []string {
+	var list []string
+	for _, g := range groups {
 		for _, factor := range g.GetRootCause().GetCausalFactors() {
-			if s := serviceOf(factor.GetEntity()); s != "" && !slices.Contains(a.services, s) {
-				a.services = append(a.services, s)
+			if s := serviceOf(factor.GetEntity()); s != "" && !slices.Contains(list, s) {
+				list = append(list, s)
 			}
 		}
 	}
-	return a
+	return list
 }
 
 func nanos(t *timestamppb.Timestamp) uint64 { return uint64(t.AsTime().UnixNano()) }

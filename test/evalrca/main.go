@@ -89,8 +89,9 @@ func evaluate(ctx context.Context, set *folder, all *board, out io.Writer) error
 			return fmt.Errorf("%s: %w", f.Case, err)
 		}
 		all.add(filepath.Base(set.path), &f, got)
-		fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d groups)\n",
-			filepath.Base(set.path), f.Case, f.Type, f.Service, got.services[:min(5, len(got.services))], got.seconds, got.opened)
+		fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d groups), unasked %v\n",
+			filepath.Base(set.path), f.Case, f.Type, f.Service, got.services[:min(5, len(got.services))], got.seconds, got.opened,
+			got.told[:min(3, len(got.told))])
 	}
 	return nil
 }
@@ -109,11 +110,15 @@ func runCase(ctx context.Context, f *fault, metrics, baseline, records *timeline
 	if err := s.pass(ctx, f.end(), time.Minute); err != nil {
 		return answer{}, err
 	}
-	groups, err := settledGroups(ctx, tapiov1.NewTapioServiceClient(c.API))
+	api := tapiov1.NewTapioServiceClient(c.API)
+	groups, err := settledGroups(ctx, api)
 	if err != nil {
 		return answer{}, err
 	}
-	got := ask(groups, f, quietMinute(f, baseline))
+	got := told(groups, f, quietMinute(f, baseline))
+	if got.services, err = analyzed(ctx, api, f); err != nil {
+		return answer{}, err
+	}
 	got.seconds = time.Since(began).Seconds()
 	return got, nil
 }

@@ -104,7 +104,7 @@ type analysisRun struct {
 }
 
 func (s *Server) newAnalysisRun(analysis *wire.Analysis) (*analysisRun, error) {
-	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory})
+	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory, Asked: analysis.Filter.Time})
 	if err != nil {
 		return nil, err
 	}
@@ -208,9 +208,7 @@ func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResp
 			}
 		}
 	}
-	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int {
-		return cmp.Or(cmp.Compare(b.Impact.Level, a.Impact.Level), cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(groups, r.inOrder)
 	slices.SortFunc(correlations, func(a, b *tapio.Correlation) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
 	})
@@ -223,6 +221,24 @@ func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResp
 		Insights:      each(insights, wire.Insight),
 		AnalyzedCount: r.looked,
 	}
+}
+
+// dating is how far apart two datings of one onset may be: metrics come once a
+// minute.
+const dating = tapio.Nanos(2 * time.Minute)
+
+// inOrder puts what set in during the stretch asked for before what was there
+// already, and then what hits most.
+func (r *analysisRun) inOrder(a, b *tapio.SemanticGroup) int {
+	older := func(g *tapio.SemanticGroup) int {
+		if g.Range.Start+dating < r.asked.Start {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(
+		cmp.Compare(older(a), older(b)), cmp.Compare(b.Impact.Level, a.Impact.Level),
+		cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
 }
 
 func each[Word, Message any](words []Word, message func(Word) Message) []Message {

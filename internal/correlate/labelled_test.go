@@ -1,0 +1,173 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	caseLength = 180_000_000_000
+	// sent is the event time that a sender puts into one batch.
+	sent = 2 * second
+	// lateness is how long the processor waits for what is late.
+	lateness = 5 * second
+)
+
+// inTime parts batches anew, as what finished within one moment after another.
+func inTime(batches []batch) []batch {
+	moments := map[tapio.Nanos]*batch{}
+	at := func(t tapio.Nanos) *batch {
+		t -= t % sent
+		if moments[t] == nil {
+			moments[t] = &batch{first: t}
+		}
+		return moments[t]
+	}
+	for i := range batches {
+		for _, e := range batches[i].events {
+			b := at(e.Time)
+			b.events = append(b.events, e)
+		}
+		for _, s := range batches[i].spans {
+			b := at(s.End)
+			b.spans = append(b.spans, s)
+		}
+		for _, p := range batches[i].points {
+			b := at(p.Time)
+			b.points = append(b.points, p)
+		}
+	}
+	list := make([]batch, 0, len(moments))
+	for _, t := range slices.Sorted(maps.Keys(moments)) {
+		list = append(list, *moments[t])
+	}
+	return list
+}
+
+// replay feeds batches in event time and returns the newest revision of each
+// group.
+func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
+	t.Helper()
+	newest := map[string]*tapio.SemanticGroup{}
+	flush := func(now tapio.Nanos) {
+		for _, f := range e.Flush(now) {
+			if g, ok := f.(*tapio.SemanticGroup); ok {
+				newest[g.ID] = g
+			}
+		}
+	}
+	for _, b := range inTime(batches) {
+		if b.first > end {
+			break
+		}
+		flush(b.first - lateness)
+		e.ObserveEvents(b.events)
+		e.ObserveSpans(b.spans)
+		e.ObservePoints(b.points)
+	}
+	for range 4 {
+		flush(e.now + 5_000_000_000)
+	}
+	flush(end + 5_000_000_000)
+	var groups []*tapio.SemanticGroup
+	for _, g := range newest {
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int { return cmp.Compare(a.ID, b.ID) })
+	return groups
+}
+
+// rankOf is the place of the labelled service among the services named: groups
+// that set in at the time asked for first, then those with the surest cause; 0
+// for none.
+func rankOf(groups []*tapio.SemanticGroup, asked tapio.Nanos, service string) int {
+	older := func(g *tapio.SemanticGroup) int {
+		if g.Range.Start+together < asked {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(groups, func(a, b *tapio.SemanticGroup) int {
+		return cmp.Or(cmp.Compare(older(a), older(b)), cmp.Compare(b.Confidence, a.Confidence))
+	})
+	var named []string
+	for place := range 20 {
+		for _, g := range groups {
+			if place < len(g.RootCause.Factors) {
+				factor := &g.RootCause.Factors[place].Entity
+				if s := factor.Service(); !slices.Contains(named, s) {
+					named = append(named, s)
+				}
+			}
+		}
+	}
+	return slices.Index(named, service) + 1
+}
+
+func TestLabelledFaultsAreNamed(t *testing.T) {
+	for _, folder := range labelledFolders(t) {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			var cases []faultCase
+			labels, err := os.ReadFile(filepath.Join(folder, "faults.json"))
+			require.NoError(t, err)
+			require.NoError(t, json.Unmarshal(labels, &cases))
+			metrics := readBatches(t, filepath.Join(folder, "metrics.jsonl.gz"))
+			var first, third int
+			for _, c := range cases {
+				rank, line := runCase(t, folder, metrics, c)
+				if rank == 1 {
+					first++
+				}
+				if rank >= 1 && rank <= 3 {
+					third++
+				}
+				t.Log(line)
+			}
+			n := float64(len(cases))
+			t.Logf("%d cases: AS@1 %.1f %%, AS@3 %.1f %%", len(cases), 100*float64(first)/n, 100*float64(third)/n)
+		})
+	}
+}
+
+func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank int, line string) {
+	inject := tapio.Nanos(c.InjectTime)
+	end := inject + caseLength
+	var config Config
+	if os.Getenv("TAPIO_ASKED") != "" {
+		config.Asked = tapio.TimeRange{Start: inject, End: end}
+	}
+	e, err := New(config)
+	require.NoError(t, err)
+	batches := slices.Clone(metrics)
+	for _, name := range []string{"baseline.traces", "baseline.logs", c.Case + ".traces", c.Case + ".logs"} {
+		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
+	}
+	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
+		return g.Range.End < inject-60e9
+	})
+	rank = rankOf(groups, inject, c.Service)
+	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))
+	for _, g := range groups {
+		line += fmt.Sprintf("\n      %s %+d s", g.ID, (int64(g.Range.Start)-int64(inject))/1e9)
+		for i, f := range g.RootCause.Factors {
+			if i < 3 {
+				line += fmt.Sprintf("\n         %.2f %s: %s", f.Probability, f.Entity.Name, f.Reason)
+			}
+		}
+	}
+	return rank, line
+}

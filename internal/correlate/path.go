@@ -1,0 +1,124 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	// alwaysShare: what nine of ten executions show is what the code does.
+	alwaysShare = 0.9
+	// seldomShare: what not even half of them show is not what it does.
+	seldomShare = 0.5
+)
+
+// pathSign tells that an operation no longer does what it always did, by itself
+// or after the step before. That it does something new without an error, or
+// something more or less often, is no sign: inputs vary. That it never again does
+// what it used to do now and then is one, see vanished.
+func (e *Engine) pathSign(o *operation, f *feature) *sign {
+	if tellsOfFailure(f.text) {
+		return nil
+	}
+	when := ""
+	ch := lapse(&o.runs, &f.hits)
+	if f.before != nil && !f.wanders {
+		if after := lapse(&f.before.hits, &f.hits); after.ratio > ch.ratio {
+			ch, when = after, ", once it "+said(f.before)+","
+		}
+	}
+	if ch.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
+	s.lapses(ch)
+	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, said(f), percent(s.after), percent(s.before))
+	s.evidence = o.evidence.evidence("lacks a usual step")
+	s.locate(f)
+	return s
+}
+
+// idleSign tells that requests end before any of their steps is taken. What is
+// called within a service, as a cache in front of a store, may well have nothing
+// to do.
+func (e *Engine) idleSign(o *operation) *sign {
+	if o.key.kind != kindServer {
+		return nil
+	}
+	ch := lapse(&o.runs, &o.active)
+	if ch.ratio == 0 {
+		return nil
+	}
+	s := e.newSign(o.service, classPath, "any step", o.key.name, ch)
+	s.lapses(ch)
+	s.text = fmt.Sprintf("%s of %s calls or logs anything in %s of its runs instead of %s", o.key.name, o.key.service, percent(s.after), percent(s.before))
+	s.evidence = o.evidence.evidence("ends at once")
+	return s
+}
+
+// lapses says how much of a step is gone.
+func (s *sign) lapses(ch change) {
+	s.shares(ch)
+	s.size = 1 - s.after/max(s.before, s.after)
+}
+
+// lapse finds when a part of the runs that was always there fell below half of
+// them, or one that was there at times was there no more.
+func lapse(whole, part *history) change {
+	ch := shareChange(whole, part, false)
+	if ch.ratio == 0 {
+		return change{}
+	}
+	before, after := share(ch.before.sum, ch.before.n), share(ch.after.sum, ch.after.n)
+	switch {
+	case before >= alwaysShare && after < seldomShare:
+		return ch
+	case ch.after.sum == 0:
+		ch.ratio = min(ch.ratio, vanished(whole, part, ch.slot))
+		return ch
+	}
+	return change{}
+}
+
+// vanished weighs that a part is no longer there by slots instead of runs: what
+// depends on inputs comes in bursts, so that the slots without it are more than
+// chance would leave if each run were for itself.
+func vanished(whole, part *history, since int64) float64 {
+	var slots, shown, after float32
+	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
+		if whole.at(slot).n == 0 {
+			continue
+		}
+		switch {
+		case slot >= since:
+			after++
+		case part.at(slot).n > 0:
+			shown++
+			fallthrough
+		default:
+			slots++
+		}
+	}
+	return 2 * (logLikelihood(shown, slots) - logLikelihood(shown, slots+after))
+}
+
+// tellsOfFailure reports whether a step is the handling of a failure, by its
+// name; that it no longer happens is good news.
+func tellsOfFailure(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
+}
+
+func said(f *feature) string {
+	switch f.kind {
+	case featureChild:
+		return "calls " + f.text
+	case featureError:
+		return "fails"
+	default:
+		return "logs “" + clipped(f.text, 80) + "”"
+	}
+}

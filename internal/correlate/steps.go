@@ -1,0 +1,73 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import "github.com/tapio/tapio/internal/tapio"
+
+// learnSteps learns in what order a run logs and calls. Each step is noted with
+// the one before it: code that leaves early, by a return or an exception, shows
+// where it did by the step that no longer follows the last one that it took.
+func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i int, weight float32) {
+	run := &runs[i]
+	children := run.children
+	if run.op.key.kind == kindClient {
+		children = nil // many are named by a method alone, and whom they call varies
+	}
+	e.run++
+	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), weight: weight}
+	for at := 0; at < len(run.notes) || len(children) > 0; {
+		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
+			w.step(e.graph.feature(run.op, featureChild, runs[children[0]].op.label), reference{trace: id, span: run.id, time: run.start})
+			children = children[1:]
+			continue
+		}
+		n := &t.notes[run.notes[at]]
+		at++
+		if f := e.graph.feature(run.op, n.kind(), n.template.text); f != nil {
+			f.describe(n)
+			w.step(f, reference{trace: id, span: n.span, time: n.time, uid: n.uid})
+		}
+	}
+	if w.last != nil {
+		run.op.active.observe(w.slot, sample{n: weight})
+	}
+}
+
+// walk is one run on its way through its steps.
+type walk struct {
+	run    uint64
+	op     *operation
+	slot   int64
+	weight float32
+	last   *feature
+}
+
+// step takes the next step. One that is taken again counts once.
+func (w *walk) step(f *feature, ref reference) {
+	if f == nil || f.run == w.run {
+		return
+	}
+	if f.run == 0 {
+		f.before = w.last
+	}
+	f.run = w.run
+	f.hits.observe(w.slot, sample{n: w.weight})
+	f.evidence.add(ref)
+	f.wanders = f.wanders || f.before != w.last
+	w.last = f
+}
+
+func (n *note) kind() featureKind {
+	if n.failed {
+		return featureFailure
+	}
+	return featureLog
+}
+
+// describe takes from a log line what its template does not say.
+func (f *feature) describe(n *note) {
+	if f.place == "" {
+		f.place = n.template.codePlace()
+	}
+}

@@ -1,0 +1,178 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// desk is one operation of one service whose runs write the lines that they are
+// told to.
+type desk struct {
+	*shop
+	t testing.TB
+}
+
+func newDesk(t testing.TB, config Config) *desk { return &desk{shop: newShop(t, config), t: t} }
+
+// serves runs the operation so many times, one a second; each line that begins
+// with "ERROR" is of that severity.
+func (d *desk) serves(times int, lines ...string) {
+	d.t.Helper()
+	for range times {
+		var trace tapio.TraceID
+		id := d.id()
+		binary.BigEndian.PutUint64(trace[:], d.n)
+		span := tapio.Span{
+			TraceID: trace, SpanID: id, Name: "POST /order", Kind: kindServer,
+			Start: d.at, End: d.at + second/10, Resource: d.resource("desk"),
+		}
+		var events []tapio.Event
+		for i, line := range lines {
+			severity := int32(9)
+			if line[:5] == "ERROR" {
+				severity = 17
+			}
+			events = append(events, tapio.Event{
+				Time: d.at + tapio.Nanos(i)*second/1000, TraceID: trace, SpanID: id, Resource: d.resource("desk"),
+				SeverityNumber: severity, Body: tapio.StringValue(line),
+			})
+		}
+		d.e.ObserveEvents(events)
+		d.e.ObserveSpans([]tapio.Span{span})
+		d.at += second
+		d.flush()
+	}
+}
+
+func TestCodeThatLeavesEarlyIsSeenByTheStepThatNoLongerFollows(t *testing.T) {
+	d := newDesk(t, Config{})
+	for range 60 { // not each order is paid by card, and each that is is booked
+		d.serves(1, "takes order a.Desk#10", "charges card a.Desk#20", "books order a.Desk#30")
+		d.serves(1, "takes order a.Desk#10", "sends invoice a.Desk#40")
+	}
+	for range 40 {
+		d.serves(1, "takes order a.Desk#10", "charges card a.Desk#20")
+		d.serves(1, "takes order a.Desk#10", "sends invoice a.Desk#40")
+	}
+	g := d.only(t)
+	first := g.RootCause.Factors[0]
+	assert.Contains(t, first.Reason, "once it logs “charges card a.Desk#20”, logs “books order a.Desk#30” in 0 % of its runs instead of 100 %")
+	place, _ := first.Entity.Attributes.Get("code.function.name")
+	assert.Equal(t, "a.Desk#30", place.Str())
+}
+
+func TestRequestsThatEndAtOnceAreSeen(t *testing.T) {
+	d := newDesk(t, Config{})
+	d.serves(120, "takes order")
+	d.serves(40)
+	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "calls or logs anything in 0 % of its runs instead of 100 %")
+}
+
+func TestStepsThatInputsChooseAreNoSign(t *testing.T) {
+	d := newDesk(t, Config{})
+	for range 30 {
+		d.serves(1, "takes order", "packs books")
+		d.serves(1, "takes order", "packs tea")
+	}
+	for i := range 600 { // then wares by turns
+		if i/20%2 == 0 {
+			d.serves(1, "takes order", "packs books")
+		} else {
+			d.serves(1, "takes order", "packs tea")
+		}
+	}
+	assert.Empty(t, d.last)
+}
+
+func TestOneBadMomentOfManyCallsIsNoIncident(t *testing.T) {
+	h := history{worth: slotWorth}
+	log := func(millis, n float64) sample {
+		low, high := logSample(tapio.Nanos(millis/2*1e6), 1), logSample(tapio.Nanos(millis*2*1e6), 1)
+		low.add(high)
+		return low.times(float32(n) / 2)
+	}
+	for slot := range int64(30) {
+		h.observe(1000+slot, log(9, 120))
+	}
+	h.observe(1030, log(64, 120))
+	assert.Less(t, riseOf(&h).ratio, float64(alarmStrength))
+	for slot := range int64(3) {
+		h.observe(1031+slot, log(64, 120))
+	}
+	assert.Greater(t, riseOf(&h).ratio, float64(alarmStrength), "a moment that lasts is one")
+}
+
+func TestWayIsComparedWithTheOthersUntilItHasAPast(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	for _, callee := range []string{"a", "b", "c", "d", "e", "slow"} {
+		c := e.graph.call("front", callee)
+		c.paired = true
+		for slot := range int64(4) {
+			millis := tapio.Nanos(4)
+			if callee == "slow" {
+				millis = 400
+			}
+			c.gap.observe(1000+slot, logSample(millis*1_000_000, 1).times(4))
+		}
+	}
+	usual := e.usualWay()
+	slow := e.graph.call("front", "slow")
+	assert.Greater(t, usual.exceeds(slow).ratio, float64(alarmStrength))
+	assert.EqualValues(t, 1000, usual.exceeds(slow).slot)
+	assert.Zero(t, usual.exceeds(e.graph.call("front", "a")).ratio)
+	slow.gap.advance(1004 + recentSlots)
+	assert.Zero(t, usual.exceeds(slow).ratio, "now it is what it is")
+}
+
+func (s sample) times(n float32) sample {
+	return sample{n: s.n * n, sum: s.sum * n, square: s.square * n}
+}
+
+func TestLostServerSpanIsNoSlowWay(t *testing.T) {
+	d := newDesk(t, Config{})
+	for i := range 200 {
+		trace := tapio.TraceID{1, byte(i)}
+		client := tapio.Span{
+			TraceID: trace, SpanID: tapio.SpanID{1}, Name: "shop.Till/Pay", Kind: kindClient,
+			Start: d.at, End: d.at + second/2, Resource: d.resource("desk"),
+		}
+		server := tapio.Span{
+			TraceID: trace, SpanID: tapio.SpanID{2}, ParentID: tapio.SpanID{1}, Name: "shop.Till/Pay", Kind: kindServer,
+			Start: d.at, End: d.at + second/2, Resource: d.resource("Till"),
+		}
+		spans := []tapio.Span{client, server}
+		if i > 150 {
+			spans = spans[:1]
+		}
+		d.e.ObserveSpans(spans)
+		d.at += second
+		d.flush()
+	}
+	assert.Empty(t, d.last)
+}
+
+func TestErrorThatWasAlwaysThereIsOnlyToldWhenAsked(t *testing.T) {
+	serve := func(config Config) *desk {
+		d := newDesk(t, config)
+		d.serves(120, "takes order", "ERROR cannot print a.Desk#50")
+		d.at = config.Asked.End + 10*second
+		d.flush()
+		return d
+	}
+	assert.Empty(t, serve(Config{}).last)
+	g := serve(Config{Asked: tapio.TimeRange{Start: begin + 30*second, End: begin + 120*second}}).only(t)
+	assert.Equal(t, "desk", g.RootCause.Factors[0].Entity.Name)
+	assert.Contains(t, g.RootCause.Factors[0].Reason, "in 100 % of its runs for as long as it is known")
+	assert.Less(t, g.Confidence, 0.5)
+	later := Config{Asked: tapio.TimeRange{Start: begin + 600*second, End: begin + 700*second}}
+	assert.Empty(t, serve(later).last, "it was there long before")
+}

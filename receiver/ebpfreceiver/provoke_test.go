@@ -6,7 +6,7 @@
 package ebpfreceiver
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,19 +88,38 @@ func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
 // below the hierarchy and the file that takes a process in.
 func inMemoryCgroup(t *testing.T, limit int) (path, procs string) {
 	t.Helper()
-	name := fmt.Sprintf("tapio-test-%d", os.Getpid())
-	for root, knob := range map[string]string{"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"} {
-		folder := filepath.Join(root, name)
-		if err := os.Mkdir(folder, 0o755); err != nil {
+	for _, hierarchy := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
+		folder, err := os.MkdirTemp(hierarchy[0], "tapio-test-")
+		if err != nil {
 			continue
 		}
-		t.Cleanup(func() { require.NoError(t, os.Remove(folder)) })
-		if os.WriteFile(filepath.Join(folder, knob), []byte(strconv.Itoa(limit)), 0o644) == nil {
-			return "/" + name, filepath.Join(folder, "cgroup.procs")
+		t.Cleanup(func() { removeCgroup(t, folder) })
+		if setLimit(filepath.Join(folder, hierarchy[1]), limit) == nil {
+			return "/" + filepath.Base(folder), filepath.Join(folder, "cgroup.procs")
 		}
 	}
 	t.Skip("needs a memory controller whose cgroups this test may make")
 	return "", ""
+}
+
+// setLimit makes no file: where v1 is mounted the folder above is a file system
+// like any other, in which a file of that name limits nothing.
+func setLimit(knob string, limit int) error {
+	file, err := os.OpenFile(knob, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(strconv.Itoa(limit))
+	return errors.Join(err, file.Close())
+}
+
+// removeCgroup waits until the kernel has buried who was killed in it.
+func removeCgroup(t *testing.T, folder string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err := os.Remove(folder)
+		return err == nil || errors.Is(err, os.ErrNotExist)
+	}, time.Minute, 20*time.Millisecond, "somebody is still in %s", folder)
 }
 
 func TestOutOfMemoryInACgroup(t *testing.T) {

@@ -68,11 +68,14 @@ func requireRoot(t *testing.T) {
 func memoryCgroup(t *testing.T, limit int) string {
 	t.Helper()
 	for _, hierarchy := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
-		folder := filepath.Join(hierarchy[0], fmt.Sprintf("tapio-e2e-%d", os.Getpid()))
-		if os.Mkdir(folder, 0o755) != nil {
+		folder, err := os.MkdirTemp(hierarchy[0], "tapio-e2e-") //nolint:usetesting // among the cgroups, not among temporary files
+		if err != nil {
 			continue
 		}
-		t.Cleanup(func() { require.NoError(t, os.Remove(folder)) })
+		// The kernel may still be burying who was killed in it.
+		t.Cleanup(func() {
+			eventually(t, firstAnswerLimit, func() bool { return os.Remove(folder) == nil }, "an empty "+folder)
+		})
 		if limitMemory(filepath.Join(folder, hierarchy[1]), limit) == nil {
 			return filepath.Join(folder, "cgroup.procs")
 		}

@@ -117,7 +117,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 	go test -c -o .build/ebpf.test ./receiver/ebpfreceiver
 	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Events|MixedLoad' -test.benchtime 1x
 	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Reader|Decode' -test.benchtime 50x
-	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Syscall' -test.benchtime 1s -test.count 3
+	cd receiver/ebpfreceiver && $(CURDIR)/.build/ebpf.test -test.run '^$$' -test.bench 'Syscall' -test.benchtime 1x
 	go test -c -o .build/probe.test ./receiver/ebpfreceiver/internal/probe
 	.build/probe.test -test.run '^$$' -test.bench 'File' -test.benchtime 0.5s
 

@@ -37,3 +37,45 @@ int BPF_PROG(on_bench, void *regs, long called)
 	submit(KIND_BENCH, record);
 	return 0;
 }
+
+// What there is to pay before a program does anything: one at each end of a call, empty, and then with the clock read.
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_empty_enter, void *regs, long called)
+{
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_empty_exit, void *regs, long result)
+{
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} clock SEC(".maps");
+
+static __always_inline int read_clock(void)
+{
+	__u32 zero = 0;
+	__u64 *to = bpf_map_lookup_elem(&clock, &zero);
+
+	if (to)
+		*to = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_clocked_enter, void *regs, long called)
+{
+	return read_clock();
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_clocked_exit, void *regs, long result)
+{
+	return read_clock();
+}

@@ -16,11 +16,16 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	BenchMapAccounts = "accounts"
-	BenchMapEvents   = "events"
-	BenchProgOnBench = "on_bench"
-	BenchVarNumber   = "number"
-	BenchVarTarget   = "target"
+	BenchMapAccounts        = "accounts"
+	BenchMapClock           = "clock"
+	BenchMapEvents          = "events"
+	BenchProgOnBench        = "on_bench"
+	BenchProgOnClockedEnter = "on_clocked_enter"
+	BenchProgOnClockedExit  = "on_clocked_exit"
+	BenchProgOnEmptyEnter   = "on_empty_enter"
+	BenchProgOnEmptyExit    = "on_empty_exit"
+	BenchVarNumber          = "number"
+	BenchVarTarget          = "target"
 )
 
 // LoadBench returns the embedded CollectionSpec for Bench.
@@ -65,7 +70,11 @@ type BenchSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BenchProgramSpecs struct {
-	OnBench *ebpf.ProgramSpec `ebpf:"on_bench"`
+	OnBench        *ebpf.ProgramSpec `ebpf:"on_bench"`
+	OnClockedEnter *ebpf.ProgramSpec `ebpf:"on_clocked_enter"`
+	OnClockedExit  *ebpf.ProgramSpec `ebpf:"on_clocked_exit"`
+	OnEmptyEnter   *ebpf.ProgramSpec `ebpf:"on_empty_enter"`
+	OnEmptyExit    *ebpf.ProgramSpec `ebpf:"on_empty_exit"`
 }
 
 // BenchMapSpecs contains maps before they are loaded into the kernel.
@@ -73,6 +82,7 @@ type BenchProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type BenchMapSpecs struct {
 	Accounts *ebpf.MapSpec `ebpf:"accounts"`
+	Clock    *ebpf.MapSpec `ebpf:"clock"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 }
 
@@ -105,12 +115,14 @@ func (o *BenchObjects) Close() error {
 // It can be passed to LoadBenchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BenchMaps struct {
 	Accounts *ebpf.Map `ebpf:"accounts"`
+	Clock    *ebpf.Map `ebpf:"clock"`
 	Events   *ebpf.Map `ebpf:"events"`
 }
 
 func (m *BenchMaps) Close() error {
 	return _BenchClose(
 		m.Accounts,
+		m.Clock,
 		m.Events,
 	)
 }
@@ -127,12 +139,20 @@ type BenchVariables struct {
 //
 // It can be passed to LoadBenchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BenchPrograms struct {
-	OnBench *ebpf.Program `ebpf:"on_bench"`
+	OnBench        *ebpf.Program `ebpf:"on_bench"`
+	OnClockedEnter *ebpf.Program `ebpf:"on_clocked_enter"`
+	OnClockedExit  *ebpf.Program `ebpf:"on_clocked_exit"`
+	OnEmptyEnter   *ebpf.Program `ebpf:"on_empty_enter"`
+	OnEmptyExit    *ebpf.Program `ebpf:"on_empty_exit"`
 }
 
 func (p *BenchPrograms) Close() error {
 	return _BenchClose(
 		p.OnBench,
+		p.OnClockedEnter,
+		p.OnClockedExit,
+		p.OnEmptyEnter,
+		p.OnEmptyExit,
 	)
 }
 

@@ -5,6 +5,7 @@
 
 // Who opens, writes, renames and removes files below the paths asked for. Only the end of a call is looked at, where the
 // kernel has resolved the path and the result is known. Writes are added up while a file is open.
+#include "call.h"
 #include "file.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -31,7 +32,6 @@ enum operation {
 	OP_RENAMEAT, // folder, name, folder, name
 };
 
-#define CALLS 512
 #define O_ACCMODE 3
 #define O_CREAT 0100
 #define O_TRUNC 01000
@@ -151,18 +151,6 @@ static __always_inline unsigned long argument(struct pt_regs *regs, int n)
 		}
 	}
 	return 0;
-}
-
-static __always_inline __u32 call_number(struct pt_regs *regs)
-{
-	struct pt_regs___x86 *x86 = (void *)regs;
-	struct pt_regs___arm64 *arm = (void *)regs;
-
-	if (bpf_core_field_exists(x86->orig_ax))
-		return x86->orig_ax;
-	if (bpf_core_field_exists(arm->syscallno))
-		return arm->syscallno;
-	return CALLS;
 }
 
 // put_text copies a path behind what the record has.

@@ -5,13 +5,13 @@
 
 // How long each system call of each process takes and how often it fails, counted here; calls over a threshold are told
 // one by one.
+#include "call.h"
 #include "event.h"
 #include "histogram.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define KIND_SLOW KIND(PROBE_SYSCALL, 1)
-#define CALLS 512
 
 const volatile __u64 slow_ns = 0;	     // 0 for no events
 const volatile __u32 own_pid = 0;	     // whose calls are not told: the receiver's
@@ -38,18 +38,30 @@ struct slow_record {
 	__u8 comm[16];
 };
 
-// A task's call under way. The number is kept because at the exit not every machine has it any more.
-struct entry {
-	__u64 at;
-	__u64 number;
+// When each thread's call under way began. A slot is found by the thread's id, which costs a tenth of what storage of the
+// task does. Threads whose ids are 65,536 apart share one; whoever begins a call takes it.
+#define SLOTS 65536
+
+struct slot {
+	__u64 at; // 0: free
+	__u32 thread;
+	__u32 unused;
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct entry);
-} entered SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct slot);
+} slots SEC(".maps");
+
+// Those whose slot was taken, until they end. Of a thread that exec ended meanwhile nobody asks any more, so the oldest go.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u64);
+} crowded SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -68,24 +80,65 @@ struct {
 
 static const struct call_times none = {};
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(on_enter, struct pt_regs *regs, long number)
+static __always_inline void missed(void)
 {
-	struct entry *entry = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&overflow, &zero);
 
-	if (entry) {
-		entry->number = number;
-		entry->at = bpf_ktime_get_ns();
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+// An odd factor leaves each id of 65,536 a slot of its own, and neighbours, which are often threads of one process, far
+// from each other: in one line of the cache they would wait for each other.
+static __always_inline struct slot *slot_of(__u32 thread)
+{
+	__u32 at = (thread * 40503) & (SLOTS - 1);
+
+	return bpf_map_lookup_elem(&slots, &at);
+}
+
+static __always_inline void begin(void)
+{
+	__u32 thread = bpf_get_current_pid_tgid(), other;
+	struct slot *slot = slot_of(thread);
+	__u64 since;
+
+	if (!slot)
+		return;
+	if (slot->at && slot->thread != thread) {
+		other = slot->thread;
+		since = slot->at;
+		bpf_map_update_elem(&crowded, &other, &since, BPF_ANY);
 	}
-	return 0;
+	slot->thread = thread;
+	slot->at = bpf_ktime_get_ns();
+}
+
+// end_of returns when the thread's call began, 0 if that was before there was a program to see it.
+static __always_inline __u64 end_of(__u32 thread)
+{
+	struct slot *slot = slot_of(thread);
+	__u64 *crowd, at = 0;
+
+	if (slot && slot->thread == thread) {
+		at = slot->at;
+		slot->at = 0;
+	}
+	if (at)
+		return at;
+	crowd = bpf_map_lookup_elem(&crowded, &thread);
+	if (!crowd)
+		return 0;
+	at = *crowd;
+	bpf_map_delete_elem(&crowded, &thread);
+	return at;
 }
 
 static __always_inline struct call_times *first_call(struct call *key)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct call_times *times;
-	__u32 zero = 0;
-	__u64 *missed;
 
 	bpf_map_update_elem(&calls, key, &none, BPF_NOEXIST);
 	times = bpf_map_lookup_elem(&calls, key);
@@ -94,9 +147,7 @@ static __always_inline struct call_times *first_call(struct call *key)
 		times->cgroup = cgroup_of(task);
 		return times;
 	}
-	missed = bpf_map_lookup_elem(&overflow, &zero);
-	if (missed)
-		__sync_fetch_and_add(missed, 1);
+	missed();
 	return NULL;
 }
 
@@ -121,19 +172,15 @@ static __always_inline void tell(__u32 number, __u64 ns, long result)
 	submit(KIND_SLOW, record);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_exit, struct pt_regs *regs, long result)
+static __always_inline void end(__u32 number, long result)
 {
-	struct entry *entry = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), 0, 0);
-	struct call key = {.pid = bpf_get_current_pid_tgid() >> 32};
+	__u64 who = bpf_get_current_pid_tgid(), at = end_of(who), ns;
+	struct call key = {.pid = who >> 32, .number = number};
 	struct call_times *times;
-	__u64 ns;
 
-	if (!entry || !entry->at)
-		return 0;
-	ns = bpf_ktime_get_ns() - entry->at;
-	entry->at = 0;
-	key.number = entry->number;
+	if (!at)
+		return;
+	ns = bpf_ktime_get_ns() - at;
 	times = bpf_map_lookup_elem(&calls, &key);
 	if (!times)
 		times = first_call(&key);
@@ -142,7 +189,20 @@ int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 		if (result < 0 && result >= -4095)
 			__sync_fetch_and_add(&times->errors, 1);
 	}
-	if (slow_ns && ns >= slow_ns && key.pid != own_pid && !waits(key.number))
-		tell(key.number, ns, result);
+	if (slow_ns && ns >= slow_ns && key.pid != own_pid && !waits(number))
+		tell(number, ns, result);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_enter, struct pt_regs *regs, long number)
+{
+	begin();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_exit, struct pt_regs *regs, long result)
+{
+	end(call_number(regs), result);
 	return 0;
 }

@@ -18,9 +18,10 @@ import (
 const (
 	SyscallMapAccounts = "accounts"
 	SyscallMapCalls    = "calls"
-	SyscallMapEntered  = "entered"
+	SyscallMapCrowded  = "crowded"
 	SyscallMapEvents   = "events"
 	SyscallMapOverflow = "overflow"
+	SyscallMapSlots    = "slots"
 	SyscallProgOnEnter = "on_enter"
 	SyscallProgOnExit  = "on_exit"
 	SyscallVarOwnPid   = "own_pid"
@@ -80,9 +81,10 @@ type SyscallProgramSpecs struct {
 type SyscallMapSpecs struct {
 	Accounts *ebpf.MapSpec `ebpf:"accounts"`
 	Calls    *ebpf.MapSpec `ebpf:"calls"`
-	Entered  *ebpf.MapSpec `ebpf:"entered"`
+	Crowded  *ebpf.MapSpec `ebpf:"crowded"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
 	Overflow *ebpf.MapSpec `ebpf:"overflow"`
+	Slots    *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // SyscallVariableSpecs contains global variables before they are loaded into the kernel.
@@ -116,18 +118,20 @@ func (o *SyscallObjects) Close() error {
 type SyscallMaps struct {
 	Accounts *ebpf.Map `ebpf:"accounts"`
 	Calls    *ebpf.Map `ebpf:"calls"`
-	Entered  *ebpf.Map `ebpf:"entered"`
+	Crowded  *ebpf.Map `ebpf:"crowded"`
 	Events   *ebpf.Map `ebpf:"events"`
 	Overflow *ebpf.Map `ebpf:"overflow"`
+	Slots    *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *SyscallMaps) Close() error {
 	return _SyscallClose(
 		m.Accounts,
 		m.Calls,
-		m.Entered,
+		m.Crowded,
 		m.Events,
 		m.Overflow,
+		m.Slots,
 	)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,21 +129,53 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
 }
 
-// BenchmarkSyscall compares a call that is counted with one that is not.
+// BenchmarkSyscall compares a call that is counted with one that is not, and
+// with what no program at both ends of a call can go below: empty ones, and
+// ones that read the clock. The rounds alternate, and the median counts, for the
+// machine itself is not always equally fast.
 func BenchmarkSyscall(b *testing.B) {
-	call := func(b *testing.B) {
-		for b.Loop() {
-			unix.Getppid()
+	counted := createDefaultConfig().(*Config)
+	counted.Probes = probe.Config{Syscall: counted.Probes.Syscall}
+	kinds := []struct {
+		name   string
+		probes func() []probe.Probe
+	}{
+		{"bare", nil},
+		{"empty", func() []probe.Probe { return []probe.Probe{probe.NewFloor(false)} }},
+		{"clocked", func() []probe.Probe { return []probe.Probe{probe.NewFloor(true)} }},
+		{"counted", func() []probe.Probe { return probe.New(&counted.Probes) }},
+	}
+	const rounds, calls = 15, 200_000
+	for b.Loop() {
+		took := make([][]float64, len(kinds))
+		for range rounds {
+			for i, kind := range kinds {
+				took[i] = append(took[i], perCall(b, calls, kind.probes))
+			}
+		}
+		bare := median(took[0])
+		b.ReportMetric(bare, "bare-ns")
+		for i, kind := range kinds[1:] {
+			b.ReportMetric(median(took[i+1])-bare, "added-ns-"+kind.name)
 		}
 	}
-	b.Run("bare", call)
-	b.Run("counted", func(b *testing.B) {
-		config := createDefaultConfig().(*Config)
-		config.Probes = probe.Config{Syscall: config.Probes.Syscall}
-		w := watching(b, config, probe.New(&config.Probes)...)
+}
+
+func perCall(b *testing.B, calls int, probes func() []probe.Probe) (ns float64) {
+	b.Helper()
+	if probes != nil {
+		w := watching(b, createDefaultConfig().(*Config), probes()...)
 		defer func() { require.NoError(b, w.close()) }()
-		call(b)
-	})
+	}
+	provoke(calls / 10)
+	began := time.Now()
+	provoke(calls)
+	return float64(time.Since(began).Nanoseconds()) / float64(calls)
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
 }
 
 // BenchmarkMixedLoad runs all that is on by default beside programs that start,

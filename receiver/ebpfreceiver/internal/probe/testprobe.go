@@ -19,9 +19,18 @@ import (
 // NewForTests returns a probe that no configuration switches on: it sends a
 // record for each getppid of this process, so that tests and benchmarks know how
 // many there must be.
-func NewForTests() Probe { return forTests{} }
+func NewForTests() Probe { return forTests{programs: []string{bpf.BenchProgOnBench}} }
 
-type forTests struct{}
+// NewFloor returns one that does nothing at both ends of each call, or reads the
+// clock: what there is to pay before a program does anything of use.
+func NewFloor(clocked bool) Probe {
+	if clocked {
+		return forTests{programs: []string{bpf.BenchProgOnClockedEnter, bpf.BenchProgOnClockedExit}}
+	}
+	return forTests{programs: []string{bpf.BenchProgOnEmptyEnter, bpf.BenchProgOnEmptyExit}}
+}
+
+type forTests struct{ programs []string }
 
 func (forTests) Name() string   { return "test" }
 func (forTests) Number() Number { return NumberTest }
@@ -37,7 +46,7 @@ func (p forTests) Attach(k *Kernel) []Gap {
 	if err != nil {
 		return []Gap{Missing(p.Name(), "all", err)}
 	}
-	_, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{{bpf.BenchProgOnBench}}}})
+	_, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{p.programs}}})
 	return gaps
 }
 

@@ -70,11 +70,19 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	return 0;
 }
 
+static __always_inline void missed(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&overflow, &zero);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
 static __always_inline struct run_times *times_of(struct task_struct *task)
 {
-	__u32 pid = task->tgid, zero = 0;
+	__u32 pid = task->tgid;
 	struct run_times *times = bpf_map_lookup_elem(&runs, &pid);
-	__u64 *missed;
 
 	if (times)
 		return times;
@@ -85,9 +93,7 @@ static __always_inline struct run_times *times_of(struct task_struct *task)
 		times->cgroup = cgroup_of(task);
 		return times;
 	}
-	missed = bpf_map_lookup_elem(&overflow, &zero);
-	if (missed)
-		__sync_fetch_and_add(missed, 1);
+	missed();
 	return NULL;
 }
 
@@ -133,5 +139,34 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (times)
 		add(&times->waits, now - *since);
 	*since = 0;
+	return 0;
+}
+
+// Without a description of the kernel's types only the task that leaves is known, for it is the current one: its time on
+// the CPU is counted, its waits are not.
+SEC("raw_tp/sched_switch")
+int on_plain_switch(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 now = bpf_ktime_get_ns(), who = bpf_get_current_pid_tgid(), *since;
+	__u32 pid = who >> 32, zero = 0;
+	struct run_times *times;
+
+	since = bpf_map_lookup_elem(&running, &zero);
+	if (!since)
+		return 0;
+	if (*since && pid) {
+		times = bpf_map_lookup_elem(&runs, &pid);
+		if (!times) {
+			bpf_map_update_elem(&runs, &pid, &none, BPF_NOEXIST);
+			times = bpf_map_lookup_elem(&runs, &pid);
+			if (times)
+				times->cgroup = bpf_get_current_cgroup_id();
+		}
+		if (times)
+			__sync_fetch_and_add(&times->on_cpu, now - *since);
+		else
+			missed();
+	}
+	*since = now;
 	return 0;
 }

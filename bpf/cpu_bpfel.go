@@ -16,15 +16,16 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	CpuMapAccounts     = "accounts"
-	CpuMapEvents       = "events"
-	CpuMapOverflow     = "overflow"
-	CpuMapReady        = "ready"
-	CpuMapRunning      = "running"
-	CpuMapRuns         = "runs"
-	CpuProgOnSwitch    = "on_switch"
-	CpuProgOnWakeup    = "on_wakeup"
-	CpuProgOnWakeupNew = "on_wakeup_new"
+	CpuMapAccounts       = "accounts"
+	CpuMapEvents         = "events"
+	CpuMapOverflow       = "overflow"
+	CpuMapReady          = "ready"
+	CpuMapRunning        = "running"
+	CpuMapRuns           = "runs"
+	CpuProgOnPlainSwitch = "on_plain_switch"
+	CpuProgOnSwitch      = "on_switch"
+	CpuProgOnWakeup      = "on_wakeup"
+	CpuProgOnWakeupNew   = "on_wakeup_new"
 )
 
 // LoadCpu returns the embedded CollectionSpec for Cpu.
@@ -69,9 +70,10 @@ type CpuSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type CpuProgramSpecs struct {
-	OnSwitch    *ebpf.ProgramSpec `ebpf:"on_switch"`
-	OnWakeup    *ebpf.ProgramSpec `ebpf:"on_wakeup"`
-	OnWakeupNew *ebpf.ProgramSpec `ebpf:"on_wakeup_new"`
+	OnPlainSwitch *ebpf.ProgramSpec `ebpf:"on_plain_switch"`
+	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
+	OnWakeup      *ebpf.ProgramSpec `ebpf:"on_wakeup"`
+	OnWakeupNew   *ebpf.ProgramSpec `ebpf:"on_wakeup_new"`
 }
 
 // CpuMapSpecs contains maps before they are loaded into the kernel.
@@ -141,13 +143,15 @@ type CpuVariables struct {
 //
 // It can be passed to LoadCpuObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CpuPrograms struct {
-	OnSwitch    *ebpf.Program `ebpf:"on_switch"`
-	OnWakeup    *ebpf.Program `ebpf:"on_wakeup"`
-	OnWakeupNew *ebpf.Program `ebpf:"on_wakeup_new"`
+	OnPlainSwitch *ebpf.Program `ebpf:"on_plain_switch"`
+	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
+	OnWakeup      *ebpf.Program `ebpf:"on_wakeup"`
+	OnWakeupNew   *ebpf.Program `ebpf:"on_wakeup_new"`
 }
 
 func (p *CpuPrograms) Close() error {
 	return _CpuClose(
+		p.OnPlainSwitch,
 		p.OnSwitch,
 		p.OnWakeup,
 		p.OnWakeupNew,

@@ -119,3 +119,13 @@ static __always_inline void fill_head(struct record_head *head, __u32 kind, stru
 	head->time = bpf_ktime_get_ns();
 	head->cgroup = cgroup_of(task);
 }
+
+// Of kernels that do not describe their types: who it is, but not since when; the receiver asks /proc.
+static __always_inline void fill_plain_head(struct record_head *head, __u32 kind)
+{
+	head->kind = kind;
+	head->pid = bpf_get_current_pid_tgid() >> 32;
+	head->start = 0;
+	head->time = bpf_ktime_get_ns();
+	head->cgroup = bpf_get_current_cgroup_id();
+}

@@ -5,12 +5,12 @@
 
 // How long each system call of each process takes and how often it fails, counted here; calls over a threshold are told
 // one by one.
-#include "call.h"
 #include "event.h"
 #include "histogram.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
+#define CALLS 512
 #define KIND_SLOW KIND(PROBE_SYSCALL, 1)
 
 const volatile __u64 slow_ns = 0;	     // 0 for no events
@@ -45,7 +45,7 @@ struct slow_record {
 struct slot {
 	__u64 at; // 0: free
 	__u32 thread;
-	__u32 unused;
+	__u32 number;
 };
 
 struct {
@@ -60,7 +60,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct slot);
 } crowded SEC(".maps");
 
 struct {
@@ -98,44 +98,41 @@ static __always_inline struct slot *slot_of(__u32 thread)
 	return bpf_map_lookup_elem(&slots, &at);
 }
 
-static __always_inline void begin(void)
+static __always_inline void begin(__u32 number)
 {
-	__u32 thread = bpf_get_current_pid_tgid(), other;
-	struct slot *slot = slot_of(thread);
-	__u64 since;
+	__u32 thread = bpf_get_current_pid_tgid();
+	struct slot *slot = slot_of(thread), other;
 
 	if (!slot)
 		return;
 	if (slot->at && slot->thread != thread) {
-		other = slot->thread;
-		since = slot->at;
-		bpf_map_update_elem(&crowded, &other, &since, BPF_ANY);
+		other = *slot;
+		bpf_map_update_elem(&crowded, &other.thread, &other, BPF_ANY);
 	}
 	slot->thread = thread;
+	slot->number = number;
 	slot->at = bpf_ktime_get_ns();
 }
 
-// end_of returns when the thread's call began, 0 if that was before there was a program to see it.
-static __always_inline __u64 end_of(__u32 thread)
+// take finds the thread's call under way; there is none if it began before there was a program to see it.
+static __always_inline bool take(__u32 thread, struct slot *call)
 {
-	struct slot *slot = slot_of(thread);
-	__u64 *crowd, at = 0;
+	struct slot *slot = slot_of(thread), *other;
 
-	if (slot && slot->thread == thread) {
-		at = slot->at;
+	if (slot && slot->thread == thread && slot->at) {
+		*call = *slot;
 		slot->at = 0;
+		return true;
 	}
-	if (at)
-		return at;
-	crowd = bpf_map_lookup_elem(&crowded, &thread);
-	if (!crowd)
-		return 0;
-	at = *crowd;
+	other = bpf_map_lookup_elem(&crowded, &thread);
+	if (!other)
+		return false;
+	*call = *other;
 	bpf_map_delete_elem(&crowded, &thread);
-	return at;
+	return true;
 }
 
-static __always_inline struct call_times *first_call(struct call *key)
+static __always_inline struct call_times *first_call(struct call *key, bool typed)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct call_times *times;
@@ -143,8 +140,8 @@ static __always_inline struct call_times *first_call(struct call *key)
 	bpf_map_update_elem(&calls, key, &none, BPF_NOEXIST);
 	times = bpf_map_lookup_elem(&calls, key);
 	if (times) {
-		times->start = start_of(task);
-		times->cgroup = cgroup_of(task);
+		times->start = typed ? start_of(task) : 0;
+		times->cgroup = typed ? cgroup_of(task) : bpf_get_current_cgroup_id();
 		return times;
 	}
 	missed();
@@ -156,14 +153,17 @@ static __always_inline bool waits(__u32 number)
 	return number < CALLS && (waiting[(number / 64) & (CALLS / 64 - 1)] & (1ULL << (number % 64)));
 }
 
-static __always_inline void tell(__u32 number, __u64 ns, long result)
+static __always_inline void tell(__u32 number, __u64 ns, long result, bool typed)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct slow_record *record = reserve(KIND_SLOW, sizeof(*record));
 
 	if (!record)
 		return;
-	fill_head(&record->head, KIND_SLOW, task);
+	if (typed)
+		fill_head(&record->head, KIND_SLOW, task);
+	else
+		fill_plain_head(&record->head, KIND_SLOW);
 	record->ns = ns;
 	record->result = result;
 	record->number = number;
@@ -172,37 +172,54 @@ static __always_inline void tell(__u32 number, __u64 ns, long result)
 	submit(KIND_SLOW, record);
 }
 
-static __always_inline void end(__u32 number, long result)
+// end counts the call. Not typed: without reading anything of the kernel's types, which needs its description of them.
+static __always_inline void end(long result, bool typed)
 {
-	__u64 who = bpf_get_current_pid_tgid(), at = end_of(who), ns;
-	struct call key = {.pid = who >> 32, .number = number};
+	__u64 who = bpf_get_current_pid_tgid(), ns;
+	struct call key = {.pid = who >> 32};
 	struct call_times *times;
+	struct slot call;
 
-	if (!at)
+	if (!take(who, &call))
 		return;
-	ns = bpf_ktime_get_ns() - at;
+	ns = bpf_ktime_get_ns() - call.at;
+	key.number = call.number;
 	times = bpf_map_lookup_elem(&calls, &key);
 	if (!times)
-		times = first_call(&key);
+		times = first_call(&key, typed);
 	if (times) {
 		add(&times->times, ns);
 		if (result < 0 && result >= -4095)
 			__sync_fetch_and_add(&times->errors, 1);
 	}
-	if (slow_ns && ns >= slow_ns && key.pid != own_pid && !waits(number))
-		tell(number, ns, result);
+	if (slow_ns && ns >= slow_ns && key.pid != own_pid && !waits(key.number))
+		tell(key.number, ns, result, typed);
 }
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(on_enter, struct pt_regs *regs, long number)
 {
-	begin();
+	begin(number);
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_exit, struct pt_regs *regs, long result)
 {
-	end(call_number(regs), result);
+	end(result, true);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+int on_plain_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	begin(ctx->args[1]);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int on_plain_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	end(ctx->args[1], false);
 	return 0;
 }

@@ -16,17 +16,19 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SyscallMapAccounts = "accounts"
-	SyscallMapCalls    = "calls"
-	SyscallMapCrowded  = "crowded"
-	SyscallMapEvents   = "events"
-	SyscallMapOverflow = "overflow"
-	SyscallMapSlots    = "slots"
-	SyscallProgOnEnter = "on_enter"
-	SyscallProgOnExit  = "on_exit"
-	SyscallVarOwnPid   = "own_pid"
-	SyscallVarSlowNs   = "slow_ns"
-	SyscallVarWaiting  = "waiting"
+	SyscallMapAccounts      = "accounts"
+	SyscallMapCalls         = "calls"
+	SyscallMapCrowded       = "crowded"
+	SyscallMapEvents        = "events"
+	SyscallMapOverflow      = "overflow"
+	SyscallMapSlots         = "slots"
+	SyscallProgOnEnter      = "on_enter"
+	SyscallProgOnExit       = "on_exit"
+	SyscallProgOnPlainEnter = "on_plain_enter"
+	SyscallProgOnPlainExit  = "on_plain_exit"
+	SyscallVarOwnPid        = "own_pid"
+	SyscallVarSlowNs        = "slow_ns"
+	SyscallVarWaiting       = "waiting"
 )
 
 // LoadSyscall returns the embedded CollectionSpec for Syscall.
@@ -71,8 +73,10 @@ type SyscallSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallProgramSpecs struct {
-	OnEnter *ebpf.ProgramSpec `ebpf:"on_enter"`
-	OnExit  *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnEnter      *ebpf.ProgramSpec `ebpf:"on_enter"`
+	OnExit       *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnPlainEnter *ebpf.ProgramSpec `ebpf:"on_plain_enter"`
+	OnPlainExit  *ebpf.ProgramSpec `ebpf:"on_plain_exit"`
 }
 
 // SyscallMapSpecs contains maps before they are loaded into the kernel.
@@ -148,14 +152,18 @@ type SyscallVariables struct {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallPrograms struct {
-	OnEnter *ebpf.Program `ebpf:"on_enter"`
-	OnExit  *ebpf.Program `ebpf:"on_exit"`
+	OnEnter      *ebpf.Program `ebpf:"on_enter"`
+	OnExit       *ebpf.Program `ebpf:"on_exit"`
+	OnPlainEnter *ebpf.Program `ebpf:"on_plain_enter"`
+	OnPlainExit  *ebpf.Program `ebpf:"on_plain_exit"`
 }
 
 func (p *SyscallPrograms) Close() error {
 	return _SyscallClose(
 		p.OnEnter,
 		p.OnExit,
+		p.OnPlainEnter,
+		p.OnPlainExit,
 	)
 }
 

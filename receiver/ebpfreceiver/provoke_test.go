@@ -89,7 +89,7 @@ func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
 func inMemoryCgroup(t *testing.T, limit int) (path, procs string) {
 	t.Helper()
 	for _, hierarchy := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
-		folder, err := os.MkdirTemp(hierarchy[0], "tapio-test-")
+		folder, err := os.MkdirTemp(hierarchy[0], "tapio-test-") //nolint:usetesting // among the cgroups, not among temporary files
 		if err != nil {
 			continue
 		}

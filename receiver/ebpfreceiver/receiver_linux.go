@@ -21,7 +21,8 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		return nil, err
 	}
 	for _, gap := range gaps {
-		r.set.Logger.Warn("a feature is off", zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
+		// Named in the message, for of one that repeats the collector's log keeps ten.
+		r.set.Logger.Warn("a feature is off: "+gap.Probe+", "+gap.Feature, zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
 			zap.String("reason", string(gap.Reason)), zap.Error(gap))
 	}
 	if missing := joined(gaps); missing != nil {

@@ -131,6 +131,15 @@ func TestTheDocumentedCapabilitiesSuffice(t *testing.T) {
 // capabilities.
 func launchAs(t *testing.T, configYAML string, user uint32, capabilities ...uintptr) *Collector {
 	t.Helper()
+	return launchAdapted(t, configYAML, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}, AmbientCaps: capabilities}
+	})
+}
+
+// launchAdapted starts a collector in a way of its own, from a folder that any user may
+// read.
+func launchAdapted(t *testing.T, configYAML string, adapt func(*exec.Cmd)) *Collector {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "tapio-unprivileged-") //nolint:usetesting // the test's own folder is for its user only
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -146,7 +155,39 @@ func launchAs(t *testing.T, configYAML string, user uint32, capabilities ...uint
 	defer log.Close()
 	cmd := exec.Command(program, "--config", config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}, AmbientCaps: capabilities}
+	adapt(cmd)
 	require.NoError(t, cmd.Start())
 	return &Collector{cmd: cmd, term: func() { _ = cmd.Process.Signal(syscall.SIGTERM) }, logPath: log.Name()}
+}
+
+// withoutBTF hides the kernel's description of its types from the collector alone.
+func withoutBTF(cmd *exec.Cmd) {
+	hide := `mount -t tmpfs none /sys/kernel/btf && exec "$0" "$@"`
+	cmd.Args = append([]string{"unshare", "--mount", "sh", "-c", hide}, cmd.Args...)
+	cmd.Path = "/usr/bin/unshare"
+}
+
+// Where the kernel does not describe its types, what needs them is off and named;
+// system calls and time on a CPU are counted all the same.
+func TestWithoutTypesOfTheKernelTheRestIsCounted(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	c := launchAdapted(t, kernelStandard, withoutBTF)
+	t.Cleanup(func() { c.finish(t) })
+	c.awaitReady(t)
+	log := string(c.log())
+	for _, feature := range []string{`"probe":"process","feature":"exec"`, `"probe":"cpu","feature":"run_queue"`, `"probe":"block","feature":"requests"`,
+		`"probe":"tcp","feature":"connections"`, `"probe":"http"`, `"probe":"dns","feature":"lookups"`} {
+		require.Contains(t, log, feature)
+	}
+	require.NotContains(t, log, `"probe":"syscall"`)
+	require.Contains(t, log, `"reason":"no_btf"`)
+	for _, other := range []string{"no_hook", "unsupported", "refused"} {
+		require.NotContains(t, log, `"reason":"`+other+`"`)
+	}
+	require.NoError(t, exec.Command("dd", "if=/dev/zero", "of=/dev/null", "bs=64k", "count=20000").Run())
+	for _, metric := range []string{"tapio.syscall.duration", "tapio.cpu.time"} {
+		awaitOutput(t, c, "process.executable.name", "get", "metrics", "--name", metric, "-o", "json")
+	}
+	require.Equal(t, 0, c.Stop())
 }

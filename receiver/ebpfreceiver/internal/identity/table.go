@@ -65,7 +65,15 @@ func (t *Table) Known(key Key) (*Process, bool) { return t.processes.Get(key) }
 
 // Lookup returns the process, from /proc if need be. Of one that has gone before
 // anybody asked it returns the key and the place alone.
+//
+// A key without a start, as kernels give that do not describe their types, stands
+// for the process that has the id now.
 func (t *Table) Lookup(key Key, cgroup uint64) *Process {
+	if key.Start == 0 {
+		if stat, err := t.stat(key.PID); err == nil {
+			key = stat.key
+		}
+	}
 	if p, ok := t.processes.Get(key); ok {
 		return p
 	}

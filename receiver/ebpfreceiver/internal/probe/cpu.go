@@ -27,6 +27,7 @@ type cpu struct {
 	overflow  *ebpf.Map
 	series    *series[program, runTimes]
 	throttles throttles
+	noWaits   bool // only time on a CPU is counted
 	wait      Metric
 	time      Metric
 }
@@ -55,12 +56,20 @@ func (p *cpu) Attach(k *Kernel) []Gap {
 	loaded, gaps := k.Load(p.Name(), spec, []Feature{
 		{Name: "run_queue", Ways: [][]string{{bpf.CpuProgOnWakeup, bpf.CpuProgOnWakeupNew, bpf.CpuProgOnSwitch}}},
 	})
-	if len(gaps) > 0 {
+	if loaded.Maps[bpf.CpuMapRuns] == nil {
 		return gaps
+	}
+	if len(gaps) > 0 {
+		// Time on a CPU can be had without the kernel's description of its types.
+		more := k.Attach(p.Name(), spec, []Feature{{Name: "time", Ways: [][]string{{bpf.CpuProgOnPlainSwitch}}}})
+		if gaps = append(gaps, more...); len(more) > 0 {
+			return gaps
+		}
+		p.noWaits = true
 	}
 	p.overflow = loaded.Maps[bpf.CpuMapOverflow]
 	p.runs = newCounter[uint32, runTimes](loaded.Maps[bpf.CpuMapRuns], func(pid uint32) uint32 { return pid })
-	return nil
+	return gaps
 }
 
 // Decode implements Probe: there are no records.
@@ -84,6 +93,9 @@ func (p *cpu) Collect(out *Batch) error {
 		ran := out.Count(&p.time, key.place, "")
 		ran.SetDoubleValue(float64(sums.OnCPU) / 1e9)
 		putText(ran.Attributes(), otlp.ProcessExecutable, key.name)
+		if p.noWaits {
+			return
+		}
 		waited := out.Histogram(&p.wait, key.place, "", sums.Waits.Buckets[:], sums.Waits.seconds())
 		putText(waited.Attributes(), otlp.ProcessExecutable, key.name)
 	})

@@ -65,15 +65,21 @@ func reasonOf(err error) Reason {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
 		return NoPermission
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ENOENT):
-		if _, stat := os.Stat("/sys/kernel/btf/vmlinux"); stat != nil {
-			return NoBTF
-		}
-		return NoHook
+		return withBTF(NoHook)
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EOPNOTSUPP):
-		return Unsupported
+		return withBTF(Unsupported)
 	default:
 		return Refused
 	}
+}
+
+// withBTF is the reason where the kernel describes its types; where it does not,
+// the library says of a hook that it is not there or not supported.
+func withBTF(reason Reason) Reason {
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return NoBTF
+	}
+	return reason
 }
 
 // missingCapabilities names those of the documented ones that this process has

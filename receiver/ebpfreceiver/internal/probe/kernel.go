@@ -109,14 +109,26 @@ func (k *Kernel) Load(probe string, spec *ebpf.CollectionSpec, features []Featur
 		}
 		return p, append(gaps, closeGap(probe, p)...)
 	}
-	var gaps []Gap
+	k.loaded[probe] = p
+	return p, k.attach(p, probe, spec, features)
+}
+
+// Attach adds features to a probe that is loaded.
+func (k *Kernel) Attach(probe string, spec *ebpf.CollectionSpec, features []Feature) []Gap {
+	p, ok := k.loaded[probe]
+	if !ok {
+		return nil // there is a gap for its maps
+	}
+	return k.attach(p, probe, spec, features)
+}
+
+func (k *Kernel) attach(p *Programs, probe string, spec *ebpf.CollectionSpec, features []Feature) (gaps []Gap) {
 	for _, f := range features {
 		if err := p.attachOneWay(spec, k.shared, f); err != nil {
 			gaps = append(gaps, Gap{Probe: probe, Feature: f.Name, Reason: reasonOf(err), Err: err})
 		}
 	}
-	k.loaded[probe] = p
-	return p, gaps
+	return gaps
 }
 
 func closeGap(probe string, p *Programs) []Gap {

@@ -77,7 +77,10 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 	if err != nil {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
-	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{{bpf.SyscallProgOnEnter, bpf.SyscallProgOnExit}}}})
+	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{
+		{bpf.SyscallProgOnEnter, bpf.SyscallProgOnExit},
+		{bpf.SyscallProgOnPlainEnter, bpf.SyscallProgOnPlainExit}, // where the kernel does not describe its types
+	}}})
 	if len(gaps) > 0 {
 		return gaps
 	}

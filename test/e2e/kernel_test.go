@@ -176,8 +176,10 @@ func TestWithoutTypesOfTheKernelTheRestIsCounted(t *testing.T) {
 	t.Cleanup(func() { c.finish(t) })
 	c.awaitReady(t)
 	log := string(c.log())
-	for _, feature := range []string{`"probe":"process","feature":"exec"`, `"probe":"cpu","feature":"run_queue"`, `"probe":"block","feature":"requests"`,
-		`"probe":"tcp","feature":"connections"`, `"probe":"http"`, `"probe":"dns","feature":"lookups"`} {
+	for _, feature := range []string{
+		`"probe":"process","feature":"exec"`, `"probe":"cpu","feature":"run_queue"`, `"probe":"block","feature":"requests"`,
+		`"probe":"tcp","feature":"connections"`, `"probe":"http"`, `"probe":"dns","feature":"lookups"`,
+	} {
 		require.Contains(t, log, feature)
 	}
 	require.NotContains(t, log, `"probe":"syscall"`)

@@ -108,6 +108,7 @@ func TestTopTellsRates(t *testing.T) {
 				AcceptedRecordCount:  10 * passed,
 				RejectedRecordCounts: map[string]uint64{"invalid": 3},
 				AckLatencyP50:        durationpb.New(time.Millisecond),
+				FindingCounts:        map[string]uint64{"tapio.correlation": 1200, "tapio.semantic_group": 1},
 			}
 		},
 	})

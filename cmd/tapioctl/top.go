@@ -130,6 +130,10 @@ func (a *app) printWrites(now, before *picture) {
 	fmt.Fprintf(a.out, "refused: records %s; calls %s; streams %s; lost by slow readers %s\n",
 		reasons(f.GetRejectedRecordCounts()), reasons(f.GetRejectedCallCounts()), reasons(f.GetDroppedStreamCounts()),
 		thousands(f.GetLostRecordCount()))
+	if counts := f.GetFindingCounts(); counts != nil { // an older server tells none
+		fmt.Fprintf(a.out, "found: %s, %s, %s, updates included\n", plural(counts["tapio.correlation"], "correlation"),
+			plural(counts["tapio.semantic_group"], "group"), plural(counts["tapio.insight"], "insight"))
+	}
 }
 
 func perSecond(now, before uint64, passed time.Duration) string {

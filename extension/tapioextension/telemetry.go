@@ -33,6 +33,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStreamLostCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Lost })),
 		builder.RegisterTapioStoreEvictedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Evicted })),
 		builder.RegisterTapioStoreRefusedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Refused })),
+		builder.RegisterTapioStoreFindingsCallback(labelled("finding", kept.Findings)),
 		builder.RegisterTapioStoreSeriesCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Series })),
 		builder.RegisterTapioStoreSeriesSizeCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.SeriesBytes })),
 		builder.RegisterTapioStoreSeriesEvictedCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.EvictedSeries })),
@@ -46,15 +47,15 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
 		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
 		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
-		builder.RegisterTapioAPIRejectedCallback(byReason(e.api.RejectedCalls)),
-		builder.RegisterTapioAPIRejectedRecordsCallback(byReason(e.api.RejectedRecords)),
+		builder.RegisterTapioAPIRejectedCallback(labelled("reason", e.api.RejectedCalls)),
+		builder.RegisterTapioAPIRejectedRecordsCallback(labelled("reason", e.api.RejectedRecords)),
 		builder.RegisterTapioAPIReceivedSizeCallback(single(e.api.ReceivedBytes)),
 		builder.RegisterTapioAPIDuplicateBatchesCallback(single(e.api.DuplicateBatches)),
 		builder.RegisterTapioAPIInFlightCallback(single(e.api.InFlightBytes)),
 		builder.RegisterTapioAPIConnectionsCallback(single(e.api.OpenConnections)),
-		builder.RegisterTapioStreamDroppedCallback(byReason(e.api.DroppedStreams)),
-		builder.RegisterTapioCollectorLeftCallback(byReason(e.api.LeftCollectors)),
-		builder.RegisterTapioCollectorRegisteredCallback(byState(e.api.CollectorStates)),
+		builder.RegisterTapioStreamDroppedCallback(labelled("reason", e.api.DroppedStreams)),
+		builder.RegisterTapioCollectorLeftCallback(labelled("reason", e.api.LeftCollectors)),
+		builder.RegisterTapioCollectorRegisteredCallback(labelled("state", e.api.CollectorStates)),
 		builder.RegisterTapioProcessGoroutinesCallback(single(func() uint64 { return uint64(runtime.NumGoroutine()) })),
 	)
 }
@@ -115,10 +116,11 @@ func (e *tapioExtension) observeBatch(records int, took time.Duration) {
 	e.telemetry.TapioAPIBatchDuration.Record(ctx, took.Seconds())
 }
 
-func byState(figures func() map[string]uint64) metric.Int64Callback {
+// labelled observes figures by the attribute that their keys are values of.
+func labelled(name string, figures func() map[string]uint64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
-		for state, n := range figures() {
-			o.Observe(int64(n), metric.WithAttributes(attribute.String("state", state)))
+		for value, n := range figures() {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String(name, value)))
 		}
 		return nil
 	}
@@ -127,15 +129,6 @@ func byState(figures func() map[string]uint64) metric.Int64Callback {
 func single(figure func() uint64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(int64(figure()))
-		return nil
-	}
-}
-
-func byReason(figures func() map[string]uint64) metric.Int64Callback {
-	return func(_ context.Context, o metric.Int64Observer) error {
-		for reason, n := range figures() {
-			o.Observe(int64(n), metric.WithAttributes(attribute.String("reason", reason)))
-		}
 		return nil
 	}
 }

@@ -31,6 +31,7 @@ type Store struct {
 	epoch     uint64
 	directory *directory // nil: in memory only
 	budget    *budget
+	findings  findingCounts
 
 	events *log[tapio.Event]
 	spans  *log[tapio.Span]
@@ -134,7 +135,10 @@ func (s *Store) SetLimits(limits Limits) {
 
 // AppendEvents stores log records and takes them over. It returns how many were
 // refused because they are larger than a chunk may be.
-func (s *Store) AppendEvents(rows []tapio.Event) (refused int) { return s.events.append(rows) }
+func (s *Store) AppendEvents(rows []tapio.Event) (refused int) {
+	s.findings.note(rows)
+	return s.events.append(rows)
+}
 
 // AppendSpans stores spans as AppendEvents does log records.
 func (s *Store) AppendSpans(rows []tapio.Span) (refused int) { return s.spans.append(rows) }

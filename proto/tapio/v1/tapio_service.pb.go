@@ -1883,6 +1883,9 @@ type TapioServiceGetMetricsResponse struct {
 	AckLatencyP50 *durationpb.Duration `protobuf:"bytes,16,opt,name=ack_latency_p50,json=ackLatencyP50,proto3" json:"ack_latency_p50,omitempty"`
 	// 99th percentile of the same.
 	AckLatencyP99 *durationpb.Duration `protobuf:"bytes,17,opt,name=ack_latency_p99,json=ackLatencyP99,proto3" json:"ack_latency_p99,omitempty"`
+	// Findings stored, updates included, by event name: "tapio.correlation",
+	// "tapio.semantic_group", "tapio.insight".
+	FindingCounts map[string]uint64 `protobuf:"bytes,18,rep,name=finding_counts,json=findingCounts,proto3" json:"finding_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2032,6 +2035,13 @@ func (x *TapioServiceGetMetricsResponse) GetAckLatencyP50() *durationpb.Duration
 func (x *TapioServiceGetMetricsResponse) GetAckLatencyP99() *durationpb.Duration {
 	if x != nil {
 		return x.AckLatencyP99
+	}
+	return nil
+}
+
+func (x *TapioServiceGetMetricsResponse) GetFindingCounts() map[string]uint64 {
+	if x != nil {
+		return x.FindingCounts
 	}
 	return nil
 }
@@ -2658,7 +2668,7 @@ type HealthCheckResponse_Component struct {
 
 func (x *HealthCheckResponse_Component) Reset() {
 	*x = HealthCheckResponse_Component{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[35]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +2680,7 @@ func (x *HealthCheckResponse_Component) String() string {
 func (*HealthCheckResponse_Component) ProtoMessage() {}
 
 func (x *HealthCheckResponse_Component) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[35]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +2827,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\fcorrelations\x18\x02 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12-\n" +
 	"\binsights\x18\x03 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12%\n" +
 	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\"\x1f\n" +
-	"\x1dTapioServiceGetMetricsRequest\"\xeb\t\n" +
+	"\x1dTapioServiceGetMetricsRequest\"\x91\v\n" +
 	"\x1eTapioServiceGetMetricsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
 	"\x05store\x18\x02 \x03(\v2\x14.tapio.v1.StoreStatsR\x05store\x12\x1d\n" +
@@ -2838,7 +2848,8 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x0fin_flight_bytes\x18\x0e \x01(\x04R\rinFlightBytes\x122\n" +
 	"\x15open_connection_count\x18\x0f \x01(\x04R\x13openConnectionCount\x12A\n" +
 	"\x0fack_latency_p50\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP50\x12A\n" +
-	"\x0fack_latency_p99\x18\x11 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x1aG\n" +
+	"\x0fack_latency_p99\x18\x11 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x12b\n" +
+	"\x0efinding_counts\x18\x12 \x03(\v2;.tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntryR\rfindingCounts\x1aG\n" +
 	"\x19RejectedRecordCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aE\n" +
@@ -2846,6 +2857,9 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aF\n" +
 	"\x18DroppedStreamCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a@\n" +
+	"\x12FindingCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb6\a\n" +
 	"\n" +
@@ -2956,7 +2970,7 @@ func file_tapio_v1_tapio_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_tapio_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(DeliveryMode)(0),                      // 0: tapio.v1.DeliveryMode
 	(StreamControl_Action)(0),              // 1: tapio.v1.StreamControl.Action
@@ -2994,116 +3008,118 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	nil,                                    // 33: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
 	nil,                                    // 34: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
 	nil,                                    // 35: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	nil,                                    // 36: tapio.v1.StoreStats.EvictedCountsEntry
-	nil,                                    // 37: tapio.v1.StoreStats.RefusedCountsEntry
-	(*HealthCheckResponse_Component)(nil),  // 38: tapio.v1.HealthCheckResponse.Component
-	(*Event)(nil),                          // 39: tapio.v1.Event
-	(*EventBatch)(nil),                     // 40: tapio.v1.EventBatch
-	(*Filter)(nil),                         // 41: tapio.v1.Filter
-	(*durationpb.Duration)(nil),            // 42: google.protobuf.Duration
-	(*BatchAck)(nil),                       // 43: tapio.v1.BatchAck
-	(*Correlation)(nil),                    // 44: tapio.v1.Correlation
-	(*SemanticGroup)(nil),                  // 45: tapio.v1.SemanticGroup
-	(*Insight)(nil),                        // 46: tapio.v1.Insight
-	(*Loss)(nil),                           // 47: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 48: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 49: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 50: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 51: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 52: tapio.v1.Insight.Audience
+	nil,                                    // 36: tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	nil,                                    // 37: tapio.v1.StoreStats.EvictedCountsEntry
+	nil,                                    // 38: tapio.v1.StoreStats.RefusedCountsEntry
+	(*HealthCheckResponse_Component)(nil),  // 39: tapio.v1.HealthCheckResponse.Component
+	(*Event)(nil),                          // 40: tapio.v1.Event
+	(*EventBatch)(nil),                     // 41: tapio.v1.EventBatch
+	(*Filter)(nil),                         // 42: tapio.v1.Filter
+	(*durationpb.Duration)(nil),            // 43: google.protobuf.Duration
+	(*BatchAck)(nil),                       // 44: tapio.v1.BatchAck
+	(*Correlation)(nil),                    // 45: tapio.v1.Correlation
+	(*SemanticGroup)(nil),                  // 46: tapio.v1.SemanticGroup
+	(*Insight)(nil),                        // 47: tapio.v1.Insight
+	(*Loss)(nil),                           // 48: tapio.v1.Loss
+	(*timestamppb.Timestamp)(nil),          // 49: google.protobuf.Timestamp
+	(Correlation_Type)(0),                  // 50: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 51: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 52: tapio.v1.SemanticGroup.State
+	(Insight_Audience)(0),                  // 53: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
-	39, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
-	40, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	40, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
+	41, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
 	4,  // 2: tapio.v1.StreamEventsRequest.subscription:type_name -> tapio.v1.Subscription
 	6,  // 3: tapio.v1.StreamEventsRequest.control:type_name -> tapio.v1.StreamControl
-	41, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
+	42, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
 	5,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
 	0,  // 6: tapio.v1.Subscription.delivery:type_name -> tapio.v1.DeliveryMode
-	42, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
+	43, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
 	1,  // 8: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
-	43, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	44, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
 	8,  // 10: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
 	9,  // 11: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
-	44, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
-	45, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	46, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
-	39, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	47, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	48, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	41, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	45, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
+	46, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
+	47, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	40, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	48, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	49, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	42, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
 	5,  // 19: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
 	0,  // 20: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
-	39, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	47, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	44, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	45, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	46, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
-	41, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	39, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	39, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	41, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	49, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	44, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	41, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	50, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	51, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	45, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	41, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	52, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	46, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	41, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	52, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	45, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	44, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	46, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	48, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	40, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	48, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	45, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	46, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	47, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	42, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	40, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	40, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	42, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	50, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	45, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	42, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	51, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	52, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	46, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	42, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	53, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	47, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	42, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	53, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	46, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	45, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	47, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	49, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
 	26, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
 	33, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
 	34, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
 	35, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	42, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
-	42, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
-	36, // 51: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	37, // 52: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	48, // 53: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	48, // 54: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	2,  // 55: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	38, // 56: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	48, // 57: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	48, // 58: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	26, // 59: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	42, // 60: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	31, // 61: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
-	32, // 62: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
-	2,  // 63: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	3,  // 64: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	10, // 65: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	12, // 66: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	14, // 67: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	16, // 68: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	18, // 69: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	20, // 70: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	22, // 71: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	24, // 72: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	27, // 73: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	29, // 74: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	7,  // 75: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	11, // 76: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	13, // 77: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	15, // 78: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	17, // 79: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	19, // 80: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	21, // 81: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	23, // 82: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	25, // 83: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	28, // 84: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	30, // 85: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	75, // [75:86] is the sub-list for method output_type
-	64, // [64:75] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	43, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	43, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	36, // 51: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	37, // 52: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	38, // 53: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	49, // 54: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	49, // 55: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	2,  // 56: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	39, // 57: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	49, // 58: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	49, // 59: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	26, // 60: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	43, // 61: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	31, // 62: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
+	32, // 63: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
+	2,  // 64: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 65: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 66: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 67: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 68: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 69: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 70: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 71: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 72: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 73: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	27, // 74: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	29, // 75: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 76: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 77: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 78: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 79: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 80: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 81: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 82: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 83: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 84: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	28, // 85: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	30, // 86: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	76, // [76:87] is the sub-list for method output_type
+	65, // [65:76] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -3139,7 +3155,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_tapio_service_proto_rawDesc), len(file_tapio_v1_tapio_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

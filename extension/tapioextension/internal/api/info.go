@@ -78,6 +78,7 @@ func (s *tapioService) GetMetrics(
 		OpenConnectionCount:  s.OpenConnections(),
 		AckLatencyP50:        durationpb.New(latency[0]),
 		AckLatencyP99:        durationpb.New(latency[1]),
+		FindingCounts:        s.Store.Findings(),
 	}
 	for _, stats := range s.Store.Stats() {
 		resp.LostRecordCount += stats.Lost

@@ -48,6 +48,7 @@ type TelemetryBuilder struct {
 	TapioStoreDirectoryFailed  metric.Int64ObservableCounter
 	TapioStoreDirectorySize    metric.Int64ObservableGauge
 	TapioStoreEvicted          metric.Int64ObservableCounter
+	TapioStoreFindings         metric.Int64ObservableCounter
 	TapioStoreLabels           metric.Int64ObservableGauge
 	TapioStoreOldestTime       metric.Int64ObservableGauge
 	TapioStoreRecords          metric.Int64ObservableGauge
@@ -334,6 +335,21 @@ func (builder *TelemetryBuilder) RegisterTapioStoreEvictedCallback(cb metric.Int
 		cb(ctx, &observerInt64{inst: builder.TapioStoreEvicted, obs: o})
 		return nil
 	}, builder.TapioStoreEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreFindingsCallback sets callback for observable TapioStoreFindings metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreFindingsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreFindings, obs: o})
+		return nil
+	}, builder.TapioStoreFindings)
 	if err != nil {
 		return err
 	}
@@ -671,6 +687,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_store_evicted",
 		metric.WithDescription("Records retired since the store was made, by reason (size, age). [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreFindings, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_store_findings",
+		metric.WithDescription("Correlations, semantic groups and insights stored, updates included, by event name. [Alpha]"),
+		metric.WithUnit("{finding}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreLabels, err = builder.meter.Int64ObservableGauge(

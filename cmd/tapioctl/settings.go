@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -67,9 +68,14 @@ func (a *app) readSettings() (fileSettings, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true) // a key that is mistyped must not be left out in silence
 	if err := decoder.Decode(&set); err != nil && !errors.Is(err, io.EOF) {
-		return set, usageErrorf("%s: %v: the keys are server, tls, tls-ca-cert, tls-cert, tls-key, tls-server-name, token, user, password, timeout and color", name, err)
+		return set, usageErrorf("%s: %s: the keys are server, tls, tls-ca-cert, tls-cert, tls-key, tls-server-name, token, user, password, timeout and color", name, yamlProblem(err))
 	}
 	return set, nil
+}
+
+// yamlProblem leaves out what only this program's source explains.
+func yamlProblem(err error) string {
+	return strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "\n  ", "; ", " not found in type main.fileSettings", " is no key").Replace(err.Error())
 }
 
 // fillFrom takes from the file what neither a flag nor the environment says.

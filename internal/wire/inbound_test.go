@@ -14,6 +14,7 @@ import (
 	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -130,9 +131,11 @@ func TestParseStreamRequest(t *testing.T) {
 
 // Whatever comes in, the quick way and the slow one tell the same.
 func FuzzInbound(f *testing.F) {
-	data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: plainBatch()}})
-	require.NoError(f, err)
-	f.Add(data)
+	for _, batch := range []*tapiov1.EventBatch{plainBatch(), everyKind()} {
+		data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: batch}})
+		require.NoError(f, err)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in, _, err := ParseStreamRequest(data)
 		if err != nil || in == nil {
@@ -150,8 +153,61 @@ func FuzzInbound(f *testing.F) {
 			return
 		}
 		assert.Empty(t, failures)
-		assert.Len(t, events, in.Events())
+		assert.Equal(t, texts(t, events), texts(t, eventsOfRequest(t, &request)))
 	})
+}
+
+// everyKind is an event with each kind of single value, and every field.
+func everyKind() *tapiov1.EventBatch {
+	record := &logsv1.LogRecord{
+		TimeUnixNano: 1, ObservedTimeUnixNano: 2, SeverityNumber: 24, SeverityText: "ä", EventName: "e", Flags: 1, DroppedAttributesCount: 2,
+		Attributes: []*commonv1.KeyValue{
+			{Key: "n", Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_IntValue{IntValue: -1}}},
+			{Key: "d", Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_DoubleValue{DoubleValue: 0.5}}},
+			{Key: "b", Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_BoolValue{BoolValue: true}}},
+			{Key: "raw", Value: &commonv1.AnyValue{Value: &commonv1.AnyValue_BytesValue{BytesValue: []byte{0, 255}}}},
+			{Key: "none"},
+		},
+	}
+	origin := &resourcev1.Resource{Attributes: record.Attributes, DroppedAttributesCount: 3}
+	scope := &commonv1.InstrumentationScope{Name: "s", Attributes: record.Attributes, DroppedAttributesCount: 4}
+	return &tapiov1.EventBatch{Events: []*tapiov1.Event{
+		{Id: "one", LogRecord: record, Resource: origin, Scope: scope}, {LogRecord: record, Resource: origin, Scope: scope},
+	}}
+}
+
+// eventsOfRequest reads an OTLP request as the slow way reads events.
+func eventsOfRequest(t *testing.T, request *collogs.ExportLogsServiceRequest) (events []tapio.Event) {
+	t.Helper()
+	for _, ofResource := range request.GetResourceLogs() {
+		for _, ofScope := range ofResource.GetScopeLogs() {
+			for _, record := range ofScope.GetLogRecords() {
+				event, err := EventFromProto(&tapiov1.Event{
+					LogRecord: record, Resource: ofResource.GetResource(), ResourceSchemaUrl: ofResource.GetSchemaUrl(),
+					Scope: ofScope.GetScope(), ScopeSchemaUrl: ofScope.GetSchemaUrl(),
+				}, "")
+				require.NoError(t, err)
+				events = append(events, event)
+			}
+		}
+	}
+	return events
+}
+
+// texts tells events apart by what they hold, bit by bit, but for the id, which
+// stands among the attributes too.
+func texts(t *testing.T, events []tapio.Event) []string {
+	t.Helper()
+	list := make([]string, len(events))
+	for i := range events {
+		events[i].ID = ""
+		message := Event(&events[i])
+		message.Id = ""
+		data, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+		require.NoError(t, err)
+		list[i] = string(data)
+	}
+	return list
 }
 
 func BenchmarkTranscoder(b *testing.B) {

@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
@@ -21,10 +22,15 @@ var _ stats.Handler = (*callCounter)(nil)
 // TagRPC implements stats.Handler.
 func (*callCounter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
-// HandleRPC implements stats.Handler.
+// HandleRPC implements stats.Handler. A client that hangs up, as one does that
+// has followed enough, was not refused.
 func (c *callCounter) HandleRPC(_ context.Context, event stats.RPCStats) {
-	if end, ok := event.(*stats.End); ok && end.Error != nil {
-		c.calls.rejected.add(status.Code(end.Error).String())
+	end, ok := event.(*stats.End)
+	if !ok || end.Error == nil {
+		return
+	}
+	if code := status.Code(end.Error); code != codes.Canceled {
+		c.calls.rejected.add(code.String())
 	}
 }
 

@@ -186,7 +186,7 @@ type dictionary struct {
 	scopes    []*tapio.Scope
 
 	packedValues cursor
-	known        [][]fieldValue // read when first needed
+	known        []knownValues // read when first needed
 }
 
 func readDictionary(encoded []byte) *dictionary {

@@ -132,7 +132,7 @@ func (d *directory) readState() (*state, error) {
 		return nil, err
 	}
 	var s state
-	if err := json.Unmarshal(data, &s); err != nil || s.Version != fileVersion || s.Epoch == 0 {
+	if err := json.Unmarshal(data, &s); err != nil || s.Version < firstFileVersion || s.Version > fileVersion || s.Epoch == 0 {
 		d.setAside(stateName, fmt.Errorf("the state is not readable, so that page tokens of before are refused (%w)", errOr(err)))
 		return nil, nil //nolint:nilnil // as above
 	}

@@ -6,15 +6,34 @@ package store
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
 )
 
 // fieldValues gathers the different texts that a field has in a segment, with
 // their blocks, while these are few. A selector is then put to each of them once,
 // whatever it compares, instead of to each row.
+//
+// Of a field of numbers it gathers the least and the greatest.
 type fieldValues struct {
-	blocks map[string]blockSet
-	open   bool // too many, or too long: none is told
+	blocks          map[string]blockSet
+	open            bool // too many, or too long: none is told
+	least, greatest float64
+	numbers         bool // there is one
+}
+
+// widen takes a value that is no text.
+func (v *fieldValues) widen(value tapio.Value) {
+	number, isNumber := value.Number()
+	if !isNumber || number != number {
+		return // as NaN compares with nothing
+	}
+	if !v.numbers {
+		v.least, v.greatest, v.numbers = number, number, true
+	}
+	v.least, v.greatest = min(v.least, number), max(v.greatest, number)
 }
 
 // note takes a text that is new to the block.
@@ -32,10 +51,16 @@ func (v *fieldValues) note(text string, block blockSet) {
 }
 
 // encodeValues writes the values of all fields: how many there are plus 1, and
-// each with its blocks; 0 for a field whose values are not told.
+// each with its blocks; 0 for a field whose values are not told. A field of
+// numbers has 1, the least and the greatest.
 func encodeValues(fields []fieldValues) []byte {
 	var dst []byte
 	for i := range fields {
+		if fields[i].numbers {
+			dst = append(dst, 1)
+			dst = tapio.AppendDouble(tapio.AppendDouble(dst, fields[i].least), fields[i].greatest)
+			continue
+		}
 		if fields[i].open || fields[i].blocks == nil {
 			dst = append(dst, 0)
 			continue
@@ -55,24 +80,38 @@ type fieldValue struct {
 }
 
 // values returns what each field has, nil for one whose values are not told.
-func (d *dictionary) values() [][]fieldValue {
+func (d *dictionary) values() []knownValues {
 	if d.known == nil {
-		d.known = make([][]fieldValue, len(d.fields))
+		d.known = make([]knownValues, len(d.fields))
 		for i := range d.known {
-			d.known[i] = readValues(&d.packedValues)
+			d.known[i] = readValues(&d.packedValues, d.fields[i].kind)
 		}
 	}
 	return d.known
 }
 
-func readValues(c *cursor) []fieldValue {
+// knownValues is what is told of a field's values.
+type knownValues struct {
+	texts           []fieldValue // nil: not told
+	least, greatest float64
+	numbers         bool // they lie between these
+}
+
+func readValues(c *cursor, kind tapio.Kind) (known knownValues) {
 	n := c.uvarint()
-	if n == 0 {
-		return nil
+	switch {
+	case n == 0:
+	case kind != tapio.KindString:
+		known.least, known.greatest, known.numbers = readDouble(c), readDouble(c), true
+	default:
+		known.texts = make([]fieldValue, n-1)
+		for i := range known.texts {
+			known.texts[i] = fieldValue{text: string(c.text()), blocks: blockSet(c.uvarint())}
+		}
 	}
-	list := make([]fieldValue, n-1)
-	for i := range list {
-		list[i] = fieldValue{text: string(c.text()), blocks: blockSet(c.uvarint())}
-	}
-	return list
+	return known
+}
+
+func readDouble(c *cursor) float64 {
+	return math.Float64frombits(binary.LittleEndian.Uint64(c.take(8)))
 }

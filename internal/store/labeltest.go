@@ -76,7 +76,7 @@ func newLabelTest(d *dictionary, c *labelCondition) labelTest {
 		t.byOrigin = false
 		if f := &t.fields[place.field]; f.verdict == unasked {
 			*f = newFieldTest(d, place.field, &c.selector)
-			t.opaque = t.opaque || f.kind != tapio.KindString
+			t.opaque = t.opaque || f.kind != tapio.KindString && f.verdict != never
 		}
 	}
 	for _, place := range t.places.scopes {
@@ -96,12 +96,20 @@ func newFieldTest(d *dictionary, field int, s *tapio.Selector) fieldTest {
 		}
 	}
 	values := d.values()[field]
-	if values == nil {
-		return f
+	switch {
+	case values.numbers && !s.MayHoldBetween(values.least, values.greatest):
+		f.verdict, f.blocks = never, 0
+	case values.texts != nil:
+		f.judge(values.texts, s)
 	}
+	return f
+}
+
+// judge puts the selector to all texts that the field has.
+func (f *fieldTest) judge(texts []fieldValue, s *tapio.Selector) {
 	f.blocks = 0
 	holding := 0
-	for _, v := range values {
+	for _, v := range texts {
 		if s.Holds(tapio.StringValue(v.text), true) {
 			f.blocks |= v.blocks
 			holding++
@@ -110,10 +118,9 @@ func newFieldTest(d *dictionary, field int, s *tapio.Selector) fieldTest {
 	switch holding {
 	case 0:
 		f.verdict = never
-	case len(values):
+	case len(texts):
 		f.verdict = always
 	}
-	return f
 }
 
 // blocks returns those that may have a row for which the condition holds.

@@ -15,9 +15,10 @@ import (
 
 // fileVersion changes whenever a section changes what it says or looks like. A
 // file of another version is set aside, not guessed at.
-// Version 1 is read as well: it had one packing only, and told no values of fields.
+// Older ones are read as well: version 1 had one packing only, and told no values
+// of fields; version 2 told those of texts, not the extent of numbers.
 const (
-	fileVersion      = 2
+	fileVersion      = 3
 	firstFileVersion = 1
 )
 

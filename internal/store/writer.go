@@ -177,6 +177,7 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 	values := &w.values[f]
 	if kv.Value.Kind() != tapio.KindString {
 		*stream = appendContent(*stream, kv.Value)
+		w.few[f].widen(kv.Value)
 		values.open = values.open || w.index.label(kv.Key, kv.Value)
 		return
 	}

@@ -138,7 +138,7 @@ func (s *Selector) Holds(v Value, found bool) bool {
 	case OpNotMatches:
 		return !found || !s.expr.MatchString(v.Text())
 	default:
-		number, isNumber := v.number()
+		number, isNumber := v.Number()
 		return found && isNumber && s.compares(number)
 	}
 }
@@ -160,9 +160,15 @@ func (s *Selector) compares(number float64) bool {
 	}
 }
 
-// number returns what the value counts: an integer, a double, or a text that is a
+// MayHoldBetween reports whether the selector may hold for a number from least to
+// greatest.
+func (s *Selector) MayHoldBetween(least, greatest float64) bool {
+	return !s.Op.numeric() || s.compares(least) || s.compares(greatest)
+}
+
+// Number returns what the value counts: an integer, a double, or a text that is a
 // number, as many senders write them.
-func (v Value) number() (number float64, ok bool) {
+func (v Value) Number() (number float64, ok bool) {
 	switch v.Kind() {
 	case KindInt:
 		return float64(v.Int()), true

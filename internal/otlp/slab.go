@@ -7,8 +7,9 @@ package otlp
 // before it is filled: a batch costs a few allocations, however many records
 // it has.
 type slab[T any] struct {
-	free []T
-	all  []T // of a slab that is used again
+	free   []T
+	all    []T // of a slab that is used again
+	latest []T // the part handed out last
 }
 
 func newSlab[T any](size int) slab[T] { return slab[T]{free: make([]T, size)} }
@@ -20,7 +21,7 @@ func (s *slab[T]) take(n int) []T {
 		return nil
 	}
 	part := s.free[:n:n]
-	s.free = s.free[n:]
+	s.free, s.latest = s.free[n:], part
 	return part
 }
 
@@ -34,5 +35,5 @@ func (s *slab[T]) again(n int) {
 		s.all = make([]T, n)
 	}
 	clear(s.all[:n])
-	s.free = s.all[:n]
+	s.free, s.latest = s.all[:n], nil
 }

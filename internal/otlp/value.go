@@ -19,11 +19,27 @@ const maxNesting = 30
 // cutOff stands where arrays and maps were left out.
 const cutOff = "[left out: nested more than 30 deep]"
 
-// attributesFrom copies a map, in its order and with its duplicates.
+// attributesFrom copies a map, in its order and with its duplicates. What stands
+// there in the list before, too, as most keys do, is taken from that one: the
+// texts of one of them can go, and whoever compares the two need not read them.
 func attributesFrom(m pcommon.Map, memory *slab[tapio.KeyValue]) tapio.Attributes {
+	before := memory.latest
 	list := memory.take(m.Len())
 	fillAttributes(list, m, maxNesting)
+	for i := range min(len(list), len(before)) {
+		share(&list[i], &before[i])
+	}
 	return list
+}
+
+// share takes equal texts over.
+func share(kv, before *tapio.KeyValue) {
+	if kv.Key == before.Key {
+		kv.Key = before.Key
+	}
+	if kv.Value.Kind() == tapio.KindString && before.Value.Kind() == tapio.KindString && kv.Value.Str() == before.Value.Str() {
+		kv.Value = before.Value
+	}
 }
 
 // ownAttributesFrom copies a map into memory of its own, for what may outlive

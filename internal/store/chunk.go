@@ -39,9 +39,10 @@ type chunk[R any] struct {
 	opened, arrived time.Time // when it was made, and when its last row came
 }
 
-func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *parts) *chunk[R] {
+// newChunk makes a chunk with room for so many rows.
+func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *parts, room int) *chunk[R] {
 	return &chunk[R]{
-		signal: signal, parts: parts, first: first, content: chunkBytes,
+		signal: signal, parts: parts, first: first, content: chunkBytes, rows: make([]R, 0, room),
 		ordered: true, opened: now, arrived: now,
 	}
 }

@@ -14,17 +14,22 @@ import (
 type table[T comparable] struct {
 	places map[T]int
 	values []T
+	latest int // place of the value asked for last
 }
 
 func newTable[T comparable]() table[T] { return table[T]{places: map[T]int{}} }
 
 func (t *table[T]) place(v T) int {
+	if t.latest < len(t.values) && t.values[t.latest] == v {
+		return t.latest
+	}
 	place, known := t.places[v]
 	if !known {
 		place = len(t.values)
 		t.places[v] = place
 		t.values = append(t.values, v)
 	}
+	t.latest = place
 	return place
 }
 

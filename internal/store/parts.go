@@ -5,6 +5,7 @@ package store
 
 import (
 	"hash/maphash"
+	"iter"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -14,7 +15,7 @@ import (
 const (
 	internBytes   = 72
 	uidBytes      = 56
-	traceBytes    = 96
+	traceBytes    = 56
 	traceRowBytes = 8 // an int32, and as much for the list's room to grow
 )
 
@@ -23,16 +24,24 @@ const (
 type parts struct {
 	resources pool[tapio.Resource]
 	scopes    pool[tapio.Scope]
-	uids      map[string]int32          // records that brought an id, by it
-	traces    map[tapio.TraceID][]int32 // spans by trace
+	uids      map[string]int32 // records that brought an id, by it
+
+	traces  map[tapio.TraceID]int32 // the newest span of each
+	earlier []int32                 // of each span the one of its trace before, noRow for none
+	trace   tapio.TraceID           // the one asked for last
+	newest  int32                   // its newest span, noRow for none
 }
+
+// noRow is the place of no row.
+const noRow = -1
 
 func newParts(hash *maphash.Hash) *parts {
 	return &parts{
 		resources: newPool(hash, hashResource, equalResources, (*tapio.Resource).Size),
 		scopes:    newPool(hash, hashScope, equalScopes, (*tapio.Scope).Size),
 		uids:      map[string]int32{},
-		traces:    map[tapio.TraceID][]int32{},
+		traces:    map[tapio.TraceID]int32{},
+		newest:    noRow,
 	}
 }
 
@@ -57,12 +66,38 @@ func (p *parts) keepUID(uid string, place int32) {
 }
 
 func (p *parts) traceCost(id tapio.TraceID) int {
-	if _, known := p.traces[id]; known {
+	if p.newestOf(id) != noRow {
 		return traceRowBytes
 	}
 	return traceBytes + traceRowBytes
 }
 
+// newestOf returns the newest span of a trace. It is for the writer: the spans of
+// a trace mostly come together, and the latest answer is remembered.
+func (p *parts) newestOf(id tapio.TraceID) int32 {
+	if p.trace != id || p.newest == noRow {
+		p.trace, p.newest = id, p.lookUp(id)
+	}
+	return p.newest
+}
+
+func (p *parts) lookUp(id tapio.TraceID) int32 {
+	if newest, known := p.traces[id]; known {
+		return newest
+	}
+	return noRow
+}
+
 func (p *parts) keepTrace(id tapio.TraceID, place int32) {
-	p.traces[id] = append(p.traces[id], place)
+	p.earlier = append(p.earlier, p.newestOf(id))
+	p.traces[id], p.newest = place, place
+}
+
+// spansOf returns the places of a trace's spans, the newest first.
+func (p *parts) spansOf(id tapio.TraceID) iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for place := p.lookUp(id); place != noRow && yield(place); {
+			place = p.earlier[place]
+		}
+	}
 }

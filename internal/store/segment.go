@@ -6,6 +6,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"unsafe"
 
@@ -113,13 +114,28 @@ func (s *segment) unpack(dst, src []byte) []byte { return s.packer.unpack(s.pack
 
 // sortTraces makes the order by id.
 func (s *segment) sortTraces() {
-	s.traceOrder = make([]uint16, len(s.traces))
-	for i := range s.traceOrder {
-		s.traceOrder[i] = uint16(i)
+	keys := make([]uint64, len(s.traces)) // the first six bytes and the place: mostly enough, and sorted fast
+	for i := range s.traces {
+		keys[i] = binary.BigEndian.Uint64(s.traces[i][:8])&^0xffff | uint64(i)
 	}
-	slices.SortFunc(s.traceOrder, func(a, b uint16) int {
-		return bytes.Compare(s.traces[a][:], s.traces[b][:])
-	})
+	slices.Sort(keys)
+	s.traceOrder = make([]uint16, len(keys))
+	from := 0 // of those that begin with the same six bytes
+	for i, key := range keys {
+		s.traceOrder[i] = uint16(key)
+		if key>>16 != keys[from]>>16 {
+			s.sortAlike(s.traceOrder[from:i])
+			from = i
+		}
+	}
+	s.sortAlike(s.traceOrder[from:])
+}
+
+// sortAlike orders traces by their whole id.
+func (s *segment) sortAlike(order []uint16) {
+	if len(order) > 1 {
+		slices.SortFunc(order, func(a, b uint16) int { return bytes.Compare(s.traces[a][:], s.traces[b][:]) })
+	}
 }
 
 // placesOfUID returns the rows whose id has this hash, the newest first.

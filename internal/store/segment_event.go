@@ -65,7 +65,7 @@ func (eventCodec) write(w *writer, e *tapio.Event) {
 	w.name(e.Name)
 	w.index.severity(e.Severity(), e.Resource, w.resource)
 	w.columns[columnSeverity].put(zigzag(int64(e.SeverityNumber)))
-	w.columns[columnSeverityText].put(w.text(e.SeverityText))
+	w.columns[columnSeverityText].put(w.text(columnSeverityText, e.SeverityText))
 	w.columns[columnEventFlags].put(uint64(e.Flags))
 	w.columns[columnEventDropped].put(uint64(e.DroppedAttributes))
 	clock, later := clockOf(e)

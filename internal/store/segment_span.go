@@ -43,8 +43,8 @@ func (spanCodec) write(w *writer, s *tapio.Span) {
 	w.columns[columnStatus].put(zigzag(int64(s.StatusCode)))
 	w.columns[columnDuration].put(zigzag(int64(s.End - s.Start)))
 	w.columns[columnParent].put(w.parent(own, s.ParentID))
-	w.columns[columnState].put(w.text(s.TraceState))
-	message := w.text(s.StatusMessage)
+	w.columns[columnState].put(w.text(columnState, s.TraceState))
+	message := w.text(columnMessage, s.StatusMessage)
 	w.columns[columnMessage].put(message)
 	w.search(message, s.StatusMessage)
 	w.columns[columnSpanFlags].put(uint64(s.Flags))
@@ -71,7 +71,7 @@ func (w *writer) spanEvents(s *tapio.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Events {
 		e := &s.Events[i]
-		dst = appendNumbers(dst, zigzag(int64(e.Time-s.Start)), w.text(e.Name), uint64(e.DroppedAttributes))
+		dst = appendNumbers(dst, zigzag(int64(e.Time-s.Start)), w.rareText(e.Name), uint64(e.DroppedAttributes))
 		dst = appendAttributeList(dst, e.Attributes)
 	}
 	w.streams[streamExtra] = dst
@@ -82,7 +82,7 @@ func (w *writer) spanLinks(s *tapio.Span) {
 	for i := range s.Links {
 		link := &s.Links[i]
 		dst = appendID(dst, link.TraceID, link.SpanID)
-		dst = appendNumbers(dst, w.text(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
+		dst = appendNumbers(dst, w.rareText(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
 		dst = appendAttributeList(dst, link.Attributes)
 	}
 	w.streams[streamExtra] = dst

@@ -151,7 +151,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id tapio.TraceID) (spans []*t
 func (f *traceFinder) appendOpen(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []*tapio.Span {
 	f.pager.log.mu.RLock() // the head's index is written meanwhile
 	defer f.pager.log.mu.RUnlock()
-	for _, place := range v.parts.traces[id] {
+	for place := range v.parts.spansOf(id) {
 		if int(place) < len(v.rows) {
 			spans = append(spans, &v.rows[place])
 		}

@@ -57,12 +57,13 @@ type writer struct {
 	segment  *segment
 	deciding uint64
 	words    vocabulary
-	traces   table[tapio.TraceID]
-	spans    table[tapio.SpanID]
+	traces   idTable[tapio.TraceID]
+	spans    idTable[tapio.SpanID]
 	columns  []column
 	streams  [][]byte
 	values   []valueTable  // of the fields, which stand in the streams behind ownStreams
 	few      []fieldValues // parallel to values
+	latest   []latestText  // by column
 	named    []blockSet    // where a text of the vocabulary is in the text filter
 	index    *indexer
 	grams    gramSet
@@ -73,14 +74,23 @@ type writer struct {
 	scratch  []byte
 }
 
+// latestText is the number of the text that a column had last.
+type latestText struct {
+	text  string
+	place uint64
+}
+
 // seal makes a segment of at most segmentRows rows.
 func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 	w := &writer{
 		segment:  &segment{packer: p, packing: how, rows: len(rows), blockRows: c.blockRows()},
 		deciding: c.deciding(),
-		words:    newVocabulary(), traces: newTable[tapio.TraceID](), spans: newTable[tapio.SpanID](),
-		columns: make([]column, c.columns()), streams: make([][]byte, ownStreams),
-		index: newIndexer(),
+		words:    newVocabulary(),
+		traces:   newIDTable(len(rows), traceHash()),
+		spans:    newIDTable(2*len(rows), spanHash()), // own ones, and parents
+		columns:  make([]column, c.columns()), streams: make([][]byte, ownStreams),
+		latest: make([]latestText, c.columns()),
+		index:  newIndexer(),
 	}
 	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0
@@ -129,7 +139,7 @@ func (w *writer) span(id tapio.SpanID) uint64 {
 
 // name writes the name of a row, which the text filter knows, too.
 func (w *writer) name(name string) {
-	place := w.text(name)
+	place := w.text(columnName, name)
 	w.columns[columnName].put(place)
 	if w.search(place, name) {
 		w.index.name(name)
@@ -150,13 +160,17 @@ func (w *writer) search(place uint64, text string) bool {
 	return true
 }
 
-// text numbers a text that mostly repeats.
-func (w *writer) text(s string) uint64 {
-	if s == "" {
-		return 0
+// text numbers a text that mostly repeats, and most often at once.
+func (w *writer) text(column int, s string) uint64 {
+	latest := &w.latest[column]
+	if latest.text != s {
+		*latest = latestText{s, w.rareText(s)}
 	}
-	return uint64(w.words.strings.place(s))
+	return latest.place
 }
+
+// rareText numbers a text of no column.
+func (w *writer) rareText(s string) uint64 { return uint64(w.words.strings.place(s)) }
 
 // attributes writes each value to the stream of its key and kind. Text filter
 // and labels hear of a string once a block: most of them repeat.

@@ -1,0 +1,63 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// idTable numbers ids in the order in which they first come. Most are new, so
+// that a map would grow again and again; here the places are known before.
+type idTable[T comparable] struct {
+	values []T
+	slots  []uint32 // place plus 1, by hash, with open addressing; a power of two
+	hash   func(T) uint64
+	latest int // place of the id asked for last: rows of a trace mostly come together
+}
+
+// newIDTable makes a table for at most so many ids.
+func newIDTable[T comparable](most int, hash func(T) uint64) idTable[T] {
+	return idTable[T]{hash: hash, slots: make([]uint32, 1<<bits.Len(uint(2*most)))}
+}
+
+// place returns the number of an id, from 0.
+func (t *idTable[T]) place(id T) int {
+	if t.latest < len(t.values) && t.values[t.latest] == id {
+		return t.latest
+	}
+	mask := uint64(len(t.slots) - 1)
+	at := t.hash(id) & mask
+	for ; t.slots[at] != 0; at = (at + 1) & mask {
+		if t.latest = int(t.slots[at] - 1); t.values[t.latest] == id {
+			return t.latest
+		}
+	}
+	t.latest = len(t.values)
+	t.values = append(t.values, id)
+	t.slots[at] = uint32(len(t.values))
+	return t.latest
+}
+
+// traceHash and spanHash make hashes that nobody can choose ids for, so that ids
+// cannot be made to collide.
+func traceHash() func(tapio.TraceID) uint64 {
+	a, b := rand.Uint64(), rand.Uint64()
+	return func(id tapio.TraceID) uint64 {
+		return mixed(binary.LittleEndian.Uint64(id[:8])^a, binary.LittleEndian.Uint64(id[8:])^b)
+	}
+}
+
+func spanHash() func(tapio.SpanID) uint64 {
+	a, b := rand.Uint64(), rand.Uint64()|1
+	return func(id tapio.SpanID) uint64 { return mixed(binary.LittleEndian.Uint64(id[:])^a, b) }
+}
+
+func mixed(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}

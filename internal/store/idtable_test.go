@@ -1,0 +1,46 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+func TestIDsAreNumberedAsTheyCome(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	ids := newIDTable(1000, spanHash())
+	known := newTable[tapio.SpanID]()
+	for range 5000 {
+		var id tapio.SpanID
+		binary.LittleEndian.PutUint64(id[:], r.Uint64N(1000))
+		require.Equal(t, known.place(id), ids.place(id))
+	}
+	assert.Equal(t, known.values, ids.values)
+}
+
+func TestTracesAreFoundHoweverTheyBegin(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	var s segment
+	for range 300 {
+		var id tapio.TraceID
+		binary.LittleEndian.PutUint64(id[r.IntN(9):], r.Uint64()) // some begin with zeros
+		s.traces, s.traceBlocks = append(s.traces, id), append(s.traceBlocks, 1)
+	}
+	s.sortTraces()
+	assert.True(t, slices.IsSortedFunc(s.traceOrder, func(a, b uint16) int { return bytes.Compare(s.traces[a][:], s.traces[b][:]) }))
+	for i, id := range s.traces {
+		place, blocks := s.findTrace(id)
+		require.Equal(t, id, s.traces[place], i)
+		require.Equal(t, blockSet(1), blocks)
+	}
+}

@@ -15,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
+	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -162,7 +164,8 @@ func benchTraces(b *testing.B, random *rand.Rand) request {
 // BenchmarkIngest takes in what a receiver would: it decodes, converts, stores
 // and seals. CPU seconds count, for sealing is done beside.
 func BenchmarkIngest(b *testing.B) {
-	e := &tapioExporter{store: store.New(store.Limits{Logs: 100 << 20, Traces: 100 << 20}, time.Now)}
+	e := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+	e.store = store.New(store.Limits{Logs: 100 << 20, Traces: 100 << 20}, time.Now)
 	defer debug.SetGCPercent(debug.SetGCPercent(200)) // as the extension does
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(300 << 20))
 	b.Run("logs", func(b *testing.B) {

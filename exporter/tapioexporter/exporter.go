@@ -33,15 +33,23 @@ type tapioExporter struct {
 	store     *store.Store
 	release   func()
 	batches   sync.Pool // of *tapio.PointBatch
+	events    sync.Pool // of *[]tapio.Event
+	spans     sync.Pool // of *[]tapio.Span
 }
 
-// maxKeptBatch is the size up to which the memory of a request is used again.
-const maxKeptBatch = 4 << 20
+// maxKeptBatch is the size up to which the memory of a request is used again, and
+// maxKeptRows that of a list of rows.
+const (
+	maxKeptBatch = 4 << 20
+	maxKeptRows  = 1 << 14
+)
 
 func newExporter(set exporter.Settings, cfg component.Config) *tapioExporter {
 	return &tapioExporter{
 		id: set.ID, extension: cfg.(*Config).Extension, release: func() {},
 		batches: sync.Pool{New: func() any { return new(tapio.PointBatch) }},
+		events:  sync.Pool{New: func() any { return new([]tapio.Event) }},
+		spans:   sync.Pool{New: func() any { return new([]tapio.Span) }},
 	}
 }
 
@@ -78,9 +86,21 @@ func (e *tapioExporter) shutdown(context.Context) error {
 }
 
 func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
-	events := otlp.EventsFromLogs(logs)
-	observe(events, time.Now())
-	return refusal(e.store.AppendEvents(events))
+	events := e.events.Get().(*[]tapio.Event)
+	defer putBack(&e.events, events)
+	*events = otlp.AppendEvents(*events, logs)
+	observe(*events, time.Now())
+	return refusal(e.store.AppendEvents(*events))
+}
+
+// putBack lets go of what the rows refer to, and keeps their memory for another
+// batch.
+func putBack[R any](pool *sync.Pool, rows *[]R) {
+	clear(*rows)
+	*rows = (*rows)[:0]
+	if cap(*rows) <= maxKeptRows {
+		pool.Put(rows)
+	}
 }
 
 // observe gives records without any time that of now, as OpenTelemetry wants of
@@ -94,7 +114,10 @@ func observe(events []tapio.Event, now time.Time) {
 }
 
 func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {
-	return refusal(e.store.AppendSpans(otlp.SpansFromTraces(traces)))
+	spans := e.spans.Get().(*[]tapio.Span)
+	defer putBack(&e.spans, spans)
+	*spans = otlp.AppendSpans(*spans, traces)
+	return refusal(e.store.AppendSpans(*spans))
 }
 
 func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {

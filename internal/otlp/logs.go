@@ -4,6 +4,8 @@
 package otlp
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -13,15 +15,16 @@ import (
 
 // EventsFromLogs returns the log records in their order, nil for none. Records
 // of one resource or scope share its pointer.
-func EventsFromLogs(logs plog.Logs) []tapio.Event {
+func EventsFromLogs(logs plog.Logs) []tapio.Event { return AppendEvents(nil, logs) }
+
+// AppendEvents appends to events what EventsFromLogs returns. Only the events
+// themselves are written there, not what they refer to.
+func AppendEvents(events []tapio.Event, logs plog.Logs) []tapio.Event {
 	records, attributes := countLogs(logs)
-	if records == 0 {
-		return nil
-	}
-	rows, memory := newSlab[tapio.Event](records), newSlab[tapio.KeyValue](attributes)
-	events := rows.free
+	events = slices.Grow(events, records)
+	rows, memory := slabIn(events, records), newSlab[tapio.KeyValue](attributes)
 	readLogs(logs, &rows, &memory)
-	return events
+	return events[:len(events)+records]
 }
 
 // readLogs fills rows with the records, and memory with their attributes.

@@ -88,7 +88,7 @@ func (s *slab[T]) rewind() {
 	if len(s.all) > maxKeptRows {
 		s.all = nil
 	}
-	s.free = s.all
+	s.free, s.latest = s.all, nil
 }
 
 // Events reads the log records that are worth it. worth is shown them without

@@ -14,6 +14,14 @@ type slab[T any] struct {
 
 func newSlab[T any](size int) slab[T] { return slab[T]{free: make([]T, size)} }
 
+// slabIn makes a slab of the next n elements behind the end of a list, which has
+// room for them.
+func slabIn[T any](list []T, n int) slab[T] {
+	free := list[len(list) : len(list)+n]
+	clear(free)
+	return slab[T]{free: free}
+}
+
 // take returns the next n elements, nil for none. Their capacity ends where the
 // neighbour begins, so an append to them cannot write into it.
 func (s *slab[T]) take(n int) []T {

@@ -4,6 +4,8 @@
 package otlp
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -18,15 +20,16 @@ type spanMemory struct {
 
 // SpansFromTraces returns the spans in their order, nil for none. Spans of one
 // resource or scope share its pointer.
-func SpansFromTraces(traces ptrace.Traces) []tapio.Span {
+func SpansFromTraces(traces ptrace.Traces) []tapio.Span { return AppendSpans(nil, traces) }
+
+// AppendSpans appends to spans what SpansFromTraces returns. Only the spans
+// themselves are written there, not what they refer to.
+func AppendSpans(spans []tapio.Span, traces ptrace.Traces) []tapio.Span {
 	count := traces.SpanCount()
-	if count == 0 {
-		return nil
-	}
-	rows, memory := newSlab[tapio.Span](count), newSpanMemory(countTraces(traces))
-	spans := rows.free
+	spans = slices.Grow(spans, count)
+	rows, memory := slabIn(spans, count), newSpanMemory(countTraces(traces))
 	readTraces(traces, &rows, memory)
-	return spans
+	return spans[:len(spans)+count]
 }
 
 // readTraces fills rows with the spans, and memory with what they are made of.

@@ -47,6 +47,16 @@ func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *part
 	}
 }
 
+// room is how many rows the next chunk has room for from the start: as many as the
+// latest had, so that they are not moved again and again, but not so many that it
+// is half full of room.
+func (l *log[R]) room() int {
+	if l.head == nil {
+		return 0
+	}
+	return min(l.head.count, int(l.chunkLimit()/2)/l.signal.slot)
+}
+
 // size is the bytes that the chunk holds, room for further rows included.
 func (c *chunk[R]) size() int64 {
 	return c.content + int64((cap(c.rows)-len(c.rows))*c.signal.slot)

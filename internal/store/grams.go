@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -70,11 +71,28 @@ func shortHash(last uint64) uint32 {
 // for the bytes by themselves, which are found in the pairs later. Ids are as
 // good as random, so that the loop has no branch that depends on what a byte is,
 // but those that mostly go one way.
-func (g *gramSet) add(text string) {
+func (g *gramSet) add(text string) { g.addAfter("", text) }
+
+// addAfter is add for a text that begins like another one of the block: what that
+// has told is not told again.
+func (g *gramSet) addAfter(before, text string) {
 	g.folded = appendFolded(g.folded[:0], text)
+	known := sharedBytes(before, text)
+	g.addFolded(g.folded[max(known-(longGram-1), 0):])
+}
+
+// sharedBytes is the length of the ASCII text that both begin with.
+func sharedBytes(a, b string) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] && a[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
+}
+
+func (g *gramSet) addFolded(folded []byte) {
 	words, pairs := &g.words, &g.shorts.pairs
 	var last, digits uint64 // the latest bytes; a bit for each that is a digit
-	for i, c := range g.folded {
+	for i, c := range folded {
 		last = last<<8 | uint64(c)
 		digits = digits<<1 | isDigit(c)
 		pairs[uint16(last)] = 1 // the first byte with a zero before it, too

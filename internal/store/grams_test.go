@@ -19,11 +19,17 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		var set gramSet
 		var texts []string
+		before := ""
 		for range 1 + r.IntN(300) {
 			text := fmt.Sprintf("%s Order %X of user %d: %s", randomText(r), r.Uint64(), r.IntN(1e6), randomText(r))
+			if r.IntN(2) == 0 {
+				text = before[:r.IntN(len(before)+1)] + text // in the middle of a rune, too
+			}
 			texts = append(texts, text)
-			set.add(text)
+			set.addAfter(before, text)
+			before = text
 		}
+		shorts := set.shorts.encode(shortRows)
 		filter, words := set.take(nil)
 		require.Len(t, filter, words)
 		for _, text := range texts {
@@ -31,6 +37,9 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 			from := r.IntN(len(folded))
 			part := folded[from : from+1+r.IntN(len(folded)-from)]
 			require.True(t, mayHold(filter, gramsOf(part)), "%q in %q", part, folded)
+			for _, bit := range shortsOf(part) {
+				require.NotZero(t, shorts[bit/8]>>(bit%8)&1, "%q in %q", part, folded)
+			}
 		}
 	}
 }

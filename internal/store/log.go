@@ -189,16 +189,6 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	return weight, true
 }
 
-// room is how many rows the next chunk has room for from the start: as many as the
-// latest had, so that they are not moved again and again, but not so many that it
-// is half full of room.
-func (l *log[R]) room() int {
-	if l.head == nil {
-		return 0
-	}
-	return min(l.head.count, int(l.chunkLimit()/2)/l.signal.slot)
-}
-
 func (l *log[R]) chunkLimit() int64 {
 	return min(max(l.capacity/chunksPerLog, minChunkBytes), maxChunkBytes, l.capacity)
 }

@@ -99,14 +99,36 @@ func (w *writer) body(e *tapio.Event) {
 		return
 	}
 	text := e.Body.Str()
-	w.grams.add(text)
-	how, short := uint64(bodyText), withMarks(text, e.TraceID, e.SpanID)
+	w.grams.addAfter(w.bodyBefore, text)
+	w.bodyBefore = text
+	how, short := uint64(bodyText), w.withMarks(text, e)
 	if len(short) < len(text) {
 		how, text = bodyWithID, short
 	}
 	w.columns[columnBody].put(how)
 	w.columns[columnLength].put(uint64(len(text)))
 	w.streams[streamBody] = append(w.streams[streamBody], text...)
+}
+
+const (
+	// unmarkedBodies is how many bodies in a row without an id in them let the
+	// writer look into one of triedBodies only: a source that prints ids mostly
+	// prints them in many.
+	unmarkedBodies = 64
+	triedBodies    = 8
+)
+
+// withMarks is withMarks where it is likely to find something.
+func (w *writer) withMarks(text string, e *tapio.Event) string {
+	if w.unmarked >= unmarkedBodies && w.row%triedBodies != 0 {
+		return text
+	}
+	short := withMarks(text, e.TraceID, e.SpanID)
+	w.unmarked++
+	if len(short) < len(text) {
+		w.unmarked = 0
+	}
+	return short
 }
 
 // withMarks puts marks in the place of the record's own ids. A text that has

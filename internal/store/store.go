@@ -133,8 +133,9 @@ func (s *Store) SetLimits(limits Limits) {
 	s.points.setLimits(limits.Metrics, limits.MaxAge)
 }
 
-// AppendEvents stores log records and takes them over. It returns how many were
-// refused because they are larger than a chunk may be.
+// AppendEvents stores log records and takes over what they refer to; the slice
+// itself is the caller's again. It returns how many were refused because they are
+// larger than a chunk may be.
 func (s *Store) AppendEvents(rows []tapio.Event) (refused int) {
 	s.findings.note(rows)
 	return s.events.append(rows)

@@ -69,9 +69,13 @@ type writer struct {
 	grams    gramSet
 	row      int // the one in hand
 	resource int // place of its resource
-	oldest   tapio.Nanos
-	newest   tapio.Nanos
-	scratch  []byte
+
+	bodyBefore string // the latest body of the block
+	unmarked   int    // bodies since the latest one with an id in it
+
+	oldest  tapio.Nanos
+	newest  tapio.Nanos
+	scratch []byte
 }
 
 // latestText is the number of the text that a column had last.
@@ -189,6 +193,7 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 	}
 	stream := &w.streams[ownStreams+f]
 	values := &w.values[f]
+	before := values.latest
 	if kv.Value.Kind() != tapio.KindString {
 		*stream = appendContent(*stream, kv.Value)
 		w.few[f].widen(kv.Value)
@@ -198,7 +203,7 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 	written, fresh := values.append(*stream, kv.Value.Str())
 	*stream = written
 	if fresh {
-		w.grams.add(kv.Value.Str())
+		w.grams.addAfter(before, kv.Value.Str())
 		w.few[f].note(kv.Value.Str(), w.index.bit)
 		values.open = values.open || w.index.label(kv.Key, kv.Value)
 	}
@@ -218,6 +223,7 @@ func (w *writer) endBlock() {
 	s.grams, b.gramWords = filters, uint32(words)
 	s.blocks = append(s.blocks, b)
 	w.index.bit <<= 1
+	w.bodyBefore = ""
 	for i := range w.columns {
 		w.columns[i].reset()
 	}

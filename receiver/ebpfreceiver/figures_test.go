@@ -6,10 +6,7 @@
 package ebpfreceiver
 
 import (
-	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -176,41 +173,6 @@ func perCall(b *testing.B, calls int, probes func() []probe.Probe) (ns float64) 
 func median(of []float64) float64 {
 	slices.Sort(of)
 	return of[len(of)/2]
-}
-
-// BenchmarkMixedLoad runs all that is on by default beside programs that start,
-// compute, and write to a disk, and tells what it costs.
-func BenchmarkMixedLoad(b *testing.B) {
-	config := createDefaultConfig().(*Config)
-	config.CollectionInterval = 5 * time.Second
-	for b.Loop() {
-		w := watching(b, config, probe.New(&config.Probes)...)
-		require.NoError(b, w.kernel.Measure())
-		w.start()
-		ctx, stop := context.WithTimeout(context.Background(), 15*time.Second)
-		used, began := processTime(), time.Now()
-		mix := exec.CommandContext(ctx, "sh", "-c", `while :; do
-			dd if=/dev/zero of=`+filepath.Join(b.TempDir(), "file")+` bs=16k count=200 conv=fsync 2>/dev/null
-			ls -R /usr/include >/dev/null; gzip -c /proc/self/exe >/dev/null; sleep 0.05; done`)
-		require.Error(b, mix.Run(), "it ends when its time is over")
-		took := time.Since(began)
-		inPrograms, maps := time.Duration(0), uint64(0)
-		for _, name := range append([]string{""}, names(w.probes)...) {
-			cost, err := w.kernel.Cost(name)
-			require.NoError(b, err)
-			inPrograms += cost.RunTime
-			maps += cost.MapBytes
-		}
-		machine := took.Seconds() * float64(runtime.NumCPU()) / 100
-		b.ReportMetric(inPrograms.Seconds()/machine, "%cpu-kernel")
-		b.ReportMetric((processTime()-used).Seconds()/machine, "%cpu-receiver")
-		b.ReportMetric(float64(maps)/(1<<20), "MiB-maps")
-		b.ReportMetric(resident(b), "MiB-resident")
-		stop()
-		close(w.quit)
-		<-w.done
-		require.NoError(b, w.close())
-	}
 }
 
 func names(probes []probe.Probe) []string {

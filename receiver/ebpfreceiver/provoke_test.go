@@ -176,6 +176,7 @@ func TestASlowCallIsTold(t *testing.T) {
 	slow := s.event(t, "tapio.syscall.slow", ofPID(sleeper.Process.Pid)).Attributes().AsRaw()
 	assert.Contains(t, slow["tapio.syscall.name"], "nanosleep")
 	assert.GreaterOrEqual(t, slow["tapio.syscall.duration"], 0.1)
+	assert.NotEmpty(t, slow["tapio.process.ancestor_keys"])
 }
 
 func TestTimeOnCPUAndWaitsForIt(t *testing.T) {

@@ -21,11 +21,16 @@ import (
 )
 
 const (
-	// The reader looks every minPause while there is something to read, and by
-	// and by less often while there is not: at maxPause an idle host costs next
-	// to nothing, and the ring buffer has room for what may come in between.
-	minPause = time.Millisecond
-	maxPause = 20 * time.Millisecond
+	// The reader looks every minPause while there is much to read, every
+	// calmPause while there is little, for a look costs more than a few records
+	// do, and by and by less often while there is nothing: at maxPause an idle
+	// host costs next to nothing, and the ring buffer has room for what may come
+	// in between.
+	minPause  = time.Millisecond
+	calmPause = 4 * time.Millisecond
+	maxPause  = 20 * time.Millisecond
+	// muchOf the ring buffer, one part in so many, is much.
+	muchOf = 256
 	// A batch goes on when it is full or this old.
 	maxRecords = 2000
 	maxAge     = 200 * time.Millisecond
@@ -85,6 +90,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 		gaps = append(gaps, p.Attach(kernel)...)
 		w.byKind[p.Number()] = p
 	}
+	kernel.ForgetTypes()
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
@@ -145,7 +151,7 @@ func (w *watch) loop() {
 			w.flush()
 			return
 		case now := <-pause.C:
-			busy := w.drain()
+			read := w.drain()
 			if now.Sub(collect) >= w.config.CollectionInterval {
 				w.collect()
 				collect = now
@@ -154,24 +160,29 @@ func (w *watch) loop() {
 				w.flush()
 				flush = now
 			}
-			next = pauseAfter(busy, next)
+			next = w.pauseAfter(read, next)
 			pause.Reset(next)
 		}
 	}
 }
 
-func pauseAfter(busy bool, last time.Duration) time.Duration {
-	if busy {
+func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
+	switch {
+	case read > int(w.config.RingBufferSize)/muchOf:
 		return minPause
+	case read > 0:
+		return calmPause
+	default:
+		return min(2*last, maxPause)
 	}
-	return min(2*last, maxPause)
 }
 
-// drain decodes what there is, and reports whether that was much.
-func (w *watch) drain() (busy bool) {
+// drain decodes what there is, and returns how many bytes that was.
+func (w *watch) drain() (read int) {
 	w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
 	for {
-		taken := w.reader.Drain(func(record []byte) bool {
+		w.reader.Drain(func(record []byte) bool {
+			read += len(record)
 			w.decode(record)
 			w.records++
 			return w.records < maxRecords
@@ -180,7 +191,7 @@ func (w *watch) drain() (busy bool) {
 			w.flush()
 			continue
 		}
-		return taken > 0
+		return read
 	}
 }
 

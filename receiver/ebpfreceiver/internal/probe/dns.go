@@ -173,6 +173,7 @@ func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, o
 		return
 	}
 	event := out.Event("tapio.dns.lookup_failed", l.of, at)
+	putLineage(event.Attributes(), l.of, out.Table)
 	event.SetSeverityNumber(plog.SeverityNumberWarn)
 	event.SetSeverityText("WARN")
 	if fault == "NXDOMAIN" { // what search domains and probing programs bring about all day

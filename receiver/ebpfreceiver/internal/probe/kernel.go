@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
@@ -27,6 +29,7 @@ type Kernel struct {
 	shared map[string]*ebpf.Map
 	loaded map[string]*Programs // by probe
 	clock  Clock
+	types  *btf.Cache // of the kernel; nil: each load decodes them anew
 
 	measuring io.Closer
 }
@@ -41,7 +44,7 @@ func Open(ringBytes uint32) (*Kernel, error) {
 		return nil, err
 	}
 	spec.Maps[bpf.ProcessMapEvents].MaxEntries = ringBytes
-	k := &Kernel{shared: map[string]*ebpf.Map{}, loaded: map[string]*Programs{}}
+	k := &Kernel{shared: map[string]*ebpf.Map{}, loaded: map[string]*Programs{}, types: btf.NewCache()}
 	for _, name := range []string{bpf.ProcessMapEvents, bpf.ProcessMapAccounts} {
 		if k.shared[name], err = ebpf.NewMap(spec.Maps[name]); err != nil {
 			return nil, errors.Join(fmt.Errorf("make the map %s: %w", name, err), k.Close())
@@ -80,6 +83,14 @@ func (k *Kernel) Close() error {
 	return errors.Join(errs...)
 }
 
+// ForgetTypes gives back the memory of the kernel's own types, some 20 MB that
+// only loading needs. At once, for nothing else may make garbage enough for a
+// collection for a long time.
+func (k *Kernel) ForgetTypes() {
+	k.types = nil
+	debug.FreeOSMemory()
+}
+
 // Feature is a part of a probe that works or does not.
 type Feature struct {
 	Name string
@@ -91,6 +102,7 @@ type Feature struct {
 
 // Programs are one probe's, in the kernel.
 type Programs struct {
+	kernel   *Kernel
 	Maps     map[string]*ebpf.Map
 	programs []*ebpf.Program
 	links    []link.Link
@@ -101,7 +113,7 @@ type Programs struct {
 // one that the kernel refuses must not take the others with it. Set variables
 // and sizes of maps in the spec before.
 func (k *Kernel) Load(probe string, spec *ebpf.CollectionSpec, features []Feature) (*Programs, []Gap) {
-	p := &Programs{Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}}
+	p := &Programs{kernel: k, Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}}
 	if err := p.makeMaps(spec, k.shared); err != nil {
 		var gaps []Gap
 		for _, f := range features {
@@ -201,7 +213,7 @@ func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*e
 			replaced[name] = p.Maps[name]
 		}
 	}
-	loaded, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: replaced})
+	loaded, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: replaced, Cache: p.kernel.types})
 	if err != nil {
 		return err
 	}

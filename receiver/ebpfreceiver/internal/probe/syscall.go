@@ -125,6 +125,7 @@ func (p *syscalls) Decode(kind uint32, record []byte, out *Batch) error {
 	of := out.processOf(&e.head, text(e.Comm[:]))
 	event := out.Event("tapio.syscall.slow", of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
+	putLineage(attributes, of, out.Table)
 	name := p.name(e.Number)
 	attributes.PutStr(otlp.SyscallName, name)
 	attributes.PutDouble(otlp.SyscallDuration, time.Duration(e.NS).Seconds())

@@ -118,6 +118,7 @@ func (r *tcpRecord) process(out *Batch) *identity.Process {
 func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
 	if of := r.process(out); of != nil {
 		event = out.Event(name, of, out.Clock.Wall(r.Time))
+		putLineage(event.Attributes(), of, out.Table)
 	} else {
 		event = out.EventAt(name, out.Table.Host(), out.Clock.Wall(r.Time))
 	}

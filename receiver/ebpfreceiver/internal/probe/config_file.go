@@ -47,7 +47,7 @@ func DefaultFileConfig() FileConfig {
 // Validate checks that the kernel can compare the paths.
 func (c *FileConfig) Validate() error {
 	errs := []error{validPaths("paths", c.Paths), validPaths("exclude_paths", c.ExcludePaths)}
-	if c.WriteInterval < time.Second {
+	if len(c.Paths) > 0 && c.WriteInterval < time.Second {
 		errs = append(errs, fmt.Errorf("write_interval: must be 1s or more, is %s", c.WriteInterval))
 	}
 	if len(c.Paths) > 0 && !c.Opens && !c.Writes && !c.Unlinks && !c.Renames {

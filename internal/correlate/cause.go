@@ -34,9 +34,8 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 		factor.Evidence = sortedEvidence(factor.Evidence)
 		rc.Factors = append(rc.Factors, factor)
 	}
-	// Weak evidence is no sure cause, even without a rival: an alarm that is just
-	// one counts half.
-	rc.Confidence = rc.Factors[0].Probability * g.ranking[0].score / (g.ranking[0].score + alarmStrength)
+	// Weak evidence is no sure cause, even without a rival.
+	rc.Confidence = rc.Factors[0].Probability * certainty(g.ranking[0].reason.strength)
 	rc.Chain = e.chain(g)
 	for _, s := range signs[:min(8, len(signs))] {
 		rc.Evidence = append(rc.Evidence, s.evidence...)

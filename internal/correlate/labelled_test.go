@@ -157,12 +157,12 @@ func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank in
 		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
 	}
 	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
-		return g.Range.End < inject-60e9
+		return g.Range.End < inject-60e9 || g.State == tapio.GroupMerged
 	})
 	rank = rankOf(groups, inject, c.Service)
 	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))
 	for _, g := range groups {
-		line += fmt.Sprintf("\n      %s %+d s", g.ID, (int64(g.Range.Start)-int64(inject))/1e9)
+		line += fmt.Sprintf("\n      %s %+d s, confidence %.2f", g.ID, (int64(g.Range.Start)-int64(inject))/1e9, g.Confidence)
 		for i, f := range g.RootCause.Factors {
 			if i < 3 {
 				line += fmt.Sprintf("\n         %.2f %s: %s", f.Probability, f.Entity.Name, f.Reason)

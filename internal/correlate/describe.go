@@ -106,10 +106,23 @@ func typeOf(g *group) tapio.GroupType {
 	case classPath:
 		return tapio.GroupDeployment
 	case classError:
+		if tellsOfAccess(reason.key.what) {
+			return tapio.GroupSecurity
+		}
 		return tapio.GroupFailureCascade
 	default:
 		return tapio.GroupDependency
 	}
+}
+
+// tellsOfAccess reports whether an error says that somebody may not do what they
+// tried, by the words of the HTTP, gRPC and POSIX errors for it.
+func tellsOfAccess(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{
+		"permission denied", "permission_denied", "access denied", "unauthorized", "unauthenticated", "forbidden", "eacces", "eperm",
+		"authentication failed", "invalid token", "invalid credentials", "bad certificate", "certificate has expired",
+	}, func(w string) bool { return strings.Contains(text, w) })
 }
 
 func typeOfKernel(event string) tapio.GroupType {

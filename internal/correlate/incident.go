@@ -44,7 +44,7 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 	if !near(root.onset, s.onset) {
 		return false
 	}
-	if root.independent() && s.independent() {
+	if root.independent() && s.independent() || e.apart(root, s) {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
@@ -56,6 +56,20 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 // service can give it.
 func (s *suspect) independent() bool {
 	return s.strengthOf(classKernel, classResource) >= alarmStrength
+}
+
+// apart reports whether two suspects are faults of their own: neither calls the
+// other, each alarms by what it sees of its own calls, none of which a callee
+// explains, and they set in further apart than spans, which come with the
+// moment, date one cause.
+func (e *Engine) apart(a, b *suspect) bool {
+	dated := 4 * e.slotWidth()
+	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > dated && !e.calls(a.service, b.service)
+}
+
+// alone reports whether the suspect is slow by itself, beyond doubt.
+func (s *suspect) alone() bool {
+	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= alarmStrength
 }
 
 func near(a, b tapio.Nanos) bool { return max(a, b)-min(a, b) <= together }

@@ -23,6 +23,8 @@ type suspect struct {
 	reason  *sign
 	best    [classes]*sign
 	callees []string
+	// excused says that a callee explains how slow it is.
+	excused bool
 }
 
 // weightOf says how directly a class of signs names the place of a fault: what
@@ -168,6 +170,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 // a callee explains.
 func (s *suspect) weigh(byName map[string]*suspect) {
 	fails, slows := s.explained(byName)
+	s.excused = slows > 0
 	strays := 0.0 // a run that fails skips steps: both tell of the same runs
 	for c, g := range s.best {
 		if g == nil {

@@ -130,3 +130,27 @@ func TestHTTPSide(t *testing.T) {
 	code, _ = get(t, "http://"+c.HTTP+"/v1/nothing")
 	require.Equal(t, 404, code)
 }
+
+// What a component of the collector says is wrong with it makes the health worse,
+// and is told by its name: here one without the privileges that it needs.
+func TestHealthFollowsComponents(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	c := launchAs(t, kernelStandard, 65534)
+	t.Cleanup(func() { c.finish(t) })
+	c.awaitReady(t)
+	own, err := apiOf(t, c).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_DEGRADED, own.Status)
+	var told []string
+	for _, component := range own.Components {
+		if component.Status != tapiov1.HealthCheckResponse_STATUS_SERVING {
+			told = append(told, component.Name+": "+component.Message)
+		}
+	}
+	require.Len(t, told, 1)
+	require.Contains(t, told[0], "ebpf")
+	require.Contains(t, told[0], "CAP_BPF")
+	require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, health(t, grpc_health_v1.NewHealthClient(apiOf(t, c).conn)),
+		"load balancers go on")
+}

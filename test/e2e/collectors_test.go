@@ -143,4 +143,11 @@ func TestFiguresOfACollector(t *testing.T) {
 	require.NotZero(t, figures.ReceivedBytes)
 	require.GreaterOrEqual(t, figures.AckLatencyP99.AsDuration(), figures.AckLatencyP50.AsDuration())
 	require.Positive(t, figures.AckLatencyP50.AsDuration())
+	total, last := uint64(0), time.Duration(0)
+	for _, bucket := range figures.AckLatency {
+		require.Greater(t, bucket.UpperBound.AsDuration(), last, "in order")
+		total, last = total+bucket.Count, bucket.UpperBound.AsDuration()
+	}
+	require.EqualValues(t, 4, total, "every batch is in the histogram")
+	require.LessOrEqual(t, figures.AckLatencyP99.AsDuration(), last)
 }

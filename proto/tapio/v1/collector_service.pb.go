@@ -1686,8 +1686,11 @@ type CollectorServiceGetMetricsResponse_CollectorFigures struct {
 	AckLatencyP99 *durationpb.Duration `protobuf:"bytes,7,opt,name=ack_latency_p99,json=ackLatencyP99,proto3" json:"ack_latency_p99,omitempty"`
 	// Batches that had been stored before and were acknowledged again.
 	DuplicateBatchCount uint64 `protobuf:"varint,8,opt,name=duplicate_batch_count,json=duplicateBatchCount,proto3" json:"duplicate_batch_count,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// All times from the arrival of a batch to its acknowledgement, bucket by
+	// bucket. Buckets that count nothing are left out.
+	AckLatency    []*LatencyBucket `protobuf:"bytes,9,rep,name=ack_latency,json=ackLatency,proto3" json:"ack_latency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) Reset() {
@@ -1774,6 +1777,13 @@ func (x *CollectorServiceGetMetricsResponse_CollectorFigures) GetDuplicateBatchC
 		return x.DuplicateBatchCount
 	}
 	return 0
+}
+
+func (x *CollectorServiceGetMetricsResponse_CollectorFigures) GetAckLatency() []*LatencyBucket {
+	if x != nil {
+		return x.AckLatency
+	}
+	return nil
 }
 
 var File_tapio_v1_collector_service_proto protoreflect.FileDescriptor
@@ -1879,11 +1889,11 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\x14UpdateConfigResponse\x121\n" +
 	"\x06config\x18\x01 \x01(\v2\x19.tapio.v1.CollectorConfigR\x06config\"F\n" +
 	"!CollectorServiceGetMetricsRequest\x12!\n" +
-	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\"\xca\x05\n" +
+	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\"\x84\x06\n" +
 	"\"CollectorServiceGetMetricsResponse\x12]\n" +
 	"\n" +
 	"collectors\x18\x01 \x03(\v2=.tapio.v1.CollectorServiceGetMetricsResponse.CollectorFiguresR\n" +
-	"collectors\x1a\xc4\x04\n" +
+	"collectors\x1a\xfe\x04\n" +
 	"\x10CollectorFigures\x12!\n" +
 	"\fcollector_id\x18\x01 \x01(\tR\vcollectorId\x122\n" +
 	"\x15accepted_record_count\x18\x02 \x01(\x04R\x13acceptedRecordCount\x12\x8d\x01\n" +
@@ -1893,7 +1903,9 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\x0ereceived_bytes\x18\x05 \x01(\x04R\rreceivedBytes\x12A\n" +
 	"\x0fack_latency_p50\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP50\x12A\n" +
 	"\x0fack_latency_p99\x18\a \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x122\n" +
-	"\x15duplicate_batch_count\x18\b \x01(\x04R\x13duplicateBatchCount\x1aG\n" +
+	"\x15duplicate_batch_count\x18\b \x01(\x04R\x13duplicateBatchCount\x128\n" +
+	"\vack_latency\x18\t \x03(\v2\x17.tapio.v1.LatencyBucketR\n" +
+	"ackLatency\x1aG\n" +
 	"\x19RejectedRecordCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x8f\x01\n" +
@@ -1985,6 +1997,7 @@ var file_tapio_v1_collector_service_proto_goTypes = []any{
 	(*Filter)(nil),                 // 36: tapio.v1.Filter
 	(*GetServiceInfoResponse)(nil), // 37: tapio.v1.GetServiceInfoResponse
 	(Compression)(0),               // 38: tapio.v1.Compression
+	(*LatencyBucket)(nil),          // 39: tapio.v1.LatencyBucket
 }
 var file_tapio_v1_collector_service_proto_depIdxs = []int32{
 	26, // 0: tapio.v1.Collector.attributes:type_name -> tapio.v1.Collector.AttributesEntry
@@ -2027,31 +2040,32 @@ var file_tapio_v1_collector_service_proto_depIdxs = []int32{
 	29, // 37: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.rejected_record_counts:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
 	32, // 38: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p50:type_name -> google.protobuf.Duration
 	32, // 39: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p99:type_name -> google.protobuf.Duration
-	6,  // 40: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
-	8,  // 41: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
-	10, // 42: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
-	12, // 43: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
-	14, // 44: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
-	16, // 45: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
-	18, // 46: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
-	20, // 47: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
-	22, // 48: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
-	24, // 49: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
-	7,  // 50: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
-	9,  // 51: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
-	11, // 52: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
-	13, // 53: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
-	15, // 54: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
-	17, // 55: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
-	19, // 56: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
-	21, // 57: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
-	23, // 58: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
-	25, // 59: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
-	50, // [50:60] is the sub-list for method output_type
-	40, // [40:50] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	39, // 40: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency:type_name -> tapio.v1.LatencyBucket
+	6,  // 41: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
+	8,  // 42: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
+	10, // 43: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
+	12, // 44: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
+	14, // 45: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
+	16, // 46: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
+	18, // 47: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
+	20, // 48: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
+	22, // 49: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
+	24, // 50: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
+	7,  // 51: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
+	9,  // 52: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
+	11, // 53: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
+	13, // 54: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
+	15, // 55: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
+	17, // 56: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
+	19, // 57: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
+	21, // 58: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
+	23, // 59: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
+	25, // 60: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
+	51, // [51:61] is the sub-list for method output_type
+	41, // [41:51] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_collector_service_proto_init() }

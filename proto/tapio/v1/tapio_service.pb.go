@@ -201,7 +201,7 @@ func (x HealthCheckResponse_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HealthCheckResponse_Status.Descriptor instead.
 func (HealthCheckResponse_Status) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{25, 0}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{26, 0}
 }
 
 // StreamEventsRequest is one message of a writer.
@@ -1886,6 +1886,9 @@ type TapioServiceGetMetricsResponse struct {
 	// Findings stored, updates included, by event name: "tapio.correlation",
 	// "tapio.semantic_group", "tapio.insight".
 	FindingCounts map[string]uint64 `protobuf:"bytes,18,rep,name=finding_counts,json=findingCounts,proto3" json:"finding_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// All times from the arrival of a batch to its acknowledgement, bucket by
+	// bucket. Buckets that count nothing are left out.
+	AckLatency    []*LatencyBucket `protobuf:"bytes,19,rep,name=ack_latency,json=ackLatency,proto3" json:"ack_latency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2046,6 +2049,69 @@ func (x *TapioServiceGetMetricsResponse) GetFindingCounts() map[string]uint64 {
 	return nil
 }
 
+func (x *TapioServiceGetMetricsResponse) GetAckLatency() []*LatencyBucket {
+	if x != nil {
+		return x.AckLatency
+	}
+	return nil
+}
+
+// LatencyBucket counts the times in one bucket of a histogram, whose buckets
+// come in the order of their bounds, each an eighth wider than the last or less.
+type LatencyBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first time above the bucket.
+	UpperBound *durationpb.Duration `protobuf:"bytes,1,opt,name=upper_bound,json=upperBound,proto3" json:"upper_bound,omitempty"`
+	// Times in it.
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LatencyBucket) Reset() {
+	*x = LatencyBucket{}
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LatencyBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LatencyBucket) ProtoMessage() {}
+
+func (x *LatencyBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LatencyBucket.ProtoReflect.Descriptor instead.
+func (*LatencyBucket) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *LatencyBucket) GetUpperBound() *durationpb.Duration {
+	if x != nil {
+		return x.UpperBound
+	}
+	return nil
+}
+
+func (x *LatencyBucket) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // StoreStats tells how full one signal's part of the store is.
 type StoreStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2095,7 +2161,7 @@ type StoreStats struct {
 
 func (x *StoreStats) Reset() {
 	*x = StoreStats{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2107,7 +2173,7 @@ func (x *StoreStats) String() string {
 func (*StoreStats) ProtoMessage() {}
 
 func (x *StoreStats) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2120,7 +2186,7 @@ func (x *StoreStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreStats.ProtoReflect.Descriptor instead.
 func (*StoreStats) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{23}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StoreStats) GetSignal() string {
@@ -2258,7 +2324,7 @@ type HealthCheckRequest struct {
 
 func (x *HealthCheckRequest) Reset() {
 	*x = HealthCheckRequest{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2336,7 @@ func (x *HealthCheckRequest) String() string {
 func (*HealthCheckRequest) ProtoMessage() {}
 
 func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2349,7 @@ func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckRequest.ProtoReflect.Descriptor instead.
 func (*HealthCheckRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{24}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{25}
 }
 
 // HealthCheckResponse tells the server's health.
@@ -2299,7 +2365,7 @@ type HealthCheckResponse struct {
 
 func (x *HealthCheckResponse) Reset() {
 	*x = HealthCheckResponse{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2377,7 @@ func (x *HealthCheckResponse) String() string {
 func (*HealthCheckResponse) ProtoMessage() {}
 
 func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2390,7 @@ func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckResponse.ProtoReflect.Descriptor instead.
 func (*HealthCheckResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{25}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HealthCheckResponse) GetStatus() HealthCheckResponse_Status {
@@ -2350,7 +2416,7 @@ type GetServiceInfoRequest struct {
 
 func (x *GetServiceInfoRequest) Reset() {
 	*x = GetServiceInfoRequest{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2362,7 +2428,7 @@ func (x *GetServiceInfoRequest) String() string {
 func (*GetServiceInfoRequest) ProtoMessage() {}
 
 func (x *GetServiceInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,7 +2441,7 @@ func (x *GetServiceInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceInfoRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{26}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{27}
 }
 
 // GetServiceInfoResponse tells what server this is.
@@ -2408,7 +2474,7 @@ type GetServiceInfoResponse struct {
 
 func (x *GetServiceInfoResponse) Reset() {
 	*x = GetServiceInfoResponse{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +2486,7 @@ func (x *GetServiceInfoResponse) String() string {
 func (*GetServiceInfoResponse) ProtoMessage() {}
 
 func (x *GetServiceInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +2499,7 @@ func (x *GetServiceInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceInfoResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{27}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetServiceInfoResponse) GetName() string {
@@ -2524,7 +2590,7 @@ type StoreDirectory struct {
 
 func (x *StoreDirectory) Reset() {
 	*x = StoreDirectory{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2602,7 @@ func (x *StoreDirectory) String() string {
 func (*StoreDirectory) ProtoMessage() {}
 
 func (x *StoreDirectory) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[28]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2615,7 @@ func (x *StoreDirectory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoreDirectory.ProtoReflect.Descriptor instead.
 func (*StoreDirectory) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{28}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StoreDirectory) GetPath() string {
@@ -2597,7 +2663,7 @@ type QueryMemory struct {
 
 func (x *QueryMemory) Reset() {
 	*x = QueryMemory{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +2675,7 @@ func (x *QueryMemory) String() string {
 func (*QueryMemory) ProtoMessage() {}
 
 func (x *QueryMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[29]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +2688,7 @@ func (x *QueryMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryMemory.ProtoReflect.Descriptor instead.
 func (*QueryMemory) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{29}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *QueryMemory) GetUsedBytes() uint64 {
@@ -2668,7 +2734,7 @@ type HealthCheckResponse_Component struct {
 
 func (x *HealthCheckResponse_Component) Reset() {
 	*x = HealthCheckResponse_Component{}
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[36]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2746,7 @@ func (x *HealthCheckResponse_Component) String() string {
 func (*HealthCheckResponse_Component) ProtoMessage() {}
 
 func (x *HealthCheckResponse_Component) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_tapio_service_proto_msgTypes[36]
+	mi := &file_tapio_v1_tapio_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2759,7 @@ func (x *HealthCheckResponse_Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckResponse_Component.ProtoReflect.Descriptor instead.
 func (*HealthCheckResponse_Component) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{25, 0}
+	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{26, 0}
 }
 
 func (x *HealthCheckResponse_Component) GetName() string {
@@ -2827,7 +2893,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\fcorrelations\x18\x02 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12-\n" +
 	"\binsights\x18\x03 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12%\n" +
 	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\"\x1f\n" +
-	"\x1dTapioServiceGetMetricsRequest\"\x91\v\n" +
+	"\x1dTapioServiceGetMetricsRequest\"\xcb\v\n" +
 	"\x1eTapioServiceGetMetricsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
 	"\x05store\x18\x02 \x03(\v2\x14.tapio.v1.StoreStatsR\x05store\x12\x1d\n" +
@@ -2849,7 +2915,9 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x15open_connection_count\x18\x0f \x01(\x04R\x13openConnectionCount\x12A\n" +
 	"\x0fack_latency_p50\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP50\x12A\n" +
 	"\x0fack_latency_p99\x18\x11 \x01(\v2\x19.google.protobuf.DurationR\rackLatencyP99\x12b\n" +
-	"\x0efinding_counts\x18\x12 \x03(\v2;.tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntryR\rfindingCounts\x1aG\n" +
+	"\x0efinding_counts\x18\x12 \x03(\v2;.tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntryR\rfindingCounts\x128\n" +
+	"\vack_latency\x18\x13 \x03(\v2\x17.tapio.v1.LatencyBucketR\n" +
+	"ackLatency\x1aG\n" +
 	"\x19RejectedRecordCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aE\n" +
@@ -2861,7 +2929,11 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a@\n" +
 	"\x12FindingCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xb6\a\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"a\n" +
+	"\rLatencyBucket\x12:\n" +
+	"\vupper_bound\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"upperBound\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"\xb6\a\n" +
 	"\n" +
 	"StoreStats\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x12!\n" +
@@ -2970,7 +3042,7 @@ func file_tapio_v1_tapio_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_tapio_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_tapio_v1_tapio_service_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(DeliveryMode)(0),                      // 0: tapio.v1.DeliveryMode
 	(StreamControl_Action)(0),              // 1: tapio.v1.StreamControl.Action
@@ -2998,128 +3070,131 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(*AnalyzeEventsResponse)(nil),          // 23: tapio.v1.AnalyzeEventsResponse
 	(*TapioServiceGetMetricsRequest)(nil),  // 24: tapio.v1.TapioServiceGetMetricsRequest
 	(*TapioServiceGetMetricsResponse)(nil), // 25: tapio.v1.TapioServiceGetMetricsResponse
-	(*StoreStats)(nil),                     // 26: tapio.v1.StoreStats
-	(*HealthCheckRequest)(nil),             // 27: tapio.v1.HealthCheckRequest
-	(*HealthCheckResponse)(nil),            // 28: tapio.v1.HealthCheckResponse
-	(*GetServiceInfoRequest)(nil),          // 29: tapio.v1.GetServiceInfoRequest
-	(*GetServiceInfoResponse)(nil),         // 30: tapio.v1.GetServiceInfoResponse
-	(*StoreDirectory)(nil),                 // 31: tapio.v1.StoreDirectory
-	(*QueryMemory)(nil),                    // 32: tapio.v1.QueryMemory
-	nil,                                    // 33: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	nil,                                    // 34: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	nil,                                    // 35: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	nil,                                    // 36: tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
-	nil,                                    // 37: tapio.v1.StoreStats.EvictedCountsEntry
-	nil,                                    // 38: tapio.v1.StoreStats.RefusedCountsEntry
-	(*HealthCheckResponse_Component)(nil),  // 39: tapio.v1.HealthCheckResponse.Component
-	(*Event)(nil),                          // 40: tapio.v1.Event
-	(*EventBatch)(nil),                     // 41: tapio.v1.EventBatch
-	(*Filter)(nil),                         // 42: tapio.v1.Filter
-	(*durationpb.Duration)(nil),            // 43: google.protobuf.Duration
-	(*BatchAck)(nil),                       // 44: tapio.v1.BatchAck
-	(*Correlation)(nil),                    // 45: tapio.v1.Correlation
-	(*SemanticGroup)(nil),                  // 46: tapio.v1.SemanticGroup
-	(*Insight)(nil),                        // 47: tapio.v1.Insight
-	(*Loss)(nil),                           // 48: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 49: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 50: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 51: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 52: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 53: tapio.v1.Insight.Audience
+	(*LatencyBucket)(nil),                  // 26: tapio.v1.LatencyBucket
+	(*StoreStats)(nil),                     // 27: tapio.v1.StoreStats
+	(*HealthCheckRequest)(nil),             // 28: tapio.v1.HealthCheckRequest
+	(*HealthCheckResponse)(nil),            // 29: tapio.v1.HealthCheckResponse
+	(*GetServiceInfoRequest)(nil),          // 30: tapio.v1.GetServiceInfoRequest
+	(*GetServiceInfoResponse)(nil),         // 31: tapio.v1.GetServiceInfoResponse
+	(*StoreDirectory)(nil),                 // 32: tapio.v1.StoreDirectory
+	(*QueryMemory)(nil),                    // 33: tapio.v1.QueryMemory
+	nil,                                    // 34: tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	nil,                                    // 35: tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	nil,                                    // 36: tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	nil,                                    // 37: tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	nil,                                    // 38: tapio.v1.StoreStats.EvictedCountsEntry
+	nil,                                    // 39: tapio.v1.StoreStats.RefusedCountsEntry
+	(*HealthCheckResponse_Component)(nil),  // 40: tapio.v1.HealthCheckResponse.Component
+	(*Event)(nil),                          // 41: tapio.v1.Event
+	(*EventBatch)(nil),                     // 42: tapio.v1.EventBatch
+	(*Filter)(nil),                         // 43: tapio.v1.Filter
+	(*durationpb.Duration)(nil),            // 44: google.protobuf.Duration
+	(*BatchAck)(nil),                       // 45: tapio.v1.BatchAck
+	(*Correlation)(nil),                    // 46: tapio.v1.Correlation
+	(*SemanticGroup)(nil),                  // 47: tapio.v1.SemanticGroup
+	(*Insight)(nil),                        // 48: tapio.v1.Insight
+	(*Loss)(nil),                           // 49: tapio.v1.Loss
+	(*timestamppb.Timestamp)(nil),          // 50: google.protobuf.Timestamp
+	(Correlation_Type)(0),                  // 51: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 52: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 53: tapio.v1.SemanticGroup.State
+	(Insight_Audience)(0),                  // 54: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
-	40, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
-	41, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	41, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
+	42, // 1: tapio.v1.StreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
 	4,  // 2: tapio.v1.StreamEventsRequest.subscription:type_name -> tapio.v1.Subscription
 	6,  // 3: tapio.v1.StreamEventsRequest.control:type_name -> tapio.v1.StreamControl
-	42, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
+	43, // 4: tapio.v1.Subscription.filter:type_name -> tapio.v1.Filter
 	5,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
 	0,  // 6: tapio.v1.Subscription.delivery:type_name -> tapio.v1.DeliveryMode
-	43, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
+	44, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
 	1,  // 8: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
-	44, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	45, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
 	8,  // 10: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
 	9,  // 11: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
-	45, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
-	46, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	47, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
-	40, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	48, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	49, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	42, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	46, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
+	47, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
+	48, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	41, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	49, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	50, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	43, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
 	5,  // 19: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
 	0,  // 20: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
-	40, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	48, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	45, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	46, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	47, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
-	42, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	40, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	40, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	42, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	50, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	45, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	42, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	51, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	52, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	46, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	42, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	53, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	47, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	42, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	53, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	46, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	45, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	47, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	49, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
-	26, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	33, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	34, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	35, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	43, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
-	43, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
-	36, // 51: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
-	37, // 52: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	38, // 53: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	49, // 54: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	49, // 55: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	2,  // 56: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	39, // 57: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	49, // 58: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	49, // 59: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	26, // 60: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	43, // 61: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	31, // 62: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
-	32, // 63: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
-	2,  // 64: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	3,  // 65: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	10, // 66: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	12, // 67: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	14, // 68: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	16, // 69: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	18, // 70: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	20, // 71: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	22, // 72: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	24, // 73: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	27, // 74: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	29, // 75: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	7,  // 76: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	11, // 77: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	13, // 78: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	15, // 79: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	17, // 80: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	19, // 81: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	21, // 82: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	23, // 83: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	25, // 84: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	28, // 85: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	30, // 86: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	76, // [76:87] is the sub-list for method output_type
-	65, // [65:76] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	41, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	49, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	46, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	47, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	48, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	43, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	41, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	41, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	43, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	51, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	46, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	43, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	52, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	53, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	47, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	43, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	54, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	48, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	43, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	54, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	47, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	46, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	48, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	50, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	27, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
+	34, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	35, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	36, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	44, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	44, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	37, // 51: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	26, // 52: tapio.v1.TapioServiceGetMetricsResponse.ack_latency:type_name -> tapio.v1.LatencyBucket
+	44, // 53: tapio.v1.LatencyBucket.upper_bound:type_name -> google.protobuf.Duration
+	38, // 54: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	39, // 55: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	50, // 56: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	50, // 57: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	2,  // 58: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	40, // 59: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	50, // 60: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	50, // 61: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	27, // 62: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	44, // 63: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	32, // 64: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
+	33, // 65: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
+	2,  // 66: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 67: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 68: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 69: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 70: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 71: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 72: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 73: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 74: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 75: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	28, // 76: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	30, // 77: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 78: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 79: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 80: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 81: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 82: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 83: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 84: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 85: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 86: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	29, // 87: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	31, // 88: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	78, // [78:89] is the sub-list for method output_type
+	67, // [67:78] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -3155,7 +3230,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_tapio_service_proto_rawDesc), len(file_tapio_v1_tapio_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   37,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -222,5 +222,6 @@ func figuresOf(id string, f *fleet.Figures) *tapiov1.CollectorServiceGetMetricsR
 		ReceivedBytes:        f.Bytes(),
 		AckLatencyP50:        durationpb.New(latency[0]),
 		AckLatencyP99:        durationpb.New(latency[1]),
+		AckLatency:           latencyBuckets(f.Latency()),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/store"
 	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -79,11 +80,19 @@ func (s *tapioService) GetMetrics(
 		AckLatencyP50:        durationpb.New(latency[0]),
 		AckLatencyP99:        durationpb.New(latency[1]),
 		FindingCounts:        s.Store.Findings(),
+		AckLatency:           latencyBuckets(figures.Latency()),
 	}
 	for _, stats := range s.Store.Stats() {
 		resp.LostRecordCount += stats.Lost
 	}
 	return resp, nil
+}
+
+func latencyBuckets(latency *fleet.Latency) (buckets []*tapiov1.LatencyBucket) {
+	for bound, count := range latency.Buckets() {
+		buckets = append(buckets, &tapiov1.LatencyBucket{UpperBound: durationpb.New(bound), Count: count})
+	}
+	return buckets
 }
 
 func (s *Server) storeStats() []*tapiov1.StoreStats {

@@ -4,6 +4,7 @@
 package fleet
 
 import (
+	"iter"
 	"maps"
 	"math/bits"
 	"slices"
@@ -132,6 +133,17 @@ func (l *Latency) Quantiles(shares ...float64) []time.Duration {
 		out[i] = upperBound(at)
 	}
 	return out
+}
+
+// Buckets yields the upper bound and the count of each bucket that is not empty.
+func (l *Latency) Buckets() iter.Seq2[time.Duration, uint64] {
+	return func(yield func(time.Duration, uint64) bool) {
+		for i := range l.buckets {
+			if n := l.buckets[i].Load(); n > 0 && !yield(upperBound(i), uint64(n)) {
+				return
+			}
+		}
+	}
 }
 
 // Figures returns what is counted of a collector; nil if it is not registered.

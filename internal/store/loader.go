@@ -161,7 +161,7 @@ func (l *loader) dictionary() *dictionary {
 
 // held is the bytes that the loader holds to use them again.
 func (l *loader) held() int64 {
-	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked)
+	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked) + cap(l.verdicts) + cap(l.known)
 	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted)
 	return int64(n)
 }

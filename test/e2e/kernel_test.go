@@ -20,7 +20,7 @@ import (
 
 // kernelStandard is the standard collector with the eBPF receiver.
 var kernelStandard = strings.NewReplacer(
-	"  tapio: {extension: tapio}\nexporters", "  tapio: {extension: tapio}\n  ebpf: {collection_interval: 1s}\nexporters",
+	"  tapio: {extension: tapio}\nexporters", "  tapio: {extension: tapio}\n  ebpf: {collection_interval: 1s, probes: {file: {paths: [/etc/hostname]}}}\nexporters",
 	"receivers: [otlp, tapio]", "receivers: [otlp, tapio, ebpf]",
 	"metrics: {receivers: [otlp]", "metrics: {receivers: [otlp, ebpf]",
 ).Replace(standard)
@@ -119,6 +119,8 @@ func TestTheDocumentedCapabilitiesSuffice(t *testing.T) {
 	require.NotContains(t, string(c.log()), "a feature is off")
 	command := exec.Command("true")
 	require.NoError(t, command.Run())
+	require.NoError(t, exec.Command("cat", "/etc/hostname").Run())
+	awaitOutput(t, c, "/etc/hostname", "observe", "events", "--event-name", "tapio.file.open", "-o", "json")
 	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit",
 		"-l", "process.pid="+strconv.Itoa(command.Process.Pid), "-o", "json")
 	for _, metric := range []string{"tapio.syscall.duration", "tapio.cpu.time", "tapio.process.forks"} {

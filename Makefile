@@ -99,8 +99,8 @@ bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, a
 	go run ./test/bench query
 
 .PHONY: scenarios
-scenarios: bin/tapio ## Break a small shop in one way at a time and check what bin/tapio says of it
-	go test -count=1 $(GOTESTFLAGS) ./test/scenarios
+scenarios: bin/tapio ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
+	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause

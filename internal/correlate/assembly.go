@@ -6,7 +6,7 @@ package correlate
 import "github.com/tapio/tapio/internal/tapio"
 
 const (
-	spanCost      = 160  // bytes of a kept span, its names shared
+	spanCost      = 192  // bytes of a kept span, its names shared
 	noteCost      = 48   // bytes of a kept log line
 	traceCost     = 256  // bytes of a trace besides
 	maxTraceParts = 4096 // spans and notes of one trace; the rest is counted
@@ -42,6 +42,7 @@ type spanPart struct {
 	start, end tapio.Nanos
 	op         *operation
 	peer       string // the service that a client span says it calls
+	at         string // the address that a client span calls
 	failed     bool
 }
 

@@ -87,7 +87,7 @@ func (e *Engine) chain(g *group) []tapio.CausalLink {
 	for len(queue) > 0 && len(links) < maxFactors {
 		cause := queue[0]
 		queue = queue[1:]
-		for _, caller := range e.callersOf(cause) {
+		for _, caller := range append(e.callersOf(cause), e.waitingFor(g, cause)...) {
 			r, hit := onsets[caller]
 			if !hit || seen[caller] {
 				continue
@@ -105,6 +105,9 @@ func (e *Engine) callLink(g *group, cause string, r ranked) tapio.CausalLink {
 		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
 		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, r.reason.text),
 		Confidence: certainty(r.reason.strength),
+	}
+	if !e.calls(r.service, cause) {
+		link.Mechanism = fmt.Sprintf("%s shares its CPU quota with %s and has to wait: %s", r.service, cause, r.reason.text)
 	}
 	if own := g.ofService(r.service); len(own) > 0 {
 		link.Evidence = own[0].evidence
@@ -135,7 +138,7 @@ func (e *Engine) summary(g *group, confidence float64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is the likeliest cause (%s), since %s: %s.", first.service, percent(confidence), clock(first.onset), first.reason.text)
 	for _, s := range own[:min(3, len(own))] {
-		if s.key != first.reason.key {
+		if s.key != first.reason.key && s.key.class != classLoad {
 			fmt.Fprintf(&b, " Also, %s.", s.text)
 		}
 	}

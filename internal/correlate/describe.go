@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,7 +154,7 @@ func firstSentence(s *sign) string {
 	service := s.key.service
 	switch s.key.class {
 	case classKernel:
-		return s.text
+		return cmp.Or(s.brief, s.text)
 	case classResource:
 		return fmt.Sprintf("%s: %s at %s", service, resourceWord(s.key.what), quantity(s.after, s.unit))
 	case classEdge:
@@ -161,6 +162,9 @@ func firstSentence(s *sign) string {
 	case classPath:
 		return service + " skips a usual step: " + s.key.what
 	case classError:
+		if s.key.what == "fails" {
+			return fmt.Sprintf("%s fails in %s: %s of its runs", service, s.key.peer, percent(s.after))
+		}
 		return service + " fails: " + s.key.what
 	case classSelf:
 		return fmt.Sprintf("%s slow in %s: %s", service, s.key.what, millis(s.after))

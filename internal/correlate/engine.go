@@ -122,9 +122,9 @@ func isFinding(name string) bool {
 func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	o := *e.places.of(ev.Resource)
 	fromKernel := strings.HasPrefix(ev.Name, "tapio.")
-	if o.service == "" {
-		name, _ := ev.Attributes.Get("process.executable.name")
-		o.service = short(name.Str())
+	if o.unnamed || o.service == "" {
+		name, _ := ev.Attributes.Get(programKey)
+		o = o.of(name.Str())
 	}
 	if o.service == "" {
 		return
@@ -215,7 +215,10 @@ func (e *Engine) observeSpan(s *tapio.Span) {
 		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == tapio.StatusError,
 	}
 	if s.Kind == kindClient {
-		part.peer = kept(peerOf(s))
+		part.at, part.peer = e.peerOf(s, o.node)
+	}
+	if s.Kind == kindServer {
+		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.node), from)
 	}
 	open.spans = append(open.spans, part)
 }

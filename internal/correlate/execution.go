@@ -105,6 +105,7 @@ func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64
 		if client.op.key.kind != kindClient {
 			return
 		}
+		e.graph.listens(client.at, run.op.service)
 		whole := client.end - min(client.start, client.end)
 		gap = whole - min(whole, run.end-min(run.start, run.end))
 		paired = true

@@ -41,6 +41,7 @@ type ranked struct {
 	score   float64
 	onset   tapio.Nanos
 	reason  *sign
+	spared  bool // others are to blame for some of it
 }
 
 // Flush returns the findings that are due at the event time now, the watermark:
@@ -175,15 +176,21 @@ func (g *group) signs() []*sign {
 	return list
 }
 
-// rank keeps for each service the highest score that it ever had: evidence
-// does not become untrue when the fault is over.
+// rank keeps for each service the highest score that it ever had: evidence does
+// not become untrue when the fault is over. But it may turn out that another is to
+// blame.
 func (g *group) rank(in *incident) {
 	for _, s := range in.suspects {
 		r := ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason}
+		r.spared = s.spared
 		at := slices.IndexFunc(g.ranking, func(old ranked) bool { return old.service == s.service })
 		switch {
 		case at < 0:
 			g.ranking = append(g.ranking, r)
+			g.changed = true
+		case r.spared && !g.ranking[at].spared:
+			// What is to blame shows only now.
+			g.ranking[at] = r
 			g.changed = true
 		case r.score > g.ranking[at].score:
 			g.changed = g.changed || r.score > 1.2*g.ranking[at].score

@@ -39,8 +39,12 @@ func (e *Engine) impact(g *group) tapio.Impact {
 	}
 	im.Level = levelOf(im, g)
 	im.CascadeRisk = e.cascadeRisk(g, touched)
-	im.Summary = fmt.Sprintf("%d service(s) touched; %s of their requests are slow or fail, %s fail.",
-		len(g.ranking), percent(im.AffectedRequestRatio), percent(im.ErrorRatio))
+	touchedText := "1 service is touched"
+	if n := len(g.ranking); n > 1 {
+		touchedText = fmt.Sprintf("%d services are touched", n)
+	}
+	im.Summary = fmt.Sprintf("%s; of their requests, %s are slow or fail, %s fail.",
+		touchedText, percent(im.AffectedRequestRatio), percent(im.ErrorRatio))
 	return im
 }
 

@@ -91,11 +91,14 @@ func (e *Engine) calls(a, b string) bool {
 	return e.graph.calls.peek(callKey{a, b}) != nil || e.graph.calls.peek(callKey{b, a}) != nil
 }
 
-// samePlace reports whether two services share a pod. A node is no sign of
-// togetherness by itself: many services share it.
+// samePlace reports whether two services share a pod or a cgroup. A node is no
+// sign of togetherness by itself: many services share it.
 func (e *Engine) samePlace(a, b string) bool {
 	x, y := e.graph.services.peek(a), e.graph.services.peek(b)
-	return x != nil && y != nil && (*x).pod != "" && (*x).pod == (*y).pod
+	if x == nil || y == nil {
+		return false
+	}
+	return ((*x).pod != "" && (*x).pod == (*y).pod) || ((*x).cgroup != "" && (*x).cgroup == (*y).cgroup)
 }
 
 // serviceNamed returns a service, also one that told nothing of itself.

@@ -4,7 +4,6 @@
 package correlate
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -51,8 +50,8 @@ func (e *Engine) tell(g *group, sg *tapio.SemanticGroup, to tapio.InsightAudienc
 	}
 	switch to {
 	case tapio.AudienceManager:
-		return fmt.Sprintf("Since %s, %s has a fault (%s). %s %s We are %s sure of the cause.",
-			clock(first.onset), first.service, plain(sg.Type), sg.Impact.Summary, state, percent(sg.Confidence))
+		return fmt.Sprintf("Since %s: %s (%s). %s %s We are %s sure of the cause.",
+			clock(first.onset), firstSentence(first.reason), plain(sg.Type), sg.Impact.Summary, state, percent(sg.Confidence))
 	case tapio.AudienceDeveloper:
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s.", sentence(first.reason.text))
@@ -117,46 +116,6 @@ func figures(g *group, sg *tapio.SemanticGroup) []tapio.KeyFigure {
 		list = append(list, tapio.KeyFigure{Name: "before", Value: value(r.before)}, tapio.KeyFigure{Name: "now", Value: value(r.after)})
 	}
 	return list
-}
-
-// actions recommends what to do about the cause, looking first.
-func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
-	first := g.ranking[0]
-	pod := first.reason.pod
-	look := tapio.RecommendedAction{
-		Title:       "Look at what " + first.service + " logs and at its slowest traces",
-		Description: "Confirms the cause before anything is changed.",
-		Commands:    []string{"tapioctl get events --service " + quoted(first.service), "tapioctl get traces --service " + quoted(first.service)},
-		Urgency:     tapio.UrgencyHigh, ReadOnly: true,
-	}
-	if pod != "" {
-		look.Commands = append(look.Commands, "kubectl describe pod "+quoted(pod), "kubectl logs --tail=200 "+quoted(pod))
-	}
-	return []tapio.RecommendedAction{look, mend(first, cmp.Or(pod, "POD"), kind)}
-}
-
-func mend(first ranked, pod string, kind tapio.GroupType) tapio.RecommendedAction {
-	a := tapio.RecommendedAction{Urgency: tapio.UrgencyHigh}
-	switch kind {
-	case tapio.GroupResourceExhaustion:
-		a.Title = "Give " + first.service + " more of the resource, or restart it to win time"
-		a.Description = "A restart frees memory and ends runaway work, but not its cause: take a profile first."
-		a.Commands = []string{"kubectl top pod " + quoted(pod), "kubectl delete pod " + quoted(pod)}
-	case tapio.GroupNetwork:
-		a.Title = "Check the network of " + first.service + ", and move it to another node"
-		a.Description = "Delay, loss and refusal between client and server; the service's own time is not the matter."
-		a.Commands = []string{"kubectl exec " + quoted(pod) + " -- cat /proc/net/snmp", "kubectl delete pod " + quoted(pod)}
-	case tapio.GroupDeployment, tapio.GroupFailureCascade:
-		a.Title = "Roll " + first.service + " back if it was changed lately"
-		a.Description = "It runs other code paths, or fails where it did not before."
-		a.Commands = []string{"kubectl rollout history deployment " + quoted(first.service), "kubectl rollout undo deployment " + quoted(first.service)}
-	default:
-		a.Title = "Find what " + first.service + " waits for"
-		a.Description = "It is slow without a sign of its own resources being short."
-		a.Commands = []string{"kubectl top pod " + quoted(pod)}
-		a.ReadOnly = true
-	}
-	return a
 }
 
 // quoted makes a name safe to paste into a shell, whoever chose the name.

@@ -18,53 +18,103 @@ type kernelCase struct {
 	// alone: one event is a fault in itself; the others count when there are
 	// more of them than before.
 	alone bool
-	says  string
+	// connects: it tells of a connection, and its fault may be at the other end.
+	connects bool
+	says     string
 }
 
 func kernelCases() []kernelCase {
 	return []kernelCase{
-		{"oom", true, "ran out of memory: the kernel killed it"},
-		{"crash", true, "crashed"},
-		{"signal", false, "was killed by a fault of its own"},
-		{"exit", false, "exits with an error"},
-		{"refused", false, "is refused when it connects"},
-		{"reset", false, "has its connections reset"},
-		{"connect", false, "fails to connect"},
-		{"retransmit", false, "loses packets: TCP sends them again"},
-		{"dns", false, "fails to resolve names"},
-		{"throttl", false, "is throttled at its CPU limit"},
-		{"block", false, "waits long for its disk"},
-		{"io.", false, "waits long for its disk"},
-		{"slow", false, "waits long in system calls"},
-		{"sched", false, "waits long for a CPU"},
+		{word: "oom", alone: true, says: "ran out of memory: the kernel killed it"},
+		{word: "crash", alone: true, says: "crashed"},
+		{word: "signal", says: "was killed by a fault of its own"},
+		{word: "exit", says: "exits with an error"},
+		{word: "refused", connects: true, says: "refuses connections"},
+		{word: "reset", connects: true, says: "cuts its connections"},
+		{word: "connect", connects: true, says: "cannot be connected to"},
+		{word: "retransmit", connects: true, says: "loses packets"},
+		{word: "dns", says: "cannot resolve names"},
+		{word: "throttl", says: "is throttled: its CPU quota is used up"},
+		{word: "disk", says: "has requests to its disk fail"},
+		{word: "block", says: "waits long for its disk"},
+		{word: "io.", says: "waits long for its disk"},
+		{word: "slow", says: "waits long in a system call"},
+		{word: "sched", says: "waits long for a CPU"},
 	}
+}
+
+// kernelLine is what the kernel tells again and again of one service.
+type kernelLine struct {
+	event string // its name
+	word  string // of the kernelCase
+	says  string
+	fault string // error.type, exit code or system call
+	peer  string // the other service, the device or the name that was asked for
+	place string // address or cgroup
+	slow  float64
 }
 
 // observeKernel takes an event of Tapio's receiver as a sign of its service; it
 // reports whether the event tells of a fault.
 func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool {
-	name := strings.TrimPrefix(ev.Name, "tapio.")
-	var found *kernelCase
-	cases := kernelCases()
-	for i := range cases {
-		if strings.Contains(name, cases[i].word) {
-			found = &cases[i]
-			break
-		}
-	}
-	if found == nil || name == "correlation" || !tellsOfFault(ev, found.word) {
+	c := caseOf(ev.Name)
+	if c == nil || !tellsOfFault(ev, c.word) {
 		return false
 	}
-	peer := peerOfEvent(ev)
-	if found.alone || fatalSignal(ev) {
-		e.alone(ev, s, found, peer, ref)
+	if c.alone || fatalSignal(ev) {
+		e.alone(ev, s, c, peerOfEvent(ev), ref)
 		return true
 	}
-	t := &template{tokens: []string{ev.Name, peer}, text: kernelPrefix + ev.Name + " " + peer}
-	if l := e.lineFor(s, t); l.observe(e.slotOf(ev.When()), false) {
+	k := kernelLine{event: kept(ev.Name), word: c.word, says: c.says, peer: peerOfEvent(ev), fault: faultOf(ev)}
+	if c.connects {
+		from := s.name
+		if s, k.place = e.far(ev.Attributes, s); s.name != from {
+			k.peer = from
+		}
+	}
+	if c.word == "dns" {
+		k.place = endpointOf(ev.Attributes, "network.peer.", s.node)
+	}
+	if d, found := ev.Attributes.Get("tapio.syscall.duration"); found {
+		k.slow = d.Double()
+	}
+	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false) {
+		l.kernel.slow = max(l.kernel.slow, k.slow)
 		l.evidence.add(ref)
 	}
 	return true
+}
+
+// caseOf returns the sort of an event or a metric, nil for none.
+func caseOf(name string) *kernelCase {
+	name = strings.TrimPrefix(name, "tapio.")
+	cases := kernelCases()
+	for i := range cases {
+		if strings.Contains(name, cases[i].word) {
+			return &cases[i]
+		}
+	}
+	return nil
+}
+
+func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
+	l := e.lineFor(s, &template{
+		tokens: []string{k.event, k.peer}, text: strings.Join([]string{kernelPrefix + k.event, k.fault, k.peer, k.place}, " "),
+	})
+	if l.kernel == nil {
+		l.kernel = k
+	}
+	return l
+}
+
+// faultOf reads how it went wrong.
+func faultOf(ev *tapio.Event) string {
+	for _, key := range [...]string{"tapio.syscall.name", "error.type", "process.exit.code", "tapio.process.exit_signal"} {
+		if v, found := ev.Attributes.Get(key); found {
+			return kept(v.Text())
+		}
+	}
+	return ""
 }
 
 // kernelPrefix tells the lines that are kernel events from log lines.
@@ -122,7 +172,7 @@ func (e *Engine) alone(ev *tapio.Event, s *service, c *kernelCase, peer string, 
 	sign := &sign{
 		key:   signKey{service: s.name, class: classKernel, what: kept(ev.Name), peer: peer},
 		onset: ev.When(), last: ev.When(), strength: maxStrength, after: 1, count: 1, pod: s.pod, node: s.node,
-		event: kept(ev.Name), text: fmt.Sprintf("%s of %s %s", kept(who), s.name, c.says),
+		event: kept(ev.Name), novel: true, kernel: &kernelLine{event: kept(ev.Name), word: c.word}, text: aloneText(ev, kept(who), s.name, c.says),
 	}
 	sign.subject = tapio.Entity{Kind: tapio.EntityProcess, Name: kept(who), Attributes: tapio.Attributes{
 		{Key: "process.pid", Value: tapio.StringValue(pid.Text())}, {Key: "service.name", Value: tapio.StringValue(s.name)},
@@ -135,18 +185,14 @@ func (e *Engine) alone(ev *tapio.Event, s *service, c *kernelCase, peer string, 
 
 const maxKernelSigns = 1024
 
-// kernelText says in words what kernel events tell.
-func kernelText(service, template string, count int) (event, text string) {
-	event, peer, _ := strings.Cut(strings.TrimPrefix(template, kernelPrefix), " ")
-	says := "reports " + event
-	for _, c := range kernelCases() {
-		if strings.Contains(strings.TrimPrefix(event, "tapio."), c.word) {
-			says = c.says
-			break
-		}
+// aloneText says what happened to a process, and of memory how much there was.
+func aloneText(ev *tapio.Event, who, service, says string) string {
+	if who != service {
+		who += " of " + service
 	}
-	if peer != "" {
-		says += " (" + peer + ")"
+	text := who + " " + says
+	if limit, found := ev.Attributes.Get("tapio.oom.cgroup.limit"); found && limit.Int() > 0 {
+		text += fmt.Sprintf(" at its limit of %s", quantity(float64(limit.Int()), "By"))
 	}
-	return event, fmt.Sprintf("%s %s, %d times", service, says, count)
+	return text
 }

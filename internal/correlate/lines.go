@@ -6,7 +6,6 @@ package correlate
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -33,7 +32,9 @@ type line struct {
 	traced   bool  // the trace says more, see failureSign
 	first    int64 // the slot in which the service was first heard of
 	evidence ring
-	noted    struct { // lines of the newest slot
+	kernel   *kernelLine       // set for what the kernel tells
+	metric   tapio.EvidenceRef // the series, of what the kernel counts
+	noted    struct {          // lines of the newest slot
 		slot int64
 		n    int
 	}
@@ -48,15 +49,18 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	var best change
 	var after sample
 	for at := slot; at > slot-recentSlots && at > l.first; at-- {
-		if l.rate.at(at).n > 0 {
-			after.n++ // a slot counts once: lines come in bursts
-		}
+		after.n += l.counted(at)
+		after.sum += l.rate.at(at).n
 		span := float64(slot - at + 1)
 		rest := known - span
-		if after.n < minAfter || rest < minKnown || l.rate.at(at).n == 0 {
+		enough := after.n
+		if l.kernel != nil {
+			enough = after.sum // each is a fact of its own
+		}
+		if enough < minAfter || rest < minKnown || l.rate.at(at).n == 0 {
 			continue
 		}
-		before := l.active(known, after)
+		before := l.active(slot, known, after)
 		if float64(after.n)/span <= float64(before.n)/rest {
 			continue
 		}
@@ -76,9 +80,11 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	}
 	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence("the error")
-	if strings.HasPrefix(key.template, kernelPrefix) {
-		s.key.class = classKernel
-		s.event, s.text = kernelText(key.service, key.template, s.count)
+	if l.metric.ID != "" {
+		s.evidence = append(s.evidence, l.metric)
+	}
+	if l.kernel != nil {
+		e.tellKernel(s, l, best)
 		return s
 	}
 	if place := l.template.codePlace(); place != "" {
@@ -88,15 +94,27 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 }
 
 // active estimates in how many slots before the change there was a line.
-func (l *line) active(known float64, after sample) sample {
+func (l *line) active(slot int64, known float64, after sample) sample {
 	n := float32(0)
-	for at := l.rate.head; at > l.rate.head-recentSlots; at-- {
-		if l.rate.at(at).n > 0 {
-			n++
-		}
+	for at := slot; at > slot-recentSlots; at-- { // what came since is not judged yet
+		n += l.counted(at)
 	}
 	n += float32(float64(known-recentSlots)*(1-math.Exp(-float64(l.rate.old.n)/max(known-recentSlots, 1)))) * min(1, l.rate.old.n)
 	return sample{n: max(n-after.n, 0)}
+}
+
+// counted is what a slot counts. Lines come in bursts: one that is written counts
+// like many. Of what the kernel tells, each doubling counts as one more, so that a
+// service that is refused once as it starts does not pass for one that always is.
+func (l *line) counted(slot int64) float32 {
+	switch n := l.rate.at(slot).n; {
+	case n <= 0:
+		return 0
+	case l.kernel != nil:
+		return float32(math.Log2(1 + float64(n)))
+	default:
+		return 1
+	}
 }
 
 // since counts the lines from a slot on.

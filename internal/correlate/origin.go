@@ -15,7 +15,24 @@ const maxName = 200
 // origin is what is known of the place that a record came from.
 type origin struct {
 	service, pod, node string
+	cgroup             string // "" for that of the whole host
+	// unnamed says that the service is no more than the host's name: what tells
+	// of a process goes by the name of its program.
+	unnamed bool
 }
+
+// of is the origin of what a program does.
+func (o origin) of(program string) origin {
+	if program != "" && (o.unnamed || o.service == "") {
+		o.service, o.unnamed = short(program), false
+	}
+	return o
+}
+
+const (
+	programKey = "process.executable.name"
+	cgroupKey  = "process.linux.cgroup"
+)
 
 // originOf reads a resource. A record without a service goes by its pod, its
 // container, its process or its host, for a fault there is one too.
@@ -24,7 +41,7 @@ func originOf(r *tapio.Resource) origin {
 		return origin{}
 	}
 	var o origin
-	rest := [...]string{"k8s.deployment.name", "container.name", "process.executable.name", "k8s.node.name", "host.name"}
+	rest := [...]string{"k8s.deployment.name", "container.name", programKey}
 	var fallback [len(rest)]string
 	for i := range r.Attributes {
 		kv := &r.Attributes[i]
@@ -35,6 +52,8 @@ func originOf(r *tapio.Resource) origin {
 			o.pod = kv.Value.Str()
 		case "k8s.node.name", "host.name":
 			o.node = kv.Value.Str()
+		case cgroupKey:
+			o.cgroup = strings.TrimSuffix(kv.Value.Str(), "/")
 		}
 		for n, key := range rest {
 			if kv.Key == key {
@@ -47,7 +66,10 @@ func originOf(r *tapio.Resource) origin {
 			o.service = name
 		}
 	}
-	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node)}
+	if o.service == "" {
+		o.service, o.unnamed = o.node, true
+	}
+	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), cgroup: short(o.cgroup), unnamed: o.unnamed}
 }
 
 // short cuts a name to its bound.

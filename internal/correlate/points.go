@@ -60,7 +60,7 @@ func (e *Engine) ObservePoints(points []tapio.Point) {
 		}
 		s := e.seriesFor(from.seriesKey(h), p.Time, func() *series { return e.newSeries(p.Series, &from.origin) })
 		if s != nil {
-			s.take(p)
+			e.take(s, p)
 		}
 	}
 	e.places.forget()
@@ -87,9 +87,9 @@ func (e *Engine) ObservePointBatch(b *tapio.PointBatch) {
 		if s == nil {
 			continue
 		}
-		e.point.Time, e.point.Bits, e.point.Number, e.point.Flags = p.Time, p.Bits, p.Number, p.Flags
+		e.point.Start, e.point.Time, e.point.Bits, e.point.Number, e.point.Flags = p.Start, p.Time, p.Bits, p.Number, p.Flags
 		e.readExtra(b.Extra(p))
-		s.take(&e.point)
+		e.take(s, &e.point)
 	}
 }
 
@@ -141,18 +141,30 @@ func (e *Engine) seriesFor(key seriesKey, t tapio.Nanos, made func() *series) *s
 }
 
 // take reads a point and judges its value.
-func (s *series) take(p *tapio.Point) {
+func (e *Engine) take(s *series, p *tapio.Point) {
+	if s.counts != nil {
+		e.countKernel(s, p)
+	}
 	if x, ok := s.value(p); ok {
 		s.add(x, p.Time)
 	}
 }
 
-func (e *Engine) newSeries(of *tapio.Series, o *origin) *series {
+func (e *Engine) newSeries(of *tapio.Series, from *origin) *series {
 	m := of.Metric
-	c, floor := kindOf(m, true)
-	return &series{
-		name: kept(m.Name), id: short(seriesID(of, o)), service: e.graph.service(o),
-		class: c, unit: kept(m.Unit), floor: floor,
-		accumulates: m.Type == tapio.MetricSum && m.Monotonic && m.Temporality == tapio.TemporalityCumulative,
+	program, _ := of.Attributes.Get(programKey)
+	o := from.of(program.Str())
+	if o.unnamed {
+		o.cgroup = "" // the host's, which tells of one of its cgroups
 	}
+	c, floor := kindOf(m, true)
+	s := &series{
+		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o),
+		class: c, unit: kept(m.Unit), floor: floor,
+		accumulates: m.Temporality == tapio.TemporalityCumulative && (m.Type != tapio.MetricSum || m.Monotonic),
+	}
+	if s.accumulates {
+		s.counts = e.counterOf(m.Name, of.Attributes, s.service)
+	}
+	return s
 }

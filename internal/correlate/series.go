@@ -47,8 +47,11 @@ type series struct {
 	newest    float64
 	strange   int // values in a row that deviate
 	resets    int
-	// accumulates: a monotonic sum, of which the rate is judged.
+	// accumulates: it counts from a beginning on, so that what it grew by is
+	// judged.
 	accumulates bool
+	count       uint64 // of a cumulative distribution, the last one; its sum is total
+	counts      *kernelCounter
 	trend       trend
 }
 
@@ -160,28 +163,33 @@ func (s *series) value(p *tapio.Point) (x float64, ok bool) {
 	case p.Flags&tapio.FlagNoRecordedValue != 0:
 		return 0, false
 	case p.Histogram != nil:
-		x, ok = mean(p.Histogram.Sum, p.Histogram.Count)
+		return s.mean(p.Histogram.Sum, p.Histogram.Count)
 	case p.Exponential != nil:
-		x, ok = mean(p.Exponential.Sum, p.Exponential.Count)
+		return s.mean(p.Exponential.Sum, p.Exponential.Count)
 	case p.Summary != nil:
-		x, ok = mean(tapio.Optional{Value: p.Summary.Sum, Set: true}, p.Summary.Count)
+		return s.mean(tapio.Optional{Value: p.Summary.Sum, Set: true}, p.Summary.Count)
 	case p.Number != tapio.NumberNone:
 		x, ok = p.Float(), true
 	}
 	if ok && s.accumulates {
-		return s.rate(x, p.Time)
+		return s.rate(x, p.Start, p.Time)
 	}
 	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
-func (s *series) rate(total float64, t tapio.Nanos) (float64, bool) {
+// rate is what a total grew by in a second. That of the first point is known if
+// its counting began a moment ago.
+func (s *series) rate(total float64, start, t tapio.Nanos) (float64, bool) {
 	if math.IsNaN(total) || math.IsInf(total, 0) || t <= s.last {
 		return 0, false
 	}
 	before, since, started := s.total, s.last, s.started
 	s.total, s.last, s.started = total, t, true
 	if !started {
-		return 0, false
+		before, since = 0, start
+		if start == 0 || start >= t || t-start > together {
+			return 0, false
+		}
 	}
 	if total < before { // it began anew
 		s.resets++
@@ -190,8 +198,18 @@ func (s *series) rate(total float64, t tapio.Nanos) (float64, bool) {
 	return (total - before) / (float64(t-since) / 1e9), true
 }
 
-func mean(sum tapio.Optional, count uint64) (float64, bool) {
-	return sum.Value / float64(max(count, 1)), sum.Set && count > 0
+// mean is that of what was observed since the last point, or in the point's own
+// stretch of time. Nothing observed is no value.
+func (s *series) mean(sum tapio.Optional, count uint64) (float64, bool) {
+	total, n := sum.Value, count
+	if s.accumulates {
+		if s.started && count >= s.count {
+			total, n = sum.Value-s.total, count-s.count
+		}
+		s.total, s.count, s.started = sum.Value, count, true
+	}
+	x := total / float64(max(n, 1))
+	return x, sum.Set && n > 0 && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
 // seriesID names a series as EvidenceRef.ID does.

@@ -22,6 +22,7 @@ const (
 type service struct {
 	name      string
 	pod, node string
+	cgroup    string
 	requests  history // server spans: sum counts the failed ones
 }
 
@@ -123,8 +124,9 @@ type graph struct {
 	services    *lru[string, *service]
 	calls       *lru[callKey, *call]
 	operations  *lru[operationKey, *operation]
-	aliases     map[string]string // folded name of a peer to service
-	features    int               // of all operations
+	aliases     map[string]string    // folded name of a peer to service
+	endpoints   *lru[string, string] // address and port to the service that listens there
+	features    int                  // of all operations
 	maxFeatures int
 	dropped     int // features beyond the bounds
 }
@@ -135,6 +137,7 @@ func newGraph(bytes int) *graph {
 		calls:      newLRU[callKey, *call](bytes / 8 / callCost),
 		operations: newLRU[operationKey, *operation](bytes * 3 / 4 / (operationCost + 6*featureCost)),
 		aliases:    map[string]string{},
+		endpoints:  newLRU[string, string](bytes / 16 / serviceCost),
 	}
 	g.maxFeatures = 6 * g.operations.capacity
 	g.operations.onEvict = func(o *operation) { g.features -= len(o.features) }
@@ -158,6 +161,9 @@ func (g *graph) service(o *origin) *service {
 	}
 	if o.node != "" && s.node != o.node {
 		s.node = kept(o.node)
+	}
+	if o.cgroup != "" && s.cgroup != o.cgroup {
+		s.cgroup = kept(o.cgroup)
 	}
 	return s
 }

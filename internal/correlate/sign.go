@@ -54,6 +54,11 @@ type sign struct {
 	// event is the kernel event's name, subject the process or peer it names.
 	event   string
 	subject tapio.Entity
+	kernel  *kernelLine // what the kernel told
+	// supports: it opens no incident, however strong.
+	supports bool
+	novel    bool   // and never before of the service
+	brief    string // text without figures that change, "" for the same
 }
 
 const (
@@ -84,7 +89,7 @@ func (s *sign) weight() float64 {
 // telling reports whether the sign may open an incident, and not only support it.
 func (s *sign) telling() bool { return s.key.class < classSymptom }
 
-func (s *sign) alarms(at float64) bool { return s.strength >= at && s.telling() }
+func (s *sign) alarms(at float64) bool { return s.strength >= at && s.telling() && !s.supports }
 
 func compareSigns(a, b *sign) int {
 	return cmp.Or(

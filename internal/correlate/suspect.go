@@ -25,6 +25,10 @@ type suspect struct {
 	callees []string
 	// excused says that a callee explains how slow it is.
 	excused bool
+	// spared: the kernel names a callee or a neighbour that is to blame.
+	spared bool
+	// neighbour uses up the CPU quota that it shares with this one.
+	neighbour string
 }
 
 // weightOf says how directly a class of signs names the place of a fault: what
@@ -163,6 +167,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 	}
 	for _, s := range byName {
 		slices.Sort(s.callees)
+		e.findNeighbour(s, byName)
 	}
 }
 
@@ -186,12 +191,22 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 		case classSelf, classSymptom:
 			s.score += left(g.weight(), slows)
 			continue
-		case classKernel, classResource, classEdge:
+		case classEdge:
+			if s.neighbour != "" {
+				s.score += inherited * g.weight()
+				continue
+			}
+			s.own += g.weight()
+		case classKernel, classResource:
 			s.own += g.weight()
 		}
 		s.score += g.weight()
 	}
 	s.score += strays
+	// What the kernel never told before is why the service itself fails or is slow.
+	if k := s.best[classKernel]; k != nil && k.novel {
+		s.reason = k
+	}
 }
 
 // explained is how strange the callees are that may make it fail or be slow.
@@ -204,6 +219,13 @@ func (s *suspect) explained(byName map[string]*suspect) (fails, slows float64) {
 		// A slow one fails its callers too: they give up.
 		fails = max(fails, callee.weightIn(classKernel, classResource, classPath, classError, classEdge))
 		slows = max(slows, callee.weightIn(classKernel, classResource, classEdge, classSelf))
+		if k := callee.best[classKernel]; k != nil && k.novel {
+			// Few events are enough: without a server nothing is served.
+			s.spared, fails, slows = true, maxStrength, maxStrength
+		}
+	}
+	if s.neighbour != "" {
+		s.spared, slows = true, maxStrength
 	}
 	return fails, slows
 }

@@ -37,13 +37,14 @@ type outbox struct {
 	waiting []tapio.Event
 	bytes   int
 	sent    map[string]uint64 // by event name
+	made    map[string]uint64 // by event name, without updates
 	dropped map[string]uint64 // by reason
 }
 
 func newOutbox(logger *zap.Logger) *outbox {
 	return &outbox{
 		logger: logger, filled: make(chan struct{}, 1),
-		sent: map[string]uint64{}, dropped: map[string]uint64{},
+		sent: map[string]uint64{}, made: map[string]uint64{}, dropped: map[string]uint64{},
 	}
 }
 
@@ -73,6 +74,9 @@ func (o *outbox) add(findings []tapio.Finding) {
 	defer o.mu.Unlock()
 	for _, finding := range findings {
 		event := otlp.EventFromFinding(finding)
+		if finding.Identity().Revision <= 1 {
+			o.made[event.Name]++
+		}
 		size := event.Size()
 		if o.bytes+size > maxOutboxBytes {
 			o.dropped[reasonFull]++

@@ -28,6 +28,7 @@ func (e *engine) publish(settings component.TelemetrySettings) error {
 		builder.RegisterTapioCorrelationObservedCallback(labelled("signal", e.observedBySignal)),
 		builder.RegisterTapioCorrelationSkippedCallback(labelled("reason", e.skippedByReason)),
 		builder.RegisterTapioCorrelationFindingsCallback(labelled("finding", func() map[string]uint64 { return e.outbox.counts(e.outbox.sent) })),
+		builder.RegisterTapioCorrelationMadeCallback(labelled("finding", func() map[string]uint64 { return e.outbox.counts(e.outbox.made) })),
 		builder.RegisterTapioCorrelationDroppedCallback(labelled("reason", func() map[string]uint64 { return e.outbox.counts(e.outbox.dropped) })),
 		builder.RegisterTapioCorrelationEvictedCallback(labelled("reason", e.evictedByReason)),
 		builder.RegisterTapioCorrelationGroupsOpenCallback(e.gauge(func(s correlate.Stats) int { return s.OpenGroups })),

@@ -29,6 +29,7 @@ const (
 // Collector is one running bin/tapio.
 type Collector struct {
 	OTLP, API *grpc.ClientConn
+	HTTP      string // address of the API as JSON, "" for none
 
 	cmd    *exec.Cmd
 	end    context.CancelFunc
@@ -104,9 +105,10 @@ func (c *Collector) connect(ctx context.Context) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for end := time.Now().Add(startLimit); ; {
-		otlp, api, ready := addresses(c.log())
+		found, ready := addresses(c.log())
 		if ready {
-			return c.dial(otlp, api)
+			c.HTTP = found.http
+			return c.dial(found.otlp, found.api)
 		}
 		select {
 		case <-ctx.Done():
@@ -129,9 +131,11 @@ func (c *Collector) dial(otlp, api string) (err error) {
 	return err
 }
 
-// addresses reads from the log where the collector listens, and whether it is
-// ready.
-func addresses(log []byte) (otlp, api string, ready bool) {
+// listening is where a collector listens.
+type listening struct{ otlp, api, http string }
+
+// addresses reads that from the log, and whether it is ready.
+func addresses(log []byte) (at listening, ready bool) {
 	for line := range bytes.Lines(log) {
 		var entry struct{ Msg, Transport, Endpoint string }
 		if json.Unmarshal(line, &entry) != nil {
@@ -139,12 +143,14 @@ func addresses(log []byte) (otlp, api string, ready bool) {
 		}
 		switch entry.Msg + entry.Transport {
 		case "Starting GRPC server":
-			otlp = entry.Endpoint
+			at.otlp = entry.Endpoint
 		case "Tapio API listeninggrpc":
-			api = entry.Endpoint
+			at.api = entry.Endpoint
+		case "Tapio API listeninghttp":
+			at.http = entry.Endpoint
 		case "Everything is ready. Begin running and processing data.":
 			ready = true
 		}
 	}
-	return otlp, api, ready
+	return at, ready
 }

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	TapioCorrelationFindings      metric.Int64ObservableCounter
 	TapioCorrelationFlushDuration metric.Float64Histogram
 	TapioCorrelationGroupsOpen    metric.Int64ObservableGauge
+	TapioCorrelationMade          metric.Int64ObservableCounter
 	TapioCorrelationMemory        metric.Int64ObservableGauge
 	TapioCorrelationMemoryLimit   metric.Int64ObservableGauge
 	TapioCorrelationObserved      metric.Int64ObservableCounter
@@ -101,6 +102,21 @@ func (builder *TelemetryBuilder) RegisterTapioCorrelationGroupsOpenCallback(cb m
 		cb(ctx, &observerInt64{inst: builder.TapioCorrelationGroupsOpen, obs: o})
 		return nil
 	}, builder.TapioCorrelationGroupsOpen)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioCorrelationMadeCallback sets callback for observable TapioCorrelationMade metric.
+func (builder *TelemetryBuilder) RegisterTapioCorrelationMadeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioCorrelationMade, obs: o})
+		return nil
+	}, builder.TapioCorrelationMade)
 	if err != nil {
 		return err
 	}
@@ -227,6 +243,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_correlation_groups_open",
 		metric.WithDescription("Incidents that are not closed. [Alpha]"),
 		metric.WithUnit("{group}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioCorrelationMade, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_correlation_made",
+		metric.WithDescription("Correlations, groups and insights made, each counted once however often it is updated, by event name. [Alpha]"),
+		metric.WithUnit("{finding}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioCorrelationMemory, err = builder.meter.Int64ObservableGauge(

@@ -209,6 +209,9 @@ func (b *Batch) putResource(to pcommon.Resource, s subject) {
 	putText(attributes, otlp.HostName, b.origin.HostName)
 	putText(attributes, otlp.HostID, b.origin.HostID)
 	putText(attributes, otlp.ServiceName, s.service)
+	if s.place.Cgroup != "/" { // that of the whole host says nothing
+		putText(attributes, otlp.ProcessCgroup, s.place.Cgroup)
+	}
 	putText(attributes, otlp.ContainerID, s.place.ContainerID)
 	putText(attributes, otlp.K8sPodUID, s.place.PodUID)
 }

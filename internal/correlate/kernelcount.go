@@ -1,0 +1,148 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// kernelCounter is a sum of the receiver's that counts faults. A fault that is
+// too frequent to be told one by one is a sign all the same.
+type kernelCounter struct {
+	line   kernelLine
+	on     *service // nil for what concerns a whole cgroup
+	cgroup string
+	last   float64
+}
+
+// counterOf returns what the metric counts, nil for nothing of the kind.
+func (e *Engine) counterOf(metric string, attributes tapio.Attributes, s *service) *kernelCounter {
+	switch metric {
+	case "tapio.cgroup.cpu.throttled_periods", "tapio.tcp.retransmits", "tapio.disk.operation.errors":
+	default:
+		return nil
+	}
+	c := caseOf(metric)
+	k := &kernelCounter{on: s, line: kernelLine{event: kept(metric), word: c.word, says: c.says}}
+	role, _ := attributes.Get("tapio.connection.role")
+	switch {
+	case c.word == "throttl":
+		cgroup, _ := attributes.Get(cgroupKey)
+		k.on, k.cgroup = nil, kept(strings.TrimSuffix(cgroup.Str(), "/"))
+		k.line.place = k.cgroup
+	case c.connects && role.Str() != "server":
+		from := s.name
+		if k.on, k.line.place = e.far(attributes, s); k.on.name != from {
+			k.line.peer = from
+		}
+	case c.connects:
+		k.line.place = "server"
+	default:
+		k.line.peer = peerOfEvent(&tapio.Event{Attributes: attributes})
+	}
+	return k
+}
+
+// countKernel counts what the sum grew by. One that is seen for the first time
+// grew from nothing: the receiver tells of none that does not grow.
+func (e *Engine) countKernel(s *series, p *tapio.Point) {
+	k, total := s.counts, p.Float()
+	grown := total - k.last
+	if total < k.last {
+		grown = total
+	}
+	k.last = total
+	if grown < 1 {
+		return
+	}
+	on := k.on
+	if on == nil {
+		on = e.inCgroup(k.cgroup)
+	}
+	if on == nil {
+		return
+	}
+	line := k.line
+	l := e.kernelLine(on, &line)
+	l.rate.observe(e.slotOf(p.Time), sample{n: float32(grown)})
+	l.metric = tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: s.id, Time: p.Time}
+}
+
+// inCgroup returns the service of a cgroup that uses most of its CPU: where a
+// quota is used up, it is the one to look at. nil where none is known.
+func (e *Engine) inCgroup(cgroup string) *service {
+	if cgroup == "" {
+		return nil
+	}
+	used := e.cpuOf(cgroup)
+	var most *service
+	for _, held := range e.graph.services.all() {
+		if s := *held; s.cgroup == cgroup && (most == nil || used[s.name] > used[most.name]) {
+			most = s
+		}
+	}
+	return most
+}
+
+// cpuOf tells how many CPUs the services of a cgroup use.
+func (e *Engine) cpuOf(cgroup string) map[string]float64 {
+	used := map[string]float64{}
+	for _, held := range e.series.all() {
+		if s := *held; s.name == "tapio.cpu.time" && s.service.cgroup == cgroup && s.last+seriesSilence/10 > e.now {
+			used[s.service.name] += s.newest
+		}
+	}
+	return used
+}
+
+// throttleText names who uses up the quota, and who has to wait with it.
+func (e *Engine) throttleText(s *sign, k *kernelLine) string {
+	used := e.cpuOf(k.place)
+	text := fmt.Sprintf("%s uses %.2g CPUs, most of the CPU quota of cgroup %s, which is throttled", s.key.service, used[s.key.service], k.place)
+	var waiting []string
+	for _, held := range e.graph.services.all() {
+		if o := *held; o.cgroup == k.place && o.name != s.key.service {
+			waiting = append(waiting, o.name)
+		}
+	}
+	if len(waiting) > 0 {
+		text += ": " + strings.Join(waiting, ", ") + " must wait with it"
+	}
+	return text
+}
+
+// findNeighbour finds who uses up the quota that the suspect waits for.
+func (e *Engine) findNeighbour(s *suspect, byName map[string]*suspect) {
+	own := e.serviceNamed(s.service).cgroup
+	if own == "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		k := byName[name].best[classKernel]
+		if name != s.service && k != nil && strings.Contains(k.event, "throttl") && e.serviceNamed(name).cgroup == own {
+			s.neighbour = name
+		}
+	}
+}
+
+// waitingFor lists the services of a group that wait for the quota that one of
+// them uses up.
+func (e *Engine) waitingFor(g *group, culprit string) []string {
+	throttles := slices.ContainsFunc(g.ofService(culprit), func(s *sign) bool { return strings.Contains(s.event, "throttl") })
+	if !throttles {
+		return nil
+	}
+	var list []string
+	for _, r := range g.ranking {
+		if r.service != culprit && e.samePlace(r.service, culprit) {
+			list = append(list, r.service)
+		}
+	}
+	return list
+}

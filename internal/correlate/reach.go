@@ -1,0 +1,90 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"net"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// Who listens at an address is learned from calls that both ends tell of, and from
+// servers that tell it, so that a failed connect, which nobody answers, names the
+// one that should have.
+
+// endpointOf reads an address with its port, "" for none. One that only means
+// something on its host is told apart by the host.
+func endpointOf(attributes tapio.Attributes, prefix, node string) string {
+	address, found := attributes.Get(prefix + "address")
+	if !found || address.Str() == "" {
+		return ""
+	}
+	endpoint := address.Str()
+	port, found := attributes.Get(prefix + "port")
+	if !found {
+		port, found = attributes.Get("server.port")
+	}
+	if found {
+		endpoint = net.JoinHostPort(endpoint, port.Text())
+	}
+	if strings.HasPrefix(endpoint, "127.") || strings.HasPrefix(endpoint, "[::1]") {
+		endpoint = node + "/" + endpoint
+	}
+	return short(endpoint)
+}
+
+// shownEndpoint is an endpoint as people know it.
+func shownEndpoint(endpoint string) string {
+	return endpoint[strings.IndexByte(endpoint, '/')+1:]
+}
+
+// listens notes where a service is reached.
+func (g *graph) listens(endpoint string, s *service) {
+	if endpoint == "" {
+		return
+	}
+	if known := g.endpoints.get(endpoint); known != nil {
+		*known = s.name
+		return
+	}
+	g.endpoints.put(strings.Clone(endpoint), s.name)
+}
+
+// listener returns the service that listens there, "" if none is known.
+func (g *graph) listener(endpoint string) string {
+	if known := g.endpoints.peek(endpoint); known != nil {
+		return *known
+	}
+	return ""
+}
+
+// peerOf is where a client span calls, and the service that it calls: the one that
+// listens there, else by the names that the span gives.
+func (e *Engine) peerOf(s *tapio.Span, node string) (endpoint, service string) {
+	endpoint = endpointOf(s.Attributes, "network.peer.", node)
+	if name := e.graph.listener(endpoint); name != "" {
+		return endpoint, name
+	}
+	return endpoint, kept(peerOf(s))
+}
+
+// far returns the service at the other end of a connection that a client tells
+// of. One that never told anything goes by its address.
+func (e *Engine) far(attributes tapio.Attributes, from *service) (to *service, endpoint string) {
+	endpoint = endpointOf(attributes, "network.peer.", from.node)
+	if endpoint == "" {
+		return from, ""
+	}
+	name := e.graph.listener(endpoint)
+	if name == "" {
+		name = shownEndpoint(endpoint)
+	}
+	if name == from.name {
+		return from, endpoint
+	}
+	to = e.graph.service(&origin{service: name})
+	e.graph.call(from.name, to.name)
+	return to, endpoint
+}

@@ -1,0 +1,288 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+	"github.com/tapio/tapio/test/running"
+)
+
+const kernelConfig = `
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "localhost:0"}}}
+  ebpf:
+    collection_interval: 5s
+    error_mode: propagate
+OWN
+processors: {semantic_correlation: {}}
+exporters: {tapio: {extension: tapio}}
+extensions:
+  tapio:
+    grpc: {endpoint: "localhost:0"}
+    http: {enabled: false}
+    store: {memory_limit: 64MiB}
+service:
+  extensions: [tapio]
+  telemetry: {logs: {encoding: json}, metrics: {level: none}}
+  pipelines:
+    logs: {receivers: [otlp, ebpf], processors: [semantic_correlation], exporters: [tapio]}
+    traces: {receivers: [otlp, ebpf], processors: [semantic_correlation], exporters: [tapio]}
+    metrics: {receivers: [otlp, ebpf], processors: [semantic_correlation], exporters: [tapio]}
+`
+
+const (
+	settled = 75 * time.Second // until the engine knows what is usual
+	patient = 60 * time.Second // how long a finding is waited for
+)
+
+// live is a shop on this host that a collector looks at from the kernel.
+type live struct {
+	*machine
+	wire *wire
+	api  tapiov1.TapioServiceClient
+	ctx  context.Context
+}
+
+// scenario is one way in which the shop breaks.
+type scenario struct {
+	payment []string // further arguments of its
+	orders  []string
+	prepare func(*testing.T, *live)
+	fault   func(*testing.T, *live)
+	cause   string   // service
+	says    []string // all of these stand in the insights
+}
+
+func newLive(t *testing.T, name string, s *scenario) *live {
+	t.Helper()
+	m := newMachine(t, name)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	c, err := running.Start(ctx, filepath.Join("..", "..", "bin", "tapio"), strings.Replace(kernelConfig, "OWN", m.onlyOwn(), 1))
+	if err != nil && strings.Contains(err.Error(), "refused") {
+		t.Skipf("needs a kernel that lets itself be looked into: %v", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(c.Stop)
+	l := &live{machine: m, api: tapiov1.NewTapioServiceClient(c.API), ctx: ctx}
+	if s.prepare != nil {
+		s.prepare(t, l)
+	}
+	l.start(t, "payment", true, append([]string{"-listen", "127.0.0.1:8003"}, s.payment...)...)
+	l.start(t, "orders", false, append([]string{"-listen", "127.0.0.1:8002", "-calls", "http://127.0.0.1:8003/pay"}, s.orders...)...)
+	l.start(t, "web", false, "-listen", "127.0.0.1:8001", "-calls", "http://127.0.0.1:8002/orders")
+	l.start(t, "customer", false, "-load", "http://127.0.0.1:8001/buy")
+	return l
+}
+
+func (l *live) wait(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-l.ctx.Done():
+		require.NoError(t, l.ctx.Err())
+	case <-time.After(d):
+	}
+}
+
+func (l *live) groups(t *testing.T) []*tapiov1.SemanticGroup {
+	t.Helper()
+	answer, err := l.api.GetSemanticGroups(l.ctx, &tapiov1.GetSemanticGroupsRequest{})
+	require.NoError(t, err)
+	return answer.GetGroups()
+}
+
+func (l *live) insights(t *testing.T) []*tapiov1.Insight {
+	t.Helper()
+	answer, err := l.api.GetInsights(l.ctx, &tapiov1.GetInsightsRequest{})
+	require.NoError(t, err)
+	return answer.GetInsights()
+}
+
+func kernelScenarios() map[string]scenario {
+	return map[string]scenario{
+		"oom": {
+			fault: func(t *testing.T, l *live) {
+				l.limit(t, memoryLimit(64<<20))
+				l.tell(t, "payment", "eat")
+			},
+			cause: "payment", says: []string{"out of memory", "64.0 MiB"},
+		},
+		"refused": {
+			fault: func(_ *testing.T, l *live) { l.started["payment"].stop() },
+			cause: "payment", says: []string{"refuses connections", "127.0.0.1:8003", "refused-orders"},
+		},
+		"crash": {
+			fault: func(t *testing.T, l *live) {
+				l.started["payment"].stop()
+				l.crashing(t)
+			},
+			cause: "payment", says: []string{"exits with an error", "exit code 2", "refuses connections"},
+		},
+		"hog": {
+			payment: []string{"-work", "10ms"},
+			fault: func(t *testing.T, l *live) {
+				l.limit(t, cpuLimit(40))
+				l.start(t, "backup", true, "-burn", "2")
+			},
+			cause: "backup", says: []string{"throttled", "hog-payment must wait"},
+		},
+		"disk": {
+			payment: []string{"-disk", "/var/tmp/tapio-scenario-disk"},
+			prepare: func(t *testing.T, _ *live) {
+				t.Cleanup(func() { _ = os.Remove("/var/tmp/tapio-scenario-disk") })
+			},
+			fault: func(t *testing.T, l *live) { l.limit(t, diskLimit(t, "/var/tmp", 6144)) },
+			cause: "payment", says: []string{"waits long for its disk", "pwrite64"},
+		},
+		"loss": {
+			payment: []string{"-listen", farAddress + ":8003"},
+			orders:  []string{"-calls", "http://" + farAddress + ":8003/pay"},
+			prepare: func(t *testing.T, l *live) { l.wire = l.putAway(t, "payment") },
+			fault:   func(_ *testing.T, l *live) { l.wire.lose.Store(25) },
+			cause:   "payment", says: []string{"packets between loss-orders and loss-payment get lost"},
+		},
+		"delay": {
+			payment: []string{"-listen", farAddress + ":8003"},
+			orders:  []string{"-calls", "http://" + farAddress + ":8003/pay"},
+			prepare: func(t *testing.T, l *live) { l.wire = l.putAway(t, "payment") },
+			fault:   func(_ *testing.T, l *live) { l.wire.delay.Store(int64(100 * time.Millisecond)) },
+			cause:   "payment", says: []string{"Network between delay-orders and delay-payment"},
+		},
+		"dns": {
+			orders:  []string{"-calls", "http://payment.shop.test:8003/pay", "-resolver", "127.0.0.1:53"},
+			prepare: func(t *testing.T, l *live) { l.start(t, "names", false, "-names", "127.0.0.1:53") },
+			fault:   func(t *testing.T, l *live) { l.tell(t, "names", "fail") },
+			cause:   "orders", says: []string{"cannot resolve payment.shop.test", "SERVFAIL"},
+		},
+	}
+}
+
+// crashing starts payment again each time that it has crashed, as a supervisor
+// does.
+func (l *live) crashing(t *testing.T) {
+	var over sync.WaitGroup
+	ctx, end := context.WithCancel(l.ctx)
+	over.Go(func() {
+		for ctx.Err() == nil {
+			p := l.start(t, "payment", true, "-crash")
+			<-p.ended
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	})
+	t.Cleanup(func() {
+		end()
+		over.Wait()
+	})
+}
+
+// Nothing is built into the programs of the shop: what is told of a fault is what
+// the kernel saw.
+func TestTheKernelNamesTheCause(t *testing.T) {
+	for name, s := range kernelScenarios() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLive(t, name, &s)
+			l.wait(t, settled)
+			require.Empty(t, l.groups(t), "nothing is broken yet")
+			s.fault(t, l)
+			l.await(t, name+"-"+s.cause, s.says)
+			l.requireSoon(t)
+		})
+	}
+}
+
+// await waits until the likeliest cause is the one, and what is told of it says
+// all that is wanted.
+func (l *live) await(t *testing.T, cause string, says []string) {
+	t.Helper()
+	for range patient / (2 * time.Second) {
+		l.wait(t, 2*time.Second)
+		if l.tells(t, cause, says) {
+			return
+		}
+	}
+	for _, g := range l.groups(t) {
+		t.Logf("%s (%s)", g.GetTitle(), g.GetState())
+		for _, f := range g.GetRootCause().GetCausalFactors() {
+			t.Logf("  %.2f %s: %s", f.GetProbability(), f.GetEntity().GetName(), f.GetReason())
+		}
+	}
+	for _, i := range l.insights(t) {
+		t.Logf("%s: %s\n%s", i.GetAudience(), i.GetTitle(), i.GetText())
+	}
+	require.Fail(t, "the cause is not told", "%s: %v", cause, says)
+}
+
+func (l *live) tells(t *testing.T, cause string, says []string) bool {
+	t.Helper()
+	for _, g := range l.groups(t) {
+		if factors := g.GetRootCause().GetCausalFactors(); factors[0].GetEntity().GetName() != cause {
+			continue
+		}
+		var text strings.Builder
+		for _, i := range l.insights(t) {
+			if i.GetGroupId() == g.GetId() {
+				fmt.Fprintln(&text, i.GetTitle(), i.GetText())
+			}
+		}
+		missing := func(word string) bool { return !strings.Contains(text.String(), word) }
+		if !slices.ContainsFunc(says, missing) {
+			return true
+		}
+	}
+	return false
+}
+
+// soon is how long after its last evidence a finding leaves, in event time.
+const soon = 10 * time.Second
+
+// requireSoon looks at the first that was told of each incident.
+func (l *live) requireSoon(t *testing.T) {
+	t.Helper()
+	stored, err := l.api.SubscribeToEvents(l.ctx, &tapiov1.SubscribeToEventsRequest{
+		HistoryOnly: true, Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_Last{Last: 1000}}, Filter: &tapiov1.Filter{EventNames: []string{"tapio.semantic_group"}},
+	})
+	require.NoError(t, err)
+	told := 0
+	for {
+		piece, err := stored.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		for _, g := range piece.GetGroups() {
+			if g.GetRevision() > 1 {
+				continue
+			}
+			told++
+			var newest time.Time
+			for _, e := range g.GetMembers() {
+				if at := e.GetTime().AsTime(); at.After(newest) {
+					newest = at
+				}
+			}
+			require.Less(t, g.GetTime().AsTime().Sub(newest), soon, g.GetTitle())
+		}
+	}
+	require.NotZero(t, told)
+}

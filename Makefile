@@ -99,7 +99,7 @@ bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, a
 	go run ./test/bench query
 
 .PHONY: scenarios
-scenarios: bin/tapio ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
+scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
 	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca

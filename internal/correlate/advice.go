@@ -32,7 +32,14 @@ func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
 		},
 	}
 	mend := adviceOf(kind)
-	if k := first.reason.kernel; k != nil {
+	switch k := first.reason.kernel; {
+	case first.reason.key.class == classSilent:
+		mend = silentAdvice()
+	case first.reason.key.what == "restarts":
+		mend = kernelAdvice(&kernelLine{word: "exit"})
+	case first.reason.key.class == classResource && !strings.Contains(first.reason.key.what, "memory") && !strings.Contains(first.reason.key.what, "cpu"):
+		mend = fullAdvice()
+	case k != nil:
 		look.commands = append([]string{"tapioctl get events -l process.executable.name=SERVICE --since 15m"}, look.commands...)
 		mend = kernelAdvice(k)
 	}
@@ -97,6 +104,12 @@ func adviceOf(kind tapio.GroupType) advice {
 			description: "The time passes between client and server; the service's own is not the matter.",
 			commands:    []string{"ss -tin state established", "nstat -az TcpRetransSegs", "kubectl delete pod POD"},
 		}
+	case tapio.GroupSecurity:
+		return advice{
+			title:       "Find out whose access is refused, and since when",
+			description: "A token or certificate that has expired, a policy that was changed, or somebody who should not be there.",
+			commands:    []string{"tapioctl get logs --service SERVICE --severity error --since 1h", "kubectl get events --sort-by=.lastTimestamp | tail -20"},
+		}
 	case tapio.GroupDeployment, tapio.GroupFailureCascade:
 		return advice{
 			title:       "Roll it back if it was changed lately",
@@ -112,6 +125,29 @@ func adviceOf(kind tapio.GroupType) advice {
 			description: "It is slow without a sign of its own resources being short.",
 			commands:    []string{"kubectl top pod POD", "tapioctl get traces --service SERVICE --min-duration 500ms --since 15m"},
 		}
+	}
+}
+
+// silentAdvice is for what reports nothing any more.
+func silentAdvice() advice {
+	return advice{
+		title:       "See whether it still runs, and whether what it reports still gets here",
+		description: "Others report, so that the way to this collector is open at its end: the service, its host or its exporter has stopped.",
+		commands: []string{
+			"kubectl get pod POD -o wide", "kubectl logs --previous --tail=100 POD", "kubectl rollout restart deployment SERVICE",
+			"pgrep -af SERVICE", "systemctl status SERVICE", "journalctl -u SERVICE -n 100 --no-pager",
+		},
+	}
+}
+
+// fullAdvice is for a file system or volume that fills up.
+func fullAdvice() advice {
+	return advice{
+		title:       "Free space on it, or make it larger",
+		description: "Find what grows before you remove anything: logs, core dumps and files that are deleted but still open are the usual ones.",
+		commands: []string{
+			"kubectl exec POD -- df -h", "kubectl get pvc", "df -h", "df -i", "du -xh --max-depth=2 / 2>/dev/null | sort -h | tail -20", "lsof +L1",
+		},
 	}
 }
 
@@ -142,6 +178,23 @@ func kernelAdvice(k *kernelLine) advice {
 			description: "Its address answers, or does not, without a program behind it: it has ended, listens elsewhere, or a firewall is in between.",
 			commands: []string{
 				"ss -ltnp sport = :PORT", "nc -zv HOST PORT", "systemctl status SERVICE", "kubectl rollout restart deployment SERVICE",
+			},
+		}
+	case "exec":
+		return advice{
+			title:       "Treat it as a break-in until you know better",
+			description: "Do not restart it, for what runs in it is the evidence. See who started the program; if nobody did, cut the service off the network.",
+			commands: []string{
+				"tapioctl get events --event-name tapio.process.exec -l process.executable.name=FAULT --since 24h",
+				"ps -ef --forest", "ss -tnp", "kubectl exec POD -- ps -ef", "ls -l PEER",
+			},
+		}
+	case "file.":
+		return advice{
+			title:       "See who changed the rights, or who asks for what is none of theirs",
+			description: "The kernel refused to open, write, rename or remove files.",
+			commands: []string{
+				"tapioctl get events --event-name 'tapio.file.*' -l process.executable.name=SERVICE --since 1h", "ls -la PEER", "kubectl exec POD -- ls -la PEER",
 			},
 		}
 	case "retransmit", "reset":

@@ -6,8 +6,8 @@ package correlate
 import "github.com/tapio/tapio/internal/tapio"
 
 const (
-	spanCost      = 192  // bytes of a kept span, its names shared
-	noteCost      = 48   // bytes of a kept log line
+	spanCost      = 192  // bytes of a kept span besides the names that are its own
+	noteCost      = 112  // bytes of a kept log line besides its template
 	traceCost     = 256  // bytes of a trace besides
 	maxTraceParts = 4096 // spans and notes of one trace; the rest is counted
 	// slotParts is how many spans and notes of a slot are looked at before fewer
@@ -32,6 +32,7 @@ type assembly struct {
 
 type openTrace struct {
 	last  tapio.Nanos // the newest time seen
+	bytes int
 	spans []spanPart
 	notes []note
 }
@@ -54,6 +55,7 @@ type note struct {
 	template *template
 	failed   bool
 	uid      string
+	place    string // in the source code, of a failure
 }
 
 func newAssembly(bytes int) *assembly {
@@ -81,7 +83,7 @@ func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace
 			return nil
 		}
 		found = a.traces.put(id, &openTrace{})
-		a.bytes += traceCost
+		a.charge(*found, traceCost)
 	}
 	t := *found
 	if len(t.spans)+len(t.notes) >= maxTraceParts {
@@ -92,10 +94,16 @@ func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace
 	if a.traces.peek(id) == nil { // it was the only one
 		return nil
 	}
-	a.bytes += cost
+	a.charge(t, cost)
 	a.taken++
 	t.last = max(t.last, when)
 	return t
+}
+
+// charge counts bytes of a trace.
+func (a *assembly) charge(t *openTrace, bytes int) {
+	t.bytes += bytes
+	a.bytes += bytes
 }
 
 // makeRoom drops the traces that waited longest, and keeps fewer from then on.
@@ -112,7 +120,7 @@ func (a *assembly) makeRoom(cost int) {
 }
 
 func (a *assembly) drop(id tapio.TraceID, t *openTrace) {
-	a.bytes -= traceCost + len(t.spans)*spanCost + len(t.notes)*noteCost
+	a.bytes -= t.bytes
 	a.traces.remove(id)
 }
 

@@ -65,7 +65,11 @@ func (e *Engine) entityOf(service string, own []*sign) tapio.Entity {
 	for _, sign := range own {
 		switch sign.subject.Kind {
 		case tapio.EntityCode:
-			put("code.function.name", sign.subject.Name)
+			for _, kv := range sign.subject.Attributes {
+				if kv.Key != "service.name" {
+					put(kv.Key, kv.Value.Str())
+				}
+			}
 		case tapio.EntityProcess:
 			put("process.executable.name", sign.subject.Name)
 			pid, _ := sign.subject.Attributes.Get("process.pid")

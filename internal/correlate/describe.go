@@ -99,7 +99,12 @@ func typeOf(g *group) tapio.GroupType {
 	reason := g.ranking[0].reason
 	switch reason.key.class {
 	case classKernel:
+		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {
+			return tapio.GroupSecurity
+		}
 		return typeOfKernel(strings.TrimPrefix(reason.event, "tapio."))
+	case classSilent:
+		return tapio.GroupFailureCascade
 	case classResource:
 		return tapio.GroupResourceExhaustion
 	case classEdge:
@@ -131,6 +136,8 @@ func typeOfKernel(event string) tapio.GroupType {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(event, w) })
 	}
 	switch {
+	case has("exec"):
+		return tapio.GroupSecurity
 	case has("oom", "throttl", "io.", "block", "sched", "slow"):
 		return tapio.GroupResourceExhaustion
 	case has("retransmit", "connect", "refused", "reset", "dns"):
@@ -153,15 +160,21 @@ func title(g *group) string {
 func firstSentence(s *sign) string {
 	service := s.key.service
 	switch s.key.class {
-	case classKernel:
+	case classKernel, classSilent:
 		return cmp.Or(s.brief, s.text)
 	case classResource:
+		if s.brief != "" {
+			return s.brief
+		}
 		return fmt.Sprintf("%s: %s at %s", service, resourceWord(s.key.what), quantity(s.after, s.unit))
 	case classEdge:
 		return fmt.Sprintf("Network between %s and %s slow: %s per call", s.key.peer, service, millis(s.after))
 	case classPath:
 		return service + " skips a usual step: " + s.key.what
 	case classError:
+		if s.brief != "" {
+			return s.brief
+		}
 		if s.key.what == "fails" {
 			return fmt.Sprintf("%s fails in %s: %s of its runs", service, s.key.peer, percent(s.after))
 		}

@@ -45,9 +45,15 @@ func (e *Engine) detect(slot int64) []*sign {
 	}
 	for _, s := range e.series.all() {
 		add(e.seriesSign(*s, slot))
+		add(e.supplySign(*s))
 	}
+	e.silenceSigns(add)
 	for key, l := range e.lines.all() {
-		add(e.lineSign(key, *l, slot))
+		again := e.lineSign(key, *l, slot)
+		add(again)
+		if (*l).restarts && (again == nil || again.strength < hintStrength) {
+			add(e.restartSign(*l, slot))
+		}
 	}
 	for _, s := range e.kernel {
 		add(s)
@@ -95,6 +101,7 @@ func (e *Engine) selfSign(o *operation) *sign {
 	}
 	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
 	s.evidence = o.evidence.evidence("took long")
+	s.locate(o.place)
 	return s
 }
 
@@ -149,7 +156,7 @@ func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
 	}
 	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)
 	s.evidence = f.evidence.evidence("shows the failure")
-	s.locate(f)
+	s.locate(f.place)
 	return s
 }
 
@@ -158,12 +165,10 @@ func (s *sign) shares(ch change) {
 	s.unit = "ratio"
 }
 
-// locate names the place in the source code where a log line comes from.
-func (s *sign) locate(f *feature) {
-	if f.place != "" {
-		s.subject = tapio.Entity{Kind: tapio.EntityCode, Name: f.place, Attributes: tapio.Attributes{
-			{Key: "service.name", Value: tapio.StringValue(s.key.service)},
-		}}
+// locate names the place in the source code where it shows, "" for none known.
+func (s *sign) locate(place string) {
+	if place != "" {
+		s.subject = codeEntity(s.key.service, place)
 	}
 }
 

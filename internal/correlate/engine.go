@@ -145,14 +145,19 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	t := e.miner.of(lineOf(ev))
 	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: failed}
 	if failed {
-		if l := e.lineFor(s, t); l.observe(e.slotOf(n.time), !ev.TraceID.IsZero()) {
+		l := e.lineFor(s, t)
+		if l.rate.head == 0 { // the first of its kind tells where
+			l.place = placeIn(ev.Attributes)
+		}
+		n.place = l.place
+		if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero()) {
 			n.uid = uidOf(ev)
 			l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
 		}
 		e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
 	}
 	if traced && !ev.SpanID.IsZero() {
-		if open := e.assembly.open(ev.TraceID, n.time, noteCost); open != nil {
+		if open := e.assembly.open(ev.TraceID, n.time, noteCost+len(t.text)); open != nil {
 			open.notes = append(open.notes, n)
 		}
 	}
@@ -214,12 +219,16 @@ func (e *Engine) observeSpan(s *tapio.Span) {
 		id: s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
 		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == tapio.StatusError,
 	}
+	if !part.op.looked || (part.failed && part.op.place == "") {
+		part.op.looked, part.op.place = true, placeOfSpan(s)
+	}
 	if s.Kind == kindClient {
 		part.at, part.peer = e.peerOf(s, o.node)
 	}
 	if s.Kind == kindServer {
 		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.node), from)
 	}
+	e.assembly.charge(open, len(part.at)+len(part.peer))
 	open.spans = append(open.spans, part)
 }
 

@@ -39,6 +39,7 @@ type shop struct {
 	// own time, in milliseconds; fails names the services that log an error.
 	delay, own map[string]float64
 	fails      map[string]bool
+	failsWith  string // stack trace with which spans of pay fail
 	resources  map[string]*tapio.Resource
 }
 
@@ -90,9 +91,14 @@ func (s *shop) serve(spans *[]tapio.Span, events *[]tapio.Event, trace tapio.Tra
 		line.SeverityNumber, line.Body, status = 17, tapio.StringValue("cannot read a.Store#31 user 17"), tapio.StatusError
 	}
 	*events = append(*events, line)
+	var exceptions []tapio.SpanEvent
+	if service == "pay" && s.failsWith != "" {
+		status = tapio.StatusError
+		exceptions = []tapio.SpanEvent{{Name: "exception", Attributes: tapio.Attributes{{Key: "exception.stacktrace", Value: tapio.StringValue(s.failsWith)}}}}
+	}
 	*spans = append(*spans, tapio.Span{
 		TraceID: trace, SpanID: id, ParentID: parent, Name: "/" + service, Kind: kindServer,
-		Start: start, End: end, StatusCode: status, Resource: s.resource(service),
+		Start: start, End: end, StatusCode: status, Resource: s.resource(service), Events: exceptions,
 	})
 	return end
 }

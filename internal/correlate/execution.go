@@ -32,6 +32,9 @@ func (e *Engine) learn(id tapio.TraceID, t *openTrace) {
 		weights[runs[i].op]++
 	}
 	for i := range runs {
+		if runs[i].op.past == nil {
+			continue // there was no room for it
+		}
 		e.learnRun(id, runs, i, 1/weights[runs[i].op])
 		e.learnSteps(id, t, runs, i, 1/weights[runs[i].op])
 	}
@@ -78,14 +81,15 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 		if f := e.graph.feature(op, featureError, "fails"); f != nil {
 			f.hits.observe(slot, sample{n: weight})
 			f.evidence.add(ref)
+			f.place = op.place
 		}
 	}
-	if op.key.kind == kindServer || run.parent < 0 {
+	if requests := op.service.requests; requests != nil && (op.key.kind == kindServer || run.parent < 0) {
 		failed := float32(0)
 		if run.failed {
 			failed = 1
 		}
-		op.service.requests.observe(slot, sample{n: 1, sum: failed})
+		requests.observe(slot, sample{n: 1, sum: failed})
 	}
 	e.learnCall(id, runs, i, slot, weight)
 }

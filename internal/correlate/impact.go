@@ -21,7 +21,7 @@ func (e *Engine) impact(g *group) tapio.Impact {
 		im.Entities = append(im.Entities, serviceEntity(r.service))
 		s := e.serviceNamed(r.service)
 		for slot := max(since, e.judged-recentSlots+1); slot <= e.judged; slot++ {
-			at := s.requests.at(slot)
+			at := s.requested(slot)
 			requests += float64(at.n)
 			failed += float64(at.sum)
 		}

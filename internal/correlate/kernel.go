@@ -40,6 +40,7 @@ func kernelCases() []kernelCase {
 		{word: "io.", says: "waits long for its disk"},
 		{word: "slow", says: "waits long in a system call"},
 		{word: "sched", says: "waits long for a CPU"},
+		{word: "file.", says: "is denied access to files"},
 	}
 }
 
@@ -52,11 +53,15 @@ type kernelLine struct {
 	peer  string // the other service, the device or the name that was asked for
 	place string // address or cgroup
 	slow  float64
+	tree  []string // keys of the newest process and its ancestors
 }
 
 // observeKernel takes an event of Tapio's receiver as a sign of its service; it
 // reports whether the event tells of a fault.
 func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool {
+	if ev.Name == execEvent {
+		return e.observeExec(ev, ref)
+	}
 	c := caseOf(ev.Name)
 	if c == nil || !tellsOfFault(ev, c.word) {
 		return false
@@ -79,7 +84,7 @@ func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool 
 		k.slow = d.Double()
 	}
 	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false) {
-		l.kernel.slow = max(l.kernel.slow, k.slow)
+		l.kernel.slow, l.kernel.tree = max(l.kernel.slow, k.slow), treeOf(ev)
 		l.evidence.add(ref)
 	}
 	return true
@@ -129,6 +134,9 @@ func tellsOfFault(ev *tapio.Event, word string) bool {
 		return code.Int() != 0 || fatalSignal(ev)
 	case "signal":
 		return fatalSignal(ev)
+	case "file.":
+		fault, _ := ev.Attributes.Get("error.type")
+		return fault.Str() == "EACCES" || fault.Str() == "EPERM"
 	case "connect", "dns", "block", "io.", "sched":
 		_, failed := ev.Attributes.Get("error.type")
 		return failed || slices.ContainsFunc([]string{"fail", "slow", "refused", "timeout", "error", "stall"}, func(w string) bool {
@@ -152,7 +160,7 @@ func fatalSignal(ev *tapio.Event) bool {
 }
 
 func peerOfEvent(ev *tapio.Event) string {
-	for _, key := range [...]string{"dns.question.name", "server.address", "network.peer.address", "disk.device", "system.device"} {
+	for _, key := range [...]string{"dns.question.name", "server.address", "network.peer.address", "disk.device", "system.device", "file.directory"} {
 		if v, found := ev.Attributes.Get(key); found {
 			return kept(v.Text())
 		}
@@ -160,27 +168,37 @@ func peerOfEvent(ev *tapio.Event) string {
 	return ""
 }
 
-// alone makes a sign of one event.
+// alone takes one event as a sign.
 func (e *Engine) alone(ev *tapio.Event, s *service, c *kernelCase, peer string, ref reference) {
+	e.keepKernel(e.aloneSign(ev, s, c, peer, ref))
+}
+
+func (e *Engine) keepKernel(s *sign) {
 	if len(e.kernel) >= maxKernelSigns {
 		e.kernel = append(e.kernel[:0], e.kernel[1:]...)
 		e.kernelEvicted++
 	}
+	e.kernel = append(e.kernel, s)
+}
+
+// aloneSign makes a sign of one event.
+func (e *Engine) aloneSign(ev *tapio.Event, s *service, c *kernelCase, peer string, ref reference) *sign {
 	process, _ := ev.Attributes.Get("process.executable.name")
 	pid, _ := ev.Attributes.Get("process.pid")
-	who := cmp.Or(process.Str(), s.name)
+	who := kept(cmp.Or(process.Str(), s.name))
 	sign := &sign{
 		key:   signKey{service: s.name, class: classKernel, what: kept(ev.Name), peer: peer},
 		onset: ev.When(), last: ev.When(), strength: maxStrength, after: 1, count: 1, pod: s.pod, node: s.node,
-		event: kept(ev.Name), novel: true, kernel: &kernelLine{event: kept(ev.Name), word: c.word}, text: aloneText(ev, kept(who), s.name, c.says),
+		event: kept(ev.Name), novel: true, text: aloneText(ev, who, s.name, c.says),
+		kernel: &kernelLine{event: kept(ev.Name), word: c.word, tree: treeOf(ev)},
 	}
-	sign.subject = tapio.Entity{Kind: tapio.EntityProcess, Name: kept(who), Attributes: tapio.Attributes{
+	sign.subject = tapio.Entity{Kind: tapio.EntityProcess, Name: who, Attributes: tapio.Attributes{
 		{Key: "process.pid", Value: tapio.StringValue(pid.Text())}, {Key: "service.name", Value: tapio.StringValue(s.name)},
 	}}
 	var r ring
 	r.add(ref)
 	sign.evidence = r.evidence(sign.text)
-	e.kernel = append(e.kernel, sign)
+	return sign
 }
 
 const maxKernelSigns = 1024

@@ -68,6 +68,8 @@ func (e *Engine) kernelText(s *sign, k *kernelLine) string {
 			return fmt.Sprintf("%s waits long for its disk: %s takes up to %s, %s", who, k.fault, took, times)
 		}
 		return fmt.Sprintf("%s waits long in the system call %s, up to %s, %s", who, k.fault, took, times)
+	case "file.":
+		return fmt.Sprintf("%s is denied access to files in %s (%s), %s", who, k.peer, k.fault, times)
 	case "throttl":
 		return e.throttleText(s, k)
 	}

@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -11,7 +12,7 @@ import (
 )
 
 const (
-	lineCost = 1024 // bytes of a line's history
+	lineCost = 2048 // bytes of a line's history
 	// minKnown is how many slots one must know to tell a rate from none: three
 	// times as long as the shortest change, for a service that always writes its
 	// errors once a minute is no news.
@@ -32,8 +33,10 @@ type line struct {
 	traced   bool  // the trace says more, see failureSign
 	first    int64 // the slot in which the service was first heard of
 	evidence ring
+	place    string            // in the source code
 	kernel   *kernelLine       // set for what the kernel tells
-	metric   tapio.EvidenceRef // the series, of what the kernel counts
+	restarts bool              // it counts how often the service began anew
+	metric   tapio.EvidenceRef // the series, of what the kernel counts or of a restart
 	noted    struct {          // lines of the newest slot
 		slot int64
 		n    int
@@ -80,6 +83,10 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	}
 	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence("the error")
+	if l.restarts {
+		s.tellRestarts(l)
+		return s
+	}
 	if l.metric.ID != "" {
 		s.evidence = append(s.evidence, l.metric)
 	}
@@ -87,9 +94,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		e.tellKernel(s, l, best)
 		return s
 	}
-	if place := l.template.codePlace(); place != "" {
-		s.locate(&feature{place: place})
-	}
+	s.locate(cmp.Or(l.place, l.template.codePlace()))
 	return s
 }
 

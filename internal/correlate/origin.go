@@ -15,10 +15,13 @@ const maxName = 200
 // origin is what is known of the place that a record came from.
 type origin struct {
 	service, pod, node string
+	zone               string
 	cgroup             string // "" for that of the whole host
 	// unnamed says that the service is no more than the host's name: what tells
 	// of a process goes by the name of its program.
 	unnamed bool
+	// declared says that it gave the name of its service itself.
+	declared bool
 }
 
 // of is the origin of what a program does.
@@ -48,10 +51,13 @@ func originOf(r *tapio.Resource) origin {
 		switch kv.Key {
 		case "service.name":
 			o.service = kv.Value.Str()
+			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
 		case "k8s.pod.name":
 			o.pod = kv.Value.Str()
 		case "k8s.node.name", "host.name":
 			o.node = kv.Value.Str()
+		case "cloud.availability_zone":
+			o.zone = kv.Value.Str()
 		case cgroupKey:
 			o.cgroup = strings.TrimSuffix(kv.Value.Str(), "/")
 		}
@@ -69,7 +75,7 @@ func originOf(r *tapio.Resource) origin {
 	if o.service == "" {
 		o.service, o.unnamed = o.node, true
 	}
-	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), cgroup: short(o.cgroup), unnamed: o.unnamed}
+	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), zone: short(o.zone), cgroup: short(o.cgroup), unnamed: o.unnamed, declared: o.declared}
 }
 
 // short cuts a name to its bound.

@@ -37,7 +37,7 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s.lapses(ch)
 	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, said(f), percent(s.after), percent(s.before))
 	s.evidence = o.evidence.evidence("lacks a usual step")
-	s.locate(f)
+	s.locate(f.place)
 	return s
 }
 

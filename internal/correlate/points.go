@@ -17,6 +17,9 @@ const (
 	// pointOrigins are remembered with their names read.
 	pointOrigins    = 1024
 	pointOriginCost = 512
+	// unnamedHost stands for a host whose metrics do not name it: that of the
+	// collector, as a rule.
+	unnamedHost = "host"
 )
 
 // seriesKey tells series apart: a hash of the metric's name, the service, the
@@ -31,6 +34,9 @@ type pointOrigin struct {
 }
 
 func newPointOrigin(metric string, o origin) pointOrigin {
+	if o.service == "" && strings.HasPrefix(metric, "system.") {
+		o.service = unnamedHost
+	}
 	h := uint64(hashSeed)
 	for _, part := range [...]string{short(metric), o.service, o.pod} {
 		h = hashText(h, part)
@@ -145,7 +151,13 @@ func (e *Engine) take(s *series, p *tapio.Point) {
 	if s.counts != nil {
 		e.countKernel(s, p)
 	}
-	if x, ok := s.value(p); ok {
+	s.rhythm.report(p.Time, s.last)
+	resets, last := s.resets, s.last
+	x, ok := s.value(p)
+	if s.resets > resets && begins(p, last) {
+		e.restarted(s, p.Time)
+	}
+	if ok {
 		s.add(x, p.Time)
 	}
 }
@@ -160,7 +172,7 @@ func (e *Engine) newSeries(of *tapio.Series, from *origin) *series {
 	c, floor := kindOf(m, true)
 	s := &series{
 		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o),
-		class: c, unit: kept(m.Unit), floor: floor,
+		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
 		accumulates: m.Temporality == tapio.TemporalityCumulative && (m.Type != tapio.MetricSum || m.Monotonic),
 	}
 	if s.accumulates {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	seriesCost   = 1536 // bytes of a series with its values and names
+	seriesCost   = 2048 // bytes of a series with its values, names and hours of the day
 	seriesValues = 60   // values that a series is judged by: an hour of minutes
 	// seriesSilence is how long a series without a point keeps its place where all
 	// are taken. If each new one pushed the oldest out, more series than there is
@@ -35,8 +35,8 @@ type series struct {
 	class     class
 	unit      string
 	floor     float64 // the least deviation that matters
-	values    []float64
-	sorted    []float64
+	values    []float32
+	sorted    []float32
 	next      int
 	last      tapio.Nanos
 	total     float64 // of a cumulative sum, the last total
@@ -52,7 +52,10 @@ type series struct {
 	accumulates bool
 	count       uint64 // of a cumulative distribution, the last one; its sum is total
 	counts      *kernelCounter
-	trend       trend
+	supply      *supply // nil for what cannot run out
+	rhythm      rhythm
+	season      *season // nil until it is known for long
+	irregular   bool    // it may be left out when nothing happened
 }
 
 // add judges a value by those before it, then takes it in. Values that deviate
@@ -62,7 +65,7 @@ func (s *series) add(x float64, t tapio.Nanos) {
 	s.newest = x
 	s.deviation = 0
 	if len(s.values) >= minValues {
-		s.median = s.sorted[len(s.sorted)/2]
+		s.median = float64(s.sorted[len(s.sorted)/2])
 		spread := max(normalMAD*mad(s.sorted, s.median), looseness*math.Abs(s.median), s.floor)
 		// Few values know their spread badly: Student's correction for a
 		// scale estimated from n values, as the ratio of its variances.
@@ -70,12 +73,13 @@ func (s *series) add(x float64, t tapio.Nanos) {
 		spread *= math.Sqrt((n + 2) / max(n-2, 1))
 		s.deviation = (x - s.median) / spread
 	}
+	s.seasonal(x, t)
 	s.note(t)
 	if s.strange == 0 || s.strange > seriesValues/2 {
 		s.keep(x)
 	}
 	s.last = t
-	s.trend.add(x, t)
+	s.supply.add(x, t)
 }
 
 // note dates the deviation.
@@ -93,7 +97,8 @@ func (s *series) note(t tapio.Nanos) {
 	s.strange++
 }
 
-func (s *series) keep(x float64) {
+func (s *series) keep(value float64) {
+	x := float32(value)
 	if len(s.values) < seriesValues {
 		s.values = append(s.values, x)
 	} else {
@@ -108,17 +113,17 @@ func (s *series) keep(x float64) {
 
 // mad is the median absolute deviation of sorted values, found from the median
 // outwards.
-func mad(sorted []float64, median float64) float64 {
+func mad[T float32 | float64](sorted []T, median float64) float64 {
 	right := len(sorted) / 2
 	left := right - 1
 	deviation := 0.0
 	for range len(sorted)/2 + 1 {
 		switch {
-		case right >= len(sorted) || left >= 0 && median-sorted[left] < sorted[right]-median:
-			deviation = median - sorted[left]
+		case right >= len(sorted) || left >= 0 && median-float64(sorted[left]) < float64(sorted[right])-median:
+			deviation = median - float64(sorted[left])
 			left--
 		default:
-			deviation = sorted[right] - median
+			deviation = float64(sorted[right]) - median
 			right++
 		}
 	}
@@ -191,7 +196,7 @@ func (s *series) rate(total float64, start, t tapio.Nanos) (float64, bool) {
 			return 0, false
 		}
 	}
-	if total < before { // it began anew
+	if total < before || (total == before && total > 0 && start > since) { // it began anew
 		s.resets++
 		before = 0
 	}

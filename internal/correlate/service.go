@@ -12,7 +12,7 @@ import (
 const (
 	serviceCost   = 1024 // bytes of a service with its names
 	callCost      = 1024 // bytes of an edge with its history
-	operationCost = 1536 // bytes of an operation with its histories
+	operationCost = 2560 // bytes of an operation with its histories
 	featureCost   = 1024 // bytes of a feature with its history
 	maxFeatures   = 64   // of one operation
 	exemplars     = 3    // evidence kept of each feature
@@ -23,7 +23,19 @@ type service struct {
 	name      string
 	pod, node string
 	cgroup    string
-	requests  history // server spans: sum counts the failed ones
+	zone      string // availability zone
+	declared  bool   // it gives its name itself
+	// requests are the server spans, sum counts the failed ones; nil once it is
+	// forgotten, for what still names it must not hold it.
+	requests *history
+}
+
+// requested returns what was asked of the service in a slot.
+func (s *service) requested(slot int64) sample {
+	if s.requests == nil {
+		return sample{}
+	}
+	return s.requests.at(slot)
 }
 
 // callKey names an edge of the graph.
@@ -45,12 +57,19 @@ type operationKey struct {
 
 // operation is a span name of a service, with what its executions show.
 type operation struct {
-	key      operationKey
-	service  *service
+	key     operationKey
+	service *service
+	*past          // nil once it is forgotten, for the traces that wait must not hold it
+	label   string // service and name, as a step of its callers
+	first   int64  // the slot in which it was seen first
+	place   string // in the source code, of a failure if one told
+	looked  bool   // for its place
+}
+
+// past is what the runs of an operation have shown.
+type past struct {
 	runs     history // n: traces that ran it
-	label    string  // service and name, as a step of its callers
 	active   history // runs that take any step
-	first    int64   // the slot in which it was seen first
 	self     history // ln(self time in ms + 1)
 	features map[featureKey]*feature
 	order    []*feature // by first appearance
@@ -140,7 +159,11 @@ func newGraph(bytes int) *graph {
 		endpoints:  newLRU[string, string](bytes / 16 / serviceCost),
 	}
 	g.maxFeatures = 6 * g.operations.capacity
-	g.operations.onEvict = func(o *operation) { g.features -= len(o.features) }
+	g.operations.onEvict = func(o *operation) {
+		g.features -= len(o.features)
+		o.past = nil
+	}
+	g.services.onEvict = func(s *service) { s.requests = nil }
 	return g
 }
 
@@ -149,18 +172,22 @@ func (g *graph) service(o *origin) *service {
 	found := g.services.get(o.service)
 	if found == nil {
 		name := kept(o.service)
-		found = g.services.put(name, &service{name: name})
+		found = g.services.put(name, &service{name: name, requests: &history{}})
 		if len(g.aliases) > 2*g.services.capacity {
 			clear(g.aliases)
 		}
 		g.aliases[folded(name)] = name
 	}
 	s := *found
+	s.declared = s.declared || o.declared
 	if o.pod != "" && s.pod != o.pod {
 		s.pod = kept(o.pod)
 	}
 	if o.node != "" && s.node != o.node {
 		s.node = kept(o.node)
+	}
+	if o.zone != "" && s.zone != o.zone {
+		s.zone = kept(o.zone)
 	}
 	if o.cgroup != "" && s.cgroup != o.cgroup {
 		s.cgroup = kept(o.cgroup)
@@ -175,7 +202,8 @@ func (g *graph) operation(s *service, name string, kind int32) *operation {
 	}
 	key.name = kept(name)
 	return *g.operations.put(key, &operation{
-		key: key, service: s, label: short(s.name + " " + key.name), self: history{worth: slotWorth}, features: map[featureKey]*feature{},
+		key: key, service: s, label: short(s.name + " " + key.name),
+		past: &past{self: history{worth: slotWorth}, features: map[featureKey]*feature{}},
 	})
 }
 

@@ -20,6 +20,7 @@ const (
 	classError                 // it fails more often than before
 	classEdge                  // the way between two services takes longer
 	classSelf                  // its own time takes longer
+	classSilent                // it reports nothing any more
 	classSymptom               // its callers see it slow or failing
 	classLoad                  // it is called more or less than before
 	classes

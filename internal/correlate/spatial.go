@@ -10,10 +10,11 @@ import (
 )
 
 // spatial joins the signs of one pod, and those of different services on one
-// node, in which case the node is in question.
+// node or in one zone, in which case that is in question, and of processes that
+// descend from one another.
 func spatial(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 	byPod := inOrder(signs, func(s *sign) string { return s.pod })
-	var list []*tapio.Correlation
+	list := append(sameZone(e, g, signs), sameTree(e, g, signs)...)
 	for _, part := range byPod {
 		if len(part) > 1 {
 			list = append(list, e.joined(g, tapio.CorrelationSpatial, "same_pod", part, 1,
@@ -27,6 +28,38 @@ func spatial(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 		}
 	}
 	return list
+}
+
+// sameZone joins services of one availability zone when others, in other zones, are
+// well: then the zone is in question. The more of its services are hit, the more.
+func sameZone(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+	zoneOf := func(s *sign) string { return e.serviceNamed(s.key.service).zone }
+	var list []*tapio.Correlation
+	for _, part := range inOrder(signs, zoneOf) {
+		zone := zoneOf(part[0])
+		hit := inOrder(part, func(s *sign) string { return s.key.service })
+		inside, outside := e.servicesByZone(zone)
+		if len(hit) < 2 || outside == 0 {
+			continue
+		}
+		list = append(list, e.joined(g, tapio.CorrelationSpatial, "same_zone", part, float64(len(hit))/float64(max(inside, 1)),
+			fmt.Sprintf("%d of %d services in zone %s changed together", len(hit), inside, zone)))
+	}
+	return list
+}
+
+// servicesByZone counts the services in a zone and in others.
+func (e *Engine) servicesByZone(zone string) (inside, outside int) {
+	for _, s := range e.graph.services.all() {
+		switch (*s).zone {
+		case "":
+		case zone:
+			inside++
+		default:
+			outside++
+		}
+	}
+	return inside, outside
 }
 
 // inOrder parts signs by a key, in order of appearance; those without are left out.

@@ -65,5 +65,5 @@ func (s *series) movesWith(o *series) float64 {
 // back returns the value that many before the newest.
 func (s *series) back(i int) float64 {
 	n := len(s.values)
-	return s.values[((s.next-1-i)%n+n)%n]
+	return float64(s.values[((s.next-1-i)%n+n)%n])
 }

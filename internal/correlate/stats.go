@@ -24,7 +24,7 @@ func (e *Engine) Stats() Stats {
 	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +
 		g.services.size()*serviceCost + g.calls.size()*callCost +
 		g.operations.size()*operationCost + g.features*featureCost +
-		e.miner.known.size()*templateCost + e.miner.shapes.size()*templateCost +
+		e.miner.known.size()*templateCost/2 + e.miner.templates*templateCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),

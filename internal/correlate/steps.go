@@ -3,7 +3,11 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/tapio"
+import (
+	"cmp"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
 
 // learnSteps learns in what order a run logs and calls. Each step is noted with
 // the one before it: code that leaves early, by a return or an exception, shows
@@ -68,6 +72,6 @@ func (n *note) kind() featureKind {
 // describe takes from a log line what its template does not say.
 func (f *feature) describe(n *note) {
 	if f.place == "" {
-		f.place = n.template.codePlace()
+		f.place = cmp.Or(n.place, n.template.codePlace())
 	}
 }

@@ -37,7 +37,7 @@ type suspect struct {
 // rather an effect.
 func weightOf(c class) float64 {
 	switch c {
-	case classKernel, classResource, classPath, classEdge:
+	case classKernel, classResource, classPath, classEdge, classSilent:
 		return 1
 	case classError:
 		return 0.8
@@ -219,7 +219,7 @@ func (s *suspect) explained(byName map[string]*suspect) (fails, slows float64) {
 		// A slow one fails its callers too: they give up.
 		fails = max(fails, callee.weightIn(classKernel, classResource, classPath, classError, classEdge))
 		slows = max(slows, callee.weightIn(classKernel, classResource, classEdge, classSelf))
-		if k := callee.best[classKernel]; k != nil && k.novel {
+		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
 			// Few events are enough: without a server nothing is served.
 			s.spared, fails, slows = true, maxStrength, maxStrength
 		}

@@ -12,7 +12,7 @@ import (
 const (
 	maxBodyBytes   = 256 // of a body; what follows is nearly always a parameter
 	maxTokens      = 24
-	templateCost   = 1024 // bytes of a template and its place in the tables
+	templateCost   = 1280 // bytes of a template and its place in the tables
 	similarity     = 0.5  // share of equal tokens that makes one template, as in Drain
 	groupTemplates = 64   // templates of one shape; the next one of it is not told apart
 	wild           = "<*>"
@@ -21,19 +21,21 @@ const (
 // miner finds the templates of log lines, after Drain (He et al., 2017): lines
 // of one length and one head whose tokens are mostly equal are one template.
 type miner struct {
-	known  *lru[uint64, *template] // by the hash of the masked line
-	shapes *lru[string, []*template]
-	tokens []string
+	known     *lru[uint64, *template] // by the hash of the masked line
+	shapes    *lru[string, []*template]
+	templates int // in shapes, most at most
+	most      int
+	tokens    []string
 }
 
 type template struct {
-	tokens []string
+	tokens []string // nil once it is forgotten: then it only has a name
 	text   string
 }
 
 func newMiner(bytes int) *miner {
 	n := bytes / templateCost
-	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n / 2 / 4)}
+	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n), most: n / 2}
 }
 
 // of returns the template of a line.
@@ -70,8 +72,23 @@ func (m *miner) match() *template {
 	default:
 		best = newTemplate(m.tokens)
 		*list = append(*list, best)
+		m.templates++
+		m.makeRoom()
 	}
 	return best
+}
+
+// makeRoom forgets the shapes that were used longest ago, with their templates.
+func (m *miner) makeRoom() {
+	for m.templates > m.most && m.shapes.size() > 1 {
+		oldest := m.shapes.last
+		m.templates -= len(oldest.value)
+		for _, t := range oldest.value {
+			t.tokens = nil
+		}
+		m.shapes.remove(oldest.key)
+		m.known.evicted++
+	}
 }
 
 func newTemplate(tokens []string) *template {
@@ -94,7 +111,12 @@ func (t *template) generalize(tokens []string) {
 }
 
 // shown is the template as people read it.
-func (t *template) shown() string { return short(strings.Join(t.tokens, " ")) }
+func (t *template) shown() string {
+	if t.tokens == nil {
+		return short(t.text)
+	}
+	return short(strings.Join(t.tokens, " "))
+}
 
 func equalShare(a, b []string) float64 {
 	if len(a) == 0 {
@@ -140,7 +162,7 @@ func isCodePlace(token string) bool {
 
 // codePlace returns the first place in source code that a template names.
 func (t *template) codePlace() string {
-	for _, token := range t.tokens {
+	for _, token := range strings.Fields(t.text) {
 		if isCodePlace(token) && strings.ContainsAny(token[:len(token)-1], ".") {
 			return token
 		}

@@ -25,12 +25,13 @@ const (
 type trend struct {
 	origin           tapio.Nanos
 	n                int
+	first            float64
 	t, x, tt, tx, xx float64 // running means
 }
 
 func (l *trend) add(x float64, when tapio.Nanos) {
 	if l.n == 0 {
-		l.origin = when
+		l.origin, l.first = when, x
 	}
 	l.n++
 	w := max(trendWeight, 1/float64(l.n))
@@ -42,19 +43,30 @@ func (l *trend) add(x float64, when tapio.Nanos) {
 	l.xx += w * (x*x - l.xx)
 }
 
+// slope is that of the line, and fit the share of the variance that it explains.
+func (l *trend) slope() (slope, fit, spread float64, ok bool) {
+	vt, vx, c := l.tt-l.t*l.t, l.xx-l.x*l.x, l.tx-l.t*l.x
+	if l.n < minTrend || vt <= 0 || vx <= 0 || c <= 0 {
+		return 0, 0, 0, false
+	}
+	fit = min(1, c*c/(vt*vx))
+	return c / vt, fit, 2 * math.Sqrt(vx*(1-fit)/vt*trendWeight), fit >= minFit
+}
+
 // until says in how many seconds from its newest value the line reaches the
 // limit, with the error of the slope; ok is false if no line supports it.
 func (l *trend) until(limit, newest float64) (earliest, latest float64, ok bool) {
-	vt, vx, c := l.tt-l.t*l.t, l.xx-l.x*l.x, l.tx-l.t*l.x
-	if l.n < minTrend || vt <= 0 || vx <= 0 || c <= 0 || newest >= limit {
+	slope, _, spread, ok := l.slope()
+	if !ok || newest >= limit {
 		return 0, 0, false
 	}
-	fit := min(1, c*c/(vt*vx))
-	slope := c / vt
-	if fit < minFit {
-		return 0, 0, false
-	}
-	spread := 2 * math.Sqrt(vx*(1-fit)/vt*trendWeight)
 	left := limit - newest
 	return left / (slope + spread), left / max(slope-spread, slope/4), true
+}
+
+// strength is twice the logarithm of the likelihood ratio of the line and of no
+// change, as far as the values that count know it.
+func (l *trend) strength() float64 {
+	_, fit, _, _ := l.slope()
+	return min(maxStrength, -minTrend*math.Log1p(-min(fit, 0.999)))
 }

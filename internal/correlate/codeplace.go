@@ -1,0 +1,173 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// A place in the source code is told as a function, with its file and line in
+// brackets: pay.Charge (pay/charge.go:42). Either may be missing.
+
+const (
+	// maxStack is how much of a stack trace is read: its ends tell where.
+	maxStack  = 16 << 10
+	maxFrames = 256 // lines of a stack trace that are looked at
+)
+
+// placeIn reads the place in the source code that attributes tell: that of the
+// log call or span, else the one that an exception came from.
+func placeIn(attributes tapio.Attributes) string {
+	if stack, found := attributes.Get("exception.stacktrace"); found {
+		if place := topFrame(stack.Str()); place != "" {
+			return place
+		}
+	}
+	function := firstOf(attributes, "code.function.name", "code.function")
+	if space := firstOf(attributes, "code.namespace"); space != "" && function != "" && !strings.Contains(function, ".") {
+		function = space + "." + function
+	}
+	return shownPlace(function, firstOf(attributes, "code.file.path", "code.filepath"), firstOf(attributes, "code.line.number", "code.lineno"))
+}
+
+func shownPlace(function, file, line string) string {
+	if file != "" && line != "" {
+		file += ":" + line
+	}
+	switch {
+	case function == "":
+		return kept(file)
+	case file == "":
+		return kept(function)
+	}
+	return kept(function + " (" + file + ")")
+}
+
+// placeOfSpan is that of the exception that a span recorded, or of its own.
+func placeOfSpan(s *tapio.Span) string {
+	for i := len(s.Events) - 1; i >= 0; i-- {
+		if s.Events[i].Name == "exception" {
+			if place := placeIn(s.Events[i].Attributes); place != "" {
+				return place
+			}
+		}
+	}
+	return placeIn(s.Attributes)
+}
+
+// topFrame finds in a stack trace the frame in which the exception arose: that of
+// the cause which was wrapped last, and not one of the language itself.
+func topFrame(stack string) string {
+	if len(stack) > maxStack {
+		stack = stack[len(stack)-maxStack:]
+	}
+	if at := strings.LastIndex(stack, "Caused by:"); at >= 0 {
+		stack = stack[at:]
+	}
+	lines := strings.SplitN(stack, "\n", maxFrames)
+	if strings.Contains(stack, "Traceback (most recent call last)") {
+		return pythonFrame(lines)
+	}
+	first := ""
+	for i, line := range lines {
+		place := frameOf(strings.TrimSpace(line), lines[i+1:])
+		if place != "" && !ofTheLanguage(place) {
+			return place
+		}
+		first = cmp.Or(first, place)
+	}
+	return first
+}
+
+// pythonFrame is the last one: Python's traces end where the exception arose.
+func pythonFrame(lines []string) string {
+	place := ""
+	for _, line := range lines {
+		file, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "File \""), "\", line ")
+		if !found {
+			continue
+		}
+		number, function, _ := strings.Cut(rest, ", in ")
+		place = shownPlace(function, file, number)
+	}
+	return place
+}
+
+// frameOf reads a frame as Java, JavaScript, .NET or Go print it; "" for none.
+func frameOf(line string, next []string) string {
+	if frame, found := strings.CutPrefix(line, "at "); found {
+		if function, file, found := strings.Cut(frame, ") in "); found { // .NET
+			function, _, _ = strings.Cut(function, "(")
+			return shownPlace(function, strings.Replace(file, ":line ", ":", 1), "")
+		}
+		function, file, found := strings.Cut(strings.TrimSuffix(frame, ")"), "(")
+		if !found {
+			return shownPlace("", withoutColumn(function), "")
+		}
+		function = function[strings.LastIndexByte(function, '/')+1:] // the module of Java
+		return shownPlace(strings.TrimSpace(strings.TrimPrefix(function, "async ")), withoutColumn(file), "")
+	}
+	if len(next) == 0 || !strings.HasSuffix(line, ")") || !strings.HasPrefix(next[0], "\t") {
+		return ""
+	}
+	function := line[:strings.LastIndexByte(line, '(')] // Go: the file is on the next line
+	file, _, _ := strings.Cut(strings.TrimSpace(next[0]), " ")
+	return shownPlace(function, file, "")
+}
+
+// withoutColumn leaves file:line of JavaScript's file:line:column.
+func withoutColumn(file string) string {
+	at := strings.LastIndexByte(file, ':')
+	if at > 0 && isDigits(file[at+1:]) {
+		if before := strings.LastIndexByte(file[:at], ':'); before > 0 && isDigits(file[before+1:at]) {
+			return file[:at]
+		}
+	}
+	return file
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
+// ofTheLanguage reports whether a frame is of the machinery that throws, and not
+// of the program.
+func ofTheLanguage(place string) bool {
+	for _, prefix := range [...]string{
+		"java.", "javax.", "jdk.", "sun.", "runtime.", "runtime/debug.", "panic", "go.opentelemetry.io/", "System.", "Microsoft.", "node:", "internal/",
+	} {
+		if strings.HasPrefix(place, prefix) {
+			return true
+		}
+	}
+	_, file, _ := strings.Cut(place, " (")
+	return strings.HasPrefix(file, "node:") || strings.HasPrefix(file, "internal/")
+}
+
+// codeEntity is a place in the code of a service.
+func codeEntity(service, place string) tapio.Entity {
+	entity := tapio.Entity{Kind: tapio.EntityCode, Name: place, Attributes: tapio.Attributes{
+		{Key: "service.name", Value: tapio.StringValue(service)},
+	}}
+	function, file, found := strings.Cut(strings.TrimSuffix(place, ")"), " (")
+	put := func(key, value string) {
+		if value != "" {
+			entity.Attributes = append(entity.Attributes, tapio.KeyValue{Key: key, Value: tapio.StringValue(value)})
+		}
+	}
+	if !found && strings.Contains(place, "/") {
+		function, file = "", place
+	}
+	put("code.function.name", function)
+	if at := strings.LastIndexByte(file, ':'); at > 0 && at < len(file)-1 {
+		put("code.file.path", file[:at])
+		put("code.line.number", file[at+1:])
+	} else {
+		put("code.file.path", file)
+	}
+	return entity
+}

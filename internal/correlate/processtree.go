@@ -1,0 +1,74 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// maxTree is how many ancestors of a process are kept: as many as the kernel's
+// receiver tells.
+const maxTree = 9
+
+// treeOf lists the keys of the process of an event and of its ancestors. The first
+// process of a host or container is left out: everything descends from it.
+func treeOf(ev *tapio.Event) []string {
+	own, found := ev.Attributes.Get("tapio.process.key")
+	if !found {
+		return nil
+	}
+	tree := []string{kept(own.Text())}
+	ancestors, _ := ev.Attributes.Get("tapio.process.ancestor_keys")
+	for _, item := range ancestors.Items() {
+		if key := item.Value.Text(); len(tree) < maxTree && !strings.HasPrefix(key, "1:") {
+			tree = append(tree, kept(key))
+		}
+	}
+	return tree
+}
+
+// sameTree joins what the kernel tells of processes of which one started the
+// other, or which one parent started.
+func sameTree(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+	var list []*tapio.Correlation
+	for i, a := range signs {
+		for _, b := range signs[i+1:] {
+			if how := kinship(a, b); how != "" && len(list) < maxPerRule {
+				list = append(list, e.joined(g, tapio.CorrelationSpatial, "process_tree", []*sign{a, b}, 1,
+					fmt.Sprintf("the processes of “%s” and “%s” %s", a.brieftext(), b.brieftext(), how)))
+			}
+		}
+	}
+	return list
+}
+
+func kinship(a, b *sign) string {
+	if a.kernel == nil || b.kernel == nil || len(a.kernel.tree) == 0 || len(b.kernel.tree) == 0 {
+		return ""
+	}
+	x, y := a.kernel.tree, b.kernel.tree
+	switch {
+	case x[0] == y[0]:
+		return "are one"
+	case descends(x, y[0]), descends(y, x[0]):
+		return "are of one line: the one started the other"
+	case len(x) > 1 && len(y) > 1 && x[1] == y[1]:
+		return "have the same parent"
+	}
+	return ""
+}
+
+func descends(tree []string, from string) bool {
+	for _, ancestor := range tree[1:] {
+		if ancestor == from {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sign) brieftext() string { return clipped(firstSentence(s), 90) }

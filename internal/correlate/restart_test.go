@@ -1,0 +1,72 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// counted sends a counter of pay that began to count at start.
+func (s *shop) counted(total uint64, start tapio.Nanos) {
+	s.e.ObservePoints([]tapio.Point{{
+		Time: s.at, Start: start, Number: tapio.NumberInt, Bits: total,
+		Series: &tapio.Series{
+			Metric:   &tapio.Metric{Name: "requests", Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative},
+			Resource: s.resource("pay"),
+		},
+	}})
+}
+
+// counting sends a counter every ten seconds; each time that anew says so it begins
+// again. It returns the signs of restarts at the end.
+func counting(t *testing.T, s *shop, tens int, start func(i int) tapio.Nanos) []*sign {
+	t.Helper()
+	for i := range tens {
+		from := start(i)
+		s.counted(uint64((s.at-from)/second), from)
+		s.run(10)
+	}
+	var signs []*sign
+	for _, g := range s.e.detect(s.e.judged) {
+		if g.key.what == "restart" || g.key.what == "restarts" {
+			signs = append(signs, g)
+		}
+	}
+	return signs
+}
+
+func TestARestartSupports(t *testing.T) {
+	s := newShop(t, Config{})
+	signs := counting(t, s, 40, func(i int) tapio.Nanos {
+		if i > 36 {
+			return begin + 365*second
+		}
+		return begin - 3600*second
+	})
+	require.Len(t, signs, 1)
+	assert.Contains(t, signs[0].text, "pay began anew at")
+	assert.Empty(t, s.last)
+}
+
+func TestRestartsAgainAndAgainAreAnIncident(t *testing.T) {
+	s := newShop(t, Config{})
+	counting(t, s, 40, func(int) tapio.Nanos { return begin - 3600*second })
+	require.Empty(t, s.last)
+	signs := counting(t, s, 12, func(int) tapio.Nanos { return s.at - 9*second })
+	require.Len(t, signs, 1)
+	assert.Equal(t, "restarts", signs[0].key.what)
+	assert.Contains(t, s.only(t).Title, "pay restarts again and again")
+}
+
+// Two replicas that report under one name count each for itself.
+func TestTwoReplicasUnderOneNameDoNotRestart(t *testing.T) {
+	s := newShop(t, Config{})
+	signs := counting(t, s, 40, func(i int) tapio.Nanos { return begin - tapio.Nanos(3600+1800*(i%2))*second })
+	assert.Empty(t, signs)
+}

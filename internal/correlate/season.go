@@ -1,0 +1,111 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"math"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+const (
+	seasonHours = 24
+	hour        = 3600 * tapio.Nanos(1e9)
+	// seasonAge is how long a series is known before its hours of the day are
+	// learned: most series do not live that long.
+	seasonAge = hour
+	// seasonDays is how many days an hour must have been seen on to be compared
+	// with: the least with which one is not taken for the rule.
+	seasonDays = 2
+	// seasonMemory: about so many days count.
+	seasonMemory = 4
+	// meanDeviation makes the mean absolute deviation of a normal distribution its
+	// standard deviation.
+	meanDeviation = 1.2533
+	// seasonClip is how many spreads a day may move an hour by, as if it lay no
+	// further away: a fault of one day is no habit.
+	seasonClip = 3
+)
+
+// season is what a long-lived series does at each hour of the day, UTC. Load
+// follows the day and backups run at night: what deviates from the last hour but
+// not from the same hour of other days is no change.
+type season struct {
+	hours [seasonHours]hourOfDay
+	// now is the hour that goes on.
+	now     int64 // hours since the epoch
+	n       float32
+	sum     float32
+	strayed float32 // sum of the distances from what is usual at that hour
+}
+
+// hourOfDay is what is usual at one hour.
+type hourOfDay struct {
+	level, spread float32
+	days          float32
+}
+
+// learn takes a value in, whether or not it was strange: what comes every day is
+// not known otherwise.
+func (s *season) learn(x float64, t tapio.Nanos) {
+	if at := int64(t / hour); at != s.now {
+		s.endHour()
+		s.now, s.n, s.sum, s.strayed = at, 0, 0, 0
+	}
+	s.n++
+	s.sum += float32(x)
+	base := s.sum / s.n
+	if h := &s.hours[s.now%seasonHours]; h.days > 0 {
+		base = h.level
+	}
+	s.strayed += float32(math.Abs(x - float64(base)))
+}
+
+func (s *season) endHour() {
+	if s.n == 0 {
+		return
+	}
+	h := &s.hours[s.now%seasonHours]
+	level, spread := s.sum/s.n, s.strayed/s.n
+	if h.days >= seasonDays {
+		most := seasonClip * max(h.spread, looseness*abs32(h.level))
+		level = min(max(level, h.level-most), h.level+most)
+		spread = min(spread, most)
+	}
+	h.days = min(h.days+1, seasonMemory)
+	h.level += (level - h.level) / h.days
+	h.spread += (spread - h.spread) / h.days
+}
+
+func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
+
+// usual is what the series does at this time of day: whatever lies between what
+// the two hours show whose middles the moment is between, for nobody knows at what
+// minute of them it changes. ok is false where that is not known.
+func (s *season) usual(t tapio.Nanos) (low, high, spread float64, ok bool) {
+	first := int((t%(seasonHours*hour) + seasonHours*hour - hour/2) / hour)
+	a, b := &s.hours[first%seasonHours], &s.hours[(first+1)%seasonHours]
+	if a.days < seasonDays || b.days < seasonDays {
+		return 0, 0, 0, false
+	}
+	return float64(min(a.level, b.level)), float64(max(a.level, b.level)), meanDeviation * float64(max(a.spread, b.spread)), true
+}
+
+// seasonal judges by the time of day what deviates from the last hour.
+func (s *series) seasonal(x float64, t tapio.Nanos) {
+	if s.season == nil {
+		if s.rhythm.first == 0 || t < s.rhythm.first+seasonAge {
+			return
+		}
+		s.season = &season{}
+	}
+	if low, high, spread, ok := s.season.usual(t); ok {
+		near := min(max(x, low), high)
+		by := (x - near) / max(spread, looseness*math.Abs(near), s.floor)
+		if math.Abs(by) < math.Abs(s.deviation) {
+			s.deviation, s.median = by, near
+		}
+	}
+	s.season.learn(x, t)
+}

@@ -1,0 +1,91 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// A program that a server never started before is no fault, but what an intruder
+// does first: a shell, a tool to fetch more, a file that was just written. Only the
+// last is reason enough for an incident; the others tell of one what sort it is.
+
+const (
+	execEvent  = "tapio.process.exec"
+	execPrefix = "\x02"
+	// execKnown is how long a server must be known before a program of it is
+	// unusual: as long as a baseline lasts.
+	execKnown = silenceTold
+)
+
+// observeExec notes what a server starts, and makes a sign of what is unusual.
+func (e *Engine) observeExec(ev *tapio.Event, ref reference) bool {
+	parent := e.serverAmong(ev)
+	if parent == nil {
+		return false
+	}
+	program, _ := ev.Attributes.Get(programKey)
+	file, _ := ev.Attributes.Get("process.executable.path")
+	fetched := writtenByAnybody(file.Str())
+	if !fetched && !ofIntruders(program.Str()) {
+		return false
+	}
+	text := execPrefix + program.Str()
+	if fetched {
+		text = execPrefix + path.Dir(file.Str())
+	}
+	known := e.lines.peek(lineKey{service: parent.name, template: short(text)}) != nil
+	l := e.lineFor(parent, &template{tokens: []string{"starts", kept(program.Str())}, text: kept(text)})
+	l.traced = true // it is no error line
+	l.rate.advance(e.slotOf(ev.When()))
+	if known || ev.When() < e.timeOf(e.firstSlot)+execKnown {
+		return false
+	}
+	e.execSign(ev, parent, kept(program.Str()), kept(file.Str()), fetched, ref)
+	return true
+}
+
+func (e *Engine) execSign(ev *tapio.Event, parent *service, program, file string, fetched bool, ref reference) {
+	s := e.aloneSign(ev, parent, &kernelCase{word: "exec"}, program, ref)
+	s.kernel.fault, s.kernel.peer = program, file
+	s.text = fmt.Sprintf("%s started %s (%s), which it did not do since it is known", parent.name, program, file)
+	if !fetched {
+		s.key.class, s.novel, s.strength = classLoad, false, noAlarm
+	}
+	e.keepKernel(s)
+}
+
+// serverAmong returns the nearest ancestor of a new program that serves others,
+// nil for none. Shells between them are passed over.
+func (e *Engine) serverAmong(ev *tapio.Event) *service {
+	names, _ := ev.Attributes.Get("tapio.process.ancestor_names")
+	for _, name := range names.Items() {
+		if s := e.graph.services.peek(name.Value.Str()); s != nil && len(e.callersOf((*s).name)) > 0 {
+			return *s
+		}
+		if !ofIntruders(name.Value.Str()) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// writtenByAnybody reports whether a program lies where every user may write, or
+// in no file at all.
+func writtenByAnybody(file string) bool {
+	return slices.ContainsFunc([]string{"/tmp/", "/var/tmp/", "/dev/shm/", "/memfd:", "memfd:"}, func(p string) bool { return strings.HasPrefix(file, p) })
+}
+
+// ofIntruders reports whether a program is of those by which people get on from a
+// server that they have broken into: shells, and what fetches or forwards.
+func ofIntruders(program string) bool {
+	return slices.Contains([]string{
+		"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "nc", "ncat", "netcat", "socat", "curl", "wget", "ssh", "scp", "nmap", "chmod", "base64",
+	}, program)
+}

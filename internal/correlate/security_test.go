@@ -1,0 +1,74 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// starts tells that a descendant of the ancestors, the parent first, began to run a
+// program.
+func (s *seen) starts(program, path string, ancestors ...string) {
+	names := make([]tapio.Value, len(ancestors))
+	for i, name := range ancestors {
+		names[i] = tapio.StringValue(name)
+	}
+	s.e.ObserveEvents([]tapio.Event{{Time: s.at, Name: execEvent, Resource: hostOf(""), Attributes: tapio.Attributes{
+		{Key: programKey, Value: tapio.StringValue(program)},
+		{Key: "process.executable.path", Value: tapio.StringValue(path)},
+		{Key: "tapio.process.ancestor_names", Value: tapio.ArrayValue(names...)},
+	}}})
+}
+
+func TestAServerThatRunsAFetchedFileIsASecurityIncident(t *testing.T) {
+	s := &seen{shop: newShop(t, Config{})}
+	s.live(3700, func() { s.call(true, 3e6) })
+	require.Empty(t, s.last)
+	s.starts("xmrig", "/dev/shm/xmrig", "sh", "pay", "systemd")
+	s.live(15, func() { s.call(true, 3e6) })
+	g := s.only(t)
+	assert.Equal(t, tapio.GroupSecurity, g.Type)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
+	assert.Contains(t, g.Title, "pay started xmrig (/dev/shm/xmrig)")
+	assert.Contains(t, g.Actions[1].Commands[0], "tapio.process.exec")
+}
+
+func TestWhatAServerStartsIsNoIncidentWhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		known         int
+		program, path string
+		parent        string
+	}{
+		"it is a shell":              {3700, "sh", "/bin/sh", "pay"},
+		"nobody knows what is usual": {600, "xmrig", "/dev/shm/xmrig", "pay"},
+		"it serves nobody":           {3700, "build", "/tmp/go-build/build", "go"},
+		"it is its own":              {3700, "worker", "/usr/lib/pay/worker", "pay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &seen{shop: newShop(t, Config{})}
+			s.live(c.known, func() { s.call(true, 3e6) })
+			s.starts(c.program, c.path, c.parent)
+			s.live(15, func() { s.call(true, 3e6) })
+			assert.Empty(t, s.last)
+		})
+	}
+}
+
+func TestFilesThatAreDeniedAreASecurityIncident(t *testing.T) {
+	s := &seen{shop: newShop(t, Config{})}
+	s.live(75, func() { s.call(true, 3e6) })
+	s.live(30, func() {
+		s.call(true, 3e6)
+		s.event("pay", "", "tapio.file.open", "error.type", "EACCES", "file.directory", "/etc/ssl/private")
+		s.event("pay", "", "tapio.file.open", "error.type", "ENOENT", "file.directory", "/etc/else")
+	})
+	g := s.only(t)
+	assert.Equal(t, tapio.GroupSecurity, g.Type)
+	assert.Contains(t, g.Title, "pay is denied access to files in /etc/ssl/private (EACCES)")
+}

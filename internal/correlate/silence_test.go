@@ -1,0 +1,105 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// reports sends two gauges of each service every ten seconds, for so many minutes.
+func (s *shop) reports(minutes int, services ...string) {
+	for range minutes * 6 {
+		for _, service := range services {
+			for _, name := range []string{"process.uptime", "jvm.threads"} {
+				s.e.ObservePoints([]tapio.Point{{
+					Time: s.at, Number: tapio.NumberInt, Bits: 7,
+					Series: &tapio.Series{Metric: &tapio.Metric{Name: name, Type: tapio.MetricGauge}, Resource: s.resource(service)},
+				}})
+			}
+		}
+		s.at += 10 * second
+		s.flush()
+	}
+}
+
+func TestAServiceThatFallsSilentIsTold(t *testing.T) {
+	s := newShop(t, Config{})
+	s.reports(70, "front", "pay")
+	require.Empty(t, s.all)
+	s.reports(3, "front")
+	g := s.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
+	assert.Contains(t, g.Title, "pay reports nothing since ")
+	assert.Contains(t, g.RootCause.Summary, "none of its 2 metrics")
+	assert.NotEmpty(t, g.RootCause.Factors[0].Evidence)
+	s.reports(70, "front")
+	assert.Equal(t, tapio.GroupClosed, s.only(t).State, "what lasts is not told for ever")
+}
+
+func TestASilenceOfAllIsThatOfTheWay(t *testing.T) {
+	s := newShop(t, Config{})
+	s.reports(70, "front", "pay", "cart")
+	s.reports(3)
+	assert.Empty(t, s.all, "nobody reports")
+	s.reports(3, "front")
+	assert.Empty(t, s.all, "two of three are silent")
+}
+
+func TestWhatDidNotLiveLongMayHaveBeenMeantToEnd(t *testing.T) {
+	s := newShop(t, Config{})
+	s.reports(20, "front", "pay")
+	s.reports(10, "front")
+	assert.Empty(t, s.all)
+}
+
+// A pod that goes takes its series with it, while another one of the service goes on.
+func TestASeriesThatIsMissingOnlySupports(t *testing.T) {
+	s := newShop(t, Config{})
+	s.reports(70, "front", "pay")
+	pod := *s.resource("pay")
+	pod.Attributes = append(tapio.Attributes{}, pod.Attributes...)
+	pod.Attributes[1].Value = tapio.StringValue("pay-1")
+	s.resources["pay"] = &pod
+	s.reports(5, "front", "pay")
+	assert.Empty(t, s.all)
+	var signs []*sign
+	s.e.silenceSigns(func(g *sign) { signs = append(signs, g) })
+	require.Len(t, signs, 1)
+	assert.Equal(t, classLoad, signs[0].key.class)
+	assert.Contains(t, signs[0].text, "2 of 4 series of pay")
+}
+
+// When a service that others call has gone, their errors are its doing.
+func TestASilentCalleeExplainsTheErrorsOfItsCallers(t *testing.T) {
+	s := newShop(t, Config{})
+	for range 6 * 8 {
+		s.reports(1, "front", "pay", "cart")
+		s.run(10)
+	}
+	require.Empty(t, s.all)
+	s.fails["front"] = true
+	for range 4 {
+		s.run(50)
+		s.reports(1, "front", "cart")
+	}
+	g := s.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.RootCause.Summary)
+	assert.Contains(t, g.Title, "pay reports nothing since ")
+}
+
+func TestDistributionsAndKernelCountsHaveNoRhythm(t *testing.T) {
+	for _, m := range []tapio.Metric{
+		{Name: "a", Type: tapio.MetricHistogram},
+		{Name: "tapio.cpu.time", Type: tapio.MetricSum},
+		{Name: "a", Type: tapio.MetricSum, Temporality: tapio.TemporalityDelta},
+	} {
+		assert.False(t, regular(&m), "%v", m)
+	}
+	assert.True(t, regular(&tapio.Metric{Name: "a", Type: tapio.MetricSum, Temporality: tapio.TemporalityCumulative}))
+}

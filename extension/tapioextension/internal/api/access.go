@@ -42,8 +42,9 @@ const (
 	toAdmin right = "admin"
 )
 
-// rightOf says what a method needs: reading, unless it writes or rules.
-func rightOf(method string) right {
+// rightsFor says what a method needs: one of these rights. That is to read, unless
+// it writes or rules.
+func rightsFor(method string) []right {
 	switch method {
 	case tapiov1.TapioService_StreamEvents_FullMethodName,
 		tapiov1.CollectorService_StreamEvents_FullMethodName,
@@ -51,11 +52,13 @@ func rightOf(method string) right {
 		tapiov1.CollectorService_RegisterCollector_FullMethodName,
 		tapiov1.CollectorService_UnregisterCollector_FullMethodName,
 		tapiov1.CollectorService_Heartbeat_FullMethodName:
-		return toWrite
+		return []right{toWrite}
+	case tapiov1.CollectorService_GetServerInfo_FullMethodName: // by which who writes goes
+		return []right{toRead, toWrite, toAdmin}
 	case tapiov1.CollectorService_UpdateConfig_FullMethodName:
-		return toAdmin
+		return []right{toAdmin}
 	default:
-		return toRead
+		return []right{toRead}
 	}
 }
 
@@ -147,17 +150,36 @@ func attribute(auth client.AuthData, name string) []string {
 
 // allow refuses a call that its caller may not make.
 func (s *Server) allow(ctx context.Context, method string) error {
+	return s.require(ctx, rightsFor(method)...)
+}
+
+// require refuses a caller that has none of the rights.
+func (s *Server) require(ctx context.Context, rights ...right) error {
 	if s.Access.Attribute == "" {
 		return nil
 	}
-	needed := rightOf(method)
-	allowed := map[right][]string{toRead: s.Access.Read, toWrite: s.Access.Write, toAdmin: s.Access.Admin}[needed]
 	by := callerOf(ctx)
-	if slices.Contains(allowed, "*") || slices.ContainsFunc(by.names, func(name string) bool { return slices.Contains(allowed, name) }) {
-		return nil
+	for _, one := range rights {
+		if s.Access.grants(one, by.names) {
+			return nil
+		}
 	}
-	return status.Errorf(codes.PermissionDenied, "%q may not %s: name one of %q under access::%s of the tapio extension",
-		by.String(), needed, by.names, needed)
+	return status.Errorf(codes.PermissionDenied, "%q may not %s: %s under access::%s of the tapio extension",
+		by.String(), rights[0], by.toName(), rights[0])
+}
+
+// toName says what to write where a right is to be given to the caller.
+func (c caller) toName() string {
+	if len(c.names) == 0 {
+		return "the authenticator does not tell who calls, so that only '*' would do"
+	}
+	return fmt.Sprintf("name one of %q", c.names)
+}
+
+// grants reports whether one of the names has the right.
+func (a *Access) grants(wanted right, names []string) bool {
+	allowed := map[right][]string{toRead: a.Read, toWrite: a.Write, toAdmin: a.Admin}[wanted]
+	return slices.Contains(allowed, "*") || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(allowed, name) })
 }
 
 // Writers lets those through that may write, for what is no call of the API.

@@ -111,7 +111,12 @@ func (s *eventSession) take(batch *wire.Inbound) error {
 	return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Ack{Ack: ack}})
 }
 
+// subscribe begins a tail. The stream itself needs the right to write only, which
+// is none to read what others wrote.
 func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
+	if err := s.require(s.stream.Context(), toRead); err != nil {
+		return err
+	}
 	query, start, err := wire.SubscriptionQuery(req, s.Now())
 	if err != nil {
 		return err

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
-var errSlowReader = status.Error(codes.ResourceExhausted,
-	"the stream was read too slowly: go on from its last sequence or resume token, ask for less, or raise limits::slow_reader_timeout")
+// errSlowReader has a time to wait, for the reader may come again.
+var errSlowReader = &busyError{
+	why:    "the stream was read too slowly: go on from its last sequence or resume token, ask for less, or raise limits::slow_reader_timeout",
+	reason: "slow_reader", after: time.Second,
+}
 
 // liveStream bounds the streams, and ends them when the server stops or a reader
 // is too slow. The handler has a goroutine of its own, for neither reading nor
@@ -65,7 +66,7 @@ func (s *Server) endOf(ctx context.Context, err error) error {
 		s.calls.dropped.add("shutdown")
 		return errShuttingDown
 	case errors.Is(cause, errSlowReader):
-		s.calls.dropped.add("slow_reader")
+		s.calls.dropped.add(errSlowReader.reason)
 		return errSlowReader
 	}
 	return err

@@ -81,7 +81,8 @@ func TestFlowControlUnderLoad(t *testing.T) {
 		t.Fatal("nobody was steered")
 	}
 	require.Contains(t, flow.GetReason(), "limits::in_flight_size")
-	require.EqualValues(t, 10_000, flow.GetMaxBatchRecords())
+	require.LessOrEqual(t, flow.GetMaxBatchRecords(), uint32(10_000))
+	require.Positive(t, flow.GetMaxBatchRecords())
 	require.Positive(t, flow.GetSendInterval().AsDuration())
 	const count = 25_000
 	for i := range count {
@@ -91,7 +92,7 @@ func TestFlowControlUnderLoad(t *testing.T) {
 	ease()
 	writers.Wait()
 	require.NoError(t, w.Close(bounded(t)))
-	require.LessOrEqual(t, largest, 10_000, "the client obeys")
+	require.LessOrEqual(t, largest, int(flow.GetMaxBatchRecords()), "the client obeys")
 	require.EqualValues(t, count, w.Stats().Accepted)
 	eventually(t, callLimit, func() bool {
 		sent, err := apiAt(conn).collectors.SendEventBatch(bounded(t), &tapiov1.SendEventBatchRequest{Batch: eventBatch("", 0, 1)})

@@ -60,6 +60,7 @@ type admission struct {
 	room    *semaphore.Weighted
 	waiting atomic.Int64
 	taken   atomic.Int64
+	writers atomic.Int64 // writes under way or waiting; a stream has one at a time
 
 	mu      sync.Mutex
 	clients map[string]*clientRates
@@ -91,13 +92,16 @@ func (a *admission) enter(ctx context.Context, by caller, bytes int) (leave func
 	}
 	// A batch larger than all the room goes alone.
 	n := min(int64(bytes), int64(a.limits.InFlightBytes))
+	a.writers.Add(1)
 	if !a.room.TryAcquire(n) {
 		if err := a.wait(ctx, n); err != nil {
+			a.writers.Add(-1)
 			return nil, err
 		}
 	}
 	a.taken.Add(n)
 	return func() {
+		a.writers.Add(-1)
 		a.taken.Add(-n)
 		a.room.Release(n)
 	}, nil

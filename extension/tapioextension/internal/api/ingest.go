@@ -168,6 +168,9 @@ func (s *Server) settle(in *wire.Inbound, done outcome, err error, arrived time.
 		return nil, err
 	}
 	counted.Accepted = uint64(done.accepted)
+	if !done.duplicate { // which costs next to nothing
+		s.pulse.add(now, done.accepted, counted.Bytes, counted.Took)
+	}
 	rejected := uint64(done.records - done.accepted)
 	counted.Rejected = reasonsOf(done.failures, rejected)
 	ack := wire.Ack(in.Batch, counted.Accepted, rejected, done.failures, now)

@@ -58,6 +58,7 @@ type Server struct {
 	started   time.Time
 	ingest    ingest
 	admission *admission
+	pulse     pulse
 	health    *health.Server
 	calls     calls
 	relay     string // see relayName

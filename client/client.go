@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -60,11 +61,19 @@ func passes(err error) bool {
 		return true
 	}
 	switch status.Code(err) {
-	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded, codes.Internal, codes.Unknown:
+	case codes.ResourceExhausted:
+		return !tooLong(err)
+	case codes.Unavailable, codes.Aborted, codes.DeadlineExceeded, codes.Internal, codes.Unknown:
 		return true
 	default:
 		return false
 	}
+}
+
+// tooLong reports whether a message was longer than the server takes, for which
+// gRPC itself has no code of its own.
+func tooLong(err error) bool {
+	return status.Code(err) == codes.ResourceExhausted && strings.Contains(status.Convert(err).Message(), "larger than max")
 }
 
 // retryAfter is how long the server asks to wait, 0 where it does not say.

@@ -110,8 +110,13 @@ func (f *flaky) serve(t *testing.T) *grpc.ClientConn {
 
 func serve(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
 	t.Helper()
+	return serveWith(t, register)
+}
+
+func serveWith(t *testing.T, register func(*grpc.Server), options ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
 	l := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(options...)
 	register(server)
 	served := make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(l) }()

@@ -20,9 +20,8 @@ type steering struct {
 }
 
 // Steer makes the writer send as a server asks, until the next call: batches not
-// larger, not closer together and not faster than that, and none during a pause.
-// What Write takes meanwhile waits. nil ends all of it. The compression asked
-// for is the connection's affair.
+// larger, not closer together and not faster than that, compressed as it likes,
+// and none during a pause. What Write takes meanwhile waits. nil ends all of it.
 func (w *Writer) Steer(flow *tapiov1.FlowControl) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

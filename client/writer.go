@@ -7,11 +7,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -28,6 +28,13 @@ type WriterOptions struct {
 	PendingBytes int
 	// Window is the most batches on their way at once; 0: 4.
 	Window int
+	// MessageBytes is the longest message that the server takes, which is its
+	// grpc::max_recv_msg_size_mib; batches stay below it. 0: 4 MiB, the server's
+	// default.
+	MessageBytes int
+	// Compression is that of the batches on the network, none by default. What the
+	// server asks for goes before it, see Steer.
+	Compression tapiov1.Compression
 	// Backoff is the wait after a cut.
 	Backoff Backoff
 	// Done is told of each batch, in order, from one goroutine.
@@ -60,7 +67,7 @@ type Writer struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and renewed at each change of what follows
-	batches []*tapiov1.EventBatch
+	batches []*pending
 	onWay   int // of batches, from the first on: sent on the open stream
 	bytes   int // of batches
 	serial  uint64
@@ -83,6 +90,9 @@ func NewWriter(conn grpc.ClientConnInterface, options WriterOptions) *Writer {
 	if options.Window <= 0 {
 		options.Window = 4
 	}
+	if options.MessageBytes <= 0 {
+		options.MessageBytes = 4 << 20
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	w := &Writer{
 		client: tapiov1.NewTapioServiceClient(conn), options: options, stop: stop,
@@ -95,7 +105,10 @@ func NewWriter(conn grpc.ClientConnInterface, options WriterOptions) *Writer {
 // Write takes an event. It waits while too much is pending. A nil error means
 // that the event will be sent; whether it is stored, Done and Flush tell.
 func (w *Writer) Write(ctx context.Context, event *tapiov1.Event) error {
-	size := proto.Size(event)
+	size := sizeInBatch(event)
+	if most := w.options.MessageBytes - envelopeBytes; size > most {
+		return &EventTooLongError{Bytes: size, Most: most}
+	}
 	return w.until(ctx, func() bool {
 		if w.bytes > 0 && w.bytes+size > w.options.PendingBytes {
 			return false
@@ -110,12 +123,14 @@ func (w *Writer) add(event *tapiov1.Event, size int) {
 	w.bytes += size
 	if n := len(w.batches); n > 0 {
 		last := w.batches[n-1]
-		if last.GetSequence() == 0 && len(last.GetEvents()) < w.most(w.options.BatchEvents) {
-			last.Events = append(last.Events, event)
+		if last.GetSequence() == 0 && len(last.GetEvents()) < w.most(w.options.BatchEvents) &&
+			last.bytes+size <= w.options.MessageBytes-envelopeBytes {
+			last.Events, last.bytes = append(last.Events, event), last.bytes+size
 			return
 		}
 	}
-	w.batches = append(w.batches, &tapiov1.EventBatch{CollectorId: w.options.Sender, Events: []*tapiov1.Event{event}})
+	batch := &tapiov1.EventBatch{CollectorId: w.options.Sender, Events: []*tapiov1.Event{event}}
+	w.batches = append(w.batches, &pending{EventBatch: batch, bytes: size})
 	w.notify()
 }
 
@@ -181,7 +196,7 @@ func (w *Writer) fail(err error) {
 
 // next returns the first batch that is not on its way, once there is one and the
 // window has room. From then on its content does not change.
-func (w *Writer) next(ctx context.Context) (batch *tapiov1.EventBatch, err error) {
+func (w *Writer) next(ctx context.Context) (batch *pending, err error) {
 	err = w.until(ctx, func() bool {
 		if w.onWay >= min(len(w.batches), w.options.Window) {
 			return false
@@ -206,7 +221,7 @@ func (w *Writer) rewind() {
 }
 
 // first is the batch that the next acknowledgement must be of, nil for none.
-func (w *Writer) first() *tapiov1.EventBatch {
+func (w *Writer) first() *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.onWay == 0 {
@@ -222,9 +237,7 @@ func (w *Writer) settle(ack *tapiov1.BatchAck) {
 	w.batches[0] = nil // for the garbage collector
 	w.batches = w.batches[1:]
 	w.onWay--
-	for _, event := range batch.GetEvents() {
-		w.bytes -= proto.Size(event)
-	}
+	w.bytes -= batch.bytes
 	w.stats.Accepted += ack.GetAcceptedCount()
 	w.stats.Rejected += ack.GetRejectedCount()
 	w.stats.Batches++
@@ -248,6 +261,12 @@ func (w *Writer) run(ctx context.Context) {
 		err := w.stream(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errPlainer) {
+			continue
+		}
+		if tooLong(err) {
+			err = fmt.Errorf("%w: set WriterOptions.MessageBytes to the server's grpc::max_recv_msg_size_mib", err)
 		}
 		if !passes(err) {
 			w.fail(err)

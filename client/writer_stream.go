@@ -5,6 +5,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,12 +42,15 @@ func (w *Writer) stream(ctx context.Context) error {
 	return err
 }
 
-func (w *Writer) sendAll(ctx context.Context, stream tapiov1.TapioService_StreamEventsClient, batch *tapiov1.EventBatch) error {
+func (w *Writer) sendAll(ctx context.Context, stream tapiov1.TapioService_StreamEventsClient, batch *pending) error {
+	var packer packer
 	for {
 		if err := w.pace(ctx, len(batch.GetEvents())); err != nil {
 			return err
 		}
-		err := stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: batch}})
+		message := packer.pack(batch.EventBatch, w.compression(batch))
+		w.notePacked(batch, message != batch.EventBatch)
+		err := stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: message}})
 		if err != nil { // the reason comes by Recv, which ends the stream
 			<-ctx.Done()
 			return ctx.Err()
@@ -68,18 +72,23 @@ func (w *Writer) receiveAll(stream tapiov1.TapioService_StreamEventsClient) erro
 		if ack == nil {
 			continue // nothing else was asked for
 		}
-		if want := w.first().GetBatchId(); ack.GetBatchId() != want {
-			return status.Errorf(codes.Aborted, "batch %q was acknowledged where %q is due", ack.GetBatchId(), want)
+		batch := w.first()
+		if batch == nil || ack.GetBatchId() != batch.GetBatchId() {
+			return status.Errorf(codes.Aborted, "batch %q was acknowledged, which is not due", ack.GetBatchId())
 		}
-		if err := refusal(ack); err != nil {
+		if err := w.refusal(batch, ack); err != nil {
 			return err
 		}
 		w.settle(ack)
 	}
 }
 
+// errPlainer ends a stream of which a payload was refused: the events go as they
+// are then, so that the server can name the one at fault, and takes the others.
+var errPlainer = errors.New("the server did not take a payload")
+
 // refusal is the error of a batch that the server wants again.
-func refusal(ack *tapiov1.BatchAck) error {
+func (w *Writer) refusal(batch *pending, ack *tapiov1.BatchAck) error {
 	if ack.GetAcceptedCount() > 0 || len(ack.GetFailures()) != 1 || ack.GetFailures()[0].GetIndex() >= 0 {
 		return nil
 	}
@@ -90,9 +99,39 @@ func refusal(ack *tapiov1.BatchAck) error {
 		return withRetry(code, failure.GetMessage(), ack.GetRetryAfter().AsDuration())
 	case code == codes.Unavailable, code == codes.DeadlineExceeded, code == codes.Canceled:
 		return status.Error(codes.Unavailable, failure.GetMessage())
+	case w.makePlain(batch):
+		return errPlainer
 	default:
 		return nil // it would be refused again
 	}
+}
+
+// compression is how the batch is to go over the network.
+func (w *Writer) compression(batch *pending) tapiov1.Compression {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case batch.plain:
+		return tapiov1.Compression_COMPRESSION_UNSPECIFIED
+	case w.flow != nil:
+		return w.flow.GetCompression()
+	default:
+		return w.options.Compression
+	}
+}
+
+func (w *Writer) notePacked(batch *pending, packed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	batch.packed = packed
+}
+
+// makePlain keeps a batch that went as a payload from going so again.
+func (w *Writer) makePlain(batch *pending) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	batch.plain = batch.packed
+	return batch.plain
 }
 
 func withRetry(code codes.Code, message string, after time.Duration) error {

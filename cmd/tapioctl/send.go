@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ import (
 type sendFlags struct {
 	format    choice // of the input
 	output    choice // of the summary
+	packing   choice // on the network
 	batchSize int
 	rate      float64
 	sender    string
@@ -40,6 +42,7 @@ func newSendCommand(a *app) *cobra.Command {
 	f := &sendFlags{
 		format:   newChoice("auto", "auto", "json", "text"),
 		output:   newChoice("text", "text", "json"),
+		packing:  newChoice("none", "none", "gzip", "zstd", "lz4", "snappy"),
 		severity: newChoice("", "trace", "debug", "info", "warn", "error", "fatal"),
 	}
 	cmd := &cobra.Command{
@@ -66,6 +69,7 @@ reached. What was read before a fault in the input is sent all the same.`,
 	flags := cmd.Flags()
 	addChoice(cmd, flags, &f.format, "format", "", "what the input is")
 	addChoice(cmd, flags, &f.output, "output", "o", "format of the summary")
+	addChoice(cmd, flags, &f.packing, "compression", "", "how batches are compressed on the network")
 	flags.IntVar(&f.batchSize, "batch-size", 1000, "the most events in a batch")
 	flags.Float64Var(&f.rate, "rate", 0, "the most events a second; 0: as fast as the server takes them")
 	flags.StringVar(&f.sender, "sender", "", "name by which the server knows batches that come again (default a random one)")
@@ -104,13 +108,16 @@ func (a *app) send(ctx context.Context, f *sendFlags, files []string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // all is acknowledged, or given up
-	if err := a.reach(ctx, conn); err != nil {
+	messageBytes, err := a.reach(ctx, conn)
+	if err != nil {
 		return err
 	}
 	report := newSendReport(a)
 	sending, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	writer := client.NewWriter(conn, client.WriterOptions{Sender: f.sender, BatchEvents: f.batchSize, Done: report.settle})
+	writer := client.NewWriter(conn, client.WriterOptions{
+		Sender: f.sender, BatchEvents: f.batchSize, MessageBytes: messageBytes, Compression: f.compression(), Done: report.settle,
+	})
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -136,16 +143,21 @@ func (a *app) send(ctx context.Context, f *sendFlags, files []string) error {
 	return report.verdict(ctx, inputErr, closeErr, cause)
 }
 
-// reach tells a server that is not there at once, and not after --retry-for. One
-// that answers with a refusal is there: writing may be all that is allowed.
-func (a *app) reach(ctx context.Context, conn *grpc.ClientConn) error {
-	_, err := call(ctx, a, tapiov1.NewTapioServiceClient(conn).GetServiceInfo, &tapiov1.GetServiceInfoRequest{})
+// reach tells a server that is not there at once, and not after --retry-for, and
+// asks how long a message may be. A server that answers with a refusal is there:
+// writing may be all that is allowed.
+func (a *app) reach(ctx context.Context, conn *grpc.ClientConn) (messageBytes int, err error) {
+	info, err := call(ctx, a, tapiov1.NewCollectorServiceClient(conn).GetServerInfo, &tapiov1.GetServerInfoRequest{})
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Unauthenticated, codes.Canceled:
-		return err
+		return 0, err
 	default:
-		return nil
+		return int(info.GetService().GetMaxReceiveMessageBytes()), nil
 	}
+}
+
+func (f *sendFlags) compression() tapiov1.Compression {
+	return tapiov1.Compression(tapiov1.Compression_value["COMPRESSION_"+strings.ToUpper(f.packing.value)])
 }
 
 // sendAll writes the events of all files; the error is of the input.
@@ -196,6 +208,10 @@ func (a *app) sendFile(
 			report.read(at)
 			if err := writer.Write(ctx, event); err != nil {
 				report.unread()
+				if long, ok := errors.AsType[*client.EventTooLongError](err); ok {
+					return usageErrorf("%s: the event has %d bytes, the most that the server takes is %d: shorten it, or raise "+
+						"grpc::max_recv_msg_size_mib of the server", at, long.Bytes, long.Most)
+				}
 				return nil // Close tells why
 			}
 		}

@@ -77,6 +77,42 @@ func withoutUID(e *tapiov1.Event, originals []string) string {
 	return text()
 }
 
+// However batches are compressed, the same is stored: ids, origins, all values.
+func TestSendCompressed(t *testing.T) {
+	t.Parallel()
+	from := Start(t, standard)
+	sendGRPC(t, from, fullLogs(t))
+	saved := string(tapioctl(t, from, "observe", "--last", "1000", "-o", "json"))
+	stored := map[string][]string{}
+	for _, how := range []string{"none", "gzip", "zstd", "lz4", "snappy"} {
+		to := Start(t, standard)
+		out, problem, code := run(t, to.GRPC, saved, "send", "--compression", how)
+		require.Zero(t, code, problem)
+		require.Contains(t, out, "0 refused, 0 not acknowledged")
+		var events []*tapiov1.Event
+		records(t, tapioctl(t, to, "observe", "--last", "1000", "-o", "json"), &events)
+		for _, one := range events {
+			stored[how] = append(stored[how], one.Id+eventTexts([]*tapiov1.Event{one})[0])
+		}
+		require.NotEmpty(t, stored[how])
+		require.Equal(t, stored["none"], stored[how], how)
+	}
+}
+
+// An event that no message has room for is a fault of the input, told at once,
+// and many long ones are as many messages as it takes.
+func TestSendLongEvents(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	long := strings.Repeat("x", 1<<20)
+	out, problem, code := run(t, c.GRPC, strings.Repeat(long+"\n", 6)+strings.Repeat("y", 5<<20)+"\n", "send")
+	require.Equal(t, 2, code, problem)
+	require.Contains(t, problem, "stdin:7: the event has 5242")
+	require.Contains(t, problem, "grpc::max_recv_msg_size_mib")
+	require.Contains(t, out, "6 stored, 0 refused, 0 not acknowledged")
+	require.Contains(t, out, " 0 cuts")
+}
+
 // A send goes on through a server that is killed and comes back: every event is
 // stored once.
 func TestSendOutlivesTheServer(t *testing.T) {

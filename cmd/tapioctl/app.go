@@ -71,6 +71,14 @@ func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.errOut, "tapioctl: "+format+"\n", args...)
 }
 
+// noteIfNone tells the person that there was nothing to print, which an empty
+// output alone leaves open.
+func (a *app) noteIfNone(count int, what string) {
+	if count == 0 {
+		a.note("no %s found", what)
+	}
+}
+
 // command is the body of a command that asks the server.
 type command func(ctx context.Context, c clients, args []string) error
 

@@ -61,8 +61,15 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 		return &exitError{exitUsage, "the server refuses the request: " + fieldProblems(s)}
 	case codes.NotFound:
 		return &exitError{exitRefused, "not found: " + message}
-	case codes.Unauthenticated, codes.PermissionDenied:
-		return &exitError{exitRefused, fmt.Sprintf("%s denies access: %s: pass a valid --token (or TAPIO_TOKEN)", server, message)}
+	case codes.Unauthenticated:
+		return &exitError{exitRefused, fmt.Sprintf("%s denies access: %s: pass a valid --token (or TAPIO_TOKEN), "+
+			"or --user with its password in TAPIO_PASSWORD", server, message)}
+	case codes.PermissionDenied:
+		return &exitError{exitRefused, fmt.Sprintf("%s denies access: %s", server, message)}
+	case codes.ResourceExhausted:
+		return &exitError{exitRefused, fmt.Sprintf("the server at %s refuses for want of room: %s", server, message)}
+	case codes.FailedPrecondition:
+		return &exitError{exitRefused, fmt.Sprintf("the server at %s is not set up for this: %s", server, message)}
 	case codes.Unimplemented:
 		return &exitError{exitRefused, fmt.Sprintf("the server at %s does not answer this: %s", server, message)}
 	case codes.Aborted:
@@ -79,12 +86,28 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 func unavailable(server, message string) string {
 	for _, prefix := range []string{"connection error:", "name resolver error:", "dns:", "produced zero addresses"} {
 		if strings.HasPrefix(message, prefix) {
-			return fmt.Sprintf(
-				"server not reachable at %s: is tapio running there? set --server or TAPIO_SERVER, and --tls if it wants TLS (%s)",
-				server, message)
+			return fmt.Sprintf("server not reachable at %s: %s (%s)", server, transportAdvice(message), message)
 		}
 	}
 	return fmt.Sprintf("the server at %s is not ready: %s: try again in a moment", server, message)
+}
+
+// transportAdvice says what to do, by what the transport says went wrong.
+func transportAdvice(message string) string {
+	switch {
+	case strings.Contains(message, "first record does not look like a TLS handshake"):
+		return "it does not speak TLS: leave out --tls and the other --tls flags"
+	case strings.Contains(message, "certificate required"), strings.Contains(message, "bad certificate"):
+		return "it wants a certificate that it trusts: give --tls-cert and --tls-key"
+	case strings.Contains(message, "certificate signed by unknown authority"):
+		return "its certificate is not trusted: name its authority with --tls-ca-cert"
+	case strings.Contains(message, "x509:"):
+		return "its certificate is not the one expected: see --tls-server-name and --tls-ca-cert"
+	case strings.Contains(message, "error reading server preface"):
+		return "does it want TLS (--tls)? is this the port of the gRPC API?"
+	default:
+		return "is tapio running there? set --server or TAPIO_SERVER"
+	}
 }
 
 // fieldProblems prefers the fields that the server names over its prose.

@@ -47,7 +47,17 @@ func TestErrorsOfTheServer(t *testing.T) {
 		"not found":      {status.Error(codes.NotFound, "no event x"), exitRefused, "not found: no event x"},
 		"no token": {
 			status.Error(codes.Unauthenticated, "missing token"), exitRefused,
-			"passthrough:///fake denies access: missing token: pass a valid --token (or TAPIO_TOKEN)",
+			"passthrough:///fake denies access: missing token: pass a valid --token (or TAPIO_TOKEN), " +
+				"or --user with its password in TAPIO_PASSWORD",
+		},
+		"no right": {status.Error(codes.PermissionDenied, "ann may not write"), exitRefused, "passthrough:///fake denies access: ann may not write"},
+		"no room": {
+			status.Error(codes.ResourceExhausted, "1000 streams are open"), exitRefused,
+			"the server at passthrough:///fake refuses for want of room: 1000 streams are open",
+		},
+		"no receiver": {
+			status.Error(codes.FailedPrecondition, "add a receiver"), exitRefused,
+			"the server at passthrough:///fake is not set up for this: add a receiver",
 		},
 		"unimplemented": {
 			status.Error(codes.Unimplemented, "no engine"), exitRefused,

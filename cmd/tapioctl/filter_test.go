@@ -44,7 +44,7 @@ func TestNotInvertsEachCondition(t *testing.T) {
 			asked = r.GetFilter()
 			return &tapiov1.GetLogsResponse{}, nil
 		}})
-		requireSuccess(t, c.run(t, append([]string{"get", "logs", "--not"}, condition...)...))
+		require.Equal(t, exitOK, c.run(t, append([]string{"get", "logs", "--not"}, condition...)...).code)
 		require.NotNil(t, asked)
 		assert.True(t, asked.GetInvert(), "%v", condition)
 	}

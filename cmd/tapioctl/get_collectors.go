@@ -94,10 +94,14 @@ func (a *app) getCollectors(ctx context.Context, c clients, f *collectorFlags) e
 	if err != nil {
 		return err
 	}
+	a.noteIfNone(len(all), "collectors")
 	if f.format.value != "table" {
 		for _, one := range all {
 			a.printDocument(f.format.value, appendJSON(nil, one))
 		}
+		return nil
+	}
+	if len(all) == 0 {
 		return nil
 	}
 	a.printCollectors(all)

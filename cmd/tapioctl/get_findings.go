@@ -23,6 +23,7 @@ const (
 
 // findingFlags are those of every kind of finding.
 type findingFlags struct {
+	what string // they are, in the plural
 	filterFlags
 	pageFlags
 	group      string
@@ -35,6 +36,7 @@ func newFindingFlags() *findingFlags {
 }
 
 func (f *findingFlags) addTo(cmd *cobra.Command, what string) {
+	f.what = what
 	f.filterFlags.add(cmd)
 	f.pageFlags.add(cmd, defaultFindings, what)
 	cmd.Flags().Float64Var(&f.confidence, "min-confidence", 0, "only with at least this confidence, 0 to 1")
@@ -55,12 +57,14 @@ func printFindings[F proto.Message](
 	fetch func() (page []F, next string, err error),
 ) error {
 	var rows [][]cell
+	count := 0
 	err := eachPage(filter, f.limit, func(wanted int) (int, string, error) {
 		page, next, err := fetch()
 		if err != nil {
 			return 0, "", err
 		}
 		page = firstOf(wanted, page)
+		count += len(page)
 		for _, finding := range page {
 			if f.format.value == "table" {
 				rows = append(rows, row(finding))
@@ -70,8 +74,11 @@ func printFindings[F proto.Message](
 		}
 		return len(page), next, nil
 	})
-	if f.format.value == "table" && (err == nil || len(rows) > 0) {
+	if len(rows) > 0 { // what came before an error is still true
 		a.printTable(heading, rows)
+	}
+	if err == nil {
+		a.noteIfNone(count, f.what)
 	}
 	return err
 }

@@ -67,6 +67,7 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 	if err != nil {
 		return err
 	}
+	a.noteIfNone(len(response.GetSeries()), "series")
 	if n := response.GetTruncatedSeries(); n > 0 {
 		a.note("%s more series left out: raise --limit or narrow the question", thousands(n))
 	}
@@ -84,6 +85,9 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 }
 
 func (a *app) printSeries(list []*tapiov1.MetricSeries, groupBy []string) {
+	if len(list) == 0 {
+		return
+	}
 	heading := append([]string{"TIME", "METRIC"}, groupBy...)
 	heading = append(heading, "VALUE", "UNIT", "SAMPLES")
 	var rows [][]cell
@@ -103,12 +107,14 @@ func (a *app) printSeries(list []*tapiov1.MetricSeries, groupBy []string) {
 
 func (a *app) getPoints(ctx context.Context, c clients, request *tapiov1.GetMetricsRequest, f *getMetricsFlags) error {
 	var points []metricPoint
+	count := 0
 	err := eachPage(request.GetQuery().GetFilter(), f.limit, func(wanted int) (int, string, error) {
 		response, err := call(ctx, a, c.observability.GetMetrics, request)
 		if err != nil {
 			return 0, "", err
 		}
 		took := cutPoints(response.GetResourceMetrics(), wanted)
+		count += took
 		switch f.format.value {
 		case "jsonpb":
 			err = a.printRawJSON(response)
@@ -121,9 +127,11 @@ func (a *app) getPoints(ctx context.Context, c clients, request *tapiov1.GetMetr
 		}
 		return took, response.GetNextPageToken(), err
 	})
-	// What came before an error is still true.
-	if f.format.value == "table" && (err == nil || len(points) > 0) {
+	if len(points) > 0 { // what came before an error is still true
 		a.printPoints(points, f.oldestFirst)
+	}
+	if err == nil {
+		a.noteIfNone(count, "metric points")
 	}
 	return err
 }

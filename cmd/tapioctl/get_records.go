@@ -31,7 +31,7 @@ func newGetRecordsCommand(a *app, noun, short string) *cobra.Command {
 		Example: "  tapioctl get " + noun + " --service checkout --severity error --since 1h --limit 50",
 		Args:    cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
-			return a.getRecords(ctx, c, f, noun == "events")
+			return a.getRecords(ctx, c, f, noun)
 		}),
 	}
 	f.addForRecords(cmd)
@@ -43,7 +43,7 @@ func newGetRecordsCommand(a *app, noun, short string) *cobra.Command {
 	return cmd
 }
 
-func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, events bool) error {
+func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, noun string) error {
 	filter, err := f.filter()
 	if err != nil {
 		return err
@@ -52,17 +52,23 @@ func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, eve
 		return err
 	}
 	fetch := a.fetchLogs(ctx, c, &tapiov1.GetLogsRequest{Filter: filter, TraceId: f.traceID})
-	if events {
+	if noun == "events" {
 		fetch = a.fetchEvents(ctx, c, &tapiov1.GetEventsRequest{Filter: filter})
 	}
 	printer := a.recordPrinter(f.format.value)
-	return eachPage(filter, f.limit, func(wanted int) (int, string, error) {
+	count := 0
+	err = eachPage(filter, f.limit, func(wanted int) (int, string, error) {
 		page, next, err := fetch(wanted)
 		if err != nil {
 			return 0, "", err
 		}
+		count += len(page.events)
 		return len(page.events), next, printer.print(page)
 	})
+	if err == nil {
+		a.noteIfNone(count, noun)
+	}
+	return err
 }
 
 // fetchRecords fetches one page and cuts it to what is wanted.

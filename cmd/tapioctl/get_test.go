@@ -57,7 +57,10 @@ func TestGetEndsWithTheLastPage(t *testing.T) {
 				calls++
 				return &tapiov1.GetLogsResponse{NextPageToken: token}, nil
 			}})
-			requireSuccess(t, c.run(t, "get", "logs"))
+			r := c.run(t, "get", "logs")
+			assert.Equal(t, exitOK, r.code)
+			assert.Equal(t, "tapioctl: no logs found\n", r.errOut)
+			assert.Empty(t, r.out)
 			assert.LessOrEqual(t, calls, 2)
 		})
 	}

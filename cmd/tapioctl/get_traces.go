@@ -63,12 +63,14 @@ func (a *app) getTraces(ctx context.Context, c clients, f *getTracesFlags) error
 		return err
 	}
 	var rows [][]cell
+	count := 0
 	err = eachPage(query.GetFilter(), f.limit, func(wanted int) (int, string, error) {
 		response, err := call(ctx, a, c.observability.GetTraces, &tapiov1.GetTracesRequest{Query: query})
 		if err != nil {
 			return 0, "", err
 		}
 		response.Traces = firstOf(wanted, response.GetTraces())
+		count += len(response.GetTraces())
 		if f.format.value == "jsonpb" {
 			return len(response.GetTraces()), response.GetNextPageToken(), a.printRawJSON(response)
 		}
@@ -81,9 +83,11 @@ func (a *app) getTraces(ctx context.Context, c clients, f *getTracesFlags) error
 		}
 		return len(response.GetTraces()), response.GetNextPageToken(), nil
 	})
-	// What came before an error is still true.
-	if f.format.value == "table" && (err == nil || len(rows) > 0) {
+	if len(rows) > 0 { // what came before an error is still true
 		a.printTable([]string{"TRACE", "START", "DURATION", "SPANS", "ERRORS", "SERVICE", "OPERATION", "SERVICES"}, rows)
+	}
+	if err == nil {
+		a.noteIfNone(count, "traces")
 	}
 	return err
 }

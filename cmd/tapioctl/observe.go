@@ -22,11 +22,12 @@ const (
 
 // observeFlags are what every observe command has.
 type observeFlags struct {
-	follow bool
-	last   uint32
-	since  string
-	until  string
-	format choice
+	follow    bool
+	last      uint32
+	since     string
+	until     string
+	inputFile string
+	format    choice
 }
 
 func newObserveCommand(a *app) *cobra.Command {
@@ -41,8 +42,8 @@ for more.
 What the server had to pass over is told on stderr. A cut stream is taken up
 again where it ended, for as long as the command runs.
 
-With --input-file, log records that a command printed with -o json or -o jsonpb
-are shown instead of a server's.`,
+With --input-file, records that a command printed with -o json or -o jsonpb, or
+that are OTLP/JSON, are shown instead of a server's.`,
 		Example: `  tapioctl observe -f --service checkout --severity warn
   tapioctl observe events --since 10m --event-name 'tapio.*' -o json
   tapioctl observe -l 'pod=~"cart-.*",!debug' --last 100
@@ -51,21 +52,34 @@ are shown instead of a server's.`,
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"logs", "events"},
 	}
-	observe := a.connected(func(ctx context.Context, c clients, args []string) error {
+	cmd.RunE = a.observing(&f.observeFlags, func(args []string) (fileKind, printer, error) {
+		kind, err := a.recordsOfFile(f, isEvents(args))
+		return kind, a.recordPrinter(f.format.value), err
+	}, func(ctx context.Context, c clients, args []string) error {
 		return a.observeRecords(ctx, c, f, isEvents(args))
 	})
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if f.inputFile != "" {
-			return a.replay(cmd.Context(), f, isEvents(args))
-		}
-		return observe(cmd, args)
-	}
 	f.addForRecords(cmd)
 	f.observeFlags.add(cmd)
-	cmd.Flags().StringVar(&f.inputFile, "input-file", "", "show the log records of this file, - for standard input, instead of a server's")
-	cmd.MarkFlagsMutuallyExclusive("input-file", "follow")
 	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a))
 	return cmd
+}
+
+// observing makes the body of an observe command: what a file holds, if there is
+// one, else what a server does.
+func (a *app) observing(
+	f *observeFlags, ofFile func(args []string) (fileKind, printer, error), ofServer command,
+) func(*cobra.Command, []string) error {
+	connected := a.connected(ofServer)
+	return func(cmd *cobra.Command, args []string) error {
+		if f.inputFile == "" {
+			return connected(cmd, args)
+		}
+		kind, printer, err := ofFile(args)
+		if err != nil {
+			return err
+		}
+		return a.replay(cmd.Context(), f, kind, printer)
+	}
 }
 
 func isEvents(args []string) bool { return len(args) > 0 && args[0] == "events" }
@@ -76,7 +90,9 @@ func (f *observeFlags) add(cmd *cobra.Command) {
 	flags.Uint32Var(&f.last, "last", 0, "begin with the last N matching records (default 20 without --follow and --since)")
 	flags.StringVar(&f.since, "since", "", "begin with the records that are at most this old, "+timeForms)
 	flags.StringVar(&f.until, "until", "", "end with the records that are older than this, "+timeForms)
+	flags.StringVar(&f.inputFile, "input-file", "", "show the records of this file, - for standard input, instead of a server's")
 	cmd.MarkFlagsMutuallyExclusive("last", "since")
+	cmd.MarkFlagsMutuallyExclusive("input-file", "follow")
 	cmd.MarkFlagsMutuallyExclusive("until", "follow")
 	addChoice(cmd, flags, &f.format, "output", "o", "output format")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return f.check(cmd.Flags().Changed("last")) }
@@ -93,7 +109,6 @@ func (f *observeFlags) check(lastSet bool) error {
 type observeRecordsFlags struct {
 	observeFlags
 	filterFlags
-	inputFile string
 }
 
 func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFlags, events bool) error {
@@ -186,14 +201,16 @@ func (a *app) history(ctx context.Context, open openStream, begin beginning, pri
 	if err != nil {
 		return err
 	}
-	for {
+	for rows := 0; ; {
 		b, err := receive()
 		if errors.Is(err, io.EOF) {
+			a.noteIfNone(rows, "records")
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		rows += b.rows
 		if err := printer.print(b); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ type observeMetricsFlags struct {
 }
 
 func newObserveMetricsCommand(a *app) *cobra.Command {
-	f := &observeMetricsFlags{observeFlags: observeFlags{format: newStreamFormat()}}
+	f := &observeMetricsFlags{observeFlags: observeFlags{format: newRecordFormat("compact")}}
 	cmd := &cobra.Command{
 		Use:   "metrics",
 		Short: "Show the latest metric points, and follow them live",
@@ -30,15 +30,18 @@ func newObserveMetricsCommand(a *app) *cobra.Command {
 		Example: `  tapioctl observe metrics -f --name 'system.memory.*'
   tapioctl observe metrics --since 1m --service checkout -o table`,
 		Args: cobra.NoArgs,
-		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
-			filter, err := f.filterUntil(&f.filterFlags, a.now())
-			if err != nil {
-				return err
-			}
-			from := source{"metrics", openPoints(c.observability, &tapiov1.MetricQuery{MetricNames: f.names, Filter: filter})}
-			return a.observe(ctx, c, &f.observeFlags, from, &pointPrinter{streamPrinter{app: a, format: f.format.value}})
-		}),
 	}
+	cmd.RunE = a.observing(&f.observeFlags, func([]string) (fileKind, printer, error) {
+		kind, err := a.pointsOfFile(f)
+		return kind, a.pointPrinter(f), err
+	}, func(ctx context.Context, c clients, _ []string) error {
+		filter, err := f.filterUntil(&f.filterFlags, a.now())
+		if err != nil {
+			return err
+		}
+		from := source{"metrics", openPoints(c.observability, &tapiov1.MetricQuery{MetricNames: f.names, Filter: filter})}
+		return a.observe(ctx, c, &f.observeFlags, from, a.pointPrinter(f))
+	})
 	f.filterFlags.add(cmd)
 	cmd.Flags().StringSliceVar(&f.names, "name", nil, "only these metrics; a trailing * matches any ending")
 	f.observeFlags.add(cmd)
@@ -47,6 +50,10 @@ func newObserveMetricsCommand(a *app) *cobra.Command {
 
 // pointPrinter prints metric points in one format.
 type pointPrinter struct{ streamPrinter }
+
+func (a *app) pointPrinter(f *observeMetricsFlags) *pointPrinter {
+	return &pointPrinter{streamPrinter{app: a, format: f.format.value}}
+}
 
 func (p *pointPrinter) print(b batch) error {
 	if done, err := p.printShared(b); done {
@@ -66,8 +73,12 @@ func (p *pointPrinter) print(b batch) error {
 }
 
 func (p *pointPrinter) printPoint(point metricPoint) {
-	if p.format == "table" {
+	switch p.format {
+	case "table":
 		p.printTableRow(point)
+		return
+	case "dict":
+		p.printDict(point)
 		return
 	}
 	parts := []string{

@@ -36,7 +36,7 @@ func sampleSpans() *tapiov1.StreamTracesResponse {
 }
 
 func TestObserveSpans(t *testing.T) {
-	for _, format := range []string{"compact", "table", "json", "yaml"} {
+	for _, format := range []string{"compact", "table", "dict", "json", "yaml"} {
 		t.Run(format, func(t *testing.T) {
 			var asked tapiov1.StreamTracesRequest
 			c := newCLI(t, &fakeServer{streamSpans: func(r *tapiov1.StreamTracesRequest) *tapiov1.StreamTracesResponse {
@@ -55,7 +55,7 @@ func TestObserveSpans(t *testing.T) {
 }
 
 func TestObserveMetrics(t *testing.T) {
-	for _, format := range []string{"compact", "table", "json", "yaml"} {
+	for _, format := range []string{"compact", "table", "dict", "json", "yaml"} {
 		t.Run(format, func(t *testing.T) {
 			var asked tapiov1.StreamMetricsRequest
 			c := newCLI(t, &fakeServer{streamPoints: func(r *tapiov1.StreamMetricsRequest) *tapiov1.StreamMetricsResponse {

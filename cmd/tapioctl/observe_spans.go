@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -24,7 +25,7 @@ type observeSpansFlags struct {
 }
 
 func newObserveSpansCommand(a *app) *cobra.Command {
-	f := &observeSpansFlags{observeFlags: observeFlags{format: newStreamFormat()}}
+	f := &observeSpansFlags{observeFlags: observeFlags{format: newRecordFormat("compact")}}
 	cmd := &cobra.Command{
 		Use:     "spans",
 		Aliases: []string{"traces"},
@@ -36,15 +37,18 @@ func newObserveSpansCommand(a *app) *cobra.Command {
 		Example: `  tapioctl observe spans -f --service checkout --error
   tapioctl observe spans --since 5m --operation 'GET /api/*' --min-duration 500ms`,
 		Args: cobra.NoArgs,
-		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
-			filter, err := f.filterUntil(&f.filterFlags, a.now())
-			if err != nil {
-				return err
-			}
-			from := source{"traces", openSpans(c.observability, f.query(filter, f.traceIDs))}
-			return a.observe(ctx, c, &f.observeFlags, from, &spanPrinter{streamPrinter{app: a, format: f.format.value}})
-		}),
 	}
+	cmd.RunE = a.observing(&f.observeFlags, func([]string) (fileKind, printer, error) {
+		kind, err := a.spansOfFile(f)
+		return kind, a.spanPrinter(f), err
+	}, func(ctx context.Context, c clients, _ []string) error {
+		filter, err := f.filterUntil(&f.filterFlags, a.now())
+		if err != nil {
+			return err
+		}
+		from := source{"traces", openSpans(c.observability, f.query(filter, f.traceIDs))}
+		return a.observe(ctx, c, &f.observeFlags, from, a.spanPrinter(f))
+	})
 	f.filterFlags.add(cmd)
 	f.spanFlags.add(cmd, "spans")
 	cmd.Flags().StringSliceVar(&f.traceIDs, "trace", nil, "only spans of these traces, 32 hex digits each; excludes all conditions")
@@ -52,13 +56,21 @@ func newObserveSpansCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// newStreamFormat has the formats of streams that are not of log records.
-func newStreamFormat() choice {
-	return newChoice("compact", "compact", "table", "json", "jsonpb", "yaml")
-}
-
 // spanPrinter prints spans in one format.
 type spanPrinter struct{ streamPrinter }
+
+func (a *app) spanPrinter(f *observeSpansFlags) *spanPrinter {
+	return &spanPrinter{streamPrinter{app: a, format: f.format.value}}
+}
+
+func spanCount(resources []*tracev1.ResourceSpans) (count int) {
+	for _, resource := range resources {
+		for _, scope := range resource.GetScopeSpans() {
+			count += len(scope.GetSpans())
+		}
+	}
+	return count
+}
 
 func (p *spanPrinter) print(b batch) error {
 	if done, err := p.printShared(b); done {
@@ -74,14 +86,25 @@ func (p *spanPrinter) print(b batch) error {
 	return nil
 }
 
+// spanOrigin is where a span comes from.
+type spanOrigin struct {
+	resource *resourcev1.Resource
+	scope    *commonv1.InstrumentationScope
+}
+
+func (o spanOrigin) service() string { return attribute(o.resource.GetAttributes(), "service.name") }
+
 func (p *spanPrinter) printResource(resource *tracev1.ResourceSpans) {
-	service := attribute(resource.GetResource().GetAttributes(), "service.name")
 	for _, scope := range resource.GetScopeSpans() {
+		from := spanOrigin{resource.GetResource(), scope.GetScope()}
 		for _, span := range scope.GetSpans() {
-			if p.format == "table" {
-				p.printTableRow(service, span)
-			} else {
-				p.printCompact(service, span)
+			switch p.format {
+			case "table":
+				p.printTableRow(from.service(), span)
+			case "dict":
+				p.printDict(from, span)
+			default:
+				p.printCompact(from.service(), span)
 			}
 		}
 	}

@@ -20,18 +20,22 @@ type metricPoint struct {
 	kind    string
 	value   string
 	service string
+	scope   string
 	labels  []*commonv1.KeyValue
+
+	resource []*commonv1.KeyValue
 }
 
 // pointsOf flattens OTLP into points.
 func pointsOf(resources []*metricsv1.ResourceMetrics) []metricPoint {
 	var points []metricPoint
 	for _, resource := range resources {
-		service := attribute(resource.GetResource().GetAttributes(), "service.name")
+		of := resource.GetResource().GetAttributes()
+		service := attribute(of, "service.name")
 		for _, scope := range resource.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {
 				for _, p := range metricPoints(metric) {
-					p.metric, p.service = metric, service
+					p.metric, p.service, p.scope, p.resource = metric, service, scope.GetScope().GetName(), of
 					points = append(points, p)
 				}
 			}

@@ -17,6 +17,7 @@ import (
 // recordPrinter prints log records in one format.
 type recordPrinter struct{ streamPrinter }
 
+// newRecordFormat has the formats of records of every signal.
 func newRecordFormat(value string) choice {
 	return newChoice(value, "compact", "table", "dict", "json", "jsonpb", "yaml")
 }
@@ -111,18 +112,6 @@ func (p *recordPrinter) printDict(event *tapiov1.Event) {
 	p.entries("attributes", record.GetAttributes())
 	p.entries("resource", event.GetResource().GetAttributes())
 	p.write("\n")
-}
-
-func (p *recordPrinter) entries(prefix string, attributes []*commonv1.KeyValue) {
-	for _, kv := range attributes {
-		p.entry(prefix+"."+kv.GetKey(), valueText(kv.GetValue()))
-	}
-}
-
-func (p *recordPrinter) entry(key, value string) {
-	if value != "" {
-		p.write(p.paint(bold, oneLine(key)+":") + " " + oneLine(value) + "\n")
-	}
 }
 
 // recordTime is the time of occurrence or, without one, that of observation.

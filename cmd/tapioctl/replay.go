@@ -7,17 +7,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -25,14 +19,20 @@ import (
 // server with -o jsonpb is one line.
 const maxLineBytes = 64 << 20
 
-// replay shows the log records of a file as those of a server.
-func (a *app) replay(ctx context.Context, f *observeRecordsFlags, events bool) error {
-	filter, err := f.filterUntil(&f.filterFlags, a.now())
-	if err != nil {
-		return err
-	}
+// fileKind says how the lines of a file become a stream of one signal.
+type fileKind struct {
+	read func(line []byte) (batch, error)
+	// keep leaves what is wanted of a batch.
+	keep func(b *batch, since tapio.Nanos) error
+	// drop leaves out the first n rows.
+	drop func(b *batch, n int)
+}
+
+// replay shows the records of a file as those of a server.
+func (a *app) replay(ctx context.Context, f *observeFlags, kind fileKind, printer printer) error {
 	begin := beginning{} // all of it
 	if f.last > 0 || f.since != "" {
+		var err error
 		if begin, err = f.begin(a.now()); err != nil {
 			return err
 		}
@@ -42,11 +42,7 @@ func (a *app) replay(ctx context.Context, f *observeRecordsFlags, events bool) e
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	open, err := openFile(file, filter, events, a)
-	if err != nil {
-		return err
-	}
-	return quietOnInterrupt(ctx, a.history(ctx, open, begin, a.recordPrinter(f.format.value)))
+	return quietOnInterrupt(ctx, a.history(ctx, kind.open(file, a), begin, printer))
 }
 
 func (a *app) openInput(name string) (io.ReadCloser, error) {
@@ -60,16 +56,10 @@ func (a *app) openInput(name string) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// openFile is a server's stream of log records made of a file. It filters as a
-// server does, by the same code.
-func openFile(file io.Reader, filter *tapiov1.Filter, events bool, a *app) (openStream, error) {
-	query, _, err := wire.StreamLogsQuery(&tapiov1.StreamLogsRequest{Filter: filter, HistoryOnly: true}, a.now())
-	if err != nil {
-		return nil, usageErrorf("%v", err)
-	}
-	query.NamedOnly = events
+// open makes a server's stream of a file.
+func (k fileKind) open(file io.Reader, a *app) openStream {
 	return func(_ context.Context, start *tapiov1.StreamStart, _ bool) (func() (batch, error), error) {
-		from := &fileStream{lines: newLineReader(file), query: query}
+		from := &fileStream{fileKind: k, lines: newLineReader(file)}
 		if since := start.GetSince(); since != nil {
 			from.since = tapio.Nanos(a.now().Add(-since.AsDuration()).UnixNano())
 		}
@@ -77,72 +67,75 @@ func openFile(file io.Reader, filter *tapiov1.Filter, events bool, a *app) (open
 			return from.lastOnly(int(last)), nil
 		}
 		return from.next, nil
-	}, nil
+	}
 }
 
-// fileStream reads the matching records of a file.
+// fileStream reads what is wanted of a file.
 type fileStream struct {
+	fileKind
 	lines *lineReader
-	query tapio.EventQuery
 	since tapio.Nanos
 }
 
-// next returns the records of the next line that has any.
+// next returns what is wanted of the next line that has any of it.
 func (s *fileStream) next() (batch, error) {
 	for {
-		record, err := s.lines.next()
+		line, err := s.lines.next()
 		if err != nil {
 			return batch{}, err
 		}
-		kept := record.events[:0]
-		for _, event := range record.events {
-			wanted, err := s.wants(event)
-			if err != nil {
-				return batch{}, s.lines.fault(err)
-			}
-			if wanted {
-				kept = append(kept, event)
-			}
+		b, err := s.read(line)
+		if err != nil {
+			return batch{}, s.lines.fault(err)
 		}
-		if len(kept) > 0 || record.loss != nil {
-			return batchOf(kept, record.loss), nil
+		if err := s.keep(&b, s.since); err != nil {
+			return batch{}, s.lines.fault(err)
+		}
+		if b.rows > 0 || b.loss != nil {
+			return b, nil
 		}
 	}
 }
 
-func (s *fileStream) wants(event *tapiov1.Event) (bool, error) {
-	row, err := wire.EventFromProto(event, "event")
-	if err != nil {
-		return false, err
-	}
-	return row.When() >= s.since && (!s.query.NamedOnly || row.Name != "") && s.query.Filter.MatchEvent(&row), nil
-}
-
-// lastOnly reads the whole file and returns its last records.
+// lastOnly reads the whole file and returns its last rows.
 func (s *fileStream) lastOnly(count int) func() (batch, error) {
-	done := false
+	var last []batch
+	var failed error // at the end of the file, io.EOF
 	return func() (batch, error) {
-		if done {
-			return batch{}, io.EOF
+		if failed == nil {
+			last, failed = s.readLast(count)
 		}
-		done = true
-		var last []*tapiov1.Event
-		for {
-			b, err := s.next()
-			if errors.Is(err, io.EOF) {
-				return batchOf(last, nil), nil
-			}
-			if err != nil {
-				return batch{}, err
-			}
-			last = append(last, b.events...)
-			last = last[max(0, len(last)-count):]
+		if len(last) == 0 || !errors.Is(failed, io.EOF) {
+			return batch{}, failed
 		}
+		b := last[0]
+		last = last[1:]
+		return b, nil
 	}
 }
 
-func batchOf(events []*tapiov1.Event, loss *tapiov1.Loss) batch {
-	return recordBatch(&tapiov1.StreamLogsResponse{Logs: events, Loss: loss}, events, loss)
+// readLast holds no more of the file than is wanted, and the rest of a line.
+func (s *fileStream) readLast(count int) (last []batch, err error) {
+	rows := 0
+	for {
+		b, err := s.next()
+		if err != nil {
+			return last, err
+		}
+		if b.rows == 0 { // a loss alone, of which nobody knows whether it is before the last
+			continue
+		}
+		b.loss = nil
+		last, rows = append(last, b), rows+b.rows
+		for rows-last[0].rows >= count {
+			rows -= last[0].rows
+			last = last[1:]
+		}
+		if rows > count {
+			s.drop(&last[0], rows-count)
+			rows = count
+		}
+	}
 }
 
 // lineReader reads what -o json and -o jsonpb print.
@@ -157,60 +150,20 @@ func newLineReader(from io.Reader) *lineReader {
 	return &lineReader{scanner: scanner}
 }
 
-// next returns the records of a line; io.EOF at the end.
-func (r *lineReader) next() (batch, error) {
+// next returns the next line that is not empty, until it is called again; io.EOF
+// at the end.
+func (r *lineReader) next() ([]byte, error) {
 	for r.scanner.Scan() {
 		r.number++
-		line := bytes.TrimSpace(r.scanner.Bytes())
-		if len(line) == 0 {
-			continue
+		if line := bytes.TrimSpace(r.scanner.Bytes()); len(line) > 0 {
+			return line, nil
 		}
-		b, err := readLine(line)
-		if err != nil {
-			return batch{}, r.fault(err)
-		}
-		return b, nil
 	}
 	if err := r.scanner.Err(); err != nil {
 		r.number++
-		return batch{}, r.fault(err)
+		return nil, r.fault(err)
 	}
-	return batch{}, io.EOF
+	return nil, io.EOF
 }
 
 func (r *lineReader) fault(err error) error { return usageErrorf("line %d: %v", r.number, err) }
-
-// readLine tells by its keys what a line is.
-func readLine(line []byte) (batch, error) {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(line, &keys); err != nil {
-		return batch{}, fmt.Errorf("is not a JSON object: %w", err)
-	}
-	switch {
-	case keys["logRecord"] != nil:
-		event := &tapiov1.Event{}
-		err := wire.JSON{}.Unmarshal(line, event)
-		return recordBatch(event, []*tapiov1.Event{event}, nil), err
-	case keys["logs"] != nil:
-		answer := &tapiov1.StreamLogsResponse{}
-		err := unmarshalAnswer(line, answer)
-		return recordBatch(answer, answer.GetLogs(), answer.GetLoss()), err
-	case keys["events"] != nil:
-		answer := &tapiov1.SubscribeToEventsResponse{}
-		err := unmarshalAnswer(line, answer)
-		return recordBatch(answer, answer.GetEvents(), answer.GetLoss()), err
-	case keys["loss"] != nil:
-		answer := &tapiov1.StreamLogsResponse{}
-		err := unmarshalAnswer(line, answer)
-		return batch{raw: answer, loss: answer.GetLoss()}, err
-	default:
-		return batch{}, errors.New("has none of the keys logRecord, logs, events: " +
-			"give what tapioctl prints for logs or events with -o json or -o jsonpb")
-	}
-}
-
-// unmarshalAnswer reads an answer that may be of another call with the same
-// records, get logs for example.
-func unmarshalAnswer(line []byte, m proto.Message) error {
-	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(line, m)
-}

@@ -83,3 +83,87 @@ func TestReplayNamesTheBadLine(t *testing.T) {
 		assert.Contains(t, r.out, " a\n", "what stands before it is shown")
 	}
 }
+
+// printed is what the fake server's records of a signal look like in a file.
+func printed(t *testing.T, signal, format string) string {
+	t.Helper()
+	c := newCLI(t, &fakeServer{
+		streamSpans: func(*tapiov1.StreamTracesRequest) *tapiov1.StreamTracesResponse { return sampleSpans() },
+		streamPoints: func(*tapiov1.StreamMetricsRequest) *tapiov1.StreamMetricsResponse {
+			return &tapiov1.StreamMetricsResponse{ResourceMetrics: samplePoints(7, 8), LastSequence: 3}
+		},
+	})
+	r := c.run(t, "observe", signal, "-o", format)
+	require.Equal(t, exitOK, r.code)
+	return r.out
+}
+
+func replaySignal(t *testing.T, signal, file string, args ...string) result {
+	t.Helper()
+	c := newCLI(t, &fakeServer{})
+	c.in.WriteString(file)
+	return c.run(t, append([]string{"observe", signal, "--input-file", "-"}, args...)...)
+}
+
+// Spans and points come back as they were printed, in both formats, and so does
+// what the collector's file exporter writes.
+func TestReplayOfSpansAndMetrics(t *testing.T) {
+	for _, signal := range []string{"spans", "metrics"} {
+		want := printed(t, signal, "json")
+		for _, format := range []string{"json", "jsonpb"} {
+			r := replaySignal(t, signal, printed(t, signal, format), "-o", "json")
+			require.Equal(t, exitOK, r.code, r.errOut)
+			assert.Equal(t, want, r.out, "%s as %s", signal, format)
+		}
+	}
+	resource := strings.SplitN(printed(t, "spans", "json"), "\n", 2)[1] // behind the loss
+	exported := `{"resourceSpans":[` + strings.TrimSpace(resource) + `]}`
+	assert.Equal(t, resource, replaySignal(t, "spans", exported, "-o", "json").out)
+}
+
+func TestReplayFiltersSpansAndMetrics(t *testing.T) {
+	for name, test := range map[string]struct {
+		signal string
+		args   []string
+		lines  int
+	}{
+		"all spans":      {"spans", nil, 2},
+		"failed":         {"spans", []string{"--error"}, 1},
+		"long":           {"spans", []string{"--min-duration", "1s"}, 1},
+		"short":          {"spans", []string{"--max-duration", "1s"}, 1},
+		"operation":      {"spans", []string{"--operation", "GET /c*"}, 1},
+		"by trace":       {"spans", []string{"--trace", sampleTrace}, 2},
+		"other trace":    {"spans", []string{"--trace", strings.Repeat("ab", 16)}, 0},
+		"label":          {"spans", []string{"-l", "http.response.status_code>=500"}, 1},
+		"message":        {"spans", []string{"--text", "REFUSED"}, 1},
+		"the last span":  {"spans", []string{"--last", "1"}, 1},
+		"too late":       {"spans", []string{"--until", "1h"}, 0},
+		"inverted":       {"spans", []string{"--not", "--service", "web"}, 0},
+		"all points":     {"metrics", nil, 3},
+		"name":           {"metrics", []string{"--name", "req*"}, 2},
+		"point label":    {"metrics", []string{"-l", "route=/a"}, 2},
+		"since":          {"metrics", []string{"--since", "500ms"}, 2},
+		"last points":    {"metrics", []string{"--last", "2"}, 2},
+		"no such metric": {"metrics", []string{"--name", "nobody"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := replaySignal(t, test.signal, printed(t, test.signal, "json"), test.args...)
+			assert.Equal(t, exitOK, r.code, r.errOut)
+			assert.Equal(t, test.lines, strings.Count(r.out, "\n"), r.out)
+			assert.Equal(t, test.lines == 0, strings.Contains(r.errOut, "no records found"), r.errOut)
+		})
+	}
+}
+
+func TestReplayNamesTheBadSpan(t *testing.T) {
+	for bad, want := range map[string]string{
+		`{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}`:   "line 1: scopeSpans[0].spans[0].traceId",
+		`{"scopeSpans":[{"spans":[{"traceId":"abcd"}]}]}`: "line 1: resource_spans[0].scope_spans[0].spans[0].trace_id",
+		`{"scopeMetrics":[]}`:                             "line 1: has none of the keys scopeSpans and resourceSpans",
+		"\x7fELF":                                         "line 1: is not a JSON object",
+	} {
+		r := replaySignal(t, "spans", bad)
+		assert.Equal(t, exitUsage, r.code, bad)
+		assert.Contains(t, r.errOut, want)
+	}
+}

@@ -17,6 +17,7 @@ type batch struct {
 	raw    proto.Message
 	events []*tapiov1.Event // of log records only
 	loss   *tapiov1.Loss
+	rows   int
 	last   uint64 // sequence of the last row; 0: the message has none
 }
 
@@ -46,7 +47,7 @@ func openSpans(client tapiov1.ObservabilityServiceClient, query *tapiov1.TraceQu
 	return func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (func() (batch, error), error) {
 		stream, err := client.StreamTraces(ctx, &tapiov1.StreamTracesRequest{Query: query, Start: start, HistoryOnly: historyOnly})
 		return receiving(stream, err, func(m *tapiov1.StreamTracesResponse) batch {
-			return batch{raw: m, loss: m.GetLoss(), last: m.GetLastSequence()}
+			return batch{raw: m, rows: spanCount(m.GetResourceSpans()), loss: m.GetLoss(), last: m.GetLastSequence()}
 		})
 	}
 }
@@ -55,7 +56,7 @@ func openPoints(client tapiov1.ObservabilityServiceClient, query *tapiov1.Metric
 	return func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (func() (batch, error), error) {
 		stream, err := client.StreamMetrics(ctx, &tapiov1.StreamMetricsRequest{Query: query, Start: start, HistoryOnly: historyOnly})
 		return receiving(stream, err, func(m *tapiov1.StreamMetricsResponse) batch {
-			return batch{raw: m, loss: m.GetLoss(), last: m.GetLastSequence()}
+			return batch{raw: m, rows: len(pointsOf(m.GetResourceMetrics())), loss: m.GetLoss(), last: m.GetLastSequence()}
 		})
 	}
 }
@@ -75,7 +76,7 @@ func receiving[M any](stream grpc.ServerStreamingClient[M], err error, read func
 }
 
 func recordBatch(raw proto.Message, events []*tapiov1.Event, loss *tapiov1.Loss) batch {
-	b := batch{raw: raw, events: events, loss: loss}
+	b := batch{raw: raw, events: events, rows: len(events), loss: loss}
 	for _, event := range events {
 		b.last = max(b.last, event.GetSequence())
 	}

@@ -15,9 +15,15 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// What a terminal does with these: go to its corner and clear what is below, so
-// that a picture replaces the one before without flicker.
-const redraw = "\x1b[H\x1b[J"
+// What a terminal does with these. The pictures have a screen of their own, so
+// that what stood on the terminal comes back in the end; the cursor is hidden, and
+// what is too long for a line is cut. A picture begins in the corner and clears
+// what is below, so that it replaces the one before without flicker.
+const (
+	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+	redraw      = "\x1b[H\x1b[J"
+	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
+)
 
 // topFlags are those of top.
 type topFlags struct {
@@ -52,23 +58,41 @@ func (a *app) top(ctx context.Context, c clients, f *topFlags) error {
 	if f.interval < 100*time.Millisecond {
 		return usageErrorf("--interval must be 100ms or more, is %v", f.interval)
 	}
+	now, err := a.look(ctx, c)
+	if err != nil {
+		return err // before the terminal is touched
+	}
+	if !a.isTerminal {
+		return a.eachPicture(ctx, c, f, now, func(now, before *picture) { a.printTop(now, before) })
+	}
+	a.write(enterScreen)
+	var last, beforeLast *picture
+	err = a.eachPicture(ctx, c, f, now, func(now, before *picture) {
+		a.write(redraw)
+		a.printTop(now, before)
+		last, beforeLast = now, before
+	})
+	a.write(leaveScreen)
+	a.printTop(last, beforeLast) // which stays on the terminal
+	return err
+}
+
+// eachPicture shows picture after picture, from the first on.
+func (a *app) eachPicture(ctx context.Context, c clients, f *topFlags, now *picture, show func(now, before *picture)) error {
 	var before *picture
 	for n := 1; ; n++ {
-		now, err := a.look(ctx, c)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		a.printTop(now, before)
+		show(now, before)
 		if err := a.out.Flush(); err != nil {
 			return writeError(err)
 		}
 		if n == f.count || a.sleep(ctx, f.interval) != nil {
 			return nil
 		}
-		before = now
+		next, err := a.look(ctx, c)
+		if err != nil {
+			return quietOnInterrupt(ctx, err)
+		}
+		before, now = now, next
 	}
 }
 
@@ -88,9 +112,6 @@ func (a *app) look(ctx context.Context, c clients) (*picture, error) {
 }
 
 func (a *app) printTop(now, before *picture) {
-	if a.isTerminal {
-		a.write(redraw)
-	}
 	f := now.figures
 	fmt.Fprintf(a.out, "%s at %s   heap %s   %s   %s   %s\n\n", a.paint(bold, "tapio"), a.flags.server,
 		size(f.GetHeapBytes()), plural(f.GetGoroutineCount(), "goroutine"), plural(f.GetOpenStreamCount(), "stream"),

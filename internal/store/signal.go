@@ -4,7 +4,6 @@
 package store
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -102,24 +101,5 @@ func eventMatcher(q tapio.EventQuery) matcher[tapio.Event] {
 }
 
 func spanMatcher(q tapio.TraceQuery) matcher[tapio.Span] {
-	shortest, longest := tapio.Nanos(max(q.MinDuration, 0)), tapio.Nanos(max(q.MaxDuration, 0))
-	match := func(s *tapio.Span) bool {
-		duration := s.Duration()
-		return !s.TraceID.IsZero() &&
-			duration >= shortest && (longest == 0 || duration <= longest) &&
-			(len(q.StatusCodes) == 0 || slices.Contains(q.StatusCodes, s.StatusCode)) &&
-			(len(q.Kinds) == 0 || slices.Contains(q.Kinds, s.Kind)) &&
-			tapio.MatchName(q.Operations, s.Name) &&
-			q.Filter.MatchSpan(s)
-	}
-	return func() func(*tapio.Span) bool { return match }
-}
-
-// followedSpans is spanMatcher for a query that may name traces.
-func followedSpans(q tapio.TraceQuery) matcher[tapio.Span] {
-	if len(q.TraceIDs) == 0 {
-		return spanMatcher(q)
-	}
-	named := func(s *tapio.Span) bool { return slices.Contains(q.TraceIDs, s.TraceID) }
-	return func() func(*tapio.Span) bool { return named }
+	return func() func(*tapio.Span) bool { return q.MatchSpan }
 }

@@ -57,7 +57,7 @@ func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Ev
 // TailSpans makes a tail of the spans that a query for traces selects by. Paging
 // does not count.
 func (s *Store) TailSpans(q tapio.TraceQuery, start tapio.Start) *Tail[tapio.Span] {
-	return newTail(s.spans, followedSpans(q), spanHint(&q), start, func(*tapio.Span) {})
+	return newTail(s.spans, spanMatcher(q), spanHint(&q), start, func(*tapio.Span) {})
 }
 
 func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish func(*R)) *Tail[R] {

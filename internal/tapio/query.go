@@ -3,7 +3,10 @@
 
 package tapio
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // TimeRange is a stretch of event time: Start inclusive, End exclusive. A zero
 // bound is open.
@@ -79,11 +82,31 @@ type TraceQuery struct {
 	Kinds       []int32
 }
 
+// MatchSpan reports whether the span meets all conditions or, of a query that
+// names traces, is of one of them. A span without a trace is never selected.
+func (q *TraceQuery) MatchSpan(s *Span) bool {
+	if len(q.TraceIDs) > 0 {
+		return slices.Contains(q.TraceIDs, s.TraceID)
+	}
+	took := time.Duration(s.Duration())
+	return !s.TraceID.IsZero() &&
+		took >= q.MinDuration && (q.MaxDuration <= 0 || took <= q.MaxDuration) &&
+		(len(q.StatusCodes) == 0 || slices.Contains(q.StatusCodes, s.StatusCode)) &&
+		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, s.Kind)) &&
+		MatchName(q.Operations, s.Name) &&
+		q.Filter.MatchSpan(s)
+}
+
 // PointQuery selects metric points.
 type PointQuery struct {
 	Names  []string // exact, or a prefix with a trailing *
 	Filter Filter
 	Paging Paging
+}
+
+// MatchPoint reports whether the point of this time of the series is selected.
+func (q *PointQuery) MatchPoint(s *Series, at Nanos) bool {
+	return q.Filter.Time.Contains(at) && MatchName(q.Names, s.Metric.Name) && q.Filter.MatchSeries(s)
 }
 
 // Aggregation says how the points of a window become one value.

@@ -62,6 +62,11 @@ bin/tapio-full:
 bin/tapioctl:
 	go build -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $@ ./cmd/tapioctl
 
+# The stock supervisor of collectors, for the test of remote configuration.
+.PHONY: bin/opampsupervisor
+bin/opampsupervisor:
+	go -C internal/opampsupervisor build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ github.com/open-telemetry/opentelemetry-collector-contrib/cmd/opampsupervisor
+
 ##@ Check
 
 .PHONY: test
@@ -79,7 +84,7 @@ e2e: build e2e-only ## Run the end-to-end tests only
 
 # Not cached: Go does not see that the binaries under test have changed.
 .PHONY: e2e-only
-e2e-only:
+e2e-only: bin/opampsupervisor
 	go test -count=1 $(GOTESTFLAGS) ./test/e2e/...
 
 .PHONY: bench

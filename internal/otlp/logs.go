@@ -73,7 +73,7 @@ func readRecordHead(event *tapio.Event, record plog.LogRecord) {
 }
 
 func readRecordRest(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.KeyValue]) {
-	event.Body = valueFrom(record.Body(), maxNesting)
+	fillValue(&event.Body, record.Body(), maxNesting)
 	event.Attributes = attributesFrom(record.Attributes(), memory)
 }
 

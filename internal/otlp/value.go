@@ -27,19 +27,9 @@ func attributesFrom(m pcommon.Map, memory *slab[tapio.KeyValue]) tapio.Attribute
 	list := memory.take(m.Len())
 	fillAttributes(list, m, maxNesting)
 	for i := range min(len(list), len(before)) {
-		share(&list[i], &before[i])
+		list[i].Share(&before[i])
 	}
 	return list
-}
-
-// share takes equal texts over.
-func share(kv, before *tapio.KeyValue) {
-	if kv.Key == before.Key {
-		kv.Key = before.Key
-	}
-	if kv.Value.Kind() == tapio.KindString && before.Value.Kind() == tapio.KindString && kv.Value.Str() == before.Value.Str() {
-		kv.Value = before.Value
-	}
 }
 
 // ownAttributesFrom copies a map into memory of its own, for what may outlive
@@ -55,8 +45,20 @@ func fillAttributes(list []tapio.KeyValue, m pcommon.Map, room int) {
 	i := 0
 	for key, v := range m.All() {
 		list[i].Key = key
-		list[i].Value = valueFrom(v, room)
+		fillValue(&list[i].Value, v, room)
 		i++
+	}
+}
+
+// fillValue is valueFrom into a place in memory.
+func fillValue(to *tapio.Value, v pcommon.Value, room int) {
+	switch v.Type() {
+	case pcommon.ValueTypeStr:
+		to.SetString(v.Str())
+	case pcommon.ValueTypeInt:
+		to.SetInt(v.Int())
+	default:
+		*to = valueFrom(v, room)
 	}
 }
 

@@ -20,6 +20,10 @@ const chunkBytes = 1024
 // less than a twentieth of a processor.
 const unhurried = 40 * time.Microsecond
 
+// spareRoom is the share of its rows that a chunk has room for beside them: one in
+// so many.
+const spareRoom = 16
+
 // chunk is a run of rows that lives and dies together: as they came in at
 // first, as a segment once it is sealed. All of it is guarded by the log's lock;
 // but rows once appended never change, so that a view reads them without.
@@ -47,14 +51,14 @@ func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *part
 	}
 }
 
-// room is how many rows the next chunk has room for from the start: as many as the
-// latest had, so that they are not moved again and again, but not so many that it
-// is half full of room.
+// room is how many rows the next chunk has room for from the start: some more than
+// the latest had, so that they are not moved again and again, but not so many that
+// it is half full of room.
 func (l *log[R]) room() int {
 	if l.head == nil {
 		return 0
 	}
-	return min(l.head.count, int(l.chunkLimit()/2)/l.signal.slot)
+	return min(l.head.count+l.head.count/spareRoom, int(l.chunkLimit()/2)/l.signal.slot)
 }
 
 // size is the bytes that the chunk holds, room for further rows included.
@@ -111,10 +115,11 @@ func (c *chunk[R]) move(capacity int) {
 }
 
 // close gives back what is held for further rows and for writing, and returns
-// how many bytes that was.
+// how many bytes that was. A little room stays until the rows go: it is not worth
+// moving them.
 func (c *chunk[R]) close() int64 {
 	before := c.size()
-	if len(c.rows) < cap(c.rows) {
+	if spare := cap(c.rows) - len(c.rows); spare > 2*len(c.rows)/spareRoom {
 		c.move(len(c.rows))
 	}
 	c.parts.forget()

@@ -52,21 +52,23 @@ type vocabulary struct {
 	resources table[*tapio.Resource]
 	scopes    table[*tapio.Scope]
 	latest    []latestField // by the place in the list
-	found     []int
+	found     []int         // the fields of these
+	last      int           // the latest shape
+	length    int           // of the latest list; -1: there was none
 	scratch   []byte
 }
 
-// latestField is what was found for the latest attribute at some place.
+// latestField is the latest attribute at some place.
 type latestField struct {
-	key   string
-	kind  tapio.Kind
-	field int
+	key  string
+	kind tapio.Kind
 }
 
 func newVocabulary() vocabulary {
 	v := vocabulary{
 		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
 		resources: newTable[*tapio.Resource](), scopes: newTable[*tapio.Scope](),
+		length: -1,
 	}
 	v.strings.place("") // 0 in every column of strings
 	return v
@@ -75,31 +77,38 @@ func newVocabulary() vocabulary {
 // shape numbers the shape of a list, and returns the fields it has. They stand
 // until the next call.
 func (v *vocabulary) shape(list tapio.Attributes) (shape int, fields []int) {
-	v.fieldsOf(list)
+	if same := v.fieldsOf(list); same && len(list) == v.length {
+		return v.last, v.found[:len(list)]
+	}
 	v.scratch = v.scratch[:0]
-	for i := range list {
-		v.scratch = binary.AppendUvarint(v.scratch, uint64(v.latest[i].field))
-		v.found[i] = v.latest[i].field
+	for _, f := range v.found[:len(list)] {
+		v.scratch = binary.AppendUvarint(v.scratch, uint64(f))
 	}
 	shape, known := v.shapes.places[string(v.scratch)]
 	if !known {
 		shape = v.shapes.place(string(v.scratch))
 	}
+	v.last, v.length = shape, len(list)
 	return shape, v.found[:len(list)]
 }
 
-// fieldsOf looks up the fields of a list in latest. Most lists are like the one
-// before, and so need no search.
-func (v *vocabulary) fieldsOf(list tapio.Attributes) {
+// fieldsOf looks up the fields of a list in latest and found, and reports whether
+// they are those found there. Most lists are like the one before, and so need no
+// search.
+func (v *vocabulary) fieldsOf(list tapio.Attributes) (same bool) {
+	same = true
+	for len(v.latest) < len(list) {
+		v.latest, v.found = append(v.latest, latestField{}), append(v.found, noField)
+	}
+	latest, found := v.latest[:len(list)], v.found[:len(list)]
 	for i := range list {
-		if i == len(v.latest) {
-			v.latest, v.found = append(v.latest, latestField{field: -1}), append(v.found, 0)
-		}
-		key, kind := list[i].Key, list[i].Value.Kind()
-		if l := &v.latest[i]; l.field < 0 || l.key != key || l.kind != kind {
-			*l = latestField{key, kind, v.fields.place([2]int{v.strings.place(key), int(kind)})}
+		key, kind := list[i].Key, list[i].Kind()
+		if l := &latest[i]; found[i] == noField || l.kind != kind || !sameText(l.key, key) {
+			*l, same = latestField{key, kind}, false
+			found[i] = v.fields.place([2]int{v.strings.place(key), int(kind)})
 		}
 	}
+	return same
 }
 
 // tellService reports whether any record or scope has an attribute for its

@@ -24,16 +24,17 @@ type fieldValues struct {
 	numbers         bool // there is one
 }
 
-// widen takes a value that is no text.
-func (v *fieldValues) widen(value tapio.Value) {
-	number, isNumber := value.Number()
-	if !isNumber || number != number {
-		return // as NaN compares with nothing
-	}
-	if !v.numbers {
+// widen takes a number.
+func (v *fieldValues) widen(number float64) {
+	switch {
+	case number != number: // as NaN compares with nothing
+	case !v.numbers:
 		v.least, v.greatest, v.numbers = number, number, true
+	case number < v.least:
+		v.least = number
+	case number > v.greatest:
+		v.greatest = number
 	}
-	v.least, v.greatest = min(v.least, number), max(v.greatest, number)
 }
 
 // note takes a text that is new to the block.

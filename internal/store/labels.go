@@ -133,26 +133,26 @@ func (x *indexer) name(name string) { x.note(labelHash(nameIndex, name)) }
 // attributes indexes the attributes of a resource or scope.
 func (x *indexer) attributes(list tapio.Attributes) {
 	for i := range list {
-		x.label(list[i].Key, list[i].Value)
+		x.label(&list[i])
 	}
 }
 
 // label indexes one label; open: its key has too many values, or too long ones,
 // and none is indexed any more.
-func (x *indexer) label(key string, value tapio.Value) (open bool) {
-	values := x.keys[key]
+func (x *indexer) label(kv *tapio.KeyValue) (open bool) {
+	values := x.keys[kv.Key]
 	if values == nil {
 		values = &labelValues{}
-		x.keys[key] = values
+		x.keys[kv.Key] = values
 	}
 	if values.open {
 		return true
 	}
-	if value.Kind() != tapio.KindString || len(value.Str()) > maxLabelBytes {
+	if kv.Kind() != tapio.KindString || len(kv.Str()) > maxLabelBytes {
 		values.open = true
 		return true
 	}
-	hash := labelHash(key, value.Str())
+	hash := labelHash(kv.Key, kv.Str())
 	if blocks, known := x.blocks[hash]; !known {
 		values.hashes = append(values.hashes, hash)
 		values.open = len(values.hashes) > maxLabelValues
@@ -198,7 +198,7 @@ func (x *indexer) scope(scope *tapio.Scope, place int) {
 	}
 	x.attributes(scope.Attributes)
 	if scope.Name != "" {
-		x.label(scopeKey, tapio.StringValue(scope.Name))
+		x.label(&tapio.KeyValue{Key: scopeKey, Value: tapio.StringValue(scope.Name)})
 	}
 }
 

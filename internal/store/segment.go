@@ -118,7 +118,7 @@ func (s *segment) sortTraces() {
 	for i := range s.traces {
 		keys[i] = binary.BigEndian.Uint64(s.traces[i][:8])&^0xffff | uint64(i)
 	}
-	slices.Sort(keys)
+	sortByChance(keys)
 	s.traceOrder = make([]uint16, len(keys))
 	from := 0 // of those that begin with the same six bytes
 	for i, key := range keys {
@@ -129,6 +129,30 @@ func (s *segment) sortTraces() {
 		}
 	}
 	s.sortAlike(s.traceOrder[from:])
+}
+
+// sortByChance sorts numbers that are mostly spread by chance, as ids are: dealt
+// out by their upper bits, a few come together that are sorted at once.
+func sortByChance(keys []uint64) {
+	const deal = 12 // bits
+	var ends [1<<deal + 1]int
+	for _, key := range keys {
+		ends[key>>(64-deal)+1]++
+	}
+	for i := range 1 << deal {
+		ends[i+1] += ends[i]
+	}
+	dealt, from := make([]uint64, len(keys)), 0
+	for _, key := range keys {
+		next := &ends[key>>(64-deal)] // where its part begins, and then goes on
+		dealt[*next] = key
+		*next++
+	}
+	for _, end := range ends[:1<<deal] {
+		slices.Sort(dealt[from:end])
+		from = end
+	}
+	copy(keys, dealt)
 }
 
 // sortAlike orders traces by their whole id.

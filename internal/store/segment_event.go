@@ -60,8 +60,17 @@ func (eventCodec) blockRows() int { return blockRows }
 
 func (eventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
 
+func (eventCodec) number(w *writer, rows []tapio.Event) {
+	for i := range rows {
+		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
+	}
+	for i := range rows {
+		w.ids[i] = rowIDs{trace: w.trace(rows[i].TraceID), span: w.span(rows[i].SpanID)}
+	}
+}
+
 func (eventCodec) write(w *writer, e *tapio.Event) {
-	w.origin(e.When(), e.TraceID, e.SpanID, e.Resource, e.Scope)
+	w.origin(e.When(), e.Resource, e.Scope)
 	w.name(e.Name)
 	w.index.severity(e.Severity(), e.Resource, w.resource)
 	w.columns[columnSeverity].put(zigzag(int64(e.SeverityNumber)))

@@ -35,14 +35,24 @@ func (spanCodec) blockRows() int { return blockRows }
 
 func (spanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
 
+func (spanCodec) number(w *writer, rows []tapio.Span) {
+	for i := range rows {
+		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
+	}
+	for i := range rows {
+		w.ids[i] = rowIDs{
+			trace: w.trace(rows[i].TraceID), span: w.span(rows[i].SpanID), parent: w.span(rows[i].ParentID),
+		}
+	}
+}
+
 func (spanCodec) write(w *writer, s *tapio.Span) {
-	w.origin(s.Start, s.TraceID, s.SpanID, s.Resource, s.Scope)
+	w.origin(s.Start, s.Resource, s.Scope)
 	w.name(s.Name)
-	own := w.span(s.SpanID)
 	w.columns[columnKind].put(zigzag(int64(s.Kind)))
 	w.columns[columnStatus].put(zigzag(int64(s.StatusCode)))
 	w.columns[columnDuration].put(zigzag(int64(s.End - s.Start)))
-	w.columns[columnParent].put(w.parent(own, s.ParentID))
+	w.columns[columnParent].put(w.rowIDs().distance())
 	w.columns[columnState].put(w.text(columnState, s.TraceState))
 	message := w.text(columnMessage, s.StatusMessage)
 	w.columns[columnMessage].put(message)
@@ -58,13 +68,13 @@ func (spanCodec) write(w *writer, s *tapio.Span) {
 	w.spanLinks(s)
 }
 
-// parent writes a parent as the distance to its child, for it mostly comes
-// shortly before.
-func (w *writer) parent(own uint64, id tapio.SpanID) uint64 {
-	if id.IsZero() {
+// distance is how a parent is written: as far as it is from its child, for it
+// mostly comes shortly before.
+func (ids *rowIDs) distance() uint64 {
+	if ids.parent == 0 {
 		return 0
 	}
-	return zigzag(int64(own-w.span(id))) + 1
+	return zigzag(int64(ids.span-ids.parent)) + 1
 }
 
 func (w *writer) spanEvents(s *tapio.Span) {

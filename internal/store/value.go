@@ -6,9 +6,15 @@ package store
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
+
+// sameText compares texts that mostly are in the same memory.
+func sameText(a, b string) bool {
+	return len(a) == len(b) && (unsafe.StringData(a) == unsafe.StringData(b) || a == b)
+}
 
 // appendContent writes a value without its kind.
 func appendContent(dst []byte, v tapio.Value) []byte {

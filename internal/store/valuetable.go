@@ -46,7 +46,7 @@ func (t *valueTable) append(dst []byte, value string) (_ []byte, fresh bool) {
 }
 
 func (t *valueTable) find(value string) uint32 {
-	if t.place != 0 && t.latest == value {
+	if t.place != 0 && sameText(t.latest, value) {
 		return t.place
 	}
 	if t.plain {

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -44,6 +45,8 @@ type codec[R any] interface {
 	blockRows() int
 	// searched is where a row has the texts that are searched.
 	searched() searched
+	// number numbers the ids of a block's rows.
+	number(w *writer, rows []R)
 	// write puts a row into the columns, streams and indexes of w.
 	write(w *writer, row *R)
 	// read restores the i-th row of the block in hand.
@@ -67,8 +70,10 @@ type writer struct {
 	named    []blockSet    // where a text of the vocabulary is in the text filter
 	index    *indexer
 	grams    gramSet
-	row      int // the one in hand
-	resource int // place of its resource
+	ids      []rowIDs // of the rows of the block
+	warmed   uint32   // see idTable.warm
+	row      int      // the one in hand
+	resource int      // place of its resource
 
 	bodyBefore string // the latest body of the block
 	unmarked   int    // bodies since the latest one with an id in it
@@ -77,6 +82,9 @@ type writer struct {
 	newest  tapio.Nanos
 	scratch []byte
 }
+
+// rowIDs is the numbers of what a row is named by, 0 for none.
+type rowIDs struct{ trace, span, parent uint64 }
 
 // latestText is the number of the text that a column had last.
 type latestText struct {
@@ -95,9 +103,11 @@ func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 		columns:  make([]column, c.columns()), streams: make([][]byte, ownStreams),
 		latest: make([]latestText, c.columns()),
 		index:  newIndexer(),
+		ids:    make([]rowIDs, c.blockRows()),
 	}
 	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0
+		c.number(w, block)
 		for i := range block {
 			c.write(w, &block[i])
 			w.row++
@@ -108,11 +118,12 @@ func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 }
 
 // origin writes where a row comes from and how it can be found.
-func (w *writer) origin(when tapio.Nanos, trace tapio.TraceID, span tapio.SpanID, resource *tapio.Resource, scope *tapio.Scope) {
+func (w *writer) origin(when tapio.Nanos, resource *tapio.Resource, scope *tapio.Scope) {
+	ids := w.rowIDs()
 	w.oldest, w.newest = min(w.oldest, when), max(w.newest, when)
 	w.columns[columnTime].putDelta(uint64(when))
-	w.columns[columnTrace].putDelta(w.trace(trace))
-	w.columns[columnSpan].putDelta(w.span(span))
+	w.columns[columnTrace].putDelta(ids.trace)
+	w.columns[columnSpan].putDelta(ids.span)
 	w.resource = w.words.resources.place(resource)
 	w.columns[columnResource].put(uint64(w.resource))
 	w.index.resource(resource, w.resource)
@@ -120,6 +131,9 @@ func (w *writer) origin(when tapio.Nanos, trace tapio.TraceID, span tapio.SpanID
 	w.columns[columnScope].put(uint64(place))
 	w.index.scope(scope, place)
 }
+
+// rowIDs are those of the row in hand.
+func (w *writer) rowIDs() *rowIDs { return &w.ids[w.row%len(w.ids)] }
 
 // trace numbers a trace and notes that it has a row in this block.
 func (w *writer) trace(id tapio.TraceID) uint64 {
@@ -167,7 +181,7 @@ func (w *writer) search(place uint64, text string) bool {
 // text numbers a text that mostly repeats, and most often at once.
 func (w *writer) text(column int, s string) uint64 {
 	latest := &w.latest[column]
-	if latest.text != s {
+	if !sameText(latest.text, s) {
 		*latest = latestText{s, w.rareText(s)}
 	}
 	return latest.place
@@ -191,22 +205,28 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
 		w.few = append(w.few, fieldValues{})
 	}
-	stream := &w.streams[ownStreams+f]
-	values := &w.values[f]
-	before := values.latest
-	if kv.Value.Kind() != tapio.KindString {
-		*stream = appendContent(*stream, kv.Value)
-		w.few[f].widen(kv.Value)
-		values.open = values.open || w.index.label(kv.Key, kv.Value)
+	stream, values := &w.streams[ownStreams+f], &w.values[f]
+	switch kv.Kind() {
+	case tapio.KindString:
+		before, text := values.latest, kv.Str()
+		written, fresh := values.append(*stream, text)
+		*stream = written
+		if fresh {
+			w.grams.addAfter(before, text)
+			w.few[f].note(text, w.index.bit)
+			values.open = values.open || w.index.label(kv)
+		}
 		return
+	case tapio.KindInt:
+		*stream = binary.AppendUvarint(*stream, zigzag(kv.Int()))
+		w.few[f].widen(float64(kv.Int()))
+	default:
+		*stream = appendContent(*stream, kv.Value)
+		if number, is := kv.Value.Number(); is {
+			w.few[f].widen(number)
+		}
 	}
-	written, fresh := values.append(*stream, kv.Value.Str())
-	*stream = written
-	if fresh {
-		w.grams.addAfter(before, kv.Value.Str())
-		w.few[f].note(kv.Value.Str(), w.index.bit)
-		values.open = values.open || w.index.label(kv.Key, kv.Value)
-	}
+	values.open = values.open || w.index.label(kv)
 }
 
 // endBlock compresses what was written since the last one.

@@ -60,8 +60,12 @@ const UIDKey = "log.record.uid"
 
 // UID returns the id that the record brought along, "" for none.
 func (e *Event) UID() string {
-	uid, _ := e.Attributes.Get(UIDKey)
-	return uid.Str()
+	for i := range e.Attributes {
+		if kv := &e.Attributes[i]; kv.Key == UIDKey {
+			return kv.Str()
+		}
+	}
+	return ""
 }
 
 // When is the time that queries and order go by: the time of occurrence or, of

@@ -41,6 +41,36 @@ type KeyValue struct {
 	Value Value
 }
 
+// What follows is for those who look at each attribute of each record: a Value is
+// too large to be handed around in registers, so that every copy of one goes
+// through memory, and waits there.
+
+// Kind says what the value of the attribute holds.
+func (kv *KeyValue) Kind() Kind { return kv.Value.kind }
+
+// Str is Value.Str.
+func (kv *KeyValue) Str() string { return kv.Value.text }
+
+// Int is Value.Int.
+func (kv *KeyValue) Int() int64 { return int64(kv.Value.num) }
+
+// SetString makes the value a string, as StringValue does.
+func (v *Value) SetString(text string) { v.kind, v.num, v.text, v.items = KindString, 0, text, nil }
+
+// SetInt makes the value an integer, as IntValue does.
+func (v *Value) SetInt(n int64) { v.kind, v.num, v.text, v.items = KindInt, uint64(n), "", nil }
+
+// Share takes texts over that are the same in another attribute: those of this
+// one can go, and whoever compares the two need not read them.
+func (kv *KeyValue) Share(other *KeyValue) {
+	if kv.Key == other.Key {
+		kv.Key = other.Key
+	}
+	if kv.Value.kind == KindString && other.Value.kind == KindString && kv.Value.text == other.Value.text {
+		kv.Value.text = other.Value.text
+	}
+}
+
 // StringValue makes a string value.
 func StringValue(v string) Value { return Value{kind: KindString, text: v} }
 
@@ -213,7 +243,11 @@ func (a Attributes) Equal(b Attributes) bool {
 func (a Attributes) Size() int {
 	n := 0
 	for i := range a {
-		n += keyValueSize + len(a[i].Key) + a[i].Value.heapSize()
+		v := &a[i].Value
+		n += keyValueSize + len(a[i].Key) + len(v.text)
+		if v.items != nil {
+			n += sliceSize + Attributes(*v.items).Size()
+		}
 	}
 	return n
 }

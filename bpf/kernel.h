@@ -149,7 +149,7 @@ struct request___with_disk {
 
 // The registers of a system call: of each machine its own names.
 struct pt_regs___x86 {
-	unsigned long orig_ax, di, si, dx, r8, r10;
+	unsigned long orig_ax, di, si, dx, cx, ax, r8, r10;
 };
 
 struct pt_regs___arm64 {

@@ -13,6 +13,7 @@ enum speech {
 	HTTP = 2,
 	REDIS = 3,
 	POSTGRESQL = 4,
+	TLS = 5,
 };
 
 // Set by the receiver: a bit for each speech that is told.
@@ -76,8 +77,16 @@ static __always_inline bool looks_like_postgresql(const __u8 *text, __u32 length
 	return text[0] == 'P' && size > 8 && size < length && size < 1 << 20;
 }
 
+// A record of TLS, of whatever version since SSL 3. Its head is often read by itself.
+static __always_inline bool looks_like_tls(const __u8 *text)
+{
+	return text[0] >= 0x14 && text[0] <= 0x17 && text[1] == 3 && text[2] <= 4;
+}
+
 static __always_inline enum speech speech_of(const __u8 *text, __u32 copied, __u32 length)
 {
+	if (copied >= 5 && looks_like_tls(text))
+		return TLS;
 	if (copied < 8)
 		return UNDECIDED;
 	if (looks_like_head(text))

@@ -7,6 +7,7 @@
 // may be the head of a message; where messages begin and end is found out by the receiver, which gets each piece with its
 // place in the stream.
 #include "stream.h"
+#include "tls.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -87,7 +88,7 @@ static __always_inline bool decide(struct stream_conn *conn, struct stream_recor
 	if (speech > HTTP && spoken & 1 << speech) {
 		conn->speech = speech;
 		conn->asks = direction;
-		return true;
+		return speech != TLS;
 	}
 	if (++conn->tries >= TRIES)
 		conn->speech = OTHER;
@@ -101,7 +102,7 @@ static __always_inline bool tail_of_copy(struct stream_record *record, __u32 cop
 
 	if (copied < TAIL || copied > DATA_MAX)
 		return false;
-	asm volatile("%0 &= 4095" : "+r"(at)); // the compiler would leave out what only the verifier needs
+	within(at, DATA_MAX - 1);
 	*(__u64 *)record->tail = *(__u64 *)(record->data + at);
 	record->tail_length = TAIL;
 	return true;
@@ -188,9 +189,28 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->conn = key;
 	record->ends = conn->ends;
 	record->direction = direction;
-	record->unused = 0;
+	record->encrypted = conn->encrypted;
 	if (size <= sizeof(*record))
 		send(kind, record, size);
+}
+
+// link_ssl makes the entry of the connection of TLS whose library is using this socket.
+static __always_inline void link_ssl(struct stream_conn *conn, struct sock *sk, __u64 socket, __u32 pid)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), key;
+	struct ssl_call *call = bpf_map_lookup_elem(&ssl_calls, &thread);
+	struct stream_conn fresh = {.encrypted = 1, .socket = socket};
+
+	if (!call)
+		return; // a handshake by itself
+	key = ssl_key(call->ssl, pid);
+	if (conn->ssl == key)
+		return;
+	identify(&fresh, sk, pid);
+	if (bpf_map_update_elem(&stream_conns, &key, &fresh, BPF_ANY))
+		count_overflow();
+	else
+		conn->ssl = key;
 }
 
 static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
@@ -211,6 +231,10 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	conn = conn_of(sk, key);
 	if (!conn || conn->speech == OTHER)
 		return 0;
+	if (conn->speech == TLS) {
+		link_ssl(conn, sk, key, pid);
+		return 0;
+	}
 	record = bpf_map_lookup_elem(&stream_scratch, &zero);
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!record || !tcp)
@@ -257,6 +281,18 @@ static __always_inline void tell_close(struct stream_conn *conn, __u64 key)
 	submit(kind, record);
 }
 
+// end_ssl ends a connection of TLS; with a socket only if that one is the last it used, for the library uses its memory again.
+static __always_inline void end_ssl(__u64 key, __u64 socket)
+{
+	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
+
+	if (!conn || (socket && conn->socket != socket))
+		return;
+	if (conn->speech > OTHER)
+		tell_close(conn, key);
+	bpf_map_delete_elem(&stream_conns, &key);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 {
@@ -269,8 +305,116 @@ int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 	conn = bpf_map_lookup_elem(&stream_conns, &key);
 	if (!conn)
 		return 0;
-	if (conn->speech > OTHER)
+	if (conn->ssl)
+		end_ssl(conn->ssl, key);
+	else if (conn->speech > OTHER)
 		tell_close(conn, key);
 	bpf_map_delete_elem(&stream_conns, &key);
+	return 0;
+}
+
+// told_ssl tells what a call of libssl has moved.
+static __always_inline void told_ssl(struct ssl_call *call, __u32 pid, __u32 length)
+{
+	__u64 key = ssl_key(call->ssl, pid);
+	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
+	enum direction direction = call->direction & 1;
+	struct io_call io = {.buffer = call->buffer};
+	struct stream_record *record;
+	__u32 zero = 0, seq;
+
+	record = bpf_map_lookup_elem(&stream_scratch, &zero);
+	if (!conn || !record) {
+		count_loose();
+		return;
+	}
+	seq = conn->at[direction];
+	conn->at[direction] += length;
+	if (conn->speech == OTHER)
+		return;
+	record->head.time = direction == SENT ? call->time : bpf_ktime_get_ns();
+	if (conn->speech > HTTP)
+		fill_database(conn, record, &io, direction, length);
+	else if (!fill_data(conn, record, &io, direction, length))
+		return;
+	record->seq = seq;
+	send_data(conn, record, key, direction);
+}
+
+SEC("uprobe.multi/ssl_read")
+int ssl_read(void *ctx)
+{
+	enter_ssl(ctx, RECEIVED, false);
+	return 0;
+}
+
+SEC("uprobe.multi/ssl_read_ex")
+int ssl_read_ex(void *ctx)
+{
+	enter_ssl(ctx, RECEIVED, true);
+	return 0;
+}
+
+SEC("uprobe.multi/ssl_write")
+int ssl_write(void *ctx)
+{
+	enter_ssl(ctx, SENT, false);
+	return 0;
+}
+
+SEC("uprobe.multi/ssl_write_ex")
+int ssl_write_ex(void *ctx)
+{
+	enter_ssl(ctx, SENT, true);
+	return 0;
+}
+
+SEC("uretprobe.multi/ssl_return")
+int ssl_return(void *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), bytes = 0;
+	struct ssl_call *found = bpf_map_lookup_elem(&ssl_calls, &thread);
+	struct ssl_registers regs = {};
+	struct ssl_call call;
+	int result;
+
+	if (!found)
+		return 0;
+	call = *found;
+	bpf_map_delete_elem(&ssl_calls, &thread);
+	read_ssl_registers(&regs, ctx);
+	result = regs.result;
+	if (result <= 0)
+		return 0;
+	if (call.bytes && bpf_probe_read_user(&bytes, sizeof(bytes), (void *)call.bytes))
+		return 0;
+	if (!call.bytes)
+		bytes = result;
+	if (bytes && bytes < 1 << 30)
+		told_ssl(&call, thread >> 32, bytes);
+	return 0;
+}
+
+SEC("uprobe.multi/ssl_free")
+int ssl_free(void *ctx)
+{
+	struct ssl_registers regs = {};
+
+	read_ssl_registers(&regs, ctx);
+	if (regs.first)
+		end_ssl(ssl_key(regs.first, bpf_get_current_pid_tgid() >> 32), 0);
+	return 0;
+}
+
+// A process that begins may bring a libssl that is not watched yet.
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(tls_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
+{
+	struct record_head *record = reserve(KIND(PROBE_TLS, 1), sizeof(*record));
+
+	if (!record)
+		return 0;
+	fill_head(record, KIND(PROBE_TLS, 1), task);
+	submit(KIND(PROBE_TLS, 1), record);
 	return 0;
 }

@@ -34,6 +34,9 @@ struct stream_conn {
 	struct endpoints ends;
 	__u64 first_byte_at; // when the byte that is carried came
 	__u64 sent_at; // of the last piece that was sent
+	__u64 ssl; // of a socket: the connection of TLS that uses it
+	__u64 socket; // of a connection of TLS: the socket
+	__u32 at[2]; // of a connection of TLS: places of the next bytes
 	__u32 pid;
 	__u8 speech;
 	__u8 tries;
@@ -41,7 +44,8 @@ struct stream_conn {
 	__u8 carries; // a first byte that was read alone
 	__u8 carried;
 	__u8 asks; // the direction of questions to a database
-	__u8 unused[5];
+	__u8 encrypted; // on its way; here it is in the clear
+	__u8 unused[4];
 };
 
 struct {
@@ -70,7 +74,7 @@ struct stream_record {
 	__u8 direction;
 	__u8 tail_length;
 	__u8 tail[TAIL]; // the last bytes
-	__u32 unused;
+	__u32 encrypted;
 	__u8 data[DATA_MAX * 2]; // as long as copied says; twice, for the verifier
 };
 
@@ -86,13 +90,20 @@ struct stream_close {
 	__u64 conn;
 };
 
+// The compiler leaves out masks of what it knows to be small, but the verifier does not know it everywhere.
+#define within(value, mask) asm volatile("%0 &= %1" : "+r"(value) : "i"(mask))
+
 static __always_inline __u32 copy_piece(struct stream_record *record, __u32 at, void *from, unsigned long length)
 {
-	if (length > DATA_MAX - 1)
-		length = DATA_MAX - 1;
+	unsigned long to = at;
+
 	if (at >= DATA_MAX)
 		return at;
-	if (bpf_probe_read_user(record->data + (at & (DATA_MAX - 1)), length & (DATA_MAX - 1), from))
+	if (length > DATA_MAX - 1)
+		length = DATA_MAX - 1;
+	within(to, DATA_MAX - 1);
+	within(length, DATA_MAX - 1);
+	if (bpf_probe_read_user(record->data + to, length, from))
 		return DATA_MAX; // what follows would stand in the wrong place
 	return at + length;
 }
@@ -122,7 +133,7 @@ static __always_inline __u32 copy_data(struct stream_record *record, struct io_c
 static __always_inline void copy_tail(struct stream_record *record, struct io_call *call, __u32 length)
 {
 	struct user_iovec piece = {.base = call->buffer, .length = length};
-	__u32 left = length;
+	unsigned long left = length;
 	int i;
 
 	if (call->list) {
@@ -139,9 +150,11 @@ static __always_inline void copy_tail(struct stream_record *record, struct io_ca
 	if (left >= TAIL) {
 		if (!bpf_probe_read_user(record->tail, TAIL, piece.base + left - TAIL))
 			record->tail_length = TAIL;
-	} else if (left && !bpf_probe_read_user(record->tail, left & (TAIL - 1), piece.base)) {
-		record->tail_length = left;
+		return;
 	}
+	within(left, TAIL - 1);
+	if (left && !bpf_probe_read_user(record->tail, left, piece.base))
+		record->tail_length = left;
 }
 
 static __always_inline void count_overflow(void)

@@ -18,12 +18,21 @@ import (
 const (
 	StreamMapAccounts       = "accounts"
 	StreamMapEvents         = "events"
+	StreamMapSslCalls       = "ssl_calls"
+	StreamMapSslLoose       = "ssl_loose"
 	StreamMapStreamConns    = "stream_conns"
 	StreamMapStreamOverflow = "stream_overflow"
 	StreamMapStreamScratch  = "stream_scratch"
+	StreamProgSslFree       = "ssl_free"
+	StreamProgSslRead       = "ssl_read"
+	StreamProgSslReadEx     = "ssl_read_ex"
+	StreamProgSslReturn     = "ssl_return"
+	StreamProgSslWrite      = "ssl_write"
+	StreamProgSslWriteEx    = "ssl_write_ex"
 	StreamProgStreamReceive = "stream_receive"
 	StreamProgStreamSend    = "stream_send"
 	StreamProgStreamState   = "stream_state"
+	StreamProgTlsExec       = "tls_exec"
 	StreamVarOwnPid         = "own_pid"
 	StreamVarSpoken         = "spoken"
 )
@@ -70,9 +79,16 @@ type StreamSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type StreamProgramSpecs struct {
+	SslFree       *ebpf.ProgramSpec `ebpf:"ssl_free"`
+	SslRead       *ebpf.ProgramSpec `ebpf:"ssl_read"`
+	SslReadEx     *ebpf.ProgramSpec `ebpf:"ssl_read_ex"`
+	SslReturn     *ebpf.ProgramSpec `ebpf:"ssl_return"`
+	SslWrite      *ebpf.ProgramSpec `ebpf:"ssl_write"`
+	SslWriteEx    *ebpf.ProgramSpec `ebpf:"ssl_write_ex"`
 	StreamReceive *ebpf.ProgramSpec `ebpf:"stream_receive"`
 	StreamSend    *ebpf.ProgramSpec `ebpf:"stream_send"`
 	StreamState   *ebpf.ProgramSpec `ebpf:"stream_state"`
+	TlsExec       *ebpf.ProgramSpec `ebpf:"tls_exec"`
 }
 
 // StreamMapSpecs contains maps before they are loaded into the kernel.
@@ -81,6 +97,8 @@ type StreamProgramSpecs struct {
 type StreamMapSpecs struct {
 	Accounts       *ebpf.MapSpec `ebpf:"accounts"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
+	SslCalls       *ebpf.MapSpec `ebpf:"ssl_calls"`
+	SslLoose       *ebpf.MapSpec `ebpf:"ssl_loose"`
 	StreamConns    *ebpf.MapSpec `ebpf:"stream_conns"`
 	StreamOverflow *ebpf.MapSpec `ebpf:"stream_overflow"`
 	StreamScratch  *ebpf.MapSpec `ebpf:"stream_scratch"`
@@ -116,6 +134,8 @@ func (o *StreamObjects) Close() error {
 type StreamMaps struct {
 	Accounts       *ebpf.Map `ebpf:"accounts"`
 	Events         *ebpf.Map `ebpf:"events"`
+	SslCalls       *ebpf.Map `ebpf:"ssl_calls"`
+	SslLoose       *ebpf.Map `ebpf:"ssl_loose"`
 	StreamConns    *ebpf.Map `ebpf:"stream_conns"`
 	StreamOverflow *ebpf.Map `ebpf:"stream_overflow"`
 	StreamScratch  *ebpf.Map `ebpf:"stream_scratch"`
@@ -125,6 +145,8 @@ func (m *StreamMaps) Close() error {
 	return _StreamClose(
 		m.Accounts,
 		m.Events,
+		m.SslCalls,
+		m.SslLoose,
 		m.StreamConns,
 		m.StreamOverflow,
 		m.StreamScratch,
@@ -143,16 +165,30 @@ type StreamVariables struct {
 //
 // It can be passed to LoadStreamObjects or ebpf.CollectionSpec.LoadAndAssign.
 type StreamPrograms struct {
+	SslFree       *ebpf.Program `ebpf:"ssl_free"`
+	SslRead       *ebpf.Program `ebpf:"ssl_read"`
+	SslReadEx     *ebpf.Program `ebpf:"ssl_read_ex"`
+	SslReturn     *ebpf.Program `ebpf:"ssl_return"`
+	SslWrite      *ebpf.Program `ebpf:"ssl_write"`
+	SslWriteEx    *ebpf.Program `ebpf:"ssl_write_ex"`
 	StreamReceive *ebpf.Program `ebpf:"stream_receive"`
 	StreamSend    *ebpf.Program `ebpf:"stream_send"`
 	StreamState   *ebpf.Program `ebpf:"stream_state"`
+	TlsExec       *ebpf.Program `ebpf:"tls_exec"`
 }
 
 func (p *StreamPrograms) Close() error {
 	return _StreamClose(
+		p.SslFree,
+		p.SslRead,
+		p.SslReadEx,
+		p.SslReturn,
+		p.SslWrite,
+		p.SslWriteEx,
 		p.StreamReceive,
 		p.StreamSend,
 		p.StreamState,
+		p.TlsExec,
 	)
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,18 +37,18 @@ func BenchmarkHTTPRequest(b *testing.B) {
 		name := map[bool]string{false: "unseen", true: "seen"}[seen]
 		b.Run(name, func(b *testing.B) {
 			if seen {
-				runHTTPProbe(b)
+				runProbes(b, onlyHTTP)
 			}
 			measureRequests(b)
 		})
 	}
 }
 
-func runHTTPProbe(b *testing.B) {
+func runProbes(b *testing.B, adapt func(*Config)) {
 	b.Helper()
 	config := createDefaultConfig().(*Config)
 	config.ErrorMode = ErrorModePropagate
-	onlyHTTP(config)
+	adapt(config)
 	receiver, err := NewFactory().CreateTraces(context.Background(), receivertest.NewNopSettings(metadata.Type), config, consumertest.NewNop())
 	require.NoError(b, err)
 	require.NoError(b, receiver.Start(context.Background(), componenttest.NewNopHost()))
@@ -86,5 +88,36 @@ func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// What a request over TLS costs between two Python programs, and what looking into
+// libssl adds. The server ends with the inner run, or its time would not count.
+func BenchmarkHTTPSRequest(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("needs root: it puts programs into the kernel")
+	}
+	file := certificate(b)
+	for _, name := range []string{"unseen", "seen"} {
+		b.Run(name, func(b *testing.B) {
+			if name == "seen" {
+				runProbes(b, onlyTLS)
+			}
+			port := freePort(b)
+			before := cpuTime(b) + childrenTime(b)
+			server := serve(b, port, "python3", "-c", pythonServer, strconv.Itoa(port), file)
+			output, err := exec.Command("python3", "-c", pythonClient, strconv.Itoa(port), strconv.Itoa(b.N), "/").CombinedOutput()
+			require.NoError(b, err, "%s", output)
+			require.NoError(b, server.Process.Kill())
+			_ = server.Wait()
+			b.ReportMetric(float64((cpuTime(b)+childrenTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
+func childrenTime(b *testing.B) time.Duration {
+	b.Helper()
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

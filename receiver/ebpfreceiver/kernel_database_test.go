@@ -80,7 +80,7 @@ func needs(t *testing.T, programs ...string) {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func freePort(t *testing.T) int {
 }
 
 // awaitPort waits until somebody listens.
-func awaitPort(t *testing.T, port int, log *bytes.Buffer) {
+func awaitPort(t testing.TB, port int, log *bytes.Buffer) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))

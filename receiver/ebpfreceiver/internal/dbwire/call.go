@@ -61,6 +61,8 @@ type Conn interface {
 	Server() bool
 	// Opaque reports that it speaks something else from here on.
 	Opaque() bool
+	// Encrypts reports that what it speaks is TLS.
+	Encrypts() bool
 	// Failed hands over what could not be read since it was last asked.
 	Failed() map[Reason]uint64
 }
@@ -69,6 +71,7 @@ type Conn interface {
 type dialogue struct {
 	server, known bool
 	opaque        bool
+	encrypts      bool
 	pending       []*Call
 	begun, done   []*Call
 	failed        map[Reason]uint64
@@ -78,6 +81,7 @@ type dialogue struct {
 
 func (d *dialogue) Server() bool   { return d.server }
 func (d *dialogue) Opaque() bool   { return d.opaque }
+func (d *dialogue) Encrypts() bool { return d.encrypts }
 func (d *dialogue) Begun() []*Call { return d.begun }
 
 func (d *dialogue) Failed() map[Reason]uint64 {

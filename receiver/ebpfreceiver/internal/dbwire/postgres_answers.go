@@ -33,7 +33,7 @@ func (g *postgres) takeBack(p *Piece, inOrder bool) {
 func (g *postgres) takeOneByte(p *Piece) {
 	g.awaits = false
 	if len(p.Data) > 0 && p.Data[0] != 'N' {
-		g.opaque = true
+		g.opaque, g.encrypts = true, p.Data[0] == 'S'
 		return
 	}
 	g.front.startup = true

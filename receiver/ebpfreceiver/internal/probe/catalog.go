@@ -36,6 +36,9 @@ func New(c *Config) []Probe {
 	if c.PostgreSQL.Enabled {
 		probes = append(probes, newPostgreSQL(shared, &c.PostgreSQL))
 	}
+	if c.TLS.Enabled && shared.spoken != 0 {
+		probes = append(probes, newTLS(shared))
+	}
 	if c.DNS.Enabled {
 		probes = append(probes, newDNS(&c.DNS))
 	}

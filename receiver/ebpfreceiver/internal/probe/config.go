@@ -23,6 +23,8 @@ type Config struct {
 
 	Redis      DatabaseConfig `mapstructure:"redis"`
 	PostgreSQL DatabaseConfig `mapstructure:"postgresql"`
+	// TLS shows the probes of protocols what libssl encrypts.
+	TLS SwitchConfig `mapstructure:"tls"`
 
 	DNS DNSConfig `mapstructure:"dns"`
 }

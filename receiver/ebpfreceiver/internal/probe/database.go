@@ -98,6 +98,9 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 	}
 	if conn.speaker.Opaque() {
 		p.conns.Remove(r.Conn)
+		if conn.speaker.Encrypts() {
+			return p.streams.decideAnew(r.Conn)
+		}
 		return p.streams.forget(r.Conn)
 	}
 	return nil

@@ -22,6 +22,7 @@ type httpLabels struct {
 	status   int
 	fault    string
 	version  string
+	scheme   string
 	address  string
 	port     uint16
 	overflow bool
@@ -50,6 +51,7 @@ func (d *httpDurations) add(s *served, method, fault string, span ptrace.Span) {
 	e, c := s.exchange, s.conn
 	labels := httpLabels{
 		place: s.of.Place, service: s.of.Name, method: method, status: e.Response.Status, fault: fault, version: versionOf(&e.Request),
+		scheme: c.scheme(),
 	}
 	to := &d.server
 	if !c.speaker.Server {
@@ -75,7 +77,7 @@ func (l httpLabels) put(to pcommon.Map) {
 		return
 	}
 	to.PutStr(otlp.HTTPRequestMethod, l.method)
-	to.PutStr(otlp.URLScheme, "http")
+	to.PutStr(otlp.URLScheme, l.scheme)
 	to.PutStr(otlp.NetworkProtocolVer, l.version)
 	if l.status != 0 {
 		to.PutInt(otlp.HTTPResponseStatus, int64(l.status))

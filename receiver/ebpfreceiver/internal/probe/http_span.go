@@ -78,7 +78,7 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	attributes.PutStr(otlp.ServerAddress, target.name)
 	attributes.PutInt(otlp.ServerPort, int64(target.port))
 	if server {
-		attributes.PutStr(otlp.URLScheme, "http")
+		attributes.PutStr(otlp.URLScheme, s.conn.scheme())
 		attributes.PutStr(otlp.ClientAddress, s.conn.remote)
 		putText(attributes, otlp.UserAgent, e.Request.UserAgent)
 	}
@@ -190,6 +190,13 @@ type target struct {
 	port uint16
 }
 
+func (c *httpConn) scheme() string {
+	if c.encrypted {
+		return "https"
+	}
+	return "http"
+}
+
 // targetOf keeps the last one, as few connections name several hosts.
 func (c *httpConn) targetOf(host string) target {
 	if c.target.name == "" || c.host != host {
@@ -206,6 +213,9 @@ func (c *httpConn) newTarget(host string) target {
 		return target{c.remote, c.ends.RemotePort}
 	}
 	name, port := host, uint16(80)
+	if c.encrypted {
+		port = 443
+	}
 	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
 		if n, err := strconv.ParseUint(host[colon+1:], 10, 16); err == nil {
 			name, port = host[:colon], uint16(n)

@@ -107,13 +107,14 @@ type Programs struct {
 	programs []*ebpf.Program
 	links    []link.Link
 	iters    map[string]*link.Iter
+	waiting  map[string]*ebpf.Program // for libraries to attach to
 }
 
 // Load makes the probe's maps and loads and attaches its features one by one, as
 // one that the kernel refuses must not take the others with it. Set variables
 // and sizes of maps in the spec before.
 func (k *Kernel) Load(probe string, spec *ebpf.CollectionSpec, features []Feature) (*Programs, []Gap) {
-	p := &Programs{kernel: k, Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}}
+	p := &Programs{kernel: k, Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}, waiting: map[string]*ebpf.Program{}}
 	if err := p.makeMaps(spec, k.shared); err != nil {
 		var gaps []Gap
 		for _, f := range features {
@@ -232,6 +233,9 @@ func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program, over stri
 			p.iters[spec.Name] = iter
 		}
 		return err
+	case spec.AttachType == ebpf.AttachTraceUprobeMulti:
+		p.waiting[spec.Name] = program
+		return nil
 	case spec.Type == ebpf.Tracing:
 		l, err = link.AttachTracing(link.TracingOptions{Program: program})
 	case spec.Type == ebpf.RawTracepoint:

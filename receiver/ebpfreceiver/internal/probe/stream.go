@@ -8,6 +8,7 @@ package probe
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -33,6 +34,13 @@ const (
 	speechHTTP       speech = 2
 	speechRedis      speech = 3
 	speechPostgreSQL speech = 4
+	speechTLS        speech = 5
+)
+
+// The features of TLS.
+const (
+	featureLibSSL = "libssl"
+	featureExec   = "exec"
 )
 
 // streams are the programs that the probes of all protocols share: a connection
@@ -60,7 +68,7 @@ func (s *streams) attach(k *Kernel, probe string) []Gap {
 		gap.Probe = probe
 		gaps[i] = gap
 	}
-	return gaps
+	return slices.DeleteFunc(gaps, func(g Gap) bool { return probe != "tls" && (g.Feature == featureLibSSL || g.Feature == featureExec) })
 }
 
 func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
@@ -74,9 +82,18 @@ func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
 	if err != nil {
 		return []Gap{{Probe: probe, Feature: "all", Reason: Refused, Err: err}}
 	}
-	s.programs, gaps = k.Load(probe, spec, []Feature{
+	features := []Feature{
 		{Name: "spans", Ways: [][]string{{bpf.StreamProgStreamState, bpf.StreamProgStreamSend, bpf.StreamProgStreamReceive}}},
-	})
+	}
+	if s.spoken&(1<<speechTLS) != 0 {
+		features = append(features,
+			Feature{Name: featureLibSSL, Ways: [][]string{{
+				bpf.StreamProgSslReturn, bpf.StreamProgSslRead, bpf.StreamProgSslReadEx, bpf.StreamProgSslWrite, bpf.StreamProgSslWriteEx,
+				bpf.StreamProgSslFree,
+			}}},
+			Feature{Name: featureExec, Ways: [][]string{{bpf.StreamProgTlsExec}}})
+	}
+	s.programs, gaps = k.Load(probe, spec, features)
 	return gaps
 }
 
@@ -85,18 +102,25 @@ type streamConn struct {
 	Start, Cgroup       uint64
 	Ends                endpoints
 	FirstByteAt, SentAt uint64
+	SSL, Socket         uint64
+	At                  [2]uint32
 	PID                 uint32
 	Speech              speech
 	Tries               uint8
 	Copies              [2]uint8
 	Carries, Carried    uint8
-	Asks                uint8
-	_                   [5]uint8
+	Asks, Encrypted     uint8
+	_                   [4]uint8
 }
 
 // forget tells the kernel that the connection speaks no protocol any more.
-func (s *streams) forget(conn uint64) error {
-	err := s.programs.Maps[bpf.StreamMapStreamConns].Update(conn, &streamConn{Speech: speechOther}, ebpf.UpdateExist)
+func (s *streams) forget(conn uint64) error { return s.set(conn, speechOther) }
+
+// decideAnew has the kernel find out what the connection speaks from here on.
+func (s *streams) decideAnew(conn uint64) error { return s.set(conn, 0) }
+
+func (s *streams) set(conn uint64, to speech) error {
+	err := s.programs.Maps[bpf.StreamMapStreamConns].Update(conn, &streamConn{Speech: to}, ebpf.UpdateExist)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil // it is closed already
 	}
@@ -122,7 +146,7 @@ type streamRecord struct {
 	Direction  uint8
 	TailLength uint8
 	Tail       [8]byte
-	_          uint32
+	Encrypted  uint32
 }
 
 type streamCloseRecord struct {
@@ -150,11 +174,13 @@ type conversation[T any] struct {
 	start   uint64
 	// The texts of both addresses are made once.
 	local, remote string
+	encrypted     bool
 }
 
 func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
 	return &conversation[T]{
-		speaker: speaker, ends: r.Ends, local: address(r.Ends.Local).String(), remote: address(r.Ends.Remote).String(),
+		speaker: speaker, ends: r.Ends, encrypted: r.Encrypted != 0,
+		local: address(r.Ends.Local).String(), remote: address(r.Ends.Remote).String(),
 	}
 }
 

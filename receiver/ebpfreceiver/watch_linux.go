@@ -33,6 +33,9 @@ const (
 	muchOf = 256
 	// A batch goes on when it is full or this old.
 	maxRecords = 2000
+	// A span is ten times what another record is; fewer at once leave the collector
+	// of garbage less to walk over.
+	maxSpans = 250
 	maxAge     = 200 * time.Millisecond
 )
 
@@ -185,15 +188,17 @@ func (w *watch) drain() (read int) {
 			read += len(record)
 			w.decode(record)
 			w.records++
-			return w.records < maxRecords
+			return !w.full()
 		})
-		if w.records >= maxRecords {
+		if w.full() {
 			w.flush()
 			continue
 		}
 		return read
 	}
 }
+
+func (w *watch) full() bool { return w.records >= maxRecords || w.batch.Spans >= maxSpans }
 
 func (w *watch) decode(record []byte) {
 	kind, number, err := probe.KindOf(record)

@@ -31,6 +31,8 @@ type Batch struct {
 	Logs    plog.Logs
 	Traces  ptrace.Traces
 	Metrics pmetric.Metrics
+	// Spans counts those in Traces.
+	Spans int
 	// Table knows the processes.
 	Table *identity.Table
 	Clock Clock
@@ -66,6 +68,7 @@ func NewBatch(origin Origin, table *identity.Table) *Batch {
 
 // Reset begins anew with empty signals; those handed on are not touched.
 func (b *Batch) Reset() {
+	b.Spans = 0
 	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
 	b.records = map[subject]plog.LogRecordSlice{}
 	b.spans = map[*identity.Process]ptrace.SpanSlice{}
@@ -113,6 +116,7 @@ func (b *Batch) Span(name string, of *identity.Process) ptrace.Span {
 		b.spans[of] = slice
 	}
 	span := slice.AppendEmpty()
+	b.Spans++
 	span.SetName(name)
 	return span
 }

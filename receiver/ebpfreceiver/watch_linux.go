@@ -36,7 +36,7 @@ const (
 	// A span is ten times what another record is; fewer at once leave the collector
 	// of garbage less to walk over.
 	maxSpans = 250
-	maxAge     = 200 * time.Millisecond
+	maxAge   = 200 * time.Millisecond
 )
 
 // watch is the receiver at work: one goroutine reads, decodes, collects and

@@ -58,15 +58,16 @@ type Config struct {
 // reached.
 type StoreConfig struct {
 	// MemoryLimit is the memory for all signals, 4 MiB or more, 512 MiB by
-	// default. With less, what the process itself needs is more than the quarter
-	// that it may take on top.
+	// default. A sixth of it, 96 MiB at most, is for taking records in, the rest for
+	// keeping them. With less than the default, what the process itself needs is more
+	// than the quarter that it may take on top.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 
 	// MaxAge is how long a record is kept after its arrival: 1 s or more, or 0
 	// for as long as memory allows. 24 h by default.
 	MaxAge time.Duration `mapstructure:"max_age"`
 
-	// Shares divides MemoryLimit among the signals.
+	// Shares divides what records may fill of MemoryLimit among the signals.
 	Shares Shares `mapstructure:"shares"`
 
 	// Directory is where records are kept across restarts, empty by
@@ -172,7 +173,8 @@ func (s *Shares) Validate() error {
 
 // limits translates the configuration for the store.
 func (c *StoreConfig) limits() store.Limits {
-	part := func(percent int) int64 { return int64(c.MemoryLimit) / 100 * int64(percent) }
+	rows := int64(c.MemoryLimit) - writeRoom(int64(c.MemoryLimit))
+	part := func(percent int) int64 { return rows / 100 * int64(percent) }
 	return store.Limits{
 		Logs:    part(c.Shares.Logs),
 		Traces:  part(c.Shares.Traces),

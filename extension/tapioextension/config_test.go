@@ -33,7 +33,7 @@ func TestConfigDefaults(t *testing.T) {
 	assert.Equal(t, "localhost:4417", cfg.GRPC.NetAddr.Endpoint)
 	assert.Equal(t, "localhost:4418", cfg.HTTP.Get().NetAddr.Endpoint)
 	assert.Equal(t, store.Limits{
-		Logs: 214748360, Traces: 214748360, Metrics: 107374180, MaxAge: 24 * time.Hour, QueryMemory: 128 << 20,
+		Logs: 178956960, Traces: 178956960, Metrics: 89478480, MaxAge: 24 * time.Hour, QueryMemory: 128 << 20,
 	}, cfg.Store.limits())
 }
 

@@ -31,7 +31,7 @@ func TestStoreSurvivesTheExtension(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, first, again)
 	assert.Same(t, first.fleet, again.fleet)
-	assert.Equal(t, uint64(20<<20/100*40), again.store.Stats()[0].Capacity, "the new configuration's limits are in force")
+	assert.Equal(t, uint64((20<<20-writeRoom(20<<20))/100*40), again.store.Stats()[0].Capacity, "the new configuration's limits are in force")
 }
 
 func TestUnclaimedStoreIsForgotten(t *testing.T) {

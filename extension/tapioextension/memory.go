@@ -20,6 +20,10 @@ const (
 	// a quarter: the program, batches on their way and garbage need 100 MiB and more,
 	// however little is stored.
 	defaultMemoryLimit = 512 << 20
+	// writeShare and maxWriteRoom say how much of a store's bound records may not
+	// fill: one in writeShare, and no more than maxWriteRoom.
+	writeShare   = 6
+	maxWriteRoom = 96 << 20
 	// garbageRoom is the least room for garbage beside what lives, and for the
 	// runtime itself: with less the collector would hardly let go of the processor.
 	garbageRoom = 32 << 20
@@ -66,6 +70,12 @@ func (m *memoryTarget) aim(stores int64) {
 		m.before = nil
 	}
 }
+
+// writeRoom returns the part of a store's bound that is for taking records in, not
+// for keeping them: batches on their way, sealing, and the garbage that both leave.
+// If records filled it, no room would be left within a quarter, and the collector
+// would run without end.
+func writeRoom(limit int64) int64 { return min(limit/writeShare, maxWriteRoom) }
 
 // heapFor is what the runtime may take so that the process stays within a quarter
 // more than its stores. files is what is resident of the program itself, which

@@ -16,8 +16,8 @@ import (
 
 const (
 	// chunksPerLog is how many chunks of rows would fill a log; sealed ones are a
-	// fraction of that. The more rows are sealed together, the less each costs.
-	chunksPerLog = 16
+	// fraction. Fewer and larger ones cost less to seal, and collections of garbage more.
+	chunksPerLog = 32
 	// chunksPerAge is how many chunks a log has at least when its age is bounded.
 	chunksPerAge  = 64
 	minChunkBytes = 16 << 10

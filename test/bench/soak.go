@@ -10,11 +10,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // soak is several ways into the store at once, at a rate that is given, for long.
 type soak struct {
 	collector *collector
+	limit     uint64 // memory_limit in bytes
 	ways      []variant
 	loads     []*load       // of each way
 	asked     *atomic.Int64 // records that were sent, acknowledged or not
@@ -42,6 +45,10 @@ func measureSoak(ctx context.Context, set settings, ways []variant, out io.Write
 	if set.MemoryLimit == "" {
 		set.MemoryLimit = "512MiB"
 	}
+	limit, err := humanize.ParseBytes(set.MemoryLimit)
+	if err != nil {
+		return fmt.Errorf("MEMORY_LIMIT must be a size, as 512MiB, is %q: %w", set.MemoryLimit, err)
+	}
 	with, err := withStore(set)
 	if err != nil {
 		return err
@@ -51,7 +58,7 @@ func measureSoak(ctx context.Context, set settings, ways []variant, out io.Write
 		return err
 	}
 	defer c.stop()
-	s := &soak{collector: c, ways: ways, asked: new(atomic.Int64)}
+	s := &soak{collector: c, limit: limit, ways: ways, asked: new(atomic.Int64)}
 	defer s.close()
 	if err := s.connect(ctx, set); err != nil {
 		return err
@@ -187,7 +194,7 @@ func (s *soak) print(ctx context.Context, out io.Writer, took time.Duration, fro
 	fmt.Fprintf(out, "Stored %d, lost %d; evicted %d, held %d in %d of %d MiB\n",
 		stored, acknowledged-int64(stored), evicted, held, bytes>>20, capacity>>20)
 	fmt.Fprintf(out, "Peak RSS %d MiB, %.0f %% of memory_limit; CPU %.1f s, %.2f s per million records\n",
-		to.peak>>20, float64(to.peak)/float64(capacity)*100, to.cpu, to.cpu/float64(max(acknowledged, 1))*1e6)
+		to.peak>>20, float64(to.peak)/float64(s.limit)*100, to.cpu, to.cpu/float64(max(acknowledged, 1))*1e6)
 	fmt.Fprintf(out, "After the warm-up: %s\nAt the end: %s\nload average after: %s\n", &from.garbage, &to.garbage, loadAverage())
 	for i, l := range s.loads {
 		fmt.Fprintf(out, "%s: acknowledged after %.1f ms (median), %.1f ms (p99), %.1f ms (longest)\n", s.ways[i].name,

@@ -65,7 +65,7 @@ func pointsWithNewLabels(from, to int) *colmetrics.ExportMetricsServiceRequest {
 // its bound, the oldest rows go, and the user is told what the labels cost.
 func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
 	t.Parallel()
-	c := Start(t, strings.Replace(standard, "64MiB", "8MiB", 1))
+	c := Start(t, strings.Replace(standard, "64MiB", "16MiB", 1))
 	client := apiOf(t, c)
 	evicted := func() bool {
 		for _, of := range storeOf(t, client) {
@@ -82,7 +82,7 @@ func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
 			require.LessOrEqual(t, of.SizeBytes, of.CapacityBytes, of.Signal)
 		}
 	}
-	require.True(t, evicted(), "%d rows of each signal fit 8 MiB", sent)
+	require.True(t, evicted(), "%d rows of each signal fit 16 MiB", sent)
 
 	store := storeOf(t, client)
 	for _, of := range store {

@@ -31,11 +31,19 @@ static __always_inline __u32 bucket_of(__u64 ns)
 	return n < BUCKETS ? n : BUCKETS - 1;
 }
 
-static __always_inline void add(struct histogram *h, __u64 ns)
+// add_weighted counts a duration that stands for so many others too; 0 for none.
+static __always_inline void add_weighted(struct histogram *h, __u64 ns, __u32 weight)
 {
 	__u32 n = bucket_of(ns);
 
+	if (!weight)
+		return;
 	if (n < BUCKETS)
-		__sync_fetch_and_add(&h->buckets[n], 1);
-	__sync_fetch_and_add(&h->sum, ns);
+		__sync_fetch_and_add(&h->buckets[n], weight);
+	__sync_fetch_and_add(&h->sum, ns * weight);
+}
+
+static __always_inline void add(struct histogram *h, __u64 ns)
+{
+	add_weighted(h, ns, 1);
 }

@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // How long each system call of each process takes and how often it fails, counted here; calls over a threshold are told
-// one by one.
+// one by one. Reading the clock and finding the histogram cost more than many a call does, so where a CPU makes more of
+// them than it has a budget for, one of several is timed and stands for the others.
 #include "event.h"
 #include "histogram.h"
 
@@ -16,6 +17,15 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u64 slow_ns = 0;	     // 0 for no events
 const volatile __u32 own_pid = 0;	     // whose calls are not told: the receiver's
 const volatile __u64 waiting[CALLS / 64] = {}; // calls that are slow by nature
+const volatile __u64 tick_ns = 4000000;	     // between two steps of the kernel's coarse clock
+const volatile __u64 price_ns = 0;	     // what timing a call takes of the budget, which grows by 1 a nanosecond
+const volatile __u32 one_in = 1;	     // calls one of which is timed without a budget, a power of two
+
+#define BUDGET_NS 1000000000ULL // the most that a CPU saves up for a burst
+
+// Calls that go on over so many ticks are counted each for itself, timed or not: few can be so long, and one that stood
+// for sixteen others would spoil the sum.
+#define LASTING 4
 
 struct call {
 	__u32 pid;
@@ -43,9 +53,11 @@ struct slow_record {
 #define SLOTS 65536
 
 struct slot {
-	__u64 at; // 0: free
-	__u32 thread;
+	__u64 at; // 0: the clock was not read
+	__u32 ticks; // of the coarse clock, which costs nothing
+	__u32 thread; // 0: free
 	__u32 number;
+	__u32 weight; // how many calls this one stands for; 0 if another one does for it
 };
 
 struct {
@@ -62,6 +74,25 @@ struct {
 	__type(key, __u32);
 	__type(value, struct slot);
 } crowded SEC(".maps");
+
+// What a CPU may still spend on timing its calls, and what it did. Nothing here is atomic: if one call breaks into
+// another's, it is still as likely as any other to be the one that is timed.
+struct budget {
+	__u64 left;
+	__u64 timed;
+	__u64 passed; // calls that another one stands for
+	__u32 ticks; // when it last grew
+	__u32 run; // calls since there was a budget for each
+	__u32 pick; // which of the next one_in is timed
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct budget);
+} budgets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -98,20 +129,58 @@ static __always_inline struct slot *slot_of(__u32 thread)
 	return bpf_map_lookup_elem(&slots, &at);
 }
 
+static __always_inline void grow(struct budget *budget, __u32 now)
+{
+	budget->left += (__u64)(now - budget->ticks) * tick_ns;
+	if (budget->left > BUDGET_NS)
+		budget->left = BUDGET_NS;
+	budget->ticks = now;
+}
+
+// weigh says how many calls the one that begins shall stand for. Without a budget it is one of each one_in, at a place
+// that is drawn anew for each: whatever the pattern of the calls, each has the same chance.
+static __always_inline __u32 weigh(__u32 now)
+{
+	__u32 zero = 0, at;
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &zero);
+
+	if (!budget)
+		return 1;
+	if (budget->ticks != now)
+		grow(budget, now);
+	if (budget->left >= price_ns) {
+		budget->left -= price_ns;
+		budget->timed++;
+		return 1;
+	}
+	at = budget->run++ & (one_in - 1);
+	if (at == 0)
+		budget->pick = bpf_get_prandom_u32() & (one_in - 1);
+	if (at == budget->pick) {
+		budget->timed++;
+		return one_in;
+	}
+	budget->passed++;
+	return 0;
+}
+
 static __always_inline void begin(__u32 number)
 {
-	__u32 thread = bpf_get_current_pid_tgid();
+	__u32 thread = bpf_get_current_pid_tgid(), now = bpf_jiffies64(), weight;
 	struct slot *slot = slot_of(thread), other;
 
 	if (!slot)
 		return;
-	if (slot->at && slot->thread != thread) {
+	if (slot->thread && slot->thread != thread) {
 		other = *slot;
 		bpf_map_update_elem(&crowded, &other.thread, &other, BPF_ANY);
 	}
+	weight = weigh(now);
 	slot->thread = thread;
 	slot->number = number;
-	slot->at = bpf_ktime_get_ns();
+	slot->ticks = now;
+	slot->weight = weight;
+	slot->at = weight ? bpf_ktime_get_ns() : 0;
 }
 
 // take finds the thread's call under way; there is none if it began before there was a program to see it.
@@ -119,9 +188,9 @@ static __always_inline bool take(__u32 thread, struct slot *call)
 {
 	struct slot *slot = slot_of(thread), *other;
 
-	if (slot && slot->thread == thread && slot->at) {
+	if (slot && slot->thread == thread) {
 		*call = *slot;
-		slot->at = 0;
+		slot->thread = 0;
 		return true;
 	}
 	other = bpf_map_lookup_elem(&crowded, &thread);
@@ -172,27 +241,39 @@ static __always_inline void tell(__u32 number, __u64 ns, long result, bool typed
 	submit(KIND_SLOW, record);
 }
 
+// is_slow minds that of a call that was not timed the length is known to a tick: none that is slow is left out.
+static __always_inline bool is_slow(struct slot *call, __u64 ns)
+{
+	return slow_ns && ns + (call->at ? 0 : tick_ns) >= slow_ns && !waits(call->number);
+}
+
 // end counts the call. Not typed: without reading anything of the kernel's types, which needs its description of them.
 static __always_inline void end(long result, bool typed)
 {
 	__u64 who = bpf_get_current_pid_tgid(), ns;
 	struct call key = {.pid = who >> 32};
+	bool failed = result < 0 && result >= -4095, lasted;
 	struct call_times *times;
 	struct slot call;
+	__u32 ticks;
 
 	if (!take(who, &call))
 		return;
-	ns = bpf_ktime_get_ns() - call.at;
+	ticks = (__u32)bpf_jiffies64() - call.ticks;
+	lasted = ticks >= LASTING;
+	if (!call.weight && !lasted && !failed)
+		return;
+	ns = call.at ? bpf_ktime_get_ns() - call.at : ticks * tick_ns;
 	key.number = call.number;
 	times = bpf_map_lookup_elem(&calls, &key);
 	if (!times)
 		times = first_call(&key, typed);
 	if (times) {
-		add(&times->times, ns);
-		if (result < 0 && result >= -4095)
+		add_weighted(&times->times, ns, lasted ? 1 : call.weight);
+		if (failed)
 			__sync_fetch_and_add(&times->errors, 1);
 	}
-	if (slow_ns && ns >= slow_ns && key.pid != own_pid && !waits(key.number))
+	if (is_slow(&call, ns) && key.pid != own_pid)
 		tell(key.number, ns, result, typed);
 }
 

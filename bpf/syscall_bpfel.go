@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	SyscallMapAccounts      = "accounts"
+	SyscallMapBudgets       = "budgets"
 	SyscallMapCalls         = "calls"
 	SyscallMapCrowded       = "crowded"
 	SyscallMapEvents        = "events"
@@ -26,8 +27,11 @@ const (
 	SyscallProgOnExit       = "on_exit"
 	SyscallProgOnPlainEnter = "on_plain_enter"
 	SyscallProgOnPlainExit  = "on_plain_exit"
+	SyscallVarOneIn         = "one_in"
 	SyscallVarOwnPid        = "own_pid"
+	SyscallVarPriceNs       = "price_ns"
 	SyscallVarSlowNs        = "slow_ns"
+	SyscallVarTickNs        = "tick_ns"
 	SyscallVarWaiting       = "waiting"
 )
 
@@ -84,6 +88,7 @@ type SyscallProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallMapSpecs struct {
 	Accounts *ebpf.MapSpec `ebpf:"accounts"`
+	Budgets  *ebpf.MapSpec `ebpf:"budgets"`
 	Calls    *ebpf.MapSpec `ebpf:"calls"`
 	Crowded  *ebpf.MapSpec `ebpf:"crowded"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
@@ -95,8 +100,11 @@ type SyscallMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallVariableSpecs struct {
+	OneIn   *ebpf.VariableSpec `ebpf:"one_in"`
 	OwnPid  *ebpf.VariableSpec `ebpf:"own_pid"`
+	PriceNs *ebpf.VariableSpec `ebpf:"price_ns"`
 	SlowNs  *ebpf.VariableSpec `ebpf:"slow_ns"`
+	TickNs  *ebpf.VariableSpec `ebpf:"tick_ns"`
 	Waiting *ebpf.VariableSpec `ebpf:"waiting"`
 }
 
@@ -121,6 +129,7 @@ func (o *SyscallObjects) Close() error {
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallMaps struct {
 	Accounts *ebpf.Map `ebpf:"accounts"`
+	Budgets  *ebpf.Map `ebpf:"budgets"`
 	Calls    *ebpf.Map `ebpf:"calls"`
 	Crowded  *ebpf.Map `ebpf:"crowded"`
 	Events   *ebpf.Map `ebpf:"events"`
@@ -131,6 +140,7 @@ type SyscallMaps struct {
 func (m *SyscallMaps) Close() error {
 	return _SyscallClose(
 		m.Accounts,
+		m.Budgets,
 		m.Calls,
 		m.Crowded,
 		m.Events,
@@ -143,8 +153,11 @@ func (m *SyscallMaps) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallVariables struct {
+	OneIn   *ebpf.Variable `ebpf:"one_in"`
 	OwnPid  *ebpf.Variable `ebpf:"own_pid"`
+	PriceNs *ebpf.Variable `ebpf:"price_ns"`
 	SlowNs  *ebpf.Variable `ebpf:"slow_ns"`
+	TickNs  *ebpf.Variable `ebpf:"tick_ns"`
 	Waiting *ebpf.Variable `ebpf:"waiting"`
 }
 

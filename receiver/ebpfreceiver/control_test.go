@@ -122,6 +122,7 @@ func TestBadConfigurationNamesTheFieldAndTheMend(t *testing.T) {
 		"probes::process::args_limit: must not be above 4096":   func(c *Config) { c.Probes.Process.ArgsLimit = 5000 },
 		"probes::process::redact[0]: must be a regular":         func(c *Config) { c.Probes.Process.Redact = []string{"("} },
 		"probes::syscall::slow_threshold: must be 0 for no eve": func(c *Config) { c.Probes.Syscall.SlowThreshold = -1 },
+		"probes::syscall::sample_one_in: must be a power of tw": func(c *Config) { c.Probes.Syscall.SampleOneIn = 12 },
 	} {
 		config := createDefaultConfig().(*Config)
 		adapt(config)

@@ -100,3 +100,12 @@ func TestExecAndExit(t *testing.T) {
 	require.True(t, ok)
 	assert.True(t, strings.HasSuffix(names[0].(string), ".test"), "the nearest ancestor is this test, not %v", names[0])
 }
+
+func TestACommandLineIsCutAtTheLimit(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) { c.Probes.Process.ArgsLimit = 12 })
+	command := exec.Command("/bin/true", "a", "abcdefghijkl")
+	require.NoError(t, command.Run())
+	began := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid)).Attributes().AsRaw()
+	assert.Equal(t, []any{"/bin/true", "a"}, began["process.command_args"])
+	assert.Equal(t, int64(len("/bin/true")+1+len("a")+1+len("abcdefghijkl")+1), began["tapio.process.args_size"])
+}

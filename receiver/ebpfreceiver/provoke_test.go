@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -88,28 +87,37 @@ func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
 // below the hierarchy and the file that takes a process in.
 func inMemoryCgroup(t *testing.T, limit int) (path, procs string) {
 	t.Helper()
-	for _, hierarchy := range [][2]string{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
-		folder, err := os.MkdirTemp(hierarchy[0], "tapio-test-") //nolint:usetesting // among the cgroups, not among temporary files
+	return inCgroup(t, cgroupKnob{"memory", "memory.limit_in_bytes", strconv.Itoa(limit)}, cgroupKnob{"", "memory.max", strconv.Itoa(limit)})
+}
+
+// cgroupKnob limits the cgroups of a hierarchy; that of v2 has no name.
+type cgroupKnob struct{ hierarchy, file, value string }
+
+// inCgroup makes a cgroup under the first hierarchy whose knob can be set.
+func inCgroup(t *testing.T, knobs ...cgroupKnob) (path, procs string) {
+	t.Helper()
+	for _, knob := range knobs {
+		folder, err := os.MkdirTemp(filepath.Join("/sys/fs/cgroup", knob.hierarchy), "tapio-test-") //nolint:usetesting // among the cgroups, not among temporary files
 		if err != nil {
 			continue
 		}
 		t.Cleanup(func() { removeCgroup(t, folder) })
-		if setLimit(filepath.Join(folder, hierarchy[1]), limit) == nil {
+		if turnKnob(filepath.Join(folder, knob.file), knob.value) == nil {
 			return "/" + filepath.Base(folder), filepath.Join(folder, "cgroup.procs")
 		}
 	}
-	t.Skip("needs a memory controller whose cgroups this test may make")
+	t.Skip("needs a controller whose cgroups this test may make")
 	return "", ""
 }
 
-// setLimit makes no file: where v1 is mounted the folder above is a file system
+// turnKnob makes no file: where v1 is mounted the folder above is a file system
 // like any other, in which a file of that name limits nothing.
-func setLimit(knob string, limit int) error {
+func turnKnob(knob, value string) error {
 	file, err := os.OpenFile(knob, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(strconv.Itoa(limit))
+	_, err = file.WriteString(value)
 	return errors.Join(err, file.Close())
 }
 
@@ -144,41 +152,6 @@ func TestForksAreCounted(t *testing.T) {
 	})
 }
 
-func TestSystemCallsAreCountedExactly(t *testing.T) {
-	s := onThisKernel(t, func(*Config) {})
-	// A program of its own name, so that its calls are told from all others.
-	program := filepath.Join(t.TempDir(), "statter")
-	sh, err := exec.LookPath("dd")
-	require.NoError(t, err)
-	text, err := os.ReadFile(sh)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, text, 0o755))
-	require.NoError(t, exec.Command(program, "if=/dev/zero", "of=/dev/null", "bs=1", "count=5000").Run())
-	s.grown(t, "tapio.syscall.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
-		point := metric.Histogram().DataPoints().At(at)
-		// Besides the 5000 the loader reads its libraries.
-		return attributes["process.executable.name"] == "statter" && attributes["tapio.syscall.name"] == "read" &&
-			point.Count() >= 5000 && point.Count() < 5020 && point.Sum() > 0
-	})
-	require.Error(t, exec.Command(program, "if=/nowhere").Run())
-	s.grown(t, "tapio.syscall.errors", func(attributes map[string]any, _ pmetric.Metric, _ int) bool {
-		return attributes["process.executable.name"] == "statter" && strings.HasPrefix(attributes["tapio.syscall.name"].(string), "open")
-	})
-}
-
-func TestASlowCallIsTold(t *testing.T) {
-	s := onThisKernel(t, func(c *Config) {
-		c.Probes.Syscall.SlowThreshold = 50 * time.Millisecond
-		c.Probes.Syscall.Waiting = nil
-	})
-	sleeper := exec.Command("sleep", "0.1")
-	require.NoError(t, sleeper.Run())
-	slow := s.event(t, "tapio.syscall.slow", ofPID(sleeper.Process.Pid)).Attributes().AsRaw()
-	assert.Contains(t, slow["tapio.syscall.name"], "nanosleep")
-	assert.GreaterOrEqual(t, slow["tapio.syscall.duration"], 0.1)
-	assert.NotEmpty(t, slow["tapio.process.ancestor_keys"])
-}
-
 func TestTimeOnCPUAndWaitsForIt(t *testing.T) {
 	s := onThisKernel(t, func(*Config) {})
 	require.NoError(t, exec.Command("dd", "if=/dev/zero", "of=/dev/null", "bs=64k", "count=20000").Run())
@@ -187,6 +160,22 @@ func TestTimeOnCPUAndWaitsForIt(t *testing.T) {
 	})
 	s.grown(t, "tapio.cpu.run_queue.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
 		return attributes["process.executable.name"] == "dd" && metric.Histogram().DataPoints().At(at).Count() > 0
+	})
+}
+
+// A tenth of a CPU is used up by whoever computes, in each period.
+func TestAThrottledCgroupIsCounted(t *testing.T) {
+	path, procs := inCgroup(t, cgroupKnob{"cpu", "cpu.cfs_quota_us", "10000"}, cgroupKnob{"", "cpu.max", "10000 100000"})
+	s := onThisKernel(t, func(*Config) {})
+	busy := exec.Command("sh", "-c", "echo $$ > "+procs+" && while :; do :; done")
+	require.NoError(t, busy.Start())
+	defer func() { _ = busy.Process.Kill(); _ = busy.Wait() }()
+	of := func(attributes map[string]any) bool { return attributes["process.linux.cgroup"] == path }
+	s.grown(t, "tapio.cgroup.cpu.throttled_periods", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		return of(attributes) && metric.Sum().DataPoints().At(at).IntValue() > 1
+	})
+	s.grown(t, "tapio.cgroup.cpu.throttled_time", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
+		return of(attributes) && metric.Sum().DataPoints().At(at).DoubleValue() > 0.05
 	})
 }
 

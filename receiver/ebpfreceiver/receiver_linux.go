@@ -27,9 +27,9 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	}
 	if missing := joined(gaps); missing != nil {
 		if r.config.ErrorMode == ErrorModePropagate {
-			return nil, errors.Join(missing, w.close())
+			return nil, errors.Join(fmt.Errorf("error_mode is propagate, and some features cannot be had: %w", missing), w.close())
 		}
-		r.report(componentstatus.NewPermanentErrorEvent(missing))
+		r.report(componentstatus.NewPermanentErrorEvent(fmt.Errorf("the ebpf receiver runs without some features: %w", missing)))
 	}
 	if w == nil {
 		return nil, nil
@@ -50,10 +50,7 @@ func joined(gaps []probe.Gap) error {
 	for i, gap := range gaps {
 		errs[i] = gap
 	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("the ebpf receiver runs without some features: %w", errors.Join(errs...))
+	return errors.Join(errs...)
 }
 
 // tellLoss makes of the first loss a status that can mend itself, and mends it

@@ -31,6 +31,7 @@ func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
 			return err
 		})),
 		r.telemetry.RegisterTapioEbpfProgramRunTimeCallback(w.observeRunTime),
+		r.telemetry.RegisterTapioEbpfSyscallsCallback(w.eachProbe(observeSampling)),
 		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
 			for _, gap := range gaps {
 				o.Observe(1, byProbe(gap.Probe, attribute.String("feature", gap.Feature), attribute.String("reason", string(gap.Reason))))
@@ -71,6 +72,17 @@ func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {
 		}
 	}
 	return nil
+}
+
+func observeSampling(o metric.Int64Observer, p probe.Probe) error {
+	sampler, ok := p.(probe.Sampler)
+	if !ok {
+		return nil
+	}
+	timed, passed, err := sampler.Sampled()
+	o.Observe(int64(timed), metric.WithAttributes(attribute.Bool("timed", true)))
+	o.Observe(int64(passed), metric.WithAttributes(attribute.Bool("timed", false)))
+	return err
 }
 
 func (w *watch) observeMemory(_ context.Context, o metric.Int64Observer) error {

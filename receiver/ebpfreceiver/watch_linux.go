@@ -27,7 +27,7 @@ const (
 	// host costs next to nothing, and the ring buffer has room for what may come
 	// in between.
 	minPause  = time.Millisecond
-	calmPause = 4 * time.Millisecond
+	calmPause = 10 * time.Millisecond
 	maxPause  = 20 * time.Millisecond
 	// muchOf the ring buffer, one part in so many, is much.
 	muchOf = 256

@@ -177,17 +177,24 @@ func (c *Collector) readAddresses(log []byte) (ready bool) {
 }
 
 // runToEnd runs a collector that is expected to end by itself and returns its
-// exit code and all that it wrote. One that does not end fails the test and
-// tells where it hangs.
+// exit code and all that it wrote.
 func runToEnd(t *testing.T, configYAML string, args ...string) (int, string) {
 	t.Helper()
 	c := launch(t, configYAML, args...)
+	code := c.awaitEnd(t)
+	return code, string(c.log())
+}
+
+// awaitEnd returns the exit code of a collector that ends by itself. One that does
+// not fails the test and tells where it hangs.
+func (c *Collector) awaitEnd(t *testing.T) int {
+	t.Helper()
 	timer := time.AfterFunc(startLimit, func() { _ = c.cmd.Process.Signal(syscall.SIGQUIT) })
 	_ = c.cmd.Wait() // the exit code tells
 	ended := timer.Stop()
 	c.term()
 	require.True(t, ended, "the collector still ran after %v:\n%s", startLimit, c.log())
-	return c.cmd.ProcessState.ExitCode(), string(c.log())
+	return c.cmd.ProcessState.ExitCode()
 }
 
 // eventually polls on the test's own goroutine, so that done may fail the test.

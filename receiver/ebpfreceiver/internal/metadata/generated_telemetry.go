@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	TapioEbpfMapMemory      metric.Int64ObservableGauge
 	TapioEbpfProgramRunTime metric.Float64ObservableCounter
 	TapioEbpfProgramRuns    metric.Int64ObservableCounter
+	TapioEbpfSyscalls       metric.Int64ObservableCounter
 	TapioEbpfUnavailable    metric.Int64ObservableGauge
 }
 
@@ -138,6 +139,21 @@ func (builder *TelemetryBuilder) RegisterTapioEbpfProgramRunsCallback(cb metric.
 	return nil
 }
 
+// RegisterTapioEbpfSyscallsCallback sets callback for observable TapioEbpfSyscalls metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfSyscallsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfSyscalls, obs: o})
+		return nil
+	}, builder.TapioEbpfSyscalls)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioEbpfUnavailableCallback sets callback for observable TapioEbpfUnavailable metric.
 func (builder *TelemetryBuilder) RegisterTapioEbpfUnavailableCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -225,6 +241,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_ebpf_program_runs",
 		metric.WithDescription("How often the programs in the kernel ran, by probe, if program_stats is on. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfSyscalls, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_syscalls",
+		metric.WithDescription("System calls that were seen, by whether each was timed itself or another one stands for it. [Alpha]"),
+		metric.WithUnit("{call}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfUnavailable, err = builder.meter.Int64ObservableGauge(

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"time"
 )
 
 // Config has one block for each probe; a probe whose block says enabled: false
@@ -114,38 +113,6 @@ func (c *ProcessConfig) Validate() error {
 		if _, err := regexp.Compile(expression); err != nil {
 			return fmt.Errorf("redact[%d]: must be a regular expression (RE2): %w", i, err)
 		}
-	}
-	return nil
-}
-
-// SyscallConfig is what to tell of system calls.
-type SyscallConfig struct {
-	Enabled bool `mapstructure:"enabled"`
-	// SlowThreshold makes an event of each call that takes longer; 0 of none.
-	SlowThreshold time.Duration `mapstructure:"slow_threshold"`
-	// Waiting are calls that are slow by nature, of which no event is made.
-	Waiting []string `mapstructure:"waiting"`
-}
-
-// DefaultSyscallConfig counts calls, and tells those that should not take half a
-// second.
-func DefaultSyscallConfig() SyscallConfig {
-	return SyscallConfig{
-		Enabled:       true,
-		SlowThreshold: 500 * time.Millisecond,
-		Waiting: []string{
-			"accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flock", "futex",
-			"io_getevents", "io_pgetevents", "io_uring_enter", "msgrcv", "nanosleep", "pause", "poll", "ppoll", "pselect6",
-			"ptrace", "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "restart_syscall", "rt_sigsuspend", "rt_sigtimedwait",
-			"select", "semop", "semtimedop", "sendmsg", "sendto", "vfork", "clone", "clone3", "wait4", "waitid", "write", "writev",
-		},
-	}
-}
-
-// Validate checks the threshold.
-func (c *SyscallConfig) Validate() error {
-	if c.SlowThreshold < 0 {
-		return fmt.Errorf("slow_threshold: must be 0 for no events, or more, is %s", c.SlowThreshold)
 	}
 	return nil
 }

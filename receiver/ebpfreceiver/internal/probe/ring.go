@@ -26,15 +26,17 @@ type Reader interface {
 }
 
 // ring reads the kernel's ring buffer where it lies, without a call into the
-// kernel or a copy: the pages of the producer are mapped here, read only, the
-// data twice in a row so that a record never wraps.
+// kernel: the pages of the producer are mapped here, read only. The kernel would
+// let the data be mapped twice in a row, so that no record wraps, but counts both
+// as memory of this process; one record in a round of the ring is copied instead.
 type ring struct {
 	control  []byte // our position, one page that we may write
-	shared   []byte // the producer's position, one page, then the data twice
+	shared   []byte // the producer's position, one page, then the data
 	consumer *uint64
 	producer *uint64
 	data     []byte
 	mask     uint64
+	whole    []byte // the record that goes over the end, put together
 }
 
 // The first word of a record's own head in the ring: its length and two marks.
@@ -51,7 +53,7 @@ func NewReader(m *ebpf.Map) (Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map the position of the ring buffer: %w", err)
 	}
-	shared, err := unix.Mmap(m.FD(), int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
+	shared, err := unix.Mmap(m.FD(), int64(page), page+size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("map the ring buffer: %w", err), unix.Munmap(control))
 	}
@@ -78,8 +80,7 @@ func (r *ring) Drain(take func(record []byte) bool) (taken int) {
 		size := uint64(length &^ (ringBusy | ringDiscard))
 		more := true
 		if length&ringDiscard == 0 {
-			from := offset + ringHead
-			more = take(r.data[from : from+size : from+size])
+			more = take(r.record(offset+ringHead, size))
 			taken++
 		}
 		at += ringHead + (size+7)&^7
@@ -89,6 +90,16 @@ func (r *ring) Drain(take func(record []byte) bool) (taken int) {
 		}
 	}
 	return taken
+}
+
+// record returns one in a piece.
+func (r *ring) record(from, size uint64) []byte {
+	end, length := from+size, uint64(len(r.data))
+	if end <= length {
+		return r.data[from:end:end]
+	}
+	r.whole = append(append(r.whole[:0], r.data[from:]...), r.data[:end-length]...)
+	return r.whole
 }
 
 // Close implements Reader.

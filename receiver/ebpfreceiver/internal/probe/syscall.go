@@ -42,6 +42,7 @@ type syscalls struct {
 	config   *SyscallConfig
 	names    map[uint32]string
 	calls    *counter[callKey, callTimes]
+	budgets  *ebpf.Map
 	overflow *ebpf.Map
 	series   *series[programCall, callTimes]
 	duration Metric
@@ -53,7 +54,7 @@ func newSyscalls(c *SyscallConfig) *syscalls {
 		config: c, names: syscallNames(), series: newSeries[programCall, callTimes](),
 		duration: Metric{
 			Name: "tapio.syscall.duration", Unit: "s", Bounds: durationBounds(),
-			Description: "How long system calls took, by program and call.",
+			Description: "How long system calls took, by program and call; of many short ones one stands for several.",
 		},
 		errors: Metric{
 			Name: "tapio.syscall.errors", Unit: "{call}", Description: "System calls that returned an error, by program and call.",
@@ -72,6 +73,7 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 			spec.Variables[bpf.SyscallVarSlowNs].Set(uint64(p.config.SlowThreshold)),
 			spec.Variables[bpf.SyscallVarOwnPid].Set(uint32(os.Getpid())),
 			spec.Variables[bpf.SyscallVarWaiting].Set(p.waiting()),
+			p.config.setSampling(spec.Variables, tick()),
 		)
 	}
 	if err != nil {
@@ -84,7 +86,7 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 	if len(gaps) > 0 {
 		return gaps
 	}
-	p.overflow = loaded.Maps[bpf.SyscallMapOverflow]
+	p.overflow, p.budgets = loaded.Maps[bpf.SyscallMapOverflow], loaded.Maps[bpf.SyscallMapBudgets]
 	p.calls = newCounter[callKey, callTimes](loaded.Maps[bpf.SyscallMapCalls], func(key callKey) uint32 { return key.PID })
 	return nil
 }

@@ -1,0 +1,58 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"fmt"
+	"math/bits"
+	"time"
+)
+
+// SyscallConfig is what to tell of system calls.
+type SyscallConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// SlowThreshold makes an event of each call that takes longer; 0 of none.
+	SlowThreshold time.Duration `mapstructure:"slow_threshold"`
+	// Waiting are calls that are slow by nature, of which no event is made.
+	Waiting []string `mapstructure:"waiting"`
+	// ExactCallsPerSecond is how many calls of each CPU are timed one by one, with
+	// those of a second saved up for bursts; 0 for none.
+	ExactCallsPerSecond uint32 `mapstructure:"exact_calls_per_second"`
+	// SampleOneIn is how many calls one that is timed stands for above that, a
+	// power of two; 1 times all.
+	SampleOneIn uint32 `mapstructure:"sample_one_in"`
+}
+
+// DefaultSyscallConfig counts calls, and tells those that should not take half a
+// second.
+func DefaultSyscallConfig() SyscallConfig {
+	return SyscallConfig{
+		Enabled:       true,
+		SlowThreshold: 500 * time.Millisecond,
+
+		ExactCallsPerSecond: 10_000,
+		SampleOneIn:         16,
+
+		Waiting: []string{
+			"accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flock", "futex",
+			"io_getevents", "io_pgetevents", "io_uring_enter", "msgrcv", "nanosleep", "pause", "poll", "ppoll", "pselect6",
+			"ptrace", "read", "readv", "recvfrom", "recvmmsg", "recvmsg", "restart_syscall", "rt_sigsuspend", "rt_sigtimedwait",
+			"select", "semop", "semtimedop", "sendmsg", "sendto", "vfork", "clone", "clone3", "wait4", "waitid", "write", "writev",
+		},
+	}
+}
+
+// maxOneIn bounds how much a single call may count.
+const maxOneIn = 1024
+
+// Validate checks the threshold and, of a probe that is on, the share.
+func (c *SyscallConfig) Validate() error {
+	if c.SlowThreshold < 0 {
+		return fmt.Errorf("slow_threshold: must be 0 for no events, or more, is %s", c.SlowThreshold)
+	}
+	if c.Enabled && (c.SampleOneIn > maxOneIn || bits.OnesCount32(c.SampleOneIn) != 1) {
+		return fmt.Errorf("sample_one_in: must be a power of two from 1, for all, to %d, is %d", maxOneIn, c.SampleOneIn)
+	}
+	return nil
+}

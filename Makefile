@@ -99,6 +99,10 @@ bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipelin
 bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; RATE=165000 DURATION=10m VARIANTS=events: one long run
 	go run ./test/bench stream
 
+.PHONY: bench-many
+bench-many: build ## Hold 1,000 idle streams and 200 that write open, and let 1,000 collectors beat; tells the memory
+	go test -count=1 -v -run 'TestManyStreams|TestAThousandCollectorsKeepBeating' ./test/e2e
+
 .PHONY: bench-query
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query

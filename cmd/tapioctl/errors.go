@@ -42,11 +42,21 @@ func (a *app) explain(err error) *exitError {
 	}
 	s, ok := status.FromError(err)
 	if !ok {
-		return &exitError{exitUsage, oneLine(err.Error()) + "; see tapioctl --help"}
+		return &exitError{exitUsage, oneLine(argumentFault(err.Error())) + "; see tapioctl --help"}
 	}
 	failure := a.explainStatus(s)
 	failure.message = oneLine(failure.message)
 	return failure
+}
+
+// argumentFault says in words what cobra says with line breaks and the names of
+// Go's functions.
+func argumentFault(message string) string {
+	return strings.NewReplacer(
+		"\n\nDid you mean this?\n\t", ": did you mean ", "\n\t", ", ", "\n", "",
+		"strconv.ParseUint: parsing ", "", "strconv.ParseFloat: parsing ", "", "strconv.ParseInt: parsing ", "", "strconv.ParseBool: parsing ", "",
+		": invalid syntax", ": write a number", "accepts 1 arg(s), received 0", "name what is meant",
+	).Replace(message)
 }
 
 func (a *app) explainStatus(s *status.Status) *exitError {
@@ -71,6 +81,9 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 	case codes.FailedPrecondition:
 		return &exitError{exitRefused, fmt.Sprintf("the server at %s is not set up for this: %s", server, message)}
 	case codes.Unimplemented:
+		if strings.HasPrefix(message, "unknown service") {
+			message += ": is this the port of Tapio's API, by default 4417?"
+		}
 		return &exitError{exitRefused, fmt.Sprintf("the server at %s does not answer this: %s", server, message)}
 	case codes.Aborted:
 		return &exitError{exitRefused, "refused: " + message}

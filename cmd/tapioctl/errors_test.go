@@ -156,3 +156,24 @@ func TestVersionCompletionAndHelp(t *testing.T) {
 	assert.NotContains(t, help.out, "s3cret")
 	assert.Equal(t, exitUsage, c.run(t, "frobnicate").code)
 }
+
+// Faults in the arguments are one line that a person understands.
+func TestFaultsInTheArguments(t *testing.T) {
+	for want, args := range map[string][]string{
+		`unknown command "foo" for "tapioctl": did you mean top; see tapioctl --help`:        {"foo"},
+		`invalid argument "-1" for "--last" flag: "-1": write a number; see tapioctl --help`: {"observe", "--last=-1"},
+		`name what is meant; see tapioctl --help`:                                            {"get", "event"},
+		`--state "ajar": use one of open, growing, closed, merged`:                           {"get", "groups", "--state", "ajar"},
+		`say what to get; see tapioctl get --help`:                                           {"get"},
+	} {
+		r := newCLI(t, &fakeServer{}).run(t, args...)
+		assert.Equal(t, exitUsage, r.code)
+		assert.Equal(t, "tapioctl: "+want+"\n", r.errOut)
+	}
+}
+
+func TestNumbersAreForReading(t *testing.T) {
+	for want, f := range map[string]float64{"33495.63": 33495.630000000005, "0.1": 0.1, "2128445440": 2128445440, "0.333333333333": 1.0 / 3, "-7": -7} {
+		assert.Equal(t, want, rounded(f))
+	}
+}

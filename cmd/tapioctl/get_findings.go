@@ -191,11 +191,22 @@ func enumWords[E interface {
 		name := prefix + strings.ToUpper(strings.ReplaceAll(word, "-", "_"))
 		value := values.ByName(protoreflect.Name(name))
 		if value == nil || value.Number() == 0 {
-			return nil, usageErrorf("--%s: %q is none of the words; see --help", flag, word)
+			return nil, usageErrorf("--%s %q: use one of %s", flag, word, strings.Join(enumTexts(values, prefix), ", "))
 		}
 		list[i] = E(value.Number())
 	}
 	return list, nil
+}
+
+// enumTexts are all values as a person writes them, but the one that says nothing.
+func enumTexts(values protoreflect.EnumValueDescriptors, prefix string) []string {
+	var texts []string
+	for i := range values.Len() {
+		if value := values.Get(i); value.Number() != 0 {
+			texts = append(texts, strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(string(value.Name()), prefix), "_", "-")))
+		}
+	}
+	return texts
 }
 
 // word says an enum's value as a person writes it.

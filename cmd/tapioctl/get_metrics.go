@@ -97,7 +97,7 @@ func (a *app) printSeries(list []*tapiov1.MetricSeries, groupBy []string) {
 			for _, label := range groupBy {
 				row = append(row, cell{orDash(series.GetLabels()[label]), cyan})
 			}
-			row = append(row, cell{number(point.GetValue()), bold}, cell{orDash(series.GetUnit()), plain},
+			row = append(row, cell{rounded(point.GetValue()), bold}, cell{orDash(series.GetUnit()), plain},
 				cell{strconv.FormatUint(point.GetSampleCount(), 10), plain})
 			rows = append(rows, row)
 		}

@@ -99,7 +99,7 @@ func TestGetRefusesBeforeItAsks(t *testing.T) {
 		"--limit must be 1":         {"events", "--limit", "0"},
 		"need an --aggregation":     {"metrics", "--group-by", "pod"},
 		"use one of none":           {"metrics", "--aggregation", "p42"},
-		"accepts 1 arg(s)":          {"trace"},
+		"name what is meant":        {"trace"},
 		"unknown command":           {"logs", "extra"},
 		`cannot get "nothing"`:      {"nothing"},
 		"say what to get":           {},

@@ -64,7 +64,7 @@ func metricPoints(metric *metricsv1.Metric) []metricPoint {
 func numberPoints(kind string, list []*metricsv1.NumberDataPoint) []metricPoint {
 	points := make([]metricPoint, len(list))
 	for i, p := range list {
-		value := number(p.GetAsDouble())
+		value := rounded(p.GetAsDouble())
 		if _, whole := p.GetValue().(*metricsv1.NumberDataPoint_AsInt); whole {
 			value = strconv.FormatInt(p.GetAsInt(), 10)
 		}
@@ -84,7 +84,7 @@ type sampledPoint interface {
 func sampledPoints[P sampledPoint](kind string, list []P) []metricPoint {
 	points := make([]metricPoint, len(list))
 	for i, p := range list {
-		value := fmt.Sprintf("count=%d sum=%s", p.GetCount(), number(p.GetSum()))
+		value := fmt.Sprintf("count=%d sum=%s", p.GetCount(), rounded(p.GetSum()))
 		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
 	}
 	return points

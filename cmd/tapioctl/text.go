@@ -78,6 +78,16 @@ func thousands(n uint64) string {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
+// rounded is a number for reading, to twelve digits: what sums leave in the last
+// ones says nothing, as in 33495.630000000005.
+func rounded(f float64) string {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 12, 64), 64)
+	if size := math.Abs(short); err != nil || size >= 1e15 || size < 1e-4 && size > 0 {
+		return number(short)
+	}
+	return strconv.FormatFloat(short, 'f', -1, 64)
+}
+
 // clock renders the time of a record as short as a person can place it.
 func (a *app) clock(nanos uint64) string { return a.timeText(nanos, "Jan 02 15:04:05.000") }
 

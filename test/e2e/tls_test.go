@@ -120,6 +120,19 @@ func TestMutualTLS(t *testing.T) {
 			require.Equal(t, one.want, status.Code(err), "%v", err)
 		})
 	}
+	for says, flags := range map[string][]string{
+		"--tls-ca-cert":                  {"--tls", "--tls-server-name", "localhost"},
+		"name its authority with --tls-": {"--tls-ca-cert", foreign.file, "--tls-server-name", "localhost"},
+		"see --tls-server-name":          {"--tls-ca-cert", ours.file, "--tls-cert", client.cert, "--tls-key", client.key, "--tls-server-name", "else"},
+		"give --tls-cert and --tls-key":  {"--tls-ca-cert", ours.file, "--tls-server-name", "localhost"},
+		"does it want TLS (--tls)?":      {},
+	} {
+		t.Run("tapioctl says "+says, func(t *testing.T) {
+			_, problem, code := run(t, c.GRPC, "", append(flags, "status")...)
+			require.Equal(t, 3, code)
+			require.Contains(t, problem, says)
+		})
+	}
 	t.Run("with tapioctl", func(t *testing.T) {
 		tapioctl(t, c, "--tls-ca-cert", ours.file, "--tls-cert", client.cert, "--tls-key", client.key, "--tls-server-name", "localhost", "status")
 	})

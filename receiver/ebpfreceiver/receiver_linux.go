@@ -31,18 +31,23 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		}
 		r.report(componentstatus.NewPermanentErrorEvent(fmt.Errorf("the ebpf receiver runs without some features: %w", missing)))
 	}
+	err = r.observeSelf(gaps)
 	if w == nil {
-		return nil, nil
+		return r.stopTelling, err
 	}
-	if err := r.observe(w, gaps); err != nil {
+	if err := errors.Join(err, r.observe(w)); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	w.onLoss = r.tellLoss
 	w.start()
 	return func(ctx context.Context) error {
-		r.telemetry.Shutdown()
-		return w.shutdown(ctx)
+		return errors.Join(r.stopTelling(ctx), w.shutdown(ctx))
 	}, nil
+}
+
+func (r *ebpfReceiver) stopTelling(context.Context) error {
+	r.telemetry.Shutdown()
+	return nil
 }
 
 func joined(gaps []probe.Gap) error {

@@ -14,11 +14,24 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// observe publishes the account of the watch as the collector's own metrics,
-// read when they are collected.
-func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
+// observeSelf publishes what holds without any program in the kernel too: what
+// is missing is told best where all is.
+func (r *ebpfReceiver) observeSelf(gaps []probe.Gap) error {
 	return errors.Join(
 		r.telemetry.RegisterTapioEbpfDroppedCallback(r.sink.observeDropped),
+		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, gap := range gaps {
+				o.Observe(1, byProbe(gap.Probe, attribute.String("feature", gap.Feature), attribute.String("reason", string(gap.Reason))))
+			}
+			return nil
+		}),
+	)
+}
+
+// observe publishes the account of the watch as the collector's own metrics,
+// read when they are collected.
+func (r *ebpfReceiver) observe(w *watch) error {
+	return errors.Join(
 		r.telemetry.RegisterTapioEbpfEventsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
 			o.Observe(int64(w.received[p.Number()].Load()), byProbe(p.Name()))
 			return nil
@@ -32,12 +45,6 @@ func (r *ebpfReceiver) observe(w *watch, gaps []probe.Gap) error {
 		})),
 		r.telemetry.RegisterTapioEbpfProgramRunTimeCallback(w.observeRunTime),
 		r.telemetry.RegisterTapioEbpfSyscallsCallback(w.eachProbe(observeSampling)),
-		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
-			for _, gap := range gaps {
-				o.Observe(1, byProbe(gap.Probe, attribute.String("feature", gap.Feature), attribute.String("reason", string(gap.Reason))))
-			}
-			return nil
-		}),
 	)
 }
 

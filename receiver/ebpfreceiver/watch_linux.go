@@ -21,14 +21,12 @@ import (
 )
 
 const (
-	// The reader looks every minPause while there is much to read, every
-	// calmPause while there is little, for a look costs more than a few records
-	// do, and by and by less often while there is nothing: at maxPause an idle
-	// host costs next to nothing, and the ring buffer has room for what may come
-	// in between.
-	minPause  = time.Millisecond
-	calmPause = 10 * time.Millisecond
-	maxPause  = 20 * time.Millisecond
+	// The reader looks every minPause while there is much to read, and by and by
+	// less often while there is little or nothing, for a look costs more than a few
+	// records do. At maxPause an idle host costs next to nothing, and the ring buffer
+	// has room for what may come in between.
+	minPause = time.Millisecond
+	maxPause = 20 * time.Millisecond
 	// muchOf the ring buffer, one part in so many, is much.
 	muchOf = 256
 	// A batch goes on when it is full or this old.
@@ -170,14 +168,10 @@ func (w *watch) loop() {
 }
 
 func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
-	switch {
-	case read > int(w.config.RingBufferSize)/muchOf:
+	if read > int(w.config.RingBufferSize)/muchOf {
 		return minPause
-	case read > 0:
-		return calmPause
-	default:
-		return min(2*last, maxPause)
 	}
+	return min(2*last, maxPause)
 }
 
 // drain decodes what there is, and returns how many bytes that was.

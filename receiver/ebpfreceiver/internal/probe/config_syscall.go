@@ -31,7 +31,7 @@ func DefaultSyscallConfig() SyscallConfig {
 		Enabled:       true,
 		SlowThreshold: 500 * time.Millisecond,
 
-		ExactCallsPerSecond: 10_000,
+		ExactCallsPerSecond: 5_000,
 		SampleOneIn:         16,
 
 		Waiting: []string{

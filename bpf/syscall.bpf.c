@@ -111,13 +111,13 @@ struct {
 
 static const struct call_times none = {};
 
-static __always_inline void missed(void)
+static __always_inline void missed(__u32 calls)
 {
 	__u32 zero = 0;
 	__u64 *n = bpf_map_lookup_elem(&overflow, &zero);
 
 	if (n)
-		__sync_fetch_and_add(n, 1);
+		__sync_fetch_and_add(n, calls);
 }
 
 // An odd factor leaves each id of 65,536 a slot of its own, and neighbours, which are often threads of one process, far
@@ -213,7 +213,6 @@ static __always_inline struct call_times *first_call(struct call *key, bool type
 		times->cgroup = typed ? cgroup_of(task) : bpf_get_current_cgroup_id();
 		return times;
 	}
-	missed();
 	return NULL;
 }
 
@@ -255,7 +254,7 @@ static __always_inline void end(long result, bool typed)
 	bool failed = result < 0 && result >= -4095, lasted;
 	struct call_times *times;
 	struct slot call;
-	__u32 ticks;
+	__u32 ticks, weight;
 
 	if (!take(who, &call))
 		return;
@@ -264,14 +263,17 @@ static __always_inline void end(long result, bool typed)
 	if (!call.weight && !lasted && !failed)
 		return;
 	ns = call.at ? bpf_ktime_get_ns() - call.at : ticks * tick_ns;
+	weight = lasted ? 1 : call.weight;
 	key.number = call.number;
 	times = bpf_map_lookup_elem(&calls, &key);
 	if (!times)
 		times = first_call(&key, typed);
 	if (times) {
-		add_weighted(&times->times, ns, lasted ? 1 : call.weight);
+		add_weighted(&times->times, ns, weight);
 		if (failed)
 			__sync_fetch_and_add(&times->errors, 1);
+	} else {
+		missed(weight ? weight : 1);
 	}
 	if (is_slow(&call, ns) && key.pid != own_pid)
 		tell(key.number, ns, result, typed);

@@ -93,7 +93,7 @@ func missingCapabilities() string {
 	for _, wanted := range []struct {
 		bit  int
 		name string
-	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}} {
 		if effective&(1<<wanted.bit) == 0 {
 			missing = append(missing, wanted.name)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -23,10 +22,11 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 	}
 	// What none of them explains: as much as one hint.
 	total += hintStrength * hintStrength
-	for i, r := range g.ranking[:min(maxFactors, len(g.ranking))] {
+	for i := range g.ranking[:min(maxFactors, len(g.ranking))] {
+		r := &g.ranking[i]
 		own := g.ofService(r.service)
 		factor := tapio.CausalFactor{
-			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: r.reason.text,
+			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: g.reasonOf(r).text,
 		}
 		for _, s := range own[:min(4, len(own))] {
 			factor.Evidence = append(factor.Evidence, s.evidence...)
@@ -41,7 +41,7 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 		rc.Evidence = append(rc.Evidence, s.evidence...)
 	}
 	rc.Evidence = sortedEvidence(rc.Evidence)
-	rc.Summary = e.summary(g, rc.Confidence)
+	rc.Summary = g.summary(rc.Confidence)
 	return rc
 }
 
@@ -107,7 +107,7 @@ func (e *Engine) chain(g *group) []tapio.CausalLink {
 func (e *Engine) callLink(g *group, cause string, r ranked) tapio.CausalLink {
 	link := tapio.CausalLink{
 		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
-		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, r.reason.text),
+		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, g.reasonOf(&r).text),
 		Confidence: certainty(r.reason.strength),
 	}
 	if !e.calls(r.service, cause) {
@@ -134,20 +134,4 @@ func (e *Engine) callersOf(service string) []string {
 // change against no change, when one in a thousand changes is expected.
 func certainty(strength float64) float64 {
 	return 1 / (1 + 1000*math.Exp(-strength/2))
-}
-
-func (e *Engine) summary(g *group, confidence float64) string {
-	first := g.ranking[0]
-	own := g.ofService(first.service)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is the likeliest cause (%s), since %s: %s.", first.service, percent(confidence), clock(first.onset), first.reason.text)
-	for _, s := range own[:min(3, len(own))] {
-		if s.key != first.reason.key && s.key.class != classLoad {
-			fmt.Fprintf(&b, " Also, %s.", s.text)
-		}
-	}
-	if len(g.ranking) > 1 {
-		fmt.Fprintf(&b, " Next to be considered: %s (%s).", g.ranking[1].service, g.ranking[1].reason.text)
-	}
-	return b.String()
 }

@@ -97,6 +97,9 @@ func sortedEvidence(list []tapio.EvidenceRef) []tapio.EvidenceRef {
 // typeOf tells the sort of incident by the strongest reason of its cause.
 func typeOf(g *group) tapio.GroupType {
 	reason := g.ranking[0].reason
+	if g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
+		return tapio.GroupDeployment
+	}
 	switch reason.key.class {
 	case classKernel:
 		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {
@@ -147,15 +150,6 @@ func typeOfKernel(event string) tapio.GroupType {
 	}
 }
 
-// title names cause and effect in one line.
-func title(g *group) string {
-	text := clipped(firstSentence(g.ranking[0].reason), 90)
-	if n := len(g.ranking) - 1; n > 0 {
-		text = fmt.Sprintf("%s; %d more affected", text, n)
-	}
-	return clipped(text, 116)
-}
-
 // firstSentence says a sign in few words.
 func firstSentence(s *sign) string {
 	service := s.key.service
@@ -170,7 +164,7 @@ func firstSentence(s *sign) string {
 	case classEdge:
 		return fmt.Sprintf("Network between %s and %s slow: %s per call", s.key.peer, service, millis(s.after))
 	case classPath:
-		return service + " skips a usual step: " + s.key.what
+		return cmp.Or(s.brief, service+" skips a usual step: "+s.key.what)
 	case classError:
 		if s.brief != "" {
 			return s.brief

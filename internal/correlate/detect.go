@@ -48,6 +48,9 @@ func (e *Engine) detect(slot int64) []*sign {
 		add(e.supplySign(*s))
 	}
 	e.silenceSigns(add)
+	for _, s := range e.graph.services.all() {
+		add(e.releaseSign(*s, slot))
+	}
 	for key, l := range e.lines.all() {
 		again := e.lineSign(key, *l, slot)
 		add(again)

@@ -130,6 +130,7 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 		return
 	}
 	s := e.graph.service(&o)
+	s.heard(&o, ev.When())
 	failed := ev.Severity() >= tapio.SeverityError
 	if fromKernel {
 		ref := reference{uid: uidOf(ev), time: ev.When()}
@@ -215,6 +216,7 @@ func (e *Engine) observeSpan(s *tapio.Span) {
 		return
 	}
 	from := e.graph.service(o)
+	from.heard(o, s.Start)
 	part := spanPart{
 		id: s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
 		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == tapio.StatusError,

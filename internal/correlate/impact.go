@@ -5,6 +5,8 @@ package correlate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -38,14 +40,42 @@ func (e *Engine) impact(g *group) tapio.Impact {
 		im.AffectedRequestRatio = min(1, max(hit, failed)/requests)
 	}
 	im.Level = levelOf(im, g)
-	im.CascadeRisk = e.cascadeRisk(g, touched)
-	touchedText := "1 service is touched"
-	if n := len(g.ranking); n > 1 {
-		touchedText = fmt.Sprintf("%d services are touched", n)
-	}
-	im.Summary = fmt.Sprintf("%s; of their requests, %s are slow or fail, %s fail.",
-		touchedText, percent(im.AffectedRequestRatio), percent(im.ErrorRatio))
+	next, callers := e.next(g, touched)
+	im.CascadeRisk = float64(len(next)) / float64(max(callers, 1))
+	im.Summary = hitText(g.services(), requests > 0, &im) + nextText(next)
 	return im
+}
+
+// hitText says who is hit and how hard.
+func hitText(services []string, asked bool, im *tapio.Impact) string {
+	text := services[0] + " is touched"
+	if len(services) > 1 {
+		text = fmt.Sprintf("%d services are touched (%s)", len(services), listed(services))
+	}
+	if !asked {
+		return text + "; nothing is known of their requests."
+	}
+	return fmt.Sprintf("%s: %s of the requests fail, %s are slow or fail.", text, percent(im.ErrorRatio), percent(im.AffectedRequestRatio))
+}
+
+// nextText says who may be next.
+func nextText(next []string) string {
+	switch len(next) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(" %s calls them too and may be next.", next[0])
+	}
+	return fmt.Sprintf(" %d more call them and may be next (%s).", len(next), listed(next))
+}
+
+// listed names a few.
+func listed(names []string) string {
+	const few = 4
+	if len(names) > few {
+		return strings.Join(names[:few], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
 }
 
 func (g *group) hits(o operationKey) bool {
@@ -72,20 +102,18 @@ func levelOf(im tapio.Impact, g *group) tapio.ImpactLevel {
 	}
 }
 
-// cascadeRisk is the share of the services that call those touched and are not
-// touched yet.
-func (e *Engine) cascadeRisk(g *group, touched map[string]bool) float64 {
-	callers, spared := map[string]bool{}, 0
+// next lists the services that call those touched and are not touched yet, and
+// counts all that call them. Their share is the risk that it goes on.
+func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers int) {
+	seen := map[string]bool{}
 	for _, r := range g.ranking {
 		for _, c := range e.callersOf(r.service) {
-			if !callers[c] && !touched[c] {
-				spared++
+			if !seen[c] && !touched[c] {
+				next = append(next, c)
 			}
-			callers[c] = true
+			seen[c] = true
 		}
 	}
-	if len(callers) == 0 {
-		return 0
-	}
-	return float64(spared) / float64(len(callers))
+	slices.Sort(next)
+	return next, len(seen)
 }

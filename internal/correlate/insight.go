@@ -18,7 +18,7 @@ func (e *Engine) insights(g *group, sg *tapio.SemanticGroup) []tapio.Finding {
 	for _, to := range [...]tapio.InsightAudience{tapio.AudienceSRE, tapio.AudienceDeveloper, tapio.AudienceManager} {
 		list = append(list, &tapio.Insight{
 			FindingIdentity: tapio.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: e.now},
-			GroupID:         g.id, Audience: to, Title: sg.Title, Text: e.tell(g, sg, to), Severity: severityOf(sg.Impact.Level),
+			GroupID:         g.id, Audience: to, Title: sg.Title, Text: g.tell(sg, to), Severity: severityOf(sg.Impact.Level),
 			Confidence: sg.Confidence, Services: sg.Services, Actions: sg.Actions, KeyFigures: figures(g, sg),
 			Evidence: sg.RootCause.Evidence, Duration: g.duration(),
 		})
@@ -39,58 +39,6 @@ func severityOf(level tapio.ImpactLevel) tapio.Severity {
 		return tapio.SeverityError
 	default:
 		return tapio.SeverityWarn
-	}
-}
-
-func (e *Engine) tell(g *group, sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
-	first := g.ranking[0]
-	state := "It is going on."
-	if g.state == tapio.GroupClosed {
-		state = "It is over."
-	}
-	switch to {
-	case tapio.AudienceManager:
-		return fmt.Sprintf("Since %s: %s (%s). %s %s We are %s sure of the cause.",
-			clock(first.onset), firstSentence(first.reason), plain(sg.Type), sg.Impact.Summary, state, percent(sg.Confidence))
-	case tapio.AudienceDeveloper:
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s.", sentence(first.reason.text))
-		for _, s := range g.ofService(first.service) {
-			if s.subject.Kind == tapio.EntityCode {
-				fmt.Fprintf(&b, " Look at %s.", s.subject.Name)
-				break
-			}
-		}
-		fmt.Fprintf(&b, " %s", sg.RootCause.Summary)
-		return b.String()
-	default:
-		text := sg.RootCause.Summary + " " + sg.Impact.Summary + " " + state
-		if len(sg.Actions) > 0 {
-			text += " First: " + sg.Actions[0].Title + "."
-		}
-		return text
-	}
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-func plain(t tapio.GroupType) string {
-	switch t {
-	case tapio.GroupDeployment:
-		return "its code behaves differently than before"
-	case tapio.GroupFailureCascade:
-		return "failures"
-	case tapio.GroupResourceExhaustion:
-		return "a resource is used up"
-	case tapio.GroupNetwork:
-		return "a network problem"
-	default:
-		return "slowness"
 	}
 }
 

@@ -15,7 +15,7 @@ const maxName = 200
 // origin is what is known of the place that a record came from.
 type origin struct {
 	service, pod, node string
-	zone               string
+	zone, version      string
 	cgroup             string // "" for that of the whole host
 	// unnamed says that the service is no more than the host's name: what tells
 	// of a process goes by the name of its program.
@@ -54,6 +54,8 @@ func originOf(r *tapio.Resource) origin {
 			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
 		case "k8s.pod.name":
 			o.pod = kv.Value.Str()
+		case "service.version":
+			o.version = kv.Value.Str()
 		case "k8s.node.name", "host.name":
 			o.node = kv.Value.Str()
 		case "cloud.availability_zone":
@@ -75,7 +77,7 @@ func originOf(r *tapio.Resource) origin {
 	if o.service == "" {
 		o.service, o.unnamed = o.node, true
 	}
-	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), zone: short(o.zone), cgroup: short(o.cgroup), unnamed: o.unnamed, declared: o.declared}
+	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), zone: short(o.zone), version: short(o.version), cgroup: short(o.cgroup), unnamed: o.unnamed, declared: o.declared}
 }
 
 // short cuts a name to its bound.

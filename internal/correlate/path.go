@@ -27,7 +27,7 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	ch := lapse(&o.runs, &f.hits)
 	if f.before != nil && !f.wanders {
 		if after := lapse(&f.before.hits, &f.hits); after.ratio > ch.ratio {
-			ch, when = after, ", once it "+said(f.before)+","
+			ch, when = after, ", once it "+saidOf(o, f.before)+","
 		}
 	}
 	if ch.ratio == 0 {
@@ -35,7 +35,8 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	}
 	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
 	s.lapses(ch)
-	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, said(f), percent(s.after), percent(s.before))
+	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, saidOf(o, f), percent(s.after), percent(s.before))
+	s.brief = fmt.Sprintf("%s %s less often: in %s of its runs, before in %s", o.key.service, saidOf(o, f), percent(s.after), percent(s.before))
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
 	return s
@@ -54,7 +55,9 @@ func (e *Engine) idleSign(o *operation) *sign {
 	}
 	s := e.newSign(o.service, classPath, "any step", o.key.name, ch)
 	s.lapses(ch)
-	s.text = fmt.Sprintf("%s of %s calls or logs anything in %s of its runs instead of %s", o.key.name, o.key.service, percent(s.after), percent(s.before))
+	s.text = fmt.Sprintf("%s of %s ends without calling or logging anything in %s of its runs instead of %s",
+		o.key.name, o.key.service, percent(1-s.after), percent(1-s.before))
+	s.brief = fmt.Sprintf("%s ends requests before it does anything: %s of %s", o.key.service, percent(1-s.after), o.key.name)
 	s.evidence = o.evidence.evidence("ends at once")
 	return s
 }
@@ -110,6 +113,15 @@ func vanished(whole, part *history, since int64) float64 {
 func tellsOfFailure(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
+}
+
+// saidOf is said of an operation: what it calls of its own service goes without
+// saying whose it is.
+func saidOf(o *operation, f *feature) string {
+	if f.kind == featureChild {
+		return "calls " + strings.TrimPrefix(f.text, o.key.service+" ")
+	}
+	return said(f)
 }
 
 func said(f *feature) string {

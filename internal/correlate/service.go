@@ -25,9 +25,19 @@ type service struct {
 	cgroup    string
 	zone      string // availability zone
 	declared  bool   // it gives its name itself
+	first     tapio.Nanos
+	release   release
 	// requests are the server spans, sum counts the failed ones; nil once it is
 	// forgotten, for what still names it must not hold it.
 	requests *history
+}
+
+// heard notes what a record of its own tells of a service.
+func (s *service) heard(o *origin, t tapio.Nanos) {
+	if s.first == 0 {
+		s.first = t
+	}
+	s.release.runs(o.version, t, t > s.first+together)
 }
 
 // requested returns what was asked of the service in a slot.

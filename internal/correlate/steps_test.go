@@ -73,7 +73,7 @@ func TestRequestsThatEndAtOnceAreSeen(t *testing.T) {
 	d := newDesk(t, Config{})
 	d.serves(120, "takes order")
 	d.serves(40)
-	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "calls or logs anything in 0 % of its runs instead of 100 %")
+	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "ends without calling or logging anything in 100 % of its runs instead of 0 %")
 }
 
 func TestStepsThatInputsChooseAreNoSign(t *testing.T) {

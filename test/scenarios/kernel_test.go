@@ -218,9 +218,17 @@ func (l *live) await(t *testing.T, cause string, says []string) {
 	for range patient / (2 * time.Second) {
 		l.wait(t, 2*time.Second)
 		if l.tells(t, cause, says) {
+			l.show(t)
 			return
 		}
 	}
+	l.show(t)
+	require.Fail(t, "the cause is not told", "%s: %v", cause, says)
+}
+
+// show logs all that was told, for whoever reads the test's output.
+func (l *live) show(t *testing.T) {
+	t.Helper()
 	for _, g := range l.groups(t) {
 		t.Logf("%s (%s)", g.GetTitle(), g.GetState())
 		for _, f := range g.GetRootCause().GetCausalFactors() {
@@ -229,8 +237,10 @@ func (l *live) await(t *testing.T, cause string, says []string) {
 	}
 	for _, i := range l.insights(t) {
 		t.Logf("%s: %s\n%s", i.GetAudience(), i.GetTitle(), i.GetText())
+		for _, a := range i.GetActions() {
+			t.Logf("  %s %v", a.GetTitle(), a.GetCommands())
+		}
 	}
-	require.Fail(t, "the cause is not told", "%s: %v", cause, says)
 }
 
 func (l *live) tells(t *testing.T, cause string, says []string) bool {

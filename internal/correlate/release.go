@@ -1,0 +1,67 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// maxVersions is how many versions of a service are known: while a release is
+// rolled out, or back, two of them take turns.
+const maxVersions = 4
+
+// release is what is known of the versions of a service.
+type release struct {
+	versions []string // the newest last
+	since    tapio.Nanos
+	known    bool // something was heard of it before that
+}
+
+// runs notes the version that a service runs at a time. The first one that is
+// known is no release: it may have run for long.
+func (r *release) runs(version string, t tapio.Nanos, known bool) {
+	if version == "" || len(r.versions) > 0 && r.versions[len(r.versions)-1] == version {
+		return
+	}
+	if slices.Contains(r.versions, version) {
+		return
+	}
+	if len(r.versions) == maxVersions {
+		r.versions = slices.Delete(r.versions, 0, 1)
+	}
+	r.versions = append(r.versions, kept(version))
+	r.since, r.known = t, known
+}
+
+// newest is the version released last, and the one before it, if it is known.
+func (r *release) newest() (version, before string) {
+	version = r.versions[len(r.versions)-1]
+	if len(r.versions) > 1 {
+		before = r.versions[len(r.versions)-2]
+	}
+	return version, before
+}
+
+const releaseWhat = "release"
+
+// releaseSign tells that a service runs a version that it never ran before. What was
+// changed last is what people ask for first; by itself it is no fault.
+func (e *Engine) releaseSign(s *service, slot int64) *sign {
+	r := &s.release
+	if !r.known || e.slotOf(r.since)+recentSlots < slot {
+		return nil
+	}
+	version, before := r.newest()
+	text := fmt.Sprintf("%s runs release %s since %s", s.name, version, clock(r.since))
+	if before != "" {
+		text += ", before it " + before
+	}
+	return &sign{
+		key:   signKey{service: s.name, class: classSymptom, what: releaseWhat, peer: version},
+		onset: r.since, last: r.since, strength: hintStrength, count: 1, pod: s.pod, node: s.node, text: text,
+	}
+}

@@ -1,0 +1,96 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// textFor returns the newest text for an audience.
+func (s *shop) textFor(t *testing.T, to tapio.InsightAudience) string {
+	t.Helper()
+	text := ""
+	for _, f := range s.all {
+		if i, ok := f.(*tapio.Insight); ok && i.Audience == to {
+			text = i.Text
+		}
+	}
+	require.NotEmpty(t, text)
+	return text
+}
+
+// releases makes a service run another version from now on.
+func (s *shop) releases(service, version string) {
+	next := *s.resource(service)
+	next.Attributes = append(append(tapio.Attributes{}, next.Attributes...), tapio.KeyValue{Key: "service.version", Value: tapio.StringValue(version)})
+	s.resources[service] = &next
+}
+
+func TestAFailureAfterAReleaseNamesIt(t *testing.T) {
+	s := newShop(t, Config{})
+	s.run(300)
+	s.releases("cart", "2.0.0")
+	s.fails["cart"] = true
+	s.run(60)
+	g := s.only(t)
+	assert.Equal(t, tapio.GroupDeployment, g.Type)
+	assert.Contains(t, g.Title, "cart fails since release 2.0.0: cannot read a.Store#31 user <*>")
+	assert.Contains(t, g.RootCause.Summary, "cart runs release 2.0.0 since")
+	assert.Contains(t, g.Actions[1].Title, "Roll it back")
+	developer := s.textFor(t, tapio.AudienceDeveloper)
+	assert.Contains(t, developer, "Look at a.Store#31 first.")
+	assert.Contains(t, developer, "A trace that shows it is 3")
+	manager := s.textFor(t, tapio.AudienceManager)
+	assert.Contains(t, manager, "are slow or fail.")
+	assert.Contains(t, manager, "It is going on.")
+}
+
+func TestAReleaseThatDoesNoHarmIsNoIncident(t *testing.T) {
+	s := newShop(t, Config{})
+	s.run(300)
+	s.releases("cart", "2.0.0")
+	s.run(300)
+	assert.Empty(t, s.last)
+}
+
+// While a release is rolled out, both versions answer.
+func TestAReleaseIsNewOnce(t *testing.T) {
+	var r release
+	r.runs("1.9", begin, false)
+	require.False(t, r.known, "it may have run for long")
+	for i := range tapio.Nanos(10) {
+		r.runs([]string{"2.0", "1.9"}[i%2], begin+(100+i)*second, true)
+	}
+	assert.Equal(t, begin+100*second, r.since)
+	version, before := r.newest()
+	assert.Equal(t, "2.0", version)
+	assert.Equal(t, "1.9", before)
+}
+
+func TestOfManySignsFewAreTold(t *testing.T) {
+	own := []*sign{
+		signOf("a", classError, "fails", begin), signOf("a", classPath, "calls b", begin), signOf("a", classPath, "calls c", begin),
+		signOf("a", classSelf, "slow", begin), signOf("a", classError, "no such column", begin), signOf("a", classLoad, "traffic", begin),
+		signOf("a", classSymptom, releaseWhat, begin),
+	}
+	var told []string
+	for _, s := range further(own[0], own) {
+		told = append(told, s.key.what)
+	}
+	assert.Equal(t, []string{"no such column", releaseWhat, "slow"}, told)
+}
+
+func TestTheImpactNamesWhoMayBeNext(t *testing.T) {
+	e, g := ruleGroup(t, signOf("pay", classError, "x", begin))
+	e.graph.call("cart", "pay")
+	e.graph.call("web", "pay")
+	im := e.impact(g)
+	assert.InDelta(t, 1, im.CascadeRisk, 1e-9)
+	assert.Equal(t, "pay is touched; nothing is known of their requests. 2 more call them and may be next (cart, web).", im.Summary)
+}

@@ -81,7 +81,7 @@ func (a *app) printStatus(health *tapiov1.HealthCheckResponse, info *tapiov1.Get
 func (a *app) printNotes(info *tapiov1.GetServiceInfoResponse) {
 	for _, s := range info.GetStore() {
 		if n := s.GetUnindexedKeyCount(); n > 0 {
-			fmt.Fprintf(a.out, "\n%s: %s label keys have too many values to be indexed, queries for these look at more records: %s\n",
+			fmt.Fprintf(a.out, "\n%s: %s label keys are not indexed, for their values are too many, too long or composed; queries for these look at more records: %s\n",
 				s.GetSignal(), thousands(n), oneLine(strings.Join(s.GetUnindexedKeys(), ", ")))
 		}
 	}

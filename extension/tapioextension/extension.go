@@ -24,9 +24,23 @@ import (
 	"github.com/tapio/tapio/internal/tapio"
 )
 
-// retireEvery is how often records over the age limit are looked for. A record
-// may outlive max_age by this much.
-const retireEvery = 5 * time.Second
+// Records over the age limit are looked for each 64th part of it, but not more often
+// than retireSoonest nor more seldom than retireLatest. With the time that a chunk of
+// records spans, a record may outlive max_age by twice as much.
+const (
+	retireParts   = 64
+	retireSoonest = 100 * time.Millisecond
+	retireLatest  = 5 * time.Second
+	// aimEvery is how often the heap is aimed anew.
+	aimEvery = 5 * time.Second
+)
+
+func retireEvery(maxAge time.Duration) time.Duration {
+	if maxAge == 0 {
+		return retireLatest
+	}
+	return min(max(maxAge/retireParts, retireSoonest), retireLatest)
+}
 
 var (
 	_ extension.Extension                   = (*tapioExtension)(nil)
@@ -137,14 +151,16 @@ func (e *tapioExtension) serve(s server) {
 // retire drops aged records even when nothing is written, and keeps the heap to
 // its bound.
 func (e *tapioExtension) retire(ctx context.Context) {
-	ticker := time.NewTicker(retireEvery)
-	defer ticker.Stop()
+	aged, aim := time.NewTicker(retireEvery(e.cfg.Store.MaxAge)), time.NewTicker(aimEvery)
+	defer aged.Stop()
+	defer aim.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-aged.C:
 			e.store.Retire()
+		case <-aim.C:
 			e.stores.refresh()
 		}
 	}

@@ -96,12 +96,28 @@ func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
 	require.Positive(t, store[2].SeriesBytes)
 	require.Equal(t, uint64(sent), store[2].SeriesCount+store[2].EvictedSeriesCount)
 	told := string(tapioctl(t, c, "status"))
-	require.Contains(t, told, "1 label keys have too many values to be indexed")
+	require.Contains(t, told, "1 label keys are not indexed, for their values are too many")
 	require.Contains(t, told, "series were dropped with their last point")
 
 	newest, err := client.GetLogs(bounded(t), &tapiov1.GetLogsRequest{Filter: selecting("request.id", "=", fmt.Sprintf("request-%08d", sent-1))})
 	require.NoError(t, err)
 	require.Equal(t, []int{sent - 1}, numbers(newest.Logs), "what is not indexed is found all the same")
+}
+
+// What is older than max_age goes, though nothing is written any more.
+func TestWhatIsTooOldGoes(t *testing.T) {
+	t.Parallel()
+	c := Start(t, strings.Replace(standard, "max_age: 1h", "max_age: 1s", 1))
+	client := apiOf(t, c)
+	sendNewLabels(t, c, 0, 100)
+	require.Eventually(t, func() bool {
+		for _, of := range storeOf(t, client) {
+			if of.AppendedCount != 100 || of.RecordCount != 0 || of.EvictedCounts["age"] != 100 || of.SizeBytes != 0 {
+				return false
+			}
+		}
+		return true
+	}, 10*time.Second, 50*time.Millisecond, "rows stay beyond their age")
 }
 
 func storeOf(t *testing.T, client api) []*tapiov1.StoreStats {

@@ -36,6 +36,9 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 	}
 	// Weak evidence is no sure cause, even without a rival.
 	rc.Confidence = rc.Factors[0].Probability * certainty(g.ranking[0].reason.strength)
+	if reason := g.ranking[0].reason; !reason.telling() {
+		rc.Confidence *= weightOf(reason.key.class) // it is rather an effect
+	}
 	rc.Chain = e.chain(g)
 	for _, s := range signs[:min(8, len(signs))] {
 		rc.Evidence = append(rc.Evidence, s.evidence...)

@@ -30,7 +30,9 @@ func (e *Engine) detect(slot int64) []*sign {
 		if s != nil && s.strength >= hintStrength {
 			s.strength = min(s.strength, maxStrength)
 			signs = append(signs, s)
+			return
 		}
+		e.noteFaint(s)
 	}
 	for _, o := range e.graph.operations.all() {
 		if slot-(*o).runs.head < recentSlots {
@@ -45,6 +47,7 @@ func (e *Engine) detect(slot int64) []*sign {
 	}
 	for _, s := range e.series.all() {
 		add(e.seriesSign(*s, slot))
+		e.noteFaint(e.faintSeriesSign(*s))
 		add(e.supplySign(*s))
 	}
 	e.silenceSigns(add)
@@ -180,8 +183,8 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	if s.strange == 0 || e.timeOf(slot) > s.last+tapio.Nanos(recentSlots)*e.slotWidth() {
 		return nil
 	}
-	if s.class != classLoad && s.deviation < 0 && !strings.Contains(s.name, "success") {
-		return nil // less use and less waiting is no fault
+	if s.worse() == 0 {
+		return nil
 	}
 	strength := s.strength()
 	if s.strange >= 2 { // two values in a row are no glitch
@@ -197,6 +200,37 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	default:
 		strength = min(strength, noAlarm)
 	}
+	return s.sign(c, strength)
+}
+
+// faintSeriesSign tells that a metric moved, though not out of its usual range.
+func (e *Engine) faintSeriesSign(s *series) *sign {
+	if !e.asking() || s.strange > 0 || s.last < e.config.Asked.Start || s.last > e.config.Asked.End || s.worse() == 0 {
+		return nil
+	}
+	c := s.class
+	if c == classResource {
+		c = classLoad
+	}
+	told := s.sign(c, min(s.worse()*s.worse(), noAlarm))
+	told.onset, told.count = s.last, 1
+	return told
+}
+
+// worse is by how many standard deviations the newest value is worse than usual,
+// 0 also where nothing is known of its spread.
+func (s *series) worse() float64 {
+	if s.class != classLoad && s.deviation < 0 && !strings.Contains(s.name, "success") {
+		return 0 // less use and less waiting is no fault
+	}
+	if math.IsNaN(s.deviation) {
+		return 0
+	}
+	return math.Abs(s.deviation)
+}
+
+// sign tells of the series' newest value.
+func (s *series) sign(c class, strength float64) *sign {
 	return &sign{
 		key:   signKey{service: s.service.name, class: c, what: s.name},
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,

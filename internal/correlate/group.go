@@ -33,6 +33,7 @@ type group struct {
 	changed  bool
 	told     tapio.Nanos // last, as it was told
 	into     string
+	further  bool // only next to be considered, see Engine.Further
 }
 
 // ranked is a candidate for the cause.
@@ -76,21 +77,28 @@ func (e *Engine) forgetKernel(now tapio.Nanos) {
 
 // admit makes an incident a group, or adds it to the group that it is part of.
 func (e *Engine) admit(in *incident) {
-	g := e.home(in)
-	if g == nil {
-		if len(e.groups) >= maxGroups {
-			e.refusedIncidents++
-			return
-		}
-		e.found++
-		root := in.suspects[0]
-		g = &group{
-			id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: tapio.GroupOpen,
-			members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
-		}
-		e.groups = append(e.groups, g)
+	if g := e.home(in); g != nil {
+		g.take(in, e.now)
+		return
 	}
+	e.open(in)
+}
+
+// open makes a group of the incident, nil if there are too many.
+func (e *Engine) open(in *incident) *group {
+	if len(e.groups) >= maxGroups {
+		e.refusedIncidents++
+		return nil
+	}
+	e.found++
+	root := in.suspects[0]
+	g := &group{
+		id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: tapio.GroupOpen,
+		members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
+	}
+	e.groups = append(e.groups, g)
 	g.take(in, e.now)
+	return g
 }
 
 // home is the open group that shares most with the incident. A second one that

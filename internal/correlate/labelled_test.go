@@ -93,9 +93,12 @@ func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.
 // rankOf is the place of the labelled service among the services named: groups
 // that set in at the time asked for first, then those with the surest cause; 0
 // for none.
-func rankOf(groups []*tapio.SemanticGroup, asked tapio.Nanos, service string) int {
+func rankOf(e *Engine, groups []*tapio.SemanticGroup, asked tapio.Nanos, service string) int {
 	older := func(g *tapio.SemanticGroup) int {
-		if g.Range.Start+together < asked {
+		switch {
+		case e.Further(g.ID):
+			return 2
+		case g.Range.Start+together < asked:
 			return 1
 		}
 		return 0
@@ -104,13 +107,10 @@ func rankOf(groups []*tapio.SemanticGroup, asked tapio.Nanos, service string) in
 		return cmp.Or(cmp.Compare(older(a), older(b)), cmp.Compare(b.Confidence, a.Confidence))
 	})
 	var named []string
-	for place := range 20 {
-		for _, g := range groups {
-			if place < len(g.RootCause.Factors) {
-				factor := &g.RootCause.Factors[place].Entity
-				if s := factor.Service(); !slices.Contains(named, s) {
-					named = append(named, s)
-				}
+	for _, g := range groups {
+		for i := range g.RootCause.Factors {
+			if s := g.RootCause.Factors[i].Entity.Service(); !slices.Contains(named, s) {
+				named = append(named, s)
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank in
 	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
 		return g.Range.End < inject-60e9 || g.State == tapio.GroupMerged
 	})
-	rank = rankOf(groups, inject, c.Service)
+	rank = rankOf(e, groups, inject, c.Service)
 	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))
 	for _, g := range groups {
 		line += fmt.Sprintf("\n      %s %+d s, confidence %.2f", g.ID, (int64(g.Range.Start)-int64(inject))/1e9, g.Confidence)

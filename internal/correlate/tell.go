@@ -30,8 +30,8 @@ func (g *group) tell(sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
 
 func (g *group) tellManager(sg *tapio.SemanticGroup) string {
 	first := g.ranking[0]
-	return fmt.Sprintf("Since %s, %s. %s The likeliest cause (%s): %s. %s",
-		clock(first.onset), plain(sg.Type), sg.Impact.Summary, percent(sg.Confidence), g.headline(), g.standing())
+	return fmt.Sprintf("Since %s, %s. %s %s (%s): %s. %s",
+		clock(first.onset), plain(sg.Type), sg.Impact.Summary, sentence(g.role()), percent(sg.Confidence), g.headline(), g.standing())
 }
 
 func (g *group) tellDeveloper() string {
@@ -87,7 +87,7 @@ func (g *group) standing() string {
 func (g *group) summary(confidence float64) string {
 	first, reason := g.ranking[0], g.reasonOf(&g.ranking[0])
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s is the likeliest cause (%s), since %s: %s.", first.service, percent(confidence), clock(first.onset), reason.text)
+	fmt.Fprintf(&b, "%s is %s (%s), since %s: %s.", first.service, g.role(), percent(confidence), clock(first.onset), reason.text)
 	for _, s := range further(reason, g.ofService(first.service)) {
 		fmt.Fprintf(&b, " Also, %s.", s.text)
 	}
@@ -95,6 +95,14 @@ func (g *group) summary(confidence float64) string {
 		fmt.Fprintf(&b, " Next to be considered: %s (%s).", g.ranking[1].service, g.reasonOf(&g.ranking[1]).text)
 	}
 	return b.String()
+}
+
+// role says what the first candidate is held for.
+func (g *group) role() string {
+	if g.further {
+		return "what to look at if it was none of the other causes"
+	}
+	return "the likeliest cause"
 }
 
 // maxFurther is how many signs are told besides the first.
@@ -154,6 +162,9 @@ func (g *group) released() *sign {
 // title names cause and effect in one line.
 func title(g *group) string {
 	text := clipped(g.headline(), 90)
+	if g.further {
+		return clipped("Next to be considered: "+text, 116)
+	}
 	if n := len(g.ranking) - 1; n > 0 {
 		text = fmt.Sprintf("%s; %d more affected", text, n)
 	}

@@ -228,16 +228,19 @@ func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResp
 const dating = tapio.Nanos(2 * time.Minute)
 
 // inOrder puts what set in during the stretch asked for before what was there
-// already, and then what hits most.
+// already, then what hits most, and last what is only next to be considered.
 func (r *analysisRun) inOrder(a, b *tapio.SemanticGroup) int {
-	older := func(g *tapio.SemanticGroup) int {
-		if g.Range.Start+dating < r.asked.Start {
+	later := func(g *tapio.SemanticGroup) int {
+		switch {
+		case r.engine.Further(g.ID):
+			return 2
+		case g.Range.Start+dating < r.asked.Start:
 			return 1
 		}
 		return 0
 	}
 	return cmp.Or(
-		cmp.Compare(older(a), older(b)), cmp.Compare(b.Impact.Level, a.Impact.Level),
+		cmp.Compare(later(a), later(b)), cmp.Compare(b.Impact.Level, a.Impact.Level),
 		cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
 }
 

@@ -1,0 +1,61 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// asks has a desk that skips a step from the middle of what is asked about on,
+// while the printer's queue, which nobody calls, holds so many.
+func asks(t *testing.T, queued float64) *desk {
+	t.Helper()
+	d := newDesk(t, Config{Asked: tapio.TimeRange{Start: begin + 100*second, End: begin + 180*second}})
+	queue := &tapio.Series{
+		Metric: &tapio.Metric{Name: "printer.queue.length", Unit: "{job}", Type: tapio.MetricGauge}, Resource: d.resource("printer"),
+	}
+	holds := func(x float64) {
+		d.e.ObservePoints([]tapio.Point{{Series: queue, Time: d.at, Number: tapio.NumberDouble, Bits: math.Float64bits(x)}})
+	}
+	for i := range 120 {
+		holds(10 + float64(i%3))
+		d.serves(1, "takes order", "books order")
+	}
+	for range 60 {
+		holds(queued)
+		d.serves(1, "takes order")
+	}
+	d.at = begin + 200*second
+	d.flush()
+	return d
+}
+
+func TestWhoeverAsksIsToldWhatToConsiderNext(t *testing.T) {
+	d := asks(t, 40)
+	require.Len(t, d.last, 2)
+	for id, g := range d.last {
+		first := g.RootCause.Factors[0]
+		if !d.e.Further(id) {
+			assert.Equal(t, "desk", first.Entity.Name)
+			continue
+		}
+		assert.Equal(t, "printer", first.Entity.Name)
+		assert.Contains(t, g.Title, "Next to be considered")
+		assert.Contains(t, first.Reason, "printer.queue.length of printer is 40 job instead of 11 job")
+		assert.NotEmpty(t, first.Evidence)
+		assert.Less(t, g.Confidence, 0.25, "that a queue is longer names no cause")
+	}
+}
+
+func TestNobodyIsToldToConsiderWhatIsAsUsual(t *testing.T) {
+	d := asks(t, 11)
+	assert.Len(t, d.last, 1)
+	assert.False(t, d.e.Further(d.only(t).ID))
+}

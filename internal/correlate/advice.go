@@ -22,6 +22,7 @@ type advice struct {
 // actions recommends what to do about the cause, looking first.
 func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
 	first := g.ranking[0]
+	first.reason = g.reasonOf(&first)
 	filled := placeholders(first)
 	look := advice{
 		title: "Look at what " + first.service + " does", readOnly: true,

@@ -97,6 +97,9 @@ func sortedEvidence(list []tapio.EvidenceRef) []tapio.EvidenceRef {
 // typeOf tells the sort of incident by the strongest reason of its cause.
 func typeOf(g *group) tapio.GroupType {
 	reason := g.ranking[0].reason
+	if reason.key.class == classKernel {
+		reason = g.reasonOf(&g.ranking[0])
+	}
 	if g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
 		return tapio.GroupDeployment
 	}

@@ -127,7 +127,7 @@ func (e *Engine) home(in *incident) *group {
 func (g *group) shares(in *incident) bool {
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
-			if _, known := g.members[sign.key]; known && sign.key.class != classLoad {
+			if _, known := g.members[sign.key]; known && sign.key.class != classLoad || g.wronged(sign) != nil {
 				return true
 			}
 		}
@@ -142,6 +142,7 @@ func (g *group) concerns(service string) bool {
 func (g *group) take(in *incident, now tapio.Nanos) {
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
+			g.acquit(sign)
 			if g.join(sign, s.service) {
 				g.changed = true
 			}

@@ -55,6 +55,9 @@ func hitText(services []string, asked bool, im *tapio.Impact) string {
 	if !asked {
 		return text + "; nothing is known of their requests."
 	}
+	if im.AffectedRequestRatio == 0 {
+		return text + "; no request that was hit is known yet."
+	}
 	return fmt.Sprintf("%s: %s of the requests fail, %s are slow or fail.", text, percent(im.ErrorRatio), percent(im.AffectedRequestRatio))
 }
 

@@ -225,3 +225,46 @@ func TestACumulativeDistributionIsReadByWhatItGrewBy(t *testing.T) {
 	assert.InDelta(t, 5, e.series.first.value.newest, 1e-9)
 	assert.Equal(t, 1, e.series.first.value.strange)
 }
+
+// Who uses up a quota is known a moment after whom it hits.
+func TestAHogThatIsKnownLateIsTheOnlyCause(t *testing.T) {
+	s := &seen{shop: newShop(t, Config{})}
+	periods, pay, hog := 0.0, 0.0, 0.0
+	for i := range 115 {
+		s.event("pay", "/shop", "tapio.process.exec")
+		s.live(1, func() { s.call(true, 3e6) })
+		pay++
+		s.count("tapio.cpu.time", "pay", "/shop", pay)
+		if i > 75 {
+			periods += 8
+			s.count("tapio.cgroup.cpu.throttled_periods", "", "/shop", periods)
+		}
+		if i > 95 {
+			hog += 5
+			s.count("tapio.cpu.time", "backup", "/shop", hog)
+		}
+	}
+	g := s.only(t)
+	assert.Equal(t, "backup", g.RootCause.Factors[0].Entity.Name, g.RootCause.Summary)
+	assert.Contains(t, g.Title, "backup uses up the CPU quota of cgroup /shop")
+}
+
+// A service that crashes again and again refuses connections meanwhile: the crash is
+// what to mend.
+func TestWhatLedToARefusalIsToldFirst(t *testing.T) {
+	s := &seen{shop: newShop(t, Config{})}
+	s.live(75, func() { s.call(true, 3e6) })
+	n := 0
+	s.live(40, func() {
+		s.call(false, 1e6)
+		s.event("web", "", "tapio.tcp.connect_failed", "error.type", "ECONNREFUSED", "network.peer.address", "10.0.0.3", "network.peer.port", 8003)
+		if n++; n%10 == 0 {
+			s.event("pay", "", "tapio.process.exit", "process.exit.code", 2)
+		}
+	})
+	g := s.only(t)
+	assert.Contains(t, g.Title, "pay exits with an error (exit code 2) again and again")
+	assert.Contains(t, g.RootCause.Summary, "refuses connections")
+	assert.Contains(t, g.Actions[1].Title, "Read its last words")
+	assert.Equal(t, tapio.GroupFailureCascade, g.Type)
+}

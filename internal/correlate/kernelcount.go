@@ -62,16 +62,22 @@ func (e *Engine) countKernel(s *series, p *tapio.Point) {
 		return
 	}
 	on := k.on
-	if on == nil {
-		on = e.inCgroup(k.cgroup)
-	}
-	if on == nil {
-		return
+	if on == nil { // a cgroup: who uses it up is asked when it is judged, see usedUpBy
+		on = &service{name: k.cgroup}
 	}
 	line := k.line
 	l := e.kernelLine(on, &line)
 	l.rate.observe(e.slotOf(p.Time), sample{n: float32(grown)})
 	l.metric = tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: s.id, Time: p.Time}
+}
+
+// usedUpBy returns the service that a line counts for: of a cgroup the one that uses
+// most of it by now, for a hog is known a moment after what it hits; nil for none.
+func (e *Engine) usedUpBy(l *line) *service {
+	if l.kernel == nil || l.kernel.word != "throttl" {
+		return l.service
+	}
+	return e.inCgroup(l.kernel.place)
 }
 
 // inCgroup returns the service of a cgroup that uses most of its CPU: where a
@@ -104,7 +110,7 @@ func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 // throttleText names who uses up the quota, and who has to wait with it.
 func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 	used := e.cpuOf(k.place)
-	text := fmt.Sprintf("%s uses %.2g CPUs, most of the CPU quota of cgroup %s, which is throttled", s.key.service, used[s.key.service], k.place)
+	text := fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled (it uses %.2g CPUs)", s.key.service, k.place, used[s.key.service])
 	var waiting []string
 	for _, held := range e.graph.services.all() {
 		if o := *held; o.cgroup == k.place && o.name != s.key.service {
@@ -128,6 +134,30 @@ func (e *Engine) findNeighbour(s *suspect, byName map[string]*suspect) {
 		if name != s.service && k != nil && strings.Contains(k.event, "throttl") && e.serviceNamed(name).cgroup == own {
 			s.neighbour = name
 		}
+	}
+}
+
+// wronged is a sign that says of another service than this one that it uses up the
+// same quota, nil for none.
+func (g *group) wronged(s *sign) *sign {
+	if s.kernel == nil || s.kernel.word != "throttl" {
+		return nil
+	}
+	for key, m := range g.members {
+		if m.kernel != nil && m.kernel.word == "throttl" && m.kernel.place == s.kernel.place && key.service != s.key.service {
+			return m
+		}
+	}
+	return nil
+}
+
+// acquit takes back that a service uses up a quota when it turns out to be another.
+func (g *group) acquit(s *sign) {
+	for m := g.wronged(s); m != nil; m = g.wronged(s) {
+		delete(g.members, m.key)
+		delete(g.blamed, m.key)
+		g.ranking = slices.DeleteFunc(g.ranking, func(r ranked) bool { return r.reason.key == m.key })
+		g.changed = true
 	}
 }
 

@@ -29,6 +29,9 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 	s.kernel = k
 	s.text = e.kernelText(s, k)
 	s.brief, _, _ = strings.Cut(s.text, fmt.Sprintf(", %d times", s.count))
+	if k.word == "throttl" {
+		s.brief, _, _ = strings.Cut(s.text, ", which")
+	}
 	for i := range s.evidence {
 		s.evidence[i].Description = s.text
 	}

@@ -75,7 +75,11 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	if best.ratio == 0 {
 		return nil
 	}
-	s := e.newSign(l.service, classError, key.template, "", best)
+	by := e.usedUpBy(l)
+	if by == nil {
+		return nil
+	}
+	s := e.newSign(by, classError, key.template, "", best)
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
 	s.count = int(l.since(best.slot))
 	if l.traced {

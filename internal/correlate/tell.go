@@ -31,13 +31,13 @@ func (g *group) tell(sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
 func (g *group) tellManager(sg *tapio.SemanticGroup) string {
 	first := g.ranking[0]
 	return fmt.Sprintf("Since %s, %s. %s %s (%s): %s. %s",
-		clock(first.onset), plain(sg.Type), sg.Impact.Summary, sentence(g.role()), percent(sg.Confidence), g.headline(), g.standing())
+		clock(first.onset), plain(sg.Type), sg.Impact.Summary, capital(g.role()), percent(sg.Confidence), g.headline(), g.standing())
 }
 
 func (g *group) tellDeveloper() string {
 	reason, own := g.reasonOf(&g.ranking[0]), g.ofService(g.ranking[0].service)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.", sentence(reason.text))
+	fmt.Fprintf(&b, "%s.", sentence(reason))
 	for _, s := range own {
 		if s.subject.Kind == tapio.EntityCode {
 			fmt.Fprintf(&b, " Look at %s first.", s.subject.Name)
@@ -45,29 +45,44 @@ func (g *group) tellDeveloper() string {
 		}
 	}
 	for _, s := range further(reason, own) {
-		fmt.Fprintf(&b, " %s.", sentence(s.text))
+		fmt.Fprintf(&b, " %s.", sentence(s))
 	}
 	if trace := traceOf(own); trace != "" {
 		fmt.Fprintf(&b, " A trace that shows it is %s.", trace)
 	}
-	if len(g.ranking) > 1 {
+	if g.doubted() {
 		fmt.Fprintf(&b, " If that is not it: %s.", g.reasonOf(&g.ranking[1]).text)
 	}
 	return b.String()
 }
 
 // reasonOf is the sign that a candidate is told by: its strongest or, where that is
-// a step that is skipped and the code says why, what the code says.
+// a step that is skipped and the code says why, what the code says; of what the
+// kernel tells, what led to it.
 func (g *group) reasonOf(r *ranked) *sign {
+	own := g.ofService(r.service)
+	if r.reason.key.class == classKernel {
+		for _, s := range own {
+			if s.key.class == classKernel && s.strength >= alarmStrength && leadsTo(s, r.reason) {
+				return s
+			}
+		}
+	}
 	if r.reason.key.class != classPath {
 		return r.reason
 	}
-	for _, s := range g.ofService(r.service) {
+	for _, s := range own {
 		if s.quotes() && s.strength >= alarmStrength && near(s.onset, r.reason.onset) {
 			return s
 		}
 	}
 	return r.reason
+}
+
+// doubted reports whether there is another candidate that deserves a thought: one
+// that is a twentieth as likely as the first.
+func (g *group) doubted() bool {
+	return len(g.ranking) > 1 && g.ranking[1].odds() >= g.ranking[0].odds()/20
 }
 
 // standing says whether it goes on.
@@ -91,7 +106,7 @@ func (g *group) summary(confidence float64) string {
 	for _, s := range further(reason, g.ofService(first.service)) {
 		fmt.Fprintf(&b, " Also, %s.", s.text)
 	}
-	if len(g.ranking) > 1 {
+	if g.doubted() {
 		fmt.Fprintf(&b, " Next to be considered: %s (%s).", g.ranking[1].service, g.reasonOf(&g.ranking[1]).text)
 	}
 	return b.String()
@@ -118,7 +133,7 @@ func further(reason *sign, own []*sign) []*sign {
 	for _, pick := range [...]func(*sign) bool{
 		(*sign).quotes,
 		func(s *sign) bool { return s.key.what == releaseWhat },
-		func(s *sign) bool { return s.key.class == classKernel || !told[s.key.class] },
+		func(s *sign) bool { return (s.key.class == classKernel || !told[s.key.class]) && !s.counted() },
 	} {
 		for _, s := range own {
 			if s != reason && len(list) < maxFurther && pick(s) && !contains(list, s) {
@@ -146,6 +161,12 @@ func contains(list []*sign, s *sign) bool {
 // is wrong.
 func (s *sign) quotes() bool {
 	return s.key.class == classError && s.brief == "" && s.key.what != "fails"
+}
+
+// counted reports whether it is a metric of the kernel's, whose events say the
+// same in words.
+func (s *sign) counted() bool {
+	return s.key.class != classKernel && strings.HasPrefix(s.key.what, "tapio.")
 }
 
 // released is the release of the cause that set in shortly before, nil for none.
@@ -202,7 +223,16 @@ func traceOf(own []*sign) string {
 	return ""
 }
 
-func sentence(s string) string {
+// sentence is the text of a sign as a sentence begins; the name of a service stays
+// as it is.
+func sentence(s *sign) string {
+	if strings.HasPrefix(s.text, s.key.service) {
+		return s.text
+	}
+	return capital(s.text)
+}
+
+func capital(s string) string {
 	if s == "" {
 		return s
 	}

@@ -206,6 +206,7 @@ func TestTheKernelNamesTheCause(t *testing.T) {
 			require.Empty(t, l.groups(t), "nothing is broken yet")
 			s.fault(t, l)
 			l.await(t, name+"-"+s.cause, s.says)
+			require.LessOrEqual(t, len(l.groups(t)), 2, "groups of one fault")
 			l.requireSoon(t)
 		})
 	}

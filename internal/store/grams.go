@@ -83,7 +83,8 @@ func (g *gramSet) addAfter(before, text string) {
 
 // sharedBytes is the length of the ASCII text that both begin with.
 func sharedBytes(a, b string) (n int) {
-	for n < min(len(a), len(b)) && a[n] == b[n] && a[n] < utf8.RuneSelf {
+	b = b[:min(len(a), len(b))]
+	for n < len(b) && a[n] == b[n] && b[n] < utf8.RuneSelf {
 		n++
 	}
 	return n
@@ -128,10 +129,9 @@ func oneIf(is bool) (one uint64) {
 func appendFolded(dst []byte, text string) []byte {
 	n := len(dst)
 	dst = append(dst, text...)
-	if !isASCII(dst[n:]) {
+	if !lower(dst[n:]) {
 		return append(dst[:n], strings.ToLower(text)...)
 	}
-	lower(dst[n:])
 	return dst
 }
 

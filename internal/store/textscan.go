@@ -150,34 +150,24 @@ const (
 	highBits = 0x80 * eachByte
 )
 
-// lower turns the upper case letters of ASCII to lower case, eight at a time.
-func lower(text []byte) {
+// lower turns the upper case letters of ASCII to lower case, eight at a time, and
+// reports whether there was nothing but ASCII.
+func lower(text []byte) (ascii bool) {
+	var all uint64 // the bits that any byte has
 	for len(text) >= 8 {
 		x := binary.LittleEndian.Uint64(text)
 		low := x &^ highBits
 		// The high bit of each byte tells: from A on, and behind Z.
 		upper := (low + eachByte*(0x80-'A')) ^ (low + eachByte*(0x7f-'Z'))
 		binary.LittleEndian.PutUint64(text, x|(upper&^x&highBits)>>2)
+		all |= x
 		text = text[8:]
 	}
 	for i, c := range text {
+		all |= uint64(c)
 		if 'A' <= c && c <= 'Z' {
 			text[i] = c + 'a' - 'A'
 		}
 	}
-}
-
-func isASCII(text []byte) bool {
-	for len(text) >= 8 {
-		if binary.LittleEndian.Uint64(text)&highBits != 0 {
-			return false
-		}
-		text = text[8:]
-	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return all&highBits == 0
 }

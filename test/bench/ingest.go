@@ -102,8 +102,8 @@ func checkSignal(signal string) error {
 	return nil
 }
 
-// measureSignal runs all variants in turn, so that what disturbs the machine
-// disturbs all of them.
+// measureSignal runs all variants in turn, and back, so that what disturbs the
+// machine disturbs all of them.
 func measureSignal(ctx context.Context, set settings, signal string, out io.Writer) error {
 	chosen := slices.DeleteFunc(variants(signal), func(v variant) bool {
 		return len(set.Variants) > 0 && !slices.Contains(set.Variants, v.name)
@@ -118,14 +118,16 @@ func measureSignal(ctx context.Context, set settings, signal string, out io.Writ
 
 func runAll(ctx context.Context, set settings, chosen []variant) (map[string][]result, error) {
 	results := map[string][]result{}
+	order := slices.Clone(chosen)
 	for range set.Rounds {
-		for _, v := range chosen {
+		for _, v := range order {
 			r, err := runOnce(ctx, set, v)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", v.name, err)
 			}
 			results[v.name] = append(results[v.name], r)
 		}
+		slices.Reverse(order)
 	}
 	return results, nil
 }

@@ -38,7 +38,8 @@ type chunk[R any] struct {
 	file    fileState
 
 	oldest, newest tapio.Nanos
-	ordered        bool // rows are in the order of time, as they mostly are
+	dated          tapio.Nanos // the oldest time above 0: 0 is no time but the lack of one
+	ordered        bool        // rows are in the order of time, as they mostly are
 
 	opened, arrived time.Time // when it was made, and when its last row came
 }
@@ -98,12 +99,21 @@ func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 }
 
 func (c *chunk[R]) note(when tapio.Nanos) {
+	c.dated = earlier(c.dated, when)
 	if len(c.rows) == 0 {
 		c.oldest, c.newest = when, when
 		return
 	}
 	c.ordered = c.ordered && when >= c.newest
 	c.oldest, c.newest = min(c.oldest, when), max(c.newest, when)
+}
+
+// earlier returns the earlier of two times, of which 0 is none.
+func earlier(a, b tapio.Nanos) tapio.Nanos {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // move copies the rows to an array of that very capacity. Views go on with the

@@ -284,9 +284,8 @@ func (l *log[R]) stats() Stats {
 }
 
 func (l *log[R]) extent() (oldest, newest tapio.Nanos) {
-	oldest = l.chunks[0].oldest
 	for _, c := range l.chunks {
-		oldest, newest = min(oldest, c.oldest), max(newest, c.newest)
+		oldest, newest = earlier(oldest, c.dated), max(newest, c.newest)
 	}
 	return oldest, newest
 }

@@ -30,7 +30,8 @@ type pointChunk struct {
 	file    fileState
 
 	oldest, newest  tapio.Nanos
-	opened, arrived time.Time // when it was made, and when its last row came
+	dated           tapio.Nanos // the oldest time above 0: 0 is no time but the lack of one
+	opened, arrived time.Time   // when it was made, and when its last row came
 }
 
 // size is the bytes that the chunk holds, room for further rows included.
@@ -78,6 +79,7 @@ func (c *pointChunk) put(row pointRow, extra []byte, newMember bool, arrived tim
 		c.oldest, c.newest = row.time, row.time
 	}
 	c.oldest, c.newest = min(c.oldest, row.time), max(c.newest, row.time)
+	c.dated = earlier(c.dated, row.time)
 	c.rows, c.extra = appendExactly(c.rows, row), appendExactly(c.extra, extra...)
 	if newMember {
 		c.members = appendExactly(c.members, row.series)

@@ -165,6 +165,8 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 	}
 	c := &pointChunk{
 		segment: s, first: h.First, count: s.rows, file: fileKept,
+		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
+		dated:  earlier(tapio.Nanos(h.Oldest), tapio.Nanos(h.Newest)),
 		oldest: tapio.Nanos(h.Oldest), newest: tapio.Nanos(h.Newest),
 		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
 	}

@@ -77,9 +77,8 @@ func (l *pointLog) stats() Stats {
 	}
 	if l.rows > 0 {
 		s.FirstSeq = l.firstSeq()
-		s.Oldest = l.chunks[0].oldest
 		for _, c := range l.chunks {
-			s.Oldest, s.Newest = min(s.Oldest, c.oldest), max(s.Newest, c.newest)
+			s.Oldest, s.Newest = earlier(s.Oldest, c.dated), max(s.Newest, c.newest)
 		}
 	}
 	return s

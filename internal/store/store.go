@@ -170,7 +170,7 @@ type Stats struct {
 	Appended              uint64            // rows stored since the start
 	Evicted               map[string]uint64 // rows since the start, by "size" and "age"
 	Refused               map[string]uint64 // rows since the start, by "too_large"
-	Oldest, Newest        tapio.Nanos       // times in the rows held; 0: none
+	Oldest, Newest        tapio.Nanos       // times in the rows held, without the rows that have none; 0: none
 	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
 	Lost                  uint64            // rows that were evicted before a tail had seen them
 

@@ -188,6 +188,21 @@ func TestSharedPartsAreKeptOncePerChunk(t *testing.T) {
 	assert.EqualValues(t, 1, s.Stats()[2].Series)
 }
 
+// One row whose sender left out its time must not hide how old the others are.
+func TestRowsWithoutATimeAreNotTheOldest(t *testing.T) {
+	s, _ := newTestStore(t, mebibyte, time.Hour)
+	spans, points := []tapio.Span{{Start: 5}, {}, {Start: 3}, {Start: 4}}, gaugePoints("load", 4)
+	for i := range points {
+		points[i].Time = spans[i].Start
+	}
+	s.AppendSpans(spans)
+	s.AppendPoints(points)
+	for _, stats := range s.Stats()[1:] {
+		assert.EqualValues(t, 3, stats.Oldest, stats.Signal)
+		assert.EqualValues(t, 5, stats.Newest, stats.Signal)
+	}
+}
+
 func TestAgeCountsFromArrival(t *testing.T) {
 	s, c := newTestStore(t, mebibyte, time.Hour)
 	s.AppendEvents(events(1, 5)) // the times in these rows are of 1970

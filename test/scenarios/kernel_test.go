@@ -56,6 +56,7 @@ const (
 type live struct {
 	*machine
 	wire *wire
+	c    *running.Collector
 	api  tapiov1.TapioServiceClient
 	ctx  context.Context
 }
@@ -81,7 +82,7 @@ func newLive(t *testing.T, name string, s *scenario) *live {
 	}
 	require.NoError(t, err)
 	t.Cleanup(c.Stop)
-	l := &live{machine: m, api: tapiov1.NewTapioServiceClient(c.API), ctx: ctx}
+	l := &live{machine: m, c: c, api: tapiov1.NewTapioServiceClient(c.API), ctx: ctx}
 	if s.prepare != nil {
 		s.prepare(t, l)
 	}
@@ -206,7 +207,11 @@ func TestTheKernelNamesTheCause(t *testing.T) {
 			require.Empty(t, l.groups(t), "nothing is broken yet")
 			s.fault(t, l)
 			l.await(t, name+"-"+s.cause, s.says)
-			require.LessOrEqual(t, len(l.groups(t)), 2, "groups of one fault")
+			groups := l.groups(t)
+			require.LessOrEqual(t, len(groups), 2, "groups of one fault")
+			for _, g := range groups {
+				requireCommands(l.ctx, t, l.c, g)
+			}
 			l.requireSoon(t)
 		})
 	}

@@ -76,6 +76,21 @@ func tapioctl(ctx context.Context, t *testing.T, c *running.Collector, command s
 	return string(out)
 }
 
+// requireCommands runs what is recommended, as far as it is of this project.
+func requireCommands(ctx context.Context, t *testing.T, c *running.Collector, g *tapiov1.SemanticGroup) {
+	t.Helper()
+	ran := 0
+	for _, action := range g.GetActions() {
+		for _, command := range action.GetCommands() {
+			if strings.HasPrefix(command, "tapioctl ") {
+				tapioctl(ctx, t, c, command)
+				ran++
+			}
+		}
+	}
+	require.NotZero(t, ran, "%v", g.GetActions())
+}
+
 // A leak is told before it is fatal, and when it will be.
 func TestALeakIsPredicted(t *testing.T) {
 	t.Parallel()
@@ -95,6 +110,7 @@ func TestALeakIsPredicted(t *testing.T) {
 	full := begin.Add(time.Duration((1 - start) / perMinute * float64(time.Minute)))
 	when := g.GetPredictions()[0].GetExpectedRange()
 	require.WithinRange(t, full, when.GetStart().AsTime().Add(-time.Minute), when.GetEnd().AsTime().Add(time.Minute))
+	requireCommands(r.ctx, t, r.c, g)
 	said := tapioctl(r.ctx, t, r.c, "tapioctl explain "+g.GetId())
 	require.Contains(t, said, "IF NOBODY ACTS")
 	require.Contains(t, said, "Memory of payment will be used up in")

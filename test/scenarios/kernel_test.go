@@ -232,23 +232,6 @@ func (l *live) await(t *testing.T, cause string, says []string) {
 	require.Fail(t, "the cause is not told", "%s: %v", cause, says)
 }
 
-// show logs all that was told, for whoever reads the test's output.
-func (l *live) show(t *testing.T) {
-	t.Helper()
-	for _, g := range l.groups(t) {
-		t.Logf("%s (%s)", g.GetTitle(), g.GetState())
-		for _, f := range g.GetRootCause().GetCausalFactors() {
-			t.Logf("  %.2f %s: %s", f.GetProbability(), f.GetEntity().GetName(), f.GetReason())
-		}
-	}
-	for _, i := range l.insights(t) {
-		t.Logf("%s: %s\n%s", i.GetAudience(), i.GetTitle(), i.GetText())
-		for _, a := range i.GetActions() {
-			t.Logf("  %s %v", a.GetTitle(), a.GetCommands())
-		}
-	}
-}
-
 func (l *live) tells(t *testing.T, cause string, says []string) bool {
 	t.Helper()
 	for _, g := range l.groups(t) {

@@ -131,3 +131,20 @@ func TestASilentServiceIsNamed(t *testing.T) {
 	require.Equal(t, "payment", groups[0].GetRootCause().GetCausalFactors()[0].GetEntity().GetName())
 	require.Contains(t, groups[0].GetTitle(), "payment reports nothing since ")
 }
+
+// show logs all that was told, for whoever reads the test's output.
+func (l *live) show(t *testing.T) {
+	t.Helper()
+	for _, g := range l.groups(t) {
+		t.Logf("%s (%s)", g.GetTitle(), g.GetState())
+		for _, f := range g.GetRootCause().GetCausalFactors() {
+			t.Logf("  %.2f %s: %s", f.GetProbability(), f.GetEntity().GetName(), f.GetReason())
+		}
+	}
+	for _, i := range l.insights(t) {
+		t.Logf("%s: %s\n%s", i.GetAudience(), i.GetTitle(), i.GetText())
+		for _, a := range i.GetActions() {
+			t.Logf("  %s %v", a.GetTitle(), a.GetCommands())
+		}
+	}
+}

@@ -190,6 +190,7 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->ends = conn->ends;
 	record->direction = direction;
 	record->encrypted = conn->encrypted;
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	if (size <= sizeof(*record))
 		send(kind, record, size);
 }

@@ -75,6 +75,7 @@ struct stream_record {
 	__u8 tail_length;
 	__u8 tail[TAIL]; // the last bytes
 	__u32 encrypted;
+	__u8 comm[16]; // of the process, for it may have ended before anybody asks for its name
 	__u8 data[DATA_MAX * 2]; // as long as copied says; twice, for the verifier
 };
 

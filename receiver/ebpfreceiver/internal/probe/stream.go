@@ -147,6 +147,7 @@ type streamRecord struct {
 	TailLength uint8
 	Tail       [8]byte
 	Encrypted  uint32
+	Comm       [16]uint8
 }
 
 type streamCloseRecord struct {
@@ -187,7 +188,7 @@ func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
 // identify finds whose doing the record is: a connection may pass to a child.
 func (c *conversation[T]) identify(r *streamRecord, out *Batch) {
 	if c.of == nil || c.pid != r.PID || c.start != r.Start {
-		c.of = out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
+		c.of = out.processOf(&r.head, text(r.Comm[:]))
 		c.pid, c.start = r.PID, r.Start
 	}
 }

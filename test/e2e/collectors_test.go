@@ -101,6 +101,8 @@ func TestCollectorsOfAFleet(t *testing.T) {
 		page, err := client.collectors.ListCollectors(bounded(t), req)
 		require.NoError(t, err)
 		require.Equal(t, map[string]uint64{"STATE_HEALTHY": 25}, page.StateCounts)
+		require.EqualValues(t, 25, page.Statistics.GetCollectorCount(), "over all pages")
+		require.Equal(t, map[string]uint64{"none": 25}, page.Statistics.GetConfigCounts())
 		for _, one := range page.Collectors {
 			got = append(got, one.CollectorId)
 		}

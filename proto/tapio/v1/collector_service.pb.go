@@ -1492,7 +1492,9 @@ type ListCollectorsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Registered collectors by the name of their state, over all pages.
-	StateCounts   map[string]uint64 `protobuf:"bytes,3,rep,name=state_counts,json=stateCounts,proto3" json:"state_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	StateCounts map[string]uint64 `protobuf:"bytes,3,rep,name=state_counts,json=stateCounts,proto3" json:"state_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// What all of them are and say of themselves, over all pages.
+	Statistics    *FleetStatistics `protobuf:"bytes,4,opt,name=statistics,proto3" json:"statistics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1548,6 +1550,142 @@ func (x *ListCollectorsResponse) GetStateCounts() map[string]uint64 {
 	return nil
 }
 
+func (x *ListCollectorsResponse) GetStatistics() *FleetStatistics {
+	if x != nil {
+		return x.Statistics
+	}
+	return nil
+}
+
+// FleetStatistics sums up the collectors that a query selects.
+type FleetStatistics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there are.
+	CollectorCount uint64 `protobuf:"varint,1,opt,name=collector_count,json=collectorCount,proto3" json:"collector_count,omitempty"`
+	// By collector_type; those beyond the 20 most frequent together as "other",
+	// those that do not say as "unknown". So are the versions.
+	TypeCounts map[string]uint64 `protobuf:"bytes,2,rep,name=type_counts,json=typeCounts,proto3" json:"type_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// By version.
+	VersionCounts map[string]uint64 `protobuf:"bytes,3,rep,name=version_counts,json=versionCounts,proto3" json:"version_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// By protocol.
+	ProtocolCounts map[string]uint64 `protobuf:"bytes,4,rep,name=protocol_counts,json=protocolCounts,proto3" json:"protocol_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// By what became of the configuration meant for them: "applied", "failed",
+	// "pending" where it was not answered, "none" where there is none.
+	ConfigCounts map[string]uint64 `protobuf:"bytes,5,rep,name=config_counts,json=configCounts,proto3" json:"config_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// CPU in use by all, in cores.
+	CpuCores float64 `protobuf:"fixed64,6,opt,name=cpu_cores,json=cpuCores,proto3" json:"cpu_cores,omitempty"`
+	// Resident memory of all, in bytes.
+	MemoryBytes uint64 `protobuf:"varint,7,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// Records that they sent.
+	SentRecordCount uint64 `protobuf:"varint,8,opt,name=sent_record_count,json=sentRecordCount,proto3" json:"sent_record_count,omitempty"`
+	// Records that they dropped.
+	DroppedRecordCount uint64 `protobuf:"varint,9,opt,name=dropped_record_count,json=droppedRecordCount,proto3" json:"dropped_record_count,omitempty"`
+	// Records that wait to be sent.
+	QueuedRecordCount uint64 `protobuf:"varint,10,opt,name=queued_record_count,json=queuedRecordCount,proto3" json:"queued_record_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *FleetStatistics) Reset() {
+	*x = FleetStatistics{}
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FleetStatistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FleetStatistics) ProtoMessage() {}
+
+func (x *FleetStatistics) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FleetStatistics.ProtoReflect.Descriptor instead.
+func (*FleetStatistics) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *FleetStatistics) GetCollectorCount() uint64 {
+	if x != nil {
+		return x.CollectorCount
+	}
+	return 0
+}
+
+func (x *FleetStatistics) GetTypeCounts() map[string]uint64 {
+	if x != nil {
+		return x.TypeCounts
+	}
+	return nil
+}
+
+func (x *FleetStatistics) GetVersionCounts() map[string]uint64 {
+	if x != nil {
+		return x.VersionCounts
+	}
+	return nil
+}
+
+func (x *FleetStatistics) GetProtocolCounts() map[string]uint64 {
+	if x != nil {
+		return x.ProtocolCounts
+	}
+	return nil
+}
+
+func (x *FleetStatistics) GetConfigCounts() map[string]uint64 {
+	if x != nil {
+		return x.ConfigCounts
+	}
+	return nil
+}
+
+func (x *FleetStatistics) GetCpuCores() float64 {
+	if x != nil {
+		return x.CpuCores
+	}
+	return 0
+}
+
+func (x *FleetStatistics) GetMemoryBytes() uint64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *FleetStatistics) GetSentRecordCount() uint64 {
+	if x != nil {
+		return x.SentRecordCount
+	}
+	return 0
+}
+
+func (x *FleetStatistics) GetDroppedRecordCount() uint64 {
+	if x != nil {
+		return x.DroppedRecordCount
+	}
+	return 0
+}
+
+func (x *FleetStatistics) GetQueuedRecordCount() uint64 {
+	if x != nil {
+		return x.QueuedRecordCount
+	}
+	return 0
+}
+
 // GetServerInfoRequest asks what the server takes.
 type GetServerInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1557,7 +1695,7 @@ type GetServerInfoRequest struct {
 
 func (x *GetServerInfoRequest) Reset() {
 	*x = GetServerInfoRequest{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1707,7 @@ func (x *GetServerInfoRequest) String() string {
 func (*GetServerInfoRequest) ProtoMessage() {}
 
 func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1720,7 @@ func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{22}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{23}
 }
 
 // GetServerInfoResponse tells what the server takes.
@@ -1604,7 +1742,7 @@ type GetServerInfoResponse struct {
 
 func (x *GetServerInfoResponse) Reset() {
 	*x = GetServerInfoResponse{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1754,7 @@ func (x *GetServerInfoResponse) String() string {
 func (*GetServerInfoResponse) ProtoMessage() {}
 
 func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1767,7 @@ func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServerInfoResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{23}
+	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetServerInfoResponse) GetService() *GetServiceInfoResponse {
@@ -1695,7 +1833,7 @@ type CollectorServiceGetMetricsResponse_CollectorFigures struct {
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) Reset() {
 	*x = CollectorServiceGetMetricsResponse_CollectorFigures{}
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1845,7 @@ func (x *CollectorServiceGetMetricsResponse_CollectorFigures) String() string {
 func (*CollectorServiceGetMetricsResponse_CollectorFigures) ProtoMessage() {}
 
 func (x *CollectorServiceGetMetricsResponse_CollectorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_collector_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_collector_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,14 +2050,42 @@ const file_tapio_v1_collector_service_proto_rawDesc = "" +
 	"\x15ListCollectorsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x121\n" +
 	"\x06states\x18\x02 \x03(\x0e2\x19.tapio.v1.Collector.StateR\x06states\x12\x19\n" +
-	"\border_by\x18\x03 \x01(\tR\aorderBy\"\x8b\x02\n" +
+	"\border_by\x18\x03 \x01(\tR\aorderBy\"\xc6\x02\n" +
 	"\x16ListCollectorsResponse\x123\n" +
 	"\n" +
 	"collectors\x18\x01 \x03(\v2\x13.tapio.v1.CollectorR\n" +
 	"collectors\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12T\n" +
-	"\fstate_counts\x18\x03 \x03(\v21.tapio.v1.ListCollectorsResponse.StateCountsEntryR\vstateCounts\x1a>\n" +
+	"\fstate_counts\x18\x03 \x03(\v21.tapio.v1.ListCollectorsResponse.StateCountsEntryR\vstateCounts\x129\n" +
+	"\n" +
+	"statistics\x18\x04 \x01(\v2\x19.tapio.v1.FleetStatisticsR\n" +
+	"statistics\x1a>\n" +
 	"\x10StateCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xd8\x06\n" +
+	"\x0fFleetStatistics\x12'\n" +
+	"\x0fcollector_count\x18\x01 \x01(\x04R\x0ecollectorCount\x12J\n" +
+	"\vtype_counts\x18\x02 \x03(\v2).tapio.v1.FleetStatistics.TypeCountsEntryR\n" +
+	"typeCounts\x12S\n" +
+	"\x0eversion_counts\x18\x03 \x03(\v2,.tapio.v1.FleetStatistics.VersionCountsEntryR\rversionCounts\x12V\n" +
+	"\x0fprotocol_counts\x18\x04 \x03(\v2-.tapio.v1.FleetStatistics.ProtocolCountsEntryR\x0eprotocolCounts\x12P\n" +
+	"\rconfig_counts\x18\x05 \x03(\v2+.tapio.v1.FleetStatistics.ConfigCountsEntryR\fconfigCounts\x12\x1b\n" +
+	"\tcpu_cores\x18\x06 \x01(\x01R\bcpuCores\x12!\n" +
+	"\fmemory_bytes\x18\a \x01(\x04R\vmemoryBytes\x12*\n" +
+	"\x11sent_record_count\x18\b \x01(\x04R\x0fsentRecordCount\x120\n" +
+	"\x14dropped_record_count\x18\t \x01(\x04R\x12droppedRecordCount\x12.\n" +
+	"\x13queued_record_count\x18\n" +
+	" \x01(\x04R\x11queuedRecordCount\x1a=\n" +
+	"\x0fTypeCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a@\n" +
+	"\x12VersionCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aA\n" +
+	"\x13ProtocolCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a?\n" +
+	"\x11ConfigCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x16\n" +
 	"\x14GetServerInfoRequest\"\xa2\x02\n" +
@@ -1956,7 +2122,7 @@ func file_tapio_v1_collector_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_collector_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_collector_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_tapio_v1_collector_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_tapio_v1_collector_service_proto_goTypes = []any{
 	(Collector_State)(0),                                        // 0: tapio.v1.Collector.State
 	(ConfigStatus_Result)(0),                                    // 1: tapio.v1.ConfigStatus.Result
@@ -1982,90 +2148,100 @@ var file_tapio_v1_collector_service_proto_goTypes = []any{
 	(*CollectorServiceGetMetricsResponse)(nil),                  // 21: tapio.v1.CollectorServiceGetMetricsResponse
 	(*ListCollectorsRequest)(nil),                               // 22: tapio.v1.ListCollectorsRequest
 	(*ListCollectorsResponse)(nil),                              // 23: tapio.v1.ListCollectorsResponse
-	(*GetServerInfoRequest)(nil),                                // 24: tapio.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil),                               // 25: tapio.v1.GetServerInfoResponse
-	nil,                                                         // 26: tapio.v1.Collector.AttributesEntry
-	nil,                                                         // 27: tapio.v1.CollectorStatus.DroppedRecordCountsEntry
-	(*CollectorServiceGetMetricsResponse_CollectorFigures)(nil), // 28: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
-	nil,                            // 29: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
-	nil,                            // 30: tapio.v1.ListCollectorsResponse.StateCountsEntry
-	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 32: google.protobuf.Duration
-	(*FlowControl)(nil),            // 33: tapio.v1.FlowControl
-	(*EventBatch)(nil),             // 34: tapio.v1.EventBatch
-	(*BatchAck)(nil),               // 35: tapio.v1.BatchAck
-	(*Filter)(nil),                 // 36: tapio.v1.Filter
-	(*GetServiceInfoResponse)(nil), // 37: tapio.v1.GetServiceInfoResponse
-	(Compression)(0),               // 38: tapio.v1.Compression
-	(*LatencyBucket)(nil),          // 39: tapio.v1.LatencyBucket
+	(*FleetStatistics)(nil),                                     // 24: tapio.v1.FleetStatistics
+	(*GetServerInfoRequest)(nil),                                // 25: tapio.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil),                               // 26: tapio.v1.GetServerInfoResponse
+	nil,                                                         // 27: tapio.v1.Collector.AttributesEntry
+	nil,                                                         // 28: tapio.v1.CollectorStatus.DroppedRecordCountsEntry
+	(*CollectorServiceGetMetricsResponse_CollectorFigures)(nil), // 29: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
+	nil,                            // 30: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
+	nil,                            // 31: tapio.v1.ListCollectorsResponse.StateCountsEntry
+	nil,                            // 32: tapio.v1.FleetStatistics.TypeCountsEntry
+	nil,                            // 33: tapio.v1.FleetStatistics.VersionCountsEntry
+	nil,                            // 34: tapio.v1.FleetStatistics.ProtocolCountsEntry
+	nil,                            // 35: tapio.v1.FleetStatistics.ConfigCountsEntry
+	(*timestamppb.Timestamp)(nil),  // 36: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
+	(*FlowControl)(nil),            // 38: tapio.v1.FlowControl
+	(*EventBatch)(nil),             // 39: tapio.v1.EventBatch
+	(*BatchAck)(nil),               // 40: tapio.v1.BatchAck
+	(*Filter)(nil),                 // 41: tapio.v1.Filter
+	(*GetServiceInfoResponse)(nil), // 42: tapio.v1.GetServiceInfoResponse
+	(Compression)(0),               // 43: tapio.v1.Compression
+	(*LatencyBucket)(nil),          // 44: tapio.v1.LatencyBucket
 }
 var file_tapio_v1_collector_service_proto_depIdxs = []int32{
-	26, // 0: tapio.v1.Collector.attributes:type_name -> tapio.v1.Collector.AttributesEntry
+	27, // 0: tapio.v1.Collector.attributes:type_name -> tapio.v1.Collector.AttributesEntry
 	0,  // 1: tapio.v1.Collector.state:type_name -> tapio.v1.Collector.State
-	31, // 2: tapio.v1.Collector.registered_at:type_name -> google.protobuf.Timestamp
-	31, // 3: tapio.v1.Collector.last_seen_at:type_name -> google.protobuf.Timestamp
+	36, // 2: tapio.v1.Collector.registered_at:type_name -> google.protobuf.Timestamp
+	36, // 3: tapio.v1.Collector.last_seen_at:type_name -> google.protobuf.Timestamp
 	3,  // 4: tapio.v1.Collector.status:type_name -> tapio.v1.CollectorStatus
 	5,  // 5: tapio.v1.Collector.config_status:type_name -> tapio.v1.ConfigStatus
 	0,  // 6: tapio.v1.CollectorStatus.state:type_name -> tapio.v1.Collector.State
-	27, // 7: tapio.v1.CollectorStatus.dropped_record_counts:type_name -> tapio.v1.CollectorStatus.DroppedRecordCountsEntry
-	31, // 8: tapio.v1.CollectorConfig.updated_at:type_name -> google.protobuf.Timestamp
+	28, // 7: tapio.v1.CollectorStatus.dropped_record_counts:type_name -> tapio.v1.CollectorStatus.DroppedRecordCountsEntry
+	36, // 8: tapio.v1.CollectorConfig.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 9: tapio.v1.ConfigStatus.result:type_name -> tapio.v1.ConfigStatus.Result
 	2,  // 10: tapio.v1.RegisterCollectorRequest.collector:type_name -> tapio.v1.Collector
 	2,  // 11: tapio.v1.RegisterCollectorResponse.collector:type_name -> tapio.v1.Collector
-	32, // 12: tapio.v1.RegisterCollectorResponse.heartbeat_interval:type_name -> google.protobuf.Duration
+	37, // 12: tapio.v1.RegisterCollectorResponse.heartbeat_interval:type_name -> google.protobuf.Duration
 	4,  // 13: tapio.v1.RegisterCollectorResponse.config:type_name -> tapio.v1.CollectorConfig
-	33, // 14: tapio.v1.RegisterCollectorResponse.flow_control:type_name -> tapio.v1.FlowControl
+	38, // 14: tapio.v1.RegisterCollectorResponse.flow_control:type_name -> tapio.v1.FlowControl
 	3,  // 15: tapio.v1.HeartbeatRequest.status:type_name -> tapio.v1.CollectorStatus
 	5,  // 16: tapio.v1.HeartbeatRequest.config_status:type_name -> tapio.v1.ConfigStatus
-	31, // 17: tapio.v1.HeartbeatRequest.sent_at:type_name -> google.protobuf.Timestamp
-	31, // 18: tapio.v1.HeartbeatResponse.time:type_name -> google.protobuf.Timestamp
+	36, // 17: tapio.v1.HeartbeatRequest.sent_at:type_name -> google.protobuf.Timestamp
+	36, // 18: tapio.v1.HeartbeatResponse.time:type_name -> google.protobuf.Timestamp
 	4,  // 19: tapio.v1.HeartbeatResponse.config:type_name -> tapio.v1.CollectorConfig
-	33, // 20: tapio.v1.HeartbeatResponse.flow_control:type_name -> tapio.v1.FlowControl
-	34, // 21: tapio.v1.CollectorServiceStreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
-	35, // 22: tapio.v1.CollectorServiceStreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
-	33, // 23: tapio.v1.CollectorServiceStreamEventsResponse.flow_control:type_name -> tapio.v1.FlowControl
-	34, // 24: tapio.v1.SendEventBatchRequest.batch:type_name -> tapio.v1.EventBatch
-	35, // 25: tapio.v1.SendEventBatchResponse.ack:type_name -> tapio.v1.BatchAck
-	33, // 26: tapio.v1.SendEventBatchResponse.flow_control:type_name -> tapio.v1.FlowControl
+	38, // 20: tapio.v1.HeartbeatResponse.flow_control:type_name -> tapio.v1.FlowControl
+	39, // 21: tapio.v1.CollectorServiceStreamEventsRequest.batch:type_name -> tapio.v1.EventBatch
+	40, // 22: tapio.v1.CollectorServiceStreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	38, // 23: tapio.v1.CollectorServiceStreamEventsResponse.flow_control:type_name -> tapio.v1.FlowControl
+	39, // 24: tapio.v1.SendEventBatchRequest.batch:type_name -> tapio.v1.EventBatch
+	40, // 25: tapio.v1.SendEventBatchResponse.ack:type_name -> tapio.v1.BatchAck
+	38, // 26: tapio.v1.SendEventBatchResponse.flow_control:type_name -> tapio.v1.FlowControl
 	4,  // 27: tapio.v1.GetConfigResponse.config:type_name -> tapio.v1.CollectorConfig
 	5,  // 28: tapio.v1.GetConfigResponse.status:type_name -> tapio.v1.ConfigStatus
 	4,  // 29: tapio.v1.UpdateConfigResponse.config:type_name -> tapio.v1.CollectorConfig
-	28, // 30: tapio.v1.CollectorServiceGetMetricsResponse.collectors:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
-	36, // 31: tapio.v1.ListCollectorsRequest.filter:type_name -> tapio.v1.Filter
+	29, // 30: tapio.v1.CollectorServiceGetMetricsResponse.collectors:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures
+	41, // 31: tapio.v1.ListCollectorsRequest.filter:type_name -> tapio.v1.Filter
 	0,  // 32: tapio.v1.ListCollectorsRequest.states:type_name -> tapio.v1.Collector.State
 	2,  // 33: tapio.v1.ListCollectorsResponse.collectors:type_name -> tapio.v1.Collector
-	30, // 34: tapio.v1.ListCollectorsResponse.state_counts:type_name -> tapio.v1.ListCollectorsResponse.StateCountsEntry
-	37, // 35: tapio.v1.GetServerInfoResponse.service:type_name -> tapio.v1.GetServiceInfoResponse
-	38, // 36: tapio.v1.GetServerInfoResponse.payload_compressions:type_name -> tapio.v1.Compression
-	29, // 37: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.rejected_record_counts:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
-	32, // 38: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p50:type_name -> google.protobuf.Duration
-	32, // 39: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p99:type_name -> google.protobuf.Duration
-	39, // 40: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency:type_name -> tapio.v1.LatencyBucket
-	6,  // 41: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
-	8,  // 42: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
-	10, // 43: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
-	12, // 44: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
-	14, // 45: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
-	16, // 46: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
-	18, // 47: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
-	20, // 48: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
-	22, // 49: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
-	24, // 50: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
-	7,  // 51: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
-	9,  // 52: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
-	11, // 53: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
-	13, // 54: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
-	15, // 55: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
-	17, // 56: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
-	19, // 57: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
-	21, // 58: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
-	23, // 59: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
-	25, // 60: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
-	51, // [51:61] is the sub-list for method output_type
-	41, // [41:51] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	31, // 34: tapio.v1.ListCollectorsResponse.state_counts:type_name -> tapio.v1.ListCollectorsResponse.StateCountsEntry
+	24, // 35: tapio.v1.ListCollectorsResponse.statistics:type_name -> tapio.v1.FleetStatistics
+	32, // 36: tapio.v1.FleetStatistics.type_counts:type_name -> tapio.v1.FleetStatistics.TypeCountsEntry
+	33, // 37: tapio.v1.FleetStatistics.version_counts:type_name -> tapio.v1.FleetStatistics.VersionCountsEntry
+	34, // 38: tapio.v1.FleetStatistics.protocol_counts:type_name -> tapio.v1.FleetStatistics.ProtocolCountsEntry
+	35, // 39: tapio.v1.FleetStatistics.config_counts:type_name -> tapio.v1.FleetStatistics.ConfigCountsEntry
+	42, // 40: tapio.v1.GetServerInfoResponse.service:type_name -> tapio.v1.GetServiceInfoResponse
+	43, // 41: tapio.v1.GetServerInfoResponse.payload_compressions:type_name -> tapio.v1.Compression
+	30, // 42: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.rejected_record_counts:type_name -> tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.RejectedRecordCountsEntry
+	37, // 43: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p50:type_name -> google.protobuf.Duration
+	37, // 44: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency_p99:type_name -> google.protobuf.Duration
+	44, // 45: tapio.v1.CollectorServiceGetMetricsResponse.CollectorFigures.ack_latency:type_name -> tapio.v1.LatencyBucket
+	6,  // 46: tapio.v1.CollectorService.RegisterCollector:input_type -> tapio.v1.RegisterCollectorRequest
+	8,  // 47: tapio.v1.CollectorService.UnregisterCollector:input_type -> tapio.v1.UnregisterCollectorRequest
+	10, // 48: tapio.v1.CollectorService.Heartbeat:input_type -> tapio.v1.HeartbeatRequest
+	12, // 49: tapio.v1.CollectorService.StreamEvents:input_type -> tapio.v1.CollectorServiceStreamEventsRequest
+	14, // 50: tapio.v1.CollectorService.SendEventBatch:input_type -> tapio.v1.SendEventBatchRequest
+	16, // 51: tapio.v1.CollectorService.GetConfig:input_type -> tapio.v1.GetConfigRequest
+	18, // 52: tapio.v1.CollectorService.UpdateConfig:input_type -> tapio.v1.UpdateConfigRequest
+	20, // 53: tapio.v1.CollectorService.GetMetrics:input_type -> tapio.v1.CollectorServiceGetMetricsRequest
+	22, // 54: tapio.v1.CollectorService.ListCollectors:input_type -> tapio.v1.ListCollectorsRequest
+	25, // 55: tapio.v1.CollectorService.GetServerInfo:input_type -> tapio.v1.GetServerInfoRequest
+	7,  // 56: tapio.v1.CollectorService.RegisterCollector:output_type -> tapio.v1.RegisterCollectorResponse
+	9,  // 57: tapio.v1.CollectorService.UnregisterCollector:output_type -> tapio.v1.UnregisterCollectorResponse
+	11, // 58: tapio.v1.CollectorService.Heartbeat:output_type -> tapio.v1.HeartbeatResponse
+	13, // 59: tapio.v1.CollectorService.StreamEvents:output_type -> tapio.v1.CollectorServiceStreamEventsResponse
+	15, // 60: tapio.v1.CollectorService.SendEventBatch:output_type -> tapio.v1.SendEventBatchResponse
+	17, // 61: tapio.v1.CollectorService.GetConfig:output_type -> tapio.v1.GetConfigResponse
+	19, // 62: tapio.v1.CollectorService.UpdateConfig:output_type -> tapio.v1.UpdateConfigResponse
+	21, // 63: tapio.v1.CollectorService.GetMetrics:output_type -> tapio.v1.CollectorServiceGetMetricsResponse
+	23, // 64: tapio.v1.CollectorService.ListCollectors:output_type -> tapio.v1.ListCollectorsResponse
+	26, // 65: tapio.v1.CollectorService.GetServerInfo:output_type -> tapio.v1.GetServerInfoResponse
+	56, // [56:66] is the sub-list for method output_type
+	46, // [46:56] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_collector_service_proto_init() }
@@ -2082,7 +2258,7 @@ func file_tapio_v1_collector_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_collector_service_proto_rawDesc), len(file_tapio_v1_collector_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

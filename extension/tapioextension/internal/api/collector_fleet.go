@@ -181,7 +181,9 @@ func (s *collectorService) ListCollectors(
 	if err != nil {
 		return nil, err
 	}
-	resp := &tapiov1.ListCollectorsResponse{Collectors: page.Collectors, StateCounts: stateNames(page.States)}
+	resp := &tapiov1.ListCollectorsResponse{
+		Collectors: page.Collectors, StateCounts: stateNames(page.States), Statistics: page.Statistics,
+	}
 	if page.After != 0 {
 		resp.NextPageToken = wire.PageToken(req, tapio.Cursor{Snapshot: page.Newest, Seq: page.After})
 	}

@@ -46,17 +46,20 @@ type Page struct {
 	After, Newest uint64
 	// States counts what the query selects, over all pages.
 	States map[tapiov1.Collector_State]uint64
+	// Statistics sum up what the query selects, over all pages.
+	Statistics *tapiov1.FleetStatistics
 }
 
 type entry struct {
 	born      uint64
 	collector *tapiov1.Collector
+	config    string // see configState
 }
 
 // List returns one page.
 func (r *Registry) List(q Query) (Page, error) {
 	entries, newest := r.selected(q)
-	page := Page{States: map[tapiov1.Collector_State]uint64{}, Newest: newest}
+	page := Page{States: map[tapiov1.Collector_State]uint64{}, Newest: newest, Statistics: statistics(entries)}
 	for _, e := range entries {
 		page.States[e.collector.GetState()]++
 	}
@@ -96,7 +99,7 @@ func (r *Registry) selected(q Query) ([]entry, uint64) {
 		c := r.view(m)
 		if (len(q.States) == 0 || slices.Contains(q.States, c.GetState())) &&
 			q.Filter.MatchLabels(c.GetCollectorId(), labelsOf(c)) {
-			entries = append(entries, entry{born: m.born, collector: c})
+			entries = append(entries, entry{born: m.born, collector: c, config: m.configState()})
 		}
 	}
 	return entries, newest

@@ -188,6 +188,39 @@ func TestListPagesAndSorts(t *testing.T) {
 	assert.Empty(t, ids(list(t, r, Query{States: []tapiov1.Collector_State{lost}})))
 }
 
+func TestStatisticsSumUpTheFleet(t *testing.T) {
+	r := newRegistry(100)
+	for i := range 25 {
+		_, err := r.Register(&tapiov1.Collector{CollectorId: fmt.Sprintf("c%02d", i), Version: fmt.Sprintf("1.%02d", i)}, GRPC, 0)
+		require.NoError(t, err)
+	}
+	report := &tapiov1.CollectorStatus{
+		CpuCores: 0.5, MemoryBytes: 100, SentRecordCount: 7, QueuedRecordCount: 3, DroppedRecordCounts: map[string]uint64{"full": 2, "late": 1},
+	}
+	for i, result := range []tapiov1.ConfigStatus_Result{tapiov1.ConfigStatus_RESULT_APPLIED, tapiov1.ConfigStatus_RESULT_FAILED, 0} {
+		id := fmt.Sprintf("c%02d", i)
+		_, err := r.Configure(&tapiov1.UpdateConfigRequest{CollectorId: id, Content: "x: 1"})
+		require.NoError(t, err)
+		var answer *tapiov1.ConfigStatus
+		if result != 0 {
+			answer = &tapiov1.ConfigStatus{Version: 1, Result: result}
+		}
+		require.NoError(t, r.Beat(id, report, answer))
+	}
+	got := list(t, r, Query{Limit: 4}).Statistics
+	assert.EqualValues(t, 25, got.GetCollectorCount(), "over all pages")
+	assert.Equal(t, map[string]uint64{"unknown": 25}, got.GetTypeCounts())
+	assert.Len(t, got.GetVersionCounts(), maxCounted+1)
+	assert.EqualValues(t, 5, got.GetVersionCounts()["other"])
+	assert.Equal(t, map[string]uint64{GRPC: 25}, got.GetProtocolCounts())
+	assert.Equal(t, map[string]uint64{"applied": 1, "failed": 1, "pending": 1, "none": 22}, got.GetConfigCounts())
+	assert.InDelta(t, 1.5, got.GetCpuCores(), 1e-9)
+	assert.EqualValues(t, 300, got.GetMemoryBytes())
+	assert.EqualValues(t, 21, got.GetSentRecordCount())
+	assert.EqualValues(t, 9, got.GetDroppedRecordCount())
+	assert.EqualValues(t, 9, got.GetQueuedRecordCount())
+}
+
 func TestCollectorsAreChecked(t *testing.T) {
 	r := newRegistry(10)
 	for field, c := range map[string]*tapiov1.Collector{

@@ -81,7 +81,7 @@ func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[
 		now:     now,
 		packer:  packer,
 		sealing: make(chan struct{}, sealers),
-		evicted: map[string]uint64{},
+		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // told from the start on
 		refused: map[string]uint64{},
 		hash:    hash,
 	}

@@ -50,7 +50,7 @@ type pointLog struct {
 }
 
 func newPointLog(packer *packer, now func() time.Time) *pointLog {
-	return &pointLog{now: now, packer: packer, evicted: map[string]uint64{}, refused: map[string]uint64{}}
+	return &pointLog{now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{}}
 }
 
 func (l *pointLog) append(b *tapio.PointBatch) (refused int) {

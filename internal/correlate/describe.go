@@ -186,7 +186,7 @@ func firstSentence(s *sign) string {
 func resourceWord(metric string) string {
 	for _, word := range [...]string{"cpu", "memory", "disk", "filesystem", "volume"} {
 		if strings.Contains(metric, word) {
-			return strings.ToUpper(word[:1]) + word[1:] + " use"
+			return capital(word) + " use"
 		}
 	}
 	return metric

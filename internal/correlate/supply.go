@@ -150,7 +150,7 @@ func (e *Engine) supplySign(s *series) *sign {
 func supplyWord(s *series) string {
 	for _, word := range [...]string{"filesystem", "volume", "memory", "disk"} {
 		if strings.Contains(s.name, word) {
-			return strings.TrimSpace(strings.ToUpper(word[:1]) + word[1:] + " " + s.supply.on)
+			return strings.TrimSpace(capital(word) + " " + s.supply.on)
 		}
 	}
 	return s.name

@@ -5,7 +5,10 @@ package correlate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -136,7 +139,7 @@ func further(reason *sign, own []*sign) []*sign {
 		func(s *sign) bool { return (s.key.class == classKernel || !told[s.key.class]) && !s.counted() },
 	} {
 		for _, s := range own {
-			if s != reason && len(list) < maxFurther && pick(s) && !contains(list, s) {
+			if s != reason && len(list) < maxFurther && pick(s) && !slices.Contains(list, s) {
 				told[s.key.class] = true
 				list = append(list, s)
 				if s.quotes() {
@@ -146,15 +149,6 @@ func further(reason *sign, own []*sign) []*sign {
 		}
 	}
 	return list
-}
-
-func contains(list []*sign, s *sign) bool {
-	for _, other := range list {
-		if other == s {
-			return true
-		}
-	}
-	return false
 }
 
 // quotes reports whether the sign has the words in which the code itself says what
@@ -233,10 +227,11 @@ func sentence(s *sign) string {
 }
 
 func capital(s string) string {
-	if s == "" {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 || first == utf8.RuneError {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 func plain(t tapio.GroupType) string {

@@ -199,6 +199,8 @@ func (l *live) crashing(t *testing.T) {
 // Nothing is built into the programs of the shop: what is told of a fault is what
 // the kernel saw.
 func TestTheKernelNamesTheCause(t *testing.T) {
+	needs(t)
+	haveHost(t)
 	for name, s := range kernelScenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

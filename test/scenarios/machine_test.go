@@ -70,6 +70,16 @@ func (m *machine) putAway(t *testing.T, service string) *wire {
 	return newWire(t, m.name, m.away[service])
 }
 
+// haveHost waits until no other run breaks this host: the names of networks, cgroups
+// and programs are what the scenarios are told by, and the same in each run.
+func haveHost(t *testing.T) {
+	t.Helper()
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "tapio-scenarios.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = lock.Close() }) // which gives it up
+	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+}
+
 // needs skips the test where it cannot be had, and says why.
 func needs(t *testing.T) {
 	t.Helper()

@@ -71,7 +71,7 @@ func binary(t *testing.T, env, name string) string {
 		path = filepath.Join("..", "..", "bin", name)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v: run make build first", err)
+		t.Fatalf("%v: run make bin/%s first", err, name)
 	}
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)

@@ -78,7 +78,7 @@ func (s *seen) both(t *testing.T, n int, path string) (servers, clients []ptrace
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	require.Len(t, servers, n, "spans of the server")
+	require.Len(t, servers, n, "spans of the server; %d of the clients", len(clients))
 	require.Len(t, clients, n, "spans of the clients")
 	return servers, clients
 }

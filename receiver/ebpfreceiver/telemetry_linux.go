@@ -64,6 +64,11 @@ func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {
 	if err != nil {
 		return err
 	}
+	cost, err := w.kernel.Cost(p.Name())
+	if err != nil {
+		return err
+	}
+	o.Observe(int64(cost.Missed), byProbe(p.Name(), attribute.String("stage", "missed")))
 	o.Observe(int64(account.Lost), byProbe(p.Name(), attribute.String("stage", "ring_buffer")))
 	o.Observe(int64(w.undecoded[p.Number()].Load()), byProbe(p.Name(), attribute.String("stage", "decode")))
 	if counts, ok := p.(probe.Overflower); ok {

@@ -40,6 +40,7 @@ type Cost struct {
 	MapBytes uint64
 	Runs     uint64
 	RunTime  time.Duration // 0 unless the kernel is told to measure
+	Missed   uint64        // runs left out by the kernel, for the program ran on that CPU already
 }
 
 // Cost adds up a probe's own maps and programs; that of "" the shared maps.
@@ -68,6 +69,7 @@ func (k *Kernel) Cost(probe string) (Cost, error) {
 		}
 		cost.Runs += stats.RunCount
 		cost.RunTime += stats.Runtime
+		cost.Missed += stats.RecursionMisses
 	}
 	return cost, nil
 }

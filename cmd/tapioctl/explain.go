@@ -83,6 +83,9 @@ func (a *app) explainIncident(g *tapiov1.SemanticGroup, insights []*tapiov1.Insi
 	if into := g.GetMergedInto(); into != "" {
 		fmt.Fprintf(a.out, "taken up by group %s\n", oneLine(into))
 	}
+	if from := g.GetSplitFrom(); from != "" {
+		fmt.Fprintf(a.out, "was held for a part of group %s\n", oneLine(from))
+	}
 	a.explainText(insights)
 	a.explainCauses(g.GetRootCause())
 	a.explainChain(g.GetRootCause())

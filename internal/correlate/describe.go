@@ -19,6 +19,7 @@ func (e *Engine) describe(g *group) []tapio.Finding {
 		FindingIdentity: tapio.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
 		State:           g.state,
 		MergedInto:      g.into,
+		SplitFrom:       g.from,
 		Range:           g.span(),
 		Services:        g.services(),
 	}

@@ -33,7 +33,8 @@ type group struct {
 	changed  bool
 	told     tapio.Nanos // last, as it was told
 	into     string
-	further  bool // only next to be considered, see Engine.Further
+	from     string // the group that it was a part of
+	further  bool   // only next to be considered, see Engine.Further
 }
 
 // ranked is a candidate for the cause.
@@ -63,7 +64,9 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 	e.assembly.endSlot()
 	e.forgetKernel(now)
 	signs := e.detect(slot)
-	for _, in := range e.incidents(e.suspects(signs)) {
+	found := e.incidents(e.suspects(signs))
+	e.split(found)
+	for _, in := range found {
 		e.admit(in)
 	}
 	e.answer(signs)
@@ -107,7 +110,7 @@ func (e *Engine) home(in *incident) *group {
 	var best *group
 	for _, g := range e.groups {
 		// What sets in long after the group's last sign is another incident.
-		if g.into != "" || !g.shares(in) || in.suspects[0].onset > g.last+together {
+		if g.into != "" || !g.shares(in) || e.partOfAnother(g, in) || in.suspects[0].onset > g.last+together {
 			continue
 		}
 		if best == nil {

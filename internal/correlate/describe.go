@@ -187,6 +187,9 @@ func firstSentence(s *sign) string {
 func resourceWord(metric string) string {
 	for _, word := range [...]string{"cpu", "memory", "disk", "filesystem", "volume"} {
 		if strings.Contains(metric, word) {
+			if word == "cpu" {
+				return "CPU use"
+			}
 			return capital(word) + " use"
 		}
 	}

@@ -33,8 +33,10 @@ type group struct {
 	changed  bool
 	told     tapio.Nanos // last, as it was told
 	into     string
-	from     string // the group that it was a part of
-	further  bool   // only next to be considered, see Engine.Further
+	from     string      // the group that it was a part of
+	since    tapio.Nanos // what set in before is that group's
+	remark   string      // on how it was split
+	further  bool        // only next to be considered, see Engine.Further
 }
 
 // ranked is a candidate for the cause.
@@ -81,7 +83,7 @@ func (e *Engine) forgetKernel(now tapio.Nanos) {
 // admit makes an incident a group, or adds it to the group that it is part of.
 func (e *Engine) admit(in *incident) {
 	if g := e.home(in); g != nil {
-		g.take(in, e.now)
+		g.take(in.from(g.since), e.now)
 		return
 	}
 	e.open(in)
@@ -104,25 +106,35 @@ func (e *Engine) open(in *incident) *group {
 	return g
 }
 
-// home is the open group that shares most with the incident. A second one that
-// shares its cause is merged into the first.
+// home is the oldest open group that shares something with the incident. A second
+// one is merged into it, unless both are faults of their own: then the incident
+// belongs to the one that is closer to its cause.
 func (e *Engine) home(in *incident) *group {
 	var best *group
+	root := in.suspects[0]
 	for _, g := range e.groups {
 		// What sets in long after the group's last sign is another incident.
-		if g.into != "" || !g.shares(in) || e.partOfAnother(g, in) || in.suspects[0].onset > g.last+together {
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together {
 			continue
 		}
-		if best == nil {
+		switch {
+		case best == nil:
 			best = g
-			continue
-		}
-		g.into, g.changed = best.id, true
-		for _, s := range g.signs() {
-			best.join(s, g.blamed[s.key])
+		case !g.apart(best):
+			best.swallow(g)
+		case g.closeness(root.service) > best.closeness(root.service):
+			best = g
 		}
 	}
 	return best
+}
+
+// swallow takes over all of a group that turns out to be of the same fault.
+func (g *group) swallow(o *group) {
+	o.into, o.changed = g.id, true
+	for _, s := range o.signs() {
+		g.join(s, o.blamed[s.key])
+	}
 }
 
 // shares reports whether group and incident have a cause in common, or the
@@ -135,7 +147,7 @@ func (g *group) shares(in *incident) bool {
 			}
 		}
 	}
-	return g.concerns(in.suspects[0].service)
+	return len(in.suspects) > 0 && g.concerns(in.suspects[0].service)
 }
 
 func (g *group) concerns(service string) bool {
@@ -209,12 +221,16 @@ func (g *group) rank(in *incident) {
 			g.ranking[at] = r
 		}
 	}
-	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
-	})
+	g.sortRanking()
 	if len(g.ranking) > maxGroupSigns {
 		g.ranking = g.ranking[:maxGroupSigns]
 	}
+}
+
+func (g *group) sortRanking() {
+	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+	})
 }
 
 // report ends what is over and returns what is new.

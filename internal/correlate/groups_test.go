@@ -53,50 +53,6 @@ func TestTwoGroupsOfOneCauseBecomeOneAndSaySo(t *testing.T) {
 	assert.Equal(t, 1, e.Stats().OpenGroups)
 }
 
-func TestAGroupOfTwoFaultsIsSplitAndSaysSo(t *testing.T) {
-	e, err := New(Config{})
-	require.NoError(t, err)
-	e.now = begin
-	cart, pay := signOf("cart", classResource, "disk", begin), signOf("pay", classSelf, "y", begin)
-	front := signOf("front", classError, "x", begin)
-	e.admit(&incident{suspects: []*suspect{suspectOf("cart", cart), suspectOf("front", front), suspectOf("pay", pay)}})
-	require.Len(t, statesOf(e.report(begin)), 1)
-	whole := e.groups[0]
-
-	meanwhile := func(own *sign) []*incident {
-		found := []*incident{
-			{suspects: []*suspect{suspectOf("cart", cart), suspectOf("front", front)}}, {suspects: []*suspect{suspectOf("pay", own)}},
-		}
-		e.now += 5 * second
-		e.split(found)
-		for _, in := range found {
-			e.admit(in)
-		}
-		return found
-	}
-	meanwhile(pay)
-	assert.Len(t, e.groups, 1, "that it is slow may be an effect still")
-
-	meanwhile(signOf("pay", classResource, "cpu", begin+5*second))
-	told := map[string]*tapio.SemanticGroup{}
-	for _, f := range e.report(e.now) {
-		if g, ok := f.(*tapio.SemanticGroup); ok {
-			told[g.RootCause.Factors[0].Entity.Name] = g
-		}
-	}
-	require.Len(t, told, 2)
-	assert.Equal(t, whole.id, told["cart"].ID)
-	assert.EqualValues(t, 2, told["cart"].Revision, "it is told as an update of the group that was told before")
-	assert.Equal(t, []string{"cart", "front"}, told["cart"].Services)
-	assert.Equal(t, whole.id, told["pay"].SplitFrom)
-	assert.Equal(t, []string{"pay"}, told["pay"].Services)
-
-	e.admit(&incident{suspects: []*suspect{
-		suspectOf("pay", signOf("pay", classResource, "cpu", begin+5*second)), suspectOf("front", front),
-	}})
-	assert.Equal(t, 2, e.Stats().OpenGroups, "a victim that both share does not make them one again")
-}
-
 func statesOf(findings []tapio.Finding) map[string]tapio.GroupState {
 	states := map[string]tapio.GroupState{}
 	for _, f := range findings {

@@ -54,16 +54,24 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 
 // independent reports whether the suspect has a fault of its own that no other
 // service can give it.
-func (s *suspect) independent() bool {
-	return s.strengthOf(classKernel, classResource) >= alarmStrength
+func (s *suspect) independent() bool { return slices.ContainsFunc(s.signs, (*sign).ofItself) }
+
+// ofItself reports whether the sign is of such a fault.
+func (s *sign) ofItself() bool {
+	return (s.key.class == classKernel || s.key.class == classResource) && s.strength >= alarmStrength
 }
+
+// onsetsApart is how many slots further apart than the dates of one cause two
+// onsets must be: spans come with the moment, and it takes two slots each to
+// complete and judge them.
+const onsetsApart = 4
 
 // apart reports whether two suspects are faults of their own: neither calls the
 // other, each alarms by what it sees of its own calls, none of which a callee
 // explains, and they set in further apart than spans, which come with the
 // moment, date one cause.
 func (e *Engine) apart(a, b *suspect) bool {
-	dated := 4 * e.slotWidth()
+	dated := onsetsApart * e.slotWidth()
 	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > dated && !e.calls(a.service, b.service)
 }
 

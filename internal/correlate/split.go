@@ -3,63 +3,139 @@
 
 package correlate
 
-import "slices"
+import (
+	"fmt"
+	"slices"
 
-// split parts a group whose evidence turns out to be of two faults: what was held
-// for an effect of its cause has by now a fault that no other service can give
-// it. That two only fall apart because what connected them is over is no reason,
-// nor is that they are dated anew: it was one cause.
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// split parts from a group what it held for an effect of its cause, but what by now
+// has a fault that no other service can give it, as that cause has. That two only
+// fall apart because what connected them is over is no reason, nor is that they
+// are dated anew: it was one cause.
 func (e *Engine) split(found []*incident) {
-	for i, in := range found {
-		for _, other := range found[:i] {
-			if g := e.ranksBoth(in, other); g != nil && in.suspects[0].independent() && other.suspects[0].independent() {
-				e.part(g, in, other)
-				break
+	for _, in := range found {
+		if root := in.suspects[0]; root.independent() {
+			if g := e.heldAsEffect(root.service); g != nil {
+				e.part(g, in)
 			}
 		}
 	}
 }
 
-// ranksBoth is the group that was told with the causes of both incidents in it.
-func (e *Engine) ranksBoth(a, b *incident) *group {
-	at := slices.IndexFunc(e.groups, func(g *group) bool {
-		return g.into == "" && g.revision > 0 && g.concerns(a.suspects[0].service) && g.concerns(b.suspects[0].service)
-	})
-	if at < 0 {
-		return nil
+// heldAsEffect is the group that was told with the service as an effect of a cause
+// that has a fault of its own; nil for none, and where it is a cause already.
+func (e *Engine) heldAsEffect(service string) *group {
+	var holder *group
+	for _, g := range e.groups {
+		switch {
+		case g.into != "" || g.revision == 0 || g.further:
+		case g.cause() == service:
+			return nil
+		case holder == nil && g.concerns(service) && g.independent():
+			holder = g
+		}
 	}
-	return e.groups[at]
+	return holder
 }
 
-// part makes a group of its own of the incident, with all that the group held of
-// its services and the other incident does not explain. The rest stays.
-func (e *Engine) part(g *group, in, other *incident) {
+func (g *group) cause() string { return g.ranking[0].service }
+
+// independent reports whether the cause has a fault of its own, see
+// suspect.independent.
+func (g *group) independent() bool {
+	return slices.ContainsFunc(g.ofService(g.cause()), (*sign).ofItself)
+}
+
+// part makes a group of its own of what set in with the new fault. What is older
+// stays where it is, and so does what calls the old cause or is called by it: they
+// may be hit by both.
+func (e *Engine) part(g *group, in *incident) {
+	since := in.suspects[0].faultSince()
+	since -= min(since, onsetsApart*e.slotWidth())
+	in = in.from(since)
 	made := e.open(in)
 	if made == nil {
 		return
 	}
-	made.from, g.changed = g.id, true
+	made.from, made.since, g.changed = g.id, since, true
+	made.remark = fmt.Sprintf(" It was held for an effect of incident %s until a fault of its own showed.", g.id)
+	g.remark = fmt.Sprintf(" What %s does since %s turned out to be another incident, %s.", made.cause(), clock(made.opened), made.id)
 	for _, s := range in.suspects {
-		if slices.ContainsFunc(other.suspects, func(o *suspect) bool { return o.service == s.service }) {
-			continue
-		}
-		g.ranking = slices.DeleteFunc(g.ranking, func(r ranked) bool { return r.service == s.service })
-		for key, blamed := range g.blamed {
-			if blamed == s.service {
-				made.join(g.members[key], blamed)
-				delete(g.members, key)
-				delete(g.blamed, key)
-			}
+		if s.service == made.cause() || !e.calls(g.cause(), s.service) && !e.samePlace(g.cause(), s.service) {
+			g.handOver(made, s.service)
 		}
 	}
 }
 
-// partOfAnother reports whether the incident is that of a group which was parted
-// from this one, or which this one was parted from: a victim that both share does
-// not make them one again.
-func (e *Engine) partOfAnother(g *group, in *incident) bool {
-	root := in.suspects[0].service
-	return !g.concerns(root) && slices.ContainsFunc(e.groups, func(o *group) bool {
-		return (o.from == g.id || g.from == o.id) && o.concerns(root)
-	})
+// faultSince is when what makes the suspect independent set in.
+func (s *suspect) faultSince() tapio.Nanos {
+	since := tapio.Nanos(maxTime)
+	for _, sign := range s.signs {
+		if sign.ofItself() {
+			since = min(since, sign.onset)
+		}
+	}
+	return since
+}
+
+// handOver gives what a service shows since the new fault to its group. What it
+// showed before is an effect still.
+func (g *group) handOver(to *group, service string) {
+	for key, blamed := range g.blamed {
+		if s := g.members[key]; blamed == service && s.onset >= to.since {
+			to.join(s, blamed)
+			delete(g.members, key)
+			delete(g.blamed, key)
+		}
+	}
+	left := g.ofService(service)
+	if len(left) == 0 {
+		g.ranking = slices.DeleteFunc(g.ranking, func(r ranked) bool { return r.service == service })
+		return
+	}
+	at := slices.IndexFunc(g.ranking, func(r ranked) bool { return r.service == service })
+	g.ranking[at] = ranked{service: service, onset: left[0].onset, reason: left[0], score: inherited * left[0].weight(), spared: true}
+	g.sortRanking()
+}
+
+// from is the incident without what set in before a time.
+func (in *incident) from(since tapio.Nanos) *incident {
+	if since == 0 {
+		return in
+	}
+	part := &incident{}
+	for _, old := range in.suspects {
+		s := &suspect{service: old.service, score: old.score, spared: old.spared}
+		for _, sign := range old.signs {
+			if sign.onset >= since {
+				s.take(sign)
+				if s.reason == nil || sign.weight() > s.reason.weight() || sign == old.reason {
+					s.reason = sign
+				}
+			}
+		}
+		if s.date(); len(s.signs) > 0 {
+			part.suspects = append(part.suspects, s)
+		}
+	}
+	return part
+}
+
+// apart reports whether two groups are of two faults, so that a victim that both
+// share does not make them one.
+func (g *group) apart(o *group) bool {
+	return g.cause() != o.cause() && g.independent() && o.independent()
+}
+
+// closeness says how much an incident whose cause is the service is the group's.
+func (g *group) closeness(service string) int {
+	switch {
+	case g.cause() == service:
+		return 2
+	case g.concerns(service):
+		return 1
+	}
+	return 0
 }

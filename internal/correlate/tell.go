@@ -96,7 +96,7 @@ func (g *group) standing() string {
 	case tapio.GroupMerged:
 		return "It is part of another incident, " + g.into + "."
 	default:
-		return "It is going on."
+		return "It is going on." + g.remark
 	}
 }
 

@@ -63,7 +63,7 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 	server, message := a.flags.server, s.Message()
 	switch s.Code() {
 	case codes.Unavailable:
-		return &exitError{exitUnreachable, unavailable(server, message)}
+		return &exitError{exitUnreachable, a.flags.unavailable(message)}
 	case codes.DeadlineExceeded:
 		return &exitError{exitUnreachable, fmt.Sprintf(
 			"no answer from %s within %v: raise --timeout, narrow the question, or check the address", server, a.flags.timeout)}
@@ -96,17 +96,19 @@ func (a *app) explainStatus(s *status.Status) *exitError {
 
 // unavailable tells a server that nobody runs from one that is not ready: the
 // first is said by the client's own transport.
-func unavailable(server, message string) string {
-	for _, prefix := range []string{"connection error:", "name resolver error:", "dns:", "produced zero addresses"} {
+func (f *globalFlags) unavailable(message string) string {
+	for _, prefix := range []string{"connection error:", "name resolver error:", "dns:", "produced zero addresses", "write tcp "} {
 		if strings.HasPrefix(message, prefix) {
-			return fmt.Sprintf("server not reachable at %s: %s (%s)", server, transportAdvice(message), message)
+			return fmt.Sprintf("server not reachable at %s: %s (%s)", f.server, f.transportAdvice(message), message)
 		}
 	}
-	return fmt.Sprintf("the server at %s is not ready: %s: try again in a moment", server, message)
+	return fmt.Sprintf("the server at %s is not ready: %s: try again in a moment", f.server, message)
 }
 
-// transportAdvice says what to do, by what the transport says went wrong.
-func transportAdvice(message string) string {
+// transportAdvice says what to do, by what the transport says went wrong. Of a
+// server that refuses the certificate, or the lack of one, often only the reset of
+// the connection arrives: it overtakes the reason.
+func (f *globalFlags) transportAdvice(message string) string {
 	switch {
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "it does not speak TLS: leave out --tls and the other --tls flags"
@@ -116,10 +118,22 @@ func transportAdvice(message string) string {
 		return "its certificate is not trusted: name its authority with --tls-ca-cert"
 	case strings.Contains(message, "x509:"):
 		return "its certificate is not the one expected: see --tls-server-name and --tls-ca-cert"
-	case strings.Contains(message, "error reading server preface"):
-		return "does it want TLS (--tls)? is this the port of the gRPC API?"
+	case strings.Contains(message, "server preface"), strings.Contains(message, "write tcp "):
+		return f.hungUpAdvice()
 	default:
 		return "is tapio running there? set --server or TAPIO_SERVER"
+	}
+}
+
+// hungUpAdvice says what to do when the server was reached and then hung up.
+func (f *globalFlags) hungUpAdvice() string {
+	switch {
+	case !f.wantsTLS():
+		return "does it want TLS (--tls)? is this the port of the gRPC API?"
+	case f.tlsCert == "":
+		return "if it wants a certificate, give --tls-cert and --tls-key"
+	default:
+		return "does it trust the certificate of --tls-cert? is this the port of the gRPC API?"
 	}
 }
 

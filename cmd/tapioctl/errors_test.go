@@ -99,6 +99,23 @@ func TestServerNotReachable(t *testing.T) {
 	}
 }
 
+// The reset of a connection may overtake the reason that the server gave for it.
+func TestAdviceOnAServerThatHangsUp(t *testing.T) {
+	messages := []string{
+		`connection error: desc = "error reading server preface: read tcp 127.0.0.1:1->127.0.0.1:2: connection reset by peer"`,
+		"write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe",
+	}
+	for want, flags := range map[string]globalFlags{
+		"does it want TLS (--tls)?":                    {},
+		"give --tls-cert and --tls-key":                {tlsCACert: "ca.pem"},
+		"does it trust the certificate of --tls-cert?": {tlsCert: "client.pem", tlsKey: "client.key"},
+	} {
+		for _, message := range messages {
+			assert.Contains(t, flags.unavailable(message), want)
+		}
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	fake := servingFake()
 	fake.info = func() (*tapiov1.GetServiceInfoResponse, error) {

@@ -35,8 +35,11 @@ func (e *Engine) learn(id tapio.TraceID, t *openTrace) {
 		if runs[i].op.past == nil {
 			continue // there was no room for it
 		}
-		e.learnRun(id, runs, i, 1/weights[runs[i].op])
-		e.learnSteps(id, t, runs, i, 1/weights[runs[i].op])
+		weight := 1 / weights[runs[i].op]
+		// Before the run itself is counted: until a second one asks, all are the first one's.
+		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
+		e.learnRun(id, runs, i, weight)
+		e.learnSteps(id, t, runs, i, asker, weight)
 	}
 }
 

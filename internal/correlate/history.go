@@ -88,6 +88,16 @@ func (h *history) advance(slot int64) {
 	h.head = slot
 }
 
+// addAll adds what another one remembers, which must have the same worth.
+func (h *history) addAll(o *history) {
+	o.advance(h.head)
+	h.advance(o.head)
+	h.old.add(o.old)
+	for i := range h.recent {
+		h.recent[i].add(o.recent[i])
+	}
+}
+
 // total is all that is remembered.
 func (h *history) total() sample {
 	total := h.old

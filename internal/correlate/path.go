@@ -23,9 +23,9 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	if tellsOfFailure(f.text) {
 		return nil
 	}
-	when := ""
-	ch := lapse(&o.runs, &f.hits)
-	if f.before != nil && !f.wanders {
+	when, runs := "", o.chances(f.askers)
+	ch := lapse(runs, &f.hits)
+	if f.before != nil && !f.wanders && f.before.askers.within(f.askers) {
 		if after := lapse(&f.before.hits, &f.hits); after.ratio > ch.ratio {
 			ch, when = after, ", once it "+saidOf(o, f.before)+","
 		}
@@ -35,6 +35,9 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	}
 	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
 	s.lapses(ch)
+	if when == "" && runs != &o.runs {
+		when = ", for those it is done for,"
+	}
 	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, saidOf(o, f), percent(s.after), percent(s.before))
 	s.brief = fmt.Sprintf("%s %s less often: in %s of its runs, before in %s", o.key.service, saidOf(o, f), percent(s.after), percent(s.before))
 	s.evidence = o.evidence.evidence("lacks a usual step")
@@ -49,7 +52,7 @@ func (e *Engine) idleSign(o *operation) *sign {
 	if o.key.kind != kindServer {
 		return nil
 	}
-	ch := lapse(&o.runs, &o.active)
+	ch := lapse(o.chances(o.activeOf), &o.active)
 	if ch.ratio == 0 {
 		return nil
 	}

@@ -80,6 +80,8 @@ type operation struct {
 type past struct {
 	runs     history // n: traces that ran it
 	active   history // runs that take any step
+	activeOf askerSet
+	askers   []asker // by first appearance
 	self     history // ln(self time in ms + 1)
 	features map[featureKey]*feature
 	order    []*feature // by first appearance
@@ -108,6 +110,7 @@ type feature struct {
 	place    string // in the source code
 	hits     history
 	evidence ring
+	askers   askerSet // for whom it was ever shown
 	before   *feature // the step that is taken before it, nil for the first
 	wanders  bool     // not always the same one
 	run      uint64   // that took it last
@@ -156,6 +159,7 @@ type graph struct {
 	aliases     map[string]string    // folded name of a peer to service
 	endpoints   *lru[string, string] // address and port to the service that listens there
 	features    int                  // of all operations
+	askers      int                  // of all operations that have several
 	maxFeatures int
 	dropped     int // features beyond the bounds
 }
@@ -171,6 +175,9 @@ func newGraph(bytes int) *graph {
 	g.maxFeatures = 6 * g.operations.capacity
 	g.operations.onEvict = func(o *operation) {
 		g.features -= len(o.features)
+		if len(o.askers) > 1 {
+			g.askers -= len(o.askers)
+		}
 		o.past = nil
 	}
 	g.services.onEvict = func(s *service) { s.requests = nil }
@@ -231,7 +238,7 @@ func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
 	if f := o.features[key]; f != nil {
 		return f
 	}
-	if len(o.features) >= maxFeatures || g.features >= g.maxFeatures {
+	if len(o.features) >= maxFeatures || g.features+g.askers >= g.maxFeatures {
 		g.dropped++
 		return nil
 	}

@@ -23,7 +23,7 @@ func (e *Engine) Stats() Stats {
 	g := e.graph
 	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +
 		g.services.size()*serviceCost + g.calls.size()*callCost +
-		g.operations.size()*operationCost + g.features*featureCost +
+		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
 		e.miner.known.size()*templateCost/2 + e.miner.templates*templateCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
 	return Stats{

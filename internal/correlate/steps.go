@@ -12,14 +12,14 @@ import (
 // learnSteps learns in what order a run logs and calls. Each step is noted with
 // the one before it: code that leaves early, by a return or an exception, shows
 // where it did by the step that no longer follows the last one that it took.
-func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i int, weight float32) {
+func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
 	run := &runs[i]
 	children := run.children
 	if run.op.key.kind == kindClient {
 		children = nil // many are named by a method alone, and whom they call varies
 	}
 	e.run++
-	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), weight: weight}
+	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), asker: asker, weight: weight}
 	for at := 0; at < len(run.notes) || len(children) > 0; {
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
 			w.step(e.graph.feature(run.op, featureChild, runs[children[0]].op.label), reference{trace: id, span: run.id, time: run.start})
@@ -35,6 +35,7 @@ func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i 
 	}
 	if w.last != nil {
 		run.op.active.observe(w.slot, sample{n: weight})
+		run.op.activeOf = run.op.activeOf.with(asker)
 	}
 }
 
@@ -43,6 +44,7 @@ type walk struct {
 	run    uint64
 	op     *operation
 	slot   int64
+	asker  int
 	weight float32
 	last   *feature
 }
@@ -56,6 +58,7 @@ func (w *walk) step(f *feature, ref reference) {
 		f.before = w.last
 	}
 	f.run = w.run
+	f.askers = f.askers.with(w.asker)
 	f.hits.observe(w.slot, sample{n: w.weight})
 	f.evidence.add(ref)
 	f.wanders = f.wanders || f.before != w.last

@@ -17,7 +17,8 @@ import (
 // told to.
 type desk struct {
 	*shop
-	t testing.TB
+	t      testing.TB
+	caller string // who asks, "" for nobody that is known
 }
 
 func newDesk(t testing.TB, config Config) *desk { return &desk{shop: newShop(t, config), t: t} }
@@ -45,8 +46,17 @@ func (d *desk) serves(times int, lines ...string) {
 				SeverityNumber: severity, Body: tapio.StringValue(line),
 			})
 		}
+		spans := []tapio.Span{span}
+		if d.caller != "" {
+			client := tapio.Span{
+				TraceID: trace, SpanID: d.id(), Name: "POST", Kind: kindClient,
+				Start: span.Start, End: span.End, Resource: d.resource(d.caller),
+			}
+			spans[0].ParentID = client.SpanID
+			spans = append(spans, client)
+		}
 		d.e.ObserveEvents(events)
-		d.e.ObserveSpans([]tapio.Span{span})
+		d.e.ObserveSpans(spans)
 		d.at += second
 		d.flush()
 	}

@@ -81,7 +81,7 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 	op.self.observe(slot, logSample(selfTime(runs, i), weight))
 	op.evidence.add(ref)
 	if run.failed {
-		if f := e.graph.feature(op, featureError, "fails"); f != nil {
+		if f := e.graph.feature(op, featureError, "fails", "fails"); f != nil {
 			f.hits.observe(slot, sample{n: weight})
 			f.evidence.add(ref)
 			f.place = op.place

@@ -100,7 +100,7 @@ const (
 
 type featureKey struct {
 	kind featureKind
-	text string
+	name string
 }
 
 // feature is something that some executions of an operation show.
@@ -232,9 +232,10 @@ func (g *graph) call(caller, callee string) *call {
 	return *g.calls.put(key, &call{gap: history{worth: slotWorth}})
 }
 
-// feature returns the operation's feature, nil when it has too many.
-func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
-	key := featureKey{kind, text}
+// feature returns the operation's feature of that name, nil when it has too many.
+// Where the name is not what people read, the text is that of the first time.
+func (g *graph) feature(o *operation, kind featureKind, name, text string) *feature {
+	key := featureKey{kind, name}
 	if f := o.features[key]; f != nil {
 		return f
 	}
@@ -243,8 +244,11 @@ func (g *graph) feature(o *operation, kind featureKind, text string) *feature {
 		return nil
 	}
 	g.features++
-	key.text = kept(text)
-	f := &feature{kind: kind, text: key.text}
+	key.name = kept(name)
+	f := &feature{kind: kind, text: key.name}
+	if name != text {
+		f.text = kept(text)
+	}
 	o.features[key] = f
 	o.order = append(o.order, f)
 	return f

@@ -22,13 +22,14 @@ func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i,
 	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), asker: asker, weight: weight}
 	for at := 0; at < len(run.notes) || len(children) > 0; {
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
-			w.step(e.graph.feature(run.op, featureChild, runs[children[0]].op.label), reference{trace: id, span: run.id, time: run.start})
+			label := runs[children[0]].op.label
+			w.step(e.graph.feature(run.op, featureChild, label, label), reference{trace: id, span: run.id, time: run.start})
 			children = children[1:]
 			continue
 		}
 		n := &t.notes[run.notes[at]]
 		at++
-		if f := e.graph.feature(run.op, n.kind(), n.template.text); f != nil {
+		if f := e.graph.feature(run.op, n.kind(), n.statement(), n.template.text); f != nil {
 			f.describe(n)
 			w.step(f, reference{trace: id, span: n.span, time: n.time, uid: n.uid})
 		}

@@ -31,6 +31,7 @@ type miner struct {
 type template struct {
 	tokens []string // nil once it is forgotten: then it only has a name
 	text   string
+	place  string // in the source code, "" for none
 }
 
 func newMiner(bytes int) *miner {
@@ -97,6 +98,7 @@ func newTemplate(tokens []string) *template {
 		t.tokens[i] = strings.Clone(token)
 	}
 	t.text = strings.Join(t.tokens, " ")
+	t.place = placeOfTokens(t.tokens)
 	return t
 }
 
@@ -158,16 +160,6 @@ func isCodePlace(token string) bool {
 		}
 	}
 	return true
-}
-
-// codePlace returns the first place in source code that a template names.
-func (t *template) codePlace() string {
-	for _, token := range strings.Fields(t.text) {
-		if isCodePlace(token) && strings.ContainsAny(token[:len(token)-1], ".") {
-			return token
-		}
-	}
-	return ""
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }

@@ -9,11 +9,13 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -52,7 +54,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) != 1 {
+	flags := flag.NewFlagSet("evalrca", flag.ContinueOnError)
+	earlier := flags.Bool("earlier", false, "send the records of the earlier cases of the day before each case")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if args = flags.Args(); len(args) != 1 {
 		return fmt.Errorf("give one folder, as in `make eval-rca DATA=<folder>`, got %q", args)
 	}
 	folders, err := foldersUnder(args[0])
@@ -61,7 +68,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var all board
 	for i := range folders {
-		if err := evaluate(ctx, &folders[i], &all, out); err != nil {
+		if err := evaluate(ctx, &folders[i], *earlier, &all, out); err != nil {
 			return fmt.Errorf("%s: %w", folders[i].path, err)
 		}
 	}
@@ -69,8 +76,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// evaluate runs the cases of one data set, each told on a line.
-func evaluate(ctx context.Context, set *folder, all *board, out io.Writer) error {
+// evaluate runs the cases of one data set, each told on a line. A collector that is
+// shown the earlier ones too has a past, as one that runs for long has.
+func evaluate(ctx context.Context, set *folder, earlier bool, all *board, out io.Writer) error {
 	metrics, err := set.metrics()
 	if err != nil {
 		return err
@@ -79,14 +87,18 @@ func evaluate(ctx context.Context, set *folder, all *board, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	var past []*timeline
 	for _, f := range set.sorted() {
 		records, err := set.records(f.Case)
 		if err != nil {
 			return err
 		}
-		got, err := runCase(ctx, &f, metrics, baseline, records)
+		got, err := runCase(ctx, &f, quietMinute(&f, baseline), append(slices.Clip(past), metrics, baseline, records)...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Case, err)
+		}
+		if earlier {
+			past = append(past, records)
 		}
 		all.add(filepath.Base(set.path), &f, got)
 		fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d groups), unasked %v\n",
@@ -96,7 +108,9 @@ func evaluate(ctx context.Context, set *folder, all *board, out io.Writer) error
 	return nil
 }
 
-func runCase(ctx context.Context, f *fault, metrics, baseline, records *timeline) (answer, error) {
+// runCase shows a collector of its own what happened until the end of a case, and
+// asks it. The fault-free minute begins at quiet.
+func runCase(ctx context.Context, f *fault, quiet uint64, lines ...*timeline) (answer, error) {
 	began := time.Now()
 	c, err := running.Start(ctx, binary, config)
 	if err != nil {
@@ -104,7 +118,7 @@ func runCase(ctx context.Context, f *fault, metrics, baseline, records *timeline
 	}
 	defer c.Stop()
 	s := newSender(c)
-	if err := s.replay(ctx, f.end(), metrics, baseline, records); err != nil {
+	if err := s.replay(ctx, f.end(), lines...); err != nil {
 		return answer{}, err
 	}
 	if err := s.pass(ctx, f.end(), time.Minute); err != nil {
@@ -115,7 +129,7 @@ func runCase(ctx context.Context, f *fault, metrics, baseline, records *timeline
 	if err != nil {
 		return answer{}, err
 	}
-	got := told(groups, f, quietMinute(f, baseline))
+	got := told(groups, f, quiet)
 	if got.services, err = analyzed(ctx, api, f); err != nil {
 		return answer{}, err
 	}

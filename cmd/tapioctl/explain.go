@@ -198,8 +198,10 @@ func (a *app) explainImpact(g *tapiov1.SemanticGroup) {
 	a.section("IMPACT")
 	fmt.Fprintf(a.out, "%s: %s\n", a.paint(levelPaint(impact.GetLevel()), word(impact.GetLevel(), "LEVEL_")),
 		oneLine(orDash(impact.GetSummary())))
-	fmt.Fprintf(a.out, "requests hit %s, failed %s; services: %s\n", percent(impact.GetAffectedRequestRatio()),
-		percent(impact.GetErrorRatio()), oneLine(orDash(strings.Join(g.GetServices(), ", "))))
+	if impact.GetAffectedRequestRatio() > 0 {
+		fmt.Fprintf(a.out, "requests hit %s, failed %s; ", percent(impact.GetAffectedRequestRatio()), percent(impact.GetErrorRatio()))
+	}
+	fmt.Fprintf(a.out, "services: %s\n", oneLine(orDash(strings.Join(g.GetServices(), ", "))))
 }
 
 func (a *app) explainPredictions(list []*tapiov1.PredictedOutcome) {
@@ -234,10 +236,25 @@ func (a *app) explainActions(list []*tapiov1.RecommendedAction) {
 		a.write("\n")
 		for _, command := range action.GetCommands() {
 			a.write("   $ " + oneLine(command))
-			if !action.GetReadOnly() {
+			if !action.GetReadOnly() && !looks(command) {
 				a.write(a.paint(yellow, "   # changes the system"))
 			}
 			a.write("\n")
 		}
+	}
+}
+
+// looks reports whether a command of an action that changes the system only looks
+// at it: those by which one sees first what there is to change.
+func looks(command string) bool {
+	program, rest, _ := strings.Cut(command, " ")
+	verb, _, _ := strings.Cut(rest, " ")
+	switch program {
+	case "kubectl":
+		return slices.Contains([]string{"get", "describe", "logs", "top"}, verb) || strings.HasPrefix(rest, "rollout history")
+	case "systemctl":
+		return verb == "status"
+	default:
+		return slices.Contains([]string{"tapioctl", "journalctl", "dmesg", "ss", "nstat", "df", "ps", "pgrep", "lsof", "dig", "ping"}, program)
 	}
 }

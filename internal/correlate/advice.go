@@ -5,6 +5,7 @@ package correlate
 
 import (
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -49,6 +50,9 @@ func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
 
 func placeholders(first ranked) []string {
 	list := []string{"SERVICE", quoted(first.service), "POD", quotedIf(first.reason.pod)}
+	if label := first.reason.label; label != "" {
+		list = append(list, byService, "-l "+quoted(label))
+	}
 	k := first.reason.kernel
 	if k == nil {
 		return list
@@ -59,6 +63,10 @@ func placeholders(first ranked) []string {
 	}
 	return append(list, "PEER", quotedIf(k.peer), "HOST", quotedIf(host), "PORT", quotedIf(port), "CGROUP", quotedIf(k.place), "FAULT", quotedIf(k.fault))
 }
+
+// byService is how tapioctl is told whose records to show; what has no name but that
+// of a file goes by that one.
+const byService = "--service SERVICE"
 
 func quotedIf(s string) string {
 	if s == "" {
@@ -73,9 +81,10 @@ func (a advice) fill(names []string) tapio.RecommendedAction {
 	action := tapio.RecommendedAction{
 		Title: a.title, Description: a.description, Urgency: tapio.UrgencyHigh, ReadOnly: a.readOnly,
 	}
-	replace, pods := strings.NewReplacer(names...), names[3] != ""
+	replace, pods, fileOnly := strings.NewReplacer(names...), names[3] != "", slices.Contains(names, byService)
 	for _, command := range a.commands {
 		complete := !pods && !strings.HasPrefix(command, "kubectl") || pods && !ofSystemd(command)
+		complete = complete && (!fileOnly || !strings.Contains(command, "get traces"))
 		for i := 0; i < len(names); i += 2 {
 			complete = complete && (names[i+1] != "" || !strings.Contains(command, names[i]))
 		}
@@ -116,7 +125,7 @@ func adviceOf(kind tapio.GroupType) advice {
 			title:       "Roll it back if it was changed lately",
 			description: "It runs other code paths, or fails where it did not before.",
 			commands: []string{
-				"kubectl rollout history deployment SERVICE", "kubectl rollout undo deployment SERVICE",
+				"kubectl rollout history deployment SERVICE", "kubectl rollout undo deployment SERVICE", "systemctl status SERVICE",
 				"tapioctl get events --event-name tapio.process.exec -l process.executable.name=SERVICE --since 24h",
 			},
 		}

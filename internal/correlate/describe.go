@@ -176,11 +176,11 @@ func firstSentence(s *sign) string {
 		if s.key.what == "fails" {
 			return fmt.Sprintf("%s fails in %s: %s of its runs", service, s.key.peer, percent(s.after))
 		}
-		return service + " fails: " + s.key.what
+		return service + " fails: " + message(s.key.what)
 	case classSelf:
 		return fmt.Sprintf("%s slow in %s: %s", service, s.key.what, millis(s.after))
 	default:
-		return service + ": " + s.key.what + " unusual"
+		return cmp.Or(s.brief, service+": "+s.key.what+" unusual")
 	}
 }
 

@@ -61,6 +61,9 @@ func (e *Engine) detect(slot int64) []*sign {
 			add(e.restartSign(*l, slot))
 		}
 	}
+	for _, f := range e.flows.all() {
+		add(e.flowSign(*f, slot))
+	}
 	for _, s := range e.kernel {
 		add(s)
 	}
@@ -92,6 +95,7 @@ func (e *Engine) newSign(s *service, c class, what, peer string, ch change) *sig
 		count:    int(ch.after.n),
 		pod:      s.pod,
 		node:     s.node,
+		label:    s.label,
 	}
 }
 

@@ -27,8 +27,13 @@ type Engine struct {
 	pointOrigins *lru[uint64, pointOrigin]
 	point        tapio.Point
 	lines        *lru[lineKey, *line]
-	kernel       []*sign
-	groups       []*group
+	// What no trace and no severity tells of has tables of its own, lest masses of
+	// it push out errors: flows, with the miner of their templates.
+	flows  *lru[lineKey, *flow]
+	plain  *miner
+	lot    lot
+	kernel []*sign
+	groups []*group
 
 	firstSlot     int64 // of the first record
 	judged        int64 // the slot judged last
@@ -56,10 +61,12 @@ func New(config Config) (*Engine, error) {
 	return &Engine{
 		config:   config,
 		miner:    newMiner(2 * share),
-		assembly: newAssembly(4 * share),
+		assembly: newAssembly(3 * share),
 		graph:    newGraph(5 * share),
 		series:   newLRU[seriesKey, *series](3 * share / seriesCost),
 		lines:    newLRU[lineKey, *line](share / lineCost),
+		flows:    newLRU[lineKey, *flow](share / 2 / flowCost),
+		plain:    newMiner(share / 2),
 
 		pointOrigins: newLRU[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
 	}, nil
@@ -101,7 +108,8 @@ func (e *Engine) sees(t tapio.Nanos) bool {
 // maxTime is the year 2200; what is later is garbage.
 const maxTime = 7258118400_000_000_000
 
-// ObserveEvents takes log records and events in any order of time. The marks
+// ObserveEvents takes log records and events in any order of time, those that
+// Interest chooses: an ordinary line counts for the others. The marks
 // are ordered by index; most records have none. They are valid until the next
 // call of the engine.
 func (e *Engine) ObserveEvents(events []tapio.Event) []Mark {
@@ -121,10 +129,11 @@ func isFinding(name string) bool {
 
 func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	o := *e.places.of(ev.Resource)
-	fromKernel := strings.HasPrefix(ev.Name, "tapio.")
 	if o.unnamed || o.service == "" {
-		name, _ := ev.Attributes.Get(programKey)
-		o = o.of(name.Str())
+		name, label := programOf(ev)
+		if o = o.of(name); o.service != "" && !o.unnamed {
+			o.label = label
+		}
 	}
 	if o.service == "" {
 		return
@@ -132,35 +141,46 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	s := e.graph.service(&o)
 	s.heard(&o, ev.When())
 	failed := ev.Severity() >= tapio.SeverityError
-	if fromKernel {
+	switch {
+	case strings.HasPrefix(ev.Name, "tapio."):
 		ref := reference{uid: uidOf(ev), time: ev.When()}
 		if e.observeKernel(ev, s, ref) {
 			e.mark(Mark{Index: i, UID: ref.uid, GroupID: e.groupOf(s.name)})
 		}
+	case failed:
+		t := e.miner.of(lineOf(ev))
+		n := e.observeError(i, ev, s, t, 1)
+		e.noteLine(ev, &n)
+	case ev.TraceID.IsZero():
+		e.observeOrdinary(i, ev, s)
+	case e.assembly.wants(ev.TraceID):
+		e.noteLine(ev, &note{span: ev.SpanID, time: ev.When(), service: s, template: e.miner.of(lineOf(ev))})
+	}
+}
+
+// observeError takes a line that tells of a failure, and as how many it counts.
+func (e *Engine) observeError(i int, ev *tapio.Event, s *service, t *template, weight float32) note {
+	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: true}
+	l := e.lineFor(s, t)
+	if l.rate.head == 0 { // the first of its kind tells where
+		l.place = placeIn(ev.Attributes)
+	}
+	n.place = l.place
+	if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero(), weight) {
+		n.uid = uidOf(ev)
+		l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
+	}
+	e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
+	return n
+}
+
+// noteLine keeps a line until its trace is complete.
+func (e *Engine) noteLine(ev *tapio.Event, n *note) {
+	if ev.TraceID.IsZero() || ev.SpanID.IsZero() || (n.failed && !e.assembly.wants(ev.TraceID)) {
 		return
 	}
-	traced := !ev.TraceID.IsZero() && e.assembly.wants(ev.TraceID)
-	if !failed && !traced {
-		return // an ordinary line without a trace tells nothing
-	}
-	t := e.miner.of(lineOf(ev))
-	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: failed}
-	if failed {
-		l := e.lineFor(s, t)
-		if l.rate.head == 0 { // the first of its kind tells where
-			l.place = placeIn(ev.Attributes)
-		}
-		n.place = l.place
-		if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero()) {
-			n.uid = uidOf(ev)
-			l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
-		}
-		e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
-	}
-	if traced && !ev.SpanID.IsZero() {
-		if open := e.assembly.open(ev.TraceID, n.time, noteCost+len(t.text)); open != nil {
-			open.notes = append(open.notes, n)
-		}
+	if open := e.assembly.open(ev.TraceID, n.time, noteCost+len(n.template.text)); open != nil {
+		open.notes = append(open.notes, *n)
 	}
 }
 

@@ -64,6 +64,7 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 	}
 	e.judged = slot
 	e.assembly.endSlot()
+	e.lot.endSlot()
 	e.forgetKernel(now)
 	signs := e.detect(slot)
 	found := e.incidents(e.suspects(signs))

@@ -118,13 +118,29 @@ func (m *manyOf) openTraces(count int) {
 	}
 }
 
+// plain feeds lines of log files of ever new programs, and ever new lines.
+func (m *manyOf) plain(count int) {
+	for i := range count {
+		at := begin + 2000*second + tapio.Nanos(i)*second/500
+		level := [...]string{"INFO", "WARN", "ERROR"}[i%3]
+		m.e.ObserveEvents([]tapio.Event{{
+			Time: at, Body: tapio.StringValue(level + " " + varied("word", i) + strings.Repeat(" word", i%20) + " and the end of it"),
+			Attributes: tapio.Attributes{{Key: fileNameKey, Value: tapio.StringValue(varied("program", i%5000))}},
+		}})
+		if i%500 == 0 {
+			m.e.Flush(at)
+		}
+	}
+}
+
 // The engine holds no more than it may, by the heap and not by its own account.
 func TestTheHeapStaysWithinTheBound(t *testing.T) {
 	for name, fill := range map[string]func(*manyOf){
 		"series": func(m *manyOf) { m.series(6000, 64) },
 		"traces": func(m *manyOf) { m.traces(40_000) },
 		"open":   func(m *manyOf) { m.openTraces(60_000) },
-		"all":    func(m *manyOf) { m.series(6000, 64); m.traces(40_000); m.openTraces(60_000) },
+		"plain":  func(m *manyOf) { m.plain(100_000) },
+		"all":    func(m *manyOf) { m.series(6000, 64); m.traces(40_000); m.openTraces(60_000); m.plain(100_000) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			held, limit, stats := heapOf(t, func(e *Engine) { fill(&manyOf{e: e}) })

@@ -48,10 +48,16 @@ func figures(g *group, sg *tapio.SemanticGroup) []tapio.KeyFigure {
 		{Name: "since", Value: clock(g.ranking[0].onset)},
 		{Name: "lasted", Value: time.Duration(g.duration()).Round(time.Second).String()},
 		{Name: "services touched", Value: fmt.Sprint(len(g.ranking))},
-		{Name: "requests hit", Value: percent(sg.Impact.AffectedRequestRatio)},
-		{Name: "error ratio", Value: percent(sg.Impact.ErrorRatio)},
 	}
-	if r.unit != "" && r.unit != "per slot" {
+	if sg.Impact.AffectedRequestRatio > 0 {
+		list = append(list,
+			tapio.KeyFigure{Name: "requests hit", Value: percent(sg.Impact.AffectedRequestRatio)},
+			tapio.KeyFigure{Name: "error ratio", Value: percent(sg.Impact.ErrorRatio)})
+	}
+	switch {
+	case r.key.class == classError && r.unit == "per slot":
+		list = append(list, tapio.KeyFigure{Name: "errors", Value: fmt.Sprint(r.count)})
+	case r.unit != "" && r.unit != "per slot":
 		value := func(x float64) string {
 			switch r.unit {
 			case "ms":

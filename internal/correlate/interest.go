@@ -13,19 +13,28 @@ import (
 // them need read no others in full. It is a value: it goes on saying the same.
 type Interest struct {
 	sample uint8 // of 2^sample traces one is looked at
+	lines  uint8 // of 2^lines ordinary lines without a trace one is
 	open   bool  // there is an incident that failures may belong to
 }
 
 // Interest returns what the engine looks at from now on.
 func (e *Engine) Interest() Interest {
-	return Interest{sample: uint8(e.assembly.sample), open: len(e.groups) > 0}
+	return Interest{sample: uint8(e.assembly.sample), lines: uint8(e.lot.sample), open: len(e.groups) > 0}
 }
 
 // Event reports whether a record is looked at, by all of it but its body and its
-// attributes: errors, events with a name, and the lines of some traces. An
-// ordinary line without a trace tells nothing.
-func (i Interest) Event(ev *tapio.Event) bool {
-	return ev.Name != "" || ev.Severity() >= tapio.SeverityError || (!ev.TraceID.IsZero() && inSample(ev.TraceID, uint(i.sample)))
+// attributes: errors, events with a name, the lines of some traces, and some of the
+// ordinary lines without one. Of these n chooses, the number of the record among
+// all that the engine's owner was shown.
+func (i Interest) Event(ev *tapio.Event, n uint64) bool {
+	switch {
+	case ev.Name != "" || ev.Severity() >= tapio.SeverityError:
+		return true
+	case ev.TraceID.IsZero():
+		return chosen(n, uint(i.lines))
+	default:
+		return inSample(ev.TraceID, uint(i.sample))
+	}
 }
 
 // Span is Event for spans.
@@ -44,10 +53,13 @@ func (e *Engine) Saw(oldest, newest tapio.Nanos) {
 // inSample chooses one trace of 2^sample, by its id, so that a trace is chosen as
 // a whole. The ids may be drawn by lot or counted up.
 func inSample(id tapio.TraceID, sample uint) bool {
-	if sample == 0 {
-		return true
-	}
-	h := (binary.LittleEndian.Uint64(id[:8])*hashPrime ^ binary.LittleEndian.Uint64(id[8:])) * 0x9e3779b97f4a7c15
+	return sample == 0 || chosen(binary.LittleEndian.Uint64(id[:8])*hashPrime^binary.LittleEndian.Uint64(id[8:]), sample)
+}
+
+// chosen draws one number of 2^sample. It is no more regular than chance, for lines
+// come in an order that repeats.
+func chosen(n uint64, sample uint) bool {
+	h := n * 0x9e3779b97f4a7c15
 	h ^= h >> 32
 	return (h*0xd6e8feb86659fd93)>>(64-sample) == 0
 }

@@ -83,7 +83,7 @@ func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool 
 	if d, found := ev.Attributes.Get("tapio.syscall.duration"); found {
 		k.slow = d.Double()
 	}
-	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false) {
+	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false, 1) {
 		l.kernel.slow, l.kernel.tree = max(l.kernel.slow, k.slow), treeOf(ev)
 		l.evidence.add(ref)
 	}

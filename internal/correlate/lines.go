@@ -27,11 +27,10 @@ type lineKey struct {
 
 // line is how often a service writes a template.
 type line struct {
+	tally
 	service  *service
 	template *template
-	rate     history
-	traced   bool  // the trace says more, see failureSign
-	first    int64 // the slot in which the service was first heard of
+	traced   bool // the trace says more, see failureSign
 	evidence ring
 	place    string            // in the source code
 	kernel   *kernelLine       // set for what the kernel tells
@@ -43,11 +42,55 @@ type line struct {
 	}
 }
 
-// lineSign tells that a service writes an error line more often than before, by
-// the likelihood ratio of two Poisson rates. A service that has just appeared
-// has no before.
+// lineSign tells that a service writes an error line more often than before.
 func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
+	best := l.changed(slot)
+	if best.ratio == 0 {
+		return nil
+	}
+	by := e.usedUpBy(l)
+	if by == nil {
+		return nil
+	}
+	s := e.newSign(by, classError, key.template, "", best)
+	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
+	s.count = int(l.since(best.slot))
+	if l.traced {
+		s.strength = min(s.strength, hintStrength)
+	}
+	s.text = fmt.Sprintf("%s logs the error %s %d times since %s", key.service, quote(l.template), s.count, clock(s.onset))
+	s.evidence = l.evidence.evidence(quote(l.template))
+	if l.restarts {
+		s.tellRestarts(l)
+		return s
+	}
+	if l.metric.ID != "" {
+		s.evidence = append(s.evidence, l.metric)
+	}
+	if l.kernel != nil {
+		e.tellKernel(s, l, best)
+		return s
+	}
+	s.locate(cmp.Or(l.place, l.template.codePlace()))
+	return s
+}
+
+// changed finds since when there are more lines: in more of the slots, or of what no
+// trace tells more about, ten times as many in each.
+func (l *line) changed(slot int64) change {
 	l.rate.advance(slot)
+	best := l.appears(slot)
+	if l.kernel == nil && !l.restarts && !l.traced {
+		if flood := l.tenfold(slot, true); flood.ratio > best.ratio {
+			return flood
+		}
+	}
+	return best
+}
+
+// appears finds since when there are lines in more of the slots, by the likelihood
+// ratio of two Poisson rates. A service that has just appeared has no before.
+func (l *line) appears(slot int64) change {
 	known := float64(min(slot-l.first+1, recentSlots+halfLifeSlots))
 	var best change
 	var after sample
@@ -72,34 +115,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 			best = change{slot: at, ratio: ratio, before: sample{n: float32(rest), sum: before.n}, after: sample{n: float32(span), sum: after.n}}
 		}
 	}
-	if best.ratio == 0 {
-		return nil
-	}
-	by := e.usedUpBy(l)
-	if by == nil {
-		return nil
-	}
-	s := e.newSign(by, classError, key.template, "", best)
-	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
-	s.count = int(l.since(best.slot))
-	if l.traced {
-		s.strength = min(s.strength, hintStrength)
-	}
-	s.text = fmt.Sprintf("%s logs the error “%s” %d times since %s", key.service, clipped(l.template.shown(), 100), s.count, clock(s.onset))
-	s.evidence = l.evidence.evidence("the error")
-	if l.restarts {
-		s.tellRestarts(l)
-		return s
-	}
-	if l.metric.ID != "" {
-		s.evidence = append(s.evidence, l.metric)
-	}
-	if l.kernel != nil {
-		e.tellKernel(s, l, best)
-		return s
-	}
-	s.locate(cmp.Or(l.place, l.template.codePlace()))
-	return s
+	return best
 }
 
 // active estimates in how many slots before the change there was a line.
@@ -145,9 +161,9 @@ func poisson(n float32, span float64) float64 {
 // observe counts an error line, and reports whether it is to be kept as evidence:
 // the first few of a slot, for the others say no more, and to name each would
 // cost the store more than to hold it.
-func (l *line) observe(slot int64, traced bool) (evidence bool) {
+func (l *line) observe(slot int64, traced bool, weight float32) (evidence bool) {
 	l.traced = traced
-	l.rate.observe(slot, sample{n: 1})
+	l.count(slot, weight)
 	if slot != l.noted.slot {
 		l.noted.slot, l.noted.n = slot, 0
 	}
@@ -160,7 +176,7 @@ func (e *Engine) lineFor(s *service, t *template) *line {
 	if found := e.lines.get(key); found != nil {
 		return *found
 	}
-	return *e.lines.put(key, &line{service: s, template: t, first: e.firstSlot})
+	return *e.lines.put(key, &line{tally: tally{first: e.firstSlot}, service: s, template: t})
 }
 
 func clock(t tapio.Nanos) string {

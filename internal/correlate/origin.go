@@ -17,6 +17,7 @@ type origin struct {
 	service, pod, node string
 	zone, version      string
 	cgroup             string // "" for that of the whole host
+	label              string // selects its records, "" if its name does
 	// unnamed says that the service is no more than the host's name: what tells
 	// of a process goes by the name of its program.
 	unnamed bool

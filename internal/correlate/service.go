@@ -24,6 +24,7 @@ type service struct {
 	pod, node string
 	cgroup    string
 	zone      string // availability zone
+	label     string // that selects its records, "" if its name does
 	declared  bool   // it gives its name itself
 	first     tapio.Nanos
 	release   release
@@ -205,6 +206,9 @@ func (g *graph) service(o *origin) *service {
 	}
 	if o.zone != "" && s.zone != o.zone {
 		s.zone = kept(o.zone)
+	}
+	if o.label != "" && s.label != o.label {
+		s.label = kept(o.label)
 	}
 	if o.cgroup != "" && s.cgroup != o.cgroup {
 		s.cgroup = kept(o.cgroup)

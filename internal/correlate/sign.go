@@ -51,6 +51,7 @@ type sign struct {
 	text     string // one sentence with figures
 	pod      string
 	node     string
+	label    string // that selects the records of the service, "" if its name does
 	evidence []tapio.EvidenceRef
 	// event is the kernel event's name, subject the process or peer it names.
 	event   string

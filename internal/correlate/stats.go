@@ -24,16 +24,16 @@ func (e *Engine) Stats() Stats {
 	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +
 		g.services.size()*serviceCost + g.calls.size()*callCost +
 		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
-		e.miner.known.size()*templateCost/2 + e.miner.templates*templateCost +
+		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
-		Series: e.series.size(), Templates: e.miner.known.size(),
+		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),
 		Operations: g.operations.size() + g.calls.size(),
 		Evictions: map[string]int{
 			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
-			"feature": g.dropped, "template": e.miner.known.evicted, "kernel_event": e.kernelEvicted,
+			"feature": g.dropped, "template": e.miner.known.evicted, "ordinary_line": e.flows.evicted, "ordinary_template": e.plain.known.evicted, "kernel_event": e.kernelEvicted,
 			"incident": e.refusedIncidents, "point_of_new_series": e.seriesRefused,
 		},
 		SkippedSpans: e.assembly.skipped, Late: e.late, FrequentPoints: e.frequentPoints,

@@ -195,7 +195,7 @@ func (g *group) headline() string {
 	}
 	for _, s := range g.ofService(first.service) {
 		if s.quotes() {
-			text = first.service + " fails: " + clipped(s.key.what, 60)
+			text = first.service + " fails: " + clipped(message(s.key.what), 60)
 			break
 		}
 	}

@@ -39,6 +39,8 @@ func newMiner(bytes int) *miner {
 	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n), most: n / 2}
 }
 
+func (m *miner) memory() int { return m.known.size()*templateCost/2 + m.templates*templateCost }
+
 // of returns the template of a line.
 func (m *miner) of(line string) *template {
 	m.tokens = tokenize(m.tokens[:0], line)

@@ -17,13 +17,14 @@ import (
 // findings of other engines that pass through are left out: they are conclusions,
 // not observations.
 func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark {
-	interest, findings := e.interest.Load(), 0
+	interest, findings, n := e.interest.Load(), 0, e.observed[logs].Load()
 	chosen := reader.Events(records, func(event *tapio.Event) bool {
 		if otlp.IsFinding(event) {
 			findings++
 			return false
 		}
-		return interest.Event(event)
+		n++
+		return interest.Event(event, n)
 	})
 	e.findings.Add(uint64(findings))
 	e.observed[logs].Add(uint64(chosen.Total - findings))

@@ -124,7 +124,7 @@ func (s *Server) newAnalysisRun(analysis *wire.Analysis) (*analysisRun, error) {
 			&rows[tapio.Event]{
 				poll: s.Store.TailEvents(tapio.EventQuery{Filter: filter}, begin).Poll,
 				when: (*tapio.Event).When,
-				show: func(list []tapio.Event) { engine.ObserveEvents(observations(list)) },
+				show: observing(engine),
 			},
 			&rows[tapio.Span]{
 				poll: s.Store.TailSpans(tapio.TraceQuery{Filter: filter}, begin).Poll,

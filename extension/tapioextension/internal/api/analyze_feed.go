@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/tapio"
 )
@@ -65,14 +66,20 @@ func (r *rows[R]) showUntil(ctx context.Context, until tapio.Nanos) (shown int, 
 	}
 }
 
-// observations leaves out findings: they are conclusions. It keeps the caller's
-// list as it is.
-func observations(events []tapio.Event) []tapio.Event {
-	list := make([]tapio.Event, 0, len(events))
-	for i := range events {
-		if !otlp.IsFinding(&events[i]) {
-			list = append(list, events[i])
+// observing shows an engine the log records that it looks at, but no findings: they
+// are conclusions. It keeps the caller's list as it is.
+func observing(engine *correlate.Engine) func(events []tapio.Event) {
+	n := uint64(0)
+	return func(events []tapio.Event) {
+		list, interest := make([]tapio.Event, 0, len(events)), engine.Interest()
+		for i := range events {
+			if e := &events[i]; !otlp.IsFinding(e) && interest.Event(e, n) {
+				list = append(list, *e)
+			} else {
+				engine.Saw(e.When(), e.When())
+			}
+			n++
 		}
+		engine.ObserveEvents(list)
 	}
-	return list
 }

@@ -1,0 +1,157 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// says shows the engine so many lines of a service, evenly within a second. What is
+// formatted gets the number of the line.
+func (s *shop) says(service, format string, lines int) {
+	events := make([]tapio.Event, 0, lines)
+	interest := s.e.Interest()
+	for i := range lines {
+		s.n++
+		ev := tapio.Event{
+			Time: s.at + tapio.Nanos(i)*second/tapio.Nanos(lines), Resource: s.resource(service), Body: tapio.StringValue(fmt.Sprintf(format, s.n)),
+		}
+		if interest.Event(&ev, s.n) {
+			events = append(events, ev)
+		}
+	}
+	s.e.ObserveEvents(events)
+}
+
+// flowSignsOf lists what is told of ordinary lines.
+func (s *shop) flowSignsOf(service string) map[string]*sign {
+	told := map[string]*sign{}
+	for _, f := range s.e.flows.all() {
+		if g := s.e.flowSign(*f, s.e.judged); g != nil && (*f).service.name == service {
+			told[message(g.key.what)] = g
+		}
+	}
+	return told
+}
+
+func (s *shop) pass(seconds int, says func()) {
+	for range seconds {
+		says()
+		s.at += second
+		s.flush()
+	}
+}
+
+func TestWhatIsSaidMoreLessOrForTheFirstTimeIsASign(t *testing.T) {
+	s := newShop(t, Config{})
+	s.pass(300, func() {
+		s.says("pay", "INFO charged order %d", 4)
+		if s.at/second%10 == 0 {
+			s.says("pay", "WARN retrying order %d", 1)
+		}
+	})
+	require.Empty(t, s.flowSignsOf("pay"), "all is as usual")
+	s.pass(60, func() {
+		s.says("pay", "WARN retrying order %d", 4)
+		s.says("pay", "INFO using the cache for order %d", 1)
+	})
+	told := s.flowSignsOf("pay")
+	require.Len(t, told, 3)
+	assert.Contains(t, told["charged order <*>"].text, "hardly logs “charged order <*>” any more")
+	assert.Contains(t, told["retrying order <*>"].text, "far more often: 240 times a minute instead of ")
+	assert.Equal(t, classSymptom, told["retrying order <*>"].key.class, "a warning counts for more")
+	assert.Contains(t, told["using the cache for order <*>"].text, "which it did not before")
+	assert.NotEmpty(t, told["using the cache for order <*>"].evidence)
+	for _, g := range told {
+		assert.GreaterOrEqual(t, g.strength, float64(hintStrength))
+		assert.False(t, g.alarms(hintStrength), "nobody is woken by what is no error")
+	}
+	assert.Empty(t, s.all)
+}
+
+func TestAKnownErrorThatComesTenTimesAsOftenOpensAGroup(t *testing.T) {
+	s := newShop(t, Config{})
+	s.pass(600, func() { s.says("pay", "ERROR no answer for order %d", 2) })
+	require.Empty(t, s.all, "it always did")
+	s.pass(60, func() { s.says("pay", "ERROR no answer for order %d", 6) })
+	require.Empty(t, s.all, "three times as often may be three times the requests")
+	s.pass(30, func() { s.says("pay", "ERROR no answer for order %d", 60) })
+	g := s.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
+	assert.Equal(t, "pay fails: no answer for order <*>", g.Title)
+}
+
+func TestOneBurstOfLinesIsNoFlood(t *testing.T) {
+	s := newShop(t, Config{})
+	s.pass(300, func() { s.says("pay", "INFO charged order %d", 1) })
+	s.says("pay", "ERROR no answer for order %d", 2000)
+	s.pass(120, func() { s.says("pay", "INFO charged order %d", 1) })
+	assert.Empty(t, s.all)
+}
+
+// Where more lines come than are looked at, each that is counts for many.
+func TestAFloodOfLinesIsLookedAtByLot(t *testing.T) {
+	s := newShop(t, Config{})
+	s.pass(90, func() {
+		s.says("pay", "INFO charged order %d", 20_000)
+		s.says("pay", "WARN retrying order %d", 100)
+	})
+	assert.Positive(t, s.e.Interest().lines)
+	s.pass(30, func() {
+		s.says("pay", "INFO charged order %d", 20_000)
+		s.says("pay", "WARN retrying order %d", 3000)
+	})
+	told := s.flowSignsOf("pay")
+	require.Len(t, told, 1)
+	assert.InDelta(t, 180_000, 12*told["retrying order <*>"].after, 40_000, "a minute")
+	s.pass(300, func() { s.says("pay", "INFO charged order %d", 100) })
+	assert.Zero(t, s.e.Interest().lines, "there is room for all again")
+}
+
+func TestSeverityIsReadFromTheText(t *testing.T) {
+	for text, want := range map[string]tapio.Severity{
+		"2026-11-26T07:00:00Z ERROR cannot read":            tapio.SeverityError,
+		"2026/11/26 07:00:00 [error] 7#0: connect() failed": tapio.SeverityError,
+		"[Thu Nov 26 07:00:00 2026] [core:error] [pid 7] x": tapio.SeverityError,
+		`time=07:00 level=error msg="cannot read"`:          tapio.SeverityError,
+		`{"ts":1,"level":"warn","msg":"slow"}`:              tapio.SeverityWarn,
+		"E1126 07:00:00.000000 7 main.go:31] cannot read":   tapio.SeverityError,
+		"ERROR:root:cannot read":                            tapio.SeverityError,
+		"<critical> no disk":                                tapio.SeverityFatal,
+		"INFO 0 of 7 ended in ERROR":                        tapio.SeverityInfo,
+		"an error is what nobody wants":                     tapio.SeverityUnspecified,
+		"":                                                  tapio.SeverityUnspecified,
+	} {
+		assert.Equal(t, want, severityOfLine(&tapio.Event{}, text), text)
+	}
+	assert.Equal(t, tapio.SeverityInfo, severityOfLine(&tapio.Event{SeverityNumber: 9}, "ERROR"), "what is declared counts")
+	level := tapio.Attributes{{Key: "level", Value: tapio.StringValue("error")}}
+	assert.Equal(t, tapio.SeverityError, severityOfLine(&tapio.Event{Attributes: level}, "cannot read"))
+}
+
+func TestWhoWroteAPlainLine(t *testing.T) {
+	attribute := func(key, value string) tapio.Event {
+		return tapio.Event{Attributes: tapio.Attributes{{Key: key, Value: tapio.StringValue(value)}}}
+	}
+	for _, c := range []struct {
+		event       tapio.Event
+		name, label string
+	}{
+		{attribute("log.file.name", "pay.log"), "pay", "log.file.name=pay.log"},
+		{attribute("appname", "sshd"), "sshd", "appname=sshd"},
+		{attribute("process.executable.name", "payd"), "payd", ""},
+		{tapio.Event{Body: tapio.MapValue(tapio.Attributes{{Key: "SYSLOG_IDENTIFIER", Value: tapio.StringValue("cron")}})}, "cron", ""},
+		{tapio.Event{}, "", ""},
+	} {
+		name, label := programOf(&c.event)
+		assert.Equal(t, c.name, name)
+		assert.Equal(t, c.label, label)
+	}
+}

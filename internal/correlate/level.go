@@ -1,0 +1,111 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// A line that was read from a file has no severity unless somebody configured how
+// to find it. It says it itself, in one of a few manners.
+
+// levelBytes is how much of a line is searched for its level: it stands before the
+// message.
+const levelBytes = 128
+
+// severityOfLine is the severity of a record: its own, that of an attribute, or the one
+// that its text begins with.
+func severityOfLine(ev *tapio.Event, text string) tapio.Severity {
+	if severity := ev.Severity(); severity != tapio.SeverityUnspecified {
+		return severity
+	}
+	if ev.SeverityText != "" {
+		return levelNamed(ev.SeverityText)
+	}
+	if level := firstOf(ev.Attributes, "level", "severity", "log.level"); level != "" {
+		return levelNamed(level)
+	}
+	if body := ev.Body.Str(); strings.HasPrefix(body, "{") {
+		text = body // not only the message in it
+	}
+	return levelIn(text)
+}
+
+// levelIn finds the first level that the text names, so that it is meant as one:
+// in capitals, in brackets, or after the key of a level.
+func levelIn(text string) tapio.Severity {
+	text = text[:min(len(text), levelBytes)]
+	if isKlog(text) {
+		return levelNamed(map[byte]string{'I': "INFO", 'W': "WARN", 'E': "ERROR", 'F': "FATAL"}[text[0]])
+	}
+	keyed := false
+	for at := 0; at < len(text); {
+		if !isAlpha(text[at]) {
+			at++
+			continue
+		}
+		end := at
+		for end < len(text) && isAlpha(text[end]) {
+			end++
+		}
+		word := text[at:end]
+		level := levelNamed(word)
+		bracketed := end < len(text) && (text[end] == ']' || text[end] == '>')
+		if level != tapio.SeverityUnspecified && (keyed || bracketed || word == strings.ToUpper(word)) {
+			return level
+		}
+		keyed = isLevelKey(word)
+		at = end
+	}
+	return tapio.SeverityUnspecified
+}
+
+func isAlpha(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+func isLevelKey(word string) bool {
+	return strings.EqualFold(word, "level") || strings.EqualFold(word, "lvl") || strings.EqualFold(word, "severity")
+}
+
+// isKlog reports whether a line begins as klog writes it: E0102 15:04:05.
+func isKlog(text string) bool {
+	return len(text) > 5 && strings.IndexByte("IWEF", text[0]) >= 0 && isDigits(text[1:5]) && text[5] == ' '
+}
+
+// levelNamed reads the name of a level, in either case.
+func levelNamed(word string) tapio.Severity {
+	switch strings.ToUpper(word) {
+	case "TRACE":
+		return tapio.SeverityTrace
+	case "DEBUG":
+		return tapio.SeverityDebug
+	case "INFO", "INFORMATION", "NOTICE":
+		return tapio.SeverityInfo
+	case "WARN", "WARNING":
+		return tapio.SeverityWarn
+	case "ERROR", "ERR", "SEVERE":
+		return tapio.SeverityError
+	case "FATAL", "CRITICAL", "CRIT", "PANIC", "ALERT", "EMERG", "EMERGENCY":
+		return tapio.SeverityFatal
+	default:
+		return tapio.SeverityUnspecified
+	}
+}
+
+// message is the text of a template without what stands before the message: the
+// time, which is a wild card, and the level.
+func message(template string) string {
+	rest := template
+	for {
+		word, after, more := strings.Cut(rest, " ")
+		if !more {
+			return rest
+		}
+		if word != wild && levelNamed(strings.Trim(word, ":|-")) == tapio.SeverityUnspecified {
+			return rest
+		}
+		rest = after
+	}
+}

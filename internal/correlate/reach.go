@@ -88,3 +88,25 @@ func (e *Engine) far(attributes tapio.Attributes, from *service) (to *service, e
 	e.graph.call(from.name, to.name)
 	return to, endpoint
 }
+
+// peerOf is the service that a client span calls, by its attributes or, as
+// gRPC names spans, by its name package.Service/Method.
+func peerOf(s *tapio.Span) string {
+	for _, key := range [...]string{"peer.service", "rpc.service", "server.address", "db.system.name", "db.system"} {
+		if v, found := s.Attributes.Get(key); found && v.Str() != "" {
+			return lastPart(v.Str(), key == "rpc.service")
+		}
+	}
+	name, method, found := strings.Cut(s.Name, "/")
+	if !found || name == "" || method == "" || strings.ContainsAny(s.Name, " {}*") || strings.Contains(method, "/") {
+		return ""
+	}
+	return lastPart(name, true)
+}
+
+func lastPart(name string, dotted bool) string {
+	if at := strings.LastIndexByte(name, '.'); dotted && at >= 0 {
+		return name[at+1:]
+	}
+	return name
+}

@@ -280,25 +280,3 @@ func folded(name string) string {
 		}
 	}, name)
 }
-
-// peerOf is the service that a client span calls, by its attributes or, as
-// gRPC names spans, by its name package.Service/Method.
-func peerOf(s *tapio.Span) string {
-	for _, key := range [...]string{"peer.service", "rpc.service", "server.address", "db.system.name", "db.system"} {
-		if v, found := s.Attributes.Get(key); found && v.Str() != "" {
-			return lastPart(v.Str(), key == "rpc.service")
-		}
-	}
-	name, method, found := strings.Cut(s.Name, "/")
-	if !found || name == "" || method == "" || strings.ContainsAny(s.Name, " {}*") || strings.Contains(method, "/") {
-		return ""
-	}
-	return lastPart(name, true)
-}
-
-func lastPart(name string, dotted bool) string {
-	if at := strings.LastIndexByte(name, '.'); dotted && at >= 0 {
-		return name[at+1:]
-	}
-	return name
-}

@@ -125,6 +125,9 @@ func (a *app) explainCauses(r *tapiov1.RootCauseAnalysis) {
 	for _, factor := range r.GetCausalFactors() {
 		fmt.Fprintf(a.out, "%d. %s %s  %s\n", factor.GetRank(), a.paint(cyan, oneLine(entityName(factor.GetEntity()))),
 			percent(factor.GetProbability()), oneLine(factor.GetReason()))
+		for _, place := range factor.GetWithin() {
+			fmt.Fprintf(a.out, "   in %s\n", a.paint(cyan, oneLine(entityName(place))))
+		}
 		a.explainEvidence("   ", factor.GetEvidence())
 	}
 }

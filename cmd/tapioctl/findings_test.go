@@ -34,7 +34,7 @@ func sampleGroup() *tapiov1.SemanticGroup {
 		Services:  []string{"orders", "checkout"},
 		RootCause: &tapiov1.RootCauseAnalysis{
 			CausalFactors: []*tapiov1.CausalFactor{
-				{Rank: 1, Entity: database, Probability: 0.92, Reason: "killed before all else", Evidence: killed},
+				{Rank: 1, Entity: database, Probability: 0.92, Reason: "killed before all else", Evidence: killed, Within: []*tapiov1.Entity{{Kind: tapiov1.Entity_KIND_NODE, Name: "n-1"}}},
 				{Rank: 2, Entity: sampleService("orders"), Probability: 0.05, Reason: "was the first to fail"},
 			},
 			CausalChain: []*tapiov1.CausalLink{

@@ -27,6 +27,7 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 		own := g.ofService(r.service)
 		factor := tapio.CausalFactor{
 			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: g.reasonOf(r).text,
+			Within: e.within(r.service, own),
 		}
 		for _, s := range own[:min(4, len(own))] {
 			factor.Evidence = append(factor.Evidence, s.evidence...)
@@ -80,6 +81,31 @@ func (e *Engine) entityOf(service string, own []*sign) tapio.Entity {
 		}
 	}
 	return entity
+}
+
+// maxWithin is how many places in the code, or processes, are named of a cause.
+const maxWithin = 3
+
+// within lists where in a service to look, the narrowest first; own are its signs,
+// the strongest first.
+func (e *Engine) within(service string, own []*sign) []tapio.Entity {
+	var list []tapio.Entity
+	for _, kind := range [...]tapio.EntityKind{tapio.EntityCode, tapio.EntityProcess} {
+		named := map[string]bool{"": true}
+		for _, s := range own {
+			if s.subject.Kind == kind && !named[s.subject.Name] && len(named) <= maxWithin {
+				named[s.subject.Name] = true
+				list = append(list, s.subject)
+			}
+		}
+	}
+	s := e.serviceNamed(service)
+	for _, place := range [...]tapio.Entity{{Kind: tapio.EntityPod, Name: s.pod}, {Kind: tapio.EntityNode, Name: s.node}} {
+		if place.Name != "" {
+			list = append(list, place)
+		}
+	}
+	return list
 }
 
 // chain follows the calls from the cause to those that it hits, breadth first.

@@ -159,7 +159,7 @@ func codeEntity(service, place string) tapio.Entity {
 			entity.Attributes = append(entity.Attributes, tapio.KeyValue{Key: key, Value: tapio.StringValue(value)})
 		}
 	}
-	if !found && strings.Contains(place, "/") {
+	if at := strings.LastIndexByte(place, ':'); !found && (strings.Contains(place, "/") || isDigits(place[at+1:])) {
 		function, file = "", place
 	}
 	put("code.function.name", function)

@@ -75,6 +75,7 @@ func factorValue(c tapio.CausalFactor) tapio.Value {
 	to.number("probability", c.Probability)
 	to.text("reason", c.Reason)
 	putList(&to, "evidence", c.Evidence, evidenceValue)
+	putList(&to, "within", c.Within, entityValue)
 	return tapio.MapValue(to)
 }
 
@@ -85,6 +86,7 @@ func factorFrom(from known) tapio.CausalFactor {
 		Probability: from.number("probability"),
 		Reason:      from.text("reason"),
 		Evidence:    recordsOf(from, "evidence", evidenceFrom),
+		Within:      recordsOf(from, "within", entityFrom),
 	}
 }
 

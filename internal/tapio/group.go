@@ -75,6 +75,9 @@ type CausalFactor struct {
 	Probability float64 // 0 to 1; those of one analysis sum to at most 1
 	Reason      string  // one sentence
 	Evidence    []EvidenceRef
+	// Within is where in it to look, the narrowest first: places in the source
+	// code, processes, pod, node; of one kind, what is most surely to blame first.
+	Within []Entity
 }
 
 // CausalLink is one step of a causal chain.

@@ -119,7 +119,7 @@ func rootCause(r *tapio.RootCause) *tapiov1.RootCauseAnalysis {
 func factor(f *tapio.CausalFactor) *tapiov1.CausalFactor {
 	return &tapiov1.CausalFactor{
 		Rank: f.Rank, Entity: entity(&f.Entity), Probability: f.Probability, Reason: f.Reason,
-		Evidence: each(f.Evidence, evidence),
+		Evidence: each(f.Evidence, evidence), Within: each(f.Within, entity),
 	}
 }
 

@@ -56,7 +56,7 @@ func wholeGroup() *tapio.SemanticGroup {
 		Range:          tapio.TimeRange{Start: 5, End: 8},
 		CorrelationIDs: []string{"c-1"}, Members: evidence, MemberCount: 4, Services: []string{"pay"},
 		RootCause: tapio.RootCause{
-			Factors: []tapio.CausalFactor{{Rank: 1, Entity: entity, Probability: 0.5, Reason: "why", Evidence: evidence}},
+			Factors: []tapio.CausalFactor{{Rank: 1, Entity: entity, Probability: 0.5, Reason: "why", Evidence: evidence, Within: []tapio.Entity{entity}}},
 			Chain: []tapio.CausalLink{
 				{Cause: entity, Effect: entity, Onset: 6, Mechanism: "how", Confidence: 0.25, Evidence: evidence},
 			},

@@ -22,7 +22,8 @@ type shop struct {
 	// faults, from the moment at which the test sets them
 	paymentTakes time.Duration // on top of the usual
 	paymentFails bool
-	release      string // version of orders; with one that is bad it logs an error of its own
+	paymentFault func(server ptrace.Span, lines plog.LogRecordSlice) // what payment tells of it
+	release      string                                              // version of orders; with one that is bad it logs an error of its own
 }
 
 func newShop() *shop { return &shop{rand: rand.New(rand.NewPCG(1, 2))} }
@@ -35,7 +36,7 @@ func (s *shop) around(d time.Duration) time.Duration {
 func (s *shop) second(at time.Time) (ptrace.Traces, plog.Logs) {
 	traces, logs := ptrace.NewTraces(), plog.NewLogs()
 	web, orders, payment := spansOf(traces, "web", ""), spansOf(traces, "orders", s.release), spansOf(traces, "payment", "")
-	lines := recordsOf(logs, "orders", s.release)
+	lines, paymentLines := recordsOf(logs, "orders", s.release), recordsOf(logs, "payment", "")
 	for n := range 10 {
 		begin := at.Add(time.Duration(n) * 100 * time.Millisecond)
 		s.calls++
@@ -52,7 +53,10 @@ func (s *shop) second(at time.Time) (ptrace.Traces, plog.Logs) {
 		}
 		call := s.span(orders, 4, 3, "POST /pay", ptrace.SpanKindClient, begin, took+5*time.Millisecond, failed)
 		call.Attributes().PutStr("server.address", "payment")
-		s.span(payment, 5, 4, "POST /pay", ptrace.SpanKindServer, begin, took, s.paymentFails)
+		paid := s.span(payment, 5, 4, "POST /pay", ptrace.SpanKindServer, begin, took, s.paymentFails)
+		if s.paymentFails && s.paymentFault != nil {
+			s.paymentFault(paid, paymentLines)
+		}
 		s.log(lines, begin, "INFO", "order accepted")
 	}
 	return traces, logs

@@ -838,7 +838,10 @@ type CausalFactor struct {
 	// Why, in one sentence.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What supports it.
-	Evidence      []*EvidenceRef `protobuf:"bytes,5,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence []*EvidenceRef `protobuf:"bytes,5,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	// Where in it to look, the narrowest first: places in the source code,
+	// processes, pod, node; of one kind, what is most surely to blame first.
+	Within        []*Entity `protobuf:"bytes,6,rep,name=within,proto3" json:"within,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -904,6 +907,13 @@ func (x *CausalFactor) GetReason() string {
 func (x *CausalFactor) GetEvidence() []*EvidenceRef {
 	if x != nil {
 		return x.Evidence
+	}
+	return nil
+}
+
+func (x *CausalFactor) GetWithin() []*Entity {
+	if x != nil {
+		return x.Within
 	}
 	return nil
 }
@@ -1759,13 +1769,14 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\fTYPE_SPATIAL\x10\x03\x12\x11\n" +
 	"\rTYPE_SEMANTIC\x10\x04\x12\x14\n" +
 	"\x10TYPE_STATISTICAL\x10\x05\x12\x16\n" +
-	"\x12TYPE_TRACE_CONTEXT\x10\x06\"\xb9\x01\n" +
+	"\x12TYPE_TRACE_CONTEXT\x10\x06\"\xe3\x01\n" +
 	"\fCausalFactor\x12\x12\n" +
 	"\x04rank\x18\x01 \x01(\rR\x04rank\x12(\n" +
 	"\x06entity\x18\x02 \x01(\v2\x10.tapio.v1.EntityR\x06entity\x12 \n" +
 	"\vprobability\x18\x03 \x01(\x01R\vprobability\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x121\n" +
-	"\bevidence\x18\x05 \x03(\v2\x15.tapio.v1.EvidenceRefR\bevidence\"\x81\x02\n" +
+	"\bevidence\x18\x05 \x03(\v2\x15.tapio.v1.EvidenceRefR\bevidence\x12(\n" +
+	"\x06within\x18\x06 \x03(\v2\x10.tapio.v1.EntityR\x06within\"\x81\x02\n" +
 	"\n" +
 	"CausalLink\x12&\n" +
 	"\x05cause\x18\x01 \x01(\v2\x10.tapio.v1.EntityR\x05cause\x12(\n" +
@@ -1938,40 +1949,41 @@ var file_tapio_v1_finding_proto_depIdxs = []int32{
 	21, // 8: tapio.v1.Correlation.time:type_name -> google.protobuf.Timestamp
 	8,  // 9: tapio.v1.CausalFactor.entity:type_name -> tapio.v1.Entity
 	9,  // 10: tapio.v1.CausalFactor.evidence:type_name -> tapio.v1.EvidenceRef
-	8,  // 11: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
-	8,  // 12: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
-	21, // 13: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
-	9,  // 14: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
-	11, // 15: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
-	12, // 16: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
-	9,  // 17: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
-	3,  // 18: tapio.v1.ImpactAssessment.level:type_name -> tapio.v1.ImpactAssessment.Level
-	8,  // 19: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
-	22, // 20: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
-	8,  // 21: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
-	9,  // 22: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
-	4,  // 23: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
-	6,  // 24: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
-	5,  // 25: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
-	22, // 26: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
-	9,  // 27: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
-	13, // 28: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
-	14, // 29: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
-	15, // 30: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
-	16, // 31: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
-	21, // 32: tapio.v1.SemanticGroup.time:type_name -> google.protobuf.Timestamp
-	7,  // 33: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
-	21, // 34: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
-	23, // 35: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
-	16, // 36: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
-	20, // 37: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
-	9,  // 38: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
-	24, // 39: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	8,  // 11: tapio.v1.CausalFactor.within:type_name -> tapio.v1.Entity
+	8,  // 12: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
+	8,  // 13: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
+	21, // 14: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
+	9,  // 15: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
+	11, // 16: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
+	12, // 17: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
+	9,  // 18: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
+	3,  // 19: tapio.v1.ImpactAssessment.level:type_name -> tapio.v1.ImpactAssessment.Level
+	8,  // 20: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
+	22, // 21: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
+	8,  // 22: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
+	9,  // 23: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
+	4,  // 24: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
+	6,  // 25: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
+	5,  // 26: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
+	22, // 27: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
+	9,  // 28: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
+	13, // 29: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
+	14, // 30: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
+	15, // 31: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
+	16, // 32: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
+	21, // 33: tapio.v1.SemanticGroup.time:type_name -> google.protobuf.Timestamp
+	7,  // 34: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
+	21, // 35: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
+	23, // 36: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
+	16, // 37: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
+	20, // 38: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
+	9,  // 39: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
+	24, // 40: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_finding_proto_init() }

@@ -116,9 +116,9 @@ eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and c
 	go run ./test/evalrca $(if $(EARLIER),-earlier) "$(DATA)"
 
 .PHONY: bench-http
-bench-http: ## Count 24,000 HTTP requests from both sides, and measure what a request costs unseen and seen (needs root)
+bench-http: bin/tapio ## Count 24,000 HTTP requests from both sides, and measure what a request costs unseen and seen (needs root)
 	TAPIO_HTTP_REQUESTS=24000 go test -count=1 -v -run TestEveryHTTPRequestIsSeen ./receiver/ebpfreceiver/
-	go test -run '^$$' -bench HTTPRequest -benchtime 40000x -count 3 ./receiver/ebpfreceiver/
+	go test -run '^$$' -bench HTTPRequest -benchtime 24000x ./receiver/ebpfreceiver/
 
 .PHONY: bench-ebpf
 bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load

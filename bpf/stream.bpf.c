@@ -29,7 +29,7 @@ static __always_inline struct stream_conn *conn_of(struct sock *sk, __u64 key)
 	if (conn || sk->__sk_common.skc_state == STATE_CLOSE)
 		return conn;
 	if (bpf_map_update_elem(&stream_conns, &key, &fresh, BPF_NOEXIST) == -7 /* E2BIG */)
-		count_overflow();
+		count_missed(MISSED_MAP_FULL);
 	return bpf_map_lookup_elem(&stream_conns, &key);
 }
 
@@ -172,6 +172,7 @@ static __always_inline void identify(struct stream_conn *conn, struct sock *sk, 
 	conn->start = start_of(task);
 	conn->cgroup = cgroup_of(task);
 	fill_endpoints(&conn->ends, sk);
+	bpf_get_current_comm(conn->comm, sizeof(conn->comm));
 	conn->pid = pid;
 }
 
@@ -190,7 +191,7 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->ends = conn->ends;
 	record->direction = direction;
 	record->encrypted = conn->encrypted;
-	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	__builtin_memcpy(record->comm, conn->comm, sizeof(record->comm));
 	if (size <= sizeof(*record))
 		send(kind, record, size);
 }
@@ -209,7 +210,7 @@ static __always_inline void link_ssl(struct stream_conn *conn, struct sock *sk, 
 		return;
 	identify(&fresh, sk, pid);
 	if (bpf_map_update_elem(&stream_conns, &key, &fresh, BPF_ANY))
-		count_overflow();
+		count_missed(MISSED_MAP_FULL);
 	else
 		conn->ssl = key;
 }

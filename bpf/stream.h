@@ -46,6 +46,7 @@ struct stream_conn {
 	__u8 asks; // the direction of questions to a database
 	__u8 encrypted; // on its way; here it is in the clear
 	__u8 unused[4];
+	__u8 comm[16]; // of the process, for it may have ended before anybody asks for its name
 };
 
 struct {
@@ -56,13 +57,27 @@ struct {
 	__type(value, struct stream_conn);
 } stream_conns SEC(".maps");
 
-// Connections that were not followed because stream_conns is full.
+// Why calls were not looked into.
+enum missed {
+	MISSED_MAP_FULL = 0, // stream_conns
+	MISSED_UNREADABLE = 1, // their bytes lay in memory that is not at hand
+	MISSED_REASONS = 2,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, MISSED_REASONS);
 	__type(key, __u32);
 	__type(value, __u64);
-} stream_overflow SEC(".maps");
+} stream_missed SEC(".maps");
+
+static __always_inline void count_missed(__u32 reason)
+{
+	__u64 *missed = bpf_map_lookup_elem(&stream_missed, &reason);
+
+	if (missed)
+		(*missed)++;
+}
 
 struct stream_record {
 	struct record_head head;
@@ -75,7 +90,7 @@ struct stream_record {
 	__u8 tail_length;
 	__u8 tail[TAIL]; // the last bytes
 	__u32 encrypted;
-	__u8 comm[16]; // of the process, for it may have ended before anybody asks for its name
+	__u8 comm[16];
 	__u8 data[DATA_MAX * 2]; // as long as copied says; twice, for the verifier
 };
 
@@ -104,8 +119,10 @@ static __always_inline __u32 copy_piece(struct stream_record *record, __u32 at, 
 		length = DATA_MAX - 1;
 	within(to, DATA_MAX - 1);
 	within(length, DATA_MAX - 1);
-	if (bpf_probe_read_user(record->data + to, length, from))
-		return DATA_MAX; // what follows would stand in the wrong place
+	if (bpf_probe_read_user(record->data + to, length, from)) {
+		count_missed(MISSED_UNREADABLE);
+		return at;
+	}
 	return at + length;
 }
 
@@ -113,6 +130,7 @@ static __always_inline __u32 copy_piece(struct stream_record *record, __u32 at, 
 static __always_inline __u32 copy_data(struct stream_record *record, struct io_call *call, __u32 at, __u32 length)
 {
 	struct user_iovec piece;
+	__u32 next;
 	int i;
 
 	if (!call->list)
@@ -124,7 +142,10 @@ static __always_inline __u32 copy_data(struct stream_record *record, struct io_c
 			break;
 		if (piece.length > length)
 			piece.length = length;
-		at = copy_piece(record, at, piece.base, piece.length);
+		next = copy_piece(record, at, piece.base, piece.length);
+		if (next == at && piece.length)
+			break; // what follows would stand in the wrong place
+		at = next;
 		length -= piece.length;
 	}
 	return at;
@@ -156,13 +177,4 @@ static __always_inline void copy_tail(struct stream_record *record, struct io_ca
 	within(left, TAIL - 1);
 	if (left && !bpf_probe_read_user(record->tail, left, piece.base))
 		record->tail_length = left;
-}
-
-static __always_inline void count_overflow(void)
-{
-	__u32 zero = 0;
-	__u64 *overflow = bpf_map_lookup_elem(&stream_overflow, &zero);
-
-	if (overflow)
-		(*overflow)++;
 }

@@ -21,7 +21,7 @@ const (
 	StreamMapSslCalls       = "ssl_calls"
 	StreamMapSslLoose       = "ssl_loose"
 	StreamMapStreamConns    = "stream_conns"
-	StreamMapStreamOverflow = "stream_overflow"
+	StreamMapStreamMissed   = "stream_missed"
 	StreamMapStreamScratch  = "stream_scratch"
 	StreamProgSslFree       = "ssl_free"
 	StreamProgSslRead       = "ssl_read"
@@ -95,13 +95,13 @@ type StreamProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type StreamMapSpecs struct {
-	Accounts       *ebpf.MapSpec `ebpf:"accounts"`
-	Events         *ebpf.MapSpec `ebpf:"events"`
-	SslCalls       *ebpf.MapSpec `ebpf:"ssl_calls"`
-	SslLoose       *ebpf.MapSpec `ebpf:"ssl_loose"`
-	StreamConns    *ebpf.MapSpec `ebpf:"stream_conns"`
-	StreamOverflow *ebpf.MapSpec `ebpf:"stream_overflow"`
-	StreamScratch  *ebpf.MapSpec `ebpf:"stream_scratch"`
+	Accounts      *ebpf.MapSpec `ebpf:"accounts"`
+	Events        *ebpf.MapSpec `ebpf:"events"`
+	SslCalls      *ebpf.MapSpec `ebpf:"ssl_calls"`
+	SslLoose      *ebpf.MapSpec `ebpf:"ssl_loose"`
+	StreamConns   *ebpf.MapSpec `ebpf:"stream_conns"`
+	StreamMissed  *ebpf.MapSpec `ebpf:"stream_missed"`
+	StreamScratch *ebpf.MapSpec `ebpf:"stream_scratch"`
 }
 
 // StreamVariableSpecs contains global variables before they are loaded into the kernel.
@@ -132,13 +132,13 @@ func (o *StreamObjects) Close() error {
 //
 // It can be passed to LoadStreamObjects or ebpf.CollectionSpec.LoadAndAssign.
 type StreamMaps struct {
-	Accounts       *ebpf.Map `ebpf:"accounts"`
-	Events         *ebpf.Map `ebpf:"events"`
-	SslCalls       *ebpf.Map `ebpf:"ssl_calls"`
-	SslLoose       *ebpf.Map `ebpf:"ssl_loose"`
-	StreamConns    *ebpf.Map `ebpf:"stream_conns"`
-	StreamOverflow *ebpf.Map `ebpf:"stream_overflow"`
-	StreamScratch  *ebpf.Map `ebpf:"stream_scratch"`
+	Accounts      *ebpf.Map `ebpf:"accounts"`
+	Events        *ebpf.Map `ebpf:"events"`
+	SslCalls      *ebpf.Map `ebpf:"ssl_calls"`
+	SslLoose      *ebpf.Map `ebpf:"ssl_loose"`
+	StreamConns   *ebpf.Map `ebpf:"stream_conns"`
+	StreamMissed  *ebpf.Map `ebpf:"stream_missed"`
+	StreamScratch *ebpf.Map `ebpf:"stream_scratch"`
 }
 
 func (m *StreamMaps) Close() error {
@@ -148,7 +148,7 @@ func (m *StreamMaps) Close() error {
 		m.SslCalls,
 		m.SslLoose,
 		m.StreamConns,
-		m.StreamOverflow,
+		m.StreamMissed,
 		m.StreamScratch,
 	)
 }

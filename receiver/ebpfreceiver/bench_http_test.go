@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,27 +30,96 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 )
 
-// What a request costs with both ends on this host, and what the HTTP probe adds: to the
-// programs themselves, by what runs in the kernel, and by the receiver in its own process.
+// What a request costs with both ends on this host, and what looking at it adds: to the
+// programs themselves, by what runs in the kernel, and by the collector in its process.
+// Each round measures both ways; the figures are medians.
 func BenchmarkHTTPRequest(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it puts programs into the kernel")
 	}
+	const rounds = 5
 	for _, load := range []string{loadOfGo, loadOfPrograms} {
-		for _, look := range []string{"unseen", "seen"} {
-			b.Run(load+"/"+look, func(b *testing.B) {
-				if look == "seen" {
-					runProbes(b, onlyHTTP)
-				}
-				before := cpuTime(b)
-				inPrograms := runLoad(b, load, b.N)
-				inReceiver := cpuTime(b) - before
-				b.ReportMetric(float64(inPrograms.Nanoseconds())/float64(b.N), "programs-cpu-ns/op")
-				b.ReportMetric(float64(inReceiver.Nanoseconds())/float64(b.N), "receiver-cpu-ns/op")
-				b.ReportMetric(float64((inPrograms+inReceiver).Nanoseconds())/float64(b.N), "cpu-ns/op")
-			})
-		}
+		b.Run(load, func(b *testing.B) {
+			var unseen, programs, collector, ratios []float64
+			perRequest := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(b.N) }
+			for range rounds {
+				without := perRequest(runLoad(b, load, b.N))
+				with, looking := runSeen(b, load, b.N)
+				unseen = append(unseen, without)
+				programs, collector = append(programs, perRequest(with)), append(collector, perRequest(looking))
+				ratios = append(ratios, perRequest(with+looking)/without)
+			}
+			b.ReportMetric(median(unseen), "unseen-cpu-ns/op")
+			b.ReportMetric(median(programs), "seen-cpu-ns/op")
+			b.ReportMetric(median(collector), "collector-cpu-ns/op")
+			b.ReportMetric(100*(median(ratios)-1), "%-added")
+		})
 	}
+}
+
+// runSeen runs the load beside the built collector, whose only work is to tell of HTTP.
+func runSeen(b *testing.B, load string, requests int) (programs, collector time.Duration) {
+	b.Helper()
+	folder := b.TempDir()
+	config, log := filepath.Join(folder, "config.yaml"), filepath.Join(folder, "log")
+	require.NoError(b, os.WriteFile(config, []byte(tellsOfHTTP), 0o600))
+	to, err := os.Create(log)
+	require.NoError(b, err)
+	command := exec.Command("../../bin/tapio", "--config", config)
+	command.Stderr = to
+	require.NoError(b, command.Start(), "make bin/tapio builds it")
+	defer func() {
+		require.NoError(b, command.Process.Signal(syscall.SIGTERM))
+		text, _ := os.ReadFile(log)
+		require.NoError(b, command.Wait(), "%s", text)
+		require.NotContains(b, string(text), "a feature is off")
+	}()
+	require.Eventually(b, func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), "Everything is ready")
+	}, 30*time.Second, 20*time.Millisecond)
+	before := cpuTimeOf(b, command.Process.Pid)
+	programs = runLoad(b, load, requests)
+	return programs, cpuTimeOf(b, command.Process.Pid) - before
+}
+
+const tellsOfHTTP = `
+receivers:
+  ebpf:
+    probes:
+      process: {enabled: false}
+      syscall: {enabled: false}
+      cpu: {enabled: false}
+      block: {enabled: false}
+      file: {enabled: false}
+      tcp: {enabled: false}
+      dns: {enabled: false}
+      redis: {enabled: false}
+      postgresql: {enabled: false}
+exporters:
+  nop: {}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    traces: {receivers: [ebpf], exporters: [nop]}
+    metrics: {receivers: [ebpf], exporters: [nop]}
+`
+
+// cpuTimeOf adds up what the scheduler has given to the threads of a process.
+func cpuTimeOf(b *testing.B, pid int) (all time.Duration) {
+	b.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	require.NoError(b, err)
+	require.NotEmpty(b, threads)
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		require.NoError(b, err)
+		running, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(running, 10, 64)
+		require.NoError(b, err)
+		all += time.Duration(n)
+	}
+	return all
 }
 
 // The loads: Go alone, where a request does next to nothing, and the clients of

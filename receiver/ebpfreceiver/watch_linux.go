@@ -21,14 +21,13 @@ import (
 )
 
 const (
-	// The reader looks every minPause while there is much to read, and by and by
-	// less often while there is little or nothing, for a look costs more than a few
-	// records do. At maxPause an idle host costs next to nothing, and the ring buffer
-	// has room for what may come in between.
+	// The reader looks as often as it takes to find the ring buffer filled to one part
+	// in fill. Less often it would run out of room when the load rises; more often, each
+	// look finds little while the caches and the scheduler have to begin anew for it.
+	// At maxPause an idle host costs next to nothing.
 	minPause = time.Millisecond
 	maxPause = 20 * time.Millisecond
-	// muchOf the ring buffer, one part in so many, is much.
-	muchOf = 256
+	fill     = 16
 	// A batch goes on when it is full or this old.
 	maxRecords = 2000
 	// A span is ten times what another record is; fewer at once leave the collector
@@ -167,11 +166,11 @@ func (w *watch) loop() {
 	}
 }
 
+// pauseAfter expects records to come on as they came in the last pause.
 func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
-	if read > int(w.config.RingBufferSize)/muchOf {
-		return minPause
-	}
-	return min(2*last, maxPause)
+	wanted := float64(w.config.RingBufferSize) / fill
+	pause := wanted / max(float64(read), 1) * float64(last)
+	return time.Duration(min(max(pause, float64(minPause)), float64(maxPause)))
 }
 
 // drain decodes what there is, and returns how many bytes that was.

@@ -167,7 +167,5 @@ func (p *databaseProbe) Settle(out *Batch, last bool) {
 // Collect implements Probe.
 func (p *databaseProbe) Collect(out *Batch) error {
 	p.taken.collect(out)
-	full, err := p.streams.overflow()
-	p.set("connections_map_full", full)
-	return err
+	return p.streams.missed(&p.losses)
 }

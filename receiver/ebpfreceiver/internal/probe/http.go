@@ -176,7 +176,5 @@ func (p *httpProbe) Settle(out *Batch, last bool) {
 // Collect implements Probe.
 func (p *httpProbe) Collect(out *Batch) error {
 	p.taken.collect(out)
-	full, err := p.streams.overflow()
-	p.set("connections_map_full", full)
-	return err
+	return p.streams.missed(&p.losses)
 }

@@ -26,6 +26,12 @@ const (
 	streamClose = 2
 )
 
+// The slots of stream_missed.
+const (
+	missedMapFull    = 0
+	missedUnreadable = 1
+)
+
 // speech is bpf/speech.h's enum of that name.
 type speech uint8
 
@@ -111,6 +117,7 @@ type streamConn struct {
 	Carries, Carried    uint8
 	Asks, Encrypted     uint8
 	_                   [4]uint8
+	Comm                [16]uint8
 }
 
 // forget tells the kernel that the connection speaks no protocol any more.
@@ -127,13 +134,21 @@ func (s *streams) set(conn uint64, to speech) error {
 	return err
 }
 
-// overflow counts the calls that were not followed because the kernel's map of
-// connections was full.
-func (s *streams) overflow() (uint64, error) {
+// missed tells of calls that were not looked into: the kernel's map of connections
+// was full, or their bytes lay in memory that was not at hand.
+func (s *streams) missed(to *losses) error {
 	if s.programs == nil {
-		return 0, nil
+		return nil
 	}
-	return sumPerCPU(s.programs.Maps[bpf.StreamMapStreamOverflow], 0)
+	counts := s.programs.Maps[bpf.StreamMapStreamMissed]
+	full, err := sumPerCPU(counts, missedMapFull)
+	if err != nil {
+		return err
+	}
+	to.set("connections_map_full", full)
+	unreadable, err := sumPerCPU(counts, missedUnreadable)
+	to.set("unreadable", unreadable)
+	return err
 }
 
 type streamRecord struct {

@@ -239,12 +239,21 @@ func (s *series) sign(c class, strength float64) *sign {
 		key:   signKey{service: s.service.name, class: c, what: s.name},
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
 		unit: s.unit, pod: s.service.pod, node: s.service.node,
-		text: fmt.Sprintf("%s of %s is %s instead of %s", s.name, s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),
+		text: s.says(),
 		evidence: []tapio.EvidenceRef{{
 			Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last,
 			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation),
 		}},
 	}
+}
+
+// says tells the newest value in words, of a resource with what people call it.
+func (s *series) says() string {
+	figures := fmt.Sprintf("of %s is %s instead of %s", s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit))
+	if word := resourceWord(s.name); s.class == classResource && word != s.name {
+		return fmt.Sprintf("%s %s (%s)", word, figures, s.name)
+	}
+	return s.name + " " + figures
 }
 
 func millis(ms float64) string {

@@ -171,7 +171,7 @@ func (g *group) take(in *incident, now tapio.Nanos) {
 // join adds a sign or keeps the stronger of two, and reports whether that is news.
 func (g *group) join(s *sign, service string) bool {
 	old := g.members[s.key]
-	if old != nil && old.strength >= s.strength {
+	if old != nil && old.strength > s.strength { // of two alike the newer has the figures
 		old.last = max(old.last, s.last)
 		return false
 	}

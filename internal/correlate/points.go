@@ -171,7 +171,7 @@ func (e *Engine) newSeries(of *tapio.Series, from *origin) *series {
 	}
 	c, floor := kindOf(m, true)
 	s := &series{
-		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o),
+		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
 		accumulates: m.Temporality == tapio.TemporalityCumulative && (m.Type != tapio.MetricSum || m.Monotonic),
 	}

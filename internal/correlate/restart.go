@@ -11,7 +11,7 @@ import (
 
 // A counter begins anew when who counts does: the process, its container, its
 // host. Once is what each release does, and only supports; again and again is a
-// crash loop.
+// crash loop. Each pod counts for itself, for a release restarts them in turn.
 
 const restartPrefix = "\x01"
 
@@ -23,7 +23,7 @@ func begins(p *tapio.Point, last tapio.Nanos) bool { return last != 0 && p.Start
 // restarted notes that a counter of a service began anew. All counters of a
 // process do so at once, which is one restart.
 func (e *Engine) restarted(s *series, t tapio.Nanos) {
-	l := e.lineFor(s.service, &template{tokens: []string{"restart"}, text: restartPrefix + "restart"})
+	l := e.lineFor(s.service, &template{tokens: []string{"restart"}, text: restartPrefix + "restart " + s.pod})
 	l.restarts = true
 	if slot := e.slotOf(t); slot > l.noted.slot+1 || l.noted.n == 0 {
 		l.noted.slot, l.noted.n = slot, 1
@@ -32,8 +32,10 @@ func (e *Engine) restarted(s *series, t tapio.Nanos) {
 	l.metric = tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: s.id, Time: t, Description: "began anew"}
 }
 
-// tellRestarts makes a sign of a rate of restarts.
+// tellRestarts makes a sign of a rate of restarts. No program is meant to begin anew
+// three times within minutes: that is as unlikely as an error that was never seen.
 func (s *sign) tellRestarts(l *line) {
+	s.strength = min(maxStrength, s.strength+noveltyBonus)
 	s.key.what = "restarts"
 	s.text = fmt.Sprintf("%s restarts again and again: its counters began anew %d times since %s", s.key.service, s.count, clock(s.onset))
 	s.brief = s.key.service + " restarts again and again"

@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +63,31 @@ func TestRestartsAgainAndAgainAreAnIncident(t *testing.T) {
 	require.Len(t, signs, 1)
 	assert.Equal(t, "restarts", signs[0].key.what)
 	assert.Contains(t, s.only(t).Title, "pay restarts again and again")
+}
+
+// A restart of all pods in turn, whose names stay, is a release.
+func TestEachPodRestartsOnce(t *testing.T) {
+	s := newShop(t, Config{})
+	pod := func(n int) *tapio.Resource {
+		return &tapio.Resource{Attributes: tapio.Attributes{
+			{Key: "service.name", Value: tapio.StringValue("pay")},
+			{Key: "k8s.pod.name", Value: tapio.StringValue(fmt.Sprintf("pay-%d", n))},
+		}}
+	}
+	for n := range 10 {
+		s.resources["pay"] = pod(n)
+		counting(t, s, 40, func(int) tapio.Nanos { return begin - 3600*second })
+	}
+	var signs []*sign
+	for n := range 10 {
+		s.resources["pay"] = pod(n)
+		signs = counting(t, s, 1, func(int) tapio.Nanos { return s.at - second })
+	}
+	assert.NotEmpty(t, signs)
+	for _, g := range signs {
+		assert.Equal(t, "restart", g.key.what)
+	}
+	assert.Empty(t, s.last)
 }
 
 // Two replicas that report under one name count each for itself.

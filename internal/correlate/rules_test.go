@@ -93,17 +93,18 @@ func TestStatisticalJoinsWhatMovesTogether(t *testing.T) {
 	add := func(name0, name string, value func(i int) float64) {
 		s := &series{name: name, service: &service{name: name0}}
 		for i := range 20 {
-			s.keep(value(i))
+			s.add(value(i), begin+tapio.Nanos(i)*60*second)
 		}
-		s.strange = 1
+		require.Positive(t, s.strange)
 		e.series.put(seriesKey(hashText(hashSeed, name0+name)), s)
 	}
-	add("a", "cpu", func(i int) float64 { return float64(i) })
-	add("b", "latency", func(i int) float64 { return 3 + 2*float64(i) })
-	add("c", "rate", func(i int) float64 { return float64(i * 7919 % 13) })
+	since := func(i, from int) float64 { return float64(max(0, min(1, i-from))) }
+	add("a", "cpu", func(i int) float64 { return 10 + float64(i%3) + 80*since(i, 13) })
+	add("b", "latency", func(i int) float64 { return 3 + float64(i*7%5)/10 + 20*since(i, 13) })
+	add("c", "rate", func(i int) float64 { return 10 + float64(i*7%5)/10 + 50*since(i, 18) })
 	list := statistical(e, g, g.signs())
 	require.Len(t, list, 1)
-	assert.InDelta(t, 1, list[0].Score, 1e-9)
+	assert.InDelta(t, 1, list[0].Score, 0.01)
 	assert.Contains(t, list[0].Explanation, "latency of b")
 }
 

@@ -32,12 +32,15 @@ const (
 type series struct {
 	name, id  string
 	service   *service
+	pod       string // that reports it
 	class     class
 	unit      string
 	floor     float64 // the least deviation that matters
 	values    []float32
 	sorted    []float32
 	next      int
+	latest    [movingValues]float32 // as they came, those that deviate among them
+	came      int
 	last      tapio.Nanos
 	total     float64 // of a cumulative sum, the last total
 	started   bool
@@ -63,6 +66,8 @@ type series struct {
 // of what a baseline holds, they are what is usual now.
 func (s *series) add(x float64, t tapio.Nanos) {
 	s.newest = x
+	s.latest[s.came%movingValues] = float32(x)
+	s.came++
 	s.deviation = 0
 	if len(s.values) >= minValues {
 		s.median = float64(s.sorted[len(s.sorted)/2])

@@ -16,6 +16,8 @@ const (
 	// 0.9 comes about by chance once in two thousand.
 	minPairs  = 10
 	minMoving = 0.9
+	// movingValues are compared: what they did before the fault and since.
+	movingValues = 2 * minPairs
 )
 
 // statistical joins the metric of the cause with those that move with it.
@@ -45,7 +47,7 @@ func statistical(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 
 // movesWith is Pearson's correlation of the newest values of two series.
 func (s *series) movesWith(o *series) float64 {
-	n := min(len(s.values), len(o.values))
+	n := min(s.came, o.came, movingValues)
 	if n < minPairs {
 		return 0
 	}
@@ -63,7 +65,4 @@ func (s *series) movesWith(o *series) float64 {
 }
 
 // back returns the value that many before the newest.
-func (s *series) back(i int) float64 {
-	n := len(s.values)
-	return float64(s.values[((s.next-1-i)%n+n)%n])
-}
+func (s *series) back(i int) float64 { return float64(s.latest[(s.came-1-i)%movingValues]) }

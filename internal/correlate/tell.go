@@ -220,7 +220,8 @@ func traceOf(own []*sign) string {
 // sentence is the text of a sign as a sentence begins; the name of a service stays
 // as it is.
 func sentence(s *sign) string {
-	if strings.HasPrefix(s.text, s.key.service) {
+	first, _, _ := strings.Cut(s.text, " ")
+	if strings.HasPrefix(s.text, s.key.service) || strings.ContainsAny(first, "._/") { // or a metric, or an operation
 		return s.text
 	}
 	return capital(s.text)

@@ -21,8 +21,10 @@ type shop struct {
 
 	// faults, from the moment at which the test sets them
 	paymentTakes time.Duration // on top of the usual
+	paymentAway  time.Duration // between its callers and it
 	paymentFails bool
 	paymentFault func(server ptrace.Span, lines plog.LogRecordSlice) // what payment tells of it
+	node         string                                              // that all run on
 	release      string                                              // version of orders; with one that is bad it logs an error of its own
 }
 
@@ -35,23 +37,24 @@ func (s *shop) around(d time.Duration) time.Duration {
 // second makes the telemetry of one second.
 func (s *shop) second(at time.Time) (ptrace.Traces, plog.Logs) {
 	traces, logs := ptrace.NewTraces(), plog.NewLogs()
-	web, orders, payment := spansOf(traces, "web", ""), spansOf(traces, "orders", s.release), spansOf(traces, "payment", "")
+	web, orders, payment := s.spansOf(traces, "web", ""), s.spansOf(traces, "orders", s.release), s.spansOf(traces, "payment", "")
 	lines, paymentLines := recordsOf(logs, "orders", s.release), recordsOf(logs, "payment", "")
 	for n := range 10 {
 		begin := at.Add(time.Duration(n) * 100 * time.Millisecond)
 		s.calls++
 		took := s.around(10*time.Millisecond) + s.paymentTakes
+		way := s.paymentAway
 		failed := s.paymentFails
 		bad := s.release == "2.0.0" && n%2 == 0
 
-		s.span(web, 1, 0, "GET /buy", ptrace.SpanKindServer, begin, took+30*time.Millisecond, failed || bad)
-		s.span(web, 2, 1, "POST /orders", ptrace.SpanKindClient, begin, took+25*time.Millisecond, failed || bad)
-		s.span(orders, 3, 2, "POST /orders", ptrace.SpanKindServer, begin, took+20*time.Millisecond, failed || bad)
+		s.span(web, 1, 0, "GET /buy", ptrace.SpanKindServer, begin, took+way+30*time.Millisecond, failed || bad)
+		s.span(web, 2, 1, "POST /orders", ptrace.SpanKindClient, begin, took+way+25*time.Millisecond, failed || bad)
+		s.span(orders, 3, 2, "POST /orders", ptrace.SpanKindServer, begin, took+way+20*time.Millisecond, failed || bad)
 		if bad {
 			s.log(lines, begin, "ERROR", "cannot read field currency of the order: no such column")
 			continue
 		}
-		call := s.span(orders, 4, 3, "POST /pay", ptrace.SpanKindClient, begin, took+5*time.Millisecond, failed)
+		call := s.span(orders, 4, 3, "POST /pay", ptrace.SpanKindClient, begin, took+way+5*time.Millisecond, failed)
 		call.Attributes().PutStr("server.address", "payment")
 		paid := s.span(payment, 5, 4, "POST /pay", ptrace.SpanKindServer, begin, took, s.paymentFails)
 		if s.paymentFails && s.paymentFault != nil {
@@ -69,9 +72,12 @@ func describe(resource pcommon.Resource, service, version string) {
 	}
 }
 
-func spansOf(traces ptrace.Traces, service, version string) ptrace.SpanSlice {
+func (s *shop) spansOf(traces ptrace.Traces, service, version string) ptrace.SpanSlice {
 	of := traces.ResourceSpans().AppendEmpty()
 	describe(of.Resource(), service, version)
+	if s.node != "" {
+		of.Resource().Attributes().PutStr("host.name", s.node)
+	}
 	return of.ScopeSpans().AppendEmpty().Spans()
 }
 

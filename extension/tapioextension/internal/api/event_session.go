@@ -33,12 +33,9 @@ func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServ
 	go func() {
 		session.fail(session.guard(streamEvents, func() error { return eachMessage(stream, session.receive) }))
 	}()
-	select {
-	case err := <-session.failed:
-		return err
-	case <-stream.Context().Done():
-		return context.Cause(stream.Context())
-	}
+	// Not the end of the context: liveStream ends the stream then, once the write that
+	// is under way has been acknowledged.
+	return <-session.failed
 }
 
 // eventSession is one open stream.

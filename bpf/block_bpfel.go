@@ -19,6 +19,7 @@ const (
 	BlockMapAccounts    = "accounts"
 	BlockMapDevices     = "devices"
 	BlockMapEvents      = "events"
+	BlockMapFailures    = "failures"
 	BlockMapIssued      = "issued"
 	BlockProgOnComplete = "on_complete"
 	BlockProgOnIssue    = "on_issue"
@@ -77,6 +78,7 @@ type BlockMapSpecs struct {
 	Accounts *ebpf.MapSpec `ebpf:"accounts"`
 	Devices  *ebpf.MapSpec `ebpf:"devices"`
 	Events   *ebpf.MapSpec `ebpf:"events"`
+	Failures *ebpf.MapSpec `ebpf:"failures"`
 	Issued   *ebpf.MapSpec `ebpf:"issued"`
 }
 
@@ -109,6 +111,7 @@ type BlockMaps struct {
 	Accounts *ebpf.Map `ebpf:"accounts"`
 	Devices  *ebpf.Map `ebpf:"devices"`
 	Events   *ebpf.Map `ebpf:"events"`
+	Failures *ebpf.Map `ebpf:"failures"`
 	Issued   *ebpf.Map `ebpf:"issued"`
 }
 
@@ -117,6 +120,7 @@ func (m *BlockMaps) Close() error {
 		m.Accounts,
 		m.Devices,
 		m.Events,
+		m.Failures,
 		m.Issued,
 	)
 }

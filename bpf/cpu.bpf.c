@@ -160,7 +160,7 @@ int on_plain_switch(struct bpf_raw_tracepoint_args *ctx)
 			bpf_map_update_elem(&runs, &pid, &none, BPF_NOEXIST);
 			times = bpf_map_lookup_elem(&runs, &pid);
 			if (times)
-				times->cgroup = bpf_get_current_cgroup_id();
+				times->cgroup = plain_cgroup();
 		}
 		if (times)
 			__sync_fetch_and_add(&times->on_cpu, now - *since);

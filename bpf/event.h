@@ -35,7 +35,7 @@ struct record_head {
 	__u32 pid; // thread group id, as everybody outside the kernel means it
 	__u64 start;
 	__u64 time;
-	__u64 cgroup; // id of the cgroup that names the container: v2, else the memory controller's of v1
+	__u64 cgroup; // id of the cgroup that names the container, see cgroup_of
 };
 
 struct account {
@@ -91,18 +91,24 @@ static __always_inline void send(__u32 kind, void *record, __u64 size)
 	count(kind, bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP) == 0);
 }
 
-// On a v2 host all tasks of a container are in its cgroup. With v1 they are all in the root of v2, if there is one, and
-// each controller has a tree of its own; container engines always use that of memory.
+// Ids of different hierarchies are alike, so those of v1 are marked; internal/identity has the same bit.
+#define V1_CGROUP (1ULL << 63)
+
+// On a v2 host all tasks of a container are in its cgroup. With v1 each controller has a tree of its own, and container
+// engines always use that of memory; who is in its root is told by v2, if that is there as well.
 static __always_inline __u64 cgroup_of(struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *group = BPF_CORE_READ(set, dfl_cgrp);
+	struct cgroup *unified = BPF_CORE_READ(set, dfl_cgrp), *old;
 	struct cgroup_subsys_state *state;
 
-	if (BPF_CORE_READ(group, level) > 0 || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return BPF_CORE_READ(group, kn, id);
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return BPF_CORE_READ(unified, kn, id);
 	bpf_core_read(&state, sizeof(state), &set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)]);
-	return BPF_CORE_READ(state, cgroup, kn, id);
+	old = BPF_CORE_READ(state, cgroup);
+	if (BPF_CORE_READ(old, root) == BPF_CORE_READ(unified, root) || BPF_CORE_READ(old, level) == 0)
+		return BPF_CORE_READ(unified, kn, id);
+	return BPF_CORE_READ(old, kn, id) | V1_CGROUP;
 }
 
 // The start of the process, not of the thread.
@@ -120,12 +126,21 @@ static __always_inline void fill_head(struct record_head *head, __u32 kind, stru
 	head->cgroup = cgroup_of(task);
 }
 
-// Of kernels that do not describe their types: who it is, but not since when; the receiver asks /proc.
+// Of kernels that do not describe their types only the cgroup of v2 is known. In the root of v2 is everybody where v1
+// names the containers: 0 lets the receiver ask /proc.
+static __always_inline __u64 plain_cgroup(void)
+{
+	__u64 id = bpf_get_current_cgroup_id();
+
+	return id > 1 ? id : 0;
+}
+
+// Of such kernels: who it is, but not since when; the receiver asks /proc.
 static __always_inline void fill_plain_head(struct record_head *head, __u32 kind)
 {
 	head->kind = kind;
 	head->pid = bpf_get_current_pid_tgid() >> 32;
 	head->start = 0;
 	head->time = bpf_ktime_get_ns();
-	head->cgroup = bpf_get_current_cgroup_id();
+	head->cgroup = plain_cgroup();
 }

@@ -13,6 +13,7 @@ enum process_kind {
 	KIND_EXIT = KIND(PROBE_PROCESS, 2),
 	KIND_SIGNAL = KIND(PROBE_PROCESS, 3),
 	KIND_OOM = KIND(PROBE_PROCESS, 4),
+	KIND_MOVED = KIND(PROBE_PROCESS, 5),
 };
 
 #define FILENAME_MAX 512
@@ -81,7 +82,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } forks SEC(".maps");
-
 
 static __always_inline __u32 read_args(struct exec_record *record, __u32 at, struct mm_struct *mm)
 {
@@ -239,6 +239,24 @@ SEC("tp_btf/mark_victim")
 int BPF_PROG(on_oom, struct task_struct *task)
 {
 	return task->tgid ? on_victim(task) : 0;
+}
+
+// Who was moved to another cgroup is in another place from now on, exec or not. Of v1 each hierarchy is told of; the
+// others than cgroup_of's change nothing.
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *task)
+{
+	__u64 id = BPF_CORE_READ(to, kn, id);
+	struct record_head *head;
+
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) || (cgroup_of(task) & ~V1_CGROUP) != id)
+		return 0;
+	head = reserve(KIND_MOVED, sizeof(*head));
+	if (!head)
+		return 0;
+	fill_head(head, KIND_MOVED, task);
+	submit(KIND_MOVED, head);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -23,6 +23,7 @@ const (
 	ProcessProgOnExec     = "on_exec"
 	ProcessProgOnExit     = "on_exit"
 	ProcessProgOnFork     = "on_fork"
+	ProcessProgOnMove     = "on_move"
 	ProcessProgOnOom      = "on_oom"
 	ProcessProgOnSignal   = "on_signal"
 	ProcessVarArgsLimit   = "args_limit"
@@ -73,6 +74,7 @@ type ProcessProgramSpecs struct {
 	OnExec   *ebpf.ProgramSpec `ebpf:"on_exec"`
 	OnExit   *ebpf.ProgramSpec `ebpf:"on_exit"`
 	OnFork   *ebpf.ProgramSpec `ebpf:"on_fork"`
+	OnMove   *ebpf.ProgramSpec `ebpf:"on_move"`
 	OnOom    *ebpf.ProgramSpec `ebpf:"on_oom"`
 	OnSignal *ebpf.ProgramSpec `ebpf:"on_signal"`
 }
@@ -143,6 +145,7 @@ type ProcessPrograms struct {
 	OnExec   *ebpf.Program `ebpf:"on_exec"`
 	OnExit   *ebpf.Program `ebpf:"on_exit"`
 	OnFork   *ebpf.Program `ebpf:"on_fork"`
+	OnMove   *ebpf.Program `ebpf:"on_move"`
 	OnOom    *ebpf.Program `ebpf:"on_oom"`
 	OnSignal *ebpf.Program `ebpf:"on_signal"`
 }
@@ -152,6 +155,7 @@ func (p *ProcessPrograms) Close() error {
 		p.OnExec,
 		p.OnExit,
 		p.OnFork,
+		p.OnMove,
 		p.OnOom,
 		p.OnSignal,
 	)

@@ -210,7 +210,7 @@ static __always_inline struct call_times *first_call(struct call *key, bool type
 	times = bpf_map_lookup_elem(&calls, key);
 	if (times) {
 		times->start = typed ? start_of(task) : 0;
-		times->cgroup = typed ? cgroup_of(task) : bpf_get_current_cgroup_id();
+		times->cgroup = typed ? cgroup_of(task) : plain_cgroup();
 		return times;
 	}
 	return NULL;

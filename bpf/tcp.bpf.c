@@ -9,6 +9,14 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+#pragma clang attribute pop
+
 enum tcp_kind {
 	KIND_TCP_FAILED = KIND(PROBE_TCP, 1),
 	KIND_TCP_RESET = KIND(PROBE_TCP, 2),
@@ -221,6 +229,9 @@ static __always_inline struct tcp_record *begin_record(__u32 kind, struct sock *
 	record->head.cgroup = conn->cgroup;
 	record->head.time = bpf_ktime_get_ns();
 	fill_endpoints(&record->ends, sk);
+	// A connection that closes gives its port back first, but does not forget it.
+	if (!record->ends.local_port)
+		record->ends.local_port = __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	record->opened = conn->opened;
 	record->sent = conn->sent;
 	record->received = conn->received;

@@ -67,9 +67,12 @@ const (
 	FileWrites    = "tapio.file.writes"
 	FileClosed    = "tapio.file.closed"
 
-	SystemDevice  = "system.device"
-	DiskDirection = "disk.io.direction"
-	DiskOperation = "tapio.disk.operation"
+	SystemDevice       = "system.device"
+	DiskDirection      = "disk.io.direction"
+	DiskOperation      = "tapio.disk.operation"
+	DiskFailedRequests = "tapio.disk.failed_requests"
+	DiskSector         = "tapio.disk.sector"
+	DiskSize           = "tapio.disk.size"
 )
 
 // SourceEBPF is the value of Source for what the eBPF receiver saw.

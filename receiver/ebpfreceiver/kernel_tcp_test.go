@@ -77,18 +77,34 @@ func TestFailedConnects(t *testing.T) {
 			assert.Equal(t, name, got["network.type"])
 			assert.Equal(t, "client", got["tapio.connection.role"])
 			assert.Equal(t, int64(os.Getpid()), got["process.pid"])
+			assert.NotEmpty(t, got["tapio.process.ancestor_keys"])
+			assert.Positive(t, got["network.local.port"], "from where, though the port is given back by now")
 			s.sum(t, "tapio.tcp.connect_failures", port, "error.type", "ECONNREFUSED", 1)
 		})
 	}
 }
 
 func TestTrafficByPeer(t *testing.T) {
-	s := onThisKernel(t, func(c *Config) {
-		onlyTCP(c)
-		c.Probes.TCP.ConnectionSpans = true
-	})
-	client, server, port := pair(t, "127.0.0.1:0")
-	const size = 1 << 20
+	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
+		t.Run(name, func(t *testing.T) {
+			s := onThisKernel(t, onlyTCP)
+			client, server, port := pair(t, net.JoinHostPort(host, "0"))
+			const size = 1 << 20
+			exchange(t, client, server, size)
+			for values, want := range map[string]int64{
+				"client+transmit": size, "client+receive": 6, "server+receive": size, "server+transmit": 6,
+			} {
+				s.sum(t, "tapio.tcp.io", port, "network.peer.address+tapio.connection.role+network.io.direction", host+"+"+values, want)
+			}
+			s.sum(t, "tapio.tcp.connects", port, "network.peer.address+tapio.connection.role", host+"+client", 1)
+			s.sum(t, "tapio.tcp.accepts", port, "network.peer.address+tapio.connection.role", host+"+server", 1)
+			assert.Positive(t, s.points(port, "tapio.tcp.rtt", "tapio.connection.role", "client"))
+		})
+	}
+}
+
+func exchange(t *testing.T, client, server net.Conn, size int) {
+	t.Helper()
 	go func() { _, _ = client.Write(make([]byte, size)) }()
 	_, err := io.ReadFull(server, make([]byte, size))
 	require.NoError(t, err)
@@ -96,24 +112,47 @@ func TestTrafficByPeer(t *testing.T) {
 	require.NoError(t, err)
 	_, err = io.ReadFull(client, make([]byte, 6))
 	require.NoError(t, err)
-	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "client+transmit", size)
-	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "client+receive", 6)
-	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "server+receive", size)
-	s.sum(t, "tapio.tcp.io", port, "tapio.connection.role+network.io.direction", "server+transmit", 6)
-	s.sum(t, "tapio.tcp.connects", port, "tapio.connection.role", "client", 1)
-	s.sum(t, "tapio.tcp.accepts", port, "tapio.connection.role", "server", 1)
-	assert.Positive(t, s.points(port, "tapio.tcp.rtt", "tapio.connection.role", "client"))
+}
 
-	require.NoError(t, client.Close())
-	require.NoError(t, server.Close())
-	require.Eventually(t, func() bool { // other programs of this host have connections too
-		for _, span := range s.spans(ptrace.SpanKindClient, "") {
-			if got := span.Attributes().AsRaw(); got["network.peer.port"] == int64(port) {
-				return assert.Equal(t, int64(size), got["tapio.tcp.sent"])
+func TestASpanOfEachConnection(t *testing.T) {
+	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
+		t.Run(name, func(t *testing.T) {
+			s := onThisKernel(t, func(c *Config) {
+				onlyTCP(c)
+				c.Probes.TCP.ConnectionSpans = true
+			})
+			client, server, port := pair(t, net.JoinHostPort(host, "0"))
+			from := client.LocalAddr().(*net.TCPAddr).Port
+			exchange(t, client, server, 1000)
+			require.NoError(t, client.Close())
+			require.NoError(t, server.Close())
+			got := s.connection(t, ptrace.SpanKindClient, from, port)
+			assert.Equal(t, int64(1000), got["tapio.tcp.sent"])
+			assert.Equal(t, int64(6), got["tapio.tcp.received"])
+			assert.Equal(t, host, got["network.peer.address"])
+			assert.Equal(t, name, got["network.type"])
+			got = s.connection(t, ptrace.SpanKindServer, port, from)
+			assert.Equal(t, int64(6), got["tapio.tcp.sent"])
+			assert.Equal(t, int64(1000), got["tapio.tcp.received"])
+		})
+	}
+}
+
+// connection waits for the span of one end; other programs of this host have
+// connections too.
+func (s *seen) connection(t *testing.T, kind ptrace.SpanKind, local, peer int) (found map[string]any) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, span := range s.spans(kind, "") {
+			got := span.Attributes().AsRaw()
+			if got["network.local.port"] == int64(local) && got["network.peer.port"] == int64(peer) {
+				found = got
+				return span.StartTimestamp() < span.EndTimestamp()
 			}
 		}
 		return false
-	}, 10*time.Second, 20*time.Millisecond)
+	}, 10*time.Second, 20*time.Millisecond, "no span from port %d to %d", local, peer)
+	return found
 }
 
 func TestResets(t *testing.T) {

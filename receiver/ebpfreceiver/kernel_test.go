@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 // seen is a receiver on this machine's kernel, and what it has delivered.
@@ -77,6 +78,12 @@ func (s *seen) event(t *testing.T, name string, accept func(plog.LogRecord) bool
 	return found
 }
 
+// onlyProcesses leaves out what others on this machine can flood.
+func onlyProcesses(c *Config) {
+	c.Probes = probe.Config{Process: probe.DefaultProcessConfig(), TCP: c.Probes.TCP, DNS: c.Probes.DNS}
+	c.Probes.TCP.Enabled, c.Probes.DNS.Enabled = false, false
+}
+
 func ofPID(pid int) func(plog.LogRecord) bool {
 	return func(record plog.LogRecord) bool {
 		got, ok := record.Attributes().Get("process.pid")
@@ -85,7 +92,7 @@ func ofPID(pid int) func(plog.LogRecord) bool {
 }
 
 func TestExecAndExit(t *testing.T) {
-	s := onThisKernel(t, func(*Config) {})
+	s := onThisKernel(t, onlyProcesses)
 	command := exec.Command("/bin/sh", "-c", "exit 7", "--password=hunter2")
 	require.Error(t, command.Run())
 	began := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid)).Attributes().AsRaw()
@@ -102,7 +109,10 @@ func TestExecAndExit(t *testing.T) {
 }
 
 func TestACommandLineIsCutAtTheLimit(t *testing.T) {
-	s := onThisKernel(t, func(c *Config) { c.Probes.Process.ArgsLimit = 12 })
+	s := onThisKernel(t, func(c *Config) {
+		onlyProcesses(c)
+		c.Probes.Process.ArgsLimit = 12
+	})
 	command := exec.Command("/bin/true", "a", "abcdefghijkl")
 	require.NoError(t, command.Run())
 	began := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid)).Attributes().AsRaw()

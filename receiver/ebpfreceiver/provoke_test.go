@@ -55,7 +55,7 @@ func anyPoint(metric pmetric.Metric, accept func(map[string]any, pmetric.Metric,
 }
 
 func TestAKillIsToldWithSenderAndReceiver(t *testing.T) {
-	s := onThisKernel(t, func(*Config) {})
+	s := onThisKernel(t, onlyProcesses)
 	victim := exec.Command("sleep", "60")
 	require.NoError(t, victim.Start())
 	require.NoError(t, victim.Process.Signal(syscall.SIGTERM))
@@ -69,7 +69,7 @@ func TestAKillIsToldWithSenderAndReceiver(t *testing.T) {
 }
 
 func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
-	s := onThisKernel(t, func(*Config) {})
+	s := onThisKernel(t, onlyProcesses)
 	shell := exec.Command("sh", "-c", "trap 'exit 3' TERM; kill -TERM $$; sleep 1")
 	require.Error(t, shell.Run())
 	ended := s.event(t, "tapio.process.exit", ofPID(shell.Process.Pid)).Attributes().AsRaw()
@@ -133,7 +133,7 @@ func removeCgroup(t *testing.T, folder string) {
 func TestOutOfMemoryInACgroup(t *testing.T) {
 	const limit = 32 << 20
 	path, procs := inMemoryCgroup(t, limit)
-	s := onThisKernel(t, func(*Config) {})
+	s := onThisKernel(t, onlyProcesses)
 	eater := exec.Command("sh", "-c", "echo $$ > "+procs+" && exec tail /dev/zero")
 	require.Error(t, eater.Run())
 	killed := s.event(t, "tapio.process.oom_kill", ofPID(eater.Process.Pid)).Attributes().AsRaw()
@@ -145,7 +145,7 @@ func TestOutOfMemoryInACgroup(t *testing.T) {
 }
 
 func TestForksAreCounted(t *testing.T) {
-	s := onThisKernel(t, func(*Config) {})
+	s := onThisKernel(t, onlyProcesses)
 	require.NoError(t, exec.Command("true").Run())
 	s.grown(t, "tapio.process.forks", func(_ map[string]any, metric pmetric.Metric, at int) bool {
 		return metric.Sum().IsMonotonic() && metric.Sum().DataPoints().At(at).IntValue() > 0

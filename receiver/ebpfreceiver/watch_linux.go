@@ -86,14 +86,18 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 			gaps = append(gaps, probe.Missing("receiver", "program_stats", err))
 		}
 	}
-	for _, p := range probes {
-		gaps = append(gaps, p.Attach(kernel)...)
-		w.byKind[p.Number()] = p
-	}
-	kernel.ForgetTypes()
+	// Before the first event, for it asks who its process is; who comes meanwhile is
+	// looked up one by one.
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
+	for _, p := range probes {
+		gaps = append(gaps, p.Attach(kernel)...)
+		w.byKind[p.Number()] = p
+		w.drain() // on a busy host the ring buffer would be full before the last is attached
+	}
+	kernel.ForgetTypes()
+	w.drain()
 	return w, gaps, nil
 }
 

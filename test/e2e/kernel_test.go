@@ -189,9 +189,13 @@ func TestWithoutTypesOfTheKernelTheRestIsCounted(t *testing.T) {
 	for _, other := range []string{"no_hook", "unsupported", "refused"} {
 		require.NotContains(t, log, `"reason":"`+other+`"`)
 	}
-	require.NoError(t, exec.Command("dd", "if=/dev/zero", "of=/dev/null", "bs=64k", "count=20000").Run())
+	procs := memoryCgroup(t, 64<<20)
+	cgroup := "/" + filepath.Base(filepath.Dir(procs))
+	busy := exec.Command("sh", "-c", "echo $$ > "+procs+" && exec dd if=/dev/zero of=/dev/null bs=64k")
+	require.NoError(t, busy.Start()) // /proc tells who it is, while it is
+	t.Cleanup(func() { _ = busy.Process.Kill(); _ = busy.Wait() })
 	for _, metric := range []string{"tapio.syscall.duration", "tapio.cpu.time"} {
-		awaitOutput(t, c, "process.executable.name", "get", "metrics", "--name", metric, "-o", "json")
+		awaitOutput(t, c, `"dd"`, "get", "metrics", "--name", metric, "-l", "process.linux.cgroup="+cgroup, "-o", "json")
 	}
 	require.Equal(t, 0, c.Stop())
 }

@@ -45,17 +45,36 @@ func Mounts(proc string) []Mount {
 // troubles than a nameless one.
 const maxFolders = 20000
 
-// pathOfCgroup finds a cgroup by its id, which is its inode; "" if it has gone.
-func pathOfCgroup(proc string, id uint64) string {
+// v1Cgroup marks the ids of v1's memory controller, as bpf/event.h's V1_CGROUP
+// does: those of different hierarchies are alike.
+const v1Cgroup = 1 << 63
+
+// mountOf returns the hierarchy that an id belongs to.
+func mountOf(proc string, id uint64) (Mount, bool) {
 	for _, mount := range Mounts(proc) {
-		if !mount.Unified && !slices.Contains(mount.Options, "memory") {
-			continue
-		}
-		if path, ok := folderWithInode(mount.Folder, id); ok {
-			return path
+		if id&v1Cgroup == 0 && mount.Unified || id&v1Cgroup != 0 && slices.Contains(mount.Options, memory) {
+			return mount, true
 		}
 	}
-	return ""
+	return Mount{}, false
+}
+
+// pathOfCgroup finds a cgroup by its id, which is its inode; "" if it has gone.
+func pathOfCgroup(mount Mount, id uint64) string {
+	path, _ := folderWithInode(mount.Folder, id&^v1Cgroup)
+	return path
+}
+
+// isIn reports whether these are the cgroups of somebody who is in the one with
+// that id.
+func isIn(mount Mount, cgroups string, id uint64) bool {
+	for controllers, path := range hierarchies(cgroups) {
+		if controllers == memory && !mount.Unified || controllers == "" && mount.Unified {
+			var stat syscall.Stat_t
+			return syscall.Stat(filepath.Join(mount.Folder, path), &stat) == nil && stat.Ino == id&^v1Cgroup
+		}
+	}
+	return false
 }
 
 func folderWithInode(root string, inode uint64) (found string, ok bool) {

@@ -5,7 +5,10 @@
 // which of its ancestors, which container and pod.
 package identity
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // Place is where a process runs: on the host itself, or in a container.
 type Place struct {
@@ -18,23 +21,35 @@ type Place struct {
 const hexDigits = "0123456789abcdef"
 
 // PlaceOf reads /proc/PID/cgroup. Of the hierarchies of v1 and v2 the first that
-// names a container counts; else that of v2, or of the memory controller.
+// names a container counts; else that of the memory controller, or, if all are in
+// its root, that of v2. bpf/event.h's cgroup_of chooses alike.
 func PlaceOf(cgroups string) Place {
 	var fallback string
-	for line := range strings.Lines(cgroups) {
-		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
-		controllers, path, found := strings.Cut(rest, ":")
-		if !found {
-			continue
-		}
+	for controllers, path := range hierarchies(cgroups) {
 		if place := PlaceOfPath(path); place.ContainerID != "" || place.PodUID != "" {
 			return place
 		}
-		if controllers == "memory" || controllers == "" && (fallback == "" || path != "/") {
+		if controllers == memory && path != "/" || controllers == "" && fallback == "" {
 			fallback = path
 		}
 	}
 	return Place{Cgroup: fallback}
+}
+
+// memory is the controller of v1 by which engines name containers.
+const memory = "memory"
+
+// hierarchies yields the controllers of each, none of that of v2, and the path in
+// it.
+func hierarchies(cgroups string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for line := range strings.Lines(cgroups) {
+			_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+			if controllers, path, found := strings.Cut(rest, ":"); found && !yield(controllers, path) {
+				return
+			}
+		}
+	}
 }
 
 // PlaceOfPath finds the container and the pod in one path. Engines nest what

@@ -60,6 +60,8 @@ func TestPlaces(t *testing.T) {
 func TestPlaceOutsideContainersNamesItsCgroup(t *testing.T) {
 	assert.Equal(t, "/system.slice/sshd.service", PlaceOf("4:memory:/\n0::/system.slice/sshd.service\n").Cgroup)
 	assert.Equal(t, "/batch", PlaceOf("4:memory:/batch\n0::/\n").Cgroup, "in hybrid mode v2 has all in its root")
+	assert.Equal(t, "/batch", PlaceOf("4:memory:/batch\n0::/init.scope\n").Cgroup, "as the programs in the kernel choose")
+	assert.Equal(t, "/", PlaceOf("4:memory:/\n0::/\n").Cgroup)
 }
 
 func FuzzPlaceOf(f *testing.F) {

@@ -103,27 +103,52 @@ func (t *Table) Ancestors(p *Process) []*Process {
 	return line
 }
 
+// Move takes in that a process is in that cgroup from now on. One that is not
+// known will be asked itself.
+func (t *Table) Move(key Key, cgroup uint64) {
+	of, known := t.processes.Get(key)
+	place := t.Place(cgroup, key.PID)
+	if !known || of.Place == place {
+		return
+	}
+	moved := *of
+	moved.Place = place
+	t.Put(&moved)
+}
+
 // Place returns the place with that cgroup id. The process, unless 0, is one
-// that lives there, and is asked if the place is new; if it has gone the file
-// system of cgroups is searched.
+// that was there, and is asked if the place is new; if it has gone, or on to
+// another place, the file system of cgroups is searched.
 func (t *Table) Place(cgroup uint64, pid uint32) *Place {
 	if place, ok := t.places.Get(cgroup); ok {
 		return place
 	}
-	var place *Place
-	text, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
-	switch {
-	case pid != 0 && err == nil:
-		place = t.Intern(PlaceOf(string(text)))
-	case cgroup != 0:
-		place = t.Intern(PlaceOfPath(pathOfCgroup(t.proc, cgroup)))
-	default:
-		return t.host
+	cgroups, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
+	asked := pid != 0 && err == nil
+	if cgroup == 0 {
+		if !asked {
+			return t.host
+		}
+		return t.Intern(PlaceOf(string(cgroups)))
 	}
-	if cgroup != 0 {
-		t.places.Add(cgroup, place)
-	}
+	place := t.Intern(t.newPlace(cgroup, string(cgroups), asked))
+	t.places.Add(cgroup, place)
 	return place
+}
+
+// newPlace believes /proc where the file system of cgroups does not know better,
+// as in a container that sees its own part of it only.
+func (t *Table) newPlace(cgroup uint64, cgroups string, asked bool) Place {
+	mount, mounted := mountOf(t.proc, cgroup)
+	if asked && (!mounted || isIn(mount, cgroups, cgroup)) {
+		return PlaceOf(cgroups)
+	}
+	if mounted {
+		if path := pathOfCgroup(mount, cgroup); path != "" || !asked {
+			return PlaceOfPath(path)
+		}
+	}
+	return PlaceOf(cgroups)
 }
 
 // Intern returns the one copy of a place, so that its address stands for it.

@@ -97,6 +97,7 @@ func (b *Batch) EventAt(name string, place *identity.Place, at time.Time) plog.L
 	}
 	record := slice.AppendEmpty()
 	record.SetEventName(name)
+	informs(record)
 	record.SetTimestamp(pcommon.NewTimestampFromTime(at))
 	record.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.Now))
 	return record

@@ -6,6 +6,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,13 +25,13 @@ type deviceOperation struct {
 }
 
 type blockTimes struct {
-	Errors uint64
-	Bytes  uint64
-	Times  histogram
+	Bytes uint64
+	Times histogram
 }
 
 type block struct {
 	devices  *ebpf.Map
+	failures *ebpf.Map
 	names    map[[2]uint32]string
 	duration Metric
 	size     Metric
@@ -45,7 +46,7 @@ func newBlock() *block {
 			Description: "How long a block device took, from when it got a request to when it was done, by device and operation.",
 		},
 		size:   Metric{Name: "tapio.disk.operation.io", Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
-		errors: Metric{Name: "tapio.disk.operation.errors", Unit: "{request}", Description: "Requests that failed, by device and operation."},
+		errors: Metric{Name: "tapio.disk.operation.errors", Unit: "{request}", Description: "Requests that failed, by device, operation and error."},
 	}
 }
 
@@ -60,13 +61,10 @@ func (p *block) Attach(k *Kernel) []Gap {
 	}
 	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "requests", Ways: [][]string{{bpf.BlockProgOnIssue, bpf.BlockProgOnComplete}}}})
 	if len(gaps) == 0 {
-		p.devices = loaded.Maps[bpf.BlockMapDevices]
+		p.devices, p.failures = loaded.Maps[bpf.BlockMapDevices], loaded.Maps[bpf.BlockMapFailures]
 	}
 	return gaps
 }
-
-// Decode implements Probe: there are no records.
-func (*block) Decode(uint32, []byte, *Batch) error { return errUnknownKind }
 
 // Collect implements Probe.
 func (p *block) Collect(out *Batch) error {
@@ -82,13 +80,8 @@ func (p *block) Collect(out *Batch) error {
 		bytes := out.Count(&p.size, out.Table.Host(), "")
 		bytes.SetIntValue(int64(times.Bytes))
 		p.put(bytes.Attributes(), what)
-		if times.Errors > 0 {
-			failed := out.Count(&p.errors, out.Table.Host(), "")
-			failed.SetIntValue(int64(times.Errors))
-			p.put(failed.Attributes(), what)
-		}
 	}
-	return entries.Err()
+	return errors.Join(entries.Err(), p.collectFailures(out))
 }
 
 func (p *block) put(to pcommon.Map, what deviceOperation) {

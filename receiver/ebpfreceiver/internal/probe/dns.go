@@ -12,7 +12,6 @@ import (
 	"unsafe"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/otlp"
@@ -174,11 +173,8 @@ func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, o
 	}
 	event := out.Event("tapio.dns.lookup_failed", l.of, at)
 	putLineage(event.Attributes(), l.of, out.Table)
-	event.SetSeverityNumber(plog.SeverityNumberWarn)
-	event.SetSeverityText("WARN")
-	if fault == "NXDOMAIN" { // what search domains and probing programs bring about all day
-		event.SetSeverityNumber(plog.SeverityNumberInfo)
-		event.SetSeverityText("INFO")
+	if fault != "NXDOMAIN" { // that search domains and probing programs bring about all day
+		warns(event)
 	}
 	to := event.Attributes()
 	to.PutStr(otlp.DNSQuestionName, id.question.name)

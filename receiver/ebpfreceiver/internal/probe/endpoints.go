@@ -31,7 +31,9 @@ func (e *endpoints) remotePort() netip.AddrPort { return netip.AddrPortFrom(e.re
 // put writes both ends of a connection.
 func (e *endpoints) put(to pcommon.Map) {
 	to.PutStr(otlp.NetworkLocalAddress, address(e.Local).String())
-	to.PutInt(otlp.NetworkLocalPort, int64(e.LocalPort))
+	if e.LocalPort != 0 { // a connect may fail before it has one
+		to.PutInt(otlp.NetworkLocalPort, int64(e.LocalPort))
+	}
 	putPeer(to, e.remote(), e.RemotePort)
 }
 

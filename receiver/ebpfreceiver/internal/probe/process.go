@@ -24,6 +24,7 @@ const (
 	kindExit   = uint32(NumberProcess)<<8 | 2
 	kindSignal = uint32(NumberProcess)<<8 | 3
 	kindOOM    = uint32(NumberProcess)<<8 | 4
+	kindMoved  = uint32(NumberProcess)<<8 | 5
 )
 
 type process struct {
@@ -53,8 +54,8 @@ func newProcess(c *ProcessConfig) *process {
 func (*process) Name() string   { return "process" }
 func (*process) Number() Number { return NumberProcess }
 
-// Attach loads exec and exit even where nobody wants their events: without them
-// the table of processes would not follow.
+// Attach loads exec, exit and moves even where nobody wants their events: without
+// them the table of processes would not follow.
 func (p *process) Attach(k *Kernel) []Gap {
 	spec, err := bpf.LoadProcess()
 	if err == nil {
@@ -67,6 +68,7 @@ func (p *process) Attach(k *Kernel) []Gap {
 		{Name: "exec", Ways: [][]string{{bpf.ProcessProgOnExec}}},
 		{Name: "exit", Ways: [][]string{{bpf.ProcessProgOnExit}}},
 		{Name: "forks", Ways: [][]string{{bpf.ProcessProgOnFork}}},
+		{Name: "moves", Ways: [][]string{{bpf.ProcessProgOnMove}}},
 	}
 	if p.config.Signals {
 		features = append(features, Feature{Name: "signals", Ways: [][]string{{bpf.ProcessProgOnSignal}}})
@@ -90,6 +92,8 @@ func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
 		return p.signal(record, out)
 	case kindOOM:
 		return p.oom(record, out)
+	case kindMoved:
+		return p.moved(record, out)
 	}
 	return errUnknownKind
 }
@@ -176,6 +180,16 @@ func (p *process) exit(record []byte, out *Batch) error {
 	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
 	attributes.PutDouble(otlp.ProcessDuration, lived.Seconds())
 	event.Body().SetStr("exit " + of.Name)
+	return nil
+}
+
+// moved makes no event: what the process does from now on tells where it is.
+func (*process) moved(record []byte, out *Batch) error {
+	e, err := as[head](record)
+	if err != nil {
+		return err
+	}
+	out.Table.Move(identity.KeyAt(e.PID, e.Start), e.Cgroup)
 	return nil
 }
 

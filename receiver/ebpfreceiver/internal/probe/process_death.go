@@ -8,8 +8,6 @@ package probe
 import (
 	"os"
 
-	"go.opentelemetry.io/collector/pdata/plog"
-
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
@@ -33,7 +31,7 @@ func (p *process) signal(record []byte, out *Batch) error {
 	of := out.processOf(&e.head, text(e.Comm[:]))
 	sender := out.Table.Lookup(identity.KeyAt(e.Sender, e.SenderStart), 0)
 	event := out.Event("tapio.process.signal", of, out.Clock.Wall(e.Time))
-	event.SetSeverityNumber(plog.SeverityNumberWarn)
+	warns(event)
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	attributes.PutStr(otlp.Signal, signalName(e.Signal))
@@ -73,7 +71,7 @@ func (p *process) oom(record []byte, out *Batch) error {
 	page := uint64(os.Getpagesize())
 	of := out.processOf(&e.head, text(e.Comm[:]))
 	event := out.Event("tapio.process.oom_kill", of, out.Clock.Wall(e.Time))
-	event.SetSeverityNumber(plog.SeverityNumberError)
+	fails(event)
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	putText(attributes, otlp.ProcessCgroup, of.Place.Cgroup)

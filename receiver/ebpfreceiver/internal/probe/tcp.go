@@ -122,8 +122,7 @@ func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
 	} else {
 		event = out.EventAt(name, out.Table.Host(), out.Clock.Wall(r.Time))
 	}
-	event.SetSeverityNumber(plog.SeverityNumberWarn)
-	event.SetSeverityText("WARN")
+	warns(event)
 	r.put(event.Attributes())
 	return event
 }

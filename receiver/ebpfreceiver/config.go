@@ -6,10 +6,15 @@ package ebpfreceiver
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
+	"reflect"
+	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
@@ -36,7 +41,7 @@ type Config struct {
 	ErrorMode ErrorMode `mapstructure:"error_mode"`
 	// RingBufferSize is in bytes, a power of two. What does not fit is lost and
 	// counted.
-	RingBufferSize uint32 `mapstructure:"ring_buffer_size"`
+	RingBufferSize ByteSize `mapstructure:"ring_buffer_size"`
 	// CollectionInterval is how often what the kernel counts becomes points.
 	CollectionInterval time.Duration `mapstructure:"collection_interval"`
 	// ProgramStats lets the kernel measure how long its programs run, at a cost of
@@ -50,22 +55,64 @@ type Config struct {
 	Probes probe.Config `mapstructure:"probes"`
 }
 
-var _ component.Config = (*Config)(nil)
+// ByteSize is a number of bytes, in YAML also written with a unit: 8MiB.
+type ByteSize uint32
 
-// Validate checks the fields; whether the kernel plays along shows at Start.
+// UnmarshalText reads a number with an optional unit.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > math.MaxUint32 {
+		return fmt.Errorf("%q is not a size in bytes: write a number with a unit, for example 8MiB", text)
+	}
+	*b = ByteSize(n)
+	return nil
+}
+
+var (
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
+)
+
+// Unmarshal adds what to do to the decoder's errors, which only name the key.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(c); err != nil {
+		return fmt.Errorf("%w\nmend: a duration is a number with its unit, for example 10s; a size likewise, for example 8MiB; the keys are%s",
+			err, keysOf("", reflect.TypeFor[Config]()))
+	}
+	return nil
+}
+
+// keysOf lists the keys of a block on a line, and those of each block in it on another.
+func keysOf(block string, of reflect.Type) string {
+	var own, below []string
+	for i := range of.NumField() {
+		key, kind := of.Field(i).Tag.Get("mapstructure"), of.Field(i).Type
+		if kind.Kind() == reflect.Struct {
+			below = append(below, keysOf(strings.TrimPrefix(block+"::"+key, "::"), kind))
+			continue
+		}
+		own = append(own, key)
+	}
+	lines := strings.Join(below, "")
+	if len(own) == 0 {
+		return lines
+	}
+	return "\n  " + strings.TrimPrefix(block+": ", ": ") + strings.Join(own, ", ") + lines
+}
+
+// Validate checks the fields; whether the kernel plays along shows at Start. The
+// probes' are checked by their types.
 func (c *Config) Validate() error {
 	var errs []error
 	if c.ErrorMode != ErrorModeIgnore && c.ErrorMode != ErrorModePropagate {
 		errs = append(errs, fmt.Errorf("error_mode: must be ignore or propagate, is %q", c.ErrorMode))
 	}
-	if c.RingBufferSize < minRing || c.RingBufferSize > maxRing || bits.OnesCount32(c.RingBufferSize) != 1 {
-		errs = append(errs, fmt.Errorf("ring_buffer_size: must be a power of two from %d to %d, is %d", minRing, maxRing, c.RingBufferSize))
+	if c.RingBufferSize < minRing || c.RingBufferSize > maxRing || bits.OnesCount32(uint32(c.RingBufferSize)) != 1 {
+		errs = append(errs, fmt.Errorf("ring_buffer_size: must be a power of two from %s to %s, is %d bytes: write for example 8MiB",
+			humanize.IBytes(minRing), humanize.IBytes(maxRing), c.RingBufferSize))
 	}
 	if c.CollectionInterval < 100*time.Millisecond {
-		errs = append(errs, fmt.Errorf("collection_interval: must be 100ms or more, is %s", c.CollectionInterval))
-	}
-	if err := c.Probes.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("probes::%w", err))
+		errs = append(errs, fmt.Errorf("collection_interval: must be 100ms or more, is %s: write a number with its unit, for example 10s", c.CollectionInterval))
 	}
 	return errors.Join(append(errs, c.validateSignals())...)
 }

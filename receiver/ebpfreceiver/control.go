@@ -28,8 +28,9 @@ type SignalConfig struct {
 	// SamplingPercent is how many of a hundred records pass, 100 by default. Of
 	// spans all those of a trace pass or none.
 	SamplingPercent float64 `mapstructure:"sampling_percent"`
-	// MaxPerSecond bounds records, points or spans a second; 0 does not.
-	MaxPerSecond uint32 `mapstructure:"max_per_second"`
+	// MaxPerSecond bounds records, points or spans a second; 0 does not, 0.1 lets one
+	// pass in ten seconds.
+	MaxPerSecond float64 `mapstructure:"max_per_second"`
 }
 
 func defaultSignalConfig() SignalConfig {
@@ -39,6 +40,9 @@ func defaultSignalConfig() SignalConfig {
 func (c *SignalConfig) validate(parse func(SignalConfig) error) error {
 	if !(c.SamplingPercent > 0 && c.SamplingPercent <= 100) {
 		return fmt.Errorf("sampling_percent: must be above 0 and at most 100, is %v: write `enabled: false` for none", c.SamplingPercent)
+	}
+	if !(c.MaxPerSecond >= 0) {
+		return fmt.Errorf("max_per_second: must be 0 for no bound, or more, is %v", c.MaxPerSecond)
 	}
 	return parse(*c)
 }

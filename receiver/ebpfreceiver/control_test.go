@@ -8,10 +8,12 @@ package ebpfreceiver
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -26,7 +28,7 @@ func sinkWith(t *testing.T, adapt func(*Config)) (*sink, *seen) {
 	t.Helper()
 	config := createDefaultConfig().(*Config)
 	adapt(config)
-	require.NoError(t, config.Validate())
+	require.NoError(t, confmap.Validate(config))
 	s, err := newSink(receivertest.NewNopSettings(metadata.Type), config)
 	require.NoError(t, err)
 	got := &seen{logs: &consumertest.LogsSink{}, metrics: &consumertest.MetricsSink{}, traces: &consumertest.TracesSink{}}
@@ -112,20 +114,36 @@ func TestWhatAPipelineRefusesIsCounted(t *testing.T) {
 
 func TestBadConfigurationNamesTheFieldAndTheMend(t *testing.T) {
 	for want, adapt := range map[string]func(*Config){
-		"error_mode: must be ignore or propagate":               func(c *Config) { c.ErrorMode = "panic" },
-		"ring_buffer_size: must be a power of two":              func(c *Config) { c.RingBufferSize = 100000 },
-		"collection_interval: must be 100ms or more":            func(c *Config) { c.CollectionInterval = 0 },
-		"logs::include: must be OTTL conditions":                func(c *Config) { c.Logs.Include = []string{"nonsense ="} },
-		"traces::exclude: must be OTTL conditions":              func(c *Config) { c.Traces.Exclude = []string{"nonsense ="} },
-		"logs::sampling_percent: must be above 0":               func(c *Config) { c.Logs.SamplingPercent = 0 },
-		"metrics::sampling_percent: must be left out":           func(c *Config) { c.Metrics.SamplingPercent = 10 },
-		"probes::process::args_limit: must not be above 4096":   func(c *Config) { c.Probes.Process.ArgsLimit = 5000 },
-		"probes::process::redact[0]: must be a regular":         func(c *Config) { c.Probes.Process.Redact = []string{"("} },
-		"probes::syscall::slow_threshold: must be 0 for no eve": func(c *Config) { c.Probes.Syscall.SlowThreshold = -1 },
-		"probes::syscall::sample_one_in: must be a power of tw": func(c *Config) { c.Probes.Syscall.SampleOneIn = 12 },
+		"error_mode: must be ignore or propagate":                  func(c *Config) { c.ErrorMode = "panic" },
+		"ring_buffer_size: must be a power of two":                 func(c *Config) { c.RingBufferSize = 100000 },
+		"collection_interval: must be 100ms or more":               func(c *Config) { c.CollectionInterval = 0 },
+		"logs::include: must be OTTL conditions":                   func(c *Config) { c.Logs.Include = []string{"nonsense ="} },
+		"traces::exclude: must be OTTL conditions":                 func(c *Config) { c.Traces.Exclude = []string{"nonsense ="} },
+		"logs::sampling_percent: must be above 0":                  func(c *Config) { c.Logs.SamplingPercent = 0 },
+		"metrics::sampling_percent: must be left out":              func(c *Config) { c.Metrics.SamplingPercent = 10 },
+		"metrics::max_per_second: must be 0 for no bound, or more": func(c *Config) { c.Metrics.MaxPerSecond = -1 },
+		"traces::max_per_second: must be 0 for no bound, or more":  func(c *Config) { c.Traces.MaxPerSecond = math.NaN() },
+		"probes::process: args_limit: must not be above 4096":      func(c *Config) { c.Probes.Process.ArgsLimit = 5000 },
+		"probes::process: redact[0]: must be a regular":            func(c *Config) { c.Probes.Process.Redact = []string{"("} },
+		"probes::syscall: slow_threshold: must be 0 for no eve":    func(c *Config) { c.Probes.Syscall.SlowThreshold = -1 },
+		"probes::syscall: sample_one_in: must be a power of tw":    func(c *Config) { c.Probes.Syscall.SampleOneIn = 12 },
+		`probes::syscall: waiting[1]: must be the name of a sys`:   func(c *Config) { c.Probes.Syscall.Waiting = []string{"read", "raed"} },
 	} {
 		config := createDefaultConfig().(*Config)
 		adapt(config)
-		assert.ErrorContains(t, config.Validate(), want)
+		err := confmap.Validate(config)
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "\n", "told once")
 	}
+}
+
+func TestEveryDefaultIsValidOnMachinesOfEveryKind(t *testing.T) {
+	require.NoError(t, confmap.Validate(createDefaultConfig()))
+}
+
+func TestAFractionOfARecordASecondIsABoundToo(t *testing.T) {
+	s, got := sinkWith(t, func(c *Config) { c.Logs.MaxPerSecond = 0.001 })
+	require.NoError(t, s.consumeLogs(context.Background(), named("a", "a", "a")))
+	assert.Equal(t, 1, got.logs.LogRecordCount())
+	assert.Equal(t, uint64(2), s.logGate.limited.Load())
 }

@@ -28,7 +28,7 @@ type gate struct {
 func newGate(c SignalConfig) *gate {
 	g := &gate{enabled: c.Enabled, share: c.SamplingPercent / 100}
 	if c.MaxPerSecond > 0 {
-		g.limit = rate.NewLimiter(rate.Limit(c.MaxPerSecond), int(c.MaxPerSecond))
+		g.limit = rate.NewLimiter(rate.Limit(c.MaxPerSecond), int(min(math.Ceil(c.MaxPerSecond), math.MaxInt32)))
 	}
 	return g
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -41,7 +42,7 @@ func onThisKernel(t *testing.T, adapt func(*Config)) *seen {
 	config.CollectionInterval = 200 * time.Millisecond
 	config.ErrorMode = ErrorModePropagate
 	adapt(config)
-	require.NoError(t, config.Validate())
+	require.NoError(t, confmap.Validate(config))
 	factory, set := NewFactory(), receivertest.NewNopSettings(metadata.Type)
 	s := &seen{logs: &consumertest.LogsSink{}, metrics: &consumertest.MetricsSink{}, traces: &consumertest.TracesSink{}}
 	logs, err := factory.CreateLogs(context.Background(), set, config, s.logs)

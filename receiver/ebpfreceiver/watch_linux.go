@@ -67,7 +67,7 @@ type watch struct {
 // newWatch attaches all probes. Without a kernel that lets it make a map there
 // is no watch, but a gap for every probe.
 func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *sink) (*watch, []probe.Gap, error) {
-	kernel, err := probe.Open(config.RingBufferSize)
+	kernel, err := probe.Open(uint32(config.RingBufferSize))
 	if err != nil {
 		return nil, probe.AllMissing(probes, err), nil
 	}

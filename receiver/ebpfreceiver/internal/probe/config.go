@@ -4,13 +4,12 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 )
 
 // Config has one block for each probe; a probe whose block says enabled: false
-// puts nothing into the kernel.
+// puts nothing into the kernel. The collector validates each block under its key.
 type Config struct {
 	Process ProcessConfig `mapstructure:"process"`
 	Syscall SyscallConfig `mapstructure:"syscall"`
@@ -44,24 +43,6 @@ func DefaultConfig() Config {
 
 		DNS: DefaultDNSConfig(),
 	}
-}
-
-// Validate checks every block.
-func (c *Config) Validate() error {
-	return errors.Join(
-		inBlock("process", c.Process.Validate()),
-		inBlock("syscall", c.Syscall.Validate()),
-		inBlock("file", c.File.Validate()),
-		inBlock("tcp", c.TCP.Validate()),
-		inBlock("dns", c.DNS.Validate()),
-	)
-}
-
-func inBlock(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s::%w", name, err)
 }
 
 // SwitchConfig is that of a probe that is on or off.

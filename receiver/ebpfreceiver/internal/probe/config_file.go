@@ -48,7 +48,7 @@ func DefaultFileConfig() FileConfig {
 func (c *FileConfig) Validate() error {
 	errs := []error{validPaths("paths", c.Paths), validPaths("exclude_paths", c.ExcludePaths)}
 	if len(c.Paths) > 0 && c.WriteInterval < time.Second {
-		errs = append(errs, fmt.Errorf("write_interval: must be 1s or more, is %s", c.WriteInterval))
+		errs = append(errs, fmt.Errorf("write_interval: must be 1s or more, is %s: write a number with its unit, for example 10s", c.WriteInterval))
 	}
 	if len(c.Paths) > 0 && !c.Opens && !c.Writes && !c.Unlinks && !c.Renames {
 		errs = append(errs, errors.New("opens, writes, unlinks, renames: one of them must be true; `enabled: false` switches the probe off"))

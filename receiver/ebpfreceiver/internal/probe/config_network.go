@@ -64,7 +64,7 @@ func DefaultDNSConfig() DNSConfig {
 // Validate checks the bounds.
 func (c *DNSConfig) Validate() error {
 	if c.Timeout < 100*time.Millisecond {
-		return fmt.Errorf("timeout: must be 100ms or more, is %s", c.Timeout)
+		return fmt.Errorf("timeout: must be 100ms or more, is %s: write a number with its unit, for example 5s", c.Timeout)
 	}
 	if c.MaxNames < 0 || c.MaxNames > maxNamesLimit {
 		return fmt.Errorf("max_names: must be from 0 to %d, is %d", maxNamesLimit, c.MaxNames)

@@ -4,6 +4,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"time"
@@ -46,13 +47,25 @@ func DefaultSyscallConfig() SyscallConfig {
 // maxOneIn bounds how much a single call may count.
 const maxOneIn = 1024
 
-// Validate checks the threshold and, of a probe that is on, the share.
+// Validate checks the threshold, the names and, of a probe that is on, the share.
 func (c *SyscallConfig) Validate() error {
+	errs := []error{c.validNames()}
 	if c.SlowThreshold < 0 {
-		return fmt.Errorf("slow_threshold: must be 0 for no events, or more, is %s", c.SlowThreshold)
+		errs = append(errs, fmt.Errorf("slow_threshold: must be 0 for no events, or more, is %s", c.SlowThreshold))
 	}
 	if c.Enabled && (c.SampleOneIn > maxOneIn || bits.OnesCount32(c.SampleOneIn) != 1) {
-		return fmt.Errorf("sample_one_in: must be a power of two from 1, for all, to %d, is %d", maxOneIn, c.SampleOneIn)
+		errs = append(errs, fmt.Errorf("sample_one_in: must be a power of two from 1, for all, to %d, is %d", maxOneIn, c.SampleOneIn))
+	}
+	return errors.Join(errs...)
+}
+
+// validNames refuses a name that would never stand for a call.
+func (c *SyscallConfig) validNames() error {
+	known := knownSyscalls()
+	for i, name := range c.Waiting {
+		if !known[name] {
+			return fmt.Errorf("waiting[%d]: must be the name of a system call, such as read or epoll_wait, is %q", i, name)
+		}
 	}
 	return nil
 }

@@ -1,20 +1,30 @@
-//go:build linux
-
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
 package probe
 
 import (
+	"runtime"
 	"strconv"
 	"strings"
 )
 
-// syscallNames reads syscallTable.
+// syscallNames are those of this kind of machine; on one that is not known calls are
+// told by their numbers.
 func syscallNames() map[uint32]string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return readSyscalls(syscallsOfAMD64)
+	case "arm64":
+		return readSyscalls(syscallsOfARM64)
+	}
+	return nil
+}
+
+func readSyscalls(table string) map[uint32]string {
 	names := map[uint32]string{}
 	next := uint32(0)
-	for word := range strings.FieldsSeq(syscallTable) {
+	for word := range strings.FieldsSeq(table) {
 		if n, err := strconv.ParseUint(word, 10, 32); err == nil {
 			next = uint32(n)
 			continue
@@ -23,4 +33,16 @@ func syscallNames() map[uint32]string {
 		next++
 	}
 	return names
+}
+
+// knownSyscalls are the names of any machine's calls: one configuration serves the
+// machines of all kinds.
+func knownSyscalls() map[string]bool {
+	known := map[string]bool{}
+	for _, table := range []string{syscallsOfAMD64, syscallsOfARM64} {
+		for _, name := range readSyscalls(table) {
+			known[name] = true
+		}
+	}
+	return known
 }

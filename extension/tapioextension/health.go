@@ -49,7 +49,8 @@ func (h *componentHealth) note(source *componentstatus.InstanceID, event *compon
 	}
 }
 
-// all returns what is wrong now, in the order of the components' names.
+// all returns what is wrong now, in the order of the components' names. One that is
+// part of several pipelines says it for each; it is told once.
 func (h *componentHealth) all() []api.Trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,5 +61,5 @@ func (h *componentHealth) all() []api.Trouble {
 	slices.SortFunc(list, func(a, b api.Trouble) int {
 		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Why, b.Why))
 	})
-	return list
+	return slices.Compact(list)
 }

@@ -21,11 +21,14 @@ func TestHealthFollowsTheComponents(t *testing.T) {
 	e.ComponentStatusChanged(one, componentstatus.NewEvent(componentstatus.StatusOK))
 	assert.Empty(t, e.health.all())
 	e.ComponentStatusChanged(one, componentstatus.NewRecoverableErrorEvent(errors.New("no such host")))
+	elsewhere := componentstatus.NewInstanceID(component.MustNewID("otlp"), component.KindReceiver)
+	e.ComponentStatusChanged(elsewhere, componentstatus.NewRecoverableErrorEvent(errors.New("no such host")))
 	e.ComponentStatusChanged(two, componentstatus.NewFatalErrorEvent(errors.New("gone")))
 	assert.Equal(t, []api.Trouble{
 		{Component: "Exporter kafka", Why: "gone", Fatal: true},
 		{Component: "Receiver otlp", Why: "no such host"},
 	}, e.health.all())
 	e.ComponentStatusChanged(one, componentstatus.NewEvent(componentstatus.StatusOK))
+	e.ComponentStatusChanged(elsewhere, componentstatus.NewEvent(componentstatus.StatusOK))
 	assert.Len(t, e.health.all(), 1, "what recovered is well again")
 }

@@ -25,7 +25,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		r.set.Logger.Warn("a feature is off: "+gap.Probe+", "+gap.Feature, zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
 			zap.String("reason", string(gap.Reason)), zap.Error(gap))
 	}
-	if missing := joined(gaps); missing != nil {
+	if missing := probe.Together(gaps); missing != nil {
 		if r.config.ErrorMode == ErrorModePropagate {
 			return nil, errors.Join(fmt.Errorf("error_mode is propagate, and some features cannot be had: %w", missing), w.close())
 		}
@@ -48,14 +48,6 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 func (r *ebpfReceiver) stopTelling(context.Context) error {
 	r.telemetry.Shutdown()
 	return nil
-}
-
-func joined(gaps []probe.Gap) error {
-	errs := make([]error, len(gaps))
-	for i, gap := range gaps {
-		errs[i] = gap
-	}
-	return errors.Join(errs...)
 }
 
 // tellLoss makes of the first loss a status that can mend itself, and mends it

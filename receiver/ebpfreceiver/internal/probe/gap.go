@@ -46,16 +46,62 @@ func (g Gap) Error() string {
 func (g Gap) Unwrap() error { return g.Err }
 
 func (g Gap) advice() string {
+	cause, said := g.cause(), g.Err.Error()
+	if cause == said {
+		return said
+	}
+	return cause + ": " + said
+}
+
+// cause is what several features may be off for, with what would mend it.
+func (g Gap) cause() string {
 	switch g.Reason {
 	case NoPermission:
-		return fmt.Sprintf("not permitted (%v); this process lacks %s", g.Err, missingCapabilities())
+		return "not permitted, this process lacks " + missingCapabilities()
 	case NoHook:
-		return fmt.Sprintf("this kernel has no such hook: %v", g.Err)
+		return "this kernel has no such hook"
 	case NoBTF:
-		return fmt.Sprintf("this kernel does not describe its types, build it with CONFIG_DEBUG_INFO_BTF: %v", g.Err)
+		return "this kernel does not describe its types, build it with CONFIG_DEBUG_INFO_BTF"
 	default:
 		return g.Err.Error()
 	}
+}
+
+// Together tells of many gaps, each cause once; nil without any. What the kernel said
+// of each is in the gap itself.
+func Together(gaps []Gap) error {
+	var errs []error
+	for len(gaps) > 0 {
+		cause := gaps[0].cause()
+		var alike, others []Gap
+		for _, g := range gaps {
+			if g.cause() == cause {
+				alike = append(alike, g)
+			} else {
+				others = append(others, g)
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s; off are %s", cause, named(alike)))
+		gaps = others
+	}
+	return errors.Join(errs...)
+}
+
+// named lists features by probe: "process: exec, exit; cpu: run_queue".
+func named(gaps []Gap) string {
+	var list strings.Builder
+	for i, g := range gaps {
+		switch {
+		case i == 0:
+			list.WriteString(g.Probe + ": ")
+		case gaps[i-1].Probe == g.Probe:
+			list.WriteString(", ")
+		default:
+			list.WriteString("; " + g.Probe + ": ")
+		}
+		list.WriteString(g.Feature)
+	}
+	return list.String()
 }
 
 // reasonOf sorts the errors that loading and attaching give.

@@ -1,0 +1,22 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEachCauseIsToldOnceForAllThatIsOff(t *testing.T) {
+	require.NoError(t, Together(nil))
+	said := errors.New("what the kernel said")
+	assert.EqualError(t, Together([]Gap{
+		{"process", "exec", NoHook, said}, {"process", "exit", NoHook, said}, {"cpu", "run_queue", Refused, said}, {"dns", "lookups", NoHook, said},
+	}), "this kernel has no such hook; off are process: exec, exit; dns: lookups\nwhat the kernel said; off are cpu: run_queue")
+}

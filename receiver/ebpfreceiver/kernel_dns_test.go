@@ -34,12 +34,16 @@ func onlyDNS(c *Config) {
 // nameServer answers on an address of loopback that no other test has: what lies
 // in missing. is not there, in broken. it fails, in silent. it says nothing.
 func nameServer(t *testing.T) netip.AddrPort {
+	pid := os.Getpid()
+	return nameServerAt(t, netip.AddrFrom4([4]byte{127, byte(pid >> 16), byte(pid >> 8), byte(pid)}))
+}
+
+func nameServerAt(t *testing.T, address netip.Addr) netip.AddrPort {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it listens on port 53")
 	}
-	pid := os.Getpid()
-	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(pid >> 16), byte(pid >> 8), byte(pid)}), 53)
+	at := netip.AddrPortFrom(address, 53)
 	packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	require.NoError(t, err)
 	streams, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
@@ -131,21 +135,37 @@ func ofName(name string) func(plog.LogRecord) bool {
 func TestLookups(t *testing.T) {
 	at := nameServer(t)
 	for _, network := range []string{"udp", "tcp"} {
-		t.Run(network, func(t *testing.T) {
-			s := onThisKernel(t, onlyDNS)
-			require.NoError(t, lookup(at, network, "there.tapio.example."))
-			require.Error(t, lookup(at, network, "missing.tapio.example."))
-			require.Error(t, lookup(at, network, "broken.tapio.example."))
-			s.sum(t, "dns.lookup.duration", 0, "dns.question.name+tapio.dns.question.type", "there.tapio.example+A", 1)
-			s.sum(t, "dns.lookup.duration", 0, "dns.question.name+error.type", "missing.tapio.example+NXDOMAIN", 1)
-			got := s.event(t, "tapio.dns.lookup_failed", ofName("missing.tapio.example")).Attributes().AsRaw()
-			assert.Equal(t, "NXDOMAIN", got["error.type"])
-			assert.Equal(t, at.Addr().String(), got["network.peer.address"])
-			assert.Equal(t, int64(os.Getpid()), got["process.pid"])
-			got = s.event(t, "tapio.dns.lookup_failed", ofName("broken.tapio.example")).Attributes().AsRaw()
-			assert.Equal(t, "SERVFAIL", got["error.type"])
-		})
+		t.Run(network, func(t *testing.T) { lookupsAreTold(t, at, network) })
 	}
+}
+
+// Of IPv6, loopback has one address only; a name server of this machine may be there.
+func TestLookupsOverIPv6(t *testing.T) {
+	if taken, err := net.Listen("tcp", "[::1]:53"); err != nil {
+		t.Skipf("needs the port of name servers on ::1: %v", err)
+	} else {
+		require.NoError(t, taken.Close())
+	}
+	at := nameServerAt(t, netip.IPv6Loopback())
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) { lookupsAreTold(t, at, network) })
+	}
+}
+
+func lookupsAreTold(t *testing.T, at netip.AddrPort, network string) {
+	t.Helper()
+	s := onThisKernel(t, onlyDNS)
+	require.NoError(t, lookup(at, network, "there.tapio.example."))
+	require.Error(t, lookup(at, network, "missing.tapio.example."))
+	require.Error(t, lookup(at, network, "broken.tapio.example."))
+	s.sum(t, "dns.lookup.duration", 0, "dns.question.name+tapio.dns.question.type", "there.tapio.example+A", 1)
+	s.sum(t, "dns.lookup.duration", 0, "dns.question.name+error.type", "missing.tapio.example+NXDOMAIN", 1)
+	got := s.event(t, "tapio.dns.lookup_failed", ofName("missing.tapio.example")).Attributes().AsRaw()
+	assert.Equal(t, "NXDOMAIN", got["error.type"])
+	assert.Equal(t, at.Addr().String(), got["network.peer.address"])
+	assert.Equal(t, int64(os.Getpid()), got["process.pid"])
+	got = s.event(t, "tapio.dns.lookup_failed", ofName("broken.tapio.example")).Attributes().AsRaw()
+	assert.Equal(t, "SERVFAIL", got["error.type"])
 }
 
 // The C library's resolver asks for both kinds of address with one sendmmsg;

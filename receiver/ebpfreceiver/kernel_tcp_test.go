@@ -59,48 +59,57 @@ func pair(t *testing.T, listenOn string) (client, server *net.TCPConn, port int)
 	return dialed.(*net.TCPConn), accepted.(*net.TCPConn), listener.Addr().(*net.TCPAddr).Port
 }
 
-func TestFailedConnects(t *testing.T) {
-	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
-		t.Run(name, func(t *testing.T) {
-			s := onThisKernel(t, onlyTCP)
+// overBoth runs a test over IPv4 and over IPv6, on loopback.
+func overBoth(t *testing.T, test func(t *testing.T, host, network string)) {
+	t.Helper()
+	for network, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
+		t.Run(network, func(t *testing.T) {
 			listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 			if err != nil {
-				t.Skipf("this machine has no %s on loopback: %v", name, err)
+				t.Skipf("this machine has no %s on loopback: %v", network, err)
 			}
-			port := listener.Addr().(*net.TCPAddr).Port
 			require.NoError(t, listener.Close())
-			_, err = net.Dial("tcp", listener.Addr().String())
-			require.ErrorIs(t, err, syscall.ECONNREFUSED)
-			got := s.event(t, "tapio.tcp.connect_failed", withPeer(port)).Attributes().AsRaw()
-			assert.Equal(t, "ECONNREFUSED", got["error.type"])
-			assert.Equal(t, host, got["network.peer.address"])
-			assert.Equal(t, name, got["network.type"])
-			assert.Equal(t, "client", got["tapio.connection.role"])
-			assert.Equal(t, int64(os.Getpid()), got["process.pid"])
-			assert.NotEmpty(t, got["tapio.process.ancestor_keys"])
-			assert.Positive(t, got["network.local.port"], "from where, though the port is given back by now")
-			s.sum(t, "tapio.tcp.connect_failures", port, "error.type", "ECONNREFUSED", 1)
+			test(t, host, network)
 		})
 	}
 }
 
+func TestFailedConnects(t *testing.T) {
+	overBoth(t, func(t *testing.T, host, network string) {
+		s := onThisKernel(t, onlyTCP)
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		require.NoError(t, err)
+		port := listener.Addr().(*net.TCPAddr).Port
+		require.NoError(t, listener.Close())
+		_, err = net.Dial("tcp", listener.Addr().String())
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		got := s.event(t, "tapio.tcp.connect_failed", withPeer(port)).Attributes().AsRaw()
+		assert.Equal(t, "ECONNREFUSED", got["error.type"])
+		assert.Equal(t, host, got["network.peer.address"])
+		assert.Equal(t, network, got["network.type"])
+		assert.Equal(t, "client", got["tapio.connection.role"])
+		assert.Equal(t, int64(os.Getpid()), got["process.pid"])
+		assert.NotEmpty(t, got["tapio.process.ancestor_keys"])
+		assert.Positive(t, got["network.local.port"], "from where, though the port is given back by now")
+		s.sum(t, "tapio.tcp.connect_failures", port, "error.type", "ECONNREFUSED", 1)
+	})
+}
+
 func TestTrafficByPeer(t *testing.T) {
-	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
-		t.Run(name, func(t *testing.T) {
-			s := onThisKernel(t, onlyTCP)
-			client, server, port := pair(t, net.JoinHostPort(host, "0"))
-			const size = 1 << 20
-			exchange(t, client, server, size)
-			for values, want := range map[string]int64{
-				"client+transmit": size, "client+receive": 6, "server+receive": size, "server+transmit": 6,
-			} {
-				s.sum(t, "tapio.tcp.io", port, "network.peer.address+tapio.connection.role+network.io.direction", host+"+"+values, want)
-			}
-			s.sum(t, "tapio.tcp.connects", port, "network.peer.address+tapio.connection.role", host+"+client", 1)
-			s.sum(t, "tapio.tcp.accepts", port, "network.peer.address+tapio.connection.role", host+"+server", 1)
-			assert.Positive(t, s.points(port, "tapio.tcp.rtt", "tapio.connection.role", "client"))
-		})
-	}
+	overBoth(t, func(t *testing.T, host, _ string) {
+		s := onThisKernel(t, onlyTCP)
+		client, server, port := pair(t, net.JoinHostPort(host, "0"))
+		const size = 1 << 20
+		exchange(t, client, server, size)
+		for values, want := range map[string]int64{
+			"client+transmit": size, "client+receive": 6, "server+receive": size, "server+transmit": 6,
+		} {
+			s.sum(t, "tapio.tcp.io", port, "network.peer.address+tapio.connection.role+network.io.direction", host+"+"+values, want)
+		}
+		s.sum(t, "tapio.tcp.connects", port, "network.peer.address+tapio.connection.role", host+"+client", 1)
+		s.sum(t, "tapio.tcp.accepts", port, "network.peer.address+tapio.connection.role", host+"+server", 1)
+		assert.Positive(t, s.points(port, "tapio.tcp.rtt", "tapio.connection.role", "client"))
+	})
 }
 
 func exchange(t *testing.T, client, server net.Conn, size int) {
@@ -115,27 +124,25 @@ func exchange(t *testing.T, client, server net.Conn, size int) {
 }
 
 func TestASpanOfEachConnection(t *testing.T) {
-	for name, host := range map[string]string{"ipv4": "127.0.0.1", "ipv6": "::1"} {
-		t.Run(name, func(t *testing.T) {
-			s := onThisKernel(t, func(c *Config) {
-				onlyTCP(c)
-				c.Probes.TCP.ConnectionSpans = true
-			})
-			client, server, port := pair(t, net.JoinHostPort(host, "0"))
-			from := client.LocalAddr().(*net.TCPAddr).Port
-			exchange(t, client, server, 1000)
-			require.NoError(t, client.Close())
-			require.NoError(t, server.Close())
-			got := s.connection(t, ptrace.SpanKindClient, from, port)
-			assert.Equal(t, int64(1000), got["tapio.tcp.sent"])
-			assert.Equal(t, int64(6), got["tapio.tcp.received"])
-			assert.Equal(t, host, got["network.peer.address"])
-			assert.Equal(t, name, got["network.type"])
-			got = s.connection(t, ptrace.SpanKindServer, port, from)
-			assert.Equal(t, int64(6), got["tapio.tcp.sent"])
-			assert.Equal(t, int64(1000), got["tapio.tcp.received"])
+	overBoth(t, func(t *testing.T, host, network string) {
+		s := onThisKernel(t, func(c *Config) {
+			onlyTCP(c)
+			c.Probes.TCP.ConnectionSpans = true
 		})
-	}
+		client, server, port := pair(t, net.JoinHostPort(host, "0"))
+		from := client.LocalAddr().(*net.TCPAddr).Port
+		exchange(t, client, server, 1000)
+		require.NoError(t, client.Close())
+		require.NoError(t, server.Close())
+		got := s.connection(t, ptrace.SpanKindClient, from, port)
+		assert.Equal(t, int64(1000), got["tapio.tcp.sent"])
+		assert.Equal(t, int64(6), got["tapio.tcp.received"])
+		assert.Equal(t, host, got["network.peer.address"])
+		assert.Equal(t, network, got["network.type"])
+		got = s.connection(t, ptrace.SpanKindServer, port, from)
+		assert.Equal(t, int64(6), got["tapio.tcp.sent"])
+		assert.Equal(t, int64(1000), got["tapio.tcp.received"])
+	})
 }
 
 // connection waits for the span of one end; other programs of this host have
@@ -156,37 +163,49 @@ func (s *seen) connection(t *testing.T, kind ptrace.SpanKind, local, peer int) (
 }
 
 func TestResets(t *testing.T) {
-	s := onThisKernel(t, onlyTCP)
-	client, server, port := pair(t, "127.0.0.1:0")
-	for _, end := range []*net.TCPConn{client, server} { // a connection is whose who used it
-		_, err := end.Write([]byte("x"))
-		require.NoError(t, err)
-	}
-	require.NoError(t, client.SetLinger(0))
-	require.NoError(t, client.Close())
-	s.event(t, "tapio.tcp.reset", withPeer(port, "network.io.direction", "transmit"))
-	received := s.event(t, "tapio.tcp.reset", withPeer(client.LocalAddr().(*net.TCPAddr).Port, "network.io.direction", "receive"))
-	role, _ := received.Attributes().Get("tapio.connection.role")
-	assert.Equal(t, "server", role.Str())
-	s.sum(t, "tapio.tcp.resets", port, "network.io.direction", "transmit", 1)
+	overBoth(t, func(t *testing.T, host, network string) {
+		s := onThisKernel(t, onlyTCP)
+		client, server, port := pair(t, net.JoinHostPort(host, "0"))
+		for _, end := range []*net.TCPConn{client, server} { // a connection is whose who used it
+			_, err := end.Write([]byte("x"))
+			require.NoError(t, err)
+		}
+		require.NoError(t, client.SetLinger(0))
+		require.NoError(t, client.Close())
+		sent := s.event(t, "tapio.tcp.reset", withPeer(port, "network.io.direction", "transmit")).Attributes().AsRaw()
+		received := s.event(t, "tapio.tcp.reset", withPeer(client.LocalAddr().(*net.TCPAddr).Port, "network.io.direction", "receive")).Attributes().AsRaw()
+		assert.Equal(t, "client", sent["tapio.connection.role"])
+		assert.Equal(t, "server", received["tapio.connection.role"])
+		for _, end := range []map[string]any{sent, received} {
+			assert.Equal(t, host, end["network.peer.address"])
+			assert.Equal(t, host, end["network.local.address"])
+			assert.Equal(t, network, end["network.type"])
+		}
+		s.sum(t, "tapio.tcp.resets", port, "network.peer.address+network.io.direction", host+"+transmit", 1)
+	})
 }
 
 // The receiving socket drops everything, so nothing is acknowledged.
 func TestRetransmitBurst(t *testing.T) {
-	s := onThisKernel(t, func(c *Config) {
-		onlyTCP(c)
-		c.Probes.TCP.RetransmitBurst = 2
+	overBoth(t, func(t *testing.T, host, network string) {
+		s := onThisKernel(t, func(c *Config) {
+			onlyTCP(c)
+			c.Probes.TCP.RetransmitBurst = 2
+		})
+		client, server, port := pair(t, net.JoinHostPort(host, "0"))
+		raw, err := server.SyscallConn()
+		require.NoError(t, err)
+		dropAll := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
+		require.NoError(t, raw.Control(func(fd uintptr) {
+			require.NoError(t, unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &dropAll))
+		}))
+		_, err = client.Write([]byte("into the void"))
+		require.NoError(t, err)
+		burst := s.event(t, "tapio.tcp.retransmit_burst", withPeer(port, "tapio.connection.role", "client")).Attributes().AsRaw()
+		assert.Equal(t, host, burst["network.peer.address"])
+		assert.Equal(t, network, burst["network.type"])
+		assert.GreaterOrEqual(t, burst["tapio.tcp.retransmits"], int64(2))
 	})
-	client, server, port := pair(t, "127.0.0.1:0")
-	raw, err := server.SyscallConn()
-	require.NoError(t, err)
-	dropAll := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
-	require.NoError(t, raw.Control(func(fd uintptr) {
-		require.NoError(t, unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &dropAll))
-	}))
-	_, err = client.Write([]byte("into the void"))
-	require.NoError(t, err)
-	s.event(t, "tapio.tcp.retransmit_burst", withPeer(port, "tapio.connection.role", "client"))
 }
 
 // sum waits for the newest points of that server's port, with those values of

@@ -29,6 +29,7 @@ const (
 	NetworkType           = "network.type"
 	ServerAddress         = "server.address"
 	ServerPort            = "server.port"
+	URLFull               = "url.full"
 	URLPath               = "url.path"
 	URLScheme             = "url.scheme"
 	UserAgent             = "user_agent.original"

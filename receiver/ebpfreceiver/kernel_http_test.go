@@ -129,7 +129,7 @@ func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
 		server.Listener = listener
 		server.Start()
 		defer server.Close()
-		response, err := http.Get(server.URL + "/network")
+		response, err := http.Get(server.URL + "/network?token=secret")
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		servers, clients := s.both(t, 1, "/network")
@@ -142,7 +142,10 @@ func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
 			assert.Equal(t, host, got["server.address"])
 			assert.Equal(t, port, got["server.port"])
 		}
-		assert.Equal(t, port, clients[0].Attributes().AsRaw()["network.peer.port"])
+		client, served := clients[0].Attributes().AsRaw(), servers[0].Attributes().AsRaw()
+		assert.Equal(t, port, client["network.peer.port"])
+		assert.Equal(t, server.URL+"/network", client["url.full"])
+		assert.NotContains(t, served, "url.full", "a server has the parts of it")
 	})
 }
 

@@ -44,6 +44,8 @@ type httpConn struct {
 	conversation[http1.Conn]
 	host   string // of the last request, and what follows from it
 	target target
+	urlFor string // the target of the last URL
+	url    string
 	labels httpLabels // of the last exchange, and where it was counted
 	series *duration
 }

@@ -61,7 +61,7 @@ func spanID(n uint64) (s pcommon.SpanID) {
 func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	e, server := s.exchange, s.conn.speaker.Server
 	method, original := methodOf(e.Request.Method)
-	span := out.Span(method, s.of)
+	span := out.Span(titleOf(method), s.of)
 	putContext(span, s, server, clientSeen)
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.Start))
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.End))
@@ -81,6 +81,8 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 		attributes.PutStr(otlp.URLScheme, s.conn.scheme())
 		attributes.PutStr(otlp.ClientAddress, s.conn.remote)
 		putText(attributes, otlp.UserAgent, e.Request.UserAgent)
+	} else {
+		attributes.PutStr(otlp.URLFull, s.conn.urlOf(&e.Request))
 	}
 	fault := putOutcome(span, e, server)
 	p.taken.add(s, method, fault, span)
@@ -93,7 +95,7 @@ func attributesOf(server bool) int {
 	if server {
 		return 13
 	}
-	return 10
+	return 11
 }
 
 // putOutcome writes how it ended, and returns error.type.
@@ -170,20 +172,13 @@ func methodOf(method string) (known, original string) {
 	return "_OTHER", method
 }
 
-// pathOf leaves out the query, where secrets stand, and what a proxy is told.
-func pathOf(target string) string {
-	if _, rest, found := strings.Cut(target, "://"); found && !strings.HasPrefix(target, "/") {
-		slash := strings.IndexByte(rest, '/')
-		if slash < 0 {
-			return "/"
-		}
-		target = rest[slash:]
+// titleOf is the name of the span: nobody knows a request's route from outside, and a
+// method that is made up would make up names.
+func titleOf(method string) string {
+	if method == "_OTHER" {
+		return "HTTP"
 	}
-	if !strings.HasPrefix(target, "/") {
-		return "" // of OPTIONS * and CONNECT
-	}
-	path, _, _ := strings.Cut(target, "?")
-	return path
+	return method
 }
 
 func versionOf(h *http1.Head) string {
@@ -191,44 +186,4 @@ func versionOf(h *http1.Head) string {
 		return "1.0"
 	}
 	return "1.1"
-}
-
-// target is the server as the client names it, else by its address.
-type target struct {
-	name string
-	port uint16
-}
-
-func (c *httpConn) scheme() string {
-	if c.encrypted {
-		return "https"
-	}
-	return "http"
-}
-
-// targetOf keeps the last one, as few connections name several hosts.
-func (c *httpConn) targetOf(host string) target {
-	if c.target.name == "" || c.host != host {
-		c.host, c.target = host, c.newTarget(host)
-	}
-	return c.target
-}
-
-func (c *httpConn) newTarget(host string) target {
-	if host == "" && c.speaker.Server {
-		return target{c.local, c.ends.LocalPort}
-	}
-	if host == "" {
-		return target{c.remote, c.ends.RemotePort}
-	}
-	name, port := host, uint16(80)
-	if c.encrypted {
-		port = 443
-	}
-	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
-		if n, err := strconv.ParseUint(host[colon+1:], 10, 16); err == nil {
-			name, port = host[:colon], uint16(n)
-		}
-	}
-	return target{strings.Trim(name, "[]"), port}
 }

@@ -45,6 +45,7 @@ func FuzzTraceparent(f *testing.F) {
 func TestPathHasNoQuery(t *testing.T) {
 	for target, want := range map[string]string{
 		"/": "/", "/a/b?token=x": "/a/b", "http://h/p?q": "/p", "http://h": "/", "*": "", "h:443": "", "/go?to=http://x/y": "/go",
+		"http://h?to=/secret": "/", "http://u:p@h/p": "/p",
 	} {
 		assert.Equal(t, want, pathOf(target), target)
 	}
@@ -54,11 +55,54 @@ func TestTargetIsWhatTheClientNamed(t *testing.T) {
 	ends := endpoints{Remote: [16]byte{10: 0xff, 11: 0xff, 12: 192, 14: 2, 15: 1}, RemotePort: 8080}
 	for host, want := range map[string]string{
 		"": "192.0.2.1 8080", "shop": "shop 80", "shop:81": "shop 81", "[::1]:82": "::1 82", "[::1]": "::1 80", "shop:x": "shop:x 80",
+		"user:secret@shop:81": "shop 81",
 	} {
 		conn := httpConn{conversation: *newConversation(&streamRecord{Ends: ends}, http1.Conn{})}
 		got := conn.targetOf(host)
 		assert.Equal(t, want, got.name+" "+itoa(got.port), host)
 	}
+}
+
+func TestAURLIsWholeAndHoldsNoSecret(t *testing.T) {
+	ends := endpoints{Remote: [16]byte{10: 0xff, 11: 0xff, 12: 192, 14: 2, 15: 1}, RemotePort: 8080}
+	conn := httpConn{conversation: *newConversation(&streamRecord{Ends: ends}, http1.Conn{})}
+	for _, of := range []struct{ host, target, want string }{
+		{"shop", "/cart?token=x", "http://shop/cart"},
+		{"shop", "/cart?token=y", "http://shop/cart"},
+		{"shop:81", "/cart?token=y", "http://shop:81/cart"},
+		{"[::1]:82", "/", "http://[::1]:82/"},
+		{"", "/old", "http://192.0.2.1:8080/old"},
+		{"shop", "*", "http://shop"},
+		{"user:secret@shop", "/", "http://shop/"},
+		{"proxied", "ftp://user:secret@files/a?b", "ftp://files/a"},
+		{"proxied", "http://files?to=/secret", "http://files/"},
+		{"tunnelled:443", "tunnelled:443", "http://tunnelled:443"},
+	} {
+		conn.targetOf(of.host)
+		got := conn.urlOf(&http1.Head{Host: of.host, Target: of.target})
+		assert.Equal(t, of.want, got, "%v", of)
+	}
+	conn = httpConn{conversation: *newConversation(&streamRecord{Ends: ends, Encrypted: 1}, http1.Conn{})}
+	conn.targetOf("shop")
+	assert.Equal(t, "https://shop/", conn.urlOf(&http1.Head{Host: "shop", Target: "/"}))
+}
+
+// A request like the one before costs no new text.
+func TestAURLIsMadeOnce(t *testing.T) {
+	conn := httpConn{conversation: *newConversation(&streamRecord{}, http1.Conn{})}
+	request := http1.Head{Host: "shop", Target: "/cart?token=x"}
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		conn.targetOf(request.Host)
+		conn.urlOf(&request)
+	}))
+}
+
+func TestAMethodThatIsMadeUpMakesNoNames(t *testing.T) {
+	method, original := methodOf("BREW")
+	assert.Equal(t, "_OTHER", method)
+	assert.Equal(t, "BREW", original)
+	assert.Equal(t, "HTTP", titleOf(method))
+	assert.Equal(t, "GET", titleOf("GET"))
 }
 
 // Both ends must come to the same name for a request, and another one to another.

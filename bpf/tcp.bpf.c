@@ -216,6 +216,8 @@ static __always_inline void sample_rtt(struct sock *sk, struct tcp_conn *conn, s
 	__sync_fetch_and_add(&stats->rtt_sum, rtt);
 }
 
+// begin_record is to be followed by the question whether there is room for one, with nothing between: asked twice, the
+// verifiers of older kernels (6.1) take a record that is there for one that may be none, and miss its end.
 static __always_inline struct tcp_record *begin_record(__u32 kind, struct sock *sk, struct tcp_conn *conn)
 {
 	struct tcp_record *record = reserve(kind, sizeof(*record));
@@ -246,11 +248,12 @@ static __always_inline struct tcp_record *begin_record(__u32 kind, struct sock *
 static __always_inline void connect_failed(struct sock *sk, struct tcp_conn *conn)
 {
 	struct tcp_stats *stats = stats_of(conn);
-	struct tcp_record *record = begin_record(KIND_TCP_FAILED, sk, conn);
+	struct tcp_record *record;
 	int error = sk->sk_err;
 
 	if (!error)
 		error = ECANCELED; // closed by its process before there was an answer
+	record = begin_record(KIND_TCP_FAILED, sk, conn);
 	if (record) {
 		record->error = error;
 		submit(KIND_TCP_FAILED, record);

@@ -109,6 +109,19 @@ func TestExecAndExit(t *testing.T) {
 	assert.True(t, strings.HasSuffix(names[0].(string), ".test"), "the nearest ancestor is this test, not %v", names[0])
 }
 
+// runc and busybox run themselves anew by a name that stands for whoever says it.
+func TestAProgramThatRunsItselfAnewKeepsItsName(t *testing.T) {
+	s := onThisKernel(t, onlyProcesses)
+	command := exec.Command("/bin/bash", "-c", "exec /proc/self/exe -c 'exit 5'")
+	require.Error(t, command.Run())
+	began := s.event(t, "tapio.process.exec", func(record plog.LogRecord) bool {
+		args, _ := record.Attributes().Get("process.command_args")
+		return ofPID(command.Process.Pid)(record) && args.Slice().Len() > 0 && args.Slice().At(0).Str() == "/proc/self/exe"
+	}).Attributes().AsRaw()
+	assert.Equal(t, "bash", began["process.executable.name"])
+	assert.Equal(t, "/bin/bash", began["process.executable.path"])
+}
+
 func TestACommandLineIsCutAtTheLimit(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {
 		onlyProcesses(c)

@@ -85,6 +85,21 @@ func (t *Table) Lookup(key Key, cgroup uint64) *Process {
 	return p
 }
 
+// Executed returns what a program is that a process has begun to run under that name. Of
+// one that runs itself anew, as runc and busybox do, the name says nothing; it is what it
+// was before, or what its parent is.
+func (t *Table) Executed(key, parent Key, file string) string {
+	if file != "/proc/self/exe" {
+		return file
+	}
+	for _, who := range []Key{key, parent} {
+		if before, ok := t.processes.Get(who); ok && before.Path != "" {
+			return before.Path
+		}
+	}
+	return file
+}
+
 // Ancestors returns the parents of a process, the nearest first, as far as they
 // are known or still there.
 func (t *Table) Ancestors(p *Process) []*Process {

@@ -78,7 +78,7 @@ func (p *dnsProbe) Attach(k *Kernel) []Gap {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
 	_, gaps := k.Load(p.Name(), spec, []Feature{
-		{Name: "lookups", Ways: [][]string{{bpf.DNSProgDnsSend, bpf.DNSProgDnsReceive}}},
+		{Name: "lookups", Ways: [][]string{{bpf.DNSProgDnsSend, bpf.DNSProgDnsReceive}}, Since: sinceSockLength},
 	})
 	return gaps
 }

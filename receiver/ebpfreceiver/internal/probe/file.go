@@ -49,7 +49,7 @@ func (p *files) Attach(k *Kernel) []Gap {
 	if err != nil {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
-	features := []Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}}}
+	features := []Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}, Since: "6.2"}}
 	if p.config.Writes {
 		features = append(features, Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles})
 	}

@@ -35,6 +35,8 @@ type Gap struct {
 	Feature string
 	Reason  Reason
 	Err     error
+	// Since is the version of Linux that the feature needs, if it is a late one.
+	Since string
 }
 
 // Error says what is missing and what would mend it.
@@ -55,16 +57,27 @@ func (g Gap) advice() string {
 
 // cause is what several features may be off for, with what would mend it.
 func (g Gap) cause() string {
-	switch g.Reason {
-	case NoPermission:
+	switch {
+	case g.Reason == NoPermission:
 		return "not permitted, this process lacks " + missingCapabilities()
-	case NoHook:
-		return "this kernel has no such hook"
-	case NoBTF:
+	case g.Reason == NoBTF:
 		return "this kernel does not describe its types, build it with CONFIG_DEBUG_INFO_BTF"
+	case (g.Reason == NoHook || g.Reason == Unsupported) && g.Since != "":
+		return fmt.Sprintf("it takes Linux %s or later, this is %s", g.Since, release())
+	case g.Reason == NoHook:
+		return "this kernel has no such hook"
 	default:
 		return g.Err.Error()
 	}
+}
+
+// release is the version of the kernel that runs.
+func release() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "an unknown one"
+	}
+	return unix.ByteSliceToString(name.Release[:])
 }
 
 // Together tells of many gaps, each cause once; nil without any. What the kernel said

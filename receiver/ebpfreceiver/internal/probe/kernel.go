@@ -98,6 +98,9 @@ type Feature struct {
 	Ways [][]string
 	// Over is the map that the feature's program walks, if it is an iterator.
 	Over string
+	// Since is the version of Linux that has what the feature needs, where that is later
+	// than what all of them need.
+	Since string
 }
 
 // Programs are one probe's, in the kernel.
@@ -138,7 +141,7 @@ func (k *Kernel) Attach(probe string, spec *ebpf.CollectionSpec, features []Feat
 func (k *Kernel) attach(p *Programs, probe string, spec *ebpf.CollectionSpec, features []Feature) (gaps []Gap) {
 	for _, f := range features {
 		if err := p.attachOneWay(spec, k.shared, f); err != nil {
-			gaps = append(gaps, Gap{Probe: probe, Feature: f.Name, Reason: reasonOf(err), Err: err})
+			gaps = append(gaps, Gap{Probe: probe, Feature: f.Name, Reason: reasonOf(err), Err: err, Since: f.Since})
 		}
 	}
 	return gaps

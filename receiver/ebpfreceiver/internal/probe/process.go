@@ -118,9 +118,9 @@ func (p *process) exec(record []byte, out *Batch) error {
 	if len(rest) < int(e.FilenameSize)+int(e.ArgsSize) {
 		return errShort
 	}
-	file, args := text(rest[:e.FilenameSize]), rest[e.FilenameSize:e.FilenameSize+e.ArgsSize]
-	of := identity.NewProcess(identity.KeyAt(e.PID, e.Start), identity.KeyAt(e.Parent, e.ParentStart),
-		"", file, e.UID, out.Table.Place(e.Cgroup, e.PID))
+	key, parent := identity.KeyAt(e.PID, e.Start), identity.KeyAt(e.Parent, e.ParentStart)
+	file, args := out.Table.Executed(key, parent, text(rest[:e.FilenameSize])), rest[e.FilenameSize:e.FilenameSize+e.ArgsSize]
+	of := identity.NewProcess(key, parent, "", file, e.UID, out.Table.Place(e.Cgroup, e.PID))
 	out.Table.Put(of)
 	if !p.config.Exec {
 		return nil

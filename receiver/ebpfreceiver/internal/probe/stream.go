@@ -43,6 +43,10 @@ const (
 	speechTLS        speech = 5
 )
 
+// sinceSockLength is the version of Linux whose sockets have tracepoints for what is
+// sent and received.
+const sinceSockLength = "6.3"
+
 // The features of TLS.
 const (
 	featureLibSSL = "libssl"
@@ -89,14 +93,14 @@ func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
 		return []Gap{{Probe: probe, Feature: "all", Reason: Refused, Err: err}}
 	}
 	features := []Feature{
-		{Name: "spans", Ways: [][]string{{bpf.StreamProgStreamState, bpf.StreamProgStreamSend, bpf.StreamProgStreamReceive}}},
+		{Name: "spans", Ways: [][]string{{bpf.StreamProgStreamState, bpf.StreamProgStreamSend, bpf.StreamProgStreamReceive}}, Since: sinceSockLength},
 	}
 	if s.spoken&(1<<speechTLS) != 0 {
 		features = append(features,
 			Feature{Name: featureLibSSL, Ways: [][]string{{
 				bpf.StreamProgSslReturn, bpf.StreamProgSslRead, bpf.StreamProgSslReadEx, bpf.StreamProgSslWrite, bpf.StreamProgSslWriteEx,
 				bpf.StreamProgSslFree,
-			}}},
+			}}, Since: "6.6"},
 			Feature{Name: featureExec, Ways: [][]string{{bpf.StreamProgTlsExec}}})
 	}
 	s.programs, gaps = k.Load(probe, spec, features)

@@ -54,7 +54,8 @@ func (p *tcpProbe) Attach(k *Kernel) (gaps []Gap) {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
 	p.programs, gaps = k.Load(p.Name(), spec, []Feature{
-		{Name: "connections", Ways: [][]string{{bpf.TCPProgTcpState, bpf.TCPProgTcpSend, bpf.TCPProgTcpReceive}}},
+		{Name: "connections", Ways: [][]string{{bpf.TCPProgTcpState}}},
+		{Name: "traffic", Ways: [][]string{{bpf.TCPProgTcpSend, bpf.TCPProgTcpReceive}}, Since: sinceSockLength},
 		{Name: "retransmits", Ways: [][]string{{bpf.TCPProgTcpRetransmit}}},
 		{Name: "resets received", Ways: [][]string{{bpf.TCPProgTcpReceiveReset}}},
 		{Name: "resets sent", Ways: [][]string{{bpf.TCPProgTcpSendReset}}},

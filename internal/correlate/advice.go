@@ -23,6 +23,9 @@ type advice struct {
 // actions recommends what to do about the cause, looking first.
 func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
 	first := g.ranking[0]
+	if g.place != nil {
+		return g.place.actions()
+	}
 	first.reason = g.reasonOf(&first)
 	filled := placeholders(first)
 	look := advice{

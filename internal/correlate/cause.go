@@ -35,6 +35,9 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 		factor.Evidence = sortedEvidence(factor.Evidence)
 		rc.Factors = append(rc.Factors, factor)
 	}
+	if g.place != nil {
+		rc.Factors = g.place.blame(rc.Factors)
+	}
 	// Weak evidence is no sure cause, even without a rival.
 	rc.Confidence = rc.Factors[0].Probability * certainty(g.ranking[0].reason.strength)
 	if reason := g.ranking[0].reason; !reason.telling() {
@@ -115,8 +118,14 @@ func (e *Engine) chain(g *group) []tapio.CausalLink {
 	for _, r := range g.ranking {
 		onsets[r.service] = r
 	}
-	seen := map[string]bool{g.ranking[0].service: true}
 	queue := []string{g.ranking[0].service}
+	if g.place != nil {
+		links, queue = g.place.links(g), slices.Clone(g.place.hit)
+	}
+	seen := map[string]bool{}
+	for _, cause := range queue {
+		seen[cause] = true
+	}
 	for len(queue) > 0 && len(links) < maxFactors {
 		cause := queue[0]
 		queue = queue[1:]

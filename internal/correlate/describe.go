@@ -101,7 +101,7 @@ func typeOf(g *group) tapio.GroupType {
 	if reason.key.class == classKernel {
 		reason = g.reasonOf(&g.ranking[0])
 	}
-	if g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
+	if g.place == nil && g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
 		return tapio.GroupDeployment
 	}
 	switch reason.key.class {

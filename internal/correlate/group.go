@@ -36,6 +36,7 @@ type group struct {
 	from     string      // the group that it was a part of
 	since    tapio.Nanos // what set in before is that group's
 	remark   string      // on how it was split
+	place    *place      // that all of it has in common, nil for none
 	further  bool        // only next to be considered, see Engine.Further
 }
 
@@ -121,7 +122,7 @@ func (e *Engine) home(in *incident) *group {
 		switch {
 		case best == nil:
 			best = g
-		case !g.apart(best):
+		case !g.apart(best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
 			best.swallow(g)
 		case g.closeness(root.service) > best.closeness(root.service):
 			best = g
@@ -156,6 +157,7 @@ func (g *group) concerns(service string) bool {
 }
 
 func (g *group) take(in *incident, now tapio.Nanos) {
+	g.stand(in.place)
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
 			g.acquit(sign)
@@ -165,6 +167,7 @@ func (g *group) take(in *incident, now tapio.Nanos) {
 		}
 	}
 	g.rank(in)
+	g.refresh()
 	g.last = now
 }
 
@@ -225,6 +228,16 @@ func (g *group) rank(in *incident) {
 	g.sortRanking()
 	if len(g.ranking) > maxGroupSigns {
 		g.ranking = g.ranking[:maxGroupSigns]
+	}
+}
+
+// refresh lets the candidates be told by the newest figures: those of the first
+// moment are of few observations, and some of them from before.
+func (g *group) refresh() {
+	for i := range g.ranking {
+		if newest := g.members[g.ranking[i].reason.key]; newest != nil {
+			g.ranking[i].reason = newest
+		}
 	}
 }
 

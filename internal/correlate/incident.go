@@ -12,6 +12,7 @@ import (
 // incident is what one cause explains at one moment.
 type incident struct {
 	suspects []*suspect // the likeliest cause first
+	place    *place     // that it hits as a whole, nil for none
 }
 
 // incidents parts the suspects, by falling score: each joins the first incident
@@ -19,10 +20,13 @@ type incident struct {
 // each cause has signs that the other does not explain.
 func (e *Engine) incidents(suspects []*suspect) []*incident {
 	var list []*incident
+	hit, explained := unexplained(suspects)
+	e.doubtPlaces(hit, explained)
+	common := e.commonPlace(hit)
 	for _, s := range suspects {
 		joined := false
 		for _, in := range list {
-			if e.connected(in, s) {
+			if e.connected(in, s) || common.joins(in, s) {
 				in.suspects = append(in.suspects, s)
 				joined = true
 				break
@@ -31,6 +35,9 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 		if !joined {
 			list = append(list, &incident{suspects: []*suspect{s}})
 		}
+	}
+	for _, in := range list {
+		in.inPlace(common)
 	}
 	return slices.DeleteFunc(list, func(in *incident) bool {
 		return !in.suspects[0].alarm

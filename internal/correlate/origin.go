@@ -21,6 +21,8 @@ type origin struct {
 	// unnamed says that the service is no more than the host's name: what tells
 	// of a process goes by the name of its program.
 	unnamed bool
+	// onNode says that the node is not the host that the program sees.
+	onNode bool
 	// declared says that it gave the name of its service itself.
 	declared bool
 }
@@ -57,8 +59,12 @@ func originOf(r *tapio.Resource) origin {
 			o.pod = kv.Value.Str()
 		case "service.version":
 			o.version = kv.Value.Str()
-		case "k8s.node.name", "host.name":
-			o.node = kv.Value.Str()
+		case "k8s.node.name":
+			o.node, o.onNode = kv.Value.Str(), true
+		case "host.name": // within a pod that is the pod's
+			if !o.onNode {
+				o.node = kv.Value.Str()
+			}
 		case "cloud.availability_zone":
 			o.zone = kv.Value.Str()
 		case cgroupKey:
@@ -78,7 +84,10 @@ func originOf(r *tapio.Resource) origin {
 	if o.service == "" {
 		o.service, o.unnamed = o.node, true
 	}
-	return origin{service: short(o.service), pod: short(o.pod), node: short(o.node), zone: short(o.zone), version: short(o.version), cgroup: short(o.cgroup), unnamed: o.unnamed, declared: o.declared}
+	for _, name := range [...]*string{&o.service, &o.pod, &o.node, &o.zone, &o.version, &o.cgroup} {
+		*name = short(*name)
+	}
+	return o
 }
 
 // short cuts a name to its bound.

@@ -23,11 +23,15 @@ type service struct {
 	name      string
 	pod, node string
 	cgroup    string
-	zone      string // availability zone
-	label     string // that selects its records, "" if its name does
-	declared  bool   // it gives its name itself
-	first     tapio.Nanos
-	release   release
+	zone      string      // availability zone
+	label     string      // that selects its records, "" if its name does
+	declared  bool        // it gives its name itself
+	first     tapio.Nanos // heard of
+	last      tapio.Nanos // heard of, 0 for what only has metrics
+	// when it was heard of from another node, or zone, last
+	otherNode, otherZone tapio.Nanos
+	onNode               bool // the node is that of a cluster
+	release              release
 	// requests are the server spans, sum counts the failed ones; nil once it is
 	// forgotten, for what still names it must not hold it.
 	requests *history
@@ -38,6 +42,7 @@ func (s *service) heard(o *origin, t tapio.Nanos) {
 	if s.first == 0 {
 		s.first = t
 	}
+	s.last = max(s.last, t)
 	s.release.runs(o.version, t, t > s.first+together)
 }
 
@@ -201,12 +206,7 @@ func (g *graph) service(o *origin) *service {
 	if o.pod != "" && s.pod != o.pod {
 		s.pod = kept(o.pod)
 	}
-	if o.node != "" && s.node != o.node {
-		s.node = kept(o.node)
-	}
-	if o.zone != "" && s.zone != o.zone {
-		s.zone = kept(o.zone)
-	}
+	s.runsAt(o)
 	if o.label != "" && s.label != o.label {
 		s.label = kept(o.label)
 	}

@@ -31,7 +31,7 @@ func (e *Engine) heldAsEffect(service string) *group {
 	for _, g := range e.groups {
 		switch {
 		case g.into != "" || g.revision == 0 || g.further:
-		case g.cause() == service:
+		case g.cause() == service || g.place.hits(service):
 			return nil
 		case holder == nil && g.concerns(service) && g.independent():
 			holder = g
@@ -105,7 +105,7 @@ func (in *incident) from(since tapio.Nanos) *incident {
 	if since == 0 {
 		return in
 	}
-	part := &incident{}
+	part := &incident{place: in.place}
 	for _, old := range in.suspects {
 		s := &suspect{service: old.service, score: old.score, spared: old.spared}
 		for _, sign := range old.signs {

@@ -40,6 +40,9 @@ func (g *group) tellManager(sg *tapio.SemanticGroup) string {
 func (g *group) tellDeveloper() string {
 	reason, own := g.reasonOf(&g.ranking[0]), g.ofService(g.ranking[0].service)
 	var b strings.Builder
+	if g.place != nil {
+		fmt.Fprintf(&b, "%s: rather the place than the code. ", capital(g.place.text()))
+	}
 	fmt.Fprintf(&b, "%s.", sentence(reason))
 	for _, s := range own {
 		if s.subject.Kind == tapio.EntityCode {
@@ -103,6 +106,9 @@ func (g *group) standing() string {
 // summary says in a paragraph who is the cause, how that shows, and who else might
 // be.
 func (g *group) summary(confidence float64) string {
+	if g.place != nil {
+		return g.place.summary(g, confidence)
+	}
 	first, reason := g.ranking[0], g.reasonOf(&g.ranking[0])
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is %s (%s), since %s: %s.", first.service, g.role(), percent(confidence), clock(first.onset), reason.text)
@@ -180,7 +186,7 @@ func title(g *group) string {
 	if g.further {
 		return clipped("Next to be considered: "+text, 116)
 	}
-	if n := len(g.ranking) - 1; n > 0 {
+	if n := len(g.ranking) - 1; n > 0 && g.place == nil {
 		text = fmt.Sprintf("%s; %d more affected", text, n)
 	}
 	return clipped(text, 116)
@@ -188,6 +194,9 @@ func title(g *group) string {
 
 // headline says the cause in few words: of a failure, those of the code itself.
 func (g *group) headline() string {
+	if g.place != nil {
+		return g.place.headline()
+	}
 	first, reason := g.ranking[0], g.reasonOf(&g.ranking[0])
 	text := firstSentence(reason)
 	if reason.key.class != classError || reason.brief != "" {

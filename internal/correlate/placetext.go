@@ -1,0 +1,110 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tapio/tapio/internal/tapio"
+)
+
+// word is what the place is called.
+func (p *place) word() string {
+	if p.zone {
+		return "zone " + p.name
+	}
+	return "node " + p.name
+}
+
+// within is how something is there.
+func (p *place) within() string {
+	if p.zone {
+		return "in " + p.word()
+	}
+	return "on " + p.word()
+}
+
+func (p *place) headline() string {
+	return fmt.Sprintf("%s: %d of its %d services go wrong at once", capital(p.word()), len(p.hit), p.inside)
+}
+
+// text says why the place is in question.
+func (p *place) text() string {
+	return fmt.Sprintf("%d of the %d services %s went wrong at once (%s), none of which calls another, while %d elsewhere are well",
+		len(p.hit), p.inside, p.within(), listed(p.hit), p.outside)
+}
+
+// summary tells the place as the cause, and who on it shows most.
+func (p *place) summary(g *group, confidence float64) string {
+	first := &g.ranking[0]
+	text := fmt.Sprintf("%s is the likeliest cause (%s), since %s: %s.", capital(p.word()), percent(confidence), clock(g.opened), p.text())
+	return text + fmt.Sprintf(" Of these, %s shows most: %s.", first.service, g.reasonOf(first).text)
+}
+
+// entity is the place as a cause. A zone is no kind of entity, so its name says
+// that it is one.
+func (p *place) entity() tapio.Entity {
+	entity := tapio.Entity{Kind: tapio.EntityNode, Name: p.name, Attributes: tapio.Attributes{{Key: p.key, Value: tapio.StringValue(p.name)}}}
+	if p.zone {
+		entity.Kind, entity.Name = tapio.EntityUnspecified, p.word()
+	}
+	return entity
+}
+
+// blame puts the place before the services that it hits, which keep what a
+// callee leaves to those whom it explains.
+func (p *place) blame(factors []tapio.CausalFactor) []tapio.CausalFactor {
+	first := tapio.CausalFactor{Entity: p.entity(), Reason: p.text()}
+	for i := range factors {
+		f := &factors[i]
+		if p.hits(f.Entity.Name) {
+			first.Probability += (1 - inherited) * f.Probability
+			first.Evidence = append(first.Evidence, f.Evidence...)
+			f.Probability *= inherited
+		}
+	}
+	first.Evidence = sortedEvidence(first.Evidence)
+	slices.SortStableFunc(factors, func(a, b tapio.CausalFactor) int { return cmp.Compare(b.Probability, a.Probability) })
+	factors = append([]tapio.CausalFactor{first}, factors[:min(maxFactors-1, len(factors))]...)
+	for i := range factors {
+		factors[i].Rank = uint32(i + 1)
+	}
+	return factors
+}
+
+// links lead from the place to those that it hits.
+func (p *place) links(g *group) []tapio.CausalLink {
+	var links []tapio.CausalLink
+	for i := range g.ranking {
+		r := &g.ranking[i]
+		if own := g.ofService(r.service); p.hits(r.service) && len(own) > 0 && len(links) < maxFactors {
+			links = append(links, tapio.CausalLink{
+				Cause: p.entity(), Effect: serviceEntity(r.service), Onset: r.onset, Evidence: own[0].evidence,
+				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), g.reasonOf(r).text),
+				Confidence: certainty(r.reason.strength),
+			})
+		}
+	}
+	return links
+}
+
+// actions is what to do about the place: look, then move what runs there.
+func (p *place) actions() []tapio.RecommendedAction {
+	look := tapio.RecommendedAction{
+		Title: "Look at " + p.word(), Urgency: tapio.UrgencyHigh, ReadOnly: true,
+		Description: "It is what these services have in common: its disk, its network, its memory, or what was changed there.",
+		Commands:    []string{"tapioctl get logs -l " + quoted(p.key+"="+p.name) + " --severity warn --since 15m"},
+	}
+	move := tapio.RecommendedAction{
+		Title: "Move what runs " + p.within(), Urgency: tapio.UrgencyMedium,
+		Description: "If it is broken, start nothing more there and let its services run elsewhere until it is mended.",
+	}
+	if p.key == "k8s.node.name" {
+		look.Commands = append([]string{"kubectl describe node " + quoted(p.name)}, look.Commands...)
+		move.Commands = []string{"kubectl cordon " + quoted(p.name), "kubectl drain --ignore-daemonsets " + quoted(p.name)}
+	}
+	return []tapio.RecommendedAction{look, move}
+}

@@ -46,7 +46,7 @@ func TestAFeatureThatIsOffIsToldWhereverOneLooks(t *testing.T) {
 		require.Equal(t, "no_btf", one.Reason, "%v", one)
 		require.Contains(t, one.Error, "build it with CONFIG_DEBUG_INFO_BTF")
 		require.EqualValues(t, 1, unavailable(samples, one), one)
-		among := regexp.MustCompile("CONFIG_DEBUG_INFO_BTF; off are .*" + one.Probe + ": [^;]*" + one.Feature)
+		among := regexp.MustCompile(`CONFIG_DEBUG_INFO_BTF \([^)]*` + one.Probe + ": [^;)]*" + one.Feature)
 		require.Regexp(t, among, health.Message)
 		require.Regexp(t, among, string(extension))
 	}

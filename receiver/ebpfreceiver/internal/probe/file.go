@@ -51,7 +51,7 @@ func (p *files) Attach(k *Kernel) []Gap {
 	}
 	features := []Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}, Since: "6.2"}}
 	if p.config.Writes {
-		features = append(features, Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles})
+		features = append(features, Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles, Since: "6.2"})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.counts = loaded.Maps[bpf.FileMapFileCounts]

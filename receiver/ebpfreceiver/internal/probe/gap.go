@@ -80,10 +80,13 @@ func release() string {
 	return unix.ByteSliceToString(name.Release[:])
 }
 
-// Together tells of many gaps, each cause once; nil without any. What the kernel said
-// of each is in the gap itself.
+// Together tells of many gaps in one line, each cause once; nil without any. What the
+// kernel said of each is in the gap itself.
 func Together(gaps []Gap) error {
-	var errs []error
+	if len(gaps) == 0 {
+		return nil
+	}
+	var causes []string
 	for len(gaps) > 0 {
 		cause := gaps[0].cause()
 		var alike, others []Gap
@@ -94,10 +97,10 @@ func Together(gaps []Gap) error {
 				others = append(others, g)
 			}
 		}
-		errs = append(errs, fmt.Errorf("%s; off are %s", cause, named(alike)))
+		causes = append(causes, fmt.Sprintf("%s (%s)", cause, named(alike)))
 		gaps = others
 	}
-	return errors.Join(errs...)
+	return errors.New(strings.Join(causes, "; "))
 }
 
 // named lists features by probe: "process: exec, exit; cpu: run_queue".

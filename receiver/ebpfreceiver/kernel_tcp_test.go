@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,7 +173,9 @@ func TestResets(t *testing.T) {
 		}
 		require.NoError(t, client.SetLinger(0))
 		require.NoError(t, client.Close())
-		sent := s.event(t, "tapio.tcp.reset", withPeer(port, "network.io.direction", "transmit")).Attributes().AsRaw()
+		reset := s.event(t, "tapio.tcp.reset", withPeer(port, "network.io.direction", "transmit"))
+		assert.Equal(t, "connection with "+net.JoinHostPort(host, strconv.Itoa(port))+" was reset by this end", reset.Body().Str())
+		sent := reset.Attributes().AsRaw()
 		received := s.event(t, "tapio.tcp.reset", withPeer(client.LocalAddr().(*net.TCPAddr).Port, "network.io.direction", "receive")).Attributes().AsRaw()
 		assert.Equal(t, "client", sent["tapio.connection.role"])
 		assert.Equal(t, "server", received["tapio.connection.role"])

@@ -79,7 +79,11 @@ func (p *files) Decode(kind uint32, record []byte, out *Batch) error {
 	case kindFileRename:
 		putText(to, otlp.FileTarget, e.target)
 	}
-	said := verb + " " + e.path + " by " + of.Name
+	said := verb + " " + e.path
+	if e.target != "" {
+		said += " to " + e.target
+	}
+	said += " by " + of.Name
 	if e.Result < 0 {
 		to.PutStr(otlp.ErrorType, errorName(-e.Result))
 		said += ": " + errorName(-e.Result)

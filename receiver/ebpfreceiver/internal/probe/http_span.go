@@ -107,10 +107,10 @@ func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) string {
 	}
 	fault := ""
 	switch {
+	case status >= 500, status >= 400 && !server: // whoever reads no more of it than that
+		fault = strconv.Itoa(status)
 	case e.Cut:
 		fault = "connection_closed"
-	case status >= 500, status >= 400 && !server:
-		fault = strconv.Itoa(status)
 	}
 	if fault != "" {
 		attributes.PutStr(otlp.ErrorType, fault)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
 )
@@ -103,6 +104,26 @@ func TestAMethodThatIsMadeUpMakesNoNames(t *testing.T) {
 	assert.Equal(t, "BREW", original)
 	assert.Equal(t, "HTTP", titleOf(method))
 	assert.Equal(t, "GET", titleOf("GET"))
+}
+
+func TestAnErrorIsNamedByItsStatusThoughNobodyReadsOn(t *testing.T) {
+	for _, of := range []struct {
+		status      int
+		cut, server bool
+		want        string
+	}{
+		{404, true, false, "404"},
+		{404, true, true, "connection_closed"},
+		{404, false, true, ""},
+		{503, true, true, "503"},
+		{200, true, false, "connection_closed"},
+		{200, false, false, ""},
+		{0, true, false, "connection_closed"},
+	} {
+		e := &http1.Exchange{Cut: of.cut}
+		e.Response.Status = of.status
+		assert.Equal(t, of.want, putOutcome(ptrace.NewSpan(), e, of.server), "%v", of)
+	}
 }
 
 // Both ends must come to the same name for a request, and another one to another.

@@ -7,6 +7,7 @@ package probe
 
 import (
 	"bytes"
+	"strconv"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -176,10 +177,10 @@ func (p *process) exit(record []byte, out *Batch) error {
 	event := out.Event("tapio.process.exit", of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
-	putStatus(attributes, e.Code)
+	status := putStatus(attributes, e.Code)
 	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
 	attributes.PutDouble(otlp.ProcessDuration, lived.Seconds())
-	event.Body().SetStr("exit " + of.Name)
+	event.Body().SetStr("exit " + of.Name + ": " + status)
 	return nil
 }
 
@@ -193,13 +194,15 @@ func (*process) moved(record []byte, out *Batch) error {
 	return nil
 }
 
-// putStatus reads what wait(2) returns.
-func putStatus(to pcommon.Map, status int32) {
+// putStatus reads what wait(2) returns, and says it.
+func putStatus(to pcommon.Map, status int32) string {
 	if signal := status & 0x7f; signal != 0 {
 		to.PutStr(otlp.ProcessExitSignal, signalName(signal))
-		return
+		return signalName(signal)
 	}
-	to.PutInt(otlp.ProcessExitCode, int64(status>>8&0xff))
+	code := int64(status >> 8 & 0xff)
+	to.PutInt(otlp.ProcessExitCode, code)
+	return "code " + strconv.FormatInt(code, 10)
 }
 
 // putLineage writes whose child the process is.

@@ -95,7 +95,11 @@ func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 		direction := directionOf(r.Direction)
 		event.Attributes().PutStr(otlp.NetworkIODirection, direction)
 		r.putTotals(event.Attributes())
-		event.Body().SetStr(fmt.Sprintf("connection with %s reset (%s)", r.Ends.remotePort(), direction))
+		by := "by this end"
+		if direction == otlp.Receive {
+			by = "by the peer"
+		}
+		event.Body().SetStr(fmt.Sprintf("connection with %s was reset %s", r.Ends.remotePort(), by))
 	case kindTCPRetransmits:
 		event := r.event("tapio.tcp.retransmit_burst", out)
 		r.putTotals(event.Attributes())

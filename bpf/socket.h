@@ -66,6 +66,7 @@ enum tcp_state {
 	STATE_SYN_RECV = 3,
 	STATE_CLOSE = 7,
 	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
 	STATE_LISTEN = 10,
 };
 

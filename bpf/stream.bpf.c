@@ -269,7 +269,7 @@ int BPF_PROG(stream_receive, struct sock *sk, int length, int flags)
 }
 
 // The close comes in the softirq as often as in the process, so the record names no process.
-static __always_inline void tell_close(struct stream_conn *conn, __u64 key)
+static __always_inline void tell_close(struct stream_conn *conn, __u64 key, bool given_up)
 {
 	__u32 kind = kind_of(conn->speech, STREAM_CLOSE);
 	struct stream_close *record = reserve(kind, sizeof(*record));
@@ -280,18 +280,19 @@ static __always_inline void tell_close(struct stream_conn *conn, __u64 key)
 	record->head.kind = kind;
 	record->head.time = bpf_ktime_get_ns();
 	record->conn = key;
+	record->given_up = given_up;
 	submit(kind, record);
 }
 
 // end_ssl ends a connection of TLS; with a socket only if that one is the last it used, for the library uses its memory again.
-static __always_inline void end_ssl(__u64 key, __u64 socket)
+static __always_inline void end_ssl(__u64 key, __u64 socket, bool given_up)
 {
 	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
 
 	if (!conn || (socket && conn->socket != socket))
 		return;
 	if (conn->speech > OTHER)
-		tell_close(conn, key);
+		tell_close(conn, key, given_up);
 	bpf_map_delete_elem(&stream_conns, &key);
 }
 
@@ -299,6 +300,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 {
 	struct stream_conn *conn;
+	bool given_up;
 	__u64 key;
 
 	if (to != STATE_CLOSE)
@@ -307,10 +309,11 @@ int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 	conn = bpf_map_lookup_elem(&stream_conns, &key);
 	if (!conn)
 		return 0;
+	given_up = from != STATE_CLOSE_WAIT && from != STATE_LAST_ACK && !sk->sk_err;
 	if (conn->ssl)
-		end_ssl(conn->ssl, key);
+		end_ssl(conn->ssl, key, given_up);
 	else if (conn->speech > OTHER)
-		tell_close(conn, key);
+		tell_close(conn, key, given_up);
 	bpf_map_delete_elem(&stream_conns, &key);
 	return 0;
 }
@@ -404,7 +407,7 @@ int ssl_free(void *ctx)
 
 	read_ssl_registers(&regs, ctx);
 	if (regs.first)
-		end_ssl(ssl_key(regs.first, bpf_get_current_pid_tgid() >> 32), 0);
+		end_ssl(ssl_key(regs.first, bpf_get_current_pid_tgid() >> 32), 0, false);
 	return 0;
 }
 

@@ -104,6 +104,8 @@ struct {
 struct stream_close {
 	struct record_head head;
 	__u64 conn;
+	__u32 given_up; // this end closed it, and the other had not
+	__u32 unused;
 };
 
 // The compiler leaves out masks of what it knows to be small, but the verifier does not know it everywhere.

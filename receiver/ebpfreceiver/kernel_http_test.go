@@ -8,7 +8,6 @@ package ebpfreceiver
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -117,36 +116,6 @@ func TestHTTPSpansAreJoined(t *testing.T) {
 	}
 	assert.Equal(t, ptrace.StatusCodeError, clients[0].Status().Code())
 	assert.Equal(t, ptrace.StatusCodeUnset, servers[0].Status().Code(), "what a client does wrong is no error of the server")
-}
-
-func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
-	overBoth(t, func(t *testing.T, host, _ string) {
-		s := onThisKernel(t, onlyHTTP)
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		require.NoError(t, err)
-		server := httptest.NewUnstartedServer(http.HandlerFunc(echo))
-		require.NoError(t, server.Listener.Close())
-		server.Listener = listener
-		server.Start()
-		defer server.Close()
-		response, err := http.Get(server.URL + "/network?token=secret")
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		servers, clients := s.both(t, 1, "/network")
-		assert.Equal(t, clients[0].TraceID(), servers[0].TraceID())
-		assert.Equal(t, clients[0].SpanID(), servers[0].ParentSpanID())
-		port := int64(listener.Addr().(*net.TCPAddr).Port)
-		for _, span := range []ptrace.Span{servers[0], clients[0]} {
-			got := span.Attributes().AsRaw()
-			assert.Equal(t, host, got["network.peer.address"])
-			assert.Equal(t, host, got["server.address"])
-			assert.Equal(t, port, got["server.port"])
-		}
-		client, served := clients[0].Attributes().AsRaw(), servers[0].Attributes().AsRaw()
-		assert.Equal(t, port, client["network.peer.port"])
-		assert.Equal(t, server.URL+"/network", client["url.full"])
-		assert.NotContains(t, served, "url.full", "a server has the parts of it")
-	})
 }
 
 func TestHTTPSpanJoinsTheApplicationsTrace(t *testing.T) {

@@ -139,9 +139,21 @@ func (p *httpProbe) close(record []byte, out *Batch) error {
 	if !ok {
 		return nil
 	}
-	p.tell(conn, conn.speaker.Close(out.Clock.Wall(r.Time)), out)
+	cut := conn.speaker.Close(out.Clock.Wall(r.Time))
+	if r.GivenUp != 0 && !conn.speaker.Server {
+		forgive(cut)
+	}
+	p.tell(conn, cut, out)
 	p.conns.Remove(r.Conn)
 	return nil
+}
+
+// forgive those who closed before they had read the whole of a response: they had what
+// they wanted. Who got no response at all gave up.
+func forgive(cut []*http1.Exchange) {
+	for _, e := range cut {
+		e.Cut = e.Response.Status == 0
+	}
 }
 
 func (p *httpProbe) tell(conn *httpConn, exchanges []*http1.Exchange, out *Batch) {

@@ -172,6 +172,9 @@ type streamRecord struct {
 type streamCloseRecord struct {
 	head
 	Conn uint64
+	// GivenUp: this end closed it, and the other had not.
+	GivenUp uint32
+	_       uint32
 }
 
 // piece is what a record tells of its stream, valid as long as the record.

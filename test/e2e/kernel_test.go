@@ -34,6 +34,7 @@ func TestKernelEventsAreFoundByTheClient(t *testing.T) {
 	require.Error(t, command.Run())
 	pid := strconv.Itoa(command.Process.Pid)
 	awaitOutput(t, c, "seen-by-the-kernel", "observe", "events", "--event-name", "tapio.process.exec", "-l", "process.pid="+pid, "-o", "json")
+	awaitOutput(t, c, `"`+pid+`"`, "observe", "events", "--text", "SEEN-by-the-kernel", "-o", "json")
 	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit", "-l", "process.pid="+pid, "-o", "json")
 	awaitOutput(t, c, "tapio.syscall.duration", "get", "metrics", "--name", "tapio.syscall.duration", "-o", "json")
 }

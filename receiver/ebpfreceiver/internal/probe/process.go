@@ -8,6 +8,7 @@ package probe
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -130,23 +131,29 @@ func (p *process) exec(record []byte, out *Batch) error {
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	attributes.PutInt(otlp.ProcessUserID, int64(e.UID))
-	p.putArgs(attributes, args, e.ArgsTotal)
-	event.Body().SetStr("exec " + file)
+	event.Body().SetStr("exec " + file + p.putArgs(attributes, args, e.ArgsTotal))
 	return nil
 }
 
-// putArgs writes as many as were read. The last one is cut where the limit was.
-func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) {
+// putArgs writes as many as were read, and returns those after the program's name as
+// one text, by which events are searched. The last one is cut where the limit was.
+func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) string {
 	if len(args) == 0 {
-		return
+		return ""
 	}
 	list := to.PutEmptySlice(otlp.ProcessArgs)
+	var line strings.Builder
 	for arg := range bytes.SplitSeq(bytes.TrimSuffix(args, []byte{0}), []byte{0}) {
-		list.AppendEmpty().SetStr(p.redact.text(string(arg)))
+		said := p.redact.text(string(arg))
+		if list.Len() > 0 {
+			line.WriteString(" " + said)
+		}
+		list.AppendEmpty().SetStr(said)
 	}
 	if int(total) > len(args) {
 		to.PutInt(otlp.ProcessArgsSize, int64(total))
 	}
+	return line.String()
 }
 
 type exitRecord struct {

@@ -94,12 +94,12 @@ func ofPID(pid int) func(plog.LogRecord) bool {
 
 func TestExecAndExit(t *testing.T) {
 	s := onThisKernel(t, onlyProcesses)
-	command := exec.Command("/bin/sh", "-c", "exit 7", "--password=hunter2")
+	command := exec.Command("/bin/sh", "-c", "exit 7", "--password=hunter2", "--token", "abc")
 	require.Error(t, command.Run())
 	exec := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid))
-	assert.Equal(t, "exec /bin/sh -c exit 7 --password=***", exec.Body().Str())
+	assert.Equal(t, "exec /bin/sh -c exit 7 --password=*** --token ***", exec.Body().Str())
 	began := exec.Attributes().AsRaw()
-	assert.Equal(t, []any{"/bin/sh", "-c", "exit 7", "--password=***"}, began["process.command_args"])
+	assert.Equal(t, []any{"/bin/sh", "-c", "exit 7", "--password=***", "--token", "***"}, began["process.command_args"])
 	assert.Equal(t, int64(os.Getpid()), began["process.parent_pid"])
 	assert.Equal(t, "/bin/sh", began["process.executable.path"])
 	exit := s.event(t, "tapio.process.exit", ofPID(command.Process.Pid))

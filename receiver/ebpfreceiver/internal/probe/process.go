@@ -143,8 +143,11 @@ func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) string {
 	}
 	list := to.PutEmptySlice(otlp.ProcessArgs)
 	var line strings.Builder
-	for arg := range bytes.SplitSeq(bytes.TrimSuffix(args, []byte{0}), []byte{0}) {
-		said := p.redact.text(string(arg))
+	before := ""
+	for part := range bytes.SplitSeq(bytes.TrimSuffix(args, []byte{0}), []byte{0}) {
+		arg := string(part)
+		said := p.redact.after(before, arg)
+		before = arg
 		if list.Len() > 0 {
 			line.WriteString(" " + said)
 		}

@@ -5,7 +5,10 @@
 
 package probe
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // redactor hides secrets in command lines.
 type redactor struct {
@@ -35,4 +38,21 @@ func (r *redactor) text(s string) string {
 		s = s[:from] + redacted + s[to:]
 	}
 	return s
+}
+
+// after is text for an argument behind another one. A flag and its value may come as two
+// arguments: they are looked at as the one that they stand for.
+func (r *redactor) after(before, s string) string {
+	if !strings.HasPrefix(before, "-") || strings.Contains(before, "=") {
+		return r.text(s)
+	}
+	flag := before + "="
+	value, whole := strings.CutPrefix(r.text(flag+s), flag)
+	switch {
+	case !whole: // what was hidden reaches into the flag
+		return redacted
+	case value == s:
+		return r.text(s)
+	}
+	return value
 }

@@ -27,6 +27,11 @@ type Config struct {
 	Asked tapio.TimeRange
 }
 
+// LeadIn is how much of the time before what is asked about the engine should be
+// shown: nothing is unusual to one that has not seen what is usual. As long as a
+// baseline lasts; an engine in a pipeline knows no more.
+const LeadIn = time.Hour
+
 const (
 	defaultMemoryLimit = 128 << 20
 	minMemoryLimit     = 1 << 20

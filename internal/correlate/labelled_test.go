@@ -22,9 +22,13 @@ const (
 	caseLength = 180_000_000_000
 	// sent is the event time that a sender puts into one batch.
 	sent = 2 * second
-	// lateness is how long the processor waits for what is late.
+	// lateness is how long the processor waits for what is late; what is stored is
+	// complete when somebody asks.
 	lateness = 5 * second
 )
+
+// asked reports whether the engine is asked about each case, as AnalyzeEvents does.
+func asked() bool { return os.Getenv("TAPIO_ASKED") != "" }
 
 // inTime parts batches anew, as what finished within one moment after another.
 func inTime(batches []batch) []batch {
@@ -62,6 +66,10 @@ func inTime(batches []batch) []batch {
 func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
 	t.Helper()
 	newest := map[string]*tapio.SemanticGroup{}
+	wait := tapio.Nanos(lateness)
+	if asked() {
+		wait = 0
+	}
 	flush := func(now tapio.Nanos) {
 		for _, f := range e.Flush(now) {
 			if g, ok := f.(*tapio.SemanticGroup); ok {
@@ -73,7 +81,7 @@ func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.
 		if b.first > end {
 			break
 		}
-		flush(b.first - lateness)
+		flush(b.first - wait)
 		e.ObserveEvents(b.events)
 		e.ObserveSpans(b.spans)
 		e.ObservePoints(b.points)
@@ -125,10 +133,14 @@ func TestLabelledFaultsAreNamed(t *testing.T) {
 			labels, err := os.ReadFile(filepath.Join(folder, "faults.json"))
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(labels, &cases))
-			metrics := readBatches(t, filepath.Join(folder, "metrics.jsonl.gz"))
+			past := readAll(t, folder, "metrics", "baseline.traces", "baseline.logs")
 			var first, third int
 			for _, c := range cases {
-				rank, line := runCase(t, folder, metrics, c)
+				records := readAll(t, folder, c.Case+".traces", c.Case+".logs")
+				rank, line := runCase(t, slices.Concat(past, records), c)
+				if os.Getenv("TAPIO_EARLIER") != "" {
+					past = append(past, records...)
+				}
 				if rank == 1 {
 					first++
 				}
@@ -143,18 +155,25 @@ func TestLabelledFaultsAreNamed(t *testing.T) {
 	}
 }
 
-func runCase(t *testing.T, folder string, metrics []batch, c faultCase) (rank int, line string) {
+func readAll(t *testing.T, folder string, names ...string) []batch {
+	var batches []batch
+	for _, name := range names {
+		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
+	}
+	return batches
+}
+
+func runCase(t *testing.T, batches []batch, c faultCase) (rank int, line string) {
 	inject := tapio.Nanos(c.InjectTime)
 	end := inject + caseLength
 	var config Config
-	if os.Getenv("TAPIO_ASKED") != "" {
+	if asked() {
 		config.Asked = tapio.TimeRange{Start: inject, End: end}
 	}
 	e, err := New(config)
 	require.NoError(t, err)
-	batches := slices.Clone(metrics)
-	for _, name := range []string{"baseline.traces", "baseline.logs", c.Case + ".traces", c.Case + ".logs"} {
-		batches = append(batches, readBatches(t, filepath.Join(folder, name+".jsonl.gz"))...)
+	if asked() {
+		batches = slices.DeleteFunc(batches, func(b batch) bool { return b.first < inject-tapio.Nanos(LeadIn) })
 	}
 	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
 		return g.Range.End < inject-60e9 || g.State == tapio.GroupMerged

@@ -6,6 +6,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -19,13 +20,14 @@ import (
 )
 
 const (
-	// leadIn is what an analysis looks at before the stretch asked for: nothing
-	// is unusual to an engine that has not seen what is usual.
-	leadIn = 10 * time.Minute
 	// around is what it looks at before and after records named by id.
 	around = 2 * time.Minute
 	// maxAnalyzed is the most records that one analysis looks at.
 	maxAnalyzed = 2_000_000
+	// maxLeadIn is the most that it looks at before the stretch asked for; if there
+	// is more, it begins later, by a factor of shorterBy each time.
+	maxLeadIn = maxAnalyzed / 2
+	shorterBy = 6
 	// maxAnalyses is how many run at once; others wait for their turn.
 	maxAnalyses = 2
 	// analysisMemory bounds the state of one analysis.
@@ -49,15 +51,31 @@ func (s *tapioService) AnalyzeEvents(
 		return nil, err
 	}
 	defer func() { <-s.analyses }()
-	run, err := s.newAnalysisRun(&analysis)
+	run, err := s.analyze(ctx, &analysis, maxLeadIn)
 	if err != nil {
-		return nil, err
-	}
-	if err := run.all(ctx); err != nil {
 		return nil, err
 	}
 	return run.answer(&analysis), nil
 }
+
+// analyze looks at as much of the past as there is room for.
+func (s *Server) analyze(ctx context.Context, analysis *wire.Analysis, room uint64) (*analysisRun, error) {
+	for leadIn := tapio.Nanos(correlate.LeadIn); ; leadIn /= shorterBy {
+		run, err := s.newAnalysisRun(analysis, leadIn)
+		if err != nil {
+			return nil, err
+		}
+		if leadIn > 0 {
+			run.room = room
+		}
+		if err := run.all(ctx); !errors.Is(err, errLongLeadIn) {
+			return run, err
+		}
+	}
+}
+
+// errLongLeadIn is that there is more before the stretch asked for than room.
+var errLongLeadIn = errors.New("too many records before the time asked for")
 
 // takeTurn waits until fewer than maxAnalyses run.
 func (s *Server) takeTurn(ctx context.Context) error {
@@ -99,17 +117,18 @@ type analysisRun struct {
 	engine *correlate.Engine
 	feeds  []feed
 	asked  tapio.TimeRange
+	room   uint64 // for records before that, 0 for no bound of their own
 	looked uint64
 	found  map[string]tapio.Finding // the latest revisions, by kind and id
 }
 
-func (s *Server) newAnalysisRun(analysis *wire.Analysis) (*analysisRun, error) {
+func (s *Server) newAnalysisRun(analysis *wire.Analysis, leadIn tapio.Nanos) (*analysisRun, error) {
 	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory, Asked: analysis.Filter.Time})
 	if err != nil {
 		return nil, err
 	}
 	filter := analysis.Filter
-	filter.Time.Start -= min(tapio.Nanos(leadIn), filter.Time.Start)
+	filter.Time.Start -= min(leadIn, filter.Time.Start)
 	begin := tapio.Start{Resume: true} // from the oldest record that is stored
 	return &analysisRun{
 		engine: engine,
@@ -155,6 +174,9 @@ func (r *analysisRun) all(ctx context.Context) error {
 			if r.looked += uint64(n); err != nil {
 				return err
 			}
+		}
+		if r.room > 0 && r.looked > r.room && now < r.asked.Start {
+			return errLongLeadIn
 		}
 		if r.looked > maxAnalyzed {
 			return status.Errorf(codes.ResourceExhausted, "the analysis has more than %d records to look at: "+

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/wire"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -93,5 +94,22 @@ func TestAnalysisOfNamedRecordsLooksAround(t *testing.T) {
 	}
 	response, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{EventIds: []string{"e5"}})
 	require.NoError(t, err)
-	require.EqualValues(t, 7, response.GetAnalyzedCount(), "all before within ten minutes, and the next minute's")
+	require.EqualValues(t, 7, response.GetAnalyzedCount(), "all before within an hour, and the next minute's")
+}
+
+func TestAnalysisLooksBackAsFarAsThereIsRoomFor(t *testing.T) {
+	s := testService(t)
+	asked := time.Unix(1_700_000_000, 0)
+	for _, before := range []time.Duration{2 * time.Hour, 50 * time.Minute, 9 * time.Minute, time.Minute} {
+		s.putCalls(asked.Add(-before), 10, 10) // 600 records
+	}
+	s.putCalls(asked, 10, 10)
+	analysis := &wire.Analysis{Filter: tapio.Filter{Time: tapio.TimeRange{
+		Start: tapio.Nanos(asked.UnixNano()), End: tapio.Nanos(asked.Add(time.Minute).UnixNano()),
+	}}}
+	for room, looked := range map[uint64]int{2000: 4 * 600, 1500: 3 * 600, 1000: 2 * 600, 100: 600} {
+		run, err := s.analyze(t.Context(), analysis, room)
+		require.NoError(t, err)
+		require.EqualValues(t, looked, run.looked, "room for %d", room)
+	}
 }

@@ -113,7 +113,7 @@ scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and
 
 .PHONY: eval-rca
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause
-	go run ./test/evalrca $(if $(EARLIER),-earlier) "$(DATA)"
+	go run ./test/evalrca "$(DATA)"
 
 .PHONY: bench-http
 bench-http: bin/tapio ## Count 24,000 HTTP requests from both sides, and measure what a request costs unseen and seen (needs root)

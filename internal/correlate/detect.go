@@ -51,6 +51,7 @@ func (e *Engine) detect(slot int64) []*sign {
 		add(e.supplySign(*s))
 	}
 	e.silenceSigns(add)
+	e.standstillSigns(slot, add)
 	for _, s := range e.graph.services.all() {
 		add(e.releaseSign(*s, slot))
 	}
@@ -80,6 +81,8 @@ func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
 		switch f.kind {
 		case featureError, featureFailure:
 			add(e.failureSign(o, f))
+		case featureEnd:
+			add(e.endSign(o, f))
 		default:
 			add(e.pathSign(o, f))
 		}
@@ -112,6 +115,7 @@ func (e *Engine) selfSign(o *operation) *sign {
 	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
 	s.evidence = o.evidence.evidence("took long")
 	s.locate(o.place)
+	s.keepOut = func() { o.self.keepOut(ch.slot) }
 	return s
 }
 
@@ -142,6 +146,7 @@ func (e *Engine) edgeSign(key callKey, c *call, slot int64, usual way) *sign {
 	}
 	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two %s %s", key.caller, key.callee, millis(s.after), than, millis(s.before))
 	s.evidence = c.evidence.evidence("waited between client and server")
+	s.keepOut = func() { c.gap.keepOut(ch.slot) }
 	return s
 }
 
@@ -154,7 +159,10 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	if ch.before.sum == 0 {
 		ch.ratio += noveltyBonus
 	}
-	return e.tellFailure(o, f, ch)
+	s := e.tellFailure(o, f, ch)
+	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
+	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
+	return s
 }
 
 func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {

@@ -74,6 +74,7 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 		e.admit(in)
 	}
 	e.answer(signs)
+	e.keepFaultsOut(signs)
 	return e.report(now)
 }
 
@@ -116,7 +117,7 @@ func (e *Engine) home(in *incident) *group {
 	root := in.suspects[0]
 	for _, g := range e.groups {
 		// What sets in long after the group's last sign is another incident.
-		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together {
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) {
 			continue
 		}
 		switch {
@@ -137,6 +138,10 @@ func (g *group) swallow(o *group) {
 	for _, s := range o.signs() {
 		g.join(s, o.blamed[s.key])
 	}
+	for i := range o.ranking {
+		g.enlist(&o.ranking[i])
+	}
+	g.sortRanking()
 }
 
 // shares reports whether group and incident have a cause in common, or the
@@ -174,8 +179,9 @@ func (g *group) take(in *incident, now tapio.Nanos) {
 // join adds a sign or keeps the stronger of two, and reports whether that is news.
 func (g *group) join(s *sign, service string) bool {
 	old := g.members[s.key]
-	if old != nil && old.strength > s.strength { // of two alike the newer has the figures
-		old.last = max(old.last, s.last)
+	if old != nil && (old.strength > s.strength || s.until != 0 && s.until < old.last) {
+		// Of two alike the newer has the figures, unless it is over by then.
+		old.last, old.until = max(old.last, s.last), s.until
 		return false
 	}
 	if old == nil && len(g.members) >= maxGroupSigns {
@@ -209,25 +215,24 @@ func (g *group) signs() []*sign {
 // blame.
 func (g *group) rank(in *incident) {
 	for _, s := range in.suspects {
-		r := ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason}
-		r.spared = s.spared
-		at := slices.IndexFunc(g.ranking, func(old ranked) bool { return old.service == s.service })
-		switch {
-		case at < 0:
-			g.ranking = append(g.ranking, r)
-			g.changed = true
-		case r.spared && !g.ranking[at].spared:
-			// What is to blame shows only now.
-			g.ranking[at] = r
-			g.changed = true
-		case r.score > g.ranking[at].score:
-			g.changed = g.changed || r.score > 1.2*g.ranking[at].score
-			g.ranking[at] = r
-		}
+		g.enlist(&ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason, spared: s.spared})
 	}
 	g.sortRanking()
-	if len(g.ranking) > maxGroupSigns {
-		g.ranking = g.ranking[:maxGroupSigns]
+}
+
+func (g *group) enlist(r *ranked) {
+	at := slices.IndexFunc(g.ranking, func(old ranked) bool { return old.service == r.service })
+	switch {
+	case at < 0:
+		g.ranking = append(g.ranking, *r)
+		g.changed = true
+	case r.spared && !g.ranking[at].spared:
+		// What is to blame shows only now.
+		g.ranking[at] = *r
+		g.changed = true
+	case r.score > g.ranking[at].score:
+		g.changed = g.changed || r.score > 1.2*g.ranking[at].score
+		g.ranking[at] = *r
 	}
 }
 
@@ -245,6 +250,7 @@ func (g *group) sortRanking() {
 	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
 	})
+	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }
 
 // report ends what is over and returns what is new.

@@ -54,6 +54,7 @@ type history struct {
 	old    sample
 	recent [recentSlots]sample
 	head   int64 // the newest slot
+	fault  told  // what of the recent slots was told as a fault
 }
 
 // observe adds to a slot. What is older than the recent slots joins the old.
@@ -78,7 +79,7 @@ func (h *history) advance(slot int64) {
 	}
 	for i := range min(steps, recentSlots) {
 		place := (h.head + 1 + i) % recentSlots
-		h.old.add(h.recent[place].atMost(h.worth))
+		h.old.add(h.past(place))
 		h.recent[place] = sample{}
 	}
 	keep := float32(math.Exp2(-float64(steps) / halfLifeSlots))
@@ -123,6 +124,16 @@ func (h *history) oldest() int64 {
 		}
 	}
 	return h.head
+}
+
+// newest is the last of the recent slots that shows something, 0 for none.
+func (h *history) newest(shows func(slot int64) bool) int64 {
+	for slot := h.head; slot > h.head-recentSlots; slot-- {
+		if shows(slot) {
+			return slot
+		}
+	}
+	return 0
 }
 
 // change is the most likely moment at which a quantity changed.

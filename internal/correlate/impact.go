@@ -28,12 +28,8 @@ func (e *Engine) impact(g *group) tapio.Impact {
 			failed += float64(at.sum)
 		}
 	}
-	for _, o := range e.graph.operations.all() {
-		if touched[(*o).key.service] && (*o).key.kind == kindServer && g.hits((*o).key) {
-			for slot := max(since, e.judged-recentSlots+1); slot <= e.judged; slot++ {
-				hit += float64((*o).runs.at(slot).n)
-			}
-		}
+	for _, n := range e.hitRequests(g, since) {
+		hit += n
 	}
 	if requests > 0 {
 		im.ErrorRatio = min(1, failed/requests)
@@ -79,6 +75,33 @@ func listed(names []string) string {
 		return strings.Join(names[:few], ", ") + ", …"
 	}
 	return strings.Join(names, ", ")
+}
+
+// hitRequests counts by service the requests that ran what has signs: those to
+// operations that serve, or those that came to one within.
+func (e *Engine) hitRequests(g *group, since int64) map[string]float64 {
+	served, within := map[string]float64{}, map[string]float64{}
+	for _, held := range e.graph.operations.all() {
+		o := *held
+		if !g.hits(o.key) {
+			continue
+		}
+		n := 0.0
+		for slot := max(since, e.judged-recentSlots+1); slot <= e.judged; slot++ {
+			n += float64(o.runs.at(slot).n)
+		}
+		switch o.key.kind {
+		case kindServer:
+			served[o.key.service] += n
+		case kindClient: // is the way to another
+		default:
+			within[o.key.service] = max(within[o.key.service], n)
+		}
+	}
+	for service, n := range within {
+		served[service] = max(served[service], n)
+	}
+	return served
 }
 
 func (g *group) hits(o operationKey) bool {

@@ -51,13 +51,40 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 	if !near(root.onset, s.onset) {
 		return false
 	}
-	if root.independent() && s.independent() || e.apart(root, s) {
+	if root.independent() && s.independent() || e.apart(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
 		return e.adjacent(member.service, s.service) || e.samePlace(member.service, s.service)
 	})
 }
+
+// overBefore reports whether what the signs tell was over by then: it causes nothing
+// that set in later.
+func overBefore(signs []*sign, then tapio.Nanos) bool {
+	telling := 0
+	for _, s := range signs {
+		if s.telling() {
+			telling++
+			if s.until == 0 || s.until >= then {
+				return false
+			}
+		}
+	}
+	return telling > 0
+}
+
+func (s *suspect) overBefore(later *suspect, dated tapio.Nanos) bool {
+	return overBefore(s.signs, later.onset-min(later.onset, dated))
+}
+
+// overBefore reports whether the group's cause was over before the suspect set in.
+func (g *group) overBefore(s *suspect, dated tapio.Nanos) bool {
+	return s.service != g.cause() && overBefore(g.ofService(g.cause()), s.onset-min(s.onset, dated))
+}
+
+// dated is how exactly the onset of what spans or lines tell is known.
+func (e *Engine) dated() tapio.Nanos { return onsetsApart * e.slotWidth() }
 
 // independent reports whether the suspect has a fault of its own that no other
 // service can give it.
@@ -78,8 +105,7 @@ const onsetsApart = 4
 // explains, and they set in further apart than spans, which come with the
 // moment, date one cause.
 func (e *Engine) apart(a, b *suspect) bool {
-	dated := onsetsApart * e.slotWidth()
-	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > dated && !e.calls(a.service, b.service)
+	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > e.dated() && !e.calls(a.service, b.service)
 }
 
 // alone reports whether the suspect is slow by itself, beyond doubt.

@@ -66,7 +66,7 @@ func inTime(batches []batch) []batch {
 func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
 	t.Helper()
 	newest := map[string]*tapio.SemanticGroup{}
-	wait := tapio.Nanos(lateness)
+	wait := lateness
 	if asked() {
 		wait = 0
 	}

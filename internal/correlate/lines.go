@@ -72,6 +72,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		return s
 	}
 	s.locate(cmp.Or(l.place, l.template.codePlace()))
+	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
 	return s
 }
 

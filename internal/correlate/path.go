@@ -20,14 +20,14 @@ const (
 // something more or less often, is no sign: inputs vary. That it never again does
 // what it used to do now and then is one, see vanished.
 func (e *Engine) pathSign(o *operation, f *feature) *sign {
-	if tellsOfFailure(f.text) {
+	if f.fails {
 		return nil
 	}
 	when, runs := "", o.chances(f.askers)
-	ch := lapse(runs, &f.hits)
+	ch, whole := lapse(runs, &f.hits), runs
 	if f.before != nil && !f.wanders && f.before.askers.within(f.askers) {
 		if after := lapse(&f.before.hits, &f.hits); after.ratio > ch.ratio {
-			ch, when = after, ", once it "+saidOf(o, f.before)+","
+			ch, when, whole = after, ", once it "+saidOf(o, f.before)+",", &f.before.hits
 		}
 	}
 	if ch.ratio == 0 {
@@ -42,6 +42,32 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s.brief = fmt.Sprintf("%s %s less often: in %s of its runs, before in %s", o.key.service, saidOf(o, f), percent(s.after), percent(s.before))
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
+	e.ends(s, whole, &f.hits, ch.slot)
+	return s
+}
+
+// endSign tells that runs end with a step that none ended with before: code that
+// leaves there. What else follows a step may vary from run to run, so that no single
+// one is missed, as long as something does.
+func (e *Engine) endSign(o *operation, end *feature) *sign {
+	step := end.before
+	if !end.askers.within(step.goesOn) {
+		return nil // for others than those it went on for
+	}
+	ch := shareChange(&step.hits, &end.hits, true)
+	if ch.ratio == 0 || ch.before.sum > 0 || share(ch.after.sum, ch.after.n) < 1-seldomShare {
+		return nil
+	}
+	s := e.newSign(o.service, classPath, "end after "+end.text, o.key.name, ch)
+	s.shares(ch)
+	s.size = s.after
+	s.text = fmt.Sprintf("%s of %s takes no further step once it %s in %s of its runs; before it always did",
+		o.key.name, o.key.service, saidOf(o, step), percent(s.after))
+	s.brief = fmt.Sprintf("%s ends once it %s: in %s of its runs, before in none", o.key.service, saidOf(o, step), percent(s.after))
+	s.evidence = step.evidence.evidence("ends with this step")
+	s.locate(step.place)
+	s.until = e.timeOf(end.hits.newest(func(slot int64) bool { return end.hits.at(slot).n > 0 }) + 1)
+	s.keepOut = func() { end.hits.keepShare(ch.slot, &step.hits, 0) }
 	return s
 }
 
@@ -52,7 +78,8 @@ func (e *Engine) idleSign(o *operation) *sign {
 	if o.key.kind != kindServer {
 		return nil
 	}
-	ch := lapse(o.chances(o.activeOf), &o.active)
+	runs := o.chances(o.activeOf)
+	ch := lapse(runs, &o.active)
 	if ch.ratio == 0 {
 		return nil
 	}
@@ -62,7 +89,16 @@ func (e *Engine) idleSign(o *operation) *sign {
 		o.key.name, o.key.service, percent(1-s.after), percent(1-s.before))
 	s.brief = fmt.Sprintf("%s ends requests before it does anything: %s of %s", o.key.service, percent(1-s.after), o.key.name)
 	s.evidence = o.evidence.evidence("ends at once")
+	e.ends(s, runs, &o.active, ch.slot)
 	return s
+}
+
+// ends says until when a part is missing, and keeps that out of the past.
+func (e *Engine) ends(s *sign, whole, part *history, since int64) {
+	s.until = e.timeOf(whole.newest(func(slot int64) bool {
+		return whole.at(slot).n > 0 && share(part.at(slot).n, whole.at(slot).n) < seldomShare
+	}) + 1)
+	s.keepOut = func() { part.keepShare(since, whole, s.before) }
 }
 
 // lapses says how much of a step is gone.

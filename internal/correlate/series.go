@@ -49,6 +49,7 @@ type series struct {
 	median    float64
 	newest    float64
 	strange   int // values in a row that deviate
+	still     int // zeros in a row of what was never zero before
 	resets    int
 	// accumulates: it counts from a beginning on, so that what it grew by is
 	// judged.
@@ -80,7 +81,8 @@ func (s *series) add(x float64, t tapio.Nanos) {
 	}
 	s.seasonal(x, t)
 	s.note(t)
-	if s.strange == 0 || s.strange > seriesValues/2 {
+	s.noteStill(x, t)
+	if usual := max(s.strange, s.still); usual == 0 || usual > seriesValues/2 {
 		s.keep(x)
 	}
 	s.last = t

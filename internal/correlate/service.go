@@ -102,6 +102,7 @@ const (
 	featureFailure                    // writes one of severity error
 	featureChild                      // calls another operation
 	featureError                      // fails
+	featureEnd                        // takes no step after this one
 )
 
 type featureKey struct {
@@ -118,7 +119,10 @@ type feature struct {
 	evidence ring
 	askers   askerSet // for whom it was ever shown
 	before   *feature // the step that is taken before it, nil for the first
+	end      *feature // that it is the last step, nil if it never was
+	goesOn   askerSet // for whom another step ever followed
 	wanders  bool     // not always the same one
+	fails    bool     // it is the handling of a failure, by its name
 	run      uint64   // that took it last
 }
 
@@ -253,6 +257,7 @@ func (g *graph) feature(o *operation, kind featureKind, name, text string) *feat
 	if name != text {
 		f.text = kept(text)
 	}
+	f.fails = kind == featureFailure || tellsOfFailure(f.text)
 	o.features[key] = f
 	o.order = append(o.order, f)
 	return f

@@ -39,7 +39,8 @@ type sign struct {
 	key      signKey
 	onset    tapio.Nanos
 	last     tapio.Nanos
-	strength float64 // twice the log of the likelihood ratio, or as sure as that
+	until    tapio.Nanos // when it showed last, 0 for as long as it is known
+	strength float64     // twice the log of the likelihood ratio, or as sure as that
 	// size is how large the change is, 0 to 1: a duration that is ten times as
 	// long counts in full, and so does a step that is never taken any more, for
 	// many observations make the slightest change sure.
@@ -61,6 +62,8 @@ type sign struct {
 	supports bool
 	novel    bool   // and never before of the service
 	brief    string // text without figures that change, "" for the same
+	// keepOut keeps what it tells of out of the past, nil where there is none.
+	keepOut func()
 }
 
 const (

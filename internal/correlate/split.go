@@ -53,7 +53,7 @@ func (g *group) independent() bool {
 // may be hit by both.
 func (e *Engine) part(g *group, in *incident) {
 	since := in.suspects[0].faultSince()
-	since -= min(since, onsetsApart*e.slotWidth())
+	since -= min(since, e.dated())
 	in = in.from(since)
 	made := e.open(in)
 	if made == nil {

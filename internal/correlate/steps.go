@@ -37,7 +37,25 @@ func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i,
 	if w.last != nil {
 		run.op.active.observe(w.slot, sample{n: weight})
 		run.op.activeOf = run.op.activeOf.with(asker)
+		e.graph.endWith(&w)
 	}
+}
+
+// endWith notes with which step a run ends, without those that handle a failure: that
+// there are none any more is good news.
+func (g *graph) endWith(w *walk) {
+	f := w.end
+	if f == nil {
+		return
+	}
+	if f.end == nil {
+		if f.end = g.feature(w.op, featureEnd, f.text, f.text); f.end == nil {
+			return
+		}
+		f.end.before = f
+	}
+	f.end.askers = f.end.askers.with(w.asker)
+	f.end.hits.observe(w.slot, sample{n: w.weight})
 }
 
 // walk is one run on its way through its steps.
@@ -48,6 +66,7 @@ type walk struct {
 	asker  int
 	weight float32
 	last   *feature
+	end    *feature // the last one that handles no failure
 }
 
 // step takes the next step. One that is taken again counts once.
@@ -64,6 +83,13 @@ func (w *walk) step(f *feature, ref reference) {
 	f.evidence.add(ref)
 	f.wanders = f.wanders || f.before != w.last
 	w.last = f
+	if f.fails {
+		return
+	}
+	if w.end != nil {
+		w.end.goesOn = w.end.goesOn.with(w.asker)
+	}
+	w.end = f
 }
 
 func (n *note) kind() featureKind {

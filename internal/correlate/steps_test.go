@@ -186,3 +186,38 @@ func TestErrorThatWasAlwaysThereIsOnlyToldWhenAsked(t *testing.T) {
 	later := Config{Asked: tapio.TimeRange{Start: begin + 600*second, End: begin + 700*second}}
 	assert.Empty(t, serve(later).last, "it was there long before")
 }
+
+func TestRunsThatEndWhereNoneEndedAreSeen(t *testing.T) {
+	d := newDesk(t, Config{})
+	for i := range 120 { // what follows the order varies, and so does what it follows
+		d.serves(1, "takes order a.Desk#10", []string{"packs books a.Desk#20", "packs tea a.Desk#30"}[i%2])
+		d.serves(1, "looks at a.Desk#5", []string{"packs books a.Desk#20", "packs tea a.Desk#30"}[i%2])
+	}
+	for i := range 40 {
+		d.serves(1, "takes order a.Desk#10")
+		d.serves(1, "looks at a.Desk#5", []string{"packs books a.Desk#20", "packs tea a.Desk#30"}[i%2])
+	}
+	first := d.only(t).RootCause.Factors[0]
+	assert.Equal(t, "POST /order of desk takes no further step once it logs “takes order a.Desk#10” in 100 % of its runs; before it always did", first.Reason)
+	place, _ := first.Entity.Attributes.Get("code.function.name")
+	assert.Equal(t, "a.Desk#10", place.Str())
+}
+
+func TestAStepThatEndedSomeRunsMayEndMore(t *testing.T) {
+	d := newDesk(t, Config{})
+	for range 100 {
+		d.serves(5, "takes order", "packs books")
+		d.serves(1, "takes order")
+	}
+	d.serves(60, "takes order")
+	for _, g := range d.last {
+		assert.NotContains(t, g.RootCause.Factors[0].Reason, "no further step")
+	}
+}
+
+func TestThatAFailureIsNoLongerHandledIsGoodNews(t *testing.T) {
+	d := newDesk(t, Config{})
+	d.serves(120, "takes order", "handles the exception")
+	d.serves(60, "takes order")
+	assert.Empty(t, d.last)
+}

@@ -6,7 +6,6 @@ package correlate
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/tapio/tapio/internal/tapio"
@@ -88,7 +87,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	list := slices.SortedFunc(maps.Values(byName), func(a, b *suspect) int { return cmp.Compare(a.service, b.service) })
 	alarmAt := e.alarmAt()
 	for _, s := range list {
-		s.weigh(byName)
+		s.weigh(byName, e.dated())
 		s.alarm = s.alarms(alarmAt)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
@@ -173,8 +172,8 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 
 // weigh scores a suspect: the sum over classes of its strongest sign, less what
 // a callee explains.
-func (s *suspect) weigh(byName map[string]*suspect) {
-	fails, slows := s.explained(byName)
+func (s *suspect) weigh(byName map[string]*suspect, dated tapio.Nanos) {
+	fails, slows := s.explained(byName, dated)
 	s.excused = slows > 0
 	strays := 0.0 // a run that fails skips steps: both tell of the same runs
 	for c, g := range s.best {
@@ -209,16 +208,22 @@ func (s *suspect) weigh(byName map[string]*suspect) {
 	}
 }
 
-// explained is how strange the callees are that may make it fail or be slow.
-func (s *suspect) explained(byName map[string]*suspect) (fails, slows float64) {
+// explained is how strange the callees are that may make it fail or be slow: while
+// they are, for what was over before explains nothing. dated is how exactly a
+// moment is known.
+func (s *suspect) explained(byName map[string]*suspect, dated tapio.Nanos) (fails, slows float64) {
+	if !slices.ContainsFunc(s.signs, (*sign).telling) {
+		dated = together // by metrics alone
+	}
+	since := s.onset - min(s.onset, dated)
 	for _, name := range s.callees {
 		callee := byName[name]
 		if callee.onset > s.onset+together {
 			continue
 		}
 		// A slow one fails its callers too: they give up.
-		fails = max(fails, callee.weightIn(classKernel, classResource, classPath, classError, classEdge))
-		slows = max(slows, callee.weightIn(classKernel, classResource, classEdge, classSelf))
+		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge))
+		slows = max(slows, callee.weightIn(since, classKernel, classResource, classEdge, classSelf))
 		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
 			// Few events are enough: without a server nothing is served.
 			s.spared, fails, slows = true, maxStrength, maxStrength
@@ -236,10 +241,11 @@ func left(weight, callees float64) float64 {
 	return weight - (1-inherited)*min(weight, callees)
 }
 
-func (s *suspect) weightIn(list ...class) float64 {
+// weightIn is the most of a sign of these classes that shows at that time or later.
+func (s *suspect) weightIn(since tapio.Nanos, list ...class) float64 {
 	most := 0.0
-	for _, c := range list {
-		if g := s.best[c]; g != nil {
+	for _, g := range s.signs {
+		if slices.Contains(list, g.key.class) && (g.until == 0 || g.until >= since) {
 			most = max(most, g.weight())
 		}
 	}
@@ -271,30 +277,3 @@ func (s *suspect) alarms(at float64) bool {
 	sum := s.strengthOf(classPath, classError) + s.strengthOf(classEdge) + s.strengthOf(classSelf)
 	return sum >= at || slices.ContainsFunc(s.signs, func(g *sign) bool { return g.alarms(at) })
 }
-
-// alarmAt is the strength that opens an incident: what chance alone would show
-// once in three weeks among all the quantities that are judged, by the
-// chi-squared distribution of one degree of freedom.
-func (e *Engine) alarmAt() float64 {
-	return strengthOf(1 / (e.quantities() * windowsUntilFalse))
-}
-
-// strengthOf is what a sign must have to be less probable than that by chance.
-func strengthOf(probability float64) float64 {
-	root := math.Erfcinv(probability)
-	return 2 * root * root
-}
-
-// quantities is how many are judged.
-func (e *Engine) quantities() float64 {
-	g := e.graph
-	return float64(max(minJudged, g.features+g.operations.size()+g.calls.size()+e.lines.size()+e.series.size()))
-}
-
-const (
-	// windowsUntilFalse is how many independent windows of three minutes there
-	// are in three weeks.
-	windowsUntilFalse = 21 * 24 * 20
-	// minJudged keeps an engine that has hardly begun from being rash.
-	minJudged = 100
-)

@@ -94,10 +94,14 @@ func (f *folder) records(part string) (*timeline, error) {
 		f.read(part+".traces", line.addTraces), f.read(part+".logs", line.addLogs))
 }
 
-// metrics reads the metrics of the day.
-func (f *folder) metrics() (*timeline, error) {
-	line := newTimeline()
-	return line, f.read("metrics", line.addMetrics)
+// past reads the metrics of the day, and the fault-free minute.
+func (f *folder) past() (metrics, baseline *timeline, err error) {
+	metrics = newTimeline()
+	if err := f.read("metrics", metrics.addMetrics); err != nil {
+		return nil, nil, err
+	}
+	baseline, err = f.records("baseline")
+	return metrics, baseline, err
 }
 
 // sorted returns the faults by time.

@@ -32,8 +32,8 @@ func newSender(c *running.Collector) *sender {
 	}
 }
 
-// replay sends what the timelines hold before end, slot by slot.
-func (s *sender) replay(ctx context.Context, end uint64, lines ...*timeline) error {
+// replay sends what the timelines hold from a slot on and before end, slot by slot.
+func (s *sender) replay(ctx context.Context, from, end uint64, lines ...*timeline) error {
 	numbers := map[uint64]bool{}
 	for _, line := range lines {
 		for _, number := range line.numbers() {
@@ -41,7 +41,10 @@ func (s *sender) replay(ctx context.Context, end uint64, lines ...*timeline) err
 		}
 	}
 	for _, number := range slices.Sorted(maps.Keys(numbers)) {
-		if number*uint64(slot) >= end {
+		if number < from {
+			continue
+		}
+		if number >= slotAfter(end) {
 			return nil
 		}
 		for _, line := range lines {
@@ -54,6 +57,9 @@ func (s *sender) replay(ctx context.Context, end uint64, lines ...*timeline) err
 	}
 	return nil
 }
+
+// slotAfter is the number of the first slot that begins at a time or later.
+func slotAfter(t uint64) uint64 { return (t + uint64(slot) - 1) / uint64(slot) }
 
 func (s *sender) send(ctx context.Context, held *requests) error {
 	if held.metrics.DataPointCount() > 0 {

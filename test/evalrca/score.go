@@ -55,13 +55,14 @@ func count(within []int, place int, bounds ...int) {
 	}
 }
 
-func (b *board) print(out io.Writer) {
+func (b *board) print(out io.Writer, name string) {
 	fmt.Fprintf(out, "\n%-46s %5s %6s %6s %6s %13s %11s %12s %7s\n",
-		"", "cases", "AS@1", "AS@3", "AS@5", "unasked @1/@3", "groups/case", "false groups", "s/case")
+		name, "cases", "AS@1", "AS@3", "AS@5", "unasked @1/@3", "groups/case", "false groups", "s/case")
 	for _, key := range slices.Sorted(maps.Keys(b.rows)) {
 		b.rows[key].print(out, key)
 	}
 	b.sum.print(out, "all")
+	fmt.Fprintln(out)
 }
 
 func (t *tally) print(out io.Writer, name string) {

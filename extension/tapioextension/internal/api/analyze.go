@@ -216,7 +216,7 @@ func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResp
 	var insights []*tapio.Insight
 	for _, finding := range r.found {
 		touched := finding.Touches()
-		if !r.asked.Overlaps(touched.First, touched.Last) {
+		if !r.asked.Overlaps(touched.First, touched.Last) || r.merged(finding) {
 			continue
 		}
 		switch f := finding.(type) {
@@ -243,6 +243,20 @@ func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResp
 		Insights:      each(insights, wire.Insight),
 		AnalyzedCount: r.looked,
 	}
+}
+
+// merged reports whether a finding is of a group that turned out to be a part of
+// another one, which tells it all.
+func (r *analysisRun) merged(finding tapio.Finding) bool {
+	var id string
+	switch f := finding.(type) {
+	case *tapio.SemanticGroup:
+		id = f.ID
+	case *tapio.Insight:
+		id = f.GroupID
+	}
+	g, found := r.found[tapio.SemanticGroupEvent+" "+id].(*tapio.SemanticGroup)
+	return found && g.State == tapio.GroupMerged
 }
 
 // dating is how far apart two datings of one onset may be: metrics come once a

@@ -113,3 +113,22 @@ func TestAnalysisLooksBackAsFarAsThereIsRoomFor(t *testing.T) {
 		require.EqualValues(t, looked, run.looked, "room for %d", room)
 	}
 }
+
+func TestAnAnswerLeavesOutWhatTurnedOutToBeAPart(t *testing.T) {
+	when := tapio.TimeRange{Start: 1000, End: 2000}
+	group := func(id string, state tapio.GroupState) *tapio.SemanticGroup {
+		return &tapio.SemanticGroup{FindingIdentity: tapio.FindingIdentity{ID: id}, State: state, Range: when}
+	}
+	run := &analysisRun{asked: when, found: map[string]tapio.Finding{}}
+	run.note([]tapio.Finding{
+		group("a", tapio.GroupOpen), group("b", tapio.GroupOpen),
+		&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "ia", Time: 1500}, GroupID: "a"},
+		&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "ib", Time: 1500}, GroupID: "b"},
+		group("a", tapio.GroupMerged),
+	})
+	answer := run.answer(&wire.Analysis{})
+	require.Len(t, answer.GetGroups(), 1)
+	require.Equal(t, "b", answer.GetGroups()[0].GetId())
+	require.Len(t, answer.GetInsights(), 1)
+	require.Equal(t, "b", answer.GetInsights()[0].GetGroupId())
+}

@@ -41,12 +41,12 @@ type law struct {
 func laws() []law {
 	laws := []law{
 		{
-			text:    "pdata has one door: internal/otlp reads and writes it, the store, the engine and the wire do not know it",
-			holdsIn: []string{"internal/store", "internal/correlate", "internal/wire"},
+			text:    "pdata has one door: internal/otlp reads and writes it, the store, the engine and protoconv do not import it",
+			holdsIn: []string{"internal/store", "internal/correlate", "internal/protoconv"},
 			forbids: []string{pdata},
 		},
 		{
-			text:    "proto has one door: internal/wire reads and writes it, neither the data path nor the engine knows it",
+			text:    "proto has one door: internal/protoconv reads and writes it, neither the data path nor the engine knows it",
 			holdsIn: []string{"internal/store", "internal/correlate", "internal/otlp", "receiver", "processor", "exporter"},
 			forbids: []string{proto},
 		},
@@ -63,10 +63,10 @@ func laws() []law {
 			allows:  []string{pdata},
 		},
 		{
-			text:    "the client knows the server by its proto only; wire and the words replay what it printed",
+			text:    "the client knows the server by its proto only; protoconv and model replay what it printed",
 			holdsIn: []string{"cmd/tapioctl"},
 			forbids: []string{module},
-			allows:  []string{proto, module + "client", module + "cmd/tapioctl", module + "internal/tapio", module + "internal/wire"},
+			allows:  []string{proto, module + "client", module + "cmd/tapioctl", module + "internal/model", module + "internal/protoconv"},
 		},
 		{
 			text:    "what tests and measures the built binaries does it from outside",
@@ -81,18 +81,18 @@ func laws() []law {
 			allows:  []string{proto, module + "client"},
 		},
 		{
-			text:        "below the components stand the words alone: otlp, wire, store and correlate do not know each other",
+			text:        "below the components otlp, protoconv, store and correlate import model and never each other",
 			holdsIn:     []string{"internal"},
-			except:      []string{"internal/tools", "internal/wire"},
+			except:      []string{"internal/tools", "internal/protoconv"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/tapio"},
+			allows:      []string{module + "internal/model"},
 			sparesTests: true,
 		},
 		{
-			text:        "below the components stand the words alone: wire knows them and proto",
-			holdsIn:     []string{"internal/wire"},
+			text:        "protoconv imports model and proto",
+			holdsIn:     []string{"internal/protoconv"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/tapio", proto},
+			allows:      []string{module + "internal/model", proto},
 			sparesTests: true,
 		},
 	}
@@ -143,12 +143,12 @@ func TestImportsKeepTheLaws(t *testing.T) {
 
 func TestTheWordsNeedTheStandardLibraryOnly(t *testing.T) {
 	for _, f := range sources(t) {
-		if path.Dir(f.path) != "internal/tapio" || strings.HasSuffix(f.path, "_test.go") {
+		if path.Dir(f.path) != "internal/model" || strings.HasSuffix(f.path, "_test.go") {
 			continue
 		}
 		for _, imported := range f.imports(t) {
 			assert.NotContains(t, strings.Split(imported, "/")[0], ".",
-				"%s must not import %s: internal/tapio is the standard library and words", f.path, imported)
+				"%s must not import %s: internal/model imports the standard library only", f.path, imported)
 		}
 	}
 }
@@ -209,12 +209,12 @@ func TestTheLawsCatch(t *testing.T) {
 		broken         bool
 	}{
 		{"internal/store/store.go", pdata + "/plog", true},
-		{"internal/storefront/store.go", module + "internal/tapio", false},
+		{"internal/storefront/store.go", module + "internal/model", false},
 		{"internal/otlp/logs.go", pdata + "/plog", false},
 		{"internal/otlp/logs.go", collector + "/component", true},
 		{"internal/otlp/logs.go", proto + "/tapio/v1", true},
-		{"internal/wire/event.go", proto + "/tapio/v1", false},
-		{"internal/wire/event.go", module + "internal/store", true},
+		{"internal/protoconv/event.go", proto + "/tapio/v1", false},
+		{"internal/protoconv/event.go", module + "internal/store", true},
 		{"internal/store/internal/chunk/chunk.go", module + "internal/otlp", true},
 		{"internal/store/store_test.go", module + "internal/otlp", false},
 		{"exporter/tapioexporter/exporter.go", module + "extension/tapioextension", true},
@@ -224,7 +224,7 @@ func TestTheLawsCatch(t *testing.T) {
 		{"cmd/tapioctl/main.go", proto + "/tapio/v1", false},
 		{"test/e2e/e2e_test.go", module + "internal/store", true},
 		{"test/e2e/e2e_test.go", module + "client", false},
-		{"client/writer.go", module + "internal/wire", true},
+		{"client/writer.go", module + "internal/protoconv", true},
 		{"client/writer.go", proto + "/tapio/v1", false},
 	} {
 		broken := slices.ContainsFunc(laws(), func(l law) bool { return l.breaks(c.file, c.imported) })

@@ -11,7 +11,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -23,7 +23,7 @@ const maxLineBytes = 64 << 20
 type fileKind struct {
 	read func(line []byte) (batch, error)
 	// keep leaves what is wanted of a batch.
-	keep func(b *batch, since tapio.Nanos) error
+	keep func(b *batch, since model.Nanos) error
 	// drop leaves out the first n rows.
 	drop func(b *batch, n int)
 }
@@ -61,7 +61,7 @@ func (k fileKind) open(file io.Reader, a *app) openStream {
 	return func(_ context.Context, start *tapiov1.StreamStart, _ bool) (func() (batch, error), error) {
 		from := &fileStream{fileKind: k, lines: newLineReader(file)}
 		if since := start.GetSince(); since != nil {
-			from.since = tapio.Nanos(a.now().Add(-since.AsDuration()).UnixNano())
+			from.since = model.Nanos(a.now().Add(-since.AsDuration()).UnixNano())
 		}
 		if last := start.GetLast(); last > 0 {
 			return from.lastOnly(int(last)), nil
@@ -74,7 +74,7 @@ func (k fileKind) open(file io.Reader, a *app) openStream {
 type fileStream struct {
 	fileKind
 	lines *lineReader
-	since tapio.Nanos
+	since model.Nanos
 }
 
 // next returns what is wanted of the next line that has any of it.

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -22,22 +22,22 @@ func (a *app) recordsOfFile(f *observeRecordsFlags, events bool) (fileKind, erro
 	if err != nil {
 		return fileKind{}, err
 	}
-	query, _, err := wire.StreamLogsQuery(&tapiov1.StreamLogsRequest{Filter: filter, HistoryOnly: true}, a.now())
+	query, _, err := protoconv.StreamLogsQuery(&tapiov1.StreamLogsRequest{Filter: filter, HistoryOnly: true}, a.now())
 	if err != nil {
 		return fileKind{}, usageErrorf("%v", err)
 	}
 	query.NamedOnly = events
 	return fileKind{
 		read: readLine,
-		keep: func(b *batch, since tapio.Nanos) error { return keepRecords(b, &query, since) },
+		keep: func(b *batch, since model.Nanos) error { return keepRecords(b, &query, since) },
 		drop: func(b *batch, n int) { *b = batchOf(b.events[n:], b.loss) },
 	}, nil
 }
 
-func keepRecords(b *batch, query *tapio.EventQuery, since tapio.Nanos) error {
+func keepRecords(b *batch, query *model.EventQuery, since model.Nanos) error {
 	kept := b.events[:0]
 	for _, event := range b.events {
-		row, err := wire.EventFromProto(event, "event")
+		row, err := protoconv.EventFromProto(event, "event")
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func readLine(line []byte) (batch, error) {
 	switch {
 	case keys["logRecord"] != nil:
 		event := &tapiov1.Event{}
-		err := wire.JSON{}.Unmarshal(line, event)
+		err := protoconv.JSON{}.Unmarshal(line, event)
 		return recordBatch(event, []*tapiov1.Event{event}, nil), err
 	case keys["logs"] != nil:
 		answer := &tapiov1.StreamLogsResponse{}

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -26,18 +26,18 @@ func (a *app) spansOfFile(f *observeSpansFlags) (fileKind, error) {
 		return fileKind{}, err
 	}
 	request := &tapiov1.StreamTracesRequest{Query: f.query(filter, f.traceIDs), HistoryOnly: true}
-	query, _, err := wire.StreamTracesQuery(request, a.now())
+	query, _, err := protoconv.StreamTracesQuery(request, a.now())
 	if err != nil {
 		return fileKind{}, usageErrorf("%v", err)
 	}
 	return fileKind{
 		read: readSpans,
-		keep: func(b *batch, since tapio.Nanos) error {
-			return keepSpans(b, func(s *tapio.Span) bool { return s.Start >= since && query.MatchSpan(s) })
+		keep: func(b *batch, since model.Nanos) error {
+			return keepSpans(b, func(s *model.Span) bool { return s.Start >= since && query.MatchSpan(s) })
 		},
 		drop: func(b *batch, n int) {
 			// A span that was kept once is sound.
-			_ = keepSpans(b, func(*tapio.Span) bool { n--; return n < 0 })
+			_ = keepSpans(b, func(*model.Span) bool { n--; return n < 0 })
 		},
 	}, nil
 }
@@ -51,11 +51,11 @@ func readSpans(line []byte) (batch, error) {
 	return batch{raw: answer, loss: answer.GetLoss()}, err
 }
 
-func keepSpans(b *batch, keep func(*tapio.Span) bool) error {
+func keepSpans(b *batch, keep func(*model.Span) bool) error {
 	answer := b.raw.(*tapiov1.StreamTracesResponse)
 	b.rows = 0
 	for i, resource := range answer.GetResourceSpans() {
-		n, err := wire.KeepSpans(resource, keep)
+		n, err := protoconv.KeepSpans(resource, keep)
 		if err != nil {
 			return fmt.Errorf("resource_spans[%d].%w", i, err)
 		}
@@ -72,18 +72,18 @@ func (a *app) pointsOfFile(f *observeMetricsFlags) (fileKind, error) {
 		return fileKind{}, err
 	}
 	request := &tapiov1.StreamMetricsRequest{Query: &tapiov1.MetricQuery{MetricNames: f.names, Filter: filter}, HistoryOnly: true}
-	query, _, err := wire.StreamMetricsQuery(request, a.now())
+	query, _, err := protoconv.StreamMetricsQuery(request, a.now())
 	if err != nil {
 		return fileKind{}, usageErrorf("%v", err)
 	}
 	return fileKind{
 		read: readPoints,
-		keep: func(b *batch, since tapio.Nanos) error {
-			return keepPoints(b, func(s *tapio.Series, at tapio.Nanos) bool { return at >= since && query.MatchPoint(s, at) })
+		keep: func(b *batch, since model.Nanos) error {
+			return keepPoints(b, func(s *model.Series, at model.Nanos) bool { return at >= since && query.MatchPoint(s, at) })
 		},
 		drop: func(b *batch, n int) {
 			// A point that was kept once is sound.
-			_ = keepPoints(b, func(*tapio.Series, tapio.Nanos) bool { n--; return n < 0 })
+			_ = keepPoints(b, func(*model.Series, model.Nanos) bool { n--; return n < 0 })
 		},
 	}, nil
 }
@@ -97,11 +97,11 @@ func readPoints(line []byte) (batch, error) {
 	return batch{raw: answer, loss: answer.GetLoss()}, err
 }
 
-func keepPoints(b *batch, keep func(*tapio.Series, tapio.Nanos) bool) error {
+func keepPoints(b *batch, keep func(*model.Series, model.Nanos) bool) error {
 	answer := b.raw.(*tapiov1.StreamMetricsResponse)
 	b.rows = 0
 	for i, resource := range answer.GetResourceMetrics() {
-		n, err := wire.KeepPoints(resource, keep)
+		n, err := protoconv.KeepPoints(resource, keep)
 		if err != nil {
 			return fmt.Errorf("resource_metrics[%d].%w", i, err)
 		}
@@ -121,11 +121,11 @@ func readSignal(line []byte, list, inResource string, answer, sole proto.Message
 	}
 	switch {
 	case keys[inResource] != nil:
-		return true, wire.JSON{}.Unmarshal(line, sole)
+		return true, protoconv.JSON{}.Unmarshal(line, sole)
 	case keys["loss"] != nil || keys["lastSequence"] != nil:
 		return false, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(line, answer)
 	case keys[list] != nil:
-		return false, wire.JSON{}.Unmarshal(line, answer)
+		return false, protoconv.JSON{}.Unmarshal(line, answer)
 	default:
 		return false, errors.New("has none of the keys " + inResource + " and " + list +
 			": give what tapioctl prints with -o json or -o jsonpb, or OTLP")

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/client"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -82,8 +82,8 @@ reached. What was read before a fault in the input is sent all the same.`,
 
 func (f *sendFlags) check() error {
 	switch {
-	case f.batchSize < 1 || f.batchSize > wire.MaxBatchEvents:
-		return usageErrorf("--batch-size must be 1 to %d, is %d", wire.MaxBatchEvents, f.batchSize)
+	case f.batchSize < 1 || f.batchSize > protoconv.MaxBatchEvents:
+		return usageErrorf("--batch-size must be 1 to %d, is %d", protoconv.MaxBatchEvents, f.batchSize)
 	case !(f.rate >= 0 && f.rate < 1e9):
 		return usageErrorf("--rate must be above 0, or 0 for no bound, is %g", f.rate)
 	case f.retryFor <= 0:

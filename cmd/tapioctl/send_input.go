@@ -18,8 +18,8 @@ import (
 	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -129,7 +129,7 @@ func (j *jsonInput) next() ([]*tapiov1.Event, place, error) {
 		if err := j.values.Decode(&value); errors.Is(err, io.EOF) {
 			return nil, at, io.EOF
 		} else if err != nil {
-			return nil, at, faultAt(at, wire.JSONFault(err))
+			return nil, at, faultAt(at, protoconv.JSONFault(err))
 		}
 		events, err := eventsOf(value)
 		if err != nil {
@@ -147,7 +147,7 @@ const inOTLP = "#"
 // faultAt names the place of what is wrong. The body is the whole value there.
 func faultAt(at place, err error) error {
 	err = withoutEvent(err)
-	if fault, ok := errors.AsType[*tapio.FieldError](err); ok && fault.Field == "body" {
+	if fault, ok := errors.AsType[*model.FieldError](err); ok && fault.Field == "body" {
 		return usageErrorf("%s: %s", at, fault.Problem)
 	}
 	return usageErrorf("%s: %v", at, err)
@@ -155,8 +155,8 @@ func faultAt(at place, err error) error {
 
 // withoutEvent leaves out of the path what the input does not have.
 func withoutEvent(err error) error {
-	if fault, ok := errors.AsType[*tapio.FieldError](err); ok {
-		return tapio.InvalidField(strings.NewReplacer(inOTLP+".log_record", "", inOTLP, "").Replace(fault.Field), "%s", fault.Problem)
+	if fault, ok := errors.AsType[*model.FieldError](err); ok {
+		return model.InvalidField(strings.NewReplacer(inOTLP+".log_record", "", inOTLP, "").Replace(fault.Field), "%s", fault.Problem)
 	}
 	return err
 }
@@ -168,7 +168,7 @@ func eventsOf(value []byte) ([]*tapiov1.Event, error) {
 		return nil, err
 	}
 	for i, event := range events {
-		if _, err := wire.EventFromProto(event, path(i)); err != nil {
+		if _, err := protoconv.EventFromProto(event, path(i)); err != nil {
 			return nil, err
 		}
 		event.Sequence = 0 // the store that it came from gave it
@@ -191,13 +191,13 @@ func decodeEvents(value []byte) (events []*tapiov1.Event, path func(i int) strin
 	switch {
 	case keys.ResourceLogs != nil || keys.ResourceLogsProto != nil:
 		request := &collogs.ExportLogsServiceRequest{}
-		if err := (wire.JSON{}).Unmarshal(value, request); err != nil {
+		if err := (protoconv.JSON{}).Unmarshal(value, request); err != nil {
 			return nil, nil, err
 		}
 		return eventsFromOTLP(request)
 	case keys.LogRecord != nil || keys.LogRecordProto != nil:
 		event := &tapiov1.Event{}
-		err := wire.JSON{}.Unmarshal(value, event)
+		err := protoconv.JSON{}.Unmarshal(value, event)
 		return []*tapiov1.Event{event}, func(int) string { return "" }, err
 	}
 	list := "events"

@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/store"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // storeOwner is what this exporter needs of an extension.
@@ -32,9 +32,9 @@ type tapioExporter struct {
 	extension component.ID
 	store     *store.Store
 	release   func()
-	batches   sync.Pool // of *tapio.PointBatch
-	events    sync.Pool // of *[]tapio.Event
-	spans     sync.Pool // of *[]tapio.Span
+	batches   sync.Pool // of *model.PointBatch
+	events    sync.Pool // of *[]model.Event
+	spans     sync.Pool // of *[]model.Span
 }
 
 // maxKeptBatch is the size up to which the memory of a request is used again, and
@@ -47,9 +47,9 @@ const (
 func newExporter(set exporter.Settings, cfg component.Config) *tapioExporter {
 	return &tapioExporter{
 		id: set.ID, extension: cfg.(*Config).Extension, release: func() {},
-		batches: sync.Pool{New: func() any { return new(tapio.PointBatch) }},
-		events:  sync.Pool{New: func() any { return new([]tapio.Event) }},
-		spans:   sync.Pool{New: func() any { return new([]tapio.Span) }},
+		batches: sync.Pool{New: func() any { return new(model.PointBatch) }},
+		events:  sync.Pool{New: func() any { return new([]model.Event) }},
+		spans:   sync.Pool{New: func() any { return new([]model.Span) }},
 	}
 }
 
@@ -86,7 +86,7 @@ func (e *tapioExporter) shutdown(context.Context) error {
 }
 
 func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
-	events := e.events.Get().(*[]tapio.Event)
+	events := e.events.Get().(*[]model.Event)
 	defer putBack(&e.events, events)
 	*events = otlp.AppendEvents(*events, logs)
 	observe(*events, time.Now())
@@ -105,23 +105,23 @@ func putBack[R any](pool *sync.Pool, rows *[]R) {
 
 // observe gives records without any time that of now, as OpenTelemetry wants of
 // a collector: without one they would be in no time range.
-func observe(events []tapio.Event, now time.Time) {
+func observe(events []model.Event, now time.Time) {
 	for i := range events {
 		if events[i].When() == 0 {
-			events[i].ObservedTime = tapio.Nanos(now.UnixNano())
+			events[i].ObservedTime = model.Nanos(now.UnixNano())
 		}
 	}
 }
 
 func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {
-	spans := e.spans.Get().(*[]tapio.Span)
+	spans := e.spans.Get().(*[]model.Span)
 	defer putBack(&e.spans, spans)
 	*spans = otlp.AppendSpans(*spans, traces)
 	return refusal(e.store.AppendSpans(*spans))
 }
 
 func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
-	batch := e.batches.Get().(*tapio.PointBatch)
+	batch := e.batches.Get().(*model.PointBatch)
 	batch.Reset()
 	otlp.ReadMetrics(batch, metrics)
 	refused := e.store.AppendPointBatch(batch)
@@ -136,5 +136,5 @@ func refusal(refused int) error {
 	if refused == 0 {
 		return nil
 	}
-	return consumererror.NewPermanent(&tapio.RefusedError{Count: refused})
+	return consumererror.NewPermanent(&model.RefusedError{Count: refused})
 }

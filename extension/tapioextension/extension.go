@@ -20,8 +20,8 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // Records over the age limit are looked for each 64th part of it, but not more often
@@ -248,7 +248,7 @@ func (e *tapioExtension) releaseStore() {
 
 // AttachEvents makes the receiver the way into the pipeline for what clients
 // write. detach waits for writes under way.
-func (e *tapioExtension) AttachEvents(receiver component.ID, sink tapio.EventSink) (detach func(), err error) {
+func (e *tapioExtension) AttachEvents(receiver component.ID, sink model.EventSink) (detach func(), err error) {
 	if e.store == nil {
 		return nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
 	}

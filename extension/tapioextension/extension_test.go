@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func newTestExtension(t *testing.T, change func(*Config)) *tapioExtension {
@@ -85,7 +85,7 @@ func TestOneExporterFillsTheStore(t *testing.T) {
 
 type nopSink struct{}
 
-func (nopSink) WriteEvents(context.Context, []tapio.Event) error  { return nil }
+func (nopSink) WriteEvents(context.Context, []model.Event) error  { return nil }
 func (nopSink) WritePayload(context.Context, []byte) (int, error) { return 0, nil }
 
 func TestOneReceiverTakesTheEvents(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // advice is what to do about one sort of cause. In the commands, and only there,
@@ -21,7 +21,7 @@ type advice struct {
 }
 
 // actions recommends what to do about the cause, looking first.
-func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
+func actions(g *group, kind model.GroupType) []model.RecommendedAction {
 	first := g.ranking[0]
 	if g.place != nil {
 		return g.place.actions()
@@ -48,7 +48,7 @@ func actions(g *group, kind tapio.GroupType) []tapio.RecommendedAction {
 		look.commands = append([]string{"tapioctl get events -l process.executable.name=SERVICE --since 15m"}, look.commands...)
 		mend = kernelAdvice(k)
 	}
-	return []tapio.RecommendedAction{look.fill(filled), mend.fill(filled)}
+	return []model.RecommendedAction{look.fill(filled), mend.fill(filled)}
 }
 
 func placeholders(first ranked) []string {
@@ -80,9 +80,9 @@ func quotedIf(s string) string {
 
 // fill puts the names in, and leaves out commands that have none, or are for
 // another platform: what has a pod runs under Kubernetes, what has none does not.
-func (a advice) fill(names []string) tapio.RecommendedAction {
-	action := tapio.RecommendedAction{
-		Title: a.title, Description: a.description, Urgency: tapio.UrgencyHigh, ReadOnly: a.readOnly,
+func (a advice) fill(names []string) model.RecommendedAction {
+	action := model.RecommendedAction{
+		Title: a.title, Description: a.description, Urgency: model.UrgencyHigh, ReadOnly: a.readOnly,
 	}
 	replace, pods, fileOnly := strings.NewReplacer(names...), names[3] != "", slices.Contains(names, byService)
 	for _, command := range a.commands {
@@ -103,27 +103,27 @@ func ofSystemd(command string) bool {
 }
 
 // adviceOf is for causes that no kernel told of.
-func adviceOf(kind tapio.GroupType) advice {
+func adviceOf(kind model.GroupType) advice {
 	switch kind {
-	case tapio.GroupResourceExhaustion:
+	case model.GroupResourceExhaustion:
 		return advice{
 			title:       "Give it more of the resource, or restart it to win time",
 			description: "A restart frees memory and ends runaway work, but not its cause: take a profile first.",
 			commands:    []string{"kubectl top pod POD", "kubectl delete pod POD"},
 		}
-	case tapio.GroupNetwork:
+	case model.GroupNetwork:
 		return advice{
 			title:       "Check the network on the way to it, and move it to another node",
 			description: "The time passes between client and server; the service's own is not the matter.",
 			commands:    []string{"ss -tin state established", "nstat -az TcpRetransSegs", "kubectl delete pod POD"},
 		}
-	case tapio.GroupSecurity:
+	case model.GroupSecurity:
 		return advice{
 			title:       "Find out whose access is refused, and since when",
 			description: "A token or certificate that has expired, a policy that was changed, or somebody who should not be there.",
 			commands:    []string{"tapioctl get logs --service SERVICE --severity error --since 1h", "kubectl get events --sort-by=.lastTimestamp | tail -20"},
 		}
-	case tapio.GroupDeployment, tapio.GroupFailureCascade:
+	case model.GroupDeployment, model.GroupFailureCascade:
 		return advice{
 			title:       "Roll it back if it was changed lately",
 			description: "It runs other code paths, or fails where it did not before.",

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxHints bounds the hints that are kept for an answer.
@@ -69,7 +69,7 @@ func (e *Engine) suspectsOf(hints map[signKey]*sign) []*suspect {
 }
 
 // opened reports whether a group set in within the stretch of time.
-func (e *Engine) opened(asked tapio.TimeRange) bool {
+func (e *Engine) opened(asked model.TimeRange) bool {
 	return slices.ContainsFunc(e.groups, func(g *group) bool { return g.span().Start+together >= asked.Start })
 }
 

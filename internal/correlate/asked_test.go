@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // asks has a desk that skips a step from the middle of what is asked about on,
 // while the printer's queue, which nobody calls, holds so many.
 func asks(t *testing.T, queued float64) *desk {
 	t.Helper()
-	d := newDesk(t, Config{Asked: tapio.TimeRange{Start: begin + 100*second, End: begin + 180*second}})
-	queue := &tapio.Series{
-		Metric: &tapio.Metric{Name: "printer.queue.length", Unit: "{job}", Type: tapio.MetricGauge}, Resource: d.resource("printer"),
+	d := newDesk(t, Config{Asked: model.TimeRange{Start: begin + 100*second, End: begin + 180*second}})
+	queue := &model.Series{
+		Metric: &model.Metric{Name: "printer.queue.length", Unit: "{job}", Type: model.MetricGauge}, Resource: d.resource("printer"),
 	}
 	holds := func(x float64) {
-		d.e.ObservePoints([]tapio.Point{{Series: queue, Time: d.at, Number: tapio.NumberDouble, Bits: math.Float64bits(x)}})
+		d.e.ObservePoints([]model.Point{{Series: queue, Time: d.at, Number: model.NumberDouble, Bits: math.Float64bits(x)}})
 	}
 	for i := range 120 {
 		holds(10 + float64(i%3))

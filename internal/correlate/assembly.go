@@ -3,7 +3,7 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 const (
 	spanCost      = 192  // bytes of a kept span besides the names that are its own
@@ -19,7 +19,7 @@ const (
 // assembly puts traces together: the spans of a trace and the log lines that
 // name it, until nothing more came for a while of event time.
 type assembly struct {
-	traces  *lru[tapio.TraceID, *openTrace]
+	traces  *lru[model.TraceID, *openTrace]
 	bytes   int
 	limit   int
 	skipped uint64
@@ -31,7 +31,7 @@ type assembly struct {
 }
 
 type openTrace struct {
-	last  tapio.Nanos // the newest time seen
+	last  model.Nanos // the newest time seen
 	bytes int
 	spans []spanPart
 	notes []note
@@ -39,8 +39,8 @@ type openTrace struct {
 
 // spanPart is what is kept of a span.
 type spanPart struct {
-	id, parent tapio.SpanID
-	start, end tapio.Nanos
+	id, parent model.SpanID
+	start, end model.Nanos
 	op         *operation
 	peer       string // the service that a client span says it calls
 	at         string // the address that a client span calls
@@ -49,8 +49,8 @@ type spanPart struct {
 
 // note is what is kept of a log line.
 type note struct {
-	span     tapio.SpanID
-	time     tapio.Nanos
+	span     model.SpanID
+	time     model.Nanos
 	service  *service
 	template *template
 	failed   bool
@@ -59,11 +59,11 @@ type note struct {
 }
 
 func newAssembly(bytes int) *assembly {
-	return &assembly{traces: newLRU[tapio.TraceID, *openTrace](bytes/traceCost + 1), limit: bytes}
+	return &assembly{traces: newLRU[model.TraceID, *openTrace](bytes/traceCost + 1), limit: bytes}
 }
 
 // wants reports whether the trace is in the sample.
-func (a *assembly) wants(id tapio.TraceID) bool {
+func (a *assembly) wants(id model.TraceID) bool {
 	wanted := inSample(id, a.sample)
 	if !wanted {
 		a.skipped++
@@ -72,7 +72,7 @@ func (a *assembly) wants(id tapio.TraceID) bool {
 }
 
 // open returns the trace, nil if there is no room for another part of it.
-func (a *assembly) open(id tapio.TraceID, when tapio.Nanos, cost int) *openTrace {
+func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace {
 	if a.taken >= slotParts {
 		a.thin()
 	}
@@ -119,7 +119,7 @@ func (a *assembly) makeRoom(cost int) {
 	}
 }
 
-func (a *assembly) drop(id tapio.TraceID, t *openTrace) {
+func (a *assembly) drop(id model.TraceID, t *openTrace) {
 	a.bytes -= t.bytes
 	a.traces.remove(id)
 }
@@ -151,7 +151,7 @@ func (a *assembly) endSlot() {
 }
 
 // due hands over the traces that nothing was added to since before.
-func (a *assembly) due(before tapio.Nanos, done func(tapio.TraceID, *openTrace)) {
+func (a *assembly) due(before model.Nanos, done func(model.TraceID, *openTrace)) {
 	for id, t := range a.traces.all() {
 		if (*t).last < before {
 			trace := *t

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // BenchmarkObserveSpans is slow in event time, so that each span is looked at;
@@ -16,13 +16,13 @@ func BenchmarkObserveSpans(b *testing.B) { benchmarkSpans(b, second) }
 
 func BenchmarkObserveManySpans(b *testing.B) { benchmarkSpans(b, 900*second/1_000_000) }
 
-func benchmarkSpans(b *testing.B, step tapio.Nanos) {
+func benchmarkSpans(b *testing.B, step model.Nanos) {
 	b.Helper()
 	s := newShop(b, Config{})
-	var spans []tapio.Span
-	var events []tapio.Event
-	for i := range tapio.Nanos(100) {
-		s.serve(&spans, &events, tapio.TraceID{byte(i)}, tapio.SpanID{}, "front", begin+i*second/100, "cart", "pay")
+	var spans []model.Span
+	var events []model.Event
+	for i := range model.Nanos(100) {
+		s.serve(&spans, &events, model.TraceID{byte(i)}, model.SpanID{}, "front", begin+i*second/100, "cart", "pay")
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -41,11 +41,11 @@ func benchmarkSpans(b *testing.B, step tapio.Nanos) {
 
 func BenchmarkObserveEvents(b *testing.B) {
 	s := newShop(b, Config{})
-	events := make([]tapio.Event, 1000)
+	events := make([]model.Event, 1000)
 	for i := range events {
-		events[i] = tapio.Event{
-			Time: begin, Resource: s.resource("front"), SeverityNumber: 9, SpanID: tapio.SpanID{1},
-			Body: tapio.StringValue(fmt.Sprintf("16:42:09 INFO a.Controller#115 served request %d of user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms", i)),
+		events[i] = model.Event{
+			Time: begin, Resource: s.resource("front"), SeverityNumber: 9, SpanID: model.SpanID{1},
+			Body: model.StringValue(fmt.Sprintf("16:42:09 INFO a.Controller#115 served request %d of user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms", i)),
 		}
 	}
 	for _, traced := range []bool{false, true} {
@@ -55,7 +55,7 @@ func BenchmarkObserveEvents(b *testing.B) {
 				for i := range events {
 					events[i].Time += second / 1000
 					if traced {
-						events[i].TraceID = tapio.TraceID{1, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(i)}
+						events[i].TraceID = model.TraceID{1, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(i)}
 					}
 				}
 				s.e.ObserveEvents(events)
@@ -67,11 +67,11 @@ func BenchmarkObserveEvents(b *testing.B) {
 
 func BenchmarkObservePoints(b *testing.B) {
 	s := newShop(b, Config{})
-	points := make([]tapio.Point, 1000)
-	metric := &tapio.Metric{Name: "k8s.pod.cpu.usage", Unit: "{cpu}", Type: tapio.MetricGauge}
+	points := make([]model.Point, 1000)
+	metric := &model.Metric{Name: "k8s.pod.cpu.usage", Unit: "{cpu}", Type: model.MetricGauge}
 	for i := range points {
-		series := &tapio.Series{Metric: metric, Resource: s.resource("front"), Attributes: tapio.Attributes{{Key: "n", Value: tapio.IntValue(int64(i))}}}
-		points[i] = tapio.Point{Series: series, Number: tapio.NumberInt, Time: begin}
+		series := &model.Series{Metric: metric, Resource: s.resource("front"), Attributes: model.Attributes{{Key: "n", Value: model.IntValue(int64(i))}}}
+		points[i] = model.Point{Series: series, Number: model.NumberInt, Time: begin}
 	}
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += len(points) {

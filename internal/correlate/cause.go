@@ -8,14 +8,14 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const maxFactors = 10
 
 // rootCause ranks the candidates and shows the way from the first of them.
-func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
-	var rc tapio.RootCause
+func (e *Engine) rootCause(g *group, signs []*sign) model.RootCause {
+	var rc model.RootCause
 	total := 0.0
 	for _, r := range g.ranking {
 		total += r.odds()
@@ -25,7 +25,7 @@ func (e *Engine) rootCause(g *group, signs []*sign) tapio.RootCause {
 	for i := range g.ranking[:min(maxFactors, len(g.ranking))] {
 		r := &g.ranking[i]
 		own := g.ofService(r.service)
-		factor := tapio.CausalFactor{
+		factor := model.CausalFactor{
 			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: g.reasonOf(r).text,
 			Within: e.within(r.service, own),
 		}
@@ -59,11 +59,11 @@ func (r *ranked) odds() float64 { return r.score * r.score }
 
 // entityOf names a service, with its pod, node, process and place in the code
 // where the signs give them.
-func (e *Engine) entityOf(service string, own []*sign) tapio.Entity {
+func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 	entity := serviceEntity(service)
 	put := func(key, value string) {
 		if _, has := entity.Attributes.Get(key); value != "" && !has {
-			entity.Attributes = append(entity.Attributes, tapio.KeyValue{Key: key, Value: tapio.StringValue(value)})
+			entity.Attributes = append(entity.Attributes, model.KeyValue{Key: key, Value: model.StringValue(value)})
 		}
 	}
 	s := e.serviceNamed(service)
@@ -71,13 +71,13 @@ func (e *Engine) entityOf(service string, own []*sign) tapio.Entity {
 	put("k8s.node.name", s.node)
 	for _, sign := range own {
 		switch sign.subject.Kind {
-		case tapio.EntityCode:
+		case model.EntityCode:
 			for _, kv := range sign.subject.Attributes {
 				if kv.Key != "service.name" {
 					put(kv.Key, kv.Value.Str())
 				}
 			}
-		case tapio.EntityProcess:
+		case model.EntityProcess:
 			put("process.executable.name", sign.subject.Name)
 			pid, _ := sign.subject.Attributes.Get("process.pid")
 			put("process.pid", pid.Str())
@@ -91,9 +91,9 @@ const maxWithin = 3
 
 // within lists where in a service to look, the narrowest first; own are its signs,
 // the strongest first.
-func (e *Engine) within(service string, own []*sign) []tapio.Entity {
-	var list []tapio.Entity
-	for _, kind := range [...]tapio.EntityKind{tapio.EntityCode, tapio.EntityProcess} {
+func (e *Engine) within(service string, own []*sign) []model.Entity {
+	var list []model.Entity
+	for _, kind := range [...]model.EntityKind{model.EntityCode, model.EntityProcess} {
 		named := map[string]bool{"": true}
 		for _, s := range own {
 			if s.subject.Kind == kind && !named[s.subject.Name] && len(named) <= maxWithin {
@@ -103,7 +103,7 @@ func (e *Engine) within(service string, own []*sign) []tapio.Entity {
 		}
 	}
 	s := e.serviceNamed(service)
-	for _, place := range [...]tapio.Entity{{Kind: tapio.EntityPod, Name: s.pod}, {Kind: tapio.EntityNode, Name: s.node}} {
+	for _, place := range [...]model.Entity{{Kind: model.EntityPod, Name: s.pod}, {Kind: model.EntityNode, Name: s.node}} {
 		if place.Name != "" {
 			list = append(list, place)
 		}
@@ -112,8 +112,8 @@ func (e *Engine) within(service string, own []*sign) []tapio.Entity {
 }
 
 // chain follows the calls from the cause to those that it hits, breadth first.
-func (e *Engine) chain(g *group) []tapio.CausalLink {
-	var links []tapio.CausalLink
+func (e *Engine) chain(g *group) []model.CausalLink {
+	var links []model.CausalLink
 	onsets := map[string]ranked{}
 	for _, r := range g.ranking {
 		onsets[r.service] = r
@@ -142,8 +142,8 @@ func (e *Engine) chain(g *group) []tapio.CausalLink {
 	return links
 }
 
-func (e *Engine) callLink(g *group, cause string, r ranked) tapio.CausalLink {
-	link := tapio.CausalLink{
+func (e *Engine) callLink(g *group, cause string, r ranked) model.CausalLink {
+	link := model.CausalLink{
 		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
 		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, g.reasonOf(&r).text),
 		Confidence: certainty(r.reason.strength),

@@ -7,7 +7,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // A place in the source code is told as a function, with its file and line in
@@ -21,7 +21,7 @@ const (
 
 // placeIn reads the place in the source code that attributes tell: that of the
 // log call or span, else the one that an exception came from.
-func placeIn(attributes tapio.Attributes) string {
+func placeIn(attributes model.Attributes) string {
 	if stack, found := attributes.Get("exception.stacktrace"); found {
 		if place := topFrame(stack.Str()); place != "" {
 			return place
@@ -48,7 +48,7 @@ func shownPlace(function, file, line string) string {
 }
 
 // placeOfSpan is that of the exception that a span recorded, or of its own.
-func placeOfSpan(s *tapio.Span) string {
+func placeOfSpan(s *model.Span) string {
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		if s.Events[i].Name == "exception" {
 			if place := placeIn(s.Events[i].Attributes); place != "" {
@@ -149,14 +149,14 @@ func ofTheLanguage(place string) bool {
 }
 
 // codeEntity is a place in the code of a service.
-func codeEntity(service, place string) tapio.Entity {
-	entity := tapio.Entity{Kind: tapio.EntityCode, Name: place, Attributes: tapio.Attributes{
-		{Key: "service.name", Value: tapio.StringValue(service)},
+func codeEntity(service, place string) model.Entity {
+	entity := model.Entity{Kind: model.EntityCode, Name: place, Attributes: model.Attributes{
+		{Key: "service.name", Value: model.StringValue(service)},
 	}}
 	function, file, found := strings.Cut(strings.TrimSuffix(place, ")"), " (")
 	put := func(key, value string) {
 		if value != "" {
-			entity.Attributes = append(entity.Attributes, tapio.KeyValue{Key: key, Value: tapio.StringValue(value)})
+			entity.Attributes = append(entity.Attributes, model.KeyValue{Key: key, Value: model.StringValue(value)})
 		}
 	}
 	if at := strings.LastIndexByte(place, ':'); !found && (strings.Contains(place, "/") || isDigits(place[at+1:])) {

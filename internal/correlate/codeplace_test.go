@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestTheTopFrameIsWhereTheExceptionArose(t *testing.T) {
@@ -50,15 +50,15 @@ func FuzzTopFrame(f *testing.F) {
 }
 
 func TestThePlaceOfALogCallIsTold(t *testing.T) {
-	attributes := tapio.Attributes{
-		{Key: "code.function.name", Value: tapio.StringValue("shop.Pay.charge")},
-		{Key: "code.file.path", Value: tapio.StringValue("/src/Pay.java")},
-		{Key: "code.line.number", Value: tapio.IntValue(42)},
+	attributes := model.Attributes{
+		{Key: "code.function.name", Value: model.StringValue("shop.Pay.charge")},
+		{Key: "code.file.path", Value: model.StringValue("/src/Pay.java")},
+		{Key: "code.line.number", Value: model.IntValue(42)},
 	}
 	place := placeIn(attributes)
 	assert.Equal(t, "shop.Pay.charge (/src/Pay.java:42)", place)
 	entity := codeEntity("pay", place)
-	assert.Equal(t, tapio.EntityCode, entity.Kind)
+	assert.Equal(t, model.EntityCode, entity.Kind)
 	for _, want := range attributes {
 		got, _ := entity.Attributes.Get(want.Key)
 		assert.Equal(t, want.Value.Text(), got.Str(), want.Key)

@@ -6,7 +6,7 @@ package correlate
 import (
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Config is what an operator may choose. Zero fields take their default. The
@@ -24,7 +24,7 @@ type Config struct {
 	// that there was an incident; zero if nobody does. Then there is little doubt
 	// that there was one, and the likeliest causes in it are told on evidence that
 	// would wake nobody, in one group besides those that would.
-	Asked tapio.TimeRange
+	Asked model.TimeRange
 }
 
 // LeadIn is how much of the time before what is asked about the engine should be
@@ -54,13 +54,13 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	if c.MemoryLimit < minMemoryLimit {
-		return tapio.InvalidField("memory_limit", "must be at least %d bytes, is %d", minMemoryLimit, c.MemoryLimit)
+		return model.InvalidField("memory_limit", "must be at least %d bytes, is %d", minMemoryLimit, c.MemoryLimit)
 	}
 	if c.Window < time.Second || c.Window > time.Minute {
-		return tapio.InvalidField("window", "must be within 1s and 1m, is %v", c.Window)
+		return model.InvalidField("window", "must be within 1s and 1m, is %v", c.Window)
 	}
 	if c.CloseAfter < c.Window {
-		return tapio.InvalidField("close_after", "must be at least the window (%v), is %v", c.Window, c.CloseAfter)
+		return model.InvalidField("close_after", "must be at least the window (%v), is %v", c.Window, c.CloseAfter)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestZeroConfigTakesTheDefaults(t *testing.T) {
@@ -25,7 +25,7 @@ func TestBadConfigNamesItsField(t *testing.T) {
 		"close_after":  {Window: time.Minute, CloseAfter: time.Second},
 	} {
 		_, err := New(config)
-		var wrong *tapio.FieldError
+		var wrong *model.FieldError
 		require.ErrorAs(t, err, &wrong)
 		require.Equal(t, field, wrong.Field)
 	}

@@ -7,18 +7,18 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxPerRule bounds the correlations that one rule tells of one group.
 const maxPerRule = 4
 
 // rule finds why signs belong together. Rules see the signs by onset.
-type rule func(e *Engine, g *group, signs []*sign) []*tapio.Correlation
+type rule func(e *Engine, g *group, signs []*sign) []*model.Correlation
 
 // correlate asks each rule.
-func (e *Engine) correlate(g *group, signs []*sign) []*tapio.Correlation {
-	var list []*tapio.Correlation
+func (e *Engine) correlate(g *group, signs []*sign) []*model.Correlation {
+	var list []*model.Correlation
 	for _, r := range [...]rule{temporal, causal, spatial, semantic, statistical, traceContext} {
 		found := r(e, g, signs)
 		list = append(list, found[:min(maxPerRule, len(found))]...)
@@ -27,10 +27,10 @@ func (e *Engine) correlate(g *group, signs []*sign) []*tapio.Correlation {
 }
 
 // joined makes a correlation of signs that are at least two.
-func (e *Engine) joined(g *group, kind tapio.CorrelationType, name string, signs []*sign, score float64, why string) *tapio.Correlation {
-	c := &tapio.Correlation{
+func (e *Engine) joined(g *group, kind model.CorrelationType, name string, signs []*sign, score float64, why string) *model.Correlation {
+	c := &model.Correlation{
 		Type: kind, Rule: name, Explanation: why, Score: min(max(score, 0), 1), Confidence: 1,
-		Range: tapio.TimeRange{Start: signs[0].onset},
+		Range: model.TimeRange{Start: signs[0].onset},
 	}
 	h := hashText(14695981039346656037, name)
 	for _, s := range signs {
@@ -40,11 +40,11 @@ func (e *Engine) joined(g *group, kind tapio.CorrelationType, name string, signs
 		c.Range.Start = min(c.Range.Start, s.onset)
 		c.Range.End = max(c.Range.End, s.last+1)
 		entity := serviceEntity(s.key.service)
-		if !slices.ContainsFunc(c.Entities, func(o tapio.Entity) bool { return o.Name == entity.Name }) {
+		if !slices.ContainsFunc(c.Entities, func(o model.Entity) bool { return o.Name == entity.Name }) {
 			c.Entities = append(c.Entities, entity)
 		}
 	}
 	c.Members = sortedEvidence(c.Members)
-	c.FindingIdentity = tapio.FindingIdentity{ID: fmt.Sprintf("%s-c%08x", g.id, uint32(h)), Revision: g.revision, Time: e.now}
+	c.FindingIdentity = model.FindingIdentity{ID: fmt.Sprintf("%s-c%08x", g.id, uint32(h)), Revision: g.revision, Time: e.now}
 	return c
 }

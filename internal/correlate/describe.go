@@ -9,21 +9,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // describe tells a group: its correlations, itself, and what to tell people.
-func (e *Engine) describe(g *group) []tapio.Finding {
+func (e *Engine) describe(g *group) []model.Finding {
 	signs := g.signs()
-	sg := &tapio.SemanticGroup{
-		FindingIdentity: tapio.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
+	sg := &model.SemanticGroup{
+		FindingIdentity: model.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
 		State:           g.state,
 		MergedInto:      g.into,
 		SplitFrom:       g.from,
 		Range:           g.span(),
 		Services:        g.services(),
 	}
-	var findings []tapio.Finding
+	var findings []model.Finding
 	for _, c := range e.correlate(g, signs) {
 		c.GroupID = g.id
 		sg.CorrelationIDs = append(sg.CorrelationIDs, c.ID)
@@ -34,8 +34,8 @@ func (e *Engine) describe(g *group) []tapio.Finding {
 		sg.Members = append(sg.Members, s.evidence...)
 	}
 	sg.Members = sortedEvidence(sg.Members)
-	if len(sg.Members) > tapio.MaxGroupMembers {
-		sg.Members = sg.Members[:tapio.MaxGroupMembers]
+	if len(sg.Members) > model.MaxGroupMembers {
+		sg.Members = sg.Members[:model.MaxGroupMembers]
 	}
 	sg.MemberCount = max(sg.MemberCount, uint64(len(sg.Members)))
 	sg.Type = typeOf(g)
@@ -51,14 +51,14 @@ func (e *Engine) describe(g *group) []tapio.Finding {
 
 // span is from the first sign that may open an incident, which there is one of,
 // to the last.
-func (g *group) span() tapio.TimeRange {
+func (g *group) span() model.TimeRange {
 	start := g.opened
 	for _, s := range g.members {
 		if s.telling() && s.strength >= alarmStrength/2 {
 			start = min(start, s.onset)
 		}
 	}
-	return tapio.TimeRange{Start: start, End: max(g.last, start) + 1}
+	return model.TimeRange{Start: start, End: max(g.last, start) + 1}
 }
 
 func (g *group) services() []string {
@@ -82,8 +82,8 @@ func (g *group) ofService(service string) []*sign {
 	return list
 }
 
-func sortedEvidence(list []tapio.EvidenceRef) []tapio.EvidenceRef {
-	slices.SortStableFunc(list, func(a, b tapio.EvidenceRef) int {
+func sortedEvidence(list []model.EvidenceRef) []model.EvidenceRef {
+	slices.SortStableFunc(list, func(a, b model.EvidenceRef) int {
 		switch {
 		case a.Time != b.Time && a.Time < b.Time:
 			return -1
@@ -92,39 +92,39 @@ func sortedEvidence(list []tapio.EvidenceRef) []tapio.EvidenceRef {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	return slices.CompactFunc(list, func(a, b tapio.EvidenceRef) bool { return a.Kind == b.Kind && a.ID == b.ID })
+	return slices.CompactFunc(list, func(a, b model.EvidenceRef) bool { return a.Kind == b.Kind && a.ID == b.ID })
 }
 
 // typeOf tells the sort of incident by the strongest reason of its cause.
-func typeOf(g *group) tapio.GroupType {
+func typeOf(g *group) model.GroupType {
 	reason := g.ranking[0].reason
 	if reason.key.class == classKernel {
 		reason = g.reasonOf(&g.ranking[0])
 	}
 	if g.place == nil && g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
-		return tapio.GroupDeployment
+		return model.GroupDeployment
 	}
 	switch reason.key.class {
 	case classKernel:
 		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {
-			return tapio.GroupSecurity
+			return model.GroupSecurity
 		}
 		return typeOfKernel(strings.TrimPrefix(reason.event, "tapio."))
 	case classSilent:
-		return tapio.GroupFailureCascade
+		return model.GroupFailureCascade
 	case classResource:
-		return tapio.GroupResourceExhaustion
+		return model.GroupResourceExhaustion
 	case classEdge:
-		return tapio.GroupNetwork
+		return model.GroupNetwork
 	case classPath:
-		return tapio.GroupDeployment
+		return model.GroupDeployment
 	case classError:
 		if tellsOfAccess(reason.key.what) {
-			return tapio.GroupSecurity
+			return model.GroupSecurity
 		}
-		return tapio.GroupFailureCascade
+		return model.GroupFailureCascade
 	default:
-		return tapio.GroupDependency
+		return model.GroupDependency
 	}
 }
 
@@ -138,19 +138,19 @@ func tellsOfAccess(text string) bool {
 	}, func(w string) bool { return strings.Contains(text, w) })
 }
 
-func typeOfKernel(event string) tapio.GroupType {
+func typeOfKernel(event string) model.GroupType {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(event, w) })
 	}
 	switch {
 	case has("exec"):
-		return tapio.GroupSecurity
+		return model.GroupSecurity
 	case has("oom", "throttl", "io.", "block", "sched", "slow"):
-		return tapio.GroupResourceExhaustion
+		return model.GroupResourceExhaustion
 	case has("retransmit", "connect", "refused", "reset", "dns"):
-		return tapio.GroupNetwork
+		return model.GroupNetwork
 	default:
-		return tapio.GroupFailureCascade
+		return model.GroupFailureCascade
 	}
 }
 
@@ -196,6 +196,6 @@ func resourceWord(metric string) string {
 	return metric
 }
 
-func serviceEntity(name string) tapio.Entity {
-	return tapio.Entity{Kind: tapio.EntityService, Name: name}
+func serviceEntity(name string) model.Entity {
+	return model.Entity{Kind: model.EntityService, Name: name}
 }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -192,7 +192,7 @@ func (s *sign) locate(place string) {
 
 // seriesSign tells that a metric left its usual range.
 func (e *Engine) seriesSign(s *series, slot int64) *sign {
-	if s.strange == 0 || e.timeOf(slot) > s.last+tapio.Nanos(recentSlots)*e.slotWidth() {
+	if s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
 		return nil
 	}
 	if s.worse() == 0 {
@@ -248,8 +248,8 @@ func (s *series) sign(c class, strength float64) *sign {
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
 		unit: s.unit, pod: s.service.pod, node: s.service.node,
 		text: s.says(),
-		evidence: []tapio.EvidenceRef{{
-			Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last,
+		evidence: []model.EvidenceRef{{
+			Kind: model.EvidenceMetric, ID: s.id, Time: s.last,
 			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation),
 		}},
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // heldBack is how many seconds the caller waits for what is late.
@@ -20,12 +20,12 @@ const heldBack = 5
 // that mix leaves it in, spans and log lines one by one.
 func (s *shop) late(seconds int, mix func(n int, swap func(i, j int))) {
 	for range seconds / heldBack {
-		var spans []tapio.Span
-		var events []tapio.Event
-		for i := range tapio.Nanos(4 * heldBack) {
-			var trace tapio.TraceID
+		var spans []model.Span
+		var events []model.Event
+		for i := range model.Nanos(4 * heldBack) {
+			var trace model.TraceID
 			copy(trace[:], fmt.Sprintf("%016d", s.n+1))
-			s.serve(&spans, &events, trace, tapio.SpanID{}, "front", s.at+i*second/4, "cart", "pay")
+			s.serve(&spans, &events, trace, model.SpanID{}, "front", s.at+i*second/4, "cart", "pay")
 		}
 		order := make([]int, len(spans)+len(events))
 		for i := range order {
@@ -41,7 +41,7 @@ func (s *shop) late(seconds int, mix func(n int, swap func(i, j int))) {
 		}
 		s.at += heldBack * second
 		for _, f := range s.e.Flush(s.at - heldBack*second) {
-			if g, ok := f.(*tapio.SemanticGroup); ok {
+			if g, ok := f.(*model.SemanticGroup); ok {
 				s.last[g.ID] = g
 			}
 		}
@@ -49,7 +49,7 @@ func (s *shop) late(seconds int, mix func(n int, swap func(i, j int))) {
 }
 
 func TestDisorderChangesNothing(t *testing.T) {
-	told := func(mix func(n int, swap func(i, j int))) *tapio.SemanticGroup {
+	told := func(mix func(n int, swap func(i, j int))) *model.SemanticGroup {
 		s := newShop(t, Config{})
 		s.late(300, mix)
 		s.fails["pay"], s.own["cart"] = true, 300

@@ -10,5 +10,5 @@
 // observed may be reused by the caller after the call, with one exception that
 // keeps the common path cheap: a Resource, Scope, Series or Metric that is
 // reached by pointer must not change as long as it is reachable, which the
-// words of internal/tapio promise anyway.
+// words of internal/model promise anyway.
 package correlate

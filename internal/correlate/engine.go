@@ -9,13 +9,13 @@ import (
 	"hash/fnv"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Engine observes records and finds incidents.
 type Engine struct {
 	config Config
-	now    tapio.Nanos
+	now    model.Nanos
 
 	places   places
 	miner    *miner
@@ -25,7 +25,7 @@ type Engine struct {
 	// pointOrigins are by the hashes of a packed resource and metric; point is
 	// scratch.
 	pointOrigins *lru[uint64, pointOrigin]
-	point        tapio.Point
+	point        model.Point
 	lines        *lru[lineKey, *line]
 	// What no trace and no severity tells of has tables of its own, lest masses of
 	// it push out errors: flows, with the miner of their templates.
@@ -37,7 +37,7 @@ type Engine struct {
 
 	firstSlot     int64 // of the first record
 	judged        int64 // the slot judged last
-	earliest      tapio.Nanos
+	earliest      model.Nanos
 	kernelEvicted int
 	// seriesRefused counts the points of series that found no room.
 	seriesRefused  int
@@ -51,7 +51,7 @@ type Engine struct {
 	run              uint64 // executions learned from so far
 }
 
-// New makes an engine. The error is a *tapio.FieldError.
+// New makes an engine. The error is a *model.FieldError.
 func New(config Config) (*Engine, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
@@ -86,14 +86,14 @@ type Mark struct {
 }
 
 // slotWidth is the grain of time: two slots make a window.
-func (e *Engine) slotWidth() tapio.Nanos { return tapio.Nanos(e.config.Window) / 2 }
+func (e *Engine) slotWidth() model.Nanos { return model.Nanos(e.config.Window) / 2 }
 
-func (e *Engine) slotOf(t tapio.Nanos) int64 { return int64(t / e.slotWidth()) }
+func (e *Engine) slotOf(t model.Nanos) int64 { return int64(t / e.slotWidth()) }
 
-func (e *Engine) timeOf(slot int64) tapio.Nanos { return tapio.Nanos(max(slot, 0)) * e.slotWidth() }
+func (e *Engine) timeOf(slot int64) model.Nanos { return model.Nanos(max(slot, 0)) * e.slotWidth() }
 
 // sees keeps time, and reports whether the record has one.
-func (e *Engine) sees(t tapio.Nanos) bool {
+func (e *Engine) sees(t model.Nanos) bool {
 	if t == 0 || t > maxTime {
 		e.late++
 		return false
@@ -112,7 +112,7 @@ const maxTime = 7258118400_000_000_000
 // Interest chooses: an ordinary line counts for the others. The marks
 // are ordered by index; most records have none. They are valid until the next
 // call of the engine.
-func (e *Engine) ObserveEvents(events []tapio.Event) []Mark {
+func (e *Engine) ObserveEvents(events []model.Event) []Mark {
 	e.marks = e.marks[:0]
 	for i := range events {
 		if ev := &events[i]; e.sees(ev.When()) && !isFinding(ev.Name) {
@@ -124,10 +124,10 @@ func (e *Engine) ObserveEvents(events []tapio.Event) []Mark {
 }
 
 func isFinding(name string) bool {
-	return name == tapio.CorrelationEvent || name == tapio.SemanticGroupEvent || name == tapio.InsightEvent
+	return name == model.CorrelationEvent || name == model.SemanticGroupEvent || name == model.InsightEvent
 }
 
-func (e *Engine) observeEvent(i int, ev *tapio.Event) {
+func (e *Engine) observeEvent(i int, ev *model.Event) {
 	o := *e.places.of(ev.Resource)
 	if o.unnamed || o.service == "" {
 		name, label := programOf(ev)
@@ -140,7 +140,7 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 	}
 	s := e.graph.service(&o)
 	s.heard(&o, ev.When())
-	failed := ev.Severity() >= tapio.SeverityError
+	failed := ev.Severity() >= model.SeverityError
 	switch {
 	case strings.HasPrefix(ev.Name, "tapio."):
 		ref := reference{uid: uidOf(ev), time: ev.When()}
@@ -159,7 +159,7 @@ func (e *Engine) observeEvent(i int, ev *tapio.Event) {
 }
 
 // observeError takes a line that tells of a failure, and as how many it counts.
-func (e *Engine) observeError(i int, ev *tapio.Event, s *service, t *template, weight float32) note {
+func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, weight float32) note {
 	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: true}
 	l := e.lineFor(s, t)
 	if l.rate.head == 0 { // the first of its kind tells where
@@ -175,7 +175,7 @@ func (e *Engine) observeError(i int, ev *tapio.Event, s *service, t *template, w
 }
 
 // noteLine keeps a line until its trace is complete.
-func (e *Engine) noteLine(ev *tapio.Event, n *note) {
+func (e *Engine) noteLine(ev *model.Event, n *note) {
 	if ev.TraceID.IsZero() || ev.SpanID.IsZero() || (n.failed && !e.assembly.wants(ev.TraceID)) {
 		return
 	}
@@ -187,7 +187,7 @@ func (e *Engine) noteLine(ev *tapio.Event, n *note) {
 func (e *Engine) mark(m Mark) { e.marks = append(e.marks, m) }
 
 // uidOf names an event: by the id it has, else by what it is.
-func uidOf(ev *tapio.Event) string {
+func uidOf(ev *model.Event) string {
 	if uid := ev.UID(); uid != "" {
 		return kept(uid)
 	}
@@ -206,14 +206,14 @@ func uidOf(ev *tapio.Event) string {
 }
 
 // ObserveSpans takes spans in any order of time. Marks are as of ObserveEvents.
-func (e *Engine) ObserveSpans(spans []tapio.Span) []Mark {
+func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 	e.marks = e.marks[:0]
 	for i := range spans {
 		s := &spans[i]
 		if !e.sees(s.Start) || s.End > maxTime || s.TraceID.IsZero() {
 			continue
 		}
-		if s.StatusCode == tapio.StatusError && len(e.groups) > 0 {
+		if s.StatusCode == model.StatusError && len(e.groups) > 0 {
 			if id := e.groupOf(e.places.of(s.Resource).service); id != "" {
 				e.mark(Mark{Index: i, GroupID: id})
 			}
@@ -226,7 +226,7 @@ func (e *Engine) ObserveSpans(spans []tapio.Span) []Mark {
 	return e.marks
 }
 
-func (e *Engine) observeSpan(s *tapio.Span) {
+func (e *Engine) observeSpan(s *model.Span) {
 	o := e.places.of(s.Resource)
 	if o.service == "" {
 		return
@@ -239,7 +239,7 @@ func (e *Engine) observeSpan(s *tapio.Span) {
 	from.heard(o, s.Start)
 	part := spanPart{
 		id: s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
-		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == tapio.StatusError,
+		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError,
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)

@@ -12,18 +12,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
-	second = tapio.Nanos(1_000_000_000)
+	second = model.Nanos(1_000_000_000)
 	begin  = 1_700_000_000 * second
 )
 
-func resourceOf(service string) *tapio.Resource {
-	return &tapio.Resource{Attributes: tapio.Attributes{
-		{Key: "service.name", Value: tapio.StringValue(service)},
-		{Key: "k8s.pod.name", Value: tapio.StringValue(service + "-0")},
+func resourceOf(service string) *model.Resource {
+	return &model.Resource{Attributes: model.Attributes{
+		{Key: "service.name", Value: model.StringValue(service)},
+		{Key: "k8s.pod.name", Value: model.StringValue(service + "-0")},
 	}}
 }
 
@@ -31,16 +31,16 @@ func resourceOf(service string) *tapio.Resource {
 type shop struct {
 	n    uint64
 	rng  *rand.Rand
-	at   tapio.Nanos
+	at   model.Nanos
 	e    *Engine
-	last map[string]*tapio.SemanticGroup
-	all  []tapio.Finding
+	last map[string]*model.SemanticGroup
+	all  []model.Finding
 	// delay is added between client and server of calls to a service, own to its
 	// own time, in milliseconds; fails names the services that log an error.
 	delay, own map[string]float64
 	fails      map[string]bool
 	failsWith  string // stack trace with which spans of pay fail
-	resources  map[string]*tapio.Resource
+	resources  map[string]*model.Resource
 }
 
 func newShop(t testing.TB, config Config) *shop {
@@ -48,18 +48,18 @@ func newShop(t testing.TB, config Config) *shop {
 	e, err := New(config)
 	require.NoError(t, err)
 	return &shop{
-		rng: rand.New(rand.NewPCG(1, 2)), at: begin, e: e, last: map[string]*tapio.SemanticGroup{},
-		delay: map[string]float64{}, own: map[string]float64{}, fails: map[string]bool{}, resources: map[string]*tapio.Resource{},
+		rng: rand.New(rand.NewPCG(1, 2)), at: begin, e: e, last: map[string]*model.SemanticGroup{},
+		delay: map[string]float64{}, own: map[string]float64{}, fails: map[string]bool{}, resources: map[string]*model.Resource{},
 	}
 }
 
-func (s *shop) id() (id tapio.SpanID) {
+func (s *shop) id() (id model.SpanID) {
 	s.n++
 	binary.BigEndian.PutUint64(id[:], s.n)
 	return id
 }
 
-func (s *shop) resource(service string) *tapio.Resource {
+func (s *shop) resource(service string) *model.Resource {
 	if s.resources[service] == nil {
 		s.resources[service] = resourceOf(service)
 	}
@@ -67,9 +67,9 @@ func (s *shop) resource(service string) *tapio.Resource {
 }
 
 // serve adds the server span of a service and all below it; it returns when it ends.
-func (s *shop) serve(spans *[]tapio.Span, events *[]tapio.Event, trace tapio.TraceID, parent tapio.SpanID, service string, start tapio.Nanos, callees ...string) tapio.Nanos {
+func (s *shop) serve(spans *[]model.Span, events *[]model.Event, trace model.TraceID, parent model.SpanID, service string, start model.Nanos, callees ...string) model.Nanos {
 	id := s.id()
-	millis := func(ms float64) tapio.Nanos { return tapio.Nanos(ms * (0.8 + 0.4*s.rng.Float64()) * 1e6) }
+	millis := func(ms float64) model.Nanos { return model.Nanos(ms * (0.8 + 0.4*s.rng.Float64()) * 1e6) }
 	end := start + millis(5+s.own[service])
 	for _, callee := range callees {
 		client := s.id()
@@ -80,23 +80,23 @@ func (s *shop) serve(spans *[]tapio.Span, events *[]tapio.Event, trace tapio.Tra
 		}
 		done := s.serve(spans, events, trace, client, callee, from+millis(1), below...)
 		end = done + millis(1+s.delay[callee])
-		*spans = append(*spans, tapio.Span{
+		*spans = append(*spans, model.Span{
 			TraceID: trace, SpanID: client, ParentID: id, Name: "GET", Kind: kindClient,
 			Start: from, End: end, Resource: s.resource(service),
 		})
 	}
-	line := tapio.Event{Time: start, TraceID: trace, SpanID: id, Resource: s.resource(service), SeverityNumber: 9, Body: tapio.StringValue("served request 17")}
+	line := model.Event{Time: start, TraceID: trace, SpanID: id, Resource: s.resource(service), SeverityNumber: 9, Body: model.StringValue("served request 17")}
 	status := int32(0)
 	if s.fails[service] {
-		line.SeverityNumber, line.Body, status = 17, tapio.StringValue("cannot read a.Store#31 user 17"), tapio.StatusError
+		line.SeverityNumber, line.Body, status = 17, model.StringValue("cannot read a.Store#31 user 17"), model.StatusError
 	}
 	*events = append(*events, line)
-	var exceptions []tapio.SpanEvent
+	var exceptions []model.SpanEvent
 	if service == "pay" && s.failsWith != "" {
-		status = tapio.StatusError
-		exceptions = []tapio.SpanEvent{{Name: "exception", Attributes: tapio.Attributes{{Key: "exception.stacktrace", Value: tapio.StringValue(s.failsWith)}}}}
+		status = model.StatusError
+		exceptions = []model.SpanEvent{{Name: "exception", Attributes: model.Attributes{{Key: "exception.stacktrace", Value: model.StringValue(s.failsWith)}}}}
 	}
-	*spans = append(*spans, tapio.Span{
+	*spans = append(*spans, model.Span{
 		TraceID: trace, SpanID: id, ParentID: parent, Name: "/" + service, Kind: kindServer,
 		Start: start, End: end, StatusCode: status, Resource: s.resource(service), Events: exceptions,
 	})
@@ -106,12 +106,12 @@ func (s *shop) serve(spans *[]tapio.Span, events *[]tapio.Event, trace tapio.Tra
 // run serves so many seconds, four requests each.
 func (s *shop) run(seconds int) {
 	for range seconds {
-		var spans []tapio.Span
-		var events []tapio.Event
-		for i := range tapio.Nanos(4) {
-			var trace tapio.TraceID
+		var spans []model.Span
+		var events []model.Event
+		for i := range model.Nanos(4) {
+			var trace model.TraceID
 			copy(trace[:], fmt.Sprintf("%016d", s.n+1))
-			s.serve(&spans, &events, trace, tapio.SpanID{}, "front", s.at+i*second/4, "cart", "pay")
+			s.serve(&spans, &events, trace, model.SpanID{}, "front", s.at+i*second/4, "cart", "pay")
 		}
 		s.e.ObserveEvents(events)
 		s.e.ObserveSpans(spans)
@@ -123,14 +123,14 @@ func (s *shop) run(seconds int) {
 func (s *shop) flush() {
 	for _, f := range s.e.Flush(s.at) {
 		s.all = append(s.all, f)
-		if g, ok := f.(*tapio.SemanticGroup); ok {
+		if g, ok := f.(*model.SemanticGroup); ok {
 			s.last[g.ID] = g
 		}
 	}
 }
 
 // only returns the one group that there is.
-func (s *shop) only(t testing.TB) *tapio.SemanticGroup {
+func (s *shop) only(t testing.TB) *model.SemanticGroup {
 	t.Helper()
 	require.Len(t, s.last, 1)
 	for _, g := range s.last {
@@ -152,7 +152,7 @@ func TestDelayOnTheWayIsBlamedOnTheCallee(t *testing.T) {
 	s.run(60)
 	g := s.only(t)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
-	assert.Equal(t, tapio.GroupNetwork, g.Type)
+	assert.Equal(t, model.GroupNetwork, g.Type)
 	assert.Contains(t, g.Title, "pay")
 	assert.NotEmpty(t, g.RootCause.Factors[0].Evidence)
 }
@@ -189,7 +189,7 @@ func TestGroupClosesWhenTheFaultIsOver(t *testing.T) {
 	assert.Equal(t, 1, s.e.Stats().OpenGroups)
 	delete(s.own, "cart")
 	s.run(900)
-	assert.Equal(t, tapio.GroupClosed, s.only(t).State)
+	assert.Equal(t, model.GroupClosed, s.only(t).State)
 	assert.Zero(t, s.e.Stats().OpenGroups)
 }
 
@@ -207,24 +207,24 @@ func TestFindingLeavesWithinTenSeconds(t *testing.T) {
 func TestOutOfMemoryIsACauseByItself(t *testing.T) {
 	s := newShop(t, Config{})
 	s.run(300)
-	marks := s.e.ObserveEvents([]tapio.Event{{
+	marks := s.e.ObserveEvents([]model.Event{{
 		Time: s.at, Name: "tapio.process.oom_kill", Resource: s.resource("pay"),
-		Attributes: tapio.Attributes{
-			{Key: "process.executable.name", Value: tapio.StringValue("payd")},
-			{Key: "process.pid", Value: tapio.IntValue(4711)},
+		Attributes: model.Attributes{
+			{Key: "process.executable.name", Value: model.StringValue("payd")},
+			{Key: "process.pid", Value: model.IntValue(4711)},
 		},
 	}})
 	require.Len(t, marks, 1)
 	s.run(11)
 	g := s.only(t)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
-	assert.Equal(t, tapio.GroupResourceExhaustion, g.Type)
+	assert.Equal(t, model.GroupResourceExhaustion, g.Type)
 	assert.Contains(t, g.Title, "out of memory")
 	assert.Equal(t, marks[0].UID, g.RootCause.Factors[0].Evidence[0].ID)
 }
 
 func TestSameInputGivesSameFindings(t *testing.T) {
-	run := func() []tapio.Finding {
+	run := func() []model.Finding {
 		s := newShop(t, Config{})
 		s.run(120)
 		s.own["cart"], s.fails["pay"] = 300, true
@@ -241,13 +241,13 @@ func TestMemoryStaysInItsBound(t *testing.T) {
 	for i := range 20_000 {
 		service := fmt.Sprintf("service-%d", i)
 		r := resourceOf(service)
-		var trace tapio.TraceID
+		var trace model.TraceID
 		copy(trace[:], fmt.Sprintf("%016d", i))
-		at := begin + tapio.Nanos(i)*second/100
-		s.e.ObserveSpans([]tapio.Span{{TraceID: trace, SpanID: s.id(), Name: service, Start: at, End: at + 1, Resource: r}})
-		s.e.ObserveEvents([]tapio.Event{{Time: at, TraceID: trace, SeverityNumber: 17, Body: tapio.StringValue(service + " fails"), Resource: r}})
-		metric := &tapio.Metric{Name: service, Type: tapio.MetricGauge}
-		s.e.ObservePoints([]tapio.Point{{Time: at, Series: &tapio.Series{Metric: metric, Resource: r}, Number: tapio.NumberDouble}})
+		at := begin + model.Nanos(i)*second/100
+		s.e.ObserveSpans([]model.Span{{TraceID: trace, SpanID: s.id(), Name: service, Start: at, End: at + 1, Resource: r}})
+		s.e.ObserveEvents([]model.Event{{Time: at, TraceID: trace, SeverityNumber: 17, Body: model.StringValue(service + " fails"), Resource: r}})
+		metric := &model.Metric{Name: service, Type: model.MetricGauge}
+		s.e.ObservePoints([]model.Point{{Time: at, Series: &model.Series{Metric: metric, Resource: r}, Number: model.NumberDouble}})
 		s.at = at
 		s.flush()
 		stats := s.e.Stats()
@@ -268,19 +268,19 @@ func FuzzAnyInputIsTaken(f *testing.F) {
 		for len(data) >= 12 {
 			take := data[:12]
 			data = data[12:]
-			at := begin + tapio.Nanos(binary.LittleEndian.Uint32(take))*second/1000
+			at := begin + model.Nanos(binary.LittleEndian.Uint32(take))*second/1000
 			if take[4]&8 != 0 {
-				at = tapio.Nanos(binary.LittleEndian.Uint64(take))
+				at = model.Nanos(binary.LittleEndian.Uint64(take))
 			}
 			r := resourceOf(string(take[5:6]))
-			trace := tapio.TraceID{take[6] % 4}
+			trace := model.TraceID{take[6] % 4}
 			switch take[4] % 4 {
 			case 0:
-				e.ObserveEvents([]tapio.Event{{Time: at, Name: []string{"", "tapio.process.oom_kill"}[take[7]%2], TraceID: trace, SpanID: tapio.SpanID{take[8]}, SeverityNumber: int32(take[9]), Body: tapio.StringValue(string(take)), Resource: r}})
+				e.ObserveEvents([]model.Event{{Time: at, Name: []string{"", "tapio.process.oom_kill"}[take[7]%2], TraceID: trace, SpanID: model.SpanID{take[8]}, SeverityNumber: int32(take[9]), Body: model.StringValue(string(take)), Resource: r}})
 			case 1:
-				e.ObserveSpans([]tapio.Span{{TraceID: trace, SpanID: tapio.SpanID{take[8]}, ParentID: tapio.SpanID{take[9]}, Start: at, End: at + tapio.Nanos(int8(take[10])), Kind: int32(take[11] % 6), Name: string(take[7:9]), Resource: r}})
+				e.ObserveSpans([]model.Span{{TraceID: trace, SpanID: model.SpanID{take[8]}, ParentID: model.SpanID{take[9]}, Start: at, End: at + model.Nanos(int8(take[10])), Kind: int32(take[11] % 6), Name: string(take[7:9]), Resource: r}})
 			case 2:
-				e.ObservePoints([]tapio.Point{{Time: at, Bits: binary.LittleEndian.Uint64(take), Number: tapio.NumberDouble, Series: &tapio.Series{Metric: &tapio.Metric{Name: "cpu"}, Resource: r}}})
+				e.ObservePoints([]model.Point{{Time: at, Bits: binary.LittleEndian.Uint64(take), Number: model.NumberDouble, Series: &model.Series{Metric: &model.Metric{Name: "cpu"}, Resource: r}}})
 			default:
 				e.Flush(at)
 			}

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -25,7 +25,7 @@ type execution struct {
 }
 
 // learn takes a complete trace into the graph.
-func (e *Engine) learn(id tapio.TraceID, t *openTrace) {
+func (e *Engine) learn(id model.TraceID, t *openTrace) {
 	runs := link(t)
 	weights := map[*operation]float32{}
 	for i := range runs {
@@ -47,7 +47,7 @@ func (e *Engine) learn(id tapio.TraceID, t *openTrace) {
 func link(t *openTrace) []execution {
 	slices.SortStableFunc(t.spans, func(a, b spanPart) int { return cmp.Compare(a.start, b.start) })
 	slices.SortStableFunc(t.notes, func(a, b note) int { return cmp.Compare(a.time, b.time) })
-	places := make(map[tapio.SpanID]int, len(t.spans))
+	places := make(map[model.SpanID]int, len(t.spans))
 	runs := make([]execution, len(t.spans))
 	for i := range t.spans {
 		runs[i] = execution{spanPart: &t.spans[i], parent: -1}
@@ -69,7 +69,7 @@ func link(t *openTrace) []execution {
 
 // learnRun learns from one span. Runs of one operation within a trace weigh one
 // together, for they are no independent observations.
-func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight float32) {
+func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight float32) {
 	run := &runs[i]
 	op := run.op
 	slot := e.slotOf(run.end)
@@ -101,10 +101,10 @@ func (e *Engine) learnRun(id tapio.TraceID, runs []execution, i int, weight floa
 // of a client span whose server tells nothing, from the whole of it. A server
 // that has told of itself once is waited for: a span of it that is missing was
 // lost or cut off, and the whole call would pass for the way to it.
-func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64, weight float32) {
+func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64, weight float32) {
 	run := &runs[i]
 	var client *execution
-	var gap tapio.Nanos
+	var gap model.Nanos
 	callee, paired := run.op.key.service, false
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
@@ -138,7 +138,7 @@ func (e *Engine) learnCall(id tapio.TraceID, runs []execution, i int, slot int64
 // selfTime is the span's time less that of its children, which may overlap, and
 // less that of calls that its parent makes meanwhile: the span may well wait for
 // them, as an asynchronous handler beside its client span does.
-func selfTime(runs []execution, i int) tapio.Nanos {
+func selfTime(runs []execution, i int) model.Nanos {
 	run := &runs[i]
 	waits := run.children
 	if run.parent >= 0 && run.op.key.kind != kindClient {
@@ -163,7 +163,7 @@ func selfTime(runs []execution, i int) tapio.Nanos {
 
 // logSample is a duration as ln(ms + 1): a rise by a factor counts alike at
 // every scale, and what no person notices, below a millisecond, hardly counts.
-func logSample(d tapio.Nanos, weight float32) sample {
+func logSample(d model.Nanos, weight float32) sample {
 	x := float32(math.Log1p(float64(d) / 1e6))
 	return sample{n: weight, sum: x * weight, square: x * x * weight}
 }

@@ -8,7 +8,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Ordinary lines, which are no errors and belong to no trace, tell what a service
@@ -62,15 +62,15 @@ func (l *lot) endSlot() {
 
 // observeOrdinary takes a line without a trace, and without a severity that makes
 // it an error; its text may.
-func (e *Engine) observeOrdinary(i int, ev *tapio.Event, s *service) {
+func (e *Engine) observeOrdinary(i int, ev *model.Event, s *service) {
 	weight, text := e.lot.take(), lineOf(ev)
 	level := severityOfLine(ev, text)
-	if level >= tapio.SeverityError {
+	if level >= model.SeverityError {
 		e.observeError(i, ev, s, e.miner.of(text), weight)
 		return
 	}
 	f := e.flowFor(s, e.plain.of(text))
-	f.warns = f.warns || level == tapio.SeverityWarn
+	f.warns = f.warns || level == model.SeverityWarn
 	slot := e.slotOf(ev.When())
 	f.seen = max(f.seen, slot)
 	f.count(slot, weight)
@@ -154,7 +154,7 @@ func (e *Engine) flowText(s *sign, line string, novel bool) (text, brief string)
 // programOf names what wrote a line whose resource does not: the program, as
 // syslog names it, or else the file that the line was read from. label is how its
 // records are selected, "" where the name is as good.
-func programOf(ev *tapio.Event) (name, label string) {
+func programOf(ev *model.Event) (name, label string) {
 	if name = firstOf(ev.Attributes, programKey); name != "" {
 		return name, ""
 	}
@@ -163,7 +163,7 @@ func programOf(ev *tapio.Event) (name, label string) {
 			return strings.TrimSuffix(name, ".log"), key + "=" + name
 		}
 	}
-	if ev.Body.Kind() == tapio.KindMap {
+	if ev.Body.Kind() == model.KindMap {
 		name = firstOf(ev.Body.Items(), "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT") // of the journal
 	}
 	return name, ""

@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // says shows the engine so many lines of a service, evenly within a second. What is
 // formatted gets the number of the line.
 func (s *shop) says(service, format string, lines int) {
-	events := make([]tapio.Event, 0, lines)
+	events := make([]model.Event, 0, lines)
 	interest := s.e.Interest()
 	for i := range lines {
 		s.n++
-		ev := tapio.Event{
-			Time: s.at + tapio.Nanos(i)*second/tapio.Nanos(lines), Resource: s.resource(service), Body: tapio.StringValue(fmt.Sprintf(format, s.n)),
+		ev := model.Event{
+			Time: s.at + model.Nanos(i)*second/model.Nanos(lines), Resource: s.resource(service), Body: model.StringValue(fmt.Sprintf(format, s.n)),
 		}
 		if interest.Event(&ev, s.n) {
 			events = append(events, ev)
@@ -116,39 +116,39 @@ func TestAFloodOfLinesIsLookedAtByLot(t *testing.T) {
 }
 
 func TestSeverityIsReadFromTheText(t *testing.T) {
-	for text, want := range map[string]tapio.Severity{
-		"2026-11-26T07:00:00Z ERROR cannot read":            tapio.SeverityError,
-		"2026/11/26 07:00:00 [error] 7#0: connect() failed": tapio.SeverityError,
-		"[Thu Nov 26 07:00:00 2026] [core:error] [pid 7] x": tapio.SeverityError,
-		`time=07:00 level=error msg="cannot read"`:          tapio.SeverityError,
-		`{"ts":1,"level":"warn","msg":"slow"}`:              tapio.SeverityWarn,
-		"E1126 07:00:00.000000 7 main.go:31] cannot read":   tapio.SeverityError,
-		"ERROR:root:cannot read":                            tapio.SeverityError,
-		"<critical> no disk":                                tapio.SeverityFatal,
-		"INFO 0 of 7 ended in ERROR":                        tapio.SeverityInfo,
-		"an error is what nobody wants":                     tapio.SeverityUnspecified,
-		"":                                                  tapio.SeverityUnspecified,
+	for text, want := range map[string]model.Severity{
+		"2026-11-26T07:00:00Z ERROR cannot read":            model.SeverityError,
+		"2026/11/26 07:00:00 [error] 7#0: connect() failed": model.SeverityError,
+		"[Thu Nov 26 07:00:00 2026] [core:error] [pid 7] x": model.SeverityError,
+		`time=07:00 level=error msg="cannot read"`:          model.SeverityError,
+		`{"ts":1,"level":"warn","msg":"slow"}`:              model.SeverityWarn,
+		"E1126 07:00:00.000000 7 main.go:31] cannot read":   model.SeverityError,
+		"ERROR:root:cannot read":                            model.SeverityError,
+		"<critical> no disk":                                model.SeverityFatal,
+		"INFO 0 of 7 ended in ERROR":                        model.SeverityInfo,
+		"an error is what nobody wants":                     model.SeverityUnspecified,
+		"":                                                  model.SeverityUnspecified,
 	} {
-		assert.Equal(t, want, severityOfLine(&tapio.Event{}, text), text)
+		assert.Equal(t, want, severityOfLine(&model.Event{}, text), text)
 	}
-	assert.Equal(t, tapio.SeverityInfo, severityOfLine(&tapio.Event{SeverityNumber: 9}, "ERROR"), "what is declared counts")
-	level := tapio.Attributes{{Key: "level", Value: tapio.StringValue("error")}}
-	assert.Equal(t, tapio.SeverityError, severityOfLine(&tapio.Event{Attributes: level}, "cannot read"))
+	assert.Equal(t, model.SeverityInfo, severityOfLine(&model.Event{SeverityNumber: 9}, "ERROR"), "what is declared counts")
+	level := model.Attributes{{Key: "level", Value: model.StringValue("error")}}
+	assert.Equal(t, model.SeverityError, severityOfLine(&model.Event{Attributes: level}, "cannot read"))
 }
 
 func TestWhoWroteAPlainLine(t *testing.T) {
-	attribute := func(key, value string) tapio.Event {
-		return tapio.Event{Attributes: tapio.Attributes{{Key: key, Value: tapio.StringValue(value)}}}
+	attribute := func(key, value string) model.Event {
+		return model.Event{Attributes: model.Attributes{{Key: key, Value: model.StringValue(value)}}}
 	}
 	for _, c := range []struct {
-		event       tapio.Event
+		event       model.Event
 		name, label string
 	}{
 		{attribute("log.file.name", "pay.log"), "pay", "log.file.name=pay.log"},
 		{attribute("appname", "sshd"), "sshd", "appname=sshd"},
 		{attribute("process.executable.name", "payd"), "payd", ""},
-		{tapio.Event{Body: tapio.MapValue(tapio.Attributes{{Key: "SYSLOG_IDENTIFIER", Value: tapio.StringValue("cron")}})}, "cron", ""},
-		{tapio.Event{}, "", ""},
+		{model.Event{Body: model.MapValue(model.Attributes{{Key: "SYSLOG_IDENTIFIER", Value: model.StringValue("cron")}})}, "cron", ""},
+		{model.Event{}, "", ""},
 	} {
 		name, label := programOf(&c.event)
 		assert.Equal(t, c.name, name)

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -24,17 +24,17 @@ const (
 type group struct {
 	id       string
 	revision uint64
-	opened   tapio.Nanos
-	last     tapio.Nanos // when something joined last
-	state    tapio.GroupState
+	opened   model.Nanos
+	last     model.Nanos // when something joined last
+	state    model.GroupState
 	members  map[signKey]*sign
 	blamed   map[signKey]string // the service that a sign counts for
 	ranking  []ranked           // the likeliest cause first
 	changed  bool
-	told     tapio.Nanos // last, as it was told
+	told     model.Nanos // last, as it was told
 	into     string
 	from     string      // the group that it was a part of
-	since    tapio.Nanos // what set in before is that group's
+	since    model.Nanos // what set in before is that group's
 	remark   string      // on how it was split
 	place    *place      // that all of it has in common, nil for none
 	further  bool        // only next to be considered, see Engine.Further
@@ -44,7 +44,7 @@ type group struct {
 type ranked struct {
 	service string
 	score   float64
-	onset   tapio.Nanos
+	onset   model.Nanos
 	reason  *sign
 	spared  bool // others are to blame for some of it
 }
@@ -53,7 +53,7 @@ type ranked struct {
 // the caller holds records older than that to be complete. A finding that was
 // returned before comes again with a higher revision when it has changed. A
 // time before that of an earlier call does nothing.
-func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
+func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	if now <= e.now || now > maxTime {
 		return nil
 	}
@@ -78,8 +78,8 @@ func (e *Engine) Flush(now tapio.Nanos) []tapio.Finding {
 	return e.report(now)
 }
 
-func (e *Engine) forgetKernel(now tapio.Nanos) {
-	window := tapio.Nanos(recentSlots) * e.slotWidth()
+func (e *Engine) forgetKernel(now model.Nanos) {
+	window := model.Nanos(recentSlots) * e.slotWidth()
 	e.kernel = slices.DeleteFunc(e.kernel, func(s *sign) bool { return s.last+window < now })
 }
 
@@ -101,7 +101,7 @@ func (e *Engine) open(in *incident) *group {
 	e.found++
 	root := in.suspects[0]
 	g := &group{
-		id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: tapio.GroupOpen,
+		id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: model.GroupOpen,
 		members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
 	}
 	e.groups = append(e.groups, g)
@@ -161,7 +161,7 @@ func (g *group) concerns(service string) bool {
 	return slices.ContainsFunc(g.ranking, func(r ranked) bool { return r.service == service })
 }
 
-func (g *group) take(in *incident, now tapio.Nanos) {
+func (g *group) take(in *incident, now model.Nanos) {
 	g.stand(in.place)
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
@@ -254,16 +254,16 @@ func (g *group) sortRanking() {
 }
 
 // report ends what is over and returns what is new.
-func (e *Engine) report(now tapio.Nanos) []tapio.Finding {
-	var findings []tapio.Finding
+func (e *Engine) report(now model.Nanos) []model.Finding {
+	var findings []model.Finding
 	for _, g := range e.groups {
 		switch {
 		case g.into != "":
-			g.state = tapio.GroupMerged
-		case g.last+tapio.Nanos(e.config.CloseAfter) < now:
-			g.state, g.changed = tapio.GroupClosed, true
+			g.state = model.GroupMerged
+		case g.last+model.Nanos(e.config.CloseAfter) < now:
+			g.state, g.changed = model.GroupClosed, true
 		case g.revision > 0:
-			g.state = tapio.GroupGrowing
+			g.state = model.GroupGrowing
 		}
 		if g.changed || g.last > g.told+tellEvery {
 			g.revision++
@@ -272,7 +272,7 @@ func (e *Engine) report(now tapio.Nanos) []tapio.Finding {
 		}
 	}
 	e.groups = slices.DeleteFunc(e.groups, func(g *group) bool {
-		return g.state == tapio.GroupMerged || g.state == tapio.GroupClosed
+		return g.state == model.GroupMerged || g.state == model.GroupClosed
 	})
 	return findings
 }

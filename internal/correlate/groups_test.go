@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func suspectOf(service string, signs ...*sign) *suspect {
@@ -37,9 +37,9 @@ func TestTwoGroupsOfOneCauseBecomeOneAndSaySo(t *testing.T) {
 	e.admit(&incident{suspects: []*suspect{both, suspectOf("cart", cart), suspectOf("pay", pay)}})
 	e.now = begin + 5*second
 	findings := e.report(e.now)
-	var merged, grown *tapio.SemanticGroup
+	var merged, grown *model.SemanticGroup
 	for _, f := range findings {
-		if g, ok := f.(*tapio.SemanticGroup); ok && g.State == tapio.GroupMerged {
+		if g, ok := f.(*model.SemanticGroup); ok && g.State == model.GroupMerged {
 			merged = g
 		} else if ok {
 			grown = g
@@ -53,10 +53,10 @@ func TestTwoGroupsOfOneCauseBecomeOneAndSaySo(t *testing.T) {
 	assert.Equal(t, 1, e.Stats().OpenGroups)
 }
 
-func statesOf(findings []tapio.Finding) map[string]tapio.GroupState {
-	states := map[string]tapio.GroupState{}
+func statesOf(findings []model.Finding) map[string]model.GroupState {
+	states := map[string]model.GroupState{}
 	for _, f := range findings {
-		if g, ok := f.(*tapio.SemanticGroup); ok {
+		if g, ok := f.(*model.SemanticGroup); ok {
 			states[g.ID] = g.State
 		}
 	}
@@ -72,7 +72,7 @@ func TestFaultsOfSiblingsThatBeginApartStayTwoGroups(t *testing.T) {
 	s.run(45)
 	causes := map[string]int{}
 	for _, g := range s.last {
-		if g.State != tapio.GroupMerged {
+		if g.State != model.GroupMerged {
 			causes[g.RootCause.Factors[0].Entity.Name]++
 		}
 	}
@@ -81,7 +81,7 @@ func TestFaultsOfSiblingsThatBeginApartStayTwoGroups(t *testing.T) {
 
 func TestRefusedAccessIsASecurityIncident(t *testing.T) {
 	_, g := ruleGroup(t, signOf("a", classError, "ERROR login of <*> failed: Permission denied", begin))
-	assert.Equal(t, tapio.GroupSecurity, typeOf(g))
+	assert.Equal(t, model.GroupSecurity, typeOf(g))
 	_, g = ruleGroup(t, signOf("a", classError, "ERROR cannot read row", begin))
-	assert.Equal(t, tapio.GroupFailureCascade, typeOf(g))
+	assert.Equal(t, model.GroupFailureCascade, typeOf(g))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // heapOf is what the engine really holds, by the garbage collector's account.
@@ -49,11 +49,11 @@ func (m *manyOf) series(count, points int) {
 	for p := range points {
 		for i := range count {
 			r := resourceOf(varied("service", i/64))
-			m.e.ObservePoints([]tapio.Point{{
-				Time: begin + tapio.Nanos(p)*60*second, Number: tapio.NumberInt, Bits: uint64(i * p % 97),
-				Series: &tapio.Series{
-					Resource: r, Metric: &tapio.Metric{Name: varied("memory.utilization", i%64), Unit: "1", Type: tapio.MetricGauge},
-					Attributes: tapio.Attributes{{Key: "n", Value: tapio.StringValue(varied("value", i))}},
+			m.e.ObservePoints([]model.Point{{
+				Time: begin + model.Nanos(p)*60*second, Number: model.NumberInt, Bits: uint64(i * p % 97),
+				Series: &model.Series{
+					Resource: r, Metric: &model.Metric{Name: varied("memory.utilization", i%64), Unit: "1", Type: model.MetricGauge},
+					Attributes: model.Attributes{{Key: "n", Value: model.StringValue(varied("value", i))}},
 				},
 			}})
 		}
@@ -63,37 +63,37 @@ func (m *manyOf) series(count, points int) {
 func (m *manyOf) traces(count int) {
 	for i := range count {
 		r := resourceOf(varied("service", i%3000))
-		at := begin + tapio.Nanos(i)*second/200
-		var trace tapio.TraceID
+		at := begin + model.Nanos(i)*second/200
+		var trace model.TraceID
 		copy(trace[:], fmt.Sprintf("%016x", i))
-		id := func() tapio.SpanID {
+		id := func() model.SpanID {
 			m.n++
-			return tapio.SpanID{byte(m.n), byte(m.n >> 8), byte(m.n >> 16), byte(m.n >> 24), 1}
+			return model.SpanID{byte(m.n), byte(m.n >> 8), byte(m.n >> 16), byte(m.n >> 24), 1}
 		}
 		root, client := id(), id()
-		var events []tapio.Event
+		var events []model.Event
 		for k := range 12 {
 			severity := int32(9)
 			if k == 0 {
 				severity = 17
 			}
-			events = append(events, tapio.Event{
+			events = append(events, model.Event{
 				Time: at, TraceID: trace, SpanID: root, Resource: r, SeverityNumber: severity,
-				Body:       tapio.StringValue(varied("step", i%3000*12+k) + strings.Repeat(" word", k) + " and the end of it"),
-				Attributes: tapio.Attributes{{Key: "exception.stacktrace", Value: tapio.StringValue("Error: x\n    at " + varied("f", i) + " (/app/pay.js:42:13)\n")}},
+				Body:       model.StringValue(varied("step", i%3000*12+k) + strings.Repeat(" word", k) + " and the end of it"),
+				Attributes: model.Attributes{{Key: "exception.stacktrace", Value: model.StringValue("Error: x\n    at " + varied("f", i) + " (/app/pay.js:42:13)\n")}},
 			})
 		}
 		m.e.ObserveEvents(events)
-		m.e.ObserveSpans([]tapio.Span{
-			{TraceID: trace, SpanID: root, Name: varied("operation", i), Kind: kindServer, Start: at, End: at + second, Resource: r, StatusCode: tapio.StatusError},
-			{TraceID: trace, SpanID: client, ParentID: root, Name: varied("call", i), Kind: kindClient, Start: at, End: at + second/2, Resource: r, Attributes: tapio.Attributes{
-				{Key: "server.address", Value: tapio.StringValue(varied("peer", i))},
-				{Key: "network.peer.address", Value: tapio.StringValue(varied("address", i))},
+		m.e.ObserveSpans([]model.Span{
+			{TraceID: trace, SpanID: root, Name: varied("operation", i), Kind: kindServer, Start: at, End: at + second, Resource: r, StatusCode: model.StatusError},
+			{TraceID: trace, SpanID: client, ParentID: root, Name: varied("call", i), Kind: kindClient, Start: at, End: at + second/2, Resource: r, Attributes: model.Attributes{
+				{Key: "server.address", Value: model.StringValue(varied("peer", i))},
+				{Key: "network.peer.address", Value: model.StringValue(varied("address", i))},
 			}},
 			{TraceID: trace, SpanID: id(), ParentID: client, Name: varied("operation", i+1), Kind: kindServer, Start: at, End: at + second/4, Resource: resourceOf(varied("peer", i))},
 		})
-		m.e.ObserveEvents([]tapio.Event{{Time: at, Name: "tapio.tcp.connect_failed", Resource: r, Attributes: tapio.Attributes{
-			{Key: "error.type", Value: tapio.StringValue("ECONNREFUSED")}, {Key: "network.peer.address", Value: tapio.StringValue(varied("address", i))},
+		m.e.ObserveEvents([]model.Event{{Time: at, Name: "tapio.tcp.connect_failed", Resource: r, Attributes: model.Attributes{
+			{Key: "error.type", Value: model.StringValue("ECONNREFUSED")}, {Key: "network.peer.address", Value: model.StringValue(varied("address", i))},
 		}}})
 		m.e.Flush(at)
 	}
@@ -103,16 +103,16 @@ func (m *manyOf) traces(count int) {
 func (m *manyOf) openTraces(count int) {
 	for i := range count {
 		r := resourceOf(varied("service", i%50))
-		at := begin + 1000*second + tapio.Nanos(i)
-		var trace tapio.TraceID
+		at := begin + 1000*second + model.Nanos(i)
+		var trace model.TraceID
 		copy(trace[:], fmt.Sprintf("%016x", i))
 		for k := range byte(3) {
-			m.e.ObserveEvents([]tapio.Event{{
-				Time: at, TraceID: trace, SpanID: tapio.SpanID{k}, Resource: r, SeverityNumber: 9, Body: tapio.StringValue("a step of it"),
+			m.e.ObserveEvents([]model.Event{{
+				Time: at, TraceID: trace, SpanID: model.SpanID{k}, Resource: r, SeverityNumber: 9, Body: model.StringValue("a step of it"),
 			}})
-			m.e.ObserveSpans([]tapio.Span{{
-				TraceID: trace, SpanID: tapio.SpanID{k}, Name: "GET", Kind: kindClient, Start: at, End: at + second, Resource: r,
-				Attributes: tapio.Attributes{{Key: "server.address", Value: tapio.StringValue(varied("peer", i))}},
+			m.e.ObserveSpans([]model.Span{{
+				TraceID: trace, SpanID: model.SpanID{k}, Name: "GET", Kind: kindClient, Start: at, End: at + second, Resource: r,
+				Attributes: model.Attributes{{Key: "server.address", Value: model.StringValue(varied("peer", i))}},
 			}})
 		}
 	}
@@ -121,11 +121,11 @@ func (m *manyOf) openTraces(count int) {
 // plain feeds lines of log files of ever new programs, and ever new lines.
 func (m *manyOf) plain(count int) {
 	for i := range count {
-		at := begin + 2000*second + tapio.Nanos(i)*second/500
+		at := begin + 2000*second + model.Nanos(i)*second/500
 		level := [...]string{"INFO", "WARN", "ERROR"}[i%3]
-		m.e.ObserveEvents([]tapio.Event{{
-			Time: at, Body: tapio.StringValue(level + " " + varied("word", i) + strings.Repeat(" word", i%20) + " and the end of it"),
-			Attributes: tapio.Attributes{{Key: fileNameKey, Value: tapio.StringValue(varied("program", i%5000))}},
+		m.e.ObserveEvents([]model.Event{{
+			Time: at, Body: model.StringValue(level + " " + varied("word", i) + strings.Repeat(" word", i%20) + " and the end of it"),
+			Attributes: model.Attributes{{Key: fileNameKey, Value: model.StringValue(varied("program", i%5000))}},
 		}})
 		if i%500 == 0 {
 			m.e.Flush(at)

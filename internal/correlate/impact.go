@@ -8,13 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // impact says who is hit: of the requests to the services touched, since the
 // incident began, how many were to operations with signs, and how many failed.
-func (e *Engine) impact(g *group) tapio.Impact {
-	im := tapio.Impact{Level: tapio.ImpactLow}
+func (e *Engine) impact(g *group) model.Impact {
+	im := model.Impact{Level: model.ImpactLow}
 	since := e.slotOf(g.opened)
 	var requests, failed, hit float64
 	touched := map[string]bool{}
@@ -43,7 +43,7 @@ func (e *Engine) impact(g *group) tapio.Impact {
 }
 
 // hitText says who is hit and how hard.
-func hitText(services []string, asked bool, im *tapio.Impact) string {
+func hitText(services []string, asked bool, im *model.Impact) string {
 	text := services[0] + " is touched"
 	if len(services) > 1 {
 		text = fmt.Sprintf("%d services are touched (%s)", len(services), listed(services))
@@ -115,16 +115,16 @@ func (g *group) hits(o operationKey) bool {
 
 // levelOf: half of the requests failing is a function down; a tenth hit is one
 // impaired for many.
-func levelOf(im tapio.Impact, g *group) tapio.ImpactLevel {
+func levelOf(im model.Impact, g *group) model.ImpactLevel {
 	switch {
 	case im.ErrorRatio >= 0.5:
-		return tapio.ImpactCritical
+		return model.ImpactCritical
 	case im.ErrorRatio >= 0.1 || im.AffectedRequestRatio >= 0.5:
-		return tapio.ImpactHigh
+		return model.ImpactHigh
 	case im.AffectedRequestRatio > 0 || len(g.ranking) > 1:
-		return tapio.ImpactMedium
+		return model.ImpactMedium
 	default:
-		return tapio.ImpactLow
+		return model.ImpactLow
 	}
 }
 

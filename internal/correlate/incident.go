@@ -6,7 +6,7 @@ package correlate
 import (
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // incident is what one cause explains at one moment.
@@ -61,7 +61,7 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 
 // overBefore reports whether what the signs tell was over by then: it causes nothing
 // that set in later.
-func overBefore(signs []*sign, then tapio.Nanos) bool {
+func overBefore(signs []*sign, then model.Nanos) bool {
 	telling := 0
 	for _, s := range signs {
 		if s.telling() {
@@ -74,17 +74,17 @@ func overBefore(signs []*sign, then tapio.Nanos) bool {
 	return telling > 0
 }
 
-func (s *suspect) overBefore(later *suspect, dated tapio.Nanos) bool {
+func (s *suspect) overBefore(later *suspect, dated model.Nanos) bool {
 	return overBefore(s.signs, later.onset-min(later.onset, dated))
 }
 
 // overBefore reports whether the group's cause was over before the suspect set in.
-func (g *group) overBefore(s *suspect, dated tapio.Nanos) bool {
+func (g *group) overBefore(s *suspect, dated model.Nanos) bool {
 	return s.service != g.cause() && overBefore(g.ofService(g.cause()), s.onset-min(s.onset, dated))
 }
 
 // dated is how exactly the onset of what spans or lines tell is known.
-func (e *Engine) dated() tapio.Nanos { return onsetsApart * e.slotWidth() }
+func (e *Engine) dated() model.Nanos { return onsetsApart * e.slotWidth() }
 
 // independent reports whether the suspect has a fault of its own that no other
 // service can give it.
@@ -113,7 +113,7 @@ func (s *suspect) alone() bool {
 	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= alarmStrength
 }
 
-func near(a, b tapio.Nanos) bool { return max(a, b)-min(a, b) <= together }
+func near(a, b model.Nanos) bool { return max(a, b)-min(a, b) <= together }
 
 // adjacent reports whether one calls the other, directly or by one between.
 func (e *Engine) adjacent(a, b string) bool {

@@ -8,16 +8,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // insights tells the group to those who write the code, those on call and those
 // who decide.
-func (e *Engine) insights(g *group, sg *tapio.SemanticGroup) []tapio.Finding {
-	var list []tapio.Finding
-	for _, to := range [...]tapio.InsightAudience{tapio.AudienceSRE, tapio.AudienceDeveloper, tapio.AudienceManager} {
-		list = append(list, &tapio.Insight{
-			FindingIdentity: tapio.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: e.now},
+func (e *Engine) insights(g *group, sg *model.SemanticGroup) []model.Finding {
+	var list []model.Finding
+	for _, to := range [...]model.InsightAudience{model.AudienceSRE, model.AudienceDeveloper, model.AudienceManager} {
+		list = append(list, &model.Insight{
+			FindingIdentity: model.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: e.now},
 			GroupID:         g.id, Audience: to, Title: sg.Title, Text: g.tell(sg, to), Severity: severityOf(sg.Impact.Level),
 			Confidence: sg.Confidence, Services: sg.Services, Actions: sg.Actions, KeyFigures: figures(g, sg),
 			Evidence: sg.RootCause.Evidence, Duration: g.duration(),
@@ -26,37 +26,37 @@ func (e *Engine) insights(g *group, sg *tapio.SemanticGroup) []tapio.Finding {
 	return list
 }
 
-func (g *group) duration() tapio.Nanos {
+func (g *group) duration() model.Nanos {
 	first := g.ranking[0].onset
 	return g.last - min(first, g.last)
 }
 
-func severityOf(level tapio.ImpactLevel) tapio.Severity {
+func severityOf(level model.ImpactLevel) model.Severity {
 	switch level {
-	case tapio.ImpactCritical:
-		return tapio.SeverityFatal
-	case tapio.ImpactHigh, tapio.ImpactMedium:
-		return tapio.SeverityError
+	case model.ImpactCritical:
+		return model.SeverityFatal
+	case model.ImpactHigh, model.ImpactMedium:
+		return model.SeverityError
 	default:
-		return tapio.SeverityWarn
+		return model.SeverityWarn
 	}
 }
 
-func figures(g *group, sg *tapio.SemanticGroup) []tapio.KeyFigure {
+func figures(g *group, sg *model.SemanticGroup) []model.KeyFigure {
 	r := g.ranking[0].reason
-	list := []tapio.KeyFigure{
+	list := []model.KeyFigure{
 		{Name: "since", Value: clock(g.ranking[0].onset)},
 		{Name: "lasted", Value: time.Duration(g.duration()).Round(time.Second).String()},
 		{Name: "services touched", Value: fmt.Sprint(len(g.ranking))},
 	}
 	if sg.Impact.AffectedRequestRatio > 0 {
 		list = append(list,
-			tapio.KeyFigure{Name: "requests hit", Value: percent(sg.Impact.AffectedRequestRatio)},
-			tapio.KeyFigure{Name: "error ratio", Value: percent(sg.Impact.ErrorRatio)})
+			model.KeyFigure{Name: "requests hit", Value: percent(sg.Impact.AffectedRequestRatio)},
+			model.KeyFigure{Name: "error ratio", Value: percent(sg.Impact.ErrorRatio)})
 	}
 	switch {
 	case r.key.class == classError && r.unit == "per slot":
-		list = append(list, tapio.KeyFigure{Name: "errors", Value: fmt.Sprint(r.count)})
+		list = append(list, model.KeyFigure{Name: "errors", Value: fmt.Sprint(r.count)})
 	case r.unit != "" && r.unit != "per slot":
 		value := func(x float64) string {
 			switch r.unit {
@@ -67,7 +67,7 @@ func figures(g *group, sg *tapio.SemanticGroup) []tapio.KeyFigure {
 			}
 			return quantity(x, r.unit)
 		}
-		list = append(list, tapio.KeyFigure{Name: "before", Value: value(r.before)}, tapio.KeyFigure{Name: "now", Value: value(r.after)})
+		list = append(list, model.KeyFigure{Name: "before", Value: value(r.before)}, model.KeyFigure{Name: "now", Value: value(r.after)})
 	}
 	return list
 }

@@ -6,7 +6,7 @@ package correlate
 import (
 	"encoding/binary"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Interest says which records the engine would look at now, so that who shows
@@ -26,9 +26,9 @@ func (e *Engine) Interest() Interest {
 // attributes: errors, events with a name, the lines of some traces, and some of the
 // ordinary lines without one. Of these n chooses, the number of the record among
 // all that the engine's owner was shown.
-func (i Interest) Event(ev *tapio.Event, n uint64) bool {
+func (i Interest) Event(ev *model.Event, n uint64) bool {
 	switch {
-	case ev.Name != "" || ev.Severity() >= tapio.SeverityError:
+	case ev.Name != "" || ev.Severity() >= model.SeverityError:
 		return true
 	case ev.TraceID.IsZero():
 		return chosen(n, uint(i.lines))
@@ -38,12 +38,12 @@ func (i Interest) Event(ev *tapio.Event, n uint64) bool {
 }
 
 // Span is Event for spans.
-func (i Interest) Span(s *tapio.Span) bool {
-	return !s.TraceID.IsZero() && (inSample(s.TraceID, uint(i.sample)) || (i.open && s.StatusCode == tapio.StatusError))
+func (i Interest) Span(s *model.Span) bool {
+	return !s.TraceID.IsZero() && (inSample(s.TraceID, uint(i.sample)) || (i.open && s.StatusCode == model.StatusError))
 }
 
 // Saw tells the engine the times of records that were not worth showing.
-func (e *Engine) Saw(oldest, newest tapio.Nanos) {
+func (e *Engine) Saw(oldest, newest model.Nanos) {
 	if newest != 0 {
 		e.sees(oldest)
 		e.sees(newest)
@@ -52,7 +52,7 @@ func (e *Engine) Saw(oldest, newest tapio.Nanos) {
 
 // inSample chooses one trace of 2^sample, by its id, so that a trace is chosen as
 // a whole. The ids may be drawn by lot or counted up.
-func inSample(id tapio.TraceID, sample uint) bool {
+func inSample(id model.TraceID, sample uint) bool {
 	return sample == 0 || chosen(binary.LittleEndian.Uint64(id[:8])*hashPrime^binary.LittleEndian.Uint64(id[8:]), sample)
 }
 

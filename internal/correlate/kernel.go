@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // kernelCase is a sort of kernel event, known by a word in its name.
@@ -58,7 +58,7 @@ type kernelLine struct {
 
 // observeKernel takes an event of Tapio's receiver as a sign of its service; it
 // reports whether the event tells of a fault.
-func (e *Engine) observeKernel(ev *tapio.Event, s *service, ref reference) bool {
+func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool {
 	if ev.Name == execEvent {
 		return e.observeExec(ev, ref)
 	}
@@ -113,7 +113,7 @@ func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
 }
 
 // faultOf reads how it went wrong.
-func faultOf(ev *tapio.Event) string {
+func faultOf(ev *model.Event) string {
 	for _, key := range [...]string{"tapio.syscall.name", "error.type", "process.exit.code", "tapio.process.exit_signal"} {
 		if v, found := ev.Attributes.Get(key); found {
 			return kept(v.Text())
@@ -127,7 +127,7 @@ const kernelPrefix = "\x00"
 
 // tellsOfFault leaves out the events that are the ordinary course of things: a
 // clean exit, a signal from outside, a connection that came about.
-func tellsOfFault(ev *tapio.Event, word string) bool {
+func tellsOfFault(ev *model.Event, word string) bool {
 	switch word {
 	case "exit":
 		code, _ := ev.Attributes.Get("process.exit.code")
@@ -148,7 +148,7 @@ func tellsOfFault(ev *tapio.Event, word string) bool {
 
 // fatalSignal reports whether a process died of a fault of its own; being
 // terminated or killed from outside is none.
-func fatalSignal(ev *tapio.Event) bool {
+func fatalSignal(ev *model.Event) bool {
 	for _, key := range [...]string{"tapio.process.exit_signal", "tapio.signal.name"} {
 		v, _ := ev.Attributes.Get(key)
 		switch strings.TrimPrefix(v.Text(), "SIG") {
@@ -159,7 +159,7 @@ func fatalSignal(ev *tapio.Event) bool {
 	return false
 }
 
-func peerOfEvent(ev *tapio.Event) string {
+func peerOfEvent(ev *model.Event) string {
 	for _, key := range [...]string{"dns.question.name", "server.address", "network.peer.address", "disk.device", "system.device", "file.directory"} {
 		if v, found := ev.Attributes.Get(key); found {
 			return kept(v.Text())
@@ -169,7 +169,7 @@ func peerOfEvent(ev *tapio.Event) string {
 }
 
 // alone takes one event as a sign.
-func (e *Engine) alone(ev *tapio.Event, s *service, c *kernelCase, peer string, ref reference) {
+func (e *Engine) alone(ev *model.Event, s *service, c *kernelCase, peer string, ref reference) {
 	e.keepKernel(e.aloneSign(ev, s, c, peer, ref))
 }
 
@@ -182,7 +182,7 @@ func (e *Engine) keepKernel(s *sign) {
 }
 
 // aloneSign makes a sign of one event.
-func (e *Engine) aloneSign(ev *tapio.Event, s *service, c *kernelCase, peer string, ref reference) *sign {
+func (e *Engine) aloneSign(ev *model.Event, s *service, c *kernelCase, peer string, ref reference) *sign {
 	process, _ := ev.Attributes.Get("process.executable.name")
 	pid, _ := ev.Attributes.Get("process.pid")
 	who := kept(cmp.Or(process.Str(), s.name))
@@ -192,8 +192,8 @@ func (e *Engine) aloneSign(ev *tapio.Event, s *service, c *kernelCase, peer stri
 		event: kept(ev.Name), novel: true, text: aloneText(ev, who, s.name, c.says),
 		kernel: &kernelLine{event: kept(ev.Name), word: c.word, tree: treeOf(ev)},
 	}
-	sign.subject = tapio.Entity{Kind: tapio.EntityProcess, Name: who, Attributes: tapio.Attributes{
-		{Key: "process.pid", Value: tapio.StringValue(pid.Text())}, {Key: "service.name", Value: tapio.StringValue(s.name)},
+	sign.subject = model.Entity{Kind: model.EntityProcess, Name: who, Attributes: model.Attributes{
+		{Key: "process.pid", Value: model.StringValue(pid.Text())}, {Key: "service.name", Value: model.StringValue(s.name)},
 	}}
 	var r ring
 	r.add(ref)
@@ -204,7 +204,7 @@ func (e *Engine) aloneSign(ev *tapio.Event, s *service, c *kernelCase, peer stri
 const maxKernelSigns = 1024
 
 // aloneText says what happened to a process, and of memory how much there was.
-func aloneText(ev *tapio.Event, who, service, says string) string {
+func aloneText(ev *model.Event, who, service, says string) string {
 	if who != service {
 		who += " of " + service
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // seen is what the kernel sees of one host: spans and events of programs that are
@@ -20,64 +20,64 @@ type seen struct {
 	n byte
 }
 
-func hostOf(cgroup string) *tapio.Resource {
-	r := &tapio.Resource{Attributes: tapio.Attributes{{Key: "host.name", Value: tapio.StringValue("vm")}}}
+func hostOf(cgroup string) *model.Resource {
+	r := &model.Resource{Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("vm")}}}
 	if cgroup != "" {
-		r.Attributes = append(r.Attributes, tapio.KeyValue{Key: cgroupKey, Value: tapio.StringValue(cgroup)})
+		r.Attributes = append(r.Attributes, model.KeyValue{Key: cgroupKey, Value: model.StringValue(cgroup)})
 	}
 	return r
 }
 
 func (s *seen) event(program, cgroup, name string, attributes ...any) {
-	ev := tapio.Event{Time: s.at, Name: name, Resource: hostOf(cgroup), Attributes: tapio.Attributes{
-		{Key: programKey, Value: tapio.StringValue(program)},
+	ev := model.Event{Time: s.at, Name: name, Resource: hostOf(cgroup), Attributes: model.Attributes{
+		{Key: programKey, Value: model.StringValue(program)},
 	}}
 	for i := 0; i < len(attributes); i += 2 {
-		value := tapio.StringValue(fmt.Sprint(attributes[i+1]))
+		value := model.StringValue(fmt.Sprint(attributes[i+1]))
 		if n, ok := attributes[i+1].(int); ok {
-			value = tapio.IntValue(int64(n))
+			value = model.IntValue(int64(n))
 		}
-		ev.Attributes = append(ev.Attributes, tapio.KeyValue{Key: attributes[i].(string), Value: value})
+		ev.Attributes = append(ev.Attributes, model.KeyValue{Key: attributes[i].(string), Value: value})
 	}
-	s.e.ObserveEvents([]tapio.Event{ev})
+	s.e.ObserveEvents([]model.Event{ev})
 }
 
 // call makes the two spans of a call from web to pay, the second only if it is
 // answered.
-func (s *seen) call(answered bool, took tapio.Nanos) {
+func (s *seen) call(answered bool, took model.Nanos) {
 	s.n++
-	trace := tapio.TraceID{s.n, byte(s.at / second), byte(s.at / second >> 8), 1}
-	ends := func(prefix string) tapio.Attributes {
-		return tapio.Attributes{
-			{Key: prefix + "address", Value: tapio.StringValue("10.0.0.3")}, {Key: prefix + "port", Value: tapio.IntValue(8003)},
+	trace := model.TraceID{s.n, byte(s.at / second), byte(s.at / second >> 8), 1}
+	ends := func(prefix string) model.Attributes {
+		return model.Attributes{
+			{Key: prefix + "address", Value: model.StringValue("10.0.0.3")}, {Key: prefix + "port", Value: model.IntValue(8003)},
 		}
 	}
-	of := func(service string) *tapio.Resource {
+	of := func(service string) *model.Resource {
 		r := hostOf("")
-		r.Attributes = append(r.Attributes, tapio.KeyValue{Key: "service.name", Value: tapio.StringValue(service)})
+		r.Attributes = append(r.Attributes, model.KeyValue{Key: "service.name", Value: model.StringValue(service)})
 		return r
 	}
 	if answered {
-		s.e.ObserveSpans([]tapio.Span{
+		s.e.ObserveSpans([]model.Span{
 			{
-				TraceID: trace, SpanID: tapio.SpanID{1}, Name: "GET", Kind: kindClient, Start: s.at, End: s.at + took,
+				TraceID: trace, SpanID: model.SpanID{1}, Name: "GET", Kind: kindClient, Start: s.at, End: s.at + took,
 				Resource: of("web"), Attributes: ends("network.peer."),
 			},
 			{
-				TraceID: trace, SpanID: tapio.SpanID{2}, ParentID: tapio.SpanID{1}, Name: "GET", Kind: kindServer,
+				TraceID: trace, SpanID: model.SpanID{2}, ParentID: model.SpanID{1}, Name: "GET", Kind: kindServer,
 				Start: s.at + took/2, End: s.at + took/2 + 1e6, Resource: of("pay"), Attributes: nil,
 			},
 		})
 	}
-	var outer tapio.TraceID
+	var outer model.TraceID
 	copy(outer[:], trace[:])
 	outer[15] = 1
-	status := int32(tapio.StatusError)
+	status := int32(model.StatusError)
 	if answered {
 		status = 0
 	}
-	s.e.ObserveSpans([]tapio.Span{{
-		TraceID: outer, SpanID: tapio.SpanID{3}, Name: "GET", Kind: kindServer, Start: s.at, End: s.at + took,
+	s.e.ObserveSpans([]model.Span{{
+		TraceID: outer, SpanID: model.SpanID{3}, Name: "GET", Kind: kindServer, Start: s.at, End: s.at + took,
 		StatusCode: status, Resource: of("web"),
 	}})
 }
@@ -104,7 +104,7 @@ func TestARefusedConnectionNamesWhoRefuses(t *testing.T) {
 	g := s.only(t)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.RootCause.Summary)
 	assert.Equal(t, "pay refuses connections: nothing listens at 10.0.0.3:8003, where web calls it; 1 more affected", g.Title)
-	assert.Equal(t, tapio.GroupNetwork, g.Type)
+	assert.Equal(t, model.GroupNetwork, g.Type)
 	assert.Contains(t, g.Actions[1].Commands, "ss -ltnp sport = :8003")
 	require.NotEmpty(t, g.RootCause.Chain)
 	assert.Equal(t, "web", g.RootCause.Chain[0].Effect.Name)
@@ -130,7 +130,7 @@ func TestWhatIsNotJudgedYetIsNoBaseline(t *testing.T) {
 		s.event("web", "", "tapio.dns.lookup_failed", "error.type", "SERVFAIL", "dns.question.name", "pay.shop")
 		s.at += second
 		for _, f := range s.e.Flush(s.at - 7*second) {
-			if g, ok := f.(*tapio.SemanticGroup); ok {
+			if g, ok := f.(*model.SemanticGroup); ok {
 				s.last[g.ID] = g
 			}
 		}
@@ -152,21 +152,21 @@ func TestANameServerThatFailsIsNamed(t *testing.T) {
 }
 
 func (s *seen) count(metric, program, cgroup string, total float64) {
-	series := &tapio.Series{
-		Metric:   &tapio.Metric{Name: metric, Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative},
-		Resource: hostOf(cgroup), Attributes: tapio.Attributes{{Key: cgroupKey, Value: tapio.StringValue(cgroup)}},
+	series := &model.Series{
+		Metric:   &model.Metric{Name: metric, Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative},
+		Resource: hostOf(cgroup), Attributes: model.Attributes{{Key: cgroupKey, Value: model.StringValue(cgroup)}},
 	}
 	if program != "" {
-		series.Attributes = append(series.Attributes, tapio.KeyValue{Key: programKey, Value: tapio.StringValue(program)})
+		series.Attributes = append(series.Attributes, model.KeyValue{Key: programKey, Value: model.StringValue(program)})
 	}
-	s.e.ObservePoints([]tapio.Point{{Series: series, Start: s.at - second, Time: s.at, Number: tapio.NumberInt, Bits: uint64(total)}})
+	s.e.ObservePoints([]model.Point{{Series: series, Start: s.at - second, Time: s.at, Number: model.NumberInt, Bits: uint64(total)}})
 }
 
 // What uses up the quota comes first, what must wait with it follows.
 func TestAThrottledCgroupNamesTheHog(t *testing.T) {
 	s := &seen{shop: newShop(t, Config{})}
 	periods, pay, hog := 0.0, 0.0, 0.0
-	second := func(took tapio.Nanos) {
+	second := func(took model.Nanos) {
 		s.event("pay", "/shop", "tapio.process.exec")
 		s.live(1, func() { s.call(true, took) })
 		pay++
@@ -185,7 +185,7 @@ func TestAThrottledCgroupNamesTheHog(t *testing.T) {
 	g := s.only(t)
 	assert.Equal(t, "backup", g.RootCause.Factors[0].Entity.Name, g.RootCause.Summary)
 	assert.Contains(t, g.RootCause.Summary, "pay must wait with it")
-	assert.Equal(t, tapio.GroupResourceExhaustion, g.Type)
+	assert.Equal(t, model.GroupResourceExhaustion, g.Type)
 	require.NotEmpty(t, g.RootCause.Chain)
 	assert.Equal(t, "pay", g.RootCause.Chain[0].Effect.Name)
 	assert.Contains(t, g.RootCause.Chain[0].Mechanism, "shares its CPU quota")
@@ -211,15 +211,15 @@ func TestExitsOfProgramsThatServeNobodyRaiseNoAlarm(t *testing.T) {
 func TestACumulativeDistributionIsReadByWhatItGrewBy(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	metric := &tapio.Metric{Name: "http.server.request.duration", Type: tapio.MetricHistogram, Temporality: tapio.TemporalityCumulative, Unit: "s"}
-	series := &tapio.Series{Metric: metric, Resource: resourceOf("a")}
+	metric := &model.Metric{Name: "http.server.request.duration", Type: model.MetricHistogram, Temporality: model.TemporalityCumulative, Unit: "s"}
+	series := &model.Series{Metric: metric, Resource: resourceOf("a")}
 	var count uint64
 	sum := 0.0
 	for i, each := range []float64{0.1, 0.1, 0.1, 0.1, 5} {
 		count, sum = count+10, sum+10*each
-		e.ObservePoints([]tapio.Point{{
-			Series: series, Time: begin + tapio.Nanos(i)*60*second,
-			Histogram: &tapio.Histogram{Count: count, Sum: tapio.Optional{Value: sum, Set: true}},
+		e.ObservePoints([]model.Point{{
+			Series: series, Time: begin + model.Nanos(i)*60*second,
+			Histogram: &model.Histogram{Count: count, Sum: model.Optional{Value: sum, Set: true}},
 		}})
 	}
 	assert.InDelta(t, 5, e.series.first.value.newest, 1e-9)
@@ -266,5 +266,5 @@ func TestWhatLedToARefusalIsToldFirst(t *testing.T) {
 	assert.Contains(t, g.Title, "pay exits with an error (exit code 2) again and again")
 	assert.Contains(t, g.RootCause.Summary, "refuses connections")
 	assert.Contains(t, g.Actions[1].Title, "Read its last words")
-	assert.Equal(t, tapio.GroupFailureCascade, g.Type)
+	assert.Equal(t, model.GroupFailureCascade, g.Type)
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // kernelCounter is a sum of the receiver's that counts faults. A fault that is
@@ -22,7 +22,7 @@ type kernelCounter struct {
 }
 
 // counterOf returns what the metric counts, nil for nothing of the kind.
-func (e *Engine) counterOf(metric string, attributes tapio.Attributes, s *service) *kernelCounter {
+func (e *Engine) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
 	switch metric {
 	case "tapio.cgroup.cpu.throttled_periods", "tapio.tcp.retransmits", "tapio.disk.operation.errors":
 	default:
@@ -44,14 +44,14 @@ func (e *Engine) counterOf(metric string, attributes tapio.Attributes, s *servic
 	case c.connects:
 		k.line.place = "server"
 	default:
-		k.line.peer = peerOfEvent(&tapio.Event{Attributes: attributes})
+		k.line.peer = peerOfEvent(&model.Event{Attributes: attributes})
 	}
 	return k
 }
 
 // countKernel counts what the sum grew by. One that is seen for the first time
 // grew from nothing: the receiver tells of none that does not grow.
-func (e *Engine) countKernel(s *series, p *tapio.Point) {
+func (e *Engine) countKernel(s *series, p *model.Point) {
 	k, total := s.counts, p.Float()
 	grown := total - k.last
 	if total < k.last {
@@ -68,7 +68,7 @@ func (e *Engine) countKernel(s *series, p *tapio.Point) {
 	line := k.line
 	l := e.kernelLine(on, &line)
 	l.rate.observe(e.slotOf(p.Time), sample{n: float32(grown)})
-	l.metric = tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: s.id, Time: p.Time}
+	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: p.Time}
 }
 
 // usedUpBy returns the service that a line counts for: of a cgroup the one that uses

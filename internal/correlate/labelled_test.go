@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -32,8 +32,8 @@ func asked() bool { return os.Getenv("TAPIO_ASKED") != "" }
 
 // inTime parts batches anew, as what finished within one moment after another.
 func inTime(batches []batch) []batch {
-	moments := map[tapio.Nanos]*batch{}
-	at := func(t tapio.Nanos) *batch {
+	moments := map[model.Nanos]*batch{}
+	at := func(t model.Nanos) *batch {
 		t -= t % sent
 		if moments[t] == nil {
 			moments[t] = &batch{first: t}
@@ -63,16 +63,16 @@ func inTime(batches []batch) []batch {
 
 // replay feeds batches in event time and returns the newest revision of each
 // group.
-func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.SemanticGroup {
+func replay(t testing.TB, e *Engine, batches []batch, end model.Nanos) []*model.SemanticGroup {
 	t.Helper()
-	newest := map[string]*tapio.SemanticGroup{}
+	newest := map[string]*model.SemanticGroup{}
 	wait := lateness
 	if asked() {
 		wait = 0
 	}
-	flush := func(now tapio.Nanos) {
+	flush := func(now model.Nanos) {
 		for _, f := range e.Flush(now) {
-			if g, ok := f.(*tapio.SemanticGroup); ok {
+			if g, ok := f.(*model.SemanticGroup); ok {
 				newest[g.ID] = g
 			}
 		}
@@ -90,19 +90,19 @@ func replay(t testing.TB, e *Engine, batches []batch, end tapio.Nanos) []*tapio.
 		flush(e.now + 5_000_000_000)
 	}
 	flush(end + 5_000_000_000)
-	var groups []*tapio.SemanticGroup
+	var groups []*model.SemanticGroup
 	for _, g := range newest {
 		groups = append(groups, g)
 	}
-	slices.SortFunc(groups, func(a, b *tapio.SemanticGroup) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(groups, func(a, b *model.SemanticGroup) int { return cmp.Compare(a.ID, b.ID) })
 	return groups
 }
 
 // rankOf is the place of the labelled service among the services named: groups
 // that set in at the time asked for first, then those with the surest cause; 0
 // for none.
-func rankOf(e *Engine, groups []*tapio.SemanticGroup, asked tapio.Nanos, service string) int {
-	older := func(g *tapio.SemanticGroup) int {
+func rankOf(e *Engine, groups []*model.SemanticGroup, asked model.Nanos, service string) int {
+	older := func(g *model.SemanticGroup) int {
 		switch {
 		case e.Further(g.ID):
 			return 2
@@ -111,7 +111,7 @@ func rankOf(e *Engine, groups []*tapio.SemanticGroup, asked tapio.Nanos, service
 		}
 		return 0
 	}
-	slices.SortStableFunc(groups, func(a, b *tapio.SemanticGroup) int {
+	slices.SortStableFunc(groups, func(a, b *model.SemanticGroup) int {
 		return cmp.Or(cmp.Compare(older(a), older(b)), cmp.Compare(b.Confidence, a.Confidence))
 	})
 	var named []string
@@ -164,19 +164,19 @@ func readAll(t *testing.T, folder string, names ...string) []batch {
 }
 
 func runCase(t *testing.T, batches []batch, c faultCase) (rank int, line string) {
-	inject := tapio.Nanos(c.InjectTime)
+	inject := model.Nanos(c.InjectTime)
 	end := inject + caseLength
 	var config Config
 	if asked() {
-		config.Asked = tapio.TimeRange{Start: inject, End: end}
+		config.Asked = model.TimeRange{Start: inject, End: end}
 	}
 	e, err := New(config)
 	require.NoError(t, err)
 	if asked() {
-		batches = slices.DeleteFunc(batches, func(b batch) bool { return b.first < inject-tapio.Nanos(LeadIn) })
+		batches = slices.DeleteFunc(batches, func(b batch) bool { return b.first < inject-model.Nanos(LeadIn) })
 	}
-	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *tapio.SemanticGroup) bool {
-		return g.Range.End < inject-60e9 || g.State == tapio.GroupMerged
+	groups := slices.DeleteFunc(replay(t, e, batches, end), func(g *model.SemanticGroup) bool {
+		return g.Range.End < inject-60e9 || g.State == model.GroupMerged
 	})
 	rank = rankOf(e, groups, inject, c.Service)
 	line = fmt.Sprintf("%s %-15s %-28s rank %d groups %d", c.Case, c.Type, c.Service, rank, len(groups))

@@ -6,7 +6,7 @@ package correlate
 import (
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // A line that was read from a file has no severity unless somebody configured how
@@ -18,8 +18,8 @@ const levelBytes = 128
 
 // severityOfLine is the severity of a record: its own, that of an attribute, or the one
 // that its text begins with.
-func severityOfLine(ev *tapio.Event, text string) tapio.Severity {
-	if severity := ev.Severity(); severity != tapio.SeverityUnspecified {
+func severityOfLine(ev *model.Event, text string) model.Severity {
+	if severity := ev.Severity(); severity != model.SeverityUnspecified {
 		return severity
 	}
 	if ev.SeverityText != "" {
@@ -36,7 +36,7 @@ func severityOfLine(ev *tapio.Event, text string) tapio.Severity {
 
 // levelIn finds the first level that the text names, so that it is meant as one:
 // in capitals, in brackets, or after the key of a level.
-func levelIn(text string) tapio.Severity {
+func levelIn(text string) model.Severity {
 	text = text[:min(len(text), levelBytes)]
 	if isKlog(text) {
 		return levelNamed(map[byte]string{'I': "INFO", 'W': "WARN", 'E': "ERROR", 'F': "FATAL"}[text[0]])
@@ -54,13 +54,13 @@ func levelIn(text string) tapio.Severity {
 		word := text[at:end]
 		level := levelNamed(word)
 		bracketed := end < len(text) && (text[end] == ']' || text[end] == '>')
-		if level != tapio.SeverityUnspecified && (keyed || bracketed || word == strings.ToUpper(word)) {
+		if level != model.SeverityUnspecified && (keyed || bracketed || word == strings.ToUpper(word)) {
 			return level
 		}
 		keyed = isLevelKey(word)
 		at = end
 	}
-	return tapio.SeverityUnspecified
+	return model.SeverityUnspecified
 }
 
 func isAlpha(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
@@ -75,22 +75,22 @@ func isKlog(text string) bool {
 }
 
 // levelNamed reads the name of a level, in either case.
-func levelNamed(word string) tapio.Severity {
+func levelNamed(word string) model.Severity {
 	switch strings.ToUpper(word) {
 	case "TRACE":
-		return tapio.SeverityTrace
+		return model.SeverityTrace
 	case "DEBUG":
-		return tapio.SeverityDebug
+		return model.SeverityDebug
 	case "INFO", "INFORMATION", "NOTICE":
-		return tapio.SeverityInfo
+		return model.SeverityInfo
 	case "WARN", "WARNING":
-		return tapio.SeverityWarn
+		return model.SeverityWarn
 	case "ERROR", "ERR", "SEVERE":
-		return tapio.SeverityError
+		return model.SeverityError
 	case "FATAL", "CRITICAL", "CRIT", "PANIC", "ALERT", "EMERG", "EMERGENCY":
-		return tapio.SeverityFatal
+		return model.SeverityFatal
 	default:
-		return tapio.SeverityUnspecified
+		return model.SeverityUnspecified
 	}
 }
 
@@ -103,7 +103,7 @@ func message(template string) string {
 		if !more {
 			return rest
 		}
-		if word != wild && levelNamed(strings.Trim(word, ":|-")) == tapio.SeverityUnspecified {
+		if word != wild && levelNamed(strings.Trim(word, ":|-")) == model.SeverityUnspecified {
 			return rest
 		}
 		rest = after

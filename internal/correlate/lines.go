@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -35,7 +35,7 @@ type line struct {
 	place    string            // in the source code
 	kernel   *kernelLine       // set for what the kernel tells
 	restarts bool              // it counts how often the service began anew
-	metric   tapio.EvidenceRef // the series, of what the kernel counts or of a restart
+	metric   model.EvidenceRef // the series, of what the kernel counts or of a restart
 	noted    struct {          // lines of the newest slot
 		slot int64
 		n    int
@@ -180,7 +180,7 @@ func (e *Engine) lineFor(s *service, t *template) *line {
 	return *e.lines.put(key, &line{tally: tally{first: e.firstSlot}, service: s, template: t})
 }
 
-func clock(t tapio.Nanos) string {
+func clock(t model.Nanos) string {
 	s := uint64(t/1e9) % 86400
 	return fmt.Sprintf("%02d:%02d:%02d UTC", s/3600, s/60%60, s%60)
 }

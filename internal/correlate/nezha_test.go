@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The part of OTLP/JSON that labelled data sets use.
@@ -60,10 +60,10 @@ type (
 	}
 	// batch is what came in one line.
 	batch struct {
-		first  tapio.Nanos
-		events []tapio.Event
-		spans  []tapio.Span
-		points []tapio.Point
+		first  model.Nanos
+		events []model.Event
+		spans  []model.Span
+		points []model.Point
 	}
 )
 
@@ -111,12 +111,12 @@ func readBatches(t testing.TB, file string) []batch {
 }
 
 func (b *batch) take(t testing.TB, o *otlpOrigin) {
-	resource, scope := &tapio.Resource{Attributes: attributesOf(o.Resource.Attributes)}, &tapio.Scope{}
+	resource, scope := &model.Resource{Attributes: attributesOf(o.Resource.Attributes)}, &model.Scope{}
 	for _, s := range o.ScopeLogs {
 		for i := range s.LogRecords {
 			from := &s.LogRecords[i]
-			e := tapio.Event{
-				Time: timeOf(t, from.TimeUnixNano), Body: tapio.StringValue(from.Body.StringValue),
+			e := model.Event{
+				Time: timeOf(t, from.TimeUnixNano), Body: model.StringValue(from.Body.StringValue),
 				SeverityNumber: from.SeverityNumber, Attributes: attributesOf(from.Attributes), Resource: resource, Scope: scope,
 			}
 			readID(t, e.TraceID[:], from.TraceID)
@@ -128,7 +128,7 @@ func (b *batch) take(t testing.TB, o *otlpOrigin) {
 	for _, s := range o.ScopeSpans {
 		for i := range s.Spans {
 			from := &s.Spans[i]
-			span := tapio.Span{
+			span := model.Span{
 				Start: timeOf(t, from.StartTimeUnixNano), End: timeOf(t, from.EndTimeUnixNano), Name: from.Name,
 				Kind: from.Kind, StatusCode: from.Status.Code, Attributes: attributesOf(from.Attributes), Resource: resource, Scope: scope,
 			}
@@ -141,12 +141,12 @@ func (b *batch) take(t testing.TB, o *otlpOrigin) {
 	}
 	for _, s := range o.ScopeMetrics {
 		for _, m := range s.Metrics {
-			metric := &tapio.Metric{Name: m.Name, Unit: m.Unit, Type: tapio.MetricGauge}
+			metric := &model.Metric{Name: m.Name, Unit: m.Unit, Type: model.MetricGauge}
 			for i := range m.Gauge.DataPoints {
 				from := &m.Gauge.DataPoints[i]
-				p := tapio.Point{
-					Series: &tapio.Series{Metric: metric, Resource: resource, Scope: scope, Attributes: attributesOf(from.Attributes)},
-					Time:   timeOf(t, from.TimeUnixNano), Bits: math.Float64bits(from.AsDouble), Number: tapio.NumberDouble,
+				p := model.Point{
+					Series: &model.Series{Metric: metric, Resource: resource, Scope: scope, Attributes: attributesOf(from.Attributes)},
+					Time:   timeOf(t, from.TimeUnixNano), Bits: math.Float64bits(from.AsDouble), Number: model.NumberDouble,
 				}
 				b.first = min(b.first, p.Time)
 				b.points = append(b.points, p)
@@ -155,10 +155,10 @@ func (b *batch) take(t testing.TB, o *otlpOrigin) {
 	}
 }
 
-func attributesOf(list []otlpAttribute) tapio.Attributes {
-	attributes := make(tapio.Attributes, len(list))
+func attributesOf(list []otlpAttribute) model.Attributes {
+	attributes := make(model.Attributes, len(list))
 	for i, a := range list {
-		attributes[i] = tapio.KeyValue{Key: a.Key, Value: tapio.StringValue(a.Value.StringValue)}
+		attributes[i] = model.KeyValue{Key: a.Key, Value: model.StringValue(a.Value.StringValue)}
 	}
 	return attributes
 }
@@ -169,9 +169,9 @@ func readID(t testing.TB, dst []byte, text string) {
 	require.NoError(t, err)
 }
 
-func timeOf(t testing.TB, text string) tapio.Nanos {
+func timeOf(t testing.TB, text string) model.Nanos {
 	t.Helper()
 	n, err := strconv.ParseUint(text, 10, 64)
 	require.NoError(t, err)
-	return tapio.Nanos(n)
+	return model.Nanos(n)
 }

@@ -6,7 +6,7 @@ package correlate
 import (
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxName bounds each name that the engine keeps; what is longer is cut.
@@ -42,7 +42,7 @@ const (
 
 // originOf reads a resource. A record without a service goes by its pod, its
 // container, its process or its host, for a fault there is one too.
-func originOf(r *tapio.Resource) origin {
+func originOf(r *model.Resource) origin {
 	if r == nil {
 		return origin{}
 	}
@@ -104,11 +104,11 @@ func kept(s string) string { return strings.Clone(short(s)) }
 // places remembers the origins of the resources seen last, by pointer, for the
 // records of a batch share them.
 type places struct {
-	resource *tapio.Resource
+	resource *model.Resource
 	origin   origin
 }
 
-func (p *places) of(r *tapio.Resource) *origin {
+func (p *places) of(r *model.Resource) *origin {
 	if r != p.resource || r == nil {
 		p.origin, p.resource = originOf(r), r
 	}

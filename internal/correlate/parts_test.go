@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestLinesThatDifferInValuesAreOneTemplate(t *testing.T) {
@@ -29,32 +29,32 @@ func TestWordsThatVaryBecomeWild(t *testing.T) {
 }
 
 func TestMessageOfAJSONBodyIsTheLine(t *testing.T) {
-	e := &tapio.Event{Body: tapio.StringValue(`{"id":"7","message":"went wrong","time":"x"}`)}
+	e := &model.Event{Body: model.StringValue(`{"id":"7","message":"went wrong","time":"x"}`)}
 	assert.Equal(t, "went wrong", lineOf(e))
-	e.Body = tapio.MapValue([]tapio.KeyValue{{Key: "msg", Value: tapio.StringValue("went well")}})
+	e.Body = model.MapValue([]model.KeyValue{{Key: "msg", Value: model.StringValue("went well")}})
 	assert.Equal(t, "went well", lineOf(e))
 }
 
-func pointOf(m *tapio.Metric, i int, x float64) tapio.Point {
-	return tapio.Point{
-		Time: begin + tapio.Nanos(i)*60*second, Number: tapio.NumberInt, Bits: uint64(int64(x)),
-		Series: &tapio.Series{Metric: m, Resource: resourceOf("a")},
+func pointOf(m *model.Metric, i int, x float64) model.Point {
+	return model.Point{
+		Time: begin + model.Nanos(i)*60*second, Number: model.NumberInt, Bits: uint64(int64(x)),
+		Series: &model.Series{Metric: m, Resource: resourceOf("a")},
 	}
 }
 
-func seriesOf(t *testing.T, m *tapio.Metric, values ...float64) *series {
+func seriesOf(t *testing.T, m *model.Metric, values ...float64) *series {
 	t.Helper()
 	e, err := New(Config{})
 	require.NoError(t, err)
 	for i, x := range values {
-		e.ObservePoints([]tapio.Point{pointOf(m, i, x)})
+		e.ObservePoints([]model.Point{pointOf(m, i, x)})
 	}
 	require.Equal(t, 1, e.series.size())
 	return e.series.first.value
 }
 
 func TestResetOfACounterIsNoChange(t *testing.T) {
-	m := &tapio.Metric{Name: "requests", Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative}
+	m := &model.Metric{Name: "requests", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}
 	s := seriesOf(t, m, 600, 1200, 1800, 2400, 3000, 600, 1200)
 	assert.Equal(t, 1, s.resets)
 	assert.Zero(t, s.strange)
@@ -62,7 +62,7 @@ func TestResetOfACounterIsNoChange(t *testing.T) {
 }
 
 func TestFaultDoesNotHideTheNextOne(t *testing.T) {
-	m := &tapio.Metric{Name: "cpu", Type: tapio.MetricGauge}
+	m := &model.Metric{Name: "cpu", Type: model.MetricGauge}
 	s := seriesOf(t, m, 10, 11, 10, 9, 100, 100, 100, 100, 100, 10, 11, 100)
 	assert.Equal(t, 1, s.strange)
 	assert.InDelta(t, 10, s.median, 1)
@@ -76,7 +76,7 @@ func TestOutliersDoNotMoveTheSpread(t *testing.T) {
 func TestTrendPredictsALeakAndNoNoise(t *testing.T) {
 	var leak, noise trend
 	for i := range 40 {
-		at := begin + tapio.Nanos(i)*60*second
+		at := begin + model.Nanos(i)*60*second
 		leak.add(0.3+0.01*float64(i), at)
 		noise.add(0.5+0.1*float64(i*7919%13), at)
 	}
@@ -131,7 +131,7 @@ func TestTwoFaultsStayTwoGroups(t *testing.T) {
 	s := newShop(t, Config{})
 	s.run(300)
 	for _, service := range []string{"cart", "pay"} {
-		s.e.ObserveEvents([]tapio.Event{{Time: s.at, Name: "tapio.process.oom_kill", Resource: s.resource(service)}})
+		s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.process.oom_kill", Resource: s.resource(service)}})
 	}
 	s.fails["front"] = true
 	s.run(30)
@@ -158,9 +158,9 @@ func TestAnIncidentWithoutRoomIsCounted(t *testing.T) {
 func TestSeriesKeepTheirPlacesWhileTheyReport(t *testing.T) {
 	e, err := New(Config{MemoryLimit: minMemoryLimit})
 	require.NoError(t, err)
-	report := func(name string, at tapio.Nanos) {
-		metric := &tapio.Metric{Name: name, Type: tapio.MetricGauge}
-		e.ObservePoints([]tapio.Point{{Time: at, Number: tapio.NumberDouble, Series: &tapio.Series{Metric: metric, Resource: resourceOf("a")}}})
+	report := func(name string, at model.Nanos) {
+		metric := &model.Metric{Name: name, Type: model.MetricGauge}
+		e.ObservePoints([]model.Point{{Time: at, Number: model.NumberDouble, Series: &model.Series{Metric: metric, Resource: resourceOf("a")}}})
 	}
 	for i := range e.series.capacity {
 		report(fmt.Sprint("known.", i), begin)

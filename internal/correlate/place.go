@@ -7,7 +7,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // When services that do not call each other go wrong at once, and all of them run in
@@ -36,7 +36,7 @@ type place struct {
 }
 
 // of is where a service runs by now, "" if that is not known or not one place.
-func (p *place) of(s *service, since tapio.Nanos) string {
+func (p *place) of(s *service, since model.Nanos) string {
 	name, elsewhere := s.node, s.otherNode
 	if p.zone {
 		name, elsewhere = s.zone, s.otherZone
@@ -102,13 +102,13 @@ func (e *Engine) commonPlace(hit []*suspect) *place {
 
 // placedSince is since when a service must have been nowhere else: the time whose
 // records are compared with what was before.
-func (e *Engine) placedSince() tapio.Nanos {
-	window := tapio.Nanos(recentSlots) * e.slotWidth()
+func (e *Engine) placedSince() model.Nanos {
+	window := model.Nanos(recentSlots) * e.slotWidth()
 	return e.now - min(e.now, window)
 }
 
 // populate counts the services that are alive inside and outside of a place.
-func (e *Engine) populate(p *place, since tapio.Nanos) {
+func (e *Engine) populate(p *place, since model.Nanos) {
 	for _, s := range e.graph.services.all() {
 		gone := (*s).last != 0 && (*s).last < since
 		switch where := p.of(*s, since); {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // town is services that know nothing of each other, some on each node.
@@ -32,9 +32,9 @@ func newTown(t *testing.T, perNode ...int) *town {
 	return w
 }
 
-func residentOf(service, node string) *tapio.Resource {
-	return &tapio.Resource{Attributes: tapio.Attributes{
-		{Key: "service.name", Value: tapio.StringValue(service)}, {Key: "host.name", Value: tapio.StringValue(node)},
+func residentOf(service, node string) *model.Resource {
+	return &model.Resource{Attributes: model.Attributes{
+		{Key: "service.name", Value: model.StringValue(service)}, {Key: "host.name", Value: model.StringValue(node)},
 	}}
 }
 
@@ -47,19 +47,19 @@ func (w *town) slow(by float64, services ...string) {
 func (w *town) requireServices(t *testing.T) {
 	t.Helper()
 	for _, g := range w.told() {
-		require.Equal(t, tapio.EntityService, g.RootCause.Factors[0].Entity.Kind, g.Title)
+		require.Equal(t, model.EntityService, g.RootCause.Factors[0].Entity.Kind, g.Title)
 	}
 }
 
 func (w *town) live(seconds int) {
 	for range seconds {
-		var spans []tapio.Span
+		var spans []model.Span
 		for _, service := range w.services {
-			var trace tapio.TraceID
+			var trace model.TraceID
 			id := w.id()
 			copy(trace[:], fmt.Sprintf("%016d", w.n))
-			took := tapio.Nanos((10 + w.takes[service]) * (0.8 + 0.4*w.rng.Float64()) * 1e6)
-			spans = append(spans, tapio.Span{
+			took := model.Nanos((10 + w.takes[service]) * (0.8 + 0.4*w.rng.Float64()) * 1e6)
+			spans = append(spans, model.Span{
 				TraceID: trace, SpanID: id, Name: "GET /", Kind: kindServer, Start: w.at, End: w.at + took, Resource: w.resource(service),
 			})
 		}
@@ -70,10 +70,10 @@ func (w *town) live(seconds int) {
 }
 
 // told lists the groups that were not merged into another.
-func (w *town) told() []*tapio.SemanticGroup {
-	var list []*tapio.SemanticGroup
+func (w *town) told() []*model.SemanticGroup {
+	var list []*model.SemanticGroup
 	for _, g := range w.last {
-		if g.State != tapio.GroupMerged {
+		if g.State != model.GroupMerged {
 			list = append(list, g)
 		}
 	}
@@ -88,8 +88,8 @@ func TestANodeIsBlamedForWhatAllOnItShow(t *testing.T) {
 	require.Len(t, w.told(), 1, "one fault is one incident")
 	g := w.told()[0]
 	first := g.RootCause.Factors[0]
-	assert.Equal(t, tapio.Entity{
-		Kind: tapio.EntityNode, Name: "n1", Attributes: tapio.Attributes{{Key: "host.name", Value: tapio.StringValue("n1")}},
+	assert.Equal(t, model.Entity{
+		Kind: model.EntityNode, Name: "n1", Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("n1")}},
 	}, first.Entity)
 	assert.Greater(t, g.Confidence, 0.7)
 	assert.Equal(t, "Node n1: 3 of its 3 services go wrong at once", g.Title)
@@ -106,7 +106,7 @@ func TestANodeIsBlamedForWhatAllOnItShow(t *testing.T) {
 	for range 2 {
 		w.live(60)
 		require.Len(t, w.told(), 1)
-		assert.Equal(t, tapio.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind, "it stays so")
+		assert.Equal(t, model.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind, "it stays so")
 	}
 }
 
@@ -114,7 +114,7 @@ func TestAZoneIsBlamedForWhatItsNodesShow(t *testing.T) {
 	w := newTown(t, 2, 2, 2, 2, 2, 2)
 	for i, service := range w.services {
 		w.resources[service].Attributes = append(w.resources[service].Attributes,
-			tapio.KeyValue{Key: "cloud.availability_zone", Value: tapio.StringValue(fmt.Sprintf("z%d", i/4+1))})
+			model.KeyValue{Key: "cloud.availability_zone", Value: model.StringValue(fmt.Sprintf("z%d", i/4+1))})
 	}
 	w.live(300)
 	w.slow(500, "s11", "s12", "s21", "s22")
@@ -152,7 +152,7 @@ func TestAPlaceIsTakenBackWhenItShowsElsewhereToo(t *testing.T) {
 	w.slow(500, "s11", "s12", "s13")
 	w.live(30)
 	require.Len(t, w.told(), 1)
-	require.Equal(t, tapio.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind)
+	require.Equal(t, model.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind)
 	w.slow(500, "s21")
 	w.live(60)
 	require.Len(t, w.told(), 2)
@@ -195,10 +195,10 @@ func TestHowProbableOnePlaceIs(t *testing.T) {
 }
 
 func TestTheNodeOfAPodIsNotItsHostName(t *testing.T) {
-	node := tapio.KeyValue{Key: "k8s.node.name", Value: tapio.StringValue("n1")}
-	host := tapio.KeyValue{Key: "host.name", Value: tapio.StringValue("payment-7f9c")}
-	for _, list := range []tapio.Attributes{{node, host}, {host, node}} {
-		assert.Equal(t, "n1", originOf(&tapio.Resource{Attributes: list}).node)
+	node := model.KeyValue{Key: "k8s.node.name", Value: model.StringValue("n1")}
+	host := model.KeyValue{Key: "host.name", Value: model.StringValue("payment-7f9c")}
+	for _, list := range []model.Attributes{{node, host}, {host, node}} {
+		assert.Equal(t, "n1", originOf(&model.Resource{Attributes: list}).node)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // word is what the place is called.
@@ -46,18 +46,18 @@ func (p *place) summary(g *group, confidence float64) string {
 
 // entity is the place as a cause. A zone is no kind of entity, so its name says
 // that it is one.
-func (p *place) entity() tapio.Entity {
-	entity := tapio.Entity{Kind: tapio.EntityNode, Name: p.name, Attributes: tapio.Attributes{{Key: p.key, Value: tapio.StringValue(p.name)}}}
+func (p *place) entity() model.Entity {
+	entity := model.Entity{Kind: model.EntityNode, Name: p.name, Attributes: model.Attributes{{Key: p.key, Value: model.StringValue(p.name)}}}
 	if p.zone {
-		entity.Kind, entity.Name = tapio.EntityUnspecified, p.word()
+		entity.Kind, entity.Name = model.EntityUnspecified, p.word()
 	}
 	return entity
 }
 
 // blame puts the place before the services that it hits, which keep what a
 // callee leaves to those whom it explains.
-func (p *place) blame(factors []tapio.CausalFactor) []tapio.CausalFactor {
-	first := tapio.CausalFactor{Entity: p.entity(), Reason: p.text()}
+func (p *place) blame(factors []model.CausalFactor) []model.CausalFactor {
+	first := model.CausalFactor{Entity: p.entity(), Reason: p.text()}
 	for i := range factors {
 		f := &factors[i]
 		if p.hits(f.Entity.Name) {
@@ -67,8 +67,8 @@ func (p *place) blame(factors []tapio.CausalFactor) []tapio.CausalFactor {
 		}
 	}
 	first.Evidence = sortedEvidence(first.Evidence)
-	slices.SortStableFunc(factors, func(a, b tapio.CausalFactor) int { return cmp.Compare(b.Probability, a.Probability) })
-	factors = append([]tapio.CausalFactor{first}, factors[:min(maxFactors-1, len(factors))]...)
+	slices.SortStableFunc(factors, func(a, b model.CausalFactor) int { return cmp.Compare(b.Probability, a.Probability) })
+	factors = append([]model.CausalFactor{first}, factors[:min(maxFactors-1, len(factors))]...)
 	for i := range factors {
 		factors[i].Rank = uint32(i + 1)
 	}
@@ -76,12 +76,12 @@ func (p *place) blame(factors []tapio.CausalFactor) []tapio.CausalFactor {
 }
 
 // links lead from the place to those that it hits.
-func (p *place) links(g *group) []tapio.CausalLink {
-	var links []tapio.CausalLink
+func (p *place) links(g *group) []model.CausalLink {
+	var links []model.CausalLink
 	for i := range g.ranking {
 		r := &g.ranking[i]
 		if own := g.ofService(r.service); p.hits(r.service) && len(own) > 0 && len(links) < maxFactors {
-			links = append(links, tapio.CausalLink{
+			links = append(links, model.CausalLink{
 				Cause: p.entity(), Effect: serviceEntity(r.service), Onset: r.onset, Evidence: own[0].evidence,
 				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), g.reasonOf(r).text),
 				Confidence: certainty(r.reason.strength),
@@ -92,19 +92,19 @@ func (p *place) links(g *group) []tapio.CausalLink {
 }
 
 // actions is what to do about the place: look, then move what runs there.
-func (p *place) actions() []tapio.RecommendedAction {
-	look := tapio.RecommendedAction{
-		Title: "Look at " + p.word(), Urgency: tapio.UrgencyHigh, ReadOnly: true,
+func (p *place) actions() []model.RecommendedAction {
+	look := model.RecommendedAction{
+		Title: "Look at " + p.word(), Urgency: model.UrgencyHigh, ReadOnly: true,
 		Description: "It is what these services have in common: its disk, its network, its memory, or what was changed there.",
 		Commands:    []string{"tapioctl get logs -l " + quoted(p.key+"="+p.name) + " --severity warn --since 15m"},
 	}
-	move := tapio.RecommendedAction{
-		Title: "Move what runs " + p.within(), Urgency: tapio.UrgencyMedium,
+	move := model.RecommendedAction{
+		Title: "Move what runs " + p.within(), Urgency: model.UrgencyMedium,
 		Description: "If it is broken, start nothing more there and let its services run elsewhere until it is mended.",
 	}
 	if p.key == "k8s.node.name" {
 		look.Commands = append([]string{"kubectl describe node " + quoted(p.name)}, look.Commands...)
 		move.Commands = []string{"kubectl cordon " + quoted(p.name), "kubectl drain --ignore-daemonsets " + quoted(p.name)}
 	}
-	return []tapio.RecommendedAction{look, move}
+	return []model.RecommendedAction{look, move}
 }

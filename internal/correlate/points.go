@@ -6,14 +6,14 @@ package correlate
 import (
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
 	// pointGrain is how often a series is judged at most. What reports more often
 	// tells no more of faults that people notice, and costs the pipeline its
 	// throughput: sixty values are then never less than a minute.
-	pointGrain = tapio.Nanos(1e9)
+	pointGrain = model.Nanos(1e9)
 	// pointOrigins are remembered with their names read.
 	pointOrigins    = 1024
 	pointOriginCost = 512
@@ -49,7 +49,7 @@ func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
 }
 
 // ObservePoints takes metric points in any order of time.
-func (e *Engine) ObservePoints(points []tapio.Point) {
+func (e *Engine) ObservePoints(points []model.Point) {
 	for i := range points {
 		p := &points[i]
 		if p.Series == nil || p.Series.Metric == nil {
@@ -75,7 +75,7 @@ func (e *Engine) ObservePoints(points []tapio.Point) {
 // ObservePointBatch is ObservePoints of packed points, of which no more is
 // unpacked than the engine wants to know. One engine takes points in one of the
 // two ways, for the hashes of their attributes differ.
-func (e *Engine) ObservePointBatch(b *tapio.PointBatch) {
+func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 	at := -1
 	var from *pointOrigin
 	for i := range b.Points {
@@ -100,19 +100,19 @@ func (e *Engine) ObservePointBatch(b *tapio.PointBatch) {
 }
 
 // pointOrigin reads the names of a resource and a metric, once.
-func (e *Engine) pointOrigin(b *tapio.PointBatch, o *tapio.PackedOrigin) *pointOrigin {
+func (e *Engine) pointOrigin(b *model.PointBatch, o *model.PackedOrigin) *pointOrigin {
 	key := (o.Resource.Hash ^ o.Metric.Hash*hashPrime) * hashPrime
 	if known := e.pointOrigins.get(key); known != nil {
 		return known
 	}
-	resource, metric := tapio.Unpack(string(b.Key(o.Resource))), tapio.Unpack(string(b.Key(o.Metric)))
+	resource, metric := model.Unpack(string(b.Key(o.Resource))), model.Unpack(string(b.Key(o.Metric)))
 	return e.pointOrigins.put(key, newPointOrigin(metric.Metric().Name, originOf(resource.Resource())))
 }
 
-func unpackSeries(b *tapio.PointBatch, p *tapio.PackedPoint) *tapio.Series {
-	metric := tapio.Unpack(string(b.Key(b.Origins[p.Origin].Metric)))
-	attributes := tapio.Unpack(string(b.Key(p.Attributes)))
-	return &tapio.Series{Metric: metric.Metric(), Attributes: attributes.Attributes()}
+func unpackSeries(b *model.PointBatch, p *model.PackedPoint) *model.Series {
+	metric := model.Unpack(string(b.Key(b.Origins[p.Origin].Metric)))
+	attributes := model.Unpack(string(b.Key(p.Attributes)))
+	return &model.Series{Metric: metric.Metric(), Attributes: attributes.Attributes()}
 }
 
 // readExtra reads the distribution of a point into the scratch point.
@@ -121,13 +121,13 @@ func (e *Engine) readExtra(packed []byte) {
 		e.point.Histogram, e.point.Exponential, e.point.Summary = nil, nil, nil
 		return
 	}
-	extra := tapio.Unpack(string(packed))
+	extra := model.Unpack(string(packed))
 	extra.ReadExtra(&e.point)
 }
 
 // seriesFor returns the series that a point of this time is to be taken into, by
 // need a new one; nil for none, which is counted.
-func (e *Engine) seriesFor(key seriesKey, t tapio.Nanos, made func() *series) *series {
+func (e *Engine) seriesFor(key seriesKey, t model.Nanos, made func() *series) *series {
 	found := e.series.get(key)
 	switch {
 	case found == nil:
@@ -147,7 +147,7 @@ func (e *Engine) seriesFor(key seriesKey, t tapio.Nanos, made func() *series) *s
 }
 
 // take reads a point and judges its value.
-func (e *Engine) take(s *series, p *tapio.Point) {
+func (e *Engine) take(s *series, p *model.Point) {
 	if s.counts != nil {
 		e.countKernel(s, p)
 	}
@@ -162,7 +162,7 @@ func (e *Engine) take(s *series, p *tapio.Point) {
 	}
 }
 
-func (e *Engine) newSeries(of *tapio.Series, from *origin) *series {
+func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 	m := of.Metric
 	program, _ := of.Attributes.Get(programKey)
 	o := from.of(program.Str())
@@ -173,7 +173,7 @@ func (e *Engine) newSeries(of *tapio.Series, from *origin) *series {
 	s := &series{
 		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
-		accumulates: m.Temporality == tapio.TemporalityCumulative && (m.Type != tapio.MetricSum || m.Monotonic),
+		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic),
 	}
 	if s.accumulates {
 		s.counts = e.counterOf(m.Name, of.Attributes, s.service)

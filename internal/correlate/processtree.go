@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxTree is how many ancestors of a process are kept: as many as the kernel's
@@ -16,7 +16,7 @@ const maxTree = 9
 
 // treeOf lists the keys of the process of an event and of its ancestors. The first
 // process of a host or container is left out: everything descends from it.
-func treeOf(ev *tapio.Event) []string {
+func treeOf(ev *model.Event) []string {
 	own, found := ev.Attributes.Get("tapio.process.key")
 	if !found {
 		return nil
@@ -33,12 +33,12 @@ func treeOf(ev *tapio.Event) []string {
 
 // sameTree joins what the kernel tells of processes of which one started the
 // other, or which one parent started.
-func sameTree(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
-	var list []*tapio.Correlation
+func sameTree(e *Engine, g *group, signs []*sign) []*model.Correlation {
+	var list []*model.Correlation
 	for i, a := range signs {
 		for _, b := range signs[i+1:] {
 			if how := kinship(a, b); how != "" && len(list) < maxPerRule {
-				list = append(list, e.joined(g, tapio.CorrelationSpatial, "process_tree", []*sign{a, b}, 1,
+				list = append(list, e.joined(g, model.CorrelationSpatial, "process_tree", []*sign{a, b}, 1,
 					fmt.Sprintf("the processes of “%s” and “%s” %s", a.brieftext(), b.brieftext(), how)))
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"net"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Who listens at an address is learned from calls that both ends tell of, and from
@@ -16,7 +16,7 @@ import (
 
 // endpointOf reads an address with its port, "" for none. One that only means
 // something on its host is told apart by the host.
-func endpointOf(attributes tapio.Attributes, prefix, node string) string {
+func endpointOf(attributes model.Attributes, prefix, node string) string {
 	address, found := attributes.Get(prefix + "address")
 	if !found || address.Str() == "" {
 		return ""
@@ -62,7 +62,7 @@ func (g *graph) listener(endpoint string) string {
 
 // peerOf is where a client span calls, and the service that it calls: the one that
 // listens there, else by the names that the span gives.
-func (e *Engine) peerOf(s *tapio.Span, node string) (endpoint, service string) {
+func (e *Engine) peerOf(s *model.Span, node string) (endpoint, service string) {
 	endpoint = endpointOf(s.Attributes, "network.peer.", node)
 	if name := e.graph.listener(endpoint); name != "" {
 		return endpoint, name
@@ -72,7 +72,7 @@ func (e *Engine) peerOf(s *tapio.Span, node string) (endpoint, service string) {
 
 // far returns the service at the other end of a connection that a client tells
 // of. One that never told anything goes by its address.
-func (e *Engine) far(attributes tapio.Attributes, from *service) (to *service, endpoint string) {
+func (e *Engine) far(attributes model.Attributes, from *service) (to *service, endpoint string) {
 	endpoint = endpointOf(attributes, "network.peer.", from.node)
 	if endpoint == "" {
 		return from, ""
@@ -91,7 +91,7 @@ func (e *Engine) far(attributes tapio.Attributes, from *service) (to *service, e
 
 // peerOf is the service that a client span calls, by its attributes or, as
 // gRPC names spans, by its name package.Service/Method.
-func peerOf(s *tapio.Span) string {
+func peerOf(s *model.Span) string {
 	for _, key := range [...]string{"peer.service", "rpc.service", "server.address", "db.system.name", "db.system"} {
 		if v, found := s.Attributes.Get(key); found && v.Str() != "" {
 			return lastPart(v.Str(), key == "rpc.service")

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxVersions is how many versions of a service are known: while a release is
@@ -17,13 +17,13 @@ const maxVersions = 4
 // release is what is known of the versions of a service.
 type release struct {
 	versions []string // the newest last
-	since    tapio.Nanos
+	since    model.Nanos
 	known    bool // something was heard of it before that
 }
 
 // runs notes the version that a service runs at a time. The first one that is
 // known is no release: it may have run for long.
-func (r *release) runs(version string, t tapio.Nanos, known bool) {
+func (r *release) runs(version string, t model.Nanos, known bool) {
 	if version == "" || len(r.versions) > 0 && r.versions[len(r.versions)-1] == version {
 		return
 	}

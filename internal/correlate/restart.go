@@ -6,7 +6,7 @@ package correlate
 import (
 	"fmt"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // A counter begins anew when who counts does: the process, its container, its
@@ -18,18 +18,18 @@ const restartPrefix = "\x01"
 // begins reports whether a point tells that its series counts anew since last: by
 // when its counting began, for of two replicas that report under one name each
 // seems to fall back behind the other.
-func begins(p *tapio.Point, last tapio.Nanos) bool { return last != 0 && p.Start >= last }
+func begins(p *model.Point, last model.Nanos) bool { return last != 0 && p.Start >= last }
 
 // restarted notes that a counter of a service began anew. All counters of a
 // process do so at once, which is one restart.
-func (e *Engine) restarted(s *series, t tapio.Nanos) {
+func (e *Engine) restarted(s *series, t model.Nanos) {
 	l := e.lineFor(s.service, &template{tokens: []string{"restart"}, text: restartPrefix + "restart " + s.pod})
 	l.restarts = true
 	if slot := e.slotOf(t); slot > l.noted.slot+1 || l.noted.n == 0 {
 		l.noted.slot, l.noted.n = slot, 1
 		l.rate.observe(slot, sample{n: 1})
 	}
-	l.metric = tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: s.id, Time: t, Description: "began anew"}
+	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "began anew"}
 }
 
 // tellRestarts makes a sign of a rate of restarts. No program is meant to begin anew
@@ -39,7 +39,7 @@ func (s *sign) tellRestarts(l *line) {
 	s.key.what = "restarts"
 	s.text = fmt.Sprintf("%s restarts again and again: its counters began anew %d times since %s", s.key.service, s.count, clock(s.onset))
 	s.brief = s.key.service + " restarts again and again"
-	s.evidence = []tapio.EvidenceRef{l.metric}
+	s.evidence = []model.EvidenceRef{l.metric}
 }
 
 // restartSign tells of the last restart, while it is recent.
@@ -52,6 +52,6 @@ func (e *Engine) restartSign(l *line, slot int64) *sign {
 		key:   signKey{service: l.service.name, class: classSymptom, what: "restart"},
 		onset: at, last: at, strength: hintStrength, count: 1, pod: l.service.pod, node: l.service.node,
 		text:     fmt.Sprintf("%s began anew at %s: its counters start from zero", l.service.name, clock(at)),
-		evidence: []tapio.EvidenceRef{l.metric},
+		evidence: []model.EvidenceRef{l.metric},
 	}
 }

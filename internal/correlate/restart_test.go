@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // counted sends a counter of pay that began to count at start.
-func (s *shop) counted(total uint64, start tapio.Nanos) {
-	s.e.ObservePoints([]tapio.Point{{
-		Time: s.at, Start: start, Number: tapio.NumberInt, Bits: total,
-		Series: &tapio.Series{
-			Metric:   &tapio.Metric{Name: "requests", Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative},
+func (s *shop) counted(total uint64, start model.Nanos) {
+	s.e.ObservePoints([]model.Point{{
+		Time: s.at, Start: start, Number: model.NumberInt, Bits: total,
+		Series: &model.Series{
+			Metric:   &model.Metric{Name: "requests", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative},
 			Resource: s.resource("pay"),
 		},
 	}})
@@ -26,7 +26,7 @@ func (s *shop) counted(total uint64, start tapio.Nanos) {
 
 // counting sends a counter every ten seconds; each time that anew says so it begins
 // again. It returns the signs of restarts at the end.
-func counting(t *testing.T, s *shop, tens int, start func(i int) tapio.Nanos) []*sign {
+func counting(t *testing.T, s *shop, tens int, start func(i int) model.Nanos) []*sign {
 	t.Helper()
 	for i := range tens {
 		from := start(i)
@@ -44,7 +44,7 @@ func counting(t *testing.T, s *shop, tens int, start func(i int) tapio.Nanos) []
 
 func TestARestartSupports(t *testing.T) {
 	s := newShop(t, Config{})
-	signs := counting(t, s, 40, func(i int) tapio.Nanos {
+	signs := counting(t, s, 40, func(i int) model.Nanos {
 		if i > 36 {
 			return begin + 365*second
 		}
@@ -57,9 +57,9 @@ func TestARestartSupports(t *testing.T) {
 
 func TestRestartsAgainAndAgainAreAnIncident(t *testing.T) {
 	s := newShop(t, Config{})
-	counting(t, s, 40, func(int) tapio.Nanos { return begin - 3600*second })
+	counting(t, s, 40, func(int) model.Nanos { return begin - 3600*second })
 	require.Empty(t, s.last)
-	signs := counting(t, s, 12, func(int) tapio.Nanos { return s.at - 9*second })
+	signs := counting(t, s, 12, func(int) model.Nanos { return s.at - 9*second })
 	require.Len(t, signs, 1)
 	assert.Equal(t, "restarts", signs[0].key.what)
 	assert.Contains(t, s.only(t).Title, "pay restarts again and again")
@@ -68,20 +68,20 @@ func TestRestartsAgainAndAgainAreAnIncident(t *testing.T) {
 // A restart of all pods in turn, whose names stay, is a release.
 func TestEachPodRestartsOnce(t *testing.T) {
 	s := newShop(t, Config{})
-	pod := func(n int) *tapio.Resource {
-		return &tapio.Resource{Attributes: tapio.Attributes{
-			{Key: "service.name", Value: tapio.StringValue("pay")},
-			{Key: "k8s.pod.name", Value: tapio.StringValue(fmt.Sprintf("pay-%d", n))},
+	pod := func(n int) *model.Resource {
+		return &model.Resource{Attributes: model.Attributes{
+			{Key: "service.name", Value: model.StringValue("pay")},
+			{Key: "k8s.pod.name", Value: model.StringValue(fmt.Sprintf("pay-%d", n))},
 		}}
 	}
 	for n := range 10 {
 		s.resources["pay"] = pod(n)
-		counting(t, s, 40, func(int) tapio.Nanos { return begin - 3600*second })
+		counting(t, s, 40, func(int) model.Nanos { return begin - 3600*second })
 	}
 	var signs []*sign
 	for n := range 10 {
 		s.resources["pay"] = pod(n)
-		signs = counting(t, s, 1, func(int) tapio.Nanos { return s.at - second })
+		signs = counting(t, s, 1, func(int) model.Nanos { return s.at - second })
 	}
 	assert.NotEmpty(t, signs)
 	for _, g := range signs {
@@ -93,6 +93,6 @@ func TestEachPodRestartsOnce(t *testing.T) {
 // Two replicas that report under one name count each for itself.
 func TestTwoReplicasUnderOneNameDoNotRestart(t *testing.T) {
 	s := newShop(t, Config{})
-	signs := counting(t, s, 40, func(i int) tapio.Nanos { return begin - tapio.Nanos(3600+1800*(i%2))*second })
+	signs := counting(t, s, 40, func(i int) model.Nanos { return begin - model.Nanos(3600+1800*(i%2))*second })
 	assert.Empty(t, signs)
 }

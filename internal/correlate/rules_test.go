@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // ruleGroup is a group of the cause and its signs, to try a rule on.
@@ -28,7 +28,7 @@ func ruleGroup(t *testing.T, signs ...*sign) (*Engine, *group) {
 	return e, g
 }
 
-func signOf(service string, c class, what string, onset tapio.Nanos) *sign {
+func signOf(service string, c class, what string, onset model.Nanos) *sign {
 	return &sign{key: signKey{service: service, class: c, what: what}, onset: onset, last: onset, text: what + " of " + service}
 }
 
@@ -38,7 +38,7 @@ func TestTemporalJoinsWhatSetsInTogether(t *testing.T) {
 	e, g := ruleGroup(t, a, b, late)
 	list := temporal(e, g, g.signs())
 	require.Len(t, list, 1)
-	assert.Equal(t, tapio.CorrelationTemporal, list[0].Type)
+	assert.Equal(t, model.CorrelationTemporal, list[0].Type)
 	assert.Len(t, list[0].Entities, 2)
 	assert.Empty(t, temporal(e, g, []*sign{a, late}), "they are a minute apart")
 }
@@ -93,7 +93,7 @@ func TestStatisticalJoinsWhatMovesTogether(t *testing.T) {
 	add := func(name0, name string, value func(i int) float64) {
 		s := &series{name: name, service: &service{name: name0}}
 		for i := range 20 {
-			s.add(value(i), begin+tapio.Nanos(i)*60*second)
+			s.add(value(i), begin+model.Nanos(i)*60*second)
 		}
 		require.Positive(t, s.strange)
 		e.series.put(seriesKey(hashText(hashSeed, name0+name)), s)
@@ -109,10 +109,10 @@ func TestStatisticalJoinsWhatMovesTogether(t *testing.T) {
 }
 
 func TestTraceContextJoinsOneTrace(t *testing.T) {
-	shared := tapio.EvidenceRef{Kind: tapio.EvidenceSpan, ID: "aa:01", Time: begin}
-	other := tapio.EvidenceRef{Kind: tapio.EvidenceSpan, ID: "bb:01", Time: begin}
+	shared := model.EvidenceRef{Kind: model.EvidenceSpan, ID: "aa:01", Time: begin}
+	other := model.EvidenceRef{Kind: model.EvidenceSpan, ID: "bb:01", Time: begin}
 	a, b, c := signOf("a", classError, "x", begin), signOf("b", classSelf, "y", begin), signOf("c", classSelf, "z", begin)
-	a.evidence, b.evidence, c.evidence = []tapio.EvidenceRef{shared}, []tapio.EvidenceRef{shared, other}, nil
+	a.evidence, b.evidence, c.evidence = []model.EvidenceRef{shared}, []model.EvidenceRef{shared, other}, nil
 	e, g := ruleGroup(t, a, b, c)
 	list := traceContext(e, g, g.signs())
 	require.Len(t, list, 1)

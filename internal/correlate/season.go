@@ -6,12 +6,12 @@ package correlate
 import (
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
 	seasonHours = 24
-	hour        = 3600 * tapio.Nanos(1e9)
+	hour        = 3600 * model.Nanos(1e9)
 	// seasonAge is how long a series is known before its hours of the day are
 	// learned: most series do not live that long.
 	seasonAge = hour
@@ -48,7 +48,7 @@ type hourOfDay struct {
 
 // learn takes a value in, whether or not it was strange: what comes every day is
 // not known otherwise.
-func (s *season) learn(x float64, t tapio.Nanos) {
+func (s *season) learn(x float64, t model.Nanos) {
 	if at := int64(t / hour); at != s.now {
 		s.endHour()
 		s.now, s.n, s.sum, s.strayed = at, 0, 0, 0
@@ -83,7 +83,7 @@ func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
 // usual is what the series does at this time of day: whatever lies between what
 // the two hours show whose middles the moment is between, for nobody knows at what
 // minute of them it changes. ok is false where that is not known.
-func (s *season) usual(t tapio.Nanos) (low, high, spread float64, ok bool) {
+func (s *season) usual(t model.Nanos) (low, high, spread float64, ok bool) {
 	first := int((t%(seasonHours*hour) + seasonHours*hour - hour/2) / hour)
 	a, b := &s.hours[first%seasonHours], &s.hours[(first+1)%seasonHours]
 	if a.days < seasonDays || b.days < seasonDays {
@@ -93,7 +93,7 @@ func (s *season) usual(t tapio.Nanos) (low, high, spread float64, ok bool) {
 }
 
 // seasonal judges by the time of day what deviates from the last hour.
-func (s *series) seasonal(x float64, t tapio.Nanos) {
+func (s *series) seasonal(x float64, t model.Nanos) {
 	if s.season == nil {
 		if s.rhythm.first == 0 || t < s.rhythm.first+seasonAge {
 			return

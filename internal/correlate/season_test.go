@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // daily is a gauge that is five times as high in one hour of each day, by minutes
@@ -18,7 +18,7 @@ func daily(t *testing.T, days int, last func(minute int) float64) int {
 	t.Helper()
 	e, err := New(Config{})
 	require.NoError(t, err)
-	metric := &tapio.Metric{Name: "requests", Type: tapio.MetricGauge}
+	metric := &model.Metric{Name: "requests", Type: model.MetricGauge}
 	midnight := begin - begin%(seasonHours*hour)
 	strange := 0
 	for minute := range days * 24 * 60 {
@@ -28,8 +28,8 @@ func daily(t *testing.T, days int, last func(minute int) float64) int {
 			x = last(of)
 		}
 		p := pointOf(metric, 0, x)
-		p.Time = midnight + tapio.Nanos(minute)*hour/60
-		e.ObservePoints([]tapio.Point{p})
+		p.Time = midnight + model.Nanos(minute)*hour/60
+		e.ObservePoints([]model.Point{p})
 		if e.series.first.value.strange > 0 && minute/(24*60) == days-1 {
 			strange++
 		}
@@ -61,8 +61,8 @@ func TestWhatExceedsTheHourOfOtherDaysIsAChange(t *testing.T) {
 func TestAFaultOfOneDayIsNoHabit(t *testing.T) {
 	var s season
 	midnight := begin - begin%(seasonHours*hour)
-	for day := range tapio.Nanos(5) {
-		for minute := range tapio.Nanos(24 * 60) {
+	for day := range model.Nanos(5) {
+		for minute := range model.Nanos(24 * 60) {
 			x := 100.0
 			if day == 3 && minute/60 == 14 {
 				x = 10_000

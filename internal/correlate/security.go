@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // A program that a server never started before is no fault, but what an intruder
@@ -25,7 +25,7 @@ const (
 )
 
 // observeExec notes what a server starts, and makes a sign of what is unusual.
-func (e *Engine) observeExec(ev *tapio.Event, ref reference) bool {
+func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 	parent := e.serverAmong(ev)
 	if parent == nil {
 		return false
@@ -51,7 +51,7 @@ func (e *Engine) observeExec(ev *tapio.Event, ref reference) bool {
 	return true
 }
 
-func (e *Engine) execSign(ev *tapio.Event, parent *service, program, file string, fetched bool, ref reference) {
+func (e *Engine) execSign(ev *model.Event, parent *service, program, file string, fetched bool, ref reference) {
 	s := e.aloneSign(ev, parent, &kernelCase{word: "exec"}, program, ref)
 	s.kernel.fault, s.kernel.peer = program, file
 	s.text = fmt.Sprintf("%s started %s (%s), which it did not do since it is known", parent.name, program, file)
@@ -63,7 +63,7 @@ func (e *Engine) execSign(ev *tapio.Event, parent *service, program, file string
 
 // serverAmong returns the nearest ancestor of a new program that serves others,
 // nil for none. Shells between them are passed over.
-func (e *Engine) serverAmong(ev *tapio.Event) *service {
+func (e *Engine) serverAmong(ev *model.Event) *service {
 	names, _ := ev.Attributes.Get("tapio.process.ancestor_names")
 	for _, name := range names.Items() {
 		if s := e.graph.services.peek(name.Value.Str()); s != nil && len(e.callersOf((*s).name)) > 0 {

@@ -9,20 +9,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // starts tells that a descendant of the ancestors, the parent first, began to run a
 // program.
 func (s *seen) starts(program, path string, ancestors ...string) {
-	names := make([]tapio.Value, len(ancestors))
+	names := make([]model.Value, len(ancestors))
 	for i, name := range ancestors {
-		names[i] = tapio.StringValue(name)
+		names[i] = model.StringValue(name)
 	}
-	s.e.ObserveEvents([]tapio.Event{{Time: s.at, Name: execEvent, Resource: hostOf(""), Attributes: tapio.Attributes{
-		{Key: programKey, Value: tapio.StringValue(program)},
-		{Key: "process.executable.path", Value: tapio.StringValue(path)},
-		{Key: "tapio.process.ancestor_names", Value: tapio.ArrayValue(names...)},
+	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: execEvent, Resource: hostOf(""), Attributes: model.Attributes{
+		{Key: programKey, Value: model.StringValue(program)},
+		{Key: "process.executable.path", Value: model.StringValue(path)},
+		{Key: "tapio.process.ancestor_names", Value: model.ArrayValue(names...)},
 	}}})
 }
 
@@ -33,7 +33,7 @@ func TestAServerThatRunsAFetchedFileIsASecurityIncident(t *testing.T) {
 	s.starts("xmrig", "/dev/shm/xmrig", "sh", "pay", "systemd")
 	s.live(15, func() { s.call(true, 3e6) })
 	g := s.only(t)
-	assert.Equal(t, tapio.GroupSecurity, g.Type)
+	assert.Equal(t, model.GroupSecurity, g.Type)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
 	assert.Contains(t, g.Title, "pay started xmrig (/dev/shm/xmrig)")
 	assert.Contains(t, g.Actions[1].Commands[0], "tapio.process.exec")
@@ -69,6 +69,6 @@ func TestFilesThatAreDeniedAreASecurityIncident(t *testing.T) {
 		s.event("pay", "", "tapio.file.open", "error.type", "ENOENT", "file.directory", "/etc/else")
 	})
 	g := s.only(t)
-	assert.Equal(t, tapio.GroupSecurity, g.Type)
+	assert.Equal(t, model.GroupSecurity, g.Type)
 	assert.Contains(t, g.Title, "pay is denied access to files in /etc/ssl/private (EACCES)")
 }

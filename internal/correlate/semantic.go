@@ -6,16 +6,16 @@ package correlate
 import (
 	"fmt"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // semantic joins signs of one meaning: the same template, operation, metric or
 // kernel event.
-func semantic(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
-	var list []*tapio.Correlation
+func semantic(e *Engine, g *group, signs []*sign) []*model.Correlation {
+	var list []*model.Correlation
 	for _, part := range inOrder(signs, meaning) {
 		if len(part) > 1 {
-			list = append(list, e.joined(g, tapio.CorrelationSemantic, "same_meaning", part, 1,
+			list = append(list, e.joined(g, model.CorrelationSemantic, "same_meaning", part, 1,
 				fmt.Sprintf("“%s” changed in %d places", clipped(part[0].key.what, 80), len(part))))
 		}
 	}

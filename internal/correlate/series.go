@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 	// seriesSilence is how long a series without a point keeps its place where all
 	// are taken. If each new one pushed the oldest out, more series than there is
 	// room for would leave none that is known for long enough to be judged.
-	seriesSilence = 10 * 60 * tapio.Nanos(1e9)
+	seriesSilence = 10 * 60 * model.Nanos(1e9)
 	minValues     = 3 // values that a baseline needs: the fewest with a median
 	// normalMAD makes the median absolute deviation of a normal distribution
 	// its standard deviation.
@@ -41,10 +41,10 @@ type series struct {
 	next      int
 	latest    [movingValues]float32 // as they came, those that deviate among them
 	came      int
-	last      tapio.Nanos
+	last      model.Nanos
 	total     float64 // of a cumulative sum, the last total
 	started   bool
-	onset     tapio.Nanos
+	onset     model.Nanos
 	deviation float64 // in robust standard deviations, of the newest value
 	median    float64
 	newest    float64
@@ -65,7 +65,7 @@ type series struct {
 // add judges a value by those before it, then takes it in. Values that deviate
 // are kept out, lest a fault hide the next one; when they have gone on for half
 // of what a baseline holds, they are what is usual now.
-func (s *series) add(x float64, t tapio.Nanos) {
+func (s *series) add(x float64, t model.Nanos) {
 	s.newest = x
 	s.latest[s.came%movingValues] = float32(x)
 	s.came++
@@ -90,7 +90,7 @@ func (s *series) add(x float64, t tapio.Nanos) {
 }
 
 // note dates the deviation.
-func (s *series) note(t tapio.Nanos) {
+func (s *series) note(t model.Nanos) {
 	if math.Abs(s.deviation) < strangeDeviation {
 		s.strange = 0
 		return
@@ -170,17 +170,17 @@ func (s *series) strength() float64 {
 
 // value reads a point as a gauge: a cumulative sum by its rate, which a reset
 // does not make negative; a distribution by its mean. ok is false for none.
-func (s *series) value(p *tapio.Point) (x float64, ok bool) {
+func (s *series) value(p *model.Point) (x float64, ok bool) {
 	switch {
-	case p.Flags&tapio.FlagNoRecordedValue != 0:
+	case p.Flags&model.FlagNoRecordedValue != 0:
 		return 0, false
 	case p.Histogram != nil:
 		return s.mean(p.Histogram.Sum, p.Histogram.Count)
 	case p.Exponential != nil:
 		return s.mean(p.Exponential.Sum, p.Exponential.Count)
 	case p.Summary != nil:
-		return s.mean(tapio.Optional{Value: p.Summary.Sum, Set: true}, p.Summary.Count)
-	case p.Number != tapio.NumberNone:
+		return s.mean(model.Optional{Value: p.Summary.Sum, Set: true}, p.Summary.Count)
+	case p.Number != model.NumberNone:
 		x, ok = p.Float(), true
 	}
 	if ok && s.accumulates {
@@ -191,7 +191,7 @@ func (s *series) value(p *tapio.Point) (x float64, ok bool) {
 
 // rate is what a total grew by in a second. That of the first point is known if
 // its counting began a moment ago.
-func (s *series) rate(total float64, start, t tapio.Nanos) (float64, bool) {
+func (s *series) rate(total float64, start, t model.Nanos) (float64, bool) {
 	if math.IsNaN(total) || math.IsInf(total, 0) || t <= s.last {
 		return 0, false
 	}
@@ -212,7 +212,7 @@ func (s *series) rate(total float64, start, t tapio.Nanos) (float64, bool) {
 
 // mean is that of what was observed since the last point, or in the point's own
 // stretch of time. Nothing observed is no value.
-func (s *series) mean(sum tapio.Optional, count uint64) (float64, bool) {
+func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 	total, n := sum.Value, count
 	if s.accumulates {
 		if s.started && count >= s.count {
@@ -225,7 +225,7 @@ func (s *series) mean(sum tapio.Optional, count uint64) (float64, bool) {
 }
 
 // seriesID names a series as EvidenceRef.ID does.
-func seriesID(s *tapio.Series, o *origin) string {
+func seriesID(s *model.Series, o *origin) string {
 	var labels []string
 	if o.pod != "" {
 		labels = append(labels, fmt.Sprintf("k8s.pod.name=%q", o.pod))
@@ -240,7 +240,7 @@ func seriesID(s *tapio.Series, o *origin) string {
 
 // kindOf reads from a metric's name, by the words of the semantic conventions,
 // what a change of it means, and the least change that matters to anybody.
-func kindOf(m *tapio.Metric, host bool) (class, float64) {
+func kindOf(m *model.Metric, host bool) (class, float64) {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.Name, w) })
 	}

@@ -6,7 +6,7 @@ package correlate
 import (
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -26,10 +26,10 @@ type service struct {
 	zone      string      // availability zone
 	label     string      // that selects its records, "" if its name does
 	declared  bool        // it gives its name itself
-	first     tapio.Nanos // heard of
-	last      tapio.Nanos // heard of, 0 for what only has metrics
+	first     model.Nanos // heard of
+	last      model.Nanos // heard of, 0 for what only has metrics
 	// when it was heard of from another node, or zone, last
-	otherNode, otherZone tapio.Nanos
+	otherNode, otherZone model.Nanos
 	onNode               bool // the node is that of a cluster
 	release              release
 	// requests are the server spans, sum counts the failed ones; nil once it is
@@ -38,7 +38,7 @@ type service struct {
 }
 
 // heard notes what a record of its own tells of a service.
-func (s *service) heard(o *origin, t tapio.Nanos) {
+func (s *service) heard(o *origin, t model.Nanos) {
 	if s.first == 0 {
 		s.first = t
 	}
@@ -133,10 +133,10 @@ type ring struct {
 }
 
 type reference struct {
-	trace tapio.TraceID
-	span  tapio.SpanID
+	trace model.TraceID
+	span  model.SpanID
 	uid   string
-	time  tapio.Nanos
+	time  model.Nanos
 }
 
 func (r *ring) add(ref reference) {
@@ -145,16 +145,16 @@ func (r *ring) add(ref reference) {
 }
 
 // evidence lists the records, with what they show.
-func (r *ring) evidence(text string) []tapio.EvidenceRef {
-	var list []tapio.EvidenceRef
+func (r *ring) evidence(text string) []model.EvidenceRef {
+	var list []model.EvidenceRef
 	for i := range r.refs {
 		ref := &r.refs[i]
 		switch {
 		case ref.uid != "":
-			list = append(list, tapio.EvidenceRef{Kind: tapio.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
+			list = append(list, model.EvidenceRef{Kind: model.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
 		case !ref.trace.IsZero():
-			list = append(list, tapio.EvidenceRef{
-				Kind: tapio.EvidenceSpan, ID: tapio.SpanEvidenceID(ref.trace, ref.span), Time: ref.time, Description: text,
+			list = append(list, model.EvidenceRef{
+				Kind: model.EvidenceSpan, ID: model.SpanEvidenceID(ref.trace, ref.span), Time: ref.time, Description: text,
 			})
 		}
 	}

@@ -6,7 +6,7 @@ package correlate
 import (
 	"cmp"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // class says what a sign tells about its service. The order is that of how
@@ -37,9 +37,9 @@ type signKey struct {
 // sign is one thing about one service that is not as before.
 type sign struct {
 	key      signKey
-	onset    tapio.Nanos
-	last     tapio.Nanos
-	until    tapio.Nanos // when it showed last, 0 for as long as it is known
+	onset    model.Nanos
+	last     model.Nanos
+	until    model.Nanos // when it showed last, 0 for as long as it is known
 	strength float64     // twice the log of the likelihood ratio, or as sure as that
 	// size is how large the change is, 0 to 1: a duration that is ten times as
 	// long counts in full, and so does a step that is never taken any more, for
@@ -53,10 +53,10 @@ type sign struct {
 	pod      string
 	node     string
 	label    string // that selects the records of the service, "" if its name does
-	evidence []tapio.EvidenceRef
+	evidence []model.EvidenceRef
 	// event is the kernel event's name, subject the process or peer it names.
 	event   string
-	subject tapio.Entity
+	subject model.Entity
 	kernel  *kernelLine // what the kernel told
 	// supports: it opens no incident, however strong.
 	supports bool

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Missing data: what reported regularly and does so no longer. Only metrics tell
@@ -27,23 +27,23 @@ const (
 	// about by chance in (1.78 n)^-3 cases, for ten reports once in 5,600.
 	missedPauses = 3
 	// leastSilence is a silence that wakes nobody: a restart takes that long.
-	leastSilence = 60 * tapio.Nanos(1e9)
+	leastSilence = 60 * model.Nanos(1e9)
 	// silenceTold is how long a silence is news, and how long a service must have
 	// reported before its silence alone is reason enough for an incident: as long
 	// as a baseline lasts. What lived shorter, or is a pod without a service's name,
 	// may have been meant to end.
-	silenceTold = 3600 * tapio.Nanos(1e9)
+	silenceTold = 3600 * model.Nanos(1e9)
 	eulerGamma  = 0.5772
 )
 
 // rhythm is how regularly a series reports.
 type rhythm struct {
-	first           tapio.Nanos
+	first           model.Nanos
 	reports         int
-	longest, before tapio.Nanos // pauses among the newest reports, and those before
+	longest, before model.Nanos // pauses among the newest reports, and those before
 }
 
-func (r *rhythm) report(t, last tapio.Nanos) {
+func (r *rhythm) report(t, last model.Nanos) {
 	if r.first == 0 {
 		r.first = t
 		return
@@ -56,14 +56,14 @@ func (r *rhythm) report(t, last tapio.Nanos) {
 }
 
 // patience is how long it may be silent.
-func (r *rhythm) patience() tapio.Nanos {
+func (r *rhythm) patience() model.Nanos {
 	return max(missedPauses*max(r.longest, r.before), leastSilence)
 }
 
 // silence is what the series of one service tell of it.
 type silence struct {
 	service *service
-	newest  tapio.Nanos // report of any series
+	newest  model.Nanos // report of any series
 	series  int         // that reported regularly
 	missing []*series   // of these, the ones that are silent
 }
@@ -142,7 +142,7 @@ func (of *silence) latest() *series {
 // silenceSign tells that a service reports nothing any more.
 func (e *Engine) silenceSign(of *silence) *sign {
 	s := e.overdue(of, classSilent, silentWhat)
-	known := tapio.Nanos(0)
+	known := model.Nanos(0)
 	for _, m := range of.missing {
 		known = max(known, m.last-m.rhythm.first)
 	}
@@ -167,13 +167,13 @@ const silentWhat = "silent"
 // regular reports whether a metric is sent whether or not anything happened:
 // distributions and what the kernel counts may be left out when nothing did, and
 // what counts anew for each point is.
-func regular(m *tapio.Metric) bool {
-	plain := m.Type == tapio.MetricGauge || m.Type == tapio.MetricSum
-	return plain && m.Temporality != tapio.TemporalityDelta && !strings.HasPrefix(m.Name, "tapio.")
+func regular(m *model.Metric) bool {
+	plain := m.Type == model.MetricGauge || m.Type == model.MetricSum
+	return plain && m.Temporality != model.TemporalityDelta && !strings.HasPrefix(m.Name, "tapio.")
 }
 
 // pause says a stretch of time in round figures.
-func pause(d tapio.Nanos) string {
+func pause(d model.Nanos) string {
 	if d < 2*leastSilence {
 		return fmt.Sprintf("%.0f s", float64(d)/1e9)
 	}
@@ -189,7 +189,7 @@ func (e *Engine) overdue(of *silence, c class, what string) *sign {
 		strength: 2 * pauses * (math.Log(float64(min(last.rhythm.reports, rhythmReports))) + eulerGamma),
 	}
 	for _, m := range of.missing[:min(exemplars, len(of.missing))] {
-		s.evidence = append(s.evidence, tapio.EvidenceRef{Kind: tapio.EvidenceMetric, ID: m.id, Time: m.last, Description: "its last value"})
+		s.evidence = append(s.evidence, model.EvidenceRef{Kind: model.EvidenceMetric, ID: m.id, Time: m.last, Description: "its last value"})
 	}
 	return s
 }

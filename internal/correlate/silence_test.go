@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // reports sends two gauges of each service every ten seconds, for so many minutes.
@@ -17,9 +17,9 @@ func (s *shop) reports(minutes int, services ...string) {
 	for range minutes * 6 {
 		for _, service := range services {
 			for _, name := range []string{"process.uptime", "jvm.threads"} {
-				s.e.ObservePoints([]tapio.Point{{
-					Time: s.at, Number: tapio.NumberInt, Bits: 7,
-					Series: &tapio.Series{Metric: &tapio.Metric{Name: name, Type: tapio.MetricGauge}, Resource: s.resource(service)},
+				s.e.ObservePoints([]model.Point{{
+					Time: s.at, Number: model.NumberInt, Bits: 7,
+					Series: &model.Series{Metric: &model.Metric{Name: name, Type: model.MetricGauge}, Resource: s.resource(service)},
 				}})
 			}
 		}
@@ -39,7 +39,7 @@ func TestAServiceThatFallsSilentIsTold(t *testing.T) {
 	assert.Contains(t, g.RootCause.Summary, "none of its 2 metrics")
 	assert.NotEmpty(t, g.RootCause.Factors[0].Evidence)
 	s.reports(70, "front")
-	assert.Equal(t, tapio.GroupClosed, s.only(t).State, "what lasts is not told for ever")
+	assert.Equal(t, model.GroupClosed, s.only(t).State, "what lasts is not told for ever")
 }
 
 func TestASilenceOfAllIsThatOfTheWay(t *testing.T) {
@@ -63,8 +63,8 @@ func TestASeriesThatIsMissingOnlySupports(t *testing.T) {
 	s := newShop(t, Config{})
 	s.reports(70, "front", "pay")
 	pod := *s.resource("pay")
-	pod.Attributes = append(tapio.Attributes{}, pod.Attributes...)
-	pod.Attributes[1].Value = tapio.StringValue("pay-1")
+	pod.Attributes = append(model.Attributes{}, pod.Attributes...)
+	pod.Attributes[1].Value = model.StringValue("pay-1")
 	s.resources["pay"] = &pod
 	s.reports(5, "front", "pay")
 	assert.Empty(t, s.all)
@@ -94,12 +94,12 @@ func TestASilentCalleeExplainsTheErrorsOfItsCallers(t *testing.T) {
 }
 
 func TestDistributionsAndKernelCountsHaveNoRhythm(t *testing.T) {
-	for _, m := range []tapio.Metric{
-		{Name: "a", Type: tapio.MetricHistogram},
-		{Name: "tapio.cpu.time", Type: tapio.MetricSum},
-		{Name: "a", Type: tapio.MetricSum, Temporality: tapio.TemporalityDelta},
+	for _, m := range []model.Metric{
+		{Name: "a", Type: model.MetricHistogram},
+		{Name: "tapio.cpu.time", Type: model.MetricSum},
+		{Name: "a", Type: model.MetricSum, Temporality: model.TemporalityDelta},
 	} {
 		assert.False(t, regular(&m), "%v", m)
 	}
-	assert.True(t, regular(&tapio.Metric{Name: "a", Type: tapio.MetricSum, Temporality: tapio.TemporalityCumulative}))
+	assert.True(t, regular(&model.Metric{Name: "a", Type: model.MetricSum, Temporality: model.TemporalityCumulative}))
 }

@@ -6,24 +6,24 @@ package correlate
 import (
 	"fmt"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // spatial joins the signs of one pod, and those of different services on one
 // node or in one zone, in which case that is in question, and of processes that
 // descend from one another.
-func spatial(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+func spatial(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	byPod := inOrder(signs, func(s *sign) string { return s.pod })
 	list := append(sameZone(e, g, signs), sameTree(e, g, signs)...)
 	for _, part := range byPod {
 		if len(part) > 1 {
-			list = append(list, e.joined(g, tapio.CorrelationSpatial, "same_pod", part, 1,
+			list = append(list, e.joined(g, model.CorrelationSpatial, "same_pod", part, 1,
 				fmt.Sprintf("%d changes in pod %s", len(part), part[0].pod)))
 		}
 	}
 	for _, part := range inOrder(signs, func(s *sign) string { return s.node }) {
 		if services := inOrder(part, func(s *sign) string { return s.key.service }); len(services) > 1 {
-			list = append(list, e.joined(g, tapio.CorrelationSpatial, "same_node", part, 0.5,
+			list = append(list, e.joined(g, model.CorrelationSpatial, "same_node", part, 0.5,
 				fmt.Sprintf("%d services on node %s changed together", len(services), part[0].node)))
 		}
 	}
@@ -32,9 +32,9 @@ func spatial(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 
 // sameZone joins services of one availability zone when others, in other zones, are
 // well: then the zone is in question. The more of its services are hit, the more.
-func sameZone(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+func sameZone(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	zoneOf := func(s *sign) string { return e.serviceNamed(s.key.service).zone }
-	var list []*tapio.Correlation
+	var list []*model.Correlation
 	for _, part := range inOrder(signs, zoneOf) {
 		zone := zoneOf(part[0])
 		hit := inOrder(part, func(s *sign) string { return s.key.service })
@@ -42,7 +42,7 @@ func sameZone(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 		if len(hit) < 2 || outside == 0 {
 			continue
 		}
-		list = append(list, e.joined(g, tapio.CorrelationSpatial, "same_zone", part, float64(len(hit))/float64(max(inside, 1)),
+		list = append(list, e.joined(g, model.CorrelationSpatial, "same_zone", part, float64(len(hit))/float64(max(inside, 1)),
 			fmt.Sprintf("%d of %d services in zone %s changed together", len(hit), inside, zone)))
 	}
 	return list

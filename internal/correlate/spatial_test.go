@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestSpatialJoinsAZoneWhenOthersAreWell(t *testing.T) {
@@ -30,12 +30,12 @@ func TestSpatialJoinsAZoneWhenOthersAreWell(t *testing.T) {
 
 func TestSpatialJoinsAProcessTree(t *testing.T) {
 	told := func(service string, keys ...string) *sign {
-		ev := tapio.Event{Name: "tapio.process.exit", Attributes: tapio.Attributes{{Key: "tapio.process.key", Value: tapio.StringValue(keys[0])}}}
-		var ancestors []tapio.Value
+		ev := model.Event{Name: "tapio.process.exit", Attributes: model.Attributes{{Key: "tapio.process.key", Value: model.StringValue(keys[0])}}}
+		var ancestors []model.Value
 		for _, key := range keys[1:] {
-			ancestors = append(ancestors, tapio.StringValue(key))
+			ancestors = append(ancestors, model.StringValue(key))
 		}
-		ev.Attributes = append(ev.Attributes, tapio.KeyValue{Key: "tapio.process.ancestor_keys", Value: tapio.ArrayValue(ancestors...)})
+		ev.Attributes = append(ev.Attributes, model.KeyValue{Key: "tapio.process.ancestor_keys", Value: model.ArrayValue(ancestors...)})
 		s := signOf(service, classKernel, "tapio.process.exit", begin)
 		s.kernel = &kernelLine{tree: treeOf(&ev)}
 		return s

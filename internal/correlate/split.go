@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // split parts from a group what it held for an effect of its cause, but what by now
@@ -70,8 +70,8 @@ func (e *Engine) part(g *group, in *incident) {
 }
 
 // faultSince is when what makes the suspect independent set in.
-func (s *suspect) faultSince() tapio.Nanos {
-	since := tapio.Nanos(maxTime)
+func (s *suspect) faultSince() model.Nanos {
+	since := model.Nanos(maxTime)
 	for _, sign := range s.signs {
 		if sign.ofItself() {
 			since = min(since, sign.onset)
@@ -101,7 +101,7 @@ func (g *group) handOver(to *group, service string) {
 }
 
 // from is the incident without what set in before a time.
-func (in *incident) from(since tapio.Nanos) *incident {
+func (in *incident) from(since model.Nanos) *incident {
 	if since == 0 {
 		return in
 	}

@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // gauge reports a share of a limit of each service, once in ten seconds.
 func (s *shop) gauge(values map[string]float64) {
-	metric := &tapio.Metric{Name: "container.cpu.utilization", Unit: "1", Type: tapio.MetricGauge}
+	metric := &model.Metric{Name: "container.cpu.utilization", Unit: "1", Type: model.MetricGauge}
 	for _, service := range [...]string{"front", "cart", "pay"} {
-		p := tapio.Point{
-			Time: s.at, Number: tapio.NumberDouble, Bits: math.Float64bits(values[service]),
-			Series: &tapio.Series{Metric: metric, Resource: s.resource(service)},
+		p := model.Point{
+			Time: s.at, Number: model.NumberDouble, Bits: math.Float64bits(values[service]),
+			Series: &model.Series{Metric: metric, Resource: s.resource(service)},
 		}
-		s.e.ObservePoints([]tapio.Point{p})
+		s.e.ObservePoints([]model.Point{p})
 	}
 }
 
@@ -33,11 +33,11 @@ func (s *shop) runWith(seconds int, cpu map[string]float64) {
 }
 
 // told lists the open groups by the service that each holds for the cause.
-func (s *shop) told(t *testing.T) map[string]*tapio.SemanticGroup {
+func (s *shop) told(t *testing.T) map[string]*model.SemanticGroup {
 	t.Helper()
-	open := map[string]*tapio.SemanticGroup{}
+	open := map[string]*model.SemanticGroup{}
 	for _, g := range s.last {
-		if g.State != tapio.GroupMerged && g.State != tapio.GroupClosed {
+		if g.State != model.GroupMerged && g.State != model.GroupClosed {
 			cause := g.RootCause.Factors[0].Entity.Name
 			require.Nil(t, open[cause], "two groups of one cause")
 			open[cause] = g
@@ -48,7 +48,7 @@ func (s *shop) told(t *testing.T) map[string]*tapio.SemanticGroup {
 
 // twoInOne is a shop in which cart uses up its CPU, and pay, which became slow with
 // it, is held for a part of that.
-func twoInOne(t *testing.T) (*shop, *tapio.SemanticGroup) {
+func twoInOne(t *testing.T) (*shop, *model.SemanticGroup) {
 	t.Helper()
 	s := newShop(t, Config{})
 	s.runWith(300, map[string]float64{"front": 0.2, "cart": 0.2, "pay": 0.2})
@@ -120,16 +120,16 @@ func TestAGroupThatWasNotToldIsNotSplit(t *testing.T) {
 
 // event tells of a service what the kernel saw.
 func (s *shop) event(service, name string) {
-	s.e.ObserveEvents([]tapio.Event{{Time: s.at, Name: name, Resource: s.resource(service), Attributes: tapio.Attributes{
-		{Key: programKey, Value: tapio.StringValue(service + "d")}, {Key: "process.pid", Value: tapio.IntValue(4711)},
+	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: name, Resource: s.resource(service), Attributes: model.Attributes{
+		{Key: programKey, Value: model.StringValue(service + "d")}, {Key: "process.pid", Value: model.IntValue(4711)},
 	}}})
 }
 
 // textOf is what was told of the group to whoever is on call, of its last revision.
-func (s *shop) textOf(t *testing.T, g *tapio.SemanticGroup) string {
+func (s *shop) textOf(t *testing.T, g *model.SemanticGroup) string {
 	t.Helper()
 	for _, f := range s.all {
-		if i, ok := f.(*tapio.Insight); ok && i.GroupID == g.ID && i.Revision == g.Revision && i.Audience == tapio.AudienceSRE {
+		if i, ok := f.(*model.Insight); ok && i.GroupID == g.ID && i.Revision == g.Revision && i.Audience == model.AudienceSRE {
 			return i.Text
 		}
 	}

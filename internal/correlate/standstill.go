@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Who has nothing to do is well, as a rule: others no longer ask. Where several
@@ -26,7 +26,7 @@ const (
 // noteStill counts the zeros of a series that was never zero, and just before at least
 // half of what it usually is: what dwindles, as in the evening, comes to nothing by
 // and by.
-func (s *series) noteStill(x float64, t tapio.Nanos) {
+func (s *series) noteStill(x float64, t model.Nanos) {
 	switch {
 	case x != 0 || s.class == classSymptom:
 		s.still = 0
@@ -105,7 +105,7 @@ func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
 }
 
 // goesOn reports whether a service has something to do after that moment.
-func (e *Engine) goesOn(service string, since tapio.Nanos) bool {
+func (e *Engine) goesOn(service string, since model.Nanos) bool {
 	for _, held := range e.series.all() {
 		s := *held
 		if s.service.name == service && s.class == classLoad && s.last > since && len(s.values) >= minKnown && s.newest > 0 && 10*s.newest >= s.middle() {
@@ -120,7 +120,7 @@ func (e *Engine) goesOn(service string, since tapio.Nanos) bool {
 func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
 	var names []string
 	onset, strength := callees[0].onset, 0.0
-	var evidence []tapio.EvidenceRef
+	var evidence []model.EvidenceRef
 	for _, s := range callees {
 		names = append(names, s.key.service)
 		onset = min(onset, s.onset)

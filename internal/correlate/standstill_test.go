@@ -12,18 +12,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // rates reports how much each service is asked, once a minute.
 func (s *shop) rates(minutes int, of map[string]float64) {
-	metric := &tapio.Metric{Name: "requests", Unit: "1/s", Type: tapio.MetricGauge}
+	metric := &model.Metric{Name: "requests", Unit: "1/s", Type: model.MetricGauge}
 	for range minutes {
 		for _, service := range slices.Sorted(maps.Keys(of)) {
 			x := of[service] * (0.7 + 0.6*s.rng.Float64())
-			s.e.ObservePoints([]tapio.Point{{
-				Time: s.at, Number: tapio.NumberDouble, Bits: math.Float64bits(x),
-				Series: &tapio.Series{Metric: metric, Resource: s.resource(service)},
+			s.e.ObservePoints([]model.Point{{
+				Time: s.at, Number: model.NumberDouble, Bits: math.Float64bits(x),
+				Series: &model.Series{Metric: metric, Resource: s.resource(service)},
 			}})
 		}
 		s.at += 60 * second
@@ -66,7 +66,7 @@ func TestWhatDwindlesComesToAStandstillByItself(t *testing.T) {
 	for part := 0.5; part > 0.03; part /= 2 {
 		s.rates(10, map[string]float64{"front": 5, "cart": 3 * part, "pay": 0.5 * part, "db": 9})
 	}
-	s.last, s.all = map[string]*tapio.SemanticGroup{}, nil
+	s.last, s.all = map[string]*model.SemanticGroup{}, nil
 	s.rates(10, map[string]float64{"front": 5, "cart": 0, "pay": 0, "db": 9})
 	assert.Empty(t, s.all)
 }

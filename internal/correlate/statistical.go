@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -21,8 +21,8 @@ const (
 )
 
 // statistical joins the metric of the cause with those that move with it.
-func statistical(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
-	var list []*tapio.Correlation
+func statistical(e *Engine, g *group, signs []*sign) []*model.Correlation {
+	var list []*model.Correlation
 	var moving []*series
 	var of []*sign
 	for _, s := range signs {
@@ -36,7 +36,7 @@ func statistical(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 	for i := range moving {
 		for k := i + 1; k < len(moving) && len(list) < maxPerRule; k++ {
 			if r := moving[i].movesWith(moving[k]); math.Abs(r) >= minMoving {
-				list = append(list, e.joined(g, tapio.CorrelationStatistical, "co_moving", []*sign{of[i], of[k]}, math.Abs(r),
+				list = append(list, e.joined(g, model.CorrelationStatistical, "co_moving", []*sign{of[i], of[k]}, math.Abs(r),
 					fmt.Sprintf("%s of %s and %s of %s move together (r = %.2f)",
 						moving[i].name, moving[i].service.name, moving[k].name, moving[k].service.name, r)))
 			}

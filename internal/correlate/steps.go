@@ -6,13 +6,13 @@ package correlate
 import (
 	"cmp"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // learnSteps learns in what order a run logs and calls. Each step is noted with
 // the one before it: code that leaves early, by a return or an exception, shows
 // where it did by the step that no longer follows the last one that it took.
-func (e *Engine) learnSteps(id tapio.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
+func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
 	run := &runs[i]
 	children := run.children
 	if run.op.key.kind == kindClient {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // desk is one operation of one service whose runs write the lines that they are
@@ -28,27 +28,27 @@ func newDesk(t testing.TB, config Config) *desk { return &desk{shop: newShop(t, 
 func (d *desk) serves(times int, lines ...string) {
 	d.t.Helper()
 	for range times {
-		var trace tapio.TraceID
+		var trace model.TraceID
 		id := d.id()
 		binary.BigEndian.PutUint64(trace[:], d.n)
-		span := tapio.Span{
+		span := model.Span{
 			TraceID: trace, SpanID: id, Name: "POST /order", Kind: kindServer,
 			Start: d.at, End: d.at + second/10, Resource: d.resource("desk"),
 		}
-		var events []tapio.Event
+		var events []model.Event
 		for i, line := range lines {
 			severity := int32(9)
 			if line[:5] == "ERROR" {
 				severity = 17
 			}
-			events = append(events, tapio.Event{
-				Time: d.at + tapio.Nanos(i)*second/1000, TraceID: trace, SpanID: id, Resource: d.resource("desk"),
-				SeverityNumber: severity, Body: tapio.StringValue(line),
+			events = append(events, model.Event{
+				Time: d.at + model.Nanos(i)*second/1000, TraceID: trace, SpanID: id, Resource: d.resource("desk"),
+				SeverityNumber: severity, Body: model.StringValue(line),
 			})
 		}
-		spans := []tapio.Span{span}
+		spans := []model.Span{span}
 		if d.caller != "" {
-			client := tapio.Span{
+			client := model.Span{
 				TraceID: trace, SpanID: d.id(), Name: "POST", Kind: kindClient,
 				Start: span.Start, End: span.End, Resource: d.resource(d.caller),
 			}
@@ -105,7 +105,7 @@ func TestStepsThatInputsChooseAreNoSign(t *testing.T) {
 func TestOneBadMomentOfManyCallsIsNoIncident(t *testing.T) {
 	h := history{worth: slotWorth}
 	log := func(millis, n float64) sample {
-		low, high := logSample(tapio.Nanos(millis/2*1e6), 1), logSample(tapio.Nanos(millis*2*1e6), 1)
+		low, high := logSample(model.Nanos(millis/2*1e6), 1), logSample(model.Nanos(millis*2*1e6), 1)
 		low.add(high)
 		return low.times(float32(n) / 2)
 	}
@@ -127,7 +127,7 @@ func TestWayIsComparedWithTheOthersUntilItHasAPast(t *testing.T) {
 		c := e.graph.call("front", callee)
 		c.paired = true
 		for slot := range int64(4) {
-			millis := tapio.Nanos(4)
+			millis := model.Nanos(4)
 			if callee == "slow" {
 				millis = 400
 			}
@@ -150,16 +150,16 @@ func (s sample) times(n float32) sample {
 func TestLostServerSpanIsNoSlowWay(t *testing.T) {
 	d := newDesk(t, Config{})
 	for i := range 200 {
-		trace := tapio.TraceID{1, byte(i)}
-		client := tapio.Span{
-			TraceID: trace, SpanID: tapio.SpanID{1}, Name: "shop.Till/Pay", Kind: kindClient,
+		trace := model.TraceID{1, byte(i)}
+		client := model.Span{
+			TraceID: trace, SpanID: model.SpanID{1}, Name: "shop.Till/Pay", Kind: kindClient,
 			Start: d.at, End: d.at + second/2, Resource: d.resource("desk"),
 		}
-		server := tapio.Span{
-			TraceID: trace, SpanID: tapio.SpanID{2}, ParentID: tapio.SpanID{1}, Name: "shop.Till/Pay", Kind: kindServer,
+		server := model.Span{
+			TraceID: trace, SpanID: model.SpanID{2}, ParentID: model.SpanID{1}, Name: "shop.Till/Pay", Kind: kindServer,
 			Start: d.at, End: d.at + second/2, Resource: d.resource("Till"),
 		}
-		spans := []tapio.Span{client, server}
+		spans := []model.Span{client, server}
 		if i > 150 {
 			spans = spans[:1]
 		}
@@ -179,11 +179,11 @@ func TestErrorThatWasAlwaysThereIsOnlyToldWhenAsked(t *testing.T) {
 		return d
 	}
 	assert.Empty(t, serve(Config{}).last)
-	g := serve(Config{Asked: tapio.TimeRange{Start: begin + 30*second, End: begin + 120*second}}).only(t)
+	g := serve(Config{Asked: model.TimeRange{Start: begin + 30*second, End: begin + 120*second}}).only(t)
 	assert.Equal(t, "desk", g.RootCause.Factors[0].Entity.Name)
 	assert.Contains(t, g.RootCause.Factors[0].Reason, "in 100 % of its runs for as long as it is known")
 	assert.Less(t, g.Confidence, 0.5)
-	later := Config{Asked: tapio.TimeRange{Start: begin + 600*second, End: begin + 700*second}}
+	later := Config{Asked: model.TimeRange{Start: begin + 600*second, End: begin + 700*second}}
 	assert.Empty(t, serve(later).last, "it was there long before")
 }
 

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
 	// trendGrain is how often a value joins a trend at most: twenty of them are
 	// then never less than five minutes, longer than what takes memory for a moment.
-	trendGrain = 15 * tapio.Nanos(1e9)
+	trendGrain = 15 * model.Nanos(1e9)
 	// soonEmpty is from when on what runs out is reason enough for an incident: an
 	// hour is time to find somebody and to act, and as long as a baseline lasts.
 	soonEmpty = 3600
@@ -32,7 +32,7 @@ type supply struct {
 	left  bool    // the values are what is left
 	on    string  // mount point or volume
 	trend trend
-	added tapio.Nanos
+	added model.Nanos
 	// high is the most that was used before the newest values, latest and earlier
 	// those of the two stretches of minTrend values that are not in it yet. What rises and
 	// falls again and again, as memory that is cleared now and then, is on its way to
@@ -43,7 +43,7 @@ type supply struct {
 
 // supplyOf says whether a metric tells of something that runs out, by the names of
 // the semantic conventions; nil if not.
-func supplyOf(m *tapio.Metric, attributes tapio.Attributes) *supply {
+func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 	has := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(m.Name, w) {
@@ -73,7 +73,7 @@ func supplyOf(m *tapio.Metric, attributes tapio.Attributes) *supply {
 	return found
 }
 
-func firstOf(attributes tapio.Attributes, keys ...string) string {
+func firstOf(attributes model.Attributes, keys ...string) string {
 	for _, key := range keys {
 		if v, found := attributes.Get(key); found {
 			return v.Text()
@@ -90,7 +90,7 @@ func (s *supply) used(x float64) float64 {
 	return x
 }
 
-func (s *supply) add(x float64, t tapio.Nanos) {
+func (s *supply) add(x float64, t model.Nanos) {
 	if s == nil || t < s.added+trendGrain {
 		return
 	}
@@ -119,7 +119,7 @@ func (s *supply) scarce(x float64) bool { return s.left || x >= s.limit/2 }
 
 // supplySign tells that something runs out within the hour.
 func (e *Engine) supplySign(s *series) *sign {
-	if s.supply == nil || !s.supply.scarce(s.newest) || e.now > s.last+tapio.Nanos(recentSlots)*e.slotWidth() {
+	if s.supply == nil || !s.supply.scarce(s.newest) || e.now > s.last+model.Nanos(recentSlots)*e.slotWidth() {
 		return nil
 	}
 	earliest, latest, ok := s.supply.until(s.newest)
@@ -129,13 +129,13 @@ func (e *Engine) supplySign(s *series) *sign {
 	line := &s.supply.trend
 	g := &sign{
 		key:   signKey{service: s.service.name, class: classResource, what: s.name, peer: "trend"},
-		onset: s.last - min(s.last, tapio.Nanos(minTrend)*trendGrain), last: s.last, strength: line.strength(),
+		onset: s.last - min(s.last, model.Nanos(minTrend)*trendGrain), last: s.last, strength: line.strength(),
 		before: s.supply.used(line.first), after: s.newest, unit: s.unit, count: line.n, pod: s.service.pod, node: s.service.node,
 		text: fmt.Sprintf("%s of %s rises along a line, is at %s and will be used up between %s and %s", supplyWord(s), s.service.name,
-			quantity(s.newest, s.unit), clock(s.last+tapio.Nanos(earliest*1e9)), clock(s.last+tapio.Nanos(latest*1e9))),
+			quantity(s.newest, s.unit), clock(s.last+model.Nanos(earliest*1e9)), clock(s.last+model.Nanos(latest*1e9))),
 		brief: fmt.Sprintf("%s of %s will be used up in %s", supplyWord(s), s.service.name, span(earliest)),
-		evidence: []tapio.EvidenceRef{{
-			Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last, Description: "rises along a line",
+		evidence: []model.EvidenceRef{{
+			Kind: model.EvidenceMetric, ID: s.id, Time: s.last, Description: "rises along a line",
 		}},
 	}
 	if s.supply.left {
@@ -158,8 +158,8 @@ func supplyWord(s *series) string {
 
 // predictions says when a resource of a touched service runs out, where its use
 // follows a line; without such a trend there is none.
-func (e *Engine) predictions(g *group) []tapio.Prediction {
-	var list []tapio.Prediction
+func (e *Engine) predictions(g *group) []model.Prediction {
+	var list []model.Prediction
 	for _, held := range e.series.all() {
 		s := *held
 		if s.supply == nil || !g.concerns(s.service.name) {
@@ -169,13 +169,13 @@ func (e *Engine) predictions(g *group) []tapio.Prediction {
 		if !ok {
 			continue
 		}
-		list = append(list, tapio.Prediction{
+		list = append(list, model.Prediction{
 			Description: fmt.Sprintf("%s of %s is used up in %s to %s (%s is %s now)",
 				supplyWord(s), s.service.name, span(earliest), span(latest), s.name, quantity(s.newest, s.unit)),
-			Expected:    tapio.TimeRange{Start: s.last + tapio.Nanos(earliest*1e9), End: s.last + tapio.Nanos(latest*1e9)},
+			Expected:    model.TimeRange{Start: s.last + model.Nanos(earliest*1e9), End: s.last + model.Nanos(latest*1e9)},
 			Probability: minFit,
 			Entity:      serviceEntity(s.service.name),
-			Evidence:    []tapio.EvidenceRef{{Kind: tapio.EvidenceMetric, ID: s.id, Time: s.last, Description: "follows a line"}},
+			Evidence:    []model.EvidenceRef{{Kind: model.EvidenceMetric, ID: s.id, Time: s.last, Description: "follows a line"}},
 		})
 	}
 	return list

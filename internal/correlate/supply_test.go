@@ -10,21 +10,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // gauged sends a gauge of pay every fifteen seconds, for so many minutes, beside the
 // requests of the shop.
-func (s *shop) gauged(minutes int, m *tapio.Metric, attributes tapio.Attributes, value func(i int) float64) {
-	series := &tapio.Series{Metric: m, Resource: s.resource("pay"), Attributes: attributes}
+func (s *shop) gauged(minutes int, m *model.Metric, attributes model.Attributes, value func(i int) float64) {
+	series := &model.Series{Metric: m, Resource: s.resource("pay"), Attributes: attributes}
 	for i := range minutes * 4 {
-		s.e.ObservePoints([]tapio.Point{{Time: s.at, Number: tapio.NumberDouble, Bits: math.Float64bits(value(i)), Series: series}})
+		s.e.ObservePoints([]model.Point{{Time: s.at, Number: model.NumberDouble, Bits: math.Float64bits(value(i)), Series: series}})
 		s.run(15)
 	}
 }
 
-func memoryUse() *tapio.Metric {
-	return &tapio.Metric{Name: "k8s.pod.memory_limit_utilization", Unit: "1", Type: tapio.MetricGauge}
+func memoryUse() *model.Metric {
+	return &model.Metric{Name: "k8s.pod.memory_limit_utilization", Unit: "1", Type: model.MetricGauge}
 }
 
 func TestALeakIsToldAnHourBeforeItIsFatal(t *testing.T) {
@@ -34,12 +34,12 @@ func TestALeakIsToldAnHourBeforeItIsFatal(t *testing.T) {
 	require.Empty(t, s.all, "it is not half full yet")
 	s.gauged(30, memoryUse(), nil, func(i int) float64 { return leak(80 + i) })
 	g := s.only(t)
-	assert.Equal(t, tapio.GroupResourceExhaustion, g.Type)
+	assert.Equal(t, model.GroupResourceExhaustion, g.Type)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
 	assert.Contains(t, g.Title, "Memory of pay will be used up in ")
 	require.NotEmpty(t, g.Predictions)
 	p := g.Predictions[0]
-	full := begin + tapio.Nanos((1-0.30)/0.002*15)*second
+	full := begin + model.Nanos((1-0.30)/0.002*15)*second
 	assert.LessOrEqual(t, p.Expected.Start, full)
 	assert.GreaterOrEqual(t, p.Expected.End+60*second, full)
 	assert.NotEmpty(t, p.Evidence)
@@ -47,8 +47,8 @@ func TestALeakIsToldAnHourBeforeItIsFatal(t *testing.T) {
 
 func TestWhatIsLeftRunsOutToo(t *testing.T) {
 	s := newShop(t, Config{})
-	m := &tapio.Metric{Name: "system.filesystem.usage", Unit: "By", Type: tapio.MetricSum}
-	on := tapio.Attributes{{Key: "mountpoint", Value: tapio.StringValue("/var")}, {Key: "state", Value: tapio.StringValue("free")}}
+	m := &model.Metric{Name: "system.filesystem.usage", Unit: "By", Type: model.MetricSum}
+	on := model.Attributes{{Key: "mountpoint", Value: model.StringValue("/var")}, {Key: "state", Value: model.StringValue("free")}}
 	s.gauged(20, m, on, func(i int) float64 { return float64(8<<30) - float64(i)*float64(40<<20) })
 	g := s.only(t)
 	assert.Contains(t, g.Title, "Filesystem /var of pay will be used up in ")
@@ -63,7 +63,7 @@ func TestWhatTurnedBeforeTurnsAgain(t *testing.T) {
 	warned := [4]int{}
 	for i := range 90 * len(warned) {
 		x := 0.40 + 0.45*float64(i%90)/90
-		s.add(x, begin+tapio.Nanos(i)*trendGrain)
+		s.add(x, begin+model.Nanos(i)*trendGrain)
 		if _, _, ok := s.until(x); ok {
 			warned[i/90]++
 		}
@@ -73,12 +73,12 @@ func TestWhatTurnedBeforeTurnsAgain(t *testing.T) {
 }
 
 func TestWhatCanRunOut(t *testing.T) {
-	state := func(of string) tapio.Attributes {
-		return tapio.Attributes{{Key: "state", Value: tapio.StringValue(of)}}
+	state := func(of string) model.Attributes {
+		return model.Attributes{{Key: "state", Value: model.StringValue(of)}}
 	}
 	for _, c := range []struct {
 		name, unit string
-		attributes tapio.Attributes
+		attributes model.Attributes
 		can        bool
 	}{
 		{"system.memory.utilization", "1", state("used"), true},
@@ -90,6 +90,6 @@ func TestWhatCanRunOut(t *testing.T) {
 		{"k8s.volume.available", "By", nil, true},
 		{"jvm.memory.used", "By", nil, false},
 	} {
-		assert.Equal(t, c.can, supplyOf(&tapio.Metric{Name: c.name, Unit: c.unit}, c.attributes) != nil, "%s %v", c.name, c.attributes)
+		assert.Equal(t, c.can, supplyOf(&model.Metric{Name: c.name, Unit: c.unit}, c.attributes) != nil, "%s %v", c.name, c.attributes)
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // suspect is a service with signs.
 type suspect struct {
 	service string
 	signs   []*sign
-	onset   tapio.Nanos
+	onset   model.Nanos
 	own     float64 // what only it can have caused
 	score   float64 // what is left to it when its callees are blamed first
 	alarm   bool    // reason enough to open an incident
@@ -172,7 +172,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 
 // weigh scores a suspect: the sum over classes of its strongest sign, less what
 // a callee explains.
-func (s *suspect) weigh(byName map[string]*suspect, dated tapio.Nanos) {
+func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 	fails, slows := s.explained(byName, dated)
 	s.excused = slows > 0
 	strays := 0.0 // a run that fails skips steps: both tell of the same runs
@@ -211,7 +211,7 @@ func (s *suspect) weigh(byName map[string]*suspect, dated tapio.Nanos) {
 // explained is how strange the callees are that may make it fail or be slow: while
 // they are, for what was over before explains nothing. dated is how exactly a
 // moment is known.
-func (s *suspect) explained(byName map[string]*suspect, dated tapio.Nanos) (fails, slows float64) {
+func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fails, slows float64) {
 	if !slices.ContainsFunc(s.signs, (*sign).telling) {
 		dated = together // by metrics alone
 	}
@@ -242,7 +242,7 @@ func left(weight, callees float64) float64 {
 }
 
 // weightIn is the most of a sign of these classes that shows at that time or later.
-func (s *suspect) weightIn(since tapio.Nanos, list ...class) float64 {
+func (s *suspect) weightIn(since model.Nanos, list ...class) float64 {
 	most := 0.0
 	for _, g := range s.signs {
 		if slices.Contains(list, g.key.class) && (g.until == 0 || g.until >= since) {

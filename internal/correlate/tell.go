@@ -10,17 +10,17 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // tell says in a few sentences what its reader needs first: who is on call, what
 // it is and what to do; who writes the code, where it shows; who decides, whom it
 // hits.
-func (g *group) tell(sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
+func (g *group) tell(sg *model.SemanticGroup, to model.InsightAudience) string {
 	switch to {
-	case tapio.AudienceManager:
+	case model.AudienceManager:
 		return g.tellManager(sg)
-	case tapio.AudienceDeveloper:
+	case model.AudienceDeveloper:
 		return g.tellDeveloper()
 	default:
 		text := sg.RootCause.Summary + " " + sg.Impact.Summary + " " + g.standing()
@@ -31,7 +31,7 @@ func (g *group) tell(sg *tapio.SemanticGroup, to tapio.InsightAudience) string {
 	}
 }
 
-func (g *group) tellManager(sg *tapio.SemanticGroup) string {
+func (g *group) tellManager(sg *model.SemanticGroup) string {
 	first := g.ranking[0]
 	return fmt.Sprintf("Since %s, %s. %s %s (%s): %s. %s",
 		clock(first.onset), plain(sg.Type), sg.Impact.Summary, capital(g.role()), percent(sg.Confidence), g.headline(), g.standing())
@@ -45,7 +45,7 @@ func (g *group) tellDeveloper() string {
 	}
 	fmt.Fprintf(&b, "%s.", sentence(reason))
 	for _, s := range own {
-		if s.subject.Kind == tapio.EntityCode {
+		if s.subject.Kind == model.EntityCode {
 			fmt.Fprintf(&b, " Look at %s first.", s.subject.Name)
 			break
 		}
@@ -94,9 +94,9 @@ func (g *group) doubted() bool {
 // standing says whether it goes on.
 func (g *group) standing() string {
 	switch g.state {
-	case tapio.GroupClosed:
+	case model.GroupClosed:
 		return fmt.Sprintf("It is over: nothing of it was seen since %s.", clock(g.last))
-	case tapio.GroupMerged:
+	case model.GroupMerged:
 		return "It is part of another incident, " + g.into + "."
 	default:
 		return "It is going on." + g.remark
@@ -218,7 +218,7 @@ func (g *group) headline() string {
 func traceOf(own []*sign) string {
 	for _, s := range own {
 		for _, ref := range s.evidence {
-			if trace, _, found := strings.Cut(ref.ID, ":"); found && ref.Kind == tapio.EvidenceSpan {
+			if trace, _, found := strings.Cut(ref.ID, ":"); found && ref.Kind == model.EvidenceSpan {
 				return trace
 			}
 		}
@@ -244,17 +244,17 @@ func capital(s string) string {
 	return string(unicode.ToUpper(first)) + s[size:]
 }
 
-func plain(t tapio.GroupType) string {
+func plain(t model.GroupType) string {
 	switch t {
-	case tapio.GroupDeployment:
+	case model.GroupDeployment:
 		return "a service behaves otherwise than before, as after a change of its code"
-	case tapio.GroupFailureCascade:
+	case model.GroupFailureCascade:
 		return "a service fails"
-	case tapio.GroupResourceExhaustion:
+	case model.GroupResourceExhaustion:
 		return "a resource is used up"
-	case tapio.GroupNetwork:
+	case model.GroupNetwork:
 		return "the network between services fails or is slow"
-	case tapio.GroupSecurity:
+	case model.GroupSecurity:
 		return "something happens that nobody may do"
 	default:
 		return "a service is slow"

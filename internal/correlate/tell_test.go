@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // textFor returns the newest text for an audience.
-func (s *shop) textFor(t *testing.T, to tapio.InsightAudience) string {
+func (s *shop) textFor(t *testing.T, to model.InsightAudience) string {
 	t.Helper()
 	text := ""
 	for _, f := range s.all {
-		if i, ok := f.(*tapio.Insight); ok && i.Audience == to {
+		if i, ok := f.(*model.Insight); ok && i.Audience == to {
 			text = i.Text
 		}
 	}
@@ -28,7 +28,7 @@ func (s *shop) textFor(t *testing.T, to tapio.InsightAudience) string {
 // releases makes a service run another version from now on.
 func (s *shop) releases(service, version string) {
 	next := *s.resource(service)
-	next.Attributes = append(append(tapio.Attributes{}, next.Attributes...), tapio.KeyValue{Key: "service.version", Value: tapio.StringValue(version)})
+	next.Attributes = append(append(model.Attributes{}, next.Attributes...), model.KeyValue{Key: "service.version", Value: model.StringValue(version)})
 	s.resources[service] = &next
 }
 
@@ -39,14 +39,14 @@ func TestAFailureAfterAReleaseNamesIt(t *testing.T) {
 	s.fails["cart"] = true
 	s.run(60)
 	g := s.only(t)
-	assert.Equal(t, tapio.GroupDeployment, g.Type)
+	assert.Equal(t, model.GroupDeployment, g.Type)
 	assert.Contains(t, g.Title, "cart fails since release 2.0.0: cannot read a.Store#31 user <*>")
 	assert.Contains(t, g.RootCause.Summary, "cart runs release 2.0.0 since")
 	assert.Contains(t, g.Actions[1].Title, "Roll it back")
-	developer := s.textFor(t, tapio.AudienceDeveloper)
+	developer := s.textFor(t, model.AudienceDeveloper)
 	assert.Contains(t, developer, "Look at a.Store#31 first.")
 	assert.Contains(t, developer, "A trace that shows it is 3")
-	manager := s.textFor(t, tapio.AudienceManager)
+	manager := s.textFor(t, model.AudienceManager)
 	assert.Contains(t, manager, "are slow or fail.")
 	assert.Contains(t, manager, "It is going on.")
 }
@@ -64,7 +64,7 @@ func TestAReleaseIsNewOnce(t *testing.T) {
 	var r release
 	r.runs("1.9", begin, false)
 	require.False(t, r.known, "it may have run for long")
-	for i := range tapio.Nanos(10) {
+	for i := range model.Nanos(10) {
 		r.runs([]string{"2.0", "1.9"}[i%2], begin+(100+i)*second, true)
 	}
 	assert.Equal(t, begin+100*second, r.since)

@@ -6,7 +6,7 @@ package correlate
 import (
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -237,15 +237,15 @@ func hashTokens(tokens []string) uint64 {
 
 // lineOf returns the text of an event that its template is mined from: that of
 // the body, or the message within a body that is a map or a JSON object.
-func lineOf(e *tapio.Event) string {
+func lineOf(e *model.Event) string {
 	switch e.Body.Kind() {
-	case tapio.KindString:
+	case model.KindString:
 		body := e.Body.Str()
 		if strings.HasPrefix(body, "{") {
 			return messageOf(body)
 		}
 		return body
-	case tapio.KindMap:
+	case model.KindMap:
 		for _, kv := range e.Body.Items() {
 			if kv.Key == "message" || kv.Key == "msg" {
 				return kv.Value.Str()

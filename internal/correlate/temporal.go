@@ -6,11 +6,11 @@ package correlate
 import (
 	"fmt"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // temporal joins the signs that set in within one window of the first.
-func temporal(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+func temporal(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var close []*sign
 	window := 2 * e.slotWidth()
 	for _, s := range signs {
@@ -23,6 +23,6 @@ func temporal(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 	}
 	apart := close[len(close)-1].onset - close[0].onset
 	score := 1 - float64(apart)/float64(2*window)
-	return []*tapio.Correlation{e.joined(g, tapio.CorrelationTemporal, "onset", close, score,
+	return []*model.Correlation{e.joined(g, model.CorrelationTemporal, "onset", close, score,
 		fmt.Sprintf("%d changes set in within %s, at %s", len(close), millis(float64(apart)/1e6), clock(close[0].onset)))}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // reasons are why the cause of each group is one, the oldest group first.
@@ -18,7 +18,7 @@ func (s *shop) reasons(t *testing.T, groups int) []string {
 	var list []string
 	seen := map[string]bool{}
 	for _, f := range s.all {
-		if g, ok := f.(*tapio.SemanticGroup); ok && !seen[g.ID] {
+		if g, ok := f.(*model.SemanticGroup); ok && !seen[g.ID] {
 			seen[g.ID] = true
 			list = append(list, s.last[g.ID].RootCause.Factors[0].Reason)
 		}
@@ -132,10 +132,10 @@ func TestRequestsThatRunWhatIsAtFaultWithinAreHit(t *testing.T) {
 	s := newShop(t, Config{})
 	serve := func(seconds int, status int32) {
 		for range seconds {
-			var trace tapio.TraceID
+			var trace model.TraceID
 			server, inner := s.id(), s.id()
 			copy(trace[:], server[:])
-			s.e.ObserveSpans([]tapio.Span{
+			s.e.ObserveSpans([]model.Span{
 				{TraceID: trace, SpanID: inner, ParentID: server, Name: "verify", Kind: 1, StatusCode: status, Start: s.at, End: s.at + second/20, Resource: s.resource("codes")},
 				{TraceID: trace, SpanID: server, Name: "GET /code", Kind: kindServer, Start: s.at, End: s.at + second/10, Resource: s.resource("codes")},
 			})
@@ -144,8 +144,8 @@ func TestRequestsThatRunWhatIsAtFaultWithinAreHit(t *testing.T) {
 		}
 	}
 	serve(300, 0)
-	serve(60, tapio.StatusError)
+	serve(60, model.StatusError)
 	g := s.only(t)
 	assert.Greater(t, g.Impact.AffectedRequestRatio, 0.9, g.Impact.Summary)
-	assert.GreaterOrEqual(t, g.Impact.Level, tapio.ImpactHigh)
+	assert.GreaterOrEqual(t, g.Impact.Level, model.ImpactHigh)
 }

@@ -7,17 +7,17 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // traceContext joins signs whose evidence is of one trace.
-func traceContext(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
+func traceContext(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	byTrace := map[string][]*sign{}
 	var order []string
 	for _, s := range signs {
 		for _, ref := range s.evidence {
 			trace, _, found := strings.Cut(ref.ID, ":")
-			if ref.Kind != tapio.EvidenceSpan || !found {
+			if ref.Kind != model.EvidenceSpan || !found {
 				continue
 			}
 			held := byTrace[trace]
@@ -29,10 +29,10 @@ func traceContext(e *Engine, g *group, signs []*sign) []*tapio.Correlation {
 			}
 		}
 	}
-	var list []*tapio.Correlation
+	var list []*model.Correlation
 	for _, trace := range order {
 		if part := byTrace[trace]; len(part) > 1 {
-			list = append(list, e.joined(g, tapio.CorrelationTraceContext, "same_trace", part, 1,
+			list = append(list, e.joined(g, model.CorrelationTraceContext, "same_trace", part, 1,
 				fmt.Sprintf("%d changes show in trace %s", len(part), trace)))
 		}
 	}

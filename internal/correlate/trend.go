@@ -6,7 +6,7 @@ package correlate
 import (
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -23,13 +23,13 @@ const (
 // trend fits a line to the newest values by exponentially weighted least
 // squares.
 type trend struct {
-	origin           tapio.Nanos
+	origin           model.Nanos
 	n                int
 	first            float64
 	t, x, tt, tx, xx float64 // running means
 }
 
-func (l *trend) add(x float64, when tapio.Nanos) {
+func (l *trend) add(x float64, when model.Nanos) {
 	if l.n == 0 {
 		l.origin, l.first = when, x
 	}

@@ -10,14 +10,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // tracesFromSpans is the way back that the product has no use for yet.
-func tracesFromSpans(spans []tapio.Span) ptrace.Traces {
+func tracesFromSpans(spans []model.Span) ptrace.Traces {
 	traces := ptrace.NewTraces()
 	for len(spans) > 0 {
-		n := run(spans, func(a, b *tapio.Span) bool { return a.Resource == b.Resource })
+		n := run(spans, func(a, b *model.Span) bool { return a.Resource == b.Resource })
 		to := traces.ResourceSpans().AppendEmpty()
 		putResource(to.Resource(), spans[0].Resource)
 		to.SetSchemaUrl(spans[0].Resource.SchemaURL)
@@ -27,9 +27,9 @@ func tracesFromSpans(spans []tapio.Span) ptrace.Traces {
 	return traces
 }
 
-func putSpansOfResource(ofResource ptrace.ResourceSpans, spans []tapio.Span) {
+func putSpansOfResource(ofResource ptrace.ResourceSpans, spans []model.Span) {
 	for len(spans) > 0 {
-		n := run(spans, func(a, b *tapio.Span) bool { return a.Scope == b.Scope })
+		n := run(spans, func(a, b *model.Span) bool { return a.Scope == b.Scope })
 		to := ofResource.ScopeSpans().AppendEmpty()
 		putScope(to.Scope(), spans[0].Scope)
 		to.SetSchemaUrl(spans[0].Scope.SchemaURL)
@@ -40,7 +40,7 @@ func putSpansOfResource(ofResource ptrace.ResourceSpans, spans []tapio.Span) {
 	}
 }
 
-func putSpan(to ptrace.Span, span *tapio.Span) {
+func putSpan(to ptrace.Span, span *model.Span) {
 	to.SetTraceID(pcommon.TraceID(span.TraceID))
 	to.SetSpanID(pcommon.SpanID(span.SpanID))
 	to.SetParentSpanID(pcommon.SpanID(span.ParentID))
@@ -75,9 +75,9 @@ func putSpan(to ptrace.Span, span *tapio.Span) {
 }
 
 // metricsFromPoints is the way back that the product has no use for yet.
-func metricsFromPoints(points []tapio.Point) pmetric.Metrics {
+func metricsFromPoints(points []model.Point) pmetric.Metrics {
 	metrics := pmetric.NewMetrics()
-	var last tapio.Series
+	var last model.Series
 	var ofResource pmetric.ResourceMetrics
 	var ofScope pmetric.ScopeMetrics
 	var metric pmetric.Metric
@@ -103,28 +103,28 @@ func metricsFromPoints(points []tapio.Point) pmetric.Metrics {
 	return metrics
 }
 
-func putMetric(to pmetric.Metric, metric *tapio.Metric) {
+func putMetric(to pmetric.Metric, metric *model.Metric) {
 	to.SetName(metric.Name)
 	to.SetDescription(metric.Description)
 	to.SetUnit(metric.Unit)
 	putAttributes(to.Metadata(), metric.Metadata)
 	temporality := pmetric.AggregationTemporality(metric.Temporality)
 	switch metric.Type {
-	case tapio.MetricGauge:
+	case model.MetricGauge:
 		to.SetEmptyGauge()
-	case tapio.MetricSum:
+	case model.MetricSum:
 		to.SetEmptySum().SetAggregationTemporality(temporality)
 		to.Sum().SetIsMonotonic(metric.Monotonic)
-	case tapio.MetricHistogram:
+	case model.MetricHistogram:
 		to.SetEmptyHistogram().SetAggregationTemporality(temporality)
-	case tapio.MetricExponentialHistogram:
+	case model.MetricExponentialHistogram:
 		to.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
-	case tapio.MetricSummary:
+	case model.MetricSummary:
 		to.SetEmptySummary()
 	}
 }
 
-func putPoint(to pmetric.Metric, point *tapio.Point) {
+func putPoint(to pmetric.Metric, point *model.Point) {
 	switch to.Type() {
 	case pmetric.MetricTypeGauge:
 		putNumber(to.Gauge().DataPoints().AppendEmpty(), point)
@@ -146,25 +146,25 @@ type settablePoint interface {
 	SetFlags(pmetric.DataPointFlags)
 }
 
-func putCommon(to settablePoint, point *tapio.Point) {
+func putCommon(to settablePoint, point *model.Point) {
 	putAttributes(to.Attributes(), point.Series.Attributes)
 	to.SetStartTimestamp(pcommon.Timestamp(point.Start))
 	to.SetTimestamp(pcommon.Timestamp(point.Time))
 	to.SetFlags(pmetric.DataPointFlags(point.Flags))
 }
 
-func putNumber(to pmetric.NumberDataPoint, point *tapio.Point) {
+func putNumber(to pmetric.NumberDataPoint, point *model.Point) {
 	putCommon(to, point)
 	switch point.Number {
-	case tapio.NumberInt:
+	case model.NumberInt:
 		to.SetIntValue(int64(point.Bits))
-	case tapio.NumberDouble:
+	case model.NumberDouble:
 		to.SetDoubleValue(math.Float64frombits(point.Bits))
 	}
 	putExemplars(to.Exemplars(), point.Exemplars)
 }
 
-func putHistogram(to pmetric.HistogramDataPoint, point *tapio.Point) {
+func putHistogram(to pmetric.HistogramDataPoint, point *model.Point) {
 	putCommon(to, point)
 	h := point.Histogram
 	to.SetCount(h.Count)
@@ -176,7 +176,7 @@ func putHistogram(to pmetric.HistogramDataPoint, point *tapio.Point) {
 	putExemplars(to.Exemplars(), point.Exemplars)
 }
 
-func putExponential(to pmetric.ExponentialHistogramDataPoint, point *tapio.Point) {
+func putExponential(to pmetric.ExponentialHistogramDataPoint, point *model.Point) {
 	putCommon(to, point)
 	h := point.Exponential
 	to.SetCount(h.Count)
@@ -193,7 +193,7 @@ func putExponential(to pmetric.ExponentialHistogramDataPoint, point *tapio.Point
 	putExemplars(to.Exemplars(), point.Exemplars)
 }
 
-func putSummary(to pmetric.SummaryDataPoint, point *tapio.Point) {
+func putSummary(to pmetric.SummaryDataPoint, point *model.Point) {
 	putCommon(to, point)
 	to.SetCount(point.Summary.Count)
 	to.SetSum(point.Summary.Sum)
@@ -204,13 +204,13 @@ func putSummary(to pmetric.SummaryDataPoint, point *tapio.Point) {
 	}
 }
 
-func putOptional(set func(float64), v tapio.Optional) {
+func putOptional(set func(float64), v model.Optional) {
 	if v.Set {
 		set(v.Value)
 	}
 }
 
-func putExemplars(to pmetric.ExemplarSlice, exemplars []tapio.Exemplar) {
+func putExemplars(to pmetric.ExemplarSlice, exemplars []model.Exemplar) {
 	for _, exemplar := range exemplars {
 		e := to.AppendEmpty()
 		e.SetTimestamp(pcommon.Timestamp(exemplar.Time))
@@ -218,9 +218,9 @@ func putExemplars(to pmetric.ExemplarSlice, exemplars []tapio.Exemplar) {
 		e.SetTraceID(pcommon.TraceID(exemplar.TraceID))
 		e.SetSpanID(pcommon.SpanID(exemplar.SpanID))
 		switch exemplar.Number {
-		case tapio.NumberInt:
+		case model.NumberInt:
 			e.SetIntValue(int64(exemplar.Bits))
-		case tapio.NumberDouble:
+		case model.NumberDouble:
 			e.SetDoubleValue(math.Float64frombits(exemplar.Bits))
 		}
 	}

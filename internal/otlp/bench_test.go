@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -125,8 +125,8 @@ func BenchmarkReader(b *testing.B) {
 	logs, traces, metrics := benchLogs(benchRecords), benchTraces(benchRecords), benchMetrics(benchRecords)
 	var reader Reader
 	for name, read := range map[string]func(){
-		"logs":    func() { reader.Events(logs, func(*tapio.Event) bool { return false }) },
-		"traces":  func() { reader.Spans(traces, func(*tapio.Span) bool { return false }) },
+		"logs":    func() { reader.Events(logs, func(*model.Event) bool { return false }) },
+		"traces":  func() { reader.Spans(traces, func(*model.Span) bool { return false }) },
 		"metrics": func() { reader.Points(metrics) },
 	} {
 		b.Run(name, func(b *testing.B) {

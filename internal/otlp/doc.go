@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package otlp is the pdata door: it turns the collector's plog, ptrace and
-// pmetric into the words of internal/tapio, and log records back. Nothing of
+// pmetric into the words of internal/model, and log records back. Nothing of
 // OTLP is lost on the way, save what is nested deeper than 30 arrays and maps,
 // where a text says so. Nothing of pdata is kept: its memory belongs to the
 // pipeline again once a call has returned.

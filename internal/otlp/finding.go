@@ -6,7 +6,7 @@ package otlp
 import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The attributes that every finding's record has; docs/semconv.md lists all.
@@ -28,8 +28,8 @@ const findingScope = "github.com/tapio/tapio/internal/correlate"
 
 // LogsFromFindings returns the records that carry findings, in their order.
 // observed is when they were made by the wall clock; 0 leaves it out.
-func LogsFromFindings(findings []tapio.Finding, observed tapio.Nanos) plog.Logs {
-	events := make([]tapio.Event, len(findings))
+func LogsFromFindings(findings []model.Finding, observed model.Nanos) plog.Logs {
+	events := make([]model.Event, len(findings))
 	for i, finding := range findings {
 		events[i] = EventFromFinding(finding)
 		events[i].ObservedTime = observed
@@ -39,33 +39,33 @@ func LogsFromFindings(findings []tapio.Finding, observed tapio.Nanos) plog.Logs 
 
 // EventFromFinding returns the record that carries a finding: its body is what a
 // person reads, its attributes are all else.
-func EventFromFinding(finding tapio.Finding) tapio.Event {
+func EventFromFinding(finding model.Finding) model.Event {
 	identity := finding.Identity()
-	event := tapio.Event{
+	event := model.Event{
 		Name:     finding.EventName(),
 		Time:     identity.Time,
-		Resource: &tapio.Resource{},
-		Scope:    &tapio.Scope{Name: findingScope},
+		Resource: &model.Resource{},
+		Scope:    &model.Scope{Name: findingScope},
 	}
 	to := make(fields, 0, 32)
 	to.text(findingID, identity.ID)
 	to.count(findingRevision, identity.Revision)
 	switch f := finding.(type) {
-	case *tapio.Correlation:
+	case *model.Correlation:
 		putCorrelation(&event, &to, f)
-	case *tapio.SemanticGroup:
+	case *model.SemanticGroup:
 		putGroup(&event, &to, f)
-	case *tapio.Insight:
+	case *model.Insight:
 		putInsight(&event, &to, f)
 	}
-	event.Attributes = tapio.Attributes(to)
+	event.Attributes = model.Attributes(to)
 	return event
 }
 
 // IsFinding reports whether a record carries a finding, by its name.
-func IsFinding(event *tapio.Event) bool {
+func IsFinding(event *model.Event) bool {
 	switch event.Name {
-	case tapio.CorrelationEvent, tapio.SemanticGroupEvent, tapio.InsightEvent:
+	case model.CorrelationEvent, model.SemanticGroupEvent, model.InsightEvent:
 		return true
 	default:
 		return false
@@ -75,9 +75,9 @@ func IsFinding(event *tapio.Event) bool {
 // FindingFromEvent reads the finding that a record carries. It is nil for a
 // record of another name, or one without a finding's id. Fields that are missing
 // or of another type are empty.
-func FindingFromEvent(event *tapio.Event) tapio.Finding {
+func FindingFromEvent(event *model.Event) model.Finding {
 	from := known(event.Attributes)
-	identity := tapio.FindingIdentity{
+	identity := model.FindingIdentity{
 		ID:       from.text(findingID),
 		Revision: from.count(findingRevision),
 		Time:     event.Time,
@@ -86,11 +86,11 @@ func FindingFromEvent(event *tapio.Event) tapio.Finding {
 		return nil
 	}
 	switch event.Name {
-	case tapio.CorrelationEvent:
+	case model.CorrelationEvent:
 		return correlationFrom(event, from, identity)
-	case tapio.SemanticGroupEvent:
+	case model.SemanticGroupEvent:
 		return groupFrom(event, from, identity)
-	case tapio.InsightEvent:
+	case model.InsightEvent:
 		return insightFrom(event, from, identity)
 	default:
 		return nil
@@ -106,17 +106,17 @@ func (f *fields) services(list []string) {
 	f.texts(findingServices, list)
 }
 
-func (f *fields) timeRange(r tapio.TimeRange) {
+func (f *fields) timeRange(r model.TimeRange) {
 	f.count(findingStart, uint64(r.Start))
 	f.count(findingEnd, uint64(r.End))
 }
 
-func (k known) timeRange() tapio.TimeRange {
-	return tapio.TimeRange{Start: tapio.Nanos(k.count(findingStart)), End: tapio.Nanos(k.count(findingEnd))}
+func (k known) timeRange() model.TimeRange {
+	return model.TimeRange{Start: model.Nanos(k.count(findingStart)), End: model.Nanos(k.count(findingEnd))}
 }
 
-func setSeverity(event *tapio.Event, severity tapio.Severity) {
-	if severity == tapio.SeverityUnspecified {
+func setSeverity(event *model.Event, severity model.Severity) {
+	if severity == model.SeverityUnspecified {
 		return
 	}
 	event.SeverityNumber = int32(severity-1)*4 + 1
@@ -133,10 +133,10 @@ const (
 	correlationRule  = "tapio.correlation.rule"
 )
 
-func putCorrelation(event *tapio.Event, to *fields, c *tapio.Correlation) {
+func putCorrelation(event *model.Event, to *fields, c *model.Correlation) {
 	event.Body = body(c.Explanation)
-	setSeverity(event, tapio.SeverityInfo)
-	to.text(tapio.GroupIDKey, c.GroupID)
+	setSeverity(event, model.SeverityInfo)
+	to.text(model.GroupIDKey, c.GroupID)
 	putEnum(to, correlationType, correlationTypes(), c.Type)
 	to.text(correlationRule, c.Rule)
 	to.number(correlationScore, c.Score)
@@ -147,10 +147,10 @@ func putCorrelation(event *tapio.Event, to *fields, c *tapio.Correlation) {
 	putList(to, findingEvidence, c.Members, evidenceValue)
 }
 
-func correlationFrom(event *tapio.Event, from known, identity tapio.FindingIdentity) *tapio.Correlation {
-	return &tapio.Correlation{
+func correlationFrom(event *model.Event, from known, identity model.FindingIdentity) *model.Correlation {
+	return &model.Correlation{
 		FindingIdentity: identity,
-		Type:            getEnum[tapio.CorrelationType](from, correlationType, correlationTypes()),
+		Type:            getEnum[model.CorrelationType](from, correlationType, correlationTypes()),
 		Score:           from.number(correlationScore),
 		Confidence:      from.number(findingConfidence),
 		Members:         recordsOf(from, findingEvidence, evidenceFrom),
@@ -158,7 +158,7 @@ func correlationFrom(event *tapio.Event, from known, identity tapio.FindingIdent
 		Range:           from.timeRange(),
 		Rule:            from.text(correlationRule),
 		Explanation:     event.Body.Str(),
-		GroupID:         from.text(tapio.GroupIDKey),
+		GroupID:         from.text(model.GroupIDKey),
 	}
 }
 
@@ -169,10 +169,10 @@ const (
 	insightFigures  = "tapio.insight.key_figures"
 )
 
-func putInsight(event *tapio.Event, to *fields, i *tapio.Insight) {
+func putInsight(event *model.Event, to *fields, i *model.Insight) {
 	event.Body = body(i.Text)
 	setSeverity(event, i.Severity)
-	to.text(tapio.GroupIDKey, i.GroupID)
+	to.text(model.GroupIDKey, i.GroupID)
 	to.text(insightTitle, i.Title)
 	putEnum(to, insightAudience, audiences(), i.Audience)
 	to.number(findingConfidence, i.Confidence)
@@ -183,11 +183,11 @@ func putInsight(event *tapio.Event, to *fields, i *tapio.Insight) {
 	putList(to, findingEvidence, i.Evidence, evidenceValue)
 }
 
-func insightFrom(event *tapio.Event, from known, identity tapio.FindingIdentity) *tapio.Insight {
-	return &tapio.Insight{
+func insightFrom(event *model.Event, from known, identity model.FindingIdentity) *model.Insight {
+	return &model.Insight{
 		FindingIdentity: identity,
-		GroupID:         from.text(tapio.GroupIDKey),
-		Audience:        getEnum[tapio.InsightAudience](from, insightAudience, audiences()),
+		GroupID:         from.text(model.GroupIDKey),
+		Audience:        getEnum[model.InsightAudience](from, insightAudience, audiences()),
 		Title:           from.text(insightTitle),
 		Text:            event.Body.Str(),
 		Severity:        event.Severity(),
@@ -196,13 +196,13 @@ func insightFrom(event *tapio.Event, from known, identity tapio.FindingIdentity)
 		Actions:         recordsOf(from, findingActions, actionFrom),
 		KeyFigures:      recordsOf(from, insightFigures, figureFrom),
 		Evidence:        recordsOf(from, findingEvidence, evidenceFrom),
-		Duration:        tapio.Nanos(from.count(insightDuration)),
+		Duration:        model.Nanos(from.count(insightDuration)),
 	}
 }
 
-func body(text string) tapio.Value {
+func body(text string) model.Value {
 	if text == "" {
-		return tapio.Value{}
+		return model.Value{}
 	}
-	return tapio.StringValue(text)
+	return model.StringValue(text)
 }

@@ -6,79 +6,79 @@ package otlp
 import (
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fields are the attributes of a finding's record while it is written. What is
 // empty is left out, and read back as empty.
-type fields []tapio.KeyValue
+type fields []model.KeyValue
 
-func (f *fields) put(key string, v tapio.Value) {
-	*f = append(*f, tapio.KeyValue{Key: key, Value: v})
+func (f *fields) put(key string, v model.Value) {
+	*f = append(*f, model.KeyValue{Key: key, Value: v})
 }
 
 func (f *fields) text(key, v string) {
 	if v != "" {
-		f.put(key, tapio.StringValue(v))
+		f.put(key, model.StringValue(v))
 	}
 }
 
-func (f *fields) number(key string, v float64) { f.put(key, tapio.DoubleValue(v)) }
+func (f *fields) number(key string, v float64) { f.put(key, model.DoubleValue(v)) }
 
 func (f *fields) count(key string, v uint64) {
 	if v != 0 {
-		f.put(key, tapio.IntValue(int64(v)))
+		f.put(key, model.IntValue(int64(v)))
 	}
 }
 
 func (f *fields) flag(key string, v bool) {
 	if v {
-		f.put(key, tapio.BoolValue(true))
+		f.put(key, model.BoolValue(true))
 	}
 }
 
 func (f *fields) texts(key string, list []string) {
-	putList(f, key, list, tapio.StringValue)
+	putList(f, key, list, model.StringValue)
 }
 
-func putList[T any](f *fields, key string, list []T, value func(T) tapio.Value) {
+func putList[T any](f *fields, key string, list []T, value func(T) model.Value) {
 	if len(list) == 0 {
 		return
 	}
-	values := make([]tapio.Value, len(list))
+	values := make([]model.Value, len(list))
 	for i := range list {
 		values[i] = value(list[i])
 	}
-	f.put(key, tapio.ArrayValue(values...))
+	f.put(key, model.ArrayValue(values...))
 }
 
 // known are the fields that a record was found to have. A field that is missing
 // or of another type than ours reads as empty: the record may come from a later
 // version, or from somebody else.
-type known tapio.Attributes
+type known model.Attributes
 
-func (k known) get(key string, kind tapio.Kind) tapio.Value {
-	v, _ := tapio.Attributes(k).Get(key)
+func (k known) get(key string, kind model.Kind) model.Value {
+	v, _ := model.Attributes(k).Get(key)
 	if v.Kind() != kind {
-		return tapio.Value{}
+		return model.Value{}
 	}
 	return v
 }
 
-func (k known) text(key string) string    { return k.get(key, tapio.KindString).Str() }
-func (k known) number(key string) float64 { return k.get(key, tapio.KindDouble).Double() }
-func (k known) count(key string) uint64   { return uint64(k.get(key, tapio.KindInt).Int()) }
-func (k known) flag(key string) bool      { return k.get(key, tapio.KindBool).Bool() }
-func (k known) fields(key string) known   { return known(k.get(key, tapio.KindMap).Items()) }
+func (k known) text(key string) string    { return k.get(key, model.KindString).Str() }
+func (k known) number(key string) float64 { return k.get(key, model.KindDouble).Double() }
+func (k known) count(key string) uint64   { return uint64(k.get(key, model.KindInt).Int()) }
+func (k known) flag(key string) bool      { return k.get(key, model.KindBool).Bool() }
+func (k known) fields(key string) known   { return known(k.get(key, model.KindMap).Items()) }
 
 func (k known) texts(key string) []string {
-	return listOf(k, key, tapio.KindString, tapio.Value.Str)
+	return listOf(k, key, model.KindString, model.Value.Str)
 }
 
 // listOf reads an array; entries of another kind are passed over.
-func listOf[T any](k known, key string, kind tapio.Kind, read func(tapio.Value) T) []T {
+func listOf[T any](k known, key string, kind model.Kind, read func(model.Value) T) []T {
 	var list []T
-	for _, item := range k.get(key, tapio.KindArray).Items() {
+	for _, item := range k.get(key, model.KindArray).Items() {
 		if item.Value.Kind() == kind {
 			list = append(list, read(item.Value))
 		}
@@ -87,7 +87,7 @@ func listOf[T any](k known, key string, kind tapio.Kind, read func(tapio.Value) 
 }
 
 func recordsOf[T any](k known, key string, read func(known) T) []T {
-	return listOf(k, key, tapio.KindMap, func(v tapio.Value) T { return read(known(v.Items())) })
+	return listOf(k, key, model.KindMap, func(v model.Value) T { return read(known(v.Items())) })
 }
 
 // enum is a type whose values have names in records, by position; 0 has none.

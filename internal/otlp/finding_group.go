@@ -3,7 +3,7 @@
 
 package otlp
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 // The attributes of a semantic group's record.
 const (
@@ -31,10 +31,10 @@ const (
 	impactEntities = "tapio.impact.entities"
 )
 
-func putGroup(event *tapio.Event, to *fields, g *tapio.SemanticGroup) {
+func putGroup(event *model.Event, to *fields, g *model.SemanticGroup) {
 	event.Body = body(g.Title)
 	setSeverity(event, severityOf(g.Impact.Level))
-	to.text(tapio.GroupIDKey, g.ID)
+	to.text(model.GroupIDKey, g.ID)
 	putEnum(to, groupType, groupTypes(), g.Type)
 	putEnum(to, groupState, groupStates(), g.State)
 	to.text(groupMergedInto, g.MergedInto)
@@ -53,22 +53,22 @@ func putGroup(event *tapio.Event, to *fields, g *tapio.SemanticGroup) {
 
 // severityOf lets back ends that know nothing of findings alert on the grave
 // ones.
-func severityOf(level tapio.ImpactLevel) tapio.Severity {
+func severityOf(level model.ImpactLevel) model.Severity {
 	switch level {
-	case tapio.ImpactMedium:
-		return tapio.SeverityWarn
-	case tapio.ImpactHigh, tapio.ImpactCritical:
-		return tapio.SeverityError
+	case model.ImpactMedium:
+		return model.SeverityWarn
+	case model.ImpactHigh, model.ImpactCritical:
+		return model.SeverityError
 	default:
-		return tapio.SeverityInfo
+		return model.SeverityInfo
 	}
 }
 
-func groupFrom(event *tapio.Event, from known, identity tapio.FindingIdentity) *tapio.SemanticGroup {
-	return &tapio.SemanticGroup{
+func groupFrom(event *model.Event, from known, identity model.FindingIdentity) *model.SemanticGroup {
+	return &model.SemanticGroup{
 		FindingIdentity: identity,
-		Type:            getEnum[tapio.GroupType](from, groupType, groupTypes()),
-		State:           getEnum[tapio.GroupState](from, groupState, groupStates()),
+		Type:            getEnum[model.GroupType](from, groupType, groupTypes()),
+		State:           getEnum[model.GroupState](from, groupState, groupStates()),
 		Title:           event.Body.Str(),
 		Range:           from.timeRange(),
 		CorrelationIDs:  from.texts(groupCorrelations),
@@ -87,7 +87,7 @@ func groupFrom(event *tapio.Event, from known, identity tapio.FindingIdentity) *
 
 // rootCause writes the analysis, and the first factor once more by itself, so
 // that a back end can select and count by it.
-func (f *fields) rootCause(r *tapio.RootCause) {
+func (f *fields) rootCause(r *model.RootCause) {
 	if len(r.Factors) > 0 {
 		putEnum(f, causeKind, entityKinds(), r.Factors[0].Entity.Kind)
 		f.text(causeName, r.Factors[0].Entity.Name)
@@ -99,8 +99,8 @@ func (f *fields) rootCause(r *tapio.RootCause) {
 	putList(f, causeEvidence, r.Evidence, evidenceValue)
 }
 
-func (k known) rootCause() tapio.RootCause {
-	return tapio.RootCause{
+func (k known) rootCause() model.RootCause {
+	return model.RootCause{
 		Factors:    recordsOf(k, causeFactors, factorFrom),
 		Chain:      recordsOf(k, causeChain, linkFrom),
 		Evidence:   recordsOf(k, causeEvidence, evidenceFrom),
@@ -109,7 +109,7 @@ func (k known) rootCause() tapio.RootCause {
 	}
 }
 
-func (f *fields) impact(i *tapio.Impact) {
+func (f *fields) impact(i *model.Impact) {
 	putEnum(f, impactLevel, impactLevels(), i.Level)
 	f.number(impactRequests, i.AffectedRequestRatio)
 	f.number(impactErrors, i.ErrorRatio)
@@ -118,9 +118,9 @@ func (f *fields) impact(i *tapio.Impact) {
 	putList(f, impactEntities, i.Entities, entityValue)
 }
 
-func (k known) impact() tapio.Impact {
-	return tapio.Impact{
-		Level:                getEnum[tapio.ImpactLevel](k, impactLevel, impactLevels()),
+func (k known) impact() model.Impact {
+	return model.Impact{
+		Level:                getEnum[model.ImpactLevel](k, impactLevel, impactLevels()),
 		Entities:             recordsOf(k, impactEntities, entityFrom),
 		AffectedRequestRatio: k.number(impactRequests),
 		ErrorRatio:           k.number(impactErrors),

@@ -3,23 +3,23 @@
 
 package otlp
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 // Each part of a finding is a map: one function writes it, the next reads it.
 
-func entityValue(e tapio.Entity) tapio.Value {
+func entityValue(e model.Entity) model.Value {
 	var to fields
 	putEnum(&to, "kind", entityKinds(), e.Kind)
 	to.text("name", e.Name)
 	if len(e.Attributes) > 0 {
-		to.put("attributes", tapio.MapValue(e.Attributes))
+		to.put("attributes", model.MapValue(e.Attributes))
 	}
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func entityFrom(from known) tapio.Entity {
-	return tapio.Entity{
-		Kind:       getEnum[tapio.EntityKind](from, "kind", entityKinds()),
+func entityFrom(from known) model.Entity {
+	return model.Entity{
+		Kind:       getEnum[model.EntityKind](from, "kind", entityKinds()),
 		Name:       from.text("name"),
 		Attributes: textAttributes(from.fields("attributes")),
 	}
@@ -27,10 +27,10 @@ func entityFrom(from known) tapio.Entity {
 
 // textAttributes leaves out what an entity's attributes may not hold: values
 // that are no strings, and keys that come twice.
-func textAttributes(from known) tapio.Attributes {
-	var list tapio.Attributes
+func textAttributes(from known) model.Attributes {
+	var list model.Attributes
 	for _, kv := range from {
-		if _, twice := list.Get(kv.Key); kv.Value.Kind() == tapio.KindString && !twice {
+		if _, twice := list.Get(kv.Key); kv.Value.Kind() == model.KindString && !twice {
 			list = append(list, kv)
 		}
 	}
@@ -38,7 +38,7 @@ func textAttributes(from known) tapio.Attributes {
 }
 
 // servicesOf returns the services of the entities, each once, in their order.
-func servicesOf(entities []tapio.Entity) []string {
+func servicesOf(entities []model.Entity) []string {
 	var list []string
 	seen := map[string]bool{"": true}
 	for i := range entities {
@@ -50,25 +50,25 @@ func servicesOf(entities []tapio.Entity) []string {
 	return list
 }
 
-func evidenceValue(e tapio.EvidenceRef) tapio.Value {
+func evidenceValue(e model.EvidenceRef) model.Value {
 	var to fields
 	putEnum(&to, "kind", evidenceKinds(), e.Kind)
 	to.text("id", e.ID)
 	to.count("time", uint64(e.Time))
 	to.text("description", e.Description)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func evidenceFrom(from known) tapio.EvidenceRef {
-	return tapio.EvidenceRef{
-		Kind:        getEnum[tapio.EvidenceKind](from, "kind", evidenceKinds()),
+func evidenceFrom(from known) model.EvidenceRef {
+	return model.EvidenceRef{
+		Kind:        getEnum[model.EvidenceKind](from, "kind", evidenceKinds()),
 		ID:          from.text("id"),
-		Time:        tapio.Nanos(from.count("time")),
+		Time:        model.Nanos(from.count("time")),
 		Description: from.text("description"),
 	}
 }
 
-func factorValue(c tapio.CausalFactor) tapio.Value {
+func factorValue(c model.CausalFactor) model.Value {
 	var to fields
 	to.count("rank", uint64(c.Rank))
 	to.put("entity", entityValue(c.Entity))
@@ -76,11 +76,11 @@ func factorValue(c tapio.CausalFactor) tapio.Value {
 	to.text("reason", c.Reason)
 	putList(&to, "evidence", c.Evidence, evidenceValue)
 	putList(&to, "within", c.Within, entityValue)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func factorFrom(from known) tapio.CausalFactor {
-	return tapio.CausalFactor{
+func factorFrom(from known) model.CausalFactor {
+	return model.CausalFactor{
 		Rank:        uint32(from.count("rank")),
 		Entity:      entityFrom(from.fields("entity")),
 		Probability: from.number("probability"),
@@ -90,7 +90,7 @@ func factorFrom(from known) tapio.CausalFactor {
 	}
 }
 
-func linkValue(l tapio.CausalLink) tapio.Value {
+func linkValue(l model.CausalLink) model.Value {
 	var to fields
 	to.put("cause", entityValue(l.Cause))
 	to.put("effect", entityValue(l.Effect))
@@ -98,21 +98,21 @@ func linkValue(l tapio.CausalLink) tapio.Value {
 	to.text("mechanism", l.Mechanism)
 	to.number("confidence", l.Confidence)
 	putList(&to, "evidence", l.Evidence, evidenceValue)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func linkFrom(from known) tapio.CausalLink {
-	return tapio.CausalLink{
+func linkFrom(from known) model.CausalLink {
+	return model.CausalLink{
 		Cause:      entityFrom(from.fields("cause")),
 		Effect:     entityFrom(from.fields("effect")),
-		Onset:      tapio.Nanos(from.count("onset")),
+		Onset:      model.Nanos(from.count("onset")),
 		Mechanism:  from.text("mechanism"),
 		Confidence: from.number("confidence"),
 		Evidence:   recordsOf(from, "evidence", evidenceFrom),
 	}
 }
 
-func predictionValue(p tapio.Prediction) tapio.Value {
+func predictionValue(p model.Prediction) model.Value {
 	var to fields
 	to.text("description", p.Description)
 	to.count("earliest", uint64(p.Expected.Start))
@@ -120,15 +120,15 @@ func predictionValue(p tapio.Prediction) tapio.Value {
 	to.number("probability", p.Probability)
 	to.put("entity", entityValue(p.Entity))
 	putList(&to, "evidence", p.Evidence, evidenceValue)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func predictionFrom(from known) tapio.Prediction {
-	return tapio.Prediction{
+func predictionFrom(from known) model.Prediction {
+	return model.Prediction{
 		Description: from.text("description"),
-		Expected: tapio.TimeRange{
-			Start: tapio.Nanos(from.count("earliest")),
-			End:   tapio.Nanos(from.count("latest")),
+		Expected: model.TimeRange{
+			Start: model.Nanos(from.count("earliest")),
+			End:   model.Nanos(from.count("latest")),
 		},
 		Probability: from.number("probability"),
 		Entity:      entityFrom(from.fields("entity")),
@@ -136,33 +136,33 @@ func predictionFrom(from known) tapio.Prediction {
 	}
 }
 
-func actionValue(a tapio.RecommendedAction) tapio.Value {
+func actionValue(a model.RecommendedAction) model.Value {
 	var to fields
 	to.text("title", a.Title)
 	to.text("description", a.Description)
 	to.texts("commands", a.Commands)
 	putEnum(&to, "urgency", urgencies(), a.Urgency)
 	to.flag("read_only", a.ReadOnly)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func actionFrom(from known) tapio.RecommendedAction {
-	return tapio.RecommendedAction{
+func actionFrom(from known) model.RecommendedAction {
+	return model.RecommendedAction{
 		Title:       from.text("title"),
 		Description: from.text("description"),
 		Commands:    from.texts("commands"),
-		Urgency:     getEnum[tapio.ActionUrgency](from, "urgency", urgencies()),
+		Urgency:     getEnum[model.ActionUrgency](from, "urgency", urgencies()),
 		ReadOnly:    from.flag("read_only"),
 	}
 }
 
-func figureValue(f tapio.KeyFigure) tapio.Value {
+func figureValue(f model.KeyFigure) model.Value {
 	var to fields
 	to.text("name", f.Name)
 	to.text("value", f.Value)
-	return tapio.MapValue(to)
+	return model.MapValue(to)
 }
 
-func figureFrom(from known) tapio.KeyFigure {
-	return tapio.KeyFigure{Name: from.text("name"), Value: from.text("value")}
+func figureFrom(from known) model.KeyFigure {
+	return model.KeyFigure{Name: from.text("name"), Value: from.text("value")}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // randomFinding fills a finding of any kind, field by field, so that a field
 // that the codec forgets fails the round trip.
-func randomFinding(seed uint64) tapio.Finding {
+func randomFinding(seed uint64) model.Finding {
 	r := rand.New(rand.NewPCG(seed, 5))
-	kinds := []tapio.Finding{&tapio.Correlation{}, &tapio.SemanticGroup{}, &tapio.Insight{}}
+	kinds := []model.Finding{&model.Correlation{}, &model.SemanticGroup{}, &model.Insight{}}
 	finding := kinds[r.IntN(len(kinds))]
 	fillFinding(r, reflect.ValueOf(finding).Elem(), 6)
 	return finding
@@ -29,20 +29,20 @@ func randomFinding(seed uint64) tapio.Finding {
 // enumSizes is how many values each enum has, by the names in the codec.
 func enumSizes() map[reflect.Type]int {
 	return map[reflect.Type]int{
-		reflect.TypeFor[tapio.EntityKind]():      len(entityKinds()),
-		reflect.TypeFor[tapio.EvidenceKind]():    len(evidenceKinds()),
-		reflect.TypeFor[tapio.CorrelationType](): len(correlationTypes()),
-		reflect.TypeFor[tapio.GroupType]():       len(groupTypes()),
-		reflect.TypeFor[tapio.GroupState]():      len(groupStates()),
-		reflect.TypeFor[tapio.InsightAudience](): len(audiences()),
-		reflect.TypeFor[tapio.ImpactLevel]():     len(impactLevels()),
-		reflect.TypeFor[tapio.ActionUrgency]():   len(urgencies()),
-		reflect.TypeFor[tapio.Severity]():        len(severityTexts()),
+		reflect.TypeFor[model.EntityKind]():      len(entityKinds()),
+		reflect.TypeFor[model.EvidenceKind]():    len(evidenceKinds()),
+		reflect.TypeFor[model.CorrelationType](): len(correlationTypes()),
+		reflect.TypeFor[model.GroupType]():       len(groupTypes()),
+		reflect.TypeFor[model.GroupState]():      len(groupStates()),
+		reflect.TypeFor[model.InsightAudience](): len(audiences()),
+		reflect.TypeFor[model.ImpactLevel]():     len(impactLevels()),
+		reflect.TypeFor[model.ActionUrgency]():   len(urgencies()),
+		reflect.TypeFor[model.Severity]():        len(severityTexts()),
 	}
 }
 
 func fillFinding(r *rand.Rand, v reflect.Value, depth int) {
-	if v.Type() == reflect.TypeFor[tapio.Attributes]() {
+	if v.Type() == reflect.TypeFor[model.Attributes]() {
 		v.Set(reflect.ValueOf(randomTextAttributes(r)))
 		return
 	}
@@ -77,10 +77,10 @@ func fillFinding(r *rand.Rand, v reflect.Value, depth int) {
 	}
 }
 
-func randomTextAttributes(r *rand.Rand) tapio.Attributes {
-	var list tapio.Attributes
+func randomTextAttributes(r *rand.Rand) model.Attributes {
+	var list model.Attributes
 	for i := range r.IntN(3) {
-		list = append(list, tapio.KeyValue{Key: fmt.Sprint("key-", i), Value: tapio.StringValue(fmt.Sprint(r.IntN(9)))})
+		list = append(list, model.KeyValue{Key: fmt.Sprint("key-", i), Value: model.StringValue(fmt.Sprint(r.IntN(9)))})
 	}
 	return list
 }
@@ -89,13 +89,13 @@ func randomTextAttributes(r *rand.Rand) tapio.Attributes {
 func TestFindingsComeBackWhole(t *testing.T) {
 	for seed := range uint64(rounds) {
 		finding := randomFinding(seed)
-		data := marshalLogs(t, LogsFromFindings([]tapio.Finding{finding}, 7))
+		data := marshalLogs(t, LogsFromFindings([]model.Finding{finding}, 7))
 		logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(data)
 		require.NoError(t, err)
 		events := EventsFromLogs(logs)
 		require.Len(t, events, 1)
 		require.True(t, IsFinding(&events[0]))
-		require.Equal(t, tapio.Nanos(7), events[0].ObservedTime)
+		require.Equal(t, model.Nanos(7), events[0].ObservedTime)
 		require.Equal(t, finding, FindingFromEvent(&events[0]), "seed %d", seed)
 	}
 }
@@ -113,18 +113,18 @@ func TestNamesOfEnumsAreUnique(t *testing.T) {
 	}
 	for kind, name := range entityKinds() {
 		if kind > 0 {
-			require.Equal(t, name, tapio.EntityKind(kind).String())
+			require.Equal(t, name, model.EntityKind(kind).String())
 		}
 	}
 }
 
 func TestARecordThatCarriesNoFinding(t *testing.T) {
-	whole := EventFromFinding(&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "i-1"}})
-	for name, change := range map[string]func(*tapio.Event){
-		"another name":     func(e *tapio.Event) { e.Name = "device.app.lifecycle" },
-		"no name":          func(e *tapio.Event) { e.Name = "" },
-		"no id":            func(e *tapio.Event) { e.Attributes = nil },
-		"an id of no text": func(e *tapio.Event) { e.Attributes = tapio.Attributes{{Key: findingID, Value: tapio.IntValue(1)}} },
+	whole := EventFromFinding(&model.Insight{FindingIdentity: model.FindingIdentity{ID: "i-1"}})
+	for name, change := range map[string]func(*model.Event){
+		"another name":     func(e *model.Event) { e.Name = "device.app.lifecycle" },
+		"no name":          func(e *model.Event) { e.Name = "" },
+		"no id":            func(e *model.Event) { e.Attributes = nil },
+		"an id of no text": func(e *model.Event) { e.Attributes = model.Attributes{{Key: findingID, Value: model.IntValue(1)}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			event := whole
@@ -135,17 +135,17 @@ func TestARecordThatCarriesNoFinding(t *testing.T) {
 }
 
 func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
-	group := EventFromFinding(&tapio.SemanticGroup{
-		FindingIdentity: tapio.FindingIdentity{ID: "g-1", Revision: 2, Time: 100},
+	group := EventFromFinding(&model.SemanticGroup{
+		FindingIdentity: model.FindingIdentity{ID: "g-1", Revision: 2, Time: 100},
 		Title:           "payment is slow since its disk stalls",
 		Services:        []string{"payment", "checkout"},
-		Impact:          tapio.Impact{Level: tapio.ImpactHigh},
-		RootCause: tapio.RootCause{Factors: []tapio.CausalFactor{
-			{Rank: 1, Entity: tapio.Entity{Kind: tapio.EntityPod, Name: "payment-7"}},
+		Impact:          model.Impact{Level: model.ImpactHigh},
+		RootCause: model.RootCause{Factors: []model.CausalFactor{
+			{Rank: 1, Entity: model.Entity{Kind: model.EntityPod, Name: "payment-7"}},
 		}},
 	})
 	require.Equal(t, "payment is slow since its disk stalls", group.Body.Str())
-	require.Equal(t, tapio.SeverityError, group.Severity())
+	require.Equal(t, model.SeverityError, group.Severity())
 	for key, want := range map[string]string{
 		"service.name":          "payment",
 		"tapio.group.id":        "g-1",
@@ -161,7 +161,7 @@ func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
 // is read once reads the same ever after.
 func FuzzFindingFromEvent(f *testing.F) {
 	for seed := range uint64(12) {
-		f.Add(marshalLogs(f, LogsFromFindings([]tapio.Finding{randomFinding(seed)}, 0)))
+		f.Add(marshalLogs(f, LogsFromFindings([]model.Finding{randomFinding(seed)}, 0)))
 	}
 	for _, seed := range noise() {
 		f.Add(seed)
@@ -180,7 +180,7 @@ func FuzzFindingFromEvent(f *testing.F) {
 			require.True(t, strings.HasPrefix(finding.EventName(), "tapio."))
 			written := EventFromFinding(finding)
 			again := EventFromFinding(FindingFromEvent(&written))
-			require.Equal(t, marshalEach(t, []tapio.Event{written}), marshalEach(t, []tapio.Event{again}))
+			require.Equal(t, marshalEach(t, []model.Event{written}), marshalEach(t, []model.Event{again}))
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // noise are seeds that are no OTLP: nothing, a gzip header, a length that
@@ -30,7 +30,7 @@ func FuzzLogsFromPayload(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		logs, err := LogsFromPayload(payload)
 		if err != nil {
-			var fault *tapio.FieldError
+			var fault *model.FieldError
 			require.ErrorAs(t, err, &fault)
 			return
 		}
@@ -43,7 +43,7 @@ func FuzzLogsFromPayload(f *testing.F) {
 
 // marshalEach tells two lists of events apart by their content, whatever the
 // grouping, and bit by bit where reflection would find NaN unlike itself.
-func marshalEach(t *testing.T, events []tapio.Event) [][]byte {
+func marshalEach(t *testing.T, events []model.Event) [][]byte {
 	list := make([][]byte, len(events))
 	for i := range events {
 		list[i] = marshalLogs(t, LogsFromEvents(events[i:i+1]))
@@ -86,7 +86,7 @@ func FuzzPointsFromMetrics(f *testing.F) {
 		}
 		points := PointsFromMetrics(metrics)
 		require.Len(t, points, metrics.DataPointCount())
-		requireSamePacked(t, &tapio.PointBatch{}, metrics)
+		requireSamePacked(t, &model.PointBatch{}, metrics)
 		back := metricsFromPoints(points)
 		require.Equal(t, marshalMetrics(t, back), marshalMetrics(t, metricsFromPoints(PointsFromMetrics(back))))
 	})

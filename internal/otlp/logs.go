@@ -10,25 +10,25 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // EventsFromLogs returns the log records in their order, nil for none. Records
 // of one resource or scope share its pointer.
-func EventsFromLogs(logs plog.Logs) []tapio.Event { return AppendEvents(nil, logs) }
+func EventsFromLogs(logs plog.Logs) []model.Event { return AppendEvents(nil, logs) }
 
 // AppendEvents appends to events what EventsFromLogs returns. Only the events
 // themselves are written there, not what they refer to.
-func AppendEvents(events []tapio.Event, logs plog.Logs) []tapio.Event {
+func AppendEvents(events []model.Event, logs plog.Logs) []model.Event {
 	records, attributes := countLogs(logs)
 	events = slices.Grow(events, records)
-	rows, memory := slabIn(events, records), newSlab[tapio.KeyValue](attributes)
+	rows, memory := slabIn(events, records), newSlab[model.KeyValue](attributes)
 	readLogs(logs, &rows, &memory)
 	return events[:len(events)+records]
 }
 
 // readLogs fills rows with the records, and memory with their attributes.
-func readLogs(logs plog.Logs, rows *slab[tapio.Event], memory *slab[tapio.KeyValue]) {
+func readLogs(logs plog.Logs, rows *slab[model.Event], memory *slab[model.KeyValue]) {
 	for _, ofResource := range logs.ResourceLogs().All() {
 		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
 		for _, ofScope := range ofResource.ScopeLogs().All() {
@@ -55,24 +55,24 @@ func countLogs(logs plog.Logs) (records, attributes int) {
 	return records, attributes
 }
 
-func readRecord(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.KeyValue]) {
+func readRecord(event *model.Event, record plog.LogRecord, memory *slab[model.KeyValue]) {
 	readRecordHead(event, record)
 	readRecordRest(event, record, memory)
 }
 
-func readRecordHead(event *tapio.Event, record plog.LogRecord) {
-	event.Time = tapio.Nanos(record.Timestamp())
-	event.ObservedTime = tapio.Nanos(record.ObservedTimestamp())
+func readRecordHead(event *model.Event, record plog.LogRecord) {
+	event.Time = model.Nanos(record.Timestamp())
+	event.ObservedTime = model.Nanos(record.ObservedTimestamp())
 	event.SeverityText = record.SeverityText()
 	event.SeverityNumber = int32(record.SeverityNumber())
 	event.Name = record.EventName()
-	event.TraceID = tapio.TraceID(record.TraceID())
-	event.SpanID = tapio.SpanID(record.SpanID())
+	event.TraceID = model.TraceID(record.TraceID())
+	event.SpanID = model.SpanID(record.SpanID())
 	event.Flags = uint32(record.Flags())
 	event.DroppedAttributes = record.DroppedAttributesCount()
 }
 
-func readRecordRest(event *tapio.Event, record plog.LogRecord, memory *slab[tapio.KeyValue]) {
+func readRecordRest(event *model.Event, record plog.LogRecord, memory *slab[model.KeyValue]) {
 	fillValue(&event.Body, record.Body(), maxNesting)
 	event.Attributes = attributesFrom(record.Attributes(), memory)
 }
@@ -81,10 +81,10 @@ func readRecordRest(event *tapio.Event, record plog.LogRecord, memory *slab[tapi
 // the same resource or scope, by pointer or by content, stand under one. An
 // event without a resource or scope stands under an empty one. Seq and ID have
 // no place in OTLP and are left out.
-func LogsFromEvents(events []tapio.Event) plog.Logs {
+func LogsFromEvents(events []model.Event) plog.Logs {
 	logs := plog.NewLogs()
 	for len(events) > 0 {
-		n := run(events, func(a, b *tapio.Event) bool { return sameResource(a.Resource, b.Resource) })
+		n := run(events, func(a, b *model.Event) bool { return sameResource(a.Resource, b.Resource) })
 		putEventsOfResource(logs.ResourceLogs().AppendEmpty(), events[:n])
 		events = events[n:]
 	}
@@ -101,19 +101,19 @@ func run[T any](rows []T, same func(a, b *T) bool) int {
 	return n
 }
 
-func putEventsOfResource(to plog.ResourceLogs, events []tapio.Event) {
+func putEventsOfResource(to plog.ResourceLogs, events []model.Event) {
 	if resource := events[0].Resource; resource != nil {
 		putResource(to.Resource(), resource)
 		to.SetSchemaUrl(resource.SchemaURL)
 	}
 	for len(events) > 0 {
-		n := run(events, func(a, b *tapio.Event) bool { return sameScope(a.Scope, b.Scope) })
+		n := run(events, func(a, b *model.Event) bool { return sameScope(a.Scope, b.Scope) })
 		putEventsOfScope(to.ScopeLogs().AppendEmpty(), events[:n])
 		events = events[n:]
 	}
 }
 
-func putEventsOfScope(to plog.ScopeLogs, events []tapio.Event) {
+func putEventsOfScope(to plog.ScopeLogs, events []model.Event) {
 	if scope := events[0].Scope; scope != nil {
 		putScope(to.Scope(), scope)
 		to.SetSchemaUrl(scope.SchemaURL)
@@ -124,7 +124,7 @@ func putEventsOfScope(to plog.ScopeLogs, events []tapio.Event) {
 	}
 }
 
-func putRecord(record plog.LogRecord, event *tapio.Event) {
+func putRecord(record plog.LogRecord, event *model.Event) {
 	record.SetTimestamp(pcommon.Timestamp(event.Time))
 	record.SetObservedTimestamp(pcommon.Timestamp(event.ObservedTime))
 	record.SetSeverityText(event.SeverityText)
@@ -140,7 +140,7 @@ func putRecord(record plog.LogRecord, event *tapio.Event) {
 
 // LogsFromPayload reads a serialized, uncompressed OTLP
 // ExportLogsServiceRequest. No bytes are a request without records. The error
-// is a *tapio.FieldError for the field "payload".
+// is a *model.FieldError for the field "payload".
 func LogsFromPayload(payload []byte) (plog.Logs, error) {
 	if logs, ok := plainLogs(payload); ok {
 		return logs, nil
@@ -155,7 +155,7 @@ func LogsFromPayload(payload []byte) (plog.Logs, error) {
 	return request.Logs(), nil
 }
 
-func notARequest(why string) *tapio.FieldError {
-	return tapio.InvalidField("payload", "is not an ExportLogsServiceRequest of OTLP (%s): "+
+func notARequest(why string) *model.FieldError {
+	return model.InvalidField("payload", "is not an ExportLogsServiceRequest of OTLP (%s): "+
 		"send one serialized as protobuf, and name its compression if it has one", why)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fullLogs sets every field of one record.
@@ -29,7 +29,7 @@ func fullLogs() plog.Logs {
 	record.SetSeverityText("careful")
 	record.SetEventName("disk.full")
 	record.Body().SetEmptySlice().AppendEmpty().SetEmptyBytes().FromRaw([]byte("ab"))
-	record.Attributes().PutStr(tapio.UIDKey, "uid-1")
+	record.Attributes().PutStr(model.UIDKey, "uid-1")
 	record.Attributes().PutEmptyBytes("raw").FromRaw([]byte{1, 2})
 	record.SetTraceID([16]byte{1})
 	record.SetSpanID([8]byte{2})
@@ -38,33 +38,33 @@ func fullLogs() plog.Logs {
 	return logs
 }
 
-func wantEvent() tapio.Event {
-	return tapio.Event{
+func wantEvent() model.Event {
+	return model.Event{
 		Time:           11,
 		ObservedTime:   12,
 		SeverityNumber: 14,
 		SeverityText:   "careful",
 		Name:           "disk.full",
-		Body:           tapio.ArrayValue(tapio.BytesValue([]byte("ab"))),
-		Attributes: tapio.Attributes{
-			{Key: tapio.UIDKey, Value: tapio.StringValue("uid-1")},
-			{Key: "raw", Value: tapio.BytesValue([]byte{1, 2})},
+		Body:           model.ArrayValue(model.BytesValue([]byte("ab"))),
+		Attributes: model.Attributes{
+			{Key: model.UIDKey, Value: model.StringValue("uid-1")},
+			{Key: "raw", Value: model.BytesValue([]byte{1, 2})},
 		},
 		Resource:          wantResource(),
 		Scope:             wantScope(),
-		TraceID:           tapio.TraceID{1},
-		SpanID:            tapio.SpanID{2},
+		TraceID:           model.TraceID{1},
+		SpanID:            model.SpanID{2},
 		Flags:             0x101,
 		DroppedAttributes: 5,
 	}
 }
 
 func TestEventsFromLogsReadsEveryField(t *testing.T) {
-	require.Equal(t, []tapio.Event{wantEvent()}, EventsFromLogs(fullLogs()))
+	require.Equal(t, []model.Event{wantEvent()}, EventsFromLogs(fullLogs()))
 }
 
 func TestLogsFromEventsWritesEveryField(t *testing.T) {
-	require.Equal(t, marshalLogs(t, fullLogs()), marshalLogs(t, LogsFromEvents([]tapio.Event{wantEvent()})))
+	require.Equal(t, marshalLogs(t, fullLogs()), marshalLogs(t, LogsFromEvents([]model.Event{wantEvent()})))
 }
 
 func TestRecordBringsItsUID(t *testing.T) {
@@ -84,15 +84,15 @@ func TestEventsShareTheirOrigin(t *testing.T) {
 	require.Len(t, events, 3)
 	assert.Same(t, events[0].Resource, events[1].Resource)
 	assert.Same(t, events[0].Scope, events[1].Scope)
-	assert.Equal(t, &tapio.Resource{}, events[2].Resource)
-	assert.Equal(t, &tapio.Scope{}, events[2].Scope)
+	assert.Equal(t, &model.Resource{}, events[2].Resource)
+	assert.Equal(t, &model.Scope{}, events[2].Scope)
 }
 
 func TestLogsFromEventsGroupsNeighbours(t *testing.T) {
-	events := []tapio.Event{
+	events := []model.Event{
 		{Name: "1", Resource: wantResource(), Scope: wantScope()},
 		{Name: "2", Resource: wantResource(), Scope: wantScope()},
-		{Name: "3", Resource: wantResource(), Scope: &tapio.Scope{Name: "other"}},
+		{Name: "3", Resource: wantResource(), Scope: &model.Scope{Name: "other"}},
 		{Name: "4"},
 		{Name: "5", Resource: wantResource(), Scope: wantScope()},
 	}
@@ -116,27 +116,27 @@ func TestLogsFromEventsGroupsNeighbours(t *testing.T) {
 }
 
 func TestOriginsThatDifferStayApart(t *testing.T) {
-	resources := map[string]func(*tapio.Resource){
-		"attributes":       func(r *tapio.Resource) { r.Attributes = nil },
-		"schema URL":       func(r *tapio.Resource) { r.SchemaURL = "" },
-		"dropped":          func(r *tapio.Resource) { r.DroppedAttributes++ },
-		"entity refs":      func(r *tapio.Resource) { r.EntityRefs = nil },
-		"entity type":      func(r *tapio.Resource) { r.EntityRefs[0].Type = "" },
-		"entity schema":    func(r *tapio.Resource) { r.EntityRefs[0].SchemaURL = "" },
-		"id keys":          func(r *tapio.Resource) { r.EntityRefs[0].IDKeys = nil },
-		"description keys": func(r *tapio.Resource) { r.EntityRefs[0].DescriptionKeys = nil },
+	resources := map[string]func(*model.Resource){
+		"attributes":       func(r *model.Resource) { r.Attributes = nil },
+		"schema URL":       func(r *model.Resource) { r.SchemaURL = "" },
+		"dropped":          func(r *model.Resource) { r.DroppedAttributes++ },
+		"entity refs":      func(r *model.Resource) { r.EntityRefs = nil },
+		"entity type":      func(r *model.Resource) { r.EntityRefs[0].Type = "" },
+		"entity schema":    func(r *model.Resource) { r.EntityRefs[0].SchemaURL = "" },
+		"id keys":          func(r *model.Resource) { r.EntityRefs[0].IDKeys = nil },
+		"description keys": func(r *model.Resource) { r.EntityRefs[0].DescriptionKeys = nil },
 	}
 	for name, change := range resources {
 		r := wantResource()
 		change(r)
 		assert.False(t, sameResource(wantResource(), r), name)
 	}
-	scopes := map[string]func(*tapio.Scope){
-		"name":       func(s *tapio.Scope) { s.Name = "" },
-		"version":    func(s *tapio.Scope) { s.Version = "" },
-		"schema URL": func(s *tapio.Scope) { s.SchemaURL = "" },
-		"attributes": func(s *tapio.Scope) { s.Attributes = nil },
-		"dropped":    func(s *tapio.Scope) { s.DroppedAttributes++ },
+	scopes := map[string]func(*model.Scope){
+		"name":       func(s *model.Scope) { s.Name = "" },
+		"version":    func(s *model.Scope) { s.Version = "" },
+		"schema URL": func(s *model.Scope) { s.SchemaURL = "" },
+		"attributes": func(s *model.Scope) { s.Attributes = nil },
+		"dropped":    func(s *model.Scope) { s.DroppedAttributes++ },
 	}
 	for name, change := range scopes {
 		s := wantScope()
@@ -149,16 +149,16 @@ func TestLogsFromPayload(t *testing.T) {
 	payload := marshalLogs(t, fullLogs())
 	logs, err := LogsFromPayload(payload)
 	require.NoError(t, err)
-	require.Equal(t, []tapio.Event{wantEvent()}, EventsFromLogs(logs))
+	require.Equal(t, []model.Event{wantEvent()}, EventsFromLogs(logs))
 
 	clear(payload)
-	require.Equal(t, []tapio.Event{wantEvent()}, EventsFromLogs(logs), "the logs must not lean on the payload")
+	require.Equal(t, []model.Event{wantEvent()}, EventsFromLogs(logs), "the logs must not lean on the payload")
 }
 
 func TestLogsFromPayloadSaysWhatIsWrong(t *testing.T) {
 	gzip := []byte{0x1f, 0x8b, 0x08, 0x00}
 	_, err := LogsFromPayload(gzip)
-	var fault *tapio.FieldError
+	var fault *model.FieldError
 	require.ErrorAs(t, err, &fault)
 	assert.Equal(t, "payload", fault.Field)
 	assert.Contains(t, fault.Problem, "ExportLogsServiceRequest")

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // templateKey is the attribute under which a record tells the template that its
@@ -41,9 +41,9 @@ func MarkLogs(logs plog.Logs, marks []Mark) {
 
 func markRecord(attributes pcommon.Map, mark *Mark) {
 	if mark.GroupID != "" {
-		attributes.PutStr(tapio.GroupIDKey, mark.GroupID)
+		attributes.PutStr(model.GroupIDKey, mark.GroupID)
 	}
-	putIfAbsent(attributes, tapio.UIDKey, mark.UID)
+	putIfAbsent(attributes, model.UIDKey, mark.UID)
 	putIfAbsent(attributes, templateKey, mark.Template)
 }
 
@@ -65,7 +65,7 @@ func MarkTraces(traces ptrace.Traces, marks []Mark) {
 			spans := ofScope.Spans()
 			for len(marks) > 0 && marks[0].Index < first+spans.Len() {
 				if group := marks[0].GroupID; group != "" {
-					spans.At(marks[0].Index-first).Attributes().PutStr(tapio.GroupIDKey, group)
+					spans.At(marks[0].Index-first).Attributes().PutStr(model.GroupIDKey, group)
 				}
 				marks = marks[1:]
 			}

@@ -10,14 +10,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // PointsFromMetrics returns the data points in their order, nil for none; a
 // metric without points yields nothing. Points of one resource, scope or metric
 // share its pointer, and neighbours of one metric with the same attributes
 // share their series.
-func PointsFromMetrics(metrics pmetric.Metrics) []tapio.Point {
+func PointsFromMetrics(metrics pmetric.Metrics) []model.Point {
 	sizes := countMetrics(metrics)
 	if sizes.points == 0 {
 		return nil
@@ -25,7 +25,7 @@ func PointsFromMetrics(metrics pmetric.Metrics) []tapio.Point {
 	memory := newPointMemory(sizes)
 	points := memory.points.free
 	for _, ofResource := range metrics.ResourceMetrics().All() {
-		origin := tapio.Series{Resource: resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())}
+		origin := model.Series{Resource: resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())}
 		for _, ofScope := range ofResource.ScopeMetrics().All() {
 			origin.Scope = scopeFrom(ofScope.Scope(), ofScope.SchemaUrl())
 			for _, metric := range ofScope.Metrics().All() {
@@ -36,7 +36,7 @@ func PointsFromMetrics(metrics pmetric.Metrics) []tapio.Point {
 	return points
 }
 
-func (m *pointMemory) readMetric(origin tapio.Series, from pmetric.Metric) {
+func (m *pointMemory) readMetric(origin model.Series, from pmetric.Metric) {
 	metric := metricFrom(from)
 	origin.Metric = &metric
 	switch from.Type() {
@@ -54,8 +54,8 @@ func (m *pointMemory) readMetric(origin tapio.Series, from pmetric.Metric) {
 }
 
 // metricFrom returns all of a metric but its points.
-func metricFrom(from pmetric.Metric) tapio.Metric {
-	metric := tapio.Metric{
+func metricFrom(from pmetric.Metric) model.Metric {
+	metric := model.Metric{
 		Name:        from.Name(),
 		Description: from.Description(),
 		Unit:        from.Unit(),
@@ -63,19 +63,19 @@ func metricFrom(from pmetric.Metric) tapio.Metric {
 	}
 	switch from.Type() {
 	case pmetric.MetricTypeGauge:
-		metric.Type = tapio.MetricGauge
+		metric.Type = model.MetricGauge
 	case pmetric.MetricTypeSum:
-		metric.Type = tapio.MetricSum
-		metric.Temporality = tapio.Temporality(from.Sum().AggregationTemporality())
+		metric.Type = model.MetricSum
+		metric.Temporality = model.Temporality(from.Sum().AggregationTemporality())
 		metric.Monotonic = from.Sum().IsMonotonic()
 	case pmetric.MetricTypeHistogram:
-		metric.Type = tapio.MetricHistogram
-		metric.Temporality = tapio.Temporality(from.Histogram().AggregationTemporality())
+		metric.Type = model.MetricHistogram
+		metric.Temporality = model.Temporality(from.Histogram().AggregationTemporality())
 	case pmetric.MetricTypeExponentialHistogram:
-		metric.Type = tapio.MetricExponentialHistogram
-		metric.Temporality = tapio.Temporality(from.ExponentialHistogram().AggregationTemporality())
+		metric.Type = model.MetricExponentialHistogram
+		metric.Temporality = model.Temporality(from.ExponentialHistogram().AggregationTemporality())
 	case pmetric.MetricTypeSummary:
-		metric.Type = tapio.MetricSummary
+		metric.Type = model.MetricSummary
 	}
 	return metric
 }
@@ -94,24 +94,24 @@ type dataPoints[P dataPoint] interface {
 }
 
 // readPoints reads what all points have, and the rest with readRest.
-func readPoints[P dataPoint, L dataPoints[P]](m *pointMemory, origin tapio.Series, list L,
-	readRest func(*pointMemory, *tapio.Point, P),
+func readPoints[P dataPoint, L dataPoints[P]](m *pointMemory, origin model.Series, list L,
+	readRest func(*pointMemory, *model.Point, P),
 ) {
-	var series *tapio.Series
+	var series *model.Series
 	for i := range list.Len() {
 		from := list.At(i)
 		series = m.seriesOf(series, origin, from.Attributes())
 		point := m.points.one()
 		point.Series = series
-		point.Start = tapio.Nanos(from.StartTimestamp())
-		point.Time = tapio.Nanos(from.Timestamp())
+		point.Start = model.Nanos(from.StartTimestamp())
+		point.Time = model.Nanos(from.Timestamp())
 		point.Flags = uint32(from.Flags())
 		readRest(m, point, from)
 	}
 }
 
 // seriesOf returns the series with these attributes: the last one, if it fits.
-func (m *pointMemory) seriesOf(last *tapio.Series, origin tapio.Series, attributes pcommon.Map) *tapio.Series {
+func (m *pointMemory) seriesOf(last *model.Series, origin model.Series, attributes pcommon.Map) *model.Series {
 	if last != nil && sameAttributes(last.Attributes, attributes) {
 		return last
 	}
@@ -121,19 +121,19 @@ func (m *pointMemory) seriesOf(last *tapio.Series, origin tapio.Series, attribut
 	return series
 }
 
-func (m *pointMemory) readNumber(point *tapio.Point, from pmetric.NumberDataPoint) {
+func (m *pointMemory) readNumber(point *model.Point, from pmetric.NumberDataPoint) {
 	switch from.ValueType() {
 	case pmetric.NumberDataPointValueTypeInt:
-		point.Number, point.Bits = tapio.NumberInt, uint64(from.IntValue())
+		point.Number, point.Bits = model.NumberInt, uint64(from.IntValue())
 	case pmetric.NumberDataPointValueTypeDouble:
-		point.Number, point.Bits = tapio.NumberDouble, math.Float64bits(from.DoubleValue())
+		point.Number, point.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
 	}
 	point.Exemplars = m.readExemplars(from.Exemplars())
 }
 
-func (m *pointMemory) readHistogram(point *tapio.Point, from pmetric.HistogramDataPoint) {
+func (m *pointMemory) readHistogram(point *model.Point, from pmetric.HistogramDataPoint) {
 	point.Histogram = m.histograms.one()
-	*point.Histogram = tapio.Histogram{
+	*point.Histogram = model.Histogram{
 		Count:  from.Count(),
 		Sum:    optional(from.HasSum(), from.Sum()),
 		Min:    optional(from.HasMin(), from.Min()),
@@ -144,9 +144,9 @@ func (m *pointMemory) readHistogram(point *tapio.Point, from pmetric.HistogramDa
 	point.Exemplars = m.readExemplars(from.Exemplars())
 }
 
-func (m *pointMemory) readExponential(point *tapio.Point, from pmetric.ExponentialHistogramDataPoint) {
+func (m *pointMemory) readExponential(point *model.Point, from pmetric.ExponentialHistogramDataPoint) {
 	point.Exponential = m.exponentials.one()
-	*point.Exponential = tapio.ExponentialHistogram{
+	*point.Exponential = model.ExponentialHistogram{
 		Count:         from.Count(),
 		Sum:           optional(from.HasSum(), from.Sum()),
 		Min:           optional(from.HasMin(), from.Min()),
@@ -160,17 +160,17 @@ func (m *pointMemory) readExponential(point *tapio.Point, from pmetric.Exponenti
 	point.Exemplars = m.readExemplars(from.Exemplars())
 }
 
-func (m *pointMemory) readSummary(point *tapio.Point, from pmetric.SummaryDataPoint) {
+func (m *pointMemory) readSummary(point *model.Point, from pmetric.SummaryDataPoint) {
 	quantiles := m.quantiles.take(from.QuantileValues().Len())
 	for i, q := range from.QuantileValues().All() {
-		quantiles[i] = tapio.Quantile{Q: q.Quantile(), Value: q.Value()}
+		quantiles[i] = model.Quantile{Q: q.Quantile(), Value: q.Value()}
 	}
 	point.Summary = m.summaries.one()
-	*point.Summary = tapio.Summary{Count: from.Count(), Sum: from.Sum(), Quantiles: quantiles}
+	*point.Summary = model.Summary{Count: from.Count(), Sum: from.Sum(), Quantiles: quantiles}
 }
 
-func (m *pointMemory) readBuckets(from pmetric.ExponentialHistogramDataPointBuckets) tapio.Buckets {
-	return tapio.Buckets{Offset: from.Offset(), Counts: m.readCounts(from.BucketCounts())}
+func (m *pointMemory) readBuckets(from pmetric.ExponentialHistogramDataPointBuckets) model.Buckets {
+	return model.Buckets{Offset: from.Offset(), Counts: m.readCounts(from.BucketCounts())}
 }
 
 func (m *pointMemory) readCounts(from pcommon.UInt64Slice) []uint64 {
@@ -202,7 +202,7 @@ func sameBounds(bounds []float64, from pcommon.Float64Slice) bool {
 	return true
 }
 
-func (m *pointMemory) readExemplars(from pmetric.ExemplarSlice) []tapio.Exemplar {
+func (m *pointMemory) readExemplars(from pmetric.ExemplarSlice) []model.Exemplar {
 	exemplars := m.exemplars.take(from.Len())
 	for i, exemplar := range from.All() {
 		m.readExemplar(&exemplars[i], exemplar)
@@ -210,22 +210,22 @@ func (m *pointMemory) readExemplars(from pmetric.ExemplarSlice) []tapio.Exemplar
 	return exemplars
 }
 
-func (m *pointMemory) readExemplar(to *tapio.Exemplar, from pmetric.Exemplar) {
-	to.Time = tapio.Nanos(from.Timestamp())
+func (m *pointMemory) readExemplar(to *model.Exemplar, from pmetric.Exemplar) {
+	to.Time = model.Nanos(from.Timestamp())
 	to.Attributes = attributesFrom(from.FilteredAttributes(), &m.attributes)
-	to.TraceID = tapio.TraceID(from.TraceID())
-	to.SpanID = tapio.SpanID(from.SpanID())
+	to.TraceID = model.TraceID(from.TraceID())
+	to.SpanID = model.SpanID(from.SpanID())
 	switch from.ValueType() {
 	case pmetric.ExemplarValueTypeInt:
-		to.Number, to.Bits = tapio.NumberInt, uint64(from.IntValue())
+		to.Number, to.Bits = model.NumberInt, uint64(from.IntValue())
 	case pmetric.ExemplarValueTypeDouble:
-		to.Number, to.Bits = tapio.NumberDouble, math.Float64bits(from.DoubleValue())
+		to.Number, to.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
 	}
 }
 
-func optional(set bool, v float64) tapio.Optional {
+func optional(set bool, v float64) model.Optional {
 	if !set {
-		return tapio.Optional{}
+		return model.Optional{}
 	}
-	return tapio.Optional{Value: v, Set: true}
+	return model.Optional{Value: v, Set: true}
 }

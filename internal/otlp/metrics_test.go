@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fullMetrics has one point of each metric type, with every field set.
@@ -114,58 +114,58 @@ func fullSummary(to pmetric.Metric) {
 	quantile.SetValue(7)
 }
 
-func wantPoint(metric tapio.Metric, rest tapio.Point) tapio.Point {
+func wantPoint(metric model.Metric, rest model.Point) model.Point {
 	metric.Description, metric.Unit = "about "+metric.Name, "By"
-	metric.Metadata = tapio.Attributes{{Key: "source", Value: tapio.StringValue("test")}}
-	rest.Series = &tapio.Series{
+	metric.Metadata = model.Attributes{{Key: "source", Value: model.StringValue("test")}}
+	rest.Series = &model.Series{
 		Metric:     &metric,
 		Resource:   wantResource(),
 		Scope:      wantScope(),
-		Attributes: tapio.Attributes{{Key: "disk", Value: tapio.StringValue("sda")}},
+		Attributes: model.Attributes{{Key: "disk", Value: model.StringValue("sda")}},
 	}
-	rest.Start, rest.Time, rest.Flags = 31, 32, tapio.FlagNoRecordedValue
+	rest.Start, rest.Time, rest.Flags = 31, 32, model.FlagNoRecordedValue
 	return rest
 }
 
-func wantExemplars(number tapio.NumberKind, bits uint64) []tapio.Exemplar {
-	return []tapio.Exemplar{{
+func wantExemplars(number model.NumberKind, bits uint64) []model.Exemplar {
+	return []model.Exemplar{{
 		Time:       33,
 		Number:     number,
 		Bits:       bits,
-		Attributes: tapio.Attributes{{Key: "thread", Value: tapio.IntValue(7)}},
-		TraceID:    tapio.TraceID{1},
-		SpanID:     tapio.SpanID{2},
+		Attributes: model.Attributes{{Key: "thread", Value: model.IntValue(7)}},
+		TraceID:    model.TraceID{1},
+		SpanID:     model.SpanID{2},
 	}}
 }
 
-func wantPoints() []tapio.Point {
+func wantPoints() []model.Point {
 	minusThree, minusFour := int64(-3), int64(-4)
-	return []tapio.Point{
-		wantPoint(tapio.Metric{Name: "gauge", Type: tapio.MetricGauge}, tapio.Point{
-			Number: tapio.NumberDouble, Bits: math.Float64bits(0.5),
-			Exemplars: wantExemplars(tapio.NumberDouble, math.Float64bits(1.5)),
+	return []model.Point{
+		wantPoint(model.Metric{Name: "gauge", Type: model.MetricGauge}, model.Point{
+			Number: model.NumberDouble, Bits: math.Float64bits(0.5),
+			Exemplars: wantExemplars(model.NumberDouble, math.Float64bits(1.5)),
 		}),
-		wantPoint(tapio.Metric{Name: "sum", Type: tapio.MetricSum, Temporality: tapio.TemporalityDelta, Monotonic: true}, tapio.Point{
-			Number: tapio.NumberInt, Bits: uint64(minusThree),
-			Exemplars: wantExemplars(tapio.NumberInt, uint64(minusFour)),
+		wantPoint(model.Metric{Name: "sum", Type: model.MetricSum, Temporality: model.TemporalityDelta, Monotonic: true}, model.Point{
+			Number: model.NumberInt, Bits: uint64(minusThree),
+			Exemplars: wantExemplars(model.NumberInt, uint64(minusFour)),
 		}),
-		wantPoint(tapio.Metric{Name: "histogram", Type: tapio.MetricHistogram, Temporality: tapio.TemporalityCumulative}, tapio.Point{
-			Histogram: &tapio.Histogram{
-				Count: 3, Sum: tapio.Optional{Set: true}, Max: tapio.Optional{Value: 2, Set: true},
+		wantPoint(model.Metric{Name: "histogram", Type: model.MetricHistogram, Temporality: model.TemporalityCumulative}, model.Point{
+			Histogram: &model.Histogram{
+				Count: 3, Sum: model.Optional{Set: true}, Max: model.Optional{Value: 2, Set: true},
 				Bounds: []float64{1}, Counts: []uint64{1, 2},
 			},
 		}),
-		wantPoint(tapio.Metric{Name: "exponential", Type: tapio.MetricExponentialHistogram, Temporality: tapio.TemporalityDelta}, tapio.Point{
-			Exponential: &tapio.ExponentialHistogram{
-				Count: 10, Sum: tapio.Optional{Value: 1, Set: true},
-				Min: tapio.Optional{Value: -2, Set: true}, Max: tapio.Optional{Value: 3, Set: true},
+		wantPoint(model.Metric{Name: "exponential", Type: model.MetricExponentialHistogram, Temporality: model.TemporalityDelta}, model.Point{
+			Exponential: &model.ExponentialHistogram{
+				Count: 10, Sum: model.Optional{Value: 1, Set: true},
+				Min: model.Optional{Value: -2, Set: true}, Max: model.Optional{Value: 3, Set: true},
 				ZeroCount: 5, ZeroThreshold: 0.25, Scale: -4,
-				Positive: tapio.Buckets{Offset: -6, Counts: []uint64{1, 0, 2}},
-				Negative: tapio.Buckets{Offset: 7, Counts: []uint64{2}},
+				Positive: model.Buckets{Offset: -6, Counts: []uint64{1, 0, 2}},
+				Negative: model.Buckets{Offset: 7, Counts: []uint64{2}},
 			},
 		}),
-		wantPoint(tapio.Metric{Name: "summary", Type: tapio.MetricSummary}, tapio.Point{
-			Summary: &tapio.Summary{Count: 9, Sum: 8.5, Quantiles: []tapio.Quantile{{Q: 0.99, Value: 7}}},
+		wantPoint(model.Metric{Name: "summary", Type: model.MetricSummary}, model.Point{
+			Summary: &model.Summary{Count: 9, Sum: 8.5, Quantiles: []model.Quantile{{Q: 0.99, Value: 7}}},
 		}),
 	}
 }
@@ -184,7 +184,7 @@ func TestMetricWithoutPointsYieldsNothing(t *testing.T) {
 	list.At(1).Gauge().DataPoints().AppendEmpty()
 	points := PointsFromMetrics(metrics)
 	require.Len(t, points, 1)
-	require.Equal(t, tapio.NumberNone, points[0].Number)
+	require.Equal(t, model.NumberNone, points[0].Number)
 }
 
 func TestPointsShareWhatIsTheSame(t *testing.T) {

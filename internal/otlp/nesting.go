@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pdata decodes by recursion and without a bound: a payload of 16 MB, a few kB
@@ -103,7 +103,7 @@ func checkNesting(payload []byte) error {
 		case inner.message == leaf:
 			pos = next
 		case inner.nesting > maxNesting:
-			return tapio.InvalidField("payload",
+			return model.InvalidField("payload",
 				"has a value with more than %d arrays and maps inside one another: flatten it", maxNesting)
 		default:
 			around = append(around, at)

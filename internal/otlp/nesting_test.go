@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestPayloadsMayNestAsDeepAsValues(t *testing.T) {
@@ -48,7 +48,7 @@ func TestPayloadsMayNestAsDeepAsValues(t *testing.T) {
 
 func requireRefused(t *testing.T, err error, why string) {
 	t.Helper()
-	var fault *tapio.FieldError
+	var fault *model.FieldError
 	require.ErrorAs(t, err, &fault)
 	assert.Equal(t, "payload", fault.Field)
 	assert.Contains(t, fault.Problem, why)
@@ -113,5 +113,5 @@ func TestUnknownFieldsArePassedOver(t *testing.T) {
 	payload = append(payload, 0x7a, 0x02, 'h', 'i')         // field 15, length
 	logs, err := LogsFromPayload(payload)
 	require.NoError(t, err)
-	require.Equal(t, []tapio.Event{wantEvent()}, EventsFromLogs(logs))
+	require.Equal(t, []model.Event{wantEvent()}, EventsFromLogs(logs))
 }

@@ -9,11 +9,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
-func resourceFrom(r pcommon.Resource, schemaURL string) *tapio.Resource {
-	return &tapio.Resource{
+func resourceFrom(r pcommon.Resource, schemaURL string) *model.Resource {
+	return &model.Resource{
 		Attributes:        ownAttributesFrom(r.Attributes()),
 		EntityRefs:        entityRefsFrom(entity.ResourceEntityRefs(r)),
 		SchemaURL:         schemaURL,
@@ -21,13 +21,13 @@ func resourceFrom(r pcommon.Resource, schemaURL string) *tapio.Resource {
 	}
 }
 
-func entityRefsFrom(refs entity.EntityRefSlice) []tapio.EntityRef {
+func entityRefsFrom(refs entity.EntityRefSlice) []model.EntityRef {
 	if refs.Len() == 0 {
 		return nil
 	}
-	list := make([]tapio.EntityRef, refs.Len())
+	list := make([]model.EntityRef, refs.Len())
 	for i, ref := range refs.All() {
-		list[i] = tapio.EntityRef{
+		list[i] = model.EntityRef{
 			SchemaURL:       ref.SchemaUrl(),
 			Type:            ref.Type(),
 			IDKeys:          ref.IdKeys().AsRaw(),
@@ -37,8 +37,8 @@ func entityRefsFrom(refs entity.EntityRefSlice) []tapio.EntityRef {
 	return list
 }
 
-func scopeFrom(s pcommon.InstrumentationScope, schemaURL string) *tapio.Scope {
-	return &tapio.Scope{
+func scopeFrom(s pcommon.InstrumentationScope, schemaURL string) *model.Scope {
+	return &model.Scope{
 		Name:              s.Name(),
 		Version:           s.Version(),
 		SchemaURL:         schemaURL,
@@ -48,7 +48,7 @@ func scopeFrom(s pcommon.InstrumentationScope, schemaURL string) *tapio.Scope {
 }
 
 // putResource writes all but the schema URL, which stands beside a resource.
-func putResource(to pcommon.Resource, r *tapio.Resource) {
+func putResource(to pcommon.Resource, r *model.Resource) {
 	putAttributes(to.Attributes(), r.Attributes)
 	to.SetDroppedAttributesCount(r.DroppedAttributes)
 	refs := entity.ResourceEntityRefs(to)
@@ -58,7 +58,7 @@ func putResource(to pcommon.Resource, r *tapio.Resource) {
 	}
 }
 
-func putEntityRef(to entity.EntityRef, ref *tapio.EntityRef) {
+func putEntityRef(to entity.EntityRef, ref *model.EntityRef) {
 	to.SetSchemaUrl(ref.SchemaURL)
 	to.SetType(ref.Type)
 	to.IdKeys().FromRaw(ref.IDKeys)
@@ -66,7 +66,7 @@ func putEntityRef(to entity.EntityRef, ref *tapio.EntityRef) {
 }
 
 // putScope writes all but the schema URL, which stands beside a scope.
-func putScope(to pcommon.InstrumentationScope, s *tapio.Scope) {
+func putScope(to pcommon.InstrumentationScope, s *model.Scope) {
 	to.SetName(s.Name)
 	to.SetVersion(s.Version)
 	putAttributes(to.Attributes(), s.Attributes)
@@ -74,7 +74,7 @@ func putScope(to pcommon.InstrumentationScope, s *tapio.Scope) {
 }
 
 // sameResource reports whether records of the two can stand under one.
-func sameResource(a, b *tapio.Resource) bool {
+func sameResource(a, b *model.Resource) bool {
 	if a == b || a == nil || b == nil {
 		return a == b
 	}
@@ -82,13 +82,13 @@ func sameResource(a, b *tapio.Resource) bool {
 		a.Attributes.Equal(b.Attributes) && slices.EqualFunc(a.EntityRefs, b.EntityRefs, sameEntityRef)
 }
 
-func sameEntityRef(a, b tapio.EntityRef) bool {
+func sameEntityRef(a, b model.EntityRef) bool {
 	return a.SchemaURL == b.SchemaURL && a.Type == b.Type &&
 		slices.Equal(a.IDKeys, b.IDKeys) && slices.Equal(a.DescriptionKeys, b.DescriptionKeys)
 }
 
 // sameScope reports whether records of the two can stand under one.
-func sameScope(a, b *tapio.Scope) bool {
+func sameScope(a, b *model.Scope) bool {
 	if a == b || a == nil || b == nil {
 		return a == b
 	}

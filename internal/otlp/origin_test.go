@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fullResource sets every field; wantResource is what it says.
@@ -21,10 +21,10 @@ func fullResource(to pcommon.Resource) {
 	ref.DescriptionKeys().Append("service.version", "service.team")
 }
 
-func wantResource() *tapio.Resource {
-	return &tapio.Resource{
-		Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("shop")}},
-		EntityRefs: []tapio.EntityRef{{
+func wantResource() *model.Resource {
+	return &model.Resource{
+		Attributes: model.Attributes{{Key: "service.name", Value: model.StringValue("shop")}},
+		EntityRefs: []model.EntityRef{{
 			SchemaURL:       "https://example.com/entity",
 			Type:            "service",
 			IDKeys:          []string{"service.name"},
@@ -43,12 +43,12 @@ func fullScope(to pcommon.InstrumentationScope) {
 	to.SetDroppedAttributesCount(4)
 }
 
-func wantScope() *tapio.Scope {
-	return &tapio.Scope{
+func wantScope() *model.Scope {
+	return &model.Scope{
 		Name:              "lib",
 		Version:           "1.2",
 		SchemaURL:         "https://example.com/scope",
-		Attributes:        tapio.Attributes{{Key: "inner", Value: tapio.BoolValue(true)}},
+		Attributes:        model.Attributes{{Key: "inner", Value: model.BoolValue(true)}},
 		DroppedAttributes: 4,
 	}
 }

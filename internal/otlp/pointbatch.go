@@ -11,19 +11,19 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // ReadMetrics adds the data points to a batch, in their order. It says the same
 // as PointsFromMetrics, but packs attributes straight from pdata: a point of a
 // series that the store knows costs no memory at all.
-func ReadMetrics(batch *tapio.PointBatch, metrics pmetric.Metrics) {
+func ReadMetrics(batch *model.PointBatch, metrics pmetric.Metrics) {
 	p := pointPacker{batch: batch}
 	for _, ofResource := range metrics.ResourceMetrics().All() {
 		p.origin.Resource = p.packResource(ofResource)
 		for _, ofScope := range ofResource.ScopeMetrics().All() {
 			scope := scopeFrom(ofScope.Scope(), ofScope.SchemaUrl())
-			p.origin.Scope = p.pack(func(dst []byte) []byte { return tapio.AppendScope(dst, scope) })
+			p.origin.Scope = p.pack(func(dst []byte) []byte { return model.AppendScope(dst, scope) })
 			for _, metric := range ofScope.Metrics().All() {
 				p.packMetric(metric)
 			}
@@ -33,31 +33,31 @@ func ReadMetrics(batch *tapio.PointBatch, metrics pmetric.Metrics) {
 
 // pointPacker packs the points of one request.
 type pointPacker struct {
-	batch  *tapio.PointBatch
-	origin tapio.PackedOrigin
+	batch  *model.PointBatch
+	origin model.PackedOrigin
 	memory pointMemory // scratch for what is not a number
-	point  tapio.Point // scratch, the same
+	point  model.Point // scratch, the same
 }
 
-func (p *pointPacker) packed(from int) tapio.Packed {
+func (p *pointPacker) packed(from int) model.Packed {
 	bytes := p.batch.Bytes
-	return tapio.Packed{From: uint32(from), To: uint32(len(bytes)), Hash: xxhash.Sum64(bytes[from:])}
+	return model.Packed{From: uint32(from), To: uint32(len(bytes)), Hash: xxhash.Sum64(bytes[from:])}
 }
 
-func (p *pointPacker) pack(write func([]byte) []byte) tapio.Packed {
+func (p *pointPacker) pack(write func([]byte) []byte) model.Packed {
 	from := len(p.batch.Bytes)
 	p.batch.Bytes = write(p.batch.Bytes)
 	return p.packed(from)
 }
 
-func (p *pointPacker) packResource(from pmetric.ResourceMetrics) tapio.Packed {
+func (p *pointPacker) packResource(from pmetric.ResourceMetrics) model.Packed {
 	resource := resourceFrom(from.Resource(), from.SchemaUrl())
-	return p.pack(func(dst []byte) []byte { return tapio.AppendResource(dst, resource) })
+	return p.pack(func(dst []byte) []byte { return model.AppendResource(dst, resource) })
 }
 
 func (p *pointPacker) packMetric(from pmetric.Metric) {
 	metric := metricFrom(from)
-	p.origin.Metric = p.pack(func(dst []byte) []byte { return tapio.AppendMetric(dst, &metric) })
+	p.origin.Metric = p.pack(func(dst []byte) []byte { return model.AppendMetric(dst, &metric) })
 	p.batch.Origins = append(p.batch.Origins, p.origin)
 	switch from.Type() {
 	case pmetric.MetricTypeGauge:
@@ -74,21 +74,21 @@ func (p *pointPacker) packMetric(from pmetric.Metric) {
 }
 
 // add adds what all points have.
-func (p *pointPacker) add(from dataPoint) *tapio.PackedPoint {
+func (p *pointPacker) add(from dataPoint) *model.PackedPoint {
 	attributes := len(p.batch.Bytes)
 	p.batch.Bytes = appendMap(p.batch.Bytes, from.Attributes(), maxNesting)
 	end := uint32(len(p.batch.Bytes))
-	p.batch.Points = append(p.batch.Points, tapio.PackedPoint{
+	p.batch.Points = append(p.batch.Points, model.PackedPoint{
 		Attributes: p.packed(attributes), Origin: uint32(len(p.batch.Origins) - 1),
-		Time: tapio.Nanos(from.Timestamp()), Start: tapio.Nanos(from.StartTimestamp()), Flags: uint32(from.Flags()),
+		Time: model.Nanos(from.Timestamp()), Start: model.Nanos(from.StartTimestamp()), Flags: uint32(from.Flags()),
 		ExtraFrom: end, ExtraTo: end,
 	})
 	return &p.batch.Points[len(p.batch.Points)-1]
 }
 
 // addExtra packs what is in the scratch point.
-func (p *pointPacker) addExtra(to *tapio.PackedPoint) {
-	p.batch.Bytes = tapio.AppendExtra(p.batch.Bytes, &p.point)
+func (p *pointPacker) addExtra(to *model.PackedPoint) {
+	p.batch.Bytes = model.AppendExtra(p.batch.Bytes, &p.point)
 	to.ExtraTo = uint32(len(p.batch.Bytes))
 }
 
@@ -98,13 +98,13 @@ func (p *pointPacker) packNumbers(list pmetric.NumberDataPointSlice) {
 		to := p.add(from)
 		switch from.ValueType() {
 		case pmetric.NumberDataPointValueTypeInt:
-			to.Number, to.Bits = tapio.NumberInt, uint64(from.IntValue())
+			to.Number, to.Bits = model.NumberInt, uint64(from.IntValue())
 		case pmetric.NumberDataPointValueTypeDouble:
-			to.Number, to.Bits = tapio.NumberDouble, math.Float64bits(from.DoubleValue())
+			to.Number, to.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
 		}
 		if from.Exemplars().Len() > 0 {
 			p.memory.roomForExemplars(from.Exemplars())
-			p.point = tapio.Point{Exemplars: p.memory.readExemplars(from.Exemplars())}
+			p.point = model.Point{Exemplars: p.memory.readExemplars(from.Exemplars())}
 			p.addExtra(to)
 		}
 	}
@@ -113,24 +113,24 @@ func (p *pointPacker) packNumbers(list pmetric.NumberDataPointSlice) {
 // packPoints packs distributions: read as words into memory that is used again,
 // then packed.
 func packPoints[P dataPoint, L dataPoints[P]](p *pointPacker, list L,
-	reserve func(*pointMemory, P), read func(*pointMemory, *tapio.Point, P),
+	reserve func(*pointMemory, P), read func(*pointMemory, *model.Point, P),
 ) {
 	for i := range list.Len() {
 		from := list.At(i)
 		to := p.add(from)
 		reserve(&p.memory, from)
-		p.point = tapio.Point{}
+		p.point = model.Point{}
 		read(&p.memory, &p.point, from)
 		p.addExtra(to)
 	}
 }
 
-// appendMap packs a map as tapio.AppendAttributes does the words that fillAttributes
+// appendMap packs a map as model.AppendAttributes does the words that fillAttributes
 // makes of it.
 func appendMap(dst []byte, m pcommon.Map, room int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(m.Len()))
 	for key, v := range m.All() {
-		dst = appendValue(tapio.AppendText(dst, key), v, room)
+		dst = appendValue(model.AppendText(dst, key), v, room)
 	}
 	return dst
 }
@@ -138,10 +138,10 @@ func appendMap(dst []byte, m pcommon.Map, room int) []byte {
 func appendValue(dst []byte, v pcommon.Value, room int) []byte {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return tapio.AppendText(append(dst, byte(tapio.KindString)), v.Str())
+		return model.AppendText(append(dst, byte(model.KindString)), v.Str())
 	case pcommon.ValueTypeInt:
-		return tapio.AppendInt(append(dst, byte(tapio.KindInt)), v.Int())
+		return model.AppendInt(append(dst, byte(model.KindInt)), v.Int())
 	default:
-		return tapio.AppendValue(dst, valueFrom(v, room)) // rare in metrics
+		return model.AppendValue(dst, valueFrom(v, room)) // rare in metrics
 	}
 }

@@ -10,32 +10,32 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // unpacked returns the points of a batch in words.
-func unpacked(t testing.TB, b *tapio.PointBatch) []tapio.Point {
+func unpacked(t testing.TB, b *model.PointBatch) []model.Point {
 	t.Helper()
-	words := func(p tapio.Packed) tapio.Unpacker {
+	words := func(p model.Packed) model.Unpacker {
 		require.Equal(t, xxhash.Sum64(b.Key(p)), p.Hash)
-		return tapio.Unpack(string(b.Key(p)))
+		return model.Unpack(string(b.Key(p)))
 	}
-	series := make([]tapio.Series, len(b.Origins))
+	series := make([]model.Series, len(b.Origins))
 	for i, o := range b.Origins {
 		metric, resource, scope := words(o.Metric), words(o.Resource), words(o.Scope)
-		series[i] = tapio.Series{Metric: metric.Metric(), Resource: resource.Resource(), Scope: scope.Scope()}
+		series[i] = model.Series{Metric: metric.Metric(), Resource: resource.Resource(), Scope: scope.Scope()}
 	}
-	points := make([]tapio.Point, len(b.Points))
+	points := make([]model.Point, len(b.Points))
 	for i := range b.Points {
 		packed := &b.Points[i]
 		of, attributes := series[packed.Origin], words(packed.Attributes)
 		of.Attributes = attributes.Attributes()
 		require.False(t, attributes.Broken() || !attributes.Done())
-		points[i] = tapio.Point{
+		points[i] = model.Point{
 			Series: &of, Time: packed.Time, Start: packed.Start,
 			Number: packed.Number, Bits: packed.Bits, Flags: packed.Flags,
 		}
-		if extra := tapio.Unpack(string(b.Extra(packed))); !extra.Done() {
+		if extra := model.Unpack(string(b.Extra(packed))); !extra.Done() {
 			extra.ReadExtra(&points[i])
 			require.False(t, extra.Broken() || !extra.Done())
 		}
@@ -43,7 +43,7 @@ func unpacked(t testing.TB, b *tapio.PointBatch) []tapio.Point {
 	return points
 }
 
-func requireSamePacked(t *testing.T, batch *tapio.PointBatch, metrics pmetric.Metrics) {
+func requireSamePacked(t *testing.T, batch *model.PointBatch, metrics pmetric.Metrics) {
 	t.Helper()
 	batch.Reset()
 	ReadMetrics(batch, metrics)
@@ -56,7 +56,7 @@ func requireSamePacked(t *testing.T, batch *tapio.PointBatch, metrics pmetric.Me
 }
 
 func TestABatchSaysTheSameAsItsPoints(t *testing.T) {
-	var batch tapio.PointBatch // used again, as the exporter does
+	var batch model.PointBatch // used again, as the exporter does
 	for seed := range uint64(rounds) {
 		requireSamePacked(t, &batch, newMaker(seed).metrics())
 	}
@@ -66,7 +66,7 @@ func TestABatchSaysTheSameAsItsPoints(t *testing.T) {
 
 func BenchmarkReadMetrics(b *testing.B) {
 	metrics := fullMetrics()
-	var batch tapio.PointBatch
+	var batch model.PointBatch
 	b.ReportAllocs()
 	for b.Loop() {
 		batch.Reset()

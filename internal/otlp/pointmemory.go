@@ -6,7 +6,7 @@ package otlp
 import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pointSizes counts what the points of one batch are made of. Bucket bounds are
@@ -90,28 +90,28 @@ func (s *pointSizes) countExemplars(exemplars pmetric.ExemplarSlice) {
 
 // pointMemory is what the points of one batch are made of.
 type pointMemory struct {
-	points       slab[tapio.Point]
-	series       slab[tapio.Series]
-	attributes   slab[tapio.KeyValue]
-	exemplars    slab[tapio.Exemplar]
-	histograms   slab[tapio.Histogram]
-	exponentials slab[tapio.ExponentialHistogram]
-	summaries    slab[tapio.Summary]
-	quantiles    slab[tapio.Quantile]
+	points       slab[model.Point]
+	series       slab[model.Series]
+	attributes   slab[model.KeyValue]
+	exemplars    slab[model.Exemplar]
+	histograms   slab[model.Histogram]
+	exponentials slab[model.ExponentialHistogram]
+	summaries    slab[model.Summary]
+	quantiles    slab[model.Quantile]
 	bucketCounts slab[uint64]
 	lastBounds   []float64
 }
 
 func newPointMemory(sizes pointSizes) *pointMemory {
 	return &pointMemory{
-		points:       newSlab[tapio.Point](sizes.points),
-		series:       newSlab[tapio.Series](sizes.points),
-		attributes:   newSlab[tapio.KeyValue](sizes.attributes),
-		exemplars:    newSlab[tapio.Exemplar](sizes.exemplars),
-		histograms:   newSlab[tapio.Histogram](sizes.histograms),
-		exponentials: newSlab[tapio.ExponentialHistogram](sizes.exponentials),
-		summaries:    newSlab[tapio.Summary](sizes.summaries),
-		quantiles:    newSlab[tapio.Quantile](sizes.quantiles),
+		points:       newSlab[model.Point](sizes.points),
+		series:       newSlab[model.Series](sizes.points),
+		attributes:   newSlab[model.KeyValue](sizes.attributes),
+		exemplars:    newSlab[model.Exemplar](sizes.exemplars),
+		histograms:   newSlab[model.Histogram](sizes.histograms),
+		exponentials: newSlab[model.ExponentialHistogram](sizes.exponentials),
+		summaries:    newSlab[model.Summary](sizes.summaries),
+		quantiles:    newSlab[model.Quantile](sizes.quantiles),
 		bucketCounts: newSlab[uint64](sizes.bucketCounts),
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Reader reads batches for somebody who looks at some of the records only, and
@@ -16,10 +16,10 @@ import (
 // which may be kept, are made anew. The zero Reader is ready; it is for one
 // goroutine at a time.
 type Reader struct {
-	events     Selection[tapio.Event]
-	spans      Selection[tapio.Span]
-	points     tapio.PointBatch
-	attributes slab[tapio.KeyValue]
+	events     Selection[model.Event]
+	spans      Selection[model.Span]
+	points     model.PointBatch
+	attributes slab[model.KeyValue]
 	memory     spanMemory
 }
 
@@ -29,7 +29,7 @@ type Selection[R any] struct {
 	Places []int // of the rows within the batch, ascending
 	Total  int   // records in the batch
 	// Oldest and Newest are times of the whole batch, 0 where no record has one.
-	Oldest, Newest tapio.Nanos
+	Oldest, Newest model.Nanos
 }
 
 const (
@@ -63,7 +63,7 @@ func (s *Selection[R]) drop() {
 	s.Rows, s.Places = s.Rows[:len(s.Rows)-1], s.Places[:len(s.Places)-1]
 }
 
-func (s *Selection[R]) see(t tapio.Nanos) {
+func (s *Selection[R]) see(t model.Nanos) {
 	if t == 0 {
 		return
 	}
@@ -93,7 +93,7 @@ func (s *slab[T]) rewind() {
 
 // Events reads the log records that are worth it. worth is shown them without
 // body and attributes, which are most of the work.
-func (r *Reader) Events(logs plog.Logs, worth func(*tapio.Event) bool) *Selection[tapio.Event] {
+func (r *Reader) Events(logs plog.Logs, worth func(*model.Event) bool) *Selection[model.Event] {
 	chosen := &r.events
 	chosen.reset()
 	r.attributes.rewind()
@@ -120,7 +120,7 @@ func (r *Reader) Events(logs plog.Logs, worth func(*tapio.Event) bool) *Selectio
 
 // Spans reads the spans that are worth it. worth is shown them without
 // attributes, events and links.
-func (r *Reader) Spans(traces ptrace.Traces, worth func(*tapio.Span) bool) *Selection[tapio.Span] {
+func (r *Reader) Spans(traces ptrace.Traces, worth func(*model.Span) bool) *Selection[model.Span] {
 	chosen, memory := &r.spans, &r.memory
 	chosen.reset()
 	memory.attributes.rewind()
@@ -150,13 +150,13 @@ func (r *Reader) Spans(traces ptrace.Traces, worth func(*tapio.Span) bool) *Sele
 }
 
 // Points reads all data points, packed. Oldest and newest are as of a Selection.
-func (r *Reader) Points(metrics pmetric.Metrics) (batch *tapio.PointBatch, oldest, newest tapio.Nanos) {
+func (r *Reader) Points(metrics pmetric.Metrics) (batch *model.PointBatch, oldest, newest model.Nanos) {
 	if cap(r.points.Bytes) > maxKeptBytes {
-		r.points = tapio.PointBatch{}
+		r.points = model.PointBatch{}
 	}
 	r.points.Reset()
 	ReadMetrics(&r.points, metrics)
-	var times Selection[tapio.Point]
+	var times Selection[model.Point]
 	for i := range r.points.Points {
 		times.see(r.points.Points[i].Time)
 	}

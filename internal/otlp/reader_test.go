@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // A reader that has read anything reads the next batch as the door does, and of
@@ -23,12 +23,12 @@ func TestReaderReadsWhatTheDoorReads(t *testing.T) {
 		logs, traces := m.logs(), m.traces()
 		n := 0
 		third := func() bool { n++; return n%3 != 1 }
-		events := reader.Events(logs, func(*tapio.Event) bool { return third() })
+		events := reader.Events(logs, func(*model.Event) bool { return third() })
 		require.Equal(t, marshalEach(t, at(EventsFromLogs(logs), events.Places)), marshalEach(t, events.Rows), "seed %d", seed)
 		require.Equal(t, logs.LogRecordCount(), events.Total)
 		require.Len(t, events.Rows, n-(n+2)/3)
 		n = 0
-		spans := reader.Spans(traces, func(*tapio.Span) bool { return third() })
+		spans := reader.Spans(traces, func(*model.Span) bool { return third() })
 		require.Equal(t, marshalTraces(t, tracesFromSpans(at(SpansFromTraces(traces), spans.Places))),
 			marshalTraces(t, tracesFromSpans(spans.Rows)), "seed %d", seed)
 		require.Equal(t, traces.SpanCount(), spans.Total)
@@ -52,7 +52,7 @@ func TestReaderHasRoomForManyAttributes(t *testing.T) {
 	}
 	var reader Reader
 	for range 3 {
-		chosen := reader.Events(logs, func(*tapio.Event) bool { return true })
+		chosen := reader.Events(logs, func(*model.Event) bool { return true })
 		for i := range chosen.Rows {
 			n, _ := chosen.Rows[i].Attributes.Get("n")
 			require.EqualValues(t, i, n.Int())
@@ -68,9 +68,9 @@ func TestReaderTellsTheTimesOfAll(t *testing.T) {
 	}
 	records.RemoveIf(func(record plog.LogRecord) bool { return record.Body().Type() != pcommon.ValueTypeEmpty })
 	var reader Reader
-	chosen := reader.Events(logs, func(*tapio.Event) bool { return false })
+	chosen := reader.Events(logs, func(*model.Event) bool { return false })
 	require.Empty(t, chosen.Rows)
-	require.Equal(t, []tapio.Nanos{20e9, 70e9}, []tapio.Nanos{chosen.Oldest, chosen.Newest})
+	require.Equal(t, []model.Nanos{20e9, 70e9}, []model.Nanos{chosen.Oldest, chosen.Newest})
 }
 
 func TestMarksStandOnTheirRecords(t *testing.T) {

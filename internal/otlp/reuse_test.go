@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/xpdata/entity"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The pipeline uses pdata again after the call; these tests overwrite it in
@@ -63,7 +63,7 @@ func TestEventsOutliveTheirLogs(t *testing.T) {
 	overwriteValue(record.Body())
 	plog.NewLogRecord().CopyTo(record)
 
-	require.Equal(t, []tapio.Event{wantEvent()}, events)
+	require.Equal(t, []model.Event{wantEvent()}, events)
 }
 
 func TestSpansOutliveTheirTraces(t *testing.T) {
@@ -81,7 +81,7 @@ func TestSpansOutliveTheirTraces(t *testing.T) {
 	overwriteMap(span.Links().At(0).Attributes())
 	span.Links().At(0).TraceState().FromRaw("overwritten")
 
-	require.Equal(t, []tapio.Span{wantSpan()}, spans)
+	require.Equal(t, []model.Span{wantSpan()}, spans)
 }
 
 func TestPointsOutliveTheirMetrics(t *testing.T) {
@@ -109,7 +109,7 @@ func TestPointsOutliveTheirMetrics(t *testing.T) {
 
 func TestLogsOutliveTheirEvents(t *testing.T) {
 	event := wantEvent()
-	logs := LogsFromEvents([]tapio.Event{event})
+	logs := LogsFromEvents([]model.Event{event})
 	overwriteMap(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes())
 	overwriteOrigin(logs.ResourceLogs().At(0).Resource(), logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope())
 	require.Equal(t, wantEvent(), event)

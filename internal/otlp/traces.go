@@ -8,23 +8,23 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // spanMemory is what the spans of one batch are made of.
 type spanMemory struct {
-	attributes slab[tapio.KeyValue]
-	events     slab[tapio.SpanEvent]
-	links      slab[tapio.SpanLink]
+	attributes slab[model.KeyValue]
+	events     slab[model.SpanEvent]
+	links      slab[model.SpanLink]
 }
 
 // SpansFromTraces returns the spans in their order, nil for none. Spans of one
 // resource or scope share its pointer.
-func SpansFromTraces(traces ptrace.Traces) []tapio.Span { return AppendSpans(nil, traces) }
+func SpansFromTraces(traces ptrace.Traces) []model.Span { return AppendSpans(nil, traces) }
 
 // AppendSpans appends to spans what SpansFromTraces returns. Only the spans
 // themselves are written there, not what they refer to.
-func AppendSpans(spans []tapio.Span, traces ptrace.Traces) []tapio.Span {
+func AppendSpans(spans []model.Span, traces ptrace.Traces) []model.Span {
 	count := traces.SpanCount()
 	spans = slices.Grow(spans, count)
 	rows, memory := slabIn(spans, count), newSpanMemory(countTraces(traces))
@@ -33,7 +33,7 @@ func AppendSpans(spans []tapio.Span, traces ptrace.Traces) []tapio.Span {
 }
 
 // readTraces fills rows with the spans, and memory with what they are made of.
-func readTraces(traces ptrace.Traces, rows *slab[tapio.Span], memory *spanMemory) {
+func readTraces(traces ptrace.Traces, rows *slab[model.Span], memory *spanMemory) {
 	for _, ofResource := range traces.ResourceSpans().All() {
 		resource := resourceFrom(ofResource.Resource(), ofResource.SchemaUrl())
 		for _, ofScope := range ofResource.ScopeSpans().All() {
@@ -65,9 +65,9 @@ func countTraces(traces ptrace.Traces) (sizes traceSizes) {
 
 func newSpanMemory(sizes traceSizes) *spanMemory {
 	return &spanMemory{
-		attributes: newSlab[tapio.KeyValue](sizes.attributes),
-		events:     newSlab[tapio.SpanEvent](sizes.events),
-		links:      newSlab[tapio.SpanLink](sizes.links),
+		attributes: newSlab[model.KeyValue](sizes.attributes),
+		events:     newSlab[model.SpanEvent](sizes.events),
+		links:      newSlab[model.SpanLink](sizes.links),
 	}
 }
 
@@ -82,17 +82,17 @@ func countSpanAttributes(span ptrace.Span) int {
 	return n
 }
 
-func (m *spanMemory) readSpan(span *tapio.Span, from ptrace.Span) {
+func (m *spanMemory) readSpan(span *model.Span, from ptrace.Span) {
 	readSpanHead(span, from)
 	m.readSpanRest(span, from)
 }
 
-func readSpanHead(span *tapio.Span, from ptrace.Span) {
-	span.TraceID = tapio.TraceID(from.TraceID())
-	span.SpanID = tapio.SpanID(from.SpanID())
-	span.ParentID = tapio.SpanID(from.ParentSpanID())
-	span.Start = tapio.Nanos(from.StartTimestamp())
-	span.End = tapio.Nanos(from.EndTimestamp())
+func readSpanHead(span *model.Span, from ptrace.Span) {
+	span.TraceID = model.TraceID(from.TraceID())
+	span.SpanID = model.SpanID(from.SpanID())
+	span.ParentID = model.SpanID(from.ParentSpanID())
+	span.Start = model.Nanos(from.StartTimestamp())
+	span.End = model.Nanos(from.EndTimestamp())
 	span.Name = from.Name()
 	span.TraceState = from.TraceState().AsRaw()
 	span.StatusMessage = from.Status().Message()
@@ -104,17 +104,17 @@ func readSpanHead(span *tapio.Span, from ptrace.Span) {
 	span.DroppedLinks = from.DroppedLinksCount()
 }
 
-func (m *spanMemory) readSpanRest(span *tapio.Span, from ptrace.Span) {
+func (m *spanMemory) readSpanRest(span *model.Span, from ptrace.Span) {
 	span.Attributes = attributesFrom(from.Attributes(), &m.attributes)
 	span.Events = m.readEvents(from.Events())
 	span.Links = m.readLinks(from.Links())
 }
 
-func (m *spanMemory) readEvents(from ptrace.SpanEventSlice) []tapio.SpanEvent {
+func (m *spanMemory) readEvents(from ptrace.SpanEventSlice) []model.SpanEvent {
 	events := m.events.take(from.Len())
 	for i, event := range from.All() {
-		events[i] = tapio.SpanEvent{
-			Time:              tapio.Nanos(event.Timestamp()),
+		events[i] = model.SpanEvent{
+			Time:              model.Nanos(event.Timestamp()),
 			Name:              event.Name(),
 			Attributes:        attributesFrom(event.Attributes(), &m.attributes),
 			DroppedAttributes: event.DroppedAttributesCount(),
@@ -123,12 +123,12 @@ func (m *spanMemory) readEvents(from ptrace.SpanEventSlice) []tapio.SpanEvent {
 	return events
 }
 
-func (m *spanMemory) readLinks(from ptrace.SpanLinkSlice) []tapio.SpanLink {
+func (m *spanMemory) readLinks(from ptrace.SpanLinkSlice) []model.SpanLink {
 	links := m.links.take(from.Len())
 	for i, link := range from.All() {
-		links[i] = tapio.SpanLink{
-			TraceID:           tapio.TraceID(link.TraceID()),
-			SpanID:            tapio.SpanID(link.SpanID()),
+		links[i] = model.SpanLink{
+			TraceID:           model.TraceID(link.TraceID()),
+			SpanID:            model.SpanID(link.SpanID()),
 			TraceState:        link.TraceState().AsRaw(),
 			Attributes:        attributesFrom(link.Attributes(), &m.attributes),
 			Flags:             link.Flags(),

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fullTraces sets every field of one span.
@@ -52,35 +52,35 @@ func fullTraces() ptrace.Traces {
 	return traces
 }
 
-func wantSpan() tapio.Span {
-	return tapio.Span{
-		TraceID:       tapio.TraceID{1},
-		SpanID:        tapio.SpanID{2},
-		ParentID:      tapio.SpanID{3},
+func wantSpan() model.Span {
+	return model.Span{
+		TraceID:       model.TraceID{1},
+		SpanID:        model.SpanID{2},
+		ParentID:      model.SpanID{3},
 		Start:         21,
 		End:           22,
 		Name:          "GET /",
 		TraceState:    "a=b",
 		StatusMessage: "failed",
-		Attributes:    tapio.Attributes{{Key: "status", Value: tapio.IntValue(500)}},
-		Events: []tapio.SpanEvent{{
+		Attributes:    model.Attributes{{Key: "status", Value: model.IntValue(500)}},
+		Events: []model.SpanEvent{{
 			Time:              23,
 			Name:              "retry",
-			Attributes:        tapio.Attributes{{Key: "raw", Value: tapio.BytesValue([]byte("ab"))}},
+			Attributes:        model.Attributes{{Key: "raw", Value: model.BytesValue([]byte("ab"))}},
 			DroppedAttributes: 7,
 		}},
-		Links: []tapio.SpanLink{{
-			TraceID:           tapio.TraceID{8},
-			SpanID:            tapio.SpanID{9},
+		Links: []model.SpanLink{{
+			TraceID:           model.TraceID{8},
+			SpanID:            model.SpanID{9},
 			TraceState:        "c=d",
-			Attributes:        tapio.Attributes{{Key: "weight", Value: tapio.DoubleValue(0.5)}},
+			Attributes:        model.Attributes{{Key: "weight", Value: model.DoubleValue(0.5)}},
 			Flags:             0x100,
 			DroppedAttributes: 10,
 		}},
 		Resource:          wantResource(),
 		Scope:             wantScope(),
 		Kind:              2,
-		StatusCode:        tapio.StatusError,
+		StatusCode:        model.StatusError,
 		Flags:             0x301,
 		DroppedAttributes: 4,
 		DroppedEvents:     5,
@@ -89,7 +89,7 @@ func wantSpan() tapio.Span {
 }
 
 func TestSpansFromTracesReadsEveryField(t *testing.T) {
-	require.Equal(t, []tapio.Span{wantSpan()}, SpansFromTraces(fullTraces()))
+	require.Equal(t, []model.Span{wantSpan()}, SpansFromTraces(fullTraces()))
 }
 
 func TestSpansShareTheirOrigin(t *testing.T) {

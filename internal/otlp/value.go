@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxNesting is how many arrays and maps a value may have inside one another.
@@ -22,7 +22,7 @@ const cutOff = "[left out: nested more than 30 deep]"
 // attributesFrom copies a map, in its order and with its duplicates. What stands
 // there in the list before, too, as most keys do, is taken from that one: the
 // texts of one of them can go, and whoever compares the two need not read them.
-func attributesFrom(m pcommon.Map, memory *slab[tapio.KeyValue]) tapio.Attributes {
+func attributesFrom(m pcommon.Map, memory *slab[model.KeyValue]) model.Attributes {
 	before := memory.latest
 	list := memory.take(m.Len())
 	fillAttributes(list, m, maxNesting)
@@ -34,14 +34,14 @@ func attributesFrom(m pcommon.Map, memory *slab[tapio.KeyValue]) tapio.Attribute
 
 // ownAttributesFrom copies a map into memory of its own, for what may outlive
 // the batch.
-func ownAttributesFrom(m pcommon.Map) tapio.Attributes {
-	memory := newSlab[tapio.KeyValue](m.Len())
+func ownAttributesFrom(m pcommon.Map) model.Attributes {
+	memory := newSlab[model.KeyValue](m.Len())
 	return attributesFrom(m, &memory)
 }
 
 // fillAttributes copies a map into a list of its length. The values may have
 // room arrays and maps inside one another, and so for all below.
-func fillAttributes(list []tapio.KeyValue, m pcommon.Map, room int) {
+func fillAttributes(list []model.KeyValue, m pcommon.Map, room int) {
 	i := 0
 	for key, v := range m.All() {
 		list[i].Key = key
@@ -51,7 +51,7 @@ func fillAttributes(list []tapio.KeyValue, m pcommon.Map, room int) {
 }
 
 // fillValue is valueFrom into a place in memory.
-func fillValue(to *tapio.Value, v pcommon.Value, room int) {
+func fillValue(to *model.Value, v pcommon.Value, room int) {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
 		to.SetString(v.Str())
@@ -63,7 +63,7 @@ func fillValue(to *tapio.Value, v pcommon.Value, room int) {
 }
 
 // sameAttributes compares a list with a map without copying the map.
-func sameAttributes(list tapio.Attributes, m pcommon.Map) bool {
+func sameAttributes(list model.Attributes, m pcommon.Map) bool {
 	if len(list) != m.Len() {
 		return false
 	}
@@ -77,49 +77,49 @@ func sameAttributes(list tapio.Attributes, m pcommon.Map) bool {
 	return true
 }
 
-func valueFrom(v pcommon.Value, room int) tapio.Value {
+func valueFrom(v pcommon.Value, room int) model.Value {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return tapio.StringValue(v.Str())
+		return model.StringValue(v.Str())
 	case pcommon.ValueTypeInt:
-		return tapio.IntValue(v.Int())
+		return model.IntValue(v.Int())
 	case pcommon.ValueTypeDouble:
-		return tapio.DoubleValue(v.Double())
+		return model.DoubleValue(v.Double())
 	case pcommon.ValueTypeBool:
-		return tapio.BoolValue(v.Bool())
+		return model.BoolValue(v.Bool())
 	case pcommon.ValueTypeBytes:
-		return tapio.BytesValue(v.Bytes().AsRaw())
+		return model.BytesValue(v.Bytes().AsRaw())
 	case pcommon.ValueTypeSlice, pcommon.ValueTypeMap:
 		return compositeFrom(v, room)
 	default:
-		return tapio.Value{}
+		return model.Value{}
 	}
 }
 
-func compositeFrom(v pcommon.Value, room int) tapio.Value {
+func compositeFrom(v pcommon.Value, room int) model.Value {
 	switch {
 	case room == 0:
-		return tapio.StringValue(cutOff)
+		return model.StringValue(cutOff)
 	case v.Type() == pcommon.ValueTypeSlice:
 		return arrayFrom(v.Slice(), room-1)
 	default:
-		items := make([]tapio.KeyValue, v.Map().Len())
+		items := make([]model.KeyValue, v.Map().Len())
 		fillAttributes(items, v.Map(), room-1)
-		return tapio.MapValue(items)
+		return model.MapValue(items)
 	}
 }
 
-func arrayFrom(list pcommon.Slice, room int) tapio.Value {
-	values := make([]tapio.Value, list.Len())
+func arrayFrom(list pcommon.Slice, room int) model.Value {
+	values := make([]model.Value, list.Len())
 	for i, v := range list.All() {
 		values[i] = valueFrom(v, room)
 	}
-	return tapio.ArrayValue(values...)
+	return model.ArrayValue(values...)
 }
 
 // putAttributes writes a list into an empty map. The builder is needed because
 // Map.Put would look for each key, and drop duplicates.
-func putAttributes(m pcommon.Map, list []tapio.KeyValue) {
+func putAttributes(m pcommon.Map, list []model.KeyValue) {
 	if len(list) == 0 {
 		return
 	}
@@ -132,26 +132,26 @@ func putAttributes(m pcommon.Map, list []tapio.KeyValue) {
 }
 
 // putValue writes into an empty value.
-func putValue(to pcommon.Value, v tapio.Value) {
+func putValue(to pcommon.Value, v model.Value) {
 	switch v.Kind() {
-	case tapio.KindString:
+	case model.KindString:
 		to.SetStr(v.Str())
-	case tapio.KindInt:
+	case model.KindInt:
 		to.SetInt(v.Int())
-	case tapio.KindDouble:
+	case model.KindDouble:
 		to.SetDouble(v.Double())
-	case tapio.KindBool:
+	case model.KindBool:
 		to.SetBool(v.Bool())
-	case tapio.KindBytes:
+	case model.KindBytes:
 		to.SetEmptyBytes().Append([]byte(v.Str())...)
-	case tapio.KindArray:
+	case model.KindArray:
 		putArray(to.SetEmptySlice(), v.Items())
-	case tapio.KindMap:
+	case model.KindMap:
 		putAttributes(to.SetEmptyMap(), v.Items())
 	}
 }
 
-func putArray(list pcommon.Slice, items []tapio.KeyValue) {
+func putArray(list pcommon.Slice, items []model.KeyValue) {
 	list.EnsureCapacity(len(items))
 	for i := range items {
 		putValue(list.AppendEmpty(), items[i].Value)

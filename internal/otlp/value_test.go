@@ -13,30 +13,30 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestValueBothWays(t *testing.T) {
 	tests := map[string]struct {
 		raw  any
-		want tapio.Value
+		want model.Value
 	}{
-		"empty":        {nil, tapio.Value{}},
-		"string":       {"x", tapio.StringValue("x")},
-		"empty string": {"", tapio.StringValue("")},
-		"int":          {int64(math.MinInt64), tapio.IntValue(math.MinInt64)},
-		"zero":         {int64(0), tapio.IntValue(0)},
-		"double":       {0.5, tapio.DoubleValue(0.5)},
-		"not a number": {math.NaN(), tapio.DoubleValue(math.NaN())},
-		"true":         {true, tapio.BoolValue(true)},
-		"false":        {false, tapio.BoolValue(false)},
-		"bytes":        {[]byte{0, 255}, tapio.BytesValue([]byte{0, 255})},
-		"empty bytes":  {[]byte{}, tapio.BytesValue(nil)},
-		"empty array":  {[]any{}, tapio.ArrayValue()},
-		"empty map":    {map[string]any{}, tapio.MapValue(nil)},
-		"array":        {[]any{nil, "a", []any{true}}, tapio.ArrayValue(tapio.Value{}, tapio.StringValue("a"), tapio.ArrayValue(tapio.BoolValue(true)))},
-		"map": {map[string]any{"k": map[string]any{"n": int64(1)}}, tapio.MapValue([]tapio.KeyValue{
-			{Key: "k", Value: tapio.MapValue([]tapio.KeyValue{{Key: "n", Value: tapio.IntValue(1)}})},
+		"empty":        {nil, model.Value{}},
+		"string":       {"x", model.StringValue("x")},
+		"empty string": {"", model.StringValue("")},
+		"int":          {int64(math.MinInt64), model.IntValue(math.MinInt64)},
+		"zero":         {int64(0), model.IntValue(0)},
+		"double":       {0.5, model.DoubleValue(0.5)},
+		"not a number": {math.NaN(), model.DoubleValue(math.NaN())},
+		"true":         {true, model.BoolValue(true)},
+		"false":        {false, model.BoolValue(false)},
+		"bytes":        {[]byte{0, 255}, model.BytesValue([]byte{0, 255})},
+		"empty bytes":  {[]byte{}, model.BytesValue(nil)},
+		"empty array":  {[]any{}, model.ArrayValue()},
+		"empty map":    {map[string]any{}, model.MapValue(nil)},
+		"array":        {[]any{nil, "a", []any{true}}, model.ArrayValue(model.Value{}, model.StringValue("a"), model.ArrayValue(model.BoolValue(true)))},
+		"map": {map[string]any{"k": map[string]any{"n": int64(1)}}, model.MapValue([]model.KeyValue{
+			{Key: "k", Value: model.MapValue([]model.KeyValue{{Key: "n", Value: model.IntValue(1)}})},
 		})},
 	}
 	for name, test := range tests {
@@ -65,11 +65,11 @@ func TestAttributesKeepOrderAndDuplicates(t *testing.T) {
 	builder.UnsafeIntoMap(m)
 
 	list := ownAttributesFrom(m)
-	require.Equal(t, tapio.Attributes{
-		{Key: "z", Value: tapio.StringValue("1")},
-		{Key: "a", Value: tapio.StringValue("1")},
-		{Key: "z", Value: tapio.StringValue("2")},
-		{Key: "a", Value: tapio.StringValue("2")},
+	require.Equal(t, model.Attributes{
+		{Key: "z", Value: model.StringValue("1")},
+		{Key: "a", Value: model.StringValue("1")},
+		{Key: "z", Value: model.StringValue("2")},
+		{Key: "a", Value: model.StringValue("2")},
 	}, list)
 
 	back := pcommon.NewMap()
@@ -110,7 +110,7 @@ func TestValuesAreCutOffWhereTheyNestTooDeep(t *testing.T) {
 			require.Len(t, v.Items(), 1)
 			v = v.Items()[0].Value
 		}
-		assert.Equal(t, tapio.StringValue(want), v, "depth %d", depth)
+		assert.Equal(t, model.StringValue(want), v, "depth %d", depth)
 	}
 	assert.Contains(t, cutOff, strconv.Itoa(maxNesting))
 }

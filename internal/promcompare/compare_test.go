@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 const (
@@ -30,23 +30,23 @@ var begin = time.Unix(1_700_000_040, 0) // a full minute
 // world makes the same data for the store and for Prometheus.
 type world struct {
 	*rand.Rand
-	metric tapio.Metric
-	points []tapio.Point
+	metric model.Metric
+	points []model.Point
 	prom   series
 }
 
-func newWorld(seed uint64, metric tapio.Metric) *world {
+func newWorld(seed uint64, metric model.Metric) *world {
 	metric.Name = "m"
 	return &world{Rand: rand.New(rand.NewPCG(seed, 9)), metric: metric}
 }
 
 // eachSample calls make for each sample of some series of three groups. Scrapes
 // are some seconds apart, with jitter, and some are missing.
-func (w *world) eachSample(make func(s *tapio.Series, of labels.Labels, at time.Time)) {
+func (w *world) eachSample(make func(s *model.Series, of labels.Labels, at time.Time)) {
 	for n := range 7 {
 		group := fmt.Sprint("group-", n%3)
-		s := &tapio.Series{Metric: &w.metric, Resource: &tapio.Resource{}, Scope: &tapio.Scope{}, Attributes: tapio.Attributes{
-			{Key: "group", Value: tapio.StringValue(group)}, {Key: "n", Value: tapio.IntValue(int64(n))},
+		s := &model.Series{Metric: &w.metric, Resource: &model.Resource{}, Scope: &model.Scope{}, Attributes: model.Attributes{
+			{Key: "group", Value: model.StringValue(group)}, {Key: "n", Value: model.IntValue(int64(n))},
 		}}
 		of := labels.FromStrings("__name__", "m", "group", group, "n", fmt.Sprint(n))
 		apart := time.Duration(1+w.IntN(25)) * time.Second
@@ -61,24 +61,24 @@ func (w *world) eachSample(make func(s *tapio.Series, of labels.Labels, at time.
 }
 
 // number adds a sample of a gauge or counter.
-func (w *world) number(s *tapio.Series, of labels.Labels, at time.Time, value float64) {
-	w.points = append(w.points, tapio.Point{
-		Series: s, Time: tapio.Nanos(at.UnixNano()), Number: tapio.NumberDouble, Bits: math.Float64bits(value),
+func (w *world) number(s *model.Series, of labels.Labels, at time.Time, value float64) {
+	w.points = append(w.points, model.Point{
+		Series: s, Time: model.Nanos(at.UnixNano()), Number: model.NumberDouble, Bits: math.Float64bits(value),
 	})
 	w.prom.add(of, sample{t: at.UnixMilli(), f: value})
 }
 
 // aggregate asks the store.
-func (w *world) aggregate(t *testing.T, how tapio.Aggregation) values {
+func (w *world) aggregate(t *testing.T, how model.Aggregation) values {
 	t.Helper()
 	s := store.New(store.Limits{Metrics: 1 << 19}, time.Now) // so small that most is sealed
 	w.Shuffle(len(w.points)/50, func(i, j int) { w.points[i], w.points[j] = w.points[j], w.points[i] })
 	require.Zero(t, s.AppendPoints(w.points))
 	require.Len(t, w.points, int(s.Stats()[2].Rows), "nothing is evicted")
-	answer, _, err := s.Aggregate(t.Context(), tapio.AggregateQuery{
-		Aggregation: how, GroupBy: []tapio.LabelKey{tapio.NewLabelKey("group")}, Resolution: window, Limit: 100,
-		Filter: tapio.Filter{Time: tapio.TimeRange{
-			Start: tapio.Nanos(begin.Add(-window).UnixNano()) + 1, End: tapio.Nanos(begin.Add((windows-1)*window).UnixNano()) + 1,
+	answer, _, err := s.Aggregate(t.Context(), model.AggregateQuery{
+		Aggregation: how, GroupBy: []model.LabelKey{model.NewLabelKey("group")}, Resolution: window, Limit: 100,
+		Filter: model.Filter{Time: model.TimeRange{
+			Start: model.Nanos(begin.Add(-window).UnixNano()) + 1, End: model.Nanos(begin.Add((windows-1)*window).UnixNano()) + 1,
 		}},
 	})
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func (w *world) aggregate(t *testing.T, how tapio.Aggregation) values {
 }
 
 // expect compares an aggregation with a query of Prometheus, value for value.
-func (w *world) expect(t *testing.T, how tapio.Aggregation, query string) {
+func (w *world) expect(t *testing.T, how model.Aggregation, query string) {
 	t.Helper()
 	want := w.prom.ask(t, query, begin, begin.Add((windows-1)*window), window)
 	got := w.aggregate(t, how)
@@ -110,14 +110,14 @@ func (w *world) expect(t *testing.T, how tapio.Aggregation, query string) {
 
 func TestGauges(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricGauge})
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) { w.number(s, of, at, 100*w.Float64()) })
-		for how, query := range map[tapio.Aggregation]string{
-			tapio.AggregateAvg:   `sum by (group) (sum_over_time(m[1m])) / sum by (group) (count_over_time(m[1m]))`,
-			tapio.AggregateSum:   `sum by (group) (last_over_time(m[1m]))`,
-			tapio.AggregateMin:   `min by (group) (min_over_time(m[1m]))`,
-			tapio.AggregateMax:   `max by (group) (max_over_time(m[1m]))`,
-			tapio.AggregateCount: `sum by (group) (count_over_time(m[1m]))`,
+		w := newWorld(seed, model.Metric{Type: model.MetricGauge})
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) { w.number(s, of, at, 100*w.Float64()) })
+		for how, query := range map[model.Aggregation]string{
+			model.AggregateAvg:   `sum by (group) (sum_over_time(m[1m])) / sum by (group) (count_over_time(m[1m]))`,
+			model.AggregateSum:   `sum by (group) (last_over_time(m[1m]))`,
+			model.AggregateMin:   `min by (group) (min_over_time(m[1m]))`,
+			model.AggregateMax:   `max by (group) (max_over_time(m[1m]))`,
+			model.AggregateCount: `sum by (group) (count_over_time(m[1m]))`,
 		} {
 			w.expect(t, how, query)
 		}
@@ -128,8 +128,8 @@ func TestGauges(t *testing.T) {
 // of several.
 func TestPercentilesOfAGauge(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricGauge})
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) {
+		w := newWorld(seed, model.Metric{Type: model.MetricGauge})
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) {
 			if n, _ := s.Attributes.Get("n"); n.Int() < 3 { // one of each group
 				w.number(s, of, at, 100*w.Float64())
 			}
@@ -140,33 +140,33 @@ func TestPercentilesOfAGauge(t *testing.T) {
 	}
 }
 
-func percentiles() map[tapio.Aggregation]float64 {
-	return map[tapio.Aggregation]float64{
-		tapio.AggregateP50: .5, tapio.AggregateP90: .9, tapio.AggregateP95: .95, tapio.AggregateP99: .99,
+func percentiles() map[model.Aggregation]float64 {
+	return map[model.Aggregation]float64{
+		model.AggregateP50: .5, model.AggregateP90: .9, model.AggregateP95: .95, model.AggregateP99: .99,
 	}
 }
 
 func TestCounters(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative})
-		count := map[*tapio.Series]float64{}
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) {
+		w := newWorld(seed, model.Metric{Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative})
+		count := map[*model.Series]float64{}
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) {
 			if w.IntN(30) == 0 {
 				count[s] = 0 // a reset
 			}
 			count[s] += float64(w.IntN(100)) / 4
 			w.number(s, of, at, count[s])
 		})
-		w.expect(t, tapio.AggregateRate, `sum by (group) (rate(m[1m]))`)
-		w.expect(t, tapio.AggregateSum, `sum by (group) (last_over_time(m[1m]))`)
+		w.expect(t, model.AggregateRate, `sum by (group) (rate(m[1m]))`)
+		w.expect(t, model.AggregateSum, `sum by (group) (last_over_time(m[1m]))`)
 	}
 }
 
 func TestDeltas(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityDelta})
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) { w.number(s, of, at, float64(w.IntN(50))) })
-		w.expect(t, tapio.AggregateSum, `sum by (group) (sum_over_time(m[1m]))`)
-		w.expect(t, tapio.AggregateRate, `sum by (group) (sum_over_time(m[1m])) / 60`)
+		w := newWorld(seed, model.Metric{Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityDelta})
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) { w.number(s, of, at, float64(w.IntN(50))) })
+		w.expect(t, model.AggregateSum, `sum by (group) (sum_over_time(m[1m]))`)
+		w.expect(t, model.AggregateRate, `sum by (group) (sum_over_time(m[1m])) / 60`)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // explicit adds a histogram, and to Prometheus the series that it becomes there.
-func (w *world) explicit(s *tapio.Series, of labels.Labels, at time.Time, h *tapio.Histogram) {
-	w.points = append(w.points, tapio.Point{Series: s, Time: tapio.Nanos(at.UnixNano()), Histogram: h})
+func (w *world) explicit(s *model.Series, of labels.Labels, at time.Time, h *model.Histogram) {
+	w.points = append(w.points, model.Point{Series: s, Time: model.Nanos(at.UnixNano()), Histogram: h})
 	named := func(name string) *labels.Builder { return labels.NewBuilder(of).Set("__name__", name) }
 	sum := uint64(0)
 	for i, n := range h.Counts {
@@ -32,7 +32,7 @@ func (w *world) explicit(s *tapio.Series, of labels.Labels, at time.Time, h *tap
 }
 
 // observe adds a random observation.
-func (w *world) observe(h *tapio.Histogram) {
+func (w *world) observe(h *model.Histogram) {
 	value := w.ExpFloat64() * 3
 	i := 0
 	for i < len(h.Bounds) && value > h.Bounds[i] {
@@ -43,24 +43,24 @@ func (w *world) observe(h *tapio.Histogram) {
 	h.Sum.Value += value
 }
 
-func cloned(h *tapio.Histogram) *tapio.Histogram {
+func cloned(h *model.Histogram) *model.Histogram {
 	c := *h
 	c.Counts = append([]uint64(nil), h.Counts...)
 	return &c
 }
 
-func empty() *tapio.Histogram {
+func empty() *model.Histogram {
 	bounds := []float64{.1, .5, 1, 2.5, 5, 10}
-	return &tapio.Histogram{Bounds: bounds, Counts: make([]uint64, len(bounds)+1), Sum: tapio.Optional{Set: true}}
+	return &model.Histogram{Bounds: bounds, Counts: make([]uint64, len(bounds)+1), Sum: model.Optional{Set: true}}
 }
 
 // The increase is that from the last point before the window to the last one in
 // it, which Prometheus calls anchored.
 func TestCumulativeHistograms(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricHistogram, Temporality: tapio.TemporalityCumulative})
-		state := map[*tapio.Series]*tapio.Histogram{}
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) {
+		w := newWorld(seed, model.Metric{Type: model.MetricHistogram, Temporality: model.TemporalityCumulative})
+		state := map[*model.Series]*model.Histogram{}
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) {
 			// A reset, once it is one in every series that Prometheus makes of the histogram.
 			if state[s] == nil || state[s].Counts[0] > 20 && w.IntN(20) == 0 {
 				state[s] = empty()
@@ -70,10 +70,10 @@ func TestCumulativeHistograms(t *testing.T) {
 			}
 			w.explicit(s, of, at, cloned(state[s]))
 		})
-		w.expect(t, tapio.AggregateCount, `sum by (group) (increase(m_count[1m] anchored))`)
-		w.expect(t, tapio.AggregateSum, `sum by (group) (increase(m_sum[1m] anchored))`)
-		w.expect(t, tapio.AggregateRate, `sum by (group) (increase(m_count[1m] anchored)) / 60`)
-		w.expect(t, tapio.AggregateAvg, `sum by (group) (increase(m_sum[1m] anchored)) / sum by (group) (increase(m_count[1m] anchored))`)
+		w.expect(t, model.AggregateCount, `sum by (group) (increase(m_count[1m] anchored))`)
+		w.expect(t, model.AggregateSum, `sum by (group) (increase(m_sum[1m] anchored))`)
+		w.expect(t, model.AggregateRate, `sum by (group) (increase(m_count[1m] anchored)) / 60`)
+		w.expect(t, model.AggregateAvg, `sum by (group) (increase(m_sum[1m] anchored)) / sum by (group) (increase(m_count[1m] anchored))`)
 		for how, q := range percentiles() {
 			w.expect(t, how, fmt.Sprintf(`histogram_quantile(%g, sum by (group, le) (increase(m_bucket[1m] anchored)))`, q))
 		}
@@ -82,15 +82,15 @@ func TestCumulativeHistograms(t *testing.T) {
 
 func TestDeltaHistograms(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricHistogram, Temporality: tapio.TemporalityDelta})
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) {
+		w := newWorld(seed, model.Metric{Type: model.MetricHistogram, Temporality: model.TemporalityDelta})
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) {
 			h := empty()
 			for range 1 + w.IntN(20) {
 				w.observe(h)
 			}
 			w.explicit(s, of, at, h)
 		})
-		w.expect(t, tapio.AggregateCount, `sum by (group) (sum_over_time(m_count[1m]))`)
+		w.expect(t, model.AggregateCount, `sum by (group) (sum_over_time(m_count[1m]))`)
 		for how, q := range percentiles() {
 			w.expect(t, how, fmt.Sprintf(`histogram_quantile(%g, sum by (group, le) (sum_over_time(m_bucket[1m])))`, q))
 		}
@@ -99,9 +99,9 @@ func TestDeltaHistograms(t *testing.T) {
 
 // exponential makes a histogram with negative, zero and positive observations,
 // as the store has it and as Prometheus' native one.
-func (w *world) exponential() (*tapio.ExponentialHistogram, *histogram.FloatHistogram) {
+func (w *world) exponential() (*model.ExponentialHistogram, *histogram.FloatHistogram) {
 	scale := int32(w.IntN(4))
-	side := func() (tapio.Buckets, []histogram.Span, []float64) {
+	side := func() (model.Buckets, []histogram.Span, []float64) {
 		offset, n := int32(w.IntN(10)-5), 1+w.IntN(12)
 		counts, floats := make([]uint64, n), make([]float64, n)
 		for i := range counts {
@@ -109,9 +109,9 @@ func (w *world) exponential() (*tapio.ExponentialHistogram, *histogram.FloatHist
 			floats[i] = float64(counts[i])
 		}
 		// Prometheus numbers buckets by their upper bound.
-		return tapio.Buckets{Offset: offset, Counts: counts}, []histogram.Span{{Offset: offset + 1, Length: uint32(n)}}, floats
+		return model.Buckets{Offset: offset, Counts: counts}, []histogram.Span{{Offset: offset + 1, Length: uint32(n)}}, floats
 	}
-	e := &tapio.ExponentialHistogram{Scale: scale, ZeroCount: uint64(w.IntN(4)), ZeroThreshold: 1e-9}
+	e := &model.ExponentialHistogram{Scale: scale, ZeroCount: uint64(w.IntN(4)), ZeroThreshold: 1e-9}
 	f := &histogram.FloatHistogram{Schema: scale, ZeroCount: float64(e.ZeroCount), ZeroThreshold: e.ZeroThreshold}
 	e.Positive, f.PositiveSpans, f.PositiveBuckets = side()
 	if w.IntN(2) == 0 {
@@ -123,23 +123,23 @@ func (w *world) exponential() (*tapio.ExponentialHistogram, *histogram.FloatHist
 			e.Count += n
 		}
 	}
-	e.Sum = tapio.Optional{Value: w.NormFloat64() * 100, Set: true}
+	e.Sum = model.Optional{Value: w.NormFloat64() * 100, Set: true}
 	f.Count, f.Sum = float64(e.Count), e.Sum.Value
 	return e, f
 }
 
 func TestExponentialHistograms(t *testing.T) {
 	for seed := range uint64(rounds) {
-		w := newWorld(seed, tapio.Metric{Type: tapio.MetricExponentialHistogram, Temporality: tapio.TemporalityDelta})
-		w.eachSample(func(s *tapio.Series, of labels.Labels, at time.Time) {
+		w := newWorld(seed, model.Metric{Type: model.MetricExponentialHistogram, Temporality: model.TemporalityDelta})
+		w.eachSample(func(s *model.Series, of labels.Labels, at time.Time) {
 			e, f := w.exponential()
 			f.CounterResetHint = histogram.GaugeType
-			w.points = append(w.points, tapio.Point{Series: s, Time: tapio.Nanos(at.UnixNano()), Exponential: e})
+			w.points = append(w.points, model.Point{Series: s, Time: model.Nanos(at.UnixNano()), Exponential: e})
 			w.prom.add(of, sample{t: at.UnixMilli(), fh: f})
 		})
-		w.expect(t, tapio.AggregateCount, `histogram_count(sum by (group) (sum_over_time(m[1m])))`)
-		w.expect(t, tapio.AggregateSum, `histogram_sum(sum by (group) (sum_over_time(m[1m])))`)
-		w.expect(t, tapio.AggregateAvg, `histogram_avg(sum by (group) (sum_over_time(m[1m])))`)
+		w.expect(t, model.AggregateCount, `histogram_count(sum by (group) (sum_over_time(m[1m])))`)
+		w.expect(t, model.AggregateSum, `histogram_sum(sum by (group) (sum_over_time(m[1m])))`)
+		w.expect(t, model.AggregateAvg, `histogram_avg(sum by (group) (sum_over_time(m[1m])))`)
 		for how, q := range percentiles() {
 			w.expect(t, how, fmt.Sprintf(`histogram_quantile(%g, sum by (group) (sum_over_time(m[1m])))`, q))
 		}

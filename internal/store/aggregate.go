@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const maxExemplars = 10
@@ -18,9 +18,9 @@ const maxExemplars = 10
 // Aggregate turns the selected points into one value for each group and window,
 // as docs/queries.md defines it. It returns the first q.Limit series by name and
 // labels, and how many groups at most are left out. The error is the context's,
-// a *tapio.FieldError for a wrong query and for more than 11,000 windows, or that
+// a *model.FieldError for a wrong query and for more than 11,000 windows, or that
 // of the working memory.
-func (s *Store) Aggregate(ctx context.Context, q tapio.AggregateQuery) (series []tapio.AggregateSeries, truncated int, err error) {
+func (s *Store) Aggregate(ctx context.Context, q model.AggregateQuery) (series []model.AggregateSeries, truncated int, err error) {
 	if err := checkAggregate(q); err != nil {
 		return nil, 0, err
 	}
@@ -35,12 +35,12 @@ func (s *Store) Aggregate(ctx context.Context, q tapio.AggregateQuery) (series [
 	return a.answer(ctx)
 }
 
-func checkAggregate(q tapio.AggregateQuery) error {
-	if q.Aggregation == tapio.AggregateNone || q.Aggregation > tapio.AggregateRate {
-		return tapio.InvalidField("query.aggregation", "unknown aggregation %d: name one", q.Aggregation)
+func checkAggregate(q model.AggregateQuery) error {
+	if q.Aggregation == model.AggregateNone || q.Aggregation > model.AggregateRate {
+		return model.InvalidField("query.aggregation", "unknown aggregation %d: name one", q.Aggregation)
 	}
 	if q.Resolution < 0 {
-		return tapio.InvalidField("query.resolution", "must be above 0, or 0 for one window; is %v", q.Resolution)
+		return model.InvalidField("query.resolution", "must be above 0, or 0 for one window; is %v", q.Resolution)
 	}
 	if q.Filter.Time.Start == 0 || q.Filter.Time.End == 0 {
 		return nil // the windows are known once the data is
@@ -51,7 +51,7 @@ func checkAggregate(q tapio.AggregateQuery) error {
 
 // aggregation is one Aggregate under way.
 type aggregation struct {
-	query   tapio.AggregateQuery
+	query   model.AggregateQuery
 	budget  *budget
 	account *account
 	views   []pointView
@@ -61,7 +61,7 @@ type aggregation struct {
 }
 
 // extent is the times of the points that count.
-type extent struct{ oldest, newest tapio.Nanos }
+type extent struct{ oldest, newest model.Nanos }
 
 func (e *extent) add(other extent) {
 	switch {
@@ -97,7 +97,7 @@ func (a *aggregation) findExtent(ctx context.Context) error {
 
 // answer computes the groups in their order, some at a time, until the limit is
 // reached.
-func (a *aggregation) answer(ctx context.Context) (series []tapio.AggregateSeries, truncated int, err error) {
+func (a *aggregation) answer(ctx context.Context) (series []model.AggregateSeries, truncated int, err error) {
 	limit, extent := max(a.query.Limit, 1), a.extent
 	for done := 0; done < len(a.groups); {
 		if len(series) == limit {
@@ -174,15 +174,15 @@ func (a *aggregation) inTurn(ctx context.Context, work func() error) error {
 
 // rank is the quantile that a percentile stands for; false for another
 // aggregation.
-func rank(how tapio.Aggregation) (float64, bool) {
+func rank(how model.Aggregation) (float64, bool) {
 	switch how {
-	case tapio.AggregateP50:
+	case model.AggregateP50:
 		return 0.5, true
-	case tapio.AggregateP90:
+	case model.AggregateP90:
 		return 0.9, true
-	case tapio.AggregateP95:
+	case model.AggregateP95:
 		return 0.95, true
-	case tapio.AggregateP99:
+	case model.AggregateP99:
 		return 0.99, true
 	default:
 		return 0, false
@@ -191,16 +191,16 @@ func rank(how tapio.Aggregation) (float64, bool) {
 
 // groupResult is what was computed of a group.
 type groupResult struct {
-	series tapio.AggregateSeries // without points where there is no value
+	series model.AggregateSeries // without points where there is no value
 	extent extent
 }
 
 // compute makes the values of a group, series by series: no more than one
 // series' points and the windows' sums are held at a time.
 func (a *aggregation) compute(ctx context.Context, of *group, g *gatherer) (groupResult, error) {
-	c := computation{of: of, aggregation: a, frame: newFrame(a.query, a.extent.oldest, a.extent.newest), cells: map[tapio.Nanos]*cell{}}
+	c := computation{of: of, aggregation: a, frame: newFrame(a.query, a.extent.oldest, a.extent.newest), cells: map[model.Nanos]*cell{}}
 	defer func() { a.account.give(c.held) }()
-	result := groupResult{series: tapio.AggregateSeries{Metric: of.metric, Labels: of.labels}}
+	result := groupResult{series: model.AggregateSeries{Metric: of.metric, Labels: of.labels}}
 	for _, s := range of.sources {
 		if err := g.gather(ctx, a, of.metric, s); err != nil {
 			return result, err
@@ -224,8 +224,8 @@ type computation struct {
 	of          *group
 	aggregation *aggregation
 	frame       frame
-	cells       map[tapio.Nanos]*cell // by the end of the window
-	exemplars   []tapio.Exemplar
+	cells       map[model.Nanos]*cell // by the end of the window
+	exemplars   []model.Exemplar
 	held        int64 // bytes of the budget
 }
 
@@ -277,15 +277,15 @@ func (c *computation) cell(w window, n int) (*cell, error) {
 }
 
 // values returns the values of the windows that have one, the earliest first.
-func (c *computation) values() []tapio.AggregatePoint {
-	var points []tapio.AggregatePoint
+func (c *computation) values() []model.AggregatePoint {
+	var points []model.AggregatePoint
 	for end, in := range c.cells {
 		w := c.frame.window(end)
 		value, count, ok := in.value(c.aggregation.query.Aggregation, c.of.metric, w)
 		if ok {
-			points = append(points, tapio.AggregatePoint{Time: w.end, Value: value, Count: count})
+			points = append(points, model.AggregatePoint{Time: w.end, Value: value, Count: count})
 		}
 	}
-	slices.SortFunc(points, func(a, b tapio.AggregatePoint) int { return int(int64(a.Time) - int64(b.Time)) })
+	slices.SortFunc(points, func(a, b model.AggregatePoint) int { return int(int64(a.Time) - int64(b.Time)) })
 	return points
 }

@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // bucket counts the observations within two values.
@@ -20,14 +20,14 @@ type bucket struct {
 
 // pick returns the low end, the high end or a percentile of buckets that are in
 // ascending order; false if they are empty.
-func pick(how tapio.Aggregation, buckets []bucket) (float64, bool) {
+func pick(how model.Aggregation, buckets []bucket) (float64, bool) {
 	buckets = slices.DeleteFunc(buckets, func(b bucket) bool { return b.count == 0 })
 	if len(buckets) == 0 {
 		return 0, false
 	}
 	q, isRank := rank(how)
 	switch {
-	case how == tapio.AggregateMin:
+	case how == model.AggregateMin:
 		return buckets[0].low, true
 	case !isRank:
 		return buckets[len(buckets)-1].high, true
@@ -84,7 +84,7 @@ type explicitBuckets struct {
 
 // wellFormed reports whether there are buckets, and the bounds go with them and
 // rise. What a client sends otherwise counts without its buckets.
-func wellFormed(h *tapio.Histogram) bool {
+func wellFormed(h *model.Histogram) bool {
 	if len(h.Bounds) == 0 || len(h.Counts) != len(h.Bounds)+1 || math.IsNaN(h.Bounds[0]) {
 		return false
 	}
@@ -96,7 +96,7 @@ func wellFormed(h *tapio.Histogram) bool {
 	return true
 }
 
-func (e *explicitBuckets) add(h *tapio.Histogram) {
+func (e *explicitBuckets) add(h *model.Histogram) {
 	if !wellFormed(h) {
 		return
 	}
@@ -106,7 +106,7 @@ func (e *explicitBuckets) add(h *tapio.Histogram) {
 	}
 }
 
-func (e *explicitBuckets) subtract(h *tapio.Histogram) {
+func (e *explicitBuckets) subtract(h *model.Histogram) {
 	if !wellFormed(h) {
 		return
 	}
@@ -118,7 +118,7 @@ func (e *explicitBuckets) subtract(h *tapio.Histogram) {
 }
 
 // place returns the bucket with the same upper bound.
-func (e *explicitBuckets) place(h *tapio.Histogram, i int) int {
+func (e *explicitBuckets) place(h *model.Histogram, i int) int {
 	switch {
 	case i == len(h.Bounds):
 		return len(e.bounds)
@@ -143,7 +143,7 @@ func (e *explicitBuckets) cover(bounds []float64) {
 	if old.counts == nil {
 		return
 	}
-	was := &tapio.Histogram{Bounds: old.bounds}
+	was := &model.Histogram{Bounds: old.bounds}
 	for i, count := range old.counts {
 		e.counts[e.place(was, i)] += count
 	}
@@ -167,7 +167,7 @@ func (e *explicitBuckets) list() []bucket {
 	return buckets
 }
 
-func explicitReset(before, after *tapio.Histogram) bool {
+func explicitReset(before, after *model.Histogram) bool {
 	if !slices.Equal(before.Bounds, after.Bounds) || len(before.Counts) != len(after.Counts) {
 		return true
 	}
@@ -189,14 +189,14 @@ type exponentialBuckets struct {
 	positive, negative map[int64]uint64
 }
 
-func (e *exponentialBuckets) add(h *tapio.ExponentialHistogram) {
+func (e *exponentialBuckets) add(h *model.ExponentialHistogram) {
 	e.align(int64(h.Scale))
 	e.zero += h.ZeroCount
 	e.threshold = max(e.threshold, h.ZeroThreshold)
 	e.each(h, func(side map[int64]uint64, index int64, count uint64) { side[index] += count })
 }
 
-func (e *exponentialBuckets) subtract(h *tapio.ExponentialHistogram) {
+func (e *exponentialBuckets) subtract(h *model.ExponentialHistogram) {
 	e.align(int64(h.Scale))
 	e.zero -= min(e.zero, h.ZeroCount)
 	e.each(h, func(side map[int64]uint64, index int64, count uint64) {
@@ -205,10 +205,10 @@ func (e *exponentialBuckets) subtract(h *tapio.ExponentialHistogram) {
 }
 
 // each calls change for the buckets of h at the scale in use.
-func (e *exponentialBuckets) each(h *tapio.ExponentialHistogram, change func(side map[int64]uint64, index int64, count uint64)) {
+func (e *exponentialBuckets) each(h *model.ExponentialHistogram, change func(side map[int64]uint64, index int64, count uint64)) {
 	shift := uint64(int64(h.Scale) - e.scale)
 	sides := [...]map[int64]uint64{e.positive, e.negative}
-	for i, buckets := range [...]tapio.Buckets{h.Positive, h.Negative} {
+	for i, buckets := range [...]model.Buckets{h.Positive, h.Negative} {
 		for n, count := range buckets.Counts {
 			if count > 0 {
 				change(sides[i], (int64(buckets.Offset)+int64(n))>>shift, count)

@@ -7,7 +7,7 @@ import (
 	"math"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // cellBytes is charged for a window while a group is computed. Its buckets are
@@ -16,11 +16,11 @@ const cellBytes = int64(unsafe.Sizeof(cell{})) + 48
 
 // part is what a series brings to a window.
 type part struct {
-	before *tapio.Point // the last point before the window; nil: none known
-	points []tapio.Point
+	before *model.Point // the last point before the window; nil: none known
+	points []model.Point
 }
 
-func (p part) last() *tapio.Point { return &p.points[len(p.points)-1] }
+func (p part) last() *model.Point { return &p.points[len(p.points)-1] }
 
 // cell is what the series of a group together say of a window.
 type cell struct {
@@ -29,9 +29,9 @@ type cell struct {
 }
 
 // add takes what one series brings.
-func (c *cell) add(how tapio.Aggregation, metric *tapio.Metric, w window, p part) {
+func (c *cell) add(how model.Aggregation, metric *model.Metric, w window, p part) {
 	switch metric.Type {
-	case tapio.MetricGauge, tapio.MetricSum:
+	case model.MetricGauge, model.MetricSum:
 		c.number.add(how, metric, w, p)
 	default:
 		if c.distribution == nil {
@@ -43,7 +43,7 @@ func (c *cell) add(how tapio.Aggregation, metric *tapio.Metric, w window, p part
 
 // value makes one value of the window, and tells how many samples made it; false
 // if the aggregation has no value there.
-func (c *cell) value(how tapio.Aggregation, metric *tapio.Metric, w window) (value float64, count uint64, ok bool) {
+func (c *cell) value(how model.Aggregation, metric *model.Metric, w window) (value float64, count uint64, ok bool) {
 	if c.distribution == nil {
 		value, ok = c.number.value(how, metric, w)
 		count = c.number.count

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // lookBack is how far before the range the first window's predecessor is looked
@@ -32,7 +32,7 @@ type source struct{ first, last int32 } // among the pieces
 
 // group is the series that are put together.
 type group struct {
-	metric  *tapio.Metric
+	metric  *model.Metric
 	labels  []string
 	sources []*source
 }
@@ -58,9 +58,9 @@ type identity struct {
 }
 
 // times is the range of the query with the look back before it.
-func (a *aggregation) times() tapio.TimeRange {
+func (a *aggregation) times() model.TimeRange {
 	times := a.query.Filter.Time
-	back := tapio.Nanos(max(a.query.Resolution, lookBack))
+	back := model.Nanos(max(a.query.Resolution, lookBack))
 	times.Start -= min(back, times.Start)
 	return times
 }
@@ -137,7 +137,7 @@ func (c *collector) source(slot uint32) *source {
 	return c.bySlot[slot]
 }
 
-func (c *collector) sourceOf(series *tapio.Series) *source {
+func (c *collector) sourceOf(series *model.Series) *source {
 	id := c.identify(series)
 	s, known := c.sources[id]
 	if !known {
@@ -151,15 +151,15 @@ func (c *collector) sourceOf(series *tapio.Series) *source {
 
 // identify leaves out what may change without making another series: texts that
 // describe, and the order of attributes.
-func (c *collector) identify(s *tapio.Series) (id identity) {
+func (c *collector) identify(s *model.Series) (id identity) {
 	c.scratch = appendMetric(append(c.scratch[:0], 'm'), s.Metric)
 	id.metric = c.part()
-	c.scratch = tapio.AppendAttributes(append(c.scratch[:0], 'r'), sortedByKey(s.Resource.Attributes))
+	c.scratch = model.AppendAttributes(append(c.scratch[:0], 'r'), sortedByKey(s.Resource.Attributes))
 	id.resource = c.part()
-	c.scratch = tapio.AppendText(tapio.AppendText(append(c.scratch[:0], 's'), s.Scope.Name), s.Scope.Version)
-	c.scratch = tapio.AppendAttributes(c.scratch, sortedByKey(s.Scope.Attributes))
+	c.scratch = model.AppendText(model.AppendText(append(c.scratch[:0], 's'), s.Scope.Name), s.Scope.Version)
+	c.scratch = model.AppendAttributes(c.scratch, sortedByKey(s.Scope.Attributes))
 	id.scope = c.part()
-	c.scratch = tapio.AppendAttributes(c.scratch[:0], sortedByKey(s.Attributes))
+	c.scratch = model.AppendAttributes(c.scratch[:0], sortedByKey(s.Attributes))
 	id.attributes = string(c.scratch)
 	return id
 }
@@ -173,8 +173,8 @@ func (c *collector) part() int32 {
 	return number
 }
 
-func sortedByKey(list tapio.Attributes) tapio.Attributes {
-	byKey := func(a, b tapio.KeyValue) int { return cmp.Compare(a.Key, b.Key) }
+func sortedByKey(list model.Attributes) model.Attributes {
+	byKey := func(a, b model.KeyValue) int { return cmp.Compare(a.Key, b.Key) }
 	if slices.IsSortedFunc(list, byKey) {
 		return list // most senders sort, so that this is usual
 	}
@@ -183,7 +183,7 @@ func sortedByKey(list tapio.Attributes) tapio.Attributes {
 	return list
 }
 
-func (c *collector) group(series *tapio.Series) *group {
+func (c *collector) group(series *model.Series) *group {
 	labels := make([]string, len(c.query.GroupBy))
 	key := appendMetric(nil, series.Metric)
 	for i := range c.query.GroupBy {
@@ -216,7 +216,7 @@ func (c *collector) sorted() []*group {
 	return groups
 }
 
-func appendMetric(dst []byte, m *tapio.Metric) []byte {
+func appendMetric(dst []byte, m *model.Metric) []byte {
 	dst = appendText(appendText(dst, m.Name), m.Unit)
 	monotonic := byte(0)
 	if m.Monotonic {
@@ -233,18 +233,18 @@ func appendText(dst []byte, s string) []byte {
 
 // hasValue reports whether the point says something: it is not the mark of a
 // series gone stale, and has a number or distribution as its metric declares.
-func hasValue(m *tapio.Metric, p *tapio.Point) bool {
-	if p.Flags&tapio.FlagNoRecordedValue != 0 {
+func hasValue(m *model.Metric, p *model.Point) bool {
+	if p.Flags&model.FlagNoRecordedValue != 0 {
 		return false
 	}
 	switch m.Type {
-	case tapio.MetricGauge, tapio.MetricSum:
-		return p.Number != tapio.NumberNone && !math.IsNaN(p.Float())
-	case tapio.MetricHistogram:
+	case model.MetricGauge, model.MetricSum:
+		return p.Number != model.NumberNone && !math.IsNaN(p.Float())
+	case model.MetricHistogram:
 		return p.Histogram != nil
-	case tapio.MetricExponentialHistogram:
+	case model.MetricExponentialHistogram:
 		return p.Exponential != nil
-	case tapio.MetricSummary:
+	case model.MetricSummary:
 		return p.Summary != nil
 	default:
 		return false

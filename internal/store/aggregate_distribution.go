@@ -6,7 +6,7 @@ package store
 import (
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // distribution is what histograms or summaries together say of a window.
@@ -21,11 +21,11 @@ type distribution struct {
 	filled      bool // min and max hold something
 	explicit    explicitBuckets
 	exponential exponentialBuckets
-	reported    tapio.Optional // the quantile that summaries report, or their smallest or largest value
+	reported    model.Optional // the quantile that summaries report, or their smallest or largest value
 }
 
 // addPart takes what one series brings to the window.
-func (d *distribution) addPart(how tapio.Aggregation, metric *tapio.Metric, w window, p part) {
+func (d *distribution) addPart(how model.Aggregation, metric *model.Metric, w window, p part) {
 	if isDelta(metric) {
 		for i := range p.points {
 			d.add(&p.points[i])
@@ -33,18 +33,18 @@ func (d *distribution) addPart(how tapio.Aggregation, metric *tapio.Metric, w wi
 	} else {
 		d.addIncrease(p, w)
 	}
-	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
-		d.report(q, how == tapio.AggregateMin, p.last().Summary)
+	if q, isQuantile := summaryQuantile(how); isQuantile && metric.Type == model.MetricSummary {
+		d.report(q, how == model.AggregateMin, p.last().Summary)
 	}
 }
 
 // totals is what a point says besides its buckets.
 type totals struct {
 	count         uint64
-	sum, min, max tapio.Optional
+	sum, min, max model.Optional
 }
 
-func totalsOf(p *tapio.Point) totals {
+func totalsOf(p *model.Point) totals {
 	switch {
 	case p.Histogram != nil:
 		h := p.Histogram
@@ -53,7 +53,7 @@ func totalsOf(p *tapio.Point) totals {
 		h := p.Exponential
 		return totals{count: h.Count, sum: h.Sum, min: h.Min, max: h.Max}
 	case p.Summary != nil:
-		return totals{count: p.Summary.Count, sum: tapio.Optional{Value: p.Summary.Sum, Set: true}}
+		return totals{count: p.Summary.Count, sum: model.Optional{Value: p.Summary.Sum, Set: true}}
 	default:
 		return totals{}
 	}
@@ -84,13 +84,13 @@ func (d *distribution) addIncrease(p part, w window) {
 	d.addStretch(base, previous)
 }
 
-func beganIn(w window, first *tapio.Point) bool {
+func beganIn(w window, first *model.Point) bool {
 	return first.Start != 0 && first.Start >= w.from
 }
 
 // addStretch adds the difference of two points without a reset between them; a
 // nil base is an empty distribution.
-func (d *distribution) addStretch(base, last *tapio.Point) {
+func (d *distribution) addStretch(base, last *model.Point) {
 	if base == last {
 		return
 	}
@@ -100,7 +100,7 @@ func (d *distribution) addStretch(base, last *tapio.Point) {
 	}
 }
 
-func (d *distribution) add(p *tapio.Point) {
+func (d *distribution) add(p *model.Point) {
 	t := totalsOf(p)
 	d.count += t.count
 	d.sum += t.sum.Value
@@ -125,7 +125,7 @@ func (d *distribution) widen(t totals) {
 	d.min, d.max = min(d.min, t.min.Value), max(d.max, t.max.Value)
 }
 
-func (d *distribution) subtract(p *tapio.Point) {
+func (d *distribution) subtract(p *model.Point) {
 	t := totalsOf(p)
 	d.count -= min(d.count, t.count)
 	d.sum -= t.sum.Value
@@ -139,18 +139,18 @@ func (d *distribution) subtract(p *tapio.Point) {
 }
 
 // value returns one aggregation; false where it has no value.
-func (d *distribution) value(how tapio.Aggregation, metric *tapio.Metric, w window) (float64, bool) {
-	if _, isQuantile := summaryQuantile(how); isQuantile && metric.Type == tapio.MetricSummary {
+func (d *distribution) value(how model.Aggregation, metric *model.Metric, w window) (float64, bool) {
+	if _, isQuantile := summaryQuantile(how); isQuantile && metric.Type == model.MetricSummary {
 		return d.reported.Value, d.reported.Set
 	}
 	switch how {
-	case tapio.AggregateCount:
+	case model.AggregateCount:
 		return float64(d.count), !d.shapeOnly
-	case tapio.AggregateSum:
+	case model.AggregateSum:
 		return d.sum, !d.noSum && !d.shapeOnly
-	case tapio.AggregateAvg:
+	case model.AggregateAvg:
 		return d.sum / float64(d.count), !d.noSum && d.count > 0
-	case tapio.AggregateRate:
+	case model.AggregateRate:
 		return float64(d.count) / w.seconds(), w.seconds() > 0 && !d.shapeOnly
 	default:
 		return d.position(how)
@@ -158,14 +158,14 @@ func (d *distribution) value(how tapio.Aggregation, metric *tapio.Metric, w wind
 }
 
 // position returns a value of the range that the observations lie in.
-func (d *distribution) position(how tapio.Aggregation) (float64, bool) {
+func (d *distribution) position(how model.Aggregation) (float64, bool) {
 	if d.count == 0 {
 		return 0, false
 	}
 	switch {
-	case how == tapio.AggregateMin && d.filled && !d.noMin:
+	case how == model.AggregateMin && d.filled && !d.noMin:
 		return d.min, true
-	case how == tapio.AggregateMax && d.filled && !d.noMax:
+	case how == model.AggregateMax && d.filled && !d.noMax:
 		return d.max, true
 	}
 	buckets := append(d.explicit.list(), d.exponential.list()...) // one of them is empty
@@ -185,7 +185,7 @@ func (d *distribution) clamp(value float64) float64 {
 
 // wasReset reports whether a cumulative distribution began anew between two
 // points. New bounds or a finer scale are a new beginning too.
-func wasReset(before, after *tapio.Point) bool {
+func wasReset(before, after *model.Point) bool {
 	if restarted(before, after) || totalsOf(after).count < totalsOf(before).count {
 		return true
 	}
@@ -202,11 +202,11 @@ func wasReset(before, after *tapio.Point) bool {
 
 // summaryQuantile is the quantile that the aggregation of a summary stands for.
 // By convention its quantiles 0 and 1 are the smallest and the largest value.
-func summaryQuantile(how tapio.Aggregation) (float64, bool) {
+func summaryQuantile(how model.Aggregation) (float64, bool) {
 	switch how {
-	case tapio.AggregateMin:
+	case model.AggregateMin:
 		return 0, true
-	case tapio.AggregateMax:
+	case model.AggregateMax:
 		return 1, true
 	default:
 		return rank(how)
@@ -215,13 +215,13 @@ func summaryQuantile(how tapio.Aggregation) (float64, bool) {
 
 // report keeps the largest (or smallest) of what the series report last for that
 // very quantile.
-func (d *distribution) report(q float64, smallest bool, summary *tapio.Summary) {
+func (d *distribution) report(q float64, smallest bool, summary *model.Summary) {
 	for _, reported := range summary.Quantiles {
 		if math.Abs(reported.Q-q) > 1e-9 || math.IsNaN(reported.Value) {
 			continue
 		}
 		if !d.reported.Set || (reported.Value < d.reported.Value) == smallest {
-			d.reported = tapio.Optional{Value: reported.Value, Set: true}
+			d.reported = model.Optional{Value: reported.Value, Set: true}
 		}
 	}
 }

@@ -6,7 +6,7 @@ package store
 import (
 	"math"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxWindows bounds the windows of one Aggregate, as Prometheus does.
@@ -14,14 +14,14 @@ const maxWindows = 11_000
 
 // frame lays the windows over the range of a query.
 type frame struct {
-	resolution  tapio.Nanos
-	start, end  tapio.Nanos // of the query; 0: open
-	first, last tapio.Nanos // of the data, or of the query where it is bounded
+	resolution  model.Nanos
+	start, end  model.Nanos // of the query; 0: open
+	first, last model.Nanos // of the data, or of the query where it is bounded
 }
 
-func newFrame(q tapio.AggregateQuery, oldest, newest tapio.Nanos) frame {
+func newFrame(q model.AggregateQuery, oldest, newest model.Nanos) frame {
 	return frame{
-		resolution: tapio.Nanos(q.Resolution),
+		resolution: model.Nanos(q.Resolution),
 		start:      q.Filter.Time.Start, end: q.Filter.Time.End,
 		first: oldest, last: newest,
 	}
@@ -33,14 +33,14 @@ func (f frame) check() error {
 	}
 	windows := f.number(f.last) - f.number(f.first) + 1
 	if windows > maxWindows {
-		return tapio.InvalidField("query.resolution", "makes %d windows, the most is %d: take a wider resolution or a shorter filter.time_range",
+		return model.InvalidField("query.resolution", "makes %d windows, the most is %d: take a wider resolution or a shorter filter.time_range",
 			windows, maxWindows)
 	}
 	return nil
 }
 
 // number counts the windows since the epoch up to the one that holds t.
-func (f frame) number(t tapio.Nanos) tapio.Nanos {
+func (f frame) number(t model.Nanos) model.Nanos {
 	n := t / f.resolution
 	if t%f.resolution != 0 {
 		n++
@@ -50,16 +50,16 @@ func (f frame) number(t tapio.Nanos) tapio.Nanos {
 
 // window is a stretch of time whose points become one value.
 type window struct {
-	end  tapio.Nanos // what the value is dated with
-	last tapio.Nanos // the latest time that it holds
+	end  model.Nanos // what the value is dated with
+	last model.Nanos // the latest time that it holds
 	// from and to bound the time that it covers within the query's range.
-	from, to tapio.Nanos
+	from, to model.Nanos
 }
 
 // seconds is the time that the window covers.
 func (w window) seconds() float64 { return seconds(w.from, w.to) }
 
-func seconds(from, to tapio.Nanos) float64 {
+func seconds(from, to model.Nanos) float64 {
 	if to <= from {
 		return 0
 	}
@@ -67,11 +67,11 @@ func seconds(from, to tapio.Nanos) float64 {
 }
 
 // window returns the one that holds t.
-func (f frame) window(t tapio.Nanos) window {
+func (f frame) window(t model.Nanos) window {
 	if f.resolution == 0 {
 		return f.whole()
 	}
-	end := tapio.Nanos(math.MaxUint64)
+	end := model.Nanos(math.MaxUint64)
 	if n := f.number(t); n <= end/f.resolution {
 		end = n * f.resolution
 	}

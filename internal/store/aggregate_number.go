@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // numberCell is what gauges or sums together say of a window.
@@ -22,7 +22,7 @@ type numberCell struct {
 }
 
 // add takes what one series brings to the window.
-func (c *numberCell) add(how tapio.Aggregation, metric *tapio.Metric, w window, p part) {
+func (c *numberCell) add(how model.Aggregation, metric *model.Metric, w window, p part) {
 	_, isRank := rank(how)
 	for i := range p.points {
 		value := p.points[i].Float()
@@ -37,41 +37,41 @@ func (c *numberCell) add(how tapio.Aggregation, metric *tapio.Metric, w window, 
 		}
 	}
 	c.lasts += p.last().Float()
-	if how == tapio.AggregateRate {
+	if how == model.AggregateRate {
 		c.addRate(metric, w, p.points)
 	}
 }
 
 // addRate adds the change per second of a series.
-func (c *numberCell) addRate(metric *tapio.Metric, w window, points []tapio.Point) {
+func (c *numberCell) addRate(metric *model.Metric, w window, points []model.Point) {
 	if points[len(points)-1].Time == points[0].Time {
 		return // a single moment has no rate
 	}
 	c.hasRate = true
-	if metric.Type == tapio.MetricSum && metric.Monotonic {
+	if metric.Type == model.MetricSum && metric.Monotonic {
 		c.rate += counterRate(w, points)
 	} else {
 		c.rate += slope(points)
 	}
 }
 
-func (c *numberCell) value(how tapio.Aggregation, metric *tapio.Metric, w window) (value float64, ok bool) {
-	deltas := metric.Type == tapio.MetricSum && isDelta(metric)
+func (c *numberCell) value(how model.Aggregation, metric *model.Metric, w window) (value float64, ok bool) {
+	deltas := metric.Type == model.MetricSum && isDelta(metric)
 	switch how {
-	case tapio.AggregateCount:
+	case model.AggregateCount:
 		return float64(c.count), true
-	case tapio.AggregateAvg:
+	case model.AggregateAvg:
 		return c.sum / float64(c.count), true
-	case tapio.AggregateMin:
+	case model.AggregateMin:
 		return c.min, true
-	case tapio.AggregateMax:
+	case model.AggregateMax:
 		return c.max, true
-	case tapio.AggregateSum:
+	case model.AggregateSum:
 		if deltas {
 			return c.sum, true
 		}
 		return c.lasts, true
-	case tapio.AggregateRate:
+	case model.AggregateRate:
 		if deltas {
 			return c.sum / w.seconds(), w.seconds() > 0
 		}
@@ -82,7 +82,7 @@ func (c *numberCell) value(how tapio.Aggregation, metric *tapio.Metric, w window
 	}
 }
 
-func isDelta(m *tapio.Metric) bool { return m.Temporality == tapio.TemporalityDelta }
+func isDelta(m *model.Metric) bool { return m.Temporality == model.TemporalityDelta }
 
 // quantile is linear between the closest ranks. It sorts the values, which are
 // at least one.
@@ -95,7 +95,7 @@ func quantile(q float64, values []float64) float64 {
 	return values[low]*(1-share) + values[high]*share
 }
 
-func slope(points []tapio.Point) float64 {
+func slope(points []model.Point) float64 {
 	first, last := &points[0], &points[len(points)-1]
 	return (last.Float() - first.Float()) / seconds(first.Time, last.Time)
 }
@@ -104,7 +104,7 @@ func slope(points []tapio.Point) float64 {
 // increase between the first and the last sample, extended to the bounds of the
 // window where these are not farther away than samples usually are from each
 // other, but not to before the counter was 0.
-func counterRate(w window, points []tapio.Point) float64 {
+func counterRate(w window, points []model.Point) float64 {
 	first, last := &points[0], &points[len(points)-1]
 	increase := counterIncrease(points)
 	sampled := seconds(first.Time, last.Time)
@@ -126,7 +126,7 @@ func extension(gap, apart float64) float64 {
 }
 
 // counterIncrease adds up the steps; after a reset a counter begins at 0.
-func counterIncrease(points []tapio.Point) float64 {
+func counterIncrease(points []model.Point) float64 {
 	increase := points[len(points)-1].Float() - points[0].Float()
 	for i := 1; i < len(points); i++ {
 		if restarted(&points[i-1], &points[i]) || points[i].Float() < points[i-1].Float() {
@@ -138,6 +138,6 @@ func counterIncrease(points []tapio.Point) float64 {
 
 // restarted reports whether two points of a cumulative series count from
 // different starts.
-func restarted(before, after *tapio.Point) bool {
+func restarted(before, after *model.Point) bool {
 	return before.Start != 0 && after.Start != 0 && before.Start != after.Start
 }

@@ -11,48 +11,48 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // gaugePoints makes one series with the values 1, 2, ... at the seconds 1, 2, ...
-func gaugePoints(name string, n int) []tapio.Point {
+func gaugePoints(name string, n int) []model.Point {
 	values := make([]float64, n)
 	for i := range values {
 		values[i] = float64(i + 1)
 	}
-	return numbers(tapio.Metric{Name: name, Type: tapio.MetricGauge}, "a", 1, values...)
+	return numbers(model.Metric{Name: name, Type: model.MetricGauge}, "a", 1, values...)
 }
 
 // numbers makes a series with values that are so many seconds apart; the first
 // is as long after 0.
-func numbers(metric tapio.Metric, instance string, apart int, values ...float64) []tapio.Point {
-	series := &tapio.Series{Metric: &metric, Resource: resource("shop"), Scope: &tapio.Scope{}, Attributes: attributes("instance", instance)}
-	rows := make([]tapio.Point, len(values))
+func numbers(metric model.Metric, instance string, apart int, values ...float64) []model.Point {
+	series := &model.Series{Metric: &metric, Resource: resource("shop"), Scope: &model.Scope{}, Attributes: attributes("instance", instance)}
+	rows := make([]model.Point, len(values))
 	for i, v := range values {
-		rows[i] = tapio.Point{
+		rows[i] = model.Point{
 			Series: series, Time: second(apart * (i + 1)),
-			Number: tapio.NumberDouble, Bits: math.Float64bits(v),
+			Number: model.NumberDouble, Bits: math.Float64bits(v),
 		}
 	}
 	return rows
 }
 
-func counter() tapio.Metric {
-	return tapio.Metric{Name: "requests", Type: tapio.MetricSum, Monotonic: true, Temporality: tapio.TemporalityCumulative}
+func counter() model.Metric {
+	return model.Metric{Name: "requests", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}
 }
 
 // value aggregates the rows over the minute (0 s, 60 s] into one value.
-func value(t *testing.T, how tapio.Aggregation, rows ...[]tapio.Point) (tapio.AggregatePoint, bool) {
+func value(t *testing.T, how model.Aggregation, rows ...[]model.Point) (model.AggregatePoint, bool) {
 	t.Helper()
 	s, _ := newTestStore(t, mebibyte, 0)
 	for _, batch := range rows {
 		require.Zero(t, s.AppendPoints(batch))
 	}
-	series, truncated, err := s.Aggregate(t.Context(), tapio.AggregateQuery{Aggregation: how, Resolution: time.Minute, Limit: 10})
+	series, truncated, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: how, Resolution: time.Minute, Limit: 10})
 	require.NoError(t, err)
 	require.Zero(t, truncated)
 	if len(series) == 0 {
-		return tapio.AggregatePoint{}, false
+		return model.AggregatePoint{}, false
 	}
 	require.Len(t, series, 1)
 	require.Len(t, series[0].Points, 1)
@@ -61,7 +61,7 @@ func value(t *testing.T, how tapio.Aggregation, rows ...[]tapio.Point) (tapio.Ag
 }
 
 // expect checks aggregations of the same rows; NaN stands for no value.
-func expect(t *testing.T, want map[tapio.Aggregation]float64, rows ...[]tapio.Point) {
+func expect(t *testing.T, want map[model.Aggregation]float64, rows ...[]model.Point) {
 	t.Helper()
 	for how, number := range want {
 		got, ok := value(t, how, rows...)
@@ -75,36 +75,36 @@ func expect(t *testing.T, want map[tapio.Aggregation]float64, rows ...[]tapio.Po
 }
 
 func TestAggregateGauges(t *testing.T) {
-	gauge := tapio.Metric{Name: "load", Type: tapio.MetricGauge}
-	expect(t, map[tapio.Aggregation]float64{
-		tapio.AggregateAvg:   14.0 / 3,
-		tapio.AggregateSum:   3 + 10, // the last of each series
-		tapio.AggregateMin:   1,
-		tapio.AggregateMax:   10,
-		tapio.AggregateCount: 3,
-		tapio.AggregateP50:   3,
-		tapio.AggregateP90:   3 + 0.8*7,
-		tapio.AggregateP95:   3 + 0.9*7,
-		tapio.AggregateP99:   3 + 0.98*7,
-		tapio.AggregateRate:  2.0 / 20,
+	gauge := model.Metric{Name: "load", Type: model.MetricGauge}
+	expect(t, map[model.Aggregation]float64{
+		model.AggregateAvg:   14.0 / 3,
+		model.AggregateSum:   3 + 10, // the last of each series
+		model.AggregateMin:   1,
+		model.AggregateMax:   10,
+		model.AggregateCount: 3,
+		model.AggregateP50:   3,
+		model.AggregateP90:   3 + 0.8*7,
+		model.AggregateP95:   3 + 0.9*7,
+		model.AggregateP99:   3 + 0.98*7,
+		model.AggregateRate:  2.0 / 20,
 	}, numbers(gauge, "a", 20, 1, 3), numbers(gauge, "b", 30, 10))
 }
 
 func TestAggregateDeltas(t *testing.T) {
 	delta := counter()
-	delta.Temporality = tapio.TemporalityDelta
-	expect(t, map[tapio.Aggregation]float64{
-		tapio.AggregateSum:   14,
-		tapio.AggregateAvg:   14.0 / 3,
-		tapio.AggregateCount: 3,
-		tapio.AggregateRate:  14.0 / 60,
+	delta.Temporality = model.TemporalityDelta
+	expect(t, map[model.Aggregation]float64{
+		model.AggregateSum:   14,
+		model.AggregateAvg:   14.0 / 3,
+		model.AggregateCount: 3,
+		model.AggregateRate:  14.0 / 60,
 	}, numbers(delta, "a", 20, 1, 3), numbers(delta, "b", 30, 10))
 }
 
 func TestAggregateCounters(t *testing.T) {
-	expect(t, map[tapio.Aggregation]float64{
-		tapio.AggregateSum:  150 + 8,
-		tapio.AggregateRate: 1, // 50 in 50 s, extended to the whole minute; b has one sample
+	expect(t, map[model.Aggregation]float64{
+		model.AggregateSum:  150 + 8,
+		model.AggregateRate: 1, // 50 in 50 s, extended to the whole minute; b has one sample
 	}, numbers(counter(), "a", 10, 100, 110, 120, 130, 140, 150), numbers(counter(), "b", 30, 8))
 }
 
@@ -115,7 +115,7 @@ func TestRateOfCounters(t *testing.T) {
 	upDown := counter()
 	upDown.Monotonic = false
 	for name, test := range map[string]struct {
-		rows []tapio.Point
+		rows []model.Point
 		want float64
 	}{
 		"a lower value is a reset":             {numbers(counter(), "a", 15, 100, 110, 5, 15), 25.0 / 45},
@@ -124,35 +124,35 @@ func TestRateOfCounters(t *testing.T) {
 		"what goes up and down has a slope":    {numbers(upDown, "a", 20, 10, 20, 4), -6.0 / 40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect(t, map[tapio.Aggregation]float64{tapio.AggregateRate: test.want}, test.rows)
+			expect(t, map[model.Aggregation]float64{model.AggregateRate: test.want}, test.rows)
 		})
 	}
 }
 
 func TestStaleAndNaNAreSkipped(t *testing.T) {
 	rows := gaugePoints("load", 4)
-	rows[1].Flags = tapio.FlagNoRecordedValue
+	rows[1].Flags = model.FlagNoRecordedValue
 	rows[2].Bits = math.Float64bits(math.NaN())
-	expect(t, map[tapio.Aggregation]float64{tapio.AggregateCount: 2, tapio.AggregateAvg: 2.5}, rows)
+	expect(t, map[model.Aggregation]float64{model.AggregateCount: 2, model.AggregateAvg: 2.5}, rows)
 }
 
 func TestWindows(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	s.AppendPoints(gaugePoints("load", 25))
-	q := tapio.AggregateQuery{Aggregation: tapio.AggregateCount, Resolution: 10 * time.Second, Limit: 1}
-	count := func(sec int, n uint64) tapio.AggregatePoint {
-		return tapio.AggregatePoint{Time: second(sec), Value: float64(n), Count: n}
+	q := model.AggregateQuery{Aggregation: model.AggregateCount, Resolution: 10 * time.Second, Limit: 1}
+	count := func(sec int, n uint64) model.AggregatePoint {
+		return model.AggregatePoint{Time: second(sec), Value: float64(n), Count: n}
 	}
 	for name, test := range map[string]struct {
 		resolution time.Duration
-		times      tapio.TimeRange
-		want       []tapio.AggregatePoint
+		times      model.TimeRange
+		want       []model.AggregatePoint
 	}{
-		"end inclusive":      {10 * time.Second, tapio.TimeRange{}, []tapio.AggregatePoint{count(10, 10), count(20, 10), count(30, 5)}},
-		"cut by the range":   {10 * time.Second, tapio.TimeRange{Start: second(5), End: second(11)}, []tapio.AggregatePoint{count(10, 6)}},
-		"one over all":       {0, tapio.TimeRange{}, []tapio.AggregatePoint{count(25, 25)}},
-		"one over the range": {0, tapio.TimeRange{Start: second(5), End: second(11)}, []tapio.AggregatePoint{count(11, 6)}},
-		"nothing there":      {0, tapio.TimeRange{Start: second(90)}, nil},
+		"end inclusive":      {10 * time.Second, model.TimeRange{}, []model.AggregatePoint{count(10, 10), count(20, 10), count(30, 5)}},
+		"cut by the range":   {10 * time.Second, model.TimeRange{Start: second(5), End: second(11)}, []model.AggregatePoint{count(10, 6)}},
+		"one over all":       {0, model.TimeRange{}, []model.AggregatePoint{count(25, 25)}},
+		"one over the range": {0, model.TimeRange{Start: second(5), End: second(11)}, []model.AggregatePoint{count(11, 6)}},
+		"nothing there":      {0, model.TimeRange{Start: second(90)}, nil},
 	} {
 		q.Resolution, q.Filter.Time = test.resolution, test.times
 		series, _, err := s.Aggregate(t.Context(), q)
@@ -168,14 +168,14 @@ func TestWindows(t *testing.T) {
 
 func TestGroupsAreSortedAndCut(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	gauge := tapio.Metric{Name: "b", Unit: "s", Type: tapio.MetricGauge}
+	gauge := model.Metric{Name: "b", Unit: "s", Type: model.MetricGauge}
 	s.AppendPoints(numbers(gauge, "2", 1, 5))
 	s.AppendPoints(numbers(gauge, "1", 1, 7))
 	s.AppendPoints(numbers(gauge, "1", 2, 8)) // the same series again
 	s.AppendPoints(gaugePoints("a", 3))
-	q := tapio.AggregateQuery{
-		Aggregation: tapio.AggregateMax, Limit: 2,
-		GroupBy: []tapio.LabelKey{tapio.NewLabelKey("service"), tapio.NewLabelKey("instance"), tapio.NewLabelKey("absent")},
+	q := model.AggregateQuery{
+		Aggregation: model.AggregateMax, Limit: 2,
+		GroupBy: []model.LabelKey{model.NewLabelKey("service"), model.NewLabelKey("instance"), model.NewLabelKey("absent")},
 	}
 	series, truncated, err := s.Aggregate(t.Context(), q)
 	require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestSeriesAreOneAcrossChunks(t *testing.T) {
 		s.AppendPoints(gaugePoints("load", 1000))
 	}
 	require.Greater(t, len(s.points.chunks), 1)
-	series, _, err := s.Aggregate(t.Context(), tapio.AggregateQuery{Aggregation: tapio.AggregateCount, Limit: 1})
+	series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateCount, Limit: 1})
 	require.NoError(t, err)
 	assert.Equal(t, 1, series[0].Sources)
 	assert.EqualValues(t, 10_000, series[0].Points[0].Count)
@@ -208,10 +208,10 @@ func TestExemplarsAreTheLatest(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	rows := gaugePoints("load", 30)
 	for i := range rows {
-		rows[i].Exemplars = []tapio.Exemplar{{Time: rows[i].Time}}
+		rows[i].Exemplars = []model.Exemplar{{Time: rows[i].Time}}
 	}
 	s.AppendPoints(rows)
-	series, _, err := s.Aggregate(t.Context(), tapio.AggregateQuery{Aggregation: tapio.AggregateAvg, Limit: 1})
+	series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateAvg, Limit: 1})
 	require.NoError(t, err)
 	require.Len(t, series[0].Exemplars, 10)
 	assert.Equal(t, second(30), series[0].Exemplars[0].Time)
@@ -221,18 +221,18 @@ func TestExemplarsAreTheLatest(t *testing.T) {
 func TestAggregateRefuses(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	s.AppendPoints(gaugePoints("load", 100))
-	avg := tapio.AggregateAvg
+	avg := model.AggregateAvg
 	for name, test := range map[string]struct {
-		query tapio.AggregateQuery
+		query model.AggregateQuery
 		field string
 	}{
-		"no aggregation":    {tapio.AggregateQuery{}, "query.aggregation"},
-		"negative width":    {tapio.AggregateQuery{Aggregation: avg, Resolution: -1}, "query.resolution"},
-		"windows of range":  {tapio.AggregateQuery{Aggregation: avg, Resolution: time.Second, Filter: tapio.Filter{Time: tapio.TimeRange{Start: second(1), End: second(11_002)}}}, "query.resolution"},
-		"windows of points": {tapio.AggregateQuery{Aggregation: avg, Resolution: time.Millisecond, Filter: tapio.Filter{Time: tapio.TimeRange{Start: second(2)}}}, "query.resolution"},
+		"no aggregation":    {model.AggregateQuery{}, "query.aggregation"},
+		"negative width":    {model.AggregateQuery{Aggregation: avg, Resolution: -1}, "query.resolution"},
+		"windows of range":  {model.AggregateQuery{Aggregation: avg, Resolution: time.Second, Filter: model.Filter{Time: model.TimeRange{Start: second(1), End: second(11_002)}}}, "query.resolution"},
+		"windows of points": {model.AggregateQuery{Aggregation: avg, Resolution: time.Millisecond, Filter: model.Filter{Time: model.TimeRange{Start: second(2)}}}, "query.resolution"},
 	} {
 		_, _, err := s.Aggregate(t.Context(), test.query)
-		var field *tapio.FieldError
+		var field *model.FieldError
 		require.ErrorAs(t, err, &field, name)
 		assert.Equal(t, test.field, field.Field, name)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func BenchmarkAppendEvents(b *testing.B) {
@@ -31,7 +31,7 @@ func BenchmarkQueryEvents(b *testing.B) {
 	for i := range 200 {
 		s.AppendEvents(events(i*1000, 1000))
 	}
-	for name, filter := range map[string]tapio.Filter{
+	for name, filter := range map[string]model.Filter{
 		"newest":  {},
 		"service": {Services: []string{"shop"}},
 		"none":    {Services: []string{"nobody"}},
@@ -39,7 +39,7 @@ func BenchmarkQueryEvents(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_, err := s.QueryEvents(b.Context(), tapio.EventQuery{Filter: filter, Paging: tapio.Paging{Limit: 100}})
+				_, err := s.QueryEvents(b.Context(), model.EventQuery{Filter: filter, Paging: model.Paging{Limit: 100}})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -53,7 +53,7 @@ func BenchmarkQueryTraceByID(b *testing.B) {
 	for range 500 {
 		s.AppendSpans(spansOfTraces(200, 2))
 	}
-	query := tapio.TraceQuery{TraceIDs: []tapio.TraceID{{15: 7}}}
+	query := model.TraceQuery{TraceIDs: []model.TraceID{{15: 7}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.QueryTraces(b.Context(), query); err != nil {

@@ -7,13 +7,13 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // entry is a row and its place in the order of time and sequence.
 type entry[R any] struct {
 	row  *R
-	time tapio.Nanos
+	time model.Nanos
 	seq  uint64
 }
 

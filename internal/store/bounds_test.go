@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // heapBytes is what is live on the heap.
@@ -26,14 +26,14 @@ func heapBytes() int64 {
 }
 
 // distinctEvents makes records of which each brings new labels.
-func distinctEvents(from, n int, label func(i int) (key, value string)) []tapio.Event {
-	rows := make([]tapio.Event, n)
+func distinctEvents(from, n int, label func(i int) (key, value string)) []model.Event {
+	rows := make([]model.Event, n)
 	origin := resource("service")
 	for i := range rows {
 		key, value := label(from + i)
-		rows[i] = tapio.Event{
-			Time: tapio.Nanos(from + i + 1), Resource: origin, Scope: &tapio.Scope{},
-			Attributes: attributes(key, value), Body: tapio.StringValue(fmt.Sprintf("a line of text with its number, %d", from+i)),
+		rows[i] = model.Event{
+			Time: model.Nanos(from + i + 1), Resource: origin, Scope: &model.Scope{},
+			Attributes: attributes(key, value), Body: model.StringValue(fmt.Sprintf("a line of text with its number, %d", from+i)),
 		}
 	}
 	return rows

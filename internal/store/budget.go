@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -117,7 +117,7 @@ func (b *budget) take(bytes int64) error {
 
 func (b *budget) refuse(problem string, args ...any) error {
 	b.refused.Add(1)
-	return tapio.Exhausted(problem, args...)
+	return model.Exhausted(problem, args...)
 }
 
 func (a *account) refuse(problem string, args ...any) error { return a.budget.refuse(problem, args...) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
@@ -37,8 +37,8 @@ type chunk[R any] struct {
 	content int64 // bytes of rows, parts or segment, and the chunk itself
 	file    fileState
 
-	oldest, newest tapio.Nanos
-	dated          tapio.Nanos // the oldest time above 0: 0 is no time but the lack of one
+	oldest, newest model.Nanos
+	dated          model.Nanos // the oldest time above 0: 0 is no time but the lack of one
 	ordered        bool        // rows are in the order of time, as they mostly are
 
 	opened, arrived time.Time // when it was made, and when its last row came
@@ -98,7 +98,7 @@ func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 	c.arrived = arrived
 }
 
-func (c *chunk[R]) note(when tapio.Nanos) {
+func (c *chunk[R]) note(when model.Nanos) {
 	c.dated = earlier(c.dated, when)
 	if len(c.rows) == 0 {
 		c.oldest, c.newest = when, when
@@ -109,7 +109,7 @@ func (c *chunk[R]) note(when tapio.Nanos) {
 }
 
 // earlier returns the earlier of two times, of which 0 is none.
-func earlier(a, b tapio.Nanos) tapio.Nanos {
+func earlier(a, b model.Nanos) model.Nanos {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}

@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // table numbers values in the order in which they are first seen.
@@ -40,7 +40,7 @@ type shape []field
 // field is one attribute of a shape.
 type field struct {
 	key    int // place of the key among the strings
-	kind   tapio.Kind
+	kind   model.Kind
 	column int // place among all fields of the segment
 }
 
@@ -49,8 +49,8 @@ type vocabulary struct {
 	strings   table[string]
 	shapes    table[string] // encoded
 	fields    table[[2]int] // key and kind
-	resources table[*tapio.Resource]
-	scopes    table[*tapio.Scope]
+	resources table[*model.Resource]
+	scopes    table[*model.Scope]
 	latest    []latestField // by the place in the list
 	found     []int         // the fields of these
 	last      int           // the latest shape
@@ -61,13 +61,13 @@ type vocabulary struct {
 // latestField is the latest attribute at some place.
 type latestField struct {
 	key  string
-	kind tapio.Kind
+	kind model.Kind
 }
 
 func newVocabulary() vocabulary {
 	v := vocabulary{
 		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
-		resources: newTable[*tapio.Resource](), scopes: newTable[*tapio.Scope](),
+		resources: newTable[*model.Resource](), scopes: newTable[*model.Scope](),
 		length: -1,
 	}
 	v.strings.place("") // 0 in every column of strings
@@ -76,7 +76,7 @@ func newVocabulary() vocabulary {
 
 // shape numbers the shape of a list, and returns the fields it has. They stand
 // until the next call.
-func (v *vocabulary) shape(list tapio.Attributes) (shape int, fields []int) {
+func (v *vocabulary) shape(list model.Attributes) (shape int, fields []int) {
 	if same := v.fieldsOf(list); same && len(list) == v.length {
 		return v.last, v.found[:len(list)]
 	}
@@ -95,7 +95,7 @@ func (v *vocabulary) shape(list tapio.Attributes) (shape int, fields []int) {
 // fieldsOf looks up the fields of a list in latest and found, and reports whether
 // they are those found there. Most lists are like the one before, and so need no
 // search.
-func (v *vocabulary) fieldsOf(list tapio.Attributes) (same bool) {
+func (v *vocabulary) fieldsOf(list model.Attributes) (same bool) {
 	same = true
 	for len(v.latest) < len(list) {
 		v.latest, v.found = append(v.latest, latestField{}), append(v.found, noField)
@@ -119,7 +119,7 @@ func (v *vocabulary) tellService() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(v.scopes.values, func(s *tapio.Scope) bool {
+	return slices.ContainsFunc(v.scopes.values, func(s *model.Scope) bool {
 		_, found := s.Attributes.Get(serviceKey)
 		return found
 	})
@@ -166,7 +166,7 @@ func (v *vocabulary) encodeShapes() []byte {
 
 // appendResource numbers no string, for the strings are written after it: its
 // texts stand in place.
-func (v *vocabulary) appendResource(dst []byte, r *tapio.Resource) []byte {
+func (v *vocabulary) appendResource(dst []byte, r *model.Resource) []byte {
 	dst = appendString(appendAttributeList(dst, r.Attributes), r.SchemaURL)
 	dst = binary.AppendUvarint(dst, uint64(r.DroppedAttributes))
 	dst = binary.AppendUvarint(dst, uint64(len(r.EntityRefs)))
@@ -178,7 +178,7 @@ func (v *vocabulary) appendResource(dst []byte, r *tapio.Resource) []byte {
 	return dst
 }
 
-func (v *vocabulary) appendScope(dst []byte, s *tapio.Scope) []byte {
+func (v *vocabulary) appendScope(dst []byte, s *model.Scope) []byte {
 	dst = appendString(appendString(appendString(dst, s.Name), s.Version), s.SchemaURL)
 	return binary.AppendUvarint(appendAttributeList(dst, s.Attributes), uint64(s.DroppedAttributes))
 }
@@ -196,8 +196,8 @@ type dictionary struct {
 	strings   []string
 	fields    []field
 	shapes    []shape
-	resources []*tapio.Resource
-	scopes    []*tapio.Scope
+	resources []*model.Resource
+	scopes    []*model.Scope
 
 	packedValues cursor
 	known        []knownValues // read when first needed
@@ -208,7 +208,7 @@ func readDictionary(encoded []byte) *dictionary {
 	d := &dictionary{strings: readStrings(&streams[0])}
 	d.fields = make([]field, streams[1].uvarint())
 	for i := range d.fields {
-		d.fields[i] = field{key: int(streams[1].uvarint()), kind: tapio.Kind(streams[1].take(1)[0]), column: i}
+		d.fields[i] = field{key: int(streams[1].uvarint()), kind: model.Kind(streams[1].take(1)[0]), column: i}
 	}
 	d.shapes = make([]shape, streams[2].uvarint())
 	for i := range d.shapes {
@@ -224,25 +224,25 @@ func readDictionary(encoded []byte) *dictionary {
 }
 
 func (d *dictionary) readShared(c *cursor) {
-	d.resources = make([]*tapio.Resource, c.uvarint())
+	d.resources = make([]*model.Resource, c.uvarint())
 	for i := range d.resources {
 		d.resources[i] = readResource(c)
 	}
-	d.scopes = make([]*tapio.Scope, c.uvarint())
+	d.scopes = make([]*model.Scope, c.uvarint())
 	for i := range d.scopes {
-		d.scopes[i] = &tapio.Scope{
+		d.scopes[i] = &model.Scope{
 			Name: string(c.text()), Version: string(c.text()), SchemaURL: string(c.text()),
 			Attributes: readAttributeList(c), DroppedAttributes: uint32(c.uvarint()),
 		}
 	}
 }
 
-func readResource(c *cursor) *tapio.Resource {
-	r := &tapio.Resource{
+func readResource(c *cursor) *model.Resource {
+	r := &model.Resource{
 		Attributes: readAttributeList(c), SchemaURL: string(c.text()), DroppedAttributes: uint32(c.uvarint()),
 	}
 	for range c.uvarint() {
-		r.EntityRefs = append(r.EntityRefs, tapio.EntityRef{
+		r.EntityRefs = append(r.EntityRefs, model.EntityRef{
 			SchemaURL: string(c.text()), Type: string(c.text()),
 			IDKeys: readStrings(c), DescriptionKeys: readStrings(c),
 		})

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // troubles collects what a store reports of its directory.
@@ -74,12 +74,12 @@ func reopen(t *testing.T, s *Store, path string, limits Limits, r *troubles) *St
 	return again
 }
 
-func everyEvent(t *testing.T, s *Store) []tapio.Event {
+func everyEvent(t *testing.T, s *Store) []model.Event {
 	t.Helper()
-	return allEvents(t, s, tapio.EventQuery{Paging: tapio.Paging{Limit: 1000, Ascending: true}}, func() {})
+	return allEvents(t, s, model.EventQuery{Paging: model.Paging{Limit: 1000, Ascending: true}}, func() {})
 }
 
-func everySpan(t *testing.T, s *Store) (spans []tapio.Span) {
+func everySpan(t *testing.T, s *Store) (spans []model.Span) {
 	t.Helper()
 	views, _ := s.spans.views()
 	for i := range views {
@@ -101,9 +101,9 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 		s.Resume()
 	}
 	events, spans, stats := everyEvent(t, s), everySpan(t, s), s.Stats()
-	first, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 10}})
+	first, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10}})
 	require.NoError(t, err)
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: 3495})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 3495})
 
 	again := reopen(t, s, path, diskLimits(), r)
 	assert.Equal(t, s.Epoch(), again.Epoch())
@@ -123,10 +123,10 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 		assert.Equal(t, stats[i].LastSeq, now.LastSeq)
 		assert.Zero(t, now.Appended)
 	}
-	_, err = again.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 10, After: first.Next}})
+	_, err = again.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10, After: first.Next}})
 	require.NoError(t, err, "page tokens go on")
 	again.AppendEvents(richEvents(random, 1))
-	rows, loss, _ := again.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: tail.Position()}).Poll(100)
+	rows, loss, _ := again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: tail.Position()}).Poll(100)
 	assert.Equal(t, []uint64{3496, 3497, 3498, 3499, 3500, 3501}, seqs(rows), "and so do sequences")
 	assert.Zero(t, loss)
 	assert.Empty(t, r.all())
@@ -156,13 +156,13 @@ func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	again.AppendEvents(richEvents(random, 3))
 	assert.Greater(t, everyEvent(t, again)[0].Seq, uint64(0))
 	assert.Greater(t, again.Stats()[0].LastSeq, last)
-	rows, loss, _ := again.TailEvents(tapio.EventQuery{}, tapio.Start{Since: 1}).Poll(1 << 20)
+	rows, loss, _ := again.TailEvents(model.EventQuery{}, model.Start{Since: 1}).Poll(1 << 20)
 	for more := rows; len(more) > 0; {
-		more, _, _ = again.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: rows[len(rows)-1].Seq}).Poll(1 << 20)
+		more, _, _ = again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: rows[len(rows)-1].Seq}).Poll(1 << 20)
 		rows = append(rows, more...)
 	}
 	assert.Zero(t, loss, "a new reader misses nothing that is there")
-	_, loss, _ = again.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: uint64(sealed) + 10}).Poll(10)
+	_, loss, _ = again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: uint64(sealed) + 10}).Poll(10)
 	assert.Positive(t, loss.Count, "who read on is told of the gap")
 	assert.Empty(t, r.all())
 }
@@ -201,12 +201,12 @@ func TestABrokenFileIsSetAsideAndTheRestServed(t *testing.T) {
 			got := seqs(everyEvent(t, again))
 			slices.Sort(got)
 			assert.EqualValues(t, 300, got[len(got)-1])
-			rows, loss, _ := again.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: 50}).Poll(1000)
+			rows, loss, _ := again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 50}).Poll(1000)
 			assert.Len(t, rows, 50)
 			assert.Zero(t, loss)
-			rows, loss, _ = again.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: 100}).Poll(1000)
+			rows, loss, _ = again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 100}).Poll(1000)
 			assert.Empty(t, rows)
-			assert.Equal(t, tapio.Loss{Count: 100, First: 101, Last: 200}, loss)
+			assert.Equal(t, model.Loss{Count: 100, First: 101, Last: 200}, loss)
 		})
 	}
 }

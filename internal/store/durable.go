@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fileState says whether a chunk is in the directory.
@@ -125,8 +125,8 @@ func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 		signal: &l.signal, parts: &parts{}, segment: s, first: h.First, count: s.rows,
 		content: chunkBytes + s.size(), file: fileKept,
 		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
-		dated:  earlier(tapio.Nanos(h.Oldest), tapio.Nanos(h.Newest)),
-		oldest: tapio.Nanos(h.Oldest), newest: tapio.Nanos(h.Newest), ordered: h.Ordered != 0,
+		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
+		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest), ordered: h.Ordered != 0,
 		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
 	}
 	l.mu.Lock()

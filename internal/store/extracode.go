@@ -9,7 +9,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // What the first byte of an extra says of it.
@@ -29,9 +29,9 @@ const maxBounds = 64
 // not change from scrape to scrape, and bounds never.
 type extraCoder struct {
 	bounds      [][]float64 // those of the segment's histograms
-	histogram   tapio.Histogram
-	exponential tapio.ExponentialHistogram
-	summary     tapio.Summary
+	histogram   model.Histogram
+	exponential model.ExponentialHistogram
+	summary     model.Summary
 	scratch     []byte
 }
 
@@ -40,7 +40,7 @@ func (c *extraCoder) begin() {
 	*c = extraCoder{bounds: c.bounds, scratch: c.scratch}
 }
 
-func (c *extraCoder) append(dst []byte, p *tapio.Point) []byte {
+func (c *extraCoder) append(dst []byte, p *model.Point) []byte {
 	at := len(dst)
 	dst = append(dst, 0)
 	if p.Histogram != nil {
@@ -60,14 +60,14 @@ func (c *extraCoder) append(dst []byte, p *tapio.Point) []byte {
 	}
 	if len(p.Exemplars) > 0 {
 		dst[at] |= hasExemplars
-		c.scratch = tapio.AppendExemplars(c.scratch[:0], p.Exemplars)
+		c.scratch = model.AppendExemplars(c.scratch[:0], p.Exemplars)
 		dst = append(binary.AppendUvarint(dst, uint64(len(c.scratch))), c.scratch...)
 	}
 	return dst
 }
 
 // read restores the next extra into a point that has none.
-func (c *extraCoder) read(u *tapio.Unpacker, p *tapio.Point) {
+func (c *extraCoder) read(u *model.Unpacker, p *model.Point) {
 	has := u.Byte()
 	if has&hasHistogram != 0 {
 		p.Histogram = c.readHistogram(u, has&sameBounds != 0)
@@ -79,7 +79,7 @@ func (c *extraCoder) read(u *tapio.Unpacker, p *tapio.Point) {
 		p.Summary = c.readSummary(u)
 	}
 	if has&hasExemplars != 0 {
-		own := tapio.Unpack(u.Text())
+		own := model.Unpack(u.Text())
 		p.Exemplars = own.Exemplars(nil)
 	}
 }
@@ -87,9 +87,9 @@ func (c *extraCoder) read(u *tapio.Unpacker, p *tapio.Point) {
 // sameFloat compares bits, so that -0 stays apart from 0, and NaN is itself.
 func sameFloat(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
 
-func (c *extraCoder) appendHistogram(dst []byte, h *tapio.Histogram) []byte {
+func (c *extraCoder) appendHistogram(dst []byte, h *model.Histogram) []byte {
 	was := &c.histogram
-	dst = tapio.AppendInt(dst, int64(h.Count-was.Count))
+	dst = model.AppendInt(dst, int64(h.Count-was.Count))
 	dst = appendOptional(dst, h.Sum, was.Sum)
 	dst = appendOptional(dst, h.Min, was.Min)
 	dst = appendOptional(dst, h.Max, was.Max)
@@ -116,12 +116,12 @@ func (c *extraCoder) appendBounds(dst []byte, bounds []float64) []byte {
 	}
 	dst = binary.AppendUvarint(append(dst, 0), uint64(len(bounds)))
 	for _, bound := range bounds {
-		dst = tapio.AppendDouble(dst, bound)
+		dst = model.AppendDouble(dst, bound)
 	}
 	return dst
 }
 
-func (c *extraCoder) readBounds(u *tapio.Unpacker) (bounds []float64) {
+func (c *extraCoder) readBounds(u *model.Unpacker) (bounds []float64) {
 	if i := u.Uint(); i > 0 {
 		if i <= uint64(len(c.bounds)) {
 			return c.bounds[i-1]
@@ -134,9 +134,9 @@ func (c *extraCoder) readBounds(u *tapio.Unpacker) (bounds []float64) {
 	return bounds
 }
 
-func (c *extraCoder) readHistogram(u *tapio.Unpacker, boundsStay bool) *tapio.Histogram {
+func (c *extraCoder) readHistogram(u *model.Unpacker, boundsStay bool) *model.Histogram {
 	was := &c.histogram
-	h := &tapio.Histogram{Count: was.Count + uint64(u.Int())}
+	h := &model.Histogram{Count: was.Count + uint64(u.Int())}
 	h.Sum, h.Min, h.Max = readOptional(u, was.Sum), readOptional(u, was.Min), readOptional(u, was.Max)
 	h.Bounds = was.Bounds
 	if !boundsStay {
@@ -147,15 +147,15 @@ func (c *extraCoder) readHistogram(u *tapio.Unpacker, boundsStay bool) *tapio.Hi
 	return h
 }
 
-func (c *extraCoder) appendExponential(dst []byte, e *tapio.ExponentialHistogram) []byte {
+func (c *extraCoder) appendExponential(dst []byte, e *model.ExponentialHistogram) []byte {
 	was := &c.exponential
-	dst = tapio.AppendInt(dst, int64(e.Count-was.Count))
+	dst = model.AppendInt(dst, int64(e.Count-was.Count))
 	dst = appendOptional(dst, e.Sum, was.Sum)
 	dst = appendOptional(dst, e.Min, was.Min)
 	dst = appendOptional(dst, e.Max, was.Max)
-	dst = tapio.AppendInt(dst, int64(e.ZeroCount-was.ZeroCount))
+	dst = model.AppendInt(dst, int64(e.ZeroCount-was.ZeroCount))
 	dst = appendFloatAfter(dst, e.ZeroThreshold, was.ZeroThreshold)
-	dst = tapio.AppendInt(dst, int64(e.Scale)-int64(was.Scale))
+	dst = model.AppendInt(dst, int64(e.Scale)-int64(was.Scale))
 	dst = appendBuckets(dst, &e.Positive, &was.Positive)
 	dst = appendBuckets(dst, &e.Negative, &was.Negative)
 	c.exponential = *e
@@ -164,9 +164,9 @@ func (c *extraCoder) appendExponential(dst []byte, e *tapio.ExponentialHistogram
 	return dst
 }
 
-func (c *extraCoder) readExponential(u *tapio.Unpacker) *tapio.ExponentialHistogram {
+func (c *extraCoder) readExponential(u *model.Unpacker) *model.ExponentialHistogram {
 	was := &c.exponential
-	e := &tapio.ExponentialHistogram{Count: was.Count + uint64(u.Int())}
+	e := &model.ExponentialHistogram{Count: was.Count + uint64(u.Int())}
 	e.Sum, e.Min, e.Max = readOptional(u, was.Sum), readOptional(u, was.Min), readOptional(u, was.Max)
 	e.ZeroCount = was.ZeroCount + uint64(u.Int())
 	e.ZeroThreshold = readFloatAfter(u, was.ZeroThreshold)
@@ -176,18 +176,18 @@ func (c *extraCoder) readExponential(u *tapio.Unpacker) *tapio.ExponentialHistog
 	return e
 }
 
-func appendBuckets(dst []byte, b, was *tapio.Buckets) []byte {
-	dst = tapio.AppendInt(dst, int64(b.Offset)-int64(was.Offset))
+func appendBuckets(dst []byte, b, was *model.Buckets) []byte {
+	dst = model.AppendInt(dst, int64(b.Offset)-int64(was.Offset))
 	return appendCountsAfter(dst, b.Counts, was.Counts)
 }
 
-func readBuckets(u *tapio.Unpacker, was *tapio.Buckets) tapio.Buckets {
-	return tapio.Buckets{Offset: int32(int64(was.Offset) + u.Int()), Counts: readCountsAfter(u, was.Counts)}
+func readBuckets(u *model.Unpacker, was *model.Buckets) model.Buckets {
+	return model.Buckets{Offset: int32(int64(was.Offset) + u.Int()), Counts: readCountsAfter(u, was.Counts)}
 }
 
-func (c *extraCoder) appendSummary(dst []byte, s *tapio.Summary) []byte {
+func (c *extraCoder) appendSummary(dst []byte, s *model.Summary) []byte {
 	was := &c.summary
-	dst = appendFloatAfter(tapio.AppendInt(dst, int64(s.Count-was.Count)), s.Sum, was.Sum)
+	dst = appendFloatAfter(model.AppendInt(dst, int64(s.Count-was.Count)), s.Sum, was.Sum)
 	dst = binary.AppendUvarint(dst, uint64(len(s.Quantiles)))
 	for i, q := range s.Quantiles {
 		before := quantileAt(was, i)
@@ -198,22 +198,22 @@ func (c *extraCoder) appendSummary(dst []byte, s *tapio.Summary) []byte {
 	return dst
 }
 
-func (c *extraCoder) readSummary(u *tapio.Unpacker) *tapio.Summary {
+func (c *extraCoder) readSummary(u *model.Unpacker) *model.Summary {
 	was := &c.summary
-	s := &tapio.Summary{Count: was.Count + uint64(u.Int()), Sum: readFloatAfter(u, was.Sum)}
+	s := &model.Summary{Count: was.Count + uint64(u.Int()), Sum: readFloatAfter(u, was.Sum)}
 	for i := range u.Count() {
 		before := quantileAt(was, i)
-		s.Quantiles = append(s.Quantiles, tapio.Quantile{Q: readFloatAfter(u, before.Q), Value: readFloatAfter(u, before.Value)})
+		s.Quantiles = append(s.Quantiles, model.Quantile{Q: readFloatAfter(u, before.Q), Value: readFloatAfter(u, before.Value)})
 	}
 	c.summary = *s
 	return s
 }
 
-func quantileAt(s *tapio.Summary, i int) tapio.Quantile {
+func quantileAt(s *model.Summary, i int) model.Quantile {
 	if i < len(s.Quantiles) {
 		return s.Quantiles[i]
 	}
-	return tapio.Quantile{}
+	return model.Quantile{}
 }
 
 // appendFloatAfter writes the bits that differ from the float before, turned
@@ -222,34 +222,34 @@ func appendFloatAfter(dst []byte, f, before float64) []byte {
 	return binary.AppendUvarint(dst, bits.Reverse64(math.Float64bits(f)^math.Float64bits(before)))
 }
 
-func readFloatAfter(u *tapio.Unpacker, before float64) float64 {
+func readFloatAfter(u *model.Unpacker, before float64) float64 {
 	return math.Float64frombits(bits.Reverse64(u.Uint()) ^ math.Float64bits(before))
 }
 
-func appendOptional(dst []byte, o, before tapio.Optional) []byte {
+func appendOptional(dst []byte, o, before model.Optional) []byte {
 	if !o.Set {
 		return append(dst, 0)
 	}
 	return appendFloatAfter(append(dst, 1), o.Value, before.Value)
 }
 
-func readOptional(u *tapio.Unpacker, before tapio.Optional) tapio.Optional {
+func readOptional(u *model.Unpacker, before model.Optional) model.Optional {
 	if u.Byte() == 0 {
-		return tapio.Optional{}
+		return model.Optional{}
 	}
-	return tapio.Optional{Value: readFloatAfter(u, before.Value), Set: true}
+	return model.Optional{Value: readFloatAfter(u, before.Value), Set: true}
 }
 
 // appendCountsAfter writes counts by how they grew.
 func appendCountsAfter(dst []byte, counts, before []uint64) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(counts)))
 	for i, n := range counts {
-		dst = tapio.AppendInt(dst, int64(n-countAt(before, i)))
+		dst = model.AppendInt(dst, int64(n-countAt(before, i)))
 	}
 	return dst
 }
 
-func readCountsAfter(u *tapio.Unpacker, before []uint64) []uint64 {
+func readCountsAfter(u *model.Unpacker, before []uint64) []uint64 {
 	n := u.Count()
 	if n == 0 {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // fieldValues gathers the different texts that a field has in a segment, with
@@ -59,7 +59,7 @@ func encodeValues(fields []fieldValues) []byte {
 	for i := range fields {
 		if fields[i].numbers {
 			dst = append(dst, 1)
-			dst = tapio.AppendDouble(tapio.AppendDouble(dst, fields[i].least), fields[i].greatest)
+			dst = model.AppendDouble(model.AppendDouble(dst, fields[i].least), fields[i].greatest)
 			continue
 		}
 		if fields[i].open || fields[i].blocks == nil {
@@ -98,11 +98,11 @@ type knownValues struct {
 	numbers         bool // they lie between these
 }
 
-func readValues(c *cursor, kind tapio.Kind) (known knownValues) {
+func readValues(c *cursor, kind model.Kind) (known knownValues) {
 	n := c.uvarint()
 	switch {
 	case n == 0:
-	case kind != tapio.KindString:
+	case kind != model.KindString:
 		known.least, known.greatest, known.numbers = readDouble(c), readDouble(c), true
 	default:
 		known.texts = make([]fieldValue, n-1)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // findingCounts count the findings that were stored, updates included.
@@ -15,18 +15,18 @@ type findingCounts struct{ correlations, groups, insights atomic.Uint64 }
 
 // note looks at the rows that are about to be stored. Nearly all are told from
 // findings by their first letters.
-func (c *findingCounts) note(rows []tapio.Event) {
+func (c *findingCounts) note(rows []model.Event) {
 	for i := range rows {
 		name := rows[i].Name
 		if !strings.HasPrefix(name, "tapio.") {
 			continue
 		}
 		switch name {
-		case tapio.CorrelationEvent:
+		case model.CorrelationEvent:
 			c.correlations.Add(1)
-		case tapio.SemanticGroupEvent:
+		case model.SemanticGroupEvent:
 			c.groups.Add(1)
-		case tapio.InsightEvent:
+		case model.InsightEvent:
 			c.insights.Add(1)
 		}
 	}
@@ -36,8 +36,8 @@ func (c *findingCounts) note(rows []tapio.Event) {
 // of their event.
 func (s *Store) Findings() map[string]uint64 {
 	return map[string]uint64{
-		tapio.CorrelationEvent:   s.findings.correlations.Load(),
-		tapio.SemanticGroupEvent: s.findings.groups.Load(),
-		tapio.InsightEvent:       s.findings.insights.Load(),
+		model.CorrelationEvent:   s.findings.correlations.Load(),
+		model.SemanticGroupEvent: s.findings.groups.Load(),
+		model.InsightEvent:       s.findings.insights.Load(),
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestTextFilterFindsEveryPart(t *testing.T) {
@@ -33,7 +33,7 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 		filter, words := set.take(nil)
 		require.Len(t, filter, words)
 		for _, text := range texts {
-			folded := tapio.FoldText(text)
+			folded := model.FoldText(text)
 			from := r.IntN(len(folded))
 			part := folded[from : from+1+r.IntN(len(folded)-from)]
 			require.True(t, mayHold(filter, gramsOf(part)), "%q in %q", part, folded)

@@ -9,19 +9,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // hint is what the indexes of a segment can decide of a query. What it does not
 // rule out may match: every row is put to the query itself all the same. The
 // zero hint rules out nothing.
 type hint struct {
-	times    tapio.TimeRange
+	times    model.TimeRange
 	tests    []labelCondition
 	except   *hint // rows that meet all of this are not wanted; nil: there are none
-	trace    tapio.TraceID
+	trace    model.TraceID
 	services []string
-	classes  []tapio.Severity // nil: any
+	classes  []model.Severity // nil: any
 	names    []string         // patterns; nil: any
 	labels   []labelHint
 	grams    []uint32
@@ -34,7 +34,7 @@ type hint struct {
 
 // labelHint is a label that must have one of the values.
 type labelHint struct {
-	key    tapio.LabelKey
+	key    model.LabelKey
 	values []string
 }
 
@@ -59,7 +59,7 @@ func (h *durationHint) choose(l *loader) {
 	})
 }
 
-func eventHint(q *tapio.EventQuery) *hint {
+func eventHint(q *model.EventQuery) *hint {
 	h := &hint{times: q.Filter.Time, trace: q.TraceID}
 	if q.NamedOnly {
 		h.numbers = append(h.numbers, numberHint{columnName, func(name uint64) bool { return name != 0 }})
@@ -79,7 +79,7 @@ func eventHint(q *tapio.EventQuery) *hint {
 	return h
 }
 
-func spanHint(q *tapio.TraceQuery) *hint {
+func spanHint(q *model.TraceQuery) *hint {
 	h := &hint{times: q.Filter.Time, names: q.Operations}
 	h.oneOf(columnKind, q.Kinds)
 	h.oneOf(columnStatus, q.StatusCodes)
@@ -97,7 +97,7 @@ func spanHint(q *tapio.TraceQuery) *hint {
 
 // exceptHint is what rows meet that an inverted filter leaves out. No column
 // knows a text, so that with one there is nothing to tell.
-func exceptHint(f *tapio.Filter) *hint {
+func exceptHint(f *model.Filter) *hint {
 	if f.Text != "" {
 		return nil
 	}
@@ -105,13 +105,13 @@ func exceptHint(f *tapio.Filter) *hint {
 }
 
 // filter takes over what applies to every signal.
-func (h *hint) filter(f *tapio.Filter) {
+func (h *hint) filter(f *model.Filter) {
 	h.services = f.Services
 	if len(f.Namespaces) > 0 {
-		h.labels = append(h.labels, labelHint{tapio.NewLabelKey("namespace"), f.Namespaces})
+		h.labels = append(h.labels, labelHint{model.NewLabelKey("namespace"), f.Namespaces})
 	}
 	for i := range f.Selectors {
-		if s := &f.Selectors[i]; s.Op == tapio.OpEqual || s.Op == tapio.OpIn {
+		if s := &f.Selectors[i]; s.Op == model.OpEqual || s.Op == model.OpIn {
 			h.labels = append(h.labels, labelHint{s.Key, s.Values})
 		}
 	}
@@ -119,18 +119,18 @@ func (h *hint) filter(f *tapio.Filter) {
 	h.grams, h.shorts = gramsOf(f.Text), shortsOf(f.Text)
 }
 
-func (h *hint) severities(f *tapio.Filter) {
-	if len(f.Severities) == 0 && f.MinSeverity == tapio.SeverityUnspecified {
+func (h *hint) severities(f *model.Filter) {
+	if len(f.Severities) == 0 && f.MinSeverity == model.SeverityUnspecified {
 		return
 	}
-	h.classes = []tapio.Severity{}
-	for class := f.MinSeverity; class <= tapio.SeverityFatal; class++ {
+	h.classes = []model.Severity{}
+	for class := f.MinSeverity; class <= model.SeverityFatal; class++ {
 		if len(f.Severities) == 0 || slices.Contains(f.Severities, class) {
 			h.classes = append(h.classes, class)
 		}
 	}
 	h.numbers = append(h.numbers, numberHint{columnSeverity, func(number uint64) bool {
-		e := tapio.Event{SeverityNumber: int32(unzigzag(number))}
+		e := model.Event{SeverityNumber: int32(unzigzag(number))}
 		return slices.Contains(h.classes, e.Severity())
 	}})
 }
@@ -178,8 +178,8 @@ func (l *labelHint) stands(key []byte) bool {
 	if string(key) == l.key.Name() {
 		return true
 	}
-	probe := [1]tapio.KeyValue{{Key: string(key)}}
-	_, found := tapio.Labels{Record: probe[:]}.Get(l.key)
+	probe := [1]model.KeyValue{{Key: string(key)}}
+	_, found := model.Labels{Record: probe[:]}.Get(l.key)
 	return found
 }
 

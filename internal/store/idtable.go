@@ -8,7 +8,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // idTable numbers ids in the order in which they first come. Most are new, so
@@ -51,16 +51,16 @@ func (t *idTable[T]) place(id T) int {
 
 // traceHash and spanHash make hashes that nobody can choose ids for, so that ids
 // cannot be made to collide.
-func traceHash() func(tapio.TraceID) uint64 {
+func traceHash() func(model.TraceID) uint64 {
 	a, b := rand.Uint64(), rand.Uint64()
-	return func(id tapio.TraceID) uint64 {
+	return func(id model.TraceID) uint64 {
 		return mixed(binary.LittleEndian.Uint64(id[:8])^a, binary.LittleEndian.Uint64(id[8:])^b)
 	}
 }
 
-func spanHash() func(tapio.SpanID) uint64 {
+func spanHash() func(model.SpanID) uint64 {
 	a, b := rand.Uint64(), rand.Uint64()|1
-	return func(id tapio.SpanID) uint64 { return mixed(binary.LittleEndian.Uint64(id[:])^a, b) }
+	return func(id model.SpanID) uint64 { return mixed(binary.LittleEndian.Uint64(id[:])^a, b) }
 }
 
 func mixed(a, b uint64) uint64 {

@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestIDsAreNumberedAsTheyCome(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	ids := newIDTable(1000, spanHash())
-	known := newTable[tapio.SpanID]()
+	known := newTable[model.SpanID]()
 	for range 5000 {
-		var id tapio.SpanID
+		var id model.SpanID
 		binary.LittleEndian.PutUint64(id[:], r.Uint64N(1000))
 		require.Equal(t, known.place(id), ids.place(id))
 	}
@@ -32,7 +32,7 @@ func TestTracesAreFoundHoweverTheyBegin(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	var s segment
 	for range 300 {
-		var id tapio.TraceID
+		var id model.TraceID
 		binary.LittleEndian.PutUint64(id[r.IntN(9):], r.Uint64()) // some begin with zeros
 		s.traces, s.traceBlocks = append(s.traces, id), append(s.traceBlocks, 1)
 	}

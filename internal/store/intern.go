@@ -8,7 +8,7 @@ import (
 	"hash/maphash"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pool keeps one copy of each value. Rows that come together mostly share their
@@ -84,14 +84,14 @@ func hashText(h *maphash.Hash, s string) {
 	_, _ = h.WriteString(s) // never fails
 }
 
-func hashValue(h *maphash.Hash, v tapio.Value) {
+func hashValue(h *maphash.Hash, v model.Value) {
 	hashNumber(h, uint64(v.Kind()))
 	hashNumber(h, uint64(v.Int())) // the bits of every number
 	hashText(h, v.Str())
 	hashAttributes(h, v.Items())
 }
 
-func hashAttributes(h *maphash.Hash, attributes tapio.Attributes) {
+func hashAttributes(h *maphash.Hash, attributes model.Attributes) {
 	hashNumber(h, uint64(len(attributes)))
 	for i := range attributes {
 		hashText(h, attributes[i].Key)
@@ -99,29 +99,29 @@ func hashAttributes(h *maphash.Hash, attributes tapio.Attributes) {
 	}
 }
 
-func hashResource(h *maphash.Hash, r *tapio.Resource) {
+func hashResource(h *maphash.Hash, r *model.Resource) {
 	hashText(h, r.SchemaURL)
 	hashAttributes(h, r.Attributes)
 }
 
-func equalResources(a, b *tapio.Resource) bool {
+func equalResources(a, b *model.Resource) bool {
 	return a.SchemaURL == b.SchemaURL && a.DroppedAttributes == b.DroppedAttributes &&
 		a.Attributes.Equal(b.Attributes) &&
 		slices.EqualFunc(a.EntityRefs, b.EntityRefs, equalEntityRefs)
 }
 
-func equalEntityRefs(a, b tapio.EntityRef) bool {
+func equalEntityRefs(a, b model.EntityRef) bool {
 	return a.Type == b.Type && a.SchemaURL == b.SchemaURL &&
 		slices.Equal(a.IDKeys, b.IDKeys) && slices.Equal(a.DescriptionKeys, b.DescriptionKeys)
 }
 
-func hashScope(h *maphash.Hash, s *tapio.Scope) {
+func hashScope(h *maphash.Hash, s *model.Scope) {
 	hashText(h, s.Name)
 	hashText(h, s.Version)
 	hashAttributes(h, s.Attributes)
 }
 
-func equalScopes(a, b *tapio.Scope) bool {
+func equalScopes(a, b *model.Scope) bool {
 	return a.Name == b.Name && a.Version == b.Version && a.SchemaURL == b.SchemaURL &&
 		a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 }

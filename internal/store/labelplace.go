@@ -3,10 +3,10 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 // labelPlaces tells, of each shape, scope and resource of a segment, what it says
-// of one label. It comes to what tapio.Labels.Get does for a row, of which the
+// of one label. It comes to what model.Labels.Get does for a row, of which the
 // numbers are enough here.
 type labelPlaces struct {
 	shapes, scopes, resources []labelPlace
@@ -29,16 +29,16 @@ func newLabelPlaces(d *dictionary, c *labelCondition) labelPlaces {
 		shapes:    make([]labelPlace, len(d.shapes)),
 		scopes:    make([]labelPlace, len(d.scopes)),
 		resources: make([]labelPlace, len(d.resources)),
-		absent:    labelPlace{rank: nowhere, field: noField, holds: c.selector.Holds(tapio.Value{}, false)},
+		absent:    labelPlace{rank: nowhere, field: noField, holds: c.selector.Holds(model.Value{}, false)},
 	}
 	for i := range p.shapes {
 		p.shapes[i] = c.placeInShape(d, d.shapes[i], p.absent)
 	}
 	for i, resource := range d.resources {
-		p.resources[i] = c.placeIn(tapio.Labels{Resource: resource}, p.absent)
+		p.resources[i] = c.placeIn(model.Labels{Resource: resource}, p.absent)
 	}
 	for i, scope := range d.scopes {
-		labels := tapio.Labels{Scope: scope}
+		labels := model.Labels{Scope: scope}
 		p.scopes[i] = c.placeIn(labels, p.absent)
 		if name, found := labels.Get(c.selector.Key); found && p.scopes[i].rank == nowhere { // that of the scope itself
 			p.scopes[i] = labelPlace{rank: special, field: noField, holds: c.selector.Holds(name, true)}
@@ -60,7 +60,7 @@ func (c *labelCondition) placeInShape(d *dictionary, s shape, absent labelPlace)
 }
 
 // placeIn finds the label among attributes that many records share.
-func (c *labelCondition) placeIn(labels tapio.Labels, absent labelPlace) labelPlace {
+func (c *labelCondition) placeIn(labels model.Labels, absent labelPlace) labelPlace {
 	for rank, name := range c.names {
 		if v, found := labels.Attribute(name); found {
 			return labelPlace{rank: rank, field: noField, holds: c.selector.Holds(v, true)}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -36,7 +36,7 @@ func labelHash(key, value string) uint64 {
 }
 
 // classHash is what a class of severity is indexed under, service "" for any.
-func classHash(class tapio.Severity, service string) uint64 {
+func classHash(class model.Severity, service string) uint64 {
 	return labelHash(severityIndex+string(rune('a'+class)), service)
 }
 
@@ -70,7 +70,7 @@ func (p *postings) withName(names []string) (blocks blockSet) {
 
 // withSeverity returns the blocks of rows with one of the classes and, unless
 // there are none, one of the services.
-func (p *postings) withSeverity(classes []tapio.Severity, services []string) (blocks blockSet) {
+func (p *postings) withSeverity(classes []model.Severity, services []string) (blocks blockSet) {
 	if p.mixed || len(services) == 0 {
 		services = []string{""}
 	}
@@ -131,7 +131,7 @@ func (x *indexer) note(hash uint64) { x.blocks[hash] |= x.bit }
 func (x *indexer) name(name string) { x.note(labelHash(nameIndex, name)) }
 
 // attributes indexes the attributes of a resource or scope.
-func (x *indexer) attributes(list tapio.Attributes) {
+func (x *indexer) attributes(list model.Attributes) {
 	for i := range list {
 		x.label(&list[i])
 	}
@@ -139,7 +139,7 @@ func (x *indexer) attributes(list tapio.Attributes) {
 
 // label indexes one label; open: its key has too many values, or too long ones,
 // and none is indexed any more.
-func (x *indexer) label(kv *tapio.KeyValue) (open bool) {
+func (x *indexer) label(kv *model.KeyValue) (open bool) {
 	values := x.keys[kv.Key]
 	if values == nil {
 		values = &labelValues{}
@@ -148,7 +148,7 @@ func (x *indexer) label(kv *tapio.KeyValue) (open bool) {
 	if values.open {
 		return true
 	}
-	if kv.Kind() != tapio.KindString || len(kv.Str()) > maxLabelBytes {
+	if kv.Kind() != model.KindString || len(kv.Str()) > maxLabelBytes {
 		values.open = true
 		return true
 	}
@@ -176,8 +176,8 @@ func (x *indexer) first(sets *[]blockSet, place int) bool {
 
 // severity indexes a class, alone and with the service of the resource, which is
 // the one at this place.
-func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource, place int) {
-	const classes = int(tapio.SeverityFatal) + 1
+func (x *indexer) severity(class model.Severity, resource *model.Resource, place int) {
+	const classes = int(model.SeverityFatal) + 1
 	if x.first(&x.classes, place*classes+int(class)) {
 		x.note(classHash(class, ""))
 		x.note(classHash(class, resource.Service()))
@@ -185,20 +185,20 @@ func (x *indexer) severity(class tapio.Severity, resource *tapio.Resource, place
 }
 
 // resource indexes what the rows of a resource share, once a block.
-func (x *indexer) resource(resource *tapio.Resource, place int) {
+func (x *indexer) resource(resource *model.Resource, place int) {
 	if x.first(&x.resources, place) {
 		x.attributes(resource.Attributes)
 	}
 }
 
 // scope indexes what the rows of a scope share, once a block.
-func (x *indexer) scope(scope *tapio.Scope, place int) {
+func (x *indexer) scope(scope *model.Scope, place int) {
 	if !x.first(&x.scopes, place) {
 		return
 	}
 	x.attributes(scope.Attributes)
 	if scope.Name != "" {
-		x.label(&tapio.KeyValue{Key: scopeKey, Value: tapio.StringValue(scope.Name)})
+		x.label(&model.KeyValue{Key: scopeKey, Value: model.StringValue(scope.Name)})
 	}
 }
 

@@ -3,19 +3,19 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 // labelCondition is what a query demands of one label. It is the same for all
 // segments.
 type labelCondition struct {
-	selector tapio.Selector
+	selector model.Selector
 	names    []string
 	// grams are those of texts of which each value that is demanded holds one; nil:
 	// nothing is known.
 	grams [][]uint32
 }
 
-func newLabelConditions(f *tapio.Filter) []labelCondition {
+func newLabelConditions(f *model.Filter) []labelCondition {
 	var list []labelCondition
 	for _, s := range f.LabelConditions() {
 		c := labelCondition{selector: s, names: s.Key.Names()}
@@ -53,7 +53,7 @@ type labelTest struct {
 type fieldTest struct {
 	verdict verdict
 	blocks  blockSet // where a value holds
-	kind    tapio.Kind
+	kind    model.Kind
 	occurs  []int // how often the field stands in each shape
 }
 
@@ -76,7 +76,7 @@ func newLabelTest(d *dictionary, c *labelCondition) labelTest {
 		t.byOrigin = false
 		if f := &t.fields[place.field]; f.verdict == unasked {
 			*f = newFieldTest(d, place.field, &c.selector)
-			t.opaque = t.opaque || f.kind != tapio.KindString && f.verdict != never
+			t.opaque = t.opaque || f.kind != model.KindString && f.verdict != never
 		}
 	}
 	for _, place := range t.places.scopes {
@@ -86,7 +86,7 @@ func newLabelTest(d *dictionary, c *labelCondition) labelTest {
 	return t
 }
 
-func newFieldTest(d *dictionary, field int, s *tapio.Selector) fieldTest {
+func newFieldTest(d *dictionary, field int, s *model.Selector) fieldTest {
 	f := fieldTest{verdict: depends, blocks: allBlocks, kind: d.fields[field].kind, occurs: make([]int, len(d.shapes))}
 	for i, shape := range d.shapes {
 		for _, part := range shape {
@@ -106,11 +106,11 @@ func newFieldTest(d *dictionary, field int, s *tapio.Selector) fieldTest {
 }
 
 // judge puts the selector to all texts that the field has.
-func (f *fieldTest) judge(texts []fieldValue, s *tapio.Selector) {
+func (f *fieldTest) judge(texts []fieldValue, s *model.Selector) {
 	f.blocks = 0
 	holding := 0
 	for _, v := range texts {
-		if s.Holds(tapio.StringValue(v.text), true) {
+		if s.Holds(model.StringValue(v.text), true) {
 			f.blocks |= v.blocks
 			holding++
 		}
@@ -221,20 +221,20 @@ func (t *labelTest) compare(l *loader, field int) {
 // fieldComparer reads a field's values as valueReader does, but compares them,
 // the different texts once each.
 type fieldComparer struct {
-	selector *tapio.Selector
-	kind     tapio.Kind
+	selector *model.Selector
+	kind     model.Kind
 	stream   cursor
 	known    []bool // of the texts so far
 }
 
 func (c *fieldComparer) next() bool {
-	if c.kind != tapio.KindString {
+	if c.kind != model.KindString {
 		return c.selector.Holds(readContent(&c.stream, c.kind), true)
 	}
 	if place := c.stream.uvarint(); place != 0 {
 		return c.known[place-1]
 	}
-	holds := c.selector.Holds(tapio.StringValue(string(c.stream.text())), true)
+	holds := c.selector.Holds(model.StringValue(string(c.stream.text())), true)
 	c.known = append(c.known, holds)
 	return holds
 }

@@ -6,7 +6,7 @@ package store
 import (
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // dictionaryFactor is how many times its written length a dictionary takes.
@@ -194,51 +194,51 @@ func (l *loader) keep(column int, wanted func(uint64) bool) {
 
 func (l *loader) number(column, i int) uint64 { return l.numbers[column][i] }
 
-func (l *loader) trace(i int) tapio.TraceID {
+func (l *loader) trace(i int) model.TraceID {
 	if place := l.number(columnTrace, i); place > 0 {
 		return l.segment.traces[place-1]
 	}
-	return tapio.TraceID{}
+	return model.TraceID{}
 }
 
 // span returns the span id of this number.
-func (l *loader) span(number uint64) tapio.SpanID {
+func (l *loader) span(number uint64) model.SpanID {
 	if number > 0 {
 		return l.segment.spans[number-1]
 	}
-	return tapio.SpanID{}
+	return model.SpanID{}
 }
 
 func (l *loader) text(column, i int) string { return l.words.strings[l.number(column, i)] }
 
-func (l *loader) origin(i int) (*tapio.Resource, *tapio.Scope) {
+func (l *loader) origin(i int) (*model.Resource, *model.Scope) {
 	return l.words.resources[l.number(columnResource, i)], l.words.scopes[l.number(columnScope, i)]
 }
 
-func (l *loader) attributes(i int) tapio.Attributes {
+func (l *loader) attributes(i int) model.Attributes {
 	shape := l.words.shapes[l.number(columnShape, i)]
 	if len(shape) == 0 {
 		return nil
 	}
-	list := make(tapio.Attributes, len(shape))
+	list := make(model.Attributes, len(shape))
 	for n, f := range shape {
-		list[n] = tapio.KeyValue{Key: l.words.strings[f.key], Value: l.value(f)}
+		list[n] = model.KeyValue{Key: l.words.strings[f.key], Value: l.value(f)}
 	}
 	return list
 }
 
 // value reads the next value of a field.
-func (l *loader) value(f field) tapio.Value {
+func (l *loader) value(f field) model.Value {
 	from := &l.fields[f.column]
-	if f.kind == tapio.KindString {
-		return tapio.StringValue(string(from.next()))
+	if f.kind == model.KindString {
+		return model.StringValue(string(from.next()))
 	}
 	return readContent(&from.cursor, f.kind)
 }
 
 func (l *loader) skipAttributes(i int) {
 	for _, f := range l.words.shapes[l.number(columnShape, i)] {
-		if from := &l.fields[f.column]; f.kind == tapio.KindString {
+		if from := &l.fields[f.column]; f.kind == model.KindString {
 			from.next()
 		} else {
 			skipContent(&from.cursor, f.kind)

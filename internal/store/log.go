@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -283,7 +283,7 @@ func (l *log[R]) stats() Stats {
 	return s
 }
 
-func (l *log[R]) extent() (oldest, newest tapio.Nanos) {
+func (l *log[R]) extent() (oldest, newest model.Nanos) {
 	for _, c := range l.chunks {
 		oldest, newest = earlier(oldest, c.dated), max(newest, c.newest)
 	}

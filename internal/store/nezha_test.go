@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The part of OTLP/JSON that the Nezha data sets use.
@@ -86,20 +86,20 @@ func eachNezhaOrigin(t testing.TB, file string, f func(*otlpOrigin)) {
 	}
 }
 
-func otlpAttributes(t testing.TB, list []otlpAttribute) tapio.Attributes {
+func otlpAttributes(t testing.TB, list []otlpAttribute) model.Attributes {
 	t.Helper()
-	var attributes tapio.Attributes
+	var attributes model.Attributes
 	for _, a := range list {
-		var value tapio.Value
+		var value model.Value
 		switch v := a.Value["stringValue"].(type) {
 		case string:
-			value = tapio.StringValue(v)
+			value = model.StringValue(v)
 		default:
 			n, err := strconv.ParseInt(a.Value["intValue"].(string), 10, 64)
 			require.NoError(t, err)
-			value = tapio.IntValue(n)
+			value = model.IntValue(n)
 		}
-		attributes = append(attributes, tapio.KeyValue{Key: a.Key, Value: value})
+		attributes = append(attributes, model.KeyValue{Key: a.Key, Value: value})
 	}
 	return attributes
 }
@@ -112,22 +112,22 @@ func otlpID(t testing.TB, dst []byte, text string) {
 	}
 }
 
-func otlpTime(t testing.TB, text string) tapio.Nanos {
+func otlpTime(t testing.TB, text string) model.Nanos {
 	t.Helper()
 	n, err := strconv.ParseUint(text, 10, 64)
 	require.NoError(t, err)
-	return tapio.Nanos(n)
+	return model.Nanos(n)
 }
 
-func nezhaEvents(t testing.TB, o *otlpOrigin) []tapio.Event {
+func nezhaEvents(t testing.TB, o *otlpOrigin) []model.Event {
 	t.Helper()
-	resource, scope := &tapio.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &tapio.Scope{}
-	var rows []tapio.Event
+	resource, scope := &model.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &model.Scope{}
+	var rows []model.Event
 	for _, s := range o.ScopeLogs {
 		for i := range s.LogRecords {
 			from := &s.LogRecords[i]
-			e := tapio.Event{
-				Time: otlpTime(t, from.TimeUnixNano), Body: tapio.StringValue(from.Body.StringValue),
+			e := model.Event{
+				Time: otlpTime(t, from.TimeUnixNano), Body: model.StringValue(from.Body.StringValue),
 				SeverityText: from.SeverityText, SeverityNumber: from.SeverityNumber,
 				Attributes: otlpAttributes(t, from.Attributes), Resource: resource, Scope: scope,
 			}
@@ -139,14 +139,14 @@ func nezhaEvents(t testing.TB, o *otlpOrigin) []tapio.Event {
 	return rows
 }
 
-func nezhaSpans(t testing.TB, o *otlpOrigin) []tapio.Span {
+func nezhaSpans(t testing.TB, o *otlpOrigin) []model.Span {
 	t.Helper()
-	resource, scope := &tapio.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &tapio.Scope{}
-	var rows []tapio.Span
+	resource, scope := &model.Resource{Attributes: otlpAttributes(t, o.Resource.Attributes)}, &model.Scope{}
+	var rows []model.Span
 	for _, s := range o.ScopeSpans {
 		for i := range s.Spans {
 			from := &s.Spans[i]
-			span := tapio.Span{
+			span := model.Span{
 				Start: otlpTime(t, from.StartTimeUnixNano), End: otlpTime(t, from.EndTimeUnixNano),
 				Name: from.Name, Kind: from.Kind, StatusCode: from.Status.Code, StatusMessage: from.Status.Message,
 				Attributes: otlpAttributes(t, from.Attributes), Resource: resource, Scope: scope,
@@ -173,7 +173,7 @@ func TestRealLogsComeBack(t *testing.T) {
 	if underRace {
 		t.Skip("one goroutine, and half a minute: without the race detector only")
 	}
-	var want []tapio.Event
+	var want []model.Event
 	for _, file := range nezhaFiles(t, "*.logs.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
 			want = append(want, nezhaEvents(t, o)...)
@@ -189,7 +189,7 @@ func TestRealLogsComeBack(t *testing.T) {
 	}
 	compare("pod by pod, in a hurry", time.Now)
 	compare("pod by pod", leisurely())
-	slices.SortStableFunc(want, func(a, b tapio.Event) int { return cmp.Compare(a.Time, b.Time) })
+	slices.SortStableFunc(want, func(a, b model.Event) int { return cmp.Compare(a.Time, b.Time) })
 	compare("by time, in a hurry", time.Now)
 	compare("by time", leisurely())
 }
@@ -198,7 +198,7 @@ func TestRealSpansComeBack(t *testing.T) {
 	if underRace {
 		t.Skip("one goroutine, and half a minute: without the race detector only")
 	}
-	var want []tapio.Span
+	var want []model.Span
 	for _, file := range nezhaFiles(t, "case-0[1-3].traces.jsonl.gz") {
 		eachNezhaOrigin(t, file, func(o *otlpOrigin) {
 			want = append(want, nezhaSpans(t, o)...)
@@ -214,7 +214,7 @@ func TestRealSpansComeBack(t *testing.T) {
 	}
 	compare("pod by pod, in a hurry", time.Now)
 	compare("pod by pod", leisurely())
-	slices.SortStableFunc(want, func(a, b tapio.Span) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(want, func(a, b model.Span) int { return cmp.Compare(a.Start, b.Start) })
 	compare("by time, in a hurry", time.Now)
 	compare("by time", leisurely())
 }

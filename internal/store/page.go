@@ -9,7 +9,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pager finds the rows of pages in one state of the log.
@@ -26,7 +26,7 @@ type pager[R any] struct {
 }
 
 // newPager makes a pager; it must be closed.
-func newPager[R any](s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (*pager[R], error) {
+func newPager[R any](s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (*pager[R], error) {
 	views, last := l.views()
 	p := &pager[R]{
 		log: l, views: views, epoch: s.epoch, snapshot: last,
@@ -35,7 +35,7 @@ func newPager[R any](s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *
 	}
 	if !paging.After.IsZero() {
 		if paging.After.Epoch != s.epoch {
-			return nil, tapio.InvalidField("filter.page_token",
+			return nil, model.InvalidField("filter.page_token",
 				"is of a store that is gone, for the server was restarted: begin again without a token")
 		}
 		p.snapshot = min(last, paging.After.Snapshot)
@@ -54,23 +54,23 @@ func (p *pager[R]) sortViews() {
 	})
 }
 
-func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging tapio.Paging, m matcher[R], h *hint) (tapio.Page[R], error) {
+func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (model.Page[R], error) {
 	p, err := newPager(s, l, paging, m, h)
 	if err != nil {
-		return tapio.Page[R]{}, err
+		return model.Page[R]{}, err
 	}
 	defer p.close()
 	limit := max(paging.Limit, 1)
 	found, err := p.top(ctx, limit+1, paging.MaxBytes, paging.After) // one more tells whether there is a next page
 	if err != nil {
-		return tapio.Page[R]{}, err
+		return model.Page[R]{}, err
 	}
 	return p.page(found, limit, paging.MaxBytes), nil
 }
 
 // page takes rows up to the limits.
-func (p *pager[R]) page(found []entry[R], limit, maxBytes int) tapio.Page[R] {
-	page := tapio.Page[R]{Rows: make([]R, 0, min(len(found), limit))}
+func (p *pager[R]) page(found []entry[R], limit, maxBytes int) model.Page[R] {
+	page := model.Page[R]{Rows: make([]R, 0, min(len(found), limit))}
 	bytes := 0
 	for i, e := range found {
 		bytes += p.log.signal.answer(e.row)
@@ -85,13 +85,13 @@ func (p *pager[R]) page(found []entry[R], limit, maxBytes int) tapio.Page[R] {
 
 func (p *pager[R]) close() { p.account.close() }
 
-func (p *pager[R]) cursor(e entry[R]) tapio.Cursor {
-	return tapio.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: e.time, Seq: e.seq}
+func (p *pager[R]) cursor(e entry[R]) model.Cursor {
+	return model.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: e.time, Seq: e.seq}
 }
 
 // top returns the first n matching rows behind the cursor, in order; fewer where
 // those before the last one are maxBytes already.
-func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after tapio.Cursor) ([]entry[R], error) {
+func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after model.Cursor) ([]entry[R], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (p *pager[R]) precedes(a, b entry[R]) bool {
 	return order.precedes(a, b)
 }
 
-func cursorEntry[R any](c tapio.Cursor) entry[R] { return entry[R]{time: c.Time, seq: c.Seq} }
+func cursorEntry[R any](c model.Cursor) entry[R] { return entry[R]{time: c.Time, seq: c.Seq} }
 
 // beyond reports whether all rows of these times come after the time in the
 // order.
-func (p *pager[R]) beyond(oldest, newest, worst tapio.Nanos) bool {
+func (p *pager[R]) beyond(oldest, newest, worst model.Nanos) bool {
 	if p.ascending {
 		return oldest > worst
 	}
@@ -119,7 +119,7 @@ func (p *pager[R]) beyond(oldest, newest, worst tapio.Nanos) bool {
 }
 
 // before reports whether all rows of these times come before the cursor.
-func (p *pager[R]) before(oldest, newest tapio.Nanos, after tapio.Cursor) bool {
+func (p *pager[R]) before(oldest, newest model.Nanos, after model.Cursor) bool {
 	if after.IsZero() {
 		return false
 	}
@@ -130,7 +130,7 @@ func (p *pager[R]) before(oldest, newest tapio.Nanos, after tapio.Cursor) bool {
 }
 
 // narrow bounds the rows to look at, where they are in the order of time.
-func (p *pager[R]) narrow(v *view[R], rows []R, after tapio.Cursor) (from, to int) {
+func (p *pager[R]) narrow(v *view[R], rows []R, after model.Cursor) (from, to int) {
 	if !v.ordered {
 		return 0, len(rows)
 	}
@@ -149,6 +149,6 @@ func (p *pager[R]) narrow(v *view[R], rows []R, after tapio.Cursor) (from, to in
 }
 
 // firstAt returns the first of the rows at the time or later.
-func (p *pager[R]) firstAt(rows []R, t tapio.Nanos) int {
+func (p *pager[R]) firstAt(rows []R, t model.Nanos) int {
 	return sort.Search(len(rows), func(i int) bool { return p.log.signal.when(&rows[i]) >= t })
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -35,24 +35,24 @@ func benchPoints() int {
 // of nine kinds and one histogram, reported every ten seconds.
 type fleet struct {
 	random *rand.Rand
-	series []*tapio.Series
+	series []*model.Series
 	values []float64
 	next   int
-	now    tapio.Nanos
+	now    model.Nanos
 }
 
 func newFleet() *fleet {
 	f := &fleet{random: rand.New(rand.NewPCG(1, 1)), now: second(1_700_000_000)}
-	scope := &tapio.Scope{Name: "shop"}
+	scope := &model.Scope{Name: "shop"}
 	for service := range 20 {
-		resource := &tapio.Resource{Attributes: attributes(serviceKey, fmt.Sprint("service-", service), "host.name", fmt.Sprint("node-", service%5))}
+		resource := &model.Resource{Attributes: attributes(serviceKey, fmt.Sprint("service-", service), "host.name", fmt.Sprint("node-", service%5))}
 		for m := range benchMetrics {
-			metric := &tapio.Metric{Name: fmt.Sprint("shop.figure.", m), Unit: "1", Type: tapio.MetricGauge}
+			metric := &model.Metric{Name: fmt.Sprint("shop.figure.", m), Unit: "1", Type: model.MetricGauge}
 			if m == benchMetrics-1 {
-				metric.Type, metric.Temporality = tapio.MetricHistogram, tapio.TemporalityCumulative
+				metric.Type, metric.Temporality = model.MetricHistogram, model.TemporalityCumulative
 			}
 			for route := range benchSeries / 20 {
-				f.series = append(f.series, &tapio.Series{Metric: metric, Resource: resource, Scope: scope, Attributes: attributes(
+				f.series = append(f.series, &model.Series{Metric: metric, Resource: resource, Scope: scope, Attributes: attributes(
 					"http.route", fmt.Sprint("/api/v1/items/", route), "http.request.method", "GET", "thread", fmt.Sprint(route%7))})
 				f.values = append(f.values, 100*f.random.Float64())
 			}
@@ -62,22 +62,22 @@ func newFleet() *fleet {
 }
 
 // scrape makes the next n points.
-func (f *fleet) scrape(n int) []tapio.Point {
-	rows := make([]tapio.Point, n)
+func (f *fleet) scrape(n int) []model.Point {
+	rows := make([]model.Point, n)
 	for i := range rows {
 		at := f.next % len(f.series)
 		if f.next%1000 == 0 { // one request, one time
-			f.now += tapio.Nanos(10e9/(len(f.series)/1000)) + tapio.Nanos(f.random.IntN(1e6))
+			f.now += model.Nanos(10e9/(len(f.series)/1000)) + model.Nanos(f.random.IntN(1e6))
 		}
 		f.next++
 		f.values[at] += f.random.NormFloat64()
-		p := tapio.Point{Series: f.series[at], Time: f.now, Start: second(1_600_000_000)}
-		if p.Series.Metric.Type == tapio.MetricHistogram {
-			p.Histogram = &tapio.Histogram{Bounds: []float64{.01, .1, 1, 10}, Counts: []uint64{uint64(f.next), uint64(f.next / 2), 3, 2, 1}}
+		p := model.Point{Series: f.series[at], Time: f.now, Start: second(1_600_000_000)}
+		if p.Series.Metric.Type == model.MetricHistogram {
+			p.Histogram = &model.Histogram{Bounds: []float64{.01, .1, 1, 10}, Counts: []uint64{uint64(f.next), uint64(f.next / 2), 3, 2, 1}}
 			p.Histogram.Count = uint64(f.next) + uint64(f.next/2) + 6
-			p.Histogram.Sum = tapio.Optional{Value: f.values[at], Set: true}
+			p.Histogram.Sum = model.Optional{Value: f.values[at], Set: true}
 		} else {
-			p.Number, p.Bits = tapio.NumberDouble, math.Float64bits(math.Round(f.values[at]*100)/100)
+			p.Number, p.Bits = model.NumberDouble, math.Float64bits(math.Round(f.values[at]*100)/100)
 		}
 		rows[i] = p
 	}
@@ -122,13 +122,13 @@ func BenchmarkAppendPoints(b *testing.B) {
 func BenchmarkAggregatePoints(b *testing.B) {
 	s, told := stockedPoints()
 	b.Log(told)
-	keys := []tapio.LabelKey{tapio.NewLabelKey("service"), tapio.NewLabelKey("http.route")}
-	for name, q := range map[string]tapio.AggregateQuery{
-		"P95 by 2 labels":          {Names: []string{"shop.figure.1"}, Aggregation: tapio.AggregateP95, GroupBy: keys, Resolution: 10 * time.Second, Limit: 5000},
-		"P95 of all by metric":     {Aggregation: tapio.AggregateP95, Limit: 5000},
-		"rate by service":          {Names: []string{"shop.figure.2"}, Aggregation: tapio.AggregateRate, GroupBy: keys[:1], Resolution: time.Minute, Limit: 5000},
-		"P95 of histograms":        {Names: []string{"shop.figure.9"}, Aggregation: tapio.AggregateP95, GroupBy: keys, Resolution: time.Minute, Limit: 5000},
-		"one series of a selector": {Names: []string{"shop.figure.3"}, Filter: tapio.Filter{Services: []string{"service-3"}}, Aggregation: tapio.AggregateMax, GroupBy: keys, Limit: 1},
+	keys := []model.LabelKey{model.NewLabelKey("service"), model.NewLabelKey("http.route")}
+	for name, q := range map[string]model.AggregateQuery{
+		"P95 by 2 labels":          {Names: []string{"shop.figure.1"}, Aggregation: model.AggregateP95, GroupBy: keys, Resolution: 10 * time.Second, Limit: 5000},
+		"P95 of all by metric":     {Aggregation: model.AggregateP95, Limit: 5000},
+		"rate by service":          {Names: []string{"shop.figure.2"}, Aggregation: model.AggregateRate, GroupBy: keys[:1], Resolution: time.Minute, Limit: 5000},
+		"P95 of histograms":        {Names: []string{"shop.figure.9"}, Aggregation: model.AggregateP95, GroupBy: keys, Resolution: time.Minute, Limit: 5000},
+		"one series of a selector": {Names: []string{"shop.figure.3"}, Filter: model.Filter{Services: []string{"service-3"}}, Aggregation: model.AggregateMax, GroupBy: keys, Limit: 1},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -144,12 +144,12 @@ func BenchmarkAggregatePoints(b *testing.B) {
 func BenchmarkQueryPoints(b *testing.B) {
 	s, told := stockedPoints()
 	b.Log(told)
-	for name, q := range map[string]tapio.PointQuery{
-		"newest":          {Paging: tapio.Paging{Limit: 100}},
-		"of one series":   {Names: []string{"shop.figure.3"}, Filter: tapio.Filter{Services: []string{"service-3"}}, Paging: tapio.Paging{Limit: 1000}},
-		"oldest":          {Paging: tapio.Paging{Limit: 100, Ascending: true}},
-		"of no series":    {Names: []string{"shop.nothing"}, Paging: tapio.Paging{Limit: 100}},
-		"text in a label": {Filter: tapio.Filter{Text: "/items/77"}, Paging: tapio.Paging{Limit: 100}},
+	for name, q := range map[string]model.PointQuery{
+		"newest":          {Paging: model.Paging{Limit: 100}},
+		"of one series":   {Names: []string{"shop.figure.3"}, Filter: model.Filter{Services: []string{"service-3"}}, Paging: model.Paging{Limit: 1000}},
+		"oldest":          {Paging: model.Paging{Limit: 100, Ascending: true}},
+		"of no series":    {Names: []string{"shop.nothing"}, Paging: model.Paging{Limit: 100}},
+		"text in a label": {Filter: model.Filter{Text: "/items/77"}, Paging: model.Paging{Limit: 100}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // values gives each value with its slot.
@@ -83,13 +83,13 @@ func requireExactPoints(t *testing.T, s *Store) {
 // A new label value in every row must not bring the store out of its bounds.
 func TestEverNewSeriesStayWithinTheBound(t *testing.T) {
 	s, _ := newTestStore(t, 256<<10, 0)
-	metric, origin, scope := &tapio.Metric{Name: "flood", Type: tapio.MetricGauge}, resource("shop"), &tapio.Scope{}
+	metric, origin, scope := &model.Metric{Name: "flood", Type: model.MetricGauge}, resource("shop"), &model.Scope{}
 	for n := range 40 {
-		rows := make([]tapio.Point, 500)
+		rows := make([]model.Point, 500)
 		for i := range rows {
-			rows[i] = tapio.Point{
-				Series: &tapio.Series{Metric: metric, Resource: origin, Scope: scope, Attributes: attributes("id", fmt.Sprint(n*len(rows)+i))},
-				Time:   second(n), Number: tapio.NumberInt, Bits: uint64(i),
+			rows[i] = model.Point{
+				Series: &model.Series{Metric: metric, Resource: origin, Scope: scope, Attributes: attributes("id", fmt.Sprint(n*len(rows)+i))},
+				Time:   second(n), Number: model.NumberInt, Bits: uint64(i),
 			}
 		}
 		require.Zero(t, s.AppendPoints(rows))
@@ -121,7 +121,7 @@ func randomFloats(n int) []float64 {
 func TestAPointLargerThanTheStoreIsRefused(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	rows := gaugePoints("load", 3)
-	rows[1].Histogram = &tapio.Histogram{Counts: make([]uint64, 1<<17)}
+	rows[1].Histogram = &model.Histogram{Counts: make([]uint64, 1<<17)}
 	require.Equal(t, 1, s.AppendPoints(rows))
 	stats := s.Stats()[2]
 	require.EqualValues(t, 1, stats.Refused["too_large"])
@@ -140,7 +140,7 @@ func TestPointsAreNoObjectsOfTheHeap(t *testing.T) {
 	s, _ := newTestStore(t, 64*mebibyte, 0)
 	fill := func(n int) {
 		for range n {
-			s.AppendPoints(numbers(tapio.Metric{Name: "m", Type: tapio.MetricGauge}, "a", 1, randomFloats(10_000)...))
+			s.AppendPoints(numbers(model.Metric{Name: "m", Type: model.MetricGauge}, "a", 1, randomFloats(10_000)...))
 		}
 		settle(s)
 	}

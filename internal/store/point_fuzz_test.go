@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // rowsFrom makes rows of any bytes: few series and small steps are as likely as
@@ -36,9 +36,9 @@ func rowsFrom(data []byte) (rows []pointRow) {
 	}
 	for len(data) > 9 {
 		kind := data[0]
-		row.time, row.start = tapio.Nanos(number(uint64(row.time))), tapio.Nanos(number(uint64(row.start)))
+		row.time, row.start = model.Nanos(number(uint64(row.time))), model.Nanos(number(uint64(row.start)))
 		row.bits, row.flags = number(row.bits), uint32(number(uint64(row.flags)))
-		row.series, row.number = uint32(kind)%7, tapio.NumberKind(kind>>3%3)
+		row.series, row.number = uint32(kind)%7, model.NumberKind(kind>>3%3)
 		rows = append(rows, row)
 	}
 	return rows
@@ -76,25 +76,25 @@ func FuzzSealedPoints(f *testing.F) {
 // FuzzUnpack: foreign bytes break an Unpacker, not the process, and what is read
 // whole is written the same again.
 func FuzzUnpack(f *testing.F) {
-	f.Add(tapio.AppendAttributes(nil, attributes("a", "b", "c", "d")))
-	f.Add(tapio.AppendExtra(nil, &tapio.Point{Histogram: &tapio.Histogram{Count: 3, Bounds: []float64{1, 2}, Counts: []uint64{1, 2, 0}}}))
+	f.Add(model.AppendAttributes(nil, attributes("a", "b", "c", "d")))
+	f.Add(model.AppendExtra(nil, &model.Point{Histogram: &model.Histogram{Count: 3, Bounds: []float64{1, 2}, Counts: []uint64{1, 2, 0}}}))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		words := tapio.Unpack(string(data))
+		words := model.Unpack(string(data))
 		list := words.Attributes()
-		if again := tapio.Unpack(string(tapio.AppendAttributes(nil, list))); !words.Broken() {
+		if again := model.Unpack(string(model.AppendAttributes(nil, list))); !words.Broken() {
 			require.True(t, list.Equal(again.Attributes()))
 			require.True(t, again.Done())
 		}
-		var p, q tapio.Point
-		extra := tapio.Unpack(string(data))
+		var p, q model.Point
+		extra := model.Unpack(string(data))
 		extra.ReadExtra(&p)
 		var coder extraCoder
 		stream := coder.append(nil, &p)
 		coder.begin()
-		restored := tapio.Unpack(string(stream))
+		restored := model.Unpack(string(stream))
 		coder.read(&restored, &q)
 		require.False(t, restored.Broken())
-		require.Equal(t, tapio.AppendExtra(nil, &p), tapio.AppendExtra(nil, &q))
+		require.Equal(t, model.AppendExtra(nil, &p), model.AppendExtra(nil, &q))
 	})
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
-func randomOptional(r *rand.Rand) tapio.Optional {
+func randomOptional(r *rand.Rand) model.Optional {
 	if r.IntN(2) == 0 {
-		return tapio.Optional{}
+		return model.Optional{}
 	}
-	return tapio.Optional{Value: r.NormFloat64(), Set: true}
+	return model.Optional{Value: r.NormFloat64(), Set: true}
 }
 
-func randomSeries(r *rand.Rand) []*tapio.Series {
+func randomSeries(r *rand.Rand) []*model.Series {
 	o := randomOrigins(r)
-	var list []*tapio.Series
+	var list []*model.Series
 	for i := range 20 {
-		s := &tapio.Series{Attributes: randomAttributes(r, 1), Metric: &tapio.Metric{
+		s := &model.Series{Attributes: randomAttributes(r, 1), Metric: &model.Metric{
 			Name: fmt.Sprint("metric.", i%7), Description: randomText(r), Unit: "s", Metadata: randomAttributes(r, 1),
-			Type: tapio.MetricType(i % 6), Temporality: tapio.Temporality(i % 3), Monotonic: i%2 == 0,
+			Type: model.MetricType(i % 6), Temporality: model.Temporality(i % 3), Monotonic: i%2 == 0,
 		}}
 		s.Resource, s.Scope = o.pick(r)
 		list = append(list, s)
@@ -39,33 +39,33 @@ func randomSeries(r *rand.Rand) []*tapio.Series {
 	return list
 }
 
-func richPoints(r *rand.Rand, n int) []tapio.Point {
-	series, rows := randomSeries(r), make([]tapio.Point, n)
+func richPoints(r *rand.Rand, n int) []model.Point {
+	series, rows := randomSeries(r), make([]model.Point, n)
 	for i := range rows {
-		p := tapio.Point{
-			Series: series[r.IntN(len(series))], Start: tapio.Nanos(randomNumber(r)), Time: tapio.Nanos(randomNumber(r)),
-			Bits: randomNumber(r), Number: tapio.NumberKind(r.IntN(3)), Flags: r.Uint32N(3),
+		p := model.Point{
+			Series: series[r.IntN(len(series))], Start: model.Nanos(randomNumber(r)), Time: model.Nanos(randomNumber(r)),
+			Bits: randomNumber(r), Number: model.NumberKind(r.IntN(3)), Flags: r.Uint32N(3),
 		}
 		if r.IntN(2) == 0 {
 			p.Bits = math.Float64bits(float64(r.IntN(100)) / 4)
 		}
 		switch r.IntN(6) {
 		case 0:
-			p.Histogram = &tapio.Histogram{
+			p.Histogram = &model.Histogram{
 				Count: randomNumber(r), Sum: randomOptional(r), Min: randomOptional(r), Max: randomOptional(r),
 				Bounds: []float64{1, 2.5}, Counts: []uint64{1, randomNumber(r), 3},
 			}
 		case 1:
-			p.Exponential = &tapio.ExponentialHistogram{
+			p.Exponential = &model.ExponentialHistogram{
 				Count: 3, Sum: randomOptional(r), ZeroCount: 2, ZeroThreshold: 0.5, Scale: -3,
-				Positive: tapio.Buckets{Offset: -5, Counts: []uint64{1, 2}}, Negative: tapio.Buckets{Offset: 9},
+				Positive: model.Buckets{Offset: -5, Counts: []uint64{1, 2}}, Negative: model.Buckets{Offset: 9},
 			}
 		case 2:
-			p.Summary = &tapio.Summary{Count: 1, Sum: r.Float64(), Quantiles: []tapio.Quantile{{Q: 0.5, Value: r.Float64()}}}
+			p.Summary = &model.Summary{Count: 1, Sum: r.Float64(), Quantiles: []model.Quantile{{Q: 0.5, Value: r.Float64()}}}
 		}
 		for range r.IntN(2) {
-			p.Exemplars = append(p.Exemplars, tapio.Exemplar{
-				Time: tapio.Nanos(randomNumber(r)), Bits: randomNumber(r), Number: 1, TraceID: randomTrace(r), SpanID: randomSpanID(r),
+			p.Exemplars = append(p.Exemplars, model.Exemplar{
+				Time: model.Nanos(randomNumber(r)), Bits: randomNumber(r), Number: 1, TraceID: randomTrace(r), SpanID: randomSpanID(r),
 			})
 		}
 		rows[i] = p
@@ -78,10 +78,10 @@ func richPoints(r *rand.Rand, n int) []tapio.Point {
 const pointLimit = mebibyte
 
 // storedPoints returns what a tail from the beginning gives.
-func storedPoints(s *Store) (rows []tapio.Point) {
-	tail := s.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true})
+func storedPoints(s *Store) (rows []model.Point) {
+	tail := s.TailPoints(model.PointQuery{}, model.Start{Resume: true})
 	for more := true; more; {
-		var got []tapio.Point
+		var got []model.Point
 		got, _, more = tail.Poll(1000)
 		rows = append(rows, got...)
 	}
@@ -97,7 +97,7 @@ func TestPointsComeBackAsTheyWere(t *testing.T) {
 	for n := range uint64(4) {
 		r := rand.New(rand.NewPCG(n, 4))
 		s, _ := newTestStore(t, 16*mebibyte, 0)
-		var want []tapio.Point
+		var want []model.Point
 		for range 1 + r.IntN(3) {
 			batch := richPoints(r, 1+r.IntN(20_000))
 			require.Zero(t, s.AppendPoints(batch))
@@ -122,7 +122,7 @@ func requireSealed(t *testing.T, s *Store, required bool) {
 	}
 }
 
-func requireEqualPoints(t *testing.T, want, got *tapio.Point) {
+func requireEqualPoints(t *testing.T, want, got *model.Point) {
 	t.Helper()
 	m, n := *want.Series.Metric, *got.Series.Metric
 	require.True(t, m.Metadata.Equal(n.Metadata))
@@ -137,15 +137,15 @@ func requireEqualPoints(t *testing.T, want, got *tapio.Point) {
 }
 
 // naivePoints answers a query as docs/queries.md defines it.
-func naivePoints(stored []tapio.Point, q tapio.PointQuery) (seqs []uint64) {
-	var found []tapio.Point
+func naivePoints(stored []model.Point, q model.PointQuery) (seqs []uint64) {
+	var found []model.Point
 	for i := range stored {
 		p := &stored[i]
-		if q.Filter.Time.Contains(p.Time) && tapio.MatchName(q.Names, p.Series.Metric.Name) && q.Filter.MatchSeries(p.Series) {
+		if q.Filter.Time.Contains(p.Time) && model.MatchName(q.Names, p.Series.Metric.Name) && q.Filter.MatchSeries(p.Series) {
 			found = append(found, *p)
 		}
 	}
-	slices.SortFunc(found, func(a, b tapio.Point) int { return comparePoints(&a, &b) })
+	slices.SortFunc(found, func(a, b model.Point) int { return comparePoints(&a, &b) })
 	if !q.Paging.Ascending {
 		slices.Reverse(found)
 	}
@@ -166,7 +166,7 @@ func TestPointsAreFoundAsByLookingAtAll(t *testing.T) {
 		stored := storedPoints(s)
 		require.EqualValues(t, s.Stats()[2].Rows, len(stored))
 		for range 12 {
-			q := tapio.PointQuery{Filter: randomFilter(t, r), Paging: tapio.Paging{Limit: 500 + r.IntN(5000), Ascending: r.IntN(2) == 0}}
+			q := model.PointQuery{Filter: randomFilter(t, r), Paging: model.Paging{Limit: 500 + r.IntN(5000), Ascending: r.IntN(2) == 0}}
 			if r.IntN(2) == 0 {
 				q.Names = []string{[]string{"metric.1", "met*", "metric.9"}[r.IntN(3)], "metric.3"}
 			}
@@ -192,7 +192,7 @@ func TestPointsAreFoundAsByLookingAtAll(t *testing.T) {
 func TestPointReadersDoNotSeeTheSealing(t *testing.T) {
 	s, _ := newTestStore(t, 512<<10, 0)
 	const batches, size = 150, 200
-	tail := s.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true})
+	tail := s.TailPoints(model.PointQuery{}, model.Start{Resume: true})
 	var writers sync.WaitGroup
 	for range 2 {
 		writers.Go(func() {
@@ -226,9 +226,9 @@ func TestPointReadersDoNotSeeTheSealing(t *testing.T) {
 		if n%50 > 0 {
 			continue
 		}
-		_, err = s.QueryPoints(t.Context(), tapio.PointQuery{Names: []string{"metric.7*"}, Paging: tapio.Paging{Limit: 10}})
+		_, err = s.QueryPoints(t.Context(), model.PointQuery{Names: []string{"metric.7*"}, Paging: model.Paging{Limit: 10}})
 		require.NoError(t, err)
-		series, _, err := s.Aggregate(t.Context(), tapio.AggregateQuery{Aggregation: tapio.AggregateMax, Limit: 1000})
+		series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateMax, Limit: 1000})
 		require.NoError(t, err)
 		for i := range series {
 			require.Equal(t, fmt.Sprint("metric.", series[i].Points[0].Value), series[i].Metric.Name)

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -29,8 +29,8 @@ type pointChunk struct {
 	segment *pointSegment
 	file    fileState
 
-	oldest, newest  tapio.Nanos
-	dated           tapio.Nanos // the oldest time above 0: 0 is no time but the lack of one
+	oldest, newest  model.Nanos
+	dated           model.Nanos // the oldest time above 0: 0 is no time but the lack of one
 	opened, arrived time.Time   // when it was made, and when its last row came
 }
 
@@ -133,7 +133,7 @@ type pointView struct {
 	rows           []pointRow // nil where there is a segment
 	extra          []byte
 	segment        *pointSegment
-	oldest, newest tapio.Nanos
+	oldest, newest model.Nanos
 }
 
 func (c *pointChunk) view() pointView {
@@ -144,12 +144,12 @@ func (c *pointChunk) view() pointView {
 }
 
 // point returns a row that is not sealed, but for its series.
-func (v *pointView) point(place int) tapio.Point {
+func (v *pointView) point(place int) model.Point {
 	row := &v.rows[place]
 	p := row.point()
 	p.Seq = v.first + uint64(place)
 	if row.extraLength > 0 {
-		u := tapio.Unpack(string(v.extra[row.extra : row.extra+row.extraLength]))
+		u := model.Unpack(string(v.extra[row.extra : row.extra+row.extraLength]))
 		u.ReadExtra(&p)
 	}
 	return p

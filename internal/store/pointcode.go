@@ -7,30 +7,30 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pointRow is a point as it is stored. It holds no pointer.
 type pointRow struct {
-	time, start tapio.Nanos
+	time, start model.Nanos
 	bits        uint64
 	series      uint32 // slot in the registry
 	extra       uint32 // of an open chunk: where in its extra bytes those of the row begin
 	extraLength uint32 // of a sealed one: whether there are some
 	flags       uint32
-	number      tapio.NumberKind
+	number      model.NumberKind
 }
 
 // point returns the row but for its series, its sequence and its extra.
-func (r *pointRow) point() tapio.Point {
-	return tapio.Point{Start: r.start, Time: r.time, Bits: r.bits, Flags: r.flags, Number: r.number}
+func (r *pointRow) point() model.Point {
+	return model.Point{Start: r.start, Time: r.time, Bits: r.bits, Flags: r.flags, Number: r.number}
 }
 
 // moment is a run of rows, in the order of arrival, that have one time: mostly
 // the points of one scrape. As a series mostly stands at the same place of each
 // of its scrapes, moment and place tell row and time in a few bits.
 type moment struct {
-	time  tapio.Nanos
+	time  model.Nanos
 	first uint32 // its first row
 }
 
@@ -44,7 +44,7 @@ const (
 // timing is the times of a segment that its points are told by.
 type timing struct {
 	moments []moment // nil if they are too many: then each row tells its time
-	starts  []tapio.Nanos
+	starts  []model.Nanos
 }
 
 // pointState is what the next point of a series is told by.
@@ -63,7 +63,7 @@ type pointState struct {
 }
 
 func newPointState(t *timing) pointState {
-	s := pointState{timing: t, row: pointRow{number: tapio.NumberDouble}, integers: true}
+	s := pointState{timing: t, row: pointRow{number: model.NumberDouble}, integers: true}
 	if len(t.starts) > 0 {
 		s.row.start = t.starts[0]
 	}
@@ -81,11 +81,11 @@ func (s *pointState) advance(row *pointRow, moment int64) {
 }
 
 // wholeNumber returns a number that an int64 tells exactly.
-func wholeNumber(kind tapio.NumberKind, value uint64) (int64, bool) {
+func wholeNumber(kind model.NumberKind, value uint64) (int64, bool) {
 	switch kind {
-	case tapio.NumberInt:
+	case model.NumberInt:
 		return int64(value), true
-	case tapio.NumberDouble:
+	case model.NumberDouble:
 		f := math.Float64frombits(value)
 		if math.Abs(f) < 1<<53 && f == math.Trunc(f) && value != 1<<63 { // -0 is none
 			return int64(f), true
@@ -168,7 +168,7 @@ func (w *pointWriter) putValue(row *pointRow) {
 	}
 	integer, is := wholeNumber(row.number, row.bits)
 	by := integer - w.integer
-	if is && (row.number == tapio.NumberInt || w.integers && zigzag(by)>>24 == 0) {
+	if is && (row.number == model.NumberInt || w.integers && zigzag(by)>>24 == 0) {
 		w.put(0b10, 2)
 		w.putSigned(by)
 		return
@@ -205,7 +205,7 @@ func (r *pointReader) read(row *pointRow) (place uint32) {
 	*row = r.row
 	moment := r.moment + r.step + r.signed()
 	if r.timing.moments == nil {
-		row.time += tapio.Nanos(r.gap + r.signed())
+		row.time += model.Nanos(r.gap + r.signed())
 		place = uint32(moment)
 	} else {
 		if r.bit() {
@@ -230,12 +230,12 @@ func (r *pointReader) readStart(row *pointRow) {
 	case 2:
 		row.start = r.timing.starts[r.get(startBits)]
 	case 3:
-		row.start = tapio.Nanos(r.getWide(64))
+		row.start = model.Nanos(r.getWide(64))
 	}
 }
 
 func (r *pointReader) readKind(row *pointRow) {
-	row.number, row.extraLength, row.flags = tapio.NumberKind(r.get(2)), uint32(r.get(1)), 0
+	row.number, row.extraLength, row.flags = model.NumberKind(r.get(2)), uint32(r.get(1)), 0
 	if r.bit() {
 		row.flags = uint32(r.get(32))
 	}
@@ -246,7 +246,7 @@ func (r *pointReader) readValue(row *pointRow) {
 	case 1:
 		integer := r.integer + r.signed()
 		row.bits = uint64(integer)
-		if row.number == tapio.NumberDouble {
+		if row.number == model.NumberDouble {
 			row.bits = math.Float64bits(float64(integer))
 		}
 	case 2:

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The packer's output in the file of a point segment, beside its own slices: what
@@ -101,21 +101,21 @@ func encodeSeriesKeys(series []seriesKeys) []byte {
 
 // readSeriesKeys reads what encodeSeriesKeys wrote, as a batch without points,
 // and the attributes of each series with the place of its origin.
-func readSeriesKeys(encoded []byte) (b *tapio.PointBatch, series []tapio.PackedPoint) {
-	b = &tapio.PointBatch{}
-	take := func(c *cursor) tapio.Packed {
+func readSeriesKeys(encoded []byte) (b *model.PointBatch, series []model.PackedPoint) {
+	b = &model.PointBatch{}
+	take := func(c *cursor) model.Packed {
 		key := c.text()
 		from := len(b.Bytes)
 		b.Bytes = append(b.Bytes, key...)
-		return tapio.Packed{From: uint32(from), To: uint32(len(b.Bytes)), Hash: xxhash.Sum64(key)}
+		return model.Packed{From: uint32(from), To: uint32(len(b.Bytes)), Hash: xxhash.Sum64(key)}
 	}
 	for c := (cursor{bytes: encoded}); len(c.bytes) > 0; {
 		origin := int(c.uvarint())
 		if origin == len(b.Origins) {
-			b.Origins = append(b.Origins, tapio.PackedOrigin{Metric: take(&c), Resource: take(&c), Scope: take(&c)})
+			b.Origins = append(b.Origins, model.PackedOrigin{Metric: take(&c), Resource: take(&c), Scope: take(&c)})
 		}
 		_ = b.Origins[origin]
-		series = append(series, tapio.PackedPoint{Origin: uint32(origin), Attributes: take(&c)})
+		series = append(series, model.PackedPoint{Origin: uint32(origin), Attributes: take(&c)})
 	}
 	return b, series
 }
@@ -166,8 +166,8 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 	c := &pointChunk{
 		segment: s, first: h.First, count: s.rows, file: fileKept,
 		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
-		dated:  earlier(tapio.Nanos(h.Oldest), tapio.Nanos(h.Newest)),
-		oldest: tapio.Nanos(h.Oldest), newest: tapio.Nanos(h.Newest),
+		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
+		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest),
 		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
 	}
 	defer func() {
@@ -228,7 +228,7 @@ func (s *pointSegment) put(pieces []seriesPiece) {
 }
 
 // adopt puts a chunk before all others, and its series into the registry.
-func (l *pointLog) adopt(c *pointChunk, b *tapio.PointBatch, series []tapio.PackedPoint, pieces []seriesPiece) (room bool, err error) {
+func (l *pointLog) adopt(c *pointChunk, b *model.PointBatch, series []model.PackedPoint, pieces []seriesPiece) (room bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.chunks) > 0 && c.first+uint64(c.count) > l.chunks[0].first {

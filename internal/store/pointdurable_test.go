@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Restarts, with series that come and go between, find every point with its
@@ -35,11 +35,11 @@ func TestPointsSurviveRestarts(t *testing.T) {
 		assert.Equal(t, stats.Labels, now.Labels)
 		assert.Equal(t, stats.LastSeq, now.LastSeq)
 	}
-	q := tapio.PointQuery{Names: []string{"metric.1"}, Paging: tapio.Paging{Limit: 10_000}}
+	q := model.PointQuery{Names: []string{"metric.1"}, Paging: model.Paging{Limit: 10_000}}
 	page, err := s.QueryPoints(t.Context(), q)
 	require.NoError(t, err)
 	require.NotEmpty(t, page.Rows)
-	rows, loss, _ := s.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true, After: 100}).Poll(10)
+	rows, loss, _ := s.TailPoints(model.PointQuery{}, model.Start{Resume: true, After: 100}).Poll(10)
 	assert.EqualValues(t, 101, rows[0].Seq)
 	assert.Zero(t, loss)
 	s.SetLimits(Limits{})
@@ -65,10 +65,10 @@ func TestABrokenFileOfPointsIsSetAside(t *testing.T) {
 	again := open(t, copied, diskLimits(), r)
 	assert.EqualValues(t, 400, again.Stats()[2].Rows)
 	assert.Contains(t, r.all(), broken+corruptSuffix)
-	rows, loss, _ := again.TailPoints(tapio.PointQuery{}, tapio.Start{Resume: true, After: 200}).Poll(500)
+	rows, loss, _ := again.TailPoints(model.PointQuery{}, model.Start{Resume: true, After: 200}).Poll(500)
 	assert.Empty(t, rows)
-	assert.Equal(t, tapio.Loss{Count: 200, First: 201, Last: 400}, loss)
-	rows, loss, _ = again.TailPoints(tapio.PointQuery{}, tapio.Start{Last: 1000}).Poll(500)
+	assert.Equal(t, model.Loss{Count: 200, First: 201, Last: 400}, loss)
+	rows, loss, _ = again.TailPoints(model.PointQuery{}, model.Start{Last: 1000}).Poll(500)
 	assert.Zero(t, loss)
 	assert.Equal(t, 400, len(rows), "who begins now misses nothing")
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pointChunks is how many chunks a log of points has at least while they are
@@ -53,7 +53,7 @@ func newPointLog(packer *packer, now func() time.Time) *pointLog {
 	return &pointLog{now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{}}
 }
 
-func (l *pointLog) append(b *tapio.PointBatch) (refused int) {
+func (l *pointLog) append(b *model.PointBatch) (refused int) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	for rows := range slices.Chunk(b.Points, lockRows) {
@@ -64,7 +64,7 @@ func (l *pointLog) append(b *tapio.PointBatch) (refused int) {
 	return refused
 }
 
-func (l *pointLog) appendRows(b *tapio.PointBatch, rows []tapio.PackedPoint) (refused int) {
+func (l *pointLog) appendRows(b *model.PointBatch, rows []model.PackedPoint) (refused int) {
 	arrived := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *pointLog) forgetOrigins(n int) {
 	clear(l.origins)
 }
 
-func (l *pointLog) originOf(b *tapio.PointBatch, p *tapio.PackedPoint) *origin {
+func (l *pointLog) originOf(b *model.PointBatch, p *model.PackedPoint) *origin {
 	o := &l.origins[p.Origin]
 	if !o.ready {
 		*o = l.registry.findOrigin(b, &b.Origins[p.Origin])
@@ -95,7 +95,7 @@ func (l *pointLog) originOf(b *tapio.PointBatch, p *tapio.PackedPoint) *origin {
 
 // add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
-func (l *pointLog) add(b *tapio.PointBatch, p *tapio.PackedPoint, arrived time.Time) bool {
+func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.Time) bool {
 	o := l.originOf(b, p)
 	slot, known := l.registry.find(b, o, p.Attributes)
 	extra := b.Extra(p)
@@ -126,7 +126,7 @@ func (l *pointLog) add(b *tapio.PointBatch, p *tapio.PackedPoint, arrived time.T
 func (l *pointLog) size() int64 { return l.bytes + l.registry.size() }
 
 // cost is at least what the row would add.
-func (l *pointLog) cost(b *tapio.PointBatch, p *tapio.PackedPoint, o *origin, slot uint32, known bool) (cost int64) {
+func (l *pointLog) cost(b *model.PointBatch, p *model.PackedPoint, o *origin, slot uint32, known bool) (cost int64) {
 	head, newMember := l.head, true
 	if head == nil {
 		head = &pointChunk{}

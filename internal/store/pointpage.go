@@ -8,11 +8,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // QueryPoints returns one page of metric points; for errors see QueryEvents.
-func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page[tapio.Point], error) {
+func (s *Store) QueryPoints(ctx context.Context, q model.PointQuery) (model.Page[model.Point], error) {
 	p := pointPager{
 		query: &q, epoch: s.epoch, budget: s.budget, account: s.budget.account(),
 		book: newSeriesBook(s.points, q.Names, &q.Filter),
@@ -22,32 +22,32 @@ func (s *Store) QueryPoints(ctx context.Context, q tapio.PointQuery) (tapio.Page
 	p.views, p.snapshot = s.points.views()
 	if after := q.Paging.After; !after.IsZero() {
 		if after.Epoch != s.epoch {
-			return tapio.Page[tapio.Point]{}, tapio.InvalidField("filter.page_token",
+			return model.Page[model.Point]{}, model.InvalidField("filter.page_token",
 				"is of a store that is gone, for the server was restarted: begin again without a token")
 		}
 		p.snapshot = min(p.snapshot, after.Snapshot)
 	}
 	limit := max(q.Paging.Limit, 1)
-	p.found = best[tapio.Point]{
+	p.found = best[model.Point]{
 		n:        limit + 1, // one more tells whether there is a next page
-		maxBytes: q.Paging.MaxBytes, size: (*tapio.Point).AnswerSize, ascending: q.Paging.Ascending,
+		maxBytes: q.Paging.MaxBytes, size: (*model.Point).AnswerSize, ascending: q.Paging.Ascending,
 	}
 	if err := p.scan(ctx); err != nil {
-		return tapio.Page[tapio.Point]{}, err
+		return model.Page[model.Point]{}, err
 	}
 	return p.page(p.found.sorted(), limit), nil
 }
 
 // pointPager finds the points of a page in one state of the log.
 type pointPager struct {
-	query    *tapio.PointQuery
+	query    *model.PointQuery
 	epoch    uint64
 	snapshot uint64
 	budget   *budget
 	account  *account
 	book     *seriesBook
 	views    []pointView
-	found    best[tapio.Point]
+	found    best[model.Point]
 }
 
 // scan looks at the chunks, the ones first that can hold the first rows.
@@ -82,15 +82,15 @@ func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
 		return nil // evicted since: gone, as its rows are
 	}
 	looked := 0
-	admit := func(t tapio.Nanos, seq uint64) bool {
+	admit := func(t model.Nanos, seq uint64) bool {
 		if looked++; looked%checkRows == 0 && err == nil {
 			err = ctx.Err()
 		}
 		return err == nil && p.admits(t, seq)
 	}
-	v.eachPoint(p.book, !p.query.Paging.Ascending, admit, func(point *tapio.Point) bool {
+	v.eachPoint(p.book, !p.query.Paging.Ascending, admit, func(point *model.Point) bool {
 		kept, before := *point, p.found.bytes
-		p.found.add(entry[tapio.Point]{row: &kept, time: kept.Time, seq: kept.Seq})
+		p.found.add(entry[model.Point]{row: &kept, time: kept.Time, seq: kept.Seq})
 		err = p.account.change(int64(p.found.bytes - before))
 		return err == nil
 	})
@@ -98,11 +98,11 @@ func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
 }
 
 // admits reports whether a point belongs to the page, as far as is known.
-func (p *pointPager) admits(t tapio.Nanos, seq uint64) bool {
-	e := entry[tapio.Point]{time: t, seq: seq}
+func (p *pointPager) admits(t model.Nanos, seq uint64) bool {
+	e := entry[model.Point]{time: t, seq: seq}
 	after := p.query.Paging.After
 	return seq <= p.snapshot && p.query.Filter.Time.Contains(t) && p.found.admits(e) &&
-		(after.IsZero() || p.found.precedes(cursorEntry[tapio.Point](after), e))
+		(after.IsZero() || p.found.precedes(cursorEntry[model.Point](after), e))
 }
 
 // beyond reports whether all rows of a chunk come after those that were found.
@@ -128,14 +128,14 @@ func (p *pointPager) before(v *pointView) bool {
 }
 
 // page takes rows up to the limits.
-func (p *pointPager) page(found []entry[tapio.Point], limit int) tapio.Page[tapio.Point] {
-	page := tapio.Page[tapio.Point]{Rows: make([]tapio.Point, 0, min(len(found), limit))}
+func (p *pointPager) page(found []entry[model.Point], limit int) model.Page[model.Point] {
+	page := model.Page[model.Point]{Rows: make([]model.Point, 0, min(len(found), limit))}
 	bytes, most := 0, p.query.Paging.MaxBytes
 	for i, e := range found {
 		bytes += e.row.AnswerSize()
 		if i == limit || (i > 0 && most > 0 && bytes > most) {
 			last := found[i-1]
-			page.Next = tapio.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: last.time, Seq: last.seq}
+			page.Next = model.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: last.time, Seq: last.seq}
 			break
 		}
 		page.Rows = append(page.Rows, *e.row)

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // pointSegment is the points of a sealed chunk, put together by series. It
@@ -90,7 +90,7 @@ func exactlyOrNil[T any](list []T) []T {
 
 // timingOf finds the moments and the start times of rows.
 func timingOf(rows []pointRow) (t timing) {
-	named := map[tapio.Nanos]bool{}
+	named := map[model.Nanos]bool{}
 	for i := range rows {
 		row := &rows[i]
 		if i == 0 || row.time != rows[i-1].time {
@@ -141,7 +141,7 @@ type segmentBuilder struct {
 	writer    pointWriter
 	extras    []byte
 	coder     extraCoder
-	point     tapio.Point // scratch
+	point     model.Point // scratch
 }
 
 // locate finds the moment of each row.
@@ -185,7 +185,7 @@ func (b *segmentBuilder) add(places []uint32) {
 }
 
 func (b *segmentBuilder) addExtra(row *pointRow) {
-	u := tapio.Unpack(string(b.extra[row.extra : row.extra+row.extraLength]))
+	u := model.Unpack(string(b.extra[row.extra : row.extra+row.extraLength]))
 	u.ReadExtra(&b.point)
 	b.extras = b.coder.append(b.extras, &b.point)
 }
@@ -195,7 +195,7 @@ type seriesReader struct {
 	segment *pointSegment
 	points  pointReader
 	coder   extraCoder
-	extra   tapio.Unpacker
+	extra   model.Unpacker
 	extras  bool
 }
 
@@ -211,12 +211,12 @@ func (r *seriesReader) open(s *pointSegment, at stretch, extras bool) {
 		r.segment, r.coder.bounds = s, s.allBounds()
 	}
 	r.coder.begin()
-	r.extra = tapio.Unpack(string(s.extra[at.extra:at.extraEnd]))
+	r.extra = model.Unpack(string(s.extra[at.extra:at.extraEnd]))
 }
 
 // read restores the next point, but for its series and sequence, and returns
 // its place among the rows of the segment.
-func (r *seriesReader) read(p *tapio.Point) (place uint32) {
+func (r *seriesReader) read(p *model.Point) (place uint32) {
 	var row pointRow
 	place = r.points.read(&row)
 	*p = row.point()

@@ -8,7 +8,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // tailWindow is how many rows of a segment a tail restores at once: a segment
@@ -19,21 +19,21 @@ const tailWindow = 1 << 13
 // does with the rows of other signals.
 type PointTail struct {
 	log     *pointLog
-	query   tapio.PointQuery
+	query   model.PointQuery
 	book    *seriesBook
 	segment *pointSegment // whose window is loaded
-	window  []tapio.Point
+	window  []model.Point
 	until   uint64 // sequence where it ends
 
 	position uint64
 	history  uint64 // newest sequence when the tail was made
-	since    tapio.Nanos
+	since    model.Nanos
 	last     int  // matching rows to go back first
 	resumed  bool // by a reader that wants to know what it missed
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
-func (s *Store) TailPoints(q tapio.PointQuery, start tapio.Start) *PointTail {
+func (s *Store) TailPoints(q model.PointQuery, start model.Start) *PointTail {
 	first, last := s.points.ends()
 	t := &PointTail{log: s.points, query: q, position: last, history: last}
 	t.forget()
@@ -64,13 +64,13 @@ func (t *PointTail) Position() uint64 { return t.position }
 // Next waits for matching rows and returns at least one, at most max; or a loss
 // alone, if rows were evicted before the tail came to them. The error is the
 // context's.
-func (t *PointTail) Next(ctx context.Context, max int) ([]tapio.Point, tapio.Loss, error) {
+func (t *PointTail) Next(ctx context.Context, max int) ([]model.Point, model.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
-		return nil, tapio.Loss{}, err
+		return nil, model.Loss{}, err
 	}
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, tapio.Loss{}, err
+			return nil, model.Loss{}, err
 		}
 		_, end := t.log.ends()
 		rows, loss := t.step(nil, atLeastOne(max), end)
@@ -97,7 +97,7 @@ func (t *PointTail) await(ctx context.Context, end uint64) {
 }
 
 // Poll returns at most max matching rows without waiting, as Tail.Poll does.
-func (t *PointTail) Poll(max int) (rows []tapio.Point, loss tapio.Loss, more bool) {
+func (t *PointTail) Poll(max int) (rows []model.Point, loss model.Loss, more bool) {
 	_ = t.goBack(context.Background()) // fails only with its context
 	end := t.history
 	if t.position >= end {
@@ -118,20 +118,20 @@ func (t *PointTail) Poll(max int) (rows []tapio.Point, loss tapio.Loss, more boo
 }
 
 // step looks at some rows behind the position and appends those that match.
-func (t *PointTail) step(rows []tapio.Point, max int, end uint64) ([]tapio.Point, tapio.Loss) {
+func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
 		t.position = oldest - 1 // nobody was promised those rows
 	}
 	if t.position+1 < oldest && len(rows) > 0 {
-		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
+		return rows, model.Loss{} // the loss comes behind these rows: with the next call
 	}
 	if loss := t.skip(oldest); loss.Count > 0 || v.count == 0 {
 		return rows, loss
 	}
 	found, until, ok := t.load(&v)
 	if !ok {
-		return rows, tapio.Loss{} // evicted this moment: the next step tells how many
+		return rows, model.Loss{} // evicted this moment: the next step tells how many
 	}
 	until = min(until, end)
 	for i := range found {
@@ -148,19 +148,19 @@ func (t *PointTail) step(rows []tapio.Point, max int, end uint64) ([]tapio.Point
 		}
 		rows = append(rows, *p)
 		if len(rows) == max {
-			return rows, tapio.Loss{}
+			return rows, model.Loss{}
 		}
 	}
 	t.position = until // what lies between was ruled out
-	return rows, tapio.Loss{}
+	return rows, model.Loss{}
 }
 
 // skip passes over what was evicted.
-func (t *PointTail) skip(oldest uint64) tapio.Loss {
+func (t *PointTail) skip(oldest uint64) model.Loss {
 	if t.position+1 >= oldest {
-		return tapio.Loss{}
+		return model.Loss{}
 	}
-	loss := tapio.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
+	loss := model.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
 	t.position = loss.Last
 	t.log.lost.Add(loss.Count)
 	return loss
@@ -168,13 +168,13 @@ func (t *PointTail) skip(oldest uint64) tapio.Loss {
 
 // wants leaves out what is older than since, of what was stored beforehand, and
 // what is not in the time range.
-func (t *PointTail) wants(p *tapio.Point) bool {
+func (t *PointTail) wants(p *model.Point) bool {
 	return (p.Seq > t.history || p.Time >= t.since) && t.query.Filter.Time.Contains(p.Time)
 }
 
 // load returns points of the selected series behind the position, in the order
 // of arrival, and the sequence of the last row that was looked at.
-func (t *PointTail) load(v *pointView) (found []tapio.Point, until uint64, ok bool) {
+func (t *PointTail) load(v *pointView) (found []model.Point, until uint64, ok bool) {
 	from := int(t.position + 1 - v.first)
 	if v.segment != nil {
 		return t.loadSealed(v, from)
@@ -195,7 +195,7 @@ func (t *PointTail) load(v *pointView) (found []tapio.Point, until uint64, ok bo
 	return t.window, v.first + uint64(to) - 1, true
 }
 
-func (t *PointTail) loadSealed(v *pointView, from int) (found []tapio.Point, until uint64, ok bool) {
+func (t *PointTail) loadSealed(v *pointView, from int) (found []model.Point, until uint64, ok bool) {
 	if t.segment == v.segment && t.position < t.until {
 		return t.window, t.until, true
 	}
@@ -204,12 +204,12 @@ func (t *PointTail) loadSealed(v *pointView, from int) (found []tapio.Point, unt
 	}
 	to := min(from+tailWindow, v.count)
 	t.segment, t.window, t.until = v.segment, t.window[:0], v.first+uint64(to)-1
-	inWindow := func(_ tapio.Nanos, seq uint64) bool { return seq > t.position && seq <= t.until }
-	v.eachPoint(t.book, false, inWindow, func(p *tapio.Point) bool {
+	inWindow := func(_ model.Nanos, seq uint64) bool { return seq > t.position && seq <= t.until }
+	v.eachPoint(t.book, false, inWindow, func(p *model.Point) bool {
 		t.window = append(t.window, *p)
 		return true
 	})
-	slices.SortFunc(t.window, func(a, b tapio.Point) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(t.window, func(a, b model.Point) int { return cmp.Compare(a.Seq, b.Seq) })
 	return t.window, t.until, true
 }
 
@@ -227,7 +227,7 @@ func (t *PointTail) goBack(ctx context.Context) error {
 		}
 		var seqs []uint64
 		if v := &views[i]; t.book.learnView(v) {
-			v.eachPoint(t.book, true, func(when tapio.Nanos, seq uint64) bool {
+			v.eachPoint(t.book, true, func(when model.Nanos, seq uint64) bool {
 				if seq <= t.history && t.query.Filter.Time.Contains(when) {
 					seqs = append(seqs, seq)
 				}

@@ -6,7 +6,7 @@ package store
 import (
 	"maps"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // views returns all rows, the oldest chunk first, and the sequence of the last.
@@ -88,7 +88,7 @@ func (l *pointLog) stats() Stats {
 // admit lets pass by time and sequence: in the order of arrival or, backward,
 // against it, where the view is not sealed, else series by series. The point is
 // the receiver's only until it returns.
-func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(tapio.Nanos, uint64) bool, use func(*tapio.Point) bool) {
+func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(model.Nanos, uint64) bool, use func(*model.Point) bool) {
 	if v.segment != nil {
 		v.eachSealed(b, admit, use)
 		return
@@ -110,9 +110,9 @@ func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(tapio.Nan
 	}
 }
 
-func (v *pointView) eachSealed(b *seriesBook, admit func(tapio.Nanos, uint64) bool, use func(*tapio.Point) bool) {
+func (v *pointView) eachSealed(b *seriesBook, admit func(model.Nanos, uint64) bool, use func(*model.Point) bool) {
 	var r seriesReader
-	var p tapio.Point
+	var p model.Point
 	for at := range v.segment.stretches {
 		series := b.selected(at.series)
 		if series == nil || at.extra < at.extraEnd && !v.anyAdmitted(&r, at, admit) {
@@ -134,8 +134,8 @@ func (v *pointView) eachSealed(b *seriesBook, admit func(tapio.Nanos, uint64) bo
 
 // anyAdmitted looks whether a series with extras is worth reading them: each is
 // told by the one before, so that all must be read.
-func (v *pointView) anyAdmitted(r *seriesReader, at stretch, admit func(tapio.Nanos, uint64) bool) bool {
-	var p tapio.Point
+func (v *pointView) anyAdmitted(r *seriesReader, at stretch, admit func(model.Nanos, uint64) bool) bool {
+	var p model.Point
 	r.open(v.segment, at, false)
 	for range at.count {
 		seq := v.first + uint64(r.read(&p))

@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // allEvents reads every page, and calls between after each.
-func allEvents(t *testing.T, s *Store, q tapio.EventQuery, between func()) []tapio.Event {
+func allEvents(t *testing.T, s *Store, q model.EventQuery, between func()) []model.Event {
 	t.Helper()
-	var rows []tapio.Event
+	var rows []model.Event
 	for {
 		page, err := s.QueryEvents(t.Context(), q)
 		require.NoError(t, err)
@@ -35,13 +35,13 @@ func allEvents(t *testing.T, s *Store, q tapio.EventQuery, between func()) []tap
 	}
 }
 
-func randomEvents(r *rand.Rand, n int) []tapio.Event {
-	rows := make([]tapio.Event, n)
+func randomEvents(r *rand.Rand, n int) []model.Event {
+	rows := make([]model.Event, n)
 	for i := range rows {
-		rows[i] = tapio.Event{
-			Time:           tapio.Nanos(1 + r.Uint64N(200)),
+		rows[i] = model.Event{
+			Time:           model.Nanos(1 + r.Uint64N(200)),
 			SeverityNumber: r.Int32N(25),
-			TraceID:        tapio.TraceID{byte(r.Uint32N(3))},
+			TraceID:        model.TraceID{byte(r.Uint32N(3))},
 			Resource:       resource(fmt.Sprint("service-", r.IntN(3))),
 		}
 		if r.IntN(2) == 0 {
@@ -51,32 +51,32 @@ func randomEvents(r *rand.Rand, n int) []tapio.Event {
 	return rows
 }
 
-func randomQuery(r *rand.Rand) tapio.EventQuery {
-	q := tapio.EventQuery{NamedOnly: r.IntN(3) == 0, TraceID: tapio.TraceID{byte(r.Uint32N(3))}}
-	q.Paging = tapio.Paging{Limit: 1 + r.IntN(60), Ascending: r.IntN(2) == 0}
+func randomQuery(r *rand.Rand) model.EventQuery {
+	q := model.EventQuery{NamedOnly: r.IntN(3) == 0, TraceID: model.TraceID{byte(r.Uint32N(3))}}
+	q.Paging = model.Paging{Limit: 1 + r.IntN(60), Ascending: r.IntN(2) == 0}
 	if r.IntN(2) == 0 {
 		q.Filter.Services = []string{"service-1"}
 	}
 	if r.IntN(2) == 0 {
-		q.Filter.Time = tapio.TimeRange{Start: tapio.Nanos(r.Uint64N(150)), End: tapio.Nanos(r.Uint64N(250))}
+		q.Filter.Time = model.TimeRange{Start: model.Nanos(r.Uint64N(150)), End: model.Nanos(r.Uint64N(250))}
 	}
 	if r.IntN(3) == 0 {
-		q.Filter.MinSeverity = tapio.SeverityWarn
+		q.Filter.MinSeverity = model.SeverityWarn
 	}
 	q.Filter.Invert = r.IntN(4) == 0
 	return q
 }
 
 // naive answers as the definition says.
-func naive(stored []tapio.Event, q tapio.EventQuery) []uint64 {
+func naive(stored []model.Event, q model.EventQuery) []uint64 {
 	match := eventMatcher(q)()
-	var rows []tapio.Event
+	var rows []model.Event
 	for i := range stored {
 		if match(&stored[i]) {
 			rows = append(rows, stored[i])
 		}
 	}
-	slices.SortFunc(rows, func(a, b tapio.Event) int {
+	slices.SortFunc(rows, func(a, b model.Event) int {
 		c := cmp.Or(cmp.Compare(a.When(), b.When()), cmp.Compare(a.Seq, b.Seq))
 		if q.Paging.Ascending {
 			return c
@@ -90,19 +90,19 @@ func TestQueriesAgreeWithTheNaiveModel(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s, _ := newTestStore(t, 128<<10, 0)
-		var model []tapio.Event
+		var written []model.Event
 		for range 15 {
 			batch := randomEvents(r, 1+r.IntN(60))
 			if r.IntN(2) == 0 { // chunks in the order of time take another path
-				slices.SortFunc(batch, func(a, b tapio.Event) int { return cmp.Compare(a.Time, b.Time) })
+				slices.SortFunc(batch, func(a, b model.Event) int { return cmp.Compare(a.Time, b.Time) })
 			}
 			for i := range batch {
 				row := batch[i]
-				row.Seq = uint64(len(model) + 1)
-				model = append(model, row)
+				row.Seq = uint64(len(written) + 1)
+				written = append(written, row)
 			}
 			require.Zero(t, s.AppendEvents(batch))
-			held := model[s.Stats()[0].FirstSeq-1:]
+			held := written[s.Stats()[0].FirstSeq-1:]
 			q := randomQuery(r)
 			require.Equal(t, naive(held, q), seqs(allEvents(t, s, q, func() {})), "seed %d, query %+v", seed, q)
 		}
@@ -114,7 +114,7 @@ func TestPagesStayPutWhileRowsAreWritten(t *testing.T) {
 		s, _ := newTestStore(t, 4*mebibyte, 0)
 		s.AppendEvents(events(1, 1000))
 		r := rand.New(rand.NewPCG(1, 1))
-		q := tapio.EventQuery{Paging: tapio.Paging{Limit: 37, Ascending: ascending}}
+		q := model.EventQuery{Paging: model.Paging{Limit: 37, Ascending: ascending}}
 		rows := allEvents(t, s, q, func() { s.AppendEvents(events(r.IntN(1000), 20)) })
 		got := seqs(rows)
 		require.Len(t, got, 1000, "no gaps, no repeats")
@@ -130,7 +130,7 @@ func TestPagesStayPutWhileRowsAreWritten(t *testing.T) {
 func TestPageEndsAtItsBytes(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	s.AppendEvents(events(1, 10))
-	q := tapio.EventQuery{Paging: tapio.Paging{Limit: 10, MaxBytes: 1}}
+	q := model.EventQuery{Paging: model.Paging{Limit: 10, MaxBytes: 1}}
 	page, err := s.QueryEvents(t.Context(), q)
 	require.NoError(t, err)
 	assert.Len(t, page.Rows, 1)
@@ -139,9 +139,9 @@ func TestPageEndsAtItsBytes(t *testing.T) {
 
 func TestForeignCursorIsRefused(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	after := tapio.Cursor{Epoch: s.Epoch() + 2, Snapshot: 1}
-	_, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 1, After: after}})
-	var field *tapio.FieldError
+	after := model.Cursor{Epoch: s.Epoch() + 2, Snapshot: 1}
+	_, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 1, After: after}})
+	var field *model.FieldError
 	require.ErrorAs(t, err, &field)
 	assert.Equal(t, "filter.page_token", field.Field)
 }
@@ -151,11 +151,11 @@ func TestQueriesEndWithTheirContext(t *testing.T) {
 	s.AppendEvents(events(1, 3000))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.QueryEvents(ctx, tapio.EventQuery{Paging: tapio.Paging{Limit: 1}})
+	_, err := s.QueryEvents(ctx, model.EventQuery{Paging: model.Paging{Limit: 1}})
 	assert.ErrorIs(t, err, context.Canceled)
-	_, err = s.QueryTraces(ctx, tapio.TraceQuery{Paging: tapio.Paging{Limit: 1}})
+	_, err = s.QueryTraces(ctx, model.TraceQuery{Paging: model.Paging{Limit: 1}})
 	assert.ErrorIs(t, err, context.Canceled)
-	_, _, err = s.Aggregate(ctx, tapio.AggregateQuery{Aggregation: tapio.AggregateAvg})
+	_, _, err = s.Aggregate(ctx, model.AggregateQuery{Aggregation: model.AggregateAvg})
 	assert.ErrorIs(t, err, context.Canceled)
 	_, _, err = s.EventByID(ctx, "x")
 	assert.ErrorIs(t, err, context.Canceled)
@@ -166,10 +166,10 @@ func TestQueryPoints(t *testing.T) {
 	s.AppendPoints(gaugePoints("cpu.load", 10))
 	s.AppendPoints(gaugePoints("cpu.time", 10))
 	s.AppendPoints(gaugePoints("memory", 10))
-	page, err := s.QueryPoints(t.Context(), tapio.PointQuery{
+	page, err := s.QueryPoints(t.Context(), model.PointQuery{
 		Names:  []string{"cpu.*"},
-		Filter: tapio.Filter{Time: tapio.TimeRange{Start: second(9)}},
-		Paging: tapio.Paging{Limit: 100},
+		Filter: model.Filter{Time: model.TimeRange{Start: second(9)}},
+		Paging: model.Paging{Limit: 100},
 	})
 	require.NoError(t, err)
 	var got []string
@@ -181,18 +181,18 @@ func TestQueryPoints(t *testing.T) {
 
 // spansOfTraces makes spans that begin at the seconds 1, 2, ... and go round
 // the traces 1, 2, ...
-func spansOfTraces(traces, each int) []tapio.Span {
-	rows := make([]tapio.Span, traces*each)
+func spansOfTraces(traces, each int) []model.Span {
+	rows := make([]model.Span, traces*each)
 	for i := range rows {
-		rows[i] = tapio.Span{
-			TraceID: tapio.TraceID{15: byte(1 + i%traces)}, Name: fmt.Sprint("op-", i/traces),
+		rows[i] = model.Span{
+			TraceID: model.TraceID{15: byte(1 + i%traces)}, Name: fmt.Sprint("op-", i/traces),
 			Start: second(i + 1), End: second(i + 2), Resource: resource("shop"),
 		}
 	}
 	return rows
 }
 
-func traceNames(page tapio.Page[tapio.Trace]) []int {
+func traceNames(page model.Page[model.Trace]) []int {
 	var list []int
 	for _, trace := range page.Rows {
 		list = append(list, int(trace.ID[15]))
@@ -210,9 +210,9 @@ func TestTracesStandAtTheirNewestMatch(t *testing.T) {
 		{false, [][]int{{5, 4}, {3, 2}, {1}}},
 		{true, [][]int{{1, 2}, {3, 4}, {5}}},
 	} {
-		q := tapio.TraceQuery{
+		q := model.TraceQuery{
 			Operations: []string{"op-0", "op-1", "op-2"},
-			Paging:     tapio.Paging{Limit: 2, Ascending: test.ascending},
+			Paging:     model.Paging{Limit: 2, Ascending: test.ascending},
 		}
 		for i, want := range test.pages {
 			page, err := s.QueryTraces(t.Context(), q)
@@ -221,7 +221,7 @@ func TestTracesStandAtTheirNewestMatch(t *testing.T) {
 			require.Equal(t, i == len(test.pages)-1, page.Next.IsZero())
 			for _, trace := range page.Rows {
 				require.GreaterOrEqual(t, len(trace.Spans), 4, "all spans, matching or not")
-				require.True(t, slices.IsSortedFunc(trace.Spans, func(a, b tapio.Span) int { return compareSpans(&a, &b) }))
+				require.True(t, slices.IsSortedFunc(trace.Spans, func(a, b model.Span) int { return compareSpans(&a, &b) }))
 			}
 			q.Paging.After = page.Next
 			s.AppendSpans(spansOfTraces(5, 1)) // does not move what is on the pages
@@ -234,8 +234,8 @@ func TestTracesStandAtTheirNewestMatch(t *testing.T) {
 func TestTracesByID(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	s.AppendSpans(spansOfTraces(5, 4))
-	id := func(n byte) tapio.TraceID { return tapio.TraceID{15: n} }
-	q := tapio.TraceQuery{TraceIDs: []tapio.TraceID{id(3), id(9), id(1), id(3)}}
+	id := func(n byte) model.TraceID { return model.TraceID{15: n} }
+	q := model.TraceQuery{TraceIDs: []model.TraceID{id(3), id(9), id(1), id(3)}}
 	page, err := s.QueryTraces(t.Context(), q)
 	require.NoError(t, err)
 	assert.Equal(t, []int{3, 1}, traceNames(page))
@@ -256,21 +256,21 @@ func TestTracesByID(t *testing.T) {
 func TestTraceConditions(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	rows := spansOfTraces(4, 1)
-	rows[0].StatusCode = tapio.StatusError
+	rows[0].StatusCode = model.StatusError
 	rows[1].Kind = 3
 	rows[2].End = rows[2].Start + 5e9
-	rows[3].TraceID = tapio.TraceID{}
+	rows[3].TraceID = model.TraceID{}
 	s.AppendSpans(rows)
 	for name, test := range map[string]struct {
-		query tapio.TraceQuery
+		query model.TraceQuery
 		want  []int
 	}{
-		"all but the span without a trace": {tapio.TraceQuery{}, []int{3, 2, 1}},
-		"status":                           {tapio.TraceQuery{StatusCodes: []int32{tapio.StatusError}}, []int{1}},
-		"kind":                             {tapio.TraceQuery{Kinds: []int32{3}}, []int{2}},
-		"at least":                         {tapio.TraceQuery{MinDuration: 2e9}, []int{3}},
-		"at most":                          {tapio.TraceQuery{MaxDuration: 2e9}, []int{2, 1}},
-		"time":                             {tapio.TraceQuery{Filter: tapio.Filter{Time: tapio.TimeRange{End: second(2)}}}, []int{1}},
+		"all but the span without a trace": {model.TraceQuery{}, []int{3, 2, 1}},
+		"status":                           {model.TraceQuery{StatusCodes: []int32{model.StatusError}}, []int{1}},
+		"kind":                             {model.TraceQuery{Kinds: []int32{3}}, []int{2}},
+		"at least":                         {model.TraceQuery{MinDuration: 2e9}, []int{3}},
+		"at most":                          {model.TraceQuery{MaxDuration: 2e9}, []int{2, 1}},
+		"time":                             {model.TraceQuery{Filter: model.Filter{Time: model.TimeRange{End: second(2)}}}, []int{1}},
 	} {
 		test.query.Paging.Limit = 10
 		page, err := s.QueryTraces(t.Context(), test.query)

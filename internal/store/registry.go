@@ -6,7 +6,7 @@ package store
 import (
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The parts that series share; their places in interned.of.
@@ -47,7 +47,7 @@ func (r *registry) shrink() {
 // origin is a batch's metric, resource and scope as the registry knows them.
 // It holds until something is evicted.
 type origin struct {
-	packed [sharedParts]tapio.Packed
+	packed [sharedParts]model.Packed
 	of     [sharedParts]uint32
 	known  [sharedParts]bool
 	hash   uint64
@@ -55,8 +55,8 @@ type origin struct {
 }
 
 // findOrigin looks up what the registry has of an origin.
-func (r *registry) findOrigin(b *tapio.PointBatch, p *tapio.PackedOrigin) origin {
-	o := origin{packed: [...]tapio.Packed{p.Metric, p.Resource, p.Scope}, ready: true}
+func (r *registry) findOrigin(b *model.PointBatch, p *model.PackedOrigin) origin {
+	o := origin{packed: [...]model.Packed{p.Metric, p.Resource, p.Scope}, ready: true}
 	for i, packed := range o.packed {
 		o.of[i], o.known[i] = r.shared[i].find(packed.Hash, [sharedParts]uint32{}, b.Key(packed))
 		o.hash = (o.hash ^ packed.Hash) * 0x9e3779b97f4a7c15
@@ -66,12 +66,12 @@ func (r *registry) findOrigin(b *tapio.PointBatch, p *tapio.PackedOrigin) origin
 
 // seriesHash: the attributes of a series do not tell it from that of another
 // metric or resource.
-func (o *origin) seriesHash(attributes tapio.Packed) uint64 {
+func (o *origin) seriesHash(attributes model.Packed) uint64 {
 	return (o.hash ^ attributes.Hash) * 0x9e3779b97f4a7c15
 }
 
 // find returns the slot of a series.
-func (r *registry) find(b *tapio.PointBatch, o *origin, attributes tapio.Packed) (slot uint32, found bool) {
+func (r *registry) find(b *model.PointBatch, o *origin, attributes model.Packed) (slot uint32, found bool) {
 	if o.known != [sharedParts]bool{true, true, true} {
 		return 0, false
 	}
@@ -79,7 +79,7 @@ func (r *registry) find(b *tapio.PointBatch, o *origin, attributes tapio.Packed)
 }
 
 // cost is at least what add would add to size.
-func (r *registry) cost(b *tapio.PointBatch, o *origin, attributes tapio.Packed) int64 {
+func (r *registry) cost(b *model.PointBatch, o *origin, attributes model.Packed) int64 {
 	key := b.Key(attributes)
 	names, bytes := namesIn(key)
 	cost := r.series.cost(1, len(key))
@@ -100,12 +100,12 @@ func (r *registry) cost(b *tapio.PointBatch, o *origin, attributes tapio.Packed)
 // namesIn counts the attributes that a packed series or resource begins with,
 // and bounds the bytes of their names.
 func namesIn(packed []byte) (names, bytes int) {
-	u := tapio.Unpack(string(packed))
+	u := model.Unpack(string(packed))
 	return u.Count(), len(packed)
 }
 
 // add keeps a series that find does not find. Nothing refers to it yet.
-func (r *registry) add(b *tapio.PointBatch, o *origin, attributes tapio.Packed, born uint64) (slot uint32) {
+func (r *registry) add(b *model.PointBatch, o *origin, attributes model.Packed, born uint64) (slot uint32) {
 	for i, packed := range o.packed {
 		if !o.known[i] {
 			o.of[i], o.known[i] = r.shared[i].add(packed.Hash, [sharedParts]uint32{}, b.Key(packed), born), true
@@ -158,7 +158,7 @@ func (r *registry) releaseLabels(packed string) {
 // eachName calls use with the name of each attribute that a packed series or
 // resource begins with. A name that is empty is passed over: it is no label.
 func eachName(packed string, use func(name string)) {
-	u := tapio.Unpack(packed)
+	u := model.Unpack(packed)
 	for range u.Count() {
 		name := u.Text()
 		u.Value()

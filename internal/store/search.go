@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 // what cannot precede the rows of the others.
 type search[R any] struct {
 	pager   *pager[R]
-	after   tapio.Cursor
+	after   model.Cursor
 	cancel  context.CancelCauseFunc
 	helpers sync.WaitGroup
 	blocks  atomic.Int64 // that were unpacked
@@ -148,7 +148,7 @@ func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 }
 
 // hopeless reports whether all rows of these times come behind those found.
-func (s *search[R]) hopeless(oldest, newest tapio.Nanos) bool {
+func (s *search[R]) hopeless(oldest, newest model.Nanos) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.best.full() && s.pager.beyond(oldest, newest, s.best.last().time)

@@ -14,27 +14,27 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // sealedEvents is a store of many segments of rich records, and the records.
-func sealedEvents(t *testing.T, rows int) (*Store, []tapio.Event) {
+func sealedEvents(t *testing.T, rows int) (*Store, []model.Event) {
 	t.Helper()
 	s, _ := newTestStore(t, 256*mebibyte, 0)
-	model := richEvents(rand.New(rand.NewPCG(5, 5)), rows)
-	s.AppendEvents(model)
+	written := richEvents(rand.New(rand.NewPCG(5, 5)), rows)
+	s.AppendEvents(written)
 	settle(s)
-	for i := range model {
-		model[i].Seq = uint64(i + 1)
+	for i := range written {
+		written[i].Seq = uint64(i + 1)
 	}
-	return s, model
+	return s, written
 }
 
 func TestTextsOfAllLengthsAreFound(t *testing.T) {
-	s, model := sealedEvents(t, shortRows+blockRows)
+	s, written := sealedEvents(t, shortRows+blockRows)
 	r := rand.New(rand.NewPCG(1, 9))
 	for n := range 60 {
-		text := tapio.FoldText(model[r.IntN(len(model))].Body.Text())
+		text := model.FoldText(written[r.IntN(len(written))].Body.Text())
 		if n%3 == 0 {
 			text = fmt.Sprint(r.IntN(1_000_000))
 		}
@@ -43,10 +43,10 @@ func TestTextsOfAllLengthsAreFound(t *testing.T) {
 		}
 		from := r.IntN(len(text) + 1)
 		text = text[from:min(len(text), from+1+r.IntN(9))]
-		q := tapio.EventQuery{Filter: tapio.Filter{Text: text}, Paging: tapio.Paging{Limit: len(model)}}
+		q := model.EventQuery{Filter: model.Filter{Text: text}, Paging: model.Paging{Limit: len(written)}}
 		page, err := s.QueryEvents(t.Context(), q)
 		require.NoError(t, err)
-		require.Equal(t, naive(model, q), seqs(page.Rows), "text %q", text)
+		require.Equal(t, naive(written, q), seqs(page.Rows), "text %q", text)
 	}
 }
 
@@ -68,15 +68,15 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 	s, _ := sealedEvents(t, 20*blockRows)
 	ctx, cancel := context.WithCancel(t.Context())
 	looked := 0
-	match := func() func(*tapio.Event) bool {
-		return func(*tapio.Event) bool {
+	match := func() func(*model.Event) bool {
+		return func(*model.Event) bool {
 			if looked++; looked == 700 { // in the midst of the second block
 				cancel()
 			}
 			return false
 		}
 	}
-	_, err := queryPage(ctx, s, s.events, tapio.Paging{Limit: 1}, match, &hint{})
+	_, err := queryPage(ctx, s, s.events, model.Paging{Limit: 1}, match, &hint{})
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, looked, 4*blockRows)
 	assert.Zero(t, s.budget.used.Load(), "what a query held is given back")
@@ -86,12 +86,12 @@ func TestSearchPassesOnAPanic(t *testing.T) {
 	s, _ := sealedEvents(t, 64*blockRows)
 	var mu sync.Mutex
 	calls := 0
-	match := func() func(*tapio.Event) bool {
+	match := func() func(*model.Event) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		calls++
 		helper := calls > 1
-		return func(*tapio.Event) bool {
+		return func(*model.Event) bool {
 			if helper {
 				panic("of a helper")
 			}
@@ -99,10 +99,10 @@ func TestSearchPassesOnAPanic(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(s.events.chunks), 1)
-	p, err := newPager(s, s.events, tapio.Paging{Limit: 1}, match, &hint{})
+	p, err := newPager(s, s.events, model.Paging{Limit: 1}, match, &hint{})
 	require.NoError(t, err)
 	defer p.close()
-	search := search[tapio.Event]{pager: p, best: best[tapio.Event]{n: 1, size: (*tapio.Event).AnswerSize}}
+	search := search[model.Event]{pager: p, best: best[model.Event]{n: 1, size: (*model.Event).AnswerSize}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	search.cancel = cancel
 	search.take() // the first matcher is not a helper's
@@ -115,13 +115,13 @@ func TestQueryBeyondItsMemoryFails(t *testing.T) {
 	s, _ := newTestStore(t, 64*mebibyte, 0)
 	rows := events(1, 400)
 	for i := range rows {
-		rows[i].Body = tapio.StringValue(strings.Repeat("long ", 1000))
+		rows[i].Body = model.StringValue(strings.Repeat("long ", 1000))
 	}
 	s.AppendEvents(rows)
 	s.SetLimits(Limits{Logs: 64 * mebibyte, QueryMemory: 6 * mebibyte})
-	q := tapio.EventQuery{Paging: tapio.Paging{Limit: 400}}
+	q := model.EventQuery{Paging: model.Paging{Limit: 400}}
 	_, err := s.QueryEvents(t.Context(), q)
-	var exhausted *tapio.ExhaustedError
+	var exhausted *model.ExhaustedError
 	require.ErrorAs(t, err, &exhausted)
 	assert.Contains(t, err.Error(), "limit")
 	assert.Contains(t, err.Error(), "store::query_memory")

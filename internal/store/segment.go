@@ -10,7 +10,7 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -41,10 +41,10 @@ type segment struct {
 	data      []byte // the blocks, one after the other
 	words     []byte // the packed vocabulary
 
-	traces      []tapio.TraceID // in the order in which they first come
+	traces      []model.TraceID // in the order in which they first come
 	traceOrder  []uint16        // the same by id
 	traceBlocks []blockSet      // where the trace has rows; parallel to traces
-	spans       []tapio.SpanID  // in the order in which they first come, parents too
+	spans       []model.SpanID  // in the order in which they first come, parents too
 
 	labels postings
 	grams  []uint64 // the text filters of the blocks, one after the other
@@ -54,7 +54,7 @@ type segment struct {
 
 // block is blockRows rows, the last one of a segment fewer.
 type block struct {
-	oldest, newest tapio.Nanos
+	oldest, newest model.Nanos
 	deciding       uint32 // where in data the block begins, with the columns that mostly decide
 	numbers        uint32 // where the other columns begin
 	texts          uint32 // where the texts begin
@@ -97,8 +97,8 @@ func (s *segment) filter(b int) []uint64 {
 func (s *segment) every() blockSet { return allBlocks >> (maxBlocks - len(s.blocks)) }
 
 // findTrace returns the trace's place among the traces, and its blocks.
-func (s *segment) findTrace(id tapio.TraceID) (place int, blocks blockSet) {
-	i, found := slices.BinarySearchFunc(s.traceOrder, id, func(place uint16, id tapio.TraceID) int {
+func (s *segment) findTrace(id model.TraceID) (place int, blocks blockSet) {
+	i, found := slices.BinarySearchFunc(s.traceOrder, id, func(place uint16, id model.TraceID) int {
 		return bytes.Compare(s.traces[place][:], id[:])
 	})
 	if !found {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // benchRows is how many rows the benchmarks store: TAPIO_BENCH_ROWS or 200,000.
@@ -31,16 +31,16 @@ func benchRows(b *testing.B) int {
 // shop makes the telemetry of a shop of forty services.
 type shop struct {
 	random    *rand.Rand
-	resources []*tapio.Resource
-	scope     *tapio.Scope
-	now       tapio.Nanos
-	trace     tapio.TraceID
+	resources []*model.Resource
+	scope     *model.Scope
+	now       model.Nanos
+	trace     model.TraceID
 }
 
 func newShop() *shop {
-	s := &shop{random: rand.New(rand.NewPCG(1, 1)), scope: &tapio.Scope{Name: "shop"}, now: second(1_700_000_000)}
+	s := &shop{random: rand.New(rand.NewPCG(1, 1)), scope: &model.Scope{Name: "shop"}, now: second(1_700_000_000)}
 	for i := range 40 {
-		s.resources = append(s.resources, &tapio.Resource{Attributes: attributes(
+		s.resources = append(s.resources, &model.Resource{Attributes: attributes(
 			serviceKey, fmt.Sprint("service-", i), "k8s.pod.name", fmt.Sprintf("service-%d-5c66d57d58-%d", i, i*7),
 			"k8s.namespace.name", "shop", "k8s.node.name", fmt.Sprint("node-", i%5))})
 	}
@@ -48,13 +48,13 @@ func newShop() *shop {
 }
 
 // spanID makes ids that cannot be compressed, as real ones.
-func (s *shop) spanID() (id tapio.SpanID) {
+func (s *shop) spanID() (id model.SpanID) {
 	binary.LittleEndian.PutUint64(id[:], s.random.Uint64())
 	return id
 }
 
 func (s *shop) step() {
-	s.now += tapio.Nanos(s.random.IntN(1_000_000))
+	s.now += model.Nanos(s.random.IntN(1_000_000))
 	if s.random.IntN(10) == 0 {
 		binary.LittleEndian.PutUint64(s.trace[:], s.random.Uint64())
 		binary.LittleEndian.PutUint64(s.trace[8:], s.random.Uint64())
@@ -62,28 +62,28 @@ func (s *shop) step() {
 }
 
 // events makes log records; one in 200 is an error of its service.
-func (s *shop) events(n int) []tapio.Event {
-	rows := make([]tapio.Event, n)
+func (s *shop) events(n int) []model.Event {
+	rows := make([]model.Event, n)
 	for i := range rows {
 		s.step()
 		e := &rows[i]
-		*e = tapio.Event{
+		*e = model.Event{
 			Time: s.now, SeverityNumber: 9, SeverityText: "INFO", TraceID: s.trace, SpanID: s.spanID(),
 			Resource: s.resources[s.random.IntN(len(s.resources))], Scope: s.scope,
 			Attributes: attributes("http.route", fmt.Sprint("/cart/", s.random.IntN(20)), "thread", fmt.Sprint(s.random.IntN(50))),
 		}
-		e.Body = tapio.StringValue(fmt.Sprintf("request %d of user %d answered in %d ms: cart holds %d items, order %s",
+		e.Body = model.StringValue(fmt.Sprintf("request %d of user %d answered in %d ms: cart holds %d items, order %s",
 			s.random.IntN(1e6), s.random.IntN(1e5), s.random.IntN(900), s.random.IntN(20), e.SpanID))
 		if s.random.IntN(200) == 0 {
 			e.SeverityNumber, e.SeverityText = 17, "ERROR"
-			e.Body = tapio.StringValue(fmt.Sprintf("payment declined for user %d: insufficient funds", s.random.IntN(1e5)))
+			e.Body = model.StringValue(fmt.Sprintf("payment declined for user %d: insufficient funds", s.random.IntN(1e5)))
 		}
 	}
 	return rows
 }
 
 // wide makes log records of ten attributes, half of which hardly repeat.
-func (s *shop) wide(n int) []tapio.Event {
+func (s *shop) wide(n int) []model.Event {
 	rows := s.events(n)
 	for i := range rows {
 		rows[i].Attributes = append(attributes(
@@ -94,20 +94,20 @@ func (s *shop) wide(n int) []tapio.Event {
 			"user.id", fmt.Sprintf("user-%06d", s.random.IntN(100_000)),
 			"user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari",
 			"thread.name", fmt.Sprintf("worker-%02d", s.random.IntN(32))),
-			tapio.KeyValue{Key: "http.response.status_code", Value: tapio.IntValue(int64(200 + s.random.IntN(4)*100))},
-			tapio.KeyValue{Key: "http.response.body.size", Value: tapio.IntValue(int64(s.random.IntN(1 << 20)))})
+			model.KeyValue{Key: "http.response.status_code", Value: model.IntValue(int64(200 + s.random.IntN(4)*100))},
+			model.KeyValue{Key: "http.response.body.size", Value: model.IntValue(int64(s.random.IntN(1 << 20)))})
 	}
 	return rows
 }
 
-func (s *shop) spans(n int) []tapio.Span {
-	rows := make([]tapio.Span, n)
-	var parent tapio.SpanID
+func (s *shop) spans(n int) []model.Span {
+	rows := make([]model.Span, n)
+	var parent model.SpanID
 	for i := range rows {
 		s.step()
 		id := s.spanID()
-		rows[i] = tapio.Span{
-			TraceID: s.trace, SpanID: id, ParentID: parent, Start: s.now, End: s.now + tapio.Nanos(s.random.IntN(1e8)),
+		rows[i] = model.Span{
+			TraceID: s.trace, SpanID: id, ParentID: parent, Start: s.now, End: s.now + model.Nanos(s.random.IntN(1e8)),
 			Name: fmt.Sprint("GET /cart/", s.random.IntN(20)), Kind: s.random.Int32N(5), Attributes: attributes("http.method", "GET"),
 			Resource: s.resources[s.random.IntN(len(s.resources))], Scope: s.scope,
 		}
@@ -154,7 +154,7 @@ func (s *stocked) fill(b *testing.B, fill func(*Store, *shop, int) (stored int))
 func fillEvents(s *Store, made *shop, n int) int {
 	rows := made.events(n)
 	if s.Stats()[0].Rows == 0 && n > 1000 {
-		rows[1000].Body = tapio.StringValue(needle)
+		rows[1000].Body = model.StringValue(needle)
 	}
 	s.AppendEvents(rows)
 	return n
@@ -202,54 +202,54 @@ func BenchmarkSegments(b *testing.B) {
 	var logs, traces stocked
 	b.Run("Last20ByServiceAndSeverity", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 20, tapio.Filter{Services: []string{"service-7"}, MinSeverity: tapio.SeverityError})
+		benchmarkEvents(b, s, 20, model.Filter{Services: []string{"service-7"}, MinSeverity: model.SeverityError})
 	})
 	b.Run("Last20ByServiceAndSeverityNone", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Services: []string{"service-7"}, MinSeverity: tapio.SeverityFatal})
+		benchmarkEvents(b, s, 0, model.Filter{Services: []string{"service-7"}, MinSeverity: model.SeverityFatal})
 	})
 	b.Run("TextSearchRare", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 1, tapio.Filter{Text: tapio.FoldText("Needle of")})
+		benchmarkEvents(b, s, 1, model.Filter{Text: model.FoldText("Needle of")})
 	})
 	b.Run("TextSearchAbsentWord", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Text: "timeout"})
+		benchmarkEvents(b, s, 0, model.Filter{Text: "timeout"})
 	})
 	b.Run("TextSearchAbsentID", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Text: "0123456789abcdef"})
+		benchmarkEvents(b, s, 0, model.Filter{Text: "0123456789abcdef"})
 	})
 	b.Run("TextSearchAbsentNumbers", func(b *testing.B) { // each word and number is there, not together
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Text: "user 12345 answered in 899 ms: cart holds 19"})
+		benchmarkEvents(b, s, 0, model.Filter{Text: "user 12345 answered in 899 ms: cart holds 19"})
 	})
 	b.Run("TextSearchAbsentPair", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Text: "qz"})
+		benchmarkEvents(b, s, 0, model.Filter{Text: "qz"})
 	})
 	b.Run("TextSearchAbsentNumber", func(b *testing.B) { // all its parts are there
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 0, tapio.Filter{Text: " 12345678 "})
+		benchmarkEvents(b, s, 0, model.Filter{Text: " 12345678 "})
 	})
 	b.Run("LabelMatchesNothing", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		selector, err := tapio.NewSelector("http.route", "=~", []string{"/cart/9.+"})
+		selector, err := model.NewSelector("http.route", "=~", []string{"/cart/9.+"})
 		if err != nil {
 			b.Fatal(err)
 		}
-		benchmarkEvents(b, s, 0, tapio.Filter{Selectors: []tapio.Selector{selector}})
+		benchmarkEvents(b, s, 0, model.Filter{Selectors: []model.Selector{selector}})
 	})
 	b.Run("TextSearchCommon", func(b *testing.B) {
 		s := logs.fill(b, fillEvents)
-		benchmarkEvents(b, s, 20, tapio.Filter{Text: "insufficient"})
+		benchmarkEvents(b, s, 20, model.Filter{Text: "insufficient"})
 	})
 	b.Run("TraceByID", func(b *testing.B) {
 		s := traces.fill(b, fillSpans)
 		views, _ := s.spans.views()
 		id := views[0].row(1000).TraceID
 		median(b, func() {
-			page, err := s.QueryTraces(b.Context(), tapio.TraceQuery{TraceIDs: []tapio.TraceID{id}})
+			page, err := s.QueryTraces(b.Context(), model.TraceQuery{TraceIDs: []model.TraceID{id}})
 			if err != nil || len(page.Rows) != 1 {
 				b.Fatal(err, len(page.Rows))
 			}
@@ -260,7 +260,7 @@ func BenchmarkSegments(b *testing.B) {
 		views, _ := s.events.views()
 		id := views[0].row(1000).TraceID
 		median(b, func() {
-			page, err := s.QueryEvents(b.Context(), tapio.EventQuery{TraceID: id, Paging: tapio.Paging{Limit: 100}})
+			page, err := s.QueryEvents(b.Context(), model.EventQuery{TraceID: id, Paging: model.Paging{Limit: 100}})
 			if err != nil || len(page.Rows) == 0 {
 				b.Fatal(err, len(page.Rows))
 			}
@@ -268,10 +268,10 @@ func BenchmarkSegments(b *testing.B) {
 	})
 }
 
-func benchmarkEvents(b *testing.B, s *Store, want int, f tapio.Filter) {
+func benchmarkEvents(b *testing.B, s *Store, want int, f model.Filter) {
 	b.Helper()
 	median(b, func() {
-		page, err := s.QueryEvents(b.Context(), tapio.EventQuery{Filter: f, Paging: tapio.Paging{Limit: 20}})
+		page, err := s.QueryEvents(b.Context(), model.EventQuery{Filter: f, Paging: model.Paging{Limit: 20}})
 		if err != nil || len(page.Rows) != want {
 			b.Fatal(err, len(page.Rows))
 		}

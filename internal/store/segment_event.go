@@ -11,7 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The columns of log records behind those that all rows have.
@@ -60,7 +60,7 @@ func (eventCodec) blockRows() int { return blockRows }
 
 func (eventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
 
-func (eventCodec) number(w *writer, rows []tapio.Event) {
+func (eventCodec) number(w *writer, rows []model.Event) {
 	for i := range rows {
 		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
 	}
@@ -69,7 +69,7 @@ func (eventCodec) number(w *writer, rows []tapio.Event) {
 	}
 }
 
-func (eventCodec) write(w *writer, e *tapio.Event) {
+func (eventCodec) write(w *writer, e *model.Event) {
 	w.origin(e.When(), e.Resource, e.Scope)
 	w.name(e.Name)
 	w.index.severity(e.Severity(), e.Resource, w.resource)
@@ -87,7 +87,7 @@ func (eventCodec) write(w *writer, e *tapio.Event) {
 	}
 }
 
-func clockOf(e *tapio.Event) (clock, later uint64) {
+func clockOf(e *model.Event) (clock, later uint64) {
 	switch {
 	case e.Time == 0:
 		return clockObserved, 0
@@ -98,9 +98,9 @@ func clockOf(e *tapio.Event) (clock, later uint64) {
 	}
 }
 
-func (w *writer) body(e *tapio.Event) {
+func (w *writer) body(e *model.Event) {
 	kind := e.Body.Kind()
-	if kind != tapio.KindString {
+	if kind != model.KindString {
 		w.columns[columnBody].put(uint64(kind))
 		w.columns[columnLength].put(0)
 		w.streams[streamExtra] = appendContent(w.streams[streamExtra], e.Body)
@@ -128,7 +128,7 @@ const (
 )
 
 // withMarks is withMarks where it is likely to find something.
-func (w *writer) withMarks(text string, e *tapio.Event) string {
+func (w *writer) withMarks(text string, e *model.Event) string {
 	if w.unmarked >= unmarkedBodies && w.row%triedBodies != 0 {
 		return text
 	}
@@ -142,7 +142,7 @@ func (w *writer) withMarks(text string, e *tapio.Event) string {
 
 // withMarks puts marks in the place of the record's own ids. A text that has
 // such marks already stays as it is.
-func withMarks(text string, trace tapio.TraceID, span tapio.SpanID) string {
+func withMarks(text string, trace model.TraceID, span model.SpanID) string {
 	if trace.IsZero() && span.IsZero() || strings.IndexByte(text, markTrace) >= 0 || strings.IndexByte(text, markSpan) >= 0 {
 		return text
 	}
@@ -153,11 +153,11 @@ func withMarks(text string, trace tapio.TraceID, span tapio.SpanID) string {
 }
 
 // withoutMarks undoes withMarks.
-func withoutMarks(text []byte, trace tapio.TraceID, span tapio.SpanID) string {
+func withoutMarks(text []byte, trace model.TraceID, span model.SpanID) string {
 	return string(appendWithoutMarks(make([]byte, 0, len(text)+2*hex.EncodedLen(len(trace))), text, trace, span))
 }
 
-func appendWithoutMarks(dst, text []byte, trace tapio.TraceID, span tapio.SpanID) []byte {
+func appendWithoutMarks(dst, text []byte, trace model.TraceID, span model.SpanID) []byte {
 	for _, c := range text {
 		switch c {
 		case markTrace:
@@ -171,7 +171,7 @@ func appendWithoutMarks(dst, text []byte, trace tapio.TraceID, span tapio.SpanID
 	return dst
 }
 
-func (eventCodec) read(l *loader, i int, e *tapio.Event) {
+func (eventCodec) read(l *loader, i int, e *model.Event) {
 	e.TraceID, e.SpanID = l.trace(i), l.span(l.number(columnSpan, i))
 	e.Resource, e.Scope = l.origin(i)
 	e.Name, e.SeverityText = l.text(columnName, i), l.text(columnSeverityText, i)
@@ -183,26 +183,26 @@ func (eventCodec) read(l *loader, i int, e *tapio.Event) {
 	e.Body = l.readBody(i, e)
 }
 
-func (l *loader) clock(i int) (time, observed tapio.Nanos) {
-	when := tapio.Nanos(l.number(columnTime, i))
+func (l *loader) clock(i int) (time, observed model.Nanos) {
+	when := model.Nanos(l.number(columnTime, i))
 	switch l.number(columnClock, i) {
 	case clockTime:
 		return when, 0
 	case clockObserved:
 		return 0, when
 	default:
-		return when, when + tapio.Nanos(unzigzag(l.number(columnObserved, i)))
+		return when, when + model.Nanos(unzigzag(l.number(columnObserved, i)))
 	}
 }
 
-func (l *loader) readBody(i int, e *tapio.Event) tapio.Value {
+func (l *loader) readBody(i int, e *model.Event) model.Value {
 	switch how := l.number(columnBody, i); how {
 	case bodyText:
-		return tapio.StringValue(string(l.body.take(int(l.number(columnLength, i)))))
+		return model.StringValue(string(l.body.take(int(l.number(columnLength, i)))))
 	case bodyWithID:
-		return tapio.StringValue(withoutMarks(l.body.take(int(l.number(columnLength, i))), e.TraceID, e.SpanID))
+		return model.StringValue(withoutMarks(l.body.take(int(l.number(columnLength, i))), e.TraceID, e.SpanID))
 	default:
-		return readContent(&l.extra, tapio.Kind(how))
+		return readContent(&l.extra, model.Kind(how))
 	}
 }
 
@@ -210,16 +210,16 @@ func (eventCodec) skip(l *loader, i int) {
 	l.skipAttributes(i)
 	l.body.take(int(l.number(columnLength, i)))
 	if how := l.number(columnBody, i); how < bodyText {
-		skipContent(&l.extra, tapio.Kind(how))
+		skipContent(&l.extra, model.Kind(how))
 	}
 }
 
 // appendID writes an id as it is.
-func appendID(dst []byte, trace tapio.TraceID, span tapio.SpanID) []byte {
+func appendID(dst []byte, trace model.TraceID, span model.SpanID) []byte {
 	return append(append(dst, trace[:]...), span[:]...)
 }
 
-func readID(c *cursor) (trace tapio.TraceID, span tapio.SpanID) {
+func readID(c *cursor) (trace model.TraceID, span model.SpanID) {
 	copy(trace[:], c.take(len(trace)))
 	copy(span[:], c.take(len(span)))
 	return trace, span

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // randomText is often one of a few, sometimes empty, long, strange or new.
@@ -31,39 +31,39 @@ func randomText(r *rand.Rand) string {
 	}
 }
 
-func randomValue(r *rand.Rand, depth int) tapio.Value {
+func randomValue(r *rand.Rand, depth int) model.Value {
 	kinds := 8
 	if depth == 0 {
 		kinds = 6
 	}
-	switch tapio.Kind(r.IntN(kinds)) {
-	case tapio.KindString:
-		return tapio.StringValue(randomText(r))
-	case tapio.KindBool:
-		return tapio.BoolValue(r.IntN(2) == 0)
-	case tapio.KindInt:
-		return tapio.IntValue(int64(r.Uint64() >> r.IntN(64)))
-	case tapio.KindDouble:
-		return tapio.DoubleValue(math.Float64frombits(r.Uint64()))
-	case tapio.KindBytes:
-		return tapio.BytesValue([]byte(randomText(r)))
-	case tapio.KindArray:
-		return tapio.ArrayValue(randomValue(r, depth-1), randomValue(r, depth-1))
-	case tapio.KindMap:
-		return tapio.MapValue(randomAttributes(r, depth-1))
+	switch model.Kind(r.IntN(kinds)) {
+	case model.KindString:
+		return model.StringValue(randomText(r))
+	case model.KindBool:
+		return model.BoolValue(r.IntN(2) == 0)
+	case model.KindInt:
+		return model.IntValue(int64(r.Uint64() >> r.IntN(64)))
+	case model.KindDouble:
+		return model.DoubleValue(math.Float64frombits(r.Uint64()))
+	case model.KindBytes:
+		return model.BytesValue([]byte(randomText(r)))
+	case model.KindArray:
+		return model.ArrayValue(randomValue(r, depth-1), randomValue(r, depth-1))
+	case model.KindMap:
+		return model.MapValue(randomAttributes(r, depth-1))
 	default:
-		return tapio.Value{}
+		return model.Value{}
 	}
 }
 
-func randomAttributes(r *rand.Rand, depth int) tapio.Attributes {
-	var list tapio.Attributes
+func randomAttributes(r *rand.Rand, depth int) model.Attributes {
+	var list model.Attributes
 	for range r.IntN(5) {
-		list = append(list, tapio.KeyValue{Key: fmt.Sprint("key.", r.IntN(6)), Value: randomValue(r, depth)})
+		list = append(list, model.KeyValue{Key: fmt.Sprint("key.", r.IntN(6)), Value: randomValue(r, depth)})
 	}
 	if r.IntN(8) == 0 {
 		key := []string{"k8s.namespace.name", "service.namespace", "namespace", scopeKey}[r.IntN(4)]
-		list = append(list, tapio.KeyValue{Key: key, Value: tapio.StringValue(fmt.Sprint("text ", r.IntN(3)))})
+		list = append(list, model.KeyValue{Key: key, Value: model.StringValue(fmt.Sprint("text ", r.IntN(3)))})
 	}
 	return list
 }
@@ -71,91 +71,91 @@ func randomAttributes(r *rand.Rand, depth int) tapio.Attributes {
 // randomNumber is small, large, or 0.
 func randomNumber(r *rand.Rand) uint64 { return r.Uint64() >> r.IntN(65) }
 
-func randomTrace(r *rand.Rand) tapio.TraceID {
-	return tapio.TraceID{0: byte(r.IntN(40)), 15: byte(r.IntN(2))}
+func randomTrace(r *rand.Rand) model.TraceID {
+	return model.TraceID{0: byte(r.IntN(40)), 15: byte(r.IntN(2))}
 }
 
-func randomSpanID(r *rand.Rand) tapio.SpanID { return tapio.SpanID{7: byte(r.IntN(200))} }
+func randomSpanID(r *rand.Rand) model.SpanID { return model.SpanID{7: byte(r.IntN(200))} }
 
 type origins struct {
-	resources []*tapio.Resource
-	scopes    []*tapio.Scope
+	resources []*model.Resource
+	scopes    []*model.Scope
 }
 
 func randomOrigins(r *rand.Rand) origins {
-	o := origins{resources: []*tapio.Resource{{}}, scopes: []*tapio.Scope{{}}}
+	o := origins{resources: []*model.Resource{{}}, scopes: []*model.Scope{{}}}
 	for range 5 {
-		o.resources = append(o.resources, &tapio.Resource{
+		o.resources = append(o.resources, &model.Resource{
 			Attributes: append(attributes(serviceKey, fmt.Sprint("service-", r.IntN(3))), randomAttributes(r, 2)...),
 			SchemaURL:  randomText(r), DroppedAttributes: r.Uint32(),
-			EntityRefs: []tapio.EntityRef{{SchemaURL: "s", Type: "t", IDKeys: []string{"a", "b"}, DescriptionKeys: []string{"c"}}},
+			EntityRefs: []model.EntityRef{{SchemaURL: "s", Type: "t", IDKeys: []string{"a", "b"}, DescriptionKeys: []string{"c"}}},
 		})
-		o.scopes = append(o.scopes, &tapio.Scope{
+		o.scopes = append(o.scopes, &model.Scope{
 			Name: randomText(r), Version: "1", SchemaURL: "u", Attributes: randomAttributes(r, 1), DroppedAttributes: 7,
 		})
 	}
 	return o
 }
 
-func (o *origins) pick(r *rand.Rand) (*tapio.Resource, *tapio.Scope) {
+func (o *origins) pick(r *rand.Rand) (*model.Resource, *model.Scope) {
 	return o.resources[r.IntN(len(o.resources))], o.scopes[r.IntN(len(o.scopes))]
 }
 
-func richEvents(r *rand.Rand, n int) []tapio.Event {
+func richEvents(r *rand.Rand, n int) []model.Event {
 	o := randomOrigins(r)
-	rows := make([]tapio.Event, n)
+	rows := make([]model.Event, n)
 	for i := range rows {
-		e := tapio.Event{
-			Time: tapio.Nanos(randomNumber(r)), ObservedTime: tapio.Nanos(randomNumber(r)),
+		e := model.Event{
+			Time: model.Nanos(randomNumber(r)), ObservedTime: model.Nanos(randomNumber(r)),
 			SeverityNumber: int32(r.IntN(30)) - 2, SeverityText: randomText(r), Name: randomText(r),
 			Body: randomValue(r, 3), Attributes: randomAttributes(r, 3), TraceID: randomTrace(r), SpanID: randomSpanID(r),
 			Flags: r.Uint32(), DroppedAttributes: r.Uint32() >> r.IntN(32),
 		}
 		e.Resource, e.Scope = o.pick(r)
 		if r.IntN(3) == 0 {
-			e.Body = tapio.StringValue(fmt.Sprintf("of %s in %s of %s", e.SpanID, e.TraceID, e.TraceID))
+			e.Body = model.StringValue(fmt.Sprintf("of %s in %s of %s", e.SpanID, e.TraceID, e.TraceID))
 		}
 		rows[i] = e
 	}
 	return rows
 }
 
-func richSpans(r *rand.Rand, n int) []tapio.Span {
+func richSpans(r *rand.Rand, n int) []model.Span {
 	o := randomOrigins(r)
-	rows := make([]tapio.Span, n)
+	rows := make([]model.Span, n)
 	for i := range rows {
-		s := tapio.Span{
+		s := model.Span{
 			TraceID: randomTrace(r), SpanID: randomSpanID(r), ParentID: randomSpanID(r),
-			Start: tapio.Nanos(randomNumber(r)), End: tapio.Nanos(randomNumber(r)), Name: randomText(r),
+			Start: model.Nanos(randomNumber(r)), End: model.Nanos(randomNumber(r)), Name: randomText(r),
 			TraceState: randomText(r), StatusMessage: randomText(r), Attributes: randomAttributes(r, 2),
 			Kind: r.Int32N(6), StatusCode: r.Int32N(3), Flags: r.Uint32(),
 			DroppedAttributes: r.Uint32N(3), DroppedEvents: r.Uint32N(3), DroppedLinks: r.Uint32N(3),
 		}
 		s.Resource, s.Scope = o.pick(r)
 		for range r.IntN(3) {
-			s.Events = append(s.Events, tapio.SpanEvent{Time: tapio.Nanos(randomNumber(r)), Name: randomText(r), Attributes: randomAttributes(r, 1), DroppedAttributes: 3})
-			s.Links = append(s.Links, tapio.SpanLink{TraceID: randomTrace(r), SpanID: randomSpanID(r), TraceState: randomText(r), Attributes: randomAttributes(r, 1), Flags: 1, DroppedAttributes: 2})
+			s.Events = append(s.Events, model.SpanEvent{Time: model.Nanos(randomNumber(r)), Name: randomText(r), Attributes: randomAttributes(r, 1), DroppedAttributes: 3})
+			s.Links = append(s.Links, model.SpanLink{TraceID: randomTrace(r), SpanID: randomSpanID(r), TraceState: randomText(r), Attributes: randomAttributes(r, 1), Flags: 1, DroppedAttributes: 2})
 		}
 		rows[i] = s
 	}
 	return rows
 }
 
-func randomFilter(t *testing.T, r *rand.Rand) tapio.Filter {
+func randomFilter(t *testing.T, r *rand.Rand) model.Filter {
 	t.Helper()
-	var f tapio.Filter
+	var f model.Filter
 	f.Invert = r.IntN(6) == 0
 	if r.IntN(3) == 0 {
 		f.Services = []string{fmt.Sprint("service-", r.IntN(4))}
 	}
 	if r.IntN(3) == 0 {
-		f.Text = tapio.FoldText(randomText(r))
+		f.Text = model.FoldText(randomText(r))
 	}
 	if r.IntN(3) == 0 {
-		f.MinSeverity = tapio.Severity(r.IntN(7))
+		f.MinSeverity = model.Severity(r.IntN(7))
 	}
 	if r.IntN(4) == 0 {
-		f.Severities = []tapio.Severity{tapio.Severity(r.IntN(7)), tapio.SeverityError}
+		f.Severities = []model.Severity{model.Severity(r.IntN(7)), model.SeverityError}
 	}
 	if r.IntN(4) == 0 {
 		f.EventNames = []string{randomText(r), "text 1"}
@@ -164,7 +164,7 @@ func randomFilter(t *testing.T, r *rand.Rand) tapio.Filter {
 		f.EventNames = []string{"te*"}
 	}
 	if r.IntN(3) == 0 {
-		f.Time = tapio.TimeRange{Start: tapio.Nanos(randomNumber(r) / 2), End: tapio.Nanos(randomNumber(r))}
+		f.Time = model.TimeRange{Start: model.Nanos(randomNumber(r) / 2), End: model.Nanos(randomNumber(r))}
 	}
 	if r.IntN(5) == 0 {
 		f.Namespaces = []string{randomText(r)}
@@ -175,25 +175,25 @@ func randomFilter(t *testing.T, r *rand.Rand) tapio.Filter {
 	return f
 }
 
-func randomSelector(t *testing.T, r *rand.Rand) tapio.Selector {
+func randomSelector(t *testing.T, r *rand.Rand) model.Selector {
 	t.Helper()
 	key := []string{"key.0", "key.1", "key.2", "service", serviceKey, scopeKey, "namespace", "pod"}[r.IntN(8)]
 	values := []string{randomText(r)}
-	operator := []tapio.Operator{
-		tapio.OpEqual, tapio.OpIn, tapio.OpNotEqual, tapio.OpNotIn, tapio.OpExists, tapio.OpNotExists,
-		tapio.OpMatches, tapio.OpNotMatches, tapio.OpGreater, tapio.OpAtMost,
+	operator := []model.Operator{
+		model.OpEqual, model.OpIn, model.OpNotEqual, model.OpNotIn, model.OpExists, model.OpNotExists,
+		model.OpMatches, model.OpNotMatches, model.OpGreater, model.OpAtMost,
 	}[r.IntN(10)]
 	switch operator {
-	case tapio.OpExists, tapio.OpNotExists:
+	case model.OpExists, model.OpNotExists:
 		values = nil
-	case tapio.OpMatches, tapio.OpNotMatches:
+	case model.OpMatches, model.OpNotMatches:
 		values = []string{[]string{
 			".*", "text .", "(?i)TEXT [0-3]", "text (1|2)", ".*ext 4|[0-9]+", "[0-9a-f]+", "(long|Long ).*", "service-[01]", "", "no such", "(?i).*LONG.*",
 		}[r.IntN(11)]}
-	case tapio.OpGreater, tapio.OpAtMost:
+	case model.OpGreater, model.OpAtMost:
 		values = []string{fmt.Sprint(r.IntN(2000) - 1000)}
 	}
-	selector, err := tapio.NewSelector(key, string(operator), values)
+	selector, err := model.NewSelector(key, string(operator), values)
 	require.NoError(t, err)
 	return selector
 }

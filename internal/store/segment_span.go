@@ -3,7 +3,7 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/tapio"
+import "github.com/tapio/tapio/internal/model"
 
 // The columns of spans behind those that all rows have.
 const (
@@ -35,7 +35,7 @@ func (spanCodec) blockRows() int { return blockRows }
 
 func (spanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
 
-func (spanCodec) number(w *writer, rows []tapio.Span) {
+func (spanCodec) number(w *writer, rows []model.Span) {
 	for i := range rows {
 		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
 	}
@@ -46,7 +46,7 @@ func (spanCodec) number(w *writer, rows []tapio.Span) {
 	}
 }
 
-func (spanCodec) write(w *writer, s *tapio.Span) {
+func (spanCodec) write(w *writer, s *model.Span) {
 	w.origin(s.Start, s.Resource, s.Scope)
 	w.name(s.Name)
 	w.columns[columnKind].put(zigzag(int64(s.Kind)))
@@ -77,7 +77,7 @@ func (ids *rowIDs) distance() uint64 {
 	return zigzag(int64(ids.span-ids.parent)) + 1
 }
 
-func (w *writer) spanEvents(s *tapio.Span) {
+func (w *writer) spanEvents(s *model.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Events {
 		e := &s.Events[i]
@@ -87,7 +87,7 @@ func (w *writer) spanEvents(s *tapio.Span) {
 	w.streams[streamExtra] = dst
 }
 
-func (w *writer) spanLinks(s *tapio.Span) {
+func (w *writer) spanLinks(s *model.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Links {
 		link := &s.Links[i]
@@ -98,7 +98,7 @@ func (w *writer) spanLinks(s *tapio.Span) {
 	w.streams[streamExtra] = dst
 }
 
-func (spanCodec) read(l *loader, i int, s *tapio.Span) {
+func (spanCodec) read(l *loader, i int, s *model.Span) {
 	own := l.number(columnSpan, i)
 	s.TraceID, s.SpanID = l.trace(i), l.span(own)
 	if distance := l.number(columnParent, i); distance > 0 {
@@ -106,8 +106,8 @@ func (spanCodec) read(l *loader, i int, s *tapio.Span) {
 	}
 	s.Resource, s.Scope = l.origin(i)
 	s.Name, s.TraceState, s.StatusMessage = l.text(columnName, i), l.text(columnState, i), l.text(columnMessage, i)
-	s.Start = tapio.Nanos(l.number(columnTime, i))
-	s.End = s.Start + tapio.Nanos(unzigzag(l.number(columnDuration, i)))
+	s.Start = model.Nanos(l.number(columnTime, i))
+	s.End = s.Start + model.Nanos(unzigzag(l.number(columnDuration, i)))
 	s.Kind, s.StatusCode = int32(unzigzag(l.number(columnKind, i))), int32(unzigzag(l.number(columnStatus, i)))
 	s.Flags = uint32(l.number(columnSpanFlags, i))
 	s.DroppedAttributes = uint32(l.number(columnDroppedAttributes, i))
@@ -118,21 +118,21 @@ func (spanCodec) read(l *loader, i int, s *tapio.Span) {
 	s.Links = l.spanLinks(i)
 }
 
-func (l *loader) spanEvents(i int, start tapio.Nanos) []tapio.SpanEvent {
-	var list []tapio.SpanEvent
+func (l *loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
+	var list []model.SpanEvent
 	for range l.number(columnEvents, i) {
-		list = append(list, tapio.SpanEvent{
-			Time: start + tapio.Nanos(l.extra.varint()), Name: l.words.strings[l.extra.uvarint()],
+		list = append(list, model.SpanEvent{
+			Time: start + model.Nanos(l.extra.varint()), Name: l.words.strings[l.extra.uvarint()],
 			DroppedAttributes: uint32(l.extra.uvarint()), Attributes: readAttributeList(&l.extra),
 		})
 	}
 	return list
 }
 
-func (l *loader) spanLinks(i int) []tapio.SpanLink {
-	var list []tapio.SpanLink
+func (l *loader) spanLinks(i int) []model.SpanLink {
+	var list []model.SpanLink
 	for range l.number(columnLinks, i) {
-		var link tapio.SpanLink
+		var link model.SpanLink
 		link.TraceID, link.SpanID = readID(&l.extra)
 		link.TraceState = l.words.strings[l.extra.uvarint()]
 		link.Flags, link.DroppedAttributes = uint32(l.extra.uvarint()), uint32(l.extra.uvarint())

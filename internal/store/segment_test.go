@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // restore reads all rows of a segment.
@@ -36,14 +36,14 @@ func TestSegmentsGiveBackTheirRows(t *testing.T) {
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
 		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := seal(codec[tapio.Event](eventCodec{}), packer, packing(n%2), events)
-		got, _ := restore(codec[tapio.Event](eventCodec{}), s, &hint{})
+		s := seal(codec[model.Event](eventCodec{}), packer, packing(n%2), events)
+		got, _ := restore(codec[model.Event](eventCodec{}), s, &hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = seal(codec[tapio.Span](spanCodec{}), packer, packing(n%2), spans)
-		restored, _ := restore(codec[tapio.Span](spanCodec{}), s, &hint{})
+		s = seal(codec[model.Span](spanCodec{}), packer, packing(n%2), spans)
+		restored, _ := restore(codec[model.Span](spanCodec{}), s, &hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
 			requireEqualSpans(t, &spans[i], &restored[i])
@@ -53,33 +53,33 @@ func TestSegmentsGiveBackTheirRows(t *testing.T) {
 
 // requireEqualEvents compares attributes by what they say: NaN equals itself,
 // and no attributes equal none.
-func requireEqualEvents(t *testing.T, want, got *tapio.Event) {
+func requireEqualEvents(t *testing.T, want, got *model.Event) {
 	t.Helper()
 	require.True(t, want.Body.Equal(got.Body), "%v, got %v", want.Body, got.Body)
 	require.True(t, want.Attributes.Equal(got.Attributes), "%v, got %v", want.Attributes, got.Attributes)
 	require.True(t, equalResources(want.Resource, got.Resource))
 	require.True(t, equalScopes(want.Scope, got.Scope))
 	a, b := *want, *got
-	for _, e := range []*tapio.Event{&a, &b} {
-		e.Seq, e.Body, e.Attributes, e.Resource, e.Scope = 0, tapio.Value{}, nil, nil, nil
+	for _, e := range []*model.Event{&a, &b} {
+		e.Seq, e.Body, e.Attributes, e.Resource, e.Scope = 0, model.Value{}, nil, nil, nil
 	}
 	require.Equal(t, a, b)
 }
 
-func requireEqualSpans(t *testing.T, want, got *tapio.Span) {
+func requireEqualSpans(t *testing.T, want, got *model.Span) {
 	t.Helper()
 	require.True(t, want.Attributes.Equal(got.Attributes))
 	require.True(t, equalResources(want.Resource, got.Resource))
 	require.True(t, equalScopes(want.Scope, got.Scope))
-	require.True(t, slices.EqualFunc(want.Events, got.Events, func(a, b tapio.SpanEvent) bool {
+	require.True(t, slices.EqualFunc(want.Events, got.Events, func(a, b model.SpanEvent) bool {
 		return a.Time == b.Time && a.Name == b.Name && a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 	}))
-	require.True(t, slices.EqualFunc(want.Links, got.Links, func(a, b tapio.SpanLink) bool {
+	require.True(t, slices.EqualFunc(want.Links, got.Links, func(a, b model.SpanLink) bool {
 		return a.TraceID == b.TraceID && a.SpanID == b.SpanID && a.TraceState == b.TraceState && a.Flags == b.Flags &&
 			a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 	}))
 	a, b := *want, *got
-	for _, s := range []*tapio.Span{&a, &b} {
+	for _, s := range []*model.Span{&a, &b} {
 		s.Seq, s.Attributes, s.Events, s.Links, s.Resource, s.Scope = 0, nil, nil, nil, nil, nil
 	}
 	require.Equal(t, a, b)
@@ -92,7 +92,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 		r := rand.New(rand.NewPCG(n, 3))
 		rows := richEvents(r, 2*blockRows)
 		if n%2 == 0 { // blocks that differ from each other
-			slices.SortFunc(rows, func(a, b tapio.Event) int { return cmp.Compare(a.Name, b.Name) })
+			slices.SortFunc(rows, func(a, b model.Event) int { return cmp.Compare(a.Name, b.Name) })
 		}
 		if n%4 == 1 {
 			for i := range rows {
@@ -106,14 +106,14 @@ func TestIndexesLoseNoRow(t *testing.T) {
 				rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
 			}
 		}
-		s := seal(codec[tapio.Event](eventCodec{}), packer, packing(n%2), rows)
+		s := seal(codec[model.Event](eventCodec{}), packer, packing(n%2), rows)
 		for range 100 {
-			q := tapio.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
+			q := model.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
 			if r.IntN(4) == 0 {
 				q.TraceID = randomTrace(r)
 			}
 			match := eventMatcher(q)()
-			loaded, places := restore(codec[tapio.Event](eventCodec{}), s, eventHint(&q))
+			loaded, places := restore(codec[model.Event](eventCodec{}), s, eventHint(&q))
 			var want, got []int
 			for i := range rows {
 				if match(&rows[i]) {
@@ -148,7 +148,7 @@ func TestTracesAgreeWithTheNaiveModel(t *testing.T) {
 		require.NotNil(t, s.spans.chunks[0].segment)
 		held := rows[stats.FirstSeq-1:]
 		for range 20 {
-			q := tapio.TraceQuery{Filter: randomFilter(t, r), Paging: tapio.Paging{Limit: 100}}
+			q := model.TraceQuery{Filter: randomFilter(t, r), Paging: model.Paging{Limit: 100}}
 			if r.IntN(4) == 0 {
 				q.MinDuration, q.MaxDuration = time.Duration(randomNumber(r)>>1), time.Duration(randomNumber(r)>>1)
 			}
@@ -165,11 +165,11 @@ func TestTracesAgreeWithTheNaiveModel(t *testing.T) {
 
 // traceSize is a trace, and how many spans it has.
 type traceSize struct {
-	id    tapio.TraceID
+	id    model.TraceID
 	spans int
 }
 
-func traceSizes(traces []tapio.Trace) []traceSize {
+func traceSizes(traces []model.Trace) []traceSize {
 	var list []traceSize
 	for _, trace := range traces {
 		list = append(list, traceSize{trace.ID, len(trace.Spans)})
@@ -178,8 +178,8 @@ func traceSizes(traces []tapio.Trace) []traceSize {
 }
 
 // naiveTraces answers as the definition says.
-func naiveTraces(stored []tapio.Span, q tapio.TraceQuery) (answer []traceSize) {
-	match, newest, spans := spanMatcher(q)(), map[tapio.TraceID]*tapio.Span{}, map[tapio.TraceID]int{}
+func naiveTraces(stored []model.Span, q model.TraceQuery) (answer []traceSize) {
+	match, newest, spans := spanMatcher(q)(), map[model.TraceID]*model.Span{}, map[model.TraceID]int{}
 	for i := range stored {
 		span := &stored[i]
 		spans[span.TraceID]++
@@ -187,7 +187,7 @@ func naiveTraces(stored []tapio.Span, q tapio.TraceQuery) (answer []traceSize) {
 			newest[span.TraceID] = span
 		}
 	}
-	stands := slices.SortedFunc(maps.Values(newest), func(a, b *tapio.Span) int { return compareSpans(b, a) })
+	stands := slices.SortedFunc(maps.Values(newest), func(a, b *model.Span) int { return compareSpans(b, a) })
 	for _, span := range stands {
 		answer = append(answer, traceSize{span.TraceID, spans[span.TraceID]})
 	}
@@ -225,7 +225,7 @@ func requireExact[R any](t *testing.T, l *log[R], stats Stats) {
 // written.
 func TestReadersDoNotSeeTheSealing(t *testing.T) {
 	s, _ := newTestStore(t, 4*mebibyte, 0)
-	first := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true})
+	first := s.TailEvents(model.EventQuery{}, model.Start{Resume: true})
 	var writers sync.WaitGroup
 	for range 2 {
 		writers.Go(func() {
@@ -243,8 +243,8 @@ func TestReadersDoNotSeeTheSealing(t *testing.T) {
 			require.Equal(t, fmt.Sprint("row ", uint64(rows[i].Time/1e9)), rows[i].Body.Str())
 		}
 		seen, lost = seen+uint64(len(rows)), lost+loss.Count
-		page, err := s.QueryEvents(t.Context(), tapio.EventQuery{
-			Filter: tapio.Filter{Text: "row 50"}, Paging: tapio.Paging{Limit: 10},
+		page, err := s.QueryEvents(t.Context(), model.EventQuery{
+			Filter: model.Filter{Text: "row 50"}, Paging: model.Paging{Limit: 10},
 		})
 		require.NoError(t, err)
 		for i := range page.Rows {
@@ -259,14 +259,14 @@ func TestReadersDoNotSeeTheSealing(t *testing.T) {
 func TestSelectorsPassOverSegments(t *testing.T) {
 	rows := events(1, 3*blockRows)
 	for i := range rows {
-		rows[i].Attributes = tapio.Attributes{
-			{Key: "method", Value: tapio.StringValue("POST")},
-			{Key: "route", Value: tapio.StringValue(fmt.Sprint("/carts/", i/blockRows))},
-			{Key: "user", Value: tapio.StringValue(fmt.Sprint("user-", i))},
-			{Key: "status", Value: tapio.IntValue(int64(200 + i%300))},
+		rows[i].Attributes = model.Attributes{
+			{Key: "method", Value: model.StringValue("POST")},
+			{Key: "route", Value: model.StringValue(fmt.Sprint("/carts/", i/blockRows))},
+			{Key: "user", Value: model.StringValue(fmt.Sprint("user-", i))},
+			{Key: "status", Value: model.IntValue(int64(200 + i%300))},
 		}
 	}
-	s := seal(codec[tapio.Event](eventCodec{}), newPacker(), packQuick, rows)
+	s := seal(codec[model.Event](eventCodec{}), newPacker(), packQuick, rows)
 	for selector, blocks := range map[[3]string]int{
 		{"method", "!=", "POST"}: 0, {"method", "=~", "P.*"}: 3, {"method", "!~", "G.*"}: 3, {"method", "!exists", ""}: 0,
 		{"route", "=~", ".*/orders/.*"}: 0, {"route", "=~", ".*/1"}: 1, {"route", "!=", "/carts/1"}: 2, {"route", ">", "1"}: 0,
@@ -278,9 +278,9 @@ func TestSelectorsPassOverSegments(t *testing.T) {
 		if selector[2] == "" {
 			values = nil
 		}
-		compiled, err := tapio.NewSelector(selector[0], selector[1], values)
+		compiled, err := model.NewSelector(selector[0], selector[1], values)
 		require.NoError(t, err)
-		h := eventHint(&tapio.EventQuery{Filter: tapio.Filter{Selectors: []tapio.Selector{compiled}}})
+		h := eventHint(&model.EventQuery{Filter: model.Filter{Selectors: []model.Selector{compiled}}})
 		l, admitted := &loader{segment: s}, 0
 		set := l.blocks(h)
 		for b := range s.blocks {

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // closedLog holds rows in one chunk, which is sealed and to be written.
-func closedLog(t testing.TB, now func() time.Time) *log[tapio.Event] {
+func closedLog(t testing.TB, now func() time.Time) *log[model.Event] {
 	t.Helper()
 	l := newLog(eventSignal(), newPacker(), now)
 	l.setLimits(64*mebibyte, 0)
@@ -63,7 +63,7 @@ func TestOldFilesAreRead(t *testing.T) {
 }
 
 // reopened reads what another log writes, as a file of some version.
-func reopened(t *testing.T, l *log[tapio.Event], version uint32) (*log[tapio.Event], error) {
+func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Event], error) {
 	t.Helper()
 	var file bytes.Buffer
 	m := l.pending()

@@ -6,7 +6,7 @@ package store
 import (
 	"iter"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 type seriesBook struct {
 	log    *pointLog
 	names  []string
-	filter *tapio.Filter
+	filter *model.Filter
 	// steady is set where all views are of one moment: then a slot stands for
 	// one series in all of them.
 	steady    bool
@@ -31,18 +31,18 @@ type seriesBook struct {
 	metrics   map[string]namedMetric
 	metric    uint32 // slot of the one looked up last, plus 1
 	selects   bool   // its points may be selected
-	resources map[string]*tapio.Resource
-	scopes    map[string]*tapio.Scope
+	resources map[string]*model.Resource
+	scopes    map[string]*model.Scope
 }
 
 // bookEntry is what is known of one slot.
 type bookEntry struct {
 	born   uint64        // 0: nothing
-	series *tapio.Series // nil: not selected
+	series *model.Series // nil: not selected
 }
 
 type namedMetric struct {
-	words    *tapio.Metric
+	words    *model.Metric
 	selected bool // by its name
 }
 
@@ -53,7 +53,7 @@ type freshSeries struct {
 	of   [sharedParts]string
 }
 
-func newSeriesBook(l *pointLog, names []string, filter *tapio.Filter) *seriesBook {
+func newSeriesBook(l *pointLog, names []string, filter *model.Filter) *seriesBook {
 	b := &seriesBook{log: l, names: names, filter: filter}
 	b.clear()
 	return b
@@ -61,7 +61,7 @@ func newSeriesBook(l *pointLog, names []string, filter *tapio.Filter) *seriesBoo
 
 func (b *seriesBook) clear() {
 	b.leaves, b.count = nil, 0
-	b.metrics, b.resources, b.scopes = map[string]namedMetric{}, map[string]*tapio.Resource{}, map[string]*tapio.Scope{}
+	b.metrics, b.resources, b.scopes = map[string]namedMetric{}, map[string]*model.Resource{}, map[string]*model.Scope{}
 }
 
 // entry returns the place of a slot.
@@ -78,7 +78,7 @@ func (b *seriesBook) entry(slot uint32) *bookEntry {
 
 // selected returns the series of a slot that was learnt, nil if the query does
 // not select it.
-func (b *seriesBook) selected(slot uint32) *tapio.Series {
+func (b *seriesBook) selected(slot uint32) *model.Series {
 	return b.leaves[slot/leafSlots][slot%leafSlots].series
 }
 
@@ -139,9 +139,9 @@ func (b *seriesBook) selectsMetric(r *registry, slot uint32) bool {
 func (b *seriesBook) named(key string) namedMetric {
 	m, known := b.metrics[key]
 	if !known {
-		u := tapio.Unpack(key)
+		u := model.Unpack(key)
 		m.words = u.Metric()
-		m.selected = tapio.MatchName(b.names, m.words.Name)
+		m.selected = model.MatchName(b.names, m.words.Name)
 		b.metrics[key] = m
 	}
 	return m
@@ -149,11 +149,11 @@ func (b *seriesBook) named(key string) namedMetric {
 
 // read matches a series. Those that share a resource or scope share its words.
 func (b *seriesBook) read(f *freshSeries) {
-	attributes := tapio.Unpack(f.key)
-	series := &tapio.Series{
+	attributes := model.Unpack(f.key)
+	series := &model.Series{
 		Metric:     b.named(f.of[partMetric]).words,
-		Resource:   wordsOf(b.resources, f.of[partResource], (*tapio.Unpacker).Resource),
-		Scope:      wordsOf(b.scopes, f.of[partScope], (*tapio.Unpacker).Scope),
+		Resource:   wordsOf(b.resources, f.of[partResource], (*model.Unpacker).Resource),
+		Scope:      wordsOf(b.scopes, f.of[partScope], (*model.Unpacker).Scope),
 		Attributes: attributes.Attributes(),
 	}
 	if b.filter.MatchSeries(series) {
@@ -161,10 +161,10 @@ func (b *seriesBook) read(f *freshSeries) {
 	}
 }
 
-func wordsOf[T any](known map[string]*T, key string, read func(*tapio.Unpacker) *T) *T {
+func wordsOf[T any](known map[string]*T, key string, read func(*model.Unpacker) *T) *T {
 	words, found := known[key]
 	if !found {
-		u := tapio.Unpack(key)
+		u := model.Unpack(key)
 		words = read(&u)
 		known[key] = words
 	}

@@ -6,14 +6,14 @@ package store
 import (
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // signal is all that a log must know about its rows.
 type signal[R any] struct {
 	name string
 	slot int // bytes of a row in its array; within size
-	when func(*R) tapio.Nanos
+	when func(*R) model.Nanos
 	size func(*R) int
 	// answer is the size by which pages are bounded.
 	answer func(*R) int
@@ -31,49 +31,49 @@ type signal[R any] struct {
 	keep func(p *parts, row *R, place int32)
 }
 
-func eventSignal() signal[tapio.Event] {
-	var resource tapio.Resource
-	var scope tapio.Scope
-	return signal[tapio.Event]{
+func eventSignal() signal[model.Event] {
+	var resource model.Resource
+	var scope model.Scope
+	return signal[model.Event]{
 		name:   "logs",
 		codec:  eventCodec{},
-		uid:    (*tapio.Event).UID,
-		slot:   int(unsafe.Sizeof(tapio.Event{})),
-		when:   (*tapio.Event).When,
-		size:   (*tapio.Event).Size,
-		answer: (*tapio.Event).AnswerSize,
-		number: func(e *tapio.Event, seq uint64) { e.Seq = seq },
-		complete: func(e *tapio.Event) {
+		uid:    (*model.Event).UID,
+		slot:   int(unsafe.Sizeof(model.Event{})),
+		when:   (*model.Event).When,
+		size:   (*model.Event).Size,
+		answer: (*model.Event).AnswerSize,
+		number: func(e *model.Event, seq uint64) { e.Seq = seq },
+		complete: func(e *model.Event) {
 			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
 		},
-		cost: func(p *parts, e *tapio.Event) int {
+		cost: func(p *parts, e *model.Event) int {
 			return p.resources.cost(e.Resource) + p.scopes.cost(e.Scope) + p.uidCost(e.UID())
 		},
-		keep: func(p *parts, e *tapio.Event, place int32) {
+		keep: func(p *parts, e *model.Event, place int32) {
 			e.Resource, e.Scope = p.resources.keep(e.Resource), p.scopes.keep(e.Scope)
 			p.keepUID(e.UID(), place)
 		},
 	}
 }
 
-func spanSignal() signal[tapio.Span] {
-	var resource tapio.Resource
-	var scope tapio.Scope
-	return signal[tapio.Span]{
+func spanSignal() signal[model.Span] {
+	var resource model.Resource
+	var scope model.Scope
+	return signal[model.Span]{
 		name:   "traces",
 		codec:  spanCodec{},
-		slot:   int(unsafe.Sizeof(tapio.Span{})),
-		when:   func(s *tapio.Span) tapio.Nanos { return s.Start },
-		size:   (*tapio.Span).Size,
-		answer: (*tapio.Span).Size,
-		number: func(s *tapio.Span, seq uint64) { s.Seq = seq },
-		complete: func(s *tapio.Span) {
+		slot:   int(unsafe.Sizeof(model.Span{})),
+		when:   func(s *model.Span) model.Nanos { return s.Start },
+		size:   (*model.Span).Size,
+		answer: (*model.Span).Size,
+		number: func(s *model.Span, seq uint64) { s.Seq = seq },
+		complete: func(s *model.Span) {
 			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
 		},
-		cost: func(p *parts, s *tapio.Span) int {
+		cost: func(p *parts, s *model.Span) int {
 			return p.resources.cost(s.Resource) + p.scopes.cost(s.Scope) + p.traceCost(s.TraceID)
 		},
-		keep: func(p *parts, s *tapio.Span, place int32) {
+		keep: func(p *parts, s *model.Span, place int32) {
 			s.Resource, s.Scope = p.resources.keep(s.Resource), p.scopes.keep(s.Scope)
 			p.keepTrace(s.TraceID, place)
 		},
@@ -91,15 +91,15 @@ func orElse[T any](v, other *T) *T {
 // chunk, so that a test may remember what it found out about shared parts.
 type matcher[R any] func() func(*R) bool
 
-func eventMatcher(q tapio.EventQuery) matcher[tapio.Event] {
-	match := func(e *tapio.Event) bool {
+func eventMatcher(q model.EventQuery) matcher[model.Event] {
+	match := func(e *model.Event) bool {
 		return (!q.NamedOnly || e.Name != "") &&
 			(q.TraceID.IsZero() || e.TraceID == q.TraceID) &&
 			q.Filter.MatchEvent(e)
 	}
-	return func() func(*tapio.Event) bool { return match }
+	return func() func(*model.Event) bool { return match }
 }
 
-func spanMatcher(q tapio.TraceQuery) matcher[tapio.Span] {
-	return func() func(*tapio.Span) bool { return q.MatchSpan }
+func spanMatcher(q model.TraceQuery) matcher[model.Span] {
+	return func() func(*model.Span) bool { return q.MatchSpan }
 }

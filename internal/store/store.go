@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Limits bound the store.
@@ -33,8 +33,8 @@ type Store struct {
 	budget    *budget
 	findings  findingCounts
 
-	events *log[tapio.Event]
-	spans  *log[tapio.Span]
+	events *log[model.Event]
+	spans  *log[model.Span]
 	points *pointLog
 }
 
@@ -136,21 +136,21 @@ func (s *Store) SetLimits(limits Limits) {
 // AppendEvents stores log records and takes over what they refer to; the slice
 // itself is the caller's again. It returns how many were refused because they are
 // larger than a chunk may be.
-func (s *Store) AppendEvents(rows []tapio.Event) (refused int) {
+func (s *Store) AppendEvents(rows []model.Event) (refused int) {
 	s.findings.note(rows)
 	return s.events.append(rows)
 }
 
 // AppendSpans stores spans as AppendEvents does log records.
-func (s *Store) AppendSpans(rows []tapio.Span) (refused int) { return s.spans.append(rows) }
+func (s *Store) AppendSpans(rows []model.Span) (refused int) { return s.spans.append(rows) }
 
 // AppendPoints stores metric points as AppendEvents does log records.
-func (s *Store) AppendPoints(rows []tapio.Point) (refused int) {
+func (s *Store) AppendPoints(rows []model.Point) (refused int) {
 	return s.points.append(packPoints(rows))
 }
 
 // AppendPointBatch stores the points of a batch. It keeps nothing of the batch.
-func (s *Store) AppendPointBatch(b *tapio.PointBatch) (refused int) { return s.points.append(b) }
+func (s *Store) AppendPointBatch(b *model.PointBatch) (refused int) { return s.points.append(b) }
 
 // Retire drops the rows that arrived longer than MaxAge ago. The time in the
 // rows does not matter, so that replayed telemetry stays. The owner calls it
@@ -170,7 +170,7 @@ type Stats struct {
 	Appended              uint64            // rows stored since the start
 	Evicted               map[string]uint64 // rows since the start, by "size" and "age"
 	Refused               map[string]uint64 // rows since the start, by "too_large"
-	Oldest, Newest        tapio.Nanos       // times in the rows held, without the rows that have none; 0: none
+	Oldest, Newest        model.Nanos       // times in the rows held, without the rows that have none; 0: none
 	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
 	Lost                  uint64            // rows that were evicted before a tail had seen them
 
@@ -186,8 +186,8 @@ func (s *Store) Stats() []Stats {
 }
 
 // QueryEvents returns one page of log records. The error is the context's, or a
-// *tapio.FieldError for a cursor of another store.
-func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page[tapio.Event], error) {
+// *model.FieldError for a cursor of another store.
+func (s *Store) QueryEvents(ctx context.Context, q model.EventQuery) (model.Page[model.Event], error) {
 	page, err := queryPage(ctx, s, s.events, q.Paging, eventMatcher(q), eventHint(&q))
 	for i := range page.Rows {
 		s.identify(&page.Rows[i])
@@ -198,16 +198,16 @@ func (s *Store) QueryEvents(ctx context.Context, q tapio.EventQuery) (tapio.Page
 // EventByID returns the log record with the id that a query gave it; false if
 // it was never stored, or is evicted. Of several records that brought the same
 // id along, it is the newest.
-func (s *Store) EventByID(ctx context.Context, id string) (tapio.Event, bool, error) {
+func (s *Store) EventByID(ctx context.Context, id string) (model.Event, bool, error) {
 	if err := ctx.Err(); err != nil {
-		return tapio.Event{}, false, err
+		return model.Event{}, false, err
 	}
 	event, found := s.events.byUID(id)
 	if !found {
 		var epoch uint32
 		var seq uint64
 		if _, err := fmt.Sscanf(id, "%08x-%x", &epoch, &seq); err != nil || s.eventID(seq) != id {
-			return tapio.Event{}, false, nil
+			return model.Event{}, false, nil
 		}
 		event, found = s.events.bySeq(seq)
 	}
@@ -218,7 +218,7 @@ func (s *Store) EventByID(ctx context.Context, id string) (tapio.Event, bool, er
 }
 
 // identify sets the id of a record on its way out.
-func (s *Store) identify(e *tapio.Event) {
+func (s *Store) identify(e *model.Event) {
 	if e.ID = e.UID(); e.ID == "" {
 		e.ID = s.eventID(e.Seq)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,34 +30,34 @@ func newTestStore(t testing.TB, bytes int64, maxAge time.Duration) (*Store, *clo
 	return New(limits, func() time.Time { return c.now }), c
 }
 
-func attributes(pairs ...string) tapio.Attributes {
-	var list tapio.Attributes
+func attributes(pairs ...string) model.Attributes {
+	var list model.Attributes
 	for i := 0; i < len(pairs); i += 2 {
-		list = append(list, tapio.KeyValue{Key: pairs[i], Value: tapio.StringValue(pairs[i+1])})
+		list = append(list, model.KeyValue{Key: pairs[i], Value: model.StringValue(pairs[i+1])})
 	}
 	return list
 }
 
-func resource(service string) *tapio.Resource {
-	return &tapio.Resource{Attributes: attributes("service.name", service)}
+func resource(service string) *model.Resource {
+	return &model.Resource{Attributes: attributes("service.name", service)}
 }
 
 // events makes n log records at the seconds from, from+1, ...
-func events(from, n int) []tapio.Event {
-	rows := make([]tapio.Event, n)
+func events(from, n int) []model.Event {
+	rows := make([]model.Event, n)
 	for i := range rows {
-		rows[i] = tapio.Event{
+		rows[i] = model.Event{
 			Time: second(from + i), Name: "test.event",
-			Body:     tapio.StringValue(fmt.Sprintf("row %d", from+i)),
-			Resource: resource("shop"), Scope: &tapio.Scope{Name: "test"},
+			Body:     model.StringValue(fmt.Sprintf("row %d", from+i)),
+			Resource: resource("shop"), Scope: &model.Scope{Name: "test"},
 		}
 	}
 	return rows
 }
 
-func second(n int) tapio.Nanos { return tapio.Nanos(n) * 1e9 }
+func second(n int) model.Nanos { return model.Nanos(n) * 1e9 }
 
-func seqs(rows []tapio.Event) []uint64 {
+func seqs(rows []model.Event) []uint64 {
 	list := make([]uint64, len(rows))
 	for i := range rows {
 		list[i] = rows[i].Seq
@@ -95,19 +95,19 @@ func recount[R any](l *log[R]) (rows int, bytes int64) {
 }
 
 func TestSizesCoverTheSlots(t *testing.T) {
-	assert.GreaterOrEqual(t, (&tapio.Event{}).Size(), eventSignal().slot)
-	assert.GreaterOrEqual(t, (&tapio.Span{}).Size(), spanSignal().slot)
+	assert.GreaterOrEqual(t, (&model.Event{}).Size(), eventSignal().slot)
+	assert.GreaterOrEqual(t, (&model.Span{}).Size(), spanSignal().slot)
 }
 
 func TestNothingIsEverNil(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	s.AppendEvents(make([]tapio.Event, 1))
-	s.AppendPoints(make([]tapio.Point, 1))
-	events, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 1}})
+	s.AppendEvents(make([]model.Event, 1))
+	s.AppendPoints(make([]model.Point, 1))
+	events, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 1}})
 	require.NoError(t, err)
 	assert.NotNil(t, events.Rows[0].Resource)
 	assert.NotNil(t, events.Rows[0].Scope)
-	points, err := s.QueryPoints(t.Context(), tapio.PointQuery{Paging: tapio.Paging{Limit: 1}})
+	points, err := s.QueryPoints(t.Context(), model.PointQuery{Paging: model.Paging{Limit: 1}})
 	require.NoError(t, err)
 	assert.NotNil(t, points.Rows[0].Series.Metric)
 }
@@ -150,10 +150,10 @@ func TestAccountsReturnToNothing(t *testing.T) {
 func TestRowLargerThanAChunkHasItsOwn(t *testing.T) {
 	s, _ := newTestStore(t, 1<<20, 0)
 	large := events(1, 3)
-	large[1].Body = tapio.StringValue(strings.Repeat("x", 2*minChunkBytes))
+	large[1].Body = model.StringValue(strings.Repeat("x", 2*minChunkBytes))
 	assert.Zero(t, s.AppendEvents(large))
 	settle(s)
-	page, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 10}})
+	page, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10}})
 	require.NoError(t, err)
 	assert.Len(t, page.Rows, 3)
 	_, bytes := recount(s.events)
@@ -163,7 +163,7 @@ func TestRowLargerThanAChunkHasItsOwn(t *testing.T) {
 func TestRowsLargerThanTheStoreAreRefused(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	large := events(1, 3)
-	large[1].Body = tapio.StringValue(strings.Repeat("x", 64<<10))
+	large[1].Body = model.StringValue(strings.Repeat("x", 64<<10))
 	assert.Equal(t, 1, s.AppendEvents(large))
 	settle(s)
 	stats := s.Stats()[0]
@@ -191,7 +191,7 @@ func TestSharedPartsAreKeptOncePerChunk(t *testing.T) {
 // One row whose sender left out its time must not hide how old the others are.
 func TestRowsWithoutATimeAreNotTheOldest(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, time.Hour)
-	spans, points := []tapio.Span{{Start: 5}, {}, {Start: 3}, {Start: 4}}, gaugePoints("load", 4)
+	spans, points := []model.Span{{Start: 5}, {}, {Start: 3}, {Start: 4}}, gaugePoints("load", 4)
 	for i := range points {
 		points[i].Time = spans[i].Start
 	}
@@ -231,9 +231,9 @@ func TestAgeCountsFromArrival(t *testing.T) {
 func TestEventByID(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	rows := events(1, 2)
-	rows[1].Attributes = attributes(tapio.UIDKey, "my-id")
+	rows[1].Attributes = attributes(model.UIDKey, "my-id")
 	s.AppendEvents(rows)
-	page, err := s.QueryEvents(t.Context(), tapio.EventQuery{Paging: tapio.Paging{Limit: 2}})
+	page, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 2}})
 	require.NoError(t, err)
 	require.Equal(t, "my-id", page.Rows[0].ID)
 	for _, want := range page.Rows {

@@ -6,7 +6,7 @@ package store
 import (
 	"context"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -36,7 +36,7 @@ type Tail[R any] struct {
 	position uint64
 	history  uint64 // newest sequence when the tail was made
 	resumed  bool   // by a reader that wants to know what it missed
-	since    tapio.Nanos
+	since    model.Nanos
 	last     int // matching rows to go back first
 	taken    int // bytes of rows in the answer at hand
 }
@@ -50,17 +50,17 @@ type loaded[R any] struct {
 }
 
 // TailEvents makes a tail of log records. Paging does not count.
-func (s *Store) TailEvents(q tapio.EventQuery, start tapio.Start) *Tail[tapio.Event] {
+func (s *Store) TailEvents(q model.EventQuery, start model.Start) *Tail[model.Event] {
 	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.identify)
 }
 
 // TailSpans makes a tail of the spans that a query for traces selects by. Paging
 // does not count.
-func (s *Store) TailSpans(q tapio.TraceQuery, start tapio.Start) *Tail[tapio.Span] {
-	return newTail(s.spans, spanMatcher(q), spanHint(&q), start, func(*tapio.Span) {})
+func (s *Store) TailSpans(q model.TraceQuery, start model.Start) *Tail[model.Span] {
+	return newTail(s.spans, spanMatcher(q), spanHint(&q), start, func(*model.Span) {})
 }
 
-func newTail[R any](l *log[R], m matcher[R], h *hint, start tapio.Start, finish func(*R)) *Tail[R] {
+func newTail[R any](l *log[R], m matcher[R], h *hint, start model.Start, finish func(*R)) *Tail[R] {
 	first, last := l.ends()
 	t := &Tail[R]{
 		log: l, matcher: m, hint: h, finish: finish,
@@ -88,14 +88,14 @@ func (t *Tail[R]) Position() uint64 { return t.position }
 // Next waits for matching rows and returns at least one, at most max and about
 // 1 MiB; or a loss alone, if rows were evicted before the tail came to them. The error is the
 // context's.
-func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, tapio.Loss, error) {
+func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, model.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
-		return nil, tapio.Loss{}, err
+		return nil, model.Loss{}, err
 	}
 	defer t.rest()
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, tapio.Loss{}, err
+			return nil, model.Loss{}, err
 		}
 		_, end := t.log.ends()
 		rows, loss := t.step(nil, atLeastOne(max), end)
@@ -140,7 +140,7 @@ func atLeastOne(n int) int { return max(n, 1) }
 // loss as Next does. more is false once the tail has come to where the log
 // ended when the tail was made; whoever polls until then comes to an end however
 // much is written. Later calls return what has come since.
-func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
+func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
 	_ = t.goBack(context.Background()) // fails only with its context
 	end := t.history
 	if t.position >= end {
@@ -163,13 +163,13 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss tapio.Loss, more bool) {
 }
 
 // step looks at some rows behind the position and appends those that match.
-func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
+func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
 		t.position = oldest - 1 // nobody was promised those rows
 	}
 	if t.position+1 < oldest && len(rows) > 0 {
-		return rows, tapio.Loss{} // the loss comes behind these rows: with the next call
+		return rows, model.Loss{} // the loss comes behind these rows: with the next call
 	}
 	if loss := t.skip(oldest); loss.Count > 0 || v.count == 0 {
 		return rows, loss
@@ -192,11 +192,11 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, tapio.Loss) {
 		t.finish(&rows[len(rows)-1])
 		t.taken += t.log.signal.answer(&r.rows[i])
 		if len(rows) == max || t.taken >= tailBytes {
-			return rows, tapio.Loss{}
+			return rows, model.Loss{}
 		}
 	}
 	t.position = stop // what lies between was ruled out
-	return rows, tapio.Loss{}
+	return rows, model.Loss{}
 }
 
 // load returns the block behind the position, and the place where it ends.
@@ -231,11 +231,11 @@ func (t *Tail[R]) wants(row *R) bool {
 }
 
 // skip passes over what was evicted.
-func (t *Tail[R]) skip(oldest uint64) tapio.Loss {
+func (t *Tail[R]) skip(oldest uint64) model.Loss {
 	if t.position+1 >= oldest {
-		return tapio.Loss{}
+		return model.Loss{}
 	}
-	loss := tapio.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
+	loss := model.Loss{Count: oldest - 1 - t.position, First: t.position + 1, Last: oldest - 1}
 	t.position = loss.Last
 	t.log.lost.Add(loss.Count)
 	return loss

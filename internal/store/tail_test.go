@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // drain polls to the end of history.
-func drain(tail *Tail[tapio.Event], max int) (rows []tapio.Event, lost uint64) {
+func drain(tail *Tail[model.Event], max int) (rows []model.Event, lost uint64) {
 	for more := true; more; {
-		var got []tapio.Event
-		var loss tapio.Loss
+		var got []model.Event
+		var loss model.Loss
 		got, loss, more = tail.Poll(max)
 		rows, lost = append(rows, got...), lost+loss.Count
 	}
@@ -27,21 +27,21 @@ func drain(tail *Tail[tapio.Event], max int) (rows []tapio.Event, lost uint64) {
 }
 
 func TestTailStarts(t *testing.T) {
-	odd := tapio.EventQuery{Filter: tapio.Filter{Text: "row 1"}} // 1, 10 to 19
+	odd := model.EventQuery{Filter: model.Filter{Text: "row 1"}} // 1, 10 to 19
 	for name, test := range map[string]struct {
-		query       tapio.EventQuery
-		start       tapio.Start
+		query       model.EventQuery
+		start       model.Start
 		first, size int
 	}{
-		"new rows only":              {tapio.EventQuery{}, tapio.Start{}, 0, 0},
-		"the last rows":              {tapio.EventQuery{}, tapio.Start{Last: 3}, 18, 3},
-		"the last matching rows":     {odd, tapio.Start{Last: 10}, 10, 10},
-		"more than there are":        {odd, tapio.Start{Last: 1000}, 1, 11},
-		"since a time":               {tapio.EventQuery{}, tapio.Start{Since: second(15)}, 15, 6},
-		"behind a sequence":          {tapio.EventQuery{}, tapio.Start{Resume: true, After: 5}, 6, 15},
-		"from the oldest":            {tapio.EventQuery{}, tapio.Start{Resume: true}, 1, 20},
-		"behind a foreign sequence":  {tapio.EventQuery{}, tapio.Start{Resume: true, After: 99}, 1, 20},
-		"behind the newest sequence": {tapio.EventQuery{}, tapio.Start{Resume: true, After: 20}, 0, 0},
+		"new rows only":              {model.EventQuery{}, model.Start{}, 0, 0},
+		"the last rows":              {model.EventQuery{}, model.Start{Last: 3}, 18, 3},
+		"the last matching rows":     {odd, model.Start{Last: 10}, 10, 10},
+		"more than there are":        {odd, model.Start{Last: 1000}, 1, 11},
+		"since a time":               {model.EventQuery{}, model.Start{Since: second(15)}, 15, 6},
+		"behind a sequence":          {model.EventQuery{}, model.Start{Resume: true, After: 5}, 6, 15},
+		"from the oldest":            {model.EventQuery{}, model.Start{Resume: true}, 1, 20},
+		"behind a foreign sequence":  {model.EventQuery{}, model.Start{Resume: true, After: 99}, 1, 20},
+		"behind the newest sequence": {model.EventQuery{}, model.Start{Resume: true, After: 20}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newTestStore(t, mebibyte, 0)
@@ -66,10 +66,10 @@ func TestTailStarts(t *testing.T) {
 func TestPollEndsUnderConstantWrites(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
 	s.AppendEvents(events(1, 50))
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true})
 	rows := 0
 	for more := true; more; {
-		var got []tapio.Event
+		var got []model.Event
 		got, _, more = tail.Poll(7)
 		rows += len(got)
 		s.AppendEvents(events(100, 20))
@@ -80,7 +80,7 @@ func TestPollEndsUnderConstantWrites(t *testing.T) {
 func TestLappedReaderIsToldOnce(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	s.AppendEvents(events(1, 5))
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: 2})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 2})
 	s.AppendEvents(events(6, 2000))
 	first := s.Stats()[0].FirstSeq
 	require.Greater(t, first, uint64(5))
@@ -88,7 +88,7 @@ func TestLappedReaderIsToldOnce(t *testing.T) {
 	rows, loss, err := tail.Next(t.Context(), 10)
 	require.NoError(t, err)
 	assert.Empty(t, rows)
-	assert.Equal(t, tapio.Loss{Count: first - 3, First: 3, Last: first - 1}, loss)
+	assert.Equal(t, model.Loss{Count: first - 3, First: 3, Last: first - 1}, loss)
 	assert.Equal(t, first-3, s.Stats()[0].Lost)
 
 	rows, loss, err = tail.Next(t.Context(), 10)
@@ -101,22 +101,22 @@ func TestLappedReaderIsToldOnce(t *testing.T) {
 func TestOnlyPromisedRowsAreLost(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	s.AppendEvents(events(1, 5))
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{})
 	s.SetLimits(Limits{})
 	rows, loss, more := tail.Poll(10)
 	assert.Empty(t, rows)
 	assert.Zero(t, loss, "what was evicted had been passed over on purpose")
 	assert.False(t, more)
 
-	all := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true, After: 2})
+	all := s.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 2})
 	rows, loss, _ = all.Poll(10)
 	assert.Empty(t, rows)
-	assert.Equal(t, tapio.Loss{Count: 3, First: 3, Last: 5}, loss)
+	assert.Equal(t, model.Loss{Count: 3, First: 3, Last: 5}, loss)
 }
 
 func TestNextEndsWithItsContext(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	_, _, err := tail.Next(ctx, 10)
@@ -127,7 +127,7 @@ func TestNextPassesOverWhatDoesNotMatch(t *testing.T) {
 	s, _ := newTestStore(t, 16*mebibyte, 0)
 	rows := events(1, 5000)
 	rows[4999].Name = "wanted"
-	tail := s.TailEvents(tapio.EventQuery{Filter: tapio.Filter{EventNames: []string{"wanted"}}}, tapio.Start{})
+	tail := s.TailEvents(model.EventQuery{Filter: model.Filter{EventNames: []string{"wanted"}}}, model.Start{})
 	s.AppendEvents(rows)
 	got, _, err := tail.Next(t.Context(), 10)
 	require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestNextPassesOverWhatDoesNotMatch(t *testing.T) {
 
 func TestTailPoints(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	tail := s.TailPoints(tapio.PointQuery{Names: []string{"load"}}, tapio.Start{})
+	tail := s.TailPoints(model.PointQuery{Names: []string{"load"}}, model.Start{})
 	s.AppendPoints(gaugePoints("other", 3))
 	s.AppendPoints(gaugePoints("load", 3))
 	rows, _, err := tail.Next(t.Context(), 10)
@@ -147,19 +147,19 @@ func TestTailPoints(t *testing.T) {
 
 func TestTailSpans(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	trace := tapio.TraceID{1}
-	s.AppendSpans([]tapio.Span{
-		{TraceID: trace, Name: "a", Start: 1, End: 2}, {TraceID: tapio.TraceID{2}, Name: "b"}, {TraceID: trace, Name: "b"},
+	trace := model.TraceID{1}
+	s.AppendSpans([]model.Span{
+		{TraceID: trace, Name: "a", Start: 1, End: 2}, {TraceID: model.TraceID{2}, Name: "b"}, {TraceID: trace, Name: "b"},
 	})
 	for _, test := range []struct {
-		query tapio.TraceQuery
+		query model.TraceQuery
 		want  []string
 	}{
-		{tapio.TraceQuery{}, []string{"a", "b", "b"}},
-		{tapio.TraceQuery{Operations: []string{"b"}}, []string{"b", "b"}},
-		{tapio.TraceQuery{TraceIDs: []tapio.TraceID{trace}}, []string{"a", "b"}},
+		{model.TraceQuery{}, []string{"a", "b", "b"}},
+		{model.TraceQuery{Operations: []string{"b"}}, []string{"b", "b"}},
+		{model.TraceQuery{TraceIDs: []model.TraceID{trace}}, []string{"a", "b"}},
 	} {
-		rows, loss, _ := s.TailSpans(test.query, tapio.Start{Resume: true}).Poll(10)
+		rows, loss, _ := s.TailSpans(test.query, model.Start{Resume: true}).Poll(10)
 		assert.Zero(t, loss)
 		names := make([]string, len(rows))
 		for i := range rows {
@@ -174,7 +174,7 @@ func TestThousandTails(t *testing.T) {
 	s, _ := newTestStore(t, 4*mebibyte, 0)
 	var group sync.WaitGroup
 	for range tails {
-		tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{})
+		tail := s.TailEvents(model.EventQuery{}, model.Start{})
 		group.Go(func() {
 			for next := uint64(1); next <= rows; {
 				got, loss, err := tail.Next(t.Context(), 64)
@@ -209,17 +209,17 @@ func TestEverythingAtOnce(t *testing.T) {
 			}
 		})
 	}
-	paging := tapio.Paging{Limit: 20}
-	reader(func() error { _, err := s.QueryEvents(ctx, tapio.EventQuery{Paging: paging}); return err })
-	reader(func() error { _, err := s.QueryTraces(ctx, tapio.TraceQuery{Paging: paging}); return err })
-	reader(func() error { _, err := s.QueryPoints(ctx, tapio.PointQuery{Paging: paging}); return err })
+	paging := model.Paging{Limit: 20}
+	reader(func() error { _, err := s.QueryEvents(ctx, model.EventQuery{Paging: paging}); return err })
+	reader(func() error { _, err := s.QueryTraces(ctx, model.TraceQuery{Paging: paging}); return err })
+	reader(func() error { _, err := s.QueryPoints(ctx, model.PointQuery{Paging: paging}); return err })
 	reader(func() error { _, _, err := s.EventByID(ctx, s.eventID(7)); return err })
 	reader(func() error {
-		_, _, err := s.Aggregate(ctx, tapio.AggregateQuery{Aggregation: tapio.AggregateP90, Limit: 5})
+		_, _, err := s.Aggregate(ctx, model.AggregateQuery{Aggregation: model.AggregateP90, Limit: 5})
 		return err
 	})
 	reader(func() error { s.Retire(); s.Stats(); return nil })
-	tail := s.TailEvents(tapio.EventQuery{}, tapio.Start{Resume: true})
+	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true})
 	position := uint64(0)
 	reader(func() error {
 		rows, loss, err := tail.Next(ctx, 50)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // textHint is a text that rows must hold. It is looked for in the texts of a
@@ -57,7 +57,7 @@ func (h *textHint) mayHold(l *loader, in searched) bool {
 		return true
 	}
 	for _, f := range l.dictionary().fields {
-		if f.kind == tapio.KindString && f.column < len(l.fields) && h.in(l, l.fields[f.column].bytes) {
+		if f.kind == model.KindString && f.column < len(l.fields) && h.in(l, l.fields[f.column].bytes) {
 			return true
 		}
 	}
@@ -69,7 +69,7 @@ func (h *textHint) inNames(l *loader, columns []int) bool {
 	if !l.wants.textsKnown {
 		l.wants.textsKnown = true
 		for place, s := range l.dictionary().strings {
-			if strings.Contains(tapio.FoldText(s), string(h.folded)) {
+			if strings.Contains(model.FoldText(s), string(h.folded)) {
 				l.wants.texts = append(l.wants.texts, uint64(place))
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // maxCandidates bounds how many matching spans are sorted at a time.
@@ -28,35 +28,35 @@ const (
 //
 // With TraceIDs the answer holds those traces in that order, without the
 // unknown ones; Limit does not count, and only MaxBytes makes a next page.
-func (s *Store) QueryTraces(ctx context.Context, q tapio.TraceQuery) (tapio.Page[tapio.Trace], error) {
+func (s *Store) QueryTraces(ctx context.Context, q model.TraceQuery) (model.Page[model.Trace], error) {
 	p, err := newPager(s, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
 	if err != nil {
-		return tapio.Page[tapio.Trace]{}, err
+		return model.Page[model.Trace]{}, err
 	}
 	defer p.close()
-	finder := traceFinder{pager: p, match: p.matcher(), newest: map[tapio.TraceID]uint64{}}
+	finder := traceFinder{pager: p, match: p.matcher(), newest: map[model.TraceID]uint64{}}
 	if len(q.TraceIDs) > 0 {
 		return finder.byID(ctx, q.TraceIDs, q.Paging)
 	}
 	limit := max(q.Paging.Limit, 1)
 	found, err := finder.matching(ctx, limit+1, q.Paging.After)
 	if err != nil {
-		return tapio.Page[tapio.Trace]{}, err
+		return model.Page[model.Trace]{}, err
 	}
 	return finder.page(ctx, found, limit, q.Paging.MaxBytes)
 }
 
 // traceFinder finds traces in one state of the log.
 type traceFinder struct {
-	pager  *pager[tapio.Span]
-	match  func(*tapio.Span) bool
-	newest map[tapio.TraceID]uint64 // sequence of the span where a trace stands
+	pager  *pager[model.Span]
+	match  func(*model.Span) bool
+	newest map[model.TraceID]uint64 // sequence of the span where a trace stands
 }
 
 // matching returns the spans at which the first n traces behind the cursor
 // stand, in order.
-func (f *traceFinder) matching(ctx context.Context, n int, after tapio.Cursor) ([]entry[tapio.Span], error) {
-	var found []entry[tapio.Span]
+func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) ([]entry[model.Span], error) {
+	var found []entry[model.Span]
 	first := after.IsZero() && !f.pager.ascending
 	for batch := n; ; batch = min(2*batch, maxCandidates) {
 		candidates, release, err := f.candidates(ctx, batch, after)
@@ -84,7 +84,7 @@ func (f *traceFinder) matching(ctx context.Context, n int, after tapio.Cursor) (
 }
 
 // candidates returns the next matching spans, and what gives back their memory.
-func (f *traceFinder) candidates(ctx context.Context, n int, after tapio.Cursor) (found []entry[tapio.Span], release func(), err error) {
+func (f *traceFinder) candidates(ctx context.Context, n int, after model.Cursor) (found []entry[model.Span], release func(), err error) {
 	before := f.pager.account.rows.Load()
 	found, err = f.pager.top(ctx, n, 0, after)
 	return found, func() { f.pager.account.give(f.pager.account.rows.Load() - before) }, err
@@ -92,7 +92,7 @@ func (f *traceFinder) candidates(ctx context.Context, n int, after tapio.Cursor)
 
 // stands reports whether the trace of this span stands here. Seen from the
 // newest span of all, the first span of a trace is its newest.
-func (f *traceFinder) stands(ctx context.Context, e entry[tapio.Span], fromNewest bool) (bool, error) {
+func (f *traceFinder) stands(ctx context.Context, e entry[model.Span], fromNewest bool) (bool, error) {
 	newest, known := f.newest[e.row.TraceID]
 	if !known {
 		newest = e.seq
@@ -110,10 +110,10 @@ func (f *traceFinder) stands(ctx context.Context, e entry[tapio.Span], fromNewes
 	return newest == e.seq, nil
 }
 
-func (f *traceFinder) newestMatch(ctx context.Context, id tapio.TraceID) (uint64, error) {
+func (f *traceFinder) newestMatch(ctx context.Context, id model.TraceID) (uint64, error) {
 	spans, size, err := f.spansOf(ctx, id)
 	defer f.pager.account.give(size)
-	var newest *tapio.Span
+	var newest *model.Span
 	for _, span := range spans {
 		if span.Seq <= f.pager.snapshot && (newest == nil || compareSpans(span, newest) > 0) && f.match(span) {
 			newest = span
@@ -127,7 +127,7 @@ func (f *traceFinder) newestMatch(ctx context.Context, id tapio.TraceID) (uint64
 
 // spansOf returns all stored spans of a trace, in no order, and their size,
 // which is on the account of the query.
-func (f *traceFinder) spansOf(ctx context.Context, id tapio.TraceID) (spans []*tapio.Span, size int64, err error) {
+func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*model.Span, size int64, err error) {
 	for i := range f.pager.views {
 		if i%checkViews == 0 && ctx.Err() != nil {
 			return nil, size, ctx.Err()
@@ -148,7 +148,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id tapio.TraceID) (spans []*t
 }
 
 // appendOpen takes the trace's spans of a chunk that is not sealed.
-func (f *traceFinder) appendOpen(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []*tapio.Span {
+func (f *traceFinder) appendOpen(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
 	f.pager.log.mu.RLock() // the head's index is written meanwhile
 	defer f.pager.log.mu.RUnlock()
 	for place := range v.parts.spansOf(id) {
@@ -160,7 +160,7 @@ func (f *traceFinder) appendOpen(spans []*tapio.Span, v *view[tapio.Span], id ta
 }
 
 // appendSealed takes the trace's spans of a segment.
-func appendSealed(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []*tapio.Span {
+func appendSealed(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
 	if _, blocks := v.segment.findTrace(id); blocks == 0 {
 		return spans
 	}
@@ -176,25 +176,25 @@ func appendSealed(spans []*tapio.Span, v *view[tapio.Span], id tapio.TraceID) []
 	return spans
 }
 
-func compareSpans(a, b *tapio.Span) int {
+func compareSpans(a, b *model.Span) int {
 	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Seq, b.Seq))
 }
 
 // trace returns a trace and its size in bytes; it has no spans if it is unknown.
-func (f *traceFinder) trace(ctx context.Context, id tapio.TraceID) (tapio.Trace, int, error) {
+func (f *traceFinder) trace(ctx context.Context, id model.TraceID) (model.Trace, int, error) {
 	found, size, err := f.spansOf(ctx, id)
 	if err != nil {
-		return tapio.Trace{}, 0, err
+		return model.Trace{}, 0, err
 	}
 	slices.SortFunc(found, compareSpans)
-	trace := tapio.Trace{ID: id, Spans: make([]tapio.Span, len(found))}
+	trace := model.Trace{ID: id, Spans: make([]model.Span, len(found))}
 	for i, span := range found {
 		trace.Spans[i] = *span
 	}
 	return trace, int(size), nil
 }
 
-func sizeOf(spans []*tapio.Span) (bytes int64) {
+func sizeOf(spans []*model.Span) (bytes int64) {
 	for _, span := range spans {
 		bytes += int64(span.Size())
 	}
@@ -202,13 +202,13 @@ func sizeOf(spans []*tapio.Span) (bytes int64) {
 }
 
 // page takes traces up to the limits.
-func (f *traceFinder) page(ctx context.Context, found []entry[tapio.Span], limit, maxBytes int) (tapio.Page[tapio.Trace], error) {
-	var page tapio.Page[tapio.Trace]
+func (f *traceFinder) page(ctx context.Context, found []entry[model.Span], limit, maxBytes int) (model.Page[model.Trace], error) {
+	var page model.Page[model.Trace]
 	bytes := 0
 	for i, e := range found {
 		trace, size, err := f.trace(ctx, e.row.TraceID)
 		if err != nil {
-			return tapio.Page[tapio.Trace]{}, err
+			return model.Page[model.Trace]{}, err
 		}
 		bytes += size
 		if i == limit || (i > 0 && maxBytes > 0 && bytes > maxBytes) {
@@ -222,20 +222,20 @@ func (f *traceFinder) page(ctx context.Context, found []entry[tapio.Span], limit
 
 // byID takes the named traces up to MaxBytes. The cursor counts, in Seq, the
 // ids that are done.
-func (f *traceFinder) byID(ctx context.Context, ids []tapio.TraceID, paging tapio.Paging) (tapio.Page[tapio.Trace], error) {
-	var page tapio.Page[tapio.Trace]
+func (f *traceFinder) byID(ctx context.Context, ids []model.TraceID, paging model.Paging) (model.Page[model.Trace], error) {
+	var page model.Page[model.Trace]
 	bytes := 0
 	for i := int(min(paging.After.Seq, uint64(len(ids)))); i < len(ids); i++ {
 		trace, size, err := f.trace(ctx, ids[i])
 		if err != nil {
-			return tapio.Page[tapio.Trace]{}, err
+			return model.Page[model.Trace]{}, err
 		}
 		if len(trace.Spans) == 0 || slices.Contains(ids[:i], ids[i]) {
 			continue
 		}
 		bytes += size
 		if len(page.Rows) > 0 && paging.MaxBytes > 0 && bytes > paging.MaxBytes {
-			page.Next = tapio.Cursor{Epoch: f.pager.epoch, Snapshot: f.pager.snapshot, Seq: uint64(i)}
+			page.Next = model.Cursor{Epoch: f.pager.epoch, Snapshot: f.pager.snapshot, Seq: uint64(i)}
 			break
 		}
 		page.Rows = append(page.Rows, trace)

@@ -8,7 +8,7 @@ import (
 	"math"
 	"unsafe"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // sameText compares texts that mostly are in the same memory, or differ in their
@@ -19,15 +19,15 @@ func sameText(a, b string) bool {
 }
 
 // appendContent writes a value without its kind.
-func appendContent(dst []byte, v tapio.Value) []byte {
+func appendContent(dst []byte, v model.Value) []byte {
 	switch v.Kind() {
-	case tapio.KindString, tapio.KindBytes:
+	case model.KindString, model.KindBytes:
 		return appendString(dst, v.Str())
-	case tapio.KindBool, tapio.KindInt:
+	case model.KindBool, model.KindInt:
 		return binary.AppendUvarint(dst, zigzag(v.Int()))
-	case tapio.KindDouble:
+	case model.KindDouble:
 		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v.Double()))
-	case tapio.KindArray, tapio.KindMap:
+	case model.KindArray, model.KindMap:
 		return appendAttributeList(dst, v.Items())
 	default:
 		return dst
@@ -35,55 +35,55 @@ func appendContent(dst []byte, v tapio.Value) []byte {
 }
 
 // readContent restores a value of this kind.
-func readContent(c *cursor, kind tapio.Kind) tapio.Value {
+func readContent(c *cursor, kind model.Kind) model.Value {
 	switch kind {
-	case tapio.KindString:
-		return tapio.StringValue(string(c.text()))
-	case tapio.KindBytes:
-		return tapio.BytesValue(c.text())
-	case tapio.KindBool:
-		return tapio.BoolValue(c.varint() != 0)
-	case tapio.KindInt:
-		return tapio.IntValue(c.varint())
-	case tapio.KindDouble:
-		return tapio.DoubleValue(math.Float64frombits(binary.LittleEndian.Uint64(c.take(8))))
-	case tapio.KindArray:
+	case model.KindString:
+		return model.StringValue(string(c.text()))
+	case model.KindBytes:
+		return model.BytesValue(c.text())
+	case model.KindBool:
+		return model.BoolValue(c.varint() != 0)
+	case model.KindInt:
+		return model.IntValue(c.varint())
+	case model.KindDouble:
+		return model.DoubleValue(math.Float64frombits(binary.LittleEndian.Uint64(c.take(8))))
+	case model.KindArray:
 		return readArray(c)
-	case tapio.KindMap:
-		return tapio.MapValue(readAttributeList(c))
+	case model.KindMap:
+		return model.MapValue(readAttributeList(c))
 	default:
-		return tapio.Value{}
+		return model.Value{}
 	}
 }
 
-func readArray(c *cursor) tapio.Value {
+func readArray(c *cursor) model.Value {
 	items := readAttributeList(c)
-	values := make([]tapio.Value, len(items))
+	values := make([]model.Value, len(items))
 	for i := range items {
 		values[i] = items[i].Value
 	}
-	return tapio.ArrayValue(values...)
+	return model.ArrayValue(values...)
 }
 
 // skipContent passes over a value of this kind.
-func skipContent(c *cursor, kind tapio.Kind) {
+func skipContent(c *cursor, kind model.Kind) {
 	switch kind {
-	case tapio.KindString, tapio.KindBytes:
+	case model.KindString, model.KindBytes:
 		c.text()
-	case tapio.KindBool, tapio.KindInt:
+	case model.KindBool, model.KindInt:
 		c.uvarint()
-	case tapio.KindDouble:
+	case model.KindDouble:
 		c.take(8)
-	case tapio.KindArray, tapio.KindMap:
+	case model.KindArray, model.KindMap:
 		for range c.uvarint() {
 			c.text()
-			skipContent(c, tapio.Kind(c.take(1)[0]))
+			skipContent(c, model.Kind(c.take(1)[0]))
 		}
 	}
 }
 
 // appendAttributeList writes attributes that are too rare for columns.
-func appendAttributeList(dst []byte, list tapio.Attributes) []byte {
+func appendAttributeList(dst []byte, list model.Attributes) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(list)))
 	for i := range list {
 		dst = append(appendString(dst, list[i].Key), byte(list[i].Value.Kind()))
@@ -92,15 +92,15 @@ func appendAttributeList(dst []byte, list tapio.Attributes) []byte {
 	return dst
 }
 
-func readAttributeList(c *cursor) tapio.Attributes {
+func readAttributeList(c *cursor) model.Attributes {
 	n := c.uvarint()
 	if n == 0 {
 		return nil
 	}
-	list := make(tapio.Attributes, n)
+	list := make(model.Attributes, n)
 	for i := range list {
 		list[i].Key = string(c.text())
-		list[i].Value = readContent(c, tapio.Kind(c.take(1)[0]))
+		list[i].Value = readContent(c, model.Kind(c.take(1)[0]))
 	}
 	return list
 }

@@ -6,7 +6,7 @@ package store
 import (
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // view is a chunk as it was at one moment. It needs no lock.
@@ -17,7 +17,7 @@ type view[R any] struct {
 	segment        *segment
 	count          int
 	first          uint64
-	oldest, newest tapio.Nanos
+	oldest, newest model.Nanos
 	ordered        bool
 }
 
@@ -85,7 +85,7 @@ func (r *reader[R]) admits(b int) bool {
 }
 
 // times returns the earliest and the latest time in a block.
-func (r *reader[R]) times(b int) (oldest, newest tapio.Nanos) {
+func (r *reader[R]) times(b int) (oldest, newest model.Nanos) {
 	if r.view.segment == nil {
 		return r.view.oldest, r.view.newest
 	}

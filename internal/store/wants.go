@@ -6,7 +6,7 @@ package store
 import (
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // wants is a hint in terms of the numbers of one segment.
@@ -34,7 +34,7 @@ func (w *wants) prepare(l *loader, h *hint) {
 	}
 	if len(h.names) > 0 {
 		for _, name := range l.dictionary().strings {
-			w.named = append(w.named, tapio.MatchName(h.names, name))
+			w.named = append(w.named, model.MatchName(h.names, name))
 		}
 	}
 	for i := range h.tests {
@@ -84,8 +84,8 @@ func (w *wants) choose(l *loader) {
 	if w.hint.took != nil {
 		w.hint.took.choose(l)
 	}
-	if w.hint.times != (tapio.TimeRange{}) {
-		l.keep(columnTime, func(when uint64) bool { return w.hint.times.Contains(tapio.Nanos(when)) })
+	if w.hint.times != (model.TimeRange{}) {
+		l.keep(columnTime, func(when uint64) bool { return w.hint.times.Contains(model.Nanos(when)) })
 	}
 	for i := range w.tests {
 		w.tests[i].choose(l)

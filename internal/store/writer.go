@@ -8,7 +8,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 )
 
 // The columns of numbers that log records and spans have alike. The first
@@ -60,8 +60,8 @@ type writer struct {
 	segment  *segment
 	deciding uint64
 	words    vocabulary
-	traces   idTable[tapio.TraceID]
-	spans    idTable[tapio.SpanID]
+	traces   idTable[model.TraceID]
+	spans    idTable[model.SpanID]
 	columns  []column
 	streams  [][]byte
 	values   []valueTable  // of the fields, which stand in the streams behind ownStreams
@@ -78,8 +78,8 @@ type writer struct {
 	bodyBefore string // the latest body of the block
 	unmarked   int    // bodies since the latest one with an id in it
 
-	oldest  tapio.Nanos
-	newest  tapio.Nanos
+	oldest  model.Nanos
+	newest  model.Nanos
 	scratch []byte
 }
 
@@ -118,7 +118,7 @@ func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 }
 
 // origin writes where a row comes from and how it can be found.
-func (w *writer) origin(when tapio.Nanos, resource *tapio.Resource, scope *tapio.Scope) {
+func (w *writer) origin(when model.Nanos, resource *model.Resource, scope *model.Scope) {
 	ids := w.rowIDs()
 	w.oldest, w.newest = min(w.oldest, when), max(w.newest, when)
 	w.columns[columnTime].putDelta(uint64(when))
@@ -136,7 +136,7 @@ func (w *writer) origin(when tapio.Nanos, resource *tapio.Resource, scope *tapio
 func (w *writer) rowIDs() *rowIDs { return &w.ids[w.row%len(w.ids)] }
 
 // trace numbers a trace and notes that it has a row in this block.
-func (w *writer) trace(id tapio.TraceID) uint64 {
+func (w *writer) trace(id model.TraceID) uint64 {
 	if id.IsZero() {
 		return 0
 	}
@@ -148,7 +148,7 @@ func (w *writer) trace(id tapio.TraceID) uint64 {
 	return uint64(place) + 1
 }
 
-func (w *writer) span(id tapio.SpanID) uint64 {
+func (w *writer) span(id model.SpanID) uint64 {
 	if id.IsZero() {
 		return 0
 	}
@@ -192,7 +192,7 @@ func (w *writer) rareText(s string) uint64 { return uint64(w.words.strings.place
 
 // attributes writes each value to the stream of its key and kind. Text filter
 // and labels hear of a string once a block: most of them repeat.
-func (w *writer) attributes(list tapio.Attributes) {
+func (w *writer) attributes(list model.Attributes) {
 	shape, fields := w.words.shape(list)
 	w.columns[columnShape].put(uint64(shape))
 	for i, f := range fields {
@@ -200,14 +200,14 @@ func (w *writer) attributes(list tapio.Attributes) {
 	}
 }
 
-func (w *writer) field(f int, kv *tapio.KeyValue) {
+func (w *writer) field(f int, kv *model.KeyValue) {
 	for len(w.values) <= f {
 		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
 		w.few = append(w.few, fieldValues{})
 	}
 	stream, values := &w.streams[ownStreams+f], &w.values[f]
 	switch kv.Kind() {
-	case tapio.KindString:
+	case model.KindString:
 		before, text := values.latest, kv.Str()
 		written, fresh := values.append(*stream, text)
 		*stream = written
@@ -217,7 +217,7 @@ func (w *writer) field(f int, kv *tapio.KeyValue) {
 			values.open = values.open || w.index.label(kv)
 		}
 		return
-	case tapio.KindInt:
+	case model.KindInt:
 		*stream = binary.AppendUvarint(*stream, zigzag(kv.Int()))
 		w.few[f].widen(float64(kv.Int()))
 	default:

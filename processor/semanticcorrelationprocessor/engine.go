@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 
 	"github.com/tapio/tapio/internal/correlate"
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
 )
 
@@ -39,7 +39,7 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 	fresh := &engine{
 		id:       set.ID,
 		thinking: thinking,
-		clock:    clock{lateness: tapio.Nanos(config.Lateness)},
+		clock:    clock{lateness: model.Nanos(config.Lateness)},
 		outbox:   newOutbox(set.Logger),
 		ended:    make(chan struct{}),
 	}
@@ -87,12 +87,12 @@ type engine struct {
 
 // thinker is what the shell needs of a correlate.Engine.
 type thinker interface {
-	ObserveEvents(events []tapio.Event) []correlate.Mark
-	ObserveSpans(spans []tapio.Span) []correlate.Mark
-	ObservePointBatch(batch *tapio.PointBatch)
-	Saw(oldest, newest tapio.Nanos)
+	ObserveEvents(events []model.Event) []correlate.Mark
+	ObserveSpans(spans []model.Span) []correlate.Mark
+	ObservePointBatch(batch *model.PointBatch)
+	Saw(oldest, newest model.Nanos)
 	Interest() correlate.Interest
-	Flush(now tapio.Nanos) []tapio.Finding
+	Flush(now model.Nanos) []model.Finding
 	Stats() correlate.Stats
 }
 
@@ -162,7 +162,7 @@ func (e *engine) leave(ctx context.Context, next consumer.Logs) {
 }
 
 // flush draws the conclusions that are due at a time. The caller holds mu.
-func (e *engine) flush(now tapio.Nanos) {
+func (e *engine) flush(now model.Nanos) {
 	if now <= e.clock.flushed {
 		return
 	}
@@ -174,9 +174,9 @@ func (e *engine) flush(now tapio.Nanos) {
 
 // advance takes note of the newest record of a batch and flushes if it is time.
 // The caller holds mu.
-func (e *engine) advance(newest tapio.Nanos) {
+func (e *engine) advance(newest model.Nanos) {
 	e.clock.see(newest, time.Now())
-	if due := e.clock.settled(); due >= e.clock.flushed+tapio.Nanos(flushEvery) {
+	if due := e.clock.settled(); due >= e.clock.flushed+model.Nanos(flushEvery) {
 		e.flush(due)
 	}
 	if now := e.thinking.Interest(); now != *e.interest.Load() {
@@ -186,32 +186,32 @@ func (e *engine) advance(newest tapio.Nanos) {
 
 // clock tells how far event time has come.
 type clock struct {
-	lateness tapio.Nanos
-	newest   tapio.Nanos // time of the newest record
+	lateness model.Nanos
+	newest   model.Nanos // time of the newest record
 	seen     time.Time   // when it was seen
-	flushed  tapio.Nanos // the watermark of the last flush
+	flushed  model.Nanos // the watermark of the last flush
 }
 
 // maxSkew is how far ahead of this host's clock another one may be. A record
 // from further ahead does not move the time, or all others would be late.
 const maxSkew = time.Minute
 
-func (c *clock) see(newest tapio.Nanos, now time.Time) {
-	if newest > c.newest && newest <= tapio.Nanos(now.Add(maxSkew).UnixNano()) {
+func (c *clock) see(newest model.Nanos, now time.Time) {
+	if newest > c.newest && newest <= model.Nanos(now.Add(maxSkew).UnixNano()) {
 		c.newest, c.seen = newest, now
 	}
 }
 
 // settled is the time before which records are held to be complete.
-func (c *clock) settled() tapio.Nanos { return c.newest - min(c.lateness, c.newest) }
+func (c *clock) settled() model.Nanos { return c.newest - min(c.lateness, c.newest) }
 
 // watermark is settled or later: when no record has come for longer than
 // lateness, time goes on by the wall clock, so that findings do not wait for
 // traffic that has ceased.
-func (c *clock) watermark(now time.Time) tapio.Nanos {
+func (c *clock) watermark(now time.Time) model.Nanos {
 	if c.newest == 0 {
 		return 0
 	}
-	idle := tapio.Nanos(max(0, now.Sub(c.seen)))
+	idle := model.Nanos(max(0, now.Sub(c.seen)))
 	return c.settled() + idle - min(c.lateness, idle)
 }

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // observeLogs shows the engine log records and returns what is to be marked. The
@@ -18,7 +18,7 @@ import (
 // not observations.
 func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark {
 	interest, findings, n := e.interest.Load(), 0, e.observed[logs].Load()
-	chosen := reader.Events(records, func(event *tapio.Event) bool {
+	chosen := reader.Events(records, func(event *model.Event) bool {
 		if otlp.IsFinding(event) {
 			findings++
 			return false

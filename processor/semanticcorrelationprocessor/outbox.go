@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.uber.org/zap"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // Reasons for which a finding was not sent.
@@ -34,7 +34,7 @@ type outbox struct {
 
 	mu      sync.Mutex // guards what follows
 	outlets []consumer.Logs
-	waiting []tapio.Event
+	waiting []model.Event
 	bytes   int
 	sent    map[string]uint64 // by event name
 	made    map[string]uint64 // by event name, without updates
@@ -66,7 +66,7 @@ func (o *outbox) outlet() consumer.Logs {
 }
 
 // add puts findings in, as far as there is room.
-func (o *outbox) add(findings []tapio.Finding) {
+func (o *outbox) add(findings []model.Finding) {
 	if len(findings) == 0 {
 		return
 	}
@@ -99,7 +99,7 @@ func (o *outbox) send(ctx context.Context) {
 	if len(events) == 0 {
 		return
 	}
-	now := tapio.Nanos(time.Now().UnixNano())
+	now := model.Nanos(time.Now().UnixNano())
 	for i := range events {
 		events[i].ObservedTime = now
 	}
@@ -110,7 +110,7 @@ func (o *outbox) send(ctx context.Context) {
 	}
 }
 
-func (o *outbox) take() []tapio.Event {
+func (o *outbox) take() []model.Event {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	events := o.waiting
@@ -118,7 +118,7 @@ func (o *outbox) take() []tapio.Event {
 	return events
 }
 
-func (o *outbox) count(events []tapio.Event, err error) {
+func (o *outbox) count(events []model.Event, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {

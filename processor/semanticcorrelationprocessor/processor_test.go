@@ -23,8 +23,8 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 
 	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
 )
 
@@ -35,7 +35,7 @@ type brain struct {
 	events  []string // bodies seen
 	spans   int
 	points  int
-	flushes []tapio.Nanos
+	flushes []model.Nanos
 }
 
 func (b *brain) mark(n int) []correlate.Mark {
@@ -45,7 +45,7 @@ func (b *brain) mark(n int) []correlate.Mark {
 	return []correlate.Mark{{Index: 1, GroupID: "g-1", UID: "uid-1", Template: "took <*> ms"}}
 }
 
-func (b *brain) ObserveEvents(events []tapio.Event) []correlate.Mark {
+func (b *brain) ObserveEvents(events []model.Event) []correlate.Mark {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range events {
@@ -54,28 +54,28 @@ func (b *brain) ObserveEvents(events []tapio.Event) []correlate.Mark {
 	return b.mark(len(events))
 }
 
-func (b *brain) ObserveSpans(spans []tapio.Span) []correlate.Mark {
+func (b *brain) ObserveSpans(spans []model.Span) []correlate.Mark {
 	b.spans += len(spans)
 	return b.mark(len(spans))
 }
 
-func (b *brain) ObservePointBatch(batch *tapio.PointBatch) { b.points += len(batch.Points) }
+func (b *brain) ObservePointBatch(batch *model.PointBatch) { b.points += len(batch.Points) }
 
-func (*brain) Saw(tapio.Nanos, tapio.Nanos) {}
+func (*brain) Saw(model.Nanos, model.Nanos) {}
 
 func (*brain) Interest() correlate.Interest { return correlate.Interest{} }
 
-func (b *brain) Flush(now tapio.Nanos) []tapio.Finding {
+func (b *brain) Flush(now model.Nanos) []model.Finding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flushes = append(b.flushes, now)
-	return []tapio.Finding{&tapio.SemanticGroup{
-		FindingIdentity: tapio.FindingIdentity{ID: "g-1", Revision: uint64(len(b.flushes)), Time: now}, Title: "all is lost",
+	return []model.Finding{&model.SemanticGroup{
+		FindingIdentity: model.FindingIdentity{ID: "g-1", Revision: uint64(len(b.flushes)), Time: now}, Title: "all is lost",
 	}}
 }
 
 // flushed is when the engine was asked.
-func (b *brain) flushed() []tapio.Nanos {
+func (b *brain) flushed() []model.Nanos {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.flushes)
@@ -166,18 +166,18 @@ func TestFindingsLeaveThroughTheLogsPipeline(t *testing.T) {
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(begin, "a")))
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), records(begin.Add(30*time.Second), "b")))
 		synctest.Wait()
-		require.Equal(t, []tapio.Nanos{
-			tapio.Nanos(begin.Add(-5 * time.Second).UnixNano()),
-			tapio.Nanos(begin.Add(25 * time.Second).UnixNano()),
+		require.Equal(t, []model.Nanos{
+			model.Nanos(begin.Add(-5 * time.Second).UnixNano()),
+			model.Nanos(begin.Add(25 * time.Second).UnixNano()),
 		}, p.brain.flushed(), "records drive the time, less the lateness")
 		require.Len(t, p.findings(), 2)
 
 		time.Sleep(8500 * time.Millisecond)
 		synctest.Wait()
 		last := p.brain.flushed()[len(p.brain.flushed())-1]
-		require.Equal(t, tapio.Nanos(begin.Add(28*time.Second).UnixNano()), last, "idle for more than the lateness, the clock does")
+		require.Equal(t, model.Nanos(begin.Add(28*time.Second).UnixNano()), last, "idle for more than the lateness, the clock does")
 		p.shutdown(t)
-		require.Equal(t, tapio.Nanos(begin.Add(30*time.Second).UnixNano()), p.brain.flushed()[len(p.brain.flushed())-1],
+		require.Equal(t, model.Nanos(begin.Add(30*time.Second).UnixNano()), p.brain.flushed()[len(p.brain.flushed())-1],
 			"at the end all that was seen counts")
 		require.Len(t, p.findings(), len(p.brain.flushed()))
 	})
@@ -188,7 +188,7 @@ func TestFindingsThatPassAreNoObservations(t *testing.T) {
 		p := newPipelines(t)
 		p.start(t)
 		logs := records(time.Now(), "one")
-		otlp.LogsFromFindings([]tapio.Finding{&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "i"}}}, 0).
+		otlp.LogsFromFindings([]model.Finding{&model.Insight{FindingIdentity: model.FindingIdentity{ID: "i"}}}, 0).
 			ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 		records(time.Now(), "two").ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 		require.NoError(t, p.logs.ConsumeLogs(t.Context(), logs))
@@ -244,12 +244,12 @@ func TestAReloadBeginsWithAFreshEngine(t *testing.T) {
 func TestWhatCannotBeSentIsCounted(t *testing.T) {
 	o := newOutbox(processortest.NewNopSettings(metadata.Type).Logger)
 	o.offer(consumertest.NewErr(errors.New("no")))
-	o.add([]tapio.Finding{&tapio.Insight{Text: "a"}, &tapio.Insight{Text: "b"}})
+	o.add([]model.Finding{&model.Insight{Text: "a"}, &model.Insight{Text: "b"}})
 	o.send(t.Context())
 	require.EqualValues(t, 2, o.counts(o.dropped)[reasonRefused])
 
-	large := &tapio.Insight{Text: strings.Repeat("x", maxOutboxBytes/2)}
-	o.add([]tapio.Finding{large, large, large})
+	large := &model.Insight{Text: strings.Repeat("x", maxOutboxBytes/2)}
+	o.add([]model.Finding{large, large, large})
 	require.EqualValues(t, 2, o.counts(o.dropped)[reasonFull])
 	require.LessOrEqual(t, o.bytes, maxOutboxBytes)
 }

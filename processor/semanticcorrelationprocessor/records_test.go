@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 func records(at time.Time, bodies ...string) plog.Logs {
@@ -27,8 +27,8 @@ func records(at time.Time, bodies ...string) plog.Logs {
 }
 
 // findings are the records among those passed on that carry findings.
-func (p *pipelines) findings() []tapio.Finding {
-	var list []tapio.Finding
+func (p *pipelines) findings() []model.Finding {
+	var list []model.Finding
 	for _, logs := range p.sink.AllLogs() {
 		for _, event := range otlp.EventsFromLogs(logs) {
 			if finding := otlp.FindingFromEvent(&event); finding != nil {

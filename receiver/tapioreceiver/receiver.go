@@ -13,19 +13,19 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 	"github.com/tapio/tapio/receiver/tapioreceiver/internal/metadata"
 )
 
 // eventSource is what this receiver needs of an extension.
 type eventSource interface {
-	AttachEvents(receiver component.ID, sink tapio.EventSink) (detach func(), err error)
+	AttachEvents(receiver component.ID, sink model.EventSink) (detach func(), err error)
 }
 
 var (
 	_ receiver.Logs   = (*tapioReceiver)(nil)
-	_ tapio.EventSink = (*tapioReceiver)(nil)
+	_ model.EventSink = (*tapioReceiver)(nil)
 )
 
 type tapioReceiver struct {
@@ -81,16 +81,16 @@ func (r *tapioReceiver) Shutdown(context.Context) error {
 	return nil
 }
 
-// WriteEvents implements tapio.EventSink.
-func (r *tapioReceiver) WriteEvents(ctx context.Context, events []tapio.Event) error {
+// WriteEvents implements model.EventSink.
+func (r *tapioReceiver) WriteEvents(ctx context.Context, events []model.Event) error {
 	return r.consume(ctx, otlp.LogsFromEvents(events), len(events), "words")
 }
 
-// WritePayload implements tapio.EventSink.
+// WritePayload implements model.EventSink.
 func (r *tapioReceiver) WritePayload(ctx context.Context, payload []byte) (int, error) {
 	logs, err := otlp.LogsFromPayload(payload)
 	if err != nil {
-		return 0, err // a *tapio.FieldError of "payload"
+		return 0, err // a *model.FieldError of "payload"
 	}
 	n := logs.LogRecordCount()
 	if n == 0 {

@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/receiver/tapioreceiver/internal/metadata"
 )
 
@@ -30,10 +30,10 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h }
 type source struct {
 	component.StartFunc
 	component.ShutdownFunc
-	sink tapio.EventSink
+	sink model.EventSink
 }
 
-func (s *source) AttachEvents(_ component.ID, sink tapio.EventSink) (func(), error) {
+func (s *source) AttachEvents(_ component.ID, sink model.EventSink) (func(), error) {
 	if s.sink != nil {
 		return nil, errors.New("taken")
 	}
@@ -57,8 +57,8 @@ func newStarted(t *testing.T, next consumer.Logs) *source {
 func TestEventsReachThePipeline(t *testing.T) {
 	next := new(consumertest.LogsSink)
 	s := newStarted(t, next)
-	event := tapio.Event{Name: "deploy.done", Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
-	require.NoError(t, s.sink.WriteEvents(t.Context(), []tapio.Event{event}))
+	event := model.Event{Name: "deploy.done", Resource: &model.Resource{}, Scope: &model.Scope{}}
+	require.NoError(t, s.sink.WriteEvents(t.Context(), []model.Event{event}))
 	require.Len(t, next.AllLogs(), 1)
 	record := next.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 	assert.Equal(t, "deploy.done", record.EventName())
@@ -81,15 +81,15 @@ func TestPayloadReachesThePipeline(t *testing.T) {
 func TestMalformedPayloadNamesTheField(t *testing.T) {
 	s := newStarted(t, consumertest.NewNop())
 	_, err := s.sink.WritePayload(t.Context(), []byte{0xff, 0xff})
-	var invalid *tapio.FieldError
+	var invalid *model.FieldError
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "payload", invalid.Field)
 }
 
 func TestPipelineErrorReachesTheWriter(t *testing.T) {
 	s := newStarted(t, consumertest.NewErr(errors.New("memory is full")))
-	event := tapio.Event{Resource: &tapio.Resource{}, Scope: &tapio.Scope{}}
-	require.ErrorContains(t, s.sink.WriteEvents(t.Context(), []tapio.Event{event}), "memory is full")
+	event := model.Event{Resource: &model.Resource{}, Scope: &model.Scope{}}
+	require.ErrorContains(t, s.sink.WriteEvents(t.Context(), []model.Event{event}), "memory is full")
 }
 
 func TestStartNamesTheMend(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -103,8 +103,8 @@ func TestEachClientHasItsRate(t *testing.T) {
 	})
 }
 
-func numberedRows(n int) []tapio.Event {
-	events := make([]tapio.Event, n)
+func numberedRows(n int) []model.Event {
+	events := make([]model.Event, n)
 	for i := range events {
 		events[i].Seq = uint64(i + 1)
 	}
@@ -115,7 +115,7 @@ func TestPaceWaitsOrLeavesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []uint64
 		var lost uint64
-		send := func(events []tapio.Event, loss *tapiov1.Loss) error {
+		send := func(events []model.Event, loss *tapiov1.Loss) error {
 			for _, e := range events {
 				got = append(got, e.Seq)
 			}

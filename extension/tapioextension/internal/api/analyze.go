@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/correlate"
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -40,7 +40,7 @@ const (
 func (s *tapioService) AnalyzeEvents(
 	ctx context.Context, req *tapiov1.AnalyzeEventsRequest,
 ) (*tapiov1.AnalyzeEventsResponse, error) {
-	analysis, err := wire.AnalyzeQuery(req, s.Now())
+	analysis, err := protoconv.AnalyzeQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (s *tapioService) AnalyzeEvents(
 }
 
 // analyze looks at as much of the past as there is room for.
-func (s *Server) analyze(ctx context.Context, analysis *wire.Analysis, room uint64) (*analysisRun, error) {
-	for leadIn := tapio.Nanos(correlate.LeadIn); ; leadIn /= shorterBy {
+func (s *Server) analyze(ctx context.Context, analysis *protoconv.Analysis, room uint64) (*analysisRun, error) {
+	for leadIn := model.Nanos(correlate.LeadIn); ; leadIn /= shorterBy {
 		run, err := s.newAnalysisRun(analysis, leadIn)
 		if err != nil {
 			return nil, err
@@ -88,11 +88,11 @@ func (s *Server) takeTurn(ctx context.Context) error {
 }
 
 // surround makes a stretch of time of the records named by id.
-func (s *Server) surround(ctx context.Context, analysis *wire.Analysis) error {
+func (s *Server) surround(ctx context.Context, analysis *protoconv.Analysis) error {
 	if len(analysis.IDs) == 0 {
 		return nil
 	}
-	var first, last tapio.Nanos
+	var first, last model.Nanos
 	for _, id := range analysis.IDs {
 		event, found, err := s.Store.EventByID(ctx, id)
 		if err != nil {
@@ -106,8 +106,8 @@ func (s *Server) surround(ctx context.Context, analysis *wire.Analysis) error {
 			first = event.When()
 		}
 	}
-	analysis.Filter.Time = tapio.TimeRange{
-		Start: first - min(tapio.Nanos(around), first), End: last + tapio.Nanos(around),
+	analysis.Filter.Time = model.TimeRange{
+		Start: first - min(model.Nanos(around), first), End: last + model.Nanos(around),
 	}
 	return nil
 }
@@ -116,46 +116,46 @@ func (s *Server) surround(ctx context.Context, analysis *wire.Analysis) error {
 type analysisRun struct {
 	engine *correlate.Engine
 	feeds  []feed
-	asked  tapio.TimeRange
+	asked  model.TimeRange
 	room   uint64 // for records before that, 0 for no bound of their own
 	looked uint64
-	found  map[string]tapio.Finding // the latest revisions, by kind and id
+	found  map[string]model.Finding // the latest revisions, by kind and id
 }
 
-func (s *Server) newAnalysisRun(analysis *wire.Analysis, leadIn tapio.Nanos) (*analysisRun, error) {
+func (s *Server) newAnalysisRun(analysis *protoconv.Analysis, leadIn model.Nanos) (*analysisRun, error) {
 	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory, Asked: analysis.Filter.Time})
 	if err != nil {
 		return nil, err
 	}
 	filter := analysis.Filter
 	filter.Time.Start -= min(leadIn, filter.Time.Start)
-	begin := tapio.Start{Resume: true} // from the oldest record that is stored
+	begin := model.Start{Resume: true} // from the oldest record that is stored
 	return &analysisRun{
 		engine: engine,
 		asked:  analysis.Filter.Time,
-		found:  map[string]tapio.Finding{},
+		found:  map[string]model.Finding{},
 		feeds: []feed{
-			&rows[tapio.Point]{
-				poll: s.Store.TailPoints(tapio.PointQuery{Filter: filter}, begin).Poll,
-				when: func(p *tapio.Point) tapio.Nanos { return p.Time },
-				show: func(list []tapio.Point) { engine.ObservePoints(list) },
+			&rows[model.Point]{
+				poll: s.Store.TailPoints(model.PointQuery{Filter: filter}, begin).Poll,
+				when: func(p *model.Point) model.Nanos { return p.Time },
+				show: func(list []model.Point) { engine.ObservePoints(list) },
 			},
-			&rows[tapio.Event]{
-				poll: s.Store.TailEvents(tapio.EventQuery{Filter: filter}, begin).Poll,
-				when: (*tapio.Event).When,
+			&rows[model.Event]{
+				poll: s.Store.TailEvents(model.EventQuery{Filter: filter}, begin).Poll,
+				when: (*model.Event).When,
 				show: observing(engine),
 			},
-			&rows[tapio.Span]{
-				poll: s.Store.TailSpans(tapio.TraceQuery{Filter: filter}, begin).Poll,
-				when: func(p *tapio.Span) tapio.Nanos { return p.End },
-				show: func(list []tapio.Span) { engine.ObserveSpans(list) },
+			&rows[model.Span]{
+				poll: s.Store.TailSpans(model.TraceQuery{Filter: filter}, begin).Poll,
+				when: func(p *model.Span) model.Nanos { return p.End },
+				show: func(list []model.Span) { engine.ObserveSpans(list) },
 			},
 		},
 	}, nil
 }
 
 // analysisStep is how far time goes on between two conclusions.
-const analysisStep = tapio.Nanos(2 * time.Second)
+const analysisStep = model.Nanos(2 * time.Second)
 
 // all shows everything. The signals are read side by side, step by step, so that
 // no more of them is held than a step.
@@ -185,12 +185,12 @@ func (r *analysisRun) all(ctx context.Context) error {
 		r.note(r.engine.Flush(now))
 	}
 	// What is asked for is over: nothing more will come.
-	r.note(r.engine.Flush(r.asked.End + tapio.Nanos(time.Minute)))
+	r.note(r.engine.Flush(r.asked.End + model.Nanos(time.Minute)))
 	return nil
 }
 
 // earliest is the time of the next record of any signal.
-func (r *analysisRun) earliest(ctx context.Context) (earliest tapio.Nanos, found bool, err error) {
+func (r *analysisRun) earliest(ctx context.Context) (earliest model.Nanos, found bool, err error) {
 	for _, f := range r.feeds {
 		next, more, err := f.next(ctx)
 		if err != nil {
@@ -203,70 +203,70 @@ func (r *analysisRun) earliest(ctx context.Context) (earliest tapio.Nanos, found
 	return earliest, found, nil
 }
 
-func (r *analysisRun) note(findings []tapio.Finding) {
+func (r *analysisRun) note(findings []model.Finding) {
 	for _, finding := range findings {
 		r.found[finding.EventName()+" "+finding.Identity().ID] = finding
 	}
 }
 
 // answer picks what concerns the stretch asked for.
-func (r *analysisRun) answer(analysis *wire.Analysis) *tapiov1.AnalyzeEventsResponse {
-	var groups []*tapio.SemanticGroup
-	var correlations []*tapio.Correlation
-	var insights []*tapio.Insight
+func (r *analysisRun) answer(analysis *protoconv.Analysis) *tapiov1.AnalyzeEventsResponse {
+	var groups []*model.SemanticGroup
+	var correlations []*model.Correlation
+	var insights []*model.Insight
 	for _, finding := range r.found {
 		touched := finding.Touches()
 		if !r.asked.Overlaps(touched.First, touched.Last) || r.merged(finding) {
 			continue
 		}
 		switch f := finding.(type) {
-		case *tapio.SemanticGroup:
+		case *model.SemanticGroup:
 			groups = append(groups, f)
-		case *tapio.Correlation:
+		case *model.Correlation:
 			correlations = append(correlations, f)
-		case *tapio.Insight:
-			if analysis.Audience == tapio.AudienceEverybody || analysis.Audience == f.Audience {
+		case *model.Insight:
+			if analysis.Audience == model.AudienceEverybody || analysis.Audience == f.Audience {
 				insights = append(insights, f)
 			}
 		}
 	}
 	slices.SortFunc(groups, r.inOrder)
-	slices.SortFunc(correlations, func(a, b *tapio.Correlation) int {
+	slices.SortFunc(correlations, func(a, b *model.Correlation) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
 	})
-	slices.SortFunc(insights, func(a, b *tapio.Insight) int {
+	slices.SortFunc(insights, func(a, b *model.Insight) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.ID, b.ID))
 	})
 	return &tapiov1.AnalyzeEventsResponse{
-		Groups:        each(groups, wire.SemanticGroup),
-		Correlations:  each(correlations[:min(len(correlations), maxAnswered)], wire.Correlation),
-		Insights:      each(insights, wire.Insight),
+		Groups:        each(groups, protoconv.SemanticGroup),
+		Correlations:  each(correlations[:min(len(correlations), maxAnswered)], protoconv.Correlation),
+		Insights:      each(insights, protoconv.Insight),
 		AnalyzedCount: r.looked,
 	}
 }
 
 // merged reports whether a finding is of a group that turned out to be a part of
 // another one, which tells it all.
-func (r *analysisRun) merged(finding tapio.Finding) bool {
+func (r *analysisRun) merged(finding model.Finding) bool {
 	var id string
 	switch f := finding.(type) {
-	case *tapio.SemanticGroup:
+	case *model.SemanticGroup:
 		id = f.ID
-	case *tapio.Insight:
+	case *model.Insight:
 		id = f.GroupID
 	}
-	g, found := r.found[tapio.SemanticGroupEvent+" "+id].(*tapio.SemanticGroup)
-	return found && g.State == tapio.GroupMerged
+	g, found := r.found[model.SemanticGroupEvent+" "+id].(*model.SemanticGroup)
+	return found && g.State == model.GroupMerged
 }
 
 // dating is how far apart two datings of one onset may be: metrics come once a
 // minute.
-const dating = tapio.Nanos(2 * time.Minute)
+const dating = model.Nanos(2 * time.Minute)
 
 // inOrder puts what set in during the stretch asked for before what was there
 // already, then what hits most, and last what is only next to be considered.
-func (r *analysisRun) inOrder(a, b *tapio.SemanticGroup) int {
-	later := func(g *tapio.SemanticGroup) int {
+func (r *analysisRun) inOrder(a, b *model.SemanticGroup) int {
+	later := func(g *model.SemanticGroup) int {
 		switch {
 		case r.engine.Further(g.ID):
 			return 2

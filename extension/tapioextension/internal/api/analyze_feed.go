@@ -7,22 +7,22 @@ import (
 	"context"
 
 	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // feed is one signal on its way into an analysis, in the order of its arrival.
 type feed interface {
 	// next returns the time of the next record; false at the end.
-	next(ctx context.Context) (tapio.Nanos, bool, error)
+	next(ctx context.Context) (model.Nanos, bool, error)
 	// showUntil shows the records up to the first of that time or later.
-	showUntil(ctx context.Context, until tapio.Nanos) (shown int, err error)
+	showUntil(ctx context.Context, until model.Nanos) (shown int, err error)
 }
 
 // rows is the feed of one signal: a tail of what is stored.
 type rows[R any] struct {
-	poll func(max int) (list []R, loss tapio.Loss, more bool)
-	when func(*R) tapio.Nanos
+	poll func(max int) (list []R, loss model.Loss, more bool)
+	when func(*R) model.Nanos
 	show func([]R)
 
 	waiting []R
@@ -41,14 +41,14 @@ func (r *rows[R]) fill(ctx context.Context) error {
 	return nil
 }
 
-func (r *rows[R]) next(ctx context.Context) (tapio.Nanos, bool, error) {
+func (r *rows[R]) next(ctx context.Context) (model.Nanos, bool, error) {
 	if err := r.fill(ctx); err != nil || len(r.waiting) == 0 {
 		return 0, false, err
 	}
 	return r.when(&r.waiting[0]), true, nil
 }
 
-func (r *rows[R]) showUntil(ctx context.Context, until tapio.Nanos) (shown int, err error) {
+func (r *rows[R]) showUntil(ctx context.Context, until model.Nanos) (shown int, err error) {
 	for {
 		if err := r.fill(ctx); err != nil {
 			return shown, err
@@ -68,10 +68,10 @@ func (r *rows[R]) showUntil(ctx context.Context, until tapio.Nanos) (shown int, 
 
 // observing shows an engine the log records that it looks at, but no findings: they
 // are conclusions. It keeps the caller's list as it is.
-func observing(engine *correlate.Engine) func(events []tapio.Event) {
+func observing(engine *correlate.Engine) func(events []model.Event) {
 	n := uint64(0)
-	return func(events []tapio.Event) {
-		list, interest := make([]tapio.Event, 0, len(events)), engine.Interest()
+	return func(events []model.Event) {
+		list, interest := make([]model.Event, 0, len(events)), engine.Interest()
 		for i := range events {
 			if e := &events[i]; !otlp.IsFinding(e) && interest.Event(e, n) {
 				list = append(list, *e)

@@ -13,32 +13,32 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // putCalls stores calls of a shop to its payment service, one a second, which
 // fail from the given second on.
 func (s *tapioService) putCalls(begin time.Time, seconds, failFrom int) {
-	caller := &tapio.Resource{Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("shop")}}}
-	callee := &tapio.Resource{Attributes: tapio.Attributes{{Key: "service.name", Value: tapio.StringValue("payment")}}}
+	caller := &model.Resource{Attributes: model.Attributes{{Key: "service.name", Value: model.StringValue("shop")}}}
+	callee := &model.Resource{Attributes: model.Attributes{{Key: "service.name", Value: model.StringValue("payment")}}}
 	for second := range seconds {
 		for n := range 20 {
-			at := tapio.Nanos(begin.Add(time.Duration(second)*time.Second + time.Duration(n)*time.Millisecond).UnixNano())
-			trace := tapio.TraceID{1, byte(second >> 8), byte(second), byte(n)}
-			root := tapio.Span{
-				TraceID: trace, SpanID: tapio.SpanID{1}, Name: "POST /order", Kind: 2, Start: at, End: at + 20e6,
-				Resource: caller, Scope: &tapio.Scope{},
+			at := model.Nanos(begin.Add(time.Duration(second)*time.Second + time.Duration(n)*time.Millisecond).UnixNano())
+			trace := model.TraceID{1, byte(second >> 8), byte(second), byte(n)}
+			root := model.Span{
+				TraceID: trace, SpanID: model.SpanID{1}, Name: "POST /order", Kind: 2, Start: at, End: at + 20e6,
+				Resource: caller, Scope: &model.Scope{},
 			}
 			client := root
-			client.SpanID, client.ParentID, client.Name, client.Kind = tapio.SpanID{2}, tapio.SpanID{1}, "POST /pay", 3
+			client.SpanID, client.ParentID, client.Name, client.Kind = model.SpanID{2}, model.SpanID{1}, "POST /pay", 3
 			server := client
-			server.SpanID, server.ParentID, server.Kind, server.Resource = tapio.SpanID{3}, tapio.SpanID{2}, 2, callee
+			server.SpanID, server.ParentID, server.Kind, server.Resource = model.SpanID{3}, model.SpanID{2}, 2, callee
 			if second >= failFrom {
 				root.StatusCode, client.StatusCode, server.StatusCode = 2, 2, 2
 			}
-			s.Store.AppendSpans([]tapio.Span{root, client, server})
+			s.Store.AppendSpans([]model.Span{root, client, server})
 		}
 	}
 }
@@ -85,11 +85,11 @@ func TestAnalysisHonoursItsBounds(t *testing.T) {
 
 func TestAnalysisOfNamedRecordsLooksAround(t *testing.T) {
 	s := testService(t)
-	begin := tapio.Nanos(1_700_000_000e9)
-	for i := range tapio.Nanos(10) {
-		s.Store.AppendEvents([]tapio.Event{{
-			Time: begin + i*60e9, Body: tapio.StringValue(fmt.Sprint("line ", i)), Resource: &tapio.Resource{}, Scope: &tapio.Scope{},
-			Attributes: tapio.Attributes{{Key: "log.record.uid", Value: tapio.StringValue(fmt.Sprint("e", i))}},
+	begin := model.Nanos(1_700_000_000e9)
+	for i := range model.Nanos(10) {
+		s.Store.AppendEvents([]model.Event{{
+			Time: begin + i*60e9, Body: model.StringValue(fmt.Sprint("line ", i)), Resource: &model.Resource{}, Scope: &model.Scope{},
+			Attributes: model.Attributes{{Key: "log.record.uid", Value: model.StringValue(fmt.Sprint("e", i))}},
 		}})
 	}
 	response, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{EventIds: []string{"e5"}})
@@ -104,8 +104,8 @@ func TestAnalysisLooksBackAsFarAsThereIsRoomFor(t *testing.T) {
 		s.putCalls(asked.Add(-before), 10, 10) // 600 records
 	}
 	s.putCalls(asked, 10, 10)
-	analysis := &wire.Analysis{Filter: tapio.Filter{Time: tapio.TimeRange{
-		Start: tapio.Nanos(asked.UnixNano()), End: tapio.Nanos(asked.Add(time.Minute).UnixNano()),
+	analysis := &protoconv.Analysis{Filter: model.Filter{Time: model.TimeRange{
+		Start: model.Nanos(asked.UnixNano()), End: model.Nanos(asked.Add(time.Minute).UnixNano()),
 	}}}
 	for room, looked := range map[uint64]int{2000: 4 * 600, 1500: 3 * 600, 1000: 2 * 600, 100: 600} {
 		run, err := s.analyze(t.Context(), analysis, room)
@@ -115,18 +115,18 @@ func TestAnalysisLooksBackAsFarAsThereIsRoomFor(t *testing.T) {
 }
 
 func TestAnAnswerLeavesOutWhatTurnedOutToBeAPart(t *testing.T) {
-	when := tapio.TimeRange{Start: 1000, End: 2000}
-	group := func(id string, state tapio.GroupState) *tapio.SemanticGroup {
-		return &tapio.SemanticGroup{FindingIdentity: tapio.FindingIdentity{ID: id}, State: state, Range: when}
+	when := model.TimeRange{Start: 1000, End: 2000}
+	group := func(id string, state model.GroupState) *model.SemanticGroup {
+		return &model.SemanticGroup{FindingIdentity: model.FindingIdentity{ID: id}, State: state, Range: when}
 	}
-	run := &analysisRun{asked: when, found: map[string]tapio.Finding{}}
-	run.note([]tapio.Finding{
-		group("a", tapio.GroupOpen), group("b", tapio.GroupOpen),
-		&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "ia", Time: 1500}, GroupID: "a"},
-		&tapio.Insight{FindingIdentity: tapio.FindingIdentity{ID: "ib", Time: 1500}, GroupID: "b"},
-		group("a", tapio.GroupMerged),
+	run := &analysisRun{asked: when, found: map[string]model.Finding{}}
+	run.note([]model.Finding{
+		group("a", model.GroupOpen), group("b", model.GroupOpen),
+		&model.Insight{FindingIdentity: model.FindingIdentity{ID: "ia", Time: 1500}, GroupID: "a"},
+		&model.Insight{FindingIdentity: model.FindingIdentity{ID: "ib", Time: 1500}, GroupID: "b"},
+		group("a", model.GroupMerged),
 	})
-	answer := run.answer(&wire.Analysis{})
+	answer := run.answer(&protoconv.Analysis{})
 	require.Len(t, answer.GetGroups(), 1)
 	require.Equal(t, "b", answer.GetGroups()[0].GetId())
 	require.Len(t, answer.GetInsights(), 1)

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -157,7 +157,7 @@ func (s *Server) finish(method string, panicked any, err error) error {
 	if err == nil {
 		return nil
 	}
-	return wire.Status(err)
+	return protoconv.Status(err)
 }
 
 // guard runs a part of a stream that has a goroutine of its own, where the

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 )
 
 // repairingCodec is gRPC's own codec, but mends texts that protobuf refuses to
@@ -30,7 +30,7 @@ func (c repairingCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if err == nil {
 		return out, nil
 	}
-	if message, ok := v.(proto.Message); ok && wire.RepairText(message) {
+	if message, ok := v.(proto.Message); ok && protoconv.RepairText(message) {
 		return c.CodecV2.Marshal(v)
 	}
 	return nil, err

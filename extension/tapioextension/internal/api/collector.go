@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -22,7 +22,7 @@ type collectorService struct {
 func (s *collectorService) SendEventBatch(
 	ctx context.Context, req *tapiov1.SendEventBatchRequest,
 ) (*tapiov1.SendEventBatchResponse, error) {
-	ack, err := s.write(ctx, wire.InboundBatch(req.GetBatch()), "batch")
+	ack, err := s.write(ctx, protoconv.InboundBatch(req.GetBatch()), "batch")
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *collectorService) SendEventBatch(
 func (s *collectorService) StreamEvents(stream tapiov1.CollectorService_StreamEventsServer) error {
 	var told *tapiov1.FlowControl
 	return eachMessage(stream, func(data []byte) error {
-		batch, err := wire.ParseBatchRequest(data)
+		batch, err := protoconv.ParseBatchRequest(data)
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (s *collectorService) GetServerInfo(
 			tapiov1.Compression_COMPRESSION_LZ4, tapiov1.Compression_COMPRESSION_SNAPPY,
 		},
 		MessageEncodings: []string{"gzip", lz4Encoding, "snappy", "zstd"},
-		MaxBatchRecords:  wire.MaxBatchEvents,
+		MaxBatchRecords:  protoconv.MaxBatchEvents,
 		MaxPayloadBytes:  uint64(s.MaxReceiveMessageBytes),
 	}, nil
 }

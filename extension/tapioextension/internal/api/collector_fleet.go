@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -107,7 +107,7 @@ func (h *heartbeats) stop() {
 
 func (h *heartbeats) beat(req *tapiov1.HeartbeatRequest) error {
 	if h.id != "" && req.GetCollectorId() != h.id {
-		return tapio.InvalidField("collector_id", "must be that of the first beat, %q, is %q: open a stream for each collector",
+		return model.InvalidField("collector_id", "must be that of the first beat, %q, is %q: open a stream for each collector",
 			h.id, req.GetCollectorId())
 	}
 	if err := h.Fleet.Beat(req.GetCollectorId(), req.GetStatus(), req.GetConfigStatus()); err != nil {
@@ -169,7 +169,7 @@ func (s *collectorService) UpdateConfig(
 func (s *collectorService) ListCollectors(
 	_ context.Context, req *tapiov1.ListCollectorsRequest,
 ) (*tapiov1.ListCollectorsResponse, error) {
-	asked, err := wire.ListCollectorsQuery(req, s.Now())
+	asked, err := protoconv.ListCollectorsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (s *collectorService) ListCollectors(
 		Collectors: page.Collectors, StateCounts: stateNames(page.States), Statistics: page.Statistics,
 	}
 	if page.After != 0 {
-		resp.NextPageToken = wire.PageToken(req, tapio.Cursor{Snapshot: page.Newest, Seq: page.After})
+		resp.NextPageToken = protoconv.PageToken(req, model.Cursor{Snapshot: page.Newest, Seq: page.After})
 	}
 	return resp, nil
 }

@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -61,7 +61,7 @@ type subscription struct {
 // receive handles one message of the client. What it writes is passed on before
 // the message's memory is used again.
 func (s *eventSession) receive(data []byte) error {
-	batch, req, err := wire.ParseStreamRequest(data)
+	batch, req, err := protoconv.ParseStreamRequest(data)
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	case *tapiov1.StreamEventsRequest_Control:
 		return s.control(m.Control)
 	default:
-		return tapio.InvalidField("message", "is empty: set event, batch, subscription or control")
+		return model.InvalidField("message", "is empty: set event, batch, subscription or control")
 	}
 }
 
-func (s *eventSession) take(batch *wire.Inbound) error {
+func (s *eventSession) take(batch *protoconv.Inbound) error {
 	field := "batch"
 	if batch.Single {
 		field = "event"
@@ -114,7 +114,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	if err := s.require(s.stream.Context(), toRead); err != nil {
 		return err
 	}
-	query, start, err := wire.SubscriptionQuery(req, s.Now())
+	query, start, err := protoconv.SubscriptionQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
@@ -131,13 +131,13 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		return err
 	}
 	tail := s.Store.TailEvents(query, start)
-	deliver := pace.slowed(ctx, func(events []tapio.Event, loss *tapiov1.Loss) error {
+	deliver := pace.slowed(ctx, func(events []model.Event, loss *tapiov1.Loss) error {
 		if err := sub.gate.wait(ctx); err != nil {
 			return err
 		}
 		err := s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
 			Delivery: &tapiov1.EventDelivery{
-				SubscriptionId: id, Events: wire.Events(events), Loss: loss, ResumeToken: s.resumeToken(events, loss),
+				SubscriptionId: id, Events: protoconv.Events(events), Loss: loss, ResumeToken: s.resumeToken(events, loss),
 			},
 		}})
 		if err != nil {
@@ -147,7 +147,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	})
 	go func() {
 		err := s.guard(streamEvents, func() error {
-			return follow(ctx, tail, false, (*tapio.Event).AnswerSize, deliver)
+			return follow(ctx, tail, false, (*model.Event).AnswerSize, deliver)
 		})
 		if ctx.Err() == nil {
 			s.fail(err)
@@ -163,7 +163,7 @@ func (s *eventSession) add(id string, pace *pacer) (*subscription, context.Conte
 	if old, found := s.subscriptions[id]; found {
 		old.cancel()
 	} else if len(s.subscriptions) == maxSubscriptions {
-		return nil, nil, tapio.InvalidField("subscription.subscription_id",
+		return nil, nil, model.InvalidField("subscription.subscription_id",
 			"the stream has %d subscriptions, the most there may be: end one, or open another stream", maxSubscriptions)
 	}
 	ctx, cancel := context.WithCancel(s.stream.Context())
@@ -191,7 +191,7 @@ func (s *eventSession) control(req *tapiov1.StreamControl) error {
 		}
 		return s.each(req, func(_ string, sub *subscription) { sub.pace.setRate(req.GetMaxEventsPerSecond()) })
 	default:
-		return tapio.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME, UNSUBSCRIBE or CONFIGURE, is %s", req.GetAction())
+		return model.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME, UNSUBSCRIBE or CONFIGURE, is %s", req.GetAction())
 	}
 }
 
@@ -208,7 +208,7 @@ func (s *eventSession) each(req *tapiov1.StreamControl, do func(string, *subscri
 	}
 	sub, found := s.subscriptions[id]
 	if !found {
-		return tapio.InvalidField("control.subscription_id", "this stream has no subscription %q", id)
+		return model.InvalidField("control.subscription_id", "this stream has no subscription %q", id)
 	}
 	do(id, sub)
 	return nil

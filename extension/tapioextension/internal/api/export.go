@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -27,7 +27,7 @@ const (
 func (s *observabilityService) ExportMetrics(
 	req *tapiov1.ExportMetricsRequest, stream tapiov1.ObservabilityService_ExportMetricsServer,
 ) error {
-	out := &export{format: req.GetFormat(), stream: stream, contentType: wire.ContentType(req.GetFormat())}
+	out := &export{format: req.GetFormat(), stream: stream, contentType: protoconv.ContentType(req.GetFormat())}
 	if err := s.exportAll(stream.Context(), req, out); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (s *observabilityService) exportAll(ctx context.Context, req *tapiov1.Expor
 	if aggregated(req.GetQuery()) {
 		return s.exportAggregate(ctx, req, out)
 	}
-	query, err := wire.ExportPointsQuery(req, s.Now())
+	query, err := protoconv.ExportPointsQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *observabilityService) exportAll(ctx context.Context, req *tapiov1.Expor
 }
 
 func (s *observabilityService) exportAggregate(ctx context.Context, req *tapiov1.ExportMetricsRequest, out *export) error {
-	query, err := wire.ExportAggregateQuery(req, s.Now())
+	query, err := protoconv.ExportAggregateQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *observabilityService) exportAggregate(ctx context.Context, req *tapiov1
 	if err != nil {
 		return err
 	}
-	points := wire.AggregateGauges(series, req.GetQuery().GetGroupBy())
+	points := protoconv.AggregateGauges(series, req.GetQuery().GetGroupBy())
 	for len(points) > 0 {
 		n := min(len(points), exportPagePoints)
 		if err := out.write(points[:n]); err != nil {
@@ -88,16 +88,16 @@ type export struct {
 	stream      tapiov1.ObservabilityService_ExportMetricsServer
 	contentType string // until it is sent
 	started     bool
-	held        []tapio.Point // OpenMetrics only
+	held        []model.Point // OpenMetrics only
 }
 
-func (e *export) write(points []tapio.Point) error {
+func (e *export) write(points []model.Point) error {
 	if e.format == tapiov1.ExportMetricsRequest_FORMAT_OPENMETRICS {
 		return e.hold(points)
 	}
 	for len(points) > 0 {
-		n := pieceLength(points, (*tapio.Point).AnswerSize)
-		data, err := wire.EncodePoints(e.format, points[:n])
+		n := pieceLength(points, (*model.Point).AnswerSize)
+		data, err := protoconv.EncodePoints(e.format, points[:n])
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (e *export) write(points []tapio.Point) error {
 	return nil
 }
 
-func (e *export) hold(points []tapio.Point) error {
+func (e *export) hold(points []model.Point) error {
 	if len(e.held)+len(points) > maxOpenMetricsPoints {
 		return status.Errorf(codes.ResourceExhausted, "an OpenMetrics export holds at most %d points: "+
 			"narrow query.filter.time_range or query.metric_names, set query.filter.limit, or use another format", maxOpenMetricsPoints)
@@ -127,11 +127,11 @@ func (e *export) finish() error {
 		}
 		return e.send(nil, 0)
 	}
-	text, err := wire.EncodeOpenMetrics(e.held)
+	text, err := protoconv.EncodeOpenMetrics(e.held)
 	if err != nil {
 		return err
 	}
-	text = append(text, wire.OpenMetricsEnd...)
+	text = append(text, protoconv.OpenMetricsEnd...)
 	points := len(e.held)
 	for len(text) > 0 {
 		n := lineBreak(text)
@@ -156,7 +156,7 @@ func lineBreak(text []byte) int {
 
 func (e *export) send(data []byte, points int) error {
 	if !e.started && e.format == tapiov1.ExportMetricsRequest_FORMAT_CSV {
-		data = append([]byte(wire.CSVHeader), data...)
+		data = append([]byte(protoconv.CSVHeader), data...)
 	}
 	resp := &tapiov1.ExportMetricsResponse{Data: data, ContentType: e.contentType, PointCount: uint64(points)}
 	e.contentType, e.started = "", true

@@ -6,9 +6,9 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -16,7 +16,7 @@ import (
 func (s *tapioService) GetCorrelations(
 	ctx context.Context, req *tapiov1.GetCorrelationsRequest,
 ) (*tapiov1.GetCorrelationsResponse, error) {
-	query, err := wire.GetCorrelationsQuery(req, s.Now())
+	query, err := protoconv.GetCorrelationsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (s *tapioService) GetCorrelations(
 		return nil, err
 	}
 	return &tapiov1.GetCorrelationsResponse{
-		Correlations: messages(page.Rows, wire.Correlation), NextPageToken: wire.PageToken(req, page.Next),
+		Correlations: messages(page.Rows, protoconv.Correlation), NextPageToken: protoconv.PageToken(req, page.Next),
 	}, nil
 }
 
@@ -33,7 +33,7 @@ func (s *tapioService) GetCorrelations(
 func (s *tapioService) GetSemanticGroups(
 	ctx context.Context, req *tapiov1.GetSemanticGroupsRequest,
 ) (*tapiov1.GetSemanticGroupsResponse, error) {
-	query, err := wire.GetSemanticGroupsQuery(req, s.Now())
+	query, err := protoconv.GetSemanticGroupsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (s *tapioService) GetSemanticGroups(
 		return nil, err
 	}
 	return &tapiov1.GetSemanticGroupsResponse{
-		Groups: messages(page.Rows, wire.SemanticGroup), NextPageToken: wire.PageToken(req, page.Next),
+		Groups: messages(page.Rows, protoconv.SemanticGroup), NextPageToken: protoconv.PageToken(req, page.Next),
 	}, nil
 }
 
@@ -50,7 +50,7 @@ func (s *tapioService) GetSemanticGroups(
 func (s *tapioService) GetInsights(
 	ctx context.Context, req *tapiov1.GetInsightsRequest,
 ) (*tapiov1.GetInsightsResponse, error) {
-	query, err := wire.GetInsightsQuery(req, s.Now())
+	query, err := protoconv.GetInsightsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +59,12 @@ func (s *tapioService) GetInsights(
 		return nil, err
 	}
 	return &tapiov1.GetInsightsResponse{
-		Insights: messages(page.Rows, wire.Insight), NextPageToken: wire.PageToken(req, page.Next),
+		Insights: messages(page.Rows, protoconv.Insight), NextPageToken: protoconv.PageToken(req, page.Next),
 	}, nil
 }
 
 // messages makes the messages of the findings that are of one kind.
-func messages[Word, Message any](findings []tapio.Finding, message func(*Word) *Message) []*Message {
+func messages[Word, Message any](findings []model.Finding, message func(*Word) *Message) []*Message {
 	var list []*Message
 	for _, finding := range findings {
 		if word, ok := any(finding).(*Word); ok {
@@ -75,8 +75,8 @@ func messages[Word, Message any](findings []tapio.Finding, message func(*Word) *
 }
 
 // findingsAmong reads the findings that some of the records carry.
-func findingsAmong(records []tapio.Event) []tapio.Finding {
-	var list []tapio.Finding
+func findingsAmong(records []model.Event) []model.Finding {
+	var list []model.Finding
 	for i := range records {
 		if finding := otlp.FindingFromEvent(&records[i]); finding != nil {
 			list = append(list, finding)
@@ -87,7 +87,7 @@ func findingsAmong(records []tapio.Event) []tapio.Finding {
 
 // sendFindings tells what records just delivered say, each as a message of its
 // own: who follows an incident need not know how a record carries it.
-func (s *eventSession) sendFindings(records []tapio.Event) error {
+func (s *eventSession) sendFindings(records []model.Event) error {
 	for _, finding := range findingsAmong(records) {
 		if err := s.send(findingMessage(finding)); err != nil {
 			return err
@@ -96,16 +96,16 @@ func (s *eventSession) sendFindings(records []tapio.Event) error {
 	return nil
 }
 
-func findingMessage(finding tapio.Finding) *tapiov1.StreamEventsResponse {
+func findingMessage(finding model.Finding) *tapiov1.StreamEventsResponse {
 	switch f := finding.(type) {
-	case *tapio.Correlation:
+	case *model.Correlation:
 		return &tapiov1.StreamEventsResponse{
-			Message: &tapiov1.StreamEventsResponse_Correlation{Correlation: wire.Correlation(f)},
+			Message: &tapiov1.StreamEventsResponse_Correlation{Correlation: protoconv.Correlation(f)},
 		}
-	case *tapio.SemanticGroup:
-		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Group{Group: wire.SemanticGroup(f)}}
-	case *tapio.Insight:
-		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Insight{Insight: wire.Insight(f)}}
+	case *model.SemanticGroup:
+		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Group{Group: protoconv.SemanticGroup(f)}}
+	case *model.Insight:
+		return &tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Insight{Insight: protoconv.Insight(f)}}
 	default:
 		return &tapiov1.StreamEventsResponse{}
 	}

@@ -8,8 +8,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/internal/tapio"
 )
 
 // scanRows is how many records of findings are read from the store at once.
@@ -18,21 +18,21 @@ const scanRows = 1000
 // latestFindings answers a query from the records of findings. They are looked
 // at from the newest to the oldest, so that the first of an id is its latest
 // revision; those before it are passed over, whatever they say.
-func (s *Server) latestFindings(ctx context.Context, query *tapio.FindingQuery) (tapio.Page[tapio.Finding], error) {
+func (s *Server) latestFindings(ctx context.Context, query *model.FindingQuery) (model.Page[model.Finding], error) {
 	scan := newFindingScan(query, s.Store.Epoch(), s.Store.Stats()[0].LastSeq)
-	records := tapio.EventQuery{
+	records := model.EventQuery{
 		NamedOnly: true,
-		Filter: tapio.Filter{
+		Filter: model.Filter{
 			EventNames: []string{query.EventName},
 			// A finding is made when what it spans has happened.
-			Time: tapio.TimeRange{Start: query.Filter.Time.Start},
+			Time: model.TimeRange{Start: query.Filter.Time.Start},
 		},
-		Paging: tapio.Paging{Limit: scanRows, MaxBytes: messageBytes, After: scan.newest()},
+		Paging: model.Paging{Limit: scanRows, MaxBytes: messageBytes, After: scan.newest()},
 	}
 	for !scan.full() {
 		page, err := s.Store.QueryEvents(ctx, records)
 		if err != nil {
-			return tapio.Page[tapio.Finding]{}, err
+			return model.Page[model.Finding]{}, err
 		}
 		for i := range page.Rows {
 			scan.look(&page.Rows[i])
@@ -47,21 +47,21 @@ func (s *Server) latestFindings(ctx context.Context, query *tapio.FindingQuery) 
 
 // found is a finding and the place of its record.
 type found struct {
-	finding tapio.Finding
-	time    tapio.Nanos
+	finding model.Finding
+	time    model.Nanos
 	seq     uint64
 	size    int
 }
 
 // findingScan picks the findings of one page, from the newest to the oldest.
 type findingScan struct {
-	query           *tapio.FindingQuery
+	query           *model.FindingQuery
 	epoch, snapshot uint64
 	seen            map[string]bool
 	rows            []found // the newest first; one above the limit tells that there is a next page
 }
 
-func newFindingScan(query *tapio.FindingQuery, epoch, last uint64) *findingScan {
+func newFindingScan(query *model.FindingQuery, epoch, last uint64) *findingScan {
 	scan := &findingScan{query: query, epoch: epoch, snapshot: last, seen: map[string]bool{}}
 	if after := query.Paging.After; !after.IsZero() {
 		scan.epoch, scan.snapshot = after.Epoch, after.Snapshot
@@ -71,8 +71,8 @@ func newFindingScan(query *tapio.FindingQuery, epoch, last uint64) *findingScan 
 
 // newest is the place before the newest record that the answer may know. Every
 // page begins there, for only so is it clear which ids have a later revision.
-func (f *findingScan) newest() tapio.Cursor {
-	return tapio.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: math.MaxUint64, Seq: math.MaxUint64}
+func (f *findingScan) newest() model.Cursor {
+	return model.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: math.MaxUint64, Seq: math.MaxUint64}
 }
 
 // full reports whether no further record can change the page. An ascending page
@@ -81,7 +81,7 @@ func (f *findingScan) full() bool {
 	return !f.query.Paging.Ascending && len(f.rows) > f.query.Paging.Limit
 }
 
-func (f *findingScan) look(record *tapio.Event) {
+func (f *findingScan) look(record *model.Event) {
 	finding := otlp.FindingFromEvent(record)
 	if finding == nil || f.full() || f.seen[finding.Identity().ID] {
 		return
@@ -97,7 +97,7 @@ func (f *findingScan) look(record *tapio.Event) {
 }
 
 // behindCursor reports whether the record comes after those of earlier pages.
-func (f *findingScan) behindCursor(record *tapio.Event) bool {
+func (f *findingScan) behindCursor(record *model.Event) bool {
 	after := f.query.Paging.After
 	switch {
 	case after.IsZero():
@@ -110,17 +110,17 @@ func (f *findingScan) behindCursor(record *tapio.Event) bool {
 }
 
 // page takes rows up to the limits, in the order asked for.
-func (f *findingScan) page() tapio.Page[tapio.Finding] {
+func (f *findingScan) page() model.Page[model.Finding] {
 	if f.query.Paging.Ascending {
 		slices.Reverse(f.rows)
 	}
-	var page tapio.Page[tapio.Finding]
+	var page model.Page[model.Finding]
 	bytes := 0
 	for i, row := range f.rows {
 		bytes += row.size
 		if i == f.query.Paging.Limit || i > 0 && f.query.Paging.MaxBytes > 0 && bytes > f.query.Paging.MaxBytes {
 			last := f.rows[i-1]
-			page.Next = tapio.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: last.time, Seq: last.seq}
+			page.Next = model.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: last.time, Seq: last.seq}
 			break
 		}
 		page.Rows = append(page.Rows, row.finding)

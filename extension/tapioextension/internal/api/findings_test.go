@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/store"
-	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -23,18 +23,18 @@ func testService(t *testing.T) *tapioService {
 }
 
 // put stores findings, each in its own batch, as the exporter does.
-func (s *tapioService) put(findings ...tapio.Finding) {
+func (s *tapioService) put(findings ...model.Finding) {
 	for _, finding := range findings {
-		s.Store.AppendEvents([]tapio.Event{otlp.EventFromFinding(finding)})
+		s.Store.AppendEvents([]model.Event{otlp.EventFromFinding(finding)})
 	}
 }
 
-func group(id string, revision uint64, at tapio.Nanos, services ...string) *tapio.SemanticGroup {
-	return &tapio.SemanticGroup{
-		FindingIdentity: tapio.FindingIdentity{ID: id, Revision: revision, Time: at},
+func group(id string, revision uint64, at model.Nanos, services ...string) *model.SemanticGroup {
+	return &model.SemanticGroup{
+		FindingIdentity: model.FindingIdentity{ID: id, Revision: revision, Time: at},
 		Title:           fmt.Sprint(id, " revision ", revision),
-		State:           tapio.GroupState(min(revision, 3)),
-		Range:           tapio.TimeRange{Start: at - 50, End: at},
+		State:           model.GroupState(min(revision, 3)),
+		Range:           model.TimeRange{Start: at - 50, End: at},
 		Services:        services,
 		Confidence:      0.5,
 	}
@@ -87,7 +87,7 @@ func TestFindingsAreSelectedByWhatTheyTouch(t *testing.T) {
 
 func ranged(start, end int64) *tapiov1.Filter {
 	return &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{
-		Start: timestamp(tapio.Nanos(start) * 1e9), End: timestamp(tapio.Nanos(end) * 1e9),
+		Start: timestamp(model.Nanos(start) * 1e9), End: timestamp(model.Nanos(end) * 1e9),
 	}}
 }
 
@@ -96,7 +96,7 @@ func TestPagesOfFindings(t *testing.T) {
 	for _, ascending := range []bool{false, true} {
 		s := testService(t)
 		const groups = 2500 // more than one read of the store
-		for i := range tapio.Nanos(groups) {
+		for i := range model.Nanos(groups) {
 			s.put(group(fmt.Sprintf("g%04d", i), 1, 1000+i/3)) // times that are equal
 		}
 		s.put(group("g0100", 2, 9000))
@@ -134,10 +134,10 @@ func TestPagesOfFindings(t *testing.T) {
 
 func TestCorrelationsOfARecordAndInsightsForAPerson(t *testing.T) {
 	s := testService(t)
-	correlation := func(id, member, group string) *tapio.Correlation {
-		return &tapio.Correlation{
-			FindingIdentity: tapio.FindingIdentity{ID: id, Revision: 1, Time: 10}, GroupID: group,
-			Type: tapio.CorrelationCausal, Members: []tapio.EvidenceRef{{Kind: tapio.EvidenceEvent, ID: member}},
+	correlation := func(id, member, group string) *model.Correlation {
+		return &model.Correlation{
+			FindingIdentity: model.FindingIdentity{ID: id, Revision: 1, Time: 10}, GroupID: group,
+			Type: model.CorrelationCausal, Members: []model.EvidenceRef{{Kind: model.EvidenceEvent, ID: member}},
 		}
 	}
 	s.put(correlation("c1", "e1", "g1"), correlation("c2", "e2", "g1"), correlation("c3", "e1", ""))
@@ -149,10 +149,10 @@ func TestCorrelationsOfARecordAndInsightsForAPerson(t *testing.T) {
 	require.Len(t, both.GetCorrelations(), 1)
 	require.Equal(t, "c1", both.GetCorrelations()[0].GetId())
 
-	for i, audience := range []tapio.InsightAudience{tapio.AudienceSRE, tapio.AudienceManager} {
-		s.put(&tapio.Insight{
-			FindingIdentity: tapio.FindingIdentity{ID: fmt.Sprint("i", i), Revision: 1, Time: 20}, GroupID: "g1",
-			Audience: audience, Severity: tapio.Severity(4 + i), Confidence: 0.9,
+	for i, audience := range []model.InsightAudience{model.AudienceSRE, model.AudienceManager} {
+		s.put(&model.Insight{
+			FindingIdentity: model.FindingIdentity{ID: fmt.Sprint("i", i), Revision: 1, Time: 20}, GroupID: "g1",
+			Audience: audience, Severity: model.Severity(4 + i), Confidence: 0.9,
 		})
 	}
 	insights, err := s.GetInsights(t.Context(), &tapiov1.GetInsightsRequest{

@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -35,7 +35,7 @@ const (
 // to pause.
 func (s *Server) flowControl(ctx context.Context) *tapiov1.FlowControl {
 	now := s.beat()
-	flow := &tapiov1.FlowControl{MaxBatchRecords: wire.MaxBatchEvents, Compression: compressionFor(callerOf(ctx).host)}
+	flow := &tapiov1.FlowControl{MaxBatchRecords: protoconv.MaxBatchEvents, Compression: compressionFor(callerOf(ctx).host)}
 	if perSecond := s.Limits.BytesPerSecond; perSecond > 0 {
 		flow.MaxRecordsPerSecond = coarse(perSecond / now.bytesPerRecord)
 	}
@@ -64,7 +64,7 @@ func (s *Server) flowControl(ctx context.Context) *tapiov1.FlowControl {
 func (s *Server) batchFor(bytesPerRecord float64) uint32 {
 	writers := float64(max(s.admission.writers.Load(), 1))
 	room := busyLoad * float64(s.Limits.InFlightBytes) / writers / 2
-	return uint32(min(max(coarse(room/bytesPerRecord), leastBatch), wire.MaxBatchEvents/10))
+	return uint32(min(max(coarse(room/bytesPerRecord), leastBatch), protoconv.MaxBatchEvents/10))
 }
 
 // coarse rounds down to one of four steps to each power of two, so that senders

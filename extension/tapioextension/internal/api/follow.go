@@ -6,8 +6,8 @@ package api
 import (
 	"context"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -21,8 +21,8 @@ const (
 
 // tail is a store's tail of one signal.
 type tail[Row any] interface {
-	Next(ctx context.Context, max int) ([]Row, tapio.Loss, error)
-	Poll(max int) (rows []Row, loss tapio.Loss, more bool)
+	Next(ctx context.Context, max int) ([]Row, model.Loss, error)
+	Poll(max int) (rows []Row, loss model.Loss, more bool)
 }
 
 // sender sends one message of a stream: rows, or a loss, or both.
@@ -38,20 +38,20 @@ func follow[Row any](
 		if err != nil {
 			return err
 		}
-		if err := sendInPieces(rows, wire.Loss(loss, tapiov1.Loss_REASON_READER_LAPPED), size, send); err != nil {
+		if err := sendInPieces(rows, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_LAPPED), size, send); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func read[Row any](ctx context.Context, tail tail[Row], historyOnly bool, more *bool) ([]Row, tapio.Loss, error) {
+func read[Row any](ctx context.Context, tail tail[Row], historyOnly bool, more *bool) ([]Row, model.Loss, error) {
 	if !historyOnly {
 		return tail.Next(ctx, tailRows)
 	}
 	var (
 		rows []Row
-		loss tapio.Loss
+		loss model.Loss
 	)
 	rows, loss, *more = tail.Poll(tailRows)
 	return rows, loss, ctx.Err()

@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -75,7 +75,7 @@ type strictQuery struct{ runtime.DefaultQueryParser }
 func (q strictQuery) Parse(m proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	for key := range values {
 		if !isField(m.ProtoReflect().Descriptor(), strings.Split(key, ".")) {
-			return tapio.InvalidField(key, "is no field of %s: leave it out or mend its spelling", m.ProtoReflect().Descriptor().FullName())
+			return model.InvalidField(key, "is no field of %s: leave it out or mend its spelling", m.ProtoReflect().Descriptor().FullName())
 		}
 	}
 	return q.DefaultQueryParser.Parse(m, values, filter)
@@ -145,9 +145,9 @@ func (b *requestStream) failure() error {
 	return nil
 }
 
-// gatewayJSON makes the gateway speak the JSON of internal/wire, in which trace
+// gatewayJSON makes the gateway speak the JSON of internal/protoconv, in which trace
 // and span ids are hex as in OTLP/JSON.
-type gatewayJSON struct{ wire.JSON }
+type gatewayJSON struct{ protoconv.JSON }
 
 // ContentType implements runtime.Marshaler.
 func (*gatewayJSON) ContentType(any) string { return "application/json" }
@@ -212,7 +212,7 @@ func (j *gatewayJSON) decodeNext(values *json.Decoder, v any) error {
 	if err := values.Decode(&value); errors.Is(err, io.EOF) {
 		return err // the end, not a fault
 	} else if err != nil {
-		return wire.JSONFault(err)
+		return protoconv.JSONFault(err)
 	}
 	return j.Unmarshal(value, v)
 }

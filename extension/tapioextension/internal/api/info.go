@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store"
-	"github.com/tapio/tapio/internal/tapio"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -132,7 +132,7 @@ func signalStats(stats *store.Stats) *tapiov1.StoreStats {
 	}
 }
 
-func timestamp(t tapio.Nanos) *timestamppb.Timestamp {
+func timestamp(t model.Nanos) *timestamppb.Timestamp {
 	if t == 0 {
 		return nil
 	}

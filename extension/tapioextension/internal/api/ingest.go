@@ -16,18 +16,18 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // ingest is the way from a client's write into the pipeline.
 type ingest struct {
 	figures     fleet.Figures
-	transcoders sync.Pool // of *wire.Transcoder
+	transcoders sync.Pool // of *protoconv.Transcoder
 
 	mu       sync.RWMutex // held for reading during a write, so that detach waits
-	sink     tapio.EventSink
+	sink     model.EventSink
 	attached string // the receiver's id; stays when it detaches
 }
 
@@ -36,7 +36,7 @@ var errNoReceiver = status.Error(codes.FailedPrecondition,
 		"to the configuration and `tapio` to service::pipelines::logs::receivers")
 
 // Attach makes sink the way into the pipeline until detach is called.
-func (s *Server) Attach(receiver string, sink tapio.EventSink) (detach func(), err error) {
+func (s *Server) Attach(receiver string, sink model.EventSink) (detach func(), err error) {
 	in := &s.ingest
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -75,7 +75,7 @@ type outcome struct {
 
 // write passes a batch into the pipeline and acknowledges it. Faults of single
 // events are in the acknowledgement; an error means that nothing was accepted.
-func (s *Server) write(ctx context.Context, in *wire.Inbound, field string) (*tapiov1.BatchAck, error) {
+func (s *Server) write(ctx context.Context, in *protoconv.Inbound, field string) (*tapiov1.BatchAck, error) {
 	arrived := s.Now()
 	done, err := s.store(ctx, in, field)
 	return s.settle(in, done, err, arrived)
@@ -83,7 +83,7 @@ func (s *Server) write(ctx context.Context, in *wire.Inbound, field string) (*ta
 
 // answer is write for streams: a batch that is refused as a whole is told so in
 // its acknowledgement, and the stream goes on. An error ends the stream.
-func (s *Server) answer(ctx context.Context, in *wire.Inbound, field string) (*tapiov1.BatchAck, error) {
+func (s *Server) answer(ctx context.Context, in *protoconv.Inbound, field string) (*tapiov1.BatchAck, error) {
 	ack, err := s.write(ctx, in, field)
 	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) {
 		return ack, err
@@ -94,7 +94,7 @@ func (s *Server) answer(ctx context.Context, in *wire.Inbound, field string) (*t
 	} else {
 		rejected++
 	}
-	ack = wire.Ack(in.Batch, 0, rejected, []*tapiov1.EventFailure{wire.BatchFailure(err)}, s.Now())
+	ack = protoconv.Ack(in.Batch, 0, rejected, []*tapiov1.EventFailure{protoconv.BatchFailure(err)}, s.Now())
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		ack.RetryAfter = durationpb.New(busy.after)
 	}
@@ -103,7 +103,7 @@ func (s *Server) answer(ctx context.Context, in *wire.Inbound, field string) (*t
 
 // store admits a batch, finds out whether it was stored before, and passes it
 // into the pipeline.
-func (s *Server) store(ctx context.Context, in *wire.Inbound, field string) (outcome, error) {
+func (s *Server) store(ctx context.Context, in *protoconv.Inbound, field string) (outcome, error) {
 	if err := in.Check(field); err != nil {
 		return outcome{}, err
 	}
@@ -135,7 +135,7 @@ func (s *Server) store(ctx context.Context, in *wire.Inbound, field string) (out
 
 // weight is the memory that a batch takes on its way: its own bytes, and what
 // its payload may unpack to.
-func (s *Server) weight(in *wire.Inbound) int {
+func (s *Server) weight(in *protoconv.Inbound) int {
 	if in.Batch.GetCompression() == tapiov1.Compression_COMPRESSION_UNSPECIFIED {
 		return 2 * in.Size() // what came, and what goes on
 	}
@@ -144,7 +144,7 @@ func (s *Server) weight(in *wire.Inbound) int {
 
 // keyOf names a batch. A sender that gives its name is taken at its word; of one
 // that does not, only the same content from the same host is the same batch.
-func (s *Server) keyOf(ctx context.Context, in *wire.Inbound) dedup.Key {
+func (s *Server) keyOf(ctx context.Context, in *protoconv.Inbound) dedup.Key {
 	caller := callerOf(ctx)
 	id := []byte(in.Batch.GetBatchId())
 	if sender := in.Batch.GetCollectorId(); sender != "" {
@@ -155,7 +155,7 @@ func (s *Server) keyOf(ctx context.Context, in *wire.Inbound) dedup.Key {
 
 // settle counts what became of a batch and acknowledges it. Of a batch that was
 // refused before it was unpacked, the payload counts as one record.
-func (s *Server) settle(in *wire.Inbound, done outcome, err error, arrived time.Time) (*tapiov1.BatchAck, error) {
+func (s *Server) settle(in *protoconv.Inbound, done outcome, err error, arrived time.Time) (*tapiov1.BatchAck, error) {
 	now := s.Now()
 	counted := fleet.Write{Took: now.Sub(arrived), Bytes: max(done.bytes, in.Size()), Duplicate: done.duplicate}
 	defer func() {
@@ -173,7 +173,7 @@ func (s *Server) settle(in *wire.Inbound, done outcome, err error, arrived time.
 	}
 	rejected := uint64(done.records - done.accepted)
 	counted.Rejected = reasonsOf(done.failures, rejected)
-	ack := wire.Ack(in.Batch, counted.Accepted, rejected, done.failures, now)
+	ack := protoconv.Ack(in.Batch, counted.Accepted, rejected, done.failures, now)
 	ack.Duplicate = done.duplicate
 	return ack, nil
 }
@@ -199,7 +199,7 @@ func rejectReason(err error) string {
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		return busy.reason
 	}
-	return codeReason(status.Code(wire.Status(err)))
+	return codeReason(status.Code(protoconv.Status(err)))
 }
 
 func codeReason(code codes.Code) string {

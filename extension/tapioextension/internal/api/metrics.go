@@ -7,8 +7,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -23,7 +23,7 @@ func (s *observabilityService) GetMetrics(
 	if aggregated(req.GetQuery()) {
 		return s.aggregate(ctx, req)
 	}
-	query, err := wire.GetPointsQuery(req, s.Now())
+	query, err := protoconv.GetPointsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -32,15 +32,15 @@ func (s *observabilityService) GetMetrics(
 		return nil, err
 	}
 	return &tapiov1.GetMetricsResponse{
-		ResourceMetrics: wire.ResourceMetrics(page.Rows),
-		NextPageToken:   wire.PageToken(req, page.Next),
+		ResourceMetrics: protoconv.ResourceMetrics(page.Rows),
+		NextPageToken:   protoconv.PageToken(req, page.Next),
 	}, nil
 }
 
 func (s *observabilityService) aggregate(
 	ctx context.Context, req *tapiov1.GetMetricsRequest,
 ) (*tapiov1.GetMetricsResponse, error) {
-	query, err := wire.GetAggregateQuery(req, s.Now())
+	query, err := protoconv.GetAggregateQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *observabilityService) aggregate(
 		return nil, err
 	}
 	return &tapiov1.GetMetricsResponse{
-		Series:          wire.MetricSeries(series, req.GetQuery().GetGroupBy()),
+		Series:          protoconv.MetricSeries(series, req.GetQuery().GetGroupBy()),
 		TruncatedSeries: uint64(truncated),
 	}, nil
 }
@@ -61,18 +61,18 @@ func (s *observabilityService) StreamMetrics(
 	if aggregated(req.GetQuery()) {
 		return s.streamAggregate(req, stream)
 	}
-	query, start, err := wire.StreamMetricsQuery(req, s.Now())
+	query, start, err := protoconv.StreamMetricsQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
-	send := func(points []tapio.Point, loss *tapiov1.Loss) error {
-		resp := &tapiov1.StreamMetricsResponse{ResourceMetrics: wire.ResourceMetrics(points), Loss: loss}
+	send := func(points []model.Point, loss *tapiov1.Loss) error {
+		resp := &tapiov1.StreamMetricsResponse{ResourceMetrics: protoconv.ResourceMetrics(points), Loss: loss}
 		if n := len(points); n > 0 {
 			resp.LastSequence = points[n-1].Seq
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Store.TailPoints(query, start), req.GetHistoryOnly(), (*tapio.Point).AnswerSize, send)
+	return follow(stream.Context(), s.Store.TailPoints(query, start), req.GetHistoryOnly(), (*model.Point).AnswerSize, send)
 }
 
 // streamAggregate sends the latest window over and over. A window is as wide as
@@ -80,7 +80,7 @@ func (s *observabilityService) StreamMetrics(
 func (s *observabilityService) streamAggregate(
 	req *tapiov1.StreamMetricsRequest, stream tapiov1.ObservabilityService_StreamMetricsServer,
 ) error {
-	query, every, err := wire.StreamAggregateQuery(req, s.Now())
+	query, every, err := protoconv.StreamAggregateQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
@@ -105,17 +105,17 @@ func (s *observabilityService) streamAggregate(
 }
 
 func (s *observabilityService) sendWindow(
-	ctx context.Context, query tapio.AggregateQuery, width time.Duration, groupBy []string,
+	ctx context.Context, query model.AggregateQuery, width time.Duration, groupBy []string,
 	stream tapiov1.ObservabilityService_StreamMetricsServer,
 ) error {
 	now := s.Now()
-	query.Filter.Time = tapio.TimeRange{
-		Start: tapio.Nanos(now.Add(-width).UnixNano()),
-		End:   tapio.Nanos(now.UnixNano()),
+	query.Filter.Time = model.TimeRange{
+		Start: model.Nanos(now.Add(-width).UnixNano()),
+		End:   model.Nanos(now.UnixNano()),
 	}
 	series, _, err := s.Store.Aggregate(ctx, query)
 	if err != nil {
 		return err
 	}
-	return stream.Send(&tapiov1.StreamMetricsResponse{Series: wire.MetricSeries(series, groupBy)})
+	return stream.Send(&tapiov1.StreamMetricsResponse{Series: protoconv.MetricSeries(series, groupBy)})
 }

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -22,7 +22,7 @@ type observabilityService struct {
 
 // GetLogs implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetLogs(ctx context.Context, req *tapiov1.GetLogsRequest) (*tapiov1.GetLogsResponse, error) {
-	query, err := wire.GetLogsQuery(req, s.Now())
+	query, err := protoconv.GetLogsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -30,28 +30,28 @@ func (s *observabilityService) GetLogs(ctx context.Context, req *tapiov1.GetLogs
 	if err != nil {
 		return nil, err
 	}
-	return &tapiov1.GetLogsResponse{Logs: wire.Events(page.Rows), NextPageToken: wire.PageToken(req, page.Next)}, nil
+	return &tapiov1.GetLogsResponse{Logs: protoconv.Events(page.Rows), NextPageToken: protoconv.PageToken(req, page.Next)}, nil
 }
 
 // StreamLogs implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) StreamLogs(
 	req *tapiov1.StreamLogsRequest, stream tapiov1.ObservabilityService_StreamLogsServer,
 ) error {
-	query, start, err := wire.StreamLogsQuery(req, s.Now())
+	query, start, err := protoconv.StreamLogsQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
-	send := func(events []tapio.Event, loss *tapiov1.Loss) error {
-		return stream.Send(&tapiov1.StreamLogsResponse{Logs: wire.Events(events), Loss: loss})
+	send := func(events []model.Event, loss *tapiov1.Loss) error {
+		return stream.Send(&tapiov1.StreamLogsResponse{Logs: protoconv.Events(events), Loss: loss})
 	}
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
+	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*model.Event).AnswerSize, send)
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetTraces(
 	ctx context.Context, req *tapiov1.GetTracesRequest,
 ) (*tapiov1.GetTracesResponse, error) {
-	query, err := wire.GetTracesQuery(req, s.Now())
+	query, err := protoconv.GetTracesQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +59,9 @@ func (s *observabilityService) GetTraces(
 	if err != nil {
 		return nil, err
 	}
-	resp := &tapiov1.GetTracesResponse{NextPageToken: wire.PageToken(req, page.Next)}
+	resp := &tapiov1.GetTracesResponse{NextPageToken: protoconv.PageToken(req, page.Next)}
 	for i := range page.Rows {
-		resp.Traces = append(resp.Traces, wire.Trace(&page.Rows[i]))
+		resp.Traces = append(resp.Traces, protoconv.Trace(&page.Rows[i]))
 	}
 	return resp, nil
 }
@@ -70,18 +70,18 @@ func (s *observabilityService) GetTraces(
 func (s *observabilityService) StreamTraces(
 	req *tapiov1.StreamTracesRequest, stream tapiov1.ObservabilityService_StreamTracesServer,
 ) error {
-	query, start, err := wire.StreamTracesQuery(req, s.Now())
+	query, start, err := protoconv.StreamTracesQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
-	send := func(spans []tapio.Span, loss *tapiov1.Loss) error {
-		resp := &tapiov1.StreamTracesResponse{ResourceSpans: wire.ResourceSpans(spans), Loss: loss}
+	send := func(spans []model.Span, loss *tapiov1.Loss) error {
+		resp := &tapiov1.StreamTracesResponse{ResourceSpans: protoconv.ResourceSpans(spans), Loss: loss}
 		if n := len(spans); n > 0 {
 			resp.LastSequence = spans[n-1].Seq
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Store.TailSpans(query, start), req.GetHistoryOnly(), (*tapio.Span).AnswerSize, send)
+	return follow(stream.Context(), s.Store.TailSpans(query, start), req.GetHistoryOnly(), (*model.Span).AnswerSize, send)
 }
 
 // maxTimelineLogs is the most log records of a timeline.
@@ -91,11 +91,11 @@ const maxTimelineLogs = 1000
 func (s *observabilityService) GetTraceTimeline(
 	ctx context.Context, req *tapiov1.GetTraceTimelineRequest,
 ) (*tapiov1.GetTraceTimelineResponse, error) {
-	id, err := tapio.ParseTraceID(req.GetTraceId())
+	id, err := model.ParseTraceID(req.GetTraceId())
 	if err != nil {
-		return nil, tapio.InvalidField("trace_id", "%v, is %q", err, req.GetTraceId())
+		return nil, model.InvalidField("trace_id", "%v, is %q", err, req.GetTraceId())
 	}
-	page, err := s.Store.QueryTraces(ctx, tapio.TraceQuery{TraceIDs: []tapio.TraceID{id}, Paging: tapio.Paging{Limit: 1}})
+	page, err := s.Store.QueryTraces(ctx, model.TraceQuery{TraceIDs: []model.TraceID{id}, Paging: model.Paging{Limit: 1}})
 	if err != nil {
 		return nil, err
 	}
@@ -106,16 +106,16 @@ func (s *observabilityService) GetTraceTimeline(
 	if err != nil {
 		return nil, err
 	}
-	return wire.Timeline(&page.Rows[0], logs), nil
+	return protoconv.Timeline(&page.Rows[0], logs), nil
 }
 
-func (s *observabilityService) traceLogs(ctx context.Context, id tapio.TraceID, omit bool) ([]tapio.Event, error) {
+func (s *observabilityService) traceLogs(ctx context.Context, id model.TraceID, omit bool) ([]model.Event, error) {
 	if omit {
 		return nil, nil
 	}
-	page, err := s.Store.QueryEvents(ctx, tapio.EventQuery{
+	page, err := s.Store.QueryEvents(ctx, model.EventQuery{
 		TraceID: id,
-		Paging:  tapio.Paging{Limit: maxTimelineLogs, MaxBytes: messageBytes, Ascending: true},
+		Paging:  model.Paging{Limit: maxTimelineLogs, MaxBytes: messageBytes, Ascending: true},
 	})
 	return page.Rows, err
 }

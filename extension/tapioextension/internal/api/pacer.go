@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -43,7 +43,7 @@ func newPacer(req paced, field string, now func() time.Time) (*pacer, error) {
 		p.bestEffort = true
 	case tapiov1.DeliveryMode_DELIVERY_MODE_UNSPECIFIED, tapiov1.DeliveryMode_DELIVERY_MODE_AT_LEAST_ONCE:
 	default:
-		return nil, tapio.InvalidField(field+"delivery", "%d is no mode: use BEST_EFFORT or AT_LEAST_ONCE", req.GetDelivery())
+		return nil, model.InvalidField(field+"delivery", "%d is no mode: use BEST_EFFORT or AT_LEAST_ONCE", req.GetDelivery())
 	}
 	p.setRate(req.GetMaxEventsPerSecond())
 	return p, nil
@@ -51,7 +51,7 @@ func newPacer(req paced, field string, now func() time.Time) (*pacer, error) {
 
 func checkRate(field string, perSecond float64) error {
 	if perSecond < 0 || math.IsNaN(perSecond) || math.IsInf(perSecond, 0) {
-		return tapio.InvalidField(field+"max_events_per_second", "must be above 0, or 0 for no bound, is %g", perSecond)
+		return model.InvalidField(field+"max_events_per_second", "must be above 0, or 0 for no bound, is %g", perSecond)
 	}
 	return nil
 }
@@ -75,8 +75,8 @@ func (p *pacer) rate() *rate.Limiter {
 
 // slowed wraps send: what exceeds the rate is left out and told as a loss, or
 // waits, as the subscription wants it.
-func (p *pacer) slowed(ctx context.Context, send sender[tapio.Event]) sender[tapio.Event] {
-	return func(events []tapio.Event, loss *tapiov1.Loss) error {
+func (p *pacer) slowed(ctx context.Context, send sender[model.Event]) sender[model.Event] {
+	return func(events []model.Event, loss *tapiov1.Loss) error {
 		limiter := p.rate()
 		switch {
 		case limiter == nil:
@@ -91,7 +91,7 @@ func (p *pacer) slowed(ctx context.Context, send sender[tapio.Event]) sender[tap
 
 // wait sends a burst at a time.
 func (p *pacer) wait(
-	ctx context.Context, limiter *rate.Limiter, events []tapio.Event, loss *tapiov1.Loss, send sender[tapio.Event],
+	ctx context.Context, limiter *rate.Limiter, events []model.Event, loss *tapiov1.Loss, send sender[model.Event],
 ) error {
 	for len(events) > 0 || loss != nil {
 		n := min(len(events), limiter.Burst())
@@ -107,7 +107,7 @@ func (p *pacer) wait(
 }
 
 // leaveOut sends as many as the rate allows now, and tells the rest.
-func (p *pacer) leaveOut(limiter *rate.Limiter, events []tapio.Event, loss *tapiov1.Loss, send sender[tapio.Event]) error {
+func (p *pacer) leaveOut(limiter *rate.Limiter, events []model.Event, loss *tapiov1.Loss, send sender[model.Event]) error {
 	now := p.now()
 	n := min(len(events), int(max(limiter.TokensAt(now), 0)))
 	limiter.AllowN(now, n)
@@ -127,7 +127,7 @@ func (p *pacer) leaveOut(limiter *rate.Limiter, events []tapio.Event, loss *tapi
 }
 
 // resumeToken names the place behind what is sent, "" where nothing is.
-func (s *Server) resumeToken(events []tapio.Event, loss *tapiov1.Loss) string {
+func (s *Server) resumeToken(events []model.Event, loss *tapiov1.Loss) string {
 	last := loss.GetLastSequence()
 	if len(events) > 0 {
 		last = events[len(events)-1].Seq
@@ -135,17 +135,17 @@ func (s *Server) resumeToken(events []tapio.Event, loss *tapiov1.Loss) string {
 	if last == 0 {
 		return ""
 	}
-	return wire.ResumeToken(s.Store.Started(), last)
+	return protoconv.ResumeToken(s.Store.Started(), last)
 }
 
 // resume begins behind the token, if there is one, instead of at start.
-func (s *Server) resume(token, field string, start tapio.Start) (tapio.Start, error) {
+func (s *Server) resume(token, field string, start model.Start) (model.Start, error) {
 	if token == "" {
 		return start, nil
 	}
-	if start != (tapio.Start{}) {
-		return start, tapio.InvalidField(field+"resume_token", "excludes start: give one of the two")
+	if start != (model.Start{}) {
+		return start, model.InvalidField(field+"resume_token", "excludes start: give one of the two")
 	}
-	sequence, err := wire.ReadResumeToken(s.Store.Started(), token, field+"resume_token")
-	return tapio.Start{After: sequence, Resume: true}, err
+	sequence, err := protoconv.ReadResumeToken(s.Store.Started(), token, field+"resume_token")
+	return model.Start{After: sequence, Resume: true}, err
 }

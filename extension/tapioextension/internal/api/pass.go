@@ -10,14 +10,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // pass gives a batch to the pipeline: as the payload it is, as the payload that
 // its events make, or else event by event.
-func (s *Server) pass(ctx context.Context, in *wire.Inbound, field string) (outcome, error) {
+func (s *Server) pass(ctx context.Context, in *protoconv.Inbound, field string) (outcome, error) {
 	if len(in.Batch.GetPayload()) > 0 {
 		return s.passPayload(ctx, in.Batch, field)
 	}
@@ -36,10 +36,10 @@ func (s *Server) pass(ctx context.Context, in *wire.Inbound, field string) (outc
 var errNotPlain = errors.New("not plain")
 
 // passEncoded passes events on without decoding them here.
-func (s *Server) passEncoded(ctx context.Context, in *wire.Inbound) (outcome, error) {
-	transcoder, _ := s.ingest.transcoders.Get().(*wire.Transcoder)
+func (s *Server) passEncoded(ctx context.Context, in *protoconv.Inbound) (outcome, error) {
+	transcoder, _ := s.ingest.transcoders.Get().(*protoconv.Transcoder)
 	if transcoder == nil {
-		transcoder = new(wire.Transcoder)
+		transcoder = new(protoconv.Transcoder)
 	}
 	defer s.ingest.transcoders.Put(transcoder) // the pipeline keeps nothing of it
 	payload, ok := transcoder.Payload(in)
@@ -47,20 +47,20 @@ func (s *Server) passEncoded(ctx context.Context, in *wire.Inbound) (outcome, er
 		return outcome{}, errNotPlain
 	}
 	done, err := s.consume(ctx, payload)
-	if _, invalid := errors.AsType[*tapio.FieldError](err); invalid {
+	if _, invalid := errors.AsType[*model.FieldError](err); invalid {
 		return outcome{}, errNotPlain // so that the fault gets the name of its event
 	}
 	return done, err
 }
 
 func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, field string) (outcome, error) {
-	payload, err := wire.Payload(batch, field, s.MaxReceiveMessageBytes)
+	payload, err := protoconv.Payload(batch, field, s.MaxReceiveMessageBytes)
 	if err != nil {
 		return outcome{}, err
 	}
 	done, err := s.consume(ctx, payload)
-	if invalid, ok := errors.AsType[*tapio.FieldError](err); ok {
-		return outcome{}, tapio.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
+	if invalid, ok := errors.AsType[*model.FieldError](err); ok {
+		return outcome{}, model.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)
 	}
 	return done, err
 }
@@ -73,13 +73,13 @@ func (s *Server) consume(ctx context.Context, payload []byte) (outcome, error) {
 		return outcome{}, in.notAttached()
 	}
 	n, err := in.sink.WritePayload(ctx, payload)
-	if _, invalid := errors.AsType[*tapio.FieldError](err); invalid {
+	if _, invalid := errors.AsType[*model.FieldError](err); invalid {
 		return outcome{}, err
 	}
 	return outcome{records: n, accepted: n, bytes: len(payload)}.after(err)
 }
 
-func (s *Server) passEvents(ctx context.Context, events []tapio.Event, failures []*tapiov1.EventFailure) (outcome, error) {
+func (s *Server) passEvents(ctx context.Context, events []model.Event, failures []*tapiov1.EventFailure) (outcome, error) {
 	in := &s.ingest
 	in.mu.RLock()
 	defer in.mu.RUnlock()
@@ -98,12 +98,12 @@ func (o outcome) after(err error) (outcome, error) {
 	if err == nil {
 		return o, nil
 	}
-	refused, ok := errors.AsType[*tapio.RefusedError](err)
+	refused, ok := errors.AsType[*model.RefusedError](err)
 	if !ok {
 		return outcome{}, pipelineStatus(err)
 	}
 	o.accepted = max(o.accepted-refused.Count, 0)
-	o.failures = append(o.failures, wire.BatchFailure(status.Error(codes.ResourceExhausted, refused.Error())))
+	o.failures = append(o.failures, protoconv.BatchFailure(status.Error(codes.ResourceExhausted, refused.Error())))
 	return o, nil
 }
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package api answers the three services of the contract from the store: one
-// file a service. It translates with internal/wire and holds no data itself.
+// file a service. It translates with internal/protoconv and holds no data itself.
 package api
 
 import (

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
-	"github.com/tapio/tapio/internal/wire"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -22,7 +22,7 @@ type tapioService struct {
 
 // GetEvents implements tapiov1.TapioServiceServer.
 func (s *tapioService) GetEvents(ctx context.Context, req *tapiov1.GetEventsRequest) (*tapiov1.GetEventsResponse, error) {
-	query, err := wire.GetEventsQuery(req, s.Now())
+	query, err := protoconv.GetEventsQuery(req, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (s *tapioService) GetEvents(ctx context.Context, req *tapiov1.GetEventsRequ
 	if err != nil {
 		return nil, err
 	}
-	return &tapiov1.GetEventsResponse{Events: wire.Events(page.Rows), NextPageToken: wire.PageToken(req, page.Next)}, nil
+	return &tapiov1.GetEventsResponse{Events: protoconv.Events(page.Rows), NextPageToken: protoconv.PageToken(req, page.Next)}, nil
 }
 
 // maxEventIDBytes is the longest event id.
@@ -42,7 +42,7 @@ func (s *tapioService) GetEventById( //nolint:revive // the contract's name
 	ctx context.Context, req *tapiov1.GetEventByIdRequest,
 ) (*tapiov1.GetEventByIdResponse, error) {
 	if n := len(req.GetId()); n == 0 || n > maxEventIDBytes {
-		return nil, tapio.InvalidField("id", "must have 1 to %d characters, has %d", maxEventIDBytes, n)
+		return nil, model.InvalidField("id", "must have 1 to %d characters, has %d", maxEventIDBytes, n)
 	}
 	event, found, err := s.Store.EventByID(ctx, req.GetId())
 	if err != nil {
@@ -51,14 +51,14 @@ func (s *tapioService) GetEventById( //nolint:revive // the contract's name
 	if !found {
 		return nil, status.Errorf(codes.NotFound, "no event %q is stored: it was evicted or never stored", req.GetId())
 	}
-	return &tapiov1.GetEventByIdResponse{Event: wire.Event(&event)}, nil
+	return &tapiov1.GetEventByIdResponse{Event: protoconv.Event(&event)}, nil
 }
 
 // SubscribeToEvents implements tapiov1.TapioServiceServer.
 func (s *tapioService) SubscribeToEvents(
 	req *tapiov1.SubscribeToEventsRequest, stream tapiov1.TapioService_SubscribeToEventsServer,
 ) error {
-	query, start, err := wire.SubscribeQuery(req, s.Now())
+	query, start, err := protoconv.SubscribeQuery(req, s.Now())
 	if err != nil {
 		return err
 	}
@@ -69,16 +69,16 @@ func (s *tapioService) SubscribeToEvents(
 	if start, err = s.resume(req.GetResumeToken(), "", start); err != nil {
 		return err
 	}
-	send := pace.slowed(stream.Context(), func(events []tapio.Event, loss *tapiov1.Loss) error {
+	send := pace.slowed(stream.Context(), func(events []model.Event, loss *tapiov1.Loss) error {
 		found := findingsAmong(events)
 		return stream.Send(&tapiov1.SubscribeToEventsResponse{
-			Events:       wire.Events(events),
+			Events:       protoconv.Events(events),
 			Loss:         loss,
-			Correlations: messages(found, wire.Correlation),
-			Groups:       messages(found, wire.SemanticGroup),
-			Insights:     messages(found, wire.Insight),
+			Correlations: messages(found, protoconv.Correlation),
+			Groups:       messages(found, protoconv.SemanticGroup),
+			Insights:     messages(found, protoconv.Insight),
 			ResumeToken:  s.resumeToken(events, loss),
 		})
 	})
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*tapio.Event).AnswerSize, send)
+	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*model.Event).AnswerSize, send)
 }

@@ -6,7 +6,7 @@ package fleet
 import (
 	"unicode/utf8"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -25,13 +25,13 @@ const (
 func checkCollector(c *tapiov1.Collector) error {
 	switch id := c.GetCollectorId(); {
 	case c == nil:
-		return tapio.InvalidField("collector", "is required")
+		return model.InvalidField("collector", "is required")
 	case id == "" || len(id) > maxIDBytes:
-		return tapio.InvalidField("collector.collector_id", "must have 1 to %d bytes, has %d", maxIDBytes, len(id))
+		return model.InvalidField("collector.collector_id", "must have 1 to %d bytes, has %d", maxIDBytes, len(id))
 	case len(c.GetAttributes()) > maxAttributes:
-		return tapio.InvalidField("collector.attributes", "has %d entries, the most is %d", len(c.GetAttributes()), maxAttributes)
+		return model.InvalidField("collector.attributes", "has %d entries, the most is %d", len(c.GetAttributes()), maxAttributes)
 	case len(c.GetCapabilities()) > maxCapabilities:
-		return tapio.InvalidField("collector.capabilities", "has %d entries, the most is %d", len(c.GetCapabilities()), maxCapabilities)
+		return model.InvalidField("collector.capabilities", "has %d entries, the most is %d", len(c.GetCapabilities()), maxCapabilities)
 	}
 	for field, text := range map[string]string{
 		"collector_type": c.GetCollectorType(), "version": c.GetVersion(), "node": c.GetNode(),
@@ -47,7 +47,7 @@ func checkCollector(c *tapiov1.Collector) error {
 	}
 	for key, value := range c.GetAttributes() {
 		if key == "" || len(key) > maxNameBytes {
-			return tapio.InvalidField("collector.attributes", "a key must have 1 to %d bytes, one has %d", maxNameBytes, len(key))
+			return model.InvalidField("collector.attributes", "a key must have 1 to %d bytes, one has %d", maxNameBytes, len(key))
 		}
 		if err := atMost("collector.attributes", value, maxTextBytes); err != nil {
 			return err
@@ -60,12 +60,12 @@ func atMost(field, text string, most int) error {
 	if len(text) <= most {
 		return nil
 	}
-	return tapio.InvalidField(field, "has %d bytes, the most is %d", len(text), most)
+	return model.InvalidField(field, "has %d bytes, the most is %d", len(text), most)
 }
 
 func checkReport(report *tapiov1.CollectorStatus) error {
 	if n := len(report.GetDroppedRecordCounts()); n > maxReasons {
-		return tapio.InvalidField("status.dropped_record_counts", "has %d entries, the most is %d: join some reasons", n, maxReasons)
+		return model.InvalidField("status.dropped_record_counts", "has %d entries, the most is %d: join some reasons", n, maxReasons)
 	}
 	for reason := range report.GetDroppedRecordCounts() {
 		if err := atMost("status.dropped_record_counts", reason, maxNameBytes); err != nil {

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -64,7 +64,7 @@ func (r *Registry) Configure(req *tapiov1.UpdateConfigRequest) (*tapiov1.Collect
 // checkContent returns the media type; of YAML and JSON it checks the syntax.
 func checkContent(content, contentType string) (string, error) {
 	if content == "" {
-		return "", tapio.InvalidField("content", "is required")
+		return "", model.InvalidField("content", "is required")
 	}
 	if err := atMost("content", content, MaxContentBytes); err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func checkContent(content, contentType string) (string, error) {
 	}
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil || len(contentType) > maxNameBytes {
-		return "", tapio.InvalidField("content_type", "%q is no media type: write for example %s", Shorten(contentType, maxNameBytes), YAML)
+		return "", model.InvalidField("content_type", "%q is no media type: write for example %s", Shorten(contentType, maxNameBytes), YAML)
 	}
 	var fields map[string]any
 	switch media {
@@ -86,7 +86,7 @@ func checkContent(content, contentType string) (string, error) {
 		return contentType, nil
 	}
 	if err != nil {
-		return "", tapio.InvalidField("content", "is not %s with keys at its root: %v", media, err)
+		return "", model.InvalidField("content", "is not %s with keys at its root: %v", media, err)
 	}
 	return contentType, nil
 }

@@ -8,13 +8,13 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // Query selects collectors.
 type Query struct {
-	Filter tapio.Filter // its time range does not apply
+	Filter model.Filter // its time range does not apply
 	States []tapiov1.Collector_State
 	Order  Order
 	Desc   bool
@@ -73,7 +73,7 @@ func (r *Registry) List(q Query) (Page, error) {
 	if q.After != 0 {
 		at := slices.IndexFunc(entries, func(e entry) bool { return e.born == q.After })
 		if at < 0 {
-			return page, tapio.InvalidField("filter.page_token", "names a place that is gone, for its collector left: start again without it")
+			return page, model.InvalidField("filter.page_token", "names a place that is gone, for its collector left: start again without it")
 		}
 		entries = entries[at+1:]
 	}
@@ -107,16 +107,16 @@ func (r *Registry) selected(q Query) ([]entry, uint64) {
 
 // labelsOf are the attributes of a collector and its own fields; an attribute of
 // the same name goes before.
-func labelsOf(c *tapiov1.Collector) tapio.Attributes {
+func labelsOf(c *tapiov1.Collector) model.Attributes {
 	labels := map[string]string{
 		"collector_id": c.GetCollectorId(), "collector_type": c.GetCollectorType(),
 		"version": c.GetVersion(), "node": c.GetNode(), "protocol": c.GetProtocol(),
 	}
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
 	maps.Copy(labels, c.GetAttributes())
-	out := make(tapio.Attributes, 0, len(labels))
+	out := make(model.Attributes, 0, len(labels))
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		out = append(out, tapio.KeyValue{Key: key, Value: tapio.StringValue(labels[key])})
+		out = append(out, model.KeyValue{Key: key, Value: model.StringValue(labels[key])})
 	}
 	return out
 }

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -230,7 +230,7 @@ func (r *Registry) seen(m *member, report *tapiov1.CollectorStatus) {
 
 func (r *Registry) find(id string) (*member, error) {
 	if id == "" {
-		return nil, tapio.InvalidField("collector_id", "is required")
+		return nil, model.InvalidField("collector_id", "is required")
 	}
 	m, found := r.members[id]
 	if !found {

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -159,7 +159,7 @@ func TestContentIsChecked(t *testing.T) {
 	register(t, r, "a")
 	for content, contentType := range map[string]string{"": "", "a: [": "", "- a": "text/yaml", "{": "application/json", "x": "no type"} {
 		_, err := r.Configure(&tapiov1.UpdateConfigRequest{CollectorId: "a", Content: content, ContentType: contentType})
-		var fault *tapio.FieldError
+		var fault *model.FieldError
 		require.ErrorAs(t, err, &fault, "%q", content)
 		assert.True(t, strings.HasPrefix(fault.Field, "content"))
 	}
@@ -182,9 +182,9 @@ func TestListPagesAndSorts(t *testing.T) {
 	_, err := r.List(Query{Limit: 4, Order: ByNode, After: page.After})
 	require.ErrorContains(t, err, "start again")
 
-	selector, err := tapio.NewSelector("node", "=", []string{"node-c3"})
+	selector, err := model.NewSelector("node", "=", []string{"node-c3"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"c3"}, ids(list(t, r, Query{Filter: tapio.Filter{Selectors: []tapio.Selector{selector}}})))
+	assert.Equal(t, []string{"c3"}, ids(list(t, r, Query{Filter: model.Filter{Selectors: []model.Selector{selector}}})))
 	assert.Empty(t, ids(list(t, r, Query{States: []tapiov1.Collector_State{lost}})))
 }
 
@@ -233,7 +233,7 @@ func TestCollectorsAreChecked(t *testing.T) {
 		"collector.collector_type": {CollectorId: "a", CollectorType: strings.Repeat("x", 257)},
 	} {
 		_, err := r.Register(c, GRPC, 0)
-		var fault *tapio.FieldError
+		var fault *model.FieldError
 		require.ErrorAs(t, err, &fault, field)
 		assert.True(t, strings.HasPrefix(fault.Field, field), "%s: %v", field, fault)
 	}

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
-	"github.com/tapio/tapio/internal/tapio"
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -24,7 +24,7 @@ const uidBytes = 16
 // idOf is the text of an instance UID, in the form of UUIDs.
 func idOf(uid []byte) (string, error) {
 	if len(uid) != uidBytes {
-		return "", tapio.InvalidField("instance_uid", "must have %d bytes, has %d", uidBytes, len(uid))
+		return "", model.InvalidField("instance_uid", "must have %d bytes, has %d", uidBytes, len(uid))
 	}
 	text := hex.EncodeToString(uid)
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-"), nil

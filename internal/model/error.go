@@ -1,0 +1,52 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import "fmt"
+
+// FieldError is a fault in what a caller asked for. It names the field and says
+// how to mend it; the edge of the product maps it to INVALID_ARGUMENT.
+type FieldError struct {
+	// Field is the path of the field, for example
+	// "filter.label_selectors[0].operator".
+	Field string
+	// Problem says what is wrong and what would be right.
+	Problem string
+}
+
+// Error joins the two.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+// InvalidField makes a FieldError.
+func InvalidField(field, format string, args ...any) *FieldError {
+	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// RefusedError says that the store took a batch but for some records, each of
+// which alone is larger than the store can hold. Sending them again is no use.
+type RefusedError struct {
+	// Count is how many records were refused, 1 or more.
+	Count int
+}
+
+// Error says what to do.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%d records were not stored, for each alone is too large: raise store::memory_limit "+
+		"of the tapio extension, or write smaller records; the others are stored", e.Count)
+}
+
+// ExhaustedError says that an answer would take more than a bound allows. The
+// edge of the product maps it to RESOURCE_EXHAUSTED.
+type ExhaustedError struct {
+	// Problem says which bound, and what to narrow or to raise.
+	Problem string
+}
+
+// Error returns the problem.
+func (e *ExhaustedError) Error() string { return e.Problem }
+
+// Exhausted makes an ExhaustedError.
+func Exhausted(format string, args ...any) *ExhaustedError {
+	return &ExhaustedError{Problem: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,142 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+// GroupType says what sort of incident a group is.
+type GroupType uint8
+
+// The sorts of incidents.
+const (
+	GroupUnspecified GroupType = iota
+	GroupDeployment
+	GroupFailureCascade
+	GroupResourceExhaustion
+	GroupNetwork
+	GroupDependency
+	GroupSecurity
+)
+
+// GroupState says where in its life a group is.
+type GroupState uint8
+
+// The states of a group.
+const (
+	GroupStateUnspecified GroupState = iota
+	GroupOpen                        // newly found
+	GroupGrowing                     // members still join
+	GroupClosed                      // nothing joined for the closing time
+	GroupMerged                      // taken up by MergedInto
+)
+
+// MaxGroupMembers is the most members that a group names; MemberCount counts
+// all.
+const MaxGroupMembers = 1000
+
+// SemanticGroup is one incident: what is connected, under one stable id.
+type SemanticGroup struct {
+	FindingIdentity
+	Type           GroupType
+	State          GroupState
+	Title          string // one line that names cause and effect
+	Range          TimeRange
+	CorrelationIDs []string
+	Members        []EvidenceRef // the earliest first, at most MaxGroupMembers
+	MemberCount    uint64
+	Services       []string // values of service.name touched
+	RootCause      RootCause
+	Impact         Impact
+	Predictions    []Prediction
+	Actions        []RecommendedAction // the most useful first
+	MergedInto     string              // in state GroupMerged only
+	SplitFrom      string              // the group that this one was a part of
+	Confidence     float64             // that the members are one incident, 0 to 1
+}
+
+// EventName implements Finding.
+func (*SemanticGroup) EventName() string { return SemanticGroupEvent }
+
+// Identity implements Finding.
+func (g *SemanticGroup) Identity() FindingIdentity { return g.FindingIdentity }
+
+// RootCause ranks the candidates and shows the way of the fault.
+type RootCause struct {
+	Factors    []CausalFactor // the most probable first
+	Chain      []CausalLink   // from the root cause to the last effect
+	Evidence   []EvidenceRef  // for the analysis as a whole
+	Confidence float64        // in the first factor, 0 to 1
+	Summary    string         // one paragraph
+}
+
+// CausalFactor is one candidate for the root cause.
+type CausalFactor struct {
+	Rank        uint32 // from 1
+	Entity      Entity
+	Probability float64 // 0 to 1; those of one analysis sum to at most 1
+	Reason      string  // one sentence
+	Evidence    []EvidenceRef
+	// Within is where in it to look, the narrowest first: places in the source
+	// code, processes, pod, node; of one kind, what is most surely to blame first.
+	Within []Entity
+}
+
+// CausalLink is one step of a causal chain.
+type CausalLink struct {
+	Cause      Entity
+	Effect     Entity
+	Onset      Nanos   // when the effect set in
+	Mechanism  string  // how the fault travels, in one sentence
+	Confidence float64 // 0 to 1
+	Evidence   []EvidenceRef
+}
+
+// ImpactLevel says how grave an impact is.
+type ImpactLevel uint8
+
+// The levels of impact.
+const (
+	ImpactUnspecified ImpactLevel = iota
+	ImpactLow                     // no user notices
+	ImpactMedium                  // some requests are slow or fail
+	ImpactHigh                    // a function is impaired for many
+	ImpactCritical                // a function is down
+)
+
+// Impact says who is hit and how hard.
+type Impact struct {
+	Level                ImpactLevel
+	Entities             []Entity // the hardest hit first
+	AffectedRequestRatio float64  // requests hit, 0 to 1
+	ErrorRatio           float64  // requests failed, 0 to 1
+	CascadeRisk          float64  // probability of further spread, 0 to 1
+	Summary              string
+}
+
+// Prediction is what a trend leads to if nobody acts.
+type Prediction struct {
+	Description string
+	Expected    TimeRange // at the earliest and the latest
+	Probability float64
+	Entity      Entity
+	Evidence    []EvidenceRef
+}
+
+// ActionUrgency says how soon to act.
+type ActionUrgency uint8
+
+// The urgencies.
+const (
+	UrgencyUnspecified ActionUrgency = iota
+	UrgencyLow                       // when convenient
+	UrgencyMedium                    // today
+	UrgencyHigh                      // now
+)
+
+// RecommendedAction is one thing to do.
+type RecommendedAction struct {
+	Title       string // in the imperative
+	Description string
+	Commands    []string // shell, ready to paste
+	Urgency     ActionUrgency
+	ReadOnly    bool // whether the commands only read
+}

@@ -1,0 +1,91 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protoconv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// ErrPayloadTooLarge says that a payload, once unpacked, is longer than the
+// server takes.
+var ErrPayloadTooLarge = errors.New("payload is longer than the server takes")
+
+// Status turns an error into one that gRPC can carry. A *model.FieldError
+// becomes INVALID_ARGUMENT with a google.rpc.BadRequest, ErrPayloadTooLarge and
+// *model.ExhaustedError RESOURCE_EXHAUSTED, an error of a context CANCELLED or DEADLINE_EXCEEDED; a
+// status stays what it is, and all else is INTERNAL. Status of nil is nil.
+func Status(err error) error {
+	if err == nil {
+		return nil
+	}
+	if fault, ok := errors.AsType[*model.FieldError](err); ok {
+		return invalidArgument(fault)
+	}
+	if known, ok := status.FromError(err); ok {
+		return known.Err()
+	}
+	return status.Error(codeOf(err), err.Error())
+}
+
+func codeOf(err error) codes.Code {
+	if _, exhausted := errors.AsType[*model.ExhaustedError](err); exhausted {
+		return codes.ResourceExhausted
+	}
+	switch {
+	case errors.Is(err, ErrPayloadTooLarge):
+		return codes.ResourceExhausted
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	default:
+		return codes.Internal
+	}
+}
+
+func invalidArgument(fault *model.FieldError) error {
+	plain := status.New(codes.InvalidArgument, fault.Error())
+	detailed, err := plain.WithDetails(&errdetails.BadRequest{
+		FieldViolations: []*errdetails.BadRequest_FieldViolation{
+			{Field: fault.Field, Description: fault.Problem},
+		},
+	})
+	if err != nil { // the detail did not marshal; the message says it all the same
+		return plain.Err()
+	}
+	return detailed.Err()
+}
+
+// within puts the path of an outer field before that of a FieldError. Paths are
+// put together only on the way out of a fault, so that good input costs none.
+func within(field string, err error) error {
+	fault, ok := errors.AsType[*model.FieldError](err)
+	if !ok {
+		return err
+	}
+	return &model.FieldError{Field: joinPath(field, fault.Field), Problem: fault.Problem}
+}
+
+// withinItem is within for an entry of a repeated field.
+func withinItem(field string, i int, err error) error {
+	return within(indexed(field, i), err)
+}
+
+func indexed(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
+
+func joinPath(outer, inner string) string {
+	if outer == "" || inner == "" || strings.HasPrefix(inner, "[") {
+		return outer + inner
+	}
+	return outer + "." + inner
+}

@@ -41,6 +41,12 @@ type Config struct {
 	// Access says which clients may do what.
 	Access AccessConfig `mapstructure:"access"`
 
+	// AllowedHosts are the names that a request without authentication may use for
+	// this server, besides localhost and IP addresses: "tapio.example.com",
+	// "*.example.com", or "*" for every name. Checked where the HTTP server listens
+	// on a loopback address, or where a name is given here.
+	AllowedHosts []string `mapstructure:"allowed_hosts"`
+
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
@@ -118,7 +124,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, collectors, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -140,7 +146,7 @@ func (c *Config) Validate() error {
 	if c.GRPC.NetAddr.Endpoint == "" {
 		return errors.New("grpc::endpoint: must not be empty: write for example localhost:4417")
 	}
-	return nil
+	return errors.Join(checkHosts(c.AllowedHosts), checkCORS(c.HTTP.Get()))
 }
 
 // Validate checks the bounds.

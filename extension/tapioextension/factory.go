@@ -34,6 +34,7 @@ func createDefaultConfig() component.Config {
 	http := confighttp.NewDefaultServerConfig()
 	http.NetAddr.Endpoint = "localhost:4418"
 	http.WriteTimeout = 0 // a live stream has no end
+	http.ReadHeaderTimeout = handshakeTimeout
 
 	return &Config{
 		GRPC: grpc,
@@ -63,11 +64,13 @@ func createDefaultConfig() component.Config {
 }
 
 // defaultKeepalive finds out within a minute that a client is gone without a
-// word, and lets clients ask likewise, but not all the time.
+// word, and lets clients ask likewise, but not all the time. Connections without
+// a call end after a while.
 func defaultKeepalive() configgrpc.KeepaliveServerConfig {
 	keepalive := configgrpc.NewDefaultKeepaliveServerConfig()
 	keepalive.ServerParameters.Get().Time = 30 * time.Second
 	keepalive.ServerParameters.Get().Timeout = 20 * time.Second
+	keepalive.ServerParameters.Get().MaxConnectionIdle = 10 * time.Minute
 	keepalive.EnforcementPolicy.Get().MinTime = 10 * time.Second
 	keepalive.EnforcementPolicy.Get().PermitWithoutStream = true
 	return keepalive

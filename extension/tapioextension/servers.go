@@ -55,7 +55,7 @@ func (e *tapioExtension) listenGRPC(ctx context.Context) error {
 }
 
 func (e *tapioExtension) newGRPCServer(ctx context.Context, cfg configgrpc.ServerConfig, l net.Listener) (*grpcServer, error) {
-	var options []configgrpc.ToServerOption
+	options := []configgrpc.ToServerOption{configgrpc.WithGrpcServerOption(grpc.ConnectionTimeout(handshakeTimeout))}
 	for _, option := range e.api.ServerOptions() {
 		options = append(options, configgrpc.WithGrpcServerOption(option))
 	}
@@ -113,16 +113,17 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	handler := http.NewServeMux()
 	handler.Handle("/", gateway)
 	handler.Handle(opamp.Path, e.api.Writers(agents.Handler))
-	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, handler)
-	if err != nil {
-		return nil, err
-	}
-	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
-	server.ConnContext = agents.ConnContext
 	listener, err := cfg.ToListener(ctx)
 	if err != nil {
 		return nil, portHint(err)
 	}
+	guarded := e.apiPolicy(listener.Addr()).Handler(handler)
+	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, guarded)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
+	server.ConnContext = agents.ConnContext
 	return &httpServer{server: server, listener: listener, conn: conn, agents: agents}, nil
 }
 

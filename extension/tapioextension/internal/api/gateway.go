@@ -45,7 +45,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		}
 	}
 	root := http.NewServeMux()
-	root.Handle("/", tellDecodeErrors(mux))
+	root.Handle("/", requireJSON(tellDecodeErrors(mux)))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	return root, nil
 }

@@ -7,6 +7,7 @@ package ebpfreceiver
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -111,6 +112,33 @@ func TestExecAndExit(t *testing.T) {
 	names, ok := ended["tapio.process.ancestor_names"].([]any)
 	require.True(t, ok)
 	assert.True(t, strings.HasSuffix(names[0].(string), ".test"), "the nearest ancestor is this test, not %v", names[0])
+}
+
+func TestTheSeverityOfAnExit(t *testing.T) {
+	s := onThisKernel(t, onlyProcesses)
+	for signal, severity := range map[string]plog.SeverityNumber{
+		"SEGV": plog.SeverityNumberError, "ABRT": plog.SeverityNumberError, "BUS": plog.SeverityNumberError, "ILL": plog.SeverityNumberError,
+		"FPE": plog.SeverityNumberError, "KILL": plog.SeverityNumberWarn, "TERM": plog.SeverityNumberInfo, "INT": plog.SeverityNumberInfo,
+	} {
+		command := exec.Command("/bin/sh", "-c", "kill -"+signal+" $$")
+		require.Error(t, command.Run())
+		assert.Equal(t, severity, s.event(t, "tapio.process.exit", ofPID(command.Process.Pid)).SeverityNumber(), signal)
+	}
+}
+
+func TestSecretsOfACommandLineStayInTheReceiver(t *testing.T) {
+	s := onThisKernel(t, onlyProcesses)
+	for _, args := range [][]string{
+		{"curl", "-u", "user:hunter2", "-K", "-"}, {"mysql", "-phunter2"}, {"sh", "-c", "mysql --password hunter2"},
+		{"openssl", "-passout", "pass:hunter2"}, {"curl", "-H", "Cookie: a=hunter2"}, {"redis-cli", "-a", "hunter2"},
+	} {
+		command := exec.Command("/bin/true")
+		command.Args = args
+		require.NoError(t, command.Run())
+		event := s.event(t, "tapio.process.exec", ofPID(command.Process.Pid))
+		assert.NotContains(t, event.Body().Str(), "hunter2")
+		assert.NotContains(t, fmt.Sprint(event.Attributes().AsRaw()), "hunter2")
+	}
 }
 
 // runc and busybox run themselves anew by a name that stands for whoever says it.

@@ -63,12 +63,13 @@ type ProcessConfig struct {
 	OOM     bool `mapstructure:"oom"`
 	// ArgsLimit is how many bytes of a command line are told, 0 for none.
 	ArgsLimit uint32 `mapstructure:"args_limit"`
-	// Redact are regular expressions: of an argument that one matches, the first
-	// group, or without groups the match, is replaced by ***.
+	// Redact are regular expressions for secrets that package redact does not know: of
+	// an argument that one matches, the first group, or without groups the match, is
+	// replaced by ***.
 	Redact []string `mapstructure:"redact"`
 }
 
-// DefaultProcessConfig tells all, and hides what looks like a secret.
+// DefaultProcessConfig reports everything.
 func DefaultProcessConfig() ProcessConfig {
 	return ProcessConfig{
 		Enabled:   true,
@@ -77,11 +78,6 @@ func DefaultProcessConfig() ProcessConfig {
 		Signals:   true,
 		OOM:       true,
 		ArgsLimit: 1024,
-		Redact: []string{
-			`(?i)(?:password|passwd|secret|token|api[-_]?key|access[-_]?key)[=:](.+)`,
-			`://[^/:@\s]*:([^/@\s]+)@`,
-			`(?i)authorization: *(?:basic|bearer) +(\S+)`,
-		},
 	}
 }
 

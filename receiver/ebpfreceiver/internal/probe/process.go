@@ -6,7 +6,6 @@
 package probe
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -18,6 +17,7 @@ import (
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/redact"
 )
 
 // The kinds of bpf/process.bpf.c.
@@ -31,11 +31,13 @@ const (
 
 type process struct {
 	config *ProcessConfig
-	redact *redactor
+	redact *redact.Redactor
 	forks  *ebpf.Map
 	// exited are the keys of processes whose end was told: two threads that end
 	// at once both tell.
 	exited *simplelru.LRU[identity.Key, struct{}]
+	// oomKilled are the victims of the OOM killer: their SIGKILL is a failure.
+	oomKilled *simplelru.LRU[identity.Key, struct{}]
 
 	forkMetric Metric
 }
@@ -44,13 +46,14 @@ type process struct {
 const maxExited = 1024
 
 func newProcess(c *ProcessConfig) *process {
-	exited, err := simplelru.NewLRU[identity.Key, struct{}](maxExited, nil)
+	hidden, err := redact.New(c.Redact)
 	if err != nil {
-		panic(err) // a size above zero is never refused
+		panic(err) // Validate has tried the expressions
 	}
-	return &process{config: c, redact: newRedactor(c.Redact), exited: exited, forkMetric: Metric{
-		Name: "tapio.process.forks", Unit: "{process}", Description: "Processes, not threads, that were forked.",
-	}}
+	return &process{
+		config: c, redact: hidden, exited: newRecent[identity.Key, struct{}](maxExited), oomKilled: newRecent[identity.Key, struct{}](maxExited),
+		forkMetric: Metric{Name: "tapio.process.forks", Unit: "{process}", Description: "Processes, not threads, that were forked."},
+	}
 }
 
 func (*process) Name() string   { return "process" }
@@ -141,19 +144,16 @@ func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) string {
 	if len(args) == 0 {
 		return ""
 	}
+	cut := int(total) > len(args)
 	list := to.PutEmptySlice(otlp.ProcessArgs)
 	var line strings.Builder
-	before := ""
-	for part := range bytes.SplitSeq(bytes.TrimSuffix(args, []byte{0}), []byte{0}) {
-		arg := string(part)
-		said := p.redact.after(before, arg)
-		before = arg
+	for _, arg := range p.redact.Args(strings.Split(strings.TrimSuffix(string(args), "\x00"), "\x00"), cut) {
 		if list.Len() > 0 {
-			line.WriteString(" " + said)
+			line.WriteString(" " + arg)
 		}
-		list.AppendEmpty().SetStr(said)
+		list.AppendEmpty().SetStr(arg)
 	}
-	if int(total) > len(args) {
+	if cut {
 		to.PutInt(otlp.ProcessArgsSize, int64(total))
 	}
 	return line.String()
@@ -188,6 +188,8 @@ func (p *process) exit(record []byte, out *Batch) error {
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	status := putStatus(attributes, e.Code)
+	_, oom := p.oomKilled.Get(key)
+	setExitSeverity(event, e.Code&0x7f, oom)
 	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
 	attributes.PutDouble(otlp.ProcessDuration, lived.Seconds())
 	event.Body().SetStr("exit " + of.Name + ": " + status)

@@ -32,6 +32,9 @@ func (p *process) signal(record []byte, out *Batch) error {
 	sender := out.Table.Lookup(identity.KeyAt(e.Sender, e.SenderStart), 0)
 	event := out.Event("tapio.process.signal", of, out.Clock.Wall(e.Time))
 	warns(event)
+	if isFault(e.Signal) {
+		fails(event)
+	}
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	attributes.PutStr(otlp.Signal, signalName(e.Signal))
@@ -70,6 +73,7 @@ func (p *process) oom(record []byte, out *Batch) error {
 	}
 	page := uint64(os.Getpagesize())
 	of := out.processOf(&e.head, text(e.Comm[:]))
+	p.oomKilled.Add(of.Key, struct{}{})
 	event := out.Event("tapio.process.oom_kill", of, out.Clock.Wall(e.Time))
 	fails(event)
 	attributes := event.Attributes()

@@ -174,8 +174,8 @@ func (l *log[R]) views() ([]view[R], uint64) {
 
 // behind returns the rows of one chunk that follow a sequence, none where there
 // are no more, and the oldest sequence that can be read on from there. gap is set
-// if those between were never here: a crash, or a file that was set aside, took
-// them.
+// if the sequences between have no rows: a crash, or a file that was set aside, took
+// them. A gap may be the end of the log, until the first row after the restart.
 func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64, gap bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -184,6 +184,8 @@ func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64, gap bool) {
 	if !found && i+1 < len(l.chunks) {
 		i, found, gap = i+1, true, true
 		oldest = l.chunks[i].first
+	} else if !found && len(l.chunks) > 0 && seq < l.last {
+		oldest, gap = l.last+1, true
 	}
 	if found {
 		v = l.chunks[i].view()

@@ -33,6 +33,8 @@ func (l *pointLog) behind(seq uint64) (v pointView, oldest uint64, gap bool) {
 	if !found && i+1 < len(l.chunks) {
 		i, found, gap = i+1, true, true
 		oldest = l.chunks[i].first
+	} else if !found && len(l.chunks) > 0 && seq < l.last {
+		oldest, gap = l.last+1, true
 	}
 	if found {
 		v = l.chunks[i].view()

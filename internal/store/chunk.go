@@ -35,7 +35,7 @@ type chunk[R any] struct {
 	rows    []R    // nil once it is sealed
 	segment *segment
 	content int64 // bytes of rows, parts or segment, and the chunk itself
-	file    fileState
+	files   chunkFiles
 
 	oldest, newest model.Nanos
 	dated          model.Nanos // the oldest time above 0: 0 is no time but the lack of one
@@ -100,7 +100,7 @@ func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 
 func (c *chunk[R]) note(when model.Nanos) {
 	c.dated = earlier(c.dated, when)
-	if len(c.rows) == 0 {
+	if c.count == 0 {
 		c.oldest, c.newest = when, when
 		return
 	}

@@ -17,6 +17,8 @@ const (
 	// flushEvery is how often the directory is brought up to date where nothing
 	// wakes it.
 	flushEvery = time.Second
+	// flushOpen is how often rows are written whose chunk is not full yet.
+	flushOpen = 10 * time.Second
 	// retryAfter is how long a failed write waits for the next try.
 	retryAfter = 5 * time.Second
 
@@ -27,10 +29,11 @@ const (
 	lockName      = "lock"
 )
 
-// directory keeps the sealed chunks of a store in files, one each. It is behind
-// the memory by what is not sealed yet and by what is not written yet; a chunk
-// that is evicted from memory takes its file along, so that the bounds of the
-// store are those of the disk. One goroutine writes, and nobody waits for it.
+// directory keeps the rows of a store in files: a sealed chunk in one, and what an
+// open chunk holds in pieces. It is behind the memory by flushOpen and by what is
+// not written yet; a chunk that is evicted from memory takes its files along, so
+// that the bounds of the store are those of the disk. One goroutine writes, and no
+// one waits for it.
 type directory struct {
 	path   string
 	lock   *os.File
@@ -83,21 +86,25 @@ func (d *directory) wakeUp() {
 }
 
 func (d *directory) run() {
-	ticker := time.NewTicker(flushEvery)
+	ticker, open := time.NewTicker(flushEvery), time.NewTicker(flushOpen)
 	defer ticker.Stop()
+	defer open.Stop()
 	for {
 		select {
 		case <-d.stop:
 			return
 		case <-d.wake:
+			d.catchUp(false)
 		case <-ticker.C:
+			d.catchUp(false)
+		case <-open.C:
+			d.catchUp(true)
 		}
-		d.catchUp()
 	}
 }
 
-// catchUp brings the directory up to date.
-func (d *directory) catchUp() {
+// catchUp brings the directory up to date, with the rows of open chunks or without.
+func (d *directory) catchUp(open bool) {
 	d.busy.Lock()
 	defer d.busy.Unlock()
 	if d.paused {
@@ -107,7 +114,7 @@ func (d *directory) catchUp() {
 	if time.Now().Before(d.retry) {
 		return
 	}
-	if err := errors.Join(d.reserve(), d.writePending()); err != nil {
+	if err := errors.Join(d.reserve(), d.writePending(open)); err != nil {
 		d.failed(err)
 		return
 	}
@@ -124,10 +131,15 @@ func (d *directory) failed(err error) {
 	}
 }
 
-// writePending writes every chunk that is sealed and in no file yet.
-func (d *directory) writePending() error {
+// writePending writes every chunk that is sealed and in no file yet and, with open,
+// what the others hold.
+func (d *directory) writePending(open bool) error {
 	for _, l := range d.logs {
-		for m := l.pending(); m != nil; m = l.pending() {
+		var upTo uint64
+		if open {
+			upTo = l.newest() // and no further, for more may come all the while
+		}
+		for m := l.pending(upTo); m != nil; m = l.pending(upTo) {
 			if err := d.write(l, m); err != nil {
 				return err
 			}
@@ -143,7 +155,7 @@ func (d *directory) write(l durable, m *image) error {
 	if err != nil {
 		return err
 	}
-	if !l.written(m.header.First) {
+	if !l.written(m.header.First, int(m.header.Count)) {
 		d.remove(name)
 		return nil
 	}
@@ -185,7 +197,7 @@ func (d *directory) checkpoint() error {
 	d.busy.Lock()
 	defer d.busy.Unlock()
 	d.removeDoomed()
-	err := d.writePending()
+	err := d.writePending(true)
 	if err == nil {
 		err = d.writeState(true)
 	}
@@ -202,7 +214,7 @@ func (d *directory) resume() {
 	d.busy.Lock()
 	d.paused = false
 	d.busy.Unlock()
-	d.catchUp()
+	d.catchUp(false)
 }
 
 // close ends the goroutine and lets others use the directory.

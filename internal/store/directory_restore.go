@@ -5,11 +5,16 @@ package store
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -77,24 +82,67 @@ func (d *directory) files() ([]string, error) {
 	return names, nil
 }
 
+// restoreLog reads the files of one signal, the newest first.
 func (d *directory) restoreLog(l durable, names []string) {
 	room := true
-	for _, name := range slices.Backward(names) {
-		if !strings.HasPrefix(name, l.name()+"-") {
-			continue
-		}
-		if !room {
-			d.remove(name)
+	oldest := uint64(math.MaxUint64) // row restored so far
+	for _, f := range d.filesOf(l, names) {
+		if !room || f.first >= oldest { // a crash left a piece beside the file that replaces it
+			d.remove(f.name)
 			continue
 		}
 		var err error
-		if room, err = d.restoreFile(l, name); err != nil {
-			d.setAside(name, err)
+		if room, err = d.restoreFile(l, f.name); err != nil {
+			d.setAside(f.name, err)
 			room = true
 		} else if !room {
-			d.remove(name)
+			d.remove(f.name)
+		} else {
+			oldest = f.first
 		}
 	}
+}
+
+// segmentFile is a file by the rows that it holds.
+type segmentFile struct {
+	name        string
+	first, next uint64 // next is the sequence behind the last row, as far as the header is readable
+}
+
+// filesOf returns the files of a signal: those of the newest rows first and, of
+// files that end with the same row, the one with more rows first.
+func (d *directory) filesOf(l durable, names []string) []segmentFile {
+	var files []segmentFile
+	for _, name := range names {
+		number, found := strings.CutPrefix(strings.TrimSuffix(name, fileSuffix), l.name()+"-")
+		if !found {
+			continue
+		}
+		f := segmentFile{name: name}
+		f.first, _ = strconv.ParseUint(number, 10, 64) // a name that is none is found when the file is read
+		f.next = f.first + 1
+		if h, err := d.readHeaderOf(name); err == nil {
+			f.next = f.first + h.Count
+		}
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b segmentFile) int {
+		return cmp.Or(cmp.Compare(b.next, a.next), cmp.Compare(a.first, b.first))
+	})
+	return files
+}
+
+func (d *directory) readHeaderOf(name string) (fileHeader, error) {
+	f, err := os.Open(filepath.Join(d.path, name))
+	if err != nil {
+		return fileHeader{}, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data := make([]byte, binary.Size(fileHeader{})+checksumBytes)
+	if _, err := io.ReadFull(f, data); err != nil {
+		return fileHeader{}, err
+	}
+	return readHeader(bytes.NewReader(data))
 }
 
 func (d *directory) restoreFile(l durable, name string) (room bool, err error) {

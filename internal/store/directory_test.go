@@ -140,10 +140,10 @@ func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	settle(s)
 	s.AppendEvents(richEvents(random, 50)) // closes the first chunk, or a part of it
 	settle(s)
-	s.directory.catchUp()
+	s.directory.catchUp(false)
 	sealed := 0
 	for _, c := range s.events.chunks {
-		if c.file == fileKept {
+		if c.files.state == fileKept {
 			sealed += c.count
 		}
 	}
@@ -220,14 +220,14 @@ func TestFilesGoWithTheirRows(t *testing.T) {
 	for range 40 {
 		s.AppendEvents(rows)
 		settle(s)
-		s.directory.catchUp()
+		s.directory.catchUp(false)
 	}
 	require.NotZero(t, s.Stats()[0].Evicted["size"])
 	files, err := filepath.Glob(filepath.Join(path, "logs-*"))
 	require.NoError(t, err)
 	kept, size := 0, int64(0)
 	for _, c := range s.events.chunks {
-		if c.file == fileKept {
+		if c.files.state == fileKept {
 			kept++
 		}
 	}

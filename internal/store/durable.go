@@ -11,15 +11,6 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// fileState says whether a chunk is in the directory.
-type fileState uint8
-
-const (
-	fileNone  fileState = iota
-	fileReady           // it is sealed, and to be written
-	fileKept            // it is there
-)
-
 // What the header of a file says of its segment, as bits.
 const (
 	factMixed = 1 << iota // labels.mixed
@@ -29,13 +20,15 @@ const (
 // durable is a log as its directory sees it.
 type durable interface {
 	name() string
-	// pending returns the oldest chunk that is to be written, nil for none.
-	pending() *image
-	// written notes that the chunk is in the directory. It returns false if the
-	// chunk was evicted meanwhile.
-	written(first uint64) bool
-	// takeDoomed returns the chunks that were evicted since the last call and may
-	// have a file.
+	// pending returns the oldest rows that are to be written, nil for none: those
+	// of a sealed chunk or, up to a sequence, any that are in no file yet. What is
+	// written is a prefix of the log at any time.
+	pending(upTo uint64) *image
+	// written notes that the rows of an image are in the directory. It returns false
+	// if they were evicted meanwhile.
+	written(first uint64, count int) bool
+	// takeDoomed returns the files that are no longer needed since the last call, by
+	// their first sequence; some may not be there.
 	takeDoomed() []uint64
 	// newest is the sequence of the newest row ever stored.
 	newest() uint64
@@ -55,26 +48,57 @@ func (l *log[R]) newest() uint64 {
 	return last
 }
 
-func (l *log[R]) pending() *image {
+// pendingRows are rows that are to be written, as they were at one moment.
+type pendingRows[R any] struct {
+	chunk   chunk[R] // a copy, without a count where it is a part of the original
+	segment *segment // nil: rows are not sealed
+	rows    []R
+	first   uint64
+}
+
+func (l *log[R]) pending(upTo uint64) *image {
+	p := l.nextPending(upTo)
+	if p == nil {
+		return nil
+	}
+	if p.segment == nil {
+		p.segment = seal(l.signal.codec, l.packer, packTight, p.rows)
+	}
+	if p.chunk.count == 0 {
+		p.chunk.ordered = true
+		for i := range p.rows {
+			p.chunk.note(l.signal.when(&p.rows[i]))
+			p.chunk.count++
+		}
+	}
+	return l.image(p)
+}
+
+func (l *log[R]) nextPending(upTo uint64) *pendingRows[R] {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for _, c := range l.chunks {
-		if c.file == fileReady {
-			return l.image(c)
+		switch {
+		case c.files.state == fileKept:
+		case c.files.state == fileReady:
+			return &pendingRows[R]{chunk: *c, segment: c.segment, rows: c.rows, first: c.first}
+		case c.first+uint64(c.files.covered()) > upTo:
+			return nil
+		case c.files.covered() < c.count:
+			from := c.files.nextPiece(c.count)
+			return &pendingRows[R]{
+				chunk: chunk[R]{opened: c.opened, arrived: c.arrived},
+				rows:  c.rows[from:c.count:c.count], first: c.first + uint64(from),
+			}
 		}
 	}
 	return nil
 }
 
-// image describes a sealed chunk. One that was not worth sealing in memory is
-// sealed for its file.
-func (l *log[R]) image(c *chunk[R]) *image {
-	s := c.segment
-	if s == nil {
-		s = seal(l.signal.codec, l.packer, packTight, c.rows)
-	}
+func (l *log[R]) image(p *pendingRows[R]) *image {
+	s, c := p.segment, &p.chunk
 	m := &image{sections: s.sections(), header: fileHeader{
-		First: c.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
+		First: p.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
 		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(), BlockRows: uint32(s.blockRows),
 	}}
 	copy(m.header.Signal[:], l.signal.name)
@@ -90,14 +114,16 @@ func (l *log[R]) image(c *chunk[R]) *image {
 	return m
 }
 
-func (l *log[R]) written(first uint64) bool {
+func (l *log[R]) written(first uint64, count int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, found := l.chunkOf(first)
-	if !found || l.chunks[i].first != first {
+	if !found {
 		return false
 	}
-	l.chunks[i].file = fileKept
+	c := l.chunks[i]
+	whole := c.files.state == fileReady && c.first == first && c.count == count
+	l.doomed = append(l.doomed, c.files.written(filePiece{first, count}, whole)...)
 	return true
 }
 
@@ -123,7 +149,7 @@ func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 	}
 	c := &chunk[R]{
 		signal: &l.signal, parts: &parts{}, segment: s, first: h.First, count: s.rows,
-		content: chunkBytes + s.size(), file: fileKept,
+		content: chunkBytes + s.size(), files: chunkFiles{state: fileKept},
 		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
 		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
 		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest), ordered: h.Ordered != 0,

@@ -65,7 +65,7 @@ type log[R any] struct {
 	evicted  map[string]uint64
 	refused  map[string]uint64
 	appended uint64   // rows since the start
-	doomed   []uint64 // first sequences of chunks that were evicted and may have a file
+	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
 
@@ -122,7 +122,7 @@ func (l *log[R]) replace(c *chunk[R], s *segment) {
 	if i, found := l.chunkOf(c.first); found && l.chunks[i] == c {
 		l.bytes -= c.replace(s)
 		if l.directory != nil {
-			c.file = fileReady
+			c.files.state = fileReady
 		}
 	}
 	l.directory.wakeUp()
@@ -218,8 +218,8 @@ func (l *log[R]) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
-	if oldest.file != fileNone {
-		l.doomed = append(l.doomed, oldest.first)
+	if files := oldest.files.all(oldest.first); len(files) > 0 {
+		l.doomed = append(l.doomed, files...)
 		l.directory.wakeUp()
 	}
 }

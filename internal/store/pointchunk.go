@@ -27,7 +27,7 @@ type pointChunk struct {
 	extra   []byte     // distributions and exemplars of the rows
 	members []uint32   // slots of the series, each once
 	segment *pointSegment
-	file    fileState
+	files   chunkFiles
 
 	oldest, newest  model.Nanos
 	dated           model.Nanos // the oldest time above 0: 0 is no time but the lack of one
@@ -75,17 +75,21 @@ func appendExactly[T any](list []T, more ...T) []T {
 // put appends a row. Its series is a new member, or one already.
 func (c *pointChunk) put(row pointRow, extra []byte, newMember bool, arrived time.Time) {
 	row.extra, row.extraLength = uint32(len(c.extra)), uint32(len(extra))
-	if c.count == 0 {
-		c.oldest, c.newest = row.time, row.time
-	}
-	c.oldest, c.newest = min(c.oldest, row.time), max(c.newest, row.time)
-	c.dated = earlier(c.dated, row.time)
+	c.note(row.time)
 	c.rows, c.extra = appendExactly(c.rows, row), appendExactly(c.extra, extra...)
 	if newMember {
 		c.members = appendExactly(c.members, row.series)
 	}
 	c.count++
 	c.arrived = arrived
+}
+
+func (c *pointChunk) note(when model.Nanos) {
+	if c.count == 0 {
+		c.oldest, c.newest = when, when
+	}
+	c.oldest, c.newest = min(c.oldest, when), max(c.newest, when)
+	c.dated = earlier(c.dated, when)
 }
 
 // close gives back what is held for further rows.

@@ -35,47 +35,6 @@ func (l *pointLog) newest() uint64 {
 	return last
 }
 
-func (l *pointLog) pending() *image {
-	c, s, series := l.nextPending()
-	if s == nil {
-		return nil
-	}
-	packed := l.packer.pack(packTight, nil, encodeSeriesKeys(series))
-	m := &image{sections: append(s.sections(), sectionOf(seriesSection, &packed)), header: fileHeader{
-		First: c.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
-		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(),
-	}}
-	copy(m.header.Signal[:], l.name())
-	return m
-}
-
-// seriesKeys are the packed words of one series: metric, resource, scope and
-// attributes.
-type seriesKeys [sharedParts + 1]string
-
-// nextPending returns the oldest chunk that is to be written, as it is now.
-func (l *pointLog) nextPending() (c pointChunk, s *pointSegment, series []seriesKeys) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	i := slices.IndexFunc(l.chunks, func(c *pointChunk) bool { return c.file == fileReady })
-	if i < 0 {
-		return c, nil, nil
-	}
-	c = *l.chunks[i]
-	if s = c.segment; s == nil { // it was not worth sealing in memory
-		s = sealPoints(c.rows, c.extra)
-	}
-	for at := range s.stretches {
-		e := l.registry.series.at(at.series)
-		keys := seriesKeys{sharedParts: e.key}
-		for part, slot := range e.of {
-			keys[part] = l.registry.shared[part].at(slot).key
-		}
-		series = append(series, keys)
-	}
-	return c, s, series
-}
-
 // encodeSeriesKeys writes series one after the other. What they share with one
 // before is told by its place.
 func encodeSeriesKeys(series []seriesKeys) []byte {
@@ -120,14 +79,16 @@ func readSeriesKeys(encoded []byte) (b *model.PointBatch, series []model.PackedP
 	return b, series
 }
 
-func (l *pointLog) written(first uint64) bool {
+func (l *pointLog) written(first uint64, count int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i, found := l.chunkOf(first)
-	if !found || l.chunks[i].first != first {
+	if !found {
 		return false
 	}
-	l.chunks[i].file = fileKept
+	c := l.chunks[i]
+	whole := c.files.state == fileReady && c.first == first && c.count == count
+	l.doomed = append(l.doomed, c.files.written(filePiece{first, count}, whole)...)
 	return true
 }
 
@@ -164,7 +125,7 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 		s.timing.moments = nil
 	}
 	c := &pointChunk{
-		segment: s, first: h.First, count: s.rows, file: fileKept,
+		segment: s, first: h.First, count: s.rows, files: chunkFiles{state: fileKept},
 		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
 		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
 		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest),

@@ -43,7 +43,7 @@ type pointLog struct {
 	evicted  map[string]uint64
 	refused  map[string]uint64
 	appended uint64   // rows since the start
-	doomed   []uint64 // first sequences of chunks that were evicted and may have a file
+	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
 	packer    *packer
@@ -209,7 +209,7 @@ func (l *pointLog) replace(c *pointChunk, s *pointSegment) {
 		c.replace(s)
 		l.bytes += c.size()
 		if l.directory != nil {
-			c.file = fileReady
+			c.files.state = fileReady
 		}
 	}
 	l.directory.wakeUp()
@@ -229,8 +229,8 @@ func (l *pointLog) dropOldest(reason string) {
 		l.registry.release(slot)
 	}
 	l.registry.shrink()
-	if oldest.file != fileNone {
-		l.doomed = append(l.doomed, oldest.first)
+	if files := oldest.files.all(oldest.first); len(files) > 0 {
+		l.doomed = append(l.doomed, files...)
 		l.directory.wakeUp()
 	}
 }

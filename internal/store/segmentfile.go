@@ -22,6 +22,9 @@ const (
 	firstFileVersion = 1
 )
 
+// checksumBytes is the size of a CRC-32C.
+const checksumBytes = 4
+
 // fileMagic begins each file.
 const fileMagic = "TAPIOSEG"
 
@@ -185,11 +188,11 @@ func readSection(r *bytes.Reader, s *section) error {
 
 // readSummed reads a header and compares its checksum.
 func readSummed(r *bytes.Reader, header any) error {
-	data := make([]byte, binary.Size(header)+4)
+	data := make([]byte, binary.Size(header)+checksumBytes)
 	if _, err := io.ReadFull(r, data); err != nil {
 		return errors.New("is cut")
 	}
-	end := len(data) - 4
+	end := len(data) - checksumBytes
 	if checksum(data[:end]) != binary.NativeEndian.Uint32(data[end:]) {
 		return errors.New("does not have the checksum it was written with")
 	}

@@ -66,7 +66,7 @@ func TestOldFilesAreRead(t *testing.T) {
 func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Event], error) {
 	t.Helper()
 	var file bytes.Buffer
-	m := l.pending()
+	m := l.pending(0)
 	_, err := m.writeTo(&file)
 	require.NoError(t, err)
 	m.header.Version = version
@@ -89,7 +89,7 @@ func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Eve
 func FuzzSegmentFile(f *testing.F) {
 	l := closedLog(f, time.Now)
 	var whole strings.Builder
-	_, err := l.pending().writeTo(&whole)
+	_, err := l.pending(0).writeTo(&whole)
 	require.NoError(f, err)
 	f.Add([]byte(whole.String()))
 	f.Add([]byte(whole.String()[:100]))

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +139,57 @@ func TestAfterAKillSealedRecordsAreThere(t *testing.T) {
 	require.Subset(t, segmentFiles(t, directory), files)
 	sendGRPC(t, c, lines("crash", 9_000, 9_010, "e2e.crash"))
 	require.Equal(t, stats.RecordCount+10, storedLogs(t, client).RecordCount)
+}
+
+// Records that are in no full chunk are written every 10 s, and a history that ends
+// where the crash came does end.
+func TestAfterAKillFlushedRecordsOfEverySignalAreThere(t *testing.T) {
+	t.Parallel()
+	directory := filepath.Join(t.TempDir(), "store")
+	c := Start(t, standard, inDirectory(directory)...)
+	sendGRPC(t, c, fullLogs(t))
+	sendGRPC(t, c, fullTraces(t))
+	sendGRPC(t, c, fullMetrics(t))
+	before := everything(t, apiOf(t, c))
+	for _, signal := range []string{"logs", "traces", "metrics"} {
+		eventually(t, startLimit, func() bool {
+			files, err := filepath.Glob(filepath.Join(directory, signal+"-*.segment"))
+			require.NoError(t, err)
+			return len(files) > 0
+		}, signal+" are written")
+	}
+	c.kill(t)
+
+	c = Start(t, standard, inDirectory(directory)...)
+	client := apiOf(t, c)
+	after := everything(t, client)
+	require.Len(t, after, len(before))
+	for i := range before {
+		require.True(t, proto.Equal(before[i], after[i]), "%v\nis now\n%v", before[i], after[i])
+	}
+	all := &tapiov1.StreamStart{Position: &tapiov1.StreamStart_Last{Last: 1000}}
+	logs, err := client.StreamLogs(bounded(t), &tapiov1.StreamLogsRequest{Start: all, HistoryOnly: true})
+	require.NoError(t, err)
+	requireEnds(t, logs.Recv)
+	spans, err := client.StreamTraces(bounded(t), &tapiov1.StreamTracesRequest{Start: all, HistoryOnly: true})
+	require.NoError(t, err)
+	requireEnds(t, spans.Recv)
+	points, err := client.StreamMetrics(bounded(t), &tapiov1.StreamMetricsRequest{Start: all, HistoryOnly: true})
+	require.NoError(t, err)
+	requireEnds(t, points.Recv)
+}
+
+// requireEnds reads a stream to its end, in which something must come.
+func requireEnds[M any](t *testing.T, recv func() (M, error)) {
+	t.Helper()
+	for n := 0; ; n++ {
+		_, err := recv()
+		if errors.Is(err, io.EOF) {
+			require.Positive(t, n)
+			return
+		}
+		require.NoError(t, err)
+	}
 }
 
 func TestACorruptFileIsSetAsideAndTheRestServed(t *testing.T) {

@@ -71,6 +71,7 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 	if n := response.GetTruncatedSeries(); n > 0 {
 		a.note("%s more series left out: raise --limit or narrow the question", thousands(n))
 	}
+	a.noteManyWriters(response.GetSeries())
 	switch format {
 	case "jsonpb":
 		return a.printRawJSON(response)
@@ -82,6 +83,17 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 		a.printSeries(response.GetSeries(), request.GetQuery().GetGroupBy())
 	}
 	return nil
+}
+
+// noteManyWriters reports figures that may be wrong because two processes write
+// to one series.
+func (a *app) noteManyWriters(list []*tapiov1.MetricSeries) {
+	for _, series := range list {
+		if n := series.GetMultipleWriterSeriesCount(); n > 0 {
+			a.note("metric %q: %s of %s series have more than one writer: give each process a service.instance.id of its own",
+				series.GetMetricName(), thousands(n), thousands(series.GetSourceSeriesCount()))
+		}
+	}
 }
 
 func (a *app) printSeries(list []*tapiov1.MetricSeries, groupBy []string) {

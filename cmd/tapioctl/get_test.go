@@ -195,13 +195,17 @@ func TestGetMetricSeries(t *testing.T) {
 		}
 		return &tapiov1.GetMetricsResponse{TruncatedSeries: 1234, Series: []*tapiov1.MetricSeries{
 			{MetricName: "latency", Unit: "s", Labels: map[string]string{"pod": "p1", "service": "web"}, Points: []*tapiov1.MetricSeries_Point{point(0.25)}},
-			{MetricName: "latency", Unit: "s", Labels: map[string]string{"service": "cart"}, Points: []*tapiov1.MetricSeries_Point{point(2)}},
+			{
+				MetricName: "latency", Unit: "s", Labels: map[string]string{"service": "cart"}, Points: []*tapiov1.MetricSeries_Point{point(2)},
+				SourceSeriesCount: 3, MultipleWriterSeriesCount: 1,
+			},
 		}}, nil
 	}})
 	r := c.run(t, "get", "metrics", "--name", "lat*", "--name", "x", "--aggregation", "P95", "--group-by", "service,pod",
 		"--resolution", "1m", "--since", "1h")
 	assert.Equal(t, exitOK, r.code)
-	assert.Equal(t, "tapioctl: 1,234 more series left out: raise --limit or narrow the question\n", r.errOut)
+	assert.Equal(t, "tapioctl: 1,234 more series left out: raise --limit or narrow the question\n"+
+		"tapioctl: metric \"latency\": 1 of 3 series have more than one writer: give each process a service.instance.id of its own\n", r.errOut)
 	requireGolden(t, "get_series.golden", r.out)
 	assert.JSONEq(t, `{"query":{"metricNames":["lat*","x"],"filter":{"timeRange":{"last":"3600s"},"limit":100},
 		"aggregation":"AGGREGATION_TYPE_P95","groupBy":["service","pod"],"resolution":"60s"}}`, string(appendJSON(nil, &asked)))

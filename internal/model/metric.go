@@ -3,7 +3,10 @@
 
 package model
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // MetricType is the shape of a metric's points.
 type MetricType uint8
@@ -86,6 +89,39 @@ func (p *Point) Float() float64 {
 		return float64(int64(p.Bits))
 	}
 	return math.Float64frombits(p.Bits)
+}
+
+// SameValue reports whether two points of one series agree in all but their
+// sequence and exemplars. NaN is no value and equals none.
+func (p *Point) SameValue(q *Point) bool {
+	return p.Time == q.Time && p.Start == q.Start && p.Flags == q.Flags && p.Number == q.Number && p.Bits == q.Bits &&
+		equalParts(p.Histogram, q.Histogram, (*Histogram).equal) &&
+		equalParts(p.Exponential, q.Exponential, (*ExponentialHistogram).equal) &&
+		equalParts(p.Summary, q.Summary, (*Summary).equal)
+}
+
+// equalParts compares what either of two points may lack.
+func equalParts[T any](a, b *T, equal func(a, b *T) bool) bool {
+	return a == b || a != nil && b != nil && equal(a, b)
+}
+
+func (h *Histogram) equal(g *Histogram) bool {
+	return h.Count == g.Count && h.Sum == g.Sum && h.Min == g.Min && h.Max == g.Max &&
+		slices.Equal(h.Bounds, g.Bounds) && slices.Equal(h.Counts, g.Counts)
+}
+
+func (h *ExponentialHistogram) equal(g *ExponentialHistogram) bool {
+	return h.Count == g.Count && h.Sum == g.Sum && h.Min == g.Min && h.Max == g.Max &&
+		h.ZeroCount == g.ZeroCount && h.ZeroThreshold == g.ZeroThreshold && h.Scale == g.Scale &&
+		h.Positive.equal(&g.Positive) && h.Negative.equal(&g.Negative)
+}
+
+func (b *Buckets) equal(c *Buckets) bool {
+	return b.Offset == c.Offset && slices.Equal(b.Counts, c.Counts)
+}
+
+func (s *Summary) equal(t *Summary) bool {
+	return s.Count == t.Count && s.Sum == t.Sum && slices.Equal(s.Quantiles, t.Quantiles)
 }
 
 // Optional is a float64 that may be absent.

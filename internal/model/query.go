@@ -153,6 +153,13 @@ type AggregateSeries struct {
 	Points    []AggregatePoint
 	Exemplars []Exemplar // up to 10, the latest first
 	Sources   int        // series put together
+
+	// ManyWriters is how many of the sources have points that one writer cannot
+	// have sent: they lack an attribute that tells their writers apart.
+	ManyWriters int
+	// Duplicates is how many points were left out because they repeat another
+	// one exactly.
+	Duplicates int
 }
 
 // Start says where in the store a tail begins. The zero Start begins with the

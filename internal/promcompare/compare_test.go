@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
@@ -94,7 +95,13 @@ func (w *world) aggregate(t *testing.T, how model.Aggregation) values {
 // expect compares an aggregation with a query of Prometheus, value for value.
 func (w *world) expect(t *testing.T, how model.Aggregation, query string) {
 	t.Helper()
-	want := w.prom.ask(t, query, begin, begin.Add((windows-1)*window), window)
+	w.expectOf(t, how, query, w.prom.queryable())
+}
+
+// expectOf is expect with the data as Prometheus keeps it.
+func (w *world) expectOf(t *testing.T, how model.Aggregation, query string, data storage.Queryable) {
+	t.Helper()
+	want := ask(t, data, query, begin, begin.Add((windows-1)*window), window)
 	got := w.aggregate(t, how)
 	require.NotEmpty(t, want)
 	require.Len(t, got, len(want), query)

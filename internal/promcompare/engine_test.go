@@ -114,13 +114,13 @@ func (v values) put(group string, t int64, value float64) {
 }
 
 // ask evaluates a query at each end of a window.
-func (s *series) ask(t *testing.T, query string, start, end time.Time, step time.Duration) values {
+func ask(t *testing.T, data storage.Queryable, query string, start, end time.Time, step time.Duration) values {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples: 10_000_000, Timeout: time.Minute,
 		Parser: parser.NewParser(parser.Options{EnableExtendedRangeSelectors: true}),
 	})
-	q, err := engine.NewRangeQuery(t.Context(), s.queryable(), nil, query, start, end, step)
+	q, err := engine.NewRangeQuery(t.Context(), data, nil, query, start, end, step)
 	require.NoError(t, err, query)
 	defer q.Close()
 	result := q.Exec(t.Context())

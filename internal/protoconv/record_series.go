@@ -17,12 +17,14 @@ func MetricSeries(series []model.AggregateSeries, groupBy []string) []*tapiov1.M
 	for i := range series {
 		s := &series[i]
 		out[i] = &tapiov1.MetricSeries{
-			MetricName:        s.Metric.Name,
-			Unit:              s.Metric.Unit,
-			Labels:            groupLabels(groupBy, s.Labels),
-			Points:            aggregatePoints(s.Points),
-			Exemplars:         exemplars(s.Exemplars),
-			SourceSeriesCount: uint64(s.Sources),
+			MetricName:                s.Metric.Name,
+			Unit:                      s.Metric.Unit,
+			Labels:                    groupLabels(groupBy, s.Labels),
+			Points:                    aggregatePoints(s.Points),
+			Exemplars:                 exemplars(s.Exemplars),
+			SourceSeriesCount:         uint64(s.Sources),
+			MultipleWriterSeriesCount: uint64(s.ManyWriters),
+			DuplicatePointCount:       uint64(s.Duplicates),
 		}
 	}
 	return out

@@ -209,8 +209,9 @@ func (a *aggregation) compute(ctx context.Context, of *group, g *gatherer) (grou
 			continue
 		}
 		result.series.Sources++
+		result.series.Duplicates += g.duplicates
 		result.extent.add(g.extent())
-		if err := c.add(g); err != nil {
+		if err := c.addSource(g, &result.series); err != nil {
 			return result, err
 		}
 	}
@@ -229,9 +230,8 @@ type computation struct {
 	held        int64 // bytes of the budget
 }
 
-// add takes the points of one series, which are in order, window by window.
-func (c *computation) add(g *gatherer) error {
-	before, points := g.before, g.points
+// add takes the points of one writer, which are in order, window by window.
+func (c *computation) add(before *model.Point, points []model.Point) error {
 	for len(points) > 0 {
 		w := c.frame.window(points[0].Time)
 		n := 1
@@ -244,12 +244,6 @@ func (c *computation) add(g *gatherer) error {
 		}
 		in.add(c.aggregation.query.Aggregation, c.of.metric, w, part{before: before, points: points[:n]})
 		before, points = &points[n-1], points[n:]
-	}
-	for i := range g.points {
-		c.exemplars = append(c.exemplars, g.points[i].Exemplars...)
-	}
-	if len(c.exemplars) > 100*maxExemplars {
-		c.exemplars = latestExemplars(c.exemplars)
 	}
 	return nil
 }

@@ -84,8 +84,9 @@ func (d *distribution) addIncrease(p part, w window) {
 	d.addStretch(base, previous)
 }
 
+// beganIn reports whether the series counts from 0 within the window.
 func beganIn(w window, first *model.Point) bool {
-	return first.Start != 0 && first.Start >= w.from
+	return knowsStart(first) && first.Start >= w.from
 }
 
 // addStretch adds the difference of two points without a reset between them; a
@@ -186,7 +187,13 @@ func (d *distribution) clamp(value float64) float64 {
 // wasReset reports whether a cumulative distribution began anew between two
 // points. New bounds or a finer scale are a new beginning too.
 func wasReset(before, after *model.Point) bool {
-	if restarted(before, after) || totalsOf(after).count < totalsOf(before).count {
+	return restarted(before, after) || distributionFell(before, after)
+}
+
+// distributionFell reports whether a cumulative distribution holds less than
+// before, which it never does without a reset.
+func distributionFell(before, after *model.Point) bool {
+	if totalsOf(after).count < totalsOf(before).count {
 		return true
 	}
 	switch {

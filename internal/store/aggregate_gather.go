@@ -20,12 +20,14 @@ type gatherer struct {
 	before *model.Point  // the last one before the range, where it counts
 	latest model.Point   // what before points to
 	held   int64         // bytes on the account of the query
+
+	duplicates int // points left out of the series because they repeat another one
 }
 
 // gather restores the points of a series that count. What they take stays on
 // the account as long as the gatherer is used, for the next series takes it too.
 func (g *gatherer) gather(ctx context.Context, a *aggregation, metric *model.Metric, s *source) error {
-	g.points, g.before = g.points[:0], nil
+	g.points, g.before, g.duplicates = g.points[:0], nil, 0
 	for at := s.first; at != 0; at = a.pieces[at].next {
 		had := cap(g.points)
 		g.gatherPiece(a, metric, &a.pieces[at])
@@ -39,6 +41,7 @@ func (g *gatherer) gather(ctx context.Context, a *aggregation, metric *model.Met
 		g.held += grown
 	}
 	g.sort()
+	g.dropDuplicates()
 	return nil
 }
 

@@ -135,9 +135,3 @@ func counterIncrease(points []model.Point) float64 {
 	}
 	return increase
 }
-
-// restarted reports whether two points of a cumulative series count from
-// different starts.
-func restarted(before, after *model.Point) bool {
-	return before.Start != 0 && after.Start != 0 && before.Start != after.Start
-}

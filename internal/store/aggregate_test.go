@@ -194,8 +194,12 @@ func TestGroupsAreSortedAndCut(t *testing.T) {
 
 func TestSeriesAreOneAcrossChunks(t *testing.T) {
 	s, _ := newTestStore(t, mebibyte, 0)
-	for range 10 {
-		s.AppendPoints(gaugePoints("load", 1000))
+	for batch := range 10 {
+		rows := gaugePoints("load", 1000)
+		for i := range rows {
+			rows[i].Time += second(1000 * batch)
+		}
+		s.AppendPoints(rows)
 	}
 	require.Greater(t, len(s.points.chunks), 1)
 	series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateCount, Limit: 1})

@@ -220,8 +220,14 @@ type MetricSeries struct {
 	Exemplars []*v1.Exemplar `protobuf:"bytes,5,rep,name=exemplars,proto3" json:"exemplars,omitempty"`
 	// Stored series that were put together.
 	SourceSeriesCount uint64 `protobuf:"varint,6,opt,name=source_series_count,json=sourceSeriesCount,proto3" json:"source_series_count,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Stored series whose points cannot come from one writer, for example two
+	// values of one moment. Give each writer a service.instance.id of its own.
+	// Where start times tell the writers apart, each is aggregated alone.
+	MultipleWriterSeriesCount uint64 `protobuf:"varint,7,opt,name=multiple_writer_series_count,json=multipleWriterSeriesCount,proto3" json:"multiple_writer_series_count,omitempty"`
+	// Points left out because they repeat another point of their series exactly.
+	DuplicatePointCount uint64 `protobuf:"varint,8,opt,name=duplicate_point_count,json=duplicatePointCount,proto3" json:"duplicate_point_count,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *MetricSeries) Reset() {
@@ -292,6 +298,20 @@ func (x *MetricSeries) GetExemplars() []*v1.Exemplar {
 func (x *MetricSeries) GetSourceSeriesCount() uint64 {
 	if x != nil {
 		return x.SourceSeriesCount
+	}
+	return 0
+}
+
+func (x *MetricSeries) GetMultipleWriterSeriesCount() uint64 {
+	if x != nil {
+		return x.MultipleWriterSeriesCount
+	}
+	return 0
+}
+
+func (x *MetricSeries) GetDuplicatePointCount() uint64 {
+	if x != nil {
+		return x.DuplicatePointCount
 	}
 	return 0
 }
@@ -385,7 +405,7 @@ const file_tapio_v1_metric_proto_rawDesc = "" +
 	"\x14AGGREGATION_TYPE_P95\x10\b\x12\x18\n" +
 	"\x14AGGREGATION_TYPE_P99\x10\t\x12\x19\n" +
 	"\x15AGGREGATION_TYPE_RATE\x10\n" +
-	"\"\xda\x03\n" +
+	"\"\xcf\x04\n" +
 	"\fMetricSeries\x12\x1f\n" +
 	"\vmetric_name\x18\x01 \x01(\tR\n" +
 	"metricName\x12\x12\n" +
@@ -393,7 +413,9 @@ const file_tapio_v1_metric_proto_rawDesc = "" +
 	"\x06labels\x18\x03 \x03(\v2\".tapio.v1.MetricSeries.LabelsEntryR\x06labels\x124\n" +
 	"\x06points\x18\x04 \x03(\v2\x1c.tapio.v1.MetricSeries.PointR\x06points\x12F\n" +
 	"\texemplars\x18\x05 \x03(\v2(.opentelemetry.proto.metrics.v1.ExemplarR\texemplars\x12.\n" +
-	"\x13source_series_count\x18\x06 \x01(\x04R\x11sourceSeriesCount\x1ap\n" +
+	"\x13source_series_count\x18\x06 \x01(\x04R\x11sourceSeriesCount\x12?\n" +
+	"\x1cmultiple_writer_series_count\x18\a \x01(\x04R\x19multipleWriterSeriesCount\x122\n" +
+	"\x15duplicate_point_count\x18\b \x01(\x04R\x13duplicatePointCount\x1ap\n" +
 	"\x05Point\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12!\n" +

@@ -114,7 +114,11 @@ func frameOf(line string, next []string) string {
 	if len(next) == 0 || !strings.HasSuffix(line, ")") || !strings.HasPrefix(next[0], "\t") {
 		return ""
 	}
-	function := line[:strings.LastIndexByte(line, '(')] // Go: the file is on the next line
+	arguments := strings.LastIndexByte(line, '(')
+	if arguments < 0 {
+		return ""
+	}
+	function := line[:arguments] // Go: the file is on the next line
 	file, _, _ := strings.Cut(strings.TrimSpace(next[0]), " ")
 	return shownPlace(function, file, "")
 }

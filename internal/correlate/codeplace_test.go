@@ -77,3 +77,10 @@ func TestAFailingSpanNamesThePlaceOfItsException(t *testing.T) {
 	file, _ := first.Attributes.Get("code.file.path")
 	assert.Equal(t, "/app/pay.py", file.Str())
 }
+
+// Frames that only look like Go's: the bracket that ends the line was never opened.
+func TestALineThatOnlyEndsLikeAFrameIsNone(t *testing.T) {
+	for _, stack := range []string{")\n\tmain.go:1", "x)\n\t", "a) \n\tb"} {
+		assert.Empty(t, topFrame(stack))
+	}
+}

@@ -34,6 +34,8 @@ type Engine struct {
 	lot    lot
 	kernel []*sign
 	groups []*group
+	// maxKernel and maxGroups bound them, so that they fit in the memory limit.
+	maxKernel, maxGroups int
 
 	firstSlot     int64 // of the first record
 	judged        int64 // the slot judged last
@@ -57,7 +59,8 @@ func New(config Config) (*Engine, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	share := config.MemoryLimit / 16
+	reserved := min(maxGroups*groupCost, config.MemoryLimit/4)
+	share := (config.MemoryLimit - reserved) / 16
 	return &Engine{
 		config:   config,
 		miner:    newMiner(2 * share),
@@ -67,6 +70,9 @@ func New(config Config) (*Engine, error) {
 		lines:    newLRU[lineKey, *line](share / lineCost),
 		flows:    newLRU[lineKey, *flow](share / 2 / flowCost),
 		plain:    newMiner(share / 2),
+
+		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
+		maxGroups: reserved / groupCost,
 
 		pointOrigins: newLRU[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
 	}, nil
@@ -92,9 +98,9 @@ func (e *Engine) slotOf(t model.Nanos) int64 { return int64(t / e.slotWidth()) }
 
 func (e *Engine) timeOf(slot int64) model.Nanos { return model.Nanos(max(slot, 0)) * e.slotWidth() }
 
-// sees keeps time, and reports whether the record has one.
+// sees keeps time, and reports whether the record has a plausible one.
 func (e *Engine) sees(t model.Nanos) bool {
-	if t == 0 || t > maxTime {
+	if t < minTime || t > maxTime {
 		e.late++
 		return false
 	}
@@ -105,8 +111,11 @@ func (e *Engine) sees(t model.Nanos) bool {
 	return true
 }
 
-// maxTime is the year 2200; what is later is garbage.
-const maxTime = 7258118400_000_000_000
+// Times before the year 2000 or after the year 2200 are of clocks that were never set.
+const (
+	minTime = 946684800_000_000_000
+	maxTime = 7258118400_000_000_000
+)
 
 // ObserveEvents takes log records and events in any order of time, those that
 // Interest chooses: an ordinary line counts for the others. The marks

@@ -5,7 +5,6 @@ package correlate
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
@@ -29,7 +28,7 @@ type group struct {
 	state    model.GroupState
 	members  map[signKey]*sign
 	blamed   map[signKey]string // the service that a sign counts for
-	ranking  []ranked           // the likeliest cause first
+	ranking  []ranked           // the likeliest cause first; never empty once a group is open
 	changed  bool
 	told     model.Nanos // last, as it was told
 	into     string
@@ -92,9 +91,13 @@ func (e *Engine) admit(in *incident) {
 	e.open(in)
 }
 
-// open makes a group of the incident, nil if there are too many.
+// open makes a group of the incident, nil if it has no suspect or there are too
+// many groups.
 func (e *Engine) open(in *incident) *group {
-	if len(e.groups) >= maxGroups {
+	if len(in.suspects) == 0 {
+		return nil
+	}
+	if len(e.groups) >= e.maxGroups {
 		e.refusedIncidents++
 		return nil
 	}
@@ -161,7 +164,12 @@ func (g *group) concerns(service string) bool {
 	return slices.ContainsFunc(g.ranking, func(r ranked) bool { return r.service == service })
 }
 
+// take adds an incident to the group. Signs of it may acquit all candidates that
+// there were; then its own suspects take their place.
 func (g *group) take(in *incident, now model.Nanos) {
+	if len(in.suspects) == 0 {
+		return
+	}
 	g.stand(in.place)
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {
@@ -285,8 +293,4 @@ func (e *Engine) groupOf(service string) string {
 		}
 	}
 	return ""
-}
-
-func idOf(prefix string, time uint64, name string, n int) string {
-	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(14695981039346656037, name)), n)
 }

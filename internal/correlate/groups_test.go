@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -84,4 +85,91 @@ func TestRefusedAccessIsASecurityIncident(t *testing.T) {
 	assert.Equal(t, model.GroupSecurity, typeOf(g))
 	_, g = ruleGroup(t, signOf("a", classError, "ERROR cannot read row", begin))
 	assert.Equal(t, model.GroupFailureCascade, typeOf(g))
+}
+
+// wide is a group of 49 services, one more than a ranking holds: cart uses up its
+// disk, and victims call one another. The one that the ranking lacks is still a
+// member, for its sign is strong though its score is low.
+func wide(t *testing.T) (e *Engine, g *group, cut string) {
+	t.Helper()
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	in := &incident{suspects: []*suspect{suspectOf("cart", signOf("cart", classResource, "disk", begin))}}
+	in.suspects[0].score = 1000
+	for i := range maxGroupSigns {
+		name := fmt.Sprintf("victim-%02d", i)
+		s := suspectOf(name, signOf(name, classSelf, "GET", begin))
+		s.score = float64(100 - i)
+		in.suspects = append(in.suspects, s)
+	}
+	cut = in.suspects[maxGroupSigns].service
+	in.suspects[maxGroupSigns].signs[0].strength = maxStrength
+	e.admit(in)
+	e.report(begin)
+	require.Len(t, e.groups, 1)
+	g = e.groups[0]
+	require.Len(t, g.ranking, maxGroupSigns)
+	require.False(t, g.concerns(cut))
+	require.NotEmpty(t, g.ofService(cut))
+	return e, g, cut
+}
+
+func TestAGroupOf49ServicesIsSplit(t *testing.T) {
+	e, g, cut := wide(t)
+	later := begin + 200*second
+	fault := &incident{suspects: []*suspect{
+		suspectOf("victim-00", signOf("victim-00", classKernel, "tapio.process.oom_kill", later)),
+		suspectOf(cut, signOf(cut, classSelf, "PUT", later)),
+	}}
+	e.split([]*incident{fault})
+	require.Len(t, e.groups, 2)
+	assert.Equal(t, "victim-00", e.groups[1].cause())
+	assert.Equal(t, "cart", g.cause())
+	assert.NotEmpty(t, e.report(later))
+}
+
+// What is split off may show the old cause too, which has no pod and no cgroup that
+// would make it its own neighbour.
+func TestASplitLeavesAGroupItsCause(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	later := begin + 400*second
+	pay := suspectOf("pay", signOf("pay", classSelf, "GET", begin))
+	cart := suspectOf("cart", signOf("cart", classResource, "disk", later))
+	cart.score = 90
+	e.admit(&incident{suspects: []*suspect{cart, pay}})
+	e.report(begin)
+	cart = suspectOf("cart", signOf("cart", classResource, "disk", later))
+	cart.score = 10
+	e.split([]*incident{{suspects: []*suspect{suspectOf("pay", signOf("pay", classKernel, "tapio.process.oom_kill", later)), cart}}})
+	require.Len(t, e.groups, 2)
+	assert.Equal(t, "cart", e.groups[0].cause())
+	assert.Equal(t, "pay", e.groups[1].cause())
+	assert.NotEmpty(t, e.report(later))
+}
+
+// The only candidate is acquitted by the sign that names another one.
+func TestAGroupWhoseOnlyCandidateIsAcquittedHasTheNewOne(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	throttled := func(service string) *suspect {
+		s := signOf(service, classKernel, "tapio.cgroup.throttled", begin)
+		s.kernel = &kernelLine{word: "throttl", place: "/slice"}
+		return suspectOf(service, s)
+	}
+	e.admit(&incident{suspects: []*suspect{throttled("cart")}})
+	e.admit(&incident{suspects: []*suspect{throttled("pay")}})
+	require.Len(t, e.groups, 1)
+	assert.Equal(t, "pay", e.groups[0].cause())
+	assert.NotEmpty(t, e.report(begin))
+}
+
+func TestAnIncidentWithoutSuspectsOpensNothing(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	assert.Nil(t, e.open(&incident{}))
+	assert.Empty(t, e.groups)
 }

@@ -23,10 +23,11 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	hit, explained := unexplained(suspects)
 	e.doubtPlaces(hit, explained)
 	common := e.commonPlace(hit)
+	calls := e.neighbors()
 	for _, s := range suspects {
 		joined := false
 		for _, in := range list {
-			if e.connected(in, s) || common.joins(in, s) {
+			if e.connected(calls, in, s) || common.joins(in, s) {
 				in.suspects = append(in.suspects, s)
 				joined = true
 				break
@@ -46,7 +47,7 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 
 // connected reports whether the suspect may be an effect of the incident, or a
 // further sign of it.
-func (e *Engine) connected(in *incident, s *suspect) bool {
+func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 	root := in.suspects[0]
 	if !near(root.onset, s.onset) {
 		return false
@@ -55,7 +56,7 @@ func (e *Engine) connected(in *incident, s *suspect) bool {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
-		return e.adjacent(member.service, s.service) || e.samePlace(member.service, s.service)
+		return by.adjacent(member.service, s.service) || e.samePlace(member.service, s.service)
 	})
 }
 
@@ -115,13 +116,35 @@ func (s *suspect) alone() bool {
 
 func near(a, b model.Nanos) bool { return max(a, b)-min(a, b) <= together }
 
-// adjacent reports whether one calls the other, directly or by one between.
-func (e *Engine) adjacent(a, b string) bool {
-	if e.calls(a, b) {
-		return true
+// neighbors are, by service, those that it calls or is called by.
+type neighbors map[string]map[string]bool
+
+func (e *Engine) neighbors() neighbors {
+	n := neighbors{}
+	link := func(a, b string) {
+		if n[a] == nil {
+			n[a] = map[string]bool{}
+		}
+		n[a][b] = true
 	}
 	for key := range e.graph.calls.all() {
-		if (key.caller == a && e.calls(key.callee, b)) || (key.callee == a && e.calls(key.caller, b)) {
+		link(key.caller, key.callee)
+		link(key.callee, key.caller)
+	}
+	return n
+}
+
+// adjacent reports whether one calls the other, directly or by one between.
+func (n neighbors) adjacent(a, b string) bool {
+	if n[a][b] {
+		return true
+	}
+	few, many := n[a], n[b]
+	if len(few) > len(many) {
+		few, many = many, few
+	}
+	for service := range few {
+		if many[service] {
 			return true
 		}
 	}

@@ -174,7 +174,7 @@ func (e *Engine) alone(ev *model.Event, s *service, c *kernelCase, peer string, 
 }
 
 func (e *Engine) keepKernel(s *sign) {
-	if len(e.kernel) >= maxKernelSigns {
+	if len(e.kernel) >= e.maxKernel {
 		e.kernel = append(e.kernel[:0], e.kernel[1:]...)
 		e.kernelEvicted++
 	}

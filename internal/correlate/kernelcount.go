@@ -123,15 +123,25 @@ func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 	return text
 }
 
-// findNeighbour finds who uses up the quota that the suspect waits for.
-func (e *Engine) findNeighbour(s *suspect, byName map[string]*suspect) {
-	own := e.serviceNamed(s.service).cgroup
-	if own == "" {
-		return
-	}
+// throttled lists, by cgroup, the suspects that use up its quota, by name.
+func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
+	list := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		k := byName[name].best[classKernel]
-		if name != s.service && k != nil && strings.Contains(k.event, "throttl") && e.serviceNamed(name).cgroup == own {
+		if k == nil || !strings.Contains(k.event, "throttl") {
+			continue
+		}
+		if cgroup := e.serviceNamed(name).cgroup; cgroup != "" {
+			list[cgroup] = append(list[cgroup], name)
+		}
+	}
+	return list
+}
+
+// findNeighbour finds who uses up the quota that the suspect waits for.
+func (e *Engine) findNeighbour(s *suspect, throttled map[string][]string) {
+	for _, name := range throttled[e.serviceNamed(s.service).cgroup] {
+		if name != s.service {
 			s.neighbour = name
 		}
 	}
@@ -152,6 +162,7 @@ func (g *group) wronged(s *sign) *sign {
 }
 
 // acquit takes back that a service uses up a quota when it turns out to be another.
+// It may leave the ranking empty: take, which calls it, ranks the incident next.
 func (g *group) acquit(s *sign) {
 	for m := g.wronged(s); m != nil; m = g.wronged(s) {
 		delete(g.members, m.key)

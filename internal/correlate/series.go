@@ -207,7 +207,8 @@ func (s *series) rate(total float64, start, t model.Nanos) (float64, bool) {
 		s.resets++
 		before = 0
 	}
-	return (total - before) / (float64(t-since) / 1e9), true
+	x := (total - before) / (float64(t-since) / 1e9)
+	return x, !math.IsInf(x, 0) // the difference of two finite totals may be infinite
 }
 
 // mean is that of what was observed since the last point, or in the point's own

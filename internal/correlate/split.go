@@ -62,8 +62,10 @@ func (e *Engine) part(g *group, in *incident) {
 	made.from, made.since, g.changed = g.id, since, true
 	made.remark = fmt.Sprintf(" It was held for an effect of incident %s until a fault of its own showed.", g.id)
 	g.remark = fmt.Sprintf(" What %s does since %s turned out to be another incident, %s.", made.cause(), clock(made.opened), made.id)
+	old := g.cause()
 	for _, s := range in.suspects {
-		if s.service == made.cause() || !e.calls(g.cause(), s.service) && !e.samePlace(g.cause(), s.service) {
+		related := s.service == old || e.calls(old, s.service) || e.samePlace(old, s.service)
+		if s.service == made.cause() || !related {
 			g.handOver(made, s.service)
 		}
 	}
@@ -81,7 +83,8 @@ func (s *suspect) faultSince() model.Nanos {
 }
 
 // handOver gives what a service shows since the new fault to its group. What it
-// showed before is an effect still.
+// showed before is an effect still. The ranking may lack the service, for it holds
+// no more than maxGroupSigns; it never becomes empty.
 func (g *group) handOver(to *group, service string) {
 	for key, blamed := range g.blamed {
 		if s := g.members[key]; blamed == service && s.onset >= to.since {
@@ -90,12 +93,17 @@ func (g *group) handOver(to *group, service string) {
 			delete(g.blamed, key)
 		}
 	}
-	left := g.ofService(service)
-	if len(left) == 0 {
-		g.ranking = slices.DeleteFunc(g.ranking, func(r ranked) bool { return r.service == service })
+	at := slices.IndexFunc(g.ranking, func(r ranked) bool { return r.service == service })
+	if at < 0 {
 		return
 	}
-	at := slices.IndexFunc(g.ranking, func(r ranked) bool { return r.service == service })
+	left := g.ofService(service)
+	if len(left) == 0 {
+		if len(g.ranking) > 1 {
+			g.ranking = slices.Delete(g.ranking, at, at+1)
+		}
+		return
+	}
 	g.ranking[at] = ranked{service: service, onset: left[0].onset, reason: left[0], score: inherited * left[0].weight(), spared: true}
 	g.sortRanking()
 }

@@ -164,9 +164,10 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 			s.callees = append(s.callees, key.callee)
 		}
 	}
+	throttled := e.throttled(byName)
 	for _, s := range byName {
 		slices.Sort(s.callees)
-		e.findNeighbour(s, byName)
+		e.findNeighbour(s, throttled)
 	}
 }
 

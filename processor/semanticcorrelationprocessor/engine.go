@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
 )
 
@@ -38,11 +39,13 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 	}
 	fresh := &engine{
 		id:       set.ID,
+		rebuild:  func() (thinker, error) { return config.engine() },
+		health:   health{logger: set.Logger},
 		thinking: thinking,
 		clock:    clock{lateness: model.Nanos(config.Lateness)},
-		outbox:   newOutbox(set.Logger),
 		ended:    make(chan struct{}),
 	}
+	fresh.outbox = newOutbox(set.Logger, fresh.health.panicked)
 	fresh.forget = sync.OnceFunc(func() { f.drop(set.ID, fresh) })
 	fresh.interest.Store(new(correlate.Interest))
 	if err := fresh.publish(set.TelemetrySettings); err != nil {
@@ -65,6 +68,8 @@ func (f *factory) drop(id component.ID, ended *engine) {
 // engine is the correlation engine that the pipelines of one component id share.
 type engine struct {
 	id        component.ID
+	rebuild   func() (thinker, error) // a fresh engine, after a panic of the old one
+	health    health
 	outbox    *outbox
 	telemetry *metadata.TelemetryBuilder
 	forget    func()
@@ -111,18 +116,24 @@ const (
 const flushEvery = time.Second
 
 // start begins to draw conclusions. It fails where none could leave.
-func (e *engine) start() error {
+func (e *engine) start(host component.Host) error {
 	if e.outbox.outlet() == nil {
 		return fmt.Errorf("processors::%[1]s: what it finds out leaves as log records, but it is in no logs pipeline: "+
 			"add %[1]q to service::pipelines::logs::processors", e.id)
 	}
+	e.health.add(host)
 	e.begin.Do(func() { e.running.Go(e.run) })
 	return nil
 }
 
-// run draws conclusions when no record comes that would bring it about, and
-// sends all that were drawn.
+// run concludes until the engine ends, whatever panics meanwhile.
 func (e *engine) run() {
+	panics.Restart(e.ended, e.conclude, e.health.panicked)
+}
+
+// conclude draws conclusions when no record comes that would bring it about, and
+// sends all that were drawn.
+func (e *engine) conclude() {
 	ticker := time.NewTicker(flushEvery)
 	defer ticker.Stop()
 	for {
@@ -132,6 +143,7 @@ func (e *engine) run() {
 		case <-e.outbox.filled:
 		case <-ticker.C:
 			e.tick()
+			e.health.report(time.Now())
 		}
 		e.outbox.send(context.Background())
 	}
@@ -140,7 +152,7 @@ func (e *engine) run() {
 func (e *engine) tick() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.flush(e.clock.watermark(time.Now()))
+	e.think(func() { e.flush(e.clock.watermark(time.Now())) })
 }
 
 // leave ends the engine when the pipeline that findings leave through ends, for
@@ -153,7 +165,7 @@ func (e *engine) leave(ctx context.Context, next consumer.Logs) {
 		close(e.ended)
 		e.running.Wait()
 		e.mu.Lock()
-		e.flush(e.clock.newest)
+		e.think(func() { e.flush(e.clock.newest) })
 		e.mu.Unlock()
 		e.outbox.send(ctx)
 		e.forget()

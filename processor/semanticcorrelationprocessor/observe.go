@@ -32,7 +32,7 @@ func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark
 	if chosen.Total == findings {
 		return nil
 	}
-	return observe(e, chosen, e.thinking.ObserveEvents)
+	return observe(e, chosen, thinker.ObserveEvents)
 }
 
 // observeTraces shows the engine spans and returns what is to be marked.
@@ -40,16 +40,18 @@ func (e *engine) observeTraces(reader *otlp.Reader, spans ptrace.Traces) []otlp.
 	chosen := reader.Spans(spans, e.interest.Load().Span)
 	e.observed[traces].Add(uint64(chosen.Total))
 	e.ordinary[traces].Add(uint64(chosen.Total - len(chosen.Rows)))
-	return observe(e, chosen, e.thinking.ObserveSpans)
+	return observe(e, chosen, thinker.ObserveSpans)
 }
 
 // observe shows the engine what was chosen of a batch.
-func observe[R any](e *engine, chosen *otlp.Selection[R], show func([]R) []correlate.Mark) []otlp.Mark {
+func observe[R any](e *engine, chosen *otlp.Selection[R], show func(thinker, []R) []correlate.Mark) (marks []otlp.Mark) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.thinking.Saw(chosen.Oldest, chosen.Newest)
-	marks := copyMarks(show(chosen.Rows), chosen.Places)
-	e.advance(chosen.Newest)
+	e.think(func() {
+		e.thinking.Saw(chosen.Oldest, chosen.Newest)
+		marks = copyMarks(show(e.thinking, chosen.Rows), chosen.Places)
+		e.advance(chosen.Newest)
+	})
 	return marks
 }
 
@@ -59,8 +61,10 @@ func (e *engine) observeMetrics(reader *otlp.Reader, points pmetric.Metrics) {
 	e.observed[metrics].Add(uint64(len(batch.Points)))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.thinking.ObservePointBatch(batch)
-	e.advance(newest)
+	e.think(func() {
+		e.thinking.ObservePointBatch(batch)
+		e.advance(newest)
+	})
 }
 
 // copyMarks keeps marks beyond the next call of the engine, which reuses them.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/panics"
 )
 
 // Reasons for which a finding was not sent.
@@ -27,8 +28,9 @@ const maxOutboxBytes = 16 << 20
 
 // outbox holds findings until the logs pipeline has taken them.
 type outbox struct {
-	logger *zap.Logger
-	filled chan struct{} // has room for one: there is something to send
+	logger   *zap.Logger
+	panicked func(error)
+	filled   chan struct{} // has room for one: there is something to send
 
 	sending sync.Mutex // one sends at a time, so that revisions keep their order
 
@@ -41,9 +43,9 @@ type outbox struct {
 	dropped map[string]uint64 // by reason
 }
 
-func newOutbox(logger *zap.Logger) *outbox {
+func newOutbox(logger *zap.Logger, panicked func(error)) *outbox {
 	return &outbox{
-		logger: logger, filled: make(chan struct{}, 1),
+		logger: logger, panicked: panicked, filled: make(chan struct{}, 1),
 		sent: map[string]uint64{}, made: map[string]uint64{}, dropped: map[string]uint64{},
 	}
 }
@@ -103,11 +105,20 @@ func (o *outbox) send(ctx context.Context) {
 	for i := range events {
 		events[i].ObservedTime = now
 	}
-	err := o.outlet().ConsumeLogs(ctx, otlp.LogsFromEvents(events))
+	err := o.pass(ctx, events)
 	o.count(events, err)
 	if err != nil {
 		o.logger.Warn("The logs pipeline refused findings; they are lost", zap.Int("findings", len(events)), zap.Error(err))
 	}
+}
+
+// pass hands events to the logs pipeline. A panic there is an error as well.
+func (o *outbox) pass(ctx context.Context, events []model.Event) (err error) {
+	if panicked := panics.Catch(func() { err = o.outlet().ConsumeLogs(ctx, otlp.LogsFromEvents(events)) }); panicked != nil {
+		o.panicked(panicked)
+		return panicked
+	}
+	return err
 }
 
 func (o *outbox) take() []model.Event {

@@ -242,7 +242,7 @@ func TestAReloadBeginsWithAFreshEngine(t *testing.T) {
 }
 
 func TestWhatCannotBeSentIsCounted(t *testing.T) {
-	o := newOutbox(processortest.NewNopSettings(metadata.Type).Logger)
+	o := newOutbox(processortest.NewNopSettings(metadata.Type).Logger, nil)
 	o.offer(consumertest.NewErr(errors.New("no")))
 	o.add([]model.Finding{&model.Insight{Text: "a"}, &model.Insight{Text: "b"}})
 	o.send(t.Context())

@@ -27,12 +27,13 @@ func newShell(shared *engine) *shell {
 }
 
 // Start implements component.Component.
-func (s *shell) Start(context.Context, component.Host) error { return s.engine.start() }
+func (s *shell) Start(_ context.Context, host component.Host) error { return s.engine.start(host) }
 
 // Shutdown implements component.Component.
 func (*shell) Shutdown(context.Context) error { return nil }
 
-// reader lends a reader until done is called; then its rows are reused.
+// reader lends a reader until done is called; then its rows are reused. After a panic
+// it is not called: the reader's state is unknown then.
 func (s *shell) reader() (reader *otlp.Reader, done func()) {
 	reader = s.readers.Get().(*otlp.Reader)
 	return reader, func() { s.readers.Put(reader) }
@@ -58,10 +59,12 @@ func (*logsShell) Capabilities() consumer.Capabilities {
 
 // ConsumeLogs implements consumer.Logs.
 func (s *logsShell) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	reader, done := s.reader()
-	marks := s.engine.observeLogs(reader, logs)
-	done()
-	otlp.MarkLogs(logs, marks)
+	s.engine.contain(func() {
+		reader, done := s.reader()
+		marks := s.engine.observeLogs(reader, logs)
+		done()
+		otlp.MarkLogs(logs, marks)
+	})
 	return s.next.ConsumeLogs(ctx, logs)
 }
 
@@ -78,10 +81,12 @@ func (*tracesShell) Capabilities() consumer.Capabilities {
 
 // ConsumeTraces implements consumer.Traces.
 func (s *tracesShell) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
-	reader, done := s.reader()
-	marks := s.engine.observeTraces(reader, traces)
-	done()
-	otlp.MarkTraces(traces, marks)
+	s.engine.contain(func() {
+		reader, done := s.reader()
+		marks := s.engine.observeTraces(reader, traces)
+		done()
+		otlp.MarkTraces(traces, marks)
+	})
 	return s.next.ConsumeTraces(ctx, traces)
 }
 
@@ -99,8 +104,10 @@ func (*metricsShell) Capabilities() consumer.Capabilities {
 
 // ConsumeMetrics implements consumer.Metrics.
 func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
-	reader, done := s.reader()
-	s.engine.observeMetrics(reader, metrics)
-	done()
+	s.engine.contain(func() {
+		reader, done := s.reader()
+		s.engine.observeMetrics(reader, metrics)
+		done()
+	})
 	return s.next.ConsumeMetrics(ctx, metrics)
 }

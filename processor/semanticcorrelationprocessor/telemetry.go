@@ -31,16 +31,23 @@ func (e *engine) publish(settings component.TelemetrySettings) error {
 		builder.RegisterTapioCorrelationMadeCallback(labelled("finding", func() map[string]uint64 { return e.outbox.counts(e.outbox.made) })),
 		builder.RegisterTapioCorrelationDroppedCallback(labelled("reason", func() map[string]uint64 { return e.outbox.counts(e.outbox.dropped) })),
 		builder.RegisterTapioCorrelationEvictedCallback(labelled("reason", e.evictedByReason)),
+		builder.RegisterTapioCorrelationPanicsCallback(e.observePanics),
 		builder.RegisterTapioCorrelationGroupsOpenCallback(e.gauge(func(s correlate.Stats) int { return s.OpenGroups })),
 		builder.RegisterTapioCorrelationMemoryCallback(e.gauge(func(s correlate.Stats) int { return s.MemoryBytes })),
 		builder.RegisterTapioCorrelationMemoryLimitCallback(e.gauge(func(s correlate.Stats) int { return s.MemoryLimit })),
 	)
 }
 
-func (e *engine) stats() correlate.Stats {
+func (e *engine) stats() (stats correlate.Stats) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.thinking.Stats()
+	e.think(func() { stats = e.thinking.Stats() })
+	return stats
+}
+
+func (e *engine) observePanics(_ context.Context, o metric.Int64Observer) error {
+	o.Observe(int64(e.health.count.Total()))
+	return nil
 }
 
 func (e *engine) observedBySignal() map[string]uint64 {

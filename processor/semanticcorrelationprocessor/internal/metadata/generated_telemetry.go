@@ -37,6 +37,7 @@ type TelemetryBuilder struct {
 	TapioCorrelationMemory        metric.Int64ObservableGauge
 	TapioCorrelationMemoryLimit   metric.Int64ObservableGauge
 	TapioCorrelationObserved      metric.Int64ObservableCounter
+	TapioCorrelationPanics        metric.Int64ObservableCounter
 	TapioCorrelationSkipped       metric.Int64ObservableCounter
 }
 
@@ -171,6 +172,21 @@ func (builder *TelemetryBuilder) RegisterTapioCorrelationObservedCallback(cb met
 	return nil
 }
 
+// RegisterTapioCorrelationPanicsCallback sets callback for observable TapioCorrelationPanics metric.
+func (builder *TelemetryBuilder) RegisterTapioCorrelationPanicsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioCorrelationPanics, obs: o})
+		return nil
+	}, builder.TapioCorrelationPanics)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioCorrelationSkippedCallback sets callback for observable TapioCorrelationSkipped metric.
 func (builder *TelemetryBuilder) RegisterTapioCorrelationSkippedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -267,6 +283,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_correlation_observed",
 		metric.WithDescription("Records that the engine was shown. [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioCorrelationPanics, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_correlation_panics",
+		metric.WithDescription("Panics of the engine that were recovered; after each it begins with a fresh state. [Alpha]"),
+		metric.WithUnit("{panic}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioCorrelationSkipped, err = builder.meter.Int64ObservableCounter(

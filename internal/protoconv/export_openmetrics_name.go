@@ -5,199 +5,130 @@ package protoconv
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/prometheus/otlptranslator"
 
 	"github.com/tapio/tapio/internal/model"
 )
 
-// familyName makes a legal name that ends with the unit. The samples of a
-// counter get _total behind it.
-func familyName(m *model.Metric, kind string) string {
-	name := legalName(m.Name, true)
-	if kind == "counter" {
-		name = strings.TrimSuffix(name, "_total")
+func openMetricsType(m *model.Metric) string {
+	delta := m.Temporality == model.TemporalityDelta
+	switch m.Type {
+	case model.MetricSum:
+		if m.Monotonic && !delta {
+			return "counter"
+		}
+		return "gauge"
+	case model.MetricHistogram, model.MetricExponentialHistogram:
+		if delta {
+			return "gaugehistogram"
+		}
+		return "histogram"
+	case model.MetricSummary:
+		return "summary"
+	case model.MetricGauge:
+		return "gauge"
+	default:
+		return "unknown"
 	}
-	unit := unitSuffix(m.Unit)
-	if unit != "" && name != unit && !strings.HasSuffix(name, "_"+unit) {
-		name += "_" + unit
+}
+
+// kindOrder says which of the families that would share a name keeps it.
+func kindOrder(kind string) int {
+	return slices.Index([]string{"counter", "histogram", "summary", "gaugehistogram", "gauge", "unknown"}, kind)
+}
+
+// translatorType is the type as otlptranslator knows it: a name depends on it.
+func translatorType(m *model.Metric) otlptranslator.MetricType {
+	switch m.Type {
+	case model.MetricGauge:
+		return otlptranslator.MetricTypeGauge
+	case model.MetricSum:
+		if m.Monotonic && m.Temporality != model.TemporalityDelta {
+			return otlptranslator.MetricTypeMonotonicCounter
+		}
+		return otlptranslator.MetricTypeNonMonotonicCounter
+	case model.MetricHistogram:
+		return otlptranslator.MetricTypeHistogram
+	case model.MetricExponentialHistogram:
+		return otlptranslator.MetricTypeExponentialHistogram
+	case model.MetricSummary:
+		return otlptranslator.MetricTypeSummary
+	default:
+		return otlptranslator.MetricTypeUnknown
+	}
+}
+
+// familyName is the name that Prometheus gives to the metric, without the _total
+// of a counter's samples.
+func familyName(m *model.Metric) string {
+	namer := otlptranslator.MetricNamer{WithMetricSuffixes: true}
+	metric := otlptranslator.Metric{Name: m.Name, Unit: m.Unit, Type: translatorType(m)}
+	if !hasLegal(m.Name) {
+		metric.Name = encoded(m.Name)
+	}
+	name, err := namer.Build(metric)
+	if err != nil {
+		name = metric.Name
+	}
+	if metric.Type == otlptranslator.MetricTypeMonotonicCounter {
+		return strings.TrimSuffix(name, "_total")
 	}
 	return name
 }
 
-// legalName replaces what a metric name, or a label name without colons, must
-// not have.
-func legalName(s string, colons bool) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == ':' && colons:
-			return r
-		default:
-			return '_'
-		}
-	}, s)
-	if name == "" || name[0] >= '0' && name[0] <= '9' {
-		return "_" + name
+// hasLegal reports whether a part of the name may stand in a Prometheus name.
+func hasLegal(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == ':'
+	})
+}
+
+// encoded spells a name of which nothing is legal by its code points, with the
+// prefix of Prometheus' value encoding.
+func encoded(name string) string {
+	var out strings.Builder
+	out.WriteString("U_")
+	for _, r := range name {
+		out.WriteString("_" + strconv.FormatInt(int64(r), 16))
 	}
-	return name
+	return out.String()
 }
 
 // unitSuffix spells a UCUM unit as Prometheus does, "" for none: seconds for s,
-// bytes_per_second for By/s. An annotation in braces says no unit.
+// bytes_per_second for By/s.
 func unitSuffix(unit string) string {
-	unit = withoutAnnotations(unit)
-	amount, per, isRate := strings.Cut(unit, "/")
-	name := unitName(amount)
-	if isRate && per != "" {
-		name = strings.TrimPrefix(name+"_per_"+strings.TrimSuffix(unitName(per), "s"), "_")
-	}
-	if name == "" {
-		return ""
-	}
-	return strings.Trim(legalName(name, false), "_")
+	namer := otlptranslator.UnitNamer{}
+	return namer.Build(unit)
 }
 
-func withoutAnnotations(unit string) string {
-	for {
-		before, rest, found := strings.Cut(unit, "{")
-		_, after, closed := strings.Cut(rest, "}")
-		if !found || !closed {
-			return strings.TrimSpace(unit)
-		}
-		unit = before + after
+// labelName makes a legal label name of an attribute's key, which is not one of
+// those that the encoder or Prometheus itself sets.
+func labelName(key string) string {
+	name := legalLabel(key)
+	if isReserved(name) || strings.HasPrefix(name, "__") {
+		name = "exported_" + strings.Trim(name, "_")
 	}
+	return name
 }
 
-func unitName(unit string) string {
-	switch unit {
-	case "", "1":
-		return ""
-	case "d":
-		return "days"
-	case "h":
-		return "hours"
-	case "min":
-		return "minutes"
-	case "s":
-		return "seconds"
-	case "ms":
-		return "milliseconds"
-	case "us":
-		return "microseconds"
-	case "ns":
-		return "nanoseconds"
-	case "By":
-		return "bytes"
-	case "KiBy":
-		return "kibibytes"
-	case "MiBy":
-		return "mebibytes"
-	case "GiBy":
-		return "gibibytes"
-	case "bit":
-		return "bits"
-	case "%":
-		return "percent"
-	case "Hz":
-		return "hertz"
-	case "Cel":
-		return "celsius"
-	case "V":
-		return "volts"
-	case "A":
-		return "amperes"
-	case "J":
-		return "joules"
-	case "W":
-		return "watts"
-	default:
-		return unit
+func legalLabel(key string) string {
+	namer := otlptranslator.LabelNamer{}
+	name, err := namer.Build(key)
+	if err != nil {
+		return encoded(key) // nothing of the key is legal
 	}
-}
-
-// labelText writes the labels of a series, without braces.
-func labelText(s *model.Series) string {
-	l := labels{values: map[string]string{}}
-	l.origin(s.Resource)
-	if s.Scope.Name != "" {
-		l.set("otel_scope_name", s.Scope.Name)
-		l.set("otel_scope_version", s.Scope.Version)
-	}
-	l.attributes(s.Attributes)
-	l.attributes(slices.DeleteFunc(slices.Clone(s.Resource.Attributes), func(kv model.KeyValue) bool {
-		return isOriginKey(kv.Key)
-	}))
-	return l.text()
-}
-
-type labels struct {
-	names  []string
-	values map[string]string
-}
-
-// origin sets job and instance.
-func (l *labels) origin(r *model.Resource) {
-	job := r.Service()
-	if namespace, found := r.Attributes.Get("service.namespace"); found {
-		job = namespace.Text() + "/" + job
-	}
-	instance, _ := r.Attributes.Get("service.instance.id")
-	l.set("job", job)
-	l.set("instance", instance.Text())
-}
-
-func isOriginKey(key string) bool {
-	return key == "service.name" || key == "service.namespace" || key == "service.instance.id"
-}
-
-// set leaves empty values out: to OpenMetrics they are the same as none.
-func (l *labels) set(name, value string) {
-	if value == "" {
-		return
-	}
-	l.names = append(l.names, name)
-	l.values[name] = value
-}
-
-// attributes adds attributes; of those that share a name the first is kept.
-func (l *labels) attributes(attributes model.Attributes) {
-	for _, kv := range attributes {
-		name := legalName(kv.Key, false)
-		if isReserved(name) {
-			name = "exported_" + name
-		}
-		if _, taken := l.values[name]; !taken {
-			l.set(name, kv.Value.Text())
-		}
-	}
+	return name
 }
 
 // isReserved names the labels that the encoder itself sets.
 func isReserved(name string) bool {
 	switch name {
-	case "job", "instance", "le", "quantile", "otel_scope_name", "otel_scope_version":
+	case "job", "instance", "le", "quantile", "otel_metric_name", "otel_series":
 		return true
 	default:
-		return false
+		return strings.HasPrefix(name, "otel_scope_")
 	}
-}
-
-// text sorts the labels, so that one set has one text.
-func (l *labels) text() string {
-	slices.Sort(l.names)
-	parts := make([]string, len(l.names))
-	for i, name := range l.names {
-		parts[i] = label(name, l.values[name])
-	}
-	return strings.Join(parts, ",")
-}
-
-func label(name, value string) string { return name + `="` + escape(value) + `"` }
-
-// escape makes a text fit a label value or a help line.
-func escape(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if !strings.ContainsAny(s, "\\\"\n") {
-		return s
-	}
-	return strings.NewReplacer("\\", `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
 }

@@ -14,9 +14,9 @@ import (
 )
 
 // writePoint writes the lines of one point.
-func writePoint(out *bytes.Buffer, f *family, s *labelled, p *model.Point) {
+func writePoint(out *bytes.Buffer, f *family, s *exportSeries, p *model.Point) {
 	at := func(suffix, extra, value string) {
-		out.WriteString(f.name + suffix + braces(s.labels, extra) + " " + value + openMetricsTime(p.Time) + "\n")
+		out.WriteString(f.name + suffix + braces(s.text, extra) + " " + value + openMetricsTime(p.Time) + "\n")
 	}
 	switch {
 	case p.Histogram != nil:

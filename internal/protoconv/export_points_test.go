@@ -6,6 +6,7 @@ package protoconv
 import (
 	"encoding/csv"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestOpenMetricsCounter(t *testing.T) {
 		{Key: "service.namespace", Value: model.StringValue("prod")},
 		{Key: "service.instance.id", Value: model.StringValue("i-1")},
 		{Key: "k8s.pod.name", Value: model.StringValue("shop-0")},
-		{Key: "path", Value: model.StringValue("hidden by the point's")},
+		{Key: "path", Value: model.StringValue("beside the point's")},
 	}}
 	metric := &model.Metric{
 		Name: "http.io_total", Description: "a \"b\"\nc\\", Unit: "By",
@@ -48,7 +49,7 @@ func TestOpenMetricsCounter(t *testing.T) {
 		return model.Point{Series: s, Time: at, Number: model.NumberInt, Bits: n}
 	}
 	labels := func(path string) string {
-		return `{exported_job="mine",instance="i-1",job="prod/shop",k8s_pod_name="shop-0",` +
+		return `{exported_job="mine",exported_path="beside the point's",instance="i-1",job="prod/shop",k8s_pod_name="shop-0",` +
 			`otel_scope_name="lib",otel_scope_version="1",path="` + path + `"}`
 	}
 	assert.Equal(t, strings.Join([]string{
@@ -106,17 +107,27 @@ func TestOpenMetricsNames(t *testing.T) {
 		metric model.Metric
 		want   string
 	}{
-		"gauge":         {model.Metric{Name: "a.b-c", Type: model.MetricGauge}, "a_b_c"},
-		"digit":         {model.Metric{Name: "9lives", Type: model.MetricGauge}, "_9lives"},
-		"colon":         {model.Metric{Name: "a:b", Type: model.MetricGauge}, "a:b"},
-		"annotation":    {model.Metric{Name: "q", Unit: "{request}", Type: model.MetricGauge}, "q"},
-		"rate":          {model.Metric{Name: "q", Unit: "By/s", Type: model.MetricGauge}, "q_bytes_per_second"},
-		"per":           {model.Metric{Name: "q", Unit: "{request}/s", Type: model.MetricGauge}, "q_per_second"},
-		"open brace":    {model.Metric{Name: "q", Unit: "{x", Type: model.MetricGauge}, "q_x"},
-		"other unit":    {model.Metric{Name: "q", Unit: "kat", Type: model.MetricGauge}, "q_kat"},
-		"has its unit":  {model.Metric{Name: "q.seconds", Unit: "s", Type: model.MetricGauge}, "q_seconds"},
-		"delta":         {model.Metric{Name: "q", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityDelta}, "q"},
-		"not monotonic": {model.Metric{Name: "q_total", Type: model.MetricSum, Temporality: model.TemporalityCumulative}, "q_total"},
+		"gauge":           {model.Metric{Name: "a.b-c", Type: model.MetricGauge}, "a_b_c"},
+		"digit":           {model.Metric{Name: "9lives", Type: model.MetricGauge}, "_9lives"},
+		"colon":           {model.Metric{Name: "a:b", Type: model.MetricGauge}, "a:b"},
+		"annotation":      {model.Metric{Name: "q", Unit: "{request}", Type: model.MetricGauge}, "q"},
+		"rate":            {model.Metric{Name: "q", Unit: "By/s", Type: model.MetricGauge}, "q_bytes_per_second"},
+		"per":             {model.Metric{Name: "q", Unit: "{request}/s", Type: model.MetricGauge}, "q_per_second"},
+		"open brace":      {model.Metric{Name: "q", Unit: "{x", Type: model.MetricGauge}, "q"},
+		"length":          {model.Metric{Name: "q", Unit: "m", Type: model.MetricGauge}, "q_meters"},
+		"mass":            {model.Metric{Name: "q", Unit: "g", Type: model.MetricGauge}, "q_grams"},
+		"by the minute":   {model.Metric{Name: "q", Unit: "By/m", Type: model.MetricGauge}, "q_bytes_per_minute"},
+		"decimal":         {model.Metric{Name: "q", Unit: "KBy", Type: model.MetricGauge}, "q_kilobytes"},
+		"Prometheus' way": {model.Metric{Name: "q", Unit: "TiBy", Type: model.MetricGauge}, "q_tibibytes"},
+		"ratio":           {model.Metric{Name: "q", Unit: "1", Type: model.MetricGauge}, "q_ratio"},
+		"no ratio":        {model.Metric{Name: "q", Unit: "1", Type: model.MetricSum, Temporality: model.TemporalityCumulative}, "q"},
+		"underscores":     {model.Metric{Name: "a__b..c_", Type: model.MetricGauge}, "a_b_c"},
+		"nothing legal":   {model.Metric{Name: "да", Unit: "s", Type: model.MetricGauge}, "U_434_430_seconds"},
+		"no name":         {model.Metric{Type: model.MetricGauge}, "U"},
+		"other unit":      {model.Metric{Name: "q", Unit: "kat", Type: model.MetricGauge}, "q_kat"},
+		"has its unit":    {model.Metric{Name: "q.seconds", Unit: "s", Type: model.MetricGauge}, "q_seconds"},
+		"delta":           {model.Metric{Name: "q", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityDelta}, "q"},
+		"not monotonic":   {model.Metric{Name: "q_total", Type: model.MetricSum, Temporality: model.TemporalityCumulative}, "q_total"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := exposition(t, doublePoint(testSeries(&tc.metric, nil), 0, 1))
@@ -192,4 +203,68 @@ func TestEveryFormatOfNothingIsNothing(t *testing.T) {
 		assert.Empty(t, data, name)
 		assert.NotEmpty(t, ContentType(format), name)
 	}
+}
+
+// Names and labels that become one in Prometheus' spelling stay apart.
+func TestOpenMetricsCollisions(t *testing.T) {
+	number := func(name, unit string, kind model.MetricType, attributes, resource model.Attributes, value float64) model.Point {
+		s := testSeries(&model.Metric{Name: name, Unit: unit, Type: kind, Monotonic: true, Temporality: model.TemporalityCumulative}, attributes)
+		s.Resource = &model.Resource{Attributes: resource}
+		return doublePoint(s, 1e9, value)
+	}
+	keys := func(list ...string) (out model.Attributes) {
+		for _, key := range list {
+			out = append(out, model.KeyValue{Key: key, Value: model.StringValue(key)})
+		}
+		return out
+	}
+	sum, gauge := model.MetricSum, model.MetricGauge
+	for name, test := range map[string]struct {
+		points []model.Point
+		want   []string
+	}{
+		"names": {
+			[]model.Point{number("a.b", "", sum, nil, nil, 1), number("a_b", "", sum, nil, nil, 2), number("a-b", "", gauge, nil, nil, 3)},
+			[]string{
+				"# TYPE a_b counter", `a_b_total{otel_metric_name="a.b"} 1 1`, `a_b_total{otel_metric_name="a_b"} 2 1`,
+				"# TYPE a_b_gauge gauge", "a_b_gauge 3 1",
+			},
+		},
+		"samples of another family": {
+			[]model.Point{number("jobs_total", "", gauge, nil, nil, 1), number("jobs", "", sum, nil, nil, 2)},
+			[]string{"# TYPE jobs counter", "jobs_total 2 1", "# TYPE jobs_total_gauge gauge", "jobs_total_gauge 1 1"},
+		},
+		"units": {
+			[]model.Point{number("q", "{a}", gauge, nil, nil, 1), number("q", "{b}", gauge, nil, nil, 2)},
+			[]string{"# TYPE q gauge", "q 1 1", `q{otel_series="2"} 2 1`},
+		},
+		"keys": {
+			[]model.Point{number("q", "", gauge, keys("x_y", "x.y", "x-y"), nil, 1)},
+			[]string{"# TYPE q gauge", `q{x_y="x-y;x.y;x_y"} 1 1`},
+		},
+		"keys of point and resource": {
+			[]model.Point{number("q", "", gauge, keys("x"), keys("x", "exported_x"), 1)},
+			[]string{"# TYPE q gauge", `q{exported_exported_x="x",exported_x="exported_x",x="x"} 1 1`},
+		},
+		"reserved keys": {
+			[]model.Point{number("q", "", gauge, keys("__name__", "le", "otel_series", "otel.scope.name", "7", "é", ""), nil, 1)},
+			[]string{"# TYPE q gauge", `q{U__e9="é",exported_le="le",exported_name="__name__",exported_otel_scope_name="otel.scope.name",exported_otel_series="otel_series",key_7="7"} 1 1`},
+		},
+		"empty values": {
+			[]model.Point{number("q", "", gauge, attribute("k", ""), nil, 1), number("q", "", gauge, nil, nil, 2)},
+			[]string{"# TYPE q gauge", `q 2 1`, `q{otel_series="2"} 1 1`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			slices.Reverse(test.points) // their order does not matter
+			assert.Equal(t, strings.Join(test.want, "\n")+"\n", exposition(t, test.points...))
+		})
+	}
+}
+
+func TestOpenMetricsOneSampleATime(t *testing.T) {
+	s := testSeries(&model.Metric{Name: "m", Type: model.MetricGauge}, nil)
+	again := *s // another page of the store's answer
+	assert.Equal(t, "# TYPE m gauge\nm 1 1\nm 2 2\n",
+		exposition(t, doublePoint(s, 1e9, 1), doublePoint(s, 2e9, 2), doublePoint(&again, 1e9, 1)))
 }

@@ -4,16 +4,25 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // How long each process ran, and how long its threads stood ready and waited for a CPU.
-#include "event.h"
 #include "histogram.h"
+#include "program.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct run_times {
-	__u64 start;
-	__u64 cgroup;
+struct run_sums {
 	__u64 on_cpu; // nanoseconds
 	struct histogram waits;
+};
+
+struct run_times {
+	struct program program;
+	struct program_info of;
+	struct run_sums sums;
+};
+
+struct program_runs {
+	struct program_info of;
+	struct run_sums sums;
 };
 
 struct {
@@ -31,6 +40,7 @@ struct {
 	__type(value, __u64);
 } running SEC(".maps");
 
+// Processes that are there, each with its own entry, as a switch of tasks has no time to find out the program.
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
@@ -38,15 +48,21 @@ struct {
 	__type(value, struct run_times);
 } runs SEC(".maps");
 
-// Switches that found no room in the map.
+// Sums of the processes that have ended, by program: when one ends, its entry above is added here and removed.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct program);
+	__type(value, struct program_runs);
+} ended SEC(".maps");
+
+// What found no room in either map, so that nothing goes uncounted.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} overflow SEC(".maps");
-
-static const struct run_times none = {};
+	__type(value, struct run_sums);
+} other_runs SEC(".maps");
 
 static __always_inline void stand_ready(struct task_struct *task, __u64 now)
 {
@@ -70,31 +86,93 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void missed(void)
+static __always_inline struct run_sums *others(void)
 {
 	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&overflow, &zero);
 
-	if (n)
-		__sync_fetch_and_add(n, 1);
+	return bpf_map_lookup_elem(&other_runs, &zero);
 }
 
-static __always_inline struct run_times *times_of(struct task_struct *task)
+static __always_inline struct run_sums *times_of(struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+	struct run_times *times = bpf_map_lookup_elem(&runs, &pid), fresh = {};
+
+	if (times)
+		return &times->sums;
+	if (!identify_program(&fresh.program, task))
+		fresh.program.cgroup = cgroup_of(task);
+	describe_program(&fresh.of, task, fresh.program.cgroup);
+	bpf_map_update_elem(&runs, &pid, &fresh, BPF_NOEXIST);
+	times = bpf_map_lookup_elem(&runs, &pid);
+	return times ? &times->sums : others();
+}
+
+static __always_inline struct run_sums *sums_of_ended(struct run_times *times)
+{
+	struct program_runs *sums = bpf_map_lookup_elem(&ended, &times->program), fresh = {};
+
+	if (sums)
+		return &sums->sums;
+	fresh.of = times->of;
+	bpf_map_update_elem(&ended, &times->program, &fresh, BPF_NOEXIST);
+	sums = bpf_map_lookup_elem(&ended, &times->program);
+	return sums ? &sums->sums : others();
+}
+
+static __always_inline void add_sums(struct run_sums *to, struct run_sums *from)
+{
+	int i;
+
+	__sync_fetch_and_add(&to->on_cpu, from->on_cpu);
+	__sync_fetch_and_add(&to->waits.sum, from->waits.sum);
+	for (i = 0; i < BUCKETS; i++)
+		if (from->waits.buckets[i])
+			__sync_fetch_and_add(&to->waits.buckets[i], from->waits.buckets[i]);
+}
+
+// end_process adds what a process did to the sums of its program.
+static __always_inline void end_process(struct task_struct *task)
 {
 	__u32 pid = task->tgid;
 	struct run_times *times = bpf_map_lookup_elem(&runs, &pid);
+	struct run_sums *to;
 
-	if (times)
-		return times;
-	bpf_map_update_elem(&runs, &pid, &none, BPF_NOEXIST);
-	times = bpf_map_lookup_elem(&runs, &pid);
-	if (times) {
-		times->start = start_of(task);
-		times->cgroup = cgroup_of(task);
-		return times;
-	}
-	missed();
-	return NULL;
+	if (!times)
+		return;
+	to = sums_of_ended(times);
+	if (to)
+		add_sums(to, &times->sums);
+	bpf_map_delete_elem(&runs, &pid);
+}
+
+// What the process did before it ran another program is that of the program before.
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	end_process(task);
+	return 0;
+}
+
+// The same of a process that is moved to another cgroup.
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *task, bool all_threads)
+{
+	end_process(task);
+	return 0;
+}
+
+#define TASK_DEAD 0x80
+
+static __always_inline bool has_ended(struct task_struct *task)
+{
+	__u64 state;
+
+	if (bpf_core_field_exists(task->__state))
+		state = BPF_CORE_READ(task, __state);
+	else
+		state = BPF_CORE_READ((struct task_struct___state *)task, state);
+	return state & TASK_DEAD && BPF_CORE_READ(task, signal, live.counter) == 0;
 }
 
 static __always_inline bool is_ready(struct task_struct *task)
@@ -108,7 +186,7 @@ static __always_inline void leave(struct task_struct *task, __u64 now)
 {
 	__u32 zero = 0;
 	__u64 *since = bpf_map_lookup_elem(&running, &zero);
-	struct run_times *times;
+	struct run_sums *times;
 
 	if (!since)
 		return;
@@ -124,9 +202,11 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u64 now = bpf_ktime_get_ns(), *since;
-	struct run_times *times;
+	struct run_sums *times;
 
 	leave(prev, now);
+	if (has_ended(prev))
+		end_process(prev);
 	// Who gives way while it could go on stands ready at once.
 	if (prev->pid && (preempt || is_ready(prev)))
 		stand_ready(prev, now);
@@ -142,30 +222,31 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-// Without a description of the kernel's types only the task that leaves is known, for it is the current one: its time on
-// the CPU is counted, its waits are not.
+// Without a description of the kernel's types only the task that leaves is known, as it is the current one: its time on the
+// CPU is counted, by program, its waits are not.
 SEC("raw_tp/sched_switch")
 int on_plain_switch(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 now = bpf_ktime_get_ns(), who = bpf_get_current_pid_tgid(), *since;
-	__u32 pid = who >> 32, zero = 0;
-	struct run_times *times;
+	struct program_runs *times, fresh = {};
+	struct program program = {};
+	struct run_sums *sums;
+	__u32 zero = 0;
 
 	since = bpf_map_lookup_elem(&running, &zero);
 	if (!since)
 		return 0;
-	if (*since && pid) {
-		times = bpf_map_lookup_elem(&runs, &pid);
+	if (*since && who >> 32) {
+		identify_plain_program(&program);
+		times = bpf_map_lookup_elem(&ended, &program);
 		if (!times) {
-			bpf_map_update_elem(&runs, &pid, &none, BPF_NOEXIST);
-			times = bpf_map_lookup_elem(&runs, &pid);
-			if (times)
-				times->cgroup = plain_cgroup();
+			describe_plain_program(&fresh.of);
+			bpf_map_update_elem(&ended, &program, &fresh, BPF_NOEXIST);
+			times = bpf_map_lookup_elem(&ended, &program);
 		}
-		if (times)
-			__sync_fetch_and_add(&times->on_cpu, now - *since);
-		else
-			missed();
+		sums = times ? &times->sums : others();
+		if (sums)
+			__sync_fetch_and_add(&sums->on_cpu, now - *since);
 	}
 	*since = now;
 	return 0;

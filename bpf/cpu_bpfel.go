@@ -17,11 +17,14 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	CpuMapAccounts       = "accounts"
+	CpuMapEnded          = "ended"
 	CpuMapEvents         = "events"
-	CpuMapOverflow       = "overflow"
+	CpuMapOtherRuns      = "other_runs"
 	CpuMapReady          = "ready"
 	CpuMapRunning        = "running"
 	CpuMapRuns           = "runs"
+	CpuProgOnExec        = "on_exec"
+	CpuProgOnMove        = "on_move"
 	CpuProgOnPlainSwitch = "on_plain_switch"
 	CpuProgOnSwitch      = "on_switch"
 	CpuProgOnWakeup      = "on_wakeup"
@@ -70,6 +73,8 @@ type CpuSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type CpuProgramSpecs struct {
+	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnMove        *ebpf.ProgramSpec `ebpf:"on_move"`
 	OnPlainSwitch *ebpf.ProgramSpec `ebpf:"on_plain_switch"`
 	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
 	OnWakeup      *ebpf.ProgramSpec `ebpf:"on_wakeup"`
@@ -80,12 +85,13 @@ type CpuProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type CpuMapSpecs struct {
-	Accounts *ebpf.MapSpec `ebpf:"accounts"`
-	Events   *ebpf.MapSpec `ebpf:"events"`
-	Overflow *ebpf.MapSpec `ebpf:"overflow"`
-	Ready    *ebpf.MapSpec `ebpf:"ready"`
-	Running  *ebpf.MapSpec `ebpf:"running"`
-	Runs     *ebpf.MapSpec `ebpf:"runs"`
+	Accounts  *ebpf.MapSpec `ebpf:"accounts"`
+	Ended     *ebpf.MapSpec `ebpf:"ended"`
+	Events    *ebpf.MapSpec `ebpf:"events"`
+	OtherRuns *ebpf.MapSpec `ebpf:"other_runs"`
+	Ready     *ebpf.MapSpec `ebpf:"ready"`
+	Running   *ebpf.MapSpec `ebpf:"running"`
+	Runs      *ebpf.MapSpec `ebpf:"runs"`
 }
 
 // CpuVariableSpecs contains global variables before they are loaded into the kernel.
@@ -114,19 +120,21 @@ func (o *CpuObjects) Close() error {
 //
 // It can be passed to LoadCpuObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CpuMaps struct {
-	Accounts *ebpf.Map `ebpf:"accounts"`
-	Events   *ebpf.Map `ebpf:"events"`
-	Overflow *ebpf.Map `ebpf:"overflow"`
-	Ready    *ebpf.Map `ebpf:"ready"`
-	Running  *ebpf.Map `ebpf:"running"`
-	Runs     *ebpf.Map `ebpf:"runs"`
+	Accounts  *ebpf.Map `ebpf:"accounts"`
+	Ended     *ebpf.Map `ebpf:"ended"`
+	Events    *ebpf.Map `ebpf:"events"`
+	OtherRuns *ebpf.Map `ebpf:"other_runs"`
+	Ready     *ebpf.Map `ebpf:"ready"`
+	Running   *ebpf.Map `ebpf:"running"`
+	Runs      *ebpf.Map `ebpf:"runs"`
 }
 
 func (m *CpuMaps) Close() error {
 	return _CpuClose(
 		m.Accounts,
+		m.Ended,
 		m.Events,
-		m.Overflow,
+		m.OtherRuns,
 		m.Ready,
 		m.Running,
 		m.Runs,
@@ -143,6 +151,8 @@ type CpuVariables struct {
 //
 // It can be passed to LoadCpuObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CpuPrograms struct {
+	OnExec        *ebpf.Program `ebpf:"on_exec"`
+	OnMove        *ebpf.Program `ebpf:"on_move"`
 	OnPlainSwitch *ebpf.Program `ebpf:"on_plain_switch"`
 	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
 	OnWakeup      *ebpf.Program `ebpf:"on_wakeup"`
@@ -151,6 +161,8 @@ type CpuPrograms struct {
 
 func (p *CpuPrograms) Close() error {
 	return _CpuClose(
+		p.OnExec,
+		p.OnMove,
 		p.OnPlainSwitch,
 		p.OnSwitch,
 		p.OnWakeup,

@@ -1,25 +1,27 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
-// Histograms of durations: bucket n counts those below 1024 << n nanoseconds, the last one the rest. From a microsecond
-// to about 17 seconds; internal/probe has the same bounds in seconds.
+// Histograms of durations with the buckets of an OpenTelemetry exponential histogram of scale 0: bucket 0 counts what is
+// below 2^-20 seconds, about a microsecond, bucket n what is below 2^(n-20), the last one the rest. internal/probe has the
+// same bounds.
 #pragma once
 
 #include "kernel.h"
 
-#define BUCKETS 26
+#define BUCKETS 32
 
 struct histogram {
 	__u64 sum; // nanoseconds
 	__u64 buckets[BUCKETS];
 };
 
-// The buckets' number without a loop: the highest bit of the duration, by halves.
+// The bucket's number without a loop: the highest bit of the duration, by halves. A second has 10^9 nanoseconds, not 2^30,
+// so the duration is scaled by 2^30/10^9 first, exact to a millionth.
 static __always_inline __u32 bucket_of(__u64 ns)
 {
 	__u32 n = 0;
 
-	ns >>= 10;
+	ns = (ns + (ns * 77325 >> 20)) >> 10;
 	if (ns >> 32)
 		return BUCKETS - 1;
 	if (ns >> 16) { ns >>= 16; n += 16; }

@@ -64,8 +64,11 @@ struct mem_cgroup {
 	struct page_counter memory;
 };
 
+struct file;
+
 struct mm_struct {
 	unsigned long total_vm;
+	struct file *exe_file;
 	unsigned long arg_start;
 	unsigned long arg_end;
 	struct percpu_counter rss_stat[4];
@@ -85,6 +88,7 @@ struct mm_struct___counted {
 };
 
 struct qstr {
+	__u64 hash_len;
 	const unsigned char *name;
 };
 

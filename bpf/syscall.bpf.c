@@ -3,11 +3,12 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
-// How long each system call of each process takes and how often it fails, counted here; calls over a threshold are told
+// How long each system call of each program takes and how often it fails, counted here; calls over a threshold are reported
 // one by one. Reading the clock and finding the histogram cost more than many a call does, so where a CPU makes more of
 // them than it has a budget for, one of several is timed and stands for the others.
 #include "event.h"
 #include "histogram.h"
+#include "program.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -28,13 +29,13 @@ const volatile __u32 one_in = 1;	     // calls one of which is timed without a b
 #define LASTING 4
 
 struct call {
-	__u32 pid;
+	struct program program;
 	__u32 number;
+	__u32 unused;
 };
 
 struct call_times {
-	__u64 start;
-	__u64 cgroup;
+	struct program_info of;
 	__u64 errors;
 	struct histogram times;
 };
@@ -101,24 +102,13 @@ struct {
 	__type(value, struct call_times);
 } calls SEC(".maps");
 
-// Calls that found no room in the map.
+// Calls of the programs that found no room in the map, by their number: no call goes uncounted.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, CALLS + 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} overflow SEC(".maps");
-
-static const struct call_times none = {};
-
-static __always_inline void missed(__u32 calls)
-{
-	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&overflow, &zero);
-
-	if (n)
-		__sync_fetch_and_add(n, calls);
-}
+	__type(value, struct call_times);
+} other_calls SEC(".maps");
 
 // An odd factor leaves each id of 65,536 a slot of its own, and neighbours, which are often threads of one process, far
 // from each other: in one line of the cache they would wait for each other.
@@ -201,19 +191,35 @@ static __always_inline bool take(__u32 thread, struct slot *call)
 	return true;
 }
 
+// A program's first call makes the entry. The value is on the stack: a call under way on another CPU may not see half of it.
 static __always_inline struct call_times *first_call(struct call *key, bool typed)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct call_times fresh = {};
+
+	if (typed)
+		describe_program(&fresh.of, (struct task_struct *)bpf_get_current_task(), key->program.cgroup);
+	else
+		describe_plain_program(&fresh.of);
+	bpf_map_update_elem(&calls, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&calls, key);
+}
+
+static __always_inline struct call_times *times_of(__u32 number, bool typed)
+{
+	struct call key = {};
 	struct call_times *times;
 
-	bpf_map_update_elem(&calls, key, &none, BPF_NOEXIST);
-	times = bpf_map_lookup_elem(&calls, key);
-	if (times) {
-		times->start = typed ? start_of(task) : 0;
-		times->cgroup = typed ? cgroup_of(task) : plain_cgroup();
-		return times;
-	}
-	return NULL;
+	if (number > CALLS)
+		number = CALLS; // there is no such call, and numbers that are made up must not fill the map
+	key.number = number;
+	if (!typed)
+		identify_plain_program(&key.program);
+	else if (!identify_program(&key.program, (struct task_struct *)bpf_get_current_task()))
+		return bpf_map_lookup_elem(&other_calls, &number);
+	times = bpf_map_lookup_elem(&calls, &key);
+	if (!times)
+		times = first_call(&key, typed);
+	return times ? times : bpf_map_lookup_elem(&other_calls, &number);
 }
 
 // The compiler knows that the word is one of the array's and leaves the mask out; the verifiers of older kernels (6.1) do
@@ -257,7 +263,6 @@ static __always_inline bool is_slow(struct slot *call, __u64 ns)
 static __always_inline void end(long result, bool typed)
 {
 	__u64 who = bpf_get_current_pid_tgid(), ns;
-	struct call key = {.pid = who >> 32};
 	bool failed = result < 0 && result >= -4095, lasted;
 	struct call_times *times;
 	struct slot call;
@@ -271,19 +276,14 @@ static __always_inline void end(long result, bool typed)
 		return;
 	ns = call.at ? bpf_ktime_get_ns() - call.at : ticks * tick_ns;
 	weight = lasted ? 1 : call.weight;
-	key.number = call.number;
-	times = bpf_map_lookup_elem(&calls, &key);
-	if (!times)
-		times = first_call(&key, typed);
+	times = times_of(call.number, typed);
 	if (times) {
 		add_weighted(&times->times, ns, weight);
 		if (failed)
 			__sync_fetch_and_add(&times->errors, 1);
-	} else {
-		missed(weight ? weight : 1);
 	}
-	if (is_slow(&call, ns) && key.pid != own_pid)
-		tell(key.number, ns, result, typed);
+	if (is_slow(&call, ns) && who >> 32 != own_pid)
+		tell(call.number, ns, result, typed);
 }
 
 SEC("tp_btf/sys_enter")

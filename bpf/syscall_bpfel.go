@@ -21,7 +21,7 @@ const (
 	SyscallMapCalls         = "calls"
 	SyscallMapCrowded       = "crowded"
 	SyscallMapEvents        = "events"
-	SyscallMapOverflow      = "overflow"
+	SyscallMapOtherCalls    = "other_calls"
 	SyscallMapSlots         = "slots"
 	SyscallProgOnEnter      = "on_enter"
 	SyscallProgOnExit       = "on_exit"
@@ -87,13 +87,13 @@ type SyscallProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallMapSpecs struct {
-	Accounts *ebpf.MapSpec `ebpf:"accounts"`
-	Budgets  *ebpf.MapSpec `ebpf:"budgets"`
-	Calls    *ebpf.MapSpec `ebpf:"calls"`
-	Crowded  *ebpf.MapSpec `ebpf:"crowded"`
-	Events   *ebpf.MapSpec `ebpf:"events"`
-	Overflow *ebpf.MapSpec `ebpf:"overflow"`
-	Slots    *ebpf.MapSpec `ebpf:"slots"`
+	Accounts   *ebpf.MapSpec `ebpf:"accounts"`
+	Budgets    *ebpf.MapSpec `ebpf:"budgets"`
+	Calls      *ebpf.MapSpec `ebpf:"calls"`
+	Crowded    *ebpf.MapSpec `ebpf:"crowded"`
+	Events     *ebpf.MapSpec `ebpf:"events"`
+	OtherCalls *ebpf.MapSpec `ebpf:"other_calls"`
+	Slots      *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // SyscallVariableSpecs contains global variables before they are loaded into the kernel.
@@ -128,13 +128,13 @@ func (o *SyscallObjects) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallMaps struct {
-	Accounts *ebpf.Map `ebpf:"accounts"`
-	Budgets  *ebpf.Map `ebpf:"budgets"`
-	Calls    *ebpf.Map `ebpf:"calls"`
-	Crowded  *ebpf.Map `ebpf:"crowded"`
-	Events   *ebpf.Map `ebpf:"events"`
-	Overflow *ebpf.Map `ebpf:"overflow"`
-	Slots    *ebpf.Map `ebpf:"slots"`
+	Accounts   *ebpf.Map `ebpf:"accounts"`
+	Budgets    *ebpf.Map `ebpf:"budgets"`
+	Calls      *ebpf.Map `ebpf:"calls"`
+	Crowded    *ebpf.Map `ebpf:"crowded"`
+	Events     *ebpf.Map `ebpf:"events"`
+	OtherCalls *ebpf.Map `ebpf:"other_calls"`
+	Slots      *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *SyscallMaps) Close() error {
@@ -144,7 +144,7 @@ func (m *SyscallMaps) Close() error {
 		m.Calls,
 		m.Crowded,
 		m.Events,
-		m.Overflow,
+		m.OtherCalls,
 		m.Slots,
 	)
 }

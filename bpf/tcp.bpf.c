@@ -116,20 +116,28 @@ struct {
 	__type(value, struct tcp_stats);
 } tcp_peers SEC(".maps");
 
-// What a full map kept out: [0] connections, [1] peers, each time that one would have counted.
+// What a full map kept out, each time that it would have counted; and the entries made in tcp_peers, by which the receiver
+// knows when to make room.
+enum tcp_counter {
+	CONNECTIONS_FULL,
+	PEERS_FULL,
+	PEERS_ADDED,
+	TCP_COUNTERS,
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, TCP_COUNTERS);
 	__type(key, __u32);
 	__type(value, __u64);
-} tcp_overflow SEC(".maps");
+} tcp_counters SEC(".maps");
 
-static __always_inline void count_overflow(__u32 which)
+static __always_inline void count_tcp(__u32 which)
 {
-	__u64 *overflow = bpf_map_lookup_elem(&tcp_overflow, &which);
+	__u64 *counter = bpf_map_lookup_elem(&tcp_counters, &which);
 
-	if (overflow)
-		(*overflow)++;
+	if (counter)
+		(*counter)++;
 }
 
 static __always_inline struct tcp_stats *stats_of(struct tcp_conn *conn)
@@ -143,9 +151,10 @@ static __always_inline struct tcp_stats *stats_of(struct tcp_conn *conn)
 		bpf_map_update_elem(&tcp_peers, &conn->peer, &fresh, BPF_NOEXIST);
 		stats = bpf_map_lookup_elem(&tcp_peers, &conn->peer);
 		if (!stats) {
-			count_overflow(1);
+			count_tcp(PEERS_FULL);
 			return NULL;
 		}
+		count_tcp(PEERS_ADDED);
 	}
 	stats->last = now;
 	return stats;
@@ -180,7 +189,7 @@ static __always_inline struct tcp_conn *open_conn(struct sock *sk, enum tcp_role
 	if (opened == 0 || role == CLIENT)
 		own(&fresh);
 	if (bpf_map_update_elem(&tcp_conns, &key, &fresh, BPF_ANY))
-		count_overflow(0);
+		count_tcp(CONNECTIONS_FULL);
 	return bpf_map_lookup_elem(&tcp_conns, &key);
 }
 

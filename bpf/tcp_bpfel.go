@@ -20,7 +20,7 @@ const (
 	TCPMapEvents           = "events"
 	TCPMapTcpAborted       = "tcp_aborted"
 	TCPMapTcpConns         = "tcp_conns"
-	TCPMapTcpOverflow      = "tcp_overflow"
+	TCPMapTcpCounters      = "tcp_counters"
 	TCPMapTcpPeers         = "tcp_peers"
 	TCPProgTcpReceive      = "tcp_receive"
 	TCPProgTcpReceiveReset = "tcp_receive_reset"
@@ -90,7 +90,7 @@ type TCPMapSpecs struct {
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	TcpAborted  *ebpf.MapSpec `ebpf:"tcp_aborted"`
 	TcpConns    *ebpf.MapSpec `ebpf:"tcp_conns"`
-	TcpOverflow *ebpf.MapSpec `ebpf:"tcp_overflow"`
+	TcpCounters *ebpf.MapSpec `ebpf:"tcp_counters"`
 	TcpPeers    *ebpf.MapSpec `ebpf:"tcp_peers"`
 }
 
@@ -126,7 +126,7 @@ type TCPMaps struct {
 	Events      *ebpf.Map `ebpf:"events"`
 	TcpAborted  *ebpf.Map `ebpf:"tcp_aborted"`
 	TcpConns    *ebpf.Map `ebpf:"tcp_conns"`
-	TcpOverflow *ebpf.Map `ebpf:"tcp_overflow"`
+	TcpCounters *ebpf.Map `ebpf:"tcp_counters"`
 	TcpPeers    *ebpf.Map `ebpf:"tcp_peers"`
 }
 
@@ -136,7 +136,7 @@ func (m *TCPMaps) Close() error {
 		m.Events,
 		m.TcpAborted,
 		m.TcpConns,
-		m.TcpOverflow,
+		m.TcpCounters,
 		m.TcpPeers,
 	)
 }

@@ -73,7 +73,7 @@ func (s *sink) gateMetrics(ctx context.Context, metrics pmetric.Metrics) {
 	})
 }
 
-// gateMetric reports whether no point is left. The probes make these three kinds.
+// gateMetric reports whether no point is left. The probes make these kinds.
 func (s *sink) gateMetric(metric pmetric.Metric, drop func(point any) bool) (empty bool) {
 	switch metric.Type() {
 	case pmetric.MetricTypeSum:
@@ -87,6 +87,10 @@ func (s *sink) gateMetric(metric pmetric.Metric, drop func(point any) bool) (emp
 	case pmetric.MetricTypeHistogram:
 		points := metric.Histogram().DataPoints()
 		points.RemoveIf(func(point pmetric.HistogramDataPoint) bool { return drop(point) })
+		return points.Len() == 0
+	case pmetric.MetricTypeExponentialHistogram:
+		points := metric.ExponentialHistogram().DataPoints()
+		points.RemoveIf(func(point pmetric.ExponentialHistogramDataPoint) bool { return drop(point) })
 		return points.Len() == 0
 	default:
 		return false

@@ -219,22 +219,31 @@ for i in range(int(sys.argv[2])):
 func (s *seen) counted(t *testing.T, name string, n uint64) {
 	t.Helper()
 	assert.Eventually(t, func() bool {
-		var counted uint64
-		var exemplars int
-		all := s.metrics.AllMetrics()
-		for i := len(all) - 1; i >= 0 && counted == 0; i-- {
-			eachMetric(all[i], func(m pmetric.Metric) {
-				if m.Name() != name {
-					return
-				}
-				for _, point := range m.Histogram().DataPoints().All() {
-					counted += point.Count()
-					exemplars += point.Exemplars().Len()
-				}
-			})
+		counted, exemplars := uint64(0), 0
+		for _, series := range s.newest(name) {
+			counted += series.Count()
+			exemplars += series.Exemplars().Len()
 		}
 		return counted >= n // other programs of this host may speak HTTP too
 	}, 10*time.Second, 50*time.Millisecond, "%s has not counted %d", name, n)
+}
+
+// newest returns the last point of each series: one that did not grow is not sent again.
+func (s *seen) newest(name string) map[string]pmetric.HistogramDataPoint {
+	series := map[string]pmetric.HistogramDataPoint{}
+	for _, metrics := range s.metrics.AllMetrics() {
+		for _, resource := range metrics.ResourceMetrics().All() {
+			for _, metric := range resource.ScopeMetrics().At(0).Metrics().All() {
+				if metric.Name() != name {
+					continue
+				}
+				for _, point := range metric.Histogram().DataPoints().All() {
+					series[fmt.Sprint(resource.Resource().Attributes().AsRaw(), point.Attributes().AsRaw())] = point
+				}
+			}
+		}
+	}
+	return series
 }
 
 func eachMetric(metrics pmetric.Metrics, do func(pmetric.Metric)) {

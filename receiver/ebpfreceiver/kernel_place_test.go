@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 // hierarchy is one in which engines make the cgroups that name containers.
@@ -121,18 +123,22 @@ func TestTimeOnCPUByCgroupAndProgram(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it makes cgroups")
 	}
+	sh, err := exec.LookPath("sh")
+	require.NoError(t, err)
+	sh, err = filepath.EvalSymlinks(sh) // the executable, as /proc/PID/exe names it
+	require.NoError(t, err)
 	for _, h := range hierarchies() {
 		t.Run(h.name, func(t *testing.T) {
 			enter := h.enter(t, "tapio-test-busy")
 			s := onThisKernel(t, func(c *Config) {
 				onlyProcesses(c)
-				c.Probes.CPU.Enabled = true
+				c.Probes.CPU = probe.DefaultCPUConfig()
 			})
 			busy := exec.Command("sh", "-c", enter+"i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; dd if=/dev/zero of=/dev/null bs=64k count=20000 2>/dev/null")
 			require.NoError(t, busy.Run())
 			took := (busy.ProcessState.UserTime() + busy.ProcessState.SystemTime()).Seconds()
 			require.Eventually(t, func() bool {
-				shell, dd := s.secondsOnCPU("/tapio-test-busy", "sh"), s.secondsOnCPU("/tapio-test-busy", "dd")
+				shell, dd := s.secondsOnCPU("/tapio-test-busy", filepath.Base(sh)), s.secondsOnCPU("/tapio-test-busy", "dd")
 				// What the hypervisor took away counts for one and not for the other.
 				return shell > 0 && dd > 0 && shell+dd > took/2
 			}, 10*time.Second, 50*time.Millisecond, "of %v seconds", took)

@@ -43,7 +43,7 @@ func TestSystemCallsWithinTheBudgetAreCountedExactly(t *testing.T) {
 	program := ofItsOwnName(t, "dd", "statter")
 	require.NoError(t, exec.Command(program, "if=/dev/zero", "of=/dev/null", "bs=1", "count=5000").Run())
 	s.grown(t, "tapio.syscall.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
-		point := metric.Histogram().DataPoints().At(at)
+		point := metric.ExponentialHistogram().DataPoints().At(at)
 		// Besides the 5000 the loader reads its libraries.
 		return ofProgram(attributes, "statter", "read") && point.Count() >= 5000 && point.Count() < 5020 && point.Sum() > 0
 	})
@@ -63,7 +63,7 @@ func TestSystemCallsAboveTheBudgetAreEstimated(t *testing.T) {
 	require.NoError(t, exec.Command(program, "if=/dev/zero", "of=/dev/null", "bs=1", "count="+strconv.Itoa(calls)).Run())
 	for _, call := range []string{"read", "write"} {
 		s.grown(t, "tapio.syscall.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
-			point := metric.Histogram().DataPoints().At(at)
+			point := metric.ExponentialHistogram().DataPoints().At(at)
 			return ofProgram(attributes, "flooder", call) && point.Count() > calls-tolerance && point.Count() < calls+tolerance
 		})
 	}
@@ -134,7 +134,7 @@ func TestNoSlowCallIsLostAboveTheBudget(t *testing.T) {
 		})
 	}
 	s.grown(t, "tapio.syscall.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
-		point := metric.Histogram().DataPoints().At(at)
+		point := metric.ExponentialHistogram().DataPoints().At(at)
 		return ofProgram(attributes, "dozer", "clock_nanosleep") && point.Count() == naps && point.Sum() > naps*(0.1-tick)
 	})
 }

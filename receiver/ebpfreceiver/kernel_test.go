@@ -42,6 +42,7 @@ func onThisKernel(t *testing.T, adapt func(*Config)) *seen {
 	config := createDefaultConfig().(*Config)
 	config.CollectionInterval = 200 * time.Millisecond
 	config.ErrorMode = ErrorModePropagate
+	config.Probes.Syscall.MaxPrograms, config.Probes.CPU.MaxPrograms = 1000, 1000 // whatever else runs on this machine
 	adapt(config)
 	require.NoError(t, confmap.Validate(config))
 	factory, set := NewFactory(), receivertest.NewNopSettings(metadata.Type)

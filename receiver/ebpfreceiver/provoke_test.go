@@ -46,6 +46,14 @@ func anyPoint(metric pmetric.Metric, accept func(map[string]any, pmetric.Metric,
 		}
 		return false
 	}
+	if metric.Type() == pmetric.MetricTypeExponentialHistogram {
+		for i, point := range metric.ExponentialHistogram().DataPoints().All() {
+			if accept(point.Attributes().AsRaw(), metric, i) {
+				return true
+			}
+		}
+		return false
+	}
 	for i, point := range metric.Sum().DataPoints().All() {
 		if accept(point.Attributes().AsRaw(), metric, i) {
 			return true
@@ -159,7 +167,7 @@ func TestTimeOnCPUAndWaitsForIt(t *testing.T) {
 		return attributes["process.executable.name"] == "dd" && metric.Sum().DataPoints().At(at).DoubleValue() > 0.001
 	})
 	s.grown(t, "tapio.cpu.run_queue.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
-		return attributes["process.executable.name"] == "dd" && metric.Histogram().DataPoints().At(at).Count() > 0
+		return attributes["process.executable.name"] == "dd" && metric.ExponentialHistogram().DataPoints().At(at).Count() > 0
 	})
 }
 
@@ -188,7 +196,7 @@ func TestADiskThatIsWrittenTo(t *testing.T) {
 	}
 	s.grown(t, "tapio.disk.operation.duration", func(attributes map[string]any, metric pmetric.Metric, at int) bool {
 		return attributes["tapio.disk.operation"] == "write" && attributes["system.device"] != "" &&
-			metric.Histogram().DataPoints().At(at).Count() > 0
+			metric.ExponentialHistogram().DataPoints().At(at).Count() > 0
 	})
 	s.grown(t, "tapio.disk.operation.io", func(_ map[string]any, metric pmetric.Metric, at int) bool {
 		return metric.Sum().DataPoints().At(at).IntValue() >= 8<<20

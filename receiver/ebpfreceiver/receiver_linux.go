@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
@@ -52,17 +54,29 @@ func (r *ebpfReceiver) stopTelling(context.Context) error {
 
 // tellLoss makes of the first loss a status that can mend itself, and mends it
 // after an interval without one. A receiver that lacks features keeps saying that.
-func (r *ebpfReceiver) tellLoss(lost uint64) {
+func (r *ebpfReceiver) tellLoss(lost loss) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.status != nil && r.status.Status() == componentstatus.StatusPermanentError:
-	case lost > 0 && (r.status == nil || r.status.Status() != componentstatus.StatusRecoverableError):
-		err := fmt.Errorf("the ring buffer was full, %d records of the kernel were lost: raise ring_buffer_size, "+
-			"switch off a probe, or make the pipelines faster", lost)
+	case lost.any() && (r.status == nil || r.status.Status() != componentstatus.StatusRecoverableError):
+		err := lost.err()
 		r.set.Logger.Warn("records of the kernel were lost", zap.Error(err))
 		r.report(componentstatus.NewRecoverableErrorEvent(err))
-	case lost == 0 && r.status != nil && r.status.Status() == componentstatus.StatusRecoverableError:
+	case !lost.any() && r.status != nil && r.status.Status() == componentstatus.StatusRecoverableError:
 		r.report(componentstatus.NewEvent(componentstatus.StatusOK))
 	}
+}
+
+// err says what was lost, and what helps.
+func (l *loss) err() error {
+	var errs []error
+	if l.records > 0 {
+		errs = append(errs, fmt.Errorf("the ring buffer was full, %d records of the kernel were lost: raise ring_buffer_size, "+
+			"switch off a probe, or make the pipelines faster", l.records))
+	}
+	for _, what := range slices.Sorted(maps.Keys(l.full)) {
+		errs = append(errs, fmt.Errorf("%s: %d were not counted, there was no room for more: see otelcol_tapio_ebpf_lost", what, l.full[what]))
+	}
+	return errors.Join(errs...)
 }

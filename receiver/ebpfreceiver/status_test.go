@@ -32,7 +32,7 @@ func TestALossIsAStatusThatMendsItself(t *testing.T) {
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
 	require.NoError(t, err)
 	r.hosts = []component.Host{host}
-	for _, lost := range []uint64{0, 5, 7, 0, 0} {
+	for _, lost := range []loss{{}, {records: 5}, {full: map[string]uint64{"tcp peers_map_full": 7}}, {}, {}} {
 		r.tellLoss(lost)
 	}
 	require.Len(t, host.events, 2, "one for the first loss, one for its end")
@@ -40,8 +40,10 @@ func TestALossIsAStatusThatMendsItself(t *testing.T) {
 	assert.ErrorContains(t, host.events[0].Err(), "raise ring_buffer_size")
 	assert.Equal(t, componentstatus.StatusOK, host.events[1].Status())
 	r.report(componentstatus.NewPermanentErrorEvent(errors.New("a feature is off")))
-	r.tellLoss(5)
+	r.tellLoss(loss{records: 5})
 	assert.Len(t, host.events, 3, "a receiver that lacks features keeps saying so")
+	full := loss{full: map[string]uint64{"tcp peers_map_full": 7}}
+	assert.ErrorContains(t, full.err(), "tcp peers_map_full: 7 were not counted")
 	r.telemetry.Shutdown()
 	require.NoError(t, r.Shutdown(context.Background()), "safe without Start")
 }
@@ -51,7 +53,7 @@ func TestTheWatchTellsOfItsLosses(t *testing.T) {
 	config.RingBufferSize = minRing
 	w := watching(t, config, probe.NewForTests())
 	var told []uint64
-	w.onLoss = func(lost uint64) { told = append(told, lost) }
+	w.onLoss = func(lost loss) { told = append(told, lost.records) }
 	provoke(10000)
 	w.tellLoss()
 	w.tellLoss()

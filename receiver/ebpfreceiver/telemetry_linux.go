@@ -71,13 +71,6 @@ func (w *watch) observeLost(o metric.Int64Observer, p probe.Probe) error {
 	o.Observe(int64(cost.Missed), byProbe(p.Name(), attribute.String("stage", "missed")))
 	o.Observe(int64(account.Lost), byProbe(p.Name(), attribute.String("stage", "ring_buffer")))
 	o.Observe(int64(w.undecoded[p.Number()].Load()), byProbe(p.Name(), attribute.String("stage", "decode")))
-	if counts, ok := p.(probe.Overflower); ok {
-		n, err := counts.Overflow()
-		if err != nil {
-			return err
-		}
-		o.Observe(int64(n), byProbe(p.Name(), attribute.String("stage", "overflow")))
-	}
 	if loser, ok := p.(probe.Loser); ok {
 		for stage, n := range loser.Lost() {
 			o.Observe(int64(n), byProbe(p.Name(), attribute.String("stage", stage)))

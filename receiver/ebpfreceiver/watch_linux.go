@@ -54,10 +54,9 @@ type watch struct {
 	received  [probe.Numbers]atomic.Uint64
 	undecoded [probe.Numbers]atomic.Uint64
 
-	// onLoss hears of records that found no room in the ring buffer since it was
-	// asked before; 0 when there were none.
-	onLoss func(lost uint64)
-	lost   uint64
+	// onLoss is called after each collection with what was lost since the one before.
+	onLoss func(loss)
+	lost   loss
 
 	records int
 	quit    chan struct{}
@@ -225,21 +224,46 @@ func (w *watch) collect() {
 	w.tellLoss()
 }
 
+// loss is what was lost since the last report.
+type loss struct {
+	records uint64            // found no room in the ring buffer
+	full    map[string]uint64 // found no room in a map or table, by probe and stage
+}
+
+func (l *loss) any() bool { return l.records > 0 || len(l.full) > 0 }
+
 // tellLoss is for people; the exact figures are the account's.
 func (w *watch) tellLoss() {
-	var all uint64
+	now := loss{full: map[string]uint64{}}
 	for _, p := range w.probes {
 		account, err := w.kernel.Account(p.Number())
 		if err != nil {
-			w.logger.Warn("the account of the ring buffer cannot be read", zap.Error(err))
+			w.logger.Warn("failed to read the account of the ring buffer", zap.Error(err))
 			return
 		}
-		all += account.Lost
+		now.records += account.Lost
+		if loser, ok := p.(probe.Loser); ok {
+			for stage, n := range loser.Lost() {
+				if strings.HasSuffix(stage, "_full") {
+					now.full[p.Name()+" "+stage] = n
+				}
+			}
+		}
 	}
 	if w.onLoss != nil {
-		w.onLoss(all - w.lost)
+		w.onLoss(now.since(&w.lost))
 	}
-	w.lost = all
+	w.lost = now
+}
+
+func (l *loss) since(before *loss) loss {
+	grown := loss{records: l.records - before.records, full: map[string]uint64{}}
+	for what, n := range l.full {
+		if more := n - before.full[what]; more > 0 {
+			grown.full[what] = more
+		}
+	}
+	return grown
 }
 
 // flush hands the batch on. The pipelines may keep it, so a new one begins.

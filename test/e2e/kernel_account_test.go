@@ -45,7 +45,7 @@ func TestTheKernelsShareIsAccountedFor(t *testing.T) {
 	require.Less(t, of(samples, "otelcol_tapio_ebpf_map_memory", ""), 40e6, "bytes, of all maps together")
 	require.Positive(t, of(samples, "otelcol_tapio_ebpf_syscalls", `timed="true"`))
 	for metric, stages := range map[string][]string{
-		"otelcol_tapio_ebpf_lost":    {"missed", "ring_buffer", "decode", "overflow"},
+		"otelcol_tapio_ebpf_lost":    {"missed", "ring_buffer", "decode", "peers_map_full"},
 		"otelcol_tapio_ebpf_dropped": {"filter", "sampling", "rate_limit", "pipeline"},
 	} {
 		for _, stage := range stages {

@@ -127,7 +127,7 @@ type Metric struct {
 	Name        string
 	Unit        string
 	Description string
-	// Bounds of the buckets, for a histogram.
+	// Bounds of the buckets, for a histogram with explicit ones.
 	Bounds []float64
 }
 
@@ -172,6 +172,18 @@ func (b *Batch) Histogram(m *Metric, place *identity.Place, service string, coun
 	}
 	point.SetCount(all)
 	point.SetSum(sum)
+	return point
+}
+
+// Exponential adds a point of a cumulative histogram of the kernel's.
+func (b *Batch) Exponential(m *Metric, place *identity.Place, service string, h *histogram) pmetric.ExponentialHistogramDataPoint {
+	metric, added := b.metric(m, subject{place, service})
+	if added {
+		metric.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	point := metric.ExponentialHistogram().DataPoints().AppendEmpty()
+	b.putTimes(point)
+	h.put(point)
 	return point
 }
 

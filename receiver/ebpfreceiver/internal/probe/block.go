@@ -42,7 +42,7 @@ func newBlock() *block {
 	return &block{
 		names: map[[2]uint32]string{},
 		duration: Metric{
-			Name: "tapio.disk.operation.duration", Unit: "s", Bounds: durationBounds(),
+			Name: "tapio.disk.operation.duration", Unit: "s",
 			Description: "How long a block device took, from when it got a request to when it was done, by device and operation.",
 		},
 		size:   Metric{Name: "tapio.disk.operation.io", Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
@@ -75,7 +75,7 @@ func (p *block) Collect(out *Batch) error {
 	var times blockTimes
 	entries := p.devices.Iterate()
 	for entries.Next(&what, &times) {
-		point := out.Histogram(&p.duration, out.Table.Host(), "", times.Times.Buckets[:], times.Times.seconds())
+		point := out.Exponential(&p.duration, out.Table.Host(), "", &times.Times)
 		p.put(point.Attributes(), what)
 		bytes := out.Count(&p.size, out.Table.Host(), "")
 		bytes.SetIntValue(int64(times.Bytes))

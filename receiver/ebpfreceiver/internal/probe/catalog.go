@@ -15,7 +15,7 @@ func New(c *Config) []Probe {
 		probes = append(probes, newSyscalls(&c.Syscall))
 	}
 	if c.CPU.Enabled {
-		probes = append(probes, newCPU())
+		probes = append(probes, newCPU(&c.CPU))
 	}
 	if c.Block.Enabled {
 		probes = append(probes, newBlock())

@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Process ProcessConfig `mapstructure:"process"`
 	Syscall SyscallConfig `mapstructure:"syscall"`
-	CPU     SwitchConfig  `mapstructure:"cpu"`
+	CPU     CPUConfig     `mapstructure:"cpu"`
 	Block   SwitchConfig  `mapstructure:"block"`
 	File    FileConfig    `mapstructure:"file"`
 	TCP     TCPConfig     `mapstructure:"tcp"`
@@ -32,7 +32,7 @@ func DefaultConfig() Config {
 	return Config{
 		Process: DefaultProcessConfig(),
 		Syscall: DefaultSyscallConfig(),
-		CPU:     SwitchConfig{Enabled: true},
+		CPU:     DefaultCPUConfig(),
 		Block:   SwitchConfig{Enabled: true},
 		File:    DefaultFileConfig(),
 		TCP:     DefaultTCPConfig(),

@@ -23,7 +23,17 @@ type SyscallConfig struct {
 	// SampleOneIn is how many calls one that is timed stands for above that, a
 	// power of two; 1 times all.
 	SampleOneIn uint32 `mapstructure:"sample_one_in"`
+	// MaxPrograms is how many programs have series of their own, those that make most
+	// calls. The others are counted together as "other".
+	MaxPrograms int `mapstructure:"max_programs"`
 }
+
+// callsOfProgram is how many calls a program has series of, on average.
+const callsOfProgram = 32
+
+// maxSeries bounds the pairs of program and call that are reported, those of the
+// other programs not included.
+func (c *SyscallConfig) maxSeries() int { return c.MaxPrograms * callsOfProgram }
 
 // DefaultSyscallConfig counts calls, and tells those that should not take half a
 // second.
@@ -34,6 +44,7 @@ func DefaultSyscallConfig() SyscallConfig {
 
 		ExactCallsPerSecond: 5_000,
 		SampleOneIn:         16,
+		MaxPrograms:         defaultMaxPrograms,
 
 		Waiting: []string{
 			"accept", "accept4", "clock_nanosleep", "connect", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flock", "futex",
@@ -56,7 +67,42 @@ func (c *SyscallConfig) Validate() error {
 	if c.Enabled && (c.SampleOneIn > maxOneIn || bits.OnesCount32(c.SampleOneIn) != 1) {
 		errs = append(errs, fmt.Errorf("sample_one_in: must be a power of two from 1, for all, to %d, is %d", maxOneIn, c.SampleOneIn))
 	}
+	if c.Enabled {
+		errs = append(errs, validMaxPrograms(c.MaxPrograms))
+	}
 	return errors.Join(errs...)
+}
+
+// The bounds of max_programs.
+const (
+	defaultMaxPrograms = 30
+	maxMaxPrograms     = 1000
+)
+
+func validMaxPrograms(n int) error {
+	if n < 1 || n > maxMaxPrograms {
+		return fmt.Errorf("max_programs: must be from 1 to %d, is %d", maxMaxPrograms, n)
+	}
+	return nil
+}
+
+// CPUConfig is what to report of the time on CPUs.
+type CPUConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// MaxPrograms is how many programs have series of their own, those that run most.
+	// The others are counted together as "other".
+	MaxPrograms int `mapstructure:"max_programs"`
+}
+
+// DefaultCPUConfig reports the programs that run most.
+func DefaultCPUConfig() CPUConfig { return CPUConfig{Enabled: true, MaxPrograms: defaultMaxPrograms} }
+
+// Validate checks the bound.
+func (c *CPUConfig) Validate() error {
+	if !c.Enabled {
+		return nil
+	}
+	return validMaxPrograms(c.MaxPrograms)
 }
 
 // validNames refuses a name that would never stand for a call.

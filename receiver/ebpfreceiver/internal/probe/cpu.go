@@ -8,35 +8,24 @@ package probe
 import (
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
-type runTimes struct {
-	Start  uint64
-	Cgroup uint64
-	OnCPU  uint64
-	Waits  histogram
-}
-
 type cpu struct {
-	runs      *counter[uint32, runTimes]
-	overflow  *ebpf.Map
-	series    *series[program, runTimes]
+	runs      *cpuRuns
+	top       topPrograms
+	series    *series[program, runSums]
 	throttles throttles
 	noWaits   bool // only time on a CPU is counted
 	wait      Metric
 	time      Metric
 }
 
-func newCPU() *cpu {
+func newCPU(c *CPUConfig) *cpu {
 	return &cpu{
-		series: newSeries[program, runTimes](),
+		top: newTopPrograms(c.MaxPrograms), series: newSeries[program, runSums](c.MaxPrograms + 1),
 		wait: Metric{
-			Name: "tapio.cpu.run_queue.duration", Unit: "s", Bounds: durationBounds(),
+			Name: "tapio.cpu.run_queue.duration", Unit: "s",
 			Description: "How long threads that could run waited for a CPU, by program.",
 		},
 		time:      Metric{Name: "tapio.cpu.time", Unit: "s", Description: "Time that threads were on a CPU, by program."},
@@ -54,7 +43,9 @@ func (p *cpu) Attach(k *Kernel) []Gap {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
 	}
 	loaded, gaps := k.Load(p.Name(), spec, []Feature{
-		{Name: "run_queue", Ways: [][]string{{bpf.CpuProgOnWakeup, bpf.CpuProgOnWakeupNew, bpf.CpuProgOnSwitch}}},
+		{Name: "run_queue", Ways: [][]string{{
+			bpf.CpuProgOnWakeup, bpf.CpuProgOnWakeupNew, bpf.CpuProgOnExec, bpf.CpuProgOnMove, bpf.CpuProgOnSwitch,
+		}}},
 	})
 	if loaded.Maps[bpf.CpuMapRuns] == nil {
 		return gaps
@@ -67,8 +58,7 @@ func (p *cpu) Attach(k *Kernel) []Gap {
 		}
 		p.noWaits = true
 	}
-	p.overflow = loaded.Maps[bpf.CpuMapOverflow]
-	p.runs = newCounter[uint32, runTimes](loaded.Maps[bpf.CpuMapRuns], func(pid uint32) uint32 { return pid })
+	p.runs = newCPURuns(loaded.Maps)
 	return gaps
 }
 
@@ -81,26 +71,29 @@ func (p *cpu) Collect(out *Batch) error {
 	if p.runs == nil {
 		return nil
 	}
-	err := p.runs.read(func(pid uint32, now, before *runTimes) {
-		of := out.Table.Lookup(identity.KeyAt(pid, now.Start), now.Cgroup)
-		if sums := p.series.of(program{of.Place, of.Name}, out.Last, out.Now); sums != nil {
-			sums.OnCPU += now.OnCPU - before.OnCPU
-			sums.Waits.grow(&now.Waits, &before.Waits)
+	grown, err := p.runs.read(out)
+	rest := others(out.Table)
+	ran := map[program]float64{}
+	for of, sums := range grown {
+		if of != rest {
+			ran[of] = float64(sums.OnCPU)
 		}
-	})
-	p.series.changed(out.Now, func(key program, sums *runTimes, since time.Time) {
+	}
+	p.top.rank(ran)
+	for of, sums := range grown {
+		if !p.top.has(of) {
+			of = rest
+		}
+		p.series.of(of, rest, out.Last, out.Now).grow(sums, &runSums{})
+	}
+	p.series.changed(out.Now, func(of program, sums *runSums, since time.Time) {
 		out.Since = since
-		ran := out.Count(&p.time, key.place, "")
+		ran := out.Count(&p.time, of.place, "")
 		ran.SetDoubleValue(float64(sums.OnCPU) / 1e9)
-		putText(ran.Attributes(), otlp.ProcessExecutable, key.name)
-		if p.noWaits {
-			return
+		of.put(ran.Attributes())
+		if !p.noWaits {
+			of.put(out.Exponential(&p.wait, of.place, "", &sums.Waits).Attributes())
 		}
-		waited := out.Histogram(&p.wait, key.place, "", sums.Waits.Buckets[:], sums.Waits.seconds())
-		putText(waited.Attributes(), otlp.ProcessExecutable, key.name)
 	})
 	return err
 }
-
-// Overflow implements Overflower.
-func (p *cpu) Overflow() (uint64, error) { return readOverflow(p.overflow, p.series.full.Load()) }

@@ -38,6 +38,10 @@ type duration struct {
 	sum      float64
 	exemplar exemplar
 	told     bool // the exemplar, in an earlier point
+	since    time.Time
+	changed  time.Time // when it was last collected with something new
+	grown    bool      // since it was collected
+	dropped  bool      // no longer collected; of returns another one
 }
 
 // durations is a histogram by labels of type K. It serves one goroutine.
@@ -46,6 +50,7 @@ type durations[K comparable] struct {
 	place  func(K) (*identity.Place, string)
 	label  func(K, pcommon.Map)
 	series map[K]*duration
+	last   time.Time // of collecting: when a series that is new since may have begun
 }
 
 // add counts one; without room for its labels it is counted under rest.
@@ -53,7 +58,7 @@ func (d *durations[K]) add(labels, rest K, took time.Duration, e exemplar) {
 	d.count(d.of(labels, rest), took, e)
 }
 
-// of returns where labels are counted; it stays the same.
+// of returns where labels are counted. It stays the same until it is dropped.
 func (d *durations[K]) of(labels, rest K) *duration {
 	one, ok := d.series[labels]
 	if !ok && len(d.series) >= maxLabels {
@@ -61,7 +66,7 @@ func (d *durations[K]) of(labels, rest K) *duration {
 		one, ok = d.series[labels]
 	}
 	if !ok {
-		one = &duration{counts: make([]uint64, len(d.metric.Bounds)+1)}
+		one = &duration{counts: make([]uint64, len(d.metric.Bounds)+1), since: d.last, changed: d.last}
 		d.series[labels] = one
 	}
 	return one
@@ -71,6 +76,7 @@ func (d *durations[K]) count(one *duration, took time.Duration, e exemplar) {
 	seconds := max(0, took.Seconds())
 	at, _ := slices.BinarySearch(d.metric.Bounds, seconds)
 	one.counts[at]++
+	one.grown = true
 	one.sum += seconds
 	e.value = seconds
 	if e.trace != (pcommon.TraceID{}) {
@@ -78,9 +84,19 @@ func (d *durations[K]) count(one *duration, took time.Duration, e exemplar) {
 	}
 }
 
-// collect adds a point for each series. An exemplar is told once.
+// collect adds a point for each series that has grown. An exemplar is reported once.
 func (d *durations[K]) collect(out *Batch) {
 	for labels, one := range d.series {
+		if !one.grown {
+			d.dropIdle(labels, one, out.Now)
+			continue
+		}
+		one.grown, one.changed = false, out.Now
+		out.Since = one.since
+		if out.Since.IsZero() {
+			out.Since = out.Last
+		}
+		one.since = out.Since
 		place, service := d.place(labels)
 		point := out.Histogram(&d.metric, place, service, one.counts, one.sum)
 		d.label(labels, point.Attributes())
@@ -88,6 +104,15 @@ func (d *durations[K]) collect(out *Batch) {
 			putExemplar(point.Exemplars().AppendEmpty(), one.exemplar)
 			one.told = true
 		}
+	}
+	d.last = out.Now
+}
+
+// dropIdle makes room for other labels.
+func (d *durations[K]) dropIdle(labels K, one *duration, now time.Time) {
+	if now.Sub(one.changed) > idle {
+		one.dropped = true
+		delete(d.series, labels)
 	}
 }
 

@@ -59,7 +59,7 @@ func (d *httpDurations) add(s *served, method, fault string, span ptrace.Span) {
 		target := c.targetOf(e.Request.Host)
 		labels.address, labels.port = target.name, target.port
 	}
-	if c.series == nil || c.labels != labels {
+	if c.series == nil || c.series.dropped || c.labels != labels {
 		rest := httpLabels{place: s.of.Place, overflow: true}
 		c.labels, c.series = labels, to.of(labels, rest)
 	}

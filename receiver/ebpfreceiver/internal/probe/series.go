@@ -8,69 +8,55 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
-
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
-
-// The kernel counts by process, and processes come and go. The points are by
-// program and place, so that their number has a bound and their counts go on
-// when a process ends.
-
-// maxSeries bounds the series that a probe keeps.
-const maxSeries = 4096
-
-// program is whose counts belong together.
-type program struct {
-	place *identity.Place
-	name  string
-}
 
 // series are sums that grow, with the time each began.
 type series[K comparable, V any] struct {
 	byKey map[K]*sums[V]
-	// full counts what found no room.
-	full atomic.Uint64 // read by whoever collects the account
+	// limit bounds them; K's own fallback takes what is above it.
+	limit int
 }
 
 type sums[V any] struct {
 	value   V
 	since   time.Time
 	changed time.Time
+	grown   bool // since they were last reported
 }
 
-func newSeries[K comparable, V any]() *series[K, V] {
-	return &series[K, V]{byKey: map[K]*sums[V]{}}
+func newSeries[K comparable, V any](limit int) *series[K, V] {
+	return &series[K, V]{byKey: map[K]*sums[V]{}, limit: limit}
 }
 
-// of returns the sums to grow, nil if there is no room for another one.
-func (s *series[K, V]) of(key K, since, now time.Time) *V {
+// of returns the sums to grow: those of the key, or, if there is no room for
+// another one, those of the fallback.
+func (s *series[K, V]) of(key, fallback K, since, now time.Time) *V {
 	one, ok := s.byKey[key]
+	if !ok && len(s.byKey) >= s.limit {
+		key = fallback
+		one, ok = s.byKey[key]
+	}
 	if !ok {
-		if len(s.byKey) >= maxSeries {
-			s.full.Add(1)
-			return nil
-		}
 		one = &sums[V]{since: since}
 		s.byKey[key] = one
 	}
-	one.changed = now
+	one.changed, one.grown = now, true
 	return &one.value
 }
 
 // idle is how long sums are kept that do not grow.
 const idle = 10 * time.Minute
 
-// changed calls the function for the sums that have grown now, and forgets those
-// that have long not.
+// changed calls the function for the sums that have grown since it was last called,
+// and forgets those that have long not.
 func (s *series[K, V]) changed(now time.Time, each func(key K, value *V, since time.Time)) {
 	for key, one := range s.byKey {
 		switch {
-		case one.changed.Equal(now):
+		case one.grown:
+			one.grown = false
 			each(key, &one.value, one.since)
 		case now.Sub(one.changed) > idle:
 			delete(s.byKey, key)
@@ -78,59 +64,88 @@ func (s *series[K, V]) changed(now time.Time, each func(key K, value *V, since t
 	}
 }
 
-// counter reads a map of the kernel by process, and says what has grown.
-type counter[K comparable, V comparable] struct {
+// readAtOnce is how many entries one call into the kernel reads.
+const readAtOnce = 512
+
+// reading reads all entries of a map of the kernel.
+type reading[K comparable, V any] struct {
 	kernel *ebpf.Map
-	before map[K]V
-	pid    func(K) uint32
 	keys   []K
 	values []V
 }
 
-// readAtOnce is how many entries one call into the kernel reads.
-const readAtOnce = 1024
-
-func newCounter[K comparable, V comparable](m *ebpf.Map, pid func(K) uint32) *counter[K, V] {
-	return &counter[K, V]{
-		kernel: m, before: map[K]V{}, pid: pid, keys: make([]K, readAtOnce), values: make([]V, readAtOnce),
-	}
+func newReading[K comparable, V any](m *ebpf.Map) reading[K, V] {
+	return reading[K, V]{kernel: m, keys: make([]K, readAtOnce), values: make([]V, readAtOnce)}
 }
 
-// read calls the function for what has grown, and lets the kernel forget
-// processes that have ended.
-func (c *counter[K, V]) read(each func(key K, now, before *V)) error {
+func (r *reading[K, V]) each(take func(key *K, value *V)) error {
 	var cursor ebpf.MapBatchCursor
-	var ended []K
 	for {
-		n, err := c.kernel.BatchLookup(&cursor, c.keys, c.values, nil)
+		n, err := r.kernel.BatchLookup(&cursor, r.keys, r.values, nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("read what the kernel counted: %w", err)
 		}
 		for i := range n {
-			key, now := c.keys[i], c.values[i]
-			before := c.before[key]
-			if now != before {
-				each(key, &now, &before)
-				c.before[key] = now
-			} else if gone(c.pid(key)) {
-				ended = append(ended, key)
-			}
+			take(&r.keys[i], &r.values[i])
 		}
 		if err != nil {
-			return c.forget(ended)
+			return nil
 		}
 	}
 }
 
-func (c *counter[K, V]) forget(keys []K) error {
-	for _, key := range keys {
-		delete(c.before, key)
-		if err := c.kernel.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("let the kernel forget a process: %w", err)
+// counter reads a map of the kernel and says what has grown.
+type counter[K comparable, V comparable] struct {
+	reading[K, V]
+	before map[K]*counted[V]
+}
+
+type counted[V any] struct {
+	value   V
+	changed time.Time
+}
+
+func newCounter[K comparable, V comparable](m *ebpf.Map) *counter[K, V] {
+	return &counter[K, V]{reading: newReading[K, V](m), before: map[K]*counted[V]{}}
+}
+
+// read calls the function for what has grown, and removes from the kernel what has
+// long not.
+func (c *counter[K, V]) read(now time.Time, grown func(key *K, value, before *V)) error {
+	var stale []K
+	err := c.each(func(key *K, value *V) {
+		last, ok := c.before[*key]
+		if !ok {
+			last = &counted[V]{changed: now}
+			c.before[*key] = last
 		}
+		switch {
+		case *value != last.value:
+			grown(key, value, &last.value)
+			last.value, last.changed = *value, now
+		case now.Sub(last.changed) > idle:
+			stale = append(stale, *key)
+		}
+	})
+	for _, key := range stale {
+		err = errors.Join(err, c.remove(key, grown))
+	}
+	return err
+}
+
+// remove takes the entry out, with what was counted since it was read.
+func (c *counter[K, V]) remove(key K, grown func(key *K, value, before *V)) error {
+	last := c.before[key]
+	delete(c.before, key)
+	var value V
+	if err := c.kernel.LookupAndDelete(key, &value); err != nil {
+		if errors.Is(err, ebpf.ErrKeyNotExist) {
+			return nil
+		}
+		return fmt.Errorf("remove an idle count: %w", err)
+	}
+	if value != last.value {
+		grown(&key, &value, &last.value)
 	}
 	return nil
 }
-
-// gone reports whether there is no process with that id.
-func gone(pid uint32) bool { return errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) }

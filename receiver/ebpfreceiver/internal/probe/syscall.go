@@ -12,25 +12,35 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/otlp"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 const kindSlow = uint32(NumberSyscall)<<8 | 1
 
+// callKey is bpf/syscall.bpf.c's struct call.
 type callKey struct {
-	PID    uint32
-	Number uint32
+	Program programKey
+	Number  uint32
+	_       uint32
 }
 
 type callTimes struct {
-	Start  uint64
-	Cgroup uint64
+	Of programInfo
+	callSums
+}
+
+type callSums struct {
 	Errors uint64
 	Times  histogram
+}
+
+func (s *callSums) grow(now, before *callSums) {
+	s.Times.grow(&now.Times, &before.Times)
+	s.Errors += now.Errors - before.Errors
 }
 
 type programCall struct {
@@ -38,22 +48,29 @@ type programCall struct {
 	number uint32
 }
 
+// callGrowth is what a program's calls of one number came to in an interval.
+type callGrowth struct {
+	programCall
+	callSums
+}
+
 type syscalls struct {
 	config   *SyscallConfig
 	names    map[uint32]string
 	calls    *counter[callKey, callTimes]
+	others   *counter[uint32, callTimes] // of programs that found no room in the map of calls
 	budgets  *ebpf.Map
-	overflow *ebpf.Map
-	series   *series[programCall, callTimes]
+	top      topPrograms
+	series   *series[programCall, callSums]
 	duration Metric
 	errors   Metric
 }
 
 func newSyscalls(c *SyscallConfig) *syscalls {
 	return &syscalls{
-		config: c, names: syscallNames(), series: newSeries[programCall, callTimes](),
+		config: c, names: syscallNames(), top: newTopPrograms(c.MaxPrograms), series: newSeries[programCall, callSums](c.maxSeries()),
 		duration: Metric{
-			Name: "tapio.syscall.duration", Unit: "s", Bounds: durationBounds(),
+			Name: "tapio.syscall.duration", Unit: "s",
 			Description: "How long system calls took, by program and call; of many short ones one stands for several.",
 		},
 		errors: Metric{
@@ -86,8 +103,9 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 	if len(gaps) > 0 {
 		return gaps
 	}
-	p.overflow, p.budgets = loaded.Maps[bpf.SyscallMapOverflow], loaded.Maps[bpf.SyscallMapBudgets]
-	p.calls = newCounter[callKey, callTimes](loaded.Maps[bpf.SyscallMapCalls], func(key callKey) uint32 { return key.PID })
+	p.budgets = loaded.Maps[bpf.SyscallMapBudgets]
+	p.calls = newCounter[callKey, callTimes](loaded.Maps[bpf.SyscallMapCalls])
+	p.others = newCounter[uint32, callTimes](loaded.Maps[bpf.SyscallMapOtherCalls])
 	return nil
 }
 
@@ -148,7 +166,13 @@ func errorName(number int64) string {
 
 func (p *syscalls) name(number uint32) string { return callName(p.names, number) }
 
+// noCall is bpf/syscall.bpf.c's number of all calls that there are none of.
+const noCall = 512
+
 func callName(names map[uint32]string, number uint32) string {
+	if number == noCall {
+		return "unknown"
+	}
 	if name, ok := names[number]; ok {
 		return name
 	}
@@ -160,45 +184,56 @@ func (p *syscalls) Collect(out *Batch) error {
 	if p.calls == nil {
 		return nil
 	}
-	err := p.calls.read(func(key callKey, now, before *callTimes) {
-		of := out.Table.Lookup(identity.KeyAt(key.PID, now.Start), now.Cgroup)
-		if sums := p.series.of(programCall{program{of.Place, of.Name}, key.Number}, out.Last, out.Now); sums != nil {
-			sums.Times.grow(&now.Times, &before.Times)
-			sums.Errors += now.Errors - before.Errors
+	grown, err := p.grown(out)
+	calls := map[program]float64{}
+	rest := others(out.Table)
+	for i := range grown {
+		if grown[i].program != rest {
+			calls[grown[i].program] += float64(grown[i].Times.count() + grown[i].Errors)
 		}
-	})
-	p.series.changed(out.Now, func(key programCall, sums *callTimes, since time.Time) {
-		out.Since = since
-		name := p.name(key.number)
-		point := out.Histogram(&p.duration, key.place, "", sums.Times.Buckets[:], sums.Times.seconds())
-		putText(point.Attributes(), otlp.ProcessExecutable, key.name)
-		point.Attributes().PutStr(otlp.SyscallName, name)
-		if sums.Errors > 0 {
-			failed := out.Count(&p.errors, key.place, "")
-			failed.SetIntValue(int64(sums.Errors))
-			putText(failed.Attributes(), otlp.ProcessExecutable, key.name)
-			failed.Attributes().PutStr(otlp.SyscallName, name)
+	}
+	p.top.rank(calls)
+	for i := range grown {
+		g := &grown[i]
+		fallback := programCall{rest, g.number}
+		if !p.top.has(g.program) {
+			g.programCall = fallback
 		}
-	})
+		p.series.of(g.programCall, fallback, out.Last, out.Now).grow(&g.callSums, &callSums{})
+	}
+	p.series.changed(out.Now, func(key programCall, sums *callSums, since time.Time) { p.put(key, sums, since, out) })
 	return err
 }
 
-// Overflow implements Overflower.
-func (p *syscalls) Overflow() (uint64, error) { return readOverflow(p.overflow, p.series.full.Load()) }
-
-// Overflower is a probe that counts in maps that can be full.
-type Overflower interface {
-	// Overflow returns how much was not counted for want of room.
-	Overflow() (uint64, error)
+// grown reads what the kernel has counted since the last time.
+func (p *syscalls) grown(out *Batch) (grown []callGrowth, err error) {
+	take := func(of program, number uint32, now, before *callTimes) {
+		g := callGrowth{programCall: programCall{of, number}}
+		g.grow(&now.callSums, &before.callSums)
+		grown = append(grown, g)
+	}
+	err = p.calls.read(out.Now, func(key *callKey, now, before *callTimes) {
+		take(key.Program.program(&now.Of, out.Table), key.Number, now, before)
+	})
+	rest := others(out.Table)
+	return grown, errors.Join(err, p.others.read(out.Now, func(number *uint32, now, before *callTimes) {
+		take(rest, *number, now, before)
+	}))
 }
 
-func readOverflow(m *ebpf.Map, series uint64) (uint64, error) {
-	if m == nil {
-		return series, nil
+func (p *syscalls) put(key programCall, sums *callSums, since time.Time, out *Batch) {
+	out.Since = since
+	name := p.name(key.number)
+	put := func(to pcommon.Map) {
+		key.put(to)
+		to.PutStr(otlp.SyscallName, name)
 	}
-	var n uint64
-	if err := m.Lookup(uint32(0), &n); err != nil {
-		return 0, fmt.Errorf("read what found no room: %w", err)
+	if sums.Times.count() > 0 {
+		put(out.Exponential(&p.duration, key.place, "", &sums.Times).Attributes())
 	}
-	return n + series, nil
+	if sums.Errors > 0 {
+		failed := out.Count(&p.errors, key.place, "")
+		failed.SetIntValue(int64(sums.Errors))
+		put(failed.Attributes())
+	}
 }

@@ -34,7 +34,16 @@ type tcpProbe struct {
 	config   *TCPConfig
 	programs *Programs
 	peers    tcpPeers
+	settled  uint64 // peers that had been added when room was made for others
 }
+
+// The slots of bpf/tcp.bpf.c's tcp_counters, and the size of tcp_peers.
+const (
+	connectionsFull = 0
+	peersFull       = 1
+	peersAdded      = 2
+	maxPeers        = 8192
+)
 
 func newTCP(c *TCPConfig) *tcpProbe {
 	return &tcpProbe{config: c, peers: newTCPPeers()}
@@ -199,10 +208,26 @@ func (p *tcpProbe) Collect(out *Batch) error {
 	if p.programs == nil || p.programs.Maps == nil {
 		return nil
 	}
-	overflow := p.programs.Maps[bpf.TCPMapTcpOverflow]
-	conns, err := sumPerCPU(overflow, 0)
-	peers, err2 := sumPerCPU(overflow, 1)
+	counters := p.programs.Maps[bpf.TCPMapTcpCounters]
+	conns, err := sumPerCPU(counters, connectionsFull)
+	peers, err2 := sumPerCPU(counters, peersFull)
 	p.set("connections_map_full", conns)
 	p.set("peers_map_full", peers)
 	return errors.Join(err, err2, p.peers.collect(p.programs.Maps[bpf.TCPMapTcpPeers], out))
+}
+
+// Settle implements Settler: it makes room in the kernel's map of peers before it is
+// full, as each short program that connects adds one.
+func (p *tcpProbe) Settle(out *Batch, _ bool) {
+	if p.programs == nil || p.programs.Maps == nil {
+		return
+	}
+	added, err := sumPerCPU(p.programs.Maps[bpf.TCPMapTcpCounters], peersAdded)
+	if err == nil && added-p.settled >= maxPeers/4 {
+		p.settled = added
+		err = p.peers.makeRoom(p.programs.Maps[bpf.TCPMapTcpPeers], out)
+	}
+	if err != nil {
+		p.add("peers_unread", 1)
+	}
 }

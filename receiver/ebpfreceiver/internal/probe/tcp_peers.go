@@ -18,8 +18,12 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
-// peerIdle is after how long without traffic the kernel forgets a peer.
-const peerIdle = 5 * time.Minute
+const (
+	// peerIdle is after how long without traffic the kernel forgets a peer.
+	peerIdle = 5 * time.Minute
+	// peerPause is the same when room is needed.
+	peerPause = 100 * time.Millisecond
+)
 
 const rttBuckets = 14
 
@@ -62,7 +66,7 @@ type tcpLabels struct {
 // when a process ends and the kernel forgets it.
 type tcpPeers struct {
 	before map[tcpPeer]tcpCounts
-	totals map[tcpLabels]*tcpCounts
+	totals *series[tcpLabels, tcpCounts]
 	metric tcpMetrics
 }
 
@@ -73,7 +77,7 @@ type tcpMetrics struct {
 func newTCPPeers() tcpPeers {
 	return tcpPeers{
 		before: map[tcpPeer]tcpCounts{},
-		totals: map[tcpLabels]*tcpCounts{},
+		totals: newSeries[tcpLabels, tcpCounts](maxLabels),
 		metric: tcpMetrics{
 			io:          Metric{Name: "tapio.tcp.io", Unit: "By", Description: "Bytes that processes sent and received over TCP."},
 			connects:    Metric{Name: "tapio.tcp.connects", Unit: "{connection}", Description: "Connections that were established to the peer."},
@@ -93,34 +97,38 @@ func (t *tcpPeers) collect(m *ebpf.Map, out *Batch) error {
 	if m == nil {
 		return nil
 	}
-	var peer tcpPeer
-	var stats tcpStats
-	var idle []tcpPeer
-	entries := m.Iterate()
-	for entries.Next(&peer, &stats) {
-		t.add(peer, &stats, out)
-		if out.Now.Sub(out.Clock.Wall(stats.Last)) > peerIdle {
-			idle = append(idle, peer)
+	err := t.read(m, out, peerIdle)
+	t.totals.changed(out.Now, func(labels tcpLabels, counts *tcpCounts, since time.Time) {
+		out.Since = since
+		t.put(labels, counts, out)
+	})
+	return err
+}
+
+// makeRoom takes out of the kernel's map the peers of processes that have ended, and
+// those that have not been used for a moment. What they came to is kept here.
+func (t *tcpPeers) makeRoom(m *ebpf.Map, out *Batch) error { return t.read(m, out, peerPause) }
+
+func (t *tcpPeers) read(m *ebpf.Map, out *Batch, idle time.Duration) error {
+	var unused []tcpPeer
+	peers := newReading[tcpPeer, tcpStats](m)
+	err := peers.each(func(peer *tcpPeer, stats *tcpStats) {
+		t.add(*peer, stats, out)
+		if out.Now.Sub(out.Clock.Wall(stats.Last)) > idle || idle < peerIdle && isGone(peer.PID) {
+			unused = append(unused, *peer)
 		}
-	}
-	// An iteration that the kernel's changes cut short goes on next time; the
-	// counts are cumulative.
-	err := entries.Err()
-	if errors.Is(err, ebpf.ErrIterationAborted) {
-		err = nil
-	}
-	for _, peer := range idle {
+	})
+	for _, peer := range unused {
 		err = errors.Join(err, t.retire(m, peer, out))
-	}
-	for labels, counts := range t.totals {
-		t.tell(labels, counts, out)
 	}
 	return err
 }
 
 func (t *tcpPeers) retire(m *ebpf.Map, peer tcpPeer, out *Batch) error {
 	var last tcpStats
-	if err := m.LookupAndDelete(peer, &last); err != nil {
+	if err := m.LookupAndDelete(peer, &last); errors.Is(err, ebpf.ErrKeyNotExist) {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("take an idle peer out of the map: %w", err)
 	}
 	t.add(peer, &last, out)
@@ -140,16 +148,8 @@ func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
 		of = out.Table.Lookup(identity.KeyAt(peer.PID, peer.Start), stats.Cgroup)
 	}
 	labels := tcpLabels{place: of.Place, service: of.Name, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
-	total, ok := t.totals[labels]
-	if !ok && len(t.totals) >= maxLabels {
-		labels = tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
-		total, ok = t.totals[labels]
-	}
-	if !ok {
-		total = &tcpCounts{}
-		t.totals[labels] = total
-	}
-	total.plus(&grown)
+	rest := tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
+	t.totals.of(labels, rest, out.Last, out.Now).plus(&grown)
 }
 
 // each calls with both counts in turn.
@@ -186,7 +186,7 @@ func (c *tcpCounts) plus(grown *tcpCounts) {
 	c.each(grown, func(mine, theirs *uint64) { *mine += *theirs })
 }
 
-func (t *tcpPeers) tell(l tcpLabels, c *tcpCounts, out *Batch) {
+func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
 	count := func(m *Metric, n uint64, key, value string) {
 		if n == 0 {
 			return

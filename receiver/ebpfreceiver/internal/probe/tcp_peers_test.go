@@ -29,15 +29,15 @@ func TestProcessesOfAProgramAreAddedUp(t *testing.T) {
 	p.add(peerOf(1, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 10}}, out)
 	p.add(peerOf(2, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 5}}, out)
 	p.add(peerOf(1, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 12, Retransmits: 1}}, out)
-	require.Len(t, p.totals, 1)
-	for labels, total := range p.totals {
+	require.Len(t, p.totals.byKey, 1)
+	for labels, total := range p.totals.byKey {
 		assert.Equal(t, "shop", labels.service)
-		assert.Equal(t, tcpCounts{Sent: 17, Retransmits: 1}, *total)
+		assert.Equal(t, tcpCounts{Sent: 17, Retransmits: 1}, total.value)
 	}
 	// The kernel forgot the peer and it came again.
 	p.add(peerOf(1, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 3}}, out)
-	for _, total := range p.totals {
-		assert.Equal(t, uint64(20), total.Sent)
+	for _, total := range p.totals.byKey {
+		assert.Equal(t, uint64(20), total.value.Sent)
 	}
 }
 
@@ -49,8 +49,8 @@ func TestPeersAreBounded(t *testing.T) {
 		peer.Port = uint16(i)
 		p.add(peer, &tcpStats{tcpCounts: tcpCounts{Connects: 1}}, out)
 	}
-	assert.Len(t, p.totals, maxLabels+1)
-	assert.Equal(t, uint64(500), p.totals[tcpLabels{place: out.Table.Host(), overflow: true}].Connects)
+	assert.Len(t, p.totals.byKey, maxLabels+1)
+	assert.Equal(t, uint64(500), p.totals.byKey[tcpLabels{place: out.Table.Host(), overflow: true}].value.Connects)
 }
 
 func TestSeriesAreBounded(t *testing.T) {

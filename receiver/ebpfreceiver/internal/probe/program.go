@@ -1,0 +1,56 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+)
+
+// programKey is bpf/program.h's struct program: what the kernel counts by.
+type programKey struct {
+	Inode  uint64
+	Name   uint64
+	Cgroup uint64
+	Device uint32
+	_      uint32
+}
+
+// programInfo is bpf/program.h's struct of that name.
+type programInfo struct {
+	Cgroup uint64
+	PID    uint32
+	_      uint32
+	Name   [64]byte
+}
+
+// program is an executable in a place: whose counts belong together.
+type program struct {
+	place *identity.Place
+	name  string
+}
+
+// otherName is the executable name of the programs that have no series of their own.
+const otherName = "other"
+
+func (k *programKey) program(of *programInfo, table *identity.Table) program {
+	name := text(of.Name[:])
+	if k.Inode == 0 { // a kernel thread: kworker/0:1 and its like are one program
+		name, _, _ = strings.Cut(name, "/")
+	}
+	return program{place: table.Place(of.Cgroup, of.PID), name: name}
+}
+
+func (p *program) put(to pcommon.Map) {
+	putText(to, otlp.ProcessExecutable, p.name)
+}
+
+// others is what all programs without a series of their own are counted by.
+func others(table *identity.Table) program { return program{place: table.Host(), name: otherName} }

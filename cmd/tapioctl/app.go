@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -19,16 +18,15 @@ import (
 // app is what the commands have of the world outside; tests give another.
 type app struct {
 	// out is flushed after each piece of a live stream and at the end.
-	out    *bufio.Writer
+	out    *output
 	errOut io.Writer
 	in     io.Reader
 
-	environ    func(name string) string
-	now        func() time.Time
-	zone       *time.Location
-	sleep      func(ctx context.Context, d time.Duration) error
-	isTerminal bool // whether out is one
-	// errIsTerminal: whether errOut is one, which gets a progress line then.
+	environ func(name string) string
+	now     func() time.Time
+	zone    *time.Location
+	sleep   func(ctx context.Context, d time.Duration) error
+	// errIsTerminal: whether errOut is a terminal, which gets a progress line then.
 	errIsTerminal bool
 
 	// dialOptions come after those made from the flags.

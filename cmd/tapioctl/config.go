@@ -32,7 +32,7 @@ func newConfigGetCommand(a *app) *cobra.Command {
 		Example: `  tapioctl config get agent-1 > agent-1.yaml
   tapioctl config get agent-1 --effective
   tapioctl config get agent-1 -o json | jq .config.etag`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("COLLECTOR"),
 		RunE: a.connected(func(ctx context.Context, c clients, args []string) error {
 			return a.configGet(ctx, c, args[0], format.value, effective)
 		}),
@@ -55,13 +55,13 @@ func (a *app) configGet(ctx context.Context, c clients, id, format string, effec
 		if resp.GetStatus().GetEffectiveContent() == "" {
 			return &exitError{exitRefused, "the collector " + id + " has not said what is in force"}
 		}
-		a.write(resp.GetStatus().GetEffectiveContent())
+		a.writeForeign(resp.GetStatus().GetEffectiveContent())
 		return nil
 	}
 	if resp.GetConfig() == nil {
 		return &exitError{exitRefused, "no configuration is set for " + id + ": set one with tapioctl config set"}
 	}
-	a.write(resp.GetConfig().GetContent())
+	a.writeForeign(resp.GetConfig().GetContent())
 	a.note("version %d, etag %s%s", resp.GetConfig().GetVersion(), resp.GetConfig().GetEtag(), answerText(resp.GetStatus()))
 	return nil
 }
@@ -90,7 +90,7 @@ func newConfigSetCommand(a *app) *cobra.Command {
 		Short: "Set the configuration meant for a collector, which gets it at once if it is connected",
 		Example: `  tapioctl config set agent-1 -f agent-1.yaml --etag 4f1c2a9be03d77aa
   tapioctl config set agent-1 -f - --dry-run < agent-1.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("COLLECTOR"),
 		RunE: a.connected(func(ctx context.Context, c clients, args []string) error { return a.configSet(ctx, c, args[0], f) }),
 	}
 	flags := cmd.Flags()

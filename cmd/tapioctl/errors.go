@@ -55,7 +55,7 @@ func argumentFault(message string) string {
 	return strings.NewReplacer(
 		"\n\nDid you mean this?\n\t", ": did you mean ", "\n\t", ", ", "\n", "",
 		"strconv.ParseUint: parsing ", "", "strconv.ParseFloat: parsing ", "", "strconv.ParseInt: parsing ", "", "strconv.ParseBool: parsing ", "",
-		": invalid syntax", ": write a number", "accepts 1 arg(s), received 0", "name what is meant",
+		": invalid syntax", ": write a number",
 	).Replace(message)
 }
 

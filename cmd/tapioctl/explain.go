@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,15 +18,20 @@ import (
 func newExplainCommand(a *app) *cobra.Command {
 	format := newChoice("tree", "tree", "json", "yaml")
 	cmd := &cobra.Command{
-		Use:   "explain ID",
-		Short: "Explain one incident: what happened, why, whom it hits, what to do",
-		Long: `Explain one incident by the id of its group or of an insight about it: what
-happened, the candidates for the cause, the way of the fault from the cause to
-the last effect with the evidence of each step, whom it hits, and what to do.`,
-		Example: "  tapioctl explain g-5f2c1a",
-		Args:    cobra.ExactArgs(1),
+		Use:   "explain [ID|latest]",
+		Short: "Explain one incident: what happened, why, who is affected, what to do",
+		Long: `Explain one incident: what happened, the candidates for the cause, how the fault
+spread from the cause to the last effect with the evidence of each step, who is
+affected, and what to do.
+
+ID is the id of an incident or of an insight about it, or the beginning of one;
+without it, or with "latest", the newest incident is explained. Times are in
+UTC, as in the text.`,
+		Example: "  tapioctl explain\n  tapioctl explain g-5f2c1a",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: a.connected(func(ctx context.Context, c clients, args []string) error {
-			group, insights, err := a.findIncident(ctx, c, args[0])
+			a.zone = time.UTC
+			group, insights, err := a.findIncident(ctx, c, append(args, latest)[0])
 			if err != nil {
 				return err
 			}
@@ -41,19 +47,31 @@ the last effect with the evidence of each step, whom it hits, and what to do.`,
 	return cmd
 }
 
-// findIncident looks for a group of the id, or for the group that an insight of
-// the id is about.
+// latest stands for the newest incident.
+const latest = "latest"
+
+// findIncident looks for the incident of the id, for the one that an insight of
+// the id is about, and for an id that begins like this.
 func (a *app) findIncident(ctx context.Context, c clients, id string) (*tapiov1.SemanticGroup, []*tapiov1.Insight, error) {
 	group, err := a.groupByID(ctx, c, id)
 	if err == nil && group == nil {
 		group, err = a.groupOfInsight(ctx, c, id)
 	}
+	if err == nil && group == nil {
+		var full string
+		if full, err = a.groupID(ctx, c, id); err == nil && full != "" {
+			group, err = a.groupByID(ctx, c, full)
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	if group == nil && id == latest {
+		return nil, nil, &exitError{exitRefused, "no incidents found"}
+	}
 	if group == nil {
 		return nil, nil, &exitError{exitRefused, fmt.Sprintf(
-			"there is no group and no insight %q: it was evicted or never found; see tapioctl get groups", id)}
+			"no incident or insight %q found: it does not exist or was evicted; see tapioctl get groups", id)}
 	}
 	insights, err := call(ctx, a, c.tapio.GetInsights, &tapiov1.GetInsightsRequest{GroupId: group.GetId()})
 	return group, insights.GetInsights(), err
@@ -78,13 +96,13 @@ func (a *app) groupOfInsight(ctx context.Context, c clients, id string) (*tapiov
 
 func (a *app) explainIncident(g *tapiov1.SemanticGroup, insights []*tapiov1.Insight) {
 	a.write(a.paint(bold, oneLine(g.GetTitle())) + "\n")
-	fmt.Fprintf(a.out, "%s, %s, since %s; group %s\n", word(g.GetType(), "TYPE_"), word(g.GetState(), "STATE_"),
-		a.stamp(g.GetTimeRange().GetStart()), oneLine(g.GetId()))
+	fmt.Fprintf(a.out, "%s, %s, since %s %s; incident %s\n", word(g.GetType(), "TYPE_"), word(g.GetState(), "STATE_"),
+		a.stamp(g.GetTimeRange().GetStart()), a.zone, oneLine(g.GetId()))
 	if into := g.GetMergedInto(); into != "" {
-		fmt.Fprintf(a.out, "taken up by group %s\n", oneLine(into))
+		fmt.Fprintf(a.out, "merged into %s\n", oneLine(into))
 	}
 	if from := g.GetSplitFrom(); from != "" {
-		fmt.Fprintf(a.out, "was held for a part of group %s\n", oneLine(from))
+		fmt.Fprintf(a.out, "split from %s\n", oneLine(from))
 	}
 	a.explainText(insights)
 	a.explainCauses(g.GetRootCause())
@@ -96,8 +114,7 @@ func (a *app) explainIncident(g *tapiov1.SemanticGroup, insights []*tapiov1.Insi
 
 func (a *app) section(title string) { a.write("\n" + a.paint(bold, title) + "\n") }
 
-// explainText prints the insight for whoever is on call or, if there is none for
-// them, the first.
+// explainText prints the insight for whoever is on call, else the first.
 func (a *app) explainText(insights []*tapiov1.Insight) {
 	if len(insights) == 0 {
 		return
@@ -145,8 +162,8 @@ func (a *app) explainEvidence(indent string, list []*tapiov1.EvidenceRef) {
 	}
 }
 
-// explainChain draws the way of the fault as a tree: an entity stands below the
-// one that it was hit by.
+// explainChain draws how the fault spread as a tree: an entity stands below the
+// one that affected it.
 func (a *app) explainChain(r *tapiov1.RootCauseAnalysis) {
 	links := r.GetCausalChain()
 	if len(links) == 0 {
@@ -202,7 +219,7 @@ func (a *app) explainImpact(g *tapiov1.SemanticGroup) {
 	fmt.Fprintf(a.out, "%s: %s\n", a.paint(levelPaint(impact.GetLevel()), word(impact.GetLevel(), "LEVEL_")),
 		oneLine(orDash(impact.GetSummary())))
 	if impact.GetAffectedRequestRatio() > 0 {
-		fmt.Fprintf(a.out, "requests hit %s, failed %s; ", percent(impact.GetAffectedRequestRatio()), percent(impact.GetErrorRatio()))
+		fmt.Fprintf(a.out, "requests affected %s, failed %s; ", percent(impact.GetAffectedRequestRatio()), percent(impact.GetErrorRatio()))
 	}
 	fmt.Fprintf(a.out, "services: %s\n", oneLine(orDash(strings.Join(g.GetServices(), ", "))))
 }
@@ -211,7 +228,7 @@ func (a *app) explainPredictions(list []*tapiov1.PredictedOutcome) {
 	if len(list) == 0 {
 		return
 	}
-	a.section("IF NOBODY ACTS")
+	a.section("FORECAST")
 	for _, p := range list {
 		fmt.Fprintf(a.out, "%s (%s, from %s)\n", oneLine(p.GetDescription()), percent(p.GetProbability()),
 			a.stamp(p.GetExpectedRange().GetStart()))

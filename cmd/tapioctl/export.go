@@ -58,10 +58,10 @@ func exportFormat(word string) tapiov1.ExportMetricsRequest_Format {
 // exportMetrics joins the chunks. Joined OTLP/protobuf chunks are one valid
 // request again, for protobuf appends repeated fields.
 func (a *app) exportMetrics(ctx context.Context, c clients, f *exportFlags) error {
-	if f.format.value == "otlp-proto" && a.isTerminal {
+	if f.format.value == "otlp-proto" && a.out.terminal {
 		return usageErrorf("--format otlp-proto is binary and would garble the terminal: redirect it to a file")
 	}
-	query, err := f.query(a.now())
+	query, err := f.query(a)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -226,7 +225,7 @@ func newCLI(t *testing.T, fake *fakeServer, options ...grpc.ServerOption) *cli {
 		}
 	})
 	c.app = &app{
-		out:     bufio.NewWriter(c.out),
+		out:     newOutput(c.out, false),
 		errOut:  c.errOut,
 		in:      &c.in,
 		environ: func(name string) string { return c.env[name] },

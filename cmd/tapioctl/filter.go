@@ -5,13 +5,9 @@ package main
 
 import (
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -27,6 +23,7 @@ type filterFlags struct {
 	// Log records only.
 	severity   choice
 	eventNames []string
+	withEvents bool
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
@@ -43,9 +40,17 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 func (f *filterFlags) addForRecords(cmd *cobra.Command) {
 	f.severity = newChoice("", "trace", "debug", "info", "warn", "error", "fatal")
 	f.add(cmd)
-	addChoice(cmd, cmd.Flags(), &f.severity, "severity", "", "only this severity or a graver one")
+	addChoice(cmd, cmd.Flags(), &f.severity, "severity", "", "only this severity or higher")
 	cmd.Flags().StringSliceVar(&f.eventNames, "event-name", nil, "only these event names; a trailing * matches any ending")
 }
+
+// addWithEvents adds the flag of commands that leave events out by default.
+func (f *filterFlags) addWithEvents(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.withEvents, "with-events", false, "include events, that is, records with an event name")
+}
+
+// includesEvents reports whether the flags ask for records with an event name.
+func (f *filterFlags) includesEvents() bool { return f.withEvents || len(f.eventNames) > 0 }
 
 func (f *filterFlags) filter() (*tapiov1.Filter, error) {
 	filter := &tapiov1.Filter{
@@ -89,8 +94,6 @@ func (f *filterFlags) inverted() string {
 // timeFlags bound the event time of an answer.
 type timeFlags struct{ since, until string }
 
-const timeForms = "as a duration (90s, 5m, 2d) or a time (2006-01-02T15:04:05Z)"
-
 func (f *timeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.since, "since", "", "only what is at most this old, "+timeForms)
 	cmd.Flags().StringVar(&f.until, "until", "", "only what is older than this, "+timeForms)
@@ -98,54 +101,23 @@ func (f *timeFlags) add(cmd *cobra.Command) {
 
 // timeRange leaves a lone duration to the server, whose clock may differ from
 // ours.
-func (f *timeFlags) timeRange(now time.Time) (*tapiov1.TimeRange, error) {
+func (f *timeFlags) timeRange(a *app) (*tapiov1.TimeRange, error) {
 	if f.since == "" && f.until == "" {
 		return nil, nil
 	}
 	if age, err := parseAge(f.since); err == nil && f.until == "" {
 		return &tapiov1.TimeRange{Last: durationpb.New(age)}, nil
 	}
-	start, err := parseMoment("--since", f.since, now)
+	start, err := a.parseMoment("--since", f.since)
 	if err != nil {
 		return nil, err
 	}
-	end, err := parseMoment("--until", f.until, now)
+	end, err := a.parseMoment("--until", f.until)
 	if err != nil {
 		return nil, err
 	}
 	if start != nil && end != nil && end.AsTime().Before(start.AsTime()) {
-		return nil, usageErrorf("--until %s lies before --since %s", f.until, f.since)
+		return nil, usageErrorf("--until %s is before --since %s", f.until, f.since)
 	}
 	return &tapiov1.TimeRange{Start: start, End: end}, nil
-}
-
-// parseMoment reads an age or an RFC 3339 time; nil for an empty text.
-func parseMoment(flag, text string, now time.Time) (*timestamppb.Timestamp, error) {
-	if text == "" {
-		return nil, nil
-	}
-	if age, err := parseAge(text); err == nil {
-		return timestamppb.New(now.Add(-age)), nil
-	}
-	moment, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return nil, usageErrorf("%s %q: give the time %s", flag, text, timeForms)
-	}
-	return timestamppb.New(moment), nil
-}
-
-// parseAge reads a duration above 0; besides Go's units it takes whole days.
-func parseAge(text string) (time.Duration, error) {
-	age, err := time.ParseDuration(text)
-	if days, found := strings.CutSuffix(text, "d"); found {
-		n, daysErr := strconv.ParseUint(days, 10, 16)
-		age, err = time.Duration(n)*24*time.Hour, daysErr
-	}
-	if err != nil {
-		return 0, err
-	}
-	if age <= 0 {
-		return 0, usageErrorf("%q: a duration must be above 0", text)
-	}
-	return age, nil
 }

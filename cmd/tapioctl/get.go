@@ -4,9 +4,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -18,7 +21,7 @@ func newGetCommand(a *app) *cobra.Command {
 		RunE:  needSubcommand,
 	}
 	cmd.AddCommand(
-		newGetRecordsCommand(a, "logs", "Print stored log records, the newest first"),
+		newGetRecordsCommand(a, "logs", "Print stored log records without an event name, the newest first"),
 		newGetRecordsCommand(a, "events", "Print stored events (records with an event name), the newest first"),
 		newGetEventCommand(a), newGetTracesCommand(a), newGetTraceCommand(a), newGetMetricsCommand(a),
 		newGetCorrelationsCommand(a), newGetGroupsCommand(a), newGetInsightsCommand(a),
@@ -46,7 +49,7 @@ func (f *pageFlags) apply(a *app, filter *tapiov1.Filter, maxPage uint32) error 
 		return usageErrorf("--limit must be 1 or more")
 	}
 	var err error
-	filter.TimeRange, err = f.timeRange(a.now())
+	filter.TimeRange, err = f.timeRange(a)
 	filter.Limit = min(f.limit, maxPage)
 	filter.Ascending = f.oldestFirst
 	return err
@@ -73,15 +76,29 @@ func eachPage(filter *tapiov1.Filter, limit uint32, fetch func(wanted int) (took
 // firstOf cuts a list to its first n entries.
 func firstOf[T any](n int, list []T) []T { return list[:min(n, len(list))] }
 
+// eventByID looks a record up by its id or, among the newest records, by the
+// beginning of its id.
+func (a *app) eventByID(ctx context.Context, c clients, id string) (*tapiov1.GetEventByIdResponse, error) {
+	response, err := call(ctx, a, c.tapio.GetEventById, &tapiov1.GetEventByIdRequest{Id: id})
+	if status.Code(err) != codes.NotFound || len(id) < minPrefix {
+		return response, err
+	}
+	full, prefixErr := a.eventID(ctx, c, id)
+	if prefixErr != nil || full == "" {
+		return nil, cmp.Or(prefixErr, err)
+	}
+	return call(ctx, a, c.tapio.GetEventById, &tapiov1.GetEventByIdRequest{Id: full})
+}
+
 func newGetEventCommand(a *app) *cobra.Command {
 	format := newRecordFormat("dict")
 	cmd := &cobra.Command{
 		Use:     "event ID",
-		Short:   "Print one stored record by its id",
+		Short:   "Print one stored record by its id or the beginning of it",
 		Example: "  tapioctl get event 01J8ZQ -o json",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("ID"),
 		RunE: a.connected(func(ctx context.Context, c clients, args []string) error {
-			response, err := call(ctx, a, c.tapio.GetEventById, &tapiov1.GetEventByIdRequest{Id: args[0]})
+			response, err := a.eventByID(ctx, c, args[0])
 			if err != nil {
 				return err
 			}

@@ -88,7 +88,7 @@ func newGetCorrelationsCommand(a *app) *cobra.Command {
 	var types []string
 	cmd := &cobra.Command{
 		Use:   "correlations",
-		Short: "Print what belongs together, and why, the newest first",
+		Short: "Print which records are related, and why, the newest first",
 		Example: `  tapioctl get correlations --since 1h --type causal
   tapioctl get correlations --event 5f2c-1a`,
 		Args: cobra.NoArgs,
@@ -111,15 +111,17 @@ func newGetCorrelationsCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&f.group, "group", "", "only those of this group")
 	cmd.Flags().StringVar(&request.EventId, "event", "", "only those that join this record, by its id")
 	cmd.Flags().StringSliceVar(&types, "type", nil,
-		"only these kinds: temporal, causal, spatial, semantic, statistical, trace-context")
+		"only these types: temporal, causal, spatial, semantic, statistical, trace-context")
 	return cmd
 }
 
 func newGetGroupsCommand(a *app) *cobra.Command {
 	f, request := newFindingFlags(), &tapiov1.GetSemanticGroupsRequest{}
 	var types, states []string
+	watch := false
 	cmd := &cobra.Command{
 		Use:     "groups",
+		Aliases: []string{"incidents"},
 		Short:   "Print incidents with their most probable cause, the newest first",
 		Example: "  tapioctl get groups --since 1h --state open,growing",
 		Args:    cobra.NoArgs,
@@ -134,27 +136,31 @@ func newGetGroupsCommand(a *app) *cobra.Command {
 			if request.Filter, err = f.query(a); err != nil {
 				return err
 			}
-			heading := []string{"START", "ID", "STATE", "TYPE", "IMPACT", "CAUSE", "SERVICES", "TITLE"}
-			return printFindings(a, f, request.GetFilter(), heading, a.groupRow, func() ([]*tapiov1.SemanticGroup, string, error) {
+			if watch {
+				return a.watchGroups(ctx, c, f, request)
+			}
+			return printFindings(a, f, request.GetFilter(), groupHeading(), a.groupRow, func() ([]*tapiov1.SemanticGroup, string, error) {
 				response, err := call(ctx, a, c.tapio.GetSemanticGroups, request)
 				return response.GetGroups(), response.GetNextPageToken(), err
 			})
 		}),
 	}
 	f.addTo(cmd, "groups")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "after that, wait for new incidents and changes; without the conditions")
 	cmd.Flags().StringSliceVar(&request.GroupIds, "id", nil, "only these groups")
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only in these states: open, growing, closed, merged")
 	cmd.Flags().StringSliceVar(&types, "type", nil,
-		"only these sorts: deployment, failure-cascade, resource-exhaustion, network, dependency, security")
+		"only these types: deployment, failure-cascade, resource-exhaustion, network, dependency, security")
 	return cmd
 }
 
 func newGetInsightsCommand(a *app) *cobra.Command {
 	f, request := newFindingFlags(), &tapiov1.GetInsightsRequest{}
+	f.format = newChoice("text", "text", "table", "json", "yaml")
 	audience := newChoice("", "developer", "sre", "manager")
 	cmd := &cobra.Command{
 		Use:     "insights",
-		Short:   "Print what happened and what to do, in words, the newest first",
+		Short:   "Print what happened and what to do, one text for each incident, the newest first",
 		Example: "  tapioctl get insights --since 1h --audience sre",
 		Args:    cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) (err error) {
@@ -165,11 +171,15 @@ func newGetInsightsCommand(a *app) *cobra.Command {
 			if request.Filter, err = f.query(a); err != nil {
 				return err
 			}
-			heading := []string{"TIME", "ID", "GROUP", "SEVERITY", "FOR", "TITLE"}
-			return printFindings(a, f, request.GetFilter(), heading, a.insightRow, func() ([]*tapiov1.Insight, string, error) {
+			fetch := func() ([]*tapiov1.Insight, string, error) {
 				response, err := call(ctx, a, c.tapio.GetInsights, request)
 				return response.GetInsights(), response.GetNextPageToken(), err
-			})
+			}
+			if f.format.value == "text" {
+				return a.printInsightTexts(f, request.GetFilter(), fetch)
+			}
+			heading := []string{"TIME", "ID", "GROUP", "SEVERITY", "FOR", "TITLE"}
+			return printFindings(a, f, request.GetFilter(), heading, a.insightRow, fetch)
 		}),
 	}
 	f.addTo(cmd, "insights")
@@ -230,17 +240,13 @@ func (a *app) correlationRow(c *tapiov1.Correlation) []cell {
 }
 
 func (a *app) groupRow(g *tapiov1.SemanticGroup) []cell {
-	cause := "-"
-	if factors := g.GetRootCause().GetCausalFactors(); len(factors) > 0 {
-		cause = entityName(factors[0].GetEntity()) + " " + percent(factors[0].GetProbability())
-	}
 	return []cell{
 		{a.stamp(g.GetTimeRange().GetStart()), dim},
 		{g.GetId(), plain},
 		{word(g.GetState(), "STATE_"), plain},
 		{word(g.GetType(), "TYPE_"), cyan},
 		{word(g.GetImpact().GetLevel(), "LEVEL_"), levelPaint(g.GetImpact().GetLevel())},
-		{cause, bold},
+		{causeText(g), bold},
 		{strconv.Itoa(len(g.GetServices())), dim},
 		{g.GetTitle(), plain},
 	}

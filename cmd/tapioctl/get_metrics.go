@@ -48,7 +48,7 @@ func (a *app) getMetrics(ctx context.Context, c clients, f *getMetricsFlags) err
 	if f.limit == 0 {
 		return usageErrorf("--limit must be 1 or more")
 	}
-	query, err := f.query(a.now())
+	query, err := f.query(a)
 	if err != nil {
 		return err
 	}

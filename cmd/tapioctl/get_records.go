@@ -37,6 +37,7 @@ func newGetRecordsCommand(a *app, noun, short string) *cobra.Command {
 	f.addForRecords(cmd)
 	f.pageFlags.add(cmd, defaultRecords, "records")
 	if noun == "logs" {
+		f.addWithEvents(cmd)
 		cmd.Flags().StringVar(&f.traceID, "trace", "", "only records of this trace, 32 hex digits")
 	}
 	addChoice(cmd, cmd.Flags(), &f.format, "output", "o", "output format")
@@ -51,7 +52,9 @@ func (a *app) getRecords(ctx context.Context, c clients, f *getRecordsFlags, nou
 	if err := f.apply(a, filter, recordsPerPage); err != nil {
 		return err
 	}
-	fetch := a.fetchLogs(ctx, c, &tapiov1.GetLogsRequest{Filter: filter, TraceId: f.traceID})
+	fetch := a.fetchLogs(ctx, c, &tapiov1.GetLogsRequest{
+		Filter: filter, TraceId: f.traceID, ExcludeEvents: !f.includesEvents() && f.traceID == "",
+	})
 	if noun == "events" {
 		fetch = a.fetchEvents(ctx, c, &tapiov1.GetEventsRequest{Filter: filter})
 	}

@@ -94,15 +94,15 @@ func TestGetTimeRange(t *testing.T) {
 
 func TestGetRefusesBeforeItAsks(t *testing.T) {
 	for want, args := range map[string][]string{
-		"lies before":               {"logs", "--since", "1m", "--until", "1h"},
+		"is before":                 {"logs", "--since", "1m", "--until", "1h"},
 		"--until \"noon\"":          {"logs", "--until", "noon"},
 		"--limit must be 1":         {"events", "--limit", "0"},
 		"need an --aggregation":     {"metrics", "--group-by", "pod"},
 		"use one of none":           {"metrics", "--aggregation", "p42"},
-		"name what is meant":        {"trace"},
+		"missing argument: ID":      {"trace"},
 		"unknown command":           {"logs", "extra"},
-		`cannot get "nothing"`:      {"nothing"},
-		"say what to get":           {},
+		`unknown command "nothing"`: {"nothing"},
+		"missing argument: one of":  {},
 		"unknown shorthand flag":    {"logs", "-z"},
 		"invalid argument \"soon\"": {"traces", "--min-duration", "soon"},
 	} {
@@ -248,6 +248,6 @@ func TestExportMetrics(t *testing.T) {
 		assert.Equal(t, want, asked.GetFormat())
 		assert.Zero(t, asked.GetQuery().GetFilter().GetLimit(), "all points")
 	}
-	c.app.isTerminal = true
+	c.app.out.terminal = true
 	assert.Equal(t, exitUsage, c.run(t, "export", "metrics", "--format", "otlp-proto").code)
 }

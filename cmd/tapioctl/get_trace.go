@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -31,16 +32,25 @@ func newGetTraceCommand(a *app) *cobra.Command {
 		Long: `Print one trace as a tree laid out in time. Spans on the critical path, the
 chain that decided when the trace ended, have a * and a solid bar; SELF is the
 part of a span's duration that no child covers. Below stand the log records that
-were written under the trace.`,
-		Example: "  tapioctl get trace 4bf92f3577b34da6a3ce929d0e0e4736",
-		Args:    cobra.ExactArgs(1),
+were written under the trace.
+
+ID is a trace id, the beginning of one, or trace:span as findings name a span,
+which is then marked.`,
+		Example: `  tapioctl get trace 4bf92f3577b34da6a3ce929d0e0e4736
+  tapioctl get trace 4bf92f35
+  tapioctl get trace 4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7`,
+		Args: oneArgument("ID"),
 		RunE: a.connected(func(ctx context.Context, c clients, args []string) error {
-			request.TraceId = args[0]
+			trace, span := splitSpanID(args[0])
+			var err error
+			if request.TraceId, err = a.traceID(ctx, c, trace); err != nil {
+				return err
+			}
 			timeline, err := call(ctx, a, c.observability.GetTraceTimeline, request)
 			if err != nil {
 				return err
 			}
-			return a.printTimeline(timeline, format.value)
+			return a.printTimeline(timeline, format.value, span)
 		}),
 	}
 	cmd.Flags().BoolVar(&request.OmitLogs, "no-logs", false, "leave the log records out")
@@ -50,7 +60,7 @@ were written under the trace.`,
 
 type timeline = tapiov1.GetTraceTimelineResponse
 
-func (a *app) printTimeline(t *timeline, format string) error {
+func (a *app) printTimeline(t *timeline, format, span string) error {
 	switch format {
 	case "json", "yaml":
 		a.printMessage(format, t)
@@ -59,7 +69,7 @@ func (a *app) printTimeline(t *timeline, format string) error {
 		return a.printRawJSON(t)
 	}
 	a.printTraceHead(t.GetTrace())
-	a.printTable([]string{"OFFSET", "DURATION", "SELF", "TIMELINE", "", "SPAN"}, a.timelineRows(t))
+	a.printTable([]string{"OFFSET", "DURATION", "SELF", "TIMELINE", "", "SPAN"}, a.timelineRows(t, span))
 	if len(t.GetLogs()) == 0 {
 		return nil
 	}
@@ -85,7 +95,7 @@ func (a *app) printTraceHead(trace *tapiov1.Trace) {
 	a.write("\n")
 }
 
-func (a *app) timelineRows(t *timeline) [][]cell {
+func (a *app) timelineRows(t *timeline, marked string) [][]cell {
 	spans := t.GetSpans()
 	branches := treeBranches(spans)
 	rows := make([][]cell, len(spans))
@@ -103,10 +113,18 @@ func (a *app) timelineRows(t *timeline) [][]cell {
 			{shortDuration(s.GetSelfTime().AsDuration()), dim},
 			{"|" + bar(s, t.GetTrace().GetDuration().AsDuration()) + "|", paint},
 			{mark, bold},
-			{branches[i] + spanLabel(s), paint},
+			{branches[i] + spanLabel(s) + marker(s, marked), paint},
 		}
 	}
 	return rows
+}
+
+// marker marks the span that was asked for.
+func marker(s *tapiov1.GetTraceTimelineResponse_TimelineSpan, span string) string {
+	if span == "" || !strings.HasPrefix(hex.EncodeToString(s.GetSpan().GetSpanId()), span) {
+		return ""
+	}
+	return "  <-- " + span
 }
 
 func spanLabel(s *tapiov1.GetTraceTimelineResponse_TimelineSpan) string {

@@ -173,14 +173,17 @@ func (a *app) printMessage(format string, m proto.Message) {
 // is a document of its own.
 func (a *app) printDocument(format string, text []byte) {
 	if format != "yaml" {
-		a.write(string(text) + "\n")
+		a.writeForeign(string(text) + "\n")
 		return
 	}
-	document, err := yaml.JSONToYAML(text)
-	if err != nil { // only for what is no JSON
-		panic(err)
+	// YAML refuses some control characters that JSON allows; as JSON escapes both
+	// accept them.
+	document, err := yaml.JSONToYAML([]byte(neutralize(string(text), nil)))
+	if err != nil {
+		a.note("failed to print a record as YAML, see -o json: %v", err)
+		return
 	}
-	a.write("---\n" + string(document))
+	a.writeForeign("---\n" + string(document))
 }
 
 // printRawJSON prints one answer as protojson has it, for -o jsonpb. protojson
@@ -194,7 +197,6 @@ func (a *app) printRawJSON(m proto.Message) error {
 	if err := json.Compact(&line, text); err != nil {
 		return &exitError{exitRefused, "cannot render the answer as JSON: " + err.Error()}
 	}
-	line.WriteByte('\n')
-	_, err = a.out.Write(line.Bytes())
-	return writeError(err)
+	a.writeForeign(line.String() + "\n")
+	return nil
 }

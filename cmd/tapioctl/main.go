@@ -7,8 +7,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,15 +23,17 @@ func main() {
 	// The first signal asks the command to end; with the handler gone, a second
 	// one kills a command that does not.
 	context.AfterFunc(ctx, stop)
+	var errOut io.Writer = os.Stderr
+	if isTerminal(os.Stderr) {
+		errOut = terminalWriter{os.Stderr}
+	}
 	a := &app{
-		out:        bufio.NewWriter(os.Stdout),
-		errOut:     os.Stderr,
-		in:         os.Stdin,
-		environ:    os.Getenv,
-		now:        time.Now,
-		zone:       time.Local,
-		sleep:      sleep,
-		isTerminal: isTerminal(os.Stdout),
+		out:     newOutput(os.Stdout, isTerminal(os.Stdout)),
+		errOut:  errOut,
+		in:      os.Stdin,
+		environ: os.Getenv,
+		now:     time.Now,
+		sleep:   sleep,
 
 		errIsTerminal: isTerminal(os.Stderr),
 	}

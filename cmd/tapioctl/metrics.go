@@ -39,7 +39,7 @@ func (f *metricFlags) add(cmd *cobra.Command, limit uint32, limitUsage string) {
 func (f *metricFlags) aggregates() bool { return f.aggregation.value != "none" }
 
 // query leaves filter.limit to the command.
-func (f *metricFlags) query(now time.Time) (*tapiov1.MetricQuery, error) {
+func (f *metricFlags) query(a *app) (*tapiov1.MetricQuery, error) {
 	if !f.aggregates() && (len(f.groupBy) > 0 || f.resolution != 0) {
 		return nil, usageErrorf("--group-by and --resolution need an --aggregation, for example avg")
 	}
@@ -47,7 +47,7 @@ func (f *metricFlags) query(now time.Time) (*tapiov1.MetricQuery, error) {
 	if err != nil {
 		return nil, err
 	}
-	if filter.TimeRange, err = f.timeRange(now); err != nil {
+	if filter.TimeRange, err = f.timeRange(a); err != nil {
 		return nil, err
 	}
 	query := &tapiov1.MetricQuery{MetricNames: f.names, Filter: filter, GroupBy: f.groupBy}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -33,14 +34,17 @@ type observeFlags struct {
 func newObserveCommand(a *app) *cobra.Command {
 	f := &observeRecordsFlags{observeFlags: observeFlags{format: newRecordFormat("compact")}}
 	cmd := &cobra.Command{
-		Use:   "observe [logs|events|spans|metrics]",
+		Use:   "observe [logs|events|spans|metrics|incidents]",
 		Short: "Show the latest records, and follow them live",
-		Long: `Show the latest log records (or only those that have an event name), spans or
-metric points, the oldest first, in the order of the store; with --follow, wait
-for more.
+		Long: `Show the latest log records, events, spans or metric points, the oldest first,
+in the order of the store; with --follow, wait for more.
 
-What the server had to pass over is told on stderr. A cut stream is taken up
-again where it ended, for as long as the command runs.
+Events are log records with an event name, such as those of the kernel. They are
+shown by "observe events"; "observe" and "observe logs" leave them out unless
+--event-name or --with-events includes them.
+
+Records that the server had to skip are reported on stderr. An interrupted
+stream resumes where it ended, for as long as the command runs.
 
 With --input-file, records that a command printed with -o json or -o jsonpb, or
 that are OTLP/JSON, are shown instead of a server's.`,
@@ -53,14 +57,15 @@ that are OTLP/JSON, are shown instead of a server's.`,
 		ValidArgs: []string{"logs", "events"},
 	}
 	cmd.RunE = a.observing(&f.observeFlags, func(args []string) (fileKind, printer, error) {
-		kind, err := a.recordsOfFile(f, isEvents(args))
+		kind, err := a.recordsOfFile(f, f.kindOfFile(args))
 		return kind, a.recordPrinter(f.format.value), err
 	}, func(ctx context.Context, c clients, args []string) error {
-		return a.observeRecords(ctx, c, f, isEvents(args))
+		return a.observeRecords(ctx, c, f, f.kind(args))
 	})
 	f.addForRecords(cmd)
+	f.addWithEvents(cmd)
 	f.observeFlags.add(cmd)
-	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a))
+	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a), newObserveIncidentsCommand(a))
 	return cmd
 }
 
@@ -82,7 +87,27 @@ func (a *app) observing(
 	}
 }
 
-func isEvents(args []string) bool { return len(args) > 0 && args[0] == "events" }
+// kind is which records the command shows: logs by default, without the events
+// unless a flag includes them.
+func (f *observeRecordsFlags) kind(args []string) model.RecordKind {
+	switch {
+	case len(args) > 0 && args[0] == "events":
+		return model.EventsOnly
+	case f.includesEvents():
+		return model.LogsAndEvents
+	default:
+		return model.LogsOnly
+	}
+}
+
+// kindOfFile is kind for a file, all records of which are shown unless the
+// command names a kind.
+func (f *observeRecordsFlags) kindOfFile(args []string) model.RecordKind {
+	if len(args) == 0 {
+		return model.LogsAndEvents
+	}
+	return f.kind(args)
+}
 
 func (f *observeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -111,33 +136,33 @@ type observeRecordsFlags struct {
 	filterFlags
 }
 
-func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFlags, events bool) error {
-	filter, err := f.filterUntil(&f.filterFlags, a.now())
+func (a *app) observeRecords(ctx context.Context, c clients, f *observeRecordsFlags, kind model.RecordKind) error {
+	filter, err := f.filterUntil(&f.filterFlags, a)
 	if err != nil {
 		return err
 	}
-	if events {
+	if kind == model.EventsOnly {
 		return a.observe(ctx, c, &f.observeFlags, source{"logs", openEvents(c.tapio, filter)}, a.recordPrinter(f.format.value))
 	}
-	return a.observe(ctx, c, &f.observeFlags, source{"logs", openLogs(c.observability, filter)}, a.recordPrinter(f.format.value))
+	return a.observe(ctx, c, &f.observeFlags, source{"logs", openLogs(c.observability, filter, kind == model.LogsOnly)}, a.recordPrinter(f.format.value))
 }
 
 // filterUntil is what to show, and until when.
-func (f *observeFlags) filterUntil(selected *filterFlags, now time.Time) (*tapiov1.Filter, error) {
+func (f *observeFlags) filterUntil(selected *filterFlags, a *app) (*tapiov1.Filter, error) {
 	filter, err := selected.filter()
 	if err != nil || f.until == "" {
 		return filter, err
 	}
-	end, err := parseMoment("--until", f.until, now)
+	end, err := a.parseMoment("--until", f.until)
 	if err != nil {
 		return nil, err
 	}
-	since, err := parseMoment("--since", f.since, now)
+	since, err := a.parseMoment("--since", f.since)
 	if err != nil {
 		return nil, err
 	}
 	if since != nil && end.AsTime().Before(since.AsTime()) {
-		return nil, usageErrorf("--until %s lies before --since %s", f.until, f.since)
+		return nil, usageErrorf("--until %s is before --since %s", f.until, f.since)
 	}
 	filter.TimeRange = &tapiov1.TimeRange{End: end}
 	return filter, nil
@@ -151,7 +176,7 @@ type source struct {
 
 // observe shows what is stored or, with --follow, what comes.
 func (a *app) observe(ctx context.Context, c clients, f *observeFlags, from source, printer printer) error {
-	begin, err := f.begin(a.now())
+	begin, err := f.begin(a)
 	if err != nil {
 		return err
 	}
@@ -163,16 +188,16 @@ func (a *app) observe(ctx context.Context, c clients, f *observeFlags, from sour
 }
 
 // begin says where the stream starts, before anything was read.
-func (f *observeFlags) begin(now time.Time) (beginning, error) {
+func (f *observeFlags) begin(a *app) (beginning, error) {
 	if f.since == "" && f.last == 0 && !f.follow {
 		return beginning{last: defaultLast}, nil
 	}
-	moment, err := parseMoment("--since", f.since, now)
+	moment, err := a.parseMoment("--since", f.since)
 	if err != nil || moment == nil {
 		return beginning{last: f.last}, err
 	}
-	if !moment.AsTime().Before(now) {
-		return beginning{}, usageErrorf("--since %s lies in the future", f.since)
+	if !moment.AsTime().Before(a.now()) {
+		return beginning{}, usageErrorf("--since %s is in the future", f.since)
 	}
 	return beginning{since: moment.AsTime()}, nil
 }

@@ -35,7 +35,7 @@ func newObserveMetricsCommand(a *app) *cobra.Command {
 		kind, err := a.pointsOfFile(f)
 		return kind, a.pointPrinter(f), err
 	}, func(ctx context.Context, c clients, _ []string) error {
-		filter, err := f.filterUntil(&f.filterFlags, a.now())
+		filter, err := f.filterUntil(&f.filterFlags, a)
 		if err != nil {
 			return err
 		}

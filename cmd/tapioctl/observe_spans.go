@@ -42,7 +42,7 @@ func newObserveSpansCommand(a *app) *cobra.Command {
 		kind, err := a.spansOfFile(f)
 		return kind, a.spanPrinter(f), err
 	}, func(ctx context.Context, c clients, _ []string) error {
-		filter, err := f.filterUntil(&f.filterFlags, a.now())
+		filter, err := f.filterUntil(&f.filterFlags, a)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (a *app) colored() bool {
 	case "never":
 		return false
 	default:
-		return a.isTerminal && a.environ("NO_COLOR") == "" && a.environ("TERM") != "dumb"
+		return a.out.terminal && a.environ("NO_COLOR") == "" && a.environ("TERM") != "dumb"
 	}
 }
 

@@ -65,7 +65,7 @@ func (p *recordPrinter) printCompact(event *tapiov1.Event) {
 		parts = append(parts, oneLine(body))
 	}
 	for _, kv := range record.GetAttributes() {
-		parts = append(parts, p.paint(dim, oneLine(kv.GetKey())+"="+assigned(kv.GetValue())))
+		parts = append(parts, p.paint(dim, labelText(kv)))
 	}
 	if id := record.GetTraceId(); len(id) > 0 {
 		parts = append(parts, p.paint(dim, "trace="+hex.EncodeToString(id)))
@@ -73,9 +73,18 @@ func (p *recordPrinter) printCompact(event *tapiov1.Event) {
 	p.write(strings.Join(parts, " ") + "\n")
 }
 
-// assigned quotes a value that would else run into the next one.
+// maxInline is how many bytes of a value are shown on the line of a record: the
+// evidence of a finding, for example, has many KiB. -o json has all.
+const maxInline = 256
+
+// assigned shortens a value that is long, and quotes one that would run into the
+// next one.
 func assigned(v *commonv1.AnyValue) string {
 	text := valueText(v)
+	if len(text) > maxInline {
+		short := strings.ToValidUTF8(text[:maxInline], "")
+		return strconv.Quote(short) + "...(" + size(uint64(len(text))) + ")"
+	}
 	if text == "" || strings.ContainsAny(text, " \"=") {
 		return strconv.Quote(text)
 	}

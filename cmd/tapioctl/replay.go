@@ -33,7 +33,7 @@ func (a *app) replay(ctx context.Context, f *observeFlags, kind fileKind, printe
 	begin := beginning{} // all of it
 	if f.last > 0 || f.since != "" {
 		var err error
-		if begin, err = f.begin(a.now()); err != nil {
+		if begin, err = f.begin(a); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 // recordsOfFile filters log records as a server does, by the same code.
-func (a *app) recordsOfFile(f *observeRecordsFlags, events bool) (fileKind, error) {
-	filter, err := f.filterUntil(&f.filterFlags, a.now())
+func (a *app) recordsOfFile(f *observeRecordsFlags, kind model.RecordKind) (fileKind, error) {
+	filter, err := f.filterUntil(&f.filterFlags, a)
 	if err != nil {
 		return fileKind{}, err
 	}
@@ -26,7 +26,7 @@ func (a *app) recordsOfFile(f *observeRecordsFlags, events bool) (fileKind, erro
 	if err != nil {
 		return fileKind{}, usageErrorf("%v", err)
 	}
-	query.NamedOnly = events
+	query.Kind = kind
 	return fileKind{
 		read: readLine,
 		keep: func(b *batch, since model.Nanos) error { return keepRecords(b, &query, since) },
@@ -41,7 +41,7 @@ func keepRecords(b *batch, query *model.EventQuery, since model.Nanos) error {
 		if err != nil {
 			return err
 		}
-		if row.When() >= since && (!query.NamedOnly || row.Name != "") && query.Filter.MatchEvent(&row) {
+		if row.When() >= since && query.Kind.Match(row.Name) && query.Filter.MatchEvent(&row) {
 			kept = append(kept, event)
 		}
 	}

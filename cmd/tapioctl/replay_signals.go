@@ -21,7 +21,7 @@ import (
 
 // spansOfFile filters spans as a server does, by the same code.
 func (a *app) spansOfFile(f *observeSpansFlags) (fileKind, error) {
-	filter, err := f.filterUntil(&f.filterFlags, a.now())
+	filter, err := f.filterUntil(&f.filterFlags, a)
 	if err != nil {
 		return fileKind{}, err
 	}
@@ -67,7 +67,7 @@ func keepSpans(b *batch, keep func(*model.Span) bool) error {
 
 // pointsOfFile filters metric points as a server does, by the same code.
 func (a *app) pointsOfFile(f *observeMetricsFlags) (fileKind, error) {
-	filter, err := f.filterUntil(&f.filterFlags, a.now())
+	filter, err := f.filterUntil(&f.filterFlags, a)
 	if err != nil {
 		return fileKind{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,7 @@ type globalFlags struct {
 	user          string
 	password      string // never a flag: others can read a command line
 	timeout       time.Duration
+	timeZone      string
 	color         choice
 	configFile    string
 }
@@ -46,6 +48,7 @@ func newRootCommand(a *app) *cobra.Command {
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.completeFlags(cmd.Flags().Changed) },
 	}
+	root.SetFlagErrorFunc(suggestFlag)
 	a.addGlobalFlags(root)
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
@@ -66,6 +69,7 @@ func (a *app) addGlobalFlags(root *cobra.Command) {
 	flags.StringVar(&f.token, "token", "", "bearer token to send with every call (env TAPIO_TOKEN)")
 	flags.StringVar(&f.user, "user", "", "name to send with the password in TAPIO_PASSWORD, for a server that asks for one (env TAPIO_USER)")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for the answer to one call; streams are not bounded")
+	flags.StringVar(&f.timeZone, "time-zone", "", "time zone of times in the output and in --since and --until: UTC, local or a name such as Europe/Berlin (env TAPIO_TIME_ZONE) (default UTC)")
 	flags.StringVar(&f.configFile, "config", "", "file that sets these flags (env TAPIO_CONFIG) (default ~/.config/tapioctl/config.yaml)")
 	addChoice(root, flags, &f.color, "color", "", "when to color the output")
 }
@@ -84,6 +88,9 @@ func (a *app) completeFlags(given func(flag string) bool) error {
 	if f.user == "" {
 		f.user = a.environ("TAPIO_USER")
 	}
+	if f.timeZone == "" {
+		f.timeZone = a.environ("TAPIO_TIME_ZONE")
+	}
 	f.password = a.environ("TAPIO_PASSWORD")
 	set, err := a.readSettings()
 	if err != nil {
@@ -94,6 +101,9 @@ func (a *app) completeFlags(given func(flag string) bool) error {
 	}
 	if f.server == "" {
 		f.server = "localhost:4417"
+	}
+	if a.zone, err = loadZone(f.timeZone); err != nil {
+		return err
 	}
 	if f.timeout <= 0 {
 		return usageErrorf("--timeout must be above 0, is %v", f.timeout)
@@ -124,7 +134,15 @@ func ownVersion() string {
 // needSubcommand makes a command that only groups others refuse to stand alone.
 func needSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usageErrorf("say what to %s; see tapioctl %s --help", cmd.Name(), cmd.Name())
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		return usageErrorf("missing argument: one of %s; see %s --help", strings.Join(names, ", "), cmd.CommandPath())
 	}
-	return usageErrorf("cannot %s %q; see tapioctl %s --help", cmd.Name(), args[0], cmd.Name())
+	cmd.SuggestionsMinimumDistance = 2
+	message := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	return usageErrorf("%s; see %s --help", didYouMean(message, cmd.SuggestionsFor(args[0])), cmd.CommandPath())
 }

@@ -32,6 +32,7 @@ type sendFlags struct {
 	rate      float64
 	sender    string
 	retryFor  time.Duration
+	strict    bool // a part of the input that cannot be sent ends the command
 
 	// Of lines of text only, which say nothing of themselves.
 	service, eventName string
@@ -54,12 +55,14 @@ was not acknowledged is sent again, and stored once.
 
 The input is JSON or text. JSON is values one after the other: events as
 tapioctl prints them with -o json or -o jsonpb, or OTLP logs (resourceLogs). In
-text each line that is not empty is the body of an event. What it is shows at
-the first character: a brace means JSON.
+text each line that is not empty is the body of an event. The first character
+decides: a brace means JSON. A byte order mark is ignored and UTF-16 is
+converted; a line of text that is not UTF-8 is read as Windows-1252.
 
-The command ends with 0 when all is stored, 1 when the server refused some of
-it, 2 when the input or a flag is wrong, 3 when the server was not to be
-reached. What was read before a fault in the input is sent all the same.`,
+A line or value that cannot be sent is skipped, reported and counted; --strict
+stops there instead. The exit code is 0 when everything is stored, 1 when the
+server refused some of it, 2 when a flag is wrong or some of the input was
+skipped, 3 when the server was not reachable.`,
 		Example: `  tapioctl observe events --since 1h -o jsonpb > events.jsonl
   tapioctl send --server other:4417 events.jsonl
   tapioctl send --rate 1000 --batch-size 200 otlp-logs.json
@@ -74,6 +77,7 @@ reached. What was read before a fault in the input is sent all the same.`,
 	flags.Float64Var(&f.rate, "rate", 0, "the most events a second; 0: as fast as the server takes them")
 	flags.StringVar(&f.sender, "sender", "", "name by which the server knows batches that come again (default a random one)")
 	flags.DurationVar(&f.retryFor, "retry-for", 5*time.Minute, "give up when the server has acknowledged nothing for so long")
+	flags.BoolVar(&f.strict, "strict", false, "stop at the first line or value that cannot be sent instead of skipping it")
 	flags.StringVar(&f.service, "service", "", "text: the service.name of the events")
 	flags.StringVar(&f.eventName, "event-name", "", "text: the name of the events")
 	addChoice(cmd, flags, &f.severity, "severity", "", "text: the severity of the events")
@@ -194,28 +198,43 @@ func (a *app) sendFile(
 		return err
 	}
 	for {
-		events, at, err := input.next()
+		item, err := input.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for _, event := range events {
-			if err := limiter.Wait(ctx); err != nil {
-				return nil // the caller sees why
-			}
-			report.read(at)
-			if err := writer.Write(ctx, event); err != nil {
-				report.unread()
-				if long, ok := errors.AsType[*client.EventTooLongError](err); ok {
-					return usageErrorf("%s: the event has %d bytes, the most that the server takes is %d: shorten it, or raise "+
-						"grpc::max_recv_msg_size_mib of the server", at, long.Bytes, long.Most)
-				}
-				return nil // Close tells why
-			}
+		ended := sendItemEvents(ctx, &item, writer, report, limiter)
+		if err := report.readItem(&item, f.strict); err != nil || ended {
+			return err
 		}
 	}
+}
+
+// sendItemEvents writes the events of one line or value; ended: nothing more can
+// be written, and the writer's Close returns why.
+func sendItemEvents(
+	ctx context.Context, item *sendItem, writer *client.Writer, report *sendReport, limiter *rate.Limiter,
+) (ended bool) {
+	for _, event := range item.events {
+		if limiter.Wait(ctx) != nil {
+			return true
+		}
+		report.read(item.at)
+		err := writer.Write(ctx, event)
+		if err == nil {
+			continue
+		}
+		report.unread()
+		long, ok := errors.AsType[*client.EventTooLongError](err)
+		if !ok {
+			return true
+		}
+		item.skip("too long", "the event has %d bytes, the server accepts at most %d: shorten it, or raise "+
+			"grpc::max_recv_msg_size_mib of the server", long.Bytes, long.Most)
+	}
+	return false
 }
 
 // severityNumber is the lowest of a class, 0 without one.

@@ -27,18 +27,23 @@ type sendReport struct {
 	total   uint64  // events read
 	stored  uint64
 	refused map[string]uint64 // by reason
-	named   int               // refusals told one by one
-	settled time.Time         // of the last acknowledgement
+	named   int               // refusals reported one by one
+
+	skipped      map[string]uint64 // parts of the input, by reason
+	skippedNamed int               // of these, reported one by one
+	converted    uint64            // lines that were not UTF-8
+	settled      time.Time         // of the last acknowledgement
 }
 
-// maxNamed bounds the refusals that are told one by one; all are counted.
+// maxNamed bounds the refusals, and the skipped parts, that are reported one by
+// one; all are counted.
 const maxNamed = 10
 
 var errGaveUp = errors.New("the server has acknowledged nothing for --retry-for")
 
 func newSendReport(a *app) *sendReport {
 	now := time.Now()
-	return &sendReport{app: a, began: now, settled: now, refused: map[string]uint64{}}
+	return &sendReport{app: a, began: now, settled: now, refused: map[string]uint64{}, skipped: map[string]uint64{}}
 }
 
 func (r *sendReport) read(at place) {
@@ -59,7 +64,28 @@ func (r *sendReport) unread() {
 	r.total--
 }
 
-// settle is told of each acknowledged batch.
+// readItem counts what was skipped or converted of a line or value, and reports
+// the first of them. With strict the first skipped part is an error.
+func (r *sendReport) readItem(item *sendItem, strict bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if item.converted {
+		r.converted++
+	}
+	for _, part := range item.skipped {
+		if strict {
+			return usageErrorf("%s: %s", item.at, part.problem)
+		}
+		r.skipped[part.reason]++
+		if r.skippedNamed++; r.skippedNamed <= maxNamed {
+			r.clearProgress()
+			r.note("%s: skipped: %s", item.at, oneLine(part.problem))
+		}
+	}
+	return nil
+}
+
+// settle is called for each acknowledged batch.
 func (r *sendReport) settle(result client.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,6 +175,8 @@ type sendSummary struct {
 	Batches    uint64            `json:"batches"`
 	Duplicates uint64            `json:"duplicateBatches"`
 	Cuts       uint64            `json:"cuts"`
+	Skipped    map[string]uint64 `json:"skipped"`
+	Converted  uint64            `json:"convertedLines"`
 	Seconds    float64           `json:"seconds"`
 }
 
@@ -157,7 +185,8 @@ func (r *sendReport) summary(stats client.Stats) sendSummary {
 	defer r.mu.Unlock()
 	return sendSummary{
 		Sent: r.total, Stored: r.stored, Refused: r.refused, Unknown: uint64(len(r.places)),
-		Batches: stats.Batches, Duplicates: stats.Duplicates, Cuts: stats.Cuts, Seconds: time.Since(r.began).Seconds(),
+		Batches: stats.Batches, Duplicates: stats.Duplicates, Cuts: stats.Cuts,
+		Skipped: r.skipped, Converted: r.converted, Seconds: time.Since(r.began).Seconds(),
 	}
 }
 
@@ -173,6 +202,9 @@ func (a *app) printSummary(format string, s sendSummary) {
 	fmt.Fprintf(a.out, "sent %s in %s: %s stored, %s refused, %s not acknowledged; %s already stored, %s; %s\n",
 		plural(s.Sent, "event"), plural(s.Batches, "batch"), thousands(s.Stored), reasons(s.Refused), thousands(s.Unknown),
 		plural(s.Duplicates, "batch"), plural(s.Cuts, "cut"), shortDuration(time.Duration(s.Seconds*float64(time.Second))))
+	if s.Converted > 0 {
+		fmt.Fprintf(a.out, "%s not UTF-8: read as Windows-1252, or with U+FFFD for the invalid bytes\n", plural(s.Converted, "line"))
+	}
 }
 
 // verdict is the error to end with, the most telling first.
@@ -196,6 +228,8 @@ func (r *sendReport) verdict(ctx context.Context, input, closing, cause error) e
 		return input
 	case refused > 0:
 		return &exitError{exitRefused, fmt.Sprintf("the server refused %s: %s", plural(refused, "event"), reasons(r.refused))}
+	case len(r.skipped) > 0:
+		return &exitError{exitUsage, "some of the input was skipped: " + reasons(r.skipped)}
 	default:
 		return nil
 	}

@@ -112,29 +112,6 @@ func TestSendReadsFilesInBatches(t *testing.T) {
 	assert.EqualValues(t, len(kept.sizes), summary.Batches)
 }
 
-// A fault names file, line and field; what stood before it is stored.
-func TestSendNamesFaults(t *testing.T) {
-	const good = `{"logRecord":{"eventName":"a"}}` + "\n"
-	for input, want := range map[string]string{
-		good + "\n" + `{"logRecord":{"eventName":5}}`: "stdin:3: logRecord.eventName: must be a string in quotes, got 5",
-		good + `{"logRecord":{"severityNumber":99}}`:  "stdin:2: log_record.severity_number: must be 0 to 24, is 99",
-		good + `{"logRecord":{"severityText":"x"}`:    "stdin:2: is cut short",
-		good + `{"logRecord" 5}`:                      "stdin:2: is not JSON",
-		good + `{"nonsense":1}`:                       "stdin:2: has none of the keys",
-		good + "{\n" + `"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":99}]}]}]}`: "stdin:2: resourceLogs[0].scopeLogs[0].logRecords[0].severity_number: must be 0 to 24",
-		good + `[1]`: "stdin:2: is no JSON object",
-	} {
-		var kept taken
-		r := send(t, &fakeServer{take: kept.take}, input)
-		assert.Equal(t, exitUsage, r.code, input)
-		assert.Contains(t, r.errOut, want)
-		assert.Len(t, kept.events, 1)
-	}
-	r := send(t, &fakeServer{}, "text \xff")
-	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.errOut, "stdin:1: is not valid UTF-8")
-}
-
 // What the server refuses is counted by reason and named by its line.
 func TestSendTellsRefusals(t *testing.T) {
 	refuse := func(batch *tapiov1.EventBatch) (*tapiov1.BatchAck, error) {
@@ -206,5 +183,5 @@ func TestSendRefusesFlags(t *testing.T) {
 	}
 	r := send(t, &fakeServer{}, `{"logRecord":{}}`, "--service", "x")
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.errOut, "--service, --event-name and --severity are for lines of text")
+	assert.Contains(t, r.errOut, "--service, --event-name and --severity are for text only")
 }

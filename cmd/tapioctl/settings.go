@@ -30,6 +30,7 @@ type fileSettings struct {
 	Password      string        `yaml:"password"`
 	Timeout       time.Duration `yaml:"timeout"`
 	Color         string        `yaml:"color"`
+	TimeZone      string        `yaml:"time-zone"`
 }
 
 // settingsFile names the file: the flag, the environment, or the place where
@@ -68,7 +69,7 @@ func (a *app) readSettings() (fileSettings, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true) // a key that is mistyped must not be left out in silence
 	if err := decoder.Decode(&set); err != nil && !errors.Is(err, io.EOF) {
-		return set, usageErrorf("%s: %s: the keys are server, tls, tls-ca-cert, tls-cert, tls-key, tls-server-name, token, user, password, timeout and color", name, yamlProblem(err))
+		return set, usageErrorf("%s: %s: the keys are server, tls, tls-ca-cert, tls-cert, tls-key, tls-server-name, token, user, password, timeout, color and time-zone", name, yamlProblem(err))
 	}
 	return set, nil
 }
@@ -89,6 +90,7 @@ func (f *globalFlags) fillFrom(set fileSettings, given func(flag string) bool) e
 		{&f.token, &set.Token},
 		{&f.user, &set.User},
 		{&f.password, &set.Password},
+		{&f.timeZone, &set.TimeZone},
 	} {
 		if *text.to == "" {
 			*text.to = *text.from

@@ -56,7 +56,7 @@ func TestColors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCLI(t, &fakeServer{health: sampleHealth(tapiov1.HealthCheckResponse_STATUS_SERVING), info: sampleInfo})
-			c.app.isTerminal = test.isTerminal
+			c.app.out.terminal = test.isTerminal
 			for k, v := range test.env {
 				c.env[k] = v
 			}

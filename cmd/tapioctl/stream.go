@@ -24,10 +24,12 @@ type batch struct {
 // openStream opens a stream; receive returns io.EOF at its end.
 type openStream func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (receive func() (batch, error), err error)
 
-// openLogs streams log records.
-func openLogs(client tapiov1.ObservabilityServiceClient, filter *tapiov1.Filter) openStream {
+// openLogs streams log records, with or without events.
+func openLogs(client tapiov1.ObservabilityServiceClient, filter *tapiov1.Filter, excludeEvents bool) openStream {
 	return func(ctx context.Context, start *tapiov1.StreamStart, historyOnly bool) (func() (batch, error), error) {
-		stream, err := client.StreamLogs(ctx, &tapiov1.StreamLogsRequest{Filter: filter, Start: start, HistoryOnly: historyOnly})
+		stream, err := client.StreamLogs(ctx, &tapiov1.StreamLogsRequest{
+			Filter: filter, Start: start, HistoryOnly: historyOnly, ExcludeEvents: excludeEvents,
+		})
 		return receiving(stream, err, func(m *tapiov1.StreamLogsResponse) batch { return recordBatch(m, m.GetLogs(), m.GetLoss()) })
 	}
 }

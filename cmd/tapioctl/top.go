@@ -62,7 +62,7 @@ func (a *app) top(ctx context.Context, c clients, f *topFlags) error {
 	if err != nil {
 		return err // before the terminal is touched
 	}
-	if !a.isTerminal {
+	if !a.out.terminal {
 		return a.eachPicture(ctx, c, f, now, func(now, before *picture) { a.printTop(now, before) })
 	}
 	a.write(enterScreen)

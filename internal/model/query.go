@@ -60,12 +60,28 @@ type Page[Row any] struct {
 	Next Cursor
 }
 
+// RecordKind tells plain log records from events, which are log records with an
+// event name.
+type RecordKind uint8
+
+// The kinds of records that a query selects.
+const (
+	LogsAndEvents RecordKind = iota
+	LogsOnly                 // records without an event name
+	EventsOnly               // records with an event name
+)
+
+// Match reports whether the kind includes records with this event name.
+func (k RecordKind) Match(eventName string) bool {
+	return k == LogsAndEvents || (k == EventsOnly) == (eventName != "")
+}
+
 // EventQuery selects log records.
 type EventQuery struct {
 	Filter Filter
 	Paging Paging
-	// NamedOnly leaves out records without an event name.
-	NamedOnly bool
+	// Kind leaves out plain log records or events.
+	Kind RecordKind
 	// TraceID, unless zero, leaves out records of other traces.
 	TraceID TraceID
 }

@@ -14,21 +14,31 @@ import (
 
 const maxNameBytes = 128 // of a batch or a subscription
 
-// GetEventsQuery reads a query for events, that is, for named records.
+// GetEventsQuery converts a query for events, which are records with an event
+// name.
 func GetEventsQuery(req *tapiov1.GetEventsRequest, now time.Time) (model.EventQuery, error) {
 	query, err := pagedEvents(req, req.GetFilter(), now)
-	query.NamedOnly = true
+	query.Kind = model.EventsOnly
 	return query, err
 }
 
-// GetLogsQuery reads a query for log records, named or not.
+// GetLogsQuery converts a query for log records, including events unless the
+// request excludes them.
 func GetLogsQuery(req *tapiov1.GetLogsRequest, now time.Time) (model.EventQuery, error) {
 	query, err := pagedEvents(req, req.GetFilter(), now)
+	query.Kind = logsKind(req.GetExcludeEvents())
 	if err != nil || req.GetTraceId() == "" {
 		return query, err
 	}
 	query.TraceID, err = traceID("trace_id", req.GetTraceId())
 	return query, err
+}
+
+func logsKind(excludeEvents bool) model.RecordKind {
+	if excludeEvents {
+		return model.LogsOnly
+	}
+	return model.LogsAndEvents
 }
 
 func pagedEvents(req proto.Message, f *tapiov1.Filter, now time.Time) (model.EventQuery, error) {
@@ -44,13 +54,17 @@ func pagedEvents(req proto.Message, f *tapiov1.Filter, now time.Time) (model.Eve
 // SubscribeQuery reads which events a subscriber follows, and from where.
 func SubscribeQuery(req *tapiov1.SubscribeToEventsRequest, now time.Time) (model.EventQuery, model.Start, error) {
 	query, begin, err := followedEvents(req.GetFilter(), req.GetStart(), req.GetHistoryOnly(), now)
-	query.NamedOnly = !req.GetIncludeLogs()
+	if !req.GetIncludeLogs() {
+		query.Kind = model.EventsOnly
+	}
 	return query, begin, err
 }
 
 // StreamLogsQuery reads which log records a reader follows, and from where.
 func StreamLogsQuery(req *tapiov1.StreamLogsRequest, now time.Time) (model.EventQuery, model.Start, error) {
-	return followedEvents(req.GetFilter(), req.GetStart(), req.GetHistoryOnly(), now)
+	query, begin, err := followedEvents(req.GetFilter(), req.GetStart(), req.GetHistoryOnly(), now)
+	query.Kind = logsKind(req.GetExcludeEvents())
+	return query, begin, err
 }
 
 // SubscriptionQuery reads a subscription that came over a writer's stream; its
@@ -62,7 +76,7 @@ func SubscriptionQuery(sub *tapiov1.Subscription, now time.Time) (model.EventQue
 		return model.EventQuery{}, model.Start{}, err
 	}
 	query, begin, err := followedEvents(sub.GetFilter(), sub.GetStart(), false, now)
-	query.NamedOnly = true
+	query.Kind = model.EventsOnly
 	return query, begin, within("subscription", err)
 }
 

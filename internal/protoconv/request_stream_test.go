@@ -86,15 +86,15 @@ func TestStreamStart(t *testing.T) {
 			query, begin, err := SubscribeQuery(&tapiov1.SubscribeToEventsRequest{Start: tc.start}, testNow())
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, begin)
-			assert.True(t, query.NamedOnly)
+			assert.Equal(t, model.EventsOnly, query.Kind)
 		})
 	}
 	query, _, err := SubscribeQuery(&tapiov1.SubscribeToEventsRequest{IncludeLogs: true}, testNow())
 	require.NoError(t, err)
-	assert.False(t, query.NamedOnly)
+	assert.Equal(t, model.LogsAndEvents, query.Kind)
 	query, _, err = StreamLogsQuery(nil, testNow())
 	require.NoError(t, err)
-	assert.False(t, query.NamedOnly)
+	assert.Equal(t, model.LogsAndEvents, query.Kind)
 }
 
 func TestStreamAggregateInterval(t *testing.T) {

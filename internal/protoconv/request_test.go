@@ -94,7 +94,7 @@ func TestEventsQuery(t *testing.T) {
 		Invert:         true,
 	}}, testNow())
 	require.NoError(t, err)
-	assert.True(t, query.NamedOnly)
+	assert.Equal(t, model.EventsOnly, query.Kind)
 	assert.Equal(t, model.Paging{Limit: 10_000, MaxBytes: 3 << 20, Ascending: true}, query.Paging)
 	f := query.Filter
 	assert.Equal(t, model.OpIn, f.Selectors[0].Op)
@@ -132,7 +132,7 @@ func TestInstantsAtTheEdges(t *testing.T) {
 func TestLogsOfATrace(t *testing.T) {
 	query, err := GetLogsQuery(&tapiov1.GetLogsRequest{TraceId: "000102030405060708090A0B0C0D0E0F"}, testNow())
 	require.NoError(t, err)
-	assert.False(t, query.NamedOnly)
+	assert.Equal(t, model.LogsAndEvents, query.Kind)
 	assert.Equal(t, "000102030405060708090a0b0c0d0e0f", query.TraceID.String())
 	for _, id := range []string{"00", strings.Repeat("0", 32), strings.Repeat("g", 32)} {
 		_, err = GetLogsQuery(&tapiov1.GetLogsRequest{TraceId: id}, testNow())

@@ -61,8 +61,9 @@ func (h *durationHint) choose(l *loader) {
 
 func eventHint(q *model.EventQuery) *hint {
 	h := &hint{times: q.Filter.Time, trace: q.TraceID}
-	if q.NamedOnly {
-		h.numbers = append(h.numbers, numberHint{columnName, func(name uint64) bool { return name != 0 }})
+	if q.Kind != model.LogsAndEvents {
+		named := q.Kind == model.EventsOnly
+		h.numbers = append(h.numbers, numberHint{columnName, func(name uint64) bool { return (name != 0) == named }})
 	}
 	if q.Filter.Invert {
 		h.except = exceptHint(&q.Filter)

@@ -52,7 +52,7 @@ func randomEvents(r *rand.Rand, n int) []model.Event {
 }
 
 func randomQuery(r *rand.Rand) model.EventQuery {
-	q := model.EventQuery{NamedOnly: r.IntN(3) == 0, TraceID: model.TraceID{byte(r.Uint32N(3))}}
+	q := model.EventQuery{Kind: model.RecordKind(r.IntN(3)), TraceID: model.TraceID{byte(r.Uint32N(3))}}
 	q.Paging = model.Paging{Limit: 1 + r.IntN(60), Ascending: r.IntN(2) == 0}
 	if r.IntN(2) == 0 {
 		q.Filter.Services = []string{"service-1"}

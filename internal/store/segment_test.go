@@ -108,7 +108,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 		}
 		s := seal(codec[model.Event](eventCodec{}), packer, packing(n%2), rows)
 		for range 100 {
-			q := model.EventQuery{Filter: randomFilter(t, r), NamedOnly: r.IntN(4) == 0}
+			q := model.EventQuery{Filter: randomFilter(t, r), Kind: model.RecordKind(r.IntN(3))}
 			if r.IntN(4) == 0 {
 				q.TraceID = randomTrace(r)
 			}

@@ -93,7 +93,7 @@ type matcher[R any] func() func(*R) bool
 
 func eventMatcher(q model.EventQuery) matcher[model.Event] {
 	match := func(e *model.Event) bool {
-		return (!q.NamedOnly || e.Name != "") &&
+		return q.Kind.Match(e.Name) &&
 			(q.TraceID.IsZero() || e.TraceID == q.TraceID) &&
 			q.Filter.MatchEvent(e)
 	}

@@ -1071,7 +1071,9 @@ type GetLogsRequest struct {
 	// Which records. Empty: the newest.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Only records of this trace, 32 hex digits; empty: any.
-	TraceId       string `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId string `protobuf:"bytes,2,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Leave out events, that is, records with an event name.
+	ExcludeEvents bool `protobuf:"varint,3,opt,name=exclude_events,json=excludeEvents,proto3" json:"exclude_events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1118,6 +1120,13 @@ func (x *GetLogsRequest) GetTraceId() string {
 		return x.TraceId
 	}
 	return ""
+}
+
+func (x *GetLogsRequest) GetExcludeEvents() bool {
+	if x != nil {
+		return x.ExcludeEvents
+	}
+	return false
 }
 
 // GetLogsResponse is one page of log records.
@@ -1184,7 +1193,9 @@ type StreamLogsRequest struct {
 	// Where to begin.
 	Start *StreamStart `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// End after the stored records instead of waiting for new ones.
-	HistoryOnly   bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	HistoryOnly bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	// Leave out events, that is, records with an event name.
+	ExcludeEvents bool `protobuf:"varint,4,opt,name=exclude_events,json=excludeEvents,proto3" json:"exclude_events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1236,6 +1247,13 @@ func (x *StreamLogsRequest) GetStart() *StreamStart {
 func (x *StreamLogsRequest) GetHistoryOnly() bool {
 	if x != nil {
 		return x.HistoryOnly
+	}
+	return false
+}
+
+func (x *StreamLogsRequest) GetExcludeEvents() bool {
+	if x != nil {
+		return x.ExcludeEvents
 	}
 	return false
 }
@@ -1943,17 +1961,19 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x126\n" +
 	"\tself_time\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bselfTime\x12\x1a\n" +
 	"\bcritical\x18\a \x01(\bR\bcritical\x12\x16\n" +
-	"\x06orphan\x18\b \x01(\bR\x06orphan\"U\n" +
+	"\x06orphan\x18\b \x01(\bR\x06orphan\"|\n" +
 	"\x0eGetLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x19\n" +
-	"\btrace_id\x18\x02 \x01(\tR\atraceId\"^\n" +
+	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12%\n" +
+	"\x0eexclude_events\x18\x03 \x01(\bR\rexcludeEvents\"^\n" +
 	"\x0fGetLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8d\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb4\x01\n" +
 	"\x11StreamLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
-	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\"]\n" +
+	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\x12%\n" +
+	"\x0eexclude_events\x18\x04 \x01(\bR\rexcludeEvents\"]\n" +
 	"\x12StreamLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"\x83\x03\n" +

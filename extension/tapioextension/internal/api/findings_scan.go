@@ -21,7 +21,7 @@ const scanRows = 1000
 func (s *Server) latestFindings(ctx context.Context, query *model.FindingQuery) (model.Page[model.Finding], error) {
 	scan := newFindingScan(query, s.Store.Epoch(), s.Store.Stats()[0].LastSeq)
 	records := model.EventQuery{
-		NamedOnly: true,
+		Kind: model.EventsOnly,
 		Filter: model.Filter{
 			EventNames: []string{query.EventName},
 			// A finding is made when what it spans has happened.

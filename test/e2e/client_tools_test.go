@@ -29,7 +29,7 @@ func TestTapioctlGet(t *testing.T) {
 	}
 	t.Run("logs", func(t *testing.T) {
 		var got []*tapiov1.Event
-		records(t, tapioctl(t, c, "get", "logs", "-o", "json"), &got)
+		records(t, tapioctl(t, c, "get", "logs", "--with-events", "-o", "json"), &got)
 		requireSame(t, logTexts(sentLogs.ResourceLogs), eventTexts(got))
 	})
 	t.Run("events", func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestClientFollowsAndReplays(t *testing.T) {
 	require.Contains(t, string(spans), fullTraceID)
 	require.NotEmpty(t, tapioctl(t, c, "observe", "metrics", "--last", "100"))
 
-	saved := tapioctl(t, c, "observe", "--last", "100", "-o", "json")
+	saved := tapioctl(t, c, "observe", "--with-events", "--last", "100", "-o", "json")
 	file := filepath.Join(t.TempDir(), "saved.jsonl")
 	require.NoError(t, os.WriteFile(file, saved, 0o600))
 	replayed := tapioctl(t, c, "observe", "events", "--input-file", file, "--service", "app", "-o", "json")

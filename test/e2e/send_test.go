@@ -45,13 +45,13 @@ func TestSendGoesRound(t *testing.T) {
 	sendGRPC(t, from, sent)
 	printed := map[string]string{}
 	for _, format := range []string{"jsonpb", "json"} {
-		printed[format] = string(tapioctl(t, from, "observe", "--last", "1000", "-o", format))
+		printed[format] = string(tapioctl(t, from, "observe", "--with-events", "--last", "1000", "-o", format))
 		out, problem, code := run(t, to.GRPC, printed[format], "send")
 		require.Zero(t, code, problem)
 		require.Contains(t, out, "0 refused, 0 not acknowledged")
 	}
 	for name, printedBy := range map[string]*Collector{"from": from, "to": to} {
-		printed[name] = string(tapioctl(t, printedBy, "observe", "--last", "1000", "-o", "json"))
+		printed[name] = string(tapioctl(t, printedBy, "observe", "--with-events", "--last", "1000", "-o", "json"))
 	}
 	var original, copies []*tapiov1.Event
 	records(t, []byte(printed["from"]), &original)
@@ -82,7 +82,7 @@ func TestSendCompressed(t *testing.T) {
 	t.Parallel()
 	from := Start(t, standard)
 	sendGRPC(t, from, fullLogs(t))
-	saved := string(tapioctl(t, from, "observe", "--last", "1000", "-o", "json"))
+	saved := string(tapioctl(t, from, "observe", "--with-events", "--last", "1000", "-o", "json"))
 	stored := map[string][]string{}
 	for _, how := range []string{"none", "gzip", "zstd", "lz4", "snappy"} {
 		to := Start(t, standard)
@@ -90,7 +90,7 @@ func TestSendCompressed(t *testing.T) {
 		require.Zero(t, code, problem)
 		require.Contains(t, out, "0 refused, 0 not acknowledged")
 		var events []*tapiov1.Event
-		records(t, tapioctl(t, to, "observe", "--last", "1000", "-o", "json"), &events)
+		records(t, tapioctl(t, to, "observe", "--with-events", "--last", "1000", "-o", "json"), &events)
 		for _, one := range events {
 			stored[how] = append(stored[how], one.Id+eventTexts([]*tapiov1.Event{one})[0])
 		}
@@ -107,7 +107,7 @@ func TestSendLongEvents(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	out, problem, code := run(t, c.GRPC, strings.Repeat(long+"\n", 6)+strings.Repeat("y", 5<<20)+"\n", "send")
 	require.Equal(t, 2, code, problem)
-	require.Contains(t, problem, "stdin:7: the event has 5242")
+	require.Contains(t, problem, "stdin:7: skipped: the event has 5242")
 	require.Contains(t, problem, "grpc::max_recv_msg_size_mib")
 	require.Contains(t, out, "6 stored, 0 refused, 0 not acknowledged")
 	require.Contains(t, out, " 0 cuts")
@@ -157,7 +157,7 @@ func TestSendTellsFaults(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(good+"\n"+`{"logRecord":{"severityNumber":"loud"}}`+"\n"), 0o600))
 	_, problem, code := run(t, c.GRPC, "", "send", file)
 	require.Equal(t, 2, code)
-	require.Contains(t, problem, file+":2: logRecord.severityNumber: ")
+	require.Contains(t, problem, file+":2: skipped: logRecord.severityNumber: ")
 	_, problem, code = run(t, "localhost:1", good, "send")
 	require.Equal(t, 3, code)
 	require.Contains(t, problem, "server not reachable at localhost:1")
@@ -175,6 +175,7 @@ func TestObserveUntil(t *testing.T) {
 	sendGRPC(t, c, fullTraces(t))
 	sendGRPC(t, c, fullMetrics(t))
 	sendGRPC(t, c, lines("app", 0, 3, "e2e.until"))
+	sendGRPC(t, c, lines("app", 3, 6, ""))
 	for _, signal := range []string{"logs", "events", "spans", "metrics"} {
 		later := time.Now().Add(time.Hour).Format(time.RFC3339)
 		require.NotEmpty(t, tapioctl(t, c, "observe", signal, "--until", later), signal)

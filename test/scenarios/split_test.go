@@ -71,7 +71,7 @@ func TestASecondFaultIsSplitOff(t *testing.T) {
 	require.WithinRange(t, made.GetTimeRange().GetStart().AsTime(), second.Add(-30*time.Second), second.Add(10*time.Second))
 	requireSplitTold(t, subscribed, whole.GetId(), made.GetId())
 
-	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+made.GetId()), "was held for a part of group "+whole.GetId())
+	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+made.GetId()), "split from "+whole.GetId())
 	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+whole.GetId()), "turned out to be another incident, "+made.GetId())
 	require.Contains(t, tapioctl(ctx, t, c, "tapioctl get logs --event-name tapio.semantic_group -l tapio.group.split_from="+whole.GetId()+" -o json"),
 		made.GetId(), "any back end that gets the log records can select by it")

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -136,5 +138,17 @@ func refusal(refused int) error {
 	if refused == 0 {
 		return nil
 	}
-	return consumererror.NewPermanent(&model.RefusedError{Count: refused})
+	return consumererror.NewPermanent(refusedStatus{&model.RefusedError{Count: refused}})
+}
+
+// refusedStatus gives the refusal a status: without one a receiver answers that
+// the server failed.
+type refusedStatus struct{ *model.RefusedError }
+
+// Unwrap returns the refusal itself.
+func (e refusedStatus) Unwrap() error { return e.RefusedError }
+
+// GRPCStatus says that the fault is in the request.
+func (e refusedStatus) GRPCStatus() *status.Status {
+	return status.New(codes.InvalidArgument, e.Error())
 }

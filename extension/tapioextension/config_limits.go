@@ -19,6 +19,12 @@ type LimitsConfig struct {
 	// two seconds and are then refused with RESOURCE_EXHAUSTED.
 	InFlightSize ByteSize `mapstructure:"in_flight_size"`
 
+	// RequestMemory is the memory that requests may take while they are decoded and
+	// stored, on every way in and of all clients together: 16 MiB or more, 128 MiB by
+	// default. A request that would take more by itself is refused for good, one that
+	// finds no room for two seconds until later.
+	RequestMemory ByteSize `mapstructure:"request_memory"`
+
 	// ClientBytesPerSecond is what one client may write. 0, the default: no
 	// bound.
 	ClientBytesPerSecond float64 `mapstructure:"client_bytes_per_second"`
@@ -76,6 +82,7 @@ type CollectorsConfig struct {
 
 const (
 	minInFlightSize      ByteSize = 1 << 20
+	minRequestMemory     ByteSize = 16 << 20
 	minRegistryMemory    ByteSize = 1 << 20
 	minDuplicateWindow   ByteSize = 1 << 10
 	minHeartbeatInterval          = 100 * time.Millisecond
@@ -85,6 +92,7 @@ const (
 func (c *LimitsConfig) Validate() error {
 	return errors.Join(
 		atLeastSize("in_flight_size", c.InFlightSize, minInFlightSize),
+		atLeastSize("request_memory", c.RequestMemory, minRequestMemory),
 		atLeastSize("duplicate_window", c.DuplicateWindow, minDuplicateWindow),
 		notNegative("client_bytes_per_second", c.ClientBytesPerSecond),
 		notNegative("client_calls_per_second", c.ClientCallsPerSecond),

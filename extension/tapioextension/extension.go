@@ -19,6 +19,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store"
@@ -54,6 +55,7 @@ type tapioExtension struct {
 	cfg    *Config
 	set    extension.Settings
 	stores *storeKeeper
+	intake *intake.Admission
 
 	writer struct {
 		sync.Mutex
@@ -84,7 +86,10 @@ type server interface {
 }
 
 func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
-	return &tapioExtension{cfg: cfg, set: set, stores: stores}
+	return &tapioExtension{
+		cfg: cfg, set: set, stores: stores,
+		intake: intake.NewAdmission(intake.NewRoom(int(cfg.Limits.RequestMemory))),
+	}
 }
 
 // Start listens first, so that a taken port fails the start, then serves.
@@ -121,6 +126,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
 		Limits:                 e.cfg.limits(),
 		Access:                 api.Access(e.cfg.Access),
+		Intake:                 e.intake,
 		Fleet:                  e.fleet,
 		Seen:                   e.seen,
 		Observe:                e.observeBatch,

@@ -49,6 +49,7 @@ func createDefaultConfig() component.Config {
 		SpareThreads: defaultSpareThreads,
 		Limits: LimitsConfig{
 			InFlightSize:      64 << 20,
+			RequestMemory:     128 << 20,
 			SlowReaderTimeout: time.Minute,
 			DuplicateWindow:   8 << 20,
 		},

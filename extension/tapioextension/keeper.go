@@ -50,7 +50,7 @@ type heldStore struct {
 }
 
 func newStoreKeeper() *storeKeeper {
-	return &storeKeeper{held: map[component.ID]*heldStore{}, memory: memoryTarget{lookup: os.LookupEnv}}
+	return &storeKeeper{held: map[component.ID]*heldStore{}, memory: memoryTarget{lookup: os.LookupEnv, root: "/"}}
 }
 
 // claim returns what is kept of that extension, or new, under the limits that

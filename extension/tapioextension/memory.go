@@ -31,6 +31,10 @@ const (
 	// may grow, for the runtime's limit is passed a little while it collects: one in
 	// overshoot.
 	overshoot = 32
+	// containerReserve is the share of a container's memory that the heap leaves to
+	// the kernel, to page tables and to what the runtime does not count: one in
+	// containerReserve.
+	containerReserve = 10
 	// garbagePercent is GOGC while the memory limit does the bounding: what is live
 	// is mostly bytes without a pointer, so that little is won by collecting often.
 	garbagePercent = 200
@@ -41,6 +45,7 @@ const (
 // take half a gigabyte.
 type memoryTarget struct {
 	lookup func(string) (string, bool) // of the environment
+	root   string                      // of the file system
 	before *runtimeSettings            // nil: they are as they were
 }
 
@@ -60,15 +65,19 @@ func (m *memoryTarget) aim(stores int64) {
 	case stores > 0 && m.before == nil:
 		m.before = &runtimeSettings{
 			percent: debug.SetGCPercent(garbagePercent),
-			limit:   debug.SetMemoryLimit(heapFor(stores, residentFiles(), liveHeap())),
+			limit:   debug.SetMemoryLimit(m.heapFor(stores)),
 		}
 	case stores > 0:
-		debug.SetMemoryLimit(heapFor(stores, residentFiles(), liveHeap()))
+		debug.SetMemoryLimit(m.heapFor(stores))
 	case m.before != nil:
 		debug.SetGCPercent(m.before.percent)
 		debug.SetMemoryLimit(m.before.limit)
 		m.before = nil
 	}
+}
+
+func (m *memoryTarget) heapFor(stores int64) int64 {
+	return heapFor(stores, containerMemory(m.root), residentFiles(), liveHeap())
 }
 
 // writeRoom returns the part of a store's bound that is for taking records in, not
@@ -81,12 +90,17 @@ func writeRoom(limit int64) int64 { return min(limit/writeShare, maxWriteRoom) }
 // more than its stores. files is what is resident of the program itself, which
 // the runtime does not count. Where more lives than that, of other components or
 // of queries, there is room for garbage all the same: a process that does nothing
-// but collect helps nobody.
-func heapFor(stores, files, live int64) int64 {
-	if stores > math.MaxInt64/2 {
-		return math.MaxInt64
+// but collect helps nobody. In a container that may take less than the stores and
+// a quarter, garbage is collected before the kernel kills the process.
+func heapFor(stores, container, files, live int64) int64 {
+	target := int64(math.MaxInt64)
+	if stores <= math.MaxInt64/2 {
+		target = stores + stores/4 - stores/overshoot - files
 	}
-	return max(stores+stores/4-stores/overshoot-files, live+garbageRoom)
+	if container < math.MaxInt64 {
+		target = min(target, container-container/containerReserve-files)
+	}
+	return max(target, live+garbageRoom)
 }
 
 // warnOfSmall tells a user whose store is too small for what is promised of the

@@ -60,9 +60,10 @@ func TestTheUsersRuntimeSettingsStand(t *testing.T) {
 }
 
 func TestHeapForStores(t *testing.T) {
-	assert.Equal(t, int64(1024<<20+256<<20-32<<20-60<<20), heapFor(1024<<20, 60<<20, 900<<20))
-	assert.Equal(t, int64(50<<20+garbageRoom), heapFor(4<<20, 60<<20, 50<<20), "what lives has room for garbage")
-	assert.Equal(t, int64(math.MaxInt64), heapFor(math.MaxInt64-1, 0, 0))
+	assert.Equal(t, int64(1024<<20+256<<20-32<<20-60<<20), heapFor(1024<<20, math.MaxInt64, 60<<20, 900<<20))
+	assert.Equal(t, int64(50<<20+garbageRoom), heapFor(4<<20, math.MaxInt64, 60<<20, 50<<20), "what lives has room for garbage")
+	assert.Equal(t, int64(math.MaxInt64), heapFor(math.MaxInt64-1, math.MaxInt64, 0, 0))
+	assert.Equal(t, int64(600<<20-60<<20-40<<20), heapFor(512<<20, 600<<20, 40<<20, 300<<20), "a container that is smaller")
 }
 
 func TestFilesAreReadFromStatus(t *testing.T) {

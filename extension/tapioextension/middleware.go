@@ -29,20 +29,21 @@ var (
 const handshakeTimeout = 10 * time.Second
 
 // GetHTTPHandler implements extensionmiddleware.HTTPServer: it refuses requests
-// of other origins, forms, and JSON that is not UTF-8.
+// of other origins, forms, JSON that is not UTF-8, and what would take more memory
+// than limits::request_memory allows.
 func (e *tapioExtension) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	policy := crossorigin.Policy{
 		Hosts:     e.cfg.AllowedHosts,
 		CheckHost: func(r *http.Request) bool { return !authenticated(r) && arrivedAtLoopback(r) },
 	}
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
-		return otlphttp.RefuseForms(policy.Handler(otlphttp.RefuseBadText(next))), nil
+		return otlphttp.RefuseForms(policy.Handler(e.intake.Handler(otlphttp.RefuseBadText(next)))), nil
 	}, nil
 }
 
 // GetGRPCServerOptions implements extensionmiddleware.GRPCServer.
-func (*tapioExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
-	return []grpc.ServerOption{grpc.ConnectionTimeout(handshakeTimeout)}, nil
+func (e *tapioExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	return append(e.intake.ServerOptions(), grpc.ConnectionTimeout(handshakeTimeout)), nil
 }
 
 // apiPolicy is the policy of the extension's own HTTP server. Anyone who may

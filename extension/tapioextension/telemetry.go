@@ -45,6 +45,8 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreDirectoryCorruptCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.CorruptFiles })),
 		builder.RegisterTapioQueryMemoryCallback(single(func() uint64 { return kept.QueryStats().Used })),
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
+		builder.RegisterTapioIntakeMemoryCallback(single(e.intake.Room().Taken)),
+		builder.RegisterTapioIntakeRefusedCallback(labelled("reason", e.intake.Room().Refused)),
 		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
 		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
 		builder.RegisterTapioAPIRejectedCallback(labelled("reason", e.api.RejectedCalls)),

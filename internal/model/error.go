@@ -23,8 +23,13 @@ func InvalidField(field, format string, args ...any) *FieldError {
 	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
+// MaxAttributes is the most attributes that a record or span may have. What the
+// store knows of each key would take more memory than the record itself.
+const MaxAttributes = 1 << 14
+
 // RefusedError says that the store took a batch but for some records, each of
-// which alone is larger than the store can hold. Sending them again is no use.
+// which alone is larger than the store can hold or has more than MaxAttributes
+// attributes. Sending them again is no use.
 type RefusedError struct {
 	// Count is how many records were refused, 1 or more.
 	Count int
@@ -32,8 +37,8 @@ type RefusedError struct {
 
 // Error says what to do.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%d records were not stored, for each alone is too large: raise store::memory_limit "+
-		"of the tapio extension, or write smaller records; the others are stored", e.Count)
+	return fmt.Sprintf("%d records were not stored, for each alone is too large or has more than %d attributes: "+
+		"write smaller records, or raise store::memory_limit of the tapio extension; the others are stored", e.Count, MaxAttributes)
 }
 
 // ExhaustedError says that an answer would take more than a bound allows. The

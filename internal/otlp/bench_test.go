@@ -5,12 +5,17 @@ package otlp
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -167,5 +172,31 @@ func BenchmarkLogsFromPayload(b *testing.B) {
 			}
 		}
 		perRecord(b)
+	})
+}
+
+// Weighing a request must cost little beside decoding it.
+func BenchmarkScale(b *testing.B) {
+	logs := plog.NewLogs()
+	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for i := range 1000 {
+		r := records.AppendEmpty()
+		r.Body().SetStr("added item to cart of user")
+		for n := range 10 {
+			r.Attributes().PutStr("http.request.header."+strconv.Itoa(n), strconv.Itoa(i)+" and some more text")
+		}
+	}
+	raw, err := plogotlp.NewExportRequestFromLogs(logs).MarshalProto()
+	require.NoError(b, err)
+	b.Run("weigh", func(b *testing.B) {
+		scale := NewScale()
+		for b.Loop() {
+			_, _ = scale.Logs(raw, math.MaxInt)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			_ = plogotlp.NewExportRequest().UnmarshalProto(raw)
+		}
 	})
 }

@@ -5,7 +5,6 @@ package store
 
 import (
 	"hash/maphash"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +37,7 @@ const (
 	reasonSize     = "size"
 	reasonAge      = "age"
 	reasonTooLarge = "too_large"
+	reasonKeys     = "too_many_attributes"
 )
 
 // log is the rows of one signal in the order of their arrival.
@@ -69,6 +69,7 @@ type log[R any] struct {
 
 	directory *directory // nil: the store is in memory only
 
+	keys keyCount      // of the head
 	hash *maphash.Hash // scratch of the writer
 	row  R             // scratch of the writer: the row in hand, kept off the heap
 }
@@ -83,6 +84,7 @@ func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[
 		sealing: make(chan struct{}, sealers),
 		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // told from the start on
 		refused: map[string]uint64{},
+		keys:    keyCount{seed: maphash.MakeSeed()},
 		hash:    hash,
 	}
 }
@@ -135,7 +137,8 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 	for i := range rows {
 		l.row = rows[i]
 		l.signal.complete(&l.row)
-		if !l.add(&l.row, arrived) {
+		if reason := l.add(&l.row, arrived); reason != "" {
+			l.refused[reason]++
 			refused++
 		}
 	}
@@ -144,17 +147,21 @@ func (l *log[R]) appendBatch(rows []R) (refused int) {
 	if l.head != nil {
 		l.head.parts.forget()
 	}
-	l.refused[reasonTooLarge] += uint64(refused)
 	return refused
 }
 
-// add stores one row, or reports that it is larger than the log may be. The
-// oldest rows make room before, so that the bound holds at every moment.
-func (l *log[R]) add(row *R, arrived time.Time) bool {
+// add stores one row, or returns why it is refused. The oldest rows make room
+// before, so that the bound holds at every moment.
+func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
+	attributes := l.signal.attributes(row)
+	if len(attributes) > model.MaxAttributes {
+		return reasonKeys
+	}
 	weight, ok := l.openFor(row, arrived)
 	if !ok {
-		return false
+		return reasonTooLarge
 	}
+	l.keys.note(attributes)
 	cost := l.head.cost(weight)
 	l.evictUntil(l.capacity-cost, reasonSize)
 	l.last++
@@ -163,14 +170,14 @@ func (l *log[R]) add(row *R, arrived time.Time) bool {
 	l.bytes += cost
 	l.rows++
 	l.appended++
-	return true
+	return ""
 }
 
 // openFor makes sure that the head has room for the row, and weighs it there. A
 // row larger than a chunk should be gets a chunk of its own.
 func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
-	if l.head != nil {
+	if l.head != nil && !l.keys.full() {
 		weight = l.head.weigh(row)
 		if l.head.count < segmentRows && l.head.size()+l.head.cost(weight) <= limit {
 			return weight, true
@@ -185,6 +192,7 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	l.evictUntil(l.capacity-fresh.size(), reasonSize)
 	l.chunks = append(l.chunks, fresh)
 	l.head = fresh
+	l.keys.reset()
 	l.bytes += fresh.size()
 	return weight, true
 }
@@ -196,6 +204,7 @@ func (l *log[R]) chunkLimit() int64 {
 func (l *log[R]) closeHead() {
 	if l.head != nil {
 		l.bytes -= l.head.close()
+		l.keys.before = nil
 		l.closed = append(l.closed, l.head)
 		l.head = nil
 	}
@@ -211,7 +220,7 @@ func (l *log[R]) evictUntil(bytes int64, reason string) {
 func (l *log[R]) dropOldest(reason string) {
 	oldest := l.chunks[0]
 	if oldest == l.head {
-		l.head = nil
+		l.head, l.keys.before = nil, nil
 	}
 	l.chunks[0] = nil // the array outlives the chunk
 	l.chunks = l.chunks[1:]
@@ -260,40 +269,4 @@ func (l *log[R]) firstSeq() uint64 {
 		return l.last + 1
 	}
 	return l.chunks[0].first
-}
-
-func (l *log[R]) stats() Stats {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	s := Stats{
-		Signal:   l.signal.name,
-		Rows:     uint64(l.rows),
-		Bytes:    uint64(l.bytes),
-		Capacity: uint64(l.capacity),
-		Appended: l.appended,
-		Evicted:  maps.Clone(l.evicted),
-		Refused:  maps.Clone(l.refused),
-		LastSeq:  l.last,
-		Lost:     l.lost.Load(),
-	}
-	if l.rows > 0 {
-		s.FirstSeq = l.firstSeq()
-		s.Oldest, s.Newest = l.extent()
-	}
-	return s
-}
-
-func (l *log[R]) extent() (oldest, newest model.Nanos) {
-	for _, c := range l.chunks {
-		oldest, newest = earlier(oldest, c.dated), max(newest, c.newest)
-	}
-	return oldest, newest
-}
-
-// ends returns the sequences of the oldest and of the newest row; first is
-// last+1 where there is none.
-func (l *log[R]) ends() (first, last uint64) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.firstSeq(), l.last
 }

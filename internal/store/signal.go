@@ -25,6 +25,8 @@ type signal[R any] struct {
 	cost func(*parts, *R) int
 	// codec writes a full chunk as a segment.
 	codec codec[R]
+	// attributes are those of the row itself.
+	attributes func(*R) model.Attributes
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string
 	// keep interns the row's shared parts and indexes it as the row at place.
@@ -35,14 +37,15 @@ func eventSignal() signal[model.Event] {
 	var resource model.Resource
 	var scope model.Scope
 	return signal[model.Event]{
-		name:   "logs",
-		codec:  eventCodec{},
-		uid:    (*model.Event).UID,
-		slot:   int(unsafe.Sizeof(model.Event{})),
-		when:   (*model.Event).When,
-		size:   (*model.Event).Size,
-		answer: (*model.Event).AnswerSize,
-		number: func(e *model.Event, seq uint64) { e.Seq = seq },
+		name:       "logs",
+		codec:      eventCodec{},
+		uid:        (*model.Event).UID,
+		attributes: func(e *model.Event) model.Attributes { return e.Attributes },
+		slot:       int(unsafe.Sizeof(model.Event{})),
+		when:       (*model.Event).When,
+		size:       (*model.Event).Size,
+		answer:     (*model.Event).AnswerSize,
+		number:     func(e *model.Event, seq uint64) { e.Seq = seq },
 		complete: func(e *model.Event) {
 			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
 		},
@@ -60,13 +63,14 @@ func spanSignal() signal[model.Span] {
 	var resource model.Resource
 	var scope model.Scope
 	return signal[model.Span]{
-		name:   "traces",
-		codec:  spanCodec{},
-		slot:   int(unsafe.Sizeof(model.Span{})),
-		when:   func(s *model.Span) model.Nanos { return s.Start },
-		size:   (*model.Span).Size,
-		answer: (*model.Span).Size,
-		number: func(s *model.Span, seq uint64) { s.Seq = seq },
+		name:       "traces",
+		attributes: func(s *model.Span) model.Attributes { return s.Attributes },
+		codec:      spanCodec{},
+		slot:       int(unsafe.Sizeof(model.Span{})),
+		when:       func(s *model.Span) model.Nanos { return s.Start },
+		size:       (*model.Span).Size,
+		answer:     (*model.Span).Size,
+		number:     func(s *model.Span, seq uint64) { s.Seq = seq },
 		complete: func(s *model.Span) {
 			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
 		},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -95,10 +96,22 @@ func (s *Server) answer(ctx context.Context, in *protoconv.Inbound, field string
 		rejected++
 	}
 	ack = protoconv.Ack(in.Batch, 0, rejected, []*tapiov1.EventFailure{protoconv.BatchFailure(err)}, s.Now())
-	if busy, ok := errors.AsType[*busyError](err); ok {
-		ack.RetryAfter = durationpb.New(busy.after)
+	if after := retryAfter(err); after > 0 {
+		ack.RetryAfter = durationpb.New(after)
 	}
 	return ack, nil
+}
+
+// retryAfter is when what was refused may be sent again; 0: not at all, or at any
+// time.
+func retryAfter(err error) time.Duration {
+	if busy, ok := errors.AsType[*busyError](err); ok {
+		return busy.after
+	}
+	if refused, ok := errors.AsType[*intake.Error](err); ok {
+		return refused.After
+	}
+	return 0
 }
 
 // store admits a batch, finds out whether it was stored before, and passes it
@@ -198,6 +211,9 @@ func reasonsOf(failures []*tapiov1.EventFailure, left uint64) map[string]uint64 
 func rejectReason(err error) string {
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		return busy.reason
+	}
+	if refused, ok := errors.AsType[*intake.Error](err); ok {
+		return refused.Reason
 	}
 	return codeReason(status.Code(protoconv.Status(err)))
 }

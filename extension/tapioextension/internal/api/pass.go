@@ -21,6 +21,11 @@ func (s *Server) pass(ctx context.Context, in *protoconv.Inbound, field string) 
 	if len(in.Batch.GetPayload()) > 0 {
 		return s.passPayload(ctx, in.Batch, field)
 	}
+	leave, err := s.holdEvents(ctx, in)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer leave()
 	done, err := s.passEncoded(ctx, in)
 	if !errors.Is(err, errNotPlain) {
 		return done, err
@@ -30,6 +35,14 @@ func (s *Server) pass(ctx context.Context, in *protoconv.Inbound, field string) 
 		return outcome{}, err
 	}
 	return s.passEvents(ctx, events, failures)
+}
+
+// holdEvents holds the memory that decoding the events takes.
+func (s *Server) holdEvents(ctx context.Context, in *protoconv.Inbound) (leave func(), err error) {
+	if in.Single {
+		return s.Intake.Event(ctx, in.Content())
+	}
+	return s.Intake.Events(ctx, in.Content())
 }
 
 // errNotPlain says that events must be decoded one by one.
@@ -58,6 +71,11 @@ func (s *Server) passPayload(ctx context.Context, batch *tapiov1.EventBatch, fie
 	if err != nil {
 		return outcome{}, err
 	}
+	leave, err := s.Intake.Logs(ctx, payload)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer leave()
 	done, err := s.consume(ctx, payload)
 	if invalid, ok := errors.AsType[*model.FieldError](err); ok {
 		return outcome{}, model.InvalidField(field+"."+invalid.Field, "%s", invalid.Problem)

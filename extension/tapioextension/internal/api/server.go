@@ -18,6 +18,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -43,6 +44,7 @@ type Options struct {
 	Access                 Access
 	Fleet                  *fleet.Registry
 	Seen                   *dedup.Window
+	Intake                 *intake.Admission
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
 	// Trouble is what the components of the collector say is wrong; nil: nothing.

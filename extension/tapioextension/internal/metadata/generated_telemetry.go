@@ -39,6 +39,8 @@ type TelemetryBuilder struct {
 	TapioAPIRejectedRecords    metric.Int64ObservableCounter
 	TapioCollectorLeft         metric.Int64ObservableCounter
 	TapioCollectorRegistered   metric.Int64ObservableGauge
+	TapioIntakeMemory          metric.Int64ObservableGauge
+	TapioIntakeRefused         metric.Int64ObservableCounter
 	TapioProcessGoroutines     metric.Int64ObservableGauge
 	TapioQueryMemory           metric.Int64ObservableGauge
 	TapioQueryRefused          metric.Int64ObservableCounter
@@ -200,6 +202,36 @@ func (builder *TelemetryBuilder) RegisterTapioCollectorRegisteredCallback(cb met
 		cb(ctx, &observerInt64{inst: builder.TapioCollectorRegistered, obs: o})
 		return nil
 	}, builder.TapioCollectorRegistered)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioIntakeMemoryCallback sets callback for observable TapioIntakeMemory metric.
+func (builder *TelemetryBuilder) RegisterTapioIntakeMemoryCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioIntakeMemory, obs: o})
+		return nil
+	}, builder.TapioIntakeMemory)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioIntakeRefusedCallback sets callback for observable TapioIntakeRefused metric.
+func (builder *TelemetryBuilder) RegisterTapioIntakeRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioIntakeRefused, obs: o})
+		return nil
+	}, builder.TapioIntakeRefused)
 	if err != nil {
 		return err
 	}
@@ -619,7 +651,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioAPIRejectedRecords, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_api_rejected_records",
-		metric.WithDescription("Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, overload, rate_limited). [Alpha]"),
+		metric.WithDescription("Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, too_deep, overload, rate_limited). [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
@@ -633,6 +665,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_collector_registered",
 		metric.WithDescription("Registered collectors, by state. [Alpha]"),
 		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioIntakeMemory, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_intake_memory",
+		metric.WithDescription("Bytes that requests under way take while they are decoded and stored. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioIntakeRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_intake_refused",
+		metric.WithDescription("Requests refused before they were decoded, by reason (too_large, too_deep, overload). [Alpha]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioProcessGoroutines, err = builder.meter.Int64ObservableGauge(
@@ -715,7 +759,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioStoreRefused, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_store_refused",
-		metric.WithDescription("Records that the store could not take, by reason (too_large). [Alpha]"),
+		metric.WithDescription("Records that the store could not take, by reason (too_large, too_many_attributes). [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

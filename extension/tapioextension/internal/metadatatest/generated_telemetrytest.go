@@ -146,7 +146,7 @@ func AssertEqualTapioAPIRejected(t *testing.T, tt *componenttest.Telemetry, dps 
 func AssertEqualTapioAPIRejectedRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_api_rejected_records",
-		Description: "Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, overload, rate_limited). [Alpha]",
+		Description: "Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, too_deep, overload, rate_limited). [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -185,6 +185,36 @@ func AssertEqualTapioCollectorRegistered(t *testing.T, tt *componenttest.Telemet
 		},
 	}
 	got, err := tt.GetMetric("otelcol_tapio_collector_registered")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTapioIntakeMemory(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tapio_intake_memory",
+		Description: "Bytes that requests under way take while they are decoded and stored. [Alpha]",
+		Unit:        "By",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tapio_intake_memory")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTapioIntakeRefused(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tapio_intake_refused",
+		Description: "Requests refused before they were decoded, by reason (too_large, too_deep, overload). [Alpha]",
+		Unit:        "{request}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tapio_intake_refused")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -386,7 +416,7 @@ func AssertEqualTapioStoreRecords(t *testing.T, tt *componenttest.Telemetry, dps
 func AssertEqualTapioStoreRefused(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_store_refused",
-		Description: "Records that the store could not take, by reason (too_large). [Alpha]",
+		Description: "Records that the store could not take, by reason (too_large, too_many_attributes). [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -164,7 +164,10 @@ func benchTraces(b *testing.B, random *rand.Rand) request {
 // BenchmarkIngest takes in what a receiver would: it decodes, converts, stores
 // and seals. CPU seconds count, for sealing is done beside.
 func BenchmarkIngest(b *testing.B) {
-	e := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
 	e.store = store.New(store.Limits{Logs: 100 << 20, Traces: 100 << 20}, time.Now)
 	defer debug.SetGCPercent(debug.SetGCPercent(200)) // as the extension does
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(300 << 20))

@@ -7,19 +7,24 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -32,11 +37,16 @@ type storeOwner interface {
 type tapioExporter struct {
 	id        component.ID
 	extension component.ID
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	host      component.Host
 	store     *store.Store
 	release   func()
-	batches   sync.Pool // of *model.PointBatch
-	events    sync.Pool // of *[]model.Event
-	spans     sync.Pool // of *[]model.Span
+	panics    panics.Count
+	panicked  atomic.Bool // the batch before
+	batches   sync.Pool   // of *model.PointBatch
+	events    sync.Pool   // of *[]model.Event
+	spans     sync.Pool   // of *[]model.Span
 }
 
 // maxKeptBatch is the size up to which the memory of a request is used again, and
@@ -46,16 +56,21 @@ const (
 	maxKeptRows  = 1 << 14
 )
 
-func newExporter(set exporter.Settings, cfg component.Config) *tapioExporter {
+func newExporter(set exporter.Settings, cfg component.Config) (*tapioExporter, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
 	return &tapioExporter{
-		id: set.ID, extension: cfg.(*Config).Extension, release: func() {},
+		id: set.ID, logger: set.Logger, telemetry: telemetry, extension: cfg.(*Config).Extension, release: func() {},
 		batches: sync.Pool{New: func() any { return new(model.PointBatch) }},
 		events:  sync.Pool{New: func() any { return new([]model.Event) }},
 		spans:   sync.Pool{New: func() any { return new([]model.Span) }},
-	}
+	}, nil
 }
 
 func (e *tapioExporter) start(_ context.Context, host component.Host) error {
+	e.host = host
 	owner, err := e.findOwner(host)
 	if err != nil {
 		return err
@@ -85,6 +100,33 @@ func (e *tapioExporter) findOwner(host component.Host) (storeOwner, error) {
 func (e *tapioExporter) shutdown(context.Context) error {
 	e.release()
 	return nil
+}
+
+// contain makes a panic the error of its batch: the goroutine is one of a receiver,
+// and the collector ends with it otherwise. Sent again, the batch would panic again.
+func contain[B any](e *tapioExporter, consume func(context.Context, B) error) func(context.Context, B) error {
+	return func(ctx context.Context, batch B) (err error) {
+		if panicked := panics.Catch(func() { err = consume(ctx, batch) }); panicked != nil {
+			e.reportPanic(ctx, panicked)
+			return consumererror.NewPermanent(fmt.Errorf("the batch could not be stored: %w", panicked))
+		}
+		if e.panicked.CompareAndSwap(true, false) {
+			componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
+		}
+		return err
+	}
+}
+
+// reportPanic counts a panic, logs its stack once and sets the status, until a batch is
+// stored again.
+func (e *tapioExporter) reportPanic(ctx context.Context, err error) {
+	e.telemetry.TapioExporterPanics.Add(ctx, 1)
+	if stack := e.panics.Add(err); stack != "" {
+		e.logger.Error("recovered from a panic while storing a batch; the batch is refused", zap.Error(err), zap.String("stack", stack))
+	}
+	if e.panicked.CompareAndSwap(false, true) {
+		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(err))
+	}
 }
 
 func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {

@@ -4,19 +4,27 @@
 package tapioexporter
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
+	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadatatest"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -81,8 +89,9 @@ func TestEverySignalReachesTheStore(t *testing.T) {
 }
 
 func TestStartNamesTheMend(t *testing.T) {
-	e := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
-	err := e.start(t.Context(), host{})
+	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+	require.NoError(t, err)
+	err = e.start(t.Context(), host{})
 	require.ErrorContains(t, err, `there is no extension "tapio"`)
 	require.ErrorContains(t, err, "service::extensions")
 	require.NoError(t, e.shutdown(t.Context()), "shutdown is safe after a failed start")
@@ -99,4 +108,59 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, componenttest.CheckConfigStruct(createDefaultConfig()))
 	require.NoError(t, createDefaultConfig().(*Config).Validate())
 	require.ErrorContains(t, (&Config{}).Validate(), "extension: tapio")
+}
+
+func TestShutdownIsSafeInEveryOrder(t *testing.T) {
+	for _, h := range []host{{}, {component.MustNewID("tapio"): newOwner()}} {
+		e, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+		require.NoError(t, err)
+		require.NoError(t, e.Shutdown(t.Context()), "without Start")
+		e, err = NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+		require.NoError(t, err)
+		err = e.Start(t.Context(), h)
+		require.Equal(t, len(h) == 0, err != nil)
+		require.NoError(t, e.Shutdown(t.Context()))
+		require.NoError(t, e.Shutdown(t.Context()), "twice")
+	}
+}
+
+// statusHost keeps what is reported to it.
+type statusHost struct {
+	host
+	statuses []componentstatus.Status
+}
+
+func (h *statusHost) Report(event *componentstatus.Event) {
+	h.statuses = append(h.statuses, event.Status())
+}
+
+// A panic is the error of its batch; the next one is stored.
+func TestAPanicRefusesTheBatch(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	core, logged := observer.New(zap.ErrorLevel)
+	set.Logger = zap.New(core)
+	e, err := newExporter(set, createDefaultConfig())
+	require.NoError(t, err)
+	h := &statusHost{host: host{component.MustNewID("tapio"): newOwner()}}
+	require.NoError(t, e.start(t.Context(), h))
+	sound := e.store
+	consume := contain(e, e.consumeLogs)
+	l := plog.NewLogs()
+	l.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
+
+	e.store = nil
+	for range 3 {
+		err = consume(t.Context(), l)
+		require.ErrorContains(t, err, "nil pointer")
+		assert.True(t, consumererror.IsPermanent(err))
+	}
+	e.store = sound
+	require.NoError(t, consume(t.Context(), l))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, h.statuses)
+	assert.Equal(t, 1, logged.Len(), "the stack is logged once")
+	metadatatest.AssertEqualTapioExporterPanics(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
+	require.NoError(t, e.shutdown(t.Context()))
 }

@@ -26,18 +26,27 @@ func createDefaultConfig() component.Config {
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	e := newExporter(set, cfg)
-	return exporterhelper.NewLogs(ctx, set, cfg, e.consumeLogs, e.options()...)
+	e, err := newExporter(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return exporterhelper.NewLogs(ctx, set, cfg, contain(e, e.consumeLogs), e.options()...)
 }
 
 func createTraces(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
-	e := newExporter(set, cfg)
-	return exporterhelper.NewTraces(ctx, set, cfg, e.consumeTraces, e.options()...)
+	e, err := newExporter(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return exporterhelper.NewTraces(ctx, set, cfg, contain(e, e.consumeTraces), e.options()...)
 }
 
 func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-	e := newExporter(set, cfg)
-	return exporterhelper.NewMetrics(ctx, set, cfg, e.consumeMetrics, e.options()...)
+	e, err := newExporter(set, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return exporterhelper.NewMetrics(ctx, set, cfg, contain(e, e.consumeMetrics), e.options()...)
 }
 
 // options: no timeout, for a write to memory has none to wait for.

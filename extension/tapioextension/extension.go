@@ -172,15 +172,23 @@ func (e *tapioExtension) retire(ctx context.Context) {
 	}
 }
 
-// Ready is called once the pipelines run: from now on calls are answered.
+// Ready is called once the pipelines run: from now on calls are answered. It is safe
+// without Start.
 func (e *tapioExtension) Ready() error {
+	if e.store == nil {
+		return nil
+	}
 	e.api.SetServing(true)
 	return nil
 }
 
 // NotReady is called before the receivers stop: live streams end here, so that
-// no writer is left waiting for a pipeline that is going away.
+// no writer is left waiting for a pipeline that is going away. It is safe without
+// Start: the collector calls it of all extensions when one of them fails to start.
 func (e *tapioExtension) NotReady() error {
+	if e.store == nil {
+		return nil
+	}
 	e.api.SetServing(false)
 	e.api.EndStreams()
 	return nil

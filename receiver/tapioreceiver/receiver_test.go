@@ -112,3 +112,15 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, createDefaultConfig().(*Config).Validate())
 	require.ErrorContains(t, (&Config{}).Validate(), "extension: tapio")
 }
+
+func TestShutdownIsSafeInEveryOrder(t *testing.T) {
+	for _, h := range []host{{}, {component.MustNewID("tapio"): &source{}}} {
+		r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config), consumertest.NewNop())
+		require.NoError(t, err)
+		require.NoError(t, r.Shutdown(t.Context()), "without Start")
+		err = r.Start(t.Context(), h)
+		require.Equal(t, len(h) == 0, err != nil)
+		require.NoError(t, r.Shutdown(t.Context()))
+		require.NoError(t, r.Shutdown(t.Context()), "twice")
+	}
+}

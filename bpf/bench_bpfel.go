@@ -26,6 +26,7 @@ const (
 	BenchProgOnEmptyExit    = "on_empty_exit"
 	BenchVarNumber          = "number"
 	BenchVarTarget          = "target"
+	BenchVarV1Memory        = "v1_memory"
 )
 
 // LoadBench returns the embedded CollectionSpec for Bench.
@@ -90,8 +91,9 @@ type BenchMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BenchVariableSpecs struct {
-	Number *ebpf.VariableSpec `ebpf:"number"`
-	Target *ebpf.VariableSpec `ebpf:"target"`
+	Number   *ebpf.VariableSpec `ebpf:"number"`
+	Target   *ebpf.VariableSpec `ebpf:"target"`
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // BenchObjects contains all objects after they have been loaded into the kernel.
@@ -131,8 +133,9 @@ func (m *BenchMaps) Close() error {
 //
 // It can be passed to LoadBenchObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BenchVariables struct {
-	Number *ebpf.Variable `ebpf:"number"`
-	Target *ebpf.Variable `ebpf:"target"`
+	Number   *ebpf.Variable `ebpf:"number"`
+	Target   *ebpf.Variable `ebpf:"target"`
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // BenchPrograms contains all programs after they have been loaded into the kernel.

@@ -23,6 +23,7 @@ const (
 	BlockMapIssued      = "issued"
 	BlockProgOnComplete = "on_complete"
 	BlockProgOnIssue    = "on_issue"
+	BlockVarV1Memory    = "v1_memory"
 )
 
 // LoadBlock returns the embedded CollectionSpec for Block.
@@ -86,6 +87,7 @@ type BlockMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type BlockVariableSpecs struct {
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // BlockObjects contains all objects after they have been loaded into the kernel.
@@ -129,6 +131,7 @@ func (m *BlockMaps) Close() error {
 //
 // It can be passed to LoadBlockObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BlockVariables struct {
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // BlockPrograms contains all programs after they have been loaded into the kernel.

@@ -164,22 +164,16 @@ int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *t
 
 #define TASK_DEAD 0x80
 
-static __always_inline bool has_ended(struct task_struct *task)
+static __always_inline __u64 state_of(struct task_struct *task)
 {
-	__u64 state;
-
 	if (bpf_core_field_exists(task->__state))
-		state = BPF_CORE_READ(task, __state);
-	else
-		state = BPF_CORE_READ((struct task_struct___state *)task, state);
-	return state & TASK_DEAD && BPF_CORE_READ(task, signal, live.counter) == 0;
+		return task->__state;
+	return BPF_CORE_READ((struct task_struct___state *)task, state);
 }
 
-static __always_inline bool is_ready(struct task_struct *task)
+static __always_inline bool has_ended(struct task_struct *task, __u64 state)
 {
-	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state) == 0;
-	return BPF_CORE_READ((struct task_struct___state *)task, state) == 0;
+	return state & TASK_DEAD && BPF_CORE_READ(task, signal, live.counter) == 0;
 }
 
 static __always_inline void leave(struct task_struct *task, __u64 now)
@@ -201,14 +195,14 @@ static __always_inline void leave(struct task_struct *task, __u64 now)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u64 now = bpf_ktime_get_ns(), *since;
+	__u64 now = bpf_ktime_get_ns(), state = state_of(prev), *since;
 	struct run_sums *times;
 
 	leave(prev, now);
-	if (has_ended(prev))
+	if (has_ended(prev, state))
 		end_process(prev);
 	// Who gives way while it could go on stands ready at once.
-	if (prev->pid && (preempt || is_ready(prev)))
+	if (prev->pid && (preempt || !state))
 		stand_ready(prev, now);
 	if (!next->pid)
 		return 0;

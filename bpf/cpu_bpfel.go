@@ -29,6 +29,7 @@ const (
 	CpuProgOnSwitch      = "on_switch"
 	CpuProgOnWakeup      = "on_wakeup"
 	CpuProgOnWakeupNew   = "on_wakeup_new"
+	CpuVarV1Memory       = "v1_memory"
 )
 
 // LoadCpu returns the embedded CollectionSpec for Cpu.
@@ -98,6 +99,7 @@ type CpuMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type CpuVariableSpecs struct {
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // CpuObjects contains all objects after they have been loaded into the kernel.
@@ -145,6 +147,7 @@ func (m *CpuMaps) Close() error {
 //
 // It can be passed to LoadCpuObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CpuVariables struct {
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // CpuPrograms contains all programs after they have been loaded into the kernel.

@@ -22,6 +22,7 @@ const (
 	DNSMapEvents      = "events"
 	DNSProgDnsReceive = "dns_receive"
 	DNSProgDnsSend    = "dns_send"
+	DNSVarV1Memory    = "v1_memory"
 )
 
 // LoadDNS returns the embedded CollectionSpec for DNS.
@@ -84,6 +85,7 @@ type DNSMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type DNSVariableSpecs struct {
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // DNSObjects contains all objects after they have been loaded into the kernel.
@@ -125,6 +127,7 @@ func (m *DNSMaps) Close() error {
 //
 // It can be passed to LoadDNSObjects or ebpf.CollectionSpec.LoadAndAssign.
 type DNSVariables struct {
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // DNSPrograms contains all programs after they have been loaded into the kernel.

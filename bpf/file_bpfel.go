@@ -31,6 +31,7 @@ const (
 	FileVarTellOpens   = "tell_opens"
 	FileVarTellReads   = "tell_reads"
 	FileVarTellWrites  = "tell_writes"
+	FileVarV1Memory    = "v1_memory"
 )
 
 // LoadFile returns the embedded CollectionSpec for File.
@@ -102,6 +103,7 @@ type FileVariableSpecs struct {
 	TellOpens  *ebpf.VariableSpec `ebpf:"tell_opens"`
 	TellReads  *ebpf.VariableSpec `ebpf:"tell_reads"`
 	TellWrites *ebpf.VariableSpec `ebpf:"tell_writes"`
+	V1Memory   *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // FileObjects contains all objects after they have been loaded into the kernel.
@@ -155,6 +157,7 @@ type FileVariables struct {
 	TellOpens  *ebpf.Variable `ebpf:"tell_opens"`
 	TellReads  *ebpf.Variable `ebpf:"tell_reads"`
 	TellWrites *ebpf.Variable `ebpf:"tell_writes"`
+	V1Memory   *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // FilePrograms contains all programs after they have been loaded into the kernel.

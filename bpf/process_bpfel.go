@@ -27,6 +27,7 @@ const (
 	ProcessProgOnOom      = "on_oom"
 	ProcessProgOnSignal   = "on_signal"
 	ProcessVarArgsLimit   = "args_limit"
+	ProcessVarV1Memory    = "v1_memory"
 )
 
 // LoadProcess returns the embedded CollectionSpec for Process.
@@ -94,6 +95,7 @@ type ProcessMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessVariableSpecs struct {
 	ArgsLimit *ebpf.VariableSpec `ebpf:"args_limit"`
+	V1Memory  *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // ProcessObjects contains all objects after they have been loaded into the kernel.
@@ -136,6 +138,7 @@ func (m *ProcessMaps) Close() error {
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessVariables struct {
 	ArgsLimit *ebpf.Variable `ebpf:"args_limit"`
+	V1Memory  *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // ProcessPrograms contains all programs after they have been loaded into the kernel.

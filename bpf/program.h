@@ -25,30 +25,33 @@ struct program_info {
 	char name[PROGRAM_NAME];
 };
 
-static __always_inline struct dentry *executable_of(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, mm, exe_file, f_path.dentry);
-}
-
-// identify_program fails for kernel threads and for a process that has given up its memory.
+// identify_program fails for kernel threads and for a process that has given up its memory. The task is one that the verifier
+// knows, so its fields are loaded without a call.
 static __always_inline bool identify_program(struct program *to, struct task_struct *task)
 {
-	struct dentry *executable = executable_of(task);
-	struct inode *inode = BPF_CORE_READ(executable, d_inode);
+	struct mm_struct *mm = task->mm;
+	struct dentry *executable;
+	struct inode *inode;
+	struct file *file;
 
 	to->unused = 0;
-	if (!inode)
+	if (!mm)
 		return false;
-	to->inode = BPF_CORE_READ(inode, i_ino);
-	to->device = BPF_CORE_READ(inode, i_sb, s_dev);
-	to->name = BPF_CORE_READ(executable, d_name.hash_len);
-	to->cgroup = cgroup_of(task);
+	file = mm->exe_file;
+	if (!file)
+		return false;
+	executable = file->f_path.dentry;
+	inode = executable->d_inode;
+	to->inode = inode->i_ino;
+	to->device = inode->i_sb->s_dev;
+	to->name = executable->d_name.hash_len;
+	to->cgroup = current_cgroup(task);
 	return true;
 }
 
 static __always_inline void describe_program(struct program_info *to, struct task_struct *task, __u64 cgroup)
 {
-	struct dentry *executable = executable_of(task);
+	struct dentry *executable = BPF_CORE_READ(task, mm, exe_file, f_path.dentry);
 
 	to->cgroup = cgroup;
 	to->pid = BPF_CORE_READ(task, tgid);

@@ -35,6 +35,7 @@ const (
 	StreamProgTlsExec       = "tls_exec"
 	StreamVarOwnPid         = "own_pid"
 	StreamVarSpoken         = "spoken"
+	StreamVarV1Memory       = "v1_memory"
 )
 
 // LoadStream returns the embedded CollectionSpec for Stream.
@@ -108,8 +109,9 @@ type StreamMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type StreamVariableSpecs struct {
-	OwnPid *ebpf.VariableSpec `ebpf:"own_pid"`
-	Spoken *ebpf.VariableSpec `ebpf:"spoken"`
+	OwnPid   *ebpf.VariableSpec `ebpf:"own_pid"`
+	Spoken   *ebpf.VariableSpec `ebpf:"spoken"`
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // StreamObjects contains all objects after they have been loaded into the kernel.
@@ -157,8 +159,9 @@ func (m *StreamMaps) Close() error {
 //
 // It can be passed to LoadStreamObjects or ebpf.CollectionSpec.LoadAndAssign.
 type StreamVariables struct {
-	OwnPid *ebpf.Variable `ebpf:"own_pid"`
-	Spoken *ebpf.Variable `ebpf:"spoken"`
+	OwnPid   *ebpf.Variable `ebpf:"own_pid"`
+	Spoken   *ebpf.Variable `ebpf:"spoken"`
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // StreamPrograms contains all programs after they have been loaded into the kernel.

@@ -197,7 +197,7 @@ static __always_inline struct call_times *first_call(struct call *key, bool type
 	struct call_times fresh = {};
 
 	if (typed)
-		describe_program(&fresh.of, (struct task_struct *)bpf_get_current_task(), key->program.cgroup);
+		describe_program(&fresh.of, bpf_get_current_task_btf(), key->program.cgroup);
 	else
 		describe_plain_program(&fresh.of);
 	bpf_map_update_elem(&calls, key, &fresh, BPF_NOEXIST);
@@ -214,7 +214,7 @@ static __always_inline struct call_times *times_of(__u32 number, bool typed)
 	key.number = number;
 	if (!typed)
 		identify_plain_program(&key.program);
-	else if (!identify_program(&key.program, (struct task_struct *)bpf_get_current_task()))
+	else if (!identify_program(&key.program, (struct task_struct *)bpf_get_current_task_btf()))
 		return bpf_map_lookup_elem(&other_calls, &number);
 	times = bpf_map_lookup_elem(&calls, &key);
 	if (!times)

@@ -32,6 +32,7 @@ const (
 	SyscallVarPriceNs       = "price_ns"
 	SyscallVarSlowNs        = "slow_ns"
 	SyscallVarTickNs        = "tick_ns"
+	SyscallVarV1Memory      = "v1_memory"
 	SyscallVarWaiting       = "waiting"
 )
 
@@ -100,12 +101,13 @@ type SyscallMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallVariableSpecs struct {
-	OneIn   *ebpf.VariableSpec `ebpf:"one_in"`
-	OwnPid  *ebpf.VariableSpec `ebpf:"own_pid"`
-	PriceNs *ebpf.VariableSpec `ebpf:"price_ns"`
-	SlowNs  *ebpf.VariableSpec `ebpf:"slow_ns"`
-	TickNs  *ebpf.VariableSpec `ebpf:"tick_ns"`
-	Waiting *ebpf.VariableSpec `ebpf:"waiting"`
+	OneIn    *ebpf.VariableSpec `ebpf:"one_in"`
+	OwnPid   *ebpf.VariableSpec `ebpf:"own_pid"`
+	PriceNs  *ebpf.VariableSpec `ebpf:"price_ns"`
+	SlowNs   *ebpf.VariableSpec `ebpf:"slow_ns"`
+	TickNs   *ebpf.VariableSpec `ebpf:"tick_ns"`
+	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
+	Waiting  *ebpf.VariableSpec `ebpf:"waiting"`
 }
 
 // SyscallObjects contains all objects after they have been loaded into the kernel.
@@ -153,12 +155,13 @@ func (m *SyscallMaps) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallVariables struct {
-	OneIn   *ebpf.Variable `ebpf:"one_in"`
-	OwnPid  *ebpf.Variable `ebpf:"own_pid"`
-	PriceNs *ebpf.Variable `ebpf:"price_ns"`
-	SlowNs  *ebpf.Variable `ebpf:"slow_ns"`
-	TickNs  *ebpf.Variable `ebpf:"tick_ns"`
-	Waiting *ebpf.Variable `ebpf:"waiting"`
+	OneIn    *ebpf.Variable `ebpf:"one_in"`
+	OwnPid   *ebpf.Variable `ebpf:"own_pid"`
+	PriceNs  *ebpf.Variable `ebpf:"price_ns"`
+	SlowNs   *ebpf.Variable `ebpf:"slow_ns"`
+	TickNs   *ebpf.Variable `ebpf:"tick_ns"`
+	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
+	Waiting  *ebpf.Variable `ebpf:"waiting"`
 }
 
 // SyscallPrograms contains all programs after they have been loaded into the kernel.

@@ -30,12 +30,12 @@ enum tcp_role {
 };
 
 #define SECOND 1000000000ull
-#define RTT_EVERY (SECOND / 10) // of one connection, while it is in use
 #define RTT_BUCKETS 14
 
 // Set by the receiver.
 const volatile __u32 burst = 10; // retransmits of one connection within a second
 const volatile bool tell_closed = false;
+const volatile __u32 rtt_ticks = 25; // of the kernel's coarse clock, between two samples of a connection that is in use
 
 // Whose traffic, and with whom. A server's clients come from ports that mean nothing, so its peers are told apart by
 // address and by the port that it listens on.
@@ -160,6 +160,14 @@ static __always_inline struct tcp_stats *stats_of(struct tcp_conn *conn)
 	return stats;
 }
 
+// stats_in_use is the same without a look at the clock: sample_rtt sets it often enough.
+static __always_inline struct tcp_stats *stats_in_use(struct tcp_conn *conn)
+{
+	struct tcp_stats *stats = bpf_map_lookup_elem(&tcp_peers, &conn->peer);
+
+	return stats ? stats : stats_of(conn);
+}
+
 #define ADD(stats, field, n)                                     \
 	do {                                                     \
 		struct tcp_stats *to = (stats);                  \
@@ -212,10 +220,14 @@ static __always_inline __u32 rtt_of(struct sock *sk)
 
 static __always_inline void sample_rtt(struct sock *sk, struct tcp_conn *conn, struct tcp_stats *stats)
 {
-	__u64 now = bpf_ktime_get_ns();
-	__u32 rtt = rtt_of(sk), bucket;
+	__u64 now = bpf_jiffies64(); // costs a load, where the exact clock costs as much as the rest
+	__u32 rtt, bucket;
 
-	if (!rtt || (conn->rtt_at && now - conn->rtt_at < RTT_EVERY))
+	if (conn->rtt_at && now - conn->rtt_at < rtt_ticks)
+		return;
+	stats->last = bpf_ktime_get_ns();
+	rtt = rtt_of(sk);
+	if (!rtt)
 		return;
 	conn->rtt_at = now;
 	bucket = bucket_of(rtt);
@@ -351,7 +363,7 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	if (length <= 0 || !is_inet(sk, PROTOCOL_TCP) || (direction == RECEIVED && flags & FLAG_PEEK))
 		return 0;
 	conn = used(sk);
-	stats = conn ? stats_of(conn) : NULL;
+	stats = conn ? stats_in_use(conn) : NULL;
 	if (!stats)
 		return 0;
 	if (direction == SENT) {

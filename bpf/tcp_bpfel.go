@@ -29,7 +29,9 @@ const (
 	TCPProgTcpSendReset    = "tcp_send_reset"
 	TCPProgTcpState        = "tcp_state"
 	TCPVarBurst            = "burst"
+	TCPVarRttTicks         = "rtt_ticks"
 	TCPVarTellClosed       = "tell_closed"
+	TCPVarV1Memory         = "v1_memory"
 )
 
 // LoadTCP returns the embedded CollectionSpec for TCP.
@@ -99,7 +101,9 @@ type TCPMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPVariableSpecs struct {
 	Burst      *ebpf.VariableSpec `ebpf:"burst"`
+	RttTicks   *ebpf.VariableSpec `ebpf:"rtt_ticks"`
 	TellClosed *ebpf.VariableSpec `ebpf:"tell_closed"`
+	V1Memory   *ebpf.VariableSpec `ebpf:"v1_memory"`
 }
 
 // TCPObjects contains all objects after they have been loaded into the kernel.
@@ -146,7 +150,9 @@ func (m *TCPMaps) Close() error {
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPVariables struct {
 	Burst      *ebpf.Variable `ebpf:"burst"`
+	RttTicks   *ebpf.Variable `ebpf:"rtt_ticks"`
 	TellClosed *ebpf.Variable `ebpf:"tell_closed"`
+	V1Memory   *ebpf.Variable `ebpf:"v1_memory"`
 }
 
 // TCPPrograms contains all programs after they have been loaded into the kernel.

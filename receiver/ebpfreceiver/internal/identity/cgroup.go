@@ -100,3 +100,22 @@ func folderWithInode(root string, inode uint64) (found string, ok bool) {
 	})
 	return found, ok
 }
+
+// MemoryIsV1 reports whether the memory controller has a hierarchy of its own, by
+// which the kernel's programs then know containers. If /proc does not say, it may.
+func MemoryIsV1() bool {
+	text, err := os.ReadFile("/proc/cgroups")
+	if err != nil {
+		return true
+	}
+	return memoryIsV1(string(text))
+}
+
+func memoryIsV1(controllers string) bool {
+	for line := range strings.Lines(controllers) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == memory {
+			return fields[1] != "0"
+		}
+	}
+	return false // of v2 alone, the kernel may leave the list empty
+}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // Kernel holds what the probes have in the kernel: the maps that all of them
@@ -203,6 +204,11 @@ func (p *Programs) attach(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map
 
 func (p *Programs) attachProgram(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map, name, over string) error {
 	one := spec.Copy()
+	if v1, ok := one.Variables["v1_memory"]; ok {
+		if err := v1.Set(identity.MemoryIsV1()); err != nil {
+			return err
+		}
+	}
 	for other := range one.Programs {
 		if other != name {
 			delete(one.Programs, other)

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -37,6 +38,9 @@ type tcpProbe struct {
 	settled  uint64 // peers that had been added when room was made for others
 }
 
+// rttEvery is between two samples of the round trip of a connection.
+const rttEvery = 100 * time.Millisecond
+
 // The slots of bpf/tcp.bpf.c's tcp_counters, and the size of tcp_peers.
 const (
 	connectionsFull = 0
@@ -57,7 +61,8 @@ func (p *tcpProbe) Attach(k *Kernel) (gaps []Gap) {
 	spec, err := bpf.LoadTCP()
 	if err == nil {
 		err = errors.Join(spec.Variables[bpf.TCPVarBurst].Set(p.config.RetransmitBurst),
-			spec.Variables[bpf.TCPVarTellClosed].Set(p.config.ConnectionSpans))
+			spec.Variables[bpf.TCPVarTellClosed].Set(p.config.ConnectionSpans),
+			spec.Variables[bpf.TCPVarRttTicks].Set(uint32(max(1, rttEvery/tick()))))
 	}
 	if err != nil {
 		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}

@@ -130,6 +130,14 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 	go test -c -o .build/probe.test ./receiver/ebpfreceiver/internal/probe
 	.build/probe.test -test.run '^$$' -test.bench 'File' -test.benchtime 0.5s
 
+# What takes too long for every change.
+.PHONY: nightly
+nightly: soak ## Run the long tests
+
+.PHONY: soak
+soak: bin/tapio ## Run the shipped configuration as root under a mixed load of real programs for DURATION (1h)
+	go run ./test/soak -duration $(or $(DURATION),1h)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
 	@go test -list '^Fuzz' $(unit_packages) \

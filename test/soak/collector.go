@@ -1,0 +1,173 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// collector is the running collector and its API.
+type collector struct {
+	cmd   *exec.Cmd
+	log   string
+	ended chan error
+	conn  *grpc.ClientConn
+	tapio tapiov1.TapioServiceClient
+	query tapiov1.ObservabilityServiceClient
+}
+
+func startCollector(ctx context.Context, s settings, folder string) (*collector, error) {
+	c := &collector{log: filepath.Join(folder, "tapio.log"), ended: make(chan error, 1)}
+	log, err := os.Create(c.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the child has its own handle
+	c.cmd = exec.Command(s.binary, "--config", s.config)
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { c.ended <- c.cmd.Wait() }()
+	c.conn, err = grpc.NewClient("127.0.0.1:4417", grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	c.tapio, c.query = tapiov1.NewTapioServiceClient(c.conn), tapiov1.NewObservabilityServiceClient(c.conn)
+	for range 60 {
+		if _, err = c.tapio.GetServiceInfo(ctx, &tapiov1.GetServiceInfoRequest{}); err == nil {
+			return c, nil
+		}
+		if pause(ctx, 500*time.Millisecond) != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("the collector does not answer: %w\n%s", err, c.logTail())
+}
+
+// alive returns an error if the process has ended.
+func (c *collector) alive() error {
+	select {
+	case err := <-c.ended:
+		c.ended <- err
+		return fmt.Errorf("the collector ended: %w\n%s", errors.Join(err, errors.New("while the load ran")), c.logTail())
+	default:
+		return nil
+	}
+}
+
+// stop ends the collector as a service manager does.
+func (c *collector) stop() error {
+	_ = c.conn.Close()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.ended:
+		return err
+	case <-time.After(30 * time.Second):
+		_ = c.cmd.Process.Kill()
+		return errors.New("the collector did not stop within 30 s of SIGTERM")
+	}
+}
+
+func (c *collector) reload() error { return c.cmd.Process.Signal(syscall.SIGHUP) }
+
+// residentMiB is VmRSS.
+func (c *collector) residentMiB() int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, _ := strconv.Atoi(fields[0]) // the kernel writes a number
+	return kib >> 10
+}
+
+func (c *collector) logTail() []byte {
+	log, _ := os.ReadFile(c.log) // absent reads as empty
+	return log[max(0, len(log)-4<<10):]
+}
+
+// panics counts the lines of the log that tell of a panic.
+func (c *collector) panics() int {
+	log, _ := os.ReadFile(c.log)
+	return bytes.Count(bytes.ToLower(log), []byte("panic"))
+}
+
+// spans calls visit for each stored span of the last duration that the selector
+// selects.
+func (c *collector) spans(ctx context.Context, last time.Duration, key, value string, visit func(*tracev1.Span)) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	stream, err := c.query.StreamTraces(ctx, &tapiov1.StreamTracesRequest{
+		HistoryOnly: true,
+		Start:       &tapiov1.StreamStart{Position: &tapiov1.StreamStart_Since{Since: durationpb.New(last)}},
+		Query: &tapiov1.TraceQuery{Filter: &tapiov1.Filter{
+			LabelSelectors: []*tapiov1.Filter_LabelSelector{{Key: key, Operator: "=", Values: []string{value}}},
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, resource := range m.GetResourceSpans() {
+			for _, scope := range resource.GetScopeSpans() {
+				for _, span := range scope.GetSpans() {
+					visit(span)
+				}
+			}
+		}
+	}
+}
+
+// counter is the sum of the latest points of a metric of the collector itself.
+func (c *collector) counter(ctx context.Context, name string) (float64, error) {
+	response, err := c.query.GetMetrics(ctx, &tapiov1.GetMetricsRequest{Query: &tapiov1.MetricQuery{
+		MetricNames: []string{name}, Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_COUNT,
+		Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Last: durationpb.New(2 * time.Minute)}},
+	}})
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, series := range response.GetSeries() {
+		for _, point := range series.GetPoints() {
+			sum += point.GetValue()
+		}
+	}
+	return sum, nil
+}

@@ -124,6 +124,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Version:                e.set.BuildInfo.Version,
 		MaxAge:                 e.cfg.Store.MaxAge,
 		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
+		MaxBodyBytes:           e.maxBodyBytes(),
 		Limits:                 e.cfg.limits(),
 		Access:                 api.Access(e.cfg.Access),
 		Intake:                 e.intake,
@@ -144,6 +145,16 @@ func (e *tapioExtension) maxReceiveMessageBytes() int {
 		return mib << 20
 	}
 	return grpcDefaultMessageBytes
+}
+
+// maxBodyBytes is that of gRPC for every request over HTTP, or less where it is
+// configured: no call takes more.
+func (e *tapioExtension) maxBodyBytes() int {
+	most := int64(e.maxReceiveMessageBytes())
+	if http := e.cfg.HTTP.Get(); http != nil && http.MaxRequestBodySize > 0 {
+		most = min(most, http.MaxRequestBodySize)
+	}
+	return int(most)
 }
 
 // serve reports in a goroutine that nobody waits for: the host takes reports

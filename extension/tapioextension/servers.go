@@ -117,8 +117,11 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	if err != nil {
 		return nil, portHint(err)
 	}
-	guarded := e.apiPolicy(listener.Addr()).Handler(handler)
-	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, guarded)
+	guarded := e.apiPolicy(listener.Addr()).Handler(e.api.BoundBodies(handler))
+	unbounded := *cfg // a stream of requests has no end; BoundBodies bounds all others
+	unbounded.MaxRequestBodySize = math.MaxInt64
+	server, err := unbounded.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, guarded,
+		boundedDecoders(e.maxBodyBytes())...)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -57,9 +56,7 @@ func (e *busyError) GRPCStatus() *status.Status {
 type admission struct {
 	limits  Limits
 	now     func() time.Time
-	room    *semaphore.Weighted
-	waiting atomic.Int64
-	taken   atomic.Int64
+	room    *room
 	writers atomic.Int64 // writes under way or waiting; a stream has one at a time
 
 	mu      sync.Mutex
@@ -73,14 +70,10 @@ type clientRates struct{ bytes, calls *rate.Limiter }
 // client one burst more.
 const maxClients = 10_000
 
-// waitForRoom is how long a write waits before it is refused: it slows its
-// sender down for as long, and no longer.
-const waitForRoom = 2 * time.Second
-
 func newAdmission(limits Limits, now func() time.Time) *admission {
 	return &admission{
 		limits: limits, now: now,
-		room:    semaphore.NewWeighted(int64(limits.InFlightBytes)),
+		room:    newRoom(limits.InFlightBytes),
 		clients: map[string]*clientRates{},
 	}
 }
@@ -90,45 +83,16 @@ func (a *admission) enter(ctx context.Context, by caller, bytes int) (leave func
 	if err := a.slowDown(by, bytes); err != nil {
 		return nil, err
 	}
-	// A batch larger than all the room goes alone.
-	n := min(int64(bytes), int64(a.limits.InFlightBytes))
 	a.writers.Add(1)
-	if !a.room.TryAcquire(n) {
-		if err := a.wait(ctx, n); err != nil {
-			a.writers.Add(-1)
-			return nil, err
-		}
+	leaveRoom, err := a.room.enter(ctx, int64(bytes))
+	if err != nil {
+		a.writers.Add(-1)
+		return nil, err
 	}
-	a.taken.Add(n)
 	return func() {
 		a.writers.Add(-1)
-		a.taken.Add(-n)
-		a.room.Release(n)
+		leaveRoom()
 	}, nil
-}
-
-func (a *admission) wait(ctx context.Context, n int64) error {
-	defer a.waiting.Add(-n)
-	if a.waiting.Add(n) > int64(a.limits.InFlightBytes) {
-		return a.overloaded()
-	}
-	bounded, cancel := context.WithTimeout(ctx, waitForRoom)
-	defer cancel()
-	if a.room.Acquire(bounded, n) == nil {
-		return nil
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return a.overloaded()
-}
-
-func (a *admission) overloaded() error {
-	return &busyError{
-		why: fmt.Sprintf("the server has %d bytes of writes in hand, the most is limits::in_flight_size: %d: "+
-			"send the batch again in a second, or send fewer at once", a.taken.Load(), a.limits.InFlightBytes),
-		reason: "overload", after: time.Second,
-	}
 }
 
 // slowDown holds a client to its rate of bytes.
@@ -177,8 +141,8 @@ func (a *admission) ratesOf(by caller) *clientRates {
 		clear(a.clients)
 	}
 	rates := &clientRates{
-		bytes: rate.NewLimiter(rate.Limit(a.limits.BytesPerSecond), int(max(a.limits.BytesPerSecond, 1))),
-		calls: rate.NewLimiter(rate.Limit(a.limits.CallsPerSecond), int(max(a.limits.CallsPerSecond, 1))),
+		bytes: newLimiter(a.limits.BytesPerSecond),
+		calls: newLimiter(a.limits.CallsPerSecond),
 	}
 	a.clients[key] = rates
 	return rates
@@ -186,5 +150,5 @@ func (a *admission) ratesOf(by caller) *clientRates {
 
 // load is how much of the room is taken, 0 to 1.
 func (a *admission) load() float64 {
-	return min(float64(a.taken.Load()+a.waiting.Load())/float64(a.limits.InFlightBytes), 1)
+	return min(float64(a.room.taken.Load()+a.room.waiting.Load())/float64(a.room.bytes), 1)
 }

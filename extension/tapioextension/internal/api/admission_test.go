@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,5 +144,23 @@ func TestPaceWaitsOrLeavesOut(t *testing.T) {
 	for _, bad := range []*tapiov1.Subscription{{MaxEventsPerSecond: -1}, {Delivery: 99}} {
 		_, err := newPacer(bad, "subscription.", time.Now)
 		require.ErrorContains(t, err, "subscription.")
+	}
+}
+
+// A rate is what a client asks for: any positive number.
+func TestRatesBeyondWhatAnIntHolds(t *testing.T) {
+	for _, perSecond := range []float64{1e-9, 1, 1e9, 1e19, 1e300, math.MaxFloat64} {
+		limiter := newLimiter(perSecond)
+		assert.Positive(t, limiter.Burst(), perSecond)
+		assert.NoError(t, limiter.WaitN(t.Context(), 1), perSecond)
+		p := &pacer{now: time.Now}
+		p.setRate(perSecond)
+		sent := 0
+		send := func(events []model.Event, _ *tapiov1.Loss) error {
+			sent += len(events)
+			return nil
+		}
+		assert.NoError(t, p.leaveOut(p.rate(), make([]model.Event, 1), nil, send))
+		assert.Equal(t, 1, sent, perSecond)
 	}
 }

@@ -5,7 +5,9 @@ package api
 
 import (
 	"context"
+	"slices"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/tapio/tapio/internal/protoconv"
@@ -18,11 +20,46 @@ type collectorService struct {
 	*Server
 }
 
+// collectorServiceDesc is the service with its SendEventBatch undecoded: a batch
+// is admitted before it is decoded, which takes many times its length.
+func collectorServiceDesc() *grpc.ServiceDesc {
+	desc := tapiov1.CollectorService_ServiceDesc
+	desc.Methods = slices.Clone(desc.Methods)
+	for i := range desc.Methods {
+		if desc.Methods[i].MethodName == "SendEventBatch" {
+			desc.Methods[i].Handler = sendEventBatch
+		}
+	}
+	return &desc
+}
+
+//nolint:revive // the order of arguments is that of grpc.MethodDesc
+func sendEventBatch(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	message := new(received)
+	if err := decode(message); err != nil {
+		return nil, err
+	}
+	defer message.buffer.Free()
+	service := srv.(*collectorService)
+	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: tapiov1.CollectorService_SendEventBatch_FullMethodName}
+	return intercept(ctx, message, info, func(ctx context.Context, _ any) (any, error) {
+		batch, err := protoconv.ParseBatchRequest(message.buffer.ReadOnlyData())
+		if err != nil {
+			return nil, err
+		}
+		return service.send(ctx, batch)
+	})
+}
+
 // SendEventBatch implements tapiov1.CollectorServiceServer.
 func (s *collectorService) SendEventBatch(
 	ctx context.Context, req *tapiov1.SendEventBatchRequest,
 ) (*tapiov1.SendEventBatchResponse, error) {
-	ack, err := s.write(ctx, protoconv.InboundBatch(req.GetBatch()), "batch")
+	return s.send(ctx, protoconv.InboundBatch(req.GetBatch()))
+}
+
+func (s *collectorService) send(ctx context.Context, batch *protoconv.Inbound) (*tapiov1.SendEventBatchResponse, error) {
+	ack, err := s.write(ctx, batch, "batch")
 	if err != nil {
 		return nil, err
 	}

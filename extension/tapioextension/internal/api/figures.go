@@ -54,7 +54,7 @@ func (s *Server) OpenStreams() uint64 { return uint64(s.calls.openStreams()) }
 func (s *Server) OpenConnections() uint64 { return uint64(max(s.calls.connections.Load(), 0)) }
 
 // InFlightBytes is what writes under way take.
-func (s *Server) InFlightBytes() uint64 { return uint64(max(s.admission.taken.Load(), 0)) }
+func (s *Server) InFlightBytes() uint64 { return uint64(max(s.admission.room.taken.Load(), 0)) }
 
 // RejectedCalls counts calls that ended with an error, by status code.
 func (s *Server) RejectedCalls() map[string]uint64 { return s.calls.rejected.snapshot() }

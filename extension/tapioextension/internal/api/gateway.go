@@ -6,13 +6,11 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -33,6 +31,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &gatewayJSON{}),
 		runtime.WithRoutingErrorHandler(routingError),
+		runtime.WithErrorHandler(httpError),
 		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithMetadata(s.relayed))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
@@ -45,7 +44,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		}
 	}
 	root := http.NewServeMux()
-	root.Handle("/", requireJSON(tellDecodeErrors(mux)))
+	root.Handle("/", requireJSON(untilGone(s.streamRequests(mux))))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	return root, nil
 }
@@ -93,56 +92,6 @@ func isField(message protoreflect.MessageDescriptor, path []string) bool {
 		return field != nil
 	}
 	return field.Message() != nil && isField(field.Message(), path[1:])
-}
-
-// tellDecodeErrors ends a stream of requests that could not be read to its end
-// with a line that says why. The gateway itself only stops reading there.
-func tellDecodeErrors(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := &requestStream{ReadCloser: r.Body}
-		if streamsRequests(r.URL.Path) {
-			r.Body = body
-			// Answers must reach the client while it still writes. HTTP/2 does so
-			// anyway, and says that it knows no such switch.
-			_ = http.NewResponseController(w).EnableFullDuplex()
-		}
-		next.ServeHTTP(w, r)
-		if err := body.failure(); err != nil {
-			failure := status.New(codes.InvalidArgument, err.Error()).Proto()
-			line, _ := (&gatewayJSON{}).Marshal(map[string]any{"error": failure})
-			_, _ = fmt.Fprintf(w, "%s\n", line) // the client is gone if this fails
-		}
-	})
-}
-
-// streamsRequests tells the paths whose requests are lines of messages.
-func streamsRequests(path string) bool {
-	switch path {
-	case "/v1/events:stream", "/v1/collectors:stream", "/v1/collectors:heartbeat":
-		return true
-	default:
-		return false
-	}
-}
-
-// requestStream is a body that remembers why it could not be decoded. The
-// gateway decodes in a goroutine of its own.
-type requestStream struct {
-	io.ReadCloser
-	err atomic.Pointer[error]
-}
-
-func (b *requestStream) fail(err error) {
-	if !errors.Is(err, io.EOF) {
-		b.err.CompareAndSwap(nil, &err)
-	}
-}
-
-func (b *requestStream) failure() error {
-	if err := b.err.Load(); err != nil {
-		return *err
-	}
-	return nil
 }
 
 // gatewayJSON makes the gateway speak the JSON of internal/protoconv, in which trace
@@ -196,25 +145,7 @@ func (j *gatewayJSON) Unmarshal(data []byte, v any) error {
 
 // NewDecoder implements runtime.Marshaler: one JSON value a message.
 func (j *gatewayJSON) NewDecoder(r io.Reader) runtime.Decoder {
-	values := json.NewDecoder(r)
-	stream, _ := r.(*requestStream)
-	return runtime.DecoderFunc(func(v any) error {
-		err := j.decodeNext(values, v)
-		if err != nil && stream != nil {
-			stream.fail(err)
-		}
-		return err
-	})
-}
-
-func (j *gatewayJSON) decodeNext(values *json.Decoder, v any) error {
-	var value json.RawMessage
-	if err := values.Decode(&value); errors.Is(err, io.EOF) {
-		return err // the end, not a fault
-	} else if err != nil {
-		return protoconv.JSONFault(err)
-	}
-	return j.Unmarshal(value, v)
+	return runtime.DecoderFunc(j.decodeRequests(r))
 }
 
 // NewEncoder implements runtime.Marshaler.

@@ -64,7 +64,13 @@ func (p *pacer) setRate(perSecond float64) {
 		p.limiter = nil
 		return
 	}
-	p.limiter = rate.NewLimiter(rate.Limit(perSecond), int(max(perSecond, 1)))
+	p.limiter = newLimiter(perSecond)
+}
+
+// newLimiter allows bursts of a second's worth. A rate beyond what an int holds
+// is no bound in practice.
+func newLimiter(perSecond float64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(perSecond), int(min(max(perSecond, 1), math.MaxInt32)))
 }
 
 func (p *pacer) rate() *rate.Limiter {

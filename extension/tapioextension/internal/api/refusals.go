@@ -51,7 +51,14 @@ func InnerDialOptions() []grpc.DialOption {
 			ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption,
 		) (grpc.ClientStream, error) {
 			noteCall(ctx)
-			return open(ctx, desc, conn, method, options...)
+			if held, ok := ctx.Value(leaseKey{}).(*lease); ok {
+				held.release() // an answer without end needs no room for its question
+			}
+			stream, err := open(ctx, desc, conn, method, options...)
+			if body, ok := ctx.Value(requestStreamKey{}).(*requestStream); ok && err == nil {
+				return endedStream{ClientStream: stream, body: body}, nil
+			}
+			return stream, err
 		}),
 	}
 }

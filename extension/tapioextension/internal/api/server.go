@@ -40,11 +40,13 @@ type Options struct {
 	Version                string
 	MaxAge                 time.Duration // 0: no bound
 	MaxReceiveMessageBytes int
-	Limits                 Limits
-	Access                 Access
-	Fleet                  *fleet.Registry
-	Seen                   *dedup.Window
-	Intake                 *intake.Admission
+	// MaxBodyBytes bounds a request over HTTP, and each message of a stream.
+	MaxBodyBytes int
+	Limits       Limits
+	Access       Access
+	Fleet        *fleet.Registry
+	Seen         *dedup.Window
+	Intake       *intake.Admission
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
@@ -60,6 +62,7 @@ type Server struct {
 	started   time.Time
 	ingest    ingest
 	admission *admission
+	bodies    *room // of requests over HTTP, while they are decoded and answered
 	pulse     pulse
 	health    *health.Server
 	calls     calls
@@ -70,8 +73,8 @@ type Server struct {
 func New(options Options) *Server {
 	s := &Server{
 		Options: options, analyses: make(chan struct{}, maxAnalyses), started: options.Now(), health: health.NewServer(),
-		admission: newAdmission(options.Limits, options.Now),
-		relay:     strings.ToLower(rand.Text()),
+		admission: newAdmission(options.Limits, options.Now), bodies: newRoom(options.Limits.InFlightBytes),
+		relay: strings.ToLower(rand.Text()),
 	}
 	s.calls.init()
 	s.SetServing(false)
@@ -81,7 +84,7 @@ func New(options Options) *Server {
 // Register adds the services, gRPC's health service and reflection.
 func (s *Server) Register(server *grpc.Server) {
 	tapiov1.RegisterTapioServiceServer(server, &tapioService{Server: s})
-	tapiov1.RegisterCollectorServiceServer(server, &collectorService{Server: s})
+	server.RegisterService(collectorServiceDesc(), &collectorService{Server: s})
 	tapiov1.RegisterObservabilityServiceServer(server, &observabilityService{Server: s})
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	reflection.Register(server)

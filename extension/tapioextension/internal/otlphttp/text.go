@@ -22,7 +22,7 @@ import (
 // encode its own answer then.
 const failedMessage = "failed to marshal error message"
 
-const badText = `{"code":3,"message":"the body is not OTLP in JSON, or not UTF-8: send the JSON form of OTLP, encoded as UTF-8"}`
+const badText = `{"code":3,"message":"the body is not OTLP in JSON: a value is not of the type or range of its field, for example a negative count"}`
 
 // RefuseBadText answers 400 to a JSON body that is not UTF-8, and where the
 // receiver fails to say why it refuses one.

@@ -1,0 +1,147 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// bodyTimeout is how long a client may take to send a body.
+	bodyTimeout = time.Minute
+	// bodyStep is how much of a body is read before there must be room for it.
+	bodyStep = 64 << 10
+)
+
+// BoundBodies reads the body of a request before next works on it, and refuses one
+// that is longer than a message of gRPC may be, counted without its compression.
+// A body takes room, by what it may become once decoded, until it is answered.
+// Streams of requests are bounded message by message, see requestStream.
+func (s *Server) BoundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if streamsRequests(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
+			r.Body, r.ContentLength = http.NoBody, 0
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &lease{room: s.bodies}
+		defer held.release()
+		body, err := s.readBody(w, r, held)
+		if err != nil {
+			refuseBody(w, err)
+			return
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), leaseKey{}, held)))
+	})
+}
+
+// leaseKey is where a request keeps the room for its body.
+type leaseKey struct{}
+
+// tooLongError refuses a body for its size.
+type tooLongError struct{ why string }
+
+func (e *tooLongError) Error() string { return e.why }
+
+func (s *Server) tooLong() error {
+	return &tooLongError{fmt.Sprintf("the body is longer than %d bytes, the most that a request may have without its compression: "+
+		"send fewer records at once, or raise grpc::max_recv_msg_size_mib", s.MaxBodyBytes)}
+}
+
+// readBody reads the whole body and makes room for what becomes of it.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, held *lease) ([]byte, error) {
+	if r.ContentLength > int64(s.MaxBodyBytes) {
+		return nil, s.tooLong()
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer of a test can
+	var body bytes.Buffer
+	for {
+		n, err := io.CopyN(&body, r.Body, bodyStep)
+		switch {
+		case body.Len() > s.MaxBodyBytes:
+			return nil, s.tooLong()
+		case errors.Is(err, io.EOF):
+			_ = control.SetReadDeadline(time.Time{})
+			return body.Bytes(), s.makeRoom(r, body.Bytes(), held)
+		case err != nil:
+			return nil, fmt.Errorf("the body could not be read: %w", err)
+		}
+		// The buffer doubles as it grows.
+		if err := held.grow(r.Context(), 2*int64(body.Len())+n); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *Server) makeRoom(r *http.Request, body []byte, held *lease) error {
+	if isJSON(r.Header.Get("Content-Type"), true) {
+		return s.makeRoomForJSON(r.Context(), body, held)
+	}
+	return held.grow(r.Context(), decodedSize*int64(len(body)))
+}
+
+// What a message of JSON may become: its text is copied while it is decoded and
+// encoded for the call, and each value becomes a message of its own.
+const (
+	copiesOfText = 5
+	valueBytes   = 100
+	// decodedSize is that for bodies of other kinds, for each byte.
+	decodedSize = 16
+)
+
+// makeRoomForJSON refuses a message of more values than there is ever room for.
+func (s *Server) makeRoomForJSON(ctx context.Context, text []byte, held *lease) error {
+	values := int64(countValues(text))
+	if most := s.bodies.bytes / valueBytes; values > most {
+		return &tooLongError{fmt.Sprintf("the message has %d values, the most is %d (limits::in_flight_size: %d): send fewer records at once",
+			values, most, s.bodies.bytes)}
+	}
+	return held.grow(ctx, copiesOfText*int64(len(text))+valueBytes*values)
+}
+
+// countValues counts what may be a value of its own in a JSON text: what follows a
+// bracket or a comma. The text need not be well formed.
+func countValues(text []byte) int {
+	n, quoted := 1, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '{' || c == '['):
+			n++
+		}
+	}
+	return n
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	if busy, ok := errors.AsType[*busyError](err); ok {
+		w.Header().Set("Retry-After", retrySeconds(busy.after))
+		writeStatus(w, http.StatusTooManyRequests, busy.GRPCStatus())
+		return
+	}
+	w.Header().Set("Connection", "close") // the rest of the body is not worth reading
+	if _, long := errors.AsType[*tooLongError](err); long {
+		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.ResourceExhausted, err.Error()))
+		return
+	}
+	writeStatus(w, http.StatusBadRequest, status.New(codes.InvalidArgument, err.Error()))
+}

@@ -61,6 +61,22 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	}
 }
 
+// The index of the decisions has a row with the title, status and date of each.
+func TestDecisionsAreListed(t *testing.T) {
+	index := read(t, "docs/adr/README.md")
+	head := regexp.MustCompile(`^# (\d{4}) (.+)\n\nStatus: ([^.]+)\. Date: (\d{4}-\d\d-\d\d)\.`)
+	records, err := filepath.Glob("docs/adr/[0-9]*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, records)
+	for _, record := range records {
+		found := head.FindStringSubmatch(read(t, record))
+		if assert.NotNil(t, found, "%s must begin with `# NNNN Title`, an empty line and `Status: accepted. Date: YYYY-MM-DD.`", record) {
+			row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |", found[1], filepath.Base(record), found[2], found[3], found[4])
+			assert.Contains(t, index, row, "docs/adr/README.md")
+		}
+	}
+}
+
 // A dashboard or an alert for a metric that there is not would stay silent.
 func TestMonitoringNamesMetricsThatThereAre(t *testing.T) {
 	declared := read(t, "extension/tapioextension/metadata.yaml") + read(t, "processor/semanticcorrelationprocessor/metadata.yaml")

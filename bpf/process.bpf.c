@@ -14,10 +14,15 @@ enum process_kind {
 	KIND_SIGNAL = KIND(PROBE_PROCESS, 3),
 	KIND_OOM = KIND(PROBE_PROCESS, 4),
 	KIND_MOVED = KIND(PROBE_PROCESS, 5),
+	KIND_ENVIRONMENT = KIND(PROBE_PROCESS, 6),
 };
 
 #define FILENAME_MAX 512
 #define ARGS_MAX 4096
+#define EXE_MAX 128
+#define SERVICE_MAX 320
+#define ATTRIBUTES_MAX 1280
+#define VARIABLES_MAX 512
 
 // Bytes of arguments that are read, set by the receiver: 0 to ARGS_MAX.
 const volatile __u32 args_limit = 1024;
@@ -31,7 +36,16 @@ struct exec_record {
 	__u32 args_total; // as long as they are in truth
 	__u16 filename_size;
 	__u16 args_size;
+	__u8 exe[EXE_MAX]; // the name of the file that runs: of a script its interpreter, of a link what it leads to
 	__u8 text[FILENAME_MAX + ARGS_MAX];
+};
+
+// The variables of OpenTelemetry that name a service, sent before the exec of the process that has them. No other
+// variable leaves the kernel.
+struct environment_record {
+	struct record_head head;
+	__u8 service[SERVICE_MAX];
+	__u8 attributes[ATTRIBUTES_MAX];
 };
 
 struct exit_record {
@@ -50,6 +64,18 @@ struct {
 	__type(key, __u32);
 	__type(value, struct exec_record);
 } exec_scratch SEC(".maps");
+
+struct environment_scratch {
+	struct environment_record record;
+	__u8 variable[512] __attribute__((aligned(8)));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct environment_scratch);
+} environment_scratch SEC(".maps");
 
 // Of a signal that kills; the head is the receiver's.
 struct signal_record {
@@ -96,6 +122,58 @@ static __always_inline __u32 read_args(struct exec_record *record, __u32 at, str
 	return size;
 }
 
+// The names are compared eight bytes at a time: each comparison in the loop costs the verifier.
+struct variable_name {
+	__u64 first, second, third;
+};
+
+#define NAME(a, b, c, d, e, f, g, h)                                                                          \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |              \
+	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+static __always_inline bool names_service(const struct variable_name *name)
+{
+	return name->second == NAME('V', 'I', 'C', 'E', '_', 'N', 'A', 'M') && (name->third & 0xffff) == NAME('E', '=', 0, 0, 0, 0, 0, 0);
+}
+
+static __always_inline bool lists_attributes(const struct variable_name *name)
+{
+	return name->second == NAME('O', 'U', 'R', 'C', 'E', '_', 'A', 'T') && name->third == NAME('T', 'R', 'I', 'B', 'U', 'T', 'E', 'S');
+}
+
+// send_environment looks through the variables for those that name the service. A long one is read in pieces, of which
+// only the first could be taken for a variable of OpenTelemetry.
+static __always_inline void send_environment(struct task_struct *task)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	unsigned long at = BPF_CORE_READ(mm, env_start), end = BPF_CORE_READ(mm, env_end);
+	struct environment_scratch *scratch;
+	struct variable_name *name;
+	__u32 zero = 0;
+	long size;
+	int i;
+
+	scratch = bpf_map_lookup_elem(&environment_scratch, &zero);
+	if (!scratch)
+		return;
+	scratch->record.service[0] = scratch->record.attributes[0] = 0;
+	name = (void *)scratch->variable;
+	for (i = 0; i < VARIABLES_MAX && at < end; i++) {
+		size = bpf_probe_read_user_str(scratch->variable, sizeof(scratch->variable), (void *)at);
+		if (size <= 0)
+			break;
+		if (name->first == NAME('O', 'T', 'E', 'L', '_', 'S', 'E', 'R') && names_service(name))
+			bpf_probe_read_user_str(scratch->record.service, SERVICE_MAX, (void *)at);
+		else if (name->first == NAME('O', 'T', 'E', 'L', '_', 'R', 'E', 'S') && lists_attributes(name))
+			bpf_probe_read_user_str(scratch->record.attributes, ATTRIBUTES_MAX, (void *)at);
+		at += size == sizeof(scratch->variable) ? size - 1 : size;
+	}
+	if (!scratch->record.service[0] && !scratch->record.attributes[0])
+		return;
+	fill_head(&scratch->record.head, KIND_ENVIRONMENT, task);
+	send(KIND_ENVIRONMENT, &scratch->record, sizeof(scratch->record));
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
@@ -106,10 +184,13 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 
 	if (!record)
 		return 0;
+	send_environment(task);
 	fill_head(&record->head, KIND_EXEC, task);
 	record->parent = BPF_CORE_READ(parent, tgid);
 	record->parent_start = start_of(parent);
 	record->uid = BPF_CORE_READ(task, cred, uid.val);
+	record->exe[0] = 0;
+	bpf_probe_read_kernel_str(record->exe, EXE_MAX, BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name));
 	named = bpf_probe_read_kernel_str(record->text, FILENAME_MAX, BPF_CORE_READ(bprm, filename));
 	if (named < 0 || named > FILENAME_MAX)
 		named = 0;

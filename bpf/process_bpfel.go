@@ -16,18 +16,19 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	ProcessMapAccounts    = "accounts"
-	ProcessMapEvents      = "events"
-	ProcessMapExecScratch = "exec_scratch"
-	ProcessMapForks       = "forks"
-	ProcessProgOnExec     = "on_exec"
-	ProcessProgOnExit     = "on_exit"
-	ProcessProgOnFork     = "on_fork"
-	ProcessProgOnMove     = "on_move"
-	ProcessProgOnOom      = "on_oom"
-	ProcessProgOnSignal   = "on_signal"
-	ProcessVarArgsLimit   = "args_limit"
-	ProcessVarV1Memory    = "v1_memory"
+	ProcessMapAccounts           = "accounts"
+	ProcessMapEnvironmentScratch = "environment_scratch"
+	ProcessMapEvents             = "events"
+	ProcessMapExecScratch        = "exec_scratch"
+	ProcessMapForks              = "forks"
+	ProcessProgOnExec            = "on_exec"
+	ProcessProgOnExit            = "on_exit"
+	ProcessProgOnFork            = "on_fork"
+	ProcessProgOnMove            = "on_move"
+	ProcessProgOnOom             = "on_oom"
+	ProcessProgOnSignal          = "on_signal"
+	ProcessVarArgsLimit          = "args_limit"
+	ProcessVarV1Memory           = "v1_memory"
 )
 
 // LoadProcess returns the embedded CollectionSpec for Process.
@@ -84,10 +85,11 @@ type ProcessProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessMapSpecs struct {
-	Accounts    *ebpf.MapSpec `ebpf:"accounts"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	ExecScratch *ebpf.MapSpec `ebpf:"exec_scratch"`
-	Forks       *ebpf.MapSpec `ebpf:"forks"`
+	Accounts           *ebpf.MapSpec `ebpf:"accounts"`
+	EnvironmentScratch *ebpf.MapSpec `ebpf:"environment_scratch"`
+	Events             *ebpf.MapSpec `ebpf:"events"`
+	ExecScratch        *ebpf.MapSpec `ebpf:"exec_scratch"`
+	Forks              *ebpf.MapSpec `ebpf:"forks"`
 }
 
 // ProcessVariableSpecs contains global variables before they are loaded into the kernel.
@@ -118,15 +120,17 @@ func (o *ProcessObjects) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessMaps struct {
-	Accounts    *ebpf.Map `ebpf:"accounts"`
-	Events      *ebpf.Map `ebpf:"events"`
-	ExecScratch *ebpf.Map `ebpf:"exec_scratch"`
-	Forks       *ebpf.Map `ebpf:"forks"`
+	Accounts           *ebpf.Map `ebpf:"accounts"`
+	EnvironmentScratch *ebpf.Map `ebpf:"environment_scratch"`
+	Events             *ebpf.Map `ebpf:"events"`
+	ExecScratch        *ebpf.Map `ebpf:"exec_scratch"`
+	Forks              *ebpf.Map `ebpf:"forks"`
 }
 
 func (m *ProcessMaps) Close() error {
 	return _ProcessClose(
 		m.Accounts,
+		m.EnvironmentScratch,
 		m.Events,
 		m.ExecScratch,
 		m.Forks,

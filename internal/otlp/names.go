@@ -22,6 +22,9 @@ const (
 	ProcessUserID         = "process.user.id"
 	ProcessCgroup         = "process.linux.cgroup"
 	ServiceName           = "service.name"
+	ServiceNamespace      = "service.namespace"
+	ServiceVersion        = "service.version"
+	ServiceInstanceID     = "service.instance.id"
 
 	// Source says which part of Tapio saw it: ebpf.
 	Source = "tapio.source"

@@ -24,7 +24,11 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	}
 	for _, gap := range gaps {
 		// Named in the message, for of one that repeats the collector's log keeps ten.
-		r.set.Logger.Warn("a feature is off: "+gap.Probe+", "+gap.Feature, zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
+		message := "a feature is off: "
+		if gap.Partial {
+			message = "a feature is limited: "
+		}
+		r.set.Logger.Warn(message+gap.Probe+", "+gap.Feature, zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
 			zap.String("reason", string(gap.Reason)), zap.Error(gap))
 	}
 	if missing := probe.Together(gaps); missing != nil {

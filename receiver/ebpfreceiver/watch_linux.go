@@ -90,6 +90,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
+	gaps = append(gaps, probe.Environments(table.Denied())...)
 	for _, p := range probes {
 		gaps = append(gaps, p.Attach(kernel)...)
 		w.byKind[p.Number()] = p

@@ -10,12 +10,18 @@ import (
 	"strings"
 )
 
-// Place is where a process runs: on the host itself, or in a container.
+// Place is where a process runs, on the host itself or in a container, and as which
+// service.
 type Place struct {
 	// Cgroup is the path that named the place.
 	Cgroup      string
 	ContainerID string
 	PodUID      string
+	// Service is empty for what belongs to no process.
+	Service, Namespace, Version string
+	// Instance is empty where the processes of a service on a host have nothing that
+	// lasts to tell them apart by.
+	Instance string
 }
 
 const hexDigits = "0123456789abcdef"

@@ -5,10 +5,7 @@
 
 package identity
 
-import (
-	"path"
-	"strconv"
-)
+import "strconv"
 
 // tick is the unit in which /proc/PID/stat gives the start of a process; the
 // kernel keeps it at a hundredth of a second for all programs.
@@ -40,17 +37,14 @@ type Process struct {
 	Text string
 	// Name is the executable's file name, or what the kernel calls the task.
 	Name string
-	// Path is empty for kernel threads and where /proc did not tell.
-	Path  string
-	UID   uint32
+	// Path is empty for kernel threads and where /proc has none.
+	Path string
+	UID  uint32
+	// Place is where it runs, and as which service.
 	Place *Place
-}
 
-// NewProcess fills in what follows from the rest. The name is used where there
-// is no path.
-func NewProcess(key, parent Key, name, file string, uid uint32, place *Place) *Process {
-	if file != "" {
-		name = path.Base(file)
-	}
-	return &Process{Key: key, Parent: parent, Text: key.String(), Name: name, Path: file, UID: uid, Place: place}
+	where    *Place // without the service
+	declared Declared
+	program  string
+	root     Key // of the processes that are one instance
 }

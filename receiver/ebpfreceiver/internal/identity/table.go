@@ -6,13 +6,12 @@
 package identity
 
 import (
-	"bytes"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -23,6 +22,8 @@ const (
 	maxProcesses = 16384
 	// maxPlaces bounds the cgroups that are remembered.
 	maxPlaces = 4096
+	// maxInterned bounds the services in all places.
+	maxInterned = 16384
 	// maxAncestors is how far back a process is traced.
 	maxAncestors = 8
 )
@@ -35,30 +36,44 @@ type Table struct {
 	// interned holds each place once, so that its address stands for it.
 	interned *simplelru.LRU[Place, *Place]
 	host     *Place
+	// exported are the services that processes send telemetry of.
+	exported   *simplelru.LRU[Key, Declared]
+	containers *simplelru.LRU[string, containerNames]
+	links      *simplelru.LRU[string, string]
+	// denied counts processes whose environment may not be read.
+	denied     int
+	shared     map[executableIn]*Place
+	generation uint64
 }
 
 // NewTable reads processes from that folder, /proc but for tests.
 func NewTable(proc string) *Table {
-	processes, err := simplelru.NewLRU[Key, *Process](maxProcesses, nil)
+	return &Table{
+		proc: proc, processes: newLRU[Key, *Process](maxProcesses), places: newLRU[uint64, *Place](maxPlaces),
+		interned: newLRU[Place, *Place](maxInterned), host: &Place{}, exported: newLRU[Key, Declared](maxProcesses),
+		containers: newLRU[string, containerNames](maxPlaces), links: newLRU[string, string](maxPlaces),
+	}
+}
+
+func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
+	lru, err := simplelru.NewLRU[K, V](size, nil)
 	if err != nil {
 		panic(err) // a size above zero is never refused
 	}
-	places, err := simplelru.NewLRU[uint64, *Place](maxPlaces, nil)
-	if err != nil {
-		panic(err)
-	}
-	interned, err := simplelru.NewLRU[Place, *Place](maxPlaces, nil)
-	if err != nil {
-		panic(err)
-	}
-	return &Table{proc: proc, processes: processes, places: places, interned: interned, host: &Place{}}
+	return lru
 }
 
 // Host is the place of what belongs to no process.
 func (t *Table) Host() *Place { return t.host }
 
 // Put takes in a process, in place of what was known of it.
-func (t *Table) Put(p *Process) { t.processes.Add(p.Key, p) }
+func (t *Table) Put(p *Process) {
+	if before, ok := t.processes.Peek(p.Key); ok && before != p {
+		t.generation++
+	}
+	t.processes.Add(p.Key, p)
+	t.shared = nil
+}
 
 // Known returns the process if the table has it.
 func (t *Table) Known(key Key) (*Process, bool) { return t.processes.Get(key) }
@@ -79,25 +94,30 @@ func (t *Table) Lookup(key Key, cgroup uint64) *Process {
 	}
 	p := t.read(key, cgroup)
 	if p == nil {
-		p = NewProcess(key, Key{}, "", "", 0, t.Place(cgroup, 0))
+		p = t.Unknown(key, Key{}, "", 0, cgroup)
 	}
 	t.Put(p)
 	return p
 }
 
-// Executed returns what a program is that a process has begun to run under that name. Of
-// one that runs itself anew, as runc and busybox do, the name says nothing; it is what it
-// was before, or what its parent is.
-func (t *Table) Executed(key, parent Key, file string) string {
-	if file != "/proc/self/exe" {
-		return file
+// Unknown makes a process of what the kernel says of one that /proc does not have.
+func (t *Table) Unknown(key, parent Key, name string, uid uint32, cgroup uint64) *Process {
+	p := &Process{Key: key, Parent: parent, Text: key.String(), Name: name, program: name, UID: uid, where: t.Place(cgroup, 0)}
+	if up, ok := t.processes.Peek(parent); ok && up.where == p.where {
+		p.declared = up.declared
 	}
-	for _, who := range []Key{key, parent} {
-		if before, ok := t.processes.Get(who); ok && before.Path != "" {
-			return before.Path
-		}
-	}
-	return file
+	t.assign(p)
+	t.Put(p)
+	return p
+}
+
+// Named gives a process without a name the one that the kernel has for it.
+func (t *Table) Named(of *Process, name string) *Process {
+	named := *of
+	named.Name, named.program = name, name
+	t.assign(&named)
+	t.Put(&named)
+	return &named
 }
 
 // Ancestors returns the parents of a process, the nearest first, as far as they
@@ -123,11 +143,12 @@ func (t *Table) Ancestors(p *Process) []*Process {
 func (t *Table) Move(key Key, cgroup uint64) {
 	of, known := t.processes.Get(key)
 	place := t.Place(cgroup, key.PID)
-	if !known || of.Place == place {
+	if !known || of.where == place {
 		return
 	}
 	moved := *of
-	moved.Place = place
+	moved.where = place
+	t.assign(&moved)
 	t.Put(&moved)
 }
 
@@ -201,62 +222,53 @@ func (t *Table) read(key Key, cgroup uint64) *Process {
 	if err != nil || stat.key != key {
 		return nil
 	}
-	folder := filepath.Join(t.proc, strconv.FormatUint(uint64(key.PID), 10))
-	exe, err := os.Readlink(filepath.Join(folder, "exe"))
-	if err != nil {
-		exe = "" // a kernel thread, or not ours to see
-	}
+	exe := t.link(key, "exe") // "" of a kernel thread, or of one that is not ours to see
 	parent := Key{}
 	if up, err := t.stat(stat.parent); err == nil {
 		parent = up.key
 	}
-	exe = strings.TrimSuffix(exe, " (deleted)")
-	return NewProcess(key, parent, stat.comm, exe, owner(folder), t.Place(cgroup, key.PID))
+	p := &Process{
+		Key: key, Parent: parent, Text: key.String(), Name: stat.comm, Path: exe, UID: owner(t.file(key.PID, "")), where: t.Place(cgroup, key.PID),
+	}
+	args := t.commandLine(key.PID)
+	if exe != "" {
+		p.Name, p.Path = t.executable(&Start{Key: key, Exe: nameOf(exe), File: exe, Args: args})
+	}
+	var permitted bool
+	if p.declared, permitted = t.environment(key.PID); !permitted {
+		if up, ok := t.processes.Peek(parent); ok {
+			p.declared = up.declared // which it has from there, unless it runs another program
+		}
+	}
+	t.finish(p, args)
+	return p
 }
 
-func owner(folder string) uint32 {
-	info, err := os.Stat(folder)
-	if err != nil {
-		return 0
+// nameOf keeps the name of what is in memory, which may have slashes in it.
+func nameOf(exe string) string {
+	if name, ok := strings.CutPrefix(exe, "/memfd:"); ok {
+		return "memfd:" + name
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0
-	}
-	return stat.Uid
+	return path.Base(exe)
 }
 
-type procStat struct {
-	key    Key
-	parent uint32
-	comm   string
+// link reads one of the links of a process, if it is that process still.
+func (t *Table) link(key Key, name string) string {
+	to, err := os.Readlink(t.file(key.PID, name))
+	if err != nil {
+		return ""
+	}
+	if stat, err := t.stat(key.PID); err != nil || stat.key != key {
+		return ""
+	}
+	return strings.TrimSuffix(to, " (deleted)")
 }
 
-func (t *Table) stat(pid uint32) (procStat, error) {
-	text, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "stat"))
-	if err != nil {
-		return procStat{}, err
+// commandLineOf is commandLine of that process, not of one that came after it.
+func (t *Table) commandLineOf(key Key) []string {
+	args := t.commandLine(key.PID)
+	if stat, err := t.stat(key.PID); err != nil || stat.key != key {
+		return nil
 	}
-	return parseStat(pid, text)
-}
-
-// parseStat minds that a program may call itself ") R 1 (".
-func parseStat(pid uint32, text []byte) (procStat, error) {
-	from, to := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
-	if from < 0 || to < from {
-		return procStat{}, fmt.Errorf("/proc/%d/stat has no name in brackets", pid)
-	}
-	fields := bytes.Fields(text[to+1:])
-	if len(fields) < 20 {
-		return procStat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name, not 20", pid, len(fields))
-	}
-	parent, err := strconv.ParseUint(string(fields[1]), 10, 32)
-	if err != nil {
-		return procStat{}, fmt.Errorf("/proc/%d/stat: parent: %w", pid, err)
-	}
-	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
-	if err != nil {
-		return procStat{}, fmt.Errorf("/proc/%d/stat: start: %w", pid, err)
-	}
-	return procStat{key: Key{PID: pid, Start: start}, parent: uint32(parent), comm: string(text[from+1 : to])}, nil
+	return args
 }

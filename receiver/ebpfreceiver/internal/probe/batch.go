@@ -6,6 +6,7 @@
 package probe
 
 import (
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -41,22 +42,15 @@ type Batch struct {
 	Since, Last, Now time.Time
 
 	origin  Origin
-	records map[subject]plog.LogRecordSlice
+	records map[*identity.Place]plog.LogRecordSlice
 	spans   map[*identity.Process]ptrace.SpanSlice
-	metrics map[subject]pmetric.MetricSlice
+	metrics map[*identity.Place]pmetric.MetricSlice
 	named   map[metricKey]pmetric.Metric
 }
 
-// subject is what has a resource of its own: a place, and in it a service if the
-// probe names one.
-type subject struct {
-	place   *identity.Place
-	service string
-}
-
 type metricKey struct {
-	subject
-	name string
+	place *identity.Place
+	name  string
 }
 
 // NewBatch returns an empty one.
@@ -70,9 +64,9 @@ func NewBatch(origin Origin, table *identity.Table) *Batch {
 func (b *Batch) Reset() {
 	b.Spans = 0
 	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
-	b.records = map[subject]plog.LogRecordSlice{}
+	b.records = map[*identity.Place]plog.LogRecordSlice{}
 	b.spans = map[*identity.Process]ptrace.SpanSlice{}
-	b.metrics = map[subject]pmetric.MetricSlice{}
+	b.metrics = map[*identity.Place]pmetric.MetricSlice{}
 	b.named = map[metricKey]pmetric.Metric{}
 }
 
@@ -85,15 +79,14 @@ func (b *Batch) Event(name string, of *identity.Process, at time.Time) plog.LogR
 
 // EventAt adds an event of a place.
 func (b *Batch) EventAt(name string, place *identity.Place, at time.Time) plog.LogRecord {
-	s := subject{place: place}
-	slice, ok := b.records[s]
+	slice, ok := b.records[place]
 	if !ok {
 		resource := b.Logs.ResourceLogs().AppendEmpty()
-		b.putResource(resource.Resource(), s)
+		b.putResource(resource.Resource(), place)
 		scope := resource.ScopeLogs().AppendEmpty()
 		b.putScope(scope.Scope())
 		slice = scope.LogRecords()
-		b.records[s] = slice
+		b.records[place] = slice
 	}
 	record := slice.AppendEmpty()
 	record.SetEventName(name)
@@ -109,8 +102,9 @@ func (b *Batch) Span(name string, of *identity.Process) ptrace.Span {
 	slice, ok := b.spans[of]
 	if !ok {
 		resource := b.Traces.ResourceSpans().AppendEmpty()
-		b.putResource(resource.Resource(), subject{place: of.Place, service: of.Name})
+		b.putResource(resource.Resource(), of.Place)
 		putProcess(resource.Resource().Attributes(), of)
+		b.putInstance(resource.Resource().Attributes(), of.Instance())
 		scope := resource.ScopeSpans().AppendEmpty()
 		b.putScope(scope.Scope())
 		slice = scope.Spans()
@@ -132,8 +126,8 @@ type Metric struct {
 }
 
 // Count adds a point of a monotonic, cumulative sum.
-func (b *Batch) Count(m *Metric, place *identity.Place, service string) pmetric.NumberDataPoint {
-	metric, added := b.metric(m, subject{place, service})
+func (b *Batch) Count(m *Metric, place *identity.Place) pmetric.NumberDataPoint {
+	metric, added := b.metric(m, place)
 	if added {
 		sum := metric.SetEmptySum()
 		sum.SetIsMonotonic(true)
@@ -145,8 +139,8 @@ func (b *Batch) Count(m *Metric, place *identity.Place, service string) pmetric.
 }
 
 // Gauge adds a point of a value that goes up and down.
-func (b *Batch) Gauge(m *Metric, place *identity.Place, service string) pmetric.NumberDataPoint {
-	metric, added := b.metric(m, subject{place, service})
+func (b *Batch) Gauge(m *Metric, place *identity.Place) pmetric.NumberDataPoint {
+	metric, added := b.metric(m, place)
 	if added {
 		metric.SetEmptyGauge()
 	}
@@ -157,8 +151,8 @@ func (b *Batch) Gauge(m *Metric, place *identity.Place, service string) pmetric.
 
 // Histogram adds a point of a cumulative histogram; counts has one more than the
 // bounds have.
-func (b *Batch) Histogram(m *Metric, place *identity.Place, service string, counts []uint64, sum float64) pmetric.HistogramDataPoint {
-	metric, added := b.metric(m, subject{place, service})
+func (b *Batch) Histogram(m *Metric, place *identity.Place, counts []uint64, sum float64) pmetric.HistogramDataPoint {
+	metric, added := b.metric(m, place)
 	if added {
 		metric.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	}
@@ -176,8 +170,8 @@ func (b *Batch) Histogram(m *Metric, place *identity.Place, service string, coun
 }
 
 // Exponential adds a point of a cumulative histogram of the kernel's.
-func (b *Batch) Exponential(m *Metric, place *identity.Place, service string, h *histogram) pmetric.ExponentialHistogramDataPoint {
-	metric, added := b.metric(m, subject{place, service})
+func (b *Batch) Exponential(m *Metric, place *identity.Place, h *histogram) pmetric.ExponentialHistogramDataPoint {
+	metric, added := b.metric(m, place)
 	if added {
 		metric.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	}
@@ -196,19 +190,19 @@ func (b *Batch) putTimes(point interface {
 	point.SetTimestamp(pcommon.NewTimestampFromTime(b.Now))
 }
 
-func (b *Batch) metric(m *Metric, s subject) (metric pmetric.Metric, added bool) {
-	key := metricKey{s, m.Name}
+func (b *Batch) metric(m *Metric, place *identity.Place) (metric pmetric.Metric, added bool) {
+	key := metricKey{place, m.Name}
 	if metric, ok := b.named[key]; ok {
 		return metric, false
 	}
-	slice, ok := b.metrics[s]
+	slice, ok := b.metrics[place]
 	if !ok {
 		resource := b.Metrics.ResourceMetrics().AppendEmpty()
-		b.putResource(resource.Resource(), s)
+		b.putResource(resource.Resource(), place)
 		scope := resource.ScopeMetrics().AppendEmpty()
 		b.putScope(scope.Scope())
 		slice = scope.Metrics()
-		b.metrics[s] = slice
+		b.metrics[place] = slice
 	}
 	metric = slice.AppendEmpty()
 	metric.SetName(m.Name)
@@ -219,18 +213,33 @@ func (b *Batch) metric(m *Metric, s subject) (metric pmetric.Metric, added bool)
 }
 
 // putResource writes what processors such as k8sattributes join by.
-func (b *Batch) putResource(to pcommon.Resource, s subject) {
+func (b *Batch) putResource(to pcommon.Resource, place *identity.Place) {
 	attributes := to.Attributes()
 	attributes.PutStr(otlp.Source, otlp.SourceEBPF)
 	attributes.PutStr(otlp.OSType, "linux")
 	putText(attributes, otlp.HostName, b.origin.HostName)
 	putText(attributes, otlp.HostID, b.origin.HostID)
-	putText(attributes, otlp.ServiceName, s.service)
-	if s.place.Cgroup != "/" { // that of the whole host says nothing
-		putText(attributes, otlp.ProcessCgroup, s.place.Cgroup)
+	putText(attributes, otlp.ServiceName, place.Service)
+	putText(attributes, otlp.ServiceNamespace, place.Namespace)
+	putText(attributes, otlp.ServiceVersion, place.Version)
+	b.putInstance(attributes, place.Instance)
+	if place.Cgroup != "/" { // that of the whole host says nothing
+		putText(attributes, otlp.ProcessCgroup, place.Cgroup)
 	}
-	putText(attributes, otlp.ContainerID, s.place.ContainerID)
-	putText(attributes, otlp.K8sPodUID, s.place.PodUID)
+	putText(attributes, otlp.ContainerID, place.ContainerID)
+	putText(attributes, otlp.K8sPodUID, place.PodUID)
+}
+
+// putInstance writes what tells instances of a service apart. The key of a process
+// holds for its host only.
+func (b *Batch) putInstance(to pcommon.Map, instance string) {
+	if instance == "" {
+		return
+	}
+	if pid, _, found := strings.Cut(instance, ":"); found && b.origin.HostName != "" && strings.Trim(pid, "0123456789") == "" {
+		instance = b.origin.HostName + ":" + instance
+	}
+	to.PutStr(otlp.ServiceInstanceID, instance)
 }
 
 func (b *Batch) putScope(to pcommon.InstrumentationScope) {

@@ -75,9 +75,9 @@ func (p *block) Collect(out *Batch) error {
 	var times blockTimes
 	entries := p.devices.Iterate()
 	for entries.Next(&what, &times) {
-		point := out.Exponential(&p.duration, out.Table.Host(), "", &times.Times)
+		point := out.Exponential(&p.duration, out.Table.Host(), &times.Times)
 		p.put(point.Attributes(), what)
-		bytes := out.Count(&p.size, out.Table.Host(), "")
+		bytes := out.Count(&p.size, out.Table.Host())
 		bytes.SetIntValue(int64(times.Bytes))
 		p.put(bytes.Attributes(), what)
 	}

@@ -64,7 +64,7 @@ func (p *block) collectFailures(out *Batch) error {
 	var count failureCount
 	entries := p.failures.Iterate()
 	for entries.Next(&failure, &count) {
-		failed := out.Count(&p.errors, out.Table.Host(), "")
+		failed := out.Count(&p.errors, out.Table.Host())
 		failed.SetIntValue(int64(count.Requests))
 		p.put(failed.Attributes(), failure.deviceOperation)
 		failed.Attributes().PutStr(otlp.ErrorType, blockError(failure.Error))

@@ -88,11 +88,11 @@ func (p *cpu) Collect(out *Batch) error {
 	}
 	p.series.changed(out.Now, func(of program, sums *runSums, since time.Time) {
 		out.Since = since
-		ran := out.Count(&p.time, of.place, "")
+		ran := out.Count(&p.time, of.place)
 		ran.SetDoubleValue(float64(sums.OnCPU) / 1e9)
 		of.put(ran.Attributes())
 		if !p.noWaits {
-			of.put(out.Exponential(&p.wait, of.place, "", &sums.Waits).Attributes())
+			of.put(out.Exponential(&p.wait, of.place, &sums.Waits).Attributes())
 		}
 	})
 	return err

@@ -82,7 +82,6 @@ func (c *conversation[T]) serverAt(here bool) target {
 
 type databaseLabels struct {
 	place     *identity.Place
-	service   string
 	operation string
 	namespace string
 	code      string
@@ -99,7 +98,7 @@ func newDatabaseDurations(system string) durations[databaseLabels] {
 		metric: Metric{
 			Name: "db.client.operation.duration", Unit: "s", Description: "Duration of database client operations.", Bounds: databaseBounds(),
 		},
-		place:  func(l databaseLabels) (*identity.Place, string) { return l.place, l.service },
+		place:  func(l databaseLabels) *identity.Place { return l.place },
 		label:  func(l databaseLabels, to pcommon.Map) { l.put(system, to) },
 		series: map[databaseLabels]*duration{},
 	}
@@ -107,7 +106,7 @@ func newDatabaseDurations(system string) durations[databaseLabels] {
 
 func (p *databaseProbe) count(c *databaseCall, fault string, span ptrace.Span) {
 	labels := databaseLabels{
-		place: c.of.Place, service: c.of.Name, operation: c.Operation, namespace: c.Namespace, code: c.Code, fault: fault, at: c.conn.serverAt(false),
+		place: c.of.Place, operation: c.Operation, namespace: c.Namespace, code: c.Code, fault: fault, at: c.conn.serverAt(false),
 	}
 	rest := databaseLabels{place: c.of.Place, overflow: true}
 	p.taken.add(labels, rest, c.End.Sub(c.Start), exemplar{at: c.End, trace: span.TraceID(), span: span.SpanID()})

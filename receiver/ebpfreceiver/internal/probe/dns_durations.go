@@ -16,7 +16,6 @@ import (
 
 type dnsLabels struct {
 	place    *identity.Place
-	service  string
 	question dnsQuestion // without a name where there were too many
 	fault    string
 	overflow bool
@@ -36,7 +35,7 @@ func newDNSDurations(maxNames int) dnsDurations {
 			metric: Metric{
 				Name: "dns.lookup.duration", Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: networkBounds(),
 			},
-			place:  func(l dnsLabels) (*identity.Place, string) { return l.place, l.service },
+			place:  func(l dnsLabels) *identity.Place { return l.place },
 			label:  dnsLabels.put,
 			series: map[dnsLabels]*duration{},
 		},
@@ -46,7 +45,7 @@ func newDNSDurations(maxNames int) dnsDurations {
 }
 
 func (d *dnsDurations) add(of *identity.Process, q *dnsQuestion, fault string, took time.Duration) {
-	labels := dnsLabels{place: of.Place, service: of.Name, question: *q, fault: fault}
+	labels := dnsLabels{place: of.Place, question: *q, fault: fault}
 	if _, ok := d.names[q.name]; !ok {
 		if len(d.names) < d.maxNames {
 			d.names[q.name] = struct{}{}

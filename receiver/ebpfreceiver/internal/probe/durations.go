@@ -47,7 +47,7 @@ type duration struct {
 // durations is a histogram by labels of type K. It serves one goroutine.
 type durations[K comparable] struct {
 	metric Metric
-	place  func(K) (*identity.Place, string)
+	place  func(K) *identity.Place
 	label  func(K, pcommon.Map)
 	series map[K]*duration
 	last   time.Time // of collecting: when a series that is new since may have begun
@@ -97,8 +97,7 @@ func (d *durations[K]) collect(out *Batch) {
 			out.Since = out.Last
 		}
 		one.since = out.Since
-		place, service := d.place(labels)
-		point := out.Histogram(&d.metric, place, service, one.counts, one.sum)
+		point := out.Histogram(&d.metric, d.place(labels), one.counts, one.sum)
 		d.label(labels, point.Attributes())
 		if one.exemplar.trace != (pcommon.TraceID{}) && !one.told {
 			putExemplar(point.Exemplars().AppendEmpty(), one.exemplar)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,12 @@ type Gap struct {
 	Err     error
 	// Since is the version of Linux that the feature needs, if it is a late one.
 	Since string
+	// Lacks names the capability that is missing, where that is not one that all
+	// features need.
+	Lacks string
+	// Partial says that the feature works for a part of what it is for: that is no
+	// fault of the receiver.
+	Partial bool
 }
 
 // Error says what is missing and what would mend it.
@@ -58,6 +65,8 @@ func (g Gap) advice() string {
 // cause is what several features may be off for, with what would mend it.
 func (g Gap) cause() string {
 	switch {
+	case g.Reason == NoPermission && g.Lacks != "":
+		return "not permitted, this process lacks " + g.Lacks
 	case g.Reason == NoPermission:
 		return "not permitted, this process lacks " + missingCapabilities()
 	case g.Reason == NoBTF:
@@ -83,6 +92,7 @@ func release() string {
 // Together tells of many gaps in one line, each cause once; nil without any. What the
 // kernel said of each is in the gap itself.
 func Together(gaps []Gap) error {
+	gaps = slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool { return g.Partial })
 	if len(gaps) == 0 {
 		return nil
 	}
@@ -178,6 +188,18 @@ func effectiveCapabilities() uint64 {
 		return 0
 	}
 	return set
+}
+
+// Environments is the gap that is left where the environment of processes may not be
+// read; nil without any.
+func Environments(denied int) []Gap {
+	if denied == 0 {
+		return nil
+	}
+	return []Gap{{
+		Probe: "process", Feature: "environment", Reason: NoPermission, Lacks: "CAP_SYS_PTRACE", Partial: true,
+		Err: fmt.Errorf("of %d processes that were there before, OTEL_SERVICE_NAME is not known", denied),
+	}}
 }
 
 // AllMissing is a gap for each probe, for one reason.

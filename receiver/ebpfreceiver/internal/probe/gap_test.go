@@ -17,8 +17,16 @@ func TestEachCauseIsToldOnceForAllThatIsOff(t *testing.T) {
 	require.NoError(t, Together(nil))
 	said := errors.New("what the kernel said")
 	assert.EqualError(t, Together([]Gap{
-		{"process", "exec", NoHook, said, ""}, {"process", "exit", NoHook, said, ""}, {"cpu", "run_queue", Refused, said, ""}, {"dns", "lookups", NoHook, said, ""},
+		{Probe: "process", Feature: "exec", Reason: NoHook, Err: said}, {Probe: "process", Feature: "exit", Reason: NoHook, Err: said}, {Probe: "cpu", Feature: "run_queue", Reason: Refused, Err: said}, {Probe: "dns", Feature: "lookups", Reason: NoHook, Err: said},
 	}), "this kernel has no such hook (process: exec, exit; dns: lookups); what the kernel said (cpu: run_queue)")
-	assert.ErrorContains(t, Gap{"dns", "lookups", Unsupported, said, "6.3"}, "dns: lookups is off: it takes Linux 6.3 or later, this is "+release())
-	assert.EqualError(t, Gap{"dns", "lookups", Refused, said, "6.3"}, "dns: lookups is off: what the kernel said", "its age is not to blame")
+	assert.ErrorContains(t, Gap{Probe: "dns", Feature: "lookups", Reason: Unsupported, Err: said, Since: "6.3"}, "dns: lookups is off: it takes Linux 6.3 or later, this is "+release())
+	assert.EqualError(t, Gap{Probe: "dns", Feature: "lookups", Reason: Refused, Err: said, Since: "6.3"}, "dns: lookups is off: what the kernel said", "its age is not to blame")
+}
+
+func TestEnvironmentsThatMayNotBeRead(t *testing.T) {
+	gaps := Environments(3)
+	assert.Len(t, gaps, 1)
+	assert.EqualError(t, gaps[0], "process: environment is off: not permitted, this process lacks CAP_SYS_PTRACE: of 3 processes that were there before, OTEL_SERVICE_NAME is not known")
+	assert.NoError(t, Together(gaps), "the receiver does what it is for")
+	assert.Empty(t, Environments(0))
 }

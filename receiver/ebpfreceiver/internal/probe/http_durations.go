@@ -17,7 +17,6 @@ import (
 // told on the side of the client only, as the conventions have it.
 type httpLabels struct {
 	place    *identity.Place
-	service  string
 	method   string
 	status   int
 	fault    string
@@ -36,7 +35,7 @@ func newHTTPDurations() httpDurations {
 	histogram := func(name, description string) durations[httpLabels] {
 		return durations[httpLabels]{
 			metric: Metric{Name: name, Unit: "s", Description: description, Bounds: networkBounds()},
-			place:  func(l httpLabels) (*identity.Place, string) { return l.place, l.service },
+			place:  func(l httpLabels) *identity.Place { return l.place },
 			label:  httpLabels.put,
 			series: map[httpLabels]*duration{},
 		}
@@ -50,7 +49,7 @@ func newHTTPDurations() httpDurations {
 func (d *httpDurations) add(s *served, method, fault string, span ptrace.Span) {
 	e, c := s.exchange, s.conn
 	labels := httpLabels{
-		place: s.of.Place, service: s.of.Name, method: method, status: e.Response.Status, fault: fault, version: versionOf(&e.Request),
+		place: s.of.Place, method: method, status: e.Response.Status, fault: fault, version: versionOf(&e.Request),
 		scheme: c.scheme(),
 	}
 	to := &d.server

@@ -60,6 +60,10 @@ func spanID(n uint64) (s pcommon.SpanID) {
 // does.
 func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	e, server := s.exchange, s.conn.speaker.Server
+	if !server && exportsTelemetry(&e.Request, s.conn.ends.RemotePort) {
+		p.pool.Put(e)
+		return
+	}
 	method, original := methodOf(e.Request.Method)
 	span := out.Span(titleOf(method), s.of)
 	putContext(span, s, server, clientSeen)

@@ -27,6 +27,8 @@ const (
 	kindSignal = uint32(NumberProcess)<<8 | 3
 	kindOOM    = uint32(NumberProcess)<<8 | 4
 	kindMoved  = uint32(NumberProcess)<<8 | 5
+
+	kindEnvironment = uint32(NumberProcess)<<8 | 6
 )
 
 type process struct {
@@ -38,6 +40,8 @@ type process struct {
 	exited *simplelru.LRU[identity.Key, struct{}]
 	// oomKilled are the victims of the OOM killer: their SIGKILL is a failure.
 	oomKilled *simplelru.LRU[identity.Key, struct{}]
+	// declared are the environments of which the exec has not come.
+	declared *simplelru.LRU[identity.Key, identity.Declared]
 
 	forkMetric Metric
 }
@@ -52,6 +56,7 @@ func newProcess(c *ProcessConfig) *process {
 	}
 	return &process{
 		config: c, redact: hidden, exited: newRecent[identity.Key, struct{}](maxExited), oomKilled: newRecent[identity.Key, struct{}](maxExited),
+		declared:   newRecent[identity.Key, identity.Declared](maxExited),
 		forkMetric: Metric{Name: "tapio.process.forks", Unit: "{process}", Description: "Processes, not threads, that were forked."},
 	}
 }
@@ -99,6 +104,8 @@ func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
 		return p.oom(record, out)
 	case kindMoved:
 		return p.moved(record, out)
+	case kindEnvironment:
+		return p.environment(record)
 	}
 	return errUnknownKind
 }
@@ -112,6 +119,23 @@ type execHead struct {
 	ArgsTotal    uint32
 	FilenameSize uint16
 	ArgsSize     uint16
+	Exe          [128]byte
+}
+
+type environmentRecord struct {
+	head
+	Service    [320]byte
+	Attributes [1280]byte
+}
+
+// environment keeps what a process declares until its exec comes, which is next.
+func (p *process) environment(record []byte) error {
+	e, err := as[environmentRecord](record)
+	if err != nil {
+		return err
+	}
+	p.declared.Add(identity.KeyAt(e.PID, e.Start), identity.DeclaredBy(text(e.Service[:]), text(e.Attributes[:])))
+	return nil
 }
 
 func (p *process) exec(record []byte, out *Batch) error {
@@ -123,10 +147,13 @@ func (p *process) exec(record []byte, out *Batch) error {
 	if len(rest) < int(e.FilenameSize)+int(e.ArgsSize) {
 		return errShort
 	}
-	key, parent := identity.KeyAt(e.PID, e.Start), identity.KeyAt(e.Parent, e.ParentStart)
-	file, args := out.Table.Executed(key, parent, text(rest[:e.FilenameSize])), rest[e.FilenameSize:e.FilenameSize+e.ArgsSize]
-	of := identity.NewProcess(key, parent, "", file, e.UID, out.Table.Place(e.Cgroup, e.PID))
-	out.Table.Put(of)
+	key, file, args := identity.KeyAt(e.PID, e.Start), text(rest[:e.FilenameSize]), argsOf(rest[e.FilenameSize:e.FilenameSize+e.ArgsSize])
+	declared, _ := p.declared.Get(key)
+	p.declared.Remove(key)
+	of := out.Table.Executed(&identity.Start{
+		Key: key, Parent: identity.KeyAt(e.Parent, e.ParentStart), Exe: text(e.Exe[:]), File: file, Args: args, Cut: e.ArgsTotal > uint32(e.ArgsSize),
+		UID: e.UID, Cgroup: e.Cgroup, Declared: declared,
+	})
 	if !p.config.Exec {
 		return nil
 	}
@@ -134,27 +161,34 @@ func (p *process) exec(record []byte, out *Batch) error {
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	attributes.PutInt(otlp.ProcessUserID, int64(e.UID))
-	event.Body().SetStr("exec " + file + p.putArgs(attributes, args, e.ArgsTotal))
+	event.Body().SetStr("exec " + file + p.putArgs(attributes, args, e))
 	return nil
+}
+
+func argsOf(block []byte) []string {
+	if len(block) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(block), "\x00"), "\x00")
 }
 
 // putArgs writes as many as were read, and returns those after the program's name as
 // one text, by which events are searched. The last one is cut where the limit was.
-func (p *process) putArgs(to pcommon.Map, args []byte, total uint32) string {
+func (p *process) putArgs(to pcommon.Map, args []string, e *execHead) string {
 	if len(args) == 0 {
 		return ""
 	}
-	cut := int(total) > len(args)
+	cut := e.ArgsTotal > uint32(e.ArgsSize)
 	list := to.PutEmptySlice(otlp.ProcessArgs)
 	var line strings.Builder
-	for _, arg := range p.redact.Args(strings.Split(strings.TrimSuffix(string(args), "\x00"), "\x00"), cut) {
+	for _, arg := range p.redact.Args(args, cut) {
 		if list.Len() > 0 {
 			line.WriteString(" " + arg)
 		}
 		list.AppendEmpty().SetStr(arg)
 	}
 	if cut {
-		to.PutInt(otlp.ProcessArgsSize, int64(total))
+		to.PutInt(otlp.ProcessArgsSize, int64(e.ArgsTotal))
 	}
 	return line.String()
 }
@@ -177,8 +211,7 @@ func (p *process) exit(record []byte, out *Batch) error {
 	key := identity.KeyAt(e.PID, e.Start)
 	of, known := out.Table.Known(key)
 	if !known {
-		of = identity.NewProcess(key, identity.KeyAt(e.Parent, e.ParentStart), text(e.Comm[:]), "", e.UID, out.Table.Place(e.Cgroup, 0))
-		out.Table.Put(of)
+		of = out.Table.Unknown(key, identity.KeyAt(e.Parent, e.ParentStart), text(e.Comm[:]), e.UID, e.Cgroup)
 	}
 	if _, told := p.exited.Get(key); told || !p.config.Exit {
 		return nil
@@ -246,7 +279,7 @@ func (p *process) Collect(out *Batch) error {
 		byPlace[out.Table.Place(cgroup, 0)] += forked
 	}
 	for place, n := range byPlace {
-		out.Count(&p.forkMetric, place, "").SetIntValue(int64(n))
+		out.Count(&p.forkMetric, place).SetIntValue(int64(n))
 	}
 	return entries.Err()
 }

@@ -100,8 +100,5 @@ func (b *Batch) processOf(h *head, comm string) *identity.Process {
 	if of.Name != "" {
 		return of
 	}
-	named := *of
-	named.Name = comm
-	b.Table.Put(&named)
-	return &named
+	return b.Table.Named(of, comm)
 }

@@ -45,7 +45,7 @@ func (k *programKey) program(of *programInfo, table *identity.Table) program {
 	if k.Inode == 0 { // a kernel thread: kworker/0:1 and its like are one program
 		name, _, _ = strings.Cut(name, "/")
 	}
-	return program{place: table.Place(of.Cgroup, of.PID), name: name}
+	return program{place: table.Shared(table.Place(of.Cgroup, of.PID), name), name: name}
 }
 
 func (p *program) put(to pcommon.Map) {

@@ -193,6 +193,7 @@ type conversation[T any] struct {
 	speaker T
 	ends    endpoints
 	of      *identity.Process
+	asOf    uint64 // what the table knew when of was looked up
 	pid     uint32
 	start   uint64
 	// The texts of both addresses are made once.
@@ -209,9 +210,9 @@ func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
 
 // identify finds whose doing the record is: a connection may pass to a child.
 func (c *conversation[T]) identify(r *streamRecord, out *Batch) {
-	if c.of == nil || c.pid != r.PID || c.start != r.Start {
+	if c.of == nil || c.pid != r.PID || c.start != r.Start || c.asOf != out.Table.Generation() {
 		c.of = out.processOf(&r.head, text(r.Comm[:]))
-		c.pid, c.start = r.PID, r.Start
+		c.pid, c.start, c.asOf = r.PID, r.Start, out.Table.Generation()
 	}
 }
 

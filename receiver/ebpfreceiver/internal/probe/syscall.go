@@ -229,10 +229,10 @@ func (p *syscalls) put(key programCall, sums *callSums, since time.Time, out *Ba
 		to.PutStr(otlp.SyscallName, name)
 	}
 	if sums.Times.count() > 0 {
-		put(out.Exponential(&p.duration, key.place, "", &sums.Times).Attributes())
+		put(out.Exponential(&p.duration, key.place, &sums.Times).Attributes())
 	}
 	if sums.Errors > 0 {
-		failed := out.Count(&p.errors, key.place, "")
+		failed := out.Count(&p.errors, key.place)
 		failed.SetIntValue(int64(sums.Errors))
 		put(failed.Attributes())
 	}

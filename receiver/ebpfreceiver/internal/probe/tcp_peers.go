@@ -55,7 +55,6 @@ type tcpCounts struct {
 // tcpLabels is what processes of one program have in common towards a peer.
 type tcpLabels struct {
 	place    *identity.Place
-	service  string
 	role     uint8
 	peer     netip.Addr
 	port     uint16
@@ -147,7 +146,7 @@ func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
 	if peer.PID != 0 {
 		of = out.Table.Lookup(identity.KeyAt(peer.PID, peer.Start), stats.Cgroup)
 	}
-	labels := tcpLabels{place: of.Place, service: of.Name, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
+	labels := tcpLabels{place: of.Place, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
 	rest := tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
 	t.totals.of(labels, rest, out.Last, out.Now).plus(&grown)
 }
@@ -191,7 +190,7 @@ func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
 		if n == 0 {
 			return
 		}
-		point := out.Count(m, l.place, l.service)
+		point := out.Count(m, l.place)
 		point.SetIntValue(int64(n))
 		l.put(point.Attributes())
 		if key != "" {
@@ -210,7 +209,7 @@ func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
 	count(&t.metric.resets, c.ResetsSent, otlp.NetworkIODirection, otlp.Transmit)
 	count(&t.metric.resets, c.ResetsReceived, otlp.NetworkIODirection, otlp.Receive)
 	if c.RTTSum > 0 {
-		point := out.Histogram(&t.metric.rtt, l.place, l.service, c.RTT[:], float64(c.RTTSum)/1e6)
+		point := out.Histogram(&t.metric.rtt, l.place, c.RTT[:], float64(c.RTTSum)/1e6)
 		l.put(point.Attributes())
 	}
 }

@@ -23,7 +23,7 @@ func peerOf(pid uint32, last byte) tcpPeer {
 func TestProcessesOfAProgramAreAddedUp(t *testing.T) {
 	out := NewBatch(Origin{}, identity.NewTable(t.TempDir()))
 	for pid := range uint32(2) {
-		out.Table.Put(identity.NewProcess(identity.KeyAt(pid+1, 0), identity.Key{}, "", "/bin/shop", 0, out.Table.Host()))
+		out.Table.Executed(&identity.Start{Key: identity.KeyAt(pid+1, 0), Exe: "shop", File: "/bin/shop"})
 	}
 	p := newTCPPeers()
 	p.add(peerOf(1, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 10}}, out)
@@ -31,7 +31,7 @@ func TestProcessesOfAProgramAreAddedUp(t *testing.T) {
 	p.add(peerOf(1, 1), &tcpStats{tcpCounts: tcpCounts{Sent: 12, Retransmits: 1}}, out)
 	require.Len(t, p.totals.byKey, 1)
 	for labels, total := range p.totals.byKey {
-		assert.Equal(t, "shop", labels.service)
+		assert.Equal(t, "shop", labels.place.Service)
 		assert.Equal(t, tcpCounts{Sent: 17, Retransmits: 1}, total.value)
 	}
 	// The kernel forgot the peer and it came again.

@@ -73,7 +73,7 @@ func (t *throttles) collectBelow(root string, out *Batch) {
 
 func (t *throttles) put(out *Batch, path string, stat map[string]uint64) {
 	place := out.Table.Intern(identity.PlaceOfPath(path))
-	periods, spent := out.Count(&t.periods, place, ""), out.Count(&t.time, place, "")
+	periods, spent := out.Count(&t.periods, place), out.Count(&t.time, place)
 	periods.SetIntValue(int64(stat["nr_throttled"]))
 	// Nanoseconds in v1, microseconds in v2.
 	spent.SetDoubleValue(float64(stat["throttled_time"])/1e9 + float64(stat["throttled_usec"])/1e6)

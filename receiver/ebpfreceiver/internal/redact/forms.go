@@ -56,12 +56,48 @@ type prefix struct {
 // prefixes are how services begin their keys and tokens.
 func prefixes() []prefix {
 	return []prefix{
-		{"AKIA", 20}, {"ASIA", 20}, {"ABIA", 20}, {"ACCA", 20}, {"AIza", 30}, {"ya29.", 20},
-		{"ghp_", 20}, {"gho_", 20}, {"ghu_", 20}, {"ghs_", 20}, {"ghr_", 20}, {"github_pat_", 20}, {"glpat-", 20}, {"gldt-", 20}, {"glrt-", 20},
-		{"xoxb-", 16}, {"xoxp-", 16}, {"xoxa-", 16}, {"xoxr-", 16}, {"xoxs-", 16}, {"xapp-", 16},
-		{"sk_live_", 16}, {"sk_test_", 16}, {"rk_live_", 16}, {"rk_test_", 16}, {"whsec_", 16}, {"sk-", 24},
-		{"npm_", 24}, {"pypi-", 24}, {"dckr_pat_", 16}, {"hvs.", 16}, {"hvb.", 16}, {"dop_v1_", 16}, {"SG.", 24}, {"shpat_", 16},
-		{"glsa_", 16}, {"glc_", 16}, {"hf_", 20}, {"lin_api_", 16}, {"dapi", 32}, {"AGE-SECRET-KEY-", 20}, {"nfp_", 20},
+		{"AKIA", 20},
+		{"ASIA", 20},
+		{"ABIA", 20},
+		{"ACCA", 20},
+		{"AIza", 30},
+		{"ya29.", 20},
+		{"ghp_", 20},
+		{"gho_", 20},
+		{"ghu_", 20},
+		{"ghs_", 20},
+		{"ghr_", 20},
+		{"github_pat_", 20},
+		{"glpat-", 20},
+		{"gldt-", 20},
+		{"glrt-", 20},
+		{"xoxb-", 16},
+		{"xoxp-", 16},
+		{"xoxa-", 16},
+		{"xoxr-", 16},
+		{"xoxs-", 16},
+		{"xapp-", 16},
+		{"sk_live_", 16},
+		{"sk_test_", 16},
+		{"rk_live_", 16},
+		{"rk_test_", 16},
+		{"whsec_", 16},
+		{"sk-", 24},
+		{"npm_", 24},
+		{"pypi-", 24},
+		{"dckr_pat_", 16},
+		{"hvs.", 16},
+		{"hvb.", 16},
+		{"dop_v1_", 16},
+		{"SG.", 24},
+		{"shpat_", 16},
+		{"glsa_", 16},
+		{"glc_", 16},
+		{"hf_", 20},
+		{"lin_api_", 16},
+		{"dapi", 32},
+		{"AGE-SECRET-KEY-", 20},
+		{"nfp_", 20},
 	}
 }
 
@@ -93,8 +129,9 @@ func looksRandom(text string, atLeast int) bool {
 		return false
 	}
 	uppers, lowers, numbers, changes := 0, 0, 0, 0
-	kind, before := 0, 0
+	before := 0
 	for i := range len(text) {
+		kind := 4
 		switch c := text[i]; {
 		case upper(c):
 			uppers, kind = uppers+1, 1
@@ -102,8 +139,6 @@ func looksRandom(text string, atLeast int) bool {
 			lowers, kind = lowers+1, 2
 		case digit(c):
 			numbers, kind = numbers+1, 3
-		default:
-			kind = 4
 		}
 		if kind != before {
 			changes++

@@ -63,8 +63,10 @@ func databaseRules(name string) (rules, bool) {
 	case "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat", "mongotop", "mongofiles", "bsondump":
 		return rules{secret: "p", valued: "udhc"}, true
 	case "redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark", "valkey-benchmark", "iredis", "redis-server", "valkey-server":
-		return rules{secret: "a", valued: "hpsirndxXtDc", long: []string{"pass", "requirepass", "masterauth", "primaryauth"},
-			words: map[string]int{"auth": 0, "auth2": 0, "requirepass": 0, "masterauth": 0, "setuser": 1}}, true
+		return rules{
+			secret: "a", valued: "hpsirndxXtDc", long: []string{"pass", "requirepass", "masterauth", "primaryauth"},
+			words: map[string]int{"auth": 0, "auth2": 0, "requirepass": 0, "masterauth": 0, "setuser": 1},
+		}, true
 	case "cqlsh", "influx", "clickhouse-client", "clickhouse", "cockroach", "impala-shell", "beeline", "trino", "presto", "neo4j-admin",
 		"cypher-shell", "arangosh", "couchbase-cli", "cbq", "etcdctl", "nodetool":
 		return rules{secret: "p", valued: "uhHPd", long: []string{"pw", "p", "user"}}, true
@@ -79,8 +81,10 @@ func databaseRules(name string) (rules, bool) {
 func webRules(name string) (rules, bool) {
 	switch name {
 	case "curl":
-		return rules{secret: "uUb", valued: "AcCdDeFHKmoPQrtTwxXyYzE", long: []string{"user", "proxy-user", "oauth2-bearer", "cookie", "pass",
-			"proxy-pass", "tlspassword", "proxy-tlspassword", "cert", "proxy-cert"}}, true
+		return rules{secret: "uUb", valued: "AcCdDeFHKmoPQrtTwxXyYzE", long: []string{
+			"user", "proxy-user", "oauth2-bearer", "cookie", "pass",
+			"proxy-pass", "tlspassword", "proxy-tlspassword", "cert", "proxy-cert",
+		}}, true
 	case "wget", "wget2", "aria2c", "axel":
 		return rules{valued: "OoPaiUtTQeAR"}, true
 	case "http", "https", "xh", "xhs", "httpie", "curlie":
@@ -91,11 +95,13 @@ func webRules(name string) (rules, bool) {
 		return rules{long: []string{"basic-auth", "auth"}}, true
 	case "lftp", "ncftp", "ncftpget", "ncftpput", "ftp", "sftp", "tnftp":
 		return rules{secret: "up", valued: "eP"}, true
-	case "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "mqtt":
+	case "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "mqtt": //nolint:misspell // its name
 		return rules{secret: "P", valued: "htmupiq", long: []string{"pw"}}, true
 	case "rabbitmqctl", "rabbitmqadmin":
-		return rules{secret: "p", valued: "uHPV", words: map[string]int{"add_user": 1, "change_password": 1, "authenticate_user": 1},
-			behind: []string{"declare", "list", "publish", "get", "show", "delete", "export", "import"}}, true
+		return rules{
+			secret: "p", valued: "uHPV", words: map[string]int{"add_user": 1, "change_password": 1, "authenticate_user": 1},
+			behind: []string{"declare", "list", "publish", "get", "show", "delete", "export", "import"},
+		}, true
 	case "swaks", "sendemail", "mailx", "s-nail":
 		return rules{long: []string{"ap", "xp", "auth-password"}}, true
 	case "git", "svn", "hg":
@@ -113,8 +119,10 @@ func webRules(name string) (rules, bool) {
 func cloudRules(name string) (rules, bool) {
 	switch name {
 	case "docker", "podman", "nerdctl", "buildah", "skopeo", "crane", "oras", "helm", "oc", "cf", "az", "ctr", "crictl", "regctl":
-		return rules{secret: "p", valued: "uefvlwh", behind: []string{"login", "registry"}, words: map[string]int{"auth": 1},
-			long: []string{"creds", "src-creds", "dest-creds", "sas", "connection-string", "user"}}, true
+		return rules{
+			secret: "p", valued: "uefvlwh", behind: []string{"login", "registry"}, words: map[string]int{"auth": 1},
+			long: []string{"creds", "src-creds", "dest-creds", "sas", "connection-string", "user"},
+		}, true
 	case "kubectl":
 		return rules{valued: "nflpoc", long: []string{"from-literal"}}, true
 	case "vault", "bao", "openbao":

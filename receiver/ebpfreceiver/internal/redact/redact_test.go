@@ -72,7 +72,8 @@ func commands() []string {
 		"openssl|enc|-k|§", "openssl|req|-passout|pass:§", "openssl|rsa|-passin|pass:§", "openssl|enc|-pass|pass:§", "openssl|passwd|-1|§", "openssl|dgst|-hmac|§",
 		"ldapsearch|-D|cn=a|-w|§", "smbclient|-U|user%§|//h/s", "mount|-t|cifs|-o|username=a,password=§,vers=3", "htpasswd|-bc|f|user|§", "useradd|-p|§|x",
 		"7z|x|-p§|a.7z", "zip|-P|§|a.zip", "unzip|-P§|a.zip", "gpg|--passphrase|§", "ssh-keygen|-N|§", "keytool|-storepass|§", "keytool|-keypass|§",
-		"ipmitool|-U|a|-P|§", "snmpwalk|-v2c|-c|§|h", "nmcli|dev|wifi|connect|x|password|§", "wpa_passphrase|net|§", "xfreerdp|/u:a|/p:§", "mosquitto_pub|-P|§",
+		"ipmitool|-U|a|-P|§", "snmpwalk|-v2c|-c|§|h", "nmcli|dev|wifi|connect|x|password|§", "wpa_passphrase|net|§", "xfreerdp|/u:a|/p:§", "mosquitto_pub|-P|§", //nolint:misspell // its name
+
 		"rabbitmqctl|add_user|a|§", "smbclient|--password=§", "expect|-c|send \"x\"; set password \"§\"",
 		// options and forms of any program
 		"app|--password|§", "app|--password=§", "app|-password|§", "app|--db-password|§", "app|--dbPassword=§", "app|--api-key|§", "app|--apiKey=§", "app|--auth-token|§",

@@ -99,7 +99,7 @@ func valueTo(text string, value int, in enclosing) int {
 		}
 		return len(text)
 	}
-	stops := ""
+	var stops string
 	switch {
 	case in.query:
 		stops = "& \t\r\n\"'`"

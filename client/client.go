@@ -5,7 +5,7 @@
 // that each is stored once, Follow reads them as they come, Member makes the
 // program one of the server's fleet. All three outlive cuts of the connection
 // and restarts of the server. For single questions the generated stubs in
-// proto/tapio/v1 are enough.
+// proto/tapio/v1 are enough. Source sends metrics, traces and logs over OTLP.
 package client
 
 import (

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -48,9 +49,9 @@ type Config struct {
 	// some 20 ns a run.
 	ProgramStats bool `mapstructure:"program_stats"`
 	// Logs, Metrics and Traces say how much of each signal goes on.
-	Logs    SignalConfig `mapstructure:"logs"`
-	Metrics SignalConfig `mapstructure:"metrics"`
-	Traces  SignalConfig `mapstructure:"traces"`
+	Logs    ingestcontrol.Config `mapstructure:"logs"`
+	Metrics ingestcontrol.Config `mapstructure:"metrics"`
+	Traces  ingestcontrol.Config `mapstructure:"traces"`
 	// Probes are the things to watch.
 	Probes probe.Config `mapstructure:"probes"`
 }

@@ -36,6 +36,16 @@ func sinkWith(t *testing.T, adapt func(*Config)) (*sink, *seen) {
 	return s, got
 }
 
+// of returns how many records were dropped for the reason.
+func (g *gate) of(reason string) (dropped uint64) {
+	for r, n := range g.Dropped() {
+		if r.String() == reason {
+			dropped = n
+		}
+	}
+	return dropped
+}
+
 func named(names ...string) plog.Logs {
 	logs := plog.NewLogs()
 	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
@@ -54,14 +64,14 @@ func TestConditionsChooseTheRecords(t *testing.T) {
 	require.NoError(t, s.consumeLogs(context.Background(), named("b")))
 	assert.Equal(t, 2, got.logs.LogRecordCount())
 	assert.Len(t, got.logs.AllLogs(), 1, "a batch of which nothing is left does not go on")
-	assert.Equal(t, uint64(3), s.logGate.filtered.Load())
+	assert.Equal(t, uint64(3), s.logGate.of("filter"))
 }
 
 func TestARateAboveTheLimitIsCutAndCounted(t *testing.T) {
 	s, got := sinkWith(t, func(c *Config) { c.Logs.MaxPerSecond = 3 })
 	require.NoError(t, s.consumeLogs(context.Background(), named("a", "a", "a", "a", "a", "a", "a", "a", "a", "a")))
 	assert.Equal(t, 3, got.logs.LogRecordCount())
-	assert.Equal(t, uint64(7), s.logGate.limited.Load())
+	assert.Equal(t, uint64(7), s.logGate.of("rate_limit"))
 }
 
 func TestSamplingLetsItsShareOfLogsPass(t *testing.T) {
@@ -70,7 +80,7 @@ func TestSamplingLetsItsShareOfLogsPass(t *testing.T) {
 		require.NoError(t, s.consumeLogs(context.Background(), named("a", "b")))
 	}
 	assert.Equal(t, 50, got.logs.LogRecordCount())
-	assert.Equal(t, uint64(150), s.logGate.sampled.Load())
+	assert.Equal(t, uint64(150), s.logGate.of("sampling"))
 }
 
 func TestSamplingKeepsTracesWhole(t *testing.T) {
@@ -96,7 +106,7 @@ func TestPointsAreFilteredByMetricAndAttribute(t *testing.T) {
 	list.AppendEmpty().SetEmptySum().DataPoints().AppendEmpty().Attributes().PutStr("tapio.syscall.name", "futex")
 	require.NoError(t, s.consumeMetrics(context.Background(), metrics))
 	assert.Equal(t, 1, got.metrics.DataPointCount())
-	assert.Equal(t, uint64(2), s.pointGate.filtered.Load())
+	assert.Equal(t, uint64(2), s.pointGate.of("filter"))
 }
 
 func TestASignalThatIsOffDoesNotGoOn(t *testing.T) {
@@ -145,5 +155,5 @@ func TestAFractionOfARecordASecondIsABoundToo(t *testing.T) {
 	s, got := sinkWith(t, func(c *Config) { c.Logs.MaxPerSecond = 0.001 })
 	require.NoError(t, s.consumeLogs(context.Background(), named("a", "a", "a")))
 	assert.Equal(t, 1, got.logs.LogRecordCount())
-	assert.Equal(t, uint64(2), s.logGate.limited.Load())
+	assert.Equal(t, uint64(2), s.logGate.of("rate_limit"))
 }

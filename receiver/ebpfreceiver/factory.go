@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
@@ -30,9 +31,9 @@ func createDefaultConfig() component.Config {
 		ErrorMode:          ErrorModeIgnore,
 		RingBufferSize:     8 << 20,
 		CollectionInterval: 10 * time.Second,
-		Logs:               defaultSignalConfig(),
-		Metrics:            defaultSignalConfig(),
-		Traces:             defaultSignalConfig(),
+		Logs:               ingestcontrol.DefaultConfig(),
+		Metrics:            ingestcontrol.DefaultConfig(),
+		Traces:             ingestcontrol.DefaultConfig(),
 		Probes:             probe.DefaultConfig(),
 	}
 }

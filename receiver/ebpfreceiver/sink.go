@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
+	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 )
 
@@ -30,9 +31,9 @@ type sink struct {
 
 	logGate, pointGate, spanGate *gate
 
-	logFilter   filter[*ottllog.TransformContext]
-	pointFilter filter[*ottldatapoint.TransformContext]
-	spanFilter  filter[*ottlspan.TransformContext]
+	logFilter   ingestcontrol.Filter[*ottllog.TransformContext]
+	pointFilter ingestcontrol.Filter[*ottldatapoint.TransformContext]
+	spanFilter  ingestcontrol.Filter[*ottlspan.TransformContext]
 }
 
 func newSink(set receiver.Settings, c *Config) (*sink, error) {
@@ -48,7 +49,7 @@ func newSink(set receiver.Settings, c *Config) (*sink, error) {
 }
 
 func (s *sink) consumeLogs(ctx context.Context, logs plog.Logs) error {
-	if s.logs == nil || !s.logGate.enabled {
+	if s.logs == nil || !s.logGate.Enabled() {
 		return nil
 	}
 	s.gateLogs(ctx, logs)
@@ -63,7 +64,7 @@ func (s *sink) consumeLogs(ctx context.Context, logs plog.Logs) error {
 }
 
 func (s *sink) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
-	if s.metrics == nil || !s.pointGate.enabled {
+	if s.metrics == nil || !s.pointGate.Enabled() {
 		return nil
 	}
 	s.gateMetrics(ctx, metrics)
@@ -78,7 +79,7 @@ func (s *sink) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) erro
 }
 
 func (s *sink) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
-	if s.traces == nil || !s.spanGate.enabled {
+	if s.traces == nil || !s.spanGate.Enabled() {
 		return nil
 	}
 	s.gateTraces(ctx, traces)
@@ -90,12 +91,4 @@ func (s *sink) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	err := s.traces.ConsumeTraces(ctx, traces)
 	s.report.EndTracesOp(ctx, metadata.Type.String(), n, err)
 	return s.spanGate.refuse(n, err)
-}
-
-// refuse counts what a pipeline did not take.
-func (g *gate) refuse(n int, err error) error {
-	if err != nil {
-		g.refused.Add(uint64(n))
-	}
-	return err
 }

@@ -6,11 +6,11 @@ package ebpfreceiver
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -50,11 +50,15 @@ func (r *ebpfReceiver) observe(w *watch) error {
 
 func (s *sink) observeDropped(_ context.Context, o metric.Int64Observer) error {
 	for signal, gate := range map[string]*gate{"logs": s.logGate, "metrics": s.pointGate, "traces": s.spanGate} {
-		for stage, n := range map[string]*atomic.Uint64{
-			"filter": &gate.filtered, "sampling": &gate.sampled, "rate_limit": &gate.limited, "pipeline": &gate.refused,
-		} {
-			o.Observe(int64(n.Load()), metric.WithAttributes(attribute.String("signal", signal), attribute.String("stage", stage)))
+		observe := func(stage string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(attribute.String("signal", signal), attribute.String("stage", stage)))
 		}
+		for reason, n := range gate.Dropped() {
+			if reason != ingestcontrol.ReasonDisabled { // a signal that is off is no loss
+				observe(reason.String(), n)
+			}
+		}
+		observe("pipeline", gate.refused.Load())
 	}
 	return nil
 }

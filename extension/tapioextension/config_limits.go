@@ -78,6 +78,11 @@ type CollectorsConfig struct {
 	// LostAfter is how many beats it must miss to be lost, more than
 	// DegradedAfter, 6 by default.
 	LostAfter int `mapstructure:"lost_after"`
+	// OwnerAttribute names what the authenticator knows of a client that says whose
+	// the collectors are that it registers: no other client can register, change or
+	// remove them. By default subject or username, whichever is known, else
+	// access::attribute; of a client with nothing but a certificate its common name.
+	OwnerAttribute string `mapstructure:"owner_attribute"`
 }
 
 const (
@@ -163,5 +168,13 @@ func (c *CollectorsConfig) limits() fleet.Limits {
 	return fleet.Limits{
 		Collectors: c.Max, Bytes: int(c.MemoryLimit),
 		Interval: c.HeartbeatInterval, DegradedAfter: c.DegradedAfter, LostAfter: c.LostAfter,
+	}
+}
+
+// access translates the configuration for the API.
+func (c *Config) access() api.Access {
+	return api.Access{
+		Attribute: c.Access.Attribute, Read: c.Access.Read, Write: c.Access.Write, Admin: c.Access.Admin,
+		Owner: c.Collectors.OwnerAttribute,
 	}
 }

@@ -126,7 +126,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
 		MaxBodyBytes:           e.maxBodyBytes(),
 		Limits:                 e.cfg.limits(),
-		Access:                 api.Access(e.cfg.Access),
+		Access:                 e.cfg.access(),
 		Intake:                 e.intake,
 		Fleet:                  e.fleet,
 		Seen:                   e.seen,

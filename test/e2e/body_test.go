@@ -44,8 +44,10 @@ func TestBodiesAboveTheLimit(t *testing.T) {
 		}
 	}
 	for _, route := range [][3]string{
-		{"POST", "/v1/logs:query", "application/json"}, {"PUT", "/v1/collectors/x/config", "application/json"},
-		{"POST", "/v1/opamp", "application/x-protobuf"}, {"POST", "/v1/collectors", "application/json"},
+		{"POST", "/v1/logs:query", "application/json"},
+		{"PUT", "/v1/collectors/x/config", "application/json"},
+		{"POST", "/v1/opamp", "application/x-protobuf"},
+		{"POST", "/v1/collectors", "application/json"},
 	} {
 		status, answer := ask(t, route[0], "http://"+c.HTTP+route[1], "", strings.Repeat(" ", limit+1), "Content-Type", route[2])
 		require.Equal(t, http.StatusRequestEntityTooLarge, status, "%v: %s", route, answer)

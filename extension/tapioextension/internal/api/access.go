@@ -19,6 +19,7 @@ import (
 
 	"go.opentelemetry.io/collector/client"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -31,6 +32,9 @@ type Access struct {
 	Attribute string
 	// Read, Write and Admin are the values that may; "*" is everybody.
 	Read, Write, Admin []string
+	// Owner is the attribute that says whose a registered collector is. "": subject
+	// or username, whichever the authenticator knows, else Attribute.
+	Owner string
 }
 
 // right is what a method needs.
@@ -50,9 +54,10 @@ func rightsFor(method string) []right {
 		tapiov1.CollectorService_StreamEvents_FullMethodName,
 		tapiov1.CollectorService_SendEventBatch_FullMethodName,
 		tapiov1.CollectorService_RegisterCollector_FullMethodName,
-		tapiov1.CollectorService_UnregisterCollector_FullMethodName,
 		tapiov1.CollectorService_Heartbeat_FullMethodName:
 		return []right{toWrite}
+	case tapiov1.CollectorService_UnregisterCollector_FullMethodName: // of its own, or of others
+		return []right{toWrite, toAdmin}
 	case tapiov1.CollectorService_GetServerInfo_FullMethodName: // by which who writes goes
 		return []right{toRead, toWrite, toAdmin}
 	case tapiov1.CollectorService_UpdateConfig_FullMethodName:
@@ -64,9 +69,10 @@ func rightsFor(method string) []right {
 
 // caller is who calls, as far as is known.
 type caller struct {
-	name  string   // "" where nobody was asked
-	names []string // the values of Access.Attribute
-	host  string
+	name    string   // "" where nobody was asked
+	names   []string // the values of Access.Attribute
+	subject string   // who it is, for what it owns; "" where that is unknown
+	host    string
 }
 
 func (c caller) String() string {
@@ -80,7 +86,7 @@ type callerKey struct{}
 
 // withCaller works out once who calls.
 func (s *Server) withCaller(ctx context.Context) context.Context {
-	c := caller{names: s.namesOf(ctx)}
+	c := caller{names: s.namesOf(ctx), subject: s.subject(client.FromContext(ctx).Auth, certificateOf(ctx))}
 	if len(c.names) > 0 {
 		c.name = c.names[0]
 	}
@@ -110,6 +116,11 @@ func (s *Server) namesOf(ctx context.Context) []string {
 	if names := attribute(client.FromContext(ctx).Auth, s.Access.Attribute); len(names) > 0 {
 		return names
 	}
+	return certificateOf(ctx)
+}
+
+// certificateOf is the name in the certificate of a client of gRPC.
+func certificateOf(ctx context.Context) []string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil
@@ -120,6 +131,32 @@ func (s *Server) namesOf(ctx context.Context) []string {
 	}
 	return commonName(info.State.PeerCertificates)
 }
+
+// subject is who a client is. A group that it belongs to is not.
+func (s *Server) subject(auth client.AuthData, certificate []string) string {
+	claims := []string{s.Access.Owner}
+	if s.Access.Owner == "" {
+		claims = []string{"subject", "username", s.Access.Attribute}
+	}
+	for _, claim := range claims {
+		if values := attribute(auth, claim); len(values) > 0 {
+			return values[0]
+		}
+	}
+	if len(certificate) > 0 {
+		return certificate[0]
+	}
+	return ""
+}
+
+// fleetOf is the registry of collectors as the caller may use it.
+func (s *Server) fleetOf(ctx context.Context) fleet.Caller {
+	by := callerOf(ctx)
+	return s.Fleet.As(by.subject, s.Access.Attribute != "" && s.Access.grants(toAdmin, by.names))
+}
+
+// FleetOf is fleetOf for what Writers lets through.
+func (s *Server) FleetOf(ctx context.Context) fleet.Caller { return s.fleetOf(ctx) }
 
 func commonName(certificates []*x509.Certificate) []string {
 	if len(certificates) == 0 || certificates[0].Subject.CommonName == "" {
@@ -192,15 +229,17 @@ func (s *Server) Writers(next http.Handler) http.Handler {
 			http.Error(w, status.Convert(err).Message(), http.StatusForbidden)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
 // The headers by which the gateway tells the inner server who calls. Their names
 // hold a secret of this process, so that no client can claim to be another.
 const (
-	relayName = "tapio-caller-"
-	relayHost = "tapio-host-"
+	relayName    = "tapio-caller-"
+	relayHost    = "tapio-host-"
+	relaySubject = "tapio-subject-"
+	binary       = "-bin" // of headers with any bytes
 )
 
 // relayed is what the gateway adds to a call.
@@ -209,11 +248,19 @@ func (s *Server) relayed(_ context.Context, r *http.Request) metadata.MD {
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	names := attribute(client.FromContext(r.Context()).Auth, s.Access.Attribute)
-	if len(names) == 0 && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		names = commonName(r.TLS.PeerCertificates)
+	auth := client.FromContext(r.Context()).Auth
+	var certificate []string
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		certificate = commonName(r.TLS.PeerCertificates)
 	}
-	return metadata.MD{relayHost + s.relay: {host}, relayName + s.relay: names}
+	names := attribute(auth, s.Access.Attribute)
+	if len(names) == 0 {
+		names = certificate
+	}
+	return metadata.MD{
+		relayHost + s.relay: {host}, relayName + s.relay + binary: names,
+		relaySubject + s.relay + binary: {s.subject(auth, certificate)},
+	}
 }
 
 func relayedCaller(ctx context.Context, secret string) (caller, bool) {
@@ -222,7 +269,10 @@ func relayedCaller(ctx context.Context, secret string) (caller, bool) {
 	if len(hosts) == 0 {
 		return caller{}, false
 	}
-	c := caller{host: hosts[0], names: md.Get(relayName + secret)}
+	c := caller{host: hosts[0], names: md.Get(relayName + secret + binary)}
+	if subjects := md.Get(relaySubject + secret + binary); len(subjects) > 0 {
+		c.subject = subjects[0]
+	}
 	if len(c.names) > 0 {
 		c.name = c.names[0]
 	}

@@ -22,11 +22,12 @@ import (
 func (s *collectorService) RegisterCollector(
 	ctx context.Context, req *tapiov1.RegisterCollectorRequest,
 ) (*tapiov1.RegisterCollectorResponse, error) {
-	registered, err := s.Fleet.Register(req.GetCollector(), fleet.GRPC, 0)
+	own := s.fleetOf(ctx)
+	registered, err := own.Register(req.GetCollector(), fleet.GRPC, 0)
 	if err != nil {
 		return nil, err
 	}
-	config, _, err := s.Fleet.Config(registered.GetCollectorId())
+	config, _, err := own.Config(registered.GetCollectorId())
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +41,22 @@ func (s *collectorService) RegisterCollector(
 
 // UnregisterCollector implements tapiov1.CollectorServiceServer.
 func (s *collectorService) UnregisterCollector(
-	_ context.Context, req *tapiov1.UnregisterCollectorRequest,
+	ctx context.Context, req *tapiov1.UnregisterCollectorRequest,
 ) (*tapiov1.UnregisterCollectorResponse, error) {
-	return &tapiov1.UnregisterCollectorResponse{}, s.Fleet.Unregister(req.GetCollectorId())
+	if err := s.Unregister(ctx, req.GetCollectorId()); err != nil {
+		return nil, err
+	}
+	return &tapiov1.UnregisterCollectorResponse{}, nil
+}
+
+// Unregister ends a registration, for whoever calls, and with it the
+// configuration that was meant for the collector.
+func (s *Server) Unregister(ctx context.Context, id string) error {
+	configured, err := s.fleetOf(ctx).Unregister(id)
+	if configured {
+		s.auditConfig(ctx, configRemoved, id, nil)
+	}
+	return err
 }
 
 // Heartbeat implements tapiov1.CollectorServiceServer. Beats are read in a
@@ -51,7 +65,7 @@ func (s *collectorService) Heartbeat(stream tapiov1.CollectorService_HeartbeatSe
 	beats := make(chan *tapiov1.HeartbeatRequest)
 	ended := make(chan error, 1)
 	go func() { ended <- receiveBeats(stream, beats) }()
-	h := &heartbeats{collectorService: s, stream: stream}
+	h := &heartbeats{collectorService: s, stream: stream, own: s.fleetOf(stream.Context())}
 	defer h.stop()
 	for {
 		select {
@@ -92,6 +106,7 @@ func receiveBeats(stream tapiov1.CollectorService_HeartbeatServer, beats chan<- 
 type heartbeats struct {
 	*collectorService
 	stream  tapiov1.CollectorService_HeartbeatServer
+	own     fleet.Caller
 	id      string          // "" before the first beat
 	changed <-chan struct{} // see fleet.Registry.Watch
 	unwatch func()
@@ -110,7 +125,7 @@ func (h *heartbeats) beat(req *tapiov1.HeartbeatRequest) error {
 		return model.InvalidField("collector_id", "must be that of the first beat, %q, is %q: open a stream for each collector",
 			h.id, req.GetCollectorId())
 	}
-	if err := h.Fleet.Beat(req.GetCollectorId(), req.GetStatus(), req.GetConfigStatus()); err != nil {
+	if err := h.own.Beat(req.GetCollectorId(), req.GetStatus(), req.GetConfigStatus()); err != nil {
 		return err
 	}
 	if h.id == "" {
@@ -129,7 +144,7 @@ func (h *heartbeats) push() error { return h.answer() }
 
 // answer tells what is new since the answer before.
 func (h *heartbeats) answer() error {
-	config, _, err := h.Fleet.Config(h.id)
+	config, _, err := h.own.Config(h.id)
 	if err != nil {
 		return err // the registration has ended
 	}
@@ -145,9 +160,9 @@ func (h *heartbeats) answer() error {
 
 // GetConfig implements tapiov1.CollectorServiceServer.
 func (s *collectorService) GetConfig(
-	_ context.Context, req *tapiov1.GetConfigRequest,
+	ctx context.Context, req *tapiov1.GetConfigRequest,
 ) (*tapiov1.GetConfigResponse, error) {
-	config, answer, err := s.Fleet.Config(req.GetCollectorId())
+	config, answer, err := s.fleetOf(ctx).Config(req.GetCollectorId())
 	if err != nil {
 		return nil, err
 	}
@@ -156,11 +171,14 @@ func (s *collectorService) GetConfig(
 
 // UpdateConfig implements tapiov1.CollectorServiceServer.
 func (s *collectorService) UpdateConfig(
-	_ context.Context, req *tapiov1.UpdateConfigRequest,
+	ctx context.Context, req *tapiov1.UpdateConfigRequest,
 ) (*tapiov1.UpdateConfigResponse, error) {
-	config, err := s.Fleet.Configure(req)
+	config, err := s.fleetOf(ctx).Configure(req)
 	if err != nil {
 		return nil, err
+	}
+	if !req.GetValidateOnly() {
+		s.auditConfig(ctx, configUpdated, req.GetCollectorId(), config)
 	}
 	return &tapiov1.UpdateConfigResponse{Config: config}, nil
 }

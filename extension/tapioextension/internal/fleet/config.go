@@ -26,13 +26,18 @@ const YAML = "text/yaml"
 // Configure sets the configuration meant for a collector, or with validate_only
 // tells what it would become. Whoever watches the collector is told.
 func (r *Registry) Configure(req *tapiov1.UpdateConfigRequest) (*tapiov1.CollectorConfig, error) {
+	everyone := r.As("", true)
+	return r.configure(req, &everyone)
+}
+
+func (r *Registry) configure(req *tapiov1.UpdateConfigRequest, by *Caller) (*tapiov1.CollectorConfig, error) {
 	contentType, err := checkContent(req.GetContent(), req.GetContentType())
 	if err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, err := r.find(req.GetCollectorId())
+	m, err := by.find(req.GetCollectorId(), true)
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +104,16 @@ func etagOf(version uint64, content string) string {
 // Config returns the configuration meant for a collector, nil for none, and its
 // latest answer with the effective configuration, nil for none.
 func (r *Registry) Config(id string) (*tapiov1.CollectorConfig, *tapiov1.ConfigStatus, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m, err := r.find(id)
-	if err != nil {
-		return nil, nil, err
-	}
+	return r.As("", true).Config(id)
+}
+
+func (m *member) configAndAnswer() (*tapiov1.CollectorConfig, *tapiov1.ConfigStatus) {
 	if m.answer == nil && m.effective == "" {
-		return m.config, nil, nil
+		return m.config, nil
 	}
 	answer := &tapiov1.ConfigStatus{EffectiveContent: m.effective}
 	proto.Merge(answer, m.answer)
-	return m.config, answer, nil
+	return m.config, answer
 }
 
 // Watch returns a channel that says when a collector's configuration changes,

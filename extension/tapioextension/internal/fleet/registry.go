@@ -50,6 +50,8 @@ type Registry struct {
 // member is one registration; the registry's lock guards it.
 type member struct {
 	born      uint64
+	owner     string // subject, "" for none
+	session   Session
 	collector *tapiov1.Collector // state, last_seen_at and config_status as last said
 	interval  time.Duration
 	config    *tapiov1.CollectorConfig // nil: none
@@ -89,6 +91,13 @@ const (
 // configuration and figures. interval is the time between its beats; 0: that of
 // the registry. It returns the registration as kept.
 func (r *Registry) Register(c *tapiov1.Collector, protocol string, interval time.Duration) (*tapiov1.Collector, error) {
+	everyone := r.As("", true)
+	return r.register(c, protocol, interval, &everyone)
+}
+
+func (r *Registry) register(
+	c *tapiov1.Collector, protocol string, interval time.Duration, by *Caller,
+) (*tapiov1.Collector, error) {
 	if err := checkCollector(c); err != nil {
 		return nil, err
 	}
@@ -99,6 +108,9 @@ func (r *Registry) Register(c *tapiov1.Collector, protocol string, interval time
 	kept.ConfigStatus = nil
 	kept.RegisteredAt = timestamppb.New(r.now())
 	old, renewed := r.members[c.GetCollectorId()]
+	if renewed && !by.owns(old) {
+		return nil, denied(c.GetCollectorId())
+	}
 	if renewed {
 		kept.RegisteredAt = old.collector.GetRegisteredAt()
 	}
@@ -113,7 +125,7 @@ func (r *Registry) Register(c *tapiov1.Collector, protocol string, interval time
 		m = &member{born: r.born, figures: new(Figures), watchers: map[chan struct{}]struct{}{}}
 		r.members[c.GetCollectorId()] = m
 	}
-	m.collector, m.interval = kept, interval
+	m.collector, m.interval, m.owner = kept, interval, by.Subject
 	r.seen(m, kept.GetStatus())
 	r.bytes += m.size() - before
 	return r.view(m), nil
@@ -165,14 +177,8 @@ func (r *Registry) drop(m *member, reason string) {
 
 // Unregister ends a registration.
 func (r *Registry) Unregister(id string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m, err := r.find(id)
-	if err != nil {
-		return err
-	}
-	r.drop(m, "unregistered")
-	return nil
+	_, err := r.As("", true).Unregister(id)
+	return err
 }
 
 // Left counts registrations that ended, by reason: unregistered, lost.
@@ -185,6 +191,11 @@ func (r *Registry) Left() map[string]uint64 {
 // Beat notes a sign of life and what comes with it; a nil report says nothing
 // new.
 func (r *Registry) Beat(id string, report *tapiov1.CollectorStatus, answer *tapiov1.ConfigStatus) error {
+	everyone := r.As("", true)
+	return r.beat(id, report, answer, &everyone)
+}
+
+func (r *Registry) beat(id string, report *tapiov1.CollectorStatus, answer *tapiov1.ConfigStatus, by *Caller) error {
 	if err := checkReport(report); err != nil {
 		return err
 	}
@@ -193,7 +204,7 @@ func (r *Registry) Beat(id string, report *tapiov1.CollectorStatus, answer *tapi
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, err := r.find(id)
+	m, err := by.find(id, false)
 	if err != nil {
 		return err
 	}

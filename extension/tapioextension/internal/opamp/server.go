@@ -16,6 +16,8 @@ import (
 	"github.com/open-telemetry/opamp-go/server"
 	"github.com/open-telemetry/opamp-go/server/types"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -31,9 +33,18 @@ const capabilities = uint64(protobufs.ServerCapabilities_ServerCapabilities_Acce
 	protobufs.ServerCapabilities_ServerCapabilities_OffersRemoteConfig |
 	protobufs.ServerCapabilities_ServerCapabilities_AcceptsEffectiveConfig)
 
+// Members is the registry as the clients of a server may use it.
+type Members interface {
+	// FleetOf is the registry as the client may use it whose request has the
+	// context.
+	FleetOf(ctx context.Context) fleet.Caller
+	// Unregister ends a registration, if the client may.
+	Unregister(ctx context.Context, id string) error
+}
+
 // Server is the OpAMP side of a registry.
 type Server struct {
-	fleet   *fleet.Registry
+	members Members
 	inner   server.OpAMPServer
 	context context.Context // ends with the server
 	end     context.CancelFunc
@@ -44,8 +55,8 @@ type Server struct {
 }
 
 // New makes a server. Stop must be called.
-func New(registry *fleet.Registry, log *zap.Logger) (*Server, error) {
-	s := &Server{fleet: registry, inner: server.New(quietLogger{log.Sugar()})}
+func New(members Members, log *zap.Logger) (*Server, error) {
+	s := &Server{members: members, inner: server.New(quietLogger{log.Sugar()})}
 	s.context, s.end = context.WithCancel(context.Background())
 	handle, connContext, err := s.inner.Attach(server.Settings{Callbacks: types.Callbacks{OnConnecting: s.connecting}})
 	if err != nil {
@@ -68,7 +79,8 @@ func (s *Server) connecting(r *http.Request) types.ConnectionResponse {
 	if s.context.Err() != nil {
 		return types.ConnectionResponse{HTTPStatusCode: http.StatusServiceUnavailable}
 	}
-	a := &agent{Server: s, lasting: r.Header.Get("Upgrade") != ""}
+	client := context.WithoutCancel(r.Context())
+	a := &agent{Server: s, client: client, fleet: s.members.FleetOf(client), connection: new(byte), lasting: r.Header.Get("Upgrade") != ""}
 	return types.ConnectionResponse{Accept: true, ConnectionCallbacks: types.ConnectionCallbacks{
 		OnMessage:         a.message,
 		OnConnectionClose: a.closed,
@@ -78,11 +90,17 @@ func (s *Server) connecting(r *http.Request) types.ConnectionResponse {
 // agent is one connection, or one request of an agent that polls.
 type agent struct {
 	*Server
-	lasting bool   // a websocket, on which news can be pushed
-	id      string // "" before the first message
-	takes   bool   // a remote configuration
-	unwatch func()
-	done    chan struct{} // closed when the pushing has ended
+	client context.Context // says who the client is
+	fleet  fleet.Caller
+	// connection tells this one from others in fleet.Session, which outlives it.
+	connection *byte
+	sent       string // hash of the configuration that was sent on it; guarded by the session
+	lasting    bool   // a websocket, on which news can be pushed
+	id         string // "" before the first message
+	takes      bool   // a remote configuration
+	reports    bool   // what became of it
+	unwatch    func()
+	done       chan struct{} // closed when the pushing has ended
 }
 
 // message answers one report. It is never called twice at once for a connection.
@@ -93,10 +111,13 @@ func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.A
 	if err != nil {
 		return refuse(answer, err)
 	}
-	a.takes = a.takes || m.GetCapabilities()&uint64(protobufs.AgentCapabilities_AgentCapabilities_AcceptsRemoteConfig) != 0
+	a.takes = a.takes || can(m, protobufs.AgentCapabilities_AgentCapabilities_AcceptsRemoteConfig)
+	a.reports = a.reports || can(m, protobufs.AgentCapabilities_AgentCapabilities_ReportsRemoteConfig)
 	if m.GetAgentDisconnect() != nil {
-		_ = a.fleet.Unregister(id) // it may have left already
-		return answer
+		if err := a.members.Unregister(a.client, id); status.Code(err) == codes.PermissionDenied {
+			return refuse(answer, err)
+		}
+		return answer // it may have left already
 	}
 	if m.GetAgentDescription() != nil {
 		if _, err := a.fleet.Register(collectorOf(id, m), fleet.OpAMP, beatInterval); err != nil {
@@ -104,6 +125,9 @@ func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.A
 		}
 	}
 	config, _, err := a.fleet.Config(id)
+	if status.Code(err) == codes.PermissionDenied {
+		return refuse(answer, err)
+	}
 	if err != nil { // the registry forgot it, or never knew it
 		answer.Flags = uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState)
 		return answer
@@ -112,10 +136,46 @@ func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.A
 		return refuse(answer, err)
 	}
 	a.watch(id, conn)
-	if offer := remoteConfig(config); a.takes && config != nil && !has(m, config) {
-		answer.RemoteConfig = offer
+	gap := false
+	a.fleet.UpdateSession(id, func(session *fleet.Session) {
+		gap = a.follow(session, m)
+		if a.takes && config != nil && session.ConfigHash != config.GetEtag() && a.sent != config.GetEtag() {
+			answer.RemoteConfig = remoteConfig(config)
+			a.offered(session, config)
+		}
+	})
+	if gap {
+		answer.Flags = uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState)
 	}
 	return answer
+}
+
+func can(m *protobufs.AgentToServer, capability protobufs.AgentCapabilities) bool {
+	return m.GetCapabilities()&uint64(capability) != 0
+}
+
+// follow notes a message in the session of its agent. It reports whether messages
+// before it were lost, with parts of the state that the agent does not send again.
+func (a *agent) follow(session *fleet.Session, m *protobufs.AgentToServer) (gap bool) {
+	next := m.GetSequenceNum() == session.Sequence+1
+	session.Sequence, session.Connection = m.GetSequenceNum(), a.connection
+	switch reported := m.GetRemoteConfigStatus(); {
+	case reported != nil:
+		session.ConfigHash = fleet.Shorten(string(reported.GetLastRemoteConfigHash()), maxNameBytes)
+		a.sent = "" // it counts what the agent says
+	case !next: // it began anew
+		session.ConfigHash = ""
+	}
+	return !next && m.GetAgentDescription() == nil
+}
+
+// offered notes which configuration was sent. An agent that never reports what became
+// of it is taken to have it.
+func (a *agent) offered(session *fleet.Session, config *tapiov1.CollectorConfig) {
+	a.sent = config.GetEtag()
+	if !a.reports {
+		session.ConfigHash = config.GetEtag()
+	}
 }
 
 func refuse(answer *protobufs.ServerToAgent, err error) *protobufs.ServerToAgent {
@@ -162,6 +222,7 @@ func (a *agent) push(ctx context.Context, id string, changed <-chan struct{}, co
 		if err != nil {
 			return
 		}
+		a.fleet.UpdateSession(id, func(session *fleet.Session) { a.offered(session, config) })
 		// An error means that the connection is gone, which closed notices.
 		_ = conn.Send(ctx, &protobufs.ServerToAgent{InstanceUid: uid, Capabilities: capabilities, RemoteConfig: remoteConfig(config)})
 	}
@@ -174,6 +235,11 @@ func (a *agent) closed(types.Connection) {
 	}
 	a.unwatch()
 	<-a.done
+	latest := false
+	a.fleet.UpdateSession(a.id, func(session *fleet.Session) { latest = session.Connection == a.connection })
+	if !latest { // it has connected again
+		return
+	}
 	_ = a.fleet.Beat(a.id, &tapiov1.CollectorStatus{
 		State: tapiov1.Collector_STATE_DEGRADED, Message: "its OpAMP connection ended",
 	}, nil) // NOT_FOUND: it said goodbye before

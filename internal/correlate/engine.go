@@ -29,11 +29,13 @@ type Engine struct {
 	lines        *lru[lineKey, *line]
 	// What no trace and no severity tells of has tables of its own, lest masses of
 	// it push out errors: flows, with the miner of their templates.
-	flows  *lru[lineKey, *flow]
-	plain  *miner
-	lot    lot
-	kernel []*sign
-	groups []*group
+	flows *lru[lineKey, *flow]
+	plain *miner
+	lot   lot
+	// searched are the names that services looked for in vain.
+	searched *lru[string, *searched]
+	kernel   []*sign
+	groups   []*group
 	// maxKernel and maxGroups bound them, so that they fit in the memory limit.
 	maxKernel, maxGroups int
 
@@ -70,6 +72,7 @@ func New(config Config) (*Engine, error) {
 		lines:    newLRU[lineKey, *line](share / lineCost),
 		flows:    newLRU[lineKey, *flow](share / 2 / flowCost),
 		plain:    newMiner(share / 2),
+		searched: newLRU[string, *searched](maxSearchedServices),
 
 		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
 		maxGroups: reserved / groupCost,

@@ -63,7 +63,7 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 		return e.observeExec(ev, ref)
 	}
 	c := caseOf(ev.Name)
-	if c == nil || !tellsOfFault(ev, c.word) {
+	if c == nil || !tellsOfFault(ev, c.word) || c.word == "dns" && e.searchStep(ev, s) {
 		return false
 	}
 	if c.alone || fatalSignal(ev) {

@@ -99,7 +99,7 @@ func answer(question []byte) []byte {
 	switch {
 	case strings.HasPrefix(name.String(), "silent."):
 		return nil
-	case strings.HasPrefix(name.String(), "missing."):
+	case strings.HasPrefix(name.String(), "missing."), strings.HasSuffix(name.String(), ".svc.test."):
 		m.RCode = dnsmessage.RCodeNameError
 	case strings.HasPrefix(name.String(), "broken."):
 		m.RCode = dnsmessage.RCodeServerFailure
@@ -166,6 +166,26 @@ func lookupsAreTold(t *testing.T, at netip.AddrPort, network string) {
 	assert.Equal(t, int64(os.Getpid()), got["process.pid"])
 	got = s.event(t, "tapio.dns.lookup_failed", ofName("broken.tapio.example")).Attributes().AsRaw()
 	assert.Equal(t, "SERVFAIL", got["error.type"])
+}
+
+// A name that is tried with the domains of a search path is one lookup, which fails if
+// all of them do.
+func TestASearchPathIsOneLookup(t *testing.T) {
+	at := nameServer(t)
+	s := onThisKernel(t, onlyDNS)
+	for _, name := range []string{"there.tapio.one", "missing.tapio.two"} {
+		require.Error(t, lookup(at, "udp", name+".shop.svc.test."))
+		require.Error(t, lookup(at, "udp", name+".svc.test."))
+		_ = lookup(at, "udp", name+".")
+	}
+	s.sum(t, "dns.lookup.duration", 0, "dns.question.name+tapio.dns.question.type", "there.tapio.one+A", 1)
+	s.sum(t, "dns.lookup.duration", 0, "dns.question.name+error.type", "missing.tapio.two+NXDOMAIN", 1)
+	got := s.event(t, "tapio.dns.lookup_failed", ofName("missing.tapio.two")).Attributes().AsRaw()
+	assert.Equal(t, "NXDOMAIN", got["error.type"])
+	s.eachEvent(func(_ map[string]any, record plog.LogRecord) {
+		name, _ := record.Attributes().Get("dns.question.name")
+		assert.False(t, strings.HasSuffix(name.Str(), ".svc.test") || name.Str() == "there.tapio.one", name.Str())
+	})
 }
 
 // The C library's resolver asks for both kinds of address with one sendmmsg;

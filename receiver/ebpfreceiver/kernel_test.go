@@ -81,6 +81,19 @@ func (s *seen) event(t *testing.T, name string, accept func(plog.LogRecord) bool
 	return found
 }
 
+// eachEvent calls the function for all that have come, with their resource.
+func (s *seen) eachEvent(do func(resource map[string]any, record plog.LogRecord)) {
+	for _, logs := range s.logs.AllLogs() {
+		for _, resource := range logs.ResourceLogs().All() {
+			for _, scope := range resource.ScopeLogs().All() {
+				for _, record := range scope.LogRecords().All() {
+					do(resource.Resource().Attributes().AsRaw(), record)
+				}
+			}
+		}
+	}
+}
+
 // onlyProcesses leaves out what others on this machine can flood.
 func onlyProcesses(c *Config) {
 	c.Probes = probe.Config{Process: probe.DefaultProcessConfig(), TCP: c.Probes.TCP, DNS: c.Probes.DNS}

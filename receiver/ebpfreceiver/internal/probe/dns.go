@@ -38,6 +38,7 @@ type dnsProbe struct {
 	config  *DNSConfig
 	asked   *simplelru.LRU[lookupID, *lookup]
 	streams *simplelru.LRU[dnsStreamID, *dnsStream]
+	search  searches
 	took    dnsDurations
 }
 
@@ -52,8 +53,11 @@ type lookup struct {
 	of       *identity.Process
 	server   netip.Addr
 	began    time.Time
+	first    time.Time // this question was asked
 	sent     time.Time
 	attempts int
+	// base is what was asked for, if a search path added a domain to it.
+	base string
 }
 
 func newDNS(c *DNSConfig) *dnsProbe {
@@ -65,7 +69,7 @@ func newDNS(c *DNSConfig) *dnsProbe {
 	if err != nil {
 		panic(err)
 	}
-	return &dnsProbe{config: c, asked: asked, streams: streams, took: newDNSDurations(c.MaxNames)}
+	return &dnsProbe{config: c, asked: asked, streams: streams, search: newSearches(), took: newDNSDurations(c.MaxNames)}
 }
 
 func (*dnsProbe) Name() string   { return "dns" }
@@ -150,7 +154,11 @@ func (p *dnsProbe) ask(r *dnsRecord, m *dnsMessage, out *Batch) {
 		return
 	}
 	of := out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
-	if p.asked.Add(id, &lookup{of: of, server: r.Ends.remote(), began: at, sent: at, attempts: 1}) {
+	one := &lookup{of: of, server: r.Ends.remote(), began: at, first: at, sent: at, attempts: 1}
+	if before := p.search.next(of.Key, &m.question); before != nil {
+		one.began, one.attempts, one.base = before.began, before.attempts+1, before.base
+	}
+	if p.asked.Add(id, one) {
 		p.add("lookups_full", 1)
 	}
 }
@@ -162,8 +170,27 @@ func (p *dnsProbe) answered(r *dnsRecord, m *dnsMessage, out *Batch) {
 		return // an answer that came twice, or to a question before the probe
 	}
 	p.asked.Remove(id)
-	p.finish(&id, asked, out.Clock.Wall(r.Time), m.fault, out)
+	at := out.Clock.Wall(r.Time)
+	if m.fault != nameError {
+		p.finish(&id, asked, at, m.fault, out)
+		return
+	}
+	if given := p.search.wait(&search{lookup: *asked, id: id, answered: at, base: asked.base}); given != nil {
+		p.notFound(given, out)
+	}
 }
+
+// notFound finishes a lookup of which no question found anything: it was for the name
+// without the domains of the search path.
+func (p *dnsProbe) notFound(s *search, out *Batch) {
+	if s.base != "" {
+		s.id.question.name = s.base
+	}
+	p.finish(&s.id, &s.lookup, s.answered, nameError, out)
+}
+
+// nameError says that there is no such name.
+const nameError = "NXDOMAIN"
 
 // finish counts a lookup, and tells of one that failed.
 func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, out *Batch) {
@@ -173,7 +200,7 @@ func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, o
 	}
 	event := out.Event("tapio.dns.lookup_failed", l.of, at)
 	putLineage(event.Attributes(), l.of, out.Table)
-	if fault != "NXDOMAIN" { // that search domains and probing programs bring about all day
+	if fault != nameError { // that search domains and probing programs bring about all day
 		warns(event)
 	}
 	to := event.Attributes()
@@ -188,14 +215,17 @@ func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, o
 
 // Settle implements Settler: it gives up the questions that waited too long. They
 // lie in the order in which they were asked.
-func (p *dnsProbe) Settle(out *Batch, _ bool) {
+func (p *dnsProbe) Settle(out *Batch, last bool) {
+	for over := p.search.over(out.Now, last); over != nil; over = p.search.over(out.Now, last) {
+		p.notFound(over, out)
+	}
 	for {
 		id, eldest, ok := p.asked.GetOldest()
-		if !ok || out.Now.Sub(eldest.began) < p.config.Timeout {
+		if !ok || out.Now.Sub(eldest.first) < p.config.Timeout {
 			return
 		}
 		p.asked.Remove(id)
-		p.finish(&id, eldest, eldest.began.Add(p.config.Timeout), "timeout", out)
+		p.finish(&id, eldest, eldest.first.Add(p.config.Timeout), "timeout", out)
 	}
 }
 

@@ -1,0 +1,79 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// A resolver tries a name with each domain of its search path: with ndots:5, as in
+// Kubernetes, every name of another domain first fails with NXDOMAIN several times. Such
+// a step is no failure of the lookup; that of the name itself is.
+
+const (
+	// maxSearched names that do not exist are kept of a service, by so many services.
+	maxSearched         = 32
+	maxSearchedServices = 256
+	// searchedBytes bounds a name that is kept.
+	searchedBytes = 255
+)
+
+// searched are names that did not exist, the newest last.
+type searched struct{ names []string }
+
+// searchStep reports whether an event is that of a name which a search path made up.
+func (e *Engine) searchStep(ev *model.Event, s *service) bool {
+	fault, _ := ev.Attributes.Get("error.type")
+	question, _ := ev.Attributes.Get("dns.question.name")
+	name := strings.ToLower(strings.TrimSuffix(question.Str(), "."))
+	if fault.Str() != "NXDOMAIN" || name == "" || len(name) > searchedBytes {
+		return false
+	}
+	known := e.searched.get(s.name)
+	if known == nil {
+		known = e.searched.put(s.name, &searched{})
+	}
+	step := false
+	for _, other := range (*known).names {
+		step = step || triedAfter(name, other)
+	}
+	(*known).add(name)
+	return step
+}
+
+func (s *searched) add(name string) {
+	if slices.Contains(s.names, name) {
+		return
+	}
+	if len(s.names) >= maxSearched {
+		s.names = append(s.names[:0], s.names[1:]...)
+	}
+	s.names = append(s.names, strings.Clone(name))
+}
+
+// triedAfter reports whether both names are one with a domain of the same search path
+// behind it, of which a has one: api.example.cluster.local and
+// api.example.svc.cluster.local, or api.example.
+func triedAfter(a, b string) bool {
+	if a == b {
+		return false
+	}
+	if strings.HasPrefix(a, b+".") { // a is b with a domain
+		return strings.Count(a[len(b)+1:], ".") >= 1
+	}
+	before := 0 // what they have in common, to the end of a label
+	for i := 0; i < len(a) && i < len(b) && a[i] == b[i]; i++ {
+		if a[i] == '.' {
+			before = i + 1
+		}
+	}
+	if before == 0 {
+		return false
+	}
+	x, y := a[before:], b[before:]
+	return strings.Contains(x, ".") && strings.Contains(y, ".") && (strings.HasSuffix(x, "."+y) || strings.HasSuffix(y, "."+x))
+}

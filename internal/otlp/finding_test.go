@@ -160,13 +160,13 @@ func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
 // FuzzFindingFromEvent tries what somebody else may send under our names. What
 // is read once reads the same ever after.
 func FuzzFindingFromEvent(f *testing.F) {
-	for seed := range uint64(12) {
-		f.Add(marshalLogs(f, LogsFromFindings([]model.Finding{randomFinding(seed)}, 0)))
+	addSeeds(f)
+	finding := func(t testing.TB, seed uint64) []byte {
+		return marshalLogs(t, LogsFromFindings([]model.Finding{randomFinding(seed)}, 0))
 	}
-	for _, seed := range noise() {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
+	full := finding(f, 0)
+	f.Fuzz(func(t *testing.T, seed, a, b, c uint64) {
+		payload := edited(payloadOf(seed, full, func(seed uint64) []byte { return finding(t, seed) }), a, b, c)
 		logs, err := LogsFromPayload(payload)
 		if err != nil {
 			return

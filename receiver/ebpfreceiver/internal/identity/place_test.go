@@ -67,11 +67,17 @@ func TestPlaceOutsideContainersNamesItsCgroup(t *testing.T) {
 func FuzzPlaceOf(f *testing.F) {
 	f.Add("0::/docker/" + strings.Repeat("a", 64))
 	f.Add("9:memory:/ecs/a/a-1\n0::/")
+	f.Add("0::/kubepods.slice/kubepods-pod0a1b2c3d_0123_4567_89ab_0123456789ab.slice/cri-containerd-" + strings.Repeat("a", 64) + ".scope\r\n")
+	f.Add("0::\xff/docker/\xc3" + strings.Repeat("0", 64) + "\n:::\n")
 	f.Fuzz(func(t *testing.T, cgroups string) {
 		place := PlaceOf(cgroups)
 		if place.ContainerID != "" {
 			assert.Contains(t, cgroups, place.ContainerID)
 		}
+		if place.PodUID != "" {
+			assert.Contains(t, strings.ReplaceAll(cgroups, "_", "-"), place.PodUID)
+		}
+		assert.Contains(t, cgroups, place.Cgroup)
 	})
 }
 

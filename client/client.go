@@ -60,6 +60,9 @@ func passes(err error) bool {
 	if errors.Is(err, io.EOF) {
 		return true
 	}
+	if panicked := (*PanicError)(nil); errors.As(err, &panicked) {
+		return false
+	}
 	switch status.Code(err) {
 	case codes.ResourceExhausted:
 		return !tooLong(err)

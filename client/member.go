@@ -79,7 +79,7 @@ func (m *Member) session(ctx context.Context, client tapiov1.CollectorServiceCli
 	m.steer(welcome.GetFlowControl())
 	news := make(chan *tapiov1.HeartbeatResponse)
 	ended := make(chan error, 1)
-	go func() { ended <- receiveNews(ctx, stream, news) }()
+	go func() { ended <- caught(func() error { return receiveNews(ctx, stream, news) }) }()
 
 	beat := time.NewTicker(max(welcome.GetHeartbeatInterval().AsDuration(), time.Millisecond))
 	defer beat.Stop()

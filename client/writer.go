@@ -258,7 +258,7 @@ func (w *Writer) run(ctx context.Context) {
 	defer close(w.ended)
 	for failures := 0; ; failures++ {
 		before := w.Stats().Batches
-		err := w.stream(ctx)
+		err := caught(func() error { return w.stream(ctx) })
 		if ctx.Err() != nil {
 			return
 		}

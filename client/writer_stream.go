@@ -34,7 +34,7 @@ func (w *Writer) stream(ctx context.Context) error {
 	sending := make(chan struct{})
 	go func() {
 		defer close(sending)
-		cancel(w.sendAll(ctx, stream, first))
+		cancel(caught(func() error { return w.sendAll(ctx, stream, first) }))
 	}()
 	err = w.receiveAll(stream)
 	cancel(err)

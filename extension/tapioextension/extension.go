@@ -22,6 +22,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -64,6 +65,7 @@ type tapioExtension struct {
 	}
 
 	health componentHealth
+	panics panicLog
 
 	host      component.Host
 	store     *store.Store
@@ -87,7 +89,7 @@ type server interface {
 
 func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
 	return &tapioExtension{
-		cfg: cfg, set: set, stores: stores,
+		cfg: cfg, set: set, stores: stores, panics: panicLog{logger: set.Logger},
 		intake: intake.NewAdmission(intake.NewRoom(int(cfg.Limits.RequestMemory))),
 	}
 }
@@ -100,6 +102,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	}
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
+	e.store.OnPanic(e.panics.add)
 	e.api = api.New(e.apiOptions())
 	if err := e.listen(ctx); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
@@ -113,7 +116,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.threads = spareThreads(e.cfg.SpareThreads)
 	background, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.work.Go(func() { e.retire(background) })
+	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
 	return nil
 }
 
@@ -132,6 +135,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Seen:                   e.seen,
 		Observe:                e.observeBatch,
 		Trouble:                e.health.all,
+		Panicked:               e.panics.add,
 		Logger:                 e.set.Logger,
 		Now:                    time.Now,
 	}
@@ -160,7 +164,12 @@ func (e *tapioExtension) maxBodyBytes() int {
 // serve reports in a goroutine that nobody waits for: the host takes reports
 // only while it runs, and a shutdown after a failed start must not hang on one.
 func (e *tapioExtension) serve(s server) {
-	if err := s.serve(); err != nil {
+	var err error
+	if panicked := panics.Catch(func() { err = s.serve() }); panicked != nil {
+		e.panics.add(panicked)
+		return
+	}
+	if err != nil {
 		go componentstatus.ReportStatus(e.host, componentstatus.NewFatalErrorEvent(err))
 	}
 }
@@ -179,6 +188,7 @@ func (e *tapioExtension) retire(ctx context.Context) {
 			e.store.Retire()
 		case <-aim.C:
 			e.stores.refresh()
+			e.panics.report(e.host, time.Now())
 		}
 	}
 }

@@ -8,14 +8,24 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	logs "go.opentelemetry.io/proto/otlp/logs/v1"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/panics"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // orders lists all sequences of up to length steps, in which start occurs at most
@@ -75,3 +85,48 @@ func TestEveryOrderOfTheLifeCycleIsSafe(t *testing.T) {
 		}
 	}
 }
+
+func TestPanicsAreAStatusUntilNoneWasForLong(t *testing.T) {
+	core, logged := observer.New(zap.ErrorLevel)
+	p := panicLog{logger: zap.New(core)}
+	h := &statusHost{}
+	began := time.Now()
+	p.report(h, began)
+	for range 3 {
+		p.add(panics.Catch(func() { panic("here") }))
+	}
+	p.report(h, began)
+	p.report(h, began.Add(recoveredAfter/2))
+	p.report(h, time.Now().Add(recoveredAfter))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, h.statuses)
+	assert.EqualValues(t, 3, p.count.Total())
+	require.Equal(t, 1, logged.Len(), "the stack is logged once")
+	assert.Contains(t, logged.All()[0].ContextMap()["stack"], "lifecycle_test.go")
+}
+
+// statusHost keeps the status that is reported to it.
+type statusHost struct{ statuses []componentstatus.Status }
+
+func (*statusHost) GetExtensions() map[component.ID]component.Component { return nil }
+
+func (h *statusHost) Report(event *componentstatus.Event) {
+	h.statuses = append(h.statuses, event.Status())
+}
+
+func TestACallThatPanicsIsCounted(t *testing.T) {
+	e := started(t, nil)
+	_, err := e.AttachEvents(component.MustNewID("tapio"), panickingSink{})
+	require.NoError(t, err)
+	conn, err := grpc.NewClient(e.servers[0].(*grpcServer).listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	batch := &tapiov1.EventBatch{CollectorId: "a", BatchId: "1", Sequence: 1, Events: []*tapiov1.Event{{LogRecord: &logs.LogRecord{EventName: "a"}}}}
+	_, err = tapiov1.NewCollectorServiceClient(conn).SendEventBatch(t.Context(), &tapiov1.SendEventBatchRequest{Batch: batch})
+	require.Equal(t, codes.Internal, status.Code(err), "%v", err)
+	assert.EqualValues(t, 1, e.panics.count.Total())
+}
+
+// panickingSink is a receiver whose pipeline panics.
+type panickingSink struct{ model.EventSink }
+
+func (panickingSink) WriteEvents(context.Context, []model.Event) error { panic("pipeline") }

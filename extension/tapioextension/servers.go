@@ -106,7 +106,7 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	if err != nil {
 		return nil, err
 	}
-	agents, err := opamp.New(e.api, e.set.Logger)
+	agents, err := opamp.New(e.api, e.set.Logger, e.panics.add)
 	if err != nil {
 		return nil, err
 	}

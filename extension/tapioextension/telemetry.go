@@ -47,6 +47,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
 		builder.RegisterTapioIntakeMemoryCallback(single(e.intake.Room().Taken)),
 		builder.RegisterTapioIntakeRefusedCallback(labelled("reason", e.intake.Room().Refused)),
+		builder.RegisterTapioPanicsCallback(single(e.panics.count.Total)),
 		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
 		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
 		builder.RegisterTapioAPIRejectedCallback(labelled("reason", e.api.RejectedCalls)),

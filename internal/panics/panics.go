@@ -10,6 +10,7 @@
 package panics
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -56,6 +57,15 @@ func Catch(f func()) (err error) {
 	f()
 	done = true
 	return nil
+}
+
+// Recovered makes an error of what recover returned, nil of nil. It is for functions
+// that recover themselves, and must be called by the deferred one.
+func Recovered(value any) error {
+	if value == nil {
+		return nil
+	}
+	return newError(value)
 }
 
 func newError(value any) *Error {
@@ -124,8 +134,7 @@ type Count struct {
 func (c *Count) Add(err error) (stack string) {
 	c.n.Add(1)
 	place := err.Error()
-	caught, isPanic := err.(*Error) //nolint:errorlint // Catch returns it unwrapped
-	if isPanic {
+	if caught := (*Error)(nil); errors.As(err, &caught) {
 		place, stack = caught.Place, caught.Stack
 	}
 	if _, known := c.seen.LoadOrStore(place, true); known {

@@ -140,7 +140,7 @@ func (a *aggregation) inParallel(ctx context.Context, n int, work func(i int, g 
 			var g gatherer
 			defer func() { a.account.give(g.held) }()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := a.inTurn(ctx, func() error { return work(i, &g) }); err != nil {
+				if err := a.inTurn(ctx, func() error { return worked(func() error { return work(i, &g) }) }); err != nil {
 					next.Store(int64(n))
 					select {
 					case failed <- err:

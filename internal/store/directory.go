@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tapio/tapio/internal/panics"
 )
 
 const (
@@ -39,6 +41,7 @@ type directory struct {
 	lock   *os.File
 	logs   []durable
 	report func(problem string, err error)
+	panics *panicReport
 	epoch  uint64
 
 	wake     chan struct{}
@@ -72,7 +75,7 @@ func openDirectory(path string, logs []durable, report func(string, error)) (*di
 	return d, nil
 }
 
-func (d *directory) begin() { d.done.Go(d.run) }
+func (d *directory) begin() { d.done.Go(func() { panics.Restart(d.stop, d.run, d.panics.add) }) }
 
 // wakeUp has new files written soon.
 func (d *directory) wakeUp() {

@@ -68,6 +68,7 @@ type log[R any] struct {
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
+	panics    *panicReport
 
 	keys keyCount      // of the head
 	hash *maphash.Hash // scratch of the writer
@@ -108,8 +109,8 @@ func (l *log[R]) sealClosed() {
 	for _, c := range l.closed {
 		l.sealing <- struct{}{}
 		l.sealer.Go(func() {
-			l.replace(c, seal(l.signal.codec, l.packer, c.packing(), c.rows))
-			<-l.sealing
+			defer func() { <-l.sealing }()
+			l.panics.contain(func() { l.replace(c, seal(l.signal.codec, l.packer, c.packing(), c.rows)) })
 		})
 	}
 	clear(l.closed)

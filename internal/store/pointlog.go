@@ -46,6 +46,7 @@ type pointLog struct {
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
+	panics    *panicReport
 	packer    *packer
 }
 
@@ -193,7 +194,7 @@ func (l *pointLog) closeHead() {
 func (l *pointLog) sealClosed() {
 	for _, c := range l.closed {
 		l.sealer.Wait()
-		l.sealer.Go(func() { l.replace(c, sealPoints(c.rows, c.extra)) })
+		l.sealer.Go(func() { l.panics.contain(func() { l.replace(c, sealPoints(c.rows, c.extra)) }) })
 	}
 	clear(l.closed)
 	l.closed = l.closed[:0]

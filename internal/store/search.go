@@ -6,11 +6,11 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/panics"
 )
 
 const (
@@ -92,12 +92,11 @@ func (s *search[R]) callHelp(ctx context.Context) {
 }
 
 func (s *search[R]) help(ctx context.Context) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			s.cancel(errors.Join(errPanicked, fmt.Errorf("panic: %v", panicked)))
-		}
-	}()
-	if err := s.work(ctx); err != nil {
+	var err error
+	if panicked := panics.Catch(func() { err = s.work(ctx) }); panicked != nil {
+		err = errors.Join(errPanicked, panicked)
+	}
+	if err != nil {
 		s.cancel(err)
 	}
 }

@@ -32,6 +32,7 @@ type Store struct {
 	directory *directory // nil: in memory only
 	budget    *budget
 	findings  findingCounts
+	panics    *panicReport
 
 	events *log[model.Event]
 	spans  *log[model.Span]
@@ -49,6 +50,8 @@ func New(limits Limits, now func() time.Time) *Store {
 		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(packer, now),
 	}
+	s.panics = &panicReport{}
+	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
 	s.SetLimits(limits)
 	return s
 }
@@ -67,7 +70,7 @@ func Open(limits Limits, now func() time.Time, path string, report func(problem 
 		_ = d.lock.Close()
 		return nil, err
 	}
-	s.directory, s.epoch = d, d.epoch
+	s.directory, s.epoch, d.panics = d, d.epoch, s.panics
 	s.events.directory, s.spans.directory, s.points.directory = d, d, d
 	s.Retire()
 	d.begin()

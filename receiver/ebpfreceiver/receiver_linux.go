@@ -44,7 +44,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	if err := errors.Join(err, r.observe(w)); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.onLoss = r.tellLoss
+	w.onLoss, w.onPanic = r.tellLoss, r.tellPanic
 	w.start()
 	return func(ctx context.Context) error {
 		return errors.Join(r.stopTelling(ctx), w.shutdown(ctx))
@@ -83,4 +83,13 @@ func (l *loss) err() error {
 		errs = append(errs, fmt.Errorf("%s: %d were not counted, there was no room for more: see otelcol_tapio_ebpf_lost", what, l.full[what]))
 	}
 	return errors.Join(errs...)
+}
+
+// tellPanic makes of a panic a status that ends with an interval without loss.
+func (r *ebpfReceiver) tellPanic(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status == nil || r.status.Status() == componentstatus.StatusOK {
+		r.report(componentstatus.NewRecoverableErrorEvent(fmt.Errorf("the ebpf receiver recovered from a %w", err)))
+	}
 }

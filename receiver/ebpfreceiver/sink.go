@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/tapio/tapio/internal/ingestcontrol"
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 )
 
@@ -58,7 +59,7 @@ func (s *sink) consumeLogs(ctx context.Context, logs plog.Logs) error {
 		return nil
 	}
 	ctx = s.report.StartLogsOp(ctx)
-	err := s.logs.ConsumeLogs(ctx, logs)
+	err := pass(func() error { return s.logs.ConsumeLogs(ctx, logs) })
 	s.report.EndLogsOp(ctx, metadata.Type.String(), n, err)
 	return s.logGate.refuse(n, err)
 }
@@ -73,7 +74,7 @@ func (s *sink) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) erro
 		return nil
 	}
 	ctx = s.report.StartMetricsOp(ctx)
-	err := s.metrics.ConsumeMetrics(ctx, metrics)
+	err := pass(func() error { return s.metrics.ConsumeMetrics(ctx, metrics) })
 	s.report.EndMetricsOp(ctx, metadata.Type.String(), n, err)
 	return s.pointGate.refuse(n, err)
 }
@@ -88,7 +89,15 @@ func (s *sink) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
 		return nil
 	}
 	ctx = s.report.StartTracesOp(ctx)
-	err := s.traces.ConsumeTraces(ctx, traces)
+	err := pass(func() error { return s.traces.ConsumeTraces(ctx, traces) })
 	s.report.EndTracesOp(ctx, metadata.Type.String(), n, err)
 	return s.spanGate.refuse(n, err)
+}
+
+// pass hands on to a pipeline, whose panic is a refusal.
+func pass(consume func() error) (err error) {
+	if panicked := panics.Catch(func() { err = consume() }); panicked != nil {
+		return panicked
+	}
+	return err
 }

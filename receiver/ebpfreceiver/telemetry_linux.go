@@ -36,6 +36,10 @@ func (r *ebpfReceiver) observe(w *watch) error {
 			o.Observe(int64(w.received[p.Number()].Load()), byProbe(p.Name()))
 			return nil
 		})),
+		r.telemetry.RegisterTapioEbpfPanicsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(w.panics.Total()))
+			return nil
+		}),
 		r.telemetry.RegisterTapioEbpfLostCallback(w.eachProbe(w.observeLost)),
 		r.telemetry.RegisterTapioEbpfMapMemoryCallback(w.observeMemory),
 		r.telemetry.RegisterTapioEbpfProgramRunsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.uber.org/zap"
 
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
@@ -57,6 +58,9 @@ type watch struct {
 	// onLoss is called after each collection with what was lost since the one before.
 	onLoss func(loss)
 	lost   loss
+	// onPanic hears of panics that were recovered.
+	onPanic func(err error)
+	panics  panics.Count
 
 	records int
 	quit    chan struct{}
@@ -92,7 +96,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 	}
 	gaps = append(gaps, probe.Environments(table.Denied())...)
 	for _, p := range probes {
-		gaps = append(gaps, p.Attach(kernel)...)
+		gaps = append(gaps, w.attach(p)...)
 		w.byKind[p.Number()] = p
 		w.drain() // on a busy host the ring buffer would be full before the last is attached
 	}
@@ -115,7 +119,13 @@ func origin(set receiver.Settings) probe.Origin {
 	}
 }
 
-func (w *watch) start() { go w.loop() }
+// start reads in a goroutine that goes on whatever panics in it.
+func (w *watch) start() {
+	go func() {
+		defer close(w.done)
+		panics.Restart(w.quit, w.loop, w.restart)
+	}()
+}
 
 // shutdown detaches, reads what is left and hands it on.
 func (w *watch) shutdown(ctx context.Context) error {
@@ -140,11 +150,10 @@ func (w *watch) close() error {
 }
 
 func (w *watch) loop() {
-	defer close(w.done)
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	next := minPause
-	collect, flush := w.began, w.began
+	collect, flush := w.last, w.last
 	for {
 		select {
 		case <-w.quit:
@@ -200,7 +209,7 @@ func (w *watch) full() bool { return w.records >= maxRecords || w.batch.Spans >=
 func (w *watch) decode(record []byte) {
 	kind, number, err := probe.KindOf(record)
 	if err == nil && w.byKind[number] != nil {
-		err = w.byKind[number].Decode(kind, record, w.batch)
+		err = w.contained(w.byKind[number], func(p probe.Probe) error { return p.Decode(kind, record, w.batch) })
 	}
 	w.received[number].Add(1)
 	if err != nil {
@@ -217,7 +226,7 @@ func (w *watch) collect() {
 	w.batch.Now, w.batch.Clock = w.last, w.kernel.Clock()
 	for _, p := range w.probes {
 		w.batch.Since = w.began
-		if err := p.Collect(w.batch); err != nil {
+		if err := w.contained(p, func(p probe.Probe) error { return p.Collect(w.batch) }); err != nil {
 			w.logger.Warn("a probe could not be collected", zap.String("probe", p.Name()), zap.Error(err))
 		}
 	}
@@ -284,7 +293,7 @@ func (w *watch) flush() {
 func (w *watch) settle(last bool) {
 	for _, p := range w.probes {
 		if s, ok := p.(probe.Settler); ok {
-			s.Settle(w.batch, last)
+			_ = w.contained(p, func(probe.Probe) error { s.Settle(w.batch, last); return nil })
 		}
 	}
 }

@@ -6,17 +6,16 @@ package api
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -152,7 +151,7 @@ func (c *calls) openStreams() int {
 // bug, but must not end the collector.
 func (s *Server) finish(method string, panicked any, err error) error {
 	if panicked != nil {
-		err = s.panicError(method, panicked)
+		err = s.panicError(method, panics.Recovered(panicked))
 	}
 	if err == nil {
 		return nil
@@ -163,17 +162,16 @@ func (s *Server) finish(method string, panicked any, err error) error {
 // guard runs a part of a stream that has a goroutine of its own, where the
 // interceptor cannot recover.
 func (s *Server) guard(method string, part func() error) (err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = s.panicError(method, panicked)
-		}
-	}()
-	return part()
+	if panicked := panics.Catch(func() { err = part() }); panicked != nil {
+		return s.panicError(method, panicked)
+	}
+	return err
 }
 
-func (s *Server) panicError(method string, panicked any) error {
-	s.Logger.Error("A call panicked; please report this", zap.String("method", method),
-		zap.Any("panic", panicked), zap.ByteString("stack", debug.Stack()))
+func (s *Server) panicError(method string, panicked error) error {
+	if s.Panicked != nil {
+		s.Panicked(fmt.Errorf("%s: %w", method, panicked))
+	}
 	return status.Error(codes.Internal, "the server failed on this call; its log says where")
 }
 

@@ -64,7 +64,9 @@ func (s *Server) Unregister(ctx context.Context, id string) error {
 func (s *collectorService) Heartbeat(stream tapiov1.CollectorService_HeartbeatServer) error {
 	beats := make(chan *tapiov1.HeartbeatRequest)
 	ended := make(chan error, 1)
-	go func() { ended <- receiveBeats(stream, beats) }()
+	go func() {
+		ended <- s.guard(tapiov1.CollectorService_Heartbeat_FullMethodName, func() error { return receiveBeats(stream, beats) })
+	}()
 	h := &heartbeats{collectorService: s, stream: stream, own: s.fleetOf(stream.Context())}
 	defer h.stop()
 	for {

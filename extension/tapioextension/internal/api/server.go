@@ -51,8 +51,10 @@ type Options struct {
 	Observe Observe
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
 	Trouble func() []Trouble
-	Logger  *zap.Logger
-	Now     func() time.Time
+	// Panicked is told of each panic that was recovered; nil: nobody is.
+	Panicked func(err error)
+	Logger   *zap.Logger
+	Now      func() time.Time
 }
 
 // Server is the state that the services share.

@@ -41,6 +41,7 @@ type TelemetryBuilder struct {
 	TapioCollectorRegistered   metric.Int64ObservableGauge
 	TapioIntakeMemory          metric.Int64ObservableGauge
 	TapioIntakeRefused         metric.Int64ObservableCounter
+	TapioPanics                metric.Int64ObservableCounter
 	TapioProcessGoroutines     metric.Int64ObservableGauge
 	TapioQueryMemory           metric.Int64ObservableGauge
 	TapioQueryRefused          metric.Int64ObservableCounter
@@ -232,6 +233,21 @@ func (builder *TelemetryBuilder) RegisterTapioIntakeRefusedCallback(cb metric.In
 		cb(ctx, &observerInt64{inst: builder.TapioIntakeRefused, obs: o})
 		return nil
 	}, builder.TapioIntakeRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioPanicsCallback sets callback for observable TapioPanics metric.
+func (builder *TelemetryBuilder) RegisterTapioPanicsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioPanics, obs: o})
+		return nil
+	}, builder.TapioPanics)
 	if err != nil {
 		return err
 	}
@@ -677,6 +693,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_intake_refused",
 		metric.WithDescription("Requests refused before they were decoded, by reason (too_large, too_deep, overload). [Alpha]"),
 		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioPanics, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_panics",
+		metric.WithDescription("Panics of the API and the store that were recovered. [Alpha]"),
+		metric.WithUnit("{panic}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioProcessGoroutines, err = builder.meter.Int64ObservableGauge(

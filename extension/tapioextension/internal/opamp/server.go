@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/internal/panics"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -46,8 +47,10 @@ type Members interface {
 type Server struct {
 	members Members
 	inner   server.OpAMPServer
-	context context.Context // ends with the server
-	end     context.CancelFunc
+	// panicked is told of panics, which the goroutines of a websocket would not survive.
+	panicked func(error)
+	context  context.Context // ends with the server
+	end      context.CancelFunc
 
 	// Handler serves Path. ConnContext belongs into its http.Server.
 	Handler     http.Handler
@@ -55,8 +58,8 @@ type Server struct {
 }
 
 // New makes a server. Stop must be called.
-func New(members Members, log *zap.Logger) (*Server, error) {
-	s := &Server{members: members, inner: server.New(quietLogger{log.Sugar()})}
+func New(members Members, log *zap.Logger, panicked func(error)) (*Server, error) {
+	s := &Server{members: members, panicked: panicked, inner: server.New(quietLogger{log.Sugar()})}
 	s.context, s.end = context.WithCancel(context.Background())
 	handle, connContext, err := s.inner.Attach(server.Settings{Callbacks: types.Callbacks{OnConnecting: s.connecting}})
 	if err != nil {
@@ -82,8 +85,12 @@ func (s *Server) connecting(r *http.Request) types.ConnectionResponse {
 	client := context.WithoutCancel(r.Context())
 	a := &agent{Server: s, client: client, fleet: s.members.FleetOf(client), connection: new(byte), lasting: r.Header.Get("Upgrade") != ""}
 	return types.ConnectionResponse{Accept: true, ConnectionCallbacks: types.ConnectionCallbacks{
-		OnMessage:         a.message,
-		OnConnectionClose: a.closed,
+		OnMessage: func(ctx context.Context, conn types.Connection, m *protobufs.AgentToServer) (answer *protobufs.ServerToAgent) {
+			answer = &protobufs.ServerToAgent{InstanceUid: m.GetInstanceUid(), Capabilities: capabilities}
+			a.contain(func() { answer = a.message(ctx, conn, m) })
+			return answer
+		},
+		OnConnectionClose: func(conn types.Connection) { a.contain(func() { a.closed(conn) }) },
 	}}
 }
 
@@ -101,6 +108,12 @@ type agent struct {
 	reports    bool   // what became of it
 	unwatch    func()
 	done       chan struct{} // closed when the pushing has ended
+}
+
+func (s *Server) contain(f func()) {
+	if err := panics.Catch(f); err != nil {
+		s.panicked(err)
+	}
 }
 
 // message answers one report. It is never called twice at once for a connection.
@@ -200,7 +213,7 @@ func (a *agent) watch(id string, conn types.Connection) {
 	a.unwatch = func() { stop(); cancel() }
 	go func() {
 		defer close(a.done)
-		a.push(ctx, id, changed, conn)
+		a.contain(func() { a.push(ctx, id, changed, conn) })
 	}()
 }
 

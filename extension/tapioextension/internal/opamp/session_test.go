@@ -56,7 +56,7 @@ type agents struct {
 func newAgents(t *testing.T) agents {
 	t.Helper()
 	registry := fleet.New(fleet.Limits{Collectors: 10, Bytes: 1 << 20, Interval: time.Minute, DegradedAfter: 2, LostAfter: 6}, time.Now)
-	server, err := New(subjects{registry}, zap.NewNop())
+	server, err := New(subjects{registry}, zap.NewNop(), func(error) {})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop(context.Background())) })
 	return agents{t, server, registry}

@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	TapioEbpfEvents         metric.Int64ObservableCounter
 	TapioEbpfLost           metric.Int64ObservableCounter
 	TapioEbpfMapMemory      metric.Int64ObservableGauge
+	TapioEbpfPanics         metric.Int64ObservableCounter
 	TapioEbpfProgramRunTime metric.Float64ObservableCounter
 	TapioEbpfProgramRuns    metric.Int64ObservableCounter
 	TapioEbpfSyscalls       metric.Int64ObservableCounter
@@ -100,6 +101,21 @@ func (builder *TelemetryBuilder) RegisterTapioEbpfMapMemoryCallback(cb metric.In
 		cb(ctx, &observerInt64{inst: builder.TapioEbpfMapMemory, obs: o})
 		return nil
 	}, builder.TapioEbpfMapMemory)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioEbpfPanicsCallback sets callback for observable TapioEbpfPanics metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfPanicsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfPanics, obs: o})
+		return nil
+	}, builder.TapioEbpfPanics)
 	if err != nil {
 		return err
 	}
@@ -229,6 +245,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_ebpf_map_memory",
 		metric.WithDescription("Memory of the maps in the kernel, by probe; of those that all share under the name shared. [Alpha]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfPanics, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_panics",
+		metric.WithDescription("Panics that were recovered; the probe's connections begin anew after one. [Alpha]"),
+		metric.WithUnit("{panic}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfProgramRunTime, err = builder.meter.Float64ObservableCounter(

@@ -1,0 +1,53 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// attach attaches a probe. One that panics is missing.
+func (w *watch) attach(p probe.Probe) (gaps []probe.Gap) {
+	if err := panics.Catch(func() { gaps = p.Attach(w.kernel) }); err != nil {
+		w.recovered(nil, err)
+		return []probe.Gap{probe.Missing(p.Name(), "probe", err)}
+	}
+	return gaps
+}
+
+// contained lets a probe do something. A panic is the error of that.
+func (w *watch) contained(p probe.Probe, do func(probe.Probe) error) (err error) {
+	if panicked := panics.Catch(func() { err = do(p) }); panicked != nil {
+		w.recovered(p, panicked)
+		return panicked
+	}
+	return err
+}
+
+// recovered counts a panic, logs its stack once, and lets its probe, nil for none,
+// drop its state.
+func (w *watch) recovered(p probe.Probe, err error) {
+	if stack := w.panics.Add(err); stack != "" {
+		w.logger.Error("recovered from a panic in the ebpf receiver", zap.Error(err), zap.String("stack", stack))
+	}
+	if f, ok := p.(probe.Forgetter); ok {
+		if again := panics.Catch(f.Forget); again != nil {
+			w.panics.Add(again)
+		}
+	}
+	if w.onPanic != nil {
+		w.onPanic(err)
+	}
+}
+
+// restart makes the reading loop ready to run again after a panic: what it gathered
+// may be incomplete.
+func (w *watch) restart(err error) {
+	w.recovered(nil, err)
+	w.batch.Reset()
+	w.records = 0
+}

@@ -1,0 +1,24 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+// Forgetter is a probe that keeps state between records.
+type Forgetter interface {
+	// Forget drops that state: after a panic it cannot be relied on.
+	Forget()
+}
+
+// Forget implements Forgetter. Connections that are open begin anew.
+func (p *httpProbe) Forget() {
+	p.served = nil
+	p.conns.Purge()
+}
+
+// Forget implements Forgetter. Connections that are open begin anew.
+func (p *databaseProbe) Forget() {
+	p.waiting = nil
+	p.conns.Purge()
+}

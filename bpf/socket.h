@@ -11,6 +11,7 @@
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
 #define FLAG_PEEK 2
+#define SHUT_BOTH_WAYS 3 // sk_shutdown: the program closed the socket
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -48,11 +49,16 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	int sk_err;
+	__u8 sk_shutdown;
 };
 
 struct tcp_sock {
 	__u32 write_seq;
 	__u32 copied_seq;
+	__u32 rcv_nxt;
+	__u32 snd_una;
+	__u64 bytes_received;
+	__u64 bytes_acked;
 	__u32 srtt_us; // eight times the smoothed round trip
 	__u64 first_tx_mstamp; // microseconds: when the first packet still in flight was sent
 };
@@ -64,10 +70,13 @@ enum tcp_state {
 	STATE_ESTABLISHED = 1,
 	STATE_SYN_SENT = 2,
 	STATE_SYN_RECV = 3,
+	STATE_FIN_WAIT1 = 4,
+	STATE_FIN_WAIT2 = 5,
 	STATE_CLOSE = 7,
 	STATE_CLOSE_WAIT = 8,
 	STATE_LAST_ACK = 9,
 	STATE_LISTEN = 10,
+	STATE_CLOSING = 11,
 };
 
 enum direction {

@@ -40,6 +40,52 @@ static __always_inline bool looks_like_head(const __u8 *text)
 	return false;
 }
 
+#define LONGEST_METHOD 24
+
+static __always_inline bool is_token(__u8 c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '!' ||
+	       (c >= '#' && c <= '\'') || c == '*' || c == '+' || c == '^' || c == '`' || c == '|' || c == '~';
+}
+
+// Any word may be a method (RFC 9110 9.1). What follows it must look like a target, or the words of other protocols would
+// be taken for one. The preface of HTTP/2 looks like a request to this end.
+static __always_inline bool looks_like_request(const __u8 *text, __u32 copied)
+{
+	int i;
+
+	if (*(const __u32 *)text == FOUR('P', 'R', 'I', ' '))
+		return false;
+	for (i = 0; i < LONGEST_METHOD; i++) {
+		if (i + 1 >= copied)
+			return false;
+		if (text[i] == ' ')
+			return i > 0 && (text[i + 1] == '/' || text[i + 1] == '*' || text[i + 1] == 'h');
+		if (!is_token(text[i]))
+			return false;
+	}
+	return false;
+}
+
+// Load balancers may tell the address of the client in front of its first request (the PROXY protocol, versions 1 and 2).
+static __always_inline bool looks_like_proxy(const __u8 *text)
+{
+	__u32 first = *(const __u32 *)text;
+
+	if (first == FOUR('P', 'R', 'O', 'X'))
+		return text[4] == 'Y' && text[5] == ' ' && (text[6] == 'T' || text[6] == 'U');
+	return first == FOUR('\r', '\n', '\r', '\n') && *(const __u32 *)(text + 4) == FOUR(0, '\r', '\n', 'Q');
+}
+
+// What a server of Redis sends to a client that it does not let in.
+static __always_inline bool looks_like_refusal(const __u8 *text)
+{
+	__u32 first = *(const __u32 *)text, second = *(const __u32 *)(text + 4);
+
+	return (first == FOUR('-', 'E', 'R', 'R') && second == FOUR(' ', 'm', 'a', 'x')) ||
+	       (first == FOUR('-', 'D', 'E', 'N') && second == FOUR('I', 'E', 'D', ' '));
+}
+
 static __always_inline __u32 big_endian(const __u8 *text)
 {
 	return (__u32)text[0] << 24 | (__u32)text[1] << 16 | (__u32)text[2] << 8 | text[3];
@@ -91,9 +137,11 @@ static __always_inline enum speech speech_of(const __u8 *text, __u32 copied, __u
 		return UNDECIDED;
 	if (looks_like_head(text))
 		return HTTP;
-	if (looks_like_redis(text))
+	if (looks_like_redis(text) || looks_like_refusal(text))
 		return REDIS;
 	if (looks_like_postgresql(text, length))
 		return POSTGRESQL;
+	if (looks_like_request(text, copied) || looks_like_proxy(text))
+		return HTTP;
 	return UNDECIDED;
 }

@@ -33,26 +33,33 @@ static __always_inline struct stream_conn *conn_of(struct sock *sk, __u64 key)
 	return bpf_map_lookup_elem(&stream_conns, &key);
 }
 
-// Go's server reads the first byte of the next request on its own, to learn of a connection that closes.
-static __always_inline bool carry_byte(struct stream_conn *conn, struct io_call *call, enum direction direction, int length)
+// hold keeps bytes for the next call, by which they are told: the first ones of a connection, if they are too few to tell
+// what it speaks, and the one that Go's server reads by itself to learn of a connection that closes.
+static __always_inline bool hold(struct stream_conn *conn, struct io_call *call, enum direction direction, int length)
 {
+	__u32 held = conn->held[direction & 1] & (HELD - 1), size = length;
 	void *from = call->buffer;
 	struct user_iovec piece;
 
-	if (direction != RECEIVED || length != 1 || conn->carries || conn->speech > HTTP)
+	if (conn->speech > HTTP || held + size >= HELD)
 		return false;
-	if (call->list) {
-		if (bpf_probe_read_user(&piece, sizeof(piece), call->list))
+	if (conn->speech == HTTP && (direction != RECEIVED || size != 1 || held || conn->last != SENT))
+		return false;
+	if (!from && call->list) {
+		if (bpf_probe_read_user(&piece, sizeof(piece), call->list) || piece.length < size)
 			return false;
 		from = piece.base;
 	}
-	if (bpf_probe_read_user(&conn->carried, 1, from))
+	within(held, HELD - 1);
+	within(size, HELD - 1);
+	if (!from || bpf_probe_read_user(conn->text[direction & 1] + held, size, from))
 		return false;
 	// Only what can begin a message; a lone byte of a body must keep its place.
-	if (conn->carried < 'A' || conn->carried > 'Z')
+	if (conn->speech == HTTP && (conn->text[direction & 1][0] < 'A' || conn->text[direction & 1][0] > 'Z'))
 		return false;
-	conn->carries = 1;
-	conn->first_byte_at = bpf_ktime_get_ns();
+	if (!held)
+		conn->first_byte_at = bpf_ktime_get_ns();
+	conn->held[direction & 1] = held + size;
 	return true;
 }
 
@@ -76,18 +83,21 @@ static __always_inline __u64 time_of(struct stream_conn *conn, struct tcp_sock *
 static __always_inline bool decide(struct stream_conn *conn, struct stream_record *record, enum direction direction,
 				   __u32 copied, __u32 length)
 {
-	enum speech speech = speech_of(record->data, copied, length);
+	enum speech speech = speech_of_call(copied, length);
 
 	if (speech == HTTP && spoken & 1 << HTTP) {
 		conn->speech = HTTP;
-		conn->copies[direction] = HEAD_CALLS;
+		conn->copies[direction & 1] = DATA_MAX;
 		return true;
 	}
-	if (conn->speech != UNDECIDED)
+	if (conn->speech != UNDECIDED) {
+		if (length <= SHORT && !conn->copies[direction & 1])
+			conn->copies[direction & 1] = DATA_MAX;
 		return true;
+	}
 	if (speech > HTTP && spoken & 1 << speech) {
 		conn->speech = speech;
-		conn->asks = direction;
+		conn->asks = speech == REDIS && looks_like_refusal(record->data) ? !direction : direction;
 		return speech != TLS;
 	}
 	if (++conn->tries >= TRIES)
@@ -114,53 +124,86 @@ static __always_inline bool ends_message(struct stream_record *record)
 	return record->tail_length == TAIL && *(__u32 *)(record->tail + 4) == FOUR('\r', '\n', '\r', '\n');
 }
 
-// fill_database copies the beginning of a call to a database, or of the answer.
-static __always_inline void fill_database(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
-					  enum direction direction, __u32 length)
+// skip_text passes over a text of Redis of which the length is known, and returns how much of the call is to be copied.
+static __always_inline __u32 skip_text(struct stream_conn *conn, struct stream_record *record, enum direction direction, __u32 length)
 {
-	__u32 limit = direction == conn->asks ? QUESTION : ANSWER;
-	__u32 copied = copy_data(record, call, 0, length < limit ? length : limit);
+	__u32 skip = conn->skip[direction & 1], n = 0;
+	int i;
 
-	record->copied = copied > DATA_MAX ? 0 : copied;
+	if (skip >= length) {
+		conn->skip[direction & 1] = skip - length;
+		return 0;
+	}
+	conn->skip[direction & 1] = 0;
+	if (skip || length < GLIMPSE || copy_data(0, GLIMPSE) < GLIMPSE || record->data[0] != '$')
+		return length;
+	for (i = 1; i < 9; i++) {
+		if (!is_digit(record->data[i]))
+			break;
+		n = n * 10 + record->data[i] - '0';
+	}
+	n += i + 4; // with both ends of lines
+	if (record->data[i] != '\r' || n < length)
+		return length;
+	conn->skip[direction & 1] = n - length;
+	return GLIMPSE;
+}
+
+// fill_database copies the beginning of a call to a database, or of the answer.
+static __always_inline void fill_database(struct stream_conn *conn, struct stream_record *record, enum direction direction,
+					  __u32 length)
+{
+	__u32 limit = length, copied;
+
+	if (conn->speech == REDIS)
+		limit = skip_text(conn, record, direction, length);
+	else if (direction != conn->asks && limit > ANSWER)
+		limit = ANSWER;
+	copied = copy_data(0, limit);
+	record->copied = copied > DATA_MAX ? DATA_MAX : copied;
 	record->length = length;
 	record->tail_length = 0;
-	if (record->copied != length || !tail_of_copy(record, copied))
-		copy_tail(record, call, length);
+	copy_tail(length, LONG_TAIL);
 }
 
 // fill_data copies a head whole, and of the calls behind it those in which it may go on; of a body a few bytes, to see
 // that it is one.
-static __always_inline bool fill_data(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
-				      enum direction direction, __u32 length)
+static __always_inline bool fill_data(struct stream_conn *conn, struct stream_record *record, enum direction direction, __u32 length)
 {
-	bool whole = length <= AT_ONCE || conn->copies[direction] > 0;
-	__u32 carried = 0, copied;
+	__u32 *copies = &conn->copies[direction & 1], held = conn->held[direction & 1] & (HELD - 1), first = length, copied;
+	bool whole = length <= AT_ONCE || *copies, ended;
 
-	if (direction == RECEIVED && conn->carries) {
-		record->data[0] = conn->carried;
+	if (held) {
+		*(__u64 *)record->data = *(__u64 *)conn->text[direction & 1];
 		record->head.time = conn->first_byte_at;
-		carried = 1;
-		conn->carries = 0;
+		conn->held[direction & 1] = 0;
 	}
-	copied = copy_data(record, call, carried, whole ? length : GLIMPSE);
-	if (!decide(conn, record, direction, copied, length + carried))
+	if (first > DATA_FIRST)
+		first = DATA_FIRST;
+	copied = copy_data(held, whole ? first : GLIMPSE);
+	if (!decide(conn, record, direction, copied, length + held))
 		return false;
 	if (conn->speech > HTTP)
-		conn->copies[direction] = 2; // its first call
-	if (!whole && conn->copies[direction] > 0)
-		copied = copy_data(record, call, carried, length);
+		*copies = DATA_MAX; // its first call
+	if (!whole && *copies)
+		copied = copy_data(held, first);
+	ended = length > first && *copies && head_ends(copied);
+	if (length > first && *copies && !ended)
+		copied = copy_data(held, length);
 	if (copied > DATA_MAX)
 		copied = DATA_MAX;
-	record->length = length + carried;
+	record->length = length + held;
 	record->tail_length = 0;
-	if (copied != record->length || !tail_of_copy(record, copied))
-		copy_tail(record, call, length);
-	if (conn->copies[direction] == 0)
+	if (conn->speech > HTTP)
+		copy_tail(length, LONG_TAIL);
+	else if (copied != record->length || !tail_of_copy(record, copied))
+		copy_tail(length, TAIL);
+	if (!*copies && length > GLIMPSE)
 		copied = 0;
-	else if (ends_message(record))
-		conn->copies[direction] = 0;
+	if (ended || ends_message(record) || *copies < record->length)
+		*copies = 0;
 	else
-		conn->copies[direction]--;
+		*copies -= record->length;
 	record->copied = copied;
 	return true;
 }
@@ -191,6 +234,8 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->ends = conn->ends;
 	record->direction = direction;
 	record->encrypted = conn->encrypted;
+	record->asks = conn->asks;
+	record->thread = bpf_get_current_pid_tgid();
 	__builtin_memcpy(record->comm, conn->comm, sizeof(record->comm));
 	if (size <= sizeof(*record))
 		send(kind, record, size);
@@ -215,13 +260,45 @@ static __always_inline void link_ssl(struct stream_conn *conn, struct sock *sk, 
 		conn->ssl = key;
 }
 
+// read_to is the place behind the last byte that was read. The end of the stream counts as a byte once it was read, be it
+// with the last one.
+static __always_inline __u32 read_to(struct sock *sk, struct tcp_sock *tcp)
+{
+	__u8 state = sk->__sk_common.skc_state;
+	bool got_end = state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING || state == STATE_CLOSE;
+
+	return tcp->copied_seq - (got_end && tcp->copied_seq == tcp->rcv_nxt);
+}
+
+// place finds where in the streams the bytes of the record are. The counts of bytes may be one too high: the begin of the
+// connection counts as a byte that was sent, and its end as one received, which may come at this very moment.
+static __always_inline void place(struct stream_conn *conn, struct stream_record *record, struct sock *sk, struct tcp_sock *tcp,
+				  enum direction direction)
+{
+	__u32 read = read_to(sk, tcp);
+	__u64 so_far;
+
+	if (direction == SENT) {
+		record->seq = tcp->write_seq - record->length;
+		record->other = read - conn->held[RECEIVED];
+		so_far = tcp->bytes_acked + (__u32)(tcp->write_seq - tcp->snd_una);
+	} else {
+		record->seq = read - record->length;
+		record->other = tcp->write_seq - conn->held[SENT];
+		so_far = tcp->bytes_received - (__u32)(tcp->rcv_nxt - tcp->copied_seq);
+	}
+	record->first = so_far <= (__u64)record->length + 1;
+	conn->at[direction & 1] = record->seq + record->length;
+}
+
 static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
 {
 	struct stream_record *record;
 	struct stream_conn *conn;
 	struct tcp_sock *tcp;
-	struct io_call call;
-	__u32 zero = 0, pid;
+	struct io_call *call;
+	bool told = true;
+	__u32 pid;
 	__u64 key;
 
 	if (length <= 0 || !is_inet(sk, PROTOCOL_TCP) || (direction == RECEIVED && flags & FLAG_PEEK))
@@ -237,21 +314,25 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 		link_ssl(conn, sk, key, pid);
 		return 0;
 	}
-	record = bpf_map_lookup_elem(&stream_scratch, &zero);
+	record = scratch_record();
+	call = scratch_call();
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!record || !tcp)
+	if (!record || !call || !tcp)
 		return 0;
-	current_call(&call); // sendfile, splice and io_uring leave it empty: their length still counts
-	if (carry_byte(conn, &call, direction, length))
+	current_call(call);
+	if (hold(conn, call, direction, length))
 		return 0;
 	record->head.time = time_of(conn, tcp, direction);
 	if (conn->speech > HTTP)
-		fill_database(conn, record, &call, direction, length);
-	else if (!fill_data(conn, record, &call, direction, length))
+		fill_database(conn, record, direction, length);
+	else
+		told = fill_data(conn, record, direction, length);
+	conn->last = direction;
+	if (!told)
 		return 0;
 	if (conn->pid != pid)
 		identify(conn, sk, pid);
-	record->seq = (direction == SENT ? tcp->write_seq : tcp->copied_seq) - record->length;
+	place(conn, record, sk, tcp, direction);
 	send_data(conn, record, key, direction);
 	return 0;
 }
@@ -268,8 +349,15 @@ int BPF_PROG(stream_receive, struct sock *sk, int length, int flags)
 	return on_io(sk, length, flags, RECEIVED);
 }
 
+struct ending {
+	__u64 peer_ended_at;
+	__u32 next[2];
+	__u32 given_up;
+	__u32 unread;
+};
+
 // The close comes in the softirq as often as in the process, so the record names no process.
-static __always_inline void tell_close(struct stream_conn *conn, __u64 key, bool given_up)
+static __always_inline void tell_close(struct stream_conn *conn, __u64 key, struct ending *ending)
 {
 	__u32 kind = kind_of(conn->speech, STREAM_CLOSE);
 	struct stream_close *record = reserve(kind, sizeof(*record));
@@ -280,40 +368,78 @@ static __always_inline void tell_close(struct stream_conn *conn, __u64 key, bool
 	record->head.kind = kind;
 	record->head.time = bpf_ktime_get_ns();
 	record->conn = key;
-	record->given_up = given_up;
+	record->peer_ended_at = ending->peer_ended_at;
+	record->next[RECEIVED] = ending->next[RECEIVED];
+	record->next[SENT] = ending->next[SENT];
+	record->given_up = ending->given_up;
+	record->unread = ending->unread;
 	submit(kind, record);
 }
 
 // end_ssl ends a connection of TLS; with a socket only if that one is the last it used, for the library uses its memory again.
-static __always_inline void end_ssl(__u64 key, __u64 socket, bool given_up)
+static __always_inline void end_ssl(__u64 key, __u64 socket, struct ending *ending)
 {
 	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
 
 	if (!conn || (socket && conn->socket != socket))
 		return;
+	ending->next[RECEIVED] = conn->at[RECEIVED] - conn->held[RECEIVED];
+	ending->next[SENT] = conn->at[SENT] - conn->held[SENT];
+	ending->unread = 0;
 	if (conn->speech > OTHER)
-		tell_close(conn, key, given_up);
+		tell_close(conn, key, ending);
 	bpf_map_delete_elem(&stream_conns, &key);
 }
 
+// fill_ending finds where the streams ended. The end of a stream counts as one of its bytes once it was sent, and once it
+// was read.
+static __always_inline void fill_ending(struct ending *ending, struct stream_conn *conn, struct sock *sk, struct tcp_sock *tcp, int from,
+					int to)
+{
+	bool sent_end = from == STATE_FIN_WAIT1 || from == STATE_FIN_WAIT2 || from == STATE_CLOSING || from == STATE_LAST_ACK;
+	bool got_end = from == STATE_CLOSE_WAIT || from == STATE_CLOSING || from == STATE_LAST_ACK || from == STATE_FIN_WAIT2;
+	__u32 unread = tcp->rcv_nxt - tcp->copied_seq;
+
+	ending->next[SENT] = tcp->write_seq - sent_end - conn->held[SENT];
+	ending->next[RECEIVED] = tcp->copied_seq - conn->held[RECEIVED];
+	if (got_end && unread)
+		unread--;
+	else if (got_end)
+		ending->next[RECEIVED]--;
+	ending->unread = unread;
+	ending->peer_ended_at = conn->peer_ended_at;
+	ending->given_up = from != STATE_CLOSE_WAIT && from != STATE_LAST_ACK && !sk->sk_err && sk->sk_shutdown == SHUT_BOTH_WAYS;
+}
+
+// A connection ends for its program when that closes the socket, whatever packets still follow. Before that, it ends when
+// the kernel gives it up.
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 {
+	struct ending ending = {};
 	struct stream_conn *conn;
-	bool given_up;
+	struct tcp_sock *tcp;
+	bool closed;
 	__u64 key;
 
-	if (to != STATE_CLOSE)
+	closed = to == STATE_CLOSE || ((to == STATE_FIN_WAIT1 || to == STATE_LAST_ACK) && sk->sk_shutdown == SHUT_BOTH_WAYS);
+	if (!closed && to != STATE_CLOSE_WAIT)
 		return 0;
 	key = bpf_get_socket_cookie(sk);
 	conn = bpf_map_lookup_elem(&stream_conns, &key);
 	if (!conn)
 		return 0;
-	given_up = from != STATE_CLOSE_WAIT && from != STATE_LAST_ACK && !sk->sk_err;
+	if (!closed) {
+		conn->peer_ended_at = bpf_ktime_get_ns();
+		return 0;
+	}
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		fill_ending(&ending, conn, sk, tcp, from, to);
 	if (conn->ssl)
-		end_ssl(conn->ssl, key, given_up);
+		end_ssl(conn->ssl, key, &ending);
 	else if (conn->speech > OTHER)
-		tell_close(conn, key, given_up);
+		tell_close(conn, key, &ending);
 	bpf_map_delete_elem(&stream_conns, &key);
 	return 0;
 }
@@ -324,25 +450,30 @@ static __always_inline void told_ssl(struct ssl_call *call, __u32 pid, __u32 len
 	__u64 key = ssl_key(call->ssl, pid);
 	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
 	enum direction direction = call->direction & 1;
-	struct io_call io = {.buffer = call->buffer};
-	struct stream_record *record;
-	__u32 zero = 0, seq;
+	struct stream_record *record = scratch_record();
+	struct io_call *io = scratch_call();
+	bool told = true;
 
-	record = bpf_map_lookup_elem(&stream_scratch, &zero);
-	if (!conn || !record) {
+	if (!conn || !record || !io) {
 		count_loose();
 		return;
 	}
-	seq = conn->at[direction];
+	__builtin_memset(io, 0, sizeof(*io));
+	io->buffer = call->buffer;
 	conn->at[direction] += length;
-	if (conn->speech == OTHER)
+	if (conn->speech == OTHER || hold(conn, io, direction, length))
 		return;
 	record->head.time = direction == SENT ? call->time : bpf_ktime_get_ns();
 	if (conn->speech > HTTP)
-		fill_database(conn, record, &io, direction, length);
-	else if (!fill_data(conn, record, &io, direction, length))
+		fill_database(conn, record, direction, length);
+	else
+		told = fill_data(conn, record, direction, length);
+	conn->last = direction;
+	if (!told)
 		return;
-	record->seq = seq;
+	record->seq = conn->at[direction] - record->length;
+	record->other = conn->at[!direction] - conn->held[!direction];
+	record->first = record->seq == 0;
 	send_data(conn, record, key, direction);
 }
 
@@ -404,10 +535,11 @@ SEC("uprobe.multi/ssl_free")
 int ssl_free(void *ctx)
 {
 	struct ssl_registers regs = {};
+	struct ending ending = {};
 
 	read_ssl_registers(&regs, ctx);
 	if (regs.first)
-		end_ssl(ssl_key(regs.first, bpf_get_current_pid_tgid() >> 32), 0, false);
+		end_ssl(ssl_key(regs.first, bpf_get_current_pid_tgid() >> 32), 0, &ending);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ const (
 	StreamMapEvents         = "events"
 	StreamMapSslCalls       = "ssl_calls"
 	StreamMapSslLoose       = "ssl_loose"
+	StreamMapStreamCall     = "stream_call"
 	StreamMapStreamConns    = "stream_conns"
 	StreamMapStreamMissed   = "stream_missed"
 	StreamMapStreamScratch  = "stream_scratch"
@@ -100,6 +101,7 @@ type StreamMapSpecs struct {
 	Events        *ebpf.MapSpec `ebpf:"events"`
 	SslCalls      *ebpf.MapSpec `ebpf:"ssl_calls"`
 	SslLoose      *ebpf.MapSpec `ebpf:"ssl_loose"`
+	StreamCall    *ebpf.MapSpec `ebpf:"stream_call"`
 	StreamConns   *ebpf.MapSpec `ebpf:"stream_conns"`
 	StreamMissed  *ebpf.MapSpec `ebpf:"stream_missed"`
 	StreamScratch *ebpf.MapSpec `ebpf:"stream_scratch"`
@@ -138,6 +140,7 @@ type StreamMaps struct {
 	Events        *ebpf.Map `ebpf:"events"`
 	SslCalls      *ebpf.Map `ebpf:"ssl_calls"`
 	SslLoose      *ebpf.Map `ebpf:"ssl_loose"`
+	StreamCall    *ebpf.Map `ebpf:"stream_call"`
 	StreamConns   *ebpf.Map `ebpf:"stream_conns"`
 	StreamMissed  *ebpf.Map `ebpf:"stream_missed"`
 	StreamScratch *ebpf.Map `ebpf:"stream_scratch"`
@@ -149,6 +152,7 @@ func (m *StreamMaps) Close() error {
 		m.Events,
 		m.SslCalls,
 		m.SslLoose,
+		m.StreamCall,
 		m.StreamConns,
 		m.StreamMissed,
 		m.StreamScratch,

@@ -14,6 +14,9 @@ import (
 // Piece is what one call sent or received.
 type Piece = http1.Piece
 
+// End is how a connection ended.
+type End = http1.End
+
 // Reason is why bytes of a connection made no call.
 type Reason string
 
@@ -23,12 +26,19 @@ const (
 	Gap Reason = "gap"
 	// Malformed: a message was expected, and there was none.
 	Malformed Reason = "malformed"
+	// Unmatched: an answer whose question was not seen.
+	Unmatched Reason = "unmatched"
+	// Unpaired: a call after a loss, of which it is not certain which answer is its.
+	Unpaired Reason = "unpaired"
 	// Crowded: more calls without an answer than are kept.
 	Crowded Reason = "pipeline_too_deep"
 )
 
 // maxPending bounds the calls of one connection that wait for an answer.
 const maxPending = 1024
+
+// Connect is the operation of a connection that the server refused.
+const Connect = "CONNECT"
 
 // Call is a question to a database with its answer.
 type Call struct {
@@ -43,10 +53,15 @@ type Call struct {
 	// Seq is the place of the question in its stream; both ends see the same.
 	Seq        uint32
 	Start, End time.Time
-	// Cut tells that the connection ended before the answer did.
+	// Cut reports that the connection ended before the answer did.
 	Cut bool
-	// Mark is for whoever takes the call, from Begun on.
+	// Lost reports that it is not certain which answer belongs to the question.
+	Lost bool
+	// Mark is for the caller, from Begun on.
 	Mark [4]uint64
+
+	overtakes bool // it was asked in the midst of an earlier answer
+	silent    bool // the client asked for no answer
 }
 
 // Conn follows one connection, as one of its ends sees it.
@@ -55,95 +70,20 @@ type Conn interface {
 	Take(p *Piece) []*Call
 	// Begun returns the calls that the last piece began.
 	Begun() []*Call
+	// Pending returns the calls without an answer, the eldest first.
+	Pending() []*Call
+	// Active is when bytes passed last.
+	Active() time.Time
 	// Close returns the calls that the end of the connection cuts.
-	Close(at time.Time) []*Call
-	// Server tells whose end it is.
+	Close(end *End) []*Call
+	// Lose gives up what is under way, as records of the connection were lost.
+	Lose()
+	// Server reports which end it is.
 	Server() bool
 	// Opaque reports that it speaks something else from here on.
 	Opaque() bool
 	// Encrypts reports that what it speaks is TLS.
 	Encrypts() bool
-	// Failed hands over what could not be read since it was last asked.
+	// Failed returns what could not be read since the last call.
 	Failed() map[Reason]uint64
-}
-
-// dialogue is what the connections of all protocols keep.
-type dialogue struct {
-	server, known bool
-	opaque        bool
-	encrypts      bool
-	pending       []*Call
-	begun, done   []*Call
-	failed        map[Reason]uint64
-	next          [2]uint32 // place of the next byte, by direction
-	met           [2]bool
-}
-
-func (d *dialogue) Server() bool   { return d.server }
-func (d *dialogue) Opaque() bool   { return d.opaque }
-func (d *dialogue) Encrypts() bool { return d.encrypts }
-func (d *dialogue) Begun() []*Call { return d.begun }
-
-func (d *dialogue) Failed() map[Reason]uint64 {
-	failed := d.failed
-	d.failed = nil
-	return failed
-}
-
-func (d *dialogue) fail(r Reason, n int) {
-	if n == 0 {
-		return
-	}
-	if d.failed == nil {
-		d.failed = map[Reason]uint64{}
-	}
-	d.failed[r] += uint64(n)
-}
-
-// arrive reports whether the piece follows on the one before.
-func (d *dialogue) arrive(p *Piece) (inOrder bool) {
-	d.begun, d.done = d.begun[:0], d.done[:0]
-	at := indexOf(p.Sent)
-	inOrder = !d.met[at] || d.next[at] == p.Seq
-	d.met[at], d.next[at] = true, p.Seq+uint32(p.Length)
-	return inOrder
-}
-
-// begin takes in a call; without room the eldest is given up.
-func (d *dialogue) begin(c *Call) {
-	if len(d.pending) >= maxPending {
-		d.fail(Crowded, 1)
-		d.pending = d.pending[1:]
-	}
-	d.pending = append(d.pending, c)
-	d.begun = append(d.begun, c)
-}
-
-// complete ends the eldest call.
-func (d *dialogue) complete(at time.Time, code string) {
-	if len(d.pending) == 0 {
-		return
-	}
-	c := d.pending[0]
-	d.pending = append(d.pending[:0], d.pending[1:]...)
-	c.End, c.Code = at, code
-	d.done = append(d.done, c)
-}
-
-// Close returns the calls that the end of the connection cuts.
-func (d *dialogue) Close(at time.Time) []*Call {
-	d.done = d.done[:0]
-	for _, c := range d.pending {
-		c.End, c.Cut = at, true
-		d.done = append(d.done, c)
-	}
-	d.pending = nil
-	return d.done
-}
-
-func indexOf(sent bool) int {
-	if sent {
-		return 1
-	}
-	return 0
 }

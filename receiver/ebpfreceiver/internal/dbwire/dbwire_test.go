@@ -21,6 +21,7 @@ type wire struct {
 	clock  time.Time
 	seen   []string
 	lost   map[Reason]uint64
+	older  bool // the connection is older than its first call here
 }
 
 func newWire(conn Conn) *wire {
@@ -33,10 +34,11 @@ func (w *wire) play(calls ...string) *wire {
 		sent, text := call[0] == '>', call[1:]
 		at := indexOf(sent)
 		p := &Piece{
-			Time: w.clock, Sent: sent, Seq: w.seq[at], Length: len(text), Data: []byte(text[:min(len(text), w.copied)]),
-			Tail: []byte(text[max(0, len(text)-8):]),
+			Time: w.clock, Sent: sent, First: !w.older, Seq: w.seq[at], Length: len(text), Data: []byte(text[:min(len(text), w.copied)]),
+			Tail: []byte(text[max(0, len(text)-32):]),
 		}
 		w.seq[at] += uint32(len(text))
+		w.older = true
 		w.keep(w.conn.Take(p))
 		for reason, n := range w.conn.Failed() {
 			w.lost[reason] += n
@@ -96,10 +98,34 @@ func TestRedisAfterAGap(t *testing.T) {
 	assert.Equal(t, []string{"GET 1ms", "GET 1ms"}, w.seen, "which answer is whose is known again with the next question")
 	assert.Equal(t, map[Reason]uint64{Gap: 2}, w.lost)
 	w = newWire(NewRedis(true)).play(">" + get)
-	w.keep(w.conn.Close(w.clock))
+	w.keep(w.conn.Close(&End{Time: w.clock}))
 	assert.Equal(t, []string{"GET 0ms cut"}, w.seen)
 	w = newWire(NewRedis(false)).play(">*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n")
 	assert.True(t, w.conn.Opaque())
+}
+
+func TestRedisRepliesThatAreNotSent(t *testing.T) {
+	command := func(words ...string) string {
+		text := fmt.Sprintf("*%d\r\n", len(words))
+		for _, word := range words {
+			text += fmt.Sprintf("$%d\r\n%s\r\n", len(word), word)
+		}
+		return ">" + text
+	}
+	w := newWire(NewRedis(false)).play(
+		command("CLIENT", "REPLY", "SKIP"), command("SET", "a", "1"), command("INCR", "a"), "<:2\r\n",
+		command("client", "reply", "off"), command("DEL", "a"), command("CLIENT", "REPLY", "ON"), "<+OK\r\n", command("GET", "a"), "<-ERR x\r\n")
+	assert.Equal(t, []string{"INCR 1ms", "CLIENT 1ms", "GET 1ms ERR"}, w.seen)
+	assert.Empty(t, w.lost)
+}
+
+func TestRefusedConnectionsAreReported(t *testing.T) {
+	w := newWire(NewPostgreSQL(false)).play(">"+startup(), "<"+message('E', "SFATAL\x00C53300\x00Mtoo many\x00\x00"))
+	w.keep(w.conn.Close(&End{Time: w.clock}))
+	assert.Equal(t, []string{"CONNECT 1ms 53300"}, w.seen)
+	w = newWire(NewRedis(false)).play("<-ERR max number of clients reached\r\n")
+	assert.Equal(t, []string{"CONNECT 0ms ERR"}, w.seen)
+	assert.False(t, w.conn.Server())
 }
 
 // message of PostgreSQL.
@@ -154,7 +180,7 @@ func TestPostgreSQL(t *testing.T) {
 func TestPostgreSQLAfterAGap(t *testing.T) {
 	query, answer := message('Q', "select 1\x00"), message('C', "SELECT 1\x00")+message('Z', "I")
 	w := newWire(NewPostgreSQL(false)).play(">"+query, "<"+answer, ">"+query).skip(false, 9).play("<"+message('D', "x"), ">"+query, "<"+answer)
-	assert.Equal(t, []string{"SELECT 1ms", "SELECT 1ms", "SELECT 1ms"}, w.seen)
+	assert.Equal(t, []string{"SELECT 1ms", "SELECT 1ms"}, w.seen, "what was not seen may have been an error")
 }
 
 func TestValuesAreNotTold(t *testing.T) {
@@ -182,7 +208,7 @@ func FuzzConn(f *testing.F) {
 			for range 3 {
 				w.play(">"+string(question), "<"+string(answer)).skip(len(answer)%2 == 0, len(question)%3)
 			}
-			if len(w.conn.Close(w.clock)) > maxPending {
+			if len(w.conn.Close(&End{Time: w.clock})) > maxPending {
 				t.Fatal("more calls than are kept")
 			}
 		}

@@ -6,6 +6,7 @@ package dbwire
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -34,11 +35,10 @@ type postgres struct {
 	// ready, the eldest first.
 	cycles []cycle
 	// parsed is what was prepared since the last such point: an error may be of it.
-	parsed   *Call
-	awaits   bool // an answer of one byte, of TLS or not
-	missed   bool // bytes of the answers, perhaps their end
-	lastSeen time.Time
-	now      time.Time
+	parsed *Call
+	awaits bool // an answer of one byte, of TLS or not
+	blind  bool // the end of the answers was not copied
+	now    time.Time
 }
 
 // statement is what is kept of one.
@@ -47,6 +47,8 @@ type statement struct{ operation, text string }
 type cycle struct {
 	calls  int
 	parsed *Call
+	// connect is the wish to connect that the server answers.
+	connect *Call
 }
 
 // NewPostgreSQL follows a connection to PostgreSQL.
@@ -56,16 +58,21 @@ func NewPostgreSQL(withText bool) Conn {
 
 // Take implements Conn.
 func (g *postgres) Take(p *Piece) []*Call {
-	inOrder := g.arrive(p)
+	how := g.arrive(p)
 	if !g.known {
-		g.known, g.server = true, !p.Sent
-		g.front.startup = isStartup(p.Data)
+		g.known, g.server, g.exact = true, !p.Sent, p.First
+		if p.AskedKnown {
+			g.server = !p.Asked
+		}
+		g.front.startup, g.front.broken = isStartup(p.Data), !p.First
 	}
 	g.now = p.Time
-	if p.Sent == g.server {
-		g.takeBack(p, inOrder)
-	} else {
-		g.takeFront(p, inOrder)
+	switch {
+	case how == outdated:
+	case p.Sent == g.server:
+		g.takeBack(p, how)
+	default:
+		g.takeFront(p, how)
 	}
 	return g.done
 }
@@ -74,57 +81,82 @@ func isStartup(b []byte) bool {
 	return len(b) >= 8 && b[0] == 0 && binary.BigEndian.Uint32(b[4:]) >= protocol3
 }
 
-func (g *postgres) takeFront(p *Piece, inOrder bool) {
+func (g *postgres) takeFront(p *Piece, how arrival) {
 	m := &g.front
 	g.catchUp()
-	if !inOrder {
+	if how == afterGap {
+		g.loseQuestions(Gap)
 		m.broken = true
 	}
-	if m.broken && len(g.cycles) == 0 && m.mayBegin(p.Data) {
-		m.reset() // the server is ready, so this is a new question
-	}
-	if m.broken {
+	if (m.broken || !g.exact) && !g.resume(p) {
 		return
 	}
 	m.place = p.Seq
 	if !m.feed(p, g.fromFront) {
 		m.broken = true
-		g.fail(Gap, 1)
+		g.loseQuestions(whyOf(p))
 	}
 }
 
-// catchUp ends what was answered while answers were missed: who asks one thing at
-// a time has got the answer when it asks again.
-func (g *postgres) catchUp() {
-	if !g.missed {
-		return
+// resume begins again at a piece that begins with a message, where nothing can be
+// under way.
+func (g *postgres) resume(p *Piece) bool {
+	m := &g.front
+	switch {
+	case !m.mayBegin(p.Data):
+	case len(g.cycles) == 0 && g.restart(p):
+		m.reset()
+		g.back.reset()
+		g.parsed, g.blind = nil, false
+		return true
+	default:
+		g.fail(Unpaired, 1)
 	}
-	g.missed = false
-	g.back.reset()
-	if len(g.cycles) == 1 {
-		now := g.now
-		g.now = g.lastSeen
-		g.ready()
-		g.now = now
-		return
-	}
-	g.fail(Gap, len(g.pending))
-	g.forget()
+	m.broken = true
+	g.turns.Lose()
+	return false
 }
+
+// catchUp gives up the calls whose answers were not copied to their end: they may
+// have failed there.
+func (g *postgres) catchUp() {
+	if g.blind {
+		g.loseBack(Gap, false)
+	}
+}
+
+// loseBack gives up what is under way.
+func (g *postgres) loseBack(why Reason, missing bool) {
+	g.loseAnswers(why, missing)
+	g.cycles, g.parsed, g.blind = nil, nil, false
+	g.back.broken = true
+}
+
+// Lose implements Conn.
+func (g *postgres) Lose() {
+	g.loseQuestions(Gap)
+	g.front.broken = true
+	if len(g.cycles) > 0 || len(g.pending) > 0 {
+		g.loseBack(Gap, true)
+	}
+}
+
+// Close implements Conn.
+func (g *postgres) Close(end *End) []*Call { return g.closing(end, g.blind) }
 
 // fromFront reads what a client says; of the body there may be less than it is long.
 func (g *postgres) fromFront(kind byte, body []byte, place uint32) {
 	switch kind {
 	case 0:
-		g.start(body)
+		g.start(body, place)
 	case 'Q':
-		text, _ := cstring(body)
-		g.ask(g.newStatement(text), place)
+		text, rest := cstring(body)
+		g.ask(g.newStatement(text, rest != nil), place)
 		g.endCycle()
 	case 'P':
 		name, rest := cstring(body)
-		text, _ := cstring(rest)
-		g.prepare(name, text, place)
+		text, rest := cstring(rest)
+		g.prepare(name, g.newStatement(text, rest != nil), place)
 	case 'B':
 		portal, rest := cstring(body)
 		name, _ := cstring(rest)
@@ -137,7 +169,7 @@ func (g *postgres) fromFront(kind byte, body []byte, place uint32) {
 	}
 }
 
-func (g *postgres) start(body []byte) {
+func (g *postgres) start(body []byte, place uint32) {
 	if len(body) < 4 {
 		return
 	}
@@ -147,11 +179,11 @@ func (g *postgres) start(body []byte) {
 	case cancelRequest:
 		g.opaque = true
 	default:
-		g.startup(body[4:])
+		g.startup(body[4:], place)
 	}
 }
 
-func (g *postgres) startup(parameters []byte) {
+func (g *postgres) startup(parameters []byte, place uint32) {
 	user := ""
 	for len(parameters) > 1 {
 		var name, value string
@@ -167,14 +199,27 @@ func (g *postgres) startup(parameters []byte) {
 	if g.namespace == "" {
 		g.namespace = user // as the server has it
 	}
-	g.cycles = append(g.cycles, cycle{}) // of the greeting
+	c := g.call(statement{operation: Connect}, place)
+	g.turns.Ask(len(g.cycles))
+	g.cycles = append(g.cycles, cycle{connect: c})
 }
 
 // ask begins a call; the cycle is the one that the next Sync ends.
-func (g *postgres) ask(s statement, place uint32) { g.begin(g.call(s, place)) }
+func (g *postgres) ask(s statement, place uint32) {
+	if !g.begin(g.call(s, place)) && g.exact {
+		g.loseBack(Crowded, false)
+	}
+	if !g.exact {
+		g.cycles, g.back.broken = nil, true
+	}
+}
 
-func (g *postgres) newStatement(text string) statement {
+// newStatement reads a text, whole or as much of it as was copied.
+func (g *postgres) newStatement(text string, whole bool) statement {
 	s := statement{operation: operationOf(text)}
+	if !whole && strings.HasSuffix(strings.ToUpper(text), s.operation) {
+		s.operation = "_OTHER" // the word may go on
+	}
 	if g.withText {
 		s.text = withoutValues(text)
 	}
@@ -189,8 +234,7 @@ func (g *postgres) call(s statement, place uint32) *Call {
 	return &Call{Operation: s.operation, Text: s.text, Namespace: g.namespace, Seq: place, Start: g.now}
 }
 
-func (g *postgres) prepare(name, text string, place uint32) {
-	s := g.newStatement(text)
+func (g *postgres) prepare(name string, s statement, place uint32) {
 	keep(g.statements, name, s)
 	g.parsed = g.call(s, place)
 }
@@ -205,21 +249,24 @@ func keep(in map[string]statement, name string, s statement) {
 }
 
 func (g *postgres) endCycle() {
+	if !g.exact {
+		return
+	}
 	waiting := 0
 	for _, c := range g.cycles {
 		waiting += c.calls
 	}
 	if len(g.cycles) >= maxPending {
-		g.fail(Crowded, 1)
-		g.forget()
+		g.loseBack(Crowded, false)
 		return
 	}
-	g.cycles = append(g.cycles, cycle{calls: max(0, len(g.pending)-waiting), parsed: g.parsed})
+	calls := max(0, len(g.pending)-waiting)
+	if calls == 0 {
+		g.turns.Ask(len(g.cycles))
+	}
+	g.cycles = append(g.cycles, cycle{calls: calls, parsed: g.parsed})
 	g.parsed = nil
 }
-
-// forget gives up what is under way.
-func (g *postgres) forget() { g.cycles, g.pending, g.parsed = nil, nil, nil }
 
 // cstring reads a text that a zero ends, or the copied bytes do.
 func cstring(b []byte) (text string, rest []byte) {

@@ -17,8 +17,23 @@ type redis struct {
 	asked    respStream
 	answered respStream
 	lastSeen time.Time // of the answers
-	blind    bool      // of what is answered the ends are not seen
+	blind    bool      // the end of what is answered was not copied
+	early    []answer
+	// muted and mutedNext report CLIENT REPLY OFF and SKIP: no answers come.
+	muted, mutedNext bool
+	// asks and replies are, by direction, what was seen of a connection that is older
+	// than the first piece.
+	asks, replies [2]bool
 }
+
+// answer is one whose question the kernel reports later.
+type answer struct {
+	at   time.Time
+	code string
+}
+
+// maxEarly bounds these of one connection.
+const maxEarly = 64
 
 type respStream struct {
 	resp
@@ -30,6 +45,8 @@ type respStream struct {
 	count   int64     // elements of a question
 	kind    byte      // of an answer
 	code    string    // of an error
+	asking  *Call     // the question that is passing
+	reply   bool      // it is CLIENT REPLY
 	broken  bool
 }
 
@@ -43,70 +60,123 @@ func NewRedis(withText bool) Conn {
 
 // Take implements Conn.
 func (r *redis) Take(p *Piece) []*Call {
-	inOrder := r.arrive(p)
-	if !r.known {
-		r.known, r.server = true, !p.Sent
-	}
-	if p.Sent == r.server {
-		r.takeAnswer(p, inOrder)
-	} else {
-		r.takeQuestion(p, inOrder)
+	how := r.arrive(p)
+	switch {
+	case !r.known && !r.meet(p):
+	case how == outdated:
+	case p.Sent == r.server:
+		r.takeAnswer(p, how)
+	default:
+		r.takeQuestion(p, how)
 	}
 	return r.done
 }
 
-func (r *redis) takeQuestion(p *Piece, inOrder bool) {
+func (r *redis) takeQuestion(p *Piece, how arrival) {
 	s := &r.asked
-	if !inOrder || s.broken {
-		if !mayBeginCommand(p.Data) {
-			s.broken = true
-			return
+	if how == afterGap {
+		r.loseQuestions(Gap)
+		s.broken = true
+		if len(r.early) > 0 {
+			r.fail(Unmatched, len(r.early))
+			r.early, r.exact = nil, false
 		}
-		s.reset()
-		s.broken = false
 	}
-	r.catchUp()
+	r.catchUp(p)
+	if (s.broken || !r.exact) && !r.resume(p) {
+		return
+	}
 	s.place, s.first = p.Seq, p.Seq
 	s.before, s.at = s.at, p.Time
 	if !s.feed(p.Data, int64(p.Length), s) {
+		if c := s.asking; c != nil {
+			s.asking = nil
+			r.ask(c) // the rest of it is of no interest, but where it ends
+		}
 		s.broken = true
+		r.loseQuestions(whyOf(p))
 	}
 }
 
-// catchUp ends what was answered while the ends of answers were not seen: who
-// asks one thing at a time has got the answer when it asks again.
-func (r *redis) catchUp() {
+// whyOf tells bytes that were not copied from those that are no message.
+func whyOf(p *Piece) Reason {
+	if len(p.Data) < p.Length {
+		return Gap
+	}
+	return Malformed
+}
+
+// resume begins again at a piece that begins with a command.
+func (r *redis) resume(p *Piece) bool {
+	if !mayBeginCommand(p.Data) {
+		r.asked.broken = true
+		r.turns.Lose()
+		return false
+	}
+	if !r.restart(p) {
+		r.fail(Unpaired, 1)
+		r.asked.broken = true
+		r.turns.Lose()
+		return false
+	}
+	r.asked.reset()
+	r.answered.reset()
+	r.asked.broken, r.asked.asking = false, nil
+	r.answered.broken, r.blind, r.early = false, false, nil
+	return true
+}
+
+// catchUp ends the one call whose answer was not copied to its end: a client that
+// waits for its answers has it when it asks again.
+func (r *redis) catchUp(p *Piece) {
 	if !r.blind {
 		return
 	}
-	r.blind, r.answered.broken = false, false
-	r.answered.reset()
-	if len(r.pending) == 1 && !r.lastSeen.IsZero() {
-		r.complete(r.lastSeen, "")
+	r.blind = false
+	if r.turns.MayResume() && p.Time.After(r.lastSeen) && len(r.pending) == 1 && !r.unseen {
+		r.answered.broken = false
+		r.answered.reset()
+		r.complete(r.lastSeen, r.answered.code)
 		return
 	}
-	r.fail(Gap, len(r.pending))
-	r.pending = nil
+	r.loseAnswers(Gap, false)
 }
 
-func (r *redis) takeAnswer(p *Piece, inOrder bool) {
+func (r *redis) takeAnswer(p *Piece, how arrival) {
 	s := &r.answered
+	r.answers(p)
 	r.lastSeen, s.at = p.Time, p.Time
-	if !inOrder && !s.broken {
-		s.broken = true
+	switch {
+	case !r.exact || r.blind && how == inOrder:
+		return
+	case how == afterGap:
+		r.loseAnswers(Gap, true)
+		return
+	case s.feed(p.Data, int64(p.Length), s):
+		return
 	}
-	if !s.broken && !s.feed(p.Data, int64(p.Length), s) {
-		s.broken = true
+	s.broken = true
+	if why := whyOf(p); why == Gap && s.within() && s.kind != '>' && len(r.pending) == 1 && !r.unseen {
+		r.blind = true
+	} else {
+		r.loseAnswers(why, false)
 	}
-	r.blind = s.broken
 }
 
-func mayBeginCommand(b []byte) bool {
-	return len(b) > 3 && b[0] == '*' && b[1] >= '1' && b[1] <= '9' && bytes.Contains(b[:min(len(b), 16)], []byte("\r\n$"))
+// Lose implements Conn.
+func (r *redis) Lose() {
+	r.loseQuestions(Gap)
+	r.asked.broken = true
+	if len(r.pending) > 0 || r.blind {
+		r.loseAnswers(Gap, true)
+	}
 }
+
+// Close implements Conn.
+func (r *redis) Close(end *End) []*Call { return r.closing(end, r.blind) }
 
 func (s *respStream) value(kind byte, line []byte) {
-	s.kind, s.code = kind, ""
+	s.kind, s.code, s.asking = kind, "", nil
 	if s.request {
 		s.count, _ = strconv.ParseInt(string(line), 10, 32)
 		return
@@ -117,8 +187,13 @@ func (s *respStream) value(kind byte, line []byte) {
 	}
 }
 
-func (s *respStream) argument(text []byte) {
+// argument is the name of the command, or one of the two words behind it.
+func (s *respStream) argument(text []byte, index int) {
 	if !s.request {
+		return
+	}
+	if index > 0 {
+		s.more(strings.ToUpper(string(text)), index)
 		return
 	}
 	operation := strings.ToUpper(string(text))
@@ -133,37 +208,82 @@ func (s *respStream) argument(text []byte) {
 	if s.of.withText {
 		c.Text = operation + strings.Repeat(" ?", int(max(0, min(s.count-1, 16))))
 	}
-	s.of.begin(c)
+	s.asking = c
 }
 
-// isCommand keeps what is no command out of names that are counted by.
-func isCommand(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < 'A' || c > 'Z') && c != '.' && c != '_' && c != '-' && (c < '0' || c > '9') {
-			return false
-		}
+// more reads CLIENT REPLY OFF, SKIP and ON.
+func (s *respStream) more(word string, index int) {
+	c := s.asking
+	switch {
+	case c == nil || c.Operation != "CLIENT":
+	case index == 1:
+		s.reply = word == "REPLY"
+	case s.reply:
+		s.of.mute(c, word)
 	}
-	return s != "" && len(s) <= 32
+}
+
+func (r *redis) mute(c *Call, word string) {
+	switch word {
+	case "ON":
+		r.muted = false
+	case "OFF":
+		r.muted, c.silent = true, true
+	case "SKIP":
+		r.mutedNext, c.silent = true, true
+	}
 }
 
 func (s *respStream) end() {
 	r := s.of
 	if !s.request {
 		if s.kind != '>' { // what the server says unasked
-			r.complete(s.at, s.code)
+			r.answer(s.at, s.code)
 		}
 		return
 	}
-	if n := len(r.pending); n > 0 && isStream(r.pending[n-1].Operation) {
-		r.opaque = true
+	c := s.asking
+	if c == nil {
+		return
 	}
+	s.asking = nil
+	r.opaque = r.opaque || isStream(c.Operation)
+	skipped := r.mutedNext && !c.silent
+	if skipped {
+		r.mutedNext = false
+	}
+	if c.silent || skipped || r.muted {
+		return // no answer comes
+	}
+	r.ask(c)
 }
 
-// isStream tells of commands behind which answers come without questions.
-func isStream(operation string) bool {
-	switch operation {
-	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "SYNC", "PSYNC":
-		return true
+// ask takes in a question, whose answer may have been reported before it.
+func (r *redis) ask(c *Call) {
+	if len(r.early) == 0 {
+		r.begin(c)
+		return
 	}
-	return false
+	first := r.early[0]
+	if c.Start.After(first.at) {
+		r.early = nil
+		r.loseAnswers(Unmatched, false)
+		return
+	}
+	r.early = r.early[1:]
+	r.turns.Ask(0)
+	c.End, c.Code = first.at, first.code
+	r.begun, r.done = append(r.begun, c), append(r.done, c)
+}
+
+func (r *redis) answer(at time.Time, code string) {
+	switch {
+	case len(r.pending) > 0:
+		r.complete(at, code)
+	case r.unseen || len(r.early) >= maxEarly:
+		r.early = nil
+		r.loseAnswers(Unmatched, false)
+	default:
+		r.early = append(r.early, answer{at, code})
+	}
 }

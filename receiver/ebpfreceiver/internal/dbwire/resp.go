@@ -12,14 +12,15 @@ const (
 	maxDepth    = 16      // of arrays in arrays
 	maxLine     = 4 << 10 // of a head of a value, or a simple one
 	maxArgument = 64      // bytes of a command's name that are kept
+	arguments   = 3       // that are kept of a command
 )
 
 // respListener hears of the values of a stream of Redis' protocol.
 type respListener interface {
 	// value begins at the top: its kind, and what stands behind it in its line.
 	value(kind byte, line []byte)
-	// argument is the first text in an array at the top.
-	argument(text []byte)
+	// argument is one of the first texts in an array at the top.
+	argument(text []byte, index int)
 	// end of the value at the top.
 	end()
 }
@@ -34,10 +35,15 @@ type resp struct {
 	depth int
 	text  []byte // of the argument
 	want  bool   // the argument is being read
-	named bool   // it was told
+	// wanted is how many bytes of it are.
+	wanted int
+	named  int // arguments that were read
 }
 
 func (r *resp) reset() { *r = resp{part: r.part[:0], text: r.text[:0]} }
+
+// within reports whether the begin of a value was read, and not its end.
+func (r *resp) within() bool { return r.depth > 0 || r.skip > 0 }
 
 // feed reads a piece of which data are the first bytes. It reports false when the
 // stream cannot be followed any more.
@@ -89,8 +95,13 @@ func (r *resp) keep(b []byte) {
 
 func (r *resp) endText(to respListener) {
 	if r.want {
-		r.want, r.named = false, true
-		to.argument(bytes.TrimRight(r.text, "\r\n"))
+		r.want = false
+		text := bytes.TrimRight(r.text, "\r\n")
+		if len(r.text) < r.wanted {
+			text = nil // it was not copied
+		}
+		to.argument(text, r.named)
+		r.named++
 	}
 	r.endValue(to)
 }
@@ -102,7 +113,7 @@ func (r *resp) line(line []byte, to respListener) bool {
 	}
 	kind, rest := line[0], line[1:]
 	if r.depth == 0 {
-		r.named = false
+		r.named = 0
 		to.value(kind, rest)
 	}
 	switch kind {
@@ -129,8 +140,8 @@ func (r *resp) beginText(line []byte, to respListener) bool {
 		return true
 	}
 	r.skip = n + 2
-	r.want = r.depth == 1 && !r.named
-	r.text = r.text[:0]
+	r.want = r.depth == 1 && r.named < arguments
+	r.text, r.wanted = r.text[:0], int(min(n, maxArgument))
 	return true
 }
 

@@ -3,159 +3,129 @@
 
 package http1
 
-import (
-	"slices"
-	"time"
+import "time"
+
+const (
+	// maxPending bounds the requests of one connection that wait for a response.
+	maxPending = 64
+	// maxStrange bounds the pieces of a connection before its first head.
+	maxStrange = 8
 )
 
-// maxPending bounds the requests of one connection that wait for a response.
-const maxPending = 64
-
-// Exchange is a request with its response.
-type Exchange struct {
-	Request  Head
-	Response Head
-	// Seq is the place of the request's first byte in its stream; both ends of the
-	// connection see the same.
-	Seq uint32
-	// Start is when the first byte of the request passed, End when the last of the
-	// response did, or when the connection ended.
-	Start, End time.Time
-	// RequestBody and ResponseBody are in bytes, as transferred.
-	RequestBody, ResponseBody int64
-	// Cut tells that the connection ended before the response did; without a
-	// response Response.Status is 0.
-	Cut bool
-	// Mark is for whoever takes the exchange, from Begun on.
-	Mark [4]uint64
-}
-
-// Pool holds exchanges that are used again. It serves one goroutine; nil is a
-// pool that never has one.
-type Pool struct{ free []*Exchange }
-
-const maxFree = 1024
-
-// Put gives an exchange back that nobody will look at any more.
-func (p *Pool) Put(e *Exchange) {
-	if len(p.free) < maxFree {
-		p.free = append(p.free, e)
-	}
-}
-
-func (p *Pool) take() *Exchange {
-	if p == nil || len(p.free) == 0 {
-		return &Exchange{}
-	}
-	e := p.free[len(p.free)-1]
-	p.free = p.free[:len(p.free)-1]
-	*e = Exchange{}
-	return e
-}
-
-// Conn assembles the exchanges of one connection, as one of its ends sees it.
+// Conn assembles the exchanges of one connection, as one of its ends sees it. A
+// response is paired with a request only where nothing that was lost can have come
+// between: after a loss nothing is reported until it is certain again which
+// response belongs to which request, see Turns.
 type Conn struct {
 	// Pool is where exchanges come from; who completes them may put them back.
 	Pool *Pool
-	// Server tells whose end it is. It is known with the first head.
+	// Server reports which end it is. It is known with the first head.
 	Server bool
 	known  bool
 
 	streams [2]stream // received, sent
-	// pending are the requests without a complete response, the eldest first.
-	pending []*Exchange
-	// early is a response whose request the kernel told later: the thread that
+	turns   Turns
+	// exact reports that pending are all requests without a complete response, the
+	// eldest first, save those behind them that unseen reports.
+	exact, unseen bool
+	pending       []*Exchange
+	// early is a response whose request the kernel reported later: the thread that
 	// sent it was held up while another one read the answer.
 	early    *Exchange
 	earlyEnd bool
-	// current is whose response is passing.
+	// current is the exchange whose response is passing, request the one whose
+	// request is.
 	current  *Exchange
 	request  *Exchange
 	begun    []*Exchange
 	complete []*Exchange
 	failed   map[Reason]uint64
-	opaque   bool
+	// answeredAt is when bytes of a response passed last. other is the place of the
+	// next byte in the stream against that of the piece.
+	answeredAt time.Time
+	other      uint32
+	otherKnown bool
+	strange    int
+	opaque     bool
+	// whole reports that the connection was seen from its begin: nothing can be
+	// outstanding before its first request.
+	whole bool
 }
 
 // Take follows one piece and returns what it completes; the slice is valid until
 // the next call.
 func (c *Conn) Take(p *Piece) []*Exchange {
 	c.complete, c.begun = c.complete[:0], c.begun[:0]
-	if !c.opaque {
-		c.streams[indexOf(p.Sent)].take(p, c)
+	if c.opaque {
+		return c.complete
+	}
+	if other := &c.streams[indexOf(!p.Sent)]; p.OtherKnown && !other.begun {
+		other.begun, other.next = true, p.Other
+	}
+	c.other, c.otherKnown = p.Other, p.OtherKnown
+	c.whole = c.whole || p.First && c.strange == 0
+	met := c.known
+	if met {
+		c.noteAnswer(p)
+	}
+	c.streams[indexOf(p.Sent)].take(p, c)
+	if !met && c.known {
+		c.noteAnswer(p)
 	}
 	return c.complete
 }
 
-// Close returns the exchanges that the end of the connection completes or cuts.
-func (c *Conn) Close(at time.Time) []*Exchange {
-	c.complete = c.complete[:0]
-	if c.current != nil && c.streams[indexOf(c.Server)].framing == untilClose {
-		c.done(c.Server, c.current.End)
+// noteAnswer takes turns. A request whose head began before the answer did not
+// wait for it.
+func (c *Conn) noteAnswer(p *Piece) {
+	if p.Sent != c.Server {
+		return
 	}
-	for _, e := range c.pending {
-		e.Cut = true
-		if e.End.IsZero() {
-			e.End = at
-		}
-		c.complete = append(c.complete, e)
+	c.turns.Answer()
+	c.answeredAt = p.Time
+	if len(c.requests().part) > 0 {
+		c.turns.answered = false
 	}
-	c.pending, c.current, c.request, c.early = nil, nil, nil, nil
-	return c.complete
 }
 
 // Begun returns the requests that the last piece began; their responses may be
 // long in coming.
 func (c *Conn) Begun() []*Exchange { return c.begun }
 
+// Pending returns the requests without a complete response, the eldest first.
+func (c *Conn) Pending() []*Exchange { return c.pending }
+
 // Opaque reports that the connection speaks something else from here on.
 func (c *Conn) Opaque() bool { return c.opaque }
 
-// Failed hands over what could not be parsed since it was last asked.
+// Failed returns what could not be parsed since the last call.
 func (c *Conn) Failed() map[Reason]uint64 {
 	failed := c.failed
 	c.failed = nil
 	return failed
 }
 
-func indexOf(sent bool) int {
-	if sent {
-		return 1
-	}
-	return 0
-}
-
-func (c *Conn) unparsed(r Reason) {
-	if c.opaque {
+func (c *Conn) unparsed(r Reason, n int) {
+	if c.opaque || !c.known || n == 0 {
 		return
 	}
 	if c.failed == nil {
 		c.failed = map[Reason]uint64{}
 	}
-	c.failed[r]++
+	c.failed[r] += uint64(n)
 }
 
-// gap gives up the requests that cannot be told apart any more from those whose
-// response was not seen. Of responses that are missing only the last one may
-// still come: few clients ask again before they are answered.
-func (c *Conn) gap(sent bool) {
-	c.unparsed(Gap)
-	keep := min(1, len(c.pending))
-	if sent != c.Server {
-		keep = 0
-	}
-	c.pending = c.pending[len(c.pending)-keep:]
-	c.current, c.early = nil, nil
-}
+func (c *Conn) requests() *stream  { return &c.streams[indexOf(!c.Server)] }
+func (c *Conn) responses() *stream { return &c.streams[indexOf(c.Server)] }
 
-func (c *Conn) head(h *Head, sent bool, seq uint32, _ int, at time.Time) (framing, int64) {
+func (c *Conn) head(h *Head, sent bool, seq uint32, at time.Time) (framing, int64) {
 	server := sent != h.Request()
 	if !c.known {
-		c.Server, c.known = server, true
+		c.Server, c.known, c.exact = server, true, c.whole
 	}
 	switch {
 	case server != c.Server:
-		c.unparsed(Malformed) // a body that looks like a head
+		c.lose(sent, Malformed, false) // a body that looks like a head
 		return lost, 0
 	case h.Request():
 		return c.beginRequest(h, seq, at)
@@ -164,32 +134,49 @@ func (c *Conn) head(h *Head, sent bool, seq uint32, _ int, at time.Time) (framin
 }
 
 func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) {
+	c.settleBlind()
 	e := c.Pool.take()
-	e.Request, e.Seq, e.Start = *h, seq, at
+	e.Request, e.Seq, e.Start, e.Active = *h, seq, at, at
+	early := c.early
+	if c.early = nil; early != nil && at.After(early.Start) {
+		c.unparsed(Unmatched, 1) // it answered another one
+		early, c.current, c.exact = nil, nil, false
+	}
+	if !c.exact && !c.restart(at) {
+		c.unparsed(Unpaired, 1)
+		c.turns.Ask(1)
+		c.request = nil
+		return bodyOf(h)
+	}
+	e.overtakes = c.turns.Ask(len(c.pending))
 	c.request = e
 	c.begun = append(c.begun, e)
-	if early := c.early; early != nil {
-		c.early = nil
-		if at.After(early.Start) {
-			c.unparsed(Unmatched) // it answered another one
-			c.current = nil
-		} else if c.adopt(e, early) {
-			return bodyOf(h)
-		}
-	}
-	if len(c.pending) >= maxPending {
-		c.unparsed(Crowded)
-		c.pending = c.pending[1:]
+	if early != nil && c.adopt(e, early) {
+		return bodyOf(h)
 	}
 	c.pending = append(c.pending, e)
+	if len(c.pending) > maxPending {
+		c.lose(c.Server, Crowded, false)
+	}
 	return bodyOf(h)
 }
 
-// adopt gives the request the response that was told before it, and reports
-// whether that was complete.
+// adopt gives the request the response that was reported before it, and reports
+// whether that was complete. Whether a response has a body depends on its request.
 func (c *Conn) adopt(e, early *Exchange) bool {
 	e.Response, e.End, e.ResponseBody = early.Response, early.End, early.ResponseBody
+	e.Active = e.End
+	bodiless := e.Request.Method == "HEAD" || e.Request.Method == "CONNECT"
+	switch {
+	case bodiless && early.ResponseBody > 0:
+		e.Lost = true
+		c.lose(c.Server, Malformed, false)
+		return true
+	case bodiless && !c.earlyEnd:
+		c.responses().framing, c.earlyEnd = atHead, true
+	}
 	if c.earlyEnd {
+		c.current = nil
 		c.finish(e)
 		return true
 	}
@@ -197,19 +184,42 @@ func (c *Conn) adopt(e, early *Exchange) bool {
 	return false
 }
 
+// restart makes the request that begins now the first one of which the response
+// is certain, if that is so.
+func (c *Conn) restart(at time.Time) bool {
+	if !c.turns.MayResume() || !at.After(c.answeredAt) {
+		return false
+	}
+	c.exact, c.unseen, c.current = true, false, nil
+	answers := c.responses()
+	answers.framing, answers.part = fresh, nil
+	answers.begun, answers.next = c.otherKnown, c.other
+	return true
+}
+
 func (c *Conn) beginResponse(h *Head, at time.Time) (framing, int64) {
 	if h.Status < 200 && h.Status != 101 {
+		if len(c.pending) > 0 {
+			c.pending[0].Active = at
+		}
 		return atHead, 0 // an interim response: the real one follows
 	}
 	var e *Exchange
-	if len(c.pending) > 0 {
+	switch {
+	case len(c.pending) > 0:
 		e = c.pending[0]
-	} else {
+	case !c.exact:
+		return lost, 0
+	case c.unseen || c.early != nil:
+		c.unparsed(Unmatched, 1)
+		c.exact, c.early, c.current = false, nil, nil
+		return lost, 0
+	default:
 		e = c.Pool.take()
 		c.early, c.earlyEnd = e, false
 		e.Start = at
 	}
-	e.Response, e.End = *h, at
+	e.Response, e.End, e.Active = *h, at, at
 	c.current = e
 	return c.responseBody(h, e.Request.Method)
 }
@@ -223,7 +233,7 @@ func (c *Conn) responseBody(h *Head, method string) (framing, int64) {
 		return atHead, 0
 	case h.Chunked:
 		return inChunks, 0
-	case h.Length >= 0:
+	case h.Length >= 0 && !h.Coded:
 		return inBody, h.Length
 	}
 	return untilClose, 0
@@ -234,47 +244,8 @@ func bodyOf(h *Head) (framing, int64) {
 	switch {
 	case h.Chunked:
 		return inChunks, 0
-	case h.Length > 0:
+	case h.Length > 0 && !h.Coded:
 		return inBody, h.Length
 	}
 	return atHead, 0
-}
-
-func (c *Conn) body(sent bool, n int, at time.Time) {
-	switch {
-	case sent == c.Server && c.current != nil:
-		c.current.ResponseBody += int64(n)
-		c.current.End = at
-	case sent != c.Server && c.request != nil:
-		c.request.RequestBody += int64(n)
-	}
-}
-
-func (c *Conn) done(sent bool, at time.Time) {
-	if sent != c.Server || !c.known {
-		return
-	}
-	e := c.current
-	if e == nil {
-		return
-	}
-	e.End = at
-	c.current = nil
-	if e == c.early {
-		c.earlyEnd = true
-		return
-	}
-	c.finish(e)
-	if len(c.pending) > 0 && c.pending[0] == e {
-		c.pending = slices.Delete(c.pending, 0, 1)
-	}
-}
-
-// finish lets go of the exchange, as it may be used again: what of its request
-// still comes belongs to nobody.
-func (c *Conn) finish(e *Exchange) {
-	c.complete = append(c.complete, e)
-	if c.request == e {
-		c.request = nil
-	}
 }

@@ -9,7 +9,9 @@ package http1
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // MaxHead is how long a head may be; longer ones are given up.
@@ -36,6 +38,8 @@ type Head struct {
 	// Length is the Content-Length, -1 without one.
 	Length  int64
 	Chunked bool
+	// Coded reports a Transfer-Encoding, which overrides the Content-Length.
+	Coded bool
 	// Upgrade tells that the connection is to speak something else.
 	Upgrade     bool
 	Host        string
@@ -68,7 +72,7 @@ func (h *Head) parse(b []byte, earlier *Head) (size int, err error) {
 		return 0, ErrMalformed
 	}
 	for {
-		line, rest, found = cutLine(rest)
+		line, rest, found = cutField(rest)
 		switch {
 		case !found:
 			return 0, unfinished(b)
@@ -79,6 +83,14 @@ func (h *Head) parse(b []byte, earlier *Head) (size int, err error) {
 			return 0, err
 		}
 	}
+}
+
+// parseFirstLine reads as much of a request as its first line has. The rest of its
+// head is too long to read.
+func (h *Head) parseFirstLine(b []byte) bool {
+	line, _, found := cutLine(b)
+	*h = Head{Length: -1}
+	return found && h.parseFirst(line, &Head{}) && h.Request()
 }
 
 // same returns the earlier text if the bytes say the same.
@@ -96,21 +108,42 @@ func unfinished(b []byte) error {
 	return ErrIncomplete
 }
 
-// mayBegin reports whether a first line may still come of it: up to its first
-// space or slash it is in capitals.
+// maxMethod bounds the length of a method. The longest registered one has 17 bytes.
+const maxMethod = 32
+
+const statusPrefix = "HTTP/1."
+
+// mayBegin reports whether more bytes may make a first line of it.
 func mayBegin(b []byte) bool {
-	for _, c := range b {
-		if c == ' ' || c == '/' {
-			return true
-		}
-		if !isMethodByte(c) {
+	if n := min(len(b), len(statusPrefix)); string(b[:n]) == statusPrefix[:n] {
+		return true
+	}
+	for i, c := range b[:min(len(b), maxMethod+1)] {
+		switch {
+		case c == ' ':
+			return i > 0
+		case !isTokenByte(c):
 			return false
 		}
 	}
-	return len(b) <= len("PROPPATCH ")*2
+	return len(b) <= maxMethod
 }
 
-func isMethodByte(c byte) bool { return c >= 'A' && c <= 'Z' || c == '-' || c == '_' }
+// beginsCommonly reports whether it is the begin of a response, or of a request
+// with a common method.
+func beginsCommonly(b []byte) bool {
+	for _, begin := range []string{statusPrefix, "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "} {
+		if n := min(len(b), len(begin)); string(b[:n]) == begin[:n] {
+			return true
+		}
+	}
+	return false
+}
+
+// isTokenByte reports whether RFC 9110 5.6.2 allows the byte in a token.
+func isTokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
 
 func cutLine(b []byte) (line, rest []byte, found bool) {
 	end := bytes.IndexByte(b, '\n')
@@ -120,17 +153,33 @@ func cutLine(b []byte) (line, rest []byte, found bool) {
 	return bytes.TrimSuffix(b[:end], []byte{'\r'}), b[end+1:], true
 }
 
+// cutField cuts a field with the lines that continue it (obs-fold, RFC 9112 5.2).
+func cutField(b []byte) (field, rest []byte, found bool) {
+	field, rest, found = cutLine(b)
+	for found && len(field) > 0 && len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+		var next []byte
+		if next, rest, found = cutLine(rest); found {
+			field = slices.Concat(bytes.TrimRight(field, " \t"), []byte{' '}, bytes.TrimLeft(next, " \t"))
+		}
+	}
+	return field, rest, found
+}
+
 func (h *Head) parseFirst(line []byte, earlier *Head) bool {
-	if bytes.HasPrefix(line, []byte("HTTP/1.")) {
+	if bytes.HasPrefix(line, []byte(statusPrefix)) {
 		return h.parseStatus(line)
 	}
-	method, rest, ok := bytes.Cut(line, []byte{' '})
-	target, version, ok2 := bytes.Cut(rest, []byte{' '})
-	if !ok || !ok2 || len(method) == 0 || len(target) == 0 || !bytes.HasPrefix(version, []byte("HTTP/1.")) || len(version) != 8 {
+	// A target may hold spaces that its client failed to encode.
+	end, last := bytes.IndexByte(line, ' '), bytes.LastIndexByte(line, ' ')
+	if end <= 0 || end > maxMethod || last <= end+1 {
+		return false
+	}
+	method, target, version := line[:end], line[end+1:last], line[last+1:]
+	if len(version) != len(statusPrefix)+1 || !bytes.HasPrefix(version, []byte(statusPrefix)) {
 		return false
 	}
 	for _, c := range method {
-		if !isMethodByte(c) {
+		if !isTokenByte(c) {
 			return false
 		}
 	}
@@ -172,18 +221,22 @@ func (h *Head) parseField(line []byte, earlier *Head) error {
 		}
 	case len("Transfer-Encoding"):
 		if isName(name, "transfer-encoding") {
+			h.Coded = true
 			h.Chunked = bytes.HasSuffix(bytes.ToLower(bytes.TrimSpace(value)), []byte("chunked"))
 		}
 	}
 	return nil
 }
 
+// parseLength accepts the same length told several times (RFC 9110 8.6).
 func (h *Head) parseLength(value []byte) error {
-	n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
-	if err != nil || n < 0 {
-		return ErrMalformed
+	for part := range bytes.SplitSeq(value, []byte{','}) {
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(part)), 10, 64)
+		if err != nil || n < 0 || h.Length >= 0 && h.Length != n {
+			return ErrMalformed
+		}
+		h.Length = n
 	}
-	h.Length = n
 	return nil
 }
 

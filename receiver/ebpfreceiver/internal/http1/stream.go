@@ -9,50 +9,18 @@ import (
 	"time"
 )
 
-// Piece is what one call sent or received.
-type Piece struct {
-	Time time.Time
-	// Sent tells the two streams of the connection apart.
-	Sent bool
-	// Seq is the place of the first byte in the stream, modulo 2^32.
-	Seq uint32
-	// Length is how many bytes there were; Data are the first of them, if they
-	// were copied at all, and Tail the last.
-	Length int
-	Data   []byte
-	Tail   []byte
-}
-
-// Reason is why bytes of a connection that speaks HTTP made no exchange.
-type Reason string
-
-// The reasons.
-const (
-	// Gap: bytes between two pieces were not seen.
-	Gap Reason = "gap"
-	// Malformed: a head was expected, and there was none.
-	Malformed Reason = "malformed"
-	// TooLarge: a head is longer than is copied or kept.
-	TooLarge Reason = "head_too_large"
-	// Unmatched: a response whose request was not seen.
-	Unmatched Reason = "unmatched"
-	// Crowded: more requests without a response than are kept.
-	Crowded Reason = "pipeline_too_deep"
-	// Evicted: more connections than are kept.
-	Evicted Reason = "connections_full"
-)
-
 type framing uint8
 
 const (
-	atHead framing = iota
-	inBody         // of known length
+	// fresh: the next piece begins with a head. Its place in the stream is known only
+	// if the stream has begun.
+	fresh framing = iota
+	atHead
+	inBody // of known length
 	inChunks
 	untilClose
-	lost // until a piece begins with a head
+	lost // until the connection knows where a message begins
 )
-
-const lastChunk = "0\r\n\r\n"
 
 // stream follows the messages of one direction.
 type stream struct {
@@ -63,13 +31,12 @@ type stream struct {
 	part    []byte // of a head that came in several pieces
 	partSeq uint32
 	partAt  time.Time
-	end     []byte // the last bytes of chunks, at most as many as lastChunk has
-	chunkAt time.Time
+	chunks  chunks
 	// heads are the one being read and the one before it, whose texts it shares.
 	heads [2]Head
 }
 
-// parse reads a head into the stream's own room.
+// parse reads a head into the stream's own memory.
 func (s *stream) parse(b []byte) (*Head, int, error) {
 	s.heads[0], s.heads[1] = s.heads[1], s.heads[0]
 	size, err := s.heads[0].parse(b, &s.heads[1])
@@ -80,87 +47,119 @@ func (s *stream) parse(b []byte) (*Head, int, error) {
 	return &s.heads[0], size, nil
 }
 
-// listener is told what a stream finds.
+// listener learns what a stream finds.
 type listener interface {
-	// head tells of a message; it says how its body is framed.
-	head(h *Head, sent bool, seq uint32, size int, at time.Time) (framing, int64)
-	// body tells of bytes behind the head.
+	// head is a message; the result is how its body is framed.
+	head(h *Head, sent bool, seq uint32, at time.Time) (framing, int64)
+	// body is bytes behind the head.
 	body(sent bool, n int, at time.Time)
-	// done tells that the message is complete.
+	// done reports that the message is complete.
 	done(sent bool, at time.Time)
-	unparsed(Reason)
-	// gap tells that bytes were not seen, and with them the end of a message.
-	gap(sent bool)
+	// ended reports that the message is complete, at a time that was not seen.
+	ended(sent bool)
+	// lose reports that messages of the stream cannot be told apart any more. With
+	// missing, bytes were not seen, which may have held any number of messages.
+	lose(sent bool, why Reason, missing bool)
+	// oversized is a request whose head is too long to read to its end.
+	oversized(h *Head, sent bool, seq uint32, at time.Time)
+	// alone reports that no other message can follow before the client has the answer
+	// to this one. Otherwise the end of a piece may be that of another message.
+	alone(sent bool) bool
+	// resume reports whether a message begins where the piece does, although the
+	// stream was lost.
+	resume(s *stream, p *Piece) bool
 }
 
 // take follows one piece. What is behind the copied bytes can only be skipped, so
 // a head that begins there is lost.
 func (s *stream) take(p *Piece, to listener) {
-	if !s.catchUp(p, to) {
+	if s.framing == fresh && s.begun && int32(p.Seq+uint32(p.Length)-s.next) <= 0 {
+		return // of an earlier message, and reported late
+	}
+	follows := s.catchUp(p, to)
+	s.begun, s.next = true, p.Seq+uint32(p.Length)
+	if !follows {
 		return
 	}
 	data, length := p.Data[:min(len(p.Data), p.Length)], p.Length
-	s.next = p.Seq + uint32(length)
-	for length > 0 {
+	for length > 0 && s.framing != lost {
 		var n int
 		switch s.framing {
-		case atHead:
+		case fresh, atHead:
+			s.framing = atHead
 			n = s.takeHead(p, data, length, to)
 		case inBody:
-			n = int(min(s.left, int64(length)))
-			s.left -= int64(n)
-			to.body(p.Sent, n, p.Time)
-			if s.left == 0 {
-				s.framing = atHead
-				to.done(p.Sent, p.Time)
-			}
+			n = s.takeBody(p, length, to)
 		case inChunks:
-			n = s.takeChunks(p, length, to)
-		case untilClose:
+			n = s.takeChunks(p, data, length, to)
+		default: // until the close
 			n = length
 			to.body(p.Sent, n, p.Time)
-		case lost:
-			return
 		}
 		length -= n
 		data = data[min(n, len(data)):]
 	}
 }
 
-// catchUp compares the place of the piece with the one expected. Bytes that were
-// not seen do no harm inside a body of known length.
+func (s *stream) takeBody(p *Piece, length int, to listener) (consumed int) {
+	n := int(min(s.left, int64(length)))
+	s.left -= int64(n)
+	to.body(p.Sent, n, p.Time)
+	if s.left == 0 {
+		s.framing = atHead
+		to.done(p.Sent, p.Time)
+	}
+	return n
+}
+
+// catchUp compares the place of the piece with the one expected, and reports
+// whether the stream can be followed from the piece on. Bytes that were not seen
+// do no harm inside a body of known length.
 func (s *stream) catchUp(p *Piece, to listener) bool {
 	missing := int64(int32(p.Seq - s.next))
 	switch {
-	case !s.begun, s.framing == lost:
-		s.begun = true
-		return s.resume(p)
-	case missing == 0:
+	case s.framing == lost, s.framing == fresh && (missing == 0 || !s.begun):
+		return to.resume(s, p)
+	case missing == 0 || !s.begun:
 		return true
-	case missing > 0 && s.framing == inBody && missing < s.left:
+	case missing > 0 && s.framing == inBody && missing <= s.left:
 		s.left -= missing
+		to.body(p.Sent, int(missing), p.Time)
+		if s.left == 0 {
+			s.framing = atHead
+			to.ended(p.Sent)
+		}
+		return true
+	case missing > 0 && s.framing == inChunks && s.chunks.skip(missing):
 		to.body(p.Sent, int(missing), p.Time)
 		return true
 	case missing > 0 && s.framing == untilClose:
+		to.body(p.Sent, int(missing), p.Time)
 		return true
 	}
-	if s.framing != atHead || len(s.part) > 0 {
-		to.gap(p.Sent)
-	}
-	return s.resume(p)
+	s.part = nil
+	to.lose(p.Sent, Gap, true)
+	return to.resume(s, p)
 }
 
-// resume begins anew at a piece that begins with a head.
-func (s *stream) resume(p *Piece) bool {
-	s.part = nil
+// mayBegin reports whether the piece begins with a head, or the first bytes of one.
+// Of a first line that is not complete the method must be a common one, for other
+// words stand in bodies too; not so where the connection itself begins.
+func (s *stream) mayBegin(p *Piece) bool {
 	_, _, err := s.parse(p.Data)
-	if errors.Is(err, ErrMalformed) || len(p.Data) == 0 {
-		s.framing = lost
-		s.next = p.Seq + uint32(p.Length)
+	switch {
+	case len(p.Data) == 0, errors.Is(err, ErrMalformed):
 		return false
+	case err == nil, p.First, bytes.IndexByte(p.Data, '\n') >= 0:
+		return true
 	}
-	s.framing = atHead
-	return true
+	return beginsCommonly(p.Data)
+}
+
+// mayAnswer is the same for a response.
+func (s *stream) mayAnswer(p *Piece) bool {
+	n := min(len(p.Data), len(statusPrefix))
+	return string(p.Data[:n]) == statusPrefix[:n] && s.mayBegin(p)
 }
 
 func (s *stream) takeHead(p *Piece, data []byte, length int, to listener) (consumed int) {
@@ -173,29 +172,47 @@ func (s *stream) takeHead(p *Piece, data []byte, length int, to listener) (consu
 	if blank := len(data) - len(bytes.TrimLeft(data, "\r\n")); blank > 0 && had == 0 {
 		return blank
 	}
+	whole := len(data)-had >= length
+	if had > 0 && whole && len(data) < MaxHead && !endsHere(data, had) {
+		return length
+	}
 	head, size, err := s.parse(data)
 	switch {
 	case err == nil:
 		s.part = nil
-		s.begin(head, p, seq, size, at, to)
+		s.begin(head, p, seq, at, to)
 		return size - had
-	case errors.Is(err, ErrIncomplete) && len(data)-had >= length:
+	case errors.Is(err, ErrIncomplete) && whole:
 		if had == 0 {
 			s.part, s.partSeq, s.partAt = bytes.Clone(data), seq, at
 		}
 		return length
-	case errors.Is(err, ErrIncomplete), errors.Is(err, ErrTooLarge):
-		to.unparsed(TooLarge)
+	case errors.Is(err, ErrMalformed):
+		to.lose(p.Sent, Malformed, false)
+	case len(data) == had:
+		to.lose(p.Sent, Gap, false)
+	case s.heads[0].parseFirstLine(data):
+		s.part, s.framing = nil, lost
+		to.oversized(&s.heads[0], p.Sent, seq, at)
 	default:
-		to.unparsed(Malformed)
+		to.lose(p.Sent, TooLarge, false)
 	}
-	s.part, s.framing = nil, lost
 	return length
 }
 
-func (s *stream) begin(head *Head, p *Piece, seq uint32, size int, at time.Time, to listener) {
-	s.framing, s.left = to.head(head, p.Sent, seq, size, at)
-	s.end, s.chunkAt = s.end[:0], p.Time
+// endsHere reports whether the bytes from there on end the first line or the whole
+// of a head: only then is there anything new to parse.
+func endsHere(b []byte, from int) bool {
+	if bytes.IndexByte(b[:from], '\n') < 0 {
+		return true
+	}
+	near := b[max(0, from-3):]
+	return bytes.Contains(near, []byte("\n\r\n")) || bytes.Contains(near, []byte("\n\n"))
+}
+
+func (s *stream) begin(head *Head, p *Piece, seq uint32, at time.Time, to listener) {
+	s.framing, s.left = to.head(head, p.Sent, seq, at)
+	s.chunks = chunks{end: s.chunks.end[:0], at: p.Time}
 	if s.framing == inBody && s.left == 0 {
 		s.framing = atHead
 	}
@@ -204,26 +221,24 @@ func (s *stream) begin(head *Head, p *Piece, seq uint32, size int, at time.Time,
 	}
 }
 
-// takeChunks does not read the chunks, whose bytes were mostly not copied: the
-// last one is known by how the piece ends, and if it has trailers, by the head
-// that follows.
-func (s *stream) takeChunks(p *Piece, length int, to listener) (consumed int) {
-	if _, _, err := s.parse(p.Data); err == nil && length == p.Length {
-		s.framing = atHead
-		to.done(p.Sent, s.chunkAt)
-		return s.takeHead(p, p.Data, length, to)
-	}
-	s.chunkAt = p.Time
-	to.body(p.Sent, length, p.Time)
-	tail := p.Tail[max(0, len(p.Tail)-length):]
-	if len(tail) < min(len(lastChunk), length) {
-		s.end = s.end[:0]
-	}
-	s.end = append(s.end, tail...)
-	s.end = s.end[max(0, len(s.end)-len(lastChunk)):]
-	if string(s.end) == lastChunk {
+// takeChunks follows the chunks while their sizes are copied. After that the last
+// one is known by how a piece ends, and if it has trailers, by what follows.
+func (s *stream) takeChunks(p *Piece, data []byte, length int, to listener) (consumed int) {
+	n, end, ok := s.chunks.take(p, data, length)
+	s.chunks.at = p.Time
+	switch {
+	case !ok:
+		to.lose(p.Sent, Malformed, false)
+		return length
+	case end && s.chunks.blind && !to.alone(p.Sent):
+		to.lose(p.Sent, Gap, false)
+		return length
+	case end:
+		to.body(p.Sent, n, p.Time)
 		s.framing = atHead
 		to.done(p.Sent, p.Time)
+		return n
 	}
-	return length
+	to.body(p.Sent, n, p.Time)
+	return n
 }

@@ -6,8 +6,6 @@
 package probe
 
 import (
-	"time"
-
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dbwire"
@@ -83,7 +81,7 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 	if err != nil {
 		return err
 	}
-	conn := p.conn(r, at, out)
+	conn := p.conn(r, out)
 	done := conn.speaker.Take(&piece)
 	server := conn.speaker.Server()
 	for _, c := range conn.speaker.Begun() {
@@ -93,9 +91,7 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 		}
 	}
 	p.tell(conn, done, out)
-	for reason, n := range conn.speaker.Failed() {
-		p.add(string(reason), n)
-	}
+	p.fail(conn)
 	if conn.speaker.Opaque() {
 		p.conns.Remove(r.Conn)
 		if conn.speaker.Encrypts() {
@@ -108,10 +104,11 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 
 // conn finds the connection; another one under its name means that the record of
 // the close was lost.
-func (p *databaseProbe) conn(r *streamRecord, at time.Time, out *Batch) *databaseConn {
+func (p *databaseProbe) conn(r *streamRecord, out *Batch) *databaseConn {
 	conn, ok := p.conns.Get(r.Conn)
 	if ok && conn.ends != r.Ends {
-		p.tell(conn, conn.speaker.Close(at), out)
+		conn.speaker.Lose()
+		p.fail(conn)
 		ok = false
 	}
 	if !ok {
@@ -130,10 +127,19 @@ func (p *databaseProbe) close(record []byte, out *Batch) error {
 		return err
 	}
 	if conn, ok := p.conns.Peek(r.Conn); ok {
-		p.tell(conn, conn.speaker.Close(out.Clock.Wall(r.Time)), out)
+		end := r.end(out.Clock)
+		p.tell(conn, conn.speaker.Close(&end), out)
+		p.fail(conn)
 		p.conns.Remove(r.Conn)
 	}
 	return nil
+}
+
+// fail counts what of the connection could not be read.
+func (p *databaseProbe) fail(conn *databaseConn) {
+	for reason, n := range conn.speaker.Failed() {
+		p.add(string(reason), n)
+	}
 }
 
 func (p *databaseProbe) tell(conn *databaseConn, calls []*dbwire.Call, out *Batch) {

@@ -91,7 +91,7 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 	if err != nil {
 		return err
 	}
-	conn := p.conn(r, at, out)
+	conn := p.conn(r, out)
 	speaker := &conn.speaker
 	done := speaker.Take(&piece)
 	for _, e := range speaker.Begun() {
@@ -102,9 +102,7 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 		}
 	}
 	p.tell(conn, done, out)
-	for reason, n := range speaker.Failed() {
-		p.add(string(reason), n)
-	}
+	p.fail(conn)
 	if speaker.Opaque() {
 		p.conns.Remove(r.Conn)
 		return p.streams.forget(r.Conn)
@@ -114,10 +112,11 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 
 // conn finds the connection; another one under its name means that the record of
 // the close was lost.
-func (p *httpProbe) conn(r *streamRecord, at time.Time, out *Batch) *httpConn {
+func (p *httpProbe) conn(r *streamRecord, out *Batch) *httpConn {
 	conn, ok := p.conns.Get(r.Conn)
 	if ok && conn.ends != r.Ends {
-		p.tell(conn, conn.speaker.Close(at), out)
+		conn.speaker.Lose()
+		p.fail(conn)
 		ok = false
 	}
 	if !ok {
@@ -139,20 +138,17 @@ func (p *httpProbe) close(record []byte, out *Batch) error {
 	if !ok {
 		return nil
 	}
-	cut := conn.speaker.Close(out.Clock.Wall(r.Time))
-	if r.GivenUp != 0 && !conn.speaker.Server {
-		forgive(cut)
-	}
-	p.tell(conn, cut, out)
+	end := r.end(out.Clock)
+	p.tell(conn, conn.speaker.Close(&end), out)
+	p.fail(conn)
 	p.conns.Remove(r.Conn)
 	return nil
 }
 
-// forgive those who closed before they had read the whole of a response: they had what
-// they wanted. Who got no response at all gave up.
-func forgive(cut []*http1.Exchange) {
-	for _, e := range cut {
-		e.Cut = e.Response.Status == 0
+// fail counts what of the connection could not be parsed.
+func (p *httpProbe) fail(conn *httpConn) {
+	for reason, n := range conn.speaker.Failed() {
+		p.add(string(reason), n)
 	}
 }
 

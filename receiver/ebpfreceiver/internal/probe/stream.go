@@ -109,19 +109,21 @@ func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
 
 // streamConn is bpf/stream.h's struct stream_conn.
 type streamConn struct {
-	Start, Cgroup       uint64
-	Ends                endpoints
-	FirstByteAt, SentAt uint64
-	SSL, Socket         uint64
-	At                  [2]uint32
-	PID                 uint32
-	Speech              speech
-	Tries               uint8
-	Copies              [2]uint8
-	Carries, Carried    uint8
-	Asks, Encrypted     uint8
-	_                   [4]uint8
-	Comm                [16]uint8
+	Start, Cgroup                    uint64
+	Ends                             endpoints
+	FirstByteAt, SentAt, PeerEndedAt uint64
+	SSL, Socket                      uint64
+	At, Copies, Skip                 [2]uint32
+	PID                              uint32
+	Speech                           speech
+	Tries                            uint8
+	Asks, Encrypted                  uint8
+	Held                             [2]uint8
+	Last                             uint8
+	_                                uint8
+	Text                             [2][8]uint8
+	Comm                             [16]uint8
+	_                                [4]uint8
 }
 
 // forget tells the kernel that the connection speaks no protocol any more.
@@ -161,20 +163,37 @@ type streamRecord struct {
 	Ends       endpoints
 	Seq        uint32
 	Length     uint32
+	Other      uint32
+	Thread     uint32
 	Copied     uint16
 	Direction  uint8
 	TailLength uint8
-	Tail       [8]byte
-	Encrypted  uint32
+	Encrypted  uint8
+	First      uint8
+	Asks       uint8
+	_          uint8
+	Tail       [32]byte
 	Comm       [16]uint8
 }
 
 type streamCloseRecord struct {
 	head
-	Conn uint64
+	Conn        uint64
+	PeerEndedAt uint64
+	Next        [2]uint32
 	// GivenUp: this end closed it, and the other had not.
 	GivenUp uint32
-	_       uint32
+	// Unread is how many bytes this end had not read.
+	Unread uint32
+}
+
+// end is how the record says that the connection ended.
+func (r *streamCloseRecord) end(clock Clock) http1.End {
+	end := http1.End{Time: clock.Wall(r.Time), Next: r.Next, Known: true, GivenUp: r.GivenUp != 0, Unread: r.Unread != 0}
+	if r.PeerEndedAt != 0 {
+		end.PeerTime = clock.Wall(r.PeerEndedAt)
+	}
+	return end
 }
 
 // piece is what a record tells of its stream, valid as long as the record.
@@ -185,6 +204,7 @@ func (r *streamRecord) piece(record []byte, at time.Time) (p http1.Piece, err er
 	}
 	return http1.Piece{
 		Time: at, Sent: r.Direction == 1, Seq: r.Seq, Length: int(r.Length), Data: rest[:r.Copied], Tail: r.Tail[:r.TailLength],
+		First: r.First != 0, Other: r.Other, OtherKnown: true, Asked: r.Asks == 1, AskedKnown: true,
 	}, nil
 }
 

@@ -1,0 +1,183 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dbwire
+
+import (
+	"time"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
+)
+
+// dialogue is what the connections of all protocols keep. An answer is paired with
+// a call only where nothing that was lost can have come between, see http1.Turns.
+type dialogue struct {
+	server, known bool
+	opaque        bool
+	encrypts      bool
+	turns         http1.Turns
+	// exact reports that pending are all calls without an answer, the eldest first,
+	// save those behind them that unseen reports.
+	exact, unseen bool
+	pending       []*Call
+	begun, done   []*Call
+	failed        map[Reason]uint64
+	next          [2]uint32 // place of the next byte, by direction
+	met           [2]bool
+	active        time.Time
+	answeredAt    time.Time
+}
+
+// arrival is how a piece follows on the ones before.
+type arrival uint8
+
+const (
+	inOrder arrival = iota
+	afterGap
+	outdated // of bytes that were accounted for already
+)
+
+func (d *dialogue) Server() bool      { return d.server }
+func (d *dialogue) Opaque() bool      { return d.opaque }
+func (d *dialogue) Encrypts() bool    { return d.encrypts }
+func (d *dialogue) Begun() []*Call    { return d.begun }
+func (d *dialogue) Pending() []*Call  { return d.pending }
+func (d *dialogue) Active() time.Time { return d.active }
+
+func (d *dialogue) Failed() map[Reason]uint64 {
+	failed := d.failed
+	d.failed = nil
+	return failed
+}
+
+func (d *dialogue) fail(r Reason, n int) {
+	if n == 0 {
+		return
+	}
+	if d.failed == nil {
+		d.failed = map[Reason]uint64{}
+	}
+	d.failed[r] += uint64(n)
+}
+
+// arrive compares the place of the piece with the one expected.
+func (d *dialogue) arrive(p *Piece) arrival {
+	d.begun, d.done = d.begun[:0], d.done[:0]
+	d.active = p.Time
+	at, other := indexOf(p.Sent), indexOf(!p.Sent)
+	if p.OtherKnown && !d.met[other] {
+		d.met[other], d.next[other] = true, p.Other
+	}
+	end := p.Seq + uint32(p.Length)
+	if d.met[at] && int32(end-d.next[at]) <= 0 {
+		return outdated
+	}
+	follows := !d.met[at] || d.next[at] == p.Seq
+	d.met[at], d.next[at] = true, end
+	if follows {
+		return inOrder
+	}
+	return afterGap
+}
+
+// answers notes bytes of an answer.
+func (d *dialogue) answers(p *Piece) {
+	d.turns.Answer()
+	d.answeredAt = p.Time
+}
+
+// restart makes the call that begins now the first one of which the answer is
+// certain, if that is so.
+func (d *dialogue) restart(p *Piece) bool {
+	if len(d.pending) > 0 || !d.turns.MayResume() || !p.Time.After(d.answeredAt) {
+		return false
+	}
+	d.exact, d.unseen = true, false
+	if p.OtherKnown {
+		d.next[indexOf(!p.Sent)] = p.Other
+	}
+	return true
+}
+
+// loseQuestions gives up the calls that come; those before stay certain.
+func (d *dialogue) loseQuestions(why Reason) {
+	d.fail(why, 1)
+	d.unseen = true
+	d.turns.Lose()
+}
+
+// loseAnswers gives up the calls that wait. With missing, bytes were not seen,
+// which may have held any number of answers.
+func (d *dialogue) loseAnswers(why Reason, missing bool) {
+	if !missing && len(d.pending) > 1 {
+		d.turns.Overlap(false)
+	}
+	d.fail(why, max(1, len(d.pending)))
+	for _, c := range d.pending {
+		c.Lost = true
+	}
+	d.pending, d.exact = nil, false
+}
+
+// begin takes in a call, and reports whether its answer will be certain.
+func (d *dialogue) begin(c *Call) bool {
+	if !d.exact {
+		d.fail(Unpaired, 1)
+		d.turns.Ask(1)
+		return false
+	}
+	c.overtakes = d.turns.Ask(len(d.pending))
+	d.pending = append(d.pending, c)
+	if len(d.pending) > maxPending {
+		d.loseAnswers(Crowded, false)
+		return false
+	}
+	d.begun = append(d.begun, c)
+	return true
+}
+
+// complete ends the eldest call.
+func (d *dialogue) complete(at time.Time, code string) {
+	if len(d.pending) == 0 {
+		return
+	}
+	c := d.pending[0]
+	d.pending = append(d.pending[:0], d.pending[1:]...)
+	c.End, c.Code = at, code
+	d.done = append(d.done, c)
+	if len(d.pending) > 0 && d.pending[0].Start.Before(at) {
+		d.turns.Overlap(d.pending[0].overtakes)
+	}
+}
+
+// closing returns the calls that the end of the connection cuts. A loss is no cut.
+func (d *dialogue) closing(end *End, uncertain bool) []*Call {
+	d.done = d.done[:0]
+	missed := d.known && end.Missed(d.server, d.next[indexOf(d.server)])
+	// With answers in its socket that it did not read, the client did not want them,
+	// or reads them later.
+	ignored := !d.server && end.Unread
+	if len(d.pending) > 0 && (missed || uncertain || ignored) {
+		d.loseAnswers(Gap, true)
+	}
+	at := end.Time
+	if !d.server && !end.PeerTime.IsZero() && end.PeerTime.Before(at) {
+		at = end.PeerTime
+	}
+	for _, c := range d.pending {
+		c.End, c.Cut = at, true
+		if at.Before(c.Start) {
+			c.End = c.Start
+		}
+		d.done = append(d.done, c)
+	}
+	d.pending = nil
+	return d.done
+}
+
+func indexOf(sent bool) int {
+	if sent {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,123 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package http1
+
+import (
+	"slices"
+	"time"
+)
+
+// Exchange is a request with its response.
+type Exchange struct {
+	Request  Head
+	Response Head
+	// Seq is the place of the request's first byte in its stream; both ends of the
+	// connection see the same.
+	Seq uint32
+	// Start is when the first byte of the request passed, End when the last of the
+	// response did, or when the connection ended.
+	Start, End time.Time
+	// Active is when bytes of the exchange passed last.
+	Active time.Time
+	// RequestBody and ResponseBody are in bytes, as transferred.
+	RequestBody, ResponseBody int64
+	// Cut reports that the connection ended before the response did; without a
+	// response Response.Status is 0.
+	Cut bool
+	// Lost reports that it is not certain which response belongs to the request.
+	Lost bool
+	// Mark is for the caller, from Begun on.
+	Mark [4]uint64
+
+	overtakes bool // the request began in the midst of an earlier response
+}
+
+// Pool holds exchanges that are used again. It serves one goroutine; nil is a
+// pool that never has one.
+type Pool struct{ free []*Exchange }
+
+const maxFree = 1024
+
+// Put gives back an exchange that is not used any more.
+func (p *Pool) Put(e *Exchange) {
+	if len(p.free) < maxFree {
+		p.free = append(p.free, e)
+	}
+}
+
+func (p *Pool) take() *Exchange {
+	if p == nil || len(p.free) == 0 {
+		return &Exchange{}
+	}
+	e := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	*e = Exchange{}
+	return e
+}
+
+func (c *Conn) body(sent bool, n int, at time.Time) {
+	switch {
+	case !c.known:
+	case sent == c.Server && c.current != nil:
+		c.current.ResponseBody += int64(n)
+		c.current.End, c.current.Active = at, at
+	case sent != c.Server && c.request != nil:
+		c.request.RequestBody += int64(n)
+		c.request.Active = at
+	}
+}
+
+func (c *Conn) done(sent bool, at time.Time) {
+	if sent != c.Server || !c.known || c.current == nil {
+		return
+	}
+	e := c.current
+	e.End = at
+	c.current = nil
+	if e == c.early {
+		c.earlyEnd = true
+		return
+	}
+	c.finish(e)
+	c.shift(e, at)
+}
+
+// ended lets go of an exchange of which it was not seen when it ended.
+func (c *Conn) ended(sent bool) {
+	if sent != c.Server || c.current == nil {
+		return
+	}
+	e := c.current
+	c.current = nil
+	c.unparsed(Gap, 1)
+	e.Lost = true
+	if e == c.early {
+		c.early, c.exact = nil, false // its request is still to be reported
+		return
+	}
+	c.shift(e, e.Start)
+}
+
+// shift takes the eldest request from those that wait.
+func (c *Conn) shift(e *Exchange, at time.Time) {
+	if c.request == e {
+		c.request = nil
+	}
+	if len(c.pending) == 0 || c.pending[0] != e {
+		return
+	}
+	c.pending = slices.Delete(c.pending, 0, 1)
+	if len(c.pending) > 0 && c.pending[0].Start.Before(at) {
+		c.turns.Overlap(c.pending[0].overtakes)
+	}
+}
+
+// finish lets go of the exchange, as it may be used again: what of its request
+// still comes belongs to no exchange.
+func (c *Conn) finish(e *Exchange) {
+	c.complete = append(c.complete, e)
+	if c.request == e {
+		c.request = nil
+	}
+}

@@ -22,6 +22,7 @@ enum tcp_kind {
 	KIND_TCP_RESET = KIND(PROBE_TCP, 2),
 	KIND_TCP_RETRANSMITS = KIND(PROBE_TCP, 3),
 	KIND_TCP_CLOSED = KIND(PROBE_TCP, 4),
+	KIND_TCP_LISTENS = KIND(PROBE_TCP, 5),
 };
 
 enum tcp_role {
@@ -308,6 +309,19 @@ static __always_inline void close_conn(struct sock *sk, struct tcp_conn *conn, i
 	bpf_map_delete_elem(&tcp_conns, &key);
 }
 
+// Who listens where: of what is refused later nothing else says who should have answered.
+static __always_inline void listens(struct sock *sk)
+{
+	struct tcp_record *record = reserve(KIND_TCP_LISTENS, sizeof(*record));
+
+	if (!record)
+		return;
+	__builtin_memset(record, 0, sizeof(*record));
+	fill_head(&record->head, KIND_TCP_LISTENS, (void *)bpf_get_current_task_btf());
+	fill_endpoints(&record->ends, sk);
+	submit(KIND_TCP_LISTENS, record);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 {
@@ -317,7 +331,9 @@ int BPF_PROG(tcp_state, struct sock *sk, int from, int to)
 
 	if (sk->sk_protocol != PROTOCOL_TCP)
 		return 0;
-	if (to == STATE_SYN_SENT) {
+	if (to == STATE_LISTEN) {
+		listens(sk);
+	} else if (to == STATE_SYN_SENT) {
 		open_conn(sk, CLIENT, now);
 	} else if (to == STATE_ESTABLISHED && from == STATE_SYN_RECV) {
 		open_conn(sk, SERVER, now);

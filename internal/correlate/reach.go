@@ -14,8 +14,8 @@ import (
 // servers that tell it, so that a failed connect, which nobody answers, names the
 // one that should have.
 
-// endpointOf reads an address with its port, "" for none. One that only means
-// something on its host is told apart by the host.
+// endpointOf reads an address with its port, "" for none. One of loopback is told apart
+// by its host and, where the record has it, its network namespace.
 func endpointOf(attributes model.Attributes, prefix, node string) string {
 	address, found := attributes.Get(prefix + "address")
 	if !found || address.Str() == "" {
@@ -30,6 +30,9 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 		endpoint = net.JoinHostPort(endpoint, port.Text())
 	}
 	if strings.HasPrefix(endpoint, "127.") || strings.HasPrefix(endpoint, "[::1]") {
+		if namespace, found := attributes.Get("tapio.network.namespace"); found {
+			node += "@" + namespace.Text()
+		}
 		endpoint = node + "/" + endpoint
 	}
 	return short(endpoint)
@@ -78,6 +81,9 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 		return from, ""
 	}
 	name := e.graph.listener(endpoint)
+	if of, found := attributes.Get("peer.service"); name == "" && found {
+		name = kept(of.Str())
+	}
 	if name == "" {
 		name = shownEndpoint(endpoint)
 	}

@@ -22,6 +22,8 @@ const (
 	ProcessUserID         = "process.user.id"
 	ProcessCgroup         = "process.linux.cgroup"
 	ServiceName           = "service.name"
+	PeerService           = "peer.service"
+	NetworkNamespace      = "tapio.network.namespace"
 	ServiceNamespace      = "service.namespace"
 	ServiceVersion        = "service.version"
 	ServiceInstanceID     = "service.instance.id"

@@ -22,6 +22,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 // webProgram is a server in Python that says where it listens.
@@ -197,4 +199,56 @@ func TestAProgramThatIsRunByADescriptor(t *testing.T) {
 		exit := s.event(t, "tapio.process.exit", ofPID(command.Process.Pid))
 		assert.Equal(t, want, exit.Attributes().AsRaw()["process.executable.name"])
 	}
+}
+
+// An address of loopback is another one in each network namespace. Where nobody answers,
+// who listened there last is named, and who listens elsewhere is not.
+func TestLoopbackIsScopedByItsNetworkNamespace(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		onlyHTTP(c)
+		c.Probes.TCP = probe.DefaultTCPConfig()
+	})
+	web := runService(t, []string{"OTEL_SERVICE_NAME=listens-here"}, "python3", "-c", webProgram)
+	elsewhere := runElsewhere(t, web.url)
+	failed := s.event(t, "tapio.tcp.connect_failed", ofPID(elsewhere)).Attributes().AsRaw()
+	assert.NotContains(t, failed, "peer.service", "the server is in another namespace")
+
+	client := s.clientSpan(t, web, "/loopback")
+	assert.Equal(t, "listens-here", client["peer.service"])
+	assert.NotEqual(t, failed["tapio.network.namespace"], client["tapio.network.namespace"])
+
+	require.NoError(t, unix.Kill(web.pid, unix.SIGKILL))
+	require.Eventually(t, func() bool {
+		_, err := http.Get(web.url)
+		return err != nil && strings.Contains(err.Error(), "refused")
+	}, 10*time.Second, 20*time.Millisecond)
+	refused := s.event(t, "tapio.tcp.connect_failed", ofPID(os.Getpid())).Attributes().AsRaw()
+	assert.Equal(t, "listens-here", refused["peer.service"])
+	assert.Equal(t, client["tapio.network.namespace"], refused["tapio.network.namespace"])
+}
+
+// runElsewhere asks for the URL in a network namespace of its own.
+func runElsewhere(t *testing.T, url string) (pid int) {
+	t.Helper()
+	command := exec.Command("unshare", "-n", "sh", "-c", "ip link set lo up; exec python3 -c 'import sys,urllib.request; urllib.request.urlopen(sys.argv[1])' "+url)
+	if out, err := command.CombinedOutput(); !strings.Contains(string(out), "refused") {
+		t.Skipf("needs to make network namespaces: %v %s", err, out)
+	}
+	return command.Process.Pid
+}
+
+func (s *seen) clientSpan(t *testing.T, of service, path string) (attributes map[string]any) {
+	t.Helper()
+	response, err := http.Get(of.url + path)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Eventually(t, func() bool {
+		s.eachSpan(func(_ pcommon.Resource, span ptrace.Span) {
+			if got, _ := span.Attributes().Get("url.path"); got.Str() == path && span.Kind() == ptrace.SpanKindClient {
+				attributes = span.Attributes().AsRaw()
+			}
+		})
+		return attributes != nil
+	}, 10*time.Second, 20*time.Millisecond)
+	return attributes
 }

@@ -22,6 +22,8 @@ const (
 	maxProcesses = 16384
 	// maxPlaces bounds the cgroups that are remembered.
 	maxPlaces = 4096
+	// maxListeners bounds the endpoints at which processes listen.
+	maxListeners = 8192
 	// maxInterned bounds the services in all places.
 	maxInterned = 16384
 	// maxAncestors is how far back a process is traced.
@@ -39,6 +41,7 @@ type Table struct {
 	// exported are the services that processes send telemetry of.
 	exported   *simplelru.LRU[Key, Declared]
 	containers *simplelru.LRU[string, containerNames]
+	listeners  *simplelru.LRU[Endpoint, Key]
 	links      *simplelru.LRU[string, string]
 	// denied counts processes whose environment may not be read.
 	denied     int
@@ -52,6 +55,7 @@ func NewTable(proc string) *Table {
 		proc: proc, processes: newLRU[Key, *Process](maxProcesses), places: newLRU[uint64, *Place](maxPlaces),
 		interned: newLRU[Place, *Place](maxInterned), host: &Place{}, exported: newLRU[Key, Declared](maxProcesses),
 		containers: newLRU[string, containerNames](maxPlaces), links: newLRU[string, string](maxPlaces),
+		listeners: newLRU[Endpoint, Key](maxListeners),
 	}
 }
 
@@ -202,17 +206,20 @@ func (t *Table) Scan() error {
 	if err != nil {
 		return fmt.Errorf("list the processes: %w", err)
 	}
+	var pids []uint32
 	for _, entry := range entries {
 		pid, err := strconv.ParseUint(entry.Name(), 10, 32)
 		if err != nil {
 			continue
 		}
+		pids = append(pids, uint32(pid))
 		if stat, err := t.stat(uint32(pid)); err == nil {
 			if p := t.read(stat.key, 0); p != nil {
 				t.Put(p)
 			}
 		}
 	}
+	t.scanListeners(pids)
 	return nil
 }
 

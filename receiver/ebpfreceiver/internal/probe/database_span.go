@@ -60,6 +60,7 @@ func (c *databaseCall) put(span ptrace.Span, system string, server bool) (fault 
 	if server {
 		to.PutStr(otlp.ClientAddress, c.conn.remote)
 	}
+	c.conn.ends.putNamespace(to)
 	putText(to, otlp.DBResponseStatus, c.Code)
 	fault = c.Code
 	if c.Cut {

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // endpoints is bpf/socket.h's struct of that name.
@@ -35,6 +36,30 @@ func (e *endpoints) put(to pcommon.Map) {
 		to.PutInt(otlp.NetworkLocalPort, int64(e.LocalPort))
 	}
 	putPeer(to, e.remote(), e.RemotePort)
+	e.putNamespace(to)
+}
+
+// localScope and remoteScope are where the two ends are: an address of loopback means
+// something in its network namespace only.
+func (e *endpoints) localScope() identity.Endpoint  { return e.scope(e.Local, e.LocalPort) }
+func (e *endpoints) remoteScope() identity.Endpoint { return e.scope(e.Remote, e.RemotePort) }
+
+func (e *endpoints) scope(of [16]byte, port uint16) identity.Endpoint {
+	return identity.Endpoint{Netns: e.Netns, At: netip.AddrPortFrom(address(of), port)}
+}
+
+// putNamespace tells addresses of loopback apart.
+func (e *endpoints) putNamespace(to pcommon.Map) {
+	if e.remote().IsLoopback() || address(e.Local).IsLoopback() {
+		to.PutInt(otlp.NetworkNamespace, int64(e.Netns))
+	}
+}
+
+// putListener names the service that listens at the other end, if that is of this host.
+func (e *endpoints) putListener(to pcommon.Map, table *identity.Table) {
+	if p := table.Listener(e.remoteScope()); p != nil {
+		putText(to, otlp.PeerService, p.Place.Service)
+	}
 }
 
 func putPeer(to pcommon.Map, peer netip.Addr, port uint16) {

@@ -88,6 +88,10 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	} else {
 		attributes.PutStr(otlp.URLFull, s.conn.urlOf(&e.Request))
 	}
+	s.conn.ends.putNamespace(attributes)
+	if !server {
+		s.conn.ends.putListener(attributes, out.Table)
+	}
 	fault := putOutcome(span, e, server)
 	p.taken.add(s, method, fault, span)
 	p.pool.Put(e)
@@ -97,9 +101,9 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 // the garbage that a span makes.
 func attributesOf(server bool) int {
 	if server {
-		return 13
+		return 14
 	}
-	return 11
+	return 13
 }
 
 // putOutcome writes how it ended, and returns error.type.

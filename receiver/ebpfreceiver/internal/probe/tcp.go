@@ -27,6 +27,7 @@ const (
 	kindTCPReset       = uint32(NumberTCP)<<8 | 2
 	kindTCPRetransmits = uint32(NumberTCP)<<8 | 3
 	kindTCPClosed      = uint32(NumberTCP)<<8 | 4
+	kindTCPListens     = uint32(NumberTCP)<<8 | 5
 )
 
 // tcpProbe tells of connections that go wrong, and sums up the others by peer.
@@ -120,6 +121,10 @@ func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 		event.Body().SetStr(fmt.Sprintf("%d retransmits to %s within a second", r.Retransmits, r.Ends.remotePort()))
 	case kindTCPClosed:
 		return r.span(out)
+	case kindTCPListens:
+		if of := r.process(out); of != nil {
+			out.Table.Listens(r.Ends.localScope(), of.Key)
+		}
 	default:
 		return errUnknownKind
 	}
@@ -143,6 +148,9 @@ func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
 	}
 	warns(event)
 	r.put(event.Attributes())
+	if r.Role != tcpServer {
+		r.Ends.putListener(event.Attributes(), out.Table)
+	}
 	return event
 }
 

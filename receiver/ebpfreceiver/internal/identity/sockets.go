@@ -1,0 +1,162 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"bufio"
+	"encoding/hex"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Endpoint is an address in a network namespace.
+type Endpoint struct {
+	Netns uint32
+	At    netip.AddrPort
+}
+
+// Listens takes in that a process listens at an endpoint.
+func (t *Table) Listens(at Endpoint, key Key) { t.listeners.Add(at, key) }
+
+// Listener returns the process that listens there, or did last, nil if none is known.
+// An address of loopback is looked for in its namespace. Another may be that of any
+// namespace of this host: who listens at all addresses is not found for it.
+func (t *Table) Listener(at Endpoint) *Process {
+	candidates := []Endpoint{at}
+	if at.At.Addr().IsLoopback() {
+		candidates = append(candidates, Endpoint{at.Netns, netip.AddrPortFrom(netip.IPv4Unspecified(), at.At.Port())},
+			Endpoint{at.Netns, netip.AddrPortFrom(netip.IPv6Unspecified(), at.At.Port())})
+	}
+	for _, candidate := range candidates {
+		if key, ok := t.listeners.Peek(candidate); ok {
+			if p, ok := t.processes.Peek(key); ok {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// socket is a line of /proc/PID/net/tcp.
+type socket struct {
+	local, remote netip.AddrPort
+	state         uint64
+	inode         uint64
+}
+
+const stateListen = 10
+
+// sockets reads those of the network namespace of a process.
+func (t *Table) sockets(pid uint32) (list []socket) {
+	for _, name := range []string{"net/tcp", "net/tcp6"} {
+		file, err := os.Open(t.file(pid, name))
+		if err != nil {
+			continue
+		}
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			if s, ok := parseSocket(lines.Text()); ok {
+				list = append(list, s)
+			}
+		}
+		_ = file.Close()
+	}
+	return list
+}
+
+func parseSocket(line string) (s socket, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) < 10 {
+		return s, false
+	}
+	var errs [2]error
+	s.local, ok = parseAddress(fields[1])
+	remote, hasRemote := parseAddress(fields[2])
+	s.remote = remote
+	s.state, errs[0] = strconv.ParseUint(fields[3], 16, 8)
+	s.inode, errs[1] = strconv.ParseUint(fields[9], 10, 64)
+	return s, ok && hasRemote && errs == [2]error{}
+}
+
+// parseAddress reads 0100007F:1F90: words of the machine's order of bytes.
+func parseAddress(text string) (netip.AddrPort, bool) {
+	address, port, found := strings.Cut(text, ":")
+	words, err := hex.DecodeString(address)
+	number, err2 := strconv.ParseUint(port, 16, 16)
+	if !found || err != nil || err2 != nil || len(words)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(words); i += 4 {
+		slices.Reverse(words[i : i+4])
+	}
+	of, ok := netip.AddrFromSlice(words)
+	return netip.AddrPortFrom(of.Unmap(), uint16(number)), ok
+}
+
+// netns is the network namespace of a process, 0 if it may not be known.
+func (t *Table) netns(pid uint32) uint32 {
+	name, err := os.Readlink(t.file(pid, "ns/net"))
+	if err != nil {
+		return 0
+	}
+	number, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(name, "net:["), "]"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(number)
+}
+
+// holders calls the function for each process that holds a socket, with its inode.
+func (t *Table) holders(pids []uint32, each func(pid uint32, inode uint64)) {
+	for _, pid := range pids {
+		folder := t.file(pid, "fd")
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			continue // it has gone, or is not ours to see
+		}
+		for _, entry := range entries {
+			name, err := os.Readlink(filepath.Join(folder, entry.Name()))
+			if err != nil {
+				continue
+			}
+			text, isSocket := strings.CutPrefix(name, "socket:[")
+			if inode, err := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 64); isSocket && err == nil {
+				each(pid, inode)
+			}
+		}
+	}
+}
+
+// scanListeners finds who listens now.
+func (t *Table) scanListeners(pids []uint32) {
+	at := map[uint64]Endpoint{}
+	seen := map[uint32]bool{}
+	for _, pid := range pids {
+		netns := t.netns(pid)
+		if netns == 0 || seen[netns] {
+			continue
+		}
+		seen[netns] = true
+		for _, s := range t.sockets(pid) {
+			if s.state == stateListen {
+				at[s.inode] = Endpoint{netns, s.local}
+			}
+		}
+	}
+	t.holders(pids, func(pid uint32, inode uint64) {
+		endpoint, listens := at[inode]
+		if _, taken := t.listeners.Peek(endpoint); !listens || taken {
+			return
+		}
+		if stat, err := t.stat(pid); err == nil {
+			t.Listens(endpoint, stat.key)
+		}
+	})
+}

@@ -23,6 +23,11 @@ const (
 	serviceName       = "service.name"
 )
 
+// findingService is the service that findings are records of: the one that made them.
+// Those that they concern are in their attributes, so that the records of a service are
+// its own.
+const findingService = "tapio"
+
 // findingScope names what wrote a finding's record.
 const findingScope = "github.com/tapio/tapio/internal/correlate"
 
@@ -44,7 +49,7 @@ func EventFromFinding(finding model.Finding) model.Event {
 	event := model.Event{
 		Name:     finding.EventName(),
 		Time:     identity.Time,
-		Resource: &model.Resource{},
+		Resource: &model.Resource{Attributes: model.Attributes{{Key: serviceName, Value: model.StringValue(findingService)}}},
 		Scope:    &model.Scope{Name: findingScope},
 	}
 	to := make(fields, 0, 32)
@@ -97,15 +102,6 @@ func FindingFromEvent(event *model.Event) model.Finding {
 	}
 }
 
-// putServices writes the services, and the first of them under the name by which
-// every back end finds the records of a service.
-func (f *fields) services(list []string) {
-	if len(list) > 0 {
-		f.text(serviceName, list[0])
-	}
-	f.texts(findingServices, list)
-}
-
 func (f *fields) timeRange(r model.TimeRange) {
 	f.count(findingStart, uint64(r.Start))
 	f.count(findingEnd, uint64(r.End))
@@ -142,7 +138,7 @@ func putCorrelation(event *model.Event, to *fields, c *model.Correlation) {
 	to.number(correlationScore, c.Score)
 	to.number(findingConfidence, c.Confidence)
 	to.timeRange(c.Range)
-	to.services(servicesOf(c.Entities))
+	to.texts(findingServices, servicesOf(c.Entities))
 	putList(to, findingEntities, c.Entities, entityValue)
 	putList(to, findingEvidence, c.Members, evidenceValue)
 }
@@ -177,7 +173,7 @@ func putInsight(event *model.Event, to *fields, i *model.Insight) {
 	putEnum(to, insightAudience, audiences(), i.Audience)
 	to.number(findingConfidence, i.Confidence)
 	to.count(insightDuration, uint64(i.Duration))
-	to.services(i.Services)
+	to.texts(findingServices, i.Services)
 	putList(to, insightFigures, i.KeyFigures, figureValue)
 	putList(to, findingActions, i.Actions, actionValue)
 	putList(to, findingEvidence, i.Evidence, evidenceValue)

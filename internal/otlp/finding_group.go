@@ -41,7 +41,7 @@ func putGroup(event *model.Event, to *fields, g *model.SemanticGroup) {
 	to.text(groupSplitFrom, g.SplitFrom)
 	to.number(findingConfidence, g.Confidence)
 	to.timeRange(g.Range)
-	to.services(g.Services)
+	to.texts(findingServices, g.Services)
 	to.rootCause(&g.RootCause)
 	to.impact(&g.Impact)
 	putList(to, groupPredictions, g.Predictions, predictionValue)

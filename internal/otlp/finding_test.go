@@ -147,7 +147,6 @@ func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
 	require.Equal(t, "payment is slow since its disk stalls", group.Body.Str())
 	require.Equal(t, model.SeverityError, group.Severity())
 	for key, want := range map[string]string{
-		"service.name":          "payment",
 		"tapio.group.id":        "g-1",
 		"tapio.root_cause.kind": "pod",
 		"tapio.root_cause.name": "payment-7",
@@ -155,6 +154,10 @@ func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
 		got, _ := group.Attributes.Get(key)
 		require.Equal(t, want, got.Str(), key)
 	}
+	_, found := group.Attributes.Get("service.name")
+	require.False(t, found, "it is no record of the service that it blames")
+	of, _ := group.Resource.Attributes.Get("service.name")
+	require.Equal(t, "tapio", of.Str())
 }
 
 // FuzzFindingFromEvent tries what somebody else may send under our names. What

@@ -123,6 +123,8 @@ func lossReason(reason tapiov1.Loss_Reason) string {
 		return "the store had evicted them before the position asked for"
 	case tapiov1.Loss_REASON_RATE_LIMITED:
 		return "held back by the subscription's rate limit"
+	case tapiov1.Loss_REASON_READER_BEHIND:
+		return "this reader was too far behind and was moved on to the newest; narrow the selection"
 	default:
 		return "the server does not say why"
 	}

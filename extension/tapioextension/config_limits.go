@@ -41,6 +41,16 @@ type LimitsConfig struct {
 	// its stream ends. 1 s or more, 1 min by default.
 	SlowReaderTimeout time.Duration `mapstructure:"slow_reader_timeout"`
 
+	// ReaderMemory is the memory for what waits to be read from all live streams: 1 MiB
+	// or more, 64 MiB by default. The more streams, the smaller their messages.
+	ReaderMemory ByteSize `mapstructure:"reader_memory"`
+
+	// ReaderLag is how far behind a live reader may be, one that began with the newest
+	// records and did not ask for each of them. One further behind is moved on to the
+	// newest and told what it missed. 1 s or more, or 0 for as far as it likes; 30 s by
+	// default.
+	ReaderLag time.Duration `mapstructure:"reader_lag"`
+
 	// DuplicateWindow is the memory for the ids of stored batches, which is how
 	// a batch that is sent again is known. 160 bytes a batch, 8 MiB by default.
 	DuplicateWindow ByteSize `mapstructure:"duplicate_window"`
@@ -89,6 +99,7 @@ const (
 	minInFlightSize      ByteSize = 1 << 20
 	minRequestMemory     ByteSize = 16 << 20
 	minRegistryMemory    ByteSize = 1 << 20
+	minReaderMemory      ByteSize = 1 << 20
 	minDuplicateWindow   ByteSize = 1 << 10
 	minHeartbeatInterval          = 100 * time.Millisecond
 )
@@ -98,6 +109,8 @@ func (c *LimitsConfig) Validate() error {
 	return errors.Join(
 		atLeastSize("in_flight_size", c.InFlightSize, minInFlightSize),
 		atLeastSize("request_memory", c.RequestMemory, minRequestMemory),
+		atLeastSize("reader_memory", c.ReaderMemory, minReaderMemory),
+		noneOrTime("reader_lag", c.ReaderLag, time.Second),
 		atLeastSize("duplicate_window", c.DuplicateWindow, minDuplicateWindow),
 		notNegative("client_bytes_per_second", c.ClientBytesPerSecond),
 		notNegative("client_calls_per_second", c.ClientCallsPerSecond),
@@ -144,6 +157,14 @@ func atLeastTime(key string, is, least time.Duration) error {
 	return fmt.Errorf("%s: must be %s or more, is %s: write a number with its unit, for example 10s", key, least, is)
 }
 
+// noneOrTime accepts 0 too.
+func noneOrTime(key string, is, least time.Duration) error {
+	if is == 0 {
+		return nil
+	}
+	return atLeastTime(key, is, least)
+}
+
 func notNegative(key string, is float64) error {
 	if is >= 0 {
 		return nil
@@ -160,6 +181,8 @@ func (c *Config) limits() api.Limits {
 		Streams:          c.MaxStreams,
 		StreamsPerClient: c.Limits.ClientStreams,
 		SlowReader:       c.Limits.SlowReaderTimeout,
+		ReaderBytes:      int(c.Limits.ReaderMemory),
+		ReaderLag:        c.Limits.ReaderLag,
 	}
 }
 

@@ -35,6 +35,9 @@ const (
 	retireLatest  = 5 * time.Second
 	// aimEvery is how often the heap is aimed anew.
 	aimEvery = 5 * time.Second
+	// markEvery is how often is noted how far the store has come, which is how the lag of
+	// readers is known.
+	markEvery = time.Second
 )
 
 func retireEvery(maxAge time.Duration) time.Duration {
@@ -178,14 +181,18 @@ func (e *tapioExtension) serve(s server) {
 // its bound.
 func (e *tapioExtension) retire(ctx context.Context) {
 	aged, aim := time.NewTicker(retireEvery(e.cfg.Store.MaxAge)), time.NewTicker(aimEvery)
+	mark := time.NewTicker(markEvery)
 	defer aged.Stop()
 	defer aim.Stop()
+	defer mark.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-aged.C:
 			e.store.Retire()
+		case <-mark.C:
+			e.api.MarkReaders()
 		case <-aim.C:
 			e.stores.refresh()
 			e.panics.report(e.host, time.Now())

@@ -29,6 +29,8 @@ func newFactory(stores *storeKeeper) extension.Factory {
 func createDefaultConfig() component.Config {
 	grpc := configgrpc.NewDefaultServerConfig()
 	grpc.NetAddr.Endpoint = "localhost:4417"
+	// A thousand readers may have a connection each, and send next to nothing.
+	grpc.ReadBufferSize = 32 << 10
 	grpc.Keepalive = configoptional.Some(defaultKeepalive())
 
 	http := confighttp.NewDefaultServerConfig()
@@ -51,6 +53,8 @@ func createDefaultConfig() component.Config {
 			InFlightSize:      64 << 20,
 			RequestMemory:     128 << 20,
 			SlowReaderTimeout: time.Minute,
+			ReaderMemory:      64 << 20,
+			ReaderLag:         30 * time.Second,
 			DuplicateWindow:   8 << 20,
 		},
 		Collectors: CollectorsConfig{

@@ -31,6 +31,8 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreRecordsCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Rows })),
 		builder.RegisterTapioStoreAppendedCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Appended })),
 		builder.RegisterTapioStreamLostCallback(e.eachSignal(func(s *store.Stats) uint64 { return s.Lost })),
+		builder.RegisterTapioStreamLagCallback(e.lagRecords),
+		builder.RegisterTapioStreamLagTimeCallback(e.lagTime),
 		builder.RegisterTapioStoreEvictedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Evicted })),
 		builder.RegisterTapioStoreRefusedCallback(e.eachReason(func(s *store.Stats) map[string]uint64 { return s.Refused })),
 		builder.RegisterTapioStoreFindingsCallback(labelled("finding", kept.Findings)),
@@ -82,6 +84,20 @@ func (e *tapioExtension) eachIndex(figure func(*store.Cardinality) uint64) metri
 		}
 		return nil
 	}
+}
+
+func (e *tapioExtension) lagRecords(_ context.Context, o metric.Int64Observer) error {
+	for signal, lag := range e.api.Lags() {
+		o.Observe(int64(lag.Records), metric.WithAttributes(attribute.String("signal", signal)))
+	}
+	return nil
+}
+
+func (e *tapioExtension) lagTime(_ context.Context, o metric.Float64Observer) error {
+	for signal, lag := range e.api.Lags() {
+		o.Observe(lag.Time.Seconds(), metric.WithAttributes(attribute.String("signal", signal)))
+	}
+	return nil
 }
 
 // directory observes a figure of the directory, nothing where there is none.

@@ -30,12 +30,14 @@ type PointTail struct {
 	since    model.Nanos
 	last     int  // matching rows to go back first
 	resumed  bool // by a reader that wants to know what it missed
+	bytes    int  // that end an answer
+	taken    int  // bytes of rows in the answer at hand
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
 func (s *Store) TailPoints(q model.PointQuery, start model.Start) *PointTail {
 	first, last := s.points.ends()
-	t := &PointTail{log: s.points, query: q, position: last, history: last}
+	t := &PointTail{log: s.points, query: q, position: last, history: last, bytes: tailBytes}
 	t.forget()
 	switch {
 	case start.Resume:
@@ -61,6 +63,16 @@ func (t *PointTail) forget() {
 // Position returns the sequence of the last row looked at.
 func (t *PointTail) Position() uint64 { return t.position }
 
+// Bound ends what the next calls return at so many bytes, about. It is 1 MiB at
+// first.
+func (t *PointTail) Bound(bytes int) { t.bytes = bytes }
+
+// Skip passes over all that is stored, and returns what that was.
+func (t *PointTail) Skip() model.Loss {
+	_, last := t.log.ends()
+	return t.skip(last + 1)
+}
+
 // Next waits for matching rows and returns at least one, at most max; or a loss
 // alone, if rows were evicted before the tail came to them. The error is the
 // context's.
@@ -68,12 +80,16 @@ func (t *PointTail) Next(ctx context.Context, max int) ([]model.Point, model.Los
 	if err := t.goBack(ctx); err != nil {
 		return nil, model.Loss{}, err
 	}
+	t.taken = 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, model.Loss{}, err
 		}
 		_, end := t.log.ends()
 		rows, loss := t.step(nil, atLeastOne(max), end)
+		if t.bytes < worthKeeping {
+			t.segment, t.window = nil, nil
+		}
 		if len(rows) > 0 || loss.Count > 0 {
 			return rows, loss, nil
 		}
@@ -81,6 +97,18 @@ func (t *PointTail) Next(ctx context.Context, max int) ([]model.Point, model.Los
 			t.await(ctx, end)
 		}
 	}
+}
+
+// Ready waits until there is something to look at, as Tail.Ready does.
+func (t *PointTail) Ready(ctx context.Context) error {
+	for t.last == 0 && ctx.Err() == nil {
+		_, end := t.log.ends()
+		if t.position < end {
+			return nil
+		}
+		t.await(ctx, end)
+	}
+	return ctx.Err()
 }
 
 // await returns when the log goes on behind end, or the context is done.
@@ -104,12 +132,16 @@ func (t *PointTail) Poll(max int) (rows []model.Point, loss model.Loss, more boo
 		_, end = t.log.ends()
 	}
 	from, max := t.position, atLeastOne(max)
-	for t.position < end && len(rows) < max && t.position-from < pollRows {
+	t.taken = 0
+	for t.position < end && len(rows) < max && t.taken < t.bytes && t.position-from < pollRows {
 		looked := t.position
 		rows, loss = t.step(rows, max, end)
 		if loss.Count > 0 || t.position == looked {
 			break
 		}
+	}
+	if t.bytes < worthKeeping {
+		t.segment, t.window = nil, nil
 	}
 	if t.position >= t.history {
 		t.forget()
@@ -147,7 +179,7 @@ func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point
 			continue
 		}
 		rows = append(rows, *p)
-		if len(rows) == max {
+		if t.taken += p.AnswerSize(); len(rows) == max || t.taken >= t.bytes {
 			return rows, model.Loss{}
 		}
 	}

@@ -193,7 +193,7 @@ func (s *Store) Stats() []Stats {
 func (s *Store) QueryEvents(ctx context.Context, q model.EventQuery) (model.Page[model.Event], error) {
 	page, err := queryPage(ctx, s, s.events, q.Paging, eventMatcher(q), eventHint(&q))
 	for i := range page.Rows {
-		s.identify(&page.Rows[i])
+		s.Identify(&page.Rows[i])
 	}
 	return page, err
 }
@@ -215,13 +215,13 @@ func (s *Store) EventByID(ctx context.Context, id string) (model.Event, bool, er
 		event, found = s.events.bySeq(seq)
 	}
 	if found {
-		s.identify(&event)
+		s.Identify(&event)
 	}
 	return event, found, nil
 }
 
-// identify sets the id of a record on its way out.
-func (s *Store) identify(e *model.Event) {
+// Identify sets the id of a record on its way out.
+func (s *Store) Identify(e *model.Event) {
 	if e.ID = e.UID(); e.ID == "" {
 		e.ID = s.eventID(e.Seq)
 	}

@@ -15,9 +15,11 @@ const (
 	// pollRows is how many rows one Poll looks at, so that its caller can give
 	// up in between.
 	pollRows = 1 << 16
-	// tailBytes ends what is returned at once: a reader that does not take it holds
-	// no more, and a thousand readers may.
+	// tailBytes ends what is returned at once, unless Bound says less.
 	tailBytes = 1 << 20
+	// worthKeeping is the bound from which on a tail keeps its block of a segment
+	// between calls: of many readers each has less, and would hold more than that.
+	worthKeeping = 128 << 10
 )
 
 // Tail reads the matching rows of a signal in the order of their arrival, from
@@ -39,6 +41,7 @@ type Tail[R any] struct {
 	since    model.Nanos
 	last     int // matching rows to go back first
 	taken    int // bytes of rows in the answer at hand
+	bytes    int // that end an answer
 }
 
 // loaded is a block that a tail reads.
@@ -51,7 +54,13 @@ type loaded[R any] struct {
 
 // TailEvents makes a tail of log records. Paging does not count.
 func (s *Store) TailEvents(q model.EventQuery, start model.Start) *Tail[model.Event] {
-	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.identify)
+	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.Identify)
+}
+
+// TailRecords is TailEvents, but leaves it to Identify to give the records that
+// are needed their ids.
+func (s *Store) TailRecords(q model.EventQuery, start model.Start) *Tail[model.Event] {
+	return newTail(s.events, eventMatcher(q), eventHint(&q), start, func(*model.Event) {})
 }
 
 // TailSpans makes a tail of the spans that a query for traces selects by. Paging
@@ -64,7 +73,7 @@ func newTail[R any](l *log[R], m matcher[R], h *hint, start model.Start, finish 
 	first, last := l.ends()
 	t := &Tail[R]{
 		log: l, matcher: m, hint: h, finish: finish,
-		position: last, history: last,
+		position: last, history: last, bytes: tailBytes,
 	}
 	switch {
 	case start.Resume:
@@ -85,8 +94,18 @@ func newTail[R any](l *log[R], m matcher[R], h *hint, start model.Start, finish 
 // Position returns the sequence of the last row looked at.
 func (t *Tail[R]) Position() uint64 { return t.position }
 
+// Bound ends what the next calls return at so many bytes, about. It is 1 MiB at
+// first.
+func (t *Tail[R]) Bound(bytes int) { t.bytes = bytes }
+
+// Skip passes over all that is stored, and returns what that was.
+func (t *Tail[R]) Skip() model.Loss {
+	_, last := t.log.ends()
+	return t.skip(last + 1)
+}
+
 // Next waits for matching rows and returns at least one, at most max and about
-// 1 MiB; or a loss alone, if rows were evicted before the tail came to them. The error is the
+// as many bytes as Bound said; or a loss alone, if rows were evicted before the tail came to them. The error is the
 // context's.
 func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, model.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
@@ -108,12 +127,29 @@ func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, model.Loss, error) {
 	}
 }
 
+// Ready waits until there is something to look at, or the context ends, whose error
+// it returns. Poll looks.
+func (t *Tail[R]) Ready(ctx context.Context) error {
+	for t.last == 0 && ctx.Err() == nil {
+		_, end := t.log.ends()
+		if t.position < end {
+			return nil
+		}
+		t.await(ctx, end)
+	}
+	return ctx.Err()
+}
+
 // rest lets go of what is not needed until the next call, of which nobody knows
 // when it comes.
 func (t *Tail[R]) rest() {
 	t.taken = 0
 	if l := t.loaded; l != nil {
 		l.reader = nil
+		if t.bytes < worthKeeping {
+			t.loaded = nil
+			return
+		}
 		if _, until := l.view.segment.rowsOf(l.block); t.position+1 >= l.view.first+uint64(until) {
 			t.loaded = nil
 		}
@@ -148,7 +184,7 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
 	}
 	defer t.rest()
 	from, max := t.position, atLeastOne(max)
-	for t.position < end && len(rows) < max && t.taken < tailBytes && t.position-from < pollRows {
+	for t.position < end && len(rows) < max && t.taken < t.bytes && t.position-from < pollRows {
 		looked := t.position
 		rows, loss = t.step(rows, max, end)
 		if loss.Count > 0 || t.position == looked {
@@ -191,7 +227,7 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
 		rows = append(rows, r.rows[i])
 		t.finish(&rows[len(rows)-1])
 		t.taken += t.log.signal.answer(&r.rows[i])
-		if len(rows) == max || t.taken >= tailBytes {
+		if len(rows) == max || t.taken >= t.bytes {
 			return rows, model.Loss{}
 		}
 	}
@@ -239,49 +275,4 @@ func (t *Tail[R]) skip(oldest uint64) model.Loss {
 	t.position = loss.Last
 	t.log.lost.Add(loss.Count)
 	return loss
-}
-
-// goBack moves the position before the last matching rows, the first time it is
-// called. It stands by the rows that are still there.
-func (t *Tail[R]) goBack(ctx context.Context) error {
-	if t.last <= 0 {
-		return nil
-	}
-	views, _ := t.log.views()
-	back := walk{left: t.last, position: t.history, history: t.history}
-	for i := len(views) - 1; i >= 0 && back.left > 0; i-- {
-		if err := t.goBackIn(ctx, &views[i], &back); err != nil {
-			return err
-		}
-	}
-	t.last, t.position = 0, back.position
-	return nil
-}
-
-// walk is how far goBack has come.
-type walk struct {
-	left              int
-	position, history uint64
-	looked            int
-}
-
-func (t *Tail[R]) goBackIn(ctx context.Context, v *view[R], back *walk) error {
-	r, match := newReader(v, t.hint), t.matcher()
-	for b := r.blocks() - 1; b >= 0 && back.left > 0; b-- {
-		if !r.admits(b) {
-			continue
-		}
-		rows := r.load(b)
-		for n := len(rows.rows) - 1; n >= 0 && back.left > 0; n-- {
-			if back.looked++; back.looked%checkRows == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			seq := v.first + uint64(rows.place(n))
-			if seq <= back.history && match(&rows.rows[n]) {
-				back.left--
-				back.position = seq - 1
-			}
-		}
-	}
-	return nil
 }

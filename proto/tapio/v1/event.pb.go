@@ -104,6 +104,9 @@ const (
 	Loss_REASON_EVICTED Loss_Reason = 2
 	// The subscription's own rate limit held them back.
 	Loss_REASON_RATE_LIMITED Loss_Reason = 3
+	// A live reader, one that began with the newest records, was further behind than
+	// the server allows and was moved on to the newest.
+	Loss_REASON_READER_BEHIND Loss_Reason = 4
 )
 
 // Enum value maps for Loss_Reason.
@@ -113,12 +116,14 @@ var (
 		1: "REASON_READER_LAPPED",
 		2: "REASON_EVICTED",
 		3: "REASON_RATE_LIMITED",
+		4: "REASON_READER_BEHIND",
 	}
 	Loss_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":   0,
 		"REASON_READER_LAPPED": 1,
 		"REASON_EVICTED":       2,
 		"REASON_RATE_LIMITED":  3,
+		"REASON_READER_BEHIND": 4,
 	}
 )
 
@@ -761,17 +766,18 @@ const file_tapio_v1_event_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\x05R\x04code\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"\x80\x02\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x9b\x02\n" +
 	"\x04Loss\x12-\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x15.tapio.v1.Loss.ReasonR\x06reason\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12%\n" +
 	"\x0efirst_sequence\x18\x03 \x01(\x04R\rfirstSequence\x12#\n" +
-	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\"g\n" +
+	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\"\x81\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_READER_LAPPED\x10\x01\x12\x12\n" +
 	"\x0eREASON_EVICTED\x10\x02\x12\x17\n" +
-	"\x13REASON_RATE_LIMITED\x10\x03*\x83\x01\n" +
+	"\x13REASON_RATE_LIMITED\x10\x03\x12\x18\n" +
+	"\x14REASON_READER_BEHIND\x10\x04*\x83\x01\n" +
 	"\vCompression\x12\x1b\n" +
 	"\x17COMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10COMPRESSION_GZIP\x10\x01\x12\x14\n" +

@@ -31,6 +31,10 @@ type Limits struct {
 	// SlowReader is how long a reader may keep a message waiting before its
 	// stream ends. Above 0.
 	SlowReader time.Duration
+	// ReaderBytes bounds what waits for the readers of all streams. Above 0.
+	ReaderBytes int
+	// ReaderLag is how far behind a live reader may be before it misses records.
+	ReaderLag time.Duration
 }
 
 // busyError refuses what may be tried again later.

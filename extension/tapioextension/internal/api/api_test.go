@@ -6,11 +6,13 @@ package api
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -51,13 +53,17 @@ func TestSendInPieces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got []int
 			losses := 0
-			err := sendInPieces(test.rows, test.loss, size, func(rows []int, loss *tapiov1.Loss) error {
+			f := following[int]{size: size, send: func(rows []int, loss *tapiov1.Loss) error {
 				got = append(got, len(rows))
 				if loss != nil {
 					losses++
 				}
 				return nil
-			})
+			}}
+			readers := fanout.NewReaders(2*messageBytes, 0, time.Now)
+			reader := readers.Enter("logs", true, 0)
+			defer reader.Leave()
+			err := f.sendInPieces(t.Context(), reader, reader.Share(), test.rows, test.loss)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, got)
 			assert.Equal(t, test.loss != nil, losses == 1)

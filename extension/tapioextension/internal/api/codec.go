@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/protoconv"
 )
 
@@ -26,6 +27,9 @@ func newCodec() repairingCodec {
 
 // Marshal implements encoding.CodecV2.
 func (c repairingCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if message, ok := v.(*fanout.Message); ok {
+		return message.Encoded(mem.DefaultBufferPool())
+	}
 	out, err := c.CodecV2.Marshal(v)
 	if err == nil {
 		return out, nil

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -85,6 +86,12 @@ func (s *eventSession) send(resp *tapiov1.StreamEventsResponse) error {
 	return s.stream.Send(resp)
 }
 
+func (s *eventSession) sendEncoded(message *fanout.Message) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.stream.SendMsg(message)
+}
+
 func (s *eventSession) handle(req *tapiov1.StreamEventsRequest) error {
 	switch m := req.GetMessage().(type) {
 	case *tapiov1.StreamEventsRequest_Subscription:
@@ -130,16 +137,19 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	if err != nil {
 		return err
 	}
-	tail := s.Store.TailEvents(query, start)
+	tail := s.Store.TailRecords(query, start)
 	deliver := pace.slowed(ctx, func(events []model.Event, loss *tapiov1.Loss) error {
 		if err := sub.gate.wait(ctx); err != nil {
 			return err
 		}
-		err := s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Delivery{
-			Delivery: &tapiov1.EventDelivery{
-				SubscriptionId: id, Events: protoconv.Events(events), Loss: loss, ResumeToken: s.resumeToken(events, loss),
-			},
-		}})
+		encoded, err := s.encoder.Encode(events)
+		if err != nil {
+			return err
+		}
+		err = s.sendEncoded(&fanout.Message{
+			Within: deliveryOfStream, Field: eventsOfDelivery, Events: encoded,
+			Rest: &tapiov1.EventDelivery{SubscriptionId: id, Loss: loss, ResumeToken: s.resumeToken(events, loss)},
+		})
 		if err != nil {
 			return err
 		}
@@ -147,7 +157,9 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	})
 	go func() {
 		err := s.guard(streamEvents, func() error {
-			return follow(ctx, tail, false, (*model.Event).AnswerSize, deliver)
+			return follow(ctx, s.Server, tail, following[model.Event]{
+				signal: "logs", live: pace.bestEffort && isLive(start), size: (*model.Event).AnswerSize, send: deliver,
+			})
 		})
 		if ctx.Err() == nil {
 			s.fail(err)

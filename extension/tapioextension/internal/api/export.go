@@ -96,7 +96,7 @@ func (e *export) write(points []model.Point) error {
 		return e.hold(points)
 	}
 	for len(points) > 0 {
-		n := pieceLength(points, (*model.Point).AnswerSize)
+		n, _ := pieceLength(points, (*model.Point).AnswerSize, messageBytes)
 		data, err := protoconv.EncodePoints(e.format, points[:n])
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -52,6 +53,22 @@ func (s *Server) OpenStreams() uint64 { return uint64(s.calls.openStreams()) }
 
 // OpenConnections is the number of gRPC connections open now.
 func (s *Server) OpenConnections() uint64 { return uint64(max(s.calls.connections.Load(), 0)) }
+
+// MarkReaders notes how far each signal has come. It is to be called every second.
+func (s *Server) MarkReaders() {
+	for _, stats := range s.Store.Stats() {
+		s.readers.Mark(stats.Signal, stats.LastSeq)
+	}
+}
+
+// Lags is how far behind the readers of each signal are.
+func (s *Server) Lags() map[string]fanout.Lag {
+	last := map[string]uint64{}
+	for _, stats := range s.Store.Stats() {
+		last[stats.Signal] = stats.LastSeq
+	}
+	return s.readers.Lags(last)
+}
 
 // InFlightBytes is what writes under way take.
 func (s *Server) InFlightBytes() uint64 { return uint64(max(s.admission.room.taken.Load(), 0)) }

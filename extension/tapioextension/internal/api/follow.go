@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -14,54 +15,88 @@ import (
 const (
 	// tailRows is the most rows read from a tail at once.
 	tailRows = 512
-	// messageBytes is the size of rows at which a message is sent, so that it
+	// messageBytes is the size of rows at which a page ends, so that an answer
 	// stays well below a client's default limit of 4 MiB.
 	messageBytes = 1 << 20
 )
 
 // tail is a store's tail of one signal.
 type tail[Row any] interface {
-	Next(ctx context.Context, max int) ([]Row, model.Loss, error)
+	Ready(ctx context.Context) error
 	Poll(max int) (rows []Row, loss model.Loss, more bool)
+	Bound(bytes int)
+	Skip() model.Loss
+	Position() uint64
 }
 
 // sender sends one message of a stream: rows, or a loss, or both.
 type sender[Row any] func(rows []Row, loss *tapiov1.Loss) error
 
+// following is how a tail is followed.
+type following[Row any] struct {
+	signal      string
+	live        bool // a reader that would rather miss records than be far behind
+	historyOnly bool
+	size        func(*Row) int
+	send        sender[Row]
+}
+
 // follow sends a tail until its context ends or, with historyOnly, until it has
 // caught up. A reader that is slow makes send block, never the store.
-func follow[Row any](
-	ctx context.Context, tail tail[Row], historyOnly bool, size func(*Row) int, send sender[Row],
-) error {
-	for more := true; more; {
-		rows, loss, err := read(ctx, tail, historyOnly, &more)
-		if err != nil {
-			return err
+func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how following[Row]) error {
+	reader := s.readers.Enter(how.signal, how.live, tail.Position())
+	defer reader.Leave()
+	for more := true; more || !how.historyOnly; {
+		if !how.historyOnly {
+			if err := tail.Ready(ctx); err != nil {
+				return err
+			}
 		}
-		if err := sendInPieces(rows, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_LAPPED), size, send); err != nil {
+		var err error
+		if more, err = pass(ctx, reader, tail, &how); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func read[Row any](ctx context.Context, tail tail[Row], historyOnly bool, more *bool) ([]Row, model.Loss, error) {
-	if !historyOnly {
-		return tail.Next(ctx, tailRows)
+// pass sends what there is, at most a reader's share. It takes a turn for it.
+func pass[Row any](ctx context.Context, reader *fanout.Reader, tail tail[Row], how *following[Row]) (more bool, err error) {
+	leave, err := reader.Turn(ctx)
+	if err != nil {
+		return false, err
 	}
-	var (
-		rows []Row
-		loss model.Loss
-	)
-	rows, loss, *more = tail.Poll(tailRows)
-	return rows, loss, ctx.Err()
+	defer leave()
+	share := reader.Share()
+	tail.Bound(share)
+	rows, loss, more := tail.Poll(tailRows)
+	if err := how.sendInPieces(ctx, reader, share, rows, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_LAPPED)); err != nil {
+		return false, err
+	}
+	reader.At(tail.Position())
+	if reader.Behind() {
+		loss = tail.Skip()
+		reader.Skipped(loss)
+		err = how.sendInPieces(ctx, reader, share, nil, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_BEHIND))
+		reader.At(tail.Position())
+	}
+	return more, err
 }
 
-// sendInPieces keeps each message near messageBytes. The loss goes first.
-func sendInPieces[Row any](rows []Row, loss *tapiov1.Loss, size func(*Row) int, send sender[Row]) error {
+// sendInPieces keeps each message near the reader's share. A larger one, of a single
+// record, waits for room. The loss goes first.
+func (f *following[Row]) sendInPieces(
+	ctx context.Context, reader *fanout.Reader, share int, rows []Row, loss *tapiov1.Loss,
+) error {
 	for len(rows) > 0 || loss != nil {
-		n := pieceLength(rows, size)
-		if err := send(rows[:n], loss); err != nil {
+		n, bytes := pieceLength(rows, f.size, share)
+		leave, err := reader.Hold(ctx, bytes)
+		if err != nil {
+			return err
+		}
+		err = f.send(rows[:n], loss)
+		leave()
+		if err != nil {
 			return err
 		}
 		rows, loss = rows[n:], nil
@@ -69,14 +104,18 @@ func sendInPieces[Row any](rows []Row, loss *tapiov1.Loss, size func(*Row) int, 
 	return nil
 }
 
-// pieceLength is how many rows fit one message, at least one where there is one.
-func pieceLength[Row any](rows []Row, size func(*Row) int) int {
-	total := 0
+// pieceLength is how many rows fit one message, at least one where there is one,
+// and how many bytes they are.
+func pieceLength[Row any](rows []Row, sizeOf func(*Row) int, share int) (n, bytes int) {
 	for i := range rows {
-		total += size(&rows[i])
-		if total > messageBytes {
-			return max(i, 1)
+		size := sizeOf(&rows[i])
+		if i > 0 && bytes+size > share {
+			return i, bytes
 		}
+		bytes += size
 	}
-	return len(rows)
+	return len(rows), bytes
 }
+
+// isLive reports whether a stream begins with what is new.
+func isLive(start model.Start) bool { return start == (model.Start{}) }

@@ -72,7 +72,9 @@ func (s *observabilityService) StreamMetrics(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Store.TailPoints(query, start), req.GetHistoryOnly(), (*model.Point).AnswerSize, send)
+	return follow(stream.Context(), s.Server, s.Store.TailPoints(query, start), following[model.Point]{
+		signal: "metrics", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Point).AnswerSize, send: send,
+	})
 }
 
 // streamAggregate sends the latest window over and over. A window is as wide as

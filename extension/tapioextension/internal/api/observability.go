@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -33,6 +34,14 @@ func (s *observabilityService) GetLogs(ctx context.Context, req *tapiov1.GetLogs
 	return &tapiov1.GetLogsResponse{Logs: protoconv.Events(page.Rows), NextPageToken: protoconv.PageToken(req, page.Next)}, nil
 }
 
+// The fields of records in the messages of streams.
+const (
+	logsOfStream     = 1 // StreamLogsResponse.logs
+	eventsOfStream   = 1 // SubscribeToEventsResponse.events
+	deliveryOfStream = 2 // StreamEventsResponse.delivery
+	eventsOfDelivery = 2 // EventDelivery.events
+)
+
 // StreamLogs implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) StreamLogs(
 	req *tapiov1.StreamLogsRequest, stream tapiov1.ObservabilityService_StreamLogsServer,
@@ -42,9 +51,15 @@ func (s *observabilityService) StreamLogs(
 		return err
 	}
 	send := func(events []model.Event, loss *tapiov1.Loss) error {
-		return stream.Send(&tapiov1.StreamLogsResponse{Logs: protoconv.Events(events), Loss: loss})
+		encoded, err := s.encoder.Encode(events)
+		if err != nil {
+			return err
+		}
+		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: &tapiov1.StreamLogsResponse{Loss: loss}})
 	}
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*model.Event).AnswerSize, send)
+	return follow(stream.Context(), s.Server, s.Store.TailRecords(query, start), following[model.Event]{
+		signal: "logs", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
+	})
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.
@@ -81,7 +96,9 @@ func (s *observabilityService) StreamTraces(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Store.TailSpans(query, start), req.GetHistoryOnly(), (*model.Span).AnswerSize, send)
+	return follow(stream.Context(), s.Server, s.Store.TailSpans(query, start), following[model.Span]{
+		signal: "traces", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Span).AnswerSize, send: send,
+	})
 }
 
 // maxTimelineLogs is the most log records of a timeline.

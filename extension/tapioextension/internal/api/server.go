@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/internal/store"
@@ -65,6 +66,8 @@ type Server struct {
 	ingest    ingest
 	admission *admission
 	bodies    *room // of requests over HTTP, while they are decoded and answered
+	readers   *fanout.Readers
+	encoder   *fanout.Encoder
 	pulse     pulse
 	health    *health.Server
 	calls     calls
@@ -76,7 +79,9 @@ func New(options Options) *Server {
 	s := &Server{
 		Options: options, analyses: make(chan struct{}, maxAnalyses), started: options.Now(), health: health.NewServer(),
 		admission: newAdmission(options.Limits, options.Now), bodies: newRoom(options.Limits.InFlightBytes),
-		relay: strings.ToLower(rand.Text()),
+		readers: fanout.NewReaders(options.Limits.ReaderBytes, options.Limits.ReaderLag, options.Now),
+		encoder: fanout.NewEncoder(options.Store.Identify),
+		relay:   strings.ToLower(rand.Text()),
 	}
 	s.calls.init()
 	s.SetServing(false)

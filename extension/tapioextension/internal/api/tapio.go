@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -71,14 +72,19 @@ func (s *tapioService) SubscribeToEvents(
 	}
 	send := pace.slowed(stream.Context(), func(events []model.Event, loss *tapiov1.Loss) error {
 		found := findingsAmong(events)
-		return stream.Send(&tapiov1.SubscribeToEventsResponse{
-			Events:       protoconv.Events(events),
+		encoded, err := s.encoder.Encode(events)
+		if err != nil {
+			return err
+		}
+		return stream.SendMsg(&fanout.Message{Field: eventsOfStream, Events: encoded, Rest: &tapiov1.SubscribeToEventsResponse{
 			Loss:         loss,
 			Correlations: messages(found, protoconv.Correlation),
 			Groups:       messages(found, protoconv.SemanticGroup),
 			Insights:     messages(found, protoconv.Insight),
 			ResumeToken:  s.resumeToken(events, loss),
-		})
+		}})
 	})
-	return follow(stream.Context(), s.Store.TailEvents(query, start), req.GetHistoryOnly(), (*model.Event).AnswerSize, send)
+	return follow(stream.Context(), s.Server, s.Store.TailRecords(query, start), following[model.Event]{
+		signal: "logs", live: pace.bestEffort && isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
+	})
 }

@@ -62,6 +62,8 @@ type TelemetryBuilder struct {
 	TapioStoreSize             metric.Int64ObservableGauge
 	TapioStoreUnindexedKeys    metric.Int64ObservableGauge
 	TapioStreamDropped         metric.Int64ObservableCounter
+	TapioStreamLag             metric.Int64ObservableGauge
+	TapioStreamLagTime         metric.Float64ObservableGauge
 	TapioStreamLost            metric.Int64ObservableCounter
 	TapioStreamOpen            metric.Int64ObservableGauge
 }
@@ -557,6 +559,36 @@ func (builder *TelemetryBuilder) RegisterTapioStreamDroppedCallback(cb metric.In
 	return nil
 }
 
+// RegisterTapioStreamLagCallback sets callback for observable TapioStreamLag metric.
+func (builder *TelemetryBuilder) RegisterTapioStreamLagCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStreamLag, obs: o})
+		return nil
+	}, builder.TapioStreamLag)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStreamLagTimeCallback sets callback for observable TapioStreamLagTime metric.
+func (builder *TelemetryBuilder) RegisterTapioStreamLagTimeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioStreamLagTime, obs: o})
+		return nil
+	}, builder.TapioStreamLagTime)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioStreamLostCallback sets callback for observable TapioStreamLost metric.
 func (builder *TelemetryBuilder) RegisterTapioStreamLostCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -595,6 +627,16 @@ type observerInt64 struct {
 
 func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -819,6 +861,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_stream_dropped",
 		metric.WithDescription("Streams that the server ended, by reason (shutdown, slow_reader). [Alpha]"),
 		metric.WithUnit("{stream}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStreamLag, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_stream_lag",
+		metric.WithDescription("Records that the slowest reader of a live stream has yet to look at. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStreamLagTime, err = builder.meter.Float64ObservableGauge(
+		"otelcol_tapio_stream_lag_time",
+		metric.WithDescription("How long the record that the slowest reader looks at next has been stored. [Alpha]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStreamLost, err = builder.meter.Int64ObservableCounter(

@@ -289,6 +289,8 @@ static __always_inline void place(struct stream_conn *conn, struct stream_record
 	}
 	record->first = so_far <= (__u64)record->length + 1;
 	conn->at[direction & 1] = record->seq + record->length;
+	if (!conn->at[!direction])
+		conn->at[!direction] = record->other;
 }
 
 static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)

@@ -24,6 +24,7 @@ const (
 	NetworkLocalPort      = "network.local.port"
 	NetworkPeerAddress    = "network.peer.address"
 	NetworkPeerPort       = "network.peer.port"
+	NetworkProtocolName   = "network.protocol.name"
 	NetworkProtocolVer    = "network.protocol.version"
 	NetworkTransport      = "network.transport"
 	NetworkType           = "network.type"
@@ -36,6 +37,8 @@ const (
 
 	// ConnectionRole is client for who connected, server for who accepted.
 	ConnectionRole = "tapio.connection.role"
+	// RequestAge is for how long a request has had no answer, in seconds.
+	RequestAge = "tapio.request.age"
 	// DNSQuestionType is A, AAAA and so on.
 	DNSQuestionType = "tapio.dns.question.type"
 	// DNSAttempts counts how often a question was sent.

@@ -57,8 +57,9 @@ type Call struct {
 	Cut bool
 	// Lost reports that it is not certain which answer belongs to the question.
 	Lost bool
-	// Mark is for the caller, from Begun on.
-	Mark [4]uint64
+	// Mark and Stalled are for the caller, from Begun on.
+	Mark    [4]uint64
+	Stalled bool
 
 	overtakes bool // it was asked in the midst of an earlier answer
 	silent    bool // the client asked for no answer
@@ -74,6 +75,8 @@ type Conn interface {
 	Pending() []*Call
 	// Active is when bytes passed last.
 	Active() time.Time
+	// Next returns the places of the next bytes, received and sent.
+	Next() [2]uint32
 	// Close returns the calls that the end of the connection cuts.
 	Close(end *End) []*Call
 	// Lose gives up what is under way, as records of the connection were lost.

@@ -42,6 +42,7 @@ func (d *dialogue) Opaque() bool      { return d.opaque }
 func (d *dialogue) Encrypts() bool    { return d.encrypts }
 func (d *dialogue) Begun() []*Call    { return d.begun }
 func (d *dialogue) Pending() []*Call  { return d.pending }
+func (d *dialogue) Next() [2]uint32   { return d.next }
 func (d *dialogue) Active() time.Time { return d.active }
 
 func (d *dialogue) Failed() map[Reason]uint64 {

@@ -95,6 +95,9 @@ func (c *Conn) Begun() []*Exchange { return c.begun }
 // Pending returns the requests without a complete response, the eldest first.
 func (c *Conn) Pending() []*Exchange { return c.pending }
 
+// Next returns the places of the next bytes, received and sent.
+func (c *Conn) Next() [2]uint32 { return [2]uint32{c.streams[0].next, c.streams[1].next} }
+
 // Opaque reports that the connection speaks something else from here on.
 func (c *Conn) Opaque() bool { return c.opaque }
 

@@ -27,8 +27,9 @@ type Exchange struct {
 	Cut bool
 	// Lost reports that it is not certain which response belongs to the request.
 	Lost bool
-	// Mark is for the caller, from Begun on.
-	Mark [4]uint64
+	// Mark and Stalled are for the caller, from Begun on.
+	Mark    [4]uint64
+	Stalled bool
 
 	overtakes bool // the request began in the midst of an earlier response
 }

@@ -28,7 +28,7 @@ func New(c *Config) []Probe {
 	}
 	shared := &streams{own: c.HTTP.Own}
 	if c.HTTP.Enabled {
-		probes = append(probes, newHTTP(shared))
+		probes = append(probes, newHTTP(shared, &c.HTTP))
 	}
 	if c.Redis.Enabled {
 		probes = append(probes, newRedis(shared, &c.Redis))

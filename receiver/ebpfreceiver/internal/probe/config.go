@@ -36,10 +36,10 @@ func DefaultConfig() Config {
 		Block:   SwitchConfig{Enabled: true},
 		File:    DefaultFileConfig(),
 		TCP:     DefaultTCPConfig(),
-		HTTP:    HTTPConfig{Enabled: true},
+		HTTP:    DefaultHTTPConfig(),
 
-		Redis:      DatabaseConfig{Enabled: true},
-		PostgreSQL: DatabaseConfig{Enabled: true},
+		Redis:      DefaultDatabaseConfig(),
+		PostgreSQL: DefaultDatabaseConfig(),
 
 		DNS: DefaultDNSConfig(),
 	}

@@ -34,17 +34,47 @@ func (c *TCPConfig) Validate() error {
 // HTTPConfig is what to tell of HTTP/1.1.
 type HTTPConfig struct {
 	Enabled bool `mapstructure:"enabled"`
+	// StalledAfter is after how long without a byte a request is an event, 0 for never.
+	StalledAfter time.Duration `mapstructure:"stalled_after"`
 	// Own tells of the collector's own requests too. An exporter that sends over
 	// HTTP would then make a span of each batch of spans, for ever.
 	Own bool `mapstructure:"own"`
 }
 
+// defaultStalledAfter is above what most requests take and below what clients wait.
+const defaultStalledAfter = 10 * time.Second
+
+// DefaultHTTPConfig leaves out the collector's own requests.
+func DefaultHTTPConfig() HTTPConfig {
+	return HTTPConfig{Enabled: true, StalledAfter: defaultStalledAfter}
+}
+
+// Validate checks the bounds.
+func (c *HTTPConfig) Validate() error { return validateStalledAfter(c.StalledAfter) }
+
+func validateStalledAfter(d time.Duration) error {
+	if d != 0 && d < time.Second {
+		return fmt.Errorf("stalled_after: must be 0 or 1s or more, is %s: write a number with its unit, for example 10s", d)
+	}
+	return nil
+}
+
 // DatabaseConfig is what to tell of calls to one kind of database.
 type DatabaseConfig struct {
 	Enabled bool `mapstructure:"enabled"`
+	// StalledAfter is after how long without a byte a call is an event, 0 for never.
+	StalledAfter time.Duration `mapstructure:"stalled_after"`
 	// QueryText tells what was asked, with ? for each value.
 	QueryText bool `mapstructure:"query_text"`
 }
+
+// DefaultDatabaseConfig reports no query texts.
+func DefaultDatabaseConfig() DatabaseConfig {
+	return DatabaseConfig{Enabled: true, StalledAfter: defaultStalledAfter}
+}
+
+// Validate checks the bounds.
+func (c *DatabaseConfig) Validate() error { return validateStalledAfter(c.StalledAfter) }
 
 // DNSConfig is what to tell of questions to name servers.
 type DNSConfig struct {

@@ -27,6 +27,7 @@ type databaseProbe struct {
 	calls   callSet
 	waiting []databaseCall // servers' calls whose client was not seen yet
 	taken   durations[databaseLabels]
+	waits   waits
 }
 
 type databaseConn = conversation[dbwire.Conn]
@@ -39,18 +40,19 @@ type databaseCall struct {
 
 func newRedis(s *streams, c *DatabaseConfig) *databaseProbe {
 	s.speak(speechRedis)
-	return newDatabase("redis", NumberRedis, s, func() dbwire.Conn { return dbwire.NewRedis(c.QueryText) })
+	return newDatabase("redis", NumberRedis, s, c, func() dbwire.Conn { return dbwire.NewRedis(c.QueryText) })
 }
 
 func newPostgreSQL(s *streams, c *DatabaseConfig) *databaseProbe {
 	s.speak(speechPostgreSQL)
-	return newDatabase("postgresql", NumberPostgreSQL, s, func() dbwire.Conn { return dbwire.NewPostgreSQL(c.QueryText) })
+	return newDatabase("postgresql", NumberPostgreSQL, s, c, func() dbwire.Conn { return dbwire.NewPostgreSQL(c.QueryText) })
 }
 
-func newDatabase(name string, n Number, s *streams, open func() dbwire.Conn) *databaseProbe {
+func newDatabase(name string, n Number, s *streams, c *DatabaseConfig, open func() dbwire.Conn) *databaseProbe {
 	return &databaseProbe{
 		name: name, number: n, open: open, streams: s,
 		conns: newRecent[uint64, *databaseConn](maxDatabaseConns), calls: newCallSet(), taken: newDatabaseDurations(name),
+		waits: newWaits(name, c.StalledAfter),
 	}
 }
 
@@ -173,5 +175,6 @@ func (p *databaseProbe) Settle(out *Batch, last bool) {
 // Collect implements Probe.
 func (p *databaseProbe) Collect(out *Batch) error {
 	p.taken.collect(out)
+	p.wait(out)
 	return p.streams.missed(&p.losses)
 }

@@ -37,6 +37,7 @@ type httpProbe struct {
 	calls   callSet
 	served  []served
 	taken   httpDurations
+	waits   waits
 }
 
 // httpConn keeps what spans of one connection have in common.
@@ -59,9 +60,12 @@ type served struct {
 
 func (s *served) id() callID { return callID(s.exchange.Mark) }
 
-func newHTTP(s *streams) *httpProbe {
+func newHTTP(s *streams, c *HTTPConfig) *httpProbe {
 	s.speak(speechHTTP)
-	return &httpProbe{streams: s, conns: newRecent[uint64, *httpConn](maxHTTPConns), calls: newCallSet(), taken: newHTTPDurations()}
+	return &httpProbe{
+		streams: s, conns: newRecent[uint64, *httpConn](maxHTTPConns), calls: newCallSet(), taken: newHTTPDurations(),
+		waits: newWaits("http", c.StalledAfter),
+	}
 }
 
 func (*httpProbe) Name() string   { return "http" }
@@ -186,5 +190,6 @@ func (p *httpProbe) Settle(out *Batch, last bool) {
 // Collect implements Probe.
 func (p *httpProbe) Collect(out *Batch) error {
 	p.taken.collect(out)
+	p.wait(out)
 	return p.streams.missed(&p.losses)
 }

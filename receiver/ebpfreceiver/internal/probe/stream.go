@@ -219,6 +219,33 @@ type conversation[T any] struct {
 	// The texts of both addresses are made once.
 	local, remote string
 	encrypted     bool
+	check         check
+}
+
+// check is what the kernel had told of the connection when it was last asked.
+type check struct {
+	at   [2]uint32
+	gone bool
+	done bool
+}
+
+// silent reports that records of the connection were lost: the kernel told more of
+// it than came, or it is closed, and was so when it was asked before.
+func (s *streams) silent(conn uint64, before *check, next [2]uint32) bool {
+	if s.programs == nil {
+		return false
+	}
+	var now streamConn
+	err := s.programs.Maps[bpf.StreamMapStreamConns].Lookup(conn, &now)
+	last := *before
+	*before = check{at: now.At, gone: errors.Is(err, ebpf.ErrKeyNotExist), done: true}
+	switch {
+	case !last.done:
+		return false
+	case before.gone:
+		return last.gone
+	}
+	return err == nil && !last.gone && last.at == now.At && now.At != next
 }
 
 func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {

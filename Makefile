@@ -97,6 +97,10 @@ bench: ## Run the benchmarks; BENCH selects by name
 bench-ingest: bin/tapio ## Measure what bin/tapio takes in, beside a nop pipeline: DURATION, ROUNDS, SIGNALS; RATE=165000: one long run
 	go run ./test/bench ingest
 
+.PHONY: bench-durability
+bench-durability: bin/tapio ## Measure what store::durability costs, beside a store in memory: DURATION, ROUNDS, SIGNALS, DIRECTORY
+	VARIANTS=nop,tapio,none,async,sync go run ./test/bench ingest
+
 .PHONY: bench-stream
 bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; RATE=165000 DURATION=10m VARIANTS=events: one long run
 	go run ./test/bench stream
@@ -134,7 +138,12 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak ## Run the long tests
+nightly: soak kills ## Run the long tests
+	@$(MAKE) fuzz FUZZTIME=60s
+
+.PHONY: kills
+kills: build ## Kill a collector with store::durability sync 20 times under load: nothing acknowledged may be missing
+	TAPIO_KILLS=20 go test -count=1 -timeout 40m -v -run TestAfterAKillWithSync ./test/e2e
 
 .PHONY: soak
 soak: bin/tapio ## Run the shipped configuration as root under a mixed load of real programs for DURATION (1h)

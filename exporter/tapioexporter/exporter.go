@@ -134,7 +134,7 @@ func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
 	defer putBack(&e.events, events)
 	*events = otlp.AppendEvents(*events, logs)
 	observe(*events, time.Now())
-	return refusal(e.store.AppendEvents(*events))
+	return outcome(e.store.AppendEvents(*events))
 }
 
 // putBack lets go of what the rows refer to, and keeps their memory for another
@@ -161,24 +161,25 @@ func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) e
 	spans := e.spans.Get().(*[]model.Span)
 	defer putBack(&e.spans, spans)
 	*spans = otlp.AppendSpans(*spans, traces)
-	return refusal(e.store.AppendSpans(*spans))
+	return outcome(e.store.AppendSpans(*spans))
 }
 
 func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
 	batch := e.batches.Get().(*model.PointBatch)
 	batch.Reset()
 	otlp.ReadMetrics(batch, metrics)
-	refused := e.store.AppendPointBatch(batch)
+	refused, err := e.store.AppendPointBatch(batch)
 	if cap(batch.Bytes) <= maxKeptBatch {
 		e.batches.Put(batch)
 	}
-	return refusal(refused)
+	return outcome(refused, err)
 }
 
-// refusal tells the sender that some records are not stored, and never will be.
-func refusal(refused int) error {
-	if refused == 0 {
-		return nil
+// outcome is what the sender is told: that nothing is stored, and to send it again; or
+// that some records are not stored, and never will be.
+func outcome(refused int, err error) error {
+	if err != nil || refused == 0 {
+		return err
 	}
 	return consumererror.NewPermanent(refusedStatus{&model.RefusedError{Count: refused}})
 }

@@ -80,6 +80,11 @@ type StoreConfig struct {
 	// default: in memory only. The bounds above are those of the directory, too.
 	Directory string `mapstructure:"directory"`
 
+	// Durability is what a crash may take of the records in Directory: none: those
+	// of the last 10 s. async, the default with a directory: those of the last
+	// second. sync: none that was acknowledged.
+	Durability string `mapstructure:"durability"`
+
 	// QueryMemory is what all queries together may hold while they run, beside
 	// MemoryLimit; one may hold a quarter. 8 MiB or more, 128 MiB by default.
 	QueryMemory ByteSize `mapstructure:"query_memory"`
@@ -124,7 +129,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -165,7 +170,39 @@ func (c *StoreConfig) Validate() error {
 	if c.MaxAge > 0 && c.MaxAge < time.Second {
 		return fmt.Errorf("max_age: must be 1s or more, is %s: write a number with its unit, for example 24h, or 0 for no bound", c.MaxAge)
 	}
+	return c.validateDurability()
+}
+
+func (c *StoreConfig) validateDurability() error {
+	switch c.Durability {
+	case "", durabilityNone:
+	case durabilityAsync, durabilitySync:
+		if c.Directory == "" {
+			return fmt.Errorf("durability: %q needs store::directory: name one, or write %q", c.Durability, durabilityNone)
+		}
+	default:
+		return fmt.Errorf("durability: must be %q, %q or %q, is %q", durabilityNone, durabilityAsync, durabilitySync, c.Durability)
+	}
 	return nil
+}
+
+// Values of store::durability.
+const (
+	durabilityNone  = "none"
+	durabilityAsync = "async"
+	durabilitySync  = "sync"
+)
+
+// durability translates the key for the store.
+func (c *StoreConfig) durability() store.Durability {
+	switch c.Durability {
+	case durabilityNone:
+		return store.DurabilityNone
+	case durabilitySync:
+		return store.DurabilitySync
+	default:
+		return store.DurabilityAsync
+	}
 }
 
 // Validate checks that the shares divide the whole.

@@ -62,19 +62,21 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		yaml map[string]any
 		want []string
 	}{
-		"unknown key":       {map[string]any{"stroe": nil}, []string{"stroe", "memory_limit"}},
-		"bad duration":      {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"store.max_age", "invalid duration", "24h"}},
-		"bad size":          {map[string]any{"store": map[string]any{"memory_limit": "lots"}}, []string{"memory_limit", "256MiB"}},
-		"small size":        {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
-		"query memory":      {map[string]any{"store": map[string]any{"query_memory": "1MiB"}}, []string{"store", "query_memory", "8.0 MiB"}},
-		"negative age":      {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},
-		"age without unit":  {map[string]any{"store": map[string]any{"max_age": 20}}, []string{"store", "max_age", "unit"}},
-		"time without unit": {map[string]any{"shutdown_timeout": 3}, []string{"shutdown_timeout", "unit"}},
-		"negative size":     {map[string]any{"store": map[string]any{"memory_limit": "-64"}}, []string{"memory_limit", "256MiB"}},
-		"shares":            {map[string]any{"store": map[string]any{"shares": map[string]any{"logs": 90}}}, []string{"store::shares", "100"}},
-		"spare_threads":     {map[string]any{"spare_threads": 65}, []string{"spare_threads", "0 to 64"}},
-		"max_streams":       {map[string]any{"max_streams": 0}, []string{"max_streams", "1 or more"}},
-		"shutdown_timeout":  {map[string]any{"shutdown_timeout": "0s"}, []string{"shutdown_timeout", "3s"}},
+		"unknown key":          {map[string]any{"stroe": nil}, []string{"stroe", "memory_limit"}},
+		"bad duration":         {map[string]any{"store": map[string]any{"max_age": "a day"}}, []string{"store.max_age", "invalid duration", "24h"}},
+		"bad size":             {map[string]any{"store": map[string]any{"memory_limit": "lots"}}, []string{"memory_limit", "256MiB"}},
+		"small size":           {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
+		"query memory":         {map[string]any{"store": map[string]any{"query_memory": "1MiB"}}, []string{"store", "query_memory", "8.0 MiB"}},
+		"durability":           {map[string]any{"store": map[string]any{"directory": "d", "durability": "fsync"}}, []string{"store", `durability: must be "none", "async" or "sync", is "fsync"`}},
+		"durability of memory": {map[string]any{"store": map[string]any{"durability": "sync"}}, []string{"store", `durability: "sync" needs store::directory`}},
+		"negative age":         {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},
+		"age without unit":     {map[string]any{"store": map[string]any{"max_age": 20}}, []string{"store", "max_age", "unit"}},
+		"time without unit":    {map[string]any{"shutdown_timeout": 3}, []string{"shutdown_timeout", "unit"}},
+		"negative size":        {map[string]any{"store": map[string]any{"memory_limit": "-64"}}, []string{"memory_limit", "256MiB"}},
+		"shares":               {map[string]any{"store": map[string]any{"shares": map[string]any{"logs": 90}}}, []string{"store::shares", "100"}},
+		"spare_threads":        {map[string]any{"spare_threads": 65}, []string{"spare_threads", "0 to 64"}},
+		"max_streams":          {map[string]any{"max_streams": 0}, []string{"max_streams", "1 or more"}},
+		"shutdown_timeout":     {map[string]any{"shutdown_timeout": "0s"}, []string{"shutdown_timeout", "3s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := createDefaultConfig().(*Config)

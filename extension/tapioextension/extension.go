@@ -78,6 +78,7 @@ type tapioExtension struct {
 	servers   []server
 	telemetry *metadata.TelemetryBuilder
 	threads   func() // undoes spareThreads
+	ends      processEnd
 	stop      context.CancelFunc
 	work      sync.WaitGroup
 }
@@ -117,6 +118,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 		e.work.Go(func() { e.serve(s) })
 	}
 	e.threads = spareThreads(e.cfg.SpareThreads)
+	e.ends.watch()
 	background, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
@@ -257,9 +259,12 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}
-	e.stores.release(e.set.ID)
+	err := e.stores.release(e.set.ID)
 	e.store = nil
-	return nil
+	if !e.ends.received() {
+		return nil // a reload, which an error would end with all that is in memory
+	}
+	return err
 }
 
 // ClaimStore gives the store to the exporter that fills it. All instances of

@@ -84,7 +84,7 @@ func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*
 		held.drop = nil
 	}
 	held.store.SetLimits(cfg.Store.limits())
-	held.store.Resume()
+	held.store.Resume(cfg.Store.durability(), cfg.Store.limits())
 	held.fleet.SetLimits(cfg.Collectors.limits())
 	held.seen.Resize(int(cfg.Limits.DuplicateWindow))
 	return held, nil
@@ -122,7 +122,9 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	held.logger.Store(logger)
 	begun := time.Now()
 	var err error
-	held.store, err = store.Open(cfg.Store.limits(), time.Now, held.directory, held.report)
+	held.store, err = store.Open(cfg.Store.limits(), time.Now, store.DirectoryOptions{
+		Path: held.directory, Durability: cfg.Store.durability(), Report: held.report,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,21 +142,25 @@ func (h *heldStore) report(problem string, err error) {
 	h.logger.Load().Warn(problem, zap.Error(err))
 }
 
-// release keeps the store for the next configuration.
-func (k *storeKeeper) release(id component.ID) {
+// release keeps the store for the next configuration. An error means that records
+// could not be written to the directory, and are lost if no configuration comes:
+// whether one does cannot be known.
+func (k *storeKeeper) release(id component.ID) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	held, found := k.held[id]
 	if !found {
-		return
+		return nil
 	}
-	// Whether a next configuration comes cannot be known.
-	if err := held.store.Checkpoint(); err != nil {
-		held.report("The store could not be written to its directory", err)
+	err := held.store.Checkpoint()
+	if err != nil {
+		held.report("failed to write the store to its directory", err)
+		err = fmt.Errorf("extensions::%s::%w", id, err)
 	}
 	held.claimed = false
 	k.aimMemory()
 	held.drop = time.AfterFunc(reclaimWithin, func() { k.forget(id, held) })
+	return err
 }
 
 func (k *storeKeeper) forget(id component.ID, held *heldStore) {

@@ -26,7 +26,7 @@ func TestStoreSurvivesTheExtension(t *testing.T) {
 	_, err = keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
 	require.ErrorContains(t, err, "in use")
 
-	keeper.release(id)
+	require.NoError(t, keeper.release(id))
 	again, err := keeper.claim(id, keeperConfig(20<<20), zap.NewNop())
 	require.NoError(t, err)
 	assert.Same(t, first, again)
@@ -43,7 +43,7 @@ func TestUnclaimedStoreIsForgotten(t *testing.T) {
 
 	keeper.forget(id, held)
 	assert.Contains(t, keeper.held, id, "a claimed store stays")
-	keeper.release(id)
+	require.NoError(t, keeper.release(id))
 	held.drop.Stop()
 	keeper.forget(id, held)
 	assert.NotContains(t, keeper.held, id)
@@ -59,13 +59,13 @@ func TestADirectoryIsLeftForTheNextProcess(t *testing.T) {
 	_, err = another.claim(id, cfg, zap.NewNop())
 	require.ErrorContains(t, err, "extensions::tapio::store::directory")
 
-	keeper.release(id)
+	require.NoError(t, keeper.release(id))
 	moved := keeperConfig(100_000_000)
 	_, err = keeper.claim(id, moved, zap.NewNop())
 	require.NoError(t, err, "in memory from now on")
 	_, err = another.claim(id, cfg, zap.NewNop())
 	require.NoError(t, err, "and the directory is free")
-	another.release(id)
+	require.NoError(t, another.release(id))
 	held := another.held[id]
 	held.drop.Stop()
 	another.forget(id, held)

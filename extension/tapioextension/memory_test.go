@@ -39,9 +39,9 @@ func TestTheRuntimeIsAimedAndSetBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Greater(t, runtimeIs().limit, int64(2<<30), "for both stores")
 
-	keeper.release(two)
+	require.NoError(t, keeper.release(two))
 	assert.InDelta(t, alone.limit, runtimeIs().limit, 64<<20)
-	keeper.release(one)
+	require.NoError(t, keeper.release(one))
 	assert.Equal(t, before, runtimeIs())
 	for _, held := range keeper.held {
 		held.drop.Stop()

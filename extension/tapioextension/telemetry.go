@@ -45,6 +45,8 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreDirectorySizeCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.Bytes })),
 		builder.RegisterTapioStoreDirectoryFailedCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.FailedWrites })),
 		builder.RegisterTapioStoreDirectoryCorruptCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.CorruptFiles })),
+		builder.RegisterTapioStoreDirectoryLogSizeCallback(e.directory(func(d *store.DirectoryStats) uint64 { return uint64(max(d.Log.Bytes, 0)) })),
+		builder.RegisterTapioStoreDirectoryLogDroppedCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.Log.Dropped })),
 		builder.RegisterTapioQueryMemoryCallback(single(func() uint64 { return kept.QueryStats().Used })),
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
 		builder.RegisterTapioIntakeMemoryCallback(single(e.intake.Room().Taken)),

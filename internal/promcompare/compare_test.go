@@ -74,7 +74,9 @@ func (w *world) aggregate(t *testing.T, how model.Aggregation) values {
 	t.Helper()
 	s := store.New(store.Limits{Metrics: 1 << 19}, time.Now) // so small that most is sealed
 	w.Shuffle(len(w.points)/50, func(i, j int) { w.points[i], w.points[j] = w.points[j], w.points[i] })
-	require.Zero(t, s.AppendPoints(w.points))
+	refused, err := s.AppendPoints(w.points)
+	require.NoError(t, err)
+	require.Zero(t, refused)
 	require.Len(t, w.points, int(s.Stats()[2].Rows), "nothing is evicted")
 	answer, _, err := s.Aggregate(t.Context(), model.AggregateQuery{
 		Aggregation: how, GroupBy: []model.LabelKey{model.NewLabelKey("group")}, Resolution: window, Limit: 100,

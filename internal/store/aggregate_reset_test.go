@@ -76,7 +76,7 @@ func rateOf(t *testing.T, list []reading, kind func(reading) model.Point) model.
 	for i := range rows {
 		rows[i].Series = rows[0].Series
 	}
-	require.Zero(t, s.AppendPoints(rows))
+	require.Zero(t, refusedOf(s.AppendPoints(rows)))
 	series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateRate, Limit: 1})
 	require.NoError(t, err)
 	require.Len(t, series, 1)
@@ -204,7 +204,7 @@ func TestSeveralWritersOfDeltasAndGauges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newTestStore(t, mebibyte, 0)
 			for _, rows := range test.rows {
-				require.Zero(t, s.AppendPoints(rows))
+				require.Zero(t, refusedOf(s.AppendPoints(rows)))
 			}
 			series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateCount, Resolution: time.Hour, Limit: 2})
 			require.NoError(t, err)
@@ -226,9 +226,9 @@ func TestDuplicatesCountOnce(t *testing.T) {
 				rows[i].Exemplars = []model.Exemplar{{Time: rows[i].Time}}
 			}
 			rows[0].Series.Metric.Temporality = temporality
-			require.Zero(t, once.AppendPoints(rows))
-			require.Zero(t, twice.AppendPoints(rows))
-			require.Zero(t, twice.AppendPoints(rows[:15]))
+			require.Zero(t, refusedOf(once.AppendPoints(rows)))
+			require.Zero(t, refusedOf(twice.AppendPoints(rows)))
+			require.Zero(t, refusedOf(twice.AppendPoints(rows[:15])))
 			for how := model.AggregateAvg; how <= model.AggregateRate; how++ {
 				q := model.AggregateQuery{Aggregation: how, Resolution: time.Minute, Limit: 2}
 				want, _, err := once.Aggregate(t.Context(), q)
@@ -258,7 +258,7 @@ func TestPointsThatAreNoDuplicates(t *testing.T) {
 	rows := gaugePoints("load", 4)
 	rows[0].Time, rows[1].Time, rows[1].Bits = 0, 0, rows[0].Bits
 	rows[3].Time = rows[2].Time
-	require.Zero(t, s.AppendPoints(rows))
+	require.Zero(t, refusedOf(s.AppendPoints(rows)))
 	series, _, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: model.AggregateCount, Limit: 1})
 	require.NoError(t, err)
 	require.Len(t, series[0].Points, 1)

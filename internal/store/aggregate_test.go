@@ -46,7 +46,7 @@ func value(t *testing.T, how model.Aggregation, rows ...[]model.Point) (model.Ag
 	t.Helper()
 	s, _ := newTestStore(t, mebibyte, 0)
 	for _, batch := range rows {
-		require.Zero(t, s.AppendPoints(batch))
+		require.Zero(t, refusedOf(s.AppendPoints(batch)))
 	}
 	series, truncated, err := s.Aggregate(t.Context(), model.AggregateQuery{Aggregation: how, Resolution: time.Minute, Limit: 10})
 	require.NoError(t, err)

@@ -76,3 +76,11 @@ func (f *chunkFiles) all(first uint64) (files []uint64) {
 	}
 	return files
 }
+
+// gone notes that the files were removed.
+func (f *chunkFiles) gone() {
+	f.pieces = nil
+	if f.state == fileKept {
+		f.state = fileReady
+	}
+}

@@ -6,13 +6,15 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/wal"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 	retryAfter = 5 * time.Second
 
 	fileSuffix    = ".segment"
-	tmpSuffix     = ".tmp"
+	tmpSuffix     = disk.TemporarySuffix
 	corruptSuffix = ".corrupt"
 	stateName     = "state.json"
 	lockName      = "lock"
@@ -37,14 +39,22 @@ const (
 // that the bounds of the store are those of the disk. One goroutine writes, and no
 // one waits for it.
 type directory struct {
+	fs     disk.FS
 	path   string
-	lock   *os.File
+	lock   disk.Lock
 	logs   []durable
 	report func(problem string, err error)
 	panics *panicReport
 	epoch  uint64
 
+	durability Durability // changed while nothing is appended
+	logBytes   int64      // bound of the write-ahead log
+	log        atomic.Pointer[wal.Log]
+	oldLog     []wal.OldFile // of a log that is not written
+	damagedLog bool          // some of the log could not be read at the start
+
 	wake     chan struct{}
+	flush    chan struct{} // as wake, with the rows of open chunks
 	stop     chan struct{}
 	done     sync.WaitGroup
 	retry    time.Time
@@ -56,18 +66,22 @@ type directory struct {
 	bytes   atomic.Int64
 	writes  atomic.Uint64 // that failed
 	corrupt atomic.Uint64 // files set aside
+	damaged atomic.Uint64 // of these, until someone has removed them
 	failing atomic.Bool   // the latest write failed
 }
 
 // openDirectory locks a directory, which it makes if need be.
-func openDirectory(path string, logs []durable, report func(string, error)) (*directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("store::directory: %w: name a directory that this process may write", err)
-	}
+func openDirectory(o DirectoryOptions, logs []durable) (*directory, error) {
 	d := &directory{
-		path: path, logs: logs, report: report,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}),
+		fs: o.FS, path: o.Path, logs: logs, report: o.Report, durability: o.Durability,
+		wake: make(chan struct{}, 1), flush: make(chan struct{}, 1), stop: make(chan struct{}),
 		reserved: map[string]uint64{}, sizes: map[string]int64{},
+	}
+	if d.fs == nil {
+		d.fs = disk.OS{}
+	}
+	if err := d.fs.MkdirAll(d.path); err != nil {
+		return nil, fmt.Errorf("store::directory: %w: name a directory that this process may write", err)
 	}
 	if err := d.acquire(); err != nil {
 		return nil, err
@@ -88,6 +102,14 @@ func (d *directory) wakeUp() {
 	}
 }
 
+// flushSoon has all rows written soon, so that the write-ahead log becomes smaller.
+func (d *directory) flushSoon() {
+	select {
+	case d.flush <- struct{}{}:
+	default:
+	}
+}
+
 func (d *directory) run() {
 	ticker, open := time.NewTicker(flushEvery), time.NewTicker(flushOpen)
 	defer ticker.Stop()
@@ -102,6 +124,8 @@ func (d *directory) run() {
 			d.catchUp(false)
 		case <-open.C:
 			d.catchUp(true)
+		case <-d.flush:
+			d.catchUp(true)
 		}
 	}
 }
@@ -113,20 +137,37 @@ func (d *directory) catchUp(open bool) {
 	if d.paused {
 		return
 	}
-	d.removeDoomed()
-	if time.Now().Before(d.retry) {
+	again, err := d.makeAgain()
+	if !again && time.Now().Before(d.retry) {
 		return
 	}
-	if err := errors.Join(d.reserve(), d.writePending(open)); err != nil {
+	open = open || again
+	d.removeDoomed()
+	if open {
+		d.inspected()
+	}
+	if err == nil {
+		err = errors.Join(d.reserve(), d.writePending(open), d.trimLog())
+	}
+	if err != nil {
 		d.failed(err)
 		return
 	}
+	d.stuck(false)
 	if d.failing.Swap(false) {
 		d.report("The directory of the store can be written again: "+d.path, nil)
 	}
 }
 
+// stuck tells the write-ahead log whether to wait for files to be written.
+func (d *directory) stuck(stuck bool) {
+	if w := d.log.Load(); w != nil {
+		w.SetStuck(stuck)
+	}
+}
+
 func (d *directory) failed(err error) {
+	d.stuck(true)
 	d.retry = time.Now().Add(retryAfter)
 	d.writes.Add(1)
 	if !d.failing.Swap(true) {
@@ -154,7 +195,7 @@ func (d *directory) writePending(open bool) error {
 
 func (d *directory) write(l durable, m *image) error {
 	name := fileName(l.name(), m.header.First)
-	length, err := d.replaceFile(name, m.writeTo)
+	length, err := disk.Replace(d.fs, filepath.Join(d.path, name), m.writeTo)
 	if err != nil {
 		return err
 	}
@@ -185,44 +226,9 @@ func (d *directory) removeDoomed() {
 }
 
 func (d *directory) remove(name string) {
-	if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := d.fs.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.failed(err)
 	}
 	d.bytes.Add(-d.sizes[name])
 	delete(d.sizes, name)
-}
-
-// checkpoint writes all there is, the head too, and that it is all.
-func (d *directory) checkpoint() error {
-	for _, l := range d.logs {
-		l.sealAll()
-	}
-	d.busy.Lock()
-	defer d.busy.Unlock()
-	d.removeDoomed()
-	err := d.writePending(true)
-	if err == nil {
-		err = d.writeState(true)
-	}
-	d.paused = err == nil
-	if err != nil {
-		d.failed(err)
-		return fmt.Errorf("store::directory: not all records could be written: %w", err)
-	}
-	return nil
-}
-
-// resume goes on after a checkpoint.
-func (d *directory) resume() {
-	d.busy.Lock()
-	d.paused = false
-	d.busy.Unlock()
-	d.catchUp(false)
-}
-
-// close ends the goroutine and lets others use the directory.
-func (d *directory) close() {
-	close(d.stop)
-	d.done.Wait()
-	_ = d.lock.Close() // and with it the lock
 }

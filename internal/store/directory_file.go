@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
+
+	"github.com/tapio/tapio/internal/store/disk"
 )
 
 const (
@@ -21,61 +21,22 @@ const (
 	reserveAhead = 1 << 20
 	// reserveAgain is how many may be left before it is written anew.
 	reserveAgain = reserveAhead / 2
+	// maxStateBytes is more than a state has.
+	maxStateBytes = 1 << 16
 )
 
 // acquire locks the directory against other processes.
 func (d *directory) acquire() error {
-	lock, err := os.OpenFile(filepath.Join(d.path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("store::directory: %w: name a directory that this process may write", err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner, _ := io.ReadAll(io.LimitReader(lock, 20)) // for the message only
-		_ = lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("store::directory: %s is in use by process %s: give each store a directory of its own",
-				d.path, strings.TrimSpace(string(owner)))
-		}
-		return fmt.Errorf("store::directory: %s cannot be locked: %w: name a directory on a local disk", d.path, err)
+	lock, err := d.fs.Lock(filepath.Join(d.path, lockName))
+	var locked *disk.LockedError
+	switch {
+	case errors.As(err, &locked):
+		return fmt.Errorf("store::directory: %s %w: give each store a directory of its own", d.path, err)
+	case err != nil:
+		return fmt.Errorf("store::directory: %w: name a directory on a local disk that this process may write", err)
 	}
 	d.lock = lock
-	if err := lock.Truncate(0); err != nil {
-		return errors.Join(err, lock.Close())
-	}
-	_, err = lock.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
-	return err
-}
-
-// replaceFile writes a file beside its place, brings it to the disk and then
-// puts it there, so that a file is whole or not there.
-func (d *directory) replaceFile(name string, write func(io.Writer) (int64, error)) (length int64, err error) {
-	path := filepath.Join(d.path, name)
-	f, err := os.OpenFile(path+tmpSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	length, err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(path+tmpSuffix, path)
-	}
-	if err != nil {
-		_ = os.Remove(path + tmpSuffix) // it takes room that is missing, perhaps
-		return 0, err
-	}
-	return length, d.syncFolder()
-}
-
-// syncFolder brings names to the disk.
-func (d *directory) syncFolder() error {
-	folder, err := os.Open(d.path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return nil
 }
 
 // state is what the files of the chunks do not tell.
@@ -84,17 +45,19 @@ type state struct {
 	Epoch   uint64            `json:"epoch,string"`
 	Clean   bool              `json:"clean"` // everything up to Last is in files
 	Last    map[string]uint64 `json:"last"`  // by signal: of all sequences given, not less
+	// Durability is that of the store that wrote the state.
+	Durability string `json:"durability"`
 }
 
 func (d *directory) writeState(clean bool) error {
-	s := state{Version: fileVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}}
+	s := state{Version: fileVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}, Durability: d.durability.String()}
 	for _, l := range d.logs {
 		s.Last[l.name()] = l.newest()
 		if !clean {
 			s.Last[l.name()] += reserveAhead
 		}
 	}
-	_, err := d.replaceFile(stateName, func(w io.Writer) (int64, error) {
+	_, err := disk.Replace(d.fs, filepath.Join(d.path, stateName), func(w io.Writer) (int64, error) {
 		data, err := json.Marshal(s)
 		if err != nil {
 			return 0, err
@@ -124,8 +87,8 @@ func (d *directory) reserve() error {
 // readState returns the state that the directory was left in; nil for a new one,
 // or for one whose state is lost.
 func (d *directory) readState() (*state, error) {
-	data, err := os.ReadFile(filepath.Join(d.path, stateName))
-	if errors.Is(err, os.ErrNotExist) {
+	data, err := disk.ReadAll(d.fs, filepath.Join(d.path, stateName), maxStateBytes)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // no state is no fault
 	}
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tapio/tapio/internal/store/disk"
 )
 
 const (
@@ -23,6 +24,8 @@ const (
 	maxFileBytes = 8 * maxChunkBytes
 	// maxCorrupt is how many files that were set aside are kept.
 	maxCorrupt = 16
+	// maxCorruptBytes bounds their size.
+	maxCorruptBytes = 256 << 20
 )
 
 // restore reads back what the directory holds, the newest first, until the store
@@ -38,7 +41,12 @@ func (d *directory) restore() error {
 	}
 	for _, l := range d.logs {
 		d.restoreLog(l, names)
-		l.goOn(lastBefore(state, l))
+	}
+	if err := d.replayLog(); err != nil {
+		return fmt.Errorf("store::directory: %w", err)
+	}
+	for _, l := range d.logs {
+		l.goOn(d.lastBefore(state, l))
 	}
 	d.epoch = newEpoch()
 	if state != nil {
@@ -51,9 +59,11 @@ func (d *directory) restore() error {
 	return nil
 }
 
-// lastBefore is a sequence that no row before had a greater one than.
-func lastBefore(s *state, l durable) uint64 {
+// lastBefore is a sequence that no row had a greater one than which anyone has seen.
+func (d *directory) lastBefore(s *state, l durable) uint64 {
 	switch {
+	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.damagedLog:
+		return max(l.newest(), s.Last[l.name()]-reserveAhead) // rows are seen once they are in the write-ahead log
 	case s != nil:
 		return s.Last[l.name()]
 	case l.newest() > 0:
@@ -63,16 +73,30 @@ func lastBefore(s *state, l durable) uint64 {
 	}
 }
 
+// settle writes what was replayed to files of its own, so that the write-ahead log
+// begins empty. If that fails it is tried again as with any rows.
+func (d *directory) settle() {
+	for _, l := range d.logs {
+		l.sealAll()
+	}
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	d.removeDoomed()
+	if err := errors.Join(d.writePending(true), d.trimLog()); err != nil {
+		d.failed(err)
+	}
+}
+
 // files returns the names in the directory, sorted, and removes what a crash left
 // half written.
 func (d *directory) files() ([]string, error) {
-	entries, err := os.ReadDir(d.path)
+	entries, err := d.fs.List(d.path)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		switch name := e.Name(); {
+		switch name := e.Name; {
 		case strings.HasSuffix(name, tmpSuffix):
 			d.remove(name)
 		case strings.HasSuffix(name, fileSuffix):
@@ -133,7 +157,7 @@ func (d *directory) filesOf(l durable, names []string) []segmentFile {
 }
 
 func (d *directory) readHeaderOf(name string) (fileHeader, error) {
-	f, err := os.Open(filepath.Join(d.path, name))
+	f, err := d.fs.Open(filepath.Join(d.path, name))
 	if err != nil {
 		return fileHeader{}, err
 	}
@@ -146,15 +170,7 @@ func (d *directory) readHeaderOf(name string) (fileHeader, error) {
 }
 
 func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
-	path := filepath.Join(d.path, name)
-	info, err := os.Stat(path)
-	if err != nil {
-		return false, err
-	}
-	if info.Size() > maxFileBytes {
-		return false, fmt.Errorf("has %d bytes, no segment has more than %d", info.Size(), maxFileBytes)
-	}
-	data, err := os.ReadFile(path)
+	data, err := disk.ReadAll(d.fs, filepath.Join(d.path, name), maxFileBytes)
 	if err != nil {
 		return false, err
 	}
@@ -167,7 +183,7 @@ func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 		return false, errors.New("does not hold what its name says")
 	}
 	if room, err = l.restore(&h, r); room && err == nil {
-		d.note(name, info.Size())
+		d.note(name, int64(len(data)))
 	}
 	return room, err
 }
@@ -176,18 +192,38 @@ func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 // and the next start does not stumble over it again.
 func (d *directory) setAside(name string, why error) {
 	d.corrupt.Add(1)
+	if !isTorn(why) {
+		d.damaged.Add(1)
+	}
 	path := filepath.Join(d.path, name)
-	err := os.Rename(path, path+corruptSuffix)
+	err := d.fs.Rename(path, path+corruptSuffix)
 	d.report("A file of the store cannot be read and is set aside as "+path+corruptSuffix+"; the rest is served",
 		errors.Join(why, err))
+}
+
+// inspected forgets the files that were set aside once someone has removed them.
+func (d *directory) inspected() {
+	if d.damaged.Load() == 0 {
+		return
+	}
+	entries, err := d.fs.List(d.path)
+	if err == nil && !slices.ContainsFunc(entries, func(e disk.Entry) bool { return strings.HasSuffix(e.Name, corruptSuffix) }) {
+		d.damaged.Store(0)
+	}
 }
 
 // forgetCorrupt removes the oldest files that were set aside, for nobody may ever
 // look at them.
 func (d *directory) forgetCorrupt() {
-	names, _ := filepath.Glob(filepath.Join(d.path, "*"+corruptSuffix)) // fails for a bad pattern only
-	for len(names) > maxCorrupt {
-		d.remove(filepath.Base(names[0]))
-		names = names[1:]
+	entries, err := d.fs.List(d.path)
+	if err != nil {
+		return // the next start does it
+	}
+	entries = slices.DeleteFunc(entries, func(e disk.Entry) bool { return !strings.HasSuffix(e.Name, corruptSuffix) })
+	bytes := int64(0)
+	for i, e := range slices.Backward(entries) {
+		if bytes += e.Size; len(entries)-i > maxCorrupt || bytes > maxCorruptBytes {
+			d.remove(e.Name)
+		}
 	}
 }

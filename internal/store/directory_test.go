@@ -46,7 +46,7 @@ func diskLimits() Limits {
 
 func open(t *testing.T, path string, limits Limits, r *troubles) *Store {
 	t.Helper()
-	s, err := Open(limits, time.Now, path, r.report)
+	s, err := Open(limits, time.Now, DirectoryOptions{Path: path, Report: r.report})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -67,7 +67,7 @@ func reopen(t *testing.T, s *Store, path string, limits Limits, r *troubles) *St
 	t.Helper()
 	require.NoError(t, s.Checkpoint())
 	s.directory.close()
-	again, err := Open(limits, time.Now, path, r.report)
+	again, err := Open(limits, time.Now, DirectoryOptions{Path: path, Report: r.report})
 	require.NoError(t, err)
 	t.Cleanup(again.Close)
 	s.directory = nil // closed already
@@ -98,7 +98,7 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 		s.AppendEvents(richEvents(random, 700))
 		s.AppendSpans(richSpans(random, 300))
 		require.NoError(t, s.Checkpoint()) // and so many files
-		s.Resume()
+		s.Resume(DurabilityNone, diskLimits())
 	}
 	events, spans, stats := everyEvent(t, s), everySpan(t, s), s.Stats()
 	first, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10}})
@@ -184,7 +184,7 @@ func TestABrokenFileIsSetAsideAndTheRestServed(t *testing.T) {
 			for range 3 {
 				s.AppendEvents(richEvents(random, 100))
 				require.NoError(t, s.Checkpoint())
-				s.Resume()
+				s.Resume(DurabilityNone, diskLimits())
 			}
 			require.NoError(t, s.Checkpoint())
 			copied := crash(t, s, path)
@@ -230,6 +230,7 @@ func TestFilesGoWithTheirRows(t *testing.T) {
 		if c.files.state == fileKept {
 			kept++
 		}
+		kept += len(c.files.pieces)
 	}
 	for _, file := range files {
 		info, err := os.Stat(file)
@@ -252,7 +253,7 @@ func TestFilesGoWithTheirRows(t *testing.T) {
 func TestTwoStoresDoNotShareADirectory(t *testing.T) {
 	path, r := t.TempDir(), &troubles{}
 	s := open(t, path, diskLimits(), r)
-	_, err := Open(diskLimits(), time.Now, path, r.report)
+	_, err := Open(diskLimits(), time.Now, DirectoryOptions{Path: path, Report: r.report})
 	require.ErrorContains(t, err, "store::directory")
 	require.ErrorContains(t, err, "in use")
 	reopen(t, s, path, diskLimits(), r)
@@ -276,15 +277,16 @@ func TestAStoreServesWhenItsDirectoryFails(t *testing.T) {
 	path, r := filepath.Join(t.TempDir(), "store"), &troubles{}
 	s := open(t, path, diskLimits(), r)
 	require.NoError(t, os.RemoveAll(path))
+	require.NoError(t, os.WriteFile(path, nil, 0o600)) // no directory can be made there
 	s.AppendEvents(events(1, 100))
 	require.ErrorContains(t, s.Checkpoint(), "store::directory")
 	assert.True(t, s.Directory().Failing)
 	assert.NotZero(t, s.Directory().FailedWrites)
 	assert.Contains(t, r.all(), path)
 	assert.Len(t, everyEvent(t, s), 100)
-	require.NoError(t, os.MkdirAll(path, 0o700))
+	require.NoError(t, os.Remove(path))
 	require.NoError(t, s.Checkpoint(), "what could not be written is written later")
-	s.Resume()
+	s.Resume(DurabilityNone, diskLimits())
 	files, err := filepath.Glob(filepath.Join(path, "logs-*"))
 	require.NoError(t, err)
 	assert.Len(t, files, 1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/wal"
 )
 
 // What the header of a file says of its segment, as bits.
@@ -37,6 +38,18 @@ type durable interface {
 	restore(h *fileHeader, rest *bytes.Reader) (bool, error)
 	// goOn continues the sequences behind this one.
 	goOn(last uint64)
+	// place is the number of the signal in the write-ahead log.
+	place() uint8
+	// setLog has appends written to a write-ahead log first; nil: to none.
+	setLog(w *wal.Log)
+	// replay stores what a record of the write-ahead log holds and no file.
+	replay(h *wal.Header, payload []byte) error
+	// filed is a sequence up to which all rows that are held are in files, and
+	// unfiled how many are in none.
+	filed() uint64
+	unfiled() int
+	// unfile notes that all files are gone.
+	unfile()
 	// sealAll closes the head and waits until all is sealed.
 	sealAll()
 }
@@ -174,8 +187,61 @@ func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 func (l *log[R]) goOn(last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = max(l.last, last)
+	if last > l.last {
+		l.closeHead() // the rows of a chunk follow each other
+		l.last = last
+	}
 }
+
+func (l *log[R]) unfiled() (rows int) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.chunks {
+		if c.files.state != fileKept {
+			rows += c.count - c.files.covered()
+		}
+	}
+	return rows
+}
+
+func (l *log[R]) unfile() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.chunks {
+		c.files.gone()
+	}
+}
+
+func (l *log[R]) filed() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.chunks {
+		if c.files.state != fileKept {
+			return c.first + uint64(c.files.covered()) - 1
+		}
+	}
+	return l.last
+}
+
+func (l *log[R]) replay(h *wal.Header, payload []byte) error {
+	last := l.newest()
+	if h.First+uint64(h.Count)-1 <= last {
+		return nil // it is in a file
+	}
+	rows, err := decodeRows(payload, h.Count, l.signal.decode)
+	if err != nil {
+		return err
+	}
+	if h.First <= last {
+		rows = rows[last+1-h.First:]
+	}
+	l.appendFrom(max(h.First, last+1), rows, time.Unix(0, h.Arrived))
+	return nil
+}
+
+func (l *log[R]) place() uint8 { return l.signal.place }
+
+func (l *log[R]) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
 func (l *log[R]) sealAll() {
 	l.writing.Lock()

@@ -69,6 +69,7 @@ type log[R any] struct {
 
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
+	journal   journal
 
 	keys keyCount      // of the head
 	hash *maphash.Hash // scratch of the writer
@@ -87,14 +88,38 @@ func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[
 		refused: map[string]uint64{},
 		keys:    keyCount{seed: maphash.MakeSeed()},
 		hash:    hash,
+		journal: journal{signal: signal.place},
 	}
 }
 
-func (l *log[R]) append(rows []R) (refused int) {
+// append stores rows. An error means that none is stored.
+func (l *log[R]) append(rows []R) (refused int, err error) {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	w := l.journal.log.Load()
+	if w == nil {
+		return l.appendFrom(0, rows, time.Time{}), nil
+	}
+	arrived := l.now()
+	err = l.journal.write(w, len(rows), arrived, func(e *rowEncoder) {
+		for i := range rows {
+			l.signal.encode(e, &rows[i])
+		}
+	}, l.newest, func(first uint64) { refused = l.appendFrom(first, rows, arrived) })
+	return refused, err
+}
+
+// appendFrom stores rows from a sequence on, 0 for the next; they arrived now, or at
+// another time.
+func (l *log[R]) appendFrom(first uint64, rows []R, arrived time.Time) (refused int) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if first > 0 {
+		l.goOn(first - 1)
+	}
 	for batch := range slices.Chunk(rows, lockRows) {
-		refused += l.appendBatch(batch)
+		refused += l.appendBatch(batch, arrived)
 		l.bell.ring()
 		l.sealClosed()
 	}
@@ -131,8 +156,10 @@ func (l *log[R]) replace(c *chunk[R], s *segment) {
 	l.directory.wakeUp()
 }
 
-func (l *log[R]) appendBatch(rows []R) (refused int) {
-	arrived := l.now()
+func (l *log[R]) appendBatch(rows []R, arrived time.Time) (refused int) {
+	if arrived.IsZero() {
+		arrived = l.now()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range rows {

@@ -181,7 +181,7 @@ func TestRealLogsComeBack(t *testing.T) {
 	}
 	compare := func(name string, now func() time.Time) {
 		s := New(Limits{Logs: 512 * mebibyte}, now)
-		require.Zero(t, s.AppendEvents(want))
+		require.Zero(t, refusedOf(s.AppendEvents(want)))
 		settle(s)
 		views, _ := s.events.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualEvents))
@@ -206,7 +206,7 @@ func TestRealSpansComeBack(t *testing.T) {
 	}
 	compare := func(name string, now func() time.Time) {
 		s := New(Limits{Traces: 512 * mebibyte}, now)
-		require.Zero(t, s.AppendSpans(want))
+		require.Zero(t, refusedOf(s.AppendSpans(want)))
 		settle(s)
 		views, _ := s.spans.views()
 		require.Equal(t, len(want), compareAll(t, views, want, requireEqualSpans))

@@ -22,7 +22,7 @@ func TestAPanicOfTheSealerKeepsTheRows(t *testing.T) {
 	s.events.signal.codec = nil
 	const rows = 20 * blockRows
 	for first := 0; first < rows; first += blockRows {
-		require.Zero(t, s.AppendEvents(events(1+first, blockRows)))
+		require.Zero(t, refusedOf(s.AppendEvents(events(1+first, blockRows))))
 	}
 	s.events.sealer.Wait()
 	require.Greater(t, len(s.events.chunks), 1)

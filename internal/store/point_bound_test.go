@@ -92,7 +92,7 @@ func TestEverNewSeriesStayWithinTheBound(t *testing.T) {
 				Time:   second(n), Number: model.NumberInt, Bits: uint64(i),
 			}
 		}
-		require.Zero(t, s.AppendPoints(rows))
+		require.Zero(t, refusedOf(s.AppendPoints(rows)))
 		requireExactPoints(t, s)
 	}
 	stats := s.Stats()[2]
@@ -122,7 +122,7 @@ func TestAPointLargerThanTheStoreIsRefused(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	rows := gaugePoints("load", 3)
 	rows[1].Histogram = &model.Histogram{Counts: make([]uint64, 1<<17)}
-	require.Equal(t, 1, s.AppendPoints(rows))
+	require.Equal(t, 1, refusedOf(s.AppendPoints(rows)))
 	stats := s.Stats()[2]
 	require.EqualValues(t, 1, stats.Refused["too_large"])
 	requireExactPoints(t, s)

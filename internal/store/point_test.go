@@ -100,7 +100,7 @@ func TestPointsComeBackAsTheyWere(t *testing.T) {
 		var want []model.Point
 		for range 1 + r.IntN(3) {
 			batch := richPoints(r, 1+r.IntN(20_000))
-			require.Zero(t, s.AppendPoints(batch))
+			require.Zero(t, refusedOf(s.AppendPoints(batch)))
 			want = append(want, batch...)
 		}
 		settle(s)

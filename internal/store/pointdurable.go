@@ -15,6 +15,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/wal"
 )
 
 // The packer's output in the file of a point segment, beside its own slices: what
@@ -103,8 +104,61 @@ func (l *pointLog) takeDoomed() []uint64 {
 func (l *pointLog) goOn(last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = max(l.last, last)
+	if last > l.last {
+		l.closeHead() // the points of a chunk follow each other
+		l.last = last
+	}
 }
+
+func (l *pointLog) unfiled() (rows int) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.chunks {
+		if c.files.state != fileKept {
+			rows += c.count - c.files.covered()
+		}
+	}
+	return rows
+}
+
+func (l *pointLog) unfile() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.chunks {
+		c.files.gone()
+	}
+}
+
+func (l *pointLog) filed() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, c := range l.chunks {
+		if c.files.state != fileKept {
+			return c.first + uint64(c.files.covered()) - 1
+		}
+	}
+	return l.last
+}
+
+func (l *pointLog) replay(h *wal.Header, payload []byte) error {
+	last := l.newest()
+	if h.First+uint64(h.Count)-1 <= last {
+		return nil // it is in a file
+	}
+	b, err := decodePoints(payload, h.Count)
+	if err != nil {
+		return err
+	}
+	if h.First <= last {
+		b.Points = b.Points[last+1-h.First:]
+	}
+	l.appendFrom(max(h.First, last+1), b, time.Unix(0, h.Arrived))
+	return nil
+}
+
+func (l *pointLog) place() uint8 { return numberMetrics }
+
+func (l *pointLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
 func (l *pointLog) sealAll() {
 	l.writing.Lock()

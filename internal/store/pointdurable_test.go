@@ -53,7 +53,7 @@ func TestABrokenFileOfPointsIsSetAside(t *testing.T) {
 	for n := range uint64(3) {
 		s.AppendPoints(richPoints(rand.New(rand.NewPCG(n, 9)), 200))
 		require.NoError(t, s.Checkpoint())
-		s.Resume()
+		s.Resume(DurabilityNone, diskLimits())
 	}
 	copied := crash(t, s, path)
 	broken := filepath.Join(copied, fileName("metrics", 201))

@@ -47,36 +47,15 @@ type pointLog struct {
 
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
+	journal   journal
 	packer    *packer
 }
 
 func newPointLog(packer *packer, now func() time.Time) *pointLog {
-	return &pointLog{now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{}}
-}
-
-func (l *pointLog) append(b *model.PointBatch) (refused int) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	for rows := range slices.Chunk(b.Points, lockRows) {
-		refused += l.appendRows(b, rows)
-		l.bell.ring()
-		l.sealClosed()
+	return &pointLog{
+		now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{},
+		journal: journal{signal: numberMetrics},
 	}
-	return refused
-}
-
-func (l *pointLog) appendRows(b *model.PointBatch, rows []model.PackedPoint) (refused int) {
-	arrived := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.forgetOrigins(len(b.Origins))
-	for i := range rows {
-		if !l.add(b, &rows[i], arrived) {
-			refused++
-		}
-	}
-	l.refused[reasonTooLarge] += uint64(refused)
-	return refused
 }
 
 // forgetOrigins has the batch's origins looked up anew: what the registry knew

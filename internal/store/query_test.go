@@ -101,7 +101,7 @@ func TestQueriesAgreeWithTheNaiveModel(t *testing.T) {
 				row.Seq = uint64(len(written) + 1)
 				written = append(written, row)
 			}
-			require.Zero(t, s.AppendEvents(batch))
+			require.Zero(t, refusedOf(s.AppendEvents(batch)))
 			held := written[s.Stats()[0].FirstSeq-1:]
 			q := randomQuery(r)
 			require.Equal(t, naive(held, q), seqs(allEvents(t, s, q, func() {})), "seed %d, query %+v", seed, q)

@@ -24,7 +24,7 @@ func closedLog(t testing.TB, now func() time.Time) *log[model.Event] {
 	t.Helper()
 	l := newLog(eventSignal(), newPacker(), now)
 	l.setLimits(64*mebibyte, 0)
-	require.Zero(t, l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600)))
+	require.Zero(t, refusedOf(l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600))))
 	l.directory = &directory{wake: make(chan struct{}, 1)}
 	l.sealAll()
 	return l

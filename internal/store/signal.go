@@ -11,10 +11,11 @@ import (
 
 // signal is all that a log must know about its rows.
 type signal[R any] struct {
-	name string
-	slot int // bytes of a row in its array; within size
-	when func(*R) model.Nanos
-	size func(*R) int
+	name  string
+	place uint8 // in the write-ahead log
+	slot  int   // bytes of a row in its array; within size
+	when  func(*R) model.Nanos
+	size  func(*R) int
 	// answer is the size by which pages are bounded.
 	answer func(*R) int
 	// number sets the row's sequence.
@@ -27,6 +28,9 @@ type signal[R any] struct {
 	codec codec[R]
 	// attributes are those of the row itself.
 	attributes func(*R) model.Attributes
+	// encode writes a row for the write-ahead log, and decode reads it.
+	encode func(*rowEncoder, *R)
+	decode func(*rowDecoder) R
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string
 	// keep interns the row's shared parts and indexes it as the row at place.
@@ -46,6 +50,9 @@ func eventSignal() signal[model.Event] {
 		size:       (*model.Event).Size,
 		answer:     (*model.Event).AnswerSize,
 		number:     func(e *model.Event, seq uint64) { e.Seq = seq },
+		place:      numberLogs,
+		encode:     (*rowEncoder).event,
+		decode:     (*rowDecoder).event,
 		complete: func(e *model.Event) {
 			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
 		},
@@ -71,6 +78,9 @@ func spanSignal() signal[model.Span] {
 		size:       (*model.Span).Size,
 		answer:     (*model.Span).Size,
 		number:     func(s *model.Span, seq uint64) { s.Seq = seq },
+		place:      numberTraces,
+		encode:     (*rowEncoder).span,
+		decode:     (*rowDecoder).span,
 		complete: func(s *model.Span) {
 			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
 		},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/wal"
 )
 
 // Limits bound the store.
@@ -56,23 +58,37 @@ func New(limits Limits, now func() time.Time) *Store {
 	return s
 }
 
-// Open makes a store that keeps its sealed rows in a directory, and reads back
-// what one before left there: rows, sequences, ids and page tokens go on. report
-// is told of troubles with the directory, none of which ends the store. The
-// errors name the key store::directory.
-func Open(limits Limits, now func() time.Time, path string, report func(problem string, err error)) (*Store, error) {
+// DirectoryOptions are those of a store that is kept in a directory.
+type DirectoryOptions struct {
+	Path       string
+	Durability Durability
+	// Report is told of troubles with the directory, none of which ends the store, and
+	// with a nil error of their end.
+	Report func(problem string, err error)
+	// FS is the file system, nil for that of the operating system.
+	FS disk.FS
+}
+
+// Open makes a store that keeps its rows in a directory, and reads back what one
+// before left there: rows, sequences, ids and page tokens go on. The errors name the
+// key store::directory.
+func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, error) {
 	s := New(limits, now)
-	d, err := openDirectory(path, []durable{s.events, s.spans, s.points}, report)
+	d, err := openDirectory(o, []durable{s.events, s.spans, s.points})
 	if err != nil {
 		return nil, err
 	}
+	d.logBytes = logBound(limits)
+	s.directory, d.panics = d, s.panics
+	s.events.directory, s.spans.directory, s.points.directory = d, d, d
 	if err := d.restore(); err != nil {
 		_ = d.lock.Close()
 		return nil, err
 	}
-	s.directory, s.epoch, d.panics = d, d.epoch, s.panics
-	s.events.directory, s.spans.directory, s.points.directory = d, d, d
+	s.epoch = d.epoch
 	s.Retire()
+	d.settle()
+	d.startLog()
 	d.begin()
 	return s, nil
 }
@@ -86,10 +102,10 @@ func (s *Store) Checkpoint() error {
 	return s.directory.checkpoint()
 }
 
-// Resume goes on after a Checkpoint.
-func (s *Store) Resume() {
+// Resume goes on after a Checkpoint, with the durability that is configured now.
+func (s *Store) Resume(durability Durability, limits Limits) {
 	if s.directory != nil {
-		s.directory.resume()
+		s.directory.resume(durability, logBound(limits))
 	}
 }
 
@@ -106,7 +122,10 @@ type DirectoryStats struct {
 	Bytes        uint64 // of all files
 	FailedWrites uint64 // tries that failed; the rows stay in memory
 	CorruptFiles uint64 // that were set aside
+	DamagedFiles uint64 // of these, until they are removed; a log that only ends early is none
 	Failing      bool   // the latest write failed
+
+	Log wal.Stats // of the write-ahead log
 }
 
 // Directory returns the figures of the directory.
@@ -115,10 +134,16 @@ func (s *Store) Directory() DirectoryStats {
 	if d == nil {
 		return DirectoryStats{}
 	}
-	return DirectoryStats{
+	stats := DirectoryStats{
 		Path: d.path, Bytes: uint64(max(d.bytes.Load(), 0)), FailedWrites: d.writes.Load(),
-		CorruptFiles: d.corrupt.Load(), Failing: d.failing.Load(),
+		CorruptFiles: d.corrupt.Load(), DamagedFiles: d.damaged.Load(), Failing: d.failing.Load(),
 	}
+	if w := d.log.Load(); w != nil {
+		stats.Log = w.Stats()
+		stats.FailedWrites += stats.Log.Failures
+		stats.Failing = stats.Failing || stats.Log.Failing
+	}
+	return stats
 }
 
 // Started returns when the store was made.
@@ -138,22 +163,40 @@ func (s *Store) SetLimits(limits Limits) {
 
 // AppendEvents stores log records and takes over what they refer to; the slice
 // itself is the caller's again. It returns how many were refused because they are
-// larger than a chunk may be.
-func (s *Store) AppendEvents(rows []model.Event) (refused int) {
-	s.findings.note(rows)
-	return s.events.append(rows)
+// larger than a chunk may be. An error means that none is stored, for the write-ahead
+// log cannot be written: the caller should try again. Only DurabilitySync gives one,
+// and a store that is closed.
+func (s *Store) AppendEvents(rows []model.Event) (refused int, err error) {
+	refused, err = s.events.append(rows)
+	if err == nil {
+		s.findings.note(rows)
+	}
+	return refused, appendFailure(err)
 }
 
 // AppendSpans stores spans as AppendEvents does log records.
-func (s *Store) AppendSpans(rows []model.Span) (refused int) { return s.spans.append(rows) }
+func (s *Store) AppendSpans(rows []model.Span) (refused int, err error) {
+	refused, err = s.spans.append(rows)
+	return refused, appendFailure(err)
+}
 
 // AppendPoints stores metric points as AppendEvents does log records.
-func (s *Store) AppendPoints(rows []model.Point) (refused int) {
-	return s.points.append(packPoints(rows))
+func (s *Store) AppendPoints(rows []model.Point) (refused int, err error) {
+	return s.AppendPointBatch(packPoints(rows))
 }
 
 // AppendPointBatch stores the points of a batch. It keeps nothing of the batch.
-func (s *Store) AppendPointBatch(b *model.PointBatch) (refused int) { return s.points.append(b) }
+func (s *Store) AppendPointBatch(b *model.PointBatch) (refused int, err error) {
+	refused, err = s.points.append(b)
+	return refused, appendFailure(err)
+}
+
+func appendFailure(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("not stored, send it again: store::directory of the tapio extension: %w", err)
+}
 
 // Retire drops the rows that arrived longer than MaxAge ago. The time in the
 // rows does not matter, so that replayed telemetry stays. The owner calls it

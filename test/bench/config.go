@@ -16,6 +16,8 @@ import (
 type config struct {
 	yaml string
 	args []string // behind --config
+	// folder is removed after the run; "" for none.
+	folder string
 }
 
 const nopConfig = `
@@ -61,6 +63,23 @@ func withStore(set settings) (config, error) { return withMemory(storeConfig, se
 func withEngine(set settings) (config, error) {
 	yaml := strings.ReplaceAll(storeConfig, "exporters: [tapio]", "processors: [semantic_correlation], exporters: [tapio]")
 	return withMemory("processors: {semantic_correlation: }"+yaml, set)
+}
+
+// withDurability is withStore in a directory of its own.
+func withDurability(durability string) func(settings) (config, error) {
+	return func(set settings) (config, error) {
+		folder, err := os.MkdirTemp(set.Directory, "tapio-bench-")
+		if err != nil {
+			return config{}, err
+		}
+		c, err := withMemory(storeConfig, set)
+		c.args = []string{
+			"--set=extensions::tapio::store::directory=" + filepath.Join(folder, "store"),
+			"--set=extensions::tapio::store::durability=" + durability,
+		}
+		c.folder = folder
+		return c, err
+	}
 }
 
 func withMemory(yaml string, set settings) (config, error) {

@@ -29,6 +29,7 @@ type variant struct {
 	connect      connector
 	// othersWrite is set where the store gets more than the generator sends.
 	othersWrite bool
+	named       bool // it runs only where VARIANTS names it
 }
 
 func variants(signal string) []variant {
@@ -37,6 +38,9 @@ func variants(signal string) []variant {
 		{name: "nop", signal: signal, configure: withNop, batches: made, connect: otlpLink(signal)},
 		{name: "tapio", signal: signal, configure: withStore, batches: made, connect: otlpLink(signal)},
 		{name: "correlated", signal: signal, configure: withEngine, batches: made, connect: otlpLink(signal), othersWrite: true},
+		{name: "none", signal: signal, configure: withDurability("none"), batches: made, connect: otlpLink(signal), named: true},
+		{name: "async", signal: signal, configure: withDurability("async"), batches: made, connect: otlpLink(signal), named: true},
+		{name: "sync", signal: signal, configure: withDurability("sync"), batches: made, connect: otlpLink(signal), named: true},
 		{name: "shipped", signal: signal, configure: asShipped, batches: made, connect: otlpLink(signal), othersWrite: true},
 	}
 	if signal != logs {
@@ -106,7 +110,7 @@ func checkSignal(signal string) error {
 // machine disturbs all of them.
 func measureSignal(ctx context.Context, set settings, signal string, out io.Writer) error {
 	chosen := slices.DeleteFunc(variants(signal), func(v variant) bool {
-		return len(set.Variants) > 0 && !slices.Contains(set.Variants, v.name)
+		return (len(set.Variants) > 0 || v.named) && !slices.Contains(set.Variants, v.name)
 	})
 	results, err := runAll(ctx, set, chosen)
 	if err != nil {
@@ -140,6 +144,9 @@ func runOnce(ctx context.Context, set settings, v variant) (result, error) {
 	with, err := v.configure(set)
 	if err != nil {
 		return result{}, err
+	}
+	if with.folder != "" {
+		defer func() { _ = os.RemoveAll(with.folder) }() // a temporary folder
 	}
 	c, err := start(ctx, set.Binary, with)
 	if err != nil {

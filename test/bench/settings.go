@@ -34,6 +34,7 @@ type settings struct {
 	Points      int           // metric points stored before queries; 1000000
 	Repetitions int           // of each query; 200
 	QueryLimit  time.Duration // a query is repeated for no longer than this; 20s
+	Directory   string        // of the variants that keep the store in one; the system's folder for temporary files
 	Profiles    string        // folder for a CPU profile of each run; empty: none
 }
 
@@ -58,6 +59,7 @@ func settingsFrom(lookup func(string) (string, bool)) (settings, error) {
 		Logs:        e.number("N", 200_000),
 		Repetitions: e.number("REPETITIONS", 200),
 		QueryLimit:  e.duration("QUERY_LIMIT", 20*time.Second),
+		Directory:   e.text("DIRECTORY", ""),
 		Profiles:    e.text("PROFILES", ""),
 	}
 	set.Spans, set.Points = e.number("SPANS", max(set.Logs/2, 1)), e.number("POINTS", 1_000_000)

@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 
@@ -182,9 +183,15 @@ func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
 			c.Message = stats.Signal + ": records were refused because one alone exceeds its part of the store: raise store::memory_limit"
 		}
 	}
-	if d := s.Store.Directory(); d.Failing {
+	switch d := s.Store.Directory(); {
+	case d.Failing:
 		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
-		c.Message = "the directory " + d.Path + " cannot be written, the log says why: records are in memory only until it can"
+		c.Message = "the directory " + d.Path + " cannot be written, the log says why: records are in memory only until it can, " +
+			"or refused with store::durability sync"
+	case d.DamagedFiles > 0:
+		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
+		c.Message = fmt.Sprintf("%d files of the directory %s were damaged and are set aside as *.corrupt, the log names them: "+
+			"their records are missing; remove the files once you have looked at them", d.DamagedFiles, d.Path)
 	}
 	return c
 }

@@ -25,47 +25,49 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                      metric.Meter
-	mu                         sync.Mutex
-	registrations              []metric.Registration
-	TapioAPIAcceptedRecords    metric.Int64ObservableCounter
-	TapioAPIBatchDuration      metric.Float64Histogram
-	TapioAPIBatchSize          metric.Int64Histogram
-	TapioAPIConnections        metric.Int64ObservableGauge
-	TapioAPIDuplicateBatches   metric.Int64ObservableCounter
-	TapioAPIInFlight           metric.Int64ObservableGauge
-	TapioAPIReceivedSize       metric.Int64ObservableCounter
-	TapioAPIRejected           metric.Int64ObservableCounter
-	TapioAPIRejectedRecords    metric.Int64ObservableCounter
-	TapioCollectorLeft         metric.Int64ObservableCounter
-	TapioCollectorRegistered   metric.Int64ObservableGauge
-	TapioIntakeMemory          metric.Int64ObservableGauge
-	TapioIntakeRefused         metric.Int64ObservableCounter
-	TapioPanics                metric.Int64ObservableCounter
-	TapioProcessGoroutines     metric.Int64ObservableGauge
-	TapioQueryMemory           metric.Int64ObservableGauge
-	TapioQueryRefused          metric.Int64ObservableCounter
-	TapioStoreAppended         metric.Int64ObservableCounter
-	TapioStoreCapacity         metric.Int64ObservableGauge
-	TapioStoreDirectoryCorrupt metric.Int64ObservableCounter
-	TapioStoreDirectoryFailed  metric.Int64ObservableCounter
-	TapioStoreDirectorySize    metric.Int64ObservableGauge
-	TapioStoreEvicted          metric.Int64ObservableCounter
-	TapioStoreFindings         metric.Int64ObservableCounter
-	TapioStoreLabels           metric.Int64ObservableGauge
-	TapioStoreOldestTime       metric.Int64ObservableGauge
-	TapioStoreRecords          metric.Int64ObservableGauge
-	TapioStoreRefused          metric.Int64ObservableCounter
-	TapioStoreSeries           metric.Int64ObservableGauge
-	TapioStoreSeriesEvicted    metric.Int64ObservableCounter
-	TapioStoreSeriesSize       metric.Int64ObservableGauge
-	TapioStoreSize             metric.Int64ObservableGauge
-	TapioStoreUnindexedKeys    metric.Int64ObservableGauge
-	TapioStreamDropped         metric.Int64ObservableCounter
-	TapioStreamLag             metric.Int64ObservableGauge
-	TapioStreamLagTime         metric.Float64ObservableGauge
-	TapioStreamLost            metric.Int64ObservableCounter
-	TapioStreamOpen            metric.Int64ObservableGauge
+	meter                         metric.Meter
+	mu                            sync.Mutex
+	registrations                 []metric.Registration
+	TapioAPIAcceptedRecords       metric.Int64ObservableCounter
+	TapioAPIBatchDuration         metric.Float64Histogram
+	TapioAPIBatchSize             metric.Int64Histogram
+	TapioAPIConnections           metric.Int64ObservableGauge
+	TapioAPIDuplicateBatches      metric.Int64ObservableCounter
+	TapioAPIInFlight              metric.Int64ObservableGauge
+	TapioAPIReceivedSize          metric.Int64ObservableCounter
+	TapioAPIRejected              metric.Int64ObservableCounter
+	TapioAPIRejectedRecords       metric.Int64ObservableCounter
+	TapioCollectorLeft            metric.Int64ObservableCounter
+	TapioCollectorRegistered      metric.Int64ObservableGauge
+	TapioIntakeMemory             metric.Int64ObservableGauge
+	TapioIntakeRefused            metric.Int64ObservableCounter
+	TapioPanics                   metric.Int64ObservableCounter
+	TapioProcessGoroutines        metric.Int64ObservableGauge
+	TapioQueryMemory              metric.Int64ObservableGauge
+	TapioQueryRefused             metric.Int64ObservableCounter
+	TapioStoreAppended            metric.Int64ObservableCounter
+	TapioStoreCapacity            metric.Int64ObservableGauge
+	TapioStoreDirectoryCorrupt    metric.Int64ObservableCounter
+	TapioStoreDirectoryFailed     metric.Int64ObservableCounter
+	TapioStoreDirectoryLogDropped metric.Int64ObservableCounter
+	TapioStoreDirectoryLogSize    metric.Int64ObservableGauge
+	TapioStoreDirectorySize       metric.Int64ObservableGauge
+	TapioStoreEvicted             metric.Int64ObservableCounter
+	TapioStoreFindings            metric.Int64ObservableCounter
+	TapioStoreLabels              metric.Int64ObservableGauge
+	TapioStoreOldestTime          metric.Int64ObservableGauge
+	TapioStoreRecords             metric.Int64ObservableGauge
+	TapioStoreRefused             metric.Int64ObservableCounter
+	TapioStoreSeries              metric.Int64ObservableGauge
+	TapioStoreSeriesEvicted       metric.Int64ObservableCounter
+	TapioStoreSeriesSize          metric.Int64ObservableGauge
+	TapioStoreSize                metric.Int64ObservableGauge
+	TapioStoreUnindexedKeys       metric.Int64ObservableGauge
+	TapioStreamDropped            metric.Int64ObservableCounter
+	TapioStreamLag                metric.Int64ObservableGauge
+	TapioStreamLagTime            metric.Float64ObservableGauge
+	TapioStreamLost               metric.Int64ObservableCounter
+	TapioStreamOpen               metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -355,6 +357,36 @@ func (builder *TelemetryBuilder) RegisterTapioStoreDirectoryFailedCallback(cb me
 		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectoryFailed, obs: o})
 		return nil
 	}, builder.TapioStoreDirectoryFailed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreDirectoryLogDroppedCallback sets callback for observable TapioStoreDirectoryLogDropped metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreDirectoryLogDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectoryLogDropped, obs: o})
+		return nil
+	}, builder.TapioStoreDirectoryLogDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioStoreDirectoryLogSizeCallback sets callback for observable TapioStoreDirectoryLogSize metric.
+func (builder *TelemetryBuilder) RegisterTapioStoreDirectoryLogSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioStoreDirectoryLogSize, obs: o})
+		return nil
+	}, builder.TapioStoreDirectoryLogSize)
 	if err != nil {
 		return err
 	}
@@ -783,6 +815,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_store_directory_failed",
 		metric.WithDescription("Writes to the directory of the store that failed; the records stay in memory. [Alpha]"),
 		metric.WithUnit("{write}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreDirectoryLogDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_store_directory_log_dropped",
+		metric.WithDescription("Records that are not in the write-ahead log of the store because it could not be written. With store::durability sync they were refused. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioStoreDirectoryLogSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_store_directory_log_size",
+		metric.WithDescription("Bytes of the write-ahead log of the store. [Alpha]"),
+		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreDirectorySize, err = builder.meter.Int64ObservableGauge(

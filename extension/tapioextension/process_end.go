@@ -1,0 +1,35 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// processEnd tells a shutdown for good from a reload of the configuration. The
+// collector shuts its components down alike for both, and ends if one fails to; so
+// a store that cannot be written may fail only where its records are lost anyway.
+type processEnd struct{ signals chan os.Signal }
+
+// watch begins to look for the signals that end the process.
+func (p *processEnd) watch() {
+	p.signals = make(chan os.Signal, 1)
+	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT)
+}
+
+// received reports whether one came, and ends the watch.
+func (p *processEnd) received() bool {
+	if p.signals == nil {
+		return false
+	}
+	signal.Stop(p.signals)
+	select {
+	case <-p.signals:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,94 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// checkpoint writes all there is, the head too, and that it is all.
+func (d *directory) checkpoint() error {
+	for _, l := range d.logs {
+		l.sealAll()
+	}
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	_, err := d.makeAgain()
+	d.removeDoomed()
+	if err == nil {
+		err = d.writePending(true)
+	}
+	if err == nil {
+		err = errors.Join(d.writeState(true), d.trimLog())
+	}
+	d.paused = err == nil
+	if err != nil {
+		d.failed(err)
+		return fmt.Errorf("store::directory: failed to write %d records to %s: %w", d.unfiled(), d.path, err)
+	}
+	return nil
+}
+
+// unfiled is how many rows are in no file.
+func (d *directory) unfiled() (rows int) {
+	for _, l := range d.logs {
+		rows += l.unfiled()
+	}
+	return rows
+}
+
+// makeAgain makes a directory again that someone removed, or emptied; it reports
+// whether it did. All that is in memory is to be written then.
+func (d *directory) makeAgain() (again bool, err error) {
+	if d.lock.Held() {
+		return false, nil
+	}
+	if err := d.fs.MkdirAll(d.path); err != nil {
+		return false, err
+	}
+	gone := d.lock
+	if err := d.acquire(); err != nil {
+		return false, err
+	}
+	_ = gone.Close() // no one can lock it any more
+	clear(d.sizes)
+	clear(d.reserved)
+	d.bytes.Store(0)
+	for _, l := range d.logs {
+		l.unfile()
+	}
+	if w := d.log.Load(); w != nil {
+		w.Abandon()
+	}
+	d.report("the directory of the store was removed; it is made again and written anew", errRemoved)
+	return true, nil
+}
+
+var errRemoved = errors.New("store::directory: its lock file is gone")
+
+// resume goes on after a checkpoint.
+func (d *directory) resume(durability Durability, logBytes int64) {
+	d.busy.Lock()
+	d.paused = false
+	if d.durability != durability || d.logBytes != logBytes {
+		if err := d.stopLog(); err != nil {
+			d.failed(err)
+		}
+		d.durability, d.logBytes = durability, logBytes
+		d.startLog()
+	}
+	d.busy.Unlock()
+	d.catchUp(false)
+}
+
+// close ends the goroutine and lets others use the directory.
+func (d *directory) close() {
+	close(d.stop)
+	d.done.Wait()
+	if err := d.stopLog(); err != nil {
+		d.report("failed to close the write-ahead log", err)
+	}
+	_ = d.lock.Close() // and with it the lock
+}

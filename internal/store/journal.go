@@ -1,0 +1,88 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tapio/tapio/internal/store/wal"
+)
+
+// Numbers of the signals in the write-ahead log. A number, once given, stays.
+const (
+	numberLogs = iota
+	numberTraces
+	numberMetrics
+)
+
+// journal writes what is appended to one signal to the write-ahead log before it is
+// stored, and has it stored in the order in which it is there: then a replay gives
+// each row the sequence that it had.
+type journal struct {
+	signal   uint8
+	log      atomic.Pointer[wal.Log] // nil: there is none
+	encoders sync.Pool               // of *rowEncoder
+
+	mu       sync.Mutex
+	reserved uint64        // the newest sequence that is given
+	before   chan struct{} // closed when the append before is stored; nil: there was none
+}
+
+// maxKeptEncoder is the size up to which the memory of a batch is used again.
+const maxKeptEncoder = 4 << 20
+
+// write logs rows and stores them. newest is the sequence of the newest row stored;
+// apply stores the rows from a sequence on. An error means that they are not stored.
+func (j *journal) write(w *wal.Log, rows int, arrived time.Time, encode func(*rowEncoder), newest func() uint64, apply func(first uint64)) error {
+	e := j.encoder()
+	encode(e)
+	if len(e.bytes) > wal.MaxPayload {
+		return fmt.Errorf("a batch takes %d bytes of the write-ahead log, at most %d", len(e.bytes), wal.MaxPayload)
+	}
+	j.mu.Lock()
+	j.reserved = max(j.reserved, newest()) // some may have come without a log
+	first := j.reserved + 1
+	ticket, err := w.Append(wal.Header{
+		Signal: j.signal, Count: uint32(rows), First: first, Arrived: arrived.UnixNano(),
+	}, e.payload())
+	if err != nil {
+		j.mu.Unlock()
+		return err
+	}
+	j.reserved += uint64(rows)
+	before, done := j.before, make(chan struct{})
+	j.before = done
+	j.mu.Unlock()
+	defer close(done)
+	j.release(e)
+	err = ticket.Wait()
+	if before != nil {
+		<-before
+	}
+	if err == nil { // else the sequences stay unused
+		apply(first)
+	}
+	return err
+}
+
+func (j *journal) encoder() *rowEncoder {
+	e, found := j.encoders.Get().(*rowEncoder)
+	if !found {
+		e = newRowEncoder()
+	}
+	e.reset()
+	return e
+}
+
+func (j *journal) release(e *rowEncoder) {
+	if cap(e.bytes)+cap(e.packed) <= maxKeptEncoder {
+		clear(e.keys)
+		clear(e.resources)
+		clear(e.scopes)
+		j.encoders.Put(e)
+	}
+}

@@ -24,12 +24,15 @@ type getMetricsFlags struct {
 }
 
 func newGetMetricsCommand(a *app) *cobra.Command {
-	f := &getMetricsFlags{format: newChoice("table", "table", "json", "jsonpb", "yaml")}
+	f := &getMetricsFlags{format: newChoice("table", "table", "wide", "json", "jsonpb", "yaml")}
 	cmd := &cobra.Command{
 		Use:   "metrics",
 		Short: "Print stored metric points or, with --aggregation, series made of them",
 		Long: `Print the newest stored metric points or, with --aggregation, one value for each
 window and group.
+
+-o wide also prints exemplars, each with the trace that it links to, for
+"tapioctl get trace".
 
 -o json prints one OTLP/JSON ResourceMetrics (or, with an aggregation, one
 series) a line.`,
@@ -81,6 +84,7 @@ func (a *app) getSeries(ctx context.Context, c clients, request *tapiov1.GetMetr
 		}
 	default:
 		a.printSeries(response.GetSeries(), request.GetQuery().GetGroupBy())
+		a.printSeriesExemplars(response.GetSeries(), request.GetQuery().GetGroupBy(), format == "wide")
 	}
 	return nil
 }
@@ -140,7 +144,7 @@ func (a *app) getPoints(ctx context.Context, c clients, request *tapiov1.GetMetr
 		return took, response.GetNextPageToken(), err
 	})
 	if len(points) > 0 { // what came before an error is still true
-		a.printPoints(points, f.oldestFirst)
+		a.printPoints(points, f.oldestFirst, f.format.value == "wide")
 	}
 	if err == nil {
 		a.noteIfNone(count, "metric points")

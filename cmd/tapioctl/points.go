@@ -23,6 +23,8 @@ type metricPoint struct {
 	scope   string
 	labels  []*commonv1.KeyValue
 
+	exemplars []*metricsv1.Exemplar
+
 	resource []*commonv1.KeyValue
 }
 
@@ -68,7 +70,7 @@ func numberPoints(kind string, list []*metricsv1.NumberDataPoint) []metricPoint 
 		if _, whole := p.GetValue().(*metricsv1.NumberDataPoint_AsInt); whole {
 			value = strconv.FormatInt(p.GetAsInt(), 10)
 		}
-		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
+		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes(), exemplars: p.GetExemplars()}
 	}
 	return points
 }
@@ -86,6 +88,9 @@ func sampledPoints[P sampledPoint](kind string, list []P) []metricPoint {
 	for i, p := range list {
 		value := fmt.Sprintf("count=%d sum=%s", p.GetCount(), rounded(p.GetSum()))
 		points[i] = metricPoint{time: p.GetTimeUnixNano(), kind: kind, value: value, labels: p.GetAttributes()}
+		if of, has := any(p).(interface{ GetExemplars() []*metricsv1.Exemplar }); has { // summaries have none
+			points[i].exemplars = of.GetExemplars()
+		}
 	}
 	return points
 }
@@ -126,7 +131,7 @@ func cutMetric(metric *metricsv1.Metric, n int) (kept int) {
 }
 
 // printPoints puts the points, which OTLP groups by resource, in order of time.
-func (a *app) printPoints(points []metricPoint, oldestFirst bool) {
+func (a *app) printPoints(points []metricPoint, oldestFirst, wide bool) {
 	slices.SortStableFunc(points, func(p, q metricPoint) int {
 		if p.time == q.time {
 			return strings.Compare(p.metric.GetName(), q.metric.GetName())
@@ -140,7 +145,8 @@ func (a *app) printPoints(points []metricPoint, oldestFirst bool) {
 	for i, p := range points {
 		rows[i] = a.pointRow(p)
 	}
-	a.printTable(pointHeading(), rows)
+	heading, rows := addExemplars(points, wide, pointHeading(), rows)
+	a.printTable(heading, rows)
 }
 
 func pointHeading() []string {

@@ -6,6 +6,7 @@ package e2e
 import (
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -148,4 +149,25 @@ func exported(t *testing.T, client api, metric string) []string {
 	}
 	slices.Sort(samples)
 	return slices.Compact(samples)
+}
+
+// An exemplar shows in the table of metrics, and leads to its trace.
+func TestExemplarsLeadToTraces(t *testing.T) {
+	t.Parallel()
+	c := Start(t, standard)
+	spans := spansOf("shop", 1, "/orders")
+	span := spans.ResourceSpans[0].ScopeSpans[0].Spans[0]
+	sendGRPC(t, c, spans)
+	m := gauge("latency", time.Now().Add(-time.Minute), 1, 2)
+	m.GetGauge().DataPoints[1].Exemplars = []*metrics.Exemplar{{
+		TimeUnixNano: nanos(time.Now()), Value: &metrics.Exemplar_AsDouble{AsDouble: 2.5}, TraceId: span.TraceId, SpanId: span.SpanId,
+	}}
+	sendGRPC(t, c, metricsOf(origin("service.name", "shop"), m))
+	require.Contains(t, string(tapioctl(t, c, "get", "metrics")), "EXEMPLARS")
+	for _, arguments := range [][]string{{}, {"--aggregation", "max"}} {
+		wide := string(tapioctl(t, c, append([]string{"get", "metrics", "-o", "wide"}, arguments...)...))
+		link := regexp.MustCompile(`2\.5 +([0-9a-f]{32}:[0-9a-f]{16})`).FindStringSubmatch(wide)
+		require.NotNil(t, link, wide)
+		require.Contains(t, string(tapioctl(t, c, "get", "trace", link[1])), "shop")
+	}
 }

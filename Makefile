@@ -203,6 +203,7 @@ generate: generate-proto generate-bpf generate-components generate-distribution 
 generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps
 	$(TOOLS)/buf lint
 	$(TOOLS)/buf generate
+	go -C internal/tools run ./openapi3 $(CURDIR)/.build/openapi/tapio.swagger.json $(CURDIR)/proto/tapio/v1/tapio.openapi.json
 
 # The imports of our .proto files, printed from the Go modules that internal/tools pins.
 .PHONY: protodeps

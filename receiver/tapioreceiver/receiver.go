@@ -100,6 +100,9 @@ func (r *tapioReceiver) WritePayload(ctx context.Context, payload []byte) (int, 
 }
 
 func (r *tapioReceiver) consume(ctx context.Context, logs plog.Logs, n int, format string) error {
+	if span, ok := model.SpanFromContext(ctx); ok {
+		otlp.SetSpan(logs, span)
+	}
 	ctx = r.report.StartLogsOp(ctx)
 	err := r.next.ConsumeLogs(ctx, logs)
 	r.report.EndLogsOp(ctx, metadata.Type.String()+"_"+format, n, err)

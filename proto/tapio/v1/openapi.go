@@ -7,9 +7,9 @@ package tapiov1
 
 import _ "embed" // for the OpenAPI file
 
-//go:embed tapio.swagger.json
+//go:embed tapio.openapi.json
 var openAPI string
 
 // OpenAPI returns the description of the JSON form of the services, as
-// OpenAPI 2.0 in JSON.
+// OpenAPI 3 in JSON.
 func OpenAPI() string { return openAPI }

@@ -243,7 +243,7 @@ const (
 )
 
 // relayed is what the gateway adds to a call.
-func (s *Server) relayed(_ context.Context, r *http.Request) metadata.MD {
+func (s *Server) relayed(ctx context.Context, r *http.Request) metadata.MD {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -257,10 +257,12 @@ func (s *Server) relayed(_ context.Context, r *http.Request) metadata.MD {
 	if len(names) == 0 {
 		names = certificate
 	}
-	return metadata.MD{
+	md := metadata.MD{
 		relayHost + s.relay: {host}, relayName + s.relay + binary: names,
 		relaySubject + s.relay + binary: {s.subject(auth, certificate)},
 	}
+	s.relayTrace(ctx, r, md)
+	return md
 }
 
 func relayedCaller(ctx context.Context, secret string) (caller, bool) {

@@ -103,7 +103,7 @@ func (s *knownStream) Context() context.Context { return s.ctx }
 
 // admit works out who calls, and refuses what is not to be answered.
 func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
-	ctx = s.withCaller(ctx)
+	ctx = s.withParent(s.withCaller(ctx))
 	if err := s.allow(ctx, method); err != nil {
 		return nil, err
 	}

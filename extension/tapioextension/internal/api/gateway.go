@@ -43,10 +43,15 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 			return nil, err
 		}
 	}
+	page, err := s.serveFrontPage()
+	if err != nil {
+		return nil, err
+	}
 	root := http.NewServeMux()
-	root.Handle("/", requireJSON(untilGone(s.streamRequests(mux))))
+	root.Handle("/", headAsGet(requireJSON(untilGone(s.streamRequests(mux)))))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
-	return root, nil
+	root.Handle("GET /{$}", page)
+	return compressed(root)
 }
 
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {

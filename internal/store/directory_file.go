@@ -4,6 +4,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,11 +47,29 @@ type state struct {
 	Clean   bool              `json:"clean"` // everything up to Last is in files
 	Last    map[string]uint64 `json:"last"`  // by signal: of all sequences given, not less
 	// Durability is that of the store that wrote the state.
-	Durability string `json:"durability"`
+	Durability string `json:"durability,omitempty"`
+	// Sum is the CRC-32C of the state without it, in hex; versions before 4 have none.
+	Sum string `json:"crc32c,omitempty"`
+}
+
+// stateVersion is the format of the state. Versions before 4 were those of segments.
+const stateVersion = 4
+
+// encode returns the bytes of a state. There is one way only to write it, so that a
+// reader notices whatever was changed.
+func (s state) encode() ([]byte, error) {
+	s.Sum = ""
+	data, err := json.Marshal(s)
+	if err != nil || s.Version < stateVersion {
+		return append(data, '\n'), err
+	}
+	s.Sum = fmt.Sprintf("%08x", checksum(data))
+	data, err = json.Marshal(s)
+	return append(data, '\n'), err
 }
 
 func (d *directory) writeState(clean bool) error {
-	s := state{Version: fileVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}, Durability: d.durability.String()}
+	s := state{Version: stateVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}, Durability: d.durability.String()}
 	for _, l := range d.logs {
 		s.Last[l.name()] = l.newest()
 		if !clean {
@@ -58,11 +77,11 @@ func (d *directory) writeState(clean bool) error {
 		}
 	}
 	_, err := disk.Replace(d.fs, filepath.Join(d.path, stateName), func(w io.Writer) (int64, error) {
-		data, err := json.Marshal(s)
+		data, err := s.encode()
 		if err != nil {
 			return 0, err
 		}
-		n, err := w.Write(append(data, '\n'))
+		n, err := w.Write(data)
 		return int64(n), err
 	})
 	if err == nil {
@@ -94,19 +113,40 @@ func (d *directory) readState() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s state
-	if err := json.Unmarshal(data, &s); err != nil || s.Version < firstFileVersion || s.Version > fileVersion || s.Epoch == 0 {
-		d.setAside(stateName, fmt.Errorf("the state is not readable, so that page tokens of before are refused (%w)", errOr(err)))
+	s, err := decodeState(data)
+	if errors.Is(err, errNewer) {
+		return nil, err
+	}
+	if err != nil {
+		d.setAside(stateName, fmt.Errorf("the state is damaged, so that page tokens of before are refused: %w", err))
 		return nil, nil //nolint:nilnil // as above
 	}
-	return &s, nil
+	return s, nil
 }
 
-func errOr(err error) error {
-	if err == nil {
-		return errors.New("another version")
+var (
+	errNewer = errors.New("the directory was written by a newer release")
+	errState = errors.New("it does not have the checksum it was written with")
+)
+
+func decodeState(data []byte) (*state, error) {
+	var s state
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
 	}
-	return err
+	again, err := s.encode()
+	switch {
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(again, data):
+		return nil, errState
+	case s.Version > stateVersion:
+		return nil, fmt.Errorf("%w: its format is version %d, this server reads %d to %d: start that release, or name another directory",
+			errNewer, s.Version, firstFileVersion, stateVersion)
+	case s.Version < firstFileVersion || s.Epoch == 0:
+		return nil, errState
+	}
+	return &s, nil
 }
 
 func newEpoch() uint64 { return rand.Uint64() | 1 } // never 0: a zero cursor means the first page

@@ -5,15 +5,11 @@ package store
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
@@ -108,18 +104,4 @@ func FuzzSegmentFile(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestAnOlderStateIsRead(t *testing.T) {
-	path, r := t.TempDir(), &troubles{}
-	s := open(t, path, diskLimits(), r)
-	copied := crash(t, s, path)
-	file := filepath.Join(copied, stateName)
-	data, err := os.ReadFile(file)
-	require.NoError(t, err)
-	older := strings.Replace(string(data), fmt.Sprintf(`"version":%d`, fileVersion), fmt.Sprintf(`"version":%d`, firstFileVersion), 1)
-	require.NotEqual(t, string(data), older)
-	require.NoError(t, os.WriteFile(file, []byte(older), 0o600))
-	assert.Equal(t, s.Epoch(), open(t, copied, diskLimits(), r).Epoch())
-	assert.Empty(t, r.all())
 }

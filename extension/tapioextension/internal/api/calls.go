@@ -11,17 +11,29 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-var errShuttingDown = status.Error(codes.Unavailable,
-	"the server is stopping or reloads its configuration: connect again")
+var errShuttingDown = unavailable("the server is stopping or reloads its configuration: connect again", 100*time.Millisecond)
+
+// unavailable is an error that passes, with the time after which to try again as
+// google.rpc.RetryInfo.
+func unavailable(why string, after time.Duration) error {
+	plain := status.New(codes.Unavailable, why)
+	detailed, err := plain.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	if err != nil { // the detail did not marshal; the message says it all the same
+		return plain.Err()
+	}
+	return detailed.Err()
+}
 
 // calls is what happens to every call, whatever the method.
 type calls struct {

@@ -88,7 +88,7 @@ func (s *Server) consume(ctx context.Context, payload []byte) (outcome, error) {
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	if in.sink == nil {
-		return outcome{}, in.notAttached()
+		return outcome{}, s.notAttached()
 	}
 	n, err := in.sink.WritePayload(ctx, payload)
 	if _, invalid := errors.AsType[*model.FieldError](err); invalid {
@@ -102,7 +102,7 @@ func (s *Server) passEvents(ctx context.Context, events []model.Event, failures 
 	in.mu.RLock()
 	defer in.mu.RUnlock()
 	if in.sink == nil {
-		return outcome{}, in.notAttached()
+		return outcome{}, s.notAttached()
 	}
 	done := outcome{records: len(events) + len(failures), accepted: len(events), failures: failures}
 	if len(events) == 0 {
@@ -125,8 +125,10 @@ func (o outcome) after(err error) (outcome, error) {
 	return o, nil
 }
 
-func (in *ingest) notAttached() error {
-	if in.attached == "" {
+// notAttached says why nothing can be written: no receiver is configured, or, which
+// passes, the server starts or stops, as it does when the configuration is reloaded.
+func (s *Server) notAttached() error {
+	if s.ingest.attached == "" && s.calls.serving.Load() {
 		return errNoReceiver
 	}
 	return errShuttingDown

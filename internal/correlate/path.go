@@ -43,7 +43,44 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
 	e.ends(s, whole, &f.hits, ch.slot)
+	s.supports = o.replaces(f, runs, ch.slot, s.before-s.after)
 	return s
+}
+
+const (
+	// replacedSlots is how long before a call went missing the one that replaces it
+	// may have begun: a rollout moves traffic in steps.
+	replacedSlots = 24
+	// replacedShare is how much of the missing calls the new one must make up for.
+	replacedShare = 0.7
+)
+
+// replaces reports whether the operation calls something new instead of f, in as
+// many of its runs as f is missing from: a service that was replaced by another,
+// or a call that was moved. That is a change, and no fault by itself.
+func (o *operation) replaces(f *feature, runs *history, since int64, missing float64) bool {
+	if f.kind != featureChild {
+		return false
+	}
+	for _, other := range o.order {
+		if other == f || other.kind != featureChild || other.fails {
+			continue
+		}
+		if other.hits.old.n == 0 && other.hits.oldest() >= since-replacedSlots && shareSince(runs, &other.hits, since) >= replacedShare*missing {
+			return true
+		}
+	}
+	return false
+}
+
+// shareSince is the share of the runs since a slot that show the part.
+func shareSince(whole, part *history, since int64) float64 {
+	var all, shown float32
+	for slot := max(since, whole.head-recentSlots+1); slot <= whole.head; slot++ {
+		all += whole.at(slot).n
+		shown += part.at(slot).n
+	}
+	return share(shown, all)
 }
 
 // endSign tells that runs end with a step that none ended with before: code that

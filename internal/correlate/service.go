@@ -232,6 +232,16 @@ func (g *graph) operation(s *service, name string, kind int32) *operation {
 	})
 }
 
+// hasCallers reports whether another service is known to call this one.
+func (g *graph) hasCallers(name string) bool {
+	for key := range g.calls.all() {
+		if key.callee == name && key.caller != name {
+			return true
+		}
+	}
+	return false
+}
+
 func (g *graph) call(caller, callee string) *call {
 	key := callKey{caller, callee}
 	if found := g.calls.get(key); found != nil {

@@ -139,18 +139,35 @@ func (of *silence) latest() *series {
 	return slices.MaxFunc(of.missing, func(a, b *series) int { return int(int64(a.last) - int64(b.last)) })
 }
 
-// silenceSign tells that a service reports nothing any more.
+// silenceSign reports that a service sends nothing any more. It opens an incident
+// only where nobody else can tell whether it hurts: a service that is called has
+// callers, whose requests fail if they still need it. Where they do not, it was
+// replaced or drained.
 func (e *Engine) silenceSign(of *silence) *sign {
 	s := e.overdue(of, classSilent, silentWhat)
 	known := model.Nanos(0)
 	for _, m := range of.missing {
 		known = max(known, m.last-m.rhythm.first)
 	}
-	s.supports = known < silenceTold || !of.service.declared
+	s.supports = known < silenceTold || !of.service.declared || e.graph.hasCallers(of.service.name) || e.drained(of.service, s.onset)
 	s.text = fmt.Sprintf("%s reports none of its %d metrics since %s, which came at least every %s before",
 		of.service.name, of.series, clock(s.onset), pause(of.latest().rhythm.patience()/missedPauses))
 	s.brief = fmt.Sprintf("%s reports nothing since %s", of.service.name, clock(s.onset))
 	return s
+}
+
+// drainedSlots is for how long a service must have been idle before it stopped to
+// count as drained: a minute.
+const drainedSlots = 12
+
+// drained reports whether the service had no requests any more when it fell silent:
+// it was taken out of service first, and then stopped.
+func (e *Engine) drained(s *service, onset model.Nanos) bool {
+	if s.requests == nil || s.requests.total().n == 0 {
+		return false
+	}
+	newest := s.requests.newest(func(slot int64) bool { return s.requests.at(slot).n > 0 })
+	return newest <= e.slotOf(onset)-drainedSlots
 }
 
 // missingSign tells that some of what a service reported is missing: that of one

@@ -93,6 +93,22 @@ func TestASilentCalleeExplainsTheErrorsOfItsCallers(t *testing.T) {
 	assert.Contains(t, g.Title, "pay reports nothing since ")
 }
 
+// A service that is replaced under another name, or drained and then stopped, hurts
+// nobody: its callers go on.
+func TestASilenceThatNoCallerFeelsIsNoIncident(t *testing.T) {
+	s := newShop(t, Config{})
+	for range 6 * 12 {
+		s.reports(1, "front", "pay", "cart")
+		s.run(10)
+	}
+	require.Empty(t, s.all)
+	for range 10 {
+		s.reports(1, "front", "cart")
+		s.run(10)
+	}
+	assert.Empty(t, s.all)
+}
+
 func TestDistributionsAndKernelCountsHaveNoRhythm(t *testing.T) {
 	for _, m := range []model.Metric{
 		{Name: "a", Type: model.MetricHistogram},

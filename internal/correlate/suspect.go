@@ -271,10 +271,21 @@ func (s *suspect) strengthOf(list ...class) float64 {
 	return most
 }
 
+// openingStrength is strengthOf without the signs that open no incident.
+func (s *suspect) openingStrength(list ...class) float64 {
+	most := 0.0
+	for _, g := range s.signs {
+		if slices.Contains(list, g.key.class) && !g.supports {
+			most = max(most, g.strength)
+		}
+	}
+	return most
+}
+
 // alarms reports whether the suspect is reason enough to open an incident: by
 // one sign, or by signs of several classes, whose logarithms add up as they are
 // seen by different means. Metrics are left out of the sum; see seriesSign.
 func (s *suspect) alarms(at float64) bool {
-	sum := s.strengthOf(classPath, classError) + s.strengthOf(classEdge) + s.strengthOf(classSelf)
+	sum := s.openingStrength(classPath, classError) + s.openingStrength(classEdge) + s.openingStrength(classSelf)
 	return sum >= at || slices.ContainsFunc(s.signs, func(g *sign) bool { return g.alarms(at) })
 }

@@ -72,7 +72,10 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	watch := newWatch(c)
+	watch, err := newWatch(c)
+	if err != nil {
+		return err
+	}
 	loadCtx, endLoad := context.WithTimeout(ctx, s.duration)
 	defer endLoad()
 	wait := h.load(loadCtx)

@@ -9,9 +9,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
@@ -23,6 +25,7 @@ import (
 // watch looks at the collector once a minute.
 type watch struct {
 	*collector
+	namespace            int64
 	resident, goroutines []int
 	faults               []error
 }
@@ -30,7 +33,10 @@ type watch struct {
 // shownFaults is how many faults are printed; all are counted.
 const shownFaults = 20
 
-func newWatch(c *collector) *watch { return &watch{collector: c} }
+func newWatch(c *collector) (*watch, error) {
+	namespace, err := ownNamespace()
+	return &watch{collector: c, namespace: namespace}, err
+}
 
 // run reloads and checks until ctx ends.
 func (w *watch) run(ctx context.Context) {
@@ -66,15 +72,11 @@ func (w *watch) check(ctx context.Context, minute int) {
 		return
 	}
 	path := "/exact/" + strconv.Itoa(minute)
-	if exactRequests(ctx, path) != nil || pause(ctx, 5*time.Second) != nil {
+	if err := exactRequests(ctx, path); err != nil {
+		w.faultUnlessOver(ctx, "requests for "+path+": %w", err)
 		return
 	}
-	seen := 0
-	err := w.spans(ctx, 2*time.Minute, "url.path", path, func(s *tracev1.Span) {
-		if s.GetKind() == tracev1.Span_SPAN_KIND_SERVER {
-			seen++
-		}
-	})
+	seen, err := w.awaitExact(ctx, path)
 	if err != nil {
 		w.faultUnlessOver(ctx, "read spans: %w", err)
 		return
@@ -98,6 +100,26 @@ func (w *watch) check(ctx context.Context, minute int) {
 	fmt.Printf("%6d  %7d  %10d  %11d  %4.0f  %d\n", minute, w.resident[len(w.resident)-1], figures.GetGoroutineCount(), seen, lost, closed)
 }
 
+// awaitExact counts the spans of the requests once all have come, at the latest
+// after half a minute.
+func (w *watch) awaitExact(ctx context.Context, path string) (seen int, err error) {
+	for range 10 {
+		if err := pause(ctx, 3*time.Second); err != nil {
+			return 0, err
+		}
+		seen = 0
+		err := w.spans(ctx, 2*time.Minute, "url.path", path, func(s *tracev1.Span) {
+			if s.GetKind() == tracev1.Span_SPAN_KIND_SERVER {
+				seen++
+			}
+		})
+		if err != nil || seen >= exactCount {
+			return seen, err
+		}
+	}
+	return seen, nil
+}
+
 func (w *watch) faultUnlessOver(ctx context.Context, format string, args ...any) {
 	if ctx.Err() == nil {
 		w.fault(format, args...)
@@ -108,7 +130,7 @@ func (w *watch) faultUnlessOver(ctx context.Context, format string, args ...any)
 // client was killed.
 func (w *watch) falselyClosed(ctx context.Context) (count int) {
 	err := w.spans(ctx, 70*time.Second, "error.type", "connection_closed", func(s *tracev1.Span) {
-		if clientWasKilled(s.GetAttributes()) {
+		if clientWasKilled(s.GetAttributes()) || elsewhere(s.GetAttributes(), w.namespace) {
 			return
 		}
 		count++
@@ -118,6 +140,30 @@ func (w *watch) falselyClosed(ctx context.Context) (count int) {
 		w.faultUnlessOver(ctx, "read spans: %w", err)
 	}
 	return count
+}
+
+// elsewhere reports whether the exchange is in another network namespace than this
+// program's: of other programs on this host.
+func elsewhere(attributes []*commonv1.KeyValue, own int64) bool {
+	for _, kv := range attributes {
+		if kv.GetKey() == "tapio.network.namespace" {
+			return kv.GetValue().GetIntValue() != own
+		}
+	}
+	return false
+}
+
+// ownNamespace is the inode of the network namespace.
+func ownNamespace() (int64, error) {
+	info, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, errors.New("this system has no inode numbers")
+	}
+	return int64(stat.Ino), nil
 }
 
 // clientWasKilled reports whether the exchange is with a server or a database whose

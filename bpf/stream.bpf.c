@@ -7,6 +7,7 @@
 // may be the head of a message; where messages begin and end is found out by the receiver, which gets each piece with its
 // place in the stream.
 #include "stream.h"
+#include "exchange.h"
 #include "tls.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -293,6 +294,22 @@ static __always_inline void place(struct stream_conn *conn, struct stream_record
 		conn->at[!direction] = record->other;
 }
 
+// may_pass leaves out what belongs to an exchange that is counted here.
+static __always_inline bool may_pass(struct stream_conn *conn, struct stream_record *record, struct io_call *call,
+				     struct tcp_sock *tcp, __u64 key, __u32 pid, enum direction direction, __u32 length)
+{
+	struct passage at = {
+		.key = key, .time = record->head.time, .buffer = call->buffer, .list = call->list, .length = length,
+		.next = {tcp->copied_seq, tcp->write_seq}, .direction = direction, .pid = pid,
+	};
+	struct exchanges *x;
+
+	if (conn->speech != HTTP || !exact_requests)
+		return false;
+	x = bpf_map_lookup_elem(&stream_exchanges, &key);
+	return x && pass_exchange(x, conn, record, &at);
+}
+
 static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
 {
 	struct stream_record *record;
@@ -325,6 +342,10 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	if (hold(conn, call, direction, length))
 		return 0;
 	record->head.time = time_of(conn, tcp, direction);
+	if (may_pass(conn, record, call, tcp, key, pid, direction, length)) {
+		conn->last = direction;
+		return 0;
+	}
 	if (conn->speech > HTTP)
 		fill_database(conn, record, direction, length);
 	else
@@ -335,6 +356,9 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	if (conn->pid != pid)
 		identify(conn, sk, pid);
 	place(conn, record, sk, tcp, direction);
+	record->shift = 0;
+	if (conn->speech == HTTP && exact_requests)
+		follow(record, key, direction);
 	send_data(conn, record, key, direction);
 	return 0;
 }
@@ -413,6 +437,17 @@ static __always_inline void fill_ending(struct ending *ending, struct stream_con
 	ending->given_up = from != STATE_CLOSE_WAIT && from != STATE_LAST_ACK && !sk->sk_err && sk->sk_shutdown == SHUT_BOTH_WAYS;
 }
 
+// end_exchanges sends what was held back. The receiver removes the entry, with what was counted.
+static __always_inline void end_exchanges(struct stream_conn *conn, __u64 key)
+{
+	struct exchanges *x = bpf_map_lookup_elem(&stream_exchanges, &key);
+
+	if (!x)
+		return;
+	hand_over(x, conn, key);
+	send_rest(x, key);
+}
+
 // A connection ends for its program when that closes the socket, whatever packets still follow. Before that, it ends when
 // the kernel gives it up.
 SEC("tp_btf/inet_sock_set_state")
@@ -438,6 +473,8 @@ int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (tcp)
 		fill_ending(&ending, conn, sk, tcp, from, to);
+	if (exact_requests && conn->speech == HTTP)
+		end_exchanges(conn, key);
 	if (conn->ssl)
 		end_ssl(conn->ssl, key, &ending);
 	else if (conn->speech > OTHER)
@@ -476,6 +513,7 @@ static __always_inline void told_ssl(struct ssl_call *call, __u32 pid, __u32 len
 	record->seq = conn->at[direction] - record->length;
 	record->other = conn->at[!direction] - conn->held[!direction];
 	record->first = record->seq == 0;
+	record->shift = 0;
 	send_data(conn, record, key, direction);
 }
 

@@ -24,6 +24,7 @@
 enum stream_kind {
 	STREAM_DATA = 1,
 	STREAM_CLOSE = 2,
+	STREAM_REST = 3,
 };
 
 // Set by the receiver: the process whose requests are not told, 0 for none.
@@ -100,7 +101,7 @@ struct stream_record {
 	__u8 encrypted;
 	__u8 first; // the stream begins here
 	__u8 asks;
-	__u8 unused;
+	__u8 shift; // of requests one of 2^shift was sent when this one was
 	__u8 tail[LONG_TAIL]; // the last bytes
 	__u8 comm[16];
 	__u8 data[DATA_MAX + DATA_END + HELD]; // as long as copied says; twice, for the verifier

@@ -16,27 +16,35 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	StreamMapAccounts       = "accounts"
-	StreamMapEvents         = "events"
-	StreamMapSslCalls       = "ssl_calls"
-	StreamMapSslLoose       = "ssl_loose"
-	StreamMapStreamCall     = "stream_call"
-	StreamMapStreamConns    = "stream_conns"
-	StreamMapStreamMissed   = "stream_missed"
-	StreamMapStreamScratch  = "stream_scratch"
-	StreamProgSslFree       = "ssl_free"
-	StreamProgSslRead       = "ssl_read"
-	StreamProgSslReadEx     = "ssl_read_ex"
-	StreamProgSslReturn     = "ssl_return"
-	StreamProgSslWrite      = "ssl_write"
-	StreamProgSslWriteEx    = "ssl_write_ex"
-	StreamProgStreamReceive = "stream_receive"
-	StreamProgStreamSend    = "stream_send"
-	StreamProgStreamState   = "stream_state"
-	StreamProgTlsExec       = "tls_exec"
-	StreamVarOwnPid         = "own_pid"
-	StreamVarSpoken         = "spoken"
-	StreamVarV1Memory       = "v1_memory"
+	StreamMapAccounts        = "accounts"
+	StreamMapEvents          = "events"
+	StreamMapExchangeForms   = "exchange_forms"
+	StreamMapFreshExchanges  = "fresh_exchanges"
+	StreamMapRequestRates    = "request_rates"
+	StreamMapRequestsOfCpu   = "requests_of_cpu"
+	StreamMapSslCalls        = "ssl_calls"
+	StreamMapSslLoose        = "ssl_loose"
+	StreamMapStreamCall      = "stream_call"
+	StreamMapStreamConns     = "stream_conns"
+	StreamMapStreamExchanges = "stream_exchanges"
+	StreamMapStreamMissed    = "stream_missed"
+	StreamMapStreamScratch   = "stream_scratch"
+	StreamProgSslFree        = "ssl_free"
+	StreamProgSslRead        = "ssl_read"
+	StreamProgSslReadEx      = "ssl_read_ex"
+	StreamProgSslReturn      = "ssl_return"
+	StreamProgSslWrite       = "ssl_write"
+	StreamProgSslWriteEx     = "ssl_write_ex"
+	StreamProgStreamReceive  = "stream_receive"
+	StreamProgStreamSend     = "stream_send"
+	StreamProgStreamState    = "stream_state"
+	StreamProgTlsExec        = "tls_exec"
+	StreamVarExactRequests   = "exact_requests"
+	StreamVarOwnPid          = "own_pid"
+	StreamVarSlowRequestNs   = "slow_request_ns"
+	StreamVarSpoken          = "spoken"
+	StreamVarV1Memory        = "v1_memory"
+	StreamVarWindowTicks     = "window_ticks"
 )
 
 // LoadStream returns the embedded CollectionSpec for Stream.
@@ -97,23 +105,31 @@ type StreamProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type StreamMapSpecs struct {
-	Accounts      *ebpf.MapSpec `ebpf:"accounts"`
-	Events        *ebpf.MapSpec `ebpf:"events"`
-	SslCalls      *ebpf.MapSpec `ebpf:"ssl_calls"`
-	SslLoose      *ebpf.MapSpec `ebpf:"ssl_loose"`
-	StreamCall    *ebpf.MapSpec `ebpf:"stream_call"`
-	StreamConns   *ebpf.MapSpec `ebpf:"stream_conns"`
-	StreamMissed  *ebpf.MapSpec `ebpf:"stream_missed"`
-	StreamScratch *ebpf.MapSpec `ebpf:"stream_scratch"`
+	Accounts        *ebpf.MapSpec `ebpf:"accounts"`
+	Events          *ebpf.MapSpec `ebpf:"events"`
+	ExchangeForms   *ebpf.MapSpec `ebpf:"exchange_forms"`
+	FreshExchanges  *ebpf.MapSpec `ebpf:"fresh_exchanges"`
+	RequestRates    *ebpf.MapSpec `ebpf:"request_rates"`
+	RequestsOfCpu   *ebpf.MapSpec `ebpf:"requests_of_cpu"`
+	SslCalls        *ebpf.MapSpec `ebpf:"ssl_calls"`
+	SslLoose        *ebpf.MapSpec `ebpf:"ssl_loose"`
+	StreamCall      *ebpf.MapSpec `ebpf:"stream_call"`
+	StreamConns     *ebpf.MapSpec `ebpf:"stream_conns"`
+	StreamExchanges *ebpf.MapSpec `ebpf:"stream_exchanges"`
+	StreamMissed    *ebpf.MapSpec `ebpf:"stream_missed"`
+	StreamScratch   *ebpf.MapSpec `ebpf:"stream_scratch"`
 }
 
 // StreamVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type StreamVariableSpecs struct {
-	OwnPid   *ebpf.VariableSpec `ebpf:"own_pid"`
-	Spoken   *ebpf.VariableSpec `ebpf:"spoken"`
-	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
+	ExactRequests *ebpf.VariableSpec `ebpf:"exact_requests"`
+	OwnPid        *ebpf.VariableSpec `ebpf:"own_pid"`
+	SlowRequestNs *ebpf.VariableSpec `ebpf:"slow_request_ns"`
+	Spoken        *ebpf.VariableSpec `ebpf:"spoken"`
+	V1Memory      *ebpf.VariableSpec `ebpf:"v1_memory"`
+	WindowTicks   *ebpf.VariableSpec `ebpf:"window_ticks"`
 }
 
 // StreamObjects contains all objects after they have been loaded into the kernel.
@@ -136,24 +152,34 @@ func (o *StreamObjects) Close() error {
 //
 // It can be passed to LoadStreamObjects or ebpf.CollectionSpec.LoadAndAssign.
 type StreamMaps struct {
-	Accounts      *ebpf.Map `ebpf:"accounts"`
-	Events        *ebpf.Map `ebpf:"events"`
-	SslCalls      *ebpf.Map `ebpf:"ssl_calls"`
-	SslLoose      *ebpf.Map `ebpf:"ssl_loose"`
-	StreamCall    *ebpf.Map `ebpf:"stream_call"`
-	StreamConns   *ebpf.Map `ebpf:"stream_conns"`
-	StreamMissed  *ebpf.Map `ebpf:"stream_missed"`
-	StreamScratch *ebpf.Map `ebpf:"stream_scratch"`
+	Accounts        *ebpf.Map `ebpf:"accounts"`
+	Events          *ebpf.Map `ebpf:"events"`
+	ExchangeForms   *ebpf.Map `ebpf:"exchange_forms"`
+	FreshExchanges  *ebpf.Map `ebpf:"fresh_exchanges"`
+	RequestRates    *ebpf.Map `ebpf:"request_rates"`
+	RequestsOfCpu   *ebpf.Map `ebpf:"requests_of_cpu"`
+	SslCalls        *ebpf.Map `ebpf:"ssl_calls"`
+	SslLoose        *ebpf.Map `ebpf:"ssl_loose"`
+	StreamCall      *ebpf.Map `ebpf:"stream_call"`
+	StreamConns     *ebpf.Map `ebpf:"stream_conns"`
+	StreamExchanges *ebpf.Map `ebpf:"stream_exchanges"`
+	StreamMissed    *ebpf.Map `ebpf:"stream_missed"`
+	StreamScratch   *ebpf.Map `ebpf:"stream_scratch"`
 }
 
 func (m *StreamMaps) Close() error {
 	return _StreamClose(
 		m.Accounts,
 		m.Events,
+		m.ExchangeForms,
+		m.FreshExchanges,
+		m.RequestRates,
+		m.RequestsOfCpu,
 		m.SslCalls,
 		m.SslLoose,
 		m.StreamCall,
 		m.StreamConns,
+		m.StreamExchanges,
 		m.StreamMissed,
 		m.StreamScratch,
 	)
@@ -163,9 +189,12 @@ func (m *StreamMaps) Close() error {
 //
 // It can be passed to LoadStreamObjects or ebpf.CollectionSpec.LoadAndAssign.
 type StreamVariables struct {
-	OwnPid   *ebpf.Variable `ebpf:"own_pid"`
-	Spoken   *ebpf.Variable `ebpf:"spoken"`
-	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
+	ExactRequests *ebpf.Variable `ebpf:"exact_requests"`
+	OwnPid        *ebpf.Variable `ebpf:"own_pid"`
+	SlowRequestNs *ebpf.Variable `ebpf:"slow_request_ns"`
+	Spoken        *ebpf.Variable `ebpf:"spoken"`
+	V1Memory      *ebpf.Variable `ebpf:"v1_memory"`
+	WindowTicks   *ebpf.Variable `ebpf:"window_ticks"`
 }
 
 // StreamPrograms contains all programs after they have been loaded into the kernel.

@@ -45,6 +45,7 @@ type spanPart struct {
 	peer       string // the service that a client span says it calls
 	at         string // the address that a client span calls
 	failed     bool
+	adjusted   float32 // how many spans it stands for, as its sender has sampled
 }
 
 // note is what is kept of a log line.

@@ -251,7 +251,7 @@ func (e *Engine) observeSpan(s *model.Span) {
 	from.heard(o, s.Start)
 	part := spanPart{
 		id: s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
-		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError,
+		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: adjustedCount(s.TraceState),
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)

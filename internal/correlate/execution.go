@@ -35,7 +35,7 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		if runs[i].op.past == nil {
 			continue // there was no room for it
 		}
-		weight := 1 / weights[runs[i].op]
+		weight := runs[i].adjusted / weights[runs[i].op]
 		// Before the run itself is counted: until a second one asks, all are the first one's.
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
 		e.learnRun(id, runs, i, weight)
@@ -90,9 +90,9 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 	if requests := op.service.requests; requests != nil && (op.key.kind == kindServer || run.parent < 0) {
 		failed := float32(0)
 		if run.failed {
-			failed = 1
+			failed = run.adjusted
 		}
-		requests.observe(slot, sample{n: 1, sum: failed})
+		requests.observe(slot, sample{n: run.adjusted, sum: failed})
 	}
 	e.learnCall(id, runs, i, slot, weight)
 }

@@ -88,6 +88,22 @@ func (c *Conn) noteAnswer(p *Piece) {
 	}
 }
 
+// Rest takes in that the connection came to rest at other places than were seen, after
+// exchanges that were counted elsewhere. Next are the places of the next bytes,
+// received and sent.
+func (c *Conn) Rest(next [2]uint32) {
+	if !c.known || c.opaque {
+		return
+	}
+	c.unparsed(Gap, len(c.pending))
+	c.drop()
+	for i := range c.streams {
+		s := &c.streams[i]
+		s.begun, s.next, s.framing, s.part = true, next[i], atHead, nil
+	}
+	c.exact, c.unseen, c.turns.answered = true, false, true
+}
+
 // Begun returns the requests that the last piece began; their responses may be
 // long in coming.
 func (c *Conn) Begun() []*Exchange { return c.begun }

@@ -30,6 +30,8 @@ type Exchange struct {
 	// Mark and Stalled are for the caller, from Begun on.
 	Mark    [4]uint64
 	Stalled bool
+	// Shift is for the caller, too: one of 2^Shift is reported.
+	Shift uint8
 
 	overtakes bool // the request began in the midst of an earlier response
 }

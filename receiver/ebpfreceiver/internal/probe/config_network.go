@@ -39,18 +39,32 @@ type HTTPConfig struct {
 	// Own tells of the collector's own requests too. An exporter that sends over
 	// HTTP would then make a span of each batch of spans, for ever.
 	Own bool `mapstructure:"own"`
+	// ExactRequestsPerSecond is how many requests a second, of both sides of all
+	// connections together, become spans one by one. Above that some stand for others;
+	// 0 never lets that happen. Metrics count all.
+	ExactRequestsPerSecond uint32 `mapstructure:"exact_requests_per_second"`
+	// SlowThreshold is from which duration on each request becomes a span all the same.
+	SlowThreshold time.Duration `mapstructure:"slow_threshold"`
 }
 
 // defaultStalledAfter is above what most requests take and below what clients wait.
 const defaultStalledAfter = 10 * time.Second
 
-// DefaultHTTPConfig leaves out the collector's own requests.
+// DefaultHTTPConfig leaves out the collector's own requests, and samples where there
+// are more than anyone looks at one by one.
 func DefaultHTTPConfig() HTTPConfig {
-	return HTTPConfig{Enabled: true, StalledAfter: defaultStalledAfter}
+	return HTTPConfig{
+		Enabled: true, StalledAfter: defaultStalledAfter, ExactRequestsPerSecond: 2000, SlowThreshold: 100 * time.Millisecond,
+	}
 }
 
 // Validate checks the bounds.
-func (c *HTTPConfig) Validate() error { return validateStalledAfter(c.StalledAfter) }
+func (c *HTTPConfig) Validate() error {
+	if c.Enabled && c.ExactRequestsPerSecond > 0 && c.SlowThreshold <= 0 {
+		return fmt.Errorf("slow_threshold: must be above 0 where exact_requests_per_second is, is %s", c.SlowThreshold)
+	}
+	return validateStalledAfter(c.StalledAfter)
+}
 
 func validateStalledAfter(d time.Duration) error {
 	if d != 0 && d < time.Second {

@@ -78,8 +78,13 @@ func (d *durations[K]) count(one *duration, took time.Duration, e exemplar) {
 	one.counts[at]++
 	one.grown = true
 	one.sum += seconds
-	e.value = seconds
+	one.setExemplar(e, seconds)
+}
+
+// setExemplar keeps the span that was counted with that value, if there is one.
+func (one *duration) setExemplar(e exemplar, seconds float64) {
 	if e.trace != (pcommon.TraceID{}) {
+		e.value = seconds
 		one.exemplar, one.told = e, false
 	}
 }

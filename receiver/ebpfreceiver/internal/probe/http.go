@@ -6,6 +6,7 @@
 package probe
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -31,6 +32,7 @@ const (
 // httpProbe makes spans of the exchanges that pass through sockets.
 type httpProbe struct {
 	losses
+	config  *HTTPConfig
 	streams *streams
 	conns   *simplelru.LRU[uint64, *httpConn]
 	pool    http1.Pool
@@ -38,6 +40,9 @@ type httpProbe struct {
 	served  []served
 	taken   httpDurations
 	waits   waits
+	// anySampled reports that the kernel may have counted exchanges since the last
+	// collection.
+	anySampled bool
 }
 
 // httpConn keeps what spans of one connection have in common.
@@ -49,6 +54,15 @@ type httpConn struct {
 	url    string
 	labels httpLabels // of the last exchange, and where it was counted
 	series *duration
+	// counted is what the kernel counted of the connection, as far as it is in the series;
+	// reported how much of it when it last came to rest.
+	counted  exchangeCounts
+	reported uint64
+	sampled  bool // the kernel may count some
+	// form is that of the last exchange, formTold what the kernel has been told of it.
+	form, formTold exchangeForm
+	hasRequest     bool
+	formsTold      int
 }
 
 // served is an exchange that is complete; one of a server waits for its client's.
@@ -56,6 +70,7 @@ type served struct {
 	exchange *http1.Exchange
 	conn     *httpConn
 	of       *identity.Process
+	series   *duration // where it was counted
 }
 
 func (s *served) id() callID { return callID(s.exchange.Mark) }
@@ -63,7 +78,7 @@ func (s *served) id() callID { return callID(s.exchange.Mark) }
 func newHTTP(s *streams, c *HTTPConfig) *httpProbe {
 	s.speak(speechHTTP)
 	return &httpProbe{
-		streams: s, conns: newRecent[uint64, *httpConn](maxHTTPConns), calls: newCallSet(), taken: newHTTPDurations(),
+		config: s.http, streams: s, conns: newRecent[uint64, *httpConn](maxHTTPConns), calls: newCallSet(), taken: newHTTPDurations(),
 		waits: newWaits("http", c.StalledAfter),
 	}
 }
@@ -81,6 +96,8 @@ func (p *httpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 		return p.data(record, out)
 	case streamClose:
 		return p.close(record, out)
+	case streamRest:
+		return p.rest(record, out)
 	}
 	return errUnknownKind
 }
@@ -100,13 +117,19 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 	done := speaker.Take(&piece)
 	for _, e := range speaker.Begun() {
 		id := callOf(&conn.ends, speaker.Server, e.Seq, e.Request.Method, e.Request.Target)
-		e.Mark = id
+		e.Mark, e.Shift = id, r.Shift
+		if r.Shift > 0 {
+			conn.sampled, p.anySampled = true, true
+		}
 		if !speaker.Server {
 			p.calls.add(id[0])
 		}
 	}
 	p.tell(conn, done, out)
 	p.fail(conn)
+	if err := p.learnForm(conn, r.Conn, &piece, speaker.Begun()); err != nil {
+		return err
+	}
 	if speaker.Opaque() {
 		p.conns.Remove(r.Conn)
 		return p.streams.forget(r.Conn)
@@ -146,7 +169,7 @@ func (p *httpProbe) close(record []byte, out *Batch) error {
 	p.tell(conn, conn.speaker.Close(&end), out)
 	p.fail(conn)
 	p.conns.Remove(r.Conn)
-	return nil
+	return p.settleCounts(r.Conn, conn, out)
 }
 
 // fail counts what of the connection could not be parsed.
@@ -158,7 +181,12 @@ func (p *httpProbe) fail(conn *httpConn) {
 
 func (p *httpProbe) tell(conn *httpConn, exchanges []*http1.Exchange, out *Batch) {
 	for _, e := range exchanges {
+		if !conn.speaker.Server && exportsTelemetry(&e.Request, conn.ends.RemotePort) {
+			p.pool.Put(e)
+			continue
+		}
 		one := served{exchange: e, conn: conn, of: conn.of}
+		one.series = p.taken.count(&one)
 		if !conn.speaker.Server {
 			p.span(&one, false, out)
 			continue
@@ -189,7 +217,8 @@ func (p *httpProbe) Settle(out *Batch, last bool) {
 
 // Collect implements Probe.
 func (p *httpProbe) Collect(out *Batch) error {
+	err := p.creditAll(out)
 	p.taken.collect(out)
 	p.wait(out)
-	return p.streams.missed(&p.losses)
+	return errors.Join(err, p.streams.missed(&p.losses))
 }

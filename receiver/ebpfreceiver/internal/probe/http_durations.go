@@ -7,7 +7,6 @@ package probe
 
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
@@ -46,23 +45,51 @@ func newHTTPDurations() httpDurations {
 	}
 }
 
-func (d *httpDurations) add(s *served, method, fault string, span ptrace.Span) {
+// count counts an exchange that is complete, and returns where.
+func (d *httpDurations) count(s *served) *duration {
 	e, c := s.exchange, s.conn
+	method, _ := methodOf(e.Request.Method)
 	labels := httpLabels{
-		place: s.of.Place, method: method, status: e.Response.Status, fault: fault, version: versionOf(&e.Request),
-		scheme: c.scheme(),
+		place: s.of.Place, method: method, status: e.Response.Status, fault: httpFaultOf(e, c.speaker.Server),
+		version: versionOf(&e.Request), scheme: c.scheme(),
 	}
-	to := &d.server
 	if !c.speaker.Server {
-		to = &d.client
 		target := c.targetOf(e.Request.Host)
 		labels.address, labels.port = target.name, target.port
 	}
+	to := d.side(c)
 	if c.series == nil || c.series.dropped || c.labels != labels {
-		rest := httpLabels{place: s.of.Place, overflow: true}
-		c.labels, c.series = labels, to.of(labels, rest)
+		c.labels, c.series = labels, to.of(labels, httpLabels{place: s.of.Place, overflow: true})
 	}
-	to.count(c.series, e.End.Sub(e.Start), exemplar{at: e.End, trace: span.TraceID(), span: span.SpanID()})
+	to.count(c.series, e.End.Sub(e.Start), exemplar{})
+	return c.series
+}
+
+func (d *httpDurations) side(c *httpConn) *durations[httpLabels] {
+	if c.speaker.Server {
+		return &d.server
+	}
+	return &d.client
+}
+
+// addCounts adds what the kernel has counted of a connection, under the labels of its
+// last exchange that was sent. Of a connection that is not known any more they are
+// not known either.
+func (d *httpDurations) addCounts(c *httpConn, now, before *exchangeCounts, host *identity.Place) {
+	if now.Count <= before.Count {
+		return
+	}
+	if c.series == nil || c.series.dropped {
+		if c.labels.place == nil {
+			c.labels = httpLabels{place: host, overflow: true}
+		}
+		c.series = d.side(c).of(c.labels, httpLabels{place: c.labels.place, overflow: true})
+	}
+	for i := range now.Buckets {
+		c.series.counts[i] += now.Buckets[i] - before.Buckets[i]
+	}
+	c.series.sum += float64(now.Sum-before.Sum) / 1e9
+	c.series.grown = true
 }
 
 func (d *httpDurations) collect(out *Batch) {

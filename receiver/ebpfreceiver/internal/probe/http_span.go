@@ -55,18 +55,22 @@ func spanID(n uint64) (s pcommon.SpanID) {
 	return s
 }
 
-// span tells one exchange, and counts it. Of what the conventions leave open it
+// span reports one exchange. Of what the conventions leave open it
 // tells what a question may be about; each attribute costs a part of what a span
 // does.
 func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	e, server := s.exchange, s.conn.speaker.Server
-	if !server && exportsTelemetry(&e.Request, s.conn.ends.RemotePort) {
+	method, original := methodOf(e.Request.Method)
+	state, kept := p.sampled(s)
+	if !kept {
 		p.pool.Put(e)
 		return
 	}
-	method, original := methodOf(e.Request.Method)
 	span := out.Span(titleOf(method), s.of)
 	putContext(span, s, server, clientSeen)
+	if state != "" {
+		span.TraceState().FromRaw(state)
+	}
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(e.Start))
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.End))
 	attributes := span.Attributes()
@@ -92,8 +96,8 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	if !server {
 		s.conn.ends.putListener(attributes, out.Table)
 	}
-	fault := putOutcome(span, e, server)
-	p.taken.add(s, method, fault, span)
+	putOutcome(span, e, server)
+	s.series.setExemplar(exemplar{at: e.End, trace: span.TraceID(), span: span.SpanID()}, max(0, e.End.Sub(e.Start).Seconds()))
 	p.pool.Put(e)
 }
 
@@ -106,25 +110,30 @@ func attributesOf(server bool) int {
 	return 13
 }
 
-// putOutcome writes how it ended, and returns error.type.
-func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) string {
+// putOutcome writes how it ended.
+func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) {
 	attributes, status := span.Attributes(), e.Response.Status
 	if status != 0 {
 		attributes.PutInt(otlp.HTTPResponseStatus, int64(status))
 		attributes.PutInt(otlp.HTTPResponseBodySize, e.ResponseBody)
 	}
-	fault := ""
-	switch {
-	case status >= 500, status >= 400 && !server: // whoever reads no more of it than that
-		fault = strconv.Itoa(status)
-	case e.Cut:
-		fault = "connection_closed"
-	}
-	if fault != "" {
+	if fault := httpFaultOf(e, server); fault != "" {
 		attributes.PutStr(otlp.ErrorType, fault)
 		span.Status().SetCode(ptrace.StatusCodeError)
 	}
-	return fault
+}
+
+// httpFaultOf is error.type: of whoever reads no more than the status from 400 on for
+// clients, from 500 on for servers.
+func httpFaultOf(e *http1.Exchange, server bool) string {
+	status := e.Response.Status
+	switch {
+	case status >= 500, status >= 400 && !server:
+		return strconv.Itoa(status)
+	case e.Cut:
+		return "connection_closed"
+	}
+	return ""
 }
 
 // putContext joins the span to the trace of the application where the request

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
 )
@@ -122,7 +121,7 @@ func TestAnErrorIsNamedByItsStatusThoughNobodyReadsOn(t *testing.T) {
 	} {
 		e := &http1.Exchange{Cut: of.cut}
 		e.Response.Status = of.status
-		assert.Equal(t, of.want, putOutcome(ptrace.NewSpan(), e, of.server), "%v", of)
+		assert.Equal(t, of.want, httpFaultOf(e, of.server), "%v", of)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 const (
 	streamData  = 1
 	streamClose = 2
+	streamRest  = 3
 )
 
 // The slots of stream_missed.
@@ -56,6 +57,7 @@ const (
 // streams are the programs that the probes of all protocols share: a connection
 // is looked into once, whatever it speaks.
 type streams struct {
+	http     *HTTPConfig
 	own      bool
 	spoken   uint32
 	programs *Programs
@@ -87,7 +89,7 @@ func (s *streams) load(k *Kernel, probe string) (gaps []Gap) {
 		err = spec.Variables[bpf.StreamVarOwnPid].Set(uint32(os.Getpid()))
 	}
 	if err == nil {
-		err = spec.Variables[bpf.StreamVarSpoken].Set(s.spoken)
+		err = errors.Join(spec.Variables[bpf.StreamVarSpoken].Set(s.spoken), s.http.setSampling(spec.Variables, tick()))
 	}
 	if err != nil {
 		return []Gap{{Probe: probe, Feature: "all", Reason: Refused, Err: err}}
@@ -171,7 +173,7 @@ type streamRecord struct {
 	Encrypted  uint8
 	First      uint8
 	Asks       uint8
-	_          uint8
+	Shift      uint8
 	Tail       [32]byte
 	Comm       [16]uint8
 }

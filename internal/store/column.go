@@ -31,7 +31,7 @@ func newPacker() *packer {
 			return e
 		}),
 		decoder: sync.OnceValue(func() *zstd.Decoder {
-			d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0)) // as above
+			d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxUnpacked)) // as above
 			return d
 		}),
 	}
@@ -53,8 +53,10 @@ func (p *packer) pack(how packing, dst, src []byte) []byte {
 	return dst[:len(dst)+len(s2.Encode(dst[len(dst):cap(dst)], src))]
 }
 
-// unpack restores what pack wrote. Segments never leave the process, so that
-// broken bytes are a fault of this package.
+// maxUnpacked is more than any part of a segment has.
+const maxUnpacked = 512 << 20
+
+// unpack restores what pack wrote. It panics if the bytes are broken: see contain.
 func (p *packer) unpack(how packing, dst, src []byte) []byte {
 	dst, err := p.decode(how, dst, src)
 	if err != nil {
@@ -68,6 +70,9 @@ func (p *packer) decode(how packing, dst, src []byte) ([]byte, error) {
 		return p.decoder().DecodeAll(src, dst)
 	}
 	length, err := s2.DecodedLen(src)
+	if err == nil && length > maxUnpacked {
+		err = zstd.ErrDecoderSizeExceeded
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func join(dst []byte, streams [][]byte) []byte {
 // split returns the streams, as parts of src, in dst.
 func split(dst []cursor, src []byte) []cursor {
 	c := cursor{bytes: src}
-	lengths := make([]int, c.uvarint())
+	lengths := make([]int, c.count())
 	for i := range lengths {
 		lengths[i] = int(c.uvarint())
 	}
@@ -115,6 +120,16 @@ func (c *cursor) uvarint() uint64 {
 	v, n := binary.Uvarint(c.bytes)
 	c.bytes = c.bytes[n:]
 	return v
+}
+
+// count reads a number of elements, each of which takes a byte at least: damaged bytes
+// are not to make a reader run for ever, or out of memory.
+func (c *cursor) count() uint64 {
+	n := c.uvarint()
+	if n > uint64(len(c.bytes)) {
+		panic("store: a segment is broken: it holds fewer elements than it says")
+	}
+	return n
 }
 
 func (c *cursor) varint() int64 { return unzigzag(c.uvarint()) }

@@ -206,11 +206,11 @@ type dictionary struct {
 func readDictionary(encoded []byte) *dictionary {
 	streams := split(nil, encoded)
 	d := &dictionary{strings: readStrings(&streams[0])}
-	d.fields = make([]field, streams[1].uvarint())
+	d.fields = make([]field, streams[1].count())
 	for i := range d.fields {
 		d.fields[i] = field{key: int(streams[1].uvarint()), kind: model.Kind(streams[1].take(1)[0]), column: i}
 	}
-	d.shapes = make([]shape, streams[2].uvarint())
+	d.shapes = make([]shape, streams[2].count())
 	for i := range d.shapes {
 		for c := (cursor{bytes: streams[2].text()}); len(c.bytes) > 0; {
 			d.shapes[i] = append(d.shapes[i], d.fields[c.uvarint()])
@@ -224,11 +224,11 @@ func readDictionary(encoded []byte) *dictionary {
 }
 
 func (d *dictionary) readShared(c *cursor) {
-	d.resources = make([]*model.Resource, c.uvarint())
+	d.resources = make([]*model.Resource, c.count())
 	for i := range d.resources {
 		d.resources[i] = readResource(c)
 	}
-	d.scopes = make([]*model.Scope, c.uvarint())
+	d.scopes = make([]*model.Scope, c.count())
 	for i := range d.scopes {
 		d.scopes[i] = &model.Scope{
 			Name: string(c.text()), Version: string(c.text()), SchemaURL: string(c.text()),
@@ -241,7 +241,7 @@ func readResource(c *cursor) *model.Resource {
 	r := &model.Resource{
 		Attributes: readAttributeList(c), SchemaURL: string(c.text()), DroppedAttributes: uint32(c.uvarint()),
 	}
-	for range c.uvarint() {
+	for range c.count() {
 		r.EntityRefs = append(r.EntityRefs, model.EntityRef{
 			SchemaURL: string(c.text()), Type: string(c.text()),
 			IDKeys: readStrings(c), DescriptionKeys: readStrings(c),
@@ -251,7 +251,7 @@ func readResource(c *cursor) *model.Resource {
 }
 
 func readStrings(c *cursor) []string {
-	n := c.uvarint()
+	n := c.count()
 	if n == 0 {
 		return nil
 	}

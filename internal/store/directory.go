@@ -143,6 +143,7 @@ func (d *directory) catchUp(open bool) {
 	}
 	open = open || again
 	d.removeDoomed()
+	d.setDamagedAside()
 	if open {
 		d.inspected()
 	}

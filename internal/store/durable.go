@@ -48,6 +48,9 @@ type durable interface {
 	// unfiled how many are in none.
 	filed() uint64
 	unfiled() int
+	// takeDamaged drops the chunks whose files turned out to be damaged, and returns
+	// why, by their first sequence.
+	takeDamaged() map[uint64]error
 	// unfile notes that all files are gone.
 	unfile()
 	// sealAll closes the head and waits until all is sealed.
@@ -149,7 +152,7 @@ func (l *log[R]) takeDoomed() []uint64 {
 }
 
 func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
-	s := &segment{packer: l.packer, rows: int(h.Count), blockRows: int(h.BlockRows)}
+	s := &segment{packer: l.packer, restored: true, rows: int(h.Count), blockRows: int(h.BlockRows)}
 	if h.Facts&factQuick != 0 {
 		s.packing = packQuick
 	}

@@ -105,6 +105,9 @@ func readValues(c *cursor, kind model.Kind) (known knownValues) {
 	case kind != model.KindString:
 		known.least, known.greatest, known.numbers = readDouble(c), readDouble(c), true
 	default:
+		if n-1 > uint64(len(c.bytes)) {
+			panic("store: a segment is broken: it holds fewer values than it says")
+		}
 		known.texts = make([]fieldValue, n-1)
 		for i := range known.texts {
 			known.texts[i] = fieldValue{text: string(c.text()), blocks: blockSet(c.uvarint())}

@@ -195,6 +195,7 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 		return false, err
 	}
 	b, series := readSeriesKeys(l.packer.unpack(packTight, nil, packed))
+	s.readAll()
 	if len(series) != len(pieces) {
 		return false, fmt.Errorf("contradicts itself: it names %d series and holds points of %d", len(series), len(pieces))
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
@@ -50,6 +51,9 @@ type segment struct {
 	grams  []uint64 // the text filters of the blocks, one after the other
 	shorts []byte   // the packed table of short grams; empty: not known
 	uids   []uidPlace
+
+	restored bool                  // from a file
+	damage   atomic.Pointer[error] // that a reader stumbled over; nil: none
 }
 
 // block is blockRows rows, the last one of a segment fewer.

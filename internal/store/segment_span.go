@@ -120,7 +120,7 @@ func (spanCodec) read(l *loader, i int, s *model.Span) {
 
 func (l *loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
 	var list []model.SpanEvent
-	for range l.number(columnEvents, i) {
+	for range l.elements(columnEvents, i) {
 		list = append(list, model.SpanEvent{
 			Time: start + model.Nanos(l.extra.varint()), Name: l.words.strings[l.extra.uvarint()],
 			DroppedAttributes: uint32(l.extra.uvarint()), Attributes: readAttributeList(&l.extra),
@@ -131,7 +131,7 @@ func (l *loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
 
 func (l *loader) spanLinks(i int) []model.SpanLink {
 	var list []model.SpanLink
-	for range l.number(columnLinks, i) {
+	for range l.elements(columnLinks, i) {
 		var link model.SpanLink
 		link.TraceID, link.SpanID = readID(&l.extra)
 		link.TraceState = l.words.strings[l.extra.uvarint()]
@@ -146,4 +146,13 @@ func (spanCodec) skip(l *loader, i int) {
 	l.skipAttributes(i)
 	l.spanEvents(i, 0)
 	l.spanLinks(i)
+}
+
+// elements is how many elements of a row are in the stream of what is rare.
+func (l *loader) elements(column, i int) uint64 {
+	n := l.number(column, i)
+	if n > uint64(len(l.extra.bytes)) {
+		panic("store: a segment is broken: it holds fewer elements than it says")
+	}
+	return n
 }

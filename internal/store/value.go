@@ -75,7 +75,7 @@ func skipContent(c *cursor, kind model.Kind) {
 	case model.KindDouble:
 		c.take(8)
 	case model.KindArray, model.KindMap:
-		for range c.uvarint() {
+		for range c.count() {
 			c.text()
 			skipContent(c, model.Kind(c.take(1)[0]))
 		}
@@ -93,7 +93,7 @@ func appendAttributeList(dst []byte, list model.Attributes) []byte {
 }
 
 func readAttributeList(c *cursor) model.Attributes {
-	n := c.uvarint()
+	n := c.count()
 	if n == 0 {
 		return nil
 	}

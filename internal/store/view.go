@@ -66,7 +66,7 @@ func newReader[R any](v *view[R], h *hint) *reader[R] {
 	r := &reader[R]{view: v, hint: h}
 	if v.segment != nil {
 		r.loader.segment = v.segment
-		r.set = r.loader.blocks(h)
+		v.segment.contain(func() { r.set = r.loader.blocks(h) })
 	}
 	return r
 }
@@ -81,7 +81,12 @@ func (r *reader[R]) blocks() int {
 
 // admits reports whether a block may hold matching rows.
 func (r *reader[R]) admits(b int) bool {
-	return r.view.segment == nil || r.set.has(b) && r.loader.admits(r.hint, b)
+	if r.view.segment == nil {
+		return true
+	}
+	admitted := false
+	r.view.segment.contain(func() { admitted = r.set.has(b) && r.loader.admits(r.hint, b) })
+	return admitted
 }
 
 // times returns the earliest and the latest time in a block.
@@ -99,7 +104,11 @@ func (r *reader[R]) load(b int) run[R] {
 	if v.segment == nil {
 		return run[R]{rows: v.rows}
 	}
-	loaded := load(&r.loader, v.signal.codec, b, r.hint)
+	var loaded run[R]
+	if !v.segment.contain(func() { loaded = load(&r.loader, v.signal.codec, b, r.hint) }) {
+		r.loader = loader{segment: v.segment}
+		loaded = run[R]{}
+	}
 	r.rows = len(loaded.rows)
 	for i := range loaded.rows {
 		v.signal.number(&loaded.rows[i], v.first+uint64(loaded.places[i]))

@@ -16,15 +16,27 @@ import (
 type choice struct {
 	value string
 	words []string
+	// aliases are other names of the words.
+	aliases map[string]string
 }
 
 func newChoice(value string, words ...string) choice { return choice{value: value, words: words} }
+
+// newSeverityChoice takes a class of severities, also by other names.
+func newSeverityChoice() choice {
+	c := newChoice("", "trace", "debug", "info", "warn", "error", "fatal")
+	c.aliases = map[string]string{"warning": "warn", "err": "error", "critical": "fatal", "crit": "fatal", "notice": "info"}
+	return c
+}
 
 func (c *choice) String() string { return c.value }
 func (c *choice) Type() string   { return strings.Join(c.words, "|") }
 
 func (c *choice) Set(word string) error {
 	word = strings.ToLower(word)
+	if other, known := c.aliases[word]; known {
+		word = other
+	}
 	if !slices.Contains(c.words, word) {
 		return fmt.Errorf("use one of %s", strings.Join(c.words, ", "))
 	}

@@ -38,7 +38,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 
 // addForRecords adds what only log records can be selected by.
 func (f *filterFlags) addForRecords(cmd *cobra.Command) {
-	f.severity = newChoice("", "trace", "debug", "info", "warn", "error", "fatal")
+	f.severity = newSeverityChoice()
 	f.add(cmd)
 	addChoice(cmd, cmd.Flags(), &f.severity, "severity", "", "only this severity or higher")
 	cmd.Flags().StringSliceVar(&f.eventNames, "event-name", nil, "only these event names; a trailing * matches any ending")

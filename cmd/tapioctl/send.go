@@ -44,7 +44,7 @@ func newSendCommand(a *app) *cobra.Command {
 		format:   newChoice("auto", "auto", "json", "text"),
 		output:   newChoice("text", "text", "json"),
 		packing:  newChoice("none", "none", "gzip", "zstd", "lz4", "snappy"),
-		severity: newChoice("", "trace", "debug", "info", "warn", "error", "fatal"),
+		severity: newSeverityChoice(),
 	}
 	cmd := &cobra.Command{
 		Use:   "send [FILE...]",

@@ -77,32 +77,6 @@ func (e *Event) When() Nanos {
 	return e.ObservedTime
 }
 
-// Severity is a class of log severities.
-type Severity uint8
-
-// Severity classes; each but the first spans four OTLP severity numbers.
-const (
-	SeverityUnspecified Severity = iota
-	SeverityTrace
-	SeverityDebug
-	SeverityInfo
-	SeverityWarn
-	SeverityError
-	SeverityFatal
-)
-
-// Severity returns the class of the event's severity number.
-func (e *Event) Severity() Severity {
-	switch n := e.SeverityNumber; {
-	case n <= 0:
-		return SeverityUnspecified
-	case n > 24:
-		return SeverityFatal
-	default:
-		return Severity((n-1)/4 + 1)
-	}
-}
-
 const (
 	eventSize     = 272 // the struct, and its slot in a segment
 	spanSize      = 384

@@ -7,7 +7,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -50,7 +49,7 @@ type Selector struct {
 	Op     Operator
 	Values []string
 	expr   *regexp.Regexp
-	number float64 // of the operators that compare numbers
+	number number // of the operators that compare numbers
 }
 
 // NewSelector checks and compiles a selector. An empty operator means = with
@@ -78,8 +77,8 @@ func NewSelector(key, operator string, values []string) (Selector, error) {
 		s.expr = expr
 	}
 	if s.Op.numeric() {
-		number, err := strconv.ParseFloat(values[0], 64)
-		if err != nil || math.IsNaN(number) {
+		number, ok := parseNumber(values[0])
+		if !ok || math.IsNaN(number.double) {
 			return Selector{}, InvalidField("values", "operator %s compares with a number, %q is none: write for example 500 or 0.25", s.Op, values[0])
 		}
 		s.number = number
@@ -138,47 +137,41 @@ func (s *Selector) Holds(v Value, found bool) bool {
 	case OpNotMatches:
 		return !found || !s.expr.MatchString(v.Text())
 	default:
-		number, isNumber := v.Number()
-		return found && isNumber && s.compares(number)
+		n, isNumber := v.number()
+		return found && isNumber && s.compares(n)
 	}
 }
 
 // compares reports whether the number stands to that of the selector as its
 // operator says.
-func (s *Selector) compares(number float64) bool {
-	switch s.Op {
+func (s *Selector) compares(n number) bool {
+	if n.double != n.double { // NaN compares with nothing
+		return false
+	}
+	switch order := n.compare(s.number); s.Op {
 	case OpGreater:
-		return number > s.number
+		return order > 0
 	case OpAtLeast:
-		return number >= s.number
+		return order >= 0
 	case OpLess:
-		return number < s.number
+		return order < 0
 	case OpAtMost:
-		return number <= s.number
+		return order <= 0
 	default:
 		return false
 	}
 }
 
 // MayHoldBetween reports whether the selector may hold for a number from least to
-// greatest.
+// greatest, both rounded to doubles.
 func (s *Selector) MayHoldBetween(least, greatest float64) bool {
-	return !s.Op.numeric() || s.compares(least) || s.compares(greatest)
-}
-
-// Number returns what the value counts: an integer, a double, or a text that is a
-// number, as many senders write them.
-func (v Value) Number() (number float64, ok bool) {
-	switch v.Kind() {
-	case KindInt:
-		return float64(v.Int()), true
-	case KindDouble:
-		return v.Double(), true
-	case KindString:
-		number, err := strconv.ParseFloat(v.Str(), 64)
-		return number, err == nil
+	switch s.Op {
+	case OpGreater, OpAtLeast:
+		return greatest >= s.number.double
+	case OpLess, OpAtMost:
+		return least <= s.number.double
 	default:
-		return 0, false
+		return true
 	}
 }
 
@@ -196,9 +189,6 @@ type Filter struct {
 	// Invert negates everything above but Time.
 	Invert bool
 }
-
-// FoldText prepares a text for Filter.Text.
-func FoldText(s string) string { return strings.ToLower(s) }
 
 // MatchName reports whether the name is one of the patterns: exact, or a prefix
 // with a trailing *. No pattern matches every name.
@@ -288,7 +278,7 @@ func oneOf(wanted []string, label string, labels Labels) bool {
 
 func (f *Filter) textIn(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(s string) bool {
-		return strings.Contains(strings.ToLower(s), f.Text)
+		return strings.Contains(FoldText(s), f.Text)
 	})
 }
 

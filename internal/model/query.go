@@ -99,14 +99,13 @@ type TraceQuery struct {
 }
 
 // MatchSpan reports whether the span meets all conditions or, of a query that
-// names traces, is of one of them. A span without a trace is never selected.
+// names traces, is of one of them.
 func (q *TraceQuery) MatchSpan(s *Span) bool {
 	if len(q.TraceIDs) > 0 {
 		return slices.Contains(q.TraceIDs, s.TraceID)
 	}
 	took := time.Duration(s.Duration())
-	return !s.TraceID.IsZero() &&
-		took >= q.MinDuration && (q.MaxDuration <= 0 || took <= q.MaxDuration) &&
+	return took >= q.MinDuration && (q.MaxDuration <= 0 || took <= q.MaxDuration) &&
 		(len(q.StatusCodes) == 0 || slices.Contains(q.StatusCodes, s.StatusCode)) &&
 		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, s.Kind)) &&
 		MatchName(q.Operations, s.Name) &&

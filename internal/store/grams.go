@@ -6,8 +6,9 @@ package store
 import (
 	"math/bits"
 	"slices"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -125,12 +126,12 @@ func oneIf(is bool) (one uint64) {
 	return one
 }
 
-// appendFolded folds a text as tapio.FoldText does.
+// appendFolded folds a text as model.FoldText does.
 func appendFolded(dst []byte, text string) []byte {
 	n := len(dst)
 	dst = append(dst, text...)
 	if !lower(dst[n:]) {
-		return append(dst[:n], strings.ToLower(text)...)
+		return append(dst[:n], model.FoldText(text)...)
 	}
 	return dst
 }

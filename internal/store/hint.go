@@ -69,14 +69,14 @@ func eventHint(q *model.EventQuery) *hint {
 		h.except = exceptHint(&q.Filter)
 		if h.except != nil {
 			h.except.names = q.Filter.EventNames
-			h.except.severities(&q.Filter)
+			h.except.severities(&q.Filter, false)
 		}
 		return h
 	}
 	h.filter(&q.Filter)
 	h.text = newTextHint(q.Filter.Text)
 	h.names = q.Filter.EventNames
-	h.severities(&q.Filter)
+	h.severities(&q.Filter, true)
 	return h
 }
 
@@ -120,7 +120,9 @@ func (h *hint) filter(f *model.Filter) {
 	h.grams, h.shorts = gramsOf(f.Text), shortsOf(f.Text)
 }
 
-func (h *hint) severities(f *model.Filter) {
+// severities demands a class; unnumbered says what is assumed of records whose
+// severity text alone may tell it.
+func (h *hint) severities(f *model.Filter, unnumbered bool) {
 	if len(f.Severities) == 0 && f.MinSeverity == model.SeverityUnspecified {
 		return
 	}
@@ -132,6 +134,9 @@ func (h *hint) severities(f *model.Filter) {
 	}
 	h.numbers = append(h.numbers, numberHint{columnSeverity, func(number uint64) bool {
 		e := model.Event{SeverityNumber: int32(unzigzag(number))}
+		if e.SeverityNumber <= 0 {
+			return unnumbered
+		}
 		return slices.Contains(h.classes, e.Severity())
 	}})
 }

@@ -180,14 +180,21 @@ func traceSizes(traces []model.Trace) []traceSize {
 // naiveTraces answers as the definition says.
 func naiveTraces(stored []model.Span, q model.TraceQuery) (answer []traceSize) {
 	match, newest, spans := spanMatcher(q)(), map[model.TraceID]*model.Span{}, map[model.TraceID]int{}
+	var alone []*model.Span // without a trace
 	for i := range stored {
 		span := &stored[i]
+		if span.TraceID.IsZero() && match(span) {
+			alone = append(alone, span)
+		}
 		spans[span.TraceID]++
 		if known := newest[span.TraceID]; match(span) && (known == nil || compareSpans(span, known) > 0) {
 			newest[span.TraceID] = span
 		}
 	}
-	stands := slices.SortedFunc(maps.Values(newest), func(a, b *model.Span) int { return compareSpans(b, a) })
+	delete(newest, model.TraceID{})
+	spans[model.TraceID{}] = 1
+	stands := append(slices.Collect(maps.Values(newest)), alone...)
+	slices.SortFunc(stands, func(a, b *model.Span) int { return compareSpans(b, a) })
 	for _, span := range stands {
 		answer = append(answer, traceSize{span.TraceID, spans[span.TraceID]})
 	}

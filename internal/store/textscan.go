@@ -36,8 +36,8 @@ func newTextHint(folded string) *textHint {
 			return nil
 		}
 	}
-	for _, r := range "\u212aİ" { // of the Kelvin sign, and of a Turkish letter
-		if strings.ContainsRune(folded, rune(strings.ToLower(string(r))[0])) {
+	for _, r := range "\u212aİſ" { // of the Kelvin sign, of a Turkish letter, and of the long s
+		if strings.Contains(folded, model.FoldText(string(r))) {
 			h.runes = append(h.runes, []byte(string(r)))
 		}
 	}

@@ -6,6 +6,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
@@ -54,33 +55,54 @@ type traceFinder struct {
 }
 
 // matching returns the spans at which the first n traces behind the cursor
-// stand, in order.
+// stand, in order. Of large traces it looks at fewer spans at a time.
 func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) ([]entry[model.Span], error) {
 	var found []entry[model.Span]
-	first := after.IsZero() && !f.pager.ascending
-	for batch := n; ; batch = min(2*batch, maxCandidates) {
+	first, most := after.IsZero() && !f.pager.ascending, maxCandidates
+	for batch := n; ; batch = min(2*batch, most) {
 		candidates, release, err := f.candidates(ctx, batch, after)
+		standing := []entry[model.Span](nil)
+		if err == nil {
+			standing, err = f.standing(ctx, candidates, n-len(found), first)
+		}
+		if isExhausted(err) && batch > n {
+			release()
+			most = max(batch/2, n)
+			batch = most / 2
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range candidates {
-			stands, err := f.stands(ctx, e, first)
-			if err != nil {
-				return nil, err
-			}
-			if stands {
-				found = append(found, e)
-			}
-			if len(found) == n {
-				return found, nil
-			}
+		release() // but for what is found
+		found = append(found, standing...)
+		if err := f.pager.account.take(int64(len(standing) * f.pager.log.signal.slot)); err != nil {
+			return nil, err
 		}
-		if len(candidates) < batch {
+		if len(found) == n || len(candidates) < batch {
 			return found, nil
 		}
 		after = f.pager.cursor(candidates[len(candidates)-1])
-		release()
 	}
+}
+
+// standing returns those of the spans at which their traces stand, n at most.
+func (f *traceFinder) standing(
+	ctx context.Context, candidates []entry[model.Span], n int, fromNewest bool,
+) (found []entry[model.Span], err error) {
+	for _, e := range candidates {
+		stands, err := f.stands(ctx, e, fromNewest)
+		if err != nil {
+			return nil, err
+		}
+		if stands {
+			found = append(found, e)
+		}
+		if len(found) == n {
+			break
+		}
+	}
+	return found, nil
 }
 
 // candidates returns the next matching spans, and what gives back their memory.
@@ -93,6 +115,9 @@ func (f *traceFinder) candidates(ctx context.Context, n int, after model.Cursor)
 // stands reports whether the trace of this span stands here. Seen from the
 // newest span of all, the first span of a trace is its newest.
 func (f *traceFinder) stands(ctx context.Context, e entry[model.Span], fromNewest bool) (bool, error) {
+	if e.row.TraceID.IsZero() { // it belongs to no other
+		return true, nil
+	}
 	newest, known := f.newest[e.row.TraceID]
 	if !known {
 		newest = e.seq
@@ -201,17 +226,39 @@ func sizeOf(spans []*model.Span) (bytes int64) {
 	return bytes
 }
 
-// page takes traces up to the limits.
+// traceAt returns the trace that stands at a span. A span without a trace id is one
+// of its own.
+func (f *traceFinder) traceAt(ctx context.Context, e entry[model.Span]) (model.Trace, int, error) {
+	if e.row.TraceID.IsZero() {
+		return model.Trace{Spans: []model.Span{*e.row}}, e.row.Size(), nil
+	}
+	return f.trace(ctx, e.row.TraceID)
+}
+
+func isExhausted(err error) bool {
+	_, exhausted := errors.AsType[*model.ExhaustedError](err)
+	return exhausted
+}
+
+// page takes traces up to the limits, and to what one query may hold.
 func (f *traceFinder) page(ctx context.Context, found []entry[model.Span], limit, maxBytes int) (model.Page[model.Trace], error) {
 	var page model.Page[model.Trace]
 	bytes := 0
 	for i, e := range found {
-		trace, size, err := f.trace(ctx, e.row.TraceID)
+		if i == limit {
+			page.Next = f.pager.cursor(found[i-1])
+			break
+		}
+		trace, size, err := f.traceAt(ctx, e)
+		if i > 0 && isExhausted(err) { // for the next page
+			page.Next = f.pager.cursor(found[i-1])
+			break
+		}
 		if err != nil {
 			return model.Page[model.Trace]{}, err
 		}
 		bytes += size
-		if i == limit || (i > 0 && maxBytes > 0 && bytes > maxBytes) {
+		if i > 0 && maxBytes > 0 && bytes > maxBytes {
 			page.Next = f.pager.cursor(found[i-1])
 			break
 		}
@@ -227,6 +274,10 @@ func (f *traceFinder) byID(ctx context.Context, ids []model.TraceID, paging mode
 	bytes := 0
 	for i := int(min(paging.After.Seq, uint64(len(ids)))); i < len(ids); i++ {
 		trace, size, err := f.trace(ctx, ids[i])
+		if len(page.Rows) > 0 && isExhausted(err) {
+			page.Next = model.Cursor{Epoch: f.pager.epoch, Snapshot: f.pager.snapshot, Seq: uint64(i)}
+			break
+		}
 		if err != nil {
 			return model.Page[model.Trace]{}, err
 		}

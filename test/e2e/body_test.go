@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -52,6 +53,18 @@ func TestBodiesAboveTheLimit(t *testing.T) {
 		status, answer := ask(t, route[0], "http://"+c.HTTP+route[1], "", strings.Repeat(" ", limit+1), "Content-Type", route[2])
 		require.Equal(t, http.StatusRequestEntityTooLarge, status, "%v: %s", route, answer)
 	}
+	// A client that reads nothing before it has sent all gets its answer.
+	conn, err := (&net.Dialer{}).DialContext(bounded(t), "tcp", c.HTTP)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /v1/logs:query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", 100*limit)
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, strings.Repeat(" ", 100*limit))
+	require.NoError(t, err)
+	refused, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, refused.Body.Close())
+	require.Equal(t, http.StatusRequestEntityTooLarge, refused.StatusCode)
 	// Of unknown length, and longer than anything that is read of it.
 	request, err := http.NewRequestWithContext(bounded(t), http.MethodPost, "http://"+c.HTTP+"/v1/logs:query", io.MultiReader(strings.NewReader(strings.Repeat(" ", 10*limit))))
 	require.NoError(t, err)

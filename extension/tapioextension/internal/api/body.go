@@ -21,6 +21,9 @@ const (
 	bodyTimeout = time.Minute
 	// bodyStep is how much of a body is read before there must be room for it.
 	bodyStep = 64 << 10
+	// maxDrain is how much is read of a body that is refused. Many clients read no
+	// answer before they have sent all; one that sends more than this gets none.
+	maxDrain = 32 << 20
 )
 
 // BoundBodies reads the body of a request before next works on it, and refuses one
@@ -42,7 +45,7 @@ func (s *Server) BoundBodies(next http.Handler) http.Handler {
 		defer held.release()
 		body, err := s.readBody(w, r, held)
 		if err != nil {
-			refuseBody(w, err)
+			refuseBody(w, r, err)
 			return
 		}
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -132,13 +135,15 @@ func countValues(text []byte) int {
 	return n
 }
 
-func refuseBody(w http.ResponseWriter, err error) {
+func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if n, _ := io.CopyN(io.Discard, r.Body, maxDrain); n == maxDrain {
+		w.Header().Set("Connection", "close")
+	}
 	if busy, ok := errors.AsType[*busyError](err); ok {
 		w.Header().Set("Retry-After", retrySeconds(busy.after))
 		writeStatus(w, http.StatusTooManyRequests, busy.GRPCStatus())
 		return
 	}
-	w.Header().Set("Connection", "close") // the rest of the body is not worth reading
 	if _, long := errors.AsType[*tooLongError](err); long {
 		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.ResourceExhausted, err.Error()))
 		return

@@ -76,7 +76,7 @@ func compressed(next http.Handler) (http.Handler, error) {
 	}), nil
 }
 
-// streamsAnswers tells the paths whose answers are lines of messages.
+// streamsAnswers reports whether the answers of a path are lines of messages.
 func streamsAnswers(path string) bool {
 	_, verb, _ := strings.Cut(path, ":")
 	switch verb {

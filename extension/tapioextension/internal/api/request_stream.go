@@ -21,7 +21,7 @@ import (
 	"github.com/tapio/tapio/internal/protoconv"
 )
 
-// streamsRequests tells the paths whose requests are lines of messages.
+// streamsRequests reports whether the requests of a path are lines of messages.
 func streamsRequests(path string) bool {
 	switch path {
 	case "/v1/events:stream", "/v1/collectors:stream", "/v1/collectors:heartbeat":

@@ -4,6 +4,8 @@
 package otlp
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -16,7 +18,11 @@ import (
 // which may be kept, are made anew. The zero Reader is ready; it is for one
 // goroutine at a time.
 type Reader struct {
-	events     Selection[model.Event]
+	events Selection[model.Event]
+	// Latest leaves out records from after it, 0 for no bound: of a host whose clock
+	// is ahead, and others that are batched with them must not be judged by it.
+	Latest model.Nanos
+
 	spans      Selection[model.Span]
 	points     model.PointBatch
 	attributes slab[model.KeyValue]
@@ -28,6 +34,7 @@ type Selection[R any] struct {
 	Rows   []R
 	Places []int // of the rows within the batch, ascending
 	Total  int   // records in the batch
+	Beyond int   // of these, left out for they are from after Reader.Latest
 	// Oldest and Newest are times of the whole batch, 0 where no record has one.
 	Oldest, Newest model.Nanos
 }
@@ -57,6 +64,18 @@ func (s *Selection[R]) next() *R {
 	s.Places = append(s.Places, s.Total)
 	s.Total++
 	return &s.Rows[len(s.Rows)-1]
+}
+
+// within reports whether a record is not from after the latest time, and sees its
+// time; else it drops the record.
+func (s *Selection[R]) within(latest, t model.Nanos) bool {
+	if latest != 0 && t > latest {
+		s.Beyond++
+		s.drop()
+		return false
+	}
+	s.see(t)
+	return true
 }
 
 func (s *Selection[R]) drop() {
@@ -105,7 +124,9 @@ func (r *Reader) Events(logs plog.Logs, worth func(*model.Event) bool) *Selectio
 				event := chosen.next()
 				event.Resource, event.Scope = resource, scope
 				readRecordHead(event, record)
-				chosen.see(event.When())
+				if !chosen.within(r.Latest, event.When()) {
+					continue
+				}
 				if !worth(event) {
 					chosen.drop()
 					continue
@@ -134,7 +155,9 @@ func (r *Reader) Spans(traces ptrace.Traces, worth func(*model.Span) bool) *Sele
 				span := chosen.next()
 				span.Resource, span.Scope = resource, scope
 				readSpanHead(span, from)
-				chosen.see(span.End)
+				if !chosen.within(r.Latest, span.End) {
+					continue
+				}
 				if !worth(span) {
 					chosen.drop()
 					continue
@@ -149,16 +172,21 @@ func (r *Reader) Spans(traces ptrace.Traces, worth func(*model.Span) bool) *Sele
 	return chosen
 }
 
-// Points reads all data points, packed. Oldest and newest are as of a Selection.
-func (r *Reader) Points(metrics pmetric.Metrics) (batch *model.PointBatch, oldest, newest model.Nanos) {
+// Points reads all data points, packed, but those from after Latest, of which there are
+// beyond. Newest is as of a Selection.
+func (r *Reader) Points(metrics pmetric.Metrics) (batch *model.PointBatch, beyond int, newest model.Nanos) {
 	if cap(r.points.Bytes) > maxKeptBytes {
 		r.points = model.PointBatch{}
 	}
 	r.points.Reset()
 	ReadMetrics(&r.points, metrics)
+	all := len(r.points.Points)
+	if r.Latest != 0 {
+		r.points.Points = slices.DeleteFunc(r.points.Points, func(p model.PackedPoint) bool { return p.Time > r.Latest })
+	}
 	var times Selection[model.Point]
 	for i := range r.points.Points {
 		times.see(r.points.Points[i].Time)
 	}
-	return &r.points, times.Oldest, times.Newest
+	return &r.points, all - len(r.points.Points), times.Newest
 }

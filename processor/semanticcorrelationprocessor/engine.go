@@ -76,6 +76,7 @@ type engine struct {
 
 	observed [signals]atomic.Uint64
 	ordinary [signals]atomic.Uint64 // of these, not worth reading in full
+	ahead    atomic.Uint64          // of these, from further ahead than maxSkew
 	// interest is what the engine looks at. Batches are read by it outside of mu.
 	interest atomic.Pointer[correlate.Interest]
 	findings atomic.Uint64 // records of findings, which are not observed
@@ -205,7 +206,7 @@ type clock struct {
 }
 
 // maxSkew is how far ahead of this host's clock another one may be. A record
-// from further ahead does not move the time, or all others would be late.
+// from further ahead is not shown to the engine, or all others would be late.
 const maxSkew = time.Minute
 
 func (c *clock) see(newest model.Nanos, now time.Time) {

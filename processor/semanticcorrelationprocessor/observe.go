@@ -28,7 +28,8 @@ func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark
 	})
 	e.findings.Add(uint64(findings))
 	e.observed[logs].Add(uint64(chosen.Total - findings))
-	e.ordinary[logs].Add(uint64(chosen.Total - findings - len(chosen.Rows)))
+	e.ahead.Add(uint64(chosen.Beyond))
+	e.ordinary[logs].Add(uint64(chosen.Total - findings - chosen.Beyond - len(chosen.Rows)))
 	if chosen.Total == findings {
 		return nil
 	}
@@ -39,7 +40,8 @@ func (e *engine) observeLogs(reader *otlp.Reader, records plog.Logs) []otlp.Mark
 func (e *engine) observeTraces(reader *otlp.Reader, spans ptrace.Traces) []otlp.Mark {
 	chosen := reader.Spans(spans, e.interest.Load().Span)
 	e.observed[traces].Add(uint64(chosen.Total))
-	e.ordinary[traces].Add(uint64(chosen.Total - len(chosen.Rows)))
+	e.ahead.Add(uint64(chosen.Beyond))
+	e.ordinary[traces].Add(uint64(chosen.Total - chosen.Beyond - len(chosen.Rows)))
 	return observe(e, chosen, thinker.ObserveSpans)
 }
 
@@ -57,8 +59,9 @@ func observe[R any](e *engine, chosen *otlp.Selection[R], show func(thinker, []R
 
 // observeMetrics shows the engine metric points.
 func (e *engine) observeMetrics(reader *otlp.Reader, points pmetric.Metrics) {
-	batch, _, newest := reader.Points(points)
-	e.observed[metrics].Add(uint64(len(batch.Points)))
+	batch, beyond, newest := reader.Points(points)
+	e.observed[metrics].Add(uint64(len(batch.Points) + beyond))
+	e.ahead.Add(uint64(beyond))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.think(func() {

@@ -6,6 +6,7 @@ package semanticcorrelationprocessor
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 )
 
@@ -36,6 +38,7 @@ func (*shell) Shutdown(context.Context) error { return nil }
 // it is not called: the reader's state is unknown then.
 func (s *shell) reader() (reader *otlp.Reader, done func()) {
 	reader = s.readers.Get().(*otlp.Reader)
+	reader.Latest = model.Nanos(time.Now().Add(maxSkew).UnixNano())
 	return reader, func() { s.readers.Put(reader) }
 }
 

@@ -63,6 +63,7 @@ func (e *engine) skippedByReason() map[string]uint64 {
 	return map[string]uint64{
 		"finding":        e.findings.Load(),
 		"frequent_point": stats.FrequentPoints,
+		"future":         e.ahead.Load(),
 		"late":           stats.Late,
 		"ordinary_log":   e.ordinary[logs].Load(),
 		"ordinary_span":  e.ordinary[traces].Load() + stats.SkippedSpans,

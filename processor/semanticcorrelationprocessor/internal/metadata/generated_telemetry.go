@@ -293,7 +293,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioCorrelationSkipped, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_correlation_skipped",
-		metric.WithDescription("Records that passed unjudged, by reason (finding, frequent_point, late, ordinary_log, ordinary_span). [Alpha]"),
+		metric.WithDescription("Records that passed unjudged, by reason (finding, frequent_point, future, late, ordinary_log, ordinary_span). [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -177,7 +177,7 @@ func AssertEqualTapioCorrelationPanics(t *testing.T, tt *componenttest.Telemetry
 func AssertEqualTapioCorrelationSkipped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_correlation_skipped",
-		Description: "Records that passed unjudged, by reason (finding, frequent_point, late, ordinary_log, ordinary_span). [Alpha]",
+		Description: "Records that passed unjudged, by reason (finding, frequent_point, future, late, ordinary_log, ordinary_span). [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -25,6 +25,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -42,6 +43,7 @@ type tapioExporter struct {
 	host      component.Host
 	store     *store.Store
 	release   func()
+	senders   *senders.Registry // nil: the extension does not ask for them
 	panics    panics.Count
 	panicked  atomic.Bool // the batch before
 	batches   sync.Pool   // of *model.PointBatch
@@ -79,6 +81,9 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 	if err != nil {
 		e.release = func() {}
 		return fmt.Errorf("exporters::%s::extension: %w", e.id, err)
+	}
+	if registry, ok := owner.(senderRegistry); ok {
+		e.senders = registry.Senders()
 	}
 	return nil
 }
@@ -129,7 +134,12 @@ func (e *tapioExporter) reportPanic(ctx context.Context, err error) {
 	}
 }
 
-func (e *tapioExporter) consumeLogs(_ context.Context, logs plog.Logs) error {
+func (e *tapioExporter) consumeLogs(ctx context.Context, logs plog.Logs) error {
+	if sender, ok := e.senderOf(ctx); ok {
+		for _, resource := range logs.ResourceLogs().All() {
+			e.observeSender(sender, resource.Resource())
+		}
+	}
 	events := e.events.Get().(*[]model.Event)
 	defer putBack(&e.events, events)
 	*events = otlp.AppendEvents(*events, logs)
@@ -157,14 +167,24 @@ func observe(events []model.Event, now time.Time) {
 	}
 }
 
-func (e *tapioExporter) consumeTraces(_ context.Context, traces ptrace.Traces) error {
+func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	if sender, ok := e.senderOf(ctx); ok {
+		for _, resource := range traces.ResourceSpans().All() {
+			e.observeSender(sender, resource.Resource())
+		}
+	}
 	spans := e.spans.Get().(*[]model.Span)
 	defer putBack(&e.spans, spans)
 	*spans = otlp.AppendSpans(*spans, traces)
 	return outcome(e.store.AppendSpans(*spans))
 }
 
-func (e *tapioExporter) consumeMetrics(_ context.Context, metrics pmetric.Metrics) error {
+func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
+	if sender, ok := e.senderOf(ctx); ok {
+		for _, resource := range metrics.ResourceMetrics().All() {
+			e.observeSender(sender, resource.Resource())
+		}
+	}
 	batch := e.batches.Get().(*model.PointBatch)
 	batch.Reset()
 	otlp.ReadMetrics(batch, metrics)

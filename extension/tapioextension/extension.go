@@ -23,6 +23,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -60,6 +61,8 @@ type tapioExtension struct {
 	set    extension.Settings
 	stores *storeKeeper
 	intake *intake.Admission
+	// senders are the services that export to this collector.
+	senders *senders.Registry
 
 	writer struct {
 		sync.Mutex
@@ -93,7 +96,7 @@ type server interface {
 
 func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
 	return &tapioExtension{
-		cfg: cfg, set: set, stores: stores, panics: panicLog{logger: set.Logger},
+		cfg: cfg, set: set, stores: stores, senders: senders.New(), panics: panicLog{logger: set.Logger},
 		intake: intake.NewAdmission(intake.NewRoom(int(cfg.Limits.RequestMemory))),
 	}
 }

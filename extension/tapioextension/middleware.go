@@ -7,6 +7,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/crossorigin"
 	"github.com/tapio/tapio/extension/tapioextension/internal/otlphttp"
+	"github.com/tapio/tapio/internal/senders"
 )
 
 // The extension is also a middleware for the servers of other components, under
@@ -37,8 +39,19 @@ func (e *tapioExtension) GetHTTPHandler(context.Context) (extensionmiddleware.Wr
 		CheckHost: func(r *http.Request) bool { return !authenticated(r) && arrivedAtLoopback(r) },
 	}
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
-		return otlphttp.RefuseForms(policy.Handler(e.intake.Handler(otlphttp.RefuseBadText(next)))), nil
+		return otlphttp.RefuseForms(policy.Handler(e.intake.Handler(otlphttp.RefuseBadText(withSender(next))))), nil
 	}, nil
+}
+
+// withSender keeps the port that a request came from, which the collector's server leaves
+// out of the address.
+func withSender(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			r = r.WithContext(senders.With(r.Context(), netip.AddrPortFrom(at.Addr().Unmap(), at.Port())))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // GetGRPCServerOptions implements extensionmiddleware.GRPCServer.
@@ -76,3 +89,7 @@ func isLoopback(address net.Addr) bool {
 	tcp, ok := address.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
+
+// Senders are the services that export to this collector, by connection. The tapio
+// exporter observes them, the ebpf receiver finds their processes.
+func (e *tapioExtension) Senders() *senders.Registry { return e.senders }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
@@ -36,6 +37,11 @@ type seen struct {
 // onThisKernel runs the receiver until the test ends.
 func onThisKernel(t *testing.T, adapt func(*Config)) *seen {
 	t.Helper()
+	return onThisKernelWith(t, componenttest.NewNopHost(), adapt)
+}
+
+func onThisKernelWith(t *testing.T, host component.Host, adapt func(*Config)) *seen {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it puts programs into the kernel")
 	}
@@ -55,7 +61,7 @@ func onThisKernel(t *testing.T, adapt func(*Config)) *seen {
 	require.NoError(t, err)
 	assert.Same(t, logs, metrics, "one receiver serves all signals of an id")
 	assert.Same(t, logs, traces)
-	require.NoError(t, logs.Start(context.Background(), componenttest.NewNopHost()))
+	require.NoError(t, logs.Start(context.Background(), host))
 	t.Cleanup(func() { require.NoError(t, logs.Shutdown(context.Background())) })
 	return s
 }

@@ -45,8 +45,12 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		return nil, errors.Join(err, w.close())
 	}
 	w.onLoss, w.onPanic = r.tellLoss, r.tellPanic
+	w.senders = newSenderSearch(r.hosts[0], func(err error) {
+		r.set.Logger.Error("failed to find the processes of exports", zap.Error(err))
+	})
 	w.start()
 	return func(ctx context.Context) error {
+		w.senders.stop()
 		return errors.Join(r.stopTelling(ctx), w.shutdown(ctx))
 	}, nil
 }

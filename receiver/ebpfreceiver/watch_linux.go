@@ -62,9 +62,9 @@ type watch struct {
 	onPanic func(err error)
 	panics  panics.Count
 
-	records int
-	quit    chan struct{}
-	done    chan struct{}
+	records    int
+	senders    *senderSearch
+	quit, done chan struct{}
 }
 
 // newWatch attaches all probes. Without a kernel that lets it make a map there
@@ -186,9 +186,10 @@ func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
 	return time.Duration(min(max(pause, float64(minPause)), float64(maxPause)))
 }
 
-// drain decodes what there is, and returns how many bytes that was.
+// drain decodes what there is, and returns its bytes.
 func (w *watch) drain() (read int) {
 	w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
+	w.senders.tell(w.batch.Table)
 	for {
 		w.reader.Drain(func(record []byte) bool {
 			read += len(record)

@@ -160,3 +160,94 @@ func (t *Table) scanListeners(pids []uint32) {
 		}
 	})
 }
+
+const stateEstablished = 1
+
+// Sender returns the process that holds the other end of a connection to this one, by the
+// address that the connection comes from. It returns none where the address is not that
+// of exactly one connection on this host.
+func (t *Table) Sender(from netip.AddrPort) (key Key, ok bool) {
+	self := uint32(os.Getpid())
+	own := map[uint64]bool{}
+	t.holders([]uint32{self}, func(_ uint32, inode uint64) { own[inode] = true })
+	var to netip.AddrPort
+	for _, s := range t.sockets(self) {
+		if s.remote == from && s.state == stateEstablished && own[s.inode] {
+			if to.IsValid() && to != s.local {
+				return Key{}, false
+			}
+			to = s.local
+		}
+	}
+	if !to.IsValid() {
+		return Key{}, false
+	}
+	pids := t.pids()
+	inode, netns := t.connection(from, to, pids)
+	if inode == 0 {
+		return Key{}, false
+	}
+	pids = slices.DeleteFunc(pids, func(pid uint32) bool { return pid == self || t.netns(pid) != netns })
+	t.holders(pids, func(pid uint32, held uint64) {
+		// Of those that share it through fork the first is the one that made it.
+		if stat, err := t.stat(pid); held == inode && err == nil && (!ok || stat.key.Start < key.Start) {
+			key, ok = stat.key, true
+		}
+	})
+	return key, ok
+}
+
+// connection finds the client's end, in this process's network namespace alone if the
+// address is one of loopback; 0 if there is none or more than one.
+func (t *Table) connection(from, to netip.AddrPort, pids []uint32) (inode uint64, in uint32) {
+	self := uint32(os.Getpid())
+	if from.Addr().IsLoopback() {
+		pids = nil
+	}
+	seen := map[uint32]bool{0: true}
+	for _, pid := range append([]uint32{self}, pids...) {
+		netns := t.netns(pid)
+		if seen[netns] {
+			continue
+		}
+		seen[netns] = true
+		for _, s := range t.sockets(pid) {
+			if s.local != from || s.remote != to || s.state != stateEstablished {
+				continue
+			}
+			if inode != 0 {
+				return 0, 0
+			}
+			inode, in = s.inode, netns
+		}
+	}
+	return inode, in
+}
+
+// pids are those of all processes there are.
+func (t *Table) pids() (pids []uint32) {
+	entries, err := os.ReadDir(t.proc)
+	if err != nil {
+		return nil
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.ParseUint(entry.Name(), 10, 32); err == nil {
+			pids = append(pids, uint32(pid))
+		}
+	}
+	return pids
+}
+
+// HasID reports whether that is the id of a process, on the host or in its container.
+func (t *Table) HasID(key Key, id int64) bool {
+	if int64(key.PID) == id {
+		return true
+	}
+	status, err := os.ReadFile(t.file(key.PID, "status"))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(status), "\nNSpid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	return slices.Contains(strings.Fields(line), strconv.FormatInt(id, 10))
+}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -53,4 +55,31 @@ func TestASocketOfTheKernel(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, netip.MustParseAddrPort("[::1]:8080"), s.local)
 	assert.Equal(t, netip.MustParseAddrPort("127.0.0.1:80"), s.remote)
+}
+
+func TestTheProcessBehindAConnection(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	client := exec.Command("python3", "-c", "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); sys.stdin.read()",
+		strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+	hold, err := client.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, client.Start())
+	conn, err := listener.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	table := NewTable("/proc")
+	key, ok := table.Sender(from)
+	require.True(t, ok)
+	assert.Equal(t, uint32(client.Process.Pid), key.PID)
+	assert.True(t, table.HasID(key, int64(client.Process.Pid)))
+	assert.False(t, table.HasID(key, 1))
+	_, ok = table.Sender(netip.MustParseAddrPort("192.0.2.1:4000"))
+	assert.False(t, ok, "of another host")
+	require.NoError(t, hold.Close())
+	require.NoError(t, client.Wait())
+	_, ok = table.Sender(from)
+	assert.False(t, ok, "the connection is closed")
 }

@@ -1,0 +1,60 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioexporter
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/tapio/tapio/internal/senders"
+)
+
+// senderRegistry is an extension that wants to know which service exports over which
+// connection.
+type senderRegistry interface {
+	Senders() *senders.Registry
+}
+
+// senderOf is the address that a request came from: over HTTP the middleware of the
+// extension knows its port.
+func (e *tapioExporter) senderOf(ctx context.Context) (netip.AddrPort, bool) {
+	if e.senders == nil {
+		return netip.AddrPort{}, false
+	}
+	if address, ok := senders.From(ctx); ok {
+		return address, true
+	}
+	tcp, ok := client.FromContext(ctx).Addr.(*net.TCPAddr)
+	if !ok || tcp.Port == 0 {
+		return netip.AddrPort{}, false
+	}
+	at := tcp.AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), true
+}
+
+// observeSender notes the service of a resource that an SDK made. Where the records came
+// through a queue or a batch, nobody knows from whom.
+func (e *tapioExporter) observeSender(sender netip.AddrPort, resource pcommon.Resource) {
+	attributes := resource.Attributes()
+	if _, ok := attributes.Get("telemetry.sdk.name"); !ok {
+		return
+	}
+	text := func(key string) string {
+		value, _ := attributes.Get(key)
+		return value.Str()
+	}
+	of := senders.Service{
+		Name: text("service.name"), Namespace: text("service.namespace"), Version: text("service.version"), Instance: text("service.instance.id"),
+	}
+	if pid, ok := attributes.Get("process.pid"); ok {
+		of.PID = pid.Int()
+	}
+	if of.Name != "" {
+		e.senders.Observe(sender, of)
+	}
+}

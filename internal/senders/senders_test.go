@@ -1,0 +1,53 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package senders
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestAServiceIsToldOnceForAConnection(t *testing.T) {
+	r := New()
+	at := netip.MustParseAddrPort("127.0.0.1:4000")
+	r.Observe(at, Service{Name: "web"})
+	var told []string
+	full := true
+	stop := r.Watch(func(_ netip.AddrPort, of Service) bool {
+		if !full {
+			told = append(told, of.Name)
+		}
+		return !full
+	})
+	r.Observe(at, Service{Name: "web"})
+	full = false
+	r.Observe(at, Service{Name: "web"})
+	r.Observe(at, Service{Name: "web"})
+	r.Observe(at, Service{Name: "other"})
+	assert.Equal(t, []string{"web", "other"}, told)
+	stop()
+	r.Observe(at, Service{Name: "web"})
+	assert.Len(t, told, 2)
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	r := New()
+	r.Watch(func(netip.AddrPort, Service) bool { return true })
+	for port := range uint16(maxConnections + 100) {
+		r.Observe(netip.AddrPortFrom(netip.IPv6Loopback(), port), Service{Name: "web"})
+	}
+	assert.LessOrEqual(t, len(r.known), maxConnections)
+}
+
+func TestTheAddressOfARequest(t *testing.T) {
+	_, ok := From(context.Background())
+	assert.False(t, ok)
+	at := netip.MustParseAddrPort("127.0.0.1:4000")
+	got, ok := From(With(context.Background(), at))
+	assert.True(t, ok)
+	assert.Equal(t, at, got)
+}

@@ -89,6 +89,14 @@ e2e: build e2e-only ## Run the end-to-end tests only
 e2e-only: bin/opampsupervisor
 	go test -count=1 $(GOTESTFLAGS) ./test/e2e/...
 
+# The generator is a module of its own, see its go.mod.
+.PHONY: golden
+golden: bin/tapio ## Send the golden data of the collector's testbed to bin/tapio and compare what comes back
+	@rm -rf .build/golden && mkdir -p .build/golden
+	pairs=$$(go -C internal/golden list -m -f '{{.Dir}}' github.com/open-telemetry/opentelemetry-collector-contrib/internal/coreinternal)/goldendataset/testdata; \
+	go -C internal/golden run . "$$pairs" $(CURDIR)/.build/golden
+	TAPIO_GOLDEN=$(CURDIR)/.build/golden go test -count=1 $(GOTESTFLAGS) -run TestGoldenData ./test/e2e
+
 .PHONY: bench
 bench: ## Run the benchmarks; BENCH selects by name
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(unit_packages)

@@ -134,6 +134,10 @@ bench-http: bin/tapio ## Count 24,000 HTTP requests from both sides, and measure
 	TAPIO_HTTP_REQUESTS=24000 go test -count=1 -v -run TestEveryHTTPRequestIsSeen ./receiver/ebpfreceiver/
 	go test -run '^$$' -bench HTTPRequest -benchtime 24000x ./receiver/ebpfreceiver/
 
+.PHONY: bench-nginx
+bench-nginx: bin/tapio ## Measure what nginx keeps of its throughput beside the shipped configuration (needs root, nginx, wrk): ROUNDS
+	go test -run '^$$' -bench Nginx -benchtime $(or $(ROUNDS),3)x ./receiver/ebpfreceiver/
+
 .PHONY: bench-ebpf
 bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load
 	@mkdir -p .build

@@ -51,6 +51,31 @@ int BPF_PROG(on_empty_exit, void *regs, long result)
 	return 0;
 }
 
+// The same at the other hooks that a request to a server passes.
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_empty_switch)
+{
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_empty_wakeup)
+{
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_empty_send)
+{
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_empty_receive)
+{
+	return 0;
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -24,6 +24,10 @@ const (
 	BenchProgOnClockedExit  = "on_clocked_exit"
 	BenchProgOnEmptyEnter   = "on_empty_enter"
 	BenchProgOnEmptyExit    = "on_empty_exit"
+	BenchProgOnEmptyReceive = "on_empty_receive"
+	BenchProgOnEmptySend    = "on_empty_send"
+	BenchProgOnEmptySwitch  = "on_empty_switch"
+	BenchProgOnEmptyWakeup  = "on_empty_wakeup"
 	BenchVarNumber          = "number"
 	BenchVarTarget          = "target"
 	BenchVarV1Memory        = "v1_memory"
@@ -76,6 +80,10 @@ type BenchProgramSpecs struct {
 	OnClockedExit  *ebpf.ProgramSpec `ebpf:"on_clocked_exit"`
 	OnEmptyEnter   *ebpf.ProgramSpec `ebpf:"on_empty_enter"`
 	OnEmptyExit    *ebpf.ProgramSpec `ebpf:"on_empty_exit"`
+	OnEmptyReceive *ebpf.ProgramSpec `ebpf:"on_empty_receive"`
+	OnEmptySend    *ebpf.ProgramSpec `ebpf:"on_empty_send"`
+	OnEmptySwitch  *ebpf.ProgramSpec `ebpf:"on_empty_switch"`
+	OnEmptyWakeup  *ebpf.ProgramSpec `ebpf:"on_empty_wakeup"`
 }
 
 // BenchMapSpecs contains maps before they are loaded into the kernel.
@@ -147,6 +155,10 @@ type BenchPrograms struct {
 	OnClockedExit  *ebpf.Program `ebpf:"on_clocked_exit"`
 	OnEmptyEnter   *ebpf.Program `ebpf:"on_empty_enter"`
 	OnEmptyExit    *ebpf.Program `ebpf:"on_empty_exit"`
+	OnEmptyReceive *ebpf.Program `ebpf:"on_empty_receive"`
+	OnEmptySend    *ebpf.Program `ebpf:"on_empty_send"`
+	OnEmptySwitch  *ebpf.Program `ebpf:"on_empty_switch"`
+	OnEmptyWakeup  *ebpf.Program `ebpf:"on_empty_wakeup"`
 }
 
 func (p *BenchPrograms) Close() error {
@@ -156,6 +168,10 @@ func (p *BenchPrograms) Close() error {
 		p.OnClockedExit,
 		p.OnEmptyEnter,
 		p.OnEmptyExit,
+		p.OnEmptyReceive,
+		p.OnEmptySend,
+		p.OnEmptySwitch,
+		p.OnEmptyWakeup,
 	)
 }
 

@@ -56,7 +56,7 @@ func (f *exchangeForm) putRequest(piece *http1.Piece, begun []*http1.Exchange) b
 	if len(begun) != 1 || begun[0].Request.Method != "GET" || len(text) != piece.Length || len(text) > maxFormRequest {
 		return false
 	}
-	if bytes.Index(text, endOfHead) != len(text)-len(endOfHead) {
+	if bytes.Index(text, []byte(endOfHead)) != len(text)-len(endOfHead) {
 		return false
 	}
 	f.RequestLength, f.Request = uint16(len(text)), [maxFormRequest]uint8{}
@@ -64,9 +64,9 @@ func (f *exchangeForm) putRequest(piece *http1.Piece, begun []*http1.Exchange) b
 	return true
 }
 
-var (
-	endOfHead     = []byte("\r\n\r\n")
-	contentLength = []byte("\r\ncontent-length: ")
+const (
+	endOfHead     = "\r\n\r\n"
+	contentLength = "\r\ncontent-length: "
 )
 
 // putAnswer reports whether the piece begins with the head of an answer that has
@@ -74,12 +74,12 @@ var (
 func (f *exchangeForm) putAnswer(piece *http1.Piece) bool {
 	const status = len("HTTP/1.1 200")
 	text := piece.Data[:min(len(piece.Data), maxFormAnswer)]
-	end := bytes.Index(text, endOfHead) + len(endOfHead)
+	end := bytes.Index(text, []byte(endOfHead)) + len(endOfHead)
 	if end < len(endOfHead) || end >= maxFormAnswer || len(text) < status || string(text[:7]) != "HTTP/1." || text[9] != '2' && text[9] != '3' {
 		return false
 	}
 	head := bytes.ToLower(text[:end])
-	at := bytes.Index(head, contentLength)
+	at := bytes.Index(head, []byte(contentLength))
 	if at < 0 || bytes.Contains(head, []byte("\r\ntransfer-encoding:")) {
 		return false
 	}

@@ -30,6 +30,15 @@ func NewFloor(clocked bool) Probe {
 	return forTests{programs: []string{bpf.BenchProgOnEmptyEnter, bpf.BenchProgOnEmptyExit}}
 }
 
+// NewEmpty returns one that does nothing at each hook that a request to a server
+// passes.
+func NewEmpty() Probe {
+	return forTests{programs: []string{
+		bpf.BenchProgOnEmptyEnter, bpf.BenchProgOnEmptyExit, bpf.BenchProgOnEmptySwitch, bpf.BenchProgOnEmptyWakeup,
+		bpf.BenchProgOnEmptySend, bpf.BenchProgOnEmptyReceive,
+	}}
+}
+
 type forTests struct{ programs []string }
 
 func (forTests) Name() string   { return "test" }

@@ -16,6 +16,7 @@ const maxName = 200
 type origin struct {
 	service, pod, node string
 	zone, version      string
+	instance           string // service.instance.id
 	cgroup             string // "" for that of the whole host
 	label              string // selects its records, "" if its name does
 	// unnamed says that the service is no more than the host's name: what tells
@@ -38,6 +39,8 @@ func (o origin) of(program string) origin {
 const (
 	programKey = "process.executable.name"
 	cgroupKey  = "process.linux.cgroup"
+
+	instanceKey = "service.instance.id"
 )
 
 // originOf reads a resource. A record without a service goes by its pod, its
@@ -59,6 +62,8 @@ func originOf(r *model.Resource) origin {
 			o.pod = kv.Value.Str()
 		case "service.version":
 			o.version = kv.Value.Str()
+		case instanceKey:
+			o.instance = kv.Value.Str()
 		case "k8s.node.name":
 			o.node, o.onNode = kv.Value.Str(), true
 		case "host.name": // within a pod that is the pod's
@@ -84,7 +89,7 @@ func originOf(r *model.Resource) origin {
 	if o.service == "" {
 		o.service, o.unnamed = o.node, true
 	}
-	for _, name := range [...]*string{&o.service, &o.pod, &o.node, &o.zone, &o.version, &o.cgroup} {
+	for _, name := range [...]*string{&o.service, &o.pod, &o.node, &o.zone, &o.version, &o.cgroup, &o.instance} {
 		*name = short(*name)
 	}
 	return o

@@ -22,8 +22,8 @@ const (
 	unnamedHost = "host"
 )
 
-// seriesKey tells series apart: a hash of the metric's name, the service, the
-// pod and the attributes.
+// seriesKey identifies a series: a hash of the metric's name, the service, the pod,
+// the host, the instance and the attributes.
 type seriesKey uint64
 
 // pointOrigin is what the points of one metric and resource share.
@@ -33,15 +33,22 @@ type pointOrigin struct {
 	ignored bool
 }
 
-func newPointOrigin(metric string, o origin) pointOrigin {
-	if o.service == "" && strings.HasPrefix(metric, "system.") {
+// newPointOrigin keeps replicas apart. SDKs draw a new service.instance.id at each
+// start: it is no part of the key of a counter, for a counter that begins again is
+// how a restart is recognized.
+func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
+	name := metric.Name
+	if o.service == "" && strings.HasPrefix(name, "system.") {
 		o.service = unnamedHost
 	}
+	if metric.Type == model.MetricSum && metric.Monotonic {
+		o.instance = ""
+	}
 	h := uint64(hashSeed)
-	for _, part := range [...]string{short(metric), o.service, o.pod} {
+	for _, part := range [...]string{short(name), o.service, o.pod, o.node, o.instance} {
 		h = hashText(h, part)
 	}
-	return pointOrigin{origin: o, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(metric, "otelcol_")}
+	return pointOrigin{origin: o, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_")}
 }
 
 func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
@@ -55,7 +62,7 @@ func (e *Engine) ObservePoints(points []model.Point) {
 		if p.Series == nil || p.Series.Metric == nil {
 			continue
 		}
-		from := newPointOrigin(p.Series.Metric.Name, *e.places.of(p.Series.Resource))
+		from := newPointOrigin(p.Series.Metric, *e.places.of(p.Series.Resource))
 		if from.ignored || !e.sees(p.Time) {
 			continue
 		}
@@ -106,7 +113,7 @@ func (e *Engine) pointOrigin(b *model.PointBatch, o *model.PackedOrigin) *pointO
 		return known
 	}
 	resource, metric := model.Unpack(string(b.Key(o.Resource))), model.Unpack(string(b.Key(o.Metric)))
-	return e.pointOrigins.put(key, newPointOrigin(metric.Metric().Name, originOf(resource.Resource())))
+	return e.pointOrigins.put(key, newPointOrigin(metric.Metric(), originOf(resource.Resource())))
 }
 
 func unpackSeries(b *model.PointBatch, p *model.PackedPoint) *model.Series {

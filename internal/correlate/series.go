@@ -230,6 +230,8 @@ func seriesID(s *model.Series, o *origin) string {
 	var labels []string
 	if o.pod != "" {
 		labels = append(labels, fmt.Sprintf("k8s.pod.name=%q", o.pod))
+	} else if o.instance != "" {
+		labels = append(labels, fmt.Sprintf("%s=%q", instanceKey, o.instance))
 	}
 	labels = append(labels, fmt.Sprintf("service.name=%q", o.service))
 	for _, kv := range s.Attributes {

@@ -1,0 +1,32 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// Replicas are series of their own by whatever attribute tells them apart.
+func TestReplicasAreSeriesOfTheirOwn(t *testing.T) {
+	key := func(metric *model.Metric, attribute, value string) seriesKey {
+		resource := &model.Resource{Attributes: model.Attributes{
+			{Key: attribute, Value: model.StringValue(value)}, {Key: "service.name", Value: model.StringValue("orders")},
+		}}
+		origin := newPointOrigin(metric, originOf(resource))
+		return origin.seriesKey(1)
+	}
+	gauge := &model.Metric{Name: "process.cpu.utilization", Type: model.MetricGauge}
+	for _, attribute := range []string{"k8s.pod.name", "host.name", "service.instance.id"} {
+		assert.NotEqual(t, key(gauge, attribute, "a"), key(gauge, attribute, "b"), attribute)
+		assert.Equal(t, key(gauge, attribute, "a"), key(gauge, attribute, "a"), attribute)
+	}
+	counter := &model.Metric{Name: "http.server.requests", Type: model.MetricSum, Monotonic: true}
+	assert.NotEqual(t, key(counter, "host.name", "a"), key(counter, "host.name", "b"))
+	assert.Equal(t, key(counter, "service.instance.id", "first start"), key(counter, "service.instance.id", "second start"),
+		"a counter that begins again tells of a restart")
+}

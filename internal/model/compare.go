@@ -9,6 +9,9 @@ import (
 	"strconv"
 )
 
+// exactIntegers bounds the integers that doubles tell apart.
+const exactIntegers = 1 << 53
+
 // number is an integer or a double. Integers beyond 2^53, which no double can tell
 // apart, are compared as they are.
 type number struct {

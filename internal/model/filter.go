@@ -165,13 +165,17 @@ func (s *Selector) compares(n number) bool {
 // MayHoldBetween reports whether the selector may hold for a number from least to
 // greatest, both rounded to doubles.
 func (s *Selector) MayHoldBetween(least, greatest float64) bool {
+	if !s.Op.numeric() {
+		return true
+	}
+	if math.Abs(s.number.double) < exactIntegers { // what is rounded lies beyond
+		return s.compares(number{double: least}) || s.compares(number{double: greatest})
+	}
 	switch s.Op {
 	case OpGreater, OpAtLeast:
 		return greatest >= s.number.double
-	case OpLess, OpAtMost:
-		return least <= s.number.double
 	default:
-		return true
+		return least <= s.number.double
 	}
 }
 

@@ -265,12 +265,12 @@ func TestTraceConditions(t *testing.T) {
 		query model.TraceQuery
 		want  []int
 	}{
-		"all but the span without a trace": {model.TraceQuery{}, []int{3, 2, 1}},
-		"status":                           {model.TraceQuery{StatusCodes: []int32{model.StatusError}}, []int{1}},
-		"kind":                             {model.TraceQuery{Kinds: []int32{3}}, []int{2}},
-		"at least":                         {model.TraceQuery{MinDuration: 2e9}, []int{3}},
-		"at most":                          {model.TraceQuery{MaxDuration: 2e9}, []int{2, 1}},
-		"time":                             {model.TraceQuery{Filter: model.Filter{Time: model.TimeRange{End: second(2)}}}, []int{1}},
+		"all":      {model.TraceQuery{}, []int{0, 3, 2, 1}}, // the span without a trace id is a trace of its own
+		"status":   {model.TraceQuery{StatusCodes: []int32{model.StatusError}}, []int{1}},
+		"kind":     {model.TraceQuery{Kinds: []int32{3}}, []int{2}},
+		"at least": {model.TraceQuery{MinDuration: 2e9}, []int{3}},
+		"at most":  {model.TraceQuery{MaxDuration: 2e9}, []int{0, 2, 1}},
+		"time":     {model.TraceQuery{Filter: model.Filter{Time: model.TimeRange{End: second(2)}}}, []int{1}},
 	} {
 		test.query.Paging.Limit = 10
 		page, err := s.QueryTraces(t.Context(), test.query)

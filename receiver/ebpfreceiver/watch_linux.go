@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -89,8 +87,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 			gaps = append(gaps, probe.Missing("receiver", "program_stats", err))
 		}
 	}
-	// Before the first event, for it asks who its process is; who comes meanwhile is
-	// looked up one by one.
+	// Before the first event, for it asks who its process is.
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
@@ -101,22 +98,12 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 		w.drain() // on a busy host the ring buffer would be full before the last is attached
 	}
 	kernel.ForgetTypes()
+	// Who began another program between the first look and the attaching is not what it was.
+	if err := table.Scan(); err != nil {
+		return nil, nil, errors.Join(err, w.close())
+	}
 	w.drain()
 	return w, gaps, nil
-}
-
-func origin(set receiver.Settings) probe.Origin {
-	name, err := os.Hostname()
-	if err != nil {
-		name = ""
-	}
-	id, err := os.ReadFile("/etc/machine-id")
-	if err != nil {
-		id = nil
-	}
-	return probe.Origin{
-		HostName: name, HostID: strings.TrimSpace(string(id)), Scope: metadata.ScopeName, Version: set.BuildInfo.Version,
-	}
 }
 
 // start reads in a goroutine that goes on whatever panics in it.

@@ -206,6 +206,7 @@ func (t *Table) Scan() error {
 	if err != nil {
 		return fmt.Errorf("list the processes: %w", err)
 	}
+	t.denied = 0
 	var pids []uint32
 	for _, entry := range entries {
 		pid, err := strconv.ParseUint(entry.Name(), 10, 32)

@@ -85,10 +85,13 @@ static __always_inline void submit(__u32 kind, void *record)
 	count(kind, true);
 }
 
-// send copies a record whose size the verifier cannot know.
-static __always_inline void send(__u32 kind, void *record, __u64 size)
+// send copies a record whose size the verifier cannot know, and reports whether there was room for it.
+static __always_inline bool send(__u32 kind, void *record, __u64 size)
 {
-	count(kind, bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP) == 0);
+	bool sent = bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP) == 0;
+
+	count(kind, sent);
+	return sent;
 }
 
 // Ids of different hierarchies are alike, so those of v1 are marked; internal/identity has the same bit.

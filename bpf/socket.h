@@ -6,6 +6,7 @@
 
 #include "event.h"
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define PROTOCOL_TCP 6
@@ -50,6 +51,12 @@ struct sock {
 	__u16 sk_protocol;
 	int sk_err;
 	__u8 sk_shutdown;
+};
+
+struct unix_address;
+
+struct unix_sock {
+	struct unix_address *addr;
 };
 
 struct tcp_sock {

@@ -225,6 +225,7 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 {
 	__u32 kind = kind_of(conn->speech, STREAM_DATA);
 	__u64 size = offsetof(struct stream_record, data) + record->copied;
+	__u32 *unseen;
 
 	barrier_var(size); // what is tested is to be what is sent
 	record->head.kind = kind;
@@ -238,8 +239,10 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->asks = conn->asks;
 	record->thread = bpf_get_current_pid_tgid();
 	__builtin_memcpy(record->comm, conn->comm, sizeof(record->comm));
-	if (size <= sizeof(*record))
-		send(kind, record, size);
+	unseen = unseen_of_thread();
+	record->unseen = unseen ? *unseen : 0;
+	if (size <= sizeof(*record) && !send(kind, record, size) && unseen)
+		(*unseen)++;
 }
 
 // link_ssl makes the entry of the connection of TLS whose library is using this socket.
@@ -310,7 +313,8 @@ static __always_inline bool may_pass(struct stream_conn *conn, struct stream_rec
 	return x && pass_exchange(x, conn, record, &at);
 }
 
-static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
+// look_into tells what passed, and reports whether the receiver learns of it.
+static __always_inline bool look_into(struct sock *sk, int length, enum direction direction)
 {
 	struct stream_record *record;
 	struct stream_conn *conn;
@@ -320,31 +324,29 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	__u32 pid;
 	__u64 key;
 
-	if (length <= 0 || !is_inet(sk, PROTOCOL_TCP) || (direction == RECEIVED && flags & FLAG_PEEK))
-		return 0;
 	pid = bpf_get_current_pid_tgid() >> 32;
 	if (own_pid == pid)
-		return 0;
+		return true;
 	key = bpf_get_socket_cookie(sk);
 	conn = conn_of(sk, key);
 	if (!conn || conn->speech == OTHER)
-		return 0;
+		return false;
 	if (conn->speech == TLS) {
 		link_ssl(conn, sk, key, pid);
-		return 0;
+		return false;
 	}
 	record = scratch_record();
 	call = scratch_call();
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!record || !call || !tcp)
-		return 0;
+		return false;
 	current_call(call);
 	if (hold(conn, call, direction, length))
-		return 0;
+		return true;
 	record->head.time = time_of(conn, tcp, direction);
 	if (may_pass(conn, record, call, tcp, key, pid, direction, length)) {
 		conn->last = direction;
-		return 0;
+		return false;
 	}
 	if (conn->speech > HTTP)
 		fill_database(conn, record, direction, length);
@@ -352,7 +354,7 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 		told = fill_data(conn, record, direction, length);
 	conn->last = direction;
 	if (!told)
-		return 0;
+		return false;
 	if (conn->pid != pid)
 		identify(conn, sk, pid);
 	place(conn, record, sk, tcp, direction);
@@ -360,6 +362,18 @@ static __always_inline int on_io(struct sock *sk, int length, int flags, enum di
 	if (conn->speech == HTTP && exact_requests)
 		follow(record, key, direction);
 	send_data(conn, record, key, direction);
+	return true;
+}
+
+static __always_inline int on_io(struct sock *sk, int length, int flags, enum direction direction)
+{
+	bool seen;
+
+	if (length <= 0 || (direction == RECEIVED && flags & FLAG_PEEK))
+		return 0;
+	seen = is_inet(sk, PROTOCOL_TCP) && look_into(sk, length, direction);
+	if (!seen && direction == RECEIVED && may_ask(sk))
+		count_unseen();
 	return 0;
 }
 

@@ -102,6 +102,8 @@ struct stream_record {
 	__u8 first; // the stream begins here
 	__u8 asks;
 	__u8 shift; // of requests one of 2^shift was sent when this one was
+	__u32 unseen; // reads of the thread so far of which no record was sent
+	__u32 spare;
 	__u8 tail[LONG_TAIL]; // the last bytes
 	__u8 comm[16];
 	__u8 data[DATA_MAX + DATA_END + HELD]; // as long as copied says; twice, for the verifier
@@ -113,6 +115,43 @@ struct {
 	__type(key, __u32);
 	__type(value, struct stream_record);
 } stream_scratch SEC(".maps");
+
+// How often each thread read what may be a request without the receiver learning of it. If that is the same in two records,
+// the thread took in nothing else between them.
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} unseen_reads SEC(".maps");
+
+static __always_inline __u32 *unseen_of_thread(void)
+{
+	return bpf_task_storage_get(&unseen_reads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline void count_unseen(void)
+{
+	__u32 *unseen = unseen_of_thread();
+
+	if (unseen)
+		(*unseen)++;
+}
+
+// may_ask reports whether what comes over the socket may be a request: not the answers of name servers, what the kernel
+// says over netlink, or what comes over a Unix socket that was not accepted from a listener.
+static __always_inline bool may_ask(struct sock *sk)
+{
+	struct unix_sock *local;
+
+	if (sk->__sk_common.skc_family == AF_UNIX) {
+		local = bpf_skc_to_unix_sock(sk);
+		return local && local->addr;
+	}
+	if (is_inet(sk, PROTOCOL_UDP))
+		return sk->__sk_common.skc_dport != __builtin_bswap16(53);
+	return sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6;
+}
 
 // The call that is looked into.
 struct {

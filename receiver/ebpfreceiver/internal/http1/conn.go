@@ -108,6 +108,9 @@ func (c *Conn) Rest(next [2]uint32) {
 // long in coming.
 func (c *Conn) Begun() []*Exchange { return c.begun }
 
+// Known reports whether it is known which end it is.
+func (c *Conn) Known() bool { return c.known }
+
 // Pending returns the requests without a complete response, the eldest first.
 func (c *Conn) Pending() []*Exchange { return c.pending }
 

@@ -26,7 +26,7 @@ func New(c *Config) []Probe {
 	if c.TCP.Enabled {
 		probes = append(probes, newTCP(&c.TCP))
 	}
-	shared := &streams{http: &c.HTTP, own: c.HTTP.Own}
+	shared := &streams{http: &c.HTTP, hops: newHops(), own: c.HTTP.Own}
 	if c.HTTP.Enabled {
 		probes = append(probes, newHTTP(shared, &c.HTTP))
 	}

@@ -92,9 +92,11 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 			p.calls.add(c.Mark[0])
 		}
 	}
+	p.hop(r, conn, out)
 	p.tell(conn, done, out)
 	p.fail(conn)
 	if conn.speaker.Opaque() {
+		p.streams.hops.close(r.Conn)
 		p.conns.Remove(r.Conn)
 		if conn.speaker.Encrypts() {
 			return p.streams.decideAnew(r.Conn)
@@ -110,6 +112,7 @@ func (p *databaseProbe) conn(r *streamRecord, out *Batch) *databaseConn {
 	conn, ok := p.conns.Get(r.Conn)
 	if ok && conn.ends != r.Ends {
 		conn.speaker.Lose()
+		p.streams.hops.close(r.Conn)
 		p.fail(conn)
 		ok = false
 	}
@@ -128,6 +131,7 @@ func (p *databaseProbe) close(record []byte, out *Batch) error {
 	if err != nil {
 		return err
 	}
+	p.streams.hops.close(r.Conn)
 	if conn, ok := p.conns.Peek(r.Conn); ok {
 		end := r.end(out.Clock)
 		p.tell(conn, conn.speaker.Close(&end), out)

@@ -19,16 +19,7 @@ func (p *databaseProbe) span(c *databaseCall, clientSeen bool, out *Batch) {
 	server := c.conn.speaker.Server()
 	span := out.Span(c.title(), c.of)
 	id := callID(c.Mark)
-	span.SetTraceID(id.trace())
-	span.SetSpanID(id.client())
-	span.SetKind(ptrace.SpanKindClient)
-	if server {
-		span.SetKind(ptrace.SpanKindServer)
-		span.SetSpanID(id.server())
-		if clientSeen {
-			span.SetParentSpanID(id.client())
-		}
-	}
+	p.streams.hops.put(span, id, traceContext{}, server, clientSeen)
 	span.SetStartTimestamp(pcommon.NewTimestampFromTime(c.Start))
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(c.End))
 	fault := c.put(span, p.name, server)

@@ -14,11 +14,13 @@ type Forgetter interface {
 // Forget implements Forgetter. Connections that are open begin anew.
 func (p *httpProbe) Forget() {
 	p.served = nil
+	p.streams.hops.forget()
 	p.conns.Purge()
 }
 
 // Forget implements Forgetter. Connections that are open begin anew.
 func (p *databaseProbe) Forget() {
 	p.waiting = nil
+	p.streams.hops.forget()
 	p.conns.Purge()
 }

@@ -125,12 +125,14 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 			p.calls.add(id[0])
 		}
 	}
+	p.hop(r, conn, out)
 	p.tell(conn, done, out)
 	p.fail(conn)
 	if err := p.learnForm(conn, r.Conn, &piece, speaker.Begun()); err != nil {
 		return err
 	}
 	if speaker.Opaque() {
+		p.streams.hops.close(r.Conn)
 		p.conns.Remove(r.Conn)
 		return p.streams.forget(r.Conn)
 	}
@@ -143,6 +145,7 @@ func (p *httpProbe) conn(r *streamRecord, out *Batch) *httpConn {
 	conn, ok := p.conns.Get(r.Conn)
 	if ok && conn.ends != r.Ends {
 		conn.speaker.Lose()
+		p.streams.hops.close(r.Conn)
 		p.fail(conn)
 		ok = false
 	}
@@ -161,6 +164,7 @@ func (p *httpProbe) close(record []byte, out *Batch) error {
 	if err != nil {
 		return err
 	}
+	p.streams.hops.close(r.Conn)
 	conn, ok := p.conns.Peek(r.Conn)
 	if !ok {
 		return nil

@@ -67,7 +67,7 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 		return
 	}
 	span := out.Span(titleOf(method), s.of)
-	putContext(span, s, server, clientSeen)
+	p.streams.hops.putContext(span, s, server, clientSeen)
 	if state != "" {
 		span.TraceState().FromRaw(state)
 	}
@@ -134,28 +134,6 @@ func httpFaultOf(e *http1.Exchange, server bool) string {
 		return "connection_closed"
 	}
 	return ""
-}
-
-// putContext joins the span to the trace of the application where the request
-// carries one, and a server's span to that of its client where both are here.
-func putContext(span ptrace.Span, s *served, server, clientSeen bool) {
-	id := s.id()
-	span.SetTraceID(id.trace())
-	span.SetSpanID(id.client())
-	span.SetKind(ptrace.SpanKindClient)
-	if trace, parent, flags, ok := parseTraceparent(s.exchange.Request.Traceparent); ok {
-		span.SetTraceID(trace)
-		span.SetParentSpanID(parent)
-		span.SetFlags(uint32(flags))
-	}
-	if !server {
-		return
-	}
-	span.SetKind(ptrace.SpanKindServer)
-	span.SetSpanID(id.server())
-	if clientSeen {
-		span.SetParentSpanID(id.client())
-	}
 }
 
 // parseTraceparent reads the header of W3C Trace Context, of version 00 or one

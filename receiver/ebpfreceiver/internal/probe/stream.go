@@ -58,6 +58,7 @@ const (
 // is looked into once, whatever it speaks.
 type streams struct {
 	http     *HTTPConfig
+	hops     *hops
 	own      bool
 	spoken   uint32
 	programs *Programs
@@ -174,6 +175,8 @@ type streamRecord struct {
 	First      uint8
 	Asks       uint8
 	Shift      uint8
+	Unseen     uint32
+	_          uint32
 	Tail       [32]byte
 	Comm       [16]uint8
 }
@@ -208,6 +211,18 @@ func (r *streamRecord) piece(record []byte, at time.Time) (p http1.Piece, err er
 		Time: at, Sent: r.Direction == 1, Seq: r.Seq, Length: int(r.Length), Data: rest[:r.Copied], Tail: r.Tail[:r.TailLength],
 		First: r.First != 0, Other: r.Other, OtherKnown: true, Asked: r.Asks == 1, AskedKnown: true,
 	}, nil
+}
+
+func (r *streamRecord) threadKey() threadKey  { return threadKey{r.Thread, r.Start} }
+func (r *streamRecord) processKey() threadKey { return threadKey{r.PID, r.Start} }
+
+// departure is what the record says of a request that it sends.
+func (r *streamRecord) departure(mark callID, of *identity.Process, out *Batch) *departure {
+	remote := r.Ends.remoteScope()
+	return &departure{
+		mark: mark, process: r.processKey(), name: of.Name, thread: r.threadKey(), unseen: r.Unseen, now: out.Now,
+		here: remote.At.Addr().IsLoopback() || out.Table.Listener(remote) != nil,
+	}
 }
 
 // conversation is a connection as a probe knows it: T follows its protocol.

@@ -8,6 +8,7 @@ package ebpfreceiver
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -80,6 +81,8 @@ func script(t *testing.T, name, text string) string {
 func (s *seen) serverSpan(t *testing.T, of service, path string) (resource map[string]any) {
 	t.Helper()
 	response, err := http.Get(of.url + path)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, response.Body) // closed earlier, it may cut the answer off
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Eventually(t, func() bool {
@@ -240,6 +243,8 @@ func runElsewhere(t *testing.T, url string) (pid int) {
 func (s *seen) clientSpan(t *testing.T, of service, path string) (attributes map[string]any) {
 	t.Helper()
 	response, err := http.Get(of.url + path)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, response.Body) // closed earlier, it may cut the answer off
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Eventually(t, func() bool {

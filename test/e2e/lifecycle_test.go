@@ -185,6 +185,7 @@ func followOverHTTP(t *testing.T, c *Collector) io.Reader {
 	request, err := http.NewRequestWithContext(bounded(t), http.MethodPost, "http://"+c.HTTP+"/v1/logs:stream",
 		bytes.NewBufferString(`{"start":{"last":1}}`))
 	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })

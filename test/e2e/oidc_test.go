@@ -188,6 +188,7 @@ func TestRefusalsOverHTTPAreCounted(t *testing.T) {
 		request, err := http.NewRequestWithContext(bounded(t), method, "http://"+c.HTTP+path, strings.NewReader(body))
 		require.NoError(t, err)
 		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Content-Type", "application/json")
 		code, _ := do(t, request)
 		return code
 	}

@@ -129,7 +129,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

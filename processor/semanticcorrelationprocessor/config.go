@@ -59,7 +59,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: the keys are memory_limit, window, close_after and lateness; "+
+		return fmt.Errorf("%w\nhint: the keys are memory_limit, window, close_after and lateness; "+
 			"a duration is a number with its unit, for example 10s; a size likewise, for example 128MiB", err)
 	}
 	return nil

@@ -77,7 +77,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nmend: a duration is a number with its unit, for example 10s; a size likewise, for example 8MiB; the keys are%s",
+		return fmt.Errorf("%w\nhint: a duration is a number with its unit, for example 10s; a size likewise, for example 8MiB; the keys are%s",
 			err, keysOf("", reflect.TypeFor[Config]()))
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 // it tells those that there are.
 func TestBadConfigurationOfTheKernelsReceiver(t *testing.T) {
 	t.Parallel()
-	const mend = "mend: "
+	const mend = "hint: "
 	for set, says := range map[string][]string{
 		"probes::dns::timeout=1ms":                   {"ebpf::probes::dns", "timeout: must be 100ms or more, is 1ms", "for example 5s"},
 		"probes::dns::timeout=soon":                  {"probes.dns.timeout", "invalid duration", mend, "10s"},
@@ -24,9 +24,9 @@ func TestBadConfigurationOfTheKernelsReceiver(t *testing.T) {
 		"probes::tcp::retransmit_burst=0":            {"ebpf::probes::tcp", "retransmit_burst: must be 1 or more, is 0"},
 		"probes::tcp::retransmit_burst=many":         {"probes.tcp.retransmit_burst", "uint32", mend},
 		"probes::tcp::connection_spans=maybe":        {"probes.tcp.connection_spans", "bool", mend},
-		"probes::http::ports=[80]":                   {"probes.http", "ports", mend, "probes::http: enabled, own"},
+		"probes::http::ports=[80]":                   {"probes.http", "ports", mend, "probes::http: enabled, stalled_after, own"},
 		"probes::http::own=7":                        {"probes.http.own", "bool", mend},
-		"probes::redis::query_txt=true":              {"probes.redis", "query_txt", mend, "probes::redis: enabled, query_text"},
+		"probes::redis::query_txt=true":              {"probes.redis", "query_txt", mend, "probes::redis: enabled, stalled_after, query_text"},
 		"probes::tls::enabled=x":                     {"probes.tls.enabled", "bool", mend},
 		"probes::kprobe::enabled=true":               {"probes", "kprobe", mend, "probes::process: enabled"},
 		"probes::file::paths=[etc]":                  {"ebpf::probes::file", "paths[0]: must be absolute", `"etc"`},

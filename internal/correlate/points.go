@@ -55,6 +55,18 @@ func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
 	return seriesKey((uint64(o.key) ^ attributes) * hashPrime)
 }
 
+// of is the origin of a series. What the kernel counts by program belongs to the
+// program where nothing else names the service.
+func (o *pointOrigin) of(s *model.Series) *origin {
+	for i := range s.Attributes {
+		if kv := &s.Attributes[i]; kv.Key == programKey {
+			from := o.origin.of(kv.Value.Str())
+			return &from
+		}
+	}
+	return &o.origin
+}
+
 // ObservePoints takes metric points in any order of time.
 func (e *Engine) ObservePoints(points []model.Point) {
 	for i := range points {
@@ -71,7 +83,7 @@ func (e *Engine) ObservePoints(points []model.Point) {
 			h = hashText(h, kv.Key)
 			h = (hashText(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * hashPrime
 		}
-		s := e.seriesFor(from.seriesKey(h), p.Time, func() *series { return e.newSeries(p.Series, &from.origin) })
+		s := e.seriesFor(from.seriesKey(h), p.Time, func() *series { return e.newSeries(p.Series, from.of(p.Series)) })
 		if s != nil {
 			e.take(s, p)
 		}
@@ -95,7 +107,8 @@ func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 			continue
 		}
 		s := e.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, func() *series {
-			return e.newSeries(unpackSeries(b, p), &from.origin)
+			of := unpackSeries(b, p)
+			return e.newSeries(of, from.of(of))
 		})
 		if s == nil {
 			continue

@@ -30,3 +30,15 @@ func TestReplicasAreSeriesOfTheirOwn(t *testing.T) {
 	assert.Equal(t, key(counter, "service.instance.id", "first start"), key(counter, "service.instance.id", "second start"),
 		"a counter that begins again tells of a restart")
 }
+
+// What the kernel counts by program belongs to the program, not to the host.
+func TestCountsOfAProgramAreItsOwn(t *testing.T) {
+	host := &model.Resource{Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("node-1")}}}
+	metric := &model.Metric{Name: "tapio.cpu.time", Type: model.MetricSum, Monotonic: true}
+	of := func(attributes ...model.KeyValue) string {
+		origin := newPointOrigin(metric, originOf(host))
+		return origin.of(&model.Series{Metric: metric, Attributes: attributes}).service
+	}
+	assert.Equal(t, "backup", of(model.KeyValue{Key: programKey, Value: model.StringValue("backup")}))
+	assert.Equal(t, "node-1", of())
+}

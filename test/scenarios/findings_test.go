@@ -107,6 +107,7 @@ func requireGroupAsJSON(t *testing.T, c *running.Collector, id string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.HTTP+"/v1/groups:query", bytes.NewBufferString("{}"))
 	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()

@@ -112,7 +112,7 @@ func TestALeakIsPredicted(t *testing.T) {
 	require.WithinRange(t, full, when.GetStart().AsTime().Add(-time.Minute), when.GetEnd().AsTime().Add(time.Minute))
 	requireCommands(r.ctx, t, r.c, g)
 	said := tapioctl(r.ctx, t, r.c, "tapioctl explain "+g.GetId())
-	require.Contains(t, said, "IF NOBODY ACTS")
+	require.Contains(t, said, "FORECAST")
 	require.Contains(t, said, "Memory of payment will be used up in")
 }
 

@@ -73,13 +73,13 @@ bin/opampsupervisor:
 
 .PHONY: test
 test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
-	go test $(GOTESTFLAGS) $(unit_packages)
+	go test -timeout 30m $(GOTESTFLAGS) $(unit_packages)
 	go -C internal/promcompare test $(GOTESTFLAGS) ./...
 	@$(MAKE) e2e-only
 
 .PHONY: test-race
 test-race: ## Run the packages' tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race $(GOTESTFLAGS) $(unit_packages)
+	CGO_ENABLED=1 go test -race -timeout 40m $(GOTESTFLAGS) $(unit_packages)
 
 .PHONY: e2e
 e2e: build e2e-only ## Run the end-to-end tests only
@@ -87,7 +87,7 @@ e2e: build e2e-only ## Run the end-to-end tests only
 # Not cached: Go does not see that the binaries under test have changed.
 .PHONY: e2e-only
 e2e-only: bin/opampsupervisor
-	go test -count=1 $(GOTESTFLAGS) ./test/e2e/...
+	go test -count=1 -timeout 30m $(GOTESTFLAGS) ./test/e2e/...
 
 # The generator is a module of its own, see its go.mod.
 .PHONY: golden

@@ -124,7 +124,9 @@ func TestAPanicOfTheEngineDoesNotKeepDataBack(t *testing.T) {
 func TestAPanicWhileConclusionsAreDrawnEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, host, _ := faulty(t)
+		p.logs.engine.mu.Lock()
 		p.logs.engine.clock.see(model.Nanos(time.Now().UnixNano()), time.Now())
+		p.logs.engine.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		assert.EqualValues(t, 1, p.logs.engine.health.count.Total())
@@ -161,7 +163,9 @@ func TestAPanicOfThePipelineDropsFindingsCountedly(t *testing.T) {
 		p.logs.engine.outbox.outlets[0] = panicking{p.sink}
 		p.start(t)
 		require.NoError(t, p.traces.ConsumeTraces(t.Context(), someSpans()))
+		p.logs.engine.mu.Lock()
 		p.logs.engine.clock.see(model.Nanos(time.Now().UnixNano()), time.Now())
+		p.logs.engine.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		assert.Positive(t, p.logs.engine.outbox.dropped[reasonRefused])

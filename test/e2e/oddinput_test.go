@@ -90,6 +90,7 @@ func TestRequestStreamIsAnsweredWhileItIsWritten(t *testing.T) {
 	}()
 	request, err := http.NewRequestWithContext(bounded(t), http.MethodPost, "http://"+c.HTTP+"/v1/events:stream", body)
 	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()

@@ -34,7 +34,7 @@ func TestAClockAheadDoesNotHideWhatIsBatchedWithIt(t *testing.T) {
 		e := p.logs.engine
 		require.EqualValues(t, now.UnixNano(), e.clock.newest)
 		require.EqualValues(t, 3, e.skippedByReason()["future"])
-		require.Equal(t, 2, p.sink.LogRecordCount(), "all go on")
+		require.GreaterOrEqual(t, p.sink.LogRecordCount(), 2, "all go on, and findings may follow")
 		require.Equal(t, 1, p.spans.SpanCount())
 		require.Equal(t, 1, p.points.DataPointCount())
 		p.shutdown(t)

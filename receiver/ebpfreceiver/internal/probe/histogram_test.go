@@ -33,6 +33,30 @@ func TestSeriesHaveABoundAndTheRestIsCountedTogether(t *testing.T) {
 	assert.Empty(t, s.byKey, "and long after it is forgotten")
 }
 
+// A host that starts many programs must not hide the one that is busy now: what has not
+// grown for the longest time makes room, though not before it was reported.
+func TestANewSeriesReplacesTheIdleOnes(t *testing.T) {
+	const limit, other = 3, -1
+	s, now := newSeries[int, int](limit), time.Unix(100, 0)
+	reported := map[int]int{}
+	report := func(key int, value *int, _ time.Time) { reported[key] = *value }
+	for key := range 10 {
+		*s.of(other, other, now, now)++
+		*s.of(0, other, now, now) += 10
+		*s.of(1+key, other, now, now) += 100
+		s.changed(now, report)
+		now = now.Add(time.Second)
+	}
+	assert.Len(t, s.byKey, limit)
+	assert.Equal(t, 10, reported[other], "no new key was folded")
+	assert.Equal(t, 100, reported[0], "who grows all the time keeps its sums")
+	assert.Equal(t, 100, reported[10])
+	*s.of(1, other, now, now)++
+	s.changed(now, func(key int, value *int, since time.Time) {
+		assert.Equal(t, []any{1, 1, now}, []any{key, *value, since}, "a key that returns begins again")
+	})
+}
+
 func TestCallsHaveNames(t *testing.T) {
 	names := syscallNames()
 	assert.Greater(t, len(names), 250)

@@ -31,11 +31,12 @@ func newSeries[K comparable, V any](limit int) *series[K, V] {
 	return &series[K, V]{byKey: map[K]*sums[V]{}, limit: limit}
 }
 
-// of returns the sums to grow: those of the key, or, if there is no room for
-// another one, those of the fallback.
+// of returns the sums to grow: those of the key. A new key at the limit replaces the
+// one that has not grown for the longest time; if all have grown since they were last
+// reported, the sums of the fallback are returned.
 func (s *series[K, V]) of(key, fallback K, since, now time.Time) *V {
 	one, ok := s.byKey[key]
-	if !ok && len(s.byKey) >= s.limit {
+	if !ok && len(s.byKey) >= s.limit && !s.evict(fallback) {
 		key = fallback
 		one, ok = s.byKey[key]
 	}
@@ -45,6 +46,24 @@ func (s *series[K, V]) of(key, fallback K, since, now time.Time) *V {
 	}
 	one.changed, one.grown = now, true
 	return &one.value
+}
+
+// evict forgets the sums that have not grown for the longest time, never those of the
+// fallback or sums that are still to be reported. It returns false if there are none.
+// If the evicted key grows again, its sums begin again at zero, with a new start time.
+func (s *series[K, V]) evict(fallback K) bool {
+	var oldest *sums[V]
+	var of K
+	for key, one := range s.byKey {
+		if key != fallback && !one.grown && (oldest == nil || one.changed.Before(oldest.changed)) {
+			of, oldest = key, one
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(s.byKey, of)
+	return true
 }
 
 // idle is how long sums are kept that do not grow.

@@ -142,11 +142,13 @@ func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	settle(s)
 	s.directory.catchUp(false)
 	sealed := 0
+	s.events.mu.RLock()
 	for _, c := range s.events.chunks {
 		if c.files.state == fileKept {
 			sealed += c.count
 		}
 	}
+	s.events.mu.RUnlock()
 	require.Positive(t, sealed)
 	last := s.Stats()[0].LastSeq
 
@@ -226,12 +228,14 @@ func TestFilesGoWithTheirRows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(path, "logs-*"))
 	require.NoError(t, err)
 	kept, size := 0, int64(0)
+	s.events.mu.RLock()
 	for _, c := range s.events.chunks {
 		if c.files.state == fileKept {
 			kept++
 		}
 		kept += len(c.files.pieces)
 	}
+	s.events.mu.RUnlock()
 	for _, file := range files {
 		info, err := os.Stat(file)
 		require.NoError(t, err)

@@ -32,15 +32,18 @@ func (i *Invocation) Program() string {
 	return i.executable()
 }
 
-// executable is the name by which a program that is many is called: that of busybox
-// says nothing.
+// executable is the name by which a file that holds several programs was called: the
+// file name of busybox says nothing, and Debian's redis-server is a link to
+// redis-check-rdb. A title that the program gave itself may follow the name.
 func (i *Invocation) executable() string {
 	switch i.Executable {
-	case "busybox", "toybox", "coreutils":
-		if len(i.Args) > 0 {
-			if name := strings.TrimPrefix(path.Base(i.Args[0]), "-"); name != "." && name != "/" {
-				return name
-			}
+	case "busybox", "toybox", "coreutils", "redis-check-rdb", "redis-check-aof", "valkey-check-rdb", "valkey-check-aof":
+		if len(i.Args) == 0 {
+			break
+		}
+		called, _, _ := strings.Cut(i.Args[0], " ")
+		if name := strings.TrimPrefix(path.Base(called), "-"); name != "." && name != "/" {
+			return name
 		}
 	}
 	return i.Executable

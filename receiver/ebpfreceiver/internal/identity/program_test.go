@@ -66,6 +66,7 @@ func TestProgramsOfInterpreters(t *testing.T) {
 		{"bash", "bash -o pipefail backup.sh", "backup.sh"},
 		{"busybox", "/bin/sh /opt/backup.sh", "backup.sh"},
 		{"busybox", "httpd -f", "httpd"},
+		{"redis-check-rdb", "/usr/bin/redis-server /etc/redis.conf", "redis-server"},
 		{"dotnet", "dotnet /app/Billing.dll", "Billing.dll"},
 		{"nginx", "nginx: worker process", "nginx"},
 		{"postgres", "postgres -D /var/lib", "postgres"},

@@ -127,7 +127,8 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 
 func (e *tapioExtension) apiOptions() api.Options {
 	return api.Options{
-		Store:                  e.store,
+		Store:                  e.store.Reader(),
+		Figures:                e.store,
 		Name:                   e.set.BuildInfo.Command,
 		Version:                e.set.BuildInfo.Version,
 		MaxAge:                 e.cfg.Store.MaxAge,

@@ -28,7 +28,10 @@ type piece struct {
 }
 
 // source is one stored series, from all chunks.
-type source struct{ first, last int32 } // among the pieces
+type source struct {
+	first, last int32 // among the pieces
+	series      *model.Series
+}
 
 // group is the series that are put together.
 type group struct {
@@ -57,9 +60,12 @@ type identity struct {
 	attributes              string
 }
 
-// times is the range of the query with the look back before it.
+// times is the range of the query with the look back before it, if it aggregates.
 func (a *aggregation) times() model.TimeRange {
 	times := a.query.Filter.Time
+	if a.query.Aggregation == model.AggregateNone {
+		return times
+	}
 	back := model.Nanos(max(a.query.Resolution, lookBack))
 	times.Start -= min(back, times.Start)
 	return times
@@ -141,7 +147,7 @@ func (c *collector) sourceOf(series *model.Series) *source {
 	id := c.identify(series)
 	s, known := c.sources[id]
 	if !known {
-		s = &source{}
+		s = &source{series: series}
 		c.sources[id] = s
 		g := c.group(series)
 		g.sources = append(g.sources, s)

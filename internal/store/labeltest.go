@@ -205,6 +205,9 @@ func (t *labelTest) placeOf(l *loader, i int) labelPlace {
 // compare puts the values of a field to the selector, for the rows that it
 // decides for.
 func (t *labelTest) compare(l *loader, field int) {
+	if field >= len(l.fields) {
+		return // it first comes in a later block
+	}
 	f := &t.fields[field]
 	values := fieldComparer{selector: &t.condition.selector, kind: f.kind, stream: l.fields[field].cursor, known: l.known[:0]}
 	for i := range l.count {

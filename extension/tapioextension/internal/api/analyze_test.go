@@ -38,7 +38,7 @@ func (s *tapioService) putCalls(begin time.Time, seconds, failFrom int) {
 			if second >= failFrom {
 				root.StatusCode, client.StatusCode, server.StatusCode = 2, 2, 2
 			}
-			s.Store.AppendSpans([]model.Span{root, client, server})
+			s.held().AppendSpans([]model.Span{root, client, server})
 		}
 	}
 }
@@ -61,7 +61,7 @@ func TestAnalysisNamesTheServiceThatFails(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Empty(t, quiet.GetGroups())
-	require.Zero(t, s.Store.Stats()[0].Rows, "an analysis stores nothing")
+	require.Zero(t, s.Figures.Stats()[0].Rows, "an analysis stores nothing")
 }
 
 func TestAnalysisHonoursItsBounds(t *testing.T) {
@@ -87,7 +87,7 @@ func TestAnalysisOfNamedRecordsLooksAround(t *testing.T) {
 	s := testService(t)
 	begin := model.Nanos(1_700_000_000e9)
 	for i := range model.Nanos(10) {
-		s.Store.AppendEvents([]model.Event{{
+		s.held().AppendEvents([]model.Event{{
 			Time: begin + i*60e9, Body: model.StringValue(fmt.Sprint("line ", i)), Resource: &model.Resource{}, Scope: &model.Scope{},
 			Attributes: model.Attributes{{Key: "log.record.uid", Value: model.StringValue(fmt.Sprint("e", i))}},
 		}})

@@ -230,7 +230,7 @@ func (s *eventSession) heartbeat() error {
 	return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Heartbeat{
 		Heartbeat: &tapiov1.StreamHeartbeat{
 			Time:         timestamppb.New(s.Now()),
-			LastSequence: s.Store.Stats()[0].LastSeq,
+			LastSequence: s.Figures.Stats()[0].LastSeq,
 		},
 	}})
 }

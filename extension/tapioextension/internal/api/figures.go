@@ -56,7 +56,7 @@ func (s *Server) OpenConnections() uint64 { return uint64(max(s.calls.connection
 
 // MarkReaders notes how far each signal has come. It is to be called every second.
 func (s *Server) MarkReaders() {
-	for _, stats := range s.Store.Stats() {
+	for _, stats := range s.Figures.Stats() {
 		s.readers.Mark(stats.Signal, stats.LastSeq)
 	}
 }
@@ -64,7 +64,7 @@ func (s *Server) MarkReaders() {
 // Lags is how far behind the readers of each signal are.
 func (s *Server) Lags() map[string]fanout.Lag {
 	last := map[string]uint64{}
-	for _, stats := range s.Store.Stats() {
+	for _, stats := range s.Figures.Stats() {
 		last[stats.Signal] = stats.LastSeq
 	}
 	return s.readers.Lags(last)

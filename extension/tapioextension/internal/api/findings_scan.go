@@ -19,7 +19,7 @@ const scanRows = 1000
 // at from the newest to the oldest, so that the first of an id is its latest
 // revision; those before it are passed over, whatever they say.
 func (s *Server) latestFindings(ctx context.Context, query *model.FindingQuery) (model.Page[model.Finding], error) {
-	scan := newFindingScan(query, s.Store.Epoch(), s.Store.Stats()[0].LastSeq)
+	scan := newFindingScan(query, s.Store.Epoch(), s.Figures.Stats()[0].LastSeq)
 	records := model.EventQuery{
 		Kind: model.EventsOnly,
 		Filter: model.Filter{

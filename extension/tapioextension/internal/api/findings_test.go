@@ -19,13 +19,18 @@ import (
 func testService(t *testing.T) *tapioService {
 	t.Helper()
 	held := store.New(store.Limits{Logs: 64 << 20, Traces: 8 << 20, Metrics: 8 << 20}, time.Now)
-	return &tapioService{Server: New(Options{Store: held, Now: time.Now, Limits: Limits{Streams: 1, InFlightBytes: 1 << 20, SlowReader: time.Minute}})}
+	return &tapioService{Server: New(Options{
+		Store: held.Reader(), Figures: held, Now: time.Now, Limits: Limits{Streams: 1, InFlightBytes: 1 << 20, SlowReader: time.Minute},
+	})}
 }
+
+// held is the store that the services answer from.
+func (s *tapioService) held() *store.Store { return s.Figures.(*store.Store) }
 
 // put stores findings, each in its own batch, as the exporter does.
 func (s *tapioService) put(findings ...model.Finding) {
 	for _, finding := range findings {
-		s.Store.AppendEvents([]model.Event{otlp.EventFromFinding(finding)})
+		s.held().AppendEvents([]model.Event{otlp.EventFromFinding(finding)})
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *Server) serviceInfo() *tapiov1.GetServiceInfoResponse {
 }
 
 func (s *Server) directory() *tapiov1.StoreDirectory {
-	d := s.Store.Directory()
+	d := s.Figures.Directory()
 	if d.Path == "" {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (s *Server) directory() *tapiov1.StoreDirectory {
 }
 
 func (s *Server) queryMemory() *tapiov1.QueryMemory {
-	q := s.Store.QueryStats()
+	q := s.Figures.QueryStats()
 	return &tapiov1.QueryMemory{UsedBytes: q.Used, PeakBytes: q.Peak, LimitBytes: q.Limit, RefusedCount: q.Refused}
 }
 
@@ -80,10 +80,10 @@ func (s *tapioService) GetMetrics(
 		OpenConnectionCount:  s.OpenConnections(),
 		AckLatencyP50:        durationpb.New(latency[0]),
 		AckLatencyP99:        durationpb.New(latency[1]),
-		FindingCounts:        s.Store.Findings(),
+		FindingCounts:        s.Figures.Findings(),
 		AckLatency:           latencyBuckets(figures.Latency()),
 	}
-	for _, stats := range s.Store.Stats() {
+	for _, stats := range s.Figures.Stats() {
 		resp.LostRecordCount += stats.Lost
 	}
 	return resp, nil
@@ -98,10 +98,10 @@ func latencyBuckets(latency *fleet.Latency) (buckets []*tapiov1.LatencyBucket) {
 
 func (s *Server) storeStats() []*tapiov1.StoreStats {
 	var list []*tapiov1.StoreStats
-	for _, stats := range s.Store.Stats() {
+	for _, stats := range s.Figures.Stats() {
 		list = append(list, signalStats(&stats))
 	}
-	for i, c := range s.Store.Cardinality() { // of log records and spans, the first two
+	for i, c := range s.Figures.Cardinality() { // of log records and spans, the first two
 		list[i].LabelCount = c.Labels
 		list[i].UnindexedKeyCount = uint64(len(c.OpenKeys))
 		list[i].UnindexedKeys = c.OpenKeys[:min(len(c.OpenKeys), maxUnindexedKeys)]
@@ -177,13 +177,13 @@ func (s *Server) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
 
 func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
 	c := &tapiov1.HealthCheckResponse_Component{Name: "store", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
-	for _, stats := range s.Store.Stats() {
+	for _, stats := range s.Figures.Stats() {
 		if n := stats.Refused["too_large"]; n > 0 {
 			c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
 			c.Message = stats.Signal + ": records were refused because one alone exceeds its part of the store: raise store::memory_limit"
 		}
 	}
-	switch d := s.Store.Directory(); {
+	switch d := s.Figures.Directory(); {
 	case d.Failing:
 		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
 		c.Message = "the directory " + d.Path + " cannot be written, the log says why: records are in memory only until it can, " +

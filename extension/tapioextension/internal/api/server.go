@@ -20,6 +20,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
+	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -34,9 +35,19 @@ type Trouble struct {
 	Fatal     bool // the collector ends because of it
 }
 
+// Figures tell how full the store is.
+type Figures interface {
+	Stats() []store.Stats
+	Directory() store.DirectoryStats
+	QueryStats() store.QueryStats
+	Cardinality() []store.Cardinality
+	Findings() map[string]uint64
+}
+
 // Options is what the services need. All fields but MaxAge are required.
 type Options struct {
-	Store                  *store.Store
+	Store                  query.Reader
+	Figures                Figures // of the store
 	Name                   string
 	Version                string
 	MaxAge                 time.Duration // 0: no bound

@@ -1,0 +1,167 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// maxFacetValues is how many different values of one label are counted; the
+// others only count to the label.
+const maxFacetValues = 10_000
+
+// facetTally counts the values of one label.
+type facetTally struct {
+	label   string
+	key     model.LabelKey
+	records uint64
+	values  map[string]uint64
+	full    bool // values were left out
+}
+
+// facetTallies counts the values of many labels.
+type facetTallies struct {
+	account *account
+	asked   []*facetTally // nil: all labels
+	byName  map[string]*facetTally
+	total   uint64
+}
+
+func newFacetTallies(labels []string, a *account) (*facetTallies, error) {
+	t := &facetTallies{account: a, byName: map[string]*facetTally{}}
+	for _, label := range labels {
+		tally, err := t.label(label)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(t.asked, tally) {
+			t.asked = append(t.asked, tally)
+		}
+	}
+	return t, nil
+}
+
+func (t *facetTallies) label(name string) (*facetTally, error) {
+	tally, known := t.byName[name]
+	if known {
+		return tally, nil
+	}
+	if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
+		return nil, err
+	}
+	tally = &facetTally{label: name, key: model.NewLabelKey(name), values: map[string]uint64{}}
+	t.byName[name] = tally
+	return tally, nil
+}
+
+// count adds n records with a value.
+func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
+	tally.records += n
+	if _, known := tally.values[value]; !known {
+		if len(tally.values) >= maxFacetValues {
+			tally.full = true
+			return nil
+		}
+		if err := t.account.take(internBytes + int64(len(value))); err != nil {
+			return err
+		}
+	}
+	tally.values[value] += n
+	return nil
+}
+
+// addRecord counts the labels of a record.
+func addRecord[R any](t *facetTallies, of *facts[R], r *R) error {
+	t.total++
+	if t.asked != nil {
+		for _, tally := range t.asked {
+			if value, found := of.of(r, tally.key); found {
+				if err := t.count(tally, value, 1); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	var err error
+	use := func(name, value string) {
+		if err != nil {
+			return
+		}
+		var tally *facetTally
+		if tally, err = t.label(name); err == nil {
+			err = t.count(tally, value, 1)
+		}
+	}
+	labels := of.labels(r)
+	eachLabel(labels, func(name string, value model.Value) { use(name, value.Text()) })
+	for _, name := range of.dimensions {
+		if _, isLabel := labels.Attribute(name); isLabel {
+			continue
+		}
+		if value, found := of.dimension(r, name); found {
+			use(name, value)
+		}
+	}
+	return err
+}
+
+// GetFacets implements query.Discoverer.
+func (s *Store) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
+	a := s.budget.account()
+	defer a.close()
+	t, err := newFacetTallies(q.Labels, a)
+	if err != nil {
+		return model.Facets{}, err
+	}
+	switch q.Selection.Signal {
+	case model.SignalLogs:
+		err = facetRows(ctx, t, s.scanEvents(q.Selection.Events(), a), eventFacts())
+	case model.SignalTraces:
+		err = facetRows(ctx, t, s.scanSpans(q.Selection.Spans(), a), spanFacts())
+	default:
+		err = wrongSignal(q.Selection.Signal)
+	}
+	if err != nil {
+		return model.Facets{}, err
+	}
+	return t.result(&q), nil
+}
+
+func facetRows[R any](ctx context.Context, t *facetTallies, rows scan[R], of facts[R]) error {
+	return rows.each(ctx, func(r *R) error { return addRecord(t, &of, r) })
+}
+
+func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
+	tallies := t.asked
+	if tallies == nil {
+		for _, tally := range t.byName {
+			tallies = append(tallies, tally)
+		}
+		slices.SortFunc(tallies, func(a, b *facetTally) int {
+			return cmp.Or(cmp.Compare(b.records, a.records), cmp.Compare(a.label, b.label))
+		})
+	}
+	answer := model.Facets{Total: t.total, Examined: t.total}
+	for _, tally := range tallies[:min(len(tallies), max(q.MaxLabels, 1))] {
+		answer.Facets = append(answer.Facets, tally.result(q.Limit))
+	}
+	return answer
+}
+
+func (t *facetTally) result(limit int) model.Facet {
+	f := model.Facet{Label: t.label, Records: t.records, Distinct: uint64(len(t.values)), Estimated: t.full}
+	for value, n := range t.values {
+		f.Values = append(f.Values, model.LabelValue{Value: value, Records: n})
+	}
+	slices.SortFunc(f.Values, func(a, b model.LabelValue) int {
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Value, b.Value))
+	})
+	f.Values = slices.Clip(f.Values[:min(len(f.Values), max(limit, 1))])
+	return f
+}

@@ -1,0 +1,187 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// callBytes is charged for a span that the graph holds until it is joined with
+// the others of its trace.
+const callBytes = 128
+
+// call is what the graph keeps of a span.
+type call struct {
+	trace          model.TraceID
+	span, parent   model.SpanID
+	start, took    model.Nanos
+	service, peer  int32 // places among the graph's services and peers; peer -1: none
+	kind           int8
+	failed, kernel bool
+	selected       bool
+	answered       bool // a client's span with a server's below it
+}
+
+// peer is what a span says of the other end of a call.
+type peer struct {
+	kind    model.NodeType
+	name    string // of the service, database or queue; "" if only its address is known
+	system  string
+	address string // host, or host:port
+	socket  string // address and port of the connection
+}
+
+// grapher joins the spans of a range to the calls between services.
+type grapher struct {
+	account   *account
+	selects   func(*model.Span) bool
+	service   model.LabelKey
+	services  table[string]
+	peers     table[peer]
+	calls     []call
+	aliases   map[string]string // services, by where they listen
+	requests  map[int32]*serviceTally
+	systems   map[int32]string // database or messaging systems that services are
+	truncated bool
+	spans     uint64
+}
+
+// GetServiceGraph implements query.Discoverer.
+func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error) {
+	a := s.budget.account()
+	defer a.close()
+	g := &grapher{
+		account: a, selects: spanMatcher(model.TraceQuery{Filter: q.Filter})(), service: model.NewLabelKey(serviceKey),
+		services: newTable[string](), peers: newTable[peer](), aliases: map[string]string{},
+		requests: map[int32]*serviceTally{}, systems: map[int32]string{},
+	}
+	// The other end of a call that is selected may not be.
+	spans := s.scanSpans(model.TraceQuery{Filter: model.Filter{Time: q.Filter.Time}}, a)
+	if err := spans.each(ctx, g.add); err != nil && (!isExhausted(err) || !g.truncated) {
+		return model.ServiceGraph{}, err
+	}
+	return g.graph(&q)
+}
+
+// add takes a span. The newest come first, so that those above the memory of a query
+// are the oldest.
+func (g *grapher) add(s *model.Span) error {
+	if err := g.account.take(callBytes); err != nil {
+		g.truncated = len(g.calls) > 0
+		return err
+	}
+	g.spans++
+	c := call{
+		trace: s.TraceID, span: s.SpanID, parent: s.ParentID, start: s.Start, took: s.Duration(), peer: -1, kind: int8(s.Kind),
+		failed: s.StatusCode == model.StatusError, kernel: fromKernel(s.Labels()), selected: g.selects(s),
+		service: int32(g.services.place(textOf(s.Labels(), g.service))),
+	}
+	if s.Kind != kindInternal && s.Kind != 0 {
+		p := peerOf(s)
+		g.learn(s, &p, g.services.values[c.service])
+		c.peer = int32(g.peers.place(p))
+	}
+	if isRequest(s.Kind) && c.selected {
+		g.count(s, &c)
+	}
+	g.calls = append(g.calls, c)
+	return nil
+}
+
+func (g *grapher) count(s *model.Span, c *call) {
+	t, known := g.requests[c.service]
+	if !known {
+		t = &serviceTally{}
+		g.requests[c.service] = t
+	}
+	if c.kernel {
+		t.seen.addSpan(s)
+	} else {
+		t.own.addSpan(s)
+	}
+}
+
+// learn notes where services listen: as they or the kernel say, or as clients that
+// know both a name and an address do.
+func (g *grapher) learn(s *model.Span, p *peer, service string) {
+	switch s.Kind {
+	case kindServer:
+		if socket := listenerOf(s); socket != "" && service != "" {
+			g.alias(socket, service)
+		}
+	case kindClient:
+		if v, found := s.Attributes.Get("peer.service"); found && v.Text() != "" {
+			g.alias(p.socket, v.Text())
+			g.alias(p.address, v.Text())
+		}
+	}
+}
+
+func (g *grapher) alias(where, service string) {
+	if where != "" && g.aliases[where] == "" {
+		g.aliases[where] = service
+	}
+}
+
+// peerOf returns what a span says of the other end.
+func peerOf(s *model.Span) peer {
+	get := func(names ...string) string {
+		for _, name := range names {
+			if v, found := s.Attributes.Get(name); found && v.Text() != "" {
+				return v.Text()
+			}
+		}
+		return ""
+	}
+	if s.Kind == kindServer {
+		return peer{system: get("db.system.name", "db.system")}
+	}
+	p := peer{kind: model.NodeExternal, name: get("peer.service")}
+	p.address = withPort(get("server.address", "net.peer.name", "net.sock.peer.name"), get("server.port", "net.peer.port"), s.Resource)
+	p.socket = withPort(get("network.peer.address", "net.sock.peer.addr", "net.peer.ip"),
+		get("network.peer.port", "net.sock.peer.port", "server.port"), s.Resource)
+	if system := get("messaging.system"); system != "" {
+		p.kind, p.system = model.NodeMessaging, system
+		p.name = get("messaging.destination.name", "messaging.destination", "peer.service")
+		p.address, p.socket = "", ""
+		return p
+	}
+	if system := get("db.system.name", "db.system"); system != "" {
+		p.kind, p.system = model.NodeDatabase, system
+		if p.name == "" && p.address == "" && p.socket == "" {
+			p.name = get("db.namespace", "db.name")
+		}
+	}
+	if p.name == "" && p.address == "" && p.socket == "" {
+		p.name = get("rpc.service", "faas.invoked_name")
+	}
+	return p
+}
+
+// listenerOf returns where a server's span was answered.
+func listenerOf(s *model.Span) string {
+	address, _ := s.Attributes.Get("server.address")
+	port, _ := s.Attributes.Get("server.port")
+	return withPort(address.Text(), port.Text(), s.Resource)
+}
+
+// withPort joins an address with its port, and one of loopback with the host that it
+// is on: elsewhere it is another one.
+func withPort(address, port string, on *model.Resource) string {
+	if address == "" {
+		return ""
+	}
+	ip, err := netip.ParseAddr(address)
+	if address == "localhost" || err == nil && ip.IsLoopback() {
+		host, _ := on.Attributes.Get("host.name")
+		address = host.Text() + "/" + address
+	}
+	if port == "" || port == "0" {
+		return address
+	}
+	return address + ":" + port
+}

@@ -1,0 +1,52 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// listed is an item of a list, and what places it.
+type listed[Item any] struct {
+	item  Item
+	place model.ListPlace
+}
+
+// pageOf puts the items in order and takes the page that is asked for.
+func pageOf[Item any](items []listed[Item], paging model.ListPaging) model.List[Item] {
+	order := func(a, b model.ListPlace) int {
+		if paging.ByCount {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Key, b.Key))
+		}
+		return cmp.Compare(a.Key, b.Key)
+	}
+	slices.SortFunc(items, func(a, b listed[Item]) int { return order(a.place, b.place) })
+	from := 0
+	if !paging.After.IsZero() {
+		from, _ = slices.BinarySearchFunc(items, paging.After, func(i listed[Item], after model.ListPlace) int {
+			return cmp.Or(order(i.place, after), -1) // behind it
+		})
+	}
+	to := min(from+max(paging.Limit, 1), len(items))
+	list := model.List[Item]{Items: make([]Item, 0, to-from)}
+	for i := from; i < to; i++ {
+		list.Items = append(list.Items, items[i].item)
+	}
+	if to < len(items) {
+		list.Next = items[to-1].place
+	}
+	return list
+}
+
+// keyOf makes the key of a list from parts, of which the first orders first.
+func keyOf(parts ...string) string {
+	key := make([]byte, 0, 64)
+	for _, part := range parts {
+		key = append(append(key, part...), 0)
+	}
+	return string(key)
+}

@@ -1,0 +1,60 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// metricTally is what is counted of one metric.
+type metricTally struct {
+	info     model.MetricInfo
+	services map[string]bool
+	extent   extent
+}
+
+// ListMetrics implements query.Discoverer.
+func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.List[model.MetricInfo], error) {
+	a := s.budget.account()
+	defer a.close()
+	tallies := map[string]*metricTally{}
+	service := model.NewLabelKey(serviceKey)
+	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, seen extent) error {
+		key := string(appendMetric(append([]byte(series.Metric.Name), 0), series.Metric))
+		tally, known := tallies[key]
+		if !known {
+			if err := a.take(tallyBytes + int64(len(key))); err != nil {
+				return err
+			}
+			tally = &metricTally{info: model.MetricInfo{Metric: series.Metric}, services: map[string]bool{}}
+			tallies[key] = tally
+		}
+		if tally.info.Metric.Description == "" { // another source may describe it
+			tally.info.Metric = series.Metric
+		}
+		tally.info.Series++
+		tally.extent.add(seen)
+		if name := textOf(series.Labels(), service); !tally.services[name] {
+			tally.services[name] = true
+			return a.take(int64(internBytes + len(name)))
+		}
+		return nil
+	})
+	if err != nil {
+		return model.List[model.MetricInfo]{}, err
+	}
+	items := make([]listed[model.MetricInfo], 0, len(tallies))
+	for key, tally := range tallies {
+		info := tally.info
+		info.First, info.Last = tally.extent.oldest, tally.extent.newest
+		info.Services = slices.Sorted(maps.Keys(tally.services))
+		info.Services = info.Services[:min(len(info.Services), model.MaxInstances)]
+		items = append(items, listed[model.MetricInfo]{info, model.ListPlace{Key: key, Count: info.Series}})
+	}
+	return pageOf(items, q.Paging), nil
+}

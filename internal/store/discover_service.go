@@ -1,0 +1,221 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+const (
+	// tallyBytes is charged for what is counted of one service, operation, label or
+	// edge, beside its texts.
+	tallyBytes = 512
+	// kernelSource is the value of sourceKey in what the kernel saw.
+	kernelSource = "ebpf"
+	sourceKey    = "tapio.source"
+	namespaceKey = "namespace"
+	instanceKey  = "service.instance.id"
+)
+
+// serviceTally is what is counted of one service.
+type serviceTally struct {
+	service               model.Service
+	namespaces, instances map[string]bool
+	extent                extent
+	// Requests as the service itself reports them, and as the kernel saw them. The
+	// same request may be in both.
+	own, seen requests
+}
+
+// serviceTallies counts services.
+type serviceTallies struct {
+	account   *account
+	tallies   map[string]*serviceTally
+	service   model.LabelKey
+	namespace model.LabelKey
+	instance  model.LabelKey
+}
+
+func newServiceTallies(a *account) *serviceTallies {
+	return &serviceTallies{
+		account: a, tallies: map[string]*serviceTally{},
+		service: model.NewLabelKey(serviceKey), namespace: model.NewLabelKey(namespaceKey), instance: model.NewLabelKey(instanceKey),
+	}
+}
+
+// of returns the tally of a record's service.
+func (t *serviceTallies) of(labels model.Labels, signal model.Signal) (*serviceTally, error) {
+	name := textOf(labels, t.service)
+	tally, known := t.tallies[name]
+	if !known {
+		if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
+			return nil, err
+		}
+		tally = &serviceTally{service: model.Service{Name: name}, namespaces: map[string]bool{}, instances: map[string]bool{}}
+		t.tallies[name] = tally
+	}
+	tally.service.Signals = tally.service.Signals.With(signal)
+	if err := t.note(tally.namespaces, textOf(labels, t.namespace)); err != nil {
+		return nil, err
+	}
+	return tally, t.note(tally.instances, textOf(labels, t.instance))
+}
+
+func (t *serviceTallies) note(set map[string]bool, text string) error {
+	if text == "" || set[text] {
+		return nil
+	}
+	set[text] = true
+	return t.account.take(int64(internBytes + len(text)))
+}
+
+func textOf(labels model.Labels, key model.LabelKey) string {
+	v, _ := labels.Get(key)
+	return v.Text()
+}
+
+func (t *serviceTallies) event(e *model.Event) error {
+	tally, err := t.of(e.Labels(), model.SignalLogs)
+	if err != nil {
+		return err
+	}
+	tally.service.Logs++
+	if e.Severity() >= model.SeverityError {
+		tally.service.ErrorLogs++
+	}
+	tally.saw(e.When())
+	return nil
+}
+
+func (t *serviceTallies) span(s *model.Span) error {
+	tally, err := t.of(s.Labels(), model.SignalTraces)
+	if err != nil {
+		return err
+	}
+	tally.service.Spans++
+	tally.saw(s.Start)
+	if !isRequest(s.Kind) {
+		return nil
+	}
+	if fromKernel(s.Labels()) {
+		tally.seen.addSpan(s)
+	} else {
+		tally.own.addSpan(s)
+	}
+	return nil
+}
+
+func fromKernel(labels model.Labels) bool {
+	v, _ := labels.Attribute(sourceKey)
+	return v.Str() == kernelSource
+}
+
+// saw notes a time, of which 0 is none.
+func (t *serviceTally) saw(at model.Nanos) {
+	if at != 0 {
+		t.extent.add(extent{at, at})
+	}
+}
+
+// result completes what was counted.
+func (t *serviceTally) result(over model.TimeRange) model.Service {
+	s := t.service
+	s.First, s.Last = t.extent.oldest, t.extent.newest
+	s.Namespaces = slices.Sorted(maps.Keys(t.namespaces))
+	s.InstanceCount = len(t.instances)
+	s.Instances = slices.Sorted(maps.Keys(t.instances))
+	s.Instances = s.Instances[:min(len(s.Instances), model.MaxInstances)]
+	s.RED = t.requests().red(over)
+	return s
+}
+
+// requests returns what the service reports, else what the kernel saw.
+func (t *serviceTally) requests() *requests {
+	if t.own.count > 0 {
+		return &t.own
+	}
+	return &t.seen
+}
+
+// ListServices implements query.Discoverer.
+func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.List[model.Service], error) {
+	a := s.budget.account()
+	defer a.close()
+	tallies := newServiceTallies(a)
+	events := s.scanEvents(model.EventQuery{Filter: q.Filter}, a)
+	if err := events.each(ctx, tallies.event); err != nil {
+		return model.List[model.Service]{}, err
+	}
+	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter}, a)
+	if err := spans.each(ctx, tallies.span); err != nil {
+		return model.List[model.Service]{}, err
+	}
+	if err := s.countSeries(ctx, &q.Filter, nil, a, tallies.series); err != nil {
+		return model.List[model.Service]{}, err
+	}
+	items := make([]listed[model.Service], 0, len(tallies.tallies))
+	for name, tally := range tallies.tallies {
+		service := tally.result(q.Filter.Time)
+		place := model.ListPlace{Key: keyOf(name), Count: service.Logs + service.Spans + service.Series}
+		items = append(items, listed[model.Service]{service, place})
+	}
+	return pageOf(items, q.Paging), nil
+}
+
+func (t *serviceTallies) series(s *model.Series, seen extent) error {
+	tally, err := t.of(s.Labels(), model.SignalMetrics)
+	if err != nil {
+		return err
+	}
+	tally.service.Series++
+	tally.extent.add(seen)
+	return nil
+}
+
+// operationKey identifies an operation.
+type operationKey struct {
+	service, name string
+	kind          int32
+}
+
+// ListOperations implements query.Discoverer.
+func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
+	a := s.budget.account()
+	defer a.close()
+	tallies := map[operationKey]*requests{}
+	service := model.NewLabelKey(serviceKey)
+	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)
+	err := spans.each(ctx, func(span *model.Span) error {
+		key := operationKey{textOf(span.Labels(), service), span.Name, span.Kind}
+		tally, known := tallies[key]
+		if !known {
+			if err := a.take(tallyBytes + int64(len(key.service)+len(key.name))); err != nil {
+				return err
+			}
+			tally = &requests{}
+			tallies[key] = tally
+		}
+		tally.addSpan(span)
+		return nil
+	})
+	if err != nil {
+		return model.List[model.Operation]{}, err
+	}
+	items := make([]listed[model.Operation], 0, len(tallies))
+	for key, tally := range tallies {
+		items = append(items, listed[model.Operation]{
+			item: model.Operation{
+				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(q.Filter.Time),
+				First: tally.extent.oldest, Last: tally.extent.newest,
+			},
+			place: model.ListPlace{Key: keyOf(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},
+		})
+	}
+	return pageOf(items, q.Paging), nil
+}

@@ -1,0 +1,31 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
+)
+
+// queryReader is a Store whose tails are interfaces.
+type queryReader struct{ *Store }
+
+// Reader returns the store as the API depends on it.
+func (s *Store) Reader() query.Reader { return queryReader{s} }
+
+func (r queryReader) TailEvents(q model.EventQuery, start model.Start) query.Tail[model.Event] {
+	return r.Store.TailEvents(q, start)
+}
+
+func (r queryReader) TailRecords(q model.EventQuery, start model.Start) query.Tail[model.Event] {
+	return r.Store.TailRecords(q, start)
+}
+
+func (r queryReader) TailSpans(q model.TraceQuery, start model.Start) query.Tail[model.Span] {
+	return r.Store.TailSpans(q, start)
+}
+
+func (r queryReader) TailPoints(q model.PointQuery, start model.Start) query.Tail[model.Point] {
+	return r.Store.TailPoints(q, start)
+}

@@ -125,10 +125,10 @@ func lawsBelow() []law {
 			sparesTests: true,
 		},
 		{
-			text:        "protoconv imports model and proto",
+			text:        "protoconv imports model, promname and proto",
 			holdsIn:     []string{"internal/protoconv"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", proto},
+			allows:      []string{module + "internal/model", module + "internal/promname", proto},
 			sparesTests: true,
 		},
 	}

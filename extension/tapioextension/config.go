@@ -47,6 +47,9 @@ type Config struct {
 	// on a loopback address, or where a name is given here.
 	AllowedHosts []string `mapstructure:"allowed_hosts"`
 
+	// Prometheus bounds Prometheus' HTTP API.
+	Prometheus PrometheusConfig `mapstructure:"prometheus"`
+
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
@@ -129,7 +132,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, collectors, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, collectors, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
@@ -70,17 +71,18 @@ type tapioExtension struct {
 	health componentHealth
 	panics panicLog
 
-	host      component.Host
-	store     *store.Store
-	fleet     *fleet.Registry
-	seen      *dedup.Window
-	api       *api.Server
-	servers   []server
-	telemetry *metadata.TelemetryBuilder
-	threads   func() // undoes spareThreads
-	ends      processEnd
-	stop      context.CancelFunc
-	work      sync.WaitGroup
+	host       component.Host
+	store      *store.Store
+	fleet      *fleet.Registry
+	seen       *dedup.Window
+	api        *api.Server
+	prometheus *prometheus.API
+	servers    []server
+	telemetry  *metadata.TelemetryBuilder
+	threads    func() // undoes spareThreads
+	ends       processEnd
+	stop       context.CancelFunc
+	work       sync.WaitGroup
 }
 
 // server is something that listens before it serves, and stops in two steps.
@@ -108,6 +110,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
 	e.store.OnPanic(e.panics.add)
 	e.api = api.New(e.apiOptions())
+	e.newPrometheus()
 	if err := e.listen(ctx); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
@@ -232,6 +235,11 @@ func (e *tapioExtension) Dependencies() []component.ID {
 		ids = append(ids, auth.AuthenticatorID)
 	}
 	if http := e.cfg.HTTP.Get(); http != nil {
+		if auth := http.Auth.Get(); auth != nil {
+			ids = append(ids, auth.AuthenticatorID)
+		}
+	}
+	if http := e.cfg.Prometheus.HTTP.Get(); http != nil {
 		if auth := http.Auth.Get(); auth != nil {
 			ids = append(ids, auth.AuthenticatorID)
 		}

@@ -57,6 +57,7 @@ func createDefaultConfig() component.Config {
 			ReaderLag:         30 * time.Second,
 			DuplicateWindow:   8 << 20,
 		},
+		Prometheus: defaultPrometheus(),
 		Collectors: CollectorsConfig{
 			Max:               10_000,
 			MemoryLimit:       64 << 20,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"google.golang.org/grpc"
 
@@ -59,12 +60,12 @@ func (e *tapioExtension) GetGRPCServerOptions(context.Context) ([]grpc.ServerOpt
 	return append(e.intake.ServerOptions(), grpc.ConnectionTimeout(handshakeTimeout)), nil
 }
 
-// apiPolicy is the policy of the extension's own HTTP server. Anyone who may
+// apiPolicy is the policy of the extension's own HTTP servers. Anyone who may
 // reach another listener than loopback reaches it without DNS rebinding, so hosts
 // are checked there only where some are configured.
-func (e *tapioExtension) apiPolicy(listener net.Addr) crossorigin.Policy {
+func (e *tapioExtension) apiPolicy(cfg *confighttp.ServerConfig, listener net.Addr) crossorigin.Policy {
 	policy := crossorigin.Policy{Hosts: e.cfg.AllowedHosts, Linkable: isPage}
-	if host, _, err := net.SplitHostPort(e.cfg.HTTP.Get().NetAddr.Endpoint); err == nil && host != "" {
+	if host, _, err := net.SplitHostPort(cfg.NetAddr.Endpoint); err == nil && host != "" {
 		policy.Hosts = append([]string{host}, policy.Hosts...)
 	}
 	if isLoopback(listener) || len(e.cfg.AllowedHosts) > 0 {

@@ -14,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/collector/config/configauth"
 	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.uber.org/zap"
@@ -30,6 +31,9 @@ import (
 func (e *tapioExtension) listen(ctx context.Context) error {
 	if err := e.listenGRPC(ctx); err != nil {
 		return fmt.Errorf("extensions::%s::grpc::endpoint: %w", e.set.ID, err)
+	}
+	if err := e.listenPrometheus(ctx); err != nil {
+		return err
 	}
 	if !e.cfg.HTTP.HasValue() {
 		return nil
@@ -113,21 +117,34 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	handler := http.NewServeMux()
 	handler.Handle("/", gateway)
 	handler.Handle(opamp.Path, e.api.Writers(agents.Handler))
+	handler.Handle(prometheusPath+"/", http.StripPrefix(prometheusPath, e.prometheusHandler()))
 	listener, err := cfg.ToListener(ctx)
 	if err != nil {
 		return nil, portHint(err)
 	}
-	guarded := e.apiPolicy(listener.Addr()).Handler(e.api.BoundBodies(handler))
+	server, err := e.guardedServer(ctx, cfg, listener, handler)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	server.ConnContext = agents.ConnContext
+	return &httpServer{server: server, listener: listener, conn: conn, agents: agents}, nil
+}
+
+// guardedServer makes a server of the handler that keeps other origins away, bounds bodies
+// and counts what is refused.
+func (e *tapioExtension) guardedServer(
+	ctx context.Context, cfg *confighttp.ServerConfig, listener net.Listener, handler http.Handler,
+) (*http.Server, error) {
+	guarded := e.apiPolicy(cfg, listener.Addr()).Handler(e.api.BoundBodies(handler))
 	unbounded := *cfg // a stream of requests has no end; BoundBodies bounds all others
 	unbounded.MaxRequestBodySize = math.MaxInt64
 	server, err := unbounded.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, guarded,
 		boundedDecoders(e.maxBodyBytes())...)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
 	}
 	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
-	server.ConnContext = agents.ConnContext
-	return &httpServer{server: server, listener: listener, conn: conn, agents: agents}, nil
+	return server, nil
 }
 
 func (e *tapioExtension) logListening(transport string, l net.Listener) {
@@ -166,8 +183,8 @@ func (s *grpcServer) stop(ctx context.Context) {
 type httpServer struct {
 	server   *http.Server
 	listener net.Listener
-	conn     *grpc.ClientConn
-	agents   *opamp.Server
+	conn     *grpc.ClientConn // nil: it is no gateway
+	agents   *opamp.Server    // nil: it has none
 	close    sync.Once
 }
 
@@ -180,10 +197,14 @@ func (s *httpServer) serve() error {
 
 func (s *httpServer) stop(ctx context.Context) {
 	// Their connections are no longer the HTTP server's.
-	_ = s.agents.Stop(ctx)
+	if s.agents != nil {
+		_ = s.agents.Stop(ctx)
+	}
 	if err := s.server.Shutdown(ctx); err != nil {
 		_ = s.server.Close()
 	}
-	s.close.Do(func() { _ = s.conn.Close() })
+	if s.conn != nil {
+		s.close.Do(func() { _ = s.conn.Close() })
+	}
 	_ = s.listener.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/promname"
 )
 
 // OpenMetricsEnd is the last line of an exposition. The caller puts it, once,
@@ -60,7 +61,7 @@ type family struct {
 // exportSeries is the points of one series.
 type exportSeries struct {
 	id     string // tells it from the others of its family
-	labels labels
+	labels promname.Labels
 	text   string // of the labels, without braces
 	points []*model.Point
 }
@@ -102,12 +103,12 @@ func families(points []model.Point) []*family {
 type familyKey struct{ name, kind string }
 
 func keyOfFamily(m *model.Metric) familyKey {
-	return familyKey{name: familyName(m), kind: openMetricsType(m)}
+	return familyKey{name: promname.Family(m), kind: promname.Type(m)}
 }
 
 func newFamily(key familyKey, m *model.Metric) *family {
 	return &family{
-		name: key.name, kind: key.kind, unit: unitSuffix(m.Unit), help: m.Description,
+		name: key.name, kind: key.kind, unit: promname.Unit(m.Unit), help: m.Description,
 		metrics: map[string]bool{}, series: map[string]*exportSeries{},
 	}
 }
@@ -163,9 +164,9 @@ func (f *family) labelled() []*exportSeries {
 	list := make([]*exportSeries, 0, len(f.series))
 	for _, s := range f.series {
 		if len(f.metrics) > 1 {
-			s.labels.set("otel_metric_name", s.points[0].Series.Metric.Name)
+			s.labels.Set("otel_metric_name", s.points[0].Series.Metric.Name)
 		}
-		s.text = s.labels.text()
+		s.text = textOf(&s.labels)
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b *exportSeries) int { return cmp.Or(cmp.Compare(a.text, b.text), cmp.Compare(a.id, b.id)) })
@@ -176,11 +177,11 @@ func (f *family) labelled() []*exportSeries {
 			continue
 		}
 		if i > first {
-			s.labels.set("otel_series", strconv.Itoa(i-first+1))
+			s.labels.Set("otel_series", strconv.Itoa(i-first+1))
 		}
 	}
 	for _, s := range list {
-		s.text = s.labels.text()
+		s.text = textOf(&s.labels)
 	}
 	return list
 }
@@ -210,4 +211,9 @@ func (f *family) writeHead(out *bytes.Buffer) {
 	if f.help != "" {
 		out.WriteString("# HELP " + f.name + " " + escape(f.help) + "\n")
 	}
+}
+
+// kindOrder says which of the families that would share a name keeps it.
+func kindOrder(kind string) int {
+	return slices.Index([]string{"counter", "histogram", "summary", "gaugehistogram", "gauge", "unknown"}, kind)
 }

@@ -8,81 +8,28 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/promname"
 )
 
-// labels are the labels of one series.
-type labels struct {
-	names  []string
-	values map[string]string
-}
-
-func labelsOf(s *model.Series) labels {
-	l := labels{values: map[string]string{}}
-	l.origin(s.Resource)
-	l.set("otel_scope_name", s.Scope.Name)
-	l.set("otel_scope_version", s.Scope.Version)
-	l.attributes(s.Attributes, labelName)
-	l.attributes(s.Scope.Attributes, func(key string) string { return legalLabel("otel_scope_" + key) })
-	l.attributes(slices.DeleteFunc(slices.Clone(s.Resource.Attributes), func(kv model.KeyValue) bool {
-		return isOriginKey(kv.Key)
-	}), labelName)
+func labelsOf(s *model.Series) promname.Labels {
+	l := promname.NewLabels()
+	l.Origin(s.Resource)
+	l.Set("otel_scope_name", s.Scope.Name)
+	l.Set("otel_scope_version", s.Scope.Version)
+	l.Attributes(s.Attributes, promname.Label)
+	l.Attributes(s.Scope.Attributes, func(key string) string { return promname.LegalLabel("otel_scope_" + key) })
+	l.Attributes(slices.DeleteFunc(slices.Clone(s.Resource.Attributes), func(kv model.KeyValue) bool {
+		return promname.IsOrigin(kv.Key)
+	}), promname.Label)
 	return l
 }
 
-// origin sets job and instance.
-func (l *labels) origin(r *model.Resource) {
-	job := r.Service()
-	if namespace, found := r.Attributes.Get("service.namespace"); found {
-		job = namespace.Text() + "/" + job
-	}
-	instance, _ := r.Attributes.Get("service.instance.id")
-	l.set("job", job)
-	l.set("instance", instance.Text())
-}
-
-func isOriginKey(key string) bool {
-	return key == "service.name" || key == "service.namespace" || key == "service.instance.id"
-}
-
-// set leaves empty values out: to OpenMetrics they are the same as none.
-func (l *labels) set(name, value string) {
-	if value == "" {
-		return
-	}
-	if _, known := l.values[name]; !known {
-		l.names = append(l.names, name)
-	}
-	l.values[name] = value
-}
-
-// attributes adds attributes. The values of keys that become one name are joined
-// in the order of the keys, as OpenTelemetry demands; a name that is taken by
-// what was added before gets a prefix.
-func (l *labels) attributes(list model.Attributes, nameOf func(key string) string) {
-	joined := map[string][]string{}
-	var names []string
-	for _, kv := range sortedByKey(list) {
-		name := nameOf(kv.Key)
-		if joined[name] == nil {
-			names = append(names, name)
-		}
-		joined[name] = append(joined[name], kv.Value.Text())
-	}
-	for _, name := range names {
-		value := strings.Join(joined[name], ";")
-		for l.values[name] != "" {
-			name = "exported_" + name
-		}
-		l.set(name, value)
-	}
-}
-
-// text sorts the labels, so that one set has one text.
-func (l *labels) text() string {
-	slices.Sort(l.names)
-	parts := make([]string, len(l.names))
-	for i, name := range l.names {
-		parts[i] = label(name, l.values[name])
+// textOf sorts the labels, so that one set has one text.
+func textOf(l *promname.Labels) string {
+	slices.Sort(l.Names)
+	parts := make([]string, len(l.Names))
+	for i, name := range l.Names {
+		parts[i] = label(name, l.Values[name])
 	}
 	return strings.Join(parts, ",")
 }

@@ -219,20 +219,6 @@ func (a *Access) grants(wanted right, names []string) bool {
 	return slices.Contains(allowed, "*") || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(allowed, name) })
 }
 
-// Writers lets those through that may write, for what is no call of the API.
-func (s *Server) Writers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		md := s.relayed(r.Context(), r)
-		by, _ := relayedCaller(metadata.NewIncomingContext(r.Context(), md), s.relay)
-		ctx := context.WithValue(r.Context(), callerKey{}, by)
-		if err := s.allow(ctx, tapiov1.CollectorService_RegisterCollector_FullMethodName); err != nil {
-			http.Error(w, status.Convert(err).Message(), http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
 // The headers by which the gateway tells the inner server who calls. Their names
 // hold a secret of this process, so that no client can claim to be another.
 const (

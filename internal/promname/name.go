@@ -1,10 +1,11 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package protoconv
+// Package promname gives metrics and their series the names that Prometheus gives to
+// OTLP metrics.
+package promname
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func openMetricsType(m *model.Metric) string {
+// Type is the type of the metric in OpenMetrics: that of a delta sum is gauge, that of a
+// delta histogram gaugehistogram.
+func Type(m *model.Metric) string {
 	delta := m.Temporality == model.TemporalityDelta
 	switch m.Type {
 	case model.MetricSum:
@@ -33,11 +36,6 @@ func openMetricsType(m *model.Metric) string {
 	default:
 		return "unknown"
 	}
-}
-
-// kindOrder says which of the families that would share a name keeps it.
-func kindOrder(kind string) int {
-	return slices.Index([]string{"counter", "histogram", "summary", "gaugehistogram", "gauge", "unknown"}, kind)
 }
 
 // translatorType is the type as otlptranslator knows it: a name depends on it.
@@ -61,9 +59,9 @@ func translatorType(m *model.Metric) otlptranslator.MetricType {
 	}
 }
 
-// familyName is the name that Prometheus gives to the metric, without the _total
+// Family is the name that Prometheus gives to the metric, without the _total
 // of a counter's samples.
-func familyName(m *model.Metric) string {
+func Family(m *model.Metric) string {
 	namer := otlptranslator.MetricNamer{WithMetricSuffixes: true}
 	metric := otlptranslator.Metric{Name: m.Name, Unit: m.Unit, Type: translatorType(m)}
 	if !hasLegal(m.Name) {
@@ -97,24 +95,25 @@ func encoded(name string) string {
 	return out.String()
 }
 
-// unitSuffix spells a UCUM unit as Prometheus does, "" for none: seconds for s,
+// Unit spells a UCUM unit as Prometheus does, "" for none: seconds for s,
 // bytes_per_second for By/s.
-func unitSuffix(unit string) string {
+func Unit(unit string) string {
 	namer := otlptranslator.UnitNamer{}
 	return namer.Build(unit)
 }
 
-// labelName makes a legal label name of an attribute's key, which is not one of
+// Label makes a legal label name of an attribute's key, which is not one of
 // those that the encoder or Prometheus itself sets.
-func labelName(key string) string {
-	name := legalLabel(key)
+func Label(key string) string {
+	name := LegalLabel(key)
 	if isReserved(name) || strings.HasPrefix(name, "__") {
 		name = "exported_" + strings.Trim(name, "_")
 	}
 	return name
 }
 
-func legalLabel(key string) string {
+// LegalLabel makes a legal label name of an attribute's key.
+func LegalLabel(key string) string {
 	namer := otlptranslator.LabelNamer{}
 	name, err := namer.Build(key)
 	if err != nil {
@@ -131,4 +130,36 @@ func isReserved(name string) bool {
 	default:
 		return strings.HasPrefix(name, "otel_scope_")
 	}
+}
+
+// Verbatim is the key of a metric's metadata that says that its name and the attributes of
+// its series are those of Prometheus already.
+const Verbatim = "tapio.prometheus.verbatim"
+
+// IsVerbatim reports whether the metric's name and labels are Prometheus' own.
+func IsVerbatim(m *model.Metric) bool {
+	v, found := m.Metadata.Get(Verbatim)
+	return found && v.Bool()
+}
+
+// FamilyUTF8 is Family for those who take names in UTF-8: nothing is escaped.
+func FamilyUTF8(m *model.Metric) string {
+	namer := otlptranslator.MetricNamer{WithMetricSuffixes: true, UTF8Allowed: true}
+	name, err := namer.Build(otlptranslator.Metric{Name: strings.ToValidUTF8(m.Name, "\uFFFD"), Unit: m.Unit, Type: translatorType(m)})
+	if err != nil || name == "" {
+		return Family(m)
+	}
+	if translatorType(m) == otlptranslator.MetricTypeMonotonicCounter {
+		return strings.TrimSuffix(name, "_total")
+	}
+	return name
+}
+
+// LabelUTF8 is Label for those who take names in UTF-8.
+func LabelUTF8(key string) string {
+	name := strings.ToValidUTF8(key, "\uFFFD")
+	if strings.Trim(name, "_") == "" || isReserved(name) || strings.HasPrefix(name, "__") {
+		return Label(key)
+	}
+	return name
 }

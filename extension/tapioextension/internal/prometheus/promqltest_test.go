@@ -1,0 +1,208 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package prometheus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/promname"
+	"github.com/tapio/tapio/internal/store"
+)
+
+// impossible lists, by file and place, the parts of Prometheus' own test data that the
+// store cannot hold. A part is what stands between two lines `clear`.
+func impossible() map[string]map[int]string {
+	const (
+		bounds = "native histograms with bounds of their own: OTLP has them as explicit ones, which become classic buckets"
+		whole  = "counts that are no whole numbers: OTLP counts in integers"
+		hints  = "hints of counter resets, which Prometheus keeps with a chunk: OTLP has start times instead"
+		starts = "nothing is missing: the expected values ignore the start times of native histograms, which Prometheus does not keep yet"
+	)
+	return map[string]map[int]string{
+		"extended_vectors.test": {14: bounds, 15: bounds, 17: bounds, 24: bounds},
+		"functions.test":        {7: bounds, 9: bounds},
+		"histograms.test":       {0: bounds},
+		"native_histograms.test": {
+			0: bounds, 30: bounds, 32: bounds, 34: bounds, 35: bounds, 36: bounds, 37: bounds, 38: bounds, 40: whole, 41: whole, 42: bounds,
+			47: hints, 48: hints, 53: bounds, 54: bounds,
+		},
+		"operators.test":        {8: bounds},
+		"range_queries.test":    {9: hints},
+		"start_timestamps.test": {3: starts, 4: starts},
+	}
+}
+
+// Prometheus' own tests of its engine, loaded into the store.
+func TestPrometheusOwnTests(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testdata(t), "*.test"))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 20)
+	engine := promqltest.NewTestEngine(t, false, 0, promqltest.DefaultMaxSamplesPerQuery)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for i, part := range parts(string(content)) {
+			name := filepath.Base(file)
+			t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) {
+				if why, known := impossible()[name][i]; known {
+					t.Skip("the store cannot hold this: " + why)
+				}
+				promqltest.RunTestWithStorage(t, part, engine, newTestStorage)
+			})
+		}
+	}
+}
+
+// testdata is the folder in the module that go.mod names.
+func testdata(t *testing.T) string {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/prometheus/prometheus").Output()
+	require.NoError(t, err)
+	return filepath.Join(strings.TrimSpace(string(dir)), "promql", "promqltest", "testdata")
+}
+
+// parts splits a file where its data is cleared.
+func parts(content string) (list []string) {
+	var part []string
+	for _, line := range strings.Split(content, "\n") {
+		if strings.TrimSpace(line) == "clear" {
+			list = append(list, strings.Join(part, "\n"))
+			part = nil
+			continue
+		}
+		part = append(part, line)
+	}
+	return append(list, strings.Join(part, "\n"))
+}
+
+// testStorage is a store that takes what Prometheus appends.
+type testStorage struct {
+	*Queryable
+	t     testing.TB
+	store *store.Store
+}
+
+func newTestStorage(t testing.TB) storage.Storage {
+	s := store.New(store.Limits{Metrics: 64 << 20, QueryMemory: 1 << 30}, time.Now)
+	return &testStorage{Queryable: NewQueryable(s, Naming{}, 5*time.Minute), t: t, store: s}
+}
+
+func (s *testStorage) Appender(context.Context) storage.Appender { return nil }
+
+func (s *testStorage) AppenderV2(context.Context) storage.AppenderV2 { return &testAppender{to: s} }
+
+func (s *testStorage) StartTime() (int64, error) { return 0, nil }
+
+func (s *testStorage) Close() error { return nil }
+
+var _ storage.Storage = (*testStorage)(nil)
+
+type testAppender struct {
+	to     *testStorage
+	points []model.Point
+}
+
+var errImpossible = errors.New("the store cannot hold this sample")
+
+func (a *testAppender) Append(
+	_ storage.SeriesRef, ls labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, _ storage.AppendV2Options,
+) (storage.SeriesRef, error) {
+	if t < 0 || st < 0 {
+		return 0, fmt.Errorf("%w: its time is negative", errImpossible)
+	}
+	metric := &model.Metric{Type: model.MetricGauge, Metadata: model.Attributes{{Key: promname.Verbatim, Value: model.BoolValue(true)}}}
+	p := model.Point{Time: nanos(t), Start: nanos(st), Number: model.NumberDouble, Bits: math.Float64bits(v)}
+	if h != nil {
+		fh = h.ToFloat(nil)
+	}
+	if fh != nil {
+		e, err := exponential(fh)
+		if err != nil {
+			return 0, err
+		}
+		metric.Type, metric.Temporality = model.MetricExponentialHistogram, model.TemporalityCumulative
+		if fh.CounterResetHint == histogram.GaugeType {
+			metric.Temporality = model.TemporalityDelta
+		}
+		p.Exponential, p.Number, p.Bits = e, model.NumberNone, 0
+	}
+	series := &model.Series{Metric: metric, Resource: &model.Resource{}, Scope: &model.Scope{}}
+	ls.Range(func(l labels.Label) {
+		if l.Name == labels.MetricName {
+			metric.Name = l.Value
+			return
+		}
+		series.Attributes = append(series.Attributes, model.KeyValue{Key: l.Name, Value: model.StringValue(l.Value)})
+	})
+	p.Series = series
+	a.points = append(a.points, p)
+	return 1, nil
+}
+
+func nanos(t int64) model.Nanos { return model.Nanos(t * int64(time.Millisecond)) }
+
+// exponential makes an exponential histogram, if the counts are those of one.
+func exponential(fh *histogram.FloatHistogram) (*model.ExponentialHistogram, error) {
+	if fh.UsesCustomBuckets() {
+		return nil, fmt.Errorf("%w: a native histogram with bounds of its own", errImpossible)
+	}
+	whole := func(f float64) bool { return f >= 0 && f == math.Trunc(f) && f < 1<<53 }
+	if !whole(fh.Count) || !whole(fh.ZeroCount) {
+		return nil, fmt.Errorf("%w: counts that are no whole numbers", errImpossible)
+	}
+	e := &model.ExponentialHistogram{
+		Scale: fh.Schema, Count: uint64(fh.Count), Sum: model.Optional{Value: fh.Sum, Set: true},
+		ZeroCount: uint64(fh.ZeroCount), ZeroThreshold: fh.ZeroThreshold,
+	}
+	for _, side := range []struct {
+		spans  []histogram.Span
+		counts []float64
+		to     *model.Buckets
+	}{{fh.PositiveSpans, fh.PositiveBuckets, &e.Positive}, {fh.NegativeSpans, fh.NegativeBuckets, &e.Negative}} {
+		n := 0
+		for i, span := range side.spans {
+			if i == 0 {
+				side.to.Offset = span.Offset - 1
+			} else {
+				side.to.Counts = append(side.to.Counts, make([]uint64, span.Offset)...)
+			}
+			for range span.Length {
+				if !whole(side.counts[n]) {
+					return nil, fmt.Errorf("%w: counts that are no whole numbers", errImpossible)
+				}
+				side.to.Counts = append(side.to.Counts, uint64(side.counts[n]))
+				n++
+			}
+		}
+	}
+	return e, nil
+}
+
+func (a *testAppender) Commit() error {
+	refused, err := a.to.store.AppendPoints(a.points)
+	require.NoError(a.to.t, err)
+	require.Zero(a.to.t, refused)
+	a.points = nil
+	return nil
+}
+
+func (a *testAppender) Rollback() error { a.points = nil; return nil }
+
+var _ storage.AppenderV2 = (*testAppender)(nil)

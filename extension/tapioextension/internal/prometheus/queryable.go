@@ -1,0 +1,186 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package prometheus
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store"
+)
+
+// pointStore is what this package reads metrics from.
+type pointStore interface {
+	Select(times model.TimeRange) *store.Selection
+}
+
+// Queryable answers Prometheus from the store.
+type Queryable struct {
+	store    pointStore
+	lookback time.Duration
+	escaped  *catalog
+	utf8     *catalog
+}
+
+var (
+	_ storage.SampleAndChunkQueryable = (*Queryable)(nil)
+	_ storage.ExemplarQueryable       = (*Queryable)(nil)
+)
+
+// Naming says which labels series get.
+type Naming struct {
+	// Promote lists the resource attributes that become labels of every series; "*" is
+	// all of them.
+	Promote []string
+	// Scope makes the name and version of the instrumentation scope labels, too.
+	Scope bool
+}
+
+// NewQueryable reads from the store. Lookback is how long a sample counts.
+func NewQueryable(from pointStore, naming Naming, lookback time.Duration) *Queryable {
+	return &Queryable{
+		store: from, lookback: lookback,
+		escaped: newCatalog(translation{promote: naming.Promote, scope: naming.Scope}),
+		utf8:    newCatalog(translation{promote: naming.Promote, scope: naming.Scope, utf8: true}),
+	}
+}
+
+type utf8Key struct{}
+
+// WithUTF8 returns a context in which names are not escaped.
+func WithUTF8(ctx context.Context) context.Context { return context.WithValue(ctx, utf8Key{}, true) }
+
+func (q *Queryable) catalogOf(ctx context.Context) *catalog {
+	if ctx.Value(utf8Key{}) != nil {
+		return q.utf8
+	}
+	return q.escaped
+}
+
+// Querier implements storage.Queryable.
+func (q *Queryable) Querier(mint, maxt int64) (storage.Querier, error) {
+	return &querier{from: q, mint: mint, maxt: maxt}, nil
+}
+
+// ChunkQuerier implements storage.ChunkQueryable.
+func (q *Queryable) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	return chunkQuerier{querier: &querier{from: q, mint: mint, maxt: maxt}}, nil
+}
+
+// querier reads a range of time, in milliseconds, both ends included.
+type querier struct {
+	from       *Queryable
+	mint, maxt int64
+	open       []*store.Selection
+}
+
+// Close implements storage.Querier.
+func (q *querier) Close() error {
+	for _, sel := range q.open {
+		sel.Close()
+	}
+	q.open = nil
+	return nil
+}
+
+// Select implements storage.Querier.
+func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	mint, maxt := q.mint, q.maxt
+	if hints != nil {
+		mint, maxt = hints.Start, hints.End
+	}
+	found, err := q.find(ctx, mint, maxt, matchers)
+	if err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	if err := found.charge(hints); err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	if sorted {
+		slices.SortFunc(found.series, func(a, b *promSeries) int { return labels.Compare(a.labels, b.labels) })
+	}
+	if hints != nil && hints.Limit > 0 && len(found.series) > hints.Limit {
+		found.series = found.series[:hints.Limit]
+	}
+	return &seriesSet{series: found.series, at: -1}
+}
+
+// find returns the series that have samples in a range.
+func (q *querier) find(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher) (*finding, error) {
+	sel := q.from.store.Select(nanoRange(mint, maxt))
+	q.open = append(q.open, sel)
+	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers)}
+	if err := q.from.catalogOf(ctx).each(ctx, sel, f.consider); err != nil {
+		return nil, err
+	}
+	return f, f.collect(ctx)
+}
+
+// nanoRange makes a range of the store of milliseconds, of which it has none below 0.
+func nanoRange(mint, maxt int64) model.TimeRange {
+	const most = math.MaxInt64/int64(time.Millisecond) - 1
+	from, to := min(max(mint, 0), most), min(max(maxt, -1), most)
+	return model.TimeRange{
+		Start: model.Nanos(from * int64(time.Millisecond)),
+		End:   max(model.Nanos((to+1)*int64(time.Millisecond)), 1),
+	}
+}
+
+// LabelValues implements storage.LabelQuerier.
+func (q *querier) LabelValues(
+	ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
+	return q.distinct(ctx, hints, matchers, func(of labels.Labels, add func(string)) {
+		if value := of.Get(name); value != "" {
+			add(value)
+		}
+	})
+}
+
+// LabelNames implements storage.LabelQuerier.
+func (q *querier) LabelNames(
+	ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher,
+) ([]string, annotations.Annotations, error) {
+	return q.distinct(ctx, hints, matchers, func(of labels.Labels, add func(string)) {
+		of.Range(func(l labels.Label) { add(l.Name) })
+	})
+}
+
+// distinct returns what the labels of the series have, each once and sorted.
+func (q *querier) distinct(
+	ctx context.Context, hints *storage.LabelHints, matchers []*labels.Matcher, what func(labels.Labels, func(string)),
+) ([]string, annotations.Annotations, error) {
+	found, err := q.find(ctx, q.mint, q.maxt, matchers)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen := map[string]struct{}{}
+	for _, s := range found.series {
+		what(s.labels, func(text string) { seen[text] = struct{}{} })
+	}
+	list := make([]string, 0, len(seen))
+	for text := range seen {
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	if hints != nil && hints.Limit > 0 && len(list) > hints.Limit {
+		list = list[:hints.Limit]
+	}
+	return list, nil, nil
+}
+
+// chunkQuerier encodes what a querier finds.
+type chunkQuerier struct{ *querier }
+
+// Select implements storage.ChunkQuerier.
+func (q chunkQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
+	return storage.NewSeriesSetToChunkSet(q.querier.Select(ctx, sorted, hints, matchers...))
+}

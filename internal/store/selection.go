@@ -1,0 +1,221 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"iter"
+	"unsafe"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// refBlock is how many series a selection reads from the registry at a time, so that it
+// does not hold up the writer.
+const refBlock = 4096
+
+// SeriesRef names a stored series as long as the store holds a point of it. A slot that
+// is used again has another Born.
+type SeriesRef struct {
+	Born uint64
+	Slot uint32
+}
+
+// Selection reads the points of some series, one series after the other. It sees the
+// store as it was when it was made, less what is evicted meanwhile. It is for one
+// goroutine and must be closed.
+type Selection struct {
+	log     *pointLog
+	budget  *budget
+	account *account
+	times   model.TimeRange
+	last    uint64 // sequence of the newest point that it sees
+	views   []pointView
+	pieces  []piece // 0 is none
+	sources []source
+	reader  seriesReader
+}
+
+// Select opens a selection of points of a range of time.
+func (s *Store) Select(times model.TimeRange) *Selection {
+	sel := &Selection{log: s.points, budget: s.budget, account: s.budget.account(), times: times, pieces: make([]piece, 1)}
+	sel.views, sel.last = s.points.views()
+	return sel
+}
+
+// Close gives back the memory that the selection is charged for.
+func (s *Selection) Close() { s.account.close() }
+
+// Take charges bytes to the query's working memory, or fails with a
+// *model.ExhaustedError. Close gives them back.
+func (s *Selection) Take(bytes int64) error { return s.account.take(bytes) }
+
+// Give takes bytes back off the account.
+func (s *Selection) Give(bytes int64) { s.account.give(bytes) }
+
+// Refs returns all series of the store, block by block. A block is the caller's only
+// until it asks for the next one.
+func (s *Selection) Refs() iter.Seq[[]SeriesRef] {
+	return func(yield func([]SeriesRef) bool) {
+		block := make([]SeriesRef, 0, refBlock)
+		for page, more := 0, true; more; {
+			block = block[:0]
+			block, page, more = s.log.refs(block, page, s.last)
+			if len(block) > 0 && !yield(block) {
+				return
+			}
+		}
+	}
+}
+
+// refs appends the series of some pages of the registry that are as old as last, and
+// returns the page to go on from.
+func (l *pointLog) refs(block []SeriesRef, page int, last uint64) ([]SeriesRef, int, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	pages := l.registry.series.pages
+	for ; page < len(pages) && len(block)+pageSlots <= refBlock; page++ {
+		p := pages[page]
+		if p == nil {
+			continue
+		}
+		for slot := range pageSlots {
+			if e := &p.entries[slot]; p.used>>slot&1 != 0 && e.born <= last {
+				block = append(block, SeriesRef{Born: e.born, Slot: uint32(page*pageSlots + slot)})
+			}
+		}
+	}
+	return block, page, page < len(pages)
+}
+
+// Load reads what series are: nil for one that is gone.
+func (s *Selection) Load(refs []SeriesRef) []*model.Series {
+	book := newSeriesBook(s.log, nil, &model.Filter{})
+	book.steady = true
+	loaded := make([]*model.Series, len(refs))
+	whole := book.learn(func(yield func(uint32) bool) {
+		for _, ref := range refs {
+			if !yield(ref.Slot) {
+				return
+			}
+		}
+	}, s.last)
+	for i, ref := range refs {
+		if !whole { // one is gone: the others are looked up by themselves
+			book.learn(func(yield func(uint32) bool) { yield(ref.Slot) }, s.last)
+		}
+		if e := book.entry(ref.Slot); e.born == ref.Born {
+			loaded[i] = e.series
+		}
+	}
+	return loaded
+}
+
+// Want finds where the points of the series are and returns, for each, whether there may
+// be some in the range. Series i of the other methods is refs[i]. It is called once.
+func (s *Selection) Want(ctx context.Context, refs []SeriesRef) ([]bool, error) {
+	s.sources = make([]source, len(refs))
+	place := s.placeOf(refs)
+	if err := s.account.take(int64(len(place))*4 + int64(len(refs))*8); err != nil {
+		return nil, err
+	}
+	for i := range s.views {
+		v := &s.views[i]
+		if !s.times.Overlaps(v.oldest, v.newest) {
+			continue
+		}
+		before := cap(s.pieces)
+		err := s.inTurn(ctx, func() error {
+			s.wantView(int32(i), v, place)
+			return s.account.take(int64(cap(s.pieces)-before) * int64(unsafe.Sizeof(piece{})))
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	found := make([]bool, len(refs))
+	for i := range s.sources {
+		found[i] = s.sources[i].first != 0
+	}
+	return found, nil
+}
+
+// placeOf returns, by slot, the place among refs plus 1.
+func (s *Selection) placeOf(refs []SeriesRef) []uint32 {
+	last := uint32(0)
+	for _, ref := range refs {
+		last = max(last, ref.Slot)
+	}
+	place := make([]uint32, last+1)
+	for i, ref := range refs {
+		place[ref.Slot] = uint32(i) + 1
+	}
+	return place
+}
+
+func (s *Selection) inTurn(ctx context.Context, work func() error) error {
+	if err := s.budget.enter(ctx); err != nil {
+		return err
+	}
+	defer s.budget.leave()
+	return work()
+}
+
+func (s *Selection) wantView(i int32, v *pointView, place []uint32) {
+	if v.segment != nil {
+		for at := range v.segment.stretches {
+			if int(at.series) >= len(place) {
+				return // stretches are in the order of slots
+			}
+			if n := place[at.series]; n != 0 {
+				s.add(n-1, piece{at: at, view: i})
+			}
+		}
+		return
+	}
+	for row := range v.rows {
+		r := &v.rows[row]
+		if int(r.series) < len(place) && place[r.series] != 0 && s.times.Contains(r.time) {
+			s.add(place[r.series]-1, piece{at: stretch{series: r.series, count: 1, data: uint32(row)}, view: i})
+		}
+	}
+}
+
+// add puts a piece behind the others of its series.
+func (s *Selection) add(n uint32, p piece) {
+	at := int32(len(s.pieces))
+	s.pieces = append(s.pieces, p)
+	if of := &s.sources[n]; of.first == 0 {
+		of.first, of.last = at, at
+	} else {
+		s.pieces[of.last].next = at
+		of.last = at
+	}
+}
+
+// Points calls use with the points of series i within the range, in the order of
+// arrival. Distributions and exemplars are restored only if extras is set. The point is
+// the receiver's only until it returns.
+func (s *Selection) Points(ctx context.Context, i int, extras bool, use func(*model.Point)) error {
+	return s.inTurn(ctx, func() error {
+		var p model.Point
+		for at := s.sources[i].first; at != 0; at = s.pieces[at].next {
+			piece := &s.pieces[at]
+			v := &s.views[piece.view]
+			if v.segment == nil {
+				p = v.point(int(piece.at.data))
+				use(&p)
+				continue
+			}
+			s.reader.open(v.segment, piece.at, extras)
+			for range piece.at.count {
+				s.reader.read(&p)
+				if s.times.Contains(p.Time) {
+					use(&p)
+				}
+			}
+		}
+		return nil
+	})
+}

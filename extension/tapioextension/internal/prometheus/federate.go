@@ -98,12 +98,12 @@ func (a *API) latest(ctx context.Context, selectors [][]*labels.Matcher) (promql
 // familiesOf puts samples of one name and kind together, as the formats want it.
 func familiesOf(vector promql.Vector, histograms bool) []*dto.MetricFamily {
 	slices.SortStableFunc(vector, func(a, b promql.Sample) int {
-		return strings.Compare(a.Metric.Get(labels.MetricName), b.Metric.Get(labels.MetricName))
+		return strings.Compare(a.Metric.Get(nameLabel), b.Metric.Get(nameLabel))
 	})
 	var families []*dto.MetricFamily
 	for i := range vector {
 		s := &vector[i]
-		name := s.Metric.Get(labels.MetricName)
+		name := s.Metric.Get(nameLabel)
 		if name == "" || s.H != nil && !histograms {
 			continue
 		}
@@ -126,7 +126,7 @@ func familiesOf(vector promql.Vector, histograms bool) []*dto.MetricFamily {
 func metricOf(s *promql.Sample) *dto.Metric {
 	m := &dto.Metric{TimestampMs: proto.Int64(s.T)}
 	s.Metric.Range(func(l labels.Label) {
-		if l.Name != labels.MetricName {
+		if l.Name != nameLabel {
 			m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(l.Name), Value: proto.String(l.Value)})
 		}
 	})

@@ -29,7 +29,7 @@ func splitMatchers(all []*labels.Matcher) (m matcherSet) {
 	m.all = all
 	for _, one := range all {
 		switch one.Name {
-		case labels.MetricName:
+		case nameLabel:
 			m.names = append(m.names, one)
 		case labels.BucketLabel, quantileLabel:
 			m.bounds = append(m.bounds, one)

@@ -145,7 +145,7 @@ func (a *testAppender) Append(
 	}
 	series := &model.Series{Metric: metric, Resource: &model.Resource{}, Scope: &model.Scope{}}
 	ls.Range(func(l labels.Label) {
-		if l.Name == labels.MetricName {
+		if l.Name == nameLabel {
 			metric.Name = l.Value
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	prommodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tapio/tapio/internal/model"
@@ -125,7 +126,10 @@ func fromMap(values map[string]string) labels.Labels {
 	return labels.New(list...)
 }
 
-const targetInfoName = "target_info"
+const (
+	targetInfoName = "target_info"
+	nameLabel      = prommodel.MetricNameLabel
+)
 
 // targetInfo is that of a resource that names its service or instance and has attributes
 // besides, nil for one that does not.
@@ -140,14 +144,14 @@ func (t *translation) targetInfo(r *model.Resource) *targetInfo {
 		return nil
 	}
 	l.Attributes(rest, t.label)
-	l.Set(labels.MetricName, targetInfoName)
+	l.Set(nameLabel, targetInfoName)
 	return &targetInfo{labels: fromMap(l.Values)}
 }
 
 // withLabel returns labels with one or two more.
 func withLabel(base labels.Labels, name, extra, value string) labels.Labels {
 	b := labels.NewBuilder(base)
-	b.Set(labels.MetricName, name)
+	b.Set(nameLabel, name)
 	if extra != "" {
 		b.Set(extra, value)
 	}

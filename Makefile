@@ -233,10 +233,13 @@ generate-components: $(TOOLS)/mdatagen
 generate-bpf:
 	go generate ./bpf
 
+# What ocb writes to run the collector is replaced, for a reload that fails would end the process (docs/adr/0049-failed-reloads.md).
 .PHONY: generate-distribution
 generate-distribution: $(call stamps,$(OCB))
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 	$(TOOLS)/builder --config distribution/full/builder-config.yaml --skip-compilation
+	cp distribution/main_others.go.tmpl distribution/main_others.go
+	cp distribution/main_others.go.tmpl distribution/full/main_others.go
 
 # By comparing before and after, it does not mind work that is not committed yet.
 .PHONY: generate-check

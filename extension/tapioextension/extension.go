@@ -212,6 +212,7 @@ func (e *tapioExtension) Ready() error {
 	if e.store == nil {
 		return nil
 	}
+	e.stores.settle(e.set.ID, e.cfg)
 	e.api.SetServing(true)
 	return nil
 }

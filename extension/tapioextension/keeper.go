@@ -31,50 +31,52 @@ const reclaimWithin = time.Minute
 // of one configuration and the start of the next.
 type storeKeeper struct {
 	mu     sync.Mutex
-	held   map[component.ID]*heldStore
+	held   map[storeKey]*heldStore
 	memory memoryTarget
+}
+
+// storeKey tells stores apart: another directory is another store.
+type storeKey struct {
+	id        component.ID
+	directory string // "" for none
 }
 
 // heldStore is what outlives a reload: the store, and with it the registered
 // collectors and the batches that were seen, for their senders notice nothing of
 // a reload either.
 type heldStore struct {
-	store     *store.Store
-	directory string
-	logger    atomic.Pointer[zap.Logger] // of the latest claim
-	fleet     *fleet.Registry
-	seen      *dedup.Window
-	memory    int64 // that the latest claim allows
-	claimed   bool
-	drop      *time.Timer // runs while the store is unclaimed
+	store   *store.Store
+	logger  atomic.Pointer[zap.Logger] // of the latest claim
+	fleet   *fleet.Registry
+	seen    *dedup.Window
+	memory  int64 // that the latest claim allows
+	claimed bool
+	drop    *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {
-	return &storeKeeper{held: map[component.ID]*heldStore{}, memory: memoryTarget{lookup: os.LookupEnv, root: "/"}}
+	return &storeKeeper{held: map[storeKey]*heldStore{}, memory: memoryTarget{lookup: os.LookupEnv, root: "/"}}
 }
 
-// claim returns what is kept of that extension, or new, under the limits that
-// are configured. Another directory is another store: the kept one is given up
-// then, with what it has in memory only.
+// claim returns what is kept of that extension, or new. The limits that are
+// configured are in force from settle on: a configuration that does not start must
+// not shrink what is kept for the one that is started again then.
 func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	held := k.held[id]
-	if held != nil && held.claimed {
-		return nil, fmt.Errorf("the store of %q is in use by another collector in this process", id)
+	for key, held := range k.held {
+		if key.id == id && held.claimed {
+			return nil, fmt.Errorf("the store of %q is in use by another collector in this process", id)
+		}
 	}
-	if held != nil && held.directory != cfg.Store.Directory {
-		held.drop.Stop()
-		held.store.Close()
-		delete(k.held, id)
-		held = nil
-	}
+	key := storeKey{id: id, directory: cfg.Store.Directory}
+	held := k.held[key]
 	if held == nil {
 		var err error
 		if held, err = openStore(cfg, logger); err != nil {
 			return nil, fmt.Errorf("extensions::%s::%w", id, err)
 		}
-		k.held[id] = held
+		k.held[key] = held
 	}
 	held.claimed, held.memory = true, int64(cfg.Store.MemoryLimit)
 	k.aimMemory()
@@ -83,11 +85,36 @@ func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*
 		held.drop.Stop()
 		held.drop = nil
 	}
-	held.store.SetLimits(cfg.Store.limits())
 	held.store.Resume(cfg.Store.durability(), cfg.Store.limits())
-	held.fleet.SetLimits(cfg.Collectors.limits())
-	held.seen.Resize(int(cfg.Limits.DuplicateWindow))
 	return held, nil
+}
+
+// settle is called once the configuration runs: its limits are in force, and a store
+// of the configuration before, in another directory, is given up with what it has in
+// memory only.
+func (k *storeKeeper) settle(id component.ID, cfg *Config) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, held := range k.held {
+		switch {
+		case key.id != id:
+		case !held.claimed:
+			k.close(key, held)
+		default:
+			held.store.SetLimits(cfg.Store.limits())
+			held.fleet.SetLimits(cfg.Collectors.limits())
+			held.seen.Resize(int(cfg.Limits.DuplicateWindow))
+		}
+	}
+}
+
+// close gives a store up. The caller holds the lock.
+func (k *storeKeeper) close(key storeKey, held *heldStore) {
+	if held.drop != nil {
+		held.drop.Stop()
+	}
+	held.store.Close()
+	delete(k.held, key)
 }
 
 // aimMemory sets the runtime for the stores in use. The caller holds the lock.
@@ -111,11 +138,10 @@ func (k *storeKeeper) refresh() {
 // openStore makes a store, with what its directory holds if it has one.
 func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	held := &heldStore{
-		directory: cfg.Store.Directory,
-		fleet:     fleet.New(cfg.Collectors.limits(), time.Now),
-		seen:      dedup.New(int(cfg.Limits.DuplicateWindow)),
+		fleet: fleet.New(cfg.Collectors.limits(), time.Now),
+		seen:  dedup.New(int(cfg.Limits.DuplicateWindow)),
 	}
-	if held.directory == "" {
+	if cfg.Store.Directory == "" {
 		held.store = store.New(cfg.Store.limits(), time.Now)
 		return held, nil
 	}
@@ -123,12 +149,12 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	begun := time.Now()
 	var err error
 	held.store, err = store.Open(cfg.Store.limits(), time.Now, store.DirectoryOptions{
-		Path: held.directory, Durability: cfg.Store.durability(), Report: held.report,
+		Path: cfg.Store.Directory, Durability: cfg.Store.durability(), Report: held.report,
 	})
 	if err != nil {
 		return nil, err
 	}
-	logger.Info("The store's directory is read", zap.String("directory", held.directory),
+	logger.Info("The store's directory is read", zap.String("directory", cfg.Store.Directory),
 		zap.Uint64("bytes", held.store.Directory().Bytes), zap.Duration("took", time.Since(begun)))
 	return held, nil
 }
@@ -148,26 +174,32 @@ func (h *heldStore) report(problem string, err error) {
 func (k *storeKeeper) release(id component.ID) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	held, found := k.held[id]
-	if !found {
-		return nil
+	for key, held := range k.held {
+		if key.id == id && held.claimed {
+			return k.unclaim(key, held)
+		}
 	}
+	return nil
+}
+
+// unclaim keeps a store until it is claimed again or reclaimWithin has passed. The
+// caller holds the lock.
+func (k *storeKeeper) unclaim(key storeKey, held *heldStore) error {
 	err := held.store.Checkpoint()
 	if err != nil {
 		held.report("failed to write the store to its directory", err)
-		err = fmt.Errorf("extensions::%s::%w", id, err)
+		err = fmt.Errorf("extensions::%s::%w", key.id, err)
 	}
 	held.claimed = false
 	k.aimMemory()
-	held.drop = time.AfterFunc(reclaimWithin, func() { k.forget(id, held) })
+	held.drop = time.AfterFunc(reclaimWithin, func() { k.forget(key, held) })
 	return err
 }
 
-func (k *storeKeeper) forget(id component.ID, held *heldStore) {
+func (k *storeKeeper) forget(key storeKey, held *heldStore) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.held[id] == held && !held.claimed {
-		held.store.Close()
-		delete(k.held, id)
+	if k.held[key] == held && !held.claimed {
+		k.close(key, held)
 	}
 }

@@ -31,7 +31,10 @@ func TestStoreSurvivesTheExtension(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, first, again)
 	assert.Same(t, first.fleet, again.fleet)
-	assert.Equal(t, uint64((20<<20-writeRoom(20<<20))/100*40), again.store.Stats()[0].Capacity, "the new configuration's limits are in force")
+	capacity := func(limit uint64) uint64 { return (limit - uint64(writeRoom(int64(limit)))) / 100 * 40 }
+	assert.Equal(t, capacity(10<<20), again.store.Stats()[0].Capacity, "the new configuration may not start")
+	keeper.settle(id, keeperConfig(20<<20))
+	assert.Equal(t, capacity(20<<20), again.store.Stats()[0].Capacity, "the new configuration's limits are in force")
 }
 
 func TestUnclaimedStoreIsForgotten(t *testing.T) {
@@ -39,14 +42,15 @@ func TestUnclaimedStoreIsForgotten(t *testing.T) {
 	id := component.MustNewID("tapio")
 	_, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
 	require.NoError(t, err)
-	held := keeper.held[id]
+	key := storeKey{id: id}
+	held := keeper.held[key]
 
-	keeper.forget(id, held)
-	assert.Contains(t, keeper.held, id, "a claimed store stays")
+	keeper.forget(key, held)
+	assert.Contains(t, keeper.held, key, "a claimed store stays")
 	require.NoError(t, keeper.release(id))
 	held.drop.Stop()
-	keeper.forget(id, held)
-	assert.NotContains(t, keeper.held, id)
+	keeper.forget(key, held)
+	assert.NotContains(t, keeper.held, key)
 }
 
 func TestADirectoryIsLeftForTheNextProcess(t *testing.T) {
@@ -64,9 +68,35 @@ func TestADirectoryIsLeftForTheNextProcess(t *testing.T) {
 	_, err = keeper.claim(id, moved, zap.NewNop())
 	require.NoError(t, err, "in memory from now on")
 	_, err = another.claim(id, cfg, zap.NewNop())
+	require.Error(t, err, "the new configuration may not start")
+	keeper.settle(id, moved)
+	_, err = another.claim(id, cfg, zap.NewNop())
 	require.NoError(t, err, "and the directory is free")
 	require.NoError(t, another.release(id))
-	held := another.held[id]
-	held.drop.Stop()
-	another.forget(id, held)
+	key := storeKey{id: id, directory: cfg.Store.Directory}
+	another.forget(key, another.held[key])
+}
+
+// A configuration with another directory that does not start leaves the store of the
+// one before as it was.
+func TestAStoreIsKeptUntilAnotherDirectoryRuns(t *testing.T) {
+	keeper := newStoreKeeper()
+	id := component.MustNewID("tapio")
+	first, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
+	require.NoError(t, err)
+	keeper.settle(id, keeperConfig(10<<20))
+	require.NoError(t, keeper.release(id))
+
+	elsewhere := keeperConfig(100_000_000)
+	elsewhere.Store.Directory = t.TempDir()
+	second, err := keeper.claim(id, elsewhere, zap.NewNop())
+	require.NoError(t, err)
+	assert.NotSame(t, first, second)
+	require.NoError(t, keeper.release(id), "for example because a port is in use")
+
+	again, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
+	require.NoError(t, err)
+	assert.Same(t, first, again)
+	keeper.settle(id, keeperConfig(10<<20))
+	assert.Len(t, keeper.held, 1, "the other directory is given up")
 }

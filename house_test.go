@@ -105,9 +105,28 @@ func lawsBelow() []law {
 		{
 			text:        "below the components otlp, protoconv, store and correlate import model and panics and never each other",
 			holdsIn:     []string{"internal"},
-			except:      []string{"internal/tools", "internal/protoconv", "internal/store", "internal/query"},
+			except:      []string{"internal/tools", "internal/protoconv", "internal/store", "internal/query", "internal/correlate"},
 			forbids:     []string{module},
 			allows:      []string{module + "internal/model", module + "internal/panics"},
+			sparesTests: true,
+		},
+		{
+			text:        "the engine imports model and its own packages",
+			holdsIn:     []string{"internal/correlate"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/model", module + "internal/panics", module + "internal/correlate"},
+			sparesTests: true,
+		},
+		{
+			text:    "baselines know nothing of the engine, detectors only baselines",
+			holdsIn: []string{"internal/correlate/baseline"},
+			forbids: []string{module},
+		},
+		{
+			text:        "detectors know baselines and model, and nothing else of the engine",
+			holdsIn:     []string{"internal/correlate/detect"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/model", module + "internal/correlate/baseline"},
 			sparesTests: true,
 		},
 		{

@@ -21,7 +21,7 @@ func strengthOf(probability float64) float64 {
 // quantities is how many are judged.
 func (e *Engine) quantities() float64 {
 	g := e.graph
-	return float64(max(minJudged, g.features+g.operations.size()+g.calls.size()+e.lines.size()+e.series.size()))
+	return float64(max(minJudged, g.features+g.operations.size()+g.calls.size()+g.dependencies.size()+e.lines.size()+e.series.size()))
 }
 
 const (

@@ -6,7 +6,7 @@ package correlate
 import "github.com/tapio/tapio/internal/model"
 
 const (
-	spanCost      = 192  // bytes of a kept span besides the names that are its own
+	spanCost      = 216  // bytes of a kept span besides the names that are its own
 	noteCost      = 112  // bytes of a kept log line besides its template
 	traceCost     = 256  // bytes of a trace besides
 	maxTraceParts = 4096 // spans and notes of one trace; the rest is counted
@@ -45,6 +45,8 @@ type spanPart struct {
 	peer       string // the service that a client span says it calls
 	at         string // the address that a client span calls
 	failed     bool
+	reason     string // how a call failed
+	instance   *instance
 	adjusted   float32 // how many spans it stands for, as its sender has sampled
 }
 

@@ -66,9 +66,17 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 			entity.Attributes = append(entity.Attributes, model.KeyValue{Key: key, Value: model.StringValue(value)})
 		}
 	}
-	s := e.serviceNamed(service)
-	put("k8s.pod.name", s.pod)
-	put("k8s.node.name", s.node)
+	if part := sliceIn(own); part != nil {
+		put(part.key, part.name)
+		put("k8s.pod.name", part.pod)
+		put("k8s.node.name", part.node)
+	} else if only := e.onlyInstance(service); only != nil {
+		put("k8s.pod.name", only.pod)
+		put("k8s.node.name", only.node)
+	} else if s := e.serviceNamed(service); !e.sendsSpans(service) {
+		put("k8s.pod.name", s.pod)
+		put("k8s.node.name", s.node)
+	}
 	for _, sign := range own {
 		switch sign.subject.Kind {
 		case model.EntityCode:
@@ -103,7 +111,16 @@ func (e *Engine) within(service string, own []*sign) []model.Entity {
 		}
 	}
 	s := e.serviceNamed(service)
-	for _, place := range [...]model.Entity{{Kind: model.EntityPod, Name: s.pod}, {Kind: model.EntityNode, Name: s.node}} {
+	pod, node := s.pod, s.node
+	if part := sliceIn(own); part != nil {
+		pod, node = part.pod, part.node
+	} else if e.sendsSpans(service) {
+		pod, node = "", ""
+		if only := e.onlyInstance(service); only != nil {
+			pod, node = only.pod, only.node
+		}
+	}
+	for _, place := range [...]model.Entity{{Kind: model.EntityPod, Name: pod}, {Kind: model.EntityNode, Name: node}} {
 		if place.Name != "" {
 			list = append(list, place)
 		}

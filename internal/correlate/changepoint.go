@@ -13,11 +13,14 @@ func shareChange(whole, part *history, up bool) change {
 	part.advance(whole.head)
 	whole.advance(part.head)
 	allWhole, allPart := whole.total(), part.total()
-	var after, hits sample
+	var after, hits, most, mostHits sample // most: the slot that speaks most for a rise
 	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
 		of := whole.at(slot)
 		after.add(of)
 		hits.add(part.at(slot))
+		if at := part.at(slot); at.n > mostHits.n {
+			most, mostHits = of, at
+		}
 		if of.n == 0 || after.n < minAfter {
 			continue
 		}
@@ -31,6 +34,10 @@ func shareChange(whole, part *history, up bool) change {
 		}
 		ratio := 2 * (logLikelihood(earlier.n, before.n) + logLikelihood(hits.n, after.n) -
 			logLikelihood(allPart.n, allWhole.n))
+		if up { // no single moment makes a change, see riseOf
+			rest, restHits := after.minus(most), hits.minus(mostHits)
+			ratio = min(ratio, 2*riseOfShare(before.n, earlier.n, rest.n, restHits.n))
+		}
 		if ratio > best.ratio {
 			best = change{
 				slot: slot, ratio: ratio,
@@ -39,6 +46,15 @@ func shareChange(whole, part *history, up bool) change {
 		}
 	}
 	return best
+}
+
+// riseOfShare is twice the logarithm of the likelihood ratio of a share that rose, 0 for
+// one that did not.
+func riseOfShare(n, hits, after, afterHits float32) float64 {
+	if after < 0.5 || share(afterHits, after) <= share(hits, n) {
+		return 0
+	}
+	return 2 * (logLikelihood(hits, n) + logLikelihood(afterHits, after) - logLikelihood(hits+afterHits, n+after))
 }
 
 func share(part, whole float32) float64 {
@@ -68,14 +84,19 @@ const (
 )
 
 // riseOf finds when the mean of a quantity in the logarithm rose, by the
-// generalized likelihood ratio of two normal distributions of one spread.
+// generalized likelihood ratio of two normal distributions of one spread. It judges
+// what is not known for long enough for a baseline.Tail. No single slot may carry it:
+// without the one that speaks most for a rise, the others must speak for half of it.
 func riseOf(h *history) change {
 	var best change
 	all := h.total()
-	var after sample
+	var after, most sample
 	for slot := h.head; slot > h.head-recentSlots; slot-- {
 		of := h.at(slot)
 		after.add(of)
+		if center := all.mean(); float64(of.sum)-center*float64(of.n) > float64(most.sum)-center*float64(most.n) {
+			most = of
+		}
 		if of.n == 0 || after.n < minAfter {
 			continue
 		}
@@ -87,7 +108,13 @@ func riseOf(h *history) change {
 		if rise <= 0 {
 			continue
 		}
-		if ratio := riseRatio(before, after, rise); ratio > best.ratio {
+		ratio, rest := riseRatio(before, after, rise), after.minus(most)
+		if left := rest.mean() - before.mean(); rest.n < 0.5 || left <= 0 {
+			ratio = 0
+		} else {
+			ratio = min(ratio, 2*riseRatio(before, rest, left))
+		}
+		if ratio > best.ratio {
 			best = change{slot: slot, ratio: ratio, before: before, after: after}
 		}
 	}

@@ -17,10 +17,6 @@ const (
 	// leastRise: a duration must rise by half, and by leastMillis, to matter.
 	leastRise   = 0.405
 	leastMillis = 20
-	// noveltyBonus is twice the logarithm of the odds that an error never seen in
-	// an operation is of a fault rather than chance: a thousand to one, as every
-	// other change must show by its numbers.
-	noveltyBonus = 13.8
 )
 
 // detect lists what is not as before, at the end of a slot.
@@ -42,9 +38,10 @@ func (e *Engine) detect(slot int64) []*sign {
 	usual := e.usualWay()
 	for key, c := range e.graph.calls.all() {
 		if slot-(*c).gap.head < recentSlots {
-			add(e.edgeSign(key, *c, slot, usual))
+			add(e.youngEdgeSign(key, *c, slot, usual))
 		}
 	}
+	e.anomalySigns(slot, add)
 	for _, s := range e.series.all() {
 		add(e.seriesSign(*s, slot))
 		e.noteFaint(e.faintSeriesSign(*s))
@@ -68,8 +65,36 @@ func (e *Engine) detect(slot int64) []*sign {
 	for _, s := range e.kernel {
 		add(s)
 	}
-	slices.SortStableFunc(signs, compareSigns)
-	return signs
+	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
+	return distinct(signs)
+}
+
+// distinct leaves of signs of one key the strongest: two detectors may see one change.
+func distinct(signs []*sign) []*sign {
+	best := make(map[signKey]*sign, len(signs))
+	for _, s := range signs {
+		if old := best[s.key]; old == nil || s.strength > old.strength {
+			if old != nil {
+				s.also(old.keepOut)
+			}
+			best[s.key] = s
+		} else {
+			old.also(s.keepOut)
+		}
+	}
+	return slices.DeleteFunc(signs, func(s *sign) bool { return best[s.key] != s })
+}
+
+// also keeps out what another sign of the same change would.
+func (s *sign) also(keepOut func()) {
+	own := s.keepOut
+	switch {
+	case keepOut == nil:
+	case own == nil:
+		s.keepOut = keepOut
+	default:
+		s.keepOut = func() { own(); keepOut() }
+	}
 }
 
 func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
@@ -80,7 +105,9 @@ func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
 	for _, f := range o.order {
 		switch f.kind {
 		case featureError, featureFailure:
-			add(e.failureSign(o, f))
+			if o.key.kind != kindClient || f.kind != featureError { // it is evidence on the callee, see dependency
+				add(e.failureSign(o, f))
+			}
 		case featureEnd:
 			add(e.endSign(o, f))
 		default:
@@ -100,82 +127,6 @@ func (e *Engine) newSign(s *service, c class, what, peer string, ch change) *sig
 		node:     s.node,
 		label:    s.label,
 	}
-}
-
-// selfSign tells that an operation's own time rose.
-func (e *Engine) selfSign(o *operation) *sign {
-	if o.key.kind == kindClient {
-		return nil // its time is the way to the callee, see edgeSign
-	}
-	ch := riseOf(&o.self)
-	s := e.newSign(o.service, classSelf, o.key.name, "", ch)
-	if !s.rose(ch) {
-		return nil
-	}
-	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
-	s.evidence = o.evidence.evidence("took long")
-	s.locate(o.place)
-	s.keepOut = func() { o.self.keepOut(ch.slot) }
-	return s
-}
-
-// rose reads the means of a change and reports whether it matters.
-func (s *sign) rose(ch change) bool {
-	if ch.ratio == 0 {
-		return false
-	}
-	before, after := ch.before.mean(), ch.after.mean()
-	s.before, s.after, s.unit = math.Expm1(before), math.Expm1(after), "ms"
-	s.size = min(1, (after-before)/math.Ln10)
-	return after-before >= leastRise && s.after-s.before >= leastMillis
-}
-
-// edgeSign tells that the way between two services takes longer.
-func (e *Engine) edgeSign(key callKey, c *call, slot int64, usual way) *sign {
-	c.gap.advance(slot)
-	ch, than := riseOf(&c.gap), "instead of"
-	if other := usual.exceeds(c); other.ratio > ch.ratio {
-		ch, than = other, "where other calls spend"
-	}
-	if ch.ratio == 0 {
-		return nil
-	}
-	s := e.newSign(e.serviceNamed(key.callee), classEdge, "call", key.caller, ch)
-	if !s.rose(ch) {
-		return nil
-	}
-	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two %s %s", key.caller, key.callee, millis(s.after), than, millis(s.before))
-	s.evidence = c.evidence.evidence("waited between client and server")
-	s.keepOut = func() { c.gap.keepOut(ch.slot) }
-	return s
-}
-
-// failureSign tells that an operation fails, or writes errors, more often.
-func (e *Engine) failureSign(o *operation, f *feature) *sign {
-	ch := shareChange(&o.runs, &f.hits, true)
-	if ch.ratio == 0 {
-		return nil
-	}
-	if ch.before.sum == 0 {
-		ch.ratio += noveltyBonus
-	}
-	s := e.tellFailure(o, f, ch)
-	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
-	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
-	return s
-}
-
-func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
-	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
-	s.shares(ch)
-	than := "instead of " + percent(s.before)
-	if ch.before.n == 0 {
-		than = "for as long as it is known"
-	}
-	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)
-	s.evidence = f.evidence.evidence("shows the failure")
-	s.locate(f.place)
-	return s
 }
 
 func (s *sign) shares(ch change) {

@@ -248,21 +248,26 @@ func (e *Engine) observeSpan(s *model.Span) {
 		return
 	}
 	from := e.graph.service(o)
+	inst := e.graph.instanceOf(from, o, s.Start)
 	from.heard(o, s.Start)
 	part := spanPart{
-		id: s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
+		instance: inst,
+		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
 		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: adjustedCount(s.TraceState),
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)
 	}
-	if s.Kind == kindClient {
+	if s.Kind == kindClient || s.Kind == kindProducer {
 		part.at, part.peer = e.peerOf(s, o.node)
+		if part.failed {
+			part.reason = reasonOf(s)
+		}
 	}
 	if s.Kind == kindServer {
 		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.node), from)
 	}
-	e.assembly.charge(open, len(part.at)+len(part.peer))
+	e.assembly.charge(open, len(part.at)+len(part.peer)+len(part.reason))
 	open.spans = append(open.spans, part)
 }
 

@@ -8,12 +8,15 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
 const (
-	kindServer = 2
-	kindClient = 3
+	kindServer   = 2
+	kindClient   = 3
+	kindProducer = 4
+	kindConsumer = 5
 )
 
 // execution is one span of a complete trace, with what belongs to it.
@@ -78,7 +81,13 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 		op.first = slot
 	}
 	op.runs.observe(slot, sample{n: weight})
-	op.self.observe(slot, logSample(selfTime(runs, i), weight))
+	self := selfTime(runs, i)
+	op.self.observe(slot, logSample(self, weight))
+	slow := false
+	if run.instance.warm(run.start) && op.key.kind != kindClient && op.key.kind != kindProducer {
+		slow = op.tail.Take(slot, baseline.Logarithm(uint64(self)), weight)
+		op.drift.Take(int64(run.end/hour), baseline.Logarithm(uint64(self)), weight)
+	}
 	op.evidence.add(ref)
 	if run.failed {
 		if f := e.graph.feature(op, featureError, "fails", "fails"); f != nil {
@@ -87,14 +96,31 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 			f.place = op.place
 		}
 	}
-	if requests := op.service.requests; requests != nil && (op.key.kind == kindServer || run.parent < 0) {
-		failed := float32(0)
-		if run.failed {
-			failed = run.adjusted
-		}
+	e.learnRequest(run, slot, slow)
+	e.learnCall(id, runs, i, slot, weight)
+}
+
+// learnRequest counts a request for the service and the instance that served it.
+func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
+	op := run.op
+	failed := float32(0)
+	if run.failed {
+		failed = run.adjusted
+	}
+	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0
+	if requests := op.service.requests; requests != nil && served {
 		requests.observe(slot, sample{n: run.adjusted, sum: failed})
 	}
-	e.learnCall(id, runs, i, slot, weight)
+	if i := run.instance; i != nil && i.Shares != nil && op.key.kind != kindClient {
+		c := baseline.Count{Hits: failed}
+		if served {
+			c.N = run.adjusted
+		}
+		if slow {
+			c.Sum = run.adjusted
+		}
+		i.Observe(slot, c)
+	}
 }
 
 // learnCall learns from the way between a client span and its server span, or
@@ -103,36 +129,54 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 // lost or cut off, and the whole call would pass for the way to it.
 func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64, weight float32) {
 	run := &runs[i]
-	var client *execution
-	var gap model.Nanos
-	callee, paired := run.op.key.service, false
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
-		client = &runs[run.parent]
-		if client.op.key.kind != kindClient {
-			return
+		if client := &runs[run.parent]; client.op.key.kind == kindClient {
+			e.learnWay(id, client, run, slot, weight)
 		}
-		e.graph.listens(client.at, run.op.service)
-		whole := client.end - min(client.start, client.end)
-		gap = whole - min(whole, run.end-min(run.start, run.end))
-		paired = true
 	case run.op.key.kind == kindClient && len(run.children) == 0 && run.peer != "":
-		client, gap = run, run.end-min(run.start, run.end)
-		callee = e.graph.named(run.peer)
-	default:
-		return
+		e.learnUnanswered(id, run, slot, weight)
 	}
+}
+
+// learnWay learns from a call of which both ends are known.
+func (e *Engine) learnWay(id model.TraceID, client, server *execution, slot int64, weight float32) {
+	e.graph.listens(client.at, server.op.service)
+	if client.peer != "" && server.op.service.declared {
+		e.graph.alias(client.peer, server.op.service.name)
+	}
+	whole := client.end - min(client.start, client.end)
+	gap := whole - min(whole, server.end-min(server.start, server.end))
+	c := e.graph.call(client.op.key.service, server.op.key.service)
+	if !c.paired {
+		c.paired, c.gap = true, history{worth: slotWorth}
+	}
+	c.gap.observe(slot, logSample(gap, weight))
+	c.tail.Take(slot, baseline.Logarithm(uint64(gap)), weight)
+	ref := reference{trace: id, span: client.id, time: client.start}
+	c.evidence.add(ref)
+	// That the callee fails it tells itself: on its way the call did not.
+	e.graph.dependency(client.op.key.service, server.op.key.service, "").failures.Observe(slot, baseline.Count{N: weight})
+}
+
+// learnUnanswered learns from a call that no server span answers for. Where the callee
+// sends spans, one is missing: the call did not get there, or the span was lost.
+func (e *Engine) learnUnanswered(id model.TraceID, client *execution, slot int64, weight float32) {
+	callee := e.graph.named(client.peer)
 	if callee == client.op.key.service {
 		return
 	}
 	c := e.graph.call(client.op.key.service, callee)
-	if paired && !c.paired {
-		c.paired, c.gap = true, history{worth: slotWorth}
+	ref := reference{trace: id, span: client.id, time: client.start}
+	switch {
+	case !c.paired:
+		c.gap.observe(slot, logSample(client.end-min(client.start, client.end), weight))
+		e.graph.listensUnlessKnown(client.at, callee)
+		e.called(id, client, callee, slot, weight)
+	case client.failed:
+		e.graph.dependency(client.op.key.service, callee, "").answered(client, slot, weight, ref)
 	}
-	if paired == c.paired {
-		c.gap.observe(slot, logSample(gap, weight))
-	}
-	c.evidence.add(reference{trace: id, span: client.id, time: client.start})
+	c.evidence.add(ref)
 }
 
 // selfTime is the span's time less that of its children, which may overlap, and

@@ -22,7 +22,10 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	var list []*incident
 	hit, explained := unexplained(suspects)
 	e.doubtPlaces(hit, explained)
-	common := e.commonPlace(hit)
+	common := e.sliced(alarmed(suspects))
+	if common == nil {
+		common = e.commonPlace(hit)
+	}
 	calls := e.neighbors()
 	for _, s := range suspects {
 		joined := false

@@ -5,6 +5,7 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
@@ -33,6 +34,7 @@ type place struct {
 	hit     []string // by name
 	inside  int      // services that run there
 	outside int      // services that run elsewhere, none of which was hit
+	sliced  bool     // what was hit runs elsewhere too, and is well there
 }
 
 // of is where a service runs by now, "" if that is not known or not one place.
@@ -75,6 +77,39 @@ func (s *service) runsAt(o *origin) {
 	}
 }
 
+// placeOf is where what is wrong with a suspect is: where all of its slices are, which
+// may be one of several places that the service runs in; else where the service runs.
+func (e *Engine) placeOf(p *place, s *suspect, since model.Nanos) string {
+	if name := s.where(p.zone); name != "" {
+		return name
+	}
+	return p.of(e.serviceNamed(s.service), since)
+}
+
+// sliced finds the place that at least minHit of the suspects that are reason enough
+// for an incident are wrong in, and well elsewhere, nil for none. It need not be chance
+// that a service runs there: it runs in several places, and is wrong in this one.
+func (e *Engine) sliced(alarmed []*suspect) *place {
+	for _, zone := range [...]bool{false, true} {
+		by := map[string][]string{}
+		for _, s := range alarmed {
+			if name := s.where(zone); name != "" {
+				by[name] = append(by[name], s.service)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(by)) {
+			if hit := by[name]; len(hit) >= minHit && len(hit) > len(alarmed)/2 {
+				p := &place{zone: zone, name: name, hit: hit, inside: len(hit), sliced: true}
+				p.key = p.attribute(e.serviceNamed(hit[0]))
+				slices.Sort(p.hit)
+				e.populate(p, e.placedSince())
+				return p
+			}
+		}
+	}
+	return nil
+}
+
 // commonPlace finds the place that the services hit have in common, the narrower one
 // first, nil for none.
 func (e *Engine) commonPlace(hit []*suspect) *place {
@@ -84,8 +119,8 @@ func (e *Engine) commonPlace(hit []*suspect) *place {
 	since := e.placedSince()
 	for _, zone := range [...]bool{false, true} {
 		p := &place{zone: zone}
-		p.key, p.name = p.attribute(e.serviceNamed(hit[0].service)), p.of(e.serviceNamed(hit[0].service), since)
-		if p.name == "" || slices.ContainsFunc(hit, func(s *suspect) bool { return p.of(e.serviceNamed(s.service), since) != p.name }) {
+		p.key, p.name = p.attribute(e.serviceNamed(hit[0].service)), e.placeOf(p, hit[0], since)
+		if p.name == "" || slices.ContainsFunc(hit, func(s *suspect) bool { return e.placeOf(p, s, since) != p.name }) {
 			continue
 		}
 		for _, s := range hit {
@@ -109,6 +144,7 @@ func (e *Engine) placedSince() model.Nanos {
 
 // populate counts the services that are alive inside and outside of a place.
 func (e *Engine) populate(p *place, since model.Nanos) {
+	p.inside, p.outside = 0, 0
 	for _, s := range e.graph.services.all() {
 		gone := (*s).last != 0 && (*s).last < since
 		switch where := p.of(*s, since); {
@@ -145,6 +181,18 @@ func allAlike(hit []*suspect) bool {
 	return faults != 1
 }
 
+// alarmed are the suspects that are reason enough for an incident and set in with the
+// likeliest of them.
+func alarmed(suspects []*suspect) []*suspect {
+	var list []*suspect
+	for _, s := range suspects {
+		if s.alarm && near(s.onset, suspects[0].onset) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // unexplained are the suspects that are reason enough for an incident, set in with
 // the likeliest of them, and that neither a callee nor a neighbour explains; the
 // others that are reason enough are explained.
@@ -175,7 +223,10 @@ func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 			continue
 		}
 		elsewhere := func(s *suspect) bool {
-			return near(s.onset, g.opened) && p.of(e.serviceNamed(s.service), since) != p.name
+			return near(s.onset, g.opened) && e.placeOf(p, s, since) != p.name
+		}
+		if p.sliced {
+			continue // that callees explain some of it is no news
 		}
 		if slices.ContainsFunc(hit, elsewhere) || slices.ContainsFunc(explained, func(s *suspect) bool { return p.hits(s.service) }) {
 			g.place, g.changed = nil, true

@@ -55,6 +55,13 @@ func (g *graph) listens(endpoint string, s *service) {
 	g.endpoints.put(strings.Clone(endpoint), s.name)
 }
 
+// listensUnlessKnown notes where something is reached that sends no spans itself.
+func (g *graph) listensUnlessKnown(endpoint, name string) {
+	if endpoint != "" && g.endpoints.get(endpoint) == nil {
+		g.endpoints.put(strings.Clone(endpoint), name)
+	}
+}
+
 // listener returns the service that listens there, "" if none is known.
 func (g *graph) listener(endpoint string) string {
 	if known := g.endpoints.peek(endpoint); known != nil {

@@ -4,15 +4,14 @@
 package correlate
 
 import (
-	"strings"
-
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
 const (
 	serviceCost   = 1024 // bytes of a service with its names
-	callCost      = 1024 // bytes of an edge with its history
-	operationCost = 2560 // bytes of an operation with its histories
+	callCost      = 2560 // bytes of an edge with its histories
+	operationCost = 5120 // bytes of an operation with its histories
 	featureCost   = 1024 // bytes of a feature with its history
 	maxFeatures   = 64   // of one operation
 	exemplars     = 3    // evidence kept of each feature
@@ -60,7 +59,9 @@ type callKey struct{ caller, callee string }
 // call is an edge: the way between client and server, and what came of it.
 type call struct {
 	gap      history // ln(client minus server span in ms + 1)
-	paired   bool    // the callee's own spans are known
+	tail     baseline.Tail
+	habit    baseline.Habit
+	paired   bool // the callee's own spans are known
 	evidence ring
 }
 
@@ -89,6 +90,9 @@ type past struct {
 	activeOf askerSet
 	askers   []asker // by first appearance
 	self     history // ln(self time in ms + 1)
+	tail     baseline.Tail
+	habit    baseline.Habit
+	drift    baseline.Drift
 	features map[featureKey]*feature
 	order    []*feature // by first appearance
 	evidence ring
@@ -163,25 +167,32 @@ func (r *ring) evidence(text string) []model.EvidenceRef {
 
 // graph is what is known of services, their operations and their calls.
 type graph struct {
-	services    *lru[string, *service]
-	calls       *lru[callKey, *call]
-	operations  *lru[operationKey, *operation]
-	aliases     map[string]string    // folded name of a peer to service
-	endpoints   *lru[string, string] // address and port to the service that listens there
-	features    int                  // of all operations
-	askers      int                  // of all operations that have several
-	maxFeatures int
-	dropped     int // features beyond the bounds
+	services *lru[string, *service]
+	calls    *lru[callKey, *call]
+	// dependencies are calls of what sends no spans, and failed calls of what does.
+	dependencies *lru[dependencyKey, *dependency]
+	instances    *lru[uint64, *instance]
+	operations   *lru[operationKey, *operation]
+	aliases      map[string]string    // folded name of a peer to service
+	endpoints    *lru[string, string] // address and port to the service that listens there
+	features     int                  // of all operations
+	askers       int                  // of all operations that have several
+	maxFeatures  int
+	dropped      int // features beyond the bounds
 }
 
 func newGraph(bytes int) *graph {
 	g := &graph{
 		services:   newLRU[string, *service](bytes / 16 / serviceCost),
-		calls:      newLRU[callKey, *call](bytes / 8 / callCost),
-		operations: newLRU[operationKey, *operation](bytes * 3 / 4 / (operationCost + 6*featureCost)),
+		calls:      newLRU[callKey, *call](bytes * 3 / 32 / callCost),
+		operations: newLRU[operationKey, *operation](bytes * 5 / 8 / (operationCost + 6*featureCost)),
 		aliases:    map[string]string{},
-		endpoints:  newLRU[string, string](bytes / 16 / serviceCost),
+		endpoints:  newLRU[string, string](bytes / 32 / serviceCost),
+
+		dependencies: newLRU[dependencyKey, *dependency](bytes / 8 / dependencyCost),
+		instances:    newLRU[uint64, *instance](bytes / 16 / instanceCost),
 	}
+	g.instances.onEvict = func(i *instance) { i.Shares = nil }
 	g.maxFeatures = 6 * g.operations.capacity
 	g.operations.onEvict = func(o *operation) {
 		g.features -= len(o.features)
@@ -271,27 +282,4 @@ func (g *graph) feature(o *operation, kind featureKind, name, text string) *feat
 	o.features[key] = f
 	o.order = append(o.order, f)
 	return f
-}
-
-// named returns the service that a peer's name means: the service of that name,
-// whatever its case and punctuation, else the name itself.
-func (g *graph) named(peer string) string {
-	if name, found := g.aliases[folded(peer)]; found {
-		return name
-	}
-	return kept(peer)
-}
-
-// folded is a name without case and punctuation.
-func folded(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		default:
-			return -1
-		}
-	}, name)
 }

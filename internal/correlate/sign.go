@@ -58,6 +58,9 @@ type sign struct {
 	event   string
 	subject model.Entity
 	kernel  *kernelLine // what the kernel told
+	part    *slice      // of the service that it is confined to, nil for all of it
+	// dependency: it tells of calls of what sends no spans itself.
+	dependency bool
 	// supports: it opens no incident, however strong.
 	supports bool
 	novel    bool   // and never before of the service

@@ -25,6 +25,7 @@ func (e *Engine) Stats() Stats {
 		g.services.size()*serviceCost + g.calls.size()*callCost +
 		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
+		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
@@ -33,6 +34,7 @@ func (e *Engine) Stats() Stats {
 		Evictions: map[string]int{
 			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
+			"dependency": g.dependencies.evicted, "instance": g.instances.evicted,
 			"feature": g.dropped, "template": e.miner.known.evicted, "ordinary_line": e.flows.evicted, "ordinary_template": e.plain.known.evicted, "kernel_event": e.kernelEvicted,
 			"incident": e.refusedIncidents, "point_of_new_series": e.seriesRefused,
 		},

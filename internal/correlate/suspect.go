@@ -127,11 +127,11 @@ func (s *suspect) date() {
 func (e *Engine) blame(signs []*sign) map[*sign]string {
 	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
 	for _, s := range signs {
-		switch s.key.class {
-		case classEdge:
+		switch {
+		case s.way():
 			slow[s.key.service]++
 			slow[s.key.peer]++
-		case classResource, classKernel:
+		case s.key.class == classResource, s.key.class == classKernel:
 			resource[s.key.service] = resource[s.key.service] || s.alarms(alarmStrength)
 		}
 	}
@@ -145,7 +145,7 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 	blame := make(map[*sign]string, len(signs))
 	for _, s := range signs {
 		blame[s] = s.key.service
-		if s.key.class != classEdge {
+		if !s.way() {
 			continue
 		}
 		caller, callee := s.key.peer, s.key.service
@@ -156,6 +156,11 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 		}
 	}
 	return blame
+}
+
+// way reports whether the sign is of calls that take longer, one end of which is slow.
+func (s *sign) way() bool {
+	return s.key.class == classEdge || s.dependency && s.key.class == classSelf
 }
 
 func (e *Engine) linkSuspects(byName map[string]*suspect) {

@@ -1,0 +1,207 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/detect"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// view is what the detectors read of the graph, at the end of a slot.
+type view struct {
+	graph *graph
+	slot  int64
+}
+
+// Runs implements detect.View.
+func (v view) Runs() iter.Seq[detect.Runs] {
+	return func(yield func(detect.Runs) bool) {
+		for _, held := range v.graph.operations.all() {
+			if o := *held; v.recent(&o.tail.Shares) && !yield(detect.Runs{
+				Role: detect.RoleOperation, Service: o.key.service, Name: o.key.name, Tail: &o.tail, Habit: &o.habit, Drift: &o.drift, Handle: o,
+			}) {
+				return
+			}
+		}
+		for key, held := range v.graph.calls.all() {
+			if c := *held; c.paired && v.recent(&c.tail.Shares) && !yield(detect.Runs{
+				Role: detect.RoleWay, Service: key.callee, Peer: key.caller, Name: "call", Tail: &c.tail, Habit: &c.habit, Handle: c,
+			}) {
+				return
+			}
+		}
+		for key, held := range v.graph.dependencies.all() {
+			d := *held
+			v.recent(&d.tail.Shares)
+			if v.recent(&d.failures) && !yield(detect.Runs{
+				Role: detect.RoleDependency, Service: key.callee, Peer: key.caller, Name: key.statement, Reason: d.reason,
+				Tail: &d.tail, Failures: &d.failures, Habit: &d.habit, Drift: &d.drift, Handle: d,
+			}) {
+				return
+			}
+		}
+	}
+}
+
+// recent reports whether there are runs in the recent buckets, and ends those that are
+// over.
+func (v view) recent(s *baseline.Shares) bool {
+	if s.Head() == 0 || v.slot-s.Head() >= baseline.Recent {
+		return false
+	}
+	s.Advance(v.slot)
+	return true
+}
+
+// anomalySigns makes signs of what the detectors find.
+func (e *Engine) anomalySigns(slot int64, add func(*sign)) {
+	v := view{graph: e.graph, slot: slot}
+	for _, d := range detect.All() {
+		for _, a := range d.Detect(v) {
+			add(e.signOf(&a))
+		}
+	}
+}
+
+// signOf tells an anomaly.
+func (e *Engine) signOf(a *detect.Anomaly) *sign {
+	s := e.newSign(e.serviceNamed(a.Blamed), classSelf, a.Of.Name, a.Of.Peer, change{slot: a.Since, ratio: a.Strength})
+	s.count = a.Count
+	s.supports = a.Expected
+	switch a.Kind {
+	case detect.KindFails:
+		e.tellFailing(s, a)
+	case detect.KindNameFailure:
+		e.tellNameFailure(s, a)
+	case detect.KindCreep:
+		e.tellCreep(s, a)
+	default:
+		e.tellSlower(s, a)
+	}
+	return s
+}
+
+// slower sets the figures of durations.
+func (s *sign) slower(a *detect.Anomaly) {
+	s.before, s.after, s.unit = math.Expm1(a.Before), math.Expm1(a.After), "ms"
+	s.size = min(1, (a.After-a.Before)/math.Ln10)
+}
+
+func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
+	s.slower(a)
+	part := ""
+	if a.Share < alwaysShare {
+		part = fmt.Sprintf(" in %s of them", percent(a.Share))
+	}
+	var tail *baseline.Tail
+	switch of := a.Of.Handle.(type) {
+	case *operation:
+		s.within(e.sliceOf(a.Of.Service, a.Since, slowRuns))
+		if part != "" {
+			part = fmt.Sprintf(" in %s of its runs", percent(a.Share))
+		}
+		s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), millis(s.before), part)
+		s.evidence = of.evidence.evidence("took long")
+		s.locate(of.place)
+		of.habit.Deviates(a.Since, a.After-a.Before)
+		tail = &of.tail
+	case *call:
+		s.key.class = classEdge
+		s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s%s", a.Of.Peer, a.Of.Service, millis(s.after), millis(s.before), part)
+		s.evidence = of.evidence.evidence("waited between client and server")
+		of.habit.Deviates(a.Since, a.After-a.Before)
+		tail = &of.tail
+	case *dependency:
+		s.dependency = true
+		s.text = fmt.Sprintf("%s takes %s to answer %s of %s instead of %s%s", a.Of.Service, millis(s.after), cmp.Or(a.Of.Name, "calls"), a.Of.Peer, millis(s.before), part)
+		s.evidence = of.evidence.evidence("waited for the answer")
+		of.habit.Deviates(a.Since, a.After-a.Before)
+		tail = &of.tail
+	}
+	s.until = e.timeOf(tail.Newest() + 1)
+	s.keepOut = func() {
+		tail.Exclude(a.Since)
+		switch of := a.Of.Handle.(type) {
+		case *operation:
+			if of.past != nil {
+				of.self.keepOut(a.Since)
+			}
+		case *call:
+			of.gap.keepOut(a.Since)
+		}
+	}
+}
+
+// reasoned is how calls fail, as what a sign tells.
+func reasoned(reason string) string {
+	if reason == "" {
+		return "fails"
+	}
+	return reason
+}
+
+func (e *Engine) tellFailing(s *sign, a *detect.Anomaly) {
+	d := a.Of.Handle.(*dependency)
+	s.dependency = true
+	s.key.class, s.key.what = classError, reasoned(a.Of.Reason)
+	s.before, s.after, s.unit = a.Usual, a.Share, "ratio"
+	if a.Blamed == a.Of.Peer {
+		s.key.peer = a.Of.Service
+	}
+	with := ""
+	if a.Of.Reason != "" {
+		with = " with “" + a.Of.Reason + "”"
+	}
+	s.text = fmt.Sprintf("%s of the calls from %s to %s fail%s instead of %s", percent(a.Share), a.Of.Peer, a.Of.Service, with, percent(a.Usual))
+	s.brief = fmt.Sprintf("calls from %s to %s fail%s", a.Of.Peer, a.Of.Service, with)
+	s.evidence = d.failed.evidence("failed")
+	s.until = e.timeOf(d.failures.Newest() + 1)
+	s.keepOut = func() { d.failures.Exclude(a.Since) }
+}
+
+// nameServers are how the service that resolves names is commonly called.
+func nameServers() []string {
+	return []string{"coredns", "kube-dns", "dns", "dnsmasq", "unbound", "bind"}
+}
+
+// nameServer is the service that resolves names: one that is known, else just that.
+func (e *Engine) nameServer() string {
+	for _, name := range nameServers() {
+		if known, found := e.graph.aliases[folded(name)]; found {
+			return known
+		}
+	}
+	return "dns"
+}
+
+func (e *Engine) tellNameFailure(s *sign, a *detect.Anomaly) {
+	e.tellFailing(s, a)
+	s.key.service, s.key.peer = e.nameServer(), a.Of.Peer
+	s.pod, s.node, s.label = "", "", ""
+	e.graph.call(a.Of.Peer, s.key.service)
+	s.text = fmt.Sprintf("%s cannot resolve names: %s of the calls from %s to %s fail with “%s” instead of %s",
+		s.key.service, percent(a.Share), a.Of.Peer, a.Of.Service, a.Of.Reason, percent(a.Usual))
+	s.brief = fmt.Sprintf("names cannot be resolved: “%s”", a.Of.Reason)
+}
+
+func (e *Engine) tellCreep(s *sign, a *detect.Anomaly) {
+	s.slower(a)
+	s.onset = e.now - min(e.now, model.Nanos(a.Hours)*hour)
+	what := fmt.Sprintf("%s of %s", a.Of.Name, a.Of.Service)
+	switch of := a.Of.Handle.(type) {
+	case *operation:
+		s.evidence = of.evidence.evidence("took long")
+	case *dependency:
+		s.dependency = true
+		what = fmt.Sprintf("%s, asked for %s by %s,", a.Of.Service, cmp.Or(a.Of.Name, "answers"), a.Of.Peer)
+		s.evidence = of.evidence.evidence("waited for the answer")
+	}
+	s.text = fmt.Sprintf("%s has been getting slower for %d h: it takes %s instead of %s", what, a.Hours, millis(s.after), millis(s.before))
+}

@@ -1,0 +1,86 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// What sends no spans of its own is known by those who call it: a database, a queue,
+// an external host. How long a call takes and whether it fails is evidence on the callee.
+// Each statement has a baseline of its own, for a report is no slow lookup.
+
+const (
+	dependencyCost = 3072 // bytes of a statement with its baselines and names
+	maxReason      = 120  // bytes of how a call failed
+)
+
+// dependencyKey names a statement; without one it is all that a caller asks of a callee
+// that sends spans.
+type dependencyKey struct{ caller, callee, statement string }
+
+type dependency struct {
+	key      dependencyKey
+	tail     baseline.Tail
+	failures baseline.Shares
+	habit    baseline.Habit
+	drift    baseline.Drift
+	reason   string // of the newest failure
+	evidence ring
+	failed   ring // evidence of failures
+}
+
+func (g *graph) dependency(caller, callee, statement string) *dependency {
+	key := dependencyKey{caller, callee, statement}
+	if found := g.dependencies.get(key); found != nil {
+		return *found
+	}
+	key = dependencyKey{kept(caller), kept(callee), kept(statement)}
+	return *g.dependencies.put(key, &dependency{key: key})
+}
+
+// called learns from a call that nothing answers for, for the callee sends no spans.
+func (e *Engine) called(id model.TraceID, client *execution, callee string, slot int64, weight float32) {
+	d := e.graph.dependency(client.op.key.service, callee, client.op.key.name)
+	took := client.end - min(client.start, client.end)
+	if client.instance.warm(client.start) {
+		d.tail.Take(slot, baseline.Logarithm(uint64(took)), weight)
+		d.drift.Take(int64(client.end/hour), baseline.Logarithm(uint64(took)), weight)
+	}
+	ref := reference{trace: id, span: client.id, time: client.start}
+	d.evidence.add(ref)
+	d.answered(client, slot, weight, ref)
+}
+
+// answered counts whether a call failed on its way.
+func (d *dependency) answered(client *execution, slot int64, weight float32, ref reference) {
+	c := baseline.Count{N: weight}
+	if client.failed {
+		c.Hits = weight
+		d.reason = cmp.Or(client.reason, d.reason)
+		d.failed.add(ref)
+	}
+	d.failures.Observe(slot, c)
+}
+
+// reasonOf is how a span failed, by its status, its attributes or the exception that it
+// recorded.
+func reasonOf(s *model.Span) string {
+	reason := s.StatusMessage
+	for i := len(s.Events) - 1; i >= 0 && reason == ""; i-- {
+		if s.Events[i].Name == "exception" {
+			reason = firstOf(s.Events[i].Attributes, "exception.message", "exception.type")
+		}
+	}
+	kind := firstOf(s.Attributes, "error.type", "rpc.grpc.status_code", "http.response.status_code", "http.status_code", "db.response.status_code")
+	if reason == "" {
+		reason = kind
+	}
+	reason, _, _ = strings.Cut(reason, "\n")
+	return strings.Clone(clipped(reason, maxReason))
+}

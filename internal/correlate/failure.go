@@ -1,0 +1,57 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+)
+
+const (
+	// noveltyBonus is twice the logarithm of the odds that an error never seen in
+	// an operation is of a fault rather than chance: a thousand to one, as every
+	// other change must show by its numbers. It is due as far as many runs without it
+	// show that it is none of those that every system has, one in noveltyRuns, or as half
+	// of the runs show it now.
+	noveltyBonus = 13.8
+	noveltyRuns  = 200
+)
+
+// failureSign tells that an operation fails, or writes errors, more often.
+func (e *Engine) failureSign(o *operation, f *feature) *sign {
+	ch := shareChange(&o.runs, &f.hits, true)
+	if ch.ratio == 0 {
+		return nil
+	}
+	if ch.before.sum == 0 {
+		ch.ratio += novelty(float64(ch.before.n), share(ch.after.sum, ch.after.n))
+	}
+	s := e.tellFailure(o, f, ch)
+	s.within(e.sliceOf(o.key.service, ch.slot, failedRuns))
+	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
+	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
+	return s
+}
+
+// novelty is what it counts that something was never seen in so many runs, and is now
+// in that share of them.
+func novelty(runs, now float64) float64 {
+	if now >= seldomShare {
+		return noveltyBonus
+	}
+	return min(noveltyBonus, 2*math.Log(max(1, runs/noveltyRuns)))
+}
+
+func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
+	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
+	s.shares(ch)
+	than := "instead of " + percent(s.before)
+	if ch.before.n == 0 {
+		than = "for as long as it is known"
+	}
+	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)
+	s.evidence = f.evidence.evidence("shows the failure")
+	s.locate(f.place)
+	return s
+}

@@ -1,0 +1,63 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/model"
+)
+
+const (
+	instanceCost = 1024 // bytes of an instance with its counts and names
+	// warmUp is how long a new instance of a service that is known may be slow: caches
+	// are cold and code is not compiled yet.
+	warmUp = 60 * model.Nanos(1e9)
+)
+
+// instance is one of the processes that a service runs as, told apart by all that
+// its resource says of it.
+type instance struct {
+	service          string
+	pod, node, zone  string
+	id, version      string
+	first, last      model.Nanos
+	*baseline.Shares      // N requests, Hits failed, Sum slow; nil once it is forgotten
+	joined           bool // it came when the service was known already
+}
+
+// instanceOf returns the instance that a record is of.
+func (g *graph) instanceOf(s *service, o *origin, t model.Nanos) *instance {
+	h := uint64(hashSeed)
+	for _, part := range [...]string{o.service, o.pod, o.node, o.zone, o.instance, o.version} {
+		h = hashText(h, part)
+	}
+	if found := g.instances.get(h); found != nil {
+		(*found).last = max((*found).last, t)
+		return *found
+	}
+	return *g.instances.put(h, &instance{
+		service: s.name, pod: kept(o.pod), node: kept(o.node), zone: kept(o.zone), id: kept(o.instance), version: kept(o.version),
+		first: t, last: t, Shares: &baseline.Shares{}, joined: s.first != 0 && t > s.first+together,
+	})
+}
+
+// warm reports whether the instance has run for long enough to be judged by how long
+// it takes.
+func (i *instance) warm(t model.Nanos) bool { return i == nil || !i.joined || t > i.first+warmUp }
+
+// name is that of the pod, the instance or the host, whichever is known.
+func (i *instance) name() string { return cmp.Or(i.pod, i.id, i.node) }
+
+// instancesOf lists the instances of a service that were heard of since a time.
+func (g *graph) instancesOf(service string, since model.Nanos) []*instance {
+	var list []*instance
+	for _, held := range g.instances.all() {
+		if i := *held; i.service == service && i.last >= since && i.Shares != nil {
+			list = append(list, i)
+		}
+	}
+	return list
+}

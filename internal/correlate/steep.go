@@ -1,0 +1,86 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+)
+
+const (
+	// steepRise and steepRuns: what takes five times as long in nearly all of five runs or more,
+	// over several slots, needs no distribution of what is usual.
+	steepRise  = 1.61
+	steepRuns  = 5
+	steepShare = 0.8
+)
+
+func steep(ch change, tail *baseline.Tail) bool {
+	since := tail.Since(ch.slot)
+	return since.Hits >= steepRuns-0.5 && since.Share() >= steepShare && ch.after.mean()-ch.before.mean() >= steepRise
+}
+
+// selfSign tells that an operation's own time rose steeply, or of one that is not known
+// for long enough to be judged by its tail that it rose, see detect.Slowdown.
+func (e *Engine) selfSign(o *operation) *sign {
+	if o.key.kind == kindClient || o.key.kind == kindProducer {
+		return nil // its time is the way to the callee
+	}
+	ch := riseOf(&o.self)
+	if o.tail.Ready() && !steep(ch, &o.tail) {
+		return nil
+	}
+	s := e.newSign(o.service, classSelf, o.key.name, "", ch)
+	if !s.rose(ch) {
+		return nil
+	}
+	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
+	s.evidence = o.evidence.evidence("took long")
+	s.locate(o.place)
+	s.keepOut = func() {
+		o.self.keepOut(ch.slot)
+		o.tail.Exclude(ch.slot)
+	}
+	return s
+}
+
+// rose reads the means of a change and reports whether it matters.
+func (s *sign) rose(ch change) bool {
+	if ch.ratio == 0 {
+		return false
+	}
+	before, after := ch.before.mean(), ch.after.mean()
+	s.before, s.after, s.unit = math.Expm1(before), math.Expm1(after), "ms"
+	s.size = min(1, (after-before)/math.Ln10)
+	return after-before >= leastRise && s.after-s.before >= leastMillis
+}
+
+// youngEdgeSign tells that the way between two services takes steeply longer, or of one
+// that is not known for long enough to be judged by its tail that it takes longer.
+func (e *Engine) youngEdgeSign(key callKey, c *call, slot int64, usual way) *sign {
+	if !c.paired {
+		return nil // what sends no spans is slow by itself, see dependency
+	}
+	c.gap.advance(slot)
+	ch, than := riseOf(&c.gap), "instead of"
+	if other := usual.exceeds(c); other.ratio > ch.ratio {
+		ch, than = other, "where other calls spend"
+	}
+	if ch.ratio == 0 || c.tail.Ready() && !steep(ch, &c.tail) {
+		return nil
+	}
+	s := e.newSign(e.serviceNamed(key.callee), classEdge, "call", key.caller, ch)
+	if !s.rose(ch) {
+		return nil
+	}
+	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two %s %s", key.caller, key.callee, millis(s.after), than, millis(s.before))
+	s.evidence = c.evidence.evidence("waited between client and server")
+	s.keepOut = func() {
+		c.gap.keepOut(ch.slot)
+		c.tail.Exclude(ch.slot)
+	}
+	return s
+}

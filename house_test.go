@@ -87,7 +87,7 @@ func laws() []law {
 			allows:  []string{proto, module + "client", module + "internal/ingestcontrol"},
 		},
 	}
-	laws = append(laws, lawsBelow()...)
+	laws = append(laws, slices.Concat(lawsBelow(), lawsOfTheEngine())...)
 	kinds := []string{"receiver", "processor", "exporter", "extension"}
 	for _, kind := range kinds {
 		laws = append(laws, law{
@@ -108,25 +108,6 @@ func lawsBelow() []law {
 			except:      []string{"internal/tools", "internal/protoconv", "internal/store", "internal/query", "internal/correlate"},
 			forbids:     []string{module},
 			allows:      []string{module + "internal/model", module + "internal/panics"},
-			sparesTests: true,
-		},
-		{
-			text:        "the engine imports model and its own packages",
-			holdsIn:     []string{"internal/correlate"},
-			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/panics", module + "internal/correlate"},
-			sparesTests: true,
-		},
-		{
-			text:    "baselines know nothing of the engine, detectors only baselines",
-			holdsIn: []string{"internal/correlate/baseline"},
-			forbids: []string{module},
-		},
-		{
-			text:        "detectors know baselines and model, and nothing else of the engine",
-			holdsIn:     []string{"internal/correlate/detect"},
-			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/correlate/baseline"},
 			sparesTests: true,
 		},
 		{

@@ -1,0 +1,29 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapio_test
+
+// lawsOfTheEngine are those of the packages that the engine is made of.
+func lawsOfTheEngine() []law {
+	return []law{
+		{
+			text:        "the engine imports model and its own packages",
+			holdsIn:     []string{"internal/correlate"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/model", module + "internal/panics", module + "internal/correlate"},
+			sparesTests: true,
+		},
+		{
+			text:    "baselines know nothing of the engine, detectors only baselines",
+			holdsIn: []string{"internal/correlate/baseline"},
+			forbids: []string{module},
+		},
+		{
+			text:        "detectors know baselines and model, and nothing else of the engine",
+			holdsIn:     []string{"internal/correlate/detect"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/model", module + "internal/correlate/baseline"},
+			sparesTests: true,
+		},
+	}
+}

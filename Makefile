@@ -129,6 +129,11 @@ scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause
 	go run ./test/evalrca "$(DATA)"
 
+# Each variable is the flag of the same name; ARGS takes the others, for example ARGS="-v -dump /tmp/said".
+.PHONY: simulate
+simulate: bin/tapio ## Show simulated systems with faults and noise to bin/tapio and score it: SEED, SYSTEMS, HOURS, KINDS, RATE, SAMPLING, SHUFFLE, QUIET=1, ARGS
+	go run ./test/simulate $(foreach flag,seed systems hours kinds rate sampling shuffle services budget quiet red,$(if $($(shell echo $(flag) | tr a-z A-Z)),-$(flag)='$($(shell echo $(flag) | tr a-z A-Z))')) $(ARGS)
+
 .PHONY: bench-http
 bench-http: bin/tapio ## Count 24,000 HTTP requests from both sides, and measure what a request costs unseen and seen (needs root)
 	TAPIO_HTTP_REQUESTS=24000 go test -count=1 -v -run TestEveryHTTPRequestIsSeen ./receiver/ebpfreceiver/

@@ -34,6 +34,12 @@ type storeOwner interface {
 	ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error)
 }
 
+// spanObserver is an extension that counts the requests that spans report. It keeps
+// nothing of the spans.
+type spanObserver interface {
+	ObserveSpans(spans []model.Span)
+}
+
 // tapioExporter is one instance, for one signal.
 type tapioExporter struct {
 	id        component.ID
@@ -44,6 +50,7 @@ type tapioExporter struct {
 	store     *store.Store
 	release   func()
 	senders   *senders.Registry // nil: the extension does not ask for them
+	requests  spanObserver      // nil: likewise
 	panics    panics.Count
 	panicked  atomic.Bool // the batch before
 	batches   sync.Pool   // of *model.PointBatch
@@ -84,6 +91,9 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 	}
 	if registry, ok := owner.(senderRegistry); ok {
 		e.senders = registry.Senders()
+	}
+	if observer, ok := owner.(spanObserver); ok {
+		e.requests = observer
 	}
 	return nil
 }
@@ -176,7 +186,11 @@ func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces)
 	spans := e.spans.Get().(*[]model.Span)
 	defer putBack(&e.spans, spans)
 	*spans = otlp.AppendSpans(*spans, traces)
-	return outcome(e.store.AppendSpans(*spans))
+	refused, err := e.store.AppendSpans(*spans)
+	if err == nil && e.requests != nil {
+		e.requests.ObserveSpans(*spans)
+	}
+	return outcome(refused, err)
 }
 
 func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {

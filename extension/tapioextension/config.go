@@ -53,6 +53,15 @@ type Config struct {
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
+	// Notifications says who is told of incidents, alerts and burnt error budgets.
+	Notifications NotificationsConfig `mapstructure:"notifications"`
+
+	// SLOs are service level objectives.
+	SLOs SLOsConfig `mapstructure:"slos"`
+
+	// Cost says what cores and memory cost.
+	Cost CostConfig `mapstructure:"cost"`
+
 	// SpareThreads is how many threads may run Go code beyond one for each
 	// processor, so that calls are noticed while all are busy: 0 to 64, 2 by
 	// default. The environment variable GOMAXPROCS goes before it.
@@ -132,7 +141,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, collectors, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

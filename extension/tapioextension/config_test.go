@@ -46,6 +46,13 @@ func TestConfigAllKeys(t *testing.T) {
 		MemoryLimit: 64 << 20, MaxAge: time.Hour, Shares: Shares{Logs: 50, Traces: 30, Metrics: 20}, QueryMemory: 32 << 20,
 	}, cfg.Store)
 	assert.Equal(t, 10, cfg.MaxStreams)
+	require.Len(t, cfg.Notifications.Receivers, 4)
+	assert.Equal(t, 10*time.Second, cfg.Notifications.Receivers[0].Webhook.Timeout, "the defaults of a receiver hold")
+	assert.Equal(t, "https://events.pagerduty.com", cfg.Notifications.Receivers[2].PagerDuty.Endpoint)
+	assert.Equal(t, 30*time.Second, cfg.Notifications.Routes[0].GroupWait)
+	assert.Equal(t, []string{"service"}, cfg.Notifications.Routes[0].GroupBy, "what the section says for all")
+	assert.Len(t, cfg.SLOs.objectives(), 2)
+	assert.Len(t, cfg.SLOs.alerts(), 1)
 	assert.Equal(t, time.Second, cfg.ShutdownTimeout)
 }
 
@@ -78,16 +85,20 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		"max_streams":          {map[string]any{"max_streams": 0}, []string{"max_streams", "1 or more"}},
 		"shutdown_timeout":     {map[string]any{"shutdown_timeout": "0s"}, []string{"shutdown_timeout", "3s"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			cfg := createDefaultConfig().(*Config)
-			err := confmap.NewFromStringMap(test.yaml).Unmarshal(cfg)
-			if err == nil {
-				err = confmap.Validate(cfg)
-			}
-			require.Error(t, err)
-			for _, part := range test.want {
-				assert.Contains(t, err.Error(), part)
-			}
-		})
+		t.Run(name, func(t *testing.T) { requireBadConfig(t, test.yaml, test.want) })
+	}
+}
+
+// requireBadConfig expects an error that names all of these.
+func requireBadConfig(t *testing.T, yaml map[string]any, want []string) {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	err := confmap.NewFromStringMap(yaml).Unmarshal(cfg)
+	if err == nil {
+		err = confmap.Validate(cfg)
+	}
+	require.Error(t, err)
+	for _, part := range want {
+		assert.Contains(t, err.Error(), part)
 	}
 }

@@ -19,7 +19,9 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
@@ -77,6 +79,8 @@ type tapioExtension struct {
 	seen       *dedup.Window
 	api        *api.Server
 	prometheus *prometheus.API
+	notifier   *notify.Manager
+	slos       *slo.Tracker
 	servers    []server
 	telemetry  *metadata.TelemetryBuilder
 	threads    func() // undoes spareThreads
@@ -109,6 +113,10 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
 	e.store.OnPanic(e.panics.add)
+	e.slos = kept.objectives(e.cfg.Store.Directory, e.sloOptions())
+	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
+		return errors.Join(err, e.Shutdown(ctx))
+	}
 	e.api = api.New(e.apiOptions())
 	e.newPrometheus()
 	if err := e.listen(ctx); err != nil {
@@ -125,6 +133,8 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	background, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
+	e.work.Go(func() { panics.Restart(background.Done(), func() { e.slos.Run(background) }, e.panics.add) })
+	e.startNotifier()
 	return nil
 }
 
@@ -142,6 +152,8 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Intake:                 e.intake,
 		Fleet:                  e.fleet,
 		Seen:                   e.seen,
+		Notifier:               e.notifier,
+		SLOs:                   e.slos,
 		Observe:                e.observeBatch,
 		Trouble:                e.health.all,
 		Panicked:               e.panics.add,
@@ -213,6 +225,7 @@ func (e *tapioExtension) Ready() error {
 		return nil
 	}
 	e.stores.settle(e.set.ID, e.cfg)
+	e.notifier.Settle()
 	e.api.SetServing(true)
 	return nil
 }
@@ -245,7 +258,7 @@ func (e *tapioExtension) Dependencies() []component.ID {
 			ids = append(ids, auth.AuthenticatorID)
 		}
 	}
-	return ids
+	return append(ids, e.cfg.Notifications.dependencies()...)
 }
 
 // Shutdown mirrors Start. It is safe without Start, and twice.
@@ -257,9 +270,14 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 		e.stop()
 		e.threads()
 	}
-	e.api.EndStreams()
+	if e.api != nil {
+		e.api.EndStreams()
+	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.ShutdownTimeout)
 	defer cancel()
+	if e.notifier != nil {
+		e.notifier.Stop(ctx)
+	}
 	var stopping sync.WaitGroup
 	for _, s := range e.servers {
 		stopping.Go(func() { s.stop(ctx) })
@@ -269,10 +287,14 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}
+	e.slos.Save()
 	err := e.stores.release(e.set.ID)
 	e.store = nil
 	if !e.ends.received() {
 		return nil // a reload, which an error would end with all that is in memory
+	}
+	if e.notifier != nil {
+		e.notifier.Lost()
 	}
 	return err
 }

@@ -65,6 +65,8 @@ func createDefaultConfig() component.Config {
 			DegradedAfter:     2,
 			LostAfter:         6,
 		},
+		Notifications:   defaultNotifications(),
+		SLOs:            defaultSLOs(),
 		ShutdownTimeout: 3 * time.Second,
 	}
 }

@@ -6,6 +6,7 @@ package tapioextension
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
+	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -49,7 +52,9 @@ type heldStore struct {
 	logger  atomic.Pointer[zap.Logger] // of the latest claim
 	fleet   *fleet.Registry
 	seen    *dedup.Window
-	memory  int64 // that the latest claim allows
+	journal *notify.Journal
+	slos    *slo.Tracker // nil until the first claim is complete
+	memory  int64        // that the latest claim allows
 	claimed bool
 	drop    *time.Timer // runs while the store is unclaimed
 }
@@ -104,6 +109,9 @@ func (k *storeKeeper) settle(id component.ID, cfg *Config) {
 			held.store.SetLimits(cfg.Store.limits())
 			held.fleet.SetLimits(cfg.Collectors.limits())
 			held.seen.Resize(int(cfg.Limits.DuplicateWindow))
+			if held.slos != nil {
+				held.slos.Settle()
+			}
 		}
 	}
 }
@@ -142,7 +150,7 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 		seen:  dedup.New(int(cfg.Limits.DuplicateWindow)),
 	}
 	if cfg.Store.Directory == "" {
-		held.store = store.New(cfg.Store.limits(), time.Now)
+		held.store, held.journal = store.New(cfg.Store.limits(), time.Now), notify.NewJournal()
 		return held, nil
 	}
 	held.logger.Store(logger)
@@ -154,9 +162,41 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := held.openJournal(cfg.Store.Directory, logger); err != nil {
+		held.store.Close()
+		return nil, fmt.Errorf("store::directory: notifications: %w", err)
+	}
 	logger.Info("The store's directory is read", zap.String("directory", cfg.Store.Directory),
 		zap.Uint64("bytes", held.store.Directory().Bytes), zap.Duration("took", time.Since(begun)))
 	return held, nil
+}
+
+// stateDirectory is where the extension keeps what is not records.
+func stateDirectory(directory string) string { return filepath.Join(directory, "state") }
+
+func (h *heldStore) openJournal(directory string, logger *zap.Logger) error {
+	journal, damaged, err := notify.OpenJournal(stateDirectory(directory))
+	if damaged > 0 {
+		logger.Warn("lines of the journal of notifications were damaged and are left out", zap.Int("lines", damaged))
+	}
+	h.journal = journal
+	return err
+}
+
+// objectives returns the tracker of service level objectives, under the options that are
+// configured now.
+func (h *heldStore) objectives(directory string, options slo.Options) *slo.Tracker {
+	if h.slos != nil {
+		h.slos.Reconfigure(options)
+		return h.slos
+	}
+	h.slos = slo.New(options)
+	if directory != "" {
+		if err := h.slos.Open(stateDirectory(directory)); err != nil {
+			h.report("failed to read the counts of service level objectives, they begin again", err)
+		}
+	}
+	return h.slos
 }
 
 // report logs a trouble of the directory, or its end.

@@ -116,6 +116,7 @@ func changeNames() []changeName {
 		{"feature_flag", model.ChangeConfiguration},
 		{"tapio.collector.config.", model.ChangeConfiguration},
 		{"scal", model.ChangeScale},
+		{"infrastructure", model.ChangeOther},
 		{"tapio.change", model.ChangeOther},
 	}
 }

@@ -66,6 +66,7 @@ func complete(doc *openapi3.T) {
 			"TapioService":         "Events, findings of the correlation engine, and the server itself.",
 			"CollectorService":     "What collectors use: batches of events, registration, heartbeats and configuration.",
 			"ObservabilityService": "Queries and streams of logs, traces, metrics and profiles.",
+			"OperationsService":    "Notifications and silences, service level objectives, changes and cost.",
 		}[tag.Name]
 	}
 	for path, item := range doc.Paths.Map() {

@@ -54,13 +54,16 @@ func rightsFor(method string) []right {
 		tapiov1.CollectorService_StreamEvents_FullMethodName,
 		tapiov1.CollectorService_SendEventBatch_FullMethodName,
 		tapiov1.CollectorService_RegisterCollector_FullMethodName,
-		tapiov1.CollectorService_Heartbeat_FullMethodName:
+		tapiov1.CollectorService_Heartbeat_FullMethodName,
+		tapiov1.OperationsService_SendChange_FullMethodName:
 		return []right{toWrite}
 	case tapiov1.CollectorService_UnregisterCollector_FullMethodName: // of its own, or of others
 		return []right{toWrite, toAdmin}
 	case tapiov1.CollectorService_GetServerInfo_FullMethodName: // by which who writes goes
 		return []right{toRead, toWrite, toAdmin}
-	case tapiov1.CollectorService_UpdateConfig_FullMethodName:
+	case tapiov1.CollectorService_UpdateConfig_FullMethodName,
+		tapiov1.OperationsService_CreateSilence_FullMethodName,
+		tapiov1.OperationsService_ExpireSilence_FullMethodName:
 		return []right{toAdmin}
 	default:
 		return []right{toRead}

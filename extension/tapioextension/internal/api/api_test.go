@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -18,9 +17,7 @@ import (
 
 func TestMissingEnginesAreMethodsOfTheContract(t *testing.T) {
 	all := map[string]bool{}
-	for _, desc := range []grpc.ServiceDesc{
-		tapiov1.TapioService_ServiceDesc, tapiov1.CollectorService_ServiceDesc, tapiov1.ObservabilityService_ServiceDesc,
-	} {
+	for _, desc := range services() {
 		for _, m := range desc.Methods {
 			all["/"+desc.ServiceName+"/"+m.MethodName] = true
 		}

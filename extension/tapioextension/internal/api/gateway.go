@@ -38,6 +38,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		tapiov1.RegisterTapioServiceHandler,
 		tapiov1.RegisterCollectorServiceHandler,
 		tapiov1.RegisterObservabilityServiceHandler,
+		tapiov1.RegisterOperationsServiceHandler,
 	} {
 		if err := register(context.WithoutCancel(ctx), mux, conn); err != nil {
 			return nil, err

@@ -6,8 +6,6 @@ package api
 import (
 	"slices"
 
-	"google.golang.org/grpc"
-
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -20,6 +18,7 @@ func missingEngines() map[string]string {
 	return map[string]string{
 		tapiov1.ObservabilityService_GetProfiles_FullMethodName:    profiles,
 		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName: profiles,
+		tapiov1.OperationsService_GetCostAdvice_FullMethodName:     "cost advisor",
 	}
 }
 
@@ -32,9 +31,7 @@ func implementedMethods() []string {
 			methods = append(methods, service+"/"+method)
 		}
 	}
-	for _, desc := range []grpc.ServiceDesc{
-		tapiov1.TapioService_ServiceDesc, tapiov1.CollectorService_ServiceDesc, tapiov1.ObservabilityService_ServiceDesc,
-	} {
+	for _, desc := range services() {
 		for _, m := range desc.Methods {
 			add(desc.ServiceName, m.MethodName)
 		}

@@ -20,6 +20,8 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
+	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
+	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -59,6 +61,8 @@ type Options struct {
 	Fleet        *fleet.Registry
 	Seen         *dedup.Window
 	Intake       *intake.Admission
+	Notifier     *notify.Manager
+	SLOs         *slo.Tracker
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
@@ -104,6 +108,7 @@ func (s *Server) Register(server *grpc.Server) {
 	tapiov1.RegisterTapioServiceServer(server, &tapioService{Server: s})
 	server.RegisterService(collectorServiceDesc(), &collectorService{Server: s})
 	tapiov1.RegisterObservabilityServiceServer(server, &observabilityService{Server: s})
+	tapiov1.RegisterOperationsServiceServer(server, &operationsService{Server: s})
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	reflection.Register(server)
 }
@@ -114,20 +119,26 @@ func (s *Server) SetServing(serving bool) {
 	if serving {
 		status = grpc_health_v1.HealthCheckResponse_SERVING
 	}
-	for _, service := range serviceNames() {
+	for _, service := range append(serviceNames(), "") {
 		s.health.SetServingStatus(service, status)
 	}
 	s.calls.serving.Store(serving)
 }
 
-// serviceNames are what a health check can ask for; "" is the whole server.
-func serviceNames() []string {
-	return []string{
-		"",
-		tapiov1.TapioService_ServiceDesc.ServiceName,
-		tapiov1.CollectorService_ServiceDesc.ServiceName,
-		tapiov1.ObservabilityService_ServiceDesc.ServiceName,
+// services are those of the contract.
+func services() []grpc.ServiceDesc {
+	return []grpc.ServiceDesc{
+		tapiov1.TapioService_ServiceDesc, tapiov1.CollectorService_ServiceDesc, tapiov1.ObservabilityService_ServiceDesc,
+		tapiov1.OperationsService_ServiceDesc,
 	}
+}
+
+// serviceNames are what a health check can ask for besides "", the whole server.
+func serviceNames() (names []string) {
+	for _, desc := range services() {
+		names = append(names, desc.ServiceName)
+	}
+	return names
 }
 
 // EndStreams ends every live stream with UNAVAILABLE and refuses new ones.

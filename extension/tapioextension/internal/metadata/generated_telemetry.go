@@ -41,10 +41,22 @@ type TelemetryBuilder struct {
 	TapioCollectorRegistered      metric.Int64ObservableGauge
 	TapioIntakeMemory             metric.Int64ObservableGauge
 	TapioIntakeRefused            metric.Int64ObservableCounter
+	TapioNotifyDeadLetters        metric.Int64ObservableCounter
+	TapioNotifyFailed             metric.Int64ObservableCounter
+	TapioNotifyQueueSize          metric.Int64ObservableGauge
+	TapioNotifySent               metric.Int64ObservableCounter
+	TapioNotifySilenced           metric.Int64ObservableCounter
+	TapioNotifySkipped            metric.Int64ObservableCounter
 	TapioPanics                   metric.Int64ObservableCounter
 	TapioProcessGoroutines        metric.Int64ObservableGauge
 	TapioQueryMemory              metric.Int64ObservableGauge
 	TapioQueryRefused             metric.Int64ObservableCounter
+	TapioSloBadRequests           metric.Float64ObservableCounter
+	TapioSloBudgetRemaining       metric.Float64ObservableGauge
+	TapioSloBurnRate              metric.Float64ObservableGauge
+	TapioSloRefused               metric.Int64ObservableCounter
+	TapioSloRequests              metric.Float64ObservableCounter
+	TapioSloTarget                metric.Float64ObservableGauge
 	TapioStoreAppended            metric.Int64ObservableCounter
 	TapioStoreCapacity            metric.Int64ObservableGauge
 	TapioStoreDirectoryCorrupt    metric.Int64ObservableCounter
@@ -246,6 +258,96 @@ func (builder *TelemetryBuilder) RegisterTapioIntakeRefusedCallback(cb metric.In
 	return nil
 }
 
+// RegisterTapioNotifyDeadLettersCallback sets callback for observable TapioNotifyDeadLetters metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifyDeadLettersCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifyDeadLetters, obs: o})
+		return nil
+	}, builder.TapioNotifyDeadLetters)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioNotifyFailedCallback sets callback for observable TapioNotifyFailed metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifyFailedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifyFailed, obs: o})
+		return nil
+	}, builder.TapioNotifyFailed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioNotifyQueueSizeCallback sets callback for observable TapioNotifyQueueSize metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifyQueueSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifyQueueSize, obs: o})
+		return nil
+	}, builder.TapioNotifyQueueSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioNotifySentCallback sets callback for observable TapioNotifySent metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifySentCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifySent, obs: o})
+		return nil
+	}, builder.TapioNotifySent)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioNotifySilencedCallback sets callback for observable TapioNotifySilenced metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifySilencedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifySilenced, obs: o})
+		return nil
+	}, builder.TapioNotifySilenced)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioNotifySkippedCallback sets callback for observable TapioNotifySkipped metric.
+func (builder *TelemetryBuilder) RegisterTapioNotifySkippedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioNotifySkipped, obs: o})
+		return nil
+	}, builder.TapioNotifySkipped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterTapioPanicsCallback sets callback for observable TapioPanics metric.
 func (builder *TelemetryBuilder) RegisterTapioPanicsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -297,6 +399,96 @@ func (builder *TelemetryBuilder) RegisterTapioQueryRefusedCallback(cb metric.Int
 		cb(ctx, &observerInt64{inst: builder.TapioQueryRefused, obs: o})
 		return nil
 	}, builder.TapioQueryRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloBadRequestsCallback sets callback for observable TapioSloBadRequests metric.
+func (builder *TelemetryBuilder) RegisterTapioSloBadRequestsCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioSloBadRequests, obs: o})
+		return nil
+	}, builder.TapioSloBadRequests)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloBudgetRemainingCallback sets callback for observable TapioSloBudgetRemaining metric.
+func (builder *TelemetryBuilder) RegisterTapioSloBudgetRemainingCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioSloBudgetRemaining, obs: o})
+		return nil
+	}, builder.TapioSloBudgetRemaining)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloBurnRateCallback sets callback for observable TapioSloBurnRate metric.
+func (builder *TelemetryBuilder) RegisterTapioSloBurnRateCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioSloBurnRate, obs: o})
+		return nil
+	}, builder.TapioSloBurnRate)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloRefusedCallback sets callback for observable TapioSloRefused metric.
+func (builder *TelemetryBuilder) RegisterTapioSloRefusedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioSloRefused, obs: o})
+		return nil
+	}, builder.TapioSloRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloRequestsCallback sets callback for observable TapioSloRequests metric.
+func (builder *TelemetryBuilder) RegisterTapioSloRequestsCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioSloRequests, obs: o})
+		return nil
+	}, builder.TapioSloRequests)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioSloTargetCallback sets callback for observable TapioSloTarget metric.
+func (builder *TelemetryBuilder) RegisterTapioSloTargetCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.TapioSloTarget, obs: o})
+		return nil
+	}, builder.TapioSloTarget)
 	if err != nil {
 		return err
 	}
@@ -769,6 +961,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TapioNotifyDeadLetters, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_notify_dead_letters",
+		metric.WithDescription("Notifications that were given up, by reason (rejected, expired, queue_full, failed, encoding, unknown_receiver, shutdown). [Alpha]"),
+		metric.WithUnit("{message}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioNotifyFailed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_notify_failed",
+		metric.WithDescription("Attempts to send a notification that failed. [Alpha]"),
+		metric.WithUnit("{attempt}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioNotifyQueueSize, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_notify_queue_size",
+		metric.WithDescription("Bytes of the notifications that wait for a receiver. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioNotifySent, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_notify_sent",
+		metric.WithDescription("Notifications that a receiver took. [Alpha]"),
+		metric.WithUnit("{message}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioNotifySilenced, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_notify_silenced",
+		metric.WithDescription("Changes of alerts that a silence kept from being sent. [Alpha]"),
+		metric.WithUnit("{change}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioNotifySkipped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_notify_skipped",
+		metric.WithDescription("What was passed over (too_many_alerts, evicted_records, journal, watchdog). [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioPanics, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_panics",
 		metric.WithDescription("Panics of the API and the store that were recovered. [Alpha]"),
@@ -791,6 +1019,42 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_query_refused",
 		metric.WithDescription("Queries refused because they would have held more than store::query_memory allows. [Alpha]"),
 		metric.WithUnit("{query}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloBadRequests, err = builder.meter.Float64ObservableCounter(
+		"otelcol_tapio_slo_bad_requests",
+		metric.WithDescription("Requests that missed the objective, since the start. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloBudgetRemaining, err = builder.meter.Float64ObservableGauge(
+		"otelcol_tapio_slo_budget_remaining",
+		metric.WithDescription("Share of the error budget that is left in the window; below 0 more than all is used. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloBurnRate, err = builder.meter.Float64ObservableGauge(
+		"otelcol_tapio_slo_burn_rate",
+		metric.WithDescription("How fast the error budget burns; 1 uses it up just within its window. [Alpha]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloRefused, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_slo_refused",
+		metric.WithDescription("Objectives and operations that are not counted because there was no memory for them. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloRequests, err = builder.meter.Float64ObservableCounter(
+		"otelcol_tapio_slo_requests",
+		metric.WithDescription("Requests that count for the objective, since the start. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioSloTarget, err = builder.meter.Float64ObservableGauge(
+		"otelcol_tapio_slo_target",
+		metric.WithDescription("Share of requests that is to be good. [Alpha]"),
+		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioStoreAppended, err = builder.meter.Int64ObservableCounter(

@@ -1,0 +1,30 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"errors"
+	"fmt"
+)
+
+// CostConfig says what resources cost, for advice in money. Prices are 0 by default: the
+// advice is in cores, GiB and bytes only.
+type CostConfig struct {
+	// Currency is shown behind amounts.
+	Currency string `mapstructure:"currency"`
+	// CoreHour is the price of a core for an hour, GiBHour that of a GiB of memory, and
+	// IngestedGiB that of a GiB of log records or metric points.
+	CoreHour    float64 `mapstructure:"core_hour"`
+	GiBHour     float64 `mapstructure:"gib_hour"`
+	IngestedGiB float64 `mapstructure:"ingested_gib"`
+}
+
+// Validate checks the prices.
+func (c *CostConfig) Validate() error {
+	err := errors.Join(notNegative("core_hour", c.CoreHour), notNegative("gib_hour", c.GiBHour), notNegative("ingested_gib", c.IngestedGiB))
+	if err == nil && c.Currency == "" && c.CoreHour+c.GiBHour+c.IngestedGiB > 0 {
+		return fmt.Errorf("currency: must be set where there are prices: write for example EUR")
+	}
+	return err
+}

@@ -79,7 +79,8 @@ func TestDecisionsAreListed(t *testing.T) {
 
 // A dashboard or an alert for a metric that there is not would stay silent.
 func TestMonitoringNamesMetricsThatThereAre(t *testing.T) {
-	declared := read(t, "extension/tapioextension/metadata.yaml") + read(t, "processor/semanticcorrelationprocessor/metadata.yaml")
+	declared := read(t, "extension/tapioextension/metadata.yaml") + read(t, "processor/semanticcorrelationprocessor/metadata.yaml") +
+		read(t, "exporter/tapioexporter/metadata.yaml")
 	for _, file := range []string{"docs/monitoring/dashboard.json", "docs/monitoring/alerts.yaml"} {
 		names := regexp.MustCompile(`otelcol_(tapio_[a-z_]+)`).FindAllStringSubmatch(read(t, file), -1)
 		require.NotEmpty(t, names)

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/exporter/tapioexporter/internal/eventtime"
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -53,6 +54,7 @@ type tapioExporter struct {
 	requests  spanObserver      // nil: likewise
 	panics    panics.Count
 	panicked  atomic.Bool // the batch before
+	warned    sync.Once   // of implausible times
 	batches   sync.Pool   // of *model.PointBatch
 	events    sync.Pool   // of *[]model.Event
 	spans     sync.Pool   // of *[]model.Span
@@ -152,9 +154,14 @@ func (e *tapioExporter) consumeLogs(ctx context.Context, logs plog.Logs) error {
 	}
 	events := e.events.Get().(*[]model.Event)
 	defer putBack(&e.events, events)
+	arrived := time.Now()
 	*events = otlp.AppendEvents(*events, logs)
-	observe(*events, time.Now())
-	return outcome(e.store.AppendEvents(*events))
+	observe(*events, arrived)
+	times := eventtime.New(arrived)
+	e.corrected(ctx, logsSignal, times.Events(*events))
+	refused, err := e.store.AppendEvents(*events)
+	e.measure(ctx, logsSignal, len(*events), arrived)
+	return outcome(refused, err)
 }
 
 // putBack lets go of what the rows refer to, and keeps their memory for another
@@ -185,11 +192,15 @@ func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces)
 	}
 	spans := e.spans.Get().(*[]model.Span)
 	defer putBack(&e.spans, spans)
+	arrived := time.Now()
 	*spans = otlp.AppendSpans(*spans, traces)
+	times := eventtime.New(arrived)
+	e.corrected(ctx, tracesSignal, times.Spans(*spans))
 	refused, err := e.store.AppendSpans(*spans)
 	if err == nil && e.requests != nil {
 		e.requests.ObserveSpans(*spans)
 	}
+	e.measure(ctx, tracesSignal, len(*spans), arrived)
 	return outcome(refused, err)
 }
 
@@ -201,8 +212,12 @@ func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metr
 	}
 	batch := e.batches.Get().(*model.PointBatch)
 	batch.Reset()
+	arrived := time.Now()
 	otlp.ReadMetrics(batch, metrics)
+	times := eventtime.New(arrived)
+	e.corrected(ctx, metricsSignal, times.Points(batch.Points))
 	refused, err := e.store.AppendPointBatch(batch)
+	e.measure(ctx, metricsSignal, len(batch.Points), arrived)
 	if cap(batch.Bytes) <= maxKeptBatch {
 		e.batches.Put(batch)
 	}

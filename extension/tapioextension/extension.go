@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -70,6 +71,8 @@ type tapioExtension struct {
 		n  int          // its instances: one a signal
 	}
 
+	httpConnections atomic.Int64
+
 	health componentHealth
 	panics panicLog
 
@@ -98,10 +101,9 @@ type server interface {
 }
 
 func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tapioExtension {
-	return &tapioExtension{
-		cfg: cfg, set: set, stores: stores, senders: senders.New(), panics: panicLog{logger: set.Logger},
-		intake: intake.NewAdmission(intake.NewRoom(int(cfg.Limits.RequestMemory))),
-	}
+	e := &tapioExtension{cfg: cfg, set: set, stores: stores, senders: senders.New(), panics: panicLog{logger: set.Logger}}
+	e.intake = intake.NewAdmission(intake.NewRoom(int(cfg.Limits.RequestMemory)), e.observeRequest)
+	return e
 }
 
 // Start listens first, so that a taken port fails the start, then serves.

@@ -144,6 +144,7 @@ func (e *tapioExtension) guardedServer(
 		return nil, err
 	}
 	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
+	server.ConnState = e.countConnections
 	return server, nil
 }
 

@@ -6,6 +6,8 @@ package tapioextension
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"runtime"
 	"time"
 
@@ -59,7 +61,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioAPIReceivedSizeCallback(single(e.api.ReceivedBytes)),
 		builder.RegisterTapioAPIDuplicateBatchesCallback(single(e.api.DuplicateBatches)),
 		builder.RegisterTapioAPIInFlightCallback(single(e.api.InFlightBytes)),
-		builder.RegisterTapioAPIConnectionsCallback(single(e.api.OpenConnections)),
+		builder.RegisterTapioAPIConnectionsCallback(labelled("transport", e.openConnections)),
 		builder.RegisterTapioStreamDroppedCallback(labelled("reason", e.api.DroppedStreams)),
 		builder.RegisterTapioCollectorLeftCallback(labelled("reason", e.api.LeftCollectors)),
 		builder.RegisterTapioCollectorRegisteredCallback(labelled("state", e.api.CollectorStates)),
@@ -138,6 +140,16 @@ func (e *tapioExtension) observeBatch(records int, took time.Duration) {
 	e.telemetry.TapioAPIBatchDuration.Record(ctx, took.Seconds())
 }
 
+// observeRequest counts a request that an OTLP receiver answered with this extension as
+// its middleware.
+func (e *tapioExtension) observeRequest(signal, transport string, took time.Duration) {
+	if e.telemetry == nil { // this extension is not started, or stopped
+		return
+	}
+	e.telemetry.TapioIntakeDuration.Record(context.Background(), took.Seconds(), metric.WithAttributeSet(
+		attribute.NewSet(attribute.String("signal", signal), attribute.String("transport", transport))))
+}
+
 // labelled observes figures by the attribute that their keys are values of.
 func labelled(name string, figures func() map[string]uint64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
@@ -145,6 +157,22 @@ func labelled(name string, figures func() map[string]uint64) metric.Int64Callbac
 			o.Observe(int64(n), metric.WithAttributes(attribute.String(name, value)))
 		}
 		return nil
+	}
+}
+
+// openConnections counts those of the API by transport.
+func (e *tapioExtension) openConnections() map[string]uint64 {
+	return map[string]uint64{"grpc": e.api.OpenConnections(), "http": uint64(max(e.httpConnections.Load(), 0))}
+}
+
+// countConnections follows the connections of an HTTP server. One that becomes a
+// websocket is no longer the server's.
+func (e *tapioExtension) countConnections(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		e.httpConnections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		e.httpConnections.Add(-1)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestOwnMetrics(t *testing.T) {
 		{"otelcol_tapio_api_rejected_records", `reason="invalid"`, figures.RejectedRecordCounts["invalid"]},
 		{"otelcol_tapio_api_rejected", `reason="NotFound"`, figures.RejectedCallCounts["NotFound"]},
 		{"otelcol_tapio_api_received_size", "", figures.ReceivedBytes},
-		{"otelcol_tapio_api_connections", "", figures.OpenConnectionCount},
+		{"otelcol_tapio_api_connections", `transport="grpc"`, figures.OpenConnectionCount},
 		{"otelcol_tapio_api_batch_duration_count", "", figures.BatchCount},
 		{"otelcol_tapio_store_findings", `finding="tapio.insight"`, figures.FindingCounts["tapio.insight"]},
 		{"otelcol_tapio_store_appended", `signal="logs"`, figures.Store[0].AppendedCount},
@@ -102,7 +102,7 @@ func requireKnown(t *testing.T, samples map[string]float64) {
 		known[name] = true
 	}
 	root := filepath.Join("..", "..")
-	for _, component := range []string{"extension/tapioextension", "processor/semanticcorrelationprocessor"} {
+	for _, component := range []string{"extension/tapioextension", "processor/semanticcorrelationprocessor", "exporter/tapioexporter"} {
 		text, err := os.ReadFile(filepath.Join(root, component, "documentation.md"))
 		require.NoError(t, err)
 		for _, name := range regexp.MustCompile(`(?m)^### (otelcol_\w+)`).FindAllStringSubmatch(string(text), -1) {

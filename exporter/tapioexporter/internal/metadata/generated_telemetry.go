@@ -23,10 +23,13 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter               metric.Meter
-	mu                  sync.Mutex
-	registrations       []metric.Registration
-	TapioExporterPanics metric.Int64Counter
+	meter                         metric.Meter
+	mu                            sync.Mutex
+	registrations                 []metric.Registration
+	TapioExporterBatchDuration    metric.Float64Histogram
+	TapioExporterBatchSize        metric.Int64Histogram
+	TapioExporterImplausibleTimes metric.Int64Counter
+	TapioExporterPanics           metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -58,6 +61,26 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.TapioExporterBatchDuration, err = builder.meter.Float64Histogram(
+		"otelcol_tapio_exporter_batch_duration",
+		metric.WithDescription("Time from the arrival of a batch at the exporter until it is stored, on every way in. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioExporterBatchSize, err = builder.meter.Int64Histogram(
+		"otelcol_tapio_exporter_batch_size",
+		metric.WithDescription("Records, spans or points of a batch, on every way in. [Alpha]"),
+		metric.WithUnit("{record}"),
+		metric.WithExplicitBucketBoundaries([]float64{1, 10, 100, 500, 1000, 2000, 5000, 10000, 50000, 100000}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioExporterImplausibleTimes, err = builder.meter.Int64Counter(
+		"otelcol_tapio_exporter_implausible_times",
+		metric.WithDescription("Records dated before the year 2000, or more than two days ahead, that are stored at the time of their arrival. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TapioExporterPanics, err = builder.meter.Int64Counter(
 		"otelcol_tapio_exporter_panics",
 		metric.WithDescription("Panics that were recovered while records were stored; their batch is refused. [Alpha]"),

@@ -6,6 +6,7 @@ package intake
 import (
 	"context"
 	"reflect"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -41,6 +42,7 @@ type calls struct {
 type held struct {
 	leave  func()
 	denied error
+	signal string // "" if the call is none of OTLP
 }
 
 type heldKey struct{}
@@ -77,8 +79,32 @@ func nameOf(message any) string {
 }
 
 // TagRPC implements stats.Handler.
-func (*calls) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
-	return context.WithValue(ctx, heldKey{}, &held{})
+func (*calls) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, heldKey{}, &held{signal: signalOf(info.FullMethodName)})
+}
+
+// signalOf reads the signal from a method, for example
+// /opentelemetry.proto.collector.logs.v1.LogsService/Export.
+func signalOf(method string) string {
+	rest, found := strings.CutPrefix(method, "/opentelemetry.proto.collector.")
+	if !found {
+		return ""
+	}
+	signal, _, _ := strings.Cut(rest, ".")
+	return signalNamed(signal)
+}
+
+// signalNamed keeps what a sender names from becoming an attribute.
+func signalNamed(name string) string {
+	for _, signal := range []string{"logs", "metrics", "profiles"} {
+		if name == signal {
+			return signal
+		}
+	}
+	if name == "trace" || name == "traces" {
+		return "traces"
+	}
+	return ""
 }
 
 // HandleRPC implements stats.Handler.
@@ -90,11 +116,15 @@ func (c *calls) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	switch e := event.(type) {
 	case *stats.InPayload:
 		if found, ok := c.decoded.LoadAndDelete(e.Payload); ok {
-			*call = *found.(*held)
+			held := found.(*held)
+			call.leave, call.denied = held.leave, held.denied
 		}
 	case *stats.End:
 		if call.leave != nil {
 			call.leave()
+		}
+		if call.signal != "" {
+			c.admission.took(call.signal, "grpc", e.EndTime.Sub(e.BeginTime))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -35,6 +36,9 @@ func (a *Admission) Handler(next http.Handler) http.Handler {
 		if r.Method != http.MethodPost {
 			next.ServeHTTP(w, r)
 			return
+		}
+		if signal := signalNamed(path.Base(r.URL.Path)); signal != "" {
+			defer func(began time.Time) { a.took(signal, "http", time.Since(began)) }(time.Now())
 		}
 		body, leave, err := a.read(r)
 		leave() // what follows holds more, the body included

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -90,7 +91,11 @@ func requireRefused(t *testing.T, err error, reason string) (refusal Error) {
 
 // A handler sees the body as it came, and the room is free once it has answered.
 func TestHandler(t *testing.T) {
-	a := NewAdmission(NewRoom(1 << 20))
+	var requests []string
+	a := NewAdmission(NewRoom(1<<20), func(signal, transport string, took time.Duration) {
+		assert.Positive(t, took)
+		requests = append(requests, signal+" "+transport)
+	})
 	var got string
 	handler := a.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -111,16 +116,17 @@ func TestHandler(t *testing.T) {
 		"longer than bound": {strings.Repeat(" ", 1<<20), jsonType, http.StatusRequestEntityTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got = ""
-			path := "/v1/logs"
+			got, requests = "", nil
+			path, measured := "/v1/logs", []string{"logs http"}
 			if test.kind == "text/plain" {
-				path = "/v1/other"
+				path, measured = "/v1/other", nil
 			}
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(test.body))
 			request.Header.Set("Content-Type", test.kind)
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, request)
 			assert.Equal(t, test.code, answer.Code, "%s", answer.Body)
+			assert.Equal(t, measured, requests)
 			if test.code == http.StatusOK {
 				assert.Equal(t, test.body, got)
 			} else {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/tapio/tapio/internal/otlp"
 )
@@ -19,10 +20,17 @@ const unknownWeight = 16
 type Admission struct {
 	room  *Room
 	scale *otlp.Scale
+	took  Took
 }
 
+// Took is called after each OTLP request, with the time from its first byte to its
+// answer. The signal is logs, traces, metrics or profiles, the transport grpc or http.
+type Took func(signal, transport string, took time.Duration)
+
 // NewAdmission makes an Admission to the room.
-func NewAdmission(room *Room) *Admission { return &Admission{room: room, scale: otlp.NewScale()} }
+func NewAdmission(room *Room, took Took) *Admission {
+	return &Admission{room: room, scale: otlp.NewScale(), took: took}
+}
 
 // Room returns the room that is held.
 func (a *Admission) Room() *Room { return a.room }

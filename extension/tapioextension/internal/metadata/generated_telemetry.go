@@ -39,6 +39,7 @@ type TelemetryBuilder struct {
 	TapioAPIRejectedRecords       metric.Int64ObservableCounter
 	TapioCollectorLeft            metric.Int64ObservableCounter
 	TapioCollectorRegistered      metric.Int64ObservableGauge
+	TapioIntakeDuration           metric.Float64Histogram
 	TapioIntakeMemory             metric.Int64ObservableGauge
 	TapioIntakeRefused            metric.Int64ObservableCounter
 	TapioNotifyDeadLetters        metric.Int64ObservableCounter
@@ -903,7 +904,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioAPIConnections, err = builder.meter.Int64ObservableGauge(
 		"otelcol_tapio_api_connections",
-		metric.WithDescription("gRPC connections open now. [Alpha]"),
+		metric.WithDescription("Connections to the API that are open now. [Alpha]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
@@ -947,6 +948,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_collector_registered",
 		metric.WithDescription("Registered collectors, by state. [Alpha]"),
 		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioIntakeDuration, err = builder.meter.Float64Histogram(
+		"otelcol_tapio_intake_duration",
+		metric.WithDescription("Time from the arrival of an OTLP request to its answer, of the receivers that have this extension as middleware. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioIntakeMemory, err = builder.meter.Int64ObservableGauge(

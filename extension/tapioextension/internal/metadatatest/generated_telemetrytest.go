@@ -70,7 +70,7 @@ func AssertEqualTapioAPIBatchSize(t *testing.T, tt *componenttest.Telemetry, dps
 func AssertEqualTapioAPIConnections(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_api_connections",
-		Description: "gRPC connections open now. [Alpha]",
+		Description: "Connections to the API that are open now. [Alpha]",
 		Unit:        "{connection}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -185,6 +185,21 @@ func AssertEqualTapioCollectorRegistered(t *testing.T, tt *componenttest.Telemet
 		},
 	}
 	got, err := tt.GetMetric("otelcol_tapio_collector_registered")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTapioIntakeDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tapio_intake_duration",
+		Description: "Time from the arrival of an OTLP request to its answer, of the receivers that have this extension as middleware. [Alpha]",
+		Unit:        "s",
+		Data: metricdata.Histogram[float64]{
+			Temporality: metricdata.CumulativeTemporality,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tapio_intake_duration")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

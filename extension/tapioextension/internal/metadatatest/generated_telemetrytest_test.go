@@ -222,6 +222,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.TapioAPIBatchDuration.Record(context.Background(), 1)
 	tb.TapioAPIBatchSize.Record(context.Background(), 1)
+	tb.TapioIntakeDuration.Record(context.Background(), 1)
 	AssertEqualTapioAPIAcceptedRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -254,6 +255,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTapioCollectorRegistered(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTapioIntakeDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTapioIntakeMemory(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

@@ -40,7 +40,10 @@ func (p ListPlace) IsZero() bool { return p == ListPlace{} }
 // ListPaging bounds one page of a list.
 type ListPaging struct {
 	Limit int // items, above 0
-	After ListPlace
+	// MaxBytes ends a page early, by the items' size in an answer; 0: no bound. A
+	// page holds at least one item all the same.
+	MaxBytes int
+	After    ListPlace
 	// ByCount puts the items with the highest counts first, instead of the order
 	// of their keys. Pages of such a list may repeat or miss items whose counts
 	// change meanwhile.

@@ -14,6 +14,9 @@ import (
 // countBytes is charged for a bucket of counts.
 const countBytes = 48
 
+// maxCounts is the most buckets of all groups, so that an answer fits one message.
+const maxCounts = 100_000
+
 // CountRecords implements query.Discoverer.
 func (s *Store) CountRecords(ctx context.Context, q model.CountQuery) (model.Counts, error) {
 	if q.Resolution < 0 {
@@ -129,9 +132,14 @@ func (c *recordCounter) result() (model.Counts, error) {
 		}
 		answer.Groups = append(answer.Groups[:limit:limit], model.CountGroup{Others: true, Total: others.total, Counts: others.sorted()})
 	}
+	cells := 0
 	for i := range answer.Groups {
 		if g := &answer.Groups[i]; !g.Others {
 			g.Counts = c.groups[g.Value].sorted()
+		}
+		if cells += len(answer.Groups[i].Counts); cells > maxCounts {
+			return model.Counts{}, model.InvalidField("limit", "%d groups have more than %d buckets together: give fewer groups or a coarser resolution",
+				limit, maxCounts)
 		}
 	}
 	return answer, nil

@@ -15,6 +15,10 @@ import (
 // others only count to the label.
 const maxFacetValues = 10_000
 
+// maxFacetAnswer is how many bytes the values of all labels take in an answer, so
+// that it fits one message; each label has at least one.
+const maxFacetAnswer = 3 << 20
+
 // facetTally counts the values of one label.
 type facetTally struct {
 	label   string
@@ -148,8 +152,16 @@ func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 		})
 	}
 	answer := model.Facets{Total: t.total, Examined: t.total}
+	bytes := 0
 	for _, tally := range tallies[:min(len(tallies), max(q.MaxLabels, 1))] {
-		answer.Facets = append(answer.Facets, tally.result(q.Limit))
+		f := tally.result(q.Limit)
+		for i := range f.Values {
+			if bytes += itemBytes + len(f.Values[i].Value); bytes > maxFacetAnswer && i > 0 {
+				f.Values, f.Estimated = f.Values[:i], true
+				break
+			}
+		}
+		answer.Facets = append(answer.Facets, f)
 	}
 	return answer
 }

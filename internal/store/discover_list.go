@@ -14,7 +14,11 @@ import (
 type listed[Item any] struct {
 	item  Item
 	place model.ListPlace
+	bytes int // of what is not in the key
 }
+
+// itemBytes is what an item takes in an answer, without its texts.
+const itemBytes = 128
 
 // pageOf puts the items in order and takes the page that is asked for.
 func pageOf[Item any](items []listed[Item], paging model.ListPaging) model.List[Item] {
@@ -31,15 +35,24 @@ func pageOf[Item any](items []listed[Item], paging model.ListPaging) model.List[
 			return cmp.Or(order(i.place, after), -1) // behind it
 		})
 	}
-	to := min(from+max(paging.Limit, 1), len(items))
-	list := model.List[Item]{Items: make([]Item, 0, to-from)}
-	for i := from; i < to; i++ {
+	list, bytes := model.List[Item]{Items: []Item{}}, 0
+	for i := from; i < len(items); i++ {
+		bytes += itemBytes + len(items[i].place.Key) + items[i].bytes
+		if n := i - from; n == max(paging.Limit, 1) || n > 0 && paging.MaxBytes > 0 && bytes > paging.MaxBytes {
+			list.Next = items[i-1].place
+			break
+		}
 		list.Items = append(list.Items, items[i].item)
 	}
-	if to < len(items) {
-		list.Next = items[to-1].place
-	}
 	return list
+}
+
+// textBytes is what a list of texts takes in an answer.
+func textBytes(texts ...string) (bytes int) {
+	for _, text := range texts {
+		bytes += len(text) + 2
+	}
+	return bytes
 }
 
 // keyOf makes the key of a list from parts, of which the first orders first.

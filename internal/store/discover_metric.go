@@ -54,7 +54,10 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 		info.First, info.Last = tally.extent.oldest, tally.extent.newest
 		info.Services = slices.Sorted(maps.Keys(tally.services))
 		info.Services = info.Services[:min(len(info.Services), model.MaxInstances)]
-		items = append(items, listed[model.MetricInfo]{info, model.ListPlace{Key: key, Count: info.Series}})
+		items = append(items, listed[model.MetricInfo]{
+			item: info, place: model.ListPlace{Key: key, Count: info.Series},
+			bytes: textBytes(info.Services...) + len(info.Metric.Description),
+		})
 	}
 	return pageOf(items, q.Paging), nil
 }

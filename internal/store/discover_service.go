@@ -163,7 +163,7 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	for name, tally := range tallies.tallies {
 		service := tally.result(q.Filter.Time)
 		place := model.ListPlace{Key: keyOf(name), Count: service.Logs + service.Spans + service.Series}
-		items = append(items, listed[model.Service]{service, place})
+		items = append(items, listed[model.Service]{service, place, textBytes(service.Instances...) + textBytes(service.Namespaces...)})
 	}
 	return pageOf(items, q.Paging), nil
 }

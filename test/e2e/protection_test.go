@@ -64,6 +64,7 @@ func TestRightsAreSeparate(t *testing.T) {
 			_, err := a.GetLogs(bounded(t), &tapiov1.GetLogsRequest{})
 			return err
 		},
+		"discover": func(a api) error { return discover(bounded(t), a) },
 		"follow": func(a api) error {
 			stream, err := a.events.SubscribeToEvents(bounded(t), &tapiov1.SubscribeToEventsRequest{
 				HistoryOnly: true, Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_AfterSequence{}},
@@ -96,9 +97,9 @@ func TestRightsAreSeparate(t *testing.T) {
 	}
 	require.NoError(t, calls["write"](as(password{"writer", "secret"})))
 	for user, may := range map[string]map[string]codes.Code{
-		"reader": {"read": codes.OK, "follow": codes.OK, "write": codes.PermissionDenied, "rule": codes.PermissionDenied, "ask what is taken": codes.OK},
+		"reader": {"read": codes.OK, "discover": codes.OK, "follow": codes.OK, "write": codes.PermissionDenied, "rule": codes.PermissionDenied, "ask what is taken": codes.OK},
 		"writer": {
-			"read": codes.PermissionDenied, "follow": codes.PermissionDenied, "write": codes.OK, "rule": codes.PermissionDenied,
+			"read": codes.PermissionDenied, "discover": codes.PermissionDenied, "follow": codes.PermissionDenied, "write": codes.OK, "rule": codes.PermissionDenied,
 			"follow while writing": codes.PermissionDenied, "ask what is taken": codes.OK,
 		},
 		"ruler": {"read": codes.OK, "write": codes.PermissionDenied, "rule": codes.NotFound}, // there is no collector x

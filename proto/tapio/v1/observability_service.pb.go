@@ -1874,7 +1874,7 @@ var File_tapio_v1_observability_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
-	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
+	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
 	"\x11GetMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\xf3\x01\n" +
 	"\x12GetMetricsResponse\x12.\n" +
@@ -2021,7 +2021,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vtotal_value\x18\x04 \x01(\x01R\n" +
 	"totalValue\x12\x1d\n" +
 	"\n" +
-	"self_delta\x18\x05 \x01(\x01R\tselfDelta2\x85\t\n" +
+	"self_delta\x18\x05 \x01(\x01R\tselfDelta2\x91\x13\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -2034,7 +2034,20 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\aGetLogs\x12\x18.tapio.v1.GetLogsRequest\x1a\x19.tapio.v1.GetLogsResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*Z\n" +
 	"\x12\b/v1/logs\"\x0e/v1/logs:query\x12e\n" +
 	"\n" +
-	"StreamLogs\x12\x1b.tapio.v1.StreamLogsRequest\x1a\x1c.tapio.v1.StreamLogsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/logs:stream0\x01\x12i\n" +
+	"StreamLogs\x12\x1b.tapio.v1.StreamLogsRequest\x1a\x1c.tapio.v1.StreamLogsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/logs:stream0\x01\x12|\n" +
+	"\fListServices\x12\x1d.tapio.v1.ListServicesRequest\x1a\x1e.tapio.v1.ListServicesResponse\"-\x82\xd3\xe4\x93\x02':\x01*Z\x0e\x12\f/v1/services\"\x12/v1/services:query\x12\x86\x01\n" +
+	"\x0eListOperations\x12\x1f.tapio.v1.ListOperationsRequest\x1a .tapio.v1.ListOperationsResponse\"1\x82\xd3\xe4\x93\x02+:\x01*Z\x10\x12\x0e/v1/operations\"\x14/v1/operations:query\x12{\n" +
+	"\vListMetrics\x12\x1c.tapio.v1.ListMetricsRequest\x1a\x1d.tapio.v1.ListMetricsResponse\"/\x82\xd3\xe4\x93\x02):\x01*Z\x12\x12\x10/v1/metrics:list\"\x10/v1/metrics:list\x12r\n" +
+	"\n" +
+	"ListLabels\x12\x1b.tapio.v1.ListLabelsRequest\x1a\x1c.tapio.v1.ListLabelsResponse\")\x82\xd3\xe4\x93\x02#:\x01*Z\f\x12\n" +
+	"/v1/labels\"\x10/v1/labels:query\x12\x91\x01\n" +
+	"\x0fListLabelValues\x12 .tapio.v1.ListLabelValuesRequest\x1a!.tapio.v1.ListLabelValuesResponse\"9\x82\xd3\xe4\x93\x023:\x01*Z\x1b\x12\x19/v1/labels/{label}/values\"\x11/v1/labels:values\x12\x80\x01\n" +
+	"\fCountRecords\x12\x1d.tapio.v1.CountRecordsRequest\x1a\x1e.tapio.v1.CountRecordsResponse\"1\x82\xd3\xe4\x93\x02+:\x01*Z\x13\x12\x11/v1/records:count\"\x11/v1/records:count\x12y\n" +
+	"\tGetFacets\x12\x1a.tapio.v1.GetFacetsRequest\x1a\x1b.tapio.v1.GetFacetsResponse\"3\x82\xd3\xe4\x93\x02-:\x01*Z\x14\x12\x12/v1/records:facets\"\x12/v1/records:facets\x12|\n" +
+	"\x11CompareAttributes\x12\".tapio.v1.CompareAttributesRequest\x1a#.tapio.v1.CompareAttributesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/records:compare\x12\x8b\x01\n" +
+	"\x0fGetServiceGraph\x12 .tapio.v1.GetServiceGraphRequest\x1a!.tapio.v1.GetServiceGraphResponse\"3\x82\xd3\xe4\x93\x02-:\x01*Z\x14\x12\x12/v1/services:graph\"\x12/v1/services:graph\x12t\n" +
+	"\n" +
+	"GetChanges\x12\x1b.tapio.v1.GetChangesRequest\x1a\x1c.tapio.v1.GetChangesResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/changes\"\x11/v1/changes:query\x12i\n" +
 	"\vGetProfiles\x12\x1c.tapio.v1.GetProfilesRequest\x1a\x1d.tapio.v1.GetProfilesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/profiles:query\x12t\n" +
 	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyzeB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
@@ -2094,6 +2107,26 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*Event)(nil),                               // 38: tapio.v1.Event
 	(*TimeRange)(nil),                           // 39: tapio.v1.TimeRange
 	(*v11.Span)(nil),                            // 40: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 41: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 42: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 43: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 44: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 45: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 46: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 47: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 48: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 49: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 50: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 51: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 52: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 53: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 54: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 55: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 56: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 57: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 58: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 59: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 60: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	27, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
@@ -2150,20 +2183,40 @@ var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	13, // 51: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
 	15, // 52: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
 	17, // 53: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	20, // 54: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	22, // 55: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	2,  // 56: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 57: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 58: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 59: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 60: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 61: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 62: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 63: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	21, // 64: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	23, // 65: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	56, // [56:66] is the sub-list for method output_type
-	46, // [46:56] is the sub-list for method input_type
+	41, // 54: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	42, // 55: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	43, // 56: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	44, // 57: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	45, // 58: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	46, // 59: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	47, // 60: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	48, // 61: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	49, // 62: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	50, // 63: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 64: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	22, // 65: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	2,  // 66: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 67: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 68: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 69: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 70: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 71: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 72: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 73: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	51, // 74: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	52, // 75: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	53, // 76: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	54, // 77: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	55, // 78: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	56, // 79: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	57, // 80: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	58, // 81: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	59, // 82: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	60, // 83: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 84: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	23, // 85: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	66, // [66:86] is the sub-list for method output_type
+	46, // [46:66] is the sub-list for method input_type
 	46, // [46:46] is the sub-list for extension type_name
 	46, // [46:46] is the sub-list for extension extendee
 	0,  // [0:46] is the sub-list for field type_name
@@ -2174,6 +2227,7 @@ func file_tapio_v1_observability_service_proto_init() {
 	if File_tapio_v1_observability_service_proto != nil {
 		return
 	}
+	file_tapio_v1_discovery_proto_init()
 	file_tapio_v1_event_proto_init()
 	file_tapio_v1_filter_proto_init()
 	file_tapio_v1_metric_proto_init()

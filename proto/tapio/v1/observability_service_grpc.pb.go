@@ -22,16 +22,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ObservabilityService_GetMetrics_FullMethodName       = "/tapio.v1.ObservabilityService/GetMetrics"
-	ObservabilityService_ExportMetrics_FullMethodName    = "/tapio.v1.ObservabilityService/ExportMetrics"
-	ObservabilityService_StreamMetrics_FullMethodName    = "/tapio.v1.ObservabilityService/StreamMetrics"
-	ObservabilityService_GetTraces_FullMethodName        = "/tapio.v1.ObservabilityService/GetTraces"
-	ObservabilityService_StreamTraces_FullMethodName     = "/tapio.v1.ObservabilityService/StreamTraces"
-	ObservabilityService_GetTraceTimeline_FullMethodName = "/tapio.v1.ObservabilityService/GetTraceTimeline"
-	ObservabilityService_GetLogs_FullMethodName          = "/tapio.v1.ObservabilityService/GetLogs"
-	ObservabilityService_StreamLogs_FullMethodName       = "/tapio.v1.ObservabilityService/StreamLogs"
-	ObservabilityService_GetProfiles_FullMethodName      = "/tapio.v1.ObservabilityService/GetProfiles"
-	ObservabilityService_AnalyzeProfile_FullMethodName   = "/tapio.v1.ObservabilityService/AnalyzeProfile"
+	ObservabilityService_GetMetrics_FullMethodName        = "/tapio.v1.ObservabilityService/GetMetrics"
+	ObservabilityService_ExportMetrics_FullMethodName     = "/tapio.v1.ObservabilityService/ExportMetrics"
+	ObservabilityService_StreamMetrics_FullMethodName     = "/tapio.v1.ObservabilityService/StreamMetrics"
+	ObservabilityService_GetTraces_FullMethodName         = "/tapio.v1.ObservabilityService/GetTraces"
+	ObservabilityService_StreamTraces_FullMethodName      = "/tapio.v1.ObservabilityService/StreamTraces"
+	ObservabilityService_GetTraceTimeline_FullMethodName  = "/tapio.v1.ObservabilityService/GetTraceTimeline"
+	ObservabilityService_GetLogs_FullMethodName           = "/tapio.v1.ObservabilityService/GetLogs"
+	ObservabilityService_StreamLogs_FullMethodName        = "/tapio.v1.ObservabilityService/StreamLogs"
+	ObservabilityService_ListServices_FullMethodName      = "/tapio.v1.ObservabilityService/ListServices"
+	ObservabilityService_ListOperations_FullMethodName    = "/tapio.v1.ObservabilityService/ListOperations"
+	ObservabilityService_ListMetrics_FullMethodName       = "/tapio.v1.ObservabilityService/ListMetrics"
+	ObservabilityService_ListLabels_FullMethodName        = "/tapio.v1.ObservabilityService/ListLabels"
+	ObservabilityService_ListLabelValues_FullMethodName   = "/tapio.v1.ObservabilityService/ListLabelValues"
+	ObservabilityService_CountRecords_FullMethodName      = "/tapio.v1.ObservabilityService/CountRecords"
+	ObservabilityService_GetFacets_FullMethodName         = "/tapio.v1.ObservabilityService/GetFacets"
+	ObservabilityService_CompareAttributes_FullMethodName = "/tapio.v1.ObservabilityService/CompareAttributes"
+	ObservabilityService_GetServiceGraph_FullMethodName   = "/tapio.v1.ObservabilityService/GetServiceGraph"
+	ObservabilityService_GetChanges_FullMethodName        = "/tapio.v1.ObservabilityService/GetChanges"
+	ObservabilityService_GetProfiles_FullMethodName       = "/tapio.v1.ObservabilityService/GetProfiles"
+	ObservabilityService_AnalyzeProfile_FullMethodName    = "/tapio.v1.ObservabilityService/AnalyzeProfile"
 )
 
 // ObservabilityServiceClient is the client API for ObservabilityService service.
@@ -66,6 +76,27 @@ type ObservabilityServiceClient interface {
 	// Follows log records, from the past into the present, without gap or repeat.
 	// A reader that is too slow gets a Loss.
 	StreamLogs(ctx context.Context, in *StreamLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamLogsResponse], error)
+	// Lists services with what they send and how they answer requests.
+	ListServices(ctx context.Context, in *ListServicesRequest, opts ...grpc.CallOption) (*ListServicesResponse, error)
+	// Lists the operations of services: their span names, by kind.
+	ListOperations(ctx context.Context, in *ListOperationsRequest, opts ...grpc.CallOption) (*ListOperationsResponse, error)
+	// Lists metrics as they describe themselves.
+	ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error)
+	// Lists the labels of records and series.
+	ListLabels(ctx context.Context, in *ListLabelsRequest, opts ...grpc.CallOption) (*ListLabelsResponse, error)
+	// Lists the values of a label.
+	ListLabelValues(ctx context.Context, in *ListLabelValuesRequest, opts ...grpc.CallOption) (*ListLabelValuesResponse, error)
+	// Counts log records or spans over time, in all or by a label. Counts are exact.
+	CountRecords(ctx context.Context, in *CountRecordsRequest, opts ...grpc.CallOption) (*CountRecordsResponse, error)
+	// Returns the most frequent values of many labels at once.
+	GetFacets(ctx context.Context, in *GetFacetsRequest, opts ...grpc.CallOption) (*GetFacetsResponse, error)
+	// Compares a selection of records with a baseline: which attribute values are
+	// more frequent in it.
+	CompareAttributes(ctx context.Context, in *CompareAttributesRequest, opts ...grpc.CallOption) (*CompareAttributesResponse, error)
+	// Returns the calls between services, databases, queues and other peers.
+	GetServiceGraph(ctx context.Context, in *GetServiceGraphRequest, opts ...grpc.CallOption) (*GetServiceGraphResponse, error)
+	// Returns what was changed: deployments, restarts, configurations, scale.
+	GetChanges(ctx context.Context, in *GetChangesRequest, opts ...grpc.CallOption) (*GetChangesResponse, error)
 	// Finds profiles.
 	GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
@@ -196,6 +227,106 @@ func (c *observabilityServiceClient) StreamLogs(ctx context.Context, in *StreamL
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ObservabilityService_StreamLogsClient = grpc.ServerStreamingClient[StreamLogsResponse]
 
+func (c *observabilityServiceClient) ListServices(ctx context.Context, in *ListServicesRequest, opts ...grpc.CallOption) (*ListServicesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListServicesResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListServices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) ListOperations(ctx context.Context, in *ListOperationsRequest, opts ...grpc.CallOption) (*ListOperationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOperationsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListOperations_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMetricsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListMetrics_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) ListLabels(ctx context.Context, in *ListLabelsRequest, opts ...grpc.CallOption) (*ListLabelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLabelsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListLabels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) ListLabelValues(ctx context.Context, in *ListLabelValuesRequest, opts ...grpc.CallOption) (*ListLabelValuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLabelValuesResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListLabelValues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) CountRecords(ctx context.Context, in *CountRecordsRequest, opts ...grpc.CallOption) (*CountRecordsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountRecordsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_CountRecords_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) GetFacets(ctx context.Context, in *GetFacetsRequest, opts ...grpc.CallOption) (*GetFacetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetFacetsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_GetFacets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) CompareAttributes(ctx context.Context, in *CompareAttributesRequest, opts ...grpc.CallOption) (*CompareAttributesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CompareAttributesResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_CompareAttributes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) GetServiceGraph(ctx context.Context, in *GetServiceGraphRequest, opts ...grpc.CallOption) (*GetServiceGraphResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetServiceGraphResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_GetServiceGraph_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) GetChanges(ctx context.Context, in *GetChangesRequest, opts ...grpc.CallOption) (*GetChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetChangesResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_GetChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *observabilityServiceClient) GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetProfilesResponse)
@@ -248,6 +379,27 @@ type ObservabilityServiceServer interface {
 	// Follows log records, from the past into the present, without gap or repeat.
 	// A reader that is too slow gets a Loss.
 	StreamLogs(*StreamLogsRequest, grpc.ServerStreamingServer[StreamLogsResponse]) error
+	// Lists services with what they send and how they answer requests.
+	ListServices(context.Context, *ListServicesRequest) (*ListServicesResponse, error)
+	// Lists the operations of services: their span names, by kind.
+	ListOperations(context.Context, *ListOperationsRequest) (*ListOperationsResponse, error)
+	// Lists metrics as they describe themselves.
+	ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error)
+	// Lists the labels of records and series.
+	ListLabels(context.Context, *ListLabelsRequest) (*ListLabelsResponse, error)
+	// Lists the values of a label.
+	ListLabelValues(context.Context, *ListLabelValuesRequest) (*ListLabelValuesResponse, error)
+	// Counts log records or spans over time, in all or by a label. Counts are exact.
+	CountRecords(context.Context, *CountRecordsRequest) (*CountRecordsResponse, error)
+	// Returns the most frequent values of many labels at once.
+	GetFacets(context.Context, *GetFacetsRequest) (*GetFacetsResponse, error)
+	// Compares a selection of records with a baseline: which attribute values are
+	// more frequent in it.
+	CompareAttributes(context.Context, *CompareAttributesRequest) (*CompareAttributesResponse, error)
+	// Returns the calls between services, databases, queues and other peers.
+	GetServiceGraph(context.Context, *GetServiceGraphRequest) (*GetServiceGraphResponse, error)
+	// Returns what was changed: deployments, restarts, configurations, scale.
+	GetChanges(context.Context, *GetChangesRequest) (*GetChangesResponse, error)
 	// Finds profiles.
 	GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
@@ -285,6 +437,36 @@ func (UnimplementedObservabilityServiceServer) GetLogs(context.Context, *GetLogs
 }
 func (UnimplementedObservabilityServiceServer) StreamLogs(*StreamLogsRequest, grpc.ServerStreamingServer[StreamLogsResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamLogs not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListServices(context.Context, *ListServicesRequest) (*ListServicesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListServices not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListOperations(context.Context, *ListOperationsRequest) (*ListOperationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOperations not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMetrics not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListLabels(context.Context, *ListLabelsRequest) (*ListLabelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLabels not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListLabelValues(context.Context, *ListLabelValuesRequest) (*ListLabelValuesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLabelValues not implemented")
+}
+func (UnimplementedObservabilityServiceServer) CountRecords(context.Context, *CountRecordsRequest) (*CountRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountRecords not implemented")
+}
+func (UnimplementedObservabilityServiceServer) GetFacets(context.Context, *GetFacetsRequest) (*GetFacetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetFacets not implemented")
+}
+func (UnimplementedObservabilityServiceServer) CompareAttributes(context.Context, *CompareAttributesRequest) (*CompareAttributesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompareAttributes not implemented")
+}
+func (UnimplementedObservabilityServiceServer) GetServiceGraph(context.Context, *GetServiceGraphRequest) (*GetServiceGraphResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetServiceGraph not implemented")
+}
+func (UnimplementedObservabilityServiceServer) GetChanges(context.Context, *GetChangesRequest) (*GetChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetChanges not implemented")
 }
 func (UnimplementedObservabilityServiceServer) GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetProfiles not implemented")
@@ -429,6 +611,186 @@ func _ObservabilityService_StreamLogs_Handler(srv interface{}, stream grpc.Serve
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ObservabilityService_StreamLogsServer = grpc.ServerStreamingServer[StreamLogsResponse]
 
+func _ObservabilityService_ListServices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListServicesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListServices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListServices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListServices(ctx, req.(*ListServicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_ListOperations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOperationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListOperations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListOperations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListOperations(ctx, req.(*ListOperationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_ListMetrics_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMetricsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListMetrics(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListMetrics_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListMetrics(ctx, req.(*ListMetricsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_ListLabels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLabelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListLabels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListLabels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListLabels(ctx, req.(*ListLabelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_ListLabelValues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLabelValuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListLabelValues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListLabelValues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListLabelValues(ctx, req.(*ListLabelValuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_CountRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountRecordsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).CountRecords(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_CountRecords_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).CountRecords(ctx, req.(*CountRecordsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_GetFacets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetFacetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).GetFacets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_GetFacets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).GetFacets(ctx, req.(*GetFacetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_CompareAttributes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompareAttributesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).CompareAttributes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_CompareAttributes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).CompareAttributes(ctx, req.(*CompareAttributesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_GetServiceGraph_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetServiceGraphRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).GetServiceGraph(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_GetServiceGraph_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).GetServiceGraph(ctx, req.(*GetServiceGraphRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_GetChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).GetChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_GetChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).GetChanges(ctx, req.(*GetChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ObservabilityService_GetProfiles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetProfilesRequest)
 	if err := dec(in); err != nil {
@@ -487,6 +849,46 @@ var ObservabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetLogs",
 			Handler:    _ObservabilityService_GetLogs_Handler,
+		},
+		{
+			MethodName: "ListServices",
+			Handler:    _ObservabilityService_ListServices_Handler,
+		},
+		{
+			MethodName: "ListOperations",
+			Handler:    _ObservabilityService_ListOperations_Handler,
+		},
+		{
+			MethodName: "ListMetrics",
+			Handler:    _ObservabilityService_ListMetrics_Handler,
+		},
+		{
+			MethodName: "ListLabels",
+			Handler:    _ObservabilityService_ListLabels_Handler,
+		},
+		{
+			MethodName: "ListLabelValues",
+			Handler:    _ObservabilityService_ListLabelValues_Handler,
+		},
+		{
+			MethodName: "CountRecords",
+			Handler:    _ObservabilityService_CountRecords_Handler,
+		},
+		{
+			MethodName: "GetFacets",
+			Handler:    _ObservabilityService_GetFacets_Handler,
+		},
+		{
+			MethodName: "CompareAttributes",
+			Handler:    _ObservabilityService_CompareAttributes_Handler,
+		},
+		{
+			MethodName: "GetServiceGraph",
+			Handler:    _ObservabilityService_GetServiceGraph_Handler,
+		},
+		{
+			MethodName: "GetChanges",
+			Handler:    _ObservabilityService_GetChanges_Handler,
 		},
 		{
 			MethodName: "GetProfiles",

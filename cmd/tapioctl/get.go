@@ -17,7 +17,7 @@ import (
 func newGetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "Print stored logs, events, traces, metrics or findings, or the registered collectors",
+		Short: "Print stored telemetry and findings, or list what there is: services, labels, collectors, ...",
 		RunE:  needSubcommand,
 	}
 	cmd.AddCommand(
@@ -26,6 +26,8 @@ func newGetCommand(a *app) *cobra.Command {
 		newGetEventCommand(a), newGetTracesCommand(a), newGetTraceCommand(a), newGetMetricsCommand(a),
 		newGetCorrelationsCommand(a), newGetGroupsCommand(a), newGetInsightsCommand(a),
 		newGetCollectorsCommand(a),
+		newGetServicesCommand(a), newGetOperationsCommand(a), newGetGraphCommand(a), newGetChangesCommand(a),
+		newGetMetricNamesCommand(a), newGetLabelsCommand(a), newGetLabelValuesCommand(a), newGetFacetsCommand(a), newGetHitsCommand(a),
 	)
 	return cmd
 }

@@ -49,8 +49,10 @@ func (g *grapher) graph(q *model.GraphQuery) (model.ServiceGraph, error) {
 	}
 	slices.SortFunc(g.calls, compareCalls)
 	for i := range g.calls {
-		if isRequest(int32(g.calls[i].kind)) {
-			j.server(&g.calls[i])
+		if c := &g.calls[i]; isRequest(int32(c.kind)) {
+			j.server(c)
+		} else {
+			j.child(c)
 		}
 	}
 	for i := range g.calls {
@@ -106,6 +108,20 @@ func (j *graphJoin) server(c *call) {
 		return
 	}
 	j.edge(from, to, c, c)
+}
+
+// child takes a span of another kind: if its parent is of another service, that one
+// called, though the service has no server's span of it.
+func (j *graphJoin) child(c *call) {
+	parent := j.parentOf(c)
+	if parent == nil || parent.service == c.service || parent.kernel != c.kernel {
+		return
+	}
+	by := c
+	if parent.kind == kindClient || parent.kind == kindProducer {
+		parent.answered, by = true, parent
+	}
+	j.edge(j.serviceNode(j.services.values[parent.service]), j.serviceNode(j.services.values[c.service]), by, c)
 }
 
 // client takes a client's or producer's span that no server's span answers.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -24,8 +25,8 @@ func TestDiscovery(t *testing.T) {
 	c := Start(t, standard)
 	client := apiOf(t, c)
 	sendGRPC(t, c, fullTraces(t))
-	sendGRPC(t, c, lines("shop", 1, 40, ""))
-	sendGRPC(t, c, lines("cart", 1, 10, "cart.opened"))
+	sendGRPC(t, c, lines("shop", 1, 41, ""))
+	sendGRPC(t, c, lines("cart", 1, 11, "cart.opened"))
 	sendGRPC(t, c, metricsOf(pod("prod", "shop", "shop-1"), gauge("queue.length", time.Now().Add(-time.Minute), 1, 2, 3)))
 
 	t.Run("services", func(t *testing.T) {
@@ -167,8 +168,13 @@ func TestBadDiscoveryNamesTheField(t *testing.T) {
 	}
 }
 
-// discover makes every call of discovery and returns their first error.
-func discover(ctx context.Context, client api) error {
+// discoveryCalls is how many calls discover makes.
+const discoveryCalls = 10
+
+// discover makes every call of discovery, and returns the error that they all return.
+func discover(t *testing.T, client api) error {
+	ctx := bounded(t)
+	var errs []error
 	for _, call := range []func() error{
 		func() error { _, err := client.ListServices(ctx, &tapiov1.ListServicesRequest{}); return err },
 		func() error { _, err := client.ListOperations(ctx, &tapiov1.ListOperationsRequest{}); return err },
@@ -193,9 +199,9 @@ func discover(ctx context.Context, client api) error {
 		func() error { _, err := client.GetServiceGraph(ctx, &tapiov1.GetServiceGraphRequest{}); return err },
 		func() error { _, err := client.GetChanges(ctx, &tapiov1.GetChangesRequest{}); return err },
 	} {
-		if err := call(); err != nil {
-			return err
-		}
+		errs = append(errs, call())
+		require.Equal(t, status.Code(errs[0]), status.Code(errs[len(errs)-1]), "call %d: %v", len(errs), errs[len(errs)-1])
 	}
-	return nil
+	require.Len(t, errs, discoveryCalls)
+	return errs[0]
 }

@@ -28,7 +28,7 @@ func newGetChangesCommand(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) (err error) {
 			request := &tapiov1.GetChangesRequest{}
-			if request.Types, err = enumWords[tapiov1.Change_Type]("type", "TYPE_", f.types); err != nil {
+			if request.Types, err = enumWords[tapiov1.ObservedChange_Type]("type", "TYPE_", f.types); err != nil {
 				return err
 			}
 			if request.Filter, err = f.filter(); err != nil {
@@ -37,7 +37,7 @@ func newGetChangesCommand(a *app) *cobra.Command {
 			if err := f.apply(a, request.Filter, listedPerPage); err != nil {
 				return err
 			}
-			return a.changeTable().printPages(a, f.format.value, request.Filter, f.limit, func() ([]*tapiov1.Change, string, error) {
+			return a.changeTable().printPages(a, f.format.value, request.Filter, f.limit, func() ([]*tapiov1.ObservedChange, string, error) {
 				response, err := call(ctx, a, c.observability.GetChanges, request)
 				return response.GetChanges(), response.GetNextPageToken(), err
 			})
@@ -50,10 +50,10 @@ func newGetChangesCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) changeTable() *table[*tapiov1.Change] {
-	return &table[*tapiov1.Change]{
+func (a *app) changeTable() *table[*tapiov1.ObservedChange] {
+	return &table[*tapiov1.ObservedChange]{
 		what: "changes", heading: []string{"TIME", "TYPE", "SERVICE", "CHANGE", "EVENT"},
-		row: func(c *tapiov1.Change) []cell {
+		row: func(c *tapiov1.ObservedChange) []cell {
 			return []cell{
 				{a.stamp(c.GetTime()), dim},
 				{strings.ToLower(strings.TrimPrefix(c.GetType().String(), "TYPE_")), plain},

@@ -129,10 +129,10 @@ func Comparison(c *model.Comparison) *tapiov1.CompareAttributesResponse {
 	return resp
 }
 
-// Change converts a change.
-func Change(c *model.Change) *tapiov1.Change {
-	return &tapiov1.Change{
-		Type: tapiov1.Change_Type(c.Type), Time: timestamp(c.Time), Service: c.Service, Namespace: c.Namespace,
+// ObservedChange converts a change.
+func ObservedChange(c *model.Change) *tapiov1.ObservedChange {
+	return &tapiov1.ObservedChange{
+		Type: tapiov1.ObservedChange_Type(c.Type), Time: timestamp(c.Time), Service: c.Service, Namespace: c.Namespace,
 		Instance: c.Instance, From: c.From, To: c.To, Summary: c.Summary,
 		EventId: c.EventID, EventName: c.EventName,
 	}

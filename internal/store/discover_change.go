@@ -112,6 +112,7 @@ func changeNames() []changeName {
 		{"release", model.ChangeDeployment},
 		{"rollout", model.ChangeDeployment},
 		{"restart", model.ChangeRestart},
+		{"infrastructure", model.ChangeOther},
 		{"config", model.ChangeConfiguration},
 		{"feature_flag", model.ChangeConfiguration},
 		{"tapio.collector.config.", model.ChangeConfiguration},

@@ -160,7 +160,7 @@ func TestBadDiscoveryNamesTheField(t *testing.T) {
 			return err
 		}},
 		{"types[0]", func(ctx context.Context) error {
-			_, err := client.GetChanges(ctx, &tapiov1.GetChangesRequest{Types: []tapiov1.Change_Type{77}})
+			_, err := client.GetChanges(ctx, &tapiov1.GetChangesRequest{Types: []tapiov1.ObservedChange_Type{77}})
 			return err
 		}},
 	} {

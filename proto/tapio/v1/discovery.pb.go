@@ -314,26 +314,26 @@ func (ServiceNode_Type) EnumDescriptor() ([]byte, []int) {
 }
 
 // Kind of change.
-type Change_Type int32
+type ObservedChange_Type int32
 
 const (
 	// Not known.
-	Change_TYPE_UNSPECIFIED Change_Type = 0
+	ObservedChange_TYPE_UNSPECIFIED ObservedChange_Type = 0
 	// Another version of a service.
-	Change_TYPE_DEPLOYMENT Change_Type = 1
+	ObservedChange_TYPE_DEPLOYMENT ObservedChange_Type = 1
 	// An instance took the place of another of the same version.
-	Change_TYPE_RESTART Change_Type = 2
+	ObservedChange_TYPE_RESTART ObservedChange_Type = 2
 	// A configuration or feature flag was changed.
-	Change_TYPE_CONFIGURATION Change_Type = 3
+	ObservedChange_TYPE_CONFIGURATION ObservedChange_Type = 3
 	// Instances of a service were added or removed.
-	Change_TYPE_SCALE Change_Type = 4
+	ObservedChange_TYPE_SCALE ObservedChange_Type = 4
 	// Any other change that an event tells of.
-	Change_TYPE_OTHER Change_Type = 5
+	ObservedChange_TYPE_OTHER ObservedChange_Type = 5
 )
 
-// Enum value maps for Change_Type.
+// Enum value maps for ObservedChange_Type.
 var (
-	Change_Type_name = map[int32]string{
+	ObservedChange_Type_name = map[int32]string{
 		0: "TYPE_UNSPECIFIED",
 		1: "TYPE_DEPLOYMENT",
 		2: "TYPE_RESTART",
@@ -341,7 +341,7 @@ var (
 		4: "TYPE_SCALE",
 		5: "TYPE_OTHER",
 	}
-	Change_Type_value = map[string]int32{
+	ObservedChange_Type_value = map[string]int32{
 		"TYPE_UNSPECIFIED":   0,
 		"TYPE_DEPLOYMENT":    1,
 		"TYPE_RESTART":       2,
@@ -351,30 +351,30 @@ var (
 	}
 )
 
-func (x Change_Type) Enum() *Change_Type {
-	p := new(Change_Type)
+func (x ObservedChange_Type) Enum() *ObservedChange_Type {
+	p := new(ObservedChange_Type)
 	*p = x
 	return p
 }
 
-func (x Change_Type) String() string {
+func (x ObservedChange_Type) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (Change_Type) Descriptor() protoreflect.EnumDescriptor {
+func (ObservedChange_Type) Descriptor() protoreflect.EnumDescriptor {
 	return file_tapio_v1_discovery_proto_enumTypes[5].Descriptor()
 }
 
-func (Change_Type) Type() protoreflect.EnumType {
+func (ObservedChange_Type) Type() protoreflect.EnumType {
 	return &file_tapio_v1_discovery_proto_enumTypes[5]
 }
 
-func (x Change_Type) Number() protoreflect.EnumNumber {
+func (x ObservedChange_Type) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use Change_Type.Descriptor instead.
-func (Change_Type) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use ObservedChange_Type.Descriptor instead.
+func (ObservedChange_Type) EnumDescriptor() ([]byte, []int) {
 	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{32, 0}
 }
 
@@ -2678,7 +2678,7 @@ type GetChangesRequest struct {
 	// changes. limit counts changes, 1 to 10,000, 0 means 100.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Only changes of these types; empty: all.
-	Types         []Change_Type `protobuf:"varint,2,rep,packed,name=types,proto3,enum=tapio.v1.Change_Type" json:"types,omitempty"`
+	Types         []ObservedChange_Type `protobuf:"varint,2,rep,packed,name=types,proto3,enum=tapio.v1.ObservedChange_Type" json:"types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2720,7 +2720,7 @@ func (x *GetChangesRequest) GetFilter() *Filter {
 	return nil
 }
 
-func (x *GetChangesRequest) GetTypes() []Change_Type {
+func (x *GetChangesRequest) GetTypes() []ObservedChange_Type {
 	if x != nil {
 		return x.Types
 	}
@@ -2731,7 +2731,7 @@ func (x *GetChangesRequest) GetTypes() []Change_Type {
 type GetChangesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest first unless filter.ascending.
-	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	Changes []*ObservedChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2768,7 +2768,7 @@ func (*GetChangesResponse) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{31}
 }
 
-func (x *GetChangesResponse) GetChanges() []*Change {
+func (x *GetChangesResponse) GetChanges() []*ObservedChange {
 	if x != nil {
 		return x.Changes
 	}
@@ -2782,12 +2782,12 @@ func (x *GetChangesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Change is something that was changed, as an event tells or as the resources of
+// ObservedChange is something that was changed, as an event tells or as the resources of
 // log records and spans show.
-type Change struct {
+type ObservedChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Kind of change.
-	Type Change_Type `protobuf:"varint,1,opt,name=type,proto3,enum=tapio.v1.Change_Type" json:"type,omitempty"`
+	Type ObservedChange_Type `protobuf:"varint,1,opt,name=type,proto3,enum=tapio.v1.ObservedChange_Type" json:"type,omitempty"`
 	// When.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// service.name of what was changed.
@@ -2810,20 +2810,20 @@ type Change struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Change) Reset() {
-	*x = Change{}
+func (x *ObservedChange) Reset() {
+	*x = ObservedChange{}
 	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Change) String() string {
+func (x *ObservedChange) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Change) ProtoMessage() {}
+func (*ObservedChange) ProtoMessage() {}
 
-func (x *Change) ProtoReflect() protoreflect.Message {
+func (x *ObservedChange) ProtoReflect() protoreflect.Message {
 	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2835,75 +2835,75 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Change.ProtoReflect.Descriptor instead.
-func (*Change) Descriptor() ([]byte, []int) {
+// Deprecated: Use ObservedChange.ProtoReflect.Descriptor instead.
+func (*ObservedChange) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{32}
 }
 
-func (x *Change) GetType() Change_Type {
+func (x *ObservedChange) GetType() ObservedChange_Type {
 	if x != nil {
 		return x.Type
 	}
-	return Change_TYPE_UNSPECIFIED
+	return ObservedChange_TYPE_UNSPECIFIED
 }
 
-func (x *Change) GetTime() *timestamppb.Timestamp {
+func (x *ObservedChange) GetTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Time
 	}
 	return nil
 }
 
-func (x *Change) GetService() string {
+func (x *ObservedChange) GetService() string {
 	if x != nil {
 		return x.Service
 	}
 	return ""
 }
 
-func (x *Change) GetNamespace() string {
+func (x *ObservedChange) GetNamespace() string {
 	if x != nil {
 		return x.Namespace
 	}
 	return ""
 }
 
-func (x *Change) GetInstance() string {
+func (x *ObservedChange) GetInstance() string {
 	if x != nil {
 		return x.Instance
 	}
 	return ""
 }
 
-func (x *Change) GetFrom() string {
+func (x *ObservedChange) GetFrom() string {
 	if x != nil {
 		return x.From
 	}
 	return ""
 }
 
-func (x *Change) GetTo() string {
+func (x *ObservedChange) GetTo() string {
 	if x != nil {
 		return x.To
 	}
 	return ""
 }
 
-func (x *Change) GetSummary() string {
+func (x *ObservedChange) GetSummary() string {
 	if x != nil {
 		return x.Summary
 	}
 	return ""
 }
 
-func (x *Change) GetEventId() string {
+func (x *ObservedChange) GetEventId() string {
 	if x != nil {
 		return x.EventId
 	}
 	return ""
 }
 
-func (x *Change) GetEventName() string {
+func (x *ObservedChange) GetEventName() string {
 	if x != nil {
 		return x.EventName
 	}
@@ -3173,15 +3173,15 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x0ebaseline_share\x18\x06 \x01(\x01R\rbaselineShare\x12\x1e\n" +
 	"\n" +
 	"divergence\x18\a \x01(\x01R\n" +
-	"divergence\"j\n" +
+	"divergence\"r\n" +
 	"\x11GetChangesRequest\x12(\n" +
-	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
-	"\x05types\x18\x02 \x03(\x0e2\x15.tapio.v1.Change.TypeR\x05types\"h\n" +
-	"\x12GetChangesResponse\x12*\n" +
-	"\achanges\x18\x01 \x03(\v2\x10.tapio.v1.ChangeR\achanges\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xac\x03\n" +
-	"\x06Change\x12)\n" +
-	"\x04type\x18\x01 \x01(\x0e2\x15.tapio.v1.Change.TypeR\x04type\x12.\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x123\n" +
+	"\x05types\x18\x02 \x03(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x05types\"p\n" +
+	"\x12GetChangesResponse\x122\n" +
+	"\achanges\x18\x01 \x03(\v2\x18.tapio.v1.ObservedChangeR\achanges\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbc\x03\n" +
+	"\x0eObservedChange\x121\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x04type\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
 	"\aservice\x18\x03 \x01(\tR\aservice\x12\x1c\n" +
 	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12\x1a\n" +
@@ -3231,7 +3231,7 @@ var file_tapio_v1_discovery_proto_goTypes = []any{
 	(MetricDescription_Type)(0),        // 2: tapio.v1.MetricDescription.Type
 	(MetricDescription_Temporality)(0), // 3: tapio.v1.MetricDescription.Temporality
 	(ServiceNode_Type)(0),              // 4: tapio.v1.ServiceNode.Type
-	(Change_Type)(0),                   // 5: tapio.v1.Change.Type
+	(ObservedChange_Type)(0),           // 5: tapio.v1.ObservedChange.Type
 	(*RequestStatistics)(nil),          // 6: tapio.v1.RequestStatistics
 	(*ListServicesRequest)(nil),        // 7: tapio.v1.ListServicesRequest
 	(*ListServicesResponse)(nil),       // 8: tapio.v1.ListServicesResponse
@@ -3264,7 +3264,7 @@ var file_tapio_v1_discovery_proto_goTypes = []any{
 	(*AttributeDifference)(nil),        // 35: tapio.v1.AttributeDifference
 	(*GetChangesRequest)(nil),          // 36: tapio.v1.GetChangesRequest
 	(*GetChangesResponse)(nil),         // 37: tapio.v1.GetChangesResponse
-	(*Change)(nil),                     // 38: tapio.v1.Change
+	(*ObservedChange)(nil),             // 38: tapio.v1.ObservedChange
 	(*RecordCounts_Bucket)(nil),        // 39: tapio.v1.RecordCounts.Bucket
 	(*durationpb.Duration)(nil),        // 40: google.protobuf.Duration
 	(*Filter)(nil),                     // 41: tapio.v1.Filter
@@ -3330,10 +3330,10 @@ var file_tapio_v1_discovery_proto_depIdxs = []int32{
 	22, // 54: tapio.v1.CompareAttributesRequest.baseline:type_name -> tapio.v1.RecordSelection
 	35, // 55: tapio.v1.CompareAttributesResponse.differences:type_name -> tapio.v1.AttributeDifference
 	41, // 56: tapio.v1.GetChangesRequest.filter:type_name -> tapio.v1.Filter
-	5,  // 57: tapio.v1.GetChangesRequest.types:type_name -> tapio.v1.Change.Type
-	38, // 58: tapio.v1.GetChangesResponse.changes:type_name -> tapio.v1.Change
-	5,  // 59: tapio.v1.Change.type:type_name -> tapio.v1.Change.Type
-	42, // 60: tapio.v1.Change.time:type_name -> google.protobuf.Timestamp
+	5,  // 57: tapio.v1.GetChangesRequest.types:type_name -> tapio.v1.ObservedChange.Type
+	38, // 58: tapio.v1.GetChangesResponse.changes:type_name -> tapio.v1.ObservedChange
+	5,  // 59: tapio.v1.ObservedChange.type:type_name -> tapio.v1.ObservedChange.Type
+	42, // 60: tapio.v1.ObservedChange.time:type_name -> google.protobuf.Timestamp
 	42, // 61: tapio.v1.RecordCounts.Bucket.start_time:type_name -> google.protobuf.Timestamp
 	62, // [62:62] is the sub-list for method output_type
 	62, // [62:62] is the sub-list for method input_type

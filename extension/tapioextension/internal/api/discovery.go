@@ -171,6 +171,6 @@ func (s *observabilityService) GetChanges(ctx context.Context, req *tapiov1.GetC
 		return nil, err
 	}
 	return &tapiov1.GetChangesResponse{
-		Changes: converted(page.Rows, protoconv.Change), NextPageToken: protoconv.PageToken(req, page.Next),
+		Changes: converted(page.Rows, protoconv.ObservedChange), NextPageToken: protoconv.PageToken(req, page.Next),
 	}, nil
 }

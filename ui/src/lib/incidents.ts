@@ -1,0 +1,39 @@
+// Incidents as pages show them.
+import type { Group } from './api';
+import { timeMs } from './time.svelte';
+
+export type Phase = 'open' | 'recovering' | 'resolved' | 'merged' | 'unknown';
+
+// States are matched by their words, so that newer servers may name more of them.
+export function phase(g: Group): Phase {
+  const state = String(g.state ?? '');
+  if (/MERGED/.test(state)) return 'merged';
+  if (/RECOVER/.test(state)) return 'recovering';
+  if (/CLOSED|RESOLVED/.test(state)) return 'resolved';
+  if (/OPEN|GROWING|REOPENED/.test(state)) return 'open';
+  return 'unknown';
+}
+
+export function isObservation(g: Group): boolean {
+  return /OBSERVATION|CHANGE/.test(String((g as { kind?: string }).kind ?? ''));
+}
+
+export function since(g: Group): number {
+  return timeMs(g.timeRange?.start);
+}
+
+export function lasted(g: Group, now: number): number {
+  const end = phase(g) === 'resolved' || phase(g) === 'merged' ? timeMs(g.timeRange?.end) : now;
+  return Math.max(0, end - since(g));
+}
+
+export function causeName(g: Group): string {
+  return g.rootCause?.causalFactors?.[0]?.entity?.name ?? '';
+}
+
+export const word = (value: string | undefined, prefix: string) => String(value ?? '').replace(prefix, '').toLowerCase().replaceAll('_', ' ');
+
+export function severity(g: Group): 'error' | 'warn' | 'ok' {
+  if (phase(g) !== 'open' && phase(g) !== 'recovering') return 'ok';
+  return /HIGH|CRITICAL/.test(String(g.impact?.level ?? '')) ? 'error' : 'warn';
+}

@@ -1,0 +1,24 @@
+// Keyboard: what `g` and a letter open, and what the keys of a page do.
+export const goKeys: Record<string, string> = {
+  n: '/', i: '/incidents', m: '/map', l: '/logs', k: '/kernel', t: '/traces', e: '/metrics', f: '/fleet', s: '/status',
+};
+
+export const help: [string, string][] = [
+  ['/', 'Put the cursor into the filter'],
+  ['Ctrl K or ⌘ K', 'Go to a page, service or incident'],
+  ['g n, i, m, l, k, t, e, f, s', 'Go to Now, Incidents, Map, Logs, Kernel, Traces, Metrics, Fleet, Status'],
+  ['j, k', 'Next and previous row'],
+  ['Enter', 'Open the row'],
+  ['Esc', 'Close, or leave a field'],
+  ['[ and ]', 'Move the time range back and forth'],
+  ['n, N', 'Next and previous hit (trace)'],
+  ['f', 'Follow (logs, kernel)'],
+  ['e', 'Errors only'],
+  ['r', 'Load again'],
+  ['?', 'This list'],
+];
+
+export function typing(e: KeyboardEvent): boolean {
+  const t = e.target as HTMLElement | null;
+  return !!t && (t.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(t.tagName));
+}

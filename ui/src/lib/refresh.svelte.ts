@@ -1,0 +1,19 @@
+// Pages load again when the clock of the UI ticks; it stands still while the page is hidden or paused.
+export const refresh = $state({ now: Date.now(), every: 10_000, paused: false });
+
+export function refreshNow() {
+  refresh.now = Date.now();
+}
+
+export function startClock() {
+  const tick = () => {
+    if (!refresh.paused && !document.hidden) refreshNow();
+  };
+  let last = Date.now();
+  setInterval(() => {
+    if (Date.now() - last < refresh.every) return;
+    last = Date.now();
+    tick();
+  }, 1000);
+  addEventListener('visibilitychange', tick);
+}

@@ -50,6 +50,9 @@ type Config struct {
 	// Prometheus bounds Prometheus' HTTP API.
 	Prometheus PrometheusConfig `mapstructure:"prometheus"`
 
+	// UI is the web UI, served beside HTTP.
+	UI UIConfig `mapstructure:"ui"`
+
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
@@ -70,6 +73,12 @@ type Config struct {
 	// ShutdownTimeout is how long a shutdown waits for calls under way before
 	// it cuts them. 1 ms or more, 3 s by default.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+}
+
+// UIConfig is about the web UI.
+type UIConfig struct {
+	// Enabled serves the UI's pages at the root of the HTTP server; true by default.
+	Enabled bool `mapstructure:"enabled"`
 }
 
 // StoreConfig bounds the store: the oldest records go when either bound is
@@ -141,7 +150,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

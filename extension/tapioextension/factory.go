@@ -58,6 +58,7 @@ func createDefaultConfig() component.Config {
 			DuplicateWindow:   8 << 20,
 		},
 		Prometheus: defaultPrometheus(),
+		UI:         UIConfig{Enabled: true},
 		Collectors: CollectorsConfig{
 			Max:               10_000,
 			MemoryLimit:       64 << 20,

@@ -24,6 +24,8 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
 	"github.com/tapio/tapio/extension/tapioextension/internal/opamp"
+	"github.com/tapio/tapio/extension/tapioextension/internal/webui"
+	"github.com/tapio/tapio/ui"
 )
 
 // listen opens every port and builds its server. What is open when it fails is
@@ -126,6 +128,9 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	if server.Handler, err = e.withUI(server.Handler); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	server.ConnContext = agents.ConnContext
 	return &httpServer{server: server, listener: listener, conn: conn, agents: agents}, nil
 }
@@ -146,6 +151,19 @@ func (e *tapioExtension) guardedServer(
 	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
 	server.ConnState = e.countConnections
 	return server, nil
+}
+
+// withUI serves the web UI before all else: its files hold no data, and a browser loads
+// them before the user can log in.
+func (e *tapioExtension) withUI(next http.Handler) (http.Handler, error) {
+	if !e.cfg.UI.Enabled {
+		return next, nil
+	}
+	files, err := ui.Files()
+	if err != nil {
+		return nil, err
+	}
+	return webui.New(files, next)
 }
 
 func (e *tapioExtension) logListening(transport string, l net.Listener) {

@@ -22,6 +22,7 @@ export interface Service {
   namespaces: string[];
   instances: string[];
   instanceCount: number;
+  firstSeen: number;
   lastSeen: number;
   logs: number;
   errorLogs: number;
@@ -56,7 +57,7 @@ function red(s: Statistics | undefined): RED {
 export async function listServices(filter: Filter = {}, signal?: AbortSignal): Promise<Service[]> {
   const answer = await post<Schemas['ListServicesResponse']>('/v1/services:query', { filter: { ...filter, limit: 1000 } }, signal);
   return (answer.services ?? []).map((s) => ({
-    name: s.name ?? '', namespaces: s.namespaces ?? [], instances: s.instances ?? [], instanceCount: Number(s.instanceCount ?? 0), lastSeen: timeMs(s.lastSeen),
+    name: s.name ?? '', namespaces: s.namespaces ?? [], instances: s.instances ?? [], instanceCount: Number(s.instanceCount ?? 0), firstSeen: timeMs(s.firstSeen), lastSeen: timeMs(s.lastSeen),
     logs: Number(s.logCount ?? 0), errorLogs: Number(s.errorLogCount ?? 0), spans: Number(s.spanCount ?? 0), series: Number(s.seriesCount ?? 0), red: red(s.requests),
   })).filter((s) => s.name);
 }

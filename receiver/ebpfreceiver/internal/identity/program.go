@@ -107,8 +107,11 @@ func (i *Invocation) scriptAndRest(valued, inline string) (name string, rest []s
 }
 
 // qualified is the name of a file. One that is called as those of many programs has
-// the name of its folder before it.
+// the name of its folder before it. A script that is read from an open file has none.
 func (i *Invocation) qualified(file string) string {
+	if folder := path.Dir(file); folder == "/dev/fd" || strings.HasPrefix(folder, "/proc/") && path.Base(folder) == "fd" || file == "/dev/stdin" {
+		return ""
+	}
 	base := path.Base(file)
 	if base == "." || base == ".." || base == "/" {
 		return path.Base(i.resolved(file))

@@ -1,0 +1,17 @@
+import { describe, expect, test } from 'vitest';
+import { bytes, number, percent, visible, withUnit } from './format';
+
+describe('figures', () => {
+  test.each([[0, '0'], [12.345, '12.3'], [999, '999'], [1234, '1,230'], [12345, '12.3 k'], [2.5e6, '2.5 M'], [NaN, '–']])('number %d', (n, want) => expect(number(n)).toBe(want));
+  test.each([[0, '0 B'], [1536, '1.5 KiB'], [2 ** 30, '1 GiB']])('bytes %d', (n, want) => expect(bytes(n)).toBe(want));
+  test.each([[0, '0 %'], [0.0004, '< 0.1 %'], [0.004, '0.4 %'], [0.24, '24 %'], [0.999, '> 99 %'], [1, '100 %']])('percent %d', (n, want) => expect(percent(n)).toBe(want));
+  test('units', () => {
+    expect(withUnit(0.0083, 's')).toBe('8.3 ms');
+    expect(withUnit(2048, 'By')).toBe('2 KiB');
+    expect(withUnit(3, '{request}')).toBe('3');
+  });
+});
+
+test('control and bidirectional characters are shown as symbols', () => {
+  expect(visible('a\u001b[31mb\u202ec\nd')).toBe('a\u241b[31mb\u27e8U+202E\u27e9c\nd');
+});

@@ -256,6 +256,29 @@ generate-check: ## Fail if the generated code is not what `make generate` writes
 	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi
 generated_in := proto bpf $(wildcard receiver processor exporter extension) distribution
 
+##@ Web UI
+
+# Node is needed to change the UI only: its build is committed. 20.19 or later.
+ui/node_modules: ui/package-lock.json
+	cd ui && npm ci --no-fund --no-audit
+	@touch $@
+
+.PHONY: ui
+ui: ui/node_modules ## Check, test and build the web UI into ui/dist (needs node)
+	cd ui && npm run types && npm run check && npm test && npm run build
+
+.PHONY: ui-check
+ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
+	@rm -rf .build/ui && mkdir -p .build && cp -R ui/dist .build/ui
+	@$(MAKE) ui
+	@diff -r .build/ui ui/dist || { echo 'The web UI is out of date: run `make ui`, commit ui/dist.' >&2; exit 1; }
+	@size=$$(cat ui/dist/*.js ui/dist/*.css ui/dist/index.html | gzip -9 | wc -c); echo "the web UI loads $$size bytes, compressed"; \
+	if [ $$size -gt 122880 ]; then echo 'The web UI loads more than 120 KiB.' >&2; exit 1; fi
+
+.PHONY: ui-test
+ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (needs node and Chromium)
+	cd ui && npm run test:browser
+
 ##@ Housekeeping
 
 .PHONY: tools

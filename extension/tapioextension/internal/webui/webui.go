@@ -29,8 +29,15 @@ const Prefix = "/ui/"
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// pages are the first elements of the paths that the UI shows; see ui/src/App.svelte.
-var pages = [...]string{"", "incidents", "map", "services", "logs", "kernel", "traces", "metrics", "fleet", "status"}
+// isPage reports whether the UI shows paths that begin so; see ui/src/App.svelte.
+func isPage(first string) bool {
+	switch first {
+	case "", "incidents", "map", "services", "logs", "kernel", "traces", "metrics", "fleet", "status":
+		return true
+	default:
+		return false
+	}
+}
 
 // file is one file of the UI.
 type file struct {
@@ -123,10 +130,5 @@ func (h *Handler) name(r *http.Request) (string, bool) {
 		return "", false
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	for _, page := range pages {
-		if first == page {
-			return "index.html", true
-		}
-	}
-	return "", false
+	return "index.html", isPage(first)
 }

@@ -69,6 +69,11 @@ bin/tapioctl:
 bin/opampsupervisor:
 	go -C internal/opampsupervisor build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ github.com/open-telemetry/opentelemetry-collector-contrib/cmd/opampsupervisor
 
+# Jaeger 1.76, which records the golden answers of its query API. Large: 85 MB, and minutes to build.
+.PHONY: bin/jaeger
+bin/jaeger:
+	go -C internal/jaegerquery build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ github.com/jaegertracing/jaeger/cmd/jaeger
+
 ##@ Check
 
 .PHONY: test
@@ -96,6 +101,10 @@ golden: bin/tapio ## Send the golden data of the collector's testbed to bin/tapi
 	pairs=$$(go -C internal/golden list -m -f '{{.Dir}}' github.com/open-telemetry/opentelemetry-collector-contrib/internal/coreinternal)/goldendataset/testdata; \
 	go -C internal/golden run . "$$pairs" $(CURDIR)/.build/golden
 	TAPIO_GOLDEN=$(CURDIR)/.build/golden go test -count=1 $(GOTESTFLAGS) -run TestGoldenData ./test/e2e
+
+.PHONY: golden-jaeger
+golden-jaeger: bin/jaeger ## Record the answers of Jaeger's query API that bin/tapio is compared with
+	JAEGER_BIN=$(CURDIR)/bin/jaeger go test -count=1 $(GOTESTFLAGS) -run TestRecordJaegerAnswers ./test/e2e
 
 .PHONY: bench
 bench: ## Run the benchmarks; BENCH selects by name

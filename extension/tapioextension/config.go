@@ -28,6 +28,12 @@ type Config struct {
 	// default. `enabled: false` switches it off.
 	HTTP configoptional.Optional[confighttp.ServerConfig] `mapstructure:"http"`
 
+	// Jaeger is Jaeger's query API under /api/ of the HTTP server.
+	Jaeger QueryAPIConfig `mapstructure:"jaeger"`
+
+	// MCP is the Model Context Protocol server for AI agents at /mcp of the HTTP server.
+	MCP QueryAPIConfig `mapstructure:"mcp"`
+
 	// Store bounds what is kept.
 	Store StoreConfig `mapstructure:"store"`
 
@@ -150,7 +156,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

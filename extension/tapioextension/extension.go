@@ -157,31 +157,12 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Notifier:               e.notifier,
 		SLOs:                   e.slos,
 		Observe:                e.observeBatch,
+		Links:                  e.cfg.queryAPILinks(),
 		Trouble:                e.health.all,
 		Panicked:               e.panics.add,
 		Logger:                 e.set.Logger,
 		Now:                    time.Now,
 	}
-}
-
-// grpcDefaultMessageBytes is what grpc takes where nothing is configured.
-const grpcDefaultMessageBytes = 4 << 20
-
-func (e *tapioExtension) maxReceiveMessageBytes() int {
-	if mib := e.cfg.GRPC.MaxRecvMsgSizeMiB; mib > 0 {
-		return mib << 20
-	}
-	return grpcDefaultMessageBytes
-}
-
-// maxBodyBytes is that of gRPC for every request over HTTP, or less where it is
-// configured: no call takes more.
-func (e *tapioExtension) maxBodyBytes() int {
-	most := int64(e.maxReceiveMessageBytes())
-	if http := e.cfg.HTTP.Get(); http != nil && http.MaxRequestBodySize > 0 {
-		most = min(most, http.MaxRequestBodySize)
-	}
-	return int(most)
 }
 
 // serve reports in a goroutine that nobody waits for: the host takes reports

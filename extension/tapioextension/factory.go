@@ -41,6 +41,10 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		GRPC: grpc,
 		HTTP: configoptional.Some(http),
+
+		Jaeger: QueryAPIConfig{Enabled: true},
+		MCP:    QueryAPIConfig{Enabled: true},
+
 		Store: StoreConfig{
 			MemoryLimit: defaultMemoryLimit,
 			MaxAge:      24 * time.Hour,

@@ -120,6 +120,9 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 	handler.Handle("/", gateway)
 	handler.Handle(opamp.Path, e.api.Writers(agents.Handler))
 	handler.Handle(prometheusPath+"/", http.StripPrefix(prometheusPath, e.prometheusHandler()))
+	if err := e.addQueryAPIs(handler); err != nil {
+		return nil, err
+	}
 	listener, err := cfg.ToListener(ctx)
 	if err != nil {
 		return nil, portHint(err)
@@ -164,6 +167,26 @@ func (e *tapioExtension) withUI(next http.Handler) (http.Handler, error) {
 		return nil, err
 	}
 	return webui.New(files, next)
+}
+
+// grpcDefaultMessageBytes is what grpc takes where nothing is configured.
+const grpcDefaultMessageBytes = 4 << 20
+
+func (e *tapioExtension) maxReceiveMessageBytes() int {
+	if mib := e.cfg.GRPC.MaxRecvMsgSizeMiB; mib > 0 {
+		return mib << 20
+	}
+	return grpcDefaultMessageBytes
+}
+
+// maxBodyBytes is that of gRPC for every request over HTTP, or less where it is
+// configured: no call takes more.
+func (e *tapioExtension) maxBodyBytes() int {
+	most := int64(e.maxReceiveMessageBytes())
+	if http := e.cfg.HTTP.Get(); http != nil && http.MaxRequestBodySize > 0 {
+		most = min(most, http.MaxRequestBodySize)
+	}
+	return int(most)
 }
 
 func (e *tapioExtension) logListening(transport string, l net.Listener) {

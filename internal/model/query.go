@@ -96,6 +96,8 @@ type TraceQuery struct {
 	MaxDuration time.Duration // 0: no bound
 	StatusCodes []int32
 	Kinds       []int32
+	// Tags must all hold for the span.
+	Tags []SpanTag
 }
 
 // MatchSpan reports whether the span meets all conditions or, of a query that
@@ -109,7 +111,16 @@ func (q *TraceQuery) MatchSpan(s *Span) bool {
 		(len(q.StatusCodes) == 0 || slices.Contains(q.StatusCodes, s.StatusCode)) &&
 		(len(q.Kinds) == 0 || slices.Contains(q.Kinds, s.Kind)) &&
 		MatchName(q.Operations, s.Name) &&
-		q.Filter.MatchSpan(s)
+		q.Filter.MatchSpan(s) && q.matchTags(s)
+}
+
+func (q *TraceQuery) matchTags(s *Span) bool {
+	for i := range q.Tags {
+		if !q.Tags[i].Match(s) {
+			return false
+		}
+	}
+	return true
 }
 
 // PointQuery selects metric points.

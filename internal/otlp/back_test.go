@@ -8,71 +8,9 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/model"
 )
-
-// tracesFromSpans is the way back that the product has no use for yet.
-func tracesFromSpans(spans []model.Span) ptrace.Traces {
-	traces := ptrace.NewTraces()
-	for len(spans) > 0 {
-		n := run(spans, func(a, b *model.Span) bool { return a.Resource == b.Resource })
-		to := traces.ResourceSpans().AppendEmpty()
-		putResource(to.Resource(), spans[0].Resource)
-		to.SetSchemaUrl(spans[0].Resource.SchemaURL)
-		putSpansOfResource(to, spans[:n])
-		spans = spans[n:]
-	}
-	return traces
-}
-
-func putSpansOfResource(ofResource ptrace.ResourceSpans, spans []model.Span) {
-	for len(spans) > 0 {
-		n := run(spans, func(a, b *model.Span) bool { return a.Scope == b.Scope })
-		to := ofResource.ScopeSpans().AppendEmpty()
-		putScope(to.Scope(), spans[0].Scope)
-		to.SetSchemaUrl(spans[0].Scope.SchemaURL)
-		for i := range spans[:n] {
-			putSpan(to.Spans().AppendEmpty(), &spans[i])
-		}
-		spans = spans[n:]
-	}
-}
-
-func putSpan(to ptrace.Span, span *model.Span) {
-	to.SetTraceID(pcommon.TraceID(span.TraceID))
-	to.SetSpanID(pcommon.SpanID(span.SpanID))
-	to.SetParentSpanID(pcommon.SpanID(span.ParentID))
-	to.SetStartTimestamp(pcommon.Timestamp(span.Start))
-	to.SetEndTimestamp(pcommon.Timestamp(span.End))
-	to.SetName(span.Name)
-	to.TraceState().FromRaw(span.TraceState)
-	to.Status().SetMessage(span.StatusMessage)
-	to.Status().SetCode(ptrace.StatusCode(span.StatusCode))
-	putAttributes(to.Attributes(), span.Attributes)
-	to.SetKind(ptrace.SpanKind(span.Kind))
-	to.SetFlags(span.Flags)
-	to.SetDroppedAttributesCount(span.DroppedAttributes)
-	to.SetDroppedEventsCount(span.DroppedEvents)
-	to.SetDroppedLinksCount(span.DroppedLinks)
-	for _, event := range span.Events {
-		e := to.Events().AppendEmpty()
-		e.SetTimestamp(pcommon.Timestamp(event.Time))
-		e.SetName(event.Name)
-		putAttributes(e.Attributes(), event.Attributes)
-		e.SetDroppedAttributesCount(event.DroppedAttributes)
-	}
-	for _, link := range span.Links {
-		l := to.Links().AppendEmpty()
-		l.SetTraceID(pcommon.TraceID(link.TraceID))
-		l.SetSpanID(pcommon.SpanID(link.SpanID))
-		l.TraceState().FromRaw(link.TraceState)
-		putAttributes(l.Attributes(), link.Attributes)
-		l.SetFlags(link.Flags)
-		l.SetDroppedAttributesCount(link.DroppedAttributes)
-	}
-}
 
 // metricsFromPoints is the way back that the product has no use for yet.
 func metricsFromPoints(points []model.Point) pmetric.Metrics {

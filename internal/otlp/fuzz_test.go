@@ -121,8 +121,8 @@ func FuzzSpansFromTraces(f *testing.F) {
 		}
 		spans := SpansFromTraces(traces)
 		require.Len(t, spans, traces.SpanCount())
-		back := tracesFromSpans(spans)
-		require.Equal(t, marshalTraces(t, back), marshalTraces(t, tracesFromSpans(SpansFromTraces(back))))
+		back := TracesFromSpans(spans)
+		require.Equal(t, marshalTraces(t, back), marshalTraces(t, TracesFromSpans(SpansFromTraces(back))))
 	})
 }
 

@@ -29,8 +29,8 @@ func TestReaderReadsWhatTheDoorReads(t *testing.T) {
 		require.Len(t, events.Rows, n-(n+2)/3)
 		n = 0
 		spans := reader.Spans(traces, func(*model.Span) bool { return third() })
-		require.Equal(t, marshalTraces(t, tracesFromSpans(at(SpansFromTraces(traces), spans.Places))),
-			marshalTraces(t, tracesFromSpans(spans.Rows)), "seed %d", seed)
+		require.Equal(t, marshalTraces(t, TracesFromSpans(at(SpansFromTraces(traces), spans.Places))),
+			marshalTraces(t, TracesFromSpans(spans.Rows)), "seed %d", seed)
 		require.Equal(t, traces.SpanCount(), spans.Total)
 	}
 }

@@ -44,7 +44,7 @@ func TestLogsComeBackByteForByte(t *testing.T) {
 func TestTracesComeBackByteForByte(t *testing.T) {
 	for seed := range uint64(rounds) {
 		traces := newMaker(seed).traces()
-		back := tracesFromSpans(SpansFromTraces(traces))
+		back := TracesFromSpans(SpansFromTraces(traces))
 		require.Equal(t, marshalTraces(t, traces), marshalTraces(t, back), "seed %d", seed)
 	}
 }

@@ -74,6 +74,7 @@ func TestWebPagesOfOthersAreRefused(t *testing.T) {
 	t.Parallel()
 	c := Start(t, guardedOTLP)
 	every := append(routes(t, c), [2]string{"GET", "/openapi.json"}, [2]string{"GET", "/v1/opamp"}, [2]string{"POST", "/v1/opamp"}, [2]string{"OPTIONS", "/v1/logs:query"})
+	every = append(every, queryAPIRoutes()...)
 	for _, route := range every {
 		url := "http://" + c.HTTP + route[1]
 		for name, headers := range map[string][]string{

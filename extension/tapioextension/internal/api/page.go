@@ -22,10 +22,14 @@ const frontPage = `<!doctype html>
 <ul>
 <li><a href="/openapi.json">openapi.json</a>: the description of the API (OpenAPI 3)</li>
 <li><a href="/v1/health">/v1/health</a>, <a href="/v1/info">/v1/info</a></li>
-<li><a href="https://github.com/tapio/tapio/tree/main/docs">Documentation</a></li>
+{{range .Links}}<li><a href="{{.Path}}">{{.Path}}</a>: {{.Text}}</li>
+{{end}}<li><a href="https://github.com/tapio/tapio/tree/main/docs">Documentation</a></li>
 </ul>
 </html>
 `
+
+// Link is a line of the front page.
+type Link struct{ Path, Text string }
 
 // serveFrontPage serves frontPage, with the name and the version of the server.
 func (s *Server) serveFrontPage() (http.Handler, error) {

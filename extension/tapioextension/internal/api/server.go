@@ -65,6 +65,8 @@ type Options struct {
 	SLOs         *slo.Tracker
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
+	// Links are what the front page names besides the API.
+	Links []Link
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
 	Trouble func() []Trouble
 	// Panicked is told of each panic that was recovered; nil: nobody is.

@@ -1,0 +1,93 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioextension
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/jaeger"
+	"github.com/tapio/tapio/extension/tapioextension/internal/mcp"
+	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+)
+
+// QueryAPIConfig switches an API that other tools speak.
+type QueryAPIConfig struct {
+	// Enabled serves the API at the HTTP server, true by default.
+	Enabled bool `mapstructure:"enabled"`
+}
+
+// addQueryAPIs serves the APIs that other tools speak, to those who may read.
+func (e *tapioExtension) addQueryAPIs(mux *http.ServeMux) error {
+	for path, one := range map[string]struct {
+		enabled bool
+		handler func() http.Handler
+		refuse  api.Refuse
+	}{
+		jaeger.Path: {e.cfg.Jaeger.Enabled, e.jaegerAPI, jaeger.Refuse},
+		mcp.Path:    {e.cfg.MCP.Enabled, e.mcpServer, mcp.Refuse},
+	} {
+		if !one.enabled {
+			continue
+		}
+		handler, err := e.api.Contained(one.handler(), one.refuse)
+		if err != nil {
+			return err
+		}
+		mux.Handle(path, e.api.Readers(handler, one.refuse))
+	}
+	return nil
+}
+
+func (e *tapioExtension) jaegerAPI() http.Handler { return jaeger.New(e.store.Reader(), time.Now) }
+
+func (e *tapioExtension) mcpServer() http.Handler {
+	return mcp.New(mcp.Options{
+		Reader: e.store.Reader(), Findings: e.api, Metrics: promQL{e.prometheus}, Version: e.set.BuildInfo.Version,
+		Panicked: e.panics.add, Now: time.Now,
+	})
+}
+
+// promQL evaluates PromQL for agents.
+type promQL struct{ api *prometheus.API }
+
+// QueryRange implements mcp.Metrics.
+func (p promQL) QueryRange(
+	ctx context.Context, expression string, start, end time.Time, step time.Duration,
+) (series []mcp.Series, err error) {
+	err = p.api.QueryRange(ctx, expression, start, end, step, func(matrix promql.Matrix) {
+		for i := range matrix {
+			series = append(series, seriesOf(&matrix[i]))
+		}
+	})
+	return series, err
+}
+
+func seriesOf(from *promql.Series) mcp.Series {
+	series := mcp.Series{Labels: from.Metric.Map()}
+	at := func(milliseconds int64) string { return time.UnixMilli(milliseconds).UTC().Format(time.RFC3339Nano) }
+	for _, point := range from.Floats {
+		series.Values = append(series.Values, [2]string{at(point.T), strconv.FormatFloat(point.F, 'f', -1, 64)})
+	}
+	for _, point := range from.Histograms {
+		series.Values = append(series.Values, [2]string{at(point.T), point.H.String()})
+	}
+	return series
+}
+
+// queryAPILinks are the lines of the front page about these APIs.
+func (c *Config) queryAPILinks() (links []api.Link) {
+	if c.Jaeger.Enabled {
+		links = append(links, api.Link{Path: "/api/services", Text: "Jaeger's query API, for Jaeger UI and Grafana"})
+	}
+	if c.MCP.Enabled {
+		links = append(links, api.Link{Path: mcp.Path, Text: "Model Context Protocol server, for AI agents (POST)"})
+	}
+	return links
+}

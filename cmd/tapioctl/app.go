@@ -40,6 +40,7 @@ type clients struct {
 	tapio         tapiov1.TapioServiceClient
 	observability tapiov1.ObservabilityServiceClient
 	collectors    tapiov1.CollectorServiceClient
+	operations    tapiov1.OperationsServiceClient
 }
 
 // run executes one command line and returns the exit code.
@@ -93,6 +94,7 @@ func (a *app) connected(body command) func(*cobra.Command, []string) error {
 			tapio:         tapiov1.NewTapioServiceClient(conn),
 			observability: tapiov1.NewObservabilityServiceClient(conn),
 			collectors:    tapiov1.NewCollectorServiceClient(conn),
+			operations:    tapiov1.NewOperationsServiceClient(conn),
 		}
 		return body(cmd.Context(), c, args)
 	}

@@ -25,7 +25,7 @@ func newGetCommand(a *app) *cobra.Command {
 		newGetRecordsCommand(a, "events", "Print stored events (records with an event name), the newest first"),
 		newGetEventCommand(a), newGetTracesCommand(a), newGetTraceCommand(a), newGetMetricsCommand(a),
 		newGetCorrelationsCommand(a), newGetGroupsCommand(a), newGetInsightsCommand(a),
-		newGetCollectorsCommand(a),
+		newGetCollectorsCommand(a), newGetSLOsCommand(a), newGetReceiversCommand(a), newGetCostCommand(a),
 		newGetServicesCommand(a), newGetOperationsCommand(a), newGetGraphCommand(a), newGetChangesCommand(a),
 		newGetMetricNamesCommand(a), newGetLabelsCommand(a), newGetLabelValuesCommand(a), newGetFacetsCommand(a), newGetHitsCommand(a),
 	)

@@ -52,7 +52,7 @@ func newRootCommand(a *app) *cobra.Command {
 	a.addGlobalFlags(root)
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
-		newTopCommand(a), newConfigCommand(a), newSendCommand(a), newCompareCommand(a),
+		newTopCommand(a), newConfigCommand(a), newSendCommand(a), newCompareCommand(a), newSilenceCommand(a),
 	)
 	a.completeAll(root)
 	return root

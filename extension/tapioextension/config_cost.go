@@ -5,7 +5,8 @@ package tapioextension
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/tapio/tapio/extension/tapioextension/internal/cost"
 )
 
 // CostConfig says what resources cost, for advice in money. Prices are 0 by default: the
@@ -24,7 +25,11 @@ type CostConfig struct {
 func (c *CostConfig) Validate() error {
 	err := errors.Join(notNegative("core_hour", c.CoreHour), notNegative("gib_hour", c.GiBHour), notNegative("ingested_gib", c.IngestedGiB))
 	if err == nil && c.Currency == "" && c.CoreHour+c.GiBHour+c.IngestedGiB > 0 {
-		return fmt.Errorf("currency: must be set where there are prices: write for example EUR")
+		return errors.New("currency: must be set where there are prices: write for example EUR")
 	}
 	return err
+}
+
+func (c *CostConfig) prices() cost.Prices {
+	return cost.Prices{Currency: c.Currency, CoreHour: c.CoreHour, GiBHour: c.GiBHour, IngestedGiB: c.IngestedGiB}
 }

@@ -156,6 +156,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Seen:                   e.seen,
 		Notifier:               e.notifier,
 		SLOs:                   e.slos,
+		Prices:                 e.cfg.Cost.prices(),
 		Observe:                e.observeBatch,
 		Links:                  e.cfg.queryAPILinks(),
 		Trouble:                e.health.all,
@@ -223,25 +224,6 @@ func (e *tapioExtension) NotReady() error {
 	e.api.SetServing(false)
 	e.api.EndStreams()
 	return nil
-}
-
-// Dependencies names the authenticators, which must start before the servers.
-func (e *tapioExtension) Dependencies() []component.ID {
-	var ids []component.ID
-	if auth := e.cfg.GRPC.Auth.Get(); auth != nil {
-		ids = append(ids, auth.AuthenticatorID)
-	}
-	if http := e.cfg.HTTP.Get(); http != nil {
-		if auth := http.Auth.Get(); auth != nil {
-			ids = append(ids, auth.AuthenticatorID)
-		}
-	}
-	if http := e.cfg.Prometheus.HTTP.Get(); http != nil {
-		if auth := http.Auth.Get(); auth != nil {
-			ids = append(ids, auth.AuthenticatorID)
-		}
-	}
-	return append(ids, e.cfg.Notifications.dependencies()...)
 }
 
 // Shutdown mirrors Start. It is safe without Start, and twice.

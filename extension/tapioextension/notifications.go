@@ -30,7 +30,7 @@ func (e *tapioExtension) newNotifier(ctx context.Context, journal *notify.Journa
 // startNotifier begins to send notifications of what is stored.
 func (e *tapioExtension) startNotifier() {
 	e.notifier.Start()
-	if len(e.cfg.Notifications.Receivers) > 0 {
+	if len(e.cfg.Notifications.Receivers)+len(e.cfg.Notifications.Runbooks) > 0 {
 		e.notifier.Feed(e.store)
 	}
 }

@@ -45,6 +45,18 @@ func badExtensions(takenAddress string) map[string]badConfig {
 			[]string{"extensions::tapio::store::shares::logs=70"},
 			[]string{"shares", "sum to 100", "70, 40 and 20"},
 		},
+		"receiver without URL": {
+			[]string{"extensions::tapio::notifications::receivers=[{name: ops, webhook: {}}]"},
+			[]string{"extensions::tapio::notifications::receivers::0::webhook", "endpoint or url"},
+		},
+		"route to no one": {
+			[]string{"extensions::tapio::notifications::routes=[{receivers: [ops]}]"},
+			[]string{"extensions::tapio::notifications", "routes::0::receivers", `"ops"`},
+		},
+		"objective above the whole": {
+			[]string{"extensions::tapio::slos::objectives=[{name: a, service: b, availability: {target: 101}}]"},
+			[]string{"extensions::tapio::slos::objectives::0::availability", "target", "below 100"},
+		},
 		"taken port": {
 			[]string{"extensions::tapio::grpc::endpoint=" + takenAddress},
 			[]string{"extensions::tapio::grpc::endpoint", takenAddress, "free port"},

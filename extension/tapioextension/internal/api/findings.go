@@ -75,20 +75,44 @@ func messages[Word, Message any](findings []model.Finding, message func(*Word) *
 }
 
 // findingsAmong reads the findings that some of the records carry.
-func findingsAmong(records []model.Event) []model.Finding {
+func (s *Server) findingsAmong(records []model.Event) []model.Finding {
 	var list []model.Finding
 	for i := range records {
 		if finding := otlp.FindingFromEvent(&records[i]); finding != nil {
+			s.addRunbook(finding)
 			list = append(list, finding)
 		}
 	}
 	return list
 }
 
+// addRunbook adds the page that the configuration names for an incident to what there
+// is to do.
+func (s *Server) addRunbook(finding model.Finding) {
+	if s.Notifier == nil {
+		return
+	}
+	switch f := finding.(type) {
+	case *model.SemanticGroup:
+		f.Actions = append(f.Actions, runbookAction(s.Notifier.Runbook(f))...)
+	case *model.Insight:
+		f.Actions = append(f.Actions, runbookAction(s.Notifier.RunbookOf(f.GroupID))...)
+	}
+}
+
+func runbookAction(url string) []model.RecommendedAction {
+	if url == "" {
+		return nil
+	}
+	return []model.RecommendedAction{{
+		Title: "Open the runbook: " + url, Description: "It is configured for this cause.", Urgency: model.UrgencyHigh, ReadOnly: true,
+	}}
+}
+
 // sendFindings tells what records just delivered say, each as a message of its
 // own: who follows an incident need not know how a record carries it.
 func (s *eventSession) sendFindings(records []model.Event) error {
-	for _, finding := range findingsAmong(records) {
+	for _, finding := range s.findingsAmong(records) {
 		if err := s.send(findingMessage(finding)); err != nil {
 			return err
 		}

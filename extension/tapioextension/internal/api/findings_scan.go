@@ -42,7 +42,11 @@ func (s *Server) latestFindings(ctx context.Context, query *model.FindingQuery) 
 		}
 		records.Paging.After = page.Next
 	}
-	return scan.page(), nil
+	page := scan.page()
+	for _, finding := range page.Rows {
+		s.addRunbook(finding)
+	}
+	return page, nil
 }
 
 // found is a finding and the place of its record.

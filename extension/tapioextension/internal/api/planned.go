@@ -18,7 +18,6 @@ func missingEngines() map[string]string {
 	return map[string]string{
 		tapiov1.ObservabilityService_GetProfiles_FullMethodName:    profiles,
 		tapiov1.ObservabilityService_AnalyzeProfile_FullMethodName: profiles,
-		tapiov1.OperationsService_GetCostAdvice_FullMethodName:     "cost advisor",
 	}
 }
 

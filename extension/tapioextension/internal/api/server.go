@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/cost"
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
@@ -63,6 +64,7 @@ type Options struct {
 	Intake       *intake.Admission
 	Notifier     *notify.Manager
 	SLOs         *slo.Tracker
+	Prices       cost.Prices
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
 	// Links are what the front page names besides the API.

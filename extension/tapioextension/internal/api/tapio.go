@@ -71,7 +71,7 @@ func (s *tapioService) SubscribeToEvents(
 		return err
 	}
 	send := pace.slowed(stream.Context(), func(events []model.Event, loss *tapiov1.Loss) error {
-		found := findingsAmong(events)
+		found := s.findingsAmong(events)
 		encoded, err := s.encoder.Encode(events)
 		if err != nil {
 			return err

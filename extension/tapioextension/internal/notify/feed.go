@@ -74,7 +74,10 @@ func alertOf(record *model.Event) (Alert, bool) {
 	if !ok {
 		return Alert{}, false
 	}
-	return incidentAlert(group, text(record, "tapio.group.state")), true
+	a := incidentAlert(group, text(record, "tapio.group.state"))
+	kind := text(record, "tapio.group.kind")
+	// What is no incident is not sent; but one that was may end as an observation.
+	return a, kind != "observation" && kind != "change" || !a.State.active()
 }
 
 func text(record *model.Event, key string) string {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Route says which receivers get which alerts, and how they are grouped.
@@ -86,6 +88,23 @@ func runbookFor(runbooks []Runbook, a *Alert) string {
 			(r.Service == "" || slices.Contains(a.values("service"), r.Service)) {
 			return r.URL
 		}
+	}
+	return ""
+}
+
+// Runbook returns the page that the configuration names for an incident, "" for none.
+func (m *Manager) Runbook(g *model.SemanticGroup) string {
+	a := incidentAlert(g, "")
+	return runbookFor(m.options.Runbooks, &a)
+}
+
+// RunbookOf is Runbook for one of which only the id is at hand. It knows incidents that
+// the feed has passed.
+func (m *Manager) RunbookOf(group string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.state.find(&Alert{ID: string(SourceIncident) + "/" + group}); t != nil {
+		return t.Alert.RunbookURL
 	}
 	return ""
 }

@@ -135,8 +135,8 @@ scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and
 	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca
-eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause
-	go run ./test/evalrca "$(DATA)"
+eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause; ARGS="-shuffle 30s -loss 0.05 -duplicates 0.1 -sampling 0.1 -asked -2m -rename" disturbs them
+	go run ./test/evalrca $(ARGS) "$(DATA)"
 
 # Each variable is the flag of the same name; ARGS takes the others, for example ARGS="-v -dump /tmp/said".
 .PHONY: simulate

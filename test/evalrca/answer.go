@@ -20,7 +20,6 @@ type answer struct {
 	services []string // held for the cause when asked, the most probable first
 	told     []string // the same, of the groups that it opened unasked
 	opened   int      // groups that the fault touches
-	early    int      // groups that begin in the fault-free minute and do not last into the fault
 	seconds  float64
 }
 
@@ -56,10 +55,12 @@ func settledGroups(ctx context.Context, api tapiov1.TapioServiceClient) ([]*tapi
 }
 
 // analyzed asks for the cause of what was wrong from the fault on.
-func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault) ([]string, error) {
+// The person is wrong about the time by asked.
+func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault, asked time.Duration) ([]string, error) {
+	shift := uint64(asked) // that of a negative one wraps, and so does the sum
 	at := func(nanos uint64) *timestamppb.Timestamp { return timestamppb.New(time.Unix(0, int64(nanos))) }
 	response, err := api.AnalyzeEvents(ctx, &tapiov1.AnalyzeEventsRequest{
-		Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: at(f.At), End: at(f.end())}},
+		Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: at(f.At + shift), End: at(f.end() + shift)}},
 	})
 	if err != nil {
 		return nil, err
@@ -68,18 +69,12 @@ func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault) ([]
 }
 
 // told reads the answer for a fault from the groups that were opened unasked.
-// quiet is where the fault-free minute begins.
-func told(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
+func told(groups []*tapiov1.SemanticGroup, f *fault) answer {
 	var a answer
 	var touching []*tapiov1.SemanticGroup
 	for _, g := range groups {
-		first, last := nanos(g.GetTimeRange().GetStart()), nanos(g.GetTimeRange().GetEnd())
-		switch {
-		case g.GetState() == tapiov1.SemanticGroup_STATE_MERGED:
-		case last >= f.At && first < f.end():
+		if pages(g) && f.touches(g, 0) {
 			touching = append(touching, g)
-		case first >= quiet && first < quiet+uint64(time.Minute):
-			a.early++
 		}
 	}
 	a.opened = len(touching)
@@ -91,6 +86,38 @@ func told(groups []*tapiov1.SemanticGroup, f *fault, quiet uint64) answer {
 	})
 	a.told = suspects(touching)
 	return a
+}
+
+// pages reports whether a group would wake a person: it was not taken up by another,
+// and is neither an observation nor a planned change, where the API knows them.
+func pages(g *tapiov1.SemanticGroup) bool {
+	field := g.ProtoReflect().Descriptor().Fields().ByName("kind")
+	if field != nil {
+		switch kind := g.ProtoReflect().Get(field).Enum(); field.Enum().Values().ByNumber(kind).Name() {
+		case "KIND_OBSERVATION", "KIND_CHANGE":
+			return false
+		}
+	}
+	return g.GetState() != tapiov1.SemanticGroup_STATE_MERGED
+}
+
+// touches reports whether a group lasted while the fault did, or some time after.
+func (f *fault) touches(g *tapiov1.SemanticGroup, after time.Duration) bool {
+	return nanos(g.GetTimeRange().GetEnd()) >= f.At && nanos(g.GetTimeRange().GetStart()) < f.end()+uint64(after)
+}
+
+// settling is how long after a fault its effects may still be seen.
+const settling = 2 * time.Minute
+
+// falsePages counts the groups that touch none of the faults of the day: all that was
+// sent counts, not only what lies about the case.
+func falsePages(groups []*tapiov1.SemanticGroup, faults []fault) (n int) {
+	for _, g := range groups {
+		if pages(g) && !slices.ContainsFunc(faults, func(f fault) bool { return f.touches(g, settling) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // older is 1 for a group that set in before the fault by more than the minute

@@ -33,6 +33,7 @@ func (f *fault) end() uint64 { return f.At + uint64(lasting) }
 type folder struct {
 	path   string
 	faults []fault
+	by     *disturbance
 }
 
 // foldersUnder finds the data sets under a folder, or in it.
@@ -80,7 +81,7 @@ func (f *folder) read(name string, take func(line []byte) error) error {
 		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		if err := take(lines.Bytes()); err != nil {
+		if err := take(f.by.renamed(lines.Bytes())); err != nil {
 			return fmt.Errorf("%s: %w", file.Name(), err)
 		}
 	}
@@ -89,14 +90,14 @@ func (f *folder) read(name string, take func(line []byte) error) error {
 
 // records reads traces and logs of a part: "baseline" or a case.
 func (f *folder) records(part string) (*timeline, error) {
-	line := newTimeline()
+	line := newTimeline(f.by)
 	return line, errors.Join(
 		f.read(part+".traces", line.addTraces), f.read(part+".logs", line.addLogs))
 }
 
 // past reads the metrics of the day, and the fault-free minute.
 func (f *folder) past() (metrics, baseline *timeline, err error) {
-	metrics = newTimeline()
+	metrics = newTimeline(f.by)
 	if err := f.read("metrics", metrics.addMetrics); err != nil {
 		return nil, nil, err
 	}
@@ -104,9 +105,35 @@ func (f *folder) past() (metrics, baseline *timeline, err error) {
 	return metrics, baseline, err
 }
 
-// sorted returns the faults by time.
+// learnNames finds the names of all services, so that they can be renamed in
+// whatever names them.
+func (f *folder) learnNames() error {
+	if !f.by.rename {
+		return nil
+	}
+	learn := func(line []byte) error {
+		f.by.learn(line)
+		return nil
+	}
+	parts := []string{"metrics", "baseline.traces", "baseline.logs"}
+	for _, fault := range f.faults {
+		parts = append(parts, fault.Case+".traces", fault.Case+".logs")
+	}
+	for _, part := range parts {
+		if err := f.read(part, learn); err != nil {
+			return err
+		}
+	}
+	f.by.learned()
+	return nil
+}
+
+// sorted returns the faults by time, with the names that services have now.
 func (f *folder) sorted() []fault {
 	list := slices.Clone(f.faults)
+	for i := range list {
+		list[i].Service = f.by.name(list[i].Service)
+	}
 	slices.SortFunc(list, func(a, b fault) int { return int(int64(a.At) - int64(b.At)) })
 	return list
 }

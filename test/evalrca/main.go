@@ -9,11 +9,12 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 )
 
@@ -48,35 +49,54 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) != 1 {
-		return fmt.Errorf("give one folder, as in `make eval-rca DATA=<folder>`, got %q", args)
-	}
-	folders, err := foldersUnder(args[0])
+	by, rest, err := parse(args)
 	if err != nil {
 		return err
 	}
+	if len(rest) != 1 {
+		return fmt.Errorf("give one folder, as in `make eval-rca DATA=<folder>`, got %q", rest)
+	}
+	folders, err := foldersUnder(rest[0])
+	if err != nil {
+		return err
+	}
+	for i := range folders {
+		folders[i].by = by
+		if err := folders[i].learnNames(); err != nil {
+			return err
+		}
+	}
 	for _, way := range [...]struct {
 		name     string
-		evaluate func(context.Context, *folder, func(*fault, answer)) error
+		evaluate func(context.Context, *folder, *board) error
 	}{
 		{"each case alone", alone},
 		{"each day in one pass", inOnePass},
 	} {
 		fmt.Fprintf(out, "%s:\n", way.name)
-		var all board
+		all := newBoard(out)
 		for i := range folders {
-			set := filepath.Base(folders[i].path)
-			tell := func(f *fault, got answer) {
-				all.add(set, f, got)
-				tellCase(out, set, f, got)
-			}
-			if err := way.evaluate(ctx, &folders[i], tell); err != nil {
+			if err := way.evaluate(ctx, &folders[i], all); err != nil {
 				return fmt.Errorf("%s, %s: %w", folders[i].path, way.name, err)
 			}
 		}
 		all.print(out, way.name)
 	}
 	return nil
+}
+
+// parse reads how what is sent differs from what was recorded.
+func parse(args []string) (by *disturbance, rest []string, err error) {
+	by = &disturbance{rand: rand.New(rand.NewPCG(1, 2))}
+	flags := flag.NewFlagSet("evalrca", flag.ContinueOnError)
+	flags.DurationVar(&by.shuffle, "shuffle", 0, "records arrive up to so much later")
+	flags.Float64Var(&by.loss, "loss", 0, "share of records that never arrive")
+	flags.Float64Var(&by.duplicates, "duplicates", 0, "share of records that arrive twice")
+	flags.Float64Var(&by.sampling, "sampling", 0, "share of traces that head sampling keeps; 0: all")
+	flags.DurationVar(&by.asked, "asked", 0, "the cause is asked for so much later than it began; negative: earlier")
+	flags.BoolVar(&by.rename, "rename", false, "give all services other names")
+	err = flags.Parse(args)
+	return by, flags.Args(), err
 }
 
 func tellCase(out io.Writer, set string, f *fault, got answer) {

@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
+	"time"
 )
 
 // tally sums up cases.
 type tally struct {
-	cases, opened, early int
-	within               [3]int // right among the first 1, 3 and 5
-	told                 [2]int // the same unasked, 1 and 3
+	cases, opened, false int
+	fed                  time.Duration // event time of what was sent
+	within               [3]int        // right among the first 1, 3 and 5
+	told                 [2]int        // the same unasked, 1 and 3
 	seconds              float64
 }
 
@@ -22,25 +25,38 @@ type tally struct {
 type board struct {
 	rows map[string]*tally
 	sum  tally
+	out  io.Writer
 }
 
-func (b *board) add(set string, f *fault, got answer) {
-	if b.rows == nil {
-		b.rows = map[string]*tally{}
-	}
+func newBoard(out io.Writer) *board { return &board{rows: map[string]*tally{}, out: out} }
+
+func (b *board) add(in *folder, f *fault, got answer) {
+	set := filepath.Base(in.path)
 	for _, key := range []string{set + " " + f.Type, set} {
-		if b.rows[key] == nil {
-			b.rows[key] = &tally{}
-		}
-		b.rows[key].add(f, got)
+		b.row(key).add(f, got)
 	}
 	b.sum.add(f, got)
+	tellCase(b.out, set, f, got)
+}
+
+func (b *board) row(key string) *tally {
+	if b.rows[key] == nil {
+		b.rows[key] = &tally{}
+	}
+	return b.rows[key]
+}
+
+// fed counts the false groups of what was sent to one collector.
+func (b *board) fed(in *folder, pages int, first, end uint64) {
+	for _, t := range []*tally{b.row(filepath.Base(in.path)), &b.sum} {
+		t.false += pages
+		t.fed += time.Duration(end - first)
+	}
 }
 
 func (t *tally) add(f *fault, got answer) {
 	t.cases++
 	t.opened += got.opened
-	t.early += got.early
 	t.seconds += got.seconds
 	count(t.within[:], slices.Index(got.services, f.Service), 1, 3, 5)
 	count(t.told[:], slices.Index(got.told, f.Service), 1, 3)
@@ -56,8 +72,8 @@ func count(within []int, place int, bounds ...int) {
 }
 
 func (b *board) print(out io.Writer, name string) {
-	fmt.Fprintf(out, "\n%-46s %5s %6s %6s %6s %13s %11s %12s %7s\n",
-		name, "cases", "AS@1", "AS@3", "AS@5", "unasked @1/@3", "groups/case", "false groups", "s/case")
+	fmt.Fprintf(out, "\n%-46s %5s %6s %6s %6s %13s %11s %12s %6s %7s\n",
+		name, "cases", "AS@1", "AS@3", "AS@5", "unasked @1/@3", "groups/case", "false groups", "in", "s/case")
 	for _, key := range slices.Sorted(maps.Keys(b.rows)) {
 		b.rows[key].print(out, key)
 	}
@@ -68,6 +84,6 @@ func (b *board) print(out io.Writer, name string) {
 func (t *tally) print(out io.Writer, name string) {
 	n := float64(max(t.cases, 1))
 	share := func(k int) float64 { return 100 * float64(k) / n }
-	fmt.Fprintf(out, "%-46s %5d %6.1f %6.1f %6.1f %6.1f/%6.1f %11.2f %12d %7.1f\n", name, t.cases,
-		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.told[0]), share(t.told[1]), float64(t.opened)/n, t.early, t.seconds/n)
+	fmt.Fprintf(out, "%-46s %5d %6.1f %6.1f %6.1f %6.1f/%6.1f %11.2f %12d %5.1fh %7.1f\n", name, t.cases,
+		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.told[0]), share(t.told[1]), float64(t.opened)/n, t.false, t.fed.Hours(), t.seconds/n)
 }

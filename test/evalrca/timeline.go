@@ -32,16 +32,17 @@ type requests struct {
 type timeline struct {
 	slots map[uint64]*requests
 	first uint64 // time of the first record; 0: none
+	by    *disturbance
 }
 
-func newTimeline() *timeline { return &timeline{slots: map[uint64]*requests{}} }
+func newTimeline(by *disturbance) *timeline { return &timeline{slots: map[uint64]*requests{}, by: by} }
 
-// at returns the requests of a time.
-func (t *timeline) at(when pcommon.Timestamp) (*requests, uint64) {
+// at returns the requests of a time, or of some time later.
+func (t *timeline) at(when pcommon.Timestamp, delay uint64) (*requests, uint64) {
 	if t.first == 0 || uint64(when) < t.first {
 		t.first = uint64(when)
 	}
-	number := uint64(when) / uint64(slot)
+	number := (uint64(when) + delay) / uint64(slot)
 	found := t.slots[number]
 	if found == nil {
 		found = &requests{logs: plog.NewLogs(), traces: ptrace.NewTraces(), metrics: pmetric.NewMetrics()}
@@ -63,16 +64,22 @@ func (t *timeline) addTraces(line []byte) error {
 		for _, ofScope := range ofResource.ScopeSpans().All() {
 			clear(scopes)
 			for _, span := range ofScope.Spans().All() {
-				into, number := t.at(span.EndTimestamp())
-				scope, made := scopes[number]
-				if !made {
-					to := into.traces.ResourceSpans().AppendEmpty()
-					ofResource.Resource().CopyTo(to.Resource())
-					scope = to.ScopeSpans().AppendEmpty()
-					ofScope.Scope().CopyTo(scope.Scope())
-					scopes[number] = scope
+				if !t.by.keeps(span.TraceID()) {
+					continue
 				}
-				span.CopyTo(scope.Spans().AppendEmpty())
+				t.by.mark(span)
+				for _, delay := range t.by.copies() {
+					into, number := t.at(span.EndTimestamp(), delay)
+					scope, made := scopes[number]
+					if !made {
+						to := into.traces.ResourceSpans().AppendEmpty()
+						ofResource.Resource().CopyTo(to.Resource())
+						scope = to.ScopeSpans().AppendEmpty()
+						ofScope.Scope().CopyTo(scope.Scope())
+						scopes[number] = scope
+					}
+					span.CopyTo(scope.Spans().AppendEmpty())
+				}
 			}
 		}
 	}
@@ -89,16 +96,18 @@ func (t *timeline) addLogs(line []byte) error {
 		for _, ofScope := range ofResource.ScopeLogs().All() {
 			clear(scopes)
 			for _, record := range ofScope.LogRecords().All() {
-				into, number := t.at(max(record.Timestamp(), record.ObservedTimestamp()))
-				scope, made := scopes[number]
-				if !made {
-					to := into.logs.ResourceLogs().AppendEmpty()
-					ofResource.Resource().CopyTo(to.Resource())
-					scope = to.ScopeLogs().AppendEmpty()
-					ofScope.Scope().CopyTo(scope.Scope())
-					scopes[number] = scope
+				for _, delay := range t.by.copies() {
+					into, number := t.at(max(record.Timestamp(), record.ObservedTimestamp()), delay)
+					scope, made := scopes[number]
+					if !made {
+						to := into.logs.ResourceLogs().AppendEmpty()
+						ofResource.Resource().CopyTo(to.Resource())
+						scope = to.ScopeLogs().AppendEmpty()
+						ofScope.Scope().CopyTo(scope.Scope())
+						scopes[number] = scope
+					}
+					record.CopyTo(scope.LogRecords().AppendEmpty())
 				}
-				record.CopyTo(scope.LogRecords().AppendEmpty())
 			}
 		}
 	}
@@ -119,8 +128,10 @@ func (t *timeline) addMetrics(line []byte) error {
 				newest = max(newest, newestPoint(metric))
 			}
 		}
-		into, _ := t.at(newest)
-		ofResource.CopyTo(into.metrics.ResourceMetrics().AppendEmpty())
+		for _, delay := range t.by.copies() {
+			into, _ := t.at(newest, delay)
+			ofResource.CopyTo(into.metrics.ResourceMetrics().AppendEmpty())
+		}
 	}
 	return nil
 }

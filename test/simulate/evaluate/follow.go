@@ -5,6 +5,7 @@ package evaluate
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -28,6 +29,8 @@ type follower struct {
 	byID  map[string]*incident
 	order []*incident
 	count int
+	// failed is why the stream ended: by stop, or before its time.
+	failed error
 }
 
 func followGroups(ctx context.Context, c *running.Collector) (*follower, error) {
@@ -46,7 +49,10 @@ func followGroups(ctx context.Context, c *running.Collector) (*follower, error) 
 		for {
 			got, err := stream.Recv()
 			if err != nil {
-				return // ended by stop
+				f.mu.Lock()
+				f.failed = err
+				f.mu.Unlock()
+				return
 			}
 			f.take(got)
 		}
@@ -83,8 +89,11 @@ func (f *follower) settled(ctx context.Context) ([]*incident, error) {
 	defer poll.Stop()
 	for same, last := 0, -1; same < steady; {
 		f.mu.Lock()
-		count := f.count
+		count, failed := f.count, f.failed
 		f.mu.Unlock()
+		if failed != nil {
+			return nil, fmt.Errorf("the stream of groups ended: %w", failed)
+		}
 		if count == last {
 			same++
 		} else {

@@ -99,9 +99,30 @@ func (p *plan) step() int64 {
 			break
 		}
 		if h := p.w.Plan(k, at); h != nil {
-			p.end = max(p.end, h.End+10*minutes)
-			return h.End + calm
+			last := p.second(h)
+			p.end = max(p.end, last+10*minutes)
+			return last + calm
 		}
 	}
 	return p.end
+}
+
+// second lets one fault in six be followed by another: 150 s after its end, or half
+// a minute after its beginning. It returns when the last of them ends.
+func (p *plan) second(first *world.Happening) int64 {
+	if p.long || len(p.faults) < 2 || p.rand.Float64() > 1.0/6 {
+		return first.End
+	}
+	at, pair := first.End+150*int64(time.Second), "in sequence"
+	if p.rand.IntN(2) == 0 {
+		at, pair = first.Start+minutes/2, "overlapping"
+	}
+	k := p.faults[p.next%len(p.faults)]
+	h := p.w.Plan(k, at)
+	if h == nil {
+		return first.End
+	}
+	p.next++
+	first.Pair, h.Pair = pair, pair
+	return max(first.End, h.End)
 }

@@ -78,7 +78,7 @@ func (r *Report) FalsePerDay() float64 {
 
 // Print writes the tables.
 func (r *Report) Print(out io.Writer) {
-	byKind, falses := map[string]*Tally{}, map[string]int{}
+	byKind, pairs, falses := map[string]*Tally{}, map[string]*Tally{}, map[string]int{}
 	hours, spans, lost := 0.0, 0, uint64(0)
 	for _, s := range r.Systems {
 		hours += s.Hours
@@ -89,6 +89,12 @@ func (r *Report) Print(out io.Writer) {
 				byKind[c.Kind] = &Tally{}
 			}
 			byKind[c.Kind].add(c)
+			if c.Pair != "" {
+				if pairs[c.Pair] == nil {
+					pairs[c.Pair] = &Tally{}
+				}
+				pairs[c.Pair].add(c)
+			}
 		}
 		for _, f := range s.False {
 			falses[f.During]++
@@ -99,6 +105,9 @@ func (r *Report) Print(out io.Writer) {
 			"fault", "faults", "detected", "AS@1", "AS@3", "mechanism", "impact", "extra", "to detect", "resolved", "after")
 		for _, kind := range slices.Sorted(maps.Keys(byKind)) {
 			byKind[kind].print(out, kind)
+		}
+		for _, pair := range slices.Sorted(maps.Keys(pairs)) {
+			pairs[pair].print(out, "of two "+pair)
 		}
 		r.All().print(out, "all")
 	}

@@ -36,6 +36,7 @@ type System struct {
 type Case struct {
 	Seed                   uint64
 	Kind                   string
+	Pair                   string // of two faults: in sequence, overlapping
 	Start, End             time.Time
 	Detail                 string
 	Entities               []string
@@ -131,8 +132,6 @@ const (
 	leastAffected = 15
 	// after is how long after a fault its group may open.
 	after = 3 * minutes
-	// before: forecasts may come earlier.
-	before = int64(30 * time.Second)
 	// settle is how long after a fault what is said of it is read.
 	settle = int64(90 * time.Second)
 	// impactLooseness is the share of the impact by which it may be wrong, and in
@@ -142,26 +141,51 @@ const (
 
 // score compares what happened with what was said.
 func (s *System) score(w *world.World) {
-	taken := map[*incident]bool{}
-	for n, h := range w.Happenings {
-		if h.Harmless {
-			continue
-		}
-		next := int64(math.MaxInt64)
-		if n+1 < len(w.Happenings) {
-			next = w.Happenings[n+1].Start
-		}
-		s.Cases = append(s.Cases, s.scoreCase(h, next, taken))
-	}
+	owned := map[*world.Happening][]*incident{}
 	for _, i := range s.incidents {
 		if i.firstPage() == nil {
 			continue
 		}
 		s.Pages++
-		if !taken[i] {
+		if h := owner(w, i); h != nil {
+			owned[h] = append(owned[h], i)
+		} else {
 			s.False = append(s.False, &FalsePage{During: during(w, made(i.firstPage())), Said: said(i, i.at(math.MaxInt64))})
 		}
 	}
+	for n, h := range w.Happenings {
+		if h.Harmless {
+			continue
+		}
+		next := int64(math.MaxInt64)
+		for _, later := range w.Happenings[n+1:] {
+			if later.Start >= h.End {
+				next = min(next, later.Start)
+			}
+		}
+		s.Cases = append(s.Cases, s.scoreCase(h, next, owned[h]))
+	}
+}
+
+// owner is the fault that accounts for an incident: of those that are on, or were a
+// moment ago, the one that it names first, else one that it names, else the newest.
+func owner(w *world.World, i *incident) (of *world.Happening) {
+	t, best := made(i.firstPage()), -1
+	for _, h := range w.Happenings {
+		if h.Harmless || t < h.Start-h.Lead || t >= h.End+after {
+			continue
+		}
+		rank := 0
+		for n, c := range candidates(i.at(h.End)) {
+			if c.matches(h.Entities, h.Narrow) {
+				rank = max(rank, 10-n)
+			}
+		}
+		if rank >= best {
+			of, best = h, rank
+		}
+	}
+	return of
 }
 
 // during names the planned change that is on at a time.
@@ -174,24 +198,16 @@ func during(w *world.World, t int64) string {
 	return ""
 }
 
-func (s *System) scoreCase(h *world.Happening, next int64, taken map[*incident]bool) *Case {
+func (s *System) scoreCase(h *world.Happening, next int64, own []*incident) *Case {
 	c := &Case{
-		Seed: s.Seed, Kind: h.Kind, Start: time.Unix(0, h.Start).UTC(), End: time.Unix(0, h.End).UTC(), Detail: h.Detail,
+		Seed: s.Seed, Kind: h.Kind, Pair: h.Pair, Start: time.Unix(0, h.Start).UTC(), End: time.Unix(0, h.End).UTC(), Detail: h.Detail,
 		Entities: h.Entities, Mechanisms: h.Mechanisms, Requests: h.Observed.Requests, Failed: h.Observed.Failed, Slow: h.Observed.Slow,
 	}
 	c.Scored = h.Unaffected || c.Failed+c.Slow >= leastAffected
 	var mine []*incident
-	for _, i := range s.incidents {
-		first := i.firstPage()
-		if first == nil || taken[i] || i.mergedAt(h.End+settle) {
-			if first != nil && made(first) >= h.Start-h.Lead && made(first) < h.End+after {
-				taken[i] = true
-			}
-			continue
-		}
-		if made(first) >= h.Start-before-h.Lead && made(first) < h.End+after {
+	for _, i := range own {
+		if !i.mergedAt(h.End + settle) {
 			mine = append(mine, i)
-			taken[i] = true
 		}
 	}
 	if len(mine) == 0 {

@@ -65,6 +65,8 @@ type Happening struct {
 	Unaffected bool
 	// Lead is how long before Start it may be foreseen.
 	Lead int64
+	// Pair says how it goes with another fault: "" for one alone.
+	Pair string
 	// Detail tells people what was done.
 	Detail string
 	// Observed is how many of the entry requests meanwhile were affected.

@@ -72,7 +72,7 @@ func retryStorm(m *maker) bool {
 		return false
 	}
 	fail := &failure{kind: "503", message: "server overloaded", status: 503, logged: "request rejected, queue of %d is full"}
-	m.right([]string{"retries", "overload", "errors"}, s.Name)
+	m.right([]string{"retries", "overload", "errors", "cpu"}, s.Name)
 	m.detail("all fails for 30 s, then retries keep it overloaded")
 	m.happen(m.h, doing(runs(s), func(p *place, o *outcome) {
 		if p.at < m.h.Start+30*second || m.traffic.happens(0.65) {

@@ -78,7 +78,7 @@ func (w *World) replicaGauges(on *Instance, t int64) {
 	c, s := w.traffic, on.Service
 	to := w.out.metrics(on, t+second, func(r pcommon.Resource) { w.describe(r, on) })
 	cpu := 0.02 + on.load*4*0.8 + 0.01*c.ExpFloat64()
-	if s.burst && (t/minute+on.pid)%23 < 2 { // work in the background
+	if s.burst && (t/minute+on.pid)%(31+on.pid%90) < 2 { // work in the background
 		cpu += 0.9
 	}
 	cpu = w.shown(gauge{what: cpuGauge, on: on}, cpu)

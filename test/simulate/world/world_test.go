@@ -29,7 +29,7 @@ func played(t *testing.T, w *World, length int64) (spans []ptrace.Span) {
 
 func TestASeedIsPlayedAlike(t *testing.T) {
 	settings := Settings{Seed: 7, Start: start, Rate: 3, Spans: true}
-	one, two := played(t, New(settings), 3*minute), played(t, New(settings), 3*minute)
+	one, two := played(t, New(settings), 40*second), played(t, New(settings), 40*second)
 	require.NotEmpty(t, one)
 	require.Equal(t, len(one), len(two))
 	for i := range one {
@@ -38,7 +38,7 @@ func TestASeedIsPlayedAlike(t *testing.T) {
 		require.Equal(t, one[i].EndTimestamp(), two[i].EndTimestamp())
 	}
 	settings.Seed = 8
-	other := played(t, New(settings), 3*minute)
+	other := played(t, New(settings), 40*second)
 	assert.NotEqual(t, one[0].TraceID(), other[0].TraceID())
 }
 
@@ -50,21 +50,21 @@ func TestEachKindHappens(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= 12; seed++ {
 				w := New(Settings{Seed: seed, Start: start, Rate: 5, Services: 12, Spans: true})
-				h := w.Plan(k, start+minute)
+				h := w.Plan(k, start+5*second)
 				if h == nil {
 					continue
 				}
 				if k.Harmless {
-					played(t, w, 4*minute)
+					played(t, w, 80*second)
 					return
 				}
 				require.NotEmpty(t, h.Entities)
 				require.NotEmpty(t, h.Mechanisms)
 				if k.Long || h.Unaffected {
-					played(t, w, 4*minute)
+					played(t, w, 80*second)
 					return
 				}
-				if played(t, w, 4*minute); h.Observed.Failed+h.Observed.Slow > 0 {
+				if played(t, w, 80*second); h.Observed.Failed+h.Observed.Slow > 0 {
 					return
 				}
 			}

@@ -25,5 +25,12 @@ func lawsOfTheEngine() []law {
 			allows:      []string{module + "internal/model", module + "internal/correlate/baseline"},
 			sparesTests: true,
 		},
+		{
+			text:        "the report knows model and nothing of how facts are found",
+			holdsIn:     []string{"internal/correlate/report"},
+			forbids:     []string{module},
+			allows:      []string{module + "internal/model"},
+			sparesTests: true,
+		},
 	}
 }

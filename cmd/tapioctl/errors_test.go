@@ -177,14 +177,14 @@ func TestVersionCompletionAndHelp(t *testing.T) {
 // Faults in the arguments are one line that a person understands.
 func TestFaultsInTheArguments(t *testing.T) {
 	for want, args := range map[string][]string{
-		`unknown command "foo" for "tapioctl": did you mean top; see tapioctl --help`:                   {"foo"},
-		`invalid argument "-1" for "--last" flag: "-1": write a number; see tapioctl observe --help`:    {"observe", "--last=-1"},
-		`missing argument: ID; see tapioctl get event --help`:                                           {"get", "event"},
-		`unexpected argument "b" after ID "a"; see tapioctl get event --help`:                           {"get", "event", "a", "b"},
-		`unknown command "insight" for "tapioctl get": did you mean insights?; see tapioctl get --help`: {"get", "insight"},
-		`unknown flag: --servic: did you mean --server or --service?; see tapioctl get logs --help`:     {"get", "logs", "--servic", "x"},
-		`--state "ajar": use one of open, growing, closed, merged`:                                      {"get", "groups", "--state", "ajar"},
-		`missing argument: one of get, set; see tapioctl config --help`:                                 {"config"},
+		`unknown command "foo" for "tapioctl": did you mean top; see tapioctl --help`:                       {"foo"},
+		`invalid argument "-1" for "--last" flag: "-1": write a number; see tapioctl observe --help`:        {"observe", "--last=-1"},
+		`missing argument: ID; see tapioctl get event --help`:                                               {"get", "event"},
+		`unexpected argument "b" after ID "a"; see tapioctl get event --help`:                               {"get", "event", "a", "b"},
+		`unknown command "insight" for "tapioctl get": did you mean insights?; see tapioctl get --help`:     {"get", "insight"},
+		`unknown flag: --servic: did you mean --server or --service?; see tapioctl get logs --help`:         {"get", "logs", "--servic", "x"},
+		`--state "ajar": use one of open, growing, closed, merged, recovering, resolved, unknown, reopened`: {"get", "groups", "--state", "ajar"},
+		`missing argument: one of get, set; see tapioctl config --help`:                                     {"config"},
 	} {
 		r := newCLI(t, &fakeServer{}).run(t, args...)
 		assert.Equal(t, exitUsage, r.code)

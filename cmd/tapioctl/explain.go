@@ -96,8 +96,12 @@ func (a *app) groupOfInsight(ctx context.Context, c clients, id string) (*tapiov
 
 func (a *app) explainIncident(g *tapiov1.SemanticGroup, insights []*tapiov1.Insight) {
 	a.write(a.paint(bold, oneLine(g.GetTitle())) + "\n")
-	fmt.Fprintf(a.out, "%s, %s, since %s %s; incident %s\n", word(g.GetType(), "TYPE_"), word(g.GetState(), "STATE_"),
-		a.stamp(g.GetTimeRange().GetStart()), a.zone, oneLine(g.GetId()))
+	what := word(g.GetKind(), "KIND_")
+	if g.GetKind() == tapiov1.SemanticGroup_KIND_UNSPECIFIED {
+		what = "incident"
+	}
+	fmt.Fprintf(a.out, "%s, %s, since %s %s; %s %s\n", word(g.GetType(), "TYPE_"), word(g.GetState(), "STATE_"),
+		a.stamp(g.GetTimeRange().GetStart()), a.zone, what, oneLine(g.GetId()))
 	if into := g.GetMergedInto(); into != "" {
 		fmt.Fprintf(a.out, "merged into %s\n", oneLine(into))
 	}

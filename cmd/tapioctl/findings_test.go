@@ -109,5 +109,5 @@ func TestGetGroupsAsksForWhatTheFlagsSay(t *testing.T) {
 
 	r = c.run(t, "get", "groups", "--state", "lost")
 	require.Equal(t, exitUsage, r.code)
-	require.Contains(t, r.errOut, `--state "lost": use one of open, growing, closed, merged`)
+	require.Contains(t, r.errOut, `--state "lost": use one of open, growing, closed, merged, recovering, resolved, unknown, reopened`)
 }

@@ -117,7 +117,7 @@ func newGetCorrelationsCommand(a *app) *cobra.Command {
 
 func newGetGroupsCommand(a *app) *cobra.Command {
 	f, request := newFindingFlags(), &tapiov1.GetSemanticGroupsRequest{}
-	var types, states []string
+	var types, states, kinds []string
 	watch := false
 	cmd := &cobra.Command{
 		Use:     "groups",
@@ -131,6 +131,9 @@ func newGetGroupsCommand(a *app) *cobra.Command {
 				return err
 			}
 			if request.States, err = enumWords[tapiov1.SemanticGroup_State]("state", "STATE_", states); err != nil {
+				return err
+			}
+			if request.Kinds, err = enumWords[tapiov1.SemanticGroup_Kind]("kind", "KIND_", kinds); err != nil {
 				return err
 			}
 			if request.Filter, err = f.query(a); err != nil {
@@ -148,7 +151,9 @@ func newGetGroupsCommand(a *app) *cobra.Command {
 	f.addTo(cmd, "groups")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "after that, wait for new incidents and changes; without the conditions")
 	cmd.Flags().StringSliceVar(&request.GroupIds, "id", nil, "only these groups")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only in these states: open, growing, closed, merged")
+	cmd.Flags().StringSliceVar(&states, "state", nil,
+		"only in these states: open, growing, recovering, resolved, unknown, reopened, closed, merged")
+	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "only these kinds: incident, observation, change")
 	cmd.Flags().StringSliceVar(&types, "type", nil,
 		"only these types: deployment, failure-cascade, resource-exhaustion, network, dependency, security")
 	return cmd
@@ -243,6 +248,7 @@ func (a *app) groupRow(g *tapiov1.SemanticGroup) []cell {
 	return []cell{
 		{a.stamp(g.GetTimeRange().GetStart()), dim},
 		{g.GetId(), plain},
+		{word(g.GetKind(), "KIND_"), plain},
 		{word(g.GetState(), "STATE_"), plain},
 		{word(g.GetType(), "TYPE_"), cyan},
 		{word(g.GetImpact().GetLevel(), "LEVEL_"), levelPaint(g.GetImpact().GetLevel())},

@@ -23,25 +23,28 @@ const (
 
 func newObserveIncidentsCommand(a *app) *cobra.Command {
 	f := &observeFlags{format: newChoice("text", "text", "table", "json", "yaml")}
+	all := false
 	cmd := &cobra.Command{
 		Use:     "incidents",
 		Aliases: []string{"groups"},
 		Short:   "Show the latest incidents, and follow them live",
 		Long: `Show the latest incidents, the oldest first; with --follow, wait for new ones
 and for changes: an incident is printed again when its state, title or cause
-changes. Times are in UTC, as in the text of incidents.`,
+changes. Times are in UTC, as in the text of incidents. Observations and planned
+changes, which affect no one, are shown with --all.`,
 		Example: `  tapioctl observe incidents -f
   tapioctl observe incidents --since 1d -o table`,
 		Args: cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
 			a.zone = time.UTC
-			return a.observeIncidents(ctx, c, f)
+			return a.observeIncidents(ctx, c, f, all)
 		}),
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for new incidents and changes")
 	flags.Uint32Var(&f.last, "last", 0, "begin with the last N incidents (default 20 without --since)")
 	flags.StringVar(&f.since, "since", "", "begin with the incidents that go on or ended at most this long ago, "+timeForms)
+	flags.BoolVar(&all, "all", false, "also show observations and planned changes, which affect no one")
 	cmd.MarkFlagsMutuallyExclusive("last", "since")
 	addChoice(cmd, flags, &f.format, "output", "o", "output format")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return f.check(cmd.Flags().Changed("last")) }
@@ -50,8 +53,12 @@ changes. Times are in UTC, as in the text of incidents.`,
 
 // observeIncidents prints the incidents that are stored and, with --follow, their
 // changes.
-func (a *app) observeIncidents(ctx context.Context, c clients, f *observeFlags) error {
+func (a *app) observeIncidents(ctx context.Context, c clients, f *observeFlags, all bool) error {
 	filter := &tapiov1.Filter{Limit: f.last}
+	kinds := []tapiov1.SemanticGroup_Kind{tapiov1.SemanticGroup_KIND_INCIDENT}
+	if all {
+		kinds = nil
+	}
 	if f.last == 0 {
 		filter.Limit = defaultLast
 	}
@@ -62,13 +69,13 @@ func (a *app) observeIncidents(ctx context.Context, c clients, f *observeFlags) 
 		}
 		filter.TimeRange, filter.Limit = &tapiov1.TimeRange{Start: since}, findingsPerPage
 	}
-	groups, err := a.groups(ctx, c, &tapiov1.GetSemanticGroupsRequest{Filter: filter}, filter.GetLimit())
+	groups, err := a.groups(ctx, c, &tapiov1.GetSemanticGroupsRequest{Filter: filter, Kinds: kinds}, filter.GetLimit())
 	if err != nil {
 		return err
 	}
 	slices.Reverse(groups)
 	printer := newIncidentPrinter(a, f.format.value, func(ids []string) ([]*tapiov1.SemanticGroup, error) {
-		return a.groups(ctx, c, &tapiov1.GetSemanticGroupsRequest{GroupIds: ids}, uint32(len(ids)))
+		return a.groups(ctx, c, &tapiov1.GetSemanticGroupsRequest{GroupIds: ids, Kinds: kinds}, uint32(len(ids)))
 	})
 	for _, group := range groups {
 		printer.printGroup(group)
@@ -186,7 +193,7 @@ func (p *incidentPrinter) print(b batch) error {
 }
 
 func (p *incidentPrinter) printGroup(g *tapiov1.SemanticGroup) {
-	shown := strings.Join([]string{g.GetState().String(), g.GetTitle(), causeText(g)}, "\x00")
+	shown := strings.Join([]string{g.GetKind().String(), g.GetState().String(), g.GetTitle(), causeText(g)}, "\x00")
 	before, known := p.printed[g.GetId()]
 	if known && before == shown {
 		return
@@ -214,7 +221,7 @@ func (p *incidentPrinter) remember(id string) {
 }
 
 func (p *incidentPrinter) printRowOf(g *tapiov1.SemanticGroup) {
-	widths := []int{19, 18, 8, 20, 8, 28, 8, 0}
+	widths := []int{19, 18, 11, 10, 20, 8, 28, 8, 0}
 	p.printHeadingOnce(groupHeading(), widths)
 	row := p.groupRow(g)
 	for i := range row {
@@ -230,11 +237,8 @@ func (p *incidentPrinter) printText(g *tapiov1.SemanticGroup, isNew bool) {
 	if isNew {
 		at = g.GetTimeRange().GetStart()
 	}
-	state := cell{strings.ToUpper(word(g.GetState(), "STATE_")), red}
-	if g.GetState() == tapiov1.SemanticGroup_STATE_CLOSED || g.GetState() == tapiov1.SemanticGroup_STATE_MERGED {
-		state.paint = green
-	}
-	fmt.Fprintf(p.out, "%s %s %s %s\n", p.paint(dim, p.stamp(at)), p.paint(state.paint, padded(state.text, 8)),
+	state := lifeCell(g)
+	fmt.Fprintf(p.out, "%s %s %s %s\n", p.paint(dim, p.stamp(at)), p.paint(state.paint, padded(strings.ToUpper(state.text), 8)),
 		oneLine(g.GetId()), p.paint(bold, oneLine(g.GetTitle())))
 	if into := g.GetMergedInto(); into != "" {
 		fmt.Fprintf(p.out, "    merged into %s\n", oneLine(into))
@@ -251,6 +255,22 @@ func (p *incidentPrinter) printText(g *tapiov1.SemanticGroup, isNew bool) {
 	fmt.Fprintf(p.out, "    next    $ tapioctl explain %s\n", oneLine(g.GetId()))
 }
 
+// lifeCell is where in its life an incident is; of what is none, what it is.
+func lifeCell(g *tapiov1.SemanticGroup) cell {
+	switch kind := g.GetKind(); kind {
+	case tapiov1.SemanticGroup_KIND_OBSERVATION, tapiov1.SemanticGroup_KIND_CHANGE:
+		return cell{word(kind, "KIND_"), plain}
+	}
+	state := cell{word(g.GetState(), "STATE_"), red}
+	switch g.GetState() {
+	case tapiov1.SemanticGroup_STATE_CLOSED, tapiov1.SemanticGroup_STATE_MERGED, tapiov1.SemanticGroup_STATE_RESOLVED:
+		state.paint = green
+	case tapiov1.SemanticGroup_STATE_RECOVERING, tapiov1.SemanticGroup_STATE_UNKNOWN:
+		state.paint = yellow
+	}
+	return state
+}
+
 // causeText is the first candidate for the cause with its probability, or "-".
 func causeText(g *tapiov1.SemanticGroup) string {
 	factors := g.GetRootCause().GetCausalFactors()
@@ -261,5 +281,5 @@ func causeText(g *tapiov1.SemanticGroup) string {
 }
 
 func groupHeading() []string {
-	return []string{"START", "ID", "STATE", "TYPE", "IMPACT", "CAUSE", "SERVICES", "TITLE"}
+	return []string{"START", "ID", "KIND", "STATE", "TYPE", "IMPACT", "CAUSE", "SERVICES", "TITLE"}
 }

@@ -96,6 +96,7 @@ func (s *sign) slower(a *detect.Anomaly) {
 
 func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 	s.slower(a)
+	s.share = a.Share
 	part := ""
 	if a.Share < alwaysShare {
 		part = fmt.Sprintf(" in %s of them", percent(a.Share))
@@ -152,6 +153,7 @@ func (e *Engine) tellFailing(s *sign, a *detect.Anomaly) {
 	s.dependency = true
 	s.key.class, s.key.what = classError, reasoned(a.Of.Reason)
 	s.before, s.after, s.unit = a.Usual, a.Share, "ratio"
+	s.quote, s.from = a.Of.Reason, a.Of.Peer
 	if a.Blamed == a.Of.Peer {
 		s.key.peer = a.Of.Service
 	}
@@ -185,6 +187,7 @@ func (e *Engine) tellNameFailure(s *sign, a *detect.Anomaly) {
 	e.tellFailing(s, a)
 	s.key.service, s.key.peer = e.nameServer(), a.Of.Peer
 	s.pod, s.node, s.label = "", "", ""
+	s.callee = a.Of.Service
 	e.graph.call(a.Of.Peer, s.key.service)
 	s.text = fmt.Sprintf("%s cannot resolve names: %s of the calls from %s to %s fail with “%s” instead of %s",
 		s.key.service, percent(a.Share), a.Of.Peer, a.Of.Service, a.Of.Reason, percent(a.Usual))
@@ -193,6 +196,7 @@ func (e *Engine) tellNameFailure(s *sign, a *detect.Anomaly) {
 
 func (e *Engine) tellCreep(s *sign, a *detect.Anomaly) {
 	s.slower(a)
+	s.hours = a.Hours
 	s.onset = e.now - min(e.now, model.Nanos(a.Hours)*hour)
 	what := fmt.Sprintf("%s of %s", a.Of.Name, a.Of.Service)
 	switch of := a.Of.Handle.(type) {

@@ -38,7 +38,7 @@ func TestAStepThatIsLeftOutForTheOneWhoGotItIsSeen(t *testing.T) {
 		d.asks(1, 3, "takes order")
 	}
 	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason,
-		"POST /order of desk, for those it is done for, logs “books order” in 0 % of its runs instead of 100 %")
+		"desk logs “books order” for its usual callers in 0% of POST /order requests (baseline 100%)")
 }
 
 func TestRequestsOfAnotherCallerThatEndAtOnceAreNoSign(t *testing.T) {

@@ -59,6 +59,7 @@ type note struct {
 	failed   bool
 	uid      string
 	place    string // in the source code, of a failure
+	quote    string // of a failure, in the words of the service
 }
 
 func newAssembly(bytes int) *assembly {

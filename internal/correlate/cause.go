@@ -14,7 +14,7 @@ import (
 const maxFactors = 10
 
 // rootCause ranks the candidates and shows the way from the first of them.
-func (e *Engine) rootCause(g *group, signs []*sign) model.RootCause {
+func (e *Engine) rootCause(g *group) model.RootCause {
 	var rc model.RootCause
 	total := 0.0
 	for _, r := range g.ranking {
@@ -26,7 +26,7 @@ func (e *Engine) rootCause(g *group, signs []*sign) model.RootCause {
 		r := &g.ranking[i]
 		own := g.ofService(r.service)
 		factor := model.CausalFactor{
-			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: g.reasonOf(r).text,
+			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: e.say(g.reasonOf(r)),
 			Within: e.within(r.service, own),
 		}
 		for _, s := range own[:min(4, len(own))] {
@@ -44,11 +44,7 @@ func (e *Engine) rootCause(g *group, signs []*sign) model.RootCause {
 		rc.Confidence *= weightOf(reason.key.class) // it is rather an effect
 	}
 	rc.Chain = e.chain(g)
-	for _, s := range signs[:min(8, len(signs))] {
-		rc.Evidence = append(rc.Evidence, s.evidence...)
-	}
-	rc.Evidence = sortedEvidence(rc.Evidence)
-	rc.Summary = g.summary(rc.Confidence)
+	rc.Evidence = e.evidenceOf(g)
 	return rc
 }
 
@@ -137,7 +133,7 @@ func (e *Engine) chain(g *group) []model.CausalLink {
 	}
 	queue := []string{g.ranking[0].service}
 	if g.place != nil {
-		links, queue = g.place.links(g), slices.Clone(g.place.hit)
+		links, queue = g.place.links(e, g), slices.Clone(g.place.hit)
 	}
 	seen := map[string]bool{}
 	for _, cause := range queue {
@@ -162,7 +158,7 @@ func (e *Engine) chain(g *group) []model.CausalLink {
 func (e *Engine) callLink(g *group, cause string, r ranked) model.CausalLink {
 	link := model.CausalLink{
 		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
-		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, g.reasonOf(&r).text),
+		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, e.say(g.reasonOf(&r))),
 		Confidence: certainty(r.reason.strength),
 	}
 	if !e.calls(r.service, cause) {

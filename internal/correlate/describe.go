@@ -4,7 +4,6 @@
 package correlate
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,14 +38,52 @@ func (e *Engine) describe(g *group) []model.Finding {
 	}
 	sg.MemberCount = max(sg.MemberCount, uint64(len(sg.Members)))
 	sg.Type = typeOf(g)
-	sg.RootCause = e.rootCause(g, signs)
+	sg.RootCause = e.rootCause(g)
+	sg.RootCause.Chain = e.inOrderOfCause(g, sg.RootCause.Chain)
 	sg.Confidence = sg.RootCause.Confidence
+	sg.Kind = g.kind
 	sg.Impact = e.impact(g)
-	sg.Predictions = e.predictions(g)
-	sg.Actions = actions(g, sg.Type)
-	sg.Title = title(g)
+	if !g.state.Ended() {
+		sg.Predictions = e.predictions(g)
+	}
+	e.recall(g)
+	sg.Similar, sg.SimilarCount = g.similar, g.similarCount
+	in := e.incidentOf(g, sg)
+	sg.RootCause.Summary = in.CauseText()
+	sg.Actions = in.Actions()
+	sg.Title = in.Title()
 	findings = append(findings, sg)
-	return append(findings, e.insights(g, sg)...)
+	return append(findings, e.insights(g, sg, in)...)
+}
+
+// evidenceOf is one record for each fact that supports the cause.
+func (e *Engine) evidenceOf(g *group) []model.EvidenceRef {
+	reason := g.reasonOf(&g.ranking[0])
+	facts := append([]*sign{reason}, further(reason, g.ofService(g.cause()))...)
+	var list []model.EvidenceRef
+	for _, s := range facts {
+		if len(s.evidence) > 0 {
+			ref := s.evidence[0]
+			ref.Description = e.say(s)
+			list = append(list, ref)
+		}
+	}
+	return list
+}
+
+// inOrderOfCause leaves out links whose effect set in before its cause, and dates the
+// others no earlier than it.
+func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.CausalLink {
+	onsets := map[string]model.Nanos{}
+	for _, r := range g.ranking {
+		onsets[r.service] = r.onset
+	}
+	links = slices.DeleteFunc(links, func(l model.CausalLink) bool { return l.Onset+together < onsets[l.Cause.Name] })
+	for i := range links {
+		links[i].Onset = max(links[i].Onset, onsets[links[i].Cause.Name])
+		onsets[links[i].Effect.Name] = max(onsets[links[i].Effect.Name], links[i].Onset)
+	}
+	return links
 }
 
 // span is from the first sign that may open an incident, which there is one of,
@@ -58,7 +95,11 @@ func (g *group) span() model.TimeRange {
 			start = min(start, s.onset)
 		}
 	}
-	return model.TimeRange{Start: start, End: max(g.last, start) + 1}
+	end := g.last
+	if g.over != 0 {
+		end = g.over
+	}
+	return model.TimeRange{Start: start, End: max(end, start) + 1}
 }
 
 func (g *group) services() []string {
@@ -152,48 +193,6 @@ func typeOfKernel(event string) model.GroupType {
 	default:
 		return model.GroupFailureCascade
 	}
-}
-
-// firstSentence says a sign in few words.
-func firstSentence(s *sign) string {
-	service := s.key.service
-	switch s.key.class {
-	case classKernel, classSilent:
-		return cmp.Or(s.brief, s.text)
-	case classResource:
-		if s.brief != "" {
-			return s.brief
-		}
-		return fmt.Sprintf("%s: %s at %s", service, resourceWord(s.key.what), quantity(s.after, s.unit))
-	case classEdge:
-		return fmt.Sprintf("Network between %s and %s slow: %s per call", s.key.peer, service, millis(s.after))
-	case classPath:
-		return cmp.Or(s.brief, service+" skips a usual step: "+s.key.what)
-	case classError:
-		if s.brief != "" {
-			return s.brief
-		}
-		if s.key.what == "fails" {
-			return fmt.Sprintf("%s fails in %s: %s of its runs", service, s.key.peer, percent(s.after))
-		}
-		return service + " fails: " + message(s.key.what)
-	case classSelf:
-		return fmt.Sprintf("%s slow in %s: %s", service, s.key.what, millis(s.after))
-	default:
-		return cmp.Or(s.brief, service+": "+s.key.what+" unusual")
-	}
-}
-
-func resourceWord(metric string) string {
-	for _, word := range [...]string{"cpu", "memory", "disk", "filesystem", "volume"} {
-		if strings.Contains(metric, word) {
-			if word == "cpu" {
-				return "CPU use"
-			}
-			return capital(word) + " use"
-		}
-	}
-	return metric
 }
 
 func serviceEntity(name string) model.Entity {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -209,7 +210,7 @@ func (s *series) sign(c class, strength float64) *sign {
 // says tells the newest value in words, of a resource with what people call it.
 func (s *series) says() string {
 	figures := fmt.Sprintf("of %s is %s instead of %s", s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit))
-	if word := resourceWord(s.name); s.class == classResource && word != s.name {
+	if word := report.ResourceWord(s.name); s.class == classResource && word != s.name {
 		return fmt.Sprintf("%s %s (%s)", word, figures, s.name)
 	}
 	return s.name + " " + figures

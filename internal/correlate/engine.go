@@ -52,7 +52,13 @@ type Engine struct {
 	marks            []Mark
 	found            int // groups so far, for their ids
 	question         question
-	run              uint64 // executions learned from so far
+	// outcomes are how requests end; callees are the services that others call.
+	outcomes *lru[outcomeKey, *outcomes]
+	callees  map[string]bool
+	fresh    []*suspect // of the slot that is judged
+	resolved []*group   // that may be reopened, the oldest first
+	memory   memory     // of earlier incidents
+	run      uint64     // executions learned from so far
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -62,7 +68,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	reserved := min(maxGroups*groupCost, config.MemoryLimit/4)
-	share := (config.MemoryLimit - reserved) / 16
+	share := (config.MemoryLimit - reserved) / 17
 	return &Engine{
 		config:   config,
 		miner:    newMiner(2 * share),
@@ -73,6 +79,8 @@ func New(config Config) (*Engine, error) {
 		flows:    newLRU[lineKey, *flow](share / 2 / flowCost),
 		plain:    newMiner(share / 2),
 		searched: newLRU[string, *searched](maxSearchedServices),
+		outcomes: newLRU[outcomeKey, *outcomes](share / outcomeCost),
+		callees:  map[string]bool{},
 
 		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
 		maxGroups: reserved / groupCost,
@@ -181,7 +189,9 @@ func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, w
 	if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero(), weight) {
 		n.uid = uidOf(ev)
 		l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
+		l.quote = quoteOf(lineOf(ev))
 	}
+	n.quote = l.quote
 	e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
 	return n
 }

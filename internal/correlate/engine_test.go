@@ -189,7 +189,7 @@ func TestGroupClosesWhenTheFaultIsOver(t *testing.T) {
 	assert.Equal(t, 1, s.e.Stats().OpenGroups)
 	delete(s.own, "cart")
 	s.run(900)
-	assert.Equal(t, model.GroupClosed, s.only(t).State)
+	assert.Equal(t, model.GroupResolved, s.only(t).State)
 	assert.Zero(t, s.e.Stats().OpenGroups)
 }
 

@@ -41,6 +41,7 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		weight := runs[i].adjusted / weights[runs[i].op]
 		// Before the run itself is counted: until a second one asks, all are the first one's.
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
+		e.countOutcome(runs, i)
 		e.learnRun(id, runs, i, weight)
 		e.learnSteps(id, t, runs, i, asker, weight)
 	}

@@ -46,6 +46,7 @@ func novelty(runs, now float64) float64 {
 func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
 	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
 	s.shares(ch)
+	s.lasts, s.quote = ch.before.n == 0, f.quote
 	than := "instead of " + percent(s.before)
 	if ch.before.n == 0 {
 		than = "for as long as it is known"

@@ -85,7 +85,7 @@ func TestAKnownErrorThatComesTenTimesAsOftenOpensAGroup(t *testing.T) {
 	s.pass(30, func() { s.says("pay", "ERROR no answer for order %d", 60) })
 	g := s.only(t)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
-	assert.Equal(t, "pay fails: no answer for order <*>", g.Title)
+	assert.Contains(t, g.Title, "\"no answer for order ")
 }
 
 func TestOneBurstOfLinesIsNoFlood(t *testing.T) {

@@ -4,7 +4,6 @@
 package correlate
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
@@ -13,10 +12,12 @@ import (
 const (
 	groupCost     = 64 << 10 // bytes of an open incident with its signs
 	groupSignCost = 1024
-	maxGroups     = 8
+	maxGroups     = 16
 	maxGroupSigns = 48 // the weakest goes
 	// tellEvery is how often a group that only lasts is told again.
 	tellEvery = 60 * 1_000_000_000
+	// fading halves the score of what shows no more in two minutes.
+	fading = 0.9715
 )
 
 // group is an incident over its life.
@@ -37,6 +38,20 @@ type group struct {
 	remark   string      // on how it was split
 	place    *place      // that all of it has in common, nil for none
 	further  bool        // only next to be considered, see Engine.Further
+
+	kind      model.GroupKind
+	firstSeen model.Nanos // when it was opened, in the time of the engine
+	over      model.Nanos // when it ended, 0 while it goes on
+	reopened  bool
+	endedBy   string // what changed then
+	victims   map[outcomeKey]*victim
+	// openedAt is the slot in which it was opened, grownAt the newest in which more
+	// was affected.
+	openedAt, grownAt int64
+	peak              float64 // share of requests affected in the worst half minute
+	peakSlot          int64
+	similar           []model.SimilarIncident
+	similarCount      uint32
 }
 
 // ranked is a candidate for the cause.
@@ -45,7 +60,8 @@ type ranked struct {
 	score   float64
 	onset   model.Nanos
 	reason  *sign
-	spared  bool // others are to blame for some of it
+	spared  bool    // others are to blame for some of it
+	most    float64 // the highest score yet
 }
 
 // Flush returns the findings that are due at the event time now, the watermark:
@@ -67,13 +83,25 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	e.lot.endSlot()
 	e.forgetKernel(now)
 	signs := e.detect(slot)
-	found := e.incidents(e.suspects(signs))
+	e.noteCallees()
+	e.fresh = e.suspects(signs)
+	found := e.incidents(e.fresh)
+	for _, g := range e.groups {
+		g.fade()
+	}
 	e.split(found)
 	for _, in := range found {
 		e.admit(in)
 	}
 	e.answer(signs)
 	e.keepFaultsOut(signs)
+	for _, g := range e.groups {
+		if g.into == "" {
+			e.live(g, now)
+		}
+	}
+	e.reopen(now)
+	e.fresh = nil
 	return e.report(now)
 }
 
@@ -88,7 +116,21 @@ func (e *Engine) admit(in *incident) {
 		g.take(in.from(g.since), e.now)
 		return
 	}
+	if e.lingers(in) {
+		return
+	}
 	e.open(in)
+}
+
+// makeRoom ends an observation if there are too many groups to open another.
+func (e *Engine) makeRoom() {
+	for i, g := range e.groups {
+		if len(e.groups) >= e.maxGroups && g.kind != model.GroupIncident && g.revision > 0 {
+			e.groups = slices.Delete(e.groups, i, i+1)
+			e.refusedIncidents++
+			return
+		}
+	}
 }
 
 // open makes a group of the incident, nil if it has no suspect or there are too
@@ -97,7 +139,7 @@ func (e *Engine) open(in *incident) *group {
 	if len(in.suspects) == 0 {
 		return nil
 	}
-	if len(e.groups) >= e.maxGroups {
+	if e.makeRoom(); len(e.groups) >= e.maxGroups {
 		e.refusedIncidents++
 		return nil
 	}
@@ -106,62 +148,11 @@ func (e *Engine) open(in *incident) *group {
 	g := &group{
 		id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: model.GroupOpen,
 		members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
+		kind: model.GroupObservation, firstSeen: e.now, openedAt: e.slotOf(e.now),
 	}
 	e.groups = append(e.groups, g)
 	g.take(in, e.now)
 	return g
-}
-
-// home is the oldest open group that shares something with the incident. A second
-// one is merged into it, unless both are faults of their own: then the incident
-// belongs to the one that is closer to its cause.
-func (e *Engine) home(in *incident) *group {
-	var best *group
-	root := in.suspects[0]
-	for _, g := range e.groups {
-		// What sets in long after the group's last sign is another incident.
-		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) {
-			continue
-		}
-		switch {
-		case best == nil:
-			best = g
-		case !g.apart(best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
-			best.swallow(g)
-		case g.closeness(root.service) > best.closeness(root.service):
-			best = g
-		}
-	}
-	return best
-}
-
-// swallow takes over all of a group that turns out to be of the same fault.
-func (g *group) swallow(o *group) {
-	o.into, o.changed = g.id, true
-	for _, s := range o.signs() {
-		g.join(s, o.blamed[s.key])
-	}
-	for i := range o.ranking {
-		g.enlist(&o.ranking[i])
-	}
-	g.sortRanking()
-}
-
-// shares reports whether group and incident have a cause in common, or the
-// incident is no more than an effect that the group has seen already.
-func (g *group) shares(in *incident) bool {
-	for _, s := range in.suspects {
-		for _, sign := range s.signs {
-			if _, known := g.members[sign.key]; known && sign.key.class != classLoad || g.wronged(sign) != nil {
-				return true
-			}
-		}
-	}
-	return len(in.suspects) > 0 && g.concerns(in.suspects[0].service)
-}
-
-func (g *group) concerns(service string) bool {
-	return slices.ContainsFunc(g.ranking, func(r ranked) bool { return r.service == service })
 }
 
 // take adds an incident to the group. Signs of it may acquit all candidates that
@@ -201,7 +192,7 @@ func (g *group) join(s *sign, service string) bool {
 		delete(g.blamed, weakest.key)
 	}
 	if old != nil {
-		s.onset = min(s.onset, old.onset)
+		s.onset, s.hours = min(s.onset, old.onset), max(s.hours, old.hours)
 	}
 	g.members[s.key] = s
 	g.blamed[s.key] = service
@@ -221,66 +212,25 @@ func (g *group) signs() []*sign {
 // rank keeps for each service the highest score that it ever had: evidence does
 // not become untrue when the fault is over. But it may turn out that another is to
 // blame.
-func (g *group) rank(in *incident) {
-	for _, s := range in.suspects {
-		g.enlist(&ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason, spared: s.spared})
-	}
-	g.sortRanking()
-}
-
-func (g *group) enlist(r *ranked) {
-	at := slices.IndexFunc(g.ranking, func(old ranked) bool { return old.service == r.service })
-	switch {
-	case at < 0:
-		g.ranking = append(g.ranking, *r)
-		g.changed = true
-	case r.spared && !g.ranking[at].spared:
-		// What is to blame shows only now.
-		g.ranking[at] = *r
-		g.changed = true
-	case r.score > g.ranking[at].score:
-		g.changed = g.changed || r.score > 1.2*g.ranking[at].score
-		g.ranking[at] = *r
-	}
-}
-
-// refresh lets the candidates be told by the newest figures: those of the first
-// moment are of few observations, and some of them from before.
-func (g *group) refresh() {
-	for i := range g.ranking {
-		if newest := g.members[g.ranking[i].reason.key]; newest != nil {
-			g.ranking[i].reason = newest
-		}
-	}
-}
-
-func (g *group) sortRanking() {
-	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
-	})
-	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
-}
 
 // report ends what is over and returns what is new.
 func (e *Engine) report(now model.Nanos) []model.Finding {
 	var findings []model.Finding
 	for _, g := range e.groups {
-		switch {
-		case g.into != "":
+		if g.into != "" {
 			g.state = model.GroupMerged
-		case g.last+model.Nanos(e.config.CloseAfter) < now:
-			g.state, g.changed = model.GroupClosed, true
-		case g.revision > 0:
-			g.state = model.GroupGrowing
 		}
-		if g.changed || g.last > g.told+tellEvery {
+		if g.changed || now > g.told+tellEvery {
 			g.revision++
-			g.changed, g.told = false, g.last
+			g.changed, g.told = false, now
 			findings = append(findings, e.describe(g)...)
 		}
 	}
 	e.groups = slices.DeleteFunc(e.groups, func(g *group) bool {
-		return g.state == model.GroupMerged || g.state == model.GroupClosed
+		if g.state.Ended() {
+			e.retire(g)
+		}
+		return g.state.Ended()
 	})
 	return findings
 }

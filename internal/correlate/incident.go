@@ -55,7 +55,7 @@ func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 	if !near(root.onset, s.onset) {
 		return false
 	}
-	if root.independent() && s.independent() || e.apart(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
+	if root.independent() && s.independent() || e.apart(root, s) || e.separate(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
@@ -115,6 +115,66 @@ func (e *Engine) apart(a, b *suspect) bool {
 // alone reports whether the suspect is slow by itself, beyond doubt.
 func (s *suspect) alone() bool {
 	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= alarmStrength
+}
+
+// separate reports whether the one that set in later is no effect of the other: it
+// does not call it, nor is it called more than before, or it was changed just then.
+func (e *Engine) separate(a, b *suspect) bool {
+	first, later := a, b
+	if b.onset < a.onset {
+		first, later = b, a
+	}
+	switch {
+	case !first.alarm || !later.alarm || !first.exact() || !later.exact() || later.onset-first.onset <= e.dated():
+		return false
+	case e.changedAt(later.service, later.onset):
+		return true
+	case later.best[classLoad] != nil || e.samePlace(first.service, later.service) || later.neighbour == first.service:
+		return false
+	}
+	return !e.dependsOn(later.service, first.service)
+}
+
+// exact reports whether its onset is known to some seconds: that of spans and kernel
+// events is, that of metrics is not.
+func (s *suspect) exact() bool {
+	if s.reason == nil {
+		return false
+	}
+	switch s.reason.key.class {
+	case classKernel, classPath, classError, classEdge, classSelf:
+		return s.reason.unit != "per slot" || s.reason.kernel != nil
+	}
+	return false
+}
+
+// changedAt reports whether a release of the service began shortly before.
+func (e *Engine) changedAt(service string, onset model.Nanos) bool {
+	r := &e.serviceNamed(service).release
+	return r.known && r.since <= onset+e.dated() && r.since+together >= onset
+}
+
+// dependsOn reports whether a service calls another, directly or not.
+func (e *Engine) dependsOn(caller, callee string) bool {
+	callees := map[string][]string{}
+	for key := range e.graph.calls.all() {
+		callees[key.caller] = append(callees[key.caller], key.callee)
+	}
+	seen, queue := map[string]bool{caller: true}, []string{caller}
+	for len(queue) > 0 {
+		next := callees[queue[0]]
+		queue = queue[1:]
+		for _, s := range next {
+			if s == callee {
+				return true
+			}
+			if !seen[s] {
+				seen[s] = true
+				queue = append(queue, s)
+			}
+		}
+	}
+	return false
 }
 
 func near(a, b model.Nanos) bool { return max(a, b)-min(a, b) <= together }

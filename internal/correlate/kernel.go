@@ -53,6 +53,7 @@ type kernelLine struct {
 	peer  string // the other service, the device or the name that was asked for
 	place string // address or cgroup
 	slow  float64
+	limit float64  // bytes, of memory
 	tree  []string // keys of the newest process and its ancestors
 }
 
@@ -192,6 +193,10 @@ func (e *Engine) aloneSign(ev *model.Event, s *service, c *kernelCase, peer stri
 		event: kept(ev.Name), novel: true, text: aloneText(ev, who, s.name, c.says),
 		kernel: &kernelLine{event: kept(ev.Name), word: c.word, tree: treeOf(ev)},
 	}
+	if limit, found := ev.Attributes.Get("tapio.oom.cgroup.limit"); found {
+		sign.kernel.limit = float64(limit.Int())
+	}
+	sign.kernel.says = c.says
 	sign.subject = model.Entity{Kind: model.EntityProcess, Name: who, Attributes: model.Attributes{
 		{Key: "process.pid", Value: model.StringValue(pid.Text())}, {Key: "service.name", Value: model.StringValue(s.name)},
 	}}

@@ -34,6 +34,7 @@ type line struct {
 	evidence ring
 	place    string            // in the source code
 	kernel   *kernelLine       // set for what the kernel tells
+	quote    string            // the newest that is evidence, in the words of the service
 	restarts bool              // it counts how often the service began anew
 	metric   model.EvidenceRef // the series, of what the kernel counts or of a restart
 	noted    struct {          // lines of the newest slot
@@ -58,6 +59,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	if l.traced {
 		s.strength = min(s.strength, hintStrength)
 	}
+	s.quote = l.quote
 	s.text = fmt.Sprintf("%s logs the error %s %d times since %s", key.service, quote(l.template), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence(quote(l.template))
 	if l.restarts {

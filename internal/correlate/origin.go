@@ -16,9 +16,12 @@ const maxName = 200
 type origin struct {
 	service, pod, node string
 	zone, version      string
-	instance           string // service.instance.id
-	cgroup             string // "" for that of the whole host
-	label              string // selects its records, "" if its name does
+	namespace          string
+	// workload is what Kubernetes runs it as, of a kind as in "deployment".
+	workload, workloadKind string
+	instance               string // service.instance.id
+	cgroup                 string // "" for that of the whole host
+	label                  string // selects its records, "" if its name does
 	// unnamed says that the service is no more than the host's name: what tells
 	// of a process goes by the name of its program.
 	unnamed bool
@@ -70,6 +73,11 @@ func originOf(r *model.Resource) origin {
 			if !o.onNode {
 				o.node = kv.Value.Str()
 			}
+		case "k8s.namespace.name":
+			o.namespace = kv.Value.Str()
+		case "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name":
+			o.workload = kv.Value.Str()
+			o.workloadKind = strings.TrimSuffix(strings.TrimPrefix(kv.Key, "k8s."), ".name")
 		case "cloud.availability_zone":
 			o.zone = kv.Value.Str()
 		case cgroupKey:
@@ -89,7 +97,7 @@ func originOf(r *model.Resource) origin {
 	if o.service == "" {
 		o.service, o.unnamed = o.node, true
 	}
-	for _, name := range [...]*string{&o.service, &o.pod, &o.node, &o.zone, &o.version, &o.cgroup, &o.instance} {
+	for _, name := range [...]*string{&o.service, &o.pod, &o.node, &o.zone, &o.version, &o.cgroup, &o.instance, &o.namespace, &o.workload} {
 		*name = short(*name)
 	}
 	return o

@@ -120,13 +120,6 @@ func TestTableForgetsWhatWasUsedLongestAgo(t *testing.T) {
 	assert.Equal(t, 1, l.evicted)
 }
 
-func TestNamesAreSafeToPaste(t *testing.T) {
-	assert.Equal(t, "cart-0", quoted("cart-0"))
-	assert.Equal(t, `'$(reboot)'`, quoted("$(reboot)"))
-	assert.Equal(t, `'it'\''s'`, quoted("it's"))
-	assert.Equal(t, "'-f'", quoted("-f"))
-}
-
 func TestTwoFaultsStayTwoGroups(t *testing.T) {
 	s := newShop(t, Config{})
 	s.run(300)

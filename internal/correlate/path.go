@@ -36,10 +36,10 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
 	s.lapses(ch)
 	if when == "" && runs != &o.runs {
-		when = ", for those it is done for,"
+		when = " for its usual callers"
 	}
 	s.text = fmt.Sprintf("%s of %s%s %s in %s of its runs instead of %s", o.key.name, o.key.service, when, saidOf(o, f), percent(s.after), percent(s.before))
-	s.brief = fmt.Sprintf("%s %s less often: in %s of its runs, before in %s", o.key.service, saidOf(o, f), percent(s.after), percent(s.before))
+	s.did = saidOf(o, f) + strings.TrimSuffix(strings.Replace(when, ", once it", " once it", 1), ",")
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
 	e.ends(s, whole, &f.hits, ch.slot)
@@ -100,7 +100,7 @@ func (e *Engine) endSign(o *operation, end *feature) *sign {
 	s.size = s.after
 	s.text = fmt.Sprintf("%s of %s takes no further step once it %s in %s of its runs; before it always did",
 		o.key.name, o.key.service, saidOf(o, step), percent(s.after))
-	s.brief = fmt.Sprintf("%s ends once it %s: in %s of its runs, before in none", o.key.service, saidOf(o, step), percent(s.after))
+	s.did = saidOf(o, step)
 	s.evidence = step.evidence.evidence("ends with this step")
 	s.locate(step.place)
 	s.until = e.timeOf(end.hits.newest(func(slot int64) bool { return end.hits.at(slot).n > 0 }) + 1)
@@ -124,7 +124,6 @@ func (e *Engine) idleSign(o *operation) *sign {
 	s.lapses(ch)
 	s.text = fmt.Sprintf("%s of %s ends without calling or logging anything in %s of its runs instead of %s",
 		o.key.name, o.key.service, percent(1-s.after), percent(1-s.before))
-	s.brief = fmt.Sprintf("%s ends requests before it does anything: %s of %s", o.key.service, percent(1-s.after), o.key.name)
 	s.evidence = o.evidence.evidence("ends at once")
 	e.ends(s, runs, &o.active, ch.slot)
 	return s

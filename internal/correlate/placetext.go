@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -27,21 +28,10 @@ func (p *place) within() string {
 	return "on " + p.word()
 }
 
-func (p *place) headline() string {
-	return fmt.Sprintf("%s: %d of its %d services go wrong at once", capital(p.word()), len(p.hit), p.inside)
-}
-
 // text says why the place is in question.
 func (p *place) text() string {
-	return fmt.Sprintf("%d of the %d services %s went wrong at once (%s), none of which calls another, while %d elsewhere are well",
-		len(p.hit), p.inside, p.within(), listed(p.hit), p.outside)
-}
-
-// summary tells the place as the cause, and who on it shows most.
-func (p *place) summary(g *group, confidence float64) string {
-	first := &g.ranking[0]
-	text := fmt.Sprintf("%s is the likeliest cause (%s), since %s: %s.", capital(p.word()), percent(confidence), clock(g.opened), p.text())
-	return text + fmt.Sprintf(" Of these, %s shows most: %s.", first.service, g.reasonOf(first).text)
+	return fmt.Sprintf("%d of the %d services %s are affected at once (%s), none of which calls another, while %d elsewhere are not",
+		len(p.hit), p.inside, p.within(), report.Listed(p.hit), p.outside)
 }
 
 // entity is the place as a cause. A zone is no kind of entity, so its name says
@@ -76,35 +66,17 @@ func (p *place) blame(factors []model.CausalFactor) []model.CausalFactor {
 }
 
 // links lead from the place to those that it hits.
-func (p *place) links(g *group) []model.CausalLink {
+func (p *place) links(e *Engine, g *group) []model.CausalLink {
 	var links []model.CausalLink
 	for i := range g.ranking {
 		r := &g.ranking[i]
 		if own := g.ofService(r.service); p.hits(r.service) && len(own) > 0 && len(links) < maxFactors {
 			links = append(links, model.CausalLink{
 				Cause: p.entity(), Effect: serviceEntity(r.service), Onset: r.onset, Evidence: own[0].evidence,
-				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), g.reasonOf(r).text),
+				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), e.say(g.reasonOf(r))),
 				Confidence: certainty(r.reason.strength),
 			})
 		}
 	}
 	return links
-}
-
-// actions is what to do about the place: look, then move what runs there.
-func (p *place) actions() []model.RecommendedAction {
-	look := model.RecommendedAction{
-		Title: "Look at " + p.word(), Urgency: model.UrgencyHigh, ReadOnly: true,
-		Description: "It is what these services have in common: its disk, its network, its memory, or what was changed there.",
-		Commands:    []string{"tapioctl get logs -l " + quoted(p.key+"="+p.name) + " --severity warn --since 15m"},
-	}
-	move := model.RecommendedAction{
-		Title: "Move what runs " + p.within(), Urgency: model.UrgencyMedium,
-		Description: "If it is broken, start nothing more there and let its services run elsewhere until it is mended.",
-	}
-	if p.key == "k8s.node.name" {
-		look.Commands = append([]string{"kubectl describe node " + quoted(p.name)}, look.Commands...)
-		move.Commands = []string{"kubectl cordon " + quoted(p.name), "kubectl drain --ignore-daemonsets " + quoted(p.name)}
-	}
-	return []model.RecommendedAction{look, move}
 }

@@ -71,4 +71,4 @@ func descends(tree []string, from string) bool {
 	return false
 }
 
-func (s *sign) brieftext() string { return clipped(firstSentence(s), 90) }
+func (s *sign) brieftext() string { return clipped(s.text, 90) }

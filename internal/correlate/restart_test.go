@@ -62,7 +62,7 @@ func TestRestartsAgainAndAgainAreAnIncident(t *testing.T) {
 	signs := counting(t, s, 12, func(int) model.Nanos { return s.at - 9*second })
 	require.Len(t, signs, 1)
 	assert.Equal(t, "restarts", signs[0].key.what)
-	assert.Contains(t, s.only(t).Title, "pay restarts again and again")
+	assert.Contains(t, s.only(t).Title, "pay has restarted again and again")
 }
 
 // A restart of all pods in turn, whose names stay, is a release.

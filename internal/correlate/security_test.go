@@ -36,7 +36,7 @@ func TestAServerThatRunsAFetchedFileIsASecurityIncident(t *testing.T) {
 	assert.Equal(t, model.GroupSecurity, g.Type)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
 	assert.Contains(t, g.Title, "pay started xmrig (/dev/shm/xmrig)")
-	assert.Contains(t, g.Actions[1].Commands[0], "tapio.process.exec")
+	assert.Contains(t, g.Actions[0].Commands[0], "tapio.process.exec")
 }
 
 func TestWhatAServerStartsIsNoIncidentWhere(t *testing.T) {
@@ -70,5 +70,5 @@ func TestFilesThatAreDeniedAreASecurityIncident(t *testing.T) {
 	})
 	g := s.only(t)
 	assert.Equal(t, model.GroupSecurity, g.Type)
-	assert.Contains(t, g.Title, "pay is denied access to files in /etc/ssl/private (EACCES)")
+	assert.Contains(t, g.Title, "pay has been denied access to files since 22:14:35 UTC: /etc/ssl/private (EACCES)")
 }

@@ -22,11 +22,14 @@ type service struct {
 	name      string
 	pod, node string
 	cgroup    string
-	zone      string      // availability zone
-	label     string      // that selects its records, "" if its name does
-	declared  bool        // it gives its name itself
-	first     model.Nanos // heard of
-	last      model.Nanos // heard of, 0 for what only has metrics
+	zone      string // availability zone
+	namespace string // of Kubernetes
+	// workload is what Kubernetes runs it as, of a kind as in "deployment".
+	workload, workloadKind string
+	label                  string      // that selects its records, "" if its name does
+	declared               bool        // it gives its name itself
+	first                  model.Nanos // heard of
+	last                   model.Nanos // heard of, 0 for what only has metrics
 	// when it was heard of from another node, or zone, last
 	otherNode, otherZone model.Nanos
 	onNode               bool // the node is that of a cluster
@@ -43,14 +46,6 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	}
 	s.last = max(s.last, t)
 	s.release.runs(o.version, t, t > s.first+together)
-}
-
-// requested returns what was asked of the service in a slot.
-func (s *service) requested(slot int64) sample {
-	if s.requests == nil {
-		return sample{}
-	}
-	return s.requests.at(slot)
 }
 
 // callKey names an edge of the graph.
@@ -119,6 +114,7 @@ type feature struct {
 	kind     featureKind
 	text     string
 	place    string // in the source code
+	quote    string // the newest failure, in the words of the service
 	hits     history
 	evidence ring
 	askers   askerSet // for whom it was ever shown
@@ -222,6 +218,12 @@ func (g *graph) service(o *origin) *service {
 		s.pod = kept(o.pod)
 	}
 	s.runsAt(o)
+	if o.namespace != "" && s.namespace != o.namespace {
+		s.namespace = kept(o.namespace)
+	}
+	if o.workload != "" && s.workload != o.workload {
+		s.workload, s.workloadKind = kept(o.workload), o.workloadKind
+	}
 	if o.label != "" && s.label != o.label {
 		s.label = kept(o.label)
 	}

@@ -63,8 +63,18 @@ type sign struct {
 	dependency bool
 	// supports: it opens no incident, however strong.
 	supports bool
-	novel    bool   // and never before of the service
-	brief    string // text without figures that change, "" for the same
+	novel    bool    // and never before of the service
+	brief    string  // text without figures that change, "" for the same
+	quote    string  // what the service itself wrote
+	lasts    bool    // as long as anything is known
+	share    float64 // of the runs that are slow, 0 for all
+	hours    int     // that it has been creeping
+	from     string  // whose calls fail, of a dependency
+	callee   string  // whose name cannot be resolved
+	did      string  // the step that is missing, as "calls pay Charge"
+	peers    []string
+	on       string      // what runs out
+	usedUp   model.Nanos // when, at the earliest
 	// keepOut keeps what it tells of out of the past, nil where there is none.
 	keepOut func()
 }

@@ -60,8 +60,7 @@ func (e *Engine) part(g *group, in *incident) {
 		return
 	}
 	made.from, made.since, g.changed = g.id, since, true
-	made.remark = fmt.Sprintf(" It was held for an effect of incident %s until a fault of its own showed.", g.id)
-	g.remark = fmt.Sprintf(" What %s does since %s turned out to be another incident, %s.", made.cause(), clock(made.opened), made.id)
+	g.remark = fmt.Sprintf("what %s shows since %s turned out to be another incident, %s", made.cause(), clock(made.opened), made.id)
 	old := g.cause()
 	for _, s := range in.suspects {
 		related := s.service == old || e.calls(old, s.service) || e.samePlace(old, s.service)

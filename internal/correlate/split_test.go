@@ -76,7 +76,7 @@ func TestAGroupInWhichASecondFaultShowsIsSplit(t *testing.T) {
 	assert.Contains(t, made.Services, "pay")
 	assert.GreaterOrEqual(t, made.Range.Start, killed-20*second, "what pay did before its own fault is none of it")
 	assert.Contains(t, s.textOf(t, rest), "another incident, "+made.ID)
-	assert.Contains(t, s.textOf(t, made), "an effect of incident "+whole.ID)
+	assert.Contains(t, s.textOf(t, made), "it was part of incident "+whole.ID)
 	assert.NotContains(t, s.textOf(t, rest), "out of memory")
 	for _, ref := range rest.Members {
 		assert.NotContains(t, ref.Description, "out of memory")

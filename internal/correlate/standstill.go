@@ -132,6 +132,7 @@ func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
 	s.onset, s.count, s.size = onset, len(callees), 1
 	s.brief = fmt.Sprintf("%s goes on, but %s, which it calls, stand still", caller, strings.Join(names, " and "))
 	s.text = fmt.Sprintf("%s, since %s", s.brief, clock(onset))
+	s.peers = names
 	s.evidence = evidence[:min(len(evidence), 2*exemplars)]
 	return s
 }

@@ -45,7 +45,7 @@ func TestWhoNoLongerCallsThoseThatStandStillIsTheCause(t *testing.T) {
 	s.rates(4, map[string]float64{"front": 5, "cart": 0, "pay": 0, "db": 9})
 	first := s.only(t).RootCause.Factors[0]
 	assert.Equal(t, "front", first.Entity.Name)
-	assert.Contains(t, first.Reason, "front goes on, but cart and pay, which it calls, stand still, since ")
+	assert.Contains(t, first.Reason, "front continues; cart and pay have stopped since ")
 	assert.NotEmpty(t, first.Evidence)
 }
 

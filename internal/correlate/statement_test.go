@@ -36,7 +36,7 @@ func TestLinesOfOneStatementAreOneStep(t *testing.T) {
 	d.serves(60, "takes order", long)
 	assert.Empty(t, d.last, "a longer list is no other code")
 	d.serves(40, "takes order")
-	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "logs “INFO a.Seat#31 seats a” in 0 % of its runs instead of 100 %")
+	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "logs “INFO a.Seat#31 seats a” in 0% of POST /order requests (baseline 100%)")
 }
 
 func TestErrorsOfOneStatementAreToldApart(t *testing.T) {

@@ -26,7 +26,8 @@ func (e *Engine) Stats() Stats {
 		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
 		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost +
-		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost
+		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
+		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
 		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),

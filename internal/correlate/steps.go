@@ -104,4 +104,7 @@ func (f *feature) describe(n *note) {
 	if f.place == "" {
 		f.place = cmp.Or(n.place, n.template.codePlace())
 	}
+	if n.quote != "" {
+		f.quote = n.quote
+	}
 }

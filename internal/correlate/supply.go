@@ -137,6 +137,7 @@ func (e *Engine) supplySign(s *series) *sign {
 		evidence: []model.EvidenceRef{{
 			Kind: model.EvidenceMetric, ID: s.id, Time: s.last, Description: "rises along a line",
 		}},
+		on: supplyWord(s), usedUp: s.last + model.Nanos(earliest*1e9),
 	}
 	if s.supply.left {
 		g.text = strings.Replace(g.text, "rises along a line, is at", "falls along a line, has", 1)

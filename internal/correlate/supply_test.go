@@ -52,7 +52,7 @@ func TestWhatIsLeftRunsOutToo(t *testing.T) {
 	s.gauged(20, m, on, func(i int) float64 { return float64(8<<30) - float64(i)*float64(40<<20) })
 	g := s.only(t)
 	assert.Contains(t, g.Title, "Filesystem /var of pay will be used up in ")
-	assert.Contains(t, g.RootCause.Summary, "falls along a line, has ")
+	assert.Contains(t, g.RootCause.Summary, "Filesystem /var of pay is at ")
 	assert.Contains(t, g.Actions[1].Commands, "kubectl get pvc")
 }
 

@@ -40,15 +40,15 @@ func TestAFailureAfterAReleaseNamesIt(t *testing.T) {
 	s.run(60)
 	g := s.only(t)
 	assert.Equal(t, model.GroupDeployment, g.Type)
-	assert.Contains(t, g.Title, "cart fails since release 2.0.0: cannot read a.Store#31 user <*>")
-	assert.Contains(t, g.RootCause.Summary, "cart runs release 2.0.0 since")
-	assert.Contains(t, g.Actions[1].Title, "Roll it back")
+	assert.Contains(t, g.Title, "cart 2.0.0 has been failing since its rollout at")
+	assert.Contains(t, g.RootCause.Summary, "release cart 2.0.0, rolled out")
+	assert.Contains(t, g.RootCause.Summary, "\"cannot read a.Store#31 user 17\"")
+	assert.Contains(t, g.Actions[1].Title, "Roll cart back")
 	developer := s.textFor(t, model.AudienceDeveloper)
 	assert.Contains(t, developer, "Look at a.Store#31 first.")
-	assert.Contains(t, developer, "A trace that shows it is 3")
+	assert.Contains(t, developer, "Example: trace 3")
 	manager := s.textFor(t, model.AudienceManager)
-	assert.Contains(t, manager, "are slow or fail.")
-	assert.Contains(t, manager, "It is going on.")
+	assert.Contains(t, manager, "because cart 2.0.0 has been failing.")
 }
 
 func TestAReleaseThatDoesNoHarmIsNoIncident(t *testing.T) {
@@ -92,5 +92,7 @@ func TestTheImpactNamesWhoMayBeNext(t *testing.T) {
 	e.graph.call("web", "pay")
 	im := e.impact(g)
 	assert.InDelta(t, 1, im.CascadeRisk, 1e-9)
-	assert.Equal(t, "pay is touched; nothing is known of their requests. 2 more call them and may be next (cart, web).", im.Summary)
+	assert.Equal(t, "No requests are known to be affected.", im.Summary)
+	next, _ := e.next(g, map[string]bool{"pay": true})
+	assert.Equal(t, []string{"cart", "web"}, next)
 }

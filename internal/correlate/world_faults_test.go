@@ -17,8 +17,8 @@ func TestTheRightEntityIsNamed(t *testing.T) {
 		entity   string
 		contains string
 	}{
-		"a slow database without spans":     {[]trouble{{service: "postgres", millis: 1300}}, "postgres", "postgres takes"},
-		"a slow external API":               {[]trouble{{service: "bank", millis: 2000}}, "api.bank.com", "api.bank.com takes"},
+		"a slow database without spans":     {[]trouble{{service: "postgres", millis: 1300}}, "postgres", "inventory → postgres: "},
+		"a slow external API":               {[]trouble{{service: "bank", millis: 2000}}, "api.bank.com", "payment → api.bank.com: "},
 		"a database refuses connections":    {[]trouble{{service: "postgres", fails: "dial tcp 10.0.0.3:5432: connect: connection refused"}}, "postgres", "connection refused"},
 		"an external API answers 503":       {[]trouble{{service: "bank", fails: "503", share: 0.6}}, "api.bank.com", "503"},
 		"an expired certificate":            {[]trouble{{service: "bank", fails: "x509: certificate has expired"}}, "api.bank.com", "certificate has expired"},

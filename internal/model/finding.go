@@ -116,6 +116,8 @@ type KeyFigure struct {
 type Insight struct {
 	FindingIdentity
 	GroupID    string
+	Kind       GroupKind  // of the group
+	State      GroupState // of the group
 	Audience   InsightAudience
 	Title      string // at most 120 characters
 	Text       string // a few plain sentences

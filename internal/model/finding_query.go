@@ -53,6 +53,7 @@ type FindingQuery struct {
 	CorrelationTypes []CorrelationType
 	GroupTypes       []GroupType
 	GroupStates      []GroupState
+	GroupKinds       []GroupKind
 	Audience         InsightAudience // AudienceEverybody: all
 }
 
@@ -99,7 +100,8 @@ func (q *FindingQuery) matchKind(finding Finding) bool {
 		return f.Confidence >= q.MinConfidence && (q.GroupID == "" || f.GroupID == q.GroupID) &&
 			oneOfThese(q.CorrelationTypes, f.Type) && (q.EvidenceID == "" || f.joins(q.EvidenceID))
 	case *SemanticGroup:
-		return f.Confidence >= q.MinConfidence && oneOfThese(q.GroupTypes, f.Type) && oneOfThese(q.GroupStates, f.State)
+		return f.Confidence >= q.MinConfidence && oneOfThese(q.GroupTypes, f.Type) && oneOfThese(q.GroupStates, f.State) &&
+			oneOfThese(q.GroupKinds, f.Kind)
 	case *Insight:
 		return f.Confidence >= q.MinConfidence && (q.GroupID == "" || f.GroupID == q.GroupID) &&
 			(q.Audience == AudienceEverybody || f.Audience == q.Audience)

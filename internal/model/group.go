@@ -25,8 +25,28 @@ const (
 	GroupStateUnspecified GroupState = iota
 	GroupOpen                        // newly found
 	GroupGrowing                     // members still join
-	GroupClosed                      // nothing joined for the closing time
+	GroupClosed                      // ended without evidence of recovery
 	GroupMerged                      // taken up by MergedInto
+	GroupRecovering                  // fewer requests are affected, recovery is not certain yet
+	GroupResolved                    // requests are as before; figures are final
+	GroupUnknown                     // no requests come that would show whether it goes on
+	GroupReopened                    // resolved, and affected again by the same cause soon after
+)
+
+// Ended reports whether nothing more is expected of a group in the state.
+func (s GroupState) Ended() bool {
+	return s == GroupClosed || s == GroupMerged || s == GroupResolved
+}
+
+// GroupKind says whether a group needs a person.
+type GroupKind uint8
+
+// The kinds of groups.
+const (
+	GroupKindUnspecified GroupKind = iota
+	GroupIncident                  // users or callers are affected, or certainly will be
+	GroupObservation               // unusual, but no one is affected
+	GroupChange                    // a planned change that affects no one
 )
 
 // MaxGroupMembers is the most members that a group names; MemberCount counts
@@ -37,6 +57,7 @@ const MaxGroupMembers = 1000
 type SemanticGroup struct {
 	FindingIdentity
 	Type           GroupType
+	Kind           GroupKind
 	State          GroupState
 	Title          string // one line that names cause and effect
 	Range          TimeRange
@@ -51,6 +72,17 @@ type SemanticGroup struct {
 	MergedInto     string              // in state GroupMerged only
 	SplitFrom      string              // the group that this one was a part of
 	Confidence     float64             // that the members are one incident, 0 to 1
+	// Similar are earlier incidents of the same cause and mechanism, the newest
+	// first; SimilarCount counts all.
+	Similar      []SimilarIncident
+	SimilarCount uint32
+}
+
+// SimilarIncident is an earlier incident of the same cause and mechanism.
+type SimilarIncident struct {
+	GroupID string
+	Range   TimeRange
+	EndedBy string // what changed when it ended, "" for unknown
 }
 
 // EventName implements Finding.
@@ -110,6 +142,33 @@ type Impact struct {
 	ErrorRatio           float64  // requests failed, 0 to 1
 	CascadeRisk          float64  // probability of further spread, 0 to 1
 	Summary              string
+
+	SlowRatio          float64 // requests that succeeded but were slow, 0 to 1
+	BaselineErrorRatio float64 // requests that failed before, 0 to 1
+	Requests           float64 // to the affected entry operations
+	FailedRequests     float64 // of these, beyond the baseline
+	SlowRequests       float64 // of these, that succeeded but were slow
+	PeakAffectedRatio  float64
+	PeakTime           Nanos
+	Operations         []OperationImpact // entry operations, the hardest hit first
+	Unaffected         uint32            // entry operations that are not affected
+	Attributes         []AttributeImpact // users or tenants
+}
+
+// OperationImpact is the impact on one entry operation.
+type OperationImpact struct {
+	Service, Operation             string
+	Requests                       float64
+	ErrorRatio, BaselineErrorRatio float64
+	SlowRatio                      float64
+	BaselineP95, P95               Nanos
+}
+
+// AttributeImpact counts the values of an attribute among affected requests.
+type AttributeImpact struct {
+	Key    string
+	Count  uint64   // of distinct values
+	Values []string // with the most affected requests
 }
 
 // Prediction is what a trend leads to if nobody acts.

@@ -170,6 +170,8 @@ func putInsight(event *model.Event, to *fields, i *model.Insight) {
 	setSeverity(event, i.Severity)
 	to.text(model.GroupIDKey, i.GroupID)
 	to.text(insightTitle, i.Title)
+	putEnum(to, groupKind, groupKinds(), i.Kind)
+	putEnum(to, groupState, groupStates(), i.State)
 	putEnum(to, insightAudience, audiences(), i.Audience)
 	to.number(findingConfidence, i.Confidence)
 	to.count(insightDuration, uint64(i.Duration))
@@ -185,6 +187,8 @@ func insightFrom(event *model.Event, from known, identity model.FindingIdentity)
 		GroupID:         from.text(model.GroupIDKey),
 		Audience:        getEnum[model.InsightAudience](from, insightAudience, audiences()),
 		Title:           from.text(insightTitle),
+		Kind:            getEnum[model.GroupKind](from, groupKind, groupKinds()),
+		State:           getEnum[model.GroupState](from, groupState, groupStates()),
 		Text:            event.Body.Str(),
 		Severity:        event.Severity(),
 		Confidence:      from.number(findingConfidence),

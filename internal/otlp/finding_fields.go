@@ -112,7 +112,11 @@ func groupTypes() []string {
 	return []string{"", "deployment", "failure_cascade", "resource_exhaustion", "network", "dependency", "security"}
 }
 
-func groupStates() []string   { return []string{"", "open", "growing", "closed", "merged"} }
+func groupStates() []string {
+	return []string{"", "open", "growing", "closed", "merged", "recovering", "resolved", "unknown", "reopened"}
+}
+
+func groupKinds() []string    { return []string{"", "incident", "observation", "change"} }
 func audiences() []string     { return []string{"", "developer", "sre", "manager"} }
 func impactLevels() []string  { return []string{"", "low", "medium", "high", "critical"} }
 func urgencies() []string     { return []string{"", "low", "medium", "high"} }

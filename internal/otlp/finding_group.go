@@ -9,6 +9,9 @@ import "github.com/tapio/tapio/internal/model"
 const (
 	groupType         = "tapio.group.type"
 	groupState        = "tapio.group.state"
+	groupKind         = "tapio.group.kind"
+	groupSimilar      = "tapio.group.similar"
+	groupSimilarCount = "tapio.group.similar_count"
 	groupMergedInto   = "tapio.group.merged_into"
 	groupSplitFrom    = "tapio.group.split_from"
 	groupMemberCount  = "tapio.group.member_count"
@@ -29,14 +32,26 @@ const (
 	impactCascade  = "tapio.impact.cascade_risk"
 	impactSummary  = "tapio.impact.summary"
 	impactEntities = "tapio.impact.entities"
+
+	impactSlow       = "tapio.impact.slow_ratio"
+	impactBaseline   = "tapio.impact.baseline_error_ratio"
+	impactCount      = "tapio.impact.request_count"
+	impactFailed     = "tapio.impact.failed_request_count"
+	impactSlowCount  = "tapio.impact.slow_request_count"
+	impactPeak       = "tapio.impact.peak_affected_ratio"
+	impactPeakTime   = "tapio.impact.peak_time"
+	impactOperations = "tapio.impact.operations"
+	impactUnaffected = "tapio.impact.unaffected_operation_count"
+	impactAttributes = "tapio.impact.attributes"
 )
 
 func putGroup(event *model.Event, to *fields, g *model.SemanticGroup) {
 	event.Body = body(g.Title)
-	setSeverity(event, severityOf(g.Impact.Level))
+	setSeverity(event, severityOf(g))
 	to.text(model.GroupIDKey, g.ID)
 	putEnum(to, groupType, groupTypes(), g.Type)
 	putEnum(to, groupState, groupStates(), g.State)
+	putEnum(to, groupKind, groupKinds(), g.Kind)
 	to.text(groupMergedInto, g.MergedInto)
 	to.text(groupSplitFrom, g.SplitFrom)
 	to.number(findingConfidence, g.Confidence)
@@ -48,13 +63,18 @@ func putGroup(event *model.Event, to *fields, g *model.SemanticGroup) {
 	putList(to, findingActions, g.Actions, actionValue)
 	to.count(groupMemberCount, g.MemberCount)
 	to.texts(groupCorrelations, g.CorrelationIDs)
+	putList(to, groupSimilar, g.Similar, similarValue)
+	to.count(groupSimilarCount, uint64(g.SimilarCount))
 	putList(to, findingEvidence, g.Members, evidenceValue)
 }
 
-// severityOf lets back ends that know nothing of findings alert on the grave
-// ones.
-func severityOf(level model.ImpactLevel) model.Severity {
-	switch level {
+// severityOf lets back ends that know nothing of findings alert on severe
+// incidents: what affects no one is info.
+func severityOf(g *model.SemanticGroup) model.Severity {
+	if g.Kind == model.GroupObservation || g.Kind == model.GroupChange {
+		return model.SeverityInfo
+	}
+	switch g.Impact.Level {
 	case model.ImpactMedium:
 		return model.SeverityWarn
 	case model.ImpactHigh, model.ImpactCritical:
@@ -69,6 +89,9 @@ func groupFrom(event *model.Event, from known, identity model.FindingIdentity) *
 		FindingIdentity: identity,
 		Type:            getEnum[model.GroupType](from, groupType, groupTypes()),
 		State:           getEnum[model.GroupState](from, groupState, groupStates()),
+		Kind:            getEnum[model.GroupKind](from, groupKind, groupKinds()),
+		Similar:         recordsOf(from, groupSimilar, similarFrom),
+		SimilarCount:    uint32(from.count(groupSimilarCount)),
 		Title:           event.Body.Str(),
 		Range:           from.timeRange(),
 		CorrelationIDs:  from.texts(groupCorrelations),
@@ -116,12 +139,32 @@ func (f *fields) impact(i *model.Impact) {
 	f.number(impactCascade, i.CascadeRisk)
 	f.text(impactSummary, i.Summary)
 	putList(f, impactEntities, i.Entities, entityValue)
+	f.number(impactSlow, i.SlowRatio)
+	f.number(impactBaseline, i.BaselineErrorRatio)
+	f.number(impactCount, i.Requests)
+	f.number(impactFailed, i.FailedRequests)
+	f.number(impactSlowCount, i.SlowRequests)
+	f.number(impactPeak, i.PeakAffectedRatio)
+	f.count(impactPeakTime, uint64(i.PeakTime))
+	putList(f, impactOperations, i.Operations, operationImpactValue)
+	f.count(impactUnaffected, uint64(i.Unaffected))
+	putList(f, impactAttributes, i.Attributes, attributeImpactValue)
 }
 
 func (k known) impact() model.Impact {
 	return model.Impact{
 		Level:                getEnum[model.ImpactLevel](k, impactLevel, impactLevels()),
 		Entities:             recordsOf(k, impactEntities, entityFrom),
+		SlowRatio:            k.number(impactSlow),
+		BaselineErrorRatio:   k.number(impactBaseline),
+		Requests:             k.number(impactCount),
+		FailedRequests:       k.number(impactFailed),
+		SlowRequests:         k.number(impactSlowCount),
+		PeakAffectedRatio:    k.number(impactPeak),
+		PeakTime:             model.Nanos(k.count(impactPeakTime)),
+		Operations:           recordsOf(k, impactOperations, operationImpactFrom),
+		Unaffected:           uint32(k.count(impactUnaffected)),
+		Attributes:           recordsOf(k, impactAttributes, attributeImpactFrom),
 		AffectedRequestRatio: k.number(impactRequests),
 		ErrorRatio:           k.number(impactErrors),
 		CascadeRisk:          k.number(impactCascade),

@@ -34,6 +34,7 @@ func enumSizes() map[reflect.Type]int {
 		reflect.TypeFor[model.CorrelationType](): len(correlationTypes()),
 		reflect.TypeFor[model.GroupType]():       len(groupTypes()),
 		reflect.TypeFor[model.GroupState]():      len(groupStates()),
+		reflect.TypeFor[model.GroupKind]():       len(groupKinds()),
 		reflect.TypeFor[model.InsightAudience](): len(audiences()),
 		reflect.TypeFor[model.ImpactLevel]():     len(impactLevels()),
 		reflect.TypeFor[model.ActionUrgency]():   len(urgencies()),

@@ -47,6 +47,9 @@ func SemanticGroup(g *model.SemanticGroup) *tapiov1.SemanticGroup {
 		Actions:        each(g.Actions, action),
 		MergedInto:     g.MergedInto,
 		SplitFrom:      g.SplitFrom,
+		Kind:           tapiov1.SemanticGroup_Kind(g.Kind),
+		Similar:        each(g.Similar, similar),
+		SimilarCount:   g.SimilarCount,
 		Confidence:     g.Confidence,
 		Time:           timestamp(g.Time),
 		Revision:       g.Revision,
@@ -70,7 +73,13 @@ func Insight(i *model.Insight) *tapiov1.Insight {
 		Duration:   stretch(i.Duration),
 		Revision:   i.Revision,
 		Services:   i.Services,
+		Kind:       tapiov1.SemanticGroup_Kind(i.Kind),
+		State:      tapiov1.SemanticGroup_State(i.State),
 	}
+}
+
+func similar(s *model.SimilarIncident) *tapiov1.SimilarIncident {
+	return &tapiov1.SimilarIncident{GroupId: s.GroupID, TimeRange: rangeMessage(s.Range), EndedBy: s.EndedBy}
 }
 
 // each makes the messages of a list.
@@ -138,7 +147,29 @@ func impact(i *model.Impact) *tapiov1.ImpactAssessment {
 		ErrorRatio:           i.ErrorRatio,
 		CascadeRisk:          i.CascadeRisk,
 		Summary:              i.Summary,
+
+		SlowRatio:                i.SlowRatio,
+		BaselineErrorRatio:       i.BaselineErrorRatio,
+		RequestCount:             i.Requests,
+		FailedRequestCount:       i.FailedRequests,
+		SlowRequestCount:         i.SlowRequests,
+		PeakAffectedRatio:        i.PeakAffectedRatio,
+		PeakTime:                 timestamp(i.PeakTime),
+		Operations:               each(i.Operations, operationImpact),
+		UnaffectedOperationCount: i.Unaffected,
+		Attributes:               each(i.Attributes, attributeImpact),
 	}
+}
+
+func operationImpact(o *model.OperationImpact) *tapiov1.OperationImpact {
+	return &tapiov1.OperationImpact{
+		Service: o.Service, Operation: o.Operation, RequestCount: o.Requests, ErrorRatio: o.ErrorRatio,
+		BaselineErrorRatio: o.BaselineErrorRatio, SlowRatio: o.SlowRatio, BaselineP95: stretch(o.BaselineP95), P95: stretch(o.P95),
+	}
+}
+
+func attributeImpact(a *model.AttributeImpact) *tapiov1.AttributeImpact {
+	return &tapiov1.AttributeImpact{Key: a.Key, ValueCount: a.Count, Values: a.Values}
 }
 
 func prediction(p *model.Prediction) *tapiov1.PredictedOutcome {

@@ -27,7 +27,8 @@ func TestEnumsOfFindingsHaveTheNumbersOfTheContract(t *testing.T) {
 		"KIND_CORRELATION":   {uint8(model.EvidenceCorrelation), tapiov1.EvidenceRef_KIND_UNSPECIFIED},
 		"TYPE_TRACE_CONTEXT": {uint8(model.CorrelationTraceContext), tapiov1.Correlation_TYPE_UNSPECIFIED},
 		"TYPE_SECURITY":      {uint8(model.GroupSecurity), tapiov1.SemanticGroup_TYPE_UNSPECIFIED},
-		"STATE_MERGED":       {uint8(model.GroupMerged), tapiov1.SemanticGroup_STATE_UNSPECIFIED},
+		"STATE_REOPENED":     {uint8(model.GroupReopened), tapiov1.SemanticGroup_STATE_UNSPECIFIED},
+		"KIND_CHANGE":        {uint8(model.GroupChange), tapiov1.SemanticGroup_KIND_UNSPECIFIED},
 		"AUDIENCE_MANAGER":   {uint8(model.AudienceManager), tapiov1.Insight_AUDIENCE_UNSPECIFIED},
 		"LEVEL_CRITICAL":     {uint8(model.ImpactCritical), tapiov1.ImpactAssessment_LEVEL_UNSPECIFIED},
 		"URGENCY_HIGH":       {uint8(model.UrgencyHigh), tapiov1.RecommendedAction_URGENCY_UNSPECIFIED},
@@ -64,7 +65,11 @@ func wholeGroup() *model.SemanticGroup {
 		},
 		Impact: model.Impact{
 			Level: model.ImpactHigh, Entities: []model.Entity{entity}, AffectedRequestRatio: 0.1, ErrorRatio: 0.2,
-			CascadeRisk: 0.3, Summary: "hit",
+			CascadeRisk: 0.3, Summary: "hit", SlowRatio: 0.4, BaselineErrorRatio: 0.01, Requests: 100, FailedRequests: 10, SlowRequests: 5,
+			PeakAffectedRatio: 0.6, PeakTime: 7, Unaffected: 2, Attributes: []model.AttributeImpact{{Key: "tenant.id", Count: 1, Values: []string{"a"}}},
+			Operations: []model.OperationImpact{{
+				Service: "web", Operation: "GET /", Requests: 100, ErrorRatio: 0.1, BaselineErrorRatio: 0.01, SlowRatio: 0.05, BaselineP95: 1, P95: 2,
+			}},
 		},
 		Predictions: []model.Prediction{{
 			Description: "full", Expected: model.TimeRange{Start: 10, End: 20}, Probability: 0.5, Entity: entity, Evidence: evidence,
@@ -72,7 +77,8 @@ func wholeGroup() *model.SemanticGroup {
 		Actions: []model.RecommendedAction{{
 			Title: "look", Description: "closely", Commands: []string{"ls"}, Urgency: model.UrgencyHigh, ReadOnly: true,
 		}},
-		MergedInto: "g-0", SplitFrom: "g-2", Confidence: 0.9,
+		MergedInto: "g-0", SplitFrom: "g-2", Confidence: 0.9, Kind: model.GroupIncident,
+		Similar: []model.SimilarIncident{{GroupID: "g-3", Range: model.TimeRange{Start: 1, End: 2}, EndedBy: "pay 1.1"}}, SimilarCount: 1,
 	}
 }
 
@@ -86,6 +92,7 @@ func TestMessagesOfFindingsHaveEveryField(t *testing.T) {
 		}),
 		Insight(&model.Insight{
 			FindingIdentity: group.FindingIdentity, GroupID: "g", Audience: model.AudienceSRE, Title: "t", Text: "x",
+			Kind: model.GroupIncident, State: model.GroupOpen,
 			Severity: model.SeverityError, Confidence: 0.1, Services: []string{"s"}, Actions: group.Actions,
 			KeyFigures: []model.KeyFigure{{Name: "n", Value: "v"}}, Evidence: group.Members, Duration: 3,
 		}),

@@ -45,7 +45,10 @@ func GetSemanticGroupsQuery(req *tapiov1.GetSemanticGroupsRequest, now time.Time
 	if query.GroupTypes, err = enums[model.GroupType]("types", req.GetTypes()); err != nil {
 		return query, err
 	}
-	query.GroupStates, err = enums[model.GroupState]("states", req.GetStates())
+	if query.GroupStates, err = enums[model.GroupState]("states", req.GetStates()); err != nil {
+		return query, err
+	}
+	query.GroupKinds, err = enums[model.GroupKind]("kinds", req.GetKinds())
 	return query, err
 }
 

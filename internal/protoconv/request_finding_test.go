@@ -99,6 +99,7 @@ func TestQuestionsAboutFindings(t *testing.T) {
 	query, err := GetSemanticGroupsQuery(&tapiov1.GetSemanticGroupsRequest{
 		Types:         []tapiov1.SemanticGroup_Type{tapiov1.SemanticGroup_TYPE_NETWORK},
 		States:        []tapiov1.SemanticGroup_State{tapiov1.SemanticGroup_STATE_OPEN},
+		Kinds:         []tapiov1.SemanticGroup_Kind{tapiov1.SemanticGroup_KIND_OBSERVATION},
 		GroupIds:      []string{"g"},
 		MinConfidence: 0.5,
 		Filter:        &tapiov1.Filter{Services: []string{"pay"}, Limit: 7},
@@ -112,5 +113,6 @@ func TestQuestionsAboutFindings(t *testing.T) {
 		IDs:           []string{"g"},
 		GroupTypes:    []model.GroupType{model.GroupNetwork},
 		GroupStates:   []model.GroupState{model.GroupOpen},
+		GroupKinds:    []model.GroupKind{model.GroupObservation},
 	}, query)
 }

@@ -127,7 +127,7 @@ func kernelScenarios() map[string]scenario {
 		},
 		"refused": {
 			fault: func(_ *testing.T, l *live) { l.started["payment"].stop() },
-			cause: "payment", says: []string{"refuses connections", "127.0.0.1:8003", "refused-orders"},
+			cause: "payment", says: []string{"refused connections", "127.0.0.1:8003", "refused-orders"},
 		},
 		"crash": {
 			fault: func(t *testing.T, l *live) {
@@ -150,7 +150,7 @@ func kernelScenarios() map[string]scenario {
 				t.Cleanup(func() { _ = os.Remove("/var/tmp/tapio-scenario-disk") })
 			},
 			fault: func(t *testing.T, l *live) { l.limit(t, diskLimit(t, "/var/tmp", 6144)) },
-			cause: "payment", says: []string{"waits long for its disk", "pwrite64"},
+			cause: "payment", says: []string{"waiting for its disk", "pwrite64"},
 		},
 		"loss": {
 			payment: []string{"-listen", farAddress + ":8003"},
@@ -164,7 +164,7 @@ func kernelScenarios() map[string]scenario {
 			orders:  []string{"-calls", "http://" + farAddress + ":8003/pay"},
 			prepare: func(t *testing.T, l *live) { l.wire = l.putAway(t, "payment") },
 			fault:   func(_ *testing.T, l *live) { l.wire.delay.Store(int64(100 * time.Millisecond)) },
-			cause:   "payment", says: []string{"Network between delay-orders and delay-payment"},
+			cause:   "payment", says: []string{"network between delay-orders and delay-payment"},
 		},
 		"dns": {
 			orders:  []string{"-calls", "http://payment.shop.test:8003/pay", "-resolver", "127.0.0.1:53"},

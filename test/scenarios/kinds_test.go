@@ -93,7 +93,7 @@ func requireAudiences(t *testing.T, g *tapiov1.SemanticGroup, insights []*tapiov
 		require.Equal(t, g.GetId(), i.GetGroupId())
 		require.Contains(t, i.GetTitle()+i.GetText(), "payment")
 		require.Contains(t, i.GetKeyFigures(), "since")
-		require.Contains(t, i.GetKeyFigures(), "requests hit")
+		require.Contains(t, i.GetKeyFigures(), "affected requests")
 		require.NotEmpty(t, i.GetEvidence())
 		require.GreaterOrEqual(t, len(i.GetActions()), 2)
 		require.True(t, i.GetActions()[0].GetReadOnly(), "one looks first")
@@ -145,11 +145,11 @@ func TestTheTypeOfAnIncident(t *testing.T) {
 		kind  tapiov1.SemanticGroup_Type
 		says  string
 	}{
-		"deployment":      {func(s *shop) { s.release = "2.0.0" }, "orders", tapiov1.SemanticGroup_TYPE_DEPLOYMENT, "release 2.0.0"},
+		"deployment":      {func(s *shop) { s.release = "2.0.0" }, "orders", tapiov1.SemanticGroup_TYPE_DEPLOYMENT, "orders 2.0.0 has been failing since its rollout at"},
 		"failure cascade": {says("no rate for EUR"), "payment", tapiov1.SemanticGroup_TYPE_FAILURE_CASCADE, "no rate for EUR"},
 		"security":        {says("authentication failed: invalid token of web"), "payment", tapiov1.SemanticGroup_TYPE_SECURITY, "invalid token"},
-		"network":         {func(s *shop) { s.paymentAway = 300 * time.Millisecond }, "payment", tapiov1.SemanticGroup_TYPE_NETWORK, "Network between orders and payment slow"},
-		"dependency":      {func(s *shop) { s.paymentTakes = 800 * time.Millisecond }, "payment", tapiov1.SemanticGroup_TYPE_DEPENDENCY, "payment slow"},
+		"network":         {func(s *shop) { s.paymentAway = 300 * time.Millisecond }, "payment", tapiov1.SemanticGroup_TYPE_NETWORK, "network between orders and payment has been slow since"},
+		"dependency":      {func(s *shop) { s.paymentTakes = 800 * time.Millisecond }, "payment", tapiov1.SemanticGroup_TYPE_DEPENDENCY, "payment has been slow since"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,6 +159,7 @@ func TestTheTypeOfAnIncident(t *testing.T) {
 			require.Equal(t, c.kind, groups[0].GetType(), groups[0].GetTitle())
 			require.Contains(t, groups[0].GetTitle(), c.says)
 			require.False(t, strings.HasSuffix(groups[0].GetTitle(), "…"), "a title says all: %s", groups[0].GetTitle())
+			require.Equal(t, tapiov1.SemanticGroup_KIND_INCIDENT, groups[0].GetKind(), "requests fail or are slow")
 		})
 	}
 }

@@ -61,9 +61,9 @@ func TestTheCauseIsWhereTheyRun(t *testing.T) {
 		kind       tapiov1.Entity_Kind
 		name, does string
 	}{
-		"host.name":               {tapiov1.Entity_KIND_NODE, "place-2", "tapioctl get logs -l 'host.name=place-2' --severity warn --since 15m"},
+		"host.name":               {tapiov1.Entity_KIND_NODE, "place-2", "tapioctl get traces -l 'host.name=place-2' --since "},
 		"k8s.node.name":           {tapiov1.Entity_KIND_NODE, "place-2", "kubectl describe node place-2"},
-		"cloud.availability_zone": {tapiov1.Entity_KIND_UNSPECIFIED, "zone place-2", "tapioctl get logs -l 'cloud.availability_zone=place-2' --severity warn --since 15m"},
+		"cloud.availability_zone": {tapiov1.Entity_KIND_UNSPECIFIED, "zone place-2", "tapioctl get traces -l 'cloud.availability_zone=place-2' --since "},
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
@@ -93,9 +93,9 @@ func TestTheCauseIsWhereTheyRun(t *testing.T) {
 			require.Equal(t, map[string]string{key: "place-2"}, first.GetEntity().GetAttributes())
 			require.NotEmpty(t, first.GetEvidence())
 			require.ElementsMatch(t, []string{"service-4", "service-5", "service-6"}, groups[0].GetServices())
-			require.Contains(t, groups[0].GetTitle(), "3 of its 3 services go wrong at once")
-			require.Contains(t, groups[0].GetRootCause().GetSummary(), "none of which calls another, while 6 elsewhere are well")
-			require.Equal(t, want.does, groups[0].GetActions()[0].GetCommands()[0])
+			require.Contains(t, groups[0].GetTitle(), ": 3 of 3 there, none elsewhere; ")
+			require.Contains(t, groups[0].GetRootCause().GetSummary(), "(3 of its 3 services are affected, none of 6 elsewhere)")
+			require.Contains(t, groups[0].GetActions()[0].GetCommands()[0], want.does)
 			require.Len(t, insights, 3)
 			for _, i := range insights {
 				require.Contains(t, i.GetText(), "place-2", i.GetAudience())

@@ -107,10 +107,10 @@ func TestAFloodOfANewErrorInPlainLogs(t *testing.T) {
 	g := groups[0]
 	require.Equal(t, "payment", causeOf(g))
 	require.Equal(t, tapiov1.SemanticGroup_TYPE_FAILURE_CASCADE, g.GetType())
-	require.Equal(t, "payment fails: cannot charge order <*> pool of database orders-db exhausted", g.GetTitle())
-	require.Contains(t, g.GetRootCause().GetSummary(), "payment logs “retrying charge of order <*> in <*> ms” far more often")
+	require.Regexp(t, `^payment has been failing since \d\d:\d\d:\d\d UTC: "cannot charge order \d+: pool of database orders-db exhausted"$`, g.GetTitle())
+	require.Contains(t, g.GetRootCause().GetSummary(), "payment logs \"retrying charge of order <*> in <*> ms\"")
 	require.Len(t, insights, 3)
-	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+g.GetId()), "$ tapioctl get logs -l 'log.file.name=payment.log' --since 15m\n")
+	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+g.GetId()), "$ tapioctl get logs -l 'log.file.name=payment.log' --since ")
 	logs.requireEvidence(ctx, c, g)
 	requireCommands(ctx, t, c, g)
 }

@@ -129,7 +129,7 @@ func TestASilentServiceIsNamed(t *testing.T) {
 	groups := r.groups()
 	require.Len(t, groups, 1)
 	require.Equal(t, "payment", groups[0].GetRootCause().GetCausalFactors()[0].GetEntity().GetName())
-	require.Contains(t, groups[0].GetTitle(), "payment reports nothing since ")
+	require.Contains(t, groups[0].GetTitle(), "payment has sent no telemetry since ")
 }
 
 // show logs all that was told, for whoever reads the test's output.

@@ -352,7 +352,7 @@ func (x RecommendedAction_Urgency) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RecommendedAction_Urgency.Descriptor instead.
 func (RecommendedAction_Urgency) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{8, 0}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // Where in its life a group is.
@@ -365,10 +365,20 @@ const (
 	SemanticGroup_STATE_OPEN SemanticGroup_State = 1
 	// Members still join.
 	SemanticGroup_STATE_GROWING SemanticGroup_State = 2
-	// Nothing joined for the closing time.
+	// Ended without evidence of recovery: it timed out in STATE_UNKNOWN, or it
+	// is an observation or a change that is over.
 	SemanticGroup_STATE_CLOSED SemanticGroup_State = 3
 	// Taken up by another group; see merged_into.
 	SemanticGroup_STATE_MERGED SemanticGroup_State = 4
+	// Fewer requests are affected, but recovery is not certain yet.
+	SemanticGroup_STATE_RECOVERING SemanticGroup_State = 5
+	// Requests are as they were before the incident. Its figures are final.
+	SemanticGroup_STATE_RESOLVED SemanticGroup_State = 6
+	// No requests come any more, so that nothing shows whether it goes on.
+	SemanticGroup_STATE_UNKNOWN SemanticGroup_State = 7
+	// Resolved, and within 10 minutes requests were affected by the same cause
+	// again.
+	SemanticGroup_STATE_REOPENED SemanticGroup_State = 8
 )
 
 // Enum value maps for SemanticGroup_State.
@@ -379,6 +389,10 @@ var (
 		2: "STATE_GROWING",
 		3: "STATE_CLOSED",
 		4: "STATE_MERGED",
+		5: "STATE_RECOVERING",
+		6: "STATE_RESOLVED",
+		7: "STATE_UNKNOWN",
+		8: "STATE_REOPENED",
 	}
 	SemanticGroup_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -386,6 +400,10 @@ var (
 		"STATE_GROWING":     2,
 		"STATE_CLOSED":      3,
 		"STATE_MERGED":      4,
+		"STATE_RECOVERING":  5,
+		"STATE_RESOLVED":    6,
+		"STATE_UNKNOWN":     7,
+		"STATE_REOPENED":    8,
 	}
 )
 
@@ -413,7 +431,64 @@ func (x SemanticGroup_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SemanticGroup_State.Descriptor instead.
 func (SemanticGroup_State) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{9, 0}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{12, 0}
+}
+
+// Whether a group needs a person.
+type SemanticGroup_Kind int32
+
+const (
+	// Not said; findings of earlier versions.
+	SemanticGroup_KIND_UNSPECIFIED SemanticGroup_Kind = 0
+	// Users or callers are affected, or certainly will be.
+	SemanticGroup_KIND_INCIDENT SemanticGroup_Kind = 1
+	// Something is unusual, but no one is affected. Never a page.
+	SemanticGroup_KIND_OBSERVATION SemanticGroup_Kind = 2
+	// A planned change, as a rollout, that affects no one. Never a page.
+	SemanticGroup_KIND_CHANGE SemanticGroup_Kind = 3
+)
+
+// Enum value maps for SemanticGroup_Kind.
+var (
+	SemanticGroup_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_INCIDENT",
+		2: "KIND_OBSERVATION",
+		3: "KIND_CHANGE",
+	}
+	SemanticGroup_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_INCIDENT":    1,
+		"KIND_OBSERVATION": 2,
+		"KIND_CHANGE":      3,
+	}
+)
+
+func (x SemanticGroup_Kind) Enum() *SemanticGroup_Kind {
+	p := new(SemanticGroup_Kind)
+	*p = x
+	return p
+}
+
+func (x SemanticGroup_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SemanticGroup_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_tapio_v1_finding_proto_enumTypes[6].Descriptor()
+}
+
+func (SemanticGroup_Kind) Type() protoreflect.EnumType {
+	return &file_tapio_v1_finding_proto_enumTypes[6]
+}
+
+func (x SemanticGroup_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SemanticGroup_Kind.Descriptor instead.
+func (SemanticGroup_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{12, 1}
 }
 
 // What sort of incident a group is.
@@ -469,11 +544,11 @@ func (x SemanticGroup_Type) String() string {
 }
 
 func (SemanticGroup_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_tapio_v1_finding_proto_enumTypes[6].Descriptor()
+	return file_tapio_v1_finding_proto_enumTypes[7].Descriptor()
 }
 
 func (SemanticGroup_Type) Type() protoreflect.EnumType {
-	return &file_tapio_v1_finding_proto_enumTypes[6]
+	return &file_tapio_v1_finding_proto_enumTypes[7]
 }
 
 func (x SemanticGroup_Type) Number() protoreflect.EnumNumber {
@@ -482,7 +557,7 @@ func (x SemanticGroup_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SemanticGroup_Type.Descriptor instead.
 func (SemanticGroup_Type) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{9, 1}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{12, 2}
 }
 
 // Whom the text addresses.
@@ -526,11 +601,11 @@ func (x Insight_Audience) String() string {
 }
 
 func (Insight_Audience) Descriptor() protoreflect.EnumDescriptor {
-	return file_tapio_v1_finding_proto_enumTypes[7].Descriptor()
+	return file_tapio_v1_finding_proto_enumTypes[8].Descriptor()
 }
 
 func (Insight_Audience) Type() protoreflect.EnumType {
-	return &file_tapio_v1_finding_proto_enumTypes[7]
+	return &file_tapio_v1_finding_proto_enumTypes[8]
 }
 
 func (x Insight_Audience) Number() protoreflect.EnumNumber {
@@ -539,7 +614,7 @@ func (x Insight_Audience) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Insight_Audience.Descriptor instead.
 func (Insight_Audience) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{10, 0}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{13, 0}
 }
 
 // Entity is a thing that can be a cause or be hit by one.
@@ -1105,7 +1180,31 @@ type ImpactAssessment struct {
 	// Probability that the fault spreads further, 0 to 1.
 	CascadeRisk float64 `protobuf:"fixed64,5,opt,name=cascade_risk,json=cascadeRisk,proto3" json:"cascade_risk,omitempty"`
 	// The impact in one sentence.
-	Summary       string `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary string `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Share of requests that succeeded but were slower than the baseline
+	// tolerates, over the group's time range, 0 to 1.
+	SlowRatio float64 `protobuf:"fixed64,7,opt,name=slow_ratio,json=slowRatio,proto3" json:"slow_ratio,omitempty"`
+	// Share of requests that failed before the group's time range, 0 to 1.
+	BaselineErrorRatio float64 `protobuf:"fixed64,8,opt,name=baseline_error_ratio,json=baselineErrorRatio,proto3" json:"baseline_error_ratio,omitempty"`
+	// Requests to the affected entry operations over the group's time range;
+	// estimated where requests are sampled.
+	RequestCount float64 `protobuf:"fixed64,9,opt,name=request_count,json=requestCount,proto3" json:"request_count,omitempty"`
+	// Of these, the ones that failed beyond the baseline.
+	FailedRequestCount float64 `protobuf:"fixed64,10,opt,name=failed_request_count,json=failedRequestCount,proto3" json:"failed_request_count,omitempty"`
+	// Of these, the ones that succeeded but were slower than the baseline
+	// tolerates.
+	SlowRequestCount float64 `protobuf:"fixed64,11,opt,name=slow_request_count,json=slowRequestCount,proto3" json:"slow_request_count,omitempty"`
+	// The largest share of requests affected within half a minute, 0 to 1.
+	PeakAffectedRatio float64 `protobuf:"fixed64,12,opt,name=peak_affected_ratio,json=peakAffectedRatio,proto3" json:"peak_affected_ratio,omitempty"`
+	// When that was.
+	PeakTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=peak_time,json=peakTime,proto3" json:"peak_time,omitempty"`
+	// The entry operations affected, the hardest hit first, at most 10.
+	Operations []*OperationImpact `protobuf:"bytes,14,rep,name=operations,proto3" json:"operations,omitempty"`
+	// Entry operations that had requests and are not affected.
+	UnaffectedOperationCount uint32 `protobuf:"varint,15,opt,name=unaffected_operation_count,json=unaffectedOperationCount,proto3" json:"unaffected_operation_count,omitempty"`
+	// Users, tenants or regions affected, where an attribute of the requests
+	// identifies them.
+	Attributes    []*AttributeImpact `protobuf:"bytes,16,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1182,6 +1281,315 @@ func (x *ImpactAssessment) GetSummary() string {
 	return ""
 }
 
+func (x *ImpactAssessment) GetSlowRatio() float64 {
+	if x != nil {
+		return x.SlowRatio
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetBaselineErrorRatio() float64 {
+	if x != nil {
+		return x.BaselineErrorRatio
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetRequestCount() float64 {
+	if x != nil {
+		return x.RequestCount
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetFailedRequestCount() float64 {
+	if x != nil {
+		return x.FailedRequestCount
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetSlowRequestCount() float64 {
+	if x != nil {
+		return x.SlowRequestCount
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetPeakAffectedRatio() float64 {
+	if x != nil {
+		return x.PeakAffectedRatio
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetPeakTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PeakTime
+	}
+	return nil
+}
+
+func (x *ImpactAssessment) GetOperations() []*OperationImpact {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *ImpactAssessment) GetUnaffectedOperationCount() uint32 {
+	if x != nil {
+		return x.UnaffectedOperationCount
+	}
+	return 0
+}
+
+func (x *ImpactAssessment) GetAttributes() []*AttributeImpact {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// OperationImpact is the impact on one entry operation: one that users or
+// clients without telemetry of their own call.
+type OperationImpact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service that serves it.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// The span name, for example "POST /order".
+	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Requests over the group's time range; estimated where they are sampled.
+	RequestCount float64 `protobuf:"fixed64,3,opt,name=request_count,json=requestCount,proto3" json:"request_count,omitempty"`
+	// Share of requests that failed, 0 to 1.
+	ErrorRatio float64 `protobuf:"fixed64,4,opt,name=error_ratio,json=errorRatio,proto3" json:"error_ratio,omitempty"`
+	// Share of requests that failed before, 0 to 1.
+	BaselineErrorRatio float64 `protobuf:"fixed64,5,opt,name=baseline_error_ratio,json=baselineErrorRatio,proto3" json:"baseline_error_ratio,omitempty"`
+	// Share of requests that succeeded but were slower than the baseline
+	// tolerates, 0 to 1.
+	SlowRatio float64 `protobuf:"fixed64,6,opt,name=slow_ratio,json=slowRatio,proto3" json:"slow_ratio,omitempty"`
+	// 95th percentile of the duration before.
+	BaselineP95 *durationpb.Duration `protobuf:"bytes,7,opt,name=baseline_p95,json=baselineP95,proto3" json:"baseline_p95,omitempty"`
+	// 95th percentile of the duration over the group's time range.
+	P95           *durationpb.Duration `protobuf:"bytes,8,opt,name=p95,proto3" json:"p95,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationImpact) Reset() {
+	*x = OperationImpact{}
+	mi := &file_tapio_v1_finding_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationImpact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationImpact) ProtoMessage() {}
+
+func (x *OperationImpact) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_finding_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationImpact.ProtoReflect.Descriptor instead.
+func (*OperationImpact) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *OperationImpact) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *OperationImpact) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *OperationImpact) GetRequestCount() float64 {
+	if x != nil {
+		return x.RequestCount
+	}
+	return 0
+}
+
+func (x *OperationImpact) GetErrorRatio() float64 {
+	if x != nil {
+		return x.ErrorRatio
+	}
+	return 0
+}
+
+func (x *OperationImpact) GetBaselineErrorRatio() float64 {
+	if x != nil {
+		return x.BaselineErrorRatio
+	}
+	return 0
+}
+
+func (x *OperationImpact) GetSlowRatio() float64 {
+	if x != nil {
+		return x.SlowRatio
+	}
+	return 0
+}
+
+func (x *OperationImpact) GetBaselineP95() *durationpb.Duration {
+	if x != nil {
+		return x.BaselineP95
+	}
+	return nil
+}
+
+func (x *OperationImpact) GetP95() *durationpb.Duration {
+	if x != nil {
+		return x.P95
+	}
+	return nil
+}
+
+// AttributeImpact counts the values of an attribute among affected requests.
+type AttributeImpact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The attribute, for example "tenant.id".
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How many values were seen among affected requests, at most 1,000.
+	ValueCount uint64 `protobuf:"varint,2,opt,name=value_count,json=valueCount,proto3" json:"value_count,omitempty"`
+	// The values with the most affected requests, at most 5.
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttributeImpact) Reset() {
+	*x = AttributeImpact{}
+	mi := &file_tapio_v1_finding_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttributeImpact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttributeImpact) ProtoMessage() {}
+
+func (x *AttributeImpact) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_finding_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttributeImpact.ProtoReflect.Descriptor instead.
+func (*AttributeImpact) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AttributeImpact) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AttributeImpact) GetValueCount() uint64 {
+	if x != nil {
+		return x.ValueCount
+	}
+	return 0
+}
+
+func (x *AttributeImpact) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// SimilarIncident is an earlier incident with the same cause and mechanism.
+type SimilarIncident struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its group.
+	GroupId string `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// From its first affected request to its last.
+	TimeRange *TimeRange `protobuf:"bytes,2,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
+	// What changed when it ended, for example "release 1.0.5"; empty: unknown.
+	EndedBy       string `protobuf:"bytes,3,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimilarIncident) Reset() {
+	*x = SimilarIncident{}
+	mi := &file_tapio_v1_finding_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimilarIncident) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimilarIncident) ProtoMessage() {}
+
+func (x *SimilarIncident) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_finding_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimilarIncident.ProtoReflect.Descriptor instead.
+func (*SimilarIncident) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SimilarIncident) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *SimilarIncident) GetTimeRange() *TimeRange {
+	if x != nil {
+		return x.TimeRange
+	}
+	return nil
+}
+
+func (x *SimilarIncident) GetEndedBy() string {
+	if x != nil {
+		return x.EndedBy
+	}
+	return ""
+}
+
 // PredictedOutcome is what a trend leads to if nobody acts.
 type PredictedOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1201,7 +1609,7 @@ type PredictedOutcome struct {
 
 func (x *PredictedOutcome) Reset() {
 	*x = PredictedOutcome{}
-	mi := &file_tapio_v1_finding_proto_msgTypes[7]
+	mi := &file_tapio_v1_finding_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1621,7 @@ func (x *PredictedOutcome) String() string {
 func (*PredictedOutcome) ProtoMessage() {}
 
 func (x *PredictedOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_finding_proto_msgTypes[7]
+	mi := &file_tapio_v1_finding_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1634,7 @@ func (x *PredictedOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictedOutcome.ProtoReflect.Descriptor instead.
 func (*PredictedOutcome) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{7}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PredictedOutcome) GetDescription() string {
@@ -1283,7 +1691,7 @@ type RecommendedAction struct {
 
 func (x *RecommendedAction) Reset() {
 	*x = RecommendedAction{}
-	mi := &file_tapio_v1_finding_proto_msgTypes[8]
+	mi := &file_tapio_v1_finding_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1703,7 @@ func (x *RecommendedAction) String() string {
 func (*RecommendedAction) ProtoMessage() {}
 
 func (x *RecommendedAction) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_finding_proto_msgTypes[8]
+	mi := &file_tapio_v1_finding_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1716,7 @@ func (x *RecommendedAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecommendedAction.ProtoReflect.Descriptor instead.
 func (*RecommendedAction) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{8}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RecommendedAction) GetTitle() string {
@@ -1384,14 +1792,21 @@ type SemanticGroup struct {
 	// When this revision was made, in event time.
 	Time *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=time,proto3" json:"time,omitempty"`
 	// The group that this one was a part of before; empty: none.
-	SplitFrom     string `protobuf:"bytes,18,opt,name=split_from,json=splitFrom,proto3" json:"split_from,omitempty"`
+	SplitFrom string `protobuf:"bytes,18,opt,name=split_from,json=splitFrom,proto3" json:"split_from,omitempty"`
+	// Whether it needs a person.
+	Kind SemanticGroup_Kind `protobuf:"varint,19,opt,name=kind,proto3,enum=tapio.v1.SemanticGroup_Kind" json:"kind,omitempty"`
+	// Earlier incidents with the same cause and mechanism, the newest first, at
+	// most 5.
+	Similar []*SimilarIncident `protobuf:"bytes,20,rep,name=similar,proto3" json:"similar,omitempty"`
+	// How many earlier incidents had the same cause and mechanism.
+	SimilarCount  uint32 `protobuf:"varint,21,opt,name=similar_count,json=similarCount,proto3" json:"similar_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SemanticGroup) Reset() {
 	*x = SemanticGroup{}
-	mi := &file_tapio_v1_finding_proto_msgTypes[9]
+	mi := &file_tapio_v1_finding_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1818,7 @@ func (x *SemanticGroup) String() string {
 func (*SemanticGroup) ProtoMessage() {}
 
 func (x *SemanticGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_finding_proto_msgTypes[9]
+	mi := &file_tapio_v1_finding_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1831,7 @@ func (x *SemanticGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SemanticGroup.ProtoReflect.Descriptor instead.
 func (*SemanticGroup) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{9}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SemanticGroup) GetId() string {
@@ -1545,6 +1960,27 @@ func (x *SemanticGroup) GetSplitFrom() string {
 	return ""
 }
 
+func (x *SemanticGroup) GetKind() SemanticGroup_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return SemanticGroup_KIND_UNSPECIFIED
+}
+
+func (x *SemanticGroup) GetSimilar() []*SimilarIncident {
+	if x != nil {
+		return x.Similar
+	}
+	return nil
+}
+
+func (x *SemanticGroup) GetSimilarCount() uint32 {
+	if x != nil {
+		return x.SimilarCount
+	}
+	return 0
+}
+
 // Insight tells a person what happened and what to do.
 type Insight struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1575,14 +2011,18 @@ type Insight struct {
 	// Counts the updates of this insight, from 1.
 	Revision uint64 `protobuf:"varint,13,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Values of service.name that it speaks of, the cause first.
-	Services      []string `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
+	Services []string `protobuf:"bytes,14,rep,name=services,proto3" json:"services,omitempty"`
+	// Whether the group needs a person.
+	Kind SemanticGroup_Kind `protobuf:"varint,15,opt,name=kind,proto3,enum=tapio.v1.SemanticGroup_Kind" json:"kind,omitempty"`
+	// Where in its life the group is.
+	State         SemanticGroup_State `protobuf:"varint,16,opt,name=state,proto3,enum=tapio.v1.SemanticGroup_State" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Insight) Reset() {
 	*x = Insight{}
-	mi := &file_tapio_v1_finding_proto_msgTypes[10]
+	mi := &file_tapio_v1_finding_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +2034,7 @@ func (x *Insight) String() string {
 func (*Insight) ProtoMessage() {}
 
 func (x *Insight) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_finding_proto_msgTypes[10]
+	mi := &file_tapio_v1_finding_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +2047,7 @@ func (x *Insight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Insight.ProtoReflect.Descriptor instead.
 func (*Insight) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{10}
+	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Insight) GetId() string {
@@ -1708,6 +2148,20 @@ func (x *Insight) GetServices() []string {
 	return nil
 }
 
+func (x *Insight) GetKind() SemanticGroup_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return SemanticGroup_KIND_UNSPECIFIED
+}
+
+func (x *Insight) GetState() SemanticGroup_State {
+	if x != nil {
+		return x.State
+	}
+	return SemanticGroup_STATE_UNSPECIFIED
+}
+
 var File_tapio_v1_finding_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_finding_proto_rawDesc = "" +
@@ -1794,7 +2248,7 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\n" +
 	"confidence\x18\x04 \x01(\x01R\n" +
 	"confidence\x12\x18\n" +
-	"\asummary\x18\x05 \x01(\tR\asummary\"\x82\x03\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\"\xf5\x06\n" +
 	"\x10ImpactAssessment\x126\n" +
 	"\x05level\x18\x01 \x01(\x0e2 .tapio.v1.ImpactAssessment.LevelR\x05level\x12=\n" +
 	"\x11affected_entities\x18\x02 \x03(\v2\x10.tapio.v1.EntityR\x10affectedEntities\x124\n" +
@@ -1802,14 +2256,51 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\verror_ratio\x18\x04 \x01(\x01R\n" +
 	"errorRatio\x12!\n" +
 	"\fcascade_risk\x18\x05 \x01(\x01R\vcascadeRisk\x12\x18\n" +
-	"\asummary\x18\x06 \x01(\tR\asummary\"c\n" +
+	"\asummary\x18\x06 \x01(\tR\asummary\x12\x1d\n" +
+	"\n" +
+	"slow_ratio\x18\a \x01(\x01R\tslowRatio\x120\n" +
+	"\x14baseline_error_ratio\x18\b \x01(\x01R\x12baselineErrorRatio\x12#\n" +
+	"\rrequest_count\x18\t \x01(\x01R\frequestCount\x120\n" +
+	"\x14failed_request_count\x18\n" +
+	" \x01(\x01R\x12failedRequestCount\x12,\n" +
+	"\x12slow_request_count\x18\v \x01(\x01R\x10slowRequestCount\x12.\n" +
+	"\x13peak_affected_ratio\x18\f \x01(\x01R\x11peakAffectedRatio\x127\n" +
+	"\tpeak_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\bpeakTime\x129\n" +
+	"\n" +
+	"operations\x18\x0e \x03(\v2\x19.tapio.v1.OperationImpactR\n" +
+	"operations\x12<\n" +
+	"\x1aunaffected_operation_count\x18\x0f \x01(\rR\x18unaffectedOperationCount\x129\n" +
+	"\n" +
+	"attributes\x18\x10 \x03(\v2\x19.tapio.v1.AttributeImpactR\n" +
+	"attributes\"c\n" +
 	"\x05Level\x12\x15\n" +
 	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tLEVEL_LOW\x10\x01\x12\x10\n" +
 	"\fLEVEL_MEDIUM\x10\x02\x12\x0e\n" +
 	"\n" +
 	"LEVEL_HIGH\x10\x03\x12\x12\n" +
-	"\x0eLEVEL_CRITICAL\x10\x04\"\xef\x01\n" +
+	"\x0eLEVEL_CRITICAL\x10\x04\"\xcb\x02\n" +
+	"\x0fOperationImpact\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x1c\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\x12#\n" +
+	"\rrequest_count\x18\x03 \x01(\x01R\frequestCount\x12\x1f\n" +
+	"\verror_ratio\x18\x04 \x01(\x01R\n" +
+	"errorRatio\x120\n" +
+	"\x14baseline_error_ratio\x18\x05 \x01(\x01R\x12baselineErrorRatio\x12\x1d\n" +
+	"\n" +
+	"slow_ratio\x18\x06 \x01(\x01R\tslowRatio\x12<\n" +
+	"\fbaseline_p95\x18\a \x01(\v2\x19.google.protobuf.DurationR\vbaselineP95\x12+\n" +
+	"\x03p95\x18\b \x01(\v2\x19.google.protobuf.DurationR\x03p95\"\\\n" +
+	"\x0fAttributeImpact\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1f\n" +
+	"\vvalue_count\x18\x02 \x01(\x04R\n" +
+	"valueCount\x12\x16\n" +
+	"\x06values\x18\x03 \x03(\tR\x06values\"{\n" +
+	"\x0fSimilarIncident\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x122\n" +
+	"\n" +
+	"time_range\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\ttimeRange\x12\x19\n" +
+	"\bended_by\x18\x03 \x01(\tR\aendedBy\"\xef\x01\n" +
 	"\x10PredictedOutcome\x12 \n" +
 	"\vdescription\x18\x01 \x01(\tR\vdescription\x12:\n" +
 	"\x0eexpected_range\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\rexpectedRange\x12 \n" +
@@ -1826,7 +2317,8 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vURGENCY_LOW\x10\x01\x12\x12\n" +
 	"\x0eURGENCY_MEDIUM\x10\x02\x12\x10\n" +
-	"\fURGENCY_HIGH\x10\x03\"\x87\b\n" +
+	"\fURGENCY_HIGH\x10\x03\"\xbd\n" +
+	"\n" +
 	"\rSemanticGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1c.tapio.v1.SemanticGroup.TypeR\x04type\x123\n" +
@@ -1852,14 +2344,26 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\brevision\x18\x10 \x01(\x04R\brevision\x12.\n" +
 	"\x04time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
 	"\n" +
-	"split_from\x18\x12 \x01(\tR\tsplitFrom\"e\n" +
+	"split_from\x18\x12 \x01(\tR\tsplitFrom\x120\n" +
+	"\x04kind\x18\x13 \x01(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x04kind\x123\n" +
+	"\asimilar\x18\x14 \x03(\v2\x19.tapio.v1.SimilarIncidentR\asimilar\x12#\n" +
+	"\rsimilar_count\x18\x15 \x01(\rR\fsimilarCount\"\xb6\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"STATE_OPEN\x10\x01\x12\x11\n" +
 	"\rSTATE_GROWING\x10\x02\x12\x10\n" +
 	"\fSTATE_CLOSED\x10\x03\x12\x10\n" +
-	"\fSTATE_MERGED\x10\x04\"\xa3\x01\n" +
+	"\fSTATE_MERGED\x10\x04\x12\x14\n" +
+	"\x10STATE_RECOVERING\x10\x05\x12\x12\n" +
+	"\x0eSTATE_RESOLVED\x10\x06\x12\x11\n" +
+	"\rSTATE_UNKNOWN\x10\a\x12\x12\n" +
+	"\x0eSTATE_REOPENED\x10\b\"V\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rKIND_INCIDENT\x10\x01\x12\x14\n" +
+	"\x10KIND_OBSERVATION\x10\x02\x12\x0f\n" +
+	"\vKIND_CHANGE\x10\x03\"\xa3\x01\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTYPE_DEPLOYMENT\x10\x01\x12\x18\n" +
@@ -1867,7 +2371,7 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x18TYPE_RESOURCE_EXHAUSTION\x10\x03\x12\x10\n" +
 	"\fTYPE_NETWORK\x10\x04\x12\x13\n" +
 	"\x0fTYPE_DEPENDENCY\x10\x05\x12\x11\n" +
-	"\rTYPE_SECURITY\x10\x06\"\xd8\x05\n" +
+	"\rTYPE_SECURITY\x10\x06\"\xbf\x06\n" +
 	"\aInsight\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x126\n" +
@@ -1886,7 +2390,9 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\bevidence\x18\v \x03(\v2\x15.tapio.v1.EvidenceRefR\bevidence\x125\n" +
 	"\bduration\x18\f \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1a\n" +
 	"\brevision\x18\r \x01(\x04R\brevision\x12\x1a\n" +
-	"\bservices\x18\x0e \x03(\tR\bservices\x1a=\n" +
+	"\bservices\x18\x0e \x03(\tR\bservices\x120\n" +
+	"\x04kind\x18\x0f \x01(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x04kind\x123\n" +
+	"\x05state\x18\x10 \x01(\x0e2\x1d.tapio.v1.SemanticGroup.StateR\x05state\x1a=\n" +
 	"\x0fKeyFiguresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
@@ -1908,8 +2414,8 @@ func file_tapio_v1_finding_proto_rawDescGZIP() []byte {
 	return file_tapio_v1_finding_proto_rawDescData
 }
 
-var file_tapio_v1_finding_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_tapio_v1_finding_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_tapio_v1_finding_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_tapio_v1_finding_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_tapio_v1_finding_proto_goTypes = []any{
 	(Entity_Kind)(0),               // 0: tapio.v1.Entity.Kind
 	(EvidenceRef_Kind)(0),          // 1: tapio.v1.EvidenceRef.Kind
@@ -1917,73 +2423,87 @@ var file_tapio_v1_finding_proto_goTypes = []any{
 	(ImpactAssessment_Level)(0),    // 3: tapio.v1.ImpactAssessment.Level
 	(RecommendedAction_Urgency)(0), // 4: tapio.v1.RecommendedAction.Urgency
 	(SemanticGroup_State)(0),       // 5: tapio.v1.SemanticGroup.State
-	(SemanticGroup_Type)(0),        // 6: tapio.v1.SemanticGroup.Type
-	(Insight_Audience)(0),          // 7: tapio.v1.Insight.Audience
-	(*Entity)(nil),                 // 8: tapio.v1.Entity
-	(*EvidenceRef)(nil),            // 9: tapio.v1.EvidenceRef
-	(*Correlation)(nil),            // 10: tapio.v1.Correlation
-	(*CausalFactor)(nil),           // 11: tapio.v1.CausalFactor
-	(*CausalLink)(nil),             // 12: tapio.v1.CausalLink
-	(*RootCauseAnalysis)(nil),      // 13: tapio.v1.RootCauseAnalysis
-	(*ImpactAssessment)(nil),       // 14: tapio.v1.ImpactAssessment
-	(*PredictedOutcome)(nil),       // 15: tapio.v1.PredictedOutcome
-	(*RecommendedAction)(nil),      // 16: tapio.v1.RecommendedAction
-	(*SemanticGroup)(nil),          // 17: tapio.v1.SemanticGroup
-	(*Insight)(nil),                // 18: tapio.v1.Insight
-	nil,                            // 19: tapio.v1.Entity.AttributesEntry
-	nil,                            // 20: tapio.v1.Insight.KeyFiguresEntry
-	(*timestamppb.Timestamp)(nil),  // 21: google.protobuf.Timestamp
-	(*TimeRange)(nil),              // 22: tapio.v1.TimeRange
-	(Severity)(0),                  // 23: tapio.v1.Severity
-	(*durationpb.Duration)(nil),    // 24: google.protobuf.Duration
+	(SemanticGroup_Kind)(0),        // 6: tapio.v1.SemanticGroup.Kind
+	(SemanticGroup_Type)(0),        // 7: tapio.v1.SemanticGroup.Type
+	(Insight_Audience)(0),          // 8: tapio.v1.Insight.Audience
+	(*Entity)(nil),                 // 9: tapio.v1.Entity
+	(*EvidenceRef)(nil),            // 10: tapio.v1.EvidenceRef
+	(*Correlation)(nil),            // 11: tapio.v1.Correlation
+	(*CausalFactor)(nil),           // 12: tapio.v1.CausalFactor
+	(*CausalLink)(nil),             // 13: tapio.v1.CausalLink
+	(*RootCauseAnalysis)(nil),      // 14: tapio.v1.RootCauseAnalysis
+	(*ImpactAssessment)(nil),       // 15: tapio.v1.ImpactAssessment
+	(*OperationImpact)(nil),        // 16: tapio.v1.OperationImpact
+	(*AttributeImpact)(nil),        // 17: tapio.v1.AttributeImpact
+	(*SimilarIncident)(nil),        // 18: tapio.v1.SimilarIncident
+	(*PredictedOutcome)(nil),       // 19: tapio.v1.PredictedOutcome
+	(*RecommendedAction)(nil),      // 20: tapio.v1.RecommendedAction
+	(*SemanticGroup)(nil),          // 21: tapio.v1.SemanticGroup
+	(*Insight)(nil),                // 22: tapio.v1.Insight
+	nil,                            // 23: tapio.v1.Entity.AttributesEntry
+	nil,                            // 24: tapio.v1.Insight.KeyFiguresEntry
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
+	(*TimeRange)(nil),              // 26: tapio.v1.TimeRange
+	(*durationpb.Duration)(nil),    // 27: google.protobuf.Duration
+	(Severity)(0),                  // 28: tapio.v1.Severity
 }
 var file_tapio_v1_finding_proto_depIdxs = []int32{
 	0,  // 0: tapio.v1.Entity.kind:type_name -> tapio.v1.Entity.Kind
-	19, // 1: tapio.v1.Entity.attributes:type_name -> tapio.v1.Entity.AttributesEntry
+	23, // 1: tapio.v1.Entity.attributes:type_name -> tapio.v1.Entity.AttributesEntry
 	1,  // 2: tapio.v1.EvidenceRef.kind:type_name -> tapio.v1.EvidenceRef.Kind
-	21, // 3: tapio.v1.EvidenceRef.time:type_name -> google.protobuf.Timestamp
+	25, // 3: tapio.v1.EvidenceRef.time:type_name -> google.protobuf.Timestamp
 	2,  // 4: tapio.v1.Correlation.type:type_name -> tapio.v1.Correlation.Type
-	9,  // 5: tapio.v1.Correlation.members:type_name -> tapio.v1.EvidenceRef
-	8,  // 6: tapio.v1.Correlation.entities:type_name -> tapio.v1.Entity
-	22, // 7: tapio.v1.Correlation.time_range:type_name -> tapio.v1.TimeRange
-	21, // 8: tapio.v1.Correlation.time:type_name -> google.protobuf.Timestamp
-	8,  // 9: tapio.v1.CausalFactor.entity:type_name -> tapio.v1.Entity
-	9,  // 10: tapio.v1.CausalFactor.evidence:type_name -> tapio.v1.EvidenceRef
-	8,  // 11: tapio.v1.CausalFactor.within:type_name -> tapio.v1.Entity
-	8,  // 12: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
-	8,  // 13: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
-	21, // 14: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
-	9,  // 15: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
-	11, // 16: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
-	12, // 17: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
-	9,  // 18: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
+	10, // 5: tapio.v1.Correlation.members:type_name -> tapio.v1.EvidenceRef
+	9,  // 6: tapio.v1.Correlation.entities:type_name -> tapio.v1.Entity
+	26, // 7: tapio.v1.Correlation.time_range:type_name -> tapio.v1.TimeRange
+	25, // 8: tapio.v1.Correlation.time:type_name -> google.protobuf.Timestamp
+	9,  // 9: tapio.v1.CausalFactor.entity:type_name -> tapio.v1.Entity
+	10, // 10: tapio.v1.CausalFactor.evidence:type_name -> tapio.v1.EvidenceRef
+	9,  // 11: tapio.v1.CausalFactor.within:type_name -> tapio.v1.Entity
+	9,  // 12: tapio.v1.CausalLink.cause:type_name -> tapio.v1.Entity
+	9,  // 13: tapio.v1.CausalLink.effect:type_name -> tapio.v1.Entity
+	25, // 14: tapio.v1.CausalLink.onset:type_name -> google.protobuf.Timestamp
+	10, // 15: tapio.v1.CausalLink.evidence:type_name -> tapio.v1.EvidenceRef
+	12, // 16: tapio.v1.RootCauseAnalysis.causal_factors:type_name -> tapio.v1.CausalFactor
+	13, // 17: tapio.v1.RootCauseAnalysis.causal_chain:type_name -> tapio.v1.CausalLink
+	10, // 18: tapio.v1.RootCauseAnalysis.evidence:type_name -> tapio.v1.EvidenceRef
 	3,  // 19: tapio.v1.ImpactAssessment.level:type_name -> tapio.v1.ImpactAssessment.Level
-	8,  // 20: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
-	22, // 21: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
-	8,  // 22: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
-	9,  // 23: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
-	4,  // 24: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
-	6,  // 25: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
-	5,  // 26: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
-	22, // 27: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
-	9,  // 28: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
-	13, // 29: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
-	14, // 30: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
-	15, // 31: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
-	16, // 32: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
-	21, // 33: tapio.v1.SemanticGroup.time:type_name -> google.protobuf.Timestamp
-	7,  // 34: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
-	21, // 35: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
-	23, // 36: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
-	16, // 37: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
-	20, // 38: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
-	9,  // 39: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
-	24, // 40: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	9,  // 20: tapio.v1.ImpactAssessment.affected_entities:type_name -> tapio.v1.Entity
+	25, // 21: tapio.v1.ImpactAssessment.peak_time:type_name -> google.protobuf.Timestamp
+	16, // 22: tapio.v1.ImpactAssessment.operations:type_name -> tapio.v1.OperationImpact
+	17, // 23: tapio.v1.ImpactAssessment.attributes:type_name -> tapio.v1.AttributeImpact
+	27, // 24: tapio.v1.OperationImpact.baseline_p95:type_name -> google.protobuf.Duration
+	27, // 25: tapio.v1.OperationImpact.p95:type_name -> google.protobuf.Duration
+	26, // 26: tapio.v1.SimilarIncident.time_range:type_name -> tapio.v1.TimeRange
+	26, // 27: tapio.v1.PredictedOutcome.expected_range:type_name -> tapio.v1.TimeRange
+	9,  // 28: tapio.v1.PredictedOutcome.entity:type_name -> tapio.v1.Entity
+	10, // 29: tapio.v1.PredictedOutcome.evidence:type_name -> tapio.v1.EvidenceRef
+	4,  // 30: tapio.v1.RecommendedAction.urgency:type_name -> tapio.v1.RecommendedAction.Urgency
+	7,  // 31: tapio.v1.SemanticGroup.type:type_name -> tapio.v1.SemanticGroup.Type
+	5,  // 32: tapio.v1.SemanticGroup.state:type_name -> tapio.v1.SemanticGroup.State
+	26, // 33: tapio.v1.SemanticGroup.time_range:type_name -> tapio.v1.TimeRange
+	10, // 34: tapio.v1.SemanticGroup.members:type_name -> tapio.v1.EvidenceRef
+	14, // 35: tapio.v1.SemanticGroup.root_cause:type_name -> tapio.v1.RootCauseAnalysis
+	15, // 36: tapio.v1.SemanticGroup.impact:type_name -> tapio.v1.ImpactAssessment
+	19, // 37: tapio.v1.SemanticGroup.predictions:type_name -> tapio.v1.PredictedOutcome
+	20, // 38: tapio.v1.SemanticGroup.actions:type_name -> tapio.v1.RecommendedAction
+	25, // 39: tapio.v1.SemanticGroup.time:type_name -> google.protobuf.Timestamp
+	6,  // 40: tapio.v1.SemanticGroup.kind:type_name -> tapio.v1.SemanticGroup.Kind
+	18, // 41: tapio.v1.SemanticGroup.similar:type_name -> tapio.v1.SimilarIncident
+	8,  // 42: tapio.v1.Insight.audience:type_name -> tapio.v1.Insight.Audience
+	25, // 43: tapio.v1.Insight.time:type_name -> google.protobuf.Timestamp
+	28, // 44: tapio.v1.Insight.severity:type_name -> tapio.v1.Severity
+	20, // 45: tapio.v1.Insight.actions:type_name -> tapio.v1.RecommendedAction
+	24, // 46: tapio.v1.Insight.key_figures:type_name -> tapio.v1.Insight.KeyFiguresEntry
+	10, // 47: tapio.v1.Insight.evidence:type_name -> tapio.v1.EvidenceRef
+	27, // 48: tapio.v1.Insight.duration:type_name -> google.protobuf.Duration
+	6,  // 49: tapio.v1.Insight.kind:type_name -> tapio.v1.SemanticGroup.Kind
+	5,  // 50: tapio.v1.Insight.state:type_name -> tapio.v1.SemanticGroup.State
+	51, // [51:51] is the sub-list for method output_type
+	51, // [51:51] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_finding_proto_init() }
@@ -1997,8 +2517,8 @@ func file_tapio_v1_finding_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_finding_proto_rawDesc), len(file_tapio_v1_finding_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   13,
+			NumEnums:      9,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1418,6 +1418,8 @@ type GetSemanticGroupsRequest struct {
 	States []SemanticGroup_State `protobuf:"varint,4,rep,packed,name=states,proto3,enum=tapio.v1.SemanticGroup_State" json:"states,omitempty"`
 	// Only those with at least this confidence, 0 to 1.
 	MinConfidence float64 `protobuf:"fixed64,5,opt,name=min_confidence,json=minConfidence,proto3" json:"min_confidence,omitempty"`
+	// One of these kinds; empty: all.
+	Kinds         []SemanticGroup_Kind `protobuf:"varint,6,rep,packed,name=kinds,proto3,enum=tapio.v1.SemanticGroup_Kind" json:"kinds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1485,6 +1487,13 @@ func (x *GetSemanticGroupsRequest) GetMinConfidence() float64 {
 		return x.MinConfidence
 	}
 	return 0
+}
+
+func (x *GetSemanticGroupsRequest) GetKinds() []SemanticGroup_Kind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
 }
 
 // GetSemanticGroupsResponse is one page of semantic groups.
@@ -2866,13 +2875,14 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\bgroup_id\x18\x05 \x01(\tR\agroupId\"|\n" +
 	"\x17GetCorrelationsResponse\x129\n" +
 	"\fcorrelations\x18\x01 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf3\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa7\x02\n" +
 	"\x18GetSemanticGroupsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tgroup_ids\x18\x02 \x03(\tR\bgroupIds\x122\n" +
 	"\x05types\x18\x03 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.TypeR\x05types\x125\n" +
 	"\x06states\x18\x04 \x03(\x0e2\x1d.tapio.v1.SemanticGroup.StateR\x06states\x12%\n" +
-	"\x0emin_confidence\x18\x05 \x01(\x01R\rminConfidence\"t\n" +
+	"\x0emin_confidence\x18\x05 \x01(\x01R\rminConfidence\x122\n" +
+	"\x05kinds\x18\x06 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x05kinds\"t\n" +
 	"\x19GetSemanticGroupsResponse\x12/\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
@@ -3098,7 +3108,8 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(Correlation_Type)(0),                  // 51: tapio.v1.Correlation.Type
 	(SemanticGroup_Type)(0),                // 52: tapio.v1.SemanticGroup.Type
 	(SemanticGroup_State)(0),               // 53: tapio.v1.SemanticGroup.State
-	(Insight_Audience)(0),                  // 54: tapio.v1.Insight.Audience
+	(SemanticGroup_Kind)(0),                // 54: tapio.v1.SemanticGroup.Kind
+	(Insight_Audience)(0),                  // 55: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	41, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
@@ -3136,65 +3147,66 @@ var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	43, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
 	52, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
 	53, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	47, // 35: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	43, // 36: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	54, // 37: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	48, // 38: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	43, // 39: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	54, // 40: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	47, // 41: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	46, // 42: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	48, // 43: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	50, // 44: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
-	27, // 45: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	34, // 46: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	35, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	36, // 48: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	44, // 49: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
-	44, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
-	37, // 51: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
-	26, // 52: tapio.v1.TapioServiceGetMetricsResponse.ack_latency:type_name -> tapio.v1.LatencyBucket
-	44, // 53: tapio.v1.LatencyBucket.upper_bound:type_name -> google.protobuf.Duration
-	38, // 54: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	39, // 55: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	50, // 56: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	50, // 57: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	2,  // 58: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	40, // 59: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	50, // 60: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	50, // 61: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	27, // 62: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	44, // 63: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	32, // 64: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
-	33, // 65: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
-	2,  // 66: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	3,  // 67: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	10, // 68: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	12, // 69: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	14, // 70: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	16, // 71: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	18, // 72: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	20, // 73: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	22, // 74: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	24, // 75: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	28, // 76: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	30, // 77: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	7,  // 78: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	11, // 79: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	13, // 80: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	15, // 81: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	17, // 82: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	19, // 83: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	21, // 84: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	23, // 85: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	25, // 86: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	29, // 87: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	31, // 88: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	78, // [78:89] is the sub-list for method output_type
-	67, // [67:78] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	54, // 35: tapio.v1.GetSemanticGroupsRequest.kinds:type_name -> tapio.v1.SemanticGroup.Kind
+	47, // 36: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	43, // 37: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	55, // 38: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	48, // 39: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	43, // 40: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	55, // 41: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	47, // 42: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	46, // 43: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	48, // 44: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	50, // 45: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	27, // 46: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
+	34, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	35, // 48: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	36, // 49: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	44, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	44, // 51: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	37, // 52: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	26, // 53: tapio.v1.TapioServiceGetMetricsResponse.ack_latency:type_name -> tapio.v1.LatencyBucket
+	44, // 54: tapio.v1.LatencyBucket.upper_bound:type_name -> google.protobuf.Duration
+	38, // 55: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	39, // 56: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	50, // 57: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	50, // 58: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	2,  // 59: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	40, // 60: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	50, // 61: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	50, // 62: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	27, // 63: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	44, // 64: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	32, // 65: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
+	33, // 66: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
+	2,  // 67: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 68: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 69: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 70: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 71: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 72: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 73: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 74: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 75: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 76: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	28, // 77: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	30, // 78: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 79: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 80: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 81: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 82: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 83: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 84: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 85: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 86: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 87: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	29, // 88: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	31, // 89: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	79, // [79:90] is the sub-list for method output_type
+	68, // [68:79] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }

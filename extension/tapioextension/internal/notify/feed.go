@@ -71,7 +71,7 @@ func alertOf(record *model.Event) (Alert, bool) {
 		return burnAlert(record)
 	}
 	group, ok := otlp.FindingFromEvent(record).(*model.SemanticGroup)
-	if !ok {
+	if !ok || group.Kind == model.GroupObservation || group.Kind == model.GroupChange { // which affect no one
 		return Alert{}, false
 	}
 	a := incidentAlert(group, text(record, "tapio.group.state"))

@@ -1,0 +1,173 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/report"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// incidentOf is all that is known of a group, for the report.
+func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident {
+	first := &g.ranking[0]
+	reason, own := g.reasonOf(first), g.ofService(first.service)
+	in := &report.Incident{
+		ID: g.id, Kind: g.kind, State: g.state, Type: sg.Type, Start: sg.Range.Start, Now: e.now, Over: g.over,
+		Confidence: sg.Confidence, Services: sg.Services, Impact: &sg.Impact, MergedInto: g.into, SplitFrom: g.from,
+		SplitInto: g.remark, EndedBy: g.endedBy, Further: g.further, Reopened: g.reopened, Similar: g.similar, SimilarN: g.similarCount,
+	}
+	in.Facts = append(in.Facts, e.factOf(reason))
+	for _, s := range further(reason, own) {
+		in.Facts = append(in.Facts, e.factOf(s))
+	}
+	if g.place != nil {
+		in.Facts = e.placeFacts(g)
+	}
+	in.Cause = e.causeOf(g, own)
+	touched := map[string]bool{}
+	for _, r := range g.ranking {
+		touched[r.service] = true
+	}
+	in.Next, _ = e.next(g, touched)
+	e.addSequence(in, g)
+	return in
+}
+
+// placeFacts are one fact of each service that the place hits.
+func (e *Engine) placeFacts(g *group) []report.Fact {
+	var list []report.Fact
+	for i := range g.ranking {
+		if r := &g.ranking[i]; g.place.hits(r.service) && len(list) < report.MaxEvidence {
+			list = append(list, e.factOf(g.reasonOf(r)))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, e.factOf(g.reasonOf(&g.ranking[0])))
+	}
+	return list
+}
+
+// causeOf names the cause as exactly as is known.
+func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
+	s := e.serviceNamed(g.cause())
+	c := report.Cause{Name: s.name, Namespace: s.namespace, Workload: s.workload, WorkloadKind: s.workloadKind, Pod: s.pod, Node: s.node}
+	if p := g.place; p != nil {
+		c = report.Cause{Name: p.name, Place: "node", PlaceKey: p.key, Hit: p.hit, Inside: p.inside, Outside: p.outside}
+		if p.zone {
+			c.Place = "zone"
+		}
+		return c
+	}
+	c.Pod, c.Node = e.instanceOf(s, own)
+	if part := sliceIn(own); part != nil && c.Pod != "" {
+		c.OnlyPod = part.of < part.all
+	} else if part != nil && part.of < part.all {
+		c.Slice = part.key + " " + part.name
+	}
+	for _, sign := range own {
+		c.Selector = cmp.Or(c.Selector, sign.label)
+		if sign.subject.Kind == model.EntityCode {
+			c.Code = cmp.Or(c.Code, sign.subject.Name)
+		}
+	}
+	c.Trace = traceOf(own)
+	if r := g.released(); r != nil {
+		c.Version, c.Released = r.key.peer, r.onset
+		if len(s.release.versions) > 0 {
+			if version, before := s.release.newest(); version == c.Version {
+				c.Before = before
+			}
+		}
+	}
+	c.Logs = e.logs(s.name)
+	c.Traces = e.spans(s.name)
+	c.Uninstrumented = s.last == 0 && !c.Logs && !c.Traces && s.pod == "" && len(e.callersOf(s.name)) > 0
+	return c
+}
+
+// instanceOf is the pod and the node that the fault is confined to, or the only ones of
+// the service; "" where it is in several.
+func (e *Engine) instanceOf(s *service, own []*sign) (pod, node string) {
+	if part := sliceIn(own); part != nil {
+		return part.pod, part.node
+	}
+	if only := e.onlyInstance(s.name); only != nil {
+		return only.pod, only.node
+	}
+	if e.sendsSpans(s.name) {
+		return "", ""
+	}
+	return s.pod, s.node
+}
+
+// logs reports whether the service writes log lines.
+func (e *Engine) logs(service string) bool {
+	for key, l := range e.lines.all() {
+		if key.service == service && (*l).kernel == nil && !(*l).restarts && !strings.HasPrefix(key.template, execPrefix) {
+			return true
+		}
+	}
+	for key := range e.flows.all() {
+		if key.service == service {
+			return true
+		}
+	}
+	return e.lineSteps(service)
+}
+
+// lineSteps reports whether runs of the service write log lines.
+func (e *Engine) lineSteps(service string) bool {
+	for key, held := range e.graph.operations.all() {
+		if key.service != service || (*held).past == nil {
+			continue
+		}
+		for _, f := range (*held).order {
+			if f.kind == featureLog || f.kind == featureFailure {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spans reports whether the service sends spans.
+func (e *Engine) spans(service string) bool {
+	for key := range e.graph.operations.all() {
+		if key.service == service {
+			return true
+		}
+	}
+	return false
+}
+
+// addSequence says in which order it set in, and who is affected without being the
+// cause. No effect sets in before its cause: two onsets are only known to some seconds.
+func (e *Engine) addSequence(in *report.Incident, g *group) {
+	first := &g.ranking[0]
+	total := hintStrength * hintStrength
+	for i := range g.ranking {
+		total += g.ranking[i].odds()
+	}
+	cause := report.Step{Service: first.service, Onset: first.onset, Fact: in.Facts[0]}
+	if g.place == nil {
+		in.Sequence = append(in.Sequence, cause)
+	}
+	for i := range g.ranking[1:] {
+		r := &g.ranking[1+i]
+		fact := e.factOf(g.reasonOf(r))
+		onset := max(r.onset, first.onset)
+		explained := e.dependsOn(r.service, first.service) && r.onset+e.dated() >= first.onset
+		if g.place == nil && (explained || r.onset >= first.onset) {
+			in.Sequence = append(in.Sequence, report.Step{Service: r.service, Onset: onset, Fact: fact})
+		}
+		in.Others = append(in.Others, report.Candidate{
+			Service: r.service, Probability: r.odds() / total, Fact: fact, Explained: explained, Delay: onset - first.onset,
+		})
+	}
+	slices.SortStableFunc(in.Sequence, func(a, b report.Step) int { return cmp.Compare(a.Onset, b.Onset) })
+}

@@ -1,0 +1,97 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/report"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// reasonOf is the sign that names a candidate's mechanism: its strongest or, where
+// that is a step that is skipped and the code says why, what the code says; of what
+// the kernel reports, what led to it.
+func (g *group) reasonOf(r *ranked) *sign {
+	own := g.ofService(r.service)
+	if r.reason.key.class == classKernel {
+		for _, s := range own {
+			if s.key.class == classKernel && s.strength >= alarmStrength && leadsTo(s, r.reason) {
+				return s
+			}
+		}
+	}
+	if r.reason.key.class != classPath {
+		return r.reason
+	}
+	for _, s := range own {
+		if s.quotes() && s.strength >= alarmStrength && near(s.onset, r.reason.onset) {
+			return s
+		}
+	}
+	return r.reason
+}
+
+// maxFurther is how many facts support the first.
+const maxFurther = report.MaxEvidence - 1
+
+// further chooses the facts that support the reason: what the code itself says of it
+// and what was changed before all, then one sign of each class, for three steps that
+// are skipped tell no more than one. What a failure skips tells nothing. Events of the
+// kernel are each a fact of their own.
+func further(reason *sign, own []*sign) []*sign {
+	told := map[class]bool{reason.key.class: true, classLoad: true, classPath: reason.key.class == classError}
+	var list []*sign
+	for _, pick := range [...]func(*sign) bool{
+		(*sign).quotes,
+		func(s *sign) bool { return s.key.what == releaseWhat },
+		func(s *sign) bool { return (s.key.class == classKernel || !told[s.key.class]) && !s.counted() },
+	} {
+		for _, s := range own {
+			if s != reason && len(list) < maxFurther && pick(s) && !slices.Contains(list, s) {
+				told[s.key.class] = true
+				list = append(list, s)
+				if s.quotes() {
+					break // one message says what it is about
+				}
+			}
+		}
+	}
+	return list
+}
+
+// quotes reports whether the sign has the words in which the code itself says what
+// is wrong.
+func (s *sign) quotes() bool {
+	return s.key.class == classError && s.brief == "" && s.key.what != "fails"
+}
+
+// counted reports whether it is a metric of the kernel's, whose events say the same.
+func (s *sign) counted() bool {
+	return s.key.class != classKernel && strings.HasPrefix(s.key.what, "tapio.")
+}
+
+// released is the release of the cause that set in shortly before, nil for none.
+func (g *group) released() *sign {
+	first := g.ranking[0]
+	for _, s := range g.ofService(first.service) {
+		if s.key.what == releaseWhat && s.onset <= first.onset+together && near(s.onset, first.onset) {
+			return s
+		}
+	}
+	return nil
+}
+
+// traceOf returns the trace of a span that is evidence, "" for none.
+func traceOf(own []*sign) string {
+	for _, s := range own {
+		for _, ref := range s.evidence {
+			if trace, _, found := strings.Cut(ref.ID, ":"); found && ref.Kind == model.EvidenceSpan {
+				return trace
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,168 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/report"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// say is the sentence of a sign, with its figures.
+func (e *Engine) say(s *sign) string {
+	f := e.factOf(s)
+	return f.Text()
+}
+
+// factOf is what a sign tells, for the report.
+func (e *Engine) factOf(s *sign) report.Fact {
+	f := report.Fact{
+		Service: s.key.service, What: s.key.what, Peer: s.key.peer, Quote: s.quote, Before: s.before, After: s.after, Unit: s.unit,
+		Count: s.count, Onset: s.onset, Sentence: s.text, Pod: s.pod, Node: s.node, Evidence: s.evidence,
+	}
+	if s.subject.Kind == model.EntityCode {
+		f.Code = s.subject.Name
+	}
+	switch s.key.class {
+	case classKernel:
+		e.kernelFact(&f, s)
+	case classResource:
+		e.resourceFact(&f, s)
+	case classPath:
+		pathFact(&f, s)
+	case classError:
+		errorFact(&f, s)
+	case classEdge:
+		f.Kind = report.FactDependency
+		if c := e.graph.calls.peek(callKey{s.key.peer, s.key.service}); c != nil && (*c).paired {
+			f.Kind = report.FactNetwork
+		}
+	case classSelf:
+		e.slowFact(&f, s)
+	case classSilent:
+		f.Kind = report.FactSilent
+	default:
+		e.supportFact(&f, s)
+	}
+	return f
+}
+
+func (e *Engine) kernelFact(f *report.Fact, s *sign) {
+	f.Kind = report.FactKernel
+	k := s.kernel
+	if k == nil {
+		f.Kind = report.FactOther
+		return
+	}
+	f.Kernel = report.Kernel{
+		Word: k.word, Does: k.says, Fault: k.fault, Peer: k.peer, Place: shownEndpoint(k.place), Slow: k.slow, Limit: k.limit,
+	}
+	if k.word == "slow" && slices.Contains(diskCalls(), k.fault) {
+		f.Kernel.Word = "io."
+		f.Kernel.Does = "waits for its disk: " + k.fault + " takes up to " + report.Millis(1000*k.slow)
+		f.Kernel.Peer = ""
+	}
+	if k.word == "throttl" {
+		f.Kernel.Place = k.place
+	}
+	if s.subject.Kind == model.EntityProcess {
+		f.Kernel.Who = s.subject.Name
+	}
+}
+
+func (e *Engine) resourceFact(f *report.Fact, s *sign) {
+	f.Kind = report.FactResource
+	if s.key.peer == "trend" {
+		f.Kind, f.Peer, f.Until = report.FactForecast, cmp.Or(s.on, resourceName(s.key.what)), s.usedUp
+	}
+}
+
+// resourceName is what runs out, as a sentence begins with it.
+func resourceName(metric string) string {
+	for _, word := range [...]string{"filesystem", "volume", "memory", "disk"} {
+		if strings.Contains(metric, word) {
+			return capital(word)
+		}
+	}
+	return metric
+}
+
+func capital(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] }
+
+func pathFact(f *report.Fact, s *sign) {
+	switch {
+	case s.key.what == "standstill":
+		f.Kind, f.Peers = report.FactStopped, s.peers
+	case s.key.what == "any step":
+		f.Kind, f.What, f.After = report.FactEndsEarly, "", 1-s.after
+	case strings.HasPrefix(s.key.what, "end after "):
+		f.Kind, f.What = report.FactEndsEarly, cmp.Or(s.did, s.key.what)
+	case s.did != "":
+		f.Kind, f.What = report.FactSkipped, s.did
+	default:
+		f.Kind = report.FactOther
+	}
+}
+
+func (e *Engine) slowFact(f *report.Fact, s *sign) {
+	f.Kind, f.Share, f.Hours = report.FactSlow, s.share, s.hours
+	if s.dependency {
+		f.Kind = report.FactDependency
+	}
+	if s.hours > 0 {
+		f.Kind = report.FactCreep
+	}
+}
+
+func errorFact(f *report.Fact, s *sign) {
+	switch {
+	case s.from != "":
+		f.Kind, f.Peer, f.New = report.FactCallsFail, s.from, s.before == 0
+		if s.key.service == s.from { // others reach the callee
+			f.Service, f.Peer = s.key.peer, s.from
+		}
+		if s.callee != "" {
+			f.Kind, f.What = report.FactNames, s.callee
+		}
+		return
+	case s.key.what == "restarts":
+		f.Kind = report.FactRestarts
+	case s.unit == "per slot":
+		f.Kind, f.New = report.FactErrorLog, s.before == 0
+	default:
+		f.Kind, f.New = report.FactFailing, s.before == 0 && s.key.what != "fails"
+		f.Lasts = s.lasts
+	}
+	if f.Quote == "" && s.key.what != "fails" {
+		f.Quote = message(s.key.what)
+	}
+}
+
+// supportFact is for what only supports: releases, restarts, metrics, lines.
+func (e *Engine) supportFact(f *report.Fact, s *sign) {
+	switch {
+	case s.key.what == releaseWhat:
+		f.Kind, f.What = report.FactRelease, ""
+		release := &e.serviceNamed(s.key.service).release
+		if len(release.versions) > 0 {
+			if version, before := release.newest(); version == s.key.peer {
+				f.What = before
+			}
+		}
+	case s.key.what == "restart":
+		f.Kind = report.FactRestart
+	case s.unit == "per slot":
+		f.Kind, f.New, f.Quote = report.FactLogVolume, s.before < math.SmallestNonzeroFloat32, message(s.key.what)
+		minute := 60e9 / float64(e.slotWidth())
+		f.Before, f.After = f.Before*minute, f.After*minute
+	case s.key.what == "standstill" || s.key.what == "missing metrics":
+		f.Kind = report.FactOther
+	default:
+		f.Kind = report.FactMetric
+	}
+}

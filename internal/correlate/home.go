@@ -1,0 +1,107 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// home is the oldest open group that shares something with the incident. A second
+// one is merged into it, unless both are faults of their own: then the incident
+// belongs to the one that is closer to its cause.
+func (e *Engine) home(in *incident) *group {
+	var best *group
+	root := in.suspects[0]
+	for _, g := range e.groups {
+		// What sets in long after the group's last sign is another incident.
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) || e.ownOnset(g, root) {
+			continue
+		}
+		switch {
+		case best == nil:
+			best = g
+		case !g.apart(best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
+			best.swallow(g)
+		case g.closeness(root.service) > best.closeness(root.service):
+			best = g
+		}
+	}
+	return best
+}
+
+// ownOnset reports whether the suspect set in so long after the group's cause that it
+// is no effect of it, by something that the group does not show.
+func (e *Engine) ownOnset(g *group, s *suspect) bool {
+	cause := g.ranking[0]
+	if s.service == cause.service || g.place.hits(s.service) || !s.alarm || !s.exact() || s.reason == nil {
+		return false
+	}
+	if known := g.members[s.reason.key]; known != nil && near(known.onset, s.reason.onset) {
+		return false
+	}
+	after := s.onset - min(s.onset, cause.onset)
+	switch {
+	case after <= e.dated():
+		return false
+	case e.changedAt(s.service, s.onset):
+		return true
+	case !e.dependsOn(s.service, cause.service):
+		return s.best[classLoad] == nil && !e.samePlace(s.service, cause.service)
+	}
+	// Callers fail or wait within moments; what is new long after has its own reason.
+	return after > together/2 && s.reason.key.class == classError
+}
+
+// fade lets candidates that show no more count less by and by: a cause explains by
+// what it shows now. What the kernel reported is a fact that lasts.
+func (g *group) fade() {
+	for i := range g.ranking {
+		if r := &g.ranking[i]; r.reason.key.class != classKernel {
+			r.score *= fading
+		}
+	}
+	g.sortRanking()
+}
+
+// swallow takes over all of a group that turns out to be of the same fault.
+func (g *group) swallow(o *group) {
+	o.into, o.changed = g.id, true
+	for _, s := range o.signs() {
+		g.join(s, o.blamed[s.key])
+	}
+	for key, v := range o.victims {
+		if g.victims == nil {
+			g.victims = map[outcomeKey]*victim{}
+		}
+		if g.victims[key] == nil {
+			g.victims[key] = v
+		}
+	}
+	if o.kind == model.GroupIncident {
+		g.kind = o.kind
+	}
+	for i := range o.ranking {
+		g.enlist(&o.ranking[i])
+	}
+	g.sortRanking()
+}
+
+// shares reports whether group and incident have a cause in common, or the
+// incident is no more than an effect that the group has seen already.
+func (g *group) shares(in *incident) bool {
+	for _, s := range in.suspects {
+		for _, sign := range s.signs {
+			if _, known := g.members[sign.key]; known && sign.key.class != classLoad || g.wronged(sign) != nil {
+				return true
+			}
+		}
+	}
+	return len(in.suspects) > 0 && g.concerns(in.suspects[0].service)
+}
+
+func (g *group) concerns(service string) bool {
+	return slices.ContainsFunc(g.ranking, func(r ranked) bool { return r.service == service })
+}

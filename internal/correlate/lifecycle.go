@@ -1,0 +1,226 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// The life of an incident goes by the requests that it affects, in event time: open,
+// growing while more is affected, recovering, resolved. Where no request tells, it
+// goes by whether what was unusual still shows.
+
+const (
+	// steadyFor is for how long requests must have been as before until it is
+	// resolved, and how long ago what is unusual must have shown last.
+	steadyFor = 30 * model.Nanos(1e9)
+	// quietFor is how long ago the last sign must be where no request tells.
+	quietFor = 60 * model.Nanos(1e9)
+	// reopenWithin is how long a resolved incident is reopened instead of a new one.
+	reopenWithin = 600 * model.Nanos(1e9)
+	// unknownFor is as how many closing times an incident without traffic times out.
+	unknownFor = 6
+	// maxResolved are kept to be reopened.
+	maxResolved = 8
+)
+
+// live moves the group on in its life, at the end of a slot.
+func (e *Engine) live(g *group, now model.Nanos) {
+	if end := e.config.Asked.End; end != 0 { // what is asked about is all that is known
+		now = min(now, end)
+	}
+	newest := e.complete(now)
+	e.follow(g, newest)
+	e.rate(g)
+	switch {
+	case g.kind != model.GroupIncident:
+		e.liveQuietly(g, now)
+	case len(g.entries()) > 0 && g.reasonOf(&g.ranking[0]).hours == 0: // what creeps is its own baseline by now
+		e.liveByRequests(g, now, newest)
+	default:
+		e.liveBySigns(g, now)
+	}
+}
+
+// complete is the newest slot whose traces were put together.
+func (e *Engine) complete(now model.Nanos) int64 { return e.slotOf(now-min(now, e.slotWidth())) - 1 }
+
+// rate says whether the group is an incident. What was one stays one.
+func (e *Engine) rate(g *group) {
+	kind := model.GroupObservation
+	switch {
+	case g.kind == model.GroupIncident || g.affects() || e.harms(g):
+		kind = model.GroupIncident
+	case e.planned(g):
+		kind = model.GroupChange
+	}
+	if kind != g.kind {
+		g.kind, g.changed = kind, true
+	}
+}
+
+// enter changes the state.
+func (g *group) enter(state model.GroupState) {
+	if g.state != state {
+		g.state, g.changed = state, true
+	}
+}
+
+// liveByRequests goes by the requests to the cause where it has any, else by those of
+// all that is affected.
+func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
+	judged, idle := 0, 0
+	well, mending := true, true
+	for _, v := range g.judges() {
+		switch {
+		case v.idle(newest):
+			idle++
+			continue
+		case e.affectedByOther(g, v):
+			continue
+		}
+		judged++
+		recovered := v.recovered || v.calm(newest)
+		well = well && recovered
+		mending = mending && (recovered || v.well >= better)
+	}
+	last := g.lastAffected(e)
+	switch {
+	case judged == 0 && idle > 0:
+		e.liveUnknown(g, now, last)
+	case well && last+steadyFor <= now:
+		e.resolve(g, last)
+	case mending && last+steadyFor/2 <= now:
+		g.enter(model.GroupRecovering)
+	default:
+		g.enter(g.going())
+	}
+}
+
+// judges are the victims that recovery is judged by.
+func (g *group) judges() []*victim {
+	list, own := g.entries(), []*victim(nil)
+	for _, v := range g.victims {
+		if g.atCause(v.key) && !slices.Contains(list, v) {
+			own = append(own, v)
+		}
+	}
+	return append(list, own...)
+}
+
+// affectedByOther reports whether another incident explains that the requests are
+// affected still, while those to this one's cause are well.
+func (e *Engine) affectedByOther(g *group, v *victim) bool {
+	if v.recovered || g.atCause(v.key) {
+		return false
+	}
+	causeIsWell := false
+	for _, own := range g.victims {
+		if g.atCause(own.key) {
+			if !own.recovered {
+				return false
+			}
+			causeIsWell = true
+		}
+	}
+	return causeIsWell && slices.ContainsFunc(e.groups, func(o *group) bool {
+		return o != g && o.into == "" && o.kind == model.GroupIncident && o.victims[v.key] != nil
+	})
+}
+
+// going is the state of what goes on.
+func (g *group) going() model.GroupState {
+	switch {
+	case g.reopened:
+		return model.GroupReopened
+	case g.revision > 0 && g.grownAt > g.openedAt || g.state == model.GroupGrowing:
+		return model.GroupGrowing
+	case g.revision == 0:
+		return model.GroupOpen
+	case g.state == model.GroupRecovering || g.state == model.GroupUnknown:
+		return model.GroupOpen
+	}
+	return g.state
+}
+
+// liveUnknown waits for requests, for a while.
+func (e *Engine) liveUnknown(g *group, now, last model.Nanos) {
+	if last+unknownFor*model.Nanos(e.config.CloseAfter) < now {
+		g.over = last
+		g.enter(model.GroupClosed)
+		return
+	}
+	g.enter(model.GroupUnknown)
+}
+
+// liveBySigns goes by what was unusual: it is over when that shows no more while the
+// services go on.
+func (e *Engine) liveBySigns(g *group, now model.Nanos) {
+	last := g.lastShown()
+	switch {
+	case last+quietFor > now:
+		g.enter(g.going())
+	case e.heardSince(g, last):
+		e.resolve(g, last)
+	default:
+		e.liveUnknown(g, now, last)
+	}
+}
+
+// liveQuietly ends what no one is affected by when it shows no more.
+func (e *Engine) liveQuietly(g *group, now model.Nanos) {
+	if last := g.lastShown(); last+max(quietFor, model.Nanos(e.config.CloseAfter)/2) < now {
+		g.over = last
+		g.enter(model.GroupClosed)
+		return
+	}
+	g.enter(g.going())
+}
+
+// lastShown is when something of the group showed last.
+func (g *group) lastShown() model.Nanos {
+	last := g.opened
+	for _, s := range g.members {
+		if s.telling() || len(g.members) == 1 {
+			last = max(last, s.shown())
+		}
+	}
+	return last
+}
+
+// shown is when the sign showed last.
+func (s *sign) shown() model.Nanos {
+	if s.until != 0 {
+		return min(s.until, s.last)
+	}
+	return s.last
+}
+
+// heardSince reports whether a service of the group reported after a time.
+func (e *Engine) heardSince(g *group, t model.Nanos) bool {
+	return slices.ContainsFunc(g.ranking, func(r ranked) bool {
+		return e.serviceNamed(r.service).last > t+quietFor/2
+	})
+}
+
+// resolve ends the incident; last is when the last request was affected.
+func (e *Engine) resolve(g *group, last model.Nanos) {
+	g.over = max(last, g.span().Start)
+	g.endedBy = e.endedBy(g)
+	g.enter(model.GroupResolved)
+}
+
+// endedBy says what changed when the incident ended, "" if that is not known.
+func (e *Engine) endedBy(g *group) string {
+	for _, r := range g.ranking {
+		release := &e.serviceNamed(r.service).release
+		if release.known && release.since > g.span().Start+e.dated() && near(release.since, g.over) {
+			version, _ := release.newest()
+			return r.service + " " + version
+		}
+	}
+	return ""
+}

@@ -1,0 +1,46 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// maxQuote bounds what is quoted of a line.
+const maxQuote = 160
+
+// quoteOf is the message of a line as its service wrote it: without what stands before
+// it, the time and the level.
+func quoteOf(line string) string {
+	line, _, _ = strings.Cut(strings.TrimSpace(line), "\n")
+	rest := line
+	for range maxTokens {
+		word, after, more := strings.Cut(rest, " ")
+		if !more || after == "" {
+			break
+		}
+		bare := strings.Trim(word, "[]():|-<>")
+		if !isTime(bare) && bare != "" && levelNamed(bare) == model.SeverityUnspecified {
+			break
+		}
+		rest = strings.TrimLeft(after, " ")
+	}
+	return kept(clipped(rest, maxQuote))
+}
+
+// isTime reports whether a word is a date or a time of day, by its look.
+func isTime(word string) bool {
+	digits := 0
+	for i := range len(word) {
+		switch c := word[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case strings.IndexByte("-:/.,TZ+", c) < 0:
+			return false
+		}
+	}
+	return digits >= 4 && digits < len(word)
+}

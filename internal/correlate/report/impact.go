@@ -1,0 +1,72 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// listedOperations is how many operations the impact names.
+const listedOperations = 3
+
+// Impact says how users are affected, operation by operation.
+func Impact(im *model.Impact) string {
+	if len(im.Operations) == 0 {
+		return "No requests are known to be affected."
+	}
+	var parts []string
+	for i := range im.Operations[:min(listedOperations, len(im.Operations))] {
+		parts = append(parts, operation(&im.Operations[i]))
+	}
+	text := strings.Join(parts, "; ")
+	if more := len(im.Operations) - listedOperations; more > 0 {
+		text += fmt.Sprintf("; %s more affected", plural(more, "operation"))
+	}
+	text += fmt.Sprintf(". %s of %s requests so far.", count(im.FailedRequests+im.SlowRequests), count(im.Requests))
+	switch im.Unaffected {
+	case 0:
+	case 1:
+		text += " 1 other entry operation is not affected."
+	default:
+		text += fmt.Sprintf(" %d other entry operations are not affected.", im.Unaffected)
+	}
+	for i := range im.Attributes {
+		a := &im.Attributes[i]
+		text += fmt.Sprintf(" %s: %s affected (%s).", a.Key, count(float64(a.Count)), Listed(a.Values))
+	}
+	return text
+}
+
+// operation tells failed and slow requests apart.
+func operation(o *model.OperationImpact) string {
+	text := o.Service + " " + o.Operation + ": "
+	failed := o.ErrorRatio - o.BaselineErrorRatio
+	switch {
+	case failed > 0.005 && o.SlowRatio > 0.005:
+		text += fmt.Sprintf("%s fail (baseline %s), %s are slow", Percent(o.ErrorRatio), base(o), Percent(o.SlowRatio))
+	case failed >= o.SlowRatio:
+		text += fmt.Sprintf("%s fail (baseline %s)", Percent(o.ErrorRatio), base(o))
+	default:
+		text += fmt.Sprintf("%s are slow", Percent(o.SlowRatio))
+	}
+	if o.BaselineP95 > 0 && o.P95 > 0 {
+		before, now := float64(o.BaselineP95)/1e6, float64(o.P95)/1e6
+		if now > 1.2*before || now < before/1.2 {
+			return text + fmt.Sprintf(", p95 %s (baseline %s)", Millis(now), Millis(before))
+		}
+		return text + ", latency unchanged"
+	}
+	return text
+}
+
+// base is the share that fails usually; what is as low as can be told is none.
+func base(o *model.OperationImpact) string {
+	if o.BaselineErrorRatio <= 0.001 {
+		return "0%"
+	}
+	return Percent(o.BaselineErrorRatio)
+}

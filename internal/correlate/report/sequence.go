@@ -1,0 +1,109 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// SequenceText says in which order it set in: the cause first, then what follows.
+func (i *Incident) SequenceText() string {
+	if len(i.Sequence) < 2 {
+		return ""
+	}
+	const most = 5
+	var parts []string
+	for n := range i.Sequence[:min(most, len(i.Sequence))] {
+		s := &i.Sequence[n]
+		parts = append(parts, strings.TrimSuffix(Clock(s.Onset), " UTC")+" "+s.Service+" "+s.Fact.brief())
+	}
+	if more := len(i.Sequence) - most; more > 0 {
+		parts = append(parts, plural(more, "more service"))
+	}
+	return "Sequence: " + strings.Join(parts, " → ")
+}
+
+// brief says in a word or two what a service shows.
+func (f *Fact) brief() string {
+	switch f.Kind {
+	case FactFailing, FactErrorLog, FactCallsFail, FactNames:
+		return "fails"
+	case FactNetwork, FactDependency, FactSlow, FactCreep:
+		return "is slow"
+	case FactSkipped, FactEndsEarly:
+		return "skips steps"
+	case FactStopped:
+		return "stops calling others"
+	case FactResource:
+		return "is short of " + ResourceWord(f.What)
+	case FactForecast:
+		return "is filling up"
+	case FactSilent:
+		return "stops reporting"
+	case FactRestarts, FactRestart:
+		return "restarts"
+	case FactRelease:
+		return "is rolled out"
+	case FactKernel:
+		return kernelBrief(f.Kernel.Word)
+	case FactMetric:
+		if strings.Contains(f.What, "duration") || strings.Contains(f.What, "latency") {
+			return "is slow"
+		}
+	}
+	return "is unusual"
+}
+
+func kernelBrief(word string) string {
+	switch word {
+	case "oom":
+		return "is killed"
+	case "crash", "signal", "exit":
+		return "exits"
+	case "connect", "refused", "reset":
+		return "refuses connections"
+	case "retransmit":
+		return "loses packets"
+	case "dns":
+		return "cannot resolve names"
+	case "throttl":
+		return "is throttled"
+	}
+	return "waits"
+}
+
+// NotCause says who is affected but not the cause, or who else may be.
+func (i *Incident) NotCause() string {
+	var effects, doubts []string
+	for n := range i.Others {
+		o := &i.Others[n]
+		switch {
+		case o.Explained && len(effects) < 3:
+			effects = append(effects, fmt.Sprintf("%s (it calls %s and follows %s later)", o.Service, i.Cause.Name, delay(o.Delay)))
+		case !o.Explained && o.Probability >= 0.05 && len(doubts) < 2:
+			doubts = append(doubts, fmt.Sprintf("%s (%s): %s", o.Service, Percent(o.Probability), o.Fact.Text()))
+		}
+	}
+	text := ""
+	if len(effects) > 0 {
+		text = "Not the cause: " + strings.Join(effects, "; ")
+	}
+	if len(doubts) > 0 {
+		if text != "" {
+			text += "\n"
+		}
+		text += "Also possible: " + strings.Join(doubts, "; ")
+	}
+	return text
+}
+
+func delay(d model.Nanos) string {
+	if d < 1e9 {
+		return "less than a second"
+	}
+	return Span(d)
+}

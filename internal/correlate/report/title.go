@@ -1,0 +1,313 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// MaxTitle is the most bytes of a title.
+const MaxTitle = 120
+
+// clause is what is wrong, in parts: "payments-db" "has been slow" "calls take 1.3 s".
+type clause struct {
+	subject string
+	now     string // verb of what goes on, read before "since"
+	past    string // verb of what is over
+	detail  string
+	moment  bool // it happened at a time, and does not go on
+}
+
+// Title says in one line what is wrong where, since when, why, and whom it hurts.
+func (i *Incident) Title() string {
+	c := i.clause()
+	switch {
+	case i.Further:
+		return fit("Also consider "+c.subject, verb(c.now)+c.short(), "")
+	case i.State == model.GroupMerged:
+		return fit(c.subject, " "+c.past, " (part of incident "+i.MergedInto+")")
+	case i.State == model.GroupResolved:
+		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(i.Over-i.Start), clockRange(i.Start, i.Over), c.subject, c.past)
+		return fit(head, "", comma(i.hurtPast()))
+	case i.State == model.GroupClosed:
+		return fit(fmt.Sprintf("Ended %s: %s %s", Clock(i.Over), c.subject, c.past), c.short(), semicolon(i.hurtPast()))
+	}
+	return fit(c.subject+" "+c.now+i.when(c), c.short(), semicolon(i.hurt()))
+}
+
+// when says since when.
+func (i *Incident) when(c clause) string {
+	switch {
+	case c.moment:
+		return " at " + Clock(i.Start)
+	case i.main().Kind == FactForecast:
+		return ""
+	case i.released() && i.quote() != "":
+		return " since its rollout at " + Clock(i.Cause.Released)
+	}
+	return " since " + Clock(i.Start)
+}
+
+func (c clause) short() string {
+	if c.detail == "" {
+		return ""
+	}
+	return ": " + c.detail
+}
+
+func verb(s string) string { return ", which " + s }
+
+func comma(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ", " + s
+}
+
+func semicolon(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "; " + s
+}
+
+// fit leaves out or cuts the detail where the whole is too long; what it hurts comes
+// before why.
+func fit(head, detail, hurt string) string {
+	if room := MaxTitle - len(head) - len(hurt); len(detail) > room {
+		detail = cutDetail(detail, room)
+	}
+	return Clip(head+detail+hurt, MaxTitle-len("…"))
+}
+
+// cutDetail shortens a detail to fit, a quotation within its marks.
+func cutDetail(detail string, room int) string {
+	const least = 24
+	if room < least {
+		return ""
+	}
+	if open := strings.IndexByte(detail, '"'); open >= 0 && strings.HasSuffix(detail, "\"") {
+		if room-open < least/2 {
+			return ""
+		}
+		return Clip(strings.TrimSuffix(detail, "\""), room-len("…")-1) + "\""
+	}
+	cut, _, _ := strings.Cut(detail, " (")
+	if len(cut) <= room {
+		return cut
+	}
+	return ""
+}
+
+// clause chooses the words by the fact that names the mechanism.
+func (i *Incident) clause() clause {
+	if i.Cause.Place != "" {
+		return i.placeClause()
+	}
+	f, who := i.main(), i.who()
+	switch f.Kind {
+	case FactFailing, FactErrorLog:
+		return i.failClause()
+	case FactNetwork:
+		return clause{
+			"network between " + f.Peer + " and " + f.Service, "has been slow", "was slow",
+			fmt.Sprintf("%s per call (baseline %s)", Millis(f.After), Millis(f.Before)), false,
+		}
+	case FactDependency:
+		return clause{
+			who, "has been slow", "was slow",
+			fmt.Sprintf("calls from %s take %s (baseline %s)", f.Peer, Millis(f.After), Millis(f.Before)), false,
+		}
+	case FactCallsFail:
+		detail := fmt.Sprintf("%s of calls from %s fail", Percent(f.After), f.Peer)
+		if f.Quote != "" {
+			detail = "calls from " + f.Peer + " fail with " + quoted(f.Quote, 100)
+		}
+		return clause{who, "has been failing", "failed", detail, false}
+	case FactNames:
+		return clause{who, "has not resolved names", "did not resolve names", "calls from " + f.Peer + " to " + f.What + " fail with " + quoted(f.Quote, 80), false}
+	case FactCreep:
+		return clause{
+			who, "has been getting slower for " + fmt.Sprint(f.Hours) + " h", "was getting slower",
+			fmt.Sprintf("%s takes %s (baseline %s)", f.What, Millis(f.After), Millis(f.Before)), false,
+		}
+	case FactSlow:
+		return clause{
+			who, "has been slow", "was slow",
+			fmt.Sprintf("%s takes %s (baseline %s)", f.What, Millis(f.After), Millis(f.Before)), false,
+		}
+	case FactSkipped:
+		return clause{
+			who, f.What + " less often", "did less than usual",
+			fmt.Sprintf("in %s of requests (baseline %s)", Percent(f.After), Percent(f.Before)), false,
+		}
+	case FactEndsEarly:
+		return clause{
+			who, "ends requests early", "ended requests early",
+			Percent(f.After) + " of " + orAll(f.Peer), false,
+		}
+	case FactKernel:
+		return i.kernelClause()
+	}
+	return i.metricClause()
+}
+
+func (i *Incident) metricClause() clause {
+	f, who := i.main(), i.who()
+	switch f.Kind {
+	case FactResource:
+		return clause{
+			who, "has been short of " + ResourceWord(f.What), "was short of " + ResourceWord(f.What),
+			fmt.Sprintf("%s used (baseline %s)", Quantity(f.After, f.Unit), Quantity(f.Before, f.Unit)), false,
+		}
+	case FactForecast:
+		left := model.Nanos(0)
+		if f.Until > i.Now {
+			left = f.Until - i.Now
+		}
+		return clause{
+			f.Peer + " of " + who, "will be used up in about " + Span(left), "was filling up",
+			fmt.Sprintf("at %s now", Quantity(f.After, f.Unit)), false,
+		}
+	case FactSilent:
+		return clause{who, "has sent no telemetry", "sent no telemetry", "", false}
+	case FactRestarts:
+		return clause{who, "has restarted again and again", "restarted again and again", times(f.Count), false}
+	case FactStopped:
+		return clause{who, "continues, but " + Listed(f.Peers) + " have stopped", "continued while " + Listed(f.Peers) + " stopped", "", false}
+	case FactRelease:
+		return clause{who, "runs version " + f.Peer, "was rolled out", "", false}
+	case FactRestart:
+		return clause{who, "restarted", "restarted", "", true}
+	case FactMetric:
+		return clause{
+			who, "has unusual " + f.What, "had unusual " + f.What,
+			fmt.Sprintf("%s (baseline %s)", Quantity(f.After, f.Unit), Quantity(f.Before, f.Unit)), false,
+		}
+	case FactLogVolume:
+		return clause{who, "has logged unusual lines", "logged unusual lines", quoted(f.said(), 80), false}
+	}
+	return clause{who, "has been unusual", "was unusual", f.Sentence, false}
+}
+
+func (i *Incident) failClause() clause {
+	f, who := i.main(), i.who()
+	if i.released() {
+		who += " " + i.Cause.Version
+	}
+	detail := ""
+	switch quote := i.quote(); {
+	case quote != "":
+		detail = quoted(quote, 100)
+	case f.What != "fails":
+		detail = quoted(f.said(), 100)
+	case f.Peer != "":
+		detail = fmt.Sprintf("%s of %s (baseline %s)", Percent(f.After), f.Peer, Percent(f.Before))
+	}
+	return clause{who, "has been failing", "failed", detail, false}
+}
+
+func (i *Incident) kernelClause() clause {
+	f, who := i.main(), i.who()
+	k := &f.Kernel
+	switch k.Word {
+	case "oom":
+		c := clause{who, "ran out of memory and was killed", "ran out of memory and was killed", "", true}
+		if k.Limit > 0 {
+			c.detail = "limit " + bytes(k.Limit)
+		}
+		return c
+	case "crash", "signal":
+		return clause{who, "crashed", "crashed", "", true}
+	case "exit":
+		return clause{who, "has exited with an error again and again", "exited with an error again and again", exitWord(k.Fault), false}
+	case "connect", "refused":
+		return i.connectClause()
+	case "retransmit":
+		return clause{"network between " + k.Peer + " and " + who, "has been losing packets", "lost packets", "", false}
+	case "reset":
+		return clause{who, "has reset connections of " + k.Peer, "reset connections of " + k.Peer, "", false}
+	case "dns":
+		return clause{who, "cannot resolve " + k.Peer, "could not resolve " + k.Peer, "the name server " + k.Place + " answers " + k.Fault, false}
+	case "throttl":
+		return clause{who, "has used up the CPU quota of cgroup " + k.Place, "used up the CPU quota of cgroup " + k.Place, "", false}
+	case "slow", "block", "io.":
+		return clause{who, "has been waiting for its disk", "waited for its disk", diskDetail(k), false}
+	case "exec":
+		return clause{who, "started " + k.Fault + " (" + k.Peer + ")", "started " + k.Fault + " (" + k.Peer + ")", "never before", true}
+	case "file.":
+		return clause{who, "has been denied access to files", "was denied access to files", k.Peer + " (" + k.Fault + ")", false}
+	}
+	return clause{who, k.Does, k.Does, "", false}
+}
+
+func diskDetail(k *Kernel) string {
+	if k.Slow <= 0 {
+		return ""
+	}
+	return k.Fault + " takes up to " + Millis(1000*k.Slow)
+}
+
+func (i *Incident) connectClause() clause {
+	k, who := &i.main().Kernel, i.who()
+	switch k.Fault {
+	case "ECONNREFUSED":
+		return clause{who, "has refused connections", "refused connections", "nothing listens at " + k.Place, false}
+	case "ETIMEDOUT", "timeout":
+		return clause{who, "has not answered", "did not answer", "connections from " + k.Peer + " time out", false}
+	case "EHOSTUNREACH", "ENETUNREACH":
+		return clause{who, "has been unreachable", "was unreachable", "no route to " + k.Place, false}
+	}
+	return clause{who, "has not accepted connections", "did not accept connections", "those from " + k.Peer + " to " + k.Place + " fail", false}
+}
+
+// who is the cause, with its pod where that is the cause.
+func (i *Incident) who() string {
+	c := &i.Cause
+	switch {
+	case c.OnlyPod && c.Pod != "":
+		return c.Name + ": pod " + c.Pod
+	case c.Slice != "":
+		return c.Name + " (" + c.Slice + ")"
+	}
+	return c.Name
+}
+
+func (i *Incident) placeClause() clause {
+	c := &i.Cause
+	return clause{
+		c.Place + " " + c.Name, "has had slow or failing services", "had slow or failing services",
+		fmt.Sprintf("%d of %d there, none elsewhere", len(c.Hit), c.Inside), false,
+	}
+}
+
+// hurt says how users are affected, in few words: the worst operation.
+func (i *Incident) hurt() string {
+	if i.Kind != model.GroupIncident || i.Impact == nil || len(i.Impact.Operations) == 0 {
+		return ""
+	}
+	op := &i.Impact.Operations[0]
+	switch failed := op.ErrorRatio - op.BaselineErrorRatio; {
+	case failed >= op.SlowRatio/2 && failed > 0:
+		return fmt.Sprintf("%s of %s fail", Percent(op.ErrorRatio), op.Operation)
+	case op.SlowRatio > 0:
+		return fmt.Sprintf("%s of %s slow", Percent(op.SlowRatio), op.Operation)
+	}
+	return ""
+}
+
+func (i *Incident) hurtPast() string {
+	if i.Impact == nil || len(i.Impact.Operations) == 0 || i.Kind != model.GroupIncident {
+		return ""
+	}
+	im, op := i.Impact, &i.Impact.Operations[0]
+	affected := im.FailedRequests + im.SlowRequests
+	if op.ErrorRatio-op.BaselineErrorRatio >= op.SlowRatio/2 {
+		return fmt.Sprintf("%s of %s failed (%s requests)", Percent(op.ErrorRatio), op.Operation, count(affected))
+	}
+	return fmt.Sprintf("%s of %s were slow (%s requests)", Percent(op.SlowRatio), op.Operation, count(affected))
+}

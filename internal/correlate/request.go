@@ -1,0 +1,79 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+// countOutcome counts a span as a request, and as a call.
+func (e *Engine) countOutcome(runs []execution, i int) {
+	run := &runs[i]
+	took := run.end - min(run.start, run.end)
+	stands := run.adjusted * float32(uint64(1)<<e.assembly.sample)
+	slot := e.slotOf(run.end)
+	if run.op.key.kind == kindClient || run.op.key.kind == kindProducer {
+		if callee := e.calleeOf(runs, i); callee != "" && callee != run.op.key.service {
+			e.outcomesOf(outcomeKey{requestCall, run.op.key.service, callee}).observe(slot, run.failed, took, stands)
+		}
+		return
+	}
+	if !run.serves() {
+		return
+	}
+	key := outcomeKey{requestServed, run.op.key.service, run.op.key.name}
+	if e.fromOutside(runs, i) {
+		key.kind = requestEntry
+	}
+	e.outcomesOf(key).observe(slot, run.failed, took, stands)
+}
+
+// serves reports whether the span is the whole of a request to its service.
+func (r *execution) serves() bool {
+	kind := r.op.key.kind
+	return kind == kindServer || kind == kindConsumer || r.parent < 0 && kind != kindClient && kind != kindProducer
+}
+
+// fromOutside reports whether nothing that is known makes the request.
+func (e *Engine) fromOutside(runs []execution, i int) bool {
+	top := i
+	for range runs { // parents may form a circle
+		p := runs[top].parent
+		if p < 0 {
+			break
+		}
+		if runs[p].serves() {
+			return false
+		}
+		top = p
+	}
+	// The parent of the first span may have been lost.
+	return runs[top].spanPart.parent.IsZero() || !e.callees[runs[i].op.key.service]
+}
+
+// calleeOf is the service that a client span calls, "" if that is not known.
+func (e *Engine) calleeOf(runs []execution, i int) string {
+	for _, child := range runs[i].children {
+		if s := runs[child].op.key.service; s != runs[i].op.key.service {
+			return s
+		}
+	}
+	if len(runs[i].children) > 0 || runs[i].peer == "" {
+		return ""
+	}
+	return e.graph.named(runs[i].peer)
+}
+
+func (e *Engine) outcomesOf(key outcomeKey) *outcomes {
+	if found := e.outcomes.get(key); found != nil {
+		return *found
+	}
+	return *e.outcomes.put(key, &outcomes{key: key})
+}
+
+// noteCallees refreshes who is called by another service.
+func (e *Engine) noteCallees() {
+	clear(e.callees)
+	for key := range e.graph.calls.all() {
+		if key.caller != key.callee {
+			e.callees[key.callee] = true
+		}
+	}
+}

@@ -1,0 +1,285 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+const (
+	// minHitRequests is how many requests must fail or be slow beyond the baseline
+	// before anyone counts as affected: one may be chance, two a retry of it.
+	minHitRequests = 3
+	// minHitShare is the least share of the requests of an operation that matters.
+	minHitShare = 0.01
+	// minSlowShare is that of slow ones, of which there always are some.
+	minSlowShare = 0.03
+	// healthy is the logarithm of the likelihood ratio at which requests count as
+	// being as before: twenty to one.
+	healthy = 3
+	// better is that at which they count as recovering.
+	better = 1
+	// maxVictims bounds what an incident counts requests of.
+	maxVictims = 64
+	// peakSlots is the stretch over which the peak is measured: half a minute.
+	peakSlots = 6
+	// idleSlots is after how many slots without a request nothing is known: a minute.
+	idleSlots = 12
+	// calmSlots is how long no request may be affected where few come: a minute.
+	calmSlots = 12
+)
+
+// victim is what an incident affects, with its requests since then.
+type victim struct {
+	key             outcomeKey
+	since, upto     int64   // slots counted
+	total           outcome // until the last affected request
+	pending, window outcome // since then, and of the last half minute
+	baseFailed      float64 // shares before
+	baseSlow        float64
+	well            float64 // logarithm of the likelihood that it is as before against affected still
+	wellSince       int64   // the slot at which that began to rise
+	busy            int64   // the newest slot with a request
+	before95, now95 float64
+	recovered       bool
+}
+
+// excess is what failed and what was slow beyond the baseline.
+func (v *victim) excess() (failed, slow float64) {
+	return excessOf(v.total, v.baseFailed, v.baseSlow)
+}
+
+func excessOf(o outcome, baseFailed, baseSlow float64) (failed, slow float64) {
+	failed = max(0, float64(o.failed)-baseFailed*float64(o.n))
+	slow = max(0, float64(o.slow)-baseSlow*float64(o.n-o.failed))
+	return failed, slow
+}
+
+// scale is how many requests each that was seen stands for.
+func (o outcome) scale() float64 {
+	if o.n <= 0 {
+		return 1
+	}
+	return max(1, float64(o.scaled)/float64(o.n))
+}
+
+// hurt reports whether requests fail or are slow beyond what the baseline explains.
+func hurt(o outcome, baseFailed, baseSlow float64) bool {
+	failed, slow := excessOf(o, baseFailed, baseSlow)
+	n := float64(o.n)
+	return failed+slow >= minHitRequests-0.5 && (failed >= minHitShare*n && surplus(float64(o.failed), n, baseFailed) >= hintStrength ||
+		slow >= minSlowShare*n && surplus(float64(o.slow), n, baseSlow) >= hintStrength)
+}
+
+// surplus is twice the logarithm of the likelihood ratio of a share against the usual
+// one, 0 where there is no more than usual.
+func surplus(k, n, usual float64) float64 {
+	if n <= 0 || k/n <= usual {
+		return 0
+	}
+	ratio := k * math.Log(k/n/usual)
+	if k < n {
+		ratio += (n - k) * math.Log((1-k/n)/(1-usual))
+	}
+	return 2 * ratio
+}
+
+// count adds the slots up to and including the newest that is complete, and weighs
+// whether requests are as before again.
+func (v *victim) count(o *outcomes, newest int64) {
+	for slot := max(v.upto+1, newest-recentSlots+1); slot <= newest; slot++ {
+		at := o.at(slot)
+		v.pending.add(at)
+		if at.n > 0 {
+			v.busy = slot
+		}
+		v.weigh(at, slot)
+	}
+	v.upto = max(v.upto, newest)
+	v.window = o.between(newest-peakSlots+1, newest)
+	if !v.recovered {
+		v.before95, v.now95 = o.percentile95()
+	}
+}
+
+// weigh is a cumulative sum (Page, 1954) of the likelihood that the requests of a
+// slot are as before, against a quarter of the excess until now: what one of four
+// replicas still does is no recovery.
+func (v *victim) weigh(at outcome, slot int64) {
+	failed, slow := v.excess()
+	usual := min(0.9, v.baseFailed+v.baseSlow)
+	still := min(0.99, usual+max(0.02, (failed+slow)/max(1, float64(v.total.n))/4))
+	hit := min(at.hit(), float64(at.n))
+	v.well += hit*math.Log(usual/still) + (float64(at.n)-hit)*math.Log((1-usual)/(1-still))
+	if v.well <= 0 || v.wellSince == 0 {
+		v.well, v.wellSince = 0, slot
+		v.total.add(v.pending)
+		v.pending = outcome{}
+	}
+	v.recovered = v.well >= healthy
+}
+
+// calm reports whether nothing was affected for a while, where few requests come.
+func (v *victim) calm(newest int64) bool {
+	return newest-v.wellSince >= calmSlots && v.busy > v.wellSince
+}
+
+// idle reports whether there were no requests by which to judge it.
+func (v *victim) idle(newest int64) bool { return newest-v.busy >= idleSlots }
+
+// follow looks for what the group affects, and counts its requests.
+func (e *Engine) follow(g *group, newest int64) {
+	upstream := e.upstreamOf(g)
+	first := e.slotOf(g.span().Start) - 1
+	for key, held := range e.outcomes.all() {
+		o := *held
+		o.advance(newest)
+		if v := g.victims[key]; v != nil {
+			v.count(o, newest)
+			continue
+		}
+		if !e.mayAffect(g, key, upstream) || len(g.victims) >= maxVictims {
+			continue
+		}
+		failed, slow := o.usual(first)
+		if o.since != 0 && o.since < first {
+			failed, slow = o.usual(o.since)
+		}
+		if at := o.between(first, newest); hurt(at, failed, slow) {
+			g.affect(o, first, newest, failed, slow)
+		}
+	}
+	g.measurePeak(newest)
+}
+
+// affect adds a victim, with its requests from the first slot on that shows it.
+func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) {
+	for slot := first; slot < newest; slot++ {
+		if f, s := excessOf(o.at(slot), failed, slow); f+s >= 1 {
+			first = slot
+			break
+		}
+	}
+	v := &victim{key: o.key, since: first, upto: max(first-1, 0), baseFailed: failed, baseSlow: slow}
+	if g.victims == nil {
+		g.victims = map[outcomeKey]*victim{}
+	}
+	g.victims[o.key] = v
+	g.changed = true
+	g.grownAt = newest
+	o.begin(first)
+	v.count(o, newest)
+}
+
+// upstreamOf are the services whose requests may suffer from the group's cause: its
+// own, those at its place, and all that call them, directly or not.
+func (e *Engine) upstreamOf(g *group) map[string]bool {
+	queue := []string{g.cause()}
+	if g.place != nil {
+		queue = append(queue, g.place.hit...)
+	}
+	seen := map[string]bool{}
+	for _, s := range queue {
+		seen[s] = true
+	}
+	callers := map[string][]string{}
+	for key := range e.graph.calls.all() {
+		callers[key.callee] = append(callers[key.callee], key.caller)
+	}
+	for len(queue) > 0 {
+		next := slices.Concat(callers[queue[0]], e.waitingFor(g, queue[0]))
+		queue = queue[1:]
+		for _, s := range next {
+			if !seen[s] {
+				seen[s] = true
+				queue = append(queue, s)
+			}
+		}
+	}
+	return seen
+}
+
+// mayAffect reports whether requests of the key may suffer from the group's cause.
+func (e *Engine) mayAffect(g *group, key outcomeKey, upstream map[string]bool) bool {
+	switch key.kind {
+	case requestEntry:
+		return upstream[key.service]
+	case requestServed:
+		return g.concerns(key.service) && upstream[key.service]
+	default:
+		return key.what == g.cause() || g.place.hits(key.what)
+	}
+}
+
+// atCause reports whether the requests are those to the cause itself.
+func (g *group) atCause(key outcomeKey) bool {
+	if key.kind == requestCall {
+		return key.what == g.cause() || g.place.hits(key.what)
+	}
+	return key.service == g.cause() || g.place.hits(key.service)
+}
+
+// measurePeak keeps the worst half minute of the entry requests.
+func (g *group) measurePeak(newest int64) {
+	var sum outcome
+	hit := 0.0
+	for _, v := range g.entries() {
+		o := v.window
+		sum.add(o)
+		failed, slow := excessOf(o, v.baseFailed, v.baseSlow)
+		hit += failed + slow
+	}
+	if sum.n < minHitRequests {
+		return
+	}
+	if share := hit / float64(sum.n); share > g.peak {
+		g.peak, g.peakSlot = min(1, share), newest-peakSlots/2
+	}
+}
+
+// entries are the victims that users see: entry requests or, where none are known,
+// those served by the group's services.
+func (g *group) entries() []*victim {
+	for _, kind := range [...]requestKind{requestEntry, requestServed, requestCall} {
+		var list []*victim
+		for _, v := range g.victims {
+			if v.key.kind == kind {
+				list = append(list, v)
+			}
+		}
+		if len(list) > 0 {
+			slices.SortFunc(list, byHits)
+			return list
+		}
+	}
+	return nil
+}
+
+// byHits orders victims by affected requests.
+func byHits(a, b *victim) int {
+	af, as := a.excess()
+	bf, bs := b.excess()
+	return cmp.Or(cmp.Compare(bf+bs, af+as), cmp.Compare(a.key.service, b.key.service), cmp.Compare(a.key.what, b.key.what))
+}
+
+// affects reports whether users or callers are affected.
+func (g *group) affects() bool {
+	return slices.ContainsFunc(g.entries(), func(v *victim) bool { return v.key.kind != requestCall })
+}
+
+// lastAffected is when the last request was affected.
+func (g *group) lastAffected(e *Engine) model.Nanos {
+	last := int64(0)
+	for _, v := range g.victims {
+		last = max(last, v.wellSince)
+	}
+	if last == 0 {
+		return 0
+	}
+	return e.timeOf(last + 1)
+}

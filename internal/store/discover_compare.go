@@ -50,16 +50,23 @@ func compareRows[R any](ctx context.Context, c *comparison, selection, baseline 
 		return err
 	}
 	selected := selection.matcher()
-	return baseline.each(ctx, func(r *R) error {
+	none := func(*summary) (bool, error) { return false, nil }
+	sampled, err := baseline.eachSampled(ctx, maxFacetBlocks, none, func(r *R, n uint64) error {
 		if selected(r) {
 			return nil
 		}
-		return addRecord(c.baseline, &of, r)
+		return addWeighed(c.baseline, &of, r, n)
 	})
+	c.baseline.estimated = sampled
+	return err
 }
 
 func (c *comparison) result(limit int) model.Comparison {
-	answer := model.Comparison{SelectionRecords: c.selection.total, BaselineRecords: c.baseline.total}
+	c.selection.joinDimensions()
+	c.baseline.joinDimensions()
+	answer := model.Comparison{
+		Estimated: c.selection.estimated || c.baseline.estimated, SelectionRecords: c.selection.total, BaselineRecords: c.baseline.total,
+	}
 	for label, selected := range c.selection.byName {
 		base := c.baseline.byName[label]
 		for value, n := range selected.values {

@@ -12,11 +12,19 @@ type facts[R any] struct {
 	// it lacks it.
 	dimension  func(r *R, name string) (value string, found bool)
 	dimensions []string
+	// tally counts a record in what a summary knows beside labels.
+	tally func(*summary, *R) error
 }
 
 func eventFacts() facts[model.Event] {
 	return facts[model.Event]{
 		labels: (*model.Event).Labels, dimensions: []string{model.DimensionSeverity, model.DimensionName},
+		tally: func(s *summary, e *model.Event) error {
+			if err := s.lives.note(e.Resource, e.When()); err != nil {
+				return err
+			}
+			return s.services.event(e)
+		},
 		dimension: func(e *model.Event, name string) (string, bool) {
 			switch name {
 			case model.DimensionSeverity:
@@ -33,6 +41,15 @@ func eventFacts() facts[model.Event] {
 func spanFacts() facts[model.Span] {
 	return facts[model.Span]{
 		labels: (*model.Span).Labels, dimensions: []string{model.DimensionName, model.DimensionKind, model.DimensionStatus},
+		tally: func(s *summary, span *model.Span) error {
+			if err := s.operations.span(span); err != nil {
+				return err
+			}
+			if err := s.lives.note(span.Resource, span.Start); err != nil {
+				return err
+			}
+			return s.services.span(span)
+		},
 		dimension: func(s *model.Span, name string) (string, bool) {
 			switch name {
 			case model.DimensionName:

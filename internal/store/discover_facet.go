@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -33,11 +34,16 @@ type facetTallies struct {
 	account *account
 	asked   []*facetTally // nil: all labels
 	byName  map[string]*facetTally
+	most    int // values of one label
 	total   uint64
+	// examined counts the records that were looked at; fewer than total where it is
+	// extrapolated.
+	examined  uint64
+	estimated bool
 }
 
 func newFacetTallies(labels []string, a *account) (*facetTallies, error) {
-	t := &facetTallies{account: a, byName: map[string]*facetTally{}}
+	t := &facetTallies{account: a, byName: map[string]*facetTally{}, most: maxFacetValues}
 	for _, label := range labels {
 		tally, err := t.label(label)
 		if err != nil {
@@ -58,6 +64,7 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 	if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
 		return nil, err
 	}
+	name = strings.Clone(name)
 	tally = &facetTally{label: name, key: model.NewLabelKey(name), values: map[string]uint64{}}
 	t.byName[name] = tally
 	return tally, nil
@@ -67,25 +74,30 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 	tally.records += n
 	if _, known := tally.values[value]; !known {
-		if len(tally.values) >= maxFacetValues {
+		if len(tally.values) >= t.most || t.most == summaryValues && len(value) > maxLabelBytes {
 			tally.full = true
 			return nil
 		}
 		if err := t.account.take(internBytes + int64(len(value))); err != nil {
 			return err
 		}
+		value = strings.Clone(value) // the row goes
 	}
 	tally.values[value] += n
 	return nil
 }
 
 // addRecord counts the labels of a record.
-func addRecord[R any](t *facetTallies, of *facts[R], r *R) error {
-	t.total++
+func addRecord[R any](t *facetTallies, of *facts[R], r *R) error { return addWeighed(t, of, r, 1) }
+
+// addWeighed counts a record that stands for n.
+func addWeighed[R any](t *facetTallies, of *facts[R], r *R, n uint64) error {
+	t.total += n
+	t.examined++
 	if t.asked != nil {
 		for _, tally := range t.asked {
 			if value, found := of.of(r, tally.key); found {
-				if err := t.count(tally, value, 1); err != nil {
+				if err := t.count(tally, value, n); err != nil {
 					return err
 				}
 			}
@@ -99,7 +111,7 @@ func addRecord[R any](t *facetTallies, of *facts[R], r *R) error {
 		}
 		var tally *facetTally
 		if tally, err = t.label(name); err == nil {
-			err = t.count(tally, value, 1)
+			err = t.count(tally, value, n)
 		}
 	}
 	labels := of.labels(r)
@@ -109,7 +121,7 @@ func addRecord[R any](t *facetTallies, of *facts[R], r *R) error {
 			continue
 		}
 		if value, found := of.dimension(r, name); found {
-			use(name, value)
+			use(dimensionMark+name, value)
 		}
 	}
 	return err
@@ -137,13 +149,21 @@ func (s *Store) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets
 	return t.result(&q), nil
 }
 
+// maxFacetBlocks is how many blocks of segments are looked at before a sample of
+// them is.
+const maxFacetBlocks = 256
+
 func facetRows[R any](ctx context.Context, t *facetTallies, rows scan[R], of facts[R]) error {
-	return rows.each(ctx, func(r *R) error { return addRecord(t, &of, r) })
+	merge := func(known *summary) (bool, error) { return t.merge(known.labels) }
+	sampled, err := rows.eachSampled(ctx, maxFacetBlocks, merge, func(r *R, n uint64) error { return addWeighed(t, &of, r, n) })
+	t.estimated = t.estimated || sampled
+	return err
 }
 
 func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 	tallies := t.asked
 	if tallies == nil {
+		t.joinDimensions()
 		for _, tally := range t.byName {
 			tallies = append(tallies, tally)
 		}
@@ -151,7 +171,7 @@ func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 			return cmp.Or(cmp.Compare(b.records, a.records), cmp.Compare(a.label, b.label))
 		})
 	}
-	answer := model.Facets{Total: t.total, Examined: t.total}
+	answer := model.Facets{Total: t.total, Examined: t.examined, Estimated: t.estimated}
 	bytes := 0
 	for _, tally := range tallies[:min(len(tallies), max(q.MaxLabels, 1))] {
 		f := tally.result(q.Limit)
@@ -164,6 +184,28 @@ func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 		answer.Facets = append(answer.Facets, f)
 	}
 	return answer
+}
+
+// joinDimensions adds what was counted of dimensions to the labels of their names.
+func (t *facetTallies) joinDimensions() {
+	for name, from := range t.byName {
+		plain, is := strings.CutPrefix(name, dimensionMark)
+		if !is {
+			continue
+		}
+		to := t.byName[plain]
+		delete(t.byName, name)
+		if to == nil {
+			from.label = plain
+			t.byName[plain] = from
+			continue
+		}
+		to.records += from.records
+		to.full = to.full || from.full
+		for value, n := range from.values {
+			to.values[value] += n
+		}
+	}
 }
 
 func (t *facetTally) result(limit int) model.Facet {

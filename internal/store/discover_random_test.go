@@ -107,6 +107,13 @@ func (c *counted) checkFacets(t *testing.T, got model.Facets) {
 			continue // a dimension
 		}
 		require.Equal(t, c.labels[f.Label], f.Records, f.Label)
+		if f.Estimated { // it has values that are too long to be counted for each segment
+			require.LessOrEqual(t, f.Distinct, uint64(len(want)), f.Label)
+			for _, v := range f.Values {
+				require.LessOrEqual(t, v.Records, want[v.Value], "%s=%s", f.Label, v.Value)
+			}
+			continue
+		}
 		require.EqualValues(t, len(want), f.Distinct, f.Label)
 		for _, v := range f.Values {
 			require.Equal(t, want[v.Value], v.Records, "%s=%s", f.Label, v.Value)
@@ -158,7 +165,7 @@ func TestDiscoveryCountsWhatQueriesReturn(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, bytes := range []int64{64 * mebibyte, mebibyte} {
 		s := discoverStore(t, r, bytes)
-		for range 40 {
+		for range 20 {
 			q := model.CountQuery{Limit: 1 << 20, GroupBy: []string{"", "severity", "service", "http.route", "key.1", "name"}[r.IntN(6)]}
 			q.Selection.Filter = randomFilter(t, r)
 			if r.IntN(2) == 0 { // within the times of the shop, in which buckets are few

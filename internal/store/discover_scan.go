@@ -16,14 +16,22 @@ type scan[R any] struct {
 	matcher matcher[R]
 	hint    *hint
 	account *account
+	of      facts[R]
+	whole   bool // all rows of the time range are selected
 }
 
 func (s *Store) scanEvents(q model.EventQuery, a *account) scan[model.Event] {
-	return scan[model.Event]{store: s, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a}
+	return scan[model.Event]{
+		store: s, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a, of: s.events.signal.facts,
+		whole: isWhole(&q.Filter) && q.Kind == model.LogsAndEvents && q.TraceID.IsZero(),
+	}
 }
 
 func (s *Store) scanSpans(q model.TraceQuery, a *account) scan[model.Span] {
-	return scan[model.Span]{store: s, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a}
+	return scan[model.Span]{
+		store: s, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a, of: s.spans.signal.facts,
+		whole: isWhole(&q.Filter) && len(q.Operations)+len(q.StatusCodes)+len(q.Kinds) == 0 && q.MinDuration <= 0 && q.MaxDuration <= 0,
+	}
 }
 
 // each calls use with every selected row, the newest chunk first. A row is the
@@ -81,4 +89,87 @@ func (s *scan[R]) block(ctx context.Context, r *reader[R], b int, match func(*R)
 		}
 	}
 	return nil
+}
+
+// sampledBlock is a block that may have selected rows.
+type sampledBlock[R any] struct {
+	view  *view[R]
+	block int
+}
+
+// eachSampled is eachOr, but looks at no more than about most blocks of the segments
+// that add does not take: of more at each so many-th, whose rows stand for n. It
+// reports whether it did so.
+func (s *scan[R]) eachSampled(
+	ctx context.Context, most int, add func(*summary) (bool, error), use func(r *R, n uint64) error,
+) (sampled bool, err error) {
+	var blocks []sampledBlock[R]
+	one := func(r *R) error { return use(r, 1) }
+	views, _ := s.log.views()
+	for i := range views {
+		v := &views[i]
+		if !s.hint.times.Overlaps(v.oldest, v.newest) {
+			continue
+		}
+		if v.segment == nil {
+			if err := s.view(ctx, v, one); err != nil {
+				return false, err
+			}
+			continue
+		}
+		taken, err := s.take(ctx, v, add)
+		if err != nil {
+			return false, err
+		}
+		if !taken {
+			blocks = s.admitted(blocks, v)
+		}
+	}
+	return len(blocks) > most, s.sample(ctx, blocks, max((len(blocks)+most-1)/most, 1), use)
+}
+
+// take gives the summary of a view to add, if the view is selected as a whole.
+func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (taken bool, err error) {
+	if !s.whole || !covers(s.hint.times, v.oldest, v.newest) {
+		return false, nil
+	}
+	known, err := s.summaryOf(ctx, v)
+	if err != nil || known == nil {
+		return false, err
+	}
+	return add(known)
+}
+
+func (s *scan[R]) admitted(blocks []sampledBlock[R], v *view[R]) []sampledBlock[R] {
+	r := newReader(v, s.hint)
+	for b := range r.blocks() {
+		if r.admits(b) {
+			blocks = append(blocks, sampledBlock[R]{v, b})
+		}
+	}
+	return blocks
+}
+
+// sample looks at one of step blocks.
+func (s *scan[R]) sample(ctx context.Context, blocks []sampledBlock[R], step int, use func(r *R, n uint64) error) error {
+	var r *reader[R]
+	var match func(*R) bool
+	defer func() {
+		if r != nil {
+			r.close(s.account)
+		}
+	}()
+	for i := 0; i < len(blocks); i += step {
+		n := uint64(min(step, len(blocks)-i)) // the last stands for fewer
+		if r == nil || r.view != blocks[i].view {
+			if r != nil {
+				r.close(s.account)
+			}
+			r, match = newReader(blocks[i].view, s.hint), s.matcher()
+		}
+		if err := s.block(ctx, r, blocks[i].block, match, func(row *R) error { return use(row, n) }); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -149,11 +148,12 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	defer a.close()
 	tallies := newServiceTallies(a)
 	events := s.scanEvents(model.EventQuery{Filter: q.Filter}, a)
-	if err := events.each(ctx, tallies.event); err != nil {
+	merge := func(known *summary) (bool, error) { return true, tallies.merge(known.services) }
+	if err := events.eachOr(ctx, merge, tallies.event); err != nil {
 		return model.List[model.Service]{}, err
 	}
 	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter}, a)
-	if err := spans.each(ctx, tallies.span); err != nil {
+	if err := spans.eachOr(ctx, merge, tallies.span); err != nil {
 		return model.List[model.Service]{}, err
 	}
 	if err := s.countSeries(ctx, &q.Filter, nil, a, tallies.series); err != nil {
@@ -176,46 +176,4 @@ func (t *serviceTallies) series(s *model.Series, seen extent) error {
 	tally.service.Series++
 	tally.extent.add(seen)
 	return nil
-}
-
-// operationKey identifies an operation.
-type operationKey struct {
-	service, name string
-	kind          int32
-}
-
-// ListOperations implements query.Discoverer.
-func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
-	a := s.budget.account()
-	defer a.close()
-	tallies := map[operationKey]*requests{}
-	service := model.NewLabelKey(serviceKey)
-	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)
-	err := spans.each(ctx, func(span *model.Span) error {
-		key := operationKey{textOf(span.Labels(), service), span.Name, span.Kind}
-		tally, known := tallies[key]
-		if !known {
-			if err := a.take(tallyBytes + int64(len(key.service)+len(key.name))); err != nil {
-				return err
-			}
-			tally = &requests{}
-			tallies[key] = tally
-		}
-		tally.addSpan(span)
-		return nil
-	})
-	if err != nil {
-		return model.List[model.Operation]{}, err
-	}
-	items := make([]listed[model.Operation], 0, len(tallies))
-	for key, tally := range tallies {
-		items = append(items, listed[model.Operation]{
-			item: model.Operation{
-				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(q.Filter.Time),
-				First: tally.extent.oldest, Last: tally.extent.newest,
-			},
-			place: model.ListPlace{Key: keyOf(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},
-		})
-	}
-	return pageOf(items, q.Paging), nil
 }

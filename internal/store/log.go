@@ -135,7 +135,12 @@ func (l *log[R]) sealClosed() {
 		l.sealing <- struct{}{}
 		l.sealer.Go(func() {
 			defer func() { <-l.sealing }()
-			l.panics.contain(func() { l.replace(c, seal(l.signal.codec, l.packer, c.packing(), c.rows)) })
+			l.panics.contain(func() {
+				rows := c.rows
+				s := seal(l.signal.codec, l.packer, c.packing(), rows)
+				l.replace(c, s)
+				l.summarizeRows(s, rows)
+			})
 		})
 	}
 	clear(l.closed)

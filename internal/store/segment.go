@@ -54,6 +54,7 @@ type segment struct {
 
 	restored bool                  // from a file
 	damage   atomic.Pointer[error] // that a reader stumbled over; nil: none
+	summary  atomic.Pointer[summary]
 }
 
 // block is blockRows rows, the last one of a segment fewer.

@@ -26,6 +26,8 @@ type signal[R any] struct {
 	cost func(*parts, *R) int
 	// codec writes a full chunk as a segment.
 	codec codec[R]
+	// facts are what its rows are grouped and compared by.
+	facts facts[R]
 	// attributes are those of the row itself.
 	attributes func(*R) model.Attributes
 	// encode writes a row for the write-ahead log, and decode reads it.
@@ -43,6 +45,7 @@ func eventSignal() signal[model.Event] {
 	return signal[model.Event]{
 		name:       "logs",
 		codec:      eventCodec{},
+		facts:      eventFacts(),
 		uid:        (*model.Event).UID,
 		attributes: func(e *model.Event) model.Attributes { return e.Attributes },
 		slot:       int(unsafe.Sizeof(model.Event{})),
@@ -73,6 +76,7 @@ func spanSignal() signal[model.Span] {
 		name:       "traces",
 		attributes: func(s *model.Span) model.Attributes { return s.Attributes },
 		codec:      spanCodec{},
+		facts:      spanFacts(),
 		slot:       int(unsafe.Sizeof(model.Span{})),
 		when:       func(s *model.Span) model.Nanos { return s.Start },
 		size:       (*model.Span).Size,

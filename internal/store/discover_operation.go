@@ -1,0 +1,83 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// operationKey identifies an operation.
+type operationKey struct {
+	service, name string
+	kind          int32
+}
+
+// operationTallies counts operations.
+type operationTallies struct {
+	account *account
+	service model.LabelKey
+	tallies map[operationKey]*requests
+}
+
+func newOperationTallies(a *account) *operationTallies {
+	return &operationTallies{account: a, service: model.NewLabelKey(serviceKey), tallies: map[operationKey]*requests{}}
+}
+
+func (t *operationTallies) of(key operationKey) (*requests, error) {
+	tally, known := t.tallies[key]
+	if !known {
+		if err := t.account.take(tallyBytes + int64(len(key.service)+len(key.name))); err != nil {
+			return nil, err
+		}
+		tally = &requests{}
+		t.tallies[key] = tally
+	}
+	return tally, nil
+}
+
+func (t *operationTallies) span(span *model.Span) error {
+	tally, err := t.of(operationKey{textOf(span.Labels(), t.service), span.Name, span.Kind})
+	if err != nil {
+		return err
+	}
+	tally.addSpan(span)
+	return nil
+}
+
+func (t *operationTallies) merge(other *operationTallies) error {
+	for key, from := range other.tallies {
+		to, err := t.of(key)
+		if err != nil {
+			return err
+		}
+		to.merge(from)
+	}
+	return nil
+}
+
+// ListOperations implements query.Discoverer.
+func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
+	a := s.budget.account()
+	defer a.close()
+	t := newOperationTallies(a)
+	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)
+	merge := func(known *summary) (bool, error) { return true, t.merge(known.operations) }
+	if err := spans.eachOr(ctx, merge, t.span); err != nil {
+		return model.List[model.Operation]{}, err
+	}
+	items := make([]listed[model.Operation], 0, len(t.tallies))
+	for key, tally := range t.tallies {
+		items = append(items, listed[model.Operation]{
+			item: model.Operation{
+				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(q.Filter.Time),
+				First: tally.extent.oldest, Last: tally.extent.newest,
+			},
+			place: model.ListPlace{Key: keyOf(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},
+		})
+	}
+	return pageOf(items, q.Paging), nil
+}

@@ -70,7 +70,13 @@ func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Pa
 // toldChanges returns the changes that events tell of.
 func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *account) ([]model.Change, error) {
 	var changes []model.Change
-	events := s.scanEvents(model.EventQuery{Filter: q.Filter, Kind: model.EventsOnly}, a)
+	filter := q.Filter
+	if !filter.Invert { // else the names would be inverted, too
+		for _, known := range changeNames() {
+			filter.EventNames = append(filter.EventNames, known.prefix+"*")
+		}
+	}
+	events := s.scanEvents(model.EventQuery{Filter: filter, Kind: model.EventsOnly}, a)
 	err := events.each(ctx, func(e *model.Event) error {
 		kind := changeTypeOf(e)
 		if kind == model.ChangeUnspecified {

@@ -186,6 +186,15 @@ func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 	return answer
 }
 
+// trim keeps the most frequent values only.
+func (t *facetTally) trim(most int) {
+	kept := t.result(most).Values
+	clear(t.values)
+	for _, v := range kept {
+		t.values[v.Value] = v.Records
+	}
+}
+
 // joinDimensions adds what was counted of dimensions to the labels of their names.
 func (t *facetTallies) joinDimensions() {
 	for name, from := range t.byName {
@@ -219,3 +228,6 @@ func (t *facetTally) result(limit int) model.Facet {
 	f.Values = slices.Clip(f.Values[:min(len(f.Values), max(limit, 1))])
 	return f
 }
+
+// isDimension reports whether a tally of a summary is of a dimension.
+func (t *facetTally) isDimension() bool { return strings.HasPrefix(t.label, dimensionMark) }

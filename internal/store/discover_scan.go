@@ -11,7 +11,7 @@ import (
 
 // scan shows all rows of one signal that a query selects, in no order.
 type scan[R any] struct {
-	store   *Store
+	budget  *budget
 	log     *log[R]
 	matcher matcher[R]
 	hint    *hint
@@ -22,14 +22,14 @@ type scan[R any] struct {
 
 func (s *Store) scanEvents(q model.EventQuery, a *account) scan[model.Event] {
 	return scan[model.Event]{
-		store: s, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a, of: s.events.signal.facts,
+		budget: s.budget, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a, of: s.events.signal.facts,
 		whole: isWhole(&q.Filter) && q.Kind == model.LogsAndEvents && q.TraceID.IsZero(),
 	}
 }
 
 func (s *Store) scanSpans(q model.TraceQuery, a *account) scan[model.Span] {
 	return scan[model.Span]{
-		store: s, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a, of: s.spans.signal.facts,
+		budget: s.budget, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a, of: s.spans.signal.facts,
 		whole: isWhole(&q.Filter) && len(q.Operations)+len(q.StatusCodes)+len(q.Kinds) == 0 && q.MinDuration <= 0 && q.MaxDuration <= 0,
 	}
 }
@@ -50,11 +50,11 @@ func (s *scan[R]) each(ctx context.Context, use func(*R) error) error {
 }
 
 func (s *scan[R]) view(ctx context.Context, v *view[R], use func(*R) error) error {
-	if err := s.store.budget.enter(ctx); err != nil {
+	if err := s.budget.enter(ctx); err != nil {
 		return err
 	}
 	r := newReader(v, s.hint)
-	s.store.budget.leave()
+	s.budget.leave()
 	defer r.close(s.account)
 	match := s.matcher()
 	for b := range r.blocks() {
@@ -69,10 +69,10 @@ func (s *scan[R]) view(ctx context.Context, v *view[R], use func(*R) error) erro
 }
 
 func (s *scan[R]) block(ctx context.Context, r *reader[R], b int, match func(*R) bool, use func(*R) error) error {
-	if err := s.store.budget.enter(ctx); err != nil {
+	if err := s.budget.enter(ctx); err != nil {
 		return err
 	}
-	defer s.store.budget.leave()
+	defer s.budget.leave()
 	rows := r.load(b)
 	if err := r.charge(s.account); err != nil {
 		return err
@@ -168,6 +168,40 @@ func (s *scan[R]) sample(ctx context.Context, blocks []sampledBlock[R], step int
 			r, match = newReader(blocks[i].view, s.hint), s.matcher()
 		}
 		if err := s.block(ctx, r, blocks[i].block, match, func(row *R) error { return use(row, n) }); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// isWhole reports whether a filter selects all rows of a time range.
+func isWhole(f *model.Filter) bool {
+	return len(f.Selectors)+len(f.Severities)+len(f.EventNames)+len(f.Services)+len(f.Namespaces) == 0 &&
+		f.MinSeverity == model.SeverityUnspecified && f.Text == "" && !f.Invert
+}
+
+// covers reports whether all times from oldest to newest are in the range.
+func covers(r model.TimeRange, oldest, newest model.Nanos) bool {
+	return oldest >= r.Start && (r.End == 0 || newest < r.End)
+}
+
+// eachOr calls add with the summary of each segment that is selected as a whole, as
+// long as add takes it, and use with the rows of all others.
+func (s *scan[R]) eachOr(ctx context.Context, add func(*summary) (bool, error), use func(*R) error) error {
+	views, _ := s.log.views()
+	for i := len(views) - 1; i >= 0; i-- {
+		v := &views[i]
+		if !s.hint.times.Overlaps(v.oldest, v.newest) {
+			continue
+		}
+		taken, err := s.take(ctx, v, add)
+		if err != nil {
+			return err
+		}
+		if taken {
+			continue
+		}
+		if err := s.view(ctx, v, use); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ package store
 
 import (
 	"context"
-	"strings"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -85,10 +84,18 @@ func (b *summarizer[R]) endBlock() {
 	clear(b.block)
 }
 
-// finish lets go of what was only needed to count, and of the rows that texts were
-// part of.
+// fullValues is how many values are kept of a label that has more than a summary
+// counts: the most frequent of those that it counts.
+const fullValues = 16
+
+// finish lets go of what was only needed to count.
 func (b *summarizer[R]) finish() *summary {
 	s := b.summary
+	for _, tally := range s.labels.byName {
+		if tally.full {
+			tally.trim(fullValues)
+		}
+	}
 	held := s.labels.account.rows.Load()
 	s.bytes = held + int64(len(s.groups)*32)
 	for _, counts := range s.blocks {
@@ -101,10 +108,13 @@ func (b *summarizer[R]) finish() *summary {
 
 // summarize counts the rows of a segment, which a reader restores.
 func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, error) {
-	a := s.store.budget.account()
+	a := s.budget.account()
 	defer a.close()
 	b := newSummarizer(s.of, a)
-	whole := scan[R]{store: s.store, log: s.log, matcher: func() func(*R) bool { return func(*R) bool { return true } }, hint: &hint{}, account: a}
+	whole := scan[R]{
+		budget: s.budget, log: s.log, hint: &hint{}, account: a,
+		matcher: func() func(*R) bool { return func(*R) bool { return true } },
+	}
 	r := newReader(v, whole.hint)
 	defer r.close(a)
 	for i := range r.blocks() {
@@ -152,60 +162,3 @@ func (l *log[R]) summarizeRows(s *segment, rows []R) {
 	}
 	s.summary.Store(b.finish())
 }
-
-// summaryLimit is the most that all summaries may take.
-func (l *log[R]) summaryLimit() int64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.capacity / summaryShare
-}
-
-func (l *log[R]) summaryBytes() (bytes int64) {
-	views, _ := l.views()
-	for i := range views {
-		if views[i].segment == nil {
-			continue
-		}
-		if known := views[i].segment.summary.Load(); known != nil {
-			bytes += known.bytes
-		}
-	}
-	return bytes
-}
-
-// isWhole reports whether a filter selects all rows of a time range.
-func isWhole(f *model.Filter) bool {
-	return len(f.Selectors)+len(f.Severities)+len(f.EventNames)+len(f.Services)+len(f.Namespaces) == 0 &&
-		f.MinSeverity == model.SeverityUnspecified && f.Text == "" && !f.Invert
-}
-
-// covers reports whether all times from oldest to newest are in the range.
-func covers(r model.TimeRange, oldest, newest model.Nanos) bool {
-	return oldest >= r.Start && (r.End == 0 || newest < r.End)
-}
-
-// eachOr calls add with the summary of each segment that is selected as a whole, as
-// long as add takes it, and use with the rows of all others.
-func (s *scan[R]) eachOr(ctx context.Context, add func(*summary) (bool, error), use func(*R) error) error {
-	views, _ := s.log.views()
-	for i := len(views) - 1; i >= 0; i-- {
-		v := &views[i]
-		if !s.hint.times.Overlaps(v.oldest, v.newest) {
-			continue
-		}
-		taken, err := s.take(ctx, v, add)
-		if err != nil {
-			return err
-		}
-		if taken {
-			continue
-		}
-		if err := s.view(ctx, v, use); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// isDimension reports whether a tally of a summary is of a dimension.
-func (t *facetTally) isDimension() bool { return strings.HasPrefix(t.label, dimensionMark) }

@@ -70,6 +70,7 @@ type log[R any] struct {
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
 	journal   journal
+	idling    idling
 
 	keys keyCount      // of the head
 	hash *maphash.Hash // scratch of the writer
@@ -135,12 +136,7 @@ func (l *log[R]) sealClosed() {
 		l.sealing <- struct{}{}
 		l.sealer.Go(func() {
 			defer func() { <-l.sealing }()
-			l.panics.contain(func() {
-				rows := c.rows
-				s := seal(l.signal.codec, l.packer, c.packing(), rows)
-				l.replace(c, s)
-				l.summarizeRows(s, rows)
-			})
+			l.panics.contain(func() { l.sealChunk(c) })
 		})
 	}
 	clear(l.closed)
@@ -271,28 +267,6 @@ func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
 	defer l.mu.Unlock()
 	l.capacity, l.maxAge = max(capacity, 0), maxAge
 	l.evictUntil(l.capacity, reasonSize)
-}
-
-func (l *log[R]) retire() {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	l.retireChunks()
-	l.sealClosed()
-}
-
-func (l *log[R]) retireChunks() {
-	now := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.maxAge <= 0 {
-		return
-	}
-	if l.head != nil && now.Sub(l.head.opened) > l.maxAge/chunksPerAge {
-		l.closeHead()
-	}
-	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {
-		l.dropOldest(reasonAge)
-	}
 }
 
 // firstSeq is the sequence of the oldest row held or, of an empty log, the one

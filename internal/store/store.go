@@ -54,6 +54,7 @@ func New(limits Limits, now func() time.Time) *Store {
 	}
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
+	s.events.idling.budget, s.spans.idling.budget = s.budget, s.budget
 	s.SetLimits(limits)
 	return s
 }

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ func TestDiscovery(t *testing.T) {
 		require.NotEmpty(t, got.Edges)
 		require.Equal(t, "service:checkout", got.Edges[0].Client)
 	})
+	t.Run("tapioctl", func(t *testing.T) { checkDiscoveryTools(t, c) })
 	t.Run("changes", func(t *testing.T) {
 		got, err := client.GetChanges(bounded(t), &tapiov1.GetChangesRequest{})
 		require.NoError(t, err)
@@ -111,6 +113,25 @@ func checkRecordDiscovery(t *testing.T, c *Collector, client api) {
 	require.EqualValues(t, 10, compared.SelectionCount)
 	require.EqualValues(t, 40, compared.BaselineCount)
 	require.InDelta(t, 1, compared.Differences[0].Divergence, 0)
+}
+
+func checkDiscoveryTools(t *testing.T, c *Collector) {
+	for command, want := range map[string]string{
+		"get services":                              "shop",
+		"get operations --service checkout":         "POST /pay",
+		"get metric-names -o json":                  `"name":"queue.length"`,
+		"get labels --signal logs --prefix service": "service.name",
+		"get label-values service --sort count":     "shop",
+		"get facets service":                        "80.0%",
+		"get hits --group-by service":               "40",
+		"get graph":                                 "bank",
+		"compare --event-name cart.opened":          "+100.0%",
+		"__complete get logs --service sh":          "shop\n",
+		"__complete get label-values service.n":     "service.name\n",
+		"__complete get trace " + fullTraceID[:6]:   fullTraceID,
+	} {
+		require.Contains(t, string(tapioctl(t, c, strings.Fields(command)...)), want, command)
+	}
 }
 
 func TestBadDiscoveryNamesTheField(t *testing.T) {

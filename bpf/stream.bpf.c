@@ -394,6 +394,7 @@ struct ending {
 	__u32 next[2];
 	__u32 given_up;
 	__u32 unread;
+	__u32 reset;
 };
 
 // The close comes in the softirq as often as in the process, so the record names no process.
@@ -412,6 +413,7 @@ static __always_inline void tell_close(struct stream_conn *conn, __u64 key, stru
 	record->next[RECEIVED] = ending->next[RECEIVED];
 	record->next[SENT] = ending->next[SENT];
 	record->given_up = ending->given_up;
+	record->reset = ending->reset;
 	record->unread = ending->unread;
 	submit(kind, record);
 }
@@ -448,6 +450,7 @@ static __always_inline void fill_ending(struct ending *ending, struct stream_con
 		ending->next[RECEIVED]--;
 	ending->unread = unread;
 	ending->peer_ended_at = conn->peer_ended_at;
+	ending->reset = from == STATE_CLOSE_WAIT && sk->sk_err;
 	ending->given_up = from != STATE_CLOSE_WAIT && from != STATE_LAST_ACK && !sk->sk_err && sk->sk_shutdown == SHUT_BOTH_WAYS;
 }
 

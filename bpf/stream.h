@@ -182,6 +182,8 @@ struct stream_close {
 	__u32 next[2]; // places behind the last bytes
 	__u32 given_up; // this end closed it, and the other had not
 	__u32 unread; // bytes that this end had not read
+	__u32 reset; // the other had closed it before and refused what this end sent then; the call that sent it may not have ended yet
+	__u32 padding;
 };
 
 // The compiler leaves out masks of what it knows to be small, but the verifier does not know it everywhere.

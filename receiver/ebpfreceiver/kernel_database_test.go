@@ -114,7 +114,10 @@ func runRedis(t *testing.T) (port int) {
 }
 
 func TestRedisCallsAreSeenFromBothSides(t *testing.T) {
-	s := onThisKernel(t, onlyDatabases)
+	s := onThisKernel(t, func(c *Config) {
+		onlyDatabases(c)
+		c.Probes.TCP = probe.DefaultTCPConfig() // which learns who listens
+	})
 	port := runRedis(t)
 	client := exec.Command("redis-cli", "-p", strconv.Itoa(port))
 	client.Stdin = strings.NewReader("set colour hunter2\nget colour\nlpush colour x\nlrange none 0 -1\n" + strings.Repeat("incr n\n", 200))
@@ -125,6 +128,7 @@ func TestRedisCallsAreSeenFromBothSides(t *testing.T) {
 	got := clients[0].Attributes().AsRaw()
 	assert.Equal(t, "redis", got["db.system.name"])
 	assert.Equal(t, "SET ? ?", got["db.query.text"], "values are not told")
+	assert.Equal(t, "redis-server", got["peer.service"])
 	assert.NotContains(t, fmt.Sprint(got), "hunter2")
 	assert.Equal(t, "redis-cli", s.processOf(clients[0].SpanID())["process.executable.name"])
 	s.awaitCalls(t, "INCR", 200, port)

@@ -6,11 +6,15 @@
 package ebpfreceiver
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -80,4 +84,62 @@ func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
 		assert.Equal(t, server.URL+"/network", client["url.full"])
 		assert.NotContains(t, served, "url.full", "a server has the parts of it")
 	})
+}
+
+// A client that is gone before it reads its answer takes nothing from the server: that
+// answered, and its span says how.
+func TestAnAnswerThatNobodyReadsIsASpanOfTheServer(t *testing.T) {
+	s := onThisKernel(t, onlyHTTP)
+	asked, gone, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/unread/gone") {
+			asked <- struct{}{}
+			<-gone
+		}
+		_, _ = w.Write([]byte("an answer"))
+		if strings.HasPrefix(r.URL.Path, "/unread/answered") {
+			_ = http.NewResponseController(w).Flush()
+			answered <- struct{}{}
+		}
+	}))
+	defer server.Close()
+	for _, reset := range []bool{false, true} {
+		for _, before := range []int{0, 2} { // exchanges that are read
+			for _, when := range []string{"gone", "answered"} {
+				path := fmt.Sprintf("/unread/%s/%t/%d", when, reset, before)
+				connection, err := net.Dial("tcp", server.Listener.Addr().String())
+				require.NoError(t, err)
+				read := bufio.NewReader(connection)
+				for range before {
+					_, err = io.WriteString(connection, "GET /unread/other HTTP/1.1\r\nHost: test\r\n\r\n")
+					require.NoError(t, err)
+					response, err := http.ReadResponse(read, nil)
+					require.NoError(t, err)
+					_, err = io.Copy(io.Discard, response.Body)
+					require.NoError(t, err)
+				}
+				_, err = io.WriteString(connection, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n")
+				require.NoError(t, err)
+				if when == "answered" {
+					<-answered
+				} else {
+					<-asked
+				}
+				if reset {
+					require.NoError(t, connection.(*net.TCPConn).SetLinger(0))
+				}
+				require.NoError(t, connection.Close())
+				if when == "gone" {
+					gone <- struct{}{}
+				}
+				require.Eventually(t, func() bool { return len(s.spans(ptrace.SpanKindServer, path)) > 0 }, 10*time.Second, 20*time.Millisecond, path)
+				got := s.spans(ptrace.SpanKindServer, path)[0].Attributes().AsRaw()
+				if when == "gone" {
+					assert.Equal(t, "connection_closed", got["error.type"], path)
+				} else {
+					assert.Equal(t, int64(200), got["http.response.status_code"], path)
+				}
+			}
+		}
+	}
 }

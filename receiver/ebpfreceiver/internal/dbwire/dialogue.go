@@ -155,6 +155,9 @@ func (d *dialogue) complete(at time.Time, code string) {
 func (d *dialogue) closing(end *End, uncertain bool) []*Call {
 	d.done = d.done[:0]
 	missed := d.known && end.Missed(d.server, d.next[indexOf(d.server)])
+	if end.Refused && d.server && len(d.pending) == 1 {
+		missed = false // the client was gone before its answer
+	}
 	// With answers in its socket that it did not read, the client did not want them,
 	// or reads them later.
 	ignored := !d.server && end.Unread

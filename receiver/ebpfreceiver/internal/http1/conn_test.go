@@ -180,6 +180,30 @@ func TestAStalledResponseFailsWhenItsConnectionEnds(t *testing.T) {
 	assert.Empty(t, w.seen, "its end was not seen")
 }
 
+// A client that is gone refuses its answer while the server sends it, so that it is never
+// seen. Bytes that are missing for another reason may hold an answer that was read.
+func TestARefusedAnswerCutsItsRequest(t *testing.T) {
+	for name, c := range map[string]struct {
+		calls   []string
+		refused bool
+		want    []string
+	}{
+		"refused":                {[]string{get}, true, []string{"GET /a 0 0/0 1ms cut"}},
+		"refused in its midst":   {[]string{get, "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}, true, []string{"GET /a 200 0/8 2ms cut"}},
+		"lost":                   {[]string{get}, false, nil},
+		"which of two is unsure": {[]string{get + get[1:]}, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWire().play(get, ok)
+			w.seen = nil
+			w.play(c.calls...)
+			w.clock = w.clock.Add(time.Millisecond)
+			w.keep(w.conn.Close(&End{Time: w.clock, Known: true, Next: [2]uint32{w.seq[0], w.seq[1] + 30}, Refused: c.refused}))
+			assert.Equal(t, c.want, w.seen)
+		})
+	}
+}
+
 // The thread that sent the request was held up until after the answer.
 func TestAnAnswerMayBeToldBeforeItsRequest(t *testing.T) {
 	w := newWire()

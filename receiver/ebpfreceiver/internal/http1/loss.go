@@ -200,6 +200,9 @@ func (c *Conn) closeAfterLoss(end *End) {
 	if s.framing == inBody && missing < s.left || s.framing == untilClose {
 		return
 	}
+	if end.Refused && c.Server && c.exact && !c.unseen && len(c.pending) == 1 {
+		return // the client was gone before its answer
+	}
 	c.lose(c.Server, Gap, true)
 }
 

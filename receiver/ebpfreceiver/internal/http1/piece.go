@@ -40,6 +40,10 @@ type End struct {
 	GivenUp bool
 	// Unread reports that there were bytes in the socket that this end had not read.
 	Unread bool
+	// Refused reports that the peer had closed it and refused what this end sent then.
+	// The refusal comes while the call that sends is under way, so these bytes are
+	// never seen; nobody has read them.
+	Refused bool
 }
 
 // Missed reports whether bytes of that stream were not seen, of which the next

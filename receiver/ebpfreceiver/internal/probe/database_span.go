@@ -24,6 +24,7 @@ func (p *databaseProbe) span(c *databaseCall, clientSeen bool, out *Batch) {
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(c.End))
 	fault := c.put(span, p.name, server)
 	if !server {
+		c.conn.ends.putListener(span.Attributes(), out.Table)
 		p.count(c, fault, span)
 	}
 }
@@ -38,7 +39,7 @@ func (c *databaseCall) title() string {
 
 func (c *databaseCall) put(span ptrace.Span, system string, server bool) (fault string) {
 	to := span.Attributes()
-	to.EnsureCapacity(11)
+	to.EnsureCapacity(12)
 	to.PutStr(otlp.DBSystem, system)
 	to.PutStr(otlp.DBOperation, c.Operation)
 	putText(to, otlp.DBNamespace, c.Namespace)

@@ -190,11 +190,17 @@ type streamCloseRecord struct {
 	GivenUp uint32
 	// Unread is how many bytes this end had not read.
 	Unread uint32
+	// Reset: the other had closed it before, and refused what this end sent then.
+	Reset uint32
+	_     uint32
 }
 
 // end is how the record says that the connection ended.
 func (r *streamCloseRecord) end(clock Clock) http1.End {
-	end := http1.End{Time: clock.Wall(r.Time), Next: r.Next, Known: true, GivenUp: r.GivenUp != 0, Unread: r.Unread != 0}
+	end := http1.End{
+		Time: clock.Wall(r.Time), Next: r.Next, Known: true,
+		GivenUp: r.GivenUp != 0, Unread: r.Unread != 0, Refused: r.Reset != 0,
+	}
 	if r.PeerEndedAt != 0 {
 		end.PeerTime = clock.Wall(r.PeerEndedAt)
 	}

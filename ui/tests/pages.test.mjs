@@ -22,13 +22,19 @@ after(async () => {
   await server?.stop();
 });
 
+/** Waits until the page holds the text, in a chart or a map too. */
+async function shown(page, text) {
+  const pattern = text instanceof RegExp ? text.source : text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  await page.waitForFunction((p) => new RegExp(p).test(document.body.textContent ?? ''), pattern, { timeout: 60_000 });
+}
+
 /** Opens a page, waits until it shows the text, hands it over, and holds that nothing went wrong. */
 async function on(path, shows, check = async () => {}, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: false, ...options });
   const { page, trouble } = await open(context, server.api);
   try {
     await page.goto(server.api + path);
-    await page.getByText(shows).first().waitFor({ timeout: 20_000 });
+    await shown(page, shows);
     await check(page);
     assert.deepEqual(trouble, [], path);
   } catch (e) {
@@ -41,7 +47,7 @@ async function on(path, shows, check = async () => {}, options = {}) {
 
 const pages = () => [
   ['/', /open incident|Waiting for telemetry/], ['/incidents', 'Incidents'], ['/map', 'payments-db'], ['/services/checkout', 'POST /checkout'],
-  ['/logs', /payment of order/], ['/kernel', /events/i], ['/traces', 'POST /order'], ['/traces/' + trace, 'SELECT orders'],
+  ['/logs', /payment of order/], ['/kernel', /events/i], ['/traces', /\d+ traces/], ['/traces/' + trace, 'SELECT orders'],
   ['/metrics?metric=process.memory.usage', 'process.memory.usage'], ['/fleet', 'Fleet'], ['/status', 'Nothing is lost.'], ['/nothing', /Not Found|No such page|404/i],
 ];
 
@@ -76,12 +82,12 @@ test('conditions are in the URL, the back button and a reload keep them', { skip
     await page.getByRole('search').getByRole('searchbox').fill('service=payment');
     await page.keyboard.press('Enter');
     await page.waitForURL(/q=service%3Dpayment/);
-    await page.getByText('payment of order').first().waitFor();
+    await shown(page, 'payment of order');
     await page.waitForFunction(() => !document.querySelector('main')?.textContent?.includes('request 1 served'));
     await page.reload();
-    await page.getByText('payment of order').first().waitFor();
+    await shown(page, 'payment of order');
     await page.goBack();
-    await page.getByText(/request 1 served|request \d+ served/).first().waitFor();
+    await shown(page, /request 1 served|request \d+ served/);
   }));
 
 test('the keyboard is enough', { skip }, () =>
@@ -89,16 +95,17 @@ test('the keyboard is enough', { skip }, () =>
     await page.keyboard.press('g');
     await page.keyboard.press('t');
     await page.waitForURL(/\/traces/);
-    await page.getByText('POST /order').first().waitFor();
+    await shown(page, /\d+ traces/);
     await page.keyboard.press('e');
     await page.waitForURL(/status=error/);
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].length > 0 && [...document.querySelectorAll('tbody tr')].every((r) => r.textContent?.includes('✖')));
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/traces\/[0-9a-f]{32}/);
-    await page.getByText('SELECT orders').first().waitFor();
+    await shown(page, 'SELECT orders');
     await page.keyboard.press('/');
     await page.keyboard.type('db.system.name=postgresql');
-    await page.getByText('1 of 1').waitFor();
+    await shown(page, '1 of 1');
     await page.keyboard.press('Escape');
     await page.keyboard.press('Control+k');
     await page.keyboard.type('checkout');
@@ -110,7 +117,7 @@ test('the keyboard is enough', { skip }, () =>
 test('a live tail shows new records once, in order', { skip }, () =>
   on('/logs?follow=1', /payment of order|request \d+ served/, async (page) => {
     await feed(server.otlp, { requests: 3, minutes: 0.01 });
-    await page.getByText(/followed/).waitFor();
+    await shown(page, /followed/);
     await page.waitForFunction(() => (document.querySelector('main')?.textContent?.match(/request 2 served/g) ?? []).length >= 1);
   }));
 
@@ -120,10 +127,10 @@ test('the page goes on after the server was away', { skip }, async () => {
   const context = await browser.newContext();
   const { page } = await open(context, own.api);
   await page.goto(own.api + '/status');
-  await page.getByText('Nothing is lost.').waitFor();
+  await shown(page, 'Nothing is lost.');
   await page.route('**/v1/**', (r) => r.abort());
   await page.keyboard.press('r');
-  await page.getByText('The server does not answer').first().waitFor();
+  await shown(page, 'The server does not answer');
   await page.unroute('**/v1/**');
   await page.getByRole('button', { name: 'Try now' }).click();
   await page.getByText('The server does not answer').first().waitFor({ state: 'hidden' });
@@ -135,8 +142,8 @@ test('a trace of 50,000 spans stays usable', { skip }, async () => {
   const id = await feedLargeTrace(server.otlp, 50_000);
   await on('/traces/' + id, '50,000 spans', async (page) => {
     await page.getByRole('searchbox').fill('query 49999');
-    await page.getByText('1 of 1').waitFor();
-    await page.getByText('query 49999').first().waitFor();
+    await shown(page, '1 of 1');
+    await shown(page, 'query 49999');
     assert.ok(await page.locator('[role=listitem]').count() < 200, 'only the rows in sight are in the page');
   });
 });
@@ -151,7 +158,7 @@ test('a server that asks for credentials gets them from the login form', { skip 
   await page.getByLabel('User').fill('ann');
   await page.getByLabel('Password').fill('secret');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByText('Nothing is lost.').waitFor();
+  await shown(page, 'Nothing is lost.');
   await context.close();
   await own.stop();
 });

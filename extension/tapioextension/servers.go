@@ -96,6 +96,9 @@ func (e *tapioExtension) listenHTTP(ctx context.Context) error {
 	}
 	e.servers = append(e.servers, outer)
 	e.logListening("http", outer.listener)
+	if e.cfg.UI.Enabled {
+		e.set.Logger.Info("web UI listening", zap.String("url", e.uiURL(outer.listener.Addr())))
+	}
 	return nil
 }
 
@@ -154,6 +157,19 @@ func (e *tapioExtension) guardedServer(
 	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
 	server.ConnState = e.countConnections
 	return server, nil
+}
+
+// uiURL is the address to open in a browser.
+func (e *tapioExtension) uiURL(addr net.Addr) string {
+	scheme := "http"
+	if e.cfg.HTTP.Get().TLS.HasValue() {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		return scheme + "://" + net.JoinHostPort("localhost", port) + "/"
+	}
+	return scheme + "://" + addr.String() + "/"
 }
 
 // withUI serves the web UI before all else: its files hold no data, and a browser loads

@@ -31,7 +31,7 @@ type asker struct {
 
 func questions(conn *grpc.ClientConn, filled time.Time) []question {
 	a := asker{filled: timestamppb.New(filled), records: tapiov1.NewObservabilityServiceClient(conn), events: tapiov1.NewTapioServiceClient(conn)}
-	return []question{
+	return append([]question{
 		{name: "last 20 logs of a service, ERROR and above", prepare: a.logsWhere(20, &tapiov1.Filter{
 			Services: []string{service(3)}, MinSeverity: tapiov1.Severity_SEVERITY_ERROR, Limit: 20,
 		})},
@@ -50,7 +50,7 @@ func questions(conn *grpc.ClientConn, filled time.Time) []question {
 		{name: "record by id", prepare: a.eventByID},
 		{name: "trace by id", prepare: a.traceByID},
 		{name: "P95 of a gauge by 2 labels", prepare: a.percentile},
-	}
+	}, a.discovery()...)
 }
 
 // noLogWhere asks for a page of what no log is like, so that no index is of use

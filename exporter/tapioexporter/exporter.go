@@ -26,6 +26,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
 )
@@ -41,6 +42,11 @@ type spanObserver interface {
 	ObserveSpans(spans []model.Span)
 }
 
+// recordCounter is an extension that wants records to be counted as they arrive.
+type recordCounter interface {
+	RecordCounters() *recordmetrics.Counters
+}
+
 // tapioExporter is one instance, for one signal.
 type tapioExporter struct {
 	id        component.ID
@@ -50,8 +56,9 @@ type tapioExporter struct {
 	host      component.Host
 	store     *store.Store
 	release   func()
-	senders   *senders.Registry // nil: the extension does not ask for them
-	requests  spanObserver      // nil: likewise
+	senders   *senders.Registry       // nil: the extension does not ask for them
+	requests  spanObserver            // nil: likewise
+	counters  *recordmetrics.Counters // nil: likewise
 	panics    panics.Count
 	panicked  atomic.Bool // the batch before
 	warned    sync.Once   // of implausible times
@@ -96,6 +103,9 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 	}
 	if observer, ok := owner.(spanObserver); ok {
 		e.requests = observer
+	}
+	if counting, ok := owner.(recordCounter); ok {
+		e.counters = counting.RecordCounters()
 	}
 	return nil
 }
@@ -161,6 +171,9 @@ func (e *tapioExporter) consumeLogs(ctx context.Context, logs plog.Logs) error {
 	e.corrected(ctx, logsSignal, times.Events(*events))
 	refused, err := e.store.AppendEvents(*events)
 	e.measure(ctx, logsSignal, len(*events), arrived)
+	if err == nil && e.counters != nil {
+		e.counters.CountEvents(*events)
+	}
 	return outcome(refused, err)
 }
 
@@ -201,6 +214,9 @@ func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces)
 		e.requests.ObserveSpans(*spans)
 	}
 	e.measure(ctx, tracesSignal, len(*spans), arrived)
+	if err == nil && e.counters != nil {
+		e.counters.CountSpans(*spans)
+	}
 	return outcome(refused, err)
 }
 

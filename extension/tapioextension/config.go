@@ -59,6 +59,12 @@ type Config struct {
 	// UI is the web UI, served beside HTTP.
 	UI UIConfig `mapstructure:"ui"`
 
+	// Rules names recording and alerting rules in Prometheus' format.
+	Rules RulesConfig `mapstructure:"rules"`
+
+	// RecordMetrics is about the series that log records and spans are counted in.
+	RecordMetrics RecordMetricsConfig `mapstructure:"record_metrics"`
+
 	// Collectors bounds the registry of collectors.
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
@@ -156,7 +162,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

@@ -22,8 +22,10 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
 )
@@ -84,6 +86,9 @@ type tapioExtension struct {
 	prometheus *prometheus.API
 	notifier   *notify.Manager
 	slos       *slo.Tracker
+	rules      *rules.Evaluator
+	counters   *recordmetrics.Counters
+	points     pointPath
 	servers    []server
 	telemetry  *metadata.TelemetryBuilder
 	threads    func() // undoes spareThreads
@@ -113,7 +118,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
-	e.host, e.store, e.fleet, e.seen = host, kept.store, kept.fleet, kept.seen
+	e.host, e.store, e.fleet, e.seen, e.counters = host, kept.store, kept.fleet, kept.seen, kept.counters
 	e.store.OnPanic(e.panics.add)
 	e.slos = kept.objectives(e.cfg.Store.Directory, e.sloOptions())
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
@@ -137,6 +142,9 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.slos.Run(background) }, e.panics.add) })
 	e.startNotifier()
+	if e.cfg.RecordMetrics.Interval > 0 {
+		e.work.Go(func() { panics.Restart(background.Done(), func() { e.countRecords(background) }, e.panics.add) })
+	}
 	return nil
 }
 
@@ -211,6 +219,7 @@ func (e *tapioExtension) Ready() error {
 	e.stores.settle(e.set.ID, e.cfg)
 	e.notifier.Settle()
 	e.api.SetServing(true)
+	e.startRules()
 	return nil
 }
 
@@ -222,6 +231,10 @@ func (e *tapioExtension) NotReady() error {
 		return nil
 	}
 	e.api.SetServing(false)
+	e.rules.Stop()
+	if e.cfg.RecordMetrics.Interval > 0 {
+		e.writeCounts(context.Background(), time.Now())
+	}
 	e.api.EndStreams()
 	return nil
 }
@@ -238,6 +251,8 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	if e.api != nil {
 		e.api.EndStreams()
 	}
+	e.rules.Stop()
+	e.api.EndStreams()
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.ShutdownTimeout)
 	defer cancel()
 	if e.notifier != nil {

@@ -61,8 +61,10 @@ func createDefaultConfig() component.Config {
 			ReaderLag:         30 * time.Second,
 			DuplicateWindow:   8 << 20,
 		},
-		Prometheus: defaultPrometheus(),
-		UI:         UIConfig{Enabled: true},
+		Prometheus:    defaultPrometheus(),
+		UI:            UIConfig{Enabled: true},
+		Rules:         RulesConfig{EvaluationInterval: time.Minute},
+		RecordMetrics: RecordMetricsConfig{Interval: 15 * time.Second, MaxSeries: 1000},
 		Collectors: CollectorsConfig{
 			Max:               10_000,
 			MemoryLimit:       64 << 20,

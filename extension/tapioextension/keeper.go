@@ -18,6 +18,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -48,15 +49,16 @@ type storeKey struct {
 // collectors and the batches that were seen, for their senders notice nothing of
 // a reload either.
 type heldStore struct {
-	store   *store.Store
-	logger  atomic.Pointer[zap.Logger] // of the latest claim
-	fleet   *fleet.Registry
-	seen    *dedup.Window
-	journal *notify.Journal
-	slos    *slo.Tracker // nil until the first claim is complete
-	memory  int64        // that the latest claim allows
-	claimed bool
-	drop    *time.Timer // runs while the store is unclaimed
+	store    *store.Store
+	logger   atomic.Pointer[zap.Logger] // of the latest claim
+	fleet    *fleet.Registry
+	seen     *dedup.Window
+	journal  *notify.Journal
+	slos     *slo.Tracker // nil until the first claim is complete
+	counters *recordmetrics.Counters
+	memory   int64 // that the latest claim allows
+	claimed  bool
+	drop     *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {
@@ -112,6 +114,7 @@ func (k *storeKeeper) settle(id component.ID, cfg *Config) {
 			if held.slos != nil {
 				held.slos.Settle()
 			}
+			held.counters.SetMost(cfg.RecordMetrics.most())
 		}
 	}
 }
@@ -146,8 +149,9 @@ func (k *storeKeeper) refresh() {
 // openStore makes a store, with what its directory holds if it has one.
 func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	held := &heldStore{
-		fleet: fleet.New(cfg.Collectors.limits(), time.Now),
-		seen:  dedup.New(int(cfg.Limits.DuplicateWindow)),
+		fleet:    fleet.New(cfg.Collectors.limits(), time.Now),
+		seen:     dedup.New(int(cfg.Limits.DuplicateWindow)),
+		counters: recordmetrics.New(cfg.RecordMetrics.most(), time.Now),
 	}
 	if cfg.Store.Directory == "" {
 		held.store, held.journal = store.New(cfg.Store.limits(), time.Now), notify.NewJournal()

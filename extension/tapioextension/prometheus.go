@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/exp/zapslog"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 )
 
 // prometheusPath is where the HTTP server has Prometheus' API.
@@ -23,12 +24,20 @@ const prometheusPath = "/prometheus"
 func (e *tapioExtension) newPrometheus() {
 	logger := slog.New(zapslog.NewHandler(e.set.Logger.Core()))
 	limits, parser := e.cfg.Prometheus.limits(), prometheus.NewParser()
+	queryable := prometheus.NewQueryable(e.store, e.cfg.Prometheus.naming(), limits.Lookback)
+	engine, turns := prometheus.NewEngine(limits, parser, logger), prometheus.NewTurns(limits)
+	e.rules = rules.New(rules.Options{
+		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,
+		Engine: engine, Queryable: queryable, Parser: parser, Enter: turns.Enter,
+		Sink: e, Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
+	})
 	e.prometheus = prometheus.New(prometheus.Options{
-		Queryable: prometheus.NewQueryable(e.store, e.cfg.Prometheus.naming(), limits.Lookback),
-		Engine:    prometheus.NewEngine(limits, parser, logger),
+		Queryable: queryable,
+		Engine:    engine,
 		Parser:    parser,
 		Limits:    limits,
-		Rules:     prometheus.NoRules(),
+		Turns:     turns,
+		Rules:     e.rules,
 		Version:   e.set.BuildInfo.Version,
 		Logger:    logger,
 		Now:       time.Now,

@@ -17,3 +17,10 @@ type EventSink interface {
 	// whose Field is "payload".
 	WritePayload(ctx context.Context, payload []byte) (records int, err error)
 }
+
+// PointSink takes metric points that this program makes and passes them into the pipeline,
+// as EventSink does events.
+type PointSink interface {
+	// WritePoints passes points on.
+	WritePoints(ctx context.Context, points []Point) error
+}

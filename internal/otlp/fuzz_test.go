@@ -138,7 +138,7 @@ func FuzzPointsFromMetrics(f *testing.F) {
 		points := PointsFromMetrics(metrics)
 		require.Len(t, points, metrics.DataPointCount())
 		requireSamePacked(t, &model.PointBatch{}, metrics)
-		back := metricsFromPoints(points)
-		require.Equal(t, marshalMetrics(t, back), marshalMetrics(t, metricsFromPoints(PointsFromMetrics(back))))
+		back := MetricsFromPoints(points)
+		require.Equal(t, marshalMetrics(t, back), marshalMetrics(t, MetricsFromPoints(PointsFromMetrics(back))))
 	})
 }

@@ -51,7 +51,7 @@ func requireSamePacked(t *testing.T, batch *model.PointBatch, metrics pmetric.Me
 	require.Len(t, got, len(want))
 	for i := range want {
 		require.Equal(t,
-			marshalMetrics(t, metricsFromPoints(want[i:i+1])), marshalMetrics(t, metricsFromPoints(got[i:i+1])))
+			marshalMetrics(t, MetricsFromPoints(want[i:i+1])), marshalMetrics(t, MetricsFromPoints(got[i:i+1])))
 	}
 }
 

@@ -52,7 +52,7 @@ func TestTracesComeBackByteForByte(t *testing.T) {
 func TestMetricsComeBackByteForByte(t *testing.T) {
 	for seed := range uint64(rounds) {
 		metrics := newMaker(seed).metrics()
-		back := metricsFromPoints(PointsFromMetrics(metrics))
+		back := MetricsFromPoints(PointsFromMetrics(metrics))
 		require.Equal(t, marshalMetrics(t, metrics), marshalMetrics(t, back), "seed %d", seed)
 	}
 }

@@ -105,8 +105,12 @@ func (*metricsShell) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: false}
 }
 
-// ConsumeMetrics implements consumer.Metrics.
+// ConsumeMetrics implements consumer.Metrics. What was counted or computed from telemetry
+// that passed already would be evidence twice.
 func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
+	if otlp.IsDerived(metrics) {
+		return s.next.ConsumeMetrics(ctx, metrics)
+	}
 	s.engine.contain(func() {
 		reader, done := s.reader()
 		s.engine.observeMetrics(reader, metrics)

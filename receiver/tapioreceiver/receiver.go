@@ -48,7 +48,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*tapio
 
 // Start attaches to the extension: from now on writes reach the pipeline.
 func (r *tapioReceiver) Start(_ context.Context, host component.Host) error {
-	source, err := r.findSource(host)
+	source, err := find[eventSource](host, r.id, r.extension, "takes no events")
 	if err != nil {
 		return err
 	}
@@ -60,16 +60,17 @@ func (r *tapioReceiver) Start(_ context.Context, host component.Host) error {
 	return nil
 }
 
-func (r *tapioReceiver) findSource(host component.Host) (eventSource, error) {
-	found, ok := host.GetExtensions()[r.extension]
+// find returns the extension, which must be a source of that kind.
+func find[Source any](host component.Host, receiver, extension component.ID, lacks string) (source Source, err error) {
+	found, ok := host.GetExtensions()[extension]
 	if !ok {
-		return nil, fmt.Errorf("receivers::%[1]s::extension: there is no extension %[2]q: "+
-			"add `%[2]s:` under extensions and %[2]q to service::extensions", r.id, r.extension)
+		return source, fmt.Errorf("receivers::%[1]s::extension: there is no extension %[2]q: "+
+			"add `%[2]s:` under extensions and %[2]q to service::extensions", receiver, extension)
 	}
-	source, ok := found.(eventSource)
+	source, ok = found.(Source)
 	if !ok {
-		return nil, fmt.Errorf("receivers::%s::extension: extension %q takes no events: "+
-			"name a tapio extension, for example `extension: tapio`", r.id, r.extension)
+		return source, fmt.Errorf("receivers::%s::extension: extension %q %s: "+
+			"name a tapio extension, for example `extension: tapio`", receiver, extension, lacks)
 	}
 	return source, nil
 }

@@ -55,6 +55,17 @@ func (in *ingest) detach() {
 	in.sink = nil
 }
 
+// WriteEvents passes events that this program makes into the pipeline.
+func (s *Server) WriteEvents(ctx context.Context, events []model.Event) error {
+	in := &s.ingest
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if in.sink == nil {
+		return plainError(errNoReceiver)
+	}
+	return in.sink.WriteEvents(ctx, events)
+}
+
 // receiver returns the id of the attached receiver, "" for none.
 func (in *ingest) receiver() string {
 	in.mu.RLock()

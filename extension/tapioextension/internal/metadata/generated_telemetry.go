@@ -52,6 +52,9 @@ type TelemetryBuilder struct {
 	TapioProcessGoroutines        metric.Int64ObservableGauge
 	TapioQueryMemory              metric.Int64ObservableGauge
 	TapioQueryRefused             metric.Int64ObservableCounter
+	TapioRecordMetricsFolded      metric.Int64ObservableCounter
+	TapioRulesEvaluations         metric.Int64ObservableCounter
+	TapioRulesSamples             metric.Int64ObservableCounter
 	TapioSloBadRequests           metric.Float64ObservableCounter
 	TapioSloBudgetRemaining       metric.Float64ObservableGauge
 	TapioSloBurnRate              metric.Float64ObservableGauge
@@ -400,6 +403,51 @@ func (builder *TelemetryBuilder) RegisterTapioQueryRefusedCallback(cb metric.Int
 		cb(ctx, &observerInt64{inst: builder.TapioQueryRefused, obs: o})
 		return nil
 	}, builder.TapioQueryRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRecordMetricsFoldedCallback sets callback for observable TapioRecordMetricsFolded metric.
+func (builder *TelemetryBuilder) RegisterTapioRecordMetricsFoldedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRecordMetricsFolded, obs: o})
+		return nil
+	}, builder.TapioRecordMetricsFolded)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRulesEvaluationsCallback sets callback for observable TapioRulesEvaluations metric.
+func (builder *TelemetryBuilder) RegisterTapioRulesEvaluationsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRulesEvaluations, obs: o})
+		return nil
+	}, builder.TapioRulesEvaluations)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRulesSamplesCallback sets callback for observable TapioRulesSamples metric.
+func (builder *TelemetryBuilder) RegisterTapioRulesSamplesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRulesSamples, obs: o})
+		return nil
+	}, builder.TapioRulesSamples)
 	if err != nil {
 		return err
 	}
@@ -1027,6 +1075,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_query_refused",
 		metric.WithDescription("Queries refused because they would have held more than store::query_memory allows. [Alpha]"),
 		metric.WithUnit("{query}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRecordMetricsFolded, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_record_metrics_folded",
+		metric.WithDescription("How often a log record or span was counted with others because there are as many series as record_metrics::max_series allows. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRulesEvaluations, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_rules_evaluations",
+		metric.WithDescription("Evaluations of recording and alerting rules, by result. [Alpha]"),
+		metric.WithUnit("{evaluation}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRulesSamples, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_rules_samples",
+		metric.WithDescription("Samples that rules recorded, by result. [Alpha]"),
+		metric.WithUnit("{sample}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioSloBadRequests, err = builder.meter.Float64ObservableCounter(

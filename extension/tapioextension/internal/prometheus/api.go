@@ -40,6 +40,7 @@ type Options struct {
 	Engine    *promql.Engine
 	Parser    parser.Parser
 	Limits    Limits
+	Turns     *Turns
 	Rules     v1.RulesRetriever
 	Version   string // of this program
 	Logger    *slog.Logger
@@ -51,13 +52,12 @@ type Options struct {
 // API answers Prometheus' HTTP API.
 type API struct {
 	Options
-	turns chan struct{}
-	v1    http.Handler
+	v1 http.Handler
 }
 
 // New makes the API.
 func New(o Options) *API {
-	a := &API{Options: o, turns: make(chan struct{}, o.Limits.Concurrency)}
+	a := &API{Options: o}
 	router := route.New()
 	a.newV1().Register(router.WithPrefix(prefix))
 	a.v1 = router
@@ -123,13 +123,13 @@ func negotiated(next http.Handler) http.Handler {
 // inTurn lets so many queries work at once. A query waits as long as it may take.
 func (a *API) inTurn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, err := a.Enter(r.Context())
+		leave, err := a.Turns.Enter(r.Context())
 		switch {
 		case errors.Is(err, context.Canceled):
 			respondError(w, clientGone, canceled, err)
 		case err != nil:
 			respondError(w, http.StatusServiceUnavailable, timedOut, fmt.Errorf(
-				"query timed out in query queue: %d queries are answered at once (prometheus::max_concurrency): ask again, or raise it", cap(a.turns)))
+				"query timed out in query queue: %d queries are answered at once (prometheus::max_concurrency): ask again, or raise it", a.Limits.Concurrency))
 		default:
 			defer leave()
 			ctx, cancel := context.WithTimeout(r.Context(), a.Limits.Timeout)
@@ -137,18 +137,6 @@ func (a *API) inTurn(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(ctx))
 		}
 	})
-}
-
-// Enter waits for the turn of a query, which leave ends.
-func (a *API) Enter(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, a.Limits.Timeout)
-	defer cancel()
-	select {
-	case a.turns <- struct{}{}:
-		return func() { <-a.turns }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // contained answers a request that panics, and reports it.

@@ -6,6 +6,7 @@
 package prometheus
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -44,4 +45,28 @@ func NewEngine(limits Limits, p parser.Parser, logger *slog.Logger) *promql.Engi
 		EnableAtModifier:         true, EnableNegativeOffset: true, UseStartTimestamps: true,
 		Parser: p,
 	})
+}
+
+// Turns lets so many queries work at once: those of clients and of rules.
+type Turns struct {
+	taken chan struct{}
+	wait  time.Duration
+}
+
+// NewTurns returns the turns that the limits allow.
+func NewTurns(limits Limits) *Turns {
+	return &Turns{taken: make(chan struct{}, limits.Concurrency), wait: limits.Timeout}
+}
+
+// Enter waits for the turn of a query, which leave ends. A query waits as long as it may
+// take.
+func (t *Turns) Enter(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.wait)
+	defer cancel()
+	select {
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/promname"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -127,17 +126,17 @@ func (a *testAppender) Append(
 	if t < 0 || st < 0 {
 		return 0, fmt.Errorf("%w: its time is negative", errImpossible)
 	}
-	metric := &model.Metric{Type: model.MetricGauge, Metadata: model.Attributes{{Key: promname.Verbatim, Value: model.BoolValue(true)}}}
+	metric := Verbatim("", model.MetricGauge)
 	p := model.Point{Time: nanos(t), Start: nanos(st), Number: model.NumberDouble, Bits: math.Float64bits(v)}
 	if h != nil {
 		fh = h.ToFloat(nil)
 	}
 	if fh != nil {
-		e, err := exponential(fh)
+		e, err := Exponential(fh)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%w: %w", errImpossible, err)
 		}
-		metric.Type, metric.Temporality = model.MetricExponentialHistogram, model.TemporalityCumulative
+		metric = Verbatim("", model.MetricExponentialHistogram)
 		if fh.CounterResetHint == histogram.GaugeType {
 			metric.Temporality = model.TemporalityDelta
 		}
@@ -157,43 +156,6 @@ func (a *testAppender) Append(
 }
 
 func nanos(t int64) model.Nanos { return model.Nanos(t * int64(time.Millisecond)) }
-
-// exponential makes an exponential histogram, if the counts are those of one.
-func exponential(fh *histogram.FloatHistogram) (*model.ExponentialHistogram, error) {
-	if fh.UsesCustomBuckets() {
-		return nil, fmt.Errorf("%w: a native histogram with bounds of its own", errImpossible)
-	}
-	whole := func(f float64) bool { return f >= 0 && f == math.Trunc(f) && f < 1<<53 }
-	if !whole(fh.Count) || !whole(fh.ZeroCount) {
-		return nil, fmt.Errorf("%w: counts that are no whole numbers", errImpossible)
-	}
-	e := &model.ExponentialHistogram{
-		Scale: fh.Schema, Count: uint64(fh.Count), Sum: model.Optional{Value: fh.Sum, Set: true},
-		ZeroCount: uint64(fh.ZeroCount), ZeroThreshold: fh.ZeroThreshold,
-	}
-	for _, side := range []struct {
-		spans  []histogram.Span
-		counts []float64
-		to     *model.Buckets
-	}{{fh.PositiveSpans, fh.PositiveBuckets, &e.Positive}, {fh.NegativeSpans, fh.NegativeBuckets, &e.Negative}} {
-		n := 0
-		for i, span := range side.spans {
-			if i == 0 {
-				side.to.Offset = span.Offset - 1
-			} else {
-				side.to.Counts = append(side.to.Counts, make([]uint64, span.Offset)...)
-			}
-			for range span.Length {
-				if !whole(side.counts[n]) {
-					return nil, fmt.Errorf("%w: counts that are no whole numbers", errImpossible)
-				}
-				side.to.Counts = append(side.to.Counts, uint64(side.counts[n]))
-				n++
-			}
-		}
-	}
-	return e, nil
-}
 
 func (a *testAppender) Commit() error {
 	refused, err := a.to.store.AppendPoints(a.points)

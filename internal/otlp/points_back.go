@@ -12,8 +12,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// metricsFromPoints is the way back that the product has no use for yet.
-func metricsFromPoints(points []model.Point) pmetric.Metrics {
+// MetricsFromPoints returns metrics in the order of the points. Neighbours of the same
+// metric, scope or resource, by pointer, stand under one.
+func MetricsFromPoints(points []model.Point) pmetric.Metrics {
 	metrics := pmetric.NewMetrics()
 	var last model.Series
 	var ofResource pmetric.ResourceMetrics
@@ -25,11 +26,13 @@ func metricsFromPoints(points []model.Point) pmetric.Metrics {
 			ofResource = metrics.ResourceMetrics().AppendEmpty()
 			putResource(ofResource.Resource(), series.Resource)
 			ofResource.SetSchemaUrl(series.Resource.SchemaURL)
+			last.Scope, last.Metric = nil, nil
 		}
 		if series.Scope != last.Scope {
 			ofScope = ofResource.ScopeMetrics().AppendEmpty()
 			putScope(ofScope.Scope(), series.Scope)
 			ofScope.SetSchemaUrl(series.Scope.SchemaURL)
+			last.Metric = nil
 		}
 		if series.Metric != last.Metric {
 			metric = ofScope.Metrics().AppendEmpty()
@@ -162,4 +165,17 @@ func putExemplars(to pmetric.ExemplarSlice, exemplars []model.Exemplar) {
 			e.SetDoubleValue(math.Float64frombits(exemplar.Bits))
 		}
 	}
+}
+
+// IsDerived reports whether all metrics are derived from other telemetry: they tell nothing
+// that was not seen before.
+func IsDerived(metrics pmetric.Metrics) bool {
+	for _, ofResource := range metrics.ResourceMetrics().All() {
+		for _, ofScope := range ofResource.ScopeMetrics().All() {
+			if name := ofScope.Scope().Name(); name != model.RecordMetricsScope && name != model.RulesScope {
+				return false
+			}
+		}
+	}
+	return metrics.ResourceMetrics().Len() > 0
 }

@@ -1,0 +1,168 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	promrules "github.com/prometheus/prometheus/rules"
+
+	tapio "github.com/tapio/tapio/internal/model"
+)
+
+// The states of an alert.
+const (
+	StatePending  = "pending"
+	StateFiring   = "firing"
+	StateResolved = "resolved"
+	StateInactive = "inactive" // it was pending and never fired
+)
+
+// AlertEvent is the name of the events of changes.
+const AlertEvent = "tapio.alert"
+
+// Change is an alert whose state changed.
+type Change struct {
+	ID                       string // of the alert, as long as it has these labels
+	Name, State              string
+	File, Group, Expression  string
+	Labels, Annotations      map[string]string
+	Value                    float64
+	At, ActiveAt, ResolvedAt time.Time
+}
+
+// alerts remembers the state of each alert.
+type alerts struct {
+	mu    sync.Mutex
+	known map[string]map[string]Change // by group and by alert
+}
+
+func newAlerts() alerts { return alerts{known: map[string]map[string]Change{}} }
+
+// changes compares the alerts of a group with what they were.
+func (a *alerts) changes(g *promrules.Group, at time.Time) []Change {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := promrules.GroupKey(g.File(), g.Name())
+	before, now := a.known[key], map[string]Change{}
+	var list []Change
+	for _, rule := range g.AlertingRules() {
+		rule.ForEachActiveAlert(func(alert *promrules.Alert) {
+			c := changeOf(g, rule, alert, at)
+			if c.State == StateResolved {
+				return // it is found missing below
+			}
+			now[c.ID] = c
+			if before[c.ID].State != c.State {
+				list = append(list, c)
+			}
+		})
+	}
+	for id, was := range before {
+		if _, still := now[id]; !still {
+			ended := StateResolved
+			if was.State == StatePending {
+				ended = StateInactive
+			}
+			was.State, was.At, was.ResolvedAt = ended, at, at
+			list = append(list, was)
+		}
+	}
+	a.known[key] = now
+	return list
+}
+
+func changeOf(g *promrules.Group, rule *promrules.AlertingRule, alert *promrules.Alert, at time.Time) Change {
+	c := Change{
+		Name: rule.Name(), State: alert.State.String(), File: g.File(), Group: g.Name(), Expression: rule.Query().String(),
+		Labels: alert.Labels.Map(), Annotations: alert.Annotations.Map(), Value: alert.Value,
+		At: at, ActiveAt: alert.ActiveAt, ResolvedAt: alert.ResolvedAt,
+	}
+	c.ID = fmt.Sprintf("%s/%s/%016x", c.Group, c.Name, alert.Labels.Hash())
+	if alert.State == promrules.StateInactive {
+		c.State = StateResolved
+	}
+	return c
+}
+
+// Service is the service that the labels name, "" for none.
+func (c *Change) Service() string { return serviceOf(c.Labels) }
+
+// event makes the log record of a change.
+func (c *Change) event() tapio.Event {
+	at := tapio.Nanos(c.At.UnixNano())
+	number, severity := c.severity()
+	e := tapio.Event{
+		Name: AlertEvent, Time: at, ObservedTime: at, SeverityNumber: number, SeverityText: severity,
+		Body: tapio.StringValue(c.sentence()), Resource: resourceOf(c.Labels), Scope: scope(),
+		Attributes: tapio.Attributes{
+			text("tapio.alert.id", c.ID), text("tapio.alert.name", c.Name), text("tapio.alert.state", c.State),
+			text("tapio.alert.group", c.Group), text("tapio.alert.file", c.File), text("tapio.alert.expression", c.Expression),
+			{Key: "tapio.alert.value", Value: tapio.DoubleValue(c.Value)},
+			{Key: "tapio.alert.active_at", Value: tapio.StringValue(c.ActiveAt.UTC().Format(time.RFC3339Nano))},
+		},
+	}
+	for _, name := range sortedKeys(c.Labels) {
+		e.Attributes = append(e.Attributes, text("tapio.alert.label."+name, c.Labels[name]))
+	}
+	for _, name := range sortedKeys(c.Annotations) {
+		e.Attributes = append(e.Attributes, text("tapio.alert.annotation."+name, c.Annotations[name]))
+	}
+	return e
+}
+
+// severity is that of the label severity, as far as it is known, while the alert fires.
+func (c *Change) severity() (number int32, name string) {
+	const info, warn, severe, fatal = 9, 13, 17, 21
+	if c.State != StateFiring {
+		return info, "INFO"
+	}
+	switch tapio.SeverityOfText(c.Labels["severity"]) {
+	case tapio.SeverityFatal:
+		return fatal, "FATAL"
+	case tapio.SeverityError:
+		return severe, "ERROR"
+	case tapio.SeverityInfo, tapio.SeverityDebug, tapio.SeverityTrace:
+		return info, "INFO"
+	default:
+		if strings.EqualFold(c.Labels["severity"], "page") {
+			return severe, "ERROR"
+		}
+		return warn, "WARN"
+	}
+}
+
+// sentence is what people read.
+func (c *Change) sentence() string {
+	said := c.Annotations["summary"]
+	if said == "" {
+		said = c.Annotations["description"]
+	}
+	if said == "" {
+		return fmt.Sprintf("alert %s is %s", c.Name, c.State)
+	}
+	return fmt.Sprintf("alert %s is %s: %s", c.Name, c.State, said)
+}
+
+func text(key, value string) tapio.KeyValue {
+	return tapio.KeyValue{Key: key, Value: tapio.StringValue(value)}
+}
+
+func afterSlash(job string) string { return job[strings.LastIndexByte(job, '/')+1:] }
+
+// resourceOf is the service that labels name, this program where they name none.
+func resourceOf(of map[string]string) *tapio.Resource {
+	service := serviceOf(of)
+	if service == "" {
+		service = "tapio"
+	}
+	r := &tapio.Resource{Attributes: tapio.Attributes{text("service.name", service)}}
+	if namespace, _, found := strings.Cut(of["job"], "/"); found && afterSlash(of["job"]) == service {
+		r.Attributes = append(r.Attributes, text("service.namespace", namespace))
+	}
+	return r
+}

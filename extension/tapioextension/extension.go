@@ -248,11 +248,12 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 		e.stop()
 		e.threads()
 	}
+	if e.rules != nil {
+		e.rules.Stop()
+	}
 	if e.api != nil {
 		e.api.EndStreams()
 	}
-	e.rules.Stop()
-	e.api.EndStreams()
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.ShutdownTimeout)
 	defer cancel()
 	if e.notifier != nil {

@@ -30,7 +30,8 @@ func (h host) GetExtensions() map[component.ID]component.Component { return h }
 type source struct {
 	component.StartFunc
 	component.ShutdownFunc
-	sink model.EventSink
+	sink   model.EventSink
+	points model.PointSink
 }
 
 func (s *source) AttachEvents(_ component.ID, sink model.EventSink) (func(), error) {
@@ -123,4 +124,32 @@ func TestShutdownIsSafeInEveryOrder(t *testing.T) {
 		require.NoError(t, r.Shutdown(t.Context()))
 		require.NoError(t, r.Shutdown(t.Context()), "twice")
 	}
+}
+
+func (s *source) AttachPoints(_ component.ID, sink model.PointSink) (func(), error) {
+	if s.points != nil {
+		return nil, errors.New("taken")
+	}
+	s.points = sink
+	return func() { s.points = nil }, nil
+}
+
+func TestPointsReachThePipeline(t *testing.T) {
+	next, s := new(consumertest.MetricsSink), &source{}
+	create := func() error {
+		r, err := NewFactory().CreateMetrics(t.Context(), receivertest.NewNopSettings(metadata.Type), createDefaultConfig(), next)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, r.Shutdown(context.Background())) })
+		return r.Start(t.Context(), host{component.MustNewID("tapio"): s})
+	}
+	require.NoError(t, create())
+	require.ErrorContains(t, create(), "::extension: taken")
+	series := &model.Series{
+		Metric: &model.Metric{Name: "queue.length", Type: model.MetricGauge}, Resource: &model.Resource{}, Scope: &model.Scope{},
+	}
+	require.NoError(t, s.points.WritePoints(t.Context(), []model.Point{{Series: series, Time: 1, Number: model.NumberInt, Bits: 7}}))
+	require.Equal(t, 1, next.DataPointCount())
+	got := next.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+	assert.Equal(t, "queue.length", got.Name())
+	assert.EqualValues(t, 7, got.Gauge().DataPoints().At(0).IntValue())
 }

@@ -15,7 +15,7 @@ import (
 func (a *API) QueryRange(
 	ctx context.Context, expression string, start, end time.Time, step time.Duration, use func(promql.Matrix),
 ) error {
-	leave, err := a.Enter(ctx)
+	leave, err := a.Turns.Enter(ctx)
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (i *Incident) logs() string {
 		by = "-l " + shell(c.Selector)
 	}
 	command := "tapioctl get logs " + by
-	if i.quote() != "" {
+	if i.quote() != "" && c.Selector == "" { // lines of files have no severity
 		command += " --severity error"
 	}
 	return command + i.timeFlags()

@@ -65,7 +65,7 @@ func (i *Incident) act() model.RecommendedAction {
 func (i *Incident) actOnPlace() model.RecommendedAction {
 	c := &i.Cause
 	action := model.RecommendedAction{
-		Title:       "Move what runs on " + c.Place + " " + c.Name,
+		Title:       "Move what runs there away from " + c.Place + " " + c.Name,
 		Description: "Start nothing more there and let its services run elsewhere until it is repaired.",
 	}
 	if c.PlaceKey == "k8s.node.name" {

@@ -23,8 +23,8 @@ func (i *Incident) SRE(actions []model.RecommendedAction) string {
 		lines = append(lines, "May be next: "+Listed(i.Next))
 	}
 	lines = append(lines, i.SequenceText(), i.NotCause(), i.SimilarText(), i.StateText())
-	if len(actions) > 0 && !i.State.Ended() {
-		lines = append(lines, "Next: "+actions[0].Title)
+	if len(actions) > 0 && !i.State.Ended() { // the last one acts on the cause
+		lines = append(lines, "Next: "+actions[len(actions)-1].Title)
 	}
 	return joinLines(lines)
 }
@@ -35,7 +35,9 @@ func (i *Incident) impactText() string {
 	}
 	text := i.Impact.Summary
 	if i.State.Ended() {
-		text = strings.Replace(text, " requests so far", " requests", 1)
+		text = strings.NewReplacer(
+			" requests so far", " requests", " fail (", " failed (", " are slow", " were slow", " are not affected", " were not affected",
+			" is not affected", " was not affected", "latency unchanged", "latency was unchanged").Replace(text)
 	}
 	return text
 }
@@ -89,6 +91,13 @@ func (i *Incident) Developer() string {
 // Manager is one sentence, true to the impact.
 func (i *Incident) Manager() string {
 	cause := i.clause()
+	cause.subject = strings.Replace(cause.subject, ": pod ", " pod ", 1)
+	if strings.HasPrefix(cause.subject, "network ") {
+		cause.subject = "the " + cause.subject
+	}
+	if i.State == model.GroupMerged {
+		return "This is part of incident " + i.MergedInto + "."
+	}
 	from := time.Unix(0, int64(i.Start)).UTC().Format("15:04")
 	when, end := "Since "+from+" UTC ", ""
 	fails, slows, was := "fail", "are slow", cause.now
@@ -104,7 +113,7 @@ func (i *Incident) Manager() string {
 	}
 	because := " because " + cause.subject + " " + was + end + "."
 	if i.Kind != model.GroupIncident {
-		return capital(strings.TrimSpace(cause.subject+" "+was)) + "; no user is affected."
+		return strings.TrimSpace(cause.subject+" "+was) + "; no user is affected."
 	}
 	im := i.Impact
 	if im == nil || len(im.Operations) == 0 {
@@ -127,6 +136,8 @@ func share(ratio float64) string {
 		return "about " + Percent(ratio) + " of"
 	case ratio > 0.42:
 		return "about half of the"
+	case ratio > 0.37:
+		return "about " + Percent(ratio) + " of"
 	case ratio > 0.29:
 		return "about one in three"
 	case ratio > 0.22:

@@ -58,7 +58,9 @@ func operation(o *model.OperationImpact) string {
 		if now > 1.2*before || now < before/1.2 {
 			return text + fmt.Sprintf(", p95 %s (baseline %s)", Millis(now), Millis(before))
 		}
-		return text + ", latency unchanged"
+		if o.ErrorRatio < 0.9 {
+			return text + ", latency unchanged"
+		}
 	}
 	return text
 }

@@ -81,6 +81,9 @@ func fit(head, detail, hurt string) string {
 	if room := MaxTitle - len(head) - len(hurt); len(detail) > room {
 		detail = cutDetail(detail, room)
 	}
+	if title := head + detail + hurt; len(title) <= MaxTitle {
+		return title
+	}
 	return Clip(head+detail+hurt, MaxTitle-len("…"))
 }
 

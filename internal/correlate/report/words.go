@@ -8,8 +8,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -159,14 +157,6 @@ func Clip(s string, n int) string {
 		s = s[:at]
 	}
 	return strings.TrimRight(s, " ,;:") + "…"
-}
-
-func capital(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	if size == 0 || first == utf8.RuneError {
-		return s
-	}
-	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // quoted puts a text in quotation marks, clipped.

@@ -55,10 +55,9 @@ type Engine struct {
 	// outcomes are how requests end; callees are the services that others call.
 	outcomes *lru[outcomeKey, *outcomes]
 	callees  map[string]bool
-	fresh    []*suspect // of the slot that is judged
-	resolved []*group   // that may be reopened, the oldest first
-	memory   memory     // of earlier incidents
-	run      uint64     // executions learned from so far
+	resolved []*group // that may be reopened, the oldest first
+	memory   memory   // of earlier incidents
+	run      uint64   // executions learned from so far
 }
 
 // New makes an engine. The error is a *model.FieldError.

@@ -84,8 +84,7 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	e.forgetKernel(now)
 	signs := e.detect(slot)
 	e.noteCallees()
-	e.fresh = e.suspects(signs)
-	found := e.incidents(e.fresh)
+	found := e.incidents(e.suspects(signs))
 	for _, g := range e.groups {
 		g.fade()
 	}
@@ -100,8 +99,7 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 			e.live(g, now)
 		}
 	}
-	e.reopen(now)
-	e.fresh = nil
+	e.forgetResolved(now)
 	return e.report(now)
 }
 
@@ -117,6 +115,10 @@ func (e *Engine) admit(in *incident) {
 		return
 	}
 	if e.lingers(in) {
+		return
+	}
+	if g := e.returning(in); g != nil {
+		e.reopen(g, in)
 		return
 	}
 	e.open(in)

@@ -28,41 +28,54 @@ func (e *Engine) retire(g *group) {
 	e.resolved = append(e.resolved, g)
 }
 
-// reopen looks whether requests of a resolved incident are affected again.
-func (e *Engine) reopen(now model.Nanos) {
-	e.resolved = slices.DeleteFunc(e.resolved, func(g *group) bool {
-		if g.over+reopenWithin < now {
-			return true
-		}
-		if len(e.groups) >= e.maxGroups || !e.again(g) {
-			return false
-		}
-		g.reopened, g.over, g.changed = true, 0, true
-		g.enter(model.GroupReopened)
-		for key, v := range g.victims {
-			if o := e.outcomes.peek(key); o != nil {
-				(*o).begin(e.slotOf(now))
-			}
-			v.well, v.recovered = 0, false
-		}
-		e.groups = append(e.groups, g)
-		return true
-	})
+// forgetResolved drops those incidents that can no longer come back.
+func (e *Engine) forgetResolved(now model.Nanos) {
+	e.resolved = slices.DeleteFunc(e.resolved, func(g *group) bool { return g.over+reopenWithin < now })
 }
 
-// again reports whether requests to the cause, or of users where it has none, are
-// affected again by what showed then.
-func (e *Engine) again(g *group) bool {
-	since := e.slotOf(g.over) + 2
-	same := slices.ContainsFunc(e.fresh, func(s *suspect) bool {
-		return s.alarm && s.service == g.cause() && s.onset > g.over && (s.reason == nil || s.reason.key.class == g.ranking[0].reason.key.class)
-	})
-	if !same {
-		return false
+// returning is the resolved incident of whose cause and mechanism an incident is, nil
+// for none.
+func (e *Engine) returning(in *incident) *group {
+	root := in.suspects[0]
+	if root.reason == nil {
+		return nil
 	}
+	at := slices.IndexFunc(e.resolved, func(g *group) bool {
+		return g.cause() == root.service && root.onset > g.over && g.ranking[0].reason.key.class == root.reason.key.class
+	})
+	if at < 0 {
+		return nil
+	}
+	return e.resolved[at]
+}
+
+// reopen lets a resolved incident go on, once requests are affected again.
+func (e *Engine) reopen(g *group, in *incident) {
+	if len(e.groups) >= e.maxGroups || !e.again(g) {
+		return
+	}
+	e.resolved = slices.DeleteFunc(e.resolved, func(o *group) bool { return o == g })
+	g.reopened, g.over, g.changed = true, 0, true
+	g.enter(model.GroupReopened)
+	for key, v := range g.victims {
+		if o := e.outcomes.peek(key); o != nil {
+			(*o).begin(e.slotOf(e.now))
+		}
+		v.well, v.recovered = 0, false
+		// The requests in between were not affected.
+		v.pending, v.upto = outcome{}, max(v.upto, e.slotOf(in.suspects[0].onset)-1)
+	}
+	e.groups = append(e.groups, g)
+	g.take(in, e.now)
+}
+
+// again reports whether requests are affected again since the incident ended. Where
+// none ever were, that it shows again is enough.
+func (e *Engine) again(g *group) bool {
 	if len(g.victims) == 0 {
 		return true
 	}
+	since := e.slotOf(g.over) + 2
 	for key, v := range g.victims {
 		if o := e.outcomes.peek(key); o != nil && hurt((*o).between(since, e.complete(e.now)), v.baseFailed, v.baseSlow) {
 			return true

@@ -121,6 +121,8 @@ func (v *victim) weigh(at outcome, slot int64) {
 		v.total.add(v.pending)
 		v.pending = outcome{}
 	}
+	// Long health must not hide that it is affected again.
+	v.well = min(v.well, 2*healthy)
 	v.recovered = v.well >= healthy
 }
 

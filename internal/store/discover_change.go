@@ -70,6 +70,7 @@ func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Pa
 // toldChanges returns the changes that events tell of.
 func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *account) ([]model.Change, error) {
 	var changes []model.Change
+	flags := flagUses{}
 	filter := q.Filter
 	if !filter.Invert { // else the names would be inverted, too
 		for _, known := range changeNames() {
@@ -77,7 +78,10 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *accoun
 		}
 	}
 	events := s.scanEvents(model.EventQuery{Filter: filter, Kind: model.EventsOnly}, a)
-	err := events.each(ctx, func(e *model.Event) error {
+	use := func(e *model.Event) error {
+		if e.Name == flagEvaluation {
+			return flags.note(e, a)
+		}
 		kind := changeTypeOf(e)
 		if kind == model.ChangeUnspecified {
 			return nil
@@ -86,8 +90,23 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *accoun
 		change := changeOf(kind, e)
 		changes = append(changes, change)
 		return a.take(tallyBytes + int64(len(change.Summary)))
-	})
-	return changes, err
+	}
+	if err := events.each(ctx, use); err != nil {
+		return nil, err
+	}
+	if !q.Filter.Invert {
+		events = s.scanEvents(model.EventQuery{Filter: ofKubernetes(q.Filter)}, a)
+		others := func(e *model.Event) error {
+			if e.Name != "" && model.MatchName(filter.EventNames, e.Name) {
+				return nil // was read above
+			}
+			return use(e)
+		}
+		if err := events.each(ctx, others); err != nil {
+			return nil, err
+		}
+	}
+	return append(changes, flags.changes()...), nil
 }
 
 // changeTypeOf returns what kind of change an event tells of.
@@ -95,6 +114,9 @@ func changeTypeOf(e *model.Event) model.ChangeType {
 	name := e.Name
 	if kind, found := e.Attributes.Get("tapio.change.type"); found {
 		name = kind.Text()
+	}
+	if reason, found := e.Attributes.Get(kubernetesReason); found {
+		return kubernetesChange(reason.Text())
 	}
 	for _, known := range changeNames() {
 		if strings.HasPrefix(name, known.prefix) {

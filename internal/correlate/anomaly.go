@@ -120,9 +120,13 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	case *dependency:
-		s.dependency = true
+		s.dependency = !of.lag
 		s.text = fmt.Sprintf("%s takes %s to answer %s of %s instead of %s%s", a.Of.Service, millis(s.after), cmp.Or(a.Of.Name, "calls"), a.Of.Peer, millis(s.before), part)
 		s.evidence = of.evidence.evidence("waited for the answer")
+		if of.lag {
+			s.text = fmt.Sprintf("%s lags behind %s: messages wait for %s instead of %s%s", a.Of.Service, a.Of.Peer, millis(s.after), millis(s.before), part)
+			s.brief = fmt.Sprintf("%s lags behind %s by %s (baseline %s)", a.Of.Service, a.Of.Peer, millis(s.after), millis(s.before))
+		}
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	}

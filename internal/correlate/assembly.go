@@ -60,6 +60,7 @@ type note struct {
 	uid      string
 	place    string // in the source code, of a failure
 	quote    string // of a failure, in the words of the service
+	line     *line  // of a failure
 }
 
 func newAssembly(bytes int) *assembly {

@@ -87,7 +87,7 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 			put("process.pid", pid.Str())
 		}
 	}
-	return entity
+	return e.asPeer(entity)
 }
 
 // maxWithin is how many places in the code, or processes, are named of a cause.

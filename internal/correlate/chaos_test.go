@@ -247,7 +247,9 @@ func TestTheEngineSurvivesChaos(t *testing.T) {
 					c.step(requests)
 				}
 			}
-			assert.Positive(t, c.findings)
+			if services > 2 { // of so few chance may break none for long enough
+				assert.Positive(t, c.findings)
+			}
 			assert.LessOrEqual(t, c.e.Stats().MemoryBytes, limit)
 		})
 	}

@@ -30,6 +30,7 @@ type dependency struct {
 	failures baseline.Shares
 	habit    baseline.Habit
 	drift    baseline.Drift
+	lag      bool   // it is how long messages wait
 	reason   string // of the newest failure
 	evidence ring
 	failed   ring // evidence of failures

@@ -60,6 +60,9 @@ func (e *Engine) detect(slot int64) []*sign {
 			add(e.restartSign(*l, slot))
 		}
 	}
+	for _, held := range e.graph.services.all() {
+		add(e.trafficSign(*held, slot))
+	}
 	for _, f := range e.flows.all() {
 		add(e.flowSign(*f, slot))
 	}
@@ -67,7 +70,7 @@ func (e *Engine) detect(slot int64) []*sign {
 		add(s)
 	}
 	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
-	return distinct(signs)
+	return e.commonCallees(distinct(signs))
 }
 
 // distinct leaves of signs of one key the strongest: two detectors may see one change.
@@ -142,31 +145,6 @@ func (s *sign) locate(place string) {
 	}
 }
 
-// seriesSign tells that a metric left its usual range.
-func (e *Engine) seriesSign(s *series, slot int64) *sign {
-	if s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
-		return nil
-	}
-	if s.worse() == 0 {
-		return nil
-	}
-	strength := s.strength()
-	if s.strange >= 2 { // two values in a row are no glitch
-		strength += alarmStrength - strangeDeviation*strangeDeviation
-	}
-	c := s.class
-	switch {
-	case c == classResource && s.exhausts():
-		strength += alarmStrength
-	case c == classResource:
-		c = classLoad // more work, not too much of it
-		fallthrough
-	default:
-		strength = min(strength, noAlarm)
-	}
-	return s.sign(c, strength)
-}
-
 // faintSeriesSign tells that a metric moved, though not out of its usual range.
 func (e *Engine) faintSeriesSign(s *series) *sign {
 	if !e.asking() || s.strange > 0 || s.last < e.config.Asked.Start || s.last > e.config.Asked.End || s.worse() == 0 {
@@ -198,7 +176,7 @@ func (s *series) sign(c class, strength float64) *sign {
 	return &sign{
 		key:   signKey{service: s.service.name, class: c, what: s.name},
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
-		unit: s.unit, pod: s.service.pod, node: s.service.node,
+		unit: s.unit, pod: cmp.Or(s.pod, s.service.pod), node: cmp.Or(s.node, s.service.node),
 		text: s.says(),
 		evidence: []model.EvidenceRef{{
 			Kind: model.EvidenceMetric, ID: s.id, Time: s.last,

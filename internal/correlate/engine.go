@@ -167,13 +167,13 @@ func (e *Engine) observeEvent(i int, ev *model.Event) {
 			e.mark(Mark{Index: i, UID: ref.uid, GroupID: e.groupOf(s.name)})
 		}
 	case failed:
-		t := e.miner.of(lineOf(ev))
+		t := e.miner.by(s.name).of(lineOf(ev))
 		n := e.observeError(i, ev, s, t, 1)
 		e.noteLine(ev, &n)
 	case ev.TraceID.IsZero():
 		e.observeOrdinary(i, ev, s)
 	case e.assembly.wants(ev.TraceID):
-		e.noteLine(ev, &note{span: ev.SpanID, time: ev.When(), service: s, template: e.miner.of(lineOf(ev))})
+		e.noteLine(ev, &note{span: ev.SpanID, time: ev.When(), service: s, template: e.miner.by(s.name).of(lineOf(ev))})
 	}
 }
 
@@ -184,7 +184,7 @@ func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, w
 	if l.rate.head == 0 { // the first of its kind tells where
 		l.place = placeIn(ev.Attributes)
 	}
-	n.place = l.place
+	n.place, n.line = l.place, l
 	if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero(), weight) {
 		n.uid = uidOf(ev)
 		l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
@@ -259,6 +259,7 @@ func (e *Engine) observeSpan(s *model.Span) {
 	from := e.graph.service(o)
 	inst := e.graph.instanceOf(from, o, s.Start)
 	from.heard(o, s.Start)
+	from.spanned = max(from.spanned, s.Start)
 	part := spanPart{
 		instance: inst,
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
@@ -269,10 +270,12 @@ func (e *Engine) observeSpan(s *model.Span) {
 	}
 	if s.Kind == kindClient || s.Kind == kindProducer {
 		part.at, part.peer = e.peerOf(s, o.node)
+		e.graph.noteSystem(part.peer, s)
 		if part.failed {
 			part.reason = reasonOf(s)
 		}
 	}
+	e.observeMessage(s, from)
 	if s.Kind == kindServer {
 		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.node), from)
 	}

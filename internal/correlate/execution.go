@@ -64,11 +64,25 @@ func link(t *openTrace) []execution {
 		}
 	}
 	for i := range t.notes {
-		if p, found := places[t.notes[i].span]; found && runs[p].op.service == t.notes[i].service {
+		p, found := places[t.notes[i].span]
+		t.notes[i].joins(found)
+		if found && runs[p].op.service == t.notes[i].service {
 			runs[p].notes = append(runs[p].notes, i)
 		}
 	}
 	return runs
+}
+
+// joins notes whether the span of a failure came: where traces are sampled most do not,
+// and the line is all that tells of it.
+func (n *note) joins(found bool) {
+	switch {
+	case n.line == nil:
+	case found:
+		n.line.joined++
+	default:
+		n.line.orphans++
+	}
 }
 
 // learnRun learns from one span. Runs of one operation within a trace weigh one
@@ -132,7 +146,7 @@ func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64
 	run := &runs[i]
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
-		if client := &runs[run.parent]; client.op.key.kind == kindClient {
+		if client := &runs[run.parent]; client.op.key.kind == kindClient && run.op.key.kind != kindConsumer {
 			e.learnWay(id, client, run, slot, weight)
 		}
 	case run.op.key.kind == kindClient && len(run.children) == 0 && run.peer != "":

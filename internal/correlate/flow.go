@@ -66,10 +66,10 @@ func (e *Engine) observeOrdinary(i int, ev *model.Event, s *service) {
 	weight, text := e.lot.take(), lineOf(ev)
 	level := severityOfLine(ev, text)
 	if level >= model.SeverityError {
-		e.observeError(i, ev, s, e.miner.of(text), weight)
+		e.observeError(i, ev, s, e.miner.by(s.name).of(text), weight)
 		return
 	}
-	f := e.flowFor(s, e.plain.of(text))
+	f := e.flowFor(s, e.plain.by(s.name).of(text))
 	f.warns = f.warns || level == model.SeverityWarn
 	slot := e.slotOf(ev.When())
 	f.seen = max(f.seen, slot)

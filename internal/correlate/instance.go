@@ -14,7 +14,7 @@ const (
 	instanceCost = 1024 // bytes of an instance with its counts and names
 	// warmUp is how long a new instance of a service that is known may be slow: caches
 	// are cold and code is not compiled yet.
-	warmUp = 60 * model.Nanos(1e9)
+	warmUp = 120 * model.Nanos(1e9)
 )
 
 // instance is one of the processes that a service runs as, told apart by all that

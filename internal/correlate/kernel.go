@@ -64,6 +64,9 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 		return e.observeExec(ev, ref)
 	}
 	c := caseOf(ev.Name)
+	if c != nil && c.word == "retransmit" && loopback(ev.Attributes) {
+		return false
+	}
 	if c == nil || !tellsOfFault(ev, c.word) || c.word == "dns" && e.searchStep(ev, s) {
 		return false
 	}

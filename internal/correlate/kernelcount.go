@@ -28,6 +28,9 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 	default:
 		return nil
 	}
+	if loopback(attributes) {
+		return nil // no link or cable loses packets there
+	}
 	c := caseOf(metric)
 	k := &kernelCounter{on: s, line: kernelLine{event: kept(metric), word: c.word, says: c.says}}
 	role, _ := attributes.Get("tapio.connection.role")

@@ -31,13 +31,15 @@ type line struct {
 	service  *service
 	template *template
 	traced   bool // the trace says more, see failureSign
-	evidence ring
-	place    string            // in the source code
-	kernel   *kernelLine       // set for what the kernel tells
-	quote    string            // the newest that is evidence, in the words of the service
-	restarts bool              // it counts how often the service began anew
-	metric   model.EvidenceRef // the series, of what the kernel counts or of a restart
-	noted    struct {          // lines of the newest slot
+	// joined are those whose span came, orphans those whose span did not.
+	joined, orphans int
+	evidence        ring
+	place           string            // in the source code
+	kernel          *kernelLine       // set for what the kernel tells
+	quote           string            // the newest that is evidence, in the words of the service
+	restarts        bool              // it counts how often the service began anew
+	metric          model.EvidenceRef // the series, of what the kernel counts or of a restart
+	noted           struct {          // lines of the newest slot
 		slot int64
 		n    int
 	}
@@ -56,7 +58,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	s := e.newSign(by, classError, key.template, "", best)
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
 	s.count = int(l.since(best.slot))
-	if l.traced {
+	if l.toldByTrace() {
 		s.strength = min(s.strength, hintStrength)
 	}
 	s.quote = l.quote
@@ -78,12 +80,15 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	return s
 }
 
+// toldByTrace reports whether traces tell more of the failures: of most of them.
+func (l *line) toldByTrace() bool { return l.traced && l.joined >= l.orphans }
+
 // changed finds since when there are more lines: in more of the slots, or of what no
 // trace tells more about, ten times as many in each.
 func (l *line) changed(slot int64) change {
 	l.rate.advance(slot)
 	best := l.appears(slot)
-	if l.kernel == nil && !l.restarts && !l.traced {
+	if l.kernel == nil && !l.restarts && !l.toldByTrace() {
 		if flood := l.tenfold(slot, true); flood.ratio > best.ratio {
 			return flood
 		}

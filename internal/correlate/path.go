@@ -102,6 +102,9 @@ func (e *Engine) endSign(o *operation, end *feature) *sign {
 		o.key.name, o.key.service, saidOf(o, step), percent(s.after))
 	s.did = saidOf(o, step)
 	s.evidence = step.evidence.evidence("ends with this step")
+	if step.callee != o.key.service {
+		s.endsAt = step.callee
+	}
 	s.locate(step.place)
 	s.until = e.timeOf(end.hits.newest(func(slot int64) bool { return end.hits.at(slot).n > 0 }) + 1)
 	s.keepOut = func() { end.hits.keepShare(ch.slot, &step.hits, 0) }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -261,4 +262,14 @@ func (g *group) stand(p *place) {
 		return
 	}
 	g.place, g.changed = p, true
+}
+
+// contained reports whether a cgroup is that of a container or a unit, whose processes
+// belong together. All that people and builds start on a host is in one of a session.
+func contained(cgroup string) bool {
+	switch cgroup {
+	case "", "/", "/init.scope", "/system.slice", "/user.slice":
+		return false
+	}
+	return !strings.Contains(cgroup, "user.slice") && !strings.Contains(cgroup, "session-")
 }

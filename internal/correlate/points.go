@@ -174,12 +174,13 @@ func (e *Engine) take(s *series, p *model.Point) {
 	s.rhythm.report(p.Time, s.last)
 	resets, last := s.resets, s.last
 	x, ok := s.value(p)
-	if s.resets > resets && begins(p, last) {
+	if s.resets > resets && begins(p, last) && (s.service.declared || s.pod != "") {
 		e.restarted(s, p.Time)
 	}
 	if ok {
 		s.add(x, p.Time)
 	}
+	e.observeRed(s, p)
 }
 
 func (e *Engine) newSeries(of *model.Series, from *origin) *series {
@@ -192,8 +193,14 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 	c, floor := kindOf(m, true)
 	s := &series{
 		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
+		node: kept(o.node), instance: kept(o.instance), timed: isDuration(m.Name),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
 		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic),
+	}
+	s.bursts = s.service.burstsOf(s)
+	s.red = redOf(m, of.Attributes)
+	if client, server := firstOf(of.Attributes, "client"), firstOf(of.Attributes, "server"); strings.Contains(m.Name, "service_graph") && client != "" && server != "" {
+		e.graph.call(kept(client), e.graph.named(server))
 	}
 	if s.accumulates {
 		s.counts = e.counterOf(m.Name, of.Attributes, s.service)

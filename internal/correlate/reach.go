@@ -38,6 +38,13 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 	return short(endpoint)
 }
 
+// loopback reports whether the far end of a connection is the host itself.
+func loopback(attributes model.Attributes) bool {
+	address, _ := attributes.Get("network.peer.address")
+	ip := net.ParseIP(address.Str())
+	return ip != nil && ip.IsLoopback()
+}
+
 // shownEndpoint is an endpoint as people know it.
 func shownEndpoint(endpoint string) string {
 	return endpoint[strings.IndexByte(endpoint, '/')+1:]

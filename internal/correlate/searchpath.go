@@ -37,7 +37,7 @@ func (e *Engine) searchStep(ev *model.Event, s *service) bool {
 	if known == nil {
 		known = e.searched.put(s.name, &searched{})
 	}
-	step := false
+	step := ofSearchPath(name)
 	for _, other := range (*known).names {
 		step = step || triedAfter(name, other)
 	}
@@ -53,6 +53,18 @@ func (s *searched) add(name string) {
 		s.names = append(s.names[:0], s.names[1:]...)
 	}
 	s.names = append(s.names, strings.Clone(name))
+}
+
+// ofSearchPath reports whether a name ends in the domain of a cluster but is not what a
+// name of one looks like: service.namespace.svc.domain, or that of a pod before it.
+func ofSearchPath(name string) bool {
+	host, found := strings.CutSuffix(name, ".cluster.local")
+	if !found {
+		return false
+	}
+	of, found := strings.CutSuffix(host, ".svc")
+	dots := strings.Count(of, ".")
+	return !found || dots < 1 || dots > 2
 }
 
 // triedAfter reports whether both names are one with a domain of the same search path

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -33,6 +34,12 @@ type series struct {
 	name, id  string
 	service   *service
 	pod       string // that reports it
+	node      string
+	instance  string
+	timed     bool // it is a duration
+	habit     baseline.Habit
+	bursts    *bursts // of a resource, those of all of a service
+	red       *red    // nil for what counts no requests
 	class     class
 	unit      string
 	floor     float64 // the least deviation that matters
@@ -92,9 +99,13 @@ func (s *series) add(x float64, t model.Nanos) {
 // note dates the deviation.
 func (s *series) note(t model.Nanos) {
 	if math.Abs(s.deviation) < strangeDeviation {
+		if s.strange > 0 {
+			s.bursts.ended(s.last, s.last-s.onset)
+		}
 		s.strange = 0
 		return
 	}
+	s.bursts.reached(s.newest)
 	if s.strange == 0 {
 		s.onset = t
 		if s.last != 0 && s.last < t {
@@ -251,7 +262,7 @@ func kindOf(m *model.Metric, host bool) (class, float64) {
 	switch {
 	case host && has("node", "host", "system"):
 		return classLoad, leastRatio
-	case has("duration", "latency"):
+	case isDuration(m.Name):
 		return classSymptom, leastSeconds
 	case has("error", "success", "fail", "restart", "refused", "retransmit", "drop"):
 		return classSymptom, leastRatio
@@ -263,6 +274,11 @@ func kindOf(m *model.Metric, host bool) (class, float64) {
 	default:
 		return classLoad, 0
 	}
+}
+
+// isDuration reports whether a metric is how long something takes.
+func isDuration(name string) bool {
+	return strings.Contains(name, "duration") || strings.Contains(name, "latency") || strings.Contains(name, "response_time") || strings.HasSuffix(name, ".lag")
 }
 
 const (

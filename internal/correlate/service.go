@@ -26,10 +26,13 @@ type service struct {
 	namespace string // of Kubernetes
 	// workload is what Kubernetes runs it as, of a kind as in "deployment".
 	workload, workloadKind string
-	label                  string      // that selects its records, "" if its name does
-	declared               bool        // it gives its name itself
-	first                  model.Nanos // heard of
-	last                   model.Nanos // heard of, 0 for what only has metrics
+	bursts                 map[string]*bursts // of its resources, by metric
+	spanned                model.Nanos        // sent a span last
+	lowest                 float32            // rate of requests of a slot that is usual even when it is quiet
+	label                  string             // that selects its records, "" if its name does
+	declared               bool               // it gives its name itself
+	first                  model.Nanos        // heard of
+	last                   model.Nanos        // heard of, 0 for what only has metrics
 	// when it was heard of from another node, or zone, last
 	otherNode, otherZone model.Nanos
 	onNode               bool // the node is that of a cluster
@@ -122,6 +125,7 @@ type feature struct {
 	end      *feature // that it is the last step, nil if it never was
 	goesOn   askerSet // for whom another step ever followed
 	wanders  bool     // not always the same one
+	callee   string   // of a child
 	fails    bool     // it is the handling of a failure, by its name
 	run      uint64   // that took it last
 }
@@ -133,10 +137,11 @@ type ring struct {
 }
 
 type reference struct {
-	trace model.TraceID
-	span  model.SpanID
-	uid   string
-	time  model.Nanos
+	metric bool // the uid is that of a series
+	trace  model.TraceID
+	span   model.SpanID
+	uid    string
+	time   model.Nanos
 }
 
 func (r *ring) add(ref reference) {
@@ -150,6 +155,8 @@ func (r *ring) evidence(text string) []model.EvidenceRef {
 	for i := range r.refs {
 		ref := &r.refs[i]
 		switch {
+		case ref.metric:
+			list = append(list, model.EvidenceRef{Kind: model.EvidenceMetric, ID: ref.uid, Time: ref.time, Description: text})
 		case ref.uid != "":
 			list = append(list, model.EvidenceRef{Kind: model.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
 		case !ref.trace.IsZero():
@@ -168,6 +175,8 @@ type graph struct {
 	// dependencies are calls of what sends no spans, and failed calls of what does.
 	dependencies *lru[dependencyKey, *dependency]
 	instances    *lru[uint64, *instance]
+	systems      *lru[string, model.KeyValue] // what peers are, by the names that spans give
+	produced     *lru[model.SpanID, produced] // messages that were not consumed yet
 	operations   *lru[operationKey, *operation]
 	aliases      map[string]string    // folded name of a peer to service
 	endpoints    *lru[string, string] // address and port to the service that listens there
@@ -186,7 +195,9 @@ func newGraph(bytes int) *graph {
 		endpoints:  newLRU[string, string](bytes / 32 / serviceCost),
 
 		dependencies: newLRU[dependencyKey, *dependency](bytes / 8 / dependencyCost),
-		instances:    newLRU[uint64, *instance](bytes / 16 / instanceCost),
+		instances:    newLRU[uint64, *instance](bytes / 32 / instanceCost),
+		systems:      newLRU[string, model.KeyValue](min(systemKeys, bytes/64/systemCost)),
+		produced:     newLRU[model.SpanID, produced](min(producedMost, bytes/64/producedCost)),
 	}
 	g.instances.onEvict = func(i *instance) { i.Shares = nil }
 	g.maxFeatures = 6 * g.operations.capacity

@@ -59,6 +59,7 @@ type sign struct {
 	subject model.Entity
 	kernel  *kernelLine // what the kernel told
 	part    *slice      // of the service that it is confined to, nil for all of it
+	endsAt  string      // the callee that runs end at
 	// dependency: it tells of calls of what sends no spans itself.
 	dependency bool
 	// supports: it opens no incident, however strong.

@@ -21,6 +21,8 @@ const (
 	// minIdle is how many services must stand still for their caller to be in
 	// question. One alone may be at fault itself.
 	minIdle = 2
+	// standKnown is how many values must show that it was never zero.
+	standKnown = 30
 )
 
 // noteStill counts the zeros of a series that was never zero, and just before at least
@@ -32,7 +34,7 @@ func (s *series) noteStill(x float64, t model.Nanos) {
 		s.still = 0
 	case s.still > 0:
 		s.still++
-	case len(s.sorted) >= minKnown && s.sorted[0] > 0 && 2*s.justBefore() >= s.middle():
+	case len(s.sorted) >= standKnown && s.sorted[0] > 0 && 2*s.justBefore() >= s.middle():
 		s.still = 1
 		if s.strange == 0 {
 			s.onset = s.last + (t-s.last)/2
@@ -49,12 +51,38 @@ func (s *series) justBefore() float64 {
 	return sum / minAfter
 }
 
-// standstill is as strange as it is that what was never zero now always is.
+// standstill is as strange as it is that what was never zero now always is. Where it
+// is the rate of something, it is no stranger than that a Poisson process of that rate,
+// as dispersed as the values are, brings nothing meanwhile.
 func (s *series) standstill() float64 {
 	if s.still < minStill {
 		return 0
 	}
-	return -2 * logLikelihood(float32(s.still), float32(s.still+len(s.values)))
+	strength := -2 * logLikelihood(float32(s.still), float32(s.still+len(s.values)))
+	if !s.isRate() || s.onset >= s.last {
+		return strength
+	}
+	return min(strength, 2*s.expected(float64(s.last-s.onset)/1e9))
+}
+
+// isRate reports whether values are how many of something there are in a second.
+func (s *series) isRate() bool { return s.accumulates || strings.HasSuffix(s.unit, "/s") }
+
+// expected is how many events a stretch of seconds would bring, of a process that is as
+// dispersed as the values show: clusters of them count once.
+func (s *series) expected(seconds float64) float64 {
+	n := float64(len(s.values))
+	var sum, square float64
+	for _, x := range s.values {
+		sum, square = sum+float64(x), square+float64(x)*float64(x)
+	}
+	mean := sum / max(n, 1)
+	if mean <= 0 {
+		return 0
+	}
+	interval := seconds / float64(s.still)
+	dispersion := max(1, (square/n-mean*mean)*interval/mean)
+	return mean * seconds / dispersion
 }
 
 // standstillSigns tells who came to a standstill, and who no longer calls them.
@@ -108,7 +136,7 @@ func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
 func (e *Engine) goesOn(service string, since model.Nanos) bool {
 	for _, held := range e.series.all() {
 		s := *held
-		if s.service.name == service && s.class == classLoad && s.last > since && len(s.values) >= minKnown && s.newest > 0 && 10*s.newest >= s.middle() {
+		if s.service.name == service && s.class == classLoad && s.last > since && len(s.values) >= minKnown && s.newest > 0 && 2*s.newest >= s.middle() {
 			return true
 		}
 	}
@@ -130,7 +158,7 @@ func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
 	slices.Sort(names)
 	s := e.newSign(e.serviceNamed(caller), classPath, "standstill", "", change{slot: e.slotOf(onset), ratio: strength})
 	s.onset, s.count, s.size = onset, len(callees), 1
-	s.brief = fmt.Sprintf("%s goes on, but %s, which it calls, stand still", caller, strings.Join(names, " and "))
+	s.brief = fmt.Sprintf("%s continues; %s, which it calls, stopped", caller, strings.Join(names, " and "))
 	s.text = fmt.Sprintf("%s, since %s", s.brief, clock(onset))
 	s.peers = names
 	s.evidence = evidence[:min(len(evidence), 2*exemplars)]

@@ -25,7 +25,7 @@ func (e *Engine) Stats() Stats {
 		g.services.size()*serviceCost + g.calls.size()*callCost +
 		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
-		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost +
+		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost + g.produced.size()*producedCost + g.systems.size()*systemCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
 		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost
 	return Stats{

@@ -21,9 +21,17 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 	e.run++
 	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), asker: asker, weight: weight}
 	for at := 0; at < len(run.notes) || len(children) > 0; {
+		if len(children) > 0 && runs[children[0]].op.key.kind == kindConsumer {
+			children = children[1:] // it runs when it gets to it
+			continue
+		}
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
 			label := runs[children[0]].op.label
-			w.step(e.graph.feature(run.op, featureChild, label, label), reference{trace: id, span: run.id, time: run.start})
+			f := e.graph.feature(run.op, featureChild, label, label)
+			w.step(f, reference{trace: id, span: run.id, time: run.start})
+			if f != nil && f.callee == "" {
+				f.callee = e.calleeOfChild(runs, children[0])
+			}
 			children = children[1:]
 			continue
 		}
@@ -39,6 +47,20 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 		run.op.activeOf = run.op.activeOf.with(asker)
 		e.graph.endWith(&w)
 	}
+}
+
+// calleeOfChild is the service that a child is of or, if it is a call, the one that it calls.
+func (e *Engine) calleeOfChild(runs []execution, child int) string {
+	run := &runs[child]
+	switch {
+	case run.op.key.kind != kindClient:
+		return run.op.key.service
+	case len(run.children) > 0:
+		return runs[run.children[0]].op.key.service
+	case run.peer != "":
+		return e.graph.named(run.peer)
+	}
+	return ""
 }
 
 // endWith notes with which step a run ends, without those that handle a failure: that

@@ -19,6 +19,14 @@ const (
 	// soonEmpty is from when on what runs out is reason enough for an incident: an
 	// hour is time to find somebody and to act, and as long as a baseline lasts.
 	soonEmpty = 3600
+	// settling is how long what starts fills its memory: heaps grow and caches fill.
+	settling = 900 * model.Nanos(1e9)
+	// leastSeen is for how many seconds memory must rise: collectors of garbage let it rise for
+	// long before they clear it the first time.
+	leastSeen = 1800
+	// lookBack is for how many times as long as it was seen a line is trusted to go on, when
+	// it alone opens an incident.
+	lookBack = 1
 	// beyondHigh is how much further than ever before, as a share of what was left
 	// then, shows that it does not turn this time.
 	beyondHigh = 0.05
@@ -28,11 +36,13 @@ const (
 
 // supply is what can run out, as what is used of a limit or as what is left.
 type supply struct {
-	limit float64 // of what is used; 0 for what is left
-	left  bool    // the values are what is left
-	on    string  // mount point or volume
-	trend trend
-	added model.Nanos
+	limit   float64 // of what is used; 0 for what is left
+	left    bool    // the values are what is left
+	on      string  // mount point or volume
+	trend   trend
+	added   model.Nanos
+	first   model.Nanos // from which on it was added
+	settles bool        // it grows while what uses it starts
 	// high is the most that was used before the newest values, latest and earlier
 	// those of the two stretches of minTrend values that are not in it yet. What rises and
 	// falls again and again, as memory that is cleared now and then, is on its way to
@@ -57,7 +67,7 @@ func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 		on = firstOf(attributes, "mountpoint", "system.filesystem.mountpoint", "k8s.volume.name", "device", "system.device")
 	}
 	none := math.Inf(-1)
-	found := &supply{on: kept(on), high: none, earlier: none, latest: none}
+	found := &supply{on: kept(on), high: none, earlier: none, latest: none, settles: has("memory")}
 	switch {
 	case has("filesystem", "volume") && state == "free", has("filesystem", "volume", "memory") && strings.HasSuffix(m.Name, ".available"):
 		found.left = true
@@ -94,7 +104,13 @@ func (s *supply) add(x float64, t model.Nanos) {
 	if s == nil || t < s.added+trendGrain {
 		return
 	}
+	if s.first == 0 {
+		s.first = t
+	}
 	s.added = t
+	if s.settles && t < s.first+settling {
+		return
+	}
 	y := s.used(x)
 	if s.n++; s.n%minTrend == 0 {
 		s.high, s.earlier, s.latest = max(s.high, s.earlier), s.latest, math.Inf(-1)
@@ -123,7 +139,7 @@ func (e *Engine) supplySign(s *series) *sign {
 		return nil
 	}
 	earliest, latest, ok := s.supply.until(s.newest)
-	if !ok || latest > soonEmpty {
+	if seen := s.supply.seen(s.last); !ok || latest > soonEmpty || latest > lookBack*seen || s.supply.settles && seen < leastSeen {
 		return nil
 	}
 	line := &s.supply.trend
@@ -145,6 +161,15 @@ func (e *Engine) supplySign(s *series) *sign {
 		g.evidence[0].Description = "falls along a line"
 	}
 	return g
+}
+
+// seen is for how many seconds its line was seen.
+func (s *supply) seen(t model.Nanos) float64 {
+	from := s.first
+	if s.settles {
+		from += settling
+	}
+	return float64(t-min(t, from)) / 1e9
 }
 
 // supplyWord names what runs out.

@@ -27,12 +27,12 @@ func memoryUse() *model.Metric {
 	return &model.Metric{Name: "k8s.pod.memory_limit_utilization", Unit: "1", Type: model.MetricGauge}
 }
 
-func TestALeakIsToldAnHourBeforeItIsFatal(t *testing.T) {
+func TestALeakIsToldBeforeItIsFatal(t *testing.T) {
 	s := newShop(t, Config{})
 	leak := func(i int) float64 { return 0.30 + 0.002*float64(i) } // a percent in 75 s
 	s.gauged(20, memoryUse(), nil, leak)
 	require.Empty(t, s.all, "it is not half full yet")
-	s.gauged(30, memoryUse(), nil, func(i int) float64 { return leak(80 + i) })
+	s.gauged(38, memoryUse(), nil, func(i int) float64 { return leak(80 + i) })
 	g := s.only(t)
 	assert.Equal(t, model.GroupResourceExhaustion, g.Type)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name)
@@ -49,7 +49,7 @@ func TestWhatIsLeftRunsOutToo(t *testing.T) {
 	s := newShop(t, Config{})
 	m := &model.Metric{Name: "system.filesystem.usage", Unit: "By", Type: model.MetricSum}
 	on := model.Attributes{{Key: "mountpoint", Value: model.StringValue("/var")}, {Key: "state", Value: model.StringValue("free")}}
-	s.gauged(20, m, on, func(i int) float64 { return float64(8<<30) - float64(i)*float64(40<<20) })
+	s.gauged(28, m, on, func(i int) float64 { return float64(8<<30) - float64(i)*float64(40<<20) })
 	g := s.only(t)
 	assert.Contains(t, g.Title, "Filesystem /var of pay will be used up in ")
 	assert.Contains(t, g.RootCause.Summary, "Filesystem /var of pay is at ")

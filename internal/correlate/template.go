@@ -26,6 +26,7 @@ type miner struct {
 	templates int // in shapes, most at most
 	most      int
 	tokens    []string
+	scope     string // the service that logs
 }
 
 type template struct {
@@ -39,12 +40,18 @@ func newMiner(bytes int) *miner {
 	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n), most: n / 2}
 }
 
+// by is the miner of what a service logs: templates of others say what they never said.
+func (m *miner) by(service string) *miner {
+	m.scope = service
+	return m
+}
+
 func (m *miner) memory() int { return m.known.size()*templateCost/2 + m.templates*templateCost }
 
 // of returns the template of a line.
 func (m *miner) of(line string) *template {
 	m.tokens = tokenize(m.tokens[:0], line)
-	hash := hashTokens(m.tokens)
+	hash := hashText(hashTokens(m.tokens), m.scope)
 	if t := m.known.get(hash); t != nil {
 		return *t
 	}
@@ -55,7 +62,7 @@ func (m *miner) of(line string) *template {
 
 // match finds the most similar template of the line's shape, or makes one.
 func (m *miner) match() *template {
-	shape := shapeOf(m.tokens)
+	shape := m.scope + shapeOf(m.tokens)
 	list := m.shapes.get(shape)
 	if list == nil {
 		list = m.shapes.put(shape, nil)

@@ -41,6 +41,9 @@ func TestTheRightEntityIsNamed(t *testing.T) {
 			cause := w.cause()
 			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.told())
 			assert.Contains(t, cause.Reason, c.contains)
+			if c.entity == "postgres" || c.entity == "api.bank.com" {
+				assert.Equal(t, model.EntityPeer, cause.Entity.Kind)
+			}
 		})
 	}
 }

@@ -28,8 +28,10 @@ type Config struct {
 	// over. As long as the window or longer, 5 min by default.
 	CloseAfter time.Duration `mapstructure:"close_after"`
 
-	// Lateness is how far records may lie behind the newest one and still
-	// count: findings wait for them that long. 0 to 1 min, 5 s by default.
+	// Lateness is how far records may lie behind the newest one at least and still
+	// count: findings wait for them that long. Where sources are seen to send later,
+	// what 99 of 100 of their batches keep to is waited for, up to 1 min. 0 to 1 min, 5 s
+	// by default.
 	Lateness time.Duration `mapstructure:"lateness"`
 }
 

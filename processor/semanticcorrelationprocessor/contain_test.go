@@ -125,7 +125,7 @@ func TestAPanicWhileConclusionsAreDrawnEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, host, _ := faulty(t)
 		p.logs.engine.mu.Lock()
-		p.logs.engine.clock.see(model.Nanos(time.Now().UnixNano()), time.Now())
+		p.logs.engine.clock.see("", 0, model.Nanos(time.Now().UnixNano()), time.Now())
 		p.logs.engine.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
@@ -164,7 +164,7 @@ func TestAPanicOfThePipelineDropsFindingsCountedly(t *testing.T) {
 		p.start(t)
 		require.NoError(t, p.traces.ConsumeTraces(t.Context(), someSpans()))
 		p.logs.engine.mu.Lock()
-		p.logs.engine.clock.see(model.Nanos(time.Now().UnixNano()), time.Now())
+		p.logs.engine.clock.see("", 0, model.Nanos(time.Now().UnixNano()), time.Now())
 		p.logs.engine.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		synctest.Wait()

@@ -42,7 +42,7 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 		rebuild:  func() (thinker, error) { return config.engine() },
 		health:   health{logger: set.Logger},
 		thinking: thinking,
-		clock:    clock{lateness: model.Nanos(config.Lateness)},
+		clock:    clock{least: model.Nanos(config.Lateness), lateness: model.Nanos(config.Lateness)},
 		ended:    make(chan struct{}),
 	}
 	fresh.outbox = newOutbox(set.Logger, fresh.health.panicked)
@@ -185,10 +185,11 @@ func (e *engine) flush(now model.Nanos) {
 	e.telemetry.TapioCorrelationFlushDuration.Record(context.Background(), time.Since(began).Seconds())
 }
 
-// advance takes note of the newest record of a batch and flushes if it is time.
+// advance takes note of the oldest and the newest record of a batch, and flushes if it
+// is time.
 // The caller holds mu.
-func (e *engine) advance(newest model.Nanos) {
-	e.clock.see(newest, time.Now())
+func (e *engine) advance(source string, oldest, newest model.Nanos) {
+	e.clock.see(source, oldest, newest, time.Now())
 	if due := e.clock.settled(); due >= e.clock.flushed+model.Nanos(flushEvery) {
 		e.flush(due)
 	}
@@ -199,7 +200,10 @@ func (e *engine) advance(newest model.Nanos) {
 
 // clock tells how far event time has come.
 type clock struct {
-	lateness model.Nanos
+	least    model.Nanos // that is waited for what is late
+	lateness model.Nanos // that is waited: least, or what was measured
+	lags     lags
+	measured time.Time
 	newest   model.Nanos // time of the newest record
 	seen     time.Time   // when it was seen
 	flushed  model.Nanos // the watermark of the last flush
@@ -209,7 +213,11 @@ type clock struct {
 // from further ahead is not shown to the engine, or all others would be late.
 const maxSkew = time.Minute
 
-func (c *clock) see(newest model.Nanos, now time.Time) {
+func (c *clock) see(source string, oldest, newest model.Nanos, now time.Time) {
+	c.lags.see(source, oldest, max(c.newest, newest), now)
+	if now.Sub(c.measured) >= flushEvery {
+		c.measured, c.lateness = now, c.lags.longest(c.least, now)
+	}
 	if newest > c.newest && newest <= model.Nanos(now.Add(maxSkew).UnixNano()) {
 		c.newest, c.seen = newest, now
 	}

@@ -52,9 +52,28 @@ func observe[R any](e *engine, chosen *otlp.Selection[R], show func(thinker, []R
 	e.think(func() {
 		e.thinking.Saw(chosen.Oldest, chosen.Newest)
 		marks = copyMarks(show(e.thinking, chosen.Rows), chosen.Places)
-		e.advance(chosen.Newest)
+		e.advance(sourceOf(chosen), chosen.Oldest, chosen.Newest)
 	})
 	return marks
+}
+
+// sourceOf names where a batch comes from, by the first of its records that is of
+// interest, "" for none.
+func sourceOf[R any](chosen *otlp.Selection[R]) string {
+	var resource *model.Resource
+	if len(chosen.Rows) > 0 {
+		switch first := any(&chosen.Rows[0]).(type) {
+		case *model.Event:
+			resource = first.Resource
+		case *model.Span:
+			resource = first.Resource
+		}
+	}
+	if resource == nil {
+		return ""
+	}
+	name, _ := resource.Attributes.Get("service.name")
+	return name.Str()
 }
 
 // observeMetrics shows the engine metric points.
@@ -66,7 +85,7 @@ func (e *engine) observeMetrics(reader *otlp.Reader, points pmetric.Metrics) {
 	defer e.mu.Unlock()
 	e.think(func() {
 		e.thinking.ObservePointBatch(batch)
-		e.advance(newest)
+		e.advance("", 0, newest) // points are judged by their own times
 	})
 }
 

@@ -56,6 +56,15 @@ func (s *Sketch) Quantile(q float64) float64 {
 	return sketchBuckets * sketchWidth
 }
 
+// Beyond is the share beyond a bound that Quantile returned.
+func (s *Sketch) Beyond(bound float64) float64 {
+	n := float32(0)
+	for i := min(int(bound/sketchWidth+0.5), sketchBuckets); i < sketchBuckets; i++ {
+		n += s.counts[i]
+	}
+	return float64(n / max(s.total, 1))
+}
+
 // Median is interpolated within its bucket.
 func (s *Sketch) Median() float64 {
 	left := float64(s.total) / 2

@@ -6,8 +6,11 @@ package baseline
 import "math"
 
 const (
-	// tailQuantile is the duration that one run of twenty exceeds.
+	// tailQuantile is the duration that one run of twenty exceeds; farQuantile the one that
+	// one of a hundred does, of what ran far times: a rise of few runs tells more there.
 	tailQuantile = 0.95
+	farQuantile  = 0.99
+	far          = 400
 	// minTail is how many runs know a quantile of one in twenty: of fewer, not one is
 	// expected beyond it.
 	minTail = 20
@@ -81,7 +84,28 @@ func (t *Tail) turn(to int64) {
 		t.join(&t.waiting[t.at%pending])
 		t.base.Scale(float32(math.Exp2(-float64(stretch) / halfLife)))
 		if t.base.total >= minTail {
-			t.limit, t.center = t.base.Quantile(tailQuantile), t.base.Median()
+			t.measure()
+		}
+	}
+}
+
+// measure sets the limit anew. What was counted beyond the old one is counted by the new
+// one from now on: that of the baseline exactly, that of the recent buckets in proportion.
+func (t *Tail) measure() {
+	quantile := tailQuantile
+	if t.base.total >= far {
+		quantile = farQuantile
+	}
+	before := t.limit
+	t.limit, t.center = t.base.Quantile(quantile), t.base.Median()
+	if before == 0 || before == t.limit {
+		return
+	}
+	was, is := t.base.Beyond(before), t.base.Beyond(t.limit)
+	t.old.Hits, t.old.Sum = t.old.N*float32(is), t.old.N*float32(is*t.limit)
+	for i := range t.recent {
+		if c := &t.recent[i]; is < was {
+			c.Hits, c.Sum = c.Hits*float32(is/was), c.Sum*float32(is/was)
 		}
 	}
 }

@@ -1,0 +1,58 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// commonCallees adds a sign of a service that the runs of several others end at: it is
+// what they have in common, though each of them looks as if it had stopped by itself.
+func (e *Engine) commonCallees(signs []*sign) []*sign {
+	by := map[string][]*sign{}
+	var order []string
+	for _, s := range signs {
+		if s.endsAt == "" || s.strength < hintStrength {
+			continue
+		}
+		if by[s.endsAt] == nil {
+			order = append(order, s.endsAt)
+		}
+		by[s.endsAt] = append(by[s.endsAt], s)
+	}
+	for _, callee := range order {
+		if names := callersIn(by[callee]); len(names) >= minIdle {
+			signs = append(signs, e.endingSign(callee, names, by[callee]))
+		}
+	}
+	slices.SortStableFunc(signs, compareSigns)
+	return signs
+}
+
+func callersIn(signs []*sign) []string {
+	var names []string
+	for _, s := range signs {
+		if !slices.Contains(names, s.key.service) {
+			names = append(names, s.key.service)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e *Engine) endingSign(callee string, names []string, ends []*sign) *sign {
+	strongest := slices.MaxFunc(ends, func(a, b *sign) int { return int(a.strength - b.strength) })
+	s := e.newSign(e.serviceNamed(callee), classPath, "last call", "", change{slot: e.slotOf(strongest.onset), ratio: strongest.strength})
+	s.onset, s.count, s.before, s.after, s.unit, s.size = strongest.onset, strongest.count, strongest.before, strongest.after, strongest.unit, 1
+	s.text = fmt.Sprintf("runs of %s end once they call %s, since %s; before they went on", strings.Join(names, " and "), callee, clock(s.onset))
+	s.brief = fmt.Sprintf("%s no longer lets its callers go on (%s)", callee, strings.Join(names, ", "))
+	s.evidence = strongest.evidence
+	for _, end := range ends {
+		end.supports = true
+		end.size /= 2
+	}
+	return s
+}

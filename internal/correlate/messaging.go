@@ -1,0 +1,68 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/model"
+)
+
+// A consumer runs some time after its producer, in the same trace or in one that only
+// links to it. How long a message waits is the lag of the consumer; that a producer's
+// trace has no consumer yet says nothing.
+
+const (
+	producedCost = 128
+	// producedMost messages are remembered until they are consumed.
+	producedMost = 1 << 14
+)
+
+// produced is a message that was sent.
+type produced struct {
+	time     model.Nanos
+	producer string
+	to       string // its destination
+}
+
+// observeMessage notes what a producer sends, and how long it waited when a consumer
+// takes it.
+func (e *Engine) observeMessage(s *model.Span, from *service) {
+	switch s.Kind {
+	case kindProducer:
+		e.graph.produced.set(s.SpanID, produced{time: s.Start, producer: from.name, to: kept(destinationOf(s))})
+	case kindConsumer:
+		message := e.graph.produced.peek(s.ParentID)
+		for i := 0; i < len(s.Links) && message == nil; i++ {
+			message = e.graph.produced.peek(s.Links[i].SpanID)
+		}
+		if message == nil || message.producer == from.name || s.Start < message.time {
+			return
+		}
+		to := cmp.Or(message.to, destinationOf(s), "messages")
+		d := e.graph.dependency(to, from.name, "lag")
+		d.lag = true
+		slot, waited := e.slotOf(s.Start), baseline.Logarithm(uint64(s.Start-message.time))
+		d.tail.Take(slot, waited, 1)
+		d.failures.Observe(slot, baseline.Count{N: 1})
+		d.evidence.add(reference{trace: s.TraceID, span: s.SpanID, time: s.Start})
+		e.graph.call(from.name, to)
+		e.graph.call(message.producer, to)
+	}
+}
+
+// destinationOf is the queue or topic of a message.
+func destinationOf(s *model.Span) string {
+	return firstOf(s.Attributes, "messaging.destination.name", "messaging.destination", "messaging.kafka.topic")
+}
+
+// set puts a value under a key that may be there already.
+func (l *lru[K, V]) set(key K, value V) {
+	if held := l.get(key); held != nil {
+		*held = value
+		return
+	}
+	l.put(key, value)
+}

@@ -1,0 +1,57 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+const (
+	systemCost = 256
+	systemKeys = 1024 // peers that are remembered with what they are
+)
+
+// noteSystem remembers what a peer is that a client span names: which database, which
+// queue, or which host.
+func (g *graph) noteSystem(peer string, s *model.Span) {
+	if peer == "" || g.systems.get(peer) != nil {
+		return
+	}
+	for _, key := range [...]string{"db.system.name", "messaging.system", "server.address"} {
+		value := firstOf(s.Attributes, key, strings.TrimSuffix(key, ".name"))
+		if value != "" {
+			g.systems.put(strings.Clone(peer), model.KeyValue{Key: key, Value: model.StringValue(kept(value))})
+			return
+		}
+	}
+}
+
+// asPeer makes an entity of a service that sends nothing itself one of a peer, with
+// what it is: its telemetry cannot be looked up, only that of its callers.
+func (e *Engine) asPeer(entity model.Entity) model.Entity {
+	s := e.graph.services.peek(entity.Name)
+	if s != nil && ((*s).last != 0 || (*s).declared) || e.reportsMetrics(entity.Name) {
+		return entity
+	}
+	for peer, system := range e.graph.systems.all() {
+		if e.graph.named(peer) == entity.Name {
+			entity.Kind = model.EntityPeer
+			entity.Attributes = append(entity.Attributes, *system)
+			return entity
+		}
+	}
+	return entity
+}
+
+// reportsMetrics reports whether there are metrics of a service.
+func (e *Engine) reportsMetrics(service string) bool {
+	for _, held := range e.series.all() {
+		if (*held).service.name == service {
+			return true
+		}
+	}
+	return false
+}

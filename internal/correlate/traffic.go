@@ -1,0 +1,99 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// Where requests come in, fewer of them mean that something in front does not let them
+// through: a load balancer, a name, a release of the clients.
+
+const (
+	// dropTo is what is left of the requests at most: less of a change is the time of day.
+	dropTo = 0.2
+	// dropSlots is how long it must last, a minute.
+	dropSlots = 12
+	// dropDispersion is how much more the counts of slots vary than a Poisson process:
+	// people and programs come in bursts.
+	dropDispersion = 4
+	// lowestGrowth lets the rate that was lowest be forgotten: it doubles in three hours.
+	lowestGrowth = 1.0003
+	// trafficKnown is how many slots must have been seen: ten minutes.
+	trafficKnown = 120
+)
+
+// trafficSign tells that a service that no other one calls gets a fraction of its
+// requests.
+func (e *Engine) trafficSign(s *service, slot int64) *sign {
+	if s.requests == nil || s.first == 0 || slot-e.slotOf(s.first) < trafficKnown {
+		return nil
+	}
+	s.requests.advance(slot)
+	known := float64(remembered(slot - recentSlots - e.slotOf(s.first) + 1))
+	usual := float64(s.requests.old.n) / max(known, 1)
+	recent := 0.0
+	for at := slot - dropSlots + 1; at <= slot; at++ {
+		recent += float64(s.requests.at(at).n)
+	}
+	rate := recent / dropSlots
+	lowest := float64(s.lowest)
+	if rate > dropTo*usual {
+		s.lowest = float32(min(rate, cmpOr(lowest*lowestGrowth, rate)))
+		return nil
+	}
+	if rate > lowest/2 || lowest == 0 || e.graph.hasCallers(s.name) {
+		return nil
+	}
+	since := slot
+	for since > slot-recentSlots+1 && float64(s.requests.at(since-1).n) <= dropTo*usual {
+		since--
+	}
+	n, span := 0.0, float64(slot-since+1)
+	for at := since; at <= slot; at++ {
+		n += float64(s.requests.at(at).n)
+	}
+	expected := usual * span
+	if span < dropSlots || n == 0 || n >= dropTo*expected {
+		return nil // of none at all it is not known whether the spans are lost
+	}
+	ratio := expected - n
+	if n > 0 {
+		ratio += n * math.Log(n/expected)
+	}
+	told := e.newSign(s, classSilent, "requests", "", change{slot: since, ratio: 2 * ratio / dropDispersion})
+	told.count = int(expected - n)
+	told.before, told.after, told.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
+	told.text = fmt.Sprintf("%s receives %.2g requests/s instead of %.2g since %s", s.name, told.after, told.before, clock(told.onset))
+	told.brief = fmt.Sprintf("%s receives far less traffic: %.2g requests/s (baseline %.2g)", s.name, told.after, told.before)
+	told.evidence = e.requestsOf(s)
+	told.keepOut = func() {
+		if s.requests != nil {
+			s.requests.keepOut(since)
+		}
+	}
+	return told
+}
+
+func cmpOr(x, otherwise float64) float64 {
+	if x == 0 {
+		return otherwise
+	}
+	return x
+}
+
+func (e *Engine) slotSeconds() float64 { return float64(e.slotWidth()) / 1e9 }
+
+// requestsOf is evidence of what a service was asked.
+func (e *Engine) requestsOf(s *service) []model.EvidenceRef {
+	for _, held := range e.graph.operations.all() {
+		if o := *held; o.service == s && o.key.kind == kindServer {
+			return o.evidence.evidence("one of the requests")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+func TestTrafficThatFallsToATenthIsTold(t *testing.T) {
+	w := shopWorld(t, 29)
+	rate := 6.0
+	w.rate = func(*world) float64 { return rate }
+	w.run(1800)
+	rate = 0.5
+	w.run(120)
+	cause := w.cause()
+	assert.Equal(t, "web", cause.Entity.Name, "%v", w.told())
+	assert.Contains(t, cause.Reason, "requests/s instead of")
+}
+
+func TestTheEndOfASpikeIsNoDrop(t *testing.T) {
+	w := shopWorld(t, 31)
+	rate := 1.0
+	w.rate = func(*world) float64 { return rate }
+	w.run(1800)
+	for _, rate = range []float64{12, 1} {
+		w.run(900)
+	}
+	assert.Empty(t, w.told())
+}
+
+// messages lets a service consume what another one sends, some time later.
+func messages(w *world, seconds int, waits func() model.Nanos) {
+	producer, _, _ := w.resource(w.parts["web"], 0)
+	consumer, _, _ := w.resource(w.parts["payment"], 0)
+	sent := text("messaging.system", "kafka", "messaging.destination.name", "orders")
+	for range seconds {
+		for range 2 {
+			var trace, other model.TraceID
+			binary.BigEndian.PutUint64(trace[:], w.rng.Uint64())
+			binary.BigEndian.PutUint64(other[:], w.rng.Uint64())
+			id, wait := w.id(), waits()
+			w.e.ObserveSpans([]model.Span{
+				{TraceID: trace, SpanID: id, Name: "orders publish", Kind: kindProducer, Start: w.at, End: w.at + second/1000, Resource: producer, Attributes: sent},
+				{
+					TraceID: other, SpanID: w.id(), Name: "orders process", Kind: kindConsumer, Start: w.at + wait, End: w.at + wait + second/100,
+					Resource: consumer, Attributes: sent, Links: []model.SpanLink{{TraceID: trace, SpanID: id}},
+				},
+			})
+		}
+		w.at += second
+		w.flush()
+	}
+}
+
+func TestAConsumerThatLagsIsTheCause(t *testing.T) {
+	w := shopWorld(t, 37)
+	messages(w, 600, func() model.Nanos { return model.Nanos(20+w.rng.IntN(20)) * second / 1000 })
+	assert.Empty(t, w.told())
+	lag := 0
+	messages(w, 60, func() model.Nanos { lag++; return model.Nanos(lag) * second / 10 })
+	cause := w.cause()
+	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.told())
+	assert.Contains(t, cause.Reason, "lags behind orders")
+}
+
+func TestErrorsOfTracesThatAreSampledAwayCount(t *testing.T) {
+	w := shopWorld(t, 41)
+	w.sample = 0.02
+	w.run(1200)
+	w.faults = []trouble{{service: "payment", fails: "cannot charge card", share: 0.5, during: w.after(0)}}
+	w.run(90)
+	assert.Equal(t, "payment", w.cause().Entity.Name, "%v", w.told())
+}
+
+func TestLinesOfAnotherServiceAreNotQuoted(t *testing.T) {
+	m := newMiner(1 << 20)
+	a := m.by("ads").of("call of inventory Check failed")
+	b := m.by("orders").of("call of payment Charge failed")
+	assert.NotSame(t, a, b)
+	assert.Equal(t, "call of payment Charge failed", b.shown())
+}

@@ -120,7 +120,7 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	case *dependency:
-		s.dependency = !of.lag
+		s.dependency, s.lag = !of.lag, of.lag
 		s.text = fmt.Sprintf("%s takes %s to answer %s of %s instead of %s%s", a.Of.Service, millis(s.after), cmp.Or(a.Of.Name, "calls"), a.Of.Peer, millis(s.before), part)
 		s.evidence = of.evidence.evidence("waited for the answer")
 		if of.lag {

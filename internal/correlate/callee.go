@@ -49,7 +49,7 @@ func (e *Engine) endingSign(callee string, names []string, ends []*sign) *sign {
 	s.onset, s.count, s.before, s.after, s.unit, s.size = strongest.onset, strongest.count, strongest.before, strongest.after, strongest.unit, 1
 	s.text = fmt.Sprintf("runs of %s end once they call %s, since %s; before they went on", strings.Join(names, " and "), callee, clock(s.onset))
 	s.brief = fmt.Sprintf("%s no longer lets its callers go on (%s)", callee, strings.Join(names, ", "))
-	s.evidence = strongest.evidence
+	s.evidence, s.verbatim = strongest.evidence, true
 	for _, end := range ends {
 		end.supports = true
 		end.size /= 2

@@ -28,6 +28,13 @@ func (e *Engine) factOf(s *sign) report.Fact {
 	if s.subject.Kind == model.EntityCode {
 		f.Code = s.subject.Name
 	}
+	switch {
+	case s.verbatim:
+		return f
+	case s.surge[1] > 0:
+		f.Kind, f.Before, f.After = report.FactOverload, s.surge[0], s.surge[1]
+		return f
+	}
 	switch s.key.class {
 	case classKernel:
 		e.kernelFact(&f, s)
@@ -46,6 +53,9 @@ func (e *Engine) factOf(s *sign) report.Fact {
 		e.slowFact(&f, s)
 	case classSilent:
 		f.Kind = report.FactSilent
+		if s.key.what == trafficWhat {
+			f.Kind = report.FactTraffic
+		}
 	default:
 		e.supportFact(&f, s)
 	}
@@ -113,6 +123,9 @@ func (e *Engine) slowFact(f *report.Fact, s *sign) {
 	f.Kind, f.Share, f.Hours = report.FactSlow, s.share, s.hours
 	if s.dependency {
 		f.Kind = report.FactDependency
+	}
+	if s.lag {
+		f.Kind = report.FactLag
 	}
 	if s.hours > 0 {
 		f.Kind = report.FactCreep

@@ -4,7 +4,6 @@
 package correlate
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
@@ -135,8 +134,7 @@ func (e *Engine) tellOverload(s *series, told *sign) {
 	if slots < minAfter || recent/slots < overloaded*usual {
 		return
 	}
-	told.text = fmt.Sprintf("%s is overloaded: %.2g requests/s instead of %.2g; %s", s.service.name, recent/slots/e.slotSeconds(), usual/e.slotSeconds(), told.text)
-	told.brief = fmt.Sprintf("%s is overloaded: %.2g requests/s (baseline %.2g)", s.service.name, recent/slots/e.slotSeconds(), usual/e.slotSeconds())
+	told.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}
 }
 
 // expects reports whether the series deviates when or as it does every so often, and
@@ -169,7 +167,7 @@ func (s *series) persistentSign(strength float64) *sign {
 	told.size = min(1, s.worse()/(4*strangeDeviation))
 	if !s.timed {
 		told = s.sign(classError, strength)
-		told.brief = told.text
+		told.brief, told.verbatim = told.text, true
 	}
 	return told
 }

@@ -55,11 +55,14 @@ type sign struct {
 	label    string // that selects the records of the service, "" if its name does
 	evidence []model.EvidenceRef
 	// event is the kernel event's name, subject the process or peer it names.
-	event   string
-	subject model.Entity
-	kernel  *kernelLine // what the kernel told
-	part    *slice      // of the service that it is confined to, nil for all of it
-	endsAt  string      // the callee that runs end at
+	event    string
+	subject  model.Entity
+	kernel   *kernelLine // what the kernel told
+	part     *slice      // of the service that it is confined to, nil for all of it
+	lag      bool        // it is how long messages wait
+	verbatim bool        // its text says it, and nothing else does
+	surge    [2]float64  // requests a second before and after, of what is overloaded
+	endsAt   string      // the callee that runs end at
 	// dependency: it tells of calls of what sends no spans itself.
 	dependency bool
 	// supports: it opens no incident, however strong.

@@ -13,6 +13,9 @@ import (
 // Where requests come in, fewer of them mean that something in front does not let them
 // through: a load balancer, a name, a release of the clients.
 
+// trafficWhat is what a sign of fewer requests tells of.
+const trafficWhat = "requests"
+
 const (
 	// dropTo is what is left of the requests at most: less of a change is the time of day.
 	dropTo = 0.2
@@ -65,7 +68,7 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	if n > 0 {
 		ratio += n * math.Log(n/expected)
 	}
-	told := e.newSign(s, classSilent, "requests", "", change{slot: since, ratio: 2 * ratio / dropDispersion})
+	told := e.newSign(s, classSilent, trafficWhat, "", change{slot: since, ratio: 2 * ratio / dropDispersion})
 	told.count = int(expected - n)
 	told.before, told.after, told.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
 	told.text = fmt.Sprintf("%s receives %.2g requests/s instead of %.2g since %s", s.name, told.after, told.before, clock(told.onset))

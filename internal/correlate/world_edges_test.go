@@ -21,7 +21,7 @@ func TestTrafficThatFallsToATenthIsTold(t *testing.T) {
 	w.run(120)
 	cause := w.cause()
 	assert.Equal(t, "web", cause.Entity.Name, "%v", w.told())
-	assert.Contains(t, cause.Reason, "requests/s instead of")
+	assert.Contains(t, cause.Reason, "requests/s (baseline")
 }
 
 func TestTheEndOfASpikeIsNoDrop(t *testing.T) {

@@ -34,6 +34,9 @@ const (
 	FactNames                      // names cannot be resolved
 	FactCreep                      // it has been getting slower for hours
 	FactKernel                     // the kernel reported it, see Kernel
+	FactTraffic                    // a service receives a fraction of its requests
+	FactLag                        // messages wait to be consumed
+	FactOverload                   // a service uses more because more is asked of it
 	FactLogVolume                  // an ordinary line is new, or comes more or less often
 )
 

@@ -69,6 +69,12 @@ func (f *Fact) measured() string {
 			return fmt.Sprintf("%s changed from version %s to %s at %s", f.Service, f.What, f.Peer, Clock(f.Onset))
 		}
 		return fmt.Sprintf("%s runs version %s since %s", f.Service, f.Peer, Clock(f.Onset))
+	case FactTraffic:
+		return fmt.Sprintf("%s receives %.2g requests/s (baseline %.2g) since %s", f.Service, f.After, f.Before, Clock(f.Onset))
+	case FactLag:
+		return fmt.Sprintf("%s lags behind %s: messages wait for %s (baseline %s)", f.Service, f.Peer, Millis(f.After), Millis(f.Before))
+	case FactOverload:
+		return fmt.Sprintf("%s is overloaded: %.2g requests/s (baseline %.2g)", f.Service, f.After, f.Before)
 	case FactLogVolume:
 		return f.logVolume()
 	}

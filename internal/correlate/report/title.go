@@ -194,7 +194,7 @@ func (i *Incident) metricClause() clause {
 	case FactLogVolume:
 		return clause{who, "has logged unusual lines", "logged unusual lines", quoted(f.said(), 80), false}
 	}
-	return clause{who, "has been unusual", "was unusual", f.Sentence, false}
+	return i.loadClause()
 }
 
 func (i *Incident) failClause() clause {

@@ -62,8 +62,20 @@ func (f *globalFlags) wantsTLS() bool {
 }
 
 func (f *globalFlags) transport() (credentials.TransportCredentials, error) {
-	if !f.wantsTLS() {
+	config, err := f.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	if config == nil {
 		return insecure.NewCredentials(), nil
+	}
+	return credentials.NewTLS(config), nil
+}
+
+// tlsConfig is what the flags say of encryption, nil for none.
+func (f *globalFlags) tlsConfig() (*tls.Config, error) {
+	if !f.wantsTLS() {
+		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.tlsServerName}
 	if f.tlsCACert != "" {
@@ -86,7 +98,7 @@ func (f *globalFlags) transport() (credentials.TransportCredentials, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return credentials.NewTLS(config), nil
+	return config, nil
 }
 
 // warnOfOpenToken says when the token crosses a network that others can read.

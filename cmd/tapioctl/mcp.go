@@ -54,8 +54,8 @@ func (f *globalFlags) mcpEndpoint(address string) (string, error) {
 	}
 	if address == "" {
 		host, _, err := net.SplitHostPort(f.server)
-		if err != nil {
-			return "", usageErrorf("--server %s: %v; or name the JSON API with --http-server", f.server, err)
+		if err != nil || strings.Contains(f.server, "/") {
+			return "", usageErrorf("--server %s: is not host:port: name the JSON API with --http-server host:port", f.server)
 		}
 		address = net.JoinHostPort(host, defaultHTTPPort)
 	}

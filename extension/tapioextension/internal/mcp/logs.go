@@ -96,6 +96,10 @@ func (s *server) oneLog(ctx context.Context, id string) (*answer, error) {
 	return found, nil
 }
 
+// findingIDKey is the attribute of the records that carry findings, which other tools
+// return.
+const findingIDKey = "tapio.finding.id"
+
 func (s *server) logQuery(in *queryLogsInput) (query model.EventQuery, err error) {
 	var times model.TimeRange
 	if in.TraceID == "" || in.Since != "" || in.Until != "" {
@@ -114,6 +118,11 @@ func (s *server) logQuery(in *queryLogsInput) (query model.EventQuery, err error
 	if in.MinSeverity != "" {
 		query.Filter.MinSeverity = minSeverity(in.MinSeverity)
 	}
+	withoutFindings, err := model.NewSelector(findingIDKey, string(model.OpNotExists), nil)
+	if err != nil {
+		return query, err
+	}
+	query.Filter.Selectors = append(query.Filter.Selectors, withoutFindings)
 	query.Paging = model.Paging{MaxBytes: logBytes, Ascending: in.OldestFirst}
 	return query, nil
 }

@@ -29,8 +29,9 @@ func (s *server) addTools(protocol *mcp.Server) {
 	}, s.serviceHealth)
 	addTool(s, protocol, tool{
 		name: "query_logs", title: "Query logs",
-		description: "Returns log records and events, the newest first unless oldest_first is set. Filters are joined by AND.",
-		enums:       map[string][]any{"min_severity": severities()},
+		description: "Returns log records and events, the newest first unless oldest_first is set. Filters are joined by AND. " +
+			"What the correlation engine found is left out: list_incidents has it.",
+		enums: map[string][]any{"min_severity": severities()},
 	}, s.queryLogs)
 	addTool(s, protocol, tool{
 		name: "log_patterns", title: "Log patterns",

@@ -127,3 +127,19 @@ func evidence(refs []model.EvidenceRef, most int) []evidenceText {
 	}
 	return list
 }
+
+type similarText struct {
+	ID      string `json:"incident_id"`
+	Began   string `json:"began"`
+	Ended   string `json:"ended,omitempty"`
+	EndedBy string `json:"ended_by,omitempty"`
+}
+
+func similar(incidents []model.SimilarIncident) []similarText {
+	list := make([]similarText, len(incidents))
+	for i := range incidents {
+		one := &incidents[i]
+		list[i] = similarText{one.GroupID, timeText(one.Range.Start), timeText(one.Range.End), short(one.EndedBy, attributeBytes)}
+	}
+	return list
+}

@@ -11,13 +11,18 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func incidentStates() []any { return []any{"open", "growing", "closed", "merged"} }
+func incidentStates() []any {
+	return []any{"open", "growing", "closed", "merged", "recovering", "resolved", "unknown", "reopened"}
+}
+
+func incidentKinds() []any { return []any{"incident", "observation", "change"} }
 
 type listIncidentsInput struct {
 	Since    string   `json:"since,omitempty" jsonschema:"incidents that go on or ended at or after this time: RFC 3339, or how long ago such as 30m, 6h or 2d; 1h by default"`
 	Until    string   `json:"until,omitempty" jsonschema:"incidents that began before this time, in the same forms; now by default"`
 	Services []string `json:"services,omitempty" jsonschema:"only incidents that affect one of these services"`
 	States   []string `json:"states,omitempty" jsonschema:"only incidents in one of these states; all by default"`
+	Kinds    []string `json:"kinds,omitempty" jsonschema:"incident: users are affected; observation: unusual, but no one is affected; change: a planned change that affects no one. By default only incidents"`
 	Limit    int      `json:"limit,omitempty" jsonschema:"most incidents to return, 1 to 100; 20 by default"`
 }
 
@@ -25,6 +30,7 @@ type listIncidentsInput struct {
 type incidentSummary struct {
 	ID         string   `json:"incident_id"`
 	Title      string   `json:"title"`
+	Kind       string   `json:"kind,omitempty"`
 	State      string   `json:"state,omitempty"`
 	Type       string   `json:"type,omitempty"`
 	Impact     string   `json:"impact,omitempty"`
@@ -48,7 +54,8 @@ func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*an
 		return nil, err
 	}
 	groups, more, err := s.groups(ctx, &model.FindingQuery{
-		Filter: model.Filter{Time: times, Services: in.Services}, GroupStates: states(in.States), Paging: model.Paging{Limit: most},
+		Filter: model.Filter{Time: times, Services: in.Services}, GroupStates: states(in.States), GroupKinds: kinds(in.Kinds),
+		Paging: model.Paging{Limit: most},
 	})
 	if err != nil {
 		return nil, err
@@ -87,6 +94,17 @@ func states(names []string) (list []model.GroupState) {
 	return list
 }
 
+func kinds(names []string) []model.GroupKind {
+	if len(names) == 0 {
+		return []model.GroupKind{model.GroupIncident}
+	}
+	var list []model.GroupKind
+	for _, name := range names {
+		list = append(list, model.GroupKind(1+slices.Index(incidentKinds(), any(name))))
+	}
+	return list
+}
+
 func stateName(state model.GroupState) string {
 	if state == model.GroupStateUnspecified || int(state) > len(incidentStates()) {
 		return ""
@@ -97,7 +115,7 @@ func stateName(state model.GroupState) string {
 
 func summarizeIncident(g *model.SemanticGroup) incidentSummary {
 	summary := incidentSummary{
-		ID: g.ID, Title: g.Title, State: stateName(g.State), Type: groupTypeName(g.Type), Impact: impactName(g.Impact.Level),
+		ID: g.ID, Title: g.Title, Kind: nameOf([]string{"", "incident", "observation", "change"}, int(g.Kind)), State: stateName(g.State), Type: groupTypeName(g.Type), Impact: impactName(g.Impact.Level),
 		Began: timeText(g.Range.Start), Last: timeText(g.Range.End), Merged: g.MergedInto,
 		Services: g.Services[:min(len(g.Services), maxNamedServices)], Confidence: g.RootCause.Confidence,
 	}
@@ -189,6 +207,7 @@ func explanation(g *model.SemanticGroup, insights []insightText) *answer {
 	found.set("impact", impactOf(&g.Impact))
 	found.add("recommended_actions", listOf(actions(g.Actions))...)
 	found.add("insights", listOf(insights)...)
+	found.add("similar_incidents", listOf(similar(g.Similar))...)
 	found.add("predictions", listOf(predictions(g.Predictions))...)
 	found.add("evidence", listOf(evidence(append(slices.Clone(g.RootCause.Evidence), g.Members...), maxEvidence))...)
 	found.set("evidence_count", g.MemberCount)

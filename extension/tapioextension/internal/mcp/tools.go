@@ -11,7 +11,7 @@ func (s *server) addTools(protocol *mcp.Server) {
 		name: "list_incidents", title: "List incidents",
 		description: "Lists the incidents that were found in a time range, the newest first: title, services, impact and the most probable root cause. " +
 			"Begin here. explain_incident tells all of one.",
-		enums: map[string][]any{"states": incidentStates()},
+		enums: map[string][]any{"states": incidentStates(), "kinds": incidentKinds()},
 	}, s.listIncidents)
 	addTool(s, protocol, tool{
 		name: "explain_incident", title: "Explain an incident",

@@ -119,7 +119,8 @@ func (r *Report) Print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%-30s %6d\n", name, falses[kind])
 	}
-	fmt.Fprintf(out, "%d systems, %.1f h, %d spans; %.2f false pages a day of 20 services", len(r.Systems), hours, spans, r.FalsePerDay())
+	r.Calibration().print(out)
+	fmt.Fprintf(out, "\n%d systems, %.1f h, %d spans; %.2f false pages a day of 20 services", len(r.Systems), hours, spans, r.FalsePerDay())
 	if lost > 0 {
 		fmt.Fprintf(out, "; %d records were lost by the stream, figures are not complete", lost)
 	}

@@ -104,3 +104,14 @@ func TestPagesGoToTheFaultThatAccountsForThem(t *testing.T) {
 	s.score(w)
 	assert.Zero(t, s.Cases[0].Place, "another replica is named")
 }
+
+func TestCalibration(t *testing.T) {
+	c := &Calibration{}
+	for range 8 {
+		c.add(0.95, true)
+	}
+	c.add(0.95, false)
+	c.add(0.15, false)
+	assert.InDelta(t, (8*0.0025+0.9025+0.0225)/10, c.Brier(), 1e-9)
+	assert.InDelta(t, (9*0.95-8+0.15)/10, c.Error(), 1e-9)
+}

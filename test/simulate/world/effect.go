@@ -22,16 +22,6 @@ type outcome struct {
 	by     *Happening
 }
 
-// failure is how something fails.
-type failure struct {
-	kind    string // error.type
-	message string
-	status  int    // of HTTP; 0: no response
-	logged  string // line of the service at fault, "" for none
-	code    string // place in the source code
-	within  float64
-}
-
 // effect is what a fault or a change does while it lasts.
 type effect struct {
 	from, to int64

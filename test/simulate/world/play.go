@@ -100,7 +100,7 @@ func (w *World) serve(r *request, o *Operation, on *Instance, at int64, parent [
 	if fail == nil || fail.within > 0 {
 		now = w.callAll(r, o, on, now, span, &res)
 		if res.fail != nil {
-			fail = w.passOn(res.fail)
+			fail = passOn(res.fail)
 		}
 	} else {
 		res.by = out.by
@@ -257,7 +257,10 @@ func (w *World) callService(r *request, on *Instance, c *Call, p *place, out *ou
 	}
 	delay := way*out.factor + out.add
 	res := w.serve(r, c.op, p.callee, p.at+nanos(delay/2), span.id, on.Service.Name)
-	got.end, got.fail = res.end+nanos(delay/2), res.fail
+	got.end = res.end + nanos(delay/2)
+	if res.fail != nil {
+		got.fail = answered(c, res.fail)
+	}
 	got.added = res.added
 	if out.by != nil {
 		got.added += delay - way
@@ -269,18 +272,6 @@ func (w *World) callService(r *request, on *Instance, c *Call, p *place, out *ou
 
 func (w *World) timeout(c *Call) *failure {
 	return &failure{kind: "timeout", message: "context deadline exceeded: call of " + c.target() + " timed out", status: 0}
-}
-
-// passOn is how a caller fails because what it calls does.
-func (w *World) passOn(f *failure) *failure {
-	status := 502
-	if f.kind == "timeout" {
-		status = 504
-	}
-	if f.status >= 500 {
-		status = f.status
-	}
-	return &failure{kind: f.kind, message: f.message, status: status, within: 1}
 }
 
 func (w *World) ordinaryFailure() *failure {

@@ -89,14 +89,11 @@ func told(groups []*tapiov1.SemanticGroup, f *fault) answer {
 }
 
 // pages reports whether a group would wake a person: it was not taken up by another,
-// and is neither an observation nor a planned change, where the API knows them.
+// and is neither an observation nor a planned change.
 func pages(g *tapiov1.SemanticGroup) bool {
-	field := g.ProtoReflect().Descriptor().Fields().ByName("kind")
-	if field != nil {
-		switch kind := g.ProtoReflect().Get(field).Enum(); field.Enum().Values().ByNumber(kind).Name() {
-		case "KIND_OBSERVATION", "KIND_CHANGE":
-			return false
-		}
+	switch g.GetKind() {
+	case tapiov1.SemanticGroup_KIND_OBSERVATION, tapiov1.SemanticGroup_KIND_CHANGE:
+		return false
 	}
 	return g.GetState() != tapiov1.SemanticGroup_STATE_MERGED
 }

@@ -8,44 +8,25 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // This file alone says how an answer of the API is read: which groups page a
 // person, which entity a cause names, and which mechanism.
 
-// Numbers of SemanticGroup.State and SemanticGroup.Kind.
-const (
-	kindObservation = 2
-	kindChange      = 3
-)
-
 // pages reports whether a group, in one revision, would wake a person: it was not
 // taken up by another group, and is neither an observation nor a planned change.
 func pages(g *tapiov1.SemanticGroup) bool {
-	kind := number(g, "kind")
-	return g.GetState() != tapiov1.SemanticGroup_STATE_MERGED && kind != kindObservation && kind != kindChange
+	switch g.GetKind() {
+	case tapiov1.SemanticGroup_KIND_OBSERVATION, tapiov1.SemanticGroup_KIND_CHANGE:
+		return false
+	}
+	return g.GetState() != tapiov1.SemanticGroup_STATE_MERGED
 }
 
 // over reports whether a group says that it is over.
 func over(g *tapiov1.SemanticGroup) bool {
-	switch g.GetState().String() {
-	case "STATE_CLOSED", "STATE_RESOLVED":
-		return true
-	}
-	return false
-}
-
-// number reads an enum that older collectors do not have; 0 for none.
-func number(g *tapiov1.SemanticGroup, field string) int {
-	m := g.ProtoReflect()
-	f := m.Descriptor().Fields().ByName(protoreflect.Name(field))
-	if f == nil || f.Kind() != protoreflect.EnumKind {
-		return 0
-	}
-	return int(m.Get(f).Enum())
+	return g.GetState() == tapiov1.SemanticGroup_STATE_RESOLVED || g.GetState() == tapiov1.SemanticGroup_STATE_CLOSED
 }
 
 // candidate is what a causal factor names.

@@ -98,9 +98,9 @@ func (i *Incident) StateText() string {
 	var text string
 	switch i.State {
 	case model.GroupResolved:
-		text = fmt.Sprintf("State: resolved after %s; the last affected request ended %s", Span(i.Over-i.Start), Clock(i.Over))
+		text = fmt.Sprintf("State: resolved after %s; the last affected request ended %s", Span(between(i.Start, i.Over)), Clock(i.Over))
 		if i.Impact == nil || len(i.Impact.Operations) == 0 {
-			text = fmt.Sprintf("State: resolved after %s; nothing of it was seen since %s", Span(i.Over-i.Start), Clock(i.Over))
+			text = fmt.Sprintf("State: resolved after %s; nothing of it was seen since %s", Span(between(i.Start, i.Over)), Clock(i.Over))
 		}
 		if i.EndedBy != "" {
 			text += "; it ended with the rollout of " + i.EndedBy
@@ -112,13 +112,13 @@ func (i *Incident) StateText() string {
 	case model.GroupUnknown:
 		text = "State: unknown; no requests come that would show whether it goes on"
 	case model.GroupRecovering:
-		text = fmt.Sprintf("State: recovering after %s", Span(i.Now-i.Start))
+		text = fmt.Sprintf("State: recovering after %s", Span(between(i.Start, i.Now)))
 	default:
 		word := "open"
 		if i.Reopened {
 			word = "reopened"
 		}
-		text = fmt.Sprintf("State: %s for %s", word, Span(i.Now-i.Start))
+		text = fmt.Sprintf("State: %s for %s", word, Span(between(i.Start, i.Now)))
 	}
 	if im := i.Impact; im != nil && im.PeakAffectedRatio > 0 && i.State == model.GroupResolved {
 		text += fmt.Sprintf("; peak %s affected at %s", Percent(im.PeakAffectedRatio), Clock(im.PeakTime))
@@ -139,7 +139,7 @@ func (i *Incident) SimilarText() string {
 	}
 	last := i.Similar[0]
 	day := time.Unix(0, int64(last.Range.Start)).UTC().Format("2 Jan 15:04") + " UTC"
-	text := fmt.Sprintf("Seen %s before, last on %s for %s", times(int(i.SimilarN)), day, Span(last.Range.End-last.Range.Start))
+	text := fmt.Sprintf("Seen %s before, last on %s for %s", times(int(i.SimilarN)), day, Span(between(last.Range.Start, last.Range.End)))
 	if last.EndedBy != "" {
 		text += ", ended by the rollout of " + last.EndedBy
 	}
@@ -154,7 +154,7 @@ func (i *Incident) Figures() []model.KeyFigure {
 	}
 	list := []model.KeyFigure{
 		{Name: "since", Value: Clock(i.Start)},
-		{Name: "duration", Value: Span(end - min(i.Start, end))},
+		{Name: "duration", Value: Span(between(i.Start, end))},
 		{Name: "affected services", Value: fmt.Sprint(len(i.Services))},
 	}
 	put := func(name, value string) { list = append(list, model.KeyFigure{Name: name, Value: value}) }
@@ -178,7 +178,7 @@ func (i *Incident) Figures() []model.KeyFigure {
 		put("now", Quantity(f.After, f.Unit))
 	}
 	if i.State == model.GroupResolved {
-		put("time to recover", Span(i.Over-min(i.Start, i.Over)))
+		put("time to recover", Span(between(i.Start, i.Over)))
 	}
 	return list
 }

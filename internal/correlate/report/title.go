@@ -31,7 +31,7 @@ func (i *Incident) Title() string {
 	case i.State == model.GroupMerged:
 		return fit(c.subject, " "+c.past, " (part of incident "+i.MergedInto+")")
 	case i.State == model.GroupResolved:
-		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(i.Over-i.Start), clockRange(i.Start, i.Over), c.subject, c.past)
+		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(between(i.Start, i.Over)), clockRange(i.Start, i.Over), c.subject, c.past)
 		return fit(head, "", comma(i.hurtPast()))
 	case i.State == model.GroupClosed:
 		return fit(fmt.Sprintf("Ended %s: %s %s", Clock(i.Over), c.subject, c.past), c.short(), semicolon(i.hurtPast()))

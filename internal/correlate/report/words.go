@@ -56,6 +56,10 @@ func clockRange(from, to model.Nanos) string {
 	return strings.TrimSuffix(Clock(from), " UTC") + "–" + Clock(to)
 }
 
+// between is the time from one moment to another, 0 where the order is not known: the
+// engine's clock may be behind the newest record.
+func between(from, to model.Nanos) model.Nanos { return to - min(from, to) }
+
 // Span says how long something lasted.
 func Span(d model.Nanos) string {
 	s := uint64(math.Round(float64(d) / 1e9))

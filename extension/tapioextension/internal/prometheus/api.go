@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/grafana/regexp"
@@ -58,10 +59,20 @@ type API struct {
 // New makes the API.
 func New(o Options) *API {
 	a := &API{Options: o}
-	router := route.New()
-	a.newV1().Register(router.WithPrefix(prefix))
-	a.v1 = router
+	started := a.Now()
+	a.v1 = onDemand(func() http.Handler {
+		router := route.New()
+		a.newV1(started).Register(router.WithPrefix(prefix))
+		return router
+	})
 	return a
+}
+
+// onDemand makes a handler with its first request. Prometheus' API renders a description
+// of itself when it is made, 0.3 s of CPU that a collector no one queries need not take.
+func onDemand(made func() http.Handler) http.Handler {
+	once := sync.OnceValue(made)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { once().ServeHTTP(w, r) })
 }
 
 // prefix is that of all paths but /federate.
@@ -168,10 +179,9 @@ func packed(next http.Handler) http.Handler {
 // maxFrameBytes bounds the frames of a remote read that is streamed.
 const maxFrameBytes = 1 << 20
 
-func (a *API) newV1() *v1.API {
+func (a *API) newV1(started time.Time) *v1.API {
 	none := func(context.Context) *nothing { return &nothing{} }
 	build := &v1.PrometheusVersion{Version: engineVersion, Revision: a.Version, Branch: "tapio", GoVersion: runtime.Version()}
-	started := a.Now()
 	return v1.NewAPI(a.Engine, a.Queryable, nil, nil, a.Queryable,
 		func(ctx context.Context) v1.ScrapePoolsRetriever { return none(ctx) },
 		func(ctx context.Context) v1.TargetRetriever { return none(ctx) },

@@ -98,7 +98,7 @@ func TestAFloodOfANewErrorInPlainLogs(t *testing.T) {
 	groups, _ := told(ctx, t, api)
 	require.Empty(t, groups, "a warning and an error now and then are none")
 
-	for range 30 { // as it is written, so that no file is read far ahead of the other
+	for range 65 { // as it is written; the engine waits up to a minute for what is late, so that no file is read far ahead of the other
 		logs.seconds(2, true)
 		logs.awaitStored(ctx, c)
 	}

@@ -94,7 +94,7 @@ func requireCommands(ctx context.Context, t *testing.T, c *running.Collector, g 
 // A leak is told before it is fatal, and when it will be.
 func TestALeakIsPredicted(t *testing.T) {
 	t.Parallel()
-	const minutes, start, perMinute = 40, 0.40, 0.008
+	const minutes, start, perMinute = 60, 0.40, 0.008
 	r := newReporting(t, minutes*time.Minute)
 	begin := r.at
 	r.report("container.memory.utilization", 15*time.Second, map[string]func(int) float64{

@@ -220,8 +220,9 @@ func (i *Incident) who() string {
 	switch {
 	case c.OnlyPod && c.Pod != "":
 		return c.Name + ": pod " + c.Pod
+	case c.Slice == "service.version "+c.Version: // the release is named anyway
 	case c.Slice != "":
-		return c.Name + " (" + c.Slice + ")"
+		return c.Name + " (" + strings.TrimPrefix(c.Slice, "service.") + ")"
 	}
 	return c.Name
 }

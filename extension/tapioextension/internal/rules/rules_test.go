@@ -36,8 +36,11 @@ type shop struct {
 }
 
 func (s *shop) WritePoints(_ context.Context, points []model.Point) error {
-	if s.fails != nil {
-		return s.fails
+	s.mu.Lock()
+	fails := s.fails
+	s.mu.Unlock()
+	if fails != nil {
+		return fails
 	}
 	_, err := s.store.AppendPoints(points)
 	return err
@@ -196,7 +199,9 @@ groups:
 		assert.NotZero(t, e.Evaluations()["failure"])
 		assert.NotZero(t, e.Evaluations()["success"])
 
+		s.mu.Lock()
 		s.fails = errors.New("no tapio receiver")
+		s.mu.Unlock()
 		time.Sleep(10 * time.Second)
 		assert.NotZero(t, e.Samples()["dropped"])
 	})

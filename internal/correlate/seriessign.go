@@ -27,7 +27,9 @@ const (
 	burstLevel  = 1.5
 	burstLength = 2
 	// overloaded is by how many times more requests than usual explain what a service uses.
+	// A few requests more are no load.
 	overloaded = 2
+	leastSurge = 100
 )
 
 // bursts are the times at which a series deviated for a while and came back by itself.
@@ -131,7 +133,7 @@ func (e *Engine) tellOverload(s *series, told *sign) {
 		slots++
 	}
 	usual := float64(r.old.n) / max(float64(remembered(e.judged-recentSlots-e.slotOf(s.service.first)+1)), 1)
-	if slots < minAfter || recent/slots < overloaded*usual {
+	if slots < minAfter || recent < leastSurge || recent/slots < overloaded*usual {
 		return
 	}
 	told.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}

@@ -66,7 +66,7 @@ func (f *globalFlags) mcpEndpoint(address string) (string, error) {
 	return scheme + address + "/mcp", nil
 }
 
-// remoteMCP is the server, connected anew when the connection was lost.
+// remoteMCP is the server. It connects again after the connection is lost.
 type remoteMCP struct {
 	client    *mcp.Client
 	transport func() mcp.Transport

@@ -46,7 +46,7 @@ func newSendChangeCommand(a *app) *cobra.Command {
 	flags.StringVar(&change.OldValue, "from", "", "version, value, variant or number of instances before")
 	flags.StringVar(&change.NewValue, "to", "", "the same after")
 	flags.StringVar(&change.Author, "author", "", "who changed it (default what the server knows of you)")
-	flags.StringVar(&change.Url, "url", "", "a page that tells more")
+	flags.StringVar(&change.Url, "url", "", "a page with details")
 	flags.StringVar(&change.Description, "description", "", "one line on what and why (default made of the other flags)")
 	flags.StringArrayVar(&f.labels, "attribute", nil, "further attribute as key=value; repeatable")
 	return cmd

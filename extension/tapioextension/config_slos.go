@@ -163,7 +163,7 @@ func checkTarget(target float64) error {
 func (c *BurnAlertConfig) Validate() error {
 	switch {
 	case c.Name == "":
-		return errors.New("name: must not be empty: it tells the alert from others")
+		return errors.New("name: must not be empty: it identifies the alert")
 	case !(c.Factor > 0):
 		return fmt.Errorf("factor: must be above 0, is %g: write for example 14.4", c.Factor)
 	case c.ShortWindow < time.Minute || c.LongWindow < c.ShortWindow || c.LongWindow > maxWindow:

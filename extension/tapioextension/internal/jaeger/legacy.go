@@ -38,21 +38,27 @@ type legacyFunc func(ctx context.Context, r *http.Request) (*response, error)
 
 // legacy serves a method of the legacy API.
 func (h *Handler) legacy(serve legacyFunc) http.Handler {
+	return h.serve(refuseLegacy, func(ctx context.Context, r *http.Request) ([]byte, error) {
+		answer, err := serve(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return encode(answer, r.FormValue("prettyPrint"))
+	})
+}
+
+// serve answers a request with JSON, or with an error as the API words it.
+func (h *Handler) serve(refuse func(http.ResponseWriter, error), answer func(context.Context, *http.Request) ([]byte, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, end, err := h.begin(r)
 		if err != nil {
-			refuseLegacy(w, err)
+			refuse(w, err)
 			return
 		}
 		defer end()
-		answer, err := serve(ctx, r)
+		text, err := answer(ctx, r)
 		if err != nil {
-			refuseLegacy(w, err)
-			return
-		}
-		text, err := encode(answer, r.FormValue("prettyPrint"))
-		if err != nil {
-			refuseLegacy(w, err)
+			refuse(w, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, text)

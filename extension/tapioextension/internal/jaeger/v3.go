@@ -29,22 +29,7 @@ type v3Error struct {
 }
 
 // v3 serves a method of API v3.
-func (h *Handler) v3(serve v3Func) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, end, err := h.begin(r)
-		if err != nil {
-			refuseV3(w, err)
-			return
-		}
-		defer end()
-		text, err := serve(ctx, r)
-		if err != nil {
-			refuseV3(w, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, text)
-	})
-}
+func (h *Handler) v3(serve v3Func) http.Handler { return h.serve(refuseV3, serve) }
 
 func refuseV3(w http.ResponseWriter, err error) {
 	var body v3Error

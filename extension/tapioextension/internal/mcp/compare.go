@@ -65,7 +65,7 @@ func (s *server) compareAttributes(ctx context.Context, in *compareInput) (*answ
 // comparison is a selection and, without its conditions, what it is compared with.
 func (s *server) comparison(in *compareInput) (q model.CompareQuery, err error) {
 	if !in.OnlyErrors && in.MinDuration == "" && in.MinSeverity == "" && in.Text == "" && len(in.Attributes) == 0 && in.BaselineSince == "" {
-		return q, model.InvalidField("only_errors", "nothing tells the selection from its baseline: "+
+		return q, model.InvalidField("only_errors", "the selection equals its baseline: "+
 			"give only_errors, min_duration, min_severity, text, attributes or baseline_since")
 	}
 	times, err := s.timeRange(in.Since, in.Until)

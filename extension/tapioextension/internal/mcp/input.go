@@ -127,7 +127,7 @@ func severityName(class model.Severity) string {
 func traceID(text string) (model.TraceID, error) {
 	id, err := model.ParseTraceID(text)
 	if err != nil {
-		return id, model.InvalidField("trace_id", "%v, is %q: query_traces and query_logs tell ids of traces", err, text)
+		return id, model.InvalidField("trace_id", "%v, is %q: query_traces and query_logs return trace ids", err, text)
 	}
 	return id, nil
 }

@@ -7,10 +7,23 @@ import "github.com/modelcontextprotocol/go-sdk/mcp"
 
 // addTools adds every tool that this server has data for.
 func (s *server) addTools(protocol *mcp.Server) {
+	s.addIncidentTools(protocol)
+	s.addRecordTools(protocol)
+	if s.Metrics != nil {
+		addTool(s, protocol, tool{
+			name: "query_metrics", title: "Query metrics",
+			description: "Evaluates a PromQL expression over a time range. Names of OpenTelemetry metrics and labels are escaped as in Prometheus: " +
+				"http.server.request.duration is http_server_request_duration_seconds.",
+		}, s.queryMetrics)
+	}
+}
+
+// addIncidentTools adds those that find out what is wrong, and where.
+func (s *server) addIncidentTools(protocol *mcp.Server) {
 	addTool(s, protocol, tool{
 		name: "list_incidents", title: "List incidents",
 		description: "Lists the incidents that were found in a time range, the newest first: title, services, impact and the most probable root cause. " +
-			"Begin here. explain_incident tells all of one.",
+			"Begin here; explain_incident returns the details of one.",
 		enums: map[string][]any{"states": incidentStates(), "kinds": incidentKinds()},
 	}, s.listIncidents)
 	addTool(s, protocol, tool{
@@ -27,6 +40,19 @@ func (s *server) addTools(protocol *mcp.Server) {
 		description: "Compares a service in a time range with the same length of time before it: requests, errors, latency, error logs; " +
 			"and lists its worst operations, callers, dependencies and open incidents.",
 	}, s.serviceHealth)
+	addTool(s, protocol, tool{
+		name: "what_changed", title: "What changed",
+		description: "Lists deployments, restarts, configuration changes and scale events in a time range, the newest first. Ask for the time before an incident began.",
+		enums:       map[string][]any{"types": changeTypes()},
+	}, s.whatChanged)
+	addTool(s, protocol, tool{
+		name: "service_graph", title: "Service graph",
+		description: "Returns the calls between services, databases, queues and external peers, with rate, errors and latency of each.",
+	}, s.serviceGraph)
+}
+
+// addRecordTools adds those that read log records and spans.
+func (s *server) addRecordTools(protocol *mcp.Server) {
 	addTool(s, protocol, tool{
 		name: "query_logs", title: "Query logs",
 		description: "Returns log records and events, the newest first unless oldest_first is set. Filters are joined by AND. " +
@@ -53,20 +79,4 @@ func (s *server) addTools(protocol *mcp.Server) {
 			"others of the same services and time, ranked by the difference. Select slow or failed spans, or error logs, and compare.",
 		enums: map[string][]any{"signal": {"traces", "logs"}, "min_severity": severities()},
 	}, s.compareAttributes)
-	addTool(s, protocol, tool{
-		name: "what_changed", title: "What changed",
-		description: "Lists deployments, restarts, configuration changes and scale events in a time range, the newest first. Ask for the time before an incident began.",
-		enums:       map[string][]any{"types": changeTypes()},
-	}, s.whatChanged)
-	addTool(s, protocol, tool{
-		name: "service_graph", title: "Service graph",
-		description: "Returns the calls between services, databases, queues and external peers, with rate, errors and latency of each.",
-	}, s.serviceGraph)
-	if s.Metrics != nil {
-		addTool(s, protocol, tool{
-			name: "query_metrics", title: "Query metrics",
-			description: "Evaluates a PromQL expression over a time range. Names of OpenTelemetry metrics and labels are escaped as in Prometheus: " +
-				"http.server.request.duration is http_server_request_duration_seconds.",
-		}, s.queryMetrics)
-	}
 }

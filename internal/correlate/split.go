@@ -17,11 +17,18 @@ import (
 func (e *Engine) split(found []*incident) {
 	for _, in := range found {
 		if root := in.suspects[0]; root.independent() {
-			if g := e.heldAsEffect(root.service); g != nil {
+			if g := e.heldAsEffect(root.service); g != nil && !e.follows(root, g.ranking[0]) {
 				e.part(g, in)
 			}
 		}
 	}
+}
+
+// follows reports whether a service that depends on the cause deviates since the cause
+// does: a caller whose callee refuses connections ends its requests early, and leaves
+// out calls, by no fault of its own.
+func (e *Engine) follows(s *suspect, cause ranked) bool {
+	return s.service != cause.service && e.dependsOn(s.service, cause.service) && s.faultSince() <= cause.onset+e.dated()
 }
 
 // heldAsEffect is the group that was told with the service as an effect of a cause

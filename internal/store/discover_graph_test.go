@@ -89,7 +89,7 @@ func TestChangesFromResources(t *testing.T) {
 	told.Name, told.Body = "tapio.collector.config.updated", model.StringValue("configuration 7")
 	s.AppendEvents([]model.Event{
 		record(1, "1", "a"), record(9, "1", "a"), record(10, "1", "b"), record(20, "1", "b"), record(30, "2", "c"), told,
-		record(60, "2", "c"), record(55, "2", "d"),
+		record(60, "2", "c"), record(55, "2", "d"), record(61, "2", "d"), record(62, "2", "command"),
 	})
 	q := model.ChangeQuery{Filter: model.Filter{Time: model.TimeRange{Start: second(5)}}, Paging: model.Paging{Limit: 2}}
 	var got []string

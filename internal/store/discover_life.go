@@ -135,6 +135,12 @@ func concludeChanges(lives map[string]*life, over model.TimeRange) []model.Chang
 	return changes
 }
 
+// briefLife is how long an instance must have been seen to be one of a service. Commands
+// that a program starts are seen for moments: their begin and end are no changes.
+const briefLife = 5 * model.Nanos(1e9)
+
+func (l *life) brief() bool { return l.extent.newest-l.extent.oldest < briefLife }
+
 // compareLives tells what a life means after those before it.
 func compareLives(before []*life, l *life) (model.Change, bool) {
 	change := model.Change{Time: l.extent.oldest, Service: l.service, Namespace: l.namespace, Instance: l.instance}
@@ -145,13 +151,13 @@ func compareLives(before []*life, l *life) (model.Change, bool) {
 		change.Summary = fmt.Sprintf("%s runs version %s (before %s)", l.service, orUnknown(l.version), orUnknown(latest.version))
 		return change, true
 	}
-	if l.instance == "" || slices.ContainsFunc(before, func(b *life) bool { return b.instance == l.instance }) {
+	if l.instance == "" || l.brief() || slices.ContainsFunc(before, func(b *life) bool { return b.instance == l.instance }) {
 		return change, false
 	}
 	running := 0
 	var ended *life // latest instance of the version that was seen last before this one began
 	for _, b := range before {
-		if b.version != l.version || b.instance == "" {
+		if b.version != l.version || b.instance == "" || b.brief() {
 			continue
 		}
 		if b.extent.newest >= l.extent.oldest {

@@ -145,6 +145,7 @@ func (w *watch) loop() {
 		select {
 		case <-w.quit:
 			w.drain()
+			w.batch.Final = true
 			w.collect()
 			w.drain() // what collecting made the programs send
 			w.settle(true)

@@ -191,24 +191,37 @@ type executableIn struct {
 	name  string
 }
 
+// Runs reports whether a process is known that runs that executable there.
+func (t *Table) Runs(where *Place, executable string) bool {
+	t.share()
+	_, ok := t.shared[executableIn{where, executable}]
+	return ok
+}
+
 // Shared returns the place with the service that all processes belong to which run that
 // executable there. Where they belong to several it returns the place alone.
 func (t *Table) Shared(where *Place, executable string) *Place {
-	if t.shared == nil {
-		t.shared = map[executableIn]*Place{}
-		for _, p := range t.processes.Values() {
-			key := executableIn{p.where, p.Name}
-			if known, ok := t.shared[key]; ok && known != p.Place {
-				t.shared[key] = p.where
-				continue
-			}
-			t.shared[key] = p.Place
-		}
-	}
+	t.share()
 	if place, ok := t.shared[executableIn{where, executable}]; ok {
 		return place
 	}
 	return where
+}
+
+// share makes the index of the places by executable, unless nothing has changed.
+func (t *Table) share() {
+	if t.shared != nil {
+		return
+	}
+	t.shared = map[executableIn]*Place{}
+	for _, p := range t.processes.Values() {
+		key := executableIn{p.where, p.Name}
+		if known, ok := t.shared[key]; ok && known != p.Place {
+			t.shared[key] = p.where
+			continue
+		}
+		t.shared[key] = p.Place
+	}
 }
 
 // Instance is what tells processes of one service apart: the container's id, or the

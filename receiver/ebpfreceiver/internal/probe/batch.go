@@ -40,6 +40,8 @@ type Batch struct {
 	// Since is when the counting of what Collect reads began, Last when it was
 	// read before, Now when it is read.
 	Since, Last, Now time.Time
+	// Final says that Collect is not called again.
+	Final bool
 
 	origin  Origin
 	records map[*identity.Place]plog.LogRecordSlice

@@ -76,6 +76,7 @@ func newCPURuns(maps map[string]*ebpf.Map) *cpuRuns {
 
 type programNow struct {
 	of   program
+	wait bool // for the event of its start
 	sums runSums
 	live bool
 	gone []uint32
@@ -89,7 +90,7 @@ func (r *cpuRuns) read(out *Batch) (map[program]*runSums, error) {
 	add := func(key *programKey, of *programInfo, sums *runSums) *programNow {
 		one, ok := now[*key]
 		if !ok {
-			one = &programNow{of: key.program(of, out.Table)}
+			one = &programNow{of: key.program(of, out.Table), wait: key.expected(of, out)}
 			now[*key] = one
 		}
 		one.sums.grow(sums, &runSums{})
@@ -139,6 +140,10 @@ func (r *cpuRuns) account(key programKey, one *programNow, grown map[program]*ru
 	if !ok {
 		known = &programTotal{}
 		r.known[key] = known
+		known.changed = now
+		if one.wait {
+			return known
+		}
 	}
 	before := known.total
 	one.sums.grow(&known.retired, &runSums{})

@@ -41,11 +41,23 @@ type program struct {
 const otherName = "other"
 
 func (k *programKey) program(of *programInfo, table *identity.Table) program {
+	name := k.name(of)
+	return program{place: table.Shared(table.Place(of.Cgroup, of.PID), name), name: name}
+}
+
+func (k *programKey) name(of *programInfo) string {
 	name := text(of.Name[:])
 	if k.Inode == 0 { // a kernel thread: kworker/0:1 and its like are one program
 		name, _, _ = strings.Cut(name, "/")
 	}
-	return program{place: table.Shared(table.Place(of.Cgroup, of.PID), name), name: name}
+	return name
+}
+
+// expected reports whether the event of the program's start may still be in the ring
+// buffer. Its counts wait for the next collection: reported now they would be without
+// its service, and those that follow with it, in two series.
+func (k *programKey) expected(of *programInfo, out *Batch) bool {
+	return !out.Final && k.Inode != 0 && !out.Table.Runs(out.Table.Place(of.Cgroup, of.PID), k.name(of))
 }
 
 func (p *program) put(to pcommon.Map) {

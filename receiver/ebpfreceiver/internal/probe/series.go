@@ -129,14 +129,17 @@ func newCounter[K comparable, V comparable](m *ebpf.Map) *counter[K, V] {
 }
 
 // read calls the function for what has grown, and removes from the kernel what has
-// long not.
-func (c *counter[K, V]) read(now time.Time, grown func(key *K, value, before *V)) error {
+// long not. A key that is new waits for the next read if wait, unless nil, says so.
+func (c *counter[K, V]) read(now time.Time, wait func(key *K, value *V) bool, grown func(key *K, value, before *V)) error {
 	var stale []K
 	err := c.each(func(key *K, value *V) {
 		last, ok := c.before[*key]
 		if !ok {
 			last = &counted[V]{changed: now}
 			c.before[*key] = last
+			if wait != nil && wait(key, value) {
+				return
+			}
 		}
 		switch {
 		case *value != last.value:

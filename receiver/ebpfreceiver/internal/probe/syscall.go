@@ -212,11 +212,12 @@ func (p *syscalls) grown(out *Batch) (grown []callGrowth, err error) {
 		g.grow(&now.callSums, &before.callSums)
 		grown = append(grown, g)
 	}
-	err = p.calls.read(out.Now, func(key *callKey, now, before *callTimes) {
+	wait := func(key *callKey, now *callTimes) bool { return key.Program.expected(&now.Of, out) }
+	err = p.calls.read(out.Now, wait, func(key *callKey, now, before *callTimes) {
 		take(key.Program.program(&now.Of, out.Table), key.Number, now, before)
 	})
 	rest := others(out.Table)
-	return grown, errors.Join(err, p.others.read(out.Now, func(number *uint32, now, before *callTimes) {
+	return grown, errors.Join(err, p.others.read(out.Now, nil, func(number *uint32, now, before *callTimes) {
 		take(rest, *number, now, before)
 	}))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,10 @@ func TestTheCauseIsWhereTheyRun(t *testing.T) {
 			letTimePass(ctx, t, c, e.at.Add(30*time.Second))
 
 			groups, insights := told(ctx, t, tapiov1.NewTapioServiceClient(c.API))
+			// A service that was heard of first may have had an incident before the others came.
+			groups = slices.DeleteFunc(groups, func(g *tapiov1.SemanticGroup) bool {
+				return g.GetMergedInto() != "" && g.GetMergedInto() == groups[0].GetId()
+			})
 			require.Len(t, groups, 1, "one fault is one incident")
 			first := groups[0].GetRootCause().GetCausalFactors()[0]
 			require.Equal(t, want.kind, first.GetEntity().GetKind())

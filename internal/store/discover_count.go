@@ -90,68 +90,10 @@ func countRows[R any](ctx context.Context, c *recordCounter, rows scan[R], of fa
 	return ctx.Err()
 }
 
-// countView adds what the summary of a segment knows, and looks at the rows of the
-// blocks that lie in more than one bucket or partly outside the range.
-func countView[R any](ctx context.Context, c *recordCounter, rows *scan[R], v *view[R], use func(*R) error) error {
-	known, err := rows.summaryOf(ctx, v)
-	if err != nil {
-		return err
-	}
-	if known == nil {
-		return rows.view(ctx, v, use)
-	}
-	if !c.byGroup(known) {
-		if c.inOne(rows.hint.times, v.oldest, v.newest) {
-			if taken, err := c.mergeLabel(known, c.bucket(v.oldest)); err != nil || taken {
-				return err
-			}
-		}
-		return rows.view(ctx, v, use)
-	}
-	r, match := newReader(v, rows.hint), rows.matcher()
-	defer r.close(rows.account)
-	for b := range r.blocks() {
-		oldest, newest := r.times(b)
-		switch {
-		case !rows.hint.times.Overlaps(oldest, newest):
-		case c.inOne(rows.hint.times, oldest, newest):
-			err = c.mergeBlock(known, b, c.bucket(oldest))
-		default:
-			err = rows.block(ctx, r, b, match, use)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // inOne reports whether all times from oldest to newest are in the range and in one
 // bucket.
 func (c *recordCounter) inOne(over model.TimeRange, oldest, newest model.Nanos) bool {
 	return covers(over, oldest, newest) && c.bucket(oldest) == c.bucket(newest)
-}
-
-// mergeLabel adds the values of the label in a segment; false if it does not know
-// them all.
-func (c *recordCounter) mergeLabel(s *summary, bucket model.Nanos) (bool, error) {
-	found, known := s.labels.find(c.key)
-	if !known {
-		return false, nil
-	}
-	without := s.labels.total
-	for _, from := range found {
-		for value, n := range from.values {
-			if err := c.add(value, bucket, n); err != nil {
-				return false, err
-			}
-		}
-		without -= from.records
-	}
-	if without > 0 {
-		return true, c.add("", bucket, without)
-	}
-	return true, nil
 }
 
 // bucket returns the start of the bucket that a time falls in.

@@ -12,18 +12,19 @@ type facts[R any] struct {
 	// it lacks it.
 	dimension  func(r *R, name string) (value string, found bool)
 	dimensions []string
-	// tally counts a record in what a summary knows beside labels.
-	tally func(*summary, *R) error
+	signal     model.Signal
+	// tally counts a record in what a summary knows beside labels; service is that of
+	// the tally, and kernel is set if the kernel saw the record.
+	tally func(s *summary, r *R, tally *serviceTally, service string, kernel bool) error
 }
 
 func eventFacts() facts[model.Event] {
 	return facts[model.Event]{
 		labels: (*model.Event).Labels, dimensions: []string{model.DimensionSeverity, model.DimensionName},
-		tally: func(s *summary, e *model.Event) error {
-			if err := s.lives.note(e.Resource, e.When()); err != nil {
-				return err
-			}
-			return s.services.event(e)
+		signal: model.SignalLogs,
+		tally: func(s *summary, e *model.Event, tally *serviceTally, _ string, _ bool) error {
+			tally.event(e)
+			return s.lives.note(e.Resource, e.When())
 		},
 		dimension: func(e *model.Event, name string) (string, bool) {
 			switch name {
@@ -41,14 +42,13 @@ func eventFacts() facts[model.Event] {
 func spanFacts() facts[model.Span] {
 	return facts[model.Span]{
 		labels: (*model.Span).Labels, dimensions: []string{model.DimensionName, model.DimensionKind, model.DimensionStatus},
-		tally: func(s *summary, span *model.Span) error {
-			if err := s.operations.span(span); err != nil {
+		signal: model.SignalTraces,
+		tally: func(s *summary, span *model.Span, tally *serviceTally, service string, kernel bool) error {
+			tally.span(span, kernel)
+			if err := s.operations.spanOf(service, span); err != nil {
 				return err
 			}
-			if err := s.lives.note(span.Resource, span.Start); err != nil {
-				return err
-			}
-			return s.services.span(span)
+			return s.lives.note(span.Resource, span.Start)
 		},
 		dimension: func(s *model.Span, name string) (string, bool) {
 			switch name {
@@ -105,6 +105,11 @@ func eachLabel(labels model.Labels, use func(name string, value model.Value)) {
 			use(kv.Key, kv.Value)
 		}
 	}
+	eachShared(labels, use)
+}
+
+// eachShared is eachLabel for the attributes of the scope and the resource only.
+func eachShared(labels model.Labels, use func(name string, value model.Value)) {
 	if labels.Scope != nil {
 		for i := range labels.Scope.Attributes {
 			kv := &labels.Scope.Attributes[i]

@@ -74,7 +74,7 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 	tally.records += n
 	if _, known := tally.values[value]; !known {
-		if len(tally.values) >= t.most || t.most == summaryValues && len(value) > maxLabelBytes {
+		if len(tally.values) >= t.most {
 			tally.full = true
 			return nil
 		}
@@ -154,7 +154,7 @@ func (s *Store) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets
 const maxFacetBlocks = 256
 
 func facetRows[R any](ctx context.Context, t *facetTallies, rows scan[R], of facts[R]) error {
-	merge := func(known *summary) (bool, error) { return t.merge(known.labels) }
+	merge := func(known *summary) (bool, error) { return t.merge(&known.labels) }
 	sampled, err := rows.eachSampled(ctx, maxFacetBlocks, merge, func(r *R, n uint64) error { return addWeighed(t, &of, r, n) })
 	t.estimated = t.estimated || sampled
 	return err
@@ -184,15 +184,6 @@ func (t *facetTallies) result(q *model.FacetQuery) model.Facets {
 		answer.Facets = append(answer.Facets, f)
 	}
 	return answer
-}
-
-// trim keeps the most frequent values only.
-func (t *facetTally) trim(most int) {
-	kept := t.result(most).Values
-	clear(t.values)
-	for _, v := range kept {
-		t.values[v.Value] = v.Records
-	}
 }
 
 // joinDimensions adds what was counted of dimensions to the labels of their names.
@@ -228,6 +219,3 @@ func (t *facetTally) result(limit int) model.Facet {
 	f.Values = slices.Clip(f.Values[:min(len(f.Values), max(limit, 1))])
 	return f
 }
-
-// isDimension reports whether a tally of a summary is of a dimension.
-func (t *facetTally) isDimension() bool { return strings.HasPrefix(t.label, dimensionMark) }

@@ -41,12 +41,12 @@ func (t *tally) add(text string, n uint64, signal model.Signal) error {
 // eachRecord shows the labels of all selected records and series.
 func (s *Store) eachRecord(
 	ctx context.Context, q *model.LabelQuery, a *account,
-	merge func(*facetTallies, model.Signal) (bool, error), use func(labels model.Labels, own ownFacts, signal model.Signal) error,
+	merge func(*segmentLabels, model.Signal) (bool, error), use func(labels model.Labels, own ownFacts, signal model.Signal) error,
 ) error {
 	wants := func(signal model.Signal) bool { return q.Signal == model.SignalUnspecified || q.Signal == signal }
 	if wants(model.SignalLogs) && len(q.Metrics) == 0 {
 		events, of := s.scanEvents(model.EventQuery{Filter: q.Filter}, a), eventFacts()
-		add := func(known *summary) (bool, error) { return merge(known.labels, model.SignalLogs) }
+		add := func(known *summary) (bool, error) { return merge(&known.labels, model.SignalLogs) }
 		err := events.eachOr(ctx, add, func(e *model.Event) error {
 			return use(e.Labels(), func(name string) (string, bool) { return of.dimension(e, name) }, model.SignalLogs)
 		})
@@ -56,7 +56,7 @@ func (s *Store) eachRecord(
 	}
 	if wants(model.SignalTraces) && len(q.Metrics) == 0 {
 		spans, of := s.scanSpans(model.TraceQuery{Filter: q.Filter}, a), spanFacts()
-		add := func(known *summary) (bool, error) { return merge(known.labels, model.SignalTraces) }
+		add := func(known *summary) (bool, error) { return merge(&known.labels, model.SignalTraces) }
 		err := spans.eachOr(ctx, add, func(span *model.Span) error {
 			return use(span.Labels(), func(name string) (string, bool) { return of.dimension(span, name) }, model.SignalTraces)
 		})
@@ -84,7 +84,7 @@ func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[
 	a := s.budget.account()
 	defer a.close()
 	t := newTally(a)
-	merge := func(known *facetTallies, signal model.Signal) (bool, error) {
+	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {
 		return true, t.mergeLabels(known, q.Prefix, signal)
 	}
 	err := s.eachRecord(ctx, &q, a, merge, func(labels model.Labels, _ ownFacts, signal model.Signal) (err error) {
@@ -112,7 +112,7 @@ func (s *Store) ListLabelValues(ctx context.Context, q model.LabelQuery) (model.
 	a := s.budget.account()
 	defer a.close()
 	t, key := newTally(a), model.NewLabelKey(q.Label)
-	merge := func(known *facetTallies, signal model.Signal) (bool, error) {
+	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {
 		return t.mergeValues(known, key, q.Prefix, signal)
 	}
 	err := s.eachRecord(ctx, &q, a, merge, func(labels model.Labels, own ownFacts, signal model.Signal) error {

@@ -42,12 +42,12 @@ func (t *serviceTallies) merge(other *serviceTallies) error {
 }
 
 // mergeLabels adds the labels of a segment to those that begin with a prefix.
-func (t *tally) mergeLabels(other *facetTallies, prefix string, signal model.Signal) error {
-	for _, from := range other.byName {
-		if from.isDimension() || !strings.HasPrefix(from.label, prefix) {
+func (t *tally) mergeLabels(other *segmentLabels, prefix string, signal model.Signal) error {
+	for name, from := range other.byName {
+		if strings.HasPrefix(name, dimensionMark) || !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		if err := t.add(from.label, from.records, signal); err != nil {
+		if err := t.add(name, from.records, signal); err != nil {
 			return err
 		}
 	}
@@ -56,19 +56,20 @@ func (t *tally) mergeLabels(other *facetTallies, prefix string, signal model.Sig
 
 // mergeValues adds the values of a label in a segment; false if the segment does not
 // know them all.
-func (t *tally) mergeValues(other *facetTallies, key model.LabelKey, prefix string, signal model.Signal) (bool, error) {
+func (t *tally) mergeValues(other *segmentLabels, key model.LabelKey, prefix string, signal model.Signal) (bool, error) {
 	found, known := other.find(key)
 	if !known {
 		return false, nil
 	}
 	for _, from := range found {
-		for value, n := range from.values {
+		err := from.each(func(value string, n uint64) error {
 			if !strings.HasPrefix(value, prefix) {
-				continue
+				return nil
 			}
-			if err := t.add(value, n, signal); err != nil {
-				return false, err
-			}
+			return t.add(value, n, signal)
+		})
+		if err != nil {
+			return false, err
 		}
 	}
 	return true, nil
@@ -76,23 +77,23 @@ func (t *tally) mergeValues(other *facetTallies, key model.LabelKey, prefix stri
 
 // find returns what a summary knows of a label and of the dimension of its name;
 // known is false if rows must be looked at.
-func (t *facetTallies) find(key model.LabelKey) (found []*facetTally, known bool) {
+func (t *segmentLabels) find(key model.LabelKey) (found []*labelSummary, known bool) {
 	if key.Name() == scopeKey {
 		return nil, false // stands for the scope's name, too
 	}
 	for _, name := range key.Names() {
-		if tally := t.byName[name]; tally != nil {
-			found = append(found, tally)
+		if label := t.byName[name]; label != nil {
+			found = append(found, label)
 		}
 	}
 	if len(found) > 1 {
 		return nil, false // of which one decides, row by row
 	}
-	if tally := t.byName[dimensionMark+key.Name()]; tally != nil {
-		found = append(found, tally)
+	if label := t.byName[dimensionMark+key.Name()]; label != nil {
+		found = append(found, label)
 	}
-	for _, tally := range found {
-		if tally.full {
+	for _, label := range found {
+		if label.full {
 			return nil, false
 		}
 	}
@@ -100,11 +101,11 @@ func (t *facetTallies) find(key model.LabelKey) (found []*facetTally, known bool
 }
 
 // merge adds a segment; false if it does not know all that is asked for.
-func (t *facetTallies) merge(other *facetTallies) (bool, error) {
+func (t *facetTallies) merge(other *segmentLabels) (bool, error) {
 	if t.asked == nil {
 		return true, t.mergeAll(other)
 	}
-	all := make([][]*facetTally, len(t.asked))
+	all := make([][]*labelSummary, len(t.asked))
 	for i, tally := range t.asked {
 		found, known := other.find(tally.key)
 		if !known {
@@ -116,7 +117,7 @@ func (t *facetTallies) merge(other *facetTallies) (bool, error) {
 	t.examined += other.total
 	for i, tally := range t.asked {
 		for _, from := range all[i] {
-			if err := t.addTally(tally, from); err != nil {
+			if err := t.addSummary(tally, from); err != nil {
 				return false, err
 			}
 		}
@@ -124,7 +125,7 @@ func (t *facetTallies) merge(other *facetTallies) (bool, error) {
 	return true, nil
 }
 
-func (t *facetTallies) mergeAll(other *facetTallies) error {
+func (t *facetTallies) mergeAll(other *segmentLabels) error {
 	t.total += other.total
 	t.examined += other.total
 	for name, from := range other.byName {
@@ -132,66 +133,17 @@ func (t *facetTallies) mergeAll(other *facetTallies) error {
 		if err != nil {
 			return err
 		}
-		if err := t.addTally(to, from); err != nil {
+		if err := t.addSummary(to, from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// without is how many records have a value that was left out.
-func (t *facetTally) without() uint64 {
-	left := t.records
-	for _, n := range t.values {
-		left -= n
-	}
-	return left
-}
-
-func (t *facetTallies) addTally(to, from *facetTally) error {
+func (t *facetTallies) addSummary(to *facetTally, from *labelSummary) error {
 	if from.full { // there are more values than it knows
 		to.full = true
 		to.records += from.without()
 	}
-	for value, n := range from.values {
-		if err := t.count(to, value, n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mergeBlock adds a block of a segment to counts over time.
-func (c *recordCounter) mergeBlock(s *summary, b int, bucket model.Nanos) error {
-	for _, count := range s.blocks[b] {
-		if err := c.add(c.groupOf(s.groups[count.group]), bucket, uint64(count.rows)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// byGroup reports whether counts by block know the groups.
-func (c *recordCounter) byGroup(s *summary) bool {
-	switch c.query.GroupBy {
-	case "", serviceKey:
-		return true
-	case "service":
-		return s.labels.byName["service"] == nil
-	case model.DimensionSeverity:
-		return s.labels.byName[model.DimensionSeverity] == nil && c.query.Selection.Signal == model.SignalLogs
-	default:
-		return false
-	}
-}
-
-func (c *recordCounter) groupOf(key groupKey) string {
-	switch c.query.GroupBy {
-	case "":
-		return ""
-	case model.DimensionSeverity:
-		return key.severity
-	default:
-		return key.service
-	}
+	return from.each(func(value string, n uint64) error { return t.count(to, value, n) })
 }

@@ -40,7 +40,11 @@ func (t *operationTallies) of(key operationKey) (*requests, error) {
 }
 
 func (t *operationTallies) span(span *model.Span) error {
-	tally, err := t.of(operationKey{textOf(span.Labels(), t.service), span.Name, span.Kind})
+	return t.spanOf(textOf(span.Labels(), t.service), span)
+}
+
+func (t *operationTallies) spanOf(service string, span *model.Span) error {
+	tally, err := t.of(operationKey{service, span.Name, span.Kind})
 	if err != nil {
 		return err
 	}

@@ -84,12 +84,16 @@ func (t *serviceTallies) event(e *model.Event) error {
 	if err != nil {
 		return err
 	}
-	tally.service.Logs++
-	if e.Severity() >= model.SeverityError {
-		tally.service.ErrorLogs++
-	}
-	tally.saw(e.When())
+	tally.event(e)
 	return nil
+}
+
+func (t *serviceTally) event(e *model.Event) {
+	t.service.Logs++
+	if e.Severity() >= model.SeverityError {
+		t.service.ErrorLogs++
+	}
+	t.saw(e.When())
 }
 
 func (t *serviceTallies) span(s *model.Span) error {
@@ -97,17 +101,20 @@ func (t *serviceTallies) span(s *model.Span) error {
 	if err != nil {
 		return err
 	}
-	tally.service.Spans++
-	tally.saw(s.Start)
-	if !isRequest(s.Kind) {
-		return nil
-	}
-	if fromKernel(s.Labels()) {
-		tally.seen.addSpan(s)
-	} else {
-		tally.own.addSpan(s)
-	}
+	tally.span(s, fromKernel(s.Labels()))
 	return nil
+}
+
+func (t *serviceTally) span(s *model.Span, kernel bool) {
+	t.service.Spans++
+	t.saw(s.Start)
+	switch {
+	case !isRequest(s.Kind):
+	case kernel:
+		t.seen.addSpan(s)
+	default:
+		t.own.addSpan(s)
+	}
 }
 
 func fromKernel(labels model.Labels) bool {

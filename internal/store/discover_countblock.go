@@ -1,0 +1,252 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// countView adds what the summary of a segment knows, and looks at the rows of the
+// blocks that lie in more than one bucket or partly outside the range.
+func countView[R any](ctx context.Context, c *recordCounter, rows *scan[R], v *view[R], use func(*R) error) error {
+	known, err := rows.summaryOf(ctx, v)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		return rows.view(ctx, v, use)
+	}
+	m := newSegmentMerger(c, known)
+	if c.inOne(rows.hint.times, v.oldest, v.newest) && m.known {
+		return m.segment(c.bucket(v.oldest))
+	}
+	return countBlocks(ctx, m, rows, v, use)
+}
+
+func countBlocks[R any](ctx context.Context, m *segmentMerger, rows *scan[R], v *view[R], use func(*R) error) (err error) {
+	c := m.counter
+	r, match := newReader(v, rows.hint), rows.matcher()
+	defer r.close(rows.account)
+	columns := newGroupColumns(c, v.segment, rows.of.signal)
+	for b := range r.blocks() {
+		oldest, newest := r.times(b)
+		switch {
+		case !rows.hint.times.Overlaps(oldest, newest):
+			continue
+		case m.byBlock && c.inOne(rows.hint.times, oldest, newest):
+			from, to := v.segment.rowsOf(b)
+			err = m.block(b, uint64(to-from), c.bucket(oldest))
+		case columns.decide():
+			err = rows.inTurn(ctx, func() error { return countColumns(c, rows, columns, v, b) })
+		default:
+			err = rows.block(ctx, r, b, match, use)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.flush()
+}
+
+// inTurn does a piece of work that unpacks a block.
+func (s *scan[R]) inTurn(ctx context.Context, work func() error) error {
+	if err := s.budget.enter(ctx); err != nil {
+		return err
+	}
+	defer s.budget.leave()
+	return work()
+}
+
+// segmentMerger adds the summary of one segment to counts over time.
+type segmentMerger struct {
+	counter *recordCounter
+	labels  []*labelSummary // that the counts are grouped by
+	total   uint64
+	known   bool // the summary knows all values
+	byBlock bool // and of each block
+	// What is counted of the bucket in hand: by label and value, and without one.
+	bucket model.Nanos
+	some   bool
+	counts [][]uint64
+	rest   uint64
+}
+
+func newSegmentMerger(c *recordCounter, s *summary) *segmentMerger {
+	m := &segmentMerger{counter: c, total: s.labels.total, known: true, byBlock: true}
+	if c.query.GroupBy == "" {
+		return m
+	}
+	m.labels, m.known = s.labels.find(c.key)
+	m.byBlock = m.known
+	for _, l := range m.labels {
+		m.byBlock = m.byBlock && l.blockEnds != nil
+		m.counts = append(m.counts, make([]uint64, len(l.counts)))
+	}
+	return m
+}
+
+// segment adds all rows of the segment to one bucket.
+func (m *segmentMerger) segment(bucket model.Nanos) error {
+	m.bucket, m.some, m.rest = bucket, true, m.total
+	for i, l := range m.labels {
+		for place, n := range l.counts {
+			m.counts[i][place] = uint64(n)
+			m.rest -= uint64(n)
+		}
+	}
+	return m.flush()
+}
+
+// block adds a block of so many rows.
+func (m *segmentMerger) block(b int, rows uint64, bucket model.Nanos) error {
+	if m.some && m.bucket != bucket {
+		if err := m.flush(); err != nil {
+			return err
+		}
+	}
+	m.bucket, m.some = bucket, true
+	m.rest += rows
+	for i, l := range m.labels {
+		counts := m.counts[i]
+		l.inBlock(b, func(place int, n uint64) {
+			counts[place] += n
+			m.rest -= n
+		})
+	}
+	return nil
+}
+
+// flush hands on what is counted of the bucket in hand.
+func (m *segmentMerger) flush() error {
+	if !m.some {
+		return nil
+	}
+	m.some = false
+	for i, l := range m.labels {
+		for place, n := range m.counts[i] {
+			if n == 0 {
+				continue
+			}
+			m.counts[i][place] = 0
+			if err := m.counter.add(l.value(place), m.bucket, n); err != nil {
+				return err
+			}
+		}
+	}
+	rest := m.rest
+	m.rest = 0
+	if rest == 0 {
+		return nil
+	}
+	return m.counter.add("", m.bucket, rest)
+}
+
+// groupColumns finds the group of a row in the columns of its block, without restoring
+// the row.
+type groupColumns struct {
+	loader   loader
+	by       groupedBy
+	resource []string // the group of each resource
+}
+
+// groupedBy is where the group of a row is.
+type groupedBy uint8
+
+const (
+	byRow groupedBy = iota // it has to be restored
+	byNothing
+	bySeverity
+	byResource
+)
+
+func newGroupColumns(c *recordCounter, s *segment, signal model.Signal) *groupColumns {
+	g := &groupColumns{loader: loader{segment: s}}
+	if !s.contain(func() { g.find(c, signal) }) {
+		g.by = byRow
+	}
+	return g
+}
+
+func (g *groupColumns) decide() bool { return g.by != byRow }
+
+func (g *groupColumns) find(c *recordCounter, signal model.Signal) {
+	if c.query.GroupBy == "" {
+		g.by = byNothing
+		return
+	}
+	if c.query.GroupBy == scopeKey {
+		return
+	}
+	names, d := namesOf(c.key), g.loader.dictionary()
+	for _, f := range d.fields {
+		if names[d.strings[f.key]] {
+			return
+		}
+	}
+	for _, scope := range d.scopes {
+		if _, found := (model.Labels{Scope: scope}).Get(c.key); found {
+			return
+		}
+	}
+	some := false
+	for _, resource := range d.resources {
+		value, found := (model.Labels{Resource: resource}).Get(c.key)
+		some = some || found
+		g.resource = append(g.resource, value.Text())
+	}
+	switch c.query.GroupBy {
+	case model.DimensionSeverity:
+		if signal == model.SignalLogs && !some {
+			g.by = bySeverity
+		}
+	case model.DimensionName, model.DimensionKind, model.DimensionStatus:
+	default:
+		g.by = byResource
+	}
+}
+
+// countColumns counts the rows of a block that are in the range.
+func countColumns[R any](c *recordCounter, rows *scan[R], g *groupColumns, v *view[R], b int) (err error) {
+	codec := v.signal.codec
+	v.segment.contain(func() {
+		l := &g.loader
+		l.open(b, codec.columns(), codec.deciding())
+		l.readColumn(columnTime)
+		switch g.by {
+		case bySeverity:
+			l.readColumn(columnSeverity)
+		case byResource:
+			l.readColumn(columnResource)
+		}
+		for i := range l.count {
+			at := model.Nanos(l.number(columnTime, i))
+			if !rows.hint.times.Contains(at) {
+				continue
+			}
+			if err = c.add(g.groupOf(i), c.bucket(at), 1); err != nil {
+				return
+			}
+		}
+	})
+	return err
+}
+
+func (g *groupColumns) groupOf(i int) string {
+	l := &g.loader
+	switch g.by {
+	case byResource:
+		return g.resource[l.number(columnResource, i)]
+	case bySeverity:
+		e := model.Event{SeverityNumber: int32(unzigzag(l.number(columnSeverity, i)))}
+		if e.SeverityNumber <= 0 {
+			l.readColumn(columnSeverityText)
+			e.SeverityText = l.text(columnSeverityText, i)
+		}
+		return severityName(e.Severity())
+	default:
+		return ""
+	}
+}

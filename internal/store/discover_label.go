@@ -67,7 +67,7 @@ func (s *Store) eachRecord(
 	if !wants(model.SignalMetrics) {
 		return nil
 	}
-	return s.countSeries(ctx, &q.Filter, q.Metrics, a, func(series *model.Series, _ extent) error {
+	return s.countSeries(ctx, &q.Filter, q.Metrics, a, func(series *model.Series, _ func(*extent)) error {
 		return use(series.Labels(), seriesFacts(series), model.SignalMetrics)
 	})
 }

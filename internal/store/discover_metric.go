@@ -24,7 +24,7 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 	defer a.close()
 	tallies := map[string]*metricTally{}
 	service := model.NewLabelKey(serviceKey)
-	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, seen extent) error {
+	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, widen func(*extent)) error {
 		key := string(appendMetric(append([]byte(series.Metric.Name), 0), series.Metric))
 		tally, known := tallies[key]
 		if !known {
@@ -38,7 +38,7 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 			tally.info.Metric = series.Metric
 		}
 		tally.info.Series++
-		tally.extent.add(seen)
+		widen(&tally.extent)
 		if name := textOf(series.Labels(), service); !tally.services[name] {
 			tally.services[name] = true
 			return a.take(int64(internBytes + len(name)))

@@ -30,6 +30,7 @@ type seriesSet struct {
 	account *account
 	from    aggregation // only what collect fills in
 	sources []*source
+	anyhow  bool // in any order
 	reader  seriesReader
 	closing sync.Once
 }
@@ -43,7 +44,11 @@ func (s *seriesSet) find(held *Store, q model.SeriesQuery) error {
 		return err
 	}
 	for _, g := range s.from.groups {
-		s.sources = append(s.sources, inSteadyOrder(g.sources)...)
+		if s.anyhow {
+			s.sources = append(s.sources, g.sources...)
+		} else {
+			s.sources = append(s.sources, inSteadyOrder(g.sources)...)
+		}
 	}
 	if err := s.account.take(int64(cap(s.sources)) * tallyBytes / 4); err != nil {
 		return err
@@ -92,31 +97,38 @@ func (s *seriesSet) dropEmpty() (err error) {
 
 // any reports whether a series has a point in the range.
 func (s *seriesSet) any(src *source) (found bool) {
-	s.eachTime(src, func(model.Nanos) bool {
+	for at := src.first; at != 0; at = s.from.pieces[at].next {
+		if v := &s.from.views[s.from.pieces[at].view]; covers(s.from.query.Filter.Time, v.oldest, v.newest) {
+			return true
+		}
+	}
+	s.eachTime(src, extent{}, func(model.Nanos) bool {
 		found = true
 		return false
 	})
 	return found
 }
 
-// extent returns the times of the points of a series in the range.
-func (s *seriesSet) extent(src *source) (seen extent) {
-	s.eachTime(src, func(at model.Nanos) bool {
+// widen adds the times of the points of a series in the range.
+func (s *seriesSet) widen(seen *extent, src *source) {
+	s.eachTime(src, *seen, func(at model.Nanos) bool {
 		if at != 0 {
 			seen.add(extent{at, at})
 		}
 		return true
 	})
-	return seen
 }
 
 // eachTime calls use with the times of the points in the range until it returns
-// false.
-func (s *seriesSet) eachTime(src *source, use func(model.Nanos) bool) {
+// false. It passes over the points of segments that lie within what is known.
+func (s *seriesSet) eachTime(src *source, known extent, use func(model.Nanos) bool) {
 	times := s.from.query.Filter.Time
 	for at := src.first; at != 0; at = s.from.pieces[at].next {
 		p := &s.from.pieces[at]
 		v := &s.from.views[p.view]
+		if known.oldest != 0 && known.oldest <= v.oldest && v.newest <= known.newest {
+			continue
+		}
 		if v.segment == nil { // in the range, as it was collected
 			if !use(v.rows[p.at.data].time) {
 				return
@@ -200,12 +212,12 @@ const pointHeader = 112
 // Close implements query.SeriesSet.
 func (s *seriesSet) Close() { s.closing.Do(s.account.close) }
 
-// countSeries calls use with every series that has a point within the filter, and
-// the times of its points.
+// countSeries calls use with every series that has a point within the filter. widen
+// adds the times of its points to those that are known of what it is counted to.
 func (s *Store) countSeries(
-	ctx context.Context, filter *model.Filter, names []string, a *account, use func(*model.Series, extent) error,
+	ctx context.Context, filter *model.Filter, names []string, a *account, use func(series *model.Series, widen func(*extent)) error,
 ) error {
-	set := seriesSet{ctx: ctx, account: a}
+	set := seriesSet{ctx: ctx, account: a, anyhow: true}
 	if err := set.find(s, model.SeriesQuery{Names: names, Filter: *filter}); err != nil {
 		return err
 	}
@@ -213,7 +225,7 @@ func (s *Store) countSeries(
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := use(src.series, set.extent(src)); err != nil {
+		if err := use(src.series, func(seen *extent) { set.widen(seen, src) }); err != nil {
 			return err
 		}
 	}

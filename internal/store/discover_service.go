@@ -175,12 +175,12 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	return pageOf(items, q.Paging), nil
 }
 
-func (t *serviceTallies) series(s *model.Series, seen extent) error {
+func (t *serviceTallies) series(s *model.Series, widen func(*extent)) error {
 	tally, err := t.of(s.Labels(), model.SignalMetrics)
 	if err != nil {
 		return err
 	}
 	tally.service.Series++
-	tally.extent.add(seen)
+	widen(&tally.extent)
 	return nil
 }

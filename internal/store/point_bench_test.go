@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -159,5 +161,16 @@ func BenchmarkQueryPoints(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkListServicesOfPoints is what the services of stored points take.
+func BenchmarkListServicesOfPoints(b *testing.B) {
+	s, told := stockedPoints()
+	b.Log(told)
+	for b.Loop() {
+		list, err := s.ListServices(b.Context(), model.ServiceQuery{Paging: model.ListPaging{Limit: 100}})
+		require.NoError(b, err)
+		require.Len(b, list.Items, 20)
 	}
 }

@@ -24,7 +24,7 @@ const prometheusPath = "/prometheus"
 func (e *tapioExtension) newPrometheus() {
 	logger := slog.New(zapslog.NewHandler(e.set.Logger.Core()))
 	limits, parser := e.cfg.Prometheus.limits(), prometheus.NewParser()
-	queryable := prometheus.NewQueryable(e.store, e.cfg.Prometheus.naming(), limits.Lookback)
+	queryable := prometheus.NewQueryable(e.store.Reader(), e.cfg.Prometheus.naming(), limits.Lookback)
 	engine, turns := prometheus.NewEngine(limits, parser, logger), prometheus.NewTurns(limits)
 	e.rules = rules.New(rules.Options{
 		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,

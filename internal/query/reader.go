@@ -80,6 +80,8 @@ type MetricReader interface {
 //		use(set.Series(i), points)
 //	}
 type SeriesSet interface {
+	// Account charges what the caller holds beside the points. Close ends the set.
+	Account
 	// Len is how many series there are.
 	Len() int
 	// Series returns a series. It stays valid after Close.
@@ -91,8 +93,6 @@ type SeriesSet interface {
 	// the caller's: room that it gained is charged until Close, so that callers
 	// SHOULD use one buffer again. Points stay valid after Close.
 	Points(i int, buffer []model.Point) ([]model.Point, error)
-	// Close gives back the working memory. More calls of it do nothing.
-	Close()
 }
 
 // Discoverer tells what there is to query. Counts are those of the rows that the

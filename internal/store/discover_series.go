@@ -209,7 +209,13 @@ func (s *seriesSet) read(src *source, buffer []model.Point) ([]model.Point, erro
 // pointHeader is what model.Point.Size counts for the struct itself.
 const pointHeader = 112
 
-// Close implements query.SeriesSet.
+// Take implements query.Account.
+func (s *seriesSet) Take(bytes int64) error { return s.account.take(bytes) }
+
+// Give implements query.Account.
+func (s *seriesSet) Give(bytes int64) { s.account.give(bytes) }
+
+// Close implements query.Account.
 func (s *seriesSet) Close() { s.closing.Do(s.account.close) }
 
 // countSeries calls use with every series that has a point within the filter. widen

@@ -9,23 +9,17 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // refBlock is how many series a selection reads from the registry at a time, so that it
 // does not hold up the writer.
 const refBlock = 4096
 
-// SeriesRef names a stored series as long as the store holds a point of it. A slot that
-// is used again has another Born.
-type SeriesRef struct {
-	Born uint64
-	Slot uint32
-}
-
-// Selection reads the points of some series, one series after the other. It sees the
+// selection reads the points of some series, one series after the other. It sees the
 // store as it was when it was made, less what is evicted meanwhile. It is for one
 // goroutine and must be closed.
-type Selection struct {
+type selection struct {
 	log     *pointLog
 	budget  *budget
 	account *account
@@ -37,28 +31,26 @@ type Selection struct {
 	reader  seriesReader
 }
 
-// Select opens a selection of points of a range of time.
-func (s *Store) Select(times model.TimeRange) *Selection {
-	sel := &Selection{log: s.points, budget: s.budget, account: s.budget.account(), times: times, pieces: make([]piece, 1)}
+// Select implements query.SeriesIndex.
+func (s *Store) Select(times model.TimeRange) query.SeriesSelection {
+	sel := &selection{log: s.points, budget: s.budget, account: s.budget.account(), times: times, pieces: make([]piece, 1)}
 	sel.views, sel.last = s.points.views()
 	return sel
 }
 
-// Close gives back the memory that the selection is charged for.
-func (s *Selection) Close() { s.account.close() }
+// Close implements query.Account.
+func (s *selection) Close() { s.account.close() }
 
-// Take charges bytes to the query's working memory, or fails with a
-// *model.ExhaustedError. Close gives them back.
-func (s *Selection) Take(bytes int64) error { return s.account.take(bytes) }
+// Take implements query.Account.
+func (s *selection) Take(bytes int64) error { return s.account.take(bytes) }
 
-// Give takes bytes back off the account.
-func (s *Selection) Give(bytes int64) { s.account.give(bytes) }
+// Give implements query.Account.
+func (s *selection) Give(bytes int64) { s.account.give(bytes) }
 
-// Refs returns all series of the store, block by block. A block is the caller's only
-// until it asks for the next one.
-func (s *Selection) Refs() iter.Seq[[]SeriesRef] {
-	return func(yield func([]SeriesRef) bool) {
-		block := make([]SeriesRef, 0, refBlock)
+// Refs implements query.SeriesSelection.
+func (s *selection) Refs() iter.Seq[[]query.SeriesRef] {
+	return func(yield func([]query.SeriesRef) bool) {
+		block := make([]query.SeriesRef, 0, refBlock)
 		for page, more := 0, true; more; {
 			block = block[:0]
 			block, page, more = s.log.refs(block, page, s.last)
@@ -71,7 +63,7 @@ func (s *Selection) Refs() iter.Seq[[]SeriesRef] {
 
 // refs appends the series of some pages of the registry that are as old as last, and
 // returns the page to go on from.
-func (l *pointLog) refs(block []SeriesRef, page int, last uint64) ([]SeriesRef, int, bool) {
+func (l *pointLog) refs(block []query.SeriesRef, page int, last uint64) ([]query.SeriesRef, int, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	pages := l.registry.series.pages
@@ -82,15 +74,15 @@ func (l *pointLog) refs(block []SeriesRef, page int, last uint64) ([]SeriesRef, 
 		}
 		for slot := range pageSlots {
 			if e := &p.entries[slot]; p.used>>slot&1 != 0 && e.born <= last {
-				block = append(block, SeriesRef{Born: e.born, Slot: uint32(page*pageSlots + slot)})
+				block = append(block, query.SeriesRef{Born: e.born, Slot: uint32(page*pageSlots + slot)})
 			}
 		}
 	}
 	return block, page, page < len(pages)
 }
 
-// Load reads what series are: nil for one that is gone.
-func (s *Selection) Load(refs []SeriesRef) []*model.Series {
+// Load implements query.SeriesSelection.
+func (s *selection) Load(refs []query.SeriesRef) []*model.Series {
 	book := newSeriesBook(s.log, nil, &model.Filter{})
 	book.steady = true
 	loaded := make([]*model.Series, len(refs))
@@ -112,9 +104,8 @@ func (s *Selection) Load(refs []SeriesRef) []*model.Series {
 	return loaded
 }
 
-// Want finds where the points of the series are and returns, for each, whether there may
-// be some in the range. Series i of the other methods is refs[i]. It is called once.
-func (s *Selection) Want(ctx context.Context, refs []SeriesRef) ([]bool, error) {
+// Want implements query.SeriesSelection.
+func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
 	s.sources = make([]source, len(refs))
 	place := s.placeOf(refs)
 	if err := s.account.take(int64(len(place))*4 + int64(len(refs))*8); err != nil {
@@ -142,7 +133,7 @@ func (s *Selection) Want(ctx context.Context, refs []SeriesRef) ([]bool, error) 
 }
 
 // placeOf returns, by slot, the place among refs plus 1.
-func (s *Selection) placeOf(refs []SeriesRef) []uint32 {
+func (s *selection) placeOf(refs []query.SeriesRef) []uint32 {
 	last := uint32(0)
 	for _, ref := range refs {
 		last = max(last, ref.Slot)
@@ -154,7 +145,7 @@ func (s *Selection) placeOf(refs []SeriesRef) []uint32 {
 	return place
 }
 
-func (s *Selection) inTurn(ctx context.Context, work func() error) error {
+func (s *selection) inTurn(ctx context.Context, work func() error) error {
 	if err := s.budget.enter(ctx); err != nil {
 		return err
 	}
@@ -162,7 +153,7 @@ func (s *Selection) inTurn(ctx context.Context, work func() error) error {
 	return work()
 }
 
-func (s *Selection) wantView(i int32, v *pointView, place []uint32) {
+func (s *selection) wantView(i int32, v *pointView, place []uint32) {
 	if v.segment != nil {
 		for at := range v.segment.stretches {
 			if int(at.series) >= len(place) {
@@ -183,7 +174,7 @@ func (s *Selection) wantView(i int32, v *pointView, place []uint32) {
 }
 
 // add puts a piece behind the others of its series.
-func (s *Selection) add(n uint32, p piece) {
+func (s *selection) add(n uint32, p piece) {
 	at := int32(len(s.pieces))
 	s.pieces = append(s.pieces, p)
 	if of := &s.sources[n]; of.first == 0 {
@@ -194,10 +185,8 @@ func (s *Selection) add(n uint32, p piece) {
 	}
 }
 
-// Points calls use with the points of series i within the range, in the order of
-// arrival. Distributions and exemplars are restored only if extras is set. The point is
-// the receiver's only until it returns.
-func (s *Selection) Points(ctx context.Context, i int, extras bool, use func(*model.Point)) error {
+// Points implements query.SeriesSelection, in the order of arrival.
+func (s *selection) Points(ctx context.Context, i int, extras bool, use func(*model.Point)) error {
 	return s.inTurn(ctx, func() error {
 		var p model.Point
 		for at := s.sources[i].first; at != 0; at = s.pieces[at].next {

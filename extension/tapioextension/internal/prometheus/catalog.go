@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // maxCatalogBytes bounds what is remembered of series. Beyond it all is forgotten, and
@@ -38,9 +38,9 @@ func newCatalog(t translation) *catalog {
 }
 
 // each calls use with every series of the selection and its translation.
-func (c *catalog) each(ctx context.Context, sel *store.Selection, use func(store.SeriesRef, *translated)) error {
+func (c *catalog) each(ctx context.Context, sel query.SeriesSelection, use func(query.SeriesRef, *translated)) error {
 	var found []*translated
-	var missing []store.SeriesRef
+	var missing []query.SeriesRef
 	for refs := range sel.Refs() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -59,7 +59,7 @@ func (c *catalog) each(ctx context.Context, sel *store.Selection, use func(store
 	return nil
 }
 
-func (c *catalog) lookUp(refs []store.SeriesRef, found []*translated, missing []store.SeriesRef) ([]*translated, []store.SeriesRef) {
+func (c *catalog) lookUp(refs []query.SeriesRef, found []*translated, missing []query.SeriesRef) ([]*translated, []query.SeriesRef) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, ref := range refs {
@@ -74,7 +74,7 @@ func (c *catalog) lookUp(refs []store.SeriesRef, found []*translated, missing []
 	return found, missing
 }
 
-func (c *catalog) learn(refs []store.SeriesRef, series []*model.Series) {
+func (c *catalog) learn(refs []query.SeriesRef, series []*model.Series) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bytes > maxCatalogBytes {

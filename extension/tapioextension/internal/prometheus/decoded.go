@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // maxDecodedBytes bounds the points of histograms and summaries that are kept while the
@@ -18,7 +18,7 @@ const maxDecodedBytes = 4 << 20
 
 // decoded keeps the points of distributions that were decoded last.
 type decoded struct {
-	sel    *store.Selection
+	sel    query.SeriesSelection
 	points map[int][]model.Point
 	bytes  int64
 }

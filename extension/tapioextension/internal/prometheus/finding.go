@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // matcherSet is the matchers of a selector, parted by what they look at.
@@ -62,13 +62,13 @@ func matchesName(name string, matchers []*labels.Matcher) bool {
 
 // finding collects the series that a selector selects.
 type finding struct {
-	sel      *store.Selection
+	sel      query.SeriesSelection
 	lookback time.Duration
 	matchers matcherSet
 
 	families  map[*family]bool // whether one of its names matches
 	info      int8             // whether target_info may: 0 is not known, 1 yes, -1 no
-	refs      []store.SeriesRef
+	refs      []query.SeriesRef
 	stored    []*translated
 	infos     map[*targetInfo]bool // whether it matches
 	decoded   decoded
@@ -78,7 +78,7 @@ type finding struct {
 }
 
 // consider takes a stored series where it may be, or make, one that is selected.
-func (f *finding) consider(ref store.SeriesRef, is *translated) {
+func (f *finding) consider(ref query.SeriesRef, is *translated) {
 	if !f.mayMatch(is) && !f.infoMatches(is.info) {
 		return
 	}

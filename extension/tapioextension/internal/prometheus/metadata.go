@@ -12,7 +12,7 @@ import (
 	"strconv"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // serveMetadata answers /api/v1/metadata, which Prometheus itself takes from its targets.
@@ -49,10 +49,13 @@ func numberOf(r *http.Request, name string) (int, error) {
 
 // metadata returns what is known of metrics, by family; of one if it is named.
 func (q *Queryable) metadata(ctx context.Context, named string) (map[string][]metadata, error) {
-	sel := q.store.Select(model.TimeRange{})
+	sel, series, err := q.open(ctx, model.TimeRange{})
+	if err != nil {
+		return nil, err
+	}
 	defer sel.Close()
 	seen := map[*family]bool{}
-	err := q.catalogOf(ctx).each(ctx, sel, func(_ store.SeriesRef, is *translated) { seen[is.metric] = true })
+	err = series.each(ctx, sel, func(_ query.SeriesRef, is *translated) { seen[is.metric] = true })
 	if err != nil {
 		return nil, err
 	}

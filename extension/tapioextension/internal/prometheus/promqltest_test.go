@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -48,7 +49,8 @@ func impossible() map[string]map[int]string {
 	}
 }
 
-// Prometheus' own tests of its engine, loaded into the store.
+// Prometheus' own tests of its engine, loaded into the store, and read with and without
+// the index that backends may have.
 func TestPrometheusOwnTests(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(testdata(t), "*.test"))
 	require.NoError(t, err)
@@ -64,6 +66,7 @@ func TestPrometheusOwnTests(t *testing.T) {
 					t.Skip("the store cannot hold this: " + why)
 				}
 				promqltest.RunTestWithStorage(t, part, engine, newTestStorage)
+				promqltest.RunTestWithStorage(t, part, engine, newUnindexedStorage)
 			})
 		}
 	}
@@ -100,7 +103,14 @@ type testStorage struct {
 
 func newTestStorage(t testing.TB) storage.Storage {
 	s := store.New(store.Limits{Metrics: 64 << 20, QueryMemory: 1 << 30}, time.Now)
-	return &testStorage{Queryable: NewQueryable(s, Naming{}, 5*time.Minute), t: t, store: s}
+	return &testStorage{Queryable: NewQueryable(s.Reader(), Naming{}, 5*time.Minute), t: t, store: s}
+}
+
+// newUnindexedStorage reads through the interface that every backend has, and no more.
+func newUnindexedStorage(t testing.TB) storage.Storage {
+	s := store.New(store.Limits{Metrics: 64 << 20, QueryMemory: 1 << 30}, time.Now)
+	reader := struct{ query.MetricReader }{s.Reader()}
+	return &testStorage{Queryable: NewQueryable(reader, Naming{}, 5*time.Minute), t: t, store: s}
 }
 
 func (s *testStorage) Appender(context.Context) storage.Appender { return nil }

@@ -14,17 +14,14 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store"
+	"github.com/tapio/tapio/internal/query"
 )
 
-// pointStore is what this package reads metrics from.
-type pointStore interface {
-	Select(times model.TimeRange) *store.Selection
-}
-
-// Queryable answers Prometheus from the store.
+// Queryable answers Prometheus from any backend. It remembers the labels of series of
+// one that implements query.SeriesIndex, and translates them for each query of others.
 type Queryable struct {
-	store    pointStore
+	reader   query.MetricReader
+	index    query.SeriesIndex // nil: the reader has none
 	lookback time.Duration
 	escaped  *catalog
 	utf8     *catalog
@@ -44,10 +41,11 @@ type Naming struct {
 	Scope bool
 }
 
-// NewQueryable reads from the store. Lookback is how long a sample counts.
-func NewQueryable(from pointStore, naming Naming, lookback time.Duration) *Queryable {
+// NewQueryable reads from a backend. Lookback is how long a sample counts.
+func NewQueryable(from query.MetricReader, naming Naming, lookback time.Duration) *Queryable {
+	index, _ := from.(query.SeriesIndex)
 	return &Queryable{
-		store: from, lookback: lookback,
+		reader: from, index: index, lookback: lookback,
 		escaped: newCatalog(translation{promote: naming.Promote, scope: naming.Scope}),
 		utf8:    newCatalog(translation{promote: naming.Promote, scope: naming.Scope, utf8: true}),
 	}
@@ -79,7 +77,7 @@ func (q *Queryable) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error)
 type querier struct {
 	from       *Queryable
 	mint, maxt int64
-	open       []*store.Selection
+	open       []query.SeriesSelection
 }
 
 // Close implements storage.Querier.
@@ -115,10 +113,13 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 
 // find returns the series that have samples in a range.
 func (q *querier) find(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher) (*finding, error) {
-	sel := q.from.store.Select(nanoRange(mint, maxt))
+	sel, series, err := q.from.open(ctx, nanoRange(mint, maxt))
+	if err != nil {
+		return nil, err
+	}
 	q.open = append(q.open, sel)
 	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers)}
-	if err := q.from.catalogOf(ctx).each(ctx, sel, f.consider); err != nil {
+	if err := series.each(ctx, sel, f.consider); err != nil {
 		return nil, err
 	}
 	return f, f.collect(ctx)

@@ -87,7 +87,7 @@ func newEvaluator(t *testing.T, s *shop, files map[string]string, patterns ...st
 	}
 	limits := prometheus.Limits{MaxSamples: 1e6, Timeout: time.Minute, Concurrency: 2, Lookback: 5 * time.Minute}
 	parser, logger := prometheus.NewParser(), slog.New(slog.DiscardHandler)
-	queryable := prometheus.NewQueryable(s.store, prometheus.Naming{}, limits.Lookback)
+	queryable := prometheus.NewQueryable(s.store.Reader(), prometheus.Naming{}, limits.Lookback)
 	return New(Options{
 		Files: patterns, Interval: time.Minute, Engine: prometheus.NewEngine(limits, parser, logger), Queryable: queryable, Parser: parser,
 		Enter: prometheus.NewTurns(limits).Enter, Sink: s, Logger: logger, Panicked: func(err error) { t.Error(err) },

@@ -1,0 +1,55 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// SeriesRef identifies a series of a backend as long as the backend holds a point of
+// it. A slot that is used again has another Born, which is never 0.
+type SeriesRef struct {
+	Born uint64
+	Slot uint32
+}
+
+// SeriesIndex is what a MetricReader MAY implement besides: series that have a
+// reference, so that callers can remember what they made of each, such as its labels in
+// another system, from query to query. Callers MUST do without it.
+type SeriesIndex interface {
+	// Select opens a selection of points of a range of time. It MUST be closed.
+	Select(times model.TimeRange) SeriesSelection
+}
+
+// SeriesSelection reads the points of some series, one series after the other. It sees
+// the backend as it was when it was made, less what is evicted meanwhile. It is for one
+// goroutine at a time.
+type SeriesSelection interface {
+	Account
+	// Refs returns all series, block by block. A block is the caller's only until it
+	// asks for the next one.
+	Refs() iter.Seq[[]SeriesRef]
+	// Load reads what series are: nil for one that is gone.
+	Load(refs []SeriesRef) []*model.Series
+	// Want finds where the points of the series are and returns, for each, whether
+	// there may be some in the range. Series i of Points is refs[i]. It is called once.
+	Want(ctx context.Context, refs []SeriesRef) ([]bool, error)
+	// Points calls use with the points of series i within the range, in no order.
+	// Distributions and exemplars are restored only if extras is set. The point is the
+	// receiver's only until it returns.
+	Points(ctx context.Context, i int, extras bool, use func(*model.Point)) error
+}
+
+// Account is the working memory of one query.
+type Account interface {
+	// Take charges bytes that the caller holds, or fails with a *model.ExhaustedError.
+	Take(bytes int64) error
+	// Give takes bytes back off the account.
+	Give(bytes int64)
+	// Close gives back all that is charged. More calls of it do nothing.
+	Close()
+}

@@ -87,10 +87,7 @@ func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 	return nil
 }
 
-// addRecord counts the labels of a record.
-func addRecord[R any](t *facetTallies, of *facts[R], r *R) error { return addWeighed(t, of, r, 1) }
-
-// addWeighed counts a record that stands for n.
+// addWeighed counts the labels of a record that stands for n.
 func addWeighed[R any](t *facetTallies, of *facts[R], r *R, n uint64) error {
 	t.total += n
 	t.examined++

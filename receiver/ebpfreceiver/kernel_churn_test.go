@@ -35,8 +35,13 @@ func shortLived(t *testing.T, program string, times int) {
 func collected(t *testing.T, w *watch) pmetric.Metrics {
 	t.Helper()
 	batch := probe.NewBatch(probe.Origin{}, identity.NewTable("/proc"))
+	batch.Final = true // this table receives no events of starts
+	return collectInto(t, w, batch)
+}
+
+func collectInto(t *testing.T, w *watch, batch *probe.Batch) pmetric.Metrics {
+	t.Helper()
 	batch.Since, batch.Last, batch.Now = w.began, w.began, time.Now()
-	batch.Final = true // no event of a start comes to this table
 	for _, p := range w.probes {
 		require.NoError(t, p.Collect(batch))
 	}
@@ -97,6 +102,39 @@ func TestCallsOfThousandsOfShortProgramsAreCountedExactly(t *testing.T) {
 		}
 	})
 	assert.GreaterOrEqual(t, waits, int64(processes))
+	require.NoError(t, w.close())
+}
+
+// The event of a program's start can come after the first collection of its counts, or
+// not at all. Its counts are reported by the second one, and none is missing.
+func TestCountsWaitOneCollectionForTheStartOfTheirProgram(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	config.Probes = probe.Config{Syscall: config.Probes.Syscall, CPU: config.Probes.CPU}
+	config.Probes.Syscall.ExactCallsPerSecond = 10_000_000
+	w := watching(t, config, probe.New(&config.Probes)...)
+	const processes = 50
+	shortLived(t, ofItsOwnName(t, "readlink", "pending"), processes)
+	table := identity.NewTable("/proc")
+	counts := func() (failed, onCPU float64) {
+		metrics := collectInto(t, w, probe.NewBatch(probe.Origin{}, table))
+		points(metrics, "tapio.syscall.errors", func(of pcommon.Map, m pmetric.Metric, at int) {
+			if textOf(of, "process.executable.name") == "pending" && textOf(of, "tapio.syscall.name") == "readlink" {
+				failed += float64(m.Sum().DataPoints().At(at).IntValue())
+			}
+		})
+		points(metrics, "tapio.cpu.time", func(of pcommon.Map, m pmetric.Metric, at int) {
+			if textOf(of, "process.executable.name") == "pending" {
+				onCPU += m.Sum().DataPoints().At(at).DoubleValue()
+			}
+		})
+		return failed, onCPU
+	}
+	failed, onCPU := counts()
+	assert.Zero(t, failed)
+	assert.Zero(t, onCPU)
+	failed, onCPU = counts()
+	assert.Equal(t, float64(processes), failed)
+	assert.Positive(t, onCPU)
 	require.NoError(t, w.close())
 }
 

@@ -191,9 +191,9 @@ type executableIn struct {
 	name  string
 }
 
-// Runs reports whether a process is known that runs that executable there.
+// Runs reports whether the table has a process with that executable in that place.
 func (t *Table) Runs(where *Place, executable string) bool {
-	t.share()
+	t.indexShared()
 	_, ok := t.shared[executableIn{where, executable}]
 	return ok
 }
@@ -201,15 +201,15 @@ func (t *Table) Runs(where *Place, executable string) bool {
 // Shared returns the place with the service that all processes belong to which run that
 // executable there. Where they belong to several it returns the place alone.
 func (t *Table) Shared(where *Place, executable string) *Place {
-	t.share()
+	t.indexShared()
 	if place, ok := t.shared[executableIn{where, executable}]; ok {
 		return place
 	}
 	return where
 }
 
-// share makes the index of the places by executable, unless nothing has changed.
-func (t *Table) share() {
+// indexShared builds the index of places by executable if it is out of date.
+func (t *Table) indexShared() {
 	if t.shared != nil {
 		return
 	}

@@ -40,7 +40,7 @@ type Batch struct {
 	// Since is when the counting of what Collect reads began, Last when it was
 	// read before, Now when it is read.
 	Since, Last, Now time.Time
-	// Final says that Collect is not called again.
+	// Final is set for the last call of Collect.
 	Final bool
 
 	origin  Origin

@@ -76,7 +76,7 @@ func newCPURuns(maps map[string]*ebpf.Map) *cpuRuns {
 
 type programNow struct {
 	of   program
-	wait bool // for the event of its start
+	wait bool // its start is pending
 	sums runSums
 	live bool
 	gone []uint32
@@ -90,7 +90,7 @@ func (r *cpuRuns) read(out *Batch) (map[program]*runSums, error) {
 	add := func(key *programKey, of *programInfo, sums *runSums) *programNow {
 		one, ok := now[*key]
 		if !ok {
-			one = &programNow{of: key.program(of, out.Table), wait: key.expected(of, out)}
+			one = &programNow{of: key.program(of, out.Table), wait: key.startPending(of, out)}
 			now[*key] = one
 		}
 		one.sums.grow(sums, &runSums{})

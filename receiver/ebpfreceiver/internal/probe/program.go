@@ -53,11 +53,13 @@ func (k *programKey) name(of *programInfo) string {
 	return name
 }
 
-// expected reports whether the event of the program's start may still be in the ring
-// buffer. Its counts wait for the next collection: reported now they would be without
-// its service, and those that follow with it, in two series.
-func (k *programKey) expected(of *programInfo, out *Batch) bool {
-	return !out.Final && k.Inode != 0 && !out.Table.Runs(out.Table.Place(of.Cgroup, of.PID), k.name(of))
+// startPending reports whether the event of the program's start may still be in the ring
+// buffer. The counts of such a program are reported by the next collection. Reported now,
+// they would go to a series without its service, and later counts to one with it. Most
+// of what a short process takes is counted while it exits, without an inode, so that
+// kernel threads cannot be distinguished from it and wait as well.
+func (k *programKey) startPending(of *programInfo, out *Batch) bool {
+	return !out.Final && !out.Table.Runs(out.Table.Place(of.Cgroup, of.PID), k.name(of))
 }
 
 func (p *program) put(to pcommon.Map) {

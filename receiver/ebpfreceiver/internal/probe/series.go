@@ -129,7 +129,8 @@ func newCounter[K comparable, V comparable](m *ebpf.Map) *counter[K, V] {
 }
 
 // read calls the function for what has grown, and removes from the kernel what has
-// long not. A key that is new waits for the next read if wait, unless nil, says so.
+// long not. A new key is left to the next read if wait
+// is not nil and returns true for it.
 func (c *counter[K, V]) read(now time.Time, wait func(key *K, value *V) bool, grown func(key *K, value, before *V)) error {
 	var stale []K
 	err := c.each(func(key *K, value *V) {

@@ -212,7 +212,7 @@ func (p *syscalls) grown(out *Batch) (grown []callGrowth, err error) {
 		g.grow(&now.callSums, &before.callSums)
 		grown = append(grown, g)
 	}
-	wait := func(key *callKey, now *callTimes) bool { return key.Program.expected(&now.Of, out) }
+	wait := func(key *callKey, now *callTimes) bool { return key.Program.startPending(&now.Of, out) }
 	err = p.calls.read(out.Now, wait, func(key *callKey, now, before *callTimes) {
 		take(key.Program.program(&now.Of, out.Table), key.Number, now, before)
 	})

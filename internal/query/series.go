@@ -11,15 +11,15 @@ import (
 )
 
 // SeriesRef identifies a series of a backend as long as the backend holds a point of
-// it. A slot that is used again has another Born, which is never 0.
+// it. A Slot that is used again has a different Born. Born is never 0.
 type SeriesRef struct {
 	Born uint64
 	Slot uint32
 }
 
-// SeriesIndex is what a MetricReader MAY implement besides: series that have a
-// reference, so that callers can remember what they made of each, such as its labels in
-// another system, from query to query. Callers MUST do without it.
+// SeriesIndex is an interface that a MetricReader MAY implement too. Its series have
+// references, so that callers can cache what they derive from a series, such as its
+// labels in Prometheus, across queries. Callers MUST work without it.
 type SeriesIndex interface {
 	// Select opens a selection of points of a range of time. It MUST be closed.
 	Select(times model.TimeRange) SeriesSelection
@@ -33,10 +33,10 @@ type SeriesSelection interface {
 	// Refs returns all series, block by block. A block is the caller's only until it
 	// asks for the next one.
 	Refs() iter.Seq[[]SeriesRef]
-	// Load reads what series are: nil for one that is gone.
+	// Load returns the series of the references, nil for one that was evicted.
 	Load(refs []SeriesRef) []*model.Series
-	// Want finds where the points of the series are and returns, for each, whether
-	// there may be some in the range. Series i of Points is refs[i]. It is called once.
+	// Want locates the points of the series and returns, for each, whether there may be
+	// some in the range. Points counts series as refs does. Want MUST be called once.
 	Want(ctx context.Context, refs []SeriesRef) ([]bool, error)
 	// Points calls use with the points of series i within the range, in no order.
 	// Distributions and exemplars are restored only if extras is set. The point is the

@@ -51,7 +51,7 @@ func countBlocks[R any](ctx context.Context, m *segmentMerger, rows *scan[R], v 
 	return m.flush()
 }
 
-// inTurn does a piece of work that unpacks a block.
+// inTurn runs work that unpacks a block when the budget admits it.
 func (s *scan[R]) inTurn(ctx context.Context, work func() error) error {
 	if err := s.budget.enter(ctx); err != nil {
 		return err
@@ -67,7 +67,7 @@ type segmentMerger struct {
 	total   uint64
 	known   bool // the summary knows all values
 	byBlock bool // and of each block
-	// What is counted of the bucket in hand: by label and value, and without one.
+	// What is counted of the current bucket: by label and value, and without a value.
 	bucket model.Nanos
 	some   bool
 	counts [][]uint64
@@ -119,7 +119,7 @@ func (m *segmentMerger) block(b int, rows uint64, bucket model.Nanos) error {
 	return nil
 }
 
-// flush hands on what is counted of the bucket in hand.
+// flush adds what is counted of the current bucket to the counts over time.
 func (m *segmentMerger) flush() error {
 	if !m.some {
 		return nil
@@ -156,7 +156,7 @@ type groupColumns struct {
 type groupedBy uint8
 
 const (
-	byRow groupedBy = iota // it has to be restored
+	byRow groupedBy = iota // in the restored row
 	byNothing
 	bySeverity
 	byResource

@@ -12,8 +12,8 @@ import (
 // idleSummaries is how many segments are counted at once while few rows come.
 const idleSummaries = 16
 
-// idling finds the time to count segments that were read from files, which hold no
-// summaries.
+// idling counts segments that were read from files, which hold no summaries, while few
+// records arrive.
 type idling struct {
 	budget   *budget
 	working  atomic.Bool

@@ -20,10 +20,12 @@ const (
 	// fullValues is how many values are kept of a label that has more than a summary
 	// counts: the most frequent of those that it counts.
 	fullValues = 16
-	// rareFactor is how many records a label with too many values must have for each
-	// that is counted, or its values hardly repeat and are not counted any further.
+	// rareFactor is the least number of records for each value that is counted. The
+	// values of a label with too many values and fewer records hardly repeat; they are
+	// not counted any further.
 	rareFactor = 4
-	// maxBlockCounts is how many bytes the counts of a label by block may take.
+	// maxBlockCounts bounds the bytes that the counts by block take for each label,
+	// except service.name and severity, which most queries group by.
 	maxBlockCounts = 4 << 10
 )
 
@@ -152,7 +154,7 @@ func (c *labelCounter) addText(value string, n uint64) (bytes int64) {
 			c.fill()
 			return 0
 		}
-		value = strings.Clone(value) // the row goes
+		value = strings.Clone(value) // the row is not kept
 		place = len(c.values)
 		c.byText[value] = place
 		c.values, c.counts, c.counted = append(c.values, value), append(c.counts, 0), append(c.counted, 0)

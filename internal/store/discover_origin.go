@@ -9,32 +9,32 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// maxOrigins is how many origins, and how many lists of keys, are remembered while a
-// segment is counted, so that what is gone is forgotten.
+// maxOrigins bounds the origins, and the lists of keys, that are remembered while a
+// segment is counted.
 const maxOrigins = 1024
 
-// summarizer counts the rows of a segment. What rows share is found out once for each
-// origin; a row only counts its own values.
+// summarizer counts the rows of a segment. What rows share is looked up once for each
+// origin; for each row only its own values are counted.
 type summarizer[R any] struct {
 	summary *summary
 	of      facts[R]
 	account *account
-	// telling are the labels that name a service or say of what kind its spans are.
-	telling  map[string]bool
-	counters map[string]*labelCounter
-	block    int
-	keys     map[string]*keyList
-	latest   *keyList
-	origins  map[originKey]*rowOrigin
-	origin   *rowOrigin
-	scratch  []byte
+	// identifying are the labels that name a service or the source of its spans.
+	identifying map[string]bool
+	counters    map[string]*labelCounter
+	block       int
+	keys        map[string]*keyList
+	latest      *keyList
+	origins     map[originKey]*rowOrigin
+	origin      *rowOrigin
+	scratch     []byte
 }
 
 // keyList is the keys of the attributes of some rows.
 type keyList struct {
-	keys     model.Attributes // without values
-	counters []*labelCounter  // parallel to keys; nil for one that is not counted
-	telling  bool             // one of the keys is
+	keys        model.Attributes // without values
+	counters    []*labelCounter  // parallel to keys; nil for one that is not counted
+	identifying bool             // one of the keys is
 }
 
 type originKey struct {
@@ -60,8 +60,8 @@ func newSummarizer[R any](of facts[R], a *account) *summarizer[R] {
 		counters: map[string]*labelCounter{}, keys: map[string]*keyList{}, origins: map[originKey]*rowOrigin{},
 	}
 	s := b.summary.services
-	b.telling = namesOf(s.service, s.namespace, s.instance)
-	b.telling[sourceKey] = true
+	b.identifying = namesOf(s.service, s.namespace, s.instance)
+	b.identifying[sourceKey] = true
 	return b
 }
 
@@ -148,7 +148,7 @@ func (b *summarizer[R]) newOrigin(key originKey) (*rowOrigin, error) {
 		}
 		o.dimensions[i] = counter
 	}
-	if key.keys.telling {
+	if key.keys.identifying {
 		return o, nil
 	}
 	var err error
@@ -205,7 +205,7 @@ func (b *summarizer[R]) newKeys(list model.Attributes) (*keyList, error) {
 	for i := range list {
 		name := list[i].Key
 		keys.keys[i].Key = name
-		keys.telling = keys.telling || b.telling[name]
+		keys.identifying = keys.identifying || b.identifying[name]
 		if name == "" || repeats(keys.keys[:i], name) {
 			continue
 		}
@@ -214,7 +214,7 @@ func (b *summarizer[R]) newKeys(list model.Attributes) (*keyList, error) {
 			return nil, err
 		}
 		keys.counters[i] = counter
-		keys.keys[i].Key = counter.name // the row goes
+		keys.keys[i].Key = counter.name // a copy: the row is not kept
 	}
 	return keys, nil
 }
@@ -267,7 +267,7 @@ func (b *summarizer[R]) endBlock() error {
 	return nil
 }
 
-// finish lets go of what was only needed to count.
+// finish returns the summary, without what was only needed to count.
 func (b *summarizer[R]) finish() *summary {
 	s := b.summary
 	s.labels.byName = make(map[string]*labelSummary, len(b.counters))

@@ -26,13 +26,13 @@ func (s *Store) SelectSeries(ctx context.Context, q model.SeriesQuery) (query.Se
 
 // seriesSet is the series that a query selects, and where their points are.
 type seriesSet struct {
-	ctx     context.Context //nolint:containedctx // of the query, which lasts until Close
-	account *account
-	from    aggregation // only what collect fills in
-	sources []*source
-	anyhow  bool // in any order
-	reader  seriesReader
-	closing sync.Once
+	ctx       context.Context //nolint:containedctx // of the query, which lasts until Close
+	account   *account
+	from      aggregation // only what collect fills in
+	sources   []*source
+	unordered bool // the sources may come in any order
+	reader    seriesReader
+	closing   sync.Once
 }
 
 func (s *seriesSet) find(held *Store, q model.SeriesQuery) error {
@@ -44,7 +44,7 @@ func (s *seriesSet) find(held *Store, q model.SeriesQuery) error {
 		return err
 	}
 	for _, g := range s.from.groups {
-		if s.anyhow {
+		if s.unordered {
 			s.sources = append(s.sources, g.sources...)
 		} else {
 			s.sources = append(s.sources, inSteadyOrder(g.sources)...)
@@ -109,7 +109,7 @@ func (s *seriesSet) any(src *source) (found bool) {
 	return found
 }
 
-// widen adds the times of the points of a series in the range.
+// widen extends the times seen by those of the points of a series in the range.
 func (s *seriesSet) widen(seen *extent, src *source) {
 	s.eachTime(src, *seen, func(at model.Nanos) bool {
 		if at != 0 {
@@ -120,7 +120,7 @@ func (s *seriesSet) widen(seen *extent, src *source) {
 }
 
 // eachTime calls use with the times of the points in the range until it returns
-// false. It passes over the points of segments that lie within what is known.
+// false. It skips segments whose times lie within the known ones.
 func (s *seriesSet) eachTime(src *source, known extent, use func(model.Nanos) bool) {
 	times := s.from.query.Filter.Time
 	for at := src.first; at != 0; at = s.from.pieces[at].next {
@@ -218,12 +218,12 @@ func (s *seriesSet) Give(bytes int64) { s.account.give(bytes) }
 // Close implements query.Account.
 func (s *seriesSet) Close() { s.closing.Do(s.account.close) }
 
-// countSeries calls use with every series that has a point within the filter. widen
-// adds the times of its points to those that are known of what it is counted to.
+// countSeries calls use with every series that has a point within the filter, and with
+// a function that extends the times of a tally by those of its points.
 func (s *Store) countSeries(
 	ctx context.Context, filter *model.Filter, names []string, a *account, use func(series *model.Series, widen func(*extent)) error,
 ) error {
-	set := seriesSet{ctx: ctx, account: a, anyhow: true}
+	set := seriesSet{ctx: ctx, account: a, unordered: true}
 	if err := set.find(s, model.SeriesQuery{Names: names, Filter: *filter}); err != nil {
 		return err
 	}

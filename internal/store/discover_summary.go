@@ -16,8 +16,8 @@ const (
 	// dimensionMark begins the names under which dimensions are counted, apart from
 	// labels of the same name.
 	dimensionMark = "\x00"
-	// summaryEntry is about what a summary holds of one service, operation or life,
-	// beside its texts.
+	// summaryEntry is about the bytes that a summary holds for one service, operation or
+	// life, without its texts.
 	summaryEntry = 256
 )
 

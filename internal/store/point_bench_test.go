@@ -122,8 +122,8 @@ func BenchmarkAppendPoints(b *testing.B) {
 }
 
 func BenchmarkAggregatePoints(b *testing.B) {
-	s, told := stockedPoints()
-	b.Log(told)
+	s, description := stockedPoints()
+	b.Log(description)
 	keys := []model.LabelKey{model.NewLabelKey("service"), model.NewLabelKey("http.route")}
 	for name, q := range map[string]model.AggregateQuery{
 		"P95 by 2 labels":          {Names: []string{"shop.figure.1"}, Aggregation: model.AggregateP95, GroupBy: keys, Resolution: 10 * time.Second, Limit: 5000},
@@ -144,8 +144,8 @@ func BenchmarkAggregatePoints(b *testing.B) {
 }
 
 func BenchmarkQueryPoints(b *testing.B) {
-	s, told := stockedPoints()
-	b.Log(told)
+	s, description := stockedPoints()
+	b.Log(description)
 	for name, q := range map[string]model.PointQuery{
 		"newest":          {Paging: model.Paging{Limit: 100}},
 		"of one series":   {Names: []string{"shop.figure.3"}, Filter: model.Filter{Services: []string{"service-3"}}, Paging: model.Paging{Limit: 1000}},
@@ -164,10 +164,10 @@ func BenchmarkQueryPoints(b *testing.B) {
 	}
 }
 
-// BenchmarkListServicesOfPoints is what the services of stored points take.
+// BenchmarkListServicesOfPoints measures listing the services of stored metrics.
 func BenchmarkListServicesOfPoints(b *testing.B) {
-	s, told := stockedPoints()
-	b.Log(told)
+	s, description := stockedPoints()
+	b.Log(description)
 	for b.Loop() {
 		list, err := s.ListServices(b.Context(), model.ServiceQuery{Paging: model.ListPaging{Limit: 100}})
 		require.NoError(b, err)

@@ -11,6 +11,8 @@ import (
 // queryReader is a Store whose tails are interfaces.
 type queryReader struct{ *Store }
 
+var _ query.SeriesIndex = queryReader{}
+
 // Reader returns the store as the API depends on it.
 func (s *Store) Reader() query.Reader { return queryReader{s} }
 

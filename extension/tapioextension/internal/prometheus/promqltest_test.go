@@ -106,7 +106,7 @@ func newTestStorage(t testing.TB) storage.Storage {
 	return &testStorage{Queryable: NewQueryable(s.Reader(), Naming{}, 5*time.Minute), t: t, store: s}
 }
 
-// newUnindexedStorage reads through the interface that every backend has, and no more.
+// newUnindexedStorage reads through the interface that every backend has, without an index.
 func newUnindexedStorage(t testing.TB) storage.Storage {
 	s := store.New(store.Limits{Metrics: 64 << 20, QueryMemory: 1 << 30}, time.Now)
 	reader := struct{ query.MetricReader }{s.Reader()}

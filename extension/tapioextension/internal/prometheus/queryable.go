@@ -17,8 +17,8 @@ import (
 	"github.com/tapio/tapio/internal/query"
 )
 
-// Queryable answers Prometheus from any backend. It remembers the labels of series of
-// one that implements query.SeriesIndex, and translates them for each query of others.
+// Queryable answers PromQL from any backend. It caches the labels of series if the
+// backend implements query.SeriesIndex; otherwise each query translates them again.
 type Queryable struct {
 	reader   query.MetricReader
 	index    query.SeriesIndex // nil: the reader has none

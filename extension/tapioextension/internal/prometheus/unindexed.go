@@ -23,8 +23,8 @@ func (q *Queryable) open(ctx context.Context, times model.TimeRange) (query.Seri
 	return &unindexed{SeriesSet: set}, newCatalog(q.catalogOf(ctx).translation), nil
 }
 
-// unindexed is the series of a backend without an index: their references hold for one
-// query.
+// unindexed is the series of a backend without an index. Their references are valid for
+// one query.
 type unindexed struct {
 	query.SeriesSet
 	wanted []query.SeriesRef
@@ -33,7 +33,7 @@ type unindexed struct {
 
 var _ query.SeriesSelection = (*unindexed)(nil)
 
-// refBlock is how many series are looked at a time.
+// refBlock is the number of series in a block of references.
 const refBlock = 4096
 
 // Refs implements query.SeriesSelection.

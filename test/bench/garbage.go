@@ -23,8 +23,12 @@ type garbage struct {
 	pauses  []time.Duration // of the latest cycles, 256 at most, the newest first
 }
 
-// garbageOf asks the collector's pprof extension.
+// garbageOf asks the collector's pprof extension. Without that extension, as in the
+// shipped configuration, nothing is measured.
 func garbageOf(ctx context.Context, c *collector) (garbage, error) {
+	if c.pprof == "" {
+		return garbage{}, nil
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.pprof+"/debug/pprof/heap?gc=1&debug=1", nil)
 	if err != nil {
 		return garbage{}, err
@@ -87,6 +91,9 @@ func garbageAtRest(ctx context.Context, c *collector) (garbage, error) {
 }
 
 func (g *garbage) String() string {
+	if g.objects == 0 {
+		return "Heap objects: not measured, the configuration has no pprof extension"
+	}
 	if len(g.pauses) == 0 {
 		return fmt.Sprintf("Heap objects: %d; no garbage collection yet", g.objects)
 	}

@@ -68,6 +68,9 @@ type directory struct {
 	corrupt atomic.Uint64 // files set aside
 	damaged atomic.Uint64 // of these, until someone has removed them
 	failing atomic.Bool   // the latest write failed
+	// incomplete is set from the time that the directory was found removed until all
+	// that is in memory is written to the new one.
+	incomplete atomic.Bool
 }
 
 // openDirectory locks a directory, which it makes if need be.
@@ -141,7 +144,7 @@ func (d *directory) catchUp(open bool) {
 	if !again && time.Now().Before(d.retry) {
 		return
 	}
-	open = open || again
+	open = open || d.incomplete.Load()
 	d.removeDoomed()
 	d.setDamagedAside()
 	if open {
@@ -155,6 +158,7 @@ func (d *directory) catchUp(open bool) {
 		return
 	}
 	d.stuck(false)
+	d.incomplete.Store(false)
 	if d.failing.Swap(false) {
 		d.report("The directory of the store can be written again: "+d.path, nil)
 	}

@@ -28,6 +28,7 @@ func (d *directory) checkpoint() error {
 		d.failed(err)
 		return fmt.Errorf("store::directory: failed to write %d records to %s: %w", d.unfiled(), d.path, err)
 	}
+	d.incomplete.Store(false)
 	return nil
 }
 
@@ -45,6 +46,7 @@ func (d *directory) makeAgain() (again bool, err error) {
 	if d.lock.Held() {
 		return false, nil
 	}
+	d.incomplete.Store(true) // before the write-ahead log can acknowledge records in the new one
 	if err := d.fs.MkdirAll(d.path); err != nil {
 		return false, err
 	}

@@ -81,6 +81,31 @@ func TestARemovedDirectoryIsMadeAgain(t *testing.T) {
 	}
 }
 
+// While records of the removed directory are missing in the new one, the store does not
+// count as healthy: a kill would lose them.
+func TestARemovedDirectoryFailsUntilItIsComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk, r := disktest.New(), &troubles{}
+		s := openOn(t, disk, DurabilitySync, r)
+		_, err := s.AppendEvents(events(1, 100))
+		require.NoError(t, err)
+		time.Sleep(2 * flushOpen)
+		disk.RemoveAll(onDisk)
+		var during []bool
+		disk.SetFault(func(op, path string) error {
+			if op == "Write" && strings.Contains(path, fileSuffix) {
+				during = append(during, s.Directory().Failing)
+			}
+			return nil
+		})
+		time.Sleep(2 * flushOpen)
+		disk.SetFault(nil)
+		require.NotEmpty(t, during)
+		assert.NotContains(t, during, false)
+		assert.False(t, s.Directory().Failing)
+	})
+}
+
 // One that cannot be made again is reported, at the stop, too.
 func TestARemovedDirectoryThatCannotBeMadeIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

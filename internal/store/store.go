@@ -124,7 +124,7 @@ type DirectoryStats struct {
 	FailedWrites uint64 // tries that failed; the rows stay in memory
 	CorruptFiles uint64 // that were set aside
 	DamagedFiles uint64 // of these, until they are removed; a log that only ends early is none
-	Failing      bool   // the latest write failed
+	Failing      bool   // the latest write failed, or a new directory lacks records of one that was removed
 
 	Log wal.Stats // of the write-ahead log
 }
@@ -137,7 +137,7 @@ func (s *Store) Directory() DirectoryStats {
 	}
 	stats := DirectoryStats{
 		Path: d.path, Bytes: uint64(max(d.bytes.Load(), 0)), FailedWrites: d.writes.Load(),
-		CorruptFiles: d.corrupt.Load(), DamagedFiles: d.damaged.Load(), Failing: d.failing.Load(),
+		CorruptFiles: d.corrupt.Load(), DamagedFiles: d.damaged.Load(), Failing: d.failing.Load() || d.incomplete.Load(),
 	}
 	if w := d.log.Load(); w != nil {
 		stats.Log = w.Stats()

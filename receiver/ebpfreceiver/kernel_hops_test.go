@@ -190,14 +190,20 @@ func TestHopsOfRequestsAtOnceAreNotMixedUp(t *testing.T) {
 	count := func() map[string]int {
 		n := map[string]int{}
 		for _, one := range s.hopSpans("/mixed/") {
+			if one.path == "" {
+				continue // Redis: on this host others may ask theirs, too
+			}
 			n[one.program+one.Kind().String()]++
 		}
 		return n
 	}
-	require.Eventually(t, func() bool {
+	came := assert.Eventually(t, func() bool {
 		n := count()
 		return n["nginxClient"] == clients*each && n["nginxServer"] == clients*each && n["pythonServer"] == 2*clients*each
 	}, 20*time.Second, 50*time.Millisecond, "spans")
+	if !came {
+		t.Fatal(count())
+	}
 	paths, joined := map[pcommon.SpanID]string{}, map[string]int{}
 	spans := s.hopSpans("/mixed/")
 	for _, one := range spans {

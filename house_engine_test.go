@@ -19,17 +19,22 @@ func lawsOfTheEngine() []law {
 			forbids: []string{module},
 		},
 		{
-			text:        "detectors know baselines and model, and nothing else of the engine",
+			text:        "detectors know baselines, classes of failures and model, and nothing else of the engine",
 			holdsIn:     []string{"internal/correlate/detect"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/correlate/baseline"},
+			allows:      []string{module + "internal/model", module + "internal/correlate/baseline", module + "internal/correlate/failure"},
 			sparesTests: true,
 		},
 		{
-			text:        "the report knows model and nothing of how facts are found",
+			text:    "classes of failures know nothing of the engine",
+			holdsIn: []string{"internal/correlate/failure"},
+			forbids: []string{module},
+		},
+		{
+			text:        "the report knows model, classes of failures and nothing of how facts are found",
 			holdsIn:     []string{"internal/correlate/report"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model"},
+			allows:      []string{module + "internal/model", module + "internal/correlate/failure"},
 			sparesTests: true,
 		},
 	}

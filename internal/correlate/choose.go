@@ -27,7 +27,7 @@ func (g *group) reasonOf(r *ranked) *sign {
 		return r.reason
 	}
 	for _, s := range own {
-		if s.quotes() && s.strength >= alarmStrength && near(s.onset, r.reason.onset) {
+		if (s.quotes() || s.from != "" && s.quote != "") && s.strength >= alarmStrength && near(s.onset, r.reason.onset) {
 			return s
 		}
 	}

@@ -69,6 +69,18 @@ func (d *dependency) answered(client *execution, slot int64, weight float32, ref
 	d.failures.Observe(slot, c)
 }
 
+// waited is the most of a sign that callers wait for the suspect, which sends no spans,
+// at that time or later: those who give up fail.
+func (s *suspect) waited(since model.Nanos) float64 {
+	most := 0.0
+	for _, g := range s.signs {
+		if g.dependency && g.key.class == classSelf && (g.until == 0 || g.until >= since) {
+			most = max(most, g.weight())
+		}
+	}
+	return most
+}
+
 // reasonOf is how a span failed, by its status, its attributes or the exception that it
 // recorded.
 func reasonOf(s *model.Span) string {

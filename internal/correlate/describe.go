@@ -139,7 +139,7 @@ func sortedEvidence(list []model.EvidenceRef) []model.EvidenceRef {
 // typeOf tells the sort of incident by the strongest reason of its cause.
 func typeOf(g *group) model.GroupType {
 	reason := g.ranking[0].reason
-	if reason.key.class == classKernel {
+	if reason.key.class == classKernel || reason.key.class == classPath {
 		reason = g.reasonOf(&g.ranking[0])
 	}
 	if g.place == nil && g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {

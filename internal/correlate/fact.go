@@ -134,6 +134,9 @@ func (e *Engine) slowFact(f *report.Fact, s *sign) {
 
 func errorFact(f *report.Fact, s *sign) {
 	switch {
+	case s.lookups:
+		f.Kind, f.What, f.Peers = report.FactNames, s.callee, s.peers
+		return
 	case s.from != "":
 		f.Kind, f.Peer, f.New = report.FactCallsFail, s.from, s.before == 0
 		if s.key.service == s.from { // others reach the callee

@@ -68,7 +68,10 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 		return true
 	case "oom", "crash":
 		return e.serves(s.key.service) || e.serviceNamed(s.key.service).declared
-	case "exit", "signal", "connect", "refused", "reset":
+	case "exit":
+		// A service whose requests are answered as before has lost a program beside it.
+		return e.serves(s.key.service) && !counted
+	case "signal", "connect", "refused", "reset":
 		return e.serves(s.key.service)
 	case "file.":
 		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.serves(s.key.service)

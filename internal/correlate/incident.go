@@ -96,7 +96,7 @@ func (s *suspect) independent() bool { return slices.ContainsFunc(s.signs, (*sig
 
 // ofItself reports whether the sign is of such a fault.
 func (s *sign) ofItself() bool {
-	return (s.key.class == classKernel || s.key.class == classResource) && s.strength >= alarmStrength
+	return !s.effect() && (s.key.class == classKernel || s.key.class == classResource) && s.strength >= alarmStrength
 }
 
 // onsetsApart is how many slots further apart than the dates of one cause two

@@ -251,37 +251,3 @@ func seriesID(s *model.Series, o *origin) string {
 	slices.Sort(labels)
 	return s.Metric.Name + "{" + strings.Join(labels, ",") + "}"
 }
-
-// kindOf reads from a metric's name, by the words of the semantic conventions,
-// what a change of it means, and the least change that matters to anybody.
-func kindOf(m *model.Metric, host bool) (class, float64) {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.Name, w) })
-	}
-	ratio := m.Unit == "1" || m.Unit == "%"
-	switch {
-	case host && has("node", "host", "system"):
-		return classLoad, leastRatio
-	case isDuration(m.Name):
-		return classSymptom, leastSeconds
-	case has("error", "success", "fail", "restart", "refused", "retransmit", "drop"):
-		return classSymptom, leastRatio
-	case has("cpu", "memory", "disk", "filesystem", "volume", "throttl", "oom", "swap", "heap", "gc."):
-		if ratio {
-			return classResource, leastRatio
-		}
-		return classResource, 0
-	default:
-		return classLoad, 0
-	}
-}
-
-// isDuration reports whether a metric is how long something takes.
-func isDuration(name string) bool {
-	return strings.Contains(name, "duration") || strings.Contains(name, "latency") || strings.Contains(name, "response_time") || strings.HasSuffix(name, ".lag")
-}
-
-const (
-	leastRatio   = 0.02 // two percent of a limit
-	leastSeconds = 0.02 // what a person begins to notice, times a handful of calls
-)

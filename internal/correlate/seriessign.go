@@ -170,6 +170,8 @@ func (s *series) persistentSign(strength float64) *sign {
 	if !s.timed {
 		told = s.sign(classError, strength)
 		told.brief, told.verbatim = told.text, true
+		return told
 	}
+	told.before, told.after, told.unit = 1000*secondsIn(s.unit)*told.before, 1000*secondsIn(s.unit)*told.after, "ms"
 	return told
 }

@@ -77,6 +77,7 @@ type sign struct {
 	callee   string  // whose name cannot be resolved
 	did      string  // the step that is missing, as "calls pay Charge"
 	peers    []string
+	lookups  bool        // names are not resolved, as peers report
 	on       string      // what runs out
 	usedUp   model.Nanos // when, at the earliest
 	// keepOut keeps what it tells of out of the past, nil where there is none.
@@ -106,6 +107,18 @@ func (s *sign) weight() float64 {
 		weight *= s.size
 	}
 	return weight
+}
+
+// effect reports whether a callee that fails may be behind it, though the kernel reports
+// it: who gives up on a request resets the connections of its callers.
+func (s *sign) effect() bool { return s.kernel != nil && s.kernel.word == "reset" }
+
+// unexplained is what is left of the weight where callees may explain it.
+func (s *sign) unexplained(callees float64) float64 {
+	if s.effect() {
+		return left(s.weight(), callees)
+	}
+	return s.weight()
 }
 
 // telling reports whether the sign may open an incident, and not only support it.

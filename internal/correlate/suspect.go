@@ -203,13 +203,13 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 			}
 			s.own += g.weight()
 		case classKernel, classResource:
-			s.own += g.weight()
+			s.own += g.unexplained(fails)
 		}
-		s.score += g.weight()
+		s.score += g.unexplained(fails)
 	}
 	s.score += strays
 	// What the kernel never told before is why the service itself fails or is slow.
-	if k := s.best[classKernel]; k != nil && k.novel {
+	if k := s.best[classKernel]; k != nil && k.novel && (fails == 0 || !k.effect()) {
 		s.reason = k
 	}
 }
@@ -228,7 +228,7 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 			continue
 		}
 		// A slow one fails its callers too: they give up.
-		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge))
+		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge), callee.waited(since))
 		slows = max(slows, callee.weightIn(since, classKernel, classResource, classEdge, classSelf))
 		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
 			// Few events are enough: without a server nothing is served.

@@ -5,7 +5,8 @@ package detect
 
 import (
 	"math"
-	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/failure"
 )
 
 const (
@@ -24,7 +25,8 @@ const (
 )
 
 // Failures finds calls that fail more often, and who is to blame: the callee, unless
-// others reach it well; the name server, if names of several cannot be resolved.
+// others reach it well or the caller's connection pool is exhausted; the name server, if
+// names of several cannot be resolved.
 type Failures struct{}
 
 // Detect implements Detector.
@@ -51,7 +53,7 @@ func (Failures) Detect(v View) []Anomaly {
 		list = append(list, a)
 	}
 	for i := range list {
-		if a := &list[i]; wellElsewhere(calls, a) {
+		if a := &list[i]; failure.ClassOf(a.Of.Reason) == failure.Pool || wellElsewhere(calls, a) {
 			a.Blamed = a.Of.Peer
 		}
 	}
@@ -98,17 +100,5 @@ func blameNames(list []Anomaly) {
 	}
 }
 
-// OfNames reports whether a failure is one to resolve a name, as resolvers and
-// languages say it.
-func OfNames(reason string) bool {
-	reason = strings.ToLower(reason)
-	for _, w := range [...]string{
-		"no such host", "enotfound", "eai_again", "getaddrinfo", "name resolution", "name or service not known", "unknownhost",
-		"nxdomain", "servfail", "could not resolve", "cannot resolve", "nodename nor servname", "lookup ",
-	} {
-		if strings.Contains(reason, w) {
-			return true
-		}
-	}
-	return false
-}
+// OfNames reports whether a failure is one to resolve a name.
+func OfNames(reason string) bool { return failure.ClassOf(reason) == failure.Name }

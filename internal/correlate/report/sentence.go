@@ -27,6 +27,9 @@ func (f *Fact) Text() string {
 	case FactCallsFail:
 		return f.callsFail()
 	case FactNames:
+		if len(f.Peers) > 0 {
+			return fmt.Sprintf("lookups of %s by %s fail with %s, %s since %s", f.names(), Listed(f.Peers), quoted(f.Quote, 80), times(f.Count), Clock(f.Onset))
+		}
 		return fmt.Sprintf("%s cannot resolve names: %s of the calls from %s to %s fail with %s (baseline %s)",
 			f.Service, Percent(f.After), f.Peer, f.What, quoted(f.Quote, 120), Percent(f.Before))
 	case FactCreep:
@@ -89,6 +92,14 @@ func (f *Fact) logVolume() string {
 		return fmt.Sprintf("%s logs %s %s times a minute (baseline %s)", f.Service, quoted(f.said(), 100), number(f.After), number(f.Before))
 	}
 	return fmt.Sprintf("%s logs %s only %s times a minute (baseline %s)", f.Service, quoted(f.said(), 100), number(f.After), number(f.Before))
+}
+
+// names are those that are not resolved: of several hosts, or that of the service.
+func (f *Fact) names() string {
+	if f.What != "" {
+		return f.What
+	}
+	return f.Service
 }
 
 // part is of how many runs it is, where not of nearly all.

@@ -112,6 +112,9 @@ func (i *Incident) clause() clause {
 		return i.placeClause()
 	}
 	f, who := i.main(), i.who()
+	if c, found := i.classClause(); found {
+		return c
+	}
 	switch f.Kind {
 	case FactFailing, FactErrorLog:
 		return i.failClause()
@@ -132,6 +135,9 @@ func (i *Incident) clause() clause {
 		}
 		return clause{who, "has been failing", "failed", detail, false}
 	case FactNames:
+		if len(f.Peers) > 0 {
+			return i.lookupClause()
+		}
 		return clause{who, "has not resolved names", "did not resolve names", "calls from " + f.Peer + " to " + f.What + " fail with " + quoted(f.Quote, 80), false}
 	case FactCreep:
 		return clause{
@@ -229,6 +235,9 @@ func (i *Incident) who() string {
 
 func (i *Incident) placeClause() clause {
 	c := &i.Cause
+	if now, past := i.commonClass(); now != "" {
+		return clause{c.Place + " " + c.Name, now, past, fmt.Sprintf("%d of %d services there affected", len(c.Hit), c.Inside), false}
+	}
 	return clause{
 		c.Place + " " + c.Name, "has had slow or failing services", "had slow or failing services",
 		fmt.Sprintf("%d of %d there, none elsewhere", len(c.Hit), c.Inside), false,

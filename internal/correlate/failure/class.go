@@ -1,0 +1,62 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package failure classifies failures by the words in which runtimes, drivers and
+// servers report them. It knows no service and formats no text.
+package failure
+
+import "strings"
+
+// Class is a class of failures.
+type Class uint8
+
+// The classes. Of a message that fits several the first counts: a pool that has no
+// connection free reports a timeout, too.
+const (
+	None        Class = iota
+	Certificate       // a certificate is refused
+	Name              // a name is not resolved
+	Pool              // the caller's connection pool is exhausted
+	Disk              // no space is left
+	Memory            // no memory is left
+	Lock              // a statement waits for a lock, or is part of a deadlock
+	Refused           // nothing listens
+	Unreachable       // no connection comes about
+	Overload          // the callee rejects what is too much
+	Unavailable       // the callee says that it is not available
+)
+
+// words returns how each class is reported, in lower case.
+func words() [][]string {
+	return [][]string{
+		Certificate: {"x509", "certificate has expired", "certificate verify failed", "certificate expired", "cert_has_expired", "pkix path", "bad certificate", "certificate is not yet valid"},
+		Name: {
+			"no such host", "enotfound", "eai_again", "getaddrinfo", "name resolution", "name or service not known", "unknownhost", "nxdomain", "servfail",
+			"could not resolve", "cannot resolve", "nodename nor servname", "lookup ",
+		},
+		Pool:        {"connection from pool", "connection pool", "connectionpool", "pool exhausted", "pool is exhausted", "pool timed out", "queuepool", "hikaripool", "pool limit", "acquiring a connection", "from the pool"},
+		Disk:        {"no space left", "enospc", "disk full", "disk quota exceeded", "not enough space"},
+		Memory:      {"out of memory", "outofmemory", "cannot allocate memory", "enomem", "oom command not allowed"},
+		Lock:        {"deadlock", "lock timeout", "lock wait timeout", "could not obtain lock"},
+		Refused:     {"connection refused", "econnrefused"},
+		Unreachable: {"no route to host", "ehostunreach", "enetunreach", "network is unreachable", "host is unreachable", "connect timed out", "connection timed out", "connect etimedout"},
+		Overload:    {"too many requests", "too many clients", "too many connections", "resource_exhausted", "resourceexhausted", "rate limit", "circuit breaker"},
+		Unavailable: {"service unavailable"},
+	}
+}
+
+// ClassOf classifies a message, None where it fits no class.
+func ClassOf(message string) Class {
+	message = strings.ToLower(message)
+	if strings.HasPrefix(message, "dial ") && strings.Contains(message, "timeout") {
+		return Unreachable
+	}
+	for class, list := range words() {
+		for _, word := range list {
+			if strings.Contains(message, word) {
+				return Class(class)
+			}
+		}
+	}
+	return None
+}

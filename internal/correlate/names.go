@@ -1,0 +1,75 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Whoever cannot resolve a name is not to blame for it. What several services report of
+// several names is evidence on the name server; what is reported of one name is evidence
+// on the host that has it.
+
+// commonNames adds a sign of the name server, or of the host that is asked for, where
+// the kernel reports that names are not resolved, and leaves the callers' to support it.
+func (e *Engine) commonNames(signs []*sign) []*sign {
+	var lookups []*sign
+	for _, s := range signs {
+		if s.kernel != nil && s.kernel.word == "dns" && s.strength >= hintStrength {
+			lookups = append(lookups, s)
+		}
+	}
+	callers, names := callersIn(lookups), namesIn(lookups)
+	if len(lookups) == 0 || !slices.ContainsFunc(lookups, func(s *sign) bool { return s.alarms(alarmStrength) }) {
+		return signs
+	}
+	blamed := ""
+	switch known, found := e.graph.aliases[folded(names[0])]; {
+	case len(names) == 1 && found:
+		blamed = known
+	case len(names) > 1 && len(callers) > 1:
+		blamed = e.nameServer()
+	default:
+		return signs
+	}
+	if slices.Contains(callers, blamed) {
+		return signs
+	}
+	signs = append(signs, e.lookupSign(blamed, callers, names, lookups))
+	slices.SortStableFunc(signs, compareSigns)
+	return signs
+}
+
+// namesIn lists the names that are asked for, each once.
+func namesIn(lookups []*sign) []string {
+	var names []string
+	for _, s := range lookups {
+		if name := s.kernel.peer; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e *Engine) lookupSign(blamed string, callers, names []string, lookups []*sign) *sign {
+	strongest := slices.MinFunc(lookups, strongest)
+	s := e.newSign(e.serviceNamed(blamed), classError, "lookups", "", change{slot: e.slotOf(strongest.onset), ratio: maxStrength})
+	s.onset, s.count, s.size, s.after, s.unit = strongest.onset, 0, 1, 1, "ratio"
+	s.pod, s.node, s.label = "", "", ""
+	s.peers, s.lookups, s.quote, s.evidence = callers, true, strongest.kernel.fault, strongest.evidence
+	for _, l := range lookups {
+		s.onset, s.count = min(s.onset, l.onset), s.count+l.count
+		l.strength, l.supports, l.novel = hintStrength, true, false
+		e.graph.call(l.key.service, blamed)
+	}
+	if len(names) > 1 {
+		s.callee = strings.Join(names[:min(3, len(names))], ", ")
+	}
+	s.text = fmt.Sprintf("lookups of %s by %s fail with “%s”", strings.Join(names, ", "), strings.Join(callers, ", "), s.quote)
+	s.brief = fmt.Sprintf("lookups of %s fail", strings.Join(names, ", "))
+	return s
+}

@@ -1,0 +1,117 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+
+	"github.com/tapio/tapio/internal/correlate/failure"
+)
+
+// phrase says a class of failures of the cause: while it goes on and when it is over.
+// Where calls of the cause fail, classes that only callers see are told, too.
+func phrase(class failure.Class, byCallers bool) (now, past string) {
+	switch class {
+	case failure.Certificate:
+		if byCallers {
+			return "has had an invalid certificate", "had an invalid certificate"
+		}
+	case failure.Name:
+		if byCallers {
+			return "has been unresolvable (DNS)", "was unresolvable (DNS)"
+		}
+	case failure.Refused:
+		if byCallers {
+			return "has refused connections", "refused connections"
+		}
+	case failure.Unreachable:
+		if byCallers {
+			return "has been unreachable", "was unreachable"
+		}
+	case failure.Overload:
+		if byCallers {
+			return "has rejected calls: overloaded", "rejected calls: overloaded"
+		}
+	case failure.Unavailable:
+		if byCallers {
+			return "has been unavailable", "was unavailable"
+		}
+	case failure.Lock:
+		return "has had statements wait for locks", "had statements wait for locks"
+	case failure.Pool:
+		return "has had no free connection in its pool", "had no free connection in its pool"
+	case failure.Disk:
+		return "has had no disk space left", "had no disk space left"
+	case failure.Memory:
+		return "has run out of memory", "ran out of memory"
+	case failure.None:
+	}
+	return "", ""
+}
+
+// classOf is the class of failures that a fact quotes.
+func (f *Fact) classOf() failure.Class {
+	switch f.Kind {
+	case FactCallsFail, FactFailing, FactErrorLog:
+		return failure.ClassOf(f.said())
+	}
+	return failure.None
+}
+
+// classClause names the mechanism by how calls fail, if the fact that tells of it says
+// so or, where it has no class, another of the cause does.
+func (i *Incident) classClause() (clause, bool) {
+	f := i.main()
+	switch f.Kind {
+	case FactCallsFail, FactFailing, FactErrorLog:
+	default:
+		return clause{}, false
+	}
+	if i.released() && f.Kind != FactCallsFail {
+		return clause{}, false // the release explains how it fails
+	}
+	for n := range i.Facts {
+		f := &i.Facts[n]
+		byCallers := f.Kind == FactCallsFail && f.Service == i.Cause.Name
+		now, past := phrase(f.classOf(), byCallers)
+		if now == "" {
+			continue
+		}
+		detail := quoted(f.said(), 100)
+		if f.Kind == FactCallsFail {
+			detail = fmt.Sprintf("%s of calls from %s fail", Percent(f.After), f.Peer)
+		}
+		return clause{i.who(), now, past, detail, false}, true
+	}
+	return clause{}, false
+}
+
+// commonClass says how services of a place fail, where most of those that say so do it
+// alike.
+func (i *Incident) commonClass() (now, past string) {
+	seen, classified := map[failure.Class]int{}, 0
+	for n := range i.Facts {
+		if class := i.Facts[n].classOf(); class != failure.None {
+			seen[class]++
+			classified++
+		}
+	}
+	for class, n := range seen {
+		if n >= 2 && 2*n > classified {
+			return phrase(class, false)
+		}
+	}
+	return "", ""
+}
+
+// lookupClause says that the name of a host, or those of several, are not resolved.
+func (i *Incident) lookupClause() clause {
+	f := i.main()
+	detail := "lookups by " + Listed(f.Peers) + " fail with " + quoted(f.Quote, 60)
+	if f.What == "" {
+		now, past := phrase(failure.Name, true)
+		return clause{i.who(), now, past, detail, false}
+	}
+	return clause{"name server " + i.who(), "has not resolved names", "did not resolve names", detail, false}
+}

@@ -43,7 +43,7 @@ func (e *Engine) placeFacts(g *group) []report.Fact {
 	var list []report.Fact
 	for i := range g.ranking {
 		if r := &g.ranking[i]; g.place.hits(r.service) && len(list) < report.MaxEvidence {
-			list = append(list, e.factOf(g.reasonOf(r)))
+			list = append(list, e.factOf(g.saying(r)))
 		}
 	}
 	if len(list) == 0 {
@@ -64,7 +64,7 @@ func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 		return c
 	}
 	c.Pod, c.Node = e.instanceOf(s, own)
-	if part := sliceIn(own); part != nil && c.Pod != "" {
+	if part := sliceIn(own); part != nil && c.Pod != "" && part.key != versionKey {
 		c.OnlyPod = part.of < part.all
 	} else if part != nil && part.of < part.all {
 		c.Slice = part.key + " " + part.name

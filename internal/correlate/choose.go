@@ -34,6 +34,21 @@ func (g *group) reasonOf(r *ranked) *sign {
 	return r.reason
 }
 
+// saying is the sign of a service that is hit which says why: where its requests fail,
+// what it writes about that.
+func (g *group) saying(r *ranked) *sign {
+	reason := g.reasonOf(r)
+	if reason.key.class != classError || reason.quotes() {
+		return reason
+	}
+	for _, s := range g.ofService(r.service) {
+		if s.quotes() && s.strength >= hintStrength && near(s.onset, reason.onset) {
+			return s
+		}
+	}
+	return reason
+}
+
 // maxFurther is how many facts support the first.
 const maxFurther = report.MaxEvidence - 1
 

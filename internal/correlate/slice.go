@@ -47,7 +47,7 @@ func dimensions() []dimension {
 	return []dimension{
 		{model.EntityPod, "k8s.pod.name", func(i *instance) string { return i.pod }},
 		{model.EntityProcess, instanceKey, func(i *instance) string { return i.id }},
-		{model.EntityService, "service.version", func(i *instance) string { return i.version }},
+		{model.EntityService, versionKey, func(i *instance) string { return i.version }},
 		{model.EntityNode, "k8s.node.name", func(i *instance) string { return i.node }},
 		{model.EntityUnspecified, "cloud.availability_zone", func(i *instance) string { return i.zone }},
 	}
@@ -80,12 +80,27 @@ func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count)
 				continue
 			}
 			values[value] = true
-			if s := sliceWhere(instances, counts, all, d, value); s != nil && (best == nil || s.of < best.of) {
+			if s := sliceWhere(instances, counts, all, d, value); s.narrower(best) {
 				best = s
 			}
 		}
 	}
 	return best
+}
+
+// versionKey is the attribute that names a release.
+const versionKey = "service.version"
+
+// narrower reports whether a slice explains more than another: it is smaller or, of the
+// same instances, says that they alone run a version.
+func (s *slice) narrower(than *slice) bool {
+	switch {
+	case s == nil || than == nil:
+		return s != nil
+	case s.key == versionKey:
+		return s.of <= than.of
+	}
+	return s.of < than.of
 }
 
 // sliceWhere is the slice with that value, nil if it does not explain what is wrong.

@@ -155,6 +155,7 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 			blame[s] = caller
 		}
 	}
+	e.blamePools(signs, blame)
 	return blame
 }
 

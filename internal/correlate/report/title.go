@@ -46,7 +46,7 @@ func (i *Incident) when(c clause) string {
 		return " at " + Clock(i.Start)
 	case i.main().Kind == FactForecast:
 		return ""
-	case i.released() && i.quote() != "":
+	case i.released() && (i.quote() != "" || i.main().Kind == FactSlow):
 		return " since its rollout at " + Clock(i.Cause.Released)
 	}
 	return " since " + Clock(i.Start)
@@ -146,7 +146,7 @@ func (i *Incident) clause() clause {
 		}
 	case FactSlow:
 		return clause{
-			who, "has been slow", "was slow",
+			i.whoReleased(), "has been slow", "was slow",
 			fmt.Sprintf("%s takes %s (baseline %s)", f.What, Millis(f.After), Millis(f.Before)), false,
 		}
 	case FactSkipped:
@@ -204,10 +204,7 @@ func (i *Incident) metricClause() clause {
 }
 
 func (i *Incident) failClause() clause {
-	f, who := i.main(), i.who()
-	if i.released() {
-		who += " " + i.Cause.Version
-	}
+	f, who := i.main(), i.whoReleased()
 	detail := ""
 	switch quote := i.quote(); {
 	case quote != "":
@@ -218,6 +215,14 @@ func (i *Incident) failClause() clause {
 		detail = fmt.Sprintf("%s of %s (baseline %s)", Percent(f.After), f.Peer, Percent(f.Before))
 	}
 	return clause{who, "has been failing", "failed", detail, false}
+}
+
+// whoReleased is the cause, with its version where that was just rolled out.
+func (i *Incident) whoReleased() string {
+	if i.released() {
+		return i.who() + " " + i.Cause.Version
+	}
+	return i.who()
 }
 
 // who is the cause, with its pod where that is the cause.

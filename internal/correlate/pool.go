@@ -1,0 +1,35 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import "github.com/tapio/tapio/internal/correlate/failure"
+
+// blamePools holds that calls take longer against the caller whose connection pool is
+// exhausted: who waits for a connection seems to wait for the callee. It is the callee
+// if it was slow before the pool was exhausted, or others wait for it too.
+func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
+	for _, pool := range signs {
+		if pool.from == "" || pool.from != pool.key.service || failure.ClassOf(pool.quote) != failure.Pool {
+			continue
+		}
+		callee := pool.key.peer
+		var waits []*sign
+		others := false
+		for _, s := range signs {
+			switch {
+			case !s.dependency || s.key.class != classSelf || s.key.service != callee:
+			case s.key.peer != pool.from:
+				others = true
+			case s.onset+e.dated() >= pool.onset:
+				waits = append(waits, s)
+			}
+		}
+		if others {
+			continue
+		}
+		for _, s := range waits {
+			blame[s] = pool.from
+		}
+	}
+}

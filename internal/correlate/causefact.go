@@ -25,6 +25,7 @@ func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident 
 	for _, s := range further(reason, own) {
 		in.Facts = append(in.Facts, e.factOf(s))
 	}
+	g.quoteCaller(&in.Facts[0])
 	if g.place != nil {
 		in.Facts = e.placeFacts(g)
 	}

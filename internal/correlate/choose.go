@@ -4,9 +4,11 @@
 package correlate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/failure"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -19,6 +21,13 @@ func (g *group) reasonOf(r *ranked) *sign {
 	if r.reason.key.class == classKernel {
 		for _, s := range own {
 			if s.key.class == classKernel && s.strength >= alarmStrength && leadsTo(s, r.reason) {
+				return s
+			}
+		}
+	}
+	if r.reason.dependency && r.reason.key.peer == r.service {
+		for _, s := range own { // its calls wait for its own pool
+			if s.from == r.service && failure.ClassOf(s.quote) == failure.Pool {
 				return s
 			}
 		}
@@ -47,6 +56,20 @@ func (g *group) saying(r *ranked) *sign {
 		}
 	}
 	return reason
+}
+
+// quoteCaller completes that calls fail, where metrics do not say how, by the error that
+// the caller logs about the callee.
+func (g *group) quoteCaller(f *report.Fact) {
+	if f.Kind != report.FactCallsFail || f.Quote != "" {
+		return
+	}
+	for _, s := range g.signs() {
+		if s.key.service == f.Peer && s.key.class == classError && s.from == "" && s.complainsOf(f.Service) {
+			f.Quote = cmp.Or(s.quote, message(s.key.what))
+			return
+		}
+	}
 }
 
 // maxFurther is how many facts support the first.

@@ -81,6 +81,22 @@ func (s *suspect) waited(since model.Nanos) float64 {
 	return most
 }
 
+// blamedBy is how far the suspect explains that a caller fails: in full where the
+// caller's own errors name it, else as far as callers wait for it.
+func (s *suspect) blamedBy(caller *suspect, since model.Nanos) float64 {
+	own := caller.best[classError]
+	if own != nil && own.from == "" && s.weightIn(since, classKernel, classPath, classError, classSelf, classEdge) > 0 && own.complainsOf(s.service) {
+		return maxStrength
+	}
+	return s.waited(since)
+}
+
+// complainsOf reports whether an error is about a service, by its name.
+func (s *sign) complainsOf(service string) bool {
+	const leastName = 3
+	return len(service) >= leastName && (strings.Contains(s.quote, service) || strings.Contains(s.key.what, service))
+}
+
 // reasonOf is how a span failed, by its status, its attributes or the exception that it
 // recorded.
 func reasonOf(s *model.Span) string {

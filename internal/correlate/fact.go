@@ -31,6 +31,9 @@ func (e *Engine) factOf(s *sign) report.Fact {
 	switch {
 	case s.verbatim:
 		return f
+	case s.lookups:
+		f.Kind, f.What, f.Peers = report.FactNames, s.callee, s.peers
+		return f
 	case s.surge[1] > 0:
 		f.Kind, f.Before, f.After = report.FactOverload, s.surge[0], s.surge[1]
 		return f
@@ -134,9 +137,6 @@ func (e *Engine) slowFact(f *report.Fact, s *sign) {
 
 func errorFact(f *report.Fact, s *sign) {
 	switch {
-	case s.lookups:
-		f.Kind, f.What, f.Peers = report.FactNames, s.callee, s.peers
-		return
 	case s.from != "":
 		f.Kind, f.Peer, f.New = report.FactCallsFail, s.from, s.before == 0
 		if s.key.service == s.from { // others reach the callee

@@ -36,7 +36,7 @@ func (e *Engine) harms(g *group) bool {
 }
 
 func (e *Engine) harmful(g *group, s *sign) bool {
-	if s.supports || s.strength < alarmStrength {
+	if s.supports || s.lookups || s.strength < alarmStrength { // many look for names that there are not
 		return false
 	}
 	counted := e.countsRequests(s.key.service)

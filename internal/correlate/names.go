@@ -38,9 +38,21 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 	if slices.Contains(callers, blamed) {
 		return signs
 	}
+	excuseWaiting(signs, callers)
 	signs = append(signs, e.lookupSign(blamed, callers, names, lookups))
 	slices.SortStableFunc(signs, compareSigns)
 	return signs
+}
+
+// excuseWaiting weakens what calls of those show who cannot resolve names: they wait for
+// an address before they connect.
+func excuseWaiting(signs []*sign, callers []string) {
+	for _, s := range signs {
+		if s.way() && slices.Contains(callers, s.key.peer) {
+			s.supports = true
+			s.size *= inherited
+		}
+	}
 }
 
 // namesIn lists the names that are asked for, each once.
@@ -57,9 +69,9 @@ func namesIn(lookups []*sign) []string {
 
 func (e *Engine) lookupSign(blamed string, callers, names []string, lookups []*sign) *sign {
 	strongest := slices.MinFunc(lookups, strongest)
-	s := e.newSign(e.serviceNamed(blamed), classError, "lookups", "", change{slot: e.slotOf(strongest.onset), ratio: maxStrength})
+	s := e.newSign(e.serviceNamed(blamed), classKernel, "lookups", "", change{slot: e.slotOf(strongest.onset), ratio: maxStrength})
 	s.onset, s.count, s.size, s.after, s.unit = strongest.onset, 0, 1, 1, "ratio"
-	s.pod, s.node, s.label = "", "", ""
+	s.pod, s.node, s.label, s.event, s.novel = "", "", "", strongest.event, true
 	s.peers, s.lookups, s.quote, s.evidence = callers, true, strongest.kernel.fault, strongest.evidence
 	for _, l := range lookups {
 		s.onset, s.count = min(s.onset, l.onset), s.count+l.count

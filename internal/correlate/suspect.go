@@ -229,7 +229,7 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 			continue
 		}
 		// A slow one fails its callers too: they give up.
-		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge), callee.waited(since))
+		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge), callee.blamedBy(s, since))
 		slows = max(slows, callee.weightIn(since, classKernel, classResource, classEdge, classSelf))
 		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
 			// Few events are enough: without a server nothing is served.

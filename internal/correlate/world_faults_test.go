@@ -26,6 +26,8 @@ func TestTheRightEntityIsNamed(t *testing.T) {
 		"a slow service":                    {[]trouble{{service: "inventory", millis: 400}}, "inventory", "in its own code"},
 		"a failing service":                 {[]trouble{{service: "payment", fails: "cannot charge card", share: 0.5}}, "payment", ""},
 		"names of several are not resolved": {[]trouble{{service: "postgres", fails: "lookup postgres: no such host"}, {service: "bank", fails: "lookup api.bank.com: no such host"}}, "dns", "cannot resolve names"},
+		"a caller's connection pool is exhausted": {[]trouble{{service: "postgres", caller: "inventory", share: 0.7, millis: 1500, fails: "timed out waiting for a connection from pool orders"}}, "inventory", "connection from pool"},
+		"the disk of a database is full":          {[]trouble{{service: "postgres", fails: "could not extend file: No space left on device"}}, "postgres", "No space left"},
 		"one caller cannot log in":          {[]trouble{{service: "postgres", caller: "inventory", fails: "password authentication failed"}}, "inventory", "password authentication failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

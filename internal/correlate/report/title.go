@@ -32,7 +32,7 @@ func (i *Incident) Title() string {
 		return fit(c.subject, " "+c.past, " (part of incident "+i.MergedInto+")")
 	case i.State == model.GroupResolved:
 		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(between(i.Start, i.Over)), clockRange(i.Start, i.Over), c.subject, c.past)
-		return fit(head, "", comma(i.hurtPast()))
+		return fit(head, i.afterRollout(c), comma(i.hurtPast()))
 	case i.State == model.GroupClosed:
 		return fit(fmt.Sprintf("Ended %s: %s %s", Clock(i.Over), c.subject, c.past), c.short(), semicolon(i.hurtPast()))
 	}
@@ -50,6 +50,14 @@ func (i *Incident) when(c clause) string {
 		return " since its rollout at " + Clock(i.Cause.Released)
 	}
 	return " since " + Clock(i.Start)
+}
+
+// afterRollout says so of what began with a release.
+func (i *Incident) afterRollout(c clause) string {
+	if i.released() && c.subject == i.whoReleased() {
+		return " after its rollout"
+	}
+	return ""
 }
 
 func (c clause) short() string {

@@ -26,7 +26,7 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 	if len(lookups) == 0 || !slices.ContainsFunc(lookups, func(s *sign) bool { return s.alarms(alarmStrength) }) {
 		return signs
 	}
-	blamed := ""
+	var blamed string
 	switch known, found := e.graph.aliases[folded(names[0])]; {
 	case len(names) == 1 && found:
 		blamed = known

@@ -17,18 +17,19 @@ func TestTheRightEntityIsNamed(t *testing.T) {
 		entity   string
 		contains string
 	}{
-		"a slow database without spans":     {[]trouble{{service: "postgres", millis: 1300}}, "postgres", "inventory → postgres: "},
-		"a slow external API":               {[]trouble{{service: "bank", millis: 2000}}, "api.bank.com", "payment → api.bank.com: "},
-		"a database refuses connections":    {[]trouble{{service: "postgres", fails: "dial tcp 10.0.0.3:5432: connect: connection refused"}}, "postgres", "connection refused"},
-		"an external API answers 503":       {[]trouble{{service: "bank", fails: "503", share: 0.6}}, "api.bank.com", "503"},
-		"an expired certificate":            {[]trouble{{service: "bank", fails: "x509: certificate has expired"}}, "api.bank.com", "certificate has expired"},
-		"a cache is restarted":              {[]trouble{{service: "redis", fails: "ECONNRESET"}}, "redis", "ECONNRESET"},
-		"a slow service":                    {[]trouble{{service: "inventory", millis: 400}}, "inventory", "in its own code"},
-		"a failing service":                 {[]trouble{{service: "payment", fails: "cannot charge card", share: 0.5}}, "payment", ""},
-		"names of several are not resolved": {[]trouble{{service: "postgres", fails: "lookup postgres: no such host"}, {service: "bank", fails: "lookup api.bank.com: no such host"}}, "dns", "cannot resolve names"},
+		"a slow database without spans":           {[]trouble{{service: "postgres", millis: 1300}}, "postgres", "inventory → postgres: "},
+		"a slow external API":                     {[]trouble{{service: "bank", millis: 2000}}, "api.bank.com", "payment → api.bank.com: "},
+		"a database refuses connections":          {[]trouble{{service: "postgres", fails: "dial tcp 10.0.0.3:5432: connect: connection refused"}}, "postgres", "connection refused"},
+		"an external API answers 503":             {[]trouble{{service: "bank", fails: "503", share: 0.6}}, "api.bank.com", "503"},
+		"an expired certificate":                  {[]trouble{{service: "bank", fails: "x509: certificate has expired"}}, "api.bank.com", "certificate has expired"},
+		"a cache is restarted":                    {[]trouble{{service: "redis", fails: "ECONNRESET"}}, "redis", "ECONNRESET"},
+		"a slow service":                          {[]trouble{{service: "inventory", millis: 400}}, "inventory", "in its own code"},
+		"a failing service":                       {[]trouble{{service: "payment", fails: "cannot charge card", share: 0.5}}, "payment", ""},
+		"names of several are not resolved":       {[]trouble{{service: "postgres", fails: "lookup postgres: no such host"}, {service: "bank", fails: "lookup api.bank.com: no such host"}}, "dns", "cannot resolve names"},
 		"a caller's connection pool is exhausted": {[]trouble{{service: "postgres", caller: "inventory", share: 0.7, millis: 1500, fails: "timed out waiting for a connection from pool orders"}}, "inventory", "connection from pool"},
+		"the pool of an only caller is exhausted": {[]trouble{{service: "bank", share: 0.7, millis: 1500, fails: "timed out waiting for a connection from pool bank"}}, "payment", "connection from pool"},
 		"the disk of a database is full":          {[]trouble{{service: "postgres", fails: "could not extend file: No space left on device"}}, "postgres", "No space left"},
-		"one caller cannot log in":          {[]trouble{{service: "postgres", caller: "inventory", fails: "password authentication failed"}}, "inventory", "password authentication failed"},
+		"one caller cannot log in":                {[]trouble{{service: "postgres", caller: "inventory", fails: "password authentication failed"}}, "inventory", "password authentication failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,7 +44,7 @@ func (e *Engine) placeFacts(g *group) []report.Fact {
 	var list []report.Fact
 	for i := range g.ranking {
 		if r := &g.ranking[i]; g.place.hits(r.service) && len(list) < report.MaxEvidence {
-			list = append(list, e.factOf(g.saying(r)))
+			list = append(list, e.factOf(g.quotedReason(r)))
 		}
 	}
 	if len(list) == 0 {

@@ -43,9 +43,9 @@ func (g *group) reasonOf(r *ranked) *sign {
 	return r.reason
 }
 
-// saying is the sign of a service that is hit which says why: where its requests fail,
-// what it writes about that.
-func (g *group) saying(r *ranked) *sign {
+// quotedReason is the reason of an affected service. Where its requests fail, that is an
+// error that it logs about it.
+func (g *group) quotedReason(r *ranked) *sign {
 	reason := g.reasonOf(r)
 	if reason.key.class != classError || reason.quotes() {
 		return reason
@@ -58,8 +58,8 @@ func (g *group) saying(r *ranked) *sign {
 	return reason
 }
 
-// quoteCaller completes that calls fail, where metrics do not say how, by the error that
-// the caller logs about the callee.
+// quoteCaller adds the error that the caller logs about the callee to a fact that calls
+// fail, where metrics do not show how.
 func (g *group) quoteCaller(f *report.Fact) {
 	if f.Kind != report.FactCallsFail || f.Quote != "" {
 		return

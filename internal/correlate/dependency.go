@@ -69,8 +69,8 @@ func (d *dependency) answered(client *execution, slot int64, weight float32, ref
 	d.failures.Observe(slot, c)
 }
 
-// waited is the most of a sign that callers wait for the suspect, which sends no spans,
-// at that time or later: those who give up fail.
+// waited is the largest weight of the anomalies that callers wait for the candidate, which
+// sends no spans, at that time or later. Callers that give up waiting fail.
 func (s *suspect) waited(since model.Nanos) float64 {
 	most := 0.0
 	for _, g := range s.signs {
@@ -81,8 +81,8 @@ func (s *suspect) waited(since model.Nanos) float64 {
 	return most
 }
 
-// blamedBy is how far the suspect explains that a caller fails: in full where the
-// caller's own errors name it, else as far as callers wait for it.
+// blamedBy is how far the candidate explains that a caller fails: fully where the errors
+// of the caller name it, otherwise as far as callers wait for it.
 func (s *suspect) blamedBy(caller *suspect, since model.Nanos) float64 {
 	own := caller.best[classError]
 	if own != nil && own.from == "" && s.weightIn(since, classKernel, classPath, classError, classSelf, classEdge) > 0 && own.complainsOf(s.service) {
@@ -91,7 +91,7 @@ func (s *suspect) blamedBy(caller *suspect, since model.Nanos) float64 {
 	return s.waited(since)
 }
 
-// complainsOf reports whether an error is about a service, by its name.
+// complainsOf reports whether an error names the service.
 func (s *sign) complainsOf(service string) bool {
 	const leastName = 3
 	return len(service) >= leastName && (strings.Contains(s.quote, service) || strings.Contains(s.key.what, service))

@@ -36,7 +36,7 @@ func (e *Engine) harms(g *group) bool {
 }
 
 func (e *Engine) harmful(g *group, s *sign) bool {
-	if s.supports || s.lookups || s.strength < alarmStrength { // many look for names that there are not
+	if s.supports || s.lookups || s.strength < alarmStrength { // many programs look up names that do not exist
 		return false
 	}
 	counted := e.countsRequests(s.key.service)
@@ -69,7 +69,7 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case "oom", "crash":
 		return e.serves(s.key.service) || e.serviceNamed(s.key.service).declared
 	case "exit":
-		// A service whose requests are answered as before has lost a program beside it.
+		// If the requests of the service are counted, they show whether its users suffer.
 		return e.serves(s.key.service) && !counted
 	case "signal", "connect", "refused", "reset":
 		return e.serves(s.key.service)

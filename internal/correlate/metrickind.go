@@ -12,11 +12,11 @@ import (
 
 const (
 	leastRatio   = 0.02 // two percent of a limit
-	leastSeconds = 0.02 // what a person begins to notice, times a handful of calls
+	leastSeconds = 0.02 // what users begin to notice, times a few calls
 )
 
 // kindOf reads from a metric's name, by the words of the semantic conventions,
-// what a change of it means, and the least change that matters to anybody.
+// what a change of it means, and the least change that matters.
 func kindOf(m *model.Metric, host bool) (class, float64) {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(m.Name, w) })
@@ -39,12 +39,12 @@ func kindOf(m *model.Metric, host bool) (class, float64) {
 	}
 }
 
-// isDuration reports whether a metric is how long something takes.
+// isDuration reports whether a metric measures a duration.
 func isDuration(name string) bool {
 	return strings.Contains(name, "duration") || strings.Contains(name, "latency") || strings.Contains(name, "response_time")
 }
 
-// secondsIn is how many seconds a unit of time is; what has none counts seconds.
+// secondsIn returns how many seconds a unit of time is. Without a unit it is seconds.
 func secondsIn(unit string) float64 {
 	switch unit {
 	case "ms":

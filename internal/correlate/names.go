@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// Whoever cannot resolve a name is not to blame for it. What several services report of
-// several names is evidence on the name server; what is reported of one name is evidence
-// on the host that has it.
+// A service that cannot resolve a name is not at fault. If several services report several
+// names, that is evidence on the name server; if one name is reported, it is evidence on
+// the host of that name.
 
-// commonNames adds a sign of the name server, or of the host that is asked for, where
-// the kernel reports that names are not resolved, and leaves the callers' to support it.
+// commonNames adds an anomaly of the name server, or of the host that is looked up, where
+// the kernel reports names that are not resolved. Those of the callers then support it.
 func (e *Engine) commonNames(signs []*sign) []*sign {
 	var lookups []*sign
 	for _, s := range signs {
@@ -44,8 +44,8 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 	return signs
 }
 
-// excuseWaiting weakens what calls of those show who cannot resolve names: they wait for
-// an address before they connect.
+// excuseWaiting weakens the anomalies of calls by services that cannot resolve names: they
+// wait for an address before they connect.
 func excuseWaiting(signs []*sign, callers []string) {
 	for _, s := range signs {
 		if s.way() && slices.Contains(callers, s.key.peer) {
@@ -55,7 +55,7 @@ func excuseWaiting(signs []*sign, callers []string) {
 	}
 }
 
-// namesIn lists the names that are asked for, each once.
+// namesIn lists the names that are looked up, each once.
 func namesIn(lookups []*sign) []string {
 	var names []string
 	for _, s := range lookups {

@@ -5,9 +5,9 @@ package correlate
 
 import "github.com/tapio/tapio/internal/correlate/failure"
 
-// blamePools holds that calls take longer against the caller whose connection pool is
-// exhausted: who waits for a connection seems to wait for the callee. It is the callee
-// if it was slow before the pool was exhausted, or others wait for it too.
+// blamePools attributes slow calls to the caller whose connection pool is exhausted: what
+// waits for a connection looks as if it waited for the callee. The callee stays at fault
+// if it was slow before the pool was exhausted, or if other callers wait for it too.
 func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
 	for _, pool := range signs {
 		if pool.from == "" || pool.from != pool.key.service || failure.ClassOf(pool.quote) != failure.Pool {

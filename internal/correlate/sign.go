@@ -77,7 +77,7 @@ type sign struct {
 	callee   string  // whose name cannot be resolved
 	did      string  // the step that is missing, as "calls pay Charge"
 	peers    []string
-	lookups  bool        // names are not resolved, as peers report
+	lookups  bool        // peers report that names are not resolved
 	on       string      // what runs out
 	usedUp   model.Nanos // when, at the earliest
 	// keepOut keeps what it tells of out of the past, nil where there is none.
@@ -109,11 +109,11 @@ func (s *sign) weight() float64 {
 	return weight
 }
 
-// effect reports whether a callee that fails may be behind it, though the kernel reports
-// it: who gives up on a request resets the connections of its callers.
+// effect reports whether a failing callee may be the cause, although the kernel reports
+// the anomaly: a service that gives up on a request resets the connection of its caller.
 func (s *sign) effect() bool { return s.kernel != nil && s.kernel.word == "reset" }
 
-// unexplained is what is left of the weight where callees may explain it.
+// unexplained is the weight that failing callees do not explain.
 func (s *sign) unexplained(callees float64) float64 {
 	if s.effect() {
 		return left(s.weight(), callees)

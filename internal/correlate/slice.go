@@ -91,8 +91,8 @@ func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count)
 // versionKey is the attribute that names a release.
 const versionKey = "service.version"
 
-// narrower reports whether a slice explains more than another: it is smaller or, of the
-// same instances, says that they alone run a version.
+// narrower reports whether a slice explains more than another: it is smaller, or it is of
+// the same size and names a version that only these instances run.
 func (s *slice) narrower(than *slice) bool {
 	switch {
 	case s == nil || than == nil:

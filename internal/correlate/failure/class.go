@@ -10,8 +10,8 @@ import "strings"
 // Class is a class of failures.
 type Class uint8
 
-// The classes. Of a message that fits several the first counts: a pool that has no
-// connection free reports a timeout, too.
+// The classes. A message that matches several belongs to the first of them: an exhausted
+// pool also reports a timeout.
 const (
 	None        Class = iota
 	Certificate       // a certificate is refused
@@ -21,12 +21,12 @@ const (
 	Memory            // no memory is left
 	Lock              // a statement waits for a lock, or is part of a deadlock
 	Refused           // nothing listens
-	Unreachable       // no connection comes about
-	Overload          // the callee rejects what is too much
-	Unavailable       // the callee says that it is not available
+	Unreachable       // no connection is established
+	Overload          // the callee rejects excess calls
+	Unavailable       // the callee reports that it is not available
 )
 
-// words returns how each class is reported, in lower case.
+// words returns the words that report each class, in lower case.
 func words() [][]string {
 	return [][]string{
 		Certificate: {"x509", "certificate has expired", "certificate verify failed", "certificate expired", "cert_has_expired", "pkix path", "bad certificate", "certificate is not yet valid"},
@@ -45,7 +45,7 @@ func words() [][]string {
 	}
 }
 
-// ClassOf classifies a message, None where it fits no class.
+// ClassOf classifies a message. It returns None if no class matches.
 func ClassOf(message string) Class {
 	message = strings.ToLower(message)
 	if strings.HasPrefix(message, "dial ") && strings.Contains(message, "timeout") {

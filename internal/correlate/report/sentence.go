@@ -94,7 +94,7 @@ func (f *Fact) logVolume() string {
 	return fmt.Sprintf("%s logs %s only %s times a minute (baseline %s)", f.Service, quoted(f.said(), 100), number(f.After), number(f.Before))
 }
 
-// names are those that are not resolved: of several hosts, or that of the service.
+// names lists the names that are not resolved: those of several hosts, or the service.
 func (f *Fact) names() string {
 	if f.What != "" {
 		return f.What

@@ -52,7 +52,7 @@ func (i *Incident) when(c clause) string {
 	return " since " + Clock(i.Start)
 }
 
-// afterRollout says so of what began with a release.
+// afterRollout is the part of a title for an incident that began with a release.
 func (i *Incident) afterRollout(c clause) string {
 	if i.released() && c.subject == i.whoReleased() {
 		return " after its rollout"
@@ -225,7 +225,7 @@ func (i *Incident) failClause() clause {
 	return clause{who, "has been failing", "failed", detail, false}
 }
 
-// whoReleased is the cause, with its version where that was just rolled out.
+// whoReleased is the cause, with its version if that was just rolled out.
 func (i *Incident) whoReleased() string {
 	if i.released() {
 		return i.who() + " " + i.Cause.Version

@@ -9,8 +9,8 @@ import (
 	"github.com/tapio/tapio/internal/correlate/failure"
 )
 
-// phrase says a class of failures of the cause: while it goes on and when it is over.
-// Where calls of the cause fail, classes that only callers see are told, too.
+// phrase describes a class of failures of the cause, in the present perfect and in the
+// past. Classes that only callers see have a phrase if calls of the cause fail.
 func phrase(class failure.Class, byCallers bool) (now, past string) {
 	switch class {
 	case failure.Certificate:
@@ -59,8 +59,8 @@ func (f *Fact) classOf() failure.Class {
 	return failure.None
 }
 
-// classClause names the mechanism by how calls fail, if the fact that tells of it says
-// so or, where it has no class, another of the cause does.
+// classClause names the mechanism by the class of failures of the main fact or, if it has
+// none, of another fact about the cause.
 func (i *Incident) classClause() (clause, bool) {
 	f := i.main()
 	switch f.Kind {
@@ -87,8 +87,8 @@ func (i *Incident) classClause() (clause, bool) {
 	return clause{}, false
 }
 
-// commonClass says how services of a place fail, where most of those that say so do it
-// alike.
+// commonClass describes how services of a place fail, if most of those with a class have
+// the same one.
 func (i *Incident) commonClass() (now, past string) {
 	seen, classified := map[failure.Class]int{}, 0
 	for n := range i.Facts {
@@ -105,7 +105,7 @@ func (i *Incident) commonClass() (now, past string) {
 	return "", ""
 }
 
-// lookupClause says that the name of a host, or those of several, are not resolved.
+// lookupClause is the clause for names that are not resolved: of one host, or of several.
 func (i *Incident) lookupClause() clause {
 	f := i.main()
 	detail := "lookups by " + Listed(f.Peers) + " fail with " + quoted(f.Quote, 60)

@@ -50,7 +50,11 @@ func newServiceTallies(a *account) *serviceTallies {
 
 // of returns the tally of a record's service.
 func (t *serviceTallies) of(labels model.Labels, signal model.Signal) (*serviceTally, error) {
-	name := textOf(labels, t.service)
+	return t.named(textOf(labels, t.service), textOf(labels, t.namespace), textOf(labels, t.instance), signal)
+}
+
+// named returns the tally of a service and notes one of its instances.
+func (t *serviceTallies) named(name, namespace, instance string, signal model.Signal) (*serviceTally, error) {
 	tally, known := t.tallies[name]
 	if !known {
 		if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
@@ -60,10 +64,10 @@ func (t *serviceTallies) of(labels model.Labels, signal model.Signal) (*serviceT
 		t.tallies[name] = tally
 	}
 	tally.service.Signals = tally.service.Signals.With(signal)
-	if err := t.note(tally.namespaces, textOf(labels, t.namespace)); err != nil {
+	if err := t.note(tally.namespaces, namespace); err != nil {
 		return nil, err
 	}
-	return tally, t.note(tally.instances, textOf(labels, t.instance))
+	return tally, t.note(tally.instances, instance)
 }
 
 func (t *serviceTallies) note(set map[string]bool, text string) error {
@@ -163,7 +167,7 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	if err := spans.eachOr(ctx, merge, tallies.span); err != nil {
 		return model.List[model.Service]{}, err
 	}
-	if err := s.countSeries(ctx, &q.Filter, nil, a, tallies.series); err != nil {
+	if err := s.countServices(ctx, &q.Filter, tallies); err != nil {
 		return model.List[model.Service]{}, err
 	}
 	items := make([]listed[model.Service], 0, len(tallies.tallies))
@@ -173,6 +177,14 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 		items = append(items, listed[model.Service]{service, place, textBytes(service.Instances...) + textBytes(service.Namespaces...)})
 	}
 	return pageOf(items, q.Paging), nil
+}
+
+// countServices counts series by service.
+func (s *Store) countServices(ctx context.Context, filter *model.Filter, tallies *serviceTallies) error {
+	if isWhole(filter) {
+		return s.countOwned(ctx, filter.Time, tallies)
+	}
+	return s.countSeries(ctx, filter, nil, tallies.account, tallies.series)
 }
 
 func (t *serviceTallies) series(s *model.Series, widen func(*extent)) error {

@@ -33,6 +33,10 @@ type selection struct {
 
 // Select implements query.SeriesIndex.
 func (s *Store) Select(times model.TimeRange) query.SeriesSelection {
+	return s.selectSeries(times)
+}
+
+func (s *Store) selectSeries(times model.TimeRange) *selection {
 	sel := &selection{log: s.points, budget: s.budget, account: s.budget.account(), times: times, pieces: make([]piece, 1)}
 	sel.views, sel.last = s.points.views()
 	return sel

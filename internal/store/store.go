@@ -35,6 +35,7 @@ type Store struct {
 	budget    *budget
 	findings  findingCounts
 	panics    *panicReport
+	owners    *seriesOwners
 
 	events *log[model.Event]
 	spans  *log[model.Span]
@@ -48,6 +49,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		started: now(),
 		epoch:   newEpoch(),
 		budget:  newBudget(),
+		owners:  newSeriesOwners(),
 		events:  newLog(eventSignal(), packer, now),
 		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(packer, now),

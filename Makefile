@@ -130,6 +130,10 @@ bench-many: build ## Hold 1,000 idle streams and 200 that write open, and let 1,
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query
 
+.PHONY: bench-promql
+bench-promql: bin/tapio ## Measure PromQL of bin/tapio beside Prometheus (PROMETHEUS, from PATH) over the same 1,000,000 samples
+	go run ./test/bench promql
+
 .PHONY: scenarios
 scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
 	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios

@@ -23,7 +23,7 @@ const (
 
 // collector is one running bin/tapio.
 type collector struct {
-	otlp, api, pprof string // the addresses it listens on, "" for none
+	otlp, api, http, pprof string // the addresses it listens on, "" for none
 
 	cmd    *exec.Cmd
 	term   context.CancelFunc
@@ -118,6 +118,8 @@ func (c *collector) readAddresses(log []byte) (ready bool) {
 			c.otlp = entry.Endpoint
 		case "Tapio API listeninggrpc":
 			c.api = entry.Endpoint
+		case "Tapio API listeninghttp":
+			c.http = entry.Endpoint
 		case "Starting net/http/pprof server":
 			c.pprof = entry.Config.TCPAddr.Endpoint
 		case "Everything is ready. Begin running and processing data.":

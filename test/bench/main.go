@@ -3,7 +3,8 @@
 
 // Command bench measures the built collector, bin/tapio, from outside: `bench
 // ingest` what it takes in, `bench stream` what its own streams take beside OTLP,
-// `bench query` how long it takes to answer. The
+// `bench query` how long it takes to answer, `bench promql` the same beside
+// Prometheus. The
 // generator shares the machine with the collector, so that the ratios of one
 // run hold and the absolute figures are those of this machine. Settings come
 // from the environment; settings.go lists them.
@@ -40,7 +41,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return measureStreams(ctx, set, out)
 	case len(args) == 1 && args[0] == "query":
 		return measureQueries(ctx, set, out)
+	case len(args) == 1 && args[0] == "promql":
+		return measurePromQL(ctx, set, out)
 	default:
-		return fmt.Errorf("unknown arguments %q: write ingest, stream or query", args)
+		return fmt.Errorf("unknown arguments %q: write ingest, stream, query or promql", args)
 	}
 }

@@ -54,6 +54,9 @@ func (d *decoded) of(ctx context.Context, i int) ([]model.Point, error) {
 // boundsOf returns the upper bounds of the buckets that a histogram ever had, sorted, with
 // infinity.
 func (f *finding) boundsOf(ctx context.Context, i int) ([]float64, error) {
+	if f.bounds == oneBound {
+		return []float64{math.Inf(1)}, nil
+	}
 	points, err := f.decoded.of(ctx, i)
 	if err != nil {
 		return nil, err

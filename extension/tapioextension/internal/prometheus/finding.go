@@ -65,6 +65,7 @@ type finding struct {
 	sel      query.SeriesSelection
 	lookback time.Duration
 	matchers matcherSet
+	bounds   detail
 
 	families  map[*family]bool // whether one of its names matches
 	info      int8             // whether target_info may: 0 is not known, 1 yes, -1 no

@@ -95,7 +95,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	if hints != nil {
 		mint, maxt = hints.Start, hints.End
 	}
-	found, err := q.find(ctx, mint, maxt, matchers)
+	found, err := q.find(ctx, mint, maxt, matchers, allBounds)
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -111,14 +111,25 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	return &seriesSet{series: found.series, at: -1}
 }
 
+// detail is which bounds of a histogram become series.
+type detail bool
+
+const (
+	allBounds detail = false
+	// oneBound is that of infinity, which all have: it has the labels of the others, and
+	// is known without the points.
+	oneBound detail = true
+)
+
 // find returns the series that have samples in a range.
-func (q *querier) find(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher) (*finding, error) {
+func (q *querier) find(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher, bounds detail) (*finding, error) {
 	sel, series, err := q.from.open(ctx, nanoRange(mint, maxt))
 	if err != nil {
 		return nil, err
 	}
 	q.open = append(q.open, sel)
 	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers)}
+	f.bounds = bounds && detail(len(f.matchers.bounds) == 0)
 	if err := series.each(ctx, sel, f.consider); err != nil {
 		return nil, err
 	}
@@ -139,7 +150,7 @@ func nanoRange(mint, maxt int64) model.TimeRange {
 func (q *querier) LabelValues(
 	ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher,
 ) ([]string, annotations.Annotations, error) {
-	return q.distinct(ctx, hints, matchers, func(of labels.Labels, add func(string)) {
+	return q.distinct(ctx, hints, matchers, detail(name != labels.BucketLabel), func(of labels.Labels, add func(string)) {
 		if value := of.Get(name); value != "" {
 			add(value)
 		}
@@ -150,16 +161,16 @@ func (q *querier) LabelValues(
 func (q *querier) LabelNames(
 	ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher,
 ) ([]string, annotations.Annotations, error) {
-	return q.distinct(ctx, hints, matchers, func(of labels.Labels, add func(string)) {
+	return q.distinct(ctx, hints, matchers, oneBound, func(of labels.Labels, add func(string)) {
 		of.Range(func(l labels.Label) { add(l.Name) })
 	})
 }
 
 // distinct returns what the labels of the series have, each once and sorted.
 func (q *querier) distinct(
-	ctx context.Context, hints *storage.LabelHints, matchers []*labels.Matcher, what func(labels.Labels, func(string)),
+	ctx context.Context, hints *storage.LabelHints, matchers []*labels.Matcher, bounds detail, what func(labels.Labels, func(string)),
 ) ([]string, annotations.Annotations, error) {
-	found, err := q.find(ctx, q.mint, q.maxt, matchers)
+	found, err := q.find(ctx, q.mint, q.maxt, matchers, bounds)
 	if err != nil {
 		return nil, nil, err
 	}

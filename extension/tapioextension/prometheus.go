@@ -29,7 +29,7 @@ func (e *tapioExtension) newPrometheus() {
 	e.rules = rules.New(rules.Options{
 		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,
 		Engine: engine, Queryable: queryable, Parser: parser, Enter: turns.Enter,
-		Sink: e, Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
+		Sink: e, Reader: e.store.Reader(), Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
 	})
 	e.prometheus = prometheus.New(prometheus.Options{
 		Queryable: queryable,

@@ -33,6 +33,9 @@ type Change struct {
 	Labels, Annotations      map[string]string
 	Value                    float64
 	At, ActiveAt, ResolvedAt time.Time
+	// Remembered is set if the alert fired already before a reload or a restart.
+	Remembered bool
+	confirmed  bool // it was seen since
 }
 
 // alerts remembers the state of each alert.
@@ -43,7 +46,8 @@ type alerts struct {
 
 func newAlerts() alerts { return alerts{known: map[string]map[string]Change{}} }
 
-// changes compares the alerts of a group with what they were.
+// changes compares the alerts of a group with what they were. An alert that is
+// remembered and seen for the first time is one of them.
 func (a *alerts) changes(g *promrules.Group, at time.Time) []Change {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -56,8 +60,15 @@ func (a *alerts) changes(g *promrules.Group, at time.Time) []Change {
 			if c.State == StateResolved {
 				return // it is found missing below
 			}
+			was := before[c.ID]
+			if was.Remembered && c.State == StatePending {
+				now[c.ID] = was // its time was not taken up again yet
+				return
+			}
+			c.Remembered = was.Remembered && !was.confirmed
+			c.confirmed = true
 			now[c.ID] = c
-			if before[c.ID].State != c.State {
+			if was.State != c.State || c.Remembered {
 				list = append(list, c)
 			}
 		})
@@ -68,7 +79,7 @@ func (a *alerts) changes(g *promrules.Group, at time.Time) []Change {
 			if was.State == StatePending {
 				ended = StateInactive
 			}
-			was.State, was.At, was.ResolvedAt = ended, at, at
+			was.State, was.At, was.ResolvedAt, was.Remembered = ended, at, at, false
 			list = append(list, was)
 		}
 	}
@@ -100,17 +111,17 @@ func (c *Change) event() tapio.Event {
 		Name: AlertEvent, Time: at, ObservedTime: at, SeverityNumber: number, SeverityText: severity,
 		Body: tapio.StringValue(c.sentence()), Resource: resourceOf(c.Labels), Scope: scope(),
 		Attributes: tapio.Attributes{
-			text("tapio.alert.id", c.ID), text("tapio.alert.name", c.Name), text("tapio.alert.state", c.State),
-			text("tapio.alert.group", c.Group), text("tapio.alert.file", c.File), text("tapio.alert.expression", c.Expression),
+			text(attributeID, c.ID), text(attributeName, c.Name), text(attributeState, c.State),
+			text(attributeGroup, c.Group), text(attributeFile, c.File), text(attributeExpression, c.Expression),
 			{Key: "tapio.alert.value", Value: tapio.DoubleValue(c.Value)},
-			{Key: "tapio.alert.active_at", Value: tapio.StringValue(c.ActiveAt.UTC().Format(time.RFC3339Nano))},
+			{Key: attributeActiveAt, Value: tapio.StringValue(c.ActiveAt.UTC().Format(time.RFC3339Nano))},
 		},
 	}
 	for _, name := range sortedKeys(c.Labels) {
-		e.Attributes = append(e.Attributes, text("tapio.alert.label."+name, c.Labels[name]))
+		e.Attributes = append(e.Attributes, text(labelPrefix+name, c.Labels[name]))
 	}
 	for _, name := range sortedKeys(c.Annotations) {
-		e.Attributes = append(e.Attributes, text("tapio.alert.annotation."+name, c.Annotations[name]))
+		e.Attributes = append(e.Attributes, text(annotationPrefix+name, c.Annotations[name]))
 	}
 	return e
 }

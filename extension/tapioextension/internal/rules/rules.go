@@ -30,6 +30,7 @@ import (
 
 	tapio "github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // Sink takes what rules make into the pipelines.
@@ -48,24 +49,28 @@ type Options struct {
 	Queryable storage.Queryable
 	Parser    parser.Parser
 	// Enter waits for the turn of a query.
-	Enter    func(ctx context.Context) (leave func(), err error)
-	Sink     Sink
+	Enter func(ctx context.Context) (leave func(), err error)
+	Sink  Sink
+	// Reader has the events of earlier evaluators.
+	Reader   query.EventReader
 	Logger   *slog.Logger
 	Panicked func(error)
-	// Changed is told of alerts whose state changed, after their events are written.
+	// Changed is told of alerts whose state changed, after their events are written, and of
+	// those that fired before a reload or restart and still do, which have no new event.
 	Changed func([]Change)
 }
 
 // Evaluator evaluates rules until it is stopped.
 type Evaluator struct {
 	Options
-	manager *promrules.Manager
-	alerts  alerts
-	bad     []error
-	work    sync.WaitGroup
-	cancel  context.CancelFunc
-	start   sync.Once
-	stop    sync.Once
+	manager     *promrules.Manager
+	alerts      alerts
+	remembering sync.Once
+	bad         []error
+	work        sync.WaitGroup
+	cancel      context.CancelFunc
+	start       sync.Once
+	stop        sync.Once
 
 	evaluations, failures, recorded, dropped atomic.Uint64
 }
@@ -186,17 +191,32 @@ func (e *Evaluator) evaluate(ctx context.Context, g *promrules.Group, at time.Ti
 }
 
 func (e *Evaluator) report(ctx context.Context, g *promrules.Group, at time.Time) {
+	e.remembering.Do(func() {
+		if err := e.alerts.remember(ctx, e.Reader); err != nil {
+			e.Logger.Warn("failed to read which alerts fire: they are reported again", "err", err)
+		}
+	})
 	changes := e.alerts.changes(g, at)
 	if len(changes) == 0 {
 		return
 	}
-	events := make([]tapio.Event, len(changes))
+	var events []tapio.Event
 	for i := range changes {
-		events[i] = changes[i].event()
+		if !changes[i].Remembered {
+			events = append(events, changes[i].event())
+		}
+	}
+	if len(events) == 0 {
+		e.changed(changes)
+		return
 	}
 	if err := e.Sink.WriteEvents(ctx, events); err != nil {
 		e.Logger.Warn("failed to write the events of alerts", "group", g.Name(), "file", g.File(), "err", err)
 	}
+	e.changed(changes)
+}
+
+func (e *Evaluator) changed(changes []Change) {
 	if e.Changed != nil {
 		e.Changed(changes)
 	}

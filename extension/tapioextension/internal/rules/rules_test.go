@@ -32,7 +32,16 @@ type shop struct {
 
 	mu     sync.Mutex
 	events []model.Event
+	told   []string // states of which others are told
 	fails  error
+}
+
+func (s *shop) notify(changes []Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range changes {
+		s.told = append(s.told, changes[i].State)
+	}
 }
 
 func (s *shop) WritePoints(_ context.Context, points []model.Point) error {
@@ -50,7 +59,8 @@ func (s *shop) WriteEvents(_ context.Context, events []model.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, events...)
-	return nil
+	_, err := s.store.AppendEvents(events)
+	return err
 }
 
 // states returns the states that the alert had, in order.
@@ -78,7 +88,11 @@ func (s *shop) gauge(value int64) {
 
 func newEvaluator(t *testing.T, s *shop, files map[string]string, patterns ...string) (*Evaluator, *prometheus.Queryable) {
 	t.Helper()
-	dir := t.TempDir()
+	return newEvaluatorIn(t, t.TempDir(), s, files, patterns...)
+}
+
+func newEvaluatorIn(t *testing.T, dir string, s *shop, files map[string]string, patterns ...string) (*Evaluator, *prometheus.Queryable) {
+	t.Helper()
 	for name, content := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
@@ -90,11 +104,13 @@ func newEvaluator(t *testing.T, s *shop, files map[string]string, patterns ...st
 	queryable := prometheus.NewQueryable(s.store.Reader(), prometheus.Naming{}, limits.Lookback)
 	return New(Options{
 		Files: patterns, Interval: time.Minute, Engine: prometheus.NewEngine(limits, parser, logger), Queryable: queryable, Parser: parser,
-		Enter: prometheus.NewTurns(limits).Enter, Sink: s, Logger: logger, Panicked: func(err error) { t.Error(err) },
+		Enter: prometheus.NewTurns(limits).Enter, Sink: s, Reader: s.store.Reader(), Changed: s.notify, Logger: logger, Panicked: func(err error) { t.Error(err) },
 	}), queryable
 }
 
-func newShop() *shop { return &shop{store: store.New(store.Limits{Metrics: 1 << 22}, time.Now)} }
+func newShop() *shop {
+	return &shop{store: store.New(store.Limits{Logs: 1 << 22, Metrics: 1 << 22}, time.Now)}
+}
 
 func names(t *testing.T, q *prometheus.Queryable) []string {
 	t.Helper()
@@ -204,5 +220,39 @@ groups:
 		s.mu.Unlock()
 		time.Sleep(10 * time.Second)
 		assert.NotZero(t, e.Samples()["dropped"])
+	})
+}
+
+// An alert that fires on after a reload is not reported again, but others are told that it
+// still does; one that ends is resolved, though the evaluator never saw it begin.
+func TestAlertsGoOnOverAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop()
+		files := map[string]string{"queue.yaml": strings.ReplaceAll(queueRules, "for: 20s", "for: 0s")}
+		feed := func(value int64, d time.Duration) {
+			for range d / (5 * time.Second) {
+				s.gauge(value)
+				time.Sleep(5 * time.Second)
+			}
+		}
+		dir := t.TempDir()
+		run := func(value int64) {
+			e, _ := newEvaluatorIn(t, dir, s, files, "*.yaml")
+			require.Empty(t, e.Problems())
+			e.Start()
+			defer e.Stop()
+			feed(value, 40*time.Second)
+		}
+		run(9)
+		assert.Equal(t, []string{StateFiring}, s.states("QueueLong"))
+		run(9)
+		assert.Equal(t, []string{StateFiring}, s.states("QueueLong"), "it is no new alert")
+		assert.Equal(t, []string{StateFiring, StateFiring}, s.told, "it still fires")
+		run(1)
+		assert.Equal(t, []string{StateFiring, StateResolved}, s.states("QueueLong"))
+		run(9)
+		assert.Equal(t, []string{StateFiring, StateResolved, StateFiring}, s.states("QueueLong"))
+		resolved := s.events[1]
+		assert.Equal(t, "alert QueueLong is resolved: cart waits for 9", resolved.Body.Text())
 	})
 }

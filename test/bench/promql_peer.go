@@ -87,7 +87,7 @@ func (p *prometheus) awaitReady(ctx context.Context) error {
 func (p *prometheus) stop() {
 	if p.cmd != nil && p.cmd.Process != nil {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		_ = p.cmd.Wait() // it was told to end
+		_ = p.cmd.Wait() // its exit code after SIGTERM
 	}
 	_ = os.RemoveAll(p.folder) // a temporary folder
 }

@@ -61,7 +61,7 @@ func (s *measuredShop) seriesCount() int {
 func (s *measuredShop) samples() int        { return s.seriesCount() * s.minutes }
 func (s *measuredShop) span() time.Duration { return time.Duration(s.minutes) * time.Minute }
 
-// eachMinute begins anew and goes through the same minutes every time.
+// eachMinute goes through the minutes from the first on, with the same values every time.
 func (s *measuredShop) eachMinute(use func(at time.Time) error) error {
 	*s = measuredShop{random: rand.New(rand.NewPCG(7, 11)), start: s.start, end: s.end, minutes: s.minutes}
 	for i := range s.buckets {

@@ -35,7 +35,7 @@ type Change struct {
 	At, ActiveAt, ResolvedAt time.Time
 	// Remembered is set if the alert fired already before a reload or a restart.
 	Remembered bool
-	confirmed  bool // it was seen since
+	confirmed  bool // this evaluator has seen it
 }
 
 // alerts remembers the state of each alert.
@@ -75,16 +75,21 @@ func (a *alerts) changes(g *promrules.Group, at time.Time) []Change {
 	}
 	for id, was := range before {
 		if _, still := now[id]; !still {
-			ended := StateResolved
-			if was.State == StatePending {
-				ended = StateInactive
-			}
-			was.State, was.At, was.ResolvedAt, was.Remembered = ended, at, at, false
-			list = append(list, was)
+			list = append(list, was.end(at))
 		}
 	}
 	a.known[key] = now
 	return list
+}
+
+// end returns the change of an alert that is no longer active.
+func (c Change) end(at time.Time) Change {
+	ended := StateResolved
+	if c.State == StatePending {
+		ended = StateInactive
+	}
+	c.State, c.At, c.ResolvedAt, c.Remembered = ended, at, at, false
+	return c
 }
 
 func changeOf(g *promrules.Group, rule *promrules.AlertingRule, alert *promrules.Alert, at time.Time) Change {

@@ -5,6 +5,8 @@ package rules
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,6 +61,24 @@ func (a *alerts) remember(ctx context.Context, reader query.EventReader) error {
 	return nil
 }
 
+// endWithoutGroup forgets the alerts of groups that are not evaluated any more, because their
+// rules were removed, and returns that they ended.
+func (a *alerts) endWithoutGroup(groups []*promrules.Group, at time.Time) []Change {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var list []Change
+	for key, known := range a.known {
+		if slices.ContainsFunc(groups, func(g *promrules.Group) bool { return promrules.GroupKey(g.File(), g.Name()) == key }) {
+			continue
+		}
+		for _, id := range slices.Sorted(maps.Keys(known)) {
+			list = append(list, known[id].end(at))
+		}
+		delete(a.known, key)
+	}
+	return list
+}
+
 // keep remembers an alert that fires.
 func (a *alerts) keep(c Change) {
 	if c.State != StateFiring {
@@ -73,7 +93,7 @@ func (a *alerts) keep(c Change) {
 	a.known[key][c.ID] = c
 }
 
-// changeFrom reads what event wrote.
+// changeFrom is the inverse of event.
 func changeFrom(e *tapio.Event) Change {
 	text := func(key string) string {
 		v, _ := e.Attributes.Get(key)

@@ -55,8 +55,8 @@ type Options struct {
 	Reader   query.EventReader
 	Logger   *slog.Logger
 	Panicked func(error)
-	// Changed is told of alerts whose state changed, after their events are written, and of
-	// those that fired before a reload or restart and still do, which have no new event.
+	// Changed gets the alerts whose state changed, after their events are written, and those
+	// that fired before a reload or restart and still do, which have no new event.
 	Changed func([]Change)
 }
 
@@ -65,6 +65,7 @@ type Evaluator struct {
 	Options
 	manager     *promrules.Manager
 	alerts      alerts
+	groups      []*promrules.Group
 	remembering sync.Once
 	bad         []error
 	work        sync.WaitGroup
@@ -94,6 +95,8 @@ func New(o Options) *Evaluator {
 	if err := e.manager.Update(o.Interval, good, labels.EmptyLabels(), "", e.evaluate); err != nil {
 		e.bad = append(e.bad, fmt.Errorf("rules::files: %w", err))
 	}
+	// Not asked for while groups are evaluated: the manager waits for them with its lock held.
+	e.groups = e.manager.RuleGroups()
 	return e
 }
 
@@ -191,29 +194,28 @@ func (e *Evaluator) evaluate(ctx context.Context, g *promrules.Group, at time.Ti
 }
 
 func (e *Evaluator) report(ctx context.Context, g *promrules.Group, at time.Time) {
+	var changes []Change
 	e.remembering.Do(func() {
 		if err := e.alerts.remember(ctx, e.Reader); err != nil {
 			e.Logger.Warn("failed to read which alerts fire: they are reported again", "err", err)
 		}
+		changes = e.alerts.endWithoutGroup(e.groups, at)
 	})
-	changes := e.alerts.changes(g, at)
-	if len(changes) == 0 {
-		return
-	}
+	changes = append(changes, e.alerts.changes(g, at)...)
 	var events []tapio.Event
 	for i := range changes {
 		if !changes[i].Remembered {
 			events = append(events, changes[i].event())
 		}
 	}
-	if len(events) == 0 {
+	if len(events) > 0 {
+		if err := e.Sink.WriteEvents(ctx, events); err != nil {
+			e.Logger.Warn("failed to write the events of alerts", "group", g.Name(), "file", g.File(), "err", err)
+		}
+	}
+	if len(changes) > 0 {
 		e.changed(changes)
-		return
 	}
-	if err := e.Sink.WriteEvents(ctx, events); err != nil {
-		e.Logger.Warn("failed to write the events of alerts", "group", g.Name(), "file", g.File(), "err", err)
-	}
-	e.changed(changes)
 }
 
 func (e *Evaluator) changed(changes []Change) {

@@ -32,7 +32,7 @@ type shop struct {
 
 	mu     sync.Mutex
 	events []model.Event
-	told   []string // states of which others are told
+	sent   []string // states that notifications got
 	fails  error
 }
 
@@ -40,7 +40,7 @@ func (s *shop) notify(changes []Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range changes {
-		s.told = append(s.told, changes[i].State)
+		s.sent = append(s.sent, changes[i].State)
 	}
 }
 
@@ -223,8 +223,9 @@ groups:
 	})
 }
 
-// An alert that fires on after a reload is not reported again, but others are told that it
-// still does; one that ends is resolved, though the evaluator never saw it begin.
+// An alert that still fires after a reload has no new event, but notifications get it; one
+// that ends is resolved, though the evaluator never saw it begin, and so is one whose rule
+// was removed.
 func TestAlertsGoOnOverAReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop()
@@ -247,12 +248,15 @@ func TestAlertsGoOnOverAReload(t *testing.T) {
 		assert.Equal(t, []string{StateFiring}, s.states("QueueLong"))
 		run(9)
 		assert.Equal(t, []string{StateFiring}, s.states("QueueLong"), "it is no new alert")
-		assert.Equal(t, []string{StateFiring, StateFiring}, s.told, "it still fires")
+		assert.Equal(t, []string{StateFiring, StateFiring}, s.sent, "it still fires")
 		run(1)
 		assert.Equal(t, []string{StateFiring, StateResolved}, s.states("QueueLong"))
 		run(9)
 		assert.Equal(t, []string{StateFiring, StateResolved, StateFiring}, s.states("QueueLong"))
 		resolved := s.events[1]
 		assert.Equal(t, "alert QueueLong is resolved: cart waits for 9", resolved.Body.Text())
+		files["queue.yaml"] = "groups: [{name: other, interval: 10s, rules: [{alert: Never, expr: vector(0) > 1}]}]"
+		run(9)
+		assert.Equal(t, []string{StateFiring, StateResolved, StateFiring, StateResolved}, s.states("QueueLong"))
 	})
 }

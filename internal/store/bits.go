@@ -3,6 +3,11 @@
 
 package store
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // bitWriter appends bits to bytes, the most significant first.
 type bitWriter struct {
 	bytes []byte
@@ -42,7 +47,15 @@ type bitReader struct {
 	held  uint
 }
 
+// fill reads ahead to more than 56 bits.
 func (r *bitReader) fill() {
+	if len(r.bytes) >= 8 {
+		// What is more than whole bytes is read once more, to the same place.
+		r.word |= binary.BigEndian.Uint64(r.bytes) >> r.held
+		n := (64 - r.held) / 8
+		r.bytes, r.held = r.bytes[n:], r.held+8*n
+		return
+	}
 	for r.held <= 56 {
 		var next uint64
 		if len(r.bytes) > 0 {
@@ -74,10 +87,13 @@ func (r *bitReader) getWide(n uint) uint64 {
 // bit reads one bit.
 func (r *bitReader) bit() bool { return r.get(1) != 0 }
 
-// ones reads up to most ones and the zero that ends them, if they are fewer.
-func (r *bitReader) ones(most int) (n int) {
-	for n < most && r.bit() {
-		n++
+// ones reads up to most ones, at most 55, and the zero that ends them, if they are fewer.
+func (r *bitReader) ones(most int) int {
+	if r.held <= uint(most) {
+		r.fill()
 	}
+	n := min(bits.LeadingZeros64(^r.word), most)
+	read := uint(min(n+1, most))
+	r.word, r.held = r.word<<read, r.held-read
 	return n
 }

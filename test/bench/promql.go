@@ -43,6 +43,7 @@ func measurePromQL(ctx context.Context, set settings, out io.Writer) error {
 	}
 	peers := [2]promServer{{"tapio", "http://" + c.http + "/prometheus/api/v1/"}, {"prometheus", "http://" + p.api + "/api/v1/"}}
 	fmt.Fprintf(out, "%s beside %s\n\n| query | tapio, median | prometheus, median | ratio | series |\n|---|---|---|---|---|\n", set.Binary, p.version(ctx))
+	profiled := profile(ctx, set, variant{name: "tapio", signal: "promql"}, c)
 	var ratios []float64
 	for _, q := range promQuestions(shop) {
 		times, series, err := askBoth(ctx, set, peers, q)
@@ -55,7 +56,7 @@ func measurePromQL(ctx context.Context, set settings, out io.Writer) error {
 		fmt.Fprintf(out, "| %s | %v | %v | %.2f | %d |\n", q.name, rounded(tapio), rounded(prometheus), ratio, series)
 	}
 	fmt.Fprintf(out, "\nMedian of the ratios: %.2f; load average after: %s\n", median(ratios), loadAverage())
-	return nil
+	return <-profiled
 }
 
 // promQuestion is a request to Prometheus' API.

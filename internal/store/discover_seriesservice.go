@@ -26,7 +26,7 @@ type ownedSeries struct {
 	owner    uint32
 }
 
-// seriesOwners remembers the services of series, so that listing services does not read
+// seriesOwners remembers the services of series, 24 B each, so that listing services does not read
 // all series again.
 type seriesOwners struct {
 	seed maphash.Seed

@@ -55,7 +55,8 @@ type Call struct {
 	Start, End time.Time
 	// Cut reports that the connection ended before the answer did.
 	Cut bool
-	// Lost reports that it is not certain which answer belongs to the question.
+	// Lost reports that it is not certain which answer belongs to the question: it is
+	// counted as lost.
 	Lost bool
 	// Mark and Stalled are for the caller, from Begun on.
 	Mark    [4]uint64
@@ -63,6 +64,7 @@ type Call struct {
 
 	overtakes bool // it was asked in the midst of an earlier answer
 	silent    bool // the client asked for no answer
+	answers   spot // the place in the stream of answers when it was asked
 }
 
 // Conn follows one connection, as one of its ends sees it.

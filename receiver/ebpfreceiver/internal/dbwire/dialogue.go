@@ -24,6 +24,7 @@ type dialogue struct {
 	failed        map[Reason]uint64
 	next          [2]uint32 // place of the next byte, by direction
 	met           [2]bool
+	contiguous    bool // no byte passed unseen since the piece before
 	active        time.Time
 	answeredAt    time.Time
 }
@@ -70,6 +71,7 @@ func (d *dialogue) arrive(p *Piece) arrival {
 		d.met[other], d.next[other] = true, p.Other
 	}
 	end := p.Seq + uint32(p.Length)
+	d.contiguous = d.met[at] && d.next[at] == p.Seq && p.OtherKnown && d.next[other] == p.Other
 	if d.met[at] && int32(end-d.next[at]) <= 0 {
 		return outdated
 	}
@@ -81,16 +83,26 @@ func (d *dialogue) arrive(p *Piece) arrival {
 	return afterGap
 }
 
+// spot is a place in a stream, if it is known.
+type spot struct {
+	at    uint32
+	known bool
+}
+
+func spotOf(p *Piece) spot { return spot{p.Other, p.OtherKnown} }
+
 // answers notes bytes of an answer.
 func (d *dialogue) answers(p *Piece) {
-	d.turns.Answer()
+	d.turns.Answer(p.Time, d.contiguous)
 	d.answeredAt = p.Time
 }
 
 // restart makes the call that begins now the first one of which the answer is
-// certain, if that is so.
+// certain or on trial, if that may be.
 func (d *dialogue) restart(p *Piece) bool {
-	if len(d.pending) > 0 || !d.turns.MayResume() || !p.Time.After(d.answeredAt) {
+	other := indexOf(!p.Sent)
+	seen := p.OtherKnown && d.met[other] && d.next[other] == p.Other
+	if len(d.pending) > 0 || !p.Time.After(d.answeredAt) || !d.turns.Resume(!seen) {
 		return false
 	}
 	d.exact, d.unseen = true, false
@@ -110,7 +122,7 @@ func (d *dialogue) loseQuestions(why Reason) {
 // loseAnswers gives up the calls that wait. With missing, bytes were not seen,
 // which may have held any number of answers.
 func (d *dialogue) loseAnswers(why Reason, missing bool) {
-	if !missing && len(d.pending) > 1 {
+	if !missing && len(d.pending) > 1 && (why == Crowded || d.overlaps(d.pending[1], d.answeredAt)) {
 		d.turns.Overlap(false)
 	}
 	d.fail(why, max(1, len(d.pending)))
@@ -120,7 +132,17 @@ func (d *dialogue) loseAnswers(why Reason, missing bool) {
 	d.pending, d.exact = nil, false
 }
 
-// begin takes in a call, and reports whether its answer will be certain.
+// overlaps reports whether the call began before the last byte of the answer that
+// ended then. Bytes that were sent before it began were in the socket by then, whichever
+// thread the kernel reported first.
+func (d *dialogue) overlaps(c *Call, at time.Time) bool {
+	if c.answers.known {
+		return int32(c.answers.at-d.next[indexOf(d.server)]) < 0
+	}
+	return c.Start.Before(at)
+}
+
+// begin takes in a call, and reports whether it waits for its answer.
 func (d *dialogue) begin(c *Call) bool {
 	if !d.exact {
 		d.fail(Unpaired, 1)
@@ -133,7 +155,11 @@ func (d *dialogue) begin(c *Call) bool {
 		d.loseAnswers(Crowded, false)
 		return false
 	}
-	d.begun = append(d.begun, c)
+	if c.Lost = !d.turns.Certain(); c.Lost {
+		d.fail(Unpaired, 1)
+	} else {
+		d.begun = append(d.begun, c)
+	}
 	return true
 }
 
@@ -145,8 +171,10 @@ func (d *dialogue) complete(at time.Time, code string) {
 	c := d.pending[0]
 	d.pending = append(d.pending[:0], d.pending[1:]...)
 	c.End, c.Code = at, code
-	d.done = append(d.done, c)
-	if len(d.pending) > 0 && d.pending[0].Start.Before(at) {
+	if !c.Lost {
+		d.done = append(d.done, c)
+	}
+	if len(d.pending) > 0 && d.overlaps(d.pending[0], at) {
 		d.turns.Overlap(d.pending[0].overtakes)
 	}
 }
@@ -169,6 +197,9 @@ func (d *dialogue) closing(end *End, uncertain bool) []*Call {
 		at = end.PeerTime
 	}
 	for _, c := range d.pending {
+		if c.Lost {
+			continue // on trial, and counted
+		}
 		c.End, c.Cut = at, true
 		if at.Before(c.Start) {
 			c.End = c.Start

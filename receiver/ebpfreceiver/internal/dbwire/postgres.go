@@ -38,6 +38,7 @@ type postgres struct {
 	parsed *Call
 	awaits bool // an answer of one byte, of TLS or not
 	blind  bool // the end of the answers was not copied
+	asked  spot // the place of the answers at the piece of the client
 	now    time.Time
 }
 
@@ -83,19 +84,35 @@ func isStartup(b []byte) bool {
 
 func (g *postgres) takeFront(p *Piece, how arrival) {
 	m := &g.front
+	g.turns.Question(p.Time)
 	g.catchUp()
 	if how == afterGap {
-		g.loseQuestions(Gap)
-		m.broken = true
+		g.loseFront(Gap)
 	}
 	if (m.broken || !g.exact) && !g.resume(p) {
 		return
 	}
-	m.place = p.Seq
-	if !m.feed(p, g.fromFront) {
-		m.broken = true
-		g.loseQuestions(whyOf(p))
+	if len(g.cycles) == 0 && len(g.pending) == 0 {
+		g.turns.Balance()
 	}
+	m.place, g.asked = p.Seq, spotOf(p)
+	if !m.feed(p, g.fromFront) {
+		g.loseFront(whyOf(p))
+	}
+}
+
+// loseFront gives up what the client says until a message begins for certain.
+func (g *postgres) loseFront(why Reason) {
+	g.loseQuestions(why)
+	g.front.broken = true
+	g.forget()
+}
+
+// forget drops the prepared statements: what was not seen may have replaced them.
+func (g *postgres) forget() {
+	clear(g.statements)
+	clear(g.portals)
+	g.parsed = nil
 }
 
 // resume begins again at a piece that begins with a message, where nothing can be
@@ -114,6 +131,7 @@ func (g *postgres) resume(p *Piece) bool {
 	}
 	m.broken = true
 	g.turns.Lose()
+	g.forget()
 	return false
 }
 
@@ -134,8 +152,7 @@ func (g *postgres) loseBack(why Reason, missing bool) {
 
 // Lose implements Conn.
 func (g *postgres) Lose() {
-	g.loseQuestions(Gap)
-	g.front.broken = true
+	g.loseFront(Gap)
 	if len(g.cycles) > 0 || len(g.pending) > 0 {
 		g.loseBack(Gap, true)
 	}
@@ -231,12 +248,13 @@ func (g *postgres) call(s statement, place uint32) *Call {
 	if s.operation == "" {
 		s.operation = "EXECUTE"
 	}
-	return &Call{Operation: s.operation, Text: s.text, Namespace: g.namespace, Seq: place, Start: g.now}
+	return &Call{Operation: s.operation, Text: s.text, Namespace: g.namespace, Seq: place, Start: g.now, answers: g.asked}
 }
 
 func (g *postgres) prepare(name string, s statement, place uint32) {
 	keep(g.statements, name, s)
 	g.parsed = g.call(s, place)
+	g.parsed.Lost = !g.turns.Certain()
 }
 
 // keep remembers a statement by name, in bounds: of too many all are forgotten.

@@ -129,6 +129,9 @@ func (g *postgres) failParse(code string) {
 		return
 	}
 	g.cycles[0].parsed = nil
+	if c.Lost {
+		return
+	}
 	c.Code, c.End = code, g.now
 	g.done = append(g.done, c)
 	g.begun = append(g.begun, c)

@@ -32,22 +32,23 @@ type answer struct {
 	code string
 }
 
-// maxEarly bounds these of one connection.
-const maxEarly = 64
+const maxEarly = 64 // of one connection
 
 type respStream struct {
 	resp
-	of      *redis
-	request bool
-	at      time.Time
-	before  time.Time // of the piece before
-	first   uint32    // place of the piece
-	count   int64     // elements of a question
-	kind    byte      // of an answer
-	code    string    // of an error
-	asking  *Call     // the question that is passing
-	reply   bool      // it is CLIENT REPLY
-	broken  bool
+	of       *redis
+	request  bool
+	at       time.Time
+	before   time.Time // of the piece before
+	answers  spot      // the place of the answers at the piece
+	formerly spot      // and at the one before
+	first    uint32    // place of the piece
+	count    int64     // elements of a question
+	kind     byte      // of an answer
+	code     string    // of an error
+	asking   *Call     // the question that is passing
+	reply    bool      // it is CLIENT REPLY
+	broken   bool
 }
 
 // NewRedis follows a connection to Redis.
@@ -74,6 +75,7 @@ func (r *redis) Take(p *Piece) []*Call {
 
 func (r *redis) takeQuestion(p *Piece, how arrival) {
 	s := &r.asked
+	r.turns.Question(p.Time)
 	if how == afterGap {
 		r.loseQuestions(Gap)
 		s.broken = true
@@ -86,8 +88,12 @@ func (r *redis) takeQuestion(p *Piece, how arrival) {
 	if (s.broken || !r.exact) && !r.resume(p) {
 		return
 	}
+	if r.balanced() {
+		r.turns.Balance()
+	}
 	s.place, s.first = p.Seq, p.Seq
 	s.before, s.at = s.at, p.Time
+	s.formerly, s.answers = s.answers, spotOf(p)
 	if !s.feed(p.Data, int64(p.Length), s) {
 		if c := s.asking; c != nil {
 			s.asking = nil
@@ -123,6 +129,7 @@ func (r *redis) resume(p *Piece) bool {
 	r.answered.reset()
 	r.asked.broken, r.asked.asking = false, nil
 	r.answered.broken, r.blind, r.early = false, false, nil
+	r.muted, r.mutedNext = false, false // answers came
 	return true
 }
 
@@ -201,9 +208,9 @@ func (s *respStream) argument(text []byte, index int) {
 		s.of.fail(Malformed, 1)
 		operation = "_OTHER"
 	}
-	c := &Call{Operation: operation, Seq: s.began, Start: s.at}
+	c := &Call{Operation: operation, Seq: s.began, Start: s.at, answers: s.answers}
 	if int32(s.began-s.first) < 0 {
-		c.Start = s.before
+		c.Start, c.answers = s.before, s.formerly
 	}
 	if s.of.withText {
 		c.Text = operation + strings.Repeat(" ?", int(max(0, min(s.count-1, 16))))
@@ -272,6 +279,10 @@ func (r *redis) ask(c *Call) {
 	}
 	r.early = r.early[1:]
 	r.turns.Ask(0)
+	if !r.turns.Certain() {
+		r.fail(Unpaired, 1)
+		return
+	}
 	c.End, c.Code = first.at, first.code
 	r.begun, r.done = append(r.begun, c), append(r.done, c)
 }

@@ -96,3 +96,8 @@ func isStream(operation string) bool {
 	}
 	return false
 }
+
+// balanced reports whether every question that was seen has its answer.
+func (r *redis) balanced() bool {
+	return len(r.pending) == 0 && len(r.early) == 0 && r.asked.between()
+}

@@ -45,6 +45,9 @@ func (r *resp) reset() { *r = resp{part: r.part[:0], text: r.text[:0]} }
 // within reports whether the begin of a value was read, and not its end.
 func (r *resp) within() bool { return r.depth > 0 || r.skip > 0 }
 
+// between reports whether the last value was read to its end, and no other begun.
+func (r *resp) between() bool { return !r.within() && len(r.part) == 0 }
+
 // feed reads a piece of which data are the first bytes. It reports false when the
 // stream cannot be followed any more.
 func (r *resp) feed(data []byte, length int64, to respListener) bool {

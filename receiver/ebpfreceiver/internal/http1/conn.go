@@ -45,6 +45,9 @@ type Conn struct {
 	answeredAt time.Time
 	other      uint32
 	otherKnown bool
+	// asked is the same when the head that is read began.
+	asked      uint32
+	askedKnown bool
 	strange    int
 	opaque     bool
 	// whole reports that the connection was seen from its begin: nothing can be
@@ -63,25 +66,35 @@ func (c *Conn) Take(p *Piece) []*Exchange {
 		other.begun, other.next = true, p.Other
 	}
 	c.other, c.otherKnown = p.Other, p.OtherKnown
+	if len(c.streams[indexOf(p.Sent)].part) == 0 {
+		c.asked, c.askedKnown = p.Other, p.OtherKnown
+	}
 	c.whole = c.whole || p.First && c.strange == 0
-	met := c.known
+	met, follows := c.known, c.follows(p)
 	if met {
-		c.noteAnswer(p)
+		c.takeTurns(p, follows)
 	}
 	c.streams[indexOf(p.Sent)].take(p, c)
 	if !met && c.known {
-		c.noteAnswer(p)
+		c.takeTurns(p, follows)
 	}
 	return c.complete
 }
 
-// noteAnswer takes turns. A request whose head began before the answer did not
-// wait for it.
-func (c *Conn) noteAnswer(p *Piece) {
+// follows reports whether no byte passed unseen since the piece before.
+func (c *Conn) follows(p *Piece) bool {
+	mine, other := &c.streams[indexOf(p.Sent)], &c.streams[indexOf(!p.Sent)]
+	return mine.begun && mine.next == p.Seq && p.OtherKnown && other.next == p.Other
+}
+
+// takeTurns notes whose turn it is. A request whose head began before the answer did
+// not wait for it.
+func (c *Conn) takeTurns(p *Piece, follows bool) {
 	if p.Sent != c.Server {
+		c.turns.Question(p.Time)
 		return
 	}
-	c.turns.Answer()
+	c.turns.Answer(p.Time, follows)
 	c.answeredAt = p.Time
 	if len(c.requests().part) > 0 {
 		c.turns.answered = false
@@ -101,7 +114,8 @@ func (c *Conn) Rest(next [2]uint32) {
 		s := &c.streams[i]
 		s.begun, s.next, s.framing, s.part = true, next[i], atHead, nil
 	}
-	c.exact, c.unseen, c.turns.answered = true, false, true
+	c.exact, c.unseen = true, false
+	c.turns.Rest()
 }
 
 // Begun returns the requests that the last piece began; their responses may be
@@ -159,12 +173,16 @@ func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) 
 	c.settleBlind()
 	e := c.Pool.take()
 	e.Request, e.Seq, e.Start, e.Active = *h, seq, at, at
+	e.other, e.otherKnown = c.asked, c.askedKnown
 	early := c.early
 	if c.early = nil; early != nil && at.After(early.Start) {
 		c.unparsed(Unmatched, 1) // it answered another one
 		early, c.current, c.exact = nil, nil, false
 	}
-	if !c.exact && !c.restart(at) {
+	switch {
+	case c.exact && len(c.pending) == 0 && early == nil:
+		c.turns.Balance()
+	case !c.exact && !c.restart(at):
 		c.unparsed(Unpaired, 1)
 		c.turns.Ask(1)
 		c.request = nil
@@ -172,7 +190,11 @@ func (c *Conn) beginRequest(h *Head, seq uint32, at time.Time) (framing, int64) 
 	}
 	e.overtakes = c.turns.Ask(len(c.pending))
 	c.request = e
-	c.begun = append(c.begun, e)
+	if e.Lost = !c.turns.Certain(); e.Lost {
+		c.unparsed(Unpaired, 1)
+	} else {
+		c.begun = append(c.begun, e)
+	}
 	if early != nil && c.adopt(e, early) {
 		return bodyOf(h)
 	}
@@ -207,9 +229,10 @@ func (c *Conn) adopt(e, early *Exchange) bool {
 }
 
 // restart makes the request that begins now the first one of which the response
-// is certain, if that is so.
+// is certain or on trial, if that may be.
 func (c *Conn) restart(at time.Time) bool {
-	if !c.turns.MayResume() || !at.After(c.answeredAt) {
+	seen := c.otherKnown && c.responses().begun && c.responses().next == c.other
+	if !at.After(c.answeredAt) || !c.turns.Resume(!seen) {
 		return false
 	}
 	c.exact, c.unseen, c.current = true, false, nil

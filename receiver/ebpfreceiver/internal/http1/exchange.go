@@ -25,7 +25,8 @@ type Exchange struct {
 	// Cut reports that the connection ended before the response did; without a
 	// response Response.Status is 0.
 	Cut bool
-	// Lost reports that it is not certain which response belongs to the request.
+	// Lost reports that it is not certain which response belongs to the request: it is
+	// counted as lost.
 	Lost bool
 	// Mark and Stalled are for the caller, from Begun on.
 	Mark    [4]uint64
@@ -34,6 +35,9 @@ type Exchange struct {
 	Shift uint8
 
 	overtakes bool // the request began in the midst of an earlier response
+	// other is the place in the stream of responses when the request began.
+	other      uint32
+	otherKnown bool
 }
 
 // Pool holds exchanges that are used again. It serves one goroutine; nil is a
@@ -83,7 +87,20 @@ func (c *Conn) done(sent bool, at time.Time) {
 		return
 	}
 	c.finish(e)
-	c.shift(e, at)
+	c.shift(e)
+	if len(c.pending) > 0 && c.overlaps(c.pending[0], at) {
+		c.turns.Overlap(c.pending[0].overtakes)
+	}
+}
+
+// overlaps reports whether the request began before the last byte of the response
+// that ended then. Bytes that were sent before it began were in the socket by then,
+// whichever thread the kernel reported first.
+func (c *Conn) overlaps(e *Exchange, at time.Time) bool {
+	if e.otherKnown {
+		return int32(e.other-c.responses().next) < 0
+	}
+	return e.Start.Before(at)
 }
 
 // ended lets go of an exchange of which it was not seen when it ended.
@@ -99,27 +116,25 @@ func (c *Conn) ended(sent bool) {
 		c.early, c.exact = nil, false // its request is still to be reported
 		return
 	}
-	c.shift(e, e.Start)
+	c.shift(e)
 }
 
 // shift takes the eldest request from those that wait.
-func (c *Conn) shift(e *Exchange, at time.Time) {
+func (c *Conn) shift(e *Exchange) {
 	if c.request == e {
 		c.request = nil
 	}
-	if len(c.pending) == 0 || c.pending[0] != e {
-		return
-	}
-	c.pending = slices.Delete(c.pending, 0, 1)
-	if len(c.pending) > 0 && c.pending[0].Start.Before(at) {
-		c.turns.Overlap(c.pending[0].overtakes)
+	if len(c.pending) > 0 && c.pending[0] == e {
+		c.pending = slices.Delete(c.pending, 0, 1)
 	}
 }
 
 // finish lets go of the exchange, as it may be used again: what of its request
 // still comes belongs to no exchange.
 func (c *Conn) finish(e *Exchange) {
-	c.complete = append(c.complete, e)
+	if !e.Lost {
+		c.complete = append(c.complete, e)
+	}
 	if c.request == e {
 		c.request = nil
 	}

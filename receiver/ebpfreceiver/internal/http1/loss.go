@@ -25,7 +25,7 @@ func (c *Conn) lose(sent bool, why Reason, missing bool) {
 		}
 		return
 	}
-	if !missing && len(c.pending) > 1 {
+	if !missing && len(c.pending) > 1 && (why == Crowded || c.overlaps(c.pending[1], c.answeredAt)) {
 		c.turns.Overlap(false)
 	}
 	c.unparsed(why, max(1, len(c.pending)))
@@ -185,6 +185,9 @@ func (c *Conn) Close(end *End) []*Exchange {
 	// vain.
 	enough := end.Unread && end.GivenUp && !c.Server
 	for _, e := range c.pending {
+		if e.Lost {
+			continue // on trial, and counted
+		}
 		e.Cut = !enough || e.Response.Status == 0
 		e.End = later(e.Active, at)
 		c.complete = append(c.complete, e)

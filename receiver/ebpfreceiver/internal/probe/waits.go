@@ -121,9 +121,11 @@ func (p *httpProbe) wait(out *Batch) {
 			continue
 		}
 		for _, e := range speaker.Pending() {
-			p.waits.add(waiting{conn.of.Place, speaker.Server}, e.Start)
+			if !e.Lost {
+				p.waits.add(waiting{conn.of.Place, speaker.Server}, e.Start)
+			}
 		}
-		if first := speaker.Pending()[0]; !first.Stalled && p.waits.stalls(first.Active, out) {
+		if first := speaker.Pending()[0]; !first.Lost && !first.Stalled && p.waits.stalls(first.Active, out) {
 			p.stalled(conn, first, out)
 		}
 	}
@@ -161,9 +163,11 @@ func (p *databaseProbe) wait(out *Batch) {
 			continue
 		}
 		for _, c := range pending {
-			p.waits.add(waiting{conn.of.Place, conn.speaker.Server()}, c.Start)
+			if !c.Lost {
+				p.waits.add(waiting{conn.of.Place, conn.speaker.Server()}, c.Start)
+			}
 		}
-		if first := pending[0]; !first.Stalled && !mayWait(first.Operation) && p.waits.stalls(conn.speaker.Active(), out) {
+		if first := pending[0]; !first.Lost && !first.Stalled && !mayWait(first.Operation) && p.waits.stalls(conn.speaker.Active(), out) {
 			p.stalled(conn, first, out)
 		}
 	}

@@ -159,7 +159,7 @@ func (e *tapioExporter) reportPanic(ctx context.Context, err error) {
 func (e *tapioExporter) consumeLogs(ctx context.Context, logs plog.Logs) error {
 	if sender, ok := e.senderOf(ctx); ok {
 		for _, resource := range logs.ResourceLogs().All() {
-			e.observeSender(sender, resource.Resource())
+			e.observeSender(sender, resource.Resource(), true)
 		}
 	}
 	events := e.events.Get().(*[]model.Event)
@@ -200,7 +200,7 @@ func observe(events []model.Event, now time.Time) {
 func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	if sender, ok := e.senderOf(ctx); ok {
 		for _, resource := range traces.ResourceSpans().All() {
-			e.observeSender(sender, resource.Resource())
+			e.observeSender(sender, resource.Resource(), false)
 		}
 	}
 	spans := e.spans.Get().(*[]model.Span)
@@ -223,7 +223,7 @@ func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces)
 func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
 	if sender, ok := e.senderOf(ctx); ok {
 		for _, resource := range metrics.ResourceMetrics().All() {
-			e.observeSender(sender, resource.Resource())
+			e.observeSender(sender, resource.Resource(), false)
 		}
 	}
 	batch := e.batches.Get().(*model.PointBatch)

@@ -37,13 +37,12 @@ func (e *tapioExporter) senderOf(ctx context.Context) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), true
 }
 
-// observeSender notes the service of a resource that an SDK made. Where the records came
-// through a queue or a batch, nobody knows from whom.
-func (e *tapioExporter) observeSender(sender netip.AddrPort, resource pcommon.Resource) {
+// observeSender notes the service of a resource. Logs of which it is not certain who
+// made them are left out: agents forward those of others. Where the records came through
+// a queue or a batch, the sender is not known.
+func (e *tapioExporter) observeSender(sender netip.AddrPort, resource pcommon.Resource, logs bool) {
 	attributes := resource.Attributes()
-	if _, ok := attributes.Get("telemetry.sdk.name"); !ok {
-		return
-	}
+	_, hasSDK := attributes.Get("telemetry.sdk.name")
 	text := func(key string) string {
 		value, _ := attributes.Get(key)
 		return value.Str()
@@ -54,7 +53,8 @@ func (e *tapioExporter) observeSender(sender netip.AddrPort, resource pcommon.Re
 	if pid, ok := attributes.Get("process.pid"); ok {
 		of.PID = pid.Int()
 	}
-	if of.Name != "" {
+	of.Certain = hasSDK || of.PID != 0
+	if of.Name != "" && (of.Certain || !logs) {
 		e.senders.Observe(sender, of)
 	}
 }

@@ -16,7 +16,19 @@ type Service struct {
 	Name, Namespace, Version, Instance string
 	// PID is 0 where the resource does not have it.
 	PID int64
+	// Certain reports that an SDK made the resource, or that it names its process. Other
+	// resources must be seen twice, for a program may send one for somebody else.
+	Certain bool
 }
+
+// observed is what a connection exported last, and how often the watchers heard of it.
+type observed struct {
+	name  string
+	times int
+}
+
+// repeats is how often an export that is not certain is reported.
+const repeats = 2
 
 type addressKey struct{}
 
@@ -38,14 +50,14 @@ const maxConnections = 4096
 // Registry is safe for concurrent use.
 type Registry struct {
 	mu       sync.Mutex
-	known    map[netip.AddrPort]string
+	known    map[netip.AddrPort]observed
 	watchers map[int]func(netip.AddrPort, Service) bool
 	next     int
 }
 
 // New returns an empty one.
 func New() *Registry {
-	return &Registry{known: map[netip.AddrPort]string{}, watchers: map[int]func(netip.AddrPort, Service) bool{}}
+	return &Registry{known: map[netip.AddrPort]observed{}, watchers: map[int]func(netip.AddrPort, Service) bool{}}
 }
 
 // Watch has the function called for each service that a connection begins to export. It
@@ -69,7 +81,11 @@ func (r *Registry) Watch(on func(netip.AddrPort, Service) bool) (stop func()) {
 func (r *Registry) Observe(address netip.AddrPort, of Service) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.watchers) == 0 || r.known[address] == of.Name {
+	before := r.known[address]
+	if before.name != of.Name {
+		before = observed{name: of.Name}
+	}
+	if len(r.watchers) == 0 || before.times >= repeats || of.Certain && before.times > 0 {
 		return
 	}
 	taken := true
@@ -82,5 +98,6 @@ func (r *Registry) Observe(address netip.AddrPort, of Service) {
 	if len(r.known) >= maxConnections {
 		clear(r.known)
 	}
-	r.known[address] = of.Name
+	before.times++
+	r.known[address] = before
 }

@@ -14,7 +14,7 @@ import (
 func TestAServiceIsToldOnceForAConnection(t *testing.T) {
 	r := New()
 	at := netip.MustParseAddrPort("127.0.0.1:4000")
-	r.Observe(at, Service{Name: "web"})
+	r.Observe(at, Service{Name: "web", Certain: true})
 	var told []string
 	full := true
 	stop := r.Watch(func(_ netip.AddrPort, of Service) bool {
@@ -23,14 +23,14 @@ func TestAServiceIsToldOnceForAConnection(t *testing.T) {
 		}
 		return !full
 	})
-	r.Observe(at, Service{Name: "web"})
+	r.Observe(at, Service{Name: "web", Certain: true})
 	full = false
-	r.Observe(at, Service{Name: "web"})
-	r.Observe(at, Service{Name: "web"})
-	r.Observe(at, Service{Name: "other"})
+	r.Observe(at, Service{Name: "web", Certain: true})
+	r.Observe(at, Service{Name: "web", Certain: true})
+	r.Observe(at, Service{Name: "other", Certain: true})
 	assert.Equal(t, []string{"web", "other"}, told)
 	stop()
-	r.Observe(at, Service{Name: "web"})
+	r.Observe(at, Service{Name: "web", Certain: true})
 	assert.Len(t, told, 2)
 }
 
@@ -38,7 +38,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	r := New()
 	r.Watch(func(netip.AddrPort, Service) bool { return true })
 	for port := range uint16(maxConnections + 100) {
-		r.Observe(netip.AddrPortFrom(netip.IPv6Loopback(), port), Service{Name: "web"})
+		r.Observe(netip.AddrPortFrom(netip.IPv6Loopback(), port), Service{Name: "web", Certain: true})
 	}
 	assert.LessOrEqual(t, len(r.known), maxConnections)
 }
@@ -50,4 +50,16 @@ func TestTheAddressOfARequest(t *testing.T) {
 	got, ok := From(With(context.Background(), at))
 	assert.True(t, ok)
 	assert.Equal(t, at, got)
+}
+
+// What no SDK made is reported twice, for a program may send one for somebody else.
+func TestAServiceThatIsNotCertainIsReportedTwice(t *testing.T) {
+	r := New()
+	at := netip.MustParseAddrPort("127.0.0.1:4000")
+	reported := 0
+	r.Watch(func(netip.AddrPort, Service) bool { reported++; return true })
+	for range 5 {
+		r.Observe(at, Service{Name: "web"})
+	}
+	assert.Equal(t, repeats, reported)
 }

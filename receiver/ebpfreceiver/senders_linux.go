@@ -5,7 +5,9 @@ package ebpfreceiver
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 
@@ -27,16 +29,23 @@ const maxPending = 256
 type senderSearch struct {
 	pending chan sender
 	found   chan sender
-	quit    chan struct{}
-	stops   []func()
-	work    sync.WaitGroup
+	// late are those of which the connection was not found; who reads the ring buffer may
+	// know it.
+	late  []sender
+	quit  chan struct{}
+	stops []func()
+	work  sync.WaitGroup
 }
 
 type sender struct {
 	from netip.AddrPort
 	of   senders.Service
-	key  identity.Key
+	key  identity.Key // none if /proc does not have the connection, or no longer
+	at   time.Time
 }
+
+// patience is how long the kernel may take to report a request that was stored already.
+const patience = 2 * time.Second
 
 // newSenderSearch watches all extensions that know senders.
 func newSenderSearch(host component.Host, onPanic func(error)) *senderSearch {
@@ -68,10 +77,8 @@ func (s *senderSearch) run() {
 		case <-s.quit:
 			return
 		case one := <-s.pending:
-			var ok bool
-			if one.key, ok = table.Sender(one.from); !ok || one.of.PID != 0 && !table.HasID(one.key, one.of.PID) {
-				continue
-			}
+			one.at = time.Now()
+			one.key, _ = table.Sender(one.from)
 			select {
 			case s.found <- one:
 			case <-s.quit:
@@ -86,17 +93,37 @@ func (s *senderSearch) tell(table *identity.Table) {
 	if s == nil {
 		return
 	}
+	s.late = slices.DeleteFunc(s.late, func(one sender) bool {
+		key, ok := table.Exporter(one.from, one.at)
+		if ok {
+			one.tell(key, table)
+		}
+		return ok || time.Since(one.at) > patience
+	})
 	for {
 		select {
 		case one := <-s.found:
-			table.Lookup(one.key, 0)
-			table.Exports(one.key, identity.Declared{
-				Name: one.of.Name, Namespace: one.of.Namespace, Version: one.of.Version, Instance: one.of.Instance,
-			})
+			switch {
+			case one.key != identity.Key{}:
+				one.tell(one.key, table)
+			case len(s.late) < maxPending:
+				s.late = append(s.late, one) // looked at with the next records
+			}
 		default:
 			return
 		}
 	}
+}
+
+// tell gives the table the service of a process, unless its resource is that of another.
+func (s *sender) tell(key identity.Key, table *identity.Table) {
+	table.Lookup(key, 0)
+	if s.of.PID != 0 && !table.HasID(key, s.of.PID) {
+		return
+	}
+	table.Exports(key, identity.Declared{
+		Name: s.of.Name, Namespace: s.of.Namespace, Version: s.of.Version, Instance: s.of.Instance,
+	}, s.of.Certain)
 }
 
 func (s *senderSearch) stop() {

@@ -28,9 +28,10 @@ type Exchange struct {
 	// Lost reports that it is not certain which response belongs to the request: it is
 	// counted as lost.
 	Lost bool
-	// Mark and Stalled are for the caller, from Begun on.
+	// Mark, Stalled and Ignored are for the caller, from Begun on.
 	Mark    [4]uint64
 	Stalled bool
+	Ignored bool
 	// Shift is for the caller, too: one of 2^Shift is reported.
 	Shift uint8
 

@@ -165,11 +165,22 @@ func (t *Table) undeclared(p *Process, place *Place) string {
 }
 
 // Exports takes in that a process sends telemetry of that service to this collector.
-// A process that sends that of several only passes it on, and keeps its own name.
-func (t *Table) Exports(key Key, of Declared) {
+// A process that sends that of several only passes it on, and keeps its own name. What
+// is not certain counts from the second time on.
+func (t *Table) Exports(key Key, of Declared, certain bool) {
 	p, ok := t.processes.Get(key)
 	if !ok || of.Name == "" {
 		return
+	}
+	if !certain {
+		before, again := t.once.Get(key)
+		t.once.Add(key, of.Name)
+		switch {
+		case !again:
+			return
+		case before != of.Name:
+			of = Declared{}
+		}
 	}
 	if known, ok := t.exported.Get(key); ok && known.Name != of.Name {
 		of = Declared{}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Endpoint is an address in a network namespace.
@@ -42,6 +43,26 @@ func (t *Table) Listener(at Endpoint) *Process {
 		}
 	}
 	return nil
+}
+
+// ExportsFrom takes in that a process exports to this collector from that address.
+func (t *Table) ExportsFrom(at netip.AddrPort, key Key, when time.Time) {
+	t.exporters.Add(at, export{key, when})
+}
+
+// export is when a process exported.
+type export struct {
+	key  Key
+	when time.Time
+}
+
+// reuse is how soon another process may have the port of one that exported.
+const reuse = 5 * time.Second
+
+// Exporter returns the process that exported from there about that time.
+func (t *Table) Exporter(at netip.AddrPort, when time.Time) (Key, bool) {
+	e, ok := t.exporters.Peek(at)
+	return e.key, ok && e.when.Sub(when).Abs() < reuse
 }
 
 // socket is a line of /proc/PID/net/tcp.

@@ -7,6 +7,7 @@ package identity
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +25,8 @@ const (
 	maxPlaces = 4096
 	// maxListeners bounds the endpoints at which processes listen.
 	maxListeners = 8192
+	// maxExporters bounds the connections over which processes export to this collector.
+	maxExporters = 4096
 	// maxInterned bounds the services in all places.
 	maxInterned = 16384
 	// maxAncestors is how far back a process is traced.
@@ -42,7 +45,11 @@ type Table struct {
 	exported   *simplelru.LRU[Key, Declared]
 	containers *simplelru.LRU[string, containerNames]
 	listeners  *simplelru.LRU[Endpoint, Key]
-	links      *simplelru.LRU[string, string]
+	// exporters are the processes that export to this collector, by where they export
+	// from; once is the service that a process exported one time, not for certain.
+	exporters *simplelru.LRU[netip.AddrPort, export]
+	once      *simplelru.LRU[Key, string]
+	links     *simplelru.LRU[string, string]
 	// denied counts processes whose environment may not be read.
 	denied     int
 	shared     map[executableIn]*Place
@@ -55,7 +62,7 @@ func NewTable(proc string) *Table {
 		proc: proc, processes: newLRU[Key, *Process](maxProcesses), places: newLRU[uint64, *Place](maxPlaces),
 		interned: newLRU[Place, *Place](maxInterned), host: &Place{}, exported: newLRU[Key, Declared](maxProcesses),
 		containers: newLRU[string, containerNames](maxPlaces), links: newLRU[string, string](maxPlaces),
-		listeners: newLRU[Endpoint, Key](maxListeners),
+		listeners: newLRU[Endpoint, Key](maxListeners), exporters: newLRU[netip.AddrPort, export](maxExporters), once: newLRU[Key, string](maxExporters),
 	}
 }
 

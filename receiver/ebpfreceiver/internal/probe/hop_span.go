@@ -16,7 +16,7 @@ func (p *httpProbe) hop(r *streamRecord, conn *httpConn, out *Batch) {
 	if speaker.Known() && !speaker.Server {
 		p.streams.hops.close(r.Conn) // it may have looked like the other end
 		for _, e := range begun {
-			if e.Shift == 0 && !exportsTelemetry(&e.Request, conn.ends.RemotePort) {
+			if e.Shift == 0 && !e.Ignored {
 				d := r.departure(e.Mark, conn.of, out)
 				d.header = contextOf(e.Request.Traceparent)
 				p.streams.hops.send(d)

@@ -123,6 +123,7 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 		}
 		if !speaker.Server {
 			p.calls.add(id[0])
+			e.Ignored = conn.exports(&e.Request, out)
 		}
 	}
 	p.hop(r, conn, out)
@@ -185,7 +186,7 @@ func (p *httpProbe) fail(conn *httpConn) {
 
 func (p *httpProbe) tell(conn *httpConn, exchanges []*http1.Exchange, out *Batch) {
 	for _, e := range exchanges {
-		if !conn.speaker.Server && exportsTelemetry(&e.Request, conn.ends.RemotePort) {
+		if e.Ignored {
 			p.pool.Put(e)
 			continue
 		}

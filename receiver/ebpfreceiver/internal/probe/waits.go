@@ -121,11 +121,11 @@ func (p *httpProbe) wait(out *Batch) {
 			continue
 		}
 		for _, e := range speaker.Pending() {
-			if !e.Lost {
+			if !e.Lost && !e.Ignored {
 				p.waits.add(waiting{conn.of.Place, speaker.Server}, e.Start)
 			}
 		}
-		if first := speaker.Pending()[0]; !first.Lost && !first.Stalled && p.waits.stalls(first.Active, out) {
+		if first := speaker.Pending()[0]; !first.Lost && !first.Ignored && !first.Stalled && p.waits.stalls(first.Active, out) {
 			p.stalled(conn, first, out)
 		}
 	}

@@ -49,6 +49,10 @@ FULL_CONFIGS := $(EVERYDAY_CONFIGS) $(wildcard distribution/full/config/*.yaml)
 run: build ## Build and start the collector: this host's metrics, OTLP on 4317/4318, answers on 4417/4418
 	bin/tapio --config distribution/config/tapio.yaml
 
+.PHONY: demo
+demo: build ## Build and start the collector and a small shop with faults to find; ARGS="--fault payment-db-slow" starts one
+	@bash test/demo.sh $(ARGS)
+
 .PHONY: build
 build: bin/tapio bin/tapioctl ## Build bin/tapio and bin/tapioctl
 

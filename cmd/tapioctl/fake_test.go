@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,12 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{"demo", "service"}) {
+		main() // a process that the demo of a test starts
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var errNotFaked = status.Error(codes.Unimplemented, "not faked by this test")
 

@@ -53,7 +53,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
 		newTopCommand(a), newConfigCommand(a), newSendCommand(a), newCompareCommand(a), newSilenceCommand(a),
-		newMCPCommand(a),
+		newMCPCommand(a), newDemoCommand(a),
 	)
 	a.completeAll(root)
 	return root

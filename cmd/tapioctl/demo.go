@@ -1,0 +1,257 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapio/tapio/cmd/tapioctl/internal/demo"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const demoHelp = `Run a small web shop that sends telemetry to a Tapio server, break it in one way,
+and watch the server find the cause.
+
+The shop is eight services with the OpenTelemetry SDK, and a database, a cache, a
+queue, the API of a bank and a load generator without it. Each is a process on this
+host, listens on a free port of the loopback interface, and ends with this command.
+Traces, logs and metrics go to the server's OTLP/HTTP endpoint, that of --server with
+port 4318 unless --otlp-endpoint names another one; the OTEL_EXPORTER_OTLP_HEADERS and
+OTEL_EXPORTER_OTLP_CERTIFICATE variables hold.
+
+Faults, with the key that turns each on and off while it runs on a terminal:
+`
+
+// demoFlags are those of demo.
+type demoFlags struct {
+	fault      string
+	faultAfter time.Duration
+	duration   time.Duration
+	rate       float64
+	otlp       string
+	ui         string
+}
+
+func newDemoCommand(a *app) *cobra.Command {
+	f := &demoFlags{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a small shop with faults to find, against a server",
+		Long:  demoHelp + demo.Menu(),
+		Example: `  make demo                                            # a collector and the shop
+  tapioctl demo --fault payment-db-slow                # a fault after two and a half minutes
+  tapioctl demo --fault bad-release --fault-after 5m --duration 15m`,
+		Args: cobra.NoArgs,
+		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error { return a.demo(ctx, c, f) }),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.fault, "fault", "", "fault to start with, after --fault-after (default none: the shop is healthy)")
+	flags.DurationVar(&f.faultAfter, "fault-after", 150*time.Second, "time from the start to the fault; the server learns meanwhile what is normal")
+	flags.DurationVar(&f.duration, "duration", 0, "end after this time; 0: run until Ctrl-C")
+	flags.Float64Var(&f.rate, "rate", 8, "requests per second that visitors make, at most 100")
+	flags.StringVar(&f.otlp, "otlp-endpoint", "", "URL of the server's OTLP/HTTP endpoint (default that of --server with port 4318)")
+	flags.StringVar(&f.ui, "ui", "", "URL of the server's web UI, for links (default that of --server with port 4418)")
+	cmd.AddCommand(newDemoServiceCommand(a))
+	return cmd
+}
+
+// newDemoServiceCommand is one process of the shop. People do not call it.
+func newDemoServiceCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:    "service",
+		Short:  "Run one process of the shop, as its standard input describes",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		// It needs no server and no settings of the user.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := demo.RunService(cmd.Context(), a.in); err != nil {
+				return &exitError{exitRefused, err.Error()}
+			}
+			return nil
+		},
+	}
+}
+
+// complete checks the flags and derives the addresses from that of the server.
+func (f *demoFlags) complete(server string) error {
+	if f.fault != "" {
+		if _, err := demo.FindFault(f.fault); err != nil {
+			return usageErrorf("--fault: %v", err)
+		}
+	}
+	switch {
+	case f.rate <= 0 || f.rate > demo.MaxRate:
+		return usageErrorf("--rate must be above 0 and at most %d requests per second, is %v", demo.MaxRate, f.rate)
+	case f.faultAfter < 0:
+		return usageErrorf("--fault-after must be 0 or more, is %v", f.faultAfter)
+	case f.duration < 0:
+		return usageErrorf("--duration must be 0 or more, is %v", f.duration)
+	case f.fault != "" && f.duration > 0 && f.duration <= f.faultAfter:
+		return usageErrorf("--duration %v must be longer than --fault-after %v: the fault would not start", f.duration, f.faultAfter)
+	}
+	host, _, err := net.SplitHostPort(server)
+	if (err != nil || strings.Contains(server, "/")) && (f.otlp == "" || f.ui == "") {
+		return usageErrorf("--server %s is not host:port: set --otlp-endpoint and --ui", server)
+	}
+	if f.otlp == "" {
+		f.otlp = "http://" + net.JoinHostPort(host, "4318")
+	}
+	if f.ui == "" {
+		f.ui = "http://" + net.JoinHostPort(host, defaultHTTPPort)
+	}
+	return nil
+}
+
+func (a *app) demo(ctx context.Context, c clients, f *demoFlags) error {
+	if err := f.complete(a.flags.server); err != nil {
+		return err
+	}
+	if _, err := call(ctx, a, c.tapio.HealthCheck, &tapiov1.HealthCheckRequest{}); err != nil {
+		failure := a.explain(err)
+		return &exitError{failure.code, failure.message + ": start one with `make run`, or both with `make demo`"}
+	}
+	if err := a.checkOTLP(ctx, f.otlp); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return &exitError{exitRefused, "find this program: " + err.Error()}
+	}
+	if f.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.duration)
+		defer cancel()
+	}
+	d := &demoRun{app: a, flags: f, clients: c, began: a.now(), seen: map[string]string{}}
+	d.shop, err = demo.Start(ctx, demo.Options{
+		Program: program, Child: []string{"demo", "service"}, OTLP: f.otlp, Rate: f.rate, Report: d.report,
+	})
+	if err != nil {
+		return quietOnInterrupt(ctx, &exitError{exitRefused, "start the shop: " + err.Error()})
+	}
+	defer d.shop.Stop()
+	return d.run(ctx)
+}
+
+// demoRun is a running demo.
+type demoRun struct {
+	app     *app
+	flags   *demoFlags
+	clients clients
+	shop    *demo.Shop
+	began   time.Time
+
+	// printing is held while lines are printed.
+	printing sync.Mutex
+
+	seen        map[string]string // incidents by ID, with what was printed of each
+	unreachable bool              // it was reported that the server does not answer
+}
+
+// report prints a line with the time.
+func (d *demoRun) report(line string) {
+	d.print(func() { fmt.Fprintf(d.app.out, "%s %s\n", d.app.now().UTC().Format(time.TimeOnly), oneLine(line)) })
+}
+
+// print runs what writes to the output, and flushes it.
+func (d *demoRun) print(write func()) {
+	d.printing.Lock()
+	defer d.printing.Unlock()
+	write()
+	_ = d.app.out.Flush() // run reports the error at the end
+}
+
+// run turns faults on and off and reports incidents until the context is done.
+func (d *demoRun) run(ctx context.Context) error {
+	keys, restore := d.app.keys()
+	defer restore()
+	d.printBeginning(keys != nil)
+	var fault <-chan time.Time
+	if d.flags.fault != "" {
+		timer := time.NewTimer(d.flags.faultAfter)
+		defer timer.Stop()
+		fault = timer.C
+	}
+	poll := time.NewTicker(pollIncidents)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.report("ending the shop")
+			return nil
+		case <-fault:
+			found, err := demo.FindFault(d.flags.fault)
+			if err != nil {
+				return err
+			}
+			d.toggle(found)
+		case key, open := <-keys:
+			if !open {
+				keys = nil
+			} else if !d.press(key) {
+				return nil
+			}
+		case <-poll.C:
+			d.lookForIncidents(ctx)
+		}
+	}
+}
+
+func (d *demoRun) printBeginning(keys bool) {
+	d.print(func() {
+		fmt.Fprintf(d.app.out, `The shop runs: 13 processes, %v requests per second, telemetry to %s.
+
+  web UI     %s/            incidents and services; %s/map the calls between services
+  terminal   tapioctl observe incidents -f --server %s
+  shop       %s
+
+`, d.flags.rate, d.flags.otlp, d.flags.ui, d.flags.ui, d.app.flags.server, d.shop.URL())
+		switch {
+		case d.flags.fault != "":
+			fmt.Fprintf(d.app.out, "%s starts in %v; the server learns until then what is normal. Incidents are listed here.\n", d.flags.fault, d.flags.faultAfter)
+		case keys:
+			fmt.Fprintf(d.app.out, "All is well. After two and a half minutes, press a key to break it:\n")
+		default:
+			d.app.write("All is well, and stays so without --fault.\n")
+		}
+		if keys {
+			fmt.Fprintf(d.app.out, "%s  q  end; ? this list\n", demo.Menu())
+		}
+	})
+}
+
+// press handles a key and returns false to end.
+func (d *demoRun) press(key byte) bool {
+	faults := demo.Faults()
+	switch n := int(key - '1'); {
+	case key == 'q', key == 3, key == 4: // or Ctrl-C, Ctrl-D
+		return false
+	case key == '?', key == 'h':
+		d.print(func() { d.app.write(demo.Menu()) })
+	case key >= '1' && n < len(faults):
+		d.toggle(faults[n])
+	}
+	return true
+}
+
+func (d *demoRun) toggle(f demo.Fault) {
+	on, err := d.shop.Toggle(f)
+	switch {
+	case err != nil:
+		d.report(fmt.Sprintf("fault %s: %v", f.Name, err))
+	case on:
+		d.report(fmt.Sprintf("fault %s starts: %s", f.Name, f.Description))
+	default:
+		d.report("fault " + f.Name + " ends")
+	}
+}

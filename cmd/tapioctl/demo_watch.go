@@ -1,0 +1,103 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// pollIncidents is the time between two looks for incidents.
+const pollIncidents = 2 * time.Second
+
+// lookForIncidents prints each incident of the shop's time when it opens, and when
+// its state or cause changes.
+func (d *demoRun) lookForIncidents(ctx context.Context) {
+	groups, err := d.app.groups(ctx, d.clients, &tapiov1.GetSemanticGroupsRequest{
+		Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: timestamppb.New(d.began)}},
+		Kinds:  []tapiov1.SemanticGroup_Kind{tapiov1.SemanticGroup_KIND_INCIDENT},
+	}, findingsPerPage)
+	if ctx.Err() != nil {
+		return
+	}
+	if failed := err != nil; failed != d.unreachable {
+		d.unreachable = failed
+		if failed {
+			d.report("the server does not answer, telemetry is lost until it does: " + d.app.explain(err).message)
+		} else {
+			d.report("the server answers again")
+		}
+	}
+	for i := len(groups) - 1; i >= 0; i-- { // the oldest first
+		d.printIncident(groups[i])
+	}
+}
+
+func (d *demoRun) printIncident(g *tapiov1.SemanticGroup) {
+	cause, _, _ := strings.Cut(causeText(g), " ")
+	shown := shownState(g.GetState()) + cause
+	before, known := d.seen[g.GetId()]
+	if known && before == shown {
+		return
+	}
+	d.seen[g.GetId()] = shown
+	d.print(func() {
+		(&incidentPrinter{streamPrinter: streamPrinter{app: d.app}}).printText(g, !known)
+		if !known {
+			fmt.Fprintf(d.app.out, "            %s/incidents/%s\n", d.flags.ui, url.PathEscape(g.GetId()))
+		}
+	})
+}
+
+// shownState is the state, without the difference between what is open and grows.
+func shownState(s tapiov1.SemanticGroup_State) string {
+	if s == tapiov1.SemanticGroup_STATE_GROWING {
+		s = tapiov1.SemanticGroup_STATE_OPEN
+	}
+	return s.String()
+}
+
+// checkOTLP reports what keeps telemetry from arriving: it sends an empty request.
+func (a *app) checkOTLP(ctx context.Context, endpoint string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.flags.timeout)
+	defer cancel()
+	address := strings.TrimSuffix(endpoint, "/") + "/v1/traces"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, http.NoBody)
+	if err != nil || request.URL.Host == "" {
+		return usageErrorf("--otlp-endpoint %s: is not a URL such as http://localhost:4318", endpoint)
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	for header := range strings.SplitSeq(a.environ("OTEL_EXPORTER_OTLP_HEADERS"), ",") {
+		if name, value, found := strings.Cut(header, "="); found {
+			text, err := url.PathUnescape(strings.TrimSpace(value))
+			if err != nil {
+				return usageErrorf("OTEL_EXPORTER_OTLP_HEADERS: %s: %v", strings.TrimSpace(name), err)
+			}
+			request.Header.Set(strings.TrimSpace(name), text)
+		}
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return &exitError{exitUnreachable, fmt.Sprintf("no OTLP/HTTP receiver at %s: %v: set --otlp-endpoint, or enable the protocol http of the server's otlp receiver", endpoint, err)}
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16)) // only the status counts
+	switch response.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return &exitError{exitRefused, fmt.Sprintf("%s denies access (%s): set OTEL_EXPORTER_OTLP_HEADERS, for example to Authorization=Bearer%%20TOKEN", endpoint, response.Status)}
+	default:
+		return &exitError{exitRefused, fmt.Sprintf("%s answers %s to OTLP: is it the OTLP/HTTP port, by default 4318? set --otlp-endpoint", endpoint, response.Status)}
+	}
+}

@@ -138,6 +138,10 @@ bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, a
 bench-promql: bin/tapio ## Measure PromQL of bin/tapio beside Prometheus (PROMETHEUS, from PATH) over the same 1,000,000 samples
 	go run ./test/bench promql
 
+.PHONY: bench-jaeger
+bench-jaeger: bin/tapio bin/jaeger ## Measure the Jaeger API of bin/tapio beside Jaeger with its store in memory, over the same SPANS
+	go run ./test/bench jaeger
+
 .PHONY: scenarios
 scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
 	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios

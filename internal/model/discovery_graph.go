@@ -50,6 +50,28 @@ type ServiceGraph struct {
 	Truncated bool
 }
 
+// ServiceName is the service of a span. Set is false if the span has no service.name, which
+// is not the same as an empty one.
+type ServiceName struct {
+	Name string
+	Set  bool
+}
+
+// CallCount is how many spans of a service have a parent of another or the same service.
+type CallCount struct {
+	Parent, Child ServiceName
+	Count         uint64
+}
+
+// CallCounts is the calls between services of all traces.
+type CallCounts struct {
+	Calls []CallCount // by parent and child
+	Spans uint64      // that were looked at
+	// Truncated is set if there are more spans than one query may hold: the oldest are
+	// left out.
+	Truncated bool
+}
+
 // ChangeType is a kind of change.
 type ChangeType uint8
 

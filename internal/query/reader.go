@@ -121,6 +121,9 @@ type Discoverer interface {
 	// GetServiceGraph returns the calls between services. A span whose parent is
 	// outside the range counts by what it says of its peer itself.
 	GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error)
+	// CountCalls counts the spans that start in a time range and whose parent is stored,
+	// by the services of both.
+	CountCalls(ctx context.Context, times model.TimeRange) (model.CallCounts, error)
 	// CompareAttributes returns the values of attributes whose shares differ most
 	// between a selection and its baseline.
 	CompareAttributes(ctx context.Context, q model.CompareQuery) (model.Comparison, error)

@@ -9,9 +9,12 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// merge adds the services of a segment.
-func (t *serviceTallies) merge(other *serviceTallies) error {
+// merge adds the services of a segment that are selected.
+func (t *serviceTallies) merge(other *serviceTallies, selected func(string) bool) error {
 	for name, from := range other.tallies {
+		if !selected(name) {
+			continue
+		}
 		to, known := t.tallies[name]
 		if !known {
 			if err := t.account.take(tallyBytes + int64(len(name))); err != nil {

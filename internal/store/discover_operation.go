@@ -52,8 +52,12 @@ func (t *operationTallies) spanOf(service string, span *model.Span) error {
 	return nil
 }
 
-func (t *operationTallies) merge(other *operationTallies) error {
+// merge adds the operations of a segment that are selected.
+func (t *operationTallies) merge(other *operationTallies, selected func(operationKey) bool) error {
 	for key, from := range other.tallies {
+		if !selected(key) {
+			continue
+		}
 		to, err := t.of(key)
 		if err != nil {
 			return err
@@ -69,7 +73,12 @@ func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (mod
 	defer a.close()
 	t := newOperationTallies(a)
 	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)
-	merge := func(known *summary) (bool, error) { return true, t.merge(known.operations) }
+	// Summaries know the service and the kind of operations.
+	spans.whole = isWholeOfServices(&q.Filter)
+	selected := func(key operationKey) bool {
+		return isAmong(q.Filter.Services, key.service) && isAmong(q.Kinds, key.kind)
+	}
+	merge := func(known *summary) (bool, error) { return true, t.merge(known.operations, selected) }
 	if err := spans.eachOr(ctx, merge, t.span); err != nil {
 		return model.List[model.Operation]{}, err
 	}

@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -178,6 +179,19 @@ func (s *scan[R]) sample(ctx context.Context, blocks []sampledBlock[R], step int
 func isWhole(f *model.Filter) bool {
 	return len(f.Selectors)+len(f.Severities)+len(f.EventNames)+len(f.Services)+len(f.Namespaces) == 0 &&
 		f.MinSeverity == model.SeverityUnspecified && f.Text == "" && !f.Invert
+}
+
+// isWholeOfServices reports whether a filter selects all rows of a time range that are of
+// its services.
+func isWholeOfServices(f *model.Filter) bool {
+	rest := *f
+	rest.Services = nil
+	return isWhole(&rest)
+}
+
+// isAmong reports whether a value is one of those selected; none selects all.
+func isAmong[T comparable](selected []T, value T) bool {
+	return len(selected) == 0 || slices.Contains(selected, value)
 }
 
 // covers reports whether all times from oldest to newest are in the range.

@@ -159,11 +159,14 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	defer a.close()
 	tallies := newServiceTallies(a)
 	events := s.scanEvents(model.EventQuery{Filter: q.Filter}, a)
-	merge := func(known *summary) (bool, error) { return true, tallies.merge(known.services) }
+	selected := func(service string) bool { return isAmong(q.Filter.Services, service) }
+	merge := func(known *summary) (bool, error) { return true, tallies.merge(known.services, selected) }
+	events.whole = isWholeOfServices(&q.Filter)
 	if err := events.eachOr(ctx, merge, tallies.event); err != nil {
 		return model.List[model.Service]{}, err
 	}
 	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter}, a)
+	spans.whole = events.whole
 	if err := spans.eachOr(ctx, merge, tallies.span); err != nil {
 		return model.List[model.Service]{}, err
 	}

@@ -108,6 +108,7 @@ func (c *collector) readAddresses(log []byte) (ready bool) {
 	for line := range bytes.Lines(log) {
 		var entry struct {
 			Msg, Transport, Endpoint string
+			HTTPAddr                 string `json:"http_addr"` // of Jaeger
 			Config                   struct{ TCPAddr struct{ Endpoint string } }
 		}
 		if json.Unmarshal(line, &entry) != nil {
@@ -115,11 +116,15 @@ func (c *collector) readAddresses(log []byte) (ready bool) {
 		}
 		switch entry.Msg + entry.Transport {
 		case "Starting GRPC server":
-			c.otlp = entry.Endpoint
+			if entry.Endpoint != "" { // Jaeger's API logs the same
+				c.otlp = entry.Endpoint
+			}
 		case "Tapio API listeninggrpc":
 			c.api = entry.Endpoint
 		case "Tapio API listeninghttp":
 			c.http = entry.Endpoint
+		case "Query server started":
+			c.http = entry.HTTPAddr
 		case "Starting net/http/pprof server":
 			c.pprof = entry.Config.TCPAddr.Endpoint
 		case "Everything is ready. Begin running and processing data.":

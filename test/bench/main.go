@@ -4,7 +4,7 @@
 // Command bench measures the built collector, bin/tapio, from outside: `bench
 // ingest` what it takes in, `bench stream` what its own streams take beside OTLP,
 // `bench query` how long it takes to answer, `bench promql` the same beside
-// Prometheus. The
+// Prometheus, `bench jaeger` beside Jaeger. The
 // generator shares the machine with the collector, so that the ratios of one
 // run hold and the absolute figures are those of this machine. Settings come
 // from the environment; settings.go lists them.
@@ -43,7 +43,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return measureQueries(ctx, set, out)
 	case len(args) == 1 && args[0] == "promql":
 		return measurePromQL(ctx, set, out)
+	case len(args) == 1 && args[0] == "jaeger":
+		return measureJaeger(ctx, set, out)
 	default:
-		return fmt.Errorf("unknown arguments %q: write ingest, stream, query or promql", args)
+		return fmt.Errorf("unknown arguments %q: write ingest, stream, query, promql or jaeger", args)
 	}
 }

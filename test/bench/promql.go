@@ -5,18 +5,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
-
-// promServer is one that speaks Prometheus' HTTP API.
-type promServer struct{ name, api string }
 
 // measurePromQL gives the same samples to bin/tapio, as OTLP, and to Prometheus, by remote
 // write, and asks both the same in turn.
@@ -41,37 +35,19 @@ func measurePromQL(ctx context.Context, set settings, out io.Writer) error {
 	if err := errors.Join(shop.sendOTLP(ctx, c.otlp), shop.sendRemoteWrite(ctx, p.api)); err != nil {
 		return err
 	}
-	peers := [2]promServer{{"tapio", "http://" + c.http + "/prometheus/api/v1/"}, {"prometheus", "http://" + p.api + "/api/v1/"}}
-	fmt.Fprintf(out, "%s beside %s\n\n| query | tapio, median | prometheus, median | ratio | series |\n|---|---|---|---|---|\n", set.Binary, p.version(ctx))
+	peers := [2]peer{{"tapio", "http://" + c.http + "/prometheus/api/v1/"}, {"prometheus", "http://" + p.api + "/api/v1/"}}
+	fmt.Fprintf(out, "%s beside %s\n", set.Binary, p.version(ctx))
 	profiled := profile(ctx, set, variant{name: "tapio", signal: "promql"}, c)
-	var ratios []float64
-	for _, q := range promQuestions(shop) {
-		times, series, err := askBoth(ctx, set, peers, q)
-		if err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
-		}
-		tapio, prometheus := quantile(times[0], .5), quantile(times[1], .5)
-		ratio := tapio.Seconds() / prometheus.Seconds()
-		ratios = append(ratios, ratio)
-		fmt.Fprintf(out, "| %s | %v | %v | %.2f | %d |\n", q.name, rounded(tapio), rounded(prometheus), ratio, series)
-	}
-	fmt.Fprintf(out, "\nMedian of the ratios: %.2f; load average after: %s\n", median(ratios), loadAverage())
-	return <-profiled
+	return errors.Join(comparePeers(ctx, set, peers, promQuestions(shop), out), <-profiled)
 }
 
-// promQuestion is a request to Prometheus' API.
-type promQuestion struct {
-	name, path string
-	form       url.Values
-}
-
-func promQuestions(shop *measuredShop) []promQuestion {
+func promQuestions(shop *measuredShop) []peerQuestion {
 	last := shop.end
-	instant := func(name, query string) promQuestion {
-		return promQuestion{name, "query", url.Values{"query": {query}, "time": {fmt.Sprint(last.Unix())}}}
+	instant := func(name, query string) peerQuestion {
+		return peerQuestion{name, "query", url.Values{"query": {query}, "time": {fmt.Sprint(last.Unix())}}}
 	}
-	over := func(name, query string, back, step time.Duration) promQuestion {
-		return promQuestion{name, "query_range", url.Values{
+	over := func(name, query string, back, step time.Duration) peerQuestion {
+		return peerQuestion{name, "query_range", url.Values{
 			"query": {query}, "start": {fmt.Sprint(last.Add(-back).Unix())}, "end": {fmt.Sprint(last.Unix())}, "step": {fmt.Sprint(step.Seconds())},
 		}}
 	}
@@ -83,7 +59,7 @@ func promQuestions(shop *measuredShop) []promQuestion {
 	)
 	between := url.Values{"start": {fmt.Sprint(last.Add(-day).Unix())}, "end": {fmt.Sprint(last.Unix())}}
 	matching := url.Values{"match[]": {`shop_requests_total{job="service-03"}`}, "start": between["start"], "end": between["end"]}
-	return []promQuestion{
+	return []peerQuestion{
 		instant("instant: one service's rate", `rate(shop_requests_total{job="service-03"}[5m])`),
 		instant("instant: rate by service", rate),
 		instant("instant: histogram_quantile by service", p95),
@@ -101,73 +77,4 @@ func promQuestions(shop *measuredShop) []promQuestion {
 		{"values of __name__", "label/__name__/values", between},
 		{"series of a service", "series", matching},
 	}
-}
-
-// askBoth asks the servers in turn until each was asked often enough. The answers must
-// have as many series.
-func askBoth(ctx context.Context, set settings, peers [2]promServer, q promQuestion) (times [2][]time.Duration, series int, err error) {
-	began := time.Now()
-	for asked := 0; asked < warmups+set.Repetitions && (asked <= warmups || time.Since(began) < set.QueryLimit); asked++ {
-		var found [2]int
-		for i := range peers {
-			i = (i + asked) % len(peers) // each goes first as often
-			start := time.Now()
-			if found[i], err = peers[i].ask(ctx, q); err != nil {
-				return times, 0, fmt.Errorf("%s: %w", peers[i].name, err)
-			}
-			if asked >= warmups {
-				times[i] = append(times[i], time.Since(start))
-			}
-		}
-		if found[0] != found[1] || found[0] == 0 {
-			return times, 0, fmt.Errorf("%s answers %d series or values, %s %d", peers[0].name, found[0], peers[1].name, found[1])
-		}
-		series = found[0]
-	}
-	return times, series, nil
-}
-
-// ask returns how many series or values the answer has.
-func (p promServer) ask(ctx context.Context, q promQuestion) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.api+q.path+"?"+q.form.Encode(), http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("status %d: %s", resp.StatusCode, body[:min(len(body), 500)])
-	}
-	return countAnswer(body)
-}
-
-// countAnswer counts the series of a result, or the values of a list; target_info, which
-// Prometheus is not sent, does not count.
-func countAnswer(body []byte) (int, error) {
-	var answer struct{ Data json.RawMessage }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return 0, err
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(answer.Data, &list) != nil {
-		var result struct{ Result []json.RawMessage }
-		if err := json.Unmarshal(answer.Data, &result); err != nil {
-			return 0, err
-		}
-		list = result.Result
-	}
-	n := 0
-	for _, one := range list {
-		if !strings.Contains(string(one), "target_info") {
-			n++
-		}
-	}
-	return n, nil
 }

@@ -35,6 +35,7 @@ type settings struct {
 	Repetitions int           // of each query; 200
 	QueryLimit  time.Duration // a query is repeated for no longer than this; 20s
 	Directory   string        // of the variants that keep the store in one; the system's folder for temporary files
+	Jaeger      string        // the peer of jaeger; bin/jaeger
 	Prometheus  string        // the peer of promql, which must take remote writes; prometheus of PATH
 	Profiles    string        // folder for a CPU profile of each run; empty: none
 }
@@ -61,6 +62,7 @@ func settingsFrom(lookup func(string) (string, bool)) (settings, error) {
 		Repetitions: e.number("REPETITIONS", 200),
 		QueryLimit:  e.duration("QUERY_LIMIT", 20*time.Second),
 		Directory:   e.text("DIRECTORY", ""),
+		Jaeger:      e.text("JAEGER_BIN", "bin/jaeger"),
 		Prometheus:  e.text("PROMETHEUS", "prometheus"),
 		Profiles:    e.text("PROFILES", ""),
 	}

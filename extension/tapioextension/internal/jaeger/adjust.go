@@ -29,13 +29,17 @@ const (
 // string, which is taken as text.
 func serviceOf(resource *model.Resource) string {
 	name, found := resource.Attributes.Get("service.name")
+	return nameOf(model.ServiceName{Name: name.Text(), Set: found})
+}
+
+func nameOf(s model.ServiceName) string {
 	switch {
-	case !found:
+	case !s.Set:
 		return missingService
-	case name.Text() == "":
+	case s.Name == "":
 		return emptyService
 	default:
-		return name.Text()
+		return s.Name
 	}
 }
 

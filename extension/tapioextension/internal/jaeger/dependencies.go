@@ -4,10 +4,9 @@
 package jaeger
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -28,21 +27,24 @@ func (h *Handler) dependencies(ctx context.Context, r *http.Request) (*response,
 	if err != nil {
 		return nil, badRequest(err)
 	}
-	counts, err := h.countCalls(ctx, times)
+	counts, err := h.reader.CountCalls(ctx, times)
 	if err != nil {
 		return nil, err
 	}
 	service := r.FormValue("service")
 	list := []dependency{}
-	for calls, n := range counts {
-		if service == "" || calls.parent == service || calls.child == service {
-			list = append(list, dependency{calls.parent, calls.child, n})
+	for _, c := range counts.Calls {
+		parent, child := nameOf(c.Parent), nameOf(c.Child)
+		if service == "" || parent == service || child == service {
+			list = append(list, dependency{parent, child, c.Count})
 		}
 	}
-	slices.SortFunc(list, func(a, b dependency) int {
-		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Child, b.Child))
-	})
-	return &response{Data: list}, nil
+	answer := &response{Data: list}
+	if counts.Truncated {
+		answer.Errors = []responseError{{Msg: fmt.Sprintf(
+			"only the newest %d spans are counted, which is what one query may hold: ask for less lookback, or raise store::query_memory", counts.Spans)}}
+	}
+	return answer, nil
 }
 
 // parseDependencies reads the time range, which is in milliseconds.
@@ -64,41 +66,3 @@ func (h *Handler) parseDependencies(r *http.Request) (model.TimeRange, error) {
 
 // maxLookback keeps a lookback within what a duration can be.
 const maxLookback = 100 * 365 * 24 * time.Hour
-
-// calls are those of one service by another.
-type calls struct{ parent, child string }
-
-// pageTraces is how many traces are counted at a time.
-const pageTraces = 1000
-
-func (h *Handler) countCalls(ctx context.Context, times model.TimeRange) (map[calls]uint64, error) {
-	counts := map[calls]uint64{}
-	query := model.TraceQuery{Filter: model.Filter{Time: times}, Paging: model.Paging{Limit: pageTraces, MaxBytes: answerBytes}}
-	for {
-		page, err := h.reader.QueryTraces(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Rows {
-			countTrace(counts, page.Rows[i].Spans)
-		}
-		if page.Next.IsZero() {
-			return counts, nil
-		}
-		query.Paging.After = page.Next
-	}
-}
-
-func countTrace(counts map[calls]uint64, spans []model.Span) {
-	services := make(map[model.SpanID]string, len(spans))
-	for i := range spans {
-		if _, known := services[spans[i].SpanID]; !known {
-			services[spans[i].SpanID] = serviceOf(spans[i].Resource)
-		}
-	}
-	for i := range spans {
-		if parent, found := services[spans[i].ParentID]; found && !spans[i].ParentID.IsZero() {
-			counts[calls{parent, serviceOf(spans[i].Resource)}]++
-		}
-	}
-}

@@ -25,6 +25,7 @@ type Reader interface {
 	QueryTraces(ctx context.Context, q model.TraceQuery) (model.Page[model.Trace], error)
 	ListServices(ctx context.Context, q model.ServiceQuery) (model.List[model.Service], error)
 	ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error)
+	CountCalls(ctx context.Context, times model.TimeRange) (model.CallCounts, error)
 }
 
 // The bounds of a query.

@@ -111,7 +111,8 @@ func TestDemoShowsTheCause(t *testing.T) {
 		return len(incidents) > 0 && incidents[0].GetRootCause().GetCausalFactors()[0].GetEntity().GetName() == "cart-cache"
 	}, "the incident names cart-cache")
 	require.Len(t, incidents, 1, "one fault is one incident")
-	require.Contains(t, incidents[0].GetTitle(), "cart-cache has been failing")
+	require.Contains(t, incidents[0].GetTitle(), "cart-cache has ")
+	require.Contains(t, incidents[0].GetRootCause().GetCausalFactors()[0].GetReason(), "refuse")
 	require.Contains(t, incidents[0].GetImpact().GetSummary(), "storefront POST /cart: ")
 	eventually(t, startLimit, func() bool {
 		return strings.Contains(d.printed(), "http://"+c.HTTP+"/incidents/"+incidents[0].GetId()+"\n")

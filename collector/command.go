@@ -6,6 +6,7 @@ package collector
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +14,18 @@ import (
 	"go.opentelemetry.io/collector/otelcol"
 )
 
-// Run executes the command line of the process.
-func Run(set otelcol.CollectorSettings) error { return newCommand(set).Execute() }
+// profilesGate is the upstream feature gate without which a configuration must not have a
+// profiles pipeline.
+const profilesGate = "service.profilesSupport"
+
+// Run executes the command line of the process. Profiles are supported unless
+// `--feature-gates=-service.profilesSupport` says otherwise.
+func Run(set otelcol.CollectorSettings) error {
+	if err := featuregate.GlobalRegistry().Set(profilesGate, true); err != nil {
+		return fmt.Errorf("enable profiles: %w", err)
+	}
+	return newCommand(set).Execute()
+}
 
 // newCommand returns the command of otelcol, whose subcommands stay as they are.
 // The flags of the root command are defined again, for otelcol keeps theirs to

@@ -53,7 +53,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.AddCommand(
 		newStatusCommand(a), newObserveCommand(a), newGetCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
 		newTopCommand(a), newConfigCommand(a), newSendCommand(a), newCompareCommand(a), newSilenceCommand(a),
-		newMCPCommand(a), newDemoCommand(a),
+		newMCPCommand(a), newDemoCommand(a), newProfileCommand(a),
 	)
 	a.completeAll(root)
 	return root

@@ -46,7 +46,7 @@ func (o *owner) ClaimStore(component.ID) (*store.Store, func(), error) {
 }
 
 func newOwner() *owner {
-	limits := store.Limits{Logs: 1 << 20, Traces: 1 << 20, Metrics: 1 << 20}
+	limits := store.Limits{Logs: 1 << 20, Traces: 1 << 20, Metrics: 1 << 20, Profiles: 1 << 20}
 	return &owner{store: store.New(limits, time.Now)}
 }
 
@@ -62,11 +62,13 @@ func TestEverySignalReachesTheStore(t *testing.T) {
 	require.NoError(t, err)
 	metrics, err := NewFactory().CreateMetrics(t.Context(), set, cfg)
 	require.NoError(t, err)
-	all := []component.Component{logs, traces, metrics}
+	profiles, err := NewFactory().CreateProfiles(t.Context(), set, cfg)
+	require.NoError(t, err)
+	all := []component.Component{logs, traces, metrics, profiles}
 	for _, c := range all {
 		require.NoError(t, c.Start(t.Context(), h))
 	}
-	assert.Equal(t, 3, o.claims)
+	assert.Equal(t, 4, o.claims)
 
 	l := plog.NewLogs()
 	l.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
@@ -78,6 +80,7 @@ func TestEverySignalReachesTheStore(t *testing.T) {
 	point := m.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	point.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
 	require.NoError(t, metrics.ConsumeMetrics(t.Context(), m))
+	require.NoError(t, profiles.ConsumeProfiles(t.Context(), oneSample()))
 
 	for _, stats := range o.store.Stats() {
 		assert.Equal(t, uint64(1), stats.Rows, stats.Signal)

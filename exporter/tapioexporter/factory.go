@@ -9,16 +9,18 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/xexporter"
 
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
 )
 
 // NewFactory returns the factory of the tapio exporter.
-func NewFactory() exporter.Factory {
-	return exporter.NewFactory(metadata.Type, createDefaultConfig,
-		exporter.WithLogs(createLogs, metadata.LogsStability),
-		exporter.WithTraces(createTraces, metadata.TracesStability),
-		exporter.WithMetrics(createMetrics, metadata.MetricsStability))
+func NewFactory() xexporter.Factory {
+	return xexporter.NewFactory(metadata.Type, createDefaultConfig,
+		xexporter.WithLogs(createLogs, metadata.LogsStability),
+		xexporter.WithTraces(createTraces, metadata.TracesStability),
+		xexporter.WithMetrics(createMetrics, metadata.MetricsStability),
+		xexporter.WithProfiles(createProfiles, component.StabilityLevelAlpha))
 }
 
 func createDefaultConfig() component.Config {

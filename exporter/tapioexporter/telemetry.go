@@ -17,6 +17,8 @@ const (
 	logsSignal    = "logs"
 	tracesSignal  = "traces"
 	metricsSignal = "metrics"
+
+	profilesSignal = "profiles"
 )
 
 func ofSignal(signal string) metric.MeasurementOption {

@@ -109,6 +109,9 @@ type StoreConfig struct {
 	// Shares divides what records may fill of MemoryLimit among the signals.
 	Shares Shares `mapstructure:"shares"`
 
+	// Profiles bounds the profiles.
+	Profiles ProfilesStoreConfig `mapstructure:"profiles"`
+
 	// Directory is where records are kept across restarts, empty by
 	// default: in memory only. The bounds above are those of the directory, too.
 	Directory string `mapstructure:"directory"`
@@ -162,7 +165,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -203,7 +206,7 @@ func (c *StoreConfig) Validate() error {
 	if c.MaxAge > 0 && c.MaxAge < time.Second {
 		return fmt.Errorf("max_age: must be 1s or more, is %s: write a number with its unit, for example 24h, or 0 for no bound", c.MaxAge)
 	}
-	return c.validateDurability()
+	return errors.Join(c.validateProfiles(), c.validateDurability())
 }
 
 func (c *StoreConfig) validateDurability() error {
@@ -256,6 +259,8 @@ func (c *StoreConfig) limits() store.Limits {
 		Traces:  part(c.Shares.Traces),
 		Metrics: part(c.Shares.Metrics),
 		MaxAge:  c.MaxAge,
+
+		Profiles: c.profileBytes(),
 
 		QueryMemory: int64(c.QueryMemory),
 	}

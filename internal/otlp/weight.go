@@ -26,6 +26,12 @@ const (
 	weightPoint    = 640
 	weightQuantile = 96
 	weightExemplar = 256
+	// weightProfile is for a profile, weightProfileEntry for a sample or an entry of a
+	// table, and weightIndex for a byte of the indexes that these consist of, which
+	// become eight.
+	weightProfile      = 512
+	weightProfileEntry = 256
+	weightIndex        = 8
 	// weightByte is for texts, packed numbers, and the request itself.
 	weightByte = 2
 	// weightJSON is for each object of a request in JSON. An attribute is two.
@@ -65,7 +71,7 @@ type byNumber = [maxField + 1]*shape
 
 // Scale weighs requests. It is safe for concurrent use.
 type Scale struct {
-	logs, traces, metrics, event, events *shape
+	logs, traces, metrics, profiles, event, events *shape
 }
 
 // NewScale makes a Scale.
@@ -86,7 +92,8 @@ func NewScale() *Scale {
 	event := &shape{fields: byNumber{2: record, 3: origins.resource, 5: origins.scope}, weight: 2 * weightOrigin}
 	return &Scale{
 		logs: origins.request(record), traces: origins.request(span), metrics: origins.request(metricShape(keyValue)),
-		event: event, events: &shape{fields: byNumber{2: event}},
+		profiles: profilesShape(origins, value),
+		event:    event, events: &shape{fields: byNumber{2: event}},
 	}
 }
 
@@ -115,6 +122,20 @@ func metricShape(keyValue *shape) *shape {
 	}}
 }
 
+// profilesShape is an ExportProfilesServiceRequest: profiles by resource, and the tables
+// that they share.
+func profilesShape(o origins, value *shape) *shape {
+	entry := &shape{weight: weightProfileEntry}
+	attribute := &shape{weight: weightKeyValue, fields: byNumber{2: value}}
+	location := &shape{weight: weightProfileEntry, fields: byNumber{3: entry}}
+	profile := &shape{weight: weightProfile, fields: byNumber{2: &shape{weight: weightProfileEntry}}}
+	request := o.request(profile)
+	request.fields[2] = &shape{fields: byNumber{
+		1: entry, 2: location, 3: entry, 4: entry, 5: &shape{weight: weightValue, isValue: true}, 6: attribute, 7: entry,
+	}}
+	return request
+}
+
 // Logs weighs an ExportLogsServiceRequest. A request that weighs more than limit is
 // not looked at to its end. An error means that it should not be decoded.
 func (s *Scale) Logs(request []byte, limit int) (int, error) { return s.logs.weigh(request, limit) }
@@ -125,6 +146,12 @@ func (s *Scale) Traces(request []byte, limit int) (int, error) { return s.traces
 // Metrics weighs an ExportMetricsServiceRequest, as Logs does.
 func (s *Scale) Metrics(request []byte, limit int) (int, error) {
 	return s.metrics.weigh(request, limit)
+}
+
+// Profiles weighs an ExportProfilesServiceRequest, as Logs does.
+func (s *Scale) Profiles(request []byte, limit int) (int, error) {
+	weight, err := s.profiles.weigh(request, limit)
+	return weight + weightIndex*len(request), err
 }
 
 // Event weighs an Event of this product's own contract, as Logs does.

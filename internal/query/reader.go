@@ -15,6 +15,7 @@ type Reader interface {
 	EventReader
 	TraceReader
 	MetricReader
+	ProfileReader
 	Discoverer
 	Tailer
 

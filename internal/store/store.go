@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/profiles"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -18,6 +19,9 @@ type Limits struct {
 	// Logs, Traces and Metrics are the bytes that each signal may hold. A
 	// signal with 0 or less keeps nothing and refuses every row.
 	Logs, Traces, Metrics int64
+	// Profiles is the bytes that profiles may hold. What they hold is taken from the
+	// three above, in proportion.
+	Profiles int64
 	// MaxAge is how long a row is kept after its arrival; 0: no bound. Rows go
 	// chunk by chunk, so some stay up to 1/64 of MaxAge longer.
 	MaxAge time.Duration
@@ -26,7 +30,7 @@ type Limits struct {
 	QueryMemory int64
 }
 
-// Store holds log records, spans and metric points. All methods are safe for
+// Store holds log records, spans, metric points and profiles. All methods are safe for
 // concurrent use. Rows that go in, and rows that come out, must not be changed.
 type Store struct {
 	started   time.Time
@@ -40,6 +44,9 @@ type Store struct {
 	events *log[model.Event]
 	spans  *log[model.Span]
 	points *pointLog
+
+	profiles *profiles.Store
+	division division
 }
 
 // New makes an empty store that reads the time of arrival from now.
@@ -54,6 +61,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(packer, now),
 	}
+	s.profiles = profiles.New(s.epoch, now)
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
 	s.events.idling.budget, s.spans.idling.budget = s.budget, s.budget
@@ -89,6 +97,7 @@ func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, erro
 		return nil, err
 	}
 	s.epoch = d.epoch
+	s.profiles.SetEpoch(d.epoch)
 	s.Retire()
 	d.settle()
 	d.startLog()
@@ -159,9 +168,12 @@ func (s *Store) Epoch() uint64 { return s.epoch }
 // SetLimits changes the bounds and evicts at once what no longer fits.
 func (s *Store) SetLimits(limits Limits) {
 	s.budget.setLimit(limits.QueryMemory)
-	s.events.setLimits(limits.Logs, limits.MaxAge)
-	s.spans.setLimits(limits.Traces, limits.MaxAge)
-	s.points.setLimits(limits.Metrics, limits.MaxAge)
+	s.profiles.SetLimits(limits.Profiles, limits.MaxAge)
+	s.division.mu.Lock()
+	defer s.division.mu.Unlock()
+	s.division.limits = limits
+	s.division.taken = s.division.forProfiles(s.profiles.Used())
+	s.applyLimits()
 }
 
 // AppendEvents stores log records and takes over what they refer to; the slice
@@ -208,12 +220,14 @@ func (s *Store) Retire() {
 	s.events.retire()
 	s.spans.retire()
 	s.points.retire()
+	s.profiles.Retire()
+	s.divide()
 }
 
 // Stats tells how full one signal's part of the store is. The maps are the
 // caller's own.
 type Stats struct {
-	Signal string // "logs", "traces" or "metrics"
+	Signal string // "logs", "traces", "metrics" or "profiles"
 
 	Rows, Bytes, Capacity uint64
 	Appended              uint64            // rows stored since the start
@@ -229,9 +243,9 @@ type Stats struct {
 	Series, SeriesBytes, EvictedSeries, Labels uint64
 }
 
-// Stats returns the figures of logs, traces and metrics, in this order.
+// Stats returns the figures of logs, traces, metrics and profiles, in this order.
 func (s *Store) Stats() []Stats {
-	return []Stats{s.events.stats(), s.spans.stats(), s.points.stats()}
+	return []Stats{s.events.stats(), s.spans.stats(), s.points.stats(), profileStats(s.profiles)}
 }
 
 // QueryEvents returns one page of log records. The error is the context's, or a

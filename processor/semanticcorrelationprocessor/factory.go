@@ -9,7 +9,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/xprocessor"
 
 	"github.com/tapio/tapio/processor/semanticcorrelationprocessor/internal/metadata"
 )
@@ -19,10 +21,11 @@ import (
 // pipelines of all signals share.
 func NewFactory() processor.Factory {
 	f := &factory{engines: map[component.ID]*engine{}}
-	return processor.NewFactory(metadata.Type, createDefaultConfig,
-		processor.WithLogs(f.createLogs, metadata.LogsStability),
-		processor.WithTraces(f.createTraces, metadata.TracesStability),
-		processor.WithMetrics(f.createMetrics, metadata.MetricsStability))
+	return xprocessor.NewFactory(metadata.Type, createDefaultConfig,
+		xprocessor.WithLogs(f.createLogs, metadata.LogsStability),
+		xprocessor.WithTraces(f.createTraces, metadata.TracesStability),
+		xprocessor.WithMetrics(f.createMetrics, metadata.MetricsStability),
+		xprocessor.WithProfiles(f.createProfiles, metadata.ProfilesStability))
 }
 
 func createDefaultConfig() component.Config {
@@ -63,4 +66,14 @@ func (f *factory) createMetrics(
 		return nil, err
 	}
 	return &metricsShell{shell: newShell(shared), next: next}, nil
+}
+
+func (f *factory) createProfiles(
+	_ context.Context, set processor.Settings, cfg component.Config, next xconsumer.Profiles,
+) (xprocessor.Profiles, error) {
+	shared, err := f.join(set, cfg.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return &profilesShell{shell: newShell(shared), next: next}, nil
 }

@@ -10,8 +10,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/model"
@@ -117,4 +119,21 @@ func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metri
 		done()
 	})
 	return s.next.ConsumeMetrics(ctx, metrics)
+}
+
+// profilesShell is the processor of a profiles pipeline. The engine does not look at
+// profiles.
+type profilesShell struct {
+	*shell
+	next xconsumer.Profiles
+}
+
+// Capabilities implements xconsumer.Profiles.
+func (*profilesShell) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// ConsumeProfiles implements xconsumer.Profiles.
+func (s *profilesShell) ConsumeProfiles(ctx context.Context, profiles pprofile.Profiles) error {
+	return s.next.ConsumeProfiles(ctx, profiles)
 }

@@ -1316,7 +1316,8 @@ func (x *StreamLogsResponse) GetLoss() *Loss {
 // Profile is one stored profile.
 type Profile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Unique id, 32 hex digits.
+	// Id, 32 hex digits. Profiles of several sample types that were taken together
+	// may have one id.
 	ProfileId string `protobuf:"bytes,1,opt,name=profile_id,json=profileId,proto3" json:"profile_id,omitempty"`
 	// service.name of what was profiled.
 	Service string `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
@@ -1330,8 +1331,13 @@ type Profile struct {
 	SampleUnit string `protobuf:"bytes,6,opt,name=sample_unit,json=sampleUnit,proto3" json:"sample_unit,omitempty"`
 	// Resource attributes as text.
 	Attributes map[string]string `protobuf:"bytes,7,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The profile in gzip-compressed pprof format.
-	Pprof         []byte `protobuf:"bytes,8,opt,name=pprof,proto3" json:"pprof,omitempty"`
+	// The profile in gzip-compressed pprof format. Not set in lists: ask for it
+	// with GetProfilesRequest.format.
+	Pprof []byte `protobuf:"bytes,8,opt,name=pprof,proto3" json:"pprof,omitempty"`
+	// Observations in the profile.
+	SampleCount uint64 `protobuf:"varint,9,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
+	// Sum of its samples, in the sample unit.
+	TotalValue    float64 `protobuf:"fixed64,10,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1422,13 +1428,38 @@ func (x *Profile) GetPprof() []byte {
 	return nil
 }
 
+func (x *Profile) GetSampleCount() uint64 {
+	if x != nil {
+		return x.SampleCount
+	}
+	return 0
+}
+
+func (x *Profile) GetTotalValue() float64 {
+	if x != nil {
+		return x.TotalValue
+	}
+	return 0
+}
+
 // GetProfilesRequest asks for profiles.
 type GetProfilesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By label, service, namespace, time; limit and page token.
+	// By label of samples, profiles and resources, service, namespace, time; limit
+	// and page token, of lists only. The time range is that of the samples or, of
+	// samples without a time, that of the beginning of their profile.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	// One of these sample types; empty: all.
-	SampleTypes   []string `protobuf:"bytes,2,rep,name=sample_types,json=sampleTypes,proto3" json:"sample_types,omitempty"`
+	// One of these sample types; empty: all. With a format exactly one.
+	SampleTypes []string `protobuf:"bytes,2,rep,name=sample_types,json=sampleTypes,proto3" json:"sample_types,omitempty"`
+	// Return the sum of the selected samples in this format; unset: list the
+	// profiles. RESOURCE_EXHAUSTED: it would be too large.
+	Format ProfileFormat `protobuf:"varint,3,opt,name=format,proto3,enum=tapio.v1.ProfileFormat" json:"format,omitempty"`
+	// Only samples of this trace, 32 hex digits.
+	TraceId string `protobuf:"bytes,4,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Only samples of this span, 16 hex digits.
+	SpanId string `protobuf:"bytes,5,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
+	// Only these profiles, 32 hex digits each, at most 1,000; empty: all.
+	ProfileIds    []string `protobuf:"bytes,6,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1477,6 +1508,34 @@ func (x *GetProfilesRequest) GetSampleTypes() []string {
 	return nil
 }
 
+func (x *GetProfilesRequest) GetFormat() ProfileFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ProfileFormat_PROFILE_FORMAT_UNSPECIFIED
+}
+
+func (x *GetProfilesRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *GetProfilesRequest) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *GetProfilesRequest) GetProfileIds() []string {
+	if x != nil {
+		return x.ProfileIds
+	}
+	return nil
+}
+
 // GetProfilesResponse is one page of profiles.
 type GetProfilesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1484,6 +1543,8 @@ type GetProfilesResponse struct {
 	Profiles []*Profile `protobuf:"bytes,1,rep,name=profiles,proto3" json:"profiles,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The sum of the selected samples, of a request with a format.
+	Merged        *MergedProfile `protobuf:"bytes,3,opt,name=merged,proto3" json:"merged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1532,17 +1593,32 @@ func (x *GetProfilesResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *GetProfilesResponse) GetMerged() *MergedProfile {
+	if x != nil {
+		return x.Merged
+	}
+	return nil
+}
+
 // AnalyzeProfileRequest selects the profiles to merge.
 type AnalyzeProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By label, service, namespace, time.
+	// By label of samples, profiles and resources, service, namespace, time.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// The sample type to analyze. Required.
 	SampleType string `protobuf:"bytes,2,opt,name=sample_type,json=sampleType,proto3" json:"sample_type,omitempty"`
 	// Functions to return, 1 to 1,000; 0 means 50.
 	Top uint32 `protobuf:"varint,3,opt,name=top,proto3" json:"top,omitempty"`
-	// What to compare with; unset: nothing.
-	Baseline      *TimeRange `protobuf:"bytes,4,opt,name=baseline,proto3" json:"baseline,omitempty"`
+	// What to compare with: the same filter in another time range; unset: nothing.
+	Baseline *TimeRange `protobuf:"bytes,4,opt,name=baseline,proto3" json:"baseline,omitempty"`
+	// Nodes of the call tree to return, the costliest, 0 to 10,000.
+	MaxNodes uint32 `protobuf:"varint,5,opt,name=max_nodes,json=maxNodes,proto3" json:"max_nodes,omitempty"`
+	// Only samples of this trace, 32 hex digits.
+	TraceId string `protobuf:"bytes,6,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Only samples of this span, 16 hex digits.
+	SpanId string `protobuf:"bytes,7,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
+	// Only these profiles, 32 hex digits each, at most 1,000; empty: all.
+	ProfileIds    []string `protobuf:"bytes,8,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1605,6 +1681,34 @@ func (x *AnalyzeProfileRequest) GetBaseline() *TimeRange {
 	return nil
 }
 
+func (x *AnalyzeProfileRequest) GetMaxNodes() uint32 {
+	if x != nil {
+		return x.MaxNodes
+	}
+	return 0
+}
+
+func (x *AnalyzeProfileRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *AnalyzeProfileRequest) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *AnalyzeProfileRequest) GetProfileIds() []string {
+	if x != nil {
+		return x.ProfileIds
+	}
+	return nil
+}
+
 // AnalyzeProfileResponse tells where the time or memory goes.
 type AnalyzeProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1615,9 +1719,16 @@ type AnalyzeProfileResponse struct {
 	// Unit of the samples.
 	SampleUnit string `protobuf:"bytes,3,opt,name=sample_unit,json=sampleUnit,proto3" json:"sample_unit,omitempty"`
 	// Profiles merged.
-	ProfileCount  uint64 `protobuf:"varint,4,opt,name=profile_count,json=profileCount,proto3" json:"profile_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ProfileCount uint64 `protobuf:"varint,4,opt,name=profile_count,json=profileCount,proto3" json:"profile_count,omitempty"`
+	// What the samples add up to, and how far they can be relied on.
+	Summary *ProfileSummary `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	// The call tree, if max_nodes asks for it: the root, then each node after its
+	// caller, the costliest of siblings first.
+	CallTree []*CallTreeNode `protobuf:"bytes,6,rep,name=call_tree,json=callTree,proto3" json:"call_tree,omitempty"`
+	// The same of the baseline; unset without one.
+	BaselineSummary *ProfileSummary `protobuf:"bytes,7,opt,name=baseline_summary,json=baselineSummary,proto3" json:"baseline_summary,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *AnalyzeProfileResponse) Reset() {
@@ -1676,6 +1787,27 @@ func (x *AnalyzeProfileResponse) GetProfileCount() uint64 {
 		return x.ProfileCount
 	}
 	return 0
+}
+
+func (x *AnalyzeProfileResponse) GetSummary() *ProfileSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetCallTree() []*CallTreeNode {
+	if x != nil {
+		return x.CallTree
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetBaselineSummary() *ProfileSummary {
+	if x != nil {
+		return x.BaselineSummary
+	}
+	return nil
 }
 
 // TimelineSpan is one span and its place.
@@ -1799,8 +1931,11 @@ type AnalyzeProfileResponse_FunctionCost struct {
 	SelfValue float64 `protobuf:"fixed64,3,opt,name=self_value,json=selfValue,proto3" json:"self_value,omitempty"`
 	// Cost of the function and all it calls, in the sample unit.
 	TotalValue float64 `protobuf:"fixed64,4,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
-	// self_value minus that of the baseline, scaled to the same duration.
-	SelfDelta     float64 `protobuf:"fixed64,5,opt,name=self_delta,json=selfDelta,proto3" json:"self_delta,omitempty"`
+	// self_value minus that of the baseline, which is scaled to the same profiled
+	// duration or, of profiles without a duration, to the same number of profiles.
+	SelfDelta float64 `protobuf:"fixed64,5,opt,name=self_delta,json=selfDelta,proto3" json:"self_delta,omitempty"`
+	// Binary or library that the function is in; empty when unknown.
+	Mapping       string `protobuf:"bytes,6,opt,name=mapping,proto3" json:"mapping,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1870,11 +2005,18 @@ func (x *AnalyzeProfileResponse_FunctionCost) GetSelfDelta() float64 {
 	return 0
 }
 
+func (x *AnalyzeProfileResponse_FunctionCost) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
 var File_tapio_v1_observability_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
-	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
+	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x16tapio/v1/profile.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
 	"\x11GetMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\xf3\x01\n" +
 	"\x12GetMetricsResponse\x12.\n" +
@@ -1976,7 +2118,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0eexclude_events\x18\x04 \x01(\bR\rexcludeEvents\"]\n" +
 	"\x12StreamLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12\"\n" +
-	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"\x83\x03\n" +
+	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"\xc7\x03\n" +
 	"\aProfile\x12\x1d\n" +
 	"\n" +
 	"profile_id\x18\x01 \x01(\tR\tprofileId\x12\x18\n" +
@@ -1990,29 +2132,47 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\a \x03(\v2!.tapio.v1.Profile.AttributesEntryR\n" +
 	"attributes\x12\x14\n" +
-	"\x05pprof\x18\b \x01(\fR\x05pprof\x1a=\n" +
+	"\x05pprof\x18\b \x01(\fR\x05pprof\x12!\n" +
+	"\fsample_count\x18\t \x01(\x04R\vsampleCount\x12\x1f\n" +
+	"\vtotal_value\x18\n" +
+	" \x01(\x01R\n" +
+	"totalValue\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
 	"\x12GetProfilesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
-	"\fsample_types\x18\x02 \x03(\tR\vsampleTypes\"l\n" +
+	"\fsample_types\x18\x02 \x03(\tR\vsampleTypes\x12/\n" +
+	"\x06format\x18\x03 \x01(\x0e2\x17.tapio.v1.ProfileFormatR\x06format\x12\x19\n" +
+	"\btrace_id\x18\x04 \x01(\tR\atraceId\x12\x17\n" +
+	"\aspan_id\x18\x05 \x01(\tR\x06spanId\x12\x1f\n" +
+	"\vprofile_ids\x18\x06 \x03(\tR\n" +
+	"profileIds\"\x9d\x01\n" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
+	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\"\x97\x02\n" +
 	"\x15AnalyzeProfileRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
 	"sampleType\x12\x10\n" +
 	"\x03top\x18\x03 \x01(\rR\x03top\x12/\n" +
-	"\bbaseline\x18\x04 \x01(\v2\x13.tapio.v1.TimeRangeR\bbaseline\"\xec\x02\n" +
+	"\bbaseline\x18\x04 \x01(\v2\x13.tapio.v1.TimeRangeR\bbaseline\x12\x1b\n" +
+	"\tmax_nodes\x18\x05 \x01(\rR\bmaxNodes\x12\x19\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\x12\x17\n" +
+	"\aspan_id\x18\a \x01(\tR\x06spanId\x12\x1f\n" +
+	"\vprofile_ids\x18\b \x03(\tR\n" +
+	"profileIds\"\xb4\x04\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
 	"totalValue\x12\x1f\n" +
 	"\vsample_unit\x18\x03 \x01(\tR\n" +
 	"sampleUnit\x12#\n" +
-	"\rprofile_count\x18\x04 \x01(\x04R\fprofileCount\x1a\x9d\x01\n" +
+	"\rprofile_count\x18\x04 \x01(\x04R\fprofileCount\x122\n" +
+	"\asummary\x18\x05 \x01(\v2\x18.tapio.v1.ProfileSummaryR\asummary\x123\n" +
+	"\tcall_tree\x18\x06 \x03(\v2\x16.tapio.v1.CallTreeNodeR\bcallTree\x12C\n" +
+	"\x10baseline_summary\x18\a \x01(\v2\x18.tapio.v1.ProfileSummaryR\x0fbaselineSummary\x1a\xb7\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -2021,7 +2181,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vtotal_value\x18\x04 \x01(\x01R\n" +
 	"totalValue\x12\x1d\n" +
 	"\n" +
-	"self_delta\x18\x05 \x01(\x01R\tselfDelta2\x91\x13\n" +
+	"self_delta\x18\x05 \x01(\x01R\tselfDelta\x12\x18\n" +
+	"\amapping\x18\x06 \x01(\tR\amapping2\x91\x13\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -2105,28 +2266,32 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*v11.ResourceSpans)(nil),                   // 36: opentelemetry.proto.trace.v1.ResourceSpans
 	(*timestamppb.Timestamp)(nil),               // 37: google.protobuf.Timestamp
 	(*Event)(nil),                               // 38: tapio.v1.Event
-	(*TimeRange)(nil),                           // 39: tapio.v1.TimeRange
-	(*v11.Span)(nil),                            // 40: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 41: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 42: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 43: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 44: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 45: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 46: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 47: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 48: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 49: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 50: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 51: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 52: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 53: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 54: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 55: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 56: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 57: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 58: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 59: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 60: tapio.v1.GetChangesResponse
+	(ProfileFormat)(0),                          // 39: tapio.v1.ProfileFormat
+	(*MergedProfile)(nil),                       // 40: tapio.v1.MergedProfile
+	(*TimeRange)(nil),                           // 41: tapio.v1.TimeRange
+	(*ProfileSummary)(nil),                      // 42: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 43: tapio.v1.CallTreeNode
+	(*v11.Span)(nil),                            // 44: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 45: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 46: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 47: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 48: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 49: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 50: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 51: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 52: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 53: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 54: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 55: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 56: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 57: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 58: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 59: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 60: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 61: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 62: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 63: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 64: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	27, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
@@ -2167,59 +2332,64 @@ var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	31, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
 	25, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
 	33, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	19, // 38: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	33, // 39: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	39, // 40: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	26, // 41: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	40, // 42: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	31, // 43: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	31, // 44: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	31, // 45: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 46: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 47: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 48: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 49: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 50: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 51: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 52: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 53: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	41, // 54: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	42, // 55: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	43, // 56: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	44, // 57: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	45, // 58: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	46, // 59: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	47, // 60: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	48, // 61: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	49, // 62: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	50, // 63: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 64: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	22, // 65: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	2,  // 66: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 67: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 68: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 69: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 70: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 71: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 72: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 73: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	51, // 74: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	52, // 75: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	53, // 76: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	54, // 77: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	55, // 78: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	56, // 79: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	57, // 80: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	58, // 81: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	59, // 82: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	60, // 83: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 84: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	23, // 85: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	66, // [66:86] is the sub-list for method output_type
-	46, // [46:66] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	39, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
+	19, // 39: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
+	40, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
+	33, // 41: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	41, // 42: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	26, // 43: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	42, // 44: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	43, // 45: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	42, // 46: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	44, // 47: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	31, // 48: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	31, // 49: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	31, // 50: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 51: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 52: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 53: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 54: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 55: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 56: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 57: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 58: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	45, // 59: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	46, // 60: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	47, // 61: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	48, // 62: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	49, // 63: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	50, // 64: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	51, // 65: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	52, // 66: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	53, // 67: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	54, // 68: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 69: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	22, // 70: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	2,  // 71: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 72: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 73: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 74: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 75: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 76: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 77: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 78: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	55, // 79: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	56, // 80: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	57, // 81: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	58, // 82: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	59, // 83: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	60, // 84: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	61, // 85: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	62, // 86: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	63, // 87: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	64, // 88: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 89: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	23, // 90: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	71, // [71:91] is the sub-list for method output_type
+	51, // [51:71] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }
@@ -2231,6 +2401,7 @@ func file_tapio_v1_observability_service_proto_init() {
 	file_tapio_v1_event_proto_init()
 	file_tapio_v1_filter_proto_init()
 	file_tapio_v1_metric_proto_init()
+	file_tapio_v1_profile_proto_init()
 	file_tapio_v1_tapio_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

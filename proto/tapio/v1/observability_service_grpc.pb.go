@@ -97,7 +97,8 @@ type ObservabilityServiceClient interface {
 	GetServiceGraph(ctx context.Context, in *GetServiceGraphRequest, opts ...grpc.CallOption) (*GetServiceGraphResponse, error)
 	// Returns what was changed: deployments, restarts, configurations, scale.
 	GetChanges(ctx context.Context, in *GetChangesRequest, opts ...grpc.CallOption) (*GetChangesResponse, error)
-	// Finds profiles.
+	// Lists stored profiles or, with a format, returns the sum of the selected
+	// samples as one profile.
 	GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(ctx context.Context, in *AnalyzeProfileRequest, opts ...grpc.CallOption) (*AnalyzeProfileResponse, error)
@@ -400,7 +401,8 @@ type ObservabilityServiceServer interface {
 	GetServiceGraph(context.Context, *GetServiceGraphRequest) (*GetServiceGraphResponse, error)
 	// Returns what was changed: deployments, restarts, configurations, scale.
 	GetChanges(context.Context, *GetChangesRequest) (*GetChangesResponse, error)
-	// Finds profiles.
+	// Lists stored profiles or, with a format, returns the sum of the selected
+	// samples as one profile.
 	GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error)

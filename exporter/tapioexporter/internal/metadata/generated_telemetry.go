@@ -70,7 +70,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioExporterBatchSize, err = builder.meter.Int64Histogram(
 		"otelcol_tapio_exporter_batch_size",
-		metric.WithDescription("Records, spans or points of a batch, on every way in. [Alpha]"),
+		metric.WithDescription("Records, spans, points or profile samples of a batch, on every way in. [Alpha]"),
 		metric.WithUnit("{record}"),
 		metric.WithExplicitBucketBoundaries([]float64{1, 10, 100, 500, 1000, 2000, 5000, 10000, 50000, 100000}...),
 	)

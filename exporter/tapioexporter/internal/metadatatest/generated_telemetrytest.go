@@ -39,7 +39,7 @@ func AssertEqualTapioExporterBatchDuration(t *testing.T, tt *componenttest.Telem
 func AssertEqualTapioExporterBatchSize(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_exporter_batch_size",
-		Description: "Records, spans or points of a batch, on every way in. [Alpha]",
+		Description: "Records, spans, points or profile samples of a batch, on every way in. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Histogram[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -15,23 +15,6 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-func TestMissingEnginesAreMethodsOfTheContract(t *testing.T) {
-	all := map[string]bool{}
-	for _, desc := range services() {
-		for _, m := range desc.Methods {
-			all["/"+desc.ServiceName+"/"+m.MethodName] = true
-		}
-		for _, m := range desc.Streams {
-			all["/"+desc.ServiceName+"/"+m.StreamName] = true
-		}
-	}
-	missing := missingEngines()
-	for method := range missing {
-		assert.Contains(t, all, method)
-	}
-	assert.Len(t, implementedMethods(), len(all)-len(missing))
-}
-
 func TestSendInPieces(t *testing.T) {
 	const third = messageBytes / 3
 	size := func(n *int) int { return *n }

@@ -43,7 +43,6 @@ type calls struct {
 	connections atomic.Int64    // of gRPC clients
 	live        context.Context // ends when streams must end
 	end         context.CancelFunc
-	missing     map[string]string
 
 	mu       sync.Mutex
 	open     int // streams
@@ -53,7 +52,6 @@ type calls struct {
 func (c *calls) init() {
 	c.byClient = map[string]int{}
 	c.live, c.end = context.WithCancel(context.Background())
-	c.missing = missingEngines()
 }
 
 // ServerOptions are the interceptors that every server of these services needs.
@@ -122,7 +120,7 @@ func (s *Server) admit(ctx context.Context, method string) (context.Context, err
 	if err := s.admission.call(callerOf(ctx)); err != nil {
 		return nil, err
 	}
-	return ctx, s.calls.planned(method)
+	return ctx, nil
 }
 
 // enterStream counts a stream in, if there may be one more.
@@ -188,12 +186,3 @@ func (s *Server) panicError(method string, panicked error) error {
 }
 
 func ours(method string) bool { return strings.HasPrefix(method, "/tapio.v1.") }
-
-// planned answers methods whose engine this server does not have.
-func (c *calls) planned(method string) error {
-	if engine, missing := c.missing[method]; missing {
-		return status.Errorf(codes.Unimplemented, "%s is not implemented: this server has no %s yet",
-			strings.TrimPrefix(method, "/"), engine)
-	}
-	return nil
-}

@@ -95,7 +95,7 @@ func (a *Admission) exportHTTP(r *http.Request, body []byte) (leave func(), err 
 	if isJSON(r) {
 		return a.room.Hold(r.Context(), a.scale.JSON(body))
 	}
-	name := map[string]string{"logs": "Logs", "traces": "Trace", "metrics": "Metrics"}[path.Base(r.URL.Path)]
+	name := map[string]string{"logs": "Logs", "traces": "Trace", "metrics": "Metrics", "profiles": "Profiles"}[path.Base(r.URL.Path)]
 	return a.export(r.Context(), name, body)
 }
 

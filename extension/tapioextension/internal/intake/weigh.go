@@ -69,6 +69,8 @@ func (a *Admission) export(ctx context.Context, name string, request []byte) (le
 		return a.hold(ctx, request, a.scale.Traces)
 	case strings.Contains(name, "Metrics"):
 		return a.hold(ctx, request, a.scale.Metrics)
+	case strings.Contains(name, "Profiles"):
+		return a.hold(ctx, request, a.scale.Profiles)
 	default:
 		return a.room.Hold(ctx, unknownWeight*len(request))
 	}

@@ -1,0 +1,170 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/pprof"
+	"github.com/tapio/tapio/internal/profile"
+	"github.com/tapio/tapio/internal/protoconv"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+const (
+	// maxMerges is how many sums of profiles are made at once; others wait.
+	maxMerges = 2
+	// maxProfileBytes bounds a merged profile before it is compressed, and
+	// maxPackedBytes after that: below the 4 MiB that a gRPC client takes by default.
+	maxProfileBytes = 256 << 20
+	maxPackedBytes  = 3 << 20
+)
+
+// GetProfiles implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) GetProfiles(ctx context.Context, req *tapiov1.GetProfilesRequest) (*tapiov1.GetProfilesResponse, error) {
+	query, err := protoconv.GetProfilesQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	if req.GetFormat() != tapiov1.ProfileFormat_PROFILE_FORMAT_UNSPECIFIED {
+		merged, err := s.mergedProfile(ctx, query, req.GetFormat())
+		return &tapiov1.GetProfilesResponse{Merged: merged}, err
+	}
+	page, err := s.Store.ListProfiles(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &tapiov1.GetProfilesResponse{
+		Profiles: converted(page.Rows, protoconv.Profile), NextPageToken: protoconv.PageToken(req, page.Next),
+	}, nil
+}
+
+// merge waits until it may add profiles up, and does.
+func (s *Server) merge(ctx context.Context, query model.ProfileQuery) (*model.CallTree, error) {
+	select {
+	case s.merges <- struct{}{}:
+		defer func() { <-s.merges }()
+		return s.Store.MergeProfiles(ctx, query)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Server) mergedProfile(ctx context.Context, query model.ProfileQuery, format tapiov1.ProfileFormat) (*tapiov1.MergedProfile, error) {
+	tree, err := s.merge(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	merged := &tapiov1.MergedProfile{
+		Format: format, SampleType: query.Types[0], SampleUnit: tree.Type.Unit, Summary: summarize(tree),
+	}
+	if len(tree.Nodes) == 0 {
+		return merged, nil
+	}
+	merged.Data, err = encodeProfile(tree, format)
+	if err == nil && len(merged.Data) > maxPackedBytes {
+		err = model.Exhausted("the merged profile has %d bytes, compressed; the most is %d: narrow the filter or the time range",
+			len(merged.Data), maxPackedBytes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return merged, nil
+}
+
+// encodeProfile writes a tree in a format, compressed with gzip.
+func encodeProfile(tree *model.CallTree, format tapiov1.ProfileFormat) ([]byte, error) {
+	flat, err := profile.Flatten(tree)
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	switch format {
+	case tapiov1.ProfileFormat_PROFILE_FORMAT_OTLP:
+		data, err = otlp.MarshalProfiles([]model.Profile{*flat})
+	case tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED:
+		data, err = pprof.Folded(flat, maxProfileBytes)
+	case tapiov1.ProfileFormat_PROFILE_FORMAT_SPEEDSCOPE:
+		data, err = pprof.Speedscope(flat)
+	default:
+		return pprof.Encode(flat)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+func summarize(tree *model.CallTree) *tapiov1.ProfileSummary {
+	quality := profile.QualityOf(tree)
+	return protoconv.ProfileSummary(tree, quality.Unsymbolized, quality.Truncated)
+}
+
+// AnalyzeProfile implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) AnalyzeProfile(
+	ctx context.Context, req *tapiov1.AnalyzeProfileRequest,
+) (*tapiov1.AnalyzeProfileResponse, error) {
+	analysis, err := protoconv.AnalyzeProfileQuery(req, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	tree, err := s.merge(ctx, analysis.Query)
+	if err != nil {
+		return nil, err
+	}
+	response := &tapiov1.AnalyzeProfileResponse{
+		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
+	}
+	functions := profile.Functions(tree)
+	functions = functions[:min(len(functions), analysis.Top)]
+	response.Functions = converted(functions, functionCost)
+	for _, node := range profile.Prune(tree, analysis.Nodes) {
+		response.CallTree = append(response.CallTree, &tapiov1.CallTreeNode{
+			Parent: int32(node.Parent), Function: node.Name, File: node.File,
+			SelfValue: float64(node.Self), TotalValue: float64(node.Total),
+		})
+	}
+	if analysis.Baseline == nil {
+		return response, nil
+	}
+	return response, s.compareProfile(ctx, *analysis.Baseline, tree, response)
+}
+
+func functionCost(f *profile.Function) *tapiov1.AnalyzeProfileResponse_FunctionCost {
+	return &tapiov1.AnalyzeProfileResponse_FunctionCost{
+		Function: f.Name, File: f.File, Mapping: f.Mapping, SelfValue: float64(f.Self), TotalValue: float64(f.Total),
+	}
+}
+
+// compareProfile adds what a baseline differs by.
+func (s *Server) compareProfile(
+	ctx context.Context, query model.ProfileQuery, tree *model.CallTree, response *tapiov1.AnalyzeProfileResponse,
+) error {
+	baseline, err := s.merge(ctx, query)
+	if err != nil {
+		return err
+	}
+	response.BaselineSummary = summarize(baseline)
+	scale := profile.Scale(tree, baseline)
+	before := map[string]int64{}
+	for _, f := range profile.Functions(baseline) {
+		before[f.Name] = f.Self
+	}
+	for _, f := range response.Functions {
+		f.SelfDelta = f.SelfValue - scale*float64(before[f.Function])
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pprofile"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// The bounds of what is read of one request. References make much of few bytes.
+const (
+	maxProfileDepth = 1024    // frames of a stack; what is above is one truncated frame
+	maxStackFrames  = 4 << 20 // of all stacks together
+	maxSetValues    = 1 << 20 // attributes of all sets together
+	maxFrameText    = 4 << 10 // bytes of a name
+)
+
+// The attributes of locations and mappings that frames keep.
+const (
+	frameTypeKey   = "profile.frame.type"
+	gnuBuildIDKey  = "process.executable.build_id.gnu"
+	goBuildIDKey   = "process.executable.build_id.go"
+	hashBuildIDKey = "process.executable.build_id.htlhash"
+)
+
+// profileReader translates the dictionary of a request, as far as it is used.
+type profileReader struct {
+	dictionary pprofile.ProfilesDictionary
+	out        *model.ProfileDictionary
+	rejected   model.ProfileRejections
+
+	frames    map[model.Frame]uint32
+	locations map[int32][]uint32 // nil for one with a reference that leads nowhere
+	stacks    map[int32]uint32
+	bad       map[int32]string // why stacks are left out
+	sets      map[string]uint32
+	expanded  int // frames of stacks so far
+	values    int // attributes of sets so far
+	table     map[int32]model.KeyValue
+	resolved  map[int32]pcommon.Value // nil until one is needed
+}
+
+func newProfileReader(dictionary pprofile.ProfilesDictionary) *profileReader {
+	return &profileReader{
+		dictionary: dictionary, out: &model.ProfileDictionary{}, rejected: model.ProfileRejections{},
+		frames: map[model.Frame]uint32{}, locations: map[int32][]uint32{}, stacks: map[int32]uint32{},
+		bad: map[int32]string{}, sets: map[string]uint32{}, table: map[int32]model.KeyValue{},
+	}
+}
+
+// text reads an entry of the table of texts. Entry 0 is the empty text, also of a table
+// without entries.
+func (r *profileReader) text(i int32) (text string, ok bool) {
+	table := r.dictionary.StringTable()
+	switch {
+	case i == 0 && table.Len() == 0:
+		return "", true
+	case i < 0 || int(i) >= table.Len():
+		return "", false
+	}
+	text = table.At(int(i))
+	if len(text) > maxFrameText {
+		text = strings.ToValidUTF8(text[:maxFrameText], "")
+	}
+	return text, true
+}
+
+// stack translates a stack. The reason why it cannot be is empty if it can.
+func (r *profileReader) stack(i int32) (stack uint32, reason string) {
+	if known, found := r.stacks[i]; found {
+		return known, ""
+	}
+	if reason, found := r.bad[i]; found {
+		return 0, reason
+	}
+	frames, reason := r.expand(i)
+	if reason != "" {
+		r.bad[i] = reason
+		return 0, reason
+	}
+	stack = uint32(len(r.out.Stacks))
+	r.out.Stacks = append(r.out.Stacks, frames)
+	r.stacks[i] = stack
+	return stack, ""
+}
+
+func (r *profileReader) expand(i int32) (frames []uint32, reason string) {
+	table := r.dictionary.StackTable()
+	switch {
+	case i == 0 && table.Len() == 0:
+		return nil, ""
+	case i < 0 || int(i) >= table.Len():
+		return nil, model.ProfileDangling
+	}
+	for _, at := range table.At(int(i)).LocationIndices().All() {
+		location, ok := r.location(at)
+		if !ok {
+			return nil, model.ProfileDangling
+		}
+		frames = append(frames, location...)
+		if len(frames) > maxProfileDepth {
+			frames = append(frames[:maxProfileDepth], r.frame(model.Frame{Kind: model.FrameTruncated}))
+			break
+		}
+	}
+	if r.expanded += len(frames); r.expanded > maxStackFrames {
+		return nil, model.ProfileTooLarge
+	}
+	return frames, ""
+}
+
+// location translates a location: a frame for each function that was inlined, the
+// innermost first.
+func (r *profileReader) location(i int32) (frames []uint32, ok bool) {
+	if known, found := r.locations[i]; found {
+		return known, known != nil
+	}
+	frames = r.newLocation(i)
+	r.locations[i] = frames
+	return frames, frames != nil
+}
+
+func (r *profileReader) newLocation(i int32) []uint32 {
+	table := r.dictionary.LocationTable()
+	if i < 0 || int(i) >= table.Len() {
+		return nil
+	}
+	l := table.At(int(i))
+	base, ok := r.mappingOf(l)
+	if !ok {
+		return nil
+	}
+	if base.Kind, ok = r.textAttribute(l.AttributeIndices(), frameTypeKey); !ok {
+		return nil
+	}
+	if l.Lines().Len() == 0 {
+		if i == 0 && base == (model.Frame{}) { // the null entry
+			return []uint32{}
+		}
+		return []uint32{r.frame(base)}
+	}
+	frames := make([]uint32, 0, min(l.Lines().Len(), maxProfileDepth))
+	for _, line := range l.Lines().All() {
+		if len(frames) == maxProfileDepth {
+			break
+		}
+		f, ok := r.line(line, base)
+		if !ok {
+			return nil
+		}
+		frames = append(frames, r.frame(f))
+	}
+	return frames
+}
+
+// mappingOf returns a frame with the mapping and address of a location.
+func (r *profileReader) mappingOf(l pprofile.Location) (f model.Frame, ok bool) {
+	f.Address = l.Address()
+	table := r.dictionary.MappingTable()
+	i := int(l.MappingIndex())
+	if i == 0 && table.Len() == 0 {
+		return f, true
+	}
+	if i < 0 || i >= table.Len() {
+		return f, false
+	}
+	m := table.At(i)
+	if m.MemoryStart() > 0 && f.Address >= m.MemoryStart() {
+		f.Address += m.FileOffset() - m.MemoryStart()
+	}
+	if f.Mapping, ok = r.text(m.FilenameStrindex()); !ok {
+		return f, false
+	}
+	for _, key := range []string{gnuBuildIDKey, goBuildIDKey, hashBuildIDKey} {
+		if f.BuildID, ok = r.textAttribute(m.AttributeIndices(), key); !ok || f.BuildID != "" {
+			break
+		}
+	}
+	return f, ok
+}
+
+// line is the frame of a function. One without a name stays one of its address.
+func (r *profileReader) line(line pprofile.Line, base model.Frame) (f model.Frame, ok bool) {
+	table := r.dictionary.FunctionTable()
+	i := int(line.FunctionIndex())
+	if i == 0 && table.Len() == 0 {
+		return base, true
+	}
+	if i < 0 || i >= table.Len() {
+		return f, false
+	}
+	function := table.At(i)
+	name, named := r.text(function.NameStrindex())
+	system, known := r.text(function.SystemNameStrindex())
+	file, found := r.text(function.FilenameStrindex())
+	if !named || !known || !found {
+		return f, false
+	}
+	if name == "" {
+		name = system
+	}
+	f = base
+	if name != "" {
+		f.Function, f.File, f.Line, f.Address = name, file, line.Line(), 0
+	}
+	return f, true
+}
+
+func (r *profileReader) frame(f model.Frame) uint32 {
+	if i, found := r.frames[f]; found {
+		return i
+	}
+	i := uint32(len(r.out.Frames))
+	r.out.Frames = append(r.out.Frames, f)
+	r.frames[f] = i
+	return i
+}
+
+// attribute translates an entry of the table of attributes.
+func (r *profileReader) attribute(i int32) (kv model.KeyValue, ok bool) {
+	if known, found := r.table[i]; found {
+		return known, true
+	}
+	table := r.dictionary.AttributeTable()
+	if i < 0 || int(i) >= table.Len() {
+		return kv, false
+	}
+	entry := table.At(int(i))
+	if kv.Key, ok = r.text(entry.KeyStrindex()); !ok {
+		return kv, false
+	}
+	value := entry.Value()
+	if unresolvedValue(value, maxNesting) {
+		value = r.resolve(i, value)
+	}
+	fillValue(&kv.Value, value, maxNesting)
+	r.table[i] = kv
+	return kv, true
+}
+
+func (r *profileReader) resolve(i int32, value pcommon.Value) pcommon.Value {
+	if r.resolved == nil {
+		r.resolved = resolveValues(r.dictionary)
+	}
+	if resolved, found := r.resolved[i]; found {
+		return resolved
+	}
+	return value
+}
+
+// textAttribute returns one attribute as text, "" if it is not there.
+func (r *profileReader) textAttribute(indices pcommon.Int32Slice, key string) (text string, ok bool) {
+	for _, i := range indices.All() {
+		kv, ok := r.attribute(i)
+		if !ok {
+			return "", false
+		}
+		if kv.Key == key {
+			text, _, _ := strings.Cut(kv.Value.Text(), "\x00")
+			return text[:min(len(text), maxFrameText)], true
+		}
+	}
+	return "", true
+}
+
+func (r *profileReader) attributes(indices pcommon.Int32Slice) (list model.Attributes, ok bool) {
+	for _, i := range indices.All() {
+		kv, ok := r.attribute(i)
+		if !ok {
+			return nil, false
+		}
+		if kv.Key != "" { // entry 0 is the null entry
+			list = append(list, kv)
+		}
+	}
+	return list, true
+}
+
+// set translates the attributes of a sample. The reason why it cannot be is empty if it
+// can.
+func (r *profileReader) set(indices pcommon.Int32Slice) (set uint32, reason string) {
+	if indices.Len() == 0 {
+		return model.NoSet, ""
+	}
+	var key []byte
+	for _, i := range indices.All() {
+		key = binary.AppendVarint(key, int64(i))
+	}
+	if set, found := r.sets[string(key)]; found {
+		return set, ""
+	}
+	if r.values += indices.Len(); r.values > maxSetValues {
+		return 0, model.ProfileTooLarge
+	}
+	list, ok := r.attributes(indices)
+	if !ok {
+		return 0, model.ProfileDangling
+	}
+	set = uint32(len(r.out.Sets))
+	r.out.Sets = append(r.out.Sets, list)
+	r.sets[string(key)] = set
+	return set, ""
+}

@@ -1,0 +1,55 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protoconv
+
+import (
+	"encoding/hex"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/tapio/tapio/internal/model"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// Profile writes the description of a profile.
+func Profile(p *model.ProfileInfo) *tapiov1.Profile {
+	attributes := make(map[string]string, len(p.Resource.Attributes)+len(p.Attributes))
+	for _, list := range []model.Attributes{p.Attributes, p.Resource.Attributes} {
+		for i := range list {
+			attributes[list[i].Key] = list[i].Value.Text()
+		}
+	}
+	return &tapiov1.Profile{
+		ProfileId:   hex.EncodeToString(p.ID[:]),
+		Service:     p.Resource.Service(),
+		Time:        timestamp(p.Time),
+		Duration:    durationpb.New(p.Duration),
+		SampleType:  p.Type.Name,
+		SampleUnit:  p.Type.Unit,
+		Attributes:  attributes,
+		SampleCount: p.Samples,
+		TotalValue:  float64(p.Total),
+	}
+}
+
+// ProfileSummary describes a sum of samples, of which the two values are not
+// symbolized and not complete.
+func ProfileSummary(t *model.CallTree, unsymbolized, truncated int64) *tapiov1.ProfileSummary {
+	share := func(part int64) float64 {
+		if t.Total() == 0 {
+			return 0
+		}
+		return float64(part) / float64(t.Total())
+	}
+	return &tapiov1.ProfileSummary{
+		TotalValue:        float64(t.Total()),
+		ProfileCount:      t.Profiles,
+		SampleCount:       t.Samples,
+		ProfiledDuration:  durationpb.New(t.Duration),
+		UnsymbolizedShare: share(unsymbolized),
+		TruncatedShare:    share(truncated),
+		StartTime:         timestamp(t.First),
+		EndTime:           timestamp(t.Last),
+	}
+}

@@ -1,0 +1,86 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/profiles"
+)
+
+// profileSteps is in how many steps the other signals give up memory for profiles.
+const profileSteps = 8
+
+// division divides the memory of the store among the signals. What profiles hold is
+// taken from the parts of the others, so that a store without profiles has no less for
+// them, and one with profiles no more in all.
+type division struct {
+	mu     sync.Mutex // guards what follows
+	limits Limits
+	taken  int64 // for profiles
+}
+
+// AppendProfiles stores profiles and takes over what they refer to; the slice itself is
+// the caller's again. It returns how many samples were refused.
+func (s *Store) AppendProfiles(list []model.Profile) (refused int) {
+	refused = s.profiles.Append(list)
+	s.divide()
+	return refused
+}
+
+// RejectProfiles counts samples that were left out before they came to the store.
+func (s *Store) RejectProfiles(rejections model.ProfileRejections) { s.profiles.Reject(rejections) }
+
+// ListProfiles returns one page of profiles.
+func (s *Store) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
+	return s.profiles.List(ctx, q)
+}
+
+// MergeProfiles returns the sum of the selected samples.
+func (s *Store) MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error) {
+	return s.profiles.Merge(ctx, q)
+}
+
+// divide gives to the other signals what profiles do not need.
+func (s *Store) divide() {
+	d := &s.division
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if taken := d.forProfiles(s.profiles.Used()); taken != d.taken {
+		d.taken = taken
+		s.applyLimits()
+	}
+}
+
+// forProfiles rounds up, so that not every batch moves the bounds of the others.
+func (d *division) forProfiles(used int64) int64 {
+	step := max(d.limits.Profiles/profileSteps, 1)
+	return min((used+step-1)/step*step, max(d.limits.Profiles, 0))
+}
+
+// applyLimits puts the bounds of the other signals in force. The caller holds the lock.
+func (s *Store) applyLimits() {
+	limits, taken := s.division.limits, s.division.taken
+	whole := max(limits.Logs, 0) + max(limits.Traces, 0) + max(limits.Metrics, 0)
+	less := func(part int64) int64 {
+		if taken == 0 || part <= 0 {
+			return part
+		}
+		return max(part-int64(float64(taken)*float64(part)/float64(whole)), 1)
+	}
+	s.events.setLimits(less(limits.Logs), limits.MaxAge)
+	s.spans.setLimits(less(limits.Traces), limits.MaxAge)
+	s.points.setLimits(less(limits.Metrics), limits.MaxAge)
+}
+
+func profileStats(from *profiles.Store) Stats {
+	s := from.Stats()
+	return Stats{
+		Signal: "profiles", Rows: s.Samples, Bytes: s.Bytes, Capacity: s.Capacity, Appended: s.Appended,
+		Evicted: s.Evicted, Refused: s.Refused, Oldest: s.Oldest, Newest: s.Newest,
+		FirstSeq: s.FirstSeq, LastSeq: s.LastSeq, Series: s.Series,
+	}
+}

@@ -1,0 +1,151 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package profiles
+
+import (
+	"context"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// Merge returns the sum of the selected samples.
+func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.CallTree, error) {
+	views := s.views()
+	kind, newest, err := kindOf(ctx, views, &query)
+	if err != nil {
+		return nil, err
+	}
+	m := &merger{
+		tree: model.CallTree{Type: kind}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, profiles: map[uint64]bool{},
+	}
+	for i := range views {
+		self := make([]int64, len(views[i].nodes))
+		used := make([]bool, len(views[i].nodes))
+		err := entries(ctx, views[i:i+1], &query, func(s *selection, e *entry) {
+			if kind.IsInstant() && newest[s.view.series[e.series].key].seq != e.seq {
+				return
+			}
+			m.count(s, e, self, used)
+		})
+		if err != nil {
+			return nil, err
+		}
+		m.add(&views[i], self, used)
+	}
+	m.sum()
+	return &m.tree, nil
+}
+
+// latest is the newest profile of a series.
+type latest struct {
+	time model.Nanos
+	seq  uint64
+}
+
+// kindOf returns the type of the selected profiles and, if it is one of states at a
+// moment, the newest profile of each series.
+func kindOf(ctx context.Context, views []view, query *model.ProfileQuery) (kind model.ProfileType, newest map[string]latest, err error) {
+	found := false
+	var clash *model.FieldError
+	newest = map[string]latest{}
+	err = entries(ctx, views, query, func(s *selection, e *entry) {
+		of := &s.view.series[e.series]
+		if clash != nil || !s.matchesAny(e) {
+			return
+		}
+		if found && of.kind.Unit != kind.Unit {
+			clash = model.InvalidField("filter", "selects profiles of %s in %s and in %s, which do not add up: narrow it",
+				kind.Name, kind.Unit, of.kind.Unit)
+		}
+		kind, found = of.kind, true
+		if before := newest[of.key]; kind.IsInstant() && (e.time > before.time || before.seq == 0) {
+			newest[of.key] = latest{e.time, e.seq}
+		}
+	})
+	if err == nil && clash != nil {
+		err = clash
+	}
+	return kind, newest, err
+}
+
+// merger puts the trees of volumes together.
+type merger struct {
+	tree     model.CallTree
+	frames   map[model.Frame]uint32
+	nodes    map[node]uint32
+	profiles map[uint64]bool // by sequence, whose duration is counted
+}
+
+// count adds up the selected samples of an entry by node of its volume.
+func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
+	any := false
+	s.each(e, func(at uint32, count uint64, sum int64) bool {
+		any = true
+		self[at] += sum
+		used[at] = true
+		m.tree.Samples += count
+		return true
+	})
+	if !any {
+		return
+	}
+	if !m.profiles[e.seq] {
+		m.profiles[e.seq] = true
+		m.tree.Profiles++
+		m.tree.Duration += e.duration
+	}
+	if m.tree.First == 0 || e.first < m.tree.First {
+		m.tree.First = e.first
+	}
+	m.tree.Last = max(m.tree.Last, e.last)
+}
+
+// add brings the counted nodes of a volume, and those above them, into the tree.
+func (m *merger) add(v *view, self []int64, used []bool) {
+	for i := len(used) - 1; i > 0; i-- { // children come after their parents
+		if used[i] {
+			used[v.nodes[i].parent] = true
+		}
+	}
+	if !used[0] {
+		return
+	}
+	if len(m.tree.Nodes) == 0 {
+		m.tree.Nodes = append(m.tree.Nodes, model.CallNode{})
+	}
+	place := make([]uint32, len(used))
+	m.tree.Nodes[0].Self += self[0]
+	for i := 1; i < len(used); i++ {
+		if used[i] {
+			place[i] = m.node(place[v.nodes[i].parent], v.frames[v.nodes[i].frame])
+			m.tree.Nodes[place[i]].Self += self[i]
+		}
+	}
+}
+
+func (m *merger) node(parent uint32, frame model.Frame) uint32 {
+	f, found := m.frames[frame]
+	if !found {
+		f = add(&m.tree.Frames, m.frames, frame)
+	}
+	n := node{parent, f}
+	if i, found := m.nodes[n]; found {
+		return i
+	}
+	i := uint32(len(m.tree.Nodes))
+	m.tree.Nodes = append(m.tree.Nodes, model.CallNode{Parent: parent, Frame: f})
+	m.nodes[n] = i
+	return i
+}
+
+// sum adds up the totals.
+func (m *merger) sum() {
+	nodes := m.tree.Nodes
+	for i := len(nodes) - 1; i >= 0; i-- {
+		nodes[i].Total += nodes[i].Self
+		if i > 0 {
+			nodes[nodes[i].Parent].Total += nodes[i].Total
+		}
+	}
+}

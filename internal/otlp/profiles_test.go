@@ -113,7 +113,7 @@ func TestDanglingReferences(t *testing.T) {
 		"mapping": {func(all pprofile.Profiles, _ pprofile.Profile) {
 			all.Dictionary().LocationTable().At(3).SetMappingIndex(99)
 		}, rejections(model.ProfileDangling, 2)},
-		"values": {func(_ pprofile.Profiles, p pprofile.Profile) { p.Samples().At(0).Values().Append(1) }, rejections(model.ProfileMalformed, 3)},
+		"values":  {func(_ pprofile.Profiles, p pprofile.Profile) { p.Samples().At(0).Values().Append(1) }, rejections(model.ProfileMalformed, 3)},
 		"nothing": {func(_ pprofile.Profiles, p pprofile.Profile) { p.Samples().At(1).Values().FromRaw(nil) }, rejections(model.ProfileMalformed, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,8 +29,10 @@ func some() *model.Profile {
 			Stacks: [][]uint32{{0}, {1, 0}, {3, 2}},
 		},
 		Samples: []model.ProfileSample{
-			{Stack: 0, Set: model.NoSet, Values: []int64{10, 20}}, {Stack: 1, Set: model.NoSet, Values: []int64{40}},
-			{Stack: 2, Set: model.NoSet, Values: []int64{5}}, {Stack: 0, Set: model.NoSet, Values: []int64{1}},
+			{Stack: 0, Set: model.NoSet, Values: []int64{10, 20}},
+			{Stack: 1, Set: model.NoSet, Values: []int64{40}},
+			{Stack: 2, Set: model.NoSet, Values: []int64{5}},
+			{Stack: 0, Set: model.NoSet, Values: []int64{1}},
 		},
 	}
 }

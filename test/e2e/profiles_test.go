@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -48,9 +49,11 @@ func TestBurnUnderProfile(t *testing.T) {
 	file, err := os.Create(path)
 	require.NoError(t, err)
 	require.NoError(t, pprof.StartCPUProfile(file))
+	sum := 0
 	for cpuTime(t) < 500*time.Millisecond {
-		burnCycles(1 << 22)
+		sum += burnCycles(1 << 22)
 	}
+	runtime.KeepAlive(sum)
 	pprof.StopCPUProfile()
 	require.NoError(t, file.Close())
 }

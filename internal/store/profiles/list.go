@@ -91,7 +91,7 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 			return
 		}
 		place[e.seq] = len(infos)
-		of := &s.view.series[e.series]
+		of := &s.series[e.series]
 		infos = append(infos, model.ProfileInfo{
 			ID: e.id, Seq: e.seq, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: of.kind,
 			Time: e.time, Duration: e.duration, Samples: e.samples, Total: e.total,

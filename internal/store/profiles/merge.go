@@ -23,7 +23,7 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.Cal
 		self := make([]int64, len(views[i].nodes))
 		used := make([]bool, len(views[i].nodes))
 		err := entries(ctx, views[i:i+1], &query, func(s *selection, e *entry) {
-			if kind.IsInstant() && newest[s.view.series[e.series].key].seq != e.seq {
+			if kind.IsInstant() && newest[s.series[e.series].key].seq != e.seq {
 				return
 			}
 			m.count(s, e, self, used)
@@ -50,7 +50,7 @@ func kindOf(ctx context.Context, views []view, query *model.ProfileQuery) (kind 
 	var clash *model.FieldError
 	newest = map[string]latest{}
 	err = entries(ctx, views, query, func(s *selection, e *entry) {
-		of := &s.view.series[e.series]
+		of := &s.series[e.series]
 		if clash != nil || !s.matchesAny(e) {
 			return
 		}

@@ -47,7 +47,7 @@ func (s *selection) holds(series, set uint32) bool {
 	if known, found := s.matches[key]; found {
 		return known
 	}
-	of := &s.view.series[series]
+	of := &s.series[series]
 	labels := model.Labels{Record: of.attributes, Scope: of.scope, Resource: of.resource}
 	if set != model.NoSet {
 		labels.Record = slices.Concat(s.sets[set], of.attributes)

@@ -115,7 +115,7 @@ func (s *Store) stale(v *volume, arrival time.Time) bool {
 func (s *Store) evict() {
 	now := s.now()
 	for len(s.volumes) > 0 {
-		reason := ""
+		var reason string
 		switch oldest := s.volumes[0]; {
 		case s.maxAge > 0 && now.Sub(oldest.latest) > s.maxAge:
 			reason = "age"

@@ -68,7 +68,7 @@ func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
 	c := Start(t, strings.Replace(standard, "64MiB", "16MiB", 1))
 	client := apiOf(t, c)
 	evicted := func() bool {
-		for _, of := range storeOf(t, client) {
+		for _, of := range recordsOf(t, client) {
 			if of.EvictedCounts["size"] == 0 {
 				return false
 			}
@@ -78,13 +78,13 @@ func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
 	sent := 0
 	for ; sent < 400_000 && !evicted(); sent += 2000 {
 		sendNewLabels(t, c, sent, sent+2000)
-		for _, of := range storeOf(t, client) {
+		for _, of := range recordsOf(t, client) {
 			require.LessOrEqual(t, of.SizeBytes, of.CapacityBytes, of.Signal)
 		}
 	}
 	require.True(t, evicted(), "%d rows of each signal fit 16 MiB", sent)
 
-	store := storeOf(t, client)
+	store := recordsOf(t, client)
 	for _, of := range store {
 		require.Equal(t, uint64(sent), of.AppendedCount, of.Signal)
 		require.Equal(t, uint64(sent), of.RecordCount+of.EvictedCounts["size"], of.Signal)
@@ -111,13 +111,19 @@ func TestWhatIsTooOldGoes(t *testing.T) {
 	client := apiOf(t, c)
 	sendNewLabels(t, c, 0, 100)
 	require.Eventually(t, func() bool {
-		for _, of := range storeOf(t, client) {
+		for _, of := range recordsOf(t, client) {
 			if of.AppendedCount != 100 || of.RecordCount != 0 || of.EvictedCounts["age"] != 100 || of.SizeBytes != 0 {
 				return false
 			}
 		}
 		return true
 	}, 10*time.Second, 50*time.Millisecond, "rows stay beyond their age")
+}
+
+// recordsOf is the parts of the store for logs, traces and metrics.
+func recordsOf(t *testing.T, client api) []*tapiov1.StoreStats {
+	t.Helper()
+	return storeOf(t, client)[:3]
 }
 
 func storeOf(t *testing.T, client api) []*tapiov1.StoreStats {

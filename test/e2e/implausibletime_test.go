@@ -57,7 +57,7 @@ func TestImplausibleTimesHeadNoList(t *testing.T) {
 	}
 	info, err := api.events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
 	require.NoError(t, err)
-	for _, stats := range info.Store {
+	for _, stats := range info.Store[:3] {
 		recent(uint64(stats.OldestTime.AsTime().UnixNano()), "the oldest of "+stats.Signal)
 		recent(uint64(stats.NewestTime.AsTime().UnixNano()), "the newest of "+stats.Signal)
 	}

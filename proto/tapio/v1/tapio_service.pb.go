@@ -2124,13 +2124,14 @@ func (x *LatencyBucket) GetCount() uint64 {
 // StoreStats tells how full one signal's part of the store is.
 type StoreStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "logs", "traces" or "metrics".
+	// "logs", "traces", "metrics" or "profiles".
 	Signal string `protobuf:"bytes,1,opt,name=signal,proto3" json:"signal,omitempty"`
-	// Records held: log records, spans, metric points.
+	// Records held: log records, spans, metric points, samples of profiles.
 	RecordCount uint64 `protobuf:"varint,2,opt,name=record_count,json=recordCount,proto3" json:"record_count,omitempty"`
 	// Bytes held, as the store accounts for them.
 	SizeBytes uint64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
-	// Bytes at which the oldest records go.
+	// Bytes at which the oldest records go. What profiles hold is missing from the
+	// capacity of the other signals.
 	CapacityBytes uint64 `protobuf:"varint,4,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
 	// Records stored since the start.
 	AppendedCount uint64 `protobuf:"varint,5,opt,name=appended_count,json=appendedCount,proto3" json:"appended_count,omitempty"`

@@ -33,14 +33,11 @@ func createProfiles(ctx context.Context, set exporter.Settings, cfg component.Co
 	return xexporterhelper.NewProfiles(ctx, set, cfg, contain(e, e.consumeProfiles), e.options()...)
 }
 
+// consumeProfiles stores profiles. Their senders are not observed: most profiles come from
+// agents that profile other programs.
 func (e *tapioExporter) consumeProfiles(ctx context.Context, profiles pprofile.Profiles) error {
 	arrived := time.Now()
 	list, rejected := otlp.Profiles(profiles)
-	if sender, ok := e.senderOf(ctx); ok {
-		for _, resource := range profiles.ResourceProfiles().All() {
-			e.observeSender(sender, resource.Resource())
-		}
-	}
 	times := eventtime.New(arrived)
 	e.corrected(ctx, profilesSignal, times.Profiles(list))
 	samples := 0

@@ -178,6 +178,7 @@ func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
 func (w *watch) drain() (read int) {
 	w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
 	w.senders.tell(w.batch.Table)
+	w.batch.Table.Settle(w.batch.Now)
 	for {
 		w.reader.Drain(func(record []byte) bool {
 			read += len(record)

@@ -46,5 +46,6 @@ type Process struct {
 	where    *Place // without the service
 	declared Declared
 	program  string
-	root     Key // of the processes that are one instance
+	root     Key  // of the processes that are one instance
+	lasting  bool // it stays, or serves
 }

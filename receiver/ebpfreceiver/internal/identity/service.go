@@ -43,6 +43,7 @@ func (t *Table) Executed(s *Start) *Process {
 			args = all
 		}
 	}
+	t.begin(p)
 	t.finish(p, args)
 	t.Put(p)
 	return p
@@ -142,7 +143,7 @@ func (t *Table) assign(p *Process) {
 		place.Instance = declared.Instance
 	case place.ContainerID != "":
 		place.Instance = place.ContainerID
-	case declared.Name != "":
+	case declared.Name != "" && t.isInstance(p):
 		place.Instance = p.root.String()
 	}
 	p.Place = t.Intern(place)
@@ -233,15 +234,6 @@ func (t *Table) indexShared() {
 		}
 		t.shared[key] = p.Place
 	}
-}
-
-// Instance is what tells processes of one service apart: the container's id, or the
-// first of the processes that belong together.
-func (p *Process) Instance() string {
-	if p.Place != nil && p.Place.Instance != "" {
-		return p.Place.Instance
-	}
-	return p.root.String()
 }
 
 // Generation grows with each change of what is known of a process: who keeps one looks

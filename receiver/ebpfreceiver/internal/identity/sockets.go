@@ -24,7 +24,12 @@ type Endpoint struct {
 }
 
 // Listens takes in that a process listens at an endpoint.
-func (t *Table) Listens(at Endpoint, key Key) { t.listeners.Add(at, key) }
+func (t *Table) Listens(at Endpoint, key Key) {
+	t.listeners.Add(at, key)
+	if p, ok := t.processes.Peek(key); ok {
+		t.Lasts(p)
+	}
+}
 
 // Listener returns the process that listens there, or did last, nil if none is known.
 // An address of loopback is looked for in its namespace. Another may be that of any

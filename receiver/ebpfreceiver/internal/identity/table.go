@@ -50,6 +50,7 @@ type Table struct {
 	exporters *simplelru.LRU[netip.AddrPort, export]
 	once      *simplelru.LRU[Key, string]
 	links     *simplelru.LRU[string, string]
+	young     []young // in the order of their age
 	// denied counts processes whose environment may not be read.
 	denied     int
 	shared     map[executableIn]*Place
@@ -117,6 +118,7 @@ func (t *Table) Unknown(key, parent Key, name string, uid uint32, cgroup uint64)
 	if up, ok := t.processes.Peek(parent); ok && up.where == p.where {
 		p.declared = up.declared
 	}
+	t.begin(p)
 	t.assign(p)
 	t.Put(p)
 	return p
@@ -255,6 +257,7 @@ func (t *Table) read(key Key, cgroup uint64) *Process {
 			p.declared = up.declared // which it has from there, unless it runs another program
 		}
 	}
+	t.begin(p)
 	t.finish(p, args)
 	return p
 }

@@ -86,6 +86,9 @@ func (p *databaseProbe) data(record []byte, out *Batch) error {
 	conn := p.conn(r, out)
 	done := conn.speaker.Take(&piece)
 	server := conn.speaker.Server()
+	if len(done) > 0 && server {
+		conn.serves(out)
+	}
 	for _, c := range conn.speaker.Begun() {
 		c.Mark = callOf(&conn.ends, server, c.Seq, p.name, c.Operation)
 		if !server {

@@ -115,6 +115,9 @@ func (p *httpProbe) data(record []byte, out *Batch) error {
 	conn := p.conn(r, out)
 	speaker := &conn.speaker
 	done := speaker.Take(&piece)
+	if len(done) > 0 && speaker.Server {
+		conn.serves(out)
+	}
 	for _, e := range speaker.Begun() {
 		id := callOf(&conn.ends, speaker.Server, e.Seq, e.Request.Method, e.Request.Target)
 		e.Mark, e.Shift = id, r.Shift

@@ -231,20 +231,6 @@ func (r *streamRecord) departure(mark callID, of *identity.Process, out *Batch) 
 	}
 }
 
-// conversation is a connection as a probe knows it: T follows its protocol.
-type conversation[T any] struct {
-	speaker T
-	ends    endpoints
-	of      *identity.Process
-	asOf    uint64 // what the table knew when of was looked up
-	pid     uint32
-	start   uint64
-	// The texts of both addresses are made once.
-	local, remote string
-	encrypted     bool
-	check         check
-}
-
 // check is what the kernel had told of the connection when it was last asked.
 type check struct {
 	at   [2]uint32
@@ -269,21 +255,6 @@ func (s *streams) silent(conn uint64, before *check, next [2]uint32) bool {
 		return last.gone
 	}
 	return err == nil && !last.gone && last.at == now.At && now.At != next
-}
-
-func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
-	return &conversation[T]{
-		speaker: speaker, ends: r.Ends, encrypted: r.Encrypted != 0,
-		local: address(r.Ends.Local).String(), remote: address(r.Ends.Remote).String(),
-	}
-}
-
-// identify finds whose doing the record is: a connection may pass to a child.
-func (c *conversation[T]) identify(r *streamRecord, out *Batch) {
-	if c.of == nil || c.pid != r.PID || c.start != r.Start || c.asOf != out.Table.Generation() {
-		c.of = out.processOf(&r.head, text(r.Comm[:]))
-		c.pid, c.start, c.asOf = r.PID, r.Start, out.Table.Generation()
-	}
 }
 
 // newRecent panics only for a size of zero.

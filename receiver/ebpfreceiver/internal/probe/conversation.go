@@ -1,0 +1,44 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import "github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+
+// conversation is a connection as a probe knows it: T follows its protocol.
+type conversation[T any] struct {
+	speaker T
+	ends    endpoints
+	of      *identity.Process
+	asOf    uint64 // what the table knew when of was looked up
+	pid     uint32
+	start   uint64
+	// The texts of both addresses are made once.
+	local, remote string
+	encrypted     bool
+	check         check
+}
+
+func newConversation[T any](r *streamRecord, speaker T) *conversation[T] {
+	return &conversation[T]{
+		speaker: speaker, ends: r.Ends, encrypted: r.Encrypted != 0,
+		local: address(r.Ends.Local).String(), remote: address(r.Ends.Remote).String(),
+	}
+}
+
+// identify finds whose doing the record is: a connection may pass to a child.
+func (c *conversation[T]) identify(r *streamRecord, out *Batch) {
+	if c.of == nil || c.pid != r.PID || c.start != r.Start || c.asOf != out.Table.Generation() {
+		c.of = out.processOf(&r.head, text(r.Comm[:]))
+		c.pid, c.start, c.asOf = r.PID, r.Start, out.Table.Generation()
+	}
+}
+
+// serves takes in that the process answers requests.
+func (c *conversation[T]) serves(out *Batch) {
+	if now := out.Table.Lasts(c.of); now != c.of {
+		c.of, c.asOf = now, out.Table.Generation()
+	}
+}

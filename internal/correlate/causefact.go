@@ -146,8 +146,10 @@ func (e *Engine) spans(service string) bool {
 	return false
 }
 
-// addSequence says in which order it set in, and who is affected without being the
-// cause. No effect sets in before its cause: two onsets are only known to some seconds.
+// addSequence orders what set in, and lists who is affected without being the cause. No
+// effect sets in before its cause: two onsets are only known to some seconds. A program
+// that is no service and does not depend on the cause, such as a shell that got slow
+// meanwhile, is no step.
 func (e *Engine) addSequence(in *report.Incident, g *group) {
 	first := &g.ranking[0]
 	total := hintStrength * hintStrength
@@ -163,7 +165,7 @@ func (e *Engine) addSequence(in *report.Incident, g *group) {
 		fact := e.factOf(g.reasonOf(r))
 		onset := max(r.onset, first.onset)
 		explained := e.dependsOn(r.service, first.service) && r.onset+e.dated() >= first.onset
-		if g.place == nil && (explained || r.onset >= first.onset) {
+		if g.place == nil && (explained || r.onset >= first.onset && e.isService(r.service)) {
 			in.Sequence = append(in.Sequence, report.Step{Service: r.service, Onset: onset, Fact: fact})
 		}
 		in.Others = append(in.Others, report.Candidate{

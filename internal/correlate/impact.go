@@ -94,6 +94,9 @@ func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers
 	seen := map[string]bool{}
 	for _, r := range g.ranking {
 		for _, c := range e.callersOf(r.service) {
+			if !e.isService(c) {
+				continue // a command that calls once has no next call
+			}
 			if !seen[c] && !touched[c] {
 				next = append(next, c)
 			}

@@ -39,6 +39,17 @@ func (e *Engine) serves(service string) bool {
 	return false
 }
 
+// isService reports whether a program is a service rather than a command: it is
+// instrumented, answers requests, or something calls it.
+func (e *Engine) isService(name string) bool {
+	known := e.graph.services.peek(name)
+	if known == nil {
+		return true // it is known by what others report of it
+	}
+	s := *known
+	return s.instrumented || s.requests != nil && s.requests.total().n > 0 || len(e.callersOf(name)) > 0
+}
+
 // diskCalls are system calls that wait for a disk, if for anything.
 func diskCalls() []string {
 	return []string{

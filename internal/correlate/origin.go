@@ -29,6 +29,8 @@ type origin struct {
 	onNode bool
 	// declared says that it gave the name of its service itself.
 	declared bool
+	// instrumented is set if an OpenTelemetry SDK sent the record.
+	instrumented bool
 }
 
 // of is the origin of what a program does.
@@ -61,6 +63,8 @@ func originOf(r *model.Resource) origin {
 		case "service.name":
 			o.service = kv.Value.Str()
 			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
+		case "telemetry.sdk.language":
+			o.instrumented = true
 		case "k8s.pod.name":
 			o.pod = kv.Value.Str()
 		case "service.version":

@@ -31,6 +31,7 @@ type service struct {
 	lowest                 float32            // rate of requests of a slot that is usual even when it is quiet
 	label                  string             // that selects its records, "" if its name does
 	declared               bool               // it gives its name itself
+	instrumented           bool               // an OpenTelemetry SDK reports for it
 	first                  model.Nanos        // heard of
 	last                   model.Nanos        // heard of, 0 for what only has metrics
 	// when it was heard of from another node, or zone, last
@@ -48,6 +49,7 @@ func (s *service) heard(o *origin, t model.Nanos) {
 		s.first = t
 	}
 	s.last = max(s.last, t)
+	s.instrumented = s.instrumented || o.instrumented
 	s.release.runs(o.version, t, t > s.first+together)
 }
 

@@ -96,3 +96,21 @@ func TestTheImpactNamesWhoMayBeNext(t *testing.T) {
 	next, _ := e.next(g, map[string]bool{"pay": true})
 	assert.Equal(t, []string{"cart", "web"}, next)
 }
+
+// Commands that the kernel saw calling or getting slow are neither next nor a step.
+func TestCommandsAreNoServices(t *testing.T) {
+	e, g := ruleGroup(t, signOf("pay", classError, "x", begin))
+	e.graph.call("cart", "pay")
+	e.graph.call("curl", "pay")
+	e.graph.call("web", "cart")
+	for _, o := range []origin{
+		{service: "cart"}, {service: "curl", declared: true}, {service: "web", declared: true, instrumented: true}, {service: "sleep", declared: true},
+	} {
+		e.graph.service(&o).heard(&o, begin)
+	}
+	next, _ := e.next(g, map[string]bool{"pay": true})
+	assert.Equal(t, []string{"cart"}, next)
+	assert.True(t, e.isService("web"), "it is instrumented")
+	assert.True(t, e.isService("pay"), "it is called")
+	assert.False(t, e.isService("sleep"))
+}

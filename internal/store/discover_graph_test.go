@@ -106,6 +106,25 @@ func TestChangesFromResources(t *testing.T) {
 	require.Equal(t, []string{"4 55 1>2", "3 50 >", "1 30 1>2", "2 10 a>b"}, got)
 }
 
+// What some signal of a service carries no version of is no deployment, before and
+// after one that is known.
+func TestNoVersionIsNoDeployment(t *testing.T) {
+	s := newStoreOf(t)
+	record := func(at int, keysAndValues ...string) model.Event {
+		return model.Event{Time: second(at), Scope: &model.Scope{}, Resource: &model.Resource{
+			Attributes: attributes(append([]string{"service.name", "cart"}, keysAndValues...)...),
+		}}
+	}
+	s.AppendEvents([]model.Event{
+		record(1), record(2, "service.version", "1"), record(3), record(4, "service.version", "1"),
+		record(5, "service.version", "2"), record(6),
+	})
+	page, err := s.GetChanges(t.Context(), model.ChangeQuery{Paging: model.Paging{Limit: 10}})
+	require.NoError(t, err)
+	require.Len(t, page.Rows, 1)
+	require.Equal(t, "cart runs version 2 (before 1)", page.Rows[0].Summary)
+}
+
 func TestSelectSeries(t *testing.T) {
 	s := newStoreOf(t)
 	rows := gaugePoints("load", 3)

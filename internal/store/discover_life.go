@@ -141,14 +141,28 @@ const briefLife = 5 * model.Nanos(1e9)
 
 func (l *life) brief() bool { return l.extent.newest-l.extent.oldest < briefLife }
 
+// versionBefore returns the version that the new one of a life replaces, "" for no
+// new one. Not every signal of a service carries its version: none is no other one.
+func versionBefore(before []*life, l *life) string {
+	from := ""
+	for _, b := range before {
+		if b.version == l.version {
+			return ""
+		}
+		from = cmp.Or(b.version, from)
+	}
+	if l.version == "" {
+		return ""
+	}
+	return from
+}
+
 // compareLives tells what a life means after those before it.
 func compareLives(before []*life, l *life) (model.Change, bool) {
 	change := model.Change{Time: l.extent.oldest, Service: l.service, Namespace: l.namespace, Instance: l.instance}
-	latest := before[len(before)-1]
-	sameVersion := slices.ContainsFunc(before, func(b *life) bool { return b.version == l.version })
-	if !sameVersion {
-		change.Type, change.From, change.To = model.ChangeDeployment, latest.version, l.version
-		change.Summary = fmt.Sprintf("%s runs version %s (before %s)", l.service, orUnknown(l.version), orUnknown(latest.version))
+	if from := versionBefore(before, l); from != "" {
+		change.Type, change.From, change.To = model.ChangeDeployment, from, l.version
+		change.Summary = fmt.Sprintf("%s runs version %s (before %s)", l.service, l.version, from)
 		return change, true
 	}
 	if l.instance == "" || l.brief() || slices.ContainsFunc(before, func(b *life) bool { return b.instance == l.instance }) {
@@ -177,11 +191,4 @@ func compareLives(before []*life, l *life) (model.Change, bool) {
 		return change, false
 	}
 	return change, true
-}
-
-func orUnknown(version string) string {
-	if version == "" {
-		return "unknown"
-	}
-	return version
 }

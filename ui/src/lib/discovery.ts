@@ -175,6 +175,9 @@ export async function changes(filter: Filter, signal?: AbortSignal): Promise<Cha
   }));
 }
 
+/** Requests per second over the range, or since records were first seen in it. */
+export const perSecond = (requests: number, range: Range, firstSeen = 0): number => requests / Math.max(1, (range.end - Math.max(range.start, firstSeen)) / 1e3);
+
 /** Requests and errors of spans over time, for sparklines and charts. */
 export async function spanCounts(filter: Filter, range: Range, groupBy: string, extra: object = {}, signal?: AbortSignal, buckets = 40): Promise<Map<string, Map<number, number>>> {
   const answer = await post<Schemas['CountRecordsResponse']>('/v1/records:count', {

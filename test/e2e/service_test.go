@@ -5,8 +5,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -41,7 +43,11 @@ func TestHealthFollowsThePipelines(t *testing.T) {
 	own, err := apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
 	require.NoError(t, err, "it answers at all times")
 	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_NOT_SERVING, own.Status)
+	code, body := get(t, "http://"+c.HTTP+"/v1/health")
+	require.Equal(t, 503, code, "who looks at the code alone waits, too")
+	require.Contains(t, string(body), "STATUS_NOT_SERVING")
 
+	eventually(t, startLimit, func() bool { return c.holds(pipe) }, "the receiver waits for its certificate")
 	_, err = gate.Write(pem)
 	require.NoError(t, err)
 	require.NoError(t, gate.Close())
@@ -50,6 +56,19 @@ func TestHealthFollowsThePipelines(t *testing.T) {
 	own, err = apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
 	require.NoError(t, err)
 	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_SERVING, own.Status, "%v", own)
+	code, _ = get(t, "http://"+c.HTTP+"/v1/health")
+	require.Equal(t, 200, code)
+}
+
+// holds reports whether the collector has the file open: what is written to a pipe before
+// is gone once the pipe is closed.
+func (c *Collector) holds(file string) bool {
+	folder := fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid)
+	entries, _ := os.ReadDir(folder)
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		target, _ := os.Readlink(filepath.Join(folder, e.Name()))
+		return target == file
+	})
 }
 
 func health(t *testing.T, client grpc_health_v1.HealthClient) grpc_health_v1.HealthCheckResponse_ServingStatus {

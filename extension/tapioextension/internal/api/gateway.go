@@ -32,6 +32,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &gatewayJSON{}),
 		runtime.WithRoutingErrorHandler(routingError),
 		runtime.WithErrorHandler(httpError),
+		runtime.WithForwardResponseOption(healthCode),
 		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithMetadata(s.relayed))
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
@@ -53,6 +54,15 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	root.Handle("GET /{$}", page)
 	return compressed(root)
+}
+
+// healthCode answers 503 to a health check while the server does not serve, such as
+// before all receivers have started, so that who looks at the code alone waits.
+func healthCode(_ context.Context, w http.ResponseWriter, answer proto.Message) error {
+	if health, ok := answer.(*tapiov1.HealthCheckResponse); ok && health.GetStatus() == tapiov1.HealthCheckResponse_STATUS_NOT_SERVING {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	return nil
 }
 
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {

@@ -58,7 +58,10 @@ func newProfileCommand(a *app) *cobra.Command {
 		Short: "Show which functions cost time or memory, and write profiles to files",
 		RunE:  needSubcommand,
 	}
-	cmd.AddCommand(newProfileTopCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a))
+	cmd.AddCommand(
+		newProfileTopCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
+		newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
+	)
 	return cmd
 }
 

@@ -81,7 +81,7 @@ skipped, 3 when the server was not reachable.`,
 	flags.StringVar(&f.service, "service", "", "text: the service.name of the events")
 	flags.StringVar(&f.eventName, "event-name", "", "text: the name of the events")
 	addChoice(cmd, flags, &f.severity, "severity", "", "text: the severity of the events")
-	cmd.AddCommand(newSendChangeCommand(a))
+	cmd.AddCommand(newSendChangeCommand(a), newProfileUploadCommand(a, "profile FILE...", "tapioctl send profile"))
 	return cmd
 }
 

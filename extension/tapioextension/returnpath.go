@@ -60,6 +60,19 @@ func (e *tapioExtension) WritePoints(ctx context.Context, points []model.Point) 
 	return e.points.sink.WritePoints(ctx, points)
 }
 
+// AttachProfiles makes the receiver the way into a profiles pipeline for what clients
+// upload. detach waits for writes under way.
+func (e *tapioExtension) AttachProfiles(receiver component.ID, sink model.ProfileSink) (detach func(), err error) {
+	if e.store == nil {
+		return nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
+	}
+	detach, err = e.api.AttachProfiles(receiver.String(), sink)
+	if err != nil {
+		return nil, fmt.Errorf("extension %q: %w", e.set.ID, err)
+	}
+	return detach, nil
+}
+
 // WriteEvents passes events into the logs pipeline.
 func (e *tapioExtension) WriteEvents(ctx context.Context, events []model.Event) error {
 	return e.api.WriteEvents(ctx, events)

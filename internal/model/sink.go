@@ -18,6 +18,13 @@ type EventSink interface {
 	WritePayload(ctx context.Context, payload []byte) (records int, err error)
 }
 
+// ProfileSink takes profiles that clients upload and passes them into the pipeline, as
+// EventSink does events.
+type ProfileSink interface {
+	// WriteProfiles passes profiles on.
+	WriteProfiles(ctx context.Context, profiles []Profile) error
+}
+
 // PointSink takes metric points that this program makes and passes them into the pipeline,
 // as EventSink does events.
 type PointSink interface {

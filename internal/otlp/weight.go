@@ -32,6 +32,9 @@ const (
 	weightProfile      = 512
 	weightProfileEntry = 256
 	weightIndex        = 8
+	// weightPprofSample is for a sample of a pprof file, in each form that it has on its
+	// way into the store.
+	weightPprofSample = 1024
 	// weightByte is for texts, packed numbers, and the request itself.
 	weightByte = 2
 	// weightJSON is for each object of a request in JSON. An attribute is two.
@@ -71,7 +74,7 @@ type byNumber = [maxField + 1]*shape
 
 // Scale weighs requests. It is safe for concurrent use.
 type Scale struct {
-	logs, traces, metrics, profiles, event, events *shape
+	logs, traces, metrics, profiles, pprof, event, events *shape
 }
 
 // NewScale makes a Scale.
@@ -93,6 +96,7 @@ func NewScale() *Scale {
 	return &Scale{
 		logs: origins.request(record), traces: origins.request(span), metrics: origins.request(metricShape(keyValue)),
 		profiles: profilesShape(origins, value),
+		pprof:    pprofShape(),
 		event:    event, events: &shape{fields: byNumber{2: event}},
 	}
 }
@@ -136,6 +140,13 @@ func profilesShape(o origins, value *shape) *shape {
 	return request
 }
 
+// pprofShape is a profile in pprof's format, which is read into profiles of OTLP.
+func pprofShape() *shape {
+	entry := &shape{weight: weightProfileEntry}
+	sample := &shape{weight: weightPprofSample, fields: byNumber{3: &shape{weight: weightKeyValue}}}
+	return &shape{fields: byNumber{1: entry, 2: sample, 3: entry, 4: &shape{weight: weightProfileEntry, fields: byNumber{4: entry}}, 5: entry}}
+}
+
 // Logs weighs an ExportLogsServiceRequest. A request that weighs more than limit is
 // not looked at to its end. An error means that it should not be decoded.
 func (s *Scale) Logs(request []byte, limit int) (int, error) { return s.logs.weigh(request, limit) }
@@ -152,6 +163,12 @@ func (s *Scale) Metrics(request []byte, limit int) (int, error) {
 func (s *Scale) Profiles(request []byte, limit int) (int, error) {
 	weight, err := s.profiles.weigh(request, limit)
 	return weight + weightIndex*len(request), err
+}
+
+// Pprof weighs a profile in pprof's format, not compressed, as Logs does.
+func (s *Scale) Pprof(file []byte, limit int) (int, error) {
+	weight, err := s.pprof.weigh(file, limit)
+	return weight + 2*weightIndex*len(file), err
 }
 
 // Event weighs an Event of this product's own contract, as Logs does.

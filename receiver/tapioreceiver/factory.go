@@ -8,16 +8,19 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/xreceiver"
 
 	"github.com/tapio/tapio/receiver/tapioreceiver/internal/metadata"
 )
 
 // NewFactory returns the factory of the tapio receiver.
 func NewFactory() receiver.Factory {
-	return receiver.NewFactory(metadata.Type, createDefaultConfig,
-		receiver.WithLogs(createLogs, metadata.LogsStability),
-		receiver.WithMetrics(createMetrics, metadata.MetricsStability))
+	return xreceiver.NewFactory(metadata.Type, createDefaultConfig,
+		xreceiver.WithLogs(createLogs, metadata.LogsStability),
+		xreceiver.WithMetrics(createMetrics, metadata.MetricsStability),
+		xreceiver.WithProfiles(createProfiles, component.StabilityLevelAlpha))
 }
 
 func createDefaultConfig() component.Config {
@@ -30,4 +33,8 @@ func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, 
 
 func createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
 	return newMetricsReceiver(set, cfg.(*Config), next)
+}
+
+func createProfiles(_ context.Context, set receiver.Settings, cfg component.Config, next xconsumer.Profiles) (xreceiver.Profiles, error) {
+	return newProfilesReceiver(set, cfg.(*Config), next)
 }

@@ -1600,6 +1600,164 @@ func (x *GetProfilesResponse) GetMerged() *MergedProfile {
 	return nil
 }
 
+// UploadProfileRequest holds a profile from a file.
+type UploadProfileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The profile. pprof may be compressed with gzip. At most 32 MiB, unpacked.
+	// Required.
+	Data []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	// Format of data: pprof, which is the default, or folded.
+	Format ProfileFormat `protobuf:"varint,2,opt,name=format,proto3,enum=tapio.v1.ProfileFormat" json:"format,omitempty"`
+	// Attributes of what was profiled. One must be service.name, or its short name
+	// service. At most 64.
+	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Of folded stacks: what was sampled; empty: "samples".
+	SampleType string `protobuf:"bytes,4,opt,name=sample_type,json=sampleType,proto3" json:"sample_type,omitempty"`
+	// Of folded stacks: unit of the values; empty: "count".
+	SampleUnit string `protobuf:"bytes,5,opt,name=sample_unit,json=sampleUnit,proto3" json:"sample_unit,omitempty"`
+	// When the profile began; unset: as the file says, or so that it has just
+	// ended.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// How long it ran; unset: as the file says.
+	Duration      *durationpb.Duration `protobuf:"bytes,7,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadProfileRequest) Reset() {
+	*x = UploadProfileRequest{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadProfileRequest) ProtoMessage() {}
+
+func (x *UploadProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadProfileRequest.ProtoReflect.Descriptor instead.
+func (*UploadProfileRequest) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *UploadProfileRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *UploadProfileRequest) GetFormat() ProfileFormat {
+	if x != nil {
+		return x.Format
+	}
+	return ProfileFormat_PROFILE_FORMAT_UNSPECIFIED
+}
+
+func (x *UploadProfileRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *UploadProfileRequest) GetSampleType() string {
+	if x != nil {
+		return x.SampleType
+	}
+	return ""
+}
+
+func (x *UploadProfileRequest) GetSampleUnit() string {
+	if x != nil {
+		return x.SampleUnit
+	}
+	return ""
+}
+
+func (x *UploadProfileRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *UploadProfileRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+// UploadProfileResponse says what was stored.
+type UploadProfileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Profiles stored, one for each sample type of the file.
+	ProfileCount uint64 `protobuf:"varint,1,opt,name=profile_count,json=profileCount,proto3" json:"profile_count,omitempty"`
+	// Samples in them.
+	SampleCount   uint64 `protobuf:"varint,2,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadProfileResponse) Reset() {
+	*x = UploadProfileResponse{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadProfileResponse) ProtoMessage() {}
+
+func (x *UploadProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadProfileResponse.ProtoReflect.Descriptor instead.
+func (*UploadProfileResponse) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *UploadProfileResponse) GetProfileCount() uint64 {
+	if x != nil {
+		return x.ProfileCount
+	}
+	return 0
+}
+
+func (x *UploadProfileResponse) GetSampleCount() uint64 {
+	if x != nil {
+		return x.SampleCount
+	}
+	return 0
+}
+
 // AnalyzeProfileRequest selects the profiles to merge.
 type AnalyzeProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1625,7 +1783,7 @@ type AnalyzeProfileRequest struct {
 
 func (x *AnalyzeProfileRequest) Reset() {
 	*x = AnalyzeProfileRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1795,7 @@ func (x *AnalyzeProfileRequest) String() string {
 func (*AnalyzeProfileRequest) ProtoMessage() {}
 
 func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1808,7 @@ func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileRequest.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{21}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AnalyzeProfileRequest) GetFilter() *Filter {
@@ -1733,7 +1891,7 @@ type AnalyzeProfileResponse struct {
 
 func (x *AnalyzeProfileResponse) Reset() {
 	*x = AnalyzeProfileResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1903,7 @@ func (x *AnalyzeProfileResponse) String() string {
 func (*AnalyzeProfileResponse) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1916,7 @@ func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileResponse.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AnalyzeProfileResponse) GetFunctions() []*AnalyzeProfileResponse_FunctionCost {
@@ -1836,7 +1994,7 @@ type GetTraceTimelineResponse_TimelineSpan struct {
 
 func (x *GetTraceTimelineResponse_TimelineSpan) Reset() {
 	*x = GetTraceTimelineResponse_TimelineSpan{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +2006,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) String() string {
 func (*GetTraceTimelineResponse_TimelineSpan) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2100,7 @@ type AnalyzeProfileResponse_FunctionCost struct {
 
 func (x *AnalyzeProfileResponse_FunctionCost) Reset() {
 	*x = AnalyzeProfileResponse_FunctionCost{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2112,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) String() string {
 func (*AnalyzeProfileResponse_FunctionCost) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2125,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use AnalyzeProfileResponse_FunctionCost.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse_FunctionCost) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24, 0}
 }
 
 func (x *AnalyzeProfileResponse_FunctionCost) GetFunction() string {
@@ -2151,7 +2309,24 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
-	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\"\x97\x02\n" +
+	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\"\x8e\x03\n" +
+	"\x14UploadProfileRequest\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12/\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x17.tapio.v1.ProfileFormatR\x06format\x12B\n" +
+	"\x06labels\x18\x03 \x03(\v2*.tapio.v1.UploadProfileRequest.LabelsEntryR\x06labels\x12\x1f\n" +
+	"\vsample_type\x18\x04 \x01(\tR\n" +
+	"sampleType\x12\x1f\n" +
+	"\vsample_unit\x18\x05 \x01(\tR\n" +
+	"sampleUnit\x129\n" +
+	"\n" +
+	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bduration\x18\a \x01(\v2\x19.google.protobuf.DurationR\bduration\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
+	"\x15UploadProfileResponse\x12#\n" +
+	"\rprofile_count\x18\x01 \x01(\x04R\fprofileCount\x12!\n" +
+	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\x97\x02\n" +
 	"\x15AnalyzeProfileRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
@@ -2182,7 +2357,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"totalValue\x12\x1d\n" +
 	"\n" +
 	"self_delta\x18\x05 \x01(\x01R\tselfDelta\x12\x18\n" +
-	"\amapping\x18\x06 \x01(\tR\amapping2\x91\x13\n" +
+	"\amapping\x18\x06 \x01(\tR\amapping2\x83\x14\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -2210,7 +2385,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
 	"GetChanges\x12\x1b.tapio.v1.GetChangesRequest\x1a\x1c.tapio.v1.GetChangesResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/changes\"\x11/v1/changes:query\x12i\n" +
 	"\vGetProfiles\x12\x1c.tapio.v1.GetProfilesRequest\x1a\x1d.tapio.v1.GetProfilesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/profiles:query\x12t\n" +
-	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyzeB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
+	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyze\x12p\n" +
+	"\rUploadProfile\x12\x1e.tapio.v1.UploadProfileRequest\x1a\x1f.tapio.v1.UploadProfileResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:uploadB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
 var (
 	file_tapio_v1_observability_service_proto_rawDescOnce sync.Once
@@ -2225,7 +2401,7 @@ func file_tapio_v1_observability_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_observability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ExportMetricsRequest_Format)(0),              // 0: tapio.v1.ExportMetricsRequest.Format
 	(*GetMetricsRequest)(nil),                     // 1: tapio.v1.GetMetricsRequest
@@ -2249,147 +2425,156 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*Profile)(nil),                               // 19: tapio.v1.Profile
 	(*GetProfilesRequest)(nil),                    // 20: tapio.v1.GetProfilesRequest
 	(*GetProfilesResponse)(nil),                   // 21: tapio.v1.GetProfilesResponse
-	(*AnalyzeProfileRequest)(nil),                 // 22: tapio.v1.AnalyzeProfileRequest
-	(*AnalyzeProfileResponse)(nil),                // 23: tapio.v1.AnalyzeProfileResponse
-	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 24: tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	nil, // 25: tapio.v1.Profile.AttributesEntry
-	(*AnalyzeProfileResponse_FunctionCost)(nil), // 26: tapio.v1.AnalyzeProfileResponse.FunctionCost
-	(*MetricQuery)(nil),                         // 27: tapio.v1.MetricQuery
-	(*MetricSeries)(nil),                        // 28: tapio.v1.MetricSeries
-	(*v1.ResourceMetrics)(nil),                  // 29: opentelemetry.proto.metrics.v1.ResourceMetrics
-	(*StreamStart)(nil),                         // 30: tapio.v1.StreamStart
-	(*durationpb.Duration)(nil),                 // 31: google.protobuf.Duration
-	(*Loss)(nil),                                // 32: tapio.v1.Loss
-	(*Filter)(nil),                              // 33: tapio.v1.Filter
-	(v11.Status_StatusCode)(0),                  // 34: opentelemetry.proto.trace.v1.Status.StatusCode
-	(v11.Span_SpanKind)(0),                      // 35: opentelemetry.proto.trace.v1.Span.SpanKind
-	(*v11.ResourceSpans)(nil),                   // 36: opentelemetry.proto.trace.v1.ResourceSpans
-	(*timestamppb.Timestamp)(nil),               // 37: google.protobuf.Timestamp
-	(*Event)(nil),                               // 38: tapio.v1.Event
-	(ProfileFormat)(0),                          // 39: tapio.v1.ProfileFormat
-	(*MergedProfile)(nil),                       // 40: tapio.v1.MergedProfile
-	(*TimeRange)(nil),                           // 41: tapio.v1.TimeRange
-	(*ProfileSummary)(nil),                      // 42: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),                        // 43: tapio.v1.CallTreeNode
-	(*v11.Span)(nil),                            // 44: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 45: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 46: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 47: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 48: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 49: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 50: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 51: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 52: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 53: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 54: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 55: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 56: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 57: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 58: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 59: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 60: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 61: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 62: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 63: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 64: tapio.v1.GetChangesResponse
+	(*UploadProfileRequest)(nil),                  // 22: tapio.v1.UploadProfileRequest
+	(*UploadProfileResponse)(nil),                 // 23: tapio.v1.UploadProfileResponse
+	(*AnalyzeProfileRequest)(nil),                 // 24: tapio.v1.AnalyzeProfileRequest
+	(*AnalyzeProfileResponse)(nil),                // 25: tapio.v1.AnalyzeProfileResponse
+	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 26: tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	nil, // 27: tapio.v1.Profile.AttributesEntry
+	nil, // 28: tapio.v1.UploadProfileRequest.LabelsEntry
+	(*AnalyzeProfileResponse_FunctionCost)(nil), // 29: tapio.v1.AnalyzeProfileResponse.FunctionCost
+	(*MetricQuery)(nil),                         // 30: tapio.v1.MetricQuery
+	(*MetricSeries)(nil),                        // 31: tapio.v1.MetricSeries
+	(*v1.ResourceMetrics)(nil),                  // 32: opentelemetry.proto.metrics.v1.ResourceMetrics
+	(*StreamStart)(nil),                         // 33: tapio.v1.StreamStart
+	(*durationpb.Duration)(nil),                 // 34: google.protobuf.Duration
+	(*Loss)(nil),                                // 35: tapio.v1.Loss
+	(*Filter)(nil),                              // 36: tapio.v1.Filter
+	(v11.Status_StatusCode)(0),                  // 37: opentelemetry.proto.trace.v1.Status.StatusCode
+	(v11.Span_SpanKind)(0),                      // 38: opentelemetry.proto.trace.v1.Span.SpanKind
+	(*v11.ResourceSpans)(nil),                   // 39: opentelemetry.proto.trace.v1.ResourceSpans
+	(*timestamppb.Timestamp)(nil),               // 40: google.protobuf.Timestamp
+	(*Event)(nil),                               // 41: tapio.v1.Event
+	(ProfileFormat)(0),                          // 42: tapio.v1.ProfileFormat
+	(*MergedProfile)(nil),                       // 43: tapio.v1.MergedProfile
+	(*TimeRange)(nil),                           // 44: tapio.v1.TimeRange
+	(*ProfileSummary)(nil),                      // 45: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 46: tapio.v1.CallTreeNode
+	(*v11.Span)(nil),                            // 47: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 48: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 49: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 50: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 51: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 52: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 53: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 54: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 55: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 56: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 57: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 58: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 59: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 60: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 61: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 62: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 63: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 64: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 65: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 66: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 67: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
-	27, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	28, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	29, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	27, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	30, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	31, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	32, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	30, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
 	0,  // 4: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
-	27, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	30, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
-	31, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
-	29, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	28, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	32, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
-	33, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
-	31, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
-	31, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
-	34, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	35, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	36, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	37, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
-	31, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
+	30, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	33, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
+	34, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
+	32, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	31, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	35, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
+	36, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
+	34, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
+	34, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
+	37, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	38, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	39, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	40, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
+	34, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
 	7,  // 19: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
 	8,  // 20: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
 	7,  // 21: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	30, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
-	36, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	32, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
+	33, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
+	39, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	35, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
 	8,  // 25: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
-	24, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	38, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
-	33, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
-	38, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
-	33, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
-	30, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
-	38, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
-	32, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
-	37, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
-	31, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
-	25, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
-	33, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	39, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
+	26, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	41, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
+	36, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
+	41, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
+	36, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
+	33, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
+	41, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
+	35, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
+	40, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
+	34, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
+	27, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
+	36, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
+	42, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
 	19, // 39: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	40, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
-	33, // 41: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	41, // 42: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	26, // 43: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	42, // 44: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
-	43, // 45: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
-	42, // 46: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
-	44, // 47: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	31, // 48: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	31, // 49: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	31, // 50: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 51: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 52: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 53: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 54: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 55: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 56: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 57: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 58: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	45, // 59: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	46, // 60: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	47, // 61: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	48, // 62: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	49, // 63: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	50, // 64: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	51, // 65: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	52, // 66: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	53, // 67: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	54, // 68: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 69: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	22, // 70: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	2,  // 71: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 72: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 73: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 74: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 75: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 76: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 77: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 78: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	55, // 79: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	56, // 80: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	57, // 81: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	58, // 82: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	59, // 83: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	60, // 84: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	61, // 85: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	62, // 86: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	63, // 87: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	64, // 88: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 89: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	23, // 90: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	71, // [71:91] is the sub-list for method output_type
-	51, // [51:71] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	43, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
+	42, // 41: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
+	28, // 42: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
+	40, // 43: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
+	34, // 44: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
+	36, // 45: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	44, // 46: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	29, // 47: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	45, // 48: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	46, // 49: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	45, // 50: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	47, // 51: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	34, // 52: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	34, // 53: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	34, // 54: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 55: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 56: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 57: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 58: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 59: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 60: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 61: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 62: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	48, // 63: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	49, // 64: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	50, // 65: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	51, // 66: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	52, // 67: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	53, // 68: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	54, // 69: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	55, // 70: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	56, // 71: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	57, // 72: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 73: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	24, // 74: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	22, // 75: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,  // 76: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 77: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 78: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 79: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 80: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 81: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 82: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 83: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	58, // 84: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	59, // 85: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	60, // 86: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	61, // 87: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	62, // 88: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	63, // 89: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	64, // 90: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	65, // 91: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	66, // 92: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	67, // 93: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 94: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	25, // 95: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	23, // 96: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	76, // [76:97] is the sub-list for method output_type
+	55, // [55:76] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }
@@ -2409,7 +2594,7 @@ func file_tapio_v1_observability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_observability_service_proto_rawDesc), len(file_tapio_v1_observability_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

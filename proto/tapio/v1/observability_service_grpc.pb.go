@@ -42,6 +42,7 @@ const (
 	ObservabilityService_GetChanges_FullMethodName        = "/tapio.v1.ObservabilityService/GetChanges"
 	ObservabilityService_GetProfiles_FullMethodName       = "/tapio.v1.ObservabilityService/GetProfiles"
 	ObservabilityService_AnalyzeProfile_FullMethodName    = "/tapio.v1.ObservabilityService/AnalyzeProfile"
+	ObservabilityService_UploadProfile_FullMethodName     = "/tapio.v1.ObservabilityService/UploadProfile"
 )
 
 // ObservabilityServiceClient is the client API for ObservabilityService service.
@@ -102,6 +103,11 @@ type ObservabilityServiceClient interface {
 	GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(ctx context.Context, in *AnalyzeProfileRequest, opts ...grpc.CallOption) (*AnalyzeProfileResponse, error)
+	// Stores profiles from a file of another tool. They go through the profiles
+	// pipeline. FAILED_PRECONDITION: no tapio receiver feeds one. Over HTTP the
+	// body may also be the file itself, with a Content-Type other than JSON and the
+	// other fields in the query.
+	UploadProfile(ctx context.Context, in *UploadProfileRequest, opts ...grpc.CallOption) (*UploadProfileResponse, error)
 }
 
 type observabilityServiceClient struct {
@@ -348,6 +354,16 @@ func (c *observabilityServiceClient) AnalyzeProfile(ctx context.Context, in *Ana
 	return out, nil
 }
 
+func (c *observabilityServiceClient) UploadProfile(ctx context.Context, in *UploadProfileRequest, opts ...grpc.CallOption) (*UploadProfileResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UploadProfileResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_UploadProfile_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ObservabilityServiceServer is the server API for ObservabilityService service.
 // All implementations must embed UnimplementedObservabilityServiceServer
 // for forward compatibility.
@@ -406,6 +422,11 @@ type ObservabilityServiceServer interface {
 	GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error)
+	// Stores profiles from a file of another tool. They go through the profiles
+	// pipeline. FAILED_PRECONDITION: no tapio receiver feeds one. Over HTTP the
+	// body may also be the file itself, with a Content-Type other than JSON and the
+	// other fields in the query.
+	UploadProfile(context.Context, *UploadProfileRequest) (*UploadProfileResponse, error)
 	mustEmbedUnimplementedObservabilityServiceServer()
 }
 
@@ -475,6 +496,9 @@ func (UnimplementedObservabilityServiceServer) GetProfiles(context.Context, *Get
 }
 func (UnimplementedObservabilityServiceServer) AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AnalyzeProfile not implemented")
+}
+func (UnimplementedObservabilityServiceServer) UploadProfile(context.Context, *UploadProfileRequest) (*UploadProfileResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UploadProfile not implemented")
 }
 func (UnimplementedObservabilityServiceServer) mustEmbedUnimplementedObservabilityServiceServer() {}
 func (UnimplementedObservabilityServiceServer) testEmbeddedByValue()                              {}
@@ -829,6 +853,24 @@ func _ObservabilityService_AnalyzeProfile_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObservabilityService_UploadProfile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UploadProfileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).UploadProfile(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_UploadProfile_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).UploadProfile(ctx, req.(*UploadProfileRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ObservabilityService_ServiceDesc is the grpc.ServiceDesc for ObservabilityService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -899,6 +941,10 @@ var ObservabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AnalyzeProfile",
 			Handler:    _ObservabilityService_AnalyzeProfile_Handler,
+		},
+		{
+			MethodName: "UploadProfile",
+			Handler:    _ObservabilityService_UploadProfile_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -72,7 +72,8 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 			return nil, err
 		}
 	}
-	if info.FullMethod == tapiov1.CollectorService_SendEventBatch_FullMethodName {
+	switch info.FullMethod {
+	case tapiov1.CollectorService_SendEventBatch_FullMethodName, tapiov1.ObservabilityService_UploadProfile_FullMethodName:
 		// A write that a stuck pipeline holds would hold up the receiver's stop.
 		var cancel context.CancelCauseFunc
 		ctx, cancel = s.calls.untilStop(ctx)

@@ -50,7 +50,7 @@ func (s *Server) Gateway(ctx context.Context, conn *grpc.ClientConn) (http.Handl
 		return nil, err
 	}
 	root := http.NewServeMux()
-	root.Handle("/", headAsGet(requireJSON(untilGone(s.streamRequests(mux)))))
+	root.Handle("/", s.uploadsBefore(headAsGet(requireJSON(untilGone(s.streamRequests(mux)))), tapiov1.NewObservabilityServiceClient(conn)))
 	root.HandleFunc("GET /openapi.json", serveOpenAPI)
 	root.Handle("GET /{$}", page)
 	return compressed(root)

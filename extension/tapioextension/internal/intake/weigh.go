@@ -16,6 +16,9 @@ import (
 // signal is not known.
 const unknownWeight = 16
 
+// foldedWeight is how many bytes each byte of folded stacks is taken for.
+const foldedWeight = 64
+
 // Admission weighs requests and holds room for them.
 type Admission struct {
 	room  *Room
@@ -48,6 +51,16 @@ func (a *Admission) Events(ctx context.Context, batch []byte) (leave func(), err
 // Logs holds room for an encoded ExportLogsServiceRequest.
 func (a *Admission) Logs(ctx context.Context, request []byte) (leave func(), err error) {
 	return a.hold(ctx, request, a.scale.Logs)
+}
+
+// Pprof holds room for a profile in pprof's format, not compressed.
+func (a *Admission) Pprof(ctx context.Context, file []byte) (leave func(), err error) {
+	return a.hold(ctx, file, a.scale.Pprof)
+}
+
+// Folded holds room for folded stacks.
+func (a *Admission) Folded(ctx context.Context, text []byte) (leave func(), err error) {
+	return a.room.Hold(ctx, foldedWeight*len(text))
 }
 
 // hold leaves what is no protobuf to the decoder, which names the fault.

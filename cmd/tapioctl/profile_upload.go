@@ -1,0 +1,135 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// profileUploadFlags are those of profile upload.
+type profileUploadFlags struct {
+	format   choice
+	service  string
+	labels   []string
+	kind     string
+	unit     string
+	at       string
+	duration string
+}
+
+// newProfileUploadCommand makes the command under one of its names.
+func newProfileUploadCommand(a *app, use, path string) *cobra.Command {
+	f := &profileUploadFlags{format: newChoice("pprof", "pprof", "folded")}
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: "Store profiles from files in pprof's format, or folded stacks",
+		Example: `  ` + path + ` --service checkout cpu.pb.gz heap.pb.gz
+  curl -s localhost:6060/debug/pprof/heap | ` + path + ` --service checkout -
+  perf script | stackcollapse-perf.pl | ` + path + ` --service checkout --format folded -`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: a.connected(func(ctx context.Context, c clients, args []string) error {
+			request, err := f.request(a)
+			if err != nil {
+				return err
+			}
+			for _, name := range args {
+				if err := a.uploadProfile(ctx, c, request, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+	}
+	flags := cmd.Flags()
+	addChoice(cmd, flags, &f.format, "format", "", "format of the files")
+	flags.StringVar(&f.service, "service", "", "service.name of what was profiled (required)")
+	flags.StringArrayVar(&f.labels, "label", nil, "further attribute of what was profiled, as key=value; repeatable")
+	flags.StringVar(&f.kind, "type", "", "of folded stacks: sample type (default samples)")
+	flags.StringVar(&f.unit, "unit", "", "of folded stacks: unit of the values (default count)")
+	flags.StringVar(&f.at, "at", "", "when the profile began, "+timeForms+" (default as the file says)")
+	flags.StringVar(&f.duration, "duration", "", "how long it ran, for example 30s (default as the file says)")
+	return cmd
+}
+
+func (f *profileUploadFlags) request(a *app) (*tapiov1.UploadProfileRequest, error) {
+	if f.service == "" {
+		return nil, usageErrorf("missing flag: --service, the service that was profiled")
+	}
+	request := &tapiov1.UploadProfileRequest{
+		Format: tapiov1.ProfileFormat_PROFILE_FORMAT_PPROF, SampleType: f.kind, SampleUnit: f.unit,
+		Labels: map[string]string{"service.name": f.service},
+	}
+	if f.format.value == "folded" {
+		request.Format = tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED
+	}
+	for _, text := range f.labels {
+		key, value, found := strings.Cut(text, "=")
+		if !found || key == "" {
+			return nil, usageErrorf("invalid --label %q: write key=value", text)
+		}
+		request.Labels[key] = value
+	}
+	var err error
+	if request.StartTime, err = a.parseMoment("--at", f.at); err != nil {
+		return nil, err
+	}
+	if f.duration != "" {
+		d, err := parseAge(f.duration)
+		if err != nil {
+			return nil, usageErrorf("invalid --duration %q: write for example 30s", f.duration)
+		}
+		request.Duration = durationpb.New(d)
+	}
+	return request, nil
+}
+
+// uploadProfile stores one file; - is the standard input.
+func (a *app) uploadProfile(ctx context.Context, c clients, request *tapiov1.UploadProfileRequest, name string) error {
+	var data []byte
+	var err error
+	if name == "-" {
+		data, err = io.ReadAll(a.in)
+	} else {
+		data, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return fmt.Errorf("read the profile: %w", err)
+	}
+	if request.Data, err = packed(data); err != nil {
+		return err
+	}
+	response, err := call(ctx, a, c.observability.UploadProfile, request)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	a.writeForeign(fmt.Sprintf("%s: %s stored with %s\n", name, plural(response.GetProfileCount(), "profile"), plural(response.GetSampleCount(), "sample")))
+	return nil
+}
+
+// packed compresses data that is not, so that more of it fits a message.
+func packed(data []byte) ([]byte, error) {
+	if len(data) == 0 || bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return data, nil
+	}
+	var buffer bytes.Buffer
+	w := gzip.NewWriter(&buffer)
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buffer.Bytes(), nil
+}

@@ -1,0 +1,76 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// A file comes into the store on every way in that there is for one.
+func TestProfileUploads(t *testing.T) {
+	t.Parallel()
+	c := Start(t, withProfiles)
+	client := apiOf(t, c)
+	path := cpuProfile(t)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	tapioctl(t, c, "profile", "upload", "--service", "command", "--label", "service.version=1.2", path)
+	tapioctl(t, c, "send", "profile", "--service", "command", path)
+	code, answer := post(t, "http://"+c.HTTP+"/v1/profiles:upload?service=body&host.name=a", "application/octet-stream", file)
+	require.Equal(t, http.StatusOK, code, "%s", answer)
+	code, answer = post(t, "http://"+c.HTTP+"/ingest?name=pyroscope.cpu{region=eu}&format=pprof", "application/octet-stream", file)
+	require.Equal(t, http.StatusOK, code, "%s", answer)
+	folded := tapioctl(t, c, "profile", "get", "--service", "body", "--format", "folded")
+	code, answer = post(t, "http://"+c.HTTP+"/ingest?name=folded.cpu", "text/plain", folded)
+	require.Equal(t, http.StatusOK, code, "%s", answer)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("profile", "profile.pprof")
+	require.NoError(t, err)
+	_, err = part.Write(file)
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	code, answer = post(t, "http://"+c.HTTP+"/ingest?name=form.cpu", form.FormDataContentType(), body.Bytes())
+	require.Equal(t, http.StatusOK, code, "%s", answer)
+	for service, sampleType := range map[string]string{"command": "cpu", "body": "cpu", "pyroscope": "cpu", "form": "cpu", "folded": "samples"} {
+		got, err := client.AnalyzeProfile(bounded(t), &tapiov1.AnalyzeProfileRequest{
+			Filter: &tapiov1.Filter{Services: []string{service}}, SampleType: sampleType,
+		})
+		require.NoError(t, err)
+		require.NotEmpty(t, got.Functions, service)
+		require.Contains(t, got.Functions[0].Function, "burnCycles", service)
+	}
+	for request, want := range map[string]string{
+		"/v1/profiles:upload":             "labels: must have service.name",
+		"/v1/profiles:upload?service=bad": "data: is not a profile",
+		"/ingest?name=bad&format=jfr":     "format: must be pprof or folded",
+	} {
+		code, answer := post(t, "http://"+c.HTTP+request, "application/octet-stream", []byte("no profile"))
+		require.Equal(t, http.StatusBadRequest, code, "%s", answer)
+		require.Contains(t, string(answer), want)
+	}
+	code, _ = post(t, "http://"+c.HTTP+"/v1/profiles:upload?service=body", "text/plain", file)
+	require.Equal(t, http.StatusUnsupportedMediaType, code, "what any page can make a browser send")
+}
+
+// Without a receiver in a profiles pipeline an upload says what to add.
+func TestProfileUploadNeedsAReceiver(t *testing.T) {
+	t.Parallel()
+	client := apiOf(t, Start(t, standard))
+	_, err := client.UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
+		Data: []byte("main;work 3"), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED, Labels: map[string]string{"service": "shop"},
+	})
+	require.Equal(t, codes.FailedPrecondition, status.Code(err))
+	require.ErrorContains(t, err, "service::pipelines::profiles::receivers")
+}

@@ -1,5 +1,6 @@
 // Incidents as pages show them.
 import type { Group } from './api';
+import { percent } from './format';
 import { timeMs } from './time.svelte';
 
 export type Phase = 'open' | 'recovering' | 'resolved' | 'merged' | 'unknown';
@@ -36,4 +37,15 @@ export const word = (value: string | undefined, prefix: string) => String(value 
 export function severity(g: Group): 'error' | 'warn' | 'ok' {
   if (phase(g) !== 'open' && phase(g) !== 'recovering') return 'ok';
   return /HIGH|CRITICAL/.test(String(g.impact?.level ?? '')) ? 'error' : 'warn';
+}
+
+/** The operation that is affected most, in one sentence: "24 % of POST /orders fail, 76 % are slow."; '' where none is known. */
+export function worstImpact(groups: Group[]): string {
+  const hit = (o: { errorRatio?: number; slowRatio?: number }) => (o.errorRatio ?? 0) + (o.slowRatio ?? 0);
+  const worst = groups.flatMap((g) => g.impact?.operations ?? []).sort((a, b) => hit(b) - hit(a))[0];
+  if (!worst || hit(worst) < 0.001) return '';
+  const parts = [];
+  if ((worst.errorRatio ?? 0) >= 0.001) parts.push(`${percent(worst.errorRatio ?? 0)} of ${worst.operation || worst.service} fail`);
+  if ((worst.slowRatio ?? 0) >= 0.001) parts.push(parts.length ? `${percent(worst.slowRatio ?? 0)} are slow` : `${percent(worst.slowRatio ?? 0)} of ${worst.operation || worst.service} are slow`);
+  return parts.join(', ') + '.';
 }

@@ -42,3 +42,19 @@ test('Markdown of an incident escapes what records say', async () => {
   expect(text).toContain('## \\*\\*x\\*\\* \\<b\\>');
   expect(text).toContain('(5 min)');
 });
+
+test('the operation that is affected most, in one sentence', async () => {
+  const { worstImpact } = await import('./incidents');
+  const group = (...operations: object[]) => ({ impact: { operations } }) as never;
+  expect(worstImpact([group({ operation: 'GET /', errorRatio: 0.1 }), group({ operation: 'POST /orders', errorRatio: 0.24, slowRatio: 0.76 })])).toBe('24 % of POST /orders fail, 76 % are slow.');
+  expect(worstImpact([group({ service: 'cart', slowRatio: 0.5 })])).toBe('50 % of cart are slow.');
+  expect(worstImpact([group({ operation: 'GET /', errorRatio: 0 }), group()])).toBe('');
+});
+
+test('a rate counts from the first record on', async () => {
+  const { perSecond } = await import('./discovery');
+  const range = { start: 0, end: 3_600_000, relative: '1h' };
+  expect(perSecond(3600, range)).toBe(1);
+  expect(perSecond(3600, range, 3_000_000)).toBe(6);
+  expect(perSecond(3, range, 3_599_900)).toBe(3);
+});

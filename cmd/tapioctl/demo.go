@@ -25,8 +25,9 @@ The shop is eight services with the OpenTelemetry SDK, and a database, a cache, 
 queue, the API of a bank and a load generator without it. Each is a process on this
 host, listens on a free port of the loopback interface, and ends with this command.
 Traces, logs and metrics go to the server's OTLP/HTTP endpoint, that of --server with
-port 4318 unless --otlp-endpoint names another one; the OTEL_EXPORTER_OTLP_HEADERS and
-OTEL_EXPORTER_OTLP_CERTIFICATE variables hold.
+port 4318 unless --otlp-endpoint names another one. The OTEL_EXPORTER_OTLP_HEADERS
+variable is what it is for every SDK; so is OTEL_EXPORTER_OTLP_CERTIFICATE, which
+is that of --tls-ca-cert unless set.
 
 Faults, with the key that turns each on and off while it runs on a terminal:
 `
@@ -83,7 +84,7 @@ func newDemoServiceCommand(a *app) *cobra.Command {
 }
 
 // complete checks the flags and derives the addresses from that of the server.
-func (f *demoFlags) complete(server string) error {
+func (f *demoFlags) complete(global *globalFlags) error {
 	if f.fault != "" {
 		if _, err := demo.FindFault(f.fault); err != nil {
 			return usageErrorf("--fault: %v", err)
@@ -99,21 +100,25 @@ func (f *demoFlags) complete(server string) error {
 	case f.fault != "" && f.duration > 0 && f.duration <= f.faultAfter:
 		return usageErrorf("--duration %v must be longer than --fault-after %v: the fault would not start", f.duration, f.faultAfter)
 	}
+	server, scheme := global.server, "http"
+	if global.wantsTLS() {
+		scheme = "https"
+	}
 	host, _, err := net.SplitHostPort(server)
 	if (err != nil || strings.Contains(server, "/")) && (f.otlp == "" || f.ui == "") {
 		return usageErrorf("--server %s is not host:port: set --otlp-endpoint and --ui", server)
 	}
 	if f.otlp == "" {
-		f.otlp = "http://" + net.JoinHostPort(host, "4318")
+		f.otlp = scheme + "://" + net.JoinHostPort(host, "4318")
 	}
 	if f.ui == "" {
-		f.ui = "http://" + net.JoinHostPort(host, defaultHTTPPort)
+		f.ui = scheme + "://" + net.JoinHostPort(host, defaultHTTPPort)
 	}
 	return nil
 }
 
 func (a *app) demo(ctx context.Context, c clients, f *demoFlags) error {
-	if err := f.complete(a.flags.server); err != nil {
+	if err := f.complete(&a.flags); err != nil {
 		return err
 	}
 	if _, err := call(ctx, a, c.tapio.HealthCheck, &tapiov1.HealthCheckRequest{}); err != nil {
@@ -135,6 +140,7 @@ func (a *app) demo(ctx context.Context, c clients, f *demoFlags) error {
 	d := &demoRun{app: a, flags: f, clients: c, began: a.now(), seen: map[string]string{}}
 	d.shop, err = demo.Start(ctx, demo.Options{
 		Program: program, Child: []string{"demo", "service"}, OTLP: f.otlp, Rate: f.rate, Report: d.report,
+		Environment: a.certificateVariable(),
 	})
 	if err != nil {
 		return quietOnInterrupt(ctx, &exitError{exitRefused, "start the shop: " + err.Error()})
@@ -209,13 +215,13 @@ func (d *demoRun) run(ctx context.Context) error {
 
 func (d *demoRun) printBeginning(keys bool) {
 	d.print(func() {
-		fmt.Fprintf(d.app.out, `The shop runs: 13 processes, %v requests per second, telemetry to %s.
+		fmt.Fprintf(d.app.out, `The shop runs: %d processes, %v requests per second, telemetry to %s.
 
   web UI     %s/            incidents and services; %s/map the calls between services
   terminal   tapioctl observe incidents -f --server %s
   shop       %s
 
-`, d.flags.rate, d.flags.otlp, d.flags.ui, d.flags.ui, d.app.flags.server, d.shop.URL())
+`, d.shop.Size(), d.flags.rate, d.flags.otlp, d.flags.ui, d.flags.ui, d.app.flags.server, d.shop.URL())
 		switch {
 		case d.flags.fault != "":
 			fmt.Fprintf(d.app.out, "%s starts in %v; the server learns until then what is normal. Incidents are listed here.\n", d.flags.fault, d.flags.faultAfter)

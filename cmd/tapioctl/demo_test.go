@@ -5,8 +5,11 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -27,10 +30,7 @@ func otlpReceiver(t *testing.T, status int) *httptest.Server {
 		}
 		w.WriteHeader(status)
 	}))
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		server.Close()
-	})
+	t.Cleanup(server.Close)
 	return server
 }
 
@@ -119,6 +119,30 @@ func TestOTLPHeadersOfTheEnvironment(t *testing.T) {
 	require.NoError(t, cli.app.checkOTLP(t.Context(), server.URL+"/"))
 	cli.env["OTEL_EXPORTER_OTLP_HEADERS"] = "Authorization=%zz"
 	require.ErrorContains(t, cli.app.checkOTLP(t.Context(), server.URL), `OTEL_EXPORTER_OTLP_HEADERS: Authorization: invalid URL escape "%zz"`)
+}
+
+// With TLS the addresses are https, and the file of authorities is that of the
+// flag or of the exporters' variable.
+func TestDemoOverTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(file, certificate, 0o600))
+	cli := newCLI(t, &fakeServer{})
+	cli.app.flags.timeout = time.Minute
+	require.ErrorContains(t, cli.app.checkOTLP(t.Context(), server.URL), "certificate signed by unknown authority")
+	cli.app.flags.tlsCACert = file
+	require.NoError(t, cli.app.checkOTLP(t.Context(), server.URL))
+	assert.Equal(t, []string{"OTEL_EXPORTER_OTLP_CERTIFICATE=" + file}, cli.app.certificateVariable())
+	cli.env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = file + ".missing"
+	require.ErrorContains(t, cli.app.checkOTLP(t.Context(), server.URL), "ca.pem.missing")
+	assert.Empty(t, cli.app.certificateVariable())
+
+	f := &demoFlags{rate: 1}
+	require.NoError(t, f.complete(&globalFlags{server: "tapio.example:4417", tls: true}))
+	assert.Equal(t, "https://tapio.example:4318", f.otlp)
+	assert.Equal(t, "https://tapio.example:4418", f.ui)
 }
 
 func TestServiceOfTheDemoNeedsSettings(t *testing.T) {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -86,7 +87,12 @@ func (a *app) checkOTLP(ctx context.Context, endpoint string) error {
 			request.Header.Set(strings.TrimSpace(name), text)
 		}
 	}
-	response, err := http.DefaultClient.Do(request)
+	client, err := a.otlpClient()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Do(request)
 	if err != nil {
 		return &exitError{exitUnreachable, fmt.Sprintf("no OTLP/HTTP receiver at %s: %v: set --otlp-endpoint, or enable the protocol http of the server's otlp receiver", endpoint, err)}
 	}
@@ -100,4 +106,26 @@ func (a *app) checkOTLP(ctx context.Context, endpoint string) error {
 	default:
 		return &exitError{exitRefused, fmt.Sprintf("%s answers %s to OTLP: is it the OTLP/HTTP port, by default 4318? set --otlp-endpoint", endpoint, response.Status)}
 	}
+}
+
+// otlpCertificate names the authorities that exporters trust, in PEM.
+const otlpCertificate = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+
+// certificateVariable has exporters trust what --tls-ca-cert names, unless the
+// environment names another file.
+func (a *app) certificateVariable() []string {
+	if a.environ(otlpCertificate) != "" || a.flags.tlsCACert == "" {
+		return nil
+	}
+	return []string{otlpCertificate + "=" + a.flags.tlsCACert}
+}
+
+// otlpClient trusts what the exporters of the shop trust.
+func (a *app) otlpClient() (*http.Client, error) {
+	trusted := globalFlags{tls: true, tlsCACert: cmp.Or(a.environ(otlpCertificate), a.flags.tlsCACert)}
+	config, err := trusted.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment}}, nil
 }

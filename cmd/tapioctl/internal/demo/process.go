@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,14 +34,14 @@ type process struct {
 
 // start runs the program as the service that the settings describe. The name of
 // the service is the first argument of the process, where `ps` shows it.
-func start(program string, args []string, s settings) (*process, error) {
+func (o *Options) start(s settings) (*process, error) {
 	first, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{tail: &tail{}, done: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: program, Args: append([]string{s.Service}, args...)}
-	p.cmd.Env = append(os.Environ(), "OTEL_SERVICE_NAME="+s.Service, "GOMAXPROCS=1")
+	p.cmd = &exec.Cmd{Path: o.Program, Args: append([]string{s.Service}, o.Child...)}
+	p.cmd.Env = slices.Concat(os.Environ(), o.Environment, []string{"OTEL_SERVICE_NAME=" + s.Service, "GOMAXPROCS=1"})
 	p.cmd.Stderr = p.tail
 	p.cmd.WaitDelay = time.Second
 	endWithParent(p.cmd)

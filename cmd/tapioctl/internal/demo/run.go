@@ -18,6 +18,8 @@ type Options struct {
 	// arguments that make it call [RunService].
 	Program string
 	Child   []string
+	// Environment is added to that of each process.
+	Environment []string
 	// OTLP is the URL of the OTLP/HTTP endpoint that telemetry goes to.
 	OTLP string
 	// Rate is the number of requests that visitors make each second, above 0 and at
@@ -82,6 +84,9 @@ func (s *Shop) Stop() {
 	s.keepers.Wait()
 }
 
+// Size is the number of processes.
+func (s *Shop) Size() int { return len(s.members) }
+
 // URL is the address of the shop itself.
 func (s *Shop) URL() string { return "http://" + s.addresses[storefront] + "/products" }
 
@@ -92,7 +97,7 @@ func (s *Shop) add(service string) error {
 		},
 		changed: make(chan struct{}, 1),
 	}
-	p, err := start(s.options.Program, s.options.Child, m.settings)
+	p, err := s.options.start(m.settings)
 	if err != nil {
 		return err
 	}
@@ -172,7 +177,7 @@ func (s *Shop) startAgain(m *member) error {
 		return nil
 	}
 	var err error
-	m.process, err = start(s.options.Program, s.options.Child, m.settings)
+	m.process, err = s.options.start(m.settings)
 	return err
 }
 

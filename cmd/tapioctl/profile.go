@@ -60,7 +60,7 @@ func newProfileCommand(a *app) *cobra.Command {
 	}
 	cmd.AddCommand(
 		newProfileTopCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
-		newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
+		newProfileDiffCommand(a), newProfileFunctionCommand(a), newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
 	)
 	return cmd
 }

@@ -5,7 +5,6 @@ package profile
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,12 +107,4 @@ func TestFlattenKeepsAllSamples(t *testing.T) {
 	require.Len(t, flat.Samples, 2)
 	assert.Equal(t, []int64{2}, flat.Samples[0].Values)
 	assert.Equal(t, []uint32{1, 0}, flat.Dictionary.Stacks[0], "the leaf first")
-}
-
-func TestScale(t *testing.T) {
-	long, short := &model.CallTree{Duration: time.Minute, Profiles: 1}, &model.CallTree{Duration: time.Second, Profiles: 3}
-	assert.InDelta(t, 60, Scale(long, short), 0)
-	long.Duration = 0
-	assert.InDelta(t, 1.0/3, Scale(long, short), 1e-9)
-	assert.InDelta(t, 1, Scale(long, &model.CallTree{}), 0)
 }

@@ -16,6 +16,8 @@ const (
 	maxSampleTypes = 100
 	maxTypeBytes   = 256
 	maxCallNodes   = 10_000
+
+	maxFunctionBytes = 4096
 )
 
 func functionLimits() limits { return limits{unset: 50, most: 1_000} }
@@ -57,6 +59,8 @@ type ProfileAnalysis struct {
 	Baseline *model.ProfileQuery
 	Top      int // functions
 	Nodes    int // of the call tree
+	Order    tapiov1.ProfileOrder
+	Function string // whose callers and callees are asked for, "" for none
 }
 
 // AnalyzeProfileQuery reads a query for an analysis.
@@ -77,15 +81,39 @@ func AnalyzeProfileQuery(req *tapiov1.AnalyzeProfileRequest, now time.Time) (a P
 		return a, within("filter", err)
 	}
 	a.Query.Types = []string{req.GetSampleType()}
-	if req.GetBaseline() == nil {
-		return a, nil
+	if a.Function = req.GetFunction(); len(a.Function) > maxFunctionBytes {
+		return a, model.InvalidField("function", "must have at most %d bytes, has %d", maxFunctionBytes, len(a.Function))
 	}
+	if a.Order = req.GetOrder(); knownEnum("order", a.Order) != nil {
+		return a, knownEnum("order", a.Order)
+	}
+	return a, a.compare(req, now)
+}
+
+// compare reads what to compare with.
+func (a *ProfileAnalysis) compare(req *tapiov1.AnalyzeProfileRequest, now time.Time) (err error) {
 	baseline := a.Query
-	if baseline.Filter.Time, err = timeRange(req.GetBaseline(), now); err != nil {
-		return a, within("baseline", err)
+	switch {
+	case req.GetBaseline() != nil && req.GetBaselineFilter() != nil:
+		return model.InvalidField("baseline_filter", "excludes baseline: give either a time range or a filter to compare with")
+	case req.GetBaseline() != nil:
+		if baseline.Filter.Time, err = timeRange(req.GetBaseline(), now); err != nil {
+			return within("baseline", err)
+		}
+	case req.GetBaselineFilter() != nil:
+		if err := mergeable(req.GetBaselineFilter()); err != nil {
+			return within("baseline_filter", err)
+		}
+		if baseline.Filter, err = unnamedFilter(req.GetBaselineFilter(), now); err != nil {
+			return within("baseline_filter", err)
+		}
+	case a.Order == tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE:
+		return model.InvalidField("order", "by change needs a baseline: set baseline or baseline_filter")
+	default:
+		return nil
 	}
 	a.Baseline = &baseline
-	return a, nil
+	return nil
 }
 
 // profileRequest is what requests about profiles have alike.

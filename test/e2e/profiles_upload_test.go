@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,4 +74,26 @@ func TestProfileUploadNeedsAReceiver(t *testing.T) {
 	})
 	require.Equal(t, codes.FailedPrecondition, status.Code(err))
 	require.ErrorContains(t, err, "service::pipelines::profiles::receivers")
+}
+
+// A diff between two versions names the function that got slower, and its callers.
+func TestProfileDiff(t *testing.T) {
+	t.Parallel()
+	c := Start(t, withProfiles)
+	client := apiOf(t, c)
+	for version, stacks := range map[string]string{"1.0": "main;serve;hash 10\nmain;serve;parse 90\n", "1.1": "main;serve;hash 60\nmain;serve;parse 90\n"} {
+		_, err := client.UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
+			Data: []byte(stacks), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED,
+			Labels: map[string]string{"service": "shop", "service.version": version},
+		})
+		require.NoError(t, err)
+	}
+	lines := strings.Split(string(tapioctl(t, c, "profile", "diff", "--service", "shop", "-l", "service.version=1.1", "--baseline-selector", "service.version=1.0")), "\n")
+	require.Regexp(t, `^\+50 +60 +10 +\+50 +hash`, lines[1])
+	around := string(tapioctl(t, c, "profile", "function", "hash", "--service", "shop"))
+	require.Regexp(t, `(?s)callers of hash\n.* 70 +hash\n.* 70 +serve\n.* 70 +main\ncallees of hash\n.* 70 +hash\n$`, around)
+	_, err := client.AnalyzeProfile(bounded(t), &tapiov1.AnalyzeProfileRequest{
+		SampleType: "samples", Order: tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE,
+	})
+	require.ErrorContains(t, err, "order: by change needs a baseline")
 }

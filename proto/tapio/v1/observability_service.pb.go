@@ -1776,7 +1776,15 @@ type AnalyzeProfileRequest struct {
 	// Only samples of this span, 16 hex digits.
 	SpanId string `protobuf:"bytes,7,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
 	// Only these profiles, 32 hex digits each, at most 1,000; empty: all.
-	ProfileIds    []string `protobuf:"bytes,8,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
+	ProfileIds []string `protobuf:"bytes,8,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
+	// What to compare with: another selection, for example of another
+	// service.version. Excludes baseline.
+	BaselineFilter *Filter `protobuf:"bytes,9,opt,name=baseline_filter,json=baselineFilter,proto3" json:"baseline_filter,omitempty"`
+	// Order of the functions.
+	Order ProfileOrder `protobuf:"varint,10,opt,name=order,proto3,enum=tapio.v1.ProfileOrder" json:"order,omitempty"`
+	// Return the callers and the callees of this function, each max_nodes nodes or,
+	// if that is 0, 100. At most 4,096 bytes.
+	Function      string `protobuf:"bytes,11,opt,name=function,proto3" json:"function,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1867,10 +1875,32 @@ func (x *AnalyzeProfileRequest) GetProfileIds() []string {
 	return nil
 }
 
+func (x *AnalyzeProfileRequest) GetBaselineFilter() *Filter {
+	if x != nil {
+		return x.BaselineFilter
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileRequest) GetOrder() ProfileOrder {
+	if x != nil {
+		return x.Order
+	}
+	return ProfileOrder_PROFILE_ORDER_UNSPECIFIED
+}
+
+func (x *AnalyzeProfileRequest) GetFunction() string {
+	if x != nil {
+		return x.Function
+	}
+	return ""
+}
+
 // AnalyzeProfileResponse tells where the time or memory goes.
 type AnalyzeProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The costliest functions, the highest self_value first.
+	// The first functions in the order asked for; without one, those with the highest
+	// self_value.
 	Functions []*AnalyzeProfileResponse_FunctionCost `protobuf:"bytes,1,rep,name=functions,proto3" json:"functions,omitempty"`
 	// Sum of all samples, in the sample unit.
 	TotalValue float64 `protobuf:"fixed64,2,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
@@ -1885,8 +1915,14 @@ type AnalyzeProfileResponse struct {
 	CallTree []*CallTreeNode `protobuf:"bytes,6,rep,name=call_tree,json=callTree,proto3" json:"call_tree,omitempty"`
 	// The same of the baseline; unset without one.
 	BaselineSummary *ProfileSummary `protobuf:"bytes,7,opt,name=baseline_summary,json=baselineSummary,proto3" json:"baseline_summary,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The callers of the function that was asked for: a tree whose root is the
+	// function, and in which each node is called by its children.
+	Callers []*CallTreeNode `protobuf:"bytes,8,rep,name=callers,proto3" json:"callers,omitempty"`
+	// What the function calls: a tree whose root is the function. A call within a
+	// call of the same function is a node of the tree.
+	Callees       []*CallTreeNode `protobuf:"bytes,9,rep,name=callees,proto3" json:"callees,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnalyzeProfileResponse) Reset() {
@@ -1964,6 +2000,20 @@ func (x *AnalyzeProfileResponse) GetCallTree() []*CallTreeNode {
 func (x *AnalyzeProfileResponse) GetBaselineSummary() *ProfileSummary {
 	if x != nil {
 		return x.BaselineSummary
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetCallers() []*CallTreeNode {
+	if x != nil {
+		return x.Callers
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetCallees() []*CallTreeNode {
+	if x != nil {
+		return x.Callees
 	}
 	return nil
 }
@@ -2093,7 +2143,9 @@ type AnalyzeProfileResponse_FunctionCost struct {
 	// duration or, of profiles without a duration, to the same number of profiles.
 	SelfDelta float64 `protobuf:"fixed64,5,opt,name=self_delta,json=selfDelta,proto3" json:"self_delta,omitempty"`
 	// Binary or library that the function is in; empty when unknown.
-	Mapping       string `protobuf:"bytes,6,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	Mapping string `protobuf:"bytes,6,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// total_value minus that of the baseline, scaled as in self_delta.
+	TotalDelta    float64 `protobuf:"fixed64,7,opt,name=total_delta,json=totalDelta,proto3" json:"total_delta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2168,6 +2220,13 @@ func (x *AnalyzeProfileResponse_FunctionCost) GetMapping() string {
 		return x.Mapping
 	}
 	return ""
+}
+
+func (x *AnalyzeProfileResponse_FunctionCost) GetTotalDelta() float64 {
+	if x != nil {
+		return x.TotalDelta
+	}
+	return 0
 }
 
 var File_tapio_v1_observability_service_proto protoreflect.FileDescriptor
@@ -2326,7 +2385,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
 	"\x15UploadProfileResponse\x12#\n" +
 	"\rprofile_count\x18\x01 \x01(\x04R\fprofileCount\x12!\n" +
-	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\x97\x02\n" +
+	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\x9c\x03\n" +
 	"\x15AnalyzeProfileRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
@@ -2337,7 +2396,11 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\btrace_id\x18\x06 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\a \x01(\tR\x06spanId\x12\x1f\n" +
 	"\vprofile_ids\x18\b \x03(\tR\n" +
-	"profileIds\"\xb4\x04\n" +
+	"profileIds\x129\n" +
+	"\x0fbaseline_filter\x18\t \x01(\v2\x10.tapio.v1.FilterR\x0ebaselineFilter\x12,\n" +
+	"\x05order\x18\n" +
+	" \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\x12\x1a\n" +
+	"\bfunction\x18\v \x01(\tR\bfunction\"\xb9\x05\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -2347,7 +2410,9 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\rprofile_count\x18\x04 \x01(\x04R\fprofileCount\x122\n" +
 	"\asummary\x18\x05 \x01(\v2\x18.tapio.v1.ProfileSummaryR\asummary\x123\n" +
 	"\tcall_tree\x18\x06 \x03(\v2\x16.tapio.v1.CallTreeNodeR\bcallTree\x12C\n" +
-	"\x10baseline_summary\x18\a \x01(\v2\x18.tapio.v1.ProfileSummaryR\x0fbaselineSummary\x1a\xb7\x01\n" +
+	"\x10baseline_summary\x18\a \x01(\v2\x18.tapio.v1.ProfileSummaryR\x0fbaselineSummary\x120\n" +
+	"\acallers\x18\b \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallers\x120\n" +
+	"\acallees\x18\t \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallees\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -2357,7 +2422,9 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"totalValue\x12\x1d\n" +
 	"\n" +
 	"self_delta\x18\x05 \x01(\x01R\tselfDelta\x12\x18\n" +
-	"\amapping\x18\x06 \x01(\tR\amapping2\x83\x14\n" +
+	"\amapping\x18\x06 \x01(\tR\amapping\x12\x1f\n" +
+	"\vtotal_delta\x18\a \x01(\x01R\n" +
+	"totalDelta2\x83\x14\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -2448,29 +2515,30 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ProfileFormat)(0),                          // 42: tapio.v1.ProfileFormat
 	(*MergedProfile)(nil),                       // 43: tapio.v1.MergedProfile
 	(*TimeRange)(nil),                           // 44: tapio.v1.TimeRange
-	(*ProfileSummary)(nil),                      // 45: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),                        // 46: tapio.v1.CallTreeNode
-	(*v11.Span)(nil),                            // 47: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 48: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 49: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 50: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 51: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 52: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 53: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 54: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 55: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 56: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 57: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 58: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 59: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 60: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 61: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 62: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 63: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 64: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 65: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 66: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 67: tapio.v1.GetChangesResponse
+	(ProfileOrder)(0),                           // 45: tapio.v1.ProfileOrder
+	(*ProfileSummary)(nil),                      // 46: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 47: tapio.v1.CallTreeNode
+	(*v11.Span)(nil),                            // 48: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 49: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 50: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 51: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 52: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 53: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 54: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 55: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 56: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 57: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 58: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 59: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 60: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 61: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 62: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 63: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 64: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 65: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 66: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 67: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 68: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	30, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
@@ -2520,61 +2588,65 @@ var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	34, // 44: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
 	36, // 45: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
 	44, // 46: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	29, // 47: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	45, // 48: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
-	46, // 49: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
-	45, // 50: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
-	47, // 51: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	34, // 52: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	34, // 53: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	34, // 54: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 55: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 56: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 57: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 58: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 59: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 60: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 61: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 62: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	48, // 63: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	49, // 64: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	50, // 65: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	51, // 66: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	52, // 67: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	53, // 68: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	54, // 69: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	55, // 70: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	56, // 71: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	57, // 72: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 73: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	24, // 74: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	22, // 75: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,  // 76: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 77: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 78: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 79: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 80: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 81: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 82: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 83: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	58, // 84: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	59, // 85: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	60, // 86: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	61, // 87: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	62, // 88: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	63, // 89: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	64, // 90: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	65, // 91: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	66, // 92: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	67, // 93: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 94: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	25, // 95: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	23, // 96: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	76, // [76:97] is the sub-list for method output_type
-	55, // [55:76] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	36, // 47: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
+	45, // 48: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
+	29, // 49: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	46, // 50: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	47, // 51: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	46, // 52: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	47, // 53: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
+	47, // 54: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
+	48, // 55: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	34, // 56: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	34, // 57: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	34, // 58: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 59: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 60: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 61: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 62: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 63: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 64: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 65: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 66: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	49, // 67: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	50, // 68: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	51, // 69: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	52, // 70: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	53, // 71: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	54, // 72: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	55, // 73: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	56, // 74: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	57, // 75: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	58, // 76: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 77: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	24, // 78: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	22, // 79: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,  // 80: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 81: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 82: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 83: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 84: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 85: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 86: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 87: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	59, // 88: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	60, // 89: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	61, // 90: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	62, // 91: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	63, // 92: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	64, // 93: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	65, // 94: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	66, // 95: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	67, // 96: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	68, // 97: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 98: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	25, // 99: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	23, // 100: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	80, // [80:101] is the sub-list for method output_type
+	59, // [59:80] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }

@@ -88,6 +88,64 @@ func (ProfileFormat) EnumDescriptor() ([]byte, []int) {
 	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{0}
 }
 
+// ProfileOrder is an order of functions.
+type ProfileOrder int32
+
+const (
+	// As PROFILE_ORDER_SELF.
+	ProfileOrder_PROFILE_ORDER_UNSPECIFIED ProfileOrder = 0
+	// By self_value, the highest first.
+	ProfileOrder_PROFILE_ORDER_SELF ProfileOrder = 1
+	// By total_value, the highest first.
+	ProfileOrder_PROFILE_ORDER_TOTAL ProfileOrder = 2
+	// By self_delta, the largest change up or down first; functions that only the
+	// baseline has are among them. Needs a baseline.
+	ProfileOrder_PROFILE_ORDER_CHANGE ProfileOrder = 3
+)
+
+// Enum value maps for ProfileOrder.
+var (
+	ProfileOrder_name = map[int32]string{
+		0: "PROFILE_ORDER_UNSPECIFIED",
+		1: "PROFILE_ORDER_SELF",
+		2: "PROFILE_ORDER_TOTAL",
+		3: "PROFILE_ORDER_CHANGE",
+	}
+	ProfileOrder_value = map[string]int32{
+		"PROFILE_ORDER_UNSPECIFIED": 0,
+		"PROFILE_ORDER_SELF":        1,
+		"PROFILE_ORDER_TOTAL":       2,
+		"PROFILE_ORDER_CHANGE":      3,
+	}
+)
+
+func (x ProfileOrder) Enum() *ProfileOrder {
+	p := new(ProfileOrder)
+	*p = x
+	return p
+}
+
+func (x ProfileOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProfileOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_tapio_v1_profile_proto_enumTypes[1].Descriptor()
+}
+
+func (ProfileOrder) Type() protoreflect.EnumType {
+	return &file_tapio_v1_profile_proto_enumTypes[1]
+}
+
+func (x ProfileOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProfileOrder.Descriptor instead.
+func (ProfileOrder) EnumDescriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{1}
+}
+
 // MergedProfile is the sum of the selected samples.
 type MergedProfile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -295,7 +353,10 @@ type CallTreeNode struct {
 	// Cost of the function itself in this place, in the sample unit.
 	SelfValue float64 `protobuf:"fixed64,4,opt,name=self_value,json=selfValue,proto3" json:"self_value,omitempty"`
 	// Cost with all it calls. What is not in the list is part of it.
-	TotalValue    float64 `protobuf:"fixed64,5,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
+	TotalValue float64 `protobuf:"fixed64,5,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
+	// total_value minus that of the same place in the baseline, scaled as
+	// FunctionCost.self_delta. Of AnalyzeProfileResponse.call_tree only.
+	TotalDelta    float64 `protobuf:"fixed64,6,opt,name=total_delta,json=totalDelta,proto3" json:"total_delta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -365,6 +426,13 @@ func (x *CallTreeNode) GetTotalValue() float64 {
 	return 0
 }
 
+func (x *CallTreeNode) GetTotalDelta() float64 {
+	if x != nil {
+		return x.TotalDelta
+	}
+	return 0
+}
+
 var File_tapio_v1_profile_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_profile_proto_rawDesc = "" +
@@ -388,7 +456,7 @@ const file_tapio_v1_profile_proto_rawDesc = "" +
 	"\x0ftruncated_share\x18\x06 \x01(\x01R\x0etruncatedShare\x129\n" +
 	"\n" +
 	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x96\x01\n" +
+	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xb7\x01\n" +
 	"\fCallTreeNode\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\x05R\x06parent\x12\x1a\n" +
 	"\bfunction\x18\x02 \x01(\tR\bfunction\x12\x12\n" +
@@ -396,13 +464,20 @@ const file_tapio_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"self_value\x18\x04 \x01(\x01R\tselfValue\x12\x1f\n" +
 	"\vtotal_value\x18\x05 \x01(\x01R\n" +
-	"totalValue*\x9c\x01\n" +
+	"totalValue\x12\x1f\n" +
+	"\vtotal_delta\x18\x06 \x01(\x01R\n" +
+	"totalDelta*\x9c\x01\n" +
 	"\rProfileFormat\x12\x1e\n" +
 	"\x1aPROFILE_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PROFILE_FORMAT_PPROF\x10\x01\x12\x17\n" +
 	"\x13PROFILE_FORMAT_OTLP\x10\x02\x12\x19\n" +
 	"\x15PROFILE_FORMAT_FOLDED\x10\x03\x12\x1d\n" +
-	"\x19PROFILE_FORMAT_SPEEDSCOPE\x10\x04B/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
+	"\x19PROFILE_FORMAT_SPEEDSCOPE\x10\x04*x\n" +
+	"\fProfileOrder\x12\x1d\n" +
+	"\x19PROFILE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12PROFILE_ORDER_SELF\x10\x01\x12\x17\n" +
+	"\x13PROFILE_ORDER_TOTAL\x10\x02\x12\x18\n" +
+	"\x14PROFILE_ORDER_CHANGE\x10\x03B/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
 var (
 	file_tapio_v1_profile_proto_rawDescOnce sync.Once
@@ -416,22 +491,23 @@ func file_tapio_v1_profile_proto_rawDescGZIP() []byte {
 	return file_tapio_v1_profile_proto_rawDescData
 }
 
-var file_tapio_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_tapio_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_tapio_v1_profile_proto_goTypes = []any{
 	(ProfileFormat)(0),            // 0: tapio.v1.ProfileFormat
-	(*MergedProfile)(nil),         // 1: tapio.v1.MergedProfile
-	(*ProfileSummary)(nil),        // 2: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),          // 3: tapio.v1.CallTreeNode
-	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(ProfileOrder)(0),             // 1: tapio.v1.ProfileOrder
+	(*MergedProfile)(nil),         // 2: tapio.v1.MergedProfile
+	(*ProfileSummary)(nil),        // 3: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),          // 4: tapio.v1.CallTreeNode
+	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_tapio_v1_profile_proto_depIdxs = []int32{
 	0, // 0: tapio.v1.MergedProfile.format:type_name -> tapio.v1.ProfileFormat
-	2, // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
-	4, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
-	5, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
-	5, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
+	3, // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
+	5, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
+	6, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
+	6, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
 	5, // [5:5] is the sub-list for method output_type
 	5, // [5:5] is the sub-list for method input_type
 	5, // [5:5] is the sub-list for extension type_name
@@ -449,7 +525,7 @@ func file_tapio_v1_profile_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_profile_proto_rawDesc), len(file_tapio_v1_profile_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -5,6 +5,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 
@@ -125,46 +126,61 @@ func (s *observabilityService) AnalyzeProfile(
 	if err != nil {
 		return nil, err
 	}
+	var baseline *model.CallTree
+	if analysis.Baseline != nil {
+		if baseline, err = s.merge(ctx, *analysis.Baseline); err != nil {
+			return nil, err
+		}
+	}
+	return analyzed(tree, baseline, &analysis), nil
+}
+
+// aroundNodes is how many callers and callees are returned where the request does not say.
+const aroundNodes = 100
+
+// analyzed answers what is asked of a tree, which is compared with a baseline unless that
+// is nil.
+func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysis) *tapiov1.AnalyzeProfileResponse {
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
 	}
-	functions := profile.Functions(tree)
-	functions = functions[:min(len(functions), analysis.Top)]
-	response.Functions = converted(functions, functionCost)
-	for _, node := range profile.Prune(tree, analysis.Nodes) {
-		response.CallTree = append(response.CallTree, &tapiov1.CallTreeNode{
+	functions := profile.Compare(tree, baseline)
+	profile.Sort(functions, map[tapiov1.ProfileOrder]profile.Order{
+		tapiov1.ProfileOrder_PROFILE_ORDER_TOTAL: profile.ByTotal, tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE: profile.ByChange,
+	}[analysis.Order])
+	response.Functions = converted(functions[:min(len(functions), analysis.Top)], functionCost)
+	nodes := profile.Prune(tree, analysis.Nodes)
+	response.CallTree = callTree(nodes)
+	if baseline != nil {
+		response.BaselineSummary = summarize(baseline)
+		for i, delta := range profile.Deltas(nodes, tree, baseline) {
+			response.CallTree[i].TotalDelta = delta
+		}
+		if response.SampleUnit == "" { // nothing but the baseline has samples
+			response.SampleUnit = baseline.Type.Unit
+		}
+	}
+	if analysis.Function != "" {
+		callers, callees := profile.Around(tree, analysis.Function, cmp.Or(analysis.Nodes, aroundNodes))
+		response.Callers, response.Callees = callTree(callers), callTree(callees)
+	}
+	return response
+}
+
+func callTree(nodes []profile.Node) []*tapiov1.CallTreeNode {
+	list := make([]*tapiov1.CallTreeNode, len(nodes))
+	for i, node := range nodes {
+		list[i] = &tapiov1.CallTreeNode{
 			Parent: int32(node.Parent), Function: node.Name, File: node.File,
 			SelfValue: float64(node.Self), TotalValue: float64(node.Total),
-		})
+		}
 	}
-	if analysis.Baseline == nil {
-		return response, nil
-	}
-	return response, s.compareProfile(ctx, *analysis.Baseline, tree, response)
+	return list
 }
 
-func functionCost(f *profile.Function) *tapiov1.AnalyzeProfileResponse_FunctionCost {
+func functionCost(f *profile.Change) *tapiov1.AnalyzeProfileResponse_FunctionCost {
 	return &tapiov1.AnalyzeProfileResponse_FunctionCost{
 		Function: f.Name, File: f.File, Mapping: f.Mapping, SelfValue: float64(f.Self), TotalValue: float64(f.Total),
+		SelfDelta: f.SelfDelta, TotalDelta: f.TotalDelta,
 	}
-}
-
-// compareProfile adds what a baseline differs by.
-func (s *Server) compareProfile(
-	ctx context.Context, query model.ProfileQuery, tree *model.CallTree, response *tapiov1.AnalyzeProfileResponse,
-) error {
-	baseline, err := s.merge(ctx, query)
-	if err != nil {
-		return err
-	}
-	response.BaselineSummary = summarize(baseline)
-	scale := profile.Scale(tree, baseline)
-	before := map[string]int64{}
-	for _, f := range profile.Functions(baseline) {
-		before[f.Name] = f.Self
-	}
-	for _, f := range response.Functions {
-		f.SelfDelta = f.SelfValue - scale*float64(before[f.Function])
-	}
-	return nil
 }

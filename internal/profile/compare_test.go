@@ -61,13 +61,16 @@ func TestAround(t *testing.T) {
 	callers, callees := Around(tree, "f", 10)
 	assert.Equal(t, []Node{
 		{Parent: -1, Name: "f", Self: 1, Total: 4}, // one sample has no caller
-		{Parent: 0, Name: "a", Total: 2}, {Parent: 1, Name: "main", Self: 2, Total: 2},
-		{Parent: 0, Name: "b", Total: 1}, {Parent: 3, Name: "main", Self: 1, Total: 1},
+		{Parent: 0, Name: "a", Total: 2},
+		{Parent: 1, Name: "main", Self: 2, Total: 2},
+		{Parent: 0, Name: "b", Total: 1},
+		{Parent: 3, Name: "main", Self: 1, Total: 1},
 	}, callers)
 	assert.Equal(t, []Node{
 		{Parent: -1, Name: "f", Self: 1, Total: 4},
 		{Parent: 0, Name: "x", Self: 1, Total: 1},
-		{Parent: 0, Name: "f", Total: 1}, {Parent: 2, Name: "x", Self: 1, Total: 1},
+		{Parent: 0, Name: "f", Total: 1},
+		{Parent: 2, Name: "x", Self: 1, Total: 1},
 		{Parent: 0, Name: "y", Self: 1, Total: 1},
 	}, callees)
 	callers, callees = Around(tree, "nothing", 10)

@@ -50,6 +50,14 @@ func Unpack(data []byte, most int) ([]byte, error) {
 // profile; they share a dictionary. Samples of value 0 are left out. Resources and
 // scopes are empty. What is no profile is a *model.FieldError of "data".
 func Decode(data []byte) ([]model.Profile, error) {
+	from, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return decode(from)
+}
+
+func parse(data []byte) (*profile.Profile, error) {
 	from, err := profile.ParseUncompressed(data)
 	if err == nil {
 		err = from.CheckValid()
@@ -60,6 +68,10 @@ func Decode(data []byte) ([]model.Profile, error) {
 	if err != nil {
 		return nil, model.InvalidField("data", "is not a profile in pprof's format: %v", err)
 	}
+	return from, nil
+}
+
+func decode(from *profile.Profile) ([]model.Profile, error) {
 	d := &decoder{from: from, out: &model.ProfileDictionary{}, frames: map[model.Frame]uint32{}, stacks: map[string]uint32{}}
 	list := make([]model.Profile, len(from.SampleType))
 	for i, kind := range from.SampleType {

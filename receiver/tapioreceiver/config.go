@@ -14,6 +14,9 @@ type Config struct {
 	// Extension is the id of the tapio extension that serves the API, tapio by
 	// default. One receiver takes one extension's events.
 	Extension component.ID `mapstructure:"extension"`
+
+	// Scrape names programs whose profiles are fetched, for a profiles pipeline.
+	Scrape ScrapeConfig `mapstructure:"scrape"`
 }
 
 var _ component.Config = (*Config)(nil)

@@ -5,6 +5,7 @@ package tapioreceiver
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -24,7 +25,10 @@ func NewFactory() receiver.Factory {
 }
 
 func createDefaultConfig() component.Config {
-	return &Config{Extension: component.NewID(metadata.Type)}
+	return &Config{
+		Extension: component.NewID(metadata.Type),
+		Scrape:    ScrapeConfig{Interval: time.Minute, CPUDuration: 10 * time.Second},
+	}
 }
 
 func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {

@@ -34,6 +34,7 @@ type profilesReceiver struct {
 	extension component.ID
 	next      xconsumer.Profiles
 	report    *receiverhelper.ObsReport
+	scraping  scraping
 	detach    func()
 }
 
@@ -42,11 +43,18 @@ func newProfilesReceiver(set receiver.Settings, cfg *Config, next xconsumer.Prof
 	if err != nil {
 		return nil, err
 	}
-	return &profilesReceiver{id: set.ID, extension: cfg.Extension, next: next, report: report, detach: func() {}}, nil
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	r := &profilesReceiver{id: set.ID, extension: cfg.Extension, next: next, report: report, detach: func() {}}
+	r.scraping = scraping{config: cfg.Scrape, settings: set.TelemetrySettings, telemetry: telemetry, write: r.WriteProfiles}
+	return r, nil
 }
 
-// Start attaches to the extension: from now on profiles reach the pipeline.
-func (r *profilesReceiver) Start(_ context.Context, host component.Host) error {
+// Start attaches to the extension: from now on profiles reach the pipeline. Those of the
+// configured programs are fetched.
+func (r *profilesReceiver) Start(ctx context.Context, host component.Host) error {
 	source, err := find[profileSource](host, r.id, r.extension, "takes no profiles")
 	if err != nil {
 		return err
@@ -56,11 +64,15 @@ func (r *profilesReceiver) Start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("receivers::%s::extension: %w", r.id, err)
 	}
 	r.detach = detach
+	if err := r.scraping.start(ctx, host); err != nil {
+		return fmt.Errorf("receivers::%s::%w", r.id, err)
+	}
 	return nil
 }
 
 // Shutdown waits for writes under way. It is safe without Start.
 func (r *profilesReceiver) Shutdown(context.Context) error {
+	r.scraping.shutdown()
 	r.detach()
 	return nil
 }

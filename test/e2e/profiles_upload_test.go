@@ -5,9 +5,11 @@ package e2e
 
 import (
 	"bytes"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,4 +98,25 @@ func TestProfileDiff(t *testing.T) {
 		SampleType: "samples", Order: tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE,
 	})
 	require.ErrorContains(t, err, "order: by change needs a baseline")
+}
+
+// The collector profiles a program by its net/http/pprof endpoints: itself.
+func TestProfileScrape(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	config := strings.Replace(withProfiles, "  tapio: {extension: tapio}\n", "  tapio:\n    extension: tapio\n    scrape:\n      interval: 2s\n      cpu_duration: 1s\n"+
+		"      targets: [{endpoint: http://"+address+"/debug/pprof, service: scraped, profiles: [cpu, heap, allocs, goroutine]}]\n", 1)
+	config = strings.Replace(config, "extensions:\n", "extensions:\n  pprof: {endpoint: "+address+"}\n", 1)
+	config = strings.Replace(config, "extensions: [tapio]", "extensions: [tapio, pprof]", 1)
+	client := apiOf(t, Start(t, config))
+	wanted := []string{"alloc_objects", "alloc_space", "cpu", "goroutine", "inuse_objects", "inuse_space"}
+	eventually(t, startLimit, func() bool {
+		got, err := client.GetProfiles(bounded(t), &tapiov1.GetProfilesRequest{Filter: &tapiov1.Filter{Services: []string{"scraped"}}})
+		require.NoError(t, err)
+		types := map[string]bool{}
+		for _, p := range got.Profiles {
+			types[p.SampleType] = true
+		}
+		return slices.Equal(wanted, slices.Sorted(maps.Keys(types)))
+	}, "profiles of all types")
 }

@@ -1,0 +1,77 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tapioreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/collector/config/confighttp"
+
+	"github.com/tapio/tapio/receiver/tapioreceiver/internal/pprofscrape"
+)
+
+// ScrapeConfig names programs whose net/http/pprof endpoints are fetched into the profiles
+// pipeline.
+type ScrapeConfig struct {
+	// Interval is the time between two fetches: 1 s or more, 1 min by default.
+	Interval time.Duration `mapstructure:"interval"`
+	// CPUDuration is how long each CPU profile takes: 1 s or more and less than
+	// Interval, 10 s by default.
+	CPUDuration time.Duration `mapstructure:"cpu_duration"`
+	// Targets are the programs; none by default.
+	Targets []TargetConfig `mapstructure:"targets"`
+}
+
+// TargetConfig is one program.
+type TargetConfig struct {
+	// ClientConfig is how it is reached. Endpoint is the URL of the folder of the
+	// endpoints, for example http://localhost:6060/debug/pprof.
+	confighttp.ClientConfig `mapstructure:",squash"`
+
+	// Service is its service.name. Required.
+	Service string `mapstructure:"service"`
+	// Attributes are further attributes of its resource.
+	Attributes map[string]string `mapstructure:"attributes"`
+	// Profiles are cpu, heap, allocs, mutex, block and goroutine; cpu, heap and
+	// goroutine by default.
+	Profiles []pprofscrape.Kind `mapstructure:"profiles"`
+}
+
+// Validate checks the times.
+func (c *ScrapeConfig) Validate() error {
+	if c.Interval < time.Second {
+		return fmt.Errorf("interval: must be 1s or more, is %s: write a number with its unit, for example 1m", c.Interval)
+	}
+	if c.CPUDuration < time.Second || c.CPUDuration >= c.Interval {
+		return fmt.Errorf("cpu_duration: must be 1s or more and less than interval (%s), is %s", c.Interval, c.CPUDuration)
+	}
+	return nil
+}
+
+// Validate checks a target.
+func (c *TargetConfig) Validate() error {
+	if parsed, err := url.Parse(c.Endpoint); err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+		return fmt.Errorf("endpoint: must be a URL with http or https, is %q: write for example http://localhost:6060/debug/pprof", c.Endpoint)
+	}
+	if c.Service == "" {
+		return errors.New("service: must not be empty: it is the service.name of the program")
+	}
+	for _, kind := range c.Profiles {
+		if err := kind.Check(); err != nil {
+			return fmt.Errorf("profiles: %w", err)
+		}
+	}
+	return nil
+}
+
+// kinds are the profiles to fetch.
+func (c *TargetConfig) kinds() []pprofscrape.Kind {
+	if len(c.Profiles) > 0 {
+		return c.Profiles
+	}
+	return []pprofscrape.Kind{pprofscrape.CPU, pprofscrape.Heap, pprofscrape.Goroutine}
+}

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
@@ -25,6 +26,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/programpages"
 	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
@@ -220,6 +222,9 @@ func (e *tapioExtension) Ready() error {
 	e.notifier.Settle()
 	e.api.SetServing(true)
 	e.startRules()
+	if err := programpages.Release(); err != nil {
+		e.set.Logger.Info("pages of the program that only the start needed stay in memory", zap.Error(err))
+	}
 	return nil
 }
 

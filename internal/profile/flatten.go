@@ -8,7 +8,7 @@ import (
 )
 
 // maxFlatFrames bounds the stacks of a flat profile, all together.
-const maxFlatFrames = 16 << 20
+const maxFlatFrames = 4 << 20
 
 // Flatten makes a profile of a tree: a stack for each node with a cost of its own.
 func Flatten(t *model.CallTree) (*model.Profile, error) {

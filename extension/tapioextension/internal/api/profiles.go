@@ -22,7 +22,7 @@ const (
 	maxMerges = 2
 	// maxProfileBytes bounds a merged profile before it is compressed, and
 	// maxPackedBytes after that: below the 4 MiB that a gRPC client takes by default.
-	maxProfileBytes = 256 << 20
+	maxProfileBytes = 64 << 20
 	maxPackedBytes  = 3 << 20
 )
 

@@ -120,10 +120,13 @@ func (h *uploadHandler) call(w http.ResponseWriter, r *http.Request, request *ta
 	}
 	if err != nil {
 		st := status.Convert(protoconv.Status(err))
+		code := runtime.HTTPStatusFromCode(st.Code())
 		if wait, ok := retryDelay(st); ok {
 			w.Header().Set("Retry-After", retrySeconds(wait))
+		} else if st.Code() == codes.ResourceExhausted {
+			code = http.StatusRequestEntityTooLarge
 		}
-		writeStatus(w, runtime.HTTPStatusFromCode(st.Code()), st)
+		writeStatus(w, code, st)
 		return
 	}
 	text, err := (&gatewayJSON{}).Marshal(response)

@@ -4,6 +4,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -16,8 +17,12 @@ import (
 // signal is not known.
 const unknownWeight = 16
 
-// foldedWeight is how many bytes each byte of folded stacks is taken for.
-const foldedWeight = 64
+// What folded stacks take while they are read and stored: for each byte, frame and stack.
+const (
+	foldedByte  = 4
+	foldedFrame = 128
+	foldedStack = 768
+)
 
 // Admission weighs requests and holds room for them.
 type Admission struct {
@@ -60,7 +65,8 @@ func (a *Admission) Pprof(ctx context.Context, file []byte) (leave func(), err e
 
 // Folded holds room for folded stacks.
 func (a *Admission) Folded(ctx context.Context, text []byte) (leave func(), err error) {
-	return a.room.Hold(ctx, foldedWeight*len(text))
+	frames, stacks := bytes.Count(text, []byte{';'}), bytes.Count(text, []byte{'\n'})
+	return a.room.Hold(ctx, foldedByte*len(text)+foldedFrame*frames+foldedStack*(stacks+1))
 }
 
 // hold leaves what is no protobuf to the decoder, which names the fault.

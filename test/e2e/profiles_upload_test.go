@@ -120,3 +120,24 @@ func TestProfileScrape(t *testing.T) {
 		return slices.Equal(wanted, slices.Sorted(maps.Keys(types)))
 	}, "profiles of all types")
 }
+
+// An upload over HTTP needs the right to write; a writer learns here what is missing.
+func TestProfileUploadRights(t *testing.T) {
+	t.Parallel()
+	c := Start(t, guarded)
+	for _, path := range []string{"/v1/profiles:upload?service=shop&format=folded", "/ingest?name=shop.cpu"} {
+		for user, want := range map[string]int{"reader": http.StatusForbidden, "writer": http.StatusBadRequest, "": http.StatusUnauthorized} {
+			request, err := http.NewRequestWithContext(bounded(t), http.MethodPost, "http://"+c.HTTP+path, strings.NewReader("main;work 3\n"))
+			require.NoError(t, err)
+			request.Header.Set("Content-Type", "application/octet-stream")
+			if user != "" {
+				request.Header.Set("Authorization", password{user, "secret"}.header())
+			}
+			code, body := do(t, request)
+			require.Equal(t, want, code, "%s as %q: %s", path, user, body)
+			if user == "writer" {
+				require.Contains(t, string(body), "service::pipelines::profiles::receivers")
+			}
+		}
+	}
+}

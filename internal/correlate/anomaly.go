@@ -109,7 +109,7 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 			part = fmt.Sprintf(" in %s of its runs", percent(a.Share))
 		}
 		s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), millis(s.before), part)
-		s.evidence = of.evidence.evidence("took long")
+		s.evidence = of.evidence.evidence("a slow request")
 		s.locate(of.place)
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
@@ -205,7 +205,7 @@ func (e *Engine) tellCreep(s *sign, a *detect.Anomaly) {
 	what := fmt.Sprintf("%s of %s", a.Of.Name, a.Of.Service)
 	switch of := a.Of.Handle.(type) {
 	case *operation:
-		s.evidence = of.evidence.evidence("took long")
+		s.evidence = of.evidence.evidence("a slow request")
 	case *dependency:
 		s.dependency = true
 		what = fmt.Sprintf("%s, asked for %s by %s,", a.Of.Service, cmp.Or(a.Of.Name, "answers"), a.Of.Peer)

@@ -180,7 +180,7 @@ func (s *series) sign(c class, strength float64) *sign {
 		text: s.says(),
 		evidence: []model.EvidenceRef{{
 			Kind: model.EvidenceMetric, ID: s.id, Time: s.last,
-			Description: fmt.Sprintf("%.1f robust standard deviations from its median", s.deviation),
+			Description: fmt.Sprintf("%s is %s (baseline %s)", s.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),
 		}},
 	}
 }

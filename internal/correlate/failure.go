@@ -52,7 +52,7 @@ func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
 		than = "for as long as it is known"
 	}
 	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)
-	s.evidence = f.evidence.evidence("shows the failure")
+	s.evidence = f.evidence.evidence("a failed request")
 	s.locate(f.place)
 	return s
 }

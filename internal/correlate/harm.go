@@ -70,13 +70,19 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 		return e.serves(s.key.service) || e.serviceNamed(s.key.service).declared
 	case "exit":
 		// If the requests of the service are counted, they show whether its users suffer.
-		return e.serves(s.key.service) && !counted
+		return e.servesOthers(s.key.service) && !counted
 	case "signal", "connect", "refused", "reset":
-		return e.serves(s.key.service)
+		return e.servesOthers(s.key.service)
 	case "file.":
-		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.serves(s.key.service)
+		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(s.key.service)
 	}
-	return !counted && e.serves(s.key.service)
+	return !counted && e.servesOthers(s.key.service)
+}
+
+// servesOthers reports whether someone depends on a program: it is part of a call, and no
+// command that a shell runs, which may call and fail as its user likes.
+func (e *Engine) servesOthers(service string) bool {
+	return e.serves(service) && (e.isService(service) || contained(e.serviceNamed(service).cgroup))
 }
 
 // countsRequests reports whether the outcome of requests to the service is known.

@@ -191,12 +191,15 @@ func TestAThrottledCgroupNamesTheHog(t *testing.T) {
 	assert.Contains(t, g.RootCause.Chain[0].Mechanism, "shares its CPU quota")
 }
 
-// A script whose commands fail is no incident; a service that dies again and
-// again is one.
+// A script whose commands fail is no incident, whether they call a service or not; a
+// service that dies again and again is one.
 func TestExitsOfProgramsThatServeNobodyRaiseNoAlarm(t *testing.T) {
-	for program, groups := range map[string]int{"grep": 0, "pay": 1} {
+	for program, groups := range map[string]int{"grep": 0, "curl": 0, "pay": 1} {
 		t.Run(program, func(t *testing.T) {
 			s := &seen{shop: newShop(t, Config{})}
+			if program == "curl" {
+				s.e.graph.call("curl", "pay")
+			}
 			s.live(75, func() { s.call(true, 3e6) })
 			for range 60 {
 				s.event(program, "", "tapio.process.exit", "process.exit.code", 2)

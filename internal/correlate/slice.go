@@ -25,15 +25,18 @@ const (
 
 // slice is a part of the instances of a service.
 type slice struct {
-	kind  model.EntityKind
-	key   string // the attribute that names it
-	name  string
-	pod   string // of the only instance of it, "" for none or several
-	node  string // on which all of it run, "" for none
-	zone  string // in which all of it run
-	of    int    // instances in it
-	all   int    // instances of the service
-	share float64
+	kind model.EntityKind
+	key  string // the attribute that names it
+	name string
+	pod  string // of the only instance of it, "" for none or several
+	node string // on which all of it run, "" for none
+	zone string // in which all of it run
+	// ownNode is set if the other instances are known to run on other nodes; ownZone in
+	// other zones.
+	ownNode, ownZone bool
+	of               int // instances in it
+	all              int // instances of the service
+	share            float64
 }
 
 // dimension is one way to slice.
@@ -119,6 +122,13 @@ func sliceWhere(instances []*instance, counts []baseline.Count, all baseline.Cou
 		s.pod = ""
 		s.node, s.zone = common(s.node, inst.node), common(s.zone, inst.zone)
 	}
+	s.ownNode, s.ownZone = s.node != "", s.zone != ""
+	for _, inst := range instances {
+		if d.of(inst) != value {
+			s.ownNode = s.ownNode && inst.node != "" && inst.node != s.node
+			s.ownZone = s.ownZone && inst.zone != "" && inst.zone != s.zone
+		}
+	}
 	out := baseline.Count{N: all.N - in.N, Hits: all.Hits - in.Hits}
 	if in.Hits < minSlice || out.N < minSlice || in.Share() < sliceApart*out.Share() || float64(in.Hits) < sliceShare*float64(all.Hits) {
 		return nil
@@ -148,18 +158,19 @@ func (s *sign) within(part *slice) {
 }
 
 // where is the node, or the zone, that all signs of a suspect which have a slice
-// agree on; "" for none.
+// agree on; "" for none. A slice on a node that other instances run on as well is none of
+// the node's.
 func (s *suspect) where(zone bool) string {
 	found := ""
 	for _, g := range s.signs {
 		if g.part == nil || g.part.of == g.part.all {
 			continue
 		}
-		name := g.part.node
+		name, own := g.part.node, g.part.ownNode
 		if zone {
-			name = g.part.zone
+			name, own = g.part.zone, g.part.ownZone
 		}
-		if name == "" || found != "" && found != name {
+		if !own || found != "" && found != name {
 			return ""
 		}
 		found = name

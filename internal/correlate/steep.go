@@ -38,7 +38,7 @@ func (e *Engine) selfSign(o *operation) *sign {
 		return nil
 	}
 	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
-	s.evidence = o.evidence.evidence("took long")
+	s.evidence = o.evidence.evidence("a slow request")
 	s.locate(o.place)
 	s.keepOut = func() {
 		o.self.keepOut(ch.slot)

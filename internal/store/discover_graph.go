@@ -64,6 +64,7 @@ func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.
 	if err := spans.each(ctx, g.add); err != nil && (!isExhausted(err) || !g.truncated) {
 		return model.ServiceGraph{}, err
 	}
+	q.Filter.Time = s.covered(q.Filter.Time)
 	return g.graph(&q)
 }
 

@@ -143,3 +143,23 @@ func TestSelectSeries(t *testing.T) {
 	set.Close()
 	require.Zero(t, s.QueryStats().Used)
 }
+
+// A range that begins before the oldest span counts from that span on.
+func TestRatesAreOverTheTimeThatIsKnown(t *testing.T) {
+	s := newStoreOf(t)
+	var rows []model.Span
+	for i := range 101 {
+		rows = append(rows, spanOf(byte(i), 1, 0, "web", kindServer, second(10_000+i)))
+	}
+	require.Zero(t, refusedOf(s.AppendSpans(rows)))
+	hour := model.Filter{Time: model.TimeRange{Start: second(10_100 - 3600), End: second(10_100) + 1}}
+	services, err := s.ListServices(t.Context(), model.ServiceQuery{Filter: hour, Paging: model.ListPaging{Limit: 1}})
+	require.NoError(t, err)
+	require.InDelta(t, 1.01, services.Items[0].RED.Rate, 0.001)
+	operations, err := s.ListOperations(t.Context(), model.OperationQuery{Filter: hour, Paging: model.ListPaging{Limit: 1}})
+	require.NoError(t, err)
+	require.InDelta(t, 1.01, operations.Items[0].RED.Rate, 0.001)
+	graph, err := s.GetServiceGraph(t.Context(), model.GraphQuery{Filter: hour, Limit: 1})
+	require.NoError(t, err)
+	require.InDelta(t, 1.01, graph.Nodes[0].RED.Rate, 0.001)
+}

@@ -83,10 +83,11 @@ func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (mod
 		return model.List[model.Operation]{}, err
 	}
 	items := make([]listed[model.Operation], 0, len(t.tallies))
+	over := s.covered(q.Filter.Time)
 	for key, tally := range t.tallies {
 		items = append(items, listed[model.Operation]{
 			item: model.Operation{
-				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(q.Filter.Time),
+				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(over),
 				First: tally.extent.oldest, Last: tally.extent.newest,
 			},
 			place: model.ListPlace{Key: keyOf(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},

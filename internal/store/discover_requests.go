@@ -96,6 +96,17 @@ func (r *requests) merge(other *requests) {
 	r.extent.add(other.extent)
 }
 
+// covered is the part of a range that spans are stored of, so that a rate is not a share
+// of hours that nothing is known of.
+func (s *Store) covered(times model.TimeRange) model.TimeRange {
+	s.spans.mu.RLock()
+	defer s.spans.mu.RUnlock()
+	if oldest, newest := s.spans.extent(); times.Start != 0 && times.Start < oldest && times.Overlaps(oldest, newest) {
+		times.Start = oldest
+	}
+	return times
+}
+
 // red returns the figures over a range.
 func (r *requests) red(over model.TimeRange) model.RED {
 	start, end := over.Start, over.End

@@ -174,8 +174,9 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 		return model.List[model.Service]{}, err
 	}
 	items := make([]listed[model.Service], 0, len(tallies.tallies))
+	over := s.covered(q.Filter.Time)
 	for name, tally := range tallies.tallies {
-		service := tally.result(q.Filter.Time)
+		service := tally.result(over)
 		place := model.ListPlace{Key: keyOf(name), Count: service.Logs + service.Spans + service.Series}
 		items = append(items, listed[model.Service]{service, place, textBytes(service.Instances...) + textBytes(service.Namespaces...)})
 	}

@@ -20,7 +20,7 @@ func (e *Engine) describe(g *group) []model.Finding {
 		MergedInto:      g.into,
 		SplitFrom:       g.from,
 		Range:           g.span(),
-		Services:        g.services(),
+		Services:        slices.Sorted(slices.Values(e.affectedServices(g))),
 	}
 	var findings []model.Finding
 	for _, c := range e.correlate(g, signs) {
@@ -100,15 +100,6 @@ func (g *group) span() model.TimeRange {
 		end = g.over
 	}
 	return model.TimeRange{Start: start, End: max(end, start) + 1}
-}
-
-func (g *group) services() []string {
-	list := make([]string, 0, len(g.ranking))
-	for _, r := range g.ranking {
-		list = append(list, r.service)
-	}
-	slices.Sort(list)
-	return list
 }
 
 // ofService lists the signs that count for a service, the strongest first.

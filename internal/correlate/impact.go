@@ -21,8 +21,8 @@ func (e *Engine) impact(g *group) model.Impact {
 	if g.peak > 0 {
 		im.PeakTime = e.timeOf(g.peakSlot)
 	}
-	for _, r := range g.ranking {
-		im.Entities = append(im.Entities, serviceEntity(r.service))
+	for _, name := range e.affectedServices(g) {
+		im.Entities = append(im.Entities, serviceEntity(name))
 	}
 	baseline, failing := 0.0, 0.0
 	for _, v := range g.entries() {
@@ -63,6 +63,19 @@ func (e *Engine) impact(g *group) model.Impact {
 	return im
 }
 
+// affectedServices are the cause, what its place hit, and what depends on it, the likeliest
+// first: of the others that are unusual all but commands.
+func (e *Engine) affectedServices(g *group) []string {
+	upstream := e.upstreamOf(g)
+	var list []string
+	for _, r := range g.ranking {
+		if upstream[r.service] || e.isService(r.service) || e.graph.services.peek(r.service) == nil {
+			list = append(list, r.service)
+		}
+	}
+	return list
+}
+
 // unaffected counts the entry operations that had requests and are not affected.
 func (e *Engine) unaffected(g *group) uint32 {
 	n := uint32(0)
@@ -92,7 +105,11 @@ func levelOf(im *model.Impact, g *group) model.ImpactLevel {
 // counts all that call them. Their share is the risk that it spreads.
 func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers int) {
 	seen := map[string]bool{}
+	upstream := e.upstreamOf(g)
 	for _, r := range g.ranking {
+		if !upstream[r.service] {
+			continue
+		}
 		for _, c := range e.callersOf(r.service) {
 			if !e.isService(c) {
 				continue // a command that calls once has no next call

@@ -3,6 +3,8 @@
 
 package correlate
 
+import "slices"
+
 // tellKernel makes a sign of the kernel's of one that a rate gave. What was never
 // told of the service before is a fault a thousand times sooner than more of the
 // usual is, as with errors.
@@ -42,12 +44,17 @@ func (e *Engine) serves(service string) bool {
 // isService reports whether a program is a service rather than a command: it is
 // instrumented, answers requests, or something calls it.
 func (e *Engine) isService(name string) bool {
-	known := e.graph.services.peek(name)
-	if known == nil {
-		return true // it is known by what others report of it
+	if known := e.graph.services.peek(name); known != nil {
+		if s := *known; s.instrumented || s.requests != nil && s.requests.total().n > 0 {
+			return true
+		}
 	}
-	s := *known
-	return s.instrumented || s.requests != nil && s.requests.total().n > 0 || len(e.callersOf(name)) > 0
+	return e.graph.hasCallers(name)
+}
+
+// hasServiceCallers reports whether a service, and not only a command, calls it.
+func (e *Engine) hasServiceCallers(name string) bool {
+	return slices.ContainsFunc(e.callersOf(name), func(caller string) bool { return caller != name && e.isService(caller) })
 }
 
 // diskCalls are system calls that wait for a disk, if for anything.

@@ -90,6 +90,9 @@ func TestTheImpactNamesWhoMayBeNext(t *testing.T) {
 	e, g := ruleGroup(t, signOf("pay", classError, "x", begin))
 	e.graph.call("cart", "pay")
 	e.graph.call("web", "pay")
+	for _, name := range []string{"cart", "web"} {
+		e.graph.service(&origin{service: name}).heard(&origin{instrumented: true}, begin)
+	}
 	im := e.impact(g)
 	assert.InDelta(t, 1, im.CascadeRisk, 1e-9)
 	assert.Equal(t, "No requests are known to be affected.", im.Summary)

@@ -47,6 +47,7 @@ type victim struct {
 	busy            int64   // the newest slot with a request
 	before95, now95 float64
 	recovered       bool
+	inner           bool // services call it: its users see what those answer
 }
 
 // excess is what failed and what was slow beyond the baseline.
@@ -153,14 +154,14 @@ func (e *Engine) follow(g *group, newest int64) {
 			failed, slow = o.usual(o.since)
 		}
 		if at := o.between(first, newest); hurt(at, failed, slow) {
-			g.affect(o, first, newest, failed, slow)
+			g.affect(o, first, newest, failed, slow).inner = e.hasServiceCallers(key.service)
 		}
 	}
 	g.measurePeak(newest)
 }
 
 // affect adds a victim, with its requests from the first slot on that shows it.
-func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) {
+func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) *victim {
 	for slot := first; slot < newest; slot++ {
 		if f, s := excessOf(o.at(slot), failed, slow); f+s >= 1 {
 			first = slot
@@ -176,6 +177,7 @@ func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) {
 	g.grownAt = newest
 	o.begin(first)
 	v.count(o, newest)
+	return v
 }
 
 // upstreamOf are the services whose requests may suffer from the group's cause: its
@@ -245,14 +247,22 @@ func (g *group) measurePeak(newest int64) {
 }
 
 // entries are the victims that users see: entry requests or, where none are known,
-// those served by the group's services.
+// those served by the group's services. A request that the kernel saw arrive at a database
+// begins a trace, but its service's callers are what users see, if they are affected.
 func (g *group) entries() []*victim {
 	for _, kind := range [...]requestKind{requestEntry, requestServed, requestCall} {
-		var list []*victim
+		var outer, all []*victim
 		for _, v := range g.victims {
-			if v.key.kind == kind {
-				list = append(list, v)
+			if v.key.kind != kind {
+				continue
 			}
+			if all = append(all, v); !v.inner {
+				outer = append(outer, v)
+			}
+		}
+		list := all
+		if kind == requestEntry && len(outer) > 0 {
+			list = outer
 		}
 		if len(list) > 0 {
 			slices.SortFunc(list, byHits)

@@ -205,7 +205,7 @@ func TestRowsWithoutATimeAreNotTheOldest(t *testing.T) {
 	}
 	s.AppendSpans(spans)
 	s.AppendPoints(points)
-	for _, stats := range s.Stats()[1:] {
+	for _, stats := range s.Stats()[1:3] { // spans and points
 		assert.EqualValues(t, 3, stats.Oldest, stats.Signal)
 		assert.EqualValues(t, 5, stats.Newest, stats.Signal)
 	}

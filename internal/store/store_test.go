@@ -144,7 +144,7 @@ func TestAccountsReturnToNothing(t *testing.T) {
 	s.AppendSpans(spansOfTraces(10, 10))
 	s.AppendPoints(gaugePoints("load", 100))
 	s.SetLimits(Limits{})
-	for _, stats := range s.Stats() {
+	for _, stats := range s.Stats()[:3] { // without profiles, of which there are none
 		assert.Zero(t, stats.Bytes, stats.Signal)
 		assert.Zero(t, stats.Rows, stats.Signal)
 		assert.Zero(t, stats.Series, stats.Signal)

@@ -59,7 +59,7 @@ func newProfileCommand(a *app) *cobra.Command {
 		RunE:  needSubcommand,
 	}
 	cmd.AddCommand(
-		newProfileTopCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
+		newProfileTopCommand(a), newProfileAdviceCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
 		newProfileDiffCommand(a), newProfileFunctionCommand(a), newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
 	)
 	return cmd
@@ -202,7 +202,7 @@ func newProfileTopCommand(a *app) *cobra.Command {
 	var limit uint32
 	cmd := &cobra.Command{
 		Use:   "top",
-		Short: "Print the functions that cost most",
+		Short: "Print the functions that cost most, and known causes of cost",
 		Example: `  tapioctl profile top --service checkout --since 15m
   tapioctl profile top --service checkout --type inuse_space`,
 		Args: cobra.NoArgs,
@@ -225,7 +225,7 @@ func newProfileTopCommand(a *app) *cobra.Command {
 }
 
 func (a *app) printFunctions(format, sampleType string, response *tapiov1.AnalyzeProfileResponse) {
-	a.noteQuality(response.GetSummary())
+	a.noteWarnings(response)
 	if format != "table" {
 		a.printMessage(format, response)
 		return
@@ -251,4 +251,8 @@ func (a *app) printFunctions(format, sampleType string, response *tapiov1.Analyz
 		},
 	}
 	costs.print(a, format, response.GetFunctions())
+	if len(response.GetBottlenecks()) > 0 {
+		a.write("\n")
+	}
+	a.printBottlenecks(response)
 }

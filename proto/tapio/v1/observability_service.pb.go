@@ -1920,7 +1920,12 @@ type AnalyzeProfileResponse struct {
 	Callers []*CallTreeNode `protobuf:"bytes,8,rep,name=callers,proto3" json:"callers,omitempty"`
 	// What the function calls: a tree whose root is the function. A call within a
 	// call of the same function is a node of the tree.
-	Callees       []*CallTreeNode `protobuf:"bytes,9,rep,name=callees,proto3" json:"callees,omitempty"`
+	Callees []*CallTreeNode `protobuf:"bytes,9,rep,name=callees,proto3" json:"callees,omitempty"`
+	// What the rules found in the profile, with advice, the largest share first.
+	Bottlenecks []*ProfileBottleneck `protobuf:"bytes,10,rep,name=bottlenecks,proto3" json:"bottlenecks,omitempty"`
+	// What makes the profile less reliable: samples without function names, stacks
+	// that are not complete, few samples.
+	Warnings      []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2014,6 +2019,20 @@ func (x *AnalyzeProfileResponse) GetCallers() []*CallTreeNode {
 func (x *AnalyzeProfileResponse) GetCallees() []*CallTreeNode {
 	if x != nil {
 		return x.Callees
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetBottlenecks() []*ProfileBottleneck {
+	if x != nil {
+		return x.Bottlenecks
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -2400,7 +2419,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0fbaseline_filter\x18\t \x01(\v2\x10.tapio.v1.FilterR\x0ebaselineFilter\x12,\n" +
 	"\x05order\x18\n" +
 	" \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\x12\x1a\n" +
-	"\bfunction\x18\v \x01(\tR\bfunction\"\xb9\x05\n" +
+	"\bfunction\x18\v \x01(\tR\bfunction\"\x94\x06\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -2412,7 +2431,10 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\tcall_tree\x18\x06 \x03(\v2\x16.tapio.v1.CallTreeNodeR\bcallTree\x12C\n" +
 	"\x10baseline_summary\x18\a \x01(\v2\x18.tapio.v1.ProfileSummaryR\x0fbaselineSummary\x120\n" +
 	"\acallers\x18\b \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallers\x120\n" +
-	"\acallees\x18\t \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallees\x1a\xd8\x01\n" +
+	"\acallees\x18\t \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallees\x12=\n" +
+	"\vbottlenecks\x18\n" +
+	" \x03(\v2\x1b.tapio.v1.ProfileBottleneckR\vbottlenecks\x12\x1a\n" +
+	"\bwarnings\x18\v \x03(\tR\bwarnings\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -2518,27 +2540,28 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ProfileOrder)(0),                           // 45: tapio.v1.ProfileOrder
 	(*ProfileSummary)(nil),                      // 46: tapio.v1.ProfileSummary
 	(*CallTreeNode)(nil),                        // 47: tapio.v1.CallTreeNode
-	(*v11.Span)(nil),                            // 48: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 49: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 50: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 51: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 52: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 53: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 54: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 55: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 56: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 57: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 58: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 59: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 60: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 61: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 62: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 63: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 64: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 65: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 66: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 67: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 68: tapio.v1.GetChangesResponse
+	(*ProfileBottleneck)(nil),                   // 48: tapio.v1.ProfileBottleneck
+	(*v11.Span)(nil),                            // 49: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 50: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 51: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 52: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 53: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 54: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 55: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 56: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 57: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 58: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 59: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 60: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 61: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 62: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 63: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 64: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 65: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 66: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 67: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 68: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 69: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	30, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
@@ -2596,57 +2619,58 @@ var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	46, // 52: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
 	47, // 53: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
 	47, // 54: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
-	48, // 55: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	34, // 56: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	34, // 57: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	34, // 58: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 59: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 60: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 61: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 62: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 63: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 64: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 65: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 66: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	49, // 67: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	50, // 68: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	51, // 69: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	52, // 70: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	53, // 71: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	54, // 72: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	55, // 73: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	56, // 74: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	57, // 75: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	58, // 76: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 77: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	24, // 78: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	22, // 79: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,  // 80: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 81: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 82: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 83: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 84: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 85: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 86: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 87: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	59, // 88: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	60, // 89: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	61, // 90: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	62, // 91: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	63, // 92: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	64, // 93: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	65, // 94: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	66, // 95: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	67, // 96: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	68, // 97: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 98: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	25, // 99: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	23, // 100: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	80, // [80:101] is the sub-list for method output_type
-	59, // [59:80] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	48, // 55: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
+	49, // 56: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	34, // 57: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	34, // 58: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	34, // 59: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 60: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 61: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 62: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 63: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 64: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 65: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 66: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 67: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	50, // 68: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	51, // 69: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	52, // 70: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	53, // 71: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	54, // 72: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	55, // 73: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	56, // 74: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	57, // 75: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	58, // 76: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	59, // 77: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 78: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	24, // 79: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	22, // 80: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,  // 81: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 82: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 83: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 84: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 85: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 86: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 87: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 88: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	60, // 89: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	61, // 90: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	62, // 91: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	63, // 92: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	64, // 93: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	65, // 94: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	66, // 95: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	67, // 96: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	68, // 97: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	69, // 98: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 99: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	25, // 100: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	23, // 101: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	81, // [81:102] is the sub-list for method output_type
+	60, // [60:81] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }

@@ -433,6 +433,210 @@ func (x *CallTreeNode) GetTotalDelta() float64 {
 	return 0
 }
 
+// ProfileBottleneck is a known cause of cost that a rule found in a profile.
+type ProfileBottleneck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the rule, for example regexp-compile.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What was found, in a few words.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Cost of the samples that the rule matched, in the sample unit. A stack counts
+	// once, however many of its frames match. Bottlenecks may overlap.
+	Value float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
+	// value as a part of total_value. Of samples that measure waiting it is a part of
+	// the profiled time, above 1 where several threads wait at once.
+	Share float64 `protobuf:"fixed64,4,opt,name=share,proto3" json:"share,omitempty"`
+	// The share above which the rule reports.
+	Threshold float64 `protobuf:"fixed64,5,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// Why it costs.
+	Explanation string `protobuf:"bytes,6,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// What to do.
+	Advice string `protobuf:"bytes,7,opt,name=advice,proto3" json:"advice,omitempty"`
+	// Where the threshold is from.
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// The functions that matched, the costliest first, at most 10. A stack counts
+	// for one of them: the outermost or, of system-calls, the innermost.
+	Functions []*ProfileBottleneck_Frame `protobuf:"bytes,9,rep,name=functions,proto3" json:"functions,omitempty"`
+	// What calls these functions, functions of language runtimes left out, the
+	// costliest first, at most 10.
+	Callers       []*ProfileBottleneck_Frame `protobuf:"bytes,10,rep,name=callers,proto3" json:"callers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileBottleneck) Reset() {
+	*x = ProfileBottleneck{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileBottleneck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileBottleneck) ProtoMessage() {}
+
+func (x *ProfileBottleneck) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileBottleneck.ProtoReflect.Descriptor instead.
+func (*ProfileBottleneck) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ProfileBottleneck) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *ProfileBottleneck) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *ProfileBottleneck) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *ProfileBottleneck) GetExplanation() string {
+	if x != nil {
+		return x.Explanation
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck) GetFunctions() []*ProfileBottleneck_Frame {
+	if x != nil {
+		return x.Functions
+	}
+	return nil
+}
+
+func (x *ProfileBottleneck) GetCallers() []*ProfileBottleneck_Frame {
+	if x != nil {
+		return x.Callers
+	}
+	return nil
+}
+
+// Frame is a function and its part of the bottleneck.
+type ProfileBottleneck_Frame struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the function.
+	Function string `protobuf:"bytes,1,opt,name=function,proto3" json:"function,omitempty"`
+	// Source file; empty when unknown.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Cost of the samples, in the sample unit.
+	Value float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
+	// Part of the same whole as ProfileBottleneck.share.
+	Share         float64 `protobuf:"fixed64,4,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileBottleneck_Frame) Reset() {
+	*x = ProfileBottleneck_Frame{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileBottleneck_Frame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileBottleneck_Frame) ProtoMessage() {}
+
+func (x *ProfileBottleneck_Frame) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileBottleneck_Frame.ProtoReflect.Descriptor instead.
+func (*ProfileBottleneck_Frame) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{3, 0}
+}
+
+func (x *ProfileBottleneck_Frame) GetFunction() string {
+	if x != nil {
+		return x.Function
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck_Frame) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ProfileBottleneck_Frame) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *ProfileBottleneck_Frame) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
 var File_tapio_v1_profile_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_profile_proto_rawDesc = "" +
@@ -466,7 +670,24 @@ const file_tapio_v1_profile_proto_rawDesc = "" +
 	"\vtotal_value\x18\x05 \x01(\x01R\n" +
 	"totalValue\x12\x1f\n" +
 	"\vtotal_delta\x18\x06 \x01(\x01R\n" +
-	"totalDelta*\x9c\x01\n" +
+	"totalDelta\"\xbc\x03\n" +
+	"\x11ProfileBottleneck\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x14\n" +
+	"\x05share\x18\x04 \x01(\x01R\x05share\x12\x1c\n" +
+	"\tthreshold\x18\x05 \x01(\x01R\tthreshold\x12 \n" +
+	"\vexplanation\x18\x06 \x01(\tR\vexplanation\x12\x16\n" +
+	"\x06advice\x18\a \x01(\tR\x06advice\x12\x16\n" +
+	"\x06source\x18\b \x01(\tR\x06source\x12?\n" +
+	"\tfunctions\x18\t \x03(\v2!.tapio.v1.ProfileBottleneck.FrameR\tfunctions\x12;\n" +
+	"\acallers\x18\n" +
+	" \x03(\v2!.tapio.v1.ProfileBottleneck.FrameR\acallers\x1ac\n" +
+	"\x05Frame\x12\x1a\n" +
+	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x14\n" +
+	"\x05share\x18\x04 \x01(\x01R\x05share*\x9c\x01\n" +
 	"\rProfileFormat\x12\x1e\n" +
 	"\x1aPROFILE_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PROFILE_FORMAT_PPROF\x10\x01\x12\x17\n" +
@@ -492,27 +713,31 @@ func file_tapio_v1_profile_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_tapio_v1_profile_proto_goTypes = []any{
-	(ProfileFormat)(0),            // 0: tapio.v1.ProfileFormat
-	(ProfileOrder)(0),             // 1: tapio.v1.ProfileOrder
-	(*MergedProfile)(nil),         // 2: tapio.v1.MergedProfile
-	(*ProfileSummary)(nil),        // 3: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),          // 4: tapio.v1.CallTreeNode
-	(*durationpb.Duration)(nil),   // 5: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(ProfileFormat)(0),              // 0: tapio.v1.ProfileFormat
+	(ProfileOrder)(0),               // 1: tapio.v1.ProfileOrder
+	(*MergedProfile)(nil),           // 2: tapio.v1.MergedProfile
+	(*ProfileSummary)(nil),          // 3: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),            // 4: tapio.v1.CallTreeNode
+	(*ProfileBottleneck)(nil),       // 5: tapio.v1.ProfileBottleneck
+	(*ProfileBottleneck_Frame)(nil), // 6: tapio.v1.ProfileBottleneck.Frame
+	(*durationpb.Duration)(nil),     // 7: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 8: google.protobuf.Timestamp
 }
 var file_tapio_v1_profile_proto_depIdxs = []int32{
 	0, // 0: tapio.v1.MergedProfile.format:type_name -> tapio.v1.ProfileFormat
 	3, // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
-	5, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
-	6, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
-	6, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	7, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
+	8, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
+	8, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
+	6, // 5: tapio.v1.ProfileBottleneck.functions:type_name -> tapio.v1.ProfileBottleneck.Frame
+	6, // 6: tapio.v1.ProfileBottleneck.callers:type_name -> tapio.v1.ProfileBottleneck.Frame
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_profile_proto_init() }
@@ -526,7 +751,7 @@ func file_tapio_v1_profile_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_profile_proto_rawDesc), len(file_tapio_v1_profile_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -144,6 +144,7 @@ func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysi
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
 	}
+	advise(response, tree)
 	functions := profile.Compare(tree, baseline)
 	profile.Sort(functions, map[tapiov1.ProfileOrder]profile.Order{
 		tapiov1.ProfileOrder_PROFILE_ORDER_TOTAL: profile.ByTotal, tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE: profile.ByChange,

@@ -1,0 +1,31 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/profile"
+	"github.com/tapio/tapio/internal/profilerules"
+	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+)
+
+// advise adds the bottlenecks of a tree, and what makes it less reliable.
+func advise(response *tapiov1.AnalyzeProfileResponse, tree *model.CallTree) {
+	quality := profile.QualityOf(tree)
+	response.Bottlenecks = converted(profilerules.Find(tree), bottleneck)
+	response.Warnings = profilerules.Warnings(tree, quality.Unsymbolized, quality.Truncated)
+}
+
+func bottleneck(b *profilerules.Bottleneck) *tapiov1.ProfileBottleneck {
+	rule := &b.Rule
+	return &tapiov1.ProfileBottleneck{
+		Rule: rule.ID, Title: rule.Title, Value: float64(b.Value), Share: b.Share, Threshold: rule.Threshold,
+		Explanation: rule.Explanation, Advice: rule.Advice, Source: rule.Source,
+		Functions: converted(b.Functions, bottleneckFrame), Callers: converted(b.Callers, bottleneckFrame),
+	}
+}
+
+func bottleneckFrame(c *profilerules.Cost) *tapiov1.ProfileBottleneck_Frame {
+	return &tapiov1.ProfileBottleneck_Frame{Function: c.Name, File: c.File, Value: float64(c.Value), Share: c.Share}
+}

@@ -55,3 +55,24 @@ func TestRefusedConnectionsRaiseAnAlarm(t *testing.T) {
 	assert.Equal(t, model.GroupNetwork, g.Type)
 	assert.Contains(t, g.Title, "10.0.0.9")
 }
+
+// A browser that asks for localhost tries ::1 first, where a server of 127.0.0.1 does not
+// listen, and then reaches it.
+func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
+	for listens, incidents := range map[string]int{"127.0.0.1": 0, "10.0.0.9": 1} {
+		s := newShop(t, Config{})
+		peer := func(address string) model.Attributes {
+			return model.Attributes{
+				{Key: "network.peer.address", Value: model.StringValue(address)}, {Key: "network.peer.port", Value: model.IntValue(4418)},
+			}
+		}
+		web := originOf(s.resource("web"))
+		s.e.graph.listens(endpointOf(peer(listens), "network.peer.", web.node), s.e.graph.service(&web))
+		s.run(300)
+		for range 60 {
+			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.tcp.connect_failed", Resource: s.resource("pay"), Attributes: peer("::1")}})
+			s.run(1)
+		}
+		assert.Len(t, s.told(t), incidents, listens)
+	}
+}

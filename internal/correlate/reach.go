@@ -45,6 +45,17 @@ func loopback(attributes model.Attributes) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// otherLoopback reports whether someone listens at the same port of the other loopback
+// address: a client that asks for localhost tries both, and reaches it.
+func (g *graph) otherLoopback(attributes model.Attributes, node string) bool {
+	const v4, v6 = "/127.0.0.1:", "/[::1]:"
+	endpoint := endpointOf(attributes, "network.peer.", node)
+	if strings.Contains(endpoint, v6) {
+		return g.listener(strings.Replace(endpoint, v6, v4, 1)) != ""
+	}
+	return strings.Contains(endpoint, v4) && g.listener(strings.Replace(endpoint, v4, v6, 1)) != ""
+}
+
 // shownEndpoint is an endpoint as people know it.
 func shownEndpoint(endpoint string) string {
 	return endpoint[strings.IndexByte(endpoint, '/')+1:]

@@ -6,6 +6,7 @@
 package identity
 
 import (
+	"net/netip"
 	"os/exec"
 	"testing"
 	"time"
@@ -48,4 +49,28 @@ func TestAnInstanceStaysOrServes(t *testing.T) {
 	assert.Empty(t, table.young)
 	again := table.Executed(&Start{Key: stays.Key, Exe: "sleep", File: "/bin/sleep", Declared: declared})
 	assert.Equal(t, stays.Key.String(), again.Place.Instance, "a process that runs another program stays the same")
+}
+
+// A resource that neither an SDK nor a process id vouches for names a server from the
+// second export on, and a script that sends what it makes up never.
+func TestOnlyServersAreNamedByWhatNobodyVouchesFor(t *testing.T) {
+	table := NewTable("/proc")
+	start := func(pid uint32, name string) *Process {
+		return table.Executed(&Start{Key: Key{PID: 1<<30 + pid, Start: 1}, Exe: name, File: "/bin/" + name})
+	}
+	server, fake := start(1, "server"), start(2, "script")
+	table.Listens(Endpoint{1, netip.MustParseAddrPort("127.0.0.1:80")}, server.Key)
+	service := func(p *Process) string {
+		known, _ := table.Known(p.Key)
+		return known.Place.Service
+	}
+	for range 2 {
+		assert.Equal(t, "server", service(server))
+		table.Exports(server.Key, Declared{Name: "cart"}, false)
+		table.Exports(fake.Key, Declared{Name: "cart"}, false)
+	}
+	assert.Equal(t, "cart", service(server))
+	assert.Equal(t, "script", service(fake))
+	table.Exports(fake.Key, Declared{Name: "cart"}, true)
+	assert.Equal(t, "cart", service(fake))
 }

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -167,13 +168,17 @@ func (t *Table) undeclared(p *Process, place *Place) string {
 
 // Exports takes in that a process sends telemetry of that service to this collector.
 // A process that sends that of several only passes it on, and keeps its own name. What
-// is not certain counts from the second time on.
+// is not certain counts from the second time on, of a process that listens: a script may
+// send what it likes, and is no service.
 func (t *Table) Exports(key Key, of Declared, certain bool) {
 	p, ok := t.processes.Get(key)
 	if !ok || of.Name == "" {
 		return
 	}
 	if !certain {
+		if !t.listening(key) && !t.listening(p.root) {
+			return
+		}
 		before, again := t.once.Get(key)
 		t.once.Add(key, of.Name)
 		switch {
@@ -196,6 +201,9 @@ func (t *Table) Exports(key Key, of Declared, certain bool) {
 		}
 	}
 }
+
+// listening reports whether a process listens somewhere.
+func (t *Table) listening(key Key) bool { return slices.Contains(t.listeners.Values(), key) }
 
 // executableIn is a file that runs in a place.
 type executableIn struct {

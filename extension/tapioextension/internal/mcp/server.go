@@ -31,6 +31,7 @@ const Path = "/mcp"
 type Reader interface {
 	query.EventReader
 	query.TraceReader
+	query.ProfileReader
 	query.Discoverer
 }
 

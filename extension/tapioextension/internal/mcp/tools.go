@@ -74,6 +74,11 @@ func (s *server) addRecordTools(protocol *mcp.Server) {
 		description: "Returns the spans of one trace as a tree, in the order of their start, with errors, exceptions and time spent, and the log records of the trace.",
 	}, s.getTrace)
 	addTool(s, protocol, tool{
+		name: "profile_hotspots", title: "Hotspots of profiles",
+		description: "Returns the functions that cost most in stored profiles, of themselves (self) and with all they call (total). With compare, " +
+			"what grew most against the time before: what the code of a slow service does differently.",
+	}, s.profileHotspots)
+	addTool(s, protocol, tool{
 		name: "compare_attributes", title: "Compare attributes",
 		description: "Finds what is special about some spans or log records: attribute values that are more frequent among them than among the " +
 			"others of the same services and time, ranked by the difference. Select slow or failed spans, or error logs, and compare.",

@@ -41,8 +41,10 @@ const (
 	minSamples = 5
 )
 
-// Find returns what the rules find in a tree, the largest share first.
-func Find(t *model.CallTree) (found []Bottleneck) {
+// Find returns what the rules find in a tree, the largest share first. The tree gcThreads
+// has the samples of those threads whose names match GCThreads; nil if NeedsThreads does
+// not ask for it.
+func Find(t, gcThreads *model.CallTree) (found []Bottleneck) {
 	measure := measureOf(&t.Type)
 	whole := wholeOf(t, measure)
 	if measure == unknown || whole <= 0 {
@@ -55,6 +57,9 @@ func Find(t *model.CallTree) (found []Bottleneck) {
 			continue
 		}
 		b := evaluate(t, symbols, &rule, whole)
+		if rule.ID == jvmGC().ID && gcThreads != nil {
+			b = b.orThreads(gcThreads, whole)
+		}
 		observed := samples * float64(b.Value) / float64(max(t.Total(), 1))
 		if b.Share > rule.Threshold && (!exact || observed >= minSamples) {
 			found = append(found, b)

@@ -73,7 +73,7 @@ func TestHealthyStacks(t *testing.T) {
 		"handle (app.py:9);compile (shop/core/compiler.py:3)",
 		"main;deflated;inflater",
 	} {
-		assert.Empty(t, Find(folded(t, cpuSamples(), stack+" 90\nmain;work 10\n")), stack)
+		assert.Empty(t, Find(folded(t, cpuSamples(), stack+" 90\nmain;work 10\n"), nil), stack)
 	}
 }
 
@@ -85,19 +85,19 @@ func TestLanguages(t *testing.T) {
 		for i := range tree.Frames {
 			tree.Frames[i].Kind = kind
 		}
-		assert.Equal(t, matches, len(Find(tree)) > 0, kind)
+		assert.Equal(t, matches, len(Find(tree, nil)) > 0, kind)
 	}
 }
 
 func TestThresholds(t *testing.T) {
 	const stacks = "main;regexp.Compile %d\nmain;work %d\n"
 	at := folded(t, cpuSamples(), fmt.Sprintf(stacks, 20, 980))
-	assert.Empty(t, Find(at), "at the threshold and not above")
+	assert.Empty(t, Find(at, nil), "at the threshold and not above")
 	above := folded(t, cpuSamples(), fmt.Sprintf(stacks, 21, 979))
 	assert.InDelta(t, 0.021, found(above)["regexp-compile"], 1e-9)
-	assert.Empty(t, Find(folded(t, cpuSamples(), fmt.Sprintf(stacks, 4, 4))), "too few samples")
-	assert.Empty(t, Find(folded(t, model.ProfileType{Name: "alloc_space", Unit: "bytes"}, fmt.Sprintf(stacks, 50, 50))), "no rule for the type")
-	assert.Empty(t, Find(&model.CallTree{Type: cpuSamples()}))
+	assert.Empty(t, Find(folded(t, cpuSamples(), fmt.Sprintf(stacks, 4, 4)), nil), "too few samples")
+	assert.Empty(t, Find(folded(t, model.ProfileType{Name: "alloc_space", Unit: "bytes"}, fmt.Sprintf(stacks, 50, 50)), nil), "no rule for the type")
+	assert.Empty(t, Find(&model.CallTree{Type: cpuSamples()}, nil))
 }
 
 func TestOrderFunctionsAndCallers(t *testing.T) {
@@ -105,7 +105,7 @@ func TestOrderFunctionsAndCallers(t *testing.T) {
 main;main.save;encoding/json.Marshal;encoding/json.structEncoder.encode;encoding/json.Marshal 20
 main;main.save;runtime.convT;runtime.mallocgc 40
 main;work 10
-`))
+`), nil)
 	require.Len(t, list, 2)
 	assert.Equal(t, "json-reflection", list[0].Rule.ID)
 	assert.Equal(t, []Cost{{Name: "encoding/json.Unmarshal", Value: 30, Share: 0.3}, {Name: "encoding/json.Marshal", Value: 20, Share: 0.2}}, list[0].Functions)
@@ -116,7 +116,7 @@ main;work 10
 
 // The system call is named, not the entry into the kernel.
 func TestSystemCallIsNamed(t *testing.T) {
-	list := Find(folded(t, cpuSamples(), "app;main;entry_SYSCALL_64_after_hwframe;do_syscall_64;__x64_sys_read;ksys_read;vfs_read 50\napp;main 50\n"))
+	list := Find(folded(t, cpuSamples(), "app;main;entry_SYSCALL_64_after_hwframe;do_syscall_64;__x64_sys_read;ksys_read;vfs_read 50\napp;main 50\n"), nil)
 	require.Len(t, list, 1)
 	assert.Equal(t, "ksys_read", list[0].Functions[0].Name)
 	assert.Equal(t, "main", list[0].Callers[0].Name)
@@ -127,7 +127,26 @@ func TestOffCPU(t *testing.T) {
 	tree.Duration = time.Second
 	assert.Equal(t, map[string]float64{"io-wait": 0.5, "lock-wait": 0.3}, found(tree))
 	tree.Duration = 10 * time.Second
-	assert.Empty(t, Find(tree))
+	assert.Empty(t, Find(tree, nil))
+}
+
+// The JVM's own functions have no symbols; the names of its threads show what they do.
+func TestGCThreads(t *testing.T) {
+	tree := folded(t, cpuSamples(), "java.lang.Thread.run;shop.Cart.add 700\nlibjvm 300\n")
+	assert.False(t, NeedsThreads(tree))
+	tree.Frames[0].Kind = "jvm"
+	assert.True(t, NeedsThreads(tree))
+	for name, matches := range map[string]bool{
+		"GC Thread#3": true, "G1 Conc#0": true, "VM Thread": true, "ZWorkerYoung#1": true, "http-nio-8080": false, "C2 CompilerThre": false,
+	} {
+		assert.Equal(t, matches, regexp.MustCompile("^(?:"+GCThreads+")$").MatchString(name), name)
+	}
+	list := Find(tree, folded(t, cpuSamples(), "libjvm 300\n"))
+	require.Len(t, list, 1)
+	assert.Equal(t, "jvm-gc", list[0].Rule.ID)
+	assert.InDelta(t, 0.3, list[0].Share, 1e-9)
+	assert.Equal(t, "libjvm", list[0].Functions[0].Name)
+	assert.Empty(t, Find(tree, folded(t, cpuSamples(), "libjvm 100\n")), "at the threshold")
 }
 
 func TestWarnings(t *testing.T) {
@@ -189,6 +208,6 @@ func BenchmarkFind(b *testing.B) {
 		tree.Nodes[0].Total++
 	}
 	for b.Loop() {
-		Find(tree)
+		Find(tree, nil)
 	}
 }

@@ -57,7 +57,7 @@ func cpuSamples() model.ProfileType { return model.ProfileType{Name: "samples", 
 // found returns the shares by name of rule.
 func found(t *model.CallTree) map[string]float64 {
 	shares := map[string]float64{}
-	for _, b := range Find(t) {
+	for _, b := range Find(t, nil) {
 		shares[b.Rule.ID] = b.Share
 	}
 	return shares

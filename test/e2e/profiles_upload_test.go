@@ -100,36 +100,6 @@ func TestProfileDiff(t *testing.T) {
 	require.ErrorContains(t, err, "order: by change needs a baseline")
 }
 
-// What a rule finds is reported with advice; a healthy profile has none.
-func TestProfileAdvice(t *testing.T) {
-	t.Parallel()
-	c := Start(t, withProfiles)
-	client := apiOf(t, c)
-	for service, stacks := range map[string]string{
-		"slow": "main;main.check;regexp.MustCompile;regexp.compile 50\nmain;main.save;encoding/json.Marshal;reflect.Value.Field 100\nmain;work 100\n",
-		"fine": "main;work 250\n",
-	} {
-		_, err := client.UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
-			Data: []byte(stacks), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED, Labels: map[string]string{"service": service},
-		})
-		require.NoError(t, err)
-	}
-	var got tapiov1.AnalyzeProfileResponse
-	query(t, c, "/v1/profiles:analyze", `{"filter": {"services": ["slow"]}, "sampleType": "samples"}`, &got)
-	require.Len(t, got.Bottlenecks, 2)
-	first := got.Bottlenecks[0]
-	require.Equal(t, "json-reflection", first.Rule)
-	require.InDelta(t, 0.4, first.Share, 1e-9)
-	require.Equal(t, "encoding/json.Marshal", first.Functions[0].Function)
-	require.Equal(t, "main.save", first.Callers[0].Function)
-	require.Empty(t, got.Warnings)
-	text := string(tapioctl(t, c, "profile", "advice", "--service", "slow"))
-	require.Regexp(t, `(?s)^40\.0% JSON.*called by: main\.save 40\.0%.*\n20\.0% Regular expressions.*do:  Compile once`, text)
-	require.Contains(t, string(tapioctl(t, c, "profile", "top", "--service", "slow")), "\n\n"+text, "below the table")
-	require.Contains(t, string(tapioctl(t, c, "profile", "advice", "--service", "slow", "-o", "json")), `"rule":"regexp-compile"`)
-	require.Empty(t, tapioctl(t, c, "profile", "advice", "--service", "fine"))
-}
-
 // The collector profiles a program by its net/http/pprof endpoints: itself.
 func TestProfileScrape(t *testing.T) {
 	t.Parallel()

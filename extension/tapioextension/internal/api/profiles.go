@@ -132,7 +132,11 @@ func (s *observabilityService) AnalyzeProfile(
 			return nil, err
 		}
 	}
-	return analyzed(tree, baseline, &analysis), nil
+	response := analyzed(tree, baseline, &analysis)
+	if err := s.advise(ctx, response, tree, analysis.Query); err != nil {
+		return nil, err
+	}
+	return response, nil
 }
 
 // aroundNodes is how many callers and callees are returned where the request does not say.
@@ -144,7 +148,6 @@ func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysi
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
 	}
-	advise(response, tree)
 	functions := profile.Compare(tree, baseline)
 	profile.Sort(functions, map[tapiov1.ProfileOrder]profile.Order{
 		tapiov1.ProfileOrder_PROFILE_ORDER_TOTAL: profile.ByTotal, tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE: profile.ByChange,

@@ -62,3 +62,48 @@ export async function feedLargeTrace(base, count, now = Date.now()) {
   }
   return traceId;
 }
+
+const varint = (n) => {
+  const out = [];
+  for (let v = BigInt(n); ; v >>= 7n) {
+    if (v < 128n) return Buffer.from([...out, Number(v)]);
+    out.push(Number(v & 127n) | 128);
+  }
+};
+const number = (field, n) => Buffer.concat([varint(field << 3), varint(n)]);
+const message = (field, ...parts) => {
+  const body = Buffer.concat(parts.map((p) => (typeof p === 'string' ? Buffer.from(p) : p)));
+  return Buffer.concat([varint((field << 3) | 2), varint(body.length), body]);
+};
+
+/** CPU time by stack ("root;leaf": milliseconds) as a file of pprof; labels are those of each sample. */
+export function pprof(stacks, { labels = {}, time, seconds = 10 } = {}) {
+  const strings = [''];
+  const functions = [];
+  const index = (list, value) => (list.includes(value) ? list.indexOf(value) : list.push(value) - 1);
+  const samples = Object.entries(stacks).map(([stack, ms]) => message(2,
+    ...stack.split(';').reverse().map((name) => number(1, index(functions, name) + 1)), number(2, ms * 1e6),
+    ...Object.entries(labels).map(([k, v]) => message(3, number(1, index(strings, k)), number(2, index(strings, v))))));
+  const type = message(1, number(1, index(strings, 'cpu')), number(2, index(strings, 'nanoseconds')));
+  const places = functions.flatMap((name, i) => [
+    message(4, number(1, i + 1), message(4, number(1, i + 1), number(2, 7))),
+    message(5, number(1, i + 1), number(2, index(strings, name)), number(4, index(strings, `/src/${name.split('.')[0]}.go`)))]);
+  return Buffer.concat([type, ...samples, ...places, ...strings.map((s) => message(6, s)), number(9, Math.round(time) * 1e6), number(10, seconds * 1e9)]);
+}
+
+export async function uploadProfile(api, body, query) {
+  const response = await fetch(`${api}/v1/profiles:upload?${new URLSearchParams(query)}`, { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body });
+  if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);
+}
+
+/** Profiles of checkout: folded stacks of 20 minutes ago, and pprof of 5 minutes ago with more main.hash and less JSON; some samples are of a span. */
+export async function feedProfiles(api, { traceId, spanId, now = Date.now() }) {
+  const stacks = (hash, encode) => ({
+    'main.main;main.serve;main.checkout;main.hash': hash, 'main.main;main.serve;main.checkout;encoding/json.Marshal': encode,
+    'main.main;main.serve;main.checkout;encoding/json.Marshal;runtime.mallocgc': 100, 'main.main;main.serve;runtime.mallocgc': 100, 'runtime.gcBgMarkWorker': 150,
+  });
+  const folded = Object.entries(stacks(300, 800)).map(([stack, ms]) => `${stack} ${ms * 1e6}\n`).join('');
+  await uploadProfile(api, folded, { service: 'checkout', format: 'folded', sample_type: 'cpu', sample_unit: 'nanoseconds', duration: '10s', start_time: new Date(now - 20 * 6e4).toISOString() });
+  await uploadProfile(api, pprof({ ...stacks(1200, 400), 'main.main;main.retry': 50 }, { time: now - 5 * 6e4 }), { service: 'checkout', 'service.version': '1.0' });
+  await uploadProfile(api, pprof({ 'main.main;main.charge': 40 }, { time: now - 4 * 6e4, labels: { trace_id: traceId, span_id: spanId } }), { service: 'checkout', 'service.version': '2.0' });
+}

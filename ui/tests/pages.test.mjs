@@ -2,19 +2,23 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { createRequire } from 'node:module';
 import { executablePath, launch, open } from './browser.mjs';
-import { evil, feed, feedLargeTrace } from './data.mjs';
+import { evil, feed, feedLargeTrace, feedProfiles } from './data.mjs';
 import { start } from './server.mjs';
 
 const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}: install it, or set CHROMIUM`;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-let server, browser, trace;
+let server, browser, trace, spanId;
 
 before(async () => {
   if (skip) return;
   server = await start();
   trace = await feed(server.otlp);
+  const timeline = await (await fetch(`${server.api}/v1/traces/${trace}/timeline`)).json();
+  spanId = timeline.spans.find((s) => s.service === 'checkout').span.spanId;
+  await feedProfiles(server.api, { traceId: trace, spanId });
   browser = await launch();
 });
 after(async () => {
@@ -48,6 +52,8 @@ async function on(path, shows, check = async () => {}, options = {}) {
 const pages = () => [
   ['/', /open incident|Waiting for telemetry/], ['/incidents', 'Incidents'], ['/map', 'payments-db'], ['/services/checkout', 'POST /checkout'],
   ['/logs', /payment of order/], ['/kernel', /events/i], ['/traces', /\d+ traces/], ['/traces/' + trace, 'SELECT orders'],
+  ['/profiles?from=15m', 'main.hash'], ['/profiles?from=15m&baseline=before&function=main.checkout&find=json', 'scaled to the same profiled time'],
+  ['/profiles?from=15m&view=table&function=main.checkout', 'Call tree'], ['/profiles?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z', 'tapioctl profile upload'],
   ['/metrics?metric=process.memory.usage', 'process.memory.usage'], ['/fleet', 'Fleet'], ['/status', 'Nothing is lost.'], ['/nothing', /Not Found|No such page|404/i],
 ];
 
@@ -113,6 +119,102 @@ test('the keyboard is enough', { skip }, () =>
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/services\/checkout/);
   }));
+
+const flame = (page, name = 'Flame graph of cpu') => page.getByRole('application', { name });
+const detail = (page) => page.locator('.detail [role=status]').first();
+const topRow = (page) => page.getByRole('region', { name: 'Top functions' }).locator('tbody tr').first();
+
+test('a profile shows the top function, zooms by mouse and keyboard, and keeps all of it in the URL', { skip }, () =>
+  on('/profiles?from=15m', 'main.hash', async (page) => {
+    assert.match(await topRow(page).innerText(), /main\.hash\s+1\.2 s\s+59 %[^]*\/src\/main\.go/);
+    assert.match(await page.locator('.facts').innerText(), /2 s of cpu · 2 profiles/);
+    await flame(page).focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown']) await page.keyboard.press(key);
+    assert.match(await detail(page).innerText(), /main\.checkout .*total 1\.7 s \(83 %\)/);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/zoom=/);
+    const box = await flame(page).boundingBox();
+    await page.mouse.move(box.x + box.width * 0.9, box.y + 4 * 20 + 10); // main.checkout takes the width: JSON is at the right of its callees
+    await page.locator('.tip').filter({ hasText: 'encoding/json.Marshal' }).filter({ hasText: '/src/encoding/json.go' }).waitFor();
+    await page.mouse.click(box.x + 10, box.y + 4 * 20 + 10);
+    await page.waitForFunction(() => /main\.hash .*self 1\.2 s/.test(document.querySelector('.detail [role=status]')?.textContent ?? ''));
+    const zoomed = page.url();
+    await page.reload();
+    await page.waitForFunction(() => /main\.hash/.test(document.querySelector('.detail [role=status]')?.textContent ?? ''));
+    assert.equal(page.url(), zoomed);
+    await page.goBack();
+    await page.waitForFunction(() => /main\.checkout/.test(document.querySelector('.detail [role=status]')?.textContent ?? ''));
+    await flame(page).focus();
+    await page.keyboard.press('Escape');
+    await page.waitForURL((url) => !url.search.includes('zoom='));
+  }));
+
+test('a search in a profile shows the share of what it matches, in the graph and the table', { skip }, () =>
+  on('/profiles?from=15m', 'main.hash', async (page) => {
+    await page.getByLabel('Find a function or file').fill('json');
+    await shown(page, '1 function, 25 %');
+    await page.waitForURL(/find=json/);
+    assert.equal(await page.getByRole('region', { name: 'Top functions' }).locator('tbody tr').count(), 1);
+    await page.getByRole('button', { name: 'Table', exact: true }).click();
+    await page.waitForURL(/view=table/);
+    assert.equal(await page.getByRole('region', { name: 'Call tree' }).locator('tr.hit').count(), 1);
+  }));
+
+test('a profile is compared with the range before, and a function shows its callers and callees', { skip }, () =>
+  on('/profiles?from=15m', 'main.hash', async (page) => {
+    await page.getByLabel('Baseline').selectOption('before');
+    await page.waitForURL(/baseline=before/);
+    await shown(page, 'scaled to the same profiled time');
+    const of = (name) => page.getByRole('region', { name: 'Top functions' }).locator('tr').filter({ has: page.getByRole('button', { name: `Callers and callees of ${name}`, exact: true }) });
+    assert.match(await of('main.hash').innerText(), /\+600 ms +\+100 %/); // the baseline of 10 s counts twice, as the range has 20 s
+    assert.match(await of('encoding/json.Marshal').innerText(), /−1\.2 s +−75 %/);
+    assert.match(await of('main.retry').innerText(), /\+50 ms +new/);
+    await of('runtime.mallocgc').getByRole('button').click();
+    await page.waitForURL(/function=runtime\.mallocgc/);
+    await flame(page, 'Callers').focus();
+    await page.keyboard.press('ArrowUp');
+    assert.match(await page.getByRole('region', { name: 'Callers and callees' }).locator('.detail').first().innerText(), /encoding\/json\.Marshal|main\.serve/);
+    await flame(page, 'Callees').waitFor();
+  }));
+
+test('a profile is filtered by label and saved in each format', { skip }, () =>
+  on('/profiles?from=15m&q=service.version%3D1.0', '1 profile ', async (page) => {
+    const saved = async (name) => {
+      const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: `Download as ${name}` }).click()]);
+      return [file.suggestedFilename(), readFileSync(await file.path())];
+    };
+    const [folded, stacks] = await saved('folded');
+    assert.equal(folded, 'profile-cpu.folded');
+    assert.match(String(stacks), /^main\.main;main\.serve;main\.checkout;main\.hash 1200000000$/m);
+    const [name, data] = await saved('pprof');
+    assert.equal(name, 'profile-cpu.pb.gz');
+    assert.ok(gunzipSync(data).includes('main.hash'));
+    const [, json] = await saved('speedscope');
+    assert.match(JSON.parse(String(json)).$schema, /speedscope/);
+  }, { acceptDownloads: true }));
+
+test('a span leads to its profile, and so do its service, the palette and a key', { skip }, async () => {
+  await on(`/traces/${trace}?span=${spanId}`, 'SELECT orders', async (page) => {
+    await page.getByRole('link', { name: 'Profile of this span' }).click();
+    await page.waitForURL(new RegExp(`span_id=${spanId}`));
+    await page.waitForFunction(() => /main\.charge/.test(document.querySelector('main tbody')?.textContent ?? ''));
+    assert.equal(await page.getByRole('region', { name: 'Top functions' }).locator('tbody tr').count(), 2);
+  });
+  await on('/services/checkout', 'POST /checkout', async (page) => {
+    await page.locator('main').getByRole('link', { name: 'Profiles' }).click();
+    await page.waitForURL(/\/profiles\?service=checkout/);
+    await shown(page, 'main.hash');
+    await page.keyboard.press('g');
+    await page.keyboard.press('t');
+    await page.waitForURL(/\/traces/);
+    await page.keyboard.press('g');
+    await page.keyboard.press('p');
+    await page.waitForURL(/\/profiles/);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('profiles');
+    await page.getByRole('option', { name: 'page Profiles' }).waitFor();
+  });
+});
 
 test('a live tail shows new records once, in order', { skip }, () =>
   on('/logs?follow=1', /payment of order|request \d+ served/, async (page) => {

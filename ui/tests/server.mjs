@@ -8,7 +8,7 @@ export async function start(extra = '', more = '') {
   const folder = mkdtempSync(join(tmpdir(), 'tapio-ui-'));
   const file = join(folder, 'config.yaml');
   writeFileSync(file, `
-receivers: {otlp: {protocols: {http: {endpoint: "localhost:0"}}}}
+receivers: {otlp: {protocols: {http: {endpoint: "localhost:0"}}}, tapio: {extension: tapio}}
 processors: {semantic_correlation: {}}
 exporters: {tapio: {extension: tapio}}
 extensions:
@@ -21,6 +21,7 @@ service:
     logs: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
     traces: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
     metrics: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
+    profiles: {receivers: [otlp, tapio], processors: [semantic_correlation], exporters: [tapio]}
 `);
   const child = spawn(process.env.TAPIO ?? resolve(import.meta.dirname, '../../bin/tapio'), ['--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';

@@ -40,7 +40,7 @@ func ask(h http.Handler, method, path, accept, etag string) *httptest.ResponseRe
 
 func TestPagesAreForBrowsersAndTheRestIsForTheAPI(t *testing.T) {
 	h := handler(t)
-	for _, path := range []string{"/", "/incidents", "/incidents/g-1", "/traces/0af7", "/services/checkout", "/metrics?metric=x"} {
+	for _, path := range []string{"/", "/incidents", "/incidents/g-1", "/traces/0af7", "/services/checkout", "/metrics?metric=x", "/profiles?service=checkout"} {
 		w := ask(h, http.MethodGet, path, html, "")
 		assert.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"), path)
 		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "script-src 'self'", path)

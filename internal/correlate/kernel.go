@@ -64,7 +64,7 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 		return e.observeExec(ev, ref)
 	}
 	c := caseOf(ev.Name)
-	if c != nil && (c.word == "retransmit" && loopback(ev.Attributes) || c.connects && e.graph.otherLoopback(ev.Attributes, s.node)) {
+	if c != nil && (c.word == "retransmit" && loopback(ev.Attributes) || c.connects && e.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node))) {
 		return false
 	}
 	if c == nil || !tellsOfFault(ev, c.word) || c.word == "dns" && e.searchStep(ev, s) {

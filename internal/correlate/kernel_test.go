@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,7 +60,8 @@ func TestRefusedConnectionsRaiseAnAlarm(t *testing.T) {
 // A browser that asks for localhost tries ::1 first, where a server of 127.0.0.1 does not
 // listen, and then reaches it.
 func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
-	for listens, incidents := range map[string]int{"127.0.0.1": 0, "10.0.0.9": 1} {
+	for listens, incidents := range map[string]int{"127.0.0.1": 0, "127.0.0.1 late": 0, "10.0.0.9": 1} {
+		listens, late := strings.CutSuffix(listens, " late")
 		s := newShop(t, Config{})
 		peer := func(address string) model.Attributes {
 			return model.Attributes{
@@ -67,9 +69,17 @@ func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
 			}
 		}
 		web := originOf(s.resource("web"))
-		s.e.graph.listens(endpointOf(peer(listens), "network.peer.", web.node), s.e.graph.service(&web))
+		serve := func() {
+			s.e.graph.listens(endpointOf(peer(listens), "network.peer.", web.node), s.e.graph.service(&web))
+		}
 		s.run(300)
-		for range 60 {
+		if !late {
+			serve()
+		}
+		for n := range 60 {
+			if n == 3 { // whom the first requests reached is known with their spans
+				serve()
+			}
 			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.tcp.connect_failed", Resource: s.resource("pay"), Attributes: peer("::1")}})
 			s.run(1)
 		}

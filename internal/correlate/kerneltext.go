@@ -21,6 +21,9 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 		// an error.
 		s.supports = true
 	}
+	if e.graph.otherLoopback(k.place) {
+		s.supports = true // who listens there was not known when the connections were refused
+	}
 	s.kernel = k
 	if k.word == "throttl" {
 		s.text = e.throttleText(s, k)

@@ -47,9 +47,8 @@ func loopback(attributes model.Attributes) bool {
 
 // otherLoopback reports whether someone listens at the same port of the other loopback
 // address: a client that asks for localhost tries both, and reaches it.
-func (g *graph) otherLoopback(attributes model.Attributes, node string) bool {
+func (g *graph) otherLoopback(endpoint string) bool {
 	const v4, v6 = "/127.0.0.1:", "/[::1]:"
-	endpoint := endpointOf(attributes, "network.peer.", node)
 	if strings.Contains(endpoint, v6) {
 		return g.listener(strings.Replace(endpoint, v6, v4, 1)) != ""
 	}

@@ -36,13 +36,16 @@ type supervisor struct {
 	set        otelcol.CollectorSettings
 	retrievals *retrievals
 	hangups    chan os.Signal
-	ends       chan os.Signal // SIGTERM and SIGINT, which upstream handles while it runs
+	ends       chan os.Signal // SIGTERM and SIGINT, which upstream handles once it runs
+	grace      time.Duration  // startGrace
+	exit       func(os.Signal)
 }
 
 func newSupervisor(set otelcol.CollectorSettings) *supervisor {
 	return &supervisor{
 		set: set, retrievals: &retrievals{},
 		hangups: make(chan os.Signal, 1), ends: make(chan os.Signal, 1),
+		grace: startGrace, exit: exit,
 	}
 }
 
@@ -50,6 +53,7 @@ func newSupervisor(set otelcol.CollectorSettings) *supervisor {
 func (s *supervisor) run(ctx context.Context) error {
 	signal.Notify(s.hangups, syscall.SIGHUP)
 	defer signal.Stop(s.hangups)
+	signal.Notify(s.ends, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(s.ends)
 	var failed error // the latest reload, since then
 	var since time.Time
@@ -117,16 +121,21 @@ func (s *supervisor) runOnce(ctx context.Context, replay bool, failed error) (ou
 	if failed != nil && replay {
 		logger.Error("failed to reload the configuration, starting the previous one again", zap.Error(failed))
 	}
-	run := &running{supervisor: s, collector: collector, logger: logger, idle: make(chan struct{}, 1)}
+	run := &running{
+		supervisor: s, collector: collector, logger: logger, up: make(chan struct{}), idle: make(chan struct{}, 1),
+	}
 	if run.signals = signalsOf(collector); run.signals == nil {
 		logger.Warn("reloads are not checked first: otelcol keeps its signals elsewhere")
 	}
 	done := make(chan struct{})
-	var reloads sync.WaitGroup
-	reloads.Go(func() { panics.Restart(done, func() { run.reload(ctx, done) }, run.panicked) })
+	starting := make(chan os.Signal, 2)
+	signal.Notify(starting, os.Interrupt, syscall.SIGTERM)
+	var work sync.WaitGroup
+	work.Go(func() { run.endStart(starting, done) })
+	work.Go(func() { panics.Restart(done, func() { run.reload(ctx, done) }, run.panicked) })
 	err = collector.Run(loopContext{Context: ctx, enter: run.enter})
 	close(done)
-	reloads.Wait()
+	work.Wait()
 	return run.outcome(), err
 }
 
@@ -147,6 +156,7 @@ type running struct {
 	logger    *zap.Logger
 	signals   chan os.Signal // of the collector
 	started   atomic.Bool
+	up        chan struct{} // closed when the collector has started
 	idle      chan struct{} // holds one while the collector waits for events
 }
 
@@ -174,7 +184,7 @@ func (r *running) enter() (end bool) {
 		return false
 	}
 	if r.started.CompareAndSwap(false, true) {
-		signal.Notify(r.ends, os.Interrupt, syscall.SIGTERM)
+		close(r.up)
 		r.takeHangups()
 	}
 	r.retrievals.keep()

@@ -39,9 +39,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // configuration says so.
 type probe struct {
 	Value string `mapstructure:"value"`
-	Fail  string `mapstructure:"fail"` // start or stop
+	Fail  string `mapstructure:"fail"` // start or stop; or wait, to start when released
 
-	events chan<- string
+	events  chan<- string
+	release <-chan struct{}
 }
 
 func (p *probe) Validate() error {
@@ -56,6 +57,10 @@ func (p *probe) Start(context.Context, component.Host) error {
 		p.events <- "failed " + p.Value
 		return errors.New("port in use")
 	}
+	if p.Fail == "wait" {
+		p.events <- "starting " + p.Value
+		<-p.release
+	}
 	p.events <- "started " + p.Value
 	return nil
 }
@@ -69,9 +74,9 @@ func (p *probe) Shutdown(context.Context) error {
 }
 
 // settings are of a collector with a probe.
-func settings(events chan<- string) otelcol.CollectorSettings {
+func settings(events chan<- string, release <-chan struct{}) otelcol.CollectorSettings {
 	probes := extension.NewFactory(component.MustNewType("probe"),
-		func() component.Config { return &probe{events: events} },
+		func() component.Config { return &probe{events: events, release: release} },
 		func(_ context.Context, _ extension.Settings, cfg component.Config) (extension.Extension, error) {
 			return cfg.(*probe), nil
 		}, component.StabilityLevelStable)
@@ -99,6 +104,7 @@ type testCollector struct {
 	path, logs string
 	events     chan string
 	done       chan error
+	release    chan struct{}
 }
 
 const configuration = `
@@ -115,7 +121,7 @@ service:
     logs: {receivers: [nop], exporters: [nop]}
 `
 
-func start(t *testing.T, probe string) *testCollector {
+func newTestCollector(t *testing.T, probe string) *testCollector {
 	t.Helper()
 	folder := t.TempDir()
 	c := &testCollector{
@@ -123,7 +129,13 @@ func start(t *testing.T, probe string) *testCollector {
 		events: make(chan string, 100), done: make(chan error, 1),
 	}
 	c.configure(t, probe)
-	cmd := newCommand(settings(c.events))
+	return c
+}
+
+func start(t *testing.T, probe string) *testCollector {
+	t.Helper()
+	c := newTestCollector(t, probe)
+	cmd := newCommand(settings(c.events, nil))
 	cmd.SilenceErrors = true
 	cmd.SetArgs([]string{"--config", c.path, "--set", "service.telemetry.logs.level=debug"})
 	go func() { c.done <- cmd.ExecuteContext(context.Background()) }()
@@ -258,7 +270,7 @@ func TestTheFlagsAreThoseOfUpstream(t *testing.T) {
 		flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name+" "+f.Value.Type()+" "+f.DefValue+" "+f.Usage) })
 		return all
 	}
-	set := settings(nil)
+	set := settings(nil, nil)
 	require.Equal(t, list(otelcol.NewCommand(set).Flags()), list(newCommand(set).Flags()))
 }
 

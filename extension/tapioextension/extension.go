@@ -138,7 +138,6 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 		e.work.Go(func() { e.serve(s) })
 	}
 	e.threads = spareThreads(e.cfg.SpareThreads)
-	e.ends.watch()
 	background, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
@@ -225,6 +224,7 @@ func (e *tapioExtension) Ready() error {
 	if err := programpages.Release(); err != nil {
 		e.set.Logger.Info("pages of the program that only the start needed stay in memory", zap.Error(err))
 	}
+	e.ends.watch()
 	return nil
 }
 

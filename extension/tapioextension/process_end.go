@@ -14,7 +14,9 @@ import (
 // a store that cannot be written may fail only where its records are lost anyway.
 type processEnd struct{ signals chan os.Signal }
 
-// watch begins to look for the signals that end the process.
+// watch begins to look for the signals that end the process. It is called when the
+// collector has started: until then such a signal may end the process by default, and
+// a subscription would keep it from that.
 func (p *processEnd) watch() {
 	p.signals = make(chan os.Signal, 1)
 	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT)

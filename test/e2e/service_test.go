@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,10 +21,10 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// The server answers that it does not serve while the pipelines start. What
-// holds them up here is a receiver that reads its certificate from a pipe.
-func TestHealthFollowsThePipelines(t *testing.T) {
-	t.Parallel()
+// launchHeld starts a collector until its API listens. A receiver that reads its
+// certificate from a pipe holds up the start until open is called.
+func launchHeld(t *testing.T) (c *Collector, open func()) {
+	t.Helper()
 	authority := newAuthority(t)
 	pair := authority.issue(t, "localhost")
 	pem, err := os.ReadFile(pair.cert)
@@ -32,12 +33,44 @@ func TestHealthFollowsThePipelines(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	gate, err := os.OpenFile(pipe, os.O_RDWR, 0)
 	require.NoError(t, err)
-	defer gate.Close()
-
-	c := launch(t, standard, "--set=receivers::otlp::protocols::grpc::tls::cert_file="+pipe,
+	t.Cleanup(func() { _ = gate.Close() }) // closed already by open
+	c = launch(t, standard, "--set=receivers::otlp::protocols::grpc::tls::cert_file="+pipe,
 		"--set=receivers::otlp::protocols::grpc::tls::key_file="+pair.key)
 	t.Cleanup(func() { c.finish(t) })
 	eventually(t, startLimit, func() bool { c.readAddresses(c.log()); return c.HTTP != "" }, "the API listens")
+	return c, func() {
+		t.Helper()
+		eventually(t, startLimit, func() bool { return c.holds(pipe) }, "the receiver waits for its certificate")
+		_, err := gate.Write(pem)
+		require.NoError(t, err)
+		require.NoError(t, gate.Close())
+	}
+}
+
+// SIGTERM during the start was lost where components had started already.
+func TestSIGTERMDuringTheStartEndsTheCollector(t *testing.T) {
+	t.Parallel()
+	c, open := launchHeld(t)
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
+	eventually(t, startLimit, func() bool { return bytes.Contains(c.log(), []byte("received a signal during the start")) }, "the signal is logged")
+	open()
+	require.NoError(t, c.cmd.Wait(), "it ends in order by itself")
+}
+
+func TestASecondSIGTERMDuringTheStartExitsAtOnce(t *testing.T) {
+	t.Parallel()
+	c, _ := launchHeld(t)
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
+	eventually(t, startLimit, func() bool { return bytes.Contains(c.log(), []byte("received a signal during the start")) }, "the signal is logged")
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
+	require.Error(t, c.cmd.Wait())
+	require.Equal(t, 128+int(syscall.SIGTERM), c.cmd.ProcessState.ExitCode())
+}
+
+// The server answers that it does not serve while the pipelines start.
+func TestHealthFollowsThePipelines(t *testing.T) {
+	t.Parallel()
+	c, open := launchHeld(t)
 	conn := dial(t, c.GRPC, insecure.NewCredentials())
 	require.Equal(t, grpc_health_v1.HealthCheckResponse_NOT_SERVING, health(t, grpc_health_v1.NewHealthClient(conn)))
 	own, err := apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})
@@ -47,10 +80,7 @@ func TestHealthFollowsThePipelines(t *testing.T) {
 	require.Equal(t, 503, code, "who looks at the code alone waits, too")
 	require.Contains(t, string(body), "STATUS_NOT_SERVING")
 
-	eventually(t, startLimit, func() bool { return c.holds(pipe) }, "the receiver waits for its certificate")
-	_, err = gate.Write(pem)
-	require.NoError(t, err)
-	require.NoError(t, gate.Close())
+	open()
 	c.awaitReady(t)
 	require.Equal(t, grpc_health_v1.HealthCheckResponse_SERVING, health(t, grpc_health_v1.NewHealthClient(conn)))
 	own, err = apiAt(conn).events.HealthCheck(bounded(t), &tapiov1.HealthCheckRequest{})

@@ -156,6 +156,7 @@ func (e *Engine) addSequence(in *report.Incident, g *group) {
 	for i := range g.ranking {
 		total += g.ranking[i].odds()
 	}
+	isService := e.serviceTest()
 	cause := report.Step{Service: first.service, Onset: first.onset, Fact: in.Facts[0]}
 	if g.place == nil {
 		in.Sequence = append(in.Sequence, cause)
@@ -165,7 +166,7 @@ func (e *Engine) addSequence(in *report.Incident, g *group) {
 		fact := e.factOf(g.reasonOf(r))
 		onset := max(r.onset, first.onset)
 		explained := e.dependsOn(r.service, first.service) && r.onset+e.dated() >= first.onset
-		if g.place == nil && (explained || r.onset >= first.onset && e.isService(r.service)) {
+		if g.place == nil && (explained || r.onset >= first.onset && isService(r.service)) {
 			in.Sequence = append(in.Sequence, report.Step{Service: r.service, Onset: onset, Fact: fact})
 		}
 		in.Others = append(in.Others, report.Candidate{

@@ -66,10 +66,10 @@ func (e *Engine) impact(g *group) model.Impact {
 // affectedServices are the cause, what its place hit, and what depends on it, the likeliest
 // first: of the others that are unusual all but commands.
 func (e *Engine) affectedServices(g *group) []string {
-	upstream := e.upstreamOf(g)
+	upstream, isService := e.upstreamOf(g), e.serviceTest()
 	var list []string
 	for _, r := range g.ranking {
-		if upstream[r.service] || e.isService(r.service) || e.graph.services.peek(r.service) == nil {
+		if upstream[r.service] || isService(r.service) || e.graph.services.peek(r.service) == nil {
 			list = append(list, r.service)
 		}
 	}
@@ -105,13 +105,13 @@ func levelOf(im *model.Impact, g *group) model.ImpactLevel {
 // counts all that call them. Their share is the risk that it spreads.
 func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers int) {
 	seen := map[string]bool{}
-	upstream := e.upstreamOf(g)
+	upstream, isService := e.upstreamOf(g), e.serviceTest()
 	for _, r := range g.ranking {
 		if !upstream[r.service] {
 			continue
 		}
 		for _, c := range e.callersOf(r.service) {
-			if !e.isService(c) {
+			if !isService(c) {
 				continue // a command that calls once has no next call
 			}
 			if !seen[c] && !touched[c] {

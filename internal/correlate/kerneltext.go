@@ -46,18 +46,30 @@ func (e *Engine) serves(service string) bool {
 
 // isService reports whether a program is a service rather than a command: it is
 // instrumented, answers requests, or something calls it.
-func (e *Engine) isService(name string) bool {
-	if known := e.graph.services.peek(name); known != nil {
-		if s := *known; s.instrumented || s.requests != nil && s.requests.total().n > 0 {
-			return true
+func (e *Engine) isService(name string) bool { return e.serviceTest()(name) }
+
+// serviceTest returns isService for several names.
+func (e *Engine) serviceTest() func(string) bool {
+	called := map[string]bool{}
+	for key := range e.graph.calls.all() {
+		if key.caller != key.callee {
+			called[key.callee] = true
 		}
 	}
-	return e.graph.hasCallers(name)
+	return func(name string) bool {
+		if known := e.graph.services.peek(name); known != nil {
+			if s := *known; s.instrumented || s.requests != nil && s.requests.total().n > 0 {
+				return true
+			}
+		}
+		return called[name]
+	}
 }
 
 // hasServiceCallers reports whether a service, and not only a command, calls it.
 func (e *Engine) hasServiceCallers(name string) bool {
-	return slices.ContainsFunc(e.callersOf(name), func(caller string) bool { return caller != name && e.isService(caller) })
+	isService := e.serviceTest()
+	return slices.ContainsFunc(e.callersOf(name), func(caller string) bool { return caller != name && isService(caller) })
 }
 
 // diskCalls are system calls that wait for a disk, if for anything.

@@ -45,14 +45,20 @@ func loopback(attributes model.Attributes) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// otherLoopback reports whether someone listens at the same port of the other loopback
-// address: a client that asks for localhost tries both, and reaches it.
+// otherLoopback reports whether someone listens only at the same port of the other loopback
+// address: a client that asks for localhost tries both, and reaches it. Where both were
+// served, a refusal is one.
 func (g *graph) otherLoopback(endpoint string) bool {
 	const v4, v6 = "/127.0.0.1:", "/[::1]:"
-	if strings.Contains(endpoint, v6) {
+	switch {
+	case g.listener(endpoint) != "":
+		return false
+	case strings.Contains(endpoint, v6):
 		return g.listener(strings.Replace(endpoint, v6, v4, 1)) != ""
+	case strings.Contains(endpoint, v4):
+		return g.listener(strings.Replace(endpoint, v4, v6, 1)) != ""
 	}
-	return strings.Contains(endpoint, v4) && g.listener(strings.Replace(endpoint, v4, v6, 1)) != ""
+	return false
 }
 
 // shownEndpoint is an endpoint as people know it.

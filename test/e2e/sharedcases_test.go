@@ -26,11 +26,11 @@ const casesFolder = "../../../shared/cases"
 // caseLimit bounds one case, with the start of its collector.
 const caseLimit = 5 * time.Minute
 
-// kernelRuns is how often a case about the kernel may run before it has failed. These
+// kernelTries is how often a case about the kernel may run before it has failed. These
 // cases find the spans of one of their 50 connections by the client's port, which the
 // kernel picks at random: now and then two connections of a run have the same, or one has
 // the port of another's server, and each is given the spans of both.
-const kernelRuns = 3
+const kernelTries = 3
 
 // manyPorts makes that rarer: one run in three or four has such a pair with the usual range.
 const manyPorts = `echo 1024 65535 > /proc/sys/net/ipv4/ip_local_port_range; exec "$0"`
@@ -55,11 +55,11 @@ func TestSharedCases(t *testing.T) {
 			if !kernelCase(name) { // a busy host loses kernel events, which the cases do not expect
 				t.Parallel()
 			}
-			runs := 1
+			tries := 1
 			if kernelCase(name) {
-				runs = kernelRuns
+				tries = kernelTries
 			}
-			runCase(t, folder, run, eventTimeCase(name), runs)
+			runCase(t, folder, run, eventTimeCase(name), tries)
 		})
 	}
 }
@@ -76,7 +76,7 @@ func isNumbered(name string, numbers ...string) bool {
 	return slices.Contains(numbers, number)
 }
 
-func runCase(t *testing.T, folder, run string, eventTime bool, runs int) {
+func runCase(t *testing.T, folder, run string, eventTime bool, tries int) {
 	t.Helper()
 	binary := func(name string) string {
 		path, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
@@ -89,14 +89,14 @@ func runCase(t *testing.T, folder, run string, eventTime bool, runs int) {
 		require.NoError(t, err)
 		env = append(env, "CFG="+config)
 	}
-	for ; ; runs-- {
+	for ; ; tries-- {
 		out, err := tryCase(t.Context(), folder, run, env)
 		if err == nil {
 			return
 		}
 		// The checks that hold are left out: the others are to be seen in a log that is cut.
 		failed := regexp.MustCompile(`(?m)^ok .*\n`).ReplaceAllString(string(out), "")
-		if runs == 1 {
+		if tries == 1 {
 			require.NoError(t, err, "%s", failed)
 		}
 		t.Logf("it is run again: %v\n%s", err, failed)

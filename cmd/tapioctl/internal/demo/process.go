@@ -52,7 +52,7 @@ func (o *Options) start(s settings) (*process, error) {
 		return nil, fmt.Errorf("start %s: %w", s.Service, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // reason tells how it ended
+		_ = p.cmd.Wait() // reason has the exit status
 		close(p.done)
 	}()
 	if _, err := p.input.Write(append(first, '\n')); err != nil {

@@ -148,8 +148,7 @@ func (e *Engine) spans(service string) bool {
 
 // addSequence orders what set in, and lists who is affected without being the cause. No
 // effect sets in before its cause: two onsets are only known to some seconds. A program
-// that is no service and does not depend on the cause, such as a shell that got slow
-// meanwhile, is no step.
+// that is no service, such as a shell that got slow meanwhile, is no step.
 func (e *Engine) addSequence(in *report.Incident, g *group) {
 	first := &g.ranking[0]
 	total := hintStrength * hintStrength
@@ -166,7 +165,7 @@ func (e *Engine) addSequence(in *report.Incident, g *group) {
 		fact := e.factOf(g.reasonOf(r))
 		onset := max(r.onset, first.onset)
 		explained := e.dependsOn(r.service, first.service) && r.onset+e.dated() >= first.onset
-		if g.place == nil && (explained || r.onset >= first.onset && isService(r.service)) {
+		if g.place == nil && (explained || r.onset >= first.onset) && (isService(r.service) || e.graph.services.peek(r.service) == nil) {
 			in.Sequence = append(in.Sequence, report.Step{Service: r.service, Onset: onset, Fact: fact})
 		}
 		in.Others = append(in.Others, report.Candidate{

@@ -64,8 +64,10 @@ func kernelBrief(word string) string {
 		return "is killed"
 	case "crash", "signal", "exit":
 		return "exits"
-	case "connect", "refused", "reset":
+	case "connect", "refused":
 		return "refuses connections"
+	case "reset":
+		return "resets connections"
 	case "retransmit":
 		return "loses packets"
 	case "dns":

@@ -1,0 +1,19 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Who resets connections listens, and who refuses them does not.
+func TestStepsDistinguishResetsFromRefusals(t *testing.T) {
+	kernel := func(word string) Fact { return Fact{Kind: FactKernel, Kernel: Kernel{Word: word}} }
+	i := Incident{Sequence: []Step{
+		{Service: "redis", Onset: 1e9, Fact: kernel("connect")}, {Service: "payments", Onset: 2e9, Fact: kernel("reset")},
+	}}
+	assert.Equal(t, "Sequence: 00:00:01 redis refuses connections → 00:00:02 payments resets connections", i.SequenceText())
+}

@@ -123,7 +123,10 @@ func (a *app) demo(ctx context.Context, c clients, f *demoFlags) error {
 	}
 	if _, err := call(ctx, a, c.tapio.HealthCheck, &tapiov1.HealthCheckRequest{}); err != nil {
 		failure := a.explain(err)
-		return &exitError{failure.code, failure.message + ": start one with `make run`, or both with `make demo`"}
+		if failure.code == exitUnreachable {
+			failure.message += ": start one with `make run`, or both with `make demo`"
+		}
+		return failure
 	}
 	if err := a.checkOTLP(ctx, f.otlp); err != nil {
 		return err

@@ -16,6 +16,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/cmd/tapioctl/internal/demo"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -108,6 +111,17 @@ func TestDemoWithoutAServer(t *testing.T) {
 	assert.Equal(t, exitUnreachable, result.code)
 	assert.Contains(t, result.errOut, "server not reachable at 127.0.0.1:1: ")
 	assert.Contains(t, result.errOut, ": start one with `make run`, or both with `make demo`\n")
+}
+
+// A server that denies access is not to be started.
+func TestDemoWithAServerThatDeniesAccess(t *testing.T) {
+	deny := grpc.UnaryInterceptor(func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any, error) {
+		return nil, status.Error(codes.Unauthenticated, "no token")
+	})
+	result := newCLI(t, &fakeServer{}, deny).run(t, "demo", "--ui", "http://x", "--otlp-endpoint", "http://x")
+	assert.Equal(t, exitRefused, result.code)
+	assert.Contains(t, result.errOut, "denies access: no token")
+	assert.NotContains(t, result.errOut, "make run")
 }
 
 func TestOTLPHeadersOfTheEnvironment(t *testing.T) {

@@ -17,14 +17,16 @@ type Service struct {
 	// PID is 0 where the resource does not have it.
 	PID int64
 	// Certain reports that an SDK made the resource, or that it names its process. Other
-	// resources must be seen twice, for a program may send one for somebody else.
+	// resources must be seen twice, because a program may send them for another one.
 	Certain bool
 }
 
-// observed is what a connection exported last, and how often the watchers heard of it.
+// observed is the service that a connection exported last, and how often it was
+// reported to the watchers.
 type observed struct {
-	name  string
-	times int
+	name    string
+	times   int
+	certain bool
 }
 
 // repeats is how often an export that is not certain is reported.
@@ -85,7 +87,7 @@ func (r *Registry) Observe(address netip.AddrPort, of Service) {
 	if before.name != of.Name {
 		before = observed{name: of.Name}
 	}
-	if len(r.watchers) == 0 || before.times >= repeats || of.Certain && before.times > 0 {
+	if len(r.watchers) == 0 || before.certain || !of.Certain && before.times >= repeats {
 		return
 	}
 	taken := true
@@ -98,6 +100,6 @@ func (r *Registry) Observe(address netip.AddrPort, of Service) {
 	if len(r.known) >= maxConnections {
 		clear(r.known)
 	}
-	before.times++
+	before.times, before.certain = before.times+1, of.Certain
 	r.known[address] = before
 }

@@ -52,7 +52,7 @@ func TestTheAddressOfARequest(t *testing.T) {
 	assert.Equal(t, at, got)
 }
 
-// What no SDK made is reported twice, for a program may send one for somebody else.
+// What no SDK made is reported twice, because a program may send it for another one.
 func TestAServiceThatIsNotCertainIsReportedTwice(t *testing.T) {
 	r := New()
 	at := netip.MustParseAddrPort("127.0.0.1:4000")
@@ -62,4 +62,15 @@ func TestAServiceThatIsNotCertainIsReportedTwice(t *testing.T) {
 		r.Observe(at, Service{Name: "web"})
 	}
 	assert.Equal(t, repeats, reported)
+}
+
+func TestAServiceThatBecomesCertainIsReportedAgain(t *testing.T) {
+	r := New()
+	at := netip.MustParseAddrPort("127.0.0.1:4000")
+	var reported []bool
+	r.Watch(func(_ netip.AddrPort, of Service) bool { reported = append(reported, of.Certain); return true })
+	for _, certain := range []bool{false, true, true, false} {
+		r.Observe(at, Service{Name: "web", Certain: certain})
+	}
+	assert.Equal(t, []bool{false, true}, reported)
 }

@@ -67,9 +67,10 @@ type TapioServiceClient interface {
 	AnalyzeEvents(ctx context.Context, in *AnalyzeEventsRequest, opts ...grpc.CallOption) (*AnalyzeEventsResponse, error)
 	// Returns the server's own figures, counted since the store was made.
 	GetMetrics(ctx context.Context, in *TapioServiceGetMetricsRequest, opts ...grpc.CallOption) (*TapioServiceGetMetricsResponse, error)
-	// Tells whether the server takes and answers calls, part by part. It answers
-	// OK at all times: the state is in the message. Load balancers and kubelets
-	// use grpc.health.v1.Health, which this server serves too.
+	// Returns whether the server takes and answers calls, part by part. Over gRPC
+	// it answers OK at all times: the state is in the message. Over HTTP it answers
+	// 503 with the same body while the status is STATUS_NOT_SERVING. Load balancers
+	// and kubelets may use grpc.health.v1.Health, which this server serves too.
 	HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error)
 	// Tells what server this is, what it can do and how full its store is.
 	GetServiceInfo(ctx context.Context, in *GetServiceInfoRequest, opts ...grpc.CallOption) (*GetServiceInfoResponse, error)
@@ -237,9 +238,10 @@ type TapioServiceServer interface {
 	AnalyzeEvents(context.Context, *AnalyzeEventsRequest) (*AnalyzeEventsResponse, error)
 	// Returns the server's own figures, counted since the store was made.
 	GetMetrics(context.Context, *TapioServiceGetMetricsRequest) (*TapioServiceGetMetricsResponse, error)
-	// Tells whether the server takes and answers calls, part by part. It answers
-	// OK at all times: the state is in the message. Load balancers and kubelets
-	// use grpc.health.v1.Health, which this server serves too.
+	// Returns whether the server takes and answers calls, part by part. Over gRPC
+	// it answers OK at all times: the state is in the message. Over HTTP it answers
+	// 503 with the same body while the status is STATUS_NOT_SERVING. Load balancers
+	// and kubelets may use grpc.health.v1.Health, which this server serves too.
 	HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error)
 	// Tells what server this is, what it can do and how full its store is.
 	GetServiceInfo(context.Context, *GetServiceInfoRequest) (*GetServiceInfoResponse, error)

@@ -19,7 +19,7 @@ import (
 const profilesGate = "service.profilesSupport"
 
 // Run executes the command line of the process. Profiles are supported unless
-// `--feature-gates=-service.profilesSupport` says otherwise.
+// `--feature-gates=-service.profilesSupport` disables them.
 func Run(set otelcol.CollectorSettings) error {
 	if err := featuregate.GlobalRegistry().Set(profilesGate, true); err != nil {
 		return fmt.Errorf("enable profiles: %w", err)

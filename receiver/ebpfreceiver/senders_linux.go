@@ -88,7 +88,7 @@ func (s *senderSearch) run() {
 	}
 }
 
-// tell gives the table what was found.
+// apply gives the table what was found.
 func (s *senderSearch) tell(table *identity.Table) {
 	if s == nil {
 		return
@@ -96,7 +96,7 @@ func (s *senderSearch) tell(table *identity.Table) {
 	s.late = slices.DeleteFunc(s.late, func(one sender) bool {
 		key, ok := table.Exporter(one.from, one.at)
 		if ok {
-			one.tell(key, table)
+			one.apply(key, table)
 		}
 		return ok || time.Since(one.at) > patience
 	})
@@ -105,7 +105,7 @@ func (s *senderSearch) tell(table *identity.Table) {
 		case one := <-s.found:
 			switch {
 			case one.key != identity.Key{}:
-				one.tell(one.key, table)
+				one.apply(one.key, table)
 			case len(s.late) < maxPending:
 				s.late = append(s.late, one) // looked at with the next records
 			}
@@ -115,8 +115,8 @@ func (s *senderSearch) tell(table *identity.Table) {
 	}
 }
 
-// tell gives the table the service of a process, unless its resource is that of another.
-func (s *sender) tell(key identity.Key, table *identity.Table) {
+// apply gives the table the service of a process, unless its resource is that of another.
+func (s *sender) apply(key identity.Key, table *identity.Table) {
 	table.Lookup(key, 0)
 	if s.of.PID != 0 && !table.HasID(key, s.of.PID) {
 		return

@@ -101,7 +101,7 @@ func (g *postgres) takeFront(p *Piece, how arrival) {
 	}
 }
 
-// loseFront gives up what the client says until a message begins for certain.
+// loseFront discards what the client sends until a message begins for certain.
 func (g *postgres) loseFront(why Reason) {
 	g.loseQuestions(why)
 	g.front.broken = true

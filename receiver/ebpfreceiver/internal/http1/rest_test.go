@@ -10,53 +10,31 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/pairingtest"
 )
 
-// utterance is what a client or a server says, and when.
-type utterance struct {
-	at      time.Time
-	request bool
-	text    string
-}
-
-// crowd is a client whose threads share the connection: each asks when it likes, and
-// the server answers one after the other, some slowly.
-func (w *world) crowd(n int) {
+// shareConnection adds n exchanges of a client whose threads share the connection.
+func (w *world) shareConnection(n int) {
 	w.slide(4) // that it does not wait is seen before the first loss
-	var said []utterance
-	asked, answered := w.clock, w.clock
-	for range n {
-		asked = asked.Add(w.upTo(5 * time.Millisecond))
-		if w.IntN(3) == 0 {
-			asked = asked.Add(w.upTo(400 * time.Millisecond))
-		}
-		if answered.Before(asked) {
-			answered = asked
-		}
-		answered = answered.Add(time.Millisecond + w.upTo(2*time.Millisecond))
-		if w.IntN(25) == 0 {
-			answered = answered.Add(w.upTo(time.Second))
-		}
+	messages := pairingtest.SharedConnection(w.Rand, w.clock, n, func() (request, response string) {
 		text, id := w.request()
-		said = append(said, utterance{asked, true, text}, utterance{answered, false, w.response(id)})
-	}
-	slices.SortStableFunc(said, func(a, b utterance) int { return a.at.Compare(b.at) })
-	for _, u := range said {
-		if u.at.After(w.clock) {
-			w.clock = u.at
+		return text, w.response(id)
+	})
+	for _, m := range messages {
+		if m.At.After(w.clock) {
+			w.clock = m.At
 		}
-		w.say(u.request, u.text)
+		w.say(m.Request, m.Text)
 	}
 }
-
-func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.Int64N(int64(d))) }
 
 func TestPairingResumesAtRestsOfAClientThatDoesNotWait(t *testing.T) {
 	asked, paired, after := 0, 0, 0
 	for seed := range uint64(600) {
 		w := newWorld(rand.New(rand.NewPCG(seed, 3)))
 		w.readable = true
-		w.crowd(80)
+		w.shareConnection(80)
 		pieces := w.damage()
 		if seed%2 == 0 { // one loss, and none later
 			pieces = append(slices.Clone(w.pieces[:w.settle]), w.pieces[w.settle+2+w.IntN(5):]...)

@@ -27,6 +27,7 @@ type profileReader struct {
 	rejected   model.ProfileRejections
 
 	frames    map[model.Frame]uint32
+	mappings  map[int32]mapping
 	locations map[int32][]uint32 // nil for one with a reference that leads nowhere
 	stacks    map[int32]uint32
 	bad       map[int32]string // why stacks are left out
@@ -40,7 +41,7 @@ type profileReader struct {
 func newProfileReader(dictionary pprofile.ProfilesDictionary) *profileReader {
 	return &profileReader{
 		dictionary: dictionary, out: &model.ProfileDictionary{}, rejected: model.ProfileRejections{},
-		frames: map[model.Frame]uint32{}, locations: map[int32][]uint32{}, stacks: map[int32]uint32{},
+		frames: map[model.Frame]uint32{}, mappings: map[int32]mapping{}, locations: map[int32][]uint32{}, stacks: map[int32]uint32{},
 		bad: map[int32]string{}, sets: map[string]uint32{}, table: map[int32]model.KeyValue{},
 	}
 }
@@ -165,15 +166,33 @@ func (r *profileReader) mappingOf(l pprofile.Location) (f model.Frame, ok bool) 
 	if m.MemoryStart() > 0 && f.Address >= m.MemoryStart() {
 		f.Address += m.FileOffset() - m.MemoryStart()
 	}
-	if f.Mapping, ok = r.text(m.FilenameStrindex()); !ok {
-		return f, false
+	known := r.mapping(int32(i), m)
+	f.Mapping, f.BuildID = known.file, known.buildID
+	return f, known.ok
+}
+
+// mapping is what frames need of an entry of the mapping table; ok is false if one of its
+// references leads nowhere.
+type mapping struct {
+	file, buildID string
+	ok            bool
+}
+
+// mapping reads an entry once: it may have very many attributes, and very many locations.
+func (r *profileReader) mapping(i int32, from pprofile.Mapping) mapping {
+	if known, found := r.mappings[i]; found {
+		return known
 	}
-	for _, key := range []string{gnuBuildIDKey, goBuildIDKey, hashBuildIDKey} {
-		if f.BuildID, ok = r.textAttribute(m.AttributeIndices(), key); !ok || f.BuildID != "" {
-			break
+	var m mapping
+	if m.file, m.ok = r.text(from.FilenameStrindex()); m.ok {
+		for _, key := range []string{gnuBuildIDKey, goBuildIDKey, hashBuildIDKey} {
+			if m.buildID, m.ok = r.textAttribute(from.AttributeIndices(), key); !m.ok || m.buildID != "" {
+				break
+			}
 		}
 	}
-	return f, ok
+	r.mappings[i] = m
+	return m
 }
 
 // line is the frame of a function. One without a name stays one of its address.

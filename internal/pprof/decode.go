@@ -13,6 +13,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -72,7 +73,10 @@ func parse(data []byte) (*profile.Profile, error) {
 }
 
 func decode(from *profile.Profile) ([]model.Profile, error) {
-	d := &decoder{from: from, out: &model.ProfileDictionary{}, frames: map[model.Frame]uint32{}, stacks: map[string]uint32{}}
+	d := &decoder{
+		from: from, out: &model.ProfileDictionary{}, frames: map[model.Frame]uint32{}, stacks: map[string]uint32{},
+		locations: map[*profile.Location][]uint32{},
+	}
 	list := make([]model.Profile, len(from.SampleType))
 	for i, kind := range from.SampleType {
 		list[i] = model.Profile{
@@ -96,6 +100,7 @@ func decode(from *profile.Profile) ([]model.Profile, error) {
 const (
 	maxDepth       = 1024    // frames of a stack; what is above is one truncated frame
 	maxStackFrames = 4 << 20 // of all stacks together
+	maxFrameText   = 4 << 10 // bytes of a name
 )
 
 type decoder struct {
@@ -104,6 +109,8 @@ type decoder struct {
 	frames   map[model.Frame]uint32
 	stacks   map[string]uint32
 	expanded int // frames of stacks so far
+	// locations are the frames of those read so far.
+	locations map[*profile.Location][]uint32
 }
 
 func (d *decoder) sample(list []model.Profile, s *profile.Sample) {
@@ -132,7 +139,6 @@ func (d *decoder) stack(s *profile.Sample) uint32 {
 			break
 		}
 	}
-	d.expanded += len(stack)
 	var key []byte
 	for _, frame := range stack {
 		key = binary.LittleEndian.AppendUint32(key, frame)
@@ -140,6 +146,7 @@ func (d *decoder) stack(s *profile.Sample) uint32 {
 	if i, known := d.stacks[string(key)]; known {
 		return i
 	}
+	d.expanded += len(stack)
 	i := uint32(len(d.out.Stacks))
 	d.stacks[string(key)] = i
 	d.out.Stacks = append(d.out.Stacks, stack)
@@ -147,10 +154,19 @@ func (d *decoder) stack(s *profile.Sample) uint32 {
 }
 
 // location returns a frame for each function that was inlined, the innermost first.
-func (d *decoder) location(l *profile.Location) (frames []uint32) {
+func (d *decoder) location(l *profile.Location) []uint32 {
+	frames, known := d.locations[l]
+	if !known {
+		frames = d.newLocation(l)
+		d.locations[l] = frames
+	}
+	return frames
+}
+
+func (d *decoder) newLocation(l *profile.Location) (frames []uint32) {
 	base := model.Frame{Address: l.Address}
 	if m := l.Mapping; m != nil {
-		base.Mapping, base.BuildID = m.File, m.BuildID
+		base.Mapping, base.BuildID = shortened(m.File), shortened(m.BuildID)
 		if m.Start > 0 && l.Address >= m.Start {
 			base.Address += m.Offset - m.Start
 		}
@@ -158,7 +174,7 @@ func (d *decoder) location(l *profile.Location) (frames []uint32) {
 	for _, line := range l.Line[:min(len(l.Line), maxDepth)] {
 		f := base
 		if line.Function != nil && line.Function.Name != "" {
-			f.Function, f.File, f.Line, f.Address = line.Function.Name, line.Function.Filename, line.Line, 0
+			f.Function, f.File, f.Line, f.Address = shortened(line.Function.Name), shortened(line.Function.Filename), line.Line, 0
 		}
 		frames = append(frames, d.frame(f))
 	}
@@ -166,6 +182,14 @@ func (d *decoder) location(l *profile.Location) (frames []uint32) {
 		frames = []uint32{d.frame(base)}
 	}
 	return frames
+}
+
+// shortened cuts a name to what is stored of it.
+func shortened(text string) string {
+	if len(text) <= maxFrameText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxFrameText], "")
 }
 
 func (d *decoder) frame(f model.Frame) uint32 {

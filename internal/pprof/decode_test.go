@@ -115,8 +115,10 @@ func TestExpandingStacksAreBounded(t *testing.T) {
 	from := &profile.Profile{
 		SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, Function: []*profile.Function{f}, Location: []*profile.Location{wide},
 	}
-	for range maxStackFrames/maxDepth + 1 {
-		from.Sample = append(from.Sample, &profile.Sample{Value: []int64{1}, Location: []*profile.Location{wide, wide}})
+	for i := range maxStackFrames/maxDepth + 1 {
+		leaf := &profile.Location{ID: uint64(2 + i), Line: []profile.Line{{Function: f, Line: int64(i)}}}
+		from.Location = append(from.Location, leaf)
+		from.Sample = append(from.Sample, &profile.Sample{Value: []int64{1}, Location: []*profile.Location{leaf, wide}})
 	}
 	var file bytes.Buffer
 	require.NoError(t, from.WriteUncompressed(&file))

@@ -52,5 +52,5 @@ func foldedFrame(name string) model.Frame {
 	if name == "[unknown]" {
 		return model.Frame{}
 	}
-	return model.Frame{Function: name}
+	return model.Frame{Function: shortened(name)}
 }

@@ -29,6 +29,7 @@ type appender struct {
 	// What the dictionary of the profiles is in that of the volume.
 	volume     *volume
 	dictionary *model.ProfileDictionary
+	frames     []uint32
 	stacks     []uint32
 	sets       []uint32
 }
@@ -71,6 +72,7 @@ func (a *appender) begin(p *model.Profile) entry {
 	v := a.store.open(a.arrival)
 	if v != a.volume || p.Dictionary != a.dictionary {
 		a.volume, a.dictionary = v, p.Dictionary
+		a.frames = untranslated(a.frames, len(p.Dictionary.Frames))
 		a.stacks, a.sets = untranslated(a.stacks, len(p.Dictionary.Stacks)), untranslated(a.sets, len(p.Dictionary.Sets))
 	}
 	id := p.ID
@@ -166,7 +168,7 @@ func (a *appender) row(e *entry, p *model.Profile, s *model.ProfileSample) {
 	}
 	for i, value := range s.Values {
 		e.samples++
-		e.total += value
+		e.total = plus(e.total, value)
 		if i == 0 || !same {
 			rows = binary.AppendVarint(rows, value/e.scale)
 		}
@@ -198,10 +200,17 @@ func (a *appender) stack(i uint32) uint32 {
 		stack = stack[:maxDepth]
 	}
 	for j := len(stack) - 1; j >= 0; j-- {
-		at = v.child(at, v.frame(a.dictionary.Frames[stack[j]]))
+		at = v.child(at, a.frame(stack[j]))
 	}
 	a.stacks[i] = at
 	return at
+}
+
+func (a *appender) frame(i uint32) uint32 {
+	if a.frames[i] == unknown {
+		a.frames[i] = a.volume.frame(a.dictionary.Frames[i])
+	}
+	return a.frames[i]
 }
 
 func (a *appender) set(i uint32) uint32 {

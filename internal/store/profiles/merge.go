@@ -5,6 +5,8 @@ package profiles
 
 import (
 	"context"
+	"math"
+	"time"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -32,6 +34,10 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.Cal
 			return nil, err
 		}
 		m.add(&views[i], self, used)
+	}
+	if m.magnitude > maxMagnitude {
+		return nil, model.Exhausted("the values of the selected samples of %s add up to more than %d: narrow the filter or the time range",
+			kind.Name, int64(maxMagnitude))
 	}
 	m.sum()
 	return &m.tree, nil
@@ -75,6 +81,36 @@ type merger struct {
 	frames   map[model.Frame]uint32
 	nodes    map[node]uint32
 	profiles map[uint64]bool // by sequence, whose duration is counted
+	// magnitude is the sum of the values without their signs.
+	magnitude float64
+}
+
+// maxMagnitude keeps all sums of a tree's costs within 64 bits.
+const maxMagnitude = 1 << 62
+
+// plus adds, and keeps to the largest and the smallest number.
+func plus(a, b int64) int64 {
+	switch sum := a + b; {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	default:
+		return sum
+	}
+}
+
+// within is how much of the duration is in a time range: of profiles whose samples have
+// times these are selected one by one.
+func (e *entry) within(r *model.TimeRange) time.Duration {
+	start, end := e.time, e.time+model.Nanos(e.duration)
+	if start = max(start, r.Start); r.End != 0 {
+		end = min(end, r.End)
+	}
+	if !e.timed || end <= start { // or its samples are not of the time that it names
+		return e.duration
+	}
+	return time.Duration(end - start)
 }
 
 // count adds up the selected samples of an entry by node of its volume.
@@ -82,7 +118,8 @@ func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
 	any := false
 	s.each(e, func(at uint32, count uint64, sum int64) bool {
 		any = true
-		self[at] += sum
+		self[at] = plus(self[at], sum)
+		m.magnitude += math.Abs(float64(sum))
 		used[at] = true
 		m.tree.Samples += count
 		return true
@@ -93,7 +130,7 @@ func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
 	if !m.profiles[e.seq] {
 		m.profiles[e.seq] = true
 		m.tree.Profiles++
-		m.tree.Duration += e.duration
+		m.tree.Duration = time.Duration(plus(int64(m.tree.Duration), int64(e.within(&s.query.Filter.Time))))
 	}
 	if m.tree.First == 0 || e.first < m.tree.First {
 		m.tree.First = e.first

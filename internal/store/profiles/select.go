@@ -79,7 +79,7 @@ func (s *selection) each(e *entry, use func(node uint32, count uint64, sum int64
 				continue
 			}
 			count++
-			sum += value
+			sum = plus(sum, value)
 		}
 		if count > 0 && !use(s.row.node, count, sum) {
 			return

@@ -5,6 +5,7 @@ package profiles
 
 import (
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -144,6 +145,7 @@ func (v *volume) string(text string) string {
 	if found {
 		return known
 	}
+	text = strings.Clone(text) // it may be a part of a much larger text
 	v.lookup.strings[text] = text
 	v.text += int64(len(text))
 	return text

@@ -14,13 +14,16 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/pprof"
 )
 
-// maxBytes bounds a profile as it is sent, and maxUnpackedBytes what it unpacks to.
+// maxBytes bounds a profile as it is sent, maxUnpackedBytes what it unpacks to, and
+// maxDecodedBytes the memory that it needs to be decoded.
 const (
 	maxBytes         = 8 << 20
 	maxUnpackedBytes = 32 << 20
+	maxDecodedBytes  = 256 << 20
 )
 
 // answerWithin is how long a program may take to answer, beside the time that it profiles.
@@ -101,20 +104,33 @@ func (t *Target) fetch(ctx context.Context, kind Kind, before map[Kind]snapshot)
 }
 
 func (s snapshot) decode() ([]model.Profile, error) {
-	data, err := pprof.Unpack(s.data, maxUnpackedBytes)
+	data, err := s.unpack()
 	if err != nil {
 		return nil, err
 	}
 	return pprof.Decode(data)
 }
 
-// since is what was added after an earlier snapshot.
-func (s snapshot) since(earlier snapshot) ([]model.Profile, error) {
-	before, err := pprof.Unpack(earlier.data, maxUnpackedBytes)
+// unpack returns the file, if it can be decoded within bounds.
+func (s snapshot) unpack() ([]byte, error) {
+	data, err := pprof.Unpack(s.data, maxUnpackedBytes)
 	if err != nil {
 		return nil, err
 	}
-	now, err := pprof.Unpack(s.data, maxUnpackedBytes)
+	// What is no protobuf is left to the decoder, which names the fault.
+	if weight, _ := otlp.NewScale().Pprof(data, maxDecodedBytes); weight > maxDecodedBytes {
+		return nil, fmt.Errorf("the profile needs more than %d MiB of memory to be decoded", maxDecodedBytes>>20)
+	}
+	return data, nil
+}
+
+// since is what was added after an earlier snapshot.
+func (s snapshot) since(earlier snapshot) ([]model.Profile, error) {
+	before, err := earlier.unpack()
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.unpack()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 package pprofscrape
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -112,4 +113,19 @@ func TestKinds(t *testing.T) {
 	list := Mutex.selected([]model.Profile{{Type: model.ProfileType{Name: "contentions"}}, {Type: model.ProfileType{Name: "delay"}}})
 	assert.Equal(t, "mutex_count", list[0].Type.Name)
 	assert.Equal(t, "mutex_duration", list[1].Type.Name)
+}
+
+// A small file of very many samples does not take memory without bound.
+func TestProfilesOfTooManySamplesAreRefused(t *testing.T) {
+	file := []byte("\x0a\x04\x08\x01\x10\x02\x32\x00\x32\x0binuse_space\x32\x05bytes") // a sample type and its texts
+	file = append(file, bytes.Repeat([]byte("\x12\x03\x12\x01\x01"), maxDecodedBytes/1024)...)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(file)
+	}))
+	defer server.Close()
+	target := &Target{URL: server.URL, Client: server.Client(), Turn: &sync.Mutex{}}
+	before := map[Kind]snapshot{Allocs: {}}
+	for _, kind := range []Kind{Heap, Allocs} {
+		require.ErrorContains(t, target.fetch(t.Context(), kind, before), "needs more than 256 MiB of memory")
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -58,7 +59,8 @@ func TestDeltas(t *testing.T) {
 
 func TestAround(t *testing.T) {
 	tree := sampled([]string{"main", "a", "f", "x"}, []string{"main", "a", "f", "f", "x"}, []string{"main", "b", "f"}, []string{"f", "y"}, []string{"main"})
-	callers, callees := Around(tree, "f", 10)
+	callers, callees, err := Around(tree, "f", 10)
+	require.NoError(t, err)
 	assert.Equal(t, []Node{
 		{Parent: -1, Name: "f", Self: 1, Total: 4}, // one sample has no caller
 		{Parent: 0, Name: "a", Total: 2},
@@ -73,7 +75,8 @@ func TestAround(t *testing.T) {
 		{Parent: 2, Name: "x", Self: 1, Total: 1},
 		{Parent: 0, Name: "y", Self: 1, Total: 1},
 	}, callees)
-	callers, callees = Around(tree, "nothing", 10)
+	callers, callees, err = Around(tree, "nothing", 10)
+	require.NoError(t, err)
 	assert.Empty(t, callers)
 	assert.Empty(t, callees)
 }

@@ -7,8 +7,9 @@ import "github.com/tapio/tapio/internal/model"
 
 // Around returns the costliest callers and callees of a function, at most so many nodes
 // of each. The root of both is the function; in the tree of callers each node is called
-// by its children. Of a recursion the outermost call counts.
-func Around(t *model.CallTree, name string, most int) (callers, callees []Node) {
+// by its children. Of a recursion the outermost call counts. A function with too many
+// callers is a *model.ExhaustedError.
+func Around(t *model.CallTree, name string, most int) (callers, callees []Node, err error) {
 	names := nameFrames(t)
 	up, down := newPartial(t, name), newPartial(t, name)
 	inside := make([]bool, len(t.Nodes))
@@ -23,20 +24,30 @@ func Around(t *model.CallTree, name string, most int) (callers, callees []Node) 
 		case names.texts[names.ids[n.Frame]] == name:
 			inside[i] = true
 			down.add(0, n.Self, n.Total)
-			up.callers(t, uint32(i))
+			if err := up.callers(t, uint32(i)); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	if down.tree.Nodes[0].Total == 0 && down.tree.Nodes[0].Self == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return up.prune(most), down.prune(most)
+	return up.prune(most), down.prune(most), nil
 }
+
+// The bounds of a tree of callers, which may be much larger than what it is made of: where
+// callers share the beginning of their stacks, they do not share its end.
+const (
+	maxCallerNodes = 1 << 20
+	maxCallerSteps = 16 << 20 // frames of all stacks that lead to the function
+)
 
 // partial is a tree that is made of parts of another one.
 type partial struct {
 	tree  model.CallTree
 	name  string
 	known map[[2]uint32]uint32
+	steps int // frames of callers so far
 }
 
 func newPartial(t *model.CallTree, name string) *partial {
@@ -60,15 +71,19 @@ func (p *partial) add(node uint32, self, total int64) {
 }
 
 // callers adds those above a node, up to the first.
-func (p *partial) callers(t *model.CallTree, node uint32) {
+func (p *partial) callers(t *model.CallTree, node uint32) error {
 	total := t.Nodes[node].Total
 	p.add(0, 0, total)
 	at := uint32(0)
 	for above := t.Nodes[node].Parent; above != 0; above = t.Nodes[above].Parent {
 		at = p.child(at, t.Nodes[above].Frame)
 		p.add(at, 0, total)
+		if p.steps++; p.steps > maxCallerSteps || len(p.tree.Nodes) > maxCallerNodes {
+			return model.Exhausted("function %.80q has too many callers: narrow the filter or the time range", p.name)
+		}
 	}
 	p.add(at, total, 0)
+	return nil
 }
 
 func (p *partial) prune(most int) []Node {

@@ -132,7 +132,10 @@ func (s *observabilityService) AnalyzeProfile(
 			return nil, err
 		}
 	}
-	response := analyzed(tree, baseline, &analysis)
+	response, err := analyzed(tree, baseline, &analysis)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.advise(ctx, response, tree, analysis.Query); err != nil {
 		return nil, err
 	}
@@ -144,7 +147,7 @@ const aroundNodes = 100
 
 // analyzed answers what is asked of a tree, which is compared with a baseline unless that
 // is nil.
-func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysis) *tapiov1.AnalyzeProfileResponse {
+func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysis) (*tapiov1.AnalyzeProfileResponse, error) {
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
 	}
@@ -165,10 +168,13 @@ func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysi
 		}
 	}
 	if analysis.Function != "" {
-		callers, callees := profile.Around(tree, analysis.Function, cmp.Or(analysis.Nodes, aroundNodes))
+		callers, callees, err := profile.Around(tree, analysis.Function, cmp.Or(analysis.Nodes, aroundNodes))
+		if err != nil {
+			return nil, err
+		}
 		response.Callers, response.Callees = callTree(callers), callTree(callees)
 	}
-	return response
+	return response, nil
 }
 
 func callTree(nodes []profile.Node) []*tapiov1.CallTreeNode {

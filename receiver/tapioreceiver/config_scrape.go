@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -19,8 +20,8 @@ import (
 type ScrapeConfig struct {
 	// Interval is the time between two fetches: 1 s or more, 1 min by default.
 	Interval time.Duration `mapstructure:"interval"`
-	// CPUDuration is how long each CPU profile takes: 1 s or more and less than
-	// Interval, 10 s by default.
+	// CPUDuration is how long each CPU profile takes: whole seconds, 1 s or more and less
+	// than Interval, 10 s by default.
 	CPUDuration time.Duration `mapstructure:"cpu_duration"`
 	// Targets are the programs; none by default.
 	Targets []TargetConfig `mapstructure:"targets"`
@@ -49,6 +50,9 @@ func (c *ScrapeConfig) Validate() error {
 	if c.CPUDuration < time.Second || c.CPUDuration >= c.Interval {
 		return fmt.Errorf("cpu_duration: must be 1s or more and less than interval (%s), is %s", c.Interval, c.CPUDuration)
 	}
+	if c.CPUDuration%time.Second != 0 {
+		return fmt.Errorf("cpu_duration: must be whole seconds, as net/http/pprof takes them, is %s", c.CPUDuration)
+	}
 	return nil
 }
 
@@ -60,9 +64,12 @@ func (c *TargetConfig) Validate() error {
 	if c.Service == "" {
 		return errors.New("service: must not be empty: it is the service.name of the program")
 	}
-	for _, kind := range c.Profiles {
+	for i, kind := range c.Profiles {
 		if err := kind.Check(); err != nil {
 			return fmt.Errorf("profiles: %w", err)
+		}
+		if slices.Contains(c.Profiles[:i], kind) {
+			return fmt.Errorf("profiles: %q is listed twice: list each profile once", kind)
 		}
 	}
 	return nil

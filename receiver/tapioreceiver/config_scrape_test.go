@@ -42,6 +42,8 @@ func TestScrapeConfig(t *testing.T) {
 		"service: must not be empty":                        target(map[string]any{"service": ""}),
 		`endpoint: must be a URL with http or https, is "x`: target(map[string]any{"endpoint": "x:1"}),
 		`profiles: unknown profile "threads"`:               target(map[string]any{"profiles": []any{"threads"}}),
+		`profiles: "heap" is listed twice`:                  target(map[string]any{"profiles": []any{"heap", "cpu", "heap"}}),
+		"cpu_duration: must be whole seconds":               {"cpu_duration": "1500ms"},
 	} {
 		_, err := loaded(t, bad)
 		require.ErrorContains(t, err, want)

@@ -235,7 +235,7 @@ validate = mkdir -p .build/state; for config in $(2); do \
 ##@ Generate
 
 .PHONY: generate
-generate: generate-proto generate-bpf generate-components generate-distribution ## Write all generated code anew
+generate: generate-proto generate-bpf generate-components generate-semconv generate-distribution ## Write all generated code anew
 
 .PHONY: generate-proto
 generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps
@@ -252,6 +252,11 @@ protodeps:
 .PHONY: generate-components
 generate-components: $(TOOLS)/mdatagen
 	$(with_tools) go generate $$(go list ./... | grep -v /bpf$$)
+
+# The Go constants and the reference of the names in internal/semconv/registry.
+.PHONY: generate-semconv
+generate-semconv:
+	go -C internal/tools run ./semconv $(CURDIR)/internal/semconv/registry $(CURDIR)/internal/semconv/names.go $(CURDIR)/docs/reference/semantic-conventions.md
 
 # Needs clang-14, llvm-14 and libbpf-dev, in these versions: another compiler writes other objects. bpf2go itself is
 # pinned by go.mod.
@@ -275,7 +280,7 @@ generate-check: ## Fail if the generated code is not what `make generate` writes
 	@$(MAKE) generate
 	@stale=; for folder in $(generated_in); do diff -ru .build/before/$$folder $$folder || stale=yes; done; \
 	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi
-generated_in := proto bpf $(wildcard receiver processor exporter extension) distribution
+generated_in := proto bpf $(wildcard receiver processor exporter extension) internal/semconv docs/reference distribution
 
 ##@ Web UI
 

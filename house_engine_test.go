@@ -7,10 +7,10 @@ package tapio_test
 func lawsOfTheEngine() []law {
 	return []law{
 		{
-			text:        "the engine imports model and its own packages",
+			text:        "the engine imports model, semconv and its own packages",
 			holdsIn:     []string{"internal/correlate"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/panics", module + "internal/correlate"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/correlate"},
 			sparesTests: true,
 		},
 		{
@@ -22,19 +22,20 @@ func lawsOfTheEngine() []law {
 			text:        "detectors know baselines, classes of failures and model, and nothing else of the engine",
 			holdsIn:     []string{"internal/correlate/detect"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/correlate/baseline", module + "internal/correlate/failure"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/correlate/baseline", module + "internal/correlate/failure"},
 			sparesTests: true,
 		},
 		{
 			text:    "classes of failures know nothing of the engine",
 			holdsIn: []string{"internal/correlate/failure"},
 			forbids: []string{module},
+			allows:  []string{module + "internal/semconv"},
 		},
 		{
 			text:        "the report knows model, classes of failures and nothing of how facts are found",
 			holdsIn:     []string{"internal/correlate/report"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/correlate/failure"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/correlate/failure"},
 			sparesTests: true,
 		},
 	}

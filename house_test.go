@@ -7,17 +7,12 @@ package tapio_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"path"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 const (
@@ -66,13 +61,13 @@ func laws() []law {
 			text:    "query is what every backend can answer: it knows the data model only",
 			holdsIn: []string{"internal/query"},
 			forbids: []string{module},
-			allows:  []string{module + "internal/model", module + "internal/query"},
+			allows:  []string{module + "internal/model", module + "internal/query", module + "internal/semconv"},
 		},
 		{
 			text:    "the client knows the server by its proto only; protoconv and model replay what it printed",
 			holdsIn: []string{"cmd/tapioctl"},
 			forbids: []string{module},
-			allows:  []string{proto, module + "client", module + "cmd/tapioctl", module + "internal/model", module + "internal/protoconv"},
+			allows:  []string{proto, module + "client", module + "cmd/tapioctl", module + "internal/model", module + "internal/protoconv", module + "internal/semconv"},
 		},
 		{
 			text:    "what tests and measures the built binaries does it from outside",
@@ -81,10 +76,10 @@ func laws() []law {
 			allows:  []string{proto, module + "client", module + "test"},
 		},
 		{
-			text:    "the client library is for other people's programs: of this module it needs proto and ingestcontrol, which needs nothing",
+			text:    "the client library is for other people's programs: of this module it needs proto, and ingestcontrol and semconv, which need nothing",
 			holdsIn: []string{"client"},
 			forbids: []string{module, collector},
-			allows:  []string{proto, module + "client", module + "internal/ingestcontrol"},
+			allows:  []string{proto, module + "client", module + "internal/ingestcontrol", module + "internal/semconv"},
 		},
 	}
 	laws = append(laws, slices.Concat(lawsBelow(), lawsOfTheEngine())...)
@@ -103,18 +98,18 @@ func laws() []law {
 func lawsBelow() []law {
 	return []law{
 		{
-			text:        "below the components otlp, protoconv, store and correlate import model and panics and never each other",
+			text:        "below the components otlp, protoconv, store and correlate import model, semconv and panics and never each other",
 			holdsIn:     []string{"internal"},
 			except:      []string{"internal/tools", "internal/protoconv", "internal/store", "internal/query", "internal/correlate"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/panics"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/panics"},
 			sparesTests: true,
 		},
 		{
-			text:        "the store imports model, query, which it implements, and its own packages",
+			text:        "the store imports model, semconv, query, which it implements, and its own packages",
 			holdsIn:     []string{"internal/store"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/panics", module + "internal/query", module + "internal/store"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/query", module + "internal/store"},
 			sparesTests: true,
 		},
 		{
@@ -125,10 +120,10 @@ func lawsBelow() []law {
 			sparesTests: true,
 		},
 		{
-			text:        "protoconv imports model, promname and proto",
+			text:        "protoconv imports model, semconv, promname and proto",
 			holdsIn:     []string{"internal/protoconv"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/promname", proto},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/promname", proto},
 			sparesTests: true,
 		},
 	}
@@ -170,10 +165,13 @@ func TestImportsKeepTheLaws(t *testing.T) {
 
 func TestTheWordsNeedTheStandardLibraryOnly(t *testing.T) {
 	for _, f := range sources(t) {
-		if !slices.Contains([]string{"internal/model", "internal/panics"}, path.Dir(f.path)) || strings.HasSuffix(f.path, "_test.go") {
+		if !slices.Contains([]string{"internal/model", "internal/semconv", "internal/panics"}, path.Dir(f.path)) || strings.HasSuffix(f.path, "_test.go") {
 			continue
 		}
 		for _, imported := range f.imports(t) {
+			if path.Dir(f.path) == "internal/model" && imported == module+"internal/semconv" {
+				continue
+			}
 			assert.NotContains(t, strings.Split(imported, "/")[0], ".",
 				"%s must not import %s: it imports the standard library only", f.path, imported)
 		}
@@ -262,38 +260,4 @@ func TestTheLawsCatch(t *testing.T) {
 		broken := slices.ContainsFunc(laws(), func(l law) bool { return l.breaks(c.file, c.imported) })
 		assert.Equal(t, c.broken, broken, "%s importing %s", c.file, c.imported)
 	}
-}
-
-// source is one parsed Go file; its path is relative to the repository's root.
-type source struct {
-	path   string
-	syntax *ast.File
-}
-
-func (f source) imports(t *testing.T) []string {
-	t.Helper()
-	var paths []string
-	for _, spec := range f.syntax.Imports {
-		p, err := strconv.Unquote(spec.Path.Value)
-		require.NoError(t, err, f.path)
-		paths = append(paths, p)
-	}
-	return paths
-}
-
-// sources parses the Go files of this repository that are written by hand or
-// by our generators; what ocb writes is not ours to judge.
-func sources(t *testing.T) []source {
-	t.Helper()
-	var all []source
-	for _, file := range files(t, ".go") {
-		if within(file, []string{"distribution"}) {
-			continue
-		}
-		syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
-		require.NoError(t, err)
-		all = append(all, source{path: filepath.ToSlash(file), syntax: syntax})
-	}
-	require.NotEmpty(t, all)
-	return all
 }

@@ -18,6 +18,7 @@ import (
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -92,7 +93,7 @@ func newCompressor(how tapiov1.Compression) (compressor, error) {
 }
 
 // uidKey is the attribute by which OTLP carries the id of a record.
-const uidKey = "log.record.uid"
+const uidKey = semconv.LogRecordUID
 
 // exportRequest puts the events into OTLP's envelope, in their order: neighbours
 // of one origin share it. It is not ok for events that do not fit.

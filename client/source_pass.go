@@ -12,9 +12,11 @@ import (
 	metricsv1 "go.opentelemetry.io/proto/otlp/metrics/v1"
 	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
-const sourceKey = "tapio.source"
+const sourceKey = semconv.Source
 
 // labelled returns the resource with the label of the source. The caller's own
 // is not changed.

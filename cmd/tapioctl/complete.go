@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -94,7 +95,7 @@ func (a *app) completeMetrics(cmd *cobra.Command, args []string, begun string) (
 // commands.
 func (a *app) completeAll(cmd *cobra.Command) {
 	for flag, with := range map[string]completion{
-		"service": a.completeValues("service.name"), "namespace": a.completeValues("namespace"),
+		"service": a.completeValues(semconv.ServiceName), "namespace": a.completeValues("namespace"),
 		"name": a.completeMetrics, "operation": a.completeValues("name"), "event-name": a.completeValues("name"),
 	} {
 		if cmd.Flags().Lookup(flag) != nil {

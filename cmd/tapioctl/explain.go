@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -86,7 +87,7 @@ func (a *app) groupByID(ctx context.Context, c clients, id string) (*tapiov1.Sem
 }
 
 func (a *app) groupOfInsight(ctx context.Context, c clients, id string) (*tapiov1.SemanticGroup, error) {
-	byID := []*tapiov1.Filter_LabelSelector{{Key: "tapio.finding.id", Values: []string{id}}}
+	byID := []*tapiov1.Filter_LabelSelector{{Key: semconv.FindingID, Values: []string{id}}}
 	response, err := call(ctx, a, c.tapio.GetInsights, &tapiov1.GetInsightsRequest{Filter: &tapiov1.Filter{LabelSelectors: byID, Limit: 1}})
 	if err != nil || len(response.GetInsights()) == 0 {
 		return nil, err

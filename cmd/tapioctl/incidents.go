@@ -13,12 +13,13 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 const (
-	groupEventName = "tapio.semantic_group"
-	findingIDKey   = "tapio.finding.id"
+	groupEventName = semconv.EventSemanticGroup
+	findingIDKey   = semconv.FindingID
 )
 
 func newObserveIncidentsCommand(a *app) *cobra.Command {

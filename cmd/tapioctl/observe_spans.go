@@ -14,6 +14,7 @@ import (
 	resourcev1 "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -92,7 +93,9 @@ type spanOrigin struct {
 	scope    *commonv1.InstrumentationScope
 }
 
-func (o spanOrigin) service() string { return attribute(o.resource.GetAttributes(), "service.name") }
+func (o spanOrigin) service() string {
+	return attribute(o.resource.GetAttributes(), semconv.ServiceName)
+}
 
 func (p *spanPrinter) printResource(resource *tracev1.ResourceSpans) {
 	for _, scope := range resource.GetScopeSpans() {

@@ -11,6 +11,8 @@ import (
 
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	metricsv1 "go.opentelemetry.io/proto/otlp/metrics/v1"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // metricPoint is one point as a table shows it.
@@ -33,7 +35,7 @@ func pointsOf(resources []*metricsv1.ResourceMetrics) []metricPoint {
 	var points []metricPoint
 	for _, resource := range resources {
 		of := resource.GetResource().GetAttributes()
-		service := attribute(of, "service.name")
+		service := attribute(of, semconv.ServiceName)
 		for _, scope := range resource.GetScopeMetrics() {
 			for _, metric := range scope.GetMetrics() {
 				for _, p := range metricPoints(metric) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -69,7 +70,7 @@ func (f *profileUploadFlags) request(a *app) (*tapiov1.UploadProfileRequest, err
 	}
 	request := &tapiov1.UploadProfileRequest{
 		Format: tapiov1.ProfileFormat_PROFILE_FORMAT_PPROF, SampleType: f.kind, SampleUnit: f.unit,
-		Labels: map[string]string{"service.name": f.service},
+		Labels: map[string]string{semconv.ServiceName: f.service},
 	}
 	if f.format.value == "folded" {
 		request.Format = tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED

@@ -11,6 +11,7 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -142,7 +143,7 @@ func severity(record *logsv1.LogRecord) string {
 }
 
 func service(event *tapiov1.Event) string {
-	return attribute(event.GetResource().GetAttributes(), "service.name")
+	return attribute(event.GetResource().GetAttributes(), semconv.ServiceName)
 }
 
 func orDash(s string) string {

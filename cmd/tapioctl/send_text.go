@@ -14,6 +14,7 @@ import (
 	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -86,7 +87,7 @@ func (t *textInput) event(line string) *tapiov1.Event {
 	}}
 	if t.flags.service != "" {
 		event.Resource = &resource.Resource{Attributes: []*common.KeyValue{{
-			Key: "service.name", Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: t.flags.service}},
+			Key: semconv.ServiceName, Value: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: t.flags.service}},
 		}}}
 	}
 	return event

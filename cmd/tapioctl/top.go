@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -152,8 +153,8 @@ func (a *app) printWrites(now, before *picture) {
 		reasons(f.GetRejectedRecordCounts()), reasons(f.GetRejectedCallCounts()), reasons(f.GetDroppedStreamCounts()),
 		thousands(f.GetLostRecordCount()))
 	if counts := f.GetFindingCounts(); counts != nil { // an older server tells none
-		fmt.Fprintf(a.out, "found: %s, %s, %s, updates included\n", plural(counts["tapio.correlation"], "correlation"),
-			plural(counts["tapio.semantic_group"], "group"), plural(counts["tapio.insight"], "insight"))
+		fmt.Fprintf(a.out, "found: %s, %s, %s, updates included\n", plural(counts[semconv.EventCorrelation], "correlation"),
+			plural(counts[semconv.EventSemanticGroup], "group"), plural(counts[semconv.EventInsight], "insight"))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/senders"
 )
 
@@ -42,15 +43,15 @@ func (e *tapioExporter) senderOf(ctx context.Context) (netip.AddrPort, bool) {
 // a queue or a batch, the sender is not known.
 func (e *tapioExporter) observeSender(sender netip.AddrPort, resource pcommon.Resource, logs bool) {
 	attributes := resource.Attributes()
-	_, hasSDK := attributes.Get("telemetry.sdk.name")
+	_, hasSDK := attributes.Get(semconv.TelemetrySDKName)
 	text := func(key string) string {
 		value, _ := attributes.Get(key)
 		return value.Str()
 	}
 	of := senders.Service{
-		Name: text("service.name"), Namespace: text("service.namespace"), Version: text("service.version"), Instance: text("service.instance.id"),
+		Name: text(semconv.ServiceName), Namespace: text(semconv.ServiceNamespace), Version: text(semconv.ServiceVersion), Instance: text(semconv.ServiceInstanceID),
 	}
-	if pid, ok := attributes.Get("process.pid"); ok {
+	if pid, ok := attributes.Get(semconv.ProcessPID); ok {
 		of.PID = pid.Int()
 	}
 	of.Certain = hasSDK || of.PID != 0

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // PrometheusConfig bounds Prometheus' HTTP API, which the HTTP server has under
@@ -62,7 +63,7 @@ func defaultPrometheus() PrometheusConfig {
 		MaxSamples: defaultMaxSamples, Timeout: defaultPrometheusTimeout,
 		MaxConcurrency: defaultMaxConcurrency, LookbackDelta: defaultLookbackDelta,
 		PromoteResourceAttributes: []string{
-			"deployment.environment.name", "host.name", "k8s.cluster.name", "k8s.container.name", "k8s.namespace.name", "k8s.node.name", "k8s.pod.name",
+			semconv.DeploymentEnvironmentName, semconv.HostName, semconv.K8sClusterName, semconv.K8sContainerName, semconv.K8sNamespaceName, semconv.K8sNodeName, semconv.K8sPodName,
 		},
 	}
 }

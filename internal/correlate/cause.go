@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const maxFactors = 10
@@ -64,27 +65,27 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 	}
 	if part := sliceIn(own); part != nil {
 		put(part.key, part.name)
-		put("k8s.pod.name", part.pod)
-		put("k8s.node.name", part.node)
+		put(semconv.K8sPodName, part.pod)
+		put(semconv.K8sNodeName, part.node)
 	} else if only := e.onlyInstance(service); only != nil {
-		put("k8s.pod.name", only.pod)
-		put("k8s.node.name", only.node)
+		put(semconv.K8sPodName, only.pod)
+		put(semconv.K8sNodeName, only.node)
 	} else if s := e.serviceNamed(service); !e.sendsSpans(service) {
-		put("k8s.pod.name", s.pod)
-		put("k8s.node.name", s.node)
+		put(semconv.K8sPodName, s.pod)
+		put(semconv.K8sNodeName, s.node)
 	}
 	for _, sign := range own {
 		switch sign.subject.Kind {
 		case model.EntityCode:
 			for _, kv := range sign.subject.Attributes {
-				if kv.Key != "service.name" {
+				if kv.Key != semconv.ServiceName {
 					put(kv.Key, kv.Value.Str())
 				}
 			}
 		case model.EntityProcess:
-			put("process.executable.name", sign.subject.Name)
-			pid, _ := sign.subject.Attributes.Get("process.pid")
-			put("process.pid", pid.Str())
+			put(semconv.ProcessExecutableName, sign.subject.Name)
+			pid, _ := sign.subject.Attributes.Get(semconv.ProcessPID)
+			put(semconv.ProcessPID, pid.Str())
 		}
 	}
 	return e.asPeer(entity)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A place in the source code is told as a function, with its file and line in
@@ -22,16 +23,16 @@ const (
 // placeIn reads the place in the source code that attributes tell: that of the
 // log call or span, else the one that an exception came from.
 func placeIn(attributes model.Attributes) string {
-	if stack, found := attributes.Get("exception.stacktrace"); found {
+	if stack, found := attributes.Get(semconv.ExceptionStacktrace); found {
 		if place := topFrame(stack.Str()); place != "" {
 			return place
 		}
 	}
-	function := firstOf(attributes, "code.function.name", "code.function")
-	if space := firstOf(attributes, "code.namespace"); space != "" && function != "" && !strings.Contains(function, ".") {
+	function := firstOf(attributes, semconv.CodeFunctionName, semconv.CodeFunction)
+	if space := firstOf(attributes, semconv.CodeNamespace); space != "" && function != "" && !strings.Contains(function, ".") {
 		function = space + "." + function
 	}
-	return shownPlace(function, firstOf(attributes, "code.file.path", "code.filepath"), firstOf(attributes, "code.line.number", "code.lineno"))
+	return shownPlace(function, firstOf(attributes, semconv.CodeFilePath, semconv.CodeFilepath), firstOf(attributes, semconv.CodeLineNumber, semconv.CodeLineno))
 }
 
 func shownPlace(function, file, line string) string {
@@ -155,7 +156,7 @@ func ofTheLanguage(place string) bool {
 // codeEntity is a place in the code of a service.
 func codeEntity(service, place string) model.Entity {
 	entity := model.Entity{Kind: model.EntityCode, Name: place, Attributes: model.Attributes{
-		{Key: "service.name", Value: model.StringValue(service)},
+		{Key: semconv.ServiceName, Value: model.StringValue(service)},
 	}}
 	function, file, found := strings.Cut(strings.TrimSuffix(place, ")"), " (")
 	put := func(key, value string) {
@@ -166,12 +167,12 @@ func codeEntity(service, place string) model.Entity {
 	if at := strings.LastIndexByte(place, ':'); !found && (strings.Contains(place, "/") || isDigits(place[at+1:])) {
 		function, file = "", place
 	}
-	put("code.function.name", function)
+	put(semconv.CodeFunctionName, function)
 	if at := strings.LastIndexByte(file, ':'); at > 0 && at < len(file)-1 {
-		put("code.file.path", file[:at])
-		put("code.line.number", file[at+1:])
+		put(semconv.CodeFilePath, file[:at])
+		put(semconv.CodeLineNumber, file[at+1:])
 	} else {
-		put("code.file.path", file)
+		put(semconv.CodeFilePath, file)
 	}
 	return entity
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // What sends no spans of its own is known by those who call it: a database, a queue,
@@ -103,10 +104,10 @@ func reasonOf(s *model.Span) string {
 	reason := s.StatusMessage
 	for i := len(s.Events) - 1; i >= 0 && reason == ""; i-- {
 		if s.Events[i].Name == "exception" {
-			reason = firstOf(s.Events[i].Attributes, "exception.message", "exception.type")
+			reason = firstOf(s.Events[i].Attributes, semconv.ExceptionMessage, semconv.ExceptionType)
 		}
 	}
-	kind := firstOf(s.Attributes, "error.type", "rpc.grpc.status_code", "http.response.status_code", "http.status_code", "db.response.status_code")
+	kind := firstOf(s.Attributes, semconv.ErrorType, semconv.RPCGrpcStatusCode, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.DBResponseStatusCode)
 	if reason == "" {
 		reason = kind
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Ordinary lines, which are no errors and belong to no trace, tell what a service
@@ -170,4 +171,4 @@ func programOf(ev *model.Event) (name, label string) {
 }
 
 // fileNameKey is how the file log receiver names the file.
-const fileNameKey = "log.file.name"
+const fileNameKey = semconv.LogFileName

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // kernelCase is a sort of kernel event, known by a word in its name.
@@ -84,7 +85,7 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	if c.word == "dns" {
 		k.place = endpointOf(ev.Attributes, "network.peer.", s.node)
 	}
-	if d, found := ev.Attributes.Get("tapio.syscall.duration"); found {
+	if d, found := ev.Attributes.Get(semconv.SyscallDuration); found {
 		k.slow = d.Double()
 	}
 	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false, 1) {
@@ -118,7 +119,7 @@ func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
 
 // faultOf reads how it went wrong.
 func faultOf(ev *model.Event) string {
-	for _, key := range [...]string{"tapio.syscall.name", "error.type", "process.exit.code", "tapio.process.exit_signal"} {
+	for _, key := range [...]string{semconv.SyscallName, semconv.ErrorType, semconv.ProcessExitCode, semconv.ProcessExitSignal} {
 		if v, found := ev.Attributes.Get(key); found {
 			return kept(v.Text())
 		}
@@ -134,15 +135,15 @@ const kernelPrefix = "\x00"
 func tellsOfFault(ev *model.Event, word string) bool {
 	switch word {
 	case "exit":
-		code, _ := ev.Attributes.Get("process.exit.code")
+		code, _ := ev.Attributes.Get(semconv.ProcessExitCode)
 		return code.Int() != 0 || fatalSignal(ev)
 	case "signal":
 		return fatalSignal(ev)
 	case "file.":
-		fault, _ := ev.Attributes.Get("error.type")
+		fault, _ := ev.Attributes.Get(semconv.ErrorType)
 		return fault.Str() == "EACCES" || fault.Str() == "EPERM"
 	case "connect", "dns", "block", "io.", "sched":
-		_, failed := ev.Attributes.Get("error.type")
+		_, failed := ev.Attributes.Get(semconv.ErrorType)
 		return failed || slices.ContainsFunc([]string{"fail", "slow", "refused", "timeout", "error", "stall"}, func(w string) bool {
 			return strings.Contains(ev.Name, w)
 		})
@@ -153,7 +154,7 @@ func tellsOfFault(ev *model.Event, word string) bool {
 // fatalSignal reports whether a process died of a fault of its own; being
 // terminated or killed from outside is none.
 func fatalSignal(ev *model.Event) bool {
-	for _, key := range [...]string{"tapio.process.exit_signal", "tapio.signal.name"} {
+	for _, key := range [...]string{semconv.ProcessExitSignal, semconv.SignalName} {
 		v, _ := ev.Attributes.Get(key)
 		switch strings.TrimPrefix(v.Text(), "SIG") {
 		case "SEGV", "ABRT", "BUS", "ILL", "FPE", "11", "6", "7", "4", "8":
@@ -164,7 +165,7 @@ func fatalSignal(ev *model.Event) bool {
 }
 
 func peerOfEvent(ev *model.Event) string {
-	for _, key := range [...]string{"dns.question.name", "server.address", "network.peer.address", "disk.device", "system.device", "file.directory"} {
+	for _, key := range [...]string{semconv.DNSQuestionName, semconv.ServerAddress, semconv.NetworkPeerAddress, semconv.DiskDevice, semconv.SystemDevice, semconv.FileDirectory} {
 		if v, found := ev.Attributes.Get(key); found {
 			return kept(v.Text())
 		}
@@ -187,8 +188,8 @@ func (e *Engine) keepKernel(s *sign) {
 
 // aloneSign makes a sign of one event.
 func (e *Engine) aloneSign(ev *model.Event, s *service, c *kernelCase, peer string, ref reference) *sign {
-	process, _ := ev.Attributes.Get("process.executable.name")
-	pid, _ := ev.Attributes.Get("process.pid")
+	process, _ := ev.Attributes.Get(semconv.ProcessExecutableName)
+	pid, _ := ev.Attributes.Get(semconv.ProcessPID)
 	who := kept(cmp.Or(process.Str(), s.name))
 	sign := &sign{
 		key:   signKey{service: s.name, class: classKernel, what: kept(ev.Name), peer: peer},
@@ -196,12 +197,12 @@ func (e *Engine) aloneSign(ev *model.Event, s *service, c *kernelCase, peer stri
 		event: kept(ev.Name), novel: true, text: aloneText(ev, who, s.name, c.says),
 		kernel: &kernelLine{event: kept(ev.Name), word: c.word, tree: treeOf(ev)},
 	}
-	if limit, found := ev.Attributes.Get("tapio.oom.cgroup.limit"); found {
+	if limit, found := ev.Attributes.Get(semconv.OOMCgroupLimit); found {
 		sign.kernel.limit = float64(limit.Int())
 	}
 	sign.kernel.says = c.says
 	sign.subject = model.Entity{Kind: model.EntityProcess, Name: who, Attributes: model.Attributes{
-		{Key: "process.pid", Value: model.StringValue(pid.Text())}, {Key: "service.name", Value: model.StringValue(s.name)},
+		{Key: semconv.ProcessPID, Value: model.StringValue(pid.Text())}, {Key: semconv.ServiceName, Value: model.StringValue(s.name)},
 	}}
 	var r ring
 	r.add(ref)
@@ -217,7 +218,7 @@ func aloneText(ev *model.Event, who, service, says string) string {
 		who += " of " + service
 	}
 	text := who + " " + says
-	if limit, found := ev.Attributes.Get("tapio.oom.cgroup.limit"); found && limit.Int() > 0 {
+	if limit, found := ev.Attributes.Get(semconv.OOMCgroupLimit); found && limit.Int() > 0 {
 		text += fmt.Sprintf(" at its limit of %s", quantity(float64(limit.Int()), "By"))
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // kernelCounter is a sum of the receiver's that counts faults. A fault that is
@@ -24,7 +25,7 @@ type kernelCounter struct {
 // counterOf returns what the metric counts, nil for nothing of the kind.
 func (e *Engine) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
 	switch metric {
-	case "tapio.cgroup.cpu.throttled_periods", "tapio.tcp.retransmits", "tapio.disk.operation.errors":
+	case semconv.MetricCgroupCPUThrottledPeriods, semconv.MetricTCPRetransmits, semconv.MetricDiskOperationErrors:
 	default:
 		return nil
 	}
@@ -33,7 +34,7 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 	}
 	c := caseOf(metric)
 	k := &kernelCounter{on: s, line: kernelLine{event: kept(metric), word: c.word, says: c.says}}
-	role, _ := attributes.Get("tapio.connection.role")
+	role, _ := attributes.Get(semconv.ConnectionRole)
 	switch {
 	case c.word == "throttl":
 		cgroup, _ := attributes.Get(cgroupKey)
@@ -103,7 +104,7 @@ func (e *Engine) inCgroup(cgroup string) *service {
 func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 	used := map[string]float64{}
 	for _, held := range e.series.all() {
-		if s := *held; s.name == "tapio.cpu.time" && s.service.cgroup == cgroup && s.last+seriesSilence/10 > e.now {
+		if s := *held; s.name == semconv.MetricCPUTime && s.service.cgroup == cgroup && s.last+seriesSilence/10 > e.now {
 			used[s.service.name] += s.newest
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A line that was read from a file has no severity unless somebody configured how
@@ -25,7 +26,7 @@ func severityOfLine(ev *model.Event, text string) model.Severity {
 	if ev.SeverityText != "" {
 		return levelNamed(ev.SeverityText)
 	}
-	if level := firstOf(ev.Attributes, "level", "severity", "log.level"); level != "" {
+	if level := firstOf(ev.Attributes, "level", "severity", semconv.LogLevel); level != "" {
 		return levelNamed(level)
 	}
 	if body := ev.Body.Str(); strings.HasPrefix(body, "{") {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A consumer runs some time after its producer, in the same trace or in one that only
@@ -55,7 +56,7 @@ func (e *Engine) observeMessage(s *model.Span, from *service) {
 
 // destinationOf is the queue or topic of a message.
 func destinationOf(s *model.Span) string {
-	return firstOf(s.Attributes, "messaging.destination.name", "messaging.destination", "messaging.kafka.topic")
+	return firstOf(s.Attributes, semconv.MessagingDestinationName, semconv.MessagingDestination, semconv.MessagingKafkaTopic)
 }
 
 // set puts a value under a key that may be there already.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // maxName bounds each name that the engine keeps; what is longer is cut.
@@ -42,10 +43,10 @@ func (o origin) of(program string) origin {
 }
 
 const (
-	programKey = "process.executable.name"
-	cgroupKey  = "process.linux.cgroup"
+	programKey = semconv.ProcessExecutableName
+	cgroupKey  = semconv.ProcessLinuxCgroup
 
-	instanceKey = "service.instance.id"
+	instanceKey = semconv.ServiceInstanceID
 )
 
 // originOf reads a resource. A record without a service goes by its pod, its
@@ -55,34 +56,34 @@ func originOf(r *model.Resource) origin {
 		return origin{}
 	}
 	var o origin
-	rest := [...]string{"k8s.deployment.name", "container.name", programKey}
+	rest := [...]string{semconv.K8sDeploymentName, semconv.ContainerName, programKey}
 	var fallback [len(rest)]string
 	for i := range r.Attributes {
 		kv := &r.Attributes[i]
 		switch kv.Key {
-		case "service.name":
+		case semconv.ServiceName:
 			o.service = kv.Value.Str()
 			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
-		case "telemetry.sdk.language":
+		case semconv.TelemetrySDKLanguage:
 			o.instrumented = true
-		case "k8s.pod.name":
+		case semconv.K8sPodName:
 			o.pod = kv.Value.Str()
-		case "service.version":
+		case semconv.ServiceVersion:
 			o.version = kv.Value.Str()
 		case instanceKey:
 			o.instance = kv.Value.Str()
-		case "k8s.node.name":
+		case semconv.K8sNodeName:
 			o.node, o.onNode = kv.Value.Str(), true
-		case "host.name": // within a pod that is the pod's
+		case semconv.HostName: // within a pod that is the pod's
 			if !o.onNode {
 				o.node = kv.Value.Str()
 			}
-		case "k8s.namespace.name":
+		case semconv.K8sNamespaceName:
 			o.namespace = kv.Value.Str()
-		case "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name":
+		case semconv.K8sDeploymentName, semconv.K8sStatefulsetName, semconv.K8sDaemonsetName:
 			o.workload = kv.Value.Str()
 			o.workloadKind = strings.TrimSuffix(strings.TrimPrefix(kv.Key, "k8s."), ".name")
-		case "cloud.availability_zone":
+		case semconv.CloudAvailabilityZone:
 			o.zone = kv.Value.Str()
 		case cgroupKey:
 			o.cgroup = strings.TrimSuffix(kv.Value.Str(), "/")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -20,7 +21,7 @@ func (g *graph) noteSystem(peer string, s *model.Span) {
 	if peer == "" || g.systems.get(peer) != nil {
 		return
 	}
-	for _, key := range [...]string{"db.system.name", "messaging.system", "server.address"} {
+	for _, key := range [...]string{semconv.DBSystemName, semconv.MessagingSystem, semconv.ServerAddress} {
 		value := firstOf(s.Attributes, key, strings.TrimSuffix(key, ".name"))
 		if value != "" {
 			g.systems.put(strings.Clone(peer), model.KeyValue{Key: key, Value: model.StringValue(kept(value))})

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // When services that do not call each other go wrong at once, and all of them run in
@@ -54,11 +55,11 @@ func (p *place) of(s *service, since model.Nanos) string {
 func (p *place) attribute(s *service) string {
 	switch {
 	case p.zone:
-		return "cloud.availability_zone"
+		return semconv.CloudAvailabilityZone
 	case s.onNode:
-		return "k8s.node.name"
+		return semconv.K8sNodeName
 	}
-	return "host.name"
+	return semconv.HostName
 }
 
 // runsAt notes where a service runs. One that has replicas in several places is heard

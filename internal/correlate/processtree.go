@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // maxTree is how many ancestors of a process are kept: as many as the kernel's
@@ -17,12 +18,12 @@ const maxTree = 9
 // treeOf lists the keys of the process of an event and of its ancestors. The first
 // process of a host or container is left out: everything descends from it.
 func treeOf(ev *model.Event) []string {
-	own, found := ev.Attributes.Get("tapio.process.key")
+	own, found := ev.Attributes.Get(semconv.ProcessKey)
 	if !found {
 		return nil
 	}
 	tree := []string{kept(own.Text())}
-	ancestors, _ := ev.Attributes.Get("tapio.process.ancestor_keys")
+	ancestors, _ := ev.Attributes.Get(semconv.ProcessAncestorKeys)
 	for _, item := range ancestors.Items() {
 		if key := item.Value.Text(); len(tree) < maxTree && !strings.HasPrefix(key, "1:") {
 			tree = append(tree, kept(key))

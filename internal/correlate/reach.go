@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Who listens at an address is learned from calls that both ends tell of, and from
@@ -24,13 +25,13 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 	endpoint := address.Str()
 	port, found := attributes.Get(prefix + "port")
 	if !found {
-		port, found = attributes.Get("server.port")
+		port, found = attributes.Get(semconv.ServerPort)
 	}
 	if found {
 		endpoint = net.JoinHostPort(endpoint, port.Text())
 	}
 	if strings.HasPrefix(endpoint, "127.") || strings.HasPrefix(endpoint, "[::1]") {
-		if namespace, found := attributes.Get("tapio.network.namespace"); found {
+		if namespace, found := attributes.Get(semconv.NetworkNamespace); found {
 			node += "@" + namespace.Text()
 		}
 		endpoint = node + "/" + endpoint
@@ -40,7 +41,7 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 
 // loopback reports whether the far end of a connection is the host itself.
 func loopback(attributes model.Attributes) bool {
-	address, _ := attributes.Get("network.peer.address")
+	address, _ := attributes.Get(semconv.NetworkPeerAddress)
 	ip := net.ParseIP(address.Str())
 	return ip != nil && ip.IsLoopback()
 }
@@ -111,7 +112,7 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 		return from, ""
 	}
 	name := e.graph.listener(endpoint)
-	if of, found := attributes.Get("peer.service"); name == "" && found {
+	if of, found := attributes.Get(semconv.PeerService); name == "" && found {
 		name = kept(of.Str())
 	}
 	if name == "" {
@@ -128,9 +129,9 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 // peerOf is the service that a client span calls, by its attributes or, as
 // gRPC names spans, by its name package.Service/Method.
 func peerOf(s *model.Span) string {
-	for _, key := range [...]string{"peer.service", "rpc.service", "server.address", "db.system.name", "db.system"} {
+	for _, key := range [...]string{semconv.PeerService, semconv.RPCService, semconv.ServerAddress, semconv.DBSystemName, semconv.DBSystem} {
 		if v, found := s.Attributes.Get(key); found && v.Str() != "" {
-			return lastPart(v.Str(), key == "rpc.service")
+			return lastPart(v.Str(), key == semconv.RPCService)
 		}
 	}
 	name, method, found := strings.Cut(s.Name, "/")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Many systems send no spans but count requests, errors and durations (RED). Where a
@@ -41,7 +42,7 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 	switch name := strings.ReplaceAll(m.Name, "_", "."); {
 	case strings.Contains(name, "http.server.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.server.") && strings.Contains(name, "duration"):
 	case strings.Contains(name, "http.client.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.client.") && strings.Contains(name, "duration"),
-		strings.HasPrefix(name, "db.client.operation.duration"):
+		strings.HasPrefix(name, semconv.MetricDBClientOperationDuration):
 		kind = kindClient
 	case name == "duration", name == "latency", strings.HasPrefix(name, "traces.span"), strings.HasPrefix(name, "span.metrics"), strings.HasPrefix(name, "spanmetrics"):
 		switch span := firstOf(attributes, "span.kind", "span_kind"); {
@@ -56,9 +57,9 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 	if m.Unit == "ms" || strings.Contains(m.Name, "milliseconds") {
 		r.seconds = 1e-3
 	}
-	method := firstOf(attributes, "http.request.method", "http.method")
-	r.operation = kept(strings.TrimSpace(method + " " + firstOf(attributes, "http.route", "rpc.method", "span.name", "span_name", "url.template", "db.operation.name")))
-	r.peer = kept(firstOf(attributes, "peer.service", "server.address", "net.peer.name", "db.system.name"))
+	method := firstOf(attributes, semconv.HTTPRequestMethod, semconv.HTTPMethod)
+	r.operation = kept(strings.TrimSpace(method + " " + firstOf(attributes, semconv.HTTPRoute, semconv.RPCMethod, "span.name", "span_name", semconv.URLTemplate, semconv.DBOperationName)))
+	r.peer = kept(firstOf(attributes, semconv.PeerService, semconv.ServerAddress, semconv.NetPeerName, semconv.DBSystemName))
 	if kind == kindClient && r.peer == "" {
 		return nil
 	}
@@ -67,12 +68,12 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 
 // redFailed reports whether the requests that attributes describe failed.
 func redFailed(attributes model.Attributes) bool {
-	if status := firstOf(attributes, "http.response.status_code", "http.status_code", "status_code"); status != "" {
+	if status := firstOf(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, "status_code"); status != "" {
 		if len(status) == 3 && status[0] >= '1' && status[0] <= '5' {
 			return status[0] == '5'
 		}
 	}
-	switch firstOf(attributes, "rpc.grpc.status_code") {
+	switch firstOf(attributes, semconv.RPCGrpcStatusCode) {
 	case "2", "4", "8", "13", "14", "15":
 		return true
 	}
@@ -80,7 +81,7 @@ func redFailed(attributes model.Attributes) bool {
 	case "STATUS_CODE_ERROR", "Error", "ERROR":
 		return true
 	}
-	fault := firstOf(attributes, "error.type")
+	fault := firstOf(attributes, semconv.ErrorType)
 	return fault != "" && !strings.HasPrefix(fault, "4")
 }
 

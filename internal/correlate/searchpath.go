@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A resolver tries a name with each domain of its search path: with ndots:5, as in
@@ -27,8 +28,8 @@ type searched struct{ names []string }
 
 // searchStep reports whether an event is that of a name which a search path made up.
 func (e *Engine) searchStep(ev *model.Event, s *service) bool {
-	fault, _ := ev.Attributes.Get("error.type")
-	question, _ := ev.Attributes.Get("dns.question.name")
+	fault, _ := ev.Attributes.Get(semconv.ErrorType)
+	question, _ := ev.Attributes.Get(semconv.DNSQuestionName)
 	name := strings.ToLower(strings.TrimSuffix(question.Str(), "."))
 	if fault.Str() != "NXDOMAIN" || name == "" || len(name) > searchedBytes {
 		return false

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A program that a server never started before is no fault, but what an intruder
@@ -17,7 +18,7 @@ import (
 // last is reason enough for an incident; the others tell of one what sort it is.
 
 const (
-	execEvent  = "tapio.process.exec"
+	execEvent  = semconv.EventProcessExec
 	execPrefix = "\x02"
 	// execKnown is how long a server must be known before a program of it is
 	// unusual: as long as a baseline lasts.
@@ -31,7 +32,7 @@ func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 		return false
 	}
 	program, _ := ev.Attributes.Get(programKey)
-	file, _ := ev.Attributes.Get("process.executable.path")
+	file, _ := ev.Attributes.Get(semconv.ProcessExecutablePath)
 	fetched := writtenByAnybody(file.Str())
 	if !fetched && !ofIntruders(program.Str()) {
 		return false
@@ -64,7 +65,7 @@ func (e *Engine) execSign(ev *model.Event, parent *service, program, file string
 // serverAmong returns the nearest ancestor of a new program that serves others,
 // nil for none. Shells between them are passed over.
 func (e *Engine) serverAmong(ev *model.Event) *service {
-	names, _ := ev.Attributes.Get("tapio.process.ancestor_names")
+	names, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
 	for _, name := range names.Items() {
 		if s := e.graph.services.peek(name.Value.Str()); s != nil && len(e.callersOf((*s).name)) > 0 {
 			return *s

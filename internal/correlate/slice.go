@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The requests of a service are sliced by instance, pod, version, node and zone. The
@@ -48,11 +49,11 @@ type dimension struct {
 
 func dimensions() []dimension {
 	return []dimension{
-		{model.EntityPod, "k8s.pod.name", func(i *instance) string { return i.pod }},
+		{model.EntityPod, semconv.K8sPodName, func(i *instance) string { return i.pod }},
 		{model.EntityProcess, instanceKey, func(i *instance) string { return i.id }},
 		{model.EntityService, versionKey, func(i *instance) string { return i.version }},
-		{model.EntityNode, "k8s.node.name", func(i *instance) string { return i.node }},
-		{model.EntityUnspecified, "cloud.availability_zone", func(i *instance) string { return i.zone }},
+		{model.EntityNode, semconv.K8sNodeName, func(i *instance) string { return i.node }},
+		{model.EntityUnspecified, semconv.CloudAvailabilityZone, func(i *instance) string { return i.zone }},
 	}
 }
 
@@ -92,7 +93,7 @@ func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count)
 }
 
 // versionKey is the attribute that names a release.
-const versionKey = "service.version"
+const versionKey = semconv.ServiceVersion
 
 // narrower reports whether a slice explains more than another: it is smaller, or it is of
 // the same size and names a version that only these instances run.

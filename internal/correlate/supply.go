@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -62,9 +63,9 @@ func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 		}
 		return false
 	}
-	state, on := firstOf(attributes, "state", "system.memory.state", "system.filesystem.state"), ""
+	state, on := firstOf(attributes, "state", semconv.SystemMemoryState, semconv.SystemFilesystemState), ""
 	if !has("memory") {
-		on = firstOf(attributes, "mountpoint", "system.filesystem.mountpoint", "k8s.volume.name", "device", "system.device")
+		on = firstOf(attributes, "mountpoint", semconv.SystemFilesystemMountpoint, semconv.K8sVolumeName, "device", semconv.SystemDevice)
 	}
 	none := math.Inf(-1)
 	found := &supply{on: kept(on), high: none, earlier: none, latest: none, settles: has("memory")}

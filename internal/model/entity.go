@@ -3,6 +3,8 @@
 
 package model
 
+import "github.com/tapio/tapio/internal/semconv"
+
 // EntityKind says what kind of thing an Entity is.
 type EntityKind uint8
 
@@ -46,7 +48,7 @@ func (e *Entity) Service() string {
 	if e.Kind == EntityService {
 		return e.Name
 	}
-	service, _ := e.Attributes.Get("service.name")
+	service, _ := e.Attributes.Get(semconv.ServiceName)
 	return service.Str()
 }
 

@@ -3,6 +3,8 @@
 
 package model
 
+import "github.com/tapio/tapio/internal/semconv"
+
 // Nanos is a time in nanoseconds since the Unix epoch; 0 means unknown.
 type Nanos uint64
 
@@ -56,7 +58,7 @@ type Event struct {
 }
 
 // UIDKey is the attribute under which a record brings its own id.
-const UIDKey = "log.record.uid"
+const UIDKey = semconv.LogRecordUID
 
 // UID returns the id that the record brought along, "" for none.
 func (e *Event) UID() string {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Operator compares a label with values.
@@ -39,7 +41,7 @@ const (
 
 // The labels that Services and Namespaces of a filter look at.
 const (
-	serviceLabel   = "service.name"
+	serviceLabel   = semconv.ServiceName
 	namespaceLabel = "namespace"
 )
 

@@ -3,15 +3,17 @@
 
 package model
 
+import "github.com/tapio/tapio/internal/semconv"
+
 // Event names of findings: a finding is stored and sent as a log record.
 const (
-	CorrelationEvent   = "tapio.correlation"
-	SemanticGroupEvent = "tapio.semantic_group"
-	InsightEvent       = "tapio.insight"
+	CorrelationEvent   = semconv.EventCorrelation
+	SemanticGroupEvent = semconv.EventSemanticGroup
+	InsightEvent       = semconv.EventInsight
 )
 
 // GroupIDKey is the attribute that ties a record to the group it belongs to.
-const GroupIDKey = "tapio.group.id"
+const GroupIDKey = semconv.GroupID
 
 // Finding is what the engine has found out: a *Correlation, a *SemanticGroup or
 // an *Insight, and nothing else. An updated finding is a further one with the

@@ -3,6 +3,8 @@
 
 package model
 
+import "github.com/tapio/tapio/internal/semconv"
+
 // scopeLabel is the short name for the instrumentation scope's name.
 const scopeLabel = "scope"
 
@@ -11,27 +13,27 @@ const scopeLabel = "scope"
 func conventions(key string) []string {
 	switch key {
 	case "service":
-		return []string{"service.name"}
+		return []string{semconv.ServiceName}
 	case "namespace":
-		return []string{"k8s.namespace.name", "service.namespace"}
+		return []string{semconv.K8sNamespaceName, semconv.ServiceNamespace}
 	case "pod":
-		return []string{"k8s.pod.name"}
+		return []string{semconv.K8sPodName}
 	case "node":
-		return []string{"k8s.node.name"}
+		return []string{semconv.K8sNodeName}
 	case "container":
-		return []string{"k8s.container.name", "container.name"}
+		return []string{semconv.K8sContainerName, semconv.ContainerName}
 	case "host":
-		return []string{"host.name"}
+		return []string{semconv.HostName}
 	case "cluster":
-		return []string{"k8s.cluster.name"}
+		return []string{semconv.K8sClusterName}
 	case "deployment":
-		return []string{"k8s.deployment.name"}
+		return []string{semconv.K8sDeploymentName}
 	case "environment":
-		return []string{"deployment.environment.name"}
+		return []string{semconv.DeploymentEnvironmentName}
 	case "version":
-		return []string{"service.version"}
+		return []string{semconv.ServiceVersion}
 	case "instance":
-		return []string{"service.instance.id"}
+		return []string{semconv.ServiceInstanceID}
 	default:
 		return nil
 	}
@@ -114,6 +116,6 @@ func (s *Series) Labels() Labels {
 
 // Service returns the resource's service.name, "" for none.
 func (r *Resource) Service() string {
-	v, _ := r.Attributes.Get("service.name")
+	v, _ := r.Attributes.Get(semconv.ServiceName)
 	return v.Text()
 }

@@ -6,6 +6,8 @@ package model
 import (
 	"slices"
 	"strings"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // SpanTag is a condition on one span in the terms of a trace search as Jaeger has
@@ -49,13 +51,13 @@ func (t *SpanTag) matchDerived(s *Span) (matches, known bool) {
 		return t.Value == "true" && failed || t.Value == "false" && !failed, true
 	case "span.kind":
 		return SpanKindName(s.Kind) == strings.ToLower(t.Value) && t.Value != "", true
-	case "otel.status_code", "span.status":
+	case semconv.OtelStatusCode, "span.status":
 		return statusTag(s.StatusCode) == strings.ToUpper(t.Value) && t.Value != "", true
-	case "otel.status_description":
+	case semconv.OtelStatusDescription:
 		return t.Value != "" && t.Value == s.StatusMessage, true
-	case "otel.scope.name", "scope.name":
+	case semconv.OtelScopeName, "scope.name":
 		return t.Value != "" && t.Value == s.Scope.Name, true
-	case "otel.scope.version", "scope.version":
+	case semconv.OtelScopeVersion, "scope.version":
 		return t.Value != "" && t.Value == s.Scope.Version, true
 	case "w3c.tracestate":
 		return t.Value != "" && t.Value == s.TraceState, true

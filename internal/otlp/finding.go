@@ -7,20 +7,21 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The attributes that every finding's record has; docs/semconv.md lists all.
 const (
-	findingID         = "tapio.finding.id"
-	findingRevision   = "tapio.finding.revision"
-	findingConfidence = "tapio.finding.confidence"
-	findingStart      = "tapio.finding.start"
-	findingEnd        = "tapio.finding.end"
-	findingServices   = "tapio.finding.services"
-	findingEvidence   = "tapio.finding.evidence"
-	findingEntities   = "tapio.finding.entities"
-	findingActions    = "tapio.finding.actions"
-	serviceName       = "service.name"
+	findingID         = semconv.FindingID
+	findingRevision   = semconv.FindingRevision
+	findingConfidence = semconv.FindingConfidence
+	findingStart      = semconv.FindingStart
+	findingEnd        = semconv.FindingEnd
+	findingServices   = semconv.FindingServices
+	findingEvidence   = semconv.FindingEvidence
+	findingEntities   = semconv.FindingEntities
+	findingActions    = semconv.FindingActions
+	serviceName       = semconv.ServiceName
 )
 
 // findingService is the service that findings are records of: the one that made them.
@@ -124,9 +125,9 @@ func severityTexts() []string {
 }
 
 const (
-	correlationType  = "tapio.correlation.type"
-	correlationScore = "tapio.correlation.score"
-	correlationRule  = "tapio.correlation.rule"
+	correlationType  = semconv.CorrelationType
+	correlationScore = semconv.CorrelationScore
+	correlationRule  = semconv.CorrelationRule
 )
 
 func putCorrelation(event *model.Event, to *fields, c *model.Correlation) {
@@ -159,10 +160,10 @@ func correlationFrom(event *model.Event, from known, identity model.FindingIdent
 }
 
 const (
-	insightAudience = "tapio.insight.audience"
-	insightTitle    = "tapio.insight.title"
-	insightDuration = "tapio.insight.duration"
-	insightFigures  = "tapio.insight.key_figures"
+	insightAudience = semconv.InsightAudience
+	insightTitle    = semconv.InsightTitle
+	insightDuration = semconv.InsightDuration
+	insightFigures  = semconv.InsightKeyFigures
 )
 
 func putInsight(event *model.Event, to *fields, i *model.Insight) {

@@ -3,46 +3,49 @@
 
 package otlp
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+)
 
 // The attributes of a semantic group's record.
 const (
-	groupType         = "tapio.group.type"
-	groupState        = "tapio.group.state"
-	groupKind         = "tapio.group.kind"
-	groupSimilar      = "tapio.group.similar"
-	groupSimilarCount = "tapio.group.similar_count"
-	groupMergedInto   = "tapio.group.merged_into"
-	groupSplitFrom    = "tapio.group.split_from"
-	groupMemberCount  = "tapio.group.member_count"
-	groupCorrelations = "tapio.group.correlations"
-	groupPredictions  = "tapio.group.predictions"
+	groupType         = semconv.GroupType
+	groupState        = semconv.GroupState
+	groupKind         = semconv.GroupKind
+	groupSimilar      = semconv.GroupSimilar
+	groupSimilarCount = semconv.GroupSimilarCount
+	groupMergedInto   = semconv.GroupMergedInto
+	groupSplitFrom    = semconv.GroupSplitFrom
+	groupMemberCount  = semconv.GroupMemberCount
+	groupCorrelations = semconv.GroupCorrelations
+	groupPredictions  = semconv.GroupPredictions
 
-	causeKind       = "tapio.root_cause.kind"
-	causeName       = "tapio.root_cause.name"
-	causeConfidence = "tapio.root_cause.confidence"
-	causeSummary    = "tapio.root_cause.summary"
-	causeFactors    = "tapio.root_cause.factors"
-	causeChain      = "tapio.root_cause.chain"
-	causeEvidence   = "tapio.root_cause.evidence"
+	causeKind       = semconv.RootCauseKind
+	causeName       = semconv.RootCauseName
+	causeConfidence = semconv.RootCauseConfidence
+	causeSummary    = semconv.RootCauseSummary
+	causeFactors    = semconv.RootCauseFactors
+	causeChain      = semconv.RootCauseChain
+	causeEvidence   = semconv.RootCauseEvidence
 
-	impactLevel    = "tapio.impact.level"
-	impactRequests = "tapio.impact.affected_request_ratio"
-	impactErrors   = "tapio.impact.error_ratio"
-	impactCascade  = "tapio.impact.cascade_risk"
-	impactSummary  = "tapio.impact.summary"
-	impactEntities = "tapio.impact.entities"
+	impactLevel    = semconv.ImpactLevel
+	impactRequests = semconv.ImpactAffectedRequestRatio
+	impactErrors   = semconv.ImpactErrorRatio
+	impactCascade  = semconv.ImpactCascadeRisk
+	impactSummary  = semconv.ImpactSummary
+	impactEntities = semconv.ImpactEntities
 
-	impactSlow       = "tapio.impact.slow_ratio"
-	impactBaseline   = "tapio.impact.baseline_error_ratio"
-	impactCount      = "tapio.impact.request_count"
-	impactFailed     = "tapio.impact.failed_request_count"
-	impactSlowCount  = "tapio.impact.slow_request_count"
-	impactPeak       = "tapio.impact.peak_affected_ratio"
-	impactPeakTime   = "tapio.impact.peak_time"
-	impactOperations = "tapio.impact.operations"
-	impactUnaffected = "tapio.impact.unaffected_operation_count"
-	impactAttributes = "tapio.impact.attributes"
+	impactSlow       = semconv.ImpactSlowRatio
+	impactBaseline   = semconv.ImpactBaselineErrorRatio
+	impactCount      = semconv.ImpactRequestCount
+	impactFailed     = semconv.ImpactFailedRequestCount
+	impactSlowCount  = semconv.ImpactSlowRequestCount
+	impactPeak       = semconv.ImpactPeakAffectedRatio
+	impactPeakTime   = semconv.ImpactPeakTime
+	impactOperations = semconv.ImpactOperations
+	impactUnaffected = semconv.ImpactUnaffectedOperationCount
+	impactAttributes = semconv.ImpactAttributes
 )
 
 func putGroup(event *model.Event, to *fields, g *model.SemanticGroup) {

@@ -9,11 +9,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // templateKey is the attribute under which a record tells the template that its
 // body follows.
-const templateKey = "log.record.template"
+const templateKey = semconv.LogRecordTemplate
 
 // Mark is what a record on its way through a pipeline is to be told. What is ""
 // is left alone.

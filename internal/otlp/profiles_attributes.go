@@ -10,14 +10,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The attributes of locations and mappings that frames keep.
 const (
-	frameTypeKey   = "profile.frame.type"
-	gnuBuildIDKey  = "process.executable.build_id.gnu"
-	goBuildIDKey   = "process.executable.build_id.go"
-	hashBuildIDKey = "process.executable.build_id.htlhash"
+	frameTypeKey   = semconv.ProfileFrameType
+	gnuBuildIDKey  = semconv.ProcessExecutableBuildIDGnu
+	goBuildIDKey   = semconv.ProcessExecutableBuildIDGo
+	hashBuildIDKey = semconv.ProcessExecutableBuildIDHtlhash
 )
 
 // attribute translates an entry of the table of attributes.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Labels are the labels of one series. Their names are in the order in which they were
@@ -24,17 +25,17 @@ func NewLabels() Labels { return Labels{Values: map[string]string{}} }
 // Origin sets job and instance.
 func (l *Labels) Origin(r *model.Resource) {
 	job := r.Service()
-	if namespace, found := r.Attributes.Get("service.namespace"); found {
+	if namespace, found := r.Attributes.Get(semconv.ServiceNamespace); found {
 		job = namespace.Text() + "/" + job
 	}
-	instance, _ := r.Attributes.Get("service.instance.id")
+	instance, _ := r.Attributes.Get(semconv.ServiceInstanceID)
 	l.Set("job", job)
 	l.Set("instance", instance.Text())
 }
 
 // IsOrigin reports whether a resource attribute makes job or instance.
 func IsOrigin(key string) bool {
-	return key == "service.name" || key == "service.namespace" || key == "service.instance.id"
+	return key == semconv.ServiceName || key == semconv.ServiceNamespace || key == semconv.ServiceInstanceID
 }
 
 // Set leaves empty values out: to OpenMetrics they are the same as none.

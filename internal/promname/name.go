@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/otlptranslator"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Type is the type of the metric in OpenMetrics: that of a delta sum is gauge, that of a
@@ -134,7 +135,7 @@ func isReserved(name string) bool {
 
 // Verbatim is the key of a metric's metadata that says that its name and the attributes of
 // its series are those of Prometheus already.
-const Verbatim = "tapio.prometheus.verbatim"
+const Verbatim = semconv.PrometheusVerbatim
 
 // IsVerbatim reports whether the metric's name and labels are Prometheus' own.
 func IsVerbatim(m *model.Metric) bool {

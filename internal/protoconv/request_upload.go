@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 const (
 	maxUploadLabels     = 64
 	maxUploadLabelBytes = 4096
-	serviceNameKey      = "service.name"
+	serviceNameKey      = semconv.ServiceName
 )
 
 // Upload is what a client says of a profile that it uploads.

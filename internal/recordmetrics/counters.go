@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // maxNameBytes bounds the names that make a series; what is longer is folded.
@@ -108,7 +109,7 @@ func serviceOf(r *model.Resource) (namespace, service string) {
 	if r == nil {
 		return "", ""
 	}
-	v, _ := r.Attributes.Get("service.namespace")
+	v, _ := r.Attributes.Get(semconv.ServiceNamespace)
 	return v.Text(), r.Service()
 }
 
@@ -141,7 +142,7 @@ func (c *Counters) CountSpans(spans []model.Span) {
 		s := &spans[i]
 		key := spanKey{name: s.Name, kind: s.Kind, status: s.StatusCode}
 		key.namespace, key.service = serviceOf(s.Resource)
-		if source, found := s.Labels().Attribute("tapio.source"); found {
+		if source, found := s.Labels().Attribute(semconv.Source); found {
 			key.source = source.Text()
 		}
 		n := c.spanCount(key)

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The metrics that the counts become.
 const (
-	logRecords   = "tapio.log.records"
-	spanCalls    = "tapio.span.calls"
-	spanDuration = "tapio.span.duration"
+	logRecords   = semconv.MetricLogRecords
+	spanCalls    = semconv.MetricSpanCalls
+	spanDuration = semconv.MetricSpanDuration
 )
 
 // points makes the points of all counts.
@@ -60,7 +61,7 @@ func (p *points) ofSpans(counts map[spanKey]*spanCount) {
 		attributes := p.attributes(key.service, key.overflow)
 		attributes = append(attributes, text("span.name", key.name), text("span.kind", kindText(key.kind)), text("status.code", statusText(key.status)))
 		if key.source != "" {
-			attributes = append(attributes, text("tapio.source", key.source))
+			attributes = append(attributes, text(semconv.Source, key.source))
 		}
 		series, fresh := p.series(calls, key.namespace, key.service, attributes), p.begin(&n.logCount)
 		took := &model.Series{Metric: duration, Resource: series.Resource, Scope: series.Scope, Attributes: attributes}
@@ -102,9 +103,9 @@ func text(key, value string) model.KeyValue {
 // series stands for all that there was no room for.
 func (p *points) attributes(service string, overflow bool) model.Attributes {
 	if overflow {
-		return model.Attributes{{Key: "otel.metric.overflow", Value: model.BoolValue(true)}}
+		return model.Attributes{{Key: semconv.OtelMetricOverflow, Value: model.BoolValue(true)}}
 	}
-	return model.Attributes{text("service.name", service)}
+	return model.Attributes{text(semconv.ServiceName, service)}
 }
 
 func (p *points) series(metric *model.Metric, namespace, service string, attributes model.Attributes) *model.Series {
@@ -118,10 +119,10 @@ func (p *points) resource(namespace, service string) *model.Resource {
 	}
 	r := &model.Resource{}
 	if namespace != "" {
-		r.Attributes = append(r.Attributes, text("service.namespace", namespace))
+		r.Attributes = append(r.Attributes, text(semconv.ServiceNamespace, namespace))
 	}
 	if service != "" {
-		r.Attributes = append(r.Attributes, text("service.name", service))
+		r.Attributes = append(r.Attributes, text(semconv.ServiceName, service))
 	}
 	p.resources[key] = r
 	return r

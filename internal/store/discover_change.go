@@ -12,6 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // GetChanges implements query.Discoverer. Changes are what events tell of, and what
@@ -112,7 +113,7 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *accoun
 // changeTypeOf returns what kind of change an event tells of.
 func changeTypeOf(e *model.Event) model.ChangeType {
 	name := e.Name
-	if kind, found := e.Attributes.Get("tapio.change.type"); found {
+	if kind, found := e.Attributes.Get(semconv.ChangeType); found {
 		name = kind.Text()
 	}
 	if reason, found := e.Attributes.Get(kubernetesReason); found {
@@ -145,7 +146,7 @@ func changeNames() []changeName {
 		{"tapio.collector.config.", model.ChangeConfiguration},
 		{"scal", model.ChangeScale},
 		{"infrastructure", model.ChangeOther},
-		{"tapio.change", model.ChangeOther},
+		{semconv.EventChange, model.ChangeOther},
 	}
 }
 
@@ -164,9 +165,9 @@ func changeOf(kind model.ChangeType, e *model.Event) model.Change {
 		summary = e.Name
 	}
 	return model.Change{
-		Type: kind, Time: e.When(), Service: text("tapio.change.service", serviceKey), Namespace: text(namespaceKey),
-		Instance: text(instanceKey, "tapio.collector.id"),
-		From:     text("tapio.change.from"), To: text("tapio.change.to", "tapio.collector.config.version", "feature_flag.result.variant"),
+		Type: kind, Time: e.When(), Service: text(semconv.ChangeService, serviceKey), Namespace: text(namespaceKey),
+		Instance: text(instanceKey, semconv.CollectorID),
+		From:     text(semconv.ChangeFrom), To: text(semconv.ChangeTo, semconv.CollectorConfigVersion, semconv.FeatureFlagResultVariant),
 		Summary: summary, EventID: e.ID, EventName: e.Name,
 	}
 }

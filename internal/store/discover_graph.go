@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // callBytes is charged for a span that the graph holds until it is joined with
@@ -115,7 +116,7 @@ func (g *grapher) learn(s *model.Span, p *peer, service string) {
 			g.alias(socket, service)
 		}
 	case kindClient:
-		if v, found := s.Attributes.Get("peer.service"); found && v.Text() != "" {
+		if v, found := s.Attributes.Get(semconv.PeerService); found && v.Text() != "" {
 			g.alias(p.socket, v.Text())
 			g.alias(p.address, v.Text())
 		}
@@ -139,34 +140,34 @@ func peerOf(s *model.Span) peer {
 		return ""
 	}
 	if s.Kind == kindServer {
-		return peer{system: get("db.system.name", "db.system")}
+		return peer{system: get(semconv.DBSystemName, semconv.DBSystem)}
 	}
-	p := peer{kind: model.NodeExternal, name: get("peer.service")}
-	p.address = withPort(get("server.address", "net.peer.name", "net.sock.peer.name"), get("server.port", "net.peer.port"), s.Resource)
-	p.socket = withPort(get("network.peer.address", "net.sock.peer.addr", "net.peer.ip"),
-		get("network.peer.port", "net.sock.peer.port", "server.port"), s.Resource)
-	if system := get("messaging.system"); system != "" {
+	p := peer{kind: model.NodeExternal, name: get(semconv.PeerService)}
+	p.address = withPort(get(semconv.ServerAddress, semconv.NetPeerName, semconv.NetSockPeerName), get(semconv.ServerPort, semconv.NetPeerPort), s.Resource)
+	p.socket = withPort(get(semconv.NetworkPeerAddress, semconv.NetSockPeerAddr, semconv.NetPeerIP),
+		get(semconv.NetworkPeerPort, semconv.NetSockPeerPort, semconv.ServerPort), s.Resource)
+	if system := get(semconv.MessagingSystem); system != "" {
 		p.kind, p.system = model.NodeMessaging, system
-		p.name = get("messaging.destination.name", "messaging.destination", "peer.service")
+		p.name = get(semconv.MessagingDestinationName, semconv.MessagingDestination, semconv.PeerService)
 		p.address, p.socket = "", ""
 		return p
 	}
-	if system := get("db.system.name", "db.system"); system != "" {
+	if system := get(semconv.DBSystemName, semconv.DBSystem); system != "" {
 		p.kind, p.system = model.NodeDatabase, system
 		if p.name == "" && p.address == "" && p.socket == "" {
-			p.name = get("db.namespace", "db.name")
+			p.name = get(semconv.DBNamespace, semconv.DBName)
 		}
 	}
 	if p.name == "" && p.address == "" && p.socket == "" {
-		p.name = get("rpc.service", "faas.invoked_name")
+		p.name = get(semconv.RPCService, semconv.FaasInvokedName)
 	}
 	return p
 }
 
 // listenerOf returns where a server's span was answered.
 func listenerOf(s *model.Span) string {
-	address, _ := s.Attributes.Get("server.address")
-	port, _ := s.Attributes.Get("server.port")
+	address, _ := s.Attributes.Get(semconv.ServerAddress)
+	port, _ := s.Attributes.Get(semconv.ServerPort)
 	return withPort(address.Text(), port.Text(), s.Resource)
 }
 
@@ -178,7 +179,7 @@ func withPort(address, port string, on *model.Resource) string {
 	}
 	ip, err := netip.ParseAddr(address)
 	if address == "localhost" || err == nil && ip.IsLoopback() {
-		host, _ := on.Attributes.Get("host.name")
+		host, _ := on.Attributes.Get(semconv.HostName)
 		address = host.Text() + "/" + address
 	}
 	if port == "" || port == "0" {

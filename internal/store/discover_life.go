@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // life is when a version or an instance of a service was seen.
@@ -33,7 +34,7 @@ const maxLatest = 4096
 func newLifeTallies(a *account) *lifeTallies {
 	return &lifeTallies{
 		account: a, lives: map[string]*life{}, latest: map[*model.Resource]*life{},
-		namespace: model.NewLabelKey(namespaceKey), version: model.NewLabelKey("service.version"), instance: model.NewLabelKey(instanceKey),
+		namespace: model.NewLabelKey(namespaceKey), version: model.NewLabelKey(semconv.ServiceVersion), instance: model.NewLabelKey(instanceKey),
 	}
 }
 

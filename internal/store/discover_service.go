@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -17,9 +18,9 @@ const (
 	tallyBytes = 512
 	// kernelSource is the value of sourceKey in what the kernel saw.
 	kernelSource = "ebpf"
-	sourceKey    = "tapio.source"
+	sourceKey    = semconv.Source
 	namespaceKey = "namespace"
-	instanceKey  = "service.instance.id"
+	instanceKey  = semconv.ServiceInstanceID
 )
 
 // serviceTally is what is counted of one service.

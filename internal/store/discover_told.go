@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // kubernetesChange is what kind of change the reason of a Kubernetes event tells of, as
@@ -26,7 +27,7 @@ func kubernetesChange(reason string) model.ChangeType {
 
 // kubernetesReason is the attribute that every record of a Kubernetes event has. The
 // records need no event name.
-const kubernetesReason = "k8s.event.reason"
+const kubernetesReason = semconv.K8sEventReason
 
 // ofKubernetes narrows a filter to the records of Kubernetes events.
 func ofKubernetes(filter model.Filter) model.Filter {
@@ -36,7 +37,7 @@ func ofKubernetes(filter model.Filter) model.Filter {
 
 // flagEvaluation is the event that OpenTelemetry has for each evaluation of a feature
 // flag. A change is only what brings a variant that was not seen before.
-const flagEvaluation = "feature_flag.evaluation"
+const flagEvaluation = semconv.EventFeatureFlagEvaluation
 
 // flagUses are the first evaluations of each variant, by service and flag.
 type flagUses map[flagOf]map[string]model.Change
@@ -45,7 +46,7 @@ type flagOf struct{ service, namespace, key string }
 
 func (f flagUses) note(e *model.Event, a *account) error {
 	change := changeOf(model.ChangeConfiguration, e)
-	key, _ := e.Attributes.Get("feature_flag.key")
+	key, _ := e.Attributes.Get(semconv.FeatureFlagKey)
 	of := flagOf{change.Service, change.Namespace, key.Text()}
 	variants := f[of]
 	if variants == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 	maxLabelValues = 256
 	maxLabelBytes  = 256 // the longest value that is indexed
 
-	serviceKey = "service.name"
+	serviceKey = semconv.ServiceName
 	scopeKey   = "scope" // stands for the scope's name, too
 )
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/processor/ingestcontrolprocessor/internal/metadata"
 )
 
@@ -66,7 +67,7 @@ func (c *control) options() []processorhelper.Option {
 // label says which source the resource came from, if one is configured.
 func (c *control) label(resource pcommon.Resource) {
 	if c.source != "" {
-		resource.Attributes().PutStr(otlp.Source, c.source)
+		resource.Attributes().PutStr(semconv.Source, c.source)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // observeLogs shows the engine log records and returns what is to be marked. The
@@ -72,7 +73,7 @@ func sourceOf[R any](chosen *otlp.Selection[R]) string {
 	if resource == nil {
 		return ""
 	}
-	name, _ := resource.Attributes.Get("service.name")
+	name, _ := resource.Attributes.Get(semconv.ServiceName)
 	return name.Str()
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/tapioreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/tapioreceiver/internal/pprofscrape"
 )
@@ -89,7 +90,7 @@ func (s *scraping) reporter(endpoint string) func(kind pprofscrape.Kind, err err
 }
 
 func attributesOf(c *TargetConfig) model.Attributes {
-	list := model.Attributes{{Key: "service.name", Value: model.StringValue(c.Service)}}
+	list := model.Attributes{{Key: semconv.ServiceName, Value: model.StringValue(c.Service)}}
 	for _, key := range slices.Sorted(maps.Keys(c.Attributes)) {
 		list = append(list, model.KeyValue{Key: key, Value: model.StringValue(c.Attributes[key])})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Actions recommends what to do: first to look, with commands that show the records
@@ -45,7 +46,7 @@ func (i *Incident) look() model.RecommendedAction {
 		}
 	}
 	if c.Place != "" {
-		if c.PlaceKey == "k8s.node.name" {
+		if c.PlaceKey == semconv.K8sNodeName {
 			add("kubectl describe node " + shell(c.Name))
 		}
 		add("tapioctl get traces -l " + shell(c.PlaceKey+"="+c.Name) + i.timeFlags())

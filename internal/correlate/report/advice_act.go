@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // act is what to do about the cause.
@@ -68,7 +69,7 @@ func (i *Incident) actOnPlace() model.RecommendedAction {
 		Title:       "Move what runs there away from " + c.Place + " " + c.Name,
 		Description: "Start nothing more there and let its services run elsewhere until it is repaired.",
 	}
-	if c.PlaceKey == "k8s.node.name" {
+	if c.PlaceKey == semconv.K8sNodeName {
 		action.Commands = []string{"kubectl cordon " + shell(c.Name), "kubectl drain --ignore-daemonsets --delete-emptydir-data " + shell(c.Name)}
 	}
 	return action

@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 func (s *service) cartRoutes() []route {
@@ -41,8 +43,8 @@ func anyCart() string { return fmt.Sprintf("cart:%d", rand.IntN(1000)) }
 // driver makes it.
 func (s *service) command(ctx context.Context, carts keys, name string, arguments ...any) error {
 	attributes := []attribute.KeyValue{
-		attribute.String("db.system.name", "redis"), attribute.String("db.operation.name", name),
-		attribute.String("server.address", cache), attribute.Int("server.port", 6379),
+		attribute.String(semconv.DBSystemName, "redis"), attribute.String(semconv.DBOperationName, name),
+		attribute.String(semconv.ServerAddress, cache), attribute.Int(semconv.ServerPort, 6379),
 	}
 	return s.inSpan(ctx, name, trace.SpanKindClient, attributes, func(ctx context.Context) error {
 		_, err := carts.do(ctx, name, arguments...)

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // ordersList is the list that is the queue.
@@ -23,9 +25,9 @@ const pollPeriod = 200 * time.Millisecond
 
 func messagingAttributes(operation string) []attribute.KeyValue {
 	return []attribute.KeyValue{
-		attribute.String("messaging.system", "redis"), attribute.String("messaging.destination.name", ordersList),
-		attribute.String("messaging.operation.type", operation),
-		attribute.String("server.address", queue), attribute.Int("server.port", 6379),
+		attribute.String(semconv.MessagingSystem, "redis"), attribute.String(semconv.MessagingDestinationName, ordersList),
+		attribute.String(semconv.MessagingOperationType, operation),
+		attribute.String(semconv.ServerAddress, queue), attribute.Int(semconv.ServerPort, 6379),
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // databaseURL has the timeout that the database ends a statement after.
@@ -61,10 +63,10 @@ func (s *service) paymentRoutes(ctx context.Context, client *http.Client) ([]rou
 func (s *service) execute(ctx context.Context, db *pgxpool.Pool, statement string, arguments ...any) error {
 	operation, _, _ := strings.Cut(statement, " ")
 	attributes := []attribute.KeyValue{
-		attribute.String("db.system.name", "postgresql"), attribute.String("db.namespace", "payments"),
-		attribute.String("db.operation.name", operation), attribute.String("db.collection.name", "charges"),
-		attribute.String("db.query.text", statement),
-		attribute.String("server.address", database), attribute.Int("server.port", 5432),
+		attribute.String(semconv.DBSystemName, "postgresql"), attribute.String(semconv.DBNamespace, "payments"),
+		attribute.String(semconv.DBOperationName, operation), attribute.String(semconv.DBCollectionName, "charges"),
+		attribute.String(semconv.DBQueryText, statement),
+		attribute.String(semconv.ServerAddress, database), attribute.Int(semconv.ServerPort, 5432),
 	}
 	return s.inSpan(ctx, operation+" charges", trace.SpanKindClient, attributes, func(ctx context.Context) error {
 		_, err := db.Exec(ctx, statement, arguments...)

@@ -27,6 +27,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The periods at which a service exports.
@@ -84,11 +86,11 @@ func newTelemetry(ctx context.Context, s settings) (*telemetry, error) {
 
 func newResource(ctx context.Context, s settings) (*resource.Resource, error) {
 	return resource.New(ctx, resource.WithHost(), resource.WithProcessPID(), resource.WithTelemetrySDK(), resource.WithAttributes(
-		attribute.String("service.name", s.Service),
-		attribute.String("service.namespace", "demo-shop"),
-		attribute.String("service.version", s.Version),
-		attribute.String("service.instance.id", uuid.NewString()),
-		attribute.String("deployment.environment.name", "demo"),
+		attribute.String(semconv.ServiceName, s.Service),
+		attribute.String(semconv.ServiceNamespace, "demo-shop"),
+		attribute.String(semconv.ServiceVersion, s.Version),
+		attribute.String(semconv.ServiceInstanceID, uuid.NewString()),
+		attribute.String(semconv.DeploymentEnvironmentName, "demo"),
 	))
 }
 

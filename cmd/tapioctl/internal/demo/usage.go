@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // memoryLimit is the limit of each service, as of its container.
@@ -28,15 +30,15 @@ func residentPages(statm []byte) int64 {
 // metrics.
 func (t *telemetry) reportUsage() error {
 	meter := t.meter()
-	memory, err := meter.Int64ObservableUpDownCounter("process.memory.usage", metric.WithUnit("By"))
+	memory, err := meter.Int64ObservableUpDownCounter(semconv.MetricProcessMemoryUsage, metric.WithUnit("By"))
 	if err != nil {
 		return err
 	}
-	share, err := meter.Float64ObservableGauge("process.memory.utilization", metric.WithUnit("1"))
+	share, err := meter.Float64ObservableGauge(semconv.MetricProcessMemoryUtilization, metric.WithUnit("1"))
 	if err != nil {
 		return err
 	}
-	cpu, err := meter.Float64ObservableCounter("process.cpu.time", metric.WithUnit("s"))
+	cpu, err := meter.Float64ObservableCounter(semconv.MetricProcessCPUTime, metric.WithUnit("s"))
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The attributes under which the times that were sent are kept, as RFC 3339.
 const (
-	OriginalKey    = "tapio.time.original"
-	OriginalEndKey = "tapio.time.original_end" // of a span of which only the end is implausible
+	OriginalKey    = semconv.TimeOriginal
+	OriginalEndKey = semconv.TimeOriginalEnd // of a span of which only the end is implausible
 )
 
 // Ahead is how far a time may lie after the arrival: clocks that are a day ahead, or

@@ -16,28 +16,29 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // The events of what becomes of the configuration meant for a collector, and their
 // attributes.
 const (
-	configUpdated  = "tapio.collector.config.updated"
-	configRemoved  = "tapio.collector.config.removed"
-	silenceCreated = "tapio.silence.created"
-	silenceExpired = "tapio.silence.expired"
+	configUpdated  = semconv.EventCollectorConfigUpdated
+	configRemoved  = semconv.EventCollectorConfigRemoved
+	silenceCreated = semconv.EventSilenceCreated
+	silenceExpired = semconv.EventSilenceExpired
 
-	silenceIDKey       = "tapio.silence.id"
-	silenceMatchersKey = "tapio.silence.matchers"
-	silenceEndKey      = "tapio.silence.end"
-	silenceCommentKey  = "tapio.silence.comment"
+	silenceIDKey       = semconv.SilenceID
+	silenceMatchersKey = semconv.SilenceMatchers
+	silenceEndKey      = semconv.SilenceEnd
+	silenceCommentKey  = semconv.SilenceComment
 
-	collectorIDKey    = "tapio.collector.id"
-	configVersionKey  = "tapio.collector.config.version"
-	configEtagKey     = "tapio.collector.config.etag"
-	userNameKey       = "user.name"
-	clientAddressKey  = "client.address"
-	userAgentKey      = "user_agent.original"
+	collectorIDKey    = semconv.CollectorID
+	configVersionKey  = semconv.CollectorConfigVersion
+	configEtagKey     = semconv.CollectorConfigEtag
+	userNameKey       = semconv.UserName
+	clientAddressKey  = semconv.ClientAddress
+	userAgentKey      = semconv.UserAgentOriginal
 	auditSeverity     = 9
 	auditSeverityText = "INFO"
 )
@@ -101,7 +102,7 @@ func (s *Server) audit(ctx context.Context, name, text string, attributes model.
 	event := model.Event{
 		Time: now, ObservedTime: now, Name: name, SeverityNumber: auditSeverity, SeverityText: auditSeverityText,
 		Body: model.StringValue(text), Attributes: attributes,
-		Resource: &model.Resource{Attributes: model.Attributes{{Key: "service.name", Value: model.StringValue(s.Name)}}},
+		Resource: &model.Resource{Attributes: model.Attributes{{Key: semconv.ServiceName, Value: model.StringValue(s.Name)}}},
 		Scope:    &model.Scope{Name: "github.com/tapio/tapio/extension/tapioextension", Version: s.Version},
 	}
 	// The change is made, whether its caller waits or not.

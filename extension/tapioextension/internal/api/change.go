@@ -15,24 +15,25 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // changeEvent is the name of the record of a change; docs/semconv.md lists its
 // attributes.
-const changeEvent = "tapio.change"
+const changeEvent = semconv.EventChange
 
 const (
-	changeTypeKey     = "tapio.change.type"
-	changeNewKey      = "tapio.change.to"
-	changeOldKey      = "tapio.change.from"
-	changeNameKey     = "tapio.change.name"
-	changeStatusKey   = "tapio.change.status"
-	deploymentNameKey = "deployment.name"
-	deploymentStatus  = "deployment.status"
-	flagKeyKey        = "feature_flag.key"
-	flagVariantKey    = "feature_flag.result.variant"
-	urlKey            = "url.full"
+	changeTypeKey     = semconv.ChangeType
+	changeNewKey      = semconv.ChangeTo
+	changeOldKey      = semconv.ChangeFrom
+	changeNameKey     = semconv.ChangeName
+	changeStatusKey   = semconv.ChangeStatus
+	deploymentNameKey = semconv.DeploymentName
+	deploymentStatus  = semconv.DeploymentStatus
+	flagKeyKey        = semconv.FeatureFlagKey
+	flagVariantKey    = semconv.FeatureFlagResultVariant
+	urlKey            = semconv.URLFull
 
 	maxChangeText       = 4 << 10
 	maxChangeAttributes = 64
@@ -127,9 +128,9 @@ func changeRecord(c *tapiov1.Change, at time.Time, id, author string) model.Even
 			*to = append(*to, model.KeyValue{Key: key, Value: model.StringValue(value)})
 		}
 	}
-	put(&resource, "service.name", c.GetService())
-	put(&resource, "k8s.namespace.name", c.GetNamespace())
-	put(&resource, "deployment.environment.name", c.GetEnvironment())
+	put(&resource, semconv.ServiceName, c.GetService())
+	put(&resource, semconv.K8sNamespaceName, c.GetNamespace())
+	put(&resource, semconv.DeploymentEnvironmentName, c.GetEnvironment())
 	put(&attributes, model.UIDKey, id)
 	put(&attributes, changeTypeKey, changeType(c.GetType()))
 	put(&attributes, changeNameKey, c.GetName())
@@ -139,7 +140,7 @@ func changeRecord(c *tapiov1.Change, at time.Time, id, author string) model.Even
 	put(&attributes, changeStatusKey, status)
 	switch c.GetType() { //nolint:exhaustive // the others have no conventions
 	case tapiov1.Change_TYPE_DEPLOYMENT:
-		put(&resource, "service.version", c.GetNewValue())
+		put(&resource, semconv.ServiceVersion, c.GetNewValue())
 		put(&attributes, deploymentNameKey, c.GetName())
 		if status != "started" {
 			put(&attributes, deploymentStatus, status)

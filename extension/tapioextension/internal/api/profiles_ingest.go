@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -65,10 +66,10 @@ func ingestQuery(values url.Values) (*tapiov1.UploadProfileRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels["service.name"] = service
+	labels[semconv.ServiceName] = service
 	request := &tapiov1.UploadProfileRequest{Labels: labels}
 	if spy := values.Get("spyName"); spy != "" {
-		labels["telemetry.sdk.name"] = spy
+		labels[semconv.TelemetrySDKName] = spy
 	}
 	switch format := values.Get("format"); format {
 	case "pprof":

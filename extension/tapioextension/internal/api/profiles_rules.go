@@ -10,6 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/profile"
 	"github.com/tapio/tapio/internal/profilerules"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -17,7 +18,7 @@ import (
 func (s *Server) advise(ctx context.Context, response *tapiov1.AnalyzeProfileResponse, tree *model.CallTree, query model.ProfileQuery) error {
 	var gcThreads *model.CallTree
 	if profilerules.NeedsThreads(tree) && !query.Filter.Invert {
-		selector, err := model.NewSelector("thread.name", string(model.OpMatches), []string{profilerules.GCThreads})
+		selector, err := model.NewSelector(semconv.ThreadName, string(model.OpMatches), []string{profilerules.GCThreads})
 		if err != nil {
 			return err
 		}

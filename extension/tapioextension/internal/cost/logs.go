@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Template is what log records of one form take.
@@ -74,7 +75,7 @@ func (a *Advisor) logs(ctx context.Context, q Query) ([]Template, float64, error
 }
 
 func note(found map[string]*Template, record *model.Event, size uint64) {
-	service, _ := record.Resource.Attributes.Get("service.name")
+	service, _ := record.Resource.Attributes.Get(semconv.ServiceName)
 	form := templateOf(record.Body.Text())
 	key := service.Text() + "\x00" + record.Name + "\x00" + form
 	one := found[key]

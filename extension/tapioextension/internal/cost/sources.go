@@ -3,6 +3,8 @@
 
 package cost
 
+import "github.com/tapio/tapio/internal/semconv"
+
 // figure is what a metric tells of a workload.
 type figure uint8
 
@@ -28,26 +30,26 @@ type source struct {
 // host_metrics receivers and the eBPF receiver write.
 func sources() []source {
 	return []source{
-		{"container.cpu.usage", cpuUsed},
-		{"k8s.container.cpu.usage", cpuUsed},
-		{"k8s.pod.cpu.usage", cpuUsed},
-		{"container.cpu.time", cpuSeconds},
-		{"k8s.pod.cpu.time", cpuSeconds},
-		{"process.cpu.time", cpuSeconds},
-		{"tapio.cpu.time", cpuSeconds},
-		{"k8s.container.cpu_request", cpuRequested},
-		{"k8s.container.cpu.request", cpuRequested},
-		{"k8s.container.cpu_limit", cpuLimited},
-		{"k8s.container.cpu.limit", cpuLimited},
-		{"container.memory.working_set", memoryUsed},
-		{"k8s.pod.memory.working_set", memoryUsed},
-		{"container.memory.usage", memoryUsed},
-		{"k8s.pod.memory.usage", memoryUsed},
-		{"process.memory.usage", memoryUsed},
-		{"process.memory.rss", memoryUsed},
-		{"k8s.container.memory_request", memoryRequest},
-		{"k8s.container.memory.request", memoryRequest},
-		{"k8s.container.memory_limit", memoryLimit},
-		{"k8s.container.memory.limit", memoryLimit},
+		{semconv.MetricContainerCPUUsage, cpuUsed},
+		{semconv.MetricK8sContainerCPUUsage, cpuUsed},
+		{semconv.MetricK8sPodCPUUsage, cpuUsed},
+		{semconv.MetricContainerCPUTime, cpuSeconds},
+		{semconv.MetricK8sPodCPUTime, cpuSeconds},
+		{semconv.MetricProcessCPUTime, cpuSeconds},
+		{semconv.MetricCPUTime, cpuSeconds},
+		{semconv.MetricK8sContainerCPURequestOld, cpuRequested},
+		{semconv.MetricK8sContainerCPURequest, cpuRequested},
+		{semconv.MetricK8sContainerCPULimitOld, cpuLimited},
+		{semconv.MetricK8sContainerCPULimit, cpuLimited},
+		{semconv.MetricContainerMemoryWorkingSet, memoryUsed},
+		{semconv.MetricK8sPodMemoryWorkingSet, memoryUsed},
+		{semconv.MetricContainerMemoryUsage, memoryUsed},
+		{semconv.MetricK8sPodMemoryUsage, memoryUsed},
+		{semconv.MetricProcessMemoryUsage, memoryUsed},
+		{semconv.MetricProcessMemoryRSS, memoryUsed},
+		{semconv.MetricK8sContainerMemoryRequestOld, memoryRequest},
+		{semconv.MetricK8sContainerMemoryRequest, memoryRequest},
+		{semconv.MetricK8sContainerMemoryLimitOld, memoryLimit},
+		{semconv.MetricK8sContainerMemoryLimit, memoryLimit},
 	}
 }

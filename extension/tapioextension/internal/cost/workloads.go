@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Resource compares what is requested with what is used, in cores or GiB.
@@ -104,9 +105,9 @@ func take(found map[string]*tally, src source, s *model.Series, points []model.P
 	if t.by[used] != src.metric {
 		return
 	}
-	instance := cmp.Or(label(labels, "pod"), label(labels, "container.id"), label(labels, "instance"), label(labels, "process.pid"), "1")
+	instance := cmp.Or(label(labels, "pod"), label(labels, semconv.ContainerID), label(labels, "instance"), label(labels, semconv.ProcessPID), "1")
 	t.instances[instance] = true
-	part := instance + "/" + cmp.Or(label(labels, "container"), label(labels, "process.executable.name")) + "/" + label(labels, "cpu.mode")
+	part := instance + "/" + cmp.Or(label(labels, "container"), label(labels, semconv.ProcessExecutableName)) + "/" + label(labels, semconv.CPUMode)
 	values := values(src.figure, points)
 	if used == memoryUsed {
 		for i := range values {
@@ -151,15 +152,15 @@ func label(labels model.Labels, name string) string {
 // workloadOf is what the series belongs to, the widest that is known.
 func workloadOf(labels model.Labels) (name, kind string) {
 	for _, one := range []struct{ key, kind string }{
-		{"k8s.deployment.name", "deployment"},
-		{"k8s.statefulset.name", "statefulset"},
-		{"k8s.daemonset.name", "daemonset"},
-		{"k8s.cronjob.name", "cronjob"},
-		{"k8s.job.name", "job"},
-		{"service.name", "service"},
-		{"k8s.pod.name", "pod"},
-		{"container.name", "container"},
-		{"process.executable.name", "process"},
+		{semconv.K8sDeploymentName, "deployment"},
+		{semconv.K8sStatefulsetName, "statefulset"},
+		{semconv.K8sDaemonsetName, "daemonset"},
+		{semconv.K8sCronjobName, "cronjob"},
+		{semconv.K8sJobName, "job"},
+		{semconv.ServiceName, "service"},
+		{semconv.K8sPodName, "pod"},
+		{semconv.ContainerName, "container"},
+		{semconv.ProcessExecutableName, "process"},
 	} {
 		if name := label(labels, one.key); name != "" {
 			return name, one.kind

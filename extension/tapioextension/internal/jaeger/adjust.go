@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // adjustedSpan is a copy of a span that may be changed but for what it refers to.
@@ -28,7 +29,7 @@ const (
 // serviceOf is the name of a service as Jaeger has it, but for a name that is no
 // string, which is taken as text.
 func serviceOf(resource *model.Resource) string {
-	name, found := resource.Attributes.Get("service.name")
+	name, found := resource.Attributes.Get(semconv.ServiceName)
 	return nameOf(model.ServiceName{Name: name.Text(), Set: found})
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // search selects traces by a span that meets all conditions.
@@ -80,7 +81,7 @@ func selectService(name string) (services []string, selectors []model.Selector, 
 	case "":
 		return nil, nil, nil
 	case missingService:
-		without, err := model.NewSelector("service.name", string(model.OpNotExists), nil)
+		without, err := model.NewSelector(semconv.ServiceName, string(model.OpNotExists), nil)
 		return nil, []model.Selector{without}, err
 	case emptyService:
 		return []string{""}, nil, nil

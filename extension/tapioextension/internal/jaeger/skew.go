@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // skewText is in what the two APIs differ.
@@ -121,10 +122,10 @@ func addressOf(resource *model.Resource) string {
 
 // hostOf is by what API v3 tells hosts apart.
 func hostOf(resource *model.Resource) string {
-	if id, found := resource.Attributes.Get("host.id"); found {
+	if id, found := resource.Attributes.Get(semconv.HostID); found {
 		return id.Str()
 	}
-	switch ip, _ := resource.Attributes.Get("host.ip"); ip.Kind() {
+	switch ip, _ := resource.Attributes.Get(semconv.HostIP); ip.Kind() {
 	case model.KindString:
 		return ip.Str()
 	case model.KindArray:
@@ -132,6 +133,6 @@ func hostOf(resource *model.Resource) string {
 			return items[0].Value.Text()
 		}
 	}
-	name, _ := resource.Attributes.Get("host.name")
+	name, _ := resource.Attributes.Get(semconv.HostName)
 	return name.Str()
 }

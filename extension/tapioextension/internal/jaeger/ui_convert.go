@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // newUITrace converts the spans of a trace, at least one. Unless raw, they are
@@ -57,7 +58,7 @@ func micros(t model.Nanos) uint64 { return uint64(t) / 1000 }
 func processOf(resource *model.Resource) uiProcess {
 	process := uiProcess{ServiceName: serviceOf(resource), Tags: []uiTag{}}
 	for i := range resource.Attributes {
-		if kv := &resource.Attributes[i]; kv.Key != "service.name" {
+		if kv := &resource.Attributes[i]; kv.Key != semconv.ServiceName {
 			process.Tags = append(process.Tags, tagOf(kv.Key, kv.Value))
 		}
 	}
@@ -73,18 +74,18 @@ func spanTags(span *model.Span) []uiTag {
 			tags = append(tags, stringTag(key, value))
 		}
 	}
-	add("otel.scope.name", span.Scope.Name)
-	add("otel.scope.version", span.Scope.Version)
+	add(semconv.OtelScopeName, span.Scope.Name)
+	add(semconv.OtelScopeVersion, span.Scope.Version)
 	tags = append(tags, tagsOf(span.Attributes)...)
 	add("span.kind", model.SpanKindName(span.Kind))
 	switch span.StatusCode {
 	case model.StatusError:
-		add("otel.status_code", "ERROR")
+		add(semconv.OtelStatusCode, "ERROR")
 		tags = append(tags, uiTag{"error", typeBool, true})
 	case statusOK:
-		add("otel.status_code", "OK")
+		add(semconv.OtelStatusCode, "OK")
 	}
-	add("otel.status_description", span.StatusMessage)
+	add(semconv.OtelStatusDescription, span.StatusMessage)
 	add("w3c.tracestate", span.TraceState)
 	if tags == nil {
 		return []uiTag{}
@@ -140,7 +141,7 @@ func refType(link *model.SpanLink) string {
 // belongs to the process.
 func libraryKey(key string) bool {
 	switch key {
-	case "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version", "telemetry.distro.name", "telemetry.distro.version":
+	case semconv.TelemetrySDKLanguage, semconv.TelemetrySDKName, semconv.TelemetrySDKVersion, semconv.TelemetryDistroName, semconv.TelemetryDistroVersion:
 		return true
 	default:
 		return false
@@ -181,7 +182,7 @@ func sortFields(fields []uiTag) {
 // addressTags writes IPv4 addresses that are numbers as text.
 func addressTags(tags []uiTag) {
 	for i, tag := range tags {
-		if tag.Key != "ip" && tag.Key != "peer.ipv4" {
+		if tag.Key != "ip" && tag.Key != semconv.PeerIpv4 {
 			continue
 		}
 		switch value := tag.Value.(type) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // warningsKey is the attribute under which API v3 tells of what is odd about a
@@ -45,8 +46,8 @@ func (r *resources) canonical(resource *model.Resource) *model.Resource {
 	}
 	copied := *resource
 	copied.Attributes = slices.Clone(resource.Attributes)
-	if name, _ := resource.Attributes.Get("service.name"); name.Kind() != model.KindString || name.Str() == "" {
-		copied.Attributes = set(copied.Attributes, "service.name", model.StringValue(serviceOf(resource)))
+	if name, _ := resource.Attributes.Get(semconv.ServiceName); name.Kind() != model.KindString || name.Str() == "" {
+		copied.Attributes = set(copied.Attributes, semconv.ServiceName, model.StringValue(serviceOf(resource)))
 	}
 	r.known, r.copies = append(r.known, resource), append(r.copies, &copied)
 	return &copied
@@ -98,7 +99,7 @@ func adjustV3(spans []adjustedSpan, all *resources) []adjustedSpan {
 func withAddresses(attributes model.Attributes) model.Attributes {
 	for i := range attributes {
 		kv := &attributes[i]
-		if kv.Key != "ip" && kv.Key != "peer.ipv4" {
+		if kv.Key != "ip" && kv.Key != semconv.PeerIpv4 {
 			continue
 		}
 		switch kv.Kind() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 type queryLogsInput struct {
@@ -98,7 +99,7 @@ func (s *server) oneLog(ctx context.Context, id string) (*answer, error) {
 
 // findingIDKey is the attribute of the records that carry findings, which other tools
 // return.
-const findingIDKey = "tapio.finding.id"
+const findingIDKey = semconv.FindingID
 
 func (s *server) logQuery(in *queryLogsInput) (query model.EventQuery, err error) {
 	var times model.TimeRange

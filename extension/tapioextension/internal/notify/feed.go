@@ -15,6 +15,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -74,8 +75,8 @@ func alertOf(record *model.Event) (Alert, bool) {
 	if !ok || group.Kind == model.GroupObservation || group.Kind == model.GroupChange { // which affect no one
 		return Alert{}, false
 	}
-	a := incidentAlert(group, text(record, "tapio.group.state"))
-	kind := text(record, "tapio.group.kind")
+	a := incidentAlert(group, text(record, semconv.GroupState))
+	kind := text(record, semconv.GroupKind)
 	// What is no incident is not sent; but one that was may end as an observation.
 	return a, kind != "observation" && kind != "change" || !a.State.active()
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Operator compares the value of a label.
@@ -154,27 +156,27 @@ func (e *Entity) values(name string) []string {
 // labels of alerts have; docs/semconv.md lists them.
 func canonicalLabel(name string) string {
 	switch name {
-	case "service.name":
+	case semconv.ServiceName:
 		return "service"
-	case "k8s.namespace.name", "service.namespace":
+	case semconv.K8sNamespaceName, semconv.ServiceNamespace:
 		return "namespace"
-	case "k8s.pod.name":
+	case semconv.K8sPodName:
 		return "pod"
-	case "k8s.node.name":
+	case semconv.K8sNodeName:
 		return "node"
-	case "k8s.container.name", "container.name":
+	case semconv.K8sContainerName, semconv.ContainerName:
 		return "container"
-	case "host.name":
+	case semconv.HostName:
 		return "host"
-	case "k8s.cluster.name":
+	case semconv.K8sClusterName:
 		return "cluster"
-	case "k8s.deployment.name":
+	case semconv.K8sDeploymentName:
 		return "deployment"
-	case "deployment.environment.name":
+	case semconv.DeploymentEnvironmentName:
 		return "environment"
-	case "service.version":
+	case semconv.ServiceVersion:
 		return "version"
-	case "service.instance.id":
+	case semconv.ServiceInstanceID:
 		return "instance"
 	default:
 		return name

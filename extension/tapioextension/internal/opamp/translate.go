@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -49,14 +50,14 @@ func collectorOf(id string, m *protobufs.AgentToServer) *tapiov1.Collector {
 			attributes[key] = fleet.Shorten(kv.GetValue().GetStringValue(), maxValueBytes)
 		}
 	}
-	node := attributes["k8s.node.name"]
+	node := attributes[semconv.K8sNodeName]
 	if node == "" {
-		node = attributes["host.name"]
+		node = attributes[semconv.HostName]
 	}
 	return &tapiov1.Collector{
 		CollectorId:   id,
-		CollectorType: fleet.Shorten(attributes["service.name"], maxNameBytes),
-		Version:       fleet.Shorten(attributes["service.version"], maxNameBytes),
+		CollectorType: fleet.Shorten(attributes[semconv.ServiceName], maxNameBytes),
+		Version:       fleet.Shorten(attributes[semconv.ServiceVersion], maxNameBytes),
 		Node:          fleet.Shorten(node, maxNameBytes),
 		Attributes:    attributes,
 		Capabilities:  capabilityNames(m.GetCapabilities()),

@@ -12,6 +12,7 @@ import (
 	promrules "github.com/prometheus/prometheus/rules"
 
 	tapio "github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The states of an alert.
@@ -23,7 +24,7 @@ const (
 )
 
 // AlertEvent is the name of the events of changes.
-const AlertEvent = "tapio.alert"
+const AlertEvent = semconv.EventAlert
 
 // Change is an alert whose state changed.
 type Change struct {
@@ -118,7 +119,7 @@ func (c *Change) event() tapio.Event {
 		Attributes: tapio.Attributes{
 			text(attributeID, c.ID), text(attributeName, c.Name), text(attributeState, c.State),
 			text(attributeGroup, c.Group), text(attributeFile, c.File), text(attributeExpression, c.Expression),
-			{Key: "tapio.alert.value", Value: tapio.DoubleValue(c.Value)},
+			{Key: semconv.AlertValue, Value: tapio.DoubleValue(c.Value)},
 			{Key: attributeActiveAt, Value: tapio.StringValue(c.ActiveAt.UTC().Format(time.RFC3339Nano))},
 		},
 	}
@@ -176,9 +177,9 @@ func resourceOf(of map[string]string) *tapio.Resource {
 	if service == "" {
 		service = "tapio"
 	}
-	r := &tapio.Resource{Attributes: tapio.Attributes{text("service.name", service)}}
+	r := &tapio.Resource{Attributes: tapio.Attributes{text(semconv.ServiceName, service)}}
 	if namespace, _, found := strings.Cut(of["job"], "/"); found && afterSlash(of["job"]) == service {
-		r.Attributes = append(r.Attributes, text("service.namespace", namespace))
+		r.Attributes = append(r.Attributes, text(semconv.ServiceNamespace, namespace))
 	}
 	return r
 }

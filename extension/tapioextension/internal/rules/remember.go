@@ -14,6 +14,7 @@ import (
 
 	tapio "github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -22,13 +23,13 @@ const (
 	rememberPage   = 1000
 	rememberEvents = 20_000
 
-	attributeID         = "tapio.alert.id"
-	attributeName       = "tapio.alert.name"
-	attributeState      = "tapio.alert.state"
-	attributeGroup      = "tapio.alert.group"
-	attributeFile       = "tapio.alert.file"
-	attributeExpression = "tapio.alert.expression"
-	attributeActiveAt   = "tapio.alert.active_at"
+	attributeID         = semconv.AlertID
+	attributeName       = semconv.AlertName
+	attributeState      = semconv.AlertState
+	attributeGroup      = semconv.AlertGroup
+	attributeFile       = semconv.AlertFile
+	attributeExpression = semconv.AlertExpression
+	attributeActiveAt   = semconv.AlertActiveAt
 	labelPrefix         = "tapio.alert.label."
 	annotationPrefix    = "tapio.alert.annotation."
 )

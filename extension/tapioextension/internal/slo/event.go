@@ -9,33 +9,34 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // BurnEvent is the name of the record that reports that an error budget begins or
 // ceases to burn too fast; docs/semconv.md lists its attributes.
-const BurnEvent = "tapio.slo.burn"
+const BurnEvent = semconv.EventSLOBurn
 
 const (
-	keyName      = "tapio.slo.name"
-	keyType      = "tapio.slo.type"
-	keyState     = "tapio.slo.state"
-	keyService   = "tapio.slo.service"
-	keyNamespace = "tapio.slo.namespace"
-	keyOperation = "tapio.slo.operation"
-	keyTarget    = "tapio.slo.target"
-	keyThreshold = "tapio.slo.threshold"
-	keyWindow    = "tapio.slo.window"
-	keyAutomatic = "tapio.slo.automatic"
-	keyAlert     = "tapio.slo.alert"
-	keyPage      = "tapio.slo.alert.page"
-	keyLong      = "tapio.slo.alert.long_window"
-	keyShort     = "tapio.slo.alert.short_window"
-	keyFactor    = "tapio.slo.alert.factor"
-	keyLongRate  = "tapio.slo.burn_rate.long"
-	keyShortRate = "tapio.slo.burn_rate.short"
-	keyRatio     = "tapio.slo.error_ratio"
-	keyBudget    = "tapio.slo.budget_remaining"
-	keyStart     = "tapio.slo.start"
+	keyName      = semconv.SLOName
+	keyType      = semconv.SLOType
+	keyState     = semconv.SLOState
+	keyService   = semconv.SLOService
+	keyNamespace = semconv.SLONamespace
+	keyOperation = semconv.SLOOperation
+	keyTarget    = semconv.SLOTarget
+	keyThreshold = semconv.SLOThreshold
+	keyWindow    = semconv.SLOWindow
+	keyAutomatic = semconv.SLOAutomatic
+	keyAlert     = semconv.SLOAlert
+	keyPage      = semconv.SLOAlertPage
+	keyLong      = semconv.SLOAlertLongWindow
+	keyShort     = semconv.SLOAlertShortWindow
+	keyFactor    = semconv.SLOAlertFactor
+	keyLongRate  = semconv.SLOBurnRateLong
+	keyShortRate = semconv.SLOBurnRateShort
+	keyRatio     = semconv.SLOErrorRatio
+	keyBudget    = semconv.SLOBudgetRemaining
+	keyStart     = semconv.SLOStart
 
 	stateFiring, stateResolved = "firing", "resolved"
 
@@ -152,7 +153,7 @@ func (b *Burn) Event() model.Event {
 	return model.Event{
 		Name: BurnEvent, Time: b.Time, SeverityNumber: severity, SeverityText: severityText,
 		Body: model.StringValue(b.Title()), Attributes: attributes,
-		Resource: &model.Resource{Attributes: model.Attributes{{Key: "service.name", Value: model.StringValue("tapio")}}},
+		Resource: &model.Resource{Attributes: model.Attributes{{Key: semconv.ServiceName, Value: model.StringValue("tapio")}}},
 		Scope:    &model.Scope{Name: "github.com/tapio/tapio/extension/tapioextension/internal/slo"},
 	}
 }

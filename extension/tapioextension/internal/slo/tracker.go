@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -142,12 +143,12 @@ func (t *Tracker) Observe(spans []model.Span) {
 // serviceOf returns the service of a resource, nil if it has none or there is no
 // memory for one more.
 func (t *Tracker) serviceOf(r *model.Resource) *service {
-	name, _ := r.Attributes.Get("service.name")
+	name, _ := r.Attributes.Get(semconv.ServiceName)
 	if name.Text() == "" {
 		return nil
 	}
 	key := serviceKey{name: name.Text()}
-	for _, attribute := range []string{"k8s.namespace.name", "service.namespace"} {
+	for _, attribute := range []string{semconv.K8sNamespaceName, semconv.ServiceNamespace} {
 		if v, found := r.Attributes.Get(attribute); found && key.namespace == "" {
 			key.namespace = v.Text()
 		}
@@ -175,7 +176,7 @@ func (t *Tracker) take(bytes int64) bool {
 
 func (t *Tracker) count(of *service, span *model.Span, now time.Time) {
 	at := min(span.End, model.Nanos(now.UnixNano()))
-	if source, _ := span.Resource.Attributes.Get("tapio.source"); source.Text() != "ebpf" {
+	if source, _ := span.Resource.Attributes.Get(semconv.Source); source.Text() != "ebpf" {
 		of.instrumented = max(of.instrumented, at)
 	} else if of.instrumented > 0 && at < of.instrumented+instrumentedFor {
 		return
@@ -259,7 +260,7 @@ func isFailure(span *model.Span) bool {
 	}
 	for i := range span.Attributes {
 		switch kv := &span.Attributes[i]; kv.Key {
-		case "http.response.status_code", "http.status_code":
+		case semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode:
 			return kv.Value.Int() >= 500
 		}
 	}

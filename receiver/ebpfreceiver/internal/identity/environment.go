@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Declared is what a program says of the service that it belongs to.
@@ -64,13 +66,13 @@ func (d *Declared) read(list string) {
 // Set takes an attribute of a resource, if it is one that names a service.
 func (d *Declared) Set(key, value string) {
 	switch key {
-	case "service.name":
+	case semconv.ServiceName:
 		d.Name = bounded(value)
-	case "service.namespace":
+	case semconv.ServiceNamespace:
 		d.Namespace = bounded(value)
-	case "service.version":
+	case semconv.ServiceVersion:
 		d.Version = bounded(value)
-	case "service.instance.id":
+	case semconv.ServiceInstanceID:
 		d.Instance = bounded(value)
 	}
 }

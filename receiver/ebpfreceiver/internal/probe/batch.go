@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -217,19 +217,19 @@ func (b *Batch) metric(m *Metric, place *identity.Place) (metric pmetric.Metric,
 // putResource writes what processors such as k8sattributes join by.
 func (b *Batch) putResource(to pcommon.Resource, place *identity.Place) {
 	attributes := to.Attributes()
-	attributes.PutStr(otlp.Source, otlp.SourceEBPF)
-	attributes.PutStr(otlp.OSType, "linux")
-	putText(attributes, otlp.HostName, b.origin.HostName)
-	putText(attributes, otlp.HostID, b.origin.HostID)
-	putText(attributes, otlp.ServiceName, place.Service)
-	putText(attributes, otlp.ServiceNamespace, place.Namespace)
-	putText(attributes, otlp.ServiceVersion, place.Version)
+	attributes.PutStr(semconv.Source, semconv.SourceEBPF)
+	attributes.PutStr(semconv.OSType, "linux")
+	putText(attributes, semconv.HostName, b.origin.HostName)
+	putText(attributes, semconv.HostID, b.origin.HostID)
+	putText(attributes, semconv.ServiceName, place.Service)
+	putText(attributes, semconv.ServiceNamespace, place.Namespace)
+	putText(attributes, semconv.ServiceVersion, place.Version)
 	b.putInstance(attributes, place.Instance)
 	if place.Cgroup != "/" { // that of the whole host says nothing
-		putText(attributes, otlp.ProcessCgroup, place.Cgroup)
+		putText(attributes, semconv.ProcessLinuxCgroup, place.Cgroup)
 	}
-	putText(attributes, otlp.ContainerID, place.ContainerID)
-	putText(attributes, otlp.K8sPodUID, place.PodUID)
+	putText(attributes, semconv.ContainerID, place.ContainerID)
+	putText(attributes, semconv.K8sPodUID, place.PodUID)
 }
 
 // putInstance writes what tells instances of a service apart. The key of a process
@@ -241,7 +241,7 @@ func (b *Batch) putInstance(to pcommon.Map, instance string) {
 	if pid, _, found := strings.Cut(instance, ":"); found && b.origin.HostName != "" && strings.Trim(pid, "0123456789") == "" {
 		instance = b.origin.HostName + ":" + instance
 	}
-	to.PutStr(otlp.ServiceInstanceID, instance)
+	to.PutStr(semconv.ServiceInstanceID, instance)
 }
 
 func (b *Batch) putScope(to pcommon.InstrumentationScope) {
@@ -251,10 +251,10 @@ func (b *Batch) putScope(to pcommon.InstrumentationScope) {
 
 func putProcess(to pcommon.Map, p *identity.Process) {
 	to.EnsureCapacity(12)
-	to.PutInt(otlp.ProcessPID, int64(p.Key.PID))
-	to.PutStr(otlp.ProcessKey, p.Text)
-	putText(to, otlp.ProcessExecutable, p.Name)
-	putText(to, otlp.ProcessExecutablePath, p.Path)
+	to.PutInt(semconv.ProcessPID, int64(p.Key.PID))
+	to.PutStr(semconv.ProcessKey, p.Text)
+	putText(to, semconv.ProcessExecutableName, p.Name)
+	putText(to, semconv.ProcessExecutablePath, p.Path)
 }
 
 func putText(to pcommon.Map, key, value string) {

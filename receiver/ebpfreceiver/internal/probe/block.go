@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 type deviceOperation struct {
@@ -42,11 +42,11 @@ func newBlock() *block {
 	return &block{
 		names: map[[2]uint32]string{},
 		duration: Metric{
-			Name: "tapio.disk.operation.duration", Unit: "s",
+			Name: semconv.MetricDiskOperationDuration, Unit: "s",
 			Description: "How long a block device took, from when it got a request to when it was done, by device and operation.",
 		},
-		size:   Metric{Name: "tapio.disk.operation.io", Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
-		errors: Metric{Name: "tapio.disk.operation.errors", Unit: "{request}", Description: "Requests that failed, by device, operation and error."},
+		size:   Metric{Name: semconv.MetricDiskOperationIO, Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
+		errors: Metric{Name: semconv.MetricDiskOperationErrors, Unit: "{request}", Description: "Requests that failed, by device, operation and error."},
 	}
 }
 
@@ -85,11 +85,11 @@ func (p *block) Collect(out *Batch) error {
 }
 
 func (p *block) put(to pcommon.Map, what deviceOperation) {
-	to.PutStr(otlp.SystemDevice, p.device(what.Major, what.Minor))
+	to.PutStr(semconv.SystemDevice, p.device(what.Major, what.Minor))
 	operation := operationName(what.Operation)
-	to.PutStr(otlp.DiskOperation, operation)
+	to.PutStr(semconv.DiskOperation, operation)
 	if operation == "read" || operation == "write" {
-		to.PutStr(otlp.DiskDirection, operation)
+		to.PutStr(semconv.DiskIODirection, operation)
 	}
 }
 

@@ -8,7 +8,7 @@ package probe
 import (
 	"fmt"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // kindRequestFailed is bpf/block.bpf.c's KIND_FAILED.
@@ -47,14 +47,14 @@ func (p *block) Decode(kind uint32, record []byte, out *Batch) error {
 	if err != nil {
 		return err
 	}
-	event := out.EventAt("tapio.disk.request_failed", out.Table.Host(), out.Clock.Wall(e.Time))
+	event := out.EventAt(semconv.EventDiskRequestFailed, out.Table.Host(), out.Clock.Wall(e.Time))
 	fails(event)
 	attributes, fault := event.Attributes(), blockError(e.Failure.Error)
 	p.put(attributes, e.Failure.deviceOperation)
-	attributes.PutStr(otlp.ErrorType, fault)
-	attributes.PutInt(otlp.DiskFailedRequests, int64(e.Requests))
-	attributes.PutInt(otlp.DiskSector, int64(e.Sector))
-	attributes.PutInt(otlp.DiskSize, int64(e.Bytes))
+	attributes.PutStr(semconv.ErrorType, fault)
+	attributes.PutInt(semconv.DiskFailedRequests, int64(e.Requests))
+	attributes.PutInt(semconv.DiskSector, int64(e.Sector))
+	attributes.PutInt(semconv.DiskSize, int64(e.Bytes))
 	event.Body().SetStr(fmt.Sprintf("%s of %s failed: %s", operationName(e.Failure.Operation), p.device(e.Failure.Major, e.Failure.Minor), fault))
 	return nil
 }
@@ -67,7 +67,7 @@ func (p *block) collectFailures(out *Batch) error {
 		failed := out.Count(&p.errors, out.Table.Host())
 		failed.SetIntValue(int64(count.Requests))
 		p.put(failed.Attributes(), failure.deviceOperation)
-		failed.Attributes().PutStr(otlp.ErrorType, blockError(failure.Error))
+		failed.Attributes().PutStr(semconv.ErrorType, blockError(failure.Error))
 	}
 	return entries.Err()
 }

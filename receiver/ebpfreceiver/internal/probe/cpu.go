@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 type cpu struct {
@@ -25,10 +26,10 @@ func newCPU(c *CPUConfig) *cpu {
 	return &cpu{
 		top: newTopPrograms(c.MaxPrograms), series: newSeries[program, runSums](c.MaxPrograms + 1),
 		wait: Metric{
-			Name: "tapio.cpu.run_queue.duration", Unit: "s",
+			Name: semconv.MetricCPURunQueueDuration, Unit: "s",
 			Description: "How long threads that could run waited for a CPU, by program.",
 		},
-		time:      Metric{Name: "tapio.cpu.time", Unit: "s", Description: "Time that threads were on a CPU, by program."},
+		time:      Metric{Name: semconv.MetricCPUTime, Unit: "s", Description: "Time that threads were on a CPU, by program."},
 		throttles: newThrottles(),
 	}
 }

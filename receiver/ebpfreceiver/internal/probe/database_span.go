@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -40,26 +40,26 @@ func (c *databaseCall) title() string {
 func (c *databaseCall) put(span ptrace.Span, system string, server bool) (fault string) {
 	to := span.Attributes()
 	to.EnsureCapacity(12)
-	to.PutStr(otlp.DBSystem, system)
-	to.PutStr(otlp.DBOperation, c.Operation)
-	putText(to, otlp.DBNamespace, c.Namespace)
-	putText(to, otlp.DBQueryText, c.Text)
-	to.PutStr(otlp.NetworkPeerAddress, c.conn.remote)
-	to.PutInt(otlp.NetworkPeerPort, int64(c.conn.ends.RemotePort))
+	to.PutStr(semconv.DBSystemName, system)
+	to.PutStr(semconv.DBOperationName, c.Operation)
+	putText(to, semconv.DBNamespace, c.Namespace)
+	putText(to, semconv.DBQueryText, c.Text)
+	to.PutStr(semconv.NetworkPeerAddress, c.conn.remote)
+	to.PutInt(semconv.NetworkPeerPort, int64(c.conn.ends.RemotePort))
 	at := c.conn.serverAt(server)
-	to.PutStr(otlp.ServerAddress, at.name)
-	to.PutInt(otlp.ServerPort, int64(at.port))
+	to.PutStr(semconv.ServerAddress, at.name)
+	to.PutInt(semconv.ServerPort, int64(at.port))
 	if server {
-		to.PutStr(otlp.ClientAddress, c.conn.remote)
+		to.PutStr(semconv.ClientAddress, c.conn.remote)
 	}
 	c.conn.ends.putNamespace(to)
-	putText(to, otlp.DBResponseStatus, c.Code)
+	putText(to, semconv.DBResponseStatusCode, c.Code)
 	fault = c.Code
 	if c.Cut {
 		fault = "connection_closed"
 	}
 	if fault != "" {
-		to.PutStr(otlp.ErrorType, fault)
+		to.PutStr(semconv.ErrorType, fault)
 		span.Status().SetCode(ptrace.StatusCodeError)
 	}
 	return fault
@@ -89,7 +89,7 @@ func databaseBounds() []float64 { return []float64{0.001, 0.005, 0.01, 0.05, 0.1
 func newDatabaseDurations(system string) durations[databaseLabels] {
 	return durations[databaseLabels]{
 		metric: Metric{
-			Name: "db.client.operation.duration", Unit: "s", Description: "Duration of database client operations.", Bounds: databaseBounds(),
+			Name: semconv.MetricDBClientOperationDuration, Unit: "s", Description: "Duration of database client operations.", Bounds: databaseBounds(),
 		},
 		place:  func(l databaseLabels) *identity.Place { return l.place },
 		label:  func(l databaseLabels, to pcommon.Map) { l.put(system, to) },
@@ -106,15 +106,15 @@ func (p *databaseProbe) count(c *databaseCall, fault string, span ptrace.Span) {
 }
 
 func (l databaseLabels) put(system string, to pcommon.Map) {
-	to.PutStr(otlp.DBSystem, system)
+	to.PutStr(semconv.DBSystemName, system)
 	if l.overflow {
-		to.PutBool(otlp.MetricOverflow, true)
+		to.PutBool(semconv.OtelMetricOverflow, true)
 		return
 	}
-	to.PutStr(otlp.DBOperation, l.operation)
-	putText(to, otlp.DBNamespace, l.namespace)
-	putText(to, otlp.DBResponseStatus, l.code)
-	putText(to, otlp.ErrorType, l.fault)
-	to.PutStr(otlp.ServerAddress, l.at.name)
-	to.PutInt(otlp.ServerPort, int64(l.at.port))
+	to.PutStr(semconv.DBOperationName, l.operation)
+	putText(to, semconv.DBNamespace, l.namespace)
+	putText(to, semconv.DBResponseStatusCode, l.code)
+	putText(to, semconv.ErrorType, l.fault)
+	to.PutStr(semconv.ServerAddress, l.at.name)
+	to.PutInt(semconv.ServerPort, int64(l.at.port))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -198,17 +198,17 @@ func (p *dnsProbe) finish(id *lookupID, l *lookup, at time.Time, fault string, o
 	if fault == "" {
 		return
 	}
-	event := out.Event("tapio.dns.lookup_failed", l.of, at)
+	event := out.Event(semconv.EventDNSLookupFailed, l.of, at)
 	putLineage(event.Attributes(), l.of, out.Table)
 	if fault != nameError { // that search domains and probing programs bring about all day
 		warns(event)
 	}
 	to := event.Attributes()
-	to.PutStr(otlp.DNSQuestionName, id.question.name)
-	to.PutStr(otlp.DNSQuestionType, id.question.kind)
-	to.PutStr(otlp.ErrorType, fault)
-	to.PutInt(otlp.DNSAttempts, int64(l.attempts))
-	to.PutDouble(otlp.DNSDuration, at.Sub(l.began).Seconds())
+	to.PutStr(semconv.DNSQuestionName, id.question.name)
+	to.PutStr(semconv.DNSQuestionType, id.question.kind)
+	to.PutStr(semconv.ErrorType, fault)
+	to.PutInt(semconv.DNSAttempts, int64(l.attempts))
+	to.PutDouble(semconv.DNSDuration, at.Sub(l.began).Seconds())
 	putPeer(to, l.server, 53)
 	event.Body().SetStr(fmt.Sprintf("lookup of %s %s failed: %s", id.question.name, id.question.kind, fault))
 }

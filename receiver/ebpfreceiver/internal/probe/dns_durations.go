@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -33,7 +33,7 @@ func newDNSDurations(maxNames int) dnsDurations {
 	return dnsDurations{
 		durations: durations[dnsLabels]{
 			metric: Metric{
-				Name: "dns.lookup.duration", Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: networkBounds(),
+				Name: semconv.MetricDNSLookupDuration, Unit: "s", Description: "Measures the time taken to perform a DNS lookup.", Bounds: networkBounds(),
 			},
 			place:  func(l dnsLabels) *identity.Place { return l.place },
 			label:  dnsLabels.put,
@@ -58,9 +58,9 @@ func (d *dnsDurations) add(of *identity.Process, q *dnsQuestion, fault string, t
 
 func (l dnsLabels) put(to pcommon.Map) {
 	if l.overflow {
-		to.PutBool(otlp.MetricOverflow, true)
+		to.PutBool(semconv.OtelMetricOverflow, true)
 	}
-	putText(to, otlp.DNSQuestionName, l.question.name)
-	putText(to, otlp.DNSQuestionType, l.question.kind)
-	putText(to, otlp.ErrorType, l.fault)
+	putText(to, semconv.DNSQuestionName, l.question.name)
+	putText(to, semconv.DNSQuestionType, l.question.kind)
+	putText(to, semconv.ErrorType, l.fault)
 }

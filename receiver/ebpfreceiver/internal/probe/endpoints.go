@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -31,9 +31,9 @@ func (e *endpoints) remotePort() netip.AddrPort { return netip.AddrPortFrom(e.re
 
 // put writes both ends of a connection.
 func (e *endpoints) put(to pcommon.Map) {
-	to.PutStr(otlp.NetworkLocalAddress, address(e.Local).String())
+	to.PutStr(semconv.NetworkLocalAddress, address(e.Local).String())
 	if e.LocalPort != 0 { // a connect may fail before it has one
-		to.PutInt(otlp.NetworkLocalPort, int64(e.LocalPort))
+		to.PutInt(semconv.NetworkLocalPort, int64(e.LocalPort))
 	}
 	putPeer(to, e.remote(), e.RemotePort)
 	e.putNamespace(to)
@@ -51,21 +51,21 @@ func (e *endpoints) scope(of [16]byte, port uint16) identity.Endpoint {
 // putNamespace tells addresses of loopback apart.
 func (e *endpoints) putNamespace(to pcommon.Map) {
 	if e.remote().IsLoopback() || address(e.Local).IsLoopback() {
-		to.PutInt(otlp.NetworkNamespace, int64(e.Netns))
+		to.PutInt(semconv.NetworkNamespace, int64(e.Netns))
 	}
 }
 
 // putListener names the service that listens at the other end, if that is of this host.
 func (e *endpoints) putListener(to pcommon.Map, table *identity.Table) {
 	if p := table.Listener(e.remoteScope()); p != nil {
-		putText(to, otlp.PeerService, p.Place.Service)
+		putText(to, semconv.PeerService, p.Place.Service)
 	}
 }
 
 func putPeer(to pcommon.Map, peer netip.Addr, port uint16) {
-	to.PutStr(otlp.NetworkPeerAddress, peer.String())
-	to.PutInt(otlp.NetworkPeerPort, int64(port))
-	to.PutStr(otlp.NetworkType, networkType(peer))
+	to.PutStr(semconv.NetworkPeerAddress, peer.String())
+	to.PutInt(semconv.NetworkPeerPort, int64(port))
+	to.PutStr(semconv.NetworkType, networkType(peer))
 }
 
 func networkType(a netip.Addr) string {

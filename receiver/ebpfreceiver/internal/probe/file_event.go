@@ -13,7 +13,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The kinds of bpf/file.bpf.c.
@@ -70,14 +70,14 @@ func (p *files) Decode(kind uint32, record []byte, out *Batch) error {
 	to := event.Attributes()
 	putLineage(to, of, out.Table)
 	putPath(to, e.path)
-	to.PutStr(otlp.SyscallName, callName(p.names, e.Number))
+	to.PutStr(semconv.SyscallName, callName(p.names, e.Number))
 	switch kind {
 	case kindFileOpen:
 		e.putOpened(to)
 	case kindFileWrite:
 		e.putWritten(to)
 	case kindFileRename:
-		putText(to, otlp.FileTarget, e.target)
+		putText(to, semconv.FileTargetPath, e.target)
 	}
 	said := verb + " " + e.path
 	if e.target != "" {
@@ -85,7 +85,7 @@ func (p *files) Decode(kind uint32, record []byte, out *Batch) error {
 	}
 	said += " by " + of.Name
 	if e.Result < 0 {
-		to.PutStr(otlp.ErrorType, errorName(-e.Result))
+		to.PutStr(semconv.ErrorType, errorName(-e.Result))
 		said += ": " + errorName(-e.Result)
 	}
 	event.Body().SetStr(said)
@@ -124,30 +124,30 @@ func putPath(to pcommon.Map, file string) {
 	if file == "" {
 		return
 	}
-	to.PutStr(otlp.FilePath, file)
+	to.PutStr(semconv.FilePath, file)
 	folder, name := path.Split(file)
-	putText(to, otlp.FileName, name)
-	to.PutStr(otlp.FileDirectory, path.Clean(folder))
-	putText(to, otlp.FileExtension, strings.TrimPrefix(path.Ext(name), "."))
+	putText(to, semconv.FileName, name)
+	to.PutStr(semconv.FileDirectory, path.Clean(folder))
+	putText(to, semconv.FileExtension, strings.TrimPrefix(path.Ext(name), "."))
 }
 
 func (e *fileEvent) putOpened(to pcommon.Map) {
-	to.PutStr(otlp.FileFlags, openFlags(e.Flags))
+	to.PutStr(semconv.FileFlags, openFlags(e.Flags))
 	if e.Result < 0 {
 		return
 	}
-	to.PutBool(otlp.FileCreated, e.Created != 0)
-	to.PutInt(otlp.FileSize, int64(e.Size))
-	to.PutStr(otlp.FileInode, fmt.Sprint(e.Inode))
-	to.PutStr(otlp.FileMode, fmt.Sprintf("%04o", e.Mode&0o7777))
+	to.PutBool(semconv.FileCreated, e.Created != 0)
+	to.PutInt(semconv.FileSize, int64(e.Size))
+	to.PutStr(semconv.FileInode, fmt.Sprint(e.Inode))
+	to.PutStr(semconv.FileMode, fmt.Sprintf("%04o", e.Mode&0o7777))
 }
 
 func (e *fileEvent) putWritten(to pcommon.Map) {
-	to.PutStr(otlp.FileFlags, openFlags(e.Flags))
-	to.PutStr(otlp.FileInode, fmt.Sprint(e.Inode))
-	to.PutInt(otlp.FileWritten, int64(e.Bytes))
-	to.PutInt(otlp.FileWrites, int64(e.Calls))
-	to.PutBool(otlp.FileClosed, e.Closed != 0)
+	to.PutStr(semconv.FileFlags, openFlags(e.Flags))
+	to.PutStr(semconv.FileInode, fmt.Sprint(e.Inode))
+	to.PutInt(semconv.FileWritten, int64(e.Bytes))
+	to.PutInt(semconv.FileWrites, int64(e.Calls))
+	to.PutBool(semconv.FileClosed, e.Closed != 0)
 }
 
 // openFlags names the flags of an open as a program would write them.

@@ -8,7 +8,7 @@ package probe
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -40,8 +40,8 @@ func newHTTPDurations() httpDurations {
 		}
 	}
 	return httpDurations{
-		server: histogram("http.server.request.duration", "Duration of HTTP server requests."),
-		client: histogram("http.client.request.duration", "Duration of HTTP client requests."),
+		server: histogram(semconv.MetricHTTPServerRequestDuration, "Duration of HTTP server requests."),
+		client: histogram(semconv.MetricHTTPClientRequestDuration, "Duration of HTTP client requests."),
 	}
 }
 
@@ -99,18 +99,18 @@ func (d *httpDurations) collect(out *Batch) {
 
 func (l httpLabels) put(to pcommon.Map) {
 	if l.overflow {
-		to.PutBool(otlp.MetricOverflow, true)
+		to.PutBool(semconv.OtelMetricOverflow, true)
 		return
 	}
-	to.PutStr(otlp.HTTPRequestMethod, l.method)
-	to.PutStr(otlp.URLScheme, l.scheme)
-	to.PutStr(otlp.NetworkProtocolVer, l.version)
+	to.PutStr(semconv.HTTPRequestMethod, l.method)
+	to.PutStr(semconv.URLScheme, l.scheme)
+	to.PutStr(semconv.NetworkProtocolVersion, l.version)
 	if l.status != 0 {
-		to.PutInt(otlp.HTTPResponseStatus, int64(l.status))
+		to.PutInt(semconv.HTTPResponseStatusCode, int64(l.status))
 	}
-	putText(to, otlp.ErrorType, l.fault)
+	putText(to, semconv.ErrorType, l.fault)
 	if l.address != "" {
-		to.PutStr(otlp.ServerAddress, l.address)
-		to.PutInt(otlp.ServerPort, int64(l.port))
+		to.PutStr(semconv.ServerAddress, l.address)
+		to.PutInt(semconv.ServerPort, int64(l.port))
 	}
 }

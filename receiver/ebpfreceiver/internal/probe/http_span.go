@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
 )
 
@@ -75,22 +75,22 @@ func (p *httpProbe) span(s *served, clientSeen bool, out *Batch) {
 	span.SetEndTimestamp(pcommon.NewTimestampFromTime(e.End))
 	attributes := span.Attributes()
 	attributes.EnsureCapacity(attributesOf(server))
-	attributes.PutStr(otlp.HTTPRequestMethod, method)
-	putText(attributes, otlp.HTTPRequestMethodOrig, original)
-	putText(attributes, otlp.URLPath, pathOf(e.Request.Target))
-	attributes.PutStr(otlp.NetworkProtocolVer, versionOf(&e.Request))
-	attributes.PutInt(otlp.HTTPRequestBodySize, e.RequestBody)
-	attributes.PutStr(otlp.NetworkPeerAddress, s.conn.remote)
-	attributes.PutInt(otlp.NetworkPeerPort, int64(s.conn.ends.RemotePort))
+	attributes.PutStr(semconv.HTTPRequestMethod, method)
+	putText(attributes, semconv.HTTPRequestMethodOriginal, original)
+	putText(attributes, semconv.URLPath, pathOf(e.Request.Target))
+	attributes.PutStr(semconv.NetworkProtocolVersion, versionOf(&e.Request))
+	attributes.PutInt(semconv.HTTPRequestBodySize, e.RequestBody)
+	attributes.PutStr(semconv.NetworkPeerAddress, s.conn.remote)
+	attributes.PutInt(semconv.NetworkPeerPort, int64(s.conn.ends.RemotePort))
 	target := s.conn.targetOf(e.Request.Host)
-	attributes.PutStr(otlp.ServerAddress, target.name)
-	attributes.PutInt(otlp.ServerPort, int64(target.port))
+	attributes.PutStr(semconv.ServerAddress, target.name)
+	attributes.PutInt(semconv.ServerPort, int64(target.port))
 	if server {
-		attributes.PutStr(otlp.URLScheme, s.conn.scheme())
-		attributes.PutStr(otlp.ClientAddress, s.conn.remote)
-		putText(attributes, otlp.UserAgent, e.Request.UserAgent)
+		attributes.PutStr(semconv.URLScheme, s.conn.scheme())
+		attributes.PutStr(semconv.ClientAddress, s.conn.remote)
+		putText(attributes, semconv.UserAgentOriginal, e.Request.UserAgent)
 	} else {
-		attributes.PutStr(otlp.URLFull, s.conn.urlOf(&e.Request))
+		attributes.PutStr(semconv.URLFull, s.conn.urlOf(&e.Request))
 	}
 	s.conn.ends.putNamespace(attributes)
 	if !server {
@@ -114,11 +114,11 @@ func attributesOf(server bool) int {
 func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) {
 	attributes, status := span.Attributes(), e.Response.Status
 	if status != 0 {
-		attributes.PutInt(otlp.HTTPResponseStatus, int64(status))
-		attributes.PutInt(otlp.HTTPResponseBodySize, e.ResponseBody)
+		attributes.PutInt(semconv.HTTPResponseStatusCode, int64(status))
+		attributes.PutInt(semconv.HTTPResponseBodySize, e.ResponseBody)
 	}
 	if fault := httpFaultOf(e, server); fault != "" {
-		attributes.PutStr(otlp.ErrorType, fault)
+		attributes.PutStr(semconv.ErrorType, fault)
 		span.Status().SetCode(ptrace.StatusCodeError)
 	}
 }

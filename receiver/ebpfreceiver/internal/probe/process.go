@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/redact"
 )
@@ -57,7 +57,7 @@ func newProcess(c *ProcessConfig) *process {
 	return &process{
 		config: c, redact: hidden, exited: newRecent[identity.Key, struct{}](maxExited), oomKilled: newRecent[identity.Key, struct{}](maxExited),
 		declared:   newRecent[identity.Key, identity.Declared](maxExited),
-		forkMetric: Metric{Name: "tapio.process.forks", Unit: "{process}", Description: "Processes, not threads, that were forked."},
+		forkMetric: Metric{Name: semconv.MetricProcessForks, Unit: "{process}", Description: "Processes, not threads, that were forked."},
 	}
 }
 
@@ -157,10 +157,10 @@ func (p *process) exec(record []byte, out *Batch) error {
 	if !p.config.Exec {
 		return nil
 	}
-	event := out.Event("tapio.process.exec", of, out.Clock.Wall(e.Time))
+	event := out.Event(semconv.EventProcessExec, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
-	attributes.PutInt(otlp.ProcessUserID, int64(e.UID))
+	attributes.PutInt(semconv.ProcessUserID, int64(e.UID))
 	event.Body().SetStr("exec " + file + p.putArgs(attributes, args, e))
 	return nil
 }
@@ -179,7 +179,7 @@ func (p *process) putArgs(to pcommon.Map, args []string, e *execHead) string {
 		return ""
 	}
 	cut := e.ArgsTotal > uint32(e.ArgsSize)
-	list := to.PutEmptySlice(otlp.ProcessArgs)
+	list := to.PutEmptySlice(semconv.ProcessCommandArgs)
 	var line strings.Builder
 	for _, arg := range p.redact.Args(args, cut) {
 		if list.Len() > 0 {
@@ -188,7 +188,7 @@ func (p *process) putArgs(to pcommon.Map, args []string, e *execHead) string {
 		list.AppendEmpty().SetStr(arg)
 	}
 	if cut {
-		to.PutInt(otlp.ProcessArgsSize, int64(e.ArgsTotal))
+		to.PutInt(semconv.ProcessArgsSize, int64(e.ArgsTotal))
 	}
 	return line.String()
 }
@@ -217,14 +217,14 @@ func (p *process) exit(record []byte, out *Batch) error {
 		return nil
 	}
 	p.exited.Add(key, struct{}{})
-	event := out.Event("tapio.process.exit", of, out.Clock.Wall(e.Time))
+	event := out.Event(semconv.EventProcessExit, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	status := putStatus(attributes, e.Code)
 	_, oom := p.oomKilled.Get(key)
 	setExitSeverity(event, e.Code&0x7f, oom)
 	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
-	attributes.PutDouble(otlp.ProcessDuration, lived.Seconds())
+	attributes.PutDouble(semconv.ProcessDuration, lived.Seconds())
 	event.Body().SetStr("exit " + of.Name + ": " + status)
 	return nil
 }
@@ -242,11 +242,11 @@ func (*process) moved(record []byte, out *Batch) error {
 // putStatus reads what wait(2) returns, and says it.
 func putStatus(to pcommon.Map, status int32) string {
 	if signal := status & 0x7f; signal != 0 {
-		to.PutStr(otlp.ProcessExitSignal, signalName(signal))
+		to.PutStr(semconv.ProcessExitSignal, signalName(signal))
 		return signalName(signal)
 	}
 	code := int64(status >> 8 & 0xff)
-	to.PutInt(otlp.ProcessExitCode, code)
+	to.PutInt(semconv.ProcessExitCode, code)
 	return "code " + strconv.FormatInt(code, 10)
 }
 
@@ -255,13 +255,13 @@ func putLineage(to pcommon.Map, of *identity.Process, table *identity.Table) {
 	if of.Parent.PID == 0 {
 		return
 	}
-	to.PutInt(otlp.ProcessParentPID, int64(of.Parent.PID))
+	to.PutInt(semconv.ProcessParentPID, int64(of.Parent.PID))
 	ancestors := table.Ancestors(of)
-	keys := to.PutEmptySlice(otlp.ProcessAncestorKeys)
+	keys := to.PutEmptySlice(semconv.ProcessAncestorKeys)
 	for _, a := range ancestors {
 		keys.AppendEmpty().SetStr(a.Text)
 	}
-	names := to.PutEmptySlice(otlp.ProcessAncestorNames)
+	names := to.PutEmptySlice(semconv.ProcessAncestorNames)
 	for _, a := range ancestors {
 		names.AppendEmpty().SetStr(a.Name)
 	}

@@ -8,7 +8,7 @@ package probe
 import (
 	"os"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -30,21 +30,21 @@ func (p *process) signal(record []byte, out *Batch) error {
 	}
 	of := out.processOf(&e.head, text(e.Comm[:]))
 	sender := out.Table.Lookup(identity.KeyAt(e.Sender, e.SenderStart), 0)
-	event := out.Event("tapio.process.signal", of, out.Clock.Wall(e.Time))
+	event := out.Event(semconv.EventProcessSignal, of, out.Clock.Wall(e.Time))
 	warns(event)
 	if isFault(e.Signal) {
 		fails(event)
 	}
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
-	attributes.PutStr(otlp.Signal, signalName(e.Signal))
-	attributes.PutInt(otlp.SignalSenderPID, int64(e.Sender))
-	attributes.PutStr(otlp.SignalSenderKey, sender.Text)
+	attributes.PutStr(semconv.SignalName, signalName(e.Signal))
+	attributes.PutInt(semconv.SignalSenderPID, int64(e.Sender))
+	attributes.PutStr(semconv.SignalSenderKey, sender.Text)
 	name := sender.Name
 	if name == "" {
 		name = text(e.SenderComm[:])
 	}
-	putText(attributes, otlp.SignalSenderName, name)
+	putText(attributes, semconv.SignalSenderName, name)
 	event.Body().SetStr(signalName(e.Signal) + " from " + name + " to " + of.Name)
 	return nil
 }
@@ -74,20 +74,20 @@ func (p *process) oom(record []byte, out *Batch) error {
 	page := uint64(os.Getpagesize())
 	of := out.processOf(&e.head, text(e.Comm[:]))
 	p.oomKilled.Add(of.Key, struct{}{})
-	event := out.Event("tapio.process.oom_kill", of, out.Clock.Wall(e.Time))
+	event := out.Event(semconv.EventProcessOOMKill, of, out.Clock.Wall(e.Time))
 	fails(event)
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
-	putText(attributes, otlp.ProcessCgroup, of.Place.Cgroup)
-	attributes.PutInt(otlp.OOMVirtual, int64(e.Total*page))
-	attributes.PutInt(otlp.OOMAnon, int64(e.Anon*page))
-	attributes.PutInt(otlp.OOMFile, int64(e.File*page))
-	attributes.PutInt(otlp.OOMShmem, int64(e.Shmem*page))
-	attributes.PutInt(otlp.OOMScoreAdj, int64(e.ScoreAdj))
-	attributes.PutInt(otlp.OOMTriggerPID, int64(e.Trigger))
-	attributes.PutInt(otlp.OOMCgroupUsage, int64(e.CgroupUsage*page))
+	putText(attributes, semconv.ProcessLinuxCgroup, of.Place.Cgroup)
+	attributes.PutInt(semconv.OOMVictimVirtual, int64(e.Total*page))
+	attributes.PutInt(semconv.OOMVictimAnon, int64(e.Anon*page))
+	attributes.PutInt(semconv.OOMVictimFile, int64(e.File*page))
+	attributes.PutInt(semconv.OOMVictimShmem, int64(e.Shmem*page))
+	attributes.PutInt(semconv.OOMVictimScoreAdj, int64(e.ScoreAdj))
+	attributes.PutInt(semconv.OOMTriggerPID, int64(e.Trigger))
+	attributes.PutInt(semconv.OOMCgroupUsage, int64(e.CgroupUsage*page))
 	if limit := e.CgroupLimit; limit < noLimit/page {
-		attributes.PutInt(otlp.OOMCgroupLimit, int64(limit*page))
+		attributes.PutInt(semconv.OOMCgroupLimit, int64(limit*page))
 	}
 	event.Body().SetStr("out of memory: killed " + of.Name)
 	return nil

@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -63,7 +63,7 @@ func (k *programKey) startPending(of *programInfo, out *Batch) bool {
 }
 
 func (p *program) put(to pcommon.Map) {
-	putText(to, otlp.ProcessExecutable, p.name)
+	putText(to, semconv.ProcessExecutableName, p.name)
 }
 
 // others is what all programs without a series of their own are counted by.

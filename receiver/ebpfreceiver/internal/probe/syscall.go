@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const kindSlow = uint32(NumberSyscall)<<8 | 1
@@ -70,11 +70,11 @@ func newSyscalls(c *SyscallConfig) *syscalls {
 	return &syscalls{
 		config: c, names: syscallNames(), top: newTopPrograms(c.MaxPrograms), series: newSeries[programCall, callSums](c.maxSeries()),
 		duration: Metric{
-			Name: "tapio.syscall.duration", Unit: "s",
+			Name: semconv.MetricSyscallDuration, Unit: "s",
 			Description: "How long system calls took, by program and call; of many short ones one stands for several.",
 		},
 		errors: Metric{
-			Name: "tapio.syscall.errors", Unit: "{call}", Description: "System calls that returned an error, by program and call.",
+			Name: semconv.MetricSyscallErrors, Unit: "{call}", Description: "System calls that returned an error, by program and call.",
 		},
 	}
 }
@@ -143,15 +143,15 @@ func (p *syscalls) Decode(kind uint32, record []byte, out *Batch) error {
 		return err
 	}
 	of := out.processOf(&e.head, text(e.Comm[:]))
-	event := out.Event("tapio.syscall.slow", of, out.Clock.Wall(e.Time))
+	event := out.Event(semconv.EventSyscallSlow, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
 	putLineage(attributes, of, out.Table)
 	name := p.name(e.Number)
-	attributes.PutStr(otlp.SyscallName, name)
-	attributes.PutDouble(otlp.SyscallDuration, time.Duration(e.NS).Seconds())
-	attributes.PutInt(otlp.ThreadID, int64(e.Thread))
+	attributes.PutStr(semconv.SyscallName, name)
+	attributes.PutDouble(semconv.SyscallDuration, time.Duration(e.NS).Seconds())
+	attributes.PutInt(semconv.ThreadID, int64(e.Thread))
 	if e.Result < 0 && e.Result >= -4095 {
-		attributes.PutStr(otlp.ErrorType, errorName(-e.Result))
+		attributes.PutStr(semconv.ErrorType, errorName(-e.Result))
 	}
 	event.Body().SetStr(fmt.Sprintf("%s of %s took %s", name, of.Name, time.Duration(e.NS)))
 	return nil
@@ -227,7 +227,7 @@ func (p *syscalls) put(key programCall, sums *callSums, since time.Time, out *Ba
 	name := p.name(key.number)
 	put := func(to pcommon.Map) {
 		key.put(to)
-		to.PutStr(otlp.SyscallName, name)
+		to.PutStr(semconv.SyscallName, name)
 	}
 	if sums.Times.count() > 0 {
 		put(out.Exponential(&p.duration, key.place, &sums.Times).Attributes())

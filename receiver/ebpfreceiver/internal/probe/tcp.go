@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -100,23 +100,23 @@ func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 	}
 	switch kind {
 	case kindTCPFailed:
-		event := r.event("tapio.tcp.connect_failed", out)
+		event := r.event(semconv.EventTCPConnectFailed, out)
 		name := errnoName(r.Error)
-		event.Attributes().PutStr(otlp.ErrorType, name)
-		event.Attributes().PutDouble(otlp.TCPDuration, float64(r.Time-r.Opened)/1e9)
+		event.Attributes().PutStr(semconv.ErrorType, name)
+		event.Attributes().PutDouble(semconv.TCPDuration, float64(r.Time-r.Opened)/1e9)
 		event.Body().SetStr(fmt.Sprintf("connect to %s failed: %s", r.Ends.remotePort(), name))
 	case kindTCPReset:
-		event := r.event("tapio.tcp.reset", out)
+		event := r.event(semconv.EventTCPReset, out)
 		direction := directionOf(r.Direction)
-		event.Attributes().PutStr(otlp.NetworkIODirection, direction)
+		event.Attributes().PutStr(semconv.NetworkIODirection, direction)
 		r.putTotals(event.Attributes())
 		by := "by this end"
-		if direction == otlp.Receive {
+		if direction == semconv.Receive {
 			by = "by the peer"
 		}
 		event.Body().SetStr(fmt.Sprintf("connection with %s was reset %s", r.Ends.remotePort(), by))
 	case kindTCPRetransmits:
-		event := r.event("tapio.tcp.retransmit_burst", out)
+		event := r.event(semconv.EventTCPRetransmitBurst, out)
 		r.putTotals(event.Attributes())
 		event.Body().SetStr(fmt.Sprintf("%d retransmits to %s within a second", r.Retransmits, r.Ends.remotePort()))
 	case kindTCPClosed:
@@ -156,16 +156,16 @@ func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
 
 func (r *tcpRecord) put(to pcommon.Map) {
 	to.EnsureCapacity(20)
-	to.PutStr(otlp.NetworkTransport, "tcp")
-	to.PutStr(otlp.ConnectionRole, roleOf(r.Role))
+	to.PutStr(semconv.NetworkTransport, "tcp")
+	to.PutStr(semconv.ConnectionRole, roleOf(r.Role))
 	r.Ends.put(to)
 }
 
 func (r *tcpRecord) putTotals(to pcommon.Map) {
-	to.PutInt(otlp.TCPSent, int64(r.Sent))
-	to.PutInt(otlp.TCPReceived, int64(r.Received))
-	to.PutInt(otlp.TCPRetransmits, int64(r.Retransmits))
-	to.PutDouble(otlp.TCPRoundTrip, float64(r.RTT)/1e6)
+	to.PutInt(semconv.TCPSent, int64(r.Sent))
+	to.PutInt(semconv.TCPReceived, int64(r.Received))
+	to.PutInt(semconv.TCPRetransmits, int64(r.Retransmits))
+	to.PutDouble(semconv.TCPRTT, float64(r.RTT)/1e6)
 }
 
 // span tells of a connection from begin to end; of one that is older than the
@@ -197,16 +197,16 @@ const tcpServer = 1
 
 func roleOf(role uint8) string {
 	if role == tcpServer {
-		return otlp.Server
+		return semconv.Server
 	}
-	return otlp.Client
+	return semconv.Client
 }
 
 func directionOf(sent uint8) string {
 	if sent == 1 {
-		return otlp.Transmit
+		return semconv.Transmit
 	}
-	return otlp.Receive
+	return semconv.Receive
 }
 
 func errnoName(n int32) string {

@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -78,14 +78,14 @@ func newTCPPeers() tcpPeers {
 		before: map[tcpPeer]tcpCounts{},
 		totals: newSeries[tcpLabels, tcpCounts](maxLabels),
 		metric: tcpMetrics{
-			io:          Metric{Name: "tapio.tcp.io", Unit: "By", Description: "Bytes that processes sent and received over TCP."},
-			connects:    Metric{Name: "tapio.tcp.connects", Unit: "{connection}", Description: "Connections that were established to the peer."},
-			accepts:     Metric{Name: "tapio.tcp.accepts", Unit: "{connection}", Description: "Connections that the peer established and a process used."},
-			failures:    Metric{Name: "tapio.tcp.connect_failures", Unit: "{connection}", Description: "Connects that failed, by error.type."},
-			retransmits: Metric{Name: "tapio.tcp.retransmits", Unit: "{segment}", Description: "Segments that were sent again."},
-			resets:      Metric{Name: "tapio.tcp.resets", Unit: "{reset}", Description: "Connections cut by a reset, sent or received."},
+			io:          Metric{Name: semconv.MetricTCPIO, Unit: "By", Description: "Bytes that processes sent and received over TCP."},
+			connects:    Metric{Name: semconv.MetricTCPConnects, Unit: "{connection}", Description: "Connections that were established to the peer."},
+			accepts:     Metric{Name: semconv.MetricTCPAccepts, Unit: "{connection}", Description: "Connections that the peer established and a process used."},
+			failures:    Metric{Name: semconv.MetricTCPConnectFailures, Unit: "{connection}", Description: "Connects that failed, by error.type."},
+			retransmits: Metric{Name: semconv.MetricTCPRetransmits, Unit: "{segment}", Description: "Segments that were sent again."},
+			resets:      Metric{Name: semconv.MetricTCPResets, Unit: "{reset}", Description: "Connections cut by a reset, sent or received."},
 			rtt: Metric{
-				Name: "tapio.tcp.rtt", Unit: "s", Description: "Smoothed round trip, sampled ten times a second at most while a connection is in use.",
+				Name: semconv.MetricTCPRTT, Unit: "s", Description: "Smoothed round trip, sampled ten times a second at most while a connection is in use.",
 				Bounds: []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1},
 			},
 		},
@@ -197,17 +197,17 @@ func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
 			point.Attributes().PutStr(key, value)
 		}
 	}
-	count(&t.metric.io, c.Sent, otlp.NetworkIODirection, otlp.Transmit)
-	count(&t.metric.io, c.Received, otlp.NetworkIODirection, otlp.Receive)
+	count(&t.metric.io, c.Sent, semconv.NetworkIODirection, semconv.Transmit)
+	count(&t.metric.io, c.Received, semconv.NetworkIODirection, semconv.Receive)
 	count(&t.metric.connects, c.Connects, "", "")
 	count(&t.metric.accepts, c.Accepts, "", "")
-	count(&t.metric.failures, c.Refused, otlp.ErrorType, "ECONNREFUSED")
-	count(&t.metric.failures, c.TimedOut, otlp.ErrorType, "ETIMEDOUT")
-	count(&t.metric.failures, c.Unreachable, otlp.ErrorType, "EHOSTUNREACH")
-	count(&t.metric.failures, c.OtherFail, otlp.ErrorType, "_OTHER")
+	count(&t.metric.failures, c.Refused, semconv.ErrorType, "ECONNREFUSED")
+	count(&t.metric.failures, c.TimedOut, semconv.ErrorType, "ETIMEDOUT")
+	count(&t.metric.failures, c.Unreachable, semconv.ErrorType, "EHOSTUNREACH")
+	count(&t.metric.failures, c.OtherFail, semconv.ErrorType, "_OTHER")
 	count(&t.metric.retransmits, c.Retransmits, "", "")
-	count(&t.metric.resets, c.ResetsSent, otlp.NetworkIODirection, otlp.Transmit)
-	count(&t.metric.resets, c.ResetsReceived, otlp.NetworkIODirection, otlp.Receive)
+	count(&t.metric.resets, c.ResetsSent, semconv.NetworkIODirection, semconv.Transmit)
+	count(&t.metric.resets, c.ResetsReceived, semconv.NetworkIODirection, semconv.Receive)
 	if c.RTTSum > 0 {
 		point := out.Histogram(&t.metric.rtt, l.place, c.RTT[:], float64(c.RTTSum)/1e6)
 		l.put(point.Attributes())
@@ -215,12 +215,12 @@ func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
 }
 
 func (l tcpLabels) put(to pcommon.Map) {
-	to.PutStr(otlp.ConnectionRole, roleOf(l.role))
+	to.PutStr(semconv.ConnectionRole, roleOf(l.role))
 	if l.overflow {
-		to.PutBool(otlp.MetricOverflow, true)
+		to.PutBool(semconv.OtelMetricOverflow, true)
 		return
 	}
-	to.PutStr(otlp.NetworkPeerAddress, l.peer.String())
-	to.PutStr(otlp.NetworkType, networkType(l.peer))
-	to.PutInt(otlp.ServerPort, int64(l.port))
+	to.PutStr(semconv.NetworkPeerAddress, l.peer.String())
+	to.PutStr(semconv.NetworkType, networkType(l.peer))
+	to.PutInt(semconv.ServerPort, int64(l.port))
 }

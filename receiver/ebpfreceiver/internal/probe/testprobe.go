@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -70,7 +70,7 @@ func (forTests) Decode(_ uint32, record []byte, out *Batch) error {
 		return err
 	}
 	of := out.Table.Lookup(identity.KeyAt(e.PID, e.Start), e.Cgroup)
-	out.Event("tapio.test", of, out.Clock.Wall(e.Time)).Attributes().PutInt(otlp.ThreadID, int64(e.Payload[0]))
+	out.Event("tapio.test", of, out.Clock.Wall(e.Time)).Attributes().PutInt(semconv.ThreadID, int64(e.Payload[0]))
 	return nil
 }
 

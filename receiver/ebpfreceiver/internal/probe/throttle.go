@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -30,11 +30,11 @@ const maxCgroups = 5000
 func newThrottles() throttles {
 	return throttles{
 		periods: Metric{
-			Name: "tapio.cgroup.cpu.throttled_periods", Unit: "{period}",
+			Name: semconv.MetricCgroupCPUThrottledPeriods, Unit: "{period}",
 			Description: "Periods in which a cgroup used up its CPU quota, by cgroup.",
 		},
 		time: Metric{
-			Name: "tapio.cgroup.cpu.throttled_time", Unit: "s",
+			Name: semconv.MetricCgroupCPUThrottledTime, Unit: "s",
 			Description: "Time that threads of a cgroup were kept from running because its CPU quota was used up.",
 		},
 	}
@@ -77,8 +77,8 @@ func (t *throttles) put(out *Batch, path string, stat map[string]uint64) {
 	periods.SetIntValue(int64(stat["nr_throttled"]))
 	// Nanoseconds in v1, microseconds in v2.
 	spent.SetDoubleValue(float64(stat["throttled_time"])/1e9 + float64(stat["throttled_usec"])/1e6)
-	periods.Attributes().PutStr(otlp.ProcessCgroup, path)
-	spent.Attributes().PutStr(otlp.ProcessCgroup, path)
+	periods.Attributes().PutStr(semconv.ProcessLinuxCgroup, path)
+	spent.Attributes().PutStr(semconv.ProcessLinuxCgroup, path)
 }
 
 // parseStat reads lines of a word and a number.

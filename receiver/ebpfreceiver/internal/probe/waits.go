@@ -11,14 +11,14 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dbwire"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/http1"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // requestStalled is an event of a request that has had no byte for too long.
-const requestStalled = "tapio.request.stalled"
+const requestStalled = semconv.EventRequestStalled
 
 // waits counts the requests that have no answer yet, when they are collected.
 type waits struct {
@@ -42,8 +42,8 @@ type wait struct {
 func newWaits(protocol string, stalledAfter time.Duration) waits {
 	return waits{
 		protocol: protocol, stalledAfter: stalledAfter,
-		active: Metric{Name: "tapio.request.active", Unit: "{request}", Description: "Requests without a complete response."},
-		age:    Metric{Name: "tapio.request.oldest_age", Unit: "s", Description: "Age of the oldest request without a complete response."},
+		active: Metric{Name: semconv.MetricRequestActive, Unit: "{request}", Description: "Requests without a complete response."},
+		age:    Metric{Name: semconv.MetricRequestOldestAge, Unit: "s", Description: "Age of the oldest request without a complete response."},
 		now:    map[waiting]wait{}, before: map[waiting]wait{},
 	}
 }
@@ -75,16 +75,16 @@ func (w *waits) report(of waiting, sum wait, out *Batch) {
 	active.SetIntValue(sum.requests)
 	age.SetDoubleValue(max(0, out.Now.Sub(sum.oldest).Seconds()))
 	for _, to := range []pcommon.Map{active.Attributes(), age.Attributes()} {
-		to.PutStr(otlp.NetworkProtocolName, w.protocol)
-		to.PutStr(otlp.ConnectionRole, sideOf(of.server))
+		to.PutStr(semconv.NetworkProtocolName, w.protocol)
+		to.PutStr(semconv.ConnectionRole, sideOf(of.server))
 	}
 }
 
 func sideOf(server bool) string {
 	if server {
-		return otlp.Server
+		return semconv.Server
 	}
-	return otlp.Client
+	return semconv.Client
 }
 
 // stalls reports whether a request is to be reported, for nothing has passed since.
@@ -98,9 +98,9 @@ func (w *waits) event(of *identity.Process, server bool, start time.Time, out *B
 	warns(event)
 	putLineage(event.Attributes(), of, out.Table)
 	to, age := event.Attributes(), out.Now.Sub(start)
-	to.PutStr(otlp.NetworkProtocolName, w.protocol)
-	to.PutStr(otlp.ConnectionRole, sideOf(server))
-	to.PutDouble(otlp.RequestAge, age.Seconds())
+	to.PutStr(semconv.NetworkProtocolName, w.protocol)
+	to.PutStr(semconv.ConnectionRole, sideOf(server))
+	to.PutDouble(semconv.RequestAge, age.Seconds())
 	event.Body().SetStr(fmt.Sprintf("%s request has no complete response after %s", w.protocol, age.Round(time.Second)))
 	return to
 }
@@ -136,15 +136,15 @@ func (p *httpProbe) stalled(conn *httpConn, e *http1.Exchange, out *Batch) {
 	e.Stalled = true
 	to := p.waits.event(conn.of, conn.speaker.Server, e.Start, out)
 	method, original := methodOf(e.Request.Method)
-	to.PutStr(otlp.HTTPRequestMethod, method)
-	putText(to, otlp.HTTPRequestMethodOrig, original)
-	putText(to, otlp.URLPath, pathOf(e.Request.Target))
+	to.PutStr(semconv.HTTPRequestMethod, method)
+	putText(to, semconv.HTTPRequestMethodOriginal, original)
+	putText(to, semconv.URLPath, pathOf(e.Request.Target))
 	if e.Response.Status != 0 {
-		to.PutInt(otlp.HTTPResponseStatus, int64(e.Response.Status))
+		to.PutInt(semconv.HTTPResponseStatusCode, int64(e.Response.Status))
 	}
 	target := conn.targetOf(e.Request.Host)
-	to.PutStr(otlp.ServerAddress, target.name)
-	to.PutInt(otlp.ServerPort, int64(target.port))
+	to.PutStr(semconv.ServerAddress, target.name)
+	to.PutInt(semconv.ServerPort, int64(target.port))
 	putPeer(to, conn.ends.remote(), conn.ends.RemotePort)
 }
 
@@ -178,12 +178,12 @@ func (p *databaseProbe) stalled(conn *databaseConn, c *dbwire.Call, out *Batch) 
 	c.Stalled = true
 	server := conn.speaker.Server()
 	to := p.waits.event(conn.of, server, c.Start, out)
-	to.PutStr(otlp.DBSystem, p.name)
-	to.PutStr(otlp.DBOperation, c.Operation)
-	putText(to, otlp.DBNamespace, c.Namespace)
+	to.PutStr(semconv.DBSystemName, p.name)
+	to.PutStr(semconv.DBOperationName, c.Operation)
+	putText(to, semconv.DBNamespace, c.Namespace)
 	at := conn.serverAt(server)
-	to.PutStr(otlp.ServerAddress, at.name)
-	to.PutInt(otlp.ServerPort, int64(at.port))
+	to.PutStr(semconv.ServerAddress, at.name)
+	to.PutInt(semconv.ServerPort, int64(at.port))
 	putPeer(to, conn.ends.remote(), conn.ends.RemotePort)
 }
 

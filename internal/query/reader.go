@@ -133,27 +133,30 @@ type Discoverer interface {
 	GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page[model.Change], error)
 }
 
-// Tailer follows what is stored.
+// Tailer follows what is stored. A tail ends with its context, if not earlier: the
+// context MUST end at some time, for a tail may hold connections to other programs.
 type Tailer interface {
 	// TailEvents follows log records, each with its ID.
-	TailEvents(q model.EventQuery, start model.Start) Tail[model.Event]
+	TailEvents(ctx context.Context, q model.EventQuery, start model.Start) Tail[model.Event]
 	// TailRecords is TailEvents without IDs: Identify sets those that are needed.
-	TailRecords(q model.EventQuery, start model.Start) Tail[model.Event]
+	TailRecords(ctx context.Context, q model.EventQuery, start model.Start) Tail[model.Event]
 	// TailSpans follows the spans that a query for traces selects by.
-	TailSpans(q model.TraceQuery, start model.Start) Tail[model.Span]
+	TailSpans(ctx context.Context, q model.TraceQuery, start model.Start) Tail[model.Span]
 	// TailPoints follows metric points.
-	TailPoints(q model.PointQuery, start model.Start) Tail[model.Point]
+	TailPoints(ctx context.Context, q model.PointQuery, start model.Start) Tail[model.Point]
 }
 
 // Tail reads the selected rows in the order of their arrival, from the past into
 // the present, without gap or repeat. It needs no closing, and is for one goroutine
 // at a time. The backend never waits for it.
 type Tail[Row any] interface {
-	// Ready waits until there is something to look at.
+	// Ready waits until there is something to look at. It MUST NOT wait for new rows
+	// as long as Poll returns more.
 	Ready(ctx context.Context) error
 	// Poll returns at most max rows without waiting, perhaps none, and the rows that
 	// were evicted before the tail came to them. more is false once it has come to
-	// where the backend ended when the tail was made.
+	// where the backend ended when the tail was made. Of a tail that returned no rows
+	// but more, Ready waits until another Poll is of use.
 	Poll(max int) (rows []Row, loss model.Loss, more bool)
 	// Bound ends what the next calls return at about so many bytes.
 	Bound(bytes int)

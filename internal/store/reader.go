@@ -4,6 +4,8 @@
 package store
 
 import (
+	"context"
+
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 )
@@ -16,18 +18,18 @@ var _ query.SeriesIndex = queryReader{}
 // Reader returns the store as the API depends on it.
 func (s *Store) Reader() query.Reader { return queryReader{s} }
 
-func (r queryReader) TailEvents(q model.EventQuery, start model.Start) query.Tail[model.Event] {
+func (r queryReader) TailEvents(_ context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
 	return r.Store.TailEvents(q, start)
 }
 
-func (r queryReader) TailRecords(q model.EventQuery, start model.Start) query.Tail[model.Event] {
+func (r queryReader) TailRecords(_ context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
 	return r.Store.TailRecords(q, start)
 }
 
-func (r queryReader) TailSpans(q model.TraceQuery, start model.Start) query.Tail[model.Span] {
+func (r queryReader) TailSpans(_ context.Context, q model.TraceQuery, start model.Start) query.Tail[model.Span] {
 	return r.Store.TailSpans(q, start)
 }
 
-func (r queryReader) TailPoints(q model.PointQuery, start model.Start) query.Tail[model.Point] {
+func (r queryReader) TailPoints(_ context.Context, q model.PointQuery, start model.Start) query.Tail[model.Point] {
 	return r.Store.TailPoints(q, start)
 }

@@ -61,7 +61,7 @@ func (s *tapioService) AnalyzeEvents(
 // analyze looks at as much of the past as there is room for.
 func (s *Server) analyze(ctx context.Context, analysis *protoconv.Analysis, room uint64) (*analysisRun, error) {
 	for leadIn := model.Nanos(correlate.LeadIn); ; leadIn /= shorterBy {
-		run, err := s.newAnalysisRun(analysis, leadIn)
+		run, err := s.newAnalysisRun(ctx, analysis, leadIn)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ type analysisRun struct {
 	found  map[string]model.Finding // the latest revisions, by kind and id
 }
 
-func (s *Server) newAnalysisRun(analysis *protoconv.Analysis, leadIn model.Nanos) (*analysisRun, error) {
+func (s *Server) newAnalysisRun(ctx context.Context, analysis *protoconv.Analysis, leadIn model.Nanos) (*analysisRun, error) {
 	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory, Asked: analysis.Filter.Time})
 	if err != nil {
 		return nil, err
@@ -136,17 +136,17 @@ func (s *Server) newAnalysisRun(analysis *protoconv.Analysis, leadIn model.Nanos
 		found:  map[string]model.Finding{},
 		feeds: []feed{
 			&rows[model.Point]{
-				poll: s.Store.TailPoints(model.PointQuery{Filter: filter}, begin).Poll,
+				tail: s.Store.TailPoints(ctx, model.PointQuery{Filter: filter}, begin),
 				when: func(p *model.Point) model.Nanos { return p.Time },
 				show: func(list []model.Point) { engine.ObservePoints(list) },
 			},
 			&rows[model.Event]{
-				poll: s.Store.TailEvents(model.EventQuery{Filter: filter}, begin).Poll,
+				tail: s.Store.TailEvents(ctx, model.EventQuery{Filter: filter}, begin),
 				when: (*model.Event).When,
 				show: observing(engine),
 			},
 			&rows[model.Span]{
-				poll: s.Store.TailSpans(model.TraceQuery{Filter: filter}, begin).Poll,
+				tail: s.Store.TailSpans(ctx, model.TraceQuery{Filter: filter}, begin),
 				when: func(p *model.Span) model.Nanos { return p.End },
 				show: func(list []model.Span) { engine.ObserveSpans(list) },
 			},

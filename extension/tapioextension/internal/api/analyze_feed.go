@@ -9,6 +9,7 @@ import (
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // feed is one signal on its way into an analysis, in the order of its arrival.
@@ -21,7 +22,7 @@ type feed interface {
 
 // rows is the feed of one signal: a tail of what is stored.
 type rows[R any] struct {
-	poll func(max int) (list []R, loss model.Loss, more bool)
+	tail query.Tail[R]
 	when func(*R) model.Nanos
 	show func([]R)
 
@@ -35,8 +36,13 @@ func (r *rows[R]) fill(ctx context.Context) error {
 			return err
 		}
 		var more bool
-		r.waiting, _, more = r.poll(tailRows)
-		r.ended = !more
+		r.waiting, _, more = r.tail.Poll(tailRows)
+		if r.ended = !more; len(r.waiting) > 0 || r.ended {
+			continue
+		}
+		if err := r.tail.Ready(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

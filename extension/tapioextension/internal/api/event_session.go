@@ -137,7 +137,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	if err != nil {
 		return err
 	}
-	tail := s.Store.TailRecords(query, start)
+	tail := s.Store.TailRecords(ctx, query, start)
 	deliver := pace.slowed(ctx, func(events []model.Event, loss *tapiov1.Loss) error {
 		if err := sub.gate.wait(ctx); err != nil {
 			return err

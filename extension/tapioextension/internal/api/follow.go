@@ -46,14 +46,14 @@ type following[Row any] struct {
 func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how following[Row]) error {
 	reader := s.readers.Enter(how.signal, how.live, tail.Position())
 	defer reader.Leave()
-	for more := true; more || !how.historyOnly; {
-		if !how.historyOnly {
+	for more, empty := true, false; more || !how.historyOnly; {
+		if empty || !how.historyOnly {
 			if err := tail.Ready(ctx); err != nil {
 				return err
 			}
 		}
 		var err error
-		if more, err = pass(ctx, reader, tail, &how); err != nil {
+		if more, empty, err = pass(ctx, reader, tail, &how); err != nil {
 			return err
 		}
 	}
@@ -61,17 +61,17 @@ func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how followi
 }
 
 // pass sends what there is, at most a reader's share. It takes a turn for it.
-func pass[Row any](ctx context.Context, reader *fanout.Reader, tail tail[Row], how *following[Row]) (more bool, err error) {
+func pass[Row any](ctx context.Context, reader *fanout.Reader, tail tail[Row], how *following[Row]) (more, empty bool, err error) {
 	leave, err := reader.Turn(ctx)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer leave()
 	share := reader.Share()
 	tail.Bound(share)
 	rows, loss, more := tail.Poll(tailRows)
 	if err := how.sendInPieces(ctx, reader, share, rows, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_LAPPED)); err != nil {
-		return false, err
+		return false, false, err
 	}
 	reader.At(tail.Position())
 	if reader.Behind() {
@@ -80,7 +80,7 @@ func pass[Row any](ctx context.Context, reader *fanout.Reader, tail tail[Row], h
 		err = how.sendInPieces(ctx, reader, share, nil, protoconv.Loss(loss, tapiov1.Loss_REASON_READER_BEHIND))
 		reader.At(tail.Position())
 	}
-	return more, err
+	return more, len(rows) == 0, err
 }
 
 // sendInPieces keeps each message near the reader's share. A larger one, of a single

@@ -72,7 +72,7 @@ func (s *observabilityService) StreamMetrics(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailPoints(query, start), following[model.Point]{
+	return follow(stream.Context(), s.Server, s.Store.TailPoints(stream.Context(), query, start), following[model.Point]{
 		signal: "metrics", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Point).AnswerSize, send: send,
 	})
 }

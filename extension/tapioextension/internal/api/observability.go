@@ -57,7 +57,7 @@ func (s *observabilityService) StreamLogs(
 		}
 		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: &tapiov1.StreamLogsResponse{Loss: loss}})
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailRecords(query, start), following[model.Event]{
+	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
 		signal: "logs", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
 	})
 }
@@ -96,7 +96,7 @@ func (s *observabilityService) StreamTraces(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailSpans(query, start), following[model.Span]{
+	return follow(stream.Context(), s.Server, s.Store.TailSpans(stream.Context(), query, start), following[model.Span]{
 		signal: "traces", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Span).AnswerSize, send: send,
 	})
 }

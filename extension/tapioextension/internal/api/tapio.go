@@ -84,7 +84,7 @@ func (s *tapioService) SubscribeToEvents(
 			ResumeToken:  s.resumeToken(events, loss),
 		}})
 	})
-	return follow(stream.Context(), s.Server, s.Store.TailRecords(query, start), following[model.Event]{
+	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
 		signal: "logs", live: pace.bestEffort && isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
 	})
 }

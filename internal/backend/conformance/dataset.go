@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // The dataset spans ten minutes from a round time.
@@ -40,11 +41,11 @@ func origins() []origin {
 }
 
 func (o origin) describe(attributes pcommon.Map) {
-	attributes.PutStr("service.name", o.service)
-	attributes.PutStr("service.instance.id", o.instance)
-	attributes.PutStr("k8s.namespace.name", o.namespace)
-	attributes.PutStr("service.version", o.version)
-	attributes.PutStr("host.name", "node-"+o.instance[len(o.instance)-1:])
+	attributes.PutStr(semconv.ServiceName, o.service)
+	attributes.PutStr(semconv.ServiceInstanceID, o.instance)
+	attributes.PutStr(semconv.K8sNamespaceName, o.namespace)
+	attributes.PutStr(semconv.ServiceVersion, o.version)
+	attributes.PutStr(semconv.HostName, "node-"+o.instance[len(o.instance)-1:])
 }
 
 // dataset is what is written, and the same as the rows that a reader returns.
@@ -89,7 +90,7 @@ func newLogs() plog.Logs {
 		records = append(records, scope.LogRecords())
 	}
 	unnamed := logs.ResourceLogs().AppendEmpty() // a sender without a service name
-	unnamed.Resource().Attributes().PutStr("host.name", "node-9")
+	unnamed.Resource().Attributes().PutStr(semconv.HostName, "node-9")
 	records = append(records, unnamed.ScopeLogs().AppendEmpty().LogRecords())
 	for i := range logRecords {
 		writeLog(records[i*7%len(records)].AppendEmpty(), i)
@@ -105,7 +106,7 @@ func writeLog(r plog.LogRecord, i int) {
 	}
 	attributes := r.Attributes()
 	attributes.PutInt(number, int64(i))
-	attributes.PutInt("http.response.status_code", []int64{200, 201, 404, 500, 503}[i%5])
+	attributes.PutInt(semconv.HTTPResponseStatusCode, []int64{200, 201, 404, 500, 503}[i%5])
 	switch i % 3 {
 	case 0:
 		attributes.PutStr("user", fmt.Sprintf("user-%d", i%9))
@@ -172,21 +173,21 @@ func writeTrace(spans []ptrace.SpanSlice, i int) {
 	failed := i%9 == 4
 	gateway, orders := spans[i%2], spans[2+i/2%2]
 	root := writeSpan(gateway, i, 0, -1, operation, ptrace.SpanKindServer, at, took)
-	root.Attributes().PutStr("http.request.method", operation[:3])
-	root.Attributes().PutStr("url.path", "/orders")
+	root.Attributes().PutStr(semconv.HTTPRequestMethod, operation[:3])
+	root.Attributes().PutStr(semconv.URLPath, "/orders")
 	if failed {
 		root.Status().SetCode(ptrace.StatusCodeError)
 		root.Status().SetMessage("upstream Failed")
 		event := root.Events().AppendEmpty()
 		event.SetName("exception")
 		event.SetTimestamp(pcommon.Timestamp(at + took/2))
-		event.Attributes().PutStr("exception.type", "Timeout")
+		event.Attributes().PutStr(semconv.ExceptionType, "Timeout")
 	}
 	if i%3 == 2 {
 		return // health checks stay in the gateway
 	}
 	call := writeSpan(gateway, i, 1, 0, "orders", ptrace.SpanKindClient, at+took/10, took*8/10)
-	call.Attributes().PutStr("server.address", "orders.shop")
+	call.Attributes().PutStr(semconv.ServerAddress, "orders.shop")
 	served := writeSpan(orders, i, 2, 1, "Orders/Handle", ptrace.SpanKindServer, at+took/8, took*7/10)
 	if failed {
 		served.Status().SetCode(ptrace.StatusCodeError)
@@ -194,9 +195,9 @@ func writeTrace(spans []ptrace.SpanSlice, i int) {
 		served.Status().SetCode(ptrace.StatusCodeOk)
 	}
 	query := writeSpan(orders, i, 3, 2, "SELECT orders", ptrace.SpanKindClient, at+took/5, took/2)
-	query.Attributes().PutStr("db.system.name", "postgresql")
-	query.Attributes().PutStr("db.namespace", "shop")
-	query.Attributes().PutStr("db.query.text", fmt.Sprintf("SELECT * FROM orders WHERE id = %d", i))
+	query.Attributes().PutStr(semconv.DBSystemName, "postgresql")
+	query.Attributes().PutStr(semconv.DBNamespace, "shop")
+	query.Attributes().PutStr(semconv.DBQueryText, fmt.Sprintf("SELECT * FROM orders WHERE id = %d", i))
 	if i%10 == 0 {
 		link := query.Links().AppendEmpty()
 		link.SetTraceID(pcommon.TraceID(traceID((i + 1) % traceCount)))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // near requires a duration within the 3.2 % that estimated percentiles may be off.
@@ -163,7 +164,7 @@ func (s *suite) operations(t *testing.T) {
 		"kinds":   {Kinds: []int32{2}},
 		"service": {Filter: model.Filter{Services: []string{"orders"}}},
 		"range":   {Filter: model.Filter{Time: model.TimeRange{Start: datasetStart + minute, End: datasetStart + 4*minute}}},
-		"label":   {Filter: model.Filter{Selectors: []model.Selector{selector(t, "http.request.method", "=", "POST")}}},
+		"label":   {Filter: model.Filter{Selectors: []model.Selector{selector(t, semconv.HTTPRequestMethod, "=", "POST")}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := map[key]bool{}

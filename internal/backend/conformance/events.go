@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // recordNumber identifies a record of the dataset.
@@ -58,7 +59,7 @@ func (s *suite) allEvents(t *testing.T, q model.EventQuery) []model.Event {
 func labelSelectors(t *testing.T) map[string]model.Selector {
 	return map[string]model.Selector{
 		"equal":                   selector(t, "user", "=", "user-3"),
-		"equal integer":           selector(t, "http.response.status_code", "=", "500"),
+		"equal integer":           selector(t, semconv.HTTPResponseStatusCode, "=", "500"),
 		"equal double":            selector(t, "ratio", "=", "0.25"),
 		"equal boolean":           selector(t, "cached", "=", "true"),
 		"equal by short name":     selector(t, "service", "=", "orders"),
@@ -68,17 +69,17 @@ func labelSelectors(t *testing.T) map[string]model.Selector {
 		"not equal":               selector(t, "user", "!=", "user-3"),
 		"not equal empty":         selector(t, "user", "!=", ""),
 		"in":                      selector(t, "instance", "in", "gateway-1", "billing-0"),
-		"not in":                  selector(t, "http.response.status_code", "notin", "200", "201", "404"),
+		"not in":                  selector(t, semconv.HTTPResponseStatusCode, "notin", "200", "201", "404"),
 		"exists":                  selector(t, "ratio", "exists"),
 		"exists in no record":     selector(t, "no.such.label", "exists"),
-		"does not exist":          selector(t, "service.name", "!exists"),
+		"does not exist":          selector(t, semconv.ServiceName, "!exists"),
 		"matches":                 selector(t, "user", "=~", "user-[0-4]"),
-		"matches all of it":       selector(t, "service.instance.id", "=~", "gate"),
-		"matches any":             selector(t, "service.instance.id", "=~", "gate.*"),
+		"matches all of it":       selector(t, semconv.ServiceInstanceID, "=~", "gate"),
+		"matches any":             selector(t, semconv.ServiceInstanceID, "=~", "gate.*"),
 		"matches, either case":    selector(t, "service", "=~", "(?i)ORDERS|Billing"),
 		"does not match":          selector(t, "version", "!~", "1\\..*"),
-		"greater":                 selector(t, "http.response.status_code", ">", "404"),
-		"at least":                selector(t, "http.response.status_code", ">=", "404"),
+		"greater":                 selector(t, semconv.HTTPResponseStatusCode, ">", "404"),
+		"at least":                selector(t, semconv.HTTPResponseStatusCode, ">=", "404"),
 		"less":                    selector(t, "ratio", "<", "2.5"),
 		"at most":                 selector(t, "ratio", "<=", "-1"),
 		"number in a text":        selector(t, "size", ">=", "4500"),

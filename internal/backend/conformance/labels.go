@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // eachRecord calls use with the labels of every record and series that a query looks
@@ -92,7 +93,7 @@ func (s *suite) labels(t *testing.T) {
 }
 
 func (s *suite) labelValues(t *testing.T) {
-	for _, label := range []string{"service", "service.instance.id", "http.response.status_code", "namespace", "user", "queue", "no.such.label"} {
+	for _, label := range []string{"service", semconv.ServiceInstanceID, semconv.HTTPResponseStatusCode, "namespace", "user", "queue", "no.such.label"} {
 		for name, q := range labelQueries(t) {
 			if q.Prefix != "" {
 				q.Prefix = "g"

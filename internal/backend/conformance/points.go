@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // pointName identifies a point of the dataset.
@@ -20,7 +21,7 @@ func pointName(p *model.Point) string { return fmt.Sprint(p.Time, " ", seriesNam
 // seriesName identifies a series of the dataset: the metric, its instance and its own
 // attributes.
 func seriesName(s *model.Series) string {
-	instance, _ := s.Resource.Attributes.Get("service.instance.id")
+	instance, _ := s.Resource.Attributes.Get(semconv.ServiceInstanceID)
 	name := s.Metric.Name + " " + instance.Text()
 	for _, kv := range s.Attributes {
 		name += fmt.Sprint(" ", kv.Key, "=", kv.Value.Text())

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // selections are of log records and of spans.
@@ -119,7 +120,7 @@ func (s *suite) facets(t *testing.T) {
 	for name, selection := range selections() {
 		t.Run(name, func(t *testing.T) {
 			rows := s.data.records(&selection)
-			labels := []string{"service", "user", "http.response.status_code", "instance"}
+			labels := []string{"service", "user", semconv.HTTPResponseStatusCode, "instance"}
 			got := answer(t, func(ctx context.Context) (model.Facets, error) {
 				return s.reader.GetFacets(ctx, model.FacetQuery{Selection: selection, Labels: labels, Limit: 100, MaxLabels: 10})
 			})
@@ -139,7 +140,7 @@ func (s *suite) facets(t *testing.T) {
 		names = append(names, f.Label)
 		require.LessOrEqual(t, len(f.Values), 2)
 	}
-	require.Subset(t, names, []string{"service.name", "user", model.DimensionSeverity, model.DimensionName})
+	require.Subset(t, names, []string{semconv.ServiceName, "user", model.DimensionSeverity, model.DimensionName})
 }
 
 func requireFacet(t *testing.T, rows []record, label string, got model.Facet) {
@@ -166,7 +167,7 @@ func (s *suite) comparison(t *testing.T) {
 	q := model.CompareQuery{
 		Selection: model.RecordSelection{Signal: model.SignalTraces, StatusCodes: []int32{model.StatusError}},
 		Baseline:  model.RecordSelection{Signal: model.SignalTraces},
-		Labels:    []string{"service", "exception.type", "db.system.name"}, Limit: 100,
+		Labels:    []string{"service", semconv.ExceptionType, semconv.DBSystemName}, Limit: 100,
 	}
 	selection, all := s.data.records(&q.Selection), s.data.records(&q.Baseline)
 	got := answer(t, func(ctx context.Context) (model.Comparison, error) { return s.reader.CompareAttributes(ctx, q) })

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // traces returns the ids of the traces that a query selects, the newest first.
@@ -62,12 +63,12 @@ func (s *suite) traceFilters(t *testing.T) {
 		"text":                      {Filter: model.Filter{Text: model.FoldText("UPSTREAM failed")}},
 		"text of an attribute":      {Filter: model.Filter{Text: model.FoldText("where id = 7")}},
 		"time":                      {Filter: model.Filter{Time: model.TimeRange{Start: datasetStart + minute, End: datasetStart + 2*minute}}},
-		"tag":                       {Tags: []model.SpanTag{{Key: "http.request.method", Value: "GET"}, {Key: "error", Value: "true"}}},
-		"tag of an event":           {Tags: []model.SpanTag{{Key: "exception.type", Value: "Timeout"}}},
-		"tag of a resource":         {Tags: []model.SpanTag{{Key: "service.version", Value: "2.0.1"}}, MinDuration: 50 * millisecond},
+		"tag":                       {Tags: []model.SpanTag{{Key: semconv.HTTPRequestMethod, Value: "GET"}, {Key: "error", Value: "true"}}},
+		"tag of an event":           {Tags: []model.SpanTag{{Key: semconv.ExceptionType, Value: "Timeout"}}},
+		"tag of a resource":         {Tags: []model.SpanTag{{Key: semconv.ServiceVersion, Value: "2.0.1"}}, MinDuration: 50 * millisecond},
 		"nothing":                   {Operations: []string{"DELETE /orders"}},
 		"inverted":                  {Filter: model.Filter{Services: []string{"gateway"}, Invert: true}, MinDuration: 20 * millisecond},
-		"database":                  {Filter: model.Filter{Selectors: []model.Selector{selector(t, "db.system.name", "=", "postgresql")}}},
+		"database":                  {Filter: model.Filter{Selectors: []model.Selector{selector(t, semconv.DBSystemName, "=", "postgresql")}}},
 		"number":                    {Filter: model.Filter{Selectors: []model.Selector{selector(t, number, ">=", "700")}}},
 	}
 	for name, q := range queries {

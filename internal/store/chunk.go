@@ -34,7 +34,8 @@ type chunk[R any] struct {
 	count   int    // rows
 	rows    []R    // nil once it is sealed
 	segment *segment
-	content int64 // bytes of rows, parts or segment, and the chunk itself
+	head    *headSummary[R] // nil once it is sealed
+	content int64           // bytes of rows, parts or segment, and the chunk itself
 	files   chunkFiles
 
 	oldest, newest model.Nanos
@@ -48,7 +49,7 @@ type chunk[R any] struct {
 func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *parts, room int) *chunk[R] {
 	return &chunk[R]{
 		signal: signal, parts: parts, first: first, content: chunkBytes, rows: make([]R, 0, room),
-		ordered: true, opened: now, arrived: now,
+		ordered: true, opened: now, arrived: now, head: &headSummary[R]{},
 	}
 }
 
@@ -154,7 +155,7 @@ func (c *chunk[R]) replace(s *segment) int64 {
 	if after >= before {
 		return 0
 	}
-	c.rows, c.segment, c.content = nil, s, after
+	c.rows, c.head, c.segment, c.content = nil, nil, s, after
 	c.parts = &parts{}
 	return before - c.size()
 }

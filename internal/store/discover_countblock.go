@@ -12,12 +12,12 @@ import (
 // countView adds what the summary of a segment knows, and looks at the rows of the
 // blocks that lie in more than one bucket or partly outside the range.
 func countView[R any](ctx context.Context, c *recordCounter, rows *scan[R], v *view[R], use func(*R) error) error {
+	if v.segment == nil {
+		return countHead(ctx, c, rows, v, use)
+	}
 	known, err := rows.summaryOf(ctx, v)
 	if err != nil {
 		return err
-	}
-	if known == nil {
-		return rows.view(ctx, v, use)
 	}
 	m := newSegmentMerger(c, known)
 	if c.inOne(rows.hint.times, v.oldest, v.newest) && m.known {

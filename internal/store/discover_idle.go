@@ -66,6 +66,7 @@ func (l *log[R]) summaryBytes() (bytes int64) {
 	views, _ := l.views()
 	for i := range views {
 		if views[i].segment == nil {
+			bytes += views[i].head.held.Load()
 			continue
 		}
 		if known := views[i].segment.summary.Load(); known != nil {

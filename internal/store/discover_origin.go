@@ -269,6 +269,14 @@ func (b *summarizer[R]) endBlock() error {
 
 // finish returns the summary, without what was only needed to count.
 func (b *summarizer[R]) finish() *summary {
+	s := b.snapshot()
+	s.services.account, s.operations.account, s.lives.account = nil, nil, nil
+	s.lives.latest = nil
+	return s
+}
+
+// snapshot returns the summary of the blocks that ended. It changes as more is counted.
+func (b *summarizer[R]) snapshot() *summary {
 	s := b.summary
 	s.labels.byName = make(map[string]*labelSummary, len(b.counters))
 	for name, c := range b.counters {
@@ -276,8 +284,6 @@ func (b *summarizer[R]) finish() *summary {
 			s.labels.byName[name] = c.summary()
 		}
 	}
-	s.services.account, s.operations.account, s.lives.account = nil, nil, nil
-	s.lives.latest = nil
 	s.bytes = s.size()
 	return s
 }

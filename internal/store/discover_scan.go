@@ -112,33 +112,37 @@ func (s *scan[R]) eachSampled(
 		if !s.hint.times.Overlaps(v.oldest, v.newest) {
 			continue
 		}
-		if v.segment == nil {
-			if err := s.view(ctx, v, one); err != nil {
-				return false, err
-			}
-			continue
+		rest, err := s.take(ctx, v, add)
+		if err == nil && rest != nil && rest.segment == nil {
+			err = s.view(ctx, rest, one)
 		}
-		taken, err := s.take(ctx, v, add)
 		if err != nil {
 			return false, err
 		}
-		if !taken {
-			blocks = s.admitted(blocks, v)
+		if rest != nil && rest.segment != nil {
+			blocks = s.admitted(blocks, rest)
 		}
 	}
 	return len(blocks) > most, s.sample(ctx, blocks, max((len(blocks)+most-1)/most, 1), use)
 }
 
-// take gives the summary of a view to add, if the view is selected as a whole.
-func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (taken bool, err error) {
+// take gives the summary of a view to add, if the view is selected as a whole, and
+// returns the rows that are left; nil if there are none.
+func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (rest *view[R], err error) {
 	if !s.whole || !covers(s.hint.times, v.oldest, v.newest) {
-		return false, nil
+		return v, nil
+	}
+	if v.segment == nil {
+		return s.takeHead(ctx, v, add)
 	}
 	known, err := s.summaryOf(ctx, v)
-	if err != nil || known == nil {
-		return false, err
+	if err != nil {
+		return v, err
 	}
-	return add(known)
+	if taken, err := add(known); !taken || err != nil {
+		return v, err
+	}
+	return nil, nil
 }
 
 func (s *scan[R]) admitted(blocks []sampledBlock[R], v *view[R]) []sampledBlock[R] {
@@ -208,14 +212,11 @@ func (s *scan[R]) eachOr(ctx context.Context, add func(*summary) (bool, error), 
 		if !s.hint.times.Overlaps(v.oldest, v.newest) {
 			continue
 		}
-		taken, err := s.take(ctx, v, add)
+		rest, err := s.take(ctx, v, add)
+		if err == nil && rest != nil {
+			err = s.view(ctx, rest, use)
+		}
 		if err != nil {
-			return err
-		}
-		if taken {
-			continue
-		}
-		if err := s.view(ctx, v, use); err != nil {
 			return err
 		}
 	}

@@ -77,12 +77,8 @@ func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, er
 	return b.finish(), nil
 }
 
-// summaryOf returns the summary of a sealed view; nil if there is none and its rows
-// must be looked at.
+// summaryOf returns the summary of a sealed view.
 func (s *scan[R]) summaryOf(ctx context.Context, v *view[R]) (*summary, error) {
-	if v.segment == nil {
-		return nil, nil
-	}
 	if known := v.segment.summary.Load(); known != nil {
 		return known, nil
 	}

@@ -15,6 +15,7 @@ type view[R any] struct {
 	parts          *parts // holds no index where there is a segment
 	rows           []R    // nil where there is one
 	segment        *segment
+	head           *headSummary[R] // nil where there is a segment
 	count          int
 	first          uint64
 	oldest, newest model.Nanos
@@ -23,7 +24,7 @@ type view[R any] struct {
 
 func (c *chunk[R]) view() view[R] {
 	return view[R]{
-		signal: c.signal, parts: c.parts, rows: c.rows, segment: c.segment,
+		signal: c.signal, parts: c.parts, rows: c.rows, segment: c.segment, head: c.head,
 		count: c.count, first: c.first, oldest: c.oldest, newest: c.newest, ordered: c.ordered,
 	}
 }

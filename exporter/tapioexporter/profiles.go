@@ -47,7 +47,11 @@ func (e *tapioExporter) consumeProfiles(ctx context.Context, profiles pprofile.P
 	if len(rejected) > 0 {
 		e.store.RejectProfiles(rejected)
 	}
-	if refused := e.store.AppendProfiles(list); refused > 0 {
+	refused, err := e.store.AppendProfiles(list)
+	if err != nil {
+		return err
+	}
+	if refused > 0 {
 		rejected.Add(model.ProfileTooLarge, refused)
 	}
 	e.measure(ctx, profilesSignal, samples, arrived)

@@ -44,14 +44,15 @@ func TestPiecesAreFewAndRarelyWrittenAgain(t *testing.T) {
 
 // contents are the rows of a store, of every signal.
 type contents struct {
-	events []model.Event
-	spans  []model.Span
-	points []model.Point
+	events   []model.Event
+	spans    []model.Span
+	points   []model.Point
+	profiles []string
 }
 
 func contentsOf(t *testing.T, s *Store) contents {
 	t.Helper()
-	return contents{everyEvent(t, s), everySpan(t, s), storedPoints(s)}
+	return contents{everyEvent(t, s), everySpan(t, s), storedPoints(s), storedProfiles(t, s)}
 }
 
 func requireEqualContents(t *testing.T, want, got contents) {
@@ -69,12 +70,14 @@ func requireEqualContents(t *testing.T, want, got contents) {
 	for i := range want.points {
 		requireEqualPoints(t, &want.points[i], &got.points[i])
 	}
+	require.Equal(t, want.profiles, got.profiles)
 }
 
 func appendAll(s *Store, random *rand.Rand, n int) {
 	s.AppendEvents(richEvents(random, n))
 	s.AppendSpans(richSpans(random, n))
 	s.AppendPoints(richPoints(random, n))
+	_, _ = s.AppendProfiles(richProfiles(random, n)) // fails with sync only
 }
 
 // Rows of open chunks are in files after a flush, for every signal.
@@ -89,16 +92,17 @@ func TestAfterACrashFlushedRowsAreThere(t *testing.T) {
 	}
 	files, err := filepath.Glob(filepath.Join(path, "*"+fileSuffix))
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(files), 3*4)
+	assert.LessOrEqual(t, len(files), 3*4+1)
 
 	s.events.sealAll()
 	s.spans.sealAll()
 	s.points.sealAll()
+	s.profiles.sealAll()
 	s.directory.catchUp(false)
 	s.directory.catchUp(false) // removes what the files of the chunks have replaced
 	files, err = filepath.Glob(filepath.Join(path, "*"+fileSuffix))
 	require.NoError(t, err)
-	assert.Len(t, files, 3, "one of each signal")
+	assert.Len(t, files, 4, "one of each signal")
 	requireEqualContents(t, contentsOf(t, s), contentsOf(t, open(t, crash(t, s, path), diskLimits(), r)))
 	assert.Empty(t, r.all())
 }

@@ -63,7 +63,7 @@ func (d *directory) restore() error {
 func (d *directory) lastBefore(s *state, l durable) uint64 {
 	switch {
 	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.damagedLog:
-		return max(l.newest(), s.Last[l.name()]-reserveAhead) // rows are seen once they are in the write-ahead log
+		return max(l.newest(), max(s.Last[l.name()], reserveAhead)-reserveAhead) // rows are seen once they are in the write-ahead log
 	case s != nil:
 		return s.Last[l.name()]
 	case l.newest() > 0:

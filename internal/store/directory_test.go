@@ -41,7 +41,7 @@ func (r *troubles) all() string {
 }
 
 func diskLimits() Limits {
-	return Limits{Logs: 64 * mebibyte, Traces: 64 * mebibyte, Metrics: mebibyte}
+	return Limits{Logs: 64 * mebibyte, Traces: 64 * mebibyte, Metrics: mebibyte, Profiles: 8 * mebibyte}
 }
 
 func open(t *testing.T, path string, limits Limits, r *troubles) *Store {

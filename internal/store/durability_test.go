@@ -40,6 +40,8 @@ func appendAcknowledged(t *testing.T, s *Store, random *rand.Rand, n int) {
 	require.NoError(t, err)
 	_, err = s.AppendPoints(richPoints(random, n))
 	require.NoError(t, err)
+	_, err = s.AppendProfiles(richProfiles(random, n))
+	require.NoError(t, err)
 }
 
 // The power fails again and again. Nothing that was acknowledged is lost, ids and

@@ -17,6 +17,7 @@ const (
 	numberLogs = iota
 	numberTraces
 	numberMetrics
+	numberProfiles
 )
 
 // journal writes what is appended to one signal to the write-ahead log before it is

@@ -24,11 +24,12 @@ type division struct {
 }
 
 // AppendProfiles stores profiles and takes over what they refer to; the slice itself is
-// the caller's again. It returns how many samples were refused.
-func (s *Store) AppendProfiles(list []model.Profile) (refused int) {
-	refused = s.profiles.Append(list)
+// the caller's again. It returns how many samples were refused. An error means that not
+// all are stored, as of AppendEvents.
+func (s *Store) AppendProfiles(list []model.Profile) (refused int, err error) {
+	refused, err = s.profiles.append(list)
 	s.divide()
-	return refused
+	return refused, appendFailure(err)
 }
 
 // RejectProfiles counts samples that were left out before they came to the store.
@@ -79,7 +80,7 @@ func (s *Store) applyLimits() {
 func profileStats(from *profiles.Store) Stats {
 	s := from.Stats()
 	return Stats{
-		Signal: "profiles", Rows: s.Samples, Bytes: s.Bytes, Capacity: s.Capacity, Appended: s.Appended,
+		Signal: signalProfiles, Rows: s.Samples, Bytes: s.Bytes, Capacity: s.Capacity, Appended: s.Appended,
 		Evicted: s.Evicted, Refused: s.Refused, Oldest: s.Oldest, Newest: s.Newest,
 		FirstSeq: s.FirstSeq, LastSeq: s.LastSeq, Series: s.Series,
 	}

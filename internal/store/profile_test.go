@@ -33,11 +33,12 @@ func TestProfilesTakeTheirMemoryFromTheOthers(t *testing.T) {
 	require.EqualValues(t, 100<<20, others)
 	resource, scope := &model.Resource{}, &model.Scope{}
 	for i := range 60_000 {
-		s.AppendProfiles([]model.Profile{{
+		_, err := s.AppendProfiles([]model.Profile{{
 			Resource: resource, Scope: scope, Time: model.Nanos(now.UnixNano()), Type: model.ProfileType{Name: "cpu"},
 			Dictionary: &model.ProfileDictionary{Frames: []model.Frame{{Function: fmt.Sprintf("some.package/function%d", i)}}, Stacks: [][]uint32{{0}}},
 			Samples:    []model.ProfileSample{{Set: model.NoSet, Values: []int64{1}}},
 		}})
+		require.NoError(t, err)
 		if i%1000 == 0 {
 			others, profiles := capacities()
 			require.LessOrEqual(t, others+profiles, int64(100<<20+3), "after %d", i)

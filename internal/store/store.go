@@ -10,7 +10,6 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/disk"
-	"github.com/tapio/tapio/internal/store/profiles"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -45,7 +44,7 @@ type Store struct {
 	spans  *log[model.Span]
 	points *pointLog
 
-	profiles *profiles.Store
+	profiles *profileLog
 	division division
 }
 
@@ -61,7 +60,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(packer, now),
 	}
-	s.profiles = profiles.New(s.epoch, now)
+	s.profiles = newProfileLog(s.epoch, packer, now)
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
 	s.events.idling.budget, s.spans.idling.budget = s.budget, s.budget
@@ -85,13 +84,14 @@ type DirectoryOptions struct {
 // key store::directory.
 func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, error) {
 	s := New(limits, now)
-	d, err := openDirectory(o, []durable{s.events, s.spans, s.points})
+	d, err := openDirectory(o, []durable{s.events, s.spans, s.points, s.profiles})
 	if err != nil {
 		return nil, err
 	}
 	d.logBytes = logBound(limits)
 	s.directory, d.panics = d, s.panics
 	s.events.directory, s.spans.directory, s.points.directory = d, d, d
+	s.profiles.KeepFiles()
 	if err := d.restore(); err != nil {
 		_ = d.lock.Close()
 		return nil, err
@@ -245,7 +245,7 @@ type Stats struct {
 
 // Stats returns the figures of logs, traces, metrics and profiles, in this order.
 func (s *Store) Stats() []Stats {
-	return []Stats{s.events.stats(), s.spans.stats(), s.points.stats(), profileStats(s.profiles)}
+	return []Stats{s.events.stats(), s.spans.stats(), s.points.stats(), profileStats(s.profiles.Store)}
 }
 
 // QueryEvents returns one page of log records. The error is the context's, or a

@@ -7,12 +7,14 @@ import (
 	"context"
 	encoding "encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,7 +55,7 @@ func TestAfterAKillWithSyncNothingAcknowledgedIsMissing(t *testing.T) {
 	for n := range times {
 		args := append(inDirectory(filepath.Join(t.TempDir(), "store")),
 			"--set=extensions::tapio::store::durability=sync", "--set=extensions::tapio::store::memory_limit=256MiB")
-		c := Start(t, standard, args...)
+		c := Start(t, withProfiles, args...)
 		load := beginLoad(t, c)
 		for _, w := range load.writers {
 			eventually(t, startLimit, func() bool { return w.count() > 10*crashBatch }, w.signal+" are acknowledged")
@@ -62,7 +64,7 @@ func TestAfterAKillWithSyncNothingAcknowledgedIsMissing(t *testing.T) {
 		c.kill(t)
 		load.end()
 
-		c = Start(t, standard, args...)
+		c = Start(t, withProfiles, args...)
 		found := foundAfterCrash(t, apiOf(t, c))
 		for _, w := range load.writers {
 			acknowledged := w.all()
@@ -130,7 +132,8 @@ func beginLoad(t *testing.T, c *Collector) *load {
 	otlp, err := grpc.NewClient(c.OTLPGRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = otlp.Close() })
-	stream, err := apiOf(t, c).events.StreamEvents(ctx)
+	client := apiOf(t, c)
+	stream, err := client.events.StreamEvents(ctx)
 	require.NoError(t, err)
 	l := &load{cancel: cancel, writers: []*crashWriter{
 		{signal: "logs", send: func(ctx context.Context, from int) error {
@@ -145,6 +148,7 @@ func beginLoad(t *testing.T, c *Collector) *load {
 			_, err := colmetrics.NewMetricsServiceClient(otlp).Export(ctx, numberedPoints(from, from+crashBatch))
 			return err
 		}},
+		{signal: "profiles", send: func(ctx context.Context, from int) error { return uploadNumbered(ctx, client, from) }},
 		{signal: "events", send: func(_ context.Context, from int) error { return writeEvents(stream, from) }},
 	}}
 	for _, w := range l.writers {
@@ -200,10 +204,46 @@ func numberedPoints(from, to int) *colmetrics.ExportMetricsServiceRequest {
 	return metricsOf(origin("service.name", "crash"), m)
 }
 
+// uploadNumbered stores a profile that has its number as a label, and a sample for each
+// record of a batch.
+func uploadNumbered(ctx context.Context, client api, from int) error {
+	var folded strings.Builder
+	for i := range crashBatch {
+		fmt.Fprintf(&folded, "main;work%d 1\n", i)
+	}
+	_, err := client.UploadProfile(ctx, &tapiov1.UploadProfileRequest{
+		Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED, Data: []byte(folded.String()),
+		Labels: map[string]string{"service.name": "crash", "batch": strconv.Itoa(from)},
+	})
+	return err
+}
+
+// profilesAfterCrash notes the samples of the profiles of uploadNumbered.
+func profilesAfterCrash(t *testing.T, client api, found map[int]bool) {
+	t.Helper()
+	for token := ""; ; {
+		page, err := client.GetProfiles(bounded(t), &tapiov1.GetProfilesRequest{Filter: &tapiov1.Filter{Limit: 1000, PageToken: token}})
+		require.NoError(t, err)
+		for _, p := range page.GetProfiles() {
+			from, err := strconv.Atoi(p.GetAttributes()["batch"])
+			require.NoError(t, err)
+			require.False(t, found[from], "profile %d comes twice", from)
+			require.EqualValues(t, crashBatch, p.GetSampleCount())
+			for i := range crashBatch {
+				found[from+i] = true
+			}
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			return
+		}
+	}
+}
+
 // foundAfterCrash are the numbers of all records of the writers, by signal.
 func foundAfterCrash(t *testing.T, client api) map[string]map[int]bool {
 	t.Helper()
-	found := map[string]map[int]bool{"logs": {}, "traces": {}, "metrics": {}, "events": {}}
+	found := map[string]map[int]bool{"logs": {}, "traces": {}, "metrics": {}, "events": {}, "profiles": {}}
+	profilesAfterCrash(t, client, found["profiles"])
 	all := &tapiov1.StreamStart{Position: &tapiov1.StreamStart_AfterSequence{}}
 	logs, err := client.StreamLogs(bounded(t), &tapiov1.StreamLogsRequest{Start: all, HistoryOnly: true})
 	require.NoError(t, err)

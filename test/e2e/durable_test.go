@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"google.golang.org/protobuf/proto"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -29,7 +30,8 @@ func (c *Collector) kill(t *testing.T) {
 	c.term()
 }
 
-// everything returns all log records, page by page, all traces and all points.
+// everything returns all log records, page by page, all traces, all points, and all
+// profiles with what they add up to.
 func everything(t *testing.T, client api) (list []proto.Message) {
 	t.Helper()
 	for token := ""; ; {
@@ -49,7 +51,22 @@ func everything(t *testing.T, client api) (list []proto.Message) {
 	}
 	metrics, err := client.GetMetrics(bounded(t), &tapiov1.GetMetricsRequest{})
 	require.NoError(t, err)
-	return append(list, metrics)
+	profiles, err := client.GetProfiles(bounded(t), &tapiov1.GetProfilesRequest{})
+	require.NoError(t, err)
+	for _, p := range profiles.Profiles {
+		list = append(list, p)
+	}
+	sum, err := client.AnalyzeProfile(bounded(t), &tapiov1.AnalyzeProfileRequest{SampleType: "cpu", MaxNodes: 1000})
+	require.NoError(t, err)
+	return append(list, metrics, sum)
+}
+
+// sendProfiles sends a profile of two threads.
+func sendProfiles(t *testing.T, c *Collector) {
+	t.Helper()
+	request, err := (&pprofile.ProtoMarshaler{}).MarshalProfiles(jvmProfiles())
+	require.NoError(t, err)
+	require.NoError(t, exportProfiles(t, c, request))
 }
 
 func storedLogs(t *testing.T, client api) *tapiov1.StoreStats {
@@ -62,10 +79,11 @@ func storedLogs(t *testing.T, client api) *tapiov1.StoreStats {
 func TestAnOrderlyRestartKeepsEveryRecord(t *testing.T) {
 	t.Parallel()
 	args := inDirectory(filepath.Join(t.TempDir(), "store"))
-	c := Start(t, standard, args...)
+	c := Start(t, withProfiles, args...)
 	sendGRPC(t, c, fullLogs(t))
 	sendGRPC(t, c, fullTraces(t))
 	sendGRPC(t, c, fullMetrics(t))
+	sendProfiles(t, c)
 	for from := 0; from < 20_000; from += 1000 {
 		sendGRPC(t, c, lines("restart", from, from+1000, ""))
 	}
@@ -77,7 +95,7 @@ func TestAnOrderlyRestartKeepsEveryRecord(t *testing.T) {
 	c.awaitReady(t)
 	require.Zero(t, c.Stop())
 
-	c = Start(t, standard, args...)
+	c = Start(t, withProfiles, args...)
 	client = apiOf(t, c)
 	after := everything(t, client)
 	require.Len(t, after, len(before))
@@ -143,12 +161,13 @@ func TestAfterAKillSealedRecordsAreThere(t *testing.T) {
 func TestAfterAKillFlushedRecordsOfEverySignalAreThere(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "store")
-	c := Start(t, standard, append(inDirectory(directory), "--set=extensions::tapio::store::durability=none")...)
+	c := Start(t, withProfiles, append(inDirectory(directory), "--set=extensions::tapio::store::durability=none")...)
 	sendGRPC(t, c, fullLogs(t))
 	sendGRPC(t, c, fullTraces(t))
 	sendGRPC(t, c, fullMetrics(t))
+	sendProfiles(t, c)
 	before := everything(t, apiOf(t, c))
-	for _, signal := range []string{"logs", "traces", "metrics"} {
+	for _, signal := range []string{"logs", "traces", "metrics", "profiles"} {
 		eventually(t, startLimit, func() bool {
 			files, err := filepath.Glob(filepath.Join(directory, signal+"-*.segment"))
 			require.NoError(t, err)
@@ -157,7 +176,7 @@ func TestAfterAKillFlushedRecordsOfEverySignalAreThere(t *testing.T) {
 	}
 	c.kill(t)
 
-	c = Start(t, standard, inDirectory(directory)...)
+	c = Start(t, withProfiles, inDirectory(directory)...)
 	client := apiOf(t, c)
 	after := everything(t, client)
 	require.Len(t, after, len(before))

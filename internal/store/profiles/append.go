@@ -4,7 +4,6 @@
 package profiles
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
@@ -21,6 +20,32 @@ const (
 // unknown marks an index that is not translated yet.
 const unknown = ^uint32(0)
 
+// Append stores profiles and returns how many samples were refused. It keeps what the
+// profiles refer to; the slice is the caller's again.
+func (s *Store) Append(profiles []model.Profile) (refused int) {
+	batches, refused := s.Prepare(profiles)
+	for i := range batches {
+		s.AppendBatch(0, &batches[i], s.now())
+	}
+	return refused
+}
+
+// AppendBatch stores a batch with the sequences from first on; 0: those behind the newest.
+func (s *Store) AppendBatch(first uint64, b *Batch, arrival time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first != 0 && first != s.seq+1 {
+		s.closeOpen() // the sequences of a volume follow each other
+		s.seq = first - 1
+	}
+	a := appender{store: s, arrival: arrival}
+	for i := range b.parts {
+		s.seq++
+		a.append(&b.parts[i])
+	}
+	s.evict()
+}
+
 // appender puts the profiles of one batch into the store.
 type appender struct {
 	store   *Store
@@ -32,58 +57,30 @@ type appender struct {
 	frames     []uint32
 	stacks     []uint32
 	sets       []uint32
+	row        row
 }
 
-// append stores one profile and returns how many of its samples were refused.
-func (a *appender) append(p *model.Profile) (refused int) {
-	if a.store.bytes <= 0 || p.Resource.Attributes.Size() > maxAttributeBytes || p.Scope.Attributes.Size() > maxAttributeBytes ||
-		p.Attributes.Size() > maxAttributeBytes {
-		return observations(p)
-	}
-	a.store.seq++
-	e := a.begin(p)
-	for i := range p.Samples {
-		s := &p.Samples[i]
-		if s.Set != model.NoSet && p.Dictionary.Sets[s.Set].Size() > maxAttributeBytes {
-			refused += len(s.Values)
-			continue
-		}
-		if a.volume.size() >= a.store.bytes/volumeShare && e.samples > 0 {
-			a.end(&e)
-			e = a.begin(p)
-		}
-		a.row(&e, p, s)
-	}
-	if e.samples > 0 || len(p.Samples) == 0 {
-		a.end(&e)
-	}
-	return refused
-}
-
-func observations(p *model.Profile) (n int) {
-	for i := range p.Samples {
-		n += len(p.Samples[i].Values)
-	}
-	return n
-}
-
-// begin starts the part of a profile in the open volume.
-func (a *appender) begin(p *model.Profile) entry {
+// append stores one part of a profile.
+func (a *appender) append(p *part) {
 	v := a.store.open(a.arrival)
 	if v != a.volume || p.Dictionary != a.dictionary {
 		a.volume, a.dictionary = v, p.Dictionary
 		a.frames = untranslated(a.frames, len(p.Dictionary.Frames))
 		a.stacks, a.sets = untranslated(a.stacks, len(p.Dictionary.Stacks)), untranslated(a.sets, len(p.Dictionary.Sets))
 	}
-	id := p.ID
-	if id == (model.ProfileID{}) {
-		binary.BigEndian.PutUint64(id[:8], a.store.epoch)
-		binary.BigEndian.PutUint64(id[8:], a.store.seq)
+	e := entry{
+		id: p.ID, seq: a.store.seq, profile: a.store.seq - p.back, series: v.seriesOf(&p.Profile), time: p.Time, duration: p.Duration,
+		from: len(v.rows), scale: scaleOf(&p.Profile),
 	}
-	return entry{
-		id: id, seq: a.store.seq, series: v.seriesOf(p), time: p.Time, duration: p.Duration,
-		from: len(v.rows), scale: scaleOf(p),
+	a.row.begin(&e)
+	for i := range p.Samples {
+		a.set(&p.Samples[i])
+		v.rows = a.row.encode(&e, v.rows)
+		e.observe(&a.row)
 	}
+	e.to = len(v.rows)
+	v.add(&e, a.arrival)
+	a.store.appended += e.samples
 }
 
 func untranslated(list []uint32, n int) []uint32 {
@@ -97,17 +94,14 @@ func untranslated(list []uint32, n int) []uint32 {
 	return list
 }
 
-// end makes the part of the profile visible.
-func (a *appender) end(e *entry) {
-	v := a.volume
-	e.to = len(v.rows)
-	if !e.timed {
+// add makes an entry visible whose rows are there.
+func (v *volume) add(e *entry, arrival time.Time) {
+	if e.first == 0 {
 		e.first, e.last = e.time, e.time
 	}
 	v.entries = append(v.entries, *e)
 	v.samples += e.samples
-	a.store.appended += e.samples
-	v.latest = a.arrival
+	v.latest = arrival
 	if len(v.entries) == 1 || e.first < v.first {
 		v.first = e.first
 	}
@@ -130,65 +124,46 @@ func scaleOf(p *model.Profile) int64 {
 	return scale
 }
 
-// row appends the bytes of one sample.
-func (a *appender) row(e *entry, p *model.Profile, s *model.ProfileSample) {
-	v := a.volume
-	head := uint64(a.stack(s.Stack)) << rowBits
+// set sets the row to a sample.
+func (a *appender) set(s *model.ProfileSample) {
+	r := &a.row
+	r.stack, r.set, r.link = a.stack(s.Stack), model.NoSet, unknown
 	if s.Set != model.NoSet {
-		head |= rowHasSet
-	}
-	l := link{s.TraceID, s.SpanID}
-	if l != (link{}) {
-		head |= rowHasLink
-	}
-	timed := len(s.Times) > 0
-	if timed {
-		head |= rowHasTimes
-	}
-	same := true
-	for _, value := range s.Values {
-		same = same && value == s.Values[0]
-	}
-	if same {
-		head |= rowSameValues
-	}
-	rows := binary.AppendUvarint(v.rows, head)
-	if s.Set != model.NoSet {
-		rows = binary.AppendUvarint(rows, uint64(a.set(s.Set)))
-	}
-	if l != (link{}) {
-		rows = binary.AppendUvarint(rows, uint64(v.link(l)))
-	}
-	rows = binary.AppendUvarint(rows, uint64(len(s.Values)))
-	before := p.Time
-	for _, at := range s.Times {
-		rows = binary.AppendVarint(rows, int64(at-before))
-		before = at
-		e.observe(at)
-	}
-	for i, value := range s.Values {
-		e.samples++
-		e.total = plus(e.total, value)
-		if i == 0 || !same {
-			rows = binary.AppendVarint(rows, value/e.scale)
+		if a.sets[s.Set] == unknown {
+			a.sets[s.Set] = a.volume.set(a.dictionary.Sets[s.Set])
 		}
+		r.set = a.sets[s.Set]
 	}
-	v.rows = rows
-	if !timed {
-		e.observe(p.Time)
+	if l := (link{s.TraceID, s.SpanID}); l != (link{}) {
+		r.link = a.volume.link(l)
 	}
-	e.timed = e.timed || timed
+	r.times, r.values = append(r.times[:0], s.Times...), append(r.values[:0], s.Values...)
 }
 
-// observe extends the times that the entry spans.
-func (e *entry) observe(at model.Nanos) {
+// observe counts a row.
+func (e *entry) observe(r *row) {
+	e.samples += uint64(len(r.values))
+	for _, value := range r.values {
+		e.total = plus(e.total, value)
+	}
+	e.timed = e.timed || len(r.times) > 0
+	if len(r.times) == 0 {
+		e.spans(e.time)
+	}
+	for _, at := range r.times {
+		e.spans(at)
+	}
+}
+
+// spans extends the times that the entry spans.
+func (e *entry) spans(at model.Nanos) {
 	if e.first == 0 || at < e.first {
 		e.first = at
 	}
 	e.last = max(e.last, at)
 }
 
-// stack returns the node of a stack of the profile's dictionary.
+// stack returns the place in the volume of a stack of the profile's dictionary.
 func (a *appender) stack(i uint32) uint32 {
 	if a.stacks[i] != unknown {
 		return a.stacks[i]
@@ -202,8 +177,8 @@ func (a *appender) stack(i uint32) uint32 {
 	for j := len(stack) - 1; j >= 0; j-- {
 		at = v.child(at, a.frame(stack[j]))
 	}
-	a.stacks[i] = at
-	return at
+	a.stacks[i] = v.stack(at)
+	return a.stacks[i]
 }
 
 func (a *appender) frame(i uint32) uint32 {
@@ -211,11 +186,4 @@ func (a *appender) frame(i uint32) uint32 {
 		a.frames[i] = a.volume.frame(a.dictionary.Frames[i])
 	}
 	return a.frames[i]
-}
-
-func (a *appender) set(i uint32) uint32 {
-	if a.sets[i] == unknown {
-		a.sets[i] = a.volume.set(a.dictionary.Sets[i])
-	}
-	return a.sets[i]
 }

@@ -85,15 +85,15 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 		if e.seq > upTo || !s.matchesAny(e) {
 			return
 		}
-		if i, found := place[e.seq]; found {
+		if i, found := place[e.profile]; found {
 			infos[i].Samples += e.samples
 			infos[i].Total += e.total
 			return
 		}
-		place[e.seq] = len(infos)
+		place[e.profile] = len(infos)
 		of := &s.series[e.series]
 		infos = append(infos, model.ProfileInfo{
-			ID: e.id, Seq: e.seq, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: of.kind,
+			ID: e.id, Seq: e.profile, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: of.kind,
 			Time: e.time, Duration: e.duration, Samples: e.samples, Total: e.total,
 		})
 	})

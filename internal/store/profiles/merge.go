@@ -25,7 +25,7 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.Cal
 		self := make([]int64, len(views[i].nodes))
 		used := make([]bool, len(views[i].nodes))
 		err := entries(ctx, views[i:i+1], &query, func(s *selection, e *entry) {
-			if kind.IsInstant() && newest[s.series[e.series].key].seq != e.seq {
+			if kind.IsInstant() && newest[s.series[e.series].key].profile != e.profile {
 				return
 			}
 			m.count(s, e, self, used)
@@ -45,8 +45,8 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.Cal
 
 // latest is the newest profile of a series.
 type latest struct {
-	time model.Nanos
-	seq  uint64
+	time    model.Nanos
+	profile uint64
 }
 
 // kindOf returns the type of the selected profiles and, if it is one of states at a
@@ -65,8 +65,8 @@ func kindOf(ctx context.Context, views []view, query *model.ProfileQuery) (kind 
 				kind.Name, kind.Unit, of.kind.Unit)
 		}
 		kind, found = of.kind, true
-		if before := newest[of.key]; kind.IsInstant() && (e.time > before.time || before.seq == 0) {
-			newest[of.key] = latest{e.time, e.seq}
+		if before := newest[of.key]; kind.IsInstant() && (e.time > before.time || before.profile == 0) {
+			newest[of.key] = latest{e.time, e.profile}
 		}
 	})
 	if err == nil && clash != nil {
@@ -127,8 +127,8 @@ func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
 	if !any {
 		return
 	}
-	if !m.profiles[e.seq] {
-		m.profiles[e.seq] = true
+	if !m.profiles[e.profile] {
+		m.profiles[e.profile] = true
 		m.tree.Profiles++
 		m.tree.Duration = time.Duration(plus(int64(m.tree.Duration), int64(e.within(&s.query.Filter.Time))))
 	}

@@ -64,6 +64,7 @@ func (s *selection) each(e *entry, use func(node uint32, count uint64, sum int64
 	if !e.timed && !within.Contains(e.time) {
 		return
 	}
+	s.row.begin(e)
 	for data := s.rows[e.from:e.to]; len(data) > 0; {
 		data = s.row.decode(e, data)
 		if !s.linked() || !s.holds(e.series, s.row.set) {
@@ -81,7 +82,7 @@ func (s *selection) each(e *entry, use func(node uint32, count uint64, sum int64
 			count++
 			sum = plus(sum, value)
 		}
-		if count > 0 && !use(s.row.node, count, sum) {
+		if count > 0 && !use(s.stacks[s.row.stack], count, sum) {
 			return
 		}
 	}

@@ -11,11 +11,13 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// volumeShare is the part of the bound that one volume fills, one in volumeShare, and
-// ageShare that of the maximum age after which a new one is begun.
 const (
+	// volumeShare is the part of the bound that one volume fills, one in volumeShare, and
+	// ageShare that of the maximum age after which a new one is begun.
 	volumeShare = 4
 	ageShare    = 8
+	// maxVolume bounds a volume, for an open one is written whole, again and again.
+	maxVolume = 8 << 20
 )
 
 // Store holds profiles. It is safe for concurrent use.
@@ -27,15 +29,17 @@ type Store struct {
 	bytes   int64 // the bound
 	maxAge  time.Duration
 	volumes []*volume // the oldest first; the last one is open
-	seq     uint64    // of the newest profile
+	seq     uint64    // of the newest part of a profile
+	doomed  []uint64  // first sequences of evicted volumes, whose files go too
+	files   bool      // volumes are kept in files
 
 	appended uint64
 	evicted  map[string]uint64
 	refused  map[string]uint64
 }
 
-// New makes an empty store without a bound: call SetLimits. The epoch makes the
-// identifiers of profiles that come without one.
+// New makes an empty store without a bound: call SetLimits. The epoch distinguishes its
+// page tokens from those of other stores.
 func New(epoch uint64, now func() time.Time) *Store {
 	return &Store{
 		now: now, epoch: epoch,
@@ -60,20 +64,6 @@ func (s *Store) SetLimits(bytes int64, maxAge time.Duration) {
 	s.evict()
 }
 
-// Append stores profiles and returns how many samples were refused. It keeps what the
-// profiles refer to; the slice is the caller's again.
-func (s *Store) Append(profiles []model.Profile) (refused int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := appender{store: s, arrival: s.now()}
-	for i := range profiles {
-		refused += a.append(&profiles[i])
-	}
-	s.evict()
-	s.refused[model.ProfileTooLarge] += uint64(refused)
-	return refused
-}
-
 // Reject counts samples that were left out before they came here.
 func (s *Store) Reject(rejections model.ProfileRejections) {
 	s.mu.Lock()
@@ -94,15 +84,25 @@ func (s *Store) Retire() {
 func (s *Store) open(arrival time.Time) *volume {
 	if n := len(s.volumes); n > 0 {
 		v := s.volumes[n-1]
-		if v.size() < s.bytes/volumeShare && !s.stale(v, arrival) {
+		if v.lookup != nil && v.size() < s.volumeBytes() && !s.stale(v, arrival) {
 			return v
 		}
-		v.seal()
+		s.closeOpen()
 		s.evict()
 	}
 	v := newVolume(arrival)
 	s.volumes = append(s.volumes, v)
 	return v
+}
+
+// volumeBytes is the size at which a volume is full. The caller holds the lock.
+func (s *Store) volumeBytes() int64 { return min(s.bytes/volumeShare, maxVolume) }
+
+// closeOpen ends the growth of the volume that is filled. The caller holds the lock.
+func (s *Store) closeOpen() {
+	if n := len(s.volumes); n > 0 && s.volumes[n-1].lookup != nil {
+		s.volumes[n-1].seal()
+	}
 }
 
 // stale reports whether a volume spans as much time as one may.
@@ -125,6 +125,9 @@ func (s *Store) evict() {
 			return
 		}
 		s.evicted[reason] += s.volumes[0].samples
+		if s.files {
+			s.doomed = append(s.doomed, s.volumes[0].firstSeq())
+		}
 		s.volumes[0] = nil // lets go of it, for the slice keeps its array
 		s.volumes = s.volumes[1:]
 	}

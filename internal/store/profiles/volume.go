@@ -16,7 +16,8 @@ import (
 // stays valid and unchanged while more is appended.
 type parts struct {
 	frames  []model.Frame
-	nodes   []node // the tree of stacks; nodes[0] is its root
+	nodes   []node   // the tree of stacks; nodes[0] is its root
+	stacks  []uint32 // the nodes that samples end at
 	sets    []model.Attributes
 	links   []link
 	series  []series
@@ -49,6 +50,7 @@ type series struct {
 type entry struct {
 	id          model.ProfileID
 	seq         uint64
+	profile     uint64 // sequence of the first part of the profile
 	series      uint32
 	time        model.Nanos
 	duration    time.Duration
@@ -65,6 +67,7 @@ type lookup struct {
 	strings map[string]string
 	frames  map[model.Frame]uint32
 	nodes   map[node]uint32
+	stacks  map[uint32]uint32
 	sets    map[string]uint32
 	links   map[link]uint32
 	series  map[string]uint32
@@ -75,6 +78,7 @@ type lookup struct {
 const (
 	frameSize  = int64(unsafe.Sizeof(model.Frame{}))
 	nodeSize   = int64(unsafe.Sizeof(node{}))
+	stackSize  = 4
 	linkSize   = int64(unsafe.Sizeof(link{}))
 	seriesSize = int64(unsafe.Sizeof(series{}))
 	entrySize  = int64(unsafe.Sizeof(entry{}))
@@ -94,13 +98,14 @@ type volume struct {
 	first, last   model.Nanos // of its samples
 	samples       uint64
 	text          int64 // bytes of strings and attributes
+	filed         int   // entries that are in its file
 }
 
 func newVolume(now time.Time) *volume {
 	return &volume{
 		parts: parts{nodes: make([]node, 1)},
 		lookup: &lookup{
-			strings: map[string]string{}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{},
+			strings: map[string]string{}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, stacks: map[uint32]uint32{},
 			sets: map[string]uint32{}, links: map[link]uint32{}, series: map[string]uint32{},
 		},
 		begun: now, latest: now,
@@ -110,11 +115,11 @@ func newVolume(now time.Time) *volume {
 // size is the bytes that the volume takes.
 func (v *volume) size() int64 {
 	size := volumeSize + v.text + int64(cap(v.rows)) +
-		frameSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) +
+		frameSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) + stackSize*int64(cap(v.stacks)) +
 		seriesSize*int64(cap(v.series)) + entrySize*int64(cap(v.entries)) + 3*8*int64(cap(v.sets))
 	if l := v.lookup; l != nil {
 		slots := int64(len(l.frames))*(frameSize+slotIndex) + int64(len(l.nodes))*(nodeSize+slotIndex) +
-			int64(len(l.links))*(linkSize+slotIndex) + int64(len(l.strings))*(2*stringSize+1) +
+			int64(len(l.links))*(linkSize+slotIndex) + int64(len(l.stacks))*(stackSize+slotIndex) + int64(len(l.strings))*(2*stringSize+1) +
 			int64(len(l.sets)+len(l.series))*(stringSize+slotIndex)
 		size += slots * slotShare / 100
 	}
@@ -124,7 +129,7 @@ func (v *volume) size() int64 {
 // seal ends the growth of a volume.
 func (v *volume) seal() {
 	v.lookup = nil
-	v.frames, v.nodes, v.sets = exact(v.frames), exact(v.nodes), exact(v.sets)
+	v.frames, v.nodes, v.stacks, v.sets = exact(v.frames), exact(v.nodes), exact(v.stacks), exact(v.sets)
 	v.links, v.series, v.entries, v.rows = exact(v.links), exact(v.series), exact(v.entries), exact(v.rows)
 }
 
@@ -167,6 +172,14 @@ func (v *volume) child(parent, frame uint32) uint32 {
 		return i
 	}
 	return add(&v.nodes, v.lookup.nodes, n)
+}
+
+// stack returns the place of the stack that ends at a node.
+func (v *volume) stack(leaf uint32) uint32 {
+	if i, found := v.lookup.stacks[leaf]; found {
+		return i
+	}
+	return add(&v.stacks, v.lookup.stacks, leaf)
 }
 
 func (v *volume) link(l link) uint32 {

@@ -1,0 +1,138 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/profiles"
+	"github.com/tapio/tapio/internal/store/wal"
+)
+
+// signalProfiles names the signal in statistics and files.
+const signalProfiles = "profiles"
+
+// profileLog keeps profiles in a directory. A row, as the directory counts them, is a
+// part of a profile.
+type profileLog struct {
+	*profiles.Store
+	now     func() time.Time
+	packer  *packer
+	journal journal
+}
+
+func newProfileLog(epoch uint64, packer *packer, now func() time.Time) *profileLog {
+	return &profileLog{Store: profiles.New(epoch, now), now: now, packer: packer, journal: journal{signal: numberProfiles}}
+}
+
+// append stores profiles. An error means that not all are stored.
+func (l *profileLog) append(list []model.Profile) (refused int, err error) {
+	batches, refused := l.Prepare(list)
+	for i := range batches {
+		b := &batches[i]
+		arrived := l.now()
+		w := l.journal.log.Load()
+		if w == nil {
+			l.AppendBatch(0, b, arrived)
+			continue
+		}
+		err := l.journal.write(w, b.Len(), arrived, func(e *rowEncoder) { e.bytes = b.Encode(e.bytes) }, l.newest,
+			func(first uint64) { l.AppendBatch(first, b, arrived) })
+		if err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
+func (l *profileLog) name() string { return signalProfiles }
+
+func (l *profileLog) place() uint8 { return numberProfiles }
+
+func (l *profileLog) newest() uint64 { return l.Newest() }
+
+func (l *profileLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
+
+// pending returns volumes whole: a later file of one replaces the earlier file.
+func (l *profileLog) pending(upTo uint64) *image {
+	volume := l.Pending(upTo)
+	if volume == nil {
+		return nil
+	}
+	dictionary, rows := l.packer.pack(packTight, nil, volume.Dictionary), l.packer.pack(packTight, nil, volume.Rows)
+	m := &image{sections: profileSections(&dictionary, &rows), header: fileHeader{
+		First: volume.First, Count: uint64(volume.Count), Oldest: uint64(volume.Oldest), Newest: uint64(volume.Newest),
+		Opened: volume.Begun.UnixNano(), Arrived: volume.Latest.UnixNano(),
+	}}
+	copy(m.header.Signal[:], l.name())
+	return m
+}
+
+// profileSections are the parts of a volume in a file, both compressed.
+func profileSections(dictionary, rows *[]byte) []section {
+	return []section{sectionOf(1, dictionary), sectionOf(2, rows)}
+}
+
+func (l *profileLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err error) {
+	var dictionary, rows []byte
+	if err := readSections(rest, h, profileSections(&dictionary, &rows)); err != nil {
+		return false, err
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			room, err = false, fmt.Errorf("contradicts itself: %v", fault)
+		}
+	}()
+	return l.Restore(&profiles.Image{
+		First: h.First, Count: int(h.Count), Oldest: model.Nanos(h.Oldest), Newest: model.Nanos(h.Newest),
+		Begun: time.Unix(0, h.Opened), Latest: time.Unix(0, h.Arrived),
+		Dictionary: l.packer.unpack(packTight, nil, dictionary), Rows: l.packer.unpack(packTight, nil, rows),
+	})
+}
+
+func (l *profileLog) written(first uint64, count int) bool { return l.Written(first, count) }
+
+func (l *profileLog) takeDoomed() []uint64 { return l.Doomed() }
+
+func (l *profileLog) goOn(last uint64) { l.GoOn(last) }
+
+func (l *profileLog) replay(h *wal.Header, payload []byte) error {
+	last := l.newest()
+	if h.First+uint64(h.Count)-1 <= last {
+		return nil // it is in a file
+	}
+	packed, err := unpackPayload(payload)
+	if err != nil {
+		return err
+	}
+	b, err := profiles.DecodeBatch(packed, h.Count)
+	if err != nil {
+		return err
+	}
+	if h.First <= last {
+		b.From(last + 1 - h.First)
+	}
+	l.AppendBatch(max(h.First, last+1), &b, time.Unix(0, h.Arrived))
+	return nil
+}
+
+func (l *profileLog) filed() uint64 {
+	upTo, _ := l.Filed()
+	return upTo
+}
+
+func (l *profileLog) unfiled() int {
+	_, unfiled := l.Filed()
+	return unfiled
+}
+
+// takeDamaged has nothing to return: volumes are read as a whole when they are restored.
+func (l *profileLog) takeDamaged() map[uint64]error { return nil }
+
+func (l *profileLog) unfile() { l.Unfile() }
+
+func (l *profileLog) sealAll() { l.Seal() }

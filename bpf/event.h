@@ -25,6 +25,7 @@ enum probe_number {
 	PROBE_TLS = 9,
 	PROBE_REDIS = 10,
 	PROBE_POSTGRESQL = 11,
+	PROBE_PROFILE = 12,
 	PROBES = 16, // the slots of the account
 };
 

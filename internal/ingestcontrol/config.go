@@ -3,7 +3,10 @@
 
 package ingestcontrol
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Config says how much of a signal goes on.
 type Config struct {
@@ -43,4 +46,12 @@ func (c *Config) CheckPoints() error {
 			"use include, exclude or max_per_second", c.SamplingPercent)
 	}
 	return c.Check()
+}
+
+// CheckProfiles is Check for profiles, of which each is a sample already.
+func (c *Config) CheckProfiles() error {
+	if c.SamplingPercent != 100 || c.MaxPerSecond != 0 {
+		return errors.New("sampling_percent and max_per_second: must be left out, for profiles are samples already: use include, exclude or the probe's frequency")
+	}
+	return nil
 }

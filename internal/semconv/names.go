@@ -29,6 +29,8 @@ const (
 	ProcessAncestorKeys = "tapio.process.ancestor_keys"
 	// ProcessAncestorNames: Executable names of the parent, its parent and so on, up to eight.
 	ProcessAncestorNames = "tapio.process.ancestor_names"
+	// BlockedReason: Why a thread was blocked: lock, disk, network, poll, sleep, pipe, child, signal, idle, other, unknown (no kernel symbols).
+	BlockedReason = "tapio.blocked.reason"
 	// ProcessArgsSize: Size in bytes of the whole command line, if it was cut.
 	ProcessArgsSize = "tapio.process.args_size"
 	// ProcessDuration: Seconds from fork to exit.

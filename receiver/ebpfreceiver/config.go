@@ -52,6 +52,8 @@ type Config struct {
 	Logs    ingestcontrol.Config `mapstructure:"logs"`
 	Metrics ingestcontrol.Config `mapstructure:"metrics"`
 	Traces  ingestcontrol.Config `mapstructure:"traces"`
+	// Profiles says which profiles go on.
+	Profiles ingestcontrol.Config `mapstructure:"profiles"`
 	// Probes are the things to watch.
 	Probes probe.Config `mapstructure:"probes"`
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlprofile"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/ottlfuncs"
 	"go.opentelemetry.io/collector/component"
@@ -34,6 +35,10 @@ func (c *Config) validateSignals() error {
 		"traces": func() error {
 			_, err := spanFilter(quiet, c.Traces)
 			return errors.Join(c.Traces.Check(), err)
+		},
+		"profiles": func() error {
+			_, err := profileFilter(quiet, c.Profiles)
+			return errors.Join(c.Profiles.CheckProfiles(), err)
 		},
 	} {
 		if err := check(); err != nil {
@@ -65,4 +70,12 @@ func spanFilter(set component.TelemetrySettings, c ingestcontrol.Config) (filter
 		return filter, err
 	}
 	return ingestcontrol.NewFilter[*ottlspan.TransformContext](c, parser.ParseConditions)
+}
+
+func profileFilter(set component.TelemetrySettings, c ingestcontrol.Config) (filter ingestcontrol.Filter[*ottlprofile.TransformContext], err error) {
+	parser, err := ottlprofile.NewParser(ottlfuncs.StandardConverters[*ottlprofile.TransformContext](), set)
+	if err != nil {
+		return filter, err
+	}
+	return ingestcontrol.NewFilter[*ottlprofile.TransformContext](c, parser.ParseConditions)
 }

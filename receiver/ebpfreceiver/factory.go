@@ -10,7 +10,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/xconsumer"
 	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/xreceiver"
 
 	"github.com/tapio/tapio/internal/ingestcontrol"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
@@ -20,10 +22,11 @@ import (
 // NewFactory returns the factory of the eBPF receiver.
 func NewFactory() receiver.Factory {
 	shared := &sharedReceivers{byID: map[component.ID]*ebpfReceiver{}}
-	return receiver.NewFactory(metadata.Type, createDefaultConfig,
-		receiver.WithLogs(shared.createLogs, metadata.LogsStability),
-		receiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
-		receiver.WithTraces(shared.createTraces, metadata.TracesStability))
+	return xreceiver.NewFactory(metadata.Type, createDefaultConfig,
+		xreceiver.WithLogs(shared.createLogs, metadata.LogsStability),
+		xreceiver.WithMetrics(shared.createMetrics, metadata.MetricsStability),
+		xreceiver.WithTraces(shared.createTraces, metadata.TracesStability),
+		xreceiver.WithProfiles(shared.createProfiles, component.StabilityLevelAlpha))
 }
 
 func createDefaultConfig() component.Config {
@@ -34,6 +37,7 @@ func createDefaultConfig() component.Config {
 		Logs:               ingestcontrol.DefaultConfig(),
 		Metrics:            ingestcontrol.DefaultConfig(),
 		Traces:             ingestcontrol.DefaultConfig(),
+		Profiles:           ingestcontrol.DefaultConfig(),
 		Probes:             probe.DefaultConfig(),
 	}
 }
@@ -65,6 +69,16 @@ func (s *sharedReceivers) createTraces(_ context.Context, set receiver.Settings,
 	r, err := s.receiver(set, cfg)
 	if err == nil {
 		r.sink.traces = next
+	}
+	return r, err
+}
+
+func (s *sharedReceivers) createProfiles(
+	_ context.Context, set receiver.Settings, cfg component.Config, next xconsumer.Profiles,
+) (xreceiver.Profiles, error) {
+	r, err := s.receiver(set, cfg)
+	if err == nil {
+		r.sink.profiles = next
 	}
 	return r, err
 }

@@ -9,9 +9,11 @@ import (
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlprofile"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/otlp"
@@ -50,5 +52,23 @@ func (s *sink) gateMetrics(ctx context.Context, metrics pmetric.Metrics) {
 		of := ottldatapoint.NewTransformContextPtr(resource, scope, metric, point)
 		defer of.Close()
 		return s.pointGate.Drop(now, s.pointFilter.Wants(ctx, of), [16]byte{})
+	})
+}
+
+func (s *sink) gateProfiles(ctx context.Context, profiles pprofile.Profiles) {
+	if s.profileFilter.Idle() && s.profileGate.Open() {
+		return
+	}
+	now, dictionary := time.Now(), profiles.Dictionary()
+	profiles.ResourceProfiles().RemoveIf(func(resource pprofile.ResourceProfiles) bool {
+		resource.ScopeProfiles().RemoveIf(func(scope pprofile.ScopeProfiles) bool {
+			scope.Profiles().RemoveIf(func(profile pprofile.Profile) bool {
+				of := ottlprofile.NewTransformContextPtr(resource, scope, profile, dictionary)
+				defer of.Close()
+				return s.profileGate.Drop(now, s.profileFilter.Wants(ctx, of), [16]byte{})
+			})
+			return scope.Profiles().Len() == 0
+		})
+		return resource.ScopeProfiles().Len() == 0
 	})
 }

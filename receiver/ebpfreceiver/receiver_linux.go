@@ -18,7 +18,9 @@ import (
 
 // run starts the watch and reports what of it is missing.
 func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
-	w, gaps, err := newWatch(r.config, probe.New(&r.config.Probes), r.set, r.sink)
+	probes := r.config.Probes
+	probes.Profile.Enabled = probes.Profile.Enabled && r.sink.wantsProfiles()
+	w, gaps, err := newWatch(r.config, probe.New(&probes), r.set, r.sink)
 	if err != nil {
 		return nil, err
 	}

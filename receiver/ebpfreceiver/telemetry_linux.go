@@ -53,7 +53,7 @@ func (r *ebpfReceiver) observe(w *watch) error {
 }
 
 func (s *sink) observeDropped(_ context.Context, o metric.Int64Observer) error {
-	for signal, gate := range map[string]*gate{"logs": s.logGate, "metrics": s.pointGate, "traces": s.spanGate} {
+	for signal, gate := range map[string]*gate{"logs": s.logGate, "metrics": s.pointGate, "traces": s.spanGate, "profiles": s.profileGate} {
 		observe := func(stage string, n uint64) {
 			o.Observe(int64(n), metric.WithAttributes(attribute.String("signal", signal), attribute.String("stage", stage)))
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -129,7 +130,13 @@ func (w *watch) close() error {
 	if w == nil {
 		return nil
 	}
-	err := w.kernel.Close()
+	var errs []error
+	for _, p := range w.probes {
+		if closer, ok := p.(io.Closer); ok {
+			errs = append(errs, closer.Close())
+		}
+	}
+	err := errors.Join(append(errs, w.kernel.Close())...)
 	if w.reader != nil {
 		err = errors.Join(w.reader.Close(), err)
 	}
@@ -273,8 +280,11 @@ func (w *watch) flush() {
 	w.batch.Reset()
 	w.records = 0
 	ctx := context.Background()
-	err := errors.Join(w.sink.consumeLogs(ctx, batch.Logs), w.sink.consumeMetrics(ctx, batch.Metrics), w.sink.consumeTraces(ctx, batch.Traces))
-	if err != nil {
+	errs := []error{w.sink.consumeLogs(ctx, batch.Logs), w.sink.consumeMetrics(ctx, batch.Metrics), w.sink.consumeTraces(ctx, batch.Traces)}
+	for _, profiles := range batch.Profiles {
+		errs = append(errs, w.sink.consumeProfiles(ctx, profiles))
+	}
+	if err := errors.Join(errs...); err != nil {
 		w.logger.Warn("a pipeline refused records", zap.Error(err))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/semconv"
@@ -32,6 +33,8 @@ type Batch struct {
 	Logs    plog.Logs
 	Traces  ptrace.Traces
 	Metrics pmetric.Metrics
+	// Profiles has an entry for each dictionary.
+	Profiles []pprofile.Profiles
 	// Spans counts those in Traces.
 	Spans int
 	// Table knows the processes.
@@ -66,6 +69,7 @@ func NewBatch(origin Origin, table *identity.Table) *Batch {
 func (b *Batch) Reset() {
 	b.Spans = 0
 	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
+	b.Profiles = nil
 	b.records = map[*identity.Place]plog.LogRecordSlice{}
 	b.spans = map[*identity.Process]ptrace.SpanSlice{}
 	b.metrics = map[*identity.Place]pmetric.MetricSlice{}

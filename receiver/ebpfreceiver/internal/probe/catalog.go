@@ -42,5 +42,8 @@ func New(c *Config) []Probe {
 	if c.DNS.Enabled {
 		probes = append(probes, newDNS(&c.DNS))
 	}
+	if c.Profile.Enabled {
+		probes = append(probes, newProfiler(&c.Profile))
+	}
 	return probes
 }

@@ -25,6 +25,8 @@ type Config struct {
 	TLS SwitchConfig `mapstructure:"tls"`
 
 	DNS DNSConfig `mapstructure:"dns"`
+
+	Profile ProfileConfig `mapstructure:"profile"`
 }
 
 // DefaultConfig is what runs without being asked for.
@@ -42,6 +44,8 @@ func DefaultConfig() Config {
 		PostgreSQL: DefaultDatabaseConfig(),
 
 		DNS: DefaultDNSConfig(),
+
+		Profile: DefaultProfileConfig(),
 	}
 }
 

@@ -111,7 +111,7 @@ type Programs struct {
 	programs []*ebpf.Program
 	links    []link.Link
 	iters    map[string]*link.Iter
-	waiting  map[string]*ebpf.Program // for libraries to attach to
+	waiting  map[string]*ebpf.Program // for libraries and clocks to attach to
 }
 
 // Load makes the probe's maps and loads and attaches its features one by one, as
@@ -242,7 +242,7 @@ func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program, over stri
 			p.iters[spec.Name] = iter
 		}
 		return err
-	case spec.AttachType == ebpf.AttachTraceUprobeMulti:
+	case spec.AttachType == ebpf.AttachTraceUprobeMulti, spec.Type == ebpf.PerfEvent:
 		p.waiting[spec.Name] = program
 		return nil
 	case spec.Type == ebpf.Tracing:

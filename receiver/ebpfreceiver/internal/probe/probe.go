@@ -33,6 +33,7 @@ const (
 	NumberTLS
 	NumberRedis
 	NumberPostgreSQL
+	NumberProfile
 	Numbers = 16
 )
 

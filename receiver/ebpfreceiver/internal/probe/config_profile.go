@@ -1,0 +1,47 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import "fmt"
+
+// ProfileConfig is how to profile the programs of the host.
+type ProfileConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+	// Frequency is how often a second the stack that runs on each CPU is sampled, 0 for
+	// never: where another profiler does that already.
+	Frequency uint32 `mapstructure:"frequency"`
+	// OffCPU also measures how long threads are blocked, and where.
+	OffCPU bool `mapstructure:"off_cpu"`
+	// ExactBlocksPerSecond is how many times a second threads of each CPU are blocked
+	// before one of these times stands for others.
+	ExactBlocksPerSecond uint32 `mapstructure:"exact_blocks_per_second"`
+}
+
+const (
+	maxFrequency = 1000
+	// minExactBlocks is one in each window of bpf/profile.bpf.c, maxExactBlocks what
+	// costs a tenth of a CPU.
+	minExactBlocks = 10
+	maxExactBlocks = 50_000
+)
+
+// DefaultProfileConfig costs less than a hundredth of the machine.
+func DefaultProfileConfig() ProfileConfig {
+	return ProfileConfig{Enabled: true, Frequency: 20, OffCPU: true, ExactBlocksPerSecond: 200}
+}
+
+// Validate checks the bounds.
+func (c *ProfileConfig) Validate() error {
+	switch {
+	case !c.Enabled:
+		return nil
+	case c.Frequency > maxFrequency:
+		return fmt.Errorf("frequency: must be from 0 to %d samples a second, is %d: write for example 20", maxFrequency, c.Frequency)
+	case c.Frequency == 0 && !c.OffCPU:
+		return fmt.Errorf("frequency: must not be 0 where off_cpu is false, for nothing would be profiled: write `enabled: false`")
+	case c.OffCPU && (c.ExactBlocksPerSecond < minExactBlocks || c.ExactBlocksPerSecond > maxExactBlocks):
+		return fmt.Errorf("exact_blocks_per_second: must be from %d to %d, is %d", minExactBlocks, maxExactBlocks, c.ExactBlocksPerSecond)
+	}
+	return nil
+}

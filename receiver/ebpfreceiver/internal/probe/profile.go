@@ -1,0 +1,233 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
+)
+
+// Stages at which samples are lost, see the README.
+const (
+	lostSamples = "samples_map_full"
+	lostStacks  = "stacks_map_full"
+	lostThreads = "threads_full"
+	lostQueue   = "symbolizer_queue_full"
+)
+
+// sampleDrain is how often samples are read: a process that ends before that leaves no
+// symbols.
+const sampleDrain = time.Second
+
+// profiler samples the stacks of the whole host. The kernel adds samples up; once a
+// second they go to the symbolizer, which has a goroutine of its own, as reading the
+// symbols of a large program takes longer than the ring buffer of the other probes lasts.
+type profiler struct {
+	config     *ProfileConfig
+	programs   *Programs
+	clocks     *clocks
+	symbolizer *symbolizer
+	generation uint32
+	drained    time.Time
+	began      time.Time // the interval
+	losses
+}
+
+func newProfiler(c *ProfileConfig) *profiler { return &profiler{config: c} }
+
+func (*profiler) Name() string   { return "profile" }
+func (*profiler) Number() Number { return NumberProfile }
+
+// Attach implements Probe.
+func (p *profiler) Attach(k *Kernel) []Gap {
+	spec, err := bpf.LoadProfile()
+	if err != nil {
+		return []Gap{Missing(p.Name(), "all", err)}
+	}
+	for name, perSecond := range map[string]uint32{bpf.ProfileVarExactOfCpu: minExactBlocks, bpf.ProfileVarExactOfThread: exactThreadsShare} {
+		if err := spec.Variables[name].Set(max(1, p.config.ExactBlocksPerSecond/perSecond)); err != nil {
+			return []Gap{Missing(p.Name(), "all", err)}
+		}
+	}
+	var features []Feature
+	if p.config.Frequency > 0 {
+		features = append(features, Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}}})
+	}
+	if p.config.OffCPU {
+		features = append(features, Feature{Name: "off_cpu", Ways: [][]string{{bpf.ProfileProgOnBlock}}})
+	}
+	loaded, gaps := k.Load(p.Name(), spec, features)
+	p.programs = loaded
+	if program := loaded.waiting[bpf.ProfileProgOnClock]; program != nil {
+		p.clocks = newClocks(program, p.config.Frequency)
+		if err := p.clocks.attach(); err != nil {
+			gaps = append(gaps, Missing(p.Name(), onCPUFeature, err))
+		}
+	}
+	if len(gaps) == len(features) {
+		return gaps
+	}
+	p.began = time.Now()
+	p.symbolizer = newSymbolizer(p.config, &p.losses)
+	if p.symbolizer.resolver.KernelHidden() {
+		gaps = append(gaps, Gap{
+			Probe: p.Name(), Feature: "kernel_symbols", Reason: NoPermission, Lacks: "CAP_SYSLOG", Partial: true,
+			Err: errors.New("kernel functions have no names: kernel.kptr_restrict hides their addresses"),
+		})
+	}
+	p.symbolizer.start()
+	return gaps
+}
+
+const (
+	onCPUFeature = "on_cpu"
+	// exactThreadsShare is which part of the times of a CPU are those of one thread.
+	exactThreadsShare = 12
+)
+
+// Decode implements Probe: there are no records.
+func (*profiler) Decode(uint32, []byte, *Batch) error { return errUnknownKind }
+
+// Collect implements Probe: an interval ends.
+func (p *profiler) Collect(out *Batch) error {
+	if p.symbolizer == nil {
+		return nil
+	}
+	err := p.drain(out)
+	p.symbolizer.send(drainedSamples{began: p.began, ended: out.Now})
+	p.began = out.Now
+	if p.clocks != nil {
+		err = errors.Join(err, p.clocks.attach()) // to CPUs that were put online
+	}
+	return err
+}
+
+// Settle implements Settler: it adds the intervals that have been symbolized.
+func (p *profiler) Settle(out *Batch, last bool) {
+	if p.symbolizer == nil {
+		return
+	}
+	if last || out.Now.Sub(p.drained) >= sampleDrain {
+		if err := p.drain(out); err != nil {
+			p.add("read", 1)
+		}
+	}
+	if last {
+		p.symbolizer.send(drainedSamples{began: p.began, ended: time.Now()})
+		p.symbolizer.finish()
+	}
+	for _, interval := range p.symbolizer.finished() {
+		interval.put(out)
+	}
+}
+
+// Close implements io.Closer.
+func (p *profiler) Close() error {
+	if p.symbolizer != nil {
+		p.symbolizer.finish()
+	}
+	if p.clocks != nil {
+		return p.clocks.Close()
+	}
+	return nil
+}
+
+var _ io.Closer = (*profiler)(nil)
+
+// sampleKey is bpf/profile.bpf.c's struct of that name.
+type sampleKey struct {
+	Start  uint64
+	Cgroup uint64
+	Image  uint64
+	User   uint64
+	Kernel uint64
+	PID    uint32
+	Thread uint32
+	Comm   [16]byte
+	Kind   uint32
+	_      uint32
+}
+
+// process is who the sample is of.
+func (k *sampleKey) process() symbols.Process {
+	return symbols.Process{PID: k.PID, Start: identity.KeyAt(k.PID, k.Start).Start, Image: k.Image}
+}
+
+type sampleSum struct {
+	Count       uint64
+	Nanoseconds uint64
+}
+
+// kernelStack is bpf/stack.h's struct stack.
+type kernelStack struct {
+	Frames uint64
+	At     [maxStack]uint64
+}
+
+// maxStack is how many frames the kernel unwinds.
+const maxStack = 127
+
+// drain takes samples and stacks out of the kernel and gives them to the symbolizer.
+func (p *profiler) drain(out *Batch) error {
+	p.drained = out.Now
+	full := p.programs.Maps[bpf.ProfileMapSamplesEven]
+	if p.generation&1 == 1 {
+		full = p.programs.Maps[bpf.ProfileMapSamplesOdd]
+	}
+	p.generation++
+	err := p.programs.Maps[bpf.ProfileMapSampleGeneration].Update(uint32(0), p.generation, ebpf.UpdateAny)
+	if err != nil {
+		return fmt.Errorf("switch the maps of samples: %w", err)
+	}
+	batch := drainedSamples{stacks: map[uint64][]uint64{}}
+	err = takeAll(full, func(key *sampleKey, sum *sampleSum) {
+		batch.samples = append(batch.samples, drainedSample{*key, *sum})
+	})
+	err = errors.Join(err, takeAll(p.programs.Maps[bpf.ProfileMapStacks], func(hash *uint64, stack *kernelStack) {
+		batch.stacks[*hash] = append([]uint64(nil), stack.At[:min(stack.Frames, maxStack)]...)
+	}), p.missed())
+	if len(batch.samples) > 0 || len(batch.stacks) > 0 {
+		p.symbolizer.send(batch)
+	}
+	return err
+}
+
+// takeAll empties a map.
+func takeAll[K, V any](m *ebpf.Map, take func(*K, *V)) error {
+	const piece = 256
+	keys, values := make([]K, piece), make([]V, piece)
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := m.BatchLookupAndDelete(&cursor, keys, values, nil)
+		for i := range n {
+			take(&keys[i], &values[i])
+		}
+		switch {
+		case errors.Is(err, ebpf.ErrKeyNotExist):
+			return nil
+		case err != nil:
+			return fmt.Errorf("empty the map %s: %w", m, err)
+		}
+	}
+}
+
+// missed reads what found no memory in the kernel.
+func (p *profiler) missed() (err error) {
+	for i, stage := range []string{lostSamples, lostStacks, lostThreads} {
+		n, e := sumPerCPU(p.programs.Maps[bpf.ProfileMapProfileLost], uint32(i))
+		p.set(stage, n)
+		err = errors.Join(err, e)
+	}
+	return err
+}

@@ -37,12 +37,25 @@ func (s *Store) RejectProfiles(rejections model.ProfileRejections) { s.profiles.
 
 // ListProfiles returns one page of profiles.
 func (s *Store) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
-	return s.profiles.List(ctx, q)
+	account := s.budget.account()
+	defer account.close()
+	return s.profiles.List(ctx, q, account.change)
 }
+
+// maxMerges is how many sums of profiles are made at once; others wait.
+const maxMerges = 2
 
 // MergeProfiles returns the sum of the selected samples.
 func (s *Store) MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error) {
-	return s.profiles.Merge(ctx, q)
+	select {
+	case s.merges <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-s.merges }()
+	account := s.budget.account()
+	defer account.close()
+	return s.profiles.Merge(ctx, q, account.change)
 }
 
 // divide gives to the other signals what profiles do not need.

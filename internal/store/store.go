@@ -45,6 +45,7 @@ type Store struct {
 	points *pointLog
 
 	profiles *profileLog
+	merges   chan struct{} // holds one for each sum of profiles that is being made
 	division division
 }
 
@@ -60,6 +61,7 @@ func New(limits Limits, now func() time.Time) *Store {
 		spans:   newLog(spanSignal(), packer, now),
 		points:  newPointLog(packer, now),
 	}
+	s.merges = make(chan struct{}, maxMerges)
 	s.profiles = newProfileLog(s.epoch, packer, now)
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics

@@ -24,6 +24,12 @@ func hotspotsOf(t *testing.T, c *Collector, arguments map[string]any) (data stru
 	SampleType  string   `json:"sample_type"`
 	SampleTypes []string `json:"sample_types"`
 	Total       int64
+	Bottlenecks []struct {
+		Rule, Advice string
+		Share        float64
+		Functions    []string
+	}
+	Warnings []string
 },
 ) {
 	t.Helper()
@@ -72,6 +78,14 @@ func TestAnAgentFindsTheHotspotsOfProfiles(t *testing.T) {
 	require.InDelta(t, 1000, got.Functions[0].SelfChange, 1e-9)
 	require.Len(t, got.Functions, 4)
 	require.Len(t, hotspotsOf(t, c, map[string]any{"limit": 2}).Functions, 2)
+	require.Empty(t, got.Bottlenecks)
+	upload(now.Add(-5*time.Minute), "main;check;regexp.MustCompile 1000\n")
+	slow := hotspotsOf(t, c, map[string]any{"since": "6m"})
+	require.Len(t, slow.Bottlenecks, 1)
+	require.Equal(t, "regexp-compile", slow.Bottlenecks[0].Rule)
+	require.InDelta(t, 1, slow.Bottlenecks[0].Share, 1e-9)
+	require.Equal(t, []string{"regexp.MustCompile"}, slow.Bottlenecks[0].Functions)
+	require.NotEmpty(t, slow.Bottlenecks[0].Advice)
 	other := hotspotsOf(t, c, map[string]any{"sample_type": "inuse_space"})
 	require.Empty(t, other.Functions)
 	require.Equal(t, []string{"cpu"}, other.SampleTypes)

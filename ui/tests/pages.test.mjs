@@ -160,6 +160,15 @@ test('a search in a profile shows the share of what it matches, in the graph and
     assert.equal(await page.getByRole('region', { name: 'Call tree' }).locator('tr.hit').count(), 1);
   }));
 
+test('a profile names known causes of cost, with advice', { skip }, () =>
+  on('/profiles?from=15m', 'main.hash', async (page) => {
+    const list = page.getByRole('region', { name: 'Bottlenecks' });
+    await list.getByText('JSON and reflection').waitFor();
+    assert.match(await list.innerText(), /25 % JSON and reflection[^]*json-reflection, above 10 %/);
+    await list.getByRole('button', { name: 'encoding/json.Marshal' }).first().click();
+    await page.waitForURL(/function=encoding/);
+  }));
+
 test('a profile is compared with the range before, and a function shows its callers and callees', { skip }, () =>
   on('/profiles?from=15m', 'main.hash', async (page) => {
     await page.getByLabel('Baseline').selectOption('before');

@@ -74,7 +74,7 @@ func BenchmarkMerge(b *testing.B) {
 		s.Append([]model.Profile{hostProfile(random, d, model.Nanos(c.now.UnixNano()))})
 	}
 	for b.Loop() {
-		if _, err := s.Merge(b.Context(), model.ProfileQuery{Types: []string{"cpu"}}); err != nil {
+		if _, err := s.Merge(b.Context(), model.ProfileQuery{Types: []string{"cpu"}}, free); err != nil {
 			b.Fatal(err)
 		}
 	}

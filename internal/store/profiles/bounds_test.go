@@ -24,7 +24,7 @@ func TestSumsBeyondTheRangeAreRefused(t *testing.T) {
 	for range 2 {
 		s.Append([]model.Profile{p})
 	}
-	_, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}})
+	_, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}}, free)
 	var exhausted *model.ExhaustedError
 	require.ErrorAs(t, err, &exhausted)
 	require.ErrorContains(t, err, "samples of cpu add up to more than")
@@ -32,7 +32,7 @@ func TestSumsBeyondTheRangeAreRefused(t *testing.T) {
 	p.Samples[0].Values = []int64{math.MaxInt64, math.MaxInt64, 3}
 	p.Resource = &model.Resource{}
 	s.Append([]model.Profile{p})
-	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}})
+	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}, free)
 	require.NoError(t, err)
 	assert.EqualValues(t, math.MaxInt64, page.Rows[0].Total)
 	assert.EqualValues(t, math.MinInt64, plus(math.MinInt64, -1))

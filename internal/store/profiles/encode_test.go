@@ -30,7 +30,7 @@ func filled(c *clock, n int) *Store {
 
 func all(t *testing.T, s *Store) (list []model.ProfileInfo, tree *model.CallTree) {
 	t.Helper()
-	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 1 << 20}})
+	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 1 << 20}}, free)
 	require.NoError(t, err)
 	return page.Rows, merged(t, s, model.ProfileQuery{})
 }
@@ -120,11 +120,11 @@ func FuzzDecodeVolume(f *testing.F) {
 		if err != nil || !room {
 			return
 		}
-		if _, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}); err != nil {
+		if _, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}, free); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = s.Merge(t.Context(), model.ProfileQuery{SpanID: model.SpanID{1}})
-		_, _ = s.Merge(t.Context(), model.ProfileQuery{})
+		_, _ = s.Merge(t.Context(), model.ProfileQuery{SpanID: model.SpanID{1}}, free)
+		_, _ = s.Merge(t.Context(), model.ProfileQuery{}, free)
 	})
 }
 
@@ -139,9 +139,9 @@ func FuzzDecodeBatch(f *testing.F) {
 			return
 		}
 		s.AppendBatch(1, &b, time.Unix(1, 0))
-		if _, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}); err != nil {
+		if _, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}, free); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = s.Merge(t.Context(), model.ProfileQuery{})
+		_, _ = s.Merge(t.Context(), model.ProfileQuery{}, free)
 	})
 }

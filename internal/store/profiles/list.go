@@ -7,12 +7,16 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
 )
 
+// infoBytes is what the list holds for a profile, with its place in a map.
+const infoBytes = 2*int64(unsafe.Sizeof(model.ProfileInfo{})) + 17*slotShare/100
+
 // List returns one page of profiles.
-func (s *Store) List(ctx context.Context, query model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
+func (s *Store) List(ctx context.Context, query model.ProfileQuery, take Take) (model.Page[model.ProfileInfo], error) {
 	page := model.Page[model.ProfileInfo]{}
 	paging := query.Paging
 	views := s.views()
@@ -23,7 +27,7 @@ func (s *Store) List(ctx context.Context, query model.ProfileQuery) (model.Page[
 		}
 		snapshot = paging.After.Snapshot
 	}
-	infos, err := collect(ctx, views, &query, snapshot)
+	infos, err := collect(ctx, views, &query, snapshot, take)
 	if err != nil {
 		return page, err
 	}
@@ -78,16 +82,20 @@ func newestSeq(views []view) (newest uint64) {
 }
 
 // collect describes the selected profiles up to a sequence, the parts of one together.
-func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo uint64) ([]model.ProfileInfo, error) {
+func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo uint64, take Take) ([]model.ProfileInfo, error) {
 	var infos []model.ProfileInfo
+	var refused error
 	place := map[uint64]int{}
 	err := entries(ctx, views, query, func(s *selection, e *entry) {
-		if e.seq > upTo || !s.matchesAny(e) {
+		if refused != nil || e.seq > upTo || !s.matchesAny(e) {
 			return
 		}
 		if i, found := place[e.profile]; found {
 			infos[i].Samples += e.samples
 			infos[i].Total += e.total
+			return
+		}
+		if refused = take(infoBytes); refused != nil {
 			return
 		}
 		place[e.profile] = len(infos)
@@ -97,5 +105,8 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 			Time: e.time, Duration: e.duration, Samples: e.samples, Total: e.total,
 		})
 	})
+	if err == nil {
+		err = refused
+	}
 	return infos, err
 }

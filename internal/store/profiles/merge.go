@@ -7,21 +7,41 @@ import (
 	"context"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
 )
 
+// Take charges a query for memory that it is about to hold, less than 0 to give back. It
+// returns an error if the query may not have it.
+type Take func(bytes int64) error
+
+// What a merge holds for each node of a volume, and for each frame, node and profile of
+// the sum, with their places in maps.
+const (
+	volumeNodeBytes = 9
+	frameBytes      = 2*frameSize + (frameSize+slotIndex)*slotShare/100
+	nodeBytes       = 2*int64(unsafe.Sizeof(model.CallNode{})) + (nodeSize+slotIndex)*slotShare/100
+	profileBytes    = 9 * slotShare / 100
+	// takeStep is how many bytes are taken at once.
+	takeStep = 64 << 10
+)
+
 // Merge returns the sum of the selected samples.
-func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.CallTree, error) {
+func (s *Store) Merge(ctx context.Context, query model.ProfileQuery, take Take) (*model.CallTree, error) {
 	views := s.views()
 	kind, newest, err := kindOf(ctx, views, &query)
 	if err != nil {
 		return nil, err
 	}
 	m := &merger{
-		tree: model.CallTree{Type: kind}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, profiles: map[uint64]bool{},
+		tree: model.CallTree{Type: kind}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, profiles: map[uint64]bool{}, take: take,
 	}
 	for i := range views {
+		ofVolume := volumeNodeBytes * int64(len(views[i].nodes))
+		if err := take(ofVolume); err != nil {
+			return nil, err
+		}
 		self := make([]int64, len(views[i].nodes))
 		used := make([]bool, len(views[i].nodes))
 		err := entries(ctx, views[i:i+1], &query, func(s *selection, e *entry) {
@@ -34,6 +54,12 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery) (*model.Cal
 			return nil, err
 		}
 		m.add(&views[i], self, used)
+		if m.err != nil {
+			return nil, m.err
+		}
+		if err := take(-ofVolume); err != nil {
+			return nil, err
+		}
 	}
 	if m.magnitude > maxMagnitude {
 		return nil, model.Exhausted("the values of the selected samples of %s add up to more than %d: narrow the filter or the time range",
@@ -83,6 +109,17 @@ type merger struct {
 	profiles map[uint64]bool // by sequence, whose duration is counted
 	// magnitude is the sum of the values without their signs.
 	magnitude float64
+	take      Take
+	owed      int64 // bytes that are not taken yet
+	err       error // of take; the sum is incomplete
+}
+
+// charge takes memory in steps.
+func (m *merger) charge(bytes int64) {
+	if m.owed += bytes; m.owed >= takeStep && m.err == nil {
+		m.err = m.take(m.owed)
+		m.owed = 0
+	}
 }
 
 // maxMagnitude keeps all sums of a tree's costs within 64 bits.
@@ -129,6 +166,7 @@ func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
 	}
 	if !m.profiles[e.profile] {
 		m.profiles[e.profile] = true
+		m.charge(profileBytes)
 		m.tree.Profiles++
 		m.tree.Duration = time.Duration(plus(int64(m.tree.Duration), int64(e.within(&s.query.Filter.Time))))
 	}
@@ -153,7 +191,7 @@ func (m *merger) add(v *view, self []int64, used []bool) {
 	}
 	place := make([]uint32, len(used))
 	m.tree.Nodes[0].Self += self[0]
-	for i := 1; i < len(used); i++ {
+	for i := 1; i < len(used) && m.err == nil; i++ {
 		if used[i] {
 			place[i] = m.node(place[v.nodes[i].parent], v.frames[v.nodes[i].frame])
 			m.tree.Nodes[place[i]].Self += self[i]
@@ -165,11 +203,13 @@ func (m *merger) node(parent uint32, frame model.Frame) uint32 {
 	f, found := m.frames[frame]
 	if !found {
 		f = add(&m.tree.Frames, m.frames, frame)
+		m.charge(frameBytes)
 	}
 	n := node{parent, f}
 	if i, found := m.nodes[n]; found {
 		return i
 	}
+	m.charge(nodeBytes)
 	i := uint32(len(m.tree.Nodes))
 	m.tree.Nodes = append(m.tree.Nodes, model.CallNode{Parent: parent, Frame: f})
 	m.nodes[n] = i

@@ -51,6 +51,9 @@ func stacked(service string, at model.Nanos, kind model.ProfileType, stacks map[
 	return p
 }
 
+// free is memory without a bound.
+func free(int64) error { return nil }
+
 func cpu() model.ProfileType {
 	return model.ProfileType{Name: "cpu", Unit: "nanoseconds", PeriodName: "cpu", PeriodUnit: "nanoseconds", Period: 10}
 }
@@ -60,7 +63,7 @@ func merged(t *testing.T, s *Store, q model.ProfileQuery) *model.CallTree {
 	if len(q.Types) == 0 {
 		q.Types = []string{"cpu"}
 	}
-	tree, err := s.Merge(t.Context(), q)
+	tree, err := s.Merge(t.Context(), q, free)
 	require.NoError(t, err)
 	return tree
 }
@@ -147,7 +150,7 @@ func TestUnitsMustAgree(t *testing.T) {
 	for _, kind := range []model.ProfileType{cpu(), other} {
 		s.Append([]model.Profile{stacked("shop", 1, kind, map[string][]string{"a": {"main"}}, map[string]int64{"a": 10})})
 	}
-	_, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}})
+	_, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}}, free)
 	var fault *model.FieldError
 	require.ErrorAs(t, err, &fault)
 	assert.Equal(t, "filter", fault.Field)
@@ -162,7 +165,7 @@ func TestListPages(t *testing.T) {
 		q := model.ProfileQuery{Paging: model.Paging{Limit: 7, Ascending: ascending}}
 		var got []model.ProfileInfo
 		for {
-			page, err := s.List(t.Context(), q)
+			page, err := s.List(t.Context(), q, free)
 			require.NoError(t, err)
 			got = append(got, page.Rows...)
 			s.Append([]model.Profile{stacked("late", 3, cpu(), nil, nil)}) // on no page
@@ -186,7 +189,7 @@ func TestListPages(t *testing.T) {
 		assert.Len(t, got, want)
 	}
 	q := model.ProfileQuery{Paging: model.Paging{Limit: 7, After: model.Cursor{Epoch: 8, Seq: 1}}}
-	_, err := s.List(t.Context(), q)
+	_, err := s.List(t.Context(), q, free)
 	assert.ErrorContains(t, err, "page_token")
 }
 
@@ -234,7 +237,7 @@ func TestLargeProfileIsOne(t *testing.T) {
 	}
 	require.Zero(t, s.Append([]model.Profile{p}))
 	require.Greater(t, len(s.volumes), 1)
-	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}})
+	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}, free)
 	require.NoError(t, err)
 	require.Len(t, page.Rows, 1)
 	assert.EqualValues(t, 60_001, page.Rows[0].Samples)
@@ -274,7 +277,7 @@ func TestReadersDoNotDisturbWriters(t *testing.T) {
 	for range 2 {
 		work.Go(func() {
 			for range 50 {
-				tree, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}})
+				tree, err := s.Merge(t.Context(), model.ProfileQuery{Types: []string{"cpu"}}, free)
 				if assert.NoError(t, err) {
 					assert.EqualValues(t, 30*tree.Profiles, tree.Total())
 				}

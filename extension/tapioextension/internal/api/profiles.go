@@ -18,8 +18,6 @@ import (
 )
 
 const (
-	// maxMerges is how many sums of profiles are made at once; others wait.
-	maxMerges = 2
 	// maxProfileBytes bounds a merged profile before it is compressed, and
 	// maxPackedBytes after that: below the 4 MiB that a gRPC client takes by default.
 	maxProfileBytes = 64 << 20
@@ -45,19 +43,8 @@ func (s *observabilityService) GetProfiles(ctx context.Context, req *tapiov1.Get
 	}, nil
 }
 
-// merge waits until it may add profiles up, and does.
-func (s *Server) merge(ctx context.Context, query model.ProfileQuery) (*model.CallTree, error) {
-	select {
-	case s.merges <- struct{}{}:
-		defer func() { <-s.merges }()
-		return s.Store.MergeProfiles(ctx, query)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 func (s *Server) mergedProfile(ctx context.Context, query model.ProfileQuery, format tapiov1.ProfileFormat) (*tapiov1.MergedProfile, error) {
-	tree, err := s.merge(ctx, query)
+	tree, err := s.Store.MergeProfiles(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +109,13 @@ func (s *observabilityService) AnalyzeProfile(
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.merge(ctx, analysis.Query)
+	tree, err := s.Store.MergeProfiles(ctx, analysis.Query)
 	if err != nil {
 		return nil, err
 	}
 	var baseline *model.CallTree
 	if analysis.Baseline != nil {
-		if baseline, err = s.merge(ctx, *analysis.Baseline); err != nil {
+		if baseline, err = s.Store.MergeProfiles(ctx, *analysis.Baseline); err != nil {
 			return nil, err
 		}
 	}

@@ -5,31 +5,21 @@ package api
 
 import (
 	"context"
-	"slices"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/profile"
 	"github.com/tapio/tapio/internal/profilerules"
-	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // advise adds the bottlenecks of the selected samples, and what makes them less reliable.
 func (s *Server) advise(ctx context.Context, response *tapiov1.AnalyzeProfileResponse, tree *model.CallTree, query model.ProfileQuery) error {
-	var gcThreads *model.CallTree
-	if profilerules.NeedsThreads(tree) && !query.Filter.Invert {
-		selector, err := model.NewSelector(semconv.ThreadName, string(model.OpMatches), []string{profilerules.GCThreads})
-		if err != nil {
-			return err
-		}
-		query.Filter.Selectors = append(slices.Clone(query.Filter.Selectors), selector)
-		if gcThreads, err = s.merge(ctx, query); err != nil {
-			return err
-		}
-	}
 	quality := profile.QualityOf(tree)
-	response.Bottlenecks = converted(profilerules.Find(tree, gcThreads), bottleneck)
-	response.Warnings = profilerules.Warnings(tree, quality.Unsymbolized, quality.Truncated)
+	advice, err := profilerules.Advise(ctx, s.Store.MergeProfiles, tree, query, quality.Unsymbolized, quality.Truncated)
+	if err != nil {
+		return err
+	}
+	response.Bottlenecks, response.Warnings = converted(advice.Bottlenecks, bottleneck), advice.Warnings
 	return nil
 }
 

@@ -81,7 +81,6 @@ type Options struct {
 type Server struct {
 	Options
 	analyses  chan struct{} // holds one for each analysis that runs
-	merges    chan struct{} // likewise for each sum of profiles
 	unpacking chan struct{} // likewise for each uploaded profile that is unpacked
 	uploads   profilePath
 	started   time.Time
@@ -99,7 +98,7 @@ type Server struct {
 // New makes the services. They answer once SetServing(true) is called.
 func New(options Options) *Server {
 	s := &Server{
-		Options: options, analyses: make(chan struct{}, maxAnalyses), merges: make(chan struct{}, maxMerges), unpacking: make(chan struct{}, 1),
+		Options: options, analyses: make(chan struct{}, maxAnalyses), unpacking: make(chan struct{}, 1),
 		started: options.Now(), health: health.NewServer(),
 		admission: newAdmission(options.Limits, options.Now), bodies: newRoom(options.Limits.InFlightBytes),
 		readers: fanout.NewReaders(options.Limits.ReaderBytes, options.Limits.ReaderLag, options.Now),

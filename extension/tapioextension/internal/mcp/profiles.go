@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/profile"
+	"github.com/tapio/tapio/internal/profilerules"
 )
 
 type profileHotspotsInput struct {
@@ -77,7 +78,47 @@ func (s *server) profileHotspots(ctx context.Context, in *profileHotspotsInput) 
 	found.more = len(functions) > most
 	found.describe(tree)
 	found.add("functions", hotspots(functions[:min(len(functions), most)], tree.Total())...)
+	quality := profile.QualityOf(tree)
+	advice, err := profilerules.Advise(ctx, s.Reader.MergeProfiles, tree, query, quality.Unsymbolized, quality.Truncated)
+	if err != nil {
+		return nil, err
+	}
+	found.add("bottlenecks", bottlenecks(advice.Bottlenecks)...)
+	found.add("warnings", listOf(advice.Warnings)...)
 	return found, nil
+}
+
+// bottleneck is a known cause of cost that a rule found.
+type bottleneck struct {
+	Rule      string   `json:"rule"`
+	Title     string   `json:"title"`
+	Share     float64  `json:"share"`
+	Why       string   `json:"why"`
+	Advice    string   `json:"advice"`
+	Functions []string `json:"functions,omitempty"`
+	Callers   []string `json:"callers,omitempty"`
+}
+
+// bottleneckNames is how many functions and callers of a bottleneck are named.
+const bottleneckNames = 3
+
+func bottlenecks(found []profilerules.Bottleneck) []any {
+	list := make([]any, len(found))
+	for i := range found {
+		b := &found[i]
+		list[i] = bottleneck{
+			Rule: b.Rule.ID, Title: b.Rule.Title, Share: shareOf(b.Share), Why: b.Rule.Explanation, Advice: b.Rule.Advice,
+			Functions: namesOf(b.Functions), Callers: namesOf(b.Callers),
+		}
+	}
+	return list
+}
+
+func namesOf(costs []profilerules.Cost) (names []string) {
+	for _, c := range costs[:min(len(costs), bottleneckNames)] {
+		names = append(names, short(c.Name, attributeBytes))
+	}
+	return names
 }
 
 func (a *answer) describe(tree *model.CallTree) {

@@ -76,7 +76,7 @@ func (s *server) addRecordTools(protocol *mcp.Server) {
 	addTool(s, protocol, tool{
 		name: "profile_hotspots", title: "Hotspots of profiles",
 		description: "Returns the functions that cost most in stored profiles, of themselves (self) and with all they call (total). With compare, " +
-			"what grew most against the time before: what the code of a slow service does differently.",
+			"what grew most against the time before: what the code of a slow service does differently. Bottlenecks are known causes of cost, with advice.",
 	}, s.profileHotspots)
 	addTool(s, protocol, tool{
 		name: "compare_attributes", title: "Compare attributes",

@@ -111,11 +111,15 @@ func (s *sign) counted() bool {
 	return s.key.class != classKernel && strings.HasPrefix(s.key.what, "tapio.")
 }
 
+// releasedWithin is how long after a release what its service shows is held for its effect:
+// a rollout takes minutes, and each new instance is not judged before it is warm.
+const releasedWithin = 2*together + warmUp - 60*model.Nanos(1e9)
+
 // released is the release of the cause that set in shortly before, nil for none.
 func (g *group) released() *sign {
 	first := g.ranking[0]
 	for _, s := range g.ofService(first.service) {
-		if s.key.what == releaseWhat && s.onset <= first.onset+together && near(s.onset, first.onset) {
+		if s.key.what == releaseWhat && s.onset <= first.onset+together && s.onset+releasedWithin >= first.onset {
 			return s
 		}
 	}

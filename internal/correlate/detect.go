@@ -104,6 +104,7 @@ func (s *sign) also(keepOut func()) {
 func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
 	o.runs.advance(slot)
 	o.self.advance(slot)
+	o.callFails.advance(slot)
 	add(e.selfSign(o))
 	add(e.idleSign(o))
 	for _, f := range o.order {

@@ -58,6 +58,9 @@ type Engine struct {
 	resolved []*group // that may be reopened, the oldest first
 	memory   memory   // of earlier incidents
 	run      uint64   // executions learned from so far
+	// held are the incidents that wait for evidence on a callee, by the likeliest candidate:
+	// since when.
+	held map[string]model.Nanos
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -80,6 +83,7 @@ func New(config Config) (*Engine, error) {
 		searched: newLRU[string, *searched](maxSearchedServices),
 		outcomes: newLRU[outcomeKey, *outcomes](share / outcomeCost),
 		callees:  map[string]bool{},
+		held:     map[string]model.Nanos{},
 
 		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
 		maxGroups: reserved / groupCost,

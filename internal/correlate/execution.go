@@ -43,6 +43,7 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
 		e.countOutcome(runs, i)
 		e.learnRun(id, runs, i, weight)
+		runs[i].op.learnCallFailed(runs, i, e.slotOf(runs[i].end), weight, t.notes)
 		e.learnSteps(id, t, runs, i, asker, weight)
 	}
 }
@@ -196,7 +197,8 @@ func (e *Engine) learnUnanswered(id model.TraceID, client *execution, slot int64
 
 // selfTime is the span's time less that of its children, which may overlap, and
 // less that of calls that its parent makes meanwhile: the span may well wait for
-// them, as an asynchronous handler beside its client span does.
+// them, as an asynchronous handler beside its client span does. Nor does the time count
+// that a caller waits before it retries a call that failed.
 func selfTime(runs []execution, i int) model.Nanos {
 	run := &runs[i]
 	waits := run.children
@@ -210,8 +212,12 @@ func selfTime(runs []execution, i int) model.Nanos {
 	}
 	self := run.end - min(run.start, run.end)
 	covered := run.start
-	for _, child := range waits { // by start
-		from, to := max(runs[child].start, covered), min(runs[child].end, run.end)
+	for n, child := range waits { // by start
+		from, to := runs[child].start, min(runs[child].end, run.end)
+		if failed, found := retriedSince(runs, waits[:n], child); found {
+			from = min(from, failed)
+		}
+		from = max(from, covered)
 		if to > from {
 			self -= min(self, to-from)
 			covered = to

@@ -62,6 +62,8 @@ type ranked struct {
 	reason  *sign
 	spared  bool    // others are to blame for some of it
 	most    float64 // the highest score yet
+	own     bool    // it is at fault by evidence of its own, see suspect.ownFault
+	shown   float64 // the weight of its anomalies, explained or not
 }
 
 // Flush returns the findings that are due at the event time now, the watermark:
@@ -121,7 +123,9 @@ func (e *Engine) admit(in *incident) {
 		e.reopen(g, in)
 		return
 	}
-	e.open(in)
+	if !e.waitsForCallee(in) {
+		e.open(in)
+	}
 }
 
 // makeRoom ends an observation if there are too many groups to open another.
@@ -186,8 +190,8 @@ func (g *group) join(s *sign, service string) bool {
 		return false
 	}
 	if old == nil && len(g.members) >= maxGroupSigns {
-		weakest := slices.MaxFunc(g.signs(), strongest)
-		if strongest(weakest, s) <= 0 {
+		weakest := g.weakest()
+		if weakest == nil || s.key.what != releaseWhat && strongest(weakest, s) <= 0 {
 			return false
 		}
 		delete(g.members, weakest.key)
@@ -199,6 +203,17 @@ func (g *group) join(s *sign, service string) bool {
 	g.members[s.key] = s
 	g.blamed[s.key] = service
 	return old == nil || s.strength > 1.5*old.strength
+}
+
+// weakest is the member that makes room for another, nil for none. What was released is
+// weak evidence by itself, and what people ask for first.
+func (g *group) weakest() (weakest *sign) {
+	for _, s := range g.signs() {
+		if s.key.what != releaseWhat && (weakest == nil || strongest(s, weakest) > 0) {
+			weakest = s
+		}
+	}
+	return weakest
 }
 
 // signs lists the members, the earliest first.

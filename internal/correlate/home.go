@@ -17,7 +17,7 @@ func (e *Engine) home(in *incident) *group {
 	root := in.suspects[0]
 	for _, g := range e.groups {
 		// What sets in long after the group's last sign is another incident.
-		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) || e.ownOnset(g, root) {
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) || e.ownOnset(g, root) || e.unrelatedTo(g, root) {
 			continue
 		}
 		switch {

@@ -55,7 +55,7 @@ func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 	if !near(root.onset, s.onset) {
 		return false
 	}
-	if root.independent() && s.independent() || e.apart(root, s) || e.separate(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
+	if root.independent() && s.independent() || e.apart(root, s) || e.unrelated(root, s) || e.separate(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {

@@ -33,6 +33,7 @@ type line struct {
 	traced   bool // the trace says more, see failureSign
 	// joined are those whose span came, orphans those whose span did not.
 	joined, orphans int
+	passedOn        int // of those whose span came: a call of that run failed
 	evidence        ring
 	place           string            // in the source code
 	kernel          *kernelLine       // set for what the kernel tells
@@ -75,6 +76,7 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		e.tellKernel(s, l, best)
 		return s
 	}
+	l.passOn(s)
 	s.locate(cmp.Or(l.place, l.template.codePlace()))
 	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
 	return s

@@ -43,6 +43,7 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
 	e.ends(s, whole, &f.hits, ch.slot)
+	s.passOn(o, ch.slot, (s.before-s.after)*shareSince(&o.runs, whole, ch.slot))
 	s.supports = o.replaces(f, runs, ch.slot, s.before-s.after)
 	return s
 }
@@ -108,6 +109,7 @@ func (e *Engine) endSign(o *operation, end *feature) *sign {
 	s.locate(step.place)
 	s.until = e.timeOf(end.hits.newest(func(slot int64) bool { return end.hits.at(slot).n > 0 }) + 1)
 	s.keepOut = func() { end.hits.keepShare(ch.slot, &step.hits, 0) }
+	s.passOn(o, ch.slot, s.after*shareSince(&o.runs, &step.hits, ch.slot))
 	return s
 }
 
@@ -129,6 +131,7 @@ func (e *Engine) idleSign(o *operation) *sign {
 		o.key.name, o.key.service, percent(1-s.after), percent(1-s.before))
 	s.evidence = o.evidence.evidence("ends at once")
 	e.ends(s, runs, &o.active, ch.slot)
+	s.passOn(o, ch.slot, (s.before-s.after)*shareSince(&o.runs, runs, ch.slot))
 	return s
 }
 

@@ -10,7 +10,7 @@ import (
 
 func (g *group) rank(in *incident) {
 	for _, s := range in.suspects {
-		g.enlist(&ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason, spared: s.spared})
+		g.enlist(&ranked{service: s.service, score: s.score, onset: s.onset, reason: s.reason, spared: s.spared, shown: s.shown(), own: s.ownFault()})
 	}
 	g.sortRanking()
 }
@@ -27,14 +27,41 @@ func (g *group) enlist(r *ranked) {
 		r.most = r.score
 		g.ranking[at] = *r
 		g.changed = true
+	case r.score < g.ranking[at].score:
+		g.ranking[at].relearn(r)
 	case r.score > g.ranking[at].score:
 		old := &g.ranking[at]
+		old.shown = max(old.shown, r.shown)
 		g.changed = g.changed || r.score > 1.2*old.most
 		old.score = r.score
 		if r.score > old.most || r.reason.shown() > old.reason.shown()+steadyFor {
 			r.most = max(old.most, r.score)
 			*old = *r
 		}
+	}
+}
+
+// supported is 1 for a candidate of which only effects show, as durations that are measured:
+// it comes after those that something else shows of.
+func (r *ranked) supported() int {
+	if r.reason.telling() {
+		return 0
+	}
+	return 1
+}
+
+// stillShown is how much of what a candidate showed it must show still to be judged anew.
+const stillShown = 0.8
+
+// relearn takes over a lower score if the candidate shows as much as before: then others
+// turned out to explain it. A score that is lower because the fault is over fades instead.
+func (r *ranked) relearn(now *ranked) {
+	if now.score <= 0 || now.shown < stillShown*r.shown {
+		return
+	}
+	r.score, r.shown = now.score, max(r.shown, now.shown)
+	if now.reason != nil {
+		r.reason = now.reason
 	}
 }
 
@@ -50,7 +77,7 @@ func (g *group) refresh() {
 
 func (g *group) sortRanking() {
 	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+		return cmp.Or(a.supported()-b.supported(), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
 	})
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }

@@ -48,11 +48,24 @@ func (r *release) newest() (version, before string) {
 
 const releaseWhat = "release"
 
+// settledFor is how long a service that sends spans must have been known for another
+// version to be a release: what runs beside the first one reports within that time.
+const settledFor = 30 * model.Nanos(1e9)
+
+// settled reports whether the instances of a service are known at a time, so that what
+// comes then is new. Metrics come once a minute.
+func (s *service) settled(t model.Nanos) bool {
+	if s.spanned != 0 {
+		return t > s.first+settledFor
+	}
+	return t > s.first+together
+}
+
 // releaseSign tells that a service runs a version that it never ran before. What was
 // changed last is what people ask for first; by itself it is no fault.
 func (e *Engine) releaseSign(s *service, slot int64) *sign {
 	r := &s.release
-	if !r.known || e.slotOf(r.since)+recentSlots < slot {
+	if !r.known || e.slotOf(r.since+releasedWithin) < slot {
 		return nil
 	}
 	version, before := r.newest()

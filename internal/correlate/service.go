@@ -11,7 +11,7 @@ import (
 const (
 	serviceCost   = 1024 // bytes of a service with its names
 	callCost      = 2560 // bytes of an edge with its histories
-	operationCost = 5120 // bytes of an operation with its histories
+	operationCost = 5632 // bytes of an operation with its histories
 	featureCost   = 1024 // bytes of a feature with its history
 	maxFeatures   = 64   // of one operation
 	exemplars     = 3    // evidence kept of each feature
@@ -34,10 +34,9 @@ type service struct {
 	instrumented           bool               // an OpenTelemetry SDK reports for it
 	first                  model.Nanos        // heard of
 	last                   model.Nanos        // heard of, 0 for what only has metrics
-	// when it was heard of from another node, or zone, last
-	otherNode, otherZone model.Nanos
-	onNode               bool // the node is that of a cluster
-	release              release
+	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
+	onNode                 bool               // the node is that of a cluster
+	release                release
 	// requests are the server spans, sum counts the failed ones; nil once it is
 	// forgotten, for what still names it must not hold it.
 	requests *history
@@ -50,7 +49,7 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	}
 	s.last = max(s.last, t)
 	s.instrumented = s.instrumented || o.instrumented
-	s.release.runs(o.version, t, t > s.first+together)
+	s.release.runs(o.version, t, s.settled(t))
 }
 
 // callKey names an edge of the graph.
@@ -83,19 +82,20 @@ type operation struct {
 	looked  bool   // for its place
 }
 
-// past is what the runs of an operation have shown.
+// past is what its runs have shown.
 type past struct {
-	runs     history // n: traces that ran it
-	active   history // runs that take any step
-	activeOf askerSet
-	askers   []asker // by first appearance
-	self     history // ln(self time in ms + 1)
-	tail     baseline.Tail
-	habit    baseline.Habit
-	drift    baseline.Drift
-	features map[featureKey]*feature
-	order    []*feature // by first appearance
-	evidence ring
+	runs      history // n: traces that ran it
+	active    history // runs that take any step
+	activeOf  askerSet
+	askers    []asker // by first appearance
+	self      history // ln(self time in ms + 1)
+	callFails history // runs of which a call failed, whether or not they failed
+	tail      baseline.Tail
+	habit     baseline.Habit
+	drift     baseline.Drift
+	features  map[featureKey]*feature
+	order     []*feature // by first appearance
+	evidence  ring
 }
 
 // featureKind says what an execution can show.

@@ -72,6 +72,7 @@ type sign struct {
 	quote    string  // what the service itself wrote
 	lasts    bool    // as long as anything is known
 	share    float64 // of the runs that are slow, 0 for all
+	passed   float64 // of the runs that are wrong: a call of them failed
 	hours    int     // that it has been creeping
 	from     string  // whose calls fail, of a dependency
 	callee   string  // whose name cannot be resolved
@@ -106,7 +107,7 @@ func (s *sign) weight() float64 {
 	case classEdge, classSelf, classPath:
 		weight *= s.size
 	}
-	return weight
+	return weight * s.owned()
 }
 
 // effect reports whether a failing callee may be the cause, although the kernel reports

@@ -24,6 +24,8 @@ type suspect struct {
 	callees []string
 	// excused says that a callee explains how slow it is.
 	excused bool
+	// callsFail says that a callee fails.
+	callsFail bool
 	// spared: the kernel names a callee or a neighbour that is to blame.
 	spared bool
 	// neighbour uses up the CPU quota that it shares with this one.
@@ -181,7 +183,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 // a callee explains.
 func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 	fails, slows := s.explained(byName, dated)
-	s.excused = slows > 0
+	s.excused, s.callsFail = slows > 0, fails > 0
 	strays := 0.0 // a run that fails skips steps: both tell of the same runs
 	for c, g := range s.best {
 		if g == nil {
@@ -267,6 +269,17 @@ func (s *suspect) rank() int {
 	return 0
 }
 
+// shown is the weight of all its anomalies, whoever explains them.
+func (s *suspect) shown() float64 {
+	sum := 0.0
+	for _, g := range s.best {
+		if g != nil {
+			sum += g.weight() / g.owned()
+		}
+	}
+	return sum
+}
+
 func (s *suspect) strengthOf(list ...class) float64 {
 	most := 0.0
 	for _, c := range list {
@@ -275,23 +288,4 @@ func (s *suspect) strengthOf(list ...class) float64 {
 		}
 	}
 	return most
-}
-
-// openingStrength is strengthOf without the signs that open no incident.
-func (s *suspect) openingStrength(list ...class) float64 {
-	most := 0.0
-	for _, g := range s.signs {
-		if slices.Contains(list, g.key.class) && !g.supports {
-			most = max(most, g.strength)
-		}
-	}
-	return most
-}
-
-// alarms reports whether the suspect is reason enough to open an incident: by
-// one sign, or by signs of several classes, whose logarithms add up as they are
-// seen by different means. Metrics are left out of the sum; see seriesSign.
-func (s *suspect) alarms(at float64) bool {
-	sum := s.openingStrength(classPath, classError) + s.openingStrength(classEdge) + s.openingStrength(classSelf)
-	return sum >= at || slices.ContainsFunc(s.signs, func(g *sign) bool { return g.alarms(at) })
 }

@@ -121,7 +121,7 @@ func TestAGroupThatIsMergedLeavesItsCause(t *testing.T) {
 	e.admit(&incident{suspects: []*suspect{cart}})
 	e.admit(&incident{suspects: []*suspect{pay}})
 	require.Len(t, e.groups, 2)
-	e.admit(&incident{suspects: []*suspect{suspectOf("cart", cart.signs[0]), suspectOf("pay", pay.signs[0])}})
+	e.admit(&incident{suspects: []*suspect{pay, cart}})
 	e.report(begin)
 	require.Len(t, e.groups, 1)
 	assert.Equal(t, "pay", e.groups[0].cause())

@@ -38,6 +38,9 @@ type world struct {
 	known  map[string]*model.Resource
 	carry  float64
 	sample float64 // share of traces that are kept, 0 for all
+	// retries of a call that fails, and milliseconds before each.
+	retries int
+	backOff float64
 }
 
 // member is a service, or what it calls that sends nothing.
@@ -49,7 +52,8 @@ type member struct {
 	calls    []string
 	silent   model.Attributes // of its callers' spans, where it sends none itself
 	version  string
-	first    int // number of the first replica
+	first    int  // number of the first replica
+	tolerant bool // it goes on if a call fails
 }
 
 // trouble is what goes wrong at times.
@@ -150,7 +154,10 @@ func (w *world) serve(b *sentBy, trace model.TraceID, parent model.SpanID, servi
 	end = max(end, w.paused[pod])
 	for _, callee := range m.calls {
 		done, failed := w.call(b, trace, id, resource, service, callee, end)
-		if end = done; failed != "" && fails == "" {
+		for n := 0; failed != "" && n < w.retries; n++ {
+			done, failed = w.call(b, trace, id, resource, service, callee, done+model.Nanos(w.backOff*1e6))
+		}
+		if end = done; failed != "" && fails == "" && !m.tolerant {
 			fails = "call to " + callee + " failed: " + failed
 		}
 	}

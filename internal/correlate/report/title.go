@@ -32,9 +32,9 @@ func (i *Incident) Title() string {
 		return fit(c.subject, " "+c.past, " (part of incident "+i.MergedInto+")")
 	case i.State == model.GroupResolved:
 		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(between(i.Start, i.Over)), clockRange(i.Start, i.Over), c.subject, c.past)
-		return fit(head, i.afterRollout(c), comma(i.hurtPast()))
+		return i.resolved(head + i.afterRollout(c))
 	case i.State == model.GroupClosed:
-		return fit(fmt.Sprintf("Ended %s: %s %s", Clock(i.Over), c.subject, c.past), c.short(), semicolon(i.hurtPast()))
+		return fit(fmt.Sprintf("Ended %s: %s %s", Clock(i.Over), c.subject, c.past), c.short(), semicolon(i.hurtPast(true)))
 	}
 	return fit(c.subject+" "+c.now+i.when(c), c.short(), semicolon(i.hurt()))
 }
@@ -270,16 +270,4 @@ func (i *Incident) hurt() string {
 		return fmt.Sprintf("%s of %s slow", Percent(op.SlowRatio), op.Operation)
 	}
 	return ""
-}
-
-func (i *Incident) hurtPast() string {
-	if i.Impact == nil || len(i.Impact.Operations) == 0 || i.Kind != model.GroupIncident {
-		return ""
-	}
-	im, op := i.Impact, &i.Impact.Operations[0]
-	affected := im.FailedRequests + im.SlowRequests
-	if op.ErrorRatio-op.BaselineErrorRatio >= op.SlowRatio/2 {
-		return fmt.Sprintf("%s of %s failed (%s requests)", Percent(op.ErrorRatio), op.Operation, count(affected))
-	}
-	return fmt.Sprintf("%s of %s were slow (%s requests)", Percent(op.SlowRatio), op.Operation, count(affected))
 }

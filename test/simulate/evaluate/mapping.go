@@ -139,7 +139,7 @@ func mechanisms() []mechanism {
 // lines do not count.
 func mechanismsOf(g *tapiov1.SemanticGroup) []string {
 	factors := g.GetRootCause().GetCausalFactors()
-	found := classesIn(g.GetTitle())
+	found := classesIn(strings.TrimPrefix(g.GetTitle(), "Resolved ")) // that is no name which resolves
 	if len(found) == 0 && len(factors) > 0 {
 		found = classesIn(factors[0].GetReason())
 	}

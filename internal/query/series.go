@@ -38,6 +38,9 @@ type SeriesSelection interface {
 	// Want locates the points of the series and returns, for each, whether there may be
 	// some in the range. Points counts series as refs does. Want MUST be called once.
 	Want(ctx context.Context, refs []SeriesRef) ([]bool, error)
+	// Present returns, for each series, whether there may be points in the range, for
+	// callers that need no points.
+	Present(ctx context.Context, refs []SeriesRef) ([]bool, error)
 	// Points calls use with the points of series i within the range, in no order.
 	// Distributions and exemplars are restored only if extras is set. The point is the
 	// receiver's only until it returns.

@@ -138,8 +138,7 @@ func (s *seriesSet) eachTime(src *source, known extent, use func(model.Nanos) bo
 		s.reader.open(v.segment, p.at, false)
 		var point model.Point
 		for range p.at.count {
-			s.reader.read(&point)
-			if times.Contains(point.Time) && !use(point.Time) {
+			if s.reader.readWithin(times, &point) && !use(point.Time) {
 				return
 			}
 		}

@@ -196,7 +196,7 @@ func (c *seriesCounter) view(v *pointView) error {
 		reader.open(v.segment, at, false)
 		var p model.Point
 		for range at.count {
-			if reader.read(&p); times.Contains(p.Time) {
+			if reader.readWithin(times, &p) {
 				if err := c.point(at.series, p.Time); err != nil {
 					return err
 				}

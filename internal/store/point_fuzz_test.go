@@ -63,8 +63,8 @@ func FuzzSealedPoints(f *testing.F) {
 		for at := range s.stretches {
 			r := pointReader{bitReader: bitReader{bytes: s.data[at.data:]}, pointState: newPointState(&s.timing)}
 			for range at.count {
-				var row pointRow
-				place := r.read(&row)
+				place := r.read()
+				row := r.row
 				row.series = at.series
 				got[place] = row
 			}

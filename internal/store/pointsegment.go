@@ -217,13 +217,26 @@ func (r *seriesReader) open(s *pointSegment, at stretch, extras bool) {
 // read restores the next point, but for its series and sequence, and returns
 // its place among the rows of the segment.
 func (r *seriesReader) read(p *model.Point) (place uint32) {
-	var row pointRow
-	place = r.points.read(&row)
-	*p = row.point()
-	if r.extras && row.extraLength > 0 {
+	place = r.points.read()
+	*p = r.points.row.point()
+	if r.extras && r.points.row.extraLength > 0 {
 		r.coder.read(&r.extra, p)
 	}
 	return place
+}
+
+// readWithin is read, but p is set only if the point is in a range of time.
+func (r *seriesReader) readWithin(times model.TimeRange, p *model.Point) bool {
+	if r.extras {
+		r.read(p) // each extra builds on the one before
+		return times.Contains(p.Time)
+	}
+	r.points.read()
+	within := times.Contains(r.points.row.time)
+	if within {
+		*p = r.points.row.point()
+	}
+	return within
 }
 
 func (s *pointSegment) allBounds() [][]float64 {

@@ -136,6 +136,48 @@ func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, e
 	return found, nil
 }
 
+// Present implements query.SeriesSelection. Points that are not sealed are looked at last:
+// there are more of them than series in a segment.
+func (s *selection) Present(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
+	place, found, missing := s.placeOf(refs), make([]bool, len(refs)), len(refs)
+	if err := s.account.take(int64(len(place))*4 + int64(len(refs))); err != nil {
+		return nil, err
+	}
+	note := func(slot uint32) {
+		if int(slot) < len(place) && place[slot] != 0 && !found[place[slot]-1] {
+			found[place[slot]-1] = true
+			missing--
+		}
+	}
+	for _, sealed := range []bool{true, false} {
+		for i := range s.views {
+			v := &s.views[i]
+			if missing == 0 || (v.segment != nil) != sealed || !s.times.Overlaps(v.oldest, v.newest) {
+				continue
+			}
+			if err := s.inTurn(ctx, func() error { s.noteView(v, note); return nil }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// noteView calls note with the slots of a view's series, of rows only those in the range.
+func (s *selection) noteView(v *pointView, note func(slot uint32)) {
+	if v.segment != nil {
+		for at := range v.segment.stretches {
+			note(at.series)
+		}
+		return
+	}
+	for row := range v.rows {
+		if r := &v.rows[row]; s.times.Contains(r.time) {
+			note(r.series)
+		}
+	}
+}
+
 // placeOf returns, by slot, the place among refs plus 1.
 func (s *selection) placeOf(refs []query.SeriesRef) []uint32 {
 	last := uint32(0)
@@ -203,8 +245,7 @@ func (s *selection) Points(ctx context.Context, i int, extras bool, use func(*mo
 			}
 			s.reader.open(v.segment, piece.at, extras)
 			for range piece.at.count {
-				s.reader.read(&p)
-				if s.times.Contains(p.Time) {
+				if s.reader.readWithin(s.times, &p) {
 					use(&p)
 				}
 			}

@@ -81,18 +81,19 @@ const prefix = "/api/v1"
 // Handler serves the API at the root.
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
-	queries := a.inTurn(a.v1)
+	v1 := compressed(a.v1)
+	queries := a.inTurn(v1)
 	for _, path := range []string{"query", "query_range", "query_exemplars", "labels", "series"} {
 		mux.Handle("GET "+prefix+"/"+path, queries)
 		mux.Handle("POST "+prefix+"/"+path, queries)
 	}
 	mux.Handle("GET "+prefix+"/label/{name}/values", queries)
 	for _, path := range []string{"format_query", "parse_query"} {
-		mux.Handle("GET "+prefix+"/"+path, a.v1)
-		mux.Handle("POST "+prefix+"/"+path, a.v1)
+		mux.Handle("GET "+prefix+"/"+path, v1)
+		mux.Handle("POST "+prefix+"/"+path, v1)
 	}
 	for _, path := range []string{"rules", "alerts", "targets", "targets/metadata", "alertmanagers", "status/buildinfo", "status/runtimeinfo", "status/flags"} {
-		mux.Handle("GET "+prefix+"/"+path, a.v1)
+		mux.Handle("GET "+prefix+"/"+path, v1)
 	}
 	mux.Handle("GET "+prefix+"/metadata", a.inTurn(http.HandlerFunc(a.serveMetadata)))
 	mux.Handle("POST "+prefix+"/read", a.inTurn(packed(a.v1)))

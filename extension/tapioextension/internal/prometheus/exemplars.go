@@ -46,7 +46,7 @@ func (e *exemplarQuerier) Select(start, end int64, sets ...[]*labels.Matcher) ([
 func (e *exemplarQuerier) one(start, end int64, matchers []*labels.Matcher, into *exemplarsFound) error {
 	q := &querier{from: e.from, mint: start, maxt: end}
 	defer func() { _ = q.Close() }() // gives back memory, and cannot fail
-	found, err := q.find(e.ctx, start, end, matchers, allBounds)
+	found, err := q.find(e.ctx, start, end, matchers, allBounds, nil)
 	if err != nil {
 		return err
 	}

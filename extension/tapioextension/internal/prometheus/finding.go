@@ -66,6 +66,7 @@ type finding struct {
 	lookback time.Duration
 	matchers matcherSet
 	bounds   detail
+	use      func(labels.Labels) // gets the labels of the series, which are not kept then; nil: they are
 
 	families  map[*family]bool // whether one of its names matches
 	info      int8             // whether target_info may: 0 is not known, 1 yes, -1 no
@@ -127,7 +128,11 @@ func (f *finding) collect(ctx context.Context) error {
 	if err := f.sel.Take(int64(len(f.refs)) * refBytes); err != nil {
 		return err
 	}
-	some, err := f.sel.Want(ctx, f.refs)
+	locate := f.sel.Want
+	if f.bounds == oneBound && !slices.ContainsFunc(f.stored, func(is *translated) bool { return is.metric.kind == model.MetricSummary }) {
+		locate = f.sel.Present // only the quantiles of summaries are read from points
+	}
+	some, err := locate(ctx, f.refs)
 	if err != nil {
 		return err
 	}
@@ -237,6 +242,10 @@ func formatBound(bound float64) string {
 
 // add puts together what has the same labels.
 func (f *finding) add(of labels.Labels, p part) {
+	if f.use != nil {
+		f.use(of)
+		return
+	}
 	hash := of.Hash()
 	for _, s := range f.byHash[hash] {
 		if labels.Equal(s.labels, of) {

@@ -95,7 +95,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	if hints != nil {
 		mint, maxt = hints.Start, hints.End
 	}
-	found, err := q.find(ctx, mint, maxt, matchers, allBounds)
+	found, err := q.find(ctx, mint, maxt, matchers, allBounds, nil)
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -121,14 +121,16 @@ const (
 	oneBound detail = true
 )
 
-// find returns the series that have samples in a range.
-func (q *querier) find(ctx context.Context, mint, maxt int64, matchers []*labels.Matcher, bounds detail) (*finding, error) {
+// find returns the series that have samples in a range, or gives their labels to use.
+func (q *querier) find(
+	ctx context.Context, mint, maxt int64, matchers []*labels.Matcher, bounds detail, use func(labels.Labels),
+) (*finding, error) {
 	sel, series, err := q.from.open(ctx, nanoRange(mint, maxt))
 	if err != nil {
 		return nil, err
 	}
 	q.open = append(q.open, sel)
-	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers)}
+	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers), use: use}
 	f.bounds = bounds && detail(len(f.matchers.bounds) == 0)
 	if err := series.each(ctx, sel, f.consider); err != nil {
 		return nil, err
@@ -170,13 +172,10 @@ func (q *querier) LabelNames(
 func (q *querier) distinct(
 	ctx context.Context, hints *storage.LabelHints, matchers []*labels.Matcher, bounds detail, what func(labels.Labels, func(string)),
 ) ([]string, annotations.Annotations, error) {
-	found, err := q.find(ctx, q.mint, q.maxt, matchers, bounds)
-	if err != nil {
-		return nil, nil, err
-	}
 	seen := map[string]struct{}{}
-	for _, s := range found.series {
-		what(s.labels, func(text string) { seen[text] = struct{}{} })
+	note := func(text string) { seen[text] = struct{}{} }
+	if _, err := q.find(ctx, q.mint, q.maxt, matchers, bounds, func(of labels.Labels) { what(of, note) }); err != nil {
+		return nil, nil, err
 	}
 	list := make([]string, 0, len(seen))
 	for text := range seen {

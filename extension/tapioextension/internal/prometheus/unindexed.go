@@ -63,8 +63,13 @@ func (u *unindexed) Load(refs []query.SeriesRef) []*model.Series {
 }
 
 // Want implements query.SeriesSelection.
-func (u *unindexed) Want(_ context.Context, refs []query.SeriesRef) ([]bool, error) {
+func (u *unindexed) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
 	u.wanted = refs
+	return u.Present(ctx, refs)
+}
+
+// Present implements query.SeriesSelection.
+func (u *unindexed) Present(_ context.Context, refs []query.SeriesRef) ([]bool, error) {
 	some := make([]bool, len(refs))
 	for i := range some {
 		some[i] = true

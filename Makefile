@@ -164,6 +164,10 @@ bench-http: bin/tapio ## Count 24,000 HTTP requests from both sides, and measure
 bench-nginx: bin/tapio ## Measure what nginx keeps of its throughput beside the shipped configuration (needs root, nginx, wrk): ROUNDS
 	go test -run '^$$' -bench Nginx -benchtime $(or $(ROUNDS),3)x ./receiver/ebpfreceiver/
 
+.PHONY: bench-profile
+bench-profile: bin/tapio ## Measure what profiles of the whole host cost, the probe off and on by turns, beside 50,000 blocked threads a second (needs root): ROUNDS
+	go test -run '^$$' -bench Profile -benchtime $(or $(ROUNDS),3)x -timeout 60m -v ./receiver/ebpfreceiver/
+
 .PHONY: bench-ebpf
 bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load
 	@mkdir -p .build

@@ -7,6 +7,7 @@
 // and stacks; user stacks are unwound by frame pointers.
 #include "event.h"
 #include "stack.h"
+#include "thread.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -82,6 +83,39 @@ static __always_inline void add_to(void *map, struct sample_key *key, __u64 coun
 	__sync_fetch_and_add(&sum->nanoseconds, nanoseconds);
 }
 
+// A sample of a thread that may be serving a request: its place among the records of the other probes says which one.
+struct served_sample {
+	struct record_head head;
+	struct sample_key key;
+	struct sample_sum sum;
+	__u32 unseen;
+	__u32 unused;
+};
+
+static __always_inline bool send_served(struct task_struct *task, struct sample_key *key, __u64 count, __u64 nanoseconds)
+{
+	struct thread_reads *reads = bpf_task_storage_get(&thread_reads, task, 0, 0);
+	struct served_sample *sample;
+
+	if (!reads || !reads->serving)
+		return false;
+	sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
+	if (!sample)
+		return false;
+	sample->head.kind = KIND(PROBE_PROFILE, 1);
+	sample->head.pid = key->pid;
+	sample->head.start = key->start;
+	sample->head.time = bpf_ktime_get_ns();
+	sample->head.cgroup = key->cgroup;
+	sample->key = *key;
+	sample->sum.count = count;
+	sample->sum.nanoseconds = nanoseconds;
+	sample->unseen = reads->unseen;
+	sample->unused = 0;
+	submit(KIND(PROBE_PROFILE, 1), sample);
+	return true;
+}
+
 static __always_inline void add_sample(struct sample_key *key, __u64 count, __u64 nanoseconds)
 {
 	__u32 zero = 0, *generation = bpf_map_lookup_elem(&sample_generation, &zero);
@@ -105,9 +139,7 @@ static __always_inline void fill_key(struct sample_key *key, struct task_struct 
 	key->unused = 0;
 }
 
-// The clock interrupts; what it interrupts is sampled.
-SEC("perf_event")
-int on_clock(struct bpf_perf_event_data *ctx)
+static __always_inline int sample_clock(struct bpf_perf_event_data *ctx, bool linked)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sample_key *key;
@@ -121,8 +153,23 @@ int on_clock(struct bpf_perf_event_data *ctx)
 	fill_key(key, task, ON_CPU);
 	key->kernel = keep_stack(ctx, 0);
 	key->user = task->mm ? keep_stack(ctx, BPF_F_USER_STACK) : 0;
-	add_sample(key, 1, 0);
+	if (!linked || !send_served(task, key, 1, 0))
+		add_sample(key, 1, 0);
 	return 0;
+}
+
+// The clock interrupts; what it interrupts is sampled.
+SEC("perf_event")
+int on_clock(struct bpf_perf_event_data *ctx)
+{
+	return sample_clock(ctx, true);
+}
+
+// The same where such programs must not know of threads.
+SEC("perf_event")
+int on_clock_alone(struct bpf_perf_event_data *ctx)
+{
+	return sample_clock(ctx, false);
 }
 
 // What is known of a thread that is blocked, and how often it was.
@@ -213,7 +260,8 @@ static __always_inline void resume(struct task_struct *task, __u64 now)
 
 	if (!of || !of->since)
 		return;
-	add_sample(&of->key, 1ULL << of->shift, (now - of->since) << of->shift);
+	if (!send_served(task, &of->key, 1ULL << of->shift, (now - of->since) << of->shift))
+		add_sample(&of->key, 1ULL << of->shift, (now - of->since) << of->shift);
 	of->since = 0;
 }
 

@@ -27,8 +27,10 @@ const (
 	ProfileMapSamplesOdd       = "samples_odd"
 	ProfileMapStackScratch     = "stack_scratch"
 	ProfileMapStacks           = "stacks"
+	ProfileMapThreadReads      = "thread_reads"
 	ProfileProgOnBlock         = "on_block"
 	ProfileProgOnClock         = "on_clock"
+	ProfileProgOnClockAlone    = "on_clock_alone"
 	ProfileVarExactOfCpu       = "exact_of_cpu"
 	ProfileVarExactOfThread    = "exact_of_thread"
 	ProfileVarV1Memory         = "v1_memory"
@@ -76,8 +78,9 @@ type ProfileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProfileProgramSpecs struct {
-	OnBlock *ebpf.ProgramSpec `ebpf:"on_block"`
-	OnClock *ebpf.ProgramSpec `ebpf:"on_clock"`
+	OnBlock      *ebpf.ProgramSpec `ebpf:"on_block"`
+	OnClock      *ebpf.ProgramSpec `ebpf:"on_clock"`
+	OnClockAlone *ebpf.ProgramSpec `ebpf:"on_clock_alone"`
 }
 
 // ProfileMapSpecs contains maps before they are loaded into the kernel.
@@ -95,6 +98,7 @@ type ProfileMapSpecs struct {
 	SamplesOdd       *ebpf.MapSpec `ebpf:"samples_odd"`
 	StackScratch     *ebpf.MapSpec `ebpf:"stack_scratch"`
 	Stacks           *ebpf.MapSpec `ebpf:"stacks"`
+	ThreadReads      *ebpf.MapSpec `ebpf:"thread_reads"`
 }
 
 // ProfileVariableSpecs contains global variables before they are loaded into the kernel.
@@ -137,6 +141,7 @@ type ProfileMaps struct {
 	SamplesOdd       *ebpf.Map `ebpf:"samples_odd"`
 	StackScratch     *ebpf.Map `ebpf:"stack_scratch"`
 	Stacks           *ebpf.Map `ebpf:"stacks"`
+	ThreadReads      *ebpf.Map `ebpf:"thread_reads"`
 }
 
 func (m *ProfileMaps) Close() error {
@@ -152,6 +157,7 @@ func (m *ProfileMaps) Close() error {
 		m.SamplesOdd,
 		m.StackScratch,
 		m.Stacks,
+		m.ThreadReads,
 	)
 }
 
@@ -168,14 +174,16 @@ type ProfileVariables struct {
 //
 // It can be passed to LoadProfileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProfilePrograms struct {
-	OnBlock *ebpf.Program `ebpf:"on_block"`
-	OnClock *ebpf.Program `ebpf:"on_clock"`
+	OnBlock      *ebpf.Program `ebpf:"on_block"`
+	OnClock      *ebpf.Program `ebpf:"on_clock"`
+	OnClockAlone *ebpf.Program `ebpf:"on_clock_alone"`
 }
 
 func (p *ProfilePrograms) Close() error {
 	return _ProfileClose(
 		p.OnBlock,
 		p.OnClock,
+		p.OnClockAlone,
 	)
 }
 

@@ -225,7 +225,7 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 {
 	__u32 kind = kind_of(conn->speech, STREAM_DATA);
 	__u64 size = offsetof(struct stream_record, data) + record->copied;
-	__u32 *unseen;
+	struct thread_reads *reads;
 
 	barrier_var(size); // what is tested is to be what is sent
 	record->head.kind = kind;
@@ -239,10 +239,12 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	record->asks = conn->asks;
 	record->thread = bpf_get_current_pid_tgid();
 	__builtin_memcpy(record->comm, conn->comm, sizeof(record->comm));
-	unseen = unseen_of_thread();
-	record->unseen = unseen ? *unseen : 0;
-	if (size <= sizeof(*record) && !send(kind, record, size) && unseen)
-		(*unseen)++;
+	reads = reads_of_thread();
+	record->unseen = reads ? reads->unseen : 0;
+	if (reads && conn->speech == HTTP)
+		note_serving(reads, record, direction);
+	if (size <= sizeof(*record) && !send(kind, record, size) && reads)
+		reads->unseen++;
 }
 
 // link_ssl makes the entry of the connection of TLS whose library is using this socket.

@@ -6,6 +6,7 @@
 
 #include "socket.h"
 #include "speech.h"
+#include "thread.h"
 
 #define DATA_MAX 16384 // of one buffer, a power of two; also the longest head
 #define DATA_END 16128 // behind so many bytes no further buffer of a list is copied
@@ -116,26 +117,33 @@ struct {
 	__type(value, struct stream_record);
 } stream_scratch SEC(".maps");
 
-// How often each thread read what may be a request without the receiver learning of it. If that is the same in two records,
-// the thread took in nothing else between them.
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u32);
-} unseen_reads SEC(".maps");
-
-static __always_inline __u32 *unseen_of_thread(void)
+static __always_inline struct thread_reads *reads_of_thread(void)
 {
-	return bpf_task_storage_get(&unseen_reads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return bpf_task_storage_get(&thread_reads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline void count_unseen(void)
 {
-	__u32 *unseen = unseen_of_thread();
+	struct thread_reads *reads = reads_of_thread();
 
-	if (unseen)
-		(*unseen)++;
+	if (reads)
+		reads->unseen++;
+}
+
+#define RESPONSE FOUR('H', 'T', 'T', 'P')
+
+// note_serving takes in that the thread has read a request, or sends a response. The bytes of a record are valid as far as it
+// says.
+static __always_inline void note_serving(struct thread_reads *reads, struct stream_record *record, enum direction direction)
+{
+	bool response = *(__u32 *)record->data == RESPONSE;
+
+	if (record->copied < sizeof(__u32))
+		return;
+	if (direction == SENT && response)
+		reads->serving = 0;
+	if (direction == RECEIVED && !response && record->data[0] >= 'A' && record->data[0] <= 'Z')
+		reads->serving = 1;
 }
 
 // may_ask reports whether what comes over the socket may be a request: not the answers of name servers, what the kernel

@@ -29,7 +29,7 @@ const (
 	StreamMapStreamExchanges = "stream_exchanges"
 	StreamMapStreamMissed    = "stream_missed"
 	StreamMapStreamScratch   = "stream_scratch"
-	StreamMapUnseenReads     = "unseen_reads"
+	StreamMapThreadReads     = "thread_reads"
 	StreamProgSslFree        = "ssl_free"
 	StreamProgSslRead        = "ssl_read"
 	StreamProgSslReadEx      = "ssl_read_ex"
@@ -119,7 +119,7 @@ type StreamMapSpecs struct {
 	StreamExchanges *ebpf.MapSpec `ebpf:"stream_exchanges"`
 	StreamMissed    *ebpf.MapSpec `ebpf:"stream_missed"`
 	StreamScratch   *ebpf.MapSpec `ebpf:"stream_scratch"`
-	UnseenReads     *ebpf.MapSpec `ebpf:"unseen_reads"`
+	ThreadReads     *ebpf.MapSpec `ebpf:"thread_reads"`
 }
 
 // StreamVariableSpecs contains global variables before they are loaded into the kernel.
@@ -167,7 +167,7 @@ type StreamMaps struct {
 	StreamExchanges *ebpf.Map `ebpf:"stream_exchanges"`
 	StreamMissed    *ebpf.Map `ebpf:"stream_missed"`
 	StreamScratch   *ebpf.Map `ebpf:"stream_scratch"`
-	UnseenReads     *ebpf.Map `ebpf:"unseen_reads"`
+	ThreadReads     *ebpf.Map `ebpf:"thread_reads"`
 }
 
 func (m *StreamMaps) Close() error {
@@ -185,7 +185,7 @@ func (m *StreamMaps) Close() error {
 		m.StreamExchanges,
 		m.StreamMissed,
 		m.StreamScratch,
-		m.UnseenReads,
+		m.ThreadReads,
 	)
 }
 

@@ -31,8 +31,14 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// profiled runs the receiver with a profiles pipeline alone until the test ends.
+// profiled runs the receiver with a profiles pipeline until the test ends.
 func profiled(t *testing.T, adapt func(*Config)) *consumertest.ProfilesSink {
+	t.Helper()
+	profiles, _ := profiledWithSpans(t, adapt)
+	return profiles
+}
+
+func profiledWithSpans(t *testing.T, adapt func(*Config)) (*consumertest.ProfilesSink, *seen) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it puts programs into the kernel")
@@ -42,12 +48,15 @@ func profiled(t *testing.T, adapt func(*Config)) *consumertest.ProfilesSink {
 	config.Probes = probe.Config{Profile: config.Probes.Profile, Process: config.Probes.Process}
 	config.Probes.Profile.Frequency = 97
 	adapt(config)
-	sink := &consumertest.ProfilesSink{}
-	r, err := NewFactory().(xreceiver.Factory).CreateProfiles(context.Background(), receivertest.NewNopSettings(metadata.Type), config, sink)
+	sink, traces := &consumertest.ProfilesSink{}, &consumertest.TracesSink{}
+	factory, set := NewFactory().(xreceiver.Factory), receivertest.NewNopSettings(metadata.Type)
+	r, err := factory.CreateProfiles(context.Background(), set, config, sink)
+	require.NoError(t, err)
+	_, err = factory.CreateTraces(context.Background(), set, config, traces)
 	require.NoError(t, err)
 	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
 	t.Cleanup(func() { require.NoError(t, r.Shutdown(context.Background())) })
-	return sink
+	return sink, &seen{traces: traces}
 }
 
 // profilesOf returns what was sampled of a process.

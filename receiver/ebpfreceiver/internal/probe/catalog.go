@@ -43,7 +43,7 @@ func New(c *Config) []Probe {
 		probes = append(probes, newDNS(&c.DNS))
 	}
 	if c.Profile.Enabled {
-		probes = append(probes, newProfiler(&c.Profile))
+		probes = append(probes, newProfiler(&c.Profile, shared.hops))
 	}
 	return probes
 }

@@ -28,7 +28,7 @@ const (
 
 // DefaultProfileConfig costs less than a hundredth of the machine.
 func DefaultProfileConfig() ProfileConfig {
-	return ProfileConfig{Enabled: true, Frequency: 20, OffCPU: true, ExactBlocksPerSecond: 200}
+	return ProfileConfig{Enabled: true, Frequency: 20, OffCPU: true, ExactBlocksPerSecond: 100}
 }
 
 // Validate checks the bounds.

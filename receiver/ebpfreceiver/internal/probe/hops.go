@@ -222,21 +222,16 @@ func (h *hops) send(d *departure) {
 	if d.name == nginx && len(t.open) == 0 {
 		t.never = true // it does send requests of its own
 	}
-	if t.current == nil || t.never || len(t.open) != 1 || t.current.unseen != d.unseen {
+	in := t.inHand(d.unseen)
+	if in == nil {
 		return
 	}
-	in := t.current
 	unchanged := d.header.ok && d.header == in.header
 	if d.header.ok && !unchanged {
 		return // the application says what its parent is
 	}
-	switch h.threading(d) {
-	case interleaving:
+	if !h.handlesOne(d) {
 		return
-	case requestsOnly:
-		if d.unseen != 0 {
-			return // a request that was not seen may have been waiting
-		}
 	}
 	h.parents.Add(d.mark[0], hop{parent: in.mark, header: in.header, linked: !d.here && !unchanged})
 }

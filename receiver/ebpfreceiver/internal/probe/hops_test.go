@@ -20,14 +20,15 @@ import (
 // hopModel is a process with one thread. It reads requests in any order, some unseen,
 // and sends others on behalf of those in hand.
 type hopModel struct {
-	hops   *hops
-	random *rand.Rand
-	thread threadKey
-	unseen uint32
-	marks  uint64
-	hidden int
-	inHand []modelRequest
-	joined int
+	hops    *hops
+	random  *rand.Rand
+	thread  threadKey
+	unseen  uint32
+	marks   uint64
+	hidden  int
+	inHand  []modelRequest
+	joined  int
+	sampled int
 }
 
 type modelRequest struct {
@@ -70,6 +71,10 @@ func (m *hopModel) send(t *testing.T) {
 		of = m.inHand[i].mark
 	}
 	mark := m.mark()
+	if in := m.hops.serving(&departure{thread: m.thread, process: m.thread, unseen: m.unseen}); in != nil {
+		m.sampled++
+		require.Equal(t, of, in.mark, "a sample is linked to another request")
+	}
 	m.hops.send(&departure{mark: mark, thread: m.thread, process: m.thread, unseen: m.unseen, here: true})
 	if got, ok := m.hops.parents.Peek(mark[0]); ok {
 		m.joined++
@@ -80,7 +85,7 @@ func (m *hopModel) send(t *testing.T) {
 // In whatever order an event loop reads, sends and answers, no request is joined to
 // one that it was not sent for.
 func TestHopsAreNeverJoinedWrongly(t *testing.T) {
-	joined := 0
+	joined, sampled := 0, 0
 	for seed := range uint64(300) {
 		m := newHopModel(seed, requestsOnly)
 		for range 200 {
@@ -97,8 +102,10 @@ func TestHopsAreNeverJoinedWrongly(t *testing.T) {
 			}
 		}
 		joined += m.joined
+		sampled += m.sampled
 	}
 	assert.Greater(t, joined, 1000, "the model joins what is certain")
+	assert.Greater(t, sampled, 1000, "and links samples likewise")
 }
 
 func TestHopIsJoinedOnlyToTheRequestInHand(t *testing.T) {

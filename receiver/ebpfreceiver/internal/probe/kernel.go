@@ -51,6 +51,9 @@ func Open(ringBytes uint32) (*Kernel, error) {
 			return nil, errors.Join(fmt.Errorf("make the map %s: %w", name, err), k.Close())
 		}
 	}
+	if err := k.shareThreads(); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
 	return k, k.SetClock()
 }
 

@@ -6,6 +6,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -41,10 +42,12 @@ type profiler struct {
 	generation uint32
 	drained    time.Time
 	began      time.Time // the interval
+	hops       *hops
+	served     []servedSample
 	losses
 }
 
-func newProfiler(c *ProfileConfig) *profiler { return &profiler{config: c} }
+func newProfiler(c *ProfileConfig, h *hops) *profiler { return &profiler{config: c, hops: h} }
 
 func (*profiler) Name() string   { return "profile" }
 func (*profiler) Number() Number { return NumberProfile }
@@ -62,14 +65,14 @@ func (p *profiler) Attach(k *Kernel) []Gap {
 	}
 	var features []Feature
 	if p.config.Frequency > 0 {
-		features = append(features, Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}}})
+		features = append(features, Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}, {bpf.ProfileProgOnClockAlone}}})
 	}
 	if p.config.OffCPU {
 		features = append(features, Feature{Name: "off_cpu", Ways: [][]string{{bpf.ProfileProgOnBlock}}})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.programs = loaded
-	if program := loaded.waiting[bpf.ProfileProgOnClock]; program != nil {
+	if program := cmp.Or(loaded.waiting[bpf.ProfileProgOnClock], loaded.waiting[bpf.ProfileProgOnClockAlone]); program != nil {
 		p.clocks = newClocks(program, p.config.Frequency)
 		if err := p.clocks.attach(); err != nil {
 			gaps = append(gaps, Missing(p.Name(), onCPUFeature, err))
@@ -95,9 +98,6 @@ const (
 	// exactThreadsShare is which part of the times of a CPU are those of one thread.
 	exactThreadsShare = 12
 )
-
-// Decode implements Probe: there are no records.
-func (*profiler) Decode(uint32, []byte, *Batch) error { return errUnknownKind }
 
 // Collect implements Probe: an interval ends.
 func (p *profiler) Collect(out *Batch) error {
@@ -190,9 +190,9 @@ func (p *profiler) drain(out *Batch) error {
 	if err != nil {
 		return fmt.Errorf("switch the maps of samples: %w", err)
 	}
-	batch := drainedSamples{stacks: map[uint64][]uint64{}}
+	batch := drainedSamples{stacks: map[uint64][]uint64{}, samples: p.takeServed()}
 	err = takeAll(full, func(key *sampleKey, sum *sampleSum) {
-		batch.samples = append(batch.samples, drainedSample{*key, *sum})
+		batch.samples = append(batch.samples, drainedSample{key: *key, sum: *sum})
 	})
 	err = errors.Join(err, takeAll(p.programs.Maps[bpf.ProfileMapStacks], func(hash *uint64, stack *kernelStack) {
 		batch.stacks[*hash] = append([]uint64(nil), stack.At[:min(stack.Frames, maxStack)]...)

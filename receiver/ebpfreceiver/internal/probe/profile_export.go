@@ -84,7 +84,9 @@ func (i *profileInterval) profile(kind uint32, from []threadSample, sets *sample
 		if kind == kindOnCPU {
 			value = int64(sum.Count) * i.period.Nanoseconds()
 		}
-		p.Samples = append(p.Samples, model.ProfileSample{Stack: sample.stack, Set: sets.of(&sample), Values: []int64{value}})
+		p.Samples = append(p.Samples, model.ProfileSample{
+			Stack: sample.stack, Set: sets.of(&sample), Values: []int64{value}, TraceID: model.TraceID(sample.link.trace), SpanID: model.SpanID(sample.link.span),
+		})
 	}
 	if len(p.Samples) == 0 {
 		return p, false

@@ -44,6 +44,7 @@ type threadSample struct {
 	thread  uint32
 	comm    [16]byte
 	kind    uint32
+	link    spanLink
 	resolvedStack
 }
 
@@ -68,14 +69,15 @@ func newProfileInterval() *profileInterval {
 }
 
 // add adds a sample up; it returns false if there are too many.
-func (i *profileInterval) add(key *sampleKey, stack resolvedStack, more sampleSum) bool {
-	of := threadSample{process: key.process(), thread: key.Thread, comm: key.Comm, kind: key.Kind, resolvedStack: stack}
+func (i *profileInterval) add(one *drainedSample, stack resolvedStack) bool {
+	key := &one.key
+	of := threadSample{process: key.process(), thread: key.Thread, comm: key.Comm, kind: key.Kind, link: one.link, resolvedStack: stack}
 	sum, ok := i.samples[of]
 	if !ok && len(i.samples) >= maxIntervalSamples {
 		return false
 	}
-	sum.Count += more.Count
-	sum.Nanoseconds += more.Nanoseconds
+	sum.Count += one.sum.Count
+	sum.Nanoseconds += one.sum.Nanoseconds
 	i.samples[of] = sum
 	i.cgroups[of.process] = key.Cgroup
 	return true

@@ -30,7 +30,7 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 	}
 	kernel, err := Open(64 << 10)
 	require.NoError(t, err)
-	p := newProfiler(&ProfileConfig{Enabled: true, OffCPU: true, ExactBlocksPerSecond: 12_000})
+	p := newProfiler(&ProfileConfig{Enabled: true, OffCPU: true, ExactBlocksPerSecond: 12_000}, newHops())
 	for _, gap := range p.Attach(kernel) {
 		require.True(t, gap.Partial, "%v", gap)
 	}

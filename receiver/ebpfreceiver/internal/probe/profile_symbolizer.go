@@ -37,8 +37,9 @@ type drainedSamples struct {
 }
 
 type drainedSample struct {
-	key sampleKey
-	sum sampleSum
+	key  sampleKey
+	sum  sampleSum
+	link spanLink // of the request that the thread served
 }
 
 // symbolizer makes of samples and addresses what people can read.
@@ -143,7 +144,7 @@ func (s *symbolizer) sample(of *drainedSample) {
 		stack = s.resolve(&key)
 		s.current.stacks[key] = stack
 	}
-	if !s.current.add(&of.key, stack, of.sum) {
+	if !s.current.add(of, stack) {
 		s.losses.add("interval_full", of.sum.Count)
 	}
 }

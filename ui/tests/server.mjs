@@ -4,23 +4,26 @@ import { mkdtempSync, writeFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-export async function start(extra = '', more = '') {
+/** Settings are further keys of the tapio extension, rules a file that RULES in them names. */
+export async function start(extra = '', more = '', settings = '', rules = '') {
   const folder = mkdtempSync(join(tmpdir(), 'tapio-ui-'));
   const file = join(folder, 'config.yaml');
+  const rulesFile = join(folder, 'rules.yaml');
+  if (rules) writeFileSync(rulesFile, rules);
   writeFileSync(file, `
 receivers: {otlp: {protocols: {http: {endpoint: "localhost:0"}}}, tapio: {extension: tapio}}
 processors: {semantic_correlation: {}}
 exporters: {tapio: {extension: tapio}}
 extensions:
 ${more}
-  tapio: {grpc: {endpoint: "localhost:0"}, http: {endpoint: "localhost:0"${extra}}, store: {memory_limit: 64MiB}}
+  tapio: {grpc: {endpoint: "localhost:0"}, http: {endpoint: "localhost:0"${extra}}, store: {memory_limit: 64MiB}${settings.replaceAll('RULES', rulesFile)}}
 service:
   extensions: [${more ? more.trim().split(':')[0] + ', ' : ''}tapio]
   telemetry: {logs: {encoding: json}, metrics: {level: none}}
   pipelines:
-    logs: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
+    logs: {receivers: [otlp, tapio], processors: [semantic_correlation], exporters: [tapio]}
     traces: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
-    metrics: {receivers: [otlp], processors: [semantic_correlation], exporters: [tapio]}
+    metrics: {receivers: [otlp, tapio], processors: [semantic_correlation], exporters: [tapio]}
     profiles: {receivers: [otlp, tapio], processors: [semantic_correlation], exporters: [tapio]}
 `);
   const child = spawn(process.env.TAPIO ?? resolve(import.meta.dirname, '../../bin/tapio'), ['--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });

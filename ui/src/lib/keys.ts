@@ -1,12 +1,12 @@
 // Keyboard: what `g` and a letter open, and what the keys of a page do.
 export const goKeys: Record<string, string> = {
-  n: '/', i: '/incidents', m: '/map', l: '/logs', k: '/kernel', t: '/traces', p: '/profiles', e: '/metrics', f: '/fleet', s: '/status',
+  n: '/', i: '/incidents', m: '/map', l: '/logs', k: '/kernel', t: '/traces', p: '/profiles', e: '/metrics', a: '/alerts', o: '/slos', f: '/fleet', s: '/status',
 };
 
 export const help: [string, string][] = [
   ['/', 'Put the cursor into the filter'],
   ['Ctrl K or ⌘ K', 'Go to a page, service or incident'],
-  ['g n, i, m, l, k, t, p, e, f, s', 'Go to Now, Incidents, Map, Logs, Kernel, Traces, Profiles, Metrics, Fleet, Status'],
+  ['g n, i, m, l, k, t, p, e, a, o, f, s', 'Go to Now, Incidents, Map, Logs, Kernel, Traces, Profiles, Metrics, Alerts, SLOs, Fleet, Status'],
   ['j, k', 'Next and previous row'],
   ['Enter', 'Open the row'],
   ['Esc', 'Close, or leave a field'],

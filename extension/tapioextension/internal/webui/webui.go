@@ -32,7 +32,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // isPage reports whether the UI shows paths that begin so; see ui/src/App.svelte.
 func isPage(first string) bool {
 	switch first {
-	case "", "incidents", "map", "services", "logs", "kernel", "traces", "profiles", "metrics", "fleet", "status":
+	case "", "incidents", "map", "services", "logs", "kernel", "traces", "profiles", "metrics", "alerts", "slos", "fleet", "status":
 		return true
 	default:
 		return false

@@ -47,6 +47,7 @@ type spanPart struct {
 	failed     bool
 	reason     string // how a call failed
 	instance   *instance
+	repeats    bool    // the kernel saw a request of which the program itself reports
 	adjusted   float32 // how many spans it stands for, as its sender has sampled
 }
 

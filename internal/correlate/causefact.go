@@ -62,6 +62,9 @@ func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 		if p.zone {
 			c.Place = "zone"
 		}
+		if p.short != nil {
+			c.Starved, c.Hog, c.HogUses = p.short.figures(), p.short.hog, p.short.most
+		}
 		return c
 	}
 	c.Pod, c.Node = e.instanceOf(s, own)

@@ -130,6 +130,9 @@ func sortedEvidence(list []model.EvidenceRef) []model.EvidenceRef {
 // typeOf tells the sort of incident by the strongest reason of its cause.
 func typeOf(g *group) model.GroupType {
 	reason := g.ranking[0].reason
+	if g.place != nil && g.place.short != nil {
+		return model.GroupResourceExhaustion
+	}
 	if reason.key.class == classKernel || reason.key.class == classPath {
 		reason = g.reasonOf(&g.ranking[0])
 	}

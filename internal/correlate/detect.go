@@ -70,7 +70,7 @@ func (e *Engine) detect(slot int64) []*sign {
 		add(s)
 	}
 	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
-	return e.commonNames(e.commonCallees(distinct(signs)))
+	return e.commonNames(e.commonCallees(e.poolSigns(distinct(signs))))
 }
 
 // distinct leaves of signs of one key the strongest: two detectors may see one change.

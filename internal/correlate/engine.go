@@ -55,12 +55,10 @@ type Engine struct {
 	// outcomes are how requests end; callees are the services that others call.
 	outcomes *lru[outcomeKey, *outcomes]
 	callees  map[string]bool
-	resolved []*group // that may be reopened, the oldest first
-	memory   memory   // of earlier incidents
-	run      uint64   // executions learned from so far
-	// held are the incidents that wait for evidence on a callee, by the likeliest candidate:
-	// since when.
-	held map[string]model.Nanos
+	resolved []*group               // that may be reopened, the oldest first
+	memory   memory                 // of earlier incidents
+	run      uint64                 // executions learned from so far
+	held     map[string]model.Nanos // since when incidents wait for evidence, by candidate
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -264,10 +262,11 @@ func (e *Engine) observeSpan(s *model.Span) {
 	inst := e.graph.instanceOf(from, o, s.Start)
 	from.heard(o, s.Start)
 	from.spanned = max(from.spanned, s.Start)
+	from.noteReported(o, s.Start)
 	part := spanPart{
 		instance: inst,
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
-		op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: adjustedCount(s.TraceState),
+		repeats: o.observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: adjustedCount(s.TraceState),
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)

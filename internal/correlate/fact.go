@@ -90,6 +90,9 @@ func (e *Engine) kernelFact(f *report.Fact, s *sign) {
 
 func (e *Engine) resourceFact(f *report.Fact, s *sign) {
 	f.Kind = report.FactResource
+	if s.pool {
+		f.Kind, f.Peer = report.FactPool, s.from
+	}
 	if s.key.peer == "trend" {
 		f.Kind, f.Peer, f.Until = report.FactForecast, cmp.Or(s.on, resourceName(s.key.what)), s.usedUp
 	}

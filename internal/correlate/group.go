@@ -123,7 +123,7 @@ func (e *Engine) admit(in *incident) {
 		e.reopen(g, in)
 		return
 	}
-	if !e.waitsForCallee(in) {
+	if !e.waitsForCallee(in) && !e.waitsForCPU(in) {
 		e.open(in)
 	}
 }

@@ -25,6 +25,37 @@ func (e *Engine) planned(g *group) bool {
 	})
 }
 
+const (
+	// settlesWithin is how long after a change what begins with it may be that instances stop
+	// and start, and that caches are cold.
+	settlesWithin = warmUp + 30*model.Nanos(1e9)
+	// settlingFails and settlingTimes are up to which share of requests may fail meanwhile, and
+	// how many times as long they may take.
+	settlingFails = 0.1
+	settlingTimes = 4
+)
+
+// settling reports whether a service was changed a moment ago, and users suffer as little as
+// with any rollout: what lasts longer, or hurts more, is an incident.
+func (e *Engine) settling(g *group) bool {
+	if !slices.ContainsFunc(g.ranking, func(r ranked) bool {
+		release := &e.serviceNamed(r.service).release
+		near := r.service == g.cause() || e.calls(r.service, g.cause())
+		return near && release.known && e.now < release.since+settlesWithin && g.span().Start+e.dated() >= release.since
+	}) {
+		return false
+	}
+	return !slices.ContainsFunc(g.entries(), func(v *victim) bool {
+		failed, _ := excessOf(v.window, v.baseFailed, v.baseSlow)
+		return failed > settlingFails*float64(v.window.n) || v.now95 > settlingTimes*max(v.before95, leastMillis)
+	})
+}
+
+// settled reports whether a change affects users no more.
+func (g *group) settled() bool {
+	return g.kind == model.GroupChange && !slices.ContainsFunc(g.entries(), func(v *victim) bool { return !v.recovered })
+}
+
 // harms reports whether the group harms someone where no request shows it: a server
 // dies or refuses its callers, a security event, errors of a service that reports no
 // requests.
@@ -71,8 +102,10 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case "exit":
 		// If the requests of the service are counted, they show whether its users suffer.
 		return e.servesOthers(s.key.service) && !counted
+	case "dns":
+		return !counted && e.isKnownService(s.key.service)
 	case "signal", "connect", "refused", "reset":
-		return e.servesOthers(s.key.service)
+		return e.servesOthers(s.key.service) && !e.onlyClients(s.key.service)
 	case "file.":
 		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(s.key.service)
 	}
@@ -83,6 +116,22 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 // command that a shell runs, which may call and fail as its user likes.
 func (e *Engine) servesOthers(service string) bool {
 	return e.serves(service) && (e.isService(service) || contained(e.serviceNamed(service).cgroup))
+}
+
+// isKnownService reports whether a program is a service: it behaves as one, or whoever runs
+// it names it. A browser and a command on a desktop are none, and no one depends on them.
+func (e *Engine) isKnownService(name string) bool {
+	s := e.serviceNamed(name)
+	return s.declared || s.workload != "" || e.isService(name)
+}
+
+// onlyClients reports whether something that reports nothing itself is only called by programs
+// that are no services: what a user of a browser does not reach is no incident.
+func (e *Engine) onlyClients(name string) bool {
+	callers := e.callersOf(name)
+	return e.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
+		return e.isKnownService(caller) || contained(e.serviceNamed(caller).cgroup)
+	})
 }
 
 // countsRequests reports whether the outcome of requests to the service is known.

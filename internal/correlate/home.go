@@ -23,7 +23,7 @@ func (e *Engine) home(in *incident) *group {
 		switch {
 		case best == nil:
 			best = g
-		case !g.apart(best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
+		case !e.apartGroups(g, best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
 			best.swallow(g)
 		case g.closeness(root.service) > best.closeness(root.service):
 			best = g

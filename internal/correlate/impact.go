@@ -35,12 +35,12 @@ func (e *Engine) impact(g *group) model.Impact {
 		im.Requests += scale * n
 		im.FailedRequests += scale * failed
 		im.SlowRequests += scale * slow
-		baseline += scale * n * v.baseFailed
+		baseline += scale * n * v.knownFailed
 		failing += scale * float64(v.total.failed)
 		if len(im.Operations) < maxOperations {
 			im.Operations = append(im.Operations, model.OperationImpact{
 				Service: v.key.service, Operation: v.key.what, Requests: scale * n,
-				ErrorRatio: float64(v.total.failed) / n, BaselineErrorRatio: v.baseFailed, SlowRatio: slow / n,
+				ErrorRatio: float64(v.total.failed) / n, BaselineErrorRatio: v.knownFailed, SlowRatio: slow / n,
 				BaselineP95: model.Nanos(v.before95 * 1e6), P95: model.Nanos(v.now95 * 1e6),
 			})
 		}

@@ -22,23 +22,20 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	var list []*incident
 	hit, explained := unexplained(suspects)
 	e.doubtPlaces(hit, explained)
-	common := e.sliced(alarmed(suspects))
+	common := e.starvedPlace(alarmed(suspects))
+	if common == nil {
+		common = e.sliced(alarmed(suspects))
+	}
 	if common == nil {
 		common = e.commonPlace(hit)
 	}
 	calls := e.neighbors()
 	for _, s := range suspects {
-		joined := false
-		for _, in := range list {
-			if e.connected(calls, in, s) || common.joins(in, s) {
-				in.suspects = append(in.suspects, s)
-				joined = true
-				break
-			}
+		if in := e.incidentWith(list, calls, common, s); in != nil {
+			in.suspects = append(in.suspects, s)
+			continue
 		}
-		if !joined {
-			list = append(list, &incident{suspects: []*suspect{s}})
-		}
+		list = append(list, &incident{suspects: []*suspect{s}})
 	}
 	for _, in := range list {
 		in.inPlace(common)
@@ -46,6 +43,24 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	return slices.DeleteFunc(list, func(in *incident) bool {
 		return !in.suspects[0].alarm
 	})
+}
+
+// incidentWith is the incident that a candidate is part of, nil for none: of several that it
+// is connected to, the first whose cause it depends on.
+func (e *Engine) incidentWith(list []*incident, calls neighbors, common *place, s *suspect) *incident {
+	var first *incident
+	for _, in := range list {
+		switch root := in.suspects[0]; {
+		case common.joins(in, s):
+			return in
+		case !e.connected(calls, in, s):
+		case e.dependsOn(s.service, root.service):
+			return in
+		case first == nil:
+			first = in
+		}
+	}
+	return first
 }
 
 // connected reports whether the suspect may be an effect of the incident, or a

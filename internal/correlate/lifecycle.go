@@ -52,7 +52,11 @@ func (e *Engine) complete(now model.Nanos) int64 { return e.slotOf(now-min(now, 
 func (e *Engine) rate(g *group) {
 	kind := model.GroupObservation
 	switch {
-	case g.kind == model.GroupIncident || g.affects() || e.harms(g):
+	case g.kind == model.GroupIncident:
+		kind = model.GroupIncident
+	case e.settling(g):
+		kind = model.GroupChange
+	case g.affects() && !g.settled() || e.harms(g):
 		kind = model.GroupIncident
 	case e.planned(g):
 		kind = model.GroupChange

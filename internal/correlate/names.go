@@ -28,9 +28,9 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 	}
 	var blamed string
 	switch known, found := e.graph.aliases[folded(names[0])]; {
-	case len(names) == 1 && found:
+	case len(names) == 1 && found && !unanswered(lookups):
 		blamed = known
-	case len(names) > 1 && len(callers) > 1:
+	case len(names) > 1 && len(callers) > 1, unanswered(lookups) && len(lookups) > 1:
 		blamed = e.nameServer()
 	default:
 		return signs
@@ -42,6 +42,12 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 	signs = append(signs, e.lookupSign(blamed, callers, names, lookups))
 	slices.SortStableFunc(signs, compareSigns)
 	return signs
+}
+
+// unanswered reports whether the name server answers none of the lookups in time. Which names
+// are looked up does not matter then.
+func unanswered(lookups []*sign) bool {
+	return !slices.ContainsFunc(lookups, func(s *sign) bool { return s.kernel.fault != "timeout" && s.kernel.fault != "ETIMEDOUT" })
 }
 
 // excuseWaiting weakens the anomalies of calls by services that cannot resolve names: they

@@ -13,6 +13,9 @@ import (
 // maxName bounds each name that the engine keeps; what is longer is cut.
 const maxName = 200
 
+// kernelSource is the source of what the kernel's receiver reports.
+const kernelSource = "ebpf"
+
 // origin is what is known of the place that a record came from.
 type origin struct {
 	service, pod, node string
@@ -28,6 +31,8 @@ type origin struct {
 	unnamed bool
 	// onNode says that the node is not the host that the program sees.
 	onNode bool
+	// observed is set if the kernel saw the requests, and not the program itself.
+	observed bool
 	// declared says that it gave the name of its service itself.
 	declared bool
 	// instrumented is set if an OpenTelemetry SDK sent the record.
@@ -64,6 +69,8 @@ func originOf(r *model.Resource) origin {
 		case semconv.ServiceName:
 			o.service = kv.Value.Str()
 			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
+		case semconv.Source:
+			o.observed = kv.Value.Str() == kernelSource
 		case semconv.TelemetrySDKLanguage:
 			o.instrumented = true
 		case semconv.K8sPodName:

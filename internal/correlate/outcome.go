@@ -192,6 +192,13 @@ func (o *outcomes) usual(before int64) (failed, slow float64) {
 	return min(failed, 0.99), min(slow, 0.99)
 }
 
+// failedBefore is the share of requests that failed before a slot, as it was measured.
+func (o *outcomes) failedBefore(slot int64) float64 {
+	sum := o.old
+	sum.add(o.between(0, slot-1))
+	return share(sum.failed, sum.n)
+}
+
 // leastFailed is the share of requests that fail where none is known to: of rare
 // failures not all were seen.
 const leastFailed = 0.001

@@ -95,19 +95,24 @@ const (
 // waitsForCallee reports whether an incident is not to be opened yet: all that is known is
 // of a service that passes failures on, and where they come from shows within moments.
 func (e *Engine) waitsForCallee(in *incident) bool {
-	wait := calleeSlots * e.slotWidth()
-	for service, since := range e.held {
-		if e.now > since+wait+together {
-			delete(e.held, service)
-		}
-	}
 	root := in.suspects[0]
 	if root.reason == nil || root.reason.passed < mostlyPassed || e.asking() {
 		return false
 	}
-	since, found := e.held[root.service]
-	if !found {
-		e.held[root.service], since = e.now, e.now
+	return e.holds(root.service, calleeSlots)
+}
+
+// holds reports whether an incident waits still, for so many slots at most since it was to be
+// opened first.
+func (e *Engine) holds(service string, slots int64) bool {
+	for name, since := range e.held {
+		if e.now > since+together {
+			delete(e.held, name)
+		}
 	}
-	return e.now < since+wait
+	since, found := e.held[service]
+	if !found {
+		e.held[service], since = e.now, e.now
+	}
+	return e.now < since+model.Nanos(slots)*e.slotWidth()
 }

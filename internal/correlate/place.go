@@ -33,10 +33,11 @@ type place struct {
 	zone    bool   // else a node
 	key     string // the attribute that names it
 	name    string
-	hit     []string // by name
-	inside  int      // services that run there
-	outside int      // services that run elsewhere, none of which was hit
-	sliced  bool     // what was hit runs elsewhere too, and is well there
+	hit     []string    // by name
+	inside  int         // services that run there
+	outside int         // services that run elsewhere, none of which was hit
+	short   *starvation // of CPU, nil for not known to be
+	sliced  bool        // what was hit runs elsewhere too, and is well there
 }
 
 // of is where a service runs by now, "" if that is not known or not one place.
@@ -259,7 +260,7 @@ func (in *incident) inPlace(p *place) {
 // stand takes over the place of an incident: the one that more was hit in, for what
 // was hit first may be well again.
 func (g *group) stand(p *place) {
-	if p == nil || g.place != nil && g.place.name == p.name && len(g.place.hit) >= len(p.hit) {
+	if p == nil || g.place != nil && g.place.name == p.name && len(g.place.hit) >= len(p.hit) && (g.place.short != nil || p.short == nil) {
 		return
 	}
 	g.place, g.changed = p, true

@@ -30,6 +30,9 @@ func (p *place) within() string {
 
 // text says why the place is in question.
 func (p *place) text() string {
+	if p.short != nil {
+		return p.short.text(p)
+	}
 	return fmt.Sprintf("%d of the %d services %s are affected at once (%s), none of which calls another, while %d elsewhere are not",
 		len(p.hit), p.inside, p.within(), report.Listed(p.hit), p.outside)
 }

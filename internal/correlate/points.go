@@ -172,8 +172,9 @@ func (e *Engine) take(s *series, p *model.Point) {
 		e.countKernel(s, p)
 	}
 	s.rhythm.report(p.Time, s.last)
-	resets, last := s.resets, s.last
+	resets, last, total := s.resets, s.last, s.total
 	x, ok := s.value(p)
+	s.noteWait(p, total, last)
 	if s.resets > resets && begins(p, last) && (s.service.declared || s.pod != "") {
 		e.restarted(s, p.Time)
 	}

@@ -5,21 +5,24 @@ package correlate
 
 import "github.com/tapio/tapio/internal/correlate/failure"
 
+// ofPool reports whether a failure is that a connection pool is exhausted.
+func ofPool(reason string) bool { return failure.ClassOf(reason) == failure.Pool }
+
 // blamePools attributes slow calls to the caller whose connection pool is exhausted: what
 // waits for a connection looks as if it waited for the callee. The callee stays at fault
 // if it was slow before the pool was exhausted, or if other callers wait for it too.
 func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
 	for _, pool := range signs {
-		if pool.from == "" || pool.from != pool.key.service || failure.ClassOf(pool.quote) != failure.Pool {
+		callee, found := pool.exhausts()
+		if !found {
 			continue
 		}
-		callee := pool.key.peer
 		var waits []*sign
 		others := false
 		for _, s := range signs {
 			switch {
 			case !s.dependency || s.key.class != classSelf || s.key.service != callee:
-			case s.key.peer != pool.from:
+			case s.key.peer != pool.key.service:
 				others = true
 			case s.onset+e.dated() >= pool.onset:
 				waits = append(waits, s)
@@ -29,7 +32,7 @@ func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
 			continue
 		}
 		for _, s := range waits {
-			blame[s] = pool.from
+			blame[s] = pool.key.service
 		}
 	}
 }

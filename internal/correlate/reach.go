@@ -113,7 +113,7 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 	}
 	name := e.graph.listener(endpoint)
 	if of, found := attributes.Get(semconv.PeerService); name == "" && found {
-		name = kept(of.Str())
+		name = e.graph.named(kept(of.Str()))
 	}
 	if name == "" {
 		name = shownEndpoint(endpoint)

@@ -3,6 +3,8 @@
 
 package correlate
 
+import "github.com/tapio/tapio/internal/model"
+
 // countOutcome counts a span as a request, and as a call.
 func (e *Engine) countOutcome(runs []execution, i int) {
 	run := &runs[i]
@@ -15,7 +17,7 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 		}
 		return
 	}
-	if !run.serves() {
+	if !run.serves() || run.repeats {
 		return
 	}
 	key := outcomeKey{requestServed, run.op.key.service, run.op.key.name}
@@ -23,6 +25,22 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 		key.kind = requestEntry
 	}
 	e.outcomesOf(key).observe(slot, run.failed, took, stands)
+}
+
+// reportsFor is how long after its last span a program counts as one that reports its requests
+// itself.
+const reportsFor = 600 * model.Nanos(1e9)
+
+// reportsItself reports whether the program itself sends spans of its requests at a time: what
+// the kernel sees of them are the same requests.
+func (s *service) reportsItself(t model.Nanos) bool {
+	return s.reported != 0 && s.reported+reportsFor > t
+}
+
+func (s *service) noteReported(o *origin, t model.Nanos) {
+	if !o.observed {
+		s.reported = max(s.reported, t)
+	}
 }
 
 // serves reports whether the span is the whole of a request to its service.

@@ -66,6 +66,7 @@ type series struct {
 	supply      *supply // nil for what cannot run out
 	rhythm      rhythm
 	season      *season // nil until it is known for long
+	waits       float64 // seconds a second that threads wait for a CPU
 	irregular   bool    // it may be left out when nothing happened
 }
 

@@ -31,6 +31,7 @@ type service struct {
 	lowest                 float32            // rate of requests of a slot that is usual even when it is quiet
 	label                  string             // that selects its records, "" if its name does
 	declared               bool               // it gives its name itself
+	reported               model.Nanos        // a span of its own instrumentation last
 	instrumented           bool               // an OpenTelemetry SDK reports for it
 	first                  model.Nanos        // heard of
 	last                   model.Nanos        // heard of, 0 for what only has metrics
@@ -52,7 +53,6 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	s.release.runs(o.version, t, s.settled(t))
 }
 
-// callKey names an edge of the graph.
 type callKey struct{ caller, callee string }
 
 // call is an edge: the way between client and server, and what came of it.
@@ -71,7 +71,7 @@ type operationKey struct {
 	kind    int32
 }
 
-// operation is a span name of a service, with what its executions show.
+// operation is a span name of a service.
 type operation struct {
 	key     operationKey
 	service *service

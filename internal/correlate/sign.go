@@ -59,6 +59,7 @@ type sign struct {
 	subject  model.Entity
 	kernel   *kernelLine // what the kernel told
 	part     *slice      // of the service that it is confined to, nil for all of it
+	pool     bool        // requests wait for a connection of the pool of the service
 	lag      bool        // it is how long messages wait
 	verbatim bool        // its text says it, and nothing else does
 	surge    [2]float64  // requests a second before and after, of what is overloaded

@@ -55,3 +55,10 @@ func (e *Engine) twoFaults(a string, first *sign, b string, then *sign) bool {
 func (s *sign) alike(o *sign) bool {
 	return s.key.class == o.key.class && failure.ClassOf(s.quote) == failure.ClassOf(o.quote)
 }
+
+// apartGroups reports whether two groups are of two faults, so that a victim that both share
+// does not make them one.
+func (e *Engine) apartGroups(g, o *group) bool {
+	a, b := &g.ranking[0], &o.ranking[0]
+	return g.apart(o) || a.own && b.own && e.twoFaults(a.service, a.reason, b.service, b.reason)
+}

@@ -42,6 +42,7 @@ type victim struct {
 	pending, window outcome // since then, and of the last half minute
 	baseFailed      float64 // shares before
 	baseSlow        float64
+	knownFailed     float64 // share that failed before as it was measured, without a least one
 	well            float64 // logarithm of the likelihood that it is as before against affected still
 	wellSince       int64   // the slot at which that began to rise
 	busy            int64   // the newest slot with a request
@@ -149,18 +150,20 @@ func (e *Engine) follow(g *group, newest int64) {
 		if !e.mayAffect(g, key, upstream) || len(g.victims) >= maxVictims {
 			continue
 		}
-		failed, slow := o.usual(first)
-		if o.since != 0 && o.since < first {
-			failed, slow = o.usual(o.since)
+		before := first
+		if o.since != 0 {
+			before = min(before, o.since)
 		}
+		failed, slow := o.usual(before)
 		if at := o.between(first, newest); hurt(at, failed, slow) {
-			g.affect(o, first, newest, failed, slow).inner = e.hasServiceCallers(key.service)
+			v := g.affect(o, first, newest, failed, slow)
+			v.inner, v.knownFailed = e.hasServiceCallers(key.service), o.failedBefore(before)
 		}
 	}
 	g.measurePeak(newest)
 }
 
-// affect adds a victim, with its requests from the first slot on that shows it.
+// affect adds a victim, from the first slot on that shows it.
 func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) *victim {
 	for slot := first; slot < newest; slot++ {
 		if f, s := excessOf(o.at(slot), failed, slow); f+s >= 1 {

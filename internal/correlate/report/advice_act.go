@@ -36,6 +36,11 @@ func (i *Incident) act() model.RecommendedAction {
 			Title:       "Look at " + c.Name + " itself: what it runs, waits for and locks",
 			Description: "Its callers wait for it. It sends no telemetry that would show why: for a database, look at long-running statements and locks.",
 		}
+	case FactPool:
+		return model.RecommendedAction{
+			Title:       "Find connections that " + i.Cause.Name + " does not return to its pool, or raise the limit of the pool",
+			Description: "Its requests wait for a connection; other callers of " + i.main().Peer + " are answered as before.",
+		}
 	case FactResource:
 		return i.actOnResource()
 	case FactForecast:
@@ -69,8 +74,26 @@ func (i *Incident) actOnPlace() model.RecommendedAction {
 		Title:       "Move what runs there away from " + c.Place + " " + c.Name,
 		Description: "Start nothing more there and let its services run elsewhere until it is repaired.",
 	}
+	if c.Starved != "" {
+		return actOnStarved(c)
+	}
 	if c.PlaceKey == semconv.K8sNodeName {
 		action.Commands = []string{"kubectl cordon " + shell(c.Name), "kubectl drain --ignore-daemonsets --delete-emptydir-data " + shell(c.Name)}
+	}
+	return action
+}
+
+func actOnStarved(c *Cause) model.RecommendedAction {
+	action := model.RecommendedAction{
+		Title:       "Limit what uses the CPUs of " + c.Place + " " + c.Name + ", or move it",
+		Description: "All that runs there waits for a CPU.",
+		Commands:    []string{"ps -eo pid,pcpu,args --sort=-pcpu | head"},
+	}
+	if c.Hog != "" {
+		action.Title = "Limit " + c.Hog + " on " + c.Place + " " + c.Name + ", or move it"
+	}
+	if c.PlaceKey == semconv.K8sNodeName {
+		action.Commands = []string{"kubectl top pods --all-namespaces --sort-by=cpu", "kubectl cordon " + shell(c.Name)}
 	}
 	return action
 }

@@ -37,6 +37,7 @@ const (
 	FactTraffic                    // a service receives a fraction of its requests
 	FactLag                        // messages wait to be consumed
 	FactOverload                   // a service uses more because more is asked of it
+	FactPool                       // requests wait for a connection of the service's own pool
 	FactLogVolume                  // an ordinary line is new, or comes more or less often
 )
 
@@ -88,6 +89,11 @@ type Cause struct {
 	PlaceKey        string // the attribute that names it
 	Hit             []string
 	Inside, Outside int
+
+	// Starved says in figures how short of CPU the node is, "" if it is not; Hog uses most.
+	Starved string
+	Hog     string
+	HogUses float64
 
 	OnlyPod bool   // only this pod of several is affected
 	Slice   string // the part of its instances that is affected, where that is no pod

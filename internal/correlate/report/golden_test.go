@@ -104,14 +104,18 @@ func goldenIncidents() map[string]*Incident {
 	pay := Cause{Name: "payment", Namespace: "shop", Workload: "payment", WorkloadKind: "deployment", Pod: "payment-0", Node: "node-1", Logs: true, Traces: true}
 	host := Cause{Name: "payment"}
 	return map[string]*Incident{
-		"01 slow database":            slowDatabase(),
-		"02 slow database, resolved":  slowDatabase().with(over),
-		"03 bad release":              badRelease(),
-		"04 bad release, resolved":    badRelease().with(over).with(func(i *Incident) { i.EndedBy = "checkout 1.1.1" }),
-		"05 one pod of five":          onePod(),
-		"06 one pod, recovering":      onePod().with(func(i *Incident) { i.State = model.GroupRecovering }),
-		"07 one pod, unknown":         onePod().with(func(i *Incident) { i.State = model.GroupUnknown }),
-		"08 node":                     incident(Cause{Name: "node-3", Place: "node", PlaceKey: "k8s.node.name", Hit: []string{"a", "b", "c"}, Inside: 3, Outside: 9}, orders(0, 0.12), Fact{Kind: FactSlow, Service: "a", What: "GET /a", Before: 10, After: 560, Unit: "ms"}),
+		"01 slow database":           slowDatabase(),
+		"02 slow database, resolved": slowDatabase().with(over),
+		"03 bad release":             badRelease(),
+		"04 bad release, resolved":   badRelease().with(over).with(func(i *Incident) { i.EndedBy = "checkout 1.1.1" }),
+		"05 one pod of five":         onePod(),
+		"06 one pod, recovering":     onePod().with(func(i *Incident) { i.State = model.GroupRecovering }),
+		"07 one pod, unknown":        onePod().with(func(i *Incident) { i.State = model.GroupUnknown }),
+		"08 node":                    incident(Cause{Name: "node-3", Place: "node", PlaceKey: "k8s.node.name", Hit: []string{"a", "b", "c"}, Inside: 3, Outside: 9}, orders(0, 0.12), Fact{Kind: FactSlow, Service: "a", What: "GET /a", Before: 10, After: 560, Unit: "ms"}),
+		"41 node short of CPU": incident(Cause{
+			Name: "node-3", Place: "node", PlaceKey: "k8s.node.name", Hit: []string{"a", "b", "c"}, Inside: 3, Outside: 9, Starved: "14 threads wait for a CPU while 7.9 run", Hog: "ffmpeg", HogUses: 7.6,
+		}, orders(0, 0.12), Fact{Kind: FactNetwork, Service: "a", Peer: "b", Before: 1, After: 180, Unit: "ms"}),
+		"42 connection pool":          incident(pay, orders(0.1, 0.2), Fact{Kind: FactPool, Peer: "payments-db", Before: 0, After: 24}),
 		"09 zone":                     incident(Cause{Name: "eu-1b", Place: "zone", PlaceKey: "cloud.availability_zone", Hit: []string{"a", "b", "c"}, Inside: 4, Outside: 9}, orders(0.3, 0), Fact{Kind: FactFailing, Service: "a", What: "fails", Peer: "GET /a", After: 0.9}),
 		"10 out of memory":            incident(pay, orders(0.5, 0), kernel("oom", "", "", "")),
 		"11 refused":                  incident(host, orders(1, 0), kernel("refused", "ECONNREFUSED", "orders", "10.0.0.3:8003")),

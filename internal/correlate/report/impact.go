@@ -65,10 +65,5 @@ func operation(o *model.OperationImpact) string {
 	return text
 }
 
-// base is the share that fails usually; what is as low as can be told is none.
-func base(o *model.OperationImpact) string {
-	if o.BaselineErrorRatio <= 0.001 {
-		return "0%"
-	}
-	return Percent(o.BaselineErrorRatio)
-}
+// base is the share that fails usually, as the evidence has it.
+func base(o *model.OperationImpact) string { return Percent(o.BaselineErrorRatio) }

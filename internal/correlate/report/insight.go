@@ -28,11 +28,22 @@ func (i *Incident) CauseText() string {
 	return b.String()
 }
 
+// hog is what uses most CPUs of the node.
+func (c *Cause) hog() string {
+	if c.Hog == "" {
+		return ""
+	}
+	return fmt.Sprintf(", of which %s uses %.2g", c.Hog, c.HogUses)
+}
+
 // entity names the cause as exactly as is known.
 func (i *Incident) entity() string {
 	c := &i.Cause
 	switch {
 	case c.Place != "":
+		if c.Starved != "" {
+			return fmt.Sprintf("%s %s: %s%s; %s affected", c.Place, c.Name, c.Starved, c.hog(), Listed(c.Hit))
+		}
 		return fmt.Sprintf("%s %s (%d of its %d services are affected, none of %d elsewhere)", c.Place, c.Name, len(c.Hit), c.Inside, c.Outside)
 	case i.released() && c.Before != "":
 		return fmt.Sprintf("release %s %s → %s, rolled out %s", c.Name, c.Before, c.Version, Clock(c.Released))

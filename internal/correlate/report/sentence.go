@@ -57,6 +57,8 @@ func (f *Fact) measured() string {
 	switch f.Kind {
 	case FactMetric:
 		return fmt.Sprintf("%s of %s is %s (baseline %s)", f.What, f.Service, Quantity(f.After, f.Unit), Quantity(f.Before, f.Unit))
+	case FactPool:
+		return fmt.Sprintf("%.0f requests of %s wait for a connection of its pool (baseline %.0f)", f.After, f.Service, f.Before)
 	case FactResource:
 		return fmt.Sprintf("%s use of %s is %s (baseline %s; %s)", ResourceWord(f.What), f.Service, Quantity(f.After, f.Unit), Quantity(f.Before, f.Unit), f.What)
 	case FactForecast:

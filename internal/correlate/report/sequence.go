@@ -38,6 +38,8 @@ func (f *Fact) brief() string {
 		return "skips steps"
 	case FactStopped:
 		return "stops calling others"
+	case FactPool:
+		return "waits for a connection of its own pool"
 	case FactResource:
 		return "is short of " + ResourceWord(f.What)
 	case FactForecast:

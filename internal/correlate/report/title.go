@@ -181,6 +181,11 @@ func (i *Incident) metricClause() clause {
 			who, "has been short of " + ResourceWord(f.What), "was short of " + ResourceWord(f.What),
 			fmt.Sprintf("%s used (baseline %s)", Quantity(f.After, f.Unit), Quantity(f.Before, f.Unit)), false,
 		}
+	case FactPool:
+		return clause{
+			who, "has had no free connection in its pool", "had no free connection in its pool",
+			fmt.Sprintf("%.0f requests wait (baseline %.0f)", f.After, f.Before), false,
+		}
 	case FactForecast:
 		left := model.Nanos(0)
 		if f.Until > i.Now {
@@ -248,6 +253,13 @@ func (i *Incident) who() string {
 
 func (i *Incident) placeClause() clause {
 	c := &i.Cause
+	if c.Starved != "" {
+		detail := c.Starved
+		if c.Hog != "" {
+			detail = fmt.Sprintf("%s uses %.2g CPUs", c.Hog, c.HogUses)
+		}
+		return clause{c.Place + " " + c.Name, "has been short of CPU", "was short of CPU", detail, false}
+	}
 	if now, past := i.commonClass(); now != "" {
 		return clause{c.Place + " " + c.Name, now, past, fmt.Sprintf("%d of %d services there affected", len(c.Hit), c.Inside), false}
 	}

@@ -1,0 +1,205 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/report"
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+)
+
+// Where more threads wait for a CPU than run, all that runs on the node is slow: what is
+// measured as time between two services, as a slow answer or as code that takes longer, is
+// the node's.
+
+const (
+	// leastWaiting is how many threads must wait for a CPU on average.
+	leastWaiting = 2
+	// starvedFresh is how old the newest figure may be: metrics come once a minute at most.
+	starvedFresh = 90 * model.Nanos(1e9)
+	// cpuSlots is how many slots an incident of slow services waits for the next figures of
+	// their node, where such figures come.
+	cpuSlots = 3
+	// busyNode is the share of its CPUs in use from which on a node is starved.
+	busyNode = 0.95
+	// otherPrograms is the name under which the receiver adds up programs beyond its bound.
+	otherPrograms = "other"
+)
+
+// starvation is what is known of the CPUs of a node.
+type starvation struct {
+	waiting, running float64     // threads that wait, and that run
+	newest           model.Nanos // figure
+	busy             float64     // share of the CPUs in use, 0 for not known
+	hog              string      // that uses most of them
+	most             float64
+}
+
+// starved reports whether what runs there must wait as long as it runs, or longer.
+func (s *starvation) starved() bool {
+	return s != nil && (s.waiting >= leastWaiting && s.waiting >= s.running || s.busy >= busyNode)
+}
+
+// noteWait keeps for how long threads of a program waited for a CPU in a second.
+func (s *series) noteWait(p *model.Point, total float64, last model.Nanos) {
+	if s.name != semconv.MetricCPURunQueueDuration || p.Exponential == nil && p.Histogram == nil {
+		return
+	}
+	var sum float64
+	if p.Exponential != nil {
+		sum = p.Exponential.Sum.Value
+	} else {
+		sum = p.Histogram.Sum.Value
+	}
+	since := max(last, p.Start)
+	if s.accumulates {
+		sum -= total
+	}
+	if s.waits = 0; p.Time > since && since != 0 && sum > 0 {
+		s.waits = sum / (float64(p.Time-since) / 1e9)
+	}
+}
+
+// starvations sums up the CPUs of each node, by what reports them.
+func (e *Engine) starvations() map[string]*starvation {
+	nodes := map[string]*starvation{}
+	of := func(s *series) *starvation {
+		name := s.node
+		if nodes[name] == nil {
+			nodes[name] = &starvation{}
+		}
+		return nodes[name]
+	}
+	for _, held := range e.series.all() {
+		s := *held
+		if s.last+starvedFresh < e.now {
+			continue
+		}
+		switch n := s.service.name; {
+		case s.name == semconv.MetricCPURunQueueDuration:
+			at := of(s)
+			at.waiting += s.waits
+			at.newest = max(at.newest, s.last)
+		case s.name == semconv.MetricCPUTime:
+			at := of(s)
+			at.running += s.newest
+			if s.newest > at.most && n != otherPrograms {
+				at.most, at.hog = s.newest, n
+			}
+		case s.unit == "1" && s.strange > 0 && s.deviation > 0 && strings.HasSuffix(s.name, "node.cpu.utilization"):
+			at := of(s)
+			at.busy = max(at.busy, s.newest)
+		}
+	}
+	return nodes
+}
+
+// nodeOf is the node on which a candidate is slow: where it reports none, that of its callers,
+// or the only one that figures are known of; "" for none.
+func (e *Engine) nodeOf(s *suspect, nodes map[string]*starvation) string {
+	since := e.placedSince()
+	node := &place{}
+	if name := e.placeOf(node, s, since); name != "" {
+		return name
+	}
+	if e.serviceNamed(s.service).node != "" {
+		return "" // it runs in several places
+	}
+	for _, caller := range e.callersOf(s.service) {
+		if name := node.of(e.serviceNamed(caller), since); name != "" {
+			return name
+		}
+	}
+	if len(nodes) == 1 {
+		for name := range nodes {
+			return name
+		}
+	}
+	return ""
+}
+
+// waitsOnly reports whether a candidate is slow, and nothing else.
+func (s *suspect) waitsOnly() bool {
+	if !s.alarm || s.reason == nil || s.independent() {
+		return false
+	}
+	switch s.reason.key.class {
+	case classEdge, classSelf:
+		return true
+	case classResource:
+		return true // it waits for the CPUs that it would use
+	}
+	return false
+}
+
+// starvedPlace is the node that is short of CPU and on which candidates are slow, nil for
+// none. If one of them uses most of the CPUs, that one is the cause.
+func (e *Engine) starvedPlace(suspects []*suspect) *place {
+	if !slices.ContainsFunc(suspects, (*suspect).waitsOnly) {
+		return nil
+	}
+	nodes := e.starvations()
+	by := map[string][]string{}
+	for _, s := range suspects {
+		if !s.waitsOnly() {
+			continue
+		}
+		node := e.nodeOf(s, nodes)
+		if short := nodes[node]; node != "" && short.starved() {
+			if short.hog == s.service {
+				return nil
+			}
+			by[node] = append(by[node], s.service)
+		}
+	}
+	var worst *place
+	for node, hit := range by {
+		if worst != nil && (len(hit) < len(worst.hit) || len(hit) == len(worst.hit) && node > worst.name) {
+			continue
+		}
+		slices.Sort(hit)
+		worst = &place{name: node, hit: hit, sliced: true, short: nodes[node]}
+	}
+	if worst != nil {
+		worst.key = worst.attribute(e.serviceNamed(worst.hit[0]))
+		e.populate(worst, e.placedSince())
+		worst.inside = max(worst.inside, len(worst.hit))
+	}
+	return worst
+}
+
+// waitsForCPU reports whether an incident of slow services is not to be opened yet: the next
+// figures of their node show whether it is short of CPU.
+func (e *Engine) waitsForCPU(in *incident) bool {
+	root := in.suspects[0]
+	if in.place != nil || e.asking() || !root.waitsOnly() {
+		return false
+	}
+	nodes := e.starvations()
+	at := nodes[e.nodeOf(root, nodes)]
+	if at == nil || at.newest == 0 || at.newest >= root.onset+e.slotWidth() {
+		return false
+	}
+	return e.holds(root.service, cpuSlots)
+}
+
+// text says that a node is short of CPU.
+func (s *starvation) text(p *place) string {
+	text := fmt.Sprintf("%s is short of CPU: %s", p.word(), s.figures())
+	if s.hog != "" {
+		text += fmt.Sprintf("; %s uses %.2g CPUs", s.hog, s.most)
+	}
+	return text + "; slow there: " + report.Listed(p.hit)
+}
+
+func (s *starvation) figures() string {
+	if s.waiting < leastWaiting {
+		return fmt.Sprintf("%.0f%% of its CPUs are in use", 100*s.busy)
+	}
+	return fmt.Sprintf("%.0f threads wait for a CPU while %.2g run", s.waiting, s.running)
+}

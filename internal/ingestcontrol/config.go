@@ -50,8 +50,13 @@ func (c *Config) CheckPoints() error {
 
 // CheckProfiles is Check for profiles, of which each is a sample already.
 func (c *Config) CheckProfiles() error {
-	if c.SamplingPercent != 100 || c.MaxPerSecond != 0 {
-		return errors.New("sampling_percent and max_per_second: must be left out, for profiles are samples already: use include, exclude or the probe's frequency")
+	const instead = "profiles are samples already: use include, exclude or the probe's frequency"
+	var errs [2]error
+	if c.SamplingPercent != 100 {
+		errs[0] = fmt.Errorf("sampling_percent: must be left out, is %v: %s", c.SamplingPercent, instead)
 	}
-	return nil
+	if c.MaxPerSecond != 0 {
+		errs[1] = fmt.Errorf("max_per_second: must be left out, is %v: %s", c.MaxPerSecond, instead)
+	}
+	return errors.Join(errs[:]...)
 }

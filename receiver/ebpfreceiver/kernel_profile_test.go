@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -224,44 +223,6 @@ func TestWhatThreadsWaitForIsFound(t *testing.T) {
 		assert.Len(t, found, len(wanted), "%v", found)
 	}, 30*time.Second, 100*time.Millisecond)
 	assert.Empty(t, profilesOf(sink, pid, "cpu"))
-}
-
-// Of 10,000 threads that are blocked all the time, and 25,000 times a second, the estimate
-// comes to so much time, in few samples. By chance it is off by some 4% in the standard
-// deviation.
-func TestManyThreadsAreSampled(t *testing.T) {
-	const threads, pause = 10_000, "400"
-	program := compiled(t, "threads.c")
-	command := exec.Command(program, strconv.Itoa(threads), pause)
-	ready, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	var began int
-	_, err = fmt.Fscan(ready, &began)
-	require.NoError(t, err)
-	if began < threads {
-		t.Skipf("this machine does not start more than %d threads", began)
-	}
-	sink := profiled(t, func(c *Config) { c.Probes.Profile.Frequency = 0; c.CollectionInterval = time.Second })
-	var list []model.Profile
-	require.Eventually(t, func() bool {
-		list = profilesOf(sink, command.Process.Pid, "off_cpu")
-		return len(list) >= 5
-	}, 60*time.Second, 50*time.Millisecond)
-	var blocked, took time.Duration
-	for _, p := range list[1:] { // in the first the threads were blocked before it
-		for _, sample := range p.Samples {
-			blocked += time.Duration(sample.Values[0])
-		}
-		took += p.Duration
-		assert.Less(t, len(p.Samples), 8192)
-	}
-	t.Logf("%.0f threads blocked at a time", blocked.Seconds()/took.Seconds())
-	assert.InEpsilon(t, threads, blocked.Seconds()/took.Seconds(), 0.35)
 }
 
 // Conditions leave profiles out, by service for example.

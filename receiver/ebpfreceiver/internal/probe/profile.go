@@ -83,13 +83,25 @@ func (p *profiler) Attach(k *Kernel) []Gap {
 	}
 	p.began = time.Now()
 	p.symbolizer = newSymbolizer(p.config, &p.losses)
+	gaps = append(gaps, p.unnamed()...)
+	p.symbolizer.start()
+	return gaps
+}
+
+// unnamed are the gaps that are left where functions may not be known.
+func (p *profiler) unnamed() (gaps []Gap) {
 	if p.symbolizer.resolver.KernelHidden() {
 		gaps = append(gaps, Gap{
 			Probe: p.Name(), Feature: "kernel_symbols", Reason: NoPermission, Lacks: "CAP_SYSLOG", Partial: true,
 			Err: errors.New("kernel functions have no names: kernel.kptr_restrict hides their addresses"),
 		})
 	}
-	p.symbolizer.start()
+	if err := p.symbolizer.resolver.OthersHidden(); err != nil {
+		gaps = append(gaps, Gap{
+			Probe: p.Name(), Feature: "user_symbols", Reason: NoPermission, Lacks: "CAP_SYS_PTRACE", Partial: true,
+			Err: fmt.Errorf("functions of other users' programs have no names: %w", err),
+		})
+	}
 	return gaps
 }
 

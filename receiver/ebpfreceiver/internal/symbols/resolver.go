@@ -6,6 +6,8 @@
 package symbols
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"time"
@@ -110,6 +112,16 @@ func (r *Resolver) Counts() (tooLarge, gone uint64, bytes int64) {
 func (r *Resolver) KernelHidden() bool {
 	r.readKernel()
 	return r.kernel.hidden
+}
+
+// OthersHidden is why this process may not see the memory of other users' processes, nil if
+// it may.
+func (r *Resolver) OthersHidden() error {
+	_, err := readBounded(procFile(r.proc, 1, "maps"), 1)
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 func (r *Resolver) readKernel() {

@@ -46,6 +46,9 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 	}
 	rc.Chain = e.chain(g)
 	rc.Evidence = e.evidenceOf(g)
+	if d := g.doing; d != nil && g.place == nil {
+		d.addTo(&rc)
+	}
 	return rc
 }
 

@@ -26,6 +26,9 @@ func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident 
 		in.Facts = append(in.Facts, e.factOf(s))
 	}
 	g.quoteCaller(&in.Facts[0])
+	if g.doing != nil {
+		in.Facts = slices.Insert(in.Facts, 1, g.doing.fact())
+	}
 	if g.place != nil {
 		in.Facts = e.placeFacts(g)
 	}
@@ -78,6 +81,9 @@ func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 		if sign.subject.Kind == model.EntityCode {
 			c.Code = cmp.Or(c.Code, sign.subject.Name)
 		}
+	}
+	if g.doing != nil {
+		c.Code = g.doing.place()
 	}
 	c.Trace = traceOf(own)
 	if r := g.released(); r != nil {

@@ -38,6 +38,11 @@ func (e *Engine) describe(g *group) []model.Finding {
 	}
 	sg.MemberCount = max(sg.MemberCount, uint64(len(sg.Members)))
 	sg.Type = typeOf(g)
+	if g.doing != nil {
+		if newer := e.doing(g); newer != nil {
+			g.doing = newer // with the figures of now
+		}
+	}
 	sg.RootCause = e.rootCause(g)
 	sg.RootCause.Chain = e.inOrderOfCause(g, sg.RootCause.Chain)
 	sg.Confidence = sg.RootCause.Confidence

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/hotspot"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -59,6 +60,7 @@ type Engine struct {
 	memory   memory                 // of earlier incidents
 	run      uint64                 // executions learned from so far
 	held     map[string]model.Nanos // since when incidents wait for evidence, by candidate
+	hotspots *hotspot.Book
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -68,7 +70,7 @@ func New(config Config) (*Engine, error) {
 		return nil, err
 	}
 	reserved := min(maxGroups*groupCost, config.MemoryLimit/4)
-	share := (config.MemoryLimit - reserved) / 17
+	share := (config.MemoryLimit - reserved) / 18
 	return &Engine{
 		config:   config,
 		miner:    newMiner(2 * share),
@@ -82,6 +84,7 @@ func New(config Config) (*Engine, error) {
 		outcomes: newLRU[outcomeKey, *outcomes](share / outcomeCost),
 		callees:  map[string]bool{},
 		held:     map[string]model.Nanos{},
+		hotspots: hotspot.New(share),
 
 		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
 		maxGroups: reserved / groupCost,
@@ -284,16 +287,4 @@ func (e *Engine) observeSpan(s *model.Span) {
 	}
 	e.assembly.charge(open, len(part.at)+len(part.peer)+len(part.reason))
 	open.spans = append(open.spans, part)
-}
-
-const (
-	hashSeed  = 14695981039346656037 // FNV-1a
-	hashPrime = 1099511628211
-)
-
-func hashText(h uint64, s string) uint64 {
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * hashPrime
-	}
-	return (h ^ 0xff) * hashPrime
 }

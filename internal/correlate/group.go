@@ -52,6 +52,7 @@ type group struct {
 	peakSlot          int64
 	similar           []model.SimilarIncident
 	similarCount      uint32
+	doing             *doing // what the code of the cause does, nil as long as no profile shows it
 }
 
 // ranked is a candidate for the cause.
@@ -99,6 +100,7 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	for _, g := range e.groups {
 		if g.into == "" {
 			e.live(g, now)
+			e.profiled(g)
 		}
 	}
 	e.forgetResolved(now)

@@ -27,13 +27,13 @@ func (e *Engine) Stats() Stats {
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
 		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost + g.produced.size()*producedCost + g.systems.size()*systemCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
-		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost
+		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes()
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
 		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),
 		Operations: g.operations.size() + g.calls.size(),
 		Evictions: map[string]int{
-			"trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
+			"profile": e.hotspots.Evicted(), "trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
 			"dependency": g.dependencies.evicted, "instance": g.instances.evicted,
 			"feature": g.dropped, "template": e.miner.known.evicted, "ordinary_line": e.flows.evicted, "ordinary_template": e.plain.known.evicted, "kernel_event": e.kernelEvicted,

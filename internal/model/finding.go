@@ -47,6 +47,7 @@ const (
 	EvidenceSpan                     // ID is trace and span id in hex, joined by a colon
 	EvidenceMetric                   // ID is name{key="value",...}
 	EvidenceCorrelation              // ID is the correlation's
+	EvidenceProfile                  // ID is the sample type and labels: type{key="value",...}
 )
 
 // EvidenceRef points at a record that supports a finding. The record may be

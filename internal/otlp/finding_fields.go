@@ -116,11 +116,13 @@ func groupStates() []string {
 	return []string{"", "open", "growing", "closed", "merged", "recovering", "resolved", "unknown", "reopened"}
 }
 
-func groupKinds() []string    { return []string{"", "incident", "observation", "change"} }
-func audiences() []string     { return []string{"", "developer", "sre", "manager"} }
-func impactLevels() []string  { return []string{"", "low", "medium", "high", "critical"} }
-func urgencies() []string     { return []string{"", "low", "medium", "high"} }
-func evidenceKinds() []string { return []string{"", "event", "span", "metric", "correlation"} }
+func groupKinds() []string   { return []string{"", "incident", "observation", "change"} }
+func audiences() []string    { return []string{"", "developer", "sre", "manager"} }
+func impactLevels() []string { return []string{"", "low", "medium", "high", "critical"} }
+func urgencies() []string    { return []string{"", "low", "medium", "high"} }
+func evidenceKinds() []string {
+	return []string{"", "event", "span", "metric", "correlation", "profile"}
+}
 
 func entityKinds() []string {
 	return []string{"", "service", "pod", "node", "container", "process", "operation", "code", "peer", "device"}

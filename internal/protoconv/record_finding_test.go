@@ -24,7 +24,7 @@ func TestEnumsOfFindingsHaveTheNumbersOfTheContract(t *testing.T) {
 		value protoreflect.Enum
 	}{
 		"KIND_DEVICE":        {uint8(model.EntityDevice), tapiov1.Entity_KIND_UNSPECIFIED},
-		"KIND_CORRELATION":   {uint8(model.EvidenceCorrelation), tapiov1.EvidenceRef_KIND_UNSPECIFIED},
+		"KIND_PROFILE":       {uint8(model.EvidenceProfile), tapiov1.EvidenceRef_KIND_UNSPECIFIED},
 		"TYPE_TRACE_CONTEXT": {uint8(model.CorrelationTraceContext), tapiov1.Correlation_TYPE_UNSPECIFIED},
 		"TYPE_SECURITY":      {uint8(model.GroupSecurity), tapiov1.SemanticGroup_TYPE_UNSPECIFIED},
 		"STATE_REOPENED":     {uint8(model.GroupReopened), tapiov1.SemanticGroup_STATE_UNSPECIFIED},

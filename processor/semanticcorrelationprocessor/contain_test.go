@@ -31,6 +31,7 @@ type broken struct{}
 func (broken) ObserveEvents([]model.Event) []correlate.Mark { panic("events") }
 func (broken) ObserveSpans([]model.Span) []correlate.Mark   { panic("spans") }
 func (broken) ObservePointBatch(*model.PointBatch)          { panic("points") }
+func (broken) ObserveProfiles([]model.Profile)              { panic("profiles") }
 func (broken) Saw(model.Nanos, model.Nanos)                 {}
 func (broken) Interest() correlate.Interest                 { panic("interest") }
 func (broken) Flush(model.Nanos) []model.Finding            { panic("flush") }

@@ -96,6 +96,7 @@ type thinker interface {
 	ObserveEvents(events []model.Event) []correlate.Mark
 	ObserveSpans(spans []model.Span) []correlate.Mark
 	ObservePointBatch(batch *model.PointBatch)
+	ObserveProfiles(profiles []model.Profile)
 	Saw(oldest, newest model.Nanos)
 	Interest() correlate.Interest
 	Flush(now model.Nanos) []model.Finding
@@ -109,6 +110,7 @@ const (
 	logs signal = iota
 	traces
 	metrics
+	profiles
 	signals
 )
 

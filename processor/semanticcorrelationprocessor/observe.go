@@ -4,8 +4,12 @@
 package semanticcorrelationprocessor
 
 import (
+	"slices"
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/correlate"
@@ -88,6 +92,18 @@ func (e *engine) observeMetrics(reader *otlp.Reader, points pmetric.Metrics) {
 		e.thinking.ObservePointBatch(batch)
 		e.advance("", 0, newest) // points are judged by their own times
 	})
+}
+
+// observeProfiles shows the engine profiles. They arrive when they are complete, long after
+// their beginning, so that event time does not go by them.
+func (e *engine) observeProfiles(from pprofile.Profiles) {
+	list, _ := otlp.Profiles(from)
+	e.observed[profiles].Add(uint64(len(list)))
+	latest := model.Nanos(time.Now().Add(maxSkew).UnixNano())
+	list = slices.DeleteFunc(list, func(p model.Profile) bool { return p.Time > latest })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.think(func() { e.thinking.ObserveProfiles(list) })
 }
 
 // copyMarks keeps marks beyond the next call of the engine, which reuses them.

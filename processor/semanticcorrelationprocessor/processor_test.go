@@ -60,6 +60,7 @@ func (b *brain) ObserveSpans(spans []model.Span) []correlate.Mark {
 }
 
 func (b *brain) ObservePointBatch(batch *model.PointBatch) { b.points += len(batch.Points) }
+func (b *brain) ObserveProfiles([]model.Profile)           {}
 
 func (*brain) Saw(model.Nanos, model.Nanos) {}
 

@@ -121,8 +121,7 @@ func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metri
 	return s.next.ConsumeMetrics(ctx, metrics)
 }
 
-// profilesShell is the processor of a profiles pipeline. The engine does not look at
-// profiles.
+// profilesShell is the processor of a profiles pipeline.
 type profilesShell struct {
 	*shell
 	next xconsumer.Profiles
@@ -135,5 +134,6 @@ func (*profilesShell) Capabilities() consumer.Capabilities {
 
 // ConsumeProfiles implements xconsumer.Profiles.
 func (s *profilesShell) ConsumeProfiles(ctx context.Context, profiles pprofile.Profiles) error {
+	s.engine.contain(func() { s.engine.observeProfiles(profiles) })
 	return s.next.ConsumeProfiles(ctx, profiles)
 }

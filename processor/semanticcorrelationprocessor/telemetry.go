@@ -52,9 +52,10 @@ func (e *engine) observePanics(_ context.Context, o metric.Int64Observer) error 
 
 func (e *engine) observedBySignal() map[string]uint64 {
 	return map[string]uint64{
-		"logs":    e.observed[logs].Load(),
-		"traces":  e.observed[traces].Load(),
-		"metrics": e.observed[metrics].Load(),
+		"logs":     e.observed[logs].Load(),
+		"traces":   e.observed[traces].Load(),
+		"metrics":  e.observed[metrics].Load(),
+		"profiles": e.observed[profiles].Load(),
 	}
 }
 

@@ -53,6 +53,7 @@ func (i *Incident) look() model.RecommendedAction {
 		return action
 	}
 	add(i.kernelRecords(f))
+	add(i.profiles())
 	add(i.traces(f))
 	add(i.logs())
 	add(i.metrics(f))
@@ -108,6 +109,19 @@ func (i *Incident) traces(f *Fact) string {
 		}
 	}
 	return command + i.timeFlags()
+}
+
+// profiles shows what the code of the cause does more than before.
+func (i *Incident) profiles() string {
+	f := i.profile()
+	if f == nil {
+		return ""
+	}
+	const end = model.Nanos(1e9) // times of commands are whole seconds
+	p := &f.Profile
+	return "tapioctl profile diff --service " + shell(f.Service) + " --type " + shell(f.Unit) +
+		" --since " + stamp(p.After.Start) + " --until " + stamp(p.After.End+end) +
+		" --baseline-since " + stamp(p.Before.Start) + " --baseline-until " + stamp(min(p.Before.End+end, p.After.Start))
 }
 
 func shellMillis(ms float64) string { return fmt.Sprintf("%.0fms", max(1, ms)) }

@@ -64,6 +64,13 @@ func (i *Incident) act() model.RecommendedAction {
 		}
 	case FactFailing, FactErrorLog:
 		return i.actOnFailure()
+	case FactSlow, FactCreep:
+		if i.profile() != nil {
+			return model.RecommendedAction{
+				Title:       "Read the code at " + c.Code + " of " + c.Name,
+				Description: "Profiles show that it costs more than before. No release of it is known since then: look for a change of its input, its configuration or a feature flag.",
+			}
+		}
 	}
 	return model.RecommendedAction{}
 }

@@ -39,6 +39,7 @@ const (
 	FactOverload                   // a service uses more because more is asked of it
 	FactPool                       // requests wait for a connection of the service's own pool
 	FactLogVolume                  // an ordinary line is new, or comes more or less often
+	FactProfile                    // profiles show a function that costs more, see Profile
 )
 
 // Fact is one thing about one service that is not as usual.
@@ -62,6 +63,7 @@ type Fact struct {
 	Share         float64     // of the runs that are slow, 0 for all
 	Hours         int         // of FactCreep
 	Kernel        Kernel
+	Profile       Profile
 	Code          string // place in the source code
 	Sentence      string // of FactOther, without a final period
 	Pod, Node     string
@@ -78,6 +80,13 @@ type Kernel struct {
 	Slow  float64
 	Limit float64 // bytes, of memory
 	Who   string  // the process
+}
+
+// Profile is what profiles of two times show.
+type Profile struct {
+	Waiting               bool // of the time in which threads wait, else of CPU time
+	SeenBefore, SeenAfter int64
+	Before, After         model.TimeRange
 }
 
 // Cause is the entity that is held for the cause.
@@ -149,6 +158,16 @@ type Incident struct {
 	EndedBy    string
 	Further    bool // only next to be considered
 	Reopened   bool
+}
+
+// profile is what profiles show of the cause, nil for nothing.
+func (i *Incident) profile() *Fact {
+	for n := range i.Facts {
+		if i.Facts[n].Kind == FactProfile {
+			return &i.Facts[n]
+		}
+	}
+	return nil
 }
 
 // main is the fact that names the mechanism.

@@ -99,6 +99,8 @@ func link(list []model.EvidenceRef) string {
 			return "record " + ref.ID
 		case model.EvidenceMetric:
 			return "metric " + Clip(ref.ID, 100)
+		case model.EvidenceProfile:
+			return "profile " + Clip(ref.ID, 100)
 		}
 	}
 	return ""

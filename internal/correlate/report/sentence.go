@@ -6,6 +6,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tapio/tapio/internal/model"
 )
 
 // Text says the fact with its figures, and what is usual beside them. It has no
@@ -48,8 +50,21 @@ func (f *Fact) Text() string {
 		return fmt.Sprintf("%s of %s requests end once %s %s (never before)", Percent(f.After), orAll(f.Peer), f.Service, f.What)
 	case FactKernel:
 		return f.kernel()
+	case FactProfile:
+		return f.profiled()
 	}
 	return f.measured()
+}
+
+// profiled describes a function whose cost grew, with what was compared.
+func (f *Fact) profiled() string {
+	p := &f.Profile
+	over := func(r model.TimeRange) string { return Span(max(r.End-min(r.Start, r.End), 1e9)) }
+	compared := fmt.Sprintf("%d samples in %s, %d in the %s before", p.SeenAfter, over(p.After), p.SeenBefore, over(p.Before))
+	if p.Waiting {
+		return fmt.Sprintf("threads of %s wait %s per second in %s (baseline %s; %s)", f.Service, Millis(1000*f.After), f.What, Millis(1000*f.Before), compared)
+	}
+	return fmt.Sprintf("%s takes %s of the CPU time of %s (baseline %s; %s)", f.What, Percent(f.After), f.Service, Percent(f.Before), compared)
 }
 
 // measured says what metrics tell.

@@ -121,6 +121,9 @@ const (
 	EvidenceRef_KIND_METRIC EvidenceRef_Kind = 3
 	// A correlation; id is Correlation.id.
 	EvidenceRef_KIND_CORRELATION EvidenceRef_Kind = 4
+	// Profiles; id is their sample type and labels that select them:
+	// type{key="value",...}.
+	EvidenceRef_KIND_PROFILE EvidenceRef_Kind = 5
 )
 
 // Enum value maps for EvidenceRef_Kind.
@@ -131,6 +134,7 @@ var (
 		2: "KIND_SPAN",
 		3: "KIND_METRIC",
 		4: "KIND_CORRELATION",
+		5: "KIND_PROFILE",
 	}
 	EvidenceRef_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -138,6 +142,7 @@ var (
 		"KIND_SPAN":        2,
 		"KIND_METRIC":      3,
 		"KIND_CORRELATION": 4,
+		"KIND_PROFILE":     5,
 	}
 )
 
@@ -2186,19 +2191,20 @@ const file_tapio_v1_finding_proto_rawDesc = "" +
 	"\x0eKIND_OPERATION\x10\x06\x12\r\n" +
 	"\tKIND_CODE\x10\a\x12\r\n" +
 	"\tKIND_PEER\x10\b\x12\x0f\n" +
-	"\vKIND_DEVICE\x10\t\"\x83\x02\n" +
+	"\vKIND_DEVICE\x10\t\"\x95\x02\n" +
 	"\vEvidenceRef\x12.\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.tapio.v1.EvidenceRef.KindR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12.\n" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription\"b\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\"t\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"KIND_EVENT\x10\x01\x12\r\n" +
 	"\tKIND_SPAN\x10\x02\x12\x0f\n" +
 	"\vKIND_METRIC\x10\x03\x12\x14\n" +
-	"\x10KIND_CORRELATION\x10\x04\"\xc9\x04\n" +
+	"\x10KIND_CORRELATION\x10\x04\x12\x10\n" +
+	"\fKIND_PROFILE\x10\x05\"\xc9\x04\n" +
 	"\vCorrelation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1a.tapio.v1.Correlation.TypeR\x04type\x12\x14\n" +

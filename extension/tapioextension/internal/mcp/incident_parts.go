@@ -98,6 +98,7 @@ type evidenceText struct {
 	SpanID      string `json:"span_id,omitempty"`
 	Metric      string `json:"metric,omitempty"`
 	Correlation string `json:"correlation_id,omitempty"`
+	Profile     string `json:"profile,omitempty"`
 }
 
 func evidence(refs []model.EvidenceRef, most int) []evidenceText {
@@ -122,6 +123,8 @@ func evidence(refs []model.EvidenceRef, most int) []evidenceText {
 			text.Metric = ref.ID
 		case model.EvidenceCorrelation:
 			text.Correlation = ref.ID
+		case model.EvidenceProfile:
+			text.Profile = ref.ID
 		}
 		list = append(list, text)
 	}

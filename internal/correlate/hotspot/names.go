@@ -1,0 +1,116 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package hotspot
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// unnamed is the number of stacks without a function name.
+const unnamed = ^uint32(0)
+
+// place numbers the stacks of one profile.
+type place struct {
+	profile    *model.Profile
+	numbers    []uint32 // plus 1, 0: not looked at yet
+	generation int      // of the series
+}
+
+func (d *place) of(s *series, stack uint32) uint32 {
+	if d.generation != s.generation {
+		clear(d.numbers)
+		d.generation = s.generation
+	}
+	if d.numbers[stack] != 0 {
+		return d.numbers[stack] - 1
+	}
+	frame := responsible(d.profile.Dictionary, d.profile.Dictionary.Stacks[stack])
+	number := unnamed
+	if frame != nil {
+		number = s.number(Function{bounded(frame.Function), bounded(frame.File)})
+		if number != unnamed {
+			s.lines[number].vote(frame.Line)
+		}
+	}
+	if d.generation != s.generation {
+		clear(d.numbers)
+		d.generation = s.generation
+	}
+	d.numbers[stack] = number + 1 // unnamed becomes 0, which is looked at again
+	return number
+}
+
+func bounded(text string) string {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// vote counts for a line; the one that has the majority stays.
+func (l *line) vote(at int64) {
+	switch {
+	case at <= 0:
+	case l.at == at:
+		l.votes++
+	case l.votes == 0:
+		l.at, l.votes = at, 1
+	default:
+		l.votes--
+	}
+}
+
+// number returns the number of a function, unnamed if too many are known.
+func (s *series) number(f Function) uint32 {
+	if number, known := s.numbers[f]; known {
+		return number
+	}
+	if len(s.names) >= maxNames && !s.renumber() {
+		return unnamed
+	}
+	number := uint32(len(s.names))
+	f = Function{strings.Clone(f.Name), strings.Clone(f.File)}
+	s.numbers[f] = number
+	s.names = append(s.names, f)
+	s.lines = append(s.lines, line{})
+	s.texts += len(f.Name) + len(f.File)
+	return number
+}
+
+// renumber forgets the functions that no bucket has any more, and reports whether there
+// are some.
+func (s *series) renumber() bool {
+	used := make([]bool, len(s.names))
+	for _, b := range s.list {
+		for number := range b.costs {
+			used[number] = true
+		}
+	}
+	if !slices.Contains(used, false) {
+		return false
+	}
+	fresh := make([]uint32, len(s.names))
+	names, lines := s.names, s.lines
+	s.numbers, s.names, s.lines, s.texts = map[Function]uint32{}, nil, nil, 0
+	s.generation++
+	for number, f := range names {
+		if used[number] {
+			fresh[number] = uint32(len(s.names))
+			s.numbers[f] = fresh[number]
+			s.names, s.lines = append(s.names, f), append(s.lines, lines[number])
+			s.texts += len(f.Name) + len(f.File)
+		}
+	}
+	for _, b := range s.list {
+		costs := make(map[uint32]cost, len(b.costs))
+		for number, c := range b.costs {
+			costs[fresh[number]] = c
+		}
+		b.costs = costs
+	}
+	return true
+}

@@ -7,6 +7,7 @@ package ebpfreceiver
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -35,12 +36,27 @@ func TestPerfMapsOfContainersAreRead(t *testing.T) {
 		for _, profiles := range sink.AllProfiles() {
 			read, _ := otlp.Profiles(profiles)
 			byFrame, _ := innermost(read)
-			if byFrame[model.Frame{Function: "Lcom/example/Main;::spin", Kind: "jit"}] > 0 {
+			if byFrame[model.Frame{Function: "com.example.Main.spin", Kind: "jvm"}] > 0 {
 				return true
 			}
 		}
 		return false
 	}, 30*time.Second, 50*time.Millisecond)
+}
+
+// The JVM writes its perf map when it is asked to.
+func TestTheJavaMethodThatBurnsTheCPUIsNamed(t *testing.T) {
+	needs(t, "java", "javac", "jcmd")
+	sink := profiled(t, func(c *Config) { c.Probes.Profile.OffCPU = false })
+	pid := running(t, "java", "-XX:+PreserveFramePointer", "testdata/profile/Burn.java")
+	perfMap := fmt.Sprintf("/tmp/perf-%d.map", pid)
+	t.Cleanup(func() { _ = os.Remove(perfMap) })
+	const samples = 20 * int64(time.Second) / 97
+	require.Eventually(t, func() bool { // it is compiled several times, and last for good
+		_ = exec.Command("jcmd", strconv.Itoa(pid), "Compiler.perfmap").Run() // the program may not be ready
+		byFrame, _ := innermost(profilesOf(sink, pid, "cpu"))
+		return byFrame[model.Frame{Function: "Burn.burnInJava", Kind: "jvm"}] > samples
+	}, 60*time.Second, time.Second)
 }
 
 // Of 10,000 threads that are blocked all the time, and 25,000 times a second, the estimate

@@ -15,6 +15,7 @@ import (
 
 // stackBuilder puts the stack of the kernel on top of that of the program.
 type stackBuilder struct {
+	limit  int // frames that the kernel unwinds
 	frames []model.Frame
 	inner  int  // frames of the kernel
 	cut    bool // the kernel has unwound no further
@@ -34,7 +35,7 @@ func (b *stackBuilder) kernel(addresses []uint64, from *symbols.Resolver, blocke
 		b.frames = withoutSwitch(b.frames)
 	}
 	b.inner = len(b.frames)
-	b.cut = len(addresses) == maxStack
+	b.cut = len(addresses) >= b.limit
 }
 
 // withoutSwitch leaves out the frames of the switch itself, so that the innermost one is
@@ -61,7 +62,7 @@ func (b *stackBuilder) user(addresses []uint64, from *symbols.Resolver, of symbo
 		}
 		b.frames = append(b.frames, from.User(of, address))
 	}
-	b.cut = b.cut || len(addresses) == maxStack || len(addresses) > 0 && !beginsThread(&b.frames[len(b.frames)-1])
+	b.cut = b.cut || len(addresses) >= b.limit || len(addresses) > 0 && !beginsThread(&b.frames[len(b.frames)-1])
 }
 
 // finish returns the stack, with a mark where a part of it is missing.

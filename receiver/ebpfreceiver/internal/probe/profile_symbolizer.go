@@ -6,6 +6,9 @@
 package probe
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +50,7 @@ type symbolizer struct {
 	config   *ProfileConfig
 	resolver *symbols.Resolver
 	losses   *losses
+	depth    int // frames that the kernel unwinds
 	queue    chan drainedSamples
 	done     chan struct{}
 	closing  sync.Once
@@ -61,9 +65,22 @@ type symbolizer struct {
 
 func newSymbolizer(c *ProfileConfig, counted *losses) *symbolizer {
 	return &symbolizer{
-		config: c, resolver: symbols.NewResolver("/proc", maxSymbolBytes), losses: counted, queue: make(chan drainedSamples, maxQueued),
+		config: c, resolver: symbols.NewResolver("/proc", maxSymbolBytes), losses: counted, depth: unwound(), queue: make(chan drainedSamples, maxQueued),
 		done: make(chan struct{}), raw: newRecent[uint64, []uint64](maxRawStacks), current: newProfileInterval(),
 	}
+}
+
+// unwound is how many frames the kernel unwinds.
+func unwound() int {
+	text, err := os.ReadFile("/proc/sys/kernel/perf_event_max_stack")
+	if err != nil {
+		return maxStack
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || n < 1 {
+		return maxStack
+	}
+	return min(n, maxStack)
 }
 
 func (s *symbolizer) start() {
@@ -151,7 +168,7 @@ func (s *symbolizer) sample(of *drainedSample) {
 
 // resolve finds the functions of a stack, the innermost first.
 func (s *symbolizer) resolve(key *rawStack) resolvedStack {
-	var b stackBuilder
+	b := stackBuilder{limit: s.depth}
 	if key.kernel != 0 {
 		addresses, known := s.raw.Get(key.kernel)
 		b.kernel(addresses, s.resolver, key.kind == kindOffCPU)

@@ -8,17 +8,11 @@ package symbols
 import (
 	"bytes"
 	"debug/elf"
-	"os"
 	"testing"
 )
 
 func FuzzObject(f *testing.F) {
-	for _, name := range []string{"/proc/self/exe", "/bin/true"} {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			f.Add(text[:min(len(text), 4<<10)])
-		}
-	}
+	f.Add(library(3))
 	f.Add(readVDSO("/proc"))
 	f.Fuzz(func(_ *testing.T, text []byte) {
 		file := bytes.NewReader(text)
@@ -27,7 +21,11 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		o.golang, _ = newGoTable(file, parsed)
-		o.symbols, _ = readSymbols(file, parsed, elf.SHT_DYNSYM)
+		for _, kind := range []elf.SectionType{elf.SHT_DYNSYM, elf.SHT_SYMTAB} {
+			if o.symbols, _ = readSymbols(file, parsed, kind); o.symbols != nil {
+				break
+			}
+		}
 		debugLink(parsed)
 		for _, at := range []uint64{0, 1, uint64(len(text)) / 2, 1 << 40} {
 			if address, ok := o.addressOf(at); ok {

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/tapio/tapio/internal/model"
 )
 
 const (
@@ -29,7 +27,8 @@ const (
 // perfMap is what a just-in-time compiler writes of the functions it compiles. Later
 // entries replace earlier ones at the same addresses.
 type perfMap struct {
-	read    int64 // bytes of the file
+	read    int64  // bytes of the file
+	last    []byte // the last of them, by which a file that was written again is known
 	rest    []byte
 	entries []jitted
 	sorted  bool
@@ -76,13 +75,14 @@ func (p *perfMap) grow(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	if id.size < p.read {
+	if id.size < p.read || !p.continues(file) {
 		*p = perfMap{}
 	}
 	piece := make([]byte, 64<<10)
 	for until := min(id.size, p.read+maxPerfPiece); p.read < until && !p.full; {
 		n, err := file.ReadAt(piece[:min(int64(len(piece)), until-p.read)], p.read)
 		p.read += int64(n)
+		p.last = append(p.last[:0], piece[max(0, n-compared):n]...)
 		p.add(piece[:n])
 		if err == io.EOF {
 			break
@@ -92,6 +92,16 @@ func (p *perfMap) grow(file *os.File) error {
 		}
 	}
 	return nil
+}
+
+// compared is how many bytes must be as they were.
+const compared = 64
+
+// continues reports whether the file has what was read of it still.
+func (p *perfMap) continues(file *os.File) bool {
+	now := make([]byte, len(p.last))
+	_, err := file.ReadAt(now, p.read-int64(len(now)))
+	return err == nil && bytes.Equal(now, p.last)
 }
 
 // add parses lines; a part of one waits for its end.
@@ -151,49 +161,4 @@ func (p *perfMap) find(address uint64) string {
 		}
 	}
 	return ""
-}
-
-// Kinds of frames of just-in-time compilers, as OpenTelemetry names them.
-const (
-	kindV8     = "v8js"
-	kindPython = "cpython"
-	kindJIT    = "jit"
-)
-
-// frameOfJIT splits what V8 and CPython write in a name: JS:*function file:line:column,
-// py::function:file.
-func frameOfJIT(name string) model.Frame {
-	if text, found := strings.CutPrefix(name, "JS:"); found {
-		f := model.Frame{Kind: kindV8}
-		function, place, _ := strings.Cut(strings.TrimLeft(text, "*~^+"), " ")
-		f.Function = cmp.Or(function, "(anonymous)")
-		f.File, f.Line = placeOfJIT(place)
-		return f
-	}
-	if text, found := strings.CutPrefix(name, "py::"); found {
-		function, file, _ := strings.Cut(text, ":")
-		return model.Frame{Kind: kindPython, Function: function, File: file}
-	}
-	return model.Frame{Kind: kindJIT, Function: name}
-}
-
-// placeOfJIT cuts line and column off a file.
-func placeOfJIT(place string) (file string, line int64) {
-	rest, column, found := cutLast(place)
-	if !found {
-		return place, 0
-	}
-	if file, number, found := cutLast(rest); found {
-		return file, number
-	}
-	return rest, column
-}
-
-func cutLast(place string) (rest string, number int64, found bool) {
-	at := strings.LastIndexByte(place, ':')
-	if at < 0 {
-		return place, 0, false
-	}
-	number, err := strconv.ParseInt(place[at+1:], 10, 64)
-	return place[:at], number, err == nil
 }

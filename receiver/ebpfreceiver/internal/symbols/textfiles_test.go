@@ -48,11 +48,23 @@ func TestPerfMapsGrow(t *testing.T) {
 	grow()
 	assert.Equal(t, "new", p.find(0x5000))
 	assert.Empty(t, p.find(0x1085), "of another process")
+	require.NoError(t, os.WriteFile(name, []byte("6000 8 rewritten\n7000 8 and longer\n"), 0o600))
+	grow()
+	assert.Equal(t, "rewritten", p.find(0x6000))
+	assert.Equal(t, "and longer", p.find(0x7000))
+	assert.Empty(t, p.find(0x5000))
 
 	assert.Equal(t, model.Frame{Kind: kindV8, Function: "hash", File: "/app/main.js", Line: 12}, frameOfJIT("JS:*hash /app/main.js:12:3"))
 	assert.Equal(t, model.Frame{Kind: kindV8, Function: "(anonymous)", File: "node:internal/x", Line: 7}, frameOfJIT("JS:~ node:internal/x:7:1"))
 	assert.Equal(t, model.Frame{Kind: kindPython, Function: "f", File: "/app/m.py"}, frameOfJIT("py::f:/app/m.py"))
-	assert.Equal(t, model.Frame{Kind: kindJIT, Function: "Builtin:Call"}, frameOfJIT("Builtin:Call"))
+	assert.Equal(t, model.Frame{Kind: kindV8, Function: "Builtin:Call"}, frameOfJIT("Builtin:Call"))
+	assert.Equal(t, model.Frame{Kind: kindV8, Function: "f", File: "/a.js", Line: 1}, frameOfJIT("LazyCompile:*f /a.js:1:2"))
+	assert.Equal(t, model.Frame{Kind: kindJVM, Function: "com.example.Main.run"}, frameOfJIT("Lcom/example/Main;::run"))
+	assert.Equal(t, model.Frame{Kind: kindJVM, Function: "Burn.burnInJava"}, frameOfJIT("void Burn.burnInJava(long)"))
+	assert.Equal(t, model.Frame{Kind: kindJVM, Function: "java.lang.System.arraycopy"},
+		frameOfJIT("void java.lang.System.arraycopy(java.lang.Object, int, java.lang.Object, int, int)"))
+	assert.Equal(t, model.Frame{Function: "StubRoutines (1)"}, frameOfJIT("StubRoutines (1)"))
+	assert.Equal(t, model.Frame{Function: "Interpreter"}, frameOfJIT("Interpreter"))
 }
 
 func TestPerfMapsAreBounded(t *testing.T) {

@@ -34,7 +34,7 @@ type observeFlags struct {
 func newObserveCommand(a *app) *cobra.Command {
 	f := &observeRecordsFlags{observeFlags: observeFlags{format: newRecordFormat("compact")}}
 	cmd := &cobra.Command{
-		Use:   "observe [logs|events|spans|metrics|incidents]",
+		Use:   "observe [logs|events|spans|metrics|profiles|incidents]",
 		Short: "Show the latest records, and follow them live",
 		Long: `Show the latest log records, events, spans or metric points, the oldest first,
 in the order of the store; with --follow, wait for more.
@@ -65,7 +65,7 @@ that are OTLP/JSON, are shown instead of a server's.`,
 	f.addForRecords(cmd)
 	f.addWithEvents(cmd)
 	f.observeFlags.add(cmd)
-	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a), newObserveIncidentsCommand(a))
+	cmd.AddCommand(newObserveSpansCommand(a), newObserveMetricsCommand(a), newObserveProfilesCommand(a), newObserveIncidentsCommand(a))
 	return cmd
 }
 

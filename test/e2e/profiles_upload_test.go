@@ -12,10 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -139,5 +142,61 @@ func TestProfileUploadRights(t *testing.T) {
 				require.Contains(t, string(body), "service::pipelines::profiles::receivers")
 			}
 		}
+	}
+}
+
+// A live list follows what is stored: a window has the functions of the latest profiles, and
+// a slow reader delays no writer.
+func TestStreamProfiles(t *testing.T) {
+	t.Parallel()
+	c := Start(t, withProfiles)
+	client := apiOf(t, c)
+	upload := func(stacks string, at time.Time) {
+		t.Helper()
+		_, err := client.UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
+			Data: []byte(stacks), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED, SampleType: "cpu", SampleUnit: "count",
+			StartTime: timestamppb.New(at), Labels: map[string]string{"service": "shop"},
+		})
+		require.NoError(t, err)
+	}
+	upload("main;old 70\n", time.Now().Add(-10*time.Minute))
+	upload("main;first 30\n", time.Now())
+	request := &tapiov1.StreamProfilesRequest{
+		Filter: &tapiov1.Filter{Services: []string{"shop"}}, SampleType: "cpu", Interval: durationpb.New(time.Second), Window: durationpb.New(2 * time.Minute),
+	}
+	stream, err := client.StreamProfiles(bounded(t), request)
+	require.NoError(t, err)
+	slow, err := client.StreamProfiles(bounded(t), request)
+	require.NoError(t, err)
+	window, err := stream.Recv()
+	require.NoError(t, err)
+	require.Equal(t, "first", window.Analysis.Functions[0].Function)
+	require.EqualValues(t, 30, window.Analysis.TotalValue)
+	require.Equal(t, 2*time.Minute, window.Window.End.AsTime().Sub(window.Window.Start.AsTime()))
+	upload("main;second 90\n", time.Now())
+	for window.Analysis.TotalValue != 120 {
+		window, err = stream.Recv()
+		require.NoError(t, err)
+	}
+	require.Equal(t, "second", window.Analysis.Functions[0].Function)
+	_, err = slow.Recv()
+	require.NoError(t, err)
+	top := string(tapioctl(t, c, "observe", "profiles", "--service", "shop", "--window", "2m"))
+	require.Regexp(t, `cpu 120 in 2m0s, 2 profiles\nSELF .*\n90 +75.0%`, top)
+
+	for field, broken := range map[string]*tapiov1.StreamProfilesRequest{
+		"interval: must be 1s to 10m0s, is 1ms": {SampleType: "cpu", Interval: durationpb.New(time.Millisecond)},
+		"window: must be 1s to 24h0m0s, is 48h": {SampleType: "cpu", Window: durationpb.New(48 * time.Hour)},
+		"sample_type":                           {},
+		"filter.time_range: must be unset": {
+			SampleType: "cpu", Filter: &tapiov1.Filter{TimeRange: &tapiov1.TimeRange{Start: timestamppb.Now()}},
+		},
+		"order: by change needs a baseline": {SampleType: "cpu", Order: tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE},
+	} {
+		stream, err := client.StreamProfiles(bounded(t), broken)
+		require.NoError(t, err)
+		_, err = stream.Recv()
+		require.Equal(t, codes.InvalidArgument, status.Code(err), field)
+		require.ErrorContains(t, err, field)
 	}
 }

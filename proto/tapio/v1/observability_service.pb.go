@@ -1896,6 +1896,163 @@ func (x *AnalyzeProfileRequest) GetFunction() string {
 	return ""
 }
 
+// StreamProfilesRequest selects the profiles to follow.
+type StreamProfilesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By label of samples, profiles and resources, service, namespace. No time range:
+	// the window is the time.
+	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The sample type to analyze. Required.
+	SampleType string `protobuf:"bytes,2,opt,name=sample_type,json=sampleType,proto3" json:"sample_type,omitempty"`
+	// Functions to return, 1 to 1,000; 0 means 50.
+	Top uint32 `protobuf:"varint,3,opt,name=top,proto3" json:"top,omitempty"`
+	// Nodes of the call tree to return, the costliest, 0 to 10,000.
+	MaxNodes uint32 `protobuf:"varint,4,opt,name=max_nodes,json=maxNodes,proto3" json:"max_nodes,omitempty"`
+	// Time between two answers, 1 s to 10 min; unset: 5 s.
+	Interval *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
+	// How far back each answer looks, 1 s to 24 h; unset: 1 min. Profiles are stored
+	// when they are complete, those of a scrape after its end.
+	Window *durationpb.Duration `protobuf:"bytes,6,opt,name=window,proto3" json:"window,omitempty"`
+	// Order of the functions: by self_value or by total_value.
+	Order         ProfileOrder `protobuf:"varint,7,opt,name=order,proto3,enum=tapio.v1.ProfileOrder" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamProfilesRequest) Reset() {
+	*x = StreamProfilesRequest{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamProfilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamProfilesRequest) ProtoMessage() {}
+
+func (x *StreamProfilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamProfilesRequest.ProtoReflect.Descriptor instead.
+func (*StreamProfilesRequest) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *StreamProfilesRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *StreamProfilesRequest) GetSampleType() string {
+	if x != nil {
+		return x.SampleType
+	}
+	return ""
+}
+
+func (x *StreamProfilesRequest) GetTop() uint32 {
+	if x != nil {
+		return x.Top
+	}
+	return 0
+}
+
+func (x *StreamProfilesRequest) GetMaxNodes() uint32 {
+	if x != nil {
+		return x.MaxNodes
+	}
+	return 0
+}
+
+func (x *StreamProfilesRequest) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *StreamProfilesRequest) GetWindow() *durationpb.Duration {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *StreamProfilesRequest) GetOrder() ProfileOrder {
+	if x != nil {
+		return x.Order
+	}
+	return ProfileOrder_PROFILE_ORDER_UNSPECIFIED
+}
+
+// StreamProfilesResponse is the latest window.
+type StreamProfilesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the samples of the window; without bottlenecks.
+	Analysis *AnalyzeProfileResponse `protobuf:"bytes,1,opt,name=analysis,proto3" json:"analysis,omitempty"`
+	// Begin and end of the window.
+	Window        *TimeRange `protobuf:"bytes,2,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamProfilesResponse) Reset() {
+	*x = StreamProfilesResponse{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamProfilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamProfilesResponse) ProtoMessage() {}
+
+func (x *StreamProfilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamProfilesResponse.ProtoReflect.Descriptor instead.
+func (*StreamProfilesResponse) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *StreamProfilesResponse) GetAnalysis() *AnalyzeProfileResponse {
+	if x != nil {
+		return x.Analysis
+	}
+	return nil
+}
+
+func (x *StreamProfilesResponse) GetWindow() *TimeRange {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
 // AnalyzeProfileResponse tells where the time or memory goes.
 type AnalyzeProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1932,7 +2089,7 @@ type AnalyzeProfileResponse struct {
 
 func (x *AnalyzeProfileResponse) Reset() {
 	*x = AnalyzeProfileResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +2101,7 @@ func (x *AnalyzeProfileResponse) String() string {
 func (*AnalyzeProfileResponse) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +2114,7 @@ func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileResponse.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AnalyzeProfileResponse) GetFunctions() []*AnalyzeProfileResponse_FunctionCost {
@@ -2063,7 +2220,7 @@ type GetTraceTimelineResponse_TimelineSpan struct {
 
 func (x *GetTraceTimelineResponse_TimelineSpan) Reset() {
 	*x = GetTraceTimelineResponse_TimelineSpan{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2232,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) String() string {
 func (*GetTraceTimelineResponse_TimelineSpan) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2328,7 @@ type AnalyzeProfileResponse_FunctionCost struct {
 
 func (x *AnalyzeProfileResponse_FunctionCost) Reset() {
 	*x = AnalyzeProfileResponse_FunctionCost{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2183,7 +2340,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) String() string {
 func (*AnalyzeProfileResponse_FunctionCost) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2196,7 +2353,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use AnalyzeProfileResponse_FunctionCost.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse_FunctionCost) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{26, 0}
 }
 
 func (x *AnalyzeProfileResponse_FunctionCost) GetFunction() string {
@@ -2419,7 +2576,19 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0fbaseline_filter\x18\t \x01(\v2\x10.tapio.v1.FilterR\x0ebaselineFilter\x12,\n" +
 	"\x05order\x18\n" +
 	" \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\x12\x1a\n" +
-	"\bfunction\x18\v \x01(\tR\bfunction\"\x94\x06\n" +
+	"\bfunction\x18\v \x01(\tR\bfunction\"\xa9\x02\n" +
+	"\x15StreamProfilesRequest\x12(\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
+	"\vsample_type\x18\x02 \x01(\tR\n" +
+	"sampleType\x12\x10\n" +
+	"\x03top\x18\x03 \x01(\rR\x03top\x12\x1b\n" +
+	"\tmax_nodes\x18\x04 \x01(\rR\bmaxNodes\x125\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\x121\n" +
+	"\x06window\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12,\n" +
+	"\x05order\x18\a \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\"\x83\x01\n" +
+	"\x16StreamProfilesResponse\x12<\n" +
+	"\banalysis\x18\x01 \x01(\v2 .tapio.v1.AnalyzeProfileResponseR\banalysis\x12+\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\x94\x06\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -2446,7 +2615,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"self_delta\x18\x05 \x01(\x01R\tselfDelta\x12\x18\n" +
 	"\amapping\x18\x06 \x01(\tR\amapping\x12\x1f\n" +
 	"\vtotal_delta\x18\a \x01(\x01R\n" +
-	"totalDelta2\x83\x14\n" +
+	"totalDelta2\xfa\x14\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -2474,7 +2643,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
 	"GetChanges\x12\x1b.tapio.v1.GetChangesRequest\x1a\x1c.tapio.v1.GetChangesResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/changes\"\x11/v1/changes:query\x12i\n" +
 	"\vGetProfiles\x12\x1c.tapio.v1.GetProfilesRequest\x1a\x1d.tapio.v1.GetProfilesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/profiles:query\x12t\n" +
-	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyze\x12p\n" +
+	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyze\x12u\n" +
+	"\x0eStreamProfiles\x12\x1f.tapio.v1.StreamProfilesRequest\x1a .tapio.v1.StreamProfilesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:stream0\x01\x12p\n" +
 	"\rUploadProfile\x12\x1e.tapio.v1.UploadProfileRequest\x1a\x1f.tapio.v1.UploadProfileResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:uploadB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
 var (
@@ -2490,7 +2660,7 @@ func file_tapio_v1_observability_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_observability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ExportMetricsRequest_Format)(0),              // 0: tapio.v1.ExportMetricsRequest.Format
 	(*GetMetricsRequest)(nil),                     // 1: tapio.v1.GetMetricsRequest
@@ -2517,160 +2687,170 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*UploadProfileRequest)(nil),                  // 22: tapio.v1.UploadProfileRequest
 	(*UploadProfileResponse)(nil),                 // 23: tapio.v1.UploadProfileResponse
 	(*AnalyzeProfileRequest)(nil),                 // 24: tapio.v1.AnalyzeProfileRequest
-	(*AnalyzeProfileResponse)(nil),                // 25: tapio.v1.AnalyzeProfileResponse
-	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 26: tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	nil, // 27: tapio.v1.Profile.AttributesEntry
-	nil, // 28: tapio.v1.UploadProfileRequest.LabelsEntry
-	(*AnalyzeProfileResponse_FunctionCost)(nil), // 29: tapio.v1.AnalyzeProfileResponse.FunctionCost
-	(*MetricQuery)(nil),                         // 30: tapio.v1.MetricQuery
-	(*MetricSeries)(nil),                        // 31: tapio.v1.MetricSeries
-	(*v1.ResourceMetrics)(nil),                  // 32: opentelemetry.proto.metrics.v1.ResourceMetrics
-	(*StreamStart)(nil),                         // 33: tapio.v1.StreamStart
-	(*durationpb.Duration)(nil),                 // 34: google.protobuf.Duration
-	(*Loss)(nil),                                // 35: tapio.v1.Loss
-	(*Filter)(nil),                              // 36: tapio.v1.Filter
-	(v11.Status_StatusCode)(0),                  // 37: opentelemetry.proto.trace.v1.Status.StatusCode
-	(v11.Span_SpanKind)(0),                      // 38: opentelemetry.proto.trace.v1.Span.SpanKind
-	(*v11.ResourceSpans)(nil),                   // 39: opentelemetry.proto.trace.v1.ResourceSpans
-	(*timestamppb.Timestamp)(nil),               // 40: google.protobuf.Timestamp
-	(*Event)(nil),                               // 41: tapio.v1.Event
-	(ProfileFormat)(0),                          // 42: tapio.v1.ProfileFormat
-	(*MergedProfile)(nil),                       // 43: tapio.v1.MergedProfile
-	(*TimeRange)(nil),                           // 44: tapio.v1.TimeRange
-	(ProfileOrder)(0),                           // 45: tapio.v1.ProfileOrder
-	(*ProfileSummary)(nil),                      // 46: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),                        // 47: tapio.v1.CallTreeNode
-	(*ProfileBottleneck)(nil),                   // 48: tapio.v1.ProfileBottleneck
-	(*v11.Span)(nil),                            // 49: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 50: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 51: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 52: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 53: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 54: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 55: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 56: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 57: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 58: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 59: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 60: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 61: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 62: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 63: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 64: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 65: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 66: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 67: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 68: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 69: tapio.v1.GetChangesResponse
+	(*StreamProfilesRequest)(nil),                 // 25: tapio.v1.StreamProfilesRequest
+	(*StreamProfilesResponse)(nil),                // 26: tapio.v1.StreamProfilesResponse
+	(*AnalyzeProfileResponse)(nil),                // 27: tapio.v1.AnalyzeProfileResponse
+	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 28: tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	nil, // 29: tapio.v1.Profile.AttributesEntry
+	nil, // 30: tapio.v1.UploadProfileRequest.LabelsEntry
+	(*AnalyzeProfileResponse_FunctionCost)(nil), // 31: tapio.v1.AnalyzeProfileResponse.FunctionCost
+	(*MetricQuery)(nil),                         // 32: tapio.v1.MetricQuery
+	(*MetricSeries)(nil),                        // 33: tapio.v1.MetricSeries
+	(*v1.ResourceMetrics)(nil),                  // 34: opentelemetry.proto.metrics.v1.ResourceMetrics
+	(*StreamStart)(nil),                         // 35: tapio.v1.StreamStart
+	(*durationpb.Duration)(nil),                 // 36: google.protobuf.Duration
+	(*Loss)(nil),                                // 37: tapio.v1.Loss
+	(*Filter)(nil),                              // 38: tapio.v1.Filter
+	(v11.Status_StatusCode)(0),                  // 39: opentelemetry.proto.trace.v1.Status.StatusCode
+	(v11.Span_SpanKind)(0),                      // 40: opentelemetry.proto.trace.v1.Span.SpanKind
+	(*v11.ResourceSpans)(nil),                   // 41: opentelemetry.proto.trace.v1.ResourceSpans
+	(*timestamppb.Timestamp)(nil),               // 42: google.protobuf.Timestamp
+	(*Event)(nil),                               // 43: tapio.v1.Event
+	(ProfileFormat)(0),                          // 44: tapio.v1.ProfileFormat
+	(*MergedProfile)(nil),                       // 45: tapio.v1.MergedProfile
+	(*TimeRange)(nil),                           // 46: tapio.v1.TimeRange
+	(ProfileOrder)(0),                           // 47: tapio.v1.ProfileOrder
+	(*ProfileSummary)(nil),                      // 48: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 49: tapio.v1.CallTreeNode
+	(*ProfileBottleneck)(nil),                   // 50: tapio.v1.ProfileBottleneck
+	(*v11.Span)(nil),                            // 51: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 52: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 53: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 54: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 55: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 56: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 57: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 58: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 59: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 60: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 61: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 62: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 63: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 64: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 65: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 66: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 67: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 68: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 69: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 70: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 71: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
-	30, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	31, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	32, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	30, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	32, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	33, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	34, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	32, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
 	0,  // 4: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
-	30, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	33, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
-	34, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
-	32, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	31, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	35, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
-	36, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
-	34, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
-	34, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
-	37, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	38, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	39, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	40, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
-	34, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
+	32, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	35, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
+	36, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
+	34, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	33, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	37, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
+	38, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
+	36, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
+	36, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
+	39, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	40, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	41, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	42, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
+	36, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
 	7,  // 19: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
 	8,  // 20: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
 	7,  // 21: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	33, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
-	39, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	35, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
+	35, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
+	41, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	37, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
 	8,  // 25: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
-	26, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	41, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
-	36, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
-	41, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
-	36, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
-	33, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
-	41, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
-	35, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
-	40, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
-	34, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
-	27, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
-	36, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	42, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
+	28, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	43, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
+	38, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
+	43, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
+	38, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
+	35, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
+	43, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
+	37, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
+	42, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
+	36, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
+	29, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
+	38, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
+	44, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
 	19, // 39: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	43, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
-	42, // 41: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
-	28, // 42: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
-	40, // 43: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
-	34, // 44: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
-	36, // 45: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	44, // 46: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	36, // 47: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
-	45, // 48: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
-	29, // 49: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	46, // 50: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
-	47, // 51: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
-	46, // 52: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
-	47, // 53: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
-	47, // 54: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
-	48, // 55: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
-	49, // 56: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	34, // 57: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	34, // 58: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	34, // 59: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 60: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 61: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 62: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 63: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 64: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 65: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 66: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 67: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	50, // 68: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	51, // 69: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	52, // 70: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	53, // 71: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	54, // 72: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	55, // 73: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	56, // 74: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	57, // 75: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	58, // 76: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	59, // 77: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 78: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	24, // 79: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	22, // 80: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,  // 81: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 82: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 83: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 84: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 85: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 86: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 87: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 88: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	60, // 89: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	61, // 90: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	62, // 91: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	63, // 92: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	64, // 93: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	65, // 94: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	66, // 95: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	67, // 96: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	68, // 97: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	69, // 98: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 99: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	25, // 100: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	23, // 101: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	81, // [81:102] is the sub-list for method output_type
-	60, // [60:81] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	45, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
+	44, // 41: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
+	30, // 42: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
+	42, // 43: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
+	36, // 44: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
+	38, // 45: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	46, // 46: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	38, // 47: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
+	47, // 48: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
+	38, // 49: tapio.v1.StreamProfilesRequest.filter:type_name -> tapio.v1.Filter
+	36, // 50: tapio.v1.StreamProfilesRequest.interval:type_name -> google.protobuf.Duration
+	36, // 51: tapio.v1.StreamProfilesRequest.window:type_name -> google.protobuf.Duration
+	47, // 52: tapio.v1.StreamProfilesRequest.order:type_name -> tapio.v1.ProfileOrder
+	27, // 53: tapio.v1.StreamProfilesResponse.analysis:type_name -> tapio.v1.AnalyzeProfileResponse
+	46, // 54: tapio.v1.StreamProfilesResponse.window:type_name -> tapio.v1.TimeRange
+	31, // 55: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	48, // 56: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	49, // 57: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	48, // 58: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	49, // 59: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
+	49, // 60: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
+	50, // 61: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
+	51, // 62: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	36, // 63: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	36, // 64: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	36, // 65: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 66: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 67: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 68: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	9,  // 69: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	11, // 70: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	13, // 71: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	15, // 72: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	17, // 73: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	52, // 74: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	53, // 75: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	54, // 76: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	55, // 77: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	56, // 78: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	57, // 79: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	58, // 80: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	59, // 81: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	60, // 82: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	61, // 83: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	20, // 84: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	24, // 85: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	25, // 86: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
+	22, // 87: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,  // 88: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 89: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 90: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	10, // 91: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	12, // 92: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	14, // 93: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	16, // 94: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	18, // 95: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	62, // 96: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	63, // 97: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	64, // 98: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	65, // 99: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	66, // 100: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	67, // 101: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	68, // 102: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	69, // 103: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	70, // 104: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	71, // 105: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	21, // 106: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	27, // 107: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	26, // 108: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
+	23, // 109: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	88, // [88:110] is the sub-list for method output_type
+	66, // [66:88] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }
@@ -2690,7 +2870,7 @@ func file_tapio_v1_observability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_observability_service_proto_rawDesc), len(file_tapio_v1_observability_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

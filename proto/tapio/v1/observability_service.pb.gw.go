@@ -1023,6 +1023,29 @@ func local_request_ObservabilityService_AnalyzeProfile_0(ctx context.Context, ma
 	return msg, metadata, err
 }
 
+func request_ObservabilityService_StreamProfiles_0(ctx context.Context, marshaler runtime.Marshaler, client ObservabilityServiceClient, req *http.Request, pathParams map[string]string) (ObservabilityService_StreamProfilesClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq StreamProfilesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.StreamProfiles(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 func request_ObservabilityService_UploadProfile_0(ctx context.Context, marshaler runtime.Marshaler, client ObservabilityServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UploadProfileRequest
@@ -1644,6 +1667,13 @@ func RegisterObservabilityServiceHandlerServer(ctx context.Context, mux *runtime
 		}
 		forward_ObservabilityService_AnalyzeProfile_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+
+	mux.Handle(http.MethodPost, pattern_ObservabilityService_StreamProfiles_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
+	})
 	mux.Handle(http.MethodPost, pattern_ObservabilityService_UploadProfile_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2248,6 +2278,23 @@ func RegisterObservabilityServiceHandlerClient(ctx context.Context, mux *runtime
 		}
 		forward_ObservabilityService_AnalyzeProfile_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ObservabilityService_StreamProfiles_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/tapio.v1.ObservabilityService/StreamProfiles", runtime.WithHTTPPathPattern("/v1/profiles:stream"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ObservabilityService_StreamProfiles_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ObservabilityService_StreamProfiles_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ObservabilityService_UploadProfile_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2301,6 +2348,7 @@ var (
 	pattern_ObservabilityService_GetChanges_1        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "changes"}, ""))
 	pattern_ObservabilityService_GetProfiles_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "profiles"}, "query"))
 	pattern_ObservabilityService_AnalyzeProfile_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "profiles"}, "analyze"))
+	pattern_ObservabilityService_StreamProfiles_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "profiles"}, "stream"))
 	pattern_ObservabilityService_UploadProfile_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "profiles"}, "upload"))
 )
 
@@ -2337,5 +2385,6 @@ var (
 	forward_ObservabilityService_GetChanges_1        = runtime.ForwardResponseMessage
 	forward_ObservabilityService_GetProfiles_0       = runtime.ForwardResponseMessage
 	forward_ObservabilityService_AnalyzeProfile_0    = runtime.ForwardResponseMessage
+	forward_ObservabilityService_StreamProfiles_0    = runtime.ForwardResponseStream
 	forward_ObservabilityService_UploadProfile_0     = runtime.ForwardResponseMessage
 )

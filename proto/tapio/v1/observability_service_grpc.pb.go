@@ -42,6 +42,7 @@ const (
 	ObservabilityService_GetChanges_FullMethodName        = "/tapio.v1.ObservabilityService/GetChanges"
 	ObservabilityService_GetProfiles_FullMethodName       = "/tapio.v1.ObservabilityService/GetProfiles"
 	ObservabilityService_AnalyzeProfile_FullMethodName    = "/tapio.v1.ObservabilityService/AnalyzeProfile"
+	ObservabilityService_StreamProfiles_FullMethodName    = "/tapio.v1.ObservabilityService/StreamProfiles"
 	ObservabilityService_UploadProfile_FullMethodName     = "/tapio.v1.ObservabilityService/UploadProfile"
 )
 
@@ -103,6 +104,9 @@ type ObservabilityServiceClient interface {
 	GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(ctx context.Context, in *AnalyzeProfileRequest, opts ...grpc.CallOption) (*AnalyzeProfileResponse, error)
+	// Analyzes the latest profiles over and over: a live list of the functions that
+	// cost most. A slow reader gets fewer answers, and each is of when it is sent.
+	StreamProfiles(ctx context.Context, in *StreamProfilesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamProfilesResponse], error)
 	// Stores profiles from a file of another tool. They go through the profiles
 	// pipeline. FAILED_PRECONDITION: no tapio receiver feeds one. Over HTTP the
 	// body may also be the file itself, with a Content-Type other than JSON and the
@@ -354,6 +358,25 @@ func (c *observabilityServiceClient) AnalyzeProfile(ctx context.Context, in *Ana
 	return out, nil
 }
 
+func (c *observabilityServiceClient) StreamProfiles(ctx context.Context, in *StreamProfilesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamProfilesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObservabilityService_ServiceDesc.Streams[4], ObservabilityService_StreamProfiles_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamProfilesRequest, StreamProfilesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObservabilityService_StreamProfilesClient = grpc.ServerStreamingClient[StreamProfilesResponse]
+
 func (c *observabilityServiceClient) UploadProfile(ctx context.Context, in *UploadProfileRequest, opts ...grpc.CallOption) (*UploadProfileResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UploadProfileResponse)
@@ -422,6 +445,9 @@ type ObservabilityServiceServer interface {
 	GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error)
 	// Merges profiles and tells where the time or memory goes.
 	AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error)
+	// Analyzes the latest profiles over and over: a live list of the functions that
+	// cost most. A slow reader gets fewer answers, and each is of when it is sent.
+	StreamProfiles(*StreamProfilesRequest, grpc.ServerStreamingServer[StreamProfilesResponse]) error
 	// Stores profiles from a file of another tool. They go through the profiles
 	// pipeline. FAILED_PRECONDITION: no tapio receiver feeds one. Over HTTP the
 	// body may also be the file itself, with a Content-Type other than JSON and the
@@ -496,6 +522,9 @@ func (UnimplementedObservabilityServiceServer) GetProfiles(context.Context, *Get
 }
 func (UnimplementedObservabilityServiceServer) AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AnalyzeProfile not implemented")
+}
+func (UnimplementedObservabilityServiceServer) StreamProfiles(*StreamProfilesRequest, grpc.ServerStreamingServer[StreamProfilesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamProfiles not implemented")
 }
 func (UnimplementedObservabilityServiceServer) UploadProfile(context.Context, *UploadProfileRequest) (*UploadProfileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UploadProfile not implemented")
@@ -853,6 +882,17 @@ func _ObservabilityService_AnalyzeProfile_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObservabilityService_StreamProfiles_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamProfilesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ObservabilityServiceServer).StreamProfiles(m, &grpc.GenericServerStream[StreamProfilesRequest, StreamProfilesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObservabilityService_StreamProfilesServer = grpc.ServerStreamingServer[StreamProfilesResponse]
+
 func _ObservabilityService_UploadProfile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UploadProfileRequest)
 	if err := dec(in); err != nil {
@@ -966,6 +1006,11 @@ var ObservabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "StreamLogs",
 			Handler:       _ObservabilityService_StreamLogs_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamProfiles",
+			Handler:       _ObservabilityService_StreamProfiles_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -134,7 +134,7 @@ func TestObserveRefusesBeforeItAsks(t *testing.T) {
 		"severity":         {[]string{"--severity", "loud"}, "use one of trace, debug"},
 		"selector":         {[]string{"-l", "a in b"}, "parentheses"},
 		"format":           {[]string{"-o", "xml"}, "use one of compact"},
-		"unknown argument": {[]string{"traces"}, "invalid argument"},
+		"unknown argument": {[]string{"traffic"}, "invalid argument"},
 		"file and follow":  {[]string{"--input-file", "-", "-f"}, "input-file"},
 		"no such file":     {[]string{"--input-file", "/nowhere/records.jsonl"}, "--input-file: open /nowhere"},
 		"unknown flag":     {[]string{"--loud"}, "unknown flag"},

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -63,6 +64,12 @@ func (p *profiler) Attach(k *Kernel) []Gap {
 			return []Gap{Missing(p.Name(), "all", err)}
 		}
 	}
+	samples, stacks := profileEntries(runtime.NumCPU())
+	for name, entries := range map[string]uint32{
+		bpf.ProfileMapSamplesEven: samples, bpf.ProfileMapSamplesOdd: samples, bpf.ProfileMapStacks: stacks,
+	} {
+		spec.Maps[name].MaxEntries = entries
+	}
 	var features []Feature
 	if p.config.Frequency > 0 {
 		features = append(features, Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}, {bpf.ProfileProgOnClockAlone}}})
@@ -86,6 +93,12 @@ func (p *profiler) Attach(k *Kernel) []Gap {
 	gaps = append(gaps, p.unnamed()...)
 	p.symbolizer.start()
 	return gaps
+}
+
+// profileEntries is how many samples and stacks the kernel holds between two drains: 7 MiB
+// in all up to 8 CPUs, by computation 36 MiB from 64 on.
+func profileEntries(cpus int) (samples, stacks uint32) {
+	return uint32(min(max(1024*cpus, 8192), 65536)), uint32(min(max(512*cpus, 4096), 16384))
 }
 
 // unnamed are the gaps that are left where functions may not be known.

@@ -69,6 +69,13 @@ func TestMissingFramesAreMarked(t *testing.T) {
 	}
 }
 
+func TestTheMapsGrowWithTheCPUs(t *testing.T) {
+	for cpus, want := range map[int][2]uint32{1: {8192, 4096}, 8: {8192, 4096}, 16: {16384, 8192}, 4096: {65536, 16384}} {
+		samples, stacks := profileEntries(cpus)
+		assert.Equal(t, want, [2]uint32{samples, stacks}, cpus)
+	}
+}
+
 func TestCPUsAreParsed(t *testing.T) {
 	got, err := parseCPUs("0-2,5")
 	require.NoError(t, err)

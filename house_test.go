@@ -123,7 +123,7 @@ func lawsBelow() []law {
 			text:        "protoconv imports model, semconv, promname and proto",
 			holdsIn:     []string{"internal/protoconv"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/promname", proto},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/promname", module + "internal/query", proto},
 			sparesTests: true,
 		},
 	}

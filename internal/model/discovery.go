@@ -64,6 +64,12 @@ type RED struct {
 	Rate     float64 // requests a second over the range of the query or, of an open one, over that of the requests
 	P50, P95 time.Duration
 	P99      time.Duration
+	// Took counts the durations, for those who put several answers together; nil: not
+	// known. It MUST NOT be changed.
+	Took *Durations
+	// Kernel is set if only the kernel saw the requests: no span of the service
+	// reports them.
+	Kernel bool
 }
 
 // ServiceQuery selects services: those that some record in the range belongs to.

@@ -118,6 +118,8 @@ type CompareQuery struct {
 	Selection, Baseline RecordSelection
 	Labels              []string // empty: all
 	Limit               int      // differences, above 0
+	// Equal returns values whose shares are the same, too.
+	Equal bool
 }
 
 // Comparison is the answer to a CompareQuery.

@@ -41,6 +41,16 @@ func (e *RefusedError) Error() string {
 		"write smaller records, or raise store::memory_limit of the tapio extension; the others are stored", e.Count, MaxAttributes)
 }
 
+// UnavailableError says that nothing that could answer does. The edge of the product
+// maps it to UNAVAILABLE.
+type UnavailableError struct {
+	// Problem says what does not answer, and why.
+	Problem string
+}
+
+// Error returns the problem.
+func (e *UnavailableError) Error() string { return e.Problem }
+
 // ExhaustedError says that an answer would take more than a bound allows. The
 // edge of the product maps it to RESOURCE_EXHAUSTED.
 type ExhaustedError struct {

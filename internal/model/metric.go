@@ -6,6 +6,7 @@ package model
 import (
 	"math"
 	"slices"
+	"strconv"
 )
 
 // MetricType is the shape of a metric's points.
@@ -41,6 +42,26 @@ type Metric struct {
 	Type        MetricType
 	Temporality Temporality
 	Monotonic   bool
+}
+
+// AppendIdentity appends what tells metrics of one name apart.
+func (m *Metric) AppendIdentity(dst []byte) []byte {
+	dst = appendSized(appendSized(dst, m.Name), m.Unit)
+	monotonic := byte(0)
+	if m.Monotonic {
+		monotonic = 1
+	}
+	return append(dst, byte(m.Type), byte(m.Temporality), monotonic)
+}
+
+func appendSized(dst []byte, s string) []byte {
+	dst = append(strconv.AppendInt(dst, int64(len(s)), 10), ':')
+	return append(dst, s...)
+}
+
+// ListKey is the key of the metric in lists: by name, then apart from others of it.
+func (m *Metric) ListKey() string {
+	return string(m.AppendIdentity(append([]byte(m.Name), 0)))
 }
 
 // Series is one time series: a metric, an origin and attributes. Many points

@@ -4,6 +4,7 @@
 package model
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -36,6 +37,8 @@ type Cursor struct {
 	// Time and Seq are those of the last row returned.
 	Time Nanos
 	Seq  uint64
+	// State is what a reader that puts several others together knows of each.
+	State string
 }
 
 // IsZero reports whether the cursor means the first page.
@@ -58,6 +61,18 @@ type Paging struct {
 type Page[Row any] struct {
 	Rows []Row
 	Next Cursor
+	// Begin is the place before the first row of all pages: with it the answer does not
+	// hold what was stored later. Zero if it is not known.
+	Begin Cursor
+}
+
+// BeginOf returns the place before the first row of a state of a log whose cursors are
+// times and sequences.
+func BeginOf(epoch, snapshot uint64, ascending bool) Cursor {
+	if ascending {
+		return Cursor{Epoch: epoch, Snapshot: snapshot}
+	}
+	return Cursor{Epoch: epoch, Snapshot: snapshot, Time: math.MaxUint64, Seq: math.MaxUint64}
 }
 
 // RecordKind tells plain log records from events, which are log records with an

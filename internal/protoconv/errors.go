@@ -41,6 +41,9 @@ func codeOf(err error) codes.Code {
 	if _, exhausted := errors.AsType[*model.ExhaustedError](err); exhausted {
 		return codes.ResourceExhausted
 	}
+	if _, unavailable := errors.AsType[*model.UnavailableError](err); unavailable {
+		return codes.Unavailable
+	}
 	switch {
 	case errors.Is(err, ErrPayloadTooLarge):
 		return codes.ResourceExhausted
@@ -51,6 +54,38 @@ func codeOf(err error) codes.Code {
 	default:
 		return codes.Internal
 	}
+}
+
+// ErrorOf is the error of a call to another server as the data model has it.
+func ErrorOf(err error) error {
+	known, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	switch known.Code() {
+	case codes.Canceled:
+		return errors.Join(context.Canceled, err)
+	case codes.DeadlineExceeded:
+		return errors.Join(context.DeadlineExceeded, err)
+	case codes.InvalidArgument:
+		return fieldErrorOf(known)
+	case codes.ResourceExhausted:
+		return &model.ExhaustedError{Problem: known.Message()}
+	case codes.Unavailable:
+		return &model.UnavailableError{Problem: known.Message()}
+	default:
+		return err
+	}
+}
+
+func fieldErrorOf(known *status.Status) error {
+	for _, detail := range known.Details() {
+		if bad, ok := detail.(*errdetails.BadRequest); ok && len(bad.GetFieldViolations()) > 0 {
+			first := bad.GetFieldViolations()[0]
+			return &model.FieldError{Field: first.GetField(), Problem: first.GetDescription()}
+		}
+	}
+	return &model.FieldError{Field: "request", Problem: known.Message()}
 }
 
 func invalidArgument(fault *model.FieldError) error {

@@ -18,7 +18,29 @@ func requestStatistics(r model.RED) *tapiov1.RequestStatistics {
 	return &tapiov1.RequestStatistics{
 		RequestCount: r.Requests, ErrorCount: r.Errors, Rate: r.Rate,
 		DurationP50: durationpb.New(r.P50), DurationP95: durationpb.New(r.P95), DurationP99: durationpb.New(r.P99),
+		Kernel: r.Kernel,
 	}
+}
+
+// withBuckets adds the counts of durations.
+func withBuckets(statistics *tapiov1.RequestStatistics, r model.RED) {
+	if statistics != nil && r.Took != nil {
+		statistics.DurationBuckets = &tapiov1.DurationBuckets{First: uint32(r.Took.First), Counts: r.Took.Counts}
+	}
+}
+
+// ServiceWithBuckets is Service, with the counts of durations.
+func ServiceWithBuckets(s *model.Service) *tapiov1.Service {
+	out := Service(s)
+	withBuckets(out.GetRequests(), s.RED)
+	return out
+}
+
+// OperationWithBuckets is Operation, with the counts of durations.
+func OperationWithBuckets(o *model.Operation) *tapiov1.Operation {
+	out := Operation(o)
+	withBuckets(out.GetSpans(), o.RED)
+	return out
 }
 
 func signalsOf(set model.Signals) []tapiov1.Signal {

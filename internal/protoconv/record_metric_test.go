@@ -148,6 +148,7 @@ func TestMetricSeries(t *testing.T) {
 	got := MetricSeries(testAggregate(), []string{"pod", "zone"})
 	require.Len(t, got, 1)
 	requireSame(t, &tapiov1.MetricSeries{
+		Type: tapiov1.MetricDescription_TYPE_SUM, Monotonic: true,
 		MetricName: "http.requests",
 		Unit:       "{request}",
 		Labels:     map[string]string{"pod": "cart", "zone": ""},

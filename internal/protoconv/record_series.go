@@ -25,6 +25,9 @@ func MetricSeries(series []model.AggregateSeries, groupBy []string) []*tapiov1.M
 			SourceSeriesCount:         uint64(s.Sources),
 			MultipleWriterSeriesCount: uint64(s.ManyWriters),
 			DuplicatePointCount:       uint64(s.Duplicates),
+			Type:                      tapiov1.MetricDescription_Type(s.Metric.Type),
+			Temporality:               tapiov1.MetricDescription_Temporality(s.Metric.Temporality),
+			Monotonic:                 s.Metric.Monotonic,
 		}
 	}
 	return out

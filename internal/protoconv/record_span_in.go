@@ -54,6 +54,7 @@ func spanFrom(s *tracev1.Span) (model.Span, error) {
 		Start: model.Nanos(s.GetStartTimeUnixNano()), End: model.Nanos(s.GetEndTimeUnixNano()),
 		Name: s.GetName(), TraceState: s.GetTraceState(), Kind: int32(s.GetKind()), Flags: s.GetFlags(),
 		StatusCode: int32(s.GetStatus().GetCode()), StatusMessage: s.GetStatus().GetMessage(),
+		DroppedAttributes: s.GetDroppedAttributesCount(), DroppedEvents: s.GetDroppedEventsCount(), DroppedLinks: s.GetDroppedLinksCount(),
 	}
 	if err := copyID("trace_id", out.TraceID[:], s.GetTraceId()); err != nil {
 		return out, err

@@ -61,7 +61,7 @@ func GetFacetsQuery(req *tapiov1.GetFacetsRequest, now time.Time) (model.FacetQu
 
 // CompareAttributesQuery reads a query for a comparison.
 func CompareAttributesQuery(req *tapiov1.CompareAttributesRequest, now time.Time) (model.CompareQuery, error) {
-	query := model.CompareQuery{Labels: req.GetLabels()}
+	query := model.CompareQuery{Labels: req.GetLabels(), Equal: req.GetIncludeEqual()}
 	var err error
 	if query.Selection, err = selection(req.GetSelection(), now); err != nil {
 		return query, within("selection", err)

@@ -23,6 +23,12 @@ func start(s *tapiov1.StreamStart, now time.Time) (model.Start, error) {
 		return model.Start{Last: int(position.Last)}, nil
 	case *tapiov1.StreamStart_Since:
 		return startSince(position, now)
+	case *tapiov1.StreamStart_SinceTime:
+		at, err := instant("since_time", position.SinceTime)
+		if err == nil && at == 0 {
+			err = model.InvalidField("since_time", "must lie after 1970-01-01T00:00:00Z")
+		}
+		return model.Start{Since: at}, err
 	case *tapiov1.StreamStart_AfterSequence:
 		return model.Start{After: position.AfterSequence, Resume: true}, nil
 	default:

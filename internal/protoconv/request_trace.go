@@ -64,8 +64,32 @@ func traceConditions(q *tapiov1.TraceQuery) (model.TraceQuery, error) {
 	if query.Kinds, err = enumNumbers("kinds", q.GetKinds()); err != nil {
 		return query, err
 	}
+	if query.Tags, err = spanTags(q.GetTags()); err != nil {
+		return query, err
+	}
 	query.MinDuration, query.MaxDuration, err = durationBounds(q)
 	return query, err
+}
+
+const (
+	maxTags          = 64
+	maxTagValueBytes = 4096
+)
+
+func spanTags(in []*tapiov1.SpanTag) (tags []model.SpanTag, err error) {
+	if err := atMost("tags", len(in), maxTags); err != nil {
+		return nil, err
+	}
+	for i, tag := range in {
+		if err := checkLabel(indexed("tags", i)+".key", tag.GetKey()); err != nil {
+			return nil, err
+		}
+		if n := len(tag.GetValue()); n > maxTagValueBytes {
+			return nil, model.InvalidField(indexed("tags", i)+".value", "has %d bytes, the most is %d", n, maxTagValueBytes)
+		}
+		tags = append(tags, model.SpanTag{Key: tag.GetKey(), Value: tag.GetValue()})
+	}
+	return tags, nil
 }
 
 // idsAlone refuses conditions beside ids, for nobody would look at them.

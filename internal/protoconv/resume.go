@@ -41,3 +41,19 @@ func ReadResumeToken(store time.Time, text, field string) (uint64, error) {
 	}
 	return binary.BigEndian.Uint64(token[9:]), nil
 }
+
+// SequenceOf returns the sequence in a resume token, 0 if it is none.
+func SequenceOf(text string) uint64 {
+	token, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(token) != resumeSize {
+		return 0
+	}
+	return binary.BigEndian.Uint64(token[9:])
+}
+
+// SameStore reports whether two resume tokens are of one store.
+func SameStore(a, b string) bool {
+	first, err := base64.RawURLEncoding.DecodeString(a)
+	second, err2 := base64.RawURLEncoding.DecodeString(b)
+	return err == nil && err2 == nil && len(first) == resumeSize && len(second) == resumeSize && string(first[:9]) == string(second[:9])
+}

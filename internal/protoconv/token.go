@@ -16,13 +16,13 @@ import (
 )
 
 // A token is, big endian: version (1 byte), epoch, snapshot, time and sequence
-// of the cursor (8 each), the start of the request's hash (8), CRC-32C of all
-// before it (4).
+// of the cursor (8 each), the start of the request's hash (8), the cursor's state if
+// it has one, CRC-32C of all before it (4).
 const (
 	tokenVersion = 1
 	tokenHashAt  = 1 + 4*8
-	tokenSumAt   = tokenHashAt + 8
-	tokenSize    = tokenSumAt + 4
+	tokenStateAt = tokenHashAt + 8
+	tokenLeast   = tokenStateAt + 4
 )
 
 // PageToken returns the opaque token under which the next page of the same
@@ -31,14 +31,19 @@ func PageToken(req proto.Message, next model.Cursor) string {
 	if next.IsZero() {
 		return ""
 	}
-	token := make([]byte, 0, tokenSize)
+	token := make([]byte, 0, tokenLeast+len(next.State))
 	token = append(token, tokenVersion)
 	for _, part := range []uint64{next.Epoch, next.Snapshot, uint64(next.Time), next.Seq, requestHash(req)} {
 		token = binary.BigEndian.AppendUint64(token, part)
 	}
+	token = append(token, next.State...)
 	token = binary.BigEndian.AppendUint32(token, crc32c(token))
 	return base64.RawURLEncoding.EncodeToString(token)
 }
+
+// CursorOf reads the token that the answer to a request came with, to go on from it
+// with the same request.
+func CursorOf(req proto.Message, token string) (model.Cursor, error) { return cursorOf(req, token) }
 
 // cursorOf reads the token of a request; none is the first page.
 func cursorOf(req proto.Message, text string) (model.Cursor, error) {
@@ -46,8 +51,9 @@ func cursorOf(req proto.Message, text string) (model.Cursor, error) {
 		return model.Cursor{}, nil
 	}
 	token, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(token) != tokenSize || token[0] != tokenVersion ||
-		binary.BigEndian.Uint32(token[tokenSumAt:]) != crc32c(token[:tokenSumAt]) {
+	sum := len(token) - 4
+	if err != nil || len(token) < tokenLeast || token[0] != tokenVersion ||
+		binary.BigEndian.Uint32(token[sum:]) != crc32c(token[:sum]) {
 		return model.Cursor{}, model.InvalidField("page_token", "is none of this server's tokens: start again without it")
 	}
 	if binary.BigEndian.Uint64(token[tokenHashAt:]) != requestHash(req) {
@@ -58,6 +64,7 @@ func cursorOf(req proto.Message, text string) (model.Cursor, error) {
 		Snapshot: binary.BigEndian.Uint64(token[9:]),
 		Time:     model.Nanos(binary.BigEndian.Uint64(token[17:])),
 		Seq:      binary.BigEndian.Uint64(token[25:]),
+		State:    string(token[tokenStateAt:sum]),
 	}, nil
 }
 

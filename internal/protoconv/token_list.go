@@ -32,6 +32,11 @@ func ListToken(req proto.Message, next model.ListPlace) string {
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
+// ListPlaceOf is CursorOf for lists.
+func ListPlaceOf(req proto.Message, token string) (model.ListPlace, error) {
+	return listPlaceOf(req, token)
+}
+
 // listPlaceOf reads the token of a request; none is the first page.
 func listPlaceOf(req proto.Message, text string) (model.ListPlace, error) {
 	if text == "" {

@@ -16,6 +16,8 @@
 //     wrong, whose field names the part of the request; a *model.ExhaustedError if
 //     the answer would take more memory than a query may hold. Any other error means
 //     that the backend failed: nothing that was returned with it counts.
+//   - Sources: a reader that puts several sources together answers from those that
+//     answer in time, and reports the others with AddNote.
 //   - Time: queries select by event time. A zero bound of a range is open.
 //   - Concurrency: methods are safe for concurrent use and MUST NOT delay writers.
 package query

@@ -42,6 +42,13 @@ type EventReader interface {
 	Identify(e *model.Event)
 }
 
+// Snapshotter is an interface that an EventReader MAY implement too.
+type Snapshotter interface {
+	// Snapshot returns the place before the newest record that is stored now: pages
+	// from it hold none that is stored later.
+	Snapshot() model.Cursor
+}
+
 // TraceReader reads spans, put together by trace.
 type TraceReader interface {
 	// QueryTraces returns one page of the traces that have a selected span, each

@@ -223,12 +223,7 @@ func (c *collector) sorted() []*group {
 }
 
 func appendMetric(dst []byte, m *model.Metric) []byte {
-	dst = appendText(appendText(dst, m.Name), m.Unit)
-	monotonic := byte(0)
-	if m.Monotonic {
-		monotonic = 1
-	}
-	return append(dst, byte(m.Type), byte(m.Temporality), monotonic)
+	return m.AppendIdentity(dst)
 }
 
 // appendText puts the length first, so that neighbours do not run together.

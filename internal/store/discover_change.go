@@ -42,7 +42,7 @@ func (s *Store) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page
 // changePage takes one page of the changes.
 func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Page[model.Change] {
 	place := func(c *model.Change) model.Cursor {
-		id := keyOf(c.Service, c.Namespace, c.Instance, c.From, c.To, c.EventID, c.Summary)
+		id := model.ListKey(c.Service, c.Namespace, c.Instance, c.From, c.To, c.EventID, c.Summary)
 		return model.Cursor{Epoch: s.epoch, Time: c.Time, Seq: xxhash.Sum64String(id) | 1}
 	}
 	order := func(a, b model.Cursor) int {

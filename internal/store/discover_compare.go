@@ -39,7 +39,7 @@ func (s *Store) CompareAttributes(ctx context.Context, q model.CompareQuery) (mo
 	if err != nil {
 		return model.Comparison{}, err
 	}
-	return c.result(q.Limit), nil
+	return c.result(q.Limit, q.Equal), nil
 }
 
 // comparison counts the values of a selection and of its baseline.
@@ -61,7 +61,7 @@ func compareRows[R any](ctx context.Context, c *comparison, selection, baseline 
 	return err
 }
 
-func (c *comparison) result(limit int) model.Comparison {
+func (c *comparison) result(limit int, equal bool) model.Comparison {
 	c.selection.joinDimensions()
 	c.baseline.joinDimensions()
 	answer := model.Comparison{
@@ -85,7 +85,7 @@ func (c *comparison) result(limit int) model.Comparison {
 			}
 		}
 	}
-	answer.Differences = slices.DeleteFunc(answer.Differences, func(d model.AttributeDifference) bool { return d.Divergence == 0 })
+	answer.Differences = slices.DeleteFunc(answer.Differences, func(d model.AttributeDifference) bool { return d.Divergence == 0 && !equal })
 	slices.SortFunc(answer.Differences, compareDifferences)
 	answer.Differences = slices.Clip(answer.Differences[:min(len(answer.Differences), max(limit, 1))])
 	return answer

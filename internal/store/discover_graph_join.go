@@ -159,7 +159,7 @@ func (j *graphJoin) edge(from, to *model.GraphNode, by, other *call) {
 	if by.failed {
 		r.errors++
 	}
-	r.took.add(bucketOf(by.took), 1)
+	r.took.Add(model.DurationBucket(by.took), 1)
 	r.extent.add(extent{by.start, by.start})
 }
 

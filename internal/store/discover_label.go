@@ -101,7 +101,7 @@ func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[
 	items := make([]listed[model.LabelInfo], 0, len(t.counts))
 	for name, l := range t.counts {
 		items = append(items, listed[model.LabelInfo]{
-			item: model.LabelInfo{Name: name, Signals: l.signals, Records: l.records}, place: model.ListPlace{Key: keyOf(name), Count: l.records},
+			item: model.LabelInfo{Name: name, Signals: l.signals, Records: l.records}, place: model.ListPlace{Key: model.ListKey(name), Count: l.records},
 		})
 	}
 	return pageOf(items, q.Paging), nil
@@ -132,7 +132,7 @@ func (s *Store) ListLabelValues(ctx context.Context, q model.LabelQuery) (model.
 	items := make([]listed[model.LabelValue], 0, len(t.counts))
 	for value, l := range t.counts {
 		items = append(items, listed[model.LabelValue]{
-			item: model.LabelValue{Value: value, Records: l.records}, place: model.ListPlace{Key: keyOf(value), Count: l.records},
+			item: model.LabelValue{Value: value, Records: l.records}, place: model.ListPlace{Key: model.ListKey(value), Count: l.records},
 		})
 	}
 	return pageOf(items, q.Paging), nil

@@ -71,7 +71,7 @@ func (t *lifeTallies) of(resource *model.Resource) (*life, error) {
 }
 
 func (t *lifeTallies) keep(l *life) (*life, error) {
-	key := keyOf(l.service, l.namespace, l.version, l.instance)
+	key := model.ListKey(l.service, l.namespace, l.version, l.instance)
 	known, found := t.lives[key]
 	if !found {
 		if err := t.account.take(tallyBytes + int64(len(key))); err != nil {
@@ -116,7 +116,7 @@ func (s *Store) shownChanges(ctx context.Context, q *model.ChangeQuery, a *accou
 func concludeChanges(lives map[string]*life, over model.TimeRange) []model.Change {
 	services := map[string][]*life{}
 	for _, l := range lives {
-		key := keyOf(l.service, l.namespace)
+		key := model.ListKey(l.service, l.namespace)
 		services[key] = append(services[key], l)
 	}
 	var changes []model.Change

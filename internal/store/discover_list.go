@@ -22,12 +22,7 @@ const itemBytes = 128
 
 // pageOf puts the items in order and takes the page that is asked for.
 func pageOf[Item any](items []listed[Item], paging model.ListPaging) model.List[Item] {
-	order := func(a, b model.ListPlace) int {
-		if paging.ByCount {
-			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Key, b.Key))
-		}
-		return cmp.Compare(a.Key, b.Key)
-	}
+	order := func(a, b model.ListPlace) int { return a.Compare(b, paging.ByCount) }
 	slices.SortFunc(items, func(a, b listed[Item]) int { return order(a.place, b.place) })
 	from := 0
 	if !paging.After.IsZero() {
@@ -53,13 +48,4 @@ func textBytes(texts ...string) (bytes int) {
 		bytes += len(text) + 2
 	}
 	return bytes
-}
-
-// keyOf makes the key of a list from parts, of which the first orders first.
-func keyOf(parts ...string) string {
-	key := make([]byte, 0, 64)
-	for _, part := range parts {
-		key = append(append(key, part...), 0)
-	}
-	return string(key)
 }

@@ -25,7 +25,7 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 	tallies := map[string]*metricTally{}
 	service := model.NewLabelKey(serviceKey)
 	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, widen func(*extent)) error {
-		key := string(appendMetric(append([]byte(series.Metric.Name), 0), series.Metric))
+		key := series.Metric.ListKey()
 		tally, known := tallies[key]
 		if !known {
 			if err := a.take(tallyBytes + int64(len(key))); err != nil {

@@ -90,7 +90,7 @@ func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (mod
 				Service: key.service, Name: key.name, Kind: key.kind, RED: tally.red(over),
 				First: tally.extent.oldest, Last: tally.extent.newest,
 			},
-			place: model.ListPlace{Key: keyOf(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},
+			place: model.ListPlace{Key: model.ListKey(key.service, key.name, strconv.Itoa(int(key.kind))), Count: tally.count},
 		})
 	}
 	return pageOf(items, q.Paging), nil

@@ -143,6 +143,7 @@ func (t *serviceTally) result(over model.TimeRange) model.Service {
 	s.Instances = slices.Sorted(maps.Keys(t.instances))
 	s.Instances = s.Instances[:min(len(s.Instances), model.MaxInstances)]
 	s.RED = t.requests().red(over)
+	s.RED.Kernel = t.own.count == 0 && t.seen.count > 0
 	return s
 }
 
@@ -178,7 +179,7 @@ func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.L
 	over := s.covered(q.Filter.Time)
 	for name, tally := range tallies.tallies {
 		service := tally.result(over)
-		place := model.ListPlace{Key: keyOf(name), Count: service.Logs + service.Spans + service.Series}
+		place := model.ListPlace{Key: model.ListKey(name), Count: service.Logs + service.Spans + service.Series}
 		items = append(items, listed[model.Service]{service, place, textBytes(service.Instances...) + textBytes(service.Namespaces...)})
 	}
 	return pageOf(items, q.Paging), nil

@@ -53,7 +53,7 @@ func (s *summary) size() int64 {
 	return bytes
 }
 
-func (r *requests) bytes() int64 { return int64(sliceBytes(r.took.counts)) }
+func (r *requests) bytes() int64 { return int64(sliceBytes(r.took.Counts)) }
 
 // summarize counts the rows of a segment, which a reader restores.
 func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, error) {

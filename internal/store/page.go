@@ -70,7 +70,7 @@ func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Pag
 
 // page takes rows up to the limits.
 func (p *pager[R]) page(found []entry[R], limit, maxBytes int) model.Page[R] {
-	page := model.Page[R]{Rows: make([]R, 0, min(len(found), limit))}
+	page := model.Page[R]{Rows: make([]R, 0, min(len(found), limit)), Begin: model.BeginOf(p.epoch, p.snapshot, p.ascending)}
 	bytes := 0
 	for i, e := range found {
 		bytes += p.log.signal.answer(e.row)

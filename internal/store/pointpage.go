@@ -129,7 +129,9 @@ func (p *pointPager) before(v *pointView) bool {
 
 // page takes rows up to the limits.
 func (p *pointPager) page(found []entry[model.Point], limit int) model.Page[model.Point] {
-	page := model.Page[model.Point]{Rows: make([]model.Point, 0, min(len(found), limit))}
+	page := model.Page[model.Point]{
+		Rows: make([]model.Point, 0, min(len(found), limit)), Begin: model.BeginOf(p.epoch, p.snapshot, p.query.Paging.Ascending),
+	}
 	bytes, most := 0, p.query.Paging.MaxBytes
 	for i, e := range found {
 		bytes += e.row.AnswerSize()

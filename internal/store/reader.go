@@ -13,7 +13,15 @@ import (
 // queryReader is a Store whose tails are interfaces.
 type queryReader struct{ *Store }
 
-var _ query.SeriesIndex = queryReader{}
+var (
+	_ query.SeriesIndex = queryReader{}
+	_ query.Snapshotter = queryReader{}
+)
+
+// Snapshot implements query.Snapshotter.
+func (r queryReader) Snapshot() model.Cursor {
+	return model.BeginOf(r.epoch, r.Stats()[0].LastSeq, false)
+}
 
 // Reader returns the store as the API depends on it.
 func (s *Store) Reader() query.Reader { return queryReader{s} }

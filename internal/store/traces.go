@@ -242,7 +242,7 @@ func isExhausted(err error) bool {
 
 // page takes traces up to the limits, and to what one query may hold.
 func (f *traceFinder) page(ctx context.Context, found []entry[model.Span], limit, maxBytes int) (model.Page[model.Trace], error) {
-	var page model.Page[model.Trace]
+	page := model.Page[model.Trace]{Begin: model.BeginOf(f.pager.epoch, f.pager.snapshot, f.pager.ascending)}
 	bytes := 0
 	for i, e := range found {
 		if i == limit {

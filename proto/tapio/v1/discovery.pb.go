@@ -196,7 +196,7 @@ func (x MetricDescription_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MetricDescription_Type.Descriptor instead.
 func (MetricDescription_Type) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{9, 0}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{10, 0}
 }
 
 // What a point counts from.
@@ -249,7 +249,7 @@ func (x MetricDescription_Temporality) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MetricDescription_Temporality.Descriptor instead.
 func (MetricDescription_Temporality) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{9, 1}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{10, 1}
 }
 
 // What a node stands for.
@@ -310,7 +310,7 @@ func (x ServiceNode_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServiceNode_Type.Descriptor instead.
 func (ServiceNode_Type) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{25, 0}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{26, 0}
 }
 
 // Kind of change.
@@ -375,7 +375,7 @@ func (x ObservedChange_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ObservedChange_Type.Descriptor instead.
 func (ObservedChange_Type) EnumDescriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{32, 0}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{33, 0}
 }
 
 // RequestStatistics is the rate, errors and duration of requests: of spans of
@@ -395,7 +395,12 @@ type RequestStatistics struct {
 	// 95th percentile of the duration.
 	DurationP95 *durationpb.Duration `protobuf:"bytes,5,opt,name=duration_p95,json=durationP95,proto3" json:"duration_p95,omitempty"`
 	// 99th percentile of the duration.
-	DurationP99   *durationpb.Duration `protobuf:"bytes,6,opt,name=duration_p99,json=durationP99,proto3" json:"duration_p99,omitempty"`
+	DurationP99 *durationpb.Duration `protobuf:"bytes,6,opt,name=duration_p99,json=durationP99,proto3" json:"duration_p99,omitempty"`
+	// Counts of durations in buckets, where a request asks for them: percentiles of
+	// several answers can be computed from their sums.
+	DurationBuckets *DurationBuckets `protobuf:"bytes,7,opt,name=duration_buckets,json=durationBuckets,proto3" json:"duration_buckets,omitempty"`
+	// Only the kernel saw the requests: no span of the service reports them.
+	Kernel        bool `protobuf:"varint,8,opt,name=kernel,proto3" json:"kernel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +477,77 @@ func (x *RequestStatistics) GetDurationP99() *durationpb.Duration {
 	return nil
 }
 
+func (x *RequestStatistics) GetDurationBuckets() *DurationBuckets {
+	if x != nil {
+		return x.DurationBuckets
+	}
+	return nil
+}
+
+func (x *RequestStatistics) GetKernel() bool {
+	if x != nil {
+		return x.Kernel
+	}
+	return false
+}
+
+// DurationBuckets counts durations. Bucket 0 holds durations of 0, bucket n above 0
+// those whose logarithm to base 2, in nanoseconds and times 16, is n-1 or more and
+// below n.
+type DurationBuckets struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the first bucket that is counted.
+	First uint32 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// Durations in that bucket and in those that follow it.
+	Counts        []uint32 `protobuf:"varint,2,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DurationBuckets) Reset() {
+	*x = DurationBuckets{}
+	mi := &file_tapio_v1_discovery_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DurationBuckets) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DurationBuckets) ProtoMessage() {}
+
+func (x *DurationBuckets) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_discovery_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DurationBuckets.ProtoReflect.Descriptor instead.
+func (*DurationBuckets) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DurationBuckets) GetFirst() uint32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *DurationBuckets) GetCounts() []uint32 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // ListServicesRequest asks for services.
 type ListServicesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -479,14 +555,16 @@ type ListServicesRequest struct {
 	// limit counts services, 1 to 10,000, 0 means 100. ascending must be unset.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Order of the services. By count: by log records, spans and series.
-	Order         ListOrder `protobuf:"varint,2,opt,name=order,proto3,enum=tapio.v1.ListOrder" json:"order,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Order ListOrder `protobuf:"varint,2,opt,name=order,proto3,enum=tapio.v1.ListOrder" json:"order,omitempty"`
+	// Return duration_buckets of requests.
+	IncludeDurationBuckets bool `protobuf:"varint,3,opt,name=include_duration_buckets,json=includeDurationBuckets,proto3" json:"include_duration_buckets,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[1]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -498,7 +576,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[1]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -511,7 +589,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{1}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ListServicesRequest) GetFilter() *Filter {
@@ -528,6 +606,13 @@ func (x *ListServicesRequest) GetOrder() ListOrder {
 	return ListOrder_LIST_ORDER_UNSPECIFIED
 }
 
+func (x *ListServicesRequest) GetIncludeDurationBuckets() bool {
+	if x != nil {
+		return x.IncludeDurationBuckets
+	}
+	return false
+}
+
 // ListServicesResponse is a page of services.
 type ListServicesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -535,13 +620,15 @@ type ListServicesResponse struct {
 	Services []*Service `protobuf:"bytes,1,rep,name=services,proto3" json:"services,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[2]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +640,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[2]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +653,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{2}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListServicesResponse) GetServices() []*Service {
@@ -581,6 +668,13 @@ func (x *ListServicesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListServicesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // Service is one service.
@@ -616,7 +710,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[3]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +722,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[3]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +735,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{3}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Service) GetName() string {
@@ -737,14 +831,16 @@ type ListOperationsRequest struct {
 	// Only spans of these kinds; empty: all.
 	Kinds []v1.Span_SpanKind `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=opentelemetry.proto.trace.v1.Span_SpanKind" json:"kinds,omitempty"`
 	// Order: by service, name and kind, or by the number of spans.
-	Order         ListOrder `protobuf:"varint,3,opt,name=order,proto3,enum=tapio.v1.ListOrder" json:"order,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Order ListOrder `protobuf:"varint,3,opt,name=order,proto3,enum=tapio.v1.ListOrder" json:"order,omitempty"`
+	// Return duration_buckets of requests.
+	IncludeDurationBuckets bool `protobuf:"varint,4,opt,name=include_duration_buckets,json=includeDurationBuckets,proto3" json:"include_duration_buckets,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *ListOperationsRequest) Reset() {
 	*x = ListOperationsRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[4]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -756,7 +852,7 @@ func (x *ListOperationsRequest) String() string {
 func (*ListOperationsRequest) ProtoMessage() {}
 
 func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[4]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -769,7 +865,7 @@ func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
 func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{4}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListOperationsRequest) GetFilter() *Filter {
@@ -793,6 +889,13 @@ func (x *ListOperationsRequest) GetOrder() ListOrder {
 	return ListOrder_LIST_ORDER_UNSPECIFIED
 }
 
+func (x *ListOperationsRequest) GetIncludeDurationBuckets() bool {
+	if x != nil {
+		return x.IncludeDurationBuckets
+	}
+	return false
+}
+
 // ListOperationsResponse is a page of operations.
 type ListOperationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -800,13 +903,15 @@ type ListOperationsResponse struct {
 	Operations []*Operation `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListOperationsResponse) Reset() {
 	*x = ListOperationsResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[5]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +923,7 @@ func (x *ListOperationsResponse) String() string {
 func (*ListOperationsResponse) ProtoMessage() {}
 
 func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[5]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +936,7 @@ func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
 func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{5}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListOperationsResponse) GetOperations() []*Operation {
@@ -846,6 +951,13 @@ func (x *ListOperationsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListOperationsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // Operation is one span name of a service, by kind.
@@ -869,7 +981,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[6]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +993,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[6]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1006,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{6}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Operation) GetService() string {
@@ -955,7 +1067,7 @@ type ListMetricsRequest struct {
 
 func (x *ListMetricsRequest) Reset() {
 	*x = ListMetricsRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[7]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1079,7 @@ func (x *ListMetricsRequest) String() string {
 func (*ListMetricsRequest) ProtoMessage() {}
 
 func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[7]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1092,7 @@ func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
 func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{7}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListMetricsRequest) GetFilter() *Filter {
@@ -1011,13 +1123,15 @@ type ListMetricsResponse struct {
 	Metrics []*MetricDescription `protobuf:"bytes,1,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListMetricsResponse) Reset() {
 	*x = ListMetricsResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[8]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1143,7 @@ func (x *ListMetricsResponse) String() string {
 func (*ListMetricsResponse) ProtoMessage() {}
 
 func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[8]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1156,7 @@ func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
 func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{8}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListMetricsResponse) GetMetrics() []*MetricDescription {
@@ -1057,6 +1171,13 @@ func (x *ListMetricsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListMetricsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // MetricDescription is a metric as it describes itself. Metrics of one name that
@@ -1089,7 +1210,7 @@ type MetricDescription struct {
 
 func (x *MetricDescription) Reset() {
 	*x = MetricDescription{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[9]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1222,7 @@ func (x *MetricDescription) String() string {
 func (*MetricDescription) ProtoMessage() {}
 
 func (x *MetricDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[9]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1235,7 @@ func (x *MetricDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricDescription.ProtoReflect.Descriptor instead.
 func (*MetricDescription) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{9}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MetricDescription) GetName() string {
@@ -1207,7 +1328,7 @@ type ListLabelsRequest struct {
 
 func (x *ListLabelsRequest) Reset() {
 	*x = ListLabelsRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[10]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1340,7 @@ func (x *ListLabelsRequest) String() string {
 func (*ListLabelsRequest) ProtoMessage() {}
 
 func (x *ListLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[10]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1353,7 @@ func (x *ListLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelsRequest.ProtoReflect.Descriptor instead.
 func (*ListLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{10}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListLabelsRequest) GetSignal() Signal {
@@ -1277,13 +1398,15 @@ type ListLabelsResponse struct {
 	Labels []*Label `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListLabelsResponse) Reset() {
 	*x = ListLabelsResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[11]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1418,7 @@ func (x *ListLabelsResponse) String() string {
 func (*ListLabelsResponse) ProtoMessage() {}
 
 func (x *ListLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[11]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1431,7 @@ func (x *ListLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelsResponse.ProtoReflect.Descriptor instead.
 func (*ListLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{11}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListLabelsResponse) GetLabels() []*Label {
@@ -1323,6 +1446,13 @@ func (x *ListLabelsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListLabelsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // Label is an attribute of records, scopes, resources or series.
@@ -1340,7 +1470,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[12]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1482,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[12]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1495,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{12}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Label) GetName() string {
@@ -1413,7 +1543,7 @@ type ListLabelValuesRequest struct {
 
 func (x *ListLabelValuesRequest) Reset() {
 	*x = ListLabelValuesRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[13]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1555,7 @@ func (x *ListLabelValuesRequest) String() string {
 func (*ListLabelValuesRequest) ProtoMessage() {}
 
 func (x *ListLabelValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[13]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1568,7 @@ func (x *ListLabelValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListLabelValuesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{13}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListLabelValuesRequest) GetLabel() string {
@@ -1490,13 +1620,15 @@ type ListLabelValuesResponse struct {
 	Values []*LabelValue `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListLabelValuesResponse) Reset() {
 	*x = ListLabelValuesResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[14]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1640,7 @@ func (x *ListLabelValuesResponse) String() string {
 func (*ListLabelValuesResponse) ProtoMessage() {}
 
 func (x *ListLabelValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[14]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1653,7 @@ func (x *ListLabelValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabelValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListLabelValuesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{14}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListLabelValuesResponse) GetValues() []*LabelValue {
@@ -1538,6 +1670,13 @@ func (x *ListLabelValuesResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *ListLabelValuesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // LabelValue is a value of a label.
 type LabelValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1551,7 +1690,7 @@ type LabelValue struct {
 
 func (x *LabelValue) Reset() {
 	*x = LabelValue{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[15]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1702,7 @@ func (x *LabelValue) String() string {
 func (*LabelValue) ProtoMessage() {}
 
 func (x *LabelValue) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[15]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1715,7 @@ func (x *LabelValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelValue.ProtoReflect.Descriptor instead.
 func (*LabelValue) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{15}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LabelValue) GetValue() string {
@@ -1621,7 +1760,7 @@ type RecordSelection struct {
 
 func (x *RecordSelection) Reset() {
 	*x = RecordSelection{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[16]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1772,7 @@ func (x *RecordSelection) String() string {
 func (*RecordSelection) ProtoMessage() {}
 
 func (x *RecordSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[16]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1785,7 @@ func (x *RecordSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordSelection.ProtoReflect.Descriptor instead.
 func (*RecordSelection) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{16}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RecordSelection) GetSignal() Signal {
@@ -1731,7 +1870,7 @@ type CountRecordsRequest struct {
 
 func (x *CountRecordsRequest) Reset() {
 	*x = CountRecordsRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[17]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1882,7 @@ func (x *CountRecordsRequest) String() string {
 func (*CountRecordsRequest) ProtoMessage() {}
 
 func (x *CountRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[17]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1895,7 @@ func (x *CountRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRecordsRequest.ProtoReflect.Descriptor instead.
 func (*CountRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{17}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CountRecordsRequest) GetSelection() *RecordSelection {
@@ -1793,14 +1932,16 @@ type CountRecordsResponse struct {
 	// All records selected.
 	TotalCount uint64 `protobuf:"varint,1,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	// The groups, the highest count first.
-	Groups        []*RecordCounts `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups []*RecordCounts `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CountRecordsResponse) Reset() {
 	*x = CountRecordsResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[18]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1953,7 @@ func (x *CountRecordsResponse) String() string {
 func (*CountRecordsResponse) ProtoMessage() {}
 
 func (x *CountRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[18]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1966,7 @@ func (x *CountRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRecordsResponse.ProtoReflect.Descriptor instead.
 func (*CountRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{18}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CountRecordsResponse) GetTotalCount() uint64 {
@@ -1838,6 +1979,13 @@ func (x *CountRecordsResponse) GetTotalCount() uint64 {
 func (x *CountRecordsResponse) GetGroups() []*RecordCounts {
 	if x != nil {
 		return x.Groups
+	}
+	return nil
+}
+
+func (x *CountRecordsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
 	}
 	return nil
 }
@@ -1859,7 +2007,7 @@ type RecordCounts struct {
 
 func (x *RecordCounts) Reset() {
 	*x = RecordCounts{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[19]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2019,7 @@ func (x *RecordCounts) String() string {
 func (*RecordCounts) ProtoMessage() {}
 
 func (x *RecordCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[19]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2032,7 @@ func (x *RecordCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCounts.ProtoReflect.Descriptor instead.
 func (*RecordCounts) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{19}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecordCounts) GetValue() string {
@@ -1933,7 +2081,7 @@ type GetFacetsRequest struct {
 
 func (x *GetFacetsRequest) Reset() {
 	*x = GetFacetsRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[20]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2093,7 @@ func (x *GetFacetsRequest) String() string {
 func (*GetFacetsRequest) ProtoMessage() {}
 
 func (x *GetFacetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[20]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2106,7 @@ func (x *GetFacetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFacetsRequest.ProtoReflect.Descriptor instead.
 func (*GetFacetsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{20}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetFacetsRequest) GetSelection() *RecordSelection {
@@ -2000,14 +2148,16 @@ type GetFacetsResponse struct {
 	// Records whose labels were looked at.
 	ExaminedCount uint64 `protobuf:"varint,3,opt,name=examined_count,json=examinedCount,proto3" json:"examined_count,omitempty"`
 	// All figures are extrapolated from the records that were looked at.
-	Estimated     bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	Estimated bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetFacetsResponse) Reset() {
 	*x = GetFacetsResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[21]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2169,7 @@ func (x *GetFacetsResponse) String() string {
 func (*GetFacetsResponse) ProtoMessage() {}
 
 func (x *GetFacetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[21]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2182,7 @@ func (x *GetFacetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFacetsResponse.ProtoReflect.Descriptor instead.
 func (*GetFacetsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{21}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetFacetsResponse) GetTotalCount() uint64 {
@@ -2063,6 +2213,13 @@ func (x *GetFacetsResponse) GetEstimated() bool {
 	return false
 }
 
+func (x *GetFacetsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // Facet is the most frequent values of one label.
 type Facet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2083,7 +2240,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[22]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2252,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[22]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2265,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{22}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Facet) GetLabel() string {
@@ -2159,7 +2316,7 @@ type GetServiceGraphRequest struct {
 
 func (x *GetServiceGraphRequest) Reset() {
 	*x = GetServiceGraphRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[23]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2171,7 +2328,7 @@ func (x *GetServiceGraphRequest) String() string {
 func (*GetServiceGraphRequest) ProtoMessage() {}
 
 func (x *GetServiceGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[23]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2184,7 +2341,7 @@ func (x *GetServiceGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceGraphRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{23}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetServiceGraphRequest) GetFilter() *Filter {
@@ -2204,14 +2361,16 @@ type GetServiceGraphResponse struct {
 	// Spans that were looked at.
 	SpanCount uint64 `protobuf:"varint,3,opt,name=span_count,json=spanCount,proto3" json:"span_count,omitempty"`
 	// Edges above the limit, or the oldest spans, were left out.
-	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	Truncated bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetServiceGraphResponse) Reset() {
 	*x = GetServiceGraphResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[24]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2382,7 @@ func (x *GetServiceGraphResponse) String() string {
 func (*GetServiceGraphResponse) ProtoMessage() {}
 
 func (x *GetServiceGraphResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[24]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2395,7 @@ func (x *GetServiceGraphResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceGraphResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceGraphResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{24}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetServiceGraphResponse) GetNodes() []*ServiceNode {
@@ -2267,6 +2426,13 @@ func (x *GetServiceGraphResponse) GetTruncated() bool {
 	return false
 }
 
+func (x *GetServiceGraphResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // ServiceNode is a service, or a peer without telemetry.
 type ServiceNode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2287,7 +2453,7 @@ type ServiceNode struct {
 
 func (x *ServiceNode) Reset() {
 	*x = ServiceNode{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[25]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2465,7 @@ func (x *ServiceNode) String() string {
 func (*ServiceNode) ProtoMessage() {}
 
 func (x *ServiceNode) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[25]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2478,7 @@ func (x *ServiceNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceNode.ProtoReflect.Descriptor instead.
 func (*ServiceNode) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{25}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ServiceNode) GetId() string {
@@ -2367,7 +2533,7 @@ type ServiceEdge struct {
 
 func (x *ServiceEdge) Reset() {
 	*x = ServiceEdge{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[26]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2545,7 @@ func (x *ServiceEdge) String() string {
 func (*ServiceEdge) ProtoMessage() {}
 
 func (x *ServiceEdge) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[26]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2558,7 @@ func (x *ServiceEdge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceEdge.ProtoReflect.Descriptor instead.
 func (*ServiceEdge) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{26}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ServiceEdge) GetClient() string {
@@ -2435,14 +2601,16 @@ type CompareAttributesRequest struct {
 	// Only these labels, as of ListLabelValuesRequest; empty: all. At most 100.
 	Labels []string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty"`
 	// Most differences, 1 to 1,000, 0 means 20.
-	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Also return values whose shares are the same.
+	IncludeEqual  bool `protobuf:"varint,5,opt,name=include_equal,json=includeEqual,proto3" json:"include_equal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CompareAttributesRequest) Reset() {
 	*x = CompareAttributesRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[27]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2454,7 +2622,7 @@ func (x *CompareAttributesRequest) String() string {
 func (*CompareAttributesRequest) ProtoMessage() {}
 
 func (x *CompareAttributesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[27]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2467,7 +2635,7 @@ func (x *CompareAttributesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAttributesRequest.ProtoReflect.Descriptor instead.
 func (*CompareAttributesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{27}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CompareAttributesRequest) GetSelection() *RecordSelection {
@@ -2498,6 +2666,13 @@ func (x *CompareAttributesRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *CompareAttributesRequest) GetIncludeEqual() bool {
+	if x != nil {
+		return x.IncludeEqual
+	}
+	return false
+}
+
 // CompareAttributesResponse is the differences.
 type CompareAttributesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2508,14 +2683,16 @@ type CompareAttributesResponse struct {
 	// The highest divergence first.
 	Differences []*AttributeDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
 	// A sample was compared: counts are those of the sample.
-	Estimated     bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	Estimated bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CompareAttributesResponse) Reset() {
 	*x = CompareAttributesResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[28]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2704,7 @@ func (x *CompareAttributesResponse) String() string {
 func (*CompareAttributesResponse) ProtoMessage() {}
 
 func (x *CompareAttributesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[28]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2717,7 @@ func (x *CompareAttributesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAttributesResponse.ProtoReflect.Descriptor instead.
 func (*CompareAttributesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{28}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CompareAttributesResponse) GetSelectionCount() uint64 {
@@ -2571,6 +2748,13 @@ func (x *CompareAttributesResponse) GetEstimated() bool {
 	return false
 }
 
+func (x *CompareAttributesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // AttributeDifference is a value that is more frequent in the selection, or less.
 type AttributeDifference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2594,7 +2778,7 @@ type AttributeDifference struct {
 
 func (x *AttributeDifference) Reset() {
 	*x = AttributeDifference{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[29]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2606,7 +2790,7 @@ func (x *AttributeDifference) String() string {
 func (*AttributeDifference) ProtoMessage() {}
 
 func (x *AttributeDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[29]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2619,7 +2803,7 @@ func (x *AttributeDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeDifference.ProtoReflect.Descriptor instead.
 func (*AttributeDifference) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{29}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AttributeDifference) GetLabel() string {
@@ -2685,7 +2869,7 @@ type GetChangesRequest struct {
 
 func (x *GetChangesRequest) Reset() {
 	*x = GetChangesRequest{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[30]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2881,7 @@ func (x *GetChangesRequest) String() string {
 func (*GetChangesRequest) ProtoMessage() {}
 
 func (x *GetChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[30]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2894,7 @@ func (x *GetChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChangesRequest.ProtoReflect.Descriptor instead.
 func (*GetChangesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{30}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetChangesRequest) GetFilter() *Filter {
@@ -2734,13 +2918,15 @@ type GetChangesResponse struct {
 	Changes []*ObservedChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetChangesResponse) Reset() {
 	*x = GetChangesResponse{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[31]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +2938,7 @@ func (x *GetChangesResponse) String() string {
 func (*GetChangesResponse) ProtoMessage() {}
 
 func (x *GetChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[31]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +2951,7 @@ func (x *GetChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChangesResponse.ProtoReflect.Descriptor instead.
 func (*GetChangesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{31}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetChangesResponse) GetChanges() []*ObservedChange {
@@ -2780,6 +2966,13 @@ func (x *GetChangesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *GetChangesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // ObservedChange is something that was changed, as an event tells or as the resources of
@@ -2812,7 +3005,7 @@ type ObservedChange struct {
 
 func (x *ObservedChange) Reset() {
 	*x = ObservedChange{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +3017,7 @@ func (x *ObservedChange) String() string {
 func (*ObservedChange) ProtoMessage() {}
 
 func (x *ObservedChange) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[32]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +3030,7 @@ func (x *ObservedChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObservedChange.ProtoReflect.Descriptor instead.
 func (*ObservedChange) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{32}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ObservedChange) GetType() ObservedChange_Type {
@@ -2923,7 +3116,7 @@ type RecordCounts_Bucket struct {
 
 func (x *RecordCounts_Bucket) Reset() {
 	*x = RecordCounts_Bucket{}
-	mi := &file_tapio_v1_discovery_proto_msgTypes[33]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2935,7 +3128,7 @@ func (x *RecordCounts_Bucket) String() string {
 func (*RecordCounts_Bucket) ProtoMessage() {}
 
 func (x *RecordCounts_Bucket) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_discovery_proto_msgTypes[33]
+	mi := &file_tapio_v1_discovery_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2948,7 +3141,7 @@ func (x *RecordCounts_Bucket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCounts_Bucket.ProtoReflect.Descriptor instead.
 func (*RecordCounts_Bucket) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{19, 0}
+	return file_tapio_v1_discovery_proto_rawDescGZIP(), []int{20, 0}
 }
 
 func (x *RecordCounts_Bucket) GetStartTime() *timestamppb.Timestamp {
@@ -2969,7 +3162,7 @@ var File_tapio_v1_discovery_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\n" +
-	"\x18tapio/v1/discovery.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x15tapio/v1/filter.proto\"\xa7\x02\n" +
+	"\x18tapio/v1/discovery.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/source.proto\"\x85\x03\n" +
 	"\x11RequestStatistics\x12#\n" +
 	"\rrequest_count\x18\x01 \x01(\x04R\frequestCount\x12\x1f\n" +
 	"\verror_count\x18\x02 \x01(\x04R\n" +
@@ -2977,13 +3170,20 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x04rate\x18\x03 \x01(\x01R\x04rate\x12<\n" +
 	"\fduration_p50\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vdurationP50\x12<\n" +
 	"\fduration_p95\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vdurationP95\x12<\n" +
-	"\fduration_p99\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\vdurationP99\"j\n" +
+	"\fduration_p99\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\vdurationP99\x12D\n" +
+	"\x10duration_buckets\x18\a \x01(\v2\x19.tapio.v1.DurationBucketsR\x0fdurationBuckets\x12\x16\n" +
+	"\x06kernel\x18\b \x01(\bR\x06kernel\"?\n" +
+	"\x0fDurationBuckets\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\rR\x05first\x12\x16\n" +
+	"\x06counts\x18\x02 \x03(\rR\x06counts\"\xa4\x01\n" +
 	"\x13ListServicesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12)\n" +
-	"\x05order\x18\x02 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"m\n" +
+	"\x05order\x18\x02 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\x128\n" +
+	"\x18include_duration_buckets\x18\x03 \x01(\bR\x16includeDurationBuckets\"\x99\x01\n" +
 	"\x14ListServicesResponse\x12-\n" +
 	"\bservices\x18\x01 \x03(\v2\x11.tapio.v1.ServiceR\bservices\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe2\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xe2\x03\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -3001,16 +3201,18 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"span_count\x18\n" +
 	" \x01(\x04R\tspanCount\x12!\n" +
 	"\fseries_count\x18\v \x01(\x04R\vseriesCount\x127\n" +
-	"\brequests\x18\f \x01(\v2\x1b.tapio.v1.RequestStatisticsR\brequests\"\xaf\x01\n" +
+	"\brequests\x18\f \x01(\v2\x1b.tapio.v1.RequestStatisticsR\brequests\"\xe9\x01\n" +
 	"\x15ListOperationsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12A\n" +
 	"\x05kinds\x18\x02 \x03(\x0e2+.opentelemetry.proto.trace.v1.Span.SpanKindR\x05kinds\x12)\n" +
-	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"u\n" +
+	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\x128\n" +
+	"\x18include_duration_buckets\x18\x04 \x01(\bR\x16includeDurationBuckets\"\xa1\x01\n" +
 	"\x16ListOperationsResponse\x123\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x13.tapio.v1.OperationR\n" +
 	"operations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xa1\x02\n" +
 	"\tOperation\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12?\n" +
@@ -3022,10 +3224,11 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x12ListMetricsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x02 \x03(\tR\vmetricNames\x12)\n" +
-	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"t\n" +
+	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\xa0\x01\n" +
 	"\x13ListMetricsResponse\x125\n" +
 	"\ametrics\x18\x01 \x03(\v2\x1b.tapio.v1.MetricDescriptionR\ametrics\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x91\x05\n" +
 	"\x11MetricDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x04type\x18\x02 \x01(\x0e2 .tapio.v1.MetricDescription.TypeR\x04type\x12\x12\n" +
@@ -3056,10 +3259,11 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x03 \x03(\tR\vmetricNames\x12\x16\n" +
 	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12)\n" +
-	"\x05order\x18\x05 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"e\n" +
+	"\x05order\x18\x05 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\x91\x01\n" +
 	"\x12ListLabelsResponse\x12'\n" +
 	"\x06labels\x18\x01 \x03(\v2\x0f.tapio.v1.LabelR\x06labels\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"j\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"j\n" +
 	"\x05Label\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
 	"\asignals\x18\x02 \x03(\x0e2\x10.tapio.v1.SignalR\asignals\x12!\n" +
@@ -3070,10 +3274,11 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x04 \x03(\tR\vmetricNames\x12\x16\n" +
 	"\x06prefix\x18\x05 \x01(\tR\x06prefix\x12)\n" +
-	"\x05order\x18\x06 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"o\n" +
+	"\x05order\x18\x06 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\x9b\x01\n" +
 	"\x17ListLabelValuesResponse\x12,\n" +
 	"\x06values\x18\x01 \x03(\v2\x14.tapio.v1.LabelValueR\x06values\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"E\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"E\n" +
 	"\n" +
 	"LabelValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12!\n" +
@@ -3096,11 +3301,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"resolution\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"resolution\x12\x19\n" +
 	"\bgroup_by\x18\x03 \x01(\tR\agroupBy\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"g\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\x93\x01\n" +
 	"\x14CountRecordsResponse\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x04R\n" +
 	"totalCount\x12.\n" +
-	"\x06groups\x18\x02 \x03(\v2\x16.tapio.v1.RecordCountsR\x06groups\"\xf1\x01\n" +
+	"\x06groups\x18\x02 \x03(\v2\x16.tapio.v1.RecordCountsR\x06groups\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xf1\x01\n" +
 	"\fRecordCounts\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x16\n" +
 	"\x06others\x18\x02 \x01(\bR\x06others\x12\x1f\n" +
@@ -3116,13 +3322,14 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06labels\x18\x02 \x03(\tR\x06labels\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x1d\n" +
 	"\n" +
-	"max_labels\x18\x04 \x01(\rR\tmaxLabels\"\xa2\x01\n" +
+	"max_labels\x18\x04 \x01(\rR\tmaxLabels\"\xce\x01\n" +
 	"\x11GetFacetsResponse\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x04R\n" +
 	"totalCount\x12'\n" +
 	"\x06facets\x18\x02 \x03(\v2\x0f.tapio.v1.FacetR\x06facets\x12%\n" +
 	"\x0eexamined_count\x18\x03 \x01(\x04R\rexaminedCount\x12\x1c\n" +
-	"\testimated\x18\x04 \x01(\bR\testimated\"\xb3\x01\n" +
+	"\testimated\x18\x04 \x01(\bR\testimated\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xb3\x01\n" +
 	"\x05Facet\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12!\n" +
 	"\frecord_count\x18\x02 \x01(\x04R\vrecordCount\x12%\n" +
@@ -3130,13 +3337,14 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06values\x18\x04 \x03(\v2\x14.tapio.v1.LabelValueR\x06values\x12\x1c\n" +
 	"\testimated\x18\x05 \x01(\bR\testimated\"B\n" +
 	"\x16GetServiceGraphRequest\x12(\n" +
-	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\xb0\x01\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\xdc\x01\n" +
 	"\x17GetServiceGraphResponse\x12+\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x15.tapio.v1.ServiceNodeR\x05nodes\x12+\n" +
 	"\x05edges\x18\x02 \x03(\v2\x15.tapio.v1.ServiceEdgeR\x05edges\x12\x1d\n" +
 	"\n" +
 	"span_count\x18\x03 \x01(\x04R\tspanCount\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\x9c\x02\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x9c\x02\n" +
 	"\vServiceNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1a.tapio.v1.ServiceNode.TypeR\x04type\x12\x12\n" +
@@ -3153,17 +3361,19 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06client\x18\x01 \x01(\tR\x06client\x12\x16\n" +
 	"\x06server\x18\x02 \x01(\tR\x06server\x127\n" +
 	"\brequests\x18\x03 \x01(\v2\x1b.tapio.v1.RequestStatisticsR\brequests\x12\x16\n" +
-	"\x06kernel\x18\x04 \x01(\bR\x06kernel\"\xb8\x01\n" +
+	"\x06kernel\x18\x04 \x01(\bR\x06kernel\"\xdd\x01\n" +
 	"\x18CompareAttributesRequest\x127\n" +
 	"\tselection\x18\x01 \x01(\v2\x19.tapio.v1.RecordSelectionR\tselection\x125\n" +
 	"\bbaseline\x18\x02 \x01(\v2\x19.tapio.v1.RecordSelectionR\bbaseline\x12\x16\n" +
 	"\x06labels\x18\x03 \x03(\tR\x06labels\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xca\x01\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12#\n" +
+	"\rinclude_equal\x18\x05 \x01(\bR\fincludeEqual\"\xf6\x01\n" +
 	"\x19CompareAttributesResponse\x12'\n" +
 	"\x0fselection_count\x18\x01 \x01(\x04R\x0eselectionCount\x12%\n" +
 	"\x0ebaseline_count\x18\x02 \x01(\x04R\rbaselineCount\x12?\n" +
 	"\vdifferences\x18\x03 \x03(\v2\x1d.tapio.v1.AttributeDifferenceR\vdifferences\x12\x1c\n" +
-	"\testimated\x18\x04 \x01(\bR\testimated\"\x81\x02\n" +
+	"\testimated\x18\x04 \x01(\bR\testimated\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x81\x02\n" +
 	"\x13AttributeDifference\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12'\n" +
@@ -3176,10 +3386,11 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"divergence\"r\n" +
 	"\x11GetChangesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x123\n" +
-	"\x05types\x18\x02 \x03(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x05types\"p\n" +
+	"\x05types\x18\x02 \x03(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x05types\"\x9c\x01\n" +
 	"\x12GetChangesResponse\x122\n" +
 	"\achanges\x18\x01 \x03(\v2\x18.tapio.v1.ObservedChangeR\achanges\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbc\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xbc\x03\n" +
 	"\x0eObservedChange\x121\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x04type\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
@@ -3224,7 +3435,7 @@ func file_tapio_v1_discovery_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_discovery_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tapio_v1_discovery_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_tapio_v1_discovery_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_tapio_v1_discovery_proto_goTypes = []any{
 	(Signal)(0),                        // 0: tapio.v1.Signal
 	(ListOrder)(0),                     // 1: tapio.v1.ListOrder
@@ -3233,113 +3444,126 @@ var file_tapio_v1_discovery_proto_goTypes = []any{
 	(ServiceNode_Type)(0),              // 4: tapio.v1.ServiceNode.Type
 	(ObservedChange_Type)(0),           // 5: tapio.v1.ObservedChange.Type
 	(*RequestStatistics)(nil),          // 6: tapio.v1.RequestStatistics
-	(*ListServicesRequest)(nil),        // 7: tapio.v1.ListServicesRequest
-	(*ListServicesResponse)(nil),       // 8: tapio.v1.ListServicesResponse
-	(*Service)(nil),                    // 9: tapio.v1.Service
-	(*ListOperationsRequest)(nil),      // 10: tapio.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),     // 11: tapio.v1.ListOperationsResponse
-	(*Operation)(nil),                  // 12: tapio.v1.Operation
-	(*ListMetricsRequest)(nil),         // 13: tapio.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),        // 14: tapio.v1.ListMetricsResponse
-	(*MetricDescription)(nil),          // 15: tapio.v1.MetricDescription
-	(*ListLabelsRequest)(nil),          // 16: tapio.v1.ListLabelsRequest
-	(*ListLabelsResponse)(nil),         // 17: tapio.v1.ListLabelsResponse
-	(*Label)(nil),                      // 18: tapio.v1.Label
-	(*ListLabelValuesRequest)(nil),     // 19: tapio.v1.ListLabelValuesRequest
-	(*ListLabelValuesResponse)(nil),    // 20: tapio.v1.ListLabelValuesResponse
-	(*LabelValue)(nil),                 // 21: tapio.v1.LabelValue
-	(*RecordSelection)(nil),            // 22: tapio.v1.RecordSelection
-	(*CountRecordsRequest)(nil),        // 23: tapio.v1.CountRecordsRequest
-	(*CountRecordsResponse)(nil),       // 24: tapio.v1.CountRecordsResponse
-	(*RecordCounts)(nil),               // 25: tapio.v1.RecordCounts
-	(*GetFacetsRequest)(nil),           // 26: tapio.v1.GetFacetsRequest
-	(*GetFacetsResponse)(nil),          // 27: tapio.v1.GetFacetsResponse
-	(*Facet)(nil),                      // 28: tapio.v1.Facet
-	(*GetServiceGraphRequest)(nil),     // 29: tapio.v1.GetServiceGraphRequest
-	(*GetServiceGraphResponse)(nil),    // 30: tapio.v1.GetServiceGraphResponse
-	(*ServiceNode)(nil),                // 31: tapio.v1.ServiceNode
-	(*ServiceEdge)(nil),                // 32: tapio.v1.ServiceEdge
-	(*CompareAttributesRequest)(nil),   // 33: tapio.v1.CompareAttributesRequest
-	(*CompareAttributesResponse)(nil),  // 34: tapio.v1.CompareAttributesResponse
-	(*AttributeDifference)(nil),        // 35: tapio.v1.AttributeDifference
-	(*GetChangesRequest)(nil),          // 36: tapio.v1.GetChangesRequest
-	(*GetChangesResponse)(nil),         // 37: tapio.v1.GetChangesResponse
-	(*ObservedChange)(nil),             // 38: tapio.v1.ObservedChange
-	(*RecordCounts_Bucket)(nil),        // 39: tapio.v1.RecordCounts.Bucket
-	(*durationpb.Duration)(nil),        // 40: google.protobuf.Duration
-	(*Filter)(nil),                     // 41: tapio.v1.Filter
-	(*timestamppb.Timestamp)(nil),      // 42: google.protobuf.Timestamp
-	(v1.Span_SpanKind)(0),              // 43: opentelemetry.proto.trace.v1.Span.SpanKind
-	(v1.Status_StatusCode)(0),          // 44: opentelemetry.proto.trace.v1.Status.StatusCode
+	(*DurationBuckets)(nil),            // 7: tapio.v1.DurationBuckets
+	(*ListServicesRequest)(nil),        // 8: tapio.v1.ListServicesRequest
+	(*ListServicesResponse)(nil),       // 9: tapio.v1.ListServicesResponse
+	(*Service)(nil),                    // 10: tapio.v1.Service
+	(*ListOperationsRequest)(nil),      // 11: tapio.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),     // 12: tapio.v1.ListOperationsResponse
+	(*Operation)(nil),                  // 13: tapio.v1.Operation
+	(*ListMetricsRequest)(nil),         // 14: tapio.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),        // 15: tapio.v1.ListMetricsResponse
+	(*MetricDescription)(nil),          // 16: tapio.v1.MetricDescription
+	(*ListLabelsRequest)(nil),          // 17: tapio.v1.ListLabelsRequest
+	(*ListLabelsResponse)(nil),         // 18: tapio.v1.ListLabelsResponse
+	(*Label)(nil),                      // 19: tapio.v1.Label
+	(*ListLabelValuesRequest)(nil),     // 20: tapio.v1.ListLabelValuesRequest
+	(*ListLabelValuesResponse)(nil),    // 21: tapio.v1.ListLabelValuesResponse
+	(*LabelValue)(nil),                 // 22: tapio.v1.LabelValue
+	(*RecordSelection)(nil),            // 23: tapio.v1.RecordSelection
+	(*CountRecordsRequest)(nil),        // 24: tapio.v1.CountRecordsRequest
+	(*CountRecordsResponse)(nil),       // 25: tapio.v1.CountRecordsResponse
+	(*RecordCounts)(nil),               // 26: tapio.v1.RecordCounts
+	(*GetFacetsRequest)(nil),           // 27: tapio.v1.GetFacetsRequest
+	(*GetFacetsResponse)(nil),          // 28: tapio.v1.GetFacetsResponse
+	(*Facet)(nil),                      // 29: tapio.v1.Facet
+	(*GetServiceGraphRequest)(nil),     // 30: tapio.v1.GetServiceGraphRequest
+	(*GetServiceGraphResponse)(nil),    // 31: tapio.v1.GetServiceGraphResponse
+	(*ServiceNode)(nil),                // 32: tapio.v1.ServiceNode
+	(*ServiceEdge)(nil),                // 33: tapio.v1.ServiceEdge
+	(*CompareAttributesRequest)(nil),   // 34: tapio.v1.CompareAttributesRequest
+	(*CompareAttributesResponse)(nil),  // 35: tapio.v1.CompareAttributesResponse
+	(*AttributeDifference)(nil),        // 36: tapio.v1.AttributeDifference
+	(*GetChangesRequest)(nil),          // 37: tapio.v1.GetChangesRequest
+	(*GetChangesResponse)(nil),         // 38: tapio.v1.GetChangesResponse
+	(*ObservedChange)(nil),             // 39: tapio.v1.ObservedChange
+	(*RecordCounts_Bucket)(nil),        // 40: tapio.v1.RecordCounts.Bucket
+	(*durationpb.Duration)(nil),        // 41: google.protobuf.Duration
+	(*Filter)(nil),                     // 42: tapio.v1.Filter
+	(*SourceNote)(nil),                 // 43: tapio.v1.SourceNote
+	(*timestamppb.Timestamp)(nil),      // 44: google.protobuf.Timestamp
+	(v1.Span_SpanKind)(0),              // 45: opentelemetry.proto.trace.v1.Span.SpanKind
+	(v1.Status_StatusCode)(0),          // 46: opentelemetry.proto.trace.v1.Status.StatusCode
 }
 var file_tapio_v1_discovery_proto_depIdxs = []int32{
-	40, // 0: tapio.v1.RequestStatistics.duration_p50:type_name -> google.protobuf.Duration
-	40, // 1: tapio.v1.RequestStatistics.duration_p95:type_name -> google.protobuf.Duration
-	40, // 2: tapio.v1.RequestStatistics.duration_p99:type_name -> google.protobuf.Duration
-	41, // 3: tapio.v1.ListServicesRequest.filter:type_name -> tapio.v1.Filter
-	1,  // 4: tapio.v1.ListServicesRequest.order:type_name -> tapio.v1.ListOrder
-	9,  // 5: tapio.v1.ListServicesResponse.services:type_name -> tapio.v1.Service
-	42, // 6: tapio.v1.Service.first_seen:type_name -> google.protobuf.Timestamp
-	42, // 7: tapio.v1.Service.last_seen:type_name -> google.protobuf.Timestamp
-	0,  // 8: tapio.v1.Service.signals:type_name -> tapio.v1.Signal
-	6,  // 9: tapio.v1.Service.requests:type_name -> tapio.v1.RequestStatistics
-	41, // 10: tapio.v1.ListOperationsRequest.filter:type_name -> tapio.v1.Filter
-	43, // 11: tapio.v1.ListOperationsRequest.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	1,  // 12: tapio.v1.ListOperationsRequest.order:type_name -> tapio.v1.ListOrder
-	12, // 13: tapio.v1.ListOperationsResponse.operations:type_name -> tapio.v1.Operation
-	43, // 14: tapio.v1.Operation.kind:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	6,  // 15: tapio.v1.Operation.spans:type_name -> tapio.v1.RequestStatistics
-	42, // 16: tapio.v1.Operation.first_seen:type_name -> google.protobuf.Timestamp
-	42, // 17: tapio.v1.Operation.last_seen:type_name -> google.protobuf.Timestamp
-	41, // 18: tapio.v1.ListMetricsRequest.filter:type_name -> tapio.v1.Filter
-	1,  // 19: tapio.v1.ListMetricsRequest.order:type_name -> tapio.v1.ListOrder
-	15, // 20: tapio.v1.ListMetricsResponse.metrics:type_name -> tapio.v1.MetricDescription
-	2,  // 21: tapio.v1.MetricDescription.type:type_name -> tapio.v1.MetricDescription.Type
-	3,  // 22: tapio.v1.MetricDescription.temporality:type_name -> tapio.v1.MetricDescription.Temporality
-	42, // 23: tapio.v1.MetricDescription.first_seen:type_name -> google.protobuf.Timestamp
-	42, // 24: tapio.v1.MetricDescription.last_seen:type_name -> google.protobuf.Timestamp
-	0,  // 25: tapio.v1.ListLabelsRequest.signal:type_name -> tapio.v1.Signal
-	41, // 26: tapio.v1.ListLabelsRequest.filter:type_name -> tapio.v1.Filter
-	1,  // 27: tapio.v1.ListLabelsRequest.order:type_name -> tapio.v1.ListOrder
-	18, // 28: tapio.v1.ListLabelsResponse.labels:type_name -> tapio.v1.Label
-	0,  // 29: tapio.v1.Label.signals:type_name -> tapio.v1.Signal
-	0,  // 30: tapio.v1.ListLabelValuesRequest.signal:type_name -> tapio.v1.Signal
-	41, // 31: tapio.v1.ListLabelValuesRequest.filter:type_name -> tapio.v1.Filter
-	1,  // 32: tapio.v1.ListLabelValuesRequest.order:type_name -> tapio.v1.ListOrder
-	21, // 33: tapio.v1.ListLabelValuesResponse.values:type_name -> tapio.v1.LabelValue
-	0,  // 34: tapio.v1.RecordSelection.signal:type_name -> tapio.v1.Signal
-	41, // 35: tapio.v1.RecordSelection.filter:type_name -> tapio.v1.Filter
-	40, // 36: tapio.v1.RecordSelection.min_duration:type_name -> google.protobuf.Duration
-	40, // 37: tapio.v1.RecordSelection.max_duration:type_name -> google.protobuf.Duration
-	44, // 38: tapio.v1.RecordSelection.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	43, // 39: tapio.v1.RecordSelection.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	22, // 40: tapio.v1.CountRecordsRequest.selection:type_name -> tapio.v1.RecordSelection
-	40, // 41: tapio.v1.CountRecordsRequest.resolution:type_name -> google.protobuf.Duration
-	25, // 42: tapio.v1.CountRecordsResponse.groups:type_name -> tapio.v1.RecordCounts
-	39, // 43: tapio.v1.RecordCounts.buckets:type_name -> tapio.v1.RecordCounts.Bucket
-	22, // 44: tapio.v1.GetFacetsRequest.selection:type_name -> tapio.v1.RecordSelection
-	28, // 45: tapio.v1.GetFacetsResponse.facets:type_name -> tapio.v1.Facet
-	21, // 46: tapio.v1.Facet.values:type_name -> tapio.v1.LabelValue
-	41, // 47: tapio.v1.GetServiceGraphRequest.filter:type_name -> tapio.v1.Filter
-	31, // 48: tapio.v1.GetServiceGraphResponse.nodes:type_name -> tapio.v1.ServiceNode
-	32, // 49: tapio.v1.GetServiceGraphResponse.edges:type_name -> tapio.v1.ServiceEdge
-	4,  // 50: tapio.v1.ServiceNode.type:type_name -> tapio.v1.ServiceNode.Type
-	6,  // 51: tapio.v1.ServiceNode.requests:type_name -> tapio.v1.RequestStatistics
-	6,  // 52: tapio.v1.ServiceEdge.requests:type_name -> tapio.v1.RequestStatistics
-	22, // 53: tapio.v1.CompareAttributesRequest.selection:type_name -> tapio.v1.RecordSelection
-	22, // 54: tapio.v1.CompareAttributesRequest.baseline:type_name -> tapio.v1.RecordSelection
-	35, // 55: tapio.v1.CompareAttributesResponse.differences:type_name -> tapio.v1.AttributeDifference
-	41, // 56: tapio.v1.GetChangesRequest.filter:type_name -> tapio.v1.Filter
-	5,  // 57: tapio.v1.GetChangesRequest.types:type_name -> tapio.v1.ObservedChange.Type
-	38, // 58: tapio.v1.GetChangesResponse.changes:type_name -> tapio.v1.ObservedChange
-	5,  // 59: tapio.v1.ObservedChange.type:type_name -> tapio.v1.ObservedChange.Type
-	42, // 60: tapio.v1.ObservedChange.time:type_name -> google.protobuf.Timestamp
-	42, // 61: tapio.v1.RecordCounts.Bucket.start_time:type_name -> google.protobuf.Timestamp
-	62, // [62:62] is the sub-list for method output_type
-	62, // [62:62] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	41, // 0: tapio.v1.RequestStatistics.duration_p50:type_name -> google.protobuf.Duration
+	41, // 1: tapio.v1.RequestStatistics.duration_p95:type_name -> google.protobuf.Duration
+	41, // 2: tapio.v1.RequestStatistics.duration_p99:type_name -> google.protobuf.Duration
+	7,  // 3: tapio.v1.RequestStatistics.duration_buckets:type_name -> tapio.v1.DurationBuckets
+	42, // 4: tapio.v1.ListServicesRequest.filter:type_name -> tapio.v1.Filter
+	1,  // 5: tapio.v1.ListServicesRequest.order:type_name -> tapio.v1.ListOrder
+	10, // 6: tapio.v1.ListServicesResponse.services:type_name -> tapio.v1.Service
+	43, // 7: tapio.v1.ListServicesResponse.notes:type_name -> tapio.v1.SourceNote
+	44, // 8: tapio.v1.Service.first_seen:type_name -> google.protobuf.Timestamp
+	44, // 9: tapio.v1.Service.last_seen:type_name -> google.protobuf.Timestamp
+	0,  // 10: tapio.v1.Service.signals:type_name -> tapio.v1.Signal
+	6,  // 11: tapio.v1.Service.requests:type_name -> tapio.v1.RequestStatistics
+	42, // 12: tapio.v1.ListOperationsRequest.filter:type_name -> tapio.v1.Filter
+	45, // 13: tapio.v1.ListOperationsRequest.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	1,  // 14: tapio.v1.ListOperationsRequest.order:type_name -> tapio.v1.ListOrder
+	13, // 15: tapio.v1.ListOperationsResponse.operations:type_name -> tapio.v1.Operation
+	43, // 16: tapio.v1.ListOperationsResponse.notes:type_name -> tapio.v1.SourceNote
+	45, // 17: tapio.v1.Operation.kind:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	6,  // 18: tapio.v1.Operation.spans:type_name -> tapio.v1.RequestStatistics
+	44, // 19: tapio.v1.Operation.first_seen:type_name -> google.protobuf.Timestamp
+	44, // 20: tapio.v1.Operation.last_seen:type_name -> google.protobuf.Timestamp
+	42, // 21: tapio.v1.ListMetricsRequest.filter:type_name -> tapio.v1.Filter
+	1,  // 22: tapio.v1.ListMetricsRequest.order:type_name -> tapio.v1.ListOrder
+	16, // 23: tapio.v1.ListMetricsResponse.metrics:type_name -> tapio.v1.MetricDescription
+	43, // 24: tapio.v1.ListMetricsResponse.notes:type_name -> tapio.v1.SourceNote
+	2,  // 25: tapio.v1.MetricDescription.type:type_name -> tapio.v1.MetricDescription.Type
+	3,  // 26: tapio.v1.MetricDescription.temporality:type_name -> tapio.v1.MetricDescription.Temporality
+	44, // 27: tapio.v1.MetricDescription.first_seen:type_name -> google.protobuf.Timestamp
+	44, // 28: tapio.v1.MetricDescription.last_seen:type_name -> google.protobuf.Timestamp
+	0,  // 29: tapio.v1.ListLabelsRequest.signal:type_name -> tapio.v1.Signal
+	42, // 30: tapio.v1.ListLabelsRequest.filter:type_name -> tapio.v1.Filter
+	1,  // 31: tapio.v1.ListLabelsRequest.order:type_name -> tapio.v1.ListOrder
+	19, // 32: tapio.v1.ListLabelsResponse.labels:type_name -> tapio.v1.Label
+	43, // 33: tapio.v1.ListLabelsResponse.notes:type_name -> tapio.v1.SourceNote
+	0,  // 34: tapio.v1.Label.signals:type_name -> tapio.v1.Signal
+	0,  // 35: tapio.v1.ListLabelValuesRequest.signal:type_name -> tapio.v1.Signal
+	42, // 36: tapio.v1.ListLabelValuesRequest.filter:type_name -> tapio.v1.Filter
+	1,  // 37: tapio.v1.ListLabelValuesRequest.order:type_name -> tapio.v1.ListOrder
+	22, // 38: tapio.v1.ListLabelValuesResponse.values:type_name -> tapio.v1.LabelValue
+	43, // 39: tapio.v1.ListLabelValuesResponse.notes:type_name -> tapio.v1.SourceNote
+	0,  // 40: tapio.v1.RecordSelection.signal:type_name -> tapio.v1.Signal
+	42, // 41: tapio.v1.RecordSelection.filter:type_name -> tapio.v1.Filter
+	41, // 42: tapio.v1.RecordSelection.min_duration:type_name -> google.protobuf.Duration
+	41, // 43: tapio.v1.RecordSelection.max_duration:type_name -> google.protobuf.Duration
+	46, // 44: tapio.v1.RecordSelection.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	45, // 45: tapio.v1.RecordSelection.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	23, // 46: tapio.v1.CountRecordsRequest.selection:type_name -> tapio.v1.RecordSelection
+	41, // 47: tapio.v1.CountRecordsRequest.resolution:type_name -> google.protobuf.Duration
+	26, // 48: tapio.v1.CountRecordsResponse.groups:type_name -> tapio.v1.RecordCounts
+	43, // 49: tapio.v1.CountRecordsResponse.notes:type_name -> tapio.v1.SourceNote
+	40, // 50: tapio.v1.RecordCounts.buckets:type_name -> tapio.v1.RecordCounts.Bucket
+	23, // 51: tapio.v1.GetFacetsRequest.selection:type_name -> tapio.v1.RecordSelection
+	29, // 52: tapio.v1.GetFacetsResponse.facets:type_name -> tapio.v1.Facet
+	43, // 53: tapio.v1.GetFacetsResponse.notes:type_name -> tapio.v1.SourceNote
+	22, // 54: tapio.v1.Facet.values:type_name -> tapio.v1.LabelValue
+	42, // 55: tapio.v1.GetServiceGraphRequest.filter:type_name -> tapio.v1.Filter
+	32, // 56: tapio.v1.GetServiceGraphResponse.nodes:type_name -> tapio.v1.ServiceNode
+	33, // 57: tapio.v1.GetServiceGraphResponse.edges:type_name -> tapio.v1.ServiceEdge
+	43, // 58: tapio.v1.GetServiceGraphResponse.notes:type_name -> tapio.v1.SourceNote
+	4,  // 59: tapio.v1.ServiceNode.type:type_name -> tapio.v1.ServiceNode.Type
+	6,  // 60: tapio.v1.ServiceNode.requests:type_name -> tapio.v1.RequestStatistics
+	6,  // 61: tapio.v1.ServiceEdge.requests:type_name -> tapio.v1.RequestStatistics
+	23, // 62: tapio.v1.CompareAttributesRequest.selection:type_name -> tapio.v1.RecordSelection
+	23, // 63: tapio.v1.CompareAttributesRequest.baseline:type_name -> tapio.v1.RecordSelection
+	36, // 64: tapio.v1.CompareAttributesResponse.differences:type_name -> tapio.v1.AttributeDifference
+	43, // 65: tapio.v1.CompareAttributesResponse.notes:type_name -> tapio.v1.SourceNote
+	42, // 66: tapio.v1.GetChangesRequest.filter:type_name -> tapio.v1.Filter
+	5,  // 67: tapio.v1.GetChangesRequest.types:type_name -> tapio.v1.ObservedChange.Type
+	39, // 68: tapio.v1.GetChangesResponse.changes:type_name -> tapio.v1.ObservedChange
+	43, // 69: tapio.v1.GetChangesResponse.notes:type_name -> tapio.v1.SourceNote
+	5,  // 70: tapio.v1.ObservedChange.type:type_name -> tapio.v1.ObservedChange.Type
+	44, // 71: tapio.v1.ObservedChange.time:type_name -> google.protobuf.Timestamp
+	44, // 72: tapio.v1.RecordCounts.Bucket.start_time:type_name -> google.protobuf.Timestamp
+	73, // [73:73] is the sub-list for method output_type
+	73, // [73:73] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_discovery_proto_init() }
@@ -3348,13 +3572,14 @@ func file_tapio_v1_discovery_proto_init() {
 		return
 	}
 	file_tapio_v1_filter_proto_init()
+	file_tapio_v1_source_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_discovery_proto_rawDesc), len(file_tapio_v1_discovery_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   34,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -226,8 +226,14 @@ type MetricSeries struct {
 	MultipleWriterSeriesCount uint64 `protobuf:"varint,7,opt,name=multiple_writer_series_count,json=multipleWriterSeriesCount,proto3" json:"multiple_writer_series_count,omitempty"`
 	// Points left out because they repeat another point of their series exactly.
 	DuplicatePointCount uint64 `protobuf:"varint,8,opt,name=duplicate_point_count,json=duplicatePointCount,proto3" json:"duplicate_point_count,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Type of the metric.
+	Type MetricDescription_Type `protobuf:"varint,9,opt,name=type,proto3,enum=tapio.v1.MetricDescription_Type" json:"type,omitempty"`
+	// What a point of the metric counts from.
+	Temporality MetricDescription_Temporality `protobuf:"varint,10,opt,name=temporality,proto3,enum=tapio.v1.MetricDescription_Temporality" json:"temporality,omitempty"`
+	// The metric is a sum that only grows.
+	Monotonic     bool `protobuf:"varint,11,opt,name=monotonic,proto3" json:"monotonic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetricSeries) Reset() {
@@ -316,6 +322,27 @@ func (x *MetricSeries) GetDuplicatePointCount() uint64 {
 	return 0
 }
 
+func (x *MetricSeries) GetType() MetricDescription_Type {
+	if x != nil {
+		return x.Type
+	}
+	return MetricDescription_TYPE_UNSPECIFIED
+}
+
+func (x *MetricSeries) GetTemporality() MetricDescription_Temporality {
+	if x != nil {
+		return x.Temporality
+	}
+	return MetricDescription_TEMPORALITY_UNSPECIFIED
+}
+
+func (x *MetricSeries) GetMonotonic() bool {
+	if x != nil {
+		return x.Monotonic
+	}
+	return false
+}
+
 // Point is the value of one window.
 type MetricSeries_Point struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -384,7 +411,7 @@ var File_tapio_v1_metric_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_metric_proto_rawDesc = "" +
 	"\n" +
-	"\x15tapio/v1/metric.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a\x15tapio/v1/filter.proto\"\xb6\x04\n" +
+	"\x15tapio/v1/metric.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a\x18tapio/v1/discovery.proto\x1a\x15tapio/v1/filter.proto\"\xb6\x04\n" +
 	"\vMetricQuery\x12!\n" +
 	"\fmetric_names\x18\x01 \x03(\tR\vmetricNames\x12(\n" +
 	"\x06filter\x18\x02 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12G\n" +
@@ -405,7 +432,7 @@ const file_tapio_v1_metric_proto_rawDesc = "" +
 	"\x14AGGREGATION_TYPE_P95\x10\b\x12\x18\n" +
 	"\x14AGGREGATION_TYPE_P99\x10\t\x12\x19\n" +
 	"\x15AGGREGATION_TYPE_RATE\x10\n" +
-	"\"\xcf\x04\n" +
+	"\"\xee\x05\n" +
 	"\fMetricSeries\x12\x1f\n" +
 	"\vmetric_name\x18\x01 \x01(\tR\n" +
 	"metricName\x12\x12\n" +
@@ -415,7 +442,11 @@ const file_tapio_v1_metric_proto_rawDesc = "" +
 	"\texemplars\x18\x05 \x03(\v2(.opentelemetry.proto.metrics.v1.ExemplarR\texemplars\x12.\n" +
 	"\x13source_series_count\x18\x06 \x01(\x04R\x11sourceSeriesCount\x12?\n" +
 	"\x1cmultiple_writer_series_count\x18\a \x01(\x04R\x19multipleWriterSeriesCount\x122\n" +
-	"\x15duplicate_point_count\x18\b \x01(\x04R\x13duplicatePointCount\x1ap\n" +
+	"\x15duplicate_point_count\x18\b \x01(\x04R\x13duplicatePointCount\x124\n" +
+	"\x04type\x18\t \x01(\x0e2 .tapio.v1.MetricDescription.TypeR\x04type\x12I\n" +
+	"\vtemporality\x18\n" +
+	" \x01(\x0e2'.tapio.v1.MetricDescription.TemporalityR\vtemporality\x12\x1c\n" +
+	"\tmonotonic\x18\v \x01(\bR\tmonotonic\x1ap\n" +
 	"\x05Point\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12!\n" +
@@ -439,29 +470,33 @@ func file_tapio_v1_metric_proto_rawDescGZIP() []byte {
 var file_tapio_v1_metric_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_tapio_v1_metric_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_tapio_v1_metric_proto_goTypes = []any{
-	(MetricQuery_AggregationType)(0), // 0: tapio.v1.MetricQuery.AggregationType
-	(*MetricQuery)(nil),              // 1: tapio.v1.MetricQuery
-	(*MetricSeries)(nil),             // 2: tapio.v1.MetricSeries
-	(*MetricSeries_Point)(nil),       // 3: tapio.v1.MetricSeries.Point
-	nil,                              // 4: tapio.v1.MetricSeries.LabelsEntry
-	(*Filter)(nil),                   // 5: tapio.v1.Filter
-	(*durationpb.Duration)(nil),      // 6: google.protobuf.Duration
-	(*v1.Exemplar)(nil),              // 7: opentelemetry.proto.metrics.v1.Exemplar
-	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
+	(MetricQuery_AggregationType)(0),   // 0: tapio.v1.MetricQuery.AggregationType
+	(*MetricQuery)(nil),                // 1: tapio.v1.MetricQuery
+	(*MetricSeries)(nil),               // 2: tapio.v1.MetricSeries
+	(*MetricSeries_Point)(nil),         // 3: tapio.v1.MetricSeries.Point
+	nil,                                // 4: tapio.v1.MetricSeries.LabelsEntry
+	(*Filter)(nil),                     // 5: tapio.v1.Filter
+	(*durationpb.Duration)(nil),        // 6: google.protobuf.Duration
+	(*v1.Exemplar)(nil),                // 7: opentelemetry.proto.metrics.v1.Exemplar
+	(MetricDescription_Type)(0),        // 8: tapio.v1.MetricDescription.Type
+	(MetricDescription_Temporality)(0), // 9: tapio.v1.MetricDescription.Temporality
+	(*timestamppb.Timestamp)(nil),      // 10: google.protobuf.Timestamp
 }
 var file_tapio_v1_metric_proto_depIdxs = []int32{
-	5, // 0: tapio.v1.MetricQuery.filter:type_name -> tapio.v1.Filter
-	0, // 1: tapio.v1.MetricQuery.aggregation:type_name -> tapio.v1.MetricQuery.AggregationType
-	6, // 2: tapio.v1.MetricQuery.resolution:type_name -> google.protobuf.Duration
-	4, // 3: tapio.v1.MetricSeries.labels:type_name -> tapio.v1.MetricSeries.LabelsEntry
-	3, // 4: tapio.v1.MetricSeries.points:type_name -> tapio.v1.MetricSeries.Point
-	7, // 5: tapio.v1.MetricSeries.exemplars:type_name -> opentelemetry.proto.metrics.v1.Exemplar
-	8, // 6: tapio.v1.MetricSeries.Point.time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5,  // 0: tapio.v1.MetricQuery.filter:type_name -> tapio.v1.Filter
+	0,  // 1: tapio.v1.MetricQuery.aggregation:type_name -> tapio.v1.MetricQuery.AggregationType
+	6,  // 2: tapio.v1.MetricQuery.resolution:type_name -> google.protobuf.Duration
+	4,  // 3: tapio.v1.MetricSeries.labels:type_name -> tapio.v1.MetricSeries.LabelsEntry
+	3,  // 4: tapio.v1.MetricSeries.points:type_name -> tapio.v1.MetricSeries.Point
+	7,  // 5: tapio.v1.MetricSeries.exemplars:type_name -> opentelemetry.proto.metrics.v1.Exemplar
+	8,  // 6: tapio.v1.MetricSeries.type:type_name -> tapio.v1.MetricDescription.Type
+	9,  // 7: tapio.v1.MetricSeries.temporality:type_name -> tapio.v1.MetricDescription.Temporality
+	10, // 8: tapio.v1.MetricSeries.Point.time:type_name -> google.protobuf.Timestamp
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_metric_proto_init() }
@@ -469,6 +504,7 @@ func file_tapio_v1_metric_proto_init() {
 	if File_tapio_v1_metric_proto != nil {
 		return
 	}
+	file_tapio_v1_discovery_proto_init()
 	file_tapio_v1_filter_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -150,8 +150,10 @@ type GetMetricsResponse struct {
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Series left out because of filter.limit. With an aggregation only.
 	TruncatedSeries uint64 `protobuf:"varint,4,opt,name=truncated_series,json=truncatedSeries,proto3" json:"truncated_series,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetMetricsResponse) Reset() {
@@ -210,6 +212,13 @@ func (x *GetMetricsResponse) GetTruncatedSeries() uint64 {
 		return x.TruncatedSeries
 	}
 	return 0
+}
+
+func (x *GetMetricsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // ExportMetricsRequest asks for metrics in a given format.
@@ -344,9 +353,15 @@ type StreamMetricsRequest struct {
 	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
 	// End after the stored points instead of waiting for new ones. Without an
 	// aggregation only.
-	HistoryOnly   bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HistoryOnly bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	// resume_token of the last response that was handled: goes on behind it, and
+	// excludes start. A token of a store that is gone begins with the oldest record.
+	ResumeToken string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// Send a response with caught_up once what was stored when the stream began has
+	// been sent, and set resume_token.
+	ReportPosition bool `protobuf:"varint,6,opt,name=report_position,json=reportPosition,proto3" json:"report_position,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StreamMetricsRequest) Reset() {
@@ -407,6 +422,20 @@ func (x *StreamMetricsRequest) GetHistoryOnly() bool {
 	return false
 }
 
+func (x *StreamMetricsRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamMetricsRequest) GetReportPosition() bool {
+	if x != nil {
+		return x.ReportPosition
+	}
+	return false
+}
+
 // StreamMetricsResponse carries a piece of the stream.
 type StreamMetricsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -419,7 +448,15 @@ type StreamMetricsResponse struct {
 	Loss *Loss `protobuf:"bytes,3,opt,name=loss,proto3" json:"loss,omitempty"`
 	// Sequence of the last point in this message; goes into
 	// StreamStart.after_sequence to go on after a cut.
-	LastSequence  uint64 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	LastSequence uint64 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Names the place behind this response: give it in resume_token of a request to
+	// go on there. Set if report_position is.
+	ResumeToken string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// What was stored when the stream began has been sent. Set once, in a response
+	// without records, if report_position is.
+	CaughtUp      bool `protobuf:"varint,7,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +519,27 @@ func (x *StreamMetricsResponse) GetLastSequence() uint64 {
 	return 0
 }
 
+func (x *StreamMetricsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *StreamMetricsResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamMetricsResponse) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
+}
+
 // TraceQuery selects traces: those by id, or those with a span that meets all
 // conditions.
 type TraceQuery struct {
@@ -500,7 +558,11 @@ type TraceQuery struct {
 	// The span has one of these status codes: STATUS_CODE_ERROR finds failures.
 	StatusCodes []v11.Status_StatusCode `protobuf:"varint,6,rep,packed,name=status_codes,json=statusCodes,proto3,enum=opentelemetry.proto.trace.v1.Status_StatusCode" json:"status_codes,omitempty"`
 	// The span is of one of these kinds.
-	Kinds         []v11.Span_SpanKind `protobuf:"varint,7,rep,packed,name=kinds,proto3,enum=opentelemetry.proto.trace.v1.Span_SpanKind" json:"kinds,omitempty"`
+	Kinds []v11.Span_SpanKind `protobuf:"varint,7,rep,packed,name=kinds,proto3,enum=opentelemetry.proto.trace.v1.Span_SpanKind" json:"kinds,omitempty"`
+	// The span has all of these tags, as a search in Jaeger means them: attributes of
+	// the span, its events, its scope or its resource, or tags that Jaeger derives,
+	// such as error. At most 64.
+	Tags          []*SpanTag `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -584,6 +646,68 @@ func (x *TraceQuery) GetKinds() []v11.Span_SpanKind {
 	return nil
 }
 
+func (x *TraceQuery) GetTags() []*SpanTag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+// SpanTag is a tag of a span, as Jaeger has it.
+type SpanTag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, 1 to 256 bytes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Its value as text, at most 4,096 bytes.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanTag) Reset() {
+	*x = SpanTag{}
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanTag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanTag) ProtoMessage() {}
+
+func (x *SpanTag) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
+func (*SpanTag) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SpanTag) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SpanTag) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Trace is a trace as far as it is stored.
 type Trace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -613,7 +737,7 @@ type Trace struct {
 
 func (x *Trace) Reset() {
 	*x = Trace{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[7]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +749,7 @@ func (x *Trace) String() string {
 func (*Trace) ProtoMessage() {}
 
 func (x *Trace) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[7]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +762,7 @@ func (x *Trace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trace.ProtoReflect.Descriptor instead.
 func (*Trace) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{7}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Trace) GetTraceId() string {
@@ -722,7 +846,7 @@ type GetTracesRequest struct {
 
 func (x *GetTracesRequest) Reset() {
 	*x = GetTracesRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[8]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +858,7 @@ func (x *GetTracesRequest) String() string {
 func (*GetTracesRequest) ProtoMessage() {}
 
 func (x *GetTracesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[8]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +871,7 @@ func (x *GetTracesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTracesRequest.ProtoReflect.Descriptor instead.
 func (*GetTracesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{8}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetTracesRequest) GetQuery() *TraceQuery {
@@ -765,13 +889,15 @@ type GetTracesResponse struct {
 	Traces []*Trace `protobuf:"bytes,1,rep,name=traces,proto3" json:"traces,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTracesResponse) Reset() {
 	*x = GetTracesResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[9]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +909,7 @@ func (x *GetTracesResponse) String() string {
 func (*GetTracesResponse) ProtoMessage() {}
 
 func (x *GetTracesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[9]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +922,7 @@ func (x *GetTracesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTracesResponse.ProtoReflect.Descriptor instead.
 func (*GetTracesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{9}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetTracesResponse) GetTraces() []*Trace {
@@ -813,6 +939,13 @@ func (x *GetTracesResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *GetTracesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // StreamTracesRequest asks for a stream of spans.
 type StreamTracesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -823,14 +956,20 @@ type StreamTracesRequest struct {
 	// Where to begin.
 	Start *StreamStart `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// End after the stored spans instead of waiting for new ones.
-	HistoryOnly   bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HistoryOnly bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
+	// resume_token of the last response that was handled: goes on behind it, and
+	// excludes start. A token of a store that is gone begins with the oldest record.
+	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// Send a response with caught_up once what was stored when the stream began has
+	// been sent, and set resume_token.
+	ReportPosition bool `protobuf:"varint,5,opt,name=report_position,json=reportPosition,proto3" json:"report_position,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StreamTracesRequest) Reset() {
 	*x = StreamTracesRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +981,7 @@ func (x *StreamTracesRequest) String() string {
 func (*StreamTracesRequest) ProtoMessage() {}
 
 func (x *StreamTracesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[10]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +994,7 @@ func (x *StreamTracesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamTracesRequest.ProtoReflect.Descriptor instead.
 func (*StreamTracesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{10}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StreamTracesRequest) GetQuery() *TraceQuery {
@@ -879,6 +1018,20 @@ func (x *StreamTracesRequest) GetHistoryOnly() bool {
 	return false
 }
 
+func (x *StreamTracesRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamTracesRequest) GetReportPosition() bool {
+	if x != nil {
+		return x.ReportPosition
+	}
+	return false
+}
+
 // StreamTracesResponse carries a piece of the stream.
 type StreamTracesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -889,14 +1042,22 @@ type StreamTracesResponse struct {
 	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
 	// Sequence of the last span in this message; goes into
 	// StreamStart.after_sequence to go on after a cut.
-	LastSequence  uint64 `protobuf:"varint,3,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	LastSequence uint64 `protobuf:"varint,3,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Names the place behind this response: give it in resume_token of a request to
+	// go on there. Set if report_position is.
+	ResumeToken string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// What was stored when the stream began has been sent. Set once, in a response
+	// without records, if report_position is.
+	CaughtUp      bool `protobuf:"varint,6,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamTracesResponse) Reset() {
 	*x = StreamTracesResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1069,7 @@ func (x *StreamTracesResponse) String() string {
 func (*StreamTracesResponse) ProtoMessage() {}
 
 func (x *StreamTracesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[11]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1082,7 @@ func (x *StreamTracesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamTracesResponse.ProtoReflect.Descriptor instead.
 func (*StreamTracesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{11}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StreamTracesResponse) GetResourceSpans() []*v11.ResourceSpans {
@@ -945,6 +1106,27 @@ func (x *StreamTracesResponse) GetLastSequence() uint64 {
 	return 0
 }
 
+func (x *StreamTracesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *StreamTracesResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamTracesResponse) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
+}
+
 // GetTraceTimelineRequest names a trace.
 type GetTraceTimelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -958,7 +1140,7 @@ type GetTraceTimelineRequest struct {
 
 func (x *GetTraceTimelineRequest) Reset() {
 	*x = GetTraceTimelineRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1152,7 @@ func (x *GetTraceTimelineRequest) String() string {
 func (*GetTraceTimelineRequest) ProtoMessage() {}
 
 func (x *GetTraceTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[12]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1165,7 @@ func (x *GetTraceTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{12}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetTraceTimelineRequest) GetTraceId() string {
@@ -1009,14 +1191,16 @@ type GetTraceTimelineResponse struct {
 	// by start.
 	Spans []*GetTraceTimelineResponse_TimelineSpan `protobuf:"bytes,2,rep,name=spans,proto3" json:"spans,omitempty"`
 	// Log records with the trace's id, the earliest first, at most 1,000.
-	Logs          []*Event `protobuf:"bytes,3,rep,name=logs,proto3" json:"logs,omitempty"`
+	Logs []*Event `protobuf:"bytes,3,rep,name=logs,proto3" json:"logs,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetTraceTimelineResponse) Reset() {
 	*x = GetTraceTimelineResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1212,7 @@ func (x *GetTraceTimelineResponse) String() string {
 func (*GetTraceTimelineResponse) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[13]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1225,7 @@ func (x *GetTraceTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTraceTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetTraceTimelineResponse) GetTrace() *Trace {
@@ -1065,6 +1249,13 @@ func (x *GetTraceTimelineResponse) GetLogs() []*Event {
 	return nil
 }
 
+func (x *GetTraceTimelineResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // GetLogsRequest asks for log records.
 type GetLogsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1080,7 +1271,7 @@ type GetLogsRequest struct {
 
 func (x *GetLogsRequest) Reset() {
 	*x = GetLogsRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1283,7 @@ func (x *GetLogsRequest) String() string {
 func (*GetLogsRequest) ProtoMessage() {}
 
 func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[14]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1296,7 @@ func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsRequest.ProtoReflect.Descriptor instead.
 func (*GetLogsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{14}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetLogsRequest) GetFilter() *Filter {
@@ -1136,13 +1327,15 @@ type GetLogsResponse struct {
 	Logs []*Event `protobuf:"bytes,1,rep,name=logs,proto3" json:"logs,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetLogsResponse) Reset() {
 	*x = GetLogsResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1347,7 @@ func (x *GetLogsResponse) String() string {
 func (*GetLogsResponse) ProtoMessage() {}
 
 func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[15]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1360,7 @@ func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsResponse.ProtoReflect.Descriptor instead.
 func (*GetLogsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{15}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetLogsResponse) GetLogs() []*Event {
@@ -1184,6 +1377,13 @@ func (x *GetLogsResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *GetLogsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // StreamLogsRequest asks for a stream of log records.
 type StreamLogsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1196,13 +1396,19 @@ type StreamLogsRequest struct {
 	HistoryOnly bool `protobuf:"varint,3,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
 	// Leave out events, that is, records with an event name.
 	ExcludeEvents bool `protobuf:"varint,4,opt,name=exclude_events,json=excludeEvents,proto3" json:"exclude_events,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// resume_token of the last response that was handled: goes on behind it, and
+	// excludes start. A token of a store that is gone begins with the oldest record.
+	ResumeToken string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// Send a response with caught_up once what was stored when the stream began has
+	// been sent, and set resume_token.
+	ReportPosition bool `protobuf:"varint,6,opt,name=report_position,json=reportPosition,proto3" json:"report_position,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StreamLogsRequest) Reset() {
 	*x = StreamLogsRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1420,7 @@ func (x *StreamLogsRequest) String() string {
 func (*StreamLogsRequest) ProtoMessage() {}
 
 func (x *StreamLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[16]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1433,7 @@ func (x *StreamLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogsRequest.ProtoReflect.Descriptor instead.
 func (*StreamLogsRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{16}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StreamLogsRequest) GetFilter() *Filter {
@@ -1258,20 +1464,42 @@ func (x *StreamLogsRequest) GetExcludeEvents() bool {
 	return false
 }
 
+func (x *StreamLogsRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamLogsRequest) GetReportPosition() bool {
+	if x != nil {
+		return x.ReportPosition
+	}
+	return false
+}
+
 // StreamLogsResponse carries a piece of the stream.
 type StreamLogsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order of the store; may be empty where only a loss is told.
 	Logs []*Event `protobuf:"bytes,1,rep,name=logs,proto3" json:"logs,omitempty"`
 	// What was passed over before these records; unset: nothing.
-	Loss          *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Names the place behind this response: give it in resume_token of a request to
+	// go on there. Set if report_position is.
+	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// What was stored when the stream began has been sent. Set once, in a response
+	// without records, if report_position is.
+	CaughtUp      bool `protobuf:"varint,5,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamLogsResponse) Reset() {
 	*x = StreamLogsResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1511,7 @@ func (x *StreamLogsResponse) String() string {
 func (*StreamLogsResponse) ProtoMessage() {}
 
 func (x *StreamLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[17]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1524,7 @@ func (x *StreamLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLogsResponse.ProtoReflect.Descriptor instead.
 func (*StreamLogsResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{17}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StreamLogsResponse) GetLogs() []*Event {
@@ -1311,6 +1539,27 @@ func (x *StreamLogsResponse) GetLoss() *Loss {
 		return x.Loss
 	}
 	return nil
+}
+
+func (x *StreamLogsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *StreamLogsResponse) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamLogsResponse) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
 }
 
 // Profile is one stored profile.
@@ -1344,7 +1593,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1605,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[18]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1618,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{18}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Profile) GetProfileId() string {
@@ -1466,7 +1715,7 @@ type GetProfilesRequest struct {
 
 func (x *GetProfilesRequest) Reset() {
 	*x = GetProfilesRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1727,7 @@ func (x *GetProfilesRequest) String() string {
 func (*GetProfilesRequest) ProtoMessage() {}
 
 func (x *GetProfilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[19]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1740,7 @@ func (x *GetProfilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfilesRequest.ProtoReflect.Descriptor instead.
 func (*GetProfilesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{19}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetProfilesRequest) GetFilter() *Filter {
@@ -1544,14 +1793,16 @@ type GetProfilesResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The sum of the selected samples, of a request with a format.
-	Merged        *MergedProfile `protobuf:"bytes,3,opt,name=merged,proto3" json:"merged,omitempty"`
+	Merged *MergedProfile `protobuf:"bytes,3,opt,name=merged,proto3" json:"merged,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetProfilesResponse) Reset() {
 	*x = GetProfilesResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1814,7 @@ func (x *GetProfilesResponse) String() string {
 func (*GetProfilesResponse) ProtoMessage() {}
 
 func (x *GetProfilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[20]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1827,7 @@ func (x *GetProfilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProfilesResponse.ProtoReflect.Descriptor instead.
 func (*GetProfilesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{20}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetProfilesResponse) GetProfiles() []*Profile {
@@ -1596,6 +1847,13 @@ func (x *GetProfilesResponse) GetNextPageToken() string {
 func (x *GetProfilesResponse) GetMerged() *MergedProfile {
 	if x != nil {
 		return x.Merged
+	}
+	return nil
+}
+
+func (x *GetProfilesResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
 	}
 	return nil
 }
@@ -1626,7 +1884,7 @@ type UploadProfileRequest struct {
 
 func (x *UploadProfileRequest) Reset() {
 	*x = UploadProfileRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1896,7 @@ func (x *UploadProfileRequest) String() string {
 func (*UploadProfileRequest) ProtoMessage() {}
 
 func (x *UploadProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[21]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1909,7 @@ func (x *UploadProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadProfileRequest.ProtoReflect.Descriptor instead.
 func (*UploadProfileRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{21}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UploadProfileRequest) GetData() []byte {
@@ -1716,7 +1974,7 @@ type UploadProfileResponse struct {
 
 func (x *UploadProfileResponse) Reset() {
 	*x = UploadProfileResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1986,7 @@ func (x *UploadProfileResponse) String() string {
 func (*UploadProfileResponse) ProtoMessage() {}
 
 func (x *UploadProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[22]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +1999,7 @@ func (x *UploadProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadProfileResponse.ProtoReflect.Descriptor instead.
 func (*UploadProfileResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{22}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UploadProfileResponse) GetProfileCount() uint64 {
@@ -1791,7 +2049,7 @@ type AnalyzeProfileRequest struct {
 
 func (x *AnalyzeProfileRequest) Reset() {
 	*x = AnalyzeProfileRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +2061,7 @@ func (x *AnalyzeProfileRequest) String() string {
 func (*AnalyzeProfileRequest) ProtoMessage() {}
 
 func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[23]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +2074,7 @@ func (x *AnalyzeProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileRequest.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{23}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AnalyzeProfileRequest) GetFilter() *Filter {
@@ -1921,7 +2179,7 @@ type StreamProfilesRequest struct {
 
 func (x *StreamProfilesRequest) Reset() {
 	*x = StreamProfilesRequest{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +2191,7 @@ func (x *StreamProfilesRequest) String() string {
 func (*StreamProfilesRequest) ProtoMessage() {}
 
 func (x *StreamProfilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[24]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2204,7 @@ func (x *StreamProfilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamProfilesRequest.ProtoReflect.Descriptor instead.
 func (*StreamProfilesRequest) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{24}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StreamProfilesRequest) GetFilter() *Filter {
@@ -2011,7 +2269,7 @@ type StreamProfilesResponse struct {
 
 func (x *StreamProfilesResponse) Reset() {
 	*x = StreamProfilesResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +2281,7 @@ func (x *StreamProfilesResponse) String() string {
 func (*StreamProfilesResponse) ProtoMessage() {}
 
 func (x *StreamProfilesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[25]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2036,7 +2294,7 @@ func (x *StreamProfilesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamProfilesResponse.ProtoReflect.Descriptor instead.
 func (*StreamProfilesResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{25}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StreamProfilesResponse) GetAnalysis() *AnalyzeProfileResponse {
@@ -2082,14 +2340,16 @@ type AnalyzeProfileResponse struct {
 	Bottlenecks []*ProfileBottleneck `protobuf:"bytes,10,rep,name=bottlenecks,proto3" json:"bottlenecks,omitempty"`
 	// What makes the profile less reliable: samples without function names, stacks
 	// that are not complete, few samples.
-	Warnings      []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnalyzeProfileResponse) Reset() {
 	*x = AnalyzeProfileResponse{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2361,7 @@ func (x *AnalyzeProfileResponse) String() string {
 func (*AnalyzeProfileResponse) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[26]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2374,7 @@ func (x *AnalyzeProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalyzeProfileResponse.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{26}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AnalyzeProfileResponse) GetFunctions() []*AnalyzeProfileResponse_FunctionCost {
@@ -2194,6 +2454,13 @@ func (x *AnalyzeProfileResponse) GetWarnings() []string {
 	return nil
 }
 
+func (x *AnalyzeProfileResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // TimelineSpan is one span and its place.
 type GetTraceTimelineResponse_TimelineSpan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2220,7 +2487,7 @@ type GetTraceTimelineResponse_TimelineSpan struct {
 
 func (x *GetTraceTimelineResponse_TimelineSpan) Reset() {
 	*x = GetTraceTimelineResponse_TimelineSpan{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2499,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) String() string {
 func (*GetTraceTimelineResponse_TimelineSpan) ProtoMessage() {}
 
 func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[27]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2512,7 @@ func (x *GetTraceTimelineResponse_TimelineSpan) ProtoReflect() protoreflect.Mess
 
 // Deprecated: Use GetTraceTimelineResponse_TimelineSpan.ProtoReflect.Descriptor instead.
 func (*GetTraceTimelineResponse_TimelineSpan) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{13, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{14, 0}
 }
 
 func (x *GetTraceTimelineResponse_TimelineSpan) GetSpan() *v11.Span {
@@ -2328,7 +2595,7 @@ type AnalyzeProfileResponse_FunctionCost struct {
 
 func (x *AnalyzeProfileResponse_FunctionCost) Reset() {
 	*x = AnalyzeProfileResponse_FunctionCost{}
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[30]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2607,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) String() string {
 func (*AnalyzeProfileResponse_FunctionCost) ProtoMessage() {}
 
 func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_observability_service_proto_msgTypes[30]
+	mi := &file_tapio_v1_observability_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2620,7 @@ func (x *AnalyzeProfileResponse_FunctionCost) ProtoReflect() protoreflect.Messag
 
 // Deprecated: Use AnalyzeProfileResponse_FunctionCost.ProtoReflect.Descriptor instead.
 func (*AnalyzeProfileResponse_FunctionCost) Descriptor() ([]byte, []int) {
-	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{26, 0}
+	return file_tapio_v1_observability_service_proto_rawDescGZIP(), []int{27, 0}
 }
 
 func (x *AnalyzeProfileResponse_FunctionCost) GetFunction() string {
@@ -2409,14 +2676,15 @@ var File_tapio_v1_observability_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
-	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x16tapio/v1/profile.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
+	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x16tapio/v1/profile.proto\x1a\x15tapio/v1/source.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
 	"\x11GetMetricsRequest\x12+\n" +
-	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\xf3\x01\n" +
+	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\x9f\x02\n" +
 	"\x12GetMetricsResponse\x12.\n" +
 	"\x06series\x18\x01 \x03(\v2\x16.tapio.v1.MetricSeriesR\x06series\x12Z\n" +
 	"\x10resource_metrics\x18\x02 \x03(\v2/.opentelemetry.proto.metrics.v1.ResourceMetricsR\x0fresourceMetrics\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12)\n" +
-	"\x10truncated_series\x18\x04 \x01(\x04R\x0ftruncatedSeries\"\xf9\x01\n" +
+	"\x10truncated_series\x18\x04 \x01(\x04R\x0ftruncatedSeries\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xf9\x01\n" +
 	"\x14ExportMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\x12=\n" +
 	"\x06format\x18\x02 \x01(\x0e2%.tapio.v1.ExportMetricsRequest.FormatR\x06format\"u\n" +
@@ -2431,17 +2699,22 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1f\n" +
 	"\vpoint_count\x18\x03 \x01(\x04R\n" +
-	"pointCount\"\xca\x01\n" +
+	"pointCount\"\x96\x02\n" +
 	"\x14StreamMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x125\n" +
 	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12!\n" +
-	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\"\xec\x01\n" +
+	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\x12!\n" +
+	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12'\n" +
+	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xd8\x02\n" +
 	"\x15StreamMetricsResponse\x12Z\n" +
 	"\x10resource_metrics\x18\x01 \x03(\v2/.opentelemetry.proto.metrics.v1.ResourceMetricsR\x0fresourceMetrics\x12.\n" +
 	"\x06series\x18\x02 \x03(\v2\x16.tapio.v1.MetricSeriesR\x06series\x12\"\n" +
 	"\x04loss\x18\x03 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12#\n" +
-	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\"\x86\x03\n" +
+	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
+	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\x12\x1b\n" +
+	"\tcaught_up\x18\a \x01(\bR\bcaughtUp\"\xad\x03\n" +
 	"\n" +
 	"TraceQuery\x12\x1b\n" +
 	"\ttrace_ids\x18\x01 \x03(\tR\btraceIds\x12(\n" +
@@ -2452,7 +2725,11 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\fmin_duration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vminDuration\x12<\n" +
 	"\fmax_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vmaxDuration\x12R\n" +
 	"\fstatus_codes\x18\x06 \x03(\x0e2/.opentelemetry.proto.trace.v1.Status.StatusCodeR\vstatusCodes\x12A\n" +
-	"\x05kinds\x18\a \x03(\x0e2+.opentelemetry.proto.trace.v1.Span.SpanKindR\x05kinds\"\xa0\x03\n" +
+	"\x05kinds\x18\a \x03(\x0e2+.opentelemetry.proto.trace.v1.Span.SpanKindR\x05kinds\x12%\n" +
+	"\x04tags\x18\b \x03(\v2\x11.tapio.v1.SpanTagR\x04tags\"1\n" +
+	"\aSpanTag\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xa0\x03\n" +
 	"\x05Trace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12R\n" +
 	"\x0eresource_spans\x18\x02 \x03(\v2+.opentelemetry.proto.trace.v1.ResourceSpansR\rresourceSpans\x12!\n" +
@@ -2469,25 +2746,32 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\bcomplete\x18\n" +
 	" \x01(\bR\bcomplete\">\n" +
 	"\x10GetTracesRequest\x12*\n" +
-	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"d\n" +
+	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"\x90\x01\n" +
 	"\x11GetTracesResponse\x12'\n" +
 	"\x06traces\x18\x01 \x03(\v2\x0f.tapio.v1.TraceR\x06traces\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xdd\x01\n" +
 	"\x13StreamTracesRequest\x12*\n" +
 	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
-	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\"\xb3\x01\n" +
+	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\x12!\n" +
+	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\x12'\n" +
+	"\x0freport_position\x18\x05 \x01(\bR\x0ereportPosition\"\x9f\x02\n" +
 	"\x14StreamTracesResponse\x12R\n" +
 	"\x0eresource_spans\x18\x01 \x03(\v2+.opentelemetry.proto.trace.v1.ResourceSpansR\rresourceSpans\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12#\n" +
-	"\rlast_sequence\x18\x03 \x01(\x04R\flastSequence\"Q\n" +
+	"\rlast_sequence\x18\x03 \x01(\x04R\flastSequence\x12*\n" +
+	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
+	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12\x1b\n" +
+	"\tcaught_up\x18\x06 \x01(\bR\bcaughtUp\"Q\n" +
 	"\x17GetTraceTimelineRequest\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x1b\n" +
-	"\tomit_logs\x18\x02 \x01(\bR\bomitLogs\"\xfc\x03\n" +
+	"\tomit_logs\x18\x02 \x01(\bR\bomitLogs\"\xa8\x04\n" +
 	"\x18GetTraceTimelineResponse\x12%\n" +
 	"\x05trace\x18\x01 \x01(\v2\x0f.tapio.v1.TraceR\x05trace\x12E\n" +
 	"\x05spans\x18\x02 \x03(\v2/.tapio.v1.GetTraceTimelineResponse.TimelineSpanR\x05spans\x12#\n" +
-	"\x04logs\x18\x03 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x1a\xcc\x02\n" +
+	"\x04logs\x18\x03 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12*\n" +
+	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x1a\xcc\x02\n" +
 	"\fTimelineSpan\x126\n" +
 	"\x04span\x18\x01 \x01(\v2\".opentelemetry.proto.trace.v1.SpanR\x04span\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x14\n" +
@@ -2500,18 +2784,24 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0eGetLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12%\n" +
-	"\x0eexclude_events\x18\x03 \x01(\bR\rexcludeEvents\"^\n" +
+	"\x0eexclude_events\x18\x03 \x01(\bR\rexcludeEvents\"\x8a\x01\n" +
 	"\x0fGetLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb4\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x80\x02\n" +
 	"\x11StreamLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
 	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\x12%\n" +
-	"\x0eexclude_events\x18\x04 \x01(\bR\rexcludeEvents\"]\n" +
+	"\x0eexclude_events\x18\x04 \x01(\bR\rexcludeEvents\x12!\n" +
+	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12'\n" +
+	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xc9\x01\n" +
 	"\x12StreamLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12\"\n" +
-	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\"\xc7\x03\n" +
+	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
+	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\x12\x1b\n" +
+	"\tcaught_up\x18\x05 \x01(\bR\bcaughtUp\"\xc7\x03\n" +
 	"\aProfile\x12\x1d\n" +
 	"\n" +
 	"profile_id\x18\x01 \x01(\tR\tprofileId\x12\x18\n" +
@@ -2540,11 +2830,12 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\btrace_id\x18\x04 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x05 \x01(\tR\x06spanId\x12\x1f\n" +
 	"\vprofile_ids\x18\x06 \x03(\tR\n" +
-	"profileIds\"\x9d\x01\n" +
+	"profileIds\"\xc9\x01\n" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
-	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\"\x8e\x03\n" +
+	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\x12*\n" +
+	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x8e\x03\n" +
 	"\x14UploadProfileRequest\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12/\n" +
 	"\x06format\x18\x02 \x01(\x0e2\x17.tapio.v1.ProfileFormatR\x06format\x12B\n" +
@@ -2588,7 +2879,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05order\x18\a \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\"\x83\x01\n" +
 	"\x16StreamProfilesResponse\x12<\n" +
 	"\banalysis\x18\x01 \x01(\v2 .tapio.v1.AnalyzeProfileResponseR\banalysis\x12+\n" +
-	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\x94\x06\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\xc0\x06\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -2603,7 +2894,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\acallees\x18\t \x03(\v2\x16.tapio.v1.CallTreeNodeR\acallees\x12=\n" +
 	"\vbottlenecks\x18\n" +
 	" \x03(\v2\x1b.tapio.v1.ProfileBottleneckR\vbottlenecks\x12\x1a\n" +
-	"\bwarnings\x18\v \x03(\tR\bwarnings\x1a\xd8\x01\n" +
+	"\bwarnings\x18\v \x03(\tR\bwarnings\x12*\n" +
+	"\x05notes\x18\f \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -2660,7 +2952,7 @@ func file_tapio_v1_observability_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_observability_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_tapio_v1_observability_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(ExportMetricsRequest_Format)(0),              // 0: tapio.v1.ExportMetricsRequest.Format
 	(*GetMetricsRequest)(nil),                     // 1: tapio.v1.GetMetricsRequest
@@ -2670,187 +2962,199 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*StreamMetricsRequest)(nil),                  // 5: tapio.v1.StreamMetricsRequest
 	(*StreamMetricsResponse)(nil),                 // 6: tapio.v1.StreamMetricsResponse
 	(*TraceQuery)(nil),                            // 7: tapio.v1.TraceQuery
-	(*Trace)(nil),                                 // 8: tapio.v1.Trace
-	(*GetTracesRequest)(nil),                      // 9: tapio.v1.GetTracesRequest
-	(*GetTracesResponse)(nil),                     // 10: tapio.v1.GetTracesResponse
-	(*StreamTracesRequest)(nil),                   // 11: tapio.v1.StreamTracesRequest
-	(*StreamTracesResponse)(nil),                  // 12: tapio.v1.StreamTracesResponse
-	(*GetTraceTimelineRequest)(nil),               // 13: tapio.v1.GetTraceTimelineRequest
-	(*GetTraceTimelineResponse)(nil),              // 14: tapio.v1.GetTraceTimelineResponse
-	(*GetLogsRequest)(nil),                        // 15: tapio.v1.GetLogsRequest
-	(*GetLogsResponse)(nil),                       // 16: tapio.v1.GetLogsResponse
-	(*StreamLogsRequest)(nil),                     // 17: tapio.v1.StreamLogsRequest
-	(*StreamLogsResponse)(nil),                    // 18: tapio.v1.StreamLogsResponse
-	(*Profile)(nil),                               // 19: tapio.v1.Profile
-	(*GetProfilesRequest)(nil),                    // 20: tapio.v1.GetProfilesRequest
-	(*GetProfilesResponse)(nil),                   // 21: tapio.v1.GetProfilesResponse
-	(*UploadProfileRequest)(nil),                  // 22: tapio.v1.UploadProfileRequest
-	(*UploadProfileResponse)(nil),                 // 23: tapio.v1.UploadProfileResponse
-	(*AnalyzeProfileRequest)(nil),                 // 24: tapio.v1.AnalyzeProfileRequest
-	(*StreamProfilesRequest)(nil),                 // 25: tapio.v1.StreamProfilesRequest
-	(*StreamProfilesResponse)(nil),                // 26: tapio.v1.StreamProfilesResponse
-	(*AnalyzeProfileResponse)(nil),                // 27: tapio.v1.AnalyzeProfileResponse
-	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 28: tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	nil, // 29: tapio.v1.Profile.AttributesEntry
-	nil, // 30: tapio.v1.UploadProfileRequest.LabelsEntry
-	(*AnalyzeProfileResponse_FunctionCost)(nil), // 31: tapio.v1.AnalyzeProfileResponse.FunctionCost
-	(*MetricQuery)(nil),                         // 32: tapio.v1.MetricQuery
-	(*MetricSeries)(nil),                        // 33: tapio.v1.MetricSeries
-	(*v1.ResourceMetrics)(nil),                  // 34: opentelemetry.proto.metrics.v1.ResourceMetrics
-	(*StreamStart)(nil),                         // 35: tapio.v1.StreamStart
-	(*durationpb.Duration)(nil),                 // 36: google.protobuf.Duration
-	(*Loss)(nil),                                // 37: tapio.v1.Loss
-	(*Filter)(nil),                              // 38: tapio.v1.Filter
-	(v11.Status_StatusCode)(0),                  // 39: opentelemetry.proto.trace.v1.Status.StatusCode
-	(v11.Span_SpanKind)(0),                      // 40: opentelemetry.proto.trace.v1.Span.SpanKind
-	(*v11.ResourceSpans)(nil),                   // 41: opentelemetry.proto.trace.v1.ResourceSpans
-	(*timestamppb.Timestamp)(nil),               // 42: google.protobuf.Timestamp
-	(*Event)(nil),                               // 43: tapio.v1.Event
-	(ProfileFormat)(0),                          // 44: tapio.v1.ProfileFormat
-	(*MergedProfile)(nil),                       // 45: tapio.v1.MergedProfile
-	(*TimeRange)(nil),                           // 46: tapio.v1.TimeRange
-	(ProfileOrder)(0),                           // 47: tapio.v1.ProfileOrder
-	(*ProfileSummary)(nil),                      // 48: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),                        // 49: tapio.v1.CallTreeNode
-	(*ProfileBottleneck)(nil),                   // 50: tapio.v1.ProfileBottleneck
-	(*v11.Span)(nil),                            // 51: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 52: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 53: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 54: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 55: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 56: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 57: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 58: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 59: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 60: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 61: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 62: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 63: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 64: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 65: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 66: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 67: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 68: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 69: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 70: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 71: tapio.v1.GetChangesResponse
+	(*SpanTag)(nil),                               // 8: tapio.v1.SpanTag
+	(*Trace)(nil),                                 // 9: tapio.v1.Trace
+	(*GetTracesRequest)(nil),                      // 10: tapio.v1.GetTracesRequest
+	(*GetTracesResponse)(nil),                     // 11: tapio.v1.GetTracesResponse
+	(*StreamTracesRequest)(nil),                   // 12: tapio.v1.StreamTracesRequest
+	(*StreamTracesResponse)(nil),                  // 13: tapio.v1.StreamTracesResponse
+	(*GetTraceTimelineRequest)(nil),               // 14: tapio.v1.GetTraceTimelineRequest
+	(*GetTraceTimelineResponse)(nil),              // 15: tapio.v1.GetTraceTimelineResponse
+	(*GetLogsRequest)(nil),                        // 16: tapio.v1.GetLogsRequest
+	(*GetLogsResponse)(nil),                       // 17: tapio.v1.GetLogsResponse
+	(*StreamLogsRequest)(nil),                     // 18: tapio.v1.StreamLogsRequest
+	(*StreamLogsResponse)(nil),                    // 19: tapio.v1.StreamLogsResponse
+	(*Profile)(nil),                               // 20: tapio.v1.Profile
+	(*GetProfilesRequest)(nil),                    // 21: tapio.v1.GetProfilesRequest
+	(*GetProfilesResponse)(nil),                   // 22: tapio.v1.GetProfilesResponse
+	(*UploadProfileRequest)(nil),                  // 23: tapio.v1.UploadProfileRequest
+	(*UploadProfileResponse)(nil),                 // 24: tapio.v1.UploadProfileResponse
+	(*AnalyzeProfileRequest)(nil),                 // 25: tapio.v1.AnalyzeProfileRequest
+	(*StreamProfilesRequest)(nil),                 // 26: tapio.v1.StreamProfilesRequest
+	(*StreamProfilesResponse)(nil),                // 27: tapio.v1.StreamProfilesResponse
+	(*AnalyzeProfileResponse)(nil),                // 28: tapio.v1.AnalyzeProfileResponse
+	(*GetTraceTimelineResponse_TimelineSpan)(nil), // 29: tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	nil, // 30: tapio.v1.Profile.AttributesEntry
+	nil, // 31: tapio.v1.UploadProfileRequest.LabelsEntry
+	(*AnalyzeProfileResponse_FunctionCost)(nil), // 32: tapio.v1.AnalyzeProfileResponse.FunctionCost
+	(*MetricQuery)(nil),                         // 33: tapio.v1.MetricQuery
+	(*MetricSeries)(nil),                        // 34: tapio.v1.MetricSeries
+	(*v1.ResourceMetrics)(nil),                  // 35: opentelemetry.proto.metrics.v1.ResourceMetrics
+	(*SourceNote)(nil),                          // 36: tapio.v1.SourceNote
+	(*StreamStart)(nil),                         // 37: tapio.v1.StreamStart
+	(*durationpb.Duration)(nil),                 // 38: google.protobuf.Duration
+	(*Loss)(nil),                                // 39: tapio.v1.Loss
+	(*Filter)(nil),                              // 40: tapio.v1.Filter
+	(v11.Status_StatusCode)(0),                  // 41: opentelemetry.proto.trace.v1.Status.StatusCode
+	(v11.Span_SpanKind)(0),                      // 42: opentelemetry.proto.trace.v1.Span.SpanKind
+	(*v11.ResourceSpans)(nil),                   // 43: opentelemetry.proto.trace.v1.ResourceSpans
+	(*timestamppb.Timestamp)(nil),               // 44: google.protobuf.Timestamp
+	(*Event)(nil),                               // 45: tapio.v1.Event
+	(ProfileFormat)(0),                          // 46: tapio.v1.ProfileFormat
+	(*MergedProfile)(nil),                       // 47: tapio.v1.MergedProfile
+	(*TimeRange)(nil),                           // 48: tapio.v1.TimeRange
+	(ProfileOrder)(0),                           // 49: tapio.v1.ProfileOrder
+	(*ProfileSummary)(nil),                      // 50: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 51: tapio.v1.CallTreeNode
+	(*ProfileBottleneck)(nil),                   // 52: tapio.v1.ProfileBottleneck
+	(*v11.Span)(nil),                            // 53: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 54: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 55: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 56: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 57: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 58: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 59: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 60: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 61: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 62: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 63: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 64: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 65: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 66: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 67: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 68: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 69: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 70: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 71: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 72: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 73: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
-	32, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	33, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	34, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	32, // 3: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	0,  // 4: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
-	32, // 5: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	35, // 6: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
-	36, // 7: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
-	34, // 8: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	33, // 9: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	37, // 10: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
-	38, // 11: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
-	36, // 12: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
-	36, // 13: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
-	39, // 14: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	40, // 15: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	41, // 16: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	42, // 17: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
-	36, // 18: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
-	7,  // 19: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	8,  // 20: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
-	7,  // 21: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	35, // 22: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
-	41, // 23: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	37, // 24: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
-	8,  // 25: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
-	28, // 26: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	43, // 27: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
-	38, // 28: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
-	43, // 29: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
-	38, // 30: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
-	35, // 31: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
-	43, // 32: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
-	37, // 33: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
-	42, // 34: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
-	36, // 35: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
-	29, // 36: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
-	38, // 37: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	44, // 38: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
-	19, // 39: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	45, // 40: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
-	44, // 41: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
-	30, // 42: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
-	42, // 43: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
-	36, // 44: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
-	38, // 45: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	46, // 46: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	38, // 47: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
-	47, // 48: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
-	38, // 49: tapio.v1.StreamProfilesRequest.filter:type_name -> tapio.v1.Filter
-	36, // 50: tapio.v1.StreamProfilesRequest.interval:type_name -> google.protobuf.Duration
-	36, // 51: tapio.v1.StreamProfilesRequest.window:type_name -> google.protobuf.Duration
-	47, // 52: tapio.v1.StreamProfilesRequest.order:type_name -> tapio.v1.ProfileOrder
-	27, // 53: tapio.v1.StreamProfilesResponse.analysis:type_name -> tapio.v1.AnalyzeProfileResponse
-	46, // 54: tapio.v1.StreamProfilesResponse.window:type_name -> tapio.v1.TimeRange
-	31, // 55: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	48, // 56: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
-	49, // 57: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
-	48, // 58: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
-	49, // 59: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
-	49, // 60: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
-	50, // 61: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
-	51, // 62: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	36, // 63: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	36, // 64: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	36, // 65: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 66: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 67: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 68: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	9,  // 69: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	11, // 70: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	13, // 71: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	15, // 72: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	17, // 73: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	52, // 74: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	53, // 75: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	54, // 76: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	55, // 77: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	56, // 78: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	57, // 79: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	58, // 80: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	59, // 81: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	60, // 82: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	61, // 83: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	20, // 84: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	24, // 85: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	25, // 86: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
-	22, // 87: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,  // 88: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 89: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 90: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	10, // 91: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	12, // 92: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	14, // 93: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	16, // 94: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	18, // 95: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	62, // 96: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	63, // 97: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	64, // 98: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	65, // 99: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	66, // 100: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	67, // 101: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	68, // 102: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	69, // 103: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	70, // 104: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	71, // 105: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	21, // 106: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	27, // 107: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	26, // 108: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
-	23, // 109: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	88, // [88:110] is the sub-list for method output_type
-	66, // [66:88] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	33, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	34, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	35, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	36, // 3: tapio.v1.GetMetricsResponse.notes:type_name -> tapio.v1.SourceNote
+	33, // 4: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	0,  // 5: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
+	33, // 6: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	37, // 7: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
+	38, // 8: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
+	35, // 9: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	34, // 10: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	39, // 11: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
+	36, // 12: tapio.v1.StreamMetricsResponse.notes:type_name -> tapio.v1.SourceNote
+	40, // 13: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
+	38, // 14: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
+	38, // 15: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
+	41, // 16: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	42, // 17: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	8,  // 18: tapio.v1.TraceQuery.tags:type_name -> tapio.v1.SpanTag
+	43, // 19: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	44, // 20: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
+	38, // 21: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
+	7,  // 22: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
+	9,  // 23: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
+	36, // 24: tapio.v1.GetTracesResponse.notes:type_name -> tapio.v1.SourceNote
+	7,  // 25: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
+	37, // 26: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
+	43, // 27: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	39, // 28: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
+	36, // 29: tapio.v1.StreamTracesResponse.notes:type_name -> tapio.v1.SourceNote
+	9,  // 30: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
+	29, // 31: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	45, // 32: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
+	36, // 33: tapio.v1.GetTraceTimelineResponse.notes:type_name -> tapio.v1.SourceNote
+	40, // 34: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
+	45, // 35: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
+	36, // 36: tapio.v1.GetLogsResponse.notes:type_name -> tapio.v1.SourceNote
+	40, // 37: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
+	37, // 38: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
+	45, // 39: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
+	39, // 40: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
+	36, // 41: tapio.v1.StreamLogsResponse.notes:type_name -> tapio.v1.SourceNote
+	44, // 42: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
+	38, // 43: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
+	30, // 44: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
+	40, // 45: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
+	46, // 46: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
+	20, // 47: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
+	47, // 48: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
+	36, // 49: tapio.v1.GetProfilesResponse.notes:type_name -> tapio.v1.SourceNote
+	46, // 50: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
+	31, // 51: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
+	44, // 52: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
+	38, // 53: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
+	40, // 54: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	48, // 55: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	40, // 56: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
+	49, // 57: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
+	40, // 58: tapio.v1.StreamProfilesRequest.filter:type_name -> tapio.v1.Filter
+	38, // 59: tapio.v1.StreamProfilesRequest.interval:type_name -> google.protobuf.Duration
+	38, // 60: tapio.v1.StreamProfilesRequest.window:type_name -> google.protobuf.Duration
+	49, // 61: tapio.v1.StreamProfilesRequest.order:type_name -> tapio.v1.ProfileOrder
+	28, // 62: tapio.v1.StreamProfilesResponse.analysis:type_name -> tapio.v1.AnalyzeProfileResponse
+	48, // 63: tapio.v1.StreamProfilesResponse.window:type_name -> tapio.v1.TimeRange
+	32, // 64: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	50, // 65: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	51, // 66: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	50, // 67: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	51, // 68: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
+	51, // 69: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
+	52, // 70: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
+	36, // 71: tapio.v1.AnalyzeProfileResponse.notes:type_name -> tapio.v1.SourceNote
+	53, // 72: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	38, // 73: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	38, // 74: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	38, // 75: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,  // 76: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,  // 77: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,  // 78: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	10, // 79: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	12, // 80: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	14, // 81: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	16, // 82: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	18, // 83: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	54, // 84: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	55, // 85: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	56, // 86: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	57, // 87: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	58, // 88: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	59, // 89: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	60, // 90: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	61, // 91: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	62, // 92: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	63, // 93: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	21, // 94: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	25, // 95: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	26, // 96: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
+	23, // 97: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,  // 98: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,  // 99: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,  // 100: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	11, // 101: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	13, // 102: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	15, // 103: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	17, // 104: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	19, // 105: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	64, // 106: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	65, // 107: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	66, // 108: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	67, // 109: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	68, // 110: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	69, // 111: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	70, // 112: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	71, // 113: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	72, // 114: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	73, // 115: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	22, // 116: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	28, // 117: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	27, // 118: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
+	24, // 119: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	98, // [98:120] is the sub-list for method output_type
+	76, // [76:98] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }
@@ -2863,6 +3167,7 @@ func file_tapio_v1_observability_service_proto_init() {
 	file_tapio_v1_filter_proto_init()
 	file_tapio_v1_metric_proto_init()
 	file_tapio_v1_profile_proto_init()
+	file_tapio_v1_source_proto_init()
 	file_tapio_v1_tapio_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2870,7 +3175,7 @@ func file_tapio_v1_observability_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_observability_service_proto_rawDesc), len(file_tapio_v1_observability_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -431,6 +431,7 @@ type StreamStart struct {
 	//
 	//	*StreamStart_Last
 	//	*StreamStart_Since
+	//	*StreamStart_SinceTime
 	//	*StreamStart_AfterSequence
 	Position      isStreamStart_Position `protobuf_oneof:"position"`
 	unknownFields protoimpl.UnknownFields
@@ -492,6 +493,15 @@ func (x *StreamStart) GetSince() *durationpb.Duration {
 	return nil
 }
 
+func (x *StreamStart) GetSinceTime() *timestamppb.Timestamp {
+	if x != nil {
+		if x, ok := x.Position.(*StreamStart_SinceTime); ok {
+			return x.SinceTime
+		}
+	}
+	return nil
+}
+
 func (x *StreamStart) GetAfterSequence() uint64 {
 	if x != nil {
 		if x, ok := x.Position.(*StreamStart_AfterSequence); ok {
@@ -515,6 +525,11 @@ type StreamStart_Since struct {
 	Since *durationpb.Duration `protobuf:"bytes,2,opt,name=since,proto3,oneof"`
 }
 
+type StreamStart_SinceTime struct {
+	// With the stored records of this time or later, after 1970.
+	SinceTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since_time,json=sinceTime,proto3,oneof"`
+}
+
 type StreamStart_AfterSequence struct {
 	// After the record with this sequence: how a cut stream goes on. 0: from
 	// the oldest stored record.
@@ -524,6 +539,8 @@ type StreamStart_AfterSequence struct {
 func (*StreamStart_Last) isStreamStart_Position() {}
 
 func (*StreamStart_Since) isStreamStart_Position() {}
+
+func (*StreamStart_SinceTime) isStreamStart_Position() {}
 
 func (*StreamStart_AfterSequence) isStreamStart_Position() {}
 
@@ -994,7 +1011,9 @@ type SubscribeToEventsResponse struct {
 	Insights []*Insight `protobuf:"bytes,5,rep,name=insights,proto3" json:"insights,omitempty"`
 	// Names the place behind these events: give it in
 	// SubscribeToEventsRequest.resume_token to go on there.
-	ResumeToken   string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	ResumeToken string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1071,6 +1090,13 @@ func (x *SubscribeToEventsResponse) GetResumeToken() string {
 	return ""
 }
 
+func (x *SubscribeToEventsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 // GetEventsRequest asks for stored events.
 type GetEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1124,6 +1150,8 @@ type GetEventsResponse struct {
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1170,6 +1198,13 @@ func (x *GetEventsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *GetEventsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // GetEventByIdRequest names one record.
@@ -1222,7 +1257,9 @@ func (x *GetEventByIdRequest) GetId() string {
 type GetEventByIdResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Event         *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	Event *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,2,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1260,6 +1297,13 @@ func (*GetEventByIdResponse) Descriptor() ([]byte, []int) {
 func (x *GetEventByIdResponse) GetEvent() *Event {
 	if x != nil {
 		return x.Event
+	}
+	return nil
+}
+
+func (x *GetEventByIdResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
 	}
 	return nil
 }
@@ -1355,6 +1399,8 @@ type GetCorrelationsResponse struct {
 	Correlations []*Correlation `protobuf:"bytes,1,rep,name=correlations,proto3" json:"correlations,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1401,6 +1447,13 @@ func (x *GetCorrelationsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *GetCorrelationsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // GetSemanticGroupsRequest asks for semantic groups.
@@ -1503,6 +1556,8 @@ type GetSemanticGroupsResponse struct {
 	Groups []*SemanticGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1549,6 +1604,13 @@ func (x *GetSemanticGroupsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *GetSemanticGroupsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // GetInsightsRequest asks for insights.
@@ -1633,6 +1695,8 @@ type GetInsightsResponse struct {
 	Insights []*Insight `protobuf:"bytes,1,rep,name=insights,proto3" json:"insights,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1679,6 +1743,13 @@ func (x *GetInsightsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *GetInsightsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // AnalyzeEventsRequest names the records to correlate: by filter or by id.
@@ -1756,6 +1827,8 @@ type AnalyzeEventsResponse struct {
 	Insights []*Insight `protobuf:"bytes,3,rep,name=insights,proto3" json:"insights,omitempty"`
 	// Records looked at.
 	AnalyzedCount uint64 `protobuf:"varint,4,opt,name=analyzed_count,json=analyzedCount,proto3" json:"analyzed_count,omitempty"`
+	// Sources that are missing from the answer, or a part of them.
+	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,6 +1889,13 @@ func (x *AnalyzeEventsResponse) GetAnalyzedCount() uint64 {
 		return x.AnalyzedCount
 	}
 	return 0
+}
+
+func (x *AnalyzeEventsResponse) GetNotes() []*SourceNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // TapioServiceGetMetricsRequest asks for the server's own figures.
@@ -2797,7 +2877,7 @@ var File_tapio_v1_tapio_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1ctapio/v1/tapio_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x16tapio/v1/finding.proto\"\xea\x01\n" +
+	"\x1ctapio/v1/tapio_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x16tapio/v1/finding.proto\x1a\x15tapio/v1/source.proto\"\xea\x01\n" +
 	"\x13StreamEventsRequest\x12'\n" +
 	"\x05event\x18\x01 \x01(\v2\x0f.tapio.v1.EventH\x00R\x05event\x12,\n" +
 	"\x05batch\x18\x02 \x01(\v2\x14.tapio.v1.EventBatchH\x00R\x05batch\x12<\n" +
@@ -2810,10 +2890,12 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x05start\x18\x03 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x121\n" +
 	"\x15max_events_per_second\x18\x04 \x01(\x01R\x12maxEventsPerSecond\x122\n" +
 	"\bdelivery\x18\x05 \x01(\x0e2\x16.tapio.v1.DeliveryModeR\bdelivery\x12!\n" +
-	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\"\x8b\x01\n" +
+	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\"\xc8\x01\n" +
 	"\vStreamStart\x12\x14\n" +
 	"\x04last\x18\x01 \x01(\rH\x00R\x04last\x121\n" +
-	"\x05since\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x00R\x05since\x12'\n" +
+	"\x05since\x18\x02 \x01(\v2\x19.google.protobuf.DurationH\x00R\x05since\x12;\n" +
+	"\n" +
+	"since_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\tsinceTime\x12'\n" +
 	"\x0eafter_sequence\x18\x03 \x01(\x04H\x00R\rafterSequenceB\n" +
 	"\n" +
 	"\bposition\"\xaf\x02\n" +
@@ -2851,59 +2933,66 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\x121\n" +
 	"\x15max_events_per_second\x18\x05 \x01(\x01R\x12maxEventsPerSecond\x122\n" +
 	"\bdelivery\x18\x06 \x01(\x0e2\x16.tapio.v1.DeliveryModeR\bdelivery\x12!\n" +
-	"\fresume_token\x18\a \x01(\tR\vresumeToken\"\xa6\x02\n" +
+	"\fresume_token\x18\a \x01(\tR\vresumeToken\"\xd2\x02\n" +
 	"\x19SubscribeToEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x129\n" +
 	"\fcorrelations\x18\x03 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12/\n" +
 	"\x06groups\x18\x04 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12-\n" +
 	"\binsights\x18\x05 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12!\n" +
-	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\"<\n" +
+	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\x12*\n" +
+	"\x05notes\x18\a \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"<\n" +
 	"\x10GetEventsRequest\x12(\n" +
-	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"d\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\x90\x01\n" +
 	"\x11GetEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"%\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"%\n" +
 	"\x13GetEventByIdRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"=\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"i\n" +
 	"\x14GetEventByIdResponse\x12%\n" +
-	"\x05event\x18\x01 \x01(\v2\x0f.tapio.v1.EventR\x05event\"\xd1\x01\n" +
+	"\x05event\x18\x01 \x01(\v2\x0f.tapio.v1.EventR\x05event\x12*\n" +
+	"\x05notes\x18\x02 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xd1\x01\n" +
 	"\x16GetCorrelationsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x120\n" +
 	"\x05types\x18\x02 \x03(\x0e2\x1a.tapio.v1.Correlation.TypeR\x05types\x12%\n" +
 	"\x0emin_confidence\x18\x03 \x01(\x01R\rminConfidence\x12\x19\n" +
 	"\bevent_id\x18\x04 \x01(\tR\aeventId\x12\x19\n" +
-	"\bgroup_id\x18\x05 \x01(\tR\agroupId\"|\n" +
+	"\bgroup_id\x18\x05 \x01(\tR\agroupId\"\xa8\x01\n" +
 	"\x17GetCorrelationsResponse\x129\n" +
 	"\fcorrelations\x18\x01 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa7\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xa7\x02\n" +
 	"\x18GetSemanticGroupsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tgroup_ids\x18\x02 \x03(\tR\bgroupIds\x122\n" +
 	"\x05types\x18\x03 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.TypeR\x05types\x125\n" +
 	"\x06states\x18\x04 \x03(\x0e2\x1d.tapio.v1.SemanticGroup.StateR\x06states\x12%\n" +
 	"\x0emin_confidence\x18\x05 \x01(\x01R\rminConfidence\x122\n" +
-	"\x05kinds\x18\x06 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x05kinds\"t\n" +
+	"\x05kinds\x18\x06 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x05kinds\"\xa0\x01\n" +
 	"\x19GetSemanticGroupsResponse\x12/\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb8\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xb8\x01\n" +
 	"\x12GetInsightsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x126\n" +
 	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\x12%\n" +
-	"\x0emin_confidence\x18\x04 \x01(\x01R\rminConfidence\"l\n" +
+	"\x0emin_confidence\x18\x04 \x01(\x01R\rminConfidence\"\x98\x01\n" +
 	"\x13GetInsightsResponse\x12-\n" +
 	"\binsights\x18\x01 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x95\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x95\x01\n" +
 	"\x14AnalyzeEventsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tevent_ids\x18\x02 \x03(\tR\beventIds\x126\n" +
-	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\"\xd9\x01\n" +
+	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\"\x85\x02\n" +
 	"\x15AnalyzeEventsResponse\x12/\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x129\n" +
 	"\fcorrelations\x18\x02 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12-\n" +
 	"\binsights\x18\x03 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12%\n" +
-	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\"\x1f\n" +
+	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\x12*\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x1f\n" +
 	"\x1dTapioServiceGetMetricsRequest\"\xcb\v\n" +
 	"\x1eTapioServiceGetMetricsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
@@ -3100,17 +3189,18 @@ var file_tapio_v1_tapio_service_proto_goTypes = []any{
 	(*EventBatch)(nil),                     // 42: tapio.v1.EventBatch
 	(*Filter)(nil),                         // 43: tapio.v1.Filter
 	(*durationpb.Duration)(nil),            // 44: google.protobuf.Duration
-	(*BatchAck)(nil),                       // 45: tapio.v1.BatchAck
-	(*Correlation)(nil),                    // 46: tapio.v1.Correlation
-	(*SemanticGroup)(nil),                  // 47: tapio.v1.SemanticGroup
-	(*Insight)(nil),                        // 48: tapio.v1.Insight
-	(*Loss)(nil),                           // 49: tapio.v1.Loss
-	(*timestamppb.Timestamp)(nil),          // 50: google.protobuf.Timestamp
-	(Correlation_Type)(0),                  // 51: tapio.v1.Correlation.Type
-	(SemanticGroup_Type)(0),                // 52: tapio.v1.SemanticGroup.Type
-	(SemanticGroup_State)(0),               // 53: tapio.v1.SemanticGroup.State
-	(SemanticGroup_Kind)(0),                // 54: tapio.v1.SemanticGroup.Kind
-	(Insight_Audience)(0),                  // 55: tapio.v1.Insight.Audience
+	(*timestamppb.Timestamp)(nil),          // 45: google.protobuf.Timestamp
+	(*BatchAck)(nil),                       // 46: tapio.v1.BatchAck
+	(*Correlation)(nil),                    // 47: tapio.v1.Correlation
+	(*SemanticGroup)(nil),                  // 48: tapio.v1.SemanticGroup
+	(*Insight)(nil),                        // 49: tapio.v1.Insight
+	(*Loss)(nil),                           // 50: tapio.v1.Loss
+	(*SourceNote)(nil),                     // 51: tapio.v1.SourceNote
+	(Correlation_Type)(0),                  // 52: tapio.v1.Correlation.Type
+	(SemanticGroup_Type)(0),                // 53: tapio.v1.SemanticGroup.Type
+	(SemanticGroup_State)(0),               // 54: tapio.v1.SemanticGroup.State
+	(SemanticGroup_Kind)(0),                // 55: tapio.v1.SemanticGroup.Kind
+	(Insight_Audience)(0),                  // 56: tapio.v1.Insight.Audience
 }
 var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	41, // 0: tapio.v1.StreamEventsRequest.event:type_name -> tapio.v1.Event
@@ -3121,93 +3211,101 @@ var file_tapio_v1_tapio_service_proto_depIdxs = []int32{
 	5,  // 5: tapio.v1.Subscription.start:type_name -> tapio.v1.StreamStart
 	0,  // 6: tapio.v1.Subscription.delivery:type_name -> tapio.v1.DeliveryMode
 	44, // 7: tapio.v1.StreamStart.since:type_name -> google.protobuf.Duration
-	1,  // 8: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
-	45, // 9: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
-	8,  // 10: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
-	9,  // 11: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
-	46, // 12: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
-	47, // 13: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
-	48, // 14: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
-	41, // 15: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
-	49, // 16: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
-	50, // 17: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
-	43, // 18: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
-	5,  // 19: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
-	0,  // 20: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
-	41, // 21: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
-	49, // 22: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
-	46, // 23: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	47, // 24: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	48, // 25: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
-	43, // 26: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
-	41, // 27: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
-	41, // 28: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
-	43, // 29: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
-	51, // 30: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
-	46, // 31: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
-	43, // 32: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
-	52, // 33: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
-	53, // 34: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
-	54, // 35: tapio.v1.GetSemanticGroupsRequest.kinds:type_name -> tapio.v1.SemanticGroup.Kind
-	47, // 36: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	43, // 37: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
-	55, // 38: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	48, // 39: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
-	43, // 40: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
-	55, // 41: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
-	47, // 42: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
-	46, // 43: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
-	48, // 44: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
-	50, // 45: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
-	27, // 46: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
-	34, // 47: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
-	35, // 48: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
-	36, // 49: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
-	44, // 50: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
-	44, // 51: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
-	37, // 52: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
-	26, // 53: tapio.v1.TapioServiceGetMetricsResponse.ack_latency:type_name -> tapio.v1.LatencyBucket
-	44, // 54: tapio.v1.LatencyBucket.upper_bound:type_name -> google.protobuf.Duration
-	38, // 55: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
-	39, // 56: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
-	50, // 57: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
-	50, // 58: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
-	2,  // 59: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	40, // 60: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
-	50, // 61: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
-	50, // 62: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	27, // 63: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
-	44, // 64: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
-	32, // 65: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
-	33, // 66: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
-	2,  // 67: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
-	3,  // 68: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
-	10, // 69: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
-	12, // 70: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
-	14, // 71: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
-	16, // 72: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
-	18, // 73: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
-	20, // 74: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
-	22, // 75: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
-	24, // 76: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
-	28, // 77: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
-	30, // 78: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
-	7,  // 79: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
-	11, // 80: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
-	13, // 81: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
-	15, // 82: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
-	17, // 83: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
-	19, // 84: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
-	21, // 85: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
-	23, // 86: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
-	25, // 87: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
-	29, // 88: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
-	31, // 89: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
-	79, // [79:90] is the sub-list for method output_type
-	68, // [68:79] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	45, // 8: tapio.v1.StreamStart.since_time:type_name -> google.protobuf.Timestamp
+	1,  // 9: tapio.v1.StreamControl.action:type_name -> tapio.v1.StreamControl.Action
+	46, // 10: tapio.v1.StreamEventsResponse.ack:type_name -> tapio.v1.BatchAck
+	8,  // 11: tapio.v1.StreamEventsResponse.delivery:type_name -> tapio.v1.EventDelivery
+	9,  // 12: tapio.v1.StreamEventsResponse.heartbeat:type_name -> tapio.v1.StreamHeartbeat
+	47, // 13: tapio.v1.StreamEventsResponse.correlation:type_name -> tapio.v1.Correlation
+	48, // 14: tapio.v1.StreamEventsResponse.group:type_name -> tapio.v1.SemanticGroup
+	49, // 15: tapio.v1.StreamEventsResponse.insight:type_name -> tapio.v1.Insight
+	41, // 16: tapio.v1.EventDelivery.events:type_name -> tapio.v1.Event
+	50, // 17: tapio.v1.EventDelivery.loss:type_name -> tapio.v1.Loss
+	45, // 18: tapio.v1.StreamHeartbeat.time:type_name -> google.protobuf.Timestamp
+	43, // 19: tapio.v1.SubscribeToEventsRequest.filter:type_name -> tapio.v1.Filter
+	5,  // 20: tapio.v1.SubscribeToEventsRequest.start:type_name -> tapio.v1.StreamStart
+	0,  // 21: tapio.v1.SubscribeToEventsRequest.delivery:type_name -> tapio.v1.DeliveryMode
+	41, // 22: tapio.v1.SubscribeToEventsResponse.events:type_name -> tapio.v1.Event
+	50, // 23: tapio.v1.SubscribeToEventsResponse.loss:type_name -> tapio.v1.Loss
+	47, // 24: tapio.v1.SubscribeToEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	48, // 25: tapio.v1.SubscribeToEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	49, // 26: tapio.v1.SubscribeToEventsResponse.insights:type_name -> tapio.v1.Insight
+	51, // 27: tapio.v1.SubscribeToEventsResponse.notes:type_name -> tapio.v1.SourceNote
+	43, // 28: tapio.v1.GetEventsRequest.filter:type_name -> tapio.v1.Filter
+	41, // 29: tapio.v1.GetEventsResponse.events:type_name -> tapio.v1.Event
+	51, // 30: tapio.v1.GetEventsResponse.notes:type_name -> tapio.v1.SourceNote
+	41, // 31: tapio.v1.GetEventByIdResponse.event:type_name -> tapio.v1.Event
+	51, // 32: tapio.v1.GetEventByIdResponse.notes:type_name -> tapio.v1.SourceNote
+	43, // 33: tapio.v1.GetCorrelationsRequest.filter:type_name -> tapio.v1.Filter
+	52, // 34: tapio.v1.GetCorrelationsRequest.types:type_name -> tapio.v1.Correlation.Type
+	47, // 35: tapio.v1.GetCorrelationsResponse.correlations:type_name -> tapio.v1.Correlation
+	51, // 36: tapio.v1.GetCorrelationsResponse.notes:type_name -> tapio.v1.SourceNote
+	43, // 37: tapio.v1.GetSemanticGroupsRequest.filter:type_name -> tapio.v1.Filter
+	53, // 38: tapio.v1.GetSemanticGroupsRequest.types:type_name -> tapio.v1.SemanticGroup.Type
+	54, // 39: tapio.v1.GetSemanticGroupsRequest.states:type_name -> tapio.v1.SemanticGroup.State
+	55, // 40: tapio.v1.GetSemanticGroupsRequest.kinds:type_name -> tapio.v1.SemanticGroup.Kind
+	48, // 41: tapio.v1.GetSemanticGroupsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	51, // 42: tapio.v1.GetSemanticGroupsResponse.notes:type_name -> tapio.v1.SourceNote
+	43, // 43: tapio.v1.GetInsightsRequest.filter:type_name -> tapio.v1.Filter
+	56, // 44: tapio.v1.GetInsightsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	49, // 45: tapio.v1.GetInsightsResponse.insights:type_name -> tapio.v1.Insight
+	51, // 46: tapio.v1.GetInsightsResponse.notes:type_name -> tapio.v1.SourceNote
+	43, // 47: tapio.v1.AnalyzeEventsRequest.filter:type_name -> tapio.v1.Filter
+	56, // 48: tapio.v1.AnalyzeEventsRequest.audience:type_name -> tapio.v1.Insight.Audience
+	48, // 49: tapio.v1.AnalyzeEventsResponse.groups:type_name -> tapio.v1.SemanticGroup
+	47, // 50: tapio.v1.AnalyzeEventsResponse.correlations:type_name -> tapio.v1.Correlation
+	49, // 51: tapio.v1.AnalyzeEventsResponse.insights:type_name -> tapio.v1.Insight
+	51, // 52: tapio.v1.AnalyzeEventsResponse.notes:type_name -> tapio.v1.SourceNote
+	45, // 53: tapio.v1.TapioServiceGetMetricsResponse.time:type_name -> google.protobuf.Timestamp
+	27, // 54: tapio.v1.TapioServiceGetMetricsResponse.store:type_name -> tapio.v1.StoreStats
+	34, // 55: tapio.v1.TapioServiceGetMetricsResponse.rejected_record_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedRecordCountsEntry
+	35, // 56: tapio.v1.TapioServiceGetMetricsResponse.rejected_call_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.RejectedCallCountsEntry
+	36, // 57: tapio.v1.TapioServiceGetMetricsResponse.dropped_stream_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.DroppedStreamCountsEntry
+	44, // 58: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p50:type_name -> google.protobuf.Duration
+	44, // 59: tapio.v1.TapioServiceGetMetricsResponse.ack_latency_p99:type_name -> google.protobuf.Duration
+	37, // 60: tapio.v1.TapioServiceGetMetricsResponse.finding_counts:type_name -> tapio.v1.TapioServiceGetMetricsResponse.FindingCountsEntry
+	26, // 61: tapio.v1.TapioServiceGetMetricsResponse.ack_latency:type_name -> tapio.v1.LatencyBucket
+	44, // 62: tapio.v1.LatencyBucket.upper_bound:type_name -> google.protobuf.Duration
+	38, // 63: tapio.v1.StoreStats.evicted_counts:type_name -> tapio.v1.StoreStats.EvictedCountsEntry
+	39, // 64: tapio.v1.StoreStats.refused_counts:type_name -> tapio.v1.StoreStats.RefusedCountsEntry
+	45, // 65: tapio.v1.StoreStats.oldest_time:type_name -> google.protobuf.Timestamp
+	45, // 66: tapio.v1.StoreStats.newest_time:type_name -> google.protobuf.Timestamp
+	2,  // 67: tapio.v1.HealthCheckResponse.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	40, // 68: tapio.v1.HealthCheckResponse.components:type_name -> tapio.v1.HealthCheckResponse.Component
+	45, // 69: tapio.v1.GetServiceInfoResponse.store_start_time:type_name -> google.protobuf.Timestamp
+	45, // 70: tapio.v1.GetServiceInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	27, // 71: tapio.v1.GetServiceInfoResponse.store:type_name -> tapio.v1.StoreStats
+	44, // 72: tapio.v1.GetServiceInfoResponse.max_age:type_name -> google.protobuf.Duration
+	32, // 73: tapio.v1.GetServiceInfoResponse.directory:type_name -> tapio.v1.StoreDirectory
+	33, // 74: tapio.v1.GetServiceInfoResponse.query_memory:type_name -> tapio.v1.QueryMemory
+	2,  // 75: tapio.v1.HealthCheckResponse.Component.status:type_name -> tapio.v1.HealthCheckResponse.Status
+	3,  // 76: tapio.v1.TapioService.StreamEvents:input_type -> tapio.v1.StreamEventsRequest
+	10, // 77: tapio.v1.TapioService.SubscribeToEvents:input_type -> tapio.v1.SubscribeToEventsRequest
+	12, // 78: tapio.v1.TapioService.GetEvents:input_type -> tapio.v1.GetEventsRequest
+	14, // 79: tapio.v1.TapioService.GetEventById:input_type -> tapio.v1.GetEventByIdRequest
+	16, // 80: tapio.v1.TapioService.GetCorrelations:input_type -> tapio.v1.GetCorrelationsRequest
+	18, // 81: tapio.v1.TapioService.GetSemanticGroups:input_type -> tapio.v1.GetSemanticGroupsRequest
+	20, // 82: tapio.v1.TapioService.GetInsights:input_type -> tapio.v1.GetInsightsRequest
+	22, // 83: tapio.v1.TapioService.AnalyzeEvents:input_type -> tapio.v1.AnalyzeEventsRequest
+	24, // 84: tapio.v1.TapioService.GetMetrics:input_type -> tapio.v1.TapioServiceGetMetricsRequest
+	28, // 85: tapio.v1.TapioService.HealthCheck:input_type -> tapio.v1.HealthCheckRequest
+	30, // 86: tapio.v1.TapioService.GetServiceInfo:input_type -> tapio.v1.GetServiceInfoRequest
+	7,  // 87: tapio.v1.TapioService.StreamEvents:output_type -> tapio.v1.StreamEventsResponse
+	11, // 88: tapio.v1.TapioService.SubscribeToEvents:output_type -> tapio.v1.SubscribeToEventsResponse
+	13, // 89: tapio.v1.TapioService.GetEvents:output_type -> tapio.v1.GetEventsResponse
+	15, // 90: tapio.v1.TapioService.GetEventById:output_type -> tapio.v1.GetEventByIdResponse
+	17, // 91: tapio.v1.TapioService.GetCorrelations:output_type -> tapio.v1.GetCorrelationsResponse
+	19, // 92: tapio.v1.TapioService.GetSemanticGroups:output_type -> tapio.v1.GetSemanticGroupsResponse
+	21, // 93: tapio.v1.TapioService.GetInsights:output_type -> tapio.v1.GetInsightsResponse
+	23, // 94: tapio.v1.TapioService.AnalyzeEvents:output_type -> tapio.v1.AnalyzeEventsResponse
+	25, // 95: tapio.v1.TapioService.GetMetrics:output_type -> tapio.v1.TapioServiceGetMetricsResponse
+	29, // 96: tapio.v1.TapioService.HealthCheck:output_type -> tapio.v1.HealthCheckResponse
+	31, // 97: tapio.v1.TapioService.GetServiceInfo:output_type -> tapio.v1.GetServiceInfoResponse
+	87, // [87:98] is the sub-list for method output_type
+	76, // [76:87] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_tapio_service_proto_init() }
@@ -3218,6 +3316,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 	file_tapio_v1_event_proto_init()
 	file_tapio_v1_filter_proto_init()
 	file_tapio_v1_finding_proto_init()
+	file_tapio_v1_source_proto_init()
 	file_tapio_v1_tapio_service_proto_msgTypes[0].OneofWrappers = []any{
 		(*StreamEventsRequest_Event)(nil),
 		(*StreamEventsRequest_Batch)(nil),
@@ -3227,6 +3326,7 @@ func file_tapio_v1_tapio_service_proto_init() {
 	file_tapio_v1_tapio_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*StreamStart_Last)(nil),
 		(*StreamStart_Since)(nil),
+		(*StreamStart_SinceTime)(nil),
 		(*StreamStart_AfterSequence)(nil),
 	}
 	file_tapio_v1_tapio_service_proto_msgTypes[4].OneofWrappers = []any{

@@ -79,7 +79,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		ctx, cancel = s.calls.untilStop(ctx)
 		defer cancel(nil)
 	}
-	return handle(ctx, req)
+	return noted(ctx, req, handle)
 }
 
 // untilStop returns a context that also ends when live streams must end.

@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -23,7 +24,7 @@ func (s *observabilityService) ListServices(
 		return nil, err
 	}
 	return &tapiov1.ListServicesResponse{
-		Services: converted(list.Items, protoconv.Service), NextPageToken: protoconv.ListToken(req, list.Next),
+		Services: converted(list.Items, serviceMessage(req.GetIncludeDurationBuckets())), NextPageToken: protoconv.ListToken(req, list.Next),
 	}, nil
 }
 
@@ -49,7 +50,7 @@ func (s *observabilityService) ListOperations(
 		return nil, err
 	}
 	return &tapiov1.ListOperationsResponse{
-		Operations: converted(list.Items, protoconv.Operation), NextPageToken: protoconv.ListToken(req, list.Next),
+		Operations: converted(list.Items, operationMessage(req.GetIncludeDurationBuckets())), NextPageToken: protoconv.ListToken(req, list.Next),
 	}, nil
 }
 
@@ -173,4 +174,18 @@ func (s *observabilityService) GetChanges(ctx context.Context, req *tapiov1.GetC
 	return &tapiov1.GetChangesResponse{
 		Changes: converted(page.Rows, protoconv.ObservedChange), NextPageToken: protoconv.PageToken(req, page.Next),
 	}, nil
+}
+
+func serviceMessage(buckets bool) func(*model.Service) *tapiov1.Service {
+	if buckets {
+		return protoconv.ServiceWithBuckets
+	}
+	return protoconv.Service
+}
+
+func operationMessage(buckets bool) func(*model.Operation) *tapiov1.Operation {
+	if buckets {
+		return protoconv.OperationWithBuckets
+	}
+	return protoconv.Operation
 }

@@ -5,11 +5,11 @@ package api
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // scanRows is how many records of findings are read from the store at once.
@@ -18,16 +18,19 @@ const scanRows = 1000
 // latestFindings answers a query from the records of findings. They are looked
 // at from the newest to the oldest, so that the first of an id is its latest
 // revision; those before it are passed over, whatever they say.
-func (s *Server) latestFindings(ctx context.Context, query *model.FindingQuery) (model.Page[model.Finding], error) {
-	scan := newFindingScan(query, s.Store.Epoch(), s.Figures.Stats()[0].LastSeq)
+func (s *Server) latestFindings(ctx context.Context, wanted *model.FindingQuery) (model.Page[model.Finding], error) {
+	scan, err := s.newFindingScan(wanted)
+	if err != nil {
+		return model.Page[model.Finding]{}, err
+	}
 	records := model.EventQuery{
 		Kind: model.EventsOnly,
 		Filter: model.Filter{
-			EventNames: []string{query.EventName},
+			EventNames: []string{wanted.EventName},
 			// A finding is made when what it spans has happened.
-			Time: model.TimeRange{Start: query.Filter.Time.Start},
+			Time: model.TimeRange{Start: wanted.Filter.Time.Start},
 		},
-		Paging: model.Paging{Limit: scanRows, MaxBytes: messageBytes, After: scan.newest()},
+		Paging: model.Paging{Limit: scanRows, MaxBytes: messageBytes, After: scan.newest},
 	}
 	for !scan.full() {
 		page, err := s.Store.QueryEvents(ctx, records)
@@ -59,24 +62,34 @@ type found struct {
 
 // findingScan picks the findings of one page, from the newest to the oldest.
 type findingScan struct {
-	query           *model.FindingQuery
-	epoch, snapshot uint64
-	seen            map[string]bool
-	rows            []found // the newest first; one above the limit tells that there is a next page
+	query *model.FindingQuery
+	// newest is the place before the newest record that counts, and next that of the
+	// next page, but for its time and sequence.
+	newest, next model.Cursor
+	seen         map[string]bool
+	rows         []found // the newest first; one above the limit tells that there is a next page
 }
 
-func newFindingScan(query *model.FindingQuery, epoch, last uint64) *findingScan {
-	scan := &findingScan{query: query, epoch: epoch, snapshot: last, seen: map[string]bool{}}
-	if after := query.Paging.After; !after.IsZero() {
-		scan.epoch, scan.snapshot = after.Epoch, after.Snapshot
+// newFindingScan begins where the newest record is now or, on a further page, was on the
+// first one. A reader that knows no such place is read from its newest record.
+func (s *Server) newFindingScan(q *model.FindingQuery) (*findingScan, error) {
+	scan := &findingScan{query: q, seen: map[string]bool{}, next: model.Cursor{Epoch: s.Store.Epoch()}}
+	snapshots, ok := s.Store.(query.Snapshotter)
+	if ok {
+		scan.newest = snapshots.Snapshot()
+		scan.next = scan.newest
 	}
-	return scan
-}
-
-// newest is the place before the newest record that the answer may know. Every
-// page begins there, for only so is it clear which ids have a later revision.
-func (f *findingScan) newest() model.Cursor {
-	return model.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: math.MaxUint64, Seq: math.MaxUint64}
+	after := q.Paging.After
+	if after.IsZero() {
+		return scan, nil
+	}
+	if !ok && after.Epoch != s.Store.Epoch() {
+		return nil, model.InvalidField("filter.page_token", "is of a server that was started again: start again without a token")
+	}
+	if scan.next = after; ok {
+		scan.newest.Epoch, scan.newest.Snapshot = after.Epoch, after.Snapshot
+	}
+	return scan, nil
 }
 
 // full reports whether no further record can change the page. An ascending page
@@ -124,7 +137,7 @@ func (f *findingScan) page() model.Page[model.Finding] {
 		bytes += row.size
 		if i == f.query.Paging.Limit || i > 0 && f.query.Paging.MaxBytes > 0 && bytes > f.query.Paging.MaxBytes {
 			last := f.rows[i-1]
-			page.Next = model.Cursor{Epoch: f.epoch, Snapshot: f.snapshot, Time: last.time, Seq: last.seq}
+			page.Next = model.Cursor{Epoch: f.next.Epoch, Snapshot: f.next.Snapshot, Time: last.time, Seq: last.seq}
 			break
 		}
 		page.Rows = append(page.Rows, row.finding)

@@ -9,6 +9,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -39,15 +40,30 @@ type following[Row any] struct {
 	historyOnly bool
 	size        func(*Row) int
 	send        sender[Row]
+	// report sends what is no row.
+	report func(streamReport) error
+	// positions asks to report once what was stored has been sent.
+	positions bool
+}
+
+// streamReport is a message of a stream without rows.
+type streamReport struct {
+	notes    []*tapiov1.SourceNote
+	caughtUp bool
+	position uint64 // behind which the stream goes on
 }
 
 // follow sends a tail until its context ends or, with historyOnly, until it has
 // caught up. A reader that is slow makes send block, never the store.
 func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how following[Row]) error {
-	reader := s.readers.Enter(how.signal, how.live, tail.Position())
+	// Positions of a tail of several sources cannot be compared with those of the store.
+	_, severalSources := tail.(query.Noted)
+	reader := s.readers.Enter(how.signal, how.live && !severalSources, tail.Position())
 	defer reader.Leave()
+	reported := !how.positions
 	for more, empty := true, false; more || !how.historyOnly; {
-		if empty || !how.historyOnly {
+		// The place where a stream begins is reported although nothing has come yet.
+		if empty || !how.historyOnly && reported {
 			if err := tail.Ready(ctx); err != nil {
 				return err
 			}
@@ -56,6 +72,24 @@ func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how followi
 		if more, empty, err = pass(ctx, reader, tail, &how); err != nil {
 			return err
 		}
+		report := streamReport{notes: protoconv.Notes(notesOf(tail)), caughtUp: !more && !reported, position: tail.Position()}
+		if len(report.notes) == 0 && !report.caughtUp {
+			continue
+		}
+		if reported = reported || report.caughtUp; how.report == nil {
+			continue
+		}
+		if err := how.report(report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notesOf returns what a tail has to report of its sources.
+func notesOf(tail any) []query.Note {
+	if noted, ok := tail.(query.Noted); ok {
+		return noted.Notes()
 	}
 	return nil
 }

@@ -65,15 +65,24 @@ func (s *observabilityService) StreamMetrics(
 	if err != nil {
 		return err
 	}
+	if start, err = s.resumeStream(req, start); err != nil {
+		return err
+	}
 	send := func(points []model.Point, loss *tapiov1.Loss) error {
 		resp := &tapiov1.StreamMetricsResponse{ResourceMetrics: protoconv.ResourceMetrics(points), Loss: loss}
 		if n := len(points); n > 0 {
 			resp.LastSequence = points[n-1].Seq
+			if req.GetReportPosition() {
+				resp.ResumeToken = protoconv.ResumeToken(s.Store.Started(), points[n-1].Seq)
+			}
 		}
 		return stream.Send(resp)
 	}
 	return follow(stream.Context(), s.Server, s.Store.TailPoints(stream.Context(), query, start), following[model.Point]{
 		signal: "metrics", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Point).AnswerSize, send: send,
+		positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.Send(&tapiov1.StreamMetricsResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		},
 	})
 }
 

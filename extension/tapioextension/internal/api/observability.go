@@ -50,16 +50,53 @@ func (s *observabilityService) StreamLogs(
 	if err != nil {
 		return err
 	}
+	if start, err = s.resumeStream(req, start); err != nil {
+		return err
+	}
 	send := func(events []model.Event, loss *tapiov1.Loss) error {
 		encoded, err := s.encoder.Encode(events)
 		if err != nil {
 			return err
 		}
-		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: &tapiov1.StreamLogsResponse{Loss: loss}})
+		rest := &tapiov1.StreamLogsResponse{Loss: loss}
+		if n := len(events); n > 0 && req.GetReportPosition() {
+			rest.ResumeToken = protoconv.ResumeToken(s.Store.Started(), events[n-1].Seq)
+		}
+		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: rest})
 	}
 	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
 		signal: "logs", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
+		positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.SendMsg(&tapiov1.StreamLogsResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		},
 	})
+}
+
+// positionedRequest is a request for a stream that may go on after a cut.
+type positionedRequest interface {
+	GetStart() *tapiov1.StreamStart
+	GetResumeToken() string
+	GetReportPosition() bool
+}
+
+// resumeStream goes on where a resume token says.
+func (s *Server) resumeStream(req positionedRequest, start model.Start) (model.Start, error) {
+	if req.GetResumeToken() == "" {
+		return start, nil
+	}
+	if req.GetStart() != nil {
+		return start, model.InvalidField("start", "excludes resume_token: give either")
+	}
+	after, err := protoconv.ReadResumeToken(s.Store.Started(), req.GetResumeToken(), "resume_token")
+	return model.Start{Resume: true, After: after}, err
+}
+
+// tokenOf names the place of a report, if the request asks for it.
+func (s *Server) tokenOf(req positionedRequest, r streamReport) string {
+	if !req.GetReportPosition() {
+		return ""
+	}
+	return protoconv.ResumeToken(s.Store.Started(), r.position)
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.
@@ -89,15 +126,24 @@ func (s *observabilityService) StreamTraces(
 	if err != nil {
 		return err
 	}
+	if start, err = s.resumeStream(req, start); err != nil {
+		return err
+	}
 	send := func(spans []model.Span, loss *tapiov1.Loss) error {
 		resp := &tapiov1.StreamTracesResponse{ResourceSpans: protoconv.ResourceSpans(spans), Loss: loss}
 		if n := len(spans); n > 0 {
 			resp.LastSequence = spans[n-1].Seq
+			if req.GetReportPosition() {
+				resp.ResumeToken = protoconv.ResumeToken(s.Store.Started(), spans[n-1].Seq)
+			}
 		}
 		return stream.Send(resp)
 	}
 	return follow(stream.Context(), s.Server, s.Store.TailSpans(stream.Context(), query, start), following[model.Span]{
 		signal: "traces", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Span).AnswerSize, send: send,
+		positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.Send(&tapiov1.StreamTracesResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		},
 	})
 }
 

@@ -86,5 +86,6 @@ func (s *tapioService) SubscribeToEvents(
 	})
 	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
 		signal: "logs", live: pace.bestEffort && isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
+		report: func(r streamReport) error { return stream.Send(&tapiov1.SubscribeToEventsResponse{Notes: r.notes}) },
 	})
 }

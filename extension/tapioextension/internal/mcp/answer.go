@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // maxAnswerBytes is the size of an answer, written as JSON within JSON as it goes
@@ -42,6 +43,24 @@ func (a *answer) add(name string, items ...any) {
 
 func (a *answer) set(name string, item any) {
 	a.lists = append(a.lists, list{name: name, items: []any{item}, one: true})
+}
+
+// sourceNote is a source that is missing from an answer, or a part of it.
+type sourceNote struct {
+	Source  string `json:"source"`
+	Message string `json:"message"`
+}
+
+// addNotes adds what readers report of their sources, before all else.
+func (a *answer) addNotes(notes []query.Note) {
+	if len(notes) == 0 {
+		return
+	}
+	items := make([]any, len(notes))
+	for i, note := range notes {
+		items[i] = sourceNote{note.Source, note.Message}
+	}
+	a.lists = append([]list{{name: "incomplete_sources", items: items}}, a.lists...)
 }
 
 // listOf makes a list of items of one type.

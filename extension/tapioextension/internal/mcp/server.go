@@ -190,10 +190,12 @@ func addTool[In any](s *server, protocol *mcp.Server, t tool, run func(ctx conte
 			return nil, nil, err
 		}
 		defer end()
+		ctx, notes := query.WithNotes(ctx)
 		found, err := run(ctx, &in)
 		if err != nil {
 			return nil, nil, err
 		}
+		found.addNotes(notes.List())
 		text, err := found.text()
 		if err != nil {
 			return nil, nil, err

@@ -29,6 +29,7 @@ import (
 	v1 "github.com/prometheus/prometheus/web/api/v1"
 
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // engineVersion is the version of Prometheus whose engine and API these are; tools look at
@@ -146,6 +147,7 @@ func (a *API) inTurn(next http.Handler) http.Handler {
 			defer leave()
 			ctx, cancel := context.WithTimeout(r.Context(), a.Limits.Timeout)
 			defer cancel()
+			ctx, _ = query.WithNotes(ctx)
 			next.ServeHTTP(w, r.WithContext(ctx))
 		}
 	})

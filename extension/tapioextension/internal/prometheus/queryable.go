@@ -108,7 +108,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	if hints != nil && hints.Limit > 0 && len(found.series) > hints.Limit {
 		found.series = found.series[:hints.Limit]
 	}
-	return &seriesSet{series: found.series, at: -1}
+	return &seriesSet{series: found.series, at: -1, warnings: warningsOf(ctx)}
 }
 
 // detail is which bounds of a histogram become series.
@@ -185,7 +185,7 @@ func (q *querier) distinct(
 	if hints != nil && hints.Limit > 0 && len(list) > hints.Limit {
 		list = list[:hints.Limit]
 	}
-	return list, nil, nil
+	return list, warningsOf(ctx), nil
 }
 
 // chunkQuerier encodes what a querier finds.

@@ -6,6 +6,7 @@ package prometheus
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // component is what a series of Prometheus takes from a stored point.
@@ -228,8 +230,9 @@ func (p *part) ofSummary(made *sample, s *model.Summary) bool {
 
 // seriesSet gives series one after the other.
 type seriesSet struct {
-	series []*promSeries
-	at     int
+	series   []*promSeries
+	at       int
+	warnings annotations.Annotations
 }
 
 // Next implements storage.SeriesSet.
@@ -242,6 +245,15 @@ func (s *seriesSet) At() storage.Series { return s.series[s.at] }
 func (*seriesSet) Err() error { return nil }
 
 // Warnings implements storage.SeriesSet.
-func (*seriesSet) Warnings() annotations.Annotations { return nil }
+func (s *seriesSet) Warnings() annotations.Annotations { return s.warnings }
+
+// warningsOf returns what readers reported of their sources.
+func warningsOf(ctx context.Context) annotations.Annotations {
+	var warnings annotations.Annotations
+	for _, note := range query.NotesIn(ctx) {
+		warnings.Add(fmt.Errorf("%s: %s", note.Source, note.Message))
+	}
+	return warnings
+}
 
 const sampleSize = int64(unsafe.Sizeof(sample{}))

@@ -50,6 +50,7 @@ func (a *app) dial() (*grpc.ClientConn, error) {
 		a.warnOfOpenToken()
 		options = append(options, grpc.WithPerRPCCredentials(authorization{says}))
 	}
+	options = append(options, a.noteOptions()...)
 	conn, err := grpc.NewClient(f.server, append(options, a.dialOptions...)...)
 	if err != nil {
 		return nil, usageErrorf("--server %s: %v", f.server, err)

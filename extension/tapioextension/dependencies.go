@@ -21,5 +21,6 @@ func (e *tapioExtension) Dependencies() []component.ID {
 			ids = append(ids, auth.AuthenticatorID)
 		}
 	}
+	ids = append(ids, e.cfg.Members.dependencies()...)
 	return append(ids, e.cfg.Notifications.dependencies()...)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/programpages"
+	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/senders"
 	"github.com/tapio/tapio/internal/store"
@@ -82,6 +83,8 @@ type tapioExtension struct {
 
 	host       component.Host
 	store      *store.Store
+	reader     query.Reader // what answers come from: the store, or it and the members
+	members    *membership  // nil without members
 	fleet      *fleet.Registry
 	seen       *dedup.Window
 	api        *api.Server
@@ -126,6 +129,9 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
+	if err := e.openMembers(ctx); err != nil {
+		return errors.Join(err, e.Shutdown(ctx))
+	}
 	e.api = api.New(e.apiOptions())
 	e.newPrometheus()
 	if err := e.listen(ctx); err != nil {
@@ -143,6 +149,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.slos.Run(background) }, e.panics.add) })
 	e.startNotifier()
+	e.members.start(background)
 	if e.cfg.RecordMetrics.Interval > 0 {
 		e.work.Go(func() { panics.Restart(background.Done(), func() { e.countRecords(background) }, e.panics.add) })
 	}
@@ -151,7 +158,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 
 func (e *tapioExtension) apiOptions() api.Options {
 	return api.Options{
-		Store:                  e.store.Reader(),
+		Store:                  e.reader,
 		Figures:                e.store,
 		Name:                   e.set.BuildInfo.Command,
 		Version:                e.set.BuildInfo.Version,
@@ -270,6 +277,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	}
 	stopping.Wait()
 	e.work.Wait()
+	e.members.close()
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}

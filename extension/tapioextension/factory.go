@@ -73,6 +73,7 @@ func createDefaultConfig() component.Config {
 			LostAfter:         6,
 		},
 		Notifications:   defaultNotifications(),
+		Members:         defaultMembers(),
 		SLOs:            defaultSLOs(),
 		ShutdownTimeout: 3 * time.Second,
 	}

@@ -24,12 +24,12 @@ const prometheusPath = "/prometheus"
 func (e *tapioExtension) newPrometheus() {
 	logger := slog.New(zapslog.NewHandler(e.set.Logger.Core()))
 	limits, parser := e.cfg.Prometheus.limits(), prometheus.NewParser()
-	queryable := prometheus.NewQueryable(e.store.Reader(), e.cfg.Prometheus.naming(), limits.Lookback)
+	queryable := prometheus.NewQueryable(e.reader, e.cfg.Prometheus.naming(), limits.Lookback)
 	engine, turns := prometheus.NewEngine(limits, parser, logger), prometheus.NewTurns(limits)
 	e.rules = rules.New(rules.Options{
 		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,
 		Engine: engine, Queryable: queryable, Parser: parser, Enter: turns.Enter,
-		Sink: e, Reader: e.store.Reader(), Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
+		Sink: e, Reader: e.reader, Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
 	})
 	e.prometheus = prometheus.New(prometheus.Options{
 		Queryable: queryable,

@@ -45,11 +45,11 @@ func (e *tapioExtension) addQueryAPIs(mux *http.ServeMux) error {
 	return nil
 }
 
-func (e *tapioExtension) jaegerAPI() http.Handler { return jaeger.New(e.store.Reader(), time.Now) }
+func (e *tapioExtension) jaegerAPI() http.Handler { return jaeger.New(e.reader, time.Now) }
 
 func (e *tapioExtension) mcpServer() http.Handler {
 	return mcp.New(mcp.Options{
-		Reader: e.store.Reader(), Findings: e.api, Metrics: promQL{e.prometheus}, Version: e.set.BuildInfo.Version,
+		Reader: e.reader, Findings: e.api, Metrics: promQL{e.prometheus}, Version: e.set.BuildInfo.Version,
 		Panicked: e.panics.add, Now: time.Now,
 	})
 }

@@ -18,13 +18,20 @@ PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.29.0
 # Goes with the collector that builder-config.yaml names, and so does mdatagen, which internal/tools/go.mod pins.
 OCB := go.opentelemetry.io/collector/cmd/builder@v0.158.0
+PACKAGE_TOOLS := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.2 github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 LINT_TOOLS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 TOOLS := $(CURDIR)/.tools
 stamps = $(addprefix $(TOOLS)/.,$(notdir $(1)))
 with_tools := PATH="$(TOOLS):$$PATH"
 
-VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+# The version is that of the tag, else of builder-config.yaml, with commit and day. Without git it is the latter alone.
+TAG := $(patsubst v%,%,$(shell git describe --tags --exact-match --match 'v[0-9]*' 2> /dev/null))
+VERSION := $(or $(TAG),$(shell sed -n 's/^  version: //p' builder-config.yaml))
+COMMIT := $(if $(TAG),,$(shell git rev-parse --short=7 HEAD 2> /dev/null))
+COMMIT_DATE := $(shell git log -1 --format=%cs 2> /dev/null)
+FULL_VERSION := $(VERSION)$(if $(COMMIT),+$(subst -,,$(COMMIT_DATE)).$(COMMIT))
+versioned := -X github.com/tapio/tapio/collector.version=$(VERSION) -X github.com/tapio/tapio/collector.commit=$(COMMIT) -X github.com/tapio/tapio/collector.date=$(COMMIT_DATE)
 LDFLAGS := -s -w
 
 # For every use of Go, so that builds, tests and linters share what they compile. Without cgo the binaries run on any
@@ -62,11 +69,11 @@ build-full: bin/tapio-full ## Build bin/tapio-full, with the components for clus
 # Phony, for only Go knows whether a binary is out of date.
 .PHONY: bin/tapio bin/tapio-full bin/tapioctl
 bin/tapio:
-	go -C distribution build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ .
+	go -C distribution build -ldflags "$(LDFLAGS) $(versioned)" -o $(CURDIR)/$@ .
 bin/tapio-full:
-	go -C distribution/full build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ .
+	go -C distribution/full build -ldflags "$(LDFLAGS) $(versioned)" -o $(CURDIR)/$@ .
 bin/tapioctl:
-	go build -ldflags "$(LDFLAGS) -X main.version=$(VERSION)" -o $@ ./cmd/tapioctl
+	go build -ldflags "$(LDFLAGS) -X main.version=$(FULL_VERSION)" -o $@ ./cmd/tapioctl
 
 # The stock supervisor of collectors, for the test of remote configuration.
 .PHONY: bin/opampsupervisor
@@ -180,7 +187,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills ## Run the long tests
+nightly: soak kills package-test ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills
@@ -235,6 +242,36 @@ validate = mkdir -p .build/state; for config in $(2); do \
 	grep -qE "^ +$$component(/[a-z0-9_]+)?:" $(2) || \
 	{ echo "$(1) holds $$component, but no example configuration uses it" >&2; exit 1; }; \
 	done
+
+##@ Release
+
+# Packages of deb and rpm, archives, checksums and a list of components, for each architecture.
+ARCHITECTURES := amd64 arm64
+PACKAGES := .build/packages
+
+.PHONY: package
+package: $(call stamps,$(PACKAGE_TOOLS)) ## Make deb, rpm and tar.gz of the collector and tapioctl in .build/packages (ARCHITECTURES="amd64 arm64")
+	@rm -rf $(PACKAGES) && mkdir -p $(PACKAGES)
+	go -C internal/tools run ./notices $(CURDIR)/$(PACKAGES)/THIRD_PARTY_NOTICES $(CURDIR)/distribution $(CURDIR)/cmd/tapioctl
+	printf '\n' | cat - ui/THIRD_PARTY_NOTICES >> $(PACKAGES)/THIRD_PARTY_NOTICES
+	go run ./cmd/tapioctl completion bash > $(PACKAGES)/completion.bash
+	@$(foreach arch,$(ARCHITECTURES),$(MAKE) package-$(arch) &&) true
+	cd $(PACKAGES) && rm -r THIRD_PARTY_NOTICES completion.bash stage && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
+package-%: STAGE = $(PACKAGES)/stage/tapio_$(FULL_VERSION)_$*
+package-%:
+	@mkdir -p $(STAGE)
+	GOARCH=$* go -C distribution build -ldflags "$(LDFLAGS) $(versioned)" -o $(CURDIR)/$(STAGE)/tapio .
+	GOARCH=$* go build -ldflags "$(LDFLAGS) -X main.version=$(FULL_VERSION)" -o $(STAGE)/tapioctl ./cmd/tapioctl
+	$(TOOLS)/cyclonedx-gomod bin -json -version $(FULL_VERSION) -output $(PACKAGES)/tapio_$(FULL_VERSION)_linux_$*.cdx.json $(STAGE)/tapio
+	cp LICENSE CHANGELOG.md README.md distribution/config/tapio.yaml $(PACKAGES)/THIRD_PARTY_NOTICES $(PACKAGES)/completion.bash $(STAGE)/
+	for kind in deb rpm; do ARCH=$* VERSION=$(FULL_VERSION) STAGE=$(STAGE) $(TOOLS)/nfpm package --config distribution/packaging/nfpm.yaml --packager $$kind --target $(PACKAGES)/; done
+	tar -C $(PACKAGES)/stage --sort=name --owner=0 --group=0 --numeric-owner -czf $(PACKAGES)/tapio_$(FULL_VERSION)_linux_$*.tar.gz $(notdir $(STAGE))
+
+.PHONY: package-test
+package-test: ## Install, run, upgrade and remove the packages of this architecture (as root)
+	$(MAKE) package ARCHITECTURES=$$(go env GOARCH)
+	TAPIO_PACKAGES=$(CURDIR)/$(PACKAGES) go test -count=1 -v ./test/packaging
 
 ##@ Generate
 
@@ -299,9 +336,9 @@ ui: ui/node_modules ## Check, test and build the web UI into ui/dist (needs node
 
 .PHONY: ui-check
 ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
-	@rm -rf .build/ui && mkdir -p .build && cp -R ui/dist .build/ui
+	@rm -rf .build/ui && mkdir -p .build && cp -R ui/dist .build/ui && cp ui/THIRD_PARTY_NOTICES .build/
 	@$(MAKE) ui
-	@diff -r .build/ui ui/dist || { echo 'The web UI is out of date: run `make ui`, commit ui/dist.' >&2; exit 1; }
+	@diff .build/THIRD_PARTY_NOTICES ui/THIRD_PARTY_NOTICES && diff -r .build/ui ui/dist || { echo 'The web UI is out of date: run `make ui`, commit ui/dist.' >&2; exit 1; }
 	@first=$$(cat ui/dist/index.* | gzip -9 | wc -c); all=$$(cat ui/dist/* | wc -c); \
 	echo "the web UI loads $$first bytes at first, compressed; all of it is $$all bytes"; \
 	if [ $$first -gt 122880 ]; then echo 'The web UI loads more than 120 KiB at first.' >&2; exit 1; fi; \
@@ -314,10 +351,10 @@ ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(call stamps,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS)) $(TOOLS)/mdatagen ## Install the pinned tools into .tools/
+tools: $(call stamps,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS)) $(TOOLS)/mdatagen ## Install the pinned tools into .tools/
 
 $(TOOLS)/.%:
-	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS))
+	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS))
 	@touch $@
 
 # From a go.mod, for `go install` with a version asks for the latest one too, which not every mirror has.

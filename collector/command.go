@@ -24,6 +24,7 @@ func Run(set otelcol.CollectorSettings) error {
 	if err := featuregate.GlobalRegistry().Set(profilesGate, true); err != nil {
 		return fmt.Errorf("enable profiles: %w", err)
 	}
+	set.BuildInfo.Version = versionOf(set.BuildInfo.Version)
 	return newCommand(set).Execute()
 }
 

@@ -42,12 +42,14 @@ type globalFlags struct {
 func newRootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:               "tapioctl",
+		Version:           version,
 		Short:             "Ask a Tapio server about telemetry",
 		Long:              rootHelp,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.completeFlags(cmd.Flags().Changed) },
 	}
+	root.SetVersionTemplate("tapioctl {{.Version}}\n")
 	root.SetFlagErrorFunc(suggestFlag)
 	a.addGlobalFlags(root)
 	root.AddCommand(

@@ -57,7 +57,9 @@ func (s *service) serveHTTP(ctx context.Context, listener net.Listener, routes [
 // handler answers with what the route returns and, in instrumented services,
 // reports each request as a span and in metrics.
 func (s *service) handler(r route) http.Handler {
+	name := handlerName(s.Service, r.pattern)
 	plain := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		s.cpu.request(name)
 		err := r.handle(request)
 		var refused failure
 		switch {

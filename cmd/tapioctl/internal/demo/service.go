@@ -23,6 +23,7 @@ type service struct {
 	settings
 	*telemetry // nil in what is not instrumented
 	faults     faultSet
+	cpu        cpuProfile
 }
 
 // RunService is one process of the shop: it reads its settings from the input,
@@ -53,7 +54,15 @@ func RunService(ctx context.Context, input io.Reader) error {
 	if s.telemetry, err = newTelemetry(ctx, s.settings); err != nil {
 		return err
 	}
-	return errors.Join(s.run(ctx), s.stop())
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		s.sendProfiles(ctx, s.resource)
+	}()
+	err = s.run(ctx)
+	cancel()
+	<-sent
+	return errors.Join(err, s.stop())
 }
 
 // obey carries out commands until the input ends.

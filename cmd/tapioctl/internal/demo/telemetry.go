@@ -47,6 +47,7 @@ type telemetry struct {
 	logs        *sdklog.LoggerProvider
 	propagation propagation.TextMapPropagator
 	log         *slog.Logger
+	resource    *resource.Resource
 }
 
 // newTelemetry makes the providers of a service. What the flags do not set, the
@@ -77,7 +78,7 @@ func newTelemetry(ctx context.Context, s settings) (*telemetry, error) {
 			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points, sdkmetric.WithInterval(metricPeriod)))),
 		logs: sdklog.NewLoggerProvider(sdklog.WithResource(of),
 			sdklog.WithProcessor(sdklog.NewBatchProcessor(records, sdklog.WithExportInterval(recordPeriod)))),
-		propagation: propagation.TraceContext{},
+		propagation: propagation.TraceContext{}, resource: of,
 	}
 	// Its records carry the trace of the context.
 	t.log = slog.New(otelslog.NewHandler(scope, otelslog.WithLoggerProvider(t.logs)))

@@ -312,6 +312,8 @@ generate-distribution: $(call stamps,$(OCB))
 	$(TOOLS)/builder --config distribution/full/builder-config.yaml --skip-compilation
 	cp distribution/main_others.go.tmpl distribution/main_others.go
 	cp distribution/main_others.go.tmpl distribution/full/main_others.go
+	cp distribution/main_windows.go.tmpl distribution/main_windows.go
+	cp distribution/main_windows.go.tmpl distribution/full/main_windows.go
 
 # By comparing before and after, it does not mind work that is not committed yet.
 .PHONY: generate-check

@@ -21,11 +21,20 @@ const profilesGate = "service.profilesSupport"
 // Run executes the command line of the process. Profiles are supported unless
 // `--feature-gates=-service.profilesSupport` disables them.
 func Run(set otelcol.CollectorSettings) error {
-	if err := featuregate.GlobalRegistry().Set(profilesGate, true); err != nil {
-		return fmt.Errorf("enable profiles: %w", err)
+	if err := EnableProfiles(); err != nil {
+		return err
 	}
 	set.BuildInfo.Version = versionOf(set.BuildInfo.Version)
 	return newCommand(set).Execute()
+}
+
+// EnableProfiles lets configurations have profiles pipelines. Flags that are read later
+// take precedence.
+func EnableProfiles() error {
+	if err := featuregate.GlobalRegistry().Set(profilesGate, true); err != nil {
+		return fmt.Errorf("enable profiles: %w", err)
+	}
+	return nil
 }
 
 // newCommand returns the command of otelcol, whose subcommands stay as they are.

@@ -49,7 +49,7 @@ func numberOf(r *http.Request, name string) (int, error) {
 
 // metadata returns what is known of metrics, by family; of one if it is named.
 func (q *Queryable) metadata(ctx context.Context, named string) (map[string][]metadata, error) {
-	sel, series, err := q.open(ctx, model.TimeRange{})
+	sel, series, err := q.open(ctx, model.TimeRange{}, nil)
 	if err != nil {
 		return nil, err
 	}

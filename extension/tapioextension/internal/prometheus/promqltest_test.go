@@ -109,7 +109,10 @@ func newTestStorage(t testing.TB) storage.Storage {
 // newUnindexedStorage reads through the interface that every backend has, without an index.
 func newUnindexedStorage(t testing.TB) storage.Storage {
 	s := store.New(store.Limits{Metrics: 64 << 20, QueryMemory: 1 << 30}, time.Now)
-	reader := struct{ query.MetricReader }{s.Reader()}
+	reader := struct {
+		query.MetricReader
+		query.Discoverer
+	}{s.Reader(), s.Reader()}
 	return &testStorage{Queryable: NewQueryable(reader, Naming{}, 5*time.Minute), t: t, store: s}
 }
 

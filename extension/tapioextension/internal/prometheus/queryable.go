@@ -125,12 +125,13 @@ const (
 func (q *querier) find(
 	ctx context.Context, mint, maxt int64, matchers []*labels.Matcher, bounds detail, use func(labels.Labels),
 ) (*finding, error) {
-	sel, series, err := q.from.open(ctx, nanoRange(mint, maxt))
+	split := splitMatchers(matchers)
+	sel, series, err := q.from.open(ctx, nanoRange(mint, maxt), split.names)
 	if err != nil {
 		return nil, err
 	}
 	q.open = append(q.open, sel)
-	f := &finding{sel: sel, lookback: q.from.lookback, matchers: splitMatchers(matchers), use: use}
+	f := &finding{sel: sel, lookback: q.from.lookback, matchers: split, use: use}
 	f.bounds = bounds && detail(len(f.matchers.bounds) == 0)
 	if err := series.each(ctx, sel, f.consider); err != nil {
 		return nil, err

@@ -6,21 +6,81 @@ package prometheus
 import (
 	"context"
 	"iter"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 )
 
-// open returns the series with points in a range, and the catalog to translate them with.
-func (q *Queryable) open(ctx context.Context, times model.TimeRange) (query.SeriesSelection, *catalog, error) {
+// open returns the series with points in a range that the matchers of names may select,
+// and the catalog to translate them with.
+func (q *Queryable) open(ctx context.Context, times model.TimeRange, names []*labels.Matcher) (query.SeriesSelection, *catalog, error) {
 	if q.index != nil {
 		return q.index.Select(times), q.catalogOf(ctx), nil
 	}
-	set, err := q.reader.SelectSeries(ctx, model.SeriesQuery{Filter: model.Filter{Time: times}})
+	wanted := model.SeriesQuery{Filter: model.Filter{Time: times}}
+	var err error
+	if wanted.Names, err = q.metricsOf(ctx, times, names); err != nil {
+		return nil, nil, err
+	}
+	set, err := q.reader.SelectSeries(ctx, wanted)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &unindexed{SeriesSet: set}, newCatalog(q.catalogOf(ctx).translation), nil
+}
+
+// maxMetrics is how many metrics are asked for by name; with more, all are.
+const maxMetrics = 100
+
+// lister is a reader that lists metrics without their points.
+type lister interface {
+	ListMetrics(ctx context.Context, q model.MetricQuery) (model.List[model.MetricInfo], error)
+}
+
+// metricsOf returns the names of the metrics that may become series of a name that
+// matches; none if that is not known, or if there are many.
+func (q *Queryable) metricsOf(ctx context.Context, times model.TimeRange, matchers []*labels.Matcher) ([]string, error) {
+	from, ok := q.reader.(lister)
+	if !ok || len(matchers) == 0 || matchesName(targetInfoName, matchers) {
+		return nil, nil
+	}
+	translation := q.catalogOf(ctx).translation
+	list := model.MetricQuery{Filter: model.Filter{Time: times}, Paging: model.ListPaging{Limit: metricsAtOnce}}
+	names := []string{noMetric}
+	for {
+		page, err := from.ListMetrics(ctx, list)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Items {
+			if name := page.Items[i].Metric.Name; translation.mayBecome(page.Items[i].Metric, matchers) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		switch {
+		case len(names) > maxMetrics:
+			return nil, nil
+		case page.Next.IsZero():
+			return names, nil
+		}
+		list.Paging.After = page.Next
+	}
+}
+
+const (
+	metricsAtOnce = 10_000
+	// noMetric is no metric's name: a list of it alone selects nothing.
+	noMetric = "\x00"
+)
+
+// mayBecome reports whether a metric may become a series of a name that matches,
+// translated or as it is.
+func (t *translation) mayBecome(m *model.Metric, matchers []*labels.Matcher) bool {
+	names := slices.Concat(t.family(m).names, []string{m.Name, m.Name + "_bucket", m.Name + "_count", m.Name + "_sum"})
+	return slices.ContainsFunc(names, func(name string) bool { return matchesName(name, matchers) })
 }
 
 // unindexed is the series of a backend without an index. Their references are valid for

@@ -65,6 +65,9 @@ func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 		if p.zone {
 			c.Place = "zone"
 		}
+		if p.names != "" {
+			c.Unresolved = p.callers()
+		}
 		if p.short != nil {
 			c.Starved, c.Hog, c.HogUses = p.short.figures(), p.short.hog, p.short.most
 		}

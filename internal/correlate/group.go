@@ -115,7 +115,9 @@ func (e *Engine) forgetKernel(now model.Nanos) {
 // admit makes an incident a group, or adds it to the group that it is part of.
 func (e *Engine) admit(in *incident) {
 	if g := e.home(in); g != nil {
-		g.take(in.from(g.since), e.now)
+		part := in.from(g.since)
+		e.explainStill(g, part)
+		g.take(part, e.now)
 		return
 	}
 	if e.lingers(in) {

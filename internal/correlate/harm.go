@@ -51,9 +51,11 @@ func (e *Engine) settling(g *group) bool {
 	})
 }
 
-// settled reports whether a change affects users no more.
-func (g *group) settled() bool {
-	return g.kind == model.GroupChange && !slices.ContainsFunc(g.entries(), func(v *victim) bool { return !v.recovered })
+// settled reports whether a change affects no one any more.
+func (g *group) settled(now model.Nanos) bool {
+	return g.kind == model.GroupChange && g.lastShown()+steadyFor < now && !slices.ContainsFunc(g.entries(), func(v *victim) bool {
+		return hurt(v.window, v.baseFailed, v.baseSlow)
+	})
 }
 
 // harms reports whether the group harms someone where no request shows it: a server

@@ -24,6 +24,9 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	e.doubtPlaces(hit, explained)
 	common := e.starvedPlace(alarmed(suspects))
 	if common == nil {
+		common = e.lookupPlace(suspects)
+	}
+	if common == nil {
 		common = e.sliced(alarmed(suspects))
 	}
 	if common == nil {

@@ -55,6 +55,7 @@ type kernelLine struct {
 	place string // address or cgroup
 	slow  float64
 	limit float64  // bytes, of memory
+	node  string   // that all of the recent ones are of, "" for several
 	tree  []string // keys of the newest process and its ancestors
 }
 
@@ -83,12 +84,15 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 		}
 	}
 	if c.word == "dns" {
+		k.node = s.node
 		k.place = endpointOf(ev.Attributes, "network.peer.", s.node)
 	}
 	if d, found := ev.Attributes.Get(semconv.SyscallDuration); found {
 		k.slow = d.Double()
 	}
-	if l := e.kernelLine(s, &k); l.observe(e.slotOf(ev.When()), false, 1) {
+	l := e.kernelLine(s, &k)
+	l.seenOn(k.node, e.slotOf(ev.When()))
+	if l.observe(e.slotOf(ev.When()), false, 1) {
 		l.kernel.slow, l.kernel.tree = max(l.kernel.slow, k.slow), treeOf(ev)
 		l.evidence.add(ref)
 	}

@@ -56,7 +56,7 @@ func (e *Engine) rate(g *group) {
 		kind = model.GroupIncident
 	case e.settling(g):
 		kind = model.GroupChange
-	case g.affects() && !g.settled() || e.harms(g):
+	case (g.affects() || e.harms(g)) && !g.settled(e.now):
 		kind = model.GroupIncident
 	case e.planned(g):
 		kind = model.GroupChange

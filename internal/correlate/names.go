@@ -84,10 +84,65 @@ func (e *Engine) lookupSign(blamed string, callers, names []string, lookups []*s
 		l.strength, l.supports, l.novel = hintStrength, true, false
 		e.graph.call(l.key.service, blamed)
 	}
-	if len(names) > 1 {
+	s.onNode = nodeOfLookups(lookups)
+	if len(names) > 1 || blamed == e.nameServer() {
 		s.callee = strings.Join(names[:min(3, len(names))], ", ")
 	}
 	s.text = fmt.Sprintf("lookups of %s by %s fail with “%s”", strings.Join(names, ", "), strings.Join(callers, ", "), s.quote)
 	s.brief = fmt.Sprintf("lookups of %s fail", strings.Join(names, ", "))
 	return s
+}
+
+// seenOn notes on which node the newest event of a line was.
+func (l *line) seenOn(node string, slot int64) {
+	switch k := l.kernel; {
+	case l.rate.head == 0 || slot-l.rate.head >= recentSlots:
+		k.node = node
+	case k.node != node:
+		k.node = ""
+	}
+}
+
+// nodeOfLookups is the node from which all lookups come, "" for several.
+func nodeOfLookups(lookups []*sign) string {
+	node := lookups[0].kernel.node
+	for _, s := range lookups {
+		node = common(node, s.kernel.node)
+	}
+	return node
+}
+
+// lookupPlace is the node on which names are not resolved while services run elsewhere too, of
+// which none reports that: the resolver of the node is at fault, not the name server. It is nil
+// for none.
+func (e *Engine) lookupPlace(suspects []*suspect) *place {
+	for _, of := range suspects {
+		at := slices.IndexFunc(of.signs, func(s *sign) bool { return s.lookups && s.onNode != "" })
+		if at < 0 {
+			continue
+		}
+		s := of.signs[at]
+		p := &place{name: s.onNode, sliced: true, names: s.key.service, key: (&place{}).attribute(e.serviceNamed(s.peers[0]))}
+		for _, other := range suspects {
+			if other == of || slices.Contains(s.peers, other.service) {
+				p.hit = append(p.hit, other.service)
+			}
+		}
+		slices.Sort(p.hit)
+		e.populate(p, e.placedSince())
+		if e.runsBeside(p.name) {
+			return p
+		}
+	}
+	return nil
+}
+
+// runsBeside reports whether instances run on other nodes by now.
+func (e *Engine) runsBeside(node string) bool {
+	for _, held := range e.graph.instances.all() {
+		if i := *held; i.node != "" && i.node != node && i.last >= e.placedSince() {
+			return true
+		}
+	}
+	return false
 }

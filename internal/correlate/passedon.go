@@ -3,7 +3,11 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
 
 // A run that fails after one of its calls failed has passed the failure on: traces show
 // it, run by run, also while the callee is not known to fail yet. What a service passes on
@@ -115,4 +119,18 @@ func (e *Engine) holds(service string, slots int64) bool {
 		e.held[service], since = e.now, e.now
 	}
 	return e.now < since+model.Nanos(slots)*e.slotWidth()
+}
+
+// explainStill lets the cause of a group explain what depends on it also when it shows no more
+// itself: what goes on for minutes leaves the recent buckets, at each service at another moment.
+func (e *Engine) explainStill(g *group, in *incident) {
+	cause := g.ranking[0]
+	if slices.ContainsFunc(in.suspects, func(s *suspect) bool { return s.service == cause.service }) {
+		return
+	}
+	for _, s := range in.suspects {
+		if s.reason != nil && !s.reason.itsOwn() && e.dependsOn(s.service, cause.service) {
+			s.score = left(s.score, cause.most)
+		}
+	}
 }

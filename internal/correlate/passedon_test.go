@@ -150,3 +150,45 @@ func TestWhatWasReleasedStaysInACrowdedGroup(t *testing.T) {
 	assert.Len(t, g.members, maxGroupSigns)
 	assert.Contains(t, g.members, released.key)
 }
+
+func TestTheCauseIsTheSameAfterMinutes(t *testing.T) {
+	w := shopWorld(t, 83)
+	w.run(900)
+	w.faults = []trouble{{service: "postgres", millis: 900, during: w.after(0)}}
+	w.run(60)
+	require.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.told())
+	w.run(540)
+	assert.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.told())
+}
+
+func TestACauseThatShowsNoMoreExplainsItsCallersStill(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	e.graph.call("orders", "postgres")
+	e.graph.call("orders", "mongo")
+	database, caller := suspectOf("postgres", signOf("postgres", classSelf, "SELECT", begin)), suspectOf("orders", signOf("orders", classSelf, "GET /", begin))
+	database.score, caller.score = 70, 14
+	e.admit(&incident{suspects: []*suspect{database, caller}})
+	require.Len(t, e.groups, 1)
+	caller.score = 80
+	e.admit(&incident{suspects: []*suspect{caller}})
+	require.Len(t, e.groups, 1)
+	assert.Equal(t, "postgres", e.groups[0].cause())
+}
+
+func TestAServiceThatFailsByItselfIsAnIncidentBesideItsSlowCallee(t *testing.T) {
+	w := shopWorld(t, 89)
+	w.run(900)
+	w.faults = []trouble{{service: "postgres", millis: 900, during: w.after(0)}}
+	w.run(30)
+	w.faults = append(w.faults, trouble{service: "inventory", fails: "cannot count items", share: 0.6, during: w.after(0)})
+	w.run(60)
+	causes := map[string]bool{}
+	for _, g := range w.last {
+		if g.State != model.GroupMerged {
+			causes[g.RootCause.Factors[0].Entity.Name] = true
+		}
+	}
+	assert.Equal(t, map[string]bool{"postgres": true, "inventory": true}, causes, "%v", w.told())
+}

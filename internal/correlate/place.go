@@ -36,6 +36,7 @@ type place struct {
 	hit     []string    // by name
 	inside  int         // services that run there
 	outside int         // services that run elsewhere, none of which was hit
+	names   string      // of the name server, if names are not resolved here alone
 	short   *starvation // of CPU, nil for not known to be
 	sliced  bool        // what was hit runs elsewhere too, and is well there
 }

@@ -33,8 +33,16 @@ func (p *place) text() string {
 	if p.short != nil {
 		return p.short.text(p)
 	}
+	if p.names != "" {
+		return fmt.Sprintf("names are not resolved on %s alone: lookups by %s fail", p.word(), report.Listed(p.callers()))
+	}
 	return fmt.Sprintf("%d of the %d services %s are affected at once (%s), none of which calls another, while %d elsewhere are not",
 		len(p.hit), p.inside, p.within(), report.Listed(p.hit), p.outside)
+}
+
+// callers are the services there that look up names.
+func (p *place) callers() []string {
+	return slices.DeleteFunc(slices.Clone(p.hit), func(service string) bool { return service == p.names })
 }
 
 // entity is the place as a cause. A zone is no kind of entity, so its name says

@@ -79,6 +79,7 @@ type sign struct {
 	callee   string  // whose name cannot be resolved
 	did      string  // the step that is missing, as "calls pay Charge"
 	peers    []string
+	onNode   string      // from which alone names are not resolved
 	lookups  bool        // peers report that names are not resolved
 	on       string      // what runs out
 	usedUp   model.Nanos // when, at the earliest

@@ -115,3 +115,38 @@ func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
 	runWith(w, c, 90)
 	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
 }
+
+func TestANodeThatAloneDoesNotResolveNamesIsTheCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		nodes  []string
+		entity string
+		kind   model.EntityKind
+	}{
+		"one node":   {[]string{"node-1"}, "node-1", model.EntityNode},
+		"each of it": {[]string{"node-0", "node-1", "node-2"}, "dns", model.EntityService},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := shopWorld(t, 97)
+			w.run(900)
+			w.faults = []trouble{{node: "node-1", millis: 1, during: w.after(0)}}
+			for n := range 60 {
+				w.run(1)
+				for _, service := range []string{"orders", "catalog"} {
+					node := c.nodes[n%len(c.nodes)]
+					w.e.ObserveEvents([]model.Event{{
+						Time: w.at, Name: "tapio.dns.failed", Body: model.StringValue("lookup failed"),
+						Resource:   &model.Resource{Attributes: text("service.name", service, "k8s.node.name", node)},
+						Attributes: text("error.type", "timeout", "dns.question.name", "postgres.data.svc", "network.peer.address", "10.96.0.10"),
+					}})
+				}
+			}
+			cause := w.cause()
+			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.told())
+			assert.Equal(t, c.kind, cause.Entity.Kind)
+			for _, g := range w.last {
+				assert.Contains(t, g.Title, "not resolved names")
+			}
+		})
+	}
+}

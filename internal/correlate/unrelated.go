@@ -22,7 +22,7 @@ func (s *suspect) ownFault() bool {
 		return !r.effect()
 	case classError:
 		return !s.callsFail || r.unit == "ratio" && !r.dependency // the traces of its runs show that no call failed
-	case classSelf:
+	case classSelf, classEdge:
 		return !s.excused && !s.callsFail
 	}
 	return false
@@ -43,7 +43,7 @@ func (e *Engine) unrelatedTo(g *group, s *suspect) bool {
 // twoFaults reports whether nothing connects the services of two reasons, and the reasons
 // differ in kind or set in apart.
 func (e *Engine) twoFaults(a string, first *sign, b string, then *sign) bool {
-	if a == b || e.samePlace(a, b) || e.dependsOn(a, b) || e.dependsOn(b, a) {
+	if a == b || e.samePlace(a, b) || e.dependsOn(a, b) && !first.itsOwn() || e.dependsOn(b, a) && !then.itsOwn() {
 		return false
 	}
 	apart := max(first.onset, then.onset)-min(first.onset, then.onset) > e.dated()
@@ -62,3 +62,13 @@ func (e *Engine) apartGroups(g, o *group) bool {
 	a, b := &g.ranking[0], &o.ranking[0]
 	return g.apart(o) || a.own && b.own && e.twoFaults(a.service, a.reason, b.service, b.reason)
 }
+
+// itsOwn reports whether traces show that runs fail of which no call failed: what callees show
+// does not explain that.
+func (s *sign) itsOwn() bool {
+	return s.key.class == classError && !s.dependency && s.unit == "ratio" && s.passed <= hardlyPassed
+}
+
+// hardlyPassed is the share of failures that may be passed on of what is a service's own: some
+// calls fail always.
+const hardlyPassed = 0.1

@@ -24,6 +24,7 @@ const (
 	Unreachable       // no connection is established
 	Overload          // the callee rejects excess calls
 	Unavailable       // the callee reports that it is not available
+	Timeout           // the callee does not answer in time
 )
 
 // words returns the words that report each class, in lower case.
@@ -42,6 +43,7 @@ func words() [][]string {
 		Unreachable: {"no route to host", "ehostunreach", "enetunreach", "network is unreachable", "host is unreachable", "connect timed out", "connection timed out", "connect etimedout"},
 		Overload:    {"too many requests", "too many clients", "too many connections", "resource_exhausted", "resourceexhausted", "rate limit", "circuit breaker"},
 		Unavailable: {"service unavailable"},
+		Timeout:     {"deadline exceeded", "deadline_exceeded", "timed out", "timeout", "etimedout"},
 	}
 }
 

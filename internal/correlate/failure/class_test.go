@@ -32,7 +32,7 @@ func TestMessagesOfRuntimesAreClassified(t *testing.T) {
 		"FATAL: sorry, too many clients already":                                                         Overload,
 		"429 Too Many Requests":                                                                          Overload,
 		"503 Service Unavailable":                                                                        Unavailable,
-		"context deadline exceeded":                                                                      None,
+		"context deadline exceeded":                                                                      Timeout,
 		"TypeError: cannot read properties of undefined (reading 'currency')":                            None,
 		"": None,
 	} {

@@ -84,6 +84,13 @@ func (i *Incident) actOnPlace() model.RecommendedAction {
 	if c.Starved != "" {
 		return actOnStarved(c)
 	}
+	if len(c.Unresolved) > 0 {
+		return model.RecommendedAction{
+			Title:       "Check name resolution on " + c.Place + " " + c.Name,
+			Description: "Other nodes resolve names: look at the resolver of this one, and at its way to the name server.",
+			Commands:    []string{"cat /etc/resolv.conf", "resolvectl status"},
+		}
+	}
 	if c.PlaceKey == semconv.K8sNodeName {
 		action.Commands = []string{"kubectl cordon " + shell(c.Name), "kubectl drain --ignore-daemonsets --delete-emptydir-data " + shell(c.Name)}
 	}

@@ -99,6 +99,8 @@ type Cause struct {
 	Hit             []string
 	Inside, Outside int
 
+	// Unresolved are the services of the node that cannot resolve names.
+	Unresolved []string
 	// Starved says in figures how short of CPU the node is, "" if it is not; Hog uses most.
 	Starved string
 	Hog     string

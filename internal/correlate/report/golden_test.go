@@ -115,6 +115,9 @@ func goldenIncidents() map[string]*Incident {
 		"41 node short of CPU": incident(Cause{
 			Name: "node-3", Place: "node", PlaceKey: "k8s.node.name", Hit: []string{"a", "b", "c"}, Inside: 3, Outside: 9, Starved: "14 threads wait for a CPU while 7.9 run", Hog: "ffmpeg", HogUses: 7.6,
 		}, orders(0, 0.12), Fact{Kind: FactNetwork, Service: "a", Peer: "b", Before: 1, After: 180, Unit: "ms"}),
+		"43 node without names": incident(Cause{
+			Name: "node-3", Place: "node", PlaceKey: "k8s.node.name", Hit: []string{"a", "b", "dns"}, Inside: 3, Outside: 9, Unresolved: []string{"a", "b"},
+		}, orders(0.3, 0.12), Fact{Kind: FactNames, Service: "dns", What: "cart, postgres", Quote: "timeout", Peers: []string{"a", "b"}, After: 1, Count: 40}),
 		"42 connection pool":          incident(pay, orders(0.1, 0.2), Fact{Kind: FactPool, Peer: "payments-db", Before: 0, After: 24}),
 		"09 zone":                     incident(Cause{Name: "eu-1b", Place: "zone", PlaceKey: "cloud.availability_zone", Hit: []string{"a", "b", "c"}, Inside: 4, Outside: 9}, orders(0.3, 0), Fact{Kind: FactFailing, Service: "a", What: "fails", Peer: "GET /a", After: 0.9}),
 		"10 out of memory":            incident(pay, orders(0.5, 0), kernel("oom", "", "", "")),

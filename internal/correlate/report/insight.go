@@ -41,6 +41,9 @@ func (i *Incident) entity() string {
 	c := &i.Cause
 	switch {
 	case c.Place != "":
+		if len(c.Unresolved) > 0 {
+			return fmt.Sprintf("%s %s, which alone does not resolve names; %s affected", c.Place, c.Name, Listed(c.Unresolved))
+		}
 		if c.Starved != "" {
 			return fmt.Sprintf("%s %s: %s%s; %s affected", c.Place, c.Name, c.Starved, c.hog(), Listed(c.Hit))
 		}

@@ -260,6 +260,9 @@ func (i *Incident) placeClause() clause {
 		}
 		return clause{c.Place + " " + c.Name, "has been short of CPU", "was short of CPU", detail, false}
 	}
+	if len(c.Unresolved) > 0 {
+		return clause{c.Place + " " + c.Name, "has not resolved names (DNS)", "did not resolve names (DNS)", "lookups by " + Listed(c.Unresolved) + " fail", false}
+	}
 	if now, past := i.commonClass(); now != "" {
 		return clause{c.Place + " " + c.Name, now, past, fmt.Sprintf("%d of %d services there affected", len(c.Hit), c.Inside), false}
 	}

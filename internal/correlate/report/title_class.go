@@ -37,6 +37,10 @@ func phrase(class failure.Class, byCallers bool) (now, past string) {
 		if byCallers {
 			return "has been unavailable", "was unavailable"
 		}
+	case failure.Timeout:
+		if byCallers {
+			return "has been timing out", "timed out"
+		}
 	case failure.Lock:
 		return "has had statements wait for locks", "had statements wait for locks"
 	case failure.Pool:
@@ -80,11 +84,19 @@ func (i *Incident) classClause() (clause, bool) {
 		}
 		detail := quoted(f.said(), 100)
 		if f.Kind == FactCallsFail {
-			detail = fmt.Sprintf("%s of calls from %s fail", Percent(f.After), f.Peer)
+			detail = fmt.Sprintf("%s of calls from %s %s", Percent(f.After), f.Peer, ends(f.classOf()))
 		}
 		return clause{i.who(), now, past, detail, false}, true
 	}
 	return clause{}, false
+}
+
+// ends is how calls of a class end.
+func ends(class failure.Class) string {
+	if class == failure.Timeout {
+		return "time out"
+	}
+	return "fail"
 }
 
 // commonClass describes how services of a place fail, if most of those with a class have
@@ -92,7 +104,7 @@ func (i *Incident) classClause() (clause, bool) {
 func (i *Incident) commonClass() (now, past string) {
 	seen, classified := map[failure.Class]int{}, 0
 	for n := range i.Facts {
-		if class := i.Facts[n].classOf(); class != failure.None {
+		if class := i.Facts[n].classOf(); class != failure.None && class != failure.Timeout {
 			seen[class]++
 			classified++
 		}

@@ -124,7 +124,7 @@ func mechanisms() []mechanism {
 		is("retries", `retr(y|ies)`),
 		is("overload", `overload|saturat|too many requests|rejects`),
 		is("restart", `restart|crash|exits?\b|killed|starts again`),
-		is("unavailable", `refuse[sd]?|unavailable|unreachable|not reachable|cannot be reached|does not answer|\bdown\b|is gone|no longer answers|timed? ?out`),
+		is("unavailable", `refuse[sd]?|unavailable|unreachable|not reachable|cannot be reached|does not answer|\bdown\b|is gone|no longer answers|timed? ?out|timing out`),
 		is("network", `network|packets?|retransmit|link\b|way to|connection to`),
 		is("zone", `zone`),
 		is("node", `node|host\b`),

@@ -53,9 +53,14 @@ func (e *Engine) settling(g *group) bool {
 
 // settled reports whether a change affects no one any more.
 func (g *group) settled(now model.Nanos) bool {
-	return g.kind == model.GroupChange && g.lastShown()+steadyFor < now && !slices.ContainsFunc(g.entries(), func(v *victim) bool {
-		return hurt(v.window, v.baseFailed, v.baseSlow)
-	})
+	if g.kind != model.GroupChange {
+		return false
+	}
+	entries := g.entries()
+	if len(entries) == 0 {
+		return g.lastShown()+steadyFor < now
+	}
+	return !slices.ContainsFunc(entries, func(v *victim) bool { return hurt(v.window, v.baseFailed, v.baseSlow) })
 }
 
 // harms reports whether the group harms someone where no request shows it: a server

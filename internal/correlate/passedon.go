@@ -121,15 +121,21 @@ func (e *Engine) holds(service string, slots int64) bool {
 	return e.now < since+model.Nanos(slots)*e.slotWidth()
 }
 
-// explainStill lets the cause of a group explain what depends on it also when it shows no more
-// itself: what goes on for minutes leaves the recent buckets, at each service at another moment.
+// explainStill lets the cause of a group explain that what depends on it is slow also when it
+// shows no more itself: what goes on for minutes leaves the recent buckets, at each service at another moment.
 func (e *Engine) explainStill(g *group, in *incident) {
 	cause := g.ranking[0]
+	switch cause.reason.key.class {
+	case classSelf, classEdge, classKernel, classResource:
+	default:
+		return
+	}
 	if slices.ContainsFunc(in.suspects, func(s *suspect) bool { return s.service == cause.service }) {
 		return
 	}
 	for _, s := range in.suspects {
-		if s.reason != nil && !s.reason.itsOwn() && e.dependsOn(s.service, cause.service) {
+		known := s.reason != nil && g.members[s.reason.key] != nil // what is new has its own reason
+		if known && s.reason.key.class == classSelf && e.dependsOn(s.service, cause.service) {
 			s.score = left(s.score, cause.most)
 		}
 	}

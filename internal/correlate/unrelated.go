@@ -22,7 +22,7 @@ func (s *suspect) ownFault() bool {
 		return !r.effect()
 	case classError:
 		return !s.callsFail || r.unit == "ratio" && !r.dependency // the traces of its runs show that no call failed
-	case classSelf, classEdge:
+	case classSelf:
 		return !s.excused && !s.callsFail
 	}
 	return false

@@ -250,12 +250,13 @@ ARCHITECTURES := amd64 arm64
 PACKAGES := .build/packages
 
 .PHONY: package
-package: $(call stamps,$(PACKAGE_TOOLS)) ## Make deb, rpm and tar.gz of the collector and tapioctl in .build/packages (ARCHITECTURES="amd64 arm64")
+package: $(call stamps,$(PACKAGE_TOOLS)) ## Make deb, rpm, tar.gz and an OCI image of the collector and tapioctl in .build/packages (ARCHITECTURES="amd64 arm64")
 	@rm -rf $(PACKAGES) && mkdir -p $(PACKAGES)
 	go -C internal/tools run ./notices $(CURDIR)/$(PACKAGES)/THIRD_PARTY_NOTICES $(CURDIR)/distribution $(CURDIR)/cmd/tapioctl
 	printf '\n' | cat - ui/THIRD_PARTY_NOTICES >> $(PACKAGES)/THIRD_PARTY_NOTICES
 	go run ./cmd/tapioctl completion bash > $(PACKAGES)/completion.bash
 	@$(foreach arch,$(ARCHITECTURES),$(MAKE) package-$(arch) &&) true
+	$(image) -output $(CURDIR)/$(PACKAGES)/tapio_$(FULL_VERSION)_oci.tar $(foreach arch,$(ARCHITECTURES),$(arch)=$(CURDIR)/$(PACKAGES)/stage/tapio_$(FULL_VERSION)_$(arch))
 	cd $(PACKAGES) && rm -r THIRD_PARTY_NOTICES completion.bash stage && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
 package-%: STAGE = $(PACKAGES)/stage/tapio_$(FULL_VERSION)_$*
@@ -267,6 +268,13 @@ package-%:
 	cp LICENSE CHANGELOG.md README.md distribution/config/tapio.yaml $(PACKAGES)/THIRD_PARTY_NOTICES $(PACKAGES)/completion.bash $(STAGE)/
 	for kind in deb rpm; do ARCH=$* VERSION=$(FULL_VERSION) STAGE=$(STAGE) $(TOOLS)/nfpm package --config distribution/packaging/nfpm.yaml --packager $$kind --target $(PACKAGES)/; done
 	tar -C $(PACKAGES)/stage --sort=name --owner=0 --group=0 --numeric-owner -czf $(PACKAGES)/tapio_$(FULL_VERSION)_linux_$*.tar.gz $(notdir $(STAGE))
+
+# An OCI image of all architectures, without Docker and from an empty base; all files have the time of the commit.
+image = go -C internal/tools run ./image -version $(FULL_VERSION) -created $(or $(COMMIT_DATE),1970-01-01)T00:00:00Z -config $(CURDIR)/distribution/config/tapio.yaml \
+	-license $(CURDIR)/LICENSE -notices $(CURDIR)/$(PACKAGES)/THIRD_PARTY_NOTICES
+
+.PHONY: image
+image: package ## Make an OCI image (among the packages)
 
 .PHONY: package-test
 package-test: ## Install, run, upgrade and remove the packages of this architecture (as root)

@@ -32,11 +32,17 @@ type servedStore struct {
 
 func newServedStore(t *testing.T) *servedStore {
 	t.Helper()
+	return newServedStoreOf(t, func(s *servedStore) query.Reader { return s.Reader() })
+}
+
+// newServedStoreOf serves what a reader answers.
+func newServedStoreOf(t *testing.T, reader func(*servedStore) query.Reader) *servedStore {
+	t.Helper()
 	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, QueryMemory: 64 << 20}, time.Now)
 	t.Cleanup(held.Close)
 	cfg := createDefaultConfig().(*Config)
 	services := api.New(api.Options{
-		Store: held.Reader(), Figures: held, Now: time.Now, Limits: cfg.limits(), MaxReceiveMessageBytes: 4 << 20, MaxBodyBytes: 4 << 20,
+		Store: reader(&servedStore{Store: held}), Figures: held, Now: time.Now, Limits: cfg.limits(), MaxReceiveMessageBytes: 4 << 20, MaxBodyBytes: 4 << 20,
 		Panicked: func(err error) { assert.NoError(t, err) },
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -67,6 +67,7 @@ type series struct {
 	rhythm      rhythm
 	season      *season // nil until it is known for long
 	waits       float64 // seconds a second that threads wait for a CPU
+	waitsUsual  float64 // on average
 	irregular   bool    // it may be left out when nothing happened
 }
 

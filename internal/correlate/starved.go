@@ -20,6 +20,11 @@ import (
 const (
 	// leastWaiting is how many threads must wait for a CPU on average.
 	leastWaiting = 2
+	// waitingTimes is how many times more than on average: on a host that is always busy,
+	// something else is slow.
+	waitingTimes = 2
+	// waitingMemory is the time constant of that average.
+	waitingMemory = 1800
 	// starvedFresh is how old the newest figure may be: metrics come once a minute at most.
 	starvedFresh = 90 * model.Nanos(1e9)
 	// cpuSlots is how many slots an incident of slow services waits for the next figures of
@@ -34,6 +39,7 @@ const (
 // starvation is what is known of the CPUs of a node.
 type starvation struct {
 	waiting, running float64     // threads that wait, and that run
+	usual            float64     // threads that wait on average
 	newest           model.Nanos // figure
 	busy             float64     // share of the CPUs in use, 0 for not known
 	hog              string      // that uses most of them
@@ -42,7 +48,7 @@ type starvation struct {
 
 // starved reports whether what runs there must wait as long as it runs, or longer.
 func (s *starvation) starved() bool {
-	return s != nil && (s.waiting >= leastWaiting && s.waiting >= s.running || s.busy >= busyNode)
+	return s != nil && (s.waiting >= leastWaiting && s.waiting >= s.running && s.waiting >= waitingTimes*s.usual || s.busy >= busyNode)
 }
 
 // noteWait keeps for how long threads of a program waited for a CPU in a second.
@@ -61,7 +67,12 @@ func (s *series) noteWait(p *model.Point, total float64, last model.Nanos) {
 		sum -= total
 	}
 	if s.waits = 0; p.Time > since && since != 0 && sum > 0 {
-		s.waits = sum / (float64(p.Time-since) / 1e9)
+		seconds := float64(p.Time-since) / 1e9
+		s.waits = sum / seconds
+		if s.waitsUsual == 0 {
+			s.waitsUsual = s.waits
+		}
+		s.waitsUsual += (s.waits - s.waitsUsual) * min(1, seconds/waitingMemory)
 	}
 }
 
@@ -84,6 +95,9 @@ func (e *Engine) starvations() map[string]*starvation {
 		case s.name == semconv.MetricCPURunQueueDuration:
 			at := of(s)
 			at.waiting += s.waits
+			if s.rhythm.reports >= minValues { // of what is new nothing is usual
+				at.usual += s.waitsUsual
+			}
 			at.newest = max(at.newest, s.last)
 		case s.name == semconv.MetricCPUTime:
 			at := of(s)

@@ -103,6 +103,19 @@ func TestASlowServiceOnANodeWithIdleCPUsIsTheCause(t *testing.T) {
 	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
 }
 
+func TestASlowServiceOnAHostThatIsAlwaysBusyIsTheCause(t *testing.T) {
+	w := shopWorld(t, 101)
+	for _, m := range w.parts {
+		m.nodes = 1
+	}
+	c := newCPUs(w, "node-0")
+	c.waits["build"], c.uses["build"] = 5, 1.8
+	runWith(w, c, 900)
+	w.faults = []trouble{{service: "inventory", millis: 400, during: w.after(0)}}
+	runWith(w, c, 90)
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
+}
+
 func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
 	w := shopWorld(t, 71)
 	for _, m := range w.parts {

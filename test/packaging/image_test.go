@@ -45,7 +45,9 @@ func unpackedImage(t *testing.T, archive, rootfs string) (config imageConfig) {
 	t.Helper()
 	layout := t.TempDir()
 	run(t, "tar", "-xf", archive, "-C", layout)
-	blob := func(d descriptor) string { return filepath.Join(layout, "blobs", strings.Replace(d.Digest, ":", "/", 1)) }
+	blob := func(d descriptor) string {
+		return filepath.Join(layout, "blobs", strings.Replace(d.Digest, ":", "/", 1))
+	}
 	var index struct{ Manifests []descriptor }
 	readJSON(t, filepath.Join(layout, "index.json"), &index)
 	for _, d := range index.Manifests {

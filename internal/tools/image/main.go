@@ -38,7 +38,7 @@ func main() {
 // options are those of the command line.
 type options struct {
 	output, version, config, notices, license string
-	created                                    time.Time
+	created                                   time.Time
 }
 
 func run(args []string) error {

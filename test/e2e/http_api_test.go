@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"strings"
@@ -30,7 +31,7 @@ func TestFrontPage(t *testing.T) {
 	info, err := apiOf(t, c).events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
 	require.NoError(t, err)
 	for _, part := range []string{"tapio", info.Version, `href="/openapi.json"`, "docs"} {
-		require.Contains(t, string(text), part)
+		require.Contains(t, html.UnescapeString(string(text)), part)
 	}
 	status, answer := get(t, "http://"+c.HTTP+"/nothing/here")
 	require.Equal(t, http.StatusNotFound, status, "%s", answer)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,9 +35,12 @@ func revision(id string, sequence uint64) *tapiov1.Event {
 // liveIncidents has one incident that is stored, and closes it and opens another
 // while it is followed.
 func liveIncidents(end func()) *fakeServer {
+	var mu sync.Mutex // queries and the subscription are served at once
 	groups := []*tapiov1.SemanticGroup{sampleGroup()}
 	return &fakeServer{
 		groups: func(r *tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			var found []*tapiov1.SemanticGroup
 			for _, g := range groups {
 				if len(r.GetGroupIds()) == 0 || slices.Contains(r.GetGroupIds(), g.GetId()) {
@@ -51,10 +55,12 @@ func liveIncidents(end func()) *fakeServer {
 				_ = s.Send(&tapiov1.SubscribeToEventsResponse{Events: events})
 			}
 			send(revision("g-1", 1)) // unchanged: not printed again
-			groups[0].State = tapiov1.SemanticGroup_STATE_CLOSED
 			second := sampleGroup()
 			second.Id, second.Title = "g-2", "search is slow"
+			mu.Lock()
+			groups[0].State = tapiov1.SemanticGroup_STATE_CLOSED
 			groups = append([]*tapiov1.SemanticGroup{second}, groups...)
+			mu.Unlock()
 			send(revision("g-1", 2), revision("g-2", 3), revision("g-2", 4))
 			return nil
 		},

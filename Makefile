@@ -327,7 +327,7 @@ generate-distribution: $(call stamps,$(OCB))
 .PHONY: generate-check
 generate-check: ## Fail if the generated code is not what `make generate` writes
 	@rm -rf .build/before && mkdir -p .build/before
-	@cp -R $(generated_in) .build/before/
+	@cp -R --parents $(generated_in) .build/before/
 	@$(MAKE) generate
 	@stale=; for folder in $(generated_in); do diff -ru .build/before/$$folder $$folder || stale=yes; done; \
 	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi

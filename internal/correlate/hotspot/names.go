@@ -69,7 +69,7 @@ func (s *series) number(f Function) uint32 {
 	if number, known := s.numbers[f]; known {
 		return number
 	}
-	if len(s.names) >= maxNames && !s.renumber() {
+	if len(s.names) >= maxNames && !s.makeRoom() {
 		return unnamed
 	}
 	number := uint32(len(s.names))
@@ -81,9 +81,25 @@ func (s *series) number(f Function) uint32 {
 	return number
 }
 
-// renumber forgets the functions that no bucket has any more, and reports whether there
-// are some.
-func (s *series) renumber() bool {
+// makeRoom forgets functions until a quarter of the names is free: those that no bucket
+// has any more, then the cheapest of each. It reports whether a name is free.
+func (s *series) makeRoom() bool {
+	s.renumber()
+	for most := perBucket; most > 0 && len(s.names) > maxNames*3/4; most /= 2 {
+		for i, b := range s.list {
+			if i == len(s.list)-1 {
+				b.trim(most * (perOpen / 2 / perBucket)) // it is filled at the moment
+			} else {
+				b.trim(most)
+			}
+		}
+		s.renumber()
+	}
+	return len(s.names) < maxNames
+}
+
+// renumber forgets the functions that no bucket has any more.
+func (s *series) renumber() {
 	used := make([]bool, len(s.names))
 	for _, b := range s.list {
 		for number := range b.costs {
@@ -91,7 +107,7 @@ func (s *series) renumber() bool {
 		}
 	}
 	if !slices.Contains(used, false) {
-		return false
+		return
 	}
 	fresh := make([]uint32, len(s.names))
 	names, lines := s.names, s.lines
@@ -112,5 +128,4 @@ func (s *series) renumber() bool {
 		}
 		b.costs = costs
 	}
-	return true
 }

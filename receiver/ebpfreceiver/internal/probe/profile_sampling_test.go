@@ -27,6 +27,26 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it puts programs into the kernel")
 	}
+	// The maps are for the whole host: another program of very many threads may fill them.
+	for range 3 {
+		threads, weighed, lost := sampledPingPong(t)
+		if lost > 0 {
+			t.Logf("%d samples were lost, for the host did more than this test: once more", lost)
+			continue
+		}
+		for thread, switches := range threads {
+			require.Greater(t, switches, 10_000.0, "this test has not tried what it is for")
+			assert.InEpsilon(t, switches, weighed[thread], 0.15)
+		}
+		return
+	}
+	require.Fail(t, "samples were lost each time")
+}
+
+// sampledPingPong returns how often each of two threads was blocked, what the samples say
+// of it, and how many samples were lost.
+func sampledPingPong(t *testing.T) (threads map[uint32]float64, weighed map[uint32]float64, lost uint64) {
+	t.Helper()
 	kernel, err := Open(64 << 10)
 	require.NoError(t, err)
 	p := newProfiler(&ProfileConfig{Enabled: true, OffCPU: true, ExactBlocksPerSecond: 12_000}, newHops())
@@ -37,9 +57,10 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 		require.NoError(t, p.Close())
 		require.NoError(t, kernel.Close())
 	}()
-	threads := pingPong(t, 60_000)
+	threads = pingPong(t, 60_000)
 
-	weighed, blocked := map[uint32]float64{}, map[uint32]uint64{}
+	weighed = map[uint32]float64{}
+	blocked := map[uint32]uint64{}
 	for _, name := range []string{bpf.ProfileMapSamplesEven, bpf.ProfileMapSamplesOdd} {
 		require.NoError(t, takeAll(p.programs.Maps[name], func(key *sampleKey, sum *sampleSum) {
 			weighed[key.Thread] += float64(sum.Count)
@@ -47,14 +68,13 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 		}))
 	}
 	require.NoError(t, p.missed())
-	for stage, n := range p.Lost() {
-		assert.Zero(t, n, stage)
+	for _, n := range p.Lost() {
+		lost += n
 	}
-	for thread, switches := range threads {
-		require.Greater(t, switches, 10_000.0, "this test has not tried what it is for")
-		assert.InEpsilon(t, switches, weighed[thread], 0.15)
-		assert.Positive(t, blocked[thread])
+	for thread := range threads {
+		assert.True(t, lost > 0 || blocked[thread] > 0)
 	}
+	return threads, weighed, lost
 }
 
 // pingPong returns how often each of its two threads was blocked.

@@ -284,7 +284,7 @@ package-test: ## Install, run, upgrade and remove the packages of this architect
 ##@ Generate
 
 .PHONY: generate
-generate: generate-proto generate-bpf generate-components generate-semconv generate-distribution ## Write all generated code anew
+generate: generate-proto generate-bpf generate-components generate-semconv generate-distribution ## Regenerate all generated code
 
 .PHONY: generate-proto
 generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps

@@ -3,7 +3,9 @@
 
 package collector
 
-// version, commit and date describe the source of the build; the Makefile sets them with
+import "strings"
+
+// version, commit and date (as in 2006-01-02) describe the source of the build; the Makefile sets them with
 // -ldflags "-X github.com/tapio/tapio/collector.version=…". Nothing writes them later.
 var version, commit, date string //nolint:gochecknoglobals // set by the linker only
 
@@ -16,21 +18,9 @@ func versionOf(manifest string) string {
 	if commit == "" {
 		return version
 	}
-	day := date
-	if len(day) > len("2006-01-02") {
-		day = day[:len("2006-01-02")]
+	if date == "" {
+		return version + "+" + commit
 	}
-	return version + "+" + onlyDigits(day) + "." + commit
-}
-
-// onlyDigits makes 20061102 of 2006-11-02: build metadata of a semantic version has no
-// dashes in packages of rpm.
-func onlyDigits(day string) string {
-	var digits []byte
-	for i := range len(day) {
-		if day[i] >= '0' && day[i] <= '9' {
-			digits = append(digits, day[i])
-		}
-	}
-	return string(digits)
+	// Without dashes, which versions of rpm packages must not have.
+	return version + "+" + strings.ReplaceAll(date, "-", "") + "." + commit
 }

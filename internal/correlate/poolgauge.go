@@ -47,19 +47,19 @@ func (e *Engine) poolSigns(signs []*sign) []*sign {
 	if len(pools) == 0 {
 		return signs
 	}
-	told := map[string]*sign{}
+	byPeer := map[string]*sign{}
 	for _, w := range signs {
 		pool := pools[w.key.peer]
 		if pool == nil || !w.dependency || w.key.class != classSelf || !e.othersWell(w.key.service, w.key.peer, e.slotOf(w.onset)) {
 			continue
 		}
-		s := told[w.key.peer]
+		s := byPeer[w.key.peer]
 		if s == nil {
 			s = pool.sign(classResource, alarmStrength)
 			s.key.peer, s.pool, s.onset, s.until = poolWhat, true, w.onset, 0
 			s.from, s.supports = w.key.service, false
 			s.text = fmt.Sprintf("%.0f requests of %s wait for a connection of its pool instead of %.0f (%s)", s.after, w.key.peer, s.before, pool.name)
-			told[w.key.peer] = s
+			byPeer[w.key.peer] = s
 			signs = append(signs, s)
 		}
 		s.onset, s.strength = min(s.onset, w.onset), max(s.strength, w.strength)

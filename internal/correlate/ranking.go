@@ -50,7 +50,7 @@ func (r *ranked) supported() int {
 	return 1
 }
 
-// stillShown is how much of what a candidate showed it must show still to be judged anew.
+// stillShown is how much of what a candidate showed it must show still to be judged again.
 const stillShown = 0.8
 
 // relearn takes over a lower score if the candidate shows as much as before: then others

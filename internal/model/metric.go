@@ -44,7 +44,7 @@ type Metric struct {
 	Monotonic   bool
 }
 
-// AppendIdentity appends what tells metrics of one name apart.
+// AppendIdentity appends what distinguishes metrics of one name.
 func (m *Metric) AppendIdentity(dst []byte) []byte {
 	dst = appendSized(appendSized(dst, m.Name), m.Unit)
 	monotonic := byte(0)

@@ -75,7 +75,7 @@ func newTail[Row any](ctx context.Context, r *Reader, size func(*Row) int, histo
 	return t
 }
 
-// update changes the tail and wakes whoever waits for that.
+// update changes the tail and signals those that wait for a change.
 func (t *tail[Row]) update(change func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -74,7 +74,7 @@ func (s *series) measure() int {
 	return size
 }
 
-// line is the line of a function that costs most, as far as a vote tells.
+// line is the line of a function that costs most, found by a majority vote.
 type line struct{ at, votes int64 }
 
 // bucket is what was observed in some time.

@@ -67,7 +67,7 @@ type findingScan struct {
 	// next page, but for its time and sequence.
 	newest, next model.Cursor
 	seen         map[string]bool
-	rows         []found // the newest first; one above the limit tells that there is a next page
+	rows         []found // the newest first; one above the limit means that there is a next page
 }
 
 // newFindingScan begins where the newest record is now or, on a further page, was on the

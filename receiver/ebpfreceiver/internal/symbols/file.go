@@ -37,7 +37,7 @@ func readSection(from io.Reader, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(from, limit))
 }
 
-// fileID tells files apart, also one from what was there before.
+// fileID distinguishes files, also one from that which had its place before.
 type fileID struct {
 	device, inode  uint64
 	size, modified int64

@@ -156,7 +156,13 @@ func (c *testCollector) expect(t *testing.T, events ...string) {
 		case got := <-c.events:
 			require.Equal(t, want, got)
 		case err := <-c.done:
-			require.FailNow(t, "the collector ended", "%v", err)
+			c.done <- err // for who waits for the end
+			select {
+			case got := <-c.events: // was reported before the end
+				require.Equal(t, want, got)
+			default:
+				require.FailNow(t, "the collector ended", "%v", err)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -114,7 +115,7 @@ func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 // throttleText names who uses up the quota, and who has to wait with it.
 func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 	used := e.cpuOf(k.place)
-	text := fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled (it uses %.2g CPUs)", s.key.service, k.place, used[s.key.service])
+	text := fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled (it uses %s CPUs)", s.key.service, k.place, report.Rounded(used[s.key.service]))
 	var waiting []string
 	for _, held := range e.graph.services.all() {
 		if o := *held; o.cgroup == k.place && o.name != s.key.service {

@@ -48,7 +48,12 @@ type starvation struct {
 
 // starved reports whether what runs there must wait as long as it runs, or longer.
 func (s *starvation) starved() bool {
-	return s != nil && (s.waiting >= leastWaiting && s.waiting >= s.running && s.waiting >= waitingTimes*s.usual || s.busy >= busyNode)
+	return s != nil && (s.queues() || s.busy >= busyNode)
+}
+
+// queues reports whether more threads wait for a CPU than run, and than on average.
+func (s *starvation) queues() bool {
+	return s.waiting >= leastWaiting && s.waiting >= s.running && s.waiting >= waitingTimes*s.usual
 }
 
 // noteWait keeps for how long threads of a program waited for a CPU in a second.
@@ -206,14 +211,14 @@ func (e *Engine) waitsForCPU(in *incident) bool {
 func (s *starvation) text(p *place) string {
 	text := fmt.Sprintf("%s is short of CPU: %s", p.word(), s.figures())
 	if s.hog != "" {
-		text += fmt.Sprintf("; %s uses %.2g CPUs", s.hog, s.most)
+		text += fmt.Sprintf("; %s uses %s CPUs", s.hog, report.Rounded(s.most))
 	}
 	return text + "; slow there: " + report.Listed(p.hit)
 }
 
 func (s *starvation) figures() string {
-	if s.waiting < leastWaiting {
+	if !s.queues() {
 		return fmt.Sprintf("%.0f%% of its CPUs are in use", 100*s.busy)
 	}
-	return fmt.Sprintf("%.0f threads wait for a CPU while %.2g run", s.waiting, s.running)
+	return fmt.Sprintf("%.0f threads wait for a CPU while %s run", s.waiting, report.Rounded(s.running))
 }

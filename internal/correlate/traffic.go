@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -71,8 +72,8 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	told := e.newSign(s, classSilent, trafficWhat, "", change{slot: since, ratio: 2 * ratio / dropDispersion})
 	told.count = int(expected - n)
 	told.before, told.after, told.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
-	told.text = fmt.Sprintf("%s receives %.2g requests/s instead of %.2g since %s", s.name, told.after, told.before, clock(told.onset))
-	told.brief = fmt.Sprintf("%s receives far less traffic: %.2g requests/s (baseline %.2g)", s.name, told.after, told.before)
+	told.text = fmt.Sprintf("%s receives %s requests/s instead of %s since %s", s.name, report.Rounded(told.after), report.Rounded(told.before), clock(told.onset))
+	told.brief = fmt.Sprintf("%s receives far less traffic: %s requests/s (baseline %s)", s.name, report.Rounded(told.after), report.Rounded(told.before))
 	told.evidence = e.requestsOf(s)
 	told.keepOut = func() {
 		if s.requests != nil {

@@ -100,10 +100,11 @@ func (e *engine) observeProfiles(from pprofile.Profiles) {
 	list, _ := otlp.Profiles(from)
 	e.observed[profiles].Add(uint64(len(list)))
 	latest := model.Nanos(time.Now().Add(maxSkew).UnixNano())
-	list = slices.DeleteFunc(list, func(p model.Profile) bool { return p.Time > latest })
+	kept := slices.DeleteFunc(list, func(p model.Profile) bool { return p.Time > latest })
+	e.ahead.Add(uint64(len(list) - len(kept)))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.think(func() { e.thinking.ObserveProfiles(list) })
+	e.think(func() { e.thinking.ObserveProfiles(kept) })
 }
 
 // copyMarks keeps marks beyond the next call of the engine, which reuses them.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pprofile"
 )
 
 // One host is a day ahead, and a gateway batches its records with those of others.
@@ -32,11 +33,19 @@ func TestAClockAheadDoesNotHideWhatIsBatchedWithIt(t *testing.T) {
 		require.Equal(t, []string{"sound"}, p.brain.events)
 		require.Zero(t, p.brain.spans+p.brain.points)
 		e := p.logs.engine
+		e.observeProfiles(aProfile(ahead))
 		require.EqualValues(t, now.UnixNano(), e.clock.newest)
-		require.EqualValues(t, 3, e.skippedByReason()["future"])
+		require.EqualValues(t, 4, e.skippedByReason()["future"])
 		require.GreaterOrEqual(t, p.sink.LogRecordCount(), 2, "all go on, and findings may follow")
 		require.Equal(t, 1, p.spans.SpanCount())
 		require.Equal(t, 1, p.points.DataPointCount())
 		p.shutdown(t)
 	})
+}
+
+func aProfile(at time.Time) pprofile.Profiles {
+	all := pprofile.NewProfiles()
+	p := all.ResourceProfiles().AppendEmpty().ScopeProfiles().AppendEmpty().Profiles().AppendEmpty()
+	p.SetTime(pcommon.NewTimestampFromTime(at))
+	return all
 }

@@ -17,6 +17,8 @@ const (
 	// hour.
 	width   = model.Nanos(20e9)
 	buckets = 90
+	// longest bounds the duration of a profile, and how far from its time that of a sample may be.
+	longest = time.Duration(buckets / 2 * width)
 	// perBucket is how many functions are kept of a bucket that is over, the costliest;
 	// the others count in its sums only. One that is filled has at most perOpen.
 	perBucket, perOpen = 32, 512
@@ -89,9 +91,10 @@ type bucket struct {
 
 type cost struct{ value, seen int64 }
 
-// Observe notes a profile of a service.
+// Observe notes a profile of a service, unless it is too long to compare what is before an
+// onset with what is after it.
 func (b *Book) Observe(service string, p *model.Profile) {
-	if !measured(p.Type.Name) || p.Type.Name == alternative && b.series[key{service, preferred}] != nil {
+	if p.Duration > longest || !measured(p.Type.Name) || p.Type.Name == alternative && b.series[key{service, preferred}] != nil {
 		return
 	}
 	s := b.of(key{service, p.Type.Name})
@@ -114,11 +117,19 @@ func (b *Book) Observe(service string, p *model.Profile) {
 			continue
 		}
 		for j, value := range sample.Values {
-			at := s.at(sample.Times[j])
-			at.extend(sample.Times[j], sample.Times[j])
-			at.add(number, value, 1)
+			if t := sample.Times[j]; within(t, p.Time) {
+				at := s.at(t)
+				at.extend(t, t)
+				at.add(number, value, 1)
+			}
 		}
 	}
+}
+
+// within reports whether the time of a sample may be of its profile. A later one would end
+// what is kept of the series.
+func within(t, profile model.Nanos) bool {
+	return max(t, profile)-min(t, profile) <= model.Nanos(longest)
 }
 
 // observations is how often a profiler looked, to come to a value.

@@ -211,3 +211,23 @@ func TestFramesOfLanguages(t *testing.T) {
 		assert.False(t, ofTheLanguage(&f), "%+v", f)
 	}
 }
+
+// A clock that is wrong, or a duration in another unit, must not end what is kept.
+func TestImplausibleTimesDoNotHideProfiles(t *testing.T) {
+	for name, damage := range map[string]func(p *model.Profile){
+		"duration": func(p *model.Profile) { p.Duration = 1 << 62 },
+		"sample in the future": func(p *model.Profile) {
+			p.Samples[0].Times = []model.Nanos{start + 365*24*3600*second}
+		},
+		"sample of long ago": func(p *model.Profile) { p.Samples[0].Times = []model.Nanos{second} },
+	} {
+		b := New(1 << 20)
+		bad := profile(onCPU(), start, 10*time.Second, map[string]int64{"serve": 1}, frames())
+		damage(bad)
+		b.Observe("shop", bad)
+		onset := shop(b, 60)
+		g, found := b.Grown("shop", OnCPU, onset, onset+120*second)
+		require.True(t, found, name)
+		assert.Equal(t, "main.price", g.Function.Name, name)
+	}
+}

@@ -17,30 +17,14 @@ func (i *Incident) act() model.RecommendedAction {
 	if c.Place != "" {
 		return i.actOnPlace()
 	}
-	if i.released() && (f.Kind == FactFailing || f.Kind == FactErrorLog || f.Kind == FactSlow || f.Kind == FactSkipped || f.Kind == FactEndsEarly) {
-		to := ""
-		if c.Before != "" {
-			to = " to " + c.Before
-		}
-		return model.RecommendedAction{
-			Title:       "Roll " + c.Name + " back" + to,
-			Description: fmt.Sprintf("It began with the rollout of %s at %s.", c.Version, Clock(c.Released)),
-			Commands:    i.rollback(),
-		}
+	if i.released() && f.ofRelease() {
+		return i.rollBackAdvice()
 	}
 	switch f.Kind {
 	case FactNetwork:
 		return i.actOnNetwork()
-	case FactDependency:
-		return model.RecommendedAction{
-			Title:       "Look at " + c.Name + " itself: what it runs, waits for and locks",
-			Description: "Its callers wait for it. It sends no telemetry that would show why: for a database, look at long-running statements and locks.",
-		}
-	case FactPool:
-		return model.RecommendedAction{
-			Title:       "Find connections that " + i.Cause.Name + " does not return to its pool, or raise the limit of the pool",
-			Description: "Its requests wait for a connection; other callers of " + i.main().Peer + " are answered as before.",
-		}
+	case FactDependency, FactCallsFail, FactPool:
+		return i.actOnCalls()
 	case FactResource:
 		return i.actOnResource()
 	case FactForecast:
@@ -52,16 +36,7 @@ func (i *Incident) act() model.RecommendedAction {
 	case FactKernel:
 		return i.actOnKernel()
 	case FactNames:
-		return model.RecommendedAction{
-			Title:       "Check the name server: " + c.Name,
-			Description: "Names of several hosts cannot be resolved, so it is rather the name server than one of them.",
-			Commands:    []string{"cat /etc/resolv.conf", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50"},
-		}
-	case FactCallsFail:
-		return model.RecommendedAction{
-			Title:       "Check whether " + c.Name + " runs, is reachable and takes calls",
-			Description: "Its callers fail; it sends no telemetry that would show why.",
-		}
+		return actOnNameServer(c)
 	case FactFailing, FactErrorLog:
 		return i.actOnFailure()
 	case FactSlow, FactCreep:
@@ -73,6 +48,56 @@ func (i *Incident) act() model.RecommendedAction {
 		}
 	}
 	return model.RecommendedAction{}
+}
+
+// ofRelease reports whether undoing a release may end what the fact describes.
+func (f *Fact) ofRelease() bool {
+	switch f.Kind {
+	case FactFailing, FactErrorLog, FactSlow, FactSkipped, FactEndsEarly:
+		return true
+	}
+	return false
+}
+
+func (i *Incident) rollBackAdvice() model.RecommendedAction {
+	c, to := &i.Cause, ""
+	if c.Before != "" {
+		to = " to " + c.Before
+	}
+	return model.RecommendedAction{
+		Title:       "Roll " + c.Name + " back" + to,
+		Description: fmt.Sprintf("It began with the rollout of %s at %s.", c.Version, Clock(c.Released)),
+		Commands:    i.rollback(),
+	}
+}
+
+// actOnCalls is for what only its callers show.
+func (i *Incident) actOnCalls() model.RecommendedAction {
+	c, f := &i.Cause, i.main()
+	switch f.Kind {
+	case FactDependency:
+		return model.RecommendedAction{
+			Title:       "Look at " + c.Name + " itself: what it runs, waits for and locks",
+			Description: "Its callers wait for it. It sends no telemetry that would show why: for a database, look at long-running statements and locks.",
+		}
+	case FactPool:
+		return model.RecommendedAction{
+			Title:       "Find connections that " + c.Name + " does not return to its pool, or raise the limit of the pool",
+			Description: "Its requests wait for a connection; other callers of " + f.Peer + " are answered as before.",
+		}
+	}
+	return model.RecommendedAction{
+		Title:       "Check whether " + c.Name + " runs, is reachable and takes calls",
+		Description: "Its callers fail; it sends no telemetry that would show why.",
+	}
+}
+
+func actOnNameServer(c *Cause) model.RecommendedAction {
+	return model.RecommendedAction{
+		Title:       "Check the name server: " + c.Name,
+		Description: "Names of several hosts cannot be resolved, so it is rather the name server than one of them.",
+		Commands:    []string{"cat /etc/resolv.conf", "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50"},
+	}
 }
 
 func (i *Incident) actOnPlace() model.RecommendedAction {

@@ -33,7 +33,7 @@ func (c *Cause) hog() string {
 	if c.Hog == "" {
 		return ""
 	}
-	return fmt.Sprintf(", of which %s uses %.2g", c.Hog, c.HogUses)
+	return fmt.Sprintf("; %s uses %s CPUs", c.Hog, Rounded(c.HogUses))
 }
 
 // entity names the cause as exactly as is known.

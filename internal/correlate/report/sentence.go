@@ -90,11 +90,11 @@ func (f *Fact) measured() string {
 		}
 		return fmt.Sprintf("%s runs version %s since %s", f.Service, f.Peer, Clock(f.Onset))
 	case FactTraffic:
-		return fmt.Sprintf("%s receives %.2g requests/s (baseline %.2g) since %s", f.Service, f.After, f.Before, Clock(f.Onset))
+		return fmt.Sprintf("%s receives %s requests/s (baseline %s) since %s", f.Service, Rounded(f.After), Rounded(f.Before), Clock(f.Onset))
 	case FactLag:
 		return fmt.Sprintf("%s lags behind %s: messages wait for %s (baseline %s)", f.Service, f.Peer, Millis(f.After), Millis(f.Before))
 	case FactOverload:
-		return fmt.Sprintf("%s is overloaded: %.2g requests/s (baseline %.2g)", f.Service, f.After, f.Before)
+		return fmt.Sprintf("%s is overloaded: %s requests/s (baseline %s)", f.Service, Rounded(f.After), Rounded(f.Before))
 	case FactLogVolume:
 		return f.logVolume()
 	}

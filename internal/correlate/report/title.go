@@ -256,7 +256,7 @@ func (i *Incident) placeClause() clause {
 	if c.Starved != "" {
 		detail := c.Starved
 		if c.Hog != "" {
-			detail = fmt.Sprintf("%s uses %.2g CPUs", c.Hog, c.HogUses)
+			detail = fmt.Sprintf("%s uses %s CPUs", c.Hog, Rounded(c.HogUses))
 		}
 		return clause{c.Place + " " + c.Name, "has been short of CPU", "was short of CPU", detail, false}
 	}

@@ -11,14 +11,14 @@ func (i *Incident) loadClause() clause {
 	f, who := i.main(), i.who()
 	switch f.Kind {
 	case FactTraffic:
-		return clause{who, "has received far less traffic", "received far less traffic", fmt.Sprintf("%.2g requests/s (baseline %.2g)", f.After, f.Before), false}
+		return clause{who, "has received far less traffic", "received far less traffic", fmt.Sprintf("%s requests/s (baseline %s)", Rounded(f.After), Rounded(f.Before)), false}
 	case FactLag:
 		return clause{
 			who, "has lagged behind " + f.Peer, "lagged behind " + f.Peer,
 			fmt.Sprintf("messages wait for %s (baseline %s)", Millis(f.After), Millis(f.Before)), false,
 		}
 	case FactOverload:
-		return clause{who, "has been overloaded", "was overloaded", fmt.Sprintf("%.2g requests/s (baseline %.2g)", f.After, f.Before), false}
+		return clause{who, "has been overloaded", "was overloaded", fmt.Sprintf("%s requests/s (baseline %s)", Rounded(f.After), Rounded(f.Before)), false}
 	}
 	return clause{who, "has been unusual", "was unusual", f.Sentence, false}
 }

@@ -90,7 +90,7 @@ func Quantity(x float64, unit string) string {
 	case "ms":
 		return Millis(x)
 	case "{cpu}":
-		return fmt.Sprintf("%.2g CPUs", x)
+		return Rounded(x) + " CPUs"
 	}
 	return strings.TrimSpace(number(x) + " " + strings.Trim(unit, "{}"))
 }
@@ -113,6 +113,17 @@ func number(x float64) string {
 		return count(x)
 	}
 	return fmt.Sprintf("%.3g", x)
+}
+
+// Rounded writes a number with two digits that count, or as a whole number from 10 on.
+func Rounded(x float64) string {
+	switch {
+	case x >= 9.95:
+		return count(x)
+	case x > 0 && x < 0.01:
+		return "less than 0.01"
+	}
+	return fmt.Sprintf("%.2g", x)
 }
 
 // count writes a whole number with separators.

@@ -26,6 +26,12 @@ func TestFiguresReadAsPeopleSayThem(t *testing.T) {
 	assert.Equal(t, "8 ms", Millis(8))
 	assert.Equal(t, "6 min 40 s", Span(400e9))
 	assert.Equal(t, "2,310", count(2310))
+	assert.Equal(t, "0", Rounded(0))
+	assert.Equal(t, "less than 0.01", Rounded(0.004))
+	assert.Equal(t, "7.6", Rounded(7.61))
+	assert.Equal(t, "10", Rounded(9.97))
+	assert.Equal(t, "128 CPUs", Quantity(128, "{cpu}"))
+	assert.Equal(t, "1,500", Rounded(1500))
 	assert.Equal(t, "12:00:05 UTC", Clock(1_700_049_605e9))
 	assert.Equal(t, "a, b and c", Listed([]string{"a", "b", "c"}))
 }

@@ -99,7 +99,7 @@ func (b *Book) Observe(service string, p *model.Profile) {
 	}
 	s := b.of(key{service, p.Type.Name})
 	defer b.keepTo(s)
-	dictionary := place{profile: p, numbers: make([]uint32, len(p.Dictionary.Stacks)), generation: s.generation}
+	dictionary := place{profile: p, numbers: map[uint32]uint32{}, generation: s.generation}
 	end := p.Time + model.Nanos(max(p.Duration, 0))
 	middle := p.Time + (end-p.Time)/2
 	whole := s.at(middle)

@@ -16,7 +16,7 @@ const unnamed = ^uint32(0)
 // place numbers the stacks of one profile.
 type place struct {
 	profile    *model.Profile
-	numbers    []uint32 // plus 1, 0: not looked at yet
+	numbers    map[uint32]uint32 // by stack; many profiles may share a large dictionary
 	generation int      // of the series
 }
 
@@ -25,8 +25,8 @@ func (d *place) of(s *series, stack uint32) uint32 {
 		clear(d.numbers)
 		d.generation = s.generation
 	}
-	if d.numbers[stack] != 0 {
-		return d.numbers[stack] - 1
+	if number, known := d.numbers[stack]; known {
+		return number
 	}
 	frame := responsible(d.profile.Dictionary, d.profile.Dictionary.Stacks[stack])
 	number := unnamed
@@ -40,7 +40,9 @@ func (d *place) of(s *series, stack uint32) uint32 {
 		clear(d.numbers)
 		d.generation = s.generation
 	}
-	d.numbers[stack] = number + 1 // unnamed becomes 0, which is looked at again
+	if frame == nil || number != unnamed { // for a function without a number there may be room later
+		d.numbers[stack] = number
+	}
 	return number
 }
 

@@ -41,14 +41,18 @@ type Gap struct {
 	// Lacks names the capability that is missing, where that is not one that all
 	// features need.
 	Lacks string
-	// Partial says that the feature works for a part of what it is for: that is no
+	// Partial means that the feature works, but not for everything: that is no
 	// fault of the receiver.
 	Partial bool
 }
 
-// Error says what is missing and what would mend it.
+// Error describes what is missing and how to fix it.
 func (g Gap) Error() string {
-	return fmt.Sprintf("%s: %s is off: %s", g.Probe, g.Feature, g.advice())
+	state := "off"
+	if g.Partial {
+		state = "limited"
+	}
+	return fmt.Sprintf("%s: %s is %s: %s", g.Probe, g.Feature, state, g.advice())
 }
 
 // Unwrap returns what the kernel or the library said.

@@ -26,7 +26,7 @@ func TestEachCauseIsToldOnceForAllThatIsOff(t *testing.T) {
 func TestEnvironmentsThatMayNotBeRead(t *testing.T) {
 	gaps := Environments(3)
 	assert.Len(t, gaps, 1)
-	assert.EqualError(t, gaps[0], "process: environment is off: not permitted, this process lacks CAP_SYS_PTRACE: of 3 processes that were there before, OTEL_SERVICE_NAME is not known")
+	assert.EqualError(t, gaps[0], "process: environment is limited: not permitted, this process lacks CAP_SYS_PTRACE: of 3 processes that were there before, OTEL_SERVICE_NAME is not known")
 	assert.NoError(t, Together(gaps), "the receiver does what it is for")
 	assert.Empty(t, Environments(0))
 }

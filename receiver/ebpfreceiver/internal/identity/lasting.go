@@ -79,6 +79,18 @@ func (t *Table) Lasts(p *Process) *Process {
 	return &lasting
 }
 
+// EndedCommand reports whether the process has ended, and neither stayed nor served.
+func (t *Table) EndedCommand(p *Process) bool {
+	if known, ok := t.processes.Peek(p.Key); ok {
+		p = known
+	}
+	if p.lasting {
+		return false
+	}
+	stat, err := t.stat(p.Key.PID)
+	return err != nil || stat.key != p.Key
+}
+
 // isInstance reports whether the process, or the first of those that it belongs to,
 // stays or serves.
 func (t *Table) isInstance(p *Process) bool {

@@ -33,7 +33,11 @@ func TestAnInstanceStaysOrServes(t *testing.T) {
 		assert.Empty(t, p.Place.Instance, p.Name)
 		assert.Equal(t, "cart", p.Place.Service)
 	}
+	assert.True(t, table.EndedCommand(gone))
+	assert.True(t, table.EndedCommand(serves), "not known to serve yet")
+	assert.False(t, table.EndedCommand(stays), "it runs")
 	serves = table.Lasts(serves)
+	assert.False(t, table.EndedCommand(serves))
 	assert.Equal(t, serves.Key.String(), serves.Place.Instance, "at once")
 	worker := table.Executed(&Start{Key: Key{PID: 1<<30 + 2, Start: soon}, Parent: serves.Key, Exe: "httpd", File: "/bin/httpd", Declared: declared})
 	assert.Equal(t, serves.Key.String(), worker.Place.Instance, "a child is of the instance of its parent")

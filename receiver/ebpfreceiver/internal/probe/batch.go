@@ -257,6 +257,11 @@ func putProcess(to pcommon.Map, p *identity.Process) {
 	to.EnsureCapacity(12)
 	to.PutInt(semconv.ProcessPID, int64(p.Key.PID))
 	to.PutStr(semconv.ProcessKey, p.Text)
+	putProgram(to, p)
+}
+
+// putProgram writes what processes of one program have in common.
+func putProgram(to pcommon.Map, p *identity.Process) {
 	putText(to, semconv.ProcessExecutableName, p.Name)
 	putText(to, semconv.ProcessExecutablePath, p.Path)
 }

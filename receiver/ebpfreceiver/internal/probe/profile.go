@@ -130,8 +130,9 @@ func (p *profiler) Collect(out *Batch) error {
 		return nil
 	}
 	err := p.drain(out)
-	p.symbolizer.send(drainedSamples{began: p.began, ended: out.Now})
-	p.began = out.Now
+	if p.symbolizer.send(drainedSamples{began: p.began, ended: out.Now}) {
+		p.began = out.Now // else the interval goes on, as its samples do
+	}
 	if p.clocks != nil {
 		err = errors.Join(err, p.clocks.attach()) // to CPUs that were put online
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/semconv"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
 
@@ -27,21 +26,22 @@ const (
 	nanoseconds = "nanoseconds"
 )
 
-// put adds a profile of each process and kind of sample to the batch, all with one
+// put adds a profile of each owner and kind of sample to the batch, all with one
 // dictionary.
 func (i *profileInterval) put(out *Batch) {
 	var list []model.Profile
-	var of []*identity.Process
+	var of []owner
+	owners := i.owners(out.Table)
+	i.mergeCommands(owners)
 	byProcess := map[symbols.Process][]threadSample{}
 	for sample := range i.samples {
 		byProcess[sample.process] = append(byProcess[sample.process], sample)
 	}
 	sets := newSampleSets(i.dictionary)
 	for _, process := range slices.SortedFunc(maps.Keys(byProcess), compareProcesses) {
-		who := out.Table.Lookup(identity.Key{PID: process.PID, Start: process.Start}, i.cgroups[process])
 		for _, kind := range []uint32{kindOnCPU, kindOffCPU} {
 			if p, ok := i.profile(kind, byProcess[process], sets); ok {
-				list, of = append(list, p), append(of, who)
+				list, of = append(list, p), append(of, owners[process])
 			}
 		}
 	}
@@ -54,13 +54,17 @@ func compareProcesses(a, b symbols.Process) int {
 	return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Image, b.Image))
 }
 
-func (*profileInterval) export(list []model.Profile, of []*identity.Process, out *Batch) pprofile.Profiles {
+func (*profileInterval) export(list []model.Profile, of []owner, out *Batch) pprofile.Profiles {
 	profiles := otlp.ProfilesFrom(list)
-	for at, p := range of {
+	for at, o := range of {
 		to := profiles.ResourceProfiles().At(at)
-		out.putResource(to.Resource(), p.Place)
-		putProcess(to.Resource().Attributes(), p)
-		out.putInstance(to.Resource().Attributes(), p.Instance())
+		out.putResource(to.Resource(), o.process.Place)
+		if o.commands {
+			putProgram(to.Resource().Attributes(), o.process)
+		} else {
+			putProcess(to.Resource().Attributes(), o.process)
+		}
+		out.putInstance(to.Resource().Attributes(), o.process.Instance())
 		out.putScope(to.ScopeProfiles().At(0).Scope())
 	}
 	return profiles
@@ -110,9 +114,9 @@ func (s *sampleSets) of(sample *threadSample) uint32 {
 	if set, ok := s.known[key]; ok {
 		return set
 	}
-	attributes := model.Attributes{
-		{Key: semconv.ThreadID, Value: model.IntValue(int64(sample.thread))},
-		{Key: semconv.ThreadName, Value: model.StringValue(text(sample.comm[:]))},
+	attributes := model.Attributes{{Key: semconv.ThreadName, Value: model.StringValue(text(sample.comm[:]))}}
+	if sample.thread != 0 {
+		attributes = append(attributes, model.KeyValue{Key: semconv.ThreadID, Value: model.IntValue(int64(sample.thread))})
 	}
 	if sample.reason != "" {
 		attributes = append(attributes, model.KeyValue{Key: semconv.BlockedReason, Value: model.StringValue(sample.reason)})

@@ -17,6 +17,11 @@ const (
 	// maxIntervalStacks and maxIntervalSamples bound what an interval holds.
 	maxIntervalStacks  = 32768
 	maxIntervalSamples = 65536
+	// maxIntervalBytes bounds its frames and stacks, as programs choose their own names:
+	// twice what the most stacks of usual names and depth take.
+	maxIntervalBytes = 32 << 20
+	// intervalFrame is what a frame takes apart from its texts.
+	intervalFrame = 256
 )
 
 // The kinds of samples, of bpf/profile.bpf.c.
@@ -56,6 +61,7 @@ type profileInterval struct {
 	dictionary *model.ProfileDictionary
 	frames     map[model.Frame]uint32
 	known      map[string]uint32 // stacks by their frames
+	bytes      int               // of the dictionary
 	stacks     map[rawStack]resolvedStack
 	samples    map[threadSample]sampleSum
 	cgroups    map[symbols.Process]uint64
@@ -83,6 +89,14 @@ func (i *profileInterval) add(one *drainedSample, stack resolvedStack) bool {
 	return true
 }
 
+// count is how many samples were added up.
+func (i *profileInterval) count() (n uint64) {
+	for _, sum := range i.samples {
+		n += sum.Count
+	}
+	return n
+}
+
 // stack returns the index of a stack.
 func (i *profileInterval) stack(frames []model.Frame) uint32 {
 	indexes := make([]uint32, len(frames))
@@ -93,6 +107,7 @@ func (i *profileInterval) stack(frames []model.Frame) uint32 {
 			index = uint32(len(i.dictionary.Frames))
 			i.dictionary.Frames = append(i.dictionary.Frames, f)
 			i.frames[f] = index
+			i.bytes += intervalFrame + len(f.Function) + len(f.File) + len(f.Mapping) + len(f.BuildID)
 		}
 		indexes[at] = index
 		key = binary.LittleEndian.AppendUint32(key, index)
@@ -103,5 +118,6 @@ func (i *profileInterval) stack(frames []model.Frame) uint32 {
 	index := uint32(len(i.dictionary.Stacks))
 	i.dictionary.Stacks = append(i.dictionary.Stacks, indexes)
 	i.known[string(key)] = index
+	i.bytes += 3 * len(key)
 	return index
 }

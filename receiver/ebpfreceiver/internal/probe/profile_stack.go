@@ -60,7 +60,11 @@ func (b *stackBuilder) user(addresses []uint64, from *symbols.Resolver, of symbo
 		if i > 0 {
 			address--
 		}
-		b.frames = append(b.frames, from.User(of, address))
+		frame := from.User(of, address)
+		if i > 0 && frame == (model.Frame{Kind: symbols.KindNative}) && b.frames[len(b.frames)-1] == frame {
+			continue // of a process that is gone: one stands for all
+		}
+		b.frames = append(b.frames, frame)
 	}
 	b.cut = b.cut || len(addresses) >= b.limit || len(addresses) > 0 && !beginsThread(&b.frames[len(b.frames)-1])
 }

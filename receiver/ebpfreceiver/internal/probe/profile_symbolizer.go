@@ -45,6 +45,14 @@ type drainedSample struct {
 	link spanLink // of the request that the thread served
 }
 
+// count is how many samples the kernel added up.
+func (d *drainedSamples) count() (n uint64) {
+	for i := range d.samples {
+		n += d.samples[i].sum.Count
+	}
+	return n
+}
+
 // symbolizer makes of samples and addresses what people can read.
 type symbolizer struct {
 	config   *ProfileConfig
@@ -88,19 +96,21 @@ func (s *symbolizer) start() {
 		defer close(s.done)
 		for batch := range s.queue {
 			if err := panics.Catch(func() { s.take(batch) }); err != nil {
+				s.losses.add("symbolizer_panic", batch.count()+s.current.count())
 				s.current = newProfileInterval()
-				s.losses.add("symbolizer_panic", uint64(len(batch.samples)))
 			}
 		}
 	}()
 }
 
 // send never waits: what the symbolizer is too slow for is lost and counted.
-func (s *symbolizer) send(batch drainedSamples) {
+func (s *symbolizer) send(batch drainedSamples) (sent bool) {
 	select {
 	case s.queue <- batch:
+		return true
 	default:
-		s.losses.add(lostQueue, uint64(len(batch.samples)))
+		s.losses.add(lostQueue, batch.count())
+		return false
 	}
 }
 
@@ -110,7 +120,9 @@ func (s *symbolizer) finish() {
 	select {
 	case <-s.done:
 	case <-time.After(lastSymbols):
-		s.losses.add(lostQueue, uint64(len(s.queue)))
+		for batch := range s.queue { // closed
+			s.losses.add(lostQueue, batch.count())
+		}
 	}
 }
 
@@ -143,7 +155,7 @@ func (s *symbolizer) take(batch drainedSamples) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.ready) >= maxFinished {
-		s.losses.add("interval_queue_full", uint64(len(s.ready[0].samples)))
+		s.losses.add("interval_queue_full", s.ready[0].count())
 		s.ready = s.ready[1:]
 	}
 	s.ready = append(s.ready, s.current)
@@ -154,7 +166,7 @@ func (s *symbolizer) sample(of *drainedSample) {
 	key := rawStack{of.key.process(), of.key.User, of.key.Kernel, of.key.Kind}
 	stack, ok := s.current.stacks[key]
 	if !ok {
-		if len(s.current.stacks) >= maxIntervalStacks {
+		if len(s.current.stacks) >= maxIntervalStacks || s.current.bytes >= maxIntervalBytes {
 			s.losses.add("interval_full", of.sum.Count)
 			return
 		}

@@ -61,6 +61,7 @@ func (r *Resolver) inObject(o *object, readers func() (own, debug io.ReaderAt), 
 func (r *Resolver) grow(o *object, by int) {
 	o.bytes += by
 	r.bytes += by
+	r.evictObjects(1) // never the file in use, which is the newest
 }
 
 // locate finds the function of an address of the file.
@@ -186,9 +187,7 @@ func (r *Resolver) keep(key string, o *object) {
 	}
 	r.bytes += o.bytes
 	r.objects.Add(key, o)
-	for r.bytes > r.maxBytes && r.objects.Len() > 1 {
-		r.objects.RemoveOldest()
-	}
+	r.evictObjects(1)
 }
 
 // vdsoKey is that of the code that the kernel maps into each process.

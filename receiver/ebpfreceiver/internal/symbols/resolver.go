@@ -92,12 +92,8 @@ func (r *Resolver) End() {
 		_ = file.Close()
 	}
 	clear(r.open)
-	for r.bytes > r.maxBytes && r.objects.Len() > 0 {
-		r.objects.RemoveOldest()
-	}
-	for r.inProcess > maxProcessBytes && r.processes.Len() > 0 {
-		r.processes.RemoveOldest()
-	}
+	r.evictObjects(0)
+	r.evictProcesses(0)
 	r.counts.held.Store(int64(r.bytes + r.inProcess + r.kernel.bytes()))
 }
 
@@ -157,6 +153,8 @@ func (r *Resolver) User(of Process, address uint64) model.Frame {
 		m = p.find(address)
 	}
 	switch {
+	case len(p.mappings) == 0: // an address alone means nothing, and differs for each process
+		return model.Frame{Kind: KindNative}
 	case m == nil:
 		return model.Frame{Kind: KindNative, Address: address}
 	case m.path == "[vdso]":
@@ -192,10 +190,28 @@ func (r *Resolver) read(of Process, p *process) {
 func (r *Resolver) account(p *process) {
 	r.inProcess -= p.bytes
 	p.bytes = len(p.mappings) * mappingBytes
+	for i := range p.mappings {
+		p.bytes += len(p.mappings[i].path)
+	}
 	if p.perf != nil {
 		p.bytes += p.perf.bytes()
 	}
 	r.inProcess += p.bytes
+	r.evictProcesses(1) // never the process in use, which is the newest
+}
+
+// evictProcesses keeps to the bound of processes, but keeps at least so many.
+func (r *Resolver) evictProcesses(least int) {
+	for r.inProcess > maxProcessBytes && r.processes.Len() > least {
+		r.processes.RemoveOldest()
+	}
+}
+
+// evictObjects keeps to the bound of symbols, but keeps at least so many files.
+func (r *Resolver) evictObjects(least int) {
+	for r.bytes > r.maxBytes && r.objects.Len() > least {
+		r.objects.RemoveOldest()
+	}
 }
 
 func (p *process) find(address uint64) *mapping {

@@ -17,7 +17,7 @@ const unnamed = ^uint32(0)
 type place struct {
 	profile    *model.Profile
 	numbers    map[uint32]uint32 // by stack; many profiles may share a large dictionary
-	generation int      // of the series
+	generation int               // of the series
 }
 
 func (d *place) of(s *series, stack uint32) uint32 {

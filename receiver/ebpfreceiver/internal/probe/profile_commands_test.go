@@ -74,3 +74,16 @@ func TestIntervalsAreBoundedInBytes(t *testing.T) {
 	assert.Empty(t, s.current.samples)
 	assert.Equal(t, uint64(7), s.losses.Lost()["interval_full"])
 }
+
+// An interval whose end finds no place in the queue goes on; what is lost is counted as
+// the kernel counted it.
+func TestSendReportsAFullQueue(t *testing.T) {
+	s := newSymbolizer(&ProfileConfig{}, &losses{})
+	batch := drainedSamples{samples: []drainedSample{{sum: sampleSum{Count: 5}}, {sum: sampleSum{Count: 2}}}}
+	for range maxQueued {
+		require.True(t, s.send(batch))
+	}
+	assert.Empty(t, s.losses.Lost())
+	assert.False(t, s.send(batch))
+	assert.Equal(t, map[string]uint64{lostQueue: 7}, s.losses.Lost())
+}

@@ -18,6 +18,8 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u64 slow_ns = 0;	     // 0 for no events
 const volatile __u32 own_pid = 0;	     // whose calls are not told: the receiver's
 const volatile __u64 waiting[CALLS / 64] = {}; // calls that are slow by nature
+const volatile __u32 exit_call = CALLS;	     // the two that never return, and so never end
+const volatile __u32 exit_group_call = CALLS;
 const volatile __u64 tick_ns = 4000000;	     // between two steps of the kernel's coarse clock
 const volatile __u64 price_ns = 0;	     // what timing a call takes of the budget, which grows by 1 a nanosecond
 const volatile __u32 one_in = 1;	     // calls one of which is timed without a budget, a power of two
@@ -159,7 +161,8 @@ static __always_inline void begin(__u32 number)
 	__u32 thread = bpf_get_current_pid_tgid(), now = bpf_jiffies64(), weight;
 	struct slot *slot = slot_of(thread), other;
 
-	if (!slot)
+	// What was kept of them would be the first call that a later thread of the same id ends.
+	if (!slot || number == exit_call || number == exit_group_call)
 		return;
 	if (slot->thread && slot->thread != thread) {
 		other = *slot;

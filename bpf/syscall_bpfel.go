@@ -27,6 +27,8 @@ const (
 	SyscallProgOnExit       = "on_exit"
 	SyscallProgOnPlainEnter = "on_plain_enter"
 	SyscallProgOnPlainExit  = "on_plain_exit"
+	SyscallVarExitCall      = "exit_call"
+	SyscallVarExitGroupCall = "exit_group_call"
 	SyscallVarOneIn         = "one_in"
 	SyscallVarOwnPid        = "own_pid"
 	SyscallVarPriceNs       = "price_ns"
@@ -101,13 +103,15 @@ type SyscallMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SyscallVariableSpecs struct {
-	OneIn    *ebpf.VariableSpec `ebpf:"one_in"`
-	OwnPid   *ebpf.VariableSpec `ebpf:"own_pid"`
-	PriceNs  *ebpf.VariableSpec `ebpf:"price_ns"`
-	SlowNs   *ebpf.VariableSpec `ebpf:"slow_ns"`
-	TickNs   *ebpf.VariableSpec `ebpf:"tick_ns"`
-	V1Memory *ebpf.VariableSpec `ebpf:"v1_memory"`
-	Waiting  *ebpf.VariableSpec `ebpf:"waiting"`
+	ExitCall      *ebpf.VariableSpec `ebpf:"exit_call"`
+	ExitGroupCall *ebpf.VariableSpec `ebpf:"exit_group_call"`
+	OneIn         *ebpf.VariableSpec `ebpf:"one_in"`
+	OwnPid        *ebpf.VariableSpec `ebpf:"own_pid"`
+	PriceNs       *ebpf.VariableSpec `ebpf:"price_ns"`
+	SlowNs        *ebpf.VariableSpec `ebpf:"slow_ns"`
+	TickNs        *ebpf.VariableSpec `ebpf:"tick_ns"`
+	V1Memory      *ebpf.VariableSpec `ebpf:"v1_memory"`
+	Waiting       *ebpf.VariableSpec `ebpf:"waiting"`
 }
 
 // SyscallObjects contains all objects after they have been loaded into the kernel.
@@ -155,13 +159,15 @@ func (m *SyscallMaps) Close() error {
 //
 // It can be passed to LoadSyscallObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SyscallVariables struct {
-	OneIn    *ebpf.Variable `ebpf:"one_in"`
-	OwnPid   *ebpf.Variable `ebpf:"own_pid"`
-	PriceNs  *ebpf.Variable `ebpf:"price_ns"`
-	SlowNs   *ebpf.Variable `ebpf:"slow_ns"`
-	TickNs   *ebpf.Variable `ebpf:"tick_ns"`
-	V1Memory *ebpf.Variable `ebpf:"v1_memory"`
-	Waiting  *ebpf.Variable `ebpf:"waiting"`
+	ExitCall      *ebpf.Variable `ebpf:"exit_call"`
+	ExitGroupCall *ebpf.Variable `ebpf:"exit_group_call"`
+	OneIn         *ebpf.Variable `ebpf:"one_in"`
+	OwnPid        *ebpf.Variable `ebpf:"own_pid"`
+	PriceNs       *ebpf.Variable `ebpf:"price_ns"`
+	SlowNs        *ebpf.Variable `ebpf:"slow_ns"`
+	TickNs        *ebpf.Variable `ebpf:"tick_ns"`
+	V1Memory      *ebpf.Variable `ebpf:"v1_memory"`
+	Waiting       *ebpf.Variable `ebpf:"waiting"`
 }
 
 // SyscallPrograms contains all programs after they have been loaded into the kernel.

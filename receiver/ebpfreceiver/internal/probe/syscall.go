@@ -90,6 +90,8 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 			spec.Variables[bpf.SyscallVarSlowNs].Set(uint64(p.config.SlowThreshold)),
 			spec.Variables[bpf.SyscallVarOwnPid].Set(uint32(os.Getpid())),
 			spec.Variables[bpf.SyscallVarWaiting].Set(p.waiting()),
+			spec.Variables[bpf.SyscallVarExitCall].Set(uint32(unix.SYS_EXIT)),
+			spec.Variables[bpf.SyscallVarExitGroupCall].Set(uint32(unix.SYS_EXIT_GROUP)),
 			p.config.setSampling(spec.Variables, tick()),
 		)
 	}

@@ -160,6 +160,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 	return api.Options{
 		Store:                  e.reader,
 		Figures:                e.store,
+		ID:                     e.members.id(),
 		Name:                   e.set.BuildInfo.Command,
 		Version:                e.set.BuildInfo.Version,
 		MaxAge:                 e.cfg.Store.MaxAge,

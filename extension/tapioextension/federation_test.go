@@ -38,11 +38,17 @@ func newServedStore(t *testing.T) *servedStore {
 // newServedStoreOf serves what a reader answers.
 func newServedStoreOf(t *testing.T, reader func(*servedStore) query.Reader) *servedStore {
 	t.Helper()
+	return newServedFront(t, "", reader)
+}
+
+// newServedFront serves what a reader answers, with an ID to find loops by.
+func newServedFront(t *testing.T, id string, reader func(*servedStore) query.Reader) *servedStore {
+	t.Helper()
 	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, QueryMemory: 64 << 20}, time.Now)
 	t.Cleanup(held.Close)
 	cfg := createDefaultConfig().(*Config)
 	services := api.New(api.Options{
-		Store: reader(&servedStore{Store: held}), Figures: held, Now: time.Now, Limits: cfg.limits(), MaxReceiveMessageBytes: 4 << 20, MaxBodyBytes: 4 << 20,
+		ID: id, Store: reader(&servedStore{Store: held}), Figures: held, Now: time.Now, Limits: cfg.limits(), MaxReceiveMessageBytes: 4 << 20, MaxBodyBytes: 4 << 20,
 		Panicked: func(err error) { assert.NoError(t, err) },
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,11 +11,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/api"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/remote"
 	"github.com/tapio/tapio/internal/panics"
@@ -40,6 +43,14 @@ type membership struct {
 	lookup func(ctx context.Context, host string) ([]string, error)
 }
 
+// id is the ID of this server among those that pass queries on: "" without members.
+func (m *membership) id() string {
+	if m == nil {
+		return ""
+	}
+	return m.reader.ID
+}
+
 // openMembers sets the reader that all answers come from.
 func (e *tapioExtension) openMembers(ctx context.Context) error {
 	e.reader = e.store.Reader()
@@ -50,7 +61,7 @@ func (e *tapioExtension) openMembers(ctx context.Context) error {
 		tapioExtension: e, conns: map[string]*grpc.ClientConn{}, known: map[string]federation.Member{},
 		failed: map[string]error{}, names: map[string][]string{}, lookup: net.DefaultResolver.LookupHost,
 		reader: federation.New(federation.Options{
-			Timeout: e.cfg.Members.Timeout, Calls: e.cfg.Members.MaxCalls, QueryMemory: int64(e.cfg.Store.QueryMemory) / queryShare,
+			ID: uuid.NewString(), Timeout: e.cfg.Members.Timeout, Calls: e.cfg.Members.MaxCalls, QueryMemory: int64(e.cfg.Store.QueryMemory) / queryShare,
 			Panicked: e.panics.add, Now: time.Now,
 		}),
 	}
@@ -75,14 +86,14 @@ func (m *membership) connect(ctx context.Context) error {
 				return fmt.Errorf("members: %s: %w", address, err)
 			}
 			m.conns[address] = conn
-			member = federation.Member{Name: address, Reader: m.remote(conn)}
+			member = federation.Member{Name: address, Reader: m.remote(address, conn)}
 			m.known[address] = member
 		}
 		members = append(members, member)
 	}
 	for _, name := range m.cfg.Members.DNS {
 		if len(m.names[name]) == 0 { // answers must not look complete
-			members = append(members, federation.Member{Name: name, Reader: m.remote(unresolved{name, m.failed[name]})})
+			members = append(members, federation.Member{Name: name, Reader: m.remote(name, unresolved{name, m.failed[name]})})
 		}
 	}
 	if refused := m.reader.SetMembers(members); len(refused) > 0 {
@@ -98,14 +109,20 @@ func (m *membership) connect(ctx context.Context) error {
 	return nil
 }
 
-func (m *membership) remote(conn grpc.ClientConnInterface) query.Reader {
-	return remote.New(conn, remote.Options{QueryMemory: int64(m.cfg.Store.QueryMemory) / queryShare, Panicked: m.panics.add, Now: time.Now})
+func (m *membership) remote(name string, conn grpc.ClientConnInterface) query.Reader {
+	return remote.New(conn, remote.Options{
+		Name: name, QueryMemory: int64(m.cfg.Store.QueryMemory) / queryShare, Panicked: m.panics.add, Now: time.Now,
+	})
 }
 
 func (m *membership) dial(ctx context.Context, address string) (*grpc.ClientConn, error) {
 	client := m.cfg.Members.Client
 	client.Endpoint = "passthrough:///" + address // the addresses of a name are looked up here
-	return client.ToClientConn(ctx, m.host.GetExtensions(), m.set.TelemetrySettings)
+	var options []configgrpc.ToClientConnOption
+	for _, option := range api.VisitedOptions(m.id()) {
+		options = append(options, configgrpc.WithGrpcDialOption(option))
+	}
+	return client.ToClientConn(ctx, m.host.GetExtensions(), m.set.TelemetrySettings, options...)
 }
 
 // run looks the names up until the context ends.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // ErrPayloadTooLarge says that a payload, once unpacked, is longer than the
@@ -21,7 +22,8 @@ import (
 var ErrPayloadTooLarge = errors.New("payload is longer than the server takes")
 
 // Status turns an error into one that gRPC can carry. A *model.FieldError
-// becomes INVALID_ARGUMENT with a google.rpc.BadRequest, ErrPayloadTooLarge and
+// becomes INVALID_ARGUMENT with a google.rpc.BadRequest, a *query.LoopError
+// FAILED_PRECONDITION with a google.rpc.ErrorInfo, ErrPayloadTooLarge and
 // *model.ExhaustedError RESOURCE_EXHAUSTED, an error of a context CANCELLED or DEADLINE_EXCEEDED; a
 // status stays what it is, and all else is INTERNAL. Status of nil is nil.
 func Status(err error) error {
@@ -30,6 +32,9 @@ func Status(err error) error {
 	}
 	if fault, ok := errors.AsType[*model.FieldError](err); ok {
 		return invalidArgument(fault)
+	}
+	if loop, ok := errors.AsType[*query.LoopError](err); ok {
+		return loopStatus(loop)
 	}
 	if known, ok := status.FromError(err); ok {
 		return known.Err()
@@ -69,6 +74,11 @@ func ErrorOf(err error) error {
 		return errors.Join(context.DeadlineExceeded, err)
 	case codes.InvalidArgument:
 		return fieldErrorOf(known)
+	case codes.FailedPrecondition:
+		if loop := loopOf(known); loop != nil {
+			return loop
+		}
+		return err
 	case codes.ResourceExhausted:
 		return &model.ExhaustedError{Problem: known.Message()}
 	case codes.Unavailable:

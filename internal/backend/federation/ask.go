@@ -51,9 +51,14 @@ func askSome[T any](
 	}
 	var answers []answered[T]
 	for i, m := range members {
+		loop, looped := errors.AsType[*query.LoopError](errs[i])
 		switch fault := (*model.FieldError)(nil); {
 		case errs[i] == nil:
 			answers = append(answers, answered[T]{m, values[i]})
+		case looped && loop.Self:
+			r.drop(m) // its records are those of the local member
+		case looped && loop.Server != r.ID:
+			return nil, loop
 		case errors.As(errs[i], &fault) && !strings.HasSuffix(fault.Field, "page_token"):
 			return nil, fault
 		default:

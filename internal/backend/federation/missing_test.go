@@ -213,6 +213,60 @@ func TestTailWithStuckMember(t *testing.T) {
 	})
 }
 
+// A stream that is cut before its first record goes on with what is new.
+func TestResumeBeforeFirstRecord(t *testing.T) {
+	reader, stores := federation.New(options(t)), []*store.Store{ofMember(t, "cart", 0, 30), ofMember(t, "shop", 1, 20)}
+	require.Empty(t, reader.SetMembers([]federation.Member{
+		{Name: "a", Reader: stores[0].Reader()}, {Name: "b", Reader: stores[1].Reader()},
+	}))
+	tail := reader.TailEvents(t.Context(), model.EventQuery{}, model.Start{})
+	for more := true; more; {
+		var rows []model.Event
+		rows, _, more = tail.Poll(100)
+		require.Empty(t, rows)
+	}
+	position := tail.Position()
+	for i, held := range stores {
+		_, err := held.AppendEvents([]model.Event{{
+			Time: model.Nanos(2e18 + i), Body: model.StringValue(fmt.Sprint("new ", i)), Resource: &model.Resource{}, Scope: &model.Scope{},
+		}})
+		require.NoError(t, err)
+	}
+	again := reader.TailEvents(t.Context(), model.EventQuery{}, model.Start{Resume: true, After: position})
+	var texts []string
+	for more := true; more; {
+		var rows []model.Event
+		var loss model.Loss
+		rows, loss, more = again.Poll(100)
+		require.Zero(t, loss)
+		for i := range rows {
+			texts = append(texts, rows[i].Body.Text())
+		}
+	}
+	require.Equal(t, []string{"new 0", "new 1"}, texts)
+}
+
+// Two streams that end with the same record have read others to different places: a
+// stream that goes on there misses nothing.
+func TestResumeOfAnotherStream(t *testing.T) {
+	reader, stores := federation.New(options(t)), []*store.Store{ofMember(t, "cart", 0, 1), ofMember(t, "shop", 1, 1)}
+	require.Empty(t, reader.SetMembers([]federation.Member{
+		{Name: "a", Reader: stores[0].Reader()}, {Name: "b", Reader: stores[1].Reader()},
+	}))
+	q := model.EventQuery{Filter: model.Filter{Services: []string{"cart"}}}
+	behind := reader.TailEvents(t.Context(), model.EventQuery{}, model.Start{Resume: true})
+	first, _, _ := behind.Poll(1)
+	require.Len(t, first, 1)
+	ahead := reader.TailEvents(t.Context(), q, model.Start{Resume: true})
+	only, _, _ := ahead.Poll(100)
+	require.Equal(t, first[0].Seq, only[0].Seq)
+	again := reader.TailEvents(t.Context(), model.EventQuery{}, model.Start{Resume: true, After: first[0].Seq})
+	rest, loss, _ := again.Poll(100)
+	require.Zero(t, loss)
+	require.Len(t, rest, 1)
+	require.Equal(t, "shop 0", rest[0].Body.Text())
+}
+
 // Without a single answer there is an error that names the members.
 func TestNoMemberAnswers(t *testing.T) {
 	reader := federation.New(options(t))

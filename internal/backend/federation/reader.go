@@ -5,6 +5,7 @@ package federation
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ type Member struct {
 
 // Options are how a federation works.
 type Options struct {
+	// ID is of this federation: a loop of members that ends in it is noted, any other
+	// one is an error, so that the federation where it ends answers without the loop.
+	ID string
 	// Timeout is how long a member may take for one call.
 	Timeout time.Duration
 	// Calls is how many calls one member answers at once; more of them wait.
@@ -92,6 +96,13 @@ func (r *Reader) SetMembers(members []Member) (refused []string) {
 		r.members = append(r.members, m)
 	}
 	return refused
+}
+
+// drop leaves a member out until the members are set again.
+func (r *Reader) drop(one *member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members = slices.DeleteFunc(slices.Clone(r.members), func(m *member) bool { return m == one })
 }
 
 // all returns the members.

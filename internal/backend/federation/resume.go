@@ -31,7 +31,15 @@ func (r *resumes) note(seq uint64, positions map[uint64]uint64) {
 	if r.at == nil {
 		r.at = map[uint64]map[uint64]uint64{}
 	}
-	if _, known := r.at[seq]; !known {
+	if before, known := r.at[seq]; known {
+		// Another stream ended there, too: a row twice rather than a gap.
+		for number, at := range before {
+			if now, both := positions[number]; both {
+				at = min(at, now)
+			}
+			positions[number] = at
+		}
+	} else {
 		if len(r.order) < keptPositions {
 			r.order = append(r.order, seq)
 		} else {

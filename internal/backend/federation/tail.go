@@ -5,6 +5,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -92,7 +93,9 @@ func (t *tail[Row]) Ready(ctx context.Context) error {
 	<-waiting.Done()
 	waits.Wait()
 	for _, p := range t.members {
-		p.report(t)
+		if err := p.report(t); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }
@@ -103,13 +106,24 @@ func (p *part[Row]) fail(err error) {
 	p.err = err
 }
 
-// report notes why a member failed.
-func (p *part[Row]) report(t *tail[Row]) {
+// report notes why a member failed. A loop of members that ends elsewhere is an error.
+func (p *part[Row]) report(t *tail[Row]) error {
 	if p.err == nil {
-		return
+		return nil
 	}
-	t.notes = append(t.notes, query.Note{Source: p.member.Name, State: query.SourceFailed, Message: p.err.Error()})
+	err := p.err
 	p.err = nil
+	loop, looped := errors.AsType[*query.LoopError](err)
+	switch {
+	case looped && loop.Self:
+		t.reader.drop(p.member) // its records are those of the local member
+		p.loss = model.Loss{}
+	case looped && loop.Server != t.reader.ID:
+		return loop
+	default:
+		t.notes = append(t.notes, query.Note{Source: p.member.Name, State: query.SourceFailed, Message: err.Error()})
+	}
+	return nil
 }
 
 // mayPoll reports whether Poll has something to return without waiting.
@@ -161,7 +175,9 @@ func (t *tail[Row]) read() {
 		p.more = p.more && more
 		if noted, ok := p.tail.(query.Noted); ok {
 			for _, note := range noted.Notes() {
-				note.Source = p.member.Name
+				if note.Source == "" { // else it is of a member of the member
+					note.Source = p.member.Name
+				}
 				t.notes = append(t.notes, note)
 			}
 		}
@@ -230,7 +246,7 @@ func (t *tail[Row]) positions() map[uint64]uint64 {
 		if len(p.list) > 0 {
 			at = min(at, t.seq(&p.list[0])>>memberBits-1)
 		}
-		if at > 0 { // else nothing of the member is known
+		if at > 0 || len(p.list) > 0 { // else nothing of the member is known
 			all[p.member.number] = at
 		}
 	}
@@ -258,8 +274,19 @@ func (t *tail[Row]) Skip() (loss model.Loss) {
 	return loss
 }
 
-// Position implements query.Tail.
-func (t *tail[Row]) Position() uint64 { return t.position }
+// Position implements query.Tail. Before the first row it is the place of the member
+// that has come furthest, so that a stream that goes on there repeats nothing old.
+func (t *tail[Row]) Position() uint64 {
+	if t.position != 0 || t.past {
+		return t.position
+	}
+	positions := t.positions()
+	for number, at := range positions {
+		t.position = max(t.position, at<<memberBits|number)
+	}
+	t.reader.resumes.note(t.position, positions)
+	return t.position
+}
 
 // Notes implements query.Noted.
 func (t *tail[Row]) Notes() (notes []query.Note) {

@@ -32,7 +32,7 @@ func listOf[Message, Item any](
 // ListServices implements query.Discoverer.
 func (r *Reader) ListServices(ctx context.Context, q model.ServiceQuery) (model.List[model.Service], error) {
 	request := protoconv.ServicesRequest(&q)
-	response, err := call(ctx, request, r.records.ListServices)
+	response, err := call(ctx, r, request, r.records.ListServices)
 	if err != nil {
 		return model.List[model.Service]{}, err
 	}
@@ -42,7 +42,7 @@ func (r *Reader) ListServices(ctx context.Context, q model.ServiceQuery) (model.
 // ListOperations implements query.Discoverer.
 func (r *Reader) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
 	request := protoconv.OperationsRequest(&q)
-	response, err := call(ctx, request, r.records.ListOperations)
+	response, err := call(ctx, r, request, r.records.ListOperations)
 	if err != nil {
 		return model.List[model.Operation]{}, err
 	}
@@ -52,7 +52,7 @@ func (r *Reader) ListOperations(ctx context.Context, q model.OperationQuery) (mo
 // ListMetrics implements query.Discoverer.
 func (r *Reader) ListMetrics(ctx context.Context, q model.MetricQuery) (model.List[model.MetricInfo], error) {
 	request := protoconv.MetricsRequest(&q)
-	response, err := call(ctx, request, r.records.ListMetrics)
+	response, err := call(ctx, r, request, r.records.ListMetrics)
 	if err != nil {
 		return model.List[model.MetricInfo]{}, err
 	}
@@ -62,7 +62,7 @@ func (r *Reader) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Li
 // ListLabels implements query.Discoverer.
 func (r *Reader) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[model.LabelInfo], error) {
 	request := protoconv.LabelsRequest(&q)
-	response, err := call(ctx, request, r.records.ListLabels)
+	response, err := call(ctx, r, request, r.records.ListLabels)
 	if err != nil {
 		return model.List[model.LabelInfo]{}, err
 	}
@@ -72,7 +72,7 @@ func (r *Reader) ListLabels(ctx context.Context, q model.LabelQuery) (model.List
 // ListLabelValues implements query.Discoverer.
 func (r *Reader) ListLabelValues(ctx context.Context, q model.LabelQuery) (model.List[model.LabelValue], error) {
 	request := protoconv.LabelValuesRequest(&q)
-	response, err := call(ctx, request, r.records.ListLabelValues)
+	response, err := call(ctx, r, request, r.records.ListLabelValues)
 	if err != nil {
 		return model.List[model.LabelValue]{}, err
 	}
@@ -81,7 +81,7 @@ func (r *Reader) ListLabelValues(ctx context.Context, q model.LabelQuery) (model
 
 // CountRecords implements query.Discoverer.
 func (r *Reader) CountRecords(ctx context.Context, q model.CountQuery) (model.Counts, error) {
-	response, err := call(ctx, protoconv.CountRequest(&q), r.records.CountRecords)
+	response, err := call(ctx, r, protoconv.CountRequest(&q), r.records.CountRecords)
 	if err != nil {
 		return model.Counts{}, err
 	}
@@ -90,7 +90,7 @@ func (r *Reader) CountRecords(ctx context.Context, q model.CountQuery) (model.Co
 
 // GetFacets implements query.Discoverer.
 func (r *Reader) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
-	response, err := call(ctx, protoconv.FacetsRequest(&q), r.records.GetFacets)
+	response, err := call(ctx, r, protoconv.FacetsRequest(&q), r.records.GetFacets)
 	if err != nil {
 		return model.Facets{}, err
 	}
@@ -99,7 +99,7 @@ func (r *Reader) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facet
 
 // CompareAttributes implements query.Discoverer.
 func (r *Reader) CompareAttributes(ctx context.Context, q model.CompareQuery) (model.Comparison, error) {
-	response, err := call(ctx, protoconv.CompareRequest(&q), r.records.CompareAttributes)
+	response, err := call(ctx, r, protoconv.CompareRequest(&q), r.records.CompareAttributes)
 	if err != nil {
 		return model.Comparison{}, err
 	}
@@ -108,7 +108,7 @@ func (r *Reader) CompareAttributes(ctx context.Context, q model.CompareQuery) (m
 
 // GetServiceGraph implements query.Discoverer.
 func (r *Reader) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error) {
-	response, err := call(ctx, protoconv.GraphRequest(&q), r.records.GetServiceGraph)
+	response, err := call(ctx, r, protoconv.GraphRequest(&q), r.records.GetServiceGraph)
 	if err != nil {
 		return model.ServiceGraph{}, err
 	}
@@ -132,7 +132,7 @@ func (r *Reader) CountCalls(ctx context.Context, times model.TimeRange) (model.C
 // GetChanges implements query.Discoverer.
 func (r *Reader) GetChanges(ctx context.Context, q model.ChangeQuery) (page model.Page[model.Change], err error) {
 	request := protoconv.ChangesRequest(&q)
-	response, err := call(ctx, request, r.records.GetChanges)
+	response, err := call(ctx, r, request, r.records.GetChanges)
 	if err != nil {
 		return page, err
 	}

@@ -25,6 +25,8 @@ import (
 
 // Options are how a Reader works.
 type Options struct {
+	// Name of the server, before the names of its own sources in notes.
+	Name string
 	// QueryMemory is what one query may hold, in bytes.
 	QueryMemory int64
 	// Panicked is called with each panic that was recovered.
@@ -60,15 +62,25 @@ func (r *Reader) Epoch() uint64 { return uint64(r.started.UnixNano()) | 1 }
 // Identify implements query.EventReader: records come with their IDs.
 func (r *Reader) Identify(*model.Event) {}
 
+// notesOf returns what the server reported of its own sources, such as "local", which
+// are not those of the same name here.
+func (r *Reader) notesOf(response proto.Message) []query.Note {
+	notes := protoconv.NotesOf(response)
+	for i := range notes {
+		notes[i].Source = r.Name + "/" + notes[i].Source
+	}
+	return notes
+}
+
 // call makes one call and reports what the server reported of its own sources.
 func call[Request, Response proto.Message](
-	ctx context.Context, request Request, method func(context.Context, Request, ...grpc.CallOption) (Response, error),
+	ctx context.Context, r *Reader, request Request, method func(context.Context, Request, ...grpc.CallOption) (Response, error),
 ) (Response, error) {
 	response, err := method(ctx, request)
 	if err != nil {
 		return response, protoconv.ErrorOf(err)
 	}
-	for _, note := range protoconv.NotesOf(response) {
+	for _, note := range r.notesOf(response) {
 		query.AddNote(ctx, note)
 	}
 	return response, nil
@@ -78,7 +90,7 @@ func call[Request, Response proto.Message](
 func (r *Reader) QueryEvents(ctx context.Context, q model.EventQuery) (model.Page[model.Event], error) {
 	if q.Kind == model.EventsOnly && q.TraceID.IsZero() {
 		request := protoconv.EventsRequest(&q)
-		response, err := call(ctx, request, r.events.GetEvents)
+		response, err := call(ctx, r, request, r.events.GetEvents)
 		if err != nil {
 			return model.Page[model.Event]{}, err
 		}
@@ -86,7 +98,7 @@ func (r *Reader) QueryEvents(ctx context.Context, q model.EventQuery) (model.Pag
 	}
 	for {
 		request := protoconv.LogsRequest(&q)
-		response, err := call(ctx, request, r.records.GetLogs)
+		response, err := call(ctx, r, request, r.records.GetLogs)
 		if err != nil {
 			return model.Page[model.Event]{}, err
 		}
@@ -130,7 +142,7 @@ func malformed(err error) error {
 
 // EventByID implements query.EventReader.
 func (r *Reader) EventByID(ctx context.Context, id string) (model.Event, bool, error) {
-	response, err := call(ctx, &tapiov1.GetEventByIdRequest{Id: id}, r.events.GetEventById)
+	response, err := call(ctx, r, &tapiov1.GetEventByIdRequest{Id: id}, r.events.GetEventById)
 	if status.Code(err) == codes.NotFound {
 		return model.Event{}, false, nil
 	}
@@ -147,7 +159,7 @@ func (r *Reader) EventByID(ctx context.Context, id string) (model.Event, bool, e
 // QueryTraces implements query.TraceReader.
 func (r *Reader) QueryTraces(ctx context.Context, q model.TraceQuery) (page model.Page[model.Trace], err error) {
 	request := protoconv.TracesRequest(&q)
-	response, err := call(ctx, request, r.records.GetTraces)
+	response, err := call(ctx, r, request, r.records.GetTraces)
 	if err != nil {
 		return page, err
 	}
@@ -166,7 +178,7 @@ func (r *Reader) QueryTraces(ctx context.Context, q model.TraceQuery) (page mode
 // QueryPoints implements query.MetricReader.
 func (r *Reader) QueryPoints(ctx context.Context, q model.PointQuery) (page model.Page[model.Point], err error) {
 	request := protoconv.PointsRequest(&q)
-	response, err := call(ctx, request, r.records.GetMetrics)
+	response, err := call(ctx, r, request, r.records.GetMetrics)
 	if err != nil {
 		return page, err
 	}
@@ -187,7 +199,7 @@ func (r *Reader) QueryPoints(ctx context.Context, q model.PointQuery) (page mode
 
 // Aggregate implements query.MetricReader.
 func (r *Reader) Aggregate(ctx context.Context, q model.AggregateQuery) ([]model.AggregateSeries, int, error) {
-	response, err := call(ctx, protoconv.AggregateRequest(&q), r.records.GetMetrics)
+	response, err := call(ctx, r, protoconv.AggregateRequest(&q), r.records.GetMetrics)
 	if err != nil {
 		return nil, 0, err
 	}

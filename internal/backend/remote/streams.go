@@ -14,7 +14,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// position is what every response of a stream says of its place.
+// position is what every response of a stream reports of its place.
 type position interface {
 	proto.Message
 	GetLoss() *tapiov1.Loss
@@ -24,7 +24,7 @@ type position interface {
 
 // receiver reads messages of a stream.
 func receiver[Row any, Response position](
-	receive func() (Response, error), rowsOf func(Response) ([]Row, uint64, error),
+	r *Reader, receive func() (Response, error), rowsOf func(Response) ([]Row, uint64, error),
 ) func() (part[Row], error) {
 	return func() (p part[Row], err error) {
 		response, err := receive()
@@ -38,23 +38,23 @@ func receiver[Row any, Response position](
 		if p.last == 0 {
 			p.last = protoconv.SequenceOf(response.GetResumeToken())
 		}
-		p.token, p.caughtUp, p.notes = response.GetResumeToken(), response.GetCaughtUp(), protoconv.NotesOf(response)
+		p.token, p.caughtUp, p.notes = response.GetResumeToken(), response.GetCaughtUp(), r.notesOf(response)
 		return p, malformed(err)
 	}
 }
 
 // TailEvents implements query.Tailer.
 func (r *Reader) TailEvents(ctx context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
-	request := protoconv.StreamLogsRequest(&q, start)
-	return newTail(ctx, r, (*model.Event).AnswerSize, request.GetHistoryOnly(), func(ctx context.Context, token string) (func() (part[model.Event], error), error) {
-		if request.ResumeToken = token; token != "" {
+	return newTail(ctx, r, (*model.Event).AnswerSize, start, q.Filter.Time, func(ctx context.Context, from place) (func() (part[model.Event], error), error) {
+		request := protoconv.StreamLogsRequest(&q, from.start)
+		if request.ResumeToken = from.token; from.token != "" {
 			request.Start = nil
 		}
 		stream, err := r.records.StreamLogs(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		return receiver(stream.Recv, func(response *tapiov1.StreamLogsResponse) ([]model.Event, uint64, error) {
+		return receiver(r, stream.Recv, func(response *tapiov1.StreamLogsResponse) ([]model.Event, uint64, error) {
 			return recordsOf(response.GetLogs(), q.Kind)
 		}), nil
 	})
@@ -79,16 +79,16 @@ func (r *Reader) TailRecords(ctx context.Context, q model.EventQuery, start mode
 
 // TailSpans implements query.Tailer.
 func (r *Reader) TailSpans(ctx context.Context, q model.TraceQuery, start model.Start) query.Tail[model.Span] {
-	request := protoconv.StreamTracesRequest(&q, start)
-	return newTail(ctx, r, (*model.Span).AnswerSize, request.GetHistoryOnly(), func(ctx context.Context, token string) (func() (part[model.Span], error), error) {
-		if request.ResumeToken = token; token != "" {
+	return newTail(ctx, r, (*model.Span).AnswerSize, start, q.Filter.Time, func(ctx context.Context, from place) (func() (part[model.Span], error), error) {
+		request := protoconv.StreamTracesRequest(&q, from.start)
+		if request.ResumeToken = from.token; from.token != "" {
 			request.Start = nil
 		}
 		stream, err := r.records.StreamTraces(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		return receiver(stream.Recv, func(response *tapiov1.StreamTracesResponse) ([]model.Span, uint64, error) {
+		return receiver(r, stream.Recv, func(response *tapiov1.StreamTracesResponse) ([]model.Span, uint64, error) {
 			spans, err := protoconv.SpansOf(response.GetResourceSpans())
 			return spans, response.GetLastSequence(), err
 		}), nil
@@ -97,16 +97,16 @@ func (r *Reader) TailSpans(ctx context.Context, q model.TraceQuery, start model.
 
 // TailPoints implements query.Tailer.
 func (r *Reader) TailPoints(ctx context.Context, q model.PointQuery, start model.Start) query.Tail[model.Point] {
-	request := protoconv.StreamPointsRequest(&q, start)
-	return newTail(ctx, r, (*model.Point).AnswerSize, request.GetHistoryOnly(), func(ctx context.Context, token string) (func() (part[model.Point], error), error) {
-		if request.ResumeToken = token; token != "" {
+	return newTail(ctx, r, (*model.Point).AnswerSize, start, q.Filter.Time, func(ctx context.Context, from place) (func() (part[model.Point], error), error) {
+		request := protoconv.StreamPointsRequest(&q, from.start)
+		if request.ResumeToken = from.token; from.token != "" {
 			request.Start = nil
 		}
 		stream, err := r.records.StreamMetrics(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		return receiver(stream.Recv, func(response *tapiov1.StreamMetricsResponse) ([]model.Point, uint64, error) {
+		return receiver(r, stream.Recv, func(response *tapiov1.StreamMetricsResponse) ([]model.Point, uint64, error) {
 			points, err := protoconv.PointsOf(response.GetResourceMetrics())
 			return points, response.GetLastSequence(), err
 		}), nil

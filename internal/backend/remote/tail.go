@@ -39,14 +39,23 @@ type part[Row any] struct {
 	last     uint64 // sequence of the last row
 }
 
-// source opens a stream behind a token or, without one, where the tail begins.
-type source[Row any] func(ctx context.Context, token string) (receive func() (part[Row], error), err error)
+// place is where a stream goes on: behind a token or, without one, where the tail
+// begins.
+type place struct {
+	token string
+	start model.Start
+}
+
+// source opens a stream.
+type source[Row any] func(ctx context.Context, from place) (receive func() (part[Row], error), err error)
 
 // tail follows a stream of another server and connects again after a cut. A goroutine
 // receives; it ends with the context.
 type tail[Row any] struct {
 	open    source[Row]
 	size    func(*Row) int
+	begin   model.Start
+	made    model.Nanos
 	history bool // ends after what is stored
 
 	mu       sync.Mutex
@@ -64,8 +73,13 @@ type tail[Row any] struct {
 	err      error
 }
 
-func newTail[Row any](ctx context.Context, r *Reader, size func(*Row) int, history bool, open source[Row]) *tail[Row] {
-	t := &tail[Row]{open: open, size: size, history: history, changed: make(chan struct{})}
+func newTail[Row any](
+	ctx context.Context, r *Reader, size func(*Row) int, begin model.Start, times model.TimeRange, open source[Row],
+) *tail[Row] {
+	t := &tail[Row]{
+		open: open, size: size, begin: begin, made: model.Nanos(r.Now().UnixNano()),
+		history: times != (model.TimeRange{}), changed: make(chan struct{}),
+	}
 	go func() {
 		if err := panics.Catch(func() { t.run(ctx) }); err != nil {
 			r.Panicked(err)
@@ -90,11 +104,14 @@ func (t *tail[Row]) end(err error) {
 
 // run receives until the context ends, the past is read, or the server refuses.
 func (t *tail[Row]) run(ctx context.Context) {
-	token, wait := "", reconnectSoonest
+	from, wait := place{start: t.begin}, reconnectSoonest
 	for {
-		next, err := t.receive(ctx, token)
+		next, err := t.receive(ctx, from)
 		if next != "" {
-			token, wait = next, reconnectSoonest
+			from.token, wait = next, reconnectSoonest
+		}
+		if from.start == (model.Start{}) {
+			from.start.Since = t.made // what is stored until the stream is open is new
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -109,7 +126,7 @@ func (t *tail[Row]) run(ctx context.Context) {
 		}
 		t.update(func() {
 			t.caughtUp = true // who reads the past must not wait
-			t.notes = append(t.notes[:min(len(t.notes), 1)], query.Note{State: query.SourceFailed, Message: fmt.Sprintf("the stream was cut: %v", err)})
+			t.notes = append(t.notes[:min(len(t.notes), 1)], query.Note{State: query.SourceFailed, Message: fmt.Sprintf("the stream was cut: %v", protoconv.ErrorOf(err))})
 		})
 		timer := time.NewTimer(wait)
 		select {
@@ -124,7 +141,7 @@ func (t *tail[Row]) run(ctx context.Context) {
 // isFinal reports whether trying again is no use.
 func isFinal(err error) bool {
 	switch status.Code(err) {
-	case codes.InvalidArgument, codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated:
+	case codes.InvalidArgument, codes.Unimplemented, codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition:
 		return true
 	default:
 		return false
@@ -132,7 +149,7 @@ func isFinal(err error) bool {
 }
 
 // receive reads one stream to its end, and returns the token of its last message.
-func (t *tail[Row]) receive(ctx context.Context, from string) (token string, err error) {
+func (t *tail[Row]) receive(ctx context.Context, from place) (token string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	receive, err := t.open(ctx, from)
@@ -145,7 +162,7 @@ func (t *tail[Row]) receive(ctx context.Context, from string) (token string, err
 			return token, err
 		}
 		if message.token != "" {
-			if token == "" && from != "" && !protoconv.SameStore(from, message.token) {
+			if token == "" && from.token != "" && !protoconv.SameStore(from.token, message.token) {
 				message.loss.Count++ // what was written before the server was started again cannot be known
 			}
 			token = message.token

@@ -118,6 +118,10 @@ func (s *Server) admit(ctx context.Context, method string) (context.Context, err
 	if err := s.allow(ctx, method); err != nil {
 		return nil, err
 	}
+	ctx, err := s.withVisited(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.admission.call(callerOf(ctx)); err != nil {
 		return nil, err
 	}

@@ -49,8 +49,11 @@ type Figures interface {
 
 // Options is what the services need. All fields but MaxAge are required.
 type Options struct {
-	Store                  query.Reader
-	Figures                Figures // of the store
+	Store   query.Reader
+	Figures Figures // of the store
+	// ID is of this run of the server, if it reads from others: a query that has passed
+	// it is refused.
+	ID                     string
 	Name                   string
 	Version                string
 	MaxAge                 time.Duration // 0: no bound

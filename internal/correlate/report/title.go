@@ -4,6 +4,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,7 +44,7 @@ func (i *Incident) Title() string {
 func (i *Incident) when(c clause) string {
 	switch {
 	case c.moment:
-		return " at " + Clock(i.Start)
+		return " at " + Clock(cmp.Or(i.main().Onset, i.Start)) // something weaker may have set in before
 	case i.main().Kind == FactForecast:
 		return ""
 	case i.released() && (i.quote() != "" || i.main().Kind == FactSlow):

@@ -49,18 +49,6 @@ func TestGeneratorsMatchTheirLibraries(t *testing.T) {
 	}
 }
 
-// A link that leads nowhere is found here and not by a newcomer.
-func TestDocumentsLinkToWhatExists(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	for _, document := range files(t, ".md") {
-		for _, match := range link.FindAllStringSubmatch(read(t, document), -1) {
-			target := filepath.Join(filepath.Dir(document), match[1])
-			_, err := os.Stat(target)
-			assert.NoError(t, err, "%s links to %s, which is not there", document, match[1])
-		}
-	}
-}
-
 // The index of the decisions has a row with the title, status and date of each.
 func TestDecisionsAreListed(t *testing.T) {
 	index := read(t, "docs/adr/README.md")

@@ -10,7 +10,7 @@ import (
 )
 
 // Config is what an operator may choose. Zero fields take their default. The
-// statistical constants are none of it: docs/correlation.md explains them.
+// statistical constants are none of it: docs/explanation/correlation.md explains them.
 type Config struct {
 	// MemoryLimit bounds the engine's state in bytes; default 128 MiB.
 	MemoryLimit int

@@ -153,7 +153,7 @@ func (q *PointQuery) MatchPoint(s *Series, at Nanos) bool {
 // Aggregation says how the points of a window become one value.
 type Aggregation uint8
 
-// The aggregations; docs/queries.md defines each.
+// The aggregations; docs/reference/queries.md defines each.
 const (
 	AggregateNone Aggregation = iota
 	AggregateAvg

@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// The attributes that every finding's record has; docs/semconv.md lists all.
+// The attributes that every finding's record has; docs/reference/names.md lists all.
 const (
 	findingID         = semconv.FindingID
 	findingRevision   = semconv.FindingRevision

@@ -16,7 +16,7 @@ import (
 const maxExemplars = 10
 
 // Aggregate turns the selected points into one value for each group and window,
-// as docs/queries.md defines it. It returns the first q.Limit series by name and
+// as docs/reference/queries.md defines it. It returns the first q.Limit series by name and
 // labels, and how many groups at most are left out. The error is the context's,
 // a *model.FieldError for a wrong query and for more than 11,000 windows, or that
 // of the working memory.

@@ -136,7 +136,7 @@ func requireEqualPoints(t *testing.T, want, got *model.Point) {
 	require.Equal(t, a, b)
 }
 
-// naivePoints answers a query as docs/queries.md defines it.
+// naivePoints answers a query as docs/reference/queries.md defines it.
 func naivePoints(stored []model.Point, q model.PointQuery) (seqs []uint64) {
 	var found []model.Point
 	for i := range stored {

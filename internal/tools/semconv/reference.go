@@ -13,7 +13,7 @@ func (r registry) markdown() []byte {
 	var b strings.Builder
 	b.WriteString("# Semantic conventions\n\n<!-- Written by `make generate-semconv` from internal/semconv/registry: change that. -->\n\n" +
 		"The attributes, metrics and events of Tapio's own. All other names are those of\n" +
-		"[OpenTelemetry's semantic conventions](https://opentelemetry.io/docs/specs/semconv/). [Names](../semconv.md) explains when they are written.\n\n## Attributes\n")
+		"[OpenTelemetry's semantic conventions](https://opentelemetry.io/docs/specs/semconv/). [Names](names.md) explains when they are written.\n\n## Attributes\n")
 	for _, g := range r.of("attribute_group") {
 		if g.Attributes[0].ID == "" {
 			continue

@@ -27,7 +27,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How the points of a window become one value. docs/queries.md defines each
+// How the points of a window become one value. docs/reference/queries.md defines each
 // for gauges, sums, histograms, exponential histograms and summaries.
 type MetricQuery_AggregationType int32
 

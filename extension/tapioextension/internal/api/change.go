@@ -19,7 +19,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// changeEvent is the name of the record of a change; docs/semconv.md lists its
+// changeEvent is the name of the record of a change; docs/reference/names.md lists its
 // attributes.
 const changeEvent = semconv.EventChange
 

@@ -153,7 +153,7 @@ func (e *Entity) values(name string) []string {
 }
 
 // canonicalLabel gives names of the semantic conventions the short form that
-// labels of alerts have; docs/semconv.md lists them.
+// labels of alerts have; docs/reference/names.md lists them.
 func canonicalLabel(name string) string {
 	switch name {
 	case semconv.ServiceName:

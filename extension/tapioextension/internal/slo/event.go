@@ -13,7 +13,7 @@ import (
 )
 
 // BurnEvent is the name of the record that reports that an error budget begins or
-// ceases to burn too fast; docs/semconv.md lists its attributes.
+// ceases to burn too fast; docs/reference/names.md lists its attributes.
 const BurnEvent = semconv.EventSLOBurn
 
 const (

@@ -23,6 +23,7 @@ type profileFlags struct {
 	sampleType string
 	traceID    string
 	spanID     string
+	incident   string
 	ids        []string
 }
 
@@ -33,6 +34,7 @@ func (f *profileFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.sampleType, "type", "", "sample type, for example cpu or inuse_space (default cpu if there is one)")
 	flags.StringVar(&f.traceID, "trace-id", "", "only samples of this trace, 32 hex digits")
 	flags.StringVar(&f.spanID, "span-id", "", "only samples of this span, 16 hex digits")
+	flags.StringVar(&f.incident, "incident", "", "only samples of the incident with this id: of the service that is its cause, in its time")
 	flags.StringSliceVar(&f.ids, "id", nil, "only these profiles, by id")
 }
 
@@ -45,7 +47,7 @@ func (f *profileFlags) request(a *app) (*tapiov1.GetProfilesRequest, error) {
 	if filter.TimeRange, err = f.timeRange(a); err != nil {
 		return nil, err
 	}
-	request := &tapiov1.GetProfilesRequest{Filter: filter, TraceId: f.traceID, SpanId: f.spanID, ProfileIds: f.ids}
+	request := &tapiov1.GetProfilesRequest{Filter: filter, TraceId: f.traceID, SpanId: f.spanID, ProfileIds: f.ids, IncidentId: f.incident}
 	if f.sampleType != "" {
 		request.SampleTypes = []string{f.sampleType}
 	}
@@ -60,7 +62,7 @@ func newProfileCommand(a *app) *cobra.Command {
 	}
 	cmd.AddCommand(
 		newProfileTopCommand(a), newProfileAdviceCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
-		newProfileDiffCommand(a), newProfileFunctionCommand(a), newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
+		newProfileDiffCommand(a), newProfileFunctionCommand(a), newProfileTracesCommand(a), newProfileUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
 	)
 	return cmd
 }
@@ -190,9 +192,11 @@ func (a *app) analyzeProfile(
 	request := &tapiov1.AnalyzeProfileRequest{
 		Filter: selected.GetFilter(), SampleType: selected.GetSampleTypes()[0],
 		TraceId: selected.GetTraceId(), SpanId: selected.GetSpanId(), ProfileIds: selected.GetProfileIds(),
+		IncidentId: selected.GetIncidentId(),
 	}
 	refine(request)
 	response, err := call(ctx, a, c.observability.AnalyzeProfile, request)
+	a.noteIncident(response)
 	return response, request.GetSampleType(), err
 }
 
@@ -200,26 +204,36 @@ func newProfileTopCommand(a *app) *cobra.Command {
 	f := &profileFlags{}
 	format := newChoice("table", "table", "json", "yaml")
 	var limit uint32
+	var by string
 	cmd := &cobra.Command{
 		Use:   "top",
 		Short: "Print the functions that cost most, and known causes of cost",
+		Long: `Print the functions that cost most, and known causes of cost. With --by the cost
+for each value of a label is printed instead, with the function that costs most.`,
 		Example: `  tapioctl profile top --service checkout --since 15m
-  tapioctl profile top --service checkout --type inuse_space`,
+  tapioctl profile top --service checkout --type inuse_space
+  tapioctl profile top --service checkout --by thread.name`,
 		Args: cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
 			if limit == 0 {
 				return usageErrorf("--limit must be 1 or more")
 			}
-			response, name, err := a.analyzeProfile(ctx, c, f, func(request *tapiov1.AnalyzeProfileRequest) { request.Top = limit })
+			response, name, err := a.analyzeProfile(ctx, c, f, func(request *tapiov1.AnalyzeProfileRequest) { request.Top, request.GroupBy = limit, by })
 			if err != nil {
 				return err
+			}
+			if by != "" && format.value == "table" {
+				a.noteWarnings(response)
+				a.printGroups(by, name, response)
+				return nil
 			}
 			a.printFunctions(format.value, name, response)
 			return nil
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", 20, "most functions to print")
+	cmd.Flags().Uint32Var(&limit, "limit", 20, "most functions to print or, with --by, most values")
+	cmd.Flags().StringVar(&by, "by", "", "print the cost for each value of this label, for example thread.name, instance or version")
 	addChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd
 }

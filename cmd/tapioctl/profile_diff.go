@@ -7,17 +7,22 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // baselineFlags select what to compare with.
 type baselineFlags struct {
-	selectors []string
-	times     timeFlags
+	selectors  []string
+	times      timeFlags
+	slow       bool
+	percentile float64
+	slowerThan time.Duration
 }
 
 func (f *baselineFlags) add(cmd *cobra.Command) {
@@ -25,12 +30,32 @@ func (f *baselineFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.selectors, "baseline-selector", nil, "compare with what these label selectors find besides --service and --namespace, instead of --selector; repeatable")
 	flags.StringVar(&f.times.since, "baseline-since", "", "compare with what is at most this old, "+timeForms)
 	flags.StringVar(&f.times.until, "baseline-until", "", "compare with what is older than this, "+timeForms)
+	flags.BoolVar(&f.slow, "slow", false, "compare slow requests with fast ones, by the duration of their traces")
+	flags.Float64Var(&f.percentile, "slow-percentile", 0, "with --slow: requests are slow from this percentile of their durations on (default 90)")
+	flags.DurationVar(&f.slowerThan, "slower-than", 0, "compare requests that take at least this long with faster ones, for example 500ms")
 }
 
 // apply makes the filter of the baseline: that of the request, with what the flags replace.
 func (f *baselineFlags) apply(a *app, request *tapiov1.AnalyzeProfileRequest) error {
-	if len(f.selectors) == 0 && f.times == (timeFlags{}) {
-		return usageErrorf("missing flag: --baseline-selector, --baseline-since or --baseline-until, what to compare with")
+	chosen := len(f.selectors) > 0 || f.times != (timeFlags{})
+	if f.percentile != 0 && !f.slow {
+		return usageErrorf("--slow-percentile needs --slow")
+	}
+	if f.slow || f.slowerThan != 0 {
+		if chosen {
+			return usageErrorf("--slow and --slower-than exclude the flags --baseline-*: fast requests are the baseline")
+		}
+		request.SplitByDuration = &tapiov1.ProfileDurationSplit{Percentile: f.percentile}
+		if f.slowerThan != 0 {
+			request.SplitByDuration.SlowerThan = durationpb.New(f.slowerThan)
+		}
+		return nil
+	}
+	if !chosen && request.GetIncidentId() != "" {
+		return nil // the server chooses
+	}
+	if !chosen {
+		return usageErrorf("missing flag: --baseline-selector, --baseline-since, --baseline-until, --slow, --slower-than or --incident, what to compare with")
 	}
 	filter := proto.CloneOf(request.GetFilter())
 	if filter == nil {
@@ -64,9 +89,13 @@ func newProfileDiffCommand(a *app) *cobra.Command {
 		Use:   "diff",
 		Short: "Print the functions whose cost changed most between two selections",
 		Long: `Print the functions whose own cost changed most. The baseline is scaled to the
-same profiled time or, of profiles without a duration, to the same number of profiles.`,
+same profiled time or, of profiles without a duration, to the same number of profiles.
+Slow and fast requests are compared per request. An incident is compared with the same
+time of an earlier day, if enough is stored, or else with the time before it.`,
 		Example: `  tapioctl profile diff --service checkout --since 15m --baseline-since 24h --baseline-until 23h45m
-  tapioctl profile diff --service checkout -l service.version=1.1 --baseline-selector service.version=1.0`,
+  tapioctl profile diff --service checkout -l service.version=1.1 --baseline-selector service.version=1.0
+  tapioctl profile diff --service checkout --since 1h --slow
+  tapioctl profile diff --incident 4f3c2a1b`,
 		Args: cobra.NoArgs,
 		RunE: a.connected(func(ctx context.Context, c clients, _ []string) error {
 			if limit == 0 {
@@ -102,6 +131,10 @@ func (a *app) printChanges(format, sampleType string, response *tapiov1.AnalyzeP
 	if format != "table" {
 		a.printMessage(format, response)
 		return
+	}
+	if s := response.GetDurationSplit(); s != nil {
+		a.note("slow: %s of %v or longer; fast: %s", plural(uint64(s.GetSlowCount()), "request"),
+			shortDuration(s.GetThreshold().AsDuration()), plural(uint64(s.GetFastCount()), "request"))
 	}
 	unit := response.GetSampleUnit()
 	changes := &table[*tapiov1.AnalyzeProfileResponse_FunctionCost]{

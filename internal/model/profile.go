@@ -3,7 +3,10 @@
 
 package model
 
-import "time"
+import (
+	"path"
+	"time"
+)
 
 // ProfileID identifies a profile; all zero means none.
 type ProfileID [16]byte
@@ -29,6 +32,29 @@ type Frame struct {
 	Address uint64
 	// Kind is the value of profile.frame.type: "native", "kernel", "go", "cpython", ...
 	Kind string
+}
+
+// Names of frames that are no functions.
+const (
+	// TruncatedName stands for the part of a stack that is missing.
+	TruncatedName    = "[truncated]"
+	unknownFrameName = "[unknown]"
+	unsymbolizedName = " [unsymbolized]"
+)
+
+// Name is what the frame is shown as. Frames without a symbol are shown together, by
+// their binary.
+func (f *Frame) Name() string {
+	switch {
+	case f.IsTruncated():
+		return TruncatedName
+	case f.Function != "":
+		return f.Function
+	case f.Mapping != "":
+		return path.Base(f.Mapping) + unsymbolizedName
+	default:
+		return unknownFrameName
+	}
 }
 
 // IsTruncated reports whether the frame stands where the rest of a stack is missing.
@@ -91,7 +117,37 @@ type ProfileQuery struct {
 	// TraceID and SpanID, unless zero, select the samples of one trace or span.
 	TraceID TraceID
 	SpanID  SpanID
-	Paging  Paging // of ListProfiles
+	// TraceIDs, unless empty, select the samples of these traces.
+	TraceIDs []TraceID
+	Paging   Paging // of ListProfiles
+}
+
+// ProfileGroupQuery selects samples that are added up by label or by trace.
+type ProfileGroupQuery struct {
+	ProfileQuery
+	// By is the label; without a name the samples of each trace are added up, and those
+	// without a trace do not count.
+	By LabelKey
+	// Function, unless empty, is the name of a frame that must be on the stack.
+	Function string
+}
+
+// ProfileGroup is the sum of the samples with one value of a label, or of one trace.
+type ProfileGroup struct {
+	Value   string // of the label
+	NoValue bool   // the samples do not have the label
+	TraceID TraceID
+	Total   int64
+	Samples uint64 // observations
+	// TopFunction is the name of the function with the highest cost of its own, TopSelf.
+	TopFunction string
+	TopSelf     int64
+}
+
+// ProfileGroups are the sums of a selection, the highest first.
+type ProfileGroups struct {
+	Groups []ProfileGroup
+	Total  int64 // of all
 }
 
 // ProfileInfo describes one stored profile.

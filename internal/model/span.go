@@ -3,6 +3,8 @@
 
 package model
 
+import "time"
+
 // Span is one timed operation. Resource and Scope are never nil in the store.
 type Span struct {
 	// Seq is the place in the store's sequence, from 1; 0 before it is stored.
@@ -79,4 +81,24 @@ func (s *Span) AnswerSize() int { return s.Size() + s.Resource.Size() + s.Scope.
 type Trace struct {
 	ID    TraceID
 	Spans []Span
+}
+
+// TraceExtent is when the stored spans of a trace began and ended, with the service and
+// the name of the first one.
+type TraceExtent struct {
+	Start, End         Nanos
+	Service, Operation string
+}
+
+// Duration is from the beginning of the first span to the end of the last one.
+func (e *TraceExtent) Duration() time.Duration { return time.Duration(e.End - e.Start) }
+
+// Extent returns the extent of a trace with at least one span.
+func (t *Trace) Extent() TraceExtent {
+	first := &t.Spans[0]
+	extent := TraceExtent{Start: first.Start, End: first.Start, Service: first.Resource.Service(), Operation: first.Name}
+	for i := range t.Spans {
+		extent.End = max(extent.End, t.Spans[i].End)
+	}
+	return extent
 }

@@ -33,6 +33,8 @@ type Change struct {
 // numbers of their profiles.
 func Scale(t, baseline *model.CallTree) float64 {
 	switch {
+	case baseline == nil:
+		return 1
 	case t.Duration > 0 && baseline.Duration > 0:
 		return float64(t.Duration) / float64(baseline.Duration)
 	case t.Profiles > 0 && baseline.Profiles > 0:
@@ -42,9 +44,9 @@ func Scale(t, baseline *model.CallTree) float64 {
 	}
 }
 
-// Compare returns the cost of each function of either tree. Without a baseline nothing
-// has changed.
-func Compare(t, baseline *model.CallTree) []Change {
+// Compare returns the cost of each function of either tree. The values of the baseline
+// are multiplied by scale. Without a baseline nothing has changed.
+func Compare(t, baseline *model.CallTree, scale float64) []Change {
 	functions := Functions(t)
 	list := make([]Change, len(functions))
 	place := make(map[string]int, len(functions))
@@ -58,7 +60,6 @@ func Compare(t, baseline *model.CallTree) []Change {
 	if baseline == nil {
 		return list
 	}
-	scale := Scale(t, baseline)
 	for _, before := range Functions(baseline) {
 		i, found := place[before.Name]
 		if !found {
@@ -86,8 +87,8 @@ func Sort(list []Change, by Order) {
 }
 
 // Deltas returns for each node by how much its total differs from that of the same place
-// in the baseline.
-func Deltas(nodes []Node, t, baseline *model.CallTree) []float64 {
+// in the baseline, whose values are multiplied by scale.
+func Deltas(nodes []Node, baseline *model.CallTree, scale float64) []float64 {
 	type key struct {
 		parent uint32
 		name   string
@@ -103,7 +104,6 @@ func Deltas(nodes []Node, t, baseline *model.CallTree) []float64 {
 		}
 	}
 	const missing = math.MaxUint32
-	scale := Scale(t, baseline)
 	place := make([]uint32, len(nodes))
 	deltas := make([]float64, len(nodes))
 	for i, node := range nodes {

@@ -25,7 +25,7 @@ func TestCompare(t *testing.T) {
 	now := sampled([]string{"main", "hot"}, []string{"main", "hot"}, []string{"main", "hot"}, []string{"main", "same"}, []string{"main", "same"})
 	before := sampled([]string{"main", "gone"}, []string{"main", "same"})
 	now.Duration, before.Duration = 2*time.Second, time.Second
-	list := Compare(now, before)
+	list := Compare(now, before, Scale(now, before))
 	Sort(list, ByChange)
 	assert.Equal(t, []Change{
 		{Function: Function{Name: "hot", Self: 3, Total: 3}, SelfDelta: 3, TotalDelta: 3},
@@ -37,10 +37,10 @@ func TestCompare(t *testing.T) {
 	assert.Equal(t, "main", list[0].Name)
 	Sort(list, BySelf)
 	assert.Equal(t, "hot", list[0].Name)
-	for _, c := range Compare(now, nil) {
+	for _, c := range Compare(now, nil, 1) {
 		assert.Zero(t, c.SelfDelta)
 	}
-	for _, c := range Compare(now, &model.CallTree{}) {
+	for _, c := range Compare(now, &model.CallTree{}, 1) {
 		assert.InDelta(t, c.Self, c.SelfDelta, 0, "all is new")
 	}
 }
@@ -50,11 +50,11 @@ func TestDeltas(t *testing.T) {
 	before := sampled([]string{"main", "f"}, []string{"f"})
 	got := map[string]float64{}
 	nodes := Prune(now, 10)
-	for i, delta := range Deltas(nodes, now, before) {
+	for i, delta := range Deltas(nodes, before, Scale(now, before)) {
 		got[nodes[i].Name] = delta
 	}
 	assert.Equal(t, map[string]float64{"total": 1, "main": 2, "f": 1, "x": 1, "g": 1}, got)
-	assert.Equal(t, []float64{3}, Deltas(nodes[:1], now, &model.CallTree{}))
+	assert.Equal(t, []float64{3}, Deltas(nodes[:1], &model.CallTree{}, 1))
 }
 
 func TestAround(t *testing.T) {

@@ -5,34 +5,10 @@ package profile
 
 import (
 	"cmp"
-	"path"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
 )
-
-// Names of frames that are no functions.
-const (
-	// Truncated stands for the part of a stack that is missing.
-	Truncated    = "[truncated]"
-	unknownFrame = "[unknown]"
-	unsymbolized = " [unsymbolized]"
-)
-
-// Name is what a frame is shown as. Frames without a symbol are shown together, by
-// their binary.
-func Name(f *model.Frame) string {
-	switch {
-	case f.IsTruncated():
-		return Truncated
-	case f.Function != "":
-		return f.Function
-	case f.Mapping != "":
-		return path.Base(f.Mapping) + unsymbolized
-	default:
-		return unknownFrame
-	}
-}
 
 // Function is what one function costs.
 type Function struct {
@@ -84,7 +60,7 @@ func nameFrames(t *model.CallTree) frameNames {
 	n := frameNames{ids: make([]uint32, len(t.Frames))}
 	known := map[string]uint32{}
 	for i := range t.Frames {
-		name := Name(&t.Frames[i])
+		name := t.Frames[i].Name()
 		id, found := known[name]
 		if !found {
 			id = uint32(len(n.texts))

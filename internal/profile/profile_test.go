@@ -55,7 +55,7 @@ func TestNames(t *testing.T) {
 		"[unknown]":                {Address: 7},
 		"[truncated]":              {Kind: model.FrameAborted},
 	} {
-		assert.Equal(t, want, Name(&frame))
+		assert.Equal(t, want, frame.Name())
 	}
 }
 

@@ -33,22 +33,43 @@ func Profile(p *model.ProfileInfo) *tapiov1.Profile {
 	}
 }
 
+// ProfileGroup writes the sum of the samples with one value of a label, of all of whole.
+func ProfileGroup(g *model.ProfileGroup, whole int64) *tapiov1.ProfileGroup {
+	return &tapiov1.ProfileGroup{
+		Value: g.Value, NoValue: g.NoValue, TotalValue: float64(g.Total), Share: shareOf(g.Total, whole), SampleCount: g.Samples,
+		TopFunction: g.TopFunction, TopFunctionValue: float64(g.TopSelf),
+	}
+}
+
+// ProfileTrace writes the sum of the samples of one trace, of all of whole.
+func ProfileTrace(g *model.ProfileGroup, whole int64, spans *model.TraceExtent) *tapiov1.ProfileTrace {
+	out := &tapiov1.ProfileTrace{
+		TraceId: g.TraceID.String(), TotalValue: float64(g.Total), Share: shareOf(g.Total, whole), SampleCount: g.Samples, TopFunction: g.TopFunction,
+	}
+	if spans != nil {
+		out.Duration, out.StartTime = durationpb.New(spans.Duration()), timestamp(spans.Start)
+		out.Service, out.Operation = spans.Service, spans.Operation
+	}
+	return out
+}
+
+func shareOf(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
 // ProfileSummary describes a sum of samples, of which the two values are not
 // symbolized and not complete.
 func ProfileSummary(t *model.CallTree, unsymbolized, truncated int64) *tapiov1.ProfileSummary {
-	share := func(part int64) float64 {
-		if t.Total() == 0 {
-			return 0
-		}
-		return float64(part) / float64(t.Total())
-	}
 	return &tapiov1.ProfileSummary{
 		TotalValue:        float64(t.Total()),
 		ProfileCount:      t.Profiles,
 		SampleCount:       t.Samples,
 		ProfiledDuration:  durationpb.New(t.Duration),
-		UnsymbolizedShare: share(unsymbolized),
-		TruncatedShare:    share(truncated),
+		UnsymbolizedShare: shareOf(unsymbolized, t.Total()),
+		TruncatedShare:    shareOf(truncated, t.Total()),
 		StartTime:         timestamp(t.First),
 		EndTime:           timestamp(t.Last),
 	}

@@ -4,6 +4,7 @@
 package protoconv
 
 import (
+	"cmp"
 	"encoding/hex"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	maxCallNodes   = 10_000
 
 	maxFunctionBytes = 4096
+	maxProfileTraces = 100
+	// slowPercentile divides slow requests from fast ones.
+	slowPercentile = 90
 )
 
 func functionLimits() limits { return limits{unset: 50, most: 1_000} }
@@ -61,6 +65,16 @@ type ProfileAnalysis struct {
 	Nodes    int // of the call tree
 	Order    tapiov1.ProfileOrder
 	Function string // whose callers and callees are asked for, "" for none
+	GroupBy  model.LabelKey
+	Traces   int // the traces to return
+	Split    *DurationSplit
+}
+
+// DurationSplit divides requests into slow and fast ones. SlowerThan is 0 where the
+// percentile applies.
+type DurationSplit struct {
+	SlowerThan time.Duration
+	Percentile float64
 }
 
 // AnalyzeProfileQuery reads a query for an analysis.
@@ -87,13 +101,50 @@ func AnalyzeProfileQuery(req *tapiov1.AnalyzeProfileRequest, now time.Time) (a P
 	if a.Order = req.GetOrder(); knownEnum("order", a.Order) != nil {
 		return a, knownEnum("order", a.Order)
 	}
+	if err := a.breakDown(req); err != nil {
+		return a, err
+	}
 	return a, a.compare(req, now)
+}
+
+// breakDown reads by what the samples are added up, and how requests are divided.
+func (a *ProfileAnalysis) breakDown(req *tapiov1.AnalyzeProfileRequest) (err error) {
+	if a.Traces, err = upTo("max_traces", req.GetMaxTraces(), limits{most: maxProfileTraces}); err != nil {
+		return err
+	}
+	if len(req.GetGroupBy()) > maxTypeBytes {
+		return model.InvalidField("group_by", "must have at most %d bytes, has %d", maxTypeBytes, len(req.GetGroupBy()))
+	}
+	a.GroupBy = model.NewLabelKey(req.GetGroupBy())
+	split := req.GetSplitByDuration()
+	if split == nil {
+		return nil
+	}
+	a.Split = &DurationSplit{Percentile: cmp.Or(split.GetPercentile(), slowPercentile)}
+	if p := a.Split.Percentile; !(p > 0 && p < 100) {
+		return model.InvalidField("split_by_duration.percentile", "must be above 0 and below 100, is %v", p)
+	}
+	if split.GetSlowerThan() == nil {
+		return nil
+	}
+	if split.GetPercentile() != 0 {
+		return model.InvalidField("split_by_duration.percentile", "excludes slower_than: give either of them")
+	}
+	a.Split.SlowerThan, err = duration("split_by_duration.slower_than", split.GetSlowerThan())
+	if err == nil && a.Split.SlowerThan <= 0 {
+		err = model.InvalidField("split_by_duration.slower_than", "must be above 0, is %v", a.Split.SlowerThan)
+	}
+	return err
 }
 
 // compare reads what to compare with.
 func (a *ProfileAnalysis) compare(req *tapiov1.AnalyzeProfileRequest, now time.Time) (err error) {
 	baseline := a.Query
 	switch {
+	case a.Split != nil && (req.GetBaseline() != nil || req.GetBaselineFilter() != nil):
+		return model.InvalidField("split_by_duration", "excludes baseline and baseline_filter: fast requests are the baseline")
+	case a.Split != nil:
+		return nil
 	case req.GetBaseline() != nil && req.GetBaselineFilter() != nil:
 		return model.InvalidField("baseline_filter", "excludes baseline: give either a time range or a filter to compare with")
 	case req.GetBaseline() != nil:
@@ -108,7 +159,7 @@ func (a *ProfileAnalysis) compare(req *tapiov1.AnalyzeProfileRequest, now time.T
 			return within("baseline_filter", err)
 		}
 	case a.Order == tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE:
-		return model.InvalidField("order", "by change needs a baseline: set baseline or baseline_filter")
+		return model.InvalidField("order", "by change needs a baseline: set baseline, baseline_filter, split_by_duration or incident_id")
 	default:
 		return nil
 	}

@@ -20,4 +20,7 @@ type ProfileReader interface {
 	// Profiles of one type with different units are a *model.FieldError. A query that
 	// selects nothing returns a tree without nodes.
 	MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error)
+	// GroupProfiles returns the sums of the samples that MergeProfiles adds up, by label
+	// or by trace, the highest first. The query MUST name one sample type.
+	GroupProfiles(ctx context.Context, q model.ProfileGroupQuery) (model.ProfileGroups, error)
 }

@@ -47,15 +47,25 @@ const maxMerges = 2
 
 // MergeProfiles returns the sum of the selected samples.
 func (s *Store) MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error) {
+	return summed(ctx, s, func(take profiles.Take) (*model.CallTree, error) { return s.profiles.Merge(ctx, q, take) })
+}
+
+// GroupProfiles returns the sums of the selected samples by label or by trace.
+func (s *Store) GroupProfiles(ctx context.Context, q model.ProfileGroupQuery) (model.ProfileGroups, error) {
+	return summed(ctx, s, func(take profiles.Take) (model.ProfileGroups, error) { return s.profiles.Group(ctx, q, take) })
+}
+
+// summed makes a sum when one may be made, within the working memory of queries.
+func summed[Sum any](ctx context.Context, s *Store, sum func(profiles.Take) (Sum, error)) (none Sum, err error) {
 	select {
 	case s.merges <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return none, ctx.Err()
 	}
 	defer func() { <-s.merges }()
 	account := s.budget.account()
 	defer account.close()
-	return s.profiles.Merge(ctx, q, account.change)
+	return sum(account.change)
 }
 
 // divide gives to the other signals what profiles do not need.

@@ -141,4 +141,18 @@ func TestTheCauseNamesTheSlowFunction(t *testing.T) {
 	require.Equal(t, `cpu{service.name="payment"}`, proof.GetId())
 	require.Regexp(t, `takes \d+% .*baseline \d+%; \d+ samples in .*, \d+ in the .* before`, proof.GetDescription())
 	require.Contains(t, strings.Join(groups[0].GetActions()[0].GetCommands(), "\n"), "tapioctl profile diff --service payment --type cpu --since ")
+
+	// By its id the incident selects the profiles of its cause, compared with those before it.
+	diff, err := observability.AnalyzeProfile(ctx, &tapiov1.AnalyzeProfileRequest{
+		SampleType: "cpu", IncidentId: groups[0].GetId(), Order: tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE,
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"payment"}, diff.GetIncidentFilter().GetServices())
+	require.Contains(t, diff.GetFunctions()[0].GetFunction(), "applyDiscounts")
+	require.Positive(t, diff.GetFunctions()[0].GetSelfDelta())
+	require.NotZero(t, diff.GetBaselineSummary().GetSampleCount())
+	require.Equal(t, diff.GetIncidentFilter().GetTimeRange().GetStart().AsTime(), diff.GetIncidentBaseline().GetEnd().AsTime())
+	listed, err := observability.GetProfiles(ctx, &tapiov1.GetProfilesRequest{IncidentId: groups[0].GetId()})
+	require.NoError(t, err)
+	require.NotEmpty(t, listed.GetProfiles())
 }

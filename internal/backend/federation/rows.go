@@ -122,15 +122,28 @@ func (r *Reader) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.
 // MergeProfiles implements query.ProfileReader. Profiles are merged where they are:
 // the first member that has some of the selection answers.
 func (r *Reader) MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error) {
-	answers, err := ask(ctx, r, func(ctx context.Context, m *member) (*model.CallTree, error) { return m.Reader.MergeProfiles(ctx, q) })
+	return firstWithProfiles(ctx, r, func(ctx context.Context, m *member) (*model.CallTree, error) { return m.Reader.MergeProfiles(ctx, q) },
+		func(t *model.CallTree) bool { return t.Profiles == 0 })
+}
+
+// GroupProfiles implements query.ProfileReader, as MergeProfiles does.
+func (r *Reader) GroupProfiles(ctx context.Context, q model.ProfileGroupQuery) (model.ProfileGroups, error) {
+	return firstWithProfiles(ctx, r, func(ctx context.Context, m *member) (model.ProfileGroups, error) { return m.Reader.GroupProfiles(ctx, q) },
+		func(g model.ProfileGroups) bool { return len(g.Groups) == 0 })
+}
+
+func firstWithProfiles[Sum any](
+	ctx context.Context, r *Reader, sum func(context.Context, *member) (Sum, error), empty func(Sum) bool,
+) (best Sum, err error) {
+	answers, err := ask(ctx, r, sum)
 	if err != nil {
-		return nil, err
+		return best, err
 	}
-	best := answers[0].value
+	best = answers[0].value
 	for _, a := range answers[1:] {
 		switch {
-		case a.value.Profiles == 0:
-		case best.Profiles == 0:
+		case empty(a.value):
+		case empty(best):
 			best = a.value
 		default:
 			incomplete(ctx, a.member, "has profiles of the selection, too: they are not added up")

@@ -246,3 +246,8 @@ func (r *Reader) ListProfiles(context.Context, model.ProfileQuery) (model.Page[m
 func (r *Reader) MergeProfiles(context.Context, model.ProfileQuery) (*model.CallTree, error) {
 	return nil, errNoProfiles
 }
+
+// GroupProfiles implements query.ProfileReader.
+func (r *Reader) GroupProfiles(context.Context, model.ProfileGroupQuery) (model.ProfileGroups, error) {
+	return model.ProfileGroups{}, errNoProfiles
+}

@@ -18,7 +18,8 @@ type selection struct {
 	wanted []bool
 	// matches is by series and set.
 	matches map[[2]uint32]bool
-	rowWise bool // labels or links of samples matter
+	traces  map[model.TraceID]bool // of the query; nil: all
+	rowWise bool                   // labels or links of samples matter
 	row     row
 }
 
@@ -26,6 +27,12 @@ func newSelection(v *view, query *model.ProfileQuery) *selection {
 	s := &selection{
 		view: v, query: query, wanted: make([]bool, len(v.series)), matches: map[[2]uint32]bool{},
 		rowWise: !query.TraceID.IsZero() || !query.SpanID.IsZero(),
+	}
+	if len(query.TraceIDs) > 0 {
+		s.traces = make(map[model.TraceID]bool, len(query.TraceIDs))
+		for _, id := range query.TraceIDs {
+			s.traces[id] = true
+		}
 	}
 	for i := range v.series {
 		s.wanted[i] = len(query.Types) == 0 || slices.Contains(query.Types, v.series[i].kind.Name)
@@ -47,14 +54,19 @@ func (s *selection) holds(series, set uint32) bool {
 	if known, found := s.matches[key]; found {
 		return known
 	}
+	match := s.query.Filter.MatchProfile(s.series[series].kind.Name, s.labels(series, set))
+	s.matches[key] = match
+	return match
+}
+
+// labels are those of a series with a set.
+func (s *selection) labels(series, set uint32) model.Labels {
 	of := &s.series[series]
 	labels := model.Labels{Record: of.attributes, Scope: of.scope, Resource: of.resource}
 	if set != model.NoSet {
 		labels.Record = slices.Concat(s.sets[set], of.attributes)
 	}
-	match := s.query.Filter.MatchProfile(of.kind.Name, labels)
-	s.matches[key] = match
-	return match
+	return labels
 }
 
 // each calls use for every sample of the entry with a selected observation, with the
@@ -90,14 +102,15 @@ func (s *selection) each(e *entry, use func(node uint32, count uint64, sum int64
 
 // linked reports whether the row is of the trace and span of the query.
 func (s *selection) linked() bool {
-	if s.query.TraceID.IsZero() && s.query.SpanID.IsZero() {
+	if !s.linkWanted() {
 		return true
 	}
 	if s.row.link == unknown {
 		return false
 	}
 	l := s.links[s.row.link]
-	return (s.query.TraceID.IsZero() || l.trace == s.query.TraceID) && (s.query.SpanID.IsZero() || l.span == s.query.SpanID)
+	return (s.query.TraceID.IsZero() || l.trace == s.query.TraceID) && (s.query.SpanID.IsZero() || l.span == s.query.SpanID) &&
+		(s.traces == nil || s.traces[l.trace])
 }
 
 // matchesAny reports whether the entry has a selected sample. A profile without
@@ -113,7 +126,9 @@ func (s *selection) matchesAny(e *entry) (found bool) {
 	return found
 }
 
-func (s *selection) linkWanted() bool { return !s.query.TraceID.IsZero() || !s.query.SpanID.IsZero() }
+func (s *selection) linkWanted() bool {
+	return !s.query.TraceID.IsZero() || !s.query.SpanID.IsZero() || s.traces != nil
+}
 
 // checkEvery is how many entries are looked at between two looks at the context.
 const checkEvery = 256

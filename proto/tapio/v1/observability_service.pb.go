@@ -1708,7 +1708,12 @@ type GetProfilesRequest struct {
 	// Only samples of this span, 16 hex digits.
 	SpanId string `protobuf:"bytes,5,opt,name=span_id,json=spanId,proto3" json:"span_id,omitempty"`
 	// Only these profiles, 32 hex digits each, at most 1,000; empty: all.
-	ProfileIds    []string `protobuf:"bytes,6,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
+	ProfileIds []string `protobuf:"bytes,6,rep,name=profile_ids,json=profileIds,proto3" json:"profile_ids,omitempty"`
+	// Only the profiles of an incident: those of the service that is its cause, from
+	// its beginning to its end or, while it is not over, until now. The services and
+	// the time range of the filter, where it has them, take precedence. NOT_FOUND:
+	// no such incident is stored.
+	IncidentId    string `protobuf:"bytes,7,opt,name=incident_id,json=incidentId,proto3" json:"incident_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1783,6 +1788,13 @@ func (x *GetProfilesRequest) GetProfileIds() []string {
 		return x.ProfileIds
 	}
 	return nil
+}
+
+func (x *GetProfilesRequest) GetIncidentId() string {
+	if x != nil {
+		return x.IncidentId
+	}
+	return ""
 }
 
 // GetProfilesResponse is one page of profiles.
@@ -2042,7 +2054,21 @@ type AnalyzeProfileRequest struct {
 	Order ProfileOrder `protobuf:"varint,10,opt,name=order,proto3,enum=tapio.v1.ProfileOrder" json:"order,omitempty"`
 	// Return the callers and the callees of this function, each max_nodes nodes or,
 	// if that is 0, 100. At most 4,096 bytes.
-	Function      string `protobuf:"bytes,11,opt,name=function,proto3" json:"function,omitempty"`
+	Function string `protobuf:"bytes,11,opt,name=function,proto3" json:"function,omitempty"`
+	// Only the profiles of an incident, as GetProfilesRequest.incident_id. With order
+	// by change and no baseline they are compared with the same time of the latest of
+	// the seven days before of which enough is stored, or else with the time before
+	// the incident.
+	IncidentId string `protobuf:"bytes,12,opt,name=incident_id,json=incidentId,proto3" json:"incident_id,omitempty"`
+	// Return the cost for each value of this label, for example thread.name or
+	// service.instance.id, the costliest first, as many as top.
+	GroupBy string `protobuf:"bytes,13,opt,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
+	// Compare the samples of slow requests with those of fast ones, instead of a
+	// baseline. Only samples that are linked to a stored trace count.
+	SplitByDuration *ProfileDurationSplit `protobuf:"bytes,14,opt,name=split_by_duration,json=splitByDuration,proto3" json:"split_by_duration,omitempty"`
+	// Traces to return whose samples cost most, 0 to 100. With function only samples
+	// that have it on their stack count.
+	MaxTraces     uint32 `protobuf:"varint,15,opt,name=max_traces,json=maxTraces,proto3" json:"max_traces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2152,6 +2178,34 @@ func (x *AnalyzeProfileRequest) GetFunction() string {
 		return x.Function
 	}
 	return ""
+}
+
+func (x *AnalyzeProfileRequest) GetIncidentId() string {
+	if x != nil {
+		return x.IncidentId
+	}
+	return ""
+}
+
+func (x *AnalyzeProfileRequest) GetGroupBy() string {
+	if x != nil {
+		return x.GroupBy
+	}
+	return ""
+}
+
+func (x *AnalyzeProfileRequest) GetSplitByDuration() *ProfileDurationSplit {
+	if x != nil {
+		return x.SplitByDuration
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileRequest) GetMaxTraces() uint32 {
+	if x != nil {
+		return x.MaxTraces
+	}
+	return 0
 }
 
 // StreamProfilesRequest selects the profiles to follow.
@@ -2342,9 +2396,22 @@ type AnalyzeProfileResponse struct {
 	// that are not complete, few samples.
 	Warnings []string `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Notes []*SourceNote `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	// The cost by value of the label group_by.
+	Groups []*ProfileGroup `protobuf:"bytes,13,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Values of the label that are not among groups.
+	MoreGroups uint64 `protobuf:"varint,14,opt,name=more_groups,json=moreGroups,proto3" json:"more_groups,omitempty"`
+	// The traces whose samples cost most.
+	Traces []*ProfileTrace `protobuf:"bytes,15,rep,name=traces,proto3" json:"traces,omitempty"`
+	// What was compared, with split_by_duration.
+	DurationSplit *ProfileDurationSplitResult `protobuf:"bytes,16,opt,name=duration_split,json=durationSplit,proto3" json:"duration_split,omitempty"`
+	// The services and the time range that incident_id selected; unset without it.
+	IncidentFilter *Filter `protobuf:"bytes,17,opt,name=incident_filter,json=incidentFilter,proto3" json:"incident_filter,omitempty"`
+	// The time range that an incident was compared with, where the request has no
+	// baseline.
+	IncidentBaseline *TimeRange `protobuf:"bytes,18,opt,name=incident_baseline,json=incidentBaseline,proto3" json:"incident_baseline,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AnalyzeProfileResponse) Reset() {
@@ -2457,6 +2524,48 @@ func (x *AnalyzeProfileResponse) GetWarnings() []string {
 func (x *AnalyzeProfileResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetGroups() []*ProfileGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetMoreGroups() uint64 {
+	if x != nil {
+		return x.MoreGroups
+	}
+	return 0
+}
+
+func (x *AnalyzeProfileResponse) GetTraces() []*ProfileTrace {
+	if x != nil {
+		return x.Traces
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetDurationSplit() *ProfileDurationSplitResult {
+	if x != nil {
+		return x.DurationSplit
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetIncidentFilter() *Filter {
+	if x != nil {
+		return x.IncidentFilter
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetIncidentBaseline() *TimeRange {
+	if x != nil {
+		return x.IncidentBaseline
 	}
 	return nil
 }
@@ -2822,7 +2931,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"totalValue\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x02\n" +
 	"\x12GetProfilesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fsample_types\x18\x02 \x03(\tR\vsampleTypes\x12/\n" +
@@ -2830,7 +2939,9 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\btrace_id\x18\x04 \x01(\tR\atraceId\x12\x17\n" +
 	"\aspan_id\x18\x05 \x01(\tR\x06spanId\x12\x1f\n" +
 	"\vprofile_ids\x18\x06 \x03(\tR\n" +
-	"profileIds\"\xc9\x01\n" +
+	"profileIds\x12\x1f\n" +
+	"\vincident_id\x18\a \x01(\tR\n" +
+	"incidentId\"\xc9\x01\n" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
@@ -2852,7 +2963,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
 	"\x15UploadProfileResponse\x12#\n" +
 	"\rprofile_count\x18\x01 \x01(\x04R\fprofileCount\x12!\n" +
-	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\x9c\x03\n" +
+	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\xc3\x04\n" +
 	"\x15AnalyzeProfileRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
@@ -2867,7 +2978,13 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0fbaseline_filter\x18\t \x01(\v2\x10.tapio.v1.FilterR\x0ebaselineFilter\x12,\n" +
 	"\x05order\x18\n" +
 	" \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\x12\x1a\n" +
-	"\bfunction\x18\v \x01(\tR\bfunction\"\xa9\x02\n" +
+	"\bfunction\x18\v \x01(\tR\bfunction\x12\x1f\n" +
+	"\vincident_id\x18\f \x01(\tR\n" +
+	"incidentId\x12\x19\n" +
+	"\bgroup_by\x18\r \x01(\tR\agroupBy\x12J\n" +
+	"\x11split_by_duration\x18\x0e \x01(\v2\x1e.tapio.v1.ProfileDurationSplitR\x0fsplitByDuration\x12\x1d\n" +
+	"\n" +
+	"max_traces\x18\x0f \x01(\rR\tmaxTraces\"\xa9\x02\n" +
 	"\x15StreamProfilesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
@@ -2879,7 +2996,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05order\x18\a \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\"\x83\x01\n" +
 	"\x16StreamProfilesResponse\x12<\n" +
 	"\banalysis\x18\x01 \x01(\v2 .tapio.v1.AnalyzeProfileResponseR\banalysis\x12+\n" +
-	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\xc0\x06\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\x8b\t\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -2895,7 +3012,14 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vbottlenecks\x18\n" +
 	" \x03(\v2\x1b.tapio.v1.ProfileBottleneckR\vbottlenecks\x12\x1a\n" +
 	"\bwarnings\x18\v \x03(\tR\bwarnings\x12*\n" +
-	"\x05notes\x18\f \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x1a\xd8\x01\n" +
+	"\x05notes\x18\f \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12.\n" +
+	"\x06groups\x18\r \x03(\v2\x16.tapio.v1.ProfileGroupR\x06groups\x12\x1f\n" +
+	"\vmore_groups\x18\x0e \x01(\x04R\n" +
+	"moreGroups\x12.\n" +
+	"\x06traces\x18\x0f \x03(\v2\x16.tapio.v1.ProfileTraceR\x06traces\x12K\n" +
+	"\x0eduration_split\x18\x10 \x01(\v2$.tapio.v1.ProfileDurationSplitResultR\rdurationSplit\x129\n" +
+	"\x0fincident_filter\x18\x11 \x01(\v2\x10.tapio.v1.FilterR\x0eincidentFilter\x12@\n" +
+	"\x11incident_baseline\x18\x12 \x01(\v2\x13.tapio.v1.TimeRangeR\x10incidentBaseline\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -3004,157 +3128,167 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*MergedProfile)(nil),                       // 47: tapio.v1.MergedProfile
 	(*TimeRange)(nil),                           // 48: tapio.v1.TimeRange
 	(ProfileOrder)(0),                           // 49: tapio.v1.ProfileOrder
-	(*ProfileSummary)(nil),                      // 50: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),                        // 51: tapio.v1.CallTreeNode
-	(*ProfileBottleneck)(nil),                   // 52: tapio.v1.ProfileBottleneck
-	(*v11.Span)(nil),                            // 53: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 54: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 55: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 56: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 57: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 58: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 59: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 60: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 61: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 62: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 63: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 64: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 65: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 66: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 67: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 68: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 69: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 70: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 71: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 72: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 73: tapio.v1.GetChangesResponse
+	(*ProfileDurationSplit)(nil),                // 50: tapio.v1.ProfileDurationSplit
+	(*ProfileSummary)(nil),                      // 51: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),                        // 52: tapio.v1.CallTreeNode
+	(*ProfileBottleneck)(nil),                   // 53: tapio.v1.ProfileBottleneck
+	(*ProfileGroup)(nil),                        // 54: tapio.v1.ProfileGroup
+	(*ProfileTrace)(nil),                        // 55: tapio.v1.ProfileTrace
+	(*ProfileDurationSplitResult)(nil),          // 56: tapio.v1.ProfileDurationSplitResult
+	(*v11.Span)(nil),                            // 57: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 58: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 59: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 60: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 61: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 62: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 63: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 64: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 65: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 66: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 67: tapio.v1.GetChangesRequest
+	(*ListServicesResponse)(nil),                // 68: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 69: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 70: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 71: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 72: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 73: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 74: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 75: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 76: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 77: tapio.v1.GetChangesResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
-	33, // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	34, // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	35, // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	36, // 3: tapio.v1.GetMetricsResponse.notes:type_name -> tapio.v1.SourceNote
-	33, // 4: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	0,  // 5: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
-	33, // 6: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
-	37, // 7: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
-	38, // 8: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
-	35, // 9: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
-	34, // 10: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
-	39, // 11: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
-	36, // 12: tapio.v1.StreamMetricsResponse.notes:type_name -> tapio.v1.SourceNote
-	40, // 13: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
-	38, // 14: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
-	38, // 15: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
-	41, // 16: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
-	42, // 17: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
-	8,  // 18: tapio.v1.TraceQuery.tags:type_name -> tapio.v1.SpanTag
-	43, // 19: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	44, // 20: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
-	38, // 21: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
-	7,  // 22: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	9,  // 23: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
-	36, // 24: tapio.v1.GetTracesResponse.notes:type_name -> tapio.v1.SourceNote
-	7,  // 25: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
-	37, // 26: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
-	43, // 27: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
-	39, // 28: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
-	36, // 29: tapio.v1.StreamTracesResponse.notes:type_name -> tapio.v1.SourceNote
-	9,  // 30: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
-	29, // 31: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
-	45, // 32: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
-	36, // 33: tapio.v1.GetTraceTimelineResponse.notes:type_name -> tapio.v1.SourceNote
-	40, // 34: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
-	45, // 35: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
-	36, // 36: tapio.v1.GetLogsResponse.notes:type_name -> tapio.v1.SourceNote
-	40, // 37: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
-	37, // 38: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
-	45, // 39: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
-	39, // 40: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
-	36, // 41: tapio.v1.StreamLogsResponse.notes:type_name -> tapio.v1.SourceNote
-	44, // 42: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
-	38, // 43: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
-	30, // 44: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
-	40, // 45: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
-	46, // 46: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
-	20, // 47: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
-	47, // 48: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
-	36, // 49: tapio.v1.GetProfilesResponse.notes:type_name -> tapio.v1.SourceNote
-	46, // 50: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
-	31, // 51: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
-	44, // 52: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
-	38, // 53: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
-	40, // 54: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
-	48, // 55: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
-	40, // 56: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
-	49, // 57: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
-	40, // 58: tapio.v1.StreamProfilesRequest.filter:type_name -> tapio.v1.Filter
-	38, // 59: tapio.v1.StreamProfilesRequest.interval:type_name -> google.protobuf.Duration
-	38, // 60: tapio.v1.StreamProfilesRequest.window:type_name -> google.protobuf.Duration
-	49, // 61: tapio.v1.StreamProfilesRequest.order:type_name -> tapio.v1.ProfileOrder
-	28, // 62: tapio.v1.StreamProfilesResponse.analysis:type_name -> tapio.v1.AnalyzeProfileResponse
-	48, // 63: tapio.v1.StreamProfilesResponse.window:type_name -> tapio.v1.TimeRange
-	32, // 64: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
-	50, // 65: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
-	51, // 66: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
-	50, // 67: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
-	51, // 68: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
-	51, // 69: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
-	52, // 70: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
-	36, // 71: tapio.v1.AnalyzeProfileResponse.notes:type_name -> tapio.v1.SourceNote
-	53, // 72: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	38, // 73: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	38, // 74: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	38, // 75: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,  // 76: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,  // 77: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,  // 78: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	10, // 79: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	12, // 80: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	14, // 81: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	16, // 82: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	18, // 83: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	54, // 84: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	55, // 85: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	56, // 86: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	57, // 87: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	58, // 88: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	59, // 89: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	60, // 90: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	61, // 91: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	62, // 92: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	63, // 93: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	21, // 94: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	25, // 95: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	26, // 96: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
-	23, // 97: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,  // 98: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,  // 99: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,  // 100: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	11, // 101: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	13, // 102: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	15, // 103: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	17, // 104: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	19, // 105: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	64, // 106: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	65, // 107: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	66, // 108: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	67, // 109: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	68, // 110: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	69, // 111: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	70, // 112: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	71, // 113: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	72, // 114: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	73, // 115: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	22, // 116: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	28, // 117: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	27, // 118: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
-	24, // 119: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	98, // [98:120] is the sub-list for method output_type
-	76, // [76:98] is the sub-list for method input_type
-	76, // [76:76] is the sub-list for extension type_name
-	76, // [76:76] is the sub-list for extension extendee
-	0,  // [0:76] is the sub-list for field type_name
+	33,  // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	34,  // 1: tapio.v1.GetMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	35,  // 2: tapio.v1.GetMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	36,  // 3: tapio.v1.GetMetricsResponse.notes:type_name -> tapio.v1.SourceNote
+	33,  // 4: tapio.v1.ExportMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	0,   // 5: tapio.v1.ExportMetricsRequest.format:type_name -> tapio.v1.ExportMetricsRequest.Format
+	33,  // 6: tapio.v1.StreamMetricsRequest.query:type_name -> tapio.v1.MetricQuery
+	37,  // 7: tapio.v1.StreamMetricsRequest.start:type_name -> tapio.v1.StreamStart
+	38,  // 8: tapio.v1.StreamMetricsRequest.interval:type_name -> google.protobuf.Duration
+	35,  // 9: tapio.v1.StreamMetricsResponse.resource_metrics:type_name -> opentelemetry.proto.metrics.v1.ResourceMetrics
+	34,  // 10: tapio.v1.StreamMetricsResponse.series:type_name -> tapio.v1.MetricSeries
+	39,  // 11: tapio.v1.StreamMetricsResponse.loss:type_name -> tapio.v1.Loss
+	36,  // 12: tapio.v1.StreamMetricsResponse.notes:type_name -> tapio.v1.SourceNote
+	40,  // 13: tapio.v1.TraceQuery.filter:type_name -> tapio.v1.Filter
+	38,  // 14: tapio.v1.TraceQuery.min_duration:type_name -> google.protobuf.Duration
+	38,  // 15: tapio.v1.TraceQuery.max_duration:type_name -> google.protobuf.Duration
+	41,  // 16: tapio.v1.TraceQuery.status_codes:type_name -> opentelemetry.proto.trace.v1.Status.StatusCode
+	42,  // 17: tapio.v1.TraceQuery.kinds:type_name -> opentelemetry.proto.trace.v1.Span.SpanKind
+	8,   // 18: tapio.v1.TraceQuery.tags:type_name -> tapio.v1.SpanTag
+	43,  // 19: tapio.v1.Trace.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	44,  // 20: tapio.v1.Trace.start_time:type_name -> google.protobuf.Timestamp
+	38,  // 21: tapio.v1.Trace.duration:type_name -> google.protobuf.Duration
+	7,   // 22: tapio.v1.GetTracesRequest.query:type_name -> tapio.v1.TraceQuery
+	9,   // 23: tapio.v1.GetTracesResponse.traces:type_name -> tapio.v1.Trace
+	36,  // 24: tapio.v1.GetTracesResponse.notes:type_name -> tapio.v1.SourceNote
+	7,   // 25: tapio.v1.StreamTracesRequest.query:type_name -> tapio.v1.TraceQuery
+	37,  // 26: tapio.v1.StreamTracesRequest.start:type_name -> tapio.v1.StreamStart
+	43,  // 27: tapio.v1.StreamTracesResponse.resource_spans:type_name -> opentelemetry.proto.trace.v1.ResourceSpans
+	39,  // 28: tapio.v1.StreamTracesResponse.loss:type_name -> tapio.v1.Loss
+	36,  // 29: tapio.v1.StreamTracesResponse.notes:type_name -> tapio.v1.SourceNote
+	9,   // 30: tapio.v1.GetTraceTimelineResponse.trace:type_name -> tapio.v1.Trace
+	29,  // 31: tapio.v1.GetTraceTimelineResponse.spans:type_name -> tapio.v1.GetTraceTimelineResponse.TimelineSpan
+	45,  // 32: tapio.v1.GetTraceTimelineResponse.logs:type_name -> tapio.v1.Event
+	36,  // 33: tapio.v1.GetTraceTimelineResponse.notes:type_name -> tapio.v1.SourceNote
+	40,  // 34: tapio.v1.GetLogsRequest.filter:type_name -> tapio.v1.Filter
+	45,  // 35: tapio.v1.GetLogsResponse.logs:type_name -> tapio.v1.Event
+	36,  // 36: tapio.v1.GetLogsResponse.notes:type_name -> tapio.v1.SourceNote
+	40,  // 37: tapio.v1.StreamLogsRequest.filter:type_name -> tapio.v1.Filter
+	37,  // 38: tapio.v1.StreamLogsRequest.start:type_name -> tapio.v1.StreamStart
+	45,  // 39: tapio.v1.StreamLogsResponse.logs:type_name -> tapio.v1.Event
+	39,  // 40: tapio.v1.StreamLogsResponse.loss:type_name -> tapio.v1.Loss
+	36,  // 41: tapio.v1.StreamLogsResponse.notes:type_name -> tapio.v1.SourceNote
+	44,  // 42: tapio.v1.Profile.time:type_name -> google.protobuf.Timestamp
+	38,  // 43: tapio.v1.Profile.duration:type_name -> google.protobuf.Duration
+	30,  // 44: tapio.v1.Profile.attributes:type_name -> tapio.v1.Profile.AttributesEntry
+	40,  // 45: tapio.v1.GetProfilesRequest.filter:type_name -> tapio.v1.Filter
+	46,  // 46: tapio.v1.GetProfilesRequest.format:type_name -> tapio.v1.ProfileFormat
+	20,  // 47: tapio.v1.GetProfilesResponse.profiles:type_name -> tapio.v1.Profile
+	47,  // 48: tapio.v1.GetProfilesResponse.merged:type_name -> tapio.v1.MergedProfile
+	36,  // 49: tapio.v1.GetProfilesResponse.notes:type_name -> tapio.v1.SourceNote
+	46,  // 50: tapio.v1.UploadProfileRequest.format:type_name -> tapio.v1.ProfileFormat
+	31,  // 51: tapio.v1.UploadProfileRequest.labels:type_name -> tapio.v1.UploadProfileRequest.LabelsEntry
+	44,  // 52: tapio.v1.UploadProfileRequest.start_time:type_name -> google.protobuf.Timestamp
+	38,  // 53: tapio.v1.UploadProfileRequest.duration:type_name -> google.protobuf.Duration
+	40,  // 54: tapio.v1.AnalyzeProfileRequest.filter:type_name -> tapio.v1.Filter
+	48,  // 55: tapio.v1.AnalyzeProfileRequest.baseline:type_name -> tapio.v1.TimeRange
+	40,  // 56: tapio.v1.AnalyzeProfileRequest.baseline_filter:type_name -> tapio.v1.Filter
+	49,  // 57: tapio.v1.AnalyzeProfileRequest.order:type_name -> tapio.v1.ProfileOrder
+	50,  // 58: tapio.v1.AnalyzeProfileRequest.split_by_duration:type_name -> tapio.v1.ProfileDurationSplit
+	40,  // 59: tapio.v1.StreamProfilesRequest.filter:type_name -> tapio.v1.Filter
+	38,  // 60: tapio.v1.StreamProfilesRequest.interval:type_name -> google.protobuf.Duration
+	38,  // 61: tapio.v1.StreamProfilesRequest.window:type_name -> google.protobuf.Duration
+	49,  // 62: tapio.v1.StreamProfilesRequest.order:type_name -> tapio.v1.ProfileOrder
+	28,  // 63: tapio.v1.StreamProfilesResponse.analysis:type_name -> tapio.v1.AnalyzeProfileResponse
+	48,  // 64: tapio.v1.StreamProfilesResponse.window:type_name -> tapio.v1.TimeRange
+	32,  // 65: tapio.v1.AnalyzeProfileResponse.functions:type_name -> tapio.v1.AnalyzeProfileResponse.FunctionCost
+	51,  // 66: tapio.v1.AnalyzeProfileResponse.summary:type_name -> tapio.v1.ProfileSummary
+	52,  // 67: tapio.v1.AnalyzeProfileResponse.call_tree:type_name -> tapio.v1.CallTreeNode
+	51,  // 68: tapio.v1.AnalyzeProfileResponse.baseline_summary:type_name -> tapio.v1.ProfileSummary
+	52,  // 69: tapio.v1.AnalyzeProfileResponse.callers:type_name -> tapio.v1.CallTreeNode
+	52,  // 70: tapio.v1.AnalyzeProfileResponse.callees:type_name -> tapio.v1.CallTreeNode
+	53,  // 71: tapio.v1.AnalyzeProfileResponse.bottlenecks:type_name -> tapio.v1.ProfileBottleneck
+	36,  // 72: tapio.v1.AnalyzeProfileResponse.notes:type_name -> tapio.v1.SourceNote
+	54,  // 73: tapio.v1.AnalyzeProfileResponse.groups:type_name -> tapio.v1.ProfileGroup
+	55,  // 74: tapio.v1.AnalyzeProfileResponse.traces:type_name -> tapio.v1.ProfileTrace
+	56,  // 75: tapio.v1.AnalyzeProfileResponse.duration_split:type_name -> tapio.v1.ProfileDurationSplitResult
+	40,  // 76: tapio.v1.AnalyzeProfileResponse.incident_filter:type_name -> tapio.v1.Filter
+	48,  // 77: tapio.v1.AnalyzeProfileResponse.incident_baseline:type_name -> tapio.v1.TimeRange
+	57,  // 78: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	38,  // 79: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	38,  // 80: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	38,  // 81: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,   // 82: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,   // 83: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,   // 84: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	10,  // 85: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	12,  // 86: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	14,  // 87: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	16,  // 88: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	18,  // 89: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	58,  // 90: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	59,  // 91: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	60,  // 92: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	61,  // 93: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	62,  // 94: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	63,  // 95: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	64,  // 96: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	65,  // 97: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	66,  // 98: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	67,  // 99: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	21,  // 100: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	25,  // 101: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	26,  // 102: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
+	23,  // 103: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	2,   // 104: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,   // 105: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,   // 106: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	11,  // 107: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	13,  // 108: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	15,  // 109: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	17,  // 110: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	19,  // 111: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	68,  // 112: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	69,  // 113: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	70,  // 114: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	71,  // 115: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	72,  // 116: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	73,  // 117: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	74,  // 118: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	75,  // 119: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	76,  // 120: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	77,  // 121: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	22,  // 122: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	28,  // 123: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	27,  // 124: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
+	24,  // 125: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	104, // [104:126] is the sub-list for method output_type
+	82,  // [82:104] is the sub-list for method input_type
+	82,  // [82:82] is the sub-list for extension type_name
+	82,  // [82:82] is the sub-list for extension extendee
+	0,   // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }

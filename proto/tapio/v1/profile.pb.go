@@ -564,6 +564,346 @@ func (x *ProfileBottleneck) GetCallers() []*ProfileBottleneck_Frame {
 	return nil
 }
 
+// ProfileGroup is the sum of the samples with one value of a label.
+type ProfileGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label as text; empty where no_value is set.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// The samples do not have the label.
+	NoValue bool `protobuf:"varint,2,opt,name=no_value,json=noValue,proto3" json:"no_value,omitempty"`
+	// Cost of the samples, in the sample unit.
+	TotalValue float64 `protobuf:"fixed64,3,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
+	// Part of the cost of all selected samples.
+	Share float64 `protobuf:"fixed64,4,opt,name=share,proto3" json:"share,omitempty"`
+	// Observations.
+	SampleCount uint64 `protobuf:"varint,5,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
+	// The function that costs most itself, named as CallTreeNode.function.
+	TopFunction string `protobuf:"bytes,6,opt,name=top_function,json=topFunction,proto3" json:"top_function,omitempty"`
+	// What it costs itself, in the sample unit.
+	TopFunctionValue float64 `protobuf:"fixed64,7,opt,name=top_function_value,json=topFunctionValue,proto3" json:"top_function_value,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ProfileGroup) Reset() {
+	*x = ProfileGroup{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileGroup) ProtoMessage() {}
+
+func (x *ProfileGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileGroup.ProtoReflect.Descriptor instead.
+func (*ProfileGroup) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ProfileGroup) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ProfileGroup) GetNoValue() bool {
+	if x != nil {
+		return x.NoValue
+	}
+	return false
+}
+
+func (x *ProfileGroup) GetTotalValue() float64 {
+	if x != nil {
+		return x.TotalValue
+	}
+	return 0
+}
+
+func (x *ProfileGroup) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *ProfileGroup) GetSampleCount() uint64 {
+	if x != nil {
+		return x.SampleCount
+	}
+	return 0
+}
+
+func (x *ProfileGroup) GetTopFunction() string {
+	if x != nil {
+		return x.TopFunction
+	}
+	return ""
+}
+
+func (x *ProfileGroup) GetTopFunctionValue() float64 {
+	if x != nil {
+		return x.TopFunctionValue
+	}
+	return 0
+}
+
+// ProfileTrace is what the samples of one trace cost.
+type ProfileTrace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trace, 32 hex digits.
+	TraceId string `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Cost of its samples, in the sample unit.
+	TotalValue float64 `protobuf:"fixed64,2,opt,name=total_value,json=totalValue,proto3" json:"total_value,omitempty"`
+	// Part of the cost of all samples that count.
+	Share float64 `protobuf:"fixed64,3,opt,name=share,proto3" json:"share,omitempty"`
+	// Observations.
+	SampleCount uint64 `protobuf:"varint,4,opt,name=sample_count,json=sampleCount,proto3" json:"sample_count,omitempty"`
+	// The function that costs most itself.
+	TopFunction string `protobuf:"bytes,5,opt,name=top_function,json=topFunction,proto3" json:"top_function,omitempty"`
+	// From the beginning of its first stored span to the end of its last one; unset:
+	// no span is stored.
+	Duration *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
+	// When it began.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Service of its first span.
+	Service string `protobuf:"bytes,8,opt,name=service,proto3" json:"service,omitempty"`
+	// Name of its first span.
+	Operation     string `protobuf:"bytes,9,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileTrace) Reset() {
+	*x = ProfileTrace{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileTrace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileTrace) ProtoMessage() {}
+
+func (x *ProfileTrace) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileTrace.ProtoReflect.Descriptor instead.
+func (*ProfileTrace) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ProfileTrace) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *ProfileTrace) GetTotalValue() float64 {
+	if x != nil {
+		return x.TotalValue
+	}
+	return 0
+}
+
+func (x *ProfileTrace) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *ProfileTrace) GetSampleCount() uint64 {
+	if x != nil {
+		return x.SampleCount
+	}
+	return 0
+}
+
+func (x *ProfileTrace) GetTopFunction() string {
+	if x != nil {
+		return x.TopFunction
+	}
+	return ""
+}
+
+func (x *ProfileTrace) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *ProfileTrace) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ProfileTrace) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *ProfileTrace) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+// ProfileDurationSplit divides requests into slow and fast ones by the duration of
+// their traces.
+type ProfileDurationSplit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A request is slow if it takes at least this long; unset: by percentile.
+	SlowerThan *durationpb.Duration `protobuf:"bytes,1,opt,name=slower_than,json=slowerThan,proto3" json:"slower_than,omitempty"`
+	// A request is slow if it takes as long as this percentile of the selected ones,
+	// above 0 and below 100; 0 means 90. Excludes slower_than.
+	Percentile    float64 `protobuf:"fixed64,2,opt,name=percentile,proto3" json:"percentile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileDurationSplit) Reset() {
+	*x = ProfileDurationSplit{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileDurationSplit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileDurationSplit) ProtoMessage() {}
+
+func (x *ProfileDurationSplit) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileDurationSplit.ProtoReflect.Descriptor instead.
+func (*ProfileDurationSplit) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ProfileDurationSplit) GetSlowerThan() *durationpb.Duration {
+	if x != nil {
+		return x.SlowerThan
+	}
+	return nil
+}
+
+func (x *ProfileDurationSplit) GetPercentile() float64 {
+	if x != nil {
+		return x.Percentile
+	}
+	return 0
+}
+
+// ProfileDurationSplitResult describes the requests that were compared.
+type ProfileDurationSplitResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests that take at least this long are slow.
+	Threshold *durationpb.Duration `protobuf:"bytes,1,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// How many requests are slow. Of more than 1,000 in all a random sample is taken.
+	SlowCount uint32 `protobuf:"varint,2,opt,name=slow_count,json=slowCount,proto3" json:"slow_count,omitempty"`
+	// How many requests are fast. Changes are scaled to the same number of requests.
+	FastCount     uint32 `protobuf:"varint,3,opt,name=fast_count,json=fastCount,proto3" json:"fast_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileDurationSplitResult) Reset() {
+	*x = ProfileDurationSplitResult{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileDurationSplitResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileDurationSplitResult) ProtoMessage() {}
+
+func (x *ProfileDurationSplitResult) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileDurationSplitResult.ProtoReflect.Descriptor instead.
+func (*ProfileDurationSplitResult) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ProfileDurationSplitResult) GetThreshold() *durationpb.Duration {
+	if x != nil {
+		return x.Threshold
+	}
+	return nil
+}
+
+func (x *ProfileDurationSplitResult) GetSlowCount() uint32 {
+	if x != nil {
+		return x.SlowCount
+	}
+	return 0
+}
+
+func (x *ProfileDurationSplitResult) GetFastCount() uint32 {
+	if x != nil {
+		return x.FastCount
+	}
+	return 0
+}
+
 // Frame is a function and its part of the bottleneck.
 type ProfileBottleneck_Frame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -581,7 +921,7 @@ type ProfileBottleneck_Frame struct {
 
 func (x *ProfileBottleneck_Frame) Reset() {
 	*x = ProfileBottleneck_Frame{}
-	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	mi := &file_tapio_v1_profile_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +933,7 @@ func (x *ProfileBottleneck_Frame) String() string {
 func (*ProfileBottleneck_Frame) ProtoMessage() {}
 
 func (x *ProfileBottleneck_Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_profile_proto_msgTypes[4]
+	mi := &file_tapio_v1_profile_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +1027,40 @@ const file_tapio_v1_profile_proto_rawDesc = "" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x14\n" +
-	"\x05share\x18\x04 \x01(\x01R\x05share*\x9c\x01\n" +
+	"\x05share\x18\x04 \x01(\x01R\x05share\"\xea\x01\n" +
+	"\fProfileGroup\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x19\n" +
+	"\bno_value\x18\x02 \x01(\bR\anoValue\x12\x1f\n" +
+	"\vtotal_value\x18\x03 \x01(\x01R\n" +
+	"totalValue\x12\x14\n" +
+	"\x05share\x18\x04 \x01(\x01R\x05share\x12!\n" +
+	"\fsample_count\x18\x05 \x01(\x04R\vsampleCount\x12!\n" +
+	"\ftop_function\x18\x06 \x01(\tR\vtopFunction\x12,\n" +
+	"\x12top_function_value\x18\a \x01(\x01R\x10topFunctionValue\"\xd0\x02\n" +
+	"\fProfileTrace\x12\x19\n" +
+	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x1f\n" +
+	"\vtotal_value\x18\x02 \x01(\x01R\n" +
+	"totalValue\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\x01R\x05share\x12!\n" +
+	"\fsample_count\x18\x04 \x01(\x04R\vsampleCount\x12!\n" +
+	"\ftop_function\x18\x05 \x01(\tR\vtopFunction\x125\n" +
+	"\bduration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bduration\x129\n" +
+	"\n" +
+	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x18\n" +
+	"\aservice\x18\b \x01(\tR\aservice\x12\x1c\n" +
+	"\toperation\x18\t \x01(\tR\toperation\"r\n" +
+	"\x14ProfileDurationSplit\x12:\n" +
+	"\vslower_than\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"slowerThan\x12\x1e\n" +
+	"\n" +
+	"percentile\x18\x02 \x01(\x01R\n" +
+	"percentile\"\x93\x01\n" +
+	"\x1aProfileDurationSplitResult\x127\n" +
+	"\tthreshold\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tthreshold\x12\x1d\n" +
+	"\n" +
+	"slow_count\x18\x02 \x01(\rR\tslowCount\x12\x1d\n" +
+	"\n" +
+	"fast_count\x18\x03 \x01(\rR\tfastCount*\x9c\x01\n" +
 	"\rProfileFormat\x12\x1e\n" +
 	"\x1aPROFILE_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PROFILE_FORMAT_PPROF\x10\x01\x12\x17\n" +
@@ -713,31 +1086,39 @@ func file_tapio_v1_profile_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_tapio_v1_profile_proto_goTypes = []any{
-	(ProfileFormat)(0),              // 0: tapio.v1.ProfileFormat
-	(ProfileOrder)(0),               // 1: tapio.v1.ProfileOrder
-	(*MergedProfile)(nil),           // 2: tapio.v1.MergedProfile
-	(*ProfileSummary)(nil),          // 3: tapio.v1.ProfileSummary
-	(*CallTreeNode)(nil),            // 4: tapio.v1.CallTreeNode
-	(*ProfileBottleneck)(nil),       // 5: tapio.v1.ProfileBottleneck
-	(*ProfileBottleneck_Frame)(nil), // 6: tapio.v1.ProfileBottleneck.Frame
-	(*durationpb.Duration)(nil),     // 7: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 8: google.protobuf.Timestamp
+	(ProfileFormat)(0),                 // 0: tapio.v1.ProfileFormat
+	(ProfileOrder)(0),                  // 1: tapio.v1.ProfileOrder
+	(*MergedProfile)(nil),              // 2: tapio.v1.MergedProfile
+	(*ProfileSummary)(nil),             // 3: tapio.v1.ProfileSummary
+	(*CallTreeNode)(nil),               // 4: tapio.v1.CallTreeNode
+	(*ProfileBottleneck)(nil),          // 5: tapio.v1.ProfileBottleneck
+	(*ProfileGroup)(nil),               // 6: tapio.v1.ProfileGroup
+	(*ProfileTrace)(nil),               // 7: tapio.v1.ProfileTrace
+	(*ProfileDurationSplit)(nil),       // 8: tapio.v1.ProfileDurationSplit
+	(*ProfileDurationSplitResult)(nil), // 9: tapio.v1.ProfileDurationSplitResult
+	(*ProfileBottleneck_Frame)(nil),    // 10: tapio.v1.ProfileBottleneck.Frame
+	(*durationpb.Duration)(nil),        // 11: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
 }
 var file_tapio_v1_profile_proto_depIdxs = []int32{
-	0, // 0: tapio.v1.MergedProfile.format:type_name -> tapio.v1.ProfileFormat
-	3, // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
-	7, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
-	8, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
-	8, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
-	6, // 5: tapio.v1.ProfileBottleneck.functions:type_name -> tapio.v1.ProfileBottleneck.Frame
-	6, // 6: tapio.v1.ProfileBottleneck.callers:type_name -> tapio.v1.ProfileBottleneck.Frame
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: tapio.v1.MergedProfile.format:type_name -> tapio.v1.ProfileFormat
+	3,  // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
+	11, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
+	12, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
+	12, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
+	10, // 5: tapio.v1.ProfileBottleneck.functions:type_name -> tapio.v1.ProfileBottleneck.Frame
+	10, // 6: tapio.v1.ProfileBottleneck.callers:type_name -> tapio.v1.ProfileBottleneck.Frame
+	11, // 7: tapio.v1.ProfileTrace.duration:type_name -> google.protobuf.Duration
+	12, // 8: tapio.v1.ProfileTrace.start_time:type_name -> google.protobuf.Timestamp
+	11, // 9: tapio.v1.ProfileDurationSplit.slower_than:type_name -> google.protobuf.Duration
+	11, // 10: tapio.v1.ProfileDurationSplitResult.threshold:type_name -> google.protobuf.Duration
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_profile_proto_init() }
@@ -751,7 +1132,7 @@ func file_tapio_v1_profile_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_profile_proto_rawDesc), len(file_tapio_v1_profile_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

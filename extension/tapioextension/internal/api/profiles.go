@@ -9,6 +9,8 @@ import (
 	"compress/gzip"
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/pprof"
@@ -26,6 +28,14 @@ const (
 
 // GetProfiles implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetProfiles(ctx context.Context, req *tapiov1.GetProfilesRequest) (*tapiov1.GetProfilesResponse, error) {
+	if req.GetIncidentId() != "" {
+		filter, err := s.incidentFilter(ctx, req.GetIncidentId(), req.GetFilter())
+		if err != nil {
+			return nil, err
+		}
+		req = proto.CloneOf(req)
+		req.Filter = filter
+	}
 	query, err := protoconv.GetProfilesQuery(req, s.Now())
 	if err != nil {
 		return nil, err
@@ -105,7 +115,11 @@ func summarize(tree *model.CallTree) *tapiov1.ProfileSummary {
 func (s *observabilityService) AnalyzeProfile(
 	ctx context.Context, req *tapiov1.AnalyzeProfileRequest,
 ) (*tapiov1.AnalyzeProfileResponse, error) {
-	analysis, err := protoconv.AnalyzeProfileQuery(req, s.Now())
+	analysis, incident, err := s.analysisOf(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	split, err := s.split(ctx, &analysis)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +133,16 @@ func (s *observabilityService) AnalyzeProfile(
 			return nil, err
 		}
 	}
-	response, err := analyzed(tree, baseline, &analysis)
+	scale := profile.Scale(tree, baseline)
+	if split != nil {
+		scale = float64(split.GetSlowCount()) / float64(split.GetFastCount())
+	}
+	response, err := analyzed(tree, baseline, scale, &analysis)
 	if err != nil {
+		return nil, err
+	}
+	response.DurationSplit, response.IncidentFilter, response.IncidentBaseline = split, incident.filter, incident.baseline
+	if err := s.breakDown(ctx, response, &analysis); err != nil {
 		return nil, err
 	}
 	if err := s.advise(ctx, response, tree, analysis.Query); err != nil {
@@ -133,12 +155,14 @@ func (s *observabilityService) AnalyzeProfile(
 const aroundNodes = 100
 
 // analyzed answers what is asked of a tree, which is compared with a baseline unless that
-// is nil.
-func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysis) (*tapiov1.AnalyzeProfileResponse, error) {
+// is nil; the values of the baseline are multiplied by scale.
+func analyzed(
+	tree, baseline *model.CallTree, scale float64, analysis *protoconv.ProfileAnalysis,
+) (*tapiov1.AnalyzeProfileResponse, error) {
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
 	}
-	functions := profile.Compare(tree, baseline)
+	functions := profile.Compare(tree, baseline, scale)
 	profile.Sort(functions, map[tapiov1.ProfileOrder]profile.Order{
 		tapiov1.ProfileOrder_PROFILE_ORDER_TOTAL: profile.ByTotal, tapiov1.ProfileOrder_PROFILE_ORDER_CHANGE: profile.ByChange,
 	}[analysis.Order])
@@ -147,7 +171,7 @@ func analyzed(tree, baseline *model.CallTree, analysis *protoconv.ProfileAnalysi
 	response.CallTree = callTree(nodes)
 	if baseline != nil {
 		response.BaselineSummary = summarize(baseline)
-		for i, delta := range profile.Deltas(nodes, tree, baseline) {
+		for i, delta := range profile.Deltas(nodes, baseline, scale) {
 			response.CallTree[i].TotalDelta = delta
 		}
 		if response.SampleUnit == "" { // nothing but the baseline has samples

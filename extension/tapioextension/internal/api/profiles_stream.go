@@ -53,7 +53,7 @@ func (s *observabilityService) profileWindow(ctx context.Context, stream *protoc
 	if err != nil {
 		return nil, err
 	}
-	analysis, err := analyzed(tree, nil, &stream.ProfileAnalysis)
+	analysis, err := analyzed(tree, nil, 1, &stream.ProfileAnalysis)
 	if err != nil {
 		return nil, err
 	}

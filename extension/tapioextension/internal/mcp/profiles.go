@@ -73,7 +73,7 @@ func (s *server) profileHotspots(ctx context.Context, in *profileHotspotsInput) 
 		}
 		order = profile.ByChange
 	}
-	functions := profile.Compare(tree, baseline)
+	functions := profile.Compare(tree, baseline, profile.Scale(tree, baseline))
 	profile.Sort(functions, order)
 	found.more = len(functions) > most
 	found.describe(tree)

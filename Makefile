@@ -284,7 +284,7 @@ package-test: ## Install, run, upgrade and remove the packages of this architect
 ##@ Generate
 
 .PHONY: generate
-generate: generate-proto generate-bpf generate-components generate-semconv generate-distribution ## Regenerate all generated code
+generate: generate-proto generate-bpf generate-components generate-semconv generate-distribution generate-docs ## Regenerate all generated code
 
 .PHONY: generate-proto
 generate-proto: $(call stamps,$(PROTO_TOOLS)) protodeps
@@ -306,6 +306,11 @@ generate-components: $(TOOLS)/mdatagen
 .PHONY: generate-semconv
 generate-semconv:
 	go -C internal/tools run ./semconv $(CURDIR)/internal/semconv/registry $(CURDIR)/internal/semconv/names.go $(CURDIR)/docs/reference/semantic-conventions.md
+
+# The reference of the configuration, from the doc comments of its structs, and of the metrics, from each metadata.yaml.
+.PHONY: generate-docs
+generate-docs: ## Regenerate the reference in docs/reference
+	go run ./docs/generate
 
 # Needs clang-14, llvm-14 and libbpf-dev, in these versions: another compiler writes other objects. bpf2go itself is
 # pinned by go.mod.

@@ -11,8 +11,8 @@ import (
 
 // Config is the configuration of the tapio exporter.
 type Config struct {
-	// Extension is the id of the tapio extension whose store is written, tapio
-	// by default. One exporter may write one extension's store.
+	// Extension is the id of the tapio extension whose store is written. One exporter writes to a store:
+	// use the same one in all pipelines.
 	Extension component.ID `mapstructure:"extension"`
 }
 

@@ -21,121 +21,133 @@ import (
 
 // Config is the configuration of the tapio extension.
 type Config struct {
-	// GRPC is the server of the three services, localhost:4417 by default.
+	// GRPC is the gRPC server of the API. Its endpoint is localhost:4417 by default; use 0.0.0.0:4417 for
+	// all addresses, and port 0 for any free port, which the log reports. `max_recv_msg_size_mib` also
+	// limits the uncompressed size of a payload. See [Authentication and TLS](../how-to/auth-and-tls.md).
 	GRPC configgrpc.ServerConfig `mapstructure:"grpc"`
 
-	// HTTP is the server of the same services as JSON, localhost:4418 by
-	// default. `enabled: false` switches it off.
+	// HTTP serves the same API as JSON, the web UI, and the APIs of Prometheus, Jaeger and MCP. Its
+	// endpoint is localhost:4418 by default; `enabled: false` switches it off. `max_request_body_size` is
+	// that of `grpc::max_recv_msg_size_mib` unless set, and cannot be larger. Leave `write_timeout` at 0:
+	// it would end live streams.
 	HTTP configoptional.Optional[confighttp.ServerConfig] `mapstructure:"http"`
 
-	// Jaeger is Jaeger's query API under /api/ of the HTTP server.
+	// Jaeger is [Jaeger's query API](../how-to/jaeger.md) under /api/ of the HTTP server.
 	Jaeger QueryAPIConfig `mapstructure:"jaeger"`
 
-	// MCP is the Model Context Protocol server for AI agents at /mcp of the HTTP server.
+	// MCP is the [Model Context Protocol server](../how-to/ai-agents.md) for AI agents at /mcp of the HTTP
+	// server.
 	MCP QueryAPIConfig `mapstructure:"mcp"`
 
-	// Store bounds what is kept.
+	// Store limits how much telemetry is kept, and for how long. [Size memory](../how-to/size-memory.md)
+	// explains how the limits relate to the memory of the process.
 	Store StoreConfig `mapstructure:"store"`
 
-	// MaxStreams is the most streams open at once, of all services and clients;
-	// one more is refused with RESOURCE_EXHAUSTED. 1 or more, 1,000 by default.
+	// MaxStreams is the number of live streams that may be open at once, of all clients. One more is
+	// refused with RESOURCE_EXHAUSTED. Accepted: 1 or more.
 	MaxStreams int `mapstructure:"max_streams"`
 
-	// Limits bound what clients may do.
+	// Limits restricts what clients may send and read.
 	Limits LimitsConfig `mapstructure:"limits"`
 
-	// Access says which clients may do what.
+	// Access restricts which authenticated clients may read, write and administer. Without it every client
+	// may do everything. See [Authentication and TLS](../how-to/auth-and-tls.md).
 	Access AccessConfig `mapstructure:"access"`
 
-	// AllowedHosts are the names that a request without authentication may use for
-	// this server, besides localhost and IP addresses: "tapio.example.com",
-	// "*.example.com", or "*" for every name. Checked where the HTTP server listens
-	// on a loopback address, or where a name is given here.
+	// AllowedHosts lists the host names that requests without authentication may use for this server,
+	// besides localhost and IP addresses: a name, a pattern such as `*.example.com`, or `*` for every
+	// name. Checked where the HTTP server listens on a loopback address, or if a name is listed here. See
+	// [Requests from web pages](../how-to/auth-and-tls.md#requests-from-web-pages).
 	AllowedHosts []string `mapstructure:"allowed_hosts"`
 
-	// Prometheus bounds Prometheus' HTTP API.
+	// Prometheus configures [Prometheus' HTTP API](../how-to/prometheus.md), which the HTTP server has
+	// under /prometheus.
 	Prometheus PrometheusConfig `mapstructure:"prometheus"`
 
-	// UI is the web UI, served beside HTTP.
+	// UI is the [web UI](web-ui.md).
 	UI UIConfig `mapstructure:"ui"`
 
-	// Rules names recording and alerting rules in Prometheus' format.
+	// Rules evaluates recording and alerting rules in Prometheus' format.
 	Rules RulesConfig `mapstructure:"rules"`
 
-	// RecordMetrics is about the series that log records and spans are counted in.
+	// RecordMetrics counts log records and spans as metrics.
 	RecordMetrics RecordMetricsConfig `mapstructure:"record_metrics"`
 
-	// Collectors bounds the registry of collectors.
+	// Collectors limits the [registry of collectors](collectors.md#the-registry).
 	Collectors CollectorsConfig `mapstructure:"collectors"`
 
-	// Notifications says who is told of incidents, alerts and burnt error budgets.
+	// Notifications sends incidents, alerts and exhausted error budgets to other systems. See
+	// [Notifications](../how-to/notifications.md).
 	Notifications NotificationsConfig `mapstructure:"notifications"`
 
-	// SLOs are service level objectives.
+	// SLOs tracks [service level objectives](../how-to/slos.md).
 	SLOs SLOsConfig `mapstructure:"slos"`
 
-	// Members are other servers whose telemetry is part of every answer.
+	// Members are other servers whose telemetry is part of every answer. See
+	// [Federation](../how-to/federation.md).
 	Members MembersConfig `mapstructure:"members"`
 
-	// Cost says what cores and memory cost.
+	// Cost sets the prices for [cost advice](tapioctl.md#tapioctl-get-cost).
 	Cost CostConfig `mapstructure:"cost"`
 
-	// SpareThreads is how many threads may run Go code beyond one for each
-	// processor, so that calls are noticed while all are busy: 0 to 64, 2 by
-	// default. The environment variable GOMAXPROCS goes before it.
+	// SpareThreads is the number of threads that may run Go code in addition to one per CPU, so that
+	// requests are accepted while all CPUs are busy. The environment variable GOMAXPROCS takes precedence.
+	// Accepted: 0 to 64.
 	SpareThreads int `mapstructure:"spare_threads"`
 
-	// ShutdownTimeout is how long a shutdown waits for calls under way before
-	// it cuts them. 1 ms or more, 3 s by default.
+	// ShutdownTimeout is the time that a shutdown waits for calls in progress before it cancels them.
+	// Accepted: 1ms or more.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 }
 
 // UIConfig is about the web UI.
 type UIConfig struct {
-	// Enabled serves the UI's pages at the root of the HTTP server; true by default.
+	// Enabled serves the web UI at the root of the HTTP server. Its files hold no data and are served
+	// without authentication; the pages read the API with the credentials that the user enters.
 	Enabled bool `mapstructure:"enabled"`
 }
 
 // StoreConfig bounds the store: the oldest records go when either bound is
 // reached.
 type StoreConfig struct {
-	// MemoryLimit is the memory for all signals, 4 MiB or more, 512 MiB by
-	// default. A sixth of it, 96 MiB at most, is for taking records in, the rest for
-	// keeping them. With less than the default, what the process itself needs is more
-	// than the quarter that it may take on top.
+	// MemoryLimit is the memory for all signals. Five sixths of it hold records; the rest, at most 96 MiB,
+	// is for ingestion. When a signal reaches its share, its oldest records are evicted. Below the default
+	// the process may need more than a quarter on top, which the log reports. Accepted: 4MiB or more.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 
-	// MaxAge is how long a record is kept after its arrival: 1 s or more, or 0
-	// for as long as memory allows. 24 h by default.
+	// MaxAge is the time that a record is kept after its arrival. 0 keeps records as long as memory
+	// allows. Records are evicted in groups of at most 1/64 of this time. Accepted: 0, or 1s or more.
 	MaxAge time.Duration `mapstructure:"max_age"`
 
-	// Shares divides what records may fill of MemoryLimit among the signals.
+	// Shares divides the memory for records between the signals.
 	Shares Shares `mapstructure:"shares"`
 
-	// Profiles bounds the profiles.
+	// Profiles limits the memory of profiles.
 	Profiles ProfilesStoreConfig `mapstructure:"profiles"`
 
-	// Directory is where records are kept across restarts, empty by
-	// default: in memory only. The bounds above are those of the directory, too.
+	// Directory keeps the records across restarts; it is created if it does not exist. Without it the
+	// store is in memory only. Memory limit and age apply to the directory too. One process at a time can
+	// use a directory. See [Keep data across restarts](../how-to/configure.md#keep-data-across-restarts).
 	Directory string `mapstructure:"directory"`
 
-	// Durability is what a crash may take of the records in Directory: none: those
-	// of the last 10 s. async, the default with a directory: those of the last
-	// second. sync: none that was acknowledged.
+	// Durability is what a crash may lose of the records in the directory: with none the last 10 s, with
+	// async the last second, with sync nothing that was acknowledged. The default is async with a
+	// directory and none without. Accepted: `none`, `async`, `sync`.
 	Durability string `mapstructure:"durability"`
 
-	// QueryMemory is what all queries together may hold while they run, beside
-	// MemoryLimit; one may hold a quarter. 8 MiB or more, 128 MiB by default.
+	// QueryMemory is the working memory of all queries together, in addition to memory_limit. One query
+	// may use a quarter of it. A query that needs more fails with RESOURCE_EXHAUSTED; others continue.
+	// Accepted: 8MiB or more.
 	QueryMemory ByteSize `mapstructure:"query_memory"`
 }
 
 // Shares are percentages that sum to 100, each 1 or more.
 type Shares struct {
-	// Logs is for log records and events, 40 by default.
+	// Logs is the percentage for log records and events. Accepted: 1 or more; the three add up to 100.
 	Logs int `mapstructure:"logs"`
-	// Traces is for spans, 40 by default.
+	// Traces is the percentage for spans. Accepted: 1 or more; the three add up to 100.
 	Traces int `mapstructure:"traces"`
-	// Metrics is for metric points, 20 by default.
+	// Metrics is the percentage for metric points. Accepted: 1 or more; the three add up to 100.
 	Metrics int `mapstructure:"metrics"`
 }
 

@@ -12,12 +12,13 @@ import (
 // CostConfig says what resources cost, for advice in money. Prices are 0 by default: the
 // advice is in cores, GiB and bytes only.
 type CostConfig struct {
-	// Currency is shown behind amounts.
+	// Currency is printed with amounts.
 	Currency string `mapstructure:"currency"`
-	// CoreHour is the price of a core for an hour, GiBHour that of a GiB of memory, and
-	// IngestedGiB that of a GiB of log records or metric points.
-	CoreHour    float64 `mapstructure:"core_hour"`
-	GiBHour     float64 `mapstructure:"gib_hour"`
+	// CoreHour is the price of one CPU core for one hour. Accepted: 0 or more.
+	CoreHour float64 `mapstructure:"core_hour"`
+	// GiBHour is the price of one GiB of memory for one hour. Accepted: 0 or more.
+	GiBHour float64 `mapstructure:"gib_hour"`
+	// IngestedGiB is the price of one GiB of log records or metric points. Accepted: 0 or more.
 	IngestedGiB float64 `mapstructure:"ingested_gib"`
 }
 

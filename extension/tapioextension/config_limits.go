@@ -14,84 +14,81 @@ import (
 
 // LimitsConfig bounds what clients may do.
 type LimitsConfig struct {
-	// InFlightSize is the memory of writes under way, of all clients together:
-	// 1 MiB or more, 64 MiB by default. Writes that find no room wait for up to
-	// two seconds and are then refused with RESOURCE_EXHAUSTED.
+	// InFlightSize is the memory of writes in progress over the API, of all clients, uncompressed payloads
+	// included. A write that does not fit waits for up to 2 s, which slows its sender down, and is then
+	// refused with RESOURCE_EXHAUSTED and a retry delay. JSON requests have the same amount again while
+	// they are decoded. Accepted: 1MiB or more.
 	InFlightSize ByteSize `mapstructure:"in_flight_size"`
 
-	// RequestMemory is the memory that requests may take while they are decoded and
-	// stored, on every way in and of all clients together: 16 MiB or more, 128 MiB by
-	// default. A request that would take more by itself is refused for good, one that
-	// finds no room for two seconds until later.
+	// RequestMemory is the memory of requests while they are decoded and stored, of all protocols and
+	// clients. A request that needs more than this is refused permanently (RESOURCE_EXHAUSTED, 413); one
+	// that does not fit for 2 s is refused temporarily (RetryInfo, or 503 with Retry-After). An OTLP
+	// receiver takes part through `middlewares: [{id: tapio}]`. Accepted: 16MiB or more.
 	RequestMemory ByteSize `mapstructure:"request_memory"`
 
-	// ClientBytesPerSecond is what one client may write. 0, the default: no
-	// bound.
+	// ClientBytesPerSecond is the number of bytes that one client may write per second. A client is
+	// identified by its authenticator, else by its address. Accepted: 0 for no limit, or more.
 	ClientBytesPerSecond float64 `mapstructure:"client_bytes_per_second"`
 
-	// ClientCallsPerSecond is how many calls one client may make, a stream being
-	// one. 0, the default: no bound.
+	// ClientCallsPerSecond is the number of calls that one client may make per second; a stream is one
+	// call. Accepted: 0 for no limit, or more.
 	ClientCallsPerSecond float64 `mapstructure:"client_calls_per_second"`
 
-	// ClientStreams is how many of the streams one client may have open. 0, the
-	// default: as many as there may be.
+	// ClientStreams is the number of streams that one client may have open. Accepted: 0 for no limit
+	// besides max_streams, or more.
 	ClientStreams int `mapstructure:"client_streams"`
 
-	// SlowReaderTimeout is how long a reader may leave a message unread before
-	// its stream ends. 1 s or more, 1 min by default.
+	// SlowReaderTimeout is the time that a reader may leave a message unread before its stream ends with
+	// RESOURCE_EXHAUSTED. Accepted: 1s or more.
 	SlowReaderTimeout time.Duration `mapstructure:"slow_reader_timeout"`
 
-	// ReaderMemory is the memory for what waits to be read from all live streams: 1 MiB
-	// or more, 64 MiB by default. The more streams, the smaller their messages.
+	// ReaderMemory is the memory of unread messages of all live streams. The more streams are open, the
+	// smaller their messages: 16 KiB to 1 MiB of records each. Accepted: 1MiB or more.
 	ReaderMemory ByteSize `mapstructure:"reader_memory"`
 
-	// ReaderLag is how far behind a live reader may be, one that began with the newest
-	// records and did not ask for each of them. One further behind is moved on to the
-	// newest and told what it missed. 1 s or more, or 0 for as far as it likes; 30 s by
-	// default.
+	// ReaderLag is how far behind a live reader may be. One further behind skips to the newest record and
+	// gets a loss report with the count and range of what it missed. Streams that resume, start in the
+	// past or deliver at least once are never skipped ahead. Accepted: 0 for no limit, or 1s or more.
 	ReaderLag time.Duration `mapstructure:"reader_lag"`
 
-	// DuplicateWindow is the memory for the ids of stored batches, which is how
-	// a batch that is sent again is known. 160 bytes a batch, 8 MiB by default.
+	// DuplicateWindow is the memory for the ids of stored batches, 160 bytes each. A batch that is sent
+	// again while its id is remembered is stored once. Accepted: 1KiB or more.
 	DuplicateWindow ByteSize `mapstructure:"duplicate_window"`
 }
 
 // AccessConfig says which clients may do what. Without an attribute everybody
 // whom the authenticator lets in may do everything.
 type AccessConfig struct {
-	// Attribute names what the authenticator knows of a client: username with
-	// basicauth, subject or membership with oidc. Of a client with nothing but a
-	// certificate it is the certificate's common name, whatever is named here.
+	// Attribute names the attribute of the authenticator that identifies a client: username with
+	// basicauth; subject or membership with oidc. A client that has only a certificate is identified by
+	// its common name.
 	Attribute string `mapstructure:"attribute"`
-	// Read lists the values that may ask questions; "*" is every client.
+	// Read lists the clients that may query and follow streams. `*` is every client.
 	Read []string `mapstructure:"read"`
-	// Write lists those that may write events, register and beat.
+	// Write lists the clients that may write events, register and send heartbeats.
 	Write []string `mapstructure:"write"`
-	// Admin lists those that may change the configuration of collectors.
+	// Admin lists the clients that may read, change and remove the configuration of every collector.
 	Admin []string `mapstructure:"admin"`
 }
 
 // CollectorsConfig bounds the registry of collectors.
 type CollectorsConfig struct {
-	// Max is the most collectors that may be registered, 1 or more, 10,000 by
-	// default. One more takes the place of the one lost for longest.
+	// Max is the number of collectors that may be registered. One more replaces the one that has been lost
+	// for longest; if none is lost it is refused with RESOURCE_EXHAUSTED. Accepted: 1 or more.
 	Max int `mapstructure:"max"`
-	// MemoryLimit bounds the registrations and configurations together, 1 MiB
-	// or more, 64 MiB by default.
+	// MemoryLimit is the memory of all registrations and configurations. Accepted: 1MiB or more.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
-	// HeartbeatInterval is the time between beats, 100 ms or more, 10 s by
-	// default.
+	// HeartbeatInterval is the time between two heartbeats of a collector. Accepted: 100ms or more.
 	HeartbeatInterval time.Duration `mapstructure:"heartbeat_interval"`
-	// DegradedAfter is how many beats a collector must miss to be degraded, 1 or
-	// more, 2 by default.
+	// DegradedAfter is the number of missed heartbeats after which a collector is degraded. Accepted: 1 or
+	// more.
 	DegradedAfter int `mapstructure:"degraded_after"`
-	// LostAfter is how many beats it must miss to be lost, more than
-	// DegradedAfter, 6 by default.
+	// LostAfter is the number of missed heartbeats after which a collector is lost. Accepted: more than
+	// degraded_after.
 	LostAfter int `mapstructure:"lost_after"`
-	// OwnerAttribute names what the authenticator knows of a client that says whose
-	// the collectors are that it registers: no other client can register, change or
-	// remove them. By default subject or username, whichever is known, else
-	// access::attribute; of a client with nothing but a certificate its common name.
+	// OwnerAttribute names the attribute of the authenticator that identifies the owner of a collector: no
+	// other client can register, change or remove it. By default subject or username, whichever is known,
+	// else access::attribute; for a client that has only a certificate, its common name.
 	OwnerAttribute string `mapstructure:"owner_attribute"`
 }
 

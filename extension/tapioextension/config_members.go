@@ -18,20 +18,20 @@ import (
 // MembersConfig names other servers of this kind, whose telemetry is part of every
 // answer. Without one, answers come from the store of this server alone.
 type MembersConfig struct {
-	// Endpoints are gRPC addresses of members, such as node-1:4417.
+	// Endpoints are the gRPC addresses of members, such as node-1:4417.
 	Endpoints []string `mapstructure:"endpoints"`
-	// DNS are names with a port, such as tapio.monitoring.svc:4417: every address of the
-	// name is a member. A headless service of Kubernetes is such a name.
+	// DNS are names with a port, such as tapio.monitoring.svc:4417: every address of the name is a member.
+	// A headless service of Kubernetes is such a name.
 	DNS []string `mapstructure:"dns"`
-	// RefreshInterval is how often the names are looked up: 1 s or more, 30 s by default.
+	// RefreshInterval is how often the names are resolved. Accepted: 1s or more.
 	RefreshInterval time.Duration `mapstructure:"refresh_interval"`
-	// Timeout is how long a member may take for one call: 10 ms or more, 5 s by default.
-	// One that takes longer is left out of the answer and reported.
+	// Timeout is the time that a member has for one call. One that takes longer is missing from the
+	// answer, which names it. Accepted: 10ms or more.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// MaxCalls is how many calls one member answers at once: 1 or more, 16 by default.
+	// MaxCalls is the number of concurrent calls to one member. Further calls wait. Accepted: 1 or more.
 	MaxCalls int `mapstructure:"max_calls"`
-	// Client is how members are connected to: tls, auth, headers, compression and so on.
-	// Its endpoint must be empty.
+	// Client configures the connections to members: tls, auth, headers, compression and so on. TLS is off
+	// by default (`tls::insecure: true`). Its endpoint must be empty.
 	Client configgrpc.ClientConfig `mapstructure:"client"`
 }
 

@@ -18,64 +18,71 @@ import (
 
 // NotificationsConfig says who is told of incidents, alerts and burnt error budgets.
 type NotificationsConfig struct {
-	// Receivers are where notifications go. Without one nothing is sent.
+	// Receivers are the destinations of notifications. Without one nothing is sent.
 	Receivers []ReceiverConfig `mapstructure:"receivers"`
-	// Routes say which receivers get which alerts; the first that matches counts.
-	// Without one every receiver gets all alerts.
+	// Routes assign alerts to receivers; the first route that matches applies. Without one every receiver
+	// gets all alerts.
 	Routes []RouteConfig `mapstructure:"routes"`
 	// GroupBy, GroupWait and GroupInterval hold for routes that do not set them.
 	GroupConfig `mapstructure:",squash"`
-	// Runbooks tie alerts to pages that say what to do; the first that fits counts.
+	// Runbooks link alerts to pages with instructions; the first that matches applies.
 	Runbooks []RunbookConfig `mapstructure:"runbooks"`
-	// Watchdog is a message that is sent all the time.
+	// Watchdog is a message that is sent at regular intervals, so that its absence shows that Tapio is
+	// down.
 	Watchdog WatchdogConfig `mapstructure:"watchdog"`
-	// Retry says how failed messages are sent again.
+	// Retry configures how failed messages are sent again: first after 1s, later every 1m, for at most 1h
+	// by default.
 	Retry configretry.BackOffConfig `mapstructure:"retry"`
-	// QueueSize bounds what waits for one receiver: 64 KiB or more, 4 MiB by default.
+	// QueueSize is the size of the messages that wait for one receiver. When it is full the oldest message
+	// is dropped. Accepted: 64KiB or more.
 	QueueSize ByteSize `mapstructure:"queue_size"`
-	// ResolveTimeout is how long after a restart an alert of which nothing is heard
-	// is taken to be over: 1 min or more, 1 h by default.
+	// ResolveTimeout is the time after a restart at which an alert without new state is resolved.
+	// Accepted: 1m or more.
 	ResolveTimeout time.Duration `mapstructure:"resolve_timeout"`
 }
 
 // GroupConfig says which alerts go in one message.
 type GroupConfig struct {
-	// GroupBy are labels: alerts with the same values go together. Without one each
-	// alert goes by itself, at once.
+	// GroupBy lists labels: alerts with the same values are sent in one message. Without one each alert is
+	// sent separately and at once.
 	GroupBy []string `mapstructure:"group_by"`
-	// GroupWait is how long the first message of a group waits for more, 10 s by
-	// default.
+	// GroupWait is the time that the first message of a group waits for more alerts. Accepted: 0 or more.
 	GroupWait time.Duration `mapstructure:"group_wait"`
-	// GroupInterval is the time between the messages of a group, 1 min by default.
+	// GroupInterval is the time between two messages of a group. Accepted: 0 or more.
 	GroupInterval time.Duration `mapstructure:"group_interval"`
 }
 
 // RouteConfig says which receivers get which alerts.
 type RouteConfig struct {
-	// Severity lists severities, and Matchers conditions on labels such as
-	// service="checkout"; all must hold. Without one all alerts match.
+	// Severity lists severities, of which the alert must have one.
 	Severity []string `mapstructure:"severity"`
+	// Matchers are conditions on labels, such as `service="checkout"`, with the operators =, !=, =~ and
+	// !~. All must match.
 	Matchers []string `mapstructure:"matchers"`
-	// Receivers are names; empty: the alerts are sent to no one.
+	// Receivers are the names of receivers; with none the alerts are sent to no one.
 	Receivers []string `mapstructure:"receivers"`
-	// Continue also tries the routes behind this one.
+	// Continue also evaluates the routes after this one.
 	Continue    bool `mapstructure:"continue"`
 	GroupConfig `mapstructure:",squash"`
 }
 
 // RunbookConfig ties alerts to a page. What is set must hold.
 type RunbookConfig struct {
-	Rule      string `mapstructure:"rule"`
-	Service   string `mapstructure:"service"`
+	// Rule is the name of an alerting rule or burn alert. All conditions that are set must match.
+	Rule string `mapstructure:"rule"`
+	// Service is a service.name.
+	Service string `mapstructure:"service"`
+	// CauseType is the type of the cause of an incident.
 	CauseType string `mapstructure:"cause_type"`
-	URL       string `mapstructure:"url"`
+	// URL is the page, shown in notifications and among the actions of incidents. Required.
+	URL string `mapstructure:"url"`
 }
 
 // WatchdogConfig says who gets the message that stays away when Tapio does not run.
 type WatchdogConfig struct {
-	// Receivers are names of webhooks and Alertmanagers.
+	// Receivers are the names of webhooks and Alertmanagers.
 	Receivers []string `mapstructure:"receivers"`
-	// Interval is the time between messages: 1 s or more, 1 min by default.
+	// Interval is the time between two messages. Accepted: 1s or more.
 	Interval time.Duration `mapstructure:"interval"`
 }
 

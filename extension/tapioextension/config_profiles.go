@@ -11,10 +11,9 @@ import (
 
 // ProfilesStoreConfig bounds the profiles in the store.
 type ProfilesStoreConfig struct {
-	// MemoryLimit is the part of store::memory_limit that profiles may take: 1 MiB or
-	// more and at most half of it; by default a sixteenth of it, 1 MiB or more. What
-	// profiles take is missing from the parts of the other signals, in proportion to
-	// their shares; while there are no profiles nothing is.
+	// MemoryLimit is the part of store::memory_limit that profiles may take. It reduces the memory of the
+	// other signals, in proportion to their shares, once there are profiles. 0, the default, is a
+	// sixteenth of store::memory_limit. Accepted: 1MiB to half of store::memory_limit.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 }
 

@@ -18,31 +18,28 @@ import (
 // PrometheusConfig bounds Prometheus' HTTP API, which the HTTP server has under
 // /prometheus.
 type PrometheusConfig struct {
-	// HTTP is a server of its own with the API at its root, for tools that cannot be
-	// given a path. There is none by default; with a section it is localhost:9090.
+	// HTTP is a separate server with the API at its root, for tools that do not accept a path. Off by
+	// default; with a section its endpoint is localhost:9090.
 	HTTP configoptional.Optional[confighttp.ServerConfig] `mapstructure:"http"`
 
-	// MaxSamples is the most samples that one query may hold at once, 1 or more,
-	// 50,000,000 by default. What they take is bounded by store::query_memory besides.
+	// MaxSamples is the number of samples that one query may hold at once. store::query_memory limits them
+	// too. Accepted: 1 or more.
 	MaxSamples int `mapstructure:"max_samples"`
 
-	// Timeout is how long a query may take, 1 ms or more, 2 min by default.
+	// Timeout is the longest duration of a query. Accepted: 1ms or more.
 	Timeout time.Duration `mapstructure:"timeout"`
 
-	// MaxConcurrency is how many queries are answered at once, 1 or more, 20 by
-	// default. Others wait.
+	// MaxConcurrency is the number of concurrent queries. Further queries wait. Accepted: 1 or more.
 	MaxConcurrency int `mapstructure:"max_concurrency"`
 
-	// LookbackDelta is how long a sample counts, 1 ms or more, 5 min by default.
+	// LookbackDelta is how long a sample is valid. Accepted: 1ms or more.
 	LookbackDelta time.Duration `mapstructure:"lookback_delta"`
 
-	// PromoteResourceAttributes are the attributes of resources that become labels of
-	// every series, as they are in target_info; "*" is all of them. By default those
-	// that tell where something runs.
+	// PromoteResourceAttributes are the resource attributes that become labels of every series, as they
+	// are in target_info; `*` promotes all. By default those that identify where something runs.
 	PromoteResourceAttributes []string `mapstructure:"promote_resource_attributes"`
 
-	// PromoteScope makes the name and version of the instrumentation scope the labels
-	// otel_scope_name and otel_scope_version.
+	// PromoteScope adds the labels otel_scope_name and otel_scope_version.
 	PromoteScope bool `mapstructure:"promote_scope"`
 }
 

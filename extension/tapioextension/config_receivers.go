@@ -16,33 +16,38 @@ import (
 
 // ReceiverConfig is one receiver: a name, and one of the kinds.
 type ReceiverConfig struct {
-	Name         string              `mapstructure:"name"`
-	Webhook      *HTTPReceiverConfig `mapstructure:"webhook"`
+	// Name identifies the receiver in routes. Required.
+	Name string `mapstructure:"name"`
+	// Webhook sends JSON to an HTTP server. A receiver has one of the four kinds.
+	Webhook *HTTPReceiverConfig `mapstructure:"webhook"`
+	// Alertmanager sends alerts to a Prometheus Alertmanager.
 	Alertmanager *AlertmanagerConfig `mapstructure:"alertmanager"`
-	PagerDuty    *PagerDutyConfig    `mapstructure:"pagerduty"`
-	Slack        *HTTPReceiverConfig `mapstructure:"slack"`
+	// PagerDuty sends events to PagerDuty.
+	PagerDuty *PagerDutyConfig `mapstructure:"pagerduty"`
+	// Slack sends messages to an incoming webhook of Slack.
+	Slack *HTTPReceiverConfig `mapstructure:"slack"`
 }
 
 // HTTPReceiverConfig is a server that takes requests.
 type HTTPReceiverConfig struct {
-	// ClientConfig has endpoint, tls, auth, headers, timeout and the like.
+	// ClientConfig has the keys of an HTTP client: endpoint, tls, auth, headers, timeout and so on.
 	confighttp.ClientConfig `mapstructure:",squash"`
-	// URL is an endpoint that is a secret, as a whole or in part. One of both is set.
+	// URL is used instead of endpoint where the address contains a secret; it is never printed.
 	URL configopaque.String `mapstructure:"url"`
 }
 
 // AlertmanagerConfig is an Alertmanager.
 type AlertmanagerConfig struct {
 	HTTPReceiverConfig `mapstructure:",squash"`
-	// ResendInterval is how often firing alerts are sent again, so that Alertmanager
-	// keeps them: 10 s or more, 5 min by default.
+	// ResendInterval is how often firing alerts are sent again, so that Alertmanager keeps them. Default:
+	// `5m`. Accepted: 10s or more.
 	ResendInterval time.Duration `mapstructure:"resend_interval"`
 }
 
 // PagerDutyConfig is a service of PagerDuty.
 type PagerDutyConfig struct {
 	HTTPReceiverConfig `mapstructure:",squash"`
-	// RoutingKey is the integration key of Events API v2.
+	// RoutingKey is the integration key of Events API v2. Required.
 	RoutingKey configopaque.String `mapstructure:"routing_key"`
 }
 

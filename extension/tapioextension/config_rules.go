@@ -11,11 +11,11 @@ import (
 
 // RulesConfig names Prometheus' rule files.
 type RulesConfig struct {
-	// Files are paths of rule files; the last part of a path may be a pattern. A file
-	// that cannot be read is reported and left out.
+	// Files are paths of rule files; the last part of a path may be a pattern. A file that cannot be read
+	// is reported and skipped.
 	Files []string `mapstructure:"files"`
 
-	// EvaluationInterval is that of groups that name none, 1 s or more, 1 min by default.
+	// EvaluationInterval is the interval of groups that set none. Accepted: 1s or more.
 	EvaluationInterval time.Duration `mapstructure:"evaluation_interval"`
 }
 
@@ -34,13 +34,11 @@ func (c *RulesConfig) Validate() error {
 
 // RecordMetricsConfig is about the series that log records and spans are counted in.
 type RecordMetricsConfig struct {
-	// Interval is the time between two points of a series, 1 s or more, or 0 for no such
-	// series; 15 s by default.
+	// Interval is the time between two points of a series. Accepted: 0 for no such series, or 1s or more.
 	Interval time.Duration `mapstructure:"interval"`
 
-	// MaxSeries is the most series of log records, and of spans, 1 or more, 1,000 by
-	// default. What would be one more is counted together in one with the label
-	// otel_metric_overflow.
+	// MaxSeries is the number of series of log records, and of spans. Further records are counted in one
+	// series with the label otel_metric_overflow. Accepted: 1 or more.
 	MaxSeries int `mapstructure:"max_series"`
 }
 

@@ -14,73 +14,81 @@ import (
 // SLOsConfig says what share of requests is to be good, and when it is reported that
 // too many are not.
 type SLOsConfig struct {
-	// Objectives are those that are wanted.
+	// Objectives are the configured objectives.
 	Objectives []ObjectiveConfig `mapstructure:"objectives"`
-	// Window is the time that an error budget is for: 1 h to 2160 h (90 days), 720 h (30
-	// days) by default.
+	// Window is the period of an error budget. Accepted: 1h to 2160h (90 days).
 	Window time.Duration `mapstructure:"window"`
-	// BurnAlerts say when a budget burns too fast; those of the SRE workbook by default.
+	// BurnAlerts define when an error budget burns too fast; by default the four of the SRE workbook.
 	BurnAlerts []BurnAlertConfig `mapstructure:"burn_alerts"`
-	// MinFailures is how many requests must be bad in the long window of a burn alert:
-	// 1 or more, 10 by default.
+	// MinFailures is the number of bad requests in the long window below which no alert fires. Accepted: 1
+	// or more.
 	MinFailures int `mapstructure:"min_failures"`
 	// Automatic learns objectives for operations that have none.
 	Automatic AutomaticConfig `mapstructure:"automatic"`
-	// MemoryLimit bounds the counts: 1 MiB or more, 16 MiB by default. An objective of a
-	// service takes 26 KiB.
+	// MemoryLimit is the memory of the counts: 26 KiB for an objective of one service. Accepted: 1MiB or
+	// more.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 }
 
 // ObjectiveConfig is a target for the requests to a service: for their availability,
 // their latency, or both.
 type ObjectiveConfig struct {
-	Name      string `mapstructure:"name"`
+	// Name identifies the objective. Required.
+	Name string `mapstructure:"name"`
+	// Namespace is a service.namespace; none matches all.
 	Namespace string `mapstructure:"namespace"`
-	// Service is a service.name, or * for each service.
+	// Service is a service.name, or `*` for every service. Required.
 	Service string `mapstructure:"service"`
-	// Operation is the name of entry spans, with a trailing * for any ending; empty: all.
-	Operation    string              `mapstructure:"operation"`
+	// Operation is the name of entry spans; a trailing `*` matches any ending. None matches all.
+	Operation string `mapstructure:"operation"`
+	// Availability is a target for requests that succeed.
 	Availability *AvailabilityConfig `mapstructure:"availability"`
-	Latency      *LatencyConfig      `mapstructure:"latency"`
-	// Window is the time that the error budget is for; empty: that of all.
+	// Latency is a target for requests that are fast, among those that succeed.
+	Latency *LatencyConfig `mapstructure:"latency"`
+	// Window is the period of this error budget. Default: that of `slos`. Accepted: 1h to 2160h.
 	Window time.Duration `mapstructure:"window"`
 }
 
 // AvailabilityConfig is a target for requests that do not fail.
 type AvailabilityConfig struct {
-	// Target is in percent, for example 99.9.
+	// Target is the percentage of good requests, for example 99.9. Accepted: above 0, below 100.
 	Target float64 `mapstructure:"target"`
 }
 
 // LatencyConfig is a target for requests that are fast, of those that do not fail.
 type LatencyConfig struct {
-	// Target is in percent, for example 99.
+	// Target is the percentage of good requests, for example 99. Accepted: above 0, below 100.
 	Target float64 `mapstructure:"target"`
-	// Threshold is the longest duration that is good.
+	// Threshold is the longest duration of a good request. Accepted: 1us or more.
 	Threshold time.Duration `mapstructure:"threshold"`
 }
 
 // BurnAlertConfig says when a budget burns too fast.
 type BurnAlertConfig struct {
-	Name        string        `mapstructure:"name"`
-	LongWindow  time.Duration `mapstructure:"long_window"`
+	// Name identifies the alert. Required.
+	Name string `mapstructure:"name"`
+	// LongWindow is the window that decides whether the alert fires. Accepted: short_window to 2160h.
+	LongWindow time.Duration `mapstructure:"long_window"`
+	// ShortWindow is the window that ends the alert soon after the problem ended. Accepted: 1m to long_window.
 	ShortWindow time.Duration `mapstructure:"short_window"`
-	// Factor is how many times as fast as the window allows.
+	// Factor is the burn rate from which the alert fires; 1 uses up the budget within its period.
+	// Accepted: above 0.
 	Factor float64 `mapstructure:"factor"`
-	// Page is for what someone must act on at once.
+	// Page marks the alert as one that needs immediate action.
 	Page bool `mapstructure:"page"`
 }
 
 // AutomaticConfig says how objectives are learned.
 type AutomaticConfig struct {
+	// Enabled learns objectives.
 	Enabled bool `mapstructure:"enabled"`
-	// BurnAlerts also reports burning of learned objectives, false by default.
+	// BurnAlerts also alerts on learned objectives.
 	BurnAlerts bool `mapstructure:"burn_alerts"`
-	// After is how long an operation is watched first, 1 h by default.
+	// After is the time that an operation is observed first. Accepted: 1s or more.
 	After time.Duration `mapstructure:"after"`
-	// MinRequests is how many of its requests must have come, 1,000 by default.
+	// MinRequests is the number of requests that are observed first. Accepted: 1 or more.
 	MinRequests int `mapstructure:"min_requests"`
-	// MaxObjectives bounds how many are learned, 200 by default.
+	// MaxObjectives is the number of objectives that may be learned. Accepted: 0 or more.
 	MaxObjectives int `mapstructure:"max_objectives"`
 }
 

@@ -19,7 +19,7 @@ import (
 
 // QueryAPIConfig switches an API that other tools speak.
 type QueryAPIConfig struct {
-	// Enabled serves the API at the HTTP server, true by default.
+	// Enabled serves the API.
 	Enabled bool `mapstructure:"enabled"`
 }
 

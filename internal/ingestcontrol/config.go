@@ -10,17 +10,18 @@ import (
 
 // Config says how much of a signal goes on.
 type Config struct {
-	// Enabled switches the whole signal.
+	// Enabled set to false drops the whole signal.
 	Enabled bool `mapstructure:"enabled"`
-	// Include are OTTL conditions of which one must hold; none lets all pass.
+	// Include lists OTTL conditions of which one must be true. Without one everything passes.
 	Include []string `mapstructure:"include"`
-	// Exclude are OTTL conditions of which none may hold.
+	// Exclude lists OTTL conditions of which none may be true. A condition that cannot be evaluated is
+	// false.
 	Exclude []string `mapstructure:"exclude"`
-	// SamplingPercent is how many of a hundred records pass, 100 by default. Of
-	// spans all those of a trace pass or none.
+	// SamplingPercent is the percentage of records that pass; of a trace all spans pass or none. Not for
+	// metrics and profiles. Accepted: above 0, at most 100.
 	SamplingPercent float64 `mapstructure:"sampling_percent"`
-	// MaxPerSecond bounds records, points or spans a second; 0 does not, 0.1 lets one
-	// pass in ten seconds.
+	// MaxPerSecond is the number of records, points or spans that pass per second, and the size of a
+	// burst; 0.1 is one in ten seconds. Not for profiles. Accepted: 0 for no limit, or more.
 	MaxPerSecond float64 `mapstructure:"max_per_second"`
 }
 

@@ -16,12 +16,14 @@ import (
 
 // Config is the configuration of the processor.
 type Config struct {
-	// Source labels every resource with tapio.source; empty leaves them as they
-	// are. At most 256 bytes.
+	// Source is the value of the resource attribute tapio.source that is set on everything. Conditions can
+	// use it. Accepted: at most 256 bytes.
 	Source string `mapstructure:"source"`
-	// Logs, Metrics and Traces say how much of each signal goes on.
+	// Logs controls which log records pass.
 	Logs    ingestcontrol.Config `mapstructure:"logs"`
+	// Metrics controls which metric points pass.
 	Metrics ingestcontrol.Config `mapstructure:"metrics"`
+	// Traces controls which spans pass.
 	Traces  ingestcontrol.Config `mapstructure:"traces"`
 }
 

@@ -17,21 +17,20 @@ import (
 
 // Config is the configuration of the processor.
 type Config struct {
-	// MemoryLimit bounds the engine's state, 1 MiB or more, 128 MiB by default.
+	// MemoryLimit is the memory of the engine's state. When it is full the least useful state is dropped,
+	// counted by otelcol_tapio_correlation_evicted. Accepted: 1MiB or more.
 	MemoryLimit ByteSize `mapstructure:"memory_limit"`
 
-	// Window is the stretch of event time over which spans, logs and kernel
-	// events are judged together. 1 s to 1 min, 10 s by default.
+	// Window is the span of event time that is evaluated together. Accepted: 1s to 1m.
 	Window time.Duration `mapstructure:"window"`
 
-	// CloseAfter is how long nothing may join an incident before it counts as
-	// over. As long as the window or longer, 5 min by default.
+	// CloseAfter is the time without new evidence after which an incident is closed. Accepted: window or
+	// longer.
 	CloseAfter time.Duration `mapstructure:"close_after"`
 
-	// Lateness is how far records may lie behind the newest one at least and still
-	// count: findings wait for them that long. Where sources are seen to send later,
-	// what 99 of 100 of their batches keep to is waited for, up to 1 min. 0 to 1 min, 5 s
-	// by default.
+	// Lateness is the minimum delay of records that still count: findings wait for them. Where sources are
+	// observed to send later, the engine waits as long as 99 of 100 of their batches need, up to 1m.
+	// Accepted: 0s to 1m.
 	Lateness time.Duration `mapstructure:"lateness"`
 }
 

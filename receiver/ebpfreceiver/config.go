@@ -38,23 +38,27 @@ const (
 
 // Config is the configuration of the eBPF receiver.
 type Config struct {
-	// ErrorMode is ignore or propagate.
+	// ErrorMode is what happens when the kernel refuses a feature: ignore runs without it and reports it,
+	// propagate fails the start. Accepted: `ignore`, `propagate`.
 	ErrorMode ErrorMode `mapstructure:"error_mode"`
-	// RingBufferSize is in bytes, a power of two. What does not fit is lost and
-	// counted.
+	// RingBufferSize is the size of the ring buffer between kernel and receiver. Events that do not fit
+	// are lost and counted. Accepted: a power of two from 64KiB to 256MiB.
 	RingBufferSize ByteSize `mapstructure:"ring_buffer_size"`
-	// CollectionInterval is how often what the kernel counts becomes points.
+	// CollectionInterval is how often counts from the kernel become metric points. Accepted: 100ms or
+	// more.
 	CollectionInterval time.Duration `mapstructure:"collection_interval"`
-	// ProgramStats lets the kernel measure how long its programs run, at a cost of
-	// some 20 ns a run.
+	// ProgramStats measures the run time of the eBPF programs, which costs about 20 ns per run
+	// (`otelcol_tapio_ebpf_program_run_time`).
 	ProgramStats bool `mapstructure:"program_stats"`
-	// Logs, Metrics and Traces say how much of each signal goes on.
-	Logs    ingestcontrol.Config `mapstructure:"logs"`
+	// Logs controls which log records (kernel events) leave the receiver.
+	Logs ingestcontrol.Config `mapstructure:"logs"`
+	// Metrics controls which metric points leave the receiver.
 	Metrics ingestcontrol.Config `mapstructure:"metrics"`
-	Traces  ingestcontrol.Config `mapstructure:"traces"`
-	// Profiles says which profiles go on.
+	// Traces controls which spans leave the receiver.
+	Traces ingestcontrol.Config `mapstructure:"traces"`
+	// Profiles controls which profiles leave the receiver.
 	Profiles ingestcontrol.Config `mapstructure:"profiles"`
-	// Probes are the things to watch.
+	// Probes configures what is observed. A probe that is disabled attaches nothing to the kernel.
 	Probes probe.Config `mapstructure:"probes"`
 }
 

@@ -11,11 +11,10 @@ import (
 
 // Config is the configuration of the tapio receiver.
 type Config struct {
-	// Extension is the id of the tapio extension that serves the API, tapio by
-	// default. One receiver takes one extension's events.
+	// Extension is the id of the tapio extension that serves the API. One receiver serves one extension.
 	Extension component.ID `mapstructure:"extension"`
 
-	// Scrape names programs whose profiles are fetched, for a profiles pipeline.
+	// Scrape fetches profiles from net/http/pprof endpoints, for a profiles pipeline.
 	Scrape ScrapeConfig `mapstructure:"scrape"`
 }
 

@@ -18,27 +18,27 @@ import (
 // ScrapeConfig names programs whose net/http/pprof endpoints are fetched into the profiles
 // pipeline.
 type ScrapeConfig struct {
-	// Interval is the time between two fetches: 1 s or more, 1 min by default.
+	// Interval is the time between two fetches. Accepted: 1s or more.
 	Interval time.Duration `mapstructure:"interval"`
-	// CPUDuration is how long each CPU profile takes: whole seconds, 1 s or more and less
-	// than Interval, 10 s by default.
+	// CPUDuration is the duration of each CPU profile. Accepted: whole seconds, 1s or more, less than
+	// interval.
 	CPUDuration time.Duration `mapstructure:"cpu_duration"`
-	// Targets are the programs; none by default.
+	// Targets are the programs to fetch from.
 	Targets []TargetConfig `mapstructure:"targets"`
 }
 
 // TargetConfig is one program.
 type TargetConfig struct {
-	// ClientConfig is how it is reached. Endpoint is the URL of the folder of the
+	// ClientConfig has the keys of an HTTP client. `endpoint` is the URL of the folder of the pprof
 	// endpoints, for example http://localhost:6060/debug/pprof.
 	confighttp.ClientConfig `mapstructure:",squash"`
 
-	// Service is its service.name. Required.
+	// Service is the service.name of the program. Required.
 	Service string `mapstructure:"service"`
-	// Attributes are further attributes of its resource.
+	// Attributes are further resource attributes.
 	Attributes map[string]string `mapstructure:"attributes"`
-	// Profiles are cpu, heap, allocs, mutex, block and goroutine; cpu, heap and
-	// goroutine by default.
+	// Profiles are the profiles to fetch. Default: `cpu`, `heap`, `goroutine`. Accepted: `cpu`, `heap`,
+	// `allocs`, `mutex`, `block`, `goroutine`.
 	Profiles []pprofscrape.Kind `mapstructure:"profiles"`
 }
 

@@ -11,21 +11,33 @@ import (
 // Config has one block for each probe; a probe whose block says enabled: false
 // puts nothing into the kernel. The collector validates each block under its key.
 type Config struct {
+	// Process reports processes that start and exit, signals and OOM kills.
 	Process ProcessConfig `mapstructure:"process"`
+	// Syscall measures system calls.
 	Syscall SyscallConfig `mapstructure:"syscall"`
-	CPU     CPUConfig     `mapstructure:"cpu"`
-	Block   SwitchConfig  `mapstructure:"block"`
-	File    FileConfig    `mapstructure:"file"`
-	TCP     TCPConfig     `mapstructure:"tcp"`
-	HTTP    HTTPConfig    `mapstructure:"http"`
+	// CPU measures CPU time and run-queue latency per program.
+	CPU CPUConfig `mapstructure:"cpu"`
+	// Block observes disk requests.
+	Block SwitchConfig `mapstructure:"block"`
+	// File reports access to the listed files.
+	File FileConfig `mapstructure:"file"`
+	// TCP observes connections: failures, resets, retransmits.
+	TCP TCPConfig `mapstructure:"tcp"`
+	// HTTP reads HTTP/1.x requests at the socket.
+	HTTP HTTPConfig `mapstructure:"http"`
 
-	Redis      DatabaseConfig `mapstructure:"redis"`
+	// Redis reads Redis commands at the socket.
+	Redis DatabaseConfig `mapstructure:"redis"`
+	// PostgreSQL reads PostgreSQL queries at the socket.
 	PostgreSQL DatabaseConfig `mapstructure:"postgresql"`
-	// TLS shows the probes of protocols what libssl encrypts.
+	// TLS reads data before encryption and after decryption in libssl, for http, redis and postgresql.
+	// Each call of the library then costs some microseconds more.
 	TLS SwitchConfig `mapstructure:"tls"`
 
+	// DNS observes DNS queries.
 	DNS DNSConfig `mapstructure:"dns"`
 
+	// Profile samples stacks of the whole host. Active only if a profiles pipeline uses the receiver.
 	Profile ProfileConfig `mapstructure:"profile"`
 }
 
@@ -51,6 +63,7 @@ func DefaultConfig() Config {
 
 // SwitchConfig is that of a probe that is on or off.
 type SwitchConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
 }
 
@@ -59,17 +72,23 @@ const MaxArgsLimit = 4096
 
 // ProcessConfig is what to tell of processes.
 type ProcessConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// Exec, Exit, Signals and OOM each switch off one kind of event.
-	Exec    bool `mapstructure:"exec"`
-	Exit    bool `mapstructure:"exit"`
+	// Exec reports programs that start.
+	Exec bool `mapstructure:"exec"`
+	// Exit reports processes that exit.
+	Exit bool `mapstructure:"exit"`
+	// Signals reports signals that end processes.
 	Signals bool `mapstructure:"signals"`
-	OOM     bool `mapstructure:"oom"`
-	// ArgsLimit is how many bytes of a command line are told, 0 for none.
+	// OOM reports processes that the kernel kills for lack of memory.
+	OOM bool `mapstructure:"oom"`
+	// ArgsLimit is the number of bytes of a command line that are reported. Accepted: 0 for none, at most
+	// 4096.
 	ArgsLimit uint32 `mapstructure:"args_limit"`
-	// Redact are regular expressions for secrets that package redact does not know: of
-	// an argument that one matches, the first group, or without groups the match, is
-	// replaced by ***.
+	// Redact lists regular expressions (RE2) for secrets in command lines, in addition to [those that are
+	// always hidden](../how-to/redact-at-ingest.md#secrets-in-command-lines). The first group of a match,
+	// or without groups the match, becomes `***`. An option and the argument after it are also matched as
+	// `option=argument`.
 	Redact []string `mapstructure:"redact"`
 }
 

@@ -13,21 +13,26 @@ import (
 
 // FileConfig says of which files to tell what is done to them.
 type FileConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// Paths are files, folders with all below them, or, with a star at the end,
-	// beginnings of paths. Without any the probe is off.
+	// Paths lists the files to report: absolute paths of files, of directories including everything below,
+	// or prefixes that end in `*`. Without one the probe attaches nothing. Accepted: at most 128 paths of
+	// 250 bytes.
 	Paths []string `mapstructure:"paths"`
-	// ExcludePaths are left out again. Of several that fit the longest counts.
+	// ExcludePaths lists exceptions. The longest matching path decides.
 	ExcludePaths []string `mapstructure:"exclude_paths"`
-	// Opens, Writes, Unlinks and Renames each switch off one kind of event.
-	Opens   bool `mapstructure:"opens"`
-	Writes  bool `mapstructure:"writes"`
+	// Opens reports files that are opened.
+	Opens bool `mapstructure:"opens"`
+	// Writes reports files that are written.
+	Writes bool `mapstructure:"writes"`
+	// Unlinks reports files that are removed.
 	Unlinks bool `mapstructure:"unlinks"`
+	// Renames reports files that are renamed.
 	Renames bool `mapstructure:"renames"`
-	// Reads tells of files that are opened for reading too.
+	// Reads also reports files that are opened for reading only.
 	Reads bool `mapstructure:"reads"`
-	// WriteInterval is how often the writes to a file that stays open are told;
-	// else they are when it is closed.
+	// WriteInterval is how often writes to a file that stays open are reported; otherwise they are when it
+	// is closed. Accepted: 1s or more.
 	WriteInterval time.Duration `mapstructure:"write_interval"`
 }
 

@@ -10,11 +10,12 @@ import (
 
 // TCPConfig is what to tell of connections.
 type TCPConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// ConnectionSpans makes a span of each connection when it closes.
+	// ConnectionSpans creates a span for each connection when it closes.
 	ConnectionSpans bool `mapstructure:"connection_spans"`
-	// RetransmitBurst is how many retransmits of one connection within a second
-	// make an event.
+	// RetransmitBurst is the number of retransmits of one connection within a second that are reported as
+	// an event. Accepted: 1 or more.
 	RetransmitBurst uint32 `mapstructure:"retransmit_burst"`
 }
 
@@ -33,17 +34,20 @@ func (c *TCPConfig) Validate() error {
 
 // HTTPConfig is what to tell of HTTP/1.1.
 type HTTPConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// StalledAfter is after how long without a byte a request is an event, 0 for never.
+	// StalledAfter is the time without a byte after which a request without a complete response is
+	// reported as `tapio.request.stalled`. Accepted: 0 for never, or 1s or more.
 	StalledAfter time.Duration `mapstructure:"stalled_after"`
-	// Own tells of the collector's own requests too. An exporter that sends over
-	// HTTP would then make a span of each batch of spans, for ever.
+	// Own also reports the collector's own requests, of redis and postgresql too. An exporter that sends
+	// over HTTP then creates a span for each batch of spans, endlessly.
 	Own bool `mapstructure:"own"`
-	// ExactRequestsPerSecond is how many requests a second, of both sides of all
-	// connections together, become spans one by one. Above that some stand for others;
-	// 0 never lets that happen. Metrics count all.
+	// ExactRequestsPerSecond is the rate of requests, of all connections together, up to which each
+	// becomes a span. Above it some spans represent several requests. Metrics always count all. Accepted:
+	// 0 for no sampling, or more.
 	ExactRequestsPerSecond uint32 `mapstructure:"exact_requests_per_second"`
-	// SlowThreshold is from which duration on each request becomes a span all the same.
+	// SlowThreshold is the duration from which a request always becomes a span, as do requests that fail.
+	// Accepted: above 0, unless exact_requests_per_second is 0.
 	SlowThreshold time.Duration `mapstructure:"slow_threshold"`
 }
 
@@ -75,10 +79,12 @@ func validateStalledAfter(d time.Duration) error {
 
 // DatabaseConfig is what to tell of calls to one kind of database.
 type DatabaseConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// StalledAfter is after how long without a byte a call is an event, 0 for never.
+	// StalledAfter is the time without a byte after which a call is reported as `tapio.request.stalled`.
+	// Commands that wait by design (`BLPOP`, ...) are excluded. Accepted: 0 for never, or 1s or more.
 	StalledAfter time.Duration `mapstructure:"stalled_after"`
-	// QueryText tells what was asked, with ? for each value.
+	// QueryText adds `db.query.text` to spans, with `?` in place of each value.
 	QueryText bool `mapstructure:"query_text"`
 }
 
@@ -92,11 +98,12 @@ func (c *DatabaseConfig) Validate() error { return validateStalledAfter(c.Stalle
 
 // DNSConfig is what to tell of questions to name servers.
 type DNSConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// Timeout is when a question without an answer has failed.
+	// Timeout is the time after which a query without an answer has failed. Accepted: 100ms or more.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// MaxNames is how many names questions are counted by; further ones are
-	// counted without their name.
+	// MaxNames is the number of names that have series of their own; others are counted together. Events
+	// always contain the name. Accepted: 0 to 1000.
 	MaxNames int `mapstructure:"max_names"`
 }
 

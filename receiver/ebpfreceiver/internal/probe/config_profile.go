@@ -7,14 +7,15 @@ import "fmt"
 
 // ProfileConfig is how to profile the programs of the host.
 type ProfileConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// Frequency is how often a second the stack that runs on each CPU is sampled, 0 for
-	// never: where another profiler does that already.
+	// Frequency is the number of samples per second and CPU. Use 0 where another profiler runs. Accepted:
+	// 0 to 1000.
 	Frequency uint32 `mapstructure:"frequency"`
 	// OffCPU also measures how long threads are blocked, and where.
 	OffCPU bool `mapstructure:"off_cpu"`
-	// ExactBlocksPerSecond is how many times a second threads of each CPU are blocked
-	// before one of these times stands for others.
+	// ExactBlocksPerSecond is the rate of blocked threads per CPU above which some samples represent
+	// several. Accepted: 10 to 50000.
 	ExactBlocksPerSecond uint32 `mapstructure:"exact_blocks_per_second"`
 }
 

@@ -12,19 +12,23 @@ import (
 
 // SyscallConfig is what to tell of system calls.
 type SyscallConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// SlowThreshold makes an event of each call that takes longer; 0 of none.
+	// SlowThreshold is the duration above which a call is reported as an event. Accepted: 0 for never, or
+	// more.
 	SlowThreshold time.Duration `mapstructure:"slow_threshold"`
-	// Waiting are calls that are slow by nature, of which no event is made.
+	// Waiting lists calls that wait by design (futex, poll, read, ...), for which no event is created.
+	// Calls that other architectures have may be listed.
 	Waiting []string `mapstructure:"waiting"`
-	// ExactCallsPerSecond is how many calls of each CPU are timed one by one, with
-	// those of a second saved up for bursts; 0 for none.
+	// ExactCallsPerSecond is the rate of calls per CPU up to which each call is timed; unused calls of one
+	// second are saved for bursts. Accepted: 0 or more.
 	ExactCallsPerSecond uint32 `mapstructure:"exact_calls_per_second"`
-	// SampleOneIn is how many calls one that is timed stands for above that, a
-	// power of two; 1 times all.
+	// SampleOneIn is the number of calls that one timed call represents above that rate; 1 times all.
+	// Calls that fail or take longer than about 20 ms are always counted individually. Accepted: a power
+	// of two, 1 to 1024.
 	SampleOneIn uint32 `mapstructure:"sample_one_in"`
-	// MaxPrograms is how many programs have series of their own, those that make most
-	// calls. The others are counted together as "other".
+	// MaxPrograms is the number of programs with series of their own, those that make most calls. Others
+	// are counted together as `other`. Accepted: 1 to 1000.
 	MaxPrograms int `mapstructure:"max_programs"`
 }
 
@@ -88,9 +92,10 @@ func validMaxPrograms(n int) error {
 
 // CPUConfig is what to report of the time on CPUs.
 type CPUConfig struct {
+	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
-	// MaxPrograms is how many programs have series of their own, those that run most.
-	// The others are counted together as "other".
+	// MaxPrograms is the number of programs with series of their own, those that use most CPU time. Others
+	// are counted together as `other`. Accepted: 1 to 1000.
 	MaxPrograms int `mapstructure:"max_programs"`
 }
 

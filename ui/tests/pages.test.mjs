@@ -181,6 +181,14 @@ test('a profile names known causes of cost, with advice', { skip }, () =>
     await page.waitForURL(/function=encoding/);
   }));
 
+test('a profile is grouped by a label, and leads to the traces that cost most', { skip }, () =>
+  on('/profiles?from=15m', 'Traces that cost most', async (page) => {
+    await page.getByLabel('Group by').selectOption('version');
+    await page.getByRole('region', { name: 'Table by version' }).getByText('2.0').waitFor();
+    await page.getByRole('region', { name: 'Traces that cost most' }).getByRole('link').first().click();
+    await page.waitForURL(new RegExp(`/traces/${trace}`));
+  }));
+
 test('a profile is compared with the range before, and a function shows its callers and callees', { skip }, () =>
   on('/profiles?from=15m', 'main.hash', async (page) => {
     await page.getByLabel('Baseline').selectOption('before');

@@ -14,8 +14,8 @@ export interface Stored {
 }
 
 /** The services with profiles and the types of their samples, of the newest profiles. */
-export async function storedProfiles(filter: Filter, signal?: AbortSignal): Promise<Stored[]> {
-  const answer = await post<Schemas['GetProfilesResponse']>('/v1/profiles:query', { filter: { ...filter, limit: 1000 } }, signal);
+export async function storedProfiles(filter: Filter, incidentId?: string, signal?: AbortSignal): Promise<Stored[]> {
+  const answer = await post<Schemas['GetProfilesResponse']>('/v1/profiles:query', { filter: { ...filter, limit: 1000 }, ...(incidentId ? { incidentId } : {}) }, signal);
   const found = new Map((answer.profiles ?? []).map((p) => [`${p.service}\n${p.sampleType}`, { service: p.service ?? '', type: p.sampleType ?? '' }]));
   return [...found.values()].sort((a, b) => a.service.localeCompare(b.service) || a.type.localeCompare(b.type));
 }

@@ -1,0 +1,89 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tapio/tapio/cmd/tapioctl/internal/app"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/exitcode"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/get"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/observe"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/profile"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/send"
+)
+
+const rootHelp = `tapioctl asks a Tapio server about the telemetry that it holds: logs, events,
+traces and metrics; it follows them live; and it sends events from files.
+
+Exit codes:
+  0  all is well
+  1  the server says no: not healthy, not found, access denied, or failed
+  2  the command line is wrong, or the server refuses one of its values
+  3  the server is not reachable, not ready, or did not answer within --timeout`
+
+func newRootCommand(a *app.App) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "tapioctl",
+		Version:           a.Version,
+		Short:             "Ask a Tapio server about telemetry",
+		Long:              rootHelp,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.CompleteFlags(cmd.Flags().Changed) },
+	}
+	root.SetVersionTemplate("tapioctl {{.Version}}\n")
+	root.SetFlagErrorFunc(app.SuggestFlag)
+	a.AddGlobalFlags(root)
+	root.AddCommand(
+		newStatusCommand(a), observe.NewCommand(a), get.NewCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
+		newTopCommand(a), newConfigCommand(a), send.NewCommand(a), get.NewCompareCommand(a), newSilenceCommand(a),
+		newMCPCommand(a), newDemoCommand(a), profile.NewCommand(a),
+	)
+	a.CompleteAll(root)
+	return root
+}
+
+func newVersionCommand(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  cobra.NoArgs,
+		Run: func(*cobra.Command, []string) {
+			fmt.Fprintf(a.Out, "tapioctl %s (%s, %s/%s)\n", ownVersion(a.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
+
+// ownVersion falls back to what `go install` records in the binary.
+func ownVersion(version string) string {
+	info, ok := debug.ReadBuildInfo()
+	if version != "dev" || !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return version
+	}
+	return info.Main.Version
+}
+
+// runCommand executes one command line and returns the exit code.
+func runCommand(ctx context.Context, a *app.App, args []string) int {
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetOut(a.Out)
+	root.SetErr(a.Out.ErrOut)
+	err := root.ExecuteContext(ctx)
+	if flushErr := a.Out.Flush(); err == nil && flushErr != nil {
+		err = exitcode.WriteError(flushErr)
+	}
+	if err == nil {
+		return exitcode.OK
+	}
+	failure := a.Flags.Explain(err)
+	a.Out.Note("%s", failure.Message)
+	return failure.Code
+}

@@ -1,0 +1,27 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package dial
+
+import (
+	"time"
+
+	"github.com/tapio/tapio/cmd/tapioctl/internal/selector"
+)
+
+// Flags hold for every command.
+type Flags struct {
+	Server        string
+	TLS           bool
+	TLSCACert     string
+	TLSCert       string
+	TLSKey        string
+	TLSServerName string
+	Token         string
+	User          string
+	Password      string // never a flag: others can read a command line
+	Timeout       time.Duration
+	TimeZone      string
+	Color         selector.Choice
+	ConfigFile    string
+}

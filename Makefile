@@ -19,6 +19,7 @@ PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 # Goes with the collector that builder-config.yaml names, and so does mdatagen, which internal/tools/go.mod pins.
 OCB := go.opentelemetry.io/collector/cmd/builder@v0.158.0
 PACKAGE_TOOLS := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.2 github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+HELM_TOOLS := helm.sh/helm/v4/cmd/helm@v4.3.1 github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 LINT_TOOLS := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 TOOLS := $(CURDIR)/.tools
@@ -187,7 +188,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test ## Run the long tests
+nightly: soak kills package-test helm-check ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills
@@ -232,6 +233,7 @@ validate-everyday: bin/tapio
 .PHONY: validate-full
 validate-full: bin/tapio-full
 	@$(call validate,bin/tapio-full,$(FULL_CONFIGS))
+	go test -count=1 $(GOTESTFLAGS) -run TestCollectorConfigurationsAreValid ./test/helm
 
 # Validating creates the folder for a collector's state, so it gets one of its own.
 validate = mkdir -p .build/state; for config in $(2); do \
@@ -276,10 +278,45 @@ image = go -C internal/tools run ./image -version $(FULL_VERSION) -created $(or 
 .PHONY: image
 image: package ## Make an OCI image (among the packages)
 
+# The image that the Helm chart runs.
+.PHONY: image-full
+image-full: ## Make an OCI image of the full distribution in .build/packages (slow, wants 4 GB of memory)
+	@mkdir -p $(PACKAGES)
+	go -C internal/tools run ./notices $(CURDIR)/$(PACKAGES)/THIRD_PARTY_NOTICES $(CURDIR)/distribution/full $(CURDIR)/cmd/tapioctl
+	printf '\n' | cat - ui/THIRD_PARTY_NOTICES >> $(PACKAGES)/THIRD_PARTY_NOTICES
+	@$(foreach arch,$(ARCHITECTURES),$(MAKE) stage-full-$(arch) &&) true
+	$(image) -output $(CURDIR)/$(PACKAGES)/tapio-full_$(FULL_VERSION)_oci.tar $(foreach arch,$(ARCHITECTURES),$(arch)=$(CURDIR)/$(PACKAGES)/stage-full/$(arch))
+	cd $(PACKAGES) && rm -r THIRD_PARTY_NOTICES stage-full
+
+stage-full-%:
+	@mkdir -p $(PACKAGES)/stage-full/$*
+	GOARCH=$* go -C distribution/full build -ldflags "$(LDFLAGS) $(versioned)" -o $(CURDIR)/$(PACKAGES)/stage-full/$*/tapio .
+	GOARCH=$* go build -ldflags "$(LDFLAGS) -X main.version=$(FULL_VERSION)" -o $(PACKAGES)/stage-full/$*/tapioctl ./cmd/tapioctl
+
 .PHONY: package-test
 package-test: ## Install, run, upgrade and remove the packages of this architecture (as root)
 	$(MAKE) package ARCHITECTURES=$$(go env GOARCH)
 	TAPIO_PACKAGES=$(CURDIR)/$(PACKAGES) go test -count=1 -v ./test/packaging
+
+# The versions whose objects the chart must match: their schemas come from their Go modules.
+KUBERNETES := k8s.io/kubernetes@v1.34.4
+PROMETHEUS_OPERATOR := github.com/prometheus-operator/prometheus-operator@v0.85.0
+KUBE_SCHEMAS := $(CURDIR)/.build/kube-schemas
+
+.PHONY: helm-check
+helm-check: $(call stamps,$(HELM_TOOLS)) bin/tapio kube-schemas ## Lint and render the Helm chart, compare with test/helm/testdata and the schemas of Kubernetes; TAPIO_UPDATE_GOLDEN=1 rewrites testdata
+	TAPIO_HELM=$(TOOLS)/helm TAPIO_KUBECONFORM=$(TOOLS)/kubeconform TAPIO_KUBE_SCHEMAS=$(KUBE_SCHEMAS) go test -count=1 $(GOTESTFLAGS) ./test/helm
+
+.PHONY: kube-schemas
+kube-schemas:
+	@module() { go mod download -json $$1 | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'; }; \
+	go -C internal/tools run ./kubeschemas $(KUBE_SCHEMAS) $$(module $(KUBERNETES))/api/openapi-spec/swagger.json \
+	$$(module $(PROMETHEUS_OPERATOR))/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
+
+.PHONY: helm-package
+helm-package: $(call stamps,$(HELM_TOOLS)) ## Make a package of the Helm chart in .build/packages
+	@mkdir -p $(PACKAGES)
+	$(TOOLS)/helm package distribution/helm/tapio --version $(FULL_VERSION) --app-version $(VERSION) --destination $(PACKAGES)
 
 ##@ Generate
 
@@ -366,10 +403,10 @@ ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (
 ##@ Housekeeping
 
 .PHONY: tools
-tools: $(call stamps,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS)) $(TOOLS)/mdatagen ## Install the pinned tools into .tools/
+tools: $(call stamps,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS) $(HELM_TOOLS)) $(TOOLS)/mdatagen ## Install the pinned tools into .tools/
 
 $(TOOLS)/.%:
-	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS))
+	GOBIN=$(TOOLS) go install $(filter %/$*,$(PROTO_TOOLS) $(OCB) $(LINT_TOOLS) $(PACKAGE_TOOLS) $(HELM_TOOLS))
 	@touch $@
 
 # From a go.mod, for `go install` with a version asks for the latest one too, which not every mirror has.

@@ -93,6 +93,7 @@ type tapioExtension struct {
 	slos       *slo.Tracker
 	rules      *rules.Evaluator
 	counters   *recordmetrics.Counters
+	incidents  incidentWatch
 	points     pointPath
 	servers    []server
 	telemetry  *metadata.TelemetryBuilder
@@ -124,6 +125,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	}
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen, e.counters = host, kept.store, kept.fleet, kept.seen, kept.counters
+	e.incidents.Watch = kept.incidents
 	e.store.OnPanic(e.panics.add)
 	e.slos = kept.objectives(e.cfg.Store.Directory, e.sloOptions())
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
@@ -229,6 +231,7 @@ func (e *tapioExtension) Ready() error {
 	e.notifier.Settle()
 	e.api.SetServing(true)
 	e.startRules()
+	e.watchIncidents()
 	if err := programpages.Release(); err != nil {
 		e.set.Logger.Info("pages of the program that only the start needed stay in memory", zap.Error(err))
 	}
@@ -245,6 +248,7 @@ func (e *tapioExtension) NotReady() error {
 	}
 	e.api.SetServing(false)
 	e.rules.Stop()
+	e.incidents.end()
 	if e.cfg.RecordMetrics.Interval > 0 {
 		e.writeCounts(context.Background(), time.Now())
 	}
@@ -264,6 +268,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	if e.rules != nil {
 		e.rules.Stop()
 	}
+	e.incidents.end()
 	if e.api != nil {
 		e.api.EndStreams()
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/incidents"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/recordmetrics"
@@ -56,9 +57,11 @@ type heldStore struct {
 	journal  *notify.Journal
 	slos     *slo.Tracker // nil until the first claim is complete
 	counters *recordmetrics.Counters
-	memory   int64 // that the latest claim allows
-	claimed  bool
-	drop     *time.Timer // runs while the store is unclaimed
+	// incidents holds the correlation engines, which go on after a reload.
+	incidents *incidents.Watch
+	memory    int64 // that the latest claim allows
+	claimed   bool
+	drop      *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {
@@ -151,7 +154,7 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	held := &heldStore{
 		fleet:    fleet.New(cfg.Collectors.limits(), time.Now),
 		seen:     dedup.New(int(cfg.Limits.DuplicateWindow)),
-		counters: recordmetrics.New(cfg.RecordMetrics.most(), time.Now),
+		counters: recordmetrics.New(cfg.RecordMetrics.most(), time.Now), incidents: incidents.New(),
 	}
 	if cfg.Store.Directory == "" {
 		held.store, held.journal = store.New(cfg.Store.limits(), time.Now), notify.NewJournal()

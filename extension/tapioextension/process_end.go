@@ -22,6 +22,9 @@ func (p *processEnd) watch() {
 	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT)
 }
 
+// pending reports whether one came. The watch goes on.
+func (p *processEnd) pending() bool { return len(p.signals) > 0 }
+
 // received reports whether one came, and ends the watch.
 func (p *processEnd) received() bool {
 	if p.signals == nil {

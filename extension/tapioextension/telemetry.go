@@ -54,6 +54,8 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioRecordMetricsFoldedCallback(single(e.counters.Folded)),
 		builder.RegisterTapioRulesEvaluationsCallback(labelled("result", e.rules.Evaluations)),
 		builder.RegisterTapioRulesSamplesCallback(labelled("result", e.rules.Samples)),
+		builder.RegisterTapioIncidentsClosedCallback(single(e.incidents.Closed)),
+		builder.RegisterTapioIncidentsForgottenCallback(single(e.incidents.Forgotten)),
 		builder.RegisterTapioIntakeMemoryCallback(single(e.intake.Room().Taken)),
 		builder.RegisterTapioIntakeRefusedCallback(labelled("reason", e.intake.Room().Refused)),
 		builder.RegisterTapioPanicsCallback(single(e.panics.count.Total)),

@@ -19,7 +19,7 @@ func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident 
 	in := &report.Incident{
 		ID: g.id, Kind: g.kind, State: g.state, Type: sg.Type, Start: sg.Range.Start, Now: e.now, Over: g.over,
 		Confidence: sg.Confidence, Services: sg.Services, Impact: &sg.Impact, MergedInto: g.into, SplitFrom: g.from,
-		SplitInto: g.remark, EndedBy: g.endedBy, Further: g.further, Reopened: g.reopened, Similar: g.similar, SimilarN: g.similarCount,
+		SplitInto: g.remark, EndedBy: g.endedBy, Further: g.further, Reopened: g.reopened, Unobserved: g.unobserved, Similar: g.similar, SimilarN: g.similarCount,
 	}
 	in.Facts = append(in.Facts, e.factOf(reason))
 	for _, s := range further(reason, own) {

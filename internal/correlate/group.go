@@ -43,8 +43,10 @@ type group struct {
 	firstSeen model.Nanos // when it was opened, in the time of the engine
 	over      model.Nanos // when it ended, 0 while it goes on
 	reopened  bool
-	endedBy   string // what changed then
-	victims   map[outcomeKey]*victim
+	// unobserved is that it was closed because the engine stopped.
+	unobserved bool
+	endedBy    string // what changed then
+	victims    map[outcomeKey]*victim
 	// openedAt is the slot in which it was opened, grownAt the newest in which more
 	// was affected.
 	openedAt, grownAt int64

@@ -160,6 +160,27 @@ func (e *Engine) liveUnknown(g *group, now, last model.Nanos) {
 	g.enter(model.GroupUnknown)
 }
 
+// Open returns the ids of the groups that go on.
+func (e *Engine) Open() []string {
+	ids := make([]string, 0, len(e.groups))
+	for _, g := range e.groups {
+		ids = append(ids, g.id)
+	}
+	return ids
+}
+
+// Close ends the groups that go on, because no more records will be observed. They are
+// closed, not resolved: nothing shows that they are over.
+func (e *Engine) Close() []model.Finding {
+	for _, g := range e.groups {
+		if g.into == "" {
+			g.over, g.unobserved = g.lastShown(), true
+			g.enter(model.GroupClosed)
+		}
+	}
+	return e.report(e.now)
+}
+
 // liveBySigns goes by what was unusual: it is over when that shows no more while the
 // services go on.
 func (e *Engine) liveBySigns(g *group, now model.Nanos) {

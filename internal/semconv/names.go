@@ -137,6 +137,8 @@ const (
 	FindingID = "tapio.finding.id"
 	// FindingRevision: Number of the update, from 1.
 	FindingRevision = "tapio.finding.revision"
+	// FindingEngine: Identifies the store beside which the correlation engine runs that made the finding, over restarts if the store has a directory.
+	FindingEngine = "tapio.finding.engine"
 	// FindingConfidence: Confidence, 0 to 1.
 	FindingConfidence = "tapio.finding.confidence"
 	// FindingStart: Start of the finding in event time, nanoseconds since 1970.

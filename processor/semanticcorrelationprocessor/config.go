@@ -83,10 +83,12 @@ func (c *Config) Validate() error {
 	}
 }
 
-func (c *Config) engine() (*correlate.Engine, error) {
-	return correlate.New(correlate.Config{
+func (c *Config) engine() (*correlate.Engine, error) { return correlate.New(c.settings()) }
+
+func (c *Config) settings() correlate.Config {
+	return correlate.Config{
 		MemoryLimit: int(c.MemoryLimit),
 		Window:      c.Window,
 		CloseAfter:  c.CloseAfter,
-	})
+	}
 }

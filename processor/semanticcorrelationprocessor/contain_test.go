@@ -35,6 +35,8 @@ func (broken) ObserveProfiles([]model.Profile)              { panic("profiles") 
 func (broken) Saw(model.Nanos, model.Nanos)                 {}
 func (broken) Interest() correlate.Interest                 { panic("interest") }
 func (broken) Flush(model.Nanos) []model.Finding            { panic("flush") }
+func (broken) Open() []string                               { panic("open") }
+func (broken) Close() []model.Finding                       { panic("close") }
 func (broken) Stats() correlate.Stats                       { panic("stats") }
 
 // statusHost keeps the status that is reported to it.

@@ -39,6 +39,7 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 	}
 	fresh := &engine{
 		id:       set.ID,
+		config:   config.settings(),
 		rebuild:  func() (thinker, error) { return config.engine() },
 		health:   health{logger: set.Logger},
 		thinking: thinking,
@@ -68,6 +69,8 @@ func (f *factory) drop(id component.ID, ended *engine) {
 // engine is the correlation engine that the pipelines of one component id share.
 type engine struct {
 	id        component.ID
+	config    correlate.Config
+	keeper    engineKeeper            // nil without one
 	rebuild   func() (thinker, error) // a fresh engine, after a panic of the old one
 	health    health
 	outbox    *outbox
@@ -100,6 +103,8 @@ type thinker interface {
 	Saw(oldest, newest model.Nanos)
 	Interest() correlate.Interest
 	Flush(now model.Nanos) []model.Finding
+	Open() []string
+	Close() []model.Finding
 	Stats() correlate.Stats
 }
 
@@ -125,7 +130,10 @@ func (e *engine) start(host component.Host) error {
 			"add %[1]q to service::pipelines::logs::processors", e.id)
 	}
 	e.health.add(host)
-	e.begin.Do(func() { e.running.Go(e.run) })
+	e.begin.Do(func() {
+		e.adopt(host)
+		e.running.Go(e.run)
+	})
 	return nil
 }
 
@@ -159,7 +167,8 @@ func (e *engine) tick() {
 }
 
 // leave ends the engine when the pipeline that findings leave through ends, for
-// what stands behind it ends next. What was observed until then is judged.
+// what stands behind it ends next. Over a reload the engine is kept; else what was
+// observed until then is judged, and what is open is closed.
 func (e *engine) leave(ctx context.Context, next consumer.Logs) {
 	if next != e.outbox.outlet() {
 		return
@@ -167,9 +176,9 @@ func (e *engine) leave(ctx context.Context, next consumer.Logs) {
 	e.end.Do(func() {
 		close(e.ended)
 		e.running.Wait()
-		e.mu.Lock()
-		e.think(func() { e.flush(e.clock.newest) })
-		e.mu.Unlock()
+		if !e.handOver() {
+			e.close()
+		}
 		e.outbox.send(ctx)
 		e.forget()
 		e.telemetry.Shutdown()

@@ -14,6 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // Reasons for which a finding was not sent.
@@ -35,6 +36,7 @@ type outbox struct {
 	sending sync.Mutex // one sends at a time, so that revisions keep their order
 
 	mu      sync.Mutex // guards what follows
+	engine  string     // identifies the engine in its findings, "" for nothing
 	outlets []consumer.Logs
 	waiting []model.Event
 	bytes   int
@@ -97,13 +99,16 @@ func (o *outbox) add(findings []model.Finding) {
 func (o *outbox) send(ctx context.Context) {
 	o.sending.Lock()
 	defer o.sending.Unlock()
-	events := o.take()
+	events, engine := o.take()
 	if len(events) == 0 {
 		return
 	}
 	now := model.Nanos(time.Now().UnixNano())
 	for i := range events {
 		events[i].ObservedTime = now
+		if engine != "" {
+			events[i].Attributes = append(events[i].Attributes, model.KeyValue{Key: semconv.FindingEngine, Value: model.StringValue(engine)})
+		}
 	}
 	err := o.pass(ctx, events)
 	o.count(events, err)
@@ -121,12 +126,19 @@ func (o *outbox) pass(ctx context.Context, events []model.Event) (err error) {
 	return err
 }
 
-func (o *outbox) take() []model.Event {
+func (o *outbox) take() (events []model.Event, engine string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	events := o.waiting
+	events = o.waiting
 	o.waiting, o.bytes = nil, 0
-	return events
+	return events, o.engine
+}
+
+// identify sets the id of the engine that findings carry from now on.
+func (o *outbox) identify(engine string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.engine = engine
 }
 
 func (o *outbox) count(events []model.Event, err error) {

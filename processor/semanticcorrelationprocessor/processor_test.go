@@ -36,6 +36,7 @@ type brain struct {
 	spans   int
 	points  int
 	flushes []model.Nanos
+	closed  bool
 }
 
 func (b *brain) mark(n int) []correlate.Mark {
@@ -80,6 +81,23 @@ func (b *brain) flushed() []model.Nanos {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.flushes)
+}
+
+// Open lists the group as long as it was not closed.
+func (b *brain) Open() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || len(b.flushes) == 0 {
+		return nil
+	}
+	return []string{"g-1"}
+}
+
+func (b *brain) Close() []model.Finding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return nil
 }
 
 func (*brain) Stats() correlate.Stats { return correlate.Stats{} }

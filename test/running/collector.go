@@ -34,6 +34,7 @@ type Collector struct {
 	cmd    *exec.Cmd
 	end    context.CancelFunc
 	folder string
+	seen   int // bytes of the log that belong to configurations before
 }
 
 // Start runs a collector whose configuration has an OTLP/gRPC receiver and a
@@ -86,13 +87,30 @@ func (c *Collector) log() []byte {
 	return log
 }
 
-// Stop ends the process and removes its folder.
-func (c *Collector) Stop() {
+// Reload makes the collector read its configuration again, and waits until it is ready.
+func (c *Collector) Reload(ctx context.Context) error {
+	c.hangUp()
+	c.seen = len(c.log())
+	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	return c.connect(ctx)
+}
+
+// Kill ends the process at once. Stop is still to be called.
+func (c *Collector) Kill() error { return c.cmd.Process.Kill() }
+
+func (c *Collector) hangUp() {
 	for _, conn := range []*grpc.ClientConn{c.OTLP, c.API} {
 		if conn != nil {
 			_ = conn.Close()
 		}
 	}
+}
+
+// Stop ends the process and removes its folder.
+func (c *Collector) Stop() {
+	c.hangUp()
 	c.end()
 	if c.cmd != nil {
 		_ = c.cmd.Wait() // it was told to end
@@ -105,7 +123,7 @@ func (c *Collector) connect(ctx context.Context) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for end := time.Now().Add(startLimit); ; {
-		found, ready := addresses(c.log())
+		found, ready := addresses(c.log()[c.seen:])
 		if ready {
 			c.HTTP = found.http
 			return c.dial(found.otlp, found.api)

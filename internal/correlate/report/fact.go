@@ -160,6 +160,7 @@ type Incident struct {
 	EndedBy    string
 	Further    bool // only next to be considered
 	Reopened   bool
+	Unobserved bool // closed because its engine stopped
 }
 
 // profile is what profiles show of the cause, nil for nothing.

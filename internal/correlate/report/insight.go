@@ -122,7 +122,7 @@ func (i *Incident) StateText() string {
 			text += "; it ended with the rollout of " + i.EndedBy
 		}
 	case model.GroupClosed:
-		text = fmt.Sprintf("State: closed; nothing of it was seen since %s", Clock(i.Over))
+		text = i.closedState()
 	case model.GroupMerged:
 		text = "State: merged; it is part of incident " + i.MergedInto
 	case model.GroupUnknown:

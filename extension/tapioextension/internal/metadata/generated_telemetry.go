@@ -39,6 +39,8 @@ type TelemetryBuilder struct {
 	TapioAPIRejectedRecords       metric.Int64ObservableCounter
 	TapioCollectorLeft            metric.Int64ObservableCounter
 	TapioCollectorRegistered      metric.Int64ObservableGauge
+	TapioIncidentsClosed          metric.Int64ObservableCounter
+	TapioIncidentsForgotten       metric.Int64ObservableCounter
 	TapioIntakeDuration           metric.Float64Histogram
 	TapioIntakeMemory             metric.Int64ObservableGauge
 	TapioIntakeRefused            metric.Int64ObservableCounter
@@ -223,6 +225,36 @@ func (builder *TelemetryBuilder) RegisterTapioCollectorRegisteredCallback(cb met
 		cb(ctx, &observerInt64{inst: builder.TapioCollectorRegistered, obs: o})
 		return nil
 	}, builder.TapioCollectorRegistered)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioIncidentsClosedCallback sets callback for observable TapioIncidentsClosed metric.
+func (builder *TelemetryBuilder) RegisterTapioIncidentsClosedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioIncidentsClosed, obs: o})
+		return nil
+	}, builder.TapioIncidentsClosed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioIncidentsForgottenCallback sets callback for observable TapioIncidentsForgotten metric.
+func (builder *TelemetryBuilder) RegisterTapioIncidentsForgottenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioIncidentsForgotten, obs: o})
+		return nil
+	}, builder.TapioIncidentsForgotten)
 	if err != nil {
 		return err
 	}
@@ -996,6 +1028,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_collector_registered",
 		metric.WithDescription("Registered collectors, by state. [Alpha]"),
 		metric.WithUnit("{collector}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioIncidentsClosed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_incidents_closed",
+		metric.WithDescription("Incidents and observations that were closed because the engine that reported them stopped. [Alpha]"),
+		metric.WithUnit("{incident}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioIncidentsForgotten, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_incidents_forgotten",
+		metric.WithDescription("Open incidents and observations that are not closed when their engine stops, because too many were open. [Alpha]"),
+		metric.WithUnit("{incident}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioIntakeDuration, err = builder.meter.Float64Histogram(

@@ -65,6 +65,18 @@ func arrived(t *testing.T, client api, signal string) float64 {
 func TestWhatIsKeptBackIsCountedToTheRecord(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)
+	for range 5 {
+		if keepsBackToTheRecord(t) {
+			return
+		}
+	}
+	require.Fail(t, "records of the kernel are lost each time", "is the host too busy?")
+}
+
+// keepsBackToTheRecord reports false if the kernel had more for the collector than it
+// could read, which is counted, too, but not by kind.
+func keepsBackToTheRecord(t *testing.T) bool {
+	t.Helper()
 	folder := t.TempDir()
 	config, address := kernelOnly(t,
 		`logs: {exclude: ['event_name == "tapio.file.open"'], sampling_percent: 50, max_per_second: 5}, `, "file: {paths: ["+folder+"]}")
@@ -76,20 +88,25 @@ func TestWhatIsKeptBackIsCountedToTheRecord(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 
 	var samples map[string]float64
-	var delivered float64
+	var delivered, lost float64
 	client := apiOf(t, c)
 	eventually(t, firstAnswerLimit, func() bool {
 		samples, delivered = scrape(t, address), arrived(t, client, "logs")
-		return of(samples, "otelcol_tapio_ebpf_events", `probe="file"`) == produced &&
-			delivered+of(samples, "otelcol_tapio_ebpf_dropped", `signal="logs"`) == produced
-	}, "produced = delivered + dropped")
+		lost = of(samples, "otelcol_tapio_ebpf_lost", `probe="file"`)
+		return of(samples, "otelcol_tapio_ebpf_events", `probe="file"`)+lost == produced &&
+			delivered+of(samples, "otelcol_tapio_ebpf_dropped", `signal="logs"`)+lost == produced
+	}, "produced = delivered + dropped + lost")
+	if lost > 0 {
+		require.Zero(t, c.Stop())
+		return false
+	}
 	require.Positive(t, delivered)
 	require.EqualValues(t, files, dropped(samples, "logs", "filter"), "one open of each")
 	require.EqualValues(t, files, dropped(samples, "logs", "sampling"), "half of the others")
 	require.EqualValues(t, files-delivered, dropped(samples, "logs", "rate_limit"))
 	require.Positive(t, dropped(samples, "logs", "rate_limit"))
-	require.Zero(t, of(samples, "otelcol_tapio_ebpf_lost", `probe="file"`))
 	require.NotContains(t, string(tapioctl(t, c, "observe", "events", "-o", "json")), "tapio.file.open")
+	return true
 }
 
 // request asks a server, each time over a connection of its own.

@@ -69,20 +69,22 @@ func TestTheKernelProfilesTheHost(t *testing.T) {
 	})
 	number, err := bufio.NewReader(port).ReadString('\n')
 	require.NoError(t, err)
-	request, err := http.NewRequestWithContext(bounded(t), http.MethodGet, "http://127.0.0.1:"+strings.TrimSpace(number), http.NoBody)
-	require.NoError(t, err)
 	const trace = "0af7651916cd43dd8448eb211c80319d"
-	request.Header.Set("traceparent", "00-"+trace+"-b7ad6b7169203331-01")
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-
-	profileShows := func(text string, args ...string) {
+	askServer := func() {
 		t.Helper()
-		awaitOutput(t, c, text, append([]string{"profile", "top", "--since", "5m"}, args...)...)
+		request, err := http.NewRequestWithContext(bounded(t), http.MethodGet, "http://127.0.0.1:"+strings.TrimSpace(number), http.NoBody)
+		require.NoError(t, err)
+		request.Header.Set("traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
 	}
-	profileShows("burnCycles", "--service", "e2e-burner")
-	profileShows("TOTAL%", "--service", "e2e-server", "--trace-id", trace)
+	awaitOutput(t, c, "burnCycles", "profile", "top", "--since", "5m", "--service", "e2e-burner")
+	eventually(t, firstAnswerLimit, func() bool {
+		askServer() // on a busy host the kernel's record of a request may be lost, which is counted
+		top := tapioctl(t, c, "profile", "top", "--since", "5m", "--service", "e2e-server", "--trace-id", trace)
+		return strings.Contains(string(top), "TOTAL%")
+	}, "the profile of the request")
 	for line := range strings.Lines(string(tapioctl(t, c, "profile", "list", "--since", "5m"))) {
 		require.Regexp(t, "SERVICE|e2e-burner|e2e-server", line, "others are not wanted")
 	}

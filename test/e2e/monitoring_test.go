@@ -68,7 +68,12 @@ func TestOwnMetrics(t *testing.T) {
 	require.Error(t, err)
 	registerCollector(t, client, "one")
 
-	figures, samples := figuresOf(t, client), scrape(t, address)
+	var figures *tapiov1.TapioServiceGetMetricsResponse
+	eventually(t, firstAnswerLimit, func() bool { // a call is counted after it is answered
+		figures = figuresOf(t, client)
+		return figures.RejectedCallCounts["NotFound"] > 0 && figures.BatchCount > 0
+	}, "the calls are counted")
+	samples := scrape(t, address)
 	require.Equal(t, map[string]uint64{"tapio.insight": 2, "tapio.correlation": 1, "tapio.semantic_group": 0}, figures.FindingCounts)
 	for _, same := range []struct {
 		metric, label string

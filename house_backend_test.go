@@ -14,12 +14,13 @@ import (
 func lawsOfBackends() []law {
 	return []law{
 		{
-			text:    "a backend answers as query says, knows no other backend, and holds rows in a store if it must; tests of backends read pdata",
+			text:    "a backend answers as query says, knows no other backend, and holds rows in a store and reads profiles as OTLP if it must; tests of backends read pdata",
 			holdsIn: []string{"internal/backend"},
 			forbids: []string{module},
 			allows: []string{
 				module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/query", module + "internal/store",
 				module + "internal/protoconv", module + "internal/backend/working", proto,
+				module + "internal/profile", module + "internal/otlp",
 			},
 			except:      []string{"internal/backend/conformance"},
 			sparesTests: true,
@@ -33,7 +34,7 @@ func TestTheLawsOfBackendsCatch(t *testing.T) {
 		broken         bool
 	}{
 		{"internal/backend/federation/reader.go", proto + "/tapio/v1", false},
-		{"internal/backend/federation/reader.go", module + "internal/otlp", true},
+		{"internal/backend/federation/reader.go", module + "internal/correlate", true},
 		{"internal/backend/federation/reader.go", pdata + "/plog", true},
 		{"internal/backend/conformance/dataset.go", pdata + "/plog", false},
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/tapio/tapio/internal/backend/conformance"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/remote"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
@@ -44,7 +45,7 @@ func newServedStoreOf(t *testing.T, reader func(*servedStore) query.Reader) *ser
 // newServedFront serves what a reader answers, with an ID to find loops by.
 func newServedFront(t *testing.T, id string, reader func(*servedStore) query.Reader) *servedStore {
 	t.Helper()
-	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, QueryMemory: 64 << 20}, time.Now)
+	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, Profiles: 16 << 20, QueryMemory: 64 << 20}, time.Now)
 	t.Cleanup(held.Close)
 	cfg := createDefaultConfig().(*Config)
 	services := api.New(api.Options{
@@ -85,6 +86,12 @@ func (s *servedStore) write(t *testing.T, data conformance.Telemetry) {
 	require.NoError(t, err)
 }
 
+func (s *servedStore) writeProfiles(t *testing.T, list []model.Profile) {
+	t.Helper()
+	_, err := s.AppendProfiles(list)
+	require.NoError(t, err)
+}
+
 func newFederation(t *testing.T, readers ...query.Reader) *federation.Reader {
 	var members []federation.Member
 	for i, reader := range readers {
@@ -101,7 +108,7 @@ func newFederation(t *testing.T, readers ...query.Reader) *federation.Reader {
 func TestRemoteReaderConforms(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Backend {
 		served := newServedStore(t)
-		return conformance.Backend{Reader: newFederation(t, served.reader(t)), Write: served.write}
+		return conformance.Backend{Reader: newFederation(t, served.reader(t)), Write: served.write, WriteProfiles: served.writeProfiles}
 	})
 }
 
@@ -114,6 +121,11 @@ func TestFederationConforms(t *testing.T) {
 			Write: func(t *testing.T, data conformance.Telemetry) {
 				for i, part := range conformance.SplitByResource(data, len(members)) {
 					members[i].write(t, part)
+				}
+			},
+			WriteProfiles: func(t *testing.T, list []model.Profile) {
+				for i, part := range conformance.SplitProfiles(list, len(members)) {
+					members[i].writeProfiles(t, part)
 				}
 			},
 		}

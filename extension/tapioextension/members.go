@@ -41,7 +41,12 @@ type membership struct {
 	failed map[string]error             // names that could not be looked up, with the cause
 	names  map[string][]string          // addresses that were found, by name
 	lookup func(ctx context.Context, host string) ([]string, error)
+	// decodes bounds the profiles of members that are decoded at once.
+	decodes chan struct{}
 }
+
+// maxDecodes is how many profiles of members are decoded at once.
+const maxDecodes = 2
 
 // id is the ID of this server among those that pass queries on: "" without members.
 func (m *membership) id() string {
@@ -60,6 +65,7 @@ func (e *tapioExtension) openMembers(ctx context.Context) error {
 	m := &membership{
 		tapioExtension: e, conns: map[string]*grpc.ClientConn{}, known: map[string]federation.Member{},
 		failed: map[string]error{}, names: map[string][]string{}, lookup: net.DefaultResolver.LookupHost,
+		decodes: make(chan struct{}, maxDecodes),
 		reader: federation.New(federation.Options{
 			ID: uuid.NewString(), Timeout: e.cfg.Members.Timeout, Calls: e.cfg.Members.MaxCalls, QueryMemory: int64(e.cfg.Store.QueryMemory) / queryShare,
 			Panicked: e.panics.add, Now: time.Now,
@@ -111,7 +117,7 @@ func (m *membership) connect(ctx context.Context) error {
 
 func (m *membership) remote(name string, conn grpc.ClientConnInterface) query.Reader {
 	return remote.New(conn, remote.Options{
-		Name: name, QueryMemory: int64(m.cfg.Store.QueryMemory) / queryShare, Panicked: m.panics.add, Now: time.Now,
+		Name: name, QueryMemory: int64(m.cfg.Store.QueryMemory) / queryShare, Decodes: m.decodes, Panicked: m.panics.add, Now: time.Now,
 	})
 }
 

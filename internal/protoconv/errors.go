@@ -78,13 +78,19 @@ func ErrorOf(err error) error {
 		if loop := loopOf(known); loop != nil {
 			return loop
 		}
-		return err
+		return fmt.Errorf("%s (%s)", known.Message(), known.Code()) //nolint:err113 // to be read
 	case codes.ResourceExhausted:
 		return &model.ExhaustedError{Problem: known.Message()}
 	case codes.Unavailable:
 		return &model.UnavailableError{Problem: known.Message()}
-	default:
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return fmt.Errorf("refused the credentials of this server: %s", known.Message()) //nolint:err113 // to be read, the caller's credentials are others
+	case codes.Unimplemented:
+		return fmt.Errorf("does not have this call, it may be an older release: %w: %s", errors.ErrUnsupported, known.Message())
+	case codes.NotFound:
 		return err
+	default:
+		return fmt.Errorf("%s (%s)", known.Message(), known.Code()) //nolint:err113 // as above
 	}
 }
 

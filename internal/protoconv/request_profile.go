@@ -19,7 +19,7 @@ const (
 	maxCallNodes   = 10_000
 
 	maxFunctionBytes = 4096
-	maxProfileTraces = 100
+	maxProfileTraces = 1_000
 	// slowPercentile divides slow requests from fast ones.
 	slowPercentile = 90
 )
@@ -143,6 +143,8 @@ func (a *ProfileAnalysis) compare(req *tapiov1.AnalyzeProfileRequest, now time.T
 	switch {
 	case a.Split != nil && (req.GetBaseline() != nil || req.GetBaselineFilter() != nil):
 		return model.InvalidField("split_by_duration", "excludes baseline and baseline_filter: fast requests are the baseline")
+	case a.Split != nil && len(a.Query.TraceIDs) > 0:
+		return model.InvalidField("split_by_duration", "excludes trace_ids: it finds the traces itself")
 	case a.Split != nil:
 		return nil
 	case req.GetBaseline() != nil && req.GetBaselineFilter() != nil:
@@ -172,6 +174,7 @@ type profileRequest interface {
 	GetTraceId() string
 	GetSpanId() string
 	GetProfileIds() []string
+	GetTraceIds() []string
 }
 
 func profileQuery(req profileRequest, f *tapiov1.Filter, now time.Time) (query model.ProfileQuery, err error) {
@@ -180,6 +183,11 @@ func profileQuery(req profileRequest, f *tapiov1.Filter, now time.Time) (query m
 	}
 	if req.GetTraceId() != "" {
 		if query.TraceID, err = traceID("trace_id", req.GetTraceId()); err != nil {
+			return query, err
+		}
+	}
+	if len(req.GetTraceIds()) > 0 {
+		if query.TraceIDs, err = traceIDs(req.GetTraceIds()); err != nil {
 			return query, err
 		}
 	}

@@ -37,7 +37,7 @@ func startFront(t *testing.T, members ...*Collector) *Collector {
 // and the one that is stopped, and goes on once that one does.
 func TestFederation(t *testing.T) {
 	t.Parallel()
-	members := []*Collector{Start(t, standard), Start(t, standard), Start(t, standard)}
+	members := []*Collector{Start(t, withProfiles), Start(t, withProfiles), Start(t, standard)}
 	front := startFront(t, members...)
 	client := apiOf(t, front)
 	values := [][]float64{{1, 1, 1}, {1, 1, 1}, {100, 100, 100}}
@@ -48,6 +48,13 @@ func TestFederation(t *testing.T) {
 		sendGRPC(t, m, metricsOf(pod("prod", service, "pod"), gauge("queue.length", at, values[i]...)))
 	}
 	sendGRPC(t, front, lines("front", 900, 910, ""))
+	for i, m := range members[:2] {
+		_, err := apiOf(t, m).UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
+			Data: []byte("main;work " + []string{"30", "12"}[i]), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED,
+			Labels: map[string]string{"service": "profiled"},
+		})
+		require.NoError(t, err)
+	}
 
 	t.Run("all answer", func(t *testing.T) { allMembersAnswer(t, front, client) })
 	t.Run("a stream goes on over all", func(t *testing.T) { streamsAllMembers(t, client, members) })
@@ -91,6 +98,14 @@ func allMembersAnswer(t *testing.T, front *Collector, client api) {
 	require.InDelta(t, 1, median.GetSeries()[0].GetPoints()[0].GetValue(), 0, "the median of nine values, not the mean of three medians")
 
 	require.NotContains(t, promQL(t, front), "warnings")
+
+	profiled, err := client.AnalyzeProfile(bounded(t), &tapiov1.AnalyzeProfileRequest{
+		Filter: &tapiov1.Filter{Services: []string{"profiled"}}, SampleType: "samples",
+	})
+	require.NoError(t, err)
+	require.Empty(t, profiled.GetNotes())
+	require.InDelta(t, 42, profiled.GetTotalValue(), 0, "of two members; the third one has no profiles")
+	require.Equal(t, "work", profiled.GetFunctions()[0].GetFunction())
 }
 
 func streamsAllMembers(t *testing.T, client api, members []*Collector) {
@@ -143,6 +158,12 @@ func twoAreMissing(t *testing.T, front *Collector, client api, members []*Collec
 	require.Len(t, answer.Notes, 2)
 
 	require.Contains(t, promQL(t, front), `"warnings":[`)
+
+	request, err := http.NewRequestWithContext(bounded(t), http.MethodGet, "http://"+front.HTTP+"/api/services", nil)
+	require.NoError(t, err)
+	code, body := do(t, request)
+	require.Equal(t, http.StatusOK, code, string(body))
+	require.Contains(t, string(body), "telemetry of "+members[0].GRPC+" may be missing: ")
 }
 
 // promQL counts a metric over Prometheus' API.

@@ -55,6 +55,20 @@ func SplitByResource(whole Telemetry, n int) []Telemetry {
 	return parts
 }
 
+// SplitProfiles divides profiles among n backends by their resources, likewise.
+func SplitProfiles(list []model.Profile, n int) [][]model.Profile {
+	parts, places := make([][]model.Profile, n), map[*model.Resource]int{}
+	for i := range list {
+		place, known := places[list[i].Resource]
+		if !known {
+			place = len(places) % n
+			places[list[i].Resource] = place
+		}
+		parts[place] = append(parts[place], list[i])
+	}
+	return parts
+}
+
 func eventsOf(t Telemetry) []model.Event { return otlp.EventsFromLogs(clone(t).Logs) }
 
 // countSpans counts the spans of requests, and countPoints the points of the counter.

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/backend/conformance"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 )
 
 func limits() store.Limits {
-	return store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, QueryMemory: 64 << 20}
+	return store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, Profiles: 16 << 20, QueryMemory: 64 << 20}
 }
 
 func write(t *testing.T, to *store.Store, data conformance.Telemetry) {
@@ -29,13 +30,21 @@ func write(t *testing.T, to *store.Store, data conformance.Telemetry) {
 	require.NoError(t, err)
 }
 
+func writeProfiles(t *testing.T, to *store.Store, list []model.Profile) {
+	t.Helper()
+	refused, err := to.AppendProfiles(list)
+	require.NoError(t, err)
+	require.Zero(t, refused)
+}
+
 func TestMemory(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Backend {
 		held := store.New(limits(), time.Now)
 		t.Cleanup(held.Close)
 		return conformance.Backend{
-			Reader: held.Reader(),
-			Write:  func(t *testing.T, data conformance.Telemetry) { write(t, held, data) },
+			Reader:        held.Reader(),
+			Write:         func(t *testing.T, data conformance.Telemetry) { write(t, held, data) },
+			WriteProfiles: func(t *testing.T, list []model.Profile) { writeProfiles(t, held, list) },
 		}
 	})
 }
@@ -49,8 +58,9 @@ func TestDirectoryAfterReopen(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { held.Close() })
 		return conformance.Backend{
-			Reader: held.Reader(),
-			Write:  func(t *testing.T, data conformance.Telemetry) { write(t, held, data) },
+			Reader:        held.Reader(),
+			Write:         func(t *testing.T, data conformance.Telemetry) { write(t, held, data) },
+			WriteProfiles: func(t *testing.T, list []model.Profile) { writeProfiles(t, held, list) },
 			Reopen: func(t *testing.T) query.Reader {
 				held.Close()
 				held, err = store.Open(limits(), time.Now, directory)

@@ -29,6 +29,8 @@ type Backend struct {
 	Reader query.Reader
 	// Write stores telemetry. What it returned for is found by the next query.
 	Write func(t *testing.T, telemetry Telemetry)
+	// WriteProfiles, unless nil, stores profiles. Without it the backend has none.
+	WriteProfiles func(t *testing.T, list []model.Profile)
 	// Reopen, unless nil, returns the reader of what was written after the backend was
 	// closed and opened again.
 	Reopen func(t *testing.T) query.Reader
@@ -46,6 +48,9 @@ func Run(t *testing.T, factory Factory) {
 	backend := factory(t)
 	data := newDataset()
 	backend.Write(t, data.telemetry())
+	if backend.WriteProfiles != nil {
+		backend.WriteProfiles(t, newProfiles())
+	}
 	reader := backend.Reader
 	if backend.Reopen != nil {
 		reader = backend.Reopen(t)
@@ -88,6 +93,9 @@ func Run(t *testing.T, factory Factory) {
 		{"Errors", s.errors},
 	} {
 		t.Run(part.name, part.run)
+	}
+	if backend.WriteProfiles != nil {
+		t.Run("Profiles", s.profiles)
 	}
 	t.Run("LiveTails", func(t *testing.T) { liveTails(t, factory) })
 	t.Run("StablePages", func(t *testing.T) { stablePages(t, factory) })

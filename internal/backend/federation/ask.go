@@ -83,8 +83,24 @@ type withinCall struct{}
 
 // askOne calls one member.
 func askOne[T any](ctx context.Context, r *Reader, m *member, call func(ctx context.Context, m *member) (T, error)) (value T, err error) {
+	begin := r.Now()
+	if err := m.enter(begin); err != nil {
+		return value, err
+	}
+	caller := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, r.patience(ctx), errLate)
 	defer cancel()
+	defer func() {
+		now := r.Now()
+		switch {
+		case err == nil || ctx.Err() == nil:
+			m.answered()
+		case caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded):
+			m.gaveUp(now, 0, r.Timeout) // the caller went away
+		default:
+			m.gaveUp(now, now.Sub(begin), r.Timeout)
+		}
+	}()
 	if ctx.Value(withinCall{}) == nil {
 		select {
 		case m.calls <- struct{}{}:
@@ -116,7 +132,9 @@ func (r *Reader) patience(ctx context.Context) time.Duration {
 // note reports that a member is missing from an answer.
 func note(ctx context.Context, m *member, err error) {
 	note := query.Note{Source: m.Name, State: query.SourceFailed, Message: err.Error()}
-	switch fault := (*model.FieldError)(nil); {
+	switch fault, skipped := (*model.FieldError)(nil), (*skippedError)(nil); {
+	case errors.As(err, &skipped):
+		note.State = query.SourceLate
 	case errors.Is(err, errMissing):
 		return
 	case errors.Is(err, errLate), errors.Is(err, context.DeadlineExceeded):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapio/tapio/internal/backend/conformance"
 	"github.com/tapio/tapio/internal/backend/federation"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/store"
 )
@@ -20,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newStore(t *testing.T) *store.Store {
-	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, QueryMemory: 64 << 20}, time.Now)
+	held := store.New(store.Limits{Logs: 64 << 20, Traces: 64 << 20, Metrics: 64 << 20, Profiles: 16 << 20, QueryMemory: 64 << 20}, time.Now)
 	t.Cleanup(held.Close)
 	return held
 }
@@ -55,6 +56,11 @@ func TestConformance(t *testing.T) {
 		return conformance.Backend{Reader: reader, Write: func(t *testing.T, data conformance.Telemetry) {
 			for i, part := range conformance.SplitByResource(data, len(stores)) {
 				write(t, stores[i], part)
+			}
+		}, WriteProfiles: func(t *testing.T, list []model.Profile) {
+			for i, part := range conformance.SplitProfiles(list, len(stores)) {
+				_, err := stores[i].AppendProfiles(part)
+				require.NoError(t, err)
 			}
 		}}
 	})

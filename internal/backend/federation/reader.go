@@ -61,6 +61,7 @@ type member struct {
 	Member
 	number uint64
 	calls  chan struct{} // holds one for each call under way
+	breaker
 }
 
 var _ query.Reader = (*Reader)(nil)

@@ -53,10 +53,14 @@ func newTail[Row any](
 	t := &tail[Row]{reader: r, when: when, mark: mark, seq: seq, past: true, last: start.Last, deadline: r.Now().Add(r.Timeout)}
 	for _, m := range r.all() {
 		one, known := r.resumes.of(m, start)
-		t.members = append(t.members, &part[Row]{member: m, tail: open(m, one), more: true})
+		p := &part[Row]{member: m, tail: open(m, one), more: true}
 		if !known {
-			t.members[len(t.members)-1].loss.Count = 1 // what was written meanwhile cannot be known
+			p.loss.Count = 1 // what was written meanwhile cannot be known
 		}
+		if err := m.isOpen(r.Now()); err != nil {
+			p.late(t, err)
+		}
+		t.members = append(t.members, p)
 	}
 	return t
 }
@@ -171,6 +175,9 @@ func (t *tail[Row]) read() {
 			continue
 		}
 		rows, loss, more := p.tail.Poll(ahead)
+		if len(rows) > 0 {
+			p.member.answered()
+		}
 		p.list, p.loss.Count = t.mark(p.member, rows), p.loss.Count+loss.Count
 		p.more = p.more && more
 		if noted, ok := p.tail.(query.Noted); ok {
@@ -182,10 +189,16 @@ func (t *tail[Row]) read() {
 			}
 		}
 		if p.more && late && len(p.list) == 0 && t.past {
-			p.more = false // its rows come as they arrive
-			t.notes = append(t.notes, query.Note{Source: p.member.Name, State: query.SourceLate, Message: errLate.Error()})
+			p.member.gaveUp(t.deadline, t.reader.Timeout, t.reader.Timeout)
+			p.late(t, errLate)
 		}
 	}
+}
+
+// late leaves a member out of the order of the past: its rows come as they arrive.
+func (p *part[Row]) late(t *tail[Row], err error) {
+	p.more = false
+	t.notes = append(t.notes, query.Note{Source: p.member.Name, State: query.SourceLate, Message: err.Error()})
 }
 
 // merge returns rows of the past in the order of their time, as far as it is known.
@@ -236,60 +249,4 @@ func (t *tail[Row]) arrived(rows []Row, most int) []Row {
 		rows, p.list = append(rows, p.list[:n]...), p.list[n:]
 	}
 	return rows
-}
-
-// positions are how far the members have been read: the rows that wait here were not.
-func (t *tail[Row]) positions() map[uint64]uint64 {
-	all := make(map[uint64]uint64, len(t.members))
-	for _, p := range t.members {
-		at := p.tail.Position()
-		if len(p.list) > 0 {
-			at = min(at, t.seq(&p.list[0])>>memberBits-1)
-		}
-		if at > 0 || len(p.list) > 0 { // else nothing of the member is known
-			all[p.member.number] = at
-		}
-	}
-	return all
-}
-
-// Bound implements query.Tail.
-func (t *tail[Row]) Bound(bytes int) {
-	for _, p := range t.members {
-		p.tail.Bound(max(bytes/max(len(t.members), 1), 1))
-	}
-}
-
-// Skip implements query.Tail.
-func (t *tail[Row]) Skip() (loss model.Loss) {
-	for _, p := range t.members {
-		if !p.failed {
-			loss.Count += p.tail.Skip().Count
-		}
-		loss.Count += uint64(len(p.list)) + p.loss.Count
-		p.list, p.loss, p.more = nil, model.Loss{}, false
-	}
-	loss.Count += uint64(len(t.kept))
-	t.kept, t.past = nil, false
-	return loss
-}
-
-// Position implements query.Tail. Before the first row it is the place of the member
-// that has come furthest, so that a stream that goes on there repeats nothing old.
-func (t *tail[Row]) Position() uint64 {
-	if t.position != 0 || t.past {
-		return t.position
-	}
-	positions := t.positions()
-	for number, at := range positions {
-		t.position = max(t.position, at<<memberBits|number)
-	}
-	t.reader.resumes.note(t.position, positions)
-	return t.position
-}
-
-// Notes implements query.Noted.
-func (t *tail[Row]) Notes() (notes []query.Note) {
-	notes, t.notes = t.notes, nil
-	return notes
 }

@@ -6,7 +6,6 @@ package remote
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,6 +28,9 @@ type Options struct {
 	Name string
 	// QueryMemory is what one query may hold, in bytes.
 	QueryMemory int64
+	// Decodes holds one for each profile that is decoded: readers that share it bound
+	// their memory together. Nil: no bound.
+	Decodes chan struct{}
 	// Panicked is called with each panic that was recovered.
 	Panicked func(err error)
 	Now      func() time.Time
@@ -232,22 +234,4 @@ func (r *Reader) eachPoints(ctx context.Context, q model.PointQuery, use func([]
 		}
 		q.Paging.After = page.Next
 	}
-}
-
-// errNoProfiles is what the readers of profiles return.
-var errNoProfiles = fmt.Errorf("profiles of other servers are not read: %w", errors.ErrUnsupported)
-
-// ListProfiles implements query.ProfileReader.
-func (r *Reader) ListProfiles(context.Context, model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
-	return model.Page[model.ProfileInfo]{}, errNoProfiles
-}
-
-// MergeProfiles implements query.ProfileReader.
-func (r *Reader) MergeProfiles(context.Context, model.ProfileQuery) (*model.CallTree, error) {
-	return nil, errNoProfiles
-}
-
-// GroupProfiles implements query.ProfileReader.
-func (r *Reader) GroupProfiles(context.Context, model.ProfileGroupQuery) (model.ProfileGroups, error) {
-	return model.ProfileGroups{}, errNoProfiles
 }

@@ -1713,7 +1713,9 @@ type GetProfilesRequest struct {
 	// its beginning to its end or, while it is not over, until now. The services and
 	// the time range of the filter, where it has them, take precedence. NOT_FOUND:
 	// no such incident is stored.
-	IncidentId    string `protobuf:"bytes,7,opt,name=incident_id,json=incidentId,proto3" json:"incident_id,omitempty"`
+	IncidentId string `protobuf:"bytes,7,opt,name=incident_id,json=incidentId,proto3" json:"incident_id,omitempty"`
+	// Only samples of these traces, 32 hex digits each, at most 1,000; empty: all.
+	TraceIds      []string `protobuf:"bytes,8,rep,name=trace_ids,json=traceIds,proto3" json:"trace_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1795,6 +1797,13 @@ func (x *GetProfilesRequest) GetIncidentId() string {
 		return x.IncidentId
 	}
 	return ""
+}
+
+func (x *GetProfilesRequest) GetTraceIds() []string {
+	if x != nil {
+		return x.TraceIds
+	}
+	return nil
 }
 
 // GetProfilesResponse is one page of profiles.
@@ -2066,9 +2075,12 @@ type AnalyzeProfileRequest struct {
 	// Compare the samples of slow requests with those of fast ones, instead of a
 	// baseline. Only samples that are linked to a stored trace count.
 	SplitByDuration *ProfileDurationSplit `protobuf:"bytes,14,opt,name=split_by_duration,json=splitByDuration,proto3" json:"split_by_duration,omitempty"`
-	// Traces to return whose samples cost most, 0 to 100. With function only samples
+	// Traces to return whose samples cost most, 0 to 1,000. With function only samples
 	// that have it on their stack count.
-	MaxTraces     uint32 `protobuf:"varint,15,opt,name=max_traces,json=maxTraces,proto3" json:"max_traces,omitempty"`
+	MaxTraces uint32 `protobuf:"varint,15,opt,name=max_traces,json=maxTraces,proto3" json:"max_traces,omitempty"`
+	// Only samples of these traces, 32 hex digits each, at most 1,000; empty: all.
+	// Excludes split_by_duration.
+	TraceIds      []string `protobuf:"bytes,16,rep,name=trace_ids,json=traceIds,proto3" json:"trace_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2206,6 +2218,13 @@ func (x *AnalyzeProfileRequest) GetMaxTraces() uint32 {
 		return x.MaxTraces
 	}
 	return 0
+}
+
+func (x *AnalyzeProfileRequest) GetTraceIds() []string {
+	if x != nil {
+		return x.TraceIds
+	}
+	return nil
 }
 
 // StreamProfilesRequest selects the profiles to follow.
@@ -2931,7 +2950,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"totalValue\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x02\n" +
 	"\x12GetProfilesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fsample_types\x18\x02 \x03(\tR\vsampleTypes\x12/\n" +
@@ -2941,7 +2960,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vprofile_ids\x18\x06 \x03(\tR\n" +
 	"profileIds\x12\x1f\n" +
 	"\vincident_id\x18\a \x01(\tR\n" +
-	"incidentId\"\xc9\x01\n" +
+	"incidentId\x12\x1b\n" +
+	"\ttrace_ids\x18\b \x03(\tR\btraceIds\"\xc9\x01\n" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
@@ -2963,7 +2983,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
 	"\x15UploadProfileResponse\x12#\n" +
 	"\rprofile_count\x18\x01 \x01(\x04R\fprofileCount\x12!\n" +
-	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\xc3\x04\n" +
+	"\fsample_count\x18\x02 \x01(\x04R\vsampleCount\"\xe0\x04\n" +
 	"\x15AnalyzeProfileRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +
@@ -2984,7 +3004,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\bgroup_by\x18\r \x01(\tR\agroupBy\x12J\n" +
 	"\x11split_by_duration\x18\x0e \x01(\v2\x1e.tapio.v1.ProfileDurationSplitR\x0fsplitByDuration\x12\x1d\n" +
 	"\n" +
-	"max_traces\x18\x0f \x01(\rR\tmaxTraces\"\xa9\x02\n" +
+	"max_traces\x18\x0f \x01(\rR\tmaxTraces\x12\x1b\n" +
+	"\ttrace_ids\x18\x10 \x03(\tR\btraceIds\"\xa9\x02\n" +
 	"\x15StreamProfilesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1f\n" +
 	"\vsample_type\x18\x02 \x01(\tR\n" +

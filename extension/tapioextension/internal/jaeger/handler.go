@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 // Path is below which the API is served.
@@ -126,6 +127,7 @@ func (h *Handler) begin(r *http.Request) (ctx context.Context, end func(), err e
 		return nil, nil, errBusy
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
+	ctx, _ = query.WithNotes(ctx)
 	return ctx, func() {
 		cancel()
 		h.turns.Release(1)

@@ -43,6 +43,7 @@ func (h *Handler) legacy(serve legacyFunc) http.Handler {
 		if err != nil {
 			return nil, err
 		}
+		answer.noteMissing(ctx)
 		return encode(answer, r.FormValue("prettyPrint"))
 	})
 }
@@ -146,7 +147,7 @@ func (h *Handler) search(ctx context.Context, r *http.Request) (*response, error
 	if err != nil {
 		return nil, err
 	}
-	answer := &response{Data: uiTraces(found, query.raw)}
+	answer := &response{Data: uiTraces(ctx, found, query.raw)}
 	if more {
 		answer.Errors = []responseError{{Msg: cutAnswer(len(found))}}
 	}
@@ -180,16 +181,22 @@ func (h *Handler) byIDs(ctx context.Context, query *legacyQuery) (*response, err
 			answer.Errors = append(answer.Errors, responseError{Msg: cutAnswer(len(traces))})
 			break
 		}
-		traces = append(traces, newUITrace(found, query.raw))
+		traces = append(traces, uiTraceOf(ctx, found, query.raw))
 	}
 	answer.Data = traces
 	return answer, nil
 }
 
-func uiTraces(found []model.Trace, raw bool) []*uiTrace {
+func uiTraceOf(ctx context.Context, spans []model.Span, raw bool) *uiTrace {
+	trace := newUITrace(spans, raw)
+	trace.warnMissing(missingSources(ctx))
+	return trace
+}
+
+func uiTraces(ctx context.Context, found []model.Trace, raw bool) []*uiTrace {
 	traces := make([]*uiTrace, len(found))
 	for i := range found {
-		traces[i] = newUITrace(found[i].Spans, raw)
+		traces[i] = uiTraceOf(ctx, found[i].Spans, raw)
 	}
 	return traces
 }
@@ -203,7 +210,7 @@ func (h *Handler) trace(ctx context.Context, r *http.Request) (*response, error)
 	if err != nil {
 		return nil, err
 	}
-	return &response{Data: []*uiTrace{newUITrace(spans, query.raw)}}, nil
+	return &response{Data: []*uiTrace{uiTraceOf(ctx, spans, query.raw)}}, nil
 }
 
 // traceByID returns the spans of a trace, at least one.

@@ -88,7 +88,7 @@ func (h *Handler) traceV3(ctx context.Context, r *http.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return tracesJSON([]model.Trace{{ID: id, Spans: spans}}, raw)
+	return tracesJSON(ctx, []model.Trace{{ID: id, Spans: spans}}, raw)
 }
 
 func (h *Handler) searchV3(ctx context.Context, r *http.Request) ([]byte, error) {
@@ -99,7 +99,7 @@ func (h *Handler) searchV3(ctx context.Context, r *http.Request) ([]byte, error)
 	if len(found) == 0 {
 		return nil, errNoTraces
 	}
-	return tracesJSON(found, raw)
+	return tracesJSON(ctx, found, raw)
 }
 
 func (h *Handler) findV3(ctx context.Context, r *http.Request) (found []model.Trace, raw bool, err error) {
@@ -112,10 +112,10 @@ func (h *Handler) findV3(ctx context.Context, r *http.Request) (found []model.Tr
 }
 
 // tracesJSON is the spans of the traces as OTLP/JSON, in the envelope of a stream.
-func tracesJSON(traces []model.Trace, raw bool) ([]byte, error) {
-	all := ptrace.NewTraces()
+func tracesJSON(ctx context.Context, traces []model.Trace, raw bool) ([]byte, error) {
+	all, missing := ptrace.NewTraces(), missingSources(ctx)
 	for i := range traces {
-		otlp.TracesFromSpans(spansV3(traces[i].Spans, raw)).ResourceSpans().MoveAndAppendTo(all.ResourceSpans())
+		otlp.TracesFromSpans(spansV3(traces[i].Spans, raw, missing)).ResourceSpans().MoveAndAppendTo(all.ResourceSpans())
 	}
 	text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(all)
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 const warningsKey = "@jaeger@warnings"
 
 // spansV3 are the spans of a trace as API v3 has them: those of one resource and
-// scope stand together. Unless raw, they are adjusted as Jaeger does it.
-func spansV3(spans []model.Span, raw bool) []model.Span {
+// scope stand together. Unless raw, they are adjusted as Jaeger does it. The first one
+// warns of what is missing.
+func spansV3(spans []model.Span, raw bool, missing []string) []model.Span {
 	adjusted := sanitize(spans)
 	resources := &resources{}
 	for i := range adjusted {
@@ -26,6 +27,7 @@ func spansV3(spans []model.Span, raw bool) []model.Span {
 	if !raw {
 		adjusted = adjustV3(adjusted, resources)
 	}
+	adjusted[0].warnings = append(adjusted[0].warnings, missing...)
 	list := make([]model.Span, len(adjusted))
 	for i := range adjusted {
 		list[i] = adjusted[i].Span

@@ -1,12 +1,15 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
+import { defineConfig, type ProxyOptions } from 'vite';
 import { notices } from './notices.ts';
+
+// The collector refuses requests that come from pages of other origins, as those of this server would.
+const api: ProxyOptions = { target: 'http://localhost:4418', configure: (proxy) => proxy.on('proxyReq', (request) => request.removeHeader('origin')) };
 
 // The build is committed and embedded by ui.go, so file names carry no hash: the server answers with an ETag.
 export default defineConfig({
   plugins: [svelte(), notices('THIRD_PARTY_NOTICES')],
   base: '/ui/',
-  server: { proxy: { '/v1': 'http://localhost:4418', '/openapi.json': 'http://localhost:4418' } },
+  server: { proxy: Object.fromEntries(['/v1', '/openapi.json', '/prometheus'].map((path) => [path, api])) },
   build: {
     outDir: 'dist',
     assetsInlineLimit: 0,

@@ -43,6 +43,9 @@ const (
 	DimensionName     = "name"     // of an event or span
 	DimensionStatus   = "status"   // of a span: unset, ok or error
 	DimensionKind     = "kind"     // of a span: internal, server, client, producer, consumer
+	// DimensionDuration is of a span the upper bound of its bucket in seconds, see
+	// DurationBound. It only groups counts: it is neither listed nor compared.
+	DimensionDuration = "duration"
 )
 
 // CountQuery counts records over time.

@@ -79,6 +79,10 @@ func newSegmentMerger(c *recordCounter, s *summary) *segmentMerger {
 	if c.query.GroupBy == "" {
 		return m
 	}
+	if c.query.GroupBy == model.DimensionDuration { // no summary counts it
+		m.known, m.byBlock = false, false
+		return m
+	}
 	m.labels, m.known = s.labels.find(c.key)
 	m.byBlock = m.known
 	for _, l := range m.labels {
@@ -202,7 +206,7 @@ func (g *groupColumns) find(c *recordCounter, signal model.Signal) {
 		if signal == model.SignalLogs && !some {
 			g.by = bySeverity
 		}
-	case model.DimensionName, model.DimensionKind, model.DimensionStatus:
+	case model.DimensionName, model.DimensionKind, model.DimensionStatus, model.DimensionDuration:
 	default:
 		g.by = byResource
 	}

@@ -58,6 +58,8 @@ func spanFacts() facts[model.Span] {
 				return kindName(s.Kind), true
 			case model.DimensionStatus:
 				return statusName(s.StatusCode), true
+			case model.DimensionDuration:
+				return model.DurationBound(s.Duration()), true
 			default:
 				return "", false
 			}

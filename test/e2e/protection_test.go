@@ -112,6 +112,11 @@ func TestRightsAreSeparate(t *testing.T) {
 	for call := range calls {
 		require.Equal(t, codes.Unauthenticated, status.Code(calls[call](as(password{"reader", "wrong"}))))
 	}
+	for user, want := range map[string][]string{"reader": {"read"}, "ruler": {"read", "admin"}} {
+		info, err := as(password{user, "secret"}).events.GetServiceInfo(bounded(t), &tapiov1.GetServiceInfoRequest{})
+		require.NoError(t, err)
+		require.Equal(t, want, info.Permissions)
+	}
 	figures, err := as(password{"reader", "secret"}).events.GetMetrics(bounded(t), &tapiov1.TapioServiceGetMetricsRequest{})
 	require.NoError(t, err)
 	require.EqualValues(t, 6+discoveryCalls, figures.RejectedCallCounts["Unauthenticated"], "refused calls are counted: %v", figures)

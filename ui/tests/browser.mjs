@@ -1,7 +1,11 @@
 // What tests and the screenshots share: Debian's Chromium, headless, and what a page complains of.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
 export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}: install it, or set CHROMIUM`;
 
 export async function launch() {
   return chromium.launch({
@@ -24,3 +28,26 @@ export async function open(context, base) {
   });
   return { page, trouble };
 }
+
+/** Waits until the page holds the text, in a chart or a map too. */
+export async function shown(page, text) {
+  const pattern = text instanceof RegExp ? text.source : text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  await page.waitForFunction((p) => new RegExp(p).test(document.body.textContent ?? ''), pattern, { timeout: 60_000 });
+}
+
+/** Opens a page, waits until it shows the text, hands it over, and holds that nothing went wrong. */
+export const visits = (browser, base) => async (path, shows, check = async () => {}, options = {}, expected = /^$/) => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: false, ...options });
+  const { page, trouble } = await open(context, base);
+  try {
+    await page.goto(base + path);
+    await shown(page, shows);
+    await check(page);
+    assert.deepEqual(trouble.filter((t) => !expected.test(t)), [], path);
+  } catch (e) {
+    e.message += '\n' + (await page.locator('main').innerText().catch(() => '')).slice(0, 1000) + '\n' + trouble.join('\n');
+    throw e;
+  } finally {
+    await context.close();
+  }
+};

@@ -107,3 +107,19 @@ export async function feedProfiles(api, { traceId, spanId, now = Date.now() }) {
   await uploadProfile(api, pprof({ ...stacks(1200, 400), 'main.main;main.retry': 50 }, { time: now - 5 * 6e4 }), { service: 'checkout', 'service.version': '1.0' });
   await uploadProfile(api, pprof({ 'main.main;main.charge': 40 }, { time: now - 4 * 6e4, labels: { trace_id: traceId, span_id: spanId } }), { service: 'checkout', 'service.version': '2.0' });
 }
+
+/** Processes as the kernel reports them: make fails after 4 s, and five short commands run under the same shell. */
+export async function feedProcesses(base, now = Date.now()) {
+  const list = (values) => ({ arrayValue: { values: values.map((v) => ({ stringValue: v })) } });
+  const event = (eventName, pid, name, at, more, body) => ({
+    eventName, timeUnixNano: String(Math.round(at) * 1e6), severityNumber: 9, body: { stringValue: body },
+    attributes: [...kv({ 'tapio.process.key': `${pid}:9`, 'process.pid': pid, 'process.executable.name': name, ...more.plain }), { key: 'tapio.process.ancestor_keys', value: list(['100:9', '1:9']) },
+      { key: 'tapio.process.ancestor_names', value: list(['bash', 'init']) }, ...(more.args ? [{ key: 'process.command_args', value: list(more.args) }] : [])],
+  });
+  const logRecords = [
+    event('tapio.process.exec', 200, 'make', now - 60_000, { args: ['make', 'test'] }, 'exec make test'),
+    event('tapio.process.exit', 200, 'make', now - 56_000, { plain: { 'process.exit.code': 2 } }, 'exit make: code 2'),
+    ...Array.from({ length: 5 }, (_, i) => event('tapio.process.exec', 300 + i, 'true', now - 50_000 + i, { args: ['true', String(i)] }, 'exec true ' + i)),
+  ];
+  await post(base, 'logs', { resourceLogs: [{ resource: resource('make'), scopeLogs: [{ scope: { name: 'kernel' }, logRecords }] }] });
+}

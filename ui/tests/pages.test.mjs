@@ -1,14 +1,13 @@
 // The pages on the built collector in a real browser. Run by `make ui-test`; skipped with a word where no Chromium is found.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { createRequire } from 'node:module';
-import { executablePath, launch, open } from './browser.mjs';
+import { launch, open, shown, skip, visits } from './browser.mjs';
 import { evil, feed, feedLargeTrace, feedProfiles } from './data.mjs';
 import { start } from './server.mjs';
 
-const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}: install it, or set CHROMIUM`;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 // A rule that always fires, an objective, and a receiver of notifications that nothing listens at.
 const rules = `
@@ -22,7 +21,7 @@ groups:
 `;
 const settings = ', rules: {files: ["RULES"]}, slos: {objectives: [{name: orders, service: checkout, availability: {target: 99.9}, latency: {target: 50, threshold: 1h}}]}' +
   ', notifications: {receivers: [{name: ops, webhook: {endpoint: "http://localhost:1/"}}], routes: [{receivers: [ops]}]}';
-let server, browser, trace, spanId;
+let server, browser, trace, spanId, on;
 
 before(async () => {
   if (skip) return;
@@ -32,34 +31,12 @@ before(async () => {
   spanId = timeline.spans.find((s) => s.service === 'checkout').span.spanId;
   await feedProfiles(server.api, { traceId: trace, spanId });
   browser = await launch();
+  on = visits(browser, server.api);
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-/** Waits until the page holds the text, in a chart or a map too. */
-async function shown(page, text) {
-  const pattern = text instanceof RegExp ? text.source : text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  await page.waitForFunction((p) => new RegExp(p).test(document.body.textContent ?? ''), pattern, { timeout: 60_000 });
-}
-
-/** Opens a page, waits until it shows the text, hands it over, and holds that nothing went wrong. */
-async function on(path, shows, check = async () => {}, options = {}, expected = /^$/) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: false, ...options });
-  const { page, trouble } = await open(context, server.api);
-  try {
-    await page.goto(server.api + path);
-    await shown(page, shows);
-    await check(page);
-    assert.deepEqual(trouble.filter((t) => !expected.test(t)), [], path);
-  } catch (e) {
-    e.message += '\n' + (await page.locator('main').innerText().catch(() => '')).slice(0, 1000) + '\n' + trouble.join('\n');
-    throw e;
-  } finally {
-    await context.close();
-  }
-}
 
 const pages = () => [
   ['/', /open incident|Waiting for telemetry/], ['/incidents', 'Incidents'], ['/map', 'payments-db'], ['/services/checkout', 'POST /checkout'],
@@ -255,11 +232,11 @@ test('an alert is silenced from its row, and the silence ended', { skip }, () =>
     await page.waitForURL(/silence=/);
     assert.equal(await page.getByLabel('Alerts', { exact: true }).inputValue(), 'alertname=CheckoutFails service=checkout severity=error');
     await page.getByLabel('for', { exact: true }).fill('soon');
-    await page.getByRole('button', { name: 'Silence' }).click();
+    await page.getByRole('button', { name: 'Silence', exact: true }).click();
     await shown(page, 'Not a duration: soon');
     await page.getByLabel('for', { exact: true }).fill('30m');
     await page.getByLabel('because').fill('a test');
-    await page.getByRole('button', { name: 'Silence' }).click();
+    await page.getByRole('button', { name: 'Silence', exact: true }).click();
     const silence = row('Silences', 'a test');
     await silence.filter({ hasText: 'active' }).waitFor();
     assert.match(await silence.innerText(), /alertname=CheckoutFails service=checkout severity=error/);
@@ -343,17 +320,22 @@ test('a trace of 50,000 spans stays usable', { skip }, async () => {
   });
 });
 
-test('a server that asks for credentials gets them from the login form', { skip }, async () => {
-  const own = await start(', auth: {authenticator: basicauth/ui}', '  basicauth/ui: {htpasswd: {inline: "ann:secret"}}').catch((e) => e);
-  if (own instanceof Error) return assert.match(own.message, /unknown type|invalid keys/); // a distribution without basicauth
-  const context = await browser.newContext();
-  const { page } = await open(context, own.api);
-  await page.goto(own.api + '/status');
-  await page.getByRole('heading', { name: 'Log in' }).waitFor();
-  await page.getByLabel('User').fill('ann');
-  await page.getByLabel('Password').fill('secret');
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await shown(page, 'Nothing is lost.');
-  await context.close();
-  await own.stop();
+test('a server that asks for credentials gets them from the login form, and who may only read has no dead buttons', { skip }, async () => {
+  const own = await start(', auth: {authenticator: basicauth/ui}', '  basicauth/ui: {htpasswd: {inline: "ann:secret\\neve:secret"}}', ', access: {attribute: username, read: [ann, eve], admin: [ann]}');
+  try {
+    for (const [user, mayWrite] of [['ann', true], ['eve', false]]) {
+      const context = await browser.newContext();
+      const { page } = await open(context, own.api);
+      await page.goto(own.api + '/alerts');
+      await page.getByRole('heading', { name: 'Log in' }).waitFor();
+      await page.getByLabel('User').fill(user);
+      await page.getByLabel('Password').fill('secret');
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await shown(page, mayWrite ? 'because' : 'You may read silences, not change them.');
+      assert.equal(await page.getByRole('button', { name: 'Silence', exact: true }).count(), mayWrite ? 1 : 0);
+      await context.close();
+    }
+  } finally {
+    await own.stop();
+  }
 });

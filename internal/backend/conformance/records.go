@@ -35,6 +35,7 @@ func selections() map[string]model.RecordSelection {
 type record struct {
 	labels model.Labels
 	at     model.Nanos
+	took   string // of a span, as DimensionDuration
 }
 
 func (d *dataset) records(selection *model.RecordSelection) (rows []record) {
@@ -43,7 +44,7 @@ func (d *dataset) records(selection *model.RecordSelection) (rows []record) {
 		for i := range d.events {
 			e := &d.events[i]
 			if q.Kind.Match(e.Name) && (q.TraceID.IsZero() || q.TraceID == e.TraceID) && q.Filter.MatchEvent(e) {
-				rows = append(rows, record{e.Labels(), e.When()})
+				rows = append(rows, record{labels: e.Labels(), at: e.When()})
 			}
 		}
 		return rows
@@ -51,7 +52,7 @@ func (d *dataset) records(selection *model.RecordSelection) (rows []record) {
 	q := selection.Spans()
 	for i := range d.spans {
 		if span := &d.spans[i]; q.MatchSpan(span) {
-			rows = append(rows, record{span.Labels(), span.Start})
+			rows = append(rows, record{span.Labels(), span.Start, model.DurationBound(span.Duration())})
 		}
 	}
 	return rows
@@ -59,7 +60,7 @@ func (d *dataset) records(selection *model.RecordSelection) (rows []record) {
 
 func (s *suite) counts(t *testing.T) {
 	for name, selection := range selections() {
-		for _, group := range []string{"", "service", "user"} {
+		for _, group := range []string{"", "service", "user", model.DimensionDuration} {
 			for _, resolution := range []time.Duration{0, time.Minute} {
 				t.Run(name+" by "+group, func(t *testing.T) {
 					rows := s.data.records(&selection)
@@ -88,8 +89,11 @@ func countsOf(rows []record, group string, resolution time.Duration, start model
 	for _, r := range rows {
 		value := ""
 		if group != "" {
-			v, _ := r.labels.Get(model.NewLabelKey(group))
+			v, found := r.labels.Get(model.NewLabelKey(group))
 			value = v.Text()
+			if !found && group == model.DimensionDuration {
+				value = r.took
+			}
 		}
 		bucket := start
 		if resolution > 0 {

@@ -1859,7 +1859,8 @@ type CountRecordsRequest struct {
 	// Width of a bucket, which begins at a multiple of it since 1970; unset: one
 	// bucket. At most 11,000 buckets.
 	Resolution *durationpb.Duration `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`
-	// A label as of ListLabelValuesRequest; empty: all records together.
+	// A label as of ListLabelValuesRequest; duration, of spans: the upper bounds of
+	// buckets in seconds, two for each power of two; empty: all records together.
 	GroupBy string `protobuf:"bytes,3,opt,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	// Most groups, those with the highest counts; the others are put together. 1 to
 	// 1,000, 0 means 20.

@@ -2557,7 +2557,9 @@ type GetServiceInfoResponse struct {
 	// Where the store is kept across restarts; unset: in memory only.
 	Directory *StoreDirectory `protobuf:"bytes,9,opt,name=directory,proto3" json:"directory,omitempty"`
 	// What the queries hold while they run.
-	QueryMemory   *QueryMemory `protobuf:"bytes,10,opt,name=query_memory,json=queryMemory,proto3" json:"query_memory,omitempty"`
+	QueryMemory *QueryMemory `protobuf:"bytes,10,opt,name=query_memory,json=queryMemory,proto3" json:"query_memory,omitempty"`
+	// What the caller may do, as access of the extension defines it: read, write, admin.
+	Permissions   []string `protobuf:"bytes,11,rep,name=permissions,proto3" json:"permissions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2658,6 +2660,13 @@ func (x *GetServiceInfoResponse) GetDirectory() *StoreDirectory {
 func (x *GetServiceInfoResponse) GetQueryMemory() *QueryMemory {
 	if x != nil {
 		return x.QueryMemory
+	}
+	return nil
+}
+
+func (x *GetServiceInfoResponse) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
 	}
 	return nil
 }
@@ -3080,7 +3089,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x0eSTATUS_SERVING\x10\x01\x12\x13\n" +
 	"\x0fSTATUS_DEGRADED\x10\x02\x12\x16\n" +
 	"\x12STATUS_NOT_SERVING\x10\x03\"\x17\n" +
-	"\x15GetServiceInfoRequest\"\x85\x04\n" +
+	"\x15GetServiceInfoRequest\"\xa7\x04\n" +
 	"\x16GetServiceInfoResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12D\n" +
@@ -3093,7 +3102,8 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x19max_receive_message_bytes\x18\b \x01(\x04R\x16maxReceiveMessageBytes\x126\n" +
 	"\tdirectory\x18\t \x01(\v2\x18.tapio.v1.StoreDirectoryR\tdirectory\x128\n" +
 	"\fquery_memory\x18\n" +
-	" \x01(\v2\x15.tapio.v1.QueryMemoryR\vqueryMemory\"\x9f\x01\n" +
+	" \x01(\v2\x15.tapio.v1.QueryMemoryR\vqueryMemory\x12 \n" +
+	"\vpermissions\x18\v \x03(\tR\vpermissions\"\x9f\x01\n" +
 	"\x0eStoreDirectory\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
 	"\n" +

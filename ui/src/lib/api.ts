@@ -1,5 +1,6 @@
 // The one module that talks to the server: JSON of the gateway, see /openapi.json.
 import { clearSession, credentials, session } from './session.svelte';
+import { noteSources, type Note } from './sources.svelte';
 import type { components } from './openapi';
 
 type Schemas = components['schemas'];
@@ -53,12 +54,18 @@ async function reason(response: Response): Promise<string> {
   }
 }
 
+async function answer<T>(path: string, response: Response): Promise<T> {
+  const value = (await response.json()) as T & { notes?: Note[] };
+  noteSources(path, value.notes);
+  return value;
+}
+
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await call('GET', path, undefined, signal)).json() as Promise<T>;
+  return answer(path, await call('GET', path, undefined, signal));
 }
 
 export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  return (await call('POST', path, body, signal)).json() as Promise<T>;
+  return answer(path, await call('POST', path, body, signal));
 }
 
 export async function put<T>(path: string, body: unknown): Promise<T> {
@@ -87,7 +94,8 @@ export async function lines<T>(path: string, body: unknown, each: (message: T) =
 }
 
 function unwrap<T>(line: string): T {
-  const message = JSON.parse(line) as { result?: T; error?: { message?: string } };
+  const message = JSON.parse(line) as { result?: T & { notes?: Note[] }; error?: { message?: string } };
   if (message.error) throw new ApiError(500, message.error.message ?? 'the stream failed');
+  if (message.result?.notes?.length) noteSources('stream', message.result.notes);
   return message.result as T;
 }

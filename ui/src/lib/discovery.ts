@@ -110,15 +110,35 @@ export function bucket(range: Range, buckets = 80): number {
   return widths.find((w) => w >= wanted) ?? 86400;
 }
 
+/** The starts of the buckets of a range, a width in seconds apart. */
+export function starts(range: Range, width: number): number[] {
+  const list: number[] = [];
+  for (let t = Math.floor(range.start / (width * 1e3)) * width * 1e3; t < range.end; t += width * 1e3) list.push(t);
+  return list;
+}
+
 /** Records over time by severity. */
 export async function hits(filter: Filter, events: boolean, range: Range, signal?: AbortSignal): Promise<Line[]> {
   const width = bucket(range);
   const answer = await post<Schemas['CountRecordsResponse']>('/v1/records:count',
     { selection: selection(filter, events), resolution: `${width}s`, groupBy: 'severity' }, signal);
-  return (answer.groups ?? []).map((g) => ({
-    name: g.value || 'no severity',
-    times: (g.buckets ?? []).map((b) => timeMs(b.startTime)), values: (g.buckets ?? []).map((b) => Number(b.count ?? 0)),
-  }));
+  const times = starts(range, width);
+  return (answer.groups ?? []).map((g) => {
+    const counts = new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)]));
+    return { name: g.value || 'no severity', times, values: times.map((t) => counts.get(t) ?? 0) };
+  });
+}
+
+/** Records by the start of their bucket, without empty ones. */
+export async function countBuckets(filter: Filter, events: boolean, width: number, signal?: AbortSignal): Promise<Map<number, number>> {
+  const answer = await post<Schemas['CountRecordsResponse']>('/v1/records:count', { selection: selection(filter, events), resolution: `${width}s` }, signal);
+  return new Map((answer.groups ?? []).flatMap((g) => (g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)] as const)));
+}
+
+/** The names of events, other than those of findings. */
+export async function eventNames(timeRange: NonNullable<Filter['timeRange']>, signal?: AbortSignal): Promise<string[]> {
+  const answer = await post<Schemas['ListLabelValuesResponse']>('/v1/labels:values', { label: 'name', signal: 'SIGNAL_LOGS', filter: { timeRange, limit: 1000 } }, signal);
+  return (answer.values ?? []).map((v) => v.value ?? '').filter((n) => n && !/^tapio\.(insight|semantic_group|correlation|slo)/.test(n));
 }
 
 export async function facets(filter: Filter, events: boolean, labels: string[], signal?: AbortSignal): Promise<Facet[]> {
@@ -184,5 +204,9 @@ export async function spanCounts(filter: Filter, range: Range, groupBy: string, 
     selection: { signal: 'SIGNAL_TRACES', filter: { ...filter, timeRange: apiRange(range) }, kinds: ['SPAN_KIND_SERVER', 'SPAN_KIND_CONSUMER'], ...extra },
     resolution: `${bucket(range, buckets)}s`, groupBy, limit: 200,
   }, signal);
-  return new Map((answer.groups ?? []).map((g) => [g.value ?? '', new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)]))]));
+  const times = starts(range, bucket(range, buckets));
+  return new Map((answer.groups ?? []).map((g) => {
+    const counts = new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)]));
+    return [g.value ?? '', new Map(times.map((t) => [t, counts.get(t) ?? 0]))];
+  }));
 }

@@ -32,3 +32,23 @@ export async function copy(text: string): Promise<boolean> {
     return done;
   }
 }
+
+export type Cell = string | number;
+
+/** The rows of a table with its head, as far as it has one: data-value of a cell is its exact value. */
+export function tableRows(table: HTMLTableElement): Cell[][] {
+  const exact = (c: HTMLElement): Cell => {
+    const value = c.dataset['value'];
+    if (value === undefined) return c.innerText.replace(/\s+/g, ' ').trim();
+    return value !== '' && Number.isFinite(Number(value)) ? Number(value) : value;
+  };
+  return Array.from(table.rows).filter((r) => !r.querySelector('[colspan]')).map((r) => Array.from(r.cells).map(exact));
+}
+
+/** Rows as objects, by the names in the first row. */
+export function objects(rows: Cell[][]): Record<string, Cell>[] {
+  const [head = [], ...rest] = rows;
+  return rest.map((row) => Object.fromEntries(row.map((v, i) => [String(head[i] || `column ${i + 1}`), v] as const).filter(([, v]) => v !== '')));
+}
+
+export const fileName = (title: string, extension: string): string => (title.replace(/[^\w.-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 80) || 'tapio') + '.' + extension;

@@ -36,9 +36,14 @@ export function row(e: Log): Row {
   };
 }
 
-export function asJSON(rows: Row[]): string {
-  return rows.map((r) => JSON.stringify({
+/** The value of an attribute of a record or of its resource, as text; '' without it. */
+export function valueOf(r: Row, key: string): string {
+  return (r.attributes.find(([k]) => k === key) ?? r.resource.find(([k]) => k === key))?.[1] ?? '';
+}
+
+export function asObject(r: Row): object {
+  return {
     time: new Date(r.time).toISOString(), severity: r.level, service: r.service, event: r.event || undefined, body: r.body,
     trace_id: r.traceId || undefined, span_id: r.spanId || undefined, attributes: Object.fromEntries(r.attributes), resource: Object.fromEntries(r.resource),
-  })).join('\n') + '\n';
+  };
 }

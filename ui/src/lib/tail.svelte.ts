@@ -7,6 +7,9 @@ export class Tail {
   rows = $state.raw<Row[]>([]);
   lost = $state(0);
   error = $state('');
+  waiting = $state(0); // new records while paused
+  #paused = $state(false);
+  #held: Row[] = [];
   #after = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   #abort: AbortController | undefined;
@@ -16,6 +19,8 @@ export class Tail {
     this.stop();
     this.rows = [];
     this.lost = 0;
+    this.#held = [];
+    this.waiting = 0;
     this.#after = '';
     const { timeRange: _t, limit: _l, ...rest } = filter;
     const ask = async () => {
@@ -33,7 +38,10 @@ export class Tail {
         const last = fresh.at(-1);
         if (last) {
           this.#after = last.sequence;
-          this.rows = [...fresh.reverse(), ...this.rows].slice(0, this.#keep);
+          fresh.reverse();
+          if (this.#paused) this.#held = [...fresh, ...this.#held].slice(0, this.#keep);
+          else this.rows = [...fresh, ...this.rows].slice(0, this.#keep);
+          this.waiting = this.#held.length;
         }
       } catch (e) {
         if (signal.aborted) return;
@@ -42,6 +50,18 @@ export class Tail {
       this.#timer = setTimeout(ask, document.hidden ? 5000 : 1000);
     };
     void ask();
+  }
+
+  /** While paused, the rows stay, and new ones wait. */
+  get paused() {
+    return this.#paused;
+  }
+  set paused(on: boolean) {
+    this.#paused = on;
+    if (on || !this.#held.length) return;
+    this.rows = [...this.#held, ...this.rows].slice(0, this.#keep);
+    this.#held = [];
+    this.waiting = 0;
   }
 
   stop() {

@@ -20,9 +20,22 @@ import (
 
 // GetServiceInfo implements tapiov1.TapioServiceServer.
 func (s *tapioService) GetServiceInfo(
-	context.Context, *tapiov1.GetServiceInfoRequest,
+	ctx context.Context, _ *tapiov1.GetServiceInfoRequest,
 ) (*tapiov1.GetServiceInfoResponse, error) {
-	return s.serviceInfo(), nil
+	info := s.serviceInfo()
+	info.Permissions = s.permissions(ctx)
+	return info, nil
+}
+
+// permissions returns what the caller may do.
+func (s *Server) permissions(ctx context.Context) []string {
+	var granted []string
+	for _, one := range []right{toRead, toWrite, toAdmin} {
+		if s.require(ctx, one) == nil {
+			granted = append(granted, string(one))
+		}
+	}
+	return granted
 }
 
 func (s *Server) serviceInfo() *tapiov1.GetServiceInfoResponse {

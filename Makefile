@@ -250,6 +250,8 @@ validate = mkdir -p .build/state; for config in $(2); do \
 # Packages of deb and rpm, archives, checksums and a list of components, for each architecture.
 ARCHITECTURES := amd64 arm64
 PACKAGES := .build/packages
+# Man pages have the day of the commit.
+man_date := SOURCE_DATE_EPOCH=$(or $(shell git log -1 --format=%ct 2> /dev/null),0)
 
 .PHONY: package
 package: $(call stamps,$(PACKAGE_TOOLS)) ## Make deb, rpm, tar.gz and an OCI image of the collector and tapioctl in .build/packages (ARCHITECTURES="amd64 arm64")
@@ -257,9 +259,12 @@ package: $(call stamps,$(PACKAGE_TOOLS)) ## Make deb, rpm, tar.gz and an OCI ima
 	go -C internal/tools run ./notices $(CURDIR)/$(PACKAGES)/THIRD_PARTY_NOTICES $(CURDIR)/distribution $(CURDIR)/cmd/tapioctl
 	printf '\n' | cat - ui/THIRD_PARTY_NOTICES >> $(PACKAGES)/THIRD_PARTY_NOTICES
 	go run ./cmd/tapioctl completion bash > $(PACKAGES)/completion.bash
+	$(man_date) go run ./docs/generate man $(PACKAGES)/man
+	$(man_date) go run ./cmd/tapioctl docs man $(PACKAGES)/man
+	gzip -n -9 $(PACKAGES)/man/*.1
 	@$(foreach arch,$(ARCHITECTURES),$(MAKE) package-$(arch) &&) true
 	$(image) -output $(CURDIR)/$(PACKAGES)/tapio_$(FULL_VERSION)_oci.tar $(foreach arch,$(ARCHITECTURES),$(arch)=$(CURDIR)/$(PACKAGES)/stage/tapio_$(FULL_VERSION)_$(arch))
-	cd $(PACKAGES) && rm -r THIRD_PARTY_NOTICES completion.bash stage && sha256sum * > SHA256SUMS && cat SHA256SUMS
+	cd $(PACKAGES) && rm -r THIRD_PARTY_NOTICES completion.bash man stage && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
 package-%: STAGE = $(PACKAGES)/stage/tapio_$(FULL_VERSION)_$*
 package-%:
@@ -268,6 +273,7 @@ package-%:
 	GOARCH=$* go build -ldflags "$(LDFLAGS) -X main.version=$(FULL_VERSION)" -o $(STAGE)/tapioctl ./cmd/tapioctl
 	$(TOOLS)/cyclonedx-gomod bin -json -version $(FULL_VERSION) -output $(PACKAGES)/tapio_$(FULL_VERSION)_linux_$*.cdx.json $(STAGE)/tapio
 	cp LICENSE CHANGELOG.md README.md distribution/config/tapio.yaml $(PACKAGES)/THIRD_PARTY_NOTICES $(PACKAGES)/completion.bash $(STAGE)/
+	cp -r $(PACKAGES)/man $(STAGE)/
 	for kind in deb rpm; do ARCH=$* VERSION=$(FULL_VERSION) STAGE=$(STAGE) $(TOOLS)/nfpm package --config distribution/packaging/nfpm.yaml --packager $$kind --target $(PACKAGES)/; done
 	tar -C $(PACKAGES)/stage --sort=name --owner=0 --group=0 --numeric-owner -czf $(PACKAGES)/tapio_$(FULL_VERSION)_linux_$*.tar.gz $(notdir $(STAGE))
 
@@ -344,10 +350,11 @@ generate-components: $(TOOLS)/mdatagen
 generate-semconv:
 	go -C internal/tools run ./semconv $(CURDIR)/internal/semconv/registry $(CURDIR)/internal/semconv/names.go $(CURDIR)/docs/reference/semantic-conventions.md
 
-# The reference of the configuration, from the doc comments of its structs, and of the metrics, from each metadata.yaml.
+# The references of the configuration, from the doc comments of its structs, of metrics, from each metadata.yaml, and of commands.
 .PHONY: generate-docs
 generate-docs: ## Regenerate the reference in docs/reference
 	go run ./docs/generate
+	go run ./cmd/tapioctl docs markdown > docs/reference/cli-tapioctl.md
 
 # Needs clang-14, llvm-14 and libbpf-dev, in these versions: another compiler writes other objects. bpf2go itself is
 # pinned by go.mod.

@@ -25,7 +25,7 @@ func Run(set otelcol.CollectorSettings) error {
 		return err
 	}
 	set.BuildInfo.Version = versionOf(set.BuildInfo.Version)
-	return newCommand(set).Execute()
+	return NewCommand(set).Execute()
 }
 
 // EnableProfiles lets configurations have profiles pipelines. Flags that are read later
@@ -37,10 +37,10 @@ func EnableProfiles() error {
 	return nil
 }
 
-// newCommand returns the command of otelcol, whose subcommands stay as they are.
+// NewCommand returns the command of otelcol, whose subcommands stay as they are.
 // The flags of the root command are defined again, for otelcol keeps theirs to
 // itself.
-func newCommand(set otelcol.CollectorSettings) *cobra.Command {
+func NewCommand(set otelcol.CollectorSettings) *cobra.Command {
 	cmd := otelcol.NewCommand(set)
 	locations := &configFlagValue{}
 	usage := func(name string) string { return cmd.Flags().Lookup(name).Usage }

@@ -135,7 +135,7 @@ func newTestCollector(t *testing.T, probe string) *testCollector {
 func start(t *testing.T, probe string) *testCollector {
 	t.Helper()
 	c := newTestCollector(t, probe)
-	cmd := newCommand(settings(c.events, nil))
+	cmd := NewCommand(settings(c.events, nil))
 	cmd.SilenceErrors = true
 	cmd.SetArgs([]string{"--config", c.path, "--set", "service.telemetry.logs.level=debug"})
 	go func() { c.done <- cmd.ExecuteContext(context.Background()) }()
@@ -277,7 +277,7 @@ func TestTheFlagsAreThoseOfUpstream(t *testing.T) {
 		return all
 	}
 	set := settings(nil, nil)
-	require.Equal(t, list(otelcol.NewCommand(set).Flags()), list(newCommand(set).Flags()))
+	require.Equal(t, list(otelcol.NewCommand(set).Flags()), list(NewCommand(set).Flags()))
 }
 
 func TestSetTakesPrecedenceOverFiles(t *testing.T) {

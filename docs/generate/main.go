@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command generate writes the pages of docs/reference that describe the
-// configuration and the metrics of Tapio's components. It runs in the root of the
+// configuration and the metrics of Tapio's components, and the command line of the
+// collector; with `man FOLDER`, its man pages instead. It runs in the root of the
 // repository: `make generate-docs`.
 package main
 
@@ -13,7 +14,11 @@ import (
 )
 
 func main() {
-	if err := run("docs/reference"); err != nil {
+	generate := func() error { return run("docs/reference") }
+	if len(os.Args) == 3 && os.Args[1] == "man" {
+		generate = func() error { return manPages(os.Args[2]) }
+	}
+	if err := generate(); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
@@ -33,5 +38,5 @@ func run(folder string) error {
 }
 
 func pages() map[string]func() (string, error) {
-	return map[string]func() (string, error){"configuration.md": configurationPage, "metrics.md": metricsPage}
+	return map[string]func() (string, error){"configuration.md": configurationPage, "metrics.md": metricsPage, "cli-tapio.md": commandPage}
 }

@@ -44,7 +44,7 @@ func newRootCommand(a *app.App) *cobra.Command {
 	root.AddCommand(
 		newStatusCommand(a), observe.NewCommand(a), get.NewCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
 		newTopCommand(a), newConfigCommand(a), send.NewCommand(a), get.NewCompareCommand(a), newSilenceCommand(a),
-		newMCPCommand(a), newDemoCommand(a), profile.NewCommand(a),
+		newMCPCommand(a), newDemoCommand(a), profile.NewCommand(a), newDocsCommand(a),
 	)
 	a.CompleteAll(root)
 	return root

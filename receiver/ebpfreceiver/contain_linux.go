@@ -7,14 +7,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 // attach attaches a probe. One that panics is missing.
-func (w *watch) attach(p probe.Probe) (gaps []probe.Gap) {
+func (w *watch) attach(p probe.Probe) (gaps []kernel.Gap) {
 	if err := panics.Catch(func() { gaps = p.Attach(w.kernel) }); err != nil {
 		w.recovered(nil, err)
-		return []probe.Gap{probe.Missing(p.Name(), "probe", err)}
+		return []kernel.Gap{kernel.Missing(p.Name(), "probe", err)}
 	}
 	return gaps
 }
@@ -34,7 +36,7 @@ func (w *watch) recovered(p probe.Probe, err error) {
 	if stack := w.panics.Add(err); stack != "" {
 		w.logger.Error("recovered from a panic in the ebpf receiver", zap.Error(err), zap.String("stack", stack))
 	}
-	if f, ok := p.(probe.Forgetter); ok {
+	if f, ok := p.(protocol.Forgetter); ok {
 		if again := panics.Catch(f.Forget); again != nil {
 			w.panics.Add(again)
 		}

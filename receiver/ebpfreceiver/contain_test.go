@@ -21,7 +21,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
@@ -29,30 +31,30 @@ import (
 // faultyProbe panics in all that it is asked.
 type faultyProbe struct{ forgotten *int }
 
-func (faultyProbe) Name() string                              { return "faulty" }
-func (faultyProbe) Number() probe.Number                      { return probe.NumberTest }
-func (faultyProbe) Attach(*probe.Kernel) []probe.Gap          { panic("attach") }
-func (faultyProbe) Decode(uint32, []byte, *probe.Batch) error { panic("decode") }
-func (faultyProbe) Collect(*probe.Batch) error                { panic("collect") }
-func (faultyProbe) Settle(*probe.Batch, bool)                 { panic("settle") }
-func (p faultyProbe) Forget()                                 { *p.forgotten++; panic("forget") }
+func (faultyProbe) Name() string                             { return "faulty" }
+func (faultyProbe) Number() kernel.Number                    { return kernel.NumberTest }
+func (faultyProbe) Attach(*kernel.Kernel) []kernel.Gap       { panic("attach") }
+func (faultyProbe) Decode(uint32, []byte, *emit.Batch) error { panic("decode") }
+func (faultyProbe) Collect(*emit.Batch) error                { panic("collect") }
+func (faultyProbe) Settle(*emit.Batch, bool)                 { panic("settle") }
+func (p faultyProbe) Forget()                                { *p.forgotten++; panic("forget") }
 
 func TestAPanicOfADecoderLosesItsRecordOnly(t *testing.T) {
 	core, logged := observer.New(zap.ErrorLevel)
 	forgotten, heard := 0, 0
 	p := faultyProbe{forgotten: &forgotten}
 	w := &watch{
-		logger: zap.New(core), probes: []probe.Probe{p}, batch: probe.NewBatch(probe.Origin{}, identity.NewTable("/proc")),
+		logger: zap.New(core), probes: []probe.Probe{p}, batch: emit.NewBatch(emit.Origin{}, identity.NewTable("/proc")),
 		onPanic: func(error) { heard++ },
 	}
-	w.byKind[probe.NumberTest] = p
-	record := binary.NativeEndian.AppendUint32(nil, uint32(probe.NumberTest)<<8|1)
+	w.byKind[kernel.NumberTest] = p
+	record := binary.NativeEndian.AppendUint32(nil, uint32(kernel.NumberTest)<<8|1)
 	record = append(record, make([]byte, 60)...)
 	for range 3 {
 		w.decode(record)
 	}
-	assert.EqualValues(t, 3, w.received[probe.NumberTest].Load())
-	assert.EqualValues(t, 3, w.undecoded[probe.NumberTest].Load(), "counted as lost in decode")
+	assert.EqualValues(t, 3, w.received[kernel.NumberTest].Load())
+	assert.EqualValues(t, 3, w.undecoded[kernel.NumberTest].Load(), "counted as lost in decode")
 	assert.Equal(t, 3, forgotten, "what the probe knew of earlier records is dropped")
 	assert.Equal(t, 3, heard)
 	assert.EqualValues(t, 6, w.panics.Total(), "those of Forget among them")
@@ -97,7 +99,7 @@ func TestReadingGoesOnAfterPanics(t *testing.T) {
 	w.start()
 	provoke(100)
 	require.NoError(t, w.shutdown(context.Background()))
-	assert.Positive(t, w.received[probe.NumberTest].Load())
+	assert.Positive(t, w.received[kernel.NumberTest].Load())
 	assert.Positive(t, w.panics.Total())
 }
 

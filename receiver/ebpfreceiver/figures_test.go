@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"golang.org/x/sys/unix"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
@@ -59,14 +60,14 @@ func TestEveryRecordIsReadOrCountedAsLost(t *testing.T) {
 	provoke(produced)
 	w.start()
 	require.NoError(t, func() error { close(w.quit); <-w.done; return nil }())
-	account, err := w.kernel.Account(probe.NumberTest)
+	account, err := w.kernel.Account(kernel.NumberTest)
 	require.NoError(t, err)
-	received := w.received[probe.NumberTest].Load()
+	received := w.received[kernel.NumberTest].Load()
 	assert.Equal(t, uint64(produced), received+account.Lost)
 	assert.Equal(t, account.Sent, received)
 	assert.Positive(t, account.Lost, "64 KiB do not hold 10,000 records, so this test has not tried a full ring")
 	assert.Positive(t, received)
-	assert.Zero(t, w.undecoded[probe.NumberTest].Load())
+	assert.Zero(t, w.undecoded[kernel.NumberTest].Load())
 	require.NoError(t, w.close())
 }
 
@@ -88,9 +89,9 @@ func BenchmarkEvents(b *testing.B) {
 		took := time.Since(began)
 		close(w.quit)
 		<-w.done
-		account, err := w.kernel.Account(probe.NumberTest)
+		account, err := w.kernel.Account(kernel.NumberTest)
 		require.NoError(b, err)
-		received := w.received[probe.NumberTest].Load()
+		received := w.received[kernel.NumberTest].Load()
 		require.Equal(b, uint64(perSecond*seconds), received+account.Lost, "produced = received + lost")
 		b.ReportMetric(float64(received)/took.Seconds(), "received/s")
 		b.ReportMetric(float64(account.Lost), "lost")
@@ -121,10 +122,10 @@ func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		provoke(50_000)
-		before := w.received[probe.NumberTest].Load()
+		before := w.received[kernel.NumberTest].Load()
 		b.StartTimer()
 		w.drain()
-		n += int(w.received[probe.NumberTest].Load() - before)
+		n += int(w.received[kernel.NumberTest].Load() - before)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
 }

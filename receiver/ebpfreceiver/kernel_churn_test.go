@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
@@ -34,12 +35,12 @@ func shortLived(t *testing.T, program string, times int) {
 // collected reads the probes once, at the end, as a long interval would.
 func collected(t *testing.T, w *watch) pmetric.Metrics {
 	t.Helper()
-	batch := probe.NewBatch(probe.Origin{}, identity.NewTable("/proc"))
+	batch := emit.NewBatch(emit.Origin{}, identity.NewTable("/proc"))
 	batch.Final = true // this table receives no events of starts
 	return collectInto(t, w, batch)
 }
 
-func collectInto(t *testing.T, w *watch, batch *probe.Batch) pmetric.Metrics {
+func collectInto(t *testing.T, w *watch, batch *emit.Batch) pmetric.Metrics {
 	t.Helper()
 	batch.Since, batch.Last, batch.Now = w.began, w.began, time.Now()
 	for _, p := range w.probes {
@@ -116,7 +117,7 @@ func TestCountsWaitOneCollectionForTheStartOfTheirProgram(t *testing.T) {
 	shortLived(t, ofItsOwnName(t, "readlink", "pending"), processes)
 	table := identity.NewTable("/proc")
 	counts := func() (failed, onCPU float64) {
-		metrics := collectInto(t, w, probe.NewBatch(probe.Origin{}, table))
+		metrics := collectInto(t, w, emit.NewBatch(emit.Origin{}, table))
 		points(metrics, "tapio.syscall.errors", func(of pcommon.Map, m pmetric.Metric, at int) {
 			if textOf(of, "process.executable.name") == "pending" && textOf(of, "tapio.syscall.name") == "readlink" {
 				failed += float64(m.Sum().DataPoints().At(at).IntValue())

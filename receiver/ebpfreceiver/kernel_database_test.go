@@ -24,13 +24,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 func onlyDatabases(c *Config) {
 	onlyHTTP(c)
 	c.Probes.HTTP.Enabled = false
-	c.Probes.Redis = probe.DatabaseConfig{Enabled: true, QueryText: true}
-	c.Probes.PostgreSQL = probe.DatabaseConfig{Enabled: true, QueryText: true}
+	c.Probes.Redis = protocol.DatabaseConfig{Enabled: true, QueryText: true}
+	c.Probes.PostgreSQL = protocol.DatabaseConfig{Enabled: true, QueryText: true}
 }
 
 // calls returns the spans of one side to a database, by their operation.
@@ -244,7 +245,7 @@ func TestPostgreSQLCallsAreSeenFromBothSides(t *testing.T) {
 		assert.Equal(t, "42P01", span.Attributes().AsRaw()["db.response.status_code"], "undefined_table")
 		assert.Equal(t, ptrace.StatusCodeError, span.Status().Code())
 	}
-	s.awaitCalls(t, "SELECT", 1, port) // of whose long answer only the beginning and the end are seen
+	s.awaitCalls(t, "SELECT", 1, port) // Of whose long answer only the beginning and the end are seen
 
 	script := filepath.Join(t.TempDir(), "script.sql")
 	require.NoError(t, os.WriteFile(script, []byte("\\set id random(1, 9)\nUPDATE shop SET name = 'x' WHERE id = :id;\n"), 0o600))

@@ -22,11 +22,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/net/ipv4"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 func onlyDNS(c *Config) {
-	c.Probes = probe.Config{TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig()}
+	c.Probes = probe.Config{TCP: probe.DefaultTCPConfig(), DNS: dns.DefaultConfig()}
 	c.Probes.TCP.Enabled = false
 	c.Probes.DNS.Timeout = 300 * time.Millisecond
 }

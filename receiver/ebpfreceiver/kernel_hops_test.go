@@ -24,7 +24,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 // asksOn answers a request after it has asked another server the same, or Redis.
@@ -125,7 +125,7 @@ func askOn(t *testing.T, port int, path, traceparent string) {
 
 func httpAndRedis(c *Config) {
 	onlyHTTP(c)
-	c.Probes.Redis = probe.DefaultDatabaseConfig()
+	c.Probes.Redis = protocol.DefaultDatabaseConfig()
 }
 
 func TestHopsOfOneThreadAreOneTrace(t *testing.T) {

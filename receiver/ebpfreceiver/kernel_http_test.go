@@ -24,12 +24,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 func onlyHTTP(c *Config) {
 	c.Probes = probe.Config{
-		File: probe.DefaultFileConfig(), HTTP: probe.HTTPConfig{Enabled: true, Own: true}, TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig(),
+		File: probe.DefaultFileConfig(), HTTP: protocol.HTTPConfig{Enabled: true, Own: true}, TCP: probe.DefaultTCPConfig(), DNS: dns.DefaultConfig(),
 	}
 	c.Probes.TCP.Enabled, c.Probes.DNS.Enabled = false, false
 }
@@ -57,7 +59,7 @@ func (s *seen) eachSpan(do func(pcommon.Resource, ptrace.Span)) {
 	}
 }
 
-// processOf returns what is told of the process that a span is of.
+// ProcessOf returns what is told of the process that a span is of.
 func (s *seen) processOf(id pcommon.SpanID) (found map[string]any) {
 	s.eachSpan(func(resource pcommon.Resource, span ptrace.Span) {
 		if span.SpanID() == id {

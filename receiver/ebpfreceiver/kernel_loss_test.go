@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -143,7 +144,7 @@ func (k *talk) exchange(t *testing.T, n int, interleaved bool) {
 }
 
 // lossOf overflows the ring buffer with what the talks say while no one reads it.
-func lossOf(t *testing.T, w *watch, numbers []probe.Number, say func()) {
+func lossOf(t *testing.T, w *watch, numbers []kernel.Number, say func()) {
 	t.Helper()
 	lost := func() (fewest uint64) {
 		for i, number := range numbers {
@@ -217,8 +218,8 @@ func TestConnectionsAreReportedAgainAfterALoss(t *testing.T) {
 				deliver()
 				all := k.asked
 				require.Equal(t, map[ptrace.SpanKind]int{ptrace.SpanKindServer: all, ptrace.SpanKindClient: all}, k.reported(t, spans, 0))
-				number := map[string]probe.Number{"http": probe.NumberHTTP, "redis": probe.NumberRedis, "postgresql": probe.NumberPostgreSQL}[name]
-				lossOf(t, w, []probe.Number{number}, func() { k.exchange(t, 3, interleaved) })
+				number := map[string]kernel.Number{"http": kernel.NumberHTTP, "redis": kernel.NumberRedis, "postgresql": kernel.NumberPostgreSQL}[name]
+				lossOf(t, w, []kernel.Number{number}, func() { k.exchange(t, 3, interleaved) })
 				deliver()
 				after := k.asked
 				for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {

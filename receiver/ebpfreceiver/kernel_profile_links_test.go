@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 // burnsAndSleeps computes and sleeps for each request, and between requests computes too.
@@ -54,7 +54,7 @@ func TestSamplesAreLinkedToTheRequest(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	require.NoError(t, err)
 	profiles, spans := profiledWithSpans(t, func(c *Config) {
-		c.Probes.HTTP = probe.DefaultHTTPConfig()
+		c.Probes.HTTP = protocol.DefaultHTTPConfig()
 	})
 	pid := running(t, python, "-c", burnsAndSleeps, strconv.Itoa(port))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -22,11 +22,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sys/unix"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 func onlyTCP(c *Config) {
-	c.Probes = probe.Config{TCP: probe.DefaultTCPConfig(), DNS: probe.DefaultDNSConfig()}
+	c.Probes = probe.Config{TCP: probe.DefaultTCPConfig(), DNS: dns.DefaultConfig()}
 	c.Probes.DNS.Enabled = false
 }
 
@@ -211,7 +212,7 @@ func TestRetransmitBurst(t *testing.T) {
 	})
 }
 
-// sum waits for the newest points of that server's port, with those values of
+// Sum waits for the newest points of that server's port, with those values of
 // those labels, to add up so.
 func (s *seen) sum(t *testing.T, name string, port int, labels, values string, want int64) {
 	t.Helper()

@@ -9,11 +9,11 @@ import (
 
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-func origin(set receiver.Settings) probe.Origin {
+func origin(set receiver.Settings) emit.Origin {
 	name, err := os.Hostname()
 	if err != nil {
 		name = ""
@@ -22,7 +22,7 @@ func origin(set receiver.Settings) probe.Origin {
 	if err != nil {
 		id = nil
 	}
-	return probe.Origin{
+	return emit.Origin{
 		HostName: name, HostID: strings.TrimSpace(string(id)), Scope: metadata.ScopeName, Version: set.BuildInfo.Version,
 	}
 }

@@ -7,12 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -33,7 +32,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		r.set.Logger.Warn(message+gap.Probe+", "+gap.Feature, zap.String("probe", gap.Probe), zap.String("feature", gap.Feature),
 			zap.String("reason", string(gap.Reason)), zap.Error(gap))
 	}
-	if missing := probe.Together(gaps); missing != nil {
+	if missing := kernel.Together(gaps); missing != nil {
 		if r.config.ErrorMode == ErrorModePropagate {
 			return nil, errors.Join(fmt.Errorf("error_mode is propagate, and some features cannot be had: %w", missing), w.close())
 		}
@@ -76,19 +75,6 @@ func (r *ebpfReceiver) tellLoss(lost loss) {
 	case !lost.any() && r.status != nil && r.status.Status() == componentstatus.StatusRecoverableError:
 		r.report(componentstatus.NewEvent(componentstatus.StatusOK))
 	}
-}
-
-// err says what was lost, and what helps.
-func (l *loss) err() error {
-	var errs []error
-	if l.records > 0 {
-		errs = append(errs, fmt.Errorf("the ring buffer was full, %d records of the kernel were lost: raise ring_buffer_size, "+
-			"switch off a probe, or make the pipelines faster", l.records))
-	}
-	for _, what := range slices.Sorted(maps.Keys(l.full)) {
-		errs = append(errs, fmt.Errorf("%s: %d were not counted, there was no room for more: see otelcol_tapio_ebpf_lost", what, l.full[what]))
-	}
-	return errors.Join(errs...)
 }
 
 // tellPanic makes of a panic a status that ends with an interval without loss.

@@ -11,12 +11,13 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/tapio/tapio/internal/ingestcontrol"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 // observeSelf publishes what holds without any program in the kernel too: what
 // is missing is told best where all is.
-func (r *ebpfReceiver) observeSelf(gaps []probe.Gap) error {
+func (r *ebpfReceiver) observeSelf(gaps []kernel.Gap) error {
 	return errors.Join(
 		r.telemetry.RegisterTapioEbpfDroppedCallback(r.sink.observeDropped),
 		r.telemetry.RegisterTapioEbpfUnavailableCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -29,7 +30,7 @@ func (r *ebpfReceiver) observeSelf(gaps []probe.Gap) error {
 }
 
 // observe publishes the account of the watch as the collector's own metrics,
-// read when they are collected.
+// Read when they are collected.
 func (r *ebpfReceiver) observe(w *watch) error {
 	return errors.Join(
 		r.telemetry.RegisterTapioEbpfEventsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
@@ -31,7 +32,7 @@ const (
 	// A batch goes on when it is full or this old.
 	maxRecords = 2000
 	// A span is ten times what another record is; fewer at once leave the collector
-	// of garbage less to walk over.
+	// Of garbage less to walk over.
 	maxSpans = 250
 	maxAge   = 200 * time.Millisecond
 )
@@ -43,16 +44,16 @@ type watch struct {
 	config *Config
 	logger *zap.Logger
 	sink   *sink
-	kernel *probe.Kernel
-	reader probe.Reader
+	kernel *kernel.Kernel
+	reader kernel.Reader
 	probes []probe.Probe
-	byKind [probe.Numbers]probe.Probe
-	batch  *probe.Batch
+	byKind [kernel.Numbers]probe.Probe
+	batch  *emit.Batch
 	began  time.Time
-	last   time.Time // of collecting
+	last   time.Time // Of collecting
 	// received and undecoded count records by probe.
-	received  [probe.Numbers]atomic.Uint64
-	undecoded [probe.Numbers]atomic.Uint64
+	received  [kernel.Numbers]atomic.Uint64
+	undecoded [kernel.Numbers]atomic.Uint64
 
 	// onLoss is called after each collection with what was lost since the one before.
 	onLoss func(loss)
@@ -68,37 +69,37 @@ type watch struct {
 
 // newWatch attaches all probes. Without a kernel that lets it make a map there
 // is no watch, but a gap for every probe.
-func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *sink) (*watch, []probe.Gap, error) {
-	kernel, err := probe.Open(uint32(config.RingBufferSize))
+func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *sink) (*watch, []kernel.Gap, error) {
+	loaded, err := kernel.Open(uint32(config.RingBufferSize))
 	if err != nil {
 		return nil, probe.AllMissing(probes, err), nil
 	}
 	w := &watch{
-		config: config, logger: set.Logger, sink: to, kernel: kernel, probes: probes, began: time.Now(), last: time.Now(),
+		config: config, logger: set.Logger, sink: to, kernel: loaded, probes: probes, began: time.Now(), last: time.Now(),
 		quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	table := identity.NewTable("/proc")
-	w.batch = probe.NewBatch(origin(set), table)
-	if w.reader, err = probe.NewReader(kernel.Ring()); err != nil {
+	w.batch = emit.NewBatch(origin(set), table)
+	if w.reader, err = kernel.NewReader(loaded.Ring()); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
-	var gaps []probe.Gap
+	var gaps []kernel.Gap
 	if config.ProgramStats {
-		if err := kernel.Measure(); err != nil {
-			gaps = append(gaps, probe.Missing("receiver", "program_stats", err))
+		if err := loaded.Measure(); err != nil {
+			gaps = append(gaps, kernel.Missing("receiver", "program_stats", err))
 		}
 	}
 	// Before the first event, for it asks who its process is.
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
-	gaps = append(gaps, probe.Environments(table.Denied())...)
+	gaps = append(gaps, kernel.Environments(table.Denied())...)
 	for _, p := range probes {
 		gaps = append(gaps, w.attach(p)...)
 		w.byKind[p.Number()] = p
 		w.drain() // on a busy host the ring buffer would be full before the last is attached
 	}
-	kernel.ForgetTypes()
+	loaded.ForgetTypes()
 	// Who began another program between the first look and the attaching is not what it was.
 	if err := table.Scan(); err != nil {
 		return nil, nil, errors.Join(err, w.close())
@@ -107,7 +108,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 	return w, gaps, nil
 }
 
-// start reads in a goroutine that goes on whatever panics in it.
+// Start reads in a goroutine that goes on whatever panics in it.
 func (w *watch) start() {
 	go func() {
 		defer close(w.done)
@@ -204,7 +205,7 @@ func (w *watch) drain() (read int) {
 func (w *watch) full() bool { return w.records >= maxRecords || w.batch.Spans >= maxSpans }
 
 func (w *watch) decode(record []byte) {
-	kind, number, err := probe.KindOf(record)
+	kind, number, err := kernel.KindOf(record)
 	if err == nil && w.byKind[number] != nil {
 		err = w.contained(w.byKind[number], func(p probe.Probe) error { return p.Decode(kind, record, w.batch) })
 	}
@@ -229,48 +230,6 @@ func (w *watch) collect() {
 	}
 	w.flush()
 	w.tellLoss()
-}
-
-// loss is what was lost since the last report.
-type loss struct {
-	records uint64            // found no room in the ring buffer
-	full    map[string]uint64 // found no room in a map or table, by probe and stage
-}
-
-func (l *loss) any() bool { return l.records > 0 || len(l.full) > 0 }
-
-// tellLoss is for people; the exact figures are the account's.
-func (w *watch) tellLoss() {
-	now := loss{full: map[string]uint64{}}
-	for _, p := range w.probes {
-		account, err := w.kernel.Account(p.Number())
-		if err != nil {
-			w.logger.Warn("failed to read the account of the ring buffer", zap.Error(err))
-			return
-		}
-		now.records += account.Lost
-		if loser, ok := p.(probe.Loser); ok {
-			for stage, n := range loser.Lost() {
-				if strings.HasSuffix(stage, "_full") {
-					now.full[p.Name()+" "+stage] = n
-				}
-			}
-		}
-	}
-	if w.onLoss != nil {
-		w.onLoss(now.since(&w.lost))
-	}
-	w.lost = now
-}
-
-func (l *loss) since(before *loss) loss {
-	grown := loss{records: l.records - before.records, full: map[string]uint64{}}
-	for what, n := range l.full {
-		if more := n - before.full[what]; more > 0 {
-			grown.full[what] = more
-		}
-	}
-	return grown
 }
 
 // flush hands the batch on. The pipelines may keep it, so a new one begins.

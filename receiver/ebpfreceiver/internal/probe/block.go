@@ -16,6 +16,8 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 type deviceOperation struct {
@@ -26,40 +28,40 @@ type deviceOperation struct {
 
 type blockTimes struct {
 	Bytes uint64
-	Times histogram
+	Times emit.Histogram
 }
 
 type block struct {
 	devices  *ebpf.Map
 	failures *ebpf.Map
 	names    map[[2]uint32]string
-	duration Metric
-	size     Metric
-	errors   Metric
+	duration emit.Metric
+	size     emit.Metric
+	errors   emit.Metric
 }
 
 func newBlock() *block {
 	return &block{
 		names: map[[2]uint32]string{},
-		duration: Metric{
+		duration: emit.Metric{
 			Name: semconv.MetricDiskOperationDuration, Unit: "s",
 			Description: "How long a block device took, from when it got a request to when it was done, by device and operation.",
 		},
-		size:   Metric{Name: semconv.MetricDiskOperationIO, Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
-		errors: Metric{Name: semconv.MetricDiskOperationErrors, Unit: "{request}", Description: "Requests that failed, by device, operation and error."},
+		size:   emit.Metric{Name: semconv.MetricDiskOperationIO, Unit: "By", Description: "Bytes of requests that were done, by device and operation."},
+		errors: emit.Metric{Name: semconv.MetricDiskOperationErrors, Unit: "{request}", Description: "Requests that failed, by device, operation and error."},
 	}
 }
 
-func (*block) Name() string   { return "block" }
-func (*block) Number() Number { return NumberBlock }
+func (*block) Name() string          { return "block" }
+func (*block) Number() kernel.Number { return kernel.NumberBlock }
 
 // Attach implements Probe.
-func (p *block) Attach(k *Kernel) []Gap {
+func (p *block) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadBlock()
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "requests", Ways: [][]string{{bpf.BlockProgOnIssue, bpf.BlockProgOnComplete}}}})
+	loaded, gaps := k.Load(p.Name(), spec, []kernel.Feature{{Name: "requests", Ways: [][]string{{bpf.BlockProgOnIssue, bpf.BlockProgOnComplete}}}})
 	if len(gaps) == 0 {
 		p.devices, p.failures = loaded.Maps[bpf.BlockMapDevices], loaded.Maps[bpf.BlockMapFailures]
 	}
@@ -67,7 +69,7 @@ func (p *block) Attach(k *Kernel) []Gap {
 }
 
 // Collect implements Probe.
-func (p *block) Collect(out *Batch) error {
+func (p *block) Collect(out *emit.Batch) error {
 	if p.devices == nil {
 		return nil
 	}

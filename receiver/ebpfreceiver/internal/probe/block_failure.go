@@ -9,10 +9,12 @@ import (
 	"fmt"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // kindRequestFailed is bpf/block.bpf.c's KIND_FAILED.
-const kindRequestFailed = uint32(NumberBlock)<<8 | 1
+const kindRequestFailed = uint32(kernel.NumberBlock)<<8 | 1
 
 // deviceFailure is bpf/block.bpf.c's struct of that name.
 type deviceFailure struct {
@@ -29,7 +31,7 @@ type failureCount struct {
 
 // failedRecord is bpf/block.bpf.c's struct of that name.
 type failedRecord struct {
-	head
+	kernel.Head
 	Failure  deviceFailure
 	Sector   uint64
 	Requests uint64
@@ -39,16 +41,16 @@ type failedRecord struct {
 
 // Decode implements Probe. It is an event of the host: a request that fails may
 // have gathered what many wrote, long ago.
-func (p *block) Decode(kind uint32, record []byte, out *Batch) error {
+func (p *block) Decode(kind uint32, record []byte, out *emit.Batch) error {
 	if kind != kindRequestFailed {
-		return errUnknownKind
+		return kernel.ErrUnknownKind
 	}
-	e, err := as[failedRecord](record)
+	e, err := kernel.As[failedRecord](record)
 	if err != nil {
 		return err
 	}
 	event := out.EventAt(semconv.EventDiskRequestFailed, out.Table.Host(), out.Clock.Wall(e.Time))
-	fails(event)
+	emit.Fails(event)
 	attributes, fault := event.Attributes(), blockError(e.Failure.Error)
 	p.put(attributes, e.Failure.deviceOperation)
 	attributes.PutStr(semconv.ErrorType, fault)
@@ -59,7 +61,7 @@ func (p *block) Decode(kind uint32, record []byte, out *Batch) error {
 	return nil
 }
 
-func (p *block) collectFailures(out *Batch) error {
+func (p *block) collectFailures(out *emit.Batch) error {
 	var failure deviceFailure
 	var count failureCount
 	entries := p.failures.Iterate()
@@ -76,7 +78,7 @@ func (p *block) collectFailures(out *Batch) error {
 // errno that it becomes. Before Linux 5.16 the kernel told the errno itself.
 func blockError(status int32) string {
 	if status < 0 {
-		return errorName(int64(-status))
+		return kernel.ErrorName(int64(-status))
 	}
 	switch status {
 	case 1:

@@ -5,6 +5,13 @@
 
 package probe
 
+import (
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/profile"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
+)
+
 // New returns the probes that the configuration switches on.
 func New(c *Config) []Probe {
 	var probes []Probe
@@ -26,24 +33,33 @@ func New(c *Config) []Probe {
 	if c.TCP.Enabled {
 		probes = append(probes, newTCP(&c.TCP))
 	}
-	shared := &streams{http: &c.HTTP, hops: newHops(), own: c.HTTP.Own}
+	shared := &protocol.Streams{HTTP: &c.HTTP, Hops: protocol.NewHops(), Own: c.HTTP.Own}
 	if c.HTTP.Enabled {
-		probes = append(probes, newHTTP(shared, &c.HTTP))
+		probes = append(probes, protocol.NewHTTP(shared, &c.HTTP))
 	}
 	if c.Redis.Enabled {
-		probes = append(probes, newRedis(shared, &c.Redis))
+		probes = append(probes, protocol.NewRedis(shared, &c.Redis))
 	}
 	if c.PostgreSQL.Enabled {
-		probes = append(probes, newPostgreSQL(shared, &c.PostgreSQL))
+		probes = append(probes, protocol.NewPostgreSQL(shared, &c.PostgreSQL))
 	}
-	if c.TLS.Enabled && shared.spoken != 0 {
-		probes = append(probes, newTLS(shared))
+	if c.TLS.Enabled && shared.Spoken != 0 {
+		probes = append(probes, protocol.NewTLS(shared))
 	}
 	if c.DNS.Enabled {
-		probes = append(probes, newDNS(&c.DNS))
+		probes = append(probes, dns.New(&c.DNS))
 	}
 	if c.Profile.Enabled {
-		probes = append(probes, newProfiler(&c.Profile, shared.hops))
+		probes = append(probes, profile.New(&c.Profile, shared.Hops))
 	}
 	return probes
+}
+
+// AllMissing is a gap for each probe, for one reason.
+func AllMissing(probes []Probe, err error) []kernel.Gap {
+	gaps := make([]kernel.Gap, len(probes))
+	for i, p := range probes {
+		gaps[i] = kernel.Missing(p.Name(), "all", err)
+	}
+	return gaps
 }

@@ -6,6 +6,10 @@ package probe
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/profile"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/protocol"
 )
 
 // Config has one block for each probe; a probe whose block says enabled: false
@@ -24,21 +28,21 @@ type Config struct {
 	// TCP observes connections: failures, resets, retransmits.
 	TCP TCPConfig `mapstructure:"tcp"`
 	// HTTP reads HTTP/1.x requests at the socket.
-	HTTP HTTPConfig `mapstructure:"http"`
+	HTTP protocol.HTTPConfig `mapstructure:"http"`
 
 	// Redis reads Redis commands at the socket.
-	Redis DatabaseConfig `mapstructure:"redis"`
+	Redis protocol.DatabaseConfig `mapstructure:"redis"`
 	// PostgreSQL reads PostgreSQL queries at the socket.
-	PostgreSQL DatabaseConfig `mapstructure:"postgresql"`
+	PostgreSQL protocol.DatabaseConfig `mapstructure:"postgresql"`
 	// TLS reads data before encryption and after decryption in libssl, for http, redis and postgresql.
 	// Each call of the library then costs some microseconds more.
 	TLS SwitchConfig `mapstructure:"tls"`
 
 	// DNS observes DNS queries.
-	DNS DNSConfig `mapstructure:"dns"`
+	DNS dns.Config `mapstructure:"dns"`
 
 	// Profile samples stacks of the whole host. Active only if a profiles pipeline uses the receiver.
-	Profile ProfileConfig `mapstructure:"profile"`
+	Profile profile.Config `mapstructure:"profile"`
 }
 
 // DefaultConfig is what runs without being asked for.
@@ -50,14 +54,14 @@ func DefaultConfig() Config {
 		Block:   SwitchConfig{Enabled: true},
 		File:    DefaultFileConfig(),
 		TCP:     DefaultTCPConfig(),
-		HTTP:    DefaultHTTPConfig(),
+		HTTP:    protocol.DefaultHTTPConfig(),
 
-		Redis:      DefaultDatabaseConfig(),
-		PostgreSQL: DefaultDatabaseConfig(),
+		Redis:      protocol.DefaultDatabaseConfig(),
+		PostgreSQL: protocol.DefaultDatabaseConfig(),
 
-		DNS: DefaultDNSConfig(),
+		DNS: dns.DefaultConfig(),
 
-		Profile: DefaultProfileConfig(),
+		Profile: profile.DefaultConfig(),
 	}
 }
 

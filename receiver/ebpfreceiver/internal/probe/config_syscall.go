@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/bits"
 	"time"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // SyscallConfig is what to tell of system calls.
@@ -25,7 +27,7 @@ type SyscallConfig struct {
 	ExactCallsPerSecond uint32 `mapstructure:"exact_calls_per_second"`
 	// SampleOneIn is the number of calls that one timed call represents above that rate; 1 times all.
 	// Calls that fail or take longer than about 20 ms are always counted individually. Accepted: a power
-	// of two, 1 to 1024.
+	// Of two, 1 to 1024.
 	SampleOneIn uint32 `mapstructure:"sample_one_in"`
 	// MaxPrograms is the number of programs with series of their own, those that make most calls. Others
 	// are counted together as `other`. Accepted: 1 to 1000.
@@ -112,7 +114,7 @@ func (c *CPUConfig) Validate() error {
 
 // validNames refuses a name that would never stand for a call.
 func (c *SyscallConfig) validNames() error {
-	known := knownSyscalls()
+	known := kernel.KnownSyscalls()
 	for i, name := range c.Waiting {
 		if !known[name] {
 			return fmt.Errorf("waiting[%d]: must be the name of a system call, such as read or epoll_wait, is %q", i, name)

@@ -10,40 +10,42 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 type cpu struct {
 	runs      *cpuRuns
 	top       topPrograms
-	series    *series[program, runSums]
+	series    *emit.Series[program, runSums]
 	throttles throttles
 	noWaits   bool // only time on a CPU is counted
-	wait      Metric
-	time      Metric
+	wait      emit.Metric
+	time      emit.Metric
 }
 
 func newCPU(c *CPUConfig) *cpu {
 	return &cpu{
-		top: newTopPrograms(c.MaxPrograms), series: newSeries[program, runSums](c.MaxPrograms + 1),
-		wait: Metric{
+		top: newTopPrograms(c.MaxPrograms), series: emit.NewSeries[program, runSums](c.MaxPrograms + 1),
+		wait: emit.Metric{
 			Name: semconv.MetricCPURunQueueDuration, Unit: "s",
 			Description: "How long threads that could run waited for a CPU, by program.",
 		},
-		time:      Metric{Name: semconv.MetricCPUTime, Unit: "s", Description: "Time that threads were on a CPU, by program."},
+		time:      emit.Metric{Name: semconv.MetricCPUTime, Unit: "s", Description: "Time that threads were on a CPU, by program."},
 		throttles: newThrottles(),
 	}
 }
 
-func (*cpu) Name() string   { return "cpu" }
-func (*cpu) Number() Number { return NumberCPU }
+func (*cpu) Name() string          { return "cpu" }
+func (*cpu) Number() kernel.Number { return kernel.NumberCPU }
 
 // Attach implements Probe.
-func (p *cpu) Attach(k *Kernel) []Gap {
+func (p *cpu) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadCpu()
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	loaded, gaps := k.Load(p.Name(), spec, []Feature{
+	loaded, gaps := k.Load(p.Name(), spec, []kernel.Feature{
 		{Name: "run_queue", Ways: [][]string{{
 			bpf.CpuProgOnWakeup, bpf.CpuProgOnWakeupNew, bpf.CpuProgOnExec, bpf.CpuProgOnMove, bpf.CpuProgOnSwitch,
 		}}},
@@ -53,7 +55,7 @@ func (p *cpu) Attach(k *Kernel) []Gap {
 	}
 	if len(gaps) > 0 {
 		// Time on a CPU can be had without the kernel's description of its types.
-		more := k.Attach(p.Name(), spec, []Feature{{Name: "time", Ways: [][]string{{bpf.CpuProgOnPlainSwitch}}}})
+		more := k.Attach(p.Name(), spec, []kernel.Feature{{Name: "time", Ways: [][]string{{bpf.CpuProgOnPlainSwitch}}}})
 		if gaps = append(gaps, more...); len(more) > 0 {
 			return gaps
 		}
@@ -64,10 +66,10 @@ func (p *cpu) Attach(k *Kernel) []Gap {
 }
 
 // Decode implements Probe: there are no records.
-func (*cpu) Decode(uint32, []byte, *Batch) error { return errUnknownKind }
+func (*cpu) Decode(uint32, []byte, *emit.Batch) error { return kernel.ErrUnknownKind }
 
 // Collect implements Probe.
-func (p *cpu) Collect(out *Batch) error {
+func (p *cpu) Collect(out *emit.Batch) error {
 	p.throttles.collect(out)
 	if p.runs == nil {
 		return nil
@@ -85,9 +87,9 @@ func (p *cpu) Collect(out *Batch) error {
 		if !p.top.has(of) {
 			of = rest
 		}
-		p.series.of(of, rest, out.Last, out.Now).grow(sums, &runSums{})
+		p.series.Of(of, rest, out.Last, out.Now).grow(sums, &runSums{})
 	}
-	p.series.changed(out.Now, func(of program, sums *runSums, since time.Time) {
+	p.series.Changed(out.Now, func(of program, sums *runSums, since time.Time) {
 		out.Since = since
 		ran := out.Count(&p.time, of.place)
 		ran.SetDoubleValue(float64(sums.OnCPU) / 1e9)

@@ -11,21 +11,21 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // runSums is bpf/cpu.bpf.c's struct of that name.
 type runSums struct {
 	OnCPU uint64
-	Waits histogram
+	Waits emit.Histogram
 }
 
 func (s *runSums) grow(now, before *runSums) {
 	s.OnCPU += now.OnCPU - before.OnCPU
-	s.Waits.grow(&now.Waits, &before.Waits)
+	s.Waits.Grow(&now.Waits, &before.Waits)
 }
 
 // raise takes the greater of both, count by count.
@@ -51,8 +51,8 @@ type programRuns struct {
 // cpuRuns adds up, by program, the processes that are there and those that have
 // ended: the kernel keeps them in two maps, and moves the one to the other.
 type cpuRuns struct {
-	live   reading[uint32, runTimes]
-	ended  reading[programKey, programRuns]
+	live   emit.Reading[uint32, runTimes]
+	ended  emit.Reading[programKey, programRuns]
 	rest   *ebpf.Map
 	others runSums
 	known  map[programKey]*programTotal
@@ -69,7 +69,7 @@ type programTotal struct {
 
 func newCPURuns(maps map[string]*ebpf.Map) *cpuRuns {
 	return &cpuRuns{
-		live: newReading[uint32, runTimes](maps[bpf.CpuMapRuns]), ended: newReading[programKey, programRuns](maps[bpf.CpuMapEnded]),
+		live: emit.NewReading[uint32, runTimes](maps[bpf.CpuMapRuns]), ended: emit.NewReading[programKey, programRuns](maps[bpf.CpuMapEnded]),
 		rest: maps[bpf.CpuMapOtherRuns], known: map[programKey]*programTotal{}, gone: map[uint32]bool{},
 	}
 }
@@ -82,10 +82,10 @@ type programNow struct {
 	gone []uint32
 }
 
-// read returns what each program did since the last time. Those that have ended
+// Read returns what each program did since the last time. Those that have ended
 // are read first: a process that ends meanwhile is then counted by neither, and
 // made up for the next time. The other way round it would be counted by both.
-func (r *cpuRuns) read(out *Batch) (map[program]*runSums, error) {
+func (r *cpuRuns) read(out *emit.Batch) (map[program]*runSums, error) {
 	now := map[programKey]*programNow{}
 	add := func(key *programKey, of *programInfo, sums *runSums) *programNow {
 		one, ok := now[*key]
@@ -96,12 +96,12 @@ func (r *cpuRuns) read(out *Batch) (map[program]*runSums, error) {
 		one.sums.grow(sums, &runSums{})
 		return one
 	}
-	err := r.ended.each(func(key *programKey, runs *programRuns) { add(key, &runs.Of, &runs.Sums) })
+	err := r.ended.Each(func(key *programKey, runs *programRuns) { add(key, &runs.Of, &runs.Sums) })
 	gone := map[uint32]bool{}
-	err = errors.Join(err, r.live.each(func(pid *uint32, runs *runTimes) {
+	err = errors.Join(err, r.live.Each(func(pid *uint32, runs *runTimes) {
 		one := add(&runs.Program, &runs.Of, &runs.Sums)
 		one.live = true
-		if isGone(*pid) {
+		if emit.IsGone(*pid) {
 			gone[*pid] = true
 			one.gone = append(one.gone, *pid)
 		}
@@ -123,7 +123,7 @@ func (r *cpuRuns) retire(known *programTotal, gone []uint32) (err error) {
 			continue
 		}
 		var runs runTimes
-		if e := r.live.kernel.LookupAndDelete(pid, &runs); e == nil {
+		if e := r.live.Kernel.LookupAndDelete(pid, &runs); e == nil {
 			known.retired.grow(&runs.Sums, &runSums{})
 		} else if !errors.Is(e, ebpf.ErrKeyNotExist) {
 			err = errors.Join(err, fmt.Errorf("remove a process that is gone: %w", e))
@@ -131,9 +131,6 @@ func (r *cpuRuns) retire(known *programTotal, gone []uint32) (err error) {
 	}
 	return err
 }
-
-// isGone reports whether there is no process with that id.
-func isGone(pid uint32) bool { return errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) }
 
 func (r *cpuRuns) account(key programKey, one *programNow, grown map[program]*runSums, now time.Time) *programTotal {
 	known, ok := r.known[key]
@@ -180,11 +177,11 @@ func (r *cpuRuns) addOthers(grown map[program]*runSums, table *identity.Table) e
 // forget removes programs of which no process is there and none has been for long.
 func (r *cpuRuns) forget(now map[programKey]*programNow, at time.Time) (err error) {
 	for key, known := range r.known {
-		if one := now[key]; one != nil && one.live || at.Sub(known.changed) <= idle {
+		if one := now[key]; one != nil && one.live || at.Sub(known.changed) <= emit.Idle {
 			continue
 		}
 		delete(r.known, key)
-		if e := r.ended.kernel.Delete(key); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
+		if e := r.ended.Kernel.Delete(key); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
 			err = errors.Join(err, fmt.Errorf("remove an idle program: %w", e))
 		}
 	}

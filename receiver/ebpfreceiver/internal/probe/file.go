@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // The slots of bpf/file.bpf.c's file_counts.
@@ -24,7 +26,7 @@ const (
 
 // files tells who opens, writes, renames and removes files.
 type files struct {
-	losses
+	kernel.Losses
 	config *FileConfig
 	rules  []pathRule
 	names  map[uint32]string
@@ -34,30 +36,30 @@ type files struct {
 }
 
 func newFiles(c *FileConfig) *files {
-	return &files{config: c, rules: c.rules(), names: syscallNames(), own: uint32(os.Getpid())}
+	return &files{config: c, rules: c.rules(), names: kernel.SyscallNames(), own: uint32(os.Getpid())}
 }
 
-func (*files) Name() string   { return "file" }
-func (*files) Number() Number { return NumberFile }
+func (*files) Name() string          { return "file" }
+func (*files) Number() kernel.Number { return kernel.NumberFile }
 
 // Attach implements Probe.
-func (p *files) Attach(k *Kernel) []Gap {
+func (p *files) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadFile()
 	if err == nil {
 		err = p.set(spec)
 	}
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	features := []Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}, Since: "6.2"}}
+	features := []kernel.Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}, Since: "6.2"}}
 	if p.config.Writes {
-		features = append(features, Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles, Since: "6.2"})
+		features = append(features, kernel.Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles, Since: "6.2"})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.counts = loaded.Maps[bpf.FileMapFileCounts]
 	p.sweep = func() error { return loaded.Iterate(bpf.FileProgOnSweep) }
 	if err := p.fillPrefixes(loaded.Maps[bpf.FileMapPrefixes]); err != nil {
-		gaps = append(gaps, Missing(p.Name(), "paths", err))
+		gaps = append(gaps, kernel.Missing(p.Name(), "paths", err))
 	}
 	return gaps
 }
@@ -126,21 +128,21 @@ func (p *files) fillPrefixes(m *ebpf.Map) error {
 
 // Settle looks which files have been closed. What it finds comes through the
 // ring buffer, with the next batch.
-func (p *files) Settle(*Batch, bool) {
+func (p *files) Settle(*emit.Batch, bool) {
 	if open, err := p.count(countOpenNow); err != nil || open == 0 {
 		return
 	}
 	if err := p.sweep(); err != nil {
-		p.add("sweep", 1)
+		p.Add("sweep", 1)
 	}
 }
 
 // Collect takes over what the kernel counted.
-func (p *files) Collect(*Batch) error {
+func (p *files) Collect(*emit.Batch) error {
 	full, err := p.count(countFull)
-	p.losses.set("open_files_full", full)
+	p.Set("open_files_full", full)
 	long, other := p.count(countTooLong)
-	p.losses.set("path_too_long", long)
+	p.Set("path_too_long", long)
 	return errors.Join(err, other)
 }
 

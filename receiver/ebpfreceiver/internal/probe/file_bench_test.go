@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // What a call costs with the file probe off, with it on while the call is about
@@ -45,16 +47,16 @@ func BenchmarkFile(b *testing.B) {
 // watchFiles also tells of the files of this process.
 func watchFiles(b *testing.B, path string) (drain func()) {
 	b.Helper()
-	kernel, err := Open(8 << 20)
+	loaded, err := kernel.Open(8 << 20)
 	require.NoError(b, err)
-	reader, err := NewReader(kernel.Ring())
+	reader, err := kernel.NewReader(loaded.Ring())
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, errors.Join(reader.Close(), kernel.Close())) })
+	b.Cleanup(func() { require.NoError(b, errors.Join(reader.Close(), loaded.Close())) })
 	config := DefaultFileConfig()
 	config.Paths = []string{path}
 	p := newFiles(&config)
 	p.own = 0
-	require.Empty(b, p.Attach(kernel))
+	require.Empty(b, p.Attach(loaded))
 	return func() { reader.Drain(func([]byte) bool { return true }) }
 }
 

@@ -14,20 +14,22 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // The kinds of bpf/file.bpf.c.
 const (
-	kindFileOpen   = uint32(NumberFile)<<8 | 1
-	kindFileWrite  = uint32(NumberFile)<<8 | 2
-	kindFileUnlink = uint32(NumberFile)<<8 | 3
-	kindFileRename = uint32(NumberFile)<<8 | 4
+	kindFileOpen   = uint32(kernel.NumberFile)<<8 | 1
+	kindFileWrite  = uint32(kernel.NumberFile)<<8 | 2
+	kindFileUnlink = uint32(kernel.NumberFile)<<8 | 3
+	kindFileRename = uint32(kernel.NumberFile)<<8 | 4
 )
 
 // fileRecord is the part of bpf/file.bpf.c's struct of that name that is always
 // sent.
 type fileRecord struct {
-	head
+	kernel.Head
 	Inode      uint64
 	Size       uint64
 	Bytes      uint64
@@ -52,32 +54,32 @@ type fileEvent struct {
 }
 
 // Decode implements Probe.
-func (p *files) Decode(kind uint32, record []byte, out *Batch) error {
+func (p *files) Decode(kind uint32, record []byte, out *emit.Batch) error {
 	e, err := readFileEvent(record)
 	if err != nil {
 		return err
 	}
 	verb, known := fileVerbs()[kind]
 	if !known {
-		return errUnknownKind
+		return kernel.ErrUnknownKind
 	}
 	// The kernel does not know what a name with dots in it leads to.
 	if e.Odd != 0 && !wants(p.rules, e.path) && !wants(p.rules, e.target) {
 		return nil
 	}
-	of := out.processOf(&e.head, text(e.Comm[:]))
+	of := out.ProcessOf(&e.Head, kernel.Text(e.Comm[:]))
 	event := out.Event("tapio.file."+verb, of, out.Clock.Wall(e.Time))
 	to := event.Attributes()
-	putLineage(to, of, out.Table)
+	emit.PutLineage(to, of, out.Table)
 	putPath(to, e.path)
-	to.PutStr(semconv.SyscallName, callName(p.names, e.Number))
+	to.PutStr(semconv.SyscallName, kernel.CallName(p.names, e.Number))
 	switch kind {
 	case kindFileOpen:
 		e.putOpened(to)
 	case kindFileWrite:
 		e.putWritten(to)
 	case kindFileRename:
-		putText(to, semconv.FileTargetPath, e.target)
+		emit.PutText(to, semconv.FileTargetPath, e.target)
 	}
 	said := verb + " " + e.path
 	if e.target != "" {
@@ -85,8 +87,8 @@ func (p *files) Decode(kind uint32, record []byte, out *Batch) error {
 	}
 	said += " by " + of.Name
 	if e.Result < 0 {
-		to.PutStr(semconv.ErrorType, errorName(-e.Result))
-		said += ": " + errorName(-e.Result)
+		to.PutStr(semconv.ErrorType, kernel.ErrorName(-e.Result))
+		said += ": " + kernel.ErrorName(-e.Result)
 	}
 	event.Body().SetStr(said)
 	return nil
@@ -97,13 +99,13 @@ func fileVerbs() map[uint32]string {
 }
 
 func readFileEvent(record []byte) (fileEvent, error) {
-	e, err := as[fileRecord](record)
+	e, err := kernel.As[fileRecord](record)
 	if err != nil {
 		return fileEvent{}, err
 	}
 	texts := record[unsafe.Sizeof(*e):]
 	if len(texts) < int(e.PathSize)+int(e.TargetSize) {
-		return fileEvent{}, errShort
+		return fileEvent{}, kernel.ErrShort
 	}
 	return fileEvent{
 		fileRecord: e,
@@ -117,7 +119,7 @@ func cleaned(file []byte) string {
 	if len(file) == 0 {
 		return ""
 	}
-	return path.Clean(text(file))
+	return path.Clean(kernel.Text(file))
 }
 
 func putPath(to pcommon.Map, file string) {
@@ -126,9 +128,9 @@ func putPath(to pcommon.Map, file string) {
 	}
 	to.PutStr(semconv.FilePath, file)
 	folder, name := path.Split(file)
-	putText(to, semconv.FileName, name)
+	emit.PutText(to, semconv.FileName, name)
 	to.PutStr(semconv.FileDirectory, path.Clean(folder))
-	putText(to, semconv.FileExtension, strings.TrimPrefix(path.Ext(name), "."))
+	emit.PutText(to, semconv.FileExtension, strings.TrimPrefix(path.Ext(name), "."))
 }
 
 func (e *fileEvent) putOpened(to pcommon.Map) {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // Whatever a program may send, or a mistake in one, a decoder answers with
@@ -20,21 +22,21 @@ import (
 func FuzzDecode(f *testing.F) {
 	config := DefaultConfig()
 	config.File.Paths = []string{"/"}
-	probes := map[Number]Probe{}
+	probes := map[kernel.Number]Probe{}
 	for _, p := range New(&config) {
 		probes[p.Number()] = p
 	}
-	for n := range Numbers {
+	for n := range kernel.Numbers {
 		for kind := range 8 {
 			record := make([]byte, 256)
 			binary.LittleEndian.PutUint32(record, uint32(n<<8|kind))
 			f.Add(record)
 		}
 	}
-	batch := NewBatch(Origin{}, identity.NewTable(f.TempDir()))
+	batch := emit.NewBatch(emit.Origin{}, identity.NewTable(f.TempDir()))
 	batch.Now = time.Unix(0, 0)
 	f.Fuzz(func(t *testing.T, record []byte) {
-		kind, number, err := KindOf(record)
+		kind, number, err := kernel.KindOf(record)
 		if err != nil || probes[number] == nil {
 			return
 		}

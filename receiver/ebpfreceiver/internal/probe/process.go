@@ -16,19 +16,21 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/redact"
 )
 
 // The kinds of bpf/process.bpf.c.
 const (
-	kindExec   = uint32(NumberProcess)<<8 | 1
-	kindExit   = uint32(NumberProcess)<<8 | 2
-	kindSignal = uint32(NumberProcess)<<8 | 3
-	kindOOM    = uint32(NumberProcess)<<8 | 4
-	kindMoved  = uint32(NumberProcess)<<8 | 5
+	kindExec   = uint32(kernel.NumberProcess)<<8 | 1
+	kindExit   = uint32(kernel.NumberProcess)<<8 | 2
+	kindSignal = uint32(kernel.NumberProcess)<<8 | 3
+	kindOOM    = uint32(kernel.NumberProcess)<<8 | 4
+	kindMoved  = uint32(kernel.NumberProcess)<<8 | 5
 
-	kindEnvironment = uint32(NumberProcess)<<8 | 6
+	kindEnvironment = uint32(kernel.NumberProcess)<<8 | 6
 )
 
 type process struct {
@@ -36,14 +38,14 @@ type process struct {
 	redact *redact.Redactor
 	forks  *ebpf.Map
 	// exited are the keys of processes whose end was told: two threads that end
-	// at once both tell.
+	// At once both tell.
 	exited *simplelru.LRU[identity.Key, struct{}]
 	// oomKilled are the victims of the OOM killer: their SIGKILL is a failure.
 	oomKilled *simplelru.LRU[identity.Key, struct{}]
 	// declared are the environments of which the exec has not come.
 	declared *simplelru.LRU[identity.Key, identity.Declared]
 
-	forkMetric Metric
+	forkMetric emit.Metric
 }
 
 // maxExited is far more than can end between two that end at once.
@@ -55,36 +57,36 @@ func newProcess(c *ProcessConfig) *process {
 		panic(err) // Validate has tried the expressions
 	}
 	return &process{
-		config: c, redact: hidden, exited: newRecent[identity.Key, struct{}](maxExited), oomKilled: newRecent[identity.Key, struct{}](maxExited),
-		declared:   newRecent[identity.Key, identity.Declared](maxExited),
-		forkMetric: Metric{Name: semconv.MetricProcessForks, Unit: "{process}", Description: "Processes, not threads, that were forked."},
+		config: c, redact: hidden, exited: emit.NewRecent[identity.Key, struct{}](maxExited), oomKilled: emit.NewRecent[identity.Key, struct{}](maxExited),
+		declared:   emit.NewRecent[identity.Key, identity.Declared](maxExited),
+		forkMetric: emit.Metric{Name: semconv.MetricProcessForks, Unit: "{process}", Description: "Processes, not threads, that were forked."},
 	}
 }
 
-func (*process) Name() string   { return "process" }
-func (*process) Number() Number { return NumberProcess }
+func (*process) Name() string          { return "process" }
+func (*process) Number() kernel.Number { return kernel.NumberProcess }
 
 // Attach loads exec, exit and moves even where nobody wants their events: without
 // them the table of processes would not follow.
-func (p *process) Attach(k *Kernel) []Gap {
+func (p *process) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadProcess()
 	if err == nil {
 		err = spec.Variables[bpf.ProcessVarArgsLimit].Set(p.config.ArgsLimit)
 	}
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	features := []Feature{
+	features := []kernel.Feature{
 		{Name: "exec", Ways: [][]string{{bpf.ProcessProgOnExec}}},
 		{Name: "exit", Ways: [][]string{{bpf.ProcessProgOnExit}}},
 		{Name: "forks", Ways: [][]string{{bpf.ProcessProgOnFork}}},
 		{Name: "moves", Ways: [][]string{{bpf.ProcessProgOnMove}}},
 	}
 	if p.config.Signals {
-		features = append(features, Feature{Name: "signals", Ways: [][]string{{bpf.ProcessProgOnSignal}}})
+		features = append(features, kernel.Feature{Name: "signals", Ways: [][]string{{bpf.ProcessProgOnSignal}}})
 	}
 	if p.config.OOM {
-		features = append(features, Feature{Name: "oom", Ways: [][]string{{bpf.ProcessProgOnOom}}})
+		features = append(features, kernel.Feature{Name: "oom", Ways: [][]string{{bpf.ProcessProgOnOom}}})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.forks = loaded.Maps[bpf.ProcessMapForks]
@@ -92,7 +94,7 @@ func (p *process) Attach(k *Kernel) []Gap {
 }
 
 // Decode implements Probe.
-func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
+func (p *process) Decode(kind uint32, record []byte, out *emit.Batch) error {
 	switch kind {
 	case kindExec:
 		return p.exec(record, out)
@@ -107,12 +109,12 @@ func (p *process) Decode(kind uint32, record []byte, out *Batch) error {
 	case kindEnvironment:
 		return p.environment(record)
 	}
-	return errUnknownKind
+	return kernel.ErrUnknownKind
 }
 
 // execHead is the part of an exec's record that is always sent.
 type execHead struct {
-	head
+	kernel.Head
 	ParentStart  uint64
 	Parent       uint32
 	UID          uint32
@@ -123,35 +125,35 @@ type execHead struct {
 }
 
 type environmentRecord struct {
-	head
+	kernel.Head
 	Service    [320]byte
 	Attributes [1280]byte
 }
 
 // environment keeps what a process declares until its exec comes, which is next.
 func (p *process) environment(record []byte) error {
-	e, err := as[environmentRecord](record)
+	e, err := kernel.As[environmentRecord](record)
 	if err != nil {
 		return err
 	}
-	p.declared.Add(identity.KeyAt(e.PID, e.Start), identity.DeclaredBy(text(e.Service[:]), text(e.Attributes[:])))
+	p.declared.Add(identity.KeyAt(e.PID, e.Start), identity.DeclaredBy(kernel.Text(e.Service[:]), kernel.Text(e.Attributes[:])))
 	return nil
 }
 
-func (p *process) exec(record []byte, out *Batch) error {
-	e, err := as[execHead](record)
+func (p *process) exec(record []byte, out *emit.Batch) error {
+	e, err := kernel.As[execHead](record)
 	if err != nil {
 		return err
 	}
 	rest := record[unsafe.Sizeof(*e):]
 	if len(rest) < int(e.FilenameSize)+int(e.ArgsSize) {
-		return errShort
+		return kernel.ErrShort
 	}
-	key, file, args := identity.KeyAt(e.PID, e.Start), text(rest[:e.FilenameSize]), argsOf(rest[e.FilenameSize:e.FilenameSize+e.ArgsSize])
+	key, file, args := identity.KeyAt(e.PID, e.Start), kernel.Text(rest[:e.FilenameSize]), argsOf(rest[e.FilenameSize:e.FilenameSize+e.ArgsSize])
 	declared, _ := p.declared.Get(key)
 	p.declared.Remove(key)
 	of := out.Table.Executed(&identity.Start{
-		Key: key, Parent: identity.KeyAt(e.Parent, e.ParentStart), Exe: text(e.Exe[:]), File: file, Args: args, Cut: e.ArgsTotal > uint32(e.ArgsSize),
+		Key: key, Parent: identity.KeyAt(e.Parent, e.ParentStart), Exe: kernel.Text(e.Exe[:]), File: file, Args: args, Cut: e.ArgsTotal > uint32(e.ArgsSize),
 		UID: e.UID, Cgroup: e.Cgroup, Declared: declared,
 	})
 	if !p.config.Exec {
@@ -159,7 +161,7 @@ func (p *process) exec(record []byte, out *Batch) error {
 	}
 	event := out.Event(semconv.EventProcessExec, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
-	putLineage(attributes, of, out.Table)
+	emit.PutLineage(attributes, of, out.Table)
 	attributes.PutInt(semconv.ProcessUserID, int64(e.UID))
 	event.Body().SetStr("exec " + file + p.putArgs(attributes, args, e))
 	return nil
@@ -194,7 +196,7 @@ func (p *process) putArgs(to pcommon.Map, args []string, e *execHead) string {
 }
 
 type exitRecord struct {
-	head
+	kernel.Head
 	ParentStart uint64
 	Parent      uint32
 	UID         uint32
@@ -203,15 +205,15 @@ type exitRecord struct {
 	Comm        [16]byte
 }
 
-func (p *process) exit(record []byte, out *Batch) error {
-	e, err := as[exitRecord](record)
+func (p *process) exit(record []byte, out *emit.Batch) error {
+	e, err := kernel.As[exitRecord](record)
 	if err != nil {
 		return err
 	}
 	key := identity.KeyAt(e.PID, e.Start)
 	of, known := out.Table.Known(key)
 	if !known {
-		of = out.Table.Unknown(key, identity.KeyAt(e.Parent, e.ParentStart), text(e.Comm[:]), e.UID, e.Cgroup)
+		of = out.Table.Unknown(key, identity.KeyAt(e.Parent, e.ParentStart), kernel.Text(e.Comm[:]), e.UID, e.Cgroup)
 	}
 	if _, told := p.exited.Get(key); told || !p.config.Exit {
 		return nil
@@ -219,10 +221,10 @@ func (p *process) exit(record []byte, out *Batch) error {
 	p.exited.Add(key, struct{}{})
 	event := out.Event(semconv.EventProcessExit, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
-	putLineage(attributes, of, out.Table)
+	emit.PutLineage(attributes, of, out.Table)
 	status := putStatus(attributes, e.Code)
 	_, oom := p.oomKilled.Get(key)
-	setExitSeverity(event, e.Code&0x7f, oom)
+	emit.SetExitSeverity(event, e.Code&0x7f, oom)
 	lived := out.Clock.Wall(e.Time).Sub(out.Clock.Boot(e.Start))
 	attributes.PutDouble(semconv.ProcessDuration, lived.Seconds())
 	event.Body().SetStr("exit " + of.Name + ": " + status)
@@ -230,8 +232,8 @@ func (p *process) exit(record []byte, out *Batch) error {
 }
 
 // moved makes no event: what the process does from now on tells where it is.
-func (*process) moved(record []byte, out *Batch) error {
-	e, err := as[head](record)
+func (*process) moved(record []byte, out *emit.Batch) error {
+	e, err := kernel.As[kernel.Head](record)
 	if err != nil {
 		return err
 	}
@@ -242,33 +244,16 @@ func (*process) moved(record []byte, out *Batch) error {
 // putStatus reads what wait(2) returns, and says it.
 func putStatus(to pcommon.Map, status int32) string {
 	if signal := status & 0x7f; signal != 0 {
-		to.PutStr(semconv.ProcessExitSignal, signalName(signal))
-		return signalName(signal)
+		to.PutStr(semconv.ProcessExitSignal, kernel.SignalName(signal))
+		return kernel.SignalName(signal)
 	}
 	code := int64(status >> 8 & 0xff)
 	to.PutInt(semconv.ProcessExitCode, code)
 	return "code " + strconv.FormatInt(code, 10)
 }
 
-// putLineage writes whose child the process is.
-func putLineage(to pcommon.Map, of *identity.Process, table *identity.Table) {
-	if of.Parent.PID == 0 {
-		return
-	}
-	to.PutInt(semconv.ProcessParentPID, int64(of.Parent.PID))
-	ancestors := table.Ancestors(of)
-	keys := to.PutEmptySlice(semconv.ProcessAncestorKeys)
-	for _, a := range ancestors {
-		keys.AppendEmpty().SetStr(a.Text)
-	}
-	names := to.PutEmptySlice(semconv.ProcessAncestorNames)
-	for _, a := range ancestors {
-		names.AppendEmpty().SetStr(a.Name)
-	}
-}
-
 // Collect tells how many processes each place has forked.
-func (p *process) Collect(out *Batch) error {
+func (p *process) Collect(out *emit.Batch) error {
 	if p.forks == nil {
 		return nil
 	}

@@ -9,11 +9,13 @@ import (
 	"os"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 type signalRecord struct {
-	head
+	kernel.Head
 	SenderStart uint64
 	Sender      uint32
 	Signal      int32
@@ -23,34 +25,34 @@ type signalRecord struct {
 
 // signal tells who killed whom. A fault of the process's own, such as SIGSEGV,
 // has it as its own sender.
-func (p *process) signal(record []byte, out *Batch) error {
-	e, err := as[signalRecord](record)
+func (p *process) signal(record []byte, out *emit.Batch) error {
+	e, err := kernel.As[signalRecord](record)
 	if err != nil {
 		return err
 	}
-	of := out.processOf(&e.head, text(e.Comm[:]))
+	of := out.ProcessOf(&e.Head, kernel.Text(e.Comm[:]))
 	sender := out.Table.Lookup(identity.KeyAt(e.Sender, e.SenderStart), 0)
 	event := out.Event(semconv.EventProcessSignal, of, out.Clock.Wall(e.Time))
-	warns(event)
-	if isFault(e.Signal) {
-		fails(event)
+	emit.Warns(event)
+	if emit.IsFault(e.Signal) {
+		emit.Fails(event)
 	}
 	attributes := event.Attributes()
-	putLineage(attributes, of, out.Table)
-	attributes.PutStr(semconv.SignalName, signalName(e.Signal))
+	emit.PutLineage(attributes, of, out.Table)
+	attributes.PutStr(semconv.SignalName, kernel.SignalName(e.Signal))
 	attributes.PutInt(semconv.SignalSenderPID, int64(e.Sender))
 	attributes.PutStr(semconv.SignalSenderKey, sender.Text)
 	name := sender.Name
 	if name == "" {
-		name = text(e.SenderComm[:])
+		name = kernel.Text(e.SenderComm[:])
 	}
-	putText(attributes, semconv.SignalSenderName, name)
-	event.Body().SetStr(signalName(e.Signal) + " from " + name + " to " + of.Name)
+	emit.PutText(attributes, semconv.SignalSenderName, name)
+	event.Body().SetStr(kernel.SignalName(e.Signal) + " from " + name + " to " + of.Name)
 	return nil
 }
 
 type oomRecord struct {
-	head
+	kernel.Head
 	Total       uint64
 	Anon        uint64
 	File        uint64
@@ -66,19 +68,19 @@ type oomRecord struct {
 // pebibyte has no limit.
 const noLimit = 1 << 50
 
-func (p *process) oom(record []byte, out *Batch) error {
-	e, err := as[oomRecord](record)
+func (p *process) oom(record []byte, out *emit.Batch) error {
+	e, err := kernel.As[oomRecord](record)
 	if err != nil {
 		return err
 	}
 	page := uint64(os.Getpagesize())
-	of := out.processOf(&e.head, text(e.Comm[:]))
+	of := out.ProcessOf(&e.Head, kernel.Text(e.Comm[:]))
 	p.oomKilled.Add(of.Key, struct{}{})
 	event := out.Event(semconv.EventProcessOOMKill, of, out.Clock.Wall(e.Time))
-	fails(event)
+	emit.Fails(event)
 	attributes := event.Attributes()
-	putLineage(attributes, of, out.Table)
-	putText(attributes, semconv.ProcessLinuxCgroup, of.Place.Cgroup)
+	emit.PutLineage(attributes, of, out.Table)
+	emit.PutText(attributes, semconv.ProcessLinuxCgroup, of.Place.Cgroup)
 	attributes.PutInt(semconv.OOMVictimVirtual, int64(e.Total*page))
 	attributes.PutInt(semconv.OOMVictimAnon, int64(e.Anon*page))
 	attributes.PutInt(semconv.OOMVictimFile, int64(e.File*page))
@@ -91,14 +93,4 @@ func (p *process) oom(record []byte, out *Batch) error {
 	}
 	event.Body().SetStr("out of memory: killed " + of.Name)
 	return nil
-}
-
-// processOf returns whose the record is, by the name that the kernel had for it
-// if nobody knows better.
-func (b *Batch) processOf(h *head, comm string) *identity.Process {
-	of := b.Table.Lookup(identity.KeyAt(h.PID, h.Start), h.Cgroup)
-	if of.Name != "" {
-		return of
-	}
-	return b.Table.Named(of, comm)
 }

@@ -11,7 +11,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // programKey is bpf/program.h's struct program: what the kernel counts by.
@@ -46,7 +48,7 @@ func (k *programKey) program(of *programInfo, table *identity.Table) program {
 }
 
 func (k *programKey) name(of *programInfo) string {
-	name := text(of.Name[:])
+	name := kernel.Text(of.Name[:])
 	if k.Inode == 0 { // a kernel thread: kworker/0:1 and its like are one program
 		name, _, _ = strings.Cut(name, "/")
 	}
@@ -56,14 +58,14 @@ func (k *programKey) name(of *programInfo) string {
 // startPending reports whether the event of the program's start may still be in the ring
 // buffer. The counts of such a program are reported by the next collection. Reported now,
 // they would go to a series without its service, and later counts to one with it. Most
-// of what a short process takes is counted while it exits, without an inode, so that
-// kernel threads cannot be distinguished from it and wait as well.
-func (k *programKey) startPending(of *programInfo, out *Batch) bool {
+// Of what a short process takes is counted while it exits, without an inode, so that
+// Kernel threads cannot be distinguished from it and wait as well.
+func (k *programKey) startPending(of *programInfo, out *emit.Batch) bool {
 	return !out.Final && !out.Table.Runs(out.Table.Place(of.Cgroup, of.PID), k.name(of))
 }
 
 func (p *program) put(to pcommon.Map) {
-	putText(to, semconv.ProcessExecutableName, p.name)
+	emit.PutText(to, semconv.ProcessExecutableName, p.name)
 }
 
 // others is what all programs without a series of their own are counted by.

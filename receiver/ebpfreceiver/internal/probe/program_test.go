@@ -10,12 +10,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // On a busy host counts can be read before the event of the start.
 func TestCountsWaitForTheStartOfTheirProgram(t *testing.T) {
-	out := NewBatch(Origin{}, identity.NewTable(t.TempDir()))
+	out := emit.NewBatch(emit.Origin{}, identity.NewTable(t.TempDir()))
 	key, of := programKey{Inode: 7}, programInfo{PID: 42}
 	copy(of.Name[:], "statter")
 	assert.True(t, key.startPending(&of, out))

@@ -17,9 +17,11 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
-const kindSlow = uint32(NumberSyscall)<<8 | 1
+const kindSlow = uint32(kernel.NumberSyscall)<<8 | 1
 
 // callKey is bpf/syscall.bpf.c's struct call.
 type callKey struct {
@@ -35,11 +37,11 @@ type callTimes struct {
 
 type callSums struct {
 	Errors uint64
-	Times  histogram
+	Times  emit.Histogram
 }
 
 func (s *callSums) grow(now, before *callSums) {
-	s.Times.grow(&now.Times, &before.Times)
+	s.Times.Grow(&now.Times, &before.Times)
 	s.Errors += now.Errors - before.Errors
 }
 
@@ -57,33 +59,33 @@ type callGrowth struct {
 type syscalls struct {
 	config   *SyscallConfig
 	names    map[uint32]string
-	calls    *counter[callKey, callTimes]
-	others   *counter[uint32, callTimes] // of programs that found no room in the map of calls
+	calls    *emit.Counter[callKey, callTimes]
+	others   *emit.Counter[uint32, callTimes] // Of programs that found no room in the map of calls
 	budgets  *ebpf.Map
 	top      topPrograms
-	series   *series[programCall, callSums]
-	duration Metric
-	errors   Metric
+	series   *emit.Series[programCall, callSums]
+	duration emit.Metric
+	errors   emit.Metric
 }
 
 func newSyscalls(c *SyscallConfig) *syscalls {
 	return &syscalls{
-		config: c, names: syscallNames(), top: newTopPrograms(c.MaxPrograms), series: newSeries[programCall, callSums](c.maxSeries()),
-		duration: Metric{
+		config: c, names: kernel.SyscallNames(), top: newTopPrograms(c.MaxPrograms), series: emit.NewSeries[programCall, callSums](c.maxSeries()),
+		duration: emit.Metric{
 			Name: semconv.MetricSyscallDuration, Unit: "s",
 			Description: "How long system calls took, by program and call; of many short ones one stands for several.",
 		},
-		errors: Metric{
+		errors: emit.Metric{
 			Name: semconv.MetricSyscallErrors, Unit: "{call}", Description: "System calls that returned an error, by program and call.",
 		},
 	}
 }
 
-func (*syscalls) Name() string   { return "syscall" }
-func (*syscalls) Number() Number { return NumberSyscall }
+func (*syscalls) Name() string          { return "syscall" }
+func (*syscalls) Number() kernel.Number { return kernel.NumberSyscall }
 
 // Attach implements Probe.
-func (p *syscalls) Attach(k *Kernel) []Gap {
+func (p *syscalls) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadSyscall()
 	if err == nil {
 		err = errors.Join(
@@ -92,13 +94,13 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 			spec.Variables[bpf.SyscallVarWaiting].Set(p.waiting()),
 			spec.Variables[bpf.SyscallVarExitCall].Set(uint32(unix.SYS_EXIT)),
 			spec.Variables[bpf.SyscallVarExitGroupCall].Set(uint32(unix.SYS_EXIT_GROUP)),
-			p.config.setSampling(spec.Variables, tick()),
+			p.config.setSampling(spec.Variables, kernel.Tick()),
 		)
 	}
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	loaded, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{
+	loaded, gaps := k.Load(p.Name(), spec, []kernel.Feature{{Name: "calls", Ways: [][]string{
 		{bpf.SyscallProgOnEnter, bpf.SyscallProgOnExit},
 		{bpf.SyscallProgOnPlainEnter, bpf.SyscallProgOnPlainExit}, // where the kernel does not describe its types
 	}}})
@@ -106,12 +108,12 @@ func (p *syscalls) Attach(k *Kernel) []Gap {
 		return gaps
 	}
 	p.budgets = loaded.Maps[bpf.SyscallMapBudgets]
-	p.calls = newCounter[callKey, callTimes](loaded.Maps[bpf.SyscallMapCalls])
-	p.others = newCounter[uint32, callTimes](loaded.Maps[bpf.SyscallMapOtherCalls])
+	p.calls = emit.NewCounter[callKey, callTimes](loaded.Maps[bpf.SyscallMapCalls])
+	p.others = emit.NewCounter[uint32, callTimes](loaded.Maps[bpf.SyscallMapOtherCalls])
 	return nil
 }
 
-// waiting is the set of calls that are not told as slow, a bit for each.
+// Waiting is the set of calls that are not told as slow, a bit for each.
 func (p *syscalls) waiting() [8]uint64 {
 	numbers := map[string]uint32{}
 	for number, name := range p.names {
@@ -127,7 +129,7 @@ func (p *syscalls) waiting() [8]uint64 {
 }
 
 type slowRecord struct {
-	head
+	kernel.Head
 	NS     uint64
 	Result int64
 	Number uint32
@@ -136,53 +138,33 @@ type slowRecord struct {
 }
 
 // Decode implements Probe.
-func (p *syscalls) Decode(kind uint32, record []byte, out *Batch) error {
+func (p *syscalls) Decode(kind uint32, record []byte, out *emit.Batch) error {
 	if kind != kindSlow {
-		return errUnknownKind
+		return kernel.ErrUnknownKind
 	}
-	e, err := as[slowRecord](record)
+	e, err := kernel.As[slowRecord](record)
 	if err != nil {
 		return err
 	}
-	of := out.processOf(&e.head, text(e.Comm[:]))
+	of := out.ProcessOf(&e.Head, kernel.Text(e.Comm[:]))
 	event := out.Event(semconv.EventSyscallSlow, of, out.Clock.Wall(e.Time))
 	attributes := event.Attributes()
-	putLineage(attributes, of, out.Table)
+	emit.PutLineage(attributes, of, out.Table)
 	name := p.name(e.Number)
 	attributes.PutStr(semconv.SyscallName, name)
 	attributes.PutDouble(semconv.SyscallDuration, time.Duration(e.NS).Seconds())
 	attributes.PutInt(semconv.ThreadID, int64(e.Thread))
 	if e.Result < 0 && e.Result >= -4095 {
-		attributes.PutStr(semconv.ErrorType, errorName(-e.Result))
+		attributes.PutStr(semconv.ErrorType, kernel.ErrorName(-e.Result))
 	}
 	event.Body().SetStr(fmt.Sprintf("%s of %s took %s", name, of.Name, time.Duration(e.NS)))
 	return nil
 }
 
-func errorName(number int64) string {
-	if name := unix.ErrnoName(unix.Errno(number)); name != "" {
-		return name
-	}
-	return fmt.Sprint(number)
-}
-
-func (p *syscalls) name(number uint32) string { return callName(p.names, number) }
-
-// noCall is bpf/syscall.bpf.c's number of all calls that there are none of.
-const noCall = 512
-
-func callName(names map[uint32]string, number uint32) string {
-	if number == noCall {
-		return "unknown"
-	}
-	if name, ok := names[number]; ok {
-		return name
-	}
-	return fmt.Sprintf("syscall_%d", number)
-}
+func (p *syscalls) name(number uint32) string { return kernel.CallName(p.names, number) }
 
 // Collect implements Probe.
-func (p *syscalls) Collect(out *Batch) error {
+func (p *syscalls) Collect(out *emit.Batch) error {
 	if p.calls == nil {
 		return nil
 	}
@@ -191,7 +173,7 @@ func (p *syscalls) Collect(out *Batch) error {
 	rest := others(out.Table)
 	for i := range grown {
 		if grown[i].program != rest {
-			calls[grown[i].program] += float64(grown[i].Times.count() + grown[i].Errors)
+			calls[grown[i].program] += float64(grown[i].Times.Count() + grown[i].Errors)
 		}
 	}
 	p.top.rank(calls)
@@ -201,37 +183,37 @@ func (p *syscalls) Collect(out *Batch) error {
 		if !p.top.has(g.program) {
 			g.programCall = fallback
 		}
-		p.series.of(g.programCall, fallback, out.Last, out.Now).grow(&g.callSums, &callSums{})
+		p.series.Of(g.programCall, fallback, out.Last, out.Now).grow(&g.callSums, &callSums{})
 	}
-	p.series.changed(out.Now, func(key programCall, sums *callSums, since time.Time) { p.put(key, sums, since, out) })
+	p.series.Changed(out.Now, func(key programCall, sums *callSums, since time.Time) { p.put(key, sums, since, out) })
 	return err
 }
 
-// grown reads what the kernel has counted since the last time.
-func (p *syscalls) grown(out *Batch) (grown []callGrowth, err error) {
+// Grown reads what the kernel has counted since the last time.
+func (p *syscalls) grown(out *emit.Batch) (grown []callGrowth, err error) {
 	take := func(of program, number uint32, now, before *callTimes) {
 		g := callGrowth{programCall: programCall{of, number}}
 		g.grow(&now.callSums, &before.callSums)
 		grown = append(grown, g)
 	}
 	wait := func(key *callKey, now *callTimes) bool { return key.Program.startPending(&now.Of, out) }
-	err = p.calls.read(out.Now, wait, func(key *callKey, now, before *callTimes) {
+	err = p.calls.Read(out.Now, wait, func(key *callKey, now, before *callTimes) {
 		take(key.Program.program(&now.Of, out.Table), key.Number, now, before)
 	})
 	rest := others(out.Table)
-	return grown, errors.Join(err, p.others.read(out.Now, nil, func(number *uint32, now, before *callTimes) {
+	return grown, errors.Join(err, p.others.Read(out.Now, nil, func(number *uint32, now, before *callTimes) {
 		take(rest, *number, now, before)
 	}))
 }
 
-func (p *syscalls) put(key programCall, sums *callSums, since time.Time, out *Batch) {
+func (p *syscalls) put(key programCall, sums *callSums, since time.Time, out *emit.Batch) {
 	out.Since = since
 	name := p.name(key.number)
 	put := func(to pcommon.Map) {
 		key.put(to)
 		to.PutStr(semconv.SyscallName, name)
 	}
-	if sums.Times.count() > 0 {
+	if sums.Times.Count() > 0 {
 		put(out.Exponential(&p.duration, key.place, &sums.Times).Attributes())
 	}
 	if sums.Errors > 0 {

@@ -11,26 +11,10 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
-
-const (
-	// lastingTicks is bpf/syscall.bpf.c's LASTING.
-	lastingTicks = 4
-	// longestTick is that of a kernel with 100 steps of its coarse clock a second.
-	longestTick = 10 * time.Millisecond
-)
-
-// tick is the step of the kernel's coarse clock.
-func tick() time.Duration {
-	var step unix.Timespec
-	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &step); err != nil {
-		return longestTick
-	}
-	return time.Duration(step.Nano())
-}
 
 // setSampling tells the programs how many calls they may time.
 func (c *SyscallConfig) setSampling(to map[string]*ebpf.VariableSpec, tick time.Duration) error {
@@ -52,7 +36,7 @@ func (c *SyscallConfig) price() uint64 {
 // oneIn times all calls where the coarse clock is too coarse to find the slow
 // ones among those that are not timed.
 func (c *SyscallConfig) oneIn(tick time.Duration) uint32 {
-	if c.SlowThreshold > 0 && c.SlowThreshold <= lastingTicks*tick {
+	if c.SlowThreshold > 0 && c.SlowThreshold <= kernel.LastingTicks*tick {
 		return 1
 	}
 	return c.SampleOneIn

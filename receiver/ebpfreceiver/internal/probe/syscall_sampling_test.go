@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 func TestAThresholdThatTheCoarseClockCannotSeeTimesAll(t *testing.T) {
@@ -18,7 +20,7 @@ func TestAThresholdThatTheCoarseClockCannotSeeTimesAll(t *testing.T) {
 	assert.Equal(t, uint32(16), c.oneIn(tick))
 	c.SlowThreshold = 0 // no events, so none can be missed
 	assert.Equal(t, uint32(16), c.oneIn(tick))
-	c.SlowThreshold = lastingTicks * tick
+	c.SlowThreshold = kernel.LastingTicks * tick
 	assert.Equal(t, uint32(1), c.oneIn(tick))
 	c.SlowThreshold++
 	assert.Equal(t, uint32(16), c.oneIn(tick))

@@ -18,23 +18,25 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // The kinds of bpf/tcp.bpf.c.
 const (
-	kindTCPFailed      = uint32(NumberTCP)<<8 | 1
-	kindTCPReset       = uint32(NumberTCP)<<8 | 2
-	kindTCPRetransmits = uint32(NumberTCP)<<8 | 3
-	kindTCPClosed      = uint32(NumberTCP)<<8 | 4
-	kindTCPListens     = uint32(NumberTCP)<<8 | 5
+	kindTCPFailed      = uint32(kernel.NumberTCP)<<8 | 1
+	kindTCPReset       = uint32(kernel.NumberTCP)<<8 | 2
+	kindTCPRetransmits = uint32(kernel.NumberTCP)<<8 | 3
+	kindTCPClosed      = uint32(kernel.NumberTCP)<<8 | 4
+	kindTCPListens     = uint32(kernel.NumberTCP)<<8 | 5
 )
 
 // tcpProbe tells of connections that go wrong, and sums up the others by peer.
 type tcpProbe struct {
-	losses
+	kernel.Losses
 	config   *TCPConfig
-	programs *Programs
+	programs *kernel.Programs
 	peers    tcpPeers
 	settled  uint64 // peers that had been added when room was made for others
 }
@@ -54,23 +56,23 @@ func newTCP(c *TCPConfig) *tcpProbe {
 	return &tcpProbe{config: c, peers: newTCPPeers()}
 }
 
-func (*tcpProbe) Name() string   { return "tcp" }
-func (*tcpProbe) Number() Number { return NumberTCP }
+func (*tcpProbe) Name() string          { return "tcp" }
+func (*tcpProbe) Number() kernel.Number { return kernel.NumberTCP }
 
 // Attach implements Probe.
-func (p *tcpProbe) Attach(k *Kernel) (gaps []Gap) {
+func (p *tcpProbe) Attach(k *kernel.Kernel) (gaps []kernel.Gap) {
 	spec, err := bpf.LoadTCP()
 	if err == nil {
 		err = errors.Join(spec.Variables[bpf.TCPVarBurst].Set(p.config.RetransmitBurst),
 			spec.Variables[bpf.TCPVarTellClosed].Set(p.config.ConnectionSpans),
-			spec.Variables[bpf.TCPVarRttTicks].Set(uint32(max(1, rttEvery/tick()))))
+			spec.Variables[bpf.TCPVarRttTicks].Set(uint32(max(1, rttEvery/kernel.Tick()))))
 	}
 	if err != nil {
-		return []Gap{{Probe: p.Name(), Feature: "all", Reason: Refused, Err: err}}
+		return []kernel.Gap{{Probe: p.Name(), Feature: "all", Reason: kernel.Refused, Err: err}}
 	}
-	p.programs, gaps = k.Load(p.Name(), spec, []Feature{
+	p.programs, gaps = k.Load(p.Name(), spec, []kernel.Feature{
 		{Name: "connections", Ways: [][]string{{bpf.TCPProgTcpState}}},
-		{Name: "traffic", Ways: [][]string{{bpf.TCPProgTcpSend, bpf.TCPProgTcpReceive}}, Since: sinceSockLength},
+		{Name: "traffic", Ways: [][]string{{bpf.TCPProgTcpSend, bpf.TCPProgTcpReceive}}, Since: kernel.SinceSockLength},
 		{Name: "retransmits", Ways: [][]string{{bpf.TCPProgTcpRetransmit}}},
 		{Name: "resets received", Ways: [][]string{{bpf.TCPProgTcpReceiveReset}}},
 		{Name: "resets sent", Ways: [][]string{{bpf.TCPProgTcpSendReset}}},
@@ -79,8 +81,8 @@ func (p *tcpProbe) Attach(k *Kernel) (gaps []Gap) {
 }
 
 type tcpRecord struct {
-	head
-	Ends        endpoints
+	kernel.Head
+	Ends        emit.Endpoints
 	Opened      uint64
 	Sent        uint64
 	Received    uint64
@@ -93,8 +95,8 @@ type tcpRecord struct {
 }
 
 // Decode implements Probe.
-func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
-	r, err := as[tcpRecord](record)
+func (p *tcpProbe) Decode(kind uint32, record []byte, out *emit.Batch) error {
+	r, err := kernel.As[tcpRecord](record)
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 		name := errnoName(r.Error)
 		event.Attributes().PutStr(semconv.ErrorType, name)
 		event.Attributes().PutDouble(semconv.TCPDuration, float64(r.Time-r.Opened)/1e9)
-		event.Body().SetStr(fmt.Sprintf("connect to %s failed: %s", r.Ends.remotePort(), name))
+		event.Body().SetStr(fmt.Sprintf("connect to %s failed: %s", r.Ends.RemoteAddrPort(), name))
 	case kindTCPReset:
 		event := r.event(semconv.EventTCPReset, out)
 		direction := directionOf(r.Direction)
@@ -114,42 +116,42 @@ func (p *tcpProbe) Decode(kind uint32, record []byte, out *Batch) error {
 		if direction == semconv.Receive {
 			by = "by the peer"
 		}
-		event.Body().SetStr(fmt.Sprintf("connection with %s was reset %s", r.Ends.remotePort(), by))
+		event.Body().SetStr(fmt.Sprintf("connection with %s was reset %s", r.Ends.RemoteAddrPort(), by))
 	case kindTCPRetransmits:
 		event := r.event(semconv.EventTCPRetransmitBurst, out)
 		r.putTotals(event.Attributes())
-		event.Body().SetStr(fmt.Sprintf("%d retransmits to %s within a second", r.Retransmits, r.Ends.remotePort()))
+		event.Body().SetStr(fmt.Sprintf("%d retransmits to %s within a second", r.Retransmits, r.Ends.RemoteAddrPort()))
 	case kindTCPClosed:
 		return r.span(out)
 	case kindTCPListens:
 		if of := r.process(out); of != nil {
-			out.Table.Listens(r.Ends.localScope(), of.Key)
+			out.Table.Listens(r.Ends.LocalScope(), of.Key)
 		}
 	default:
-		return errUnknownKind
+		return kernel.ErrUnknownKind
 	}
 	return nil
 }
 
-// process is nil for a connection that was accepted and never used.
-func (r *tcpRecord) process(out *Batch) *identity.Process {
+// Process is nil for a connection that was accepted and never used.
+func (r *tcpRecord) process(out *emit.Batch) *identity.Process {
 	if r.PID == 0 {
 		return nil
 	}
 	return out.Table.Lookup(identity.KeyAt(r.PID, r.Start), r.Cgroup)
 }
 
-func (r *tcpRecord) event(name string, out *Batch) (event plog.LogRecord) {
+func (r *tcpRecord) event(name string, out *emit.Batch) (event plog.LogRecord) {
 	if of := r.process(out); of != nil {
 		event = out.Event(name, of, out.Clock.Wall(r.Time))
-		putLineage(event.Attributes(), of, out.Table)
+		emit.PutLineage(event.Attributes(), of, out.Table)
 	} else {
 		event = out.EventAt(name, out.Table.Host(), out.Clock.Wall(r.Time))
 	}
-	warns(event)
+	emit.Warns(event)
 	r.put(event.Attributes())
 	if r.Role != tcpServer {
-		r.Ends.putListener(event.Attributes(), out.Table)
+		r.Ends.PutListener(event.Attributes(), out.Table)
 	}
 	return event
 }
@@ -158,7 +160,7 @@ func (r *tcpRecord) put(to pcommon.Map) {
 	to.EnsureCapacity(20)
 	to.PutStr(semconv.NetworkTransport, "tcp")
 	to.PutStr(semconv.ConnectionRole, roleOf(r.Role))
-	r.Ends.put(to)
+	r.Ends.Put(to)
 }
 
 func (r *tcpRecord) putTotals(to pcommon.Map) {
@@ -168,9 +170,9 @@ func (r *tcpRecord) putTotals(to pcommon.Map) {
 	to.PutDouble(semconv.TCPRTT, float64(r.RTT)/1e6)
 }
 
-// span tells of a connection from begin to end; of one that is older than the
+// Span tells of a connection from begin to end; of one that is older than the
 // probe the begin is not known.
-func (r *tcpRecord) span(out *Batch) error {
+func (r *tcpRecord) span(out *emit.Batch) error {
 	of := r.process(out)
 	if of == nil || r.Opened == 0 {
 		return nil
@@ -217,30 +219,30 @@ func errnoName(n int32) string {
 }
 
 // Collect implements Probe.
-func (p *tcpProbe) Collect(out *Batch) error {
+func (p *tcpProbe) Collect(out *emit.Batch) error {
 	if p.programs == nil || p.programs.Maps == nil {
 		return nil
 	}
 	counters := p.programs.Maps[bpf.TCPMapTcpCounters]
-	conns, err := sumPerCPU(counters, connectionsFull)
-	peers, err2 := sumPerCPU(counters, peersFull)
-	p.set("connections_map_full", conns)
-	p.set("peers_map_full", peers)
+	conns, err := kernel.SumPerCPU(counters, connectionsFull)
+	peers, err2 := kernel.SumPerCPU(counters, peersFull)
+	p.Set("connections_map_full", conns)
+	p.Set("peers_map_full", peers)
 	return errors.Join(err, err2, p.peers.collect(p.programs.Maps[bpf.TCPMapTcpPeers], out))
 }
 
 // Settle implements Settler: it makes room in the kernel's map of peers before it is
 // full, as each short program that connects adds one.
-func (p *tcpProbe) Settle(out *Batch, _ bool) {
+func (p *tcpProbe) Settle(out *emit.Batch, _ bool) {
 	if p.programs == nil || p.programs.Maps == nil {
 		return
 	}
-	added, err := sumPerCPU(p.programs.Maps[bpf.TCPMapTcpCounters], peersAdded)
+	added, err := kernel.SumPerCPU(p.programs.Maps[bpf.TCPMapTcpCounters], peersAdded)
 	if err == nil && added-p.settled >= maxPeers/4 {
 		p.settled = added
 		err = p.peers.makeRoom(p.programs.Maps[bpf.TCPMapTcpPeers], out)
 	}
 	if err != nil {
-		p.add("peers_unread", 1)
+		p.Add("peers_unread", 1)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
@@ -65,26 +66,26 @@ type tcpLabels struct {
 // when a process ends and the kernel forgets it.
 type tcpPeers struct {
 	before map[tcpPeer]tcpCounts
-	totals *series[tcpLabels, tcpCounts]
+	totals *emit.Series[tcpLabels, tcpCounts]
 	metric tcpMetrics
 }
 
 type tcpMetrics struct {
-	io, connects, accepts, failures, retransmits, resets, rtt Metric
+	io, connects, accepts, failures, retransmits, resets, rtt emit.Metric
 }
 
 func newTCPPeers() tcpPeers {
 	return tcpPeers{
 		before: map[tcpPeer]tcpCounts{},
-		totals: newSeries[tcpLabels, tcpCounts](maxLabels),
+		totals: emit.NewSeries[tcpLabels, tcpCounts](emit.MaxLabels),
 		metric: tcpMetrics{
-			io:          Metric{Name: semconv.MetricTCPIO, Unit: "By", Description: "Bytes that processes sent and received over TCP."},
-			connects:    Metric{Name: semconv.MetricTCPConnects, Unit: "{connection}", Description: "Connections that were established to the peer."},
-			accepts:     Metric{Name: semconv.MetricTCPAccepts, Unit: "{connection}", Description: "Connections that the peer established and a process used."},
-			failures:    Metric{Name: semconv.MetricTCPConnectFailures, Unit: "{connection}", Description: "Connects that failed, by error.type."},
-			retransmits: Metric{Name: semconv.MetricTCPRetransmits, Unit: "{segment}", Description: "Segments that were sent again."},
-			resets:      Metric{Name: semconv.MetricTCPResets, Unit: "{reset}", Description: "Connections cut by a reset, sent or received."},
-			rtt: Metric{
+			io:          emit.Metric{Name: semconv.MetricTCPIO, Unit: "By", Description: "Bytes that processes sent and received over TCP."},
+			connects:    emit.Metric{Name: semconv.MetricTCPConnects, Unit: "{connection}", Description: "Connections that were established to the peer."},
+			accepts:     emit.Metric{Name: semconv.MetricTCPAccepts, Unit: "{connection}", Description: "Connections that the peer established and a process used."},
+			failures:    emit.Metric{Name: semconv.MetricTCPConnectFailures, Unit: "{connection}", Description: "Connects that failed, by error.type."},
+			retransmits: emit.Metric{Name: semconv.MetricTCPRetransmits, Unit: "{segment}", Description: "Segments that were sent again."},
+			resets:      emit.Metric{Name: semconv.MetricTCPResets, Unit: "{reset}", Description: "Connections cut by a reset, sent or received."},
+			rtt: emit.Metric{
 				Name: semconv.MetricTCPRTT, Unit: "s", Description: "Smoothed round trip, sampled ten times a second at most while a connection is in use.",
 				Bounds: []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1},
 			},
@@ -92,12 +93,12 @@ func newTCPPeers() tcpPeers {
 	}
 }
 
-func (t *tcpPeers) collect(m *ebpf.Map, out *Batch) error {
+func (t *tcpPeers) collect(m *ebpf.Map, out *emit.Batch) error {
 	if m == nil {
 		return nil
 	}
 	err := t.read(m, out, peerIdle)
-	t.totals.changed(out.Now, func(labels tcpLabels, counts *tcpCounts, since time.Time) {
+	t.totals.Changed(out.Now, func(labels tcpLabels, counts *tcpCounts, since time.Time) {
 		out.Since = since
 		t.put(labels, counts, out)
 	})
@@ -106,14 +107,14 @@ func (t *tcpPeers) collect(m *ebpf.Map, out *Batch) error {
 
 // makeRoom takes out of the kernel's map the peers of processes that have ended, and
 // those that have not been used for a moment. What they came to is kept here.
-func (t *tcpPeers) makeRoom(m *ebpf.Map, out *Batch) error { return t.read(m, out, peerPause) }
+func (t *tcpPeers) makeRoom(m *ebpf.Map, out *emit.Batch) error { return t.read(m, out, peerPause) }
 
-func (t *tcpPeers) read(m *ebpf.Map, out *Batch, idle time.Duration) error {
+func (t *tcpPeers) read(m *ebpf.Map, out *emit.Batch, idle time.Duration) error {
 	var unused []tcpPeer
-	peers := newReading[tcpPeer, tcpStats](m)
-	err := peers.each(func(peer *tcpPeer, stats *tcpStats) {
+	peers := emit.NewReading[tcpPeer, tcpStats](m)
+	err := peers.Each(func(peer *tcpPeer, stats *tcpStats) {
 		t.add(*peer, stats, out)
-		if out.Now.Sub(out.Clock.Wall(stats.Last)) > idle || idle < peerIdle && isGone(peer.PID) {
+		if out.Now.Sub(out.Clock.Wall(stats.Last)) > idle || idle < peerIdle && emit.IsGone(peer.PID) {
 			unused = append(unused, *peer)
 		}
 	})
@@ -123,7 +124,7 @@ func (t *tcpPeers) read(m *ebpf.Map, out *Batch, idle time.Duration) error {
 	return err
 }
 
-func (t *tcpPeers) retire(m *ebpf.Map, peer tcpPeer, out *Batch) error {
+func (t *tcpPeers) retire(m *ebpf.Map, peer tcpPeer, out *emit.Batch) error {
 	var last tcpStats
 	if err := m.LookupAndDelete(peer, &last); errors.Is(err, ebpf.ErrKeyNotExist) {
 		return nil
@@ -135,7 +136,7 @@ func (t *tcpPeers) retire(m *ebpf.Map, peer tcpPeer, out *Batch) error {
 	return nil
 }
 
-func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
+func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *emit.Batch) {
 	now := stats.tcpCounts
 	grown := now.minus(t.before[peer])
 	t.before[peer] = now
@@ -146,12 +147,12 @@ func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *Batch) {
 	if peer.PID != 0 {
 		of = out.Table.Lookup(identity.KeyAt(peer.PID, peer.Start), stats.Cgroup)
 	}
-	labels := tcpLabels{place: of.Place, role: uint8(peer.Role), peer: address(peer.Remote), port: peer.Port}
+	labels := tcpLabels{place: of.Place, role: uint8(peer.Role), peer: emit.Address(peer.Remote), port: peer.Port}
 	rest := tcpLabels{place: out.Table.Host(), role: uint8(peer.Role), overflow: true}
-	t.totals.of(labels, rest, out.Last, out.Now).plus(&grown)
+	t.totals.Of(labels, rest, out.Last, out.Now).plus(&grown)
 }
 
-// each calls with both counts in turn.
+// Each calls with both counts in turn.
 func (c *tcpCounts) each(other *tcpCounts, do func(mine, theirs *uint64)) {
 	do(&c.Sent, &other.Sent)
 	do(&c.Received, &other.Received)
@@ -185,8 +186,8 @@ func (c *tcpCounts) plus(grown *tcpCounts) {
 	c.each(grown, func(mine, theirs *uint64) { *mine += *theirs })
 }
 
-func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *Batch) {
-	count := func(m *Metric, n uint64, key, value string) {
+func (t *tcpPeers) put(l tcpLabels, c *tcpCounts, out *emit.Batch) {
+	count := func(m *emit.Metric, n uint64, key, value string) {
 		if n == 0 {
 			return
 		}
@@ -221,6 +222,6 @@ func (l tcpLabels) put(to pcommon.Map) {
 		return
 	}
 	to.PutStr(semconv.NetworkPeerAddress, l.peer.String())
-	to.PutStr(semconv.NetworkType, networkType(l.peer))
+	to.PutStr(semconv.NetworkType, emit.NetworkType(l.peer))
 	to.PutInt(semconv.ServerPort, int64(l.port))
 }

@@ -13,7 +13,9 @@ import (
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
 // NewForTests returns a probe that no configuration switches on: it sends a
@@ -41,10 +43,10 @@ func NewEmpty() Probe {
 
 type forTests struct{ programs []string }
 
-func (forTests) Name() string   { return "test" }
-func (forTests) Number() Number { return NumberTest }
+func (forTests) Name() string          { return "test" }
+func (forTests) Number() kernel.Number { return kernel.NumberTest }
 
-func (p forTests) Attach(k *Kernel) []Gap {
+func (p forTests) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadBench()
 	if err == nil {
 		err = errors.Join(
@@ -53,19 +55,19 @@ func (p forTests) Attach(k *Kernel) []Gap {
 		)
 	}
 	if err != nil {
-		return []Gap{Missing(p.Name(), "all", err)}
+		return []kernel.Gap{kernel.Missing(p.Name(), "all", err)}
 	}
-	_, gaps := k.Load(p.Name(), spec, []Feature{{Name: "calls", Ways: [][]string{p.programs}}})
+	_, gaps := k.Load(p.Name(), spec, []kernel.Feature{{Name: "calls", Ways: [][]string{p.programs}}})
 	return gaps
 }
 
 type benchRecord struct {
-	head
+	kernel.Head
 	Payload [3]uint64
 }
 
-func (forTests) Decode(_ uint32, record []byte, out *Batch) error {
-	e, err := as[benchRecord](record)
+func (forTests) Decode(_ uint32, record []byte, out *emit.Batch) error {
+	e, err := kernel.As[benchRecord](record)
 	if err != nil {
 		return err
 	}
@@ -74,4 +76,4 @@ func (forTests) Decode(_ uint32, record []byte, out *Batch) error {
 	return nil
 }
 
-func (forTests) Collect(*Batch) error { return nil }
+func (forTests) Collect(*emit.Batch) error { return nil }

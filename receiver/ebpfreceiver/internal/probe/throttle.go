@@ -14,14 +14,15 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // throttles reads what the kernel writes in cpu.stat of each cgroup with a limit:
 // there is no hook for it.
 type throttles struct {
-	periods Metric
-	time    Metric
+	periods emit.Metric
+	time    emit.Metric
 }
 
 // maxCgroups bounds the cgroups that are read in one collection.
@@ -29,18 +30,18 @@ const maxCgroups = 5000
 
 func newThrottles() throttles {
 	return throttles{
-		periods: Metric{
+		periods: emit.Metric{
 			Name: semconv.MetricCgroupCPUThrottledPeriods, Unit: "{period}",
 			Description: "Periods in which a cgroup used up its CPU quota, by cgroup.",
 		},
-		time: Metric{
+		time: emit.Metric{
 			Name: semconv.MetricCgroupCPUThrottledTime, Unit: "s",
 			Description: "Time that threads of a cgroup were kept from running because its CPU quota was used up.",
 		},
 	}
 }
 
-func (t *throttles) collect(out *Batch) {
+func (t *throttles) collect(out *emit.Batch) {
 	for _, mount := range identity.Mounts("/proc") {
 		if mount.Unified || slices.Contains(mount.Options, "cpu") {
 			t.collectBelow(mount.Folder, out)
@@ -48,7 +49,7 @@ func (t *throttles) collect(out *Batch) {
 	}
 }
 
-func (t *throttles) collectBelow(root string, out *Batch) {
+func (t *throttles) collectBelow(root string, out *emit.Batch) {
 	folders := 0
 	// A cgroup may go while it is read; then there is nothing to tell of it.
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -71,7 +72,7 @@ func (t *throttles) collectBelow(root string, out *Batch) {
 	})
 }
 
-func (t *throttles) put(out *Batch, path string, stat map[string]uint64) {
+func (t *throttles) put(out *emit.Batch, path string, stat map[string]uint64) {
 	place := out.Table.Intern(identity.PlaceOfPath(path))
 	periods, spent := out.Count(&t.periods, place), out.Count(&t.time, place)
 	periods.SetIntValue(int64(stat["nr_throttled"]))

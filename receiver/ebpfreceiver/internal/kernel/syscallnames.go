@@ -1,0 +1,73 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// SyscallNames are those of this kind of machine; on one that is not known calls are
+// told by their numbers.
+func SyscallNames() map[uint32]string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return readSyscalls(syscallsOfAMD64)
+	case "arm64":
+		return readSyscalls(syscallsOfARM64)
+	}
+	return nil
+}
+
+func readSyscalls(table string) map[uint32]string {
+	names := map[uint32]string{}
+	next := uint32(0)
+	for word := range strings.FieldsSeq(table) {
+		if n, err := strconv.ParseUint(word, 10, 32); err == nil {
+			next = uint32(n)
+			continue
+		}
+		names[next] = word
+		next++
+	}
+	return names
+}
+
+// KnownSyscalls are the names of any machine's calls: one configuration serves the
+// machines of all kinds.
+func KnownSyscalls() map[string]bool {
+	known := map[string]bool{}
+	for _, table := range []string{syscallsOfAMD64, syscallsOfARM64} {
+		for _, name := range readSyscalls(table) {
+			known[name] = true
+		}
+	}
+	return known
+}
+
+// ErrorName is the name of an errno, such as ENOENT.
+func ErrorName(number int64) string {
+	if name := unix.ErrnoName(unix.Errno(number)); name != "" {
+		return name
+	}
+	return fmt.Sprint(number)
+}
+
+// noCall is bpf/syscall.bpf.c's number of all calls that there are none of.
+const noCall = 512
+
+// CallName is the name of a system call, or its number.
+func CallName(names map[uint32]string, number uint32) string {
+	if number == noCall {
+		return "unknown"
+	}
+	if name, ok := names[number]; ok {
+		return name
+	}
+	return fmt.Sprintf("syscall_%d", number)
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol
+
+import (
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+)
+
+// hop takes in what the record says of who asks for what.
+func (p *HTTPProbe) hop(r *streamRecord, conn *httpConn, out *emit.Batch) {
+	speaker, begun := &conn.speaker, conn.speaker.Begun()
+	received := r.Direction == 0
+	if speaker.Known() && !speaker.Server {
+		p.streams.Hops.close(r.Conn) // it may have looked like the other end
+		for _, e := range begun {
+			if e.Shift == 0 && !e.Ignored {
+				d := r.departure(e.Mark, conn.of, out)
+				d.header = contextOf(e.Request.Traceparent)
+				p.streams.Hops.send(d)
+			}
+		}
+		return
+	}
+	if !speaker.Server && !received {
+		return
+	}
+	a := arrival{conn: r.Conn, thread: r.threadKey(), received: received, pending: len(speaker.Pending())}
+	if len(begun) == 1 && begun[0].Shift == 0 {
+		a.begun = &Inbound{Mark: begun[0].Mark, Header: contextOf(begun[0].Request.Traceparent), unseen: r.Unseen}
+	}
+	p.streams.Hops.serve(&a)
+}
+
+// hop takes in what the record says of who asks for what. What a database does for a
+// call is not joined to it.
+func (p *DatabaseProbe) hop(r *streamRecord, conn *databaseConn, out *emit.Batch) {
+	if conn.speaker.Server() {
+		p.streams.Hops.serve(&arrival{
+			conn: r.Conn, thread: r.threadKey(), received: r.Direction == 0, pending: len(conn.speaker.Pending()),
+		})
+		return
+	}
+	for _, c := range conn.speaker.Begun() {
+		p.streams.Hops.send(r.departure(c.Mark, conn.of, out))
+	}
+}
+
+// putContext joins the span to the trace of the application where the request
+// carries one.
+func (h *Hops) putContext(span ptrace.Span, s *served, server, clientSeen bool) {
+	header := contextOf(s.exchange.Request.Traceparent)
+	h.put(span, s.id(), header, server, clientSeen)
+}
+
+// Put joins a client's span to that of the request for which it was sent, and a
+// Server's span to that of its client where both are here.
+func (h *Hops) put(span ptrace.Span, id callID, header TraceContext, server, clientSeen bool) {
+	context := h.TraceOf(id, header)
+	span.SetTraceID(context.Trace)
+	span.SetFlags(uint32(context.flags))
+	if header.ok {
+		span.SetParentSpanID(header.span)
+	}
+	if server {
+		span.SetKind(ptrace.SpanKindServer)
+		span.SetSpanID(id.Server())
+		if clientSeen {
+			span.SetParentSpanID(id.client())
+		}
+		return
+	}
+	span.SetKind(ptrace.SpanKindClient)
+	span.SetSpanID(id.client())
+	up, ok := h.parents.Peek(id[0])
+	switch {
+	case !ok:
+	case up.linked:
+		link := span.Links().AppendEmpty()
+		link.SetTraceID(h.TraceOf(up.parent, up.header).Trace)
+		link.SetSpanID(up.parent.Server())
+	default:
+		span.SetParentSpanID(up.parent.Server())
+	}
+}

@@ -1,0 +1,71 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ebpfreceiver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+)
+
+// err says what was lost, and what helps.
+func (l *loss) err() error {
+	var errs []error
+	if l.records > 0 {
+		errs = append(errs, fmt.Errorf("the ring buffer was full, %d records of the kernel were lost: raise ring_buffer_size, "+
+			"switch off a probe, or make the pipelines faster", l.records))
+	}
+	for _, what := range slices.Sorted(maps.Keys(l.full)) {
+		errs = append(errs, fmt.Errorf("%s: %d were not counted, there was no room for more: see otelcol_tapio_ebpf_lost", what, l.full[what]))
+	}
+	return errors.Join(errs...)
+}
+
+// loss is what was lost since the last report.
+type loss struct {
+	records uint64            // found no room in the ring buffer
+	full    map[string]uint64 // found no room in a map or table, by probe and stage
+}
+
+func (l *loss) any() bool { return l.records > 0 || len(l.full) > 0 }
+
+func (l *loss) since(before *loss) loss {
+	grown := loss{records: l.records - before.records, full: map[string]uint64{}}
+	for what, n := range l.full {
+		if more := n - before.full[what]; more > 0 {
+			grown.full[what] = more
+		}
+	}
+	return grown
+}
+
+// tellLoss is for people; the exact figures are the account's.
+func (w *watch) tellLoss() {
+	now := loss{full: map[string]uint64{}}
+	for _, p := range w.probes {
+		account, err := w.kernel.Account(p.Number())
+		if err != nil {
+			w.logger.Warn("failed to read the account of the ring buffer", zap.Error(err))
+			return
+		}
+		now.records += account.Lost
+		if loser, ok := p.(probe.Loser); ok {
+			for stage, n := range loser.Lost() {
+				if strings.HasSuffix(stage, "_full") {
+					now.full[p.Name()+" "+stage] = n
+				}
+			}
+		}
+	}
+	if w.onLoss != nil {
+		w.onLoss(now.since(&w.lost))
+	}
+	w.lost = now
+}

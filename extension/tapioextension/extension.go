@@ -202,7 +202,8 @@ func (e *tapioExtension) serve(s server) {
 // its bound.
 func (e *tapioExtension) retire(ctx context.Context) {
 	aged, aim := time.NewTicker(retireEvery(e.cfg.Store.MaxAge)), time.NewTicker(aimEvery)
-	mark := time.NewTicker(markEvery)
+	mark, pace := time.NewTicker(markEvery), time.NewTicker(paceEvery)
+	defer pace.Stop()
 	defer aged.Stop()
 	defer aim.Stop()
 	defer mark.Stop()
@@ -212,6 +213,8 @@ func (e *tapioExtension) retire(ctx context.Context) {
 			return
 		case <-aged.C:
 			e.store.Retire()
+		case <-pace.C:
+			e.stores.pace()
 		case <-mark.C:
 			e.api.MarkReaders()
 		case <-aim.C:

@@ -149,6 +149,13 @@ func (k *storeKeeper) refresh() {
 	k.aimMemory()
 }
 
+// pace follows what the program allocates.
+func (k *storeKeeper) pace() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.memory.pace(time.Now())
+}
+
 // openStore makes a store, with what its directory holds if it has one.
 func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	held := &heldStore{

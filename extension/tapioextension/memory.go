@@ -35,7 +35,7 @@ const (
 	// the kernel, to page tables and to what the runtime does not count: one in
 	// containerReserve.
 	containerReserve = 10
-	// garbagePercent is GOGC while the memory limit does the bounding: what is live
+	// garbagePercent is the highest GOGC, of a process that allocates much: what is live
 	// is mostly bytes without a pointer, so that little is won by collecting often.
 	garbagePercent = 200
 )
@@ -44,9 +44,10 @@ const (
 // have. Without it the heap grows to twice what is live, and stores of 256 MiB
 // take half a gigabyte.
 type memoryTarget struct {
-	lookup func(string) (string, bool) // of the environment
-	root   string                      // of the file system
-	before *runtimeSettings            // nil: they are as they were
+	lookup  func(string) (string, bool) // of the environment
+	root    string                      // of the file system
+	before  *runtimeSettings            // nil: they are as they were
+	garbage garbagePace
 }
 
 // runtimeSettings are those of the whole process.
@@ -72,7 +73,7 @@ func (m *memoryTarget) aim(stores int64) {
 	case m.before != nil:
 		debug.SetGCPercent(m.before.percent)
 		debug.SetMemoryLimit(m.before.limit)
-		m.before = nil
+		m.before, m.garbage = nil, garbagePace{}
 	}
 }
 

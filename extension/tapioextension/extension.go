@@ -131,7 +131,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
-	if err := e.openMembers(ctx); err != nil {
+	if err := e.openMembers(ctx, kept); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
 	e.api = api.New(e.apiOptions())
@@ -195,32 +195,6 @@ func (e *tapioExtension) serve(s server) {
 	}
 	if err != nil {
 		go componentstatus.ReportStatus(e.host, componentstatus.NewFatalErrorEvent(err))
-	}
-}
-
-// retire drops aged records even when nothing is written, and keeps the heap to
-// its bound.
-func (e *tapioExtension) retire(ctx context.Context) {
-	aged, aim := time.NewTicker(retireEvery(e.cfg.Store.MaxAge)), time.NewTicker(aimEvery)
-	mark, pace := time.NewTicker(markEvery), time.NewTicker(paceEvery)
-	defer pace.Stop()
-	defer aged.Stop()
-	defer aim.Stop()
-	defer mark.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-aged.C:
-			e.store.Retire()
-		case <-pace.C:
-			e.stores.pace()
-		case <-mark.C:
-			e.api.MarkReaders()
-		case <-aim.C:
-			e.stores.refresh()
-			e.panics.report(e.host, time.Now())
-		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/incidents"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/store"
 )
@@ -59,9 +60,11 @@ type heldStore struct {
 	counters *recordmetrics.Counters
 	// incidents holds the correlation engines, which go on after a reload.
 	incidents *incidents.Watch
-	memory    int64 // that the latest claim allows
-	claimed   bool
-	drop      *time.Timer // runs while the store is unclaimed
+	// federation is the latest reader of members, whose tokens stay valid; nil without.
+	federation *federation.Reader
+	memory     int64 // that the latest claim allows
+	claimed    bool
+	drop       *time.Timer // runs while the store is unclaimed
 }
 
 func newStoreKeeper() *storeKeeper {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,7 +58,7 @@ func (m *membership) id() string {
 }
 
 // openMembers sets the reader that all answers come from.
-func (e *tapioExtension) openMembers(ctx context.Context) error {
+func (e *tapioExtension) openMembers(ctx context.Context, kept *heldStore) error {
 	e.reader = e.store.Reader()
 	if !e.cfg.Members.enabled() {
 		return nil
@@ -71,6 +72,10 @@ func (e *tapioExtension) openMembers(ctx context.Context) error {
 			Panicked: e.panics.add, Now: time.Now,
 		}),
 	}
+	if kept.federation != nil {
+		m.reader.TakeOver(kept.federation)
+	}
+	kept.federation = m.reader
 	e.members, e.reader = m, m.reader
 	return m.connect(ctx)
 }
@@ -89,7 +94,7 @@ func (m *membership) connect(ctx context.Context) error {
 		if !known {
 			conn, err := m.dial(ctx, address)
 			if err != nil {
-				return fmt.Errorf("members: %s: %w", address, err)
+				return explained(address, err)
 			}
 			m.conns[address] = conn
 			member = federation.Member{Name: address, Reader: m.remote(address, conn)}
@@ -113,6 +118,14 @@ func (m *membership) connect(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// explained is the error of a connection that cannot be made as it is configured.
+func explained(address string, err error) error {
+	if strings.Contains(err.Error(), "require transport level security") {
+		return fmt.Errorf("members::client: %w: credentials are sent over TLS only, set members::client::tls (insecure: false and ca_file)", err)
+	}
+	return fmt.Errorf("members: %s: %w", address, err)
 }
 
 func (m *membership) remote(name string, conn grpc.ClientConnInterface) query.Reader {

@@ -15,7 +15,7 @@ const (
 	paceEvery = time.Second
 	// collectEvery is how often garbage is collected at most, about: the room for it is
 	// what is allocated meanwhile.
-	collectEvery = 10 * time.Second
+	collectEvery = 5 * time.Second
 	// paceDecay is what remains of the rate of a burst after paceEvery.
 	paceDecay = 0.9
 	// liveShare bounds the room from below, one in liveShare of what lives.

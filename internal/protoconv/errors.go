@@ -89,6 +89,11 @@ func ErrorOf(err error) error {
 		return fmt.Errorf("does not have this call, it may be an older release: %w: %s", errors.ErrUnsupported, known.Message())
 	case codes.NotFound:
 		return err
+	case codes.Unknown:
+		if status, _, found := strings.Cut(known.Message(), ";"); found && strings.HasPrefix(status, "unexpected HTTP status code") {
+			return fmt.Errorf("is no gRPC server (%s): name the gRPC address, whose port is 4417 by default", status) //nolint:err113 // as above
+		}
+		return fmt.Errorf("%s (%s)", known.Message(), known.Code()) //nolint:err113 // as above
 	default:
 		return fmt.Errorf("%s (%s)", known.Message(), known.Code()) //nolint:err113 // as above
 	}

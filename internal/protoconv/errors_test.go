@@ -46,3 +46,23 @@ func TestStatusNamesTheField(t *testing.T) {
 		{Field: "filter.limit", Description: "must be 7"},
 	}}, got.Details()[0].(*errdetails.BadRequest))
 }
+
+func TestErrorsOfOtherServersNameWhatToDo(t *testing.T) {
+	for message, test := range map[string]struct {
+		code codes.Code
+		want string
+	}{
+		"invalid token": {codes.Unauthenticated, "refused the credentials of this server: invalid token"},
+		"admin only":    {codes.PermissionDenied, "refused the credentials of this server: admin only"},
+		"unexpected HTTP status code received from server: 415 (Unsupported Media Type); transport: received unexpected content-type \"application/json\"\ndata: {}": {
+			codes.Unknown, "is no gRPC server (unexpected HTTP status code received from server: 415 (Unsupported Media Type)): " +
+				"name the gRPC address, whose port is 4417 by default",
+		},
+		"unknown method GetLogs": {codes.Unimplemented, "does not have this call, it may be an older release: unsupported operation: unknown method GetLogs"},
+		"a bug":                  {codes.Internal, "a bug (Internal)"},
+		"odd":                    {codes.Unknown, "odd (Unknown)"},
+	} {
+		assert.EqualError(t, ErrorOf(status.Error(test.code, message)), test.want)
+	}
+	assert.ErrorIs(t, ErrorOf(status.Error(codes.Unimplemented, "x")), errors.ErrUnsupported)
+}

@@ -5,6 +5,7 @@ package federation
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -49,7 +50,7 @@ type Options struct {
 type Reader struct {
 	Options
 	started time.Time
-	resumes resumes
+	resumes *resumes
 
 	mu      sync.RWMutex
 	members []*member
@@ -68,7 +69,15 @@ var _ query.Reader = (*Reader)(nil)
 
 // New makes a federation without members.
 func New(options Options) *Reader {
-	return &Reader{Options: options, started: options.Now(), numbers: map[string]uint64{}}
+	return &Reader{Options: options, started: options.Now(), resumes: &resumes{}, numbers: map[string]uint64{}}
+}
+
+// TakeOver makes the sequences and tokens of an earlier reader of the same local store
+// valid here. It MUST be called before SetMembers.
+func (r *Reader) TakeOver(earlier *Reader) {
+	earlier.mu.RLock()
+	defer earlier.mu.RUnlock()
+	r.started, r.resumes, r.numbers = earlier.started, earlier.resumes, maps.Clone(earlier.numbers)
 }
 
 // SetMembers replaces the members. Those of a name that is known go on as they are. It

@@ -92,6 +92,7 @@ bin/jaeger:
 test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
 	go test -timeout 30m $(GOTESTFLAGS) $(unit_packages)
 	go -C internal/promcompare test $(GOTESTFLAGS) ./...
+	go -C internal/tools test $(GOTESTFLAGS) ./krew
 	@$(MAKE) e2e-only
 
 .PHONY: test-race
@@ -323,6 +324,18 @@ kube-schemas:
 helm-package: $(call stamps,$(HELM_TOOLS)) ## Make a package of the Helm chart in .build/packages
 	@mkdir -p $(PACKAGES)
 	$(TOOLS)/helm package distribution/helm/tapio --version $(FULL_VERSION) --app-version $(VERSION) --destination $(PACKAGES)
+
+# The platforms that people run kubectl on.
+KREW_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+RELEASE_URL := https://github.com/tapio/tapio/releases/download/v$(VERSION)
+
+.PHONY: krew
+krew: ## Make the archives of `kubectl tapio` for all platforms in .build/packages, and the manifest that krew installs it with
+	@mkdir -p $(PACKAGES)
+	for platform in $(KREW_PLATFORMS); do \
+	GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -ldflags "$(LDFLAGS) -X main.version=$(FULL_VERSION)" -o .build/krew/$$platform/kubectl-tapio ./cmd/tapioctl; done
+	go -C internal/tools run ./krew -version $(FULL_VERSION) -url $(RELEASE_URL) -license $(CURDIR)/LICENSE -output $(CURDIR)/$(PACKAGES) \
+	$(foreach platform,$(KREW_PLATFORMS),$(platform)=$(CURDIR)/.build/krew/$(platform)/kubectl-tapio)
 
 ##@ Generate
 

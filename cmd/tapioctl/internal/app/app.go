@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,10 +29,21 @@ type App struct {
 	// ErrIsTerminal: whether ErrOut is a terminal, which gets a progress line then.
 	ErrIsTerminal bool
 
+	// Tunnel leads to a server in a cluster; nil: the flags have an address.
+	Tunnel Tunnel
+
 	// DialOptions come after those made from the flags.
 	DialOptions []grpc.DialOption
 
 	Flags dial.Flags
+}
+
+// Tunnel connects to a server that has no address here.
+type Tunnel interface {
+	// Find returns a name of the server for people, and the host name that its certificate must carry.
+	Find(ctx context.Context) (name, host string, err error)
+	// Open returns a local address that leads to a port of the server.
+	Open(ctx context.Context, port string) (address string, err error)
 }
 
 // Clients are the services that the commands ask.
@@ -49,7 +61,11 @@ type Command func(ctx context.Context, c Clients, args []string) error
 // the end.
 func (a *App) Connected(body Command) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		conn, err := a.Flags.Dial(a.Out, a.Version, a.DialOptions...)
+		options, err := a.tunnelled(cmd.Context())
+		if err != nil {
+			return err
+		}
+		conn, err := a.Flags.Dial(a.Out, a.Version, append(options, a.DialOptions...)...)
 		if err != nil {
 			return err
 		}
@@ -62,6 +78,33 @@ func (a *App) Connected(body Command) func(*cobra.Command, []string) error {
 		}
 		return body(cmd.Context(), c, args)
 	}
+}
+
+// apiPort is that of the gRPC API in a pod.
+const apiPort = "4417"
+
+// tunnelled makes the tunnel lead to the API, and dial through it; without a tunnel it does nothing.
+func (a *App) tunnelled(ctx context.Context) ([]grpc.DialOption, error) {
+	if a.Tunnel == nil {
+		return nil, nil
+	}
+	within, cancel := context.WithTimeout(ctx, a.Flags.Timeout)
+	defer cancel()
+	name, host, err := a.Tunnel.Find(within)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Tunnel.Open(within, apiPort); err != nil {
+		return nil, err
+	}
+	a.Flags.Server, a.Flags.Target = name, "passthrough:///"+host
+	return []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		address, err := a.Tunnel.Open(ctx, apiPort)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	})}, nil
 }
 
 // Call makes one unary call within --timeout.

@@ -41,6 +41,12 @@ The address is that of --server with the port ` + defaultHTTPPort + `; --http-se
 			if address == "" {
 				address = a.Environ("TAPIO_HTTP_SERVER")
 			}
+			if address == "" && a.Tunnel != nil {
+				var err error
+				if address, err = a.Tunnel.Open(cmd.Context(), defaultHTTPPort); err != nil {
+					return err
+				}
+			}
 			endpoint, err := mcpEndpoint(&a.Flags, address)
 			if err != nil {
 				return err

@@ -34,6 +34,9 @@ func RunProcess(version string) {
 
 		ErrIsTerminal: isTerminal(os.Stderr),
 	}
+	if isPlugin(os.Args[0]) {
+		os.Exit(runPlugin(ctx, a, os.Args[1:]))
+	}
 	os.Exit(runCommand(ctx, a, os.Args[1:]))
 }
 

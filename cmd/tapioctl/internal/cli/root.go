@@ -72,7 +72,10 @@ func ownVersion(version string) string {
 
 // runCommand executes one command line and returns the exit code.
 func runCommand(ctx context.Context, a *app.App, args []string) int {
-	root := newRootCommand(a)
+	return execute(ctx, a, newRootCommand(a), args)
+}
+
+func execute(ctx context.Context, a *app.App, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.Out)
 	root.SetErr(a.Out.ErrOut)

@@ -4,6 +4,7 @@
 package dial
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -53,7 +54,7 @@ func (f *Flags) Dial(o *render.Output, version string, extra ...grpc.DialOption)
 		options = append(options, grpc.WithPerRPCCredentials(authorization{says}))
 	}
 	options = append(options, noteOptions(o)...)
-	conn, err := grpc.NewClient(f.Server, append(options, extra...)...)
+	conn, err := grpc.NewClient(cmp.Or(f.Target, f.Server), append(options, extra...)...)
 	if err != nil {
 		return nil, exitcode.UsageErrorf("--server %s: %v", f.Server, err)
 	}
@@ -107,7 +108,7 @@ func (f *Flags) TLSConfig() (*tls.Config, error) {
 
 // WarnOfOpenToken says when the token crosses a network that others can read.
 func (f *Flags) WarnOfOpenToken(o *render.Output) {
-	if f.WantsTLS() || strings.HasPrefix(f.Server, "unix:") {
+	if f.WantsTLS() || f.Target != "" || strings.HasPrefix(f.Server, "unix:") {
 		return
 	}
 	host, _, err := net.SplitHostPort(f.Server)

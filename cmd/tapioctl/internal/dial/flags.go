@@ -12,6 +12,7 @@ import (
 // Flags hold for every command.
 type Flags struct {
 	Server        string
+	Target        string // for gRPC, where Server is not an address; the connection is then encrypted by other means
 	TLS           bool
 	TLSCACert     string
 	TLSCert       string

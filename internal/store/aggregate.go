@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/aggregate"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 const maxExemplars = 10
@@ -24,8 +26,8 @@ func (s *Store) Aggregate(ctx context.Context, q model.AggregateQuery) (series [
 	if err := checkAggregate(q); err != nil {
 		return nil, 0, err
 	}
-	a := aggregation{query: q, budget: s.budget, account: s.budget.account()}
-	defer a.account.close()
+	a := aggregation{query: q, budget: s.budget, account: s.budget.Account()}
+	defer a.account.Close()
 	if err := a.collect(ctx, s.points); err != nil {
 		return nil, 0, err
 	}
@@ -45,15 +47,15 @@ func checkAggregate(q model.AggregateQuery) error {
 	if q.Filter.Time.Start == 0 || q.Filter.Time.End == 0 {
 		return nil // the windows are known once the data is
 	}
-	f := newFrame(q, q.Filter.Time.Start, max(q.Filter.Time.End-1, q.Filter.Time.Start))
-	return f.check()
+	f := aggregate.NewFrame(q, q.Filter.Time.Start, max(q.Filter.Time.End-1, q.Filter.Time.Start))
+	return f.Check()
 }
 
 // aggregation is one Aggregate under way.
 type aggregation struct {
 	query   model.AggregateQuery
-	budget  *budget
-	account *account
+	budget  *budget.Budget
+	account *budget.Account
 	views   []pointView
 	pieces  []piece
 	groups  []*group // by name and labels, once all is collected
@@ -119,8 +121,8 @@ func (a *aggregation) answer(ctx context.Context) (series []model.AggregateSerie
 			}
 		}
 		done += len(some)
-		f := newFrame(a.query, extent.oldest, extent.newest)
-		if err := f.check(); err != nil {
+		f := aggregate.NewFrame(a.query, extent.oldest, extent.newest)
+		if err := f.Check(); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -138,7 +140,7 @@ func (a *aggregation) inParallel(ctx context.Context, n int, work func(i int, g 
 	for range min(runtime.GOMAXPROCS(0), n) {
 		workers.Go(func() {
 			var g gatherer
-			defer func() { a.account.give(g.held) }()
+			defer func() { a.account.Give(g.held) }()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				if err := a.inTurn(ctx, func() error { return worked(func() error { return work(i, &g) }) }); err != nil {
 					next.Store(int64(n))
@@ -162,31 +164,14 @@ func (a *aggregation) inParallel(ctx context.Context, n int, work func(i int, g 
 
 // inTurn calls work as soon as a processor is to be had.
 func (a *aggregation) inTurn(ctx context.Context, work func() error) error {
-	if err := a.budget.enter(ctx); err != nil {
+	if err := a.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer a.budget.leave()
+	defer a.budget.Leave()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return work()
-}
-
-// rank is the quantile that a percentile stands for; false for another
-// aggregation.
-func rank(how model.Aggregation) (float64, bool) {
-	switch how {
-	case model.AggregateP50:
-		return 0.5, true
-	case model.AggregateP90:
-		return 0.9, true
-	case model.AggregateP95:
-		return 0.95, true
-	case model.AggregateP99:
-		return 0.99, true
-	default:
-		return 0, false
-	}
 }
 
 // groupResult is what was computed of a group.
@@ -198,8 +183,8 @@ type groupResult struct {
 // compute makes the values of a group, series by series: no more than one
 // series' points and the windows' sums are held at a time.
 func (a *aggregation) compute(ctx context.Context, of *group, g *gatherer) (groupResult, error) {
-	c := computation{of: of, aggregation: a, frame: newFrame(a.query, a.extent.oldest, a.extent.newest), cells: map[model.Nanos]*cell{}}
-	defer func() { a.account.give(c.held) }()
+	c := computation{of: of, aggregation: a, frame: aggregate.NewFrame(a.query, a.extent.oldest, a.extent.newest), cells: map[model.Nanos]*aggregate.Cell{}}
+	defer func() { a.account.Give(c.held) }()
 	result := groupResult{series: model.AggregateSeries{Metric: of.metric, Labels: of.labels}}
 	for _, s := range of.sources {
 		if err := g.gather(ctx, a, of.metric, s); err != nil {
@@ -224,60 +209,60 @@ func (a *aggregation) compute(ctx context.Context, of *group, g *gatherer) (grou
 type computation struct {
 	of          *group
 	aggregation *aggregation
-	frame       frame
-	cells       map[model.Nanos]*cell // by the end of the window
+	frame       aggregate.Frame
+	cells       map[model.Nanos]*aggregate.Cell // by the end of the window
 	exemplars   []model.Exemplar
-	held        int64 // bytes of the budget
+	held        int64 // Bytes of the budget
 }
 
-// add takes the points of one writer, which are in order, window by window.
+// Add takes the points of one writer, which are in order, window by window.
 func (c *computation) add(before *model.Point, points []model.Point) error {
 	for len(points) > 0 {
-		w := c.frame.window(points[0].Time)
+		w := c.frame.Window(points[0].Time)
 		n := 1
-		for n < len(points) && points[n].Time <= w.last {
+		for n < len(points) && points[n].Time <= w.Last {
 			n++
 		}
 		in, err := c.cell(w, n)
 		if err != nil {
 			return err
 		}
-		in.add(c.aggregation.query.Aggregation, c.of.metric, w, part{before: before, points: points[:n]})
+		in.Add(c.aggregation.query.Aggregation, c.of.metric, w, aggregate.Part{Before: before, Points: points[:n]})
 		before, points = &points[n-1], points[n:]
 	}
 	return nil
 }
 
-// cell returns the sums of a window that n more points come to.
-func (c *computation) cell(w window, n int) (*cell, error) {
-	in, found := c.cells[w.end]
+// Cell returns the sums of a window that n more points come to.
+func (c *computation) cell(w aggregate.Window, n int) (*aggregate.Cell, error) {
+	in, found := c.cells[w.End]
 	bytes := int64(0)
 	if !found {
-		in = &cell{}
-		c.cells[w.end] = in
-		bytes = cellBytes
+		in = &aggregate.Cell{}
+		c.cells[w.End] = in
+		bytes = aggregate.CellBytes
 	}
-	if _, isRank := rank(c.aggregation.query.Aggregation); isRank {
-		bytes += int64(n) * 2 * 8 // values, and the list's room to grow
+	if _, isRank := aggregate.Rank(c.aggregation.query.Aggregation); isRank {
+		bytes += int64(n) * 2 * 8 // Values, and the list's room to grow
 	}
 	if bytes == 0 {
 		return in, nil
 	}
-	if err := c.aggregation.account.take(bytes); err != nil {
+	if err := c.aggregation.account.Take(bytes); err != nil {
 		return nil, err
 	}
 	c.held += bytes
 	return in, nil
 }
 
-// values returns the values of the windows that have one, the earliest first.
+// Values returns the values of the windows that have one, the earliest first.
 func (c *computation) values() []model.AggregatePoint {
 	var points []model.AggregatePoint
 	for end, in := range c.cells {
-		w := c.frame.window(end)
-		value, count, ok := in.value(c.aggregation.query.Aggregation, c.of.metric, w)
+		w := c.frame.Window(end)
+		value, count, ok := in.Value(c.aggregation.query.Aggregation, c.of.metric, w)
 		if ok {
-			points = append(points, model.AggregatePoint{Time: w.end, Value: value, Count: count})
+			points = append(points, model.AggregatePoint{Time: w.End, Value: value, Count: count})
 		}
 	}
 	slices.SortFunc(points, func(a, b model.AggregatePoint) int { return int(int64(a.Time) - int64(b.Time)) })

@@ -87,7 +87,7 @@ func (a *aggregation) collect(ctx context.Context, l *pointLog) error {
 		before := cap(a.pieces)
 		err := a.inTurn(ctx, func() error {
 			c.collectView(int32(i), v)
-			return a.account.take(int64(cap(a.pieces)-before) * int64(unsafe.Sizeof(piece{})))
+			return a.account.Take(int64(cap(a.pieces)-before) * int64(unsafe.Sizeof(piece{})))
 		})
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (c *collector) collectView(i int32, v *pointView) {
 	}
 }
 
-// add puts a piece behind the others of its series.
+// Add puts a piece behind the others of its series.
 func (c *collector) add(p piece) {
 	s := c.source(p.at.series)
 	if s == nil {
@@ -206,7 +206,7 @@ func (c *collector) group(series *model.Series) *group {
 	return g
 }
 
-// sorted returns the groups by name, then by labels.
+// Sorted returns the groups by name, then by labels.
 func (c *collector) sorted() []*group {
 	groups := make([]*group, 0, len(c.groups))
 	for _, g := range c.groups {

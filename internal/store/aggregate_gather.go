@@ -19,9 +19,9 @@ type gatherer struct {
 	points []model.Point // of the range, in order
 	before *model.Point  // the last one before the range, where it counts
 	latest model.Point   // what before points to
-	held   int64         // bytes on the account of the query
+	held   int64         // Bytes on the account of the query
 
-	duplicates int // points left out of the series because they repeat another one
+	duplicates int // Points left out of the series because they repeat another one
 }
 
 // gather restores the points of a series that count. What they take stays on
@@ -35,7 +35,7 @@ func (g *gatherer) gather(ctx context.Context, a *aggregation, metric *model.Met
 			continue
 		}
 		grown := int64(cap(g.points)-had) * int64(unsafe.Sizeof(model.Point{}))
-		if err := cmp.Or(ctx.Err(), a.account.take(grown)); err != nil {
+		if err := cmp.Or(ctx.Err(), a.account.Take(grown)); err != nil {
 			return err
 		}
 		g.held += grown
@@ -64,7 +64,7 @@ func (g *gatherer) gatherPiece(a *aggregation, metric *model.Metric, p *piece) {
 	g.reader.open(v.segment, p.at, true)
 	var point model.Point
 	for range p.at.count {
-		point.Seq = v.first + uint64(g.reader.read(&point))
+		point.Seq = v.first + uint64(g.reader.Read(&point))
 		g.take(a, metric, point)
 	}
 }

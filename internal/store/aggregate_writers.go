@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/aggregate"
 )
 
 // OTLP demands that a series has one writer at a time. Where two processes send
@@ -52,14 +53,14 @@ func hasManyWriters(metric *model.Metric, points []model.Point) bool {
 		case before.Time == after.Time && after.Time != 0:
 			return true // two values of one moment
 		case metric.Type == model.MetricGauge:
-		case isDelta(metric):
+		case aggregate.IsDelta(metric):
 			if overlaps(before, after) {
 				contradictions++
 			}
-		case !fell(metric, before, after) || restarted(before, after):
-		case knowsStart(before) && knowsStart(after) && before.Start != after.Start:
+		case !aggregate.Fell(metric, before, after) || aggregate.Restarted(before, after):
+		case aggregate.KnowsStart(before) && aggregate.KnowsStart(after) && before.Start != after.Start:
 			contradictions++
-		case i+1 < len(points) && !fell(metric, before, &points[i+1]) && !restarted(after, &points[i+1]):
+		case i+1 < len(points) && !aggregate.Fell(metric, before, &points[i+1]) && !aggregate.Restarted(after, &points[i+1]):
 			returns++
 		}
 	}
@@ -69,17 +70,17 @@ func hasManyWriters(metric *model.Metric, points []model.Point) bool {
 // overlaps reports whether two points of a delta series count for the same time,
 // at least for half of that of the later one.
 func overlaps(before, after *model.Point) bool {
-	return knowsStart(after) && after.Start != before.Start &&
+	return aggregate.KnowsStart(after) && after.Start != before.Start &&
 		after.Start < before.Time && before.Time-after.Start >= (after.Time-after.Start)/2
 }
 
 // eachWriter gives the points of each writer of a cumulative series by its start
-// time, and the last point before them if it is one of the writer's. The points
+// Time, and the last point before them if it is one of the writer's. The points
 // of other series, and those whose start times do not tell the writers apart,
 // come together. It changes the order of g.points.
 func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []model.Point] {
 	return func(yield func(*model.Point, []model.Point) bool) {
-		if metric.Type == model.MetricGauge || isDelta(metric) || !startsTellWriters(g.points) {
+		if metric.Type == model.MetricGauge || aggregate.IsDelta(metric) || !startsTellWriters(g.points) {
 			yield(g.before, g.points)
 			return
 		}
@@ -106,7 +107,7 @@ func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []mo
 func startsTellWriters(points []model.Point) bool {
 	count := map[model.Nanos]int{}
 	for i := range points {
-		if !knowsStart(&points[i]) {
+		if !aggregate.KnowsStart(&points[i]) {
 			return false
 		}
 		count[points[i].Start]++

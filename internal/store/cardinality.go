@@ -6,6 +6,8 @@ package store
 import (
 	"math"
 	"slices"
+
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // sketchSize is how many of the smallest hashes are compared. Up to so many labels
@@ -20,7 +22,7 @@ type Cardinality struct {
 	Labels uint64
 	// OpenKeys are the keys with so many values in one segment, or with values of
 	// such a kind, that these are not indexed: sorted. A query for one of their
-	// values looks at more records.
+	// Values looks at more records.
 	OpenKeys []string
 }
 
@@ -50,9 +52,9 @@ func (l *log[R]) cardinality() Cardinality {
 
 // openKeys adds the keys whose values are not indexed.
 func (p *postings) openKeys(open map[string]bool) {
-	for c := (cursor{bytes: p.keys}); len(c.bytes) > 0; {
-		key := c.text()
-		if c.take(1)[0] != 0 {
+	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
+		key := c.Text()
+		if c.Take(1)[0] != 0 {
 			open[string(key)] = true
 		}
 	}
@@ -60,9 +62,9 @@ func (p *postings) openKeys(open map[string]bool) {
 
 // sketch is the smallest of many hashes. How close together they lie tells how
 // many there are.
-type sketch struct{ smallest []uint64 } // sorted
+type sketch struct{ smallest []uint64 } // Sorted
 
-// add takes sorted hashes.
+// Add takes sorted hashes.
 func (s *sketch) add(hashes []uint64) {
 	merged := make([]uint64, 0, sketchSize)
 	for a, b := s.smallest, hashes; len(merged) < sketchSize && len(a)+len(b) > 0; {

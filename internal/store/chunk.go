@@ -11,6 +11,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
@@ -29,24 +31,24 @@ const spareRoom = 16
 // but rows once appended never change, so that a view reads them without.
 type chunk[R any] struct {
 	signal  *signal[R]
-	parts   *parts
+	parts   *intern.Parts
 	first   uint64 // sequence of the first row; the others follow without gaps
-	count   int    // rows
+	count   int    // Rows
 	rows    []R    // nil once it is sealed
 	segment *segment
 	head    *headSummary[R] // nil once it is sealed
-	content int64           // bytes of rows, parts or segment, and the chunk itself
+	content int64           // Bytes of rows, parts or segment, and the chunk itself
 	files   chunkFiles
 
 	oldest, newest model.Nanos
 	dated          model.Nanos // the oldest time above 0: 0 is no time but the lack of one
-	ordered        bool        // rows are in the order of time, as they mostly are
+	ordered        bool        // Rows are in the order of time, as they mostly are
 
 	opened, arrived time.Time // when it was made, and when its last row came
 }
 
 // newChunk makes a chunk with room for so many rows.
-func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *parts, room int) *chunk[R] {
+func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *intern.Parts, room int) *chunk[R] {
 	return &chunk[R]{
 		signal: signal, parts: parts, first: first, content: chunkBytes, rows: make([]R, 0, room),
 		ordered: true, opened: now, arrived: now, head: &headSummary[R]{},
@@ -63,7 +65,7 @@ func (l *log[R]) room() int {
 	return min(l.head.count+l.head.count/spareRoom, int(l.chunkLimit()/2)/l.signal.slot)
 }
 
-// size is the bytes that the chunk holds, room for further rows included.
+// Size is the bytes that the chunk holds, room for further rows included.
 func (c *chunk[R]) size() int64 {
 	return c.content + int64((cap(c.rows)-len(c.rows))*c.signal.slot)
 }
@@ -73,7 +75,7 @@ func (c *chunk[R]) weigh(row *R) int64 {
 	return int64(c.signal.size(row) + c.signal.cost(c.parts, row))
 }
 
-// cost is what put would add to size.
+// Cost is what put would add to size.
 func (c *chunk[R]) cost(weight int64) int64 {
 	slots := -1 // the row moves into a slot that is counted already
 	if len(c.rows) == cap(c.rows) {
@@ -83,10 +85,10 @@ func (c *chunk[R]) cost(weight int64) int64 {
 }
 
 // grown is the next capacity: small steps at first for chunks of few large
-// rows, then by half, so that little room is held in vain.
+// Rows, then by half, so that little room is held in vain.
 func grown(capacity int) int { return capacity + capacity/2 + 1 }
 
-// put appends a row of this weight, and changes it to what is stored.
+// Put appends a row of this weight, and changes it to what is stored.
 func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 	c.signal.keep(c.parts, row, int32(len(c.rows)))
 	c.note(c.signal.when(row))
@@ -125,7 +127,7 @@ func (c *chunk[R]) move(capacity int) {
 	c.rows = rows
 }
 
-// close gives back what is held for further rows and for writing, and returns
+// Close gives back what is held for further rows and for writing, and returns
 // how many bytes that was. A little room stays until the rows go: it is not worth
 // moving them.
 func (c *chunk[R]) close() int64 {
@@ -133,18 +135,18 @@ func (c *chunk[R]) close() int64 {
 	if spare := cap(c.rows) - len(c.rows); spare > 2*len(c.rows)/spareRoom {
 		c.move(len(c.rows))
 	}
-	c.parts.forget()
+	c.parts.Forget()
 	return before - c.size()
 }
 
-// packing chooses how the chunk is sealed. When rows come faster than a person
+// Packing chooses how the chunk is sealed. When rows come faster than a person
 // looks at them, those who write must not wait for the last byte that could be
 // saved.
-func (c *chunk[R]) packing() packing {
+func (c *chunk[R]) packing() colenc.Packing {
 	if c.arrived.Sub(c.opened) < time.Duration(c.count)*unhurried {
-		return packQuick
+		return colenc.PackQuick
 	}
-	return packTight
+	return colenc.PackTight
 }
 
 // replace puts the segment in the place of the rows, unless it is larger, and
@@ -156,7 +158,7 @@ func (c *chunk[R]) replace(s *segment) int64 {
 		return 0
 	}
 	c.rows, c.head, c.segment, c.content = nil, nil, s, after
-	c.parts = &parts{}
+	c.parts = &intern.Parts{}
 	return before - c.size()
 }
 
@@ -221,7 +223,7 @@ func (l *log[R]) placeOfUID(v *view[R], uid string) (place int, found bool) {
 	if v.segment == nil {
 		l.mu.RLock() // the head's index is written meanwhile
 		defer l.mu.RUnlock()
-		place, found := v.parts.uids[uid]
+		place, found := v.parts.UIDs[uid]
 		return int(place), found && int(place) < v.count
 	}
 	for _, u := range v.segment.placesOfUID(xxhash.Sum64String(uid)) {

@@ -76,7 +76,7 @@ func (s *pointSegment) readAll() {
 	for at := range s.stretches {
 		r.open(s, at, true)
 		for range at.count {
-			place := r.read(&p)
+			place := r.Read(&p)
 			if seen[place] {
 				panic("store: a segment is broken: two points have one place")
 			}

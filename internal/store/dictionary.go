@@ -8,18 +8,19 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // table numbers values in the order in which they are first seen.
 type table[T comparable] struct {
 	places map[T]int
 	values []T
-	latest int // place of the value asked for last
+	latest int // Place of the value asked for last
 }
 
 func newTable[T comparable]() table[T] { return table[T]{places: map[T]int{}} }
 
-func (t *table[T]) place(v T) int {
+func (t *table[T]) Place(v T) int {
 	if t.latest < len(t.values) && t.values[t.latest] == v {
 		return t.latest
 	}
@@ -39,9 +40,9 @@ type shape []field
 
 // field is one attribute of a shape.
 type field struct {
-	key    int // place of the key among the strings
+	key    int // Place of the key among the strings
 	kind   model.Kind
-	column int // place among all fields of the segment
+	column int // Place among all fields of the segment
 }
 
 // vocabulary is what the rows of a segment repeat, on its way in.
@@ -70,7 +71,7 @@ func newVocabulary() vocabulary {
 		resources: newTable[*model.Resource](), scopes: newTable[*model.Scope](),
 		length: -1,
 	}
-	v.strings.place("") // 0 in every column of strings
+	v.strings.Place("") // 0 in every column of strings
 	return v
 }
 
@@ -86,7 +87,7 @@ func (v *vocabulary) shape(list model.Attributes) (shape int, fields []int) {
 	}
 	shape, known := v.shapes.places[string(v.scratch)]
 	if !known {
-		shape = v.shapes.place(string(v.scratch))
+		shape = v.shapes.Place(string(v.scratch))
 	}
 	v.last, v.length = shape, len(list)
 	return shape, v.found[:len(list)]
@@ -103,9 +104,9 @@ func (v *vocabulary) fieldsOf(list model.Attributes) (same bool) {
 	latest, found := v.latest[:len(list)], v.found[:len(list)]
 	for i := range list {
 		key, kind := list[i].Key, list[i].Kind()
-		if l := &latest[i]; found[i] == noField || l.kind != kind || !sameText(l.key, key) {
+		if l := &latest[i]; found[i] == noField || l.kind != kind || !colenc.SameText(l.key, key) {
 			*l, same = latestField{key, kind}, false
-			found[i] = v.fields.place([2]int{v.strings.place(key), int(kind)})
+			found[i] = v.fields.Place([2]int{v.strings.Place(key), int(kind)})
 		}
 	}
 	return same
@@ -125,7 +126,7 @@ func (v *vocabulary) tellService() bool {
 	})
 }
 
-// encode writes the vocabulary, and the values that fields have where they are
+// Encode writes the vocabulary, and the values that fields have where they are
 // few; dictionary reads it.
 func (v *vocabulary) encode(values []fieldValues) []byte {
 	var shared []byte
@@ -137,13 +138,13 @@ func (v *vocabulary) encode(values []fieldValues) []byte {
 	for _, s := range v.scopes.values {
 		shared = v.appendScope(shared, s)
 	}
-	return join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, encodeValues(values)})
+	return colenc.Join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, encodeValues(values)})
 }
 
 func (v *vocabulary) encodeStrings() []byte {
 	dst := binary.AppendUvarint(nil, uint64(len(v.strings.values)))
 	for _, s := range v.strings.values {
-		dst = appendString(dst, s)
+		dst = colenc.AppendString(dst, s)
 	}
 	return dst
 }
@@ -159,7 +160,7 @@ func (v *vocabulary) encodeFields() []byte {
 func (v *vocabulary) encodeShapes() []byte {
 	dst := binary.AppendUvarint(nil, uint64(len(v.shapes.values)))
 	for _, s := range v.shapes.values {
-		dst = appendString(dst, s)
+		dst = colenc.AppendString(dst, s)
 	}
 	return dst
 }
@@ -167,26 +168,26 @@ func (v *vocabulary) encodeShapes() []byte {
 // appendResource numbers no string, for the strings are written after it: its
 // texts stand in place.
 func (v *vocabulary) appendResource(dst []byte, r *model.Resource) []byte {
-	dst = appendString(appendAttributeList(dst, r.Attributes), r.SchemaURL)
+	dst = colenc.AppendString(colenc.AppendAttributeList(dst, r.Attributes), r.SchemaURL)
 	dst = binary.AppendUvarint(dst, uint64(r.DroppedAttributes))
 	dst = binary.AppendUvarint(dst, uint64(len(r.EntityRefs)))
 	for i := range r.EntityRefs {
 		ref := &r.EntityRefs[i]
-		dst = appendString(appendString(dst, ref.SchemaURL), ref.Type)
+		dst = colenc.AppendString(colenc.AppendString(dst, ref.SchemaURL), ref.Type)
 		dst = appendStrings(appendStrings(dst, ref.IDKeys), ref.DescriptionKeys)
 	}
 	return dst
 }
 
 func (v *vocabulary) appendScope(dst []byte, s *model.Scope) []byte {
-	dst = appendString(appendString(appendString(dst, s.Name), s.Version), s.SchemaURL)
-	return binary.AppendUvarint(appendAttributeList(dst, s.Attributes), uint64(s.DroppedAttributes))
+	dst = colenc.AppendString(colenc.AppendString(colenc.AppendString(dst, s.Name), s.Version), s.SchemaURL)
+	return binary.AppendUvarint(colenc.AppendAttributeList(dst, s.Attributes), uint64(s.DroppedAttributes))
 }
 
 func appendStrings(dst []byte, list []string) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(list)))
 	for _, s := range list {
-		dst = appendString(dst, s)
+		dst = colenc.AppendString(dst, s)
 	}
 	return dst
 }
@@ -199,21 +200,21 @@ type dictionary struct {
 	resources []*model.Resource
 	scopes    []*model.Scope
 
-	packedValues cursor
-	known        []knownValues // read when first needed
+	packedValues colenc.Cursor
+	known        []knownValues // Read when first needed
 }
 
 func readDictionary(encoded []byte) *dictionary {
-	streams := split(nil, encoded)
+	streams := colenc.Split(nil, encoded)
 	d := &dictionary{strings: readStrings(&streams[0])}
-	d.fields = make([]field, streams[1].count())
+	d.fields = make([]field, streams[1].Count())
 	for i := range d.fields {
-		d.fields[i] = field{key: int(streams[1].uvarint()), kind: model.Kind(streams[1].take(1)[0]), column: i}
+		d.fields[i] = field{key: int(streams[1].Uvarint()), kind: model.Kind(streams[1].Take(1)[0]), column: i}
 	}
-	d.shapes = make([]shape, streams[2].count())
+	d.shapes = make([]shape, streams[2].Count())
 	for i := range d.shapes {
-		for c := (cursor{bytes: streams[2].text()}); len(c.bytes) > 0; {
-			d.shapes[i] = append(d.shapes[i], d.fields[c.uvarint()])
+		for c := (colenc.Cursor{Bytes: streams[2].Text()}); len(c.Bytes) > 0; {
+			d.shapes[i] = append(d.shapes[i], d.fields[c.Uvarint()])
 		}
 	}
 	d.readShared(&streams[3])
@@ -223,41 +224,41 @@ func readDictionary(encoded []byte) *dictionary {
 	return d
 }
 
-func (d *dictionary) readShared(c *cursor) {
-	d.resources = make([]*model.Resource, c.count())
+func (d *dictionary) readShared(c *colenc.Cursor) {
+	d.resources = make([]*model.Resource, c.Count())
 	for i := range d.resources {
 		d.resources[i] = readResource(c)
 	}
-	d.scopes = make([]*model.Scope, c.count())
+	d.scopes = make([]*model.Scope, c.Count())
 	for i := range d.scopes {
 		d.scopes[i] = &model.Scope{
-			Name: string(c.text()), Version: string(c.text()), SchemaURL: string(c.text()),
-			Attributes: readAttributeList(c), DroppedAttributes: uint32(c.uvarint()),
+			Name: string(c.Text()), Version: string(c.Text()), SchemaURL: string(c.Text()),
+			Attributes: colenc.ReadAttributeList(c), DroppedAttributes: uint32(c.Uvarint()),
 		}
 	}
 }
 
-func readResource(c *cursor) *model.Resource {
+func readResource(c *colenc.Cursor) *model.Resource {
 	r := &model.Resource{
-		Attributes: readAttributeList(c), SchemaURL: string(c.text()), DroppedAttributes: uint32(c.uvarint()),
+		Attributes: colenc.ReadAttributeList(c), SchemaURL: string(c.Text()), DroppedAttributes: uint32(c.Uvarint()),
 	}
-	for range c.count() {
+	for range c.Count() {
 		r.EntityRefs = append(r.EntityRefs, model.EntityRef{
-			SchemaURL: string(c.text()), Type: string(c.text()),
+			SchemaURL: string(c.Text()), Type: string(c.Text()),
 			IDKeys: readStrings(c), DescriptionKeys: readStrings(c),
 		})
 	}
 	return r
 }
 
-func readStrings(c *cursor) []string {
-	n := c.count()
+func readStrings(c *colenc.Cursor) []string {
+	n := c.Count()
 	if n == 0 {
 		return nil
 	}
 	list := make([]string, n)
 	for i := range list {
-		list[i] = string(c.text())
+		list[i] = string(c.Text())
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // BenchmarkSummarize is what counting a record for the summary of its segment takes.
@@ -19,7 +20,7 @@ func BenchmarkSummarize(b *testing.B) {
 	l := newTestLog(b)
 	b.ResetTimer()
 	for i := 0; i < b.N; i += len(rows) {
-		s := &segment{packing: packTight, blockRows: blockRows}
+		s := &segment{packing: colenc.PackTight, blockRows: blockRows}
 		l.summarizeRows(s, rows)
 		require.NotNil(b, s.summary.Load())
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 const (
@@ -39,7 +40,7 @@ func (r spanRef) service() int { return int(r & (1<<serviceBits - 1)) }
 
 // callCounter joins spans with their parents.
 type callCounter struct {
-	account  *account
+	account  *budget.Account
 	times    model.TimeRange
 	key      model.LabelKey
 	services table[model.ServiceName]
@@ -51,8 +52,8 @@ type callCounter struct {
 
 // CountCalls implements query.Discoverer.
 func (s *Store) CountCalls(ctx context.Context, times model.TimeRange) (model.CallCounts, error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	c := &callCounter{account: a, times: times, key: model.NewLabelKey(serviceKey), services: newTable[model.ServiceName]()}
 	wide := times
 	wide.Start -= min(wide.Start, parentLead)
@@ -63,18 +64,18 @@ func (s *Store) CountCalls(ctx context.Context, times model.TimeRange) (model.Ca
 	return c.result(), nil
 }
 
-// add takes a span. The newest come first, so that those above the memory of a query
+// Add takes a span. The newest come first, so that those above the memory of a query
 // are the oldest.
 func (c *callCounter) add(s *model.Span) error {
-	if err := c.account.take(spanRefBytes); err != nil {
+	if err := c.account.Take(spanRefBytes); err != nil {
 		c.full = len(c.spans) > 0
 		return err
 	}
 	name, set := s.Labels().Get(c.key)
-	service := c.services.place(model.ServiceName{Name: name.Text(), Set: set})
+	service := c.services.Place(model.ServiceName{Name: name.Text(), Set: set})
 	if service >= 1<<serviceBits {
 		c.full = true
-		return c.account.refuse("the spans are of more than %d services", 1<<serviceBits)
+		return c.account.Refuse("the spans are of more than %d services", 1<<serviceBits)
 	}
 	c.spans = append(c.spans, newSpanRef(s.TraceID, s.SpanID, service))
 	if !c.times.Contains(s.Start) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // GetChanges implements query.Discoverer. Changes are what events tell of, and what
@@ -23,8 +24,8 @@ func (s *Store) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page
 		return model.Page[model.Change]{}, model.InvalidField("filter.page_token",
 			"is of a store that is gone, for the server was restarted: begin again without a token")
 	}
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	changes, err := s.toldChanges(ctx, &q, a)
 	if err != nil {
 		return model.Page[model.Change]{}, err
@@ -69,7 +70,7 @@ func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Pa
 }
 
 // toldChanges returns the changes that events tell of.
-func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *account) ([]model.Change, error) {
+func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	var changes []model.Change
 	flags := flagUses{}
 	filter := q.Filter
@@ -90,7 +91,7 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *accoun
 		s.Identify(e)
 		change := changeOf(kind, e)
 		changes = append(changes, change)
-		return a.take(tallyBytes + int64(len(change.Summary)))
+		return a.Take(tallyBytes + int64(len(change.Summary)))
 	}
 	if err := events.each(ctx, use); err != nil {
 		return nil, err

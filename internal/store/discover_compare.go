@@ -17,8 +17,8 @@ func (s *Store) CompareAttributes(ctx context.Context, q model.CompareQuery) (mo
 	if q.Selection.Signal != q.Baseline.Signal {
 		return model.Comparison{}, model.InvalidField("baseline", "must be of the signal of the selection")
 	}
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	c := comparison{}
 	var err error
 	if c.selection, err = newFacetTallies(q.Labels, a); err != nil {

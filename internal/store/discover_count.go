@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // countBytes is charged for a bucket of counts.
@@ -23,8 +24,8 @@ func (s *Store) CountRecords(ctx context.Context, q model.CountQuery) (model.Cou
 	if q.Resolution < 0 {
 		return model.Counts{}, model.InvalidField("resolution", "must be above 0, or 0 for one bucket; is %v", q.Resolution)
 	}
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	c := newRecordCounter(&q, a)
 	var err error
 	switch q.Selection.Signal {
@@ -49,7 +50,7 @@ func wrongSignal(signal model.Signal) error {
 type recordCounter struct {
 	query   *model.CountQuery
 	key     model.LabelKey
-	account *account
+	account *budget.Account
 	groups  map[string]*countGroup
 	buckets map[model.Nanos]bool
 }
@@ -59,7 +60,7 @@ type countGroup struct {
 	counts map[model.Nanos]uint64
 }
 
-func newRecordCounter(q *model.CountQuery, a *account) *recordCounter {
+func newRecordCounter(q *model.CountQuery, a *budget.Account) *recordCounter {
 	return &recordCounter{
 		query: q, key: model.NewLabelKey(q.GroupBy), account: a,
 		groups: map[string]*countGroup{}, buckets: map[model.Nanos]bool{},
@@ -108,14 +109,14 @@ func (c *recordCounter) add(value string, bucket model.Nanos, n uint64) error {
 	g, known := c.groups[value]
 	if !known {
 		value = strings.Clone(value) // the row goes
-		if err := c.account.take(tallyBytes + int64(len(value))); err != nil {
+		if err := c.account.Take(tallyBytes + int64(len(value))); err != nil {
 			return err
 		}
 		g = &countGroup{counts: map[model.Nanos]uint64{}}
 		c.groups[value] = g
 	}
 	if _, known := g.counts[bucket]; !known {
-		if err := c.account.take(countBytes); err != nil {
+		if err := c.account.Take(countBytes); err != nil {
 			return err
 		}
 		if c.buckets[bucket] = true; len(c.buckets) > model.MaxCountBuckets {

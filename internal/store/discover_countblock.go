@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // countView adds what the summary of a segment knows, and looks at the rows of the
@@ -53,10 +54,10 @@ func countBlocks[R any](ctx context.Context, m *segmentMerger, rows *scan[R], v 
 
 // inTurn runs work that unpacks a block when the budget admits it.
 func (s *scan[R]) inTurn(ctx context.Context, work func() error) error {
-	if err := s.budget.enter(ctx); err != nil {
+	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.leave()
+	defer s.budget.Leave()
 	return work()
 }
 
@@ -226,7 +227,7 @@ func countColumns[R any](c *recordCounter, rows *scan[R], g *groupColumns, v *vi
 			l.readColumn(columnResource)
 		}
 		for i := range l.count {
-			at := model.Nanos(l.number(columnTime, i))
+			at := model.Nanos(l.Number(columnTime, i))
 			if !rows.hint.times.Contains(at) {
 				continue
 			}
@@ -242,9 +243,9 @@ func (g *groupColumns) groupOf(i int) string {
 	l := &g.loader
 	switch g.by {
 	case byResource:
-		return g.resource[l.number(columnResource, i)]
+		return g.resource[l.Number(columnResource, i)]
 	case bySeverity:
-		e := model.Event{SeverityNumber: int32(unzigzag(l.number(columnSeverity, i)))}
+		e := model.Event{SeverityNumber: int32(colenc.Unzigzag(l.Number(columnSeverity, i)))}
 		if e.SeverityNumber <= 0 {
 			l.readColumn(columnSeverityText)
 			e.SeverityText = l.text(columnSeverityText, i)

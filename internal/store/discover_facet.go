@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // maxFacetValues is how many different values of one label are counted; the
@@ -26,15 +28,15 @@ type facetTally struct {
 	key     model.LabelKey
 	records uint64
 	values  map[string]uint64
-	full    bool // values were left out
+	full    bool // Values were left out
 }
 
 // facetTallies counts the values of many labels.
 type facetTallies struct {
-	account *account
+	account *budget.Account
 	asked   []*facetTally // nil: all labels
 	byName  map[string]*facetTally
-	most    int // values of one label
+	most    int // Values of one label
 	total   uint64
 	// examined counts the records that were looked at; fewer than total where it is
 	// extrapolated.
@@ -42,7 +44,7 @@ type facetTallies struct {
 	estimated bool
 }
 
-func newFacetTallies(labels []string, a *account) (*facetTallies, error) {
+func newFacetTallies(labels []string, a *budget.Account) (*facetTallies, error) {
 	t := &facetTallies{account: a, byName: map[string]*facetTally{}, most: maxFacetValues}
 	for _, label := range labels {
 		tally, err := t.label(label)
@@ -61,7 +63,7 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 	if known {
 		return tally, nil
 	}
-	if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
+	if err := t.account.Take(tallyBytes + int64(len(name))); err != nil {
 		return nil, err
 	}
 	name = strings.Clone(name)
@@ -70,7 +72,7 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 	return tally, nil
 }
 
-// count adds n records with a value.
+// Count adds n records with a value.
 func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 	tally.records += n
 	if _, known := tally.values[value]; !known {
@@ -78,7 +80,7 @@ func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 			tally.full = true
 			return nil
 		}
-		if err := t.account.take(internBytes + int64(len(value))); err != nil {
+		if err := t.account.Take(intern.InternBytes + int64(len(value))); err != nil {
 			return err
 		}
 		value = strings.Clone(value) // the row goes
@@ -126,8 +128,8 @@ func addWeighed[R any](t *facetTallies, of *facts[R], r *R, n uint64) error {
 
 // GetFacets implements query.Discoverer.
 func (s *Store) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	t, err := newFacetTallies(q.Labels, a)
 	if err != nil {
 		return model.Facets{}, err

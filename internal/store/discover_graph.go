@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // callBytes is charged for a span that the graph holds until it is joined with
@@ -38,7 +39,7 @@ type peer struct {
 
 // grapher joins the spans of a range to the calls between services.
 type grapher struct {
-	account   *account
+	account   *budget.Account
 	selects   func(*model.Span) bool
 	service   model.LabelKey
 	services  table[string]
@@ -53,8 +54,8 @@ type grapher struct {
 
 // GetServiceGraph implements query.Discoverer.
 func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	g := &grapher{
 		account: a, selects: spanMatcher(model.TraceQuery{Filter: q.Filter})(), service: model.NewLabelKey(serviceKey),
 		services: newTable[string](), peers: newTable[peer](), aliases: map[string]string{},
@@ -69,10 +70,10 @@ func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.
 	return g.graph(&q)
 }
 
-// add takes a span. The newest come first, so that those above the memory of a query
+// Add takes a span. The newest come first, so that those above the memory of a query
 // are the oldest.
 func (g *grapher) add(s *model.Span) error {
-	if err := g.account.take(callBytes); err != nil {
+	if err := g.account.Take(callBytes); err != nil {
 		g.truncated = len(g.calls) > 0
 		return err
 	}
@@ -80,12 +81,12 @@ func (g *grapher) add(s *model.Span) error {
 	c := call{
 		trace: s.TraceID, span: s.SpanID, parent: s.ParentID, start: s.Start, took: s.Duration(), peer: -1, kind: int8(s.Kind),
 		failed: s.StatusCode == model.StatusError, kernel: fromKernel(s.Labels()), selected: g.selects(s),
-		service: int32(g.services.place(textOf(s.Labels(), g.service))),
+		service: int32(g.services.Place(textOf(s.Labels(), g.service))),
 	}
 	if s.Kind != kindInternal && s.Kind != 0 {
 		p := peerOf(s)
 		g.learn(s, &p, g.services.values[c.service])
-		c.peer = int32(g.peers.place(p))
+		c.peer = int32(g.peers.Place(p))
 	}
 	if isRequest(s.Kind) && c.selected {
 		g.count(s, &c)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // headSummary counts the rows of a chunk that is not sealed yet, as far as the last
@@ -27,7 +28,7 @@ type headSummary[R any] struct {
 // blockTimes are the earliest and the latest time of a block.
 type blockTimes struct{ oldest, newest model.Nanos }
 
-// rows is how many rows are counted.
+// Rows is how many rows are counted.
 func (h *headSummary[R]) rows() int { return len(h.blocks) * blockRows }
 
 // upTo returns the summary of the whole blocks of a view that is not sealed; nil if
@@ -41,7 +42,7 @@ func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
 		return h.known
 	}
 	if h.counting == nil {
-		h.counting = newSummarizer(l.signal.facts, newBudget().account())
+		h.counting = newSummarizer(l.signal.facts, budget.NewBudget().Account())
 	}
 	h.failed = true // until all is counted, also if it panics
 	for len(h.blocks) < whole {
@@ -50,7 +51,7 @@ func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
 		}
 	}
 	h.known, h.failed = h.counting.snapshot(), false
-	h.held.Store(max(h.known.bytes, h.counting.account.rows.Load()))
+	h.held.Store(max(h.known.bytes, h.counting.account.Rows.Load()))
 	if l.summaryBytes() > l.summaryLimit() {
 		h.counting, h.blocks, h.known, h.failed = nil, nil, nil, true
 		h.held.Store(0)

@@ -7,6 +7,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // idleSummaries is how many segments are counted at once while few rows come.
@@ -15,10 +17,10 @@ const idleSummaries = 16
 // idling counts segments that were read from files, which hold no summaries, while few
 // records arrive.
 type idling struct {
-	budget   *budget
+	budget   *budget.Budget
 	working  atomic.Bool
 	looked   time.Time // guarded by the log's writing, as appended is
-	appended uint64    // rows by then
+	appended uint64    // Rows by then
 }
 
 // summarizeIdle counts some segments beside the writers, unless rows come fast. The

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // tally counts records by a text.
 type tally struct {
-	account *account
+	account *budget.Account
 	counts  map[string]*labelTally
 }
 
@@ -22,12 +24,12 @@ type labelTally struct {
 	signals model.Signals
 }
 
-func newTally(a *account) *tally { return &tally{account: a, counts: map[string]*labelTally{}} }
+func newTally(a *budget.Account) *tally { return &tally{account: a, counts: map[string]*labelTally{}} }
 
 func (t *tally) add(text string, n uint64, signal model.Signal) error {
 	l, known := t.counts[text]
 	if !known {
-		if err := t.account.take(internBytes + int64(len(text))); err != nil {
+		if err := t.account.Take(intern.InternBytes + int64(len(text))); err != nil {
 			return err
 		}
 		l = &labelTally{}
@@ -40,7 +42,7 @@ func (t *tally) add(text string, n uint64, signal model.Signal) error {
 
 // eachRecord shows the labels of all selected records and series.
 func (s *Store) eachRecord(
-	ctx context.Context, q *model.LabelQuery, a *account,
+	ctx context.Context, q *model.LabelQuery, a *budget.Account,
 	merge func(*segmentLabels, model.Signal) (bool, error), use func(labels model.Labels, own ownFacts, signal model.Signal) error,
 ) error {
 	wants := func(signal model.Signal) bool { return q.Signal == model.SignalUnspecified || q.Signal == signal }
@@ -81,8 +83,8 @@ func seriesFacts(series *model.Series) ownFacts {
 
 // ListLabels implements query.Discoverer.
 func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[model.LabelInfo], error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	t := newTally(a)
 	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {
 		return true, t.mergeLabels(known, q.Prefix, signal)
@@ -109,8 +111,8 @@ func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[
 
 // ListLabelValues implements query.Discoverer.
 func (s *Store) ListLabelValues(ctx context.Context, q model.LabelQuery) (model.List[model.LabelValue], error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	t, key := newTally(a), model.NewLabelKey(q.Label)
 	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {
 		return t.mergeValues(known, key, q.Prefix, signal)

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 	// counts: the most frequent of those that it counts.
 	fullValues = 16
 	// rareFactor is the least number of records for each value that is counted. The
-	// values of a label with too many values and fewer records hardly repeat; they are
+	// Values of a label with too many values and fewer records hardly repeat; they are
 	// not counted any further.
 	rareFactor = 4
 	// maxBlockCounts bounds the bytes that the counts by block take for each label,
@@ -32,7 +34,7 @@ const (
 // labelSummary counts the values of one label in a segment.
 type labelSummary struct {
 	records uint64
-	full    bool     // values were left out
+	full    bool     // Values were left out
 	texts   string   // the values, one after the other
 	ends    []uint32 // where each ends in texts
 	counts  []uint32 // records with each
@@ -79,9 +81,9 @@ func (l *labelSummary) inBlock(b int, use func(place int, n uint64)) {
 		from = l.blockEnds[b-1]
 	}
 	place := -1
-	for c := (cursor{bytes: l.blocks[from:l.blockEnds[b]]}); len(c.bytes) > 0; {
-		place += int(c.uvarint()) + 1
-		use(place, c.uvarint())
+	for c := (colenc.Cursor{Bytes: l.blocks[from:l.blockEnds[b]]}); len(c.Bytes) > 0; {
+		place += int(c.Uvarint()) + 1
+		use(place, c.Uvarint())
 	}
 }
 
@@ -98,11 +100,11 @@ type labelCounter struct {
 	counted []uint32 // counts up to the last block that ended
 	byText  map[string]int
 	byInt   map[int64]int
-	latest  int // place of the value counted last
+	latest  int // Place of the value counted last
 	full    bool
 	rare    bool // its values hardly repeat
 
-	always    bool // count by block however many bytes that takes
+	always    bool // Count by block however many bytes that takes
 	byBlock   bool
 	blocks    []byte
 	blockEnds []uint32
@@ -115,7 +117,7 @@ func newLabelCounter(name string, block int) *labelCounter {
 	}
 }
 
-// add counts a value and returns the memory that it takes, 0 for one that is known.
+// Add counts a value and returns the memory that it takes, 0 for one that is known.
 func (c *labelCounter) add(v model.Value) (bytes int64) {
 	if v.Kind() == model.KindString {
 		return c.addText(v.Str(), 1)
@@ -144,7 +146,7 @@ func (c *labelCounter) addText(value string, n uint64) (bytes int64) {
 	if c.rare {
 		return 0
 	}
-	if c.latest < len(c.values) && sameText(c.values[c.latest], value) {
+	if c.latest < len(c.values) && colenc.SameText(c.values[c.latest], value) {
 		c.counts[c.latest] += uint32(n)
 		return 0
 	}
@@ -158,14 +160,14 @@ func (c *labelCounter) addText(value string, n uint64) (bytes int64) {
 		place = len(c.values)
 		c.byText[value] = place
 		c.values, c.counts, c.counted = append(c.values, value), append(c.counts, 0), append(c.counted, 0)
-		bytes = int64(internBytes + len(value))
+		bytes = int64(intern.InternBytes + len(value))
 	}
 	c.latest = place
 	c.counts[place] += uint32(n)
 	return bytes
 }
 
-// fill notes that values are left out.
+// Fill notes that values are left out.
 func (c *labelCounter) fill() {
 	if !c.full && len(c.values) >= summaryValues {
 		c.rare = c.records < summaryValues*rareFactor

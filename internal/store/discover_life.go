@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // life is when a version or an instance of a service was seen.
@@ -21,17 +22,17 @@ type life struct {
 
 // lifeTallies finds the lives of services in the resources of records.
 type lifeTallies struct {
-	account                      *account
+	account                      *budget.Account
 	namespace, version, instance model.LabelKey
 	lives                        map[string]*life
-	latest                       map[*model.Resource]*life // resources that were seen, nil for one without a service
+	latest                       map[*model.Resource]*life // Resources that were seen, nil for one without a service
 }
 
 // maxLatest is how many resources are remembered, so that those that are gone are
 // forgotten.
 const maxLatest = 4096
 
-func newLifeTallies(a *account) *lifeTallies {
+func newLifeTallies(a *budget.Account) *lifeTallies {
 	return &lifeTallies{
 		account: a, lives: map[string]*life{}, latest: map[*model.Resource]*life{},
 		namespace: model.NewLabelKey(namespaceKey), version: model.NewLabelKey(semconv.ServiceVersion), instance: model.NewLabelKey(instanceKey),
@@ -74,7 +75,7 @@ func (t *lifeTallies) keep(l *life) (*life, error) {
 	key := model.ListKey(l.service, l.namespace, l.version, l.instance)
 	known, found := t.lives[key]
 	if !found {
-		if err := t.account.take(tallyBytes + int64(len(key))); err != nil {
+		if err := t.account.Take(tallyBytes + int64(len(key))); err != nil {
 			return nil, err
 		}
 		known = &life{service: l.service, namespace: l.namespace, version: l.version, instance: l.instance}
@@ -96,7 +97,7 @@ func (t *lifeTallies) merge(other *lifeTallies) error {
 
 // shownChanges concludes changes from the resources of all records: what is older
 // than the range tells what is new in it.
-func (s *Store) shownChanges(ctx context.Context, q *model.ChangeQuery, a *account) ([]model.Change, error) {
+func (s *Store) shownChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	t := newLifeTallies(a)
 	filter := q.Filter
 	filter.Time.Start = 0
@@ -170,7 +171,7 @@ func compareLives(before []*life, l *life) (model.Change, bool) {
 		return change, false
 	}
 	running := 0
-	var ended *life // latest instance of the version that was seen last before this one began
+	var ended *life // Latest instance of the version that was seen last before this one began
 	for _, b := range before {
 		if b.version != l.version || b.instance == "" || b.brief() {
 			continue

@@ -17,7 +17,7 @@ func (t *serviceTallies) merge(other *serviceTallies, selected func(string) bool
 		}
 		to, known := t.tallies[name]
 		if !known {
-			if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
+			if err := t.account.Take(tallyBytes + int64(len(name))); err != nil {
 				return err
 			}
 			to = &serviceTally{service: model.Service{Name: name}, namespaces: map[string]bool{}, instances: map[string]bool{}}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // metricTally is what is counted of one metric.
@@ -20,15 +21,15 @@ type metricTally struct {
 
 // ListMetrics implements query.Discoverer.
 func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.List[model.MetricInfo], error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	tallies := map[string]*metricTally{}
 	service := model.NewLabelKey(serviceKey)
 	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, widen func(*extent)) error {
 		key := series.Metric.ListKey()
 		tally, known := tallies[key]
 		if !known {
-			if err := a.take(tallyBytes + int64(len(key))); err != nil {
+			if err := a.Take(tallyBytes + int64(len(key))); err != nil {
 				return err
 			}
 			tally = &metricTally{info: model.MetricInfo{Metric: series.Metric}, services: map[string]bool{}}
@@ -41,7 +42,7 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 		widen(&tally.extent)
 		if name := textOf(series.Labels(), service); !tally.services[name] {
 			tally.services[name] = true
-			return a.take(int64(internBytes + len(name)))
+			return a.Take(int64(intern.InternBytes + len(name)))
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // operationKey identifies an operation.
@@ -18,19 +19,19 @@ type operationKey struct {
 
 // operationTallies counts operations.
 type operationTallies struct {
-	account *account
+	account *budget.Account
 	service model.LabelKey
 	tallies map[operationKey]*requests
 }
 
-func newOperationTallies(a *account) *operationTallies {
+func newOperationTallies(a *budget.Account) *operationTallies {
 	return &operationTallies{account: a, service: model.NewLabelKey(serviceKey), tallies: map[operationKey]*requests{}}
 }
 
 func (t *operationTallies) of(key operationKey) (*requests, error) {
 	tally, known := t.tallies[key]
 	if !known {
-		if err := t.account.take(tallyBytes + int64(len(key.service)+len(key.name))); err != nil {
+		if err := t.account.Take(tallyBytes + int64(len(key.service)+len(key.name))); err != nil {
 			return nil, err
 		}
 		tally = &requests{}
@@ -69,8 +70,8 @@ func (t *operationTallies) merge(other *operationTallies, selected func(operatio
 
 // ListOperations implements query.Discoverer.
 func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	t := newOperationTallies(a)
 	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)
 	// Summaries know the service and the kind of operations.

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // maxOrigins bounds the origins, and the lists of keys, that are remembered while a
@@ -18,7 +20,7 @@ const maxOrigins = 1024
 type summarizer[R any] struct {
 	summary *summary
 	of      facts[R]
-	account *account
+	account *budget.Account
 	// identifying are the labels that name a service or the source of its spans.
 	identifying map[string]bool
 	counters    map[string]*labelCounter
@@ -53,7 +55,7 @@ type rowOrigin struct {
 	dimensions []*labelCounter // parallel to those of facts; nil where a label has the name
 }
 
-func newSummarizer[R any](of facts[R], a *account) *summarizer[R] {
+func newSummarizer[R any](of facts[R], a *budget.Account) *summarizer[R] {
 	b := &summarizer[R]{
 		summary: &summary{services: newServiceTallies(a), operations: newOperationTallies(a), lives: newLifeTallies(a)},
 		of:      of, account: a,
@@ -88,14 +90,14 @@ func (b *summarizer[R]) add(r *R) error {
 		}
 	}
 	if bytes > 0 {
-		if err := b.account.take(bytes); err != nil {
+		if err := b.account.Take(bytes); err != nil {
 			return err
 		}
 	}
 	return b.count(o, labels, r)
 }
 
-// count counts a row beside its labels.
+// Count counts a row beside its labels.
 func (b *summarizer[R]) count(o *rowOrigin, labels model.Labels, r *R) error {
 	tally, service, kernel := o.tally, o.service, o.kernel
 	if tally == nil {
@@ -193,7 +195,7 @@ func (k *keyList) are(list model.Attributes) bool {
 		return false
 	}
 	for i := range list {
-		if !sameText(list[i].Key, k.keys[i].Key) {
+		if !colenc.SameText(list[i].Key, k.keys[i].Key) {
 			return false
 		}
 	}
@@ -225,7 +227,7 @@ func (b *summarizer[R]) counter(name string) (*labelCounter, error) {
 	if known {
 		return c, nil
 	}
-	if err := b.account.take(tallyBytes + int64(len(name))); err != nil {
+	if err := b.account.Take(tallyBytes + int64(len(name))); err != nil {
 		return nil, err
 	}
 	c = newLabelCounter(string([]byte(name)), b.block)
@@ -245,7 +247,7 @@ func (b *summarizer[R]) flush() (err error) {
 			}
 			var counter *labelCounter
 			if counter, err = b.counter(name); err == nil {
-				err = b.account.take(counter.addText(value.Text(), o.rows))
+				err = b.account.Take(counter.addText(value.Text(), o.rows))
 			}
 		})
 		if err != nil {

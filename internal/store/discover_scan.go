@@ -8,27 +8,28 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // scan shows all rows of one signal that a query selects, in no order.
 type scan[R any] struct {
-	budget  *budget
+	budget  *budget.Budget
 	log     *log[R]
 	matcher matcher[R]
 	hint    *hint
-	account *account
+	account *budget.Account
 	of      facts[R]
 	whole   bool // all rows of the time range are selected
 }
 
-func (s *Store) scanEvents(q model.EventQuery, a *account) scan[model.Event] {
+func (s *Store) scanEvents(q model.EventQuery, a *budget.Account) scan[model.Event] {
 	return scan[model.Event]{
 		budget: s.budget, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a, of: s.events.signal.facts,
 		whole: isWhole(&q.Filter) && q.Kind == model.LogsAndEvents && q.TraceID.IsZero(),
 	}
 }
 
-func (s *Store) scanSpans(q model.TraceQuery, a *account) scan[model.Span] {
+func (s *Store) scanSpans(q model.TraceQuery, a *budget.Account) scan[model.Span] {
 	return scan[model.Span]{
 		budget: s.budget, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a, of: s.spans.signal.facts,
 		whole: isWhole(&q.Filter) && len(q.Operations)+len(q.StatusCodes)+len(q.Kinds) == 0 && q.MinDuration <= 0 && q.MaxDuration <= 0,
@@ -51,11 +52,11 @@ func (s *scan[R]) each(ctx context.Context, use func(*R) error) error {
 }
 
 func (s *scan[R]) view(ctx context.Context, v *view[R], use func(*R) error) error {
-	if err := s.budget.enter(ctx); err != nil {
+	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
 	r := newReader(v, s.hint)
-	s.budget.leave()
+	s.budget.Leave()
 	defer r.close(s.account)
 	match := s.matcher()
 	for b := range r.blocks() {
@@ -70,10 +71,10 @@ func (s *scan[R]) view(ctx context.Context, v *view[R], use func(*R) error) erro
 }
 
 func (s *scan[R]) block(ctx context.Context, r *reader[R], b int, match func(*R) bool, use func(*R) error) error {
-	if err := s.budget.enter(ctx); err != nil {
+	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.leave()
+	defer s.budget.Leave()
 	rows := r.load(b)
 	if err := r.charge(s.account); err != nil {
 		return err
@@ -126,7 +127,7 @@ func (s *scan[R]) eachSampled(
 	return len(blocks) > most, s.sample(ctx, blocks, max((len(blocks)+most-1)/most, 1), use)
 }
 
-// take gives the summary of a view to add, if the view is selected as a whole, and
+// Take gives the summary of a view to add, if the view is selected as a whole, and
 // returns the rows that are left; nil if there are none.
 func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (rest *view[R], err error) {
 	if !s.whole || !covers(s.hint.times, v.oldest, v.newest) {

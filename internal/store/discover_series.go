@@ -12,11 +12,12 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // SelectSeries implements query.MetricReader.
 func (s *Store) SelectSeries(ctx context.Context, q model.SeriesQuery) (query.SeriesSet, error) {
-	set := &seriesSet{ctx: ctx, account: s.budget.account()}
+	set := &seriesSet{ctx: ctx, account: s.budget.Account()}
 	if err := set.find(s, q); err != nil {
 		set.Close()
 		return nil, err
@@ -27,7 +28,7 @@ func (s *Store) SelectSeries(ctx context.Context, q model.SeriesQuery) (query.Se
 // seriesSet is the series that a query selects, and where their points are.
 type seriesSet struct {
 	ctx       context.Context //nolint:containedctx // of the query, which lasts until Close
-	account   *account
+	account   *budget.Account
 	from      aggregation // only what collect fills in
 	sources   []*source
 	unordered bool // the sources may come in any order
@@ -50,7 +51,7 @@ func (s *seriesSet) find(held *Store, q model.SeriesQuery) error {
 			s.sources = append(s.sources, inSteadyOrder(g.sources)...)
 		}
 	}
-	if err := s.account.take(int64(cap(s.sources)) * tallyBytes / 4); err != nil {
+	if err := s.account.Take(int64(cap(s.sources)) * tallyBytes / 4); err != nil {
 		return err
 	}
 	if err := s.dropEmpty(); err != nil {
@@ -160,7 +161,7 @@ func (s *seriesSet) Points(i int, buffer []model.Point) ([]model.Point, error) {
 	var err error
 	turn := s.from.inTurn(s.ctx, func() error {
 		return worked(func() error {
-			buffer, err = s.read(s.sources[i], buffer)
+			buffer, err = s.Read(s.sources[i], buffer)
 			return err
 		})
 	})
@@ -173,7 +174,7 @@ func (s *seriesSet) Points(i int, buffer []model.Point) ([]model.Point, error) {
 	return buffer[:from+len(g.points)], nil
 }
 
-func (s *seriesSet) read(src *source, buffer []model.Point) ([]model.Point, error) {
+func (s *seriesSet) Read(src *source, buffer []model.Point) ([]model.Point, error) {
 	times := s.from.query.Filter.Time
 	had, heap := cap(buffer), int64(0)
 	for at := src.first; at != 0; at = s.from.pieces[at].next {
@@ -189,7 +190,7 @@ func (s *seriesSet) read(src *source, buffer []model.Point) ([]model.Point, erro
 			if v.segment == nil {
 				point = v.point(int(p.at.data))
 			} else {
-				point.Seq = v.first + uint64(s.reader.read(&point))
+				point.Seq = v.first + uint64(s.reader.Read(&point))
 			}
 			if times.Contains(point.Time) {
 				point.Series = src.series
@@ -197,7 +198,7 @@ func (s *seriesSet) read(src *source, buffer []model.Point) ([]model.Point, erro
 				buffer = append(buffer, point)
 			}
 		}
-		if err := s.account.take(int64(cap(buffer)-had)*int64(unsafe.Sizeof(model.Point{})) + heap); err != nil {
+		if err := s.account.Take(int64(cap(buffer)-had)*int64(unsafe.Sizeof(model.Point{})) + heap); err != nil {
 			return buffer, err
 		}
 		had, heap = cap(buffer), 0
@@ -209,18 +210,18 @@ func (s *seriesSet) read(src *source, buffer []model.Point) ([]model.Point, erro
 const pointHeader = 112
 
 // Take implements query.Account.
-func (s *seriesSet) Take(bytes int64) error { return s.account.take(bytes) }
+func (s *seriesSet) Take(bytes int64) error { return s.account.Take(bytes) }
 
 // Give implements query.Account.
-func (s *seriesSet) Give(bytes int64) { s.account.give(bytes) }
+func (s *seriesSet) Give(bytes int64) { s.account.Give(bytes) }
 
 // Close implements query.Account.
-func (s *seriesSet) Close() { s.closing.Do(s.account.close) }
+func (s *seriesSet) Close() { s.closing.Do(s.account.Close) }
 
 // countSeries calls use with every series that has a point within the filter, and with
 // a function that extends the times of a tally by those of its points.
 func (s *Store) countSeries(
-	ctx context.Context, filter *model.Filter, names []string, a *account, use func(series *model.Series, widen func(*extent)) error,
+	ctx context.Context, filter *model.Filter, names []string, a *budget.Account, use func(series *model.Series, widen func(*extent)) error,
 ) error {
 	set := seriesSet{ctx: ctx, account: a, unordered: true}
 	if err := set.find(s, model.SeriesQuery{Names: names, Filter: *filter}); err != nil {

@@ -61,7 +61,7 @@ func (o *seriesOwners) learn(ctx context.Context, sel query.SeriesSelection) ([]
 				missing = append(missing, ref)
 			}
 		}
-		o.read(missing, sel)
+		o.Read(missing, sel)
 		for _, ref := range refs {
 			if int(ref.Slot) >= len(o.bySlot) {
 				continue
@@ -77,7 +77,7 @@ func (o *seriesOwners) learn(ctx context.Context, sel query.SeriesSelection) ([]
 	return known, o.owners, sel.Take(int64(sliceBytes(known)))
 }
 
-func (o *seriesOwners) read(refs []query.SeriesRef, sel query.SeriesSelection) {
+func (o *seriesOwners) Read(refs []query.SeriesRef, sel query.SeriesSelection) {
 	if len(refs) == 0 {
 		return
 	}
@@ -91,12 +91,12 @@ func (o *seriesOwners) read(refs []query.SeriesRef, sel query.SeriesSelection) {
 			o.bySlot = append(o.bySlot, make([]ownedSeries, more)...)
 		}
 		labels := series.Labels()
-		owner := o.place(seriesOwner{textOf(labels, keys.service), textOf(labels, keys.namespace), textOf(labels, keys.instance)})
+		owner := o.Place(seriesOwner{textOf(labels, keys.service), textOf(labels, keys.namespace), textOf(labels, keys.instance)})
 		o.bySlot[slot] = ownedSeries{born: refs[i].Born, identity: o.identify(series), owner: owner}
 	}
 }
 
-func (o *seriesOwners) place(owner seriesOwner) uint32 {
+func (o *seriesOwners) Place(owner seriesOwner) uint32 {
 	place, known := o.byText[owner]
 	if !known {
 		place = uint32(len(o.owners))
@@ -220,7 +220,7 @@ func (c *seriesCounter) point(slot uint32, at model.Nanos) error {
 	return err
 }
 
-// count counts each series once, however many slots it has.
+// Count counts each series once, however many slots it has.
 func (c *seriesCounter) count() error {
 	some := 0
 	for _, is := range c.present {

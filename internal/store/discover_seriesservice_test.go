@@ -38,7 +38,7 @@ func TestServicesOfSeries(t *testing.T) {
 		require.NoError(t, err)
 		settle(s)
 		for _, times := range []model.TimeRange{{}, {Start: now - second(600)}, {Start: now / 2, End: now - second(100)}} {
-			a := s.budget.account()
+			a := s.budget.Account()
 			want := newServiceTallies(a)
 			filter := model.Filter{Time: times}
 			require.NoError(t, s.countSeries(t.Context(), &filter, nil, a, want.series))
@@ -49,7 +49,7 @@ func TestServicesOfSeries(t *testing.T) {
 			for name, tally := range want.tallies {
 				require.Equal(t, tally.result(times), got.tallies[name].result(times), "%s at %v", name, times)
 			}
-			a.close()
+			a.Close()
 		}
 	}
 	require.NotZero(t, s.Stats()[2].Evicted["size"])

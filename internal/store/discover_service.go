@@ -10,6 +10,8 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 const (
@@ -35,14 +37,14 @@ type serviceTally struct {
 
 // serviceTallies counts services.
 type serviceTallies struct {
-	account   *account
+	account   *budget.Account
 	tallies   map[string]*serviceTally
 	service   model.LabelKey
 	namespace model.LabelKey
 	instance  model.LabelKey
 }
 
-func newServiceTallies(a *account) *serviceTallies {
+func newServiceTallies(a *budget.Account) *serviceTallies {
 	return &serviceTallies{
 		account: a, tallies: map[string]*serviceTally{},
 		service: model.NewLabelKey(serviceKey), namespace: model.NewLabelKey(namespaceKey), instance: model.NewLabelKey(instanceKey),
@@ -58,7 +60,7 @@ func (t *serviceTallies) of(labels model.Labels, signal model.Signal) (*serviceT
 func (t *serviceTallies) named(name, namespace, instance string, signal model.Signal) (*serviceTally, error) {
 	tally, known := t.tallies[name]
 	if !known {
-		if err := t.account.take(tallyBytes + int64(len(name))); err != nil {
+		if err := t.account.Take(tallyBytes + int64(len(name))); err != nil {
 			return nil, err
 		}
 		tally = &serviceTally{service: model.Service{Name: name}, namespaces: map[string]bool{}, instances: map[string]bool{}}
@@ -76,7 +78,7 @@ func (t *serviceTallies) note(set map[string]bool, text string) error {
 		return nil
 	}
 	set[text] = true
-	return t.account.take(int64(internBytes + len(text)))
+	return t.account.Take(int64(intern.InternBytes + len(text)))
 }
 
 func textOf(labels model.Labels, key model.LabelKey) string {
@@ -157,8 +159,8 @@ func (t *serviceTally) requests() *requests {
 
 // ListServices implements query.Discoverer.
 func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.List[model.Service], error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	tallies := newServiceTallies(a)
 	events := s.scanEvents(model.EventQuery{Filter: q.Filter}, a)
 	selected := func(service string) bool { return isAmong(q.Filter.Services, service) }

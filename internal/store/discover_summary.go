@@ -7,6 +7,8 @@ import (
 	"context"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 const (
@@ -37,15 +39,15 @@ type segmentLabels struct {
 	byName map[string]*labelSummary
 }
 
-// size is about the bytes that a summary holds.
+// Size is about the bytes that a summary holds.
 func (s *summary) size() int64 {
 	entries := len(s.services.tallies) + len(s.operations.tallies) + len(s.lives.lives)
 	bytes := int64(entries) * summaryEntry
 	for name, label := range s.labels.byName {
-		bytes += label.bytes() + int64(len(name)) + internBytes
+		bytes += label.bytes() + int64(len(name)) + intern.InternBytes
 	}
 	for _, tally := range s.services.tallies {
-		bytes += tally.own.bytes() + tally.seen.bytes() + int64(len(tally.instances)+len(tally.namespaces))*internBytes
+		bytes += tally.own.bytes() + tally.seen.bytes() + int64(len(tally.instances)+len(tally.namespaces))*intern.InternBytes
 	}
 	for _, tally := range s.operations.tallies {
 		bytes += tally.bytes()
@@ -57,8 +59,8 @@ func (r *requests) bytes() int64 { return int64(sliceBytes(r.took.Counts)) }
 
 // summarize counts the rows of a segment, which a reader restores.
 func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, error) {
-	a := s.budget.account()
-	defer a.close()
+	a := s.budget.Account()
+	defer a.Close()
 	b := newSummarizer(s.of, a)
 	whole := scan[R]{
 		budget: s.budget, log: s.log, hint: &hint{}, account: a,
@@ -97,7 +99,7 @@ func (l *log[R]) summarizeRows(s *segment, rows []R) {
 	if l.summaryBytes() > l.summaryLimit() {
 		return // counted by each query
 	}
-	b := newSummarizer(l.signal.facts, newBudget().account())
+	b := newSummarizer(l.signal.facts, budget.NewBudget().Account())
 	for i := range rows {
 		if b.add(&rows[i]) != nil {
 			return

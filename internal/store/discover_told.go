@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // kubernetesChange is what kind of change the reason of a Kubernetes event tells of, as
@@ -44,7 +45,7 @@ type flagUses map[flagOf]map[string]model.Change
 
 type flagOf struct{ service, namespace, key string }
 
-func (f flagUses) note(e *model.Event, a *account) error {
+func (f flagUses) note(e *model.Event, a *budget.Account) error {
 	change := changeOf(model.ChangeConfiguration, e)
 	key, _ := e.Attributes.Get(semconv.FeatureFlagKey)
 	of := flagOf{change.Service, change.Namespace, key.Text()}
@@ -62,7 +63,7 @@ func (f flagUses) note(e *model.Event, a *account) error {
 	if known {
 		return nil
 	}
-	return a.take(tallyBytes + int64(len(change.Summary)))
+	return a.Take(tallyBytes + int64(len(change.Summary)))
 }
 
 // changes are the first evaluations of all variants but the first of each flag.

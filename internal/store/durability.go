@@ -97,7 +97,7 @@ func (d *directory) reportLog(err error) {
 func (d *directory) trimLog() error {
 	var safe [wal.Signals]uint64
 	for _, l := range d.logs {
-		safe[l.place()] = l.filed()
+		safe[l.Place()] = l.filed()
 	}
 	if w := d.log.Load(); w != nil {
 		return w.Trim(safe, d.setLogAside)
@@ -140,7 +140,7 @@ func (d *directory) replayFile(e disk.Entry, number uint64) (wal.OldFile, error)
 	}
 	old.Damage = wal.Read(data, func(h wal.Header, payload []byte) error {
 		old.Last[h.Signal] = max(old.Last[h.Signal], h.First+uint64(h.Count)-1)
-		i := slices.IndexFunc(d.logs, func(l durable) bool { return l.place() == h.Signal })
+		i := slices.IndexFunc(d.logs, func(l durable) bool { return l.Place() == h.Signal })
 		if i < 0 {
 			return fmt.Errorf("it is of a signal %d, which there is not", h.Signal)
 		}

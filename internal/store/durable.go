@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
 // What the header of a file says of its segment, as bits.
 const (
 	factMixed = 1 << iota // labels.mixed
-	factQuick             // packing; never in files of version 1
+	factQuick             // Packing; never in files of version 1
 )
 
 // durable is a log as its directory sees it.
@@ -38,8 +40,8 @@ type durable interface {
 	restore(h *fileHeader, rest *bytes.Reader) (bool, error)
 	// goOn continues the sequences behind this one.
 	goOn(last uint64)
-	// place is the number of the signal in the write-ahead log.
-	place() uint8
+	// Place is the number of the signal in the write-ahead log.
+	Place() uint8
 	// setLog has appends written to a write-ahead log first; nil: to none.
 	setLog(w *wal.Log)
 	// replay stores what a record of the write-ahead log holds and no file.
@@ -78,7 +80,7 @@ func (l *log[R]) pending(upTo uint64) *image {
 		return nil
 	}
 	if p.segment == nil {
-		p.segment = seal(l.signal.codec, l.packer, packTight, p.rows)
+		p.segment = seal(l.signal.codec, l.packer, colenc.PackTight, p.rows)
 	}
 	if p.chunk.count == 0 {
 		p.chunk.ordered = true
@@ -124,7 +126,7 @@ func (l *log[R]) image(p *pendingRows[R]) *image {
 	if s.labels.mixed {
 		m.header.Facts |= factMixed
 	}
-	if s.packing == packQuick {
+	if s.packing == colenc.PackQuick {
 		m.header.Facts |= factQuick
 	}
 	return m
@@ -154,7 +156,7 @@ func (l *log[R]) takeDoomed() []uint64 {
 func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 	s := &segment{packer: l.packer, restored: true, rows: int(h.Count), blockRows: int(h.BlockRows)}
 	if h.Facts&factQuick != 0 {
-		s.packing = packQuick
+		s.packing = colenc.PackQuick
 	}
 	if err := readSections(rest, h, s.sections()); err != nil {
 		return false, err
@@ -164,7 +166,7 @@ func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 		return false, err
 	}
 	c := &chunk[R]{
-		signal: &l.signal, parts: &parts{}, segment: s, first: h.First, count: s.rows,
+		signal: &l.signal, parts: &intern.Parts{}, segment: s, first: h.First, count: s.rows,
 		content: chunkBytes + s.size(), files: chunkFiles{state: fileKept},
 		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
 		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
@@ -242,7 +244,7 @@ func (l *log[R]) replay(h *wal.Header, payload []byte) error {
 	return nil
 }
 
-func (l *log[R]) place() uint8 { return l.signal.place }
+func (l *log[R]) Place() uint8 { return l.signal.place }
 
 func (l *log[R]) setLog(w *wal.Log) { l.journal.log.Store(w) }
 

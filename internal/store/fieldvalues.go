@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // fieldValues gathers the different texts that a field has in a segment, with
@@ -37,7 +38,7 @@ func (v *fieldValues) widen(number float64) {
 	}
 }
 
-// note takes a text that is new to the block.
+// Note takes a text that is new to the block.
 func (v *fieldValues) note(text string, block blockSet) {
 	if v.open {
 		return
@@ -68,7 +69,7 @@ func encodeValues(fields []fieldValues) []byte {
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(fields[i].blocks))+1)
 		for _, text := range slices.Sorted(maps.Keys(fields[i].blocks)) {
-			dst = binary.AppendUvarint(appendString(dst, text), uint64(fields[i].blocks[text]))
+			dst = binary.AppendUvarint(colenc.AppendString(dst, text), uint64(fields[i].blocks[text]))
 		}
 	}
 	return dst
@@ -80,7 +81,7 @@ type fieldValue struct {
 	blocks blockSet
 }
 
-// values returns what each field has, nil for one whose values are not told.
+// Values returns what each field has, nil for one whose values are not told.
 func (d *dictionary) values() []knownValues {
 	if d.known == nil {
 		d.known = make([]knownValues, len(d.fields))
@@ -98,24 +99,24 @@ type knownValues struct {
 	numbers         bool // they lie between these
 }
 
-func readValues(c *cursor, kind model.Kind) (known knownValues) {
-	n := c.uvarint()
+func readValues(c *colenc.Cursor, kind model.Kind) (known knownValues) {
+	n := c.Uvarint()
 	switch {
 	case n == 0:
 	case kind != model.KindString:
 		known.least, known.greatest, known.numbers = readDouble(c), readDouble(c), true
 	default:
-		if n-1 > uint64(len(c.bytes)) {
+		if n-1 > uint64(len(c.Bytes)) {
 			panic("store: a segment is broken: it holds fewer values than it says")
 		}
 		known.texts = make([]fieldValue, n-1)
 		for i := range known.texts {
-			known.texts[i] = fieldValue{text: string(c.text()), blocks: blockSet(c.uvarint())}
+			known.texts[i] = fieldValue{text: string(c.Text()), blocks: blockSet(c.Uvarint())}
 		}
 	}
 	return known
 }
 
-func readDouble(c *cursor) float64 {
-	return math.Float64frombits(binary.LittleEndian.Uint64(c.take(8)))
+func readDouble(c *colenc.Cursor) float64 {
+	return math.Float64frombits(binary.LittleEndian.Uint64(c.Take(8)))
 }

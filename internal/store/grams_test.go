@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/ngram"
 )
 
 func TestTextFilterFindsEveryPart(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 8))
-		var set gramSet
+		var set ngram.GramSet
 		var texts []string
 		before := ""
 		for range 1 + r.IntN(300) {
@@ -26,18 +27,18 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 				text = before[:r.IntN(len(before)+1)] + text // in the middle of a rune, too
 			}
 			texts = append(texts, text)
-			set.addAfter(before, text)
+			set.AddAfter(before, text)
 			before = text
 		}
-		shorts := set.shorts.encode(shortRows)
-		filter, words := set.take(nil)
+		shorts := set.Shorts.Encode(ngram.ShortRows)
+		filter, words := set.Take(nil)
 		require.Len(t, filter, words)
 		for _, text := range texts {
 			folded := model.FoldText(text)
 			from := r.IntN(len(folded))
 			part := folded[from : from+1+r.IntN(len(folded)-from)]
-			require.True(t, mayHold(filter, gramsOf(part)), "%q in %q", part, folded)
-			for _, bit := range shortsOf(part) {
+			require.True(t, ngram.MayHold(filter, ngram.GramsOf(part)), "%q in %q", part, folded)
+			for _, bit := range ngram.ShortsOf(part) {
 				require.NotZero(t, shorts[bit/8]>>(bit%8)&1, "%q in %q", part, folded)
 			}
 		}
@@ -46,18 +47,18 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 
 func TestTextFilterRulesOutForeignIDs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
-	var set gramSet
+	var set ngram.GramSet
 	for range blockRows {
-		set.add(fmt.Sprintf("order %016x", r.Uint64()))
+		set.Add(fmt.Sprintf("order %016x", r.Uint64()))
 	}
-	filter, _ := set.take(nil)
+	filter, _ := set.Take(nil)
 	found := 0
 	for range 1000 {
-		if mayHold(filter, gramsOf(fmt.Sprintf("%016x", r.Uint64()))) {
+		if ngram.MayHold(filter, ngram.GramsOf(fmt.Sprintf("%016x", r.Uint64()))) {
 			found++
 		}
 	}
 	assert.Less(t, found, 300, "each of its short grams is there, but few of its long ones")
-	next, _ := set.take(nil)
-	assert.False(t, mayHold(next, gramsOf("order")), "the set begins anew with each block")
+	next, _ := set.Take(nil)
+	assert.False(t, ngram.MayHold(next, ngram.GramsOf("order")), "the set begins anew with each block")
 }

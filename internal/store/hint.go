@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/ngram"
 )
 
 // hint is what the indexes of a segment can decide of a query. What it does not
@@ -18,7 +20,7 @@ import (
 type hint struct {
 	times    model.TimeRange
 	tests    []labelCondition
-	except   *hint // rows that meet all of this are not wanted; nil: there are none
+	except   *hint // Rows that meet all of this are not wanted; nil: there are none
 	trace    model.TraceID
 	services []string
 	classes  []model.Severity // nil: any
@@ -54,7 +56,7 @@ func (h *durationHint) choose(l *loader) {
 		return
 	}
 	l.keep(columnDuration, func(number uint64) bool {
-		took := time.Duration(unzigzag(number))
+		took := time.Duration(colenc.Unzigzag(number))
 		return took < 0 || took >= h.shortest && (h.longest <= 0 || took <= h.longest)
 	})
 }
@@ -117,7 +119,7 @@ func (h *hint) filter(f *model.Filter) {
 		}
 	}
 	h.tests = newLabelConditions(f)
-	h.grams, h.shorts = gramsOf(f.Text), shortsOf(f.Text)
+	h.grams, h.shorts = ngram.GramsOf(f.Text), ngram.ShortsOf(f.Text)
 }
 
 // severities demands a class; unnumbered says what is assumed of records whose
@@ -133,7 +135,7 @@ func (h *hint) severities(f *model.Filter, unnumbered bool) {
 		}
 	}
 	h.numbers = append(h.numbers, numberHint{columnSeverity, func(number uint64) bool {
-		e := model.Event{SeverityNumber: int32(unzigzag(number))}
+		e := model.Event{SeverityNumber: int32(colenc.Unzigzag(number))}
 		if e.SeverityNumber <= 0 {
 			return unnumbered
 		}
@@ -145,7 +147,7 @@ func (h *hint) severities(f *model.Filter, unnumbered bool) {
 func (h *hint) oneOf(column int, wanted []int32) {
 	if len(wanted) > 0 {
 		h.numbers = append(h.numbers, numberHint{column, func(number uint64) bool {
-			return slices.Contains(wanted, int32(unzigzag(number)))
+			return slices.Contains(wanted, int32(colenc.Unzigzag(number)))
 		}})
 	}
 }
@@ -189,9 +191,9 @@ func (l *labelHint) stands(key []byte) bool {
 	return found
 }
 
-// admits reports whether one block may hold matching rows, by what is known of
+// Admits reports whether one block may hold matching rows, by what is known of
 // each block.
 func (h *hint) admits(s *segment, b int) bool {
 	block := &s.blocks[b]
-	return h.times.Overlaps(block.oldest, block.newest) && mayHold(s.filter(b), h.grams)
+	return h.times.Overlaps(block.oldest, block.newest) && ngram.MayHold(s.filter(b), h.grams)
 }

@@ -14,18 +14,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 func TestIDsAreNumberedAsTheyCome(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	ids := newIDTable(1000, spanHash())
+	ids := colenc.NewIDTable(1000, colenc.SpanHash())
 	known := newTable[model.SpanID]()
 	for range 5000 {
 		var id model.SpanID
 		binary.LittleEndian.PutUint64(id[:], r.Uint64N(1000))
-		require.Equal(t, known.place(id), ids.place(id))
+		require.Equal(t, known.Place(id), ids.Place(id))
 	}
-	assert.Equal(t, known.values, ids.values)
+	assert.Equal(t, known.values, ids.Values)
 }
 
 func TestTracesAreFoundHoweverTheyBegin(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 const (
@@ -43,7 +44,7 @@ func classHash(class model.Severity, service string) uint64 {
 
 // postings tell which blocks hold a label.
 type postings struct {
-	hashes []uint64 // sorted
+	hashes []uint64 // Sorted
 	blocks []blockSet
 	keys   []byte // every key: length, text, 1 if its values are not indexed
 	// mixed is set if records or scopes tell their service, not just resources.
@@ -86,8 +87,8 @@ func (p *postings) withSeverity(classes []model.Severity, services []string) (bl
 // withLabel returns all blocks where the label may have one of these values.
 // stands tells whether a key is one that the label's name stands for.
 func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blocks blockSet) {
-	for c := (cursor{bytes: p.keys}); len(c.bytes) > 0; {
-		key, open := c.text(), c.take(1)[0] != 0
+	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
+		key, open := c.Text(), c.Take(1)[0] != 0
 		if !stands(key) {
 			continue
 		}
@@ -207,7 +208,7 @@ func (x *indexer) scope(scope *model.Scope, place int) {
 func (x *indexer) finish() postings {
 	p := postings{}
 	for key, values := range x.keys {
-		p.keys = append(appendString(p.keys, key), 0)
+		p.keys = append(colenc.AppendString(p.keys, key), 0)
 		if values.open {
 			p.keys[len(p.keys)-1] = 1
 			for _, hash := range values.hashes {

@@ -3,7 +3,11 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/ngram"
+)
 
 // labelCondition is what a query demands of one label. It is the same for all
 // segments.
@@ -20,7 +24,7 @@ func newLabelConditions(f *model.Filter) []labelCondition {
 	for _, s := range f.LabelConditions() {
 		c := labelCondition{selector: s, names: s.Key.Names()}
 		for _, text := range s.Literals() {
-			c.grams = append(c.grams, gramsOf(text))
+			c.grams = append(c.grams, ngram.GramsOf(text))
 		}
 		list = append(list, c)
 	}
@@ -30,7 +34,7 @@ func newLabelConditions(f *model.Filter) []labelCondition {
 // mayHoldIn reports whether a text filter knows a text that is demanded.
 func (c *labelCondition) mayHoldIn(filter []uint64) bool {
 	for _, grams := range c.grams {
-		if mayHold(filter, grams) {
+		if ngram.MayHold(filter, grams) {
 			return true
 		}
 	}
@@ -136,7 +140,7 @@ func (t *labelTest) blocks() (set blockSet) {
 	return set
 }
 
-// admits reports whether a block with this text filter may have one.
+// Admits reports whether a block with this text filter may have one.
 func (t *labelTest) admits(filter []uint64) bool {
 	return t.shared || t.opaque || t.condition.mayHoldIn(filter)
 }
@@ -176,7 +180,7 @@ func (t *labelTest) chooseByTexts(l *loader) {
 	t.keep(l, func(_, i int) bool { return l.verdicts[i] })
 }
 
-// keep rules out the rows for which the condition does not hold; holds decides
+// Keep rules out the rows for which the condition does not hold; holds decides
 // where that depends on the value.
 func (t *labelTest) keep(l *loader, holds func(field, i int) bool) {
 	if len(l.wanted) == 0 {
@@ -199,7 +203,7 @@ func (t *labelTest) keep(l *loader, holds func(field, i int) bool) {
 }
 
 func (t *labelTest) placeOf(l *loader, i int) labelPlace {
-	return t.places.of(l.number(columnShape, i), l.number(columnScope, i), l.number(columnResource, i))
+	return t.places.of(l.Number(columnShape, i), l.Number(columnScope, i), l.Number(columnResource, i))
 }
 
 // compare puts the values of a field to the selector, for the rows that it
@@ -209,10 +213,10 @@ func (t *labelTest) compare(l *loader, field int) {
 		return // it first comes in a later block
 	}
 	f := &t.fields[field]
-	values := fieldComparer{selector: &t.condition.selector, kind: f.kind, stream: l.fields[field].cursor, known: l.known[:0]}
+	values := fieldComparer{selector: &t.condition.selector, kind: f.kind, stream: l.fields[field].Cursor, known: l.known[:0]}
 	for i := range l.count {
-		for n := range f.occurs[l.number(columnShape, i)] {
-			holds := values.next()
+		for n := range f.occurs[l.Number(columnShape, i)] {
+			holds := values.Next()
 			if n == 0 && t.placeOf(l, i).field == field { // the first of several is the label
 				l.verdicts[i] = holds
 			}
@@ -221,23 +225,23 @@ func (t *labelTest) compare(l *loader, field int) {
 	l.known = values.known
 }
 
-// fieldComparer reads a field's values as valueReader does, but compares them,
+// fieldComparer reads a field's values as ValueReader does, but compares them,
 // the different texts once each.
 type fieldComparer struct {
 	selector *model.Selector
 	kind     model.Kind
-	stream   cursor
+	stream   colenc.Cursor
 	known    []bool // of the texts so far
 }
 
-func (c *fieldComparer) next() bool {
+func (c *fieldComparer) Next() bool {
 	if c.kind != model.KindString {
-		return c.selector.Holds(readContent(&c.stream, c.kind), true)
+		return c.selector.Holds(colenc.ReadContent(&c.stream, c.kind), true)
 	}
-	if place := c.stream.uvarint(); place != 0 {
+	if place := c.stream.Uvarint(); place != 0 {
 		return c.known[place-1]
 	}
-	holds := c.selector.Holds(model.StringValue(string(c.stream.text())), true)
+	holds := c.selector.Holds(model.StringValue(string(c.stream.Text())), true)
 	c.known = append(c.known, holds)
 	return holds
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // dictionaryFactor is how many times its written length a dictionary takes.
@@ -16,24 +17,24 @@ const dictionaryFactor = 3
 // again: only the rows that it returns stay as they are.
 type loader struct {
 	segment *segment
-	words   *dictionary // read when first needed
+	words   *dictionary // Read when first needed
 
 	wordBytes int        // what words takes
-	from      int        // place of the block's first row
-	count     int        // rows of the block in hand
+	from      int        // Place of the block's first row
+	count     int        // Rows of the block in hand
 	numbers   [][]uint64 // its columns
 	read      uint64     // which of them are read; bit i is column i
-	body      cursor
-	extra     cursor
-	fields    []valueReader
+	body      colenc.Cursor
+	extra     colenc.Cursor
+	fields    []colenc.ValueReader
 
 	block    *block
-	deciding uint64      // which columns are in the first half of the numbers
-	halves   [2]bool     // which half is unpacked
-	columns  [2][]cursor // of each half
+	deciding uint64             // which columns are in the first half of the numbers
+	halves   [2]bool            // which half is unpacked
+	columns  [2][]colenc.Cursor // of each half
 	packed   [2][]byte
 	texts    []byte
-	streams  []cursor
+	streams  []colenc.Cursor
 	wanted   []int32
 	wants    wants
 	folded   []byte // scratch of the text search
@@ -52,7 +53,7 @@ func (l *loader) blocks(h *hint) blockSet {
 	return set
 }
 
-// admits reports whether one of these blocks may hold matching rows.
+// Admits reports whether one of these blocks may hold matching rows.
 func (l *loader) admits(h *hint, b int) bool {
 	return h.admits(l.segment, b) && l.wants.admits(l.segment.filter(b))
 }
@@ -82,14 +83,14 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 		for ; next < int(i); next++ {
 			c.skip(l, next)
 		}
-		c.read(l, next, &r.rows[n])
+		c.Read(l, next, &r.rows[n])
 		r.places[n] = int32(l.from) + i
 		next++
 	}
 	return r
 }
 
-// open turns to a block. Nothing of it is unpacked yet.
+// Open turns to a block. Nothing of it is unpacked yet.
 func (l *loader) open(b, columns int, deciding uint64) {
 	from, to := l.segment.rowsOf(b)
 	l.block, l.from, l.count = &l.segment.blocks[b], from, to-from
@@ -100,7 +101,7 @@ func (l *loader) open(b, columns int, deciding uint64) {
 }
 
 // half returns the columns of the block that are packed together with this one.
-func (l *loader) half(column int) []cursor {
+func (l *loader) half(column int) []colenc.Cursor {
 	half, from, to := 0, l.block.deciding, l.block.numbers
 	if l.deciding>>column&1 == 0 {
 		half, from, to = 1, l.block.numbers, l.block.texts
@@ -108,12 +109,12 @@ func (l *loader) half(column int) []cursor {
 	if !l.halves[half] {
 		l.halves[half] = true
 		l.packed[half] = l.segment.unpack(l.packed[half][:0], l.segment.data[from:to])
-		l.columns[half] = split(l.columns[half], l.packed[half])
+		l.columns[half] = colenc.Split(l.columns[half], l.packed[half])
 	}
 	return l.columns[half]
 }
 
-// readColumn restores one column, unless that is done.
+// ReadColumn restores one column, unless that is done.
 func (l *loader) readColumn(column int) {
 	if l.read>>column&1 != 0 {
 		return
@@ -121,9 +122,9 @@ func (l *loader) readColumn(column int) {
 	l.read |= 1 << column
 	numbers := l.numbers[column][:l.count]
 	l.numbers[column] = numbers
-	readColumn(numbers, l.half(column)[column])
+	colenc.ReadColumn(numbers, l.half(column)[column])
 	if column < deltaColumns {
-		undelta(numbers)
+		colenc.Undelta(numbers)
 	}
 }
 
@@ -137,16 +138,16 @@ func (l *loader) readOrigins() {
 func (l *loader) readTexts(b int) {
 	block := &l.segment.blocks[b]
 	l.texts = l.segment.unpack(l.texts[:0], l.segment.data[block.texts:block.end])
-	l.streams = split(l.streams, l.texts)
+	l.streams = colenc.Split(l.streams, l.texts)
 	l.body, l.extra = l.streams[streamBody], l.streams[streamExtra]
 	l.beginFields(l.streams[ownStreams:])
 	l.dictionary()
 }
 
-func (l *loader) beginFields(streams []cursor) {
+func (l *loader) beginFields(streams []colenc.Cursor) {
 	l.fields = slices.Grow(l.fields[:0], len(streams))[:len(streams)]
 	for i, stream := range streams {
-		l.fields[i].begin(stream)
+		l.fields[i].Begin(stream)
 	}
 }
 
@@ -159,7 +160,7 @@ func (l *loader) dictionary() *dictionary {
 	return l.words
 }
 
-// held is the bytes that the loader holds to use them again.
+// Held is the bytes that the loader holds to use them again.
 func (l *loader) held() int64 {
 	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked) + cap(l.verdicts) + cap(l.known)
 	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted)
@@ -177,7 +178,7 @@ func (l *loader) choose(h *hint) []int32 {
 	return l.wanted
 }
 
-// keep rules out the rows whose number in a column is not wanted.
+// Keep rules out the rows whose number in a column is not wanted.
 func (l *loader) keep(column int, wanted func(uint64) bool) {
 	if len(l.wanted) == 0 {
 		return
@@ -192,10 +193,10 @@ func (l *loader) keep(column int, wanted func(uint64) bool) {
 	l.wanted = kept
 }
 
-func (l *loader) number(column, i int) uint64 { return l.numbers[column][i] }
+func (l *loader) Number(column, i int) uint64 { return l.numbers[column][i] }
 
 func (l *loader) trace(i int) model.TraceID {
-	if place := l.number(columnTrace, i); place > 0 {
+	if place := l.Number(columnTrace, i); place > 0 {
 		return l.segment.traces[place-1]
 	}
 	return model.TraceID{}
@@ -209,14 +210,14 @@ func (l *loader) span(number uint64) model.SpanID {
 	return model.SpanID{}
 }
 
-func (l *loader) text(column, i int) string { return l.words.strings[l.number(column, i)] }
+func (l *loader) text(column, i int) string { return l.words.strings[l.Number(column, i)] }
 
 func (l *loader) origin(i int) (*model.Resource, *model.Scope) {
-	return l.words.resources[l.number(columnResource, i)], l.words.scopes[l.number(columnScope, i)]
+	return l.words.resources[l.Number(columnResource, i)], l.words.scopes[l.Number(columnScope, i)]
 }
 
 func (l *loader) attributes(i int) model.Attributes {
-	shape := l.words.shapes[l.number(columnShape, i)]
+	shape := l.words.shapes[l.Number(columnShape, i)]
 	if len(shape) == 0 {
 		return nil
 	}
@@ -227,21 +228,21 @@ func (l *loader) attributes(i int) model.Attributes {
 	return list
 }
 
-// value reads the next value of a field.
+// Value reads the next value of a field.
 func (l *loader) value(f field) model.Value {
 	from := &l.fields[f.column]
 	if f.kind == model.KindString {
-		return model.StringValue(string(from.next()))
+		return model.StringValue(string(from.Next()))
 	}
-	return readContent(&from.cursor, f.kind)
+	return colenc.ReadContent(&from.Cursor, f.kind)
 }
 
 func (l *loader) skipAttributes(i int) {
-	for _, f := range l.words.shapes[l.number(columnShape, i)] {
+	for _, f := range l.words.shapes[l.Number(columnShape, i)] {
 		if from := &l.fields[f.column]; f.kind == model.KindString {
-			from.next()
+			from.Next()
 		} else {
-			skipContent(&from.cursor, f.kind)
+			colenc.SkipContent(&from.Cursor, f.kind)
 		}
 	}
 }

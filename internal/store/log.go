@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 const (
@@ -25,11 +27,6 @@ const (
 	// lockRows is how many rows are stored under one hold of the lock, so that
 	// a long batch does not keep readers waiting.
 	lockRows = 512
-
-	// sealers is how many chunks of a signal are sealed at once. Sealing a record
-	// takes longer than all that comes before, so one would hold up the writers
-	// while other processors idle.
-	sealers = 2
 )
 
 // Reasons under which evicted and refused rows are counted.
@@ -46,7 +43,7 @@ type log[R any] struct {
 	now    func() time.Time
 	bell   bell
 	lost   atomic.Uint64
-	packer *packer
+	packer *colenc.Packer
 
 	// writing is held by whoever appends or retires, before mu.
 	writing sync.Mutex
@@ -64,7 +61,7 @@ type log[R any] struct {
 	bytes    int64
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	appended uint64   // rows since the start
+	appended uint64   // Rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
@@ -72,28 +69,28 @@ type log[R any] struct {
 	journal   journal
 	idling    idling
 
-	keys keyCount      // of the head
-	hash *maphash.Hash // scratch of the writer
-	row  R             // scratch of the writer: the row in hand, kept off the heap
+	keys intern.KeyCount // of the head
+	hash *maphash.Hash   // scratch of the writer
+	row  R               // scratch of the writer: the row in hand, kept off the heap
 }
 
-func newLog[R any](signal signal[R], packer *packer, now func() time.Time) *log[R] {
+func newLog[R any](signal signal[R], packer *colenc.Packer, now func() time.Time) *log[R] {
 	hash := new(maphash.Hash)
 	hash.SetSeed(maphash.MakeSeed())
 	return &log[R]{
 		signal:  signal,
 		now:     now,
 		packer:  packer,
-		sealing: make(chan struct{}, sealers),
+		sealing: make(chan struct{}, colenc.Sealers),
 		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // told from the start on
 		refused: map[string]uint64{},
-		keys:    keyCount{seed: maphash.MakeSeed()},
+		keys:    intern.KeyCount{Seed: maphash.MakeSeed()},
 		hash:    hash,
 		journal: journal{signal: signal.place},
 	}
 }
 
-// append stores rows. An error means that none is stored.
+// Append stores rows. An error means that none is stored.
 func (l *log[R]) append(rows []R) (refused int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
@@ -174,13 +171,13 @@ func (l *log[R]) appendBatch(rows []R, arrived time.Time) (refused int) {
 	var none R
 	l.row = none // it must not outlive its eviction here
 	if l.head != nil {
-		l.head.parts.forget()
+		l.head.parts.Forget()
 	}
 	return refused
 }
 
-// add stores one row, or returns why it is refused. The oldest rows make room
-// before, so that the bound holds at every moment.
+// Add stores one row, or returns why it is refused. The oldest rows make room
+// Before, so that the bound holds at every moment.
 func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
 	attributes := l.signal.attributes(row)
 	if len(attributes) > model.MaxAttributes {
@@ -190,7 +187,7 @@ func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
 	if !ok {
 		return reasonTooLarge
 	}
-	l.keys.note(attributes)
+	l.keys.Note(attributes)
 	cost := l.head.cost(weight)
 	l.evictUntil(l.capacity-cost, reasonSize)
 	l.last++
@@ -203,16 +200,16 @@ func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
 }
 
 // openFor makes sure that the head has room for the row, and weighs it there. A
-// row larger than a chunk should be gets a chunk of its own.
+// Row larger than a chunk should be gets a chunk of its own.
 func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
-	if l.head != nil && !l.keys.full() {
+	if l.head != nil && !l.keys.Full() {
 		weight = l.head.weigh(row)
 		if l.head.count < segmentRows && l.head.size()+l.head.cost(weight) <= limit {
 			return weight, true
 		}
 	}
-	fresh := newChunk(&l.signal, l.last+1, arrived, newParts(l.hash), l.room())
+	fresh := newChunk(&l.signal, l.last+1, arrived, intern.NewParts(l.hash), l.room())
 	weight = fresh.weigh(row)
 	if fresh.size()+fresh.cost(weight) > l.capacity {
 		return 0, false
@@ -221,7 +218,7 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	l.evictUntil(l.capacity-fresh.size(), reasonSize)
 	l.chunks = append(l.chunks, fresh)
 	l.head = fresh
-	l.keys.reset()
+	l.keys.Reset()
 	l.bytes += fresh.size()
 	return weight, true
 }
@@ -233,7 +230,7 @@ func (l *log[R]) chunkLimit() int64 {
 func (l *log[R]) closeHead() {
 	if l.head != nil {
 		l.bytes -= l.head.close()
-		l.keys.before = nil
+		l.keys.Before = nil
 		l.closed = append(l.closed, l.head)
 		l.head = nil
 	}
@@ -249,7 +246,7 @@ func (l *log[R]) evictUntil(bytes int64, reason string) {
 func (l *log[R]) dropOldest(reason string) {
 	oldest := l.chunks[0]
 	if oldest == l.head {
-		l.head, l.keys.before = nil, nil
+		l.head, l.keys.Before = nil, nil
 	}
 	l.chunks[0] = nil // the array outlives the chunk
 	l.chunks = l.chunks[1:]

@@ -10,6 +10,7 @@ import (
 	"sort"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // pager finds the rows of pages in one state of the log.
@@ -21,8 +22,8 @@ type pager[R any] struct {
 	ascending bool
 	matcher   matcher[R]
 	hint      *hint
-	budget    *budget
-	account   *account
+	budget    *budget.Budget
+	account   *budget.Account
 }
 
 // newPager makes a pager; it must be closed.
@@ -31,7 +32,7 @@ func newPager[R any](s *Store, l *log[R], paging model.Paging, m matcher[R], h *
 	p := &pager[R]{
 		log: l, views: views, epoch: s.epoch, snapshot: last,
 		ascending: paging.Ascending, matcher: m, hint: h,
-		budget: s.budget, account: s.budget.account(),
+		budget: s.budget, account: s.budget.Account(),
 	}
 	if !paging.After.IsZero() {
 		if paging.After.Epoch != s.epoch {
@@ -69,45 +70,47 @@ func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Pag
 }
 
 // page takes rows up to the limits.
-func (p *pager[R]) page(found []entry[R], limit, maxBytes int) model.Page[R] {
+func (p *pager[R]) page(found []budget.Entry[R], limit, maxBytes int) model.Page[R] {
 	page := model.Page[R]{Rows: make([]R, 0, min(len(found), limit)), Begin: model.BeginOf(p.epoch, p.snapshot, p.ascending)}
 	bytes := 0
 	for i, e := range found {
-		bytes += p.log.signal.answer(e.row)
+		bytes += p.log.signal.answer(e.Row)
 		if i == limit || (i > 0 && maxBytes > 0 && bytes > maxBytes) {
 			page.Next = p.cursor(found[i-1])
 			break
 		}
-		page.Rows = append(page.Rows, *e.row)
+		page.Rows = append(page.Rows, *e.Row)
 	}
 	return page
 }
 
-func (p *pager[R]) close() { p.account.close() }
+func (p *pager[R]) close() { p.account.Close() }
 
-func (p *pager[R]) cursor(e entry[R]) model.Cursor {
-	return model.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: e.time, Seq: e.seq}
+func (p *pager[R]) cursor(e budget.Entry[R]) model.Cursor {
+	return model.Cursor{Epoch: p.epoch, Snapshot: p.snapshot, Time: e.Time, Seq: e.Seq}
 }
 
 // top returns the first n matching rows behind the cursor, in order; fewer where
-// those before the last one are maxBytes already.
-func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after model.Cursor) ([]entry[R], error) {
+// those before the last one are MaxBytes already.
+func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after model.Cursor) ([]budget.Entry[R], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := search[R]{pager: p, after: after, best: best[R]{
-		n: n, maxBytes: maxBytes, size: p.log.signal.answer, ascending: p.ascending,
+	s := search[R]{pager: p, after: after, best: budget.Best[R]{
+		N: n, MaxBytes: maxBytes, Size: p.log.signal.answer, Ascending: p.ascending,
 	}}
 	return s.run(ctx)
 }
 
-// precedes reports whether a comes before b in the order.
-func (p *pager[R]) precedes(a, b entry[R]) bool {
-	order := best[R]{ascending: p.ascending}
-	return order.precedes(a, b)
+// Precedes reports whether a comes before b in the order.
+func (p *pager[R]) precedes(a, b budget.Entry[R]) bool {
+	order := budget.Best[R]{Ascending: p.ascending}
+	return order.Precedes(a, b)
 }
 
-func cursorEntry[R any](c model.Cursor) entry[R] { return entry[R]{time: c.Time, seq: c.Seq} }
+func cursorEntry[R any](c model.Cursor) budget.Entry[R] {
+	return budget.Entry[R]{Time: c.Time, Seq: c.Seq}
+}
 
 // beyond reports whether all rows of these times come after the time in the
 // order.
@@ -118,7 +121,7 @@ func (p *pager[R]) beyond(oldest, newest, worst model.Nanos) bool {
 	return newest < worst
 }
 
-// before reports whether all rows of these times come before the cursor.
+// Before reports whether all rows of these times come before the cursor.
 func (p *pager[R]) before(oldest, newest model.Nanos, after model.Cursor) bool {
 	if after.IsZero() {
 		return false

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // rowsFrom makes rows of any bytes: few series and small steps are as likely as
@@ -61,9 +62,9 @@ func FuzzSealedPoints(f *testing.F) {
 		s := sealPoints(rows, nil)
 		got := make([]pointRow, len(rows))
 		for at := range s.stretches {
-			r := pointReader{bitReader: bitReader{bytes: s.data[at.data:]}, pointState: newPointState(&s.timing)}
+			r := pointReader{BitReader: colenc.BitReader{Bytes: s.data[at.data:]}, pointState: newPointState(&s.timing)}
 			for range at.count {
-				place := r.read()
+				place := r.Read()
 				row := r.row
 				row.series = at.series
 				got[place] = row
@@ -89,11 +90,11 @@ func FuzzUnpack(f *testing.F) {
 		var p, q model.Point
 		extra := model.Unpack(string(data))
 		extra.ReadExtra(&p)
-		var coder extraCoder
-		stream := coder.append(nil, &p)
-		coder.begin()
+		var coder colenc.ExtraCoder
+		stream := coder.Append(nil, &p)
+		coder.Begin()
 		restored := model.Unpack(string(stream))
-		coder.read(&restored, &q)
+		coder.Read(&restored, &q)
 		require.False(t, restored.Broken())
 		require.Equal(t, model.AppendExtra(nil, &p), model.AppendExtra(nil, &q))
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 func randomOptional(r *rand.Rand) model.Optional {
@@ -128,8 +129,8 @@ func requireEqualPoints(t *testing.T, want, got *model.Point) {
 	require.True(t, m.Metadata.Equal(n.Metadata))
 	m.Metadata, n.Metadata = nil, nil
 	require.Equal(t, m, n)
-	require.True(t, equalResources(want.Series.Resource, got.Series.Resource))
-	require.True(t, equalScopes(want.Series.Scope, got.Series.Scope))
+	require.True(t, intern.EqualResources(want.Series.Resource, got.Series.Resource))
+	require.True(t, intern.EqualScopes(want.Series.Scope, got.Series.Scope))
 	require.True(t, want.Series.Attributes.Equal(got.Series.Attributes))
 	a, b := *want, *got
 	a.Series, b.Series, a.Seq, b.Seq = nil, nil, 0, 0

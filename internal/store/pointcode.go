@@ -8,6 +8,7 @@ import (
 	"math/bits"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // pointRow is a point as it is stored. It holds no pointer.
@@ -96,18 +97,18 @@ func wholeNumber(kind model.NumberKind, value uint64) (int64, bool) {
 
 // pointWriter writes the points of one series after the other.
 type pointWriter struct {
-	bitWriter
+	colenc.BitWriter
 	pointState
 }
 
 // write appends a point. Its moment is that of the segment, its offset how far
 // behind the moment's first row it is.
 func (w *pointWriter) write(row *pointRow, moment int64, offset uint32) {
-	w.putSigned(moment - w.moment - w.step)
+	w.PutSigned(moment - w.moment - w.step)
 	if w.timing.moments == nil {
-		w.putSigned(int64(row.time-w.row.time) - w.gap)
+		w.PutSigned(int64(row.time-w.row.time) - w.gap)
 	} else {
-		w.putUnless(offset == w.offset, uint64(offset), placeBits)
+		w.PutUnless(offset == w.offset, uint64(offset), placeBits)
 		w.offset = offset
 	}
 	w.putStart(row)
@@ -116,102 +117,69 @@ func (w *pointWriter) write(row *pointRow, moment int64, offset uint32) {
 	w.advance(row, moment)
 }
 
-// putUnless appends n bits, or one if they are those expected.
-func (w *bitWriter) putUnless(expected bool, v uint64, n uint) {
-	if expected {
-		w.put(0, 1)
-		return
-	}
-	w.put(1, 1)
-	w.putWide(v, n)
-}
-
 // putStart appends a start time: that of the point before; its time, as deltas
 // have it; one of those that the segment names; or any other.
 func (w *pointWriter) putStart(row *pointRow) {
 	switch row.start {
 	case w.row.start:
-		w.put(0, 1)
+		w.Put(0, 1)
 	case w.row.time:
-		w.put(0b10, 2)
+		w.Put(0b10, 2)
 	default:
 		for i, start := range w.timing.starts {
 			if start == row.start {
-				w.put(0b110, 3)
-				w.put(uint64(i), startBits)
+				w.Put(0b110, 3)
+				w.Put(uint64(i), startBits)
 				return
 			}
 		}
-		w.put(0b111, 3)
-		w.putWide(uint64(row.start), 64)
+		w.Put(0b111, 3)
+		w.PutWide(uint64(row.start), 64)
 	}
 }
 
 func (w *pointWriter) putKind(row *pointRow) {
 	was := &w.row
 	if row.number == was.number && row.flags == was.flags && (row.extraLength > 0) == (was.extraLength > 0) {
-		w.put(0, 1)
+		w.Put(0, 1)
 		return
 	}
-	w.put(1, 1)
-	w.put(uint64(row.number), 2)
-	w.putUnless(row.extraLength == 0, 0, 0)
-	w.putUnless(row.flags == 0, uint64(row.flags), 32)
+	w.Put(1, 1)
+	w.Put(uint64(row.number), 2)
+	w.PutUnless(row.extraLength == 0, 0, 0)
+	w.PutUnless(row.flags == 0, uint64(row.flags), 32)
 }
 
 // putValue appends a number: nothing new; a whole number by the difference; or
 // the bits that differ, as Gorilla does.
 func (w *pointWriter) putValue(row *pointRow) {
 	if row.bits == w.row.bits {
-		w.put(0, 1)
+		w.Put(0, 1)
 		return
 	}
 	integer, is := wholeNumber(row.number, row.bits)
 	by := integer - w.integer
-	if is && (row.number == model.NumberInt || w.integers && zigzag(by)>>24 == 0) {
-		w.put(0b10, 2)
-		w.putSigned(by)
+	if is && (row.number == model.NumberInt || w.integers && colenc.Zigzag(by)>>24 == 0) {
+		w.Put(0b10, 2)
+		w.PutSigned(by)
 		return
 	}
-	w.put(0b11, 2)
+	w.Put(0b11, 2)
 	w.putDiffering(row.bits ^ w.row.bits)
 }
 
 // putDiffering appends the bits within which two floats differ: those where the
-// last two differed, if they suffice.
+// Last two differed, if they suffice.
 func (w *pointWriter) putDiffering(differ uint64) {
 	lead := uint(bits.LeadingZeros64(differ))
 	trail := uint(bits.TrailingZeros64(differ))
 	if w.width > 0 && lead >= w.lead && trail >= 64-w.lead-w.width && 64-lead-trail+12 > w.width {
-		w.put(0, 1)
+		w.Put(0, 1)
 	} else {
 		w.lead, w.width = lead, 64-lead-trail
-		w.put(1, 1)
-		w.put(uint64(w.lead), 6)
-		w.put(uint64(w.width-1), 6)
+		w.Put(1, 1)
+		w.Put(uint64(w.lead), 6)
+		w.Put(uint64(w.width-1), 6)
 	}
-	w.putWide(differ>>(64-w.lead-w.width), w.width)
-}
-
-// signedWidths are the sizes of a signed number: 0 alone, then so many bits.
-const signedClasses = 6
-
-func signedWidth(class int) uint { return [signedClasses]uint{0, 7, 14, 24, 36, 64}[class] }
-
-// putSigned appends a number that is mostly 0 or small.
-func (w *bitWriter) putSigned(v int64) {
-	u, class := zigzag(v), 0
-	for u>>signedWidth(class) != 0 {
-		class++
-	}
-	if class < signedClasses-1 {
-		w.put(1<<(class+1)-2, uint(class)+1) // ones, and a zero that the last class lacks
-	} else {
-		w.put(1<<class-1, uint(class))
-	}
-	w.putWide(u, signedWidth(class))
-}
-
-func (r *bitReader) signed() int64 {
-	return unzigzag(r.getWide(signedWidth(r.ones(signedClasses - 1))))
+	w.PutWide(differ>>(64-w.lead-w.width), w.width)
 }

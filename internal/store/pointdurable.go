@@ -15,6 +15,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -37,7 +38,7 @@ func (l *pointLog) newest() uint64 {
 }
 
 // encodeSeriesKeys writes series one after the other. What they share with one
-// before is told by its place.
+// Before is told by its place.
 func encodeSeriesKeys(series []seriesKeys) []byte {
 	var dst []byte
 	origins := map[[sharedParts]string]int{}
@@ -51,10 +52,10 @@ func encodeSeriesKeys(series []seriesKeys) []byte {
 		dst = binary.AppendUvarint(dst, uint64(place))
 		if !known {
 			for _, key := range origin {
-				dst = appendString(dst, key)
+				dst = colenc.AppendString(dst, key)
 			}
 		}
-		dst = appendString(dst, keys[sharedParts])
+		dst = colenc.AppendString(dst, keys[sharedParts])
 	}
 	return dst
 }
@@ -63,14 +64,14 @@ func encodeSeriesKeys(series []seriesKeys) []byte {
 // and the attributes of each series with the place of its origin.
 func readSeriesKeys(encoded []byte) (b *model.PointBatch, series []model.PackedPoint) {
 	b = &model.PointBatch{}
-	take := func(c *cursor) model.Packed {
-		key := c.text()
+	take := func(c *colenc.Cursor) model.Packed {
+		key := c.Text()
 		from := len(b.Bytes)
 		b.Bytes = append(b.Bytes, key...)
 		return model.Packed{From: uint32(from), To: uint32(len(b.Bytes)), Hash: xxhash.Sum64(key)}
 	}
-	for c := (cursor{bytes: encoded}); len(c.bytes) > 0; {
-		origin := int(c.uvarint())
+	for c := (colenc.Cursor{Bytes: encoded}); len(c.Bytes) > 0; {
+		origin := int(c.Uvarint())
 		if origin == len(b.Origins) {
 			b.Origins = append(b.Origins, model.PackedOrigin{Metric: take(&c), Resource: take(&c), Scope: take(&c)})
 		}
@@ -156,7 +157,7 @@ func (l *pointLog) replay(h *wal.Header, payload []byte) error {
 	return nil
 }
 
-func (l *pointLog) place() uint8 { return numberMetrics }
+func (l *pointLog) Place() uint8 { return numberMetrics }
 
 func (l *pointLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
@@ -194,7 +195,7 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 	if err != nil {
 		return false, err
 	}
-	b, series := readSeriesKeys(l.packer.unpack(packTight, nil, packed))
+	b, series := readSeriesKeys(l.packer.Unpack(colenc.PackTight, nil, packed))
 	s.readAll()
 	if len(series) != len(pieces) {
 		return false, fmt.Errorf("contradicts itself: it names %d series and holds points of %d", len(series), len(pieces))
@@ -230,7 +231,7 @@ func (s *pointSegment) pieces() (pieces []seriesPiece, err error) {
 	return pieces, nil
 }
 
-// put puts pieces together, in the order of their slots.
+// Put puts pieces together, in the order of their slots.
 func (s *pointSegment) put(pieces []seriesPiece) {
 	slices.SortFunc(pieces, func(a, b seriesPiece) int { return cmp.Compare(a.slot, b.slot) })
 	var directory, data, extra []byte

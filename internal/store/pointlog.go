@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // pointChunks is how many chunks a log of points has at least while they are
-// rows. Sealed, a chunk is an eighth of that or less.
+// Rows. Sealed, a chunk is an eighth of that or less.
 const pointChunks = 16
 
 // pointLog is the metric points in the order of their arrival, and the series
@@ -42,16 +43,16 @@ type pointLog struct {
 	bytes    int64 // of the chunks; the registry's come on top
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	appended uint64   // rows since the start
+	appended uint64   // Rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
 	journal   journal
-	packer    *packer
+	packer    *colenc.Packer
 }
 
-func newPointLog(packer *packer, now func() time.Time) *pointLog {
+func newPointLog(packer *colenc.Packer, now func() time.Time) *pointLog {
 	return &pointLog{
 		now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{},
 		journal: journal{signal: numberMetrics},
@@ -73,7 +74,7 @@ func (l *pointLog) originOf(b *model.PointBatch, p *model.PackedPoint) *origin {
 	return o
 }
 
-// add stores one row, or reports that it is larger than the log may be. The
+// Add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
 func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.Time) bool {
 	o := l.originOf(b, p)
@@ -102,10 +103,10 @@ func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.T
 	return true
 }
 
-// size is the bytes held in all.
+// Size is the bytes held in all.
 func (l *pointLog) size() int64 { return l.bytes + l.registry.size() }
 
-// cost is at least what the row would add.
+// Cost is at least what the row would add.
 func (l *pointLog) cost(b *model.PointBatch, p *model.PackedPoint, o *origin, slot uint32, known bool) (cost int64) {
 	head, newMember := l.head, true
 	if head == nil {

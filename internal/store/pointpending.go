@@ -3,6 +3,8 @@
 
 package store
 
+import "github.com/tapio/tapio/internal/store/colenc"
+
 func (l *pointLog) pending(upTo uint64) *image {
 	p := l.nextPending(upTo)
 	if p == nil {
@@ -23,7 +25,7 @@ func (l *pointLog) pending(upTo uint64) *image {
 	for at := range s.stretches {
 		series = append(series, p.series[at.series])
 	}
-	packed := l.packer.pack(packTight, nil, encodeSeriesKeys(series))
+	packed := l.packer.Pack(colenc.PackTight, nil, encodeSeriesKeys(series))
 	m := &image{sections: append(s.sections(), sectionOf(seriesSection, &packed)), header: fileHeader{
 		First: p.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
 		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(),

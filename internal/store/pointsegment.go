@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // pointSegment is the points of a sealed chunk, put together by series. It
@@ -27,12 +28,12 @@ type pointSegment struct {
 // stretch is where one series stands in a segment.
 type stretch struct {
 	series          uint32
-	count           uint32 // points
+	count           uint32 // Points
 	data            uint32 // where they begin
 	extra, extraEnd uint32
 }
 
-// size is the bytes of the segment, all of them.
+// Size is the bytes of the segment, all of them.
 func (s *pointSegment) size() int64 {
 	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.timing.moments) + sliceBytes(s.timing.starts) +
 		sliceBytes(s.directory) + sliceBytes(s.data) + sliceBytes(s.extra) +
@@ -42,13 +43,13 @@ func (s *pointSegment) size() int64 {
 
 // stretches gives the series of the segment, in the order of their slots.
 func (s *pointSegment) stretches(yield func(stretch) bool) {
-	c := cursor{bytes: s.directory}
+	c := colenc.Cursor{Bytes: s.directory}
 	next := stretch{}
-	for len(c.bytes) > 0 {
-		next.series += uint32(c.uvarint())
-		next.count = uint32(c.uvarint())
-		data := uint32(c.uvarint())
-		next.extraEnd = next.extra + uint32(c.uvarint())
+	for len(c.Bytes) > 0 {
+		next.series += uint32(c.Uvarint())
+		next.count = uint32(c.Uvarint())
+		data := uint32(c.Uvarint())
+		next.extraEnd = next.extra + uint32(c.Uvarint())
 		if !yield(next) {
 			return
 		}
@@ -70,10 +71,10 @@ func sealPoints(rows []pointRow, extra []byte) *pointSegment {
 		order = order[n:]
 	}
 	s := &pointSegment{
-		rows: len(rows), directory: exactly(b.directory), data: exactly(b.writer.bytes), extra: exactly(b.extras),
+		rows: len(rows), directory: exactly(b.directory), data: exactly(b.writer.Bytes), extra: exactly(b.extras),
 		timing: timing{moments: exactlyOrNil(b.timing.moments), starts: exactly(b.timing.starts)},
 	}
-	for _, bounds := range b.coder.bounds {
+	for _, bounds := range b.coder.Bounds {
 		s.bounds = append(s.bounds, bounds...)
 		s.boundEnds = append(s.boundEnds, uint32(len(s.bounds)))
 	}
@@ -140,7 +141,7 @@ type segmentBuilder struct {
 	directory []byte
 	writer    pointWriter
 	extras    []byte
-	coder     extraCoder
+	coder     colenc.ExtraCoder
 	point     model.Point // scratch
 }
 
@@ -161,11 +162,11 @@ func (b *segmentBuilder) locate() {
 	}
 }
 
-// add writes the points of one series.
+// Add writes the points of one series.
 func (b *segmentBuilder) add(places []uint32) {
-	dataFrom, extraFrom := len(b.writer.bytes), len(b.extras)
+	dataFrom, extraFrom := len(b.writer.Bytes), len(b.extras)
 	b.writer.pointState = newPointState(&b.timing)
-	b.coder.begin()
+	b.coder.Begin()
 	for _, place := range places {
 		row, offset := &b.rows[place], uint32(0)
 		if b.timing.moments != nil {
@@ -176,9 +177,9 @@ func (b *segmentBuilder) add(places []uint32) {
 			b.addExtra(row)
 		}
 	}
-	b.writer.end()
+	b.writer.End()
 	series := b.rows[places[0]].series
-	for _, n := range [...]int{int(series - b.series), len(places), len(b.writer.bytes) - dataFrom, len(b.extras) - extraFrom} {
+	for _, n := range [...]int{int(series - b.series), len(places), len(b.writer.Bytes) - dataFrom, len(b.extras) - extraFrom} {
 		b.directory = binary.AppendUvarint(b.directory, uint64(n))
 	}
 	b.series = series
@@ -187,40 +188,40 @@ func (b *segmentBuilder) add(places []uint32) {
 func (b *segmentBuilder) addExtra(row *pointRow) {
 	u := model.Unpack(string(b.extra[row.extra : row.extra+row.extraLength]))
 	u.ReadExtra(&b.point)
-	b.extras = b.coder.append(b.extras, &b.point)
+	b.extras = b.coder.Append(b.extras, &b.point)
 }
 
 // seriesReader restores the points of one series of a segment after the other.
 type seriesReader struct {
 	segment *pointSegment
 	points  pointReader
-	coder   extraCoder
+	coder   colenc.ExtraCoder
 	extra   model.Unpacker
 	extras  bool
 }
 
-// open turns to a series. Its extras are read only if they are asked for.
+// Open turns to a series. Its extras are read only if they are asked for.
 func (r *seriesReader) open(s *pointSegment, at stretch, extras bool) {
-	r.points.bitReader = bitReader{bytes: s.data[at.data:]}
+	r.points.BitReader = colenc.BitReader{Bytes: s.data[at.data:]}
 	r.points.pointState = newPointState(&s.timing)
 	r.extras = extras && at.extra < at.extraEnd
 	if !r.extras {
 		return
 	}
 	if r.segment != s {
-		r.segment, r.coder.bounds = s, s.allBounds()
+		r.segment, r.coder.Bounds = s, s.allBounds()
 	}
-	r.coder.begin()
+	r.coder.Begin()
 	r.extra = model.Unpack(string(s.extra[at.extra:at.extraEnd]))
 }
 
-// read restores the next point, but for its series and sequence, and returns
+// Read restores the next point, but for its series and sequence, and returns
 // its place among the rows of the segment.
-func (r *seriesReader) read(p *model.Point) (place uint32) {
-	place = r.points.read()
+func (r *seriesReader) Read(p *model.Point) (place uint32) {
+	place = r.points.Read()
 	*p = r.points.row.point()
 	if r.extras && r.points.row.extraLength > 0 {
-		r.coder.read(&r.extra, p)
+		r.coder.Read(&r.extra, p)
 	}
 	return place
 }
@@ -228,10 +229,10 @@ func (r *seriesReader) read(p *model.Point) (place uint32) {
 // readWithin is read, but p is set only if the point is in a range of time.
 func (r *seriesReader) readWithin(times model.TimeRange, p *model.Point) bool {
 	if r.extras {
-		r.read(p) // each extra builds on the one before
+		r.Read(p) // each extra builds on the one before
 		return times.Contains(p.Time)
 	}
-	r.points.read()
+	r.points.Read()
 	within := times.Contains(r.points.row.time)
 	if within {
 		*p = r.points.row.point()

@@ -52,7 +52,7 @@ func (l *pointLog) firstSeq() uint64 {
 }
 
 // ends returns the sequences of the oldest and of the newest row; first is
-// last+1 where there is none.
+// Last+1 where there is none.
 func (l *pointLog) ends() (first, last uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -122,7 +122,7 @@ func (v *pointView) eachSealed(b *seriesBook, admit func(model.Nanos, uint64) bo
 		}
 		r.open(v.segment, at, true)
 		for range at.count {
-			p.Seq = v.first + uint64(r.read(&p))
+			p.Seq = v.first + uint64(r.Read(&p))
 			if !admit(p.Time, p.Seq) {
 				continue
 			}
@@ -140,7 +140,7 @@ func (v *pointView) anyAdmitted(r *seriesReader, at stretch, admit func(model.Na
 	var p model.Point
 	r.open(v.segment, at, false)
 	for range at.count {
-		seq := v.first + uint64(r.read(&p))
+		seq := v.first + uint64(r.Read(&p))
 		if admit(p.Time, seq) {
 			return true
 		}

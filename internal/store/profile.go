@@ -37,9 +37,9 @@ func (s *Store) RejectProfiles(rejections model.ProfileRejections) { s.profiles.
 
 // ListProfiles returns one page of profiles.
 func (s *Store) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
-	account := s.budget.account()
-	defer account.close()
-	return s.profiles.List(ctx, q, account.change)
+	account := s.budget.Account()
+	defer account.Close()
+	return s.profiles.List(ctx, q, account.Change)
 }
 
 // maxMerges is how many sums of profiles are made at once; others wait.
@@ -63,9 +63,9 @@ func summed[Sum any](ctx context.Context, s *Store, sum func(profiles.Take) (Sum
 		return none, ctx.Err()
 	}
 	defer func() { <-s.merges }()
-	account := s.budget.account()
-	defer account.close()
-	return sum(account.change)
+	account := s.budget.Account()
+	defer account.Close()
+	return sum(account.Change)
 }
 
 // divide gives to the other signals what profiles do not need.

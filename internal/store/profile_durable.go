@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/profiles"
 	"github.com/tapio/tapio/internal/store/wal"
 )
@@ -17,19 +18,19 @@ import (
 const signalProfiles = "profiles"
 
 // profileLog keeps profiles in a directory. A row, as the directory counts them, is a
-// part of a profile.
+// Part of a profile.
 type profileLog struct {
 	*profiles.Store
 	now     func() time.Time
-	packer  *packer
+	packer  *colenc.Packer
 	journal journal
 }
 
-func newProfileLog(epoch uint64, packer *packer, now func() time.Time) *profileLog {
+func newProfileLog(epoch uint64, packer *colenc.Packer, now func() time.Time) *profileLog {
 	return &profileLog{Store: profiles.New(epoch, now), now: now, packer: packer, journal: journal{signal: numberProfiles}}
 }
 
-// append stores profiles. An error means that not all are stored.
+// Append stores profiles. An error means that not all are stored.
 func (l *profileLog) append(list []model.Profile) (refused int, err error) {
 	batches, refused := l.Prepare(list)
 	for i := range batches {
@@ -51,7 +52,7 @@ func (l *profileLog) append(list []model.Profile) (refused int, err error) {
 
 func (l *profileLog) name() string { return signalProfiles }
 
-func (l *profileLog) place() uint8 { return numberProfiles }
+func (l *profileLog) Place() uint8 { return numberProfiles }
 
 func (l *profileLog) newest() uint64 { return l.Newest() }
 
@@ -63,7 +64,7 @@ func (l *profileLog) pending(upTo uint64) *image {
 	if volume == nil {
 		return nil
 	}
-	dictionary, rows := l.packer.pack(packTight, nil, volume.Dictionary), l.packer.pack(packTight, nil, volume.Rows)
+	dictionary, rows := l.packer.Pack(colenc.PackTight, nil, volume.Dictionary), l.packer.Pack(colenc.PackTight, nil, volume.Rows)
 	m := &image{sections: profileSections(&dictionary, &rows), header: fileHeader{
 		First: volume.First, Count: uint64(volume.Count), Oldest: uint64(volume.Oldest), Newest: uint64(volume.Newest),
 		Opened: volume.Begun.UnixNano(), Arrived: volume.Latest.UnixNano(),
@@ -90,7 +91,7 @@ func (l *profileLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err 
 	return l.Restore(&profiles.Image{
 		First: h.First, Count: int(h.Count), Oldest: model.Nanos(h.Oldest), Newest: model.Nanos(h.Newest),
 		Begun: time.Unix(0, h.Opened), Latest: time.Unix(0, h.Arrived),
-		Dictionary: l.packer.unpack(packTight, nil, dictionary), Rows: l.packer.unpack(packTight, nil, rows),
+		Dictionary: l.packer.Unpack(colenc.PackTight, nil, dictionary), Rows: l.packer.Unpack(colenc.PackTight, nil, rows),
 	})
 }
 

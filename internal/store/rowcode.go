@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -39,7 +40,7 @@ func newRowEncoder() *rowEncoder {
 	return &rowEncoder{resources: map[*model.Resource]int{}, scopes: map[*model.Scope]int{}}
 }
 
-// reset forgets the rows.
+// Reset forgets the rows.
 func (e *rowEncoder) reset() {
 	clear(e.resources)
 	clear(e.scopes)
@@ -98,7 +99,7 @@ func (e *rowEncoder) attributes(list model.Attributes) {
 		if i == len(e.keys) {
 			e.keys = append(e.keys, "")
 		}
-		if key != "" && sameText(e.keys[i], key) {
+		if key != "" && colenc.SameText(e.keys[i], key) {
 			e.bytes = append(e.bytes, 0)
 		} else {
 			e.uint(uint64(len(key)) + 1)
@@ -118,7 +119,7 @@ func (e *rowEncoder) event(row *model.Event) {
 	e.bytes = model.AppendValue(e.bytes, row.Body)
 	e.attributes(row.Attributes)
 	e.bytes = appendID(e.bytes, row.TraceID, row.SpanID)
-	e.uint(zigzag(int64(row.SeverityNumber)))
+	e.uint(colenc.Zigzag(int64(row.SeverityNumber)))
 	e.uint(uint64(row.Flags))
 	e.uint(uint64(row.DroppedAttributes))
 }
@@ -133,7 +134,7 @@ func (e *rowEncoder) span(row *model.Span) {
 	e.text(row.TraceState)
 	e.text(row.StatusMessage)
 	e.attributes(row.Attributes)
-	e.bytes = appendNumbers(e.bytes, zigzag(int64(row.Kind)), zigzag(int64(row.StatusCode)), uint64(row.Flags),
+	e.bytes = appendNumbers(e.bytes, colenc.Zigzag(int64(row.Kind)), colenc.Zigzag(int64(row.StatusCode)), uint64(row.Flags),
 		uint64(row.DroppedAttributes), uint64(row.DroppedEvents), uint64(row.DroppedLinks))
 	e.uint(uint64(len(row.Events)))
 	for i := range row.Events {
@@ -154,7 +155,7 @@ func (e *rowEncoder) span(row *model.Span) {
 	}
 }
 
-// points writes a batch of points as it is: it is packed already.
+// Points writes a batch of points as it is: it is packed already.
 func (e *rowEncoder) points(b *model.PointBatch) {
 	e.uint(uint64(len(b.Bytes)))
 	e.bytes = append(e.bytes, b.Bytes...)

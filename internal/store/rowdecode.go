@@ -7,6 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // rowDecoder reads what a rowEncoder wrote. Foreign bytes make it broken, as they do
@@ -28,7 +29,7 @@ func (d *rowDecoder) origin() (*model.Resource, *model.Scope) {
 	return resource, place(d, &d.scopes, d.Scope)
 }
 
-// place reads something by its place, or the first time itself.
+// Place reads something by its place, or the first time itself.
 func place[T any](d *rowDecoder, known *[]*T, read func() *T) *T {
 	at := d.Uint()
 	if at == uint64(len(*known)) && !d.broken() {
@@ -68,7 +69,7 @@ func (d *rowDecoder) ids() (trace model.TraceID, span model.SpanID) {
 	return trace, span
 }
 
-func (d *rowDecoder) signed() int32 { return int32(unzigzag(d.Uint())) }
+func (d *rowDecoder) signed() int32 { return int32(colenc.Unzigzag(d.Uint())) }
 
 func (d *rowDecoder) event() (row model.Event) {
 	row.Resource, row.Scope = d.origin()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -35,7 +36,7 @@ func FuzzReplay(f *testing.F) {
 		f.Add(uint8(signal), uint32(3), slices.Clone(e.bytes))
 		f.Add(uint8(signal), uint32(3), slices.Clone(e.payload()))
 	}
-	packer := newPacker()
+	packer := colenc.NewPacker()
 	f.Fuzz(func(t *testing.T, signal uint8, count uint32, payload []byte) {
 		if rows, err := s2.DecodedLen(payload[min(1, len(payload)):]); err == nil && rows > 1<<20 {
 			t.Skip("it only takes long")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/panics"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 const (
@@ -34,14 +35,14 @@ type search[R any] struct {
 
 	mu   sync.Mutex
 	next int // view that nobody works at yet
-	best best[R]
+	best budget.Best[R]
 }
 
 // errPanicked ends the other goroutines of a search in which one panicked.
 var errPanicked = errors.New("a part of the query failed")
 
 // run returns the first matching rows, in order.
-func (s *search[R]) run(ctx context.Context) ([]entry[R], error) {
+func (s *search[R]) run(ctx context.Context) ([]budget.Entry[R], error) {
 	ctx, s.cancel = context.WithCancelCause(ctx)
 	defer s.cancel(nil)
 	defer s.helpers.Wait() // also while a panic passes by
@@ -52,7 +53,7 @@ func (s *search[R]) run(ctx context.Context) ([]entry[R], error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	return s.best.sorted(), nil
+	return s.best.Sorted(), nil
 }
 
 // work looks into one view after the other until none is left.
@@ -65,7 +66,7 @@ func (s *search[R]) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// take returns the next view that may hold rows of the answer, nil for none.
+// Take returns the next view that may hold rows of the answer, nil for none.
 func (s *search[R]) take() *view[R] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +74,7 @@ func (s *search[R]) take() *view[R] {
 		return nil
 	}
 	v := &s.pager.views[s.next]
-	if s.best.full() && s.pager.beyond(v.oldest, v.newest, s.best.last().time) {
+	if s.best.Full() && s.pager.beyond(v.oldest, v.newest, s.best.Last().Time) {
 		return nil // so are all that follow
 	}
 	s.next++
@@ -86,7 +87,7 @@ func (s *search[R]) callHelp(ctx context.Context) {
 	if s.blocks.Add(1) < aloneBlocks || !s.called.CompareAndSwap(false, true) {
 		return
 	}
-	for range s.pager.budget.idle() {
+	for range s.pager.budget.Idle() {
 		s.helpers.Go(func() { s.help(ctx) })
 	}
 }
@@ -130,17 +131,17 @@ func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 	return nil
 }
 
-// open asks the indexes of a chunk. Conditions on labels are put to all values of
+// Open asks the indexes of a chunk. Conditions on labels are put to all values of
 // a segment, which takes as long as a block does.
 func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 	p := s.pager
 	if err := ctx.Err(); err != nil || v.segment == nil || len(p.hint.tests) == 0 {
 		return newReader(v, p.hint), err
 	}
-	if err := p.budget.enter(ctx); err != nil {
+	if err := p.budget.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer p.budget.leave()
+	defer p.budget.Leave()
 	s.callHelp(ctx)
 	r := newReader(v, p.hint)
 	return r, r.charge(p.account)
@@ -150,16 +151,16 @@ func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 func (s *search[R]) hopeless(oldest, newest model.Nanos) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.best.full() && s.pager.beyond(oldest, newest, s.best.last().time)
+	return s.best.Full() && s.pager.beyond(oldest, newest, s.best.Last().Time)
 }
 
 // scanBlock looks at one block.
 func (s *search[R]) scanBlock(ctx context.Context, r *reader[R], b int, match func(*R) bool) error {
 	p := s.pager
-	if err := p.budget.enter(ctx); err != nil {
+	if err := p.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer p.budget.leave()
+	defer p.budget.Leave()
 	rows := r.load(b)
 	if r.view.segment != nil {
 		s.callHelp(ctx)
@@ -183,14 +184,14 @@ func (s *search[R]) scanRun(ctx context.Context, v *view[R], r run[R], match fun
 		if p.ascending {
 			i = from + n
 		}
-		e := entry[R]{row: &r.rows[i], time: v.signal.when(&r.rows[i]), seq: v.first + uint64(r.place(i))}
+		e := budget.Entry[R]{Row: &r.rows[i], Time: v.signal.when(&r.rows[i]), Seq: v.first + uint64(r.Place(i))}
 		if bounded && !p.precedes(e, bound) {
 			if v.ordered {
 				return nil // the rest is no better
 			}
 			continue
 		}
-		if e.seq > p.snapshot || !s.after.IsZero() && !p.precedes(cursorEntry[R](s.after), e) || !match(e.row) {
+		if e.Seq > p.snapshot || !s.after.IsZero() && !p.precedes(cursorEntry[R](s.after), e) || !match(e.Row) {
 			continue
 		}
 		if err := s.keep(v, e); err != nil {
@@ -203,28 +204,28 @@ func (s *search[R]) scanRun(ctx context.Context, v *view[R], r run[R], match fun
 
 // bound returns the entry that others must precede, if there is one yet. It may
 // be an old one where others find rows meanwhile: they only come nearer.
-func (s *search[R]) bound() (last entry[R], bounded bool) {
+func (s *search[R]) bound() (last budget.Entry[R], bounded bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.best.full() {
+	if !s.best.Full() {
 		return last, false
 	}
-	return s.best.last(), true
+	return s.best.Last(), true
 }
 
-// keep adds an entry. Of a block only the row itself is kept, so that a page of
-// rows from far apart does not hold all that lies around them.
-func (s *search[R]) keep(v *view[R], e entry[R]) error {
+// Keep adds an entry. Of a block only the row itself is kept, so that a page of
+// Rows from far apart does not hold all that lies around them.
+func (s *search[R]) keep(v *view[R], e budget.Entry[R]) error {
 	if v.segment != nil {
-		row := *e.row
-		e.row = &row
+		row := *e.Row
+		e.Row = &row
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.best.admits(e) {
+	if !s.best.Admits(e) {
 		return nil
 	}
-	before := s.best.bytes
-	s.best.add(e)
-	return s.pager.account.change(int64(s.best.bytes - before))
+	before := s.best.Bytes
+	s.best.Add(e)
+	return s.pager.account.Change(int64(s.best.Bytes - before))
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/ngram"
 )
 
 // sealedEvents is a store of many segments of rich records, and the records.
@@ -31,7 +33,7 @@ func sealedEvents(t *testing.T, rows int) (*Store, []model.Event) {
 }
 
 func TestTextsOfAllLengthsAreFound(t *testing.T) {
-	s, written := sealedEvents(t, shortRows+blockRows)
+	s, written := sealedEvents(t, ngram.ShortRows+blockRows)
 	r := rand.New(rand.NewPCG(1, 9))
 	for n := range 60 {
 		text := model.FoldText(written[r.IntN(len(written))].Body.Text())
@@ -79,7 +81,7 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 	_, err := queryPage(ctx, s, s.events, model.Paging{Limit: 1}, match, &hint{})
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, looked, 4*blockRows)
-	assert.Zero(t, s.budget.used.Load(), "what a query held is given back")
+	assert.Zero(t, s.budget.Used.Load(), "what a query held is given back")
 }
 
 func TestSearchPassesOnAPanic(t *testing.T) {
@@ -102,7 +104,7 @@ func TestSearchPassesOnAPanic(t *testing.T) {
 	p, err := newPager(s, s.events, model.Paging{Limit: 1}, match, &hint{})
 	require.NoError(t, err)
 	defer p.close()
-	search := search[model.Event]{pager: p, best: best[model.Event]{n: 1, size: (*model.Event).AnswerSize}}
+	search := search[model.Event]{pager: p, best: budget.Best[model.Event]{N: 1, Size: (*model.Event).AnswerSize}}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	search.cancel = cancel
 	search.take() // the first matcher is not a helper's
@@ -125,7 +127,7 @@ func TestQueryBeyondItsMemoryFails(t *testing.T) {
 	require.ErrorAs(t, err, &exhausted)
 	assert.Contains(t, err.Error(), "limit")
 	assert.Contains(t, err.Error(), "store::query_memory")
-	assert.Zero(t, s.budget.used.Load())
+	assert.Zero(t, s.budget.Used.Load())
 	assert.EqualValues(t, 1, s.QueryStats().Refused)
 
 	q.Paging.MaxBytes = 100 << 10 // what does not fit the page is not held
@@ -136,18 +138,18 @@ func TestQueryBeyondItsMemoryFails(t *testing.T) {
 }
 
 func TestQueriesTogetherStayWithinTheirMemory(t *testing.T) {
-	b := newBudget()
-	b.limit.Store(100)
-	first, second, third := b.account(), b.account(), b.account()
-	require.NoError(t, first.take(25))
-	require.Error(t, first.take(1), "a query may take a quarter")
-	require.NoError(t, second.take(25))
-	require.NoError(t, b.account().take(25))
-	require.NoError(t, third.takeBlock(20), "a block is nobody's fault")
-	require.ErrorContains(t, b.account().take(6), "all queries together")
-	first.close()
-	require.NoError(t, b.account().take(6))
-	require.NoError(t, third.takeBlock(-20))
-	assert.EqualValues(t, 56, b.used.Load())
-	assert.EqualValues(t, 95, b.peak.Load())
+	b := budget.NewBudget()
+	b.Limit.Store(100)
+	first, second, third := b.Account(), b.Account(), b.Account()
+	require.NoError(t, first.Take(25))
+	require.Error(t, first.Take(1), "a query may take a quarter")
+	require.NoError(t, second.Take(25))
+	require.NoError(t, b.Account().Take(25))
+	require.NoError(t, third.TakeBlock(20), "a block is nobody's fault")
+	require.ErrorContains(t, b.Account().Take(6), "all queries together")
+	first.Close()
+	require.NoError(t, b.Account().Take(6))
+	require.NoError(t, third.TakeBlock(-20))
+	assert.EqualValues(t, 56, b.Used.Load())
+	assert.EqualValues(t, 95, b.Peak.Load())
 }

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 const (
@@ -34,8 +35,8 @@ func (s blockSet) has(b int) bool { return s>>b&1 != 0 }
 // element of its slices holds a pointer, so that the garbage collector sees a
 // dozen objects however many rows there are.
 type segment struct {
-	packer    *packer
-	packing   packing
+	packer    *colenc.Packer
+	packing   colenc.Packing
 	rows      int
 	blockRows int
 	blocks    []block
@@ -74,7 +75,7 @@ type uidPlace struct {
 	place uint32
 }
 
-// size is the bytes of the segment, all of them.
+// Size is the bytes of the segment, all of them.
 func (s *segment) size() int64 {
 	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.blocks) + sliceBytes(s.data) + sliceBytes(s.words) +
 		sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks) + sliceBytes(s.spans) +
@@ -113,9 +114,9 @@ func (s *segment) findTrace(id model.TraceID) (place int, blocks blockSet) {
 	return place, s.traceBlocks[place]
 }
 
-func (s *segment) pack(dst, src []byte) []byte { return s.packer.pack(s.packing, dst, src) }
+func (s *segment) pack(dst, src []byte) []byte { return s.packer.Pack(s.packing, dst, src) }
 
-func (s *segment) unpack(dst, src []byte) []byte { return s.packer.unpack(s.packing, dst, src) }
+func (s *segment) unpack(dst, src []byte) []byte { return s.packer.Unpack(s.packing, dst, src) }
 
 // sortTraces makes the order by id.
 func (s *segment) sortTraces() {

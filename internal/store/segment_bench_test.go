@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // benchRows is how many rows the benchmarks store: TAPIO_BENCH_ROWS or 200,000.
@@ -179,16 +180,16 @@ func median(b *testing.B, f func()) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	packer, wide := newPacker(), newShop().wide(8*blockRows)
+	packer, wide := colenc.NewPacker(), newShop().wide(8*blockRows)
 	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
-	for how, name := range []string{packTight: "tight", packQuick: "quick"} {
-		b.Run("logs/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, packing(how), events) })
-		b.Run("spans/"+name, func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, packing(how), spans) })
-		b.Run("wide/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, packing(how), wide) })
+	for how, name := range []string{colenc.PackTight: "tight", colenc.PackQuick: "quick"} {
+		b.Run("logs/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, colenc.Packing(how), events) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, colenc.Packing(how), spans) })
+		b.Run("wide/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, colenc.Packing(how), wide) })
 	}
 }
 
-func benchmarkSeal[R any](b *testing.B, c codec[R], p *packer, how packing, rows []R) {
+func benchmarkSeal[R any](b *testing.B, c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) {
 	b.Helper()
 	var s *segment
 	for b.Loop() {

@@ -12,6 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // The columns of log records behind those that all rows have.
@@ -23,7 +24,7 @@ const (
 	columnClock    // which times the record has
 	columnObserved // how much later it was observed, if both are there
 	columnBody     // how the body is written
-	columnLength   // bytes in streamBody
+	columnLength   // Bytes in streamBody
 	eventColumns
 )
 
@@ -60,9 +61,9 @@ func (eventCodec) blockRows() int { return blockRows }
 
 func (eventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
 
-func (eventCodec) number(w *writer, rows []model.Event) {
+func (eventCodec) Number(w *writer, rows []model.Event) {
 	for i := range rows {
-		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
+		w.warmed += w.traces.Warm(rows[i].TraceID) + w.spans.Warm(rows[i].SpanID)
 	}
 	for i := range rows {
 		w.ids[i] = rowIDs{trace: w.trace(rows[i].TraceID), span: w.span(rows[i].SpanID)}
@@ -73,13 +74,13 @@ func (eventCodec) write(w *writer, e *model.Event) {
 	w.origin(e.When(), e.Resource, e.Scope)
 	w.name(e.Name)
 	w.index.severity(e.Severity(), e.Resource, w.resource)
-	w.columns[columnSeverity].put(zigzag(int64(e.SeverityNumber)))
-	w.columns[columnSeverityText].put(w.text(columnSeverityText, e.SeverityText))
-	w.columns[columnEventFlags].put(uint64(e.Flags))
-	w.columns[columnEventDropped].put(uint64(e.DroppedAttributes))
+	w.columns[columnSeverity].Put(colenc.Zigzag(int64(e.SeverityNumber)))
+	w.columns[columnSeverityText].Put(w.text(columnSeverityText, e.SeverityText))
+	w.columns[columnEventFlags].Put(uint64(e.Flags))
+	w.columns[columnEventDropped].Put(uint64(e.DroppedAttributes))
 	clock, later := clockOf(e)
-	w.columns[columnClock].put(clock)
-	w.columns[columnObserved].put(later)
+	w.columns[columnClock].Put(clock)
+	w.columns[columnObserved].Put(later)
 	w.attributes(e.Attributes)
 	w.body(e)
 	if uid := e.UID(); uid != "" {
@@ -94,28 +95,28 @@ func clockOf(e *model.Event) (clock, later uint64) {
 	case e.ObservedTime == 0:
 		return clockTime, 0
 	default:
-		return clockBoth, zigzag(int64(e.ObservedTime - e.Time))
+		return clockBoth, colenc.Zigzag(int64(e.ObservedTime - e.Time))
 	}
 }
 
 func (w *writer) body(e *model.Event) {
 	kind := e.Body.Kind()
 	if kind != model.KindString {
-		w.columns[columnBody].put(uint64(kind))
-		w.columns[columnLength].put(0)
-		w.streams[streamExtra] = appendContent(w.streams[streamExtra], e.Body)
-		w.grams.add(e.Body.Text())
+		w.columns[columnBody].Put(uint64(kind))
+		w.columns[columnLength].Put(0)
+		w.streams[streamExtra] = colenc.AppendContent(w.streams[streamExtra], e.Body)
+		w.grams.Add(e.Body.Text())
 		return
 	}
 	text := e.Body.Str()
-	w.grams.addAfter(w.bodyBefore, text)
+	w.grams.AddAfter(w.bodyBefore, text)
 	w.bodyBefore = text
 	how, short := uint64(bodyText), w.withMarks(text, e)
 	if len(short) < len(text) {
 		how, text = bodyWithID, short
 	}
-	w.columns[columnBody].put(how)
-	w.columns[columnLength].put(uint64(len(text)))
+	w.columns[columnBody].Put(how)
+	w.columns[columnLength].Put(uint64(len(text)))
 	w.streams[streamBody] = append(w.streams[streamBody], text...)
 }
 
@@ -171,46 +172,46 @@ func appendWithoutMarks(dst, text []byte, trace model.TraceID, span model.SpanID
 	return dst
 }
 
-func (eventCodec) read(l *loader, i int, e *model.Event) {
-	e.TraceID, e.SpanID = l.trace(i), l.span(l.number(columnSpan, i))
+func (eventCodec) Read(l *loader, i int, e *model.Event) {
+	e.TraceID, e.SpanID = l.trace(i), l.span(l.Number(columnSpan, i))
 	e.Resource, e.Scope = l.origin(i)
 	e.Name, e.SeverityText = l.text(columnName, i), l.text(columnSeverityText, i)
-	e.SeverityNumber = int32(unzigzag(l.number(columnSeverity, i)))
-	e.Flags = uint32(l.number(columnEventFlags, i))
-	e.DroppedAttributes = uint32(l.number(columnEventDropped, i))
+	e.SeverityNumber = int32(colenc.Unzigzag(l.Number(columnSeverity, i)))
+	e.Flags = uint32(l.Number(columnEventFlags, i))
+	e.DroppedAttributes = uint32(l.Number(columnEventDropped, i))
 	e.Time, e.ObservedTime = l.clock(i)
 	e.Attributes = l.attributes(i)
 	e.Body = l.readBody(i, e)
 }
 
 func (l *loader) clock(i int) (time, observed model.Nanos) {
-	when := model.Nanos(l.number(columnTime, i))
-	switch l.number(columnClock, i) {
+	when := model.Nanos(l.Number(columnTime, i))
+	switch l.Number(columnClock, i) {
 	case clockTime:
 		return when, 0
 	case clockObserved:
 		return 0, when
 	default:
-		return when, when + model.Nanos(unzigzag(l.number(columnObserved, i)))
+		return when, when + model.Nanos(colenc.Unzigzag(l.Number(columnObserved, i)))
 	}
 }
 
 func (l *loader) readBody(i int, e *model.Event) model.Value {
-	switch how := l.number(columnBody, i); how {
+	switch how := l.Number(columnBody, i); how {
 	case bodyText:
-		return model.StringValue(string(l.body.take(int(l.number(columnLength, i)))))
+		return model.StringValue(string(l.body.Take(int(l.Number(columnLength, i)))))
 	case bodyWithID:
-		return model.StringValue(withoutMarks(l.body.take(int(l.number(columnLength, i))), e.TraceID, e.SpanID))
+		return model.StringValue(withoutMarks(l.body.Take(int(l.Number(columnLength, i))), e.TraceID, e.SpanID))
 	default:
-		return readContent(&l.extra, model.Kind(how))
+		return colenc.ReadContent(&l.extra, model.Kind(how))
 	}
 }
 
 func (eventCodec) skip(l *loader, i int) {
 	l.skipAttributes(i)
-	l.body.take(int(l.number(columnLength, i)))
-	if how := l.number(columnBody, i); how < bodyText {
-		skipContent(&l.extra, model.Kind(how))
+	l.body.Take(int(l.Number(columnLength, i)))
+	if how := l.Number(columnBody, i); how < bodyText {
+		colenc.SkipContent(&l.extra, model.Kind(how))
 	}
 }
 
@@ -219,9 +220,9 @@ func appendID(dst []byte, trace model.TraceID, span model.SpanID) []byte {
 	return append(append(dst, trace[:]...), span[:]...)
 }
 
-func readID(c *cursor) (trace model.TraceID, span model.SpanID) {
-	copy(trace[:], c.take(len(trace)))
-	copy(span[:], c.take(len(span)))
+func readID(c *colenc.Cursor) (trace model.TraceID, span model.SpanID) {
+	copy(trace[:], c.Take(len(trace)))
+	copy(span[:], c.Take(len(span)))
 	return trace, span
 }
 

@@ -3,7 +3,10 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+)
 
 // The columns of spans behind those that all rows have.
 const (
@@ -35,9 +38,9 @@ func (spanCodec) blockRows() int { return blockRows }
 
 func (spanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
 
-func (spanCodec) number(w *writer, rows []model.Span) {
+func (spanCodec) Number(w *writer, rows []model.Span) {
 	for i := range rows {
-		w.warmed += w.traces.warm(rows[i].TraceID) + w.spans.warm(rows[i].SpanID)
+		w.warmed += w.traces.Warm(rows[i].TraceID) + w.spans.Warm(rows[i].SpanID)
 	}
 	for i := range rows {
 		w.ids[i] = rowIDs{
@@ -49,20 +52,20 @@ func (spanCodec) number(w *writer, rows []model.Span) {
 func (spanCodec) write(w *writer, s *model.Span) {
 	w.origin(s.Start, s.Resource, s.Scope)
 	w.name(s.Name)
-	w.columns[columnKind].put(zigzag(int64(s.Kind)))
-	w.columns[columnStatus].put(zigzag(int64(s.StatusCode)))
-	w.columns[columnDuration].put(zigzag(int64(s.End - s.Start)))
-	w.columns[columnParent].put(w.rowIDs().distance())
-	w.columns[columnState].put(w.text(columnState, s.TraceState))
+	w.columns[columnKind].Put(colenc.Zigzag(int64(s.Kind)))
+	w.columns[columnStatus].Put(colenc.Zigzag(int64(s.StatusCode)))
+	w.columns[columnDuration].Put(colenc.Zigzag(int64(s.End - s.Start)))
+	w.columns[columnParent].Put(w.rowIDs().distance())
+	w.columns[columnState].Put(w.text(columnState, s.TraceState))
 	message := w.text(columnMessage, s.StatusMessage)
-	w.columns[columnMessage].put(message)
+	w.columns[columnMessage].Put(message)
 	w.search(message, s.StatusMessage)
-	w.columns[columnSpanFlags].put(uint64(s.Flags))
-	w.columns[columnDroppedAttributes].put(uint64(s.DroppedAttributes))
-	w.columns[columnDroppedEvents].put(uint64(s.DroppedEvents))
-	w.columns[columnDroppedLinks].put(uint64(s.DroppedLinks))
-	w.columns[columnEvents].put(uint64(len(s.Events)))
-	w.columns[columnLinks].put(uint64(len(s.Links)))
+	w.columns[columnSpanFlags].Put(uint64(s.Flags))
+	w.columns[columnDroppedAttributes].Put(uint64(s.DroppedAttributes))
+	w.columns[columnDroppedEvents].Put(uint64(s.DroppedEvents))
+	w.columns[columnDroppedLinks].Put(uint64(s.DroppedLinks))
+	w.columns[columnEvents].Put(uint64(len(s.Events)))
+	w.columns[columnLinks].Put(uint64(len(s.Links)))
 	w.attributes(s.Attributes)
 	w.spanEvents(s)
 	w.spanLinks(s)
@@ -74,15 +77,15 @@ func (ids *rowIDs) distance() uint64 {
 	if ids.parent == 0 {
 		return 0
 	}
-	return zigzag(int64(ids.span-ids.parent)) + 1
+	return colenc.Zigzag(int64(ids.span-ids.parent)) + 1
 }
 
 func (w *writer) spanEvents(s *model.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Events {
 		e := &s.Events[i]
-		dst = appendNumbers(dst, zigzag(int64(e.Time-s.Start)), w.rareText(e.Name), uint64(e.DroppedAttributes))
-		dst = appendAttributeList(dst, e.Attributes)
+		dst = appendNumbers(dst, colenc.Zigzag(int64(e.Time-s.Start)), w.rareText(e.Name), uint64(e.DroppedAttributes))
+		dst = colenc.AppendAttributeList(dst, e.Attributes)
 	}
 	w.streams[streamExtra] = dst
 }
@@ -93,26 +96,26 @@ func (w *writer) spanLinks(s *model.Span) {
 		link := &s.Links[i]
 		dst = appendID(dst, link.TraceID, link.SpanID)
 		dst = appendNumbers(dst, w.rareText(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
-		dst = appendAttributeList(dst, link.Attributes)
+		dst = colenc.AppendAttributeList(dst, link.Attributes)
 	}
 	w.streams[streamExtra] = dst
 }
 
-func (spanCodec) read(l *loader, i int, s *model.Span) {
-	own := l.number(columnSpan, i)
+func (spanCodec) Read(l *loader, i int, s *model.Span) {
+	own := l.Number(columnSpan, i)
 	s.TraceID, s.SpanID = l.trace(i), l.span(own)
-	if distance := l.number(columnParent, i); distance > 0 {
-		s.ParentID = l.span(own - uint64(unzigzag(distance-1)))
+	if distance := l.Number(columnParent, i); distance > 0 {
+		s.ParentID = l.span(own - uint64(colenc.Unzigzag(distance-1)))
 	}
 	s.Resource, s.Scope = l.origin(i)
 	s.Name, s.TraceState, s.StatusMessage = l.text(columnName, i), l.text(columnState, i), l.text(columnMessage, i)
-	s.Start = model.Nanos(l.number(columnTime, i))
-	s.End = s.Start + model.Nanos(unzigzag(l.number(columnDuration, i)))
-	s.Kind, s.StatusCode = int32(unzigzag(l.number(columnKind, i))), int32(unzigzag(l.number(columnStatus, i)))
-	s.Flags = uint32(l.number(columnSpanFlags, i))
-	s.DroppedAttributes = uint32(l.number(columnDroppedAttributes, i))
-	s.DroppedEvents = uint32(l.number(columnDroppedEvents, i))
-	s.DroppedLinks = uint32(l.number(columnDroppedLinks, i))
+	s.Start = model.Nanos(l.Number(columnTime, i))
+	s.End = s.Start + model.Nanos(colenc.Unzigzag(l.Number(columnDuration, i)))
+	s.Kind, s.StatusCode = int32(colenc.Unzigzag(l.Number(columnKind, i))), int32(colenc.Unzigzag(l.Number(columnStatus, i)))
+	s.Flags = uint32(l.Number(columnSpanFlags, i))
+	s.DroppedAttributes = uint32(l.Number(columnDroppedAttributes, i))
+	s.DroppedEvents = uint32(l.Number(columnDroppedEvents, i))
+	s.DroppedLinks = uint32(l.Number(columnDroppedLinks, i))
 	s.Attributes = l.attributes(i)
 	s.Events = l.spanEvents(i, s.Start)
 	s.Links = l.spanLinks(i)
@@ -122,8 +125,8 @@ func (l *loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
 	var list []model.SpanEvent
 	for range l.elements(columnEvents, i) {
 		list = append(list, model.SpanEvent{
-			Time: start + model.Nanos(l.extra.varint()), Name: l.words.strings[l.extra.uvarint()],
-			DroppedAttributes: uint32(l.extra.uvarint()), Attributes: readAttributeList(&l.extra),
+			Time: start + model.Nanos(l.extra.Varint()), Name: l.words.strings[l.extra.Uvarint()],
+			DroppedAttributes: uint32(l.extra.Uvarint()), Attributes: colenc.ReadAttributeList(&l.extra),
 		})
 	}
 	return list
@@ -134,9 +137,9 @@ func (l *loader) spanLinks(i int) []model.SpanLink {
 	for range l.elements(columnLinks, i) {
 		var link model.SpanLink
 		link.TraceID, link.SpanID = readID(&l.extra)
-		link.TraceState = l.words.strings[l.extra.uvarint()]
-		link.Flags, link.DroppedAttributes = uint32(l.extra.uvarint()), uint32(l.extra.uvarint())
-		link.Attributes = readAttributeList(&l.extra)
+		link.TraceState = l.words.strings[l.extra.Uvarint()]
+		link.Flags, link.DroppedAttributes = uint32(l.extra.Uvarint()), uint32(l.extra.Uvarint())
+		link.Attributes = colenc.ReadAttributeList(&l.extra)
 		list = append(list, link)
 	}
 	return list
@@ -150,8 +153,8 @@ func (spanCodec) skip(l *loader, i int) {
 
 // elements is how many elements of a row are in the stream of what is rare.
 func (l *loader) elements(column, i int) uint64 {
-	n := l.number(column, i)
-	if n > uint64(len(l.extra.bytes)) {
+	n := l.Number(column, i)
+	if n > uint64(len(l.extra.Bytes)) {
 		panic("store: a segment is broken: it holds fewer elements than it says")
 	}
 	return n

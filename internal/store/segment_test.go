@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // restore reads all rows of a segment.
@@ -32,17 +34,17 @@ func restore[R any](c codec[R], s *segment, h *hint) (rows []R, places []int32) 
 }
 
 func TestSegmentsGiveBackTheirRows(t *testing.T) {
-	packer := newPacker()
+	packer := colenc.NewPacker()
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
 		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := seal(codec[model.Event](eventCodec{}), packer, packing(n%2), events)
+		s := seal(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), events)
 		got, _ := restore(codec[model.Event](eventCodec{}), s, &hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = seal(codec[model.Span](spanCodec{}), packer, packing(n%2), spans)
+		s = seal(codec[model.Span](spanCodec{}), packer, colenc.Packing(n%2), spans)
 		restored, _ := restore(codec[model.Span](spanCodec{}), s, &hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
@@ -57,8 +59,8 @@ func requireEqualEvents(t *testing.T, want, got *model.Event) {
 	t.Helper()
 	require.True(t, want.Body.Equal(got.Body), "%v, got %v", want.Body, got.Body)
 	require.True(t, want.Attributes.Equal(got.Attributes), "%v, got %v", want.Attributes, got.Attributes)
-	require.True(t, equalResources(want.Resource, got.Resource))
-	require.True(t, equalScopes(want.Scope, got.Scope))
+	require.True(t, intern.EqualResources(want.Resource, got.Resource))
+	require.True(t, intern.EqualScopes(want.Scope, got.Scope))
 	a, b := *want, *got
 	for _, e := range []*model.Event{&a, &b} {
 		e.Seq, e.Body, e.Attributes, e.Resource, e.Scope = 0, model.Value{}, nil, nil, nil
@@ -69,8 +71,8 @@ func requireEqualEvents(t *testing.T, want, got *model.Event) {
 func requireEqualSpans(t *testing.T, want, got *model.Span) {
 	t.Helper()
 	require.True(t, want.Attributes.Equal(got.Attributes))
-	require.True(t, equalResources(want.Resource, got.Resource))
-	require.True(t, equalScopes(want.Scope, got.Scope))
+	require.True(t, intern.EqualResources(want.Resource, got.Resource))
+	require.True(t, intern.EqualScopes(want.Scope, got.Scope))
 	require.True(t, slices.EqualFunc(want.Events, got.Events, func(a, b model.SpanEvent) bool {
 		return a.Time == b.Time && a.Name == b.Name && a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 	}))
@@ -86,7 +88,7 @@ func requireEqualSpans(t *testing.T, want, got *model.Span) {
 }
 
 func TestIndexesLoseNoRow(t *testing.T) {
-	packer := newPacker()
+	packer := colenc.NewPacker()
 	matching, all := 0, 0
 	for n := range uint64(12) {
 		r := rand.New(rand.NewPCG(n, 3))
@@ -106,7 +108,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 				rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
 			}
 		}
-		s := seal(codec[model.Event](eventCodec{}), packer, packing(n%2), rows)
+		s := seal(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), rows)
 		for range 100 {
 			q := model.EventQuery{Filter: randomFilter(t, r), Kind: model.RecordKind(r.IntN(3))}
 			if r.IntN(4) == 0 {
@@ -260,41 +262,4 @@ func TestReadersDoNotSeeTheSealing(t *testing.T) {
 	}
 	writers.Wait()
 	assert.Positive(t, seen)
-}
-
-// What no value of a label meets is ruled out without unpacking a block.
-func TestSelectorsPassOverSegments(t *testing.T) {
-	rows := events(1, 3*blockRows)
-	for i := range rows {
-		rows[i].Attributes = model.Attributes{
-			{Key: "method", Value: model.StringValue("POST")},
-			{Key: "route", Value: model.StringValue(fmt.Sprint("/carts/", i/blockRows))},
-			{Key: "user", Value: model.StringValue(fmt.Sprint("user-", i))},
-			{Key: "status", Value: model.IntValue(int64(200 + i%300))},
-		}
-	}
-	s := seal(codec[model.Event](eventCodec{}), newPacker(), packQuick, rows)
-	for selector, blocks := range map[[3]string]int{
-		{"method", "!=", "POST"}: 0, {"method", "=~", "P.*"}: 3, {"method", "!~", "G.*"}: 3, {"method", "!exists", ""}: 0,
-		{"route", "=~", ".*/orders/.*"}: 0, {"route", "=~", ".*/1"}: 1, {"route", "!=", "/carts/1"}: 2, {"route", ">", "1"}: 0,
-		{"user", "=~", "nobody-.*"}: 0, {"user", "=", "user-600000"}: 0, {"user", "=~", "user-.*"}: 3, {"user", "exists", ""}: 3,
-		{"status", ">", "499"}: 0, {"status", ">=", "499"}: 3, {"status", "<", "200"}: 0, {"status", "=", "200"}: 3,
-		{"absent", "exists", ""}: 0, {"absent", "!=", "x"}: 3, {"absent", "=", "x"}: 0,
-	} {
-		values := []string{selector[2]}
-		if selector[2] == "" {
-			values = nil
-		}
-		compiled, err := model.NewSelector(selector[0], selector[1], values)
-		require.NoError(t, err)
-		h := eventHint(&model.EventQuery{Filter: model.Filter{Selectors: []model.Selector{compiled}}})
-		l, admitted := &loader{segment: s}, 0
-		set := l.blocks(h)
-		for b := range s.blocks {
-			if set.has(b) && l.admits(h, b) {
-				admitted++
-			}
-		}
-		require.Equal(t, blocks, admitted, "%v", selector)
-	}
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // closedLog holds rows in one chunk, which is sealed and to be written.
 func closedLog(t testing.TB, now func() time.Time) *log[model.Event] {
 	t.Helper()
-	l := newLog(eventSignal(), newPacker(), now)
+	l := newLog(eventSignal(), colenc.NewPacker(), now)
 	l.setLimits(64*mebibyte, 0)
 	require.Zero(t, refusedOf(l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600))))
 	l.directory = &directory{wake: make(chan struct{}, 1)}
@@ -30,7 +31,7 @@ func TestFilesOfBothPackingsAreRead(t *testing.T) {
 	for name, now := range map[string]func() time.Time{"quick": time.Now, "tight": leisurely()} {
 		t.Run(name, func(t *testing.T) {
 			l := closedLog(t, now)
-			require.Equal(t, name == "quick", l.chunks[0].segment.packing == packQuick)
+			require.Equal(t, name == "quick", l.chunks[0].segment.packing == colenc.PackQuick)
 			into, err := reopened(t, l, fileVersion)
 			require.NoError(t, err)
 			for seq := uint64(1); seq <= l.last; seq++ {
@@ -47,10 +48,10 @@ func TestOldFilesAreRead(t *testing.T) {
 	l := closedLog(t, leisurely()) // as all were
 	s := l.chunks[0].segment
 	var streams [][]byte
-	for _, c := range split(nil, s.unpack(nil, s.words))[:4] {
-		streams = append(streams, c.bytes)
+	for _, c := range colenc.Split(nil, s.unpack(nil, s.words))[:4] {
+		streams = append(streams, c.Bytes)
 	}
-	s.words = s.pack(nil, join(nil, streams))
+	s.words = s.pack(nil, colenc.Join(nil, streams))
 	into, err := reopened(t, l, firstFileVersion)
 	require.NoError(t, err)
 	require.Equal(t, l.rows, into.rows)
@@ -75,7 +76,7 @@ func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Eve
 	if err != nil {
 		return nil, err
 	}
-	into := newLog(eventSignal(), newPacker(), time.Now)
+	into := newLog(eventSignal(), colenc.NewPacker(), time.Now)
 	into.setLimits(64*mebibyte, 0)
 	restored, err := into.restore(&h, r)
 	require.True(t, restored)

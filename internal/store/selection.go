@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // refBlock is how many series a selection reads from the registry at a time, so that it
@@ -21,8 +22,8 @@ const refBlock = 4096
 // goroutine and must be closed.
 type selection struct {
 	log     *pointLog
-	budget  *budget
-	account *account
+	budget  *budget.Budget
+	account *budget.Account
 	times   model.TimeRange
 	last    uint64 // sequence of the newest point that it sees
 	views   []pointView
@@ -37,19 +38,19 @@ func (s *Store) Select(times model.TimeRange) query.SeriesSelection {
 }
 
 func (s *Store) selectSeries(times model.TimeRange) *selection {
-	sel := &selection{log: s.points, budget: s.budget, account: s.budget.account(), times: times, pieces: make([]piece, 1)}
+	sel := &selection{log: s.points, budget: s.budget, account: s.budget.Account(), times: times, pieces: make([]piece, 1)}
 	sel.views, sel.last = s.points.views()
 	return sel
 }
 
 // Close implements query.Account.
-func (s *selection) Close() { s.account.close() }
+func (s *selection) Close() { s.account.Close() }
 
 // Take implements query.Account.
-func (s *selection) Take(bytes int64) error { return s.account.take(bytes) }
+func (s *selection) Take(bytes int64) error { return s.account.Take(bytes) }
 
 // Give implements query.Account.
-func (s *selection) Give(bytes int64) { s.account.give(bytes) }
+func (s *selection) Give(bytes int64) { s.account.Give(bytes) }
 
 // Refs implements query.SeriesSelection.
 func (s *selection) Refs() iter.Seq[[]query.SeriesRef] {
@@ -112,7 +113,7 @@ func (s *selection) Load(refs []query.SeriesRef) []*model.Series {
 func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
 	s.sources = make([]source, len(refs))
 	place := s.placeOf(refs)
-	if err := s.account.take(int64(len(place))*4 + int64(len(refs))*8); err != nil {
+	if err := s.account.Take(int64(len(place))*4 + int64(len(refs))*8); err != nil {
 		return nil, err
 	}
 	for i := range s.views {
@@ -123,7 +124,7 @@ func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, e
 		before := cap(s.pieces)
 		err := s.inTurn(ctx, func() error {
 			s.wantView(int32(i), v, place)
-			return s.account.take(int64(cap(s.pieces)-before) * int64(unsafe.Sizeof(piece{})))
+			return s.account.Take(int64(cap(s.pieces)-before) * int64(unsafe.Sizeof(piece{})))
 		})
 		if err != nil {
 			return nil, err
@@ -140,7 +141,7 @@ func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, e
 // there are more of them than series in a segment.
 func (s *selection) Present(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
 	place, found, missing := s.placeOf(refs), make([]bool, len(refs)), len(refs)
-	if err := s.account.take(int64(len(place))*4 + int64(len(refs))); err != nil {
+	if err := s.account.Take(int64(len(place))*4 + int64(len(refs))); err != nil {
 		return nil, err
 	}
 	note := func(slot uint32) {
@@ -192,10 +193,10 @@ func (s *selection) placeOf(refs []query.SeriesRef) []uint32 {
 }
 
 func (s *selection) inTurn(ctx context.Context, work func() error) error {
-	if err := s.budget.enter(ctx); err != nil {
+	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.leave()
+	defer s.budget.Leave()
 	return work()
 }
 
@@ -219,7 +220,7 @@ func (s *selection) wantView(i int32, v *pointView, place []uint32) {
 	}
 }
 
-// add puts a piece behind the others of its series.
+// Add puts a piece behind the others of its series.
 func (s *selection) add(n uint32, p piece) {
 	at := int32(len(s.pieces))
 	s.pieces = append(s.pieces, p)

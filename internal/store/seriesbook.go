@@ -64,7 +64,7 @@ func (b *seriesBook) clear() {
 	b.metrics, b.resources, b.scopes = map[string]namedMetric{}, map[string]*model.Resource{}, map[string]*model.Scope{}
 }
 
-// entry returns the place of a slot.
+// Entry returns the place of a slot.
 func (b *seriesBook) entry(slot uint32) *bookEntry {
 	leaf := int(slot / leafSlots)
 	if leaf >= len(b.leaves) {
@@ -93,7 +93,7 @@ func (b *seriesBook) learn(slots iter.Seq[uint32], last uint64) bool {
 	b.fresh = b.fresh[:0]
 	alive := b.lookUp(slots, last)
 	for i := range b.fresh {
-		b.read(&b.fresh[i])
+		b.Read(&b.fresh[i])
 	}
 	return alive
 }
@@ -147,8 +147,8 @@ func (b *seriesBook) named(key string) namedMetric {
 	return m
 }
 
-// read matches a series. Those that share a resource or scope share its words.
-func (b *seriesBook) read(f *freshSeries) {
+// Read matches a series. Those that share a resource or scope share its words.
+func (b *seriesBook) Read(f *freshSeries) {
 	attributes := model.Unpack(f.key)
 	series := &model.Series{
 		Metric:     b.named(f.of[partMetric]).words,

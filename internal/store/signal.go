@@ -7,36 +7,37 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // signal is all that a log must know about its rows.
 type signal[R any] struct {
 	name  string
 	place uint8 // in the write-ahead log
-	slot  int   // bytes of a row in its array; within size
+	slot  int   // Bytes of a row in its array; within size
 	when  func(*R) model.Nanos
 	size  func(*R) int
 	// answer is the size by which pages are bounded.
 	answer func(*R) int
-	// number sets the row's sequence.
+	// Number sets the row's sequence.
 	number func(*R, uint64)
 	// complete replaces parts that must not be nil.
 	complete func(*R)
-	// cost is what keep would add to the chunk's bytes.
-	cost func(*parts, *R) int
+	// Cost is what keep would add to the chunk's bytes.
+	cost func(*intern.Parts, *R) int
 	// codec writes a full chunk as a segment.
 	codec codec[R]
 	// facts are what its rows are grouped and compared by.
 	facts facts[R]
 	// attributes are those of the row itself.
 	attributes func(*R) model.Attributes
-	// encode writes a row for the write-ahead log, and decode reads it.
+	// Encode writes a row for the write-ahead log, and decode reads it.
 	encode func(*rowEncoder, *R)
 	decode func(*rowDecoder) R
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string
-	// keep interns the row's shared parts and indexes it as the row at place.
-	keep func(p *parts, row *R, place int32)
+	// Keep interns the row's shared parts and indexes it as the row at place.
+	keep func(p *intern.Parts, row *R, place int32)
 }
 
 func eventSignal() signal[model.Event] {
@@ -59,12 +60,12 @@ func eventSignal() signal[model.Event] {
 		complete: func(e *model.Event) {
 			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
 		},
-		cost: func(p *parts, e *model.Event) int {
-			return p.resources.cost(e.Resource) + p.scopes.cost(e.Scope) + p.uidCost(e.UID())
+		cost: func(p *intern.Parts, e *model.Event) int {
+			return p.Resources.Cost(e.Resource) + p.Scopes.Cost(e.Scope) + p.UIDCost(e.UID())
 		},
-		keep: func(p *parts, e *model.Event, place int32) {
-			e.Resource, e.Scope = p.resources.keep(e.Resource), p.scopes.keep(e.Scope)
-			p.keepUID(e.UID(), place)
+		keep: func(p *intern.Parts, e *model.Event, place int32) {
+			e.Resource, e.Scope = p.Resources.Keep(e.Resource), p.Scopes.Keep(e.Scope)
+			p.KeepUID(e.UID(), place)
 		},
 	}
 }
@@ -88,12 +89,12 @@ func spanSignal() signal[model.Span] {
 		complete: func(s *model.Span) {
 			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
 		},
-		cost: func(p *parts, s *model.Span) int {
-			return p.resources.cost(s.Resource) + p.scopes.cost(s.Scope) + p.traceCost(s.TraceID)
+		cost: func(p *intern.Parts, s *model.Span) int {
+			return p.Resources.Cost(s.Resource) + p.Scopes.Cost(s.Scope) + p.TraceCost(s.TraceID)
 		},
-		keep: func(p *parts, s *model.Span, place int32) {
-			s.Resource, s.Scope = p.resources.keep(s.Resource), p.scopes.keep(s.Scope)
-			p.keepTrace(s.TraceID, place)
+		keep: func(p *intern.Parts, s *model.Span, place int32) {
+			s.Resource, s.Scope = p.Resources.Keep(s.Resource), p.Scopes.Keep(s.Scope)
+			p.KeepTrace(s.TraceID, place)
 		},
 	}
 }

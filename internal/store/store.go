@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/disk"
 	"github.com/tapio/tapio/internal/store/wal"
 )
@@ -35,7 +37,7 @@ type Store struct {
 	started   time.Time
 	epoch     uint64
 	directory *directory // nil: in memory only
-	budget    *budget
+	budget    *budget.Budget
 	findings  findingCounts
 	panics    *panicReport
 	owners    *seriesOwners
@@ -51,11 +53,11 @@ type Store struct {
 
 // New makes an empty store that reads the time of arrival from now.
 func New(limits Limits, now func() time.Time) *Store {
-	packer := newPacker()
+	packer := colenc.NewPacker()
 	s := &Store{
 		started: now(),
 		epoch:   newEpoch(),
-		budget:  newBudget(),
+		budget:  budget.NewBudget(),
 		owners:  newSeriesOwners(),
 		events:  newLog(eventSignal(), packer, now),
 		spans:   newLog(spanSignal(), packer, now),
@@ -82,7 +84,7 @@ type DirectoryOptions struct {
 }
 
 // Open makes a store that keeps its rows in a directory, and reads back what one
-// before left there: rows, sequences, ids and page tokens go on. The errors name the
+// Before left there: rows, sequences, ids and page tokens go on. The errors name the
 // key store::directory.
 func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, error) {
 	s := New(limits, now)
@@ -169,7 +171,7 @@ func (s *Store) Epoch() uint64 { return s.epoch }
 
 // SetLimits changes the bounds and evicts at once what no longer fits.
 func (s *Store) SetLimits(limits Limits) {
-	s.budget.setLimit(limits.QueryMemory)
+	s.budget.SetLimit(limits.QueryMemory)
 	s.profiles.SetLimits(limits.Profiles, limits.MaxAge)
 	s.division.mu.Lock()
 	defer s.division.mu.Unlock()
@@ -216,7 +218,7 @@ func appendFailure(err error) error {
 }
 
 // Retire drops the rows that arrived longer than MaxAge ago. The time in the
-// rows does not matter, so that replayed telemetry stays. The owner calls it
+// Rows does not matter, so that replayed telemetry stays. The owner calls it
 // every few seconds.
 func (s *Store) Retire() {
 	s.events.retire()
@@ -232,12 +234,12 @@ type Stats struct {
 	Signal string // "logs", "traces", "metrics" or "profiles"
 
 	Rows, Bytes, Capacity uint64
-	Appended              uint64            // rows stored since the start
-	Evicted               map[string]uint64 // rows since the start, by "size" and "age"
-	Refused               map[string]uint64 // rows since the start, by "too_large"
+	Appended              uint64            // Rows stored since the start
+	Evicted               map[string]uint64 // Rows since the start, by "size" and "age"
+	Refused               map[string]uint64 // Rows since the start, by "too_large"
 	Oldest, Newest        model.Nanos       // times in the rows held, without the rows that have none; 0: none
 	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
-	Lost                  uint64            // rows that were evicted before a tail had seen them
+	Lost                  uint64            // Rows that were evicted before a tail had seen them
 
 	// Of metrics only: the distinct series held, the bytes that these take
 	// (within Bytes), the series dropped with their last point, and the distinct

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,7 +92,7 @@ func recount[R any](l *log[R]) (rows int, bytes int64) {
 			continue
 		}
 		content := int64(chunkBytes)
-		scratch := newParts(l.hash)
+		scratch := intern.NewParts(l.hash)
 		for i, row := range c.rows {
 			content += int64(l.signal.size(&row) + l.signal.cost(scratch, &row))
 			l.signal.keep(scratch, &row, int32(i))
@@ -187,7 +188,7 @@ func TestSharedPartsAreKeptOncePerChunk(t *testing.T) {
 		s.AppendEvents(events(i, 1)) // each with a resource of its own, of equal content
 	}
 	require.Len(t, s.events.chunks, 1)
-	assert.Len(t, s.events.chunks[0].parts.resources.kept, 1)
+	assert.Len(t, s.events.chunks[0].parts.Resources.Kept, 1)
 	assert.Same(t, s.events.chunks[0].rows[0].Resource, s.events.chunks[0].rows[49].Resource)
 
 	for range 50 {

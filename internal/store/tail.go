@@ -40,7 +40,7 @@ type Tail[R any] struct {
 	resumed  bool   // by a reader that wants to know what it missed
 	since    model.Nanos
 	last     int // matching rows to go back first
-	taken    int // bytes of rows in the answer at hand
+	taken    int // Bytes of rows in the answer at hand
 	bytes    int // that end an answer
 }
 
@@ -216,7 +216,7 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
 	r, until := t.load(&v)
 	stop := min(end, t.position+tailStep, v.first+uint64(until)-1)
 	for i := r.behind(int(t.position + 1 - v.first)); i < len(r.rows); i++ {
-		seq := v.first + uint64(r.place(i))
+		seq := v.first + uint64(r.Place(i))
 		if seq > stop {
 			break
 		}

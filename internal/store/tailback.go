@@ -40,7 +40,7 @@ func (t *Tail[R]) goBackIn(ctx context.Context, v *view[R], back *walk) error {
 			if back.looked++; back.looked%checkRows == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			seq := v.first + uint64(rows.place(n))
+			seq := v.first + uint64(rows.Place(n))
 			if seq <= back.history && match(&rows.rows[n]) {
 				back.left--
 				back.position = seq - 1

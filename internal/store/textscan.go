@@ -5,11 +5,11 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/ngram"
 )
 
 // textHint is a text that rows must hold. It is looked for in the texts of a
@@ -50,14 +50,14 @@ type searched struct {
 	body  bool
 }
 
-// mayHold reports whether a row of the block in hand, of those that are wanted,
+// MayHold reports whether a row of the block in hand, of those that are wanted,
 // may hold the text. The texts are unpacked.
 func (h *textHint) mayHold(l *loader, in searched) bool {
 	if h.inNames(l, in.names) || in.body && h.inBodies(l) {
 		return true
 	}
 	for _, f := range l.dictionary().fields {
-		if f.kind == model.KindString && f.column < len(l.fields) && h.in(l, l.fields[f.column].bytes) {
+		if f.kind == model.KindString && f.column < len(l.fields) && h.in(l, l.fields[f.column].Bytes) {
 			return true
 		}
 	}
@@ -92,12 +92,12 @@ func (h *textHint) inNames(l *loader, columns []int) bool {
 
 // inBodies looks into the bodies. Those that are no strings, and those with the
 // record's own ids in them where the text may be a part of one, are left to the
-// rows.
+// Rows.
 func (h *textHint) inBodies(l *loader) bool {
-	if h.in(l, l.body.bytes) || len(l.extra.bytes) > 0 {
+	if h.in(l, l.body.Bytes) || len(l.extra.Bytes) > 0 {
 		return true
 	}
-	return h.hex && (bytes.IndexByte(l.body.bytes, markTrace) >= 0 || bytes.IndexByte(l.body.bytes, markSpan) >= 0) && h.inMarked(l)
+	return h.hex && (bytes.IndexByte(l.body.Bytes, markTrace) >= 0 || bytes.IndexByte(l.body.Bytes, markSpan) >= 0) && h.inMarked(l)
 }
 
 // inMarked looks into the bodies with marks, one after the other.
@@ -107,11 +107,11 @@ func (h *textHint) inMarked(l *loader) bool {
 	}
 	body := l.body
 	for i := range l.count {
-		text := body.take(int(l.number(columnLength, i)))
-		if l.number(columnBody, i) != bodyWithID {
+		text := body.Take(int(l.Number(columnLength, i)))
+		if l.Number(columnBody, i) != bodyWithID {
 			continue
 		}
-		l.marked = appendWithoutMarks(l.marked[:0], text, l.trace(i), l.span(l.number(columnSpan, i)))
+		l.marked = appendWithoutMarks(l.marked[:0], text, l.trace(i), l.span(l.Number(columnSpan, i)))
 		if h.in(l, l.marked) {
 			return true
 		}
@@ -141,33 +141,6 @@ func (h *textHint) in(l *loader, stream []byte) bool {
 func appendLower(dst, src []byte) []byte {
 	n := len(dst)
 	dst = append(dst, src...)
-	lower(dst[n:])
+	ngram.Lower(dst[n:])
 	return dst
-}
-
-const (
-	eachByte = 0x0101010101010101
-	highBits = 0x80 * eachByte
-)
-
-// lower turns the upper case letters of ASCII to lower case, eight at a time, and
-// reports whether there was nothing but ASCII.
-func lower(text []byte) (ascii bool) {
-	var all uint64 // the bits that any byte has
-	for len(text) >= 8 {
-		x := binary.LittleEndian.Uint64(text)
-		low := x &^ highBits
-		// The high bit of each byte tells: from A on, and behind Z.
-		upper := (low + eachByte*(0x80-'A')) ^ (low + eachByte*(0x7f-'Z'))
-		binary.LittleEndian.PutUint64(text, x|(upper&^x&highBits)>>2)
-		all |= x
-		text = text[8:]
-	}
-	for i, c := range text {
-		all |= uint64(c)
-		if 'A' <= c && c <= 'Z' {
-			text[i] = c + 'a' - 'A'
-		}
-	}
-	return all&highBits == 0
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
 )
 
 // maxCandidates bounds how many matching spans are sorted at a time.
@@ -56,12 +57,12 @@ type traceFinder struct {
 
 // matching returns the spans at which the first n traces behind the cursor
 // stand, in order. Of large traces it looks at fewer spans at a time.
-func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) ([]entry[model.Span], error) {
-	var found []entry[model.Span]
+func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) ([]budget.Entry[model.Span], error) {
+	var found []budget.Entry[model.Span]
 	first, most := after.IsZero() && !f.pager.ascending, maxCandidates
 	for batch := n; ; batch = min(2*batch, most) {
 		candidates, release, err := f.candidates(ctx, batch, after)
-		standing := []entry[model.Span](nil)
+		standing := []budget.Entry[model.Span](nil)
 		if err == nil {
 			standing, err = f.standing(ctx, candidates, n-len(found), first)
 		}
@@ -76,7 +77,7 @@ func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) (
 		}
 		release() // but for what is found
 		found = append(found, standing...)
-		if err := f.pager.account.take(int64(len(standing) * f.pager.log.signal.slot)); err != nil {
+		if err := f.pager.account.Take(int64(len(standing) * f.pager.log.signal.slot)); err != nil {
 			return nil, err
 		}
 		if len(found) == n || len(candidates) < batch {
@@ -88,8 +89,8 @@ func (f *traceFinder) matching(ctx context.Context, n int, after model.Cursor) (
 
 // standing returns those of the spans at which their traces stand, n at most.
 func (f *traceFinder) standing(
-	ctx context.Context, candidates []entry[model.Span], n int, fromNewest bool,
-) (found []entry[model.Span], err error) {
+	ctx context.Context, candidates []budget.Entry[model.Span], n int, fromNewest bool,
+) (found []budget.Entry[model.Span], err error) {
 	for _, e := range candidates {
 		stands, err := f.stands(ctx, e, fromNewest)
 		if err != nil {
@@ -106,38 +107,38 @@ func (f *traceFinder) standing(
 }
 
 // candidates returns the next matching spans, and what gives back their memory.
-func (f *traceFinder) candidates(ctx context.Context, n int, after model.Cursor) (found []entry[model.Span], release func(), err error) {
-	before := f.pager.account.rows.Load()
+func (f *traceFinder) candidates(ctx context.Context, n int, after model.Cursor) (found []budget.Entry[model.Span], release func(), err error) {
+	before := f.pager.account.Rows.Load()
 	found, err = f.pager.top(ctx, n, 0, after)
-	return found, func() { f.pager.account.give(f.pager.account.rows.Load() - before) }, err
+	return found, func() { f.pager.account.Give(f.pager.account.Rows.Load() - before) }, err
 }
 
 // stands reports whether the trace of this span stands here. Seen from the
 // newest span of all, the first span of a trace is its newest.
-func (f *traceFinder) stands(ctx context.Context, e entry[model.Span], fromNewest bool) (bool, error) {
-	if e.row.TraceID.IsZero() { // it belongs to no other
+func (f *traceFinder) stands(ctx context.Context, e budget.Entry[model.Span], fromNewest bool) (bool, error) {
+	if e.Row.TraceID.IsZero() { // it belongs to no other
 		return true, nil
 	}
-	newest, known := f.newest[e.row.TraceID]
+	newest, known := f.newest[e.Row.TraceID]
 	if !known {
-		newest = e.seq
+		newest = e.Seq
 		if !fromNewest {
 			var err error
-			if newest, err = f.newestMatch(ctx, e.row.TraceID); err != nil {
+			if newest, err = f.newestMatch(ctx, e.Row.TraceID); err != nil {
 				return false, err
 			}
 		}
-		f.newest[e.row.TraceID] = newest
-		if err := f.pager.account.take(newestBytes); err != nil {
+		f.newest[e.Row.TraceID] = newest
+		if err := f.pager.account.Take(newestBytes); err != nil {
 			return false, err
 		}
 	}
-	return newest == e.seq, nil
+	return newest == e.Seq, nil
 }
 
 func (f *traceFinder) newestMatch(ctx context.Context, id model.TraceID) (uint64, error) {
 	spans, size, err := f.spansOf(ctx, id)
-	defer f.pager.account.give(size)
+	defer f.pager.account.Give(size)
 	var newest *model.Span
 	for _, span := range spans {
 		if span.Seq <= f.pager.snapshot && (newest == nil || compareSpans(span, newest) > 0) && f.match(span) {
@@ -150,7 +151,7 @@ func (f *traceFinder) newestMatch(ctx context.Context, id model.TraceID) (uint64
 	return newest.Seq, err
 }
 
-// spansOf returns all stored spans of a trace, in no order, and their size,
+// SpansOf returns all stored spans of a trace, in no order, and their size,
 // which is on the account of the query.
 func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*model.Span, size int64, err error) {
 	for i := range f.pager.views {
@@ -164,7 +165,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*m
 			spans = f.appendOpen(spans, v, id)
 		}
 		more := sizeOf(spans[known:])
-		if err := f.pager.account.take(more); err != nil {
+		if err := f.pager.account.Take(more); err != nil {
 			return nil, size, err
 		}
 		size += more
@@ -176,7 +177,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*m
 func (f *traceFinder) appendOpen(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
 	f.pager.log.mu.RLock() // the head's index is written meanwhile
 	defer f.pager.log.mu.RUnlock()
-	for place := range v.parts.spansOf(id) {
+	for place := range v.parts.SpansOf(id) {
 		if int(place) < len(v.rows) {
 			spans = append(spans, &v.rows[place])
 		}
@@ -228,11 +229,11 @@ func sizeOf(spans []*model.Span) (bytes int64) {
 
 // traceAt returns the trace that stands at a span. A span without a trace id is one
 // of its own.
-func (f *traceFinder) traceAt(ctx context.Context, e entry[model.Span]) (model.Trace, int, error) {
-	if e.row.TraceID.IsZero() {
-		return model.Trace{Spans: []model.Span{*e.row}}, e.row.Size(), nil
+func (f *traceFinder) traceAt(ctx context.Context, e budget.Entry[model.Span]) (model.Trace, int, error) {
+	if e.Row.TraceID.IsZero() {
+		return model.Trace{Spans: []model.Span{*e.Row}}, e.Row.Size(), nil
 	}
-	return f.trace(ctx, e.row.TraceID)
+	return f.trace(ctx, e.Row.TraceID)
 }
 
 func isExhausted(err error) bool {
@@ -241,7 +242,7 @@ func isExhausted(err error) bool {
 }
 
 // page takes traces up to the limits, and to what one query may hold.
-func (f *traceFinder) page(ctx context.Context, found []entry[model.Span], limit, maxBytes int) (model.Page[model.Trace], error) {
+func (f *traceFinder) page(ctx context.Context, found []budget.Entry[model.Span], limit, maxBytes int) (model.Page[model.Trace], error) {
 	page := model.Page[model.Trace]{Begin: model.BeginOf(f.pager.epoch, f.pager.snapshot, f.pager.ascending)}
 	bytes := 0
 	for i, e := range found {

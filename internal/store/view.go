@@ -7,13 +7,15 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // view is a chunk as it was at one moment. It needs no lock.
 type view[R any] struct {
 	signal         *signal[R]
-	parts          *parts // holds no index where there is a segment
-	rows           []R    // nil where there is one
+	parts          *intern.Parts // holds no index where there is a segment
+	rows           []R           // nil where there is one
 	segment        *segment
 	head           *headSummary[R] // nil where there is a segment
 	count          int
@@ -36,7 +38,7 @@ type run[R any] struct {
 	from   int
 }
 
-func (r *run[R]) place(i int) int {
+func (r *run[R]) Place(i int) int {
 	if r.places == nil {
 		return r.from + i
 	}
@@ -60,7 +62,7 @@ type reader[R any] struct {
 	set    blockSet
 	loader loader
 	rows   int   // in hand
-	booked int64 // bytes on the account of the query
+	booked int64 // Bytes on the account of the query
 }
 
 func newReader[R any](v *view[R], h *hint) *reader[R] {
@@ -80,7 +82,7 @@ func (r *reader[R]) blocks() int {
 	return len(r.view.segment.blocks)
 }
 
-// admits reports whether a block may hold matching rows.
+// Admits reports whether a block may hold matching rows.
 func (r *reader[R]) admits(b int) bool {
 	if r.view.segment == nil {
 		return true
@@ -118,7 +120,7 @@ func (r *reader[R]) load(b int) run[R] {
 }
 
 // charge books what the reader holds now in place of what it held before.
-func (r *reader[R]) charge(a *account) error {
+func (r *reader[R]) charge(a *budget.Account) error {
 	if r.view.segment == nil {
 		return nil
 	}
@@ -126,20 +128,20 @@ func (r *reader[R]) charge(a *account) error {
 	if r.rows > 0 { // with texts of their own
 		held += int64(r.rows*r.view.signal.slot + cap(r.loader.texts))
 	}
-	if err := a.takeBlock(held - r.booked); err != nil {
+	if err := a.TakeBlock(held - r.booked); err != nil {
 		return err
 	}
 	r.booked = held
 	return nil
 }
 
-// close gives back what was booked.
-func (r *reader[R]) close(a *account) {
-	_ = a.takeBlock(-r.booked) // less is never refused
+// Close gives back what was booked.
+func (r *reader[R]) close(a *budget.Account) {
+	_ = a.TakeBlock(-r.booked) // less is never refused
 	r.booked = 0
 }
 
-// row returns one row.
+// Row returns one row.
 func (v *view[R]) row(place int) R {
 	if v.segment == nil {
 		return v.rows[place]

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/ngram"
 )
 
 // The columns of numbers that log records and spans have alike. The first
@@ -38,19 +40,19 @@ type codec[R any] interface {
 	// columns is how many columns of numbers a row has.
 	columns() int
 	// deciding is which columns are compressed apart from the others (bit i is
-	// column i), because queries mostly rule out rows by them.
+	// Column i), because queries mostly rule out rows by them.
 	deciding() uint64
 	// blockRows is how many rows are compressed together: a reader of one row
 	// restores so many.
 	blockRows() int
 	// searched is where a row has the texts that are searched.
 	searched() searched
-	// number numbers the ids of a block's rows.
-	number(w *writer, rows []R)
+	// Number numbers the ids of a block's rows.
+	Number(w *writer, rows []R)
 	// write puts a row into the columns, streams and indexes of w.
 	write(w *writer, row *R)
-	// read restores the i-th row of the block in hand.
-	read(l *loader, i int, row *R)
+	// Read restores the i-th row of the block in hand.
+	Read(l *loader, i int, row *R)
 	// skip passes over the texts of the i-th row.
 	skip(l *loader, i int)
 }
@@ -60,20 +62,20 @@ type writer struct {
 	segment  *segment
 	deciding uint64
 	words    vocabulary
-	traces   idTable[model.TraceID]
-	spans    idTable[model.SpanID]
-	columns  []column
+	traces   colenc.IDTable[model.TraceID]
+	spans    colenc.IDTable[model.SpanID]
+	columns  []colenc.Column
 	streams  [][]byte
-	values   []valueTable  // of the fields, which stand in the streams behind ownStreams
-	few      []fieldValues // parallel to values
-	latest   []latestText  // by column
-	named    []blockSet    // where a text of the vocabulary is in the text filter
+	values   []colenc.ValueTable // of the fields, which stand in the streams behind ownStreams
+	few      []fieldValues       // parallel to values
+	latest   []latestText        // by column
+	named    []blockSet          // where a text of the vocabulary is in the text filter
 	index    *indexer
-	grams    gramSet
+	grams    ngram.GramSet
 	ids      []rowIDs // of the rows of the block
-	warmed   uint32   // see idTable.warm
+	warmed   uint32   // see IDTable.warm
 	row      int      // the one in hand
-	resource int      // place of its resource
+	resource int      // Place of its resource
 
 	bodyBefore string // the latest body of the block
 	unmarked   int    // bodies since the latest one with an id in it
@@ -93,21 +95,21 @@ type latestText struct {
 }
 
 // seal makes a segment of at most segmentRows rows.
-func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
+func seal[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) *segment {
 	w := &writer{
 		segment:  &segment{packer: p, packing: how, rows: len(rows), blockRows: c.blockRows()},
 		deciding: c.deciding(),
 		words:    newVocabulary(),
-		traces:   newIDTable(len(rows), traceHash()),
-		spans:    newIDTable(2*len(rows), spanHash()), // own ones, and parents
-		columns:  make([]column, c.columns()), streams: make([][]byte, ownStreams),
+		traces:   colenc.NewIDTable(len(rows), colenc.TraceHash()),
+		spans:    colenc.NewIDTable(2*len(rows), colenc.SpanHash()), // own ones, and parents
+		columns:  make([]colenc.Column, c.columns()), streams: make([][]byte, ownStreams),
 		latest: make([]latestText, c.columns()),
 		index:  newIndexer(),
 		ids:    make([]rowIDs, c.blockRows()),
 	}
 	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0
-		c.number(w, block)
+		c.Number(w, block)
 		for i := range block {
 			c.write(w, &block[i])
 			w.row++
@@ -121,14 +123,14 @@ func seal[R any](c codec[R], p *packer, how packing, rows []R) *segment {
 func (w *writer) origin(when model.Nanos, resource *model.Resource, scope *model.Scope) {
 	ids := w.rowIDs()
 	w.oldest, w.newest = min(w.oldest, when), max(w.newest, when)
-	w.columns[columnTime].putDelta(uint64(when))
-	w.columns[columnTrace].putDelta(ids.trace)
-	w.columns[columnSpan].putDelta(ids.span)
-	w.resource = w.words.resources.place(resource)
-	w.columns[columnResource].put(uint64(w.resource))
+	w.columns[columnTime].PutDelta(uint64(when))
+	w.columns[columnTrace].PutDelta(ids.trace)
+	w.columns[columnSpan].PutDelta(ids.span)
+	w.resource = w.words.resources.Place(resource)
+	w.columns[columnResource].Put(uint64(w.resource))
 	w.index.resource(resource, w.resource)
-	place := w.words.scopes.place(scope)
-	w.columns[columnScope].put(uint64(place))
+	place := w.words.scopes.Place(scope)
+	w.columns[columnScope].Put(uint64(place))
 	w.index.scope(scope, place)
 }
 
@@ -140,7 +142,7 @@ func (w *writer) trace(id model.TraceID) uint64 {
 	if id.IsZero() {
 		return 0
 	}
-	place := w.traces.place(id)
+	place := w.traces.Place(id)
 	if place == len(w.segment.traceBlocks) {
 		w.segment.traceBlocks = append(w.segment.traceBlocks, 0)
 	}
@@ -152,13 +154,13 @@ func (w *writer) span(id model.SpanID) uint64 {
 	if id.IsZero() {
 		return 0
 	}
-	return uint64(w.spans.place(id)) + 1
+	return uint64(w.spans.Place(id)) + 1
 }
 
 // name writes the name of a row, which the text filter knows, too.
 func (w *writer) name(name string) {
 	place := w.text(columnName, name)
-	w.columns[columnName].put(place)
+	w.columns[columnName].Put(place)
 	if w.search(place, name) {
 		w.index.name(name)
 	}
@@ -174,27 +176,27 @@ func (w *writer) search(place uint64, text string) bool {
 		return false
 	}
 	w.named[place] |= w.index.bit
-	w.grams.add(text)
+	w.grams.Add(text)
 	return true
 }
 
-// text numbers a text that mostly repeats, and most often at once.
+// Text numbers a text that mostly repeats, and most often at once.
 func (w *writer) text(column int, s string) uint64 {
 	latest := &w.latest[column]
-	if !sameText(latest.text, s) {
+	if !colenc.SameText(latest.text, s) {
 		*latest = latestText{s, w.rareText(s)}
 	}
 	return latest.place
 }
 
 // rareText numbers a text of no column.
-func (w *writer) rareText(s string) uint64 { return uint64(w.words.strings.place(s)) }
+func (w *writer) rareText(s string) uint64 { return uint64(w.words.strings.Place(s)) }
 
 // attributes writes each value to the stream of its key and kind. Text filter
 // and labels hear of a string once a block: most of them repeat.
 func (w *writer) attributes(list model.Attributes) {
 	shape, fields := w.words.shape(list)
-	w.columns[columnShape].put(uint64(shape))
+	w.columns[columnShape].Put(uint64(shape))
 	for i, f := range fields {
 		w.field(f, &list[i])
 	}
@@ -202,31 +204,31 @@ func (w *writer) attributes(list model.Attributes) {
 
 func (w *writer) field(f int, kv *model.KeyValue) {
 	for len(w.values) <= f {
-		w.streams, w.values = append(w.streams, nil), append(w.values, valueTable{})
+		w.streams, w.values = append(w.streams, nil), append(w.values, colenc.ValueTable{})
 		w.few = append(w.few, fieldValues{})
 	}
 	stream, values := &w.streams[ownStreams+f], &w.values[f]
 	switch kv.Kind() {
 	case model.KindString:
-		before, text := values.latest, kv.Str()
-		written, fresh := values.append(*stream, text)
+		before, text := values.Latest, kv.Str()
+		written, fresh := values.Append(*stream, text)
 		*stream = written
 		if fresh {
-			w.grams.addAfter(before, text)
+			w.grams.AddAfter(before, text)
 			w.few[f].note(text, w.index.bit)
-			values.open = values.open || w.index.label(kv)
+			values.Open = values.Open || w.index.label(kv)
 		}
 		return
 	case model.KindInt:
-		*stream = binary.AppendUvarint(*stream, zigzag(kv.Int()))
+		*stream = binary.AppendUvarint(*stream, colenc.Zigzag(kv.Int()))
 		w.few[f].widen(float64(kv.Int()))
 	default:
-		*stream = appendContent(*stream, kv.Value)
+		*stream = colenc.AppendContent(*stream, kv.Value)
 		if number, is := kv.Value.Number(); is {
 			w.few[f].widen(number)
 		}
 	}
-	values.open = values.open || w.index.label(kv)
+	values.Open = values.Open || w.index.label(kv)
 }
 
 // endBlock compresses what was written since the last one.
@@ -239,19 +241,19 @@ func (w *writer) endBlock() {
 	b.texts = uint32(len(s.data))
 	s.data = w.pack(s.data, w.streams)
 	b.end = uint32(len(s.data))
-	filters, words := w.grams.take(s.grams)
+	filters, words := w.grams.Take(s.grams)
 	s.grams, b.gramWords = filters, uint32(words)
 	s.blocks = append(s.blocks, b)
 	w.index.bit <<= 1
 	w.bodyBefore = ""
 	for i := range w.columns {
-		w.columns[i].reset()
+		w.columns[i].Reset()
 	}
 	for i := range w.streams {
 		w.streams[i] = w.streams[i][:0]
 	}
 	for i := range w.values {
-		w.values[i].reset()
+		w.values[i].Reset()
 	}
 }
 
@@ -260,14 +262,14 @@ func (w *writer) numbers(set uint64) [][]byte {
 	numbers := make([][]byte, len(w.columns))
 	for i := range w.columns {
 		if set>>i&1 != 0 {
-			numbers[i] = w.columns[i].bytes
+			numbers[i] = w.columns[i].Bytes
 		}
 	}
 	return numbers
 }
 
 func (w *writer) pack(dst []byte, streams [][]byte) []byte {
-	w.scratch = join(w.scratch[:0], streams)
+	w.scratch = colenc.Join(w.scratch[:0], streams)
 	return w.segment.pack(dst, w.scratch)
 }
 
@@ -276,10 +278,10 @@ func (w *writer) finish() *segment {
 	s := w.segment
 	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
 	s.words = exactly(s.pack(nil, w.words.encode(w.few)))
-	if shorts := w.grams.shorts.encode(s.rows); shorts != nil {
+	if shorts := w.grams.Shorts.Encode(s.rows); shorts != nil {
 		s.shorts = exactly(s.pack(nil, shorts))
 	}
-	s.traces, s.spans = exactly(w.traces.values), exactly(w.spans.values)
+	s.traces, s.spans = exactly(w.traces.Values), exactly(w.spans.Values)
 	s.traceBlocks = exactly(s.traceBlocks)
 	s.sortTraces()
 	s.uids = sortUIDs(s.uids)

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package ngram
 
 import (
 	"math/bits"
@@ -21,29 +21,29 @@ const (
 	gramSpace = 4
 )
 
-// gramSet gathers the grams of a block: every gramLength bytes that follow each
+// GramSet gathers the grams of a block: every gramLength bytes that follow each
 // other in a folded text. A text that holds another holds its grams, so a block
 // without one of them can be passed over.
 //
 // Ids and numbers soon hold every short gram of digits there is. So a quarter of
 // the long grams that have a digit is gathered, too. Their content alone decides
 // which ones, so that it is the same in whatever text they stand.
-type gramSet struct {
+type GramSet struct {
 	words  [gramWords]uint64
 	folded []byte
-	shorts shortGrams // of the whole segment
+	Shorts shortGrams // of the whole segment
 }
 
 // gramScan goes through a folded text.
 type gramScan struct {
 	last  uint64 // the latest bytes, the newest lowest
 	bytes int
-	digit int // bytes up to the latest digit
+	digit int // Bytes up to the latest digit
 }
 
-// next takes a byte, and returns the hash of the long gram that ends with it if
+// Next takes a byte, and returns the hash of the long gram that ends with it if
 // that is in the sample.
-func (s *gramScan) next(c byte) (hash uint32, sampled bool) {
+func (s *gramScan) Next(c byte) (hash uint32, sampled bool) {
 	s.last = s.last<<8 | uint64(c)
 	s.bytes++
 	if '0' <= c && c <= '9' {
@@ -68,15 +68,15 @@ func shortHash(last uint64) uint32 {
 	return uint32(last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
 }
 
-// add takes the grams of a text, and its short ones: what eachShort tells, but
+// Add takes the grams of a text, and its short ones: what eachShort tells, but
 // for the bytes by themselves, which are found in the pairs later. Ids are as
 // good as random, so that the loop has no branch that depends on what a byte is,
 // but those that mostly go one way.
-func (g *gramSet) add(text string) { g.addAfter("", text) }
+func (g *GramSet) Add(text string) { g.AddAfter("", text) }
 
-// addAfter is add for a text that begins like another one of the block: what that
+// AddAfter is add for a text that begins like another one of the block: what that
 // has told is not told again.
-func (g *gramSet) addAfter(before, text string) {
+func (g *GramSet) AddAfter(before, text string) {
 	g.folded = appendFolded(g.folded[:0], text)
 	known := sharedBytes(before, text)
 	g.addFolded(g.folded[max(known-(longGram-1), 0):])
@@ -91,8 +91,8 @@ func sharedBytes(a, b string) (n int) {
 	return n
 }
 
-func (g *gramSet) addFolded(folded []byte) {
-	words, pairs := &g.words, &g.shorts.pairs
+func (g *GramSet) addFolded(folded []byte) {
+	words, pairs := &g.words, &g.Shorts.pairs
 	var last, digits uint64 // the latest bytes; a bit for each that is a digit
 	for i, c := range folded {
 		last = last<<8 | uint64(c)
@@ -111,7 +111,7 @@ func (g *gramSet) addFolded(folded []byte) {
 			words[h/64] |= oneIf(sampled) << (h % 64)
 		}
 		if digits&0xf == 0xf {
-			g.shorts.noteDigits(last, digits&0x1f == 0x1f)
+			g.Shorts.noteDigits(last, digits&0x1f == 0x1f)
 		}
 	}
 }
@@ -130,15 +130,15 @@ func oneIf(is bool) (one uint64) {
 func appendFolded(dst []byte, text string) []byte {
 	n := len(dst)
 	dst = append(dst, text...)
-	if !lower(dst[n:]) {
+	if !Lower(dst[n:]) {
 		return append(dst[:n], model.FoldText(text)...)
 	}
 	return dst
 }
 
-// take appends the filter of the block to dst, as small as its grams allow, and
+// Take appends the filter of the block to dst, as small as its grams allow, and
 // makes the set ready for the next block.
-func (g *gramSet) take(dst []uint64) (filters []uint64, words int) {
+func (g *GramSet) Take(dst []uint64) (filters []uint64, words int) {
 	set := 0
 	for _, w := range g.words {
 		set += bits.OnesCount64(w)
@@ -155,12 +155,12 @@ func (g *gramSet) take(dst []uint64) (filters []uint64, words int) {
 	return dst, words
 }
 
-// gramsOf returns the hashes of a folded text's grams, each once.
-func gramsOf(folded string) []uint32 {
+// GramsOf returns the hashes of a folded text's grams, each once.
+func GramsOf(folded string) []uint32 {
 	var hashes []uint32
 	var scan gramScan
 	for i := range len(folded) {
-		if h, sampled := scan.next(folded[i]); sampled {
+		if h, sampled := scan.Next(folded[i]); sampled {
 			hashes = append(hashes, h)
 		}
 		if i >= gramLength-1 {
@@ -171,8 +171,8 @@ func gramsOf(folded string) []uint32 {
 	return slices.Compact(hashes)
 }
 
-// mayHold reports whether a block's filter knows all these grams.
-func mayHold(filter []uint64, grams []uint32) bool {
+// MayHold reports whether a block's filter knows all these grams.
+func MayHold(filter []uint64, grams []uint32) bool {
 	mask := uint32(len(filter)*64 - 1)
 	for _, h := range grams {
 		h &= mask

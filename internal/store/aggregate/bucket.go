@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package aggregate
 
 import (
 	"maps"
@@ -19,13 +19,13 @@ type bucket struct {
 }
 
 // pick returns the low end, the high end or a percentile of buckets that are in
-// ascending order; false if they are empty.
+// Ascending order; false if they are empty.
 func pick(how model.Aggregation, buckets []bucket) (float64, bool) {
 	buckets = slices.DeleteFunc(buckets, func(b bucket) bool { return b.count == 0 })
 	if len(buckets) == 0 {
 		return 0, false
 	}
-	q, isRank := rank(how)
+	q, isRank := Rank(how)
 	switch {
 	case how == model.AggregateMin:
 		return buckets[0].low, true
@@ -102,7 +102,7 @@ func (e *explicitBuckets) add(h *model.Histogram) {
 	}
 	e.cover(h.Bounds)
 	for i, count := range h.Counts {
-		e.counts[e.place(h, i)] += count
+		e.counts[e.Place(h, i)] += count
 	}
 }
 
@@ -112,13 +112,13 @@ func (e *explicitBuckets) subtract(h *model.Histogram) {
 	}
 	e.cover(h.Bounds)
 	for i, count := range h.Counts {
-		at := e.place(h, i)
+		at := e.Place(h, i)
 		e.counts[at] -= min(e.counts[at], count)
 	}
 }
 
-// place returns the bucket with the same upper bound.
-func (e *explicitBuckets) place(h *model.Histogram, i int) int {
+// Place returns the bucket with the same upper bound.
+func (e *explicitBuckets) Place(h *model.Histogram, i int) int {
 	switch {
 	case i == len(h.Bounds):
 		return len(e.bounds)
@@ -145,7 +145,7 @@ func (e *explicitBuckets) cover(bounds []float64) {
 	}
 	was := &model.Histogram{Bounds: old.bounds}
 	for i, count := range old.counts {
-		e.counts[e.place(was, i)] += count
+		e.counts[e.Place(was, i)] += count
 	}
 }
 

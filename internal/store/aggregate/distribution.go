@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package aggregate
 
 import (
 	"math"
@@ -25,10 +25,10 @@ type distribution struct {
 }
 
 // addPart takes what one series brings to the window.
-func (d *distribution) addPart(how model.Aggregation, metric *model.Metric, w window, p part) {
-	if isDelta(metric) {
-		for i := range p.points {
-			d.add(&p.points[i])
+func (d *distribution) addPart(how model.Aggregation, metric *model.Metric, w Window, p Part) {
+	if IsDelta(metric) {
+		for i := range p.Points {
+			d.add(&p.Points[i])
 		}
 	} else {
 		d.addIncrease(p, w)
@@ -60,11 +60,11 @@ func totalsOf(p *model.Point) totals {
 }
 
 // addIncrease adds what a cumulative series gained: since the point before the
-// window, else since the series began if that was in the window, else since the
+// Window, else since the series began if that was in the window, else since the
 // first point in it. Where that is the only point, what the window gained is
 // not known: it stands for the shape of the distribution alone.
-func (d *distribution) addIncrease(p part, w window) {
-	base, points := p.before, p.points
+func (d *distribution) addIncrease(p Part, w Window) {
+	base, points := p.Before, p.Points
 	if base == nil && !beganIn(w, &points[0]) {
 		if len(points) == 1 {
 			d.shapeOnly = true
@@ -85,8 +85,8 @@ func (d *distribution) addIncrease(p part, w window) {
 }
 
 // beganIn reports whether the series counts from 0 within the window.
-func beganIn(w window, first *model.Point) bool {
-	return knowsStart(first) && first.Start >= w.from
+func beganIn(w Window, first *model.Point) bool {
+	return KnowsStart(first) && first.Start >= w.from
 }
 
 // addStretch adds the difference of two points without a reset between them; a
@@ -139,8 +139,8 @@ func (d *distribution) subtract(p *model.Point) {
 	}
 }
 
-// value returns one aggregation; false where it has no value.
-func (d *distribution) value(how model.Aggregation, metric *model.Metric, w window) (float64, bool) {
+// Value returns one aggregation; false where it has no value.
+func (d *distribution) value(how model.Aggregation, metric *model.Metric, w Window) (float64, bool) {
 	if _, isQuantile := summaryQuantile(how); isQuantile && metric.Type == model.MetricSummary {
 		return d.reported.Value, d.reported.Set
 	}
@@ -185,13 +185,13 @@ func (d *distribution) clamp(value float64) float64 {
 }
 
 // wasReset reports whether a cumulative distribution began anew between two
-// points. New bounds or a finer scale are a new beginning too.
+// Points. New bounds or a finer scale are a new beginning too.
 func wasReset(before, after *model.Point) bool {
-	return restarted(before, after) || distributionFell(before, after)
+	return Restarted(before, after) || distributionFell(before, after)
 }
 
 // distributionFell reports whether a cumulative distribution holds less than
-// before, which it never does without a reset.
+// Before, which it never does without a reset.
 func distributionFell(before, after *model.Point) bool {
 	if totalsOf(after).count < totalsOf(before).count {
 		return true
@@ -216,7 +216,7 @@ func summaryQuantile(how model.Aggregation) (float64, bool) {
 	case model.AggregateMax:
 		return 1, true
 	default:
-		return rank(how)
+		return Rank(how)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package intern
 
 import (
 	"hash/maphash"
@@ -13,18 +13,18 @@ import (
 // What the entries of a chunk's index are charged: the map's slot at its usual
 // load, keys and values.
 const (
-	internBytes   = 72
+	InternBytes   = 72
 	uidBytes      = 56
 	traceBytes    = 56
 	traceRowBytes = 8 // an int32, and as much for the list's room to grow
 )
 
-// parts is what the rows of one chunk share, and how they are found. It goes
+// Parts is what the rows of one chunk share, and how they are found. It goes
 // with the chunk.
-type parts struct {
-	resources pool[model.Resource]
-	scopes    pool[model.Scope]
-	uids      map[string]int32 // records that brought an id, by it
+type Parts struct {
+	Resources pool[model.Resource]
+	Scopes    pool[model.Scope]
+	UIDs      map[string]int32 // records that brought an id, by it
 
 	traces  map[model.TraceID]int32 // the newest span of each
 	earlier []int32                 // of each span the one of its trace before, noRow for none
@@ -35,37 +35,41 @@ type parts struct {
 // noRow is the place of no row.
 const noRow = -1
 
-func newParts(hash *maphash.Hash) *parts {
-	return &parts{
-		resources: newPool(hash, hashResource, equalResources, (*model.Resource).Size),
-		scopes:    newPool(hash, hashScope, equalScopes, (*model.Scope).Size),
-		uids:      map[string]int32{},
+// NewParts makes empty parts. The hash is shared by the chunks of a log.
+func NewParts(hash *maphash.Hash) *Parts {
+	return &Parts{
+		Resources: newPool(hash, hashResource, EqualResources, (*model.Resource).Size),
+		Scopes:    newPool(hash, hashScope, EqualScopes, (*model.Scope).Size),
+		UIDs:      map[string]int32{},
 		traces:    map[model.TraceID]int32{},
 		newest:    noRow,
 	}
 }
 
-// forget lets go of the values searched for last, for they may hold memory that
+// Forget lets go of the values searched for last, for they may hold memory that
 // nobody is charged for.
-func (p *parts) forget() {
-	p.resources.forget()
-	p.scopes.forget()
+func (p *Parts) Forget() {
+	p.Resources.forget()
+	p.Scopes.forget()
 }
 
-func (p *parts) uidCost(uid string) int {
-	if _, known := p.uids[uid]; known || uid == "" {
+// UIDCost is the bytes that KeepUID would add.
+func (p *Parts) UIDCost(uid string) int {
+	if _, known := p.UIDs[uid]; known || uid == "" {
 		return 0
 	}
 	return uidBytes
 }
 
-func (p *parts) keepUID(uid string, place int32) {
+// KeepUID remembers the row that brought the id.
+func (p *Parts) KeepUID(uid string, place int32) {
 	if uid != "" {
-		p.uids[uid] = place
+		p.UIDs[uid] = place
 	}
 }
 
-func (p *parts) traceCost(id model.TraceID) int {
+// TraceCost is the bytes that KeepTrace would add.
+func (p *Parts) TraceCost(id model.TraceID) int {
 	if p.newestOf(id) != noRow {
 		return traceRowBytes
 	}
@@ -74,27 +78,28 @@ func (p *parts) traceCost(id model.TraceID) int {
 
 // newestOf returns the newest span of a trace. It is for the writer: the spans of
 // a trace mostly come together, and the latest answer is remembered.
-func (p *parts) newestOf(id model.TraceID) int32 {
+func (p *Parts) newestOf(id model.TraceID) int32 {
 	if p.trace != id || p.newest == noRow {
 		p.trace, p.newest = id, p.lookUp(id)
 	}
 	return p.newest
 }
 
-func (p *parts) lookUp(id model.TraceID) int32 {
+func (p *Parts) lookUp(id model.TraceID) int32 {
 	if newest, known := p.traces[id]; known {
 		return newest
 	}
 	return noRow
 }
 
-func (p *parts) keepTrace(id model.TraceID, place int32) {
+// KeepTrace remembers the row as a span of the trace.
+func (p *Parts) KeepTrace(id model.TraceID, place int32) {
 	p.earlier = append(p.earlier, p.newestOf(id))
 	p.traces[id], p.newest = place, place
 }
 
-// spansOf returns the places of a trace's spans, the newest first.
-func (p *parts) spansOf(id model.TraceID) iter.Seq[int32] {
+// SpansOf returns the places of a trace's spans, the newest first.
+func (p *Parts) SpansOf(id model.TraceID) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for place := p.lookUp(id); place != noRow && yield(place); {
 			place = p.earlier[place]

@@ -1,12 +1,13 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package intern
 
 import (
 	"hash/maphash"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 const (
@@ -19,36 +20,36 @@ const (
 	keyCountBits = 1 << 16
 )
 
-// keyCount counts the different keys of attributes in a chunk, about.
-type keyCount struct {
-	seed   maphash.Seed
+// KeyCount counts the different keys of attributes in a chunk, about.
+type KeyCount struct {
+	Seed   maphash.Seed
 	seen   [keyCountBits / 64]uint64
 	keys   int
-	before model.Attributes // of the latest row, which most rows are like
+	Before model.Attributes // of the latest row, which most rows are like
 }
 
-// note counts the keys of a row.
-func (c *keyCount) note(list model.Attributes) {
+// Note counts the keys of a row.
+func (c *KeyCount) Note(list model.Attributes) {
 	for i := range list {
-		if i < len(c.before) && sameText(c.before[i].Key, list[i].Key) {
+		if i < len(c.Before) && colenc.SameText(c.Before[i].Key, list[i].Key) {
 			continue
 		}
-		h := maphash.String(c.seed, list[i].Key) % keyCountBits
+		h := maphash.String(c.Seed, list[i].Key) % keyCountBits
 		if bit := uint64(1) << (h % 64); c.seen[h/64]&bit == 0 {
 			c.seen[h/64] |= bit
 			c.keys++
 		}
 	}
-	c.before = list
+	c.Before = list
 }
 
-// full reports whether the chunk must take no more rows.
-func (c *keyCount) full() bool { return c.keys >= maxChunkKeys }
+// Full reports whether the chunk must take no more rows.
+func (c *KeyCount) Full() bool { return c.keys >= maxChunkKeys }
 
-// reset begins a chunk.
-func (c *keyCount) reset() {
+// Reset begins a chunk.
+func (c *KeyCount) Reset() {
 	if c.keys > 0 {
 		clear(c.seen[:])
 	}
-	c.keys, c.before = 0, nil
+	c.keys, c.Before = 0, nil
 }

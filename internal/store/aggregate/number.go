@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package aggregate
 
 import (
 	"math"
@@ -21,11 +21,11 @@ type numberCell struct {
 	hasRate  bool
 }
 
-// add takes what one series brings to the window.
-func (c *numberCell) add(how model.Aggregation, metric *model.Metric, w window, p part) {
-	_, isRank := rank(how)
-	for i := range p.points {
-		value := p.points[i].Float()
+// Add takes what one series brings to the window.
+func (c *numberCell) add(how model.Aggregation, metric *model.Metric, w Window, p Part) {
+	_, isRank := Rank(how)
+	for i := range p.Points {
+		value := p.Points[i].Float()
 		if c.count == 0 {
 			c.min, c.max = value, value
 		}
@@ -38,12 +38,12 @@ func (c *numberCell) add(how model.Aggregation, metric *model.Metric, w window, 
 	}
 	c.lasts += p.last().Float()
 	if how == model.AggregateRate {
-		c.addRate(metric, w, p.points)
+		c.addRate(metric, w, p.Points)
 	}
 }
 
 // addRate adds the change per second of a series.
-func (c *numberCell) addRate(metric *model.Metric, w window, points []model.Point) {
+func (c *numberCell) addRate(metric *model.Metric, w Window, points []model.Point) {
 	if points[len(points)-1].Time == points[0].Time {
 		return // a single moment has no rate
 	}
@@ -55,8 +55,8 @@ func (c *numberCell) addRate(metric *model.Metric, w window, points []model.Poin
 	}
 }
 
-func (c *numberCell) value(how model.Aggregation, metric *model.Metric, w window) (value float64, ok bool) {
-	deltas := metric.Type == model.MetricSum && isDelta(metric)
+func (c *numberCell) value(how model.Aggregation, metric *model.Metric, w Window) (value float64, ok bool) {
+	deltas := metric.Type == model.MetricSum && IsDelta(metric)
 	switch how {
 	case model.AggregateCount:
 		return float64(c.count), true
@@ -77,12 +77,13 @@ func (c *numberCell) value(how model.Aggregation, metric *model.Metric, w window
 		}
 		return c.rate, c.hasRate
 	default:
-		q, isRank := rank(how)
+		q, isRank := Rank(how)
 		return quantile(q, c.values), isRank
 	}
 }
 
-func isDelta(m *model.Metric) bool { return m.Temporality == model.TemporalityDelta }
+// IsDelta reports whether each point holds what was added since the one before.
+func IsDelta(m *model.Metric) bool { return m.Temporality == model.TemporalityDelta }
 
 // quantile is linear between the closest ranks. It sorts the values, which are
 // at least one.
@@ -102,9 +103,9 @@ func slope(points []model.Point) float64 {
 
 // counterRate is the rate of a counter as PromQL's rate() defines it: the
 // increase between the first and the last sample, extended to the bounds of the
-// window where these are not farther away than samples usually are from each
+// Window where these are not farther away than samples usually are from each
 // other, but not to before the counter was 0.
-func counterRate(w window, points []model.Point) float64 {
+func counterRate(w Window, points []model.Point) float64 {
 	first, last := &points[0], &points[len(points)-1]
 	increase := counterIncrease(points)
 	sampled := seconds(first.Time, last.Time)
@@ -129,9 +130,26 @@ func extension(gap, apart float64) float64 {
 func counterIncrease(points []model.Point) float64 {
 	increase := points[len(points)-1].Float() - points[0].Float()
 	for i := 1; i < len(points); i++ {
-		if restarted(&points[i-1], &points[i]) || points[i].Float() < points[i-1].Float() {
+		if Restarted(&points[i-1], &points[i]) || points[i].Float() < points[i-1].Float() {
 			increase += points[i-1].Float()
 		}
 	}
 	return increase
+}
+
+// Rank is the quantile that a percentile stands for; false for another
+// aggregation.
+func Rank(how model.Aggregation) (float64, bool) {
+	switch how {
+	case model.AggregateP50:
+		return 0.5, true
+	case model.AggregateP90:
+		return 0.9, true
+	case model.AggregateP95:
+		return 0.95, true
+	case model.AggregateP99:
+		return 0.99, true
+	default:
+		return 0, false
+	}
 }

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package ngram
 
 import "math/bits"
 
@@ -16,9 +16,9 @@ const (
 	shortEnd = fivesAt + 100_000    // a multiple of 64 is not needed
 	allShort = (shortEnd + 63) / 64 // words
 
-	// shortRows is the least rows of a segment that is worth the table. A store of
+	// ShortRows is the least rows of a segment, eight blocks, that are worth the table. A store of
 	// smaller ones is small, and can be looked through.
-	shortRows = 8 * blockRows
+	ShortRows = 4096
 )
 
 // shortGrams gathers what short texts and numbers the rows of a segment hold.
@@ -61,9 +61,9 @@ func eachShort(folded []byte, f func(bit uint32)) {
 	}
 }
 
-// encode writes the table for packing, nothing where it is not worth it.
-func (g *shortGrams) encode(rows int) []byte {
-	if rows < shortRows {
+// Encode writes the table for packing, nothing where it is not worth it.
+func (g *shortGrams) Encode(rows int) []byte {
+	if rows < ShortRows {
 		return nil
 	}
 	dst := make([]byte, allShort*8)
@@ -83,9 +83,9 @@ func (g *shortGrams) encode(rows int) []byte {
 	return dst
 }
 
-// shortsOf returns the short grams of a folded text that say more than its
+// ShortsOf returns the short grams of a folded text that say more than its
 // grams, nil where there are none.
-func shortsOf(folded string) []uint32 {
+func ShortsOf(folded string) []uint32 {
 	var shorts []uint32
 	eachShort([]byte(folded), func(bit uint32) {
 		if bit >= foursAt || len(folded) == 1 || len(folded) == 2 && bit < singleAt {
@@ -93,18 +93,4 @@ func shortsOf(folded string) []uint32 {
 		}
 	})
 	return shorts
-}
-
-// mayHoldShort reports whether a row of the segment may hold all these.
-func (s *segment) mayHoldShort(shorts []uint32) bool {
-	if len(s.shorts) == 0 || len(shorts) == 0 {
-		return true
-	}
-	table := s.unpack(nil, s.shorts)
-	for _, bit := range shorts {
-		if table[bit/8]>>(bit%8)&1 == 0 {
-			return false
-		}
-	}
-	return true
 }

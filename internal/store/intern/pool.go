@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package intern
 
 import (
 	"encoding/binary"
@@ -12,25 +12,25 @@ import (
 )
 
 // pool keeps one copy of each value. Rows that come together mostly share their
-// parts by pointer, so the latest search is remembered; other values are found
+// Parts by pointer, so the latest search is remembered; other values are found
 // by content.
 type pool[T any] struct {
 	hash      *maphash.Hash
 	hashValue func(*maphash.Hash, *T)
 	equal     func(a, b *T) bool
 	size      func(*T) int
-	kept      map[uint64][]*T
+	Kept      map[uint64][]*T
 	last      latest[T]
 }
 
-// latest is the answer to the latest search.
+// Latest is the answer to the latest search.
 type latest[T any] struct {
 	asked, kept *T
 	hash        uint64
 }
 
 func newPool[T any](hash *maphash.Hash, hashValue func(*maphash.Hash, *T), equal func(a, b *T) bool, size func(*T) int) pool[T] {
-	return pool[T]{hash: hash, hashValue: hashValue, equal: equal, size: size, kept: map[uint64][]*T{}}
+	return pool[T]{hash: hash, hashValue: hashValue, equal: equal, size: size, Kept: map[uint64][]*T{}}
 }
 
 func (p *pool[T]) forget() { p.last = latest[T]{} }
@@ -43,7 +43,7 @@ func (p *pool[T]) find(v *T) (*T, uint64) {
 	p.hash.Reset()
 	p.hashValue(p.hash, v)
 	p.last = latest[T]{asked: v, hash: p.hash.Sum64()}
-	for _, kept := range p.kept[p.last.hash] {
+	for _, kept := range p.Kept[p.last.hash] {
 		if kept == v || p.equal(kept, v) {
 			p.last.kept = kept
 			break
@@ -52,22 +52,22 @@ func (p *pool[T]) find(v *T) (*T, uint64) {
 	return p.last.kept, p.last.hash
 }
 
-// cost is the bytes that keep would add.
-func (p *pool[T]) cost(v *T) int {
+// Cost is the bytes that keep would add.
+func (p *pool[T]) Cost(v *T) int {
 	if kept, _ := p.find(v); kept != nil {
 		return 0
 	}
-	return p.size(v) + internBytes
+	return p.size(v) + InternBytes
 }
 
-// keep returns the one copy of the value, which is the value itself if there
+// Keep returns the one copy of the value, which is the value itself if there
 // was none.
-func (p *pool[T]) keep(v *T) *T {
+func (p *pool[T]) Keep(v *T) *T {
 	kept, hash := p.find(v)
 	if kept != nil {
 		return kept
 	}
-	p.kept[hash] = append(p.kept[hash], v)
+	p.Kept[hash] = append(p.Kept[hash], v)
 	p.last.kept = v
 	return v
 }
@@ -104,7 +104,8 @@ func hashResource(h *maphash.Hash, r *model.Resource) {
 	hashAttributes(h, r.Attributes)
 }
 
-func equalResources(a, b *model.Resource) bool {
+// EqualResources reports whether both say the same.
+func EqualResources(a, b *model.Resource) bool {
 	return a.SchemaURL == b.SchemaURL && a.DroppedAttributes == b.DroppedAttributes &&
 		a.Attributes.Equal(b.Attributes) &&
 		slices.EqualFunc(a.EntityRefs, b.EntityRefs, equalEntityRefs)
@@ -121,7 +122,8 @@ func hashScope(h *maphash.Hash, s *model.Scope) {
 	hashAttributes(h, s.Attributes)
 }
 
-func equalScopes(a, b *model.Scope) bool {
+// EqualScopes reports whether both say the same.
+func EqualScopes(a, b *model.Scope) bool {
 	return a.Name == b.Name && a.Version == b.Version && a.SchemaURL == b.SchemaURL &&
 		a.DroppedAttributes == b.DroppedAttributes && a.Attributes.Equal(b.Attributes)
 }

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package aggregate
 
 import (
 	"math"
@@ -12,26 +12,28 @@ import (
 // maxWindows bounds the windows of one Aggregate, as Prometheus does.
 const maxWindows = 11_000
 
-// frame lays the windows over the range of a query.
-type frame struct {
+// Frame lays the windows over the range of a query.
+type Frame struct {
 	resolution  model.Nanos
 	start, end  model.Nanos // of the query; 0: open
 	first, last model.Nanos // of the data, or of the query where it is bounded
 }
 
-func newFrame(q model.AggregateQuery, oldest, newest model.Nanos) frame {
-	return frame{
+// NewFrame lays the windows of a query over data of that range.
+func NewFrame(q model.AggregateQuery, oldest, newest model.Nanos) Frame {
+	return Frame{
 		resolution: model.Nanos(q.Resolution),
 		start:      q.Filter.Time.Start, end: q.Filter.Time.End,
 		first: oldest, last: newest,
 	}
 }
 
-func (f frame) check() error {
+// Check returns an error if there are too many windows.
+func (f Frame) Check() error {
 	if f.resolution == 0 || f.last < f.first {
 		return nil
 	}
-	windows := f.number(f.last) - f.number(f.first) + 1
+	windows := f.Number(f.last) - f.Number(f.first) + 1
 	if windows > maxWindows {
 		return model.InvalidField("query.resolution", "makes %d windows, the most is %d: take a wider resolution or a shorter filter.time_range",
 			windows, maxWindows)
@@ -39,8 +41,8 @@ func (f frame) check() error {
 	return nil
 }
 
-// number counts the windows since the epoch up to the one that holds t.
-func (f frame) number(t model.Nanos) model.Nanos {
+// Number counts the windows since the epoch up to the one that holds t.
+func (f Frame) Number(t model.Nanos) model.Nanos {
 	n := t / f.resolution
 	if t%f.resolution != 0 {
 		n++
@@ -48,16 +50,16 @@ func (f frame) number(t model.Nanos) model.Nanos {
 	return n
 }
 
-// window is a stretch of time whose points become one value.
-type window struct {
-	end  model.Nanos // what the value is dated with
-	last model.Nanos // the latest time that it holds
+// Window is a stretch of time whose points become one value.
+type Window struct {
+	End  model.Nanos // what the value is dated with
+	Last model.Nanos // the latest time that it holds
 	// from and to bound the time that it covers within the query's range.
 	from, to model.Nanos
 }
 
 // seconds is the time that the window covers.
-func (w window) seconds() float64 { return seconds(w.from, w.to) }
+func (w Window) seconds() float64 { return seconds(w.from, w.to) }
 
 func seconds(from, to model.Nanos) float64 {
 	if to <= from {
@@ -66,16 +68,16 @@ func seconds(from, to model.Nanos) float64 {
 	return float64(to-from) / 1e9
 }
 
-// window returns the one that holds t.
-func (f frame) window(t model.Nanos) window {
+// Window returns the one that holds t.
+func (f Frame) Window(t model.Nanos) Window {
 	if f.resolution == 0 {
 		return f.whole()
 	}
 	end := model.Nanos(math.MaxUint64)
-	if n := f.number(t); n <= end/f.resolution {
+	if n := f.Number(t); n <= end/f.resolution {
 		end = n * f.resolution
 	}
-	w := window{end: end, last: end, to: end}
+	w := Window{End: end, Last: end, to: end}
 	if end > f.resolution {
 		w.from = end - f.resolution
 	}
@@ -87,13 +89,13 @@ func (f frame) window(t model.Nanos) window {
 }
 
 // whole is the one window over the range.
-func (f frame) whole() window {
-	w := window{end: f.last, last: math.MaxUint64, from: f.first, to: f.last}
+func (f Frame) whole() Window {
+	w := Window{End: f.last, Last: math.MaxUint64, from: f.first, to: f.last}
 	if f.start != 0 {
 		w.from = f.start
 	}
 	if f.end != 0 {
-		w.end, w.to = f.end, f.end
+		w.End, w.to = f.end, f.end
 	}
 	return w
 }

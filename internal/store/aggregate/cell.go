@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package aggregate
 
 import (
 	"math"
@@ -10,26 +10,26 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// cellBytes is charged for a window while a group is computed. Its buckets are
+// CellBytes is charged for a window while a group is computed. Its buckets are
 // not: what they take does not grow with the points.
-const cellBytes = int64(unsafe.Sizeof(cell{})) + 48
+const CellBytes = int64(unsafe.Sizeof(Cell{})) + 48
 
-// part is what a series brings to a window.
-type part struct {
-	before *model.Point // the last point before the window; nil: none known
-	points []model.Point
+// Part is what a series brings to a window.
+type Part struct {
+	Before *model.Point // the last point before the window; nil: none known
+	Points []model.Point
 }
 
-func (p part) last() *model.Point { return &p.points[len(p.points)-1] }
+func (p Part) last() *model.Point { return &p.Points[len(p.Points)-1] }
 
-// cell is what the series of a group together say of a window.
-type cell struct {
+// Cell is what the series of a group together say of a window.
+type Cell struct {
 	number       numberCell
 	distribution *distribution // nil for gauges and sums
 }
 
-// add takes what one series brings.
-func (c *cell) add(how model.Aggregation, metric *model.Metric, w window, p part) {
+// Add takes what one series brings.
+func (c *Cell) Add(how model.Aggregation, metric *model.Metric, w Window, p Part) {
 	switch metric.Type {
 	case model.MetricGauge, model.MetricSum:
 		c.number.add(how, metric, w, p)
@@ -41,9 +41,9 @@ func (c *cell) add(how model.Aggregation, metric *model.Metric, w window, p part
 	}
 }
 
-// value makes one value of the window, and tells how many samples made it; false
+// Value makes one value of the window, and tells how many samples made it; false
 // if the aggregation has no value there.
-func (c *cell) value(how model.Aggregation, metric *model.Metric, w window) (value float64, count uint64, ok bool) {
+func (c *Cell) Value(how model.Aggregation, metric *model.Metric, w Window) (value float64, count uint64, ok bool) {
 	if c.distribution == nil {
 		value, ok = c.number.value(how, metric, w)
 		count = c.number.count

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package colenc
 
 import (
 	"encoding/binary"
@@ -24,23 +24,24 @@ const (
 // maxBounds is how many bounds a segment names once.
 const maxBounds = 64
 
-// extraCoder writes and reads the distributions and exemplars of the points of
+// ExtraCoder writes and reads the distributions and exemplars of the points of
 // one series: each by how it differs from the one before, for most buckets do
 // not change from scrape to scrape, and bounds never.
-type extraCoder struct {
-	bounds      [][]float64 // those of the segment's histograms
+type ExtraCoder struct {
+	Bounds      [][]float64 // those of the segment's histograms
 	histogram   model.Histogram
 	exponential model.ExponentialHistogram
 	summary     model.Summary
 	scratch     []byte
 }
 
-// begin starts the next series.
-func (c *extraCoder) begin() {
-	*c = extraCoder{bounds: c.bounds, scratch: c.scratch}
+// Begin starts the next series.
+func (c *ExtraCoder) Begin() {
+	*c = ExtraCoder{Bounds: c.Bounds, scratch: c.scratch}
 }
 
-func (c *extraCoder) append(dst []byte, p *model.Point) []byte {
+// Append appends what a point has besides time and value.
+func (c *ExtraCoder) Append(dst []byte, p *model.Point) []byte {
 	at := len(dst)
 	dst = append(dst, 0)
 	if p.Histogram != nil {
@@ -66,8 +67,8 @@ func (c *extraCoder) append(dst []byte, p *model.Point) []byte {
 	return dst
 }
 
-// read restores the next extra into a point that has none.
-func (c *extraCoder) read(u *model.Unpacker, p *model.Point) {
+// Read restores the next extra into a point that has none.
+func (c *ExtraCoder) Read(u *model.Unpacker, p *model.Point) {
 	has := u.Byte()
 	if has&hasHistogram != 0 {
 		p.Histogram = c.readHistogram(u, has&sameBounds != 0)
@@ -87,7 +88,7 @@ func (c *extraCoder) read(u *model.Unpacker, p *model.Point) {
 // sameFloat compares bits, so that -0 stays apart from 0, and NaN is itself.
 func sameFloat(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
 
-func (c *extraCoder) appendHistogram(dst []byte, h *model.Histogram) []byte {
+func (c *ExtraCoder) appendHistogram(dst []byte, h *model.Histogram) []byte {
 	was := &c.histogram
 	dst = model.AppendInt(dst, int64(h.Count-was.Count))
 	dst = appendOptional(dst, h.Sum, was.Sum)
@@ -104,15 +105,15 @@ func (c *extraCoder) appendHistogram(dst []byte, h *model.Histogram) []byte {
 
 // appendBounds writes which of the segment's bounds these are. Nearly all
 // histograms have one of a few, so that the newest are looked at first.
-func (c *extraCoder) appendBounds(dst []byte, bounds []float64) []byte {
-	for i := range slices.Backward(c.bounds) {
-		if slices.EqualFunc(c.bounds[i], bounds, sameFloat) {
+func (c *ExtraCoder) appendBounds(dst []byte, bounds []float64) []byte {
+	for i := range slices.Backward(c.Bounds) {
+		if slices.EqualFunc(c.Bounds[i], bounds, sameFloat) {
 			return binary.AppendUvarint(dst, uint64(i)+1)
 		}
 	}
-	if len(c.bounds) < maxBounds {
-		c.bounds = append(c.bounds, slices.Clone(bounds))
-		return binary.AppendUvarint(dst, uint64(len(c.bounds)))
+	if len(c.Bounds) < maxBounds {
+		c.Bounds = append(c.Bounds, slices.Clone(bounds))
+		return binary.AppendUvarint(dst, uint64(len(c.Bounds)))
 	}
 	dst = binary.AppendUvarint(append(dst, 0), uint64(len(bounds)))
 	for _, bound := range bounds {
@@ -121,10 +122,10 @@ func (c *extraCoder) appendBounds(dst []byte, bounds []float64) []byte {
 	return dst
 }
 
-func (c *extraCoder) readBounds(u *model.Unpacker) (bounds []float64) {
+func (c *ExtraCoder) readBounds(u *model.Unpacker) (bounds []float64) {
 	if i := u.Uint(); i > 0 {
-		if i <= uint64(len(c.bounds)) {
-			return c.bounds[i-1]
+		if i <= uint64(len(c.Bounds)) {
+			return c.Bounds[i-1]
 		}
 		return nil
 	}
@@ -134,7 +135,7 @@ func (c *extraCoder) readBounds(u *model.Unpacker) (bounds []float64) {
 	return bounds
 }
 
-func (c *extraCoder) readHistogram(u *model.Unpacker, boundsStay bool) *model.Histogram {
+func (c *ExtraCoder) readHistogram(u *model.Unpacker, boundsStay bool) *model.Histogram {
 	was := &c.histogram
 	h := &model.Histogram{Count: was.Count + uint64(u.Int())}
 	h.Sum, h.Min, h.Max = readOptional(u, was.Sum), readOptional(u, was.Min), readOptional(u, was.Max)
@@ -147,7 +148,7 @@ func (c *extraCoder) readHistogram(u *model.Unpacker, boundsStay bool) *model.Hi
 	return h
 }
 
-func (c *extraCoder) appendExponential(dst []byte, e *model.ExponentialHistogram) []byte {
+func (c *ExtraCoder) appendExponential(dst []byte, e *model.ExponentialHistogram) []byte {
 	was := &c.exponential
 	dst = model.AppendInt(dst, int64(e.Count-was.Count))
 	dst = appendOptional(dst, e.Sum, was.Sum)
@@ -164,7 +165,7 @@ func (c *extraCoder) appendExponential(dst []byte, e *model.ExponentialHistogram
 	return dst
 }
 
-func (c *extraCoder) readExponential(u *model.Unpacker) *model.ExponentialHistogram {
+func (c *ExtraCoder) readExponential(u *model.Unpacker) *model.ExponentialHistogram {
 	was := &c.exponential
 	e := &model.ExponentialHistogram{Count: was.Count + uint64(u.Int())}
 	e.Sum, e.Min, e.Max = readOptional(u, was.Sum), readOptional(u, was.Min), readOptional(u, was.Max)
@@ -185,7 +186,7 @@ func readBuckets(u *model.Unpacker, was *model.Buckets) model.Buckets {
 	return model.Buckets{Offset: int32(int64(was.Offset) + u.Int()), Counts: readCountsAfter(u, was.Counts)}
 }
 
-func (c *extraCoder) appendSummary(dst []byte, s *model.Summary) []byte {
+func (c *ExtraCoder) appendSummary(dst []byte, s *model.Summary) []byte {
 	was := &c.summary
 	dst = appendFloatAfter(model.AppendInt(dst, int64(s.Count-was.Count)), s.Sum, was.Sum)
 	dst = binary.AppendUvarint(dst, uint64(len(s.Quantiles)))
@@ -198,7 +199,7 @@ func (c *extraCoder) appendSummary(dst []byte, s *model.Summary) []byte {
 	return dst
 }
 
-func (c *extraCoder) readSummary(u *model.Unpacker) *model.Summary {
+func (c *ExtraCoder) readSummary(u *model.Unpacker) *model.Summary {
 	was := &c.summary
 	s := &model.Summary{Count: was.Count + uint64(u.Int()), Sum: readFloatAfter(u, was.Sum)}
 	for i := range u.Count() {

@@ -29,7 +29,7 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 		l.noted.slot, l.noted.n = slot, 1
 		l.rate.observe(slot, sample{n: 1})
 	}
-	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "began anew"}
+	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "counter reset"}
 }
 
 // tellRestarts makes a sign of a rate of restarts. No program is meant to begin anew
@@ -37,7 +37,7 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 func (s *sign) tellRestarts(l *line) {
 	s.strength = min(maxStrength, s.strength+noveltyBonus)
 	s.key.what = "restarts"
-	s.text = fmt.Sprintf("%s restarts again and again: its counters began anew %d times since %s", s.key.service, s.count, clock(s.onset))
+	s.text = fmt.Sprintf("%s restarts again and again: its counters were reset %d times since %s", s.key.service, s.count, clock(s.onset))
 	s.brief = s.key.service + " restarts again and again"
 	s.evidence = []model.EvidenceRef{l.metric}
 }
@@ -51,7 +51,7 @@ func (e *Engine) restartSign(l *line, slot int64) *sign {
 	return &sign{
 		key:   signKey{service: l.service.name, class: classSymptom, what: "restart"},
 		onset: at, last: at, strength: hintStrength, count: 1, pod: l.service.pod, node: l.service.node,
-		text:     fmt.Sprintf("%s began anew at %s: its counters start from zero", l.service.name, clock(at)),
+		text:     fmt.Sprintf("%s restarted at %s: its counters start from zero", l.service.name, clock(at)),
 		evidence: []model.EvidenceRef{l.metric},
 	}
 }

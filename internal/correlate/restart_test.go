@@ -51,7 +51,7 @@ func TestARestartSupports(t *testing.T) {
 		return begin - 3600*second
 	})
 	require.Len(t, signs, 1)
-	assert.Contains(t, signs[0].text, "pay began anew at")
+	assert.Contains(t, signs[0].text, "pay restarted at")
 	assert.Empty(t, s.last)
 }
 

@@ -31,7 +31,7 @@ func Folded(p *model.Profile, most int) ([]byte, error) {
 		}
 		if _, known := sums[string(line)]; !known {
 			if most -= len(line); most < 0 {
-				return nil, model.Exhausted("the folded stacks are too large: narrow the filter or the time range, or ask for pprof")
+				return nil, model.Exhausted("the folded stacks are too large: narrow the filter or the time range, or request pprof")
 			}
 		}
 		for _, value := range p.Samples[i].Values {

@@ -7,7 +7,7 @@ func pageFaults() Rule {
 	return Rule{
 		ID: "page-faults", Title: "Page faults", Applies: CPU,
 		Threshold: 0.05, Source: "proposal",
-		Explanation: "Memory is touched for the first time: the process grows, or returns memory and asks for it again.",
+		Explanation: "Memory is touched for the first time: the process grows, or returns memory and requests it again.",
 		Advice:      "Reuse memory instead of freeing it, allocate it at start, use huge pages for large heaps.",
 		Frames: []Frames{
 			{Language: Kernel, Functions: []string{

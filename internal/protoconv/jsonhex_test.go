@@ -88,9 +88,9 @@ func TestJSONReadsProtoNames(t *testing.T) {
 
 func TestJSONFaults(t *testing.T) {
 	for name, tc := range map[string]struct{ text, field, mend string }{
-		"unknown":     {`{"filter":{"labelSelectors":[{},{"keey":1}]}}`, "filter.labelSelectors[1].keey", "is no field of tapio.v1.Filter.LabelSelector"},
-		"at the root": {`{"x":{}}`, "x", "is no field of tapio.v1.GetEventsRequest"},
-		"empty name":  {`{"":1}`, "body", "is no field"},
+		"unknown":     {`{"filter":{"labelSelectors":[{},{"keey":1}]}}`, "filter.labelSelectors[1].keey", "is an unknown field in tapio.v1.Filter.LabelSelector"},
+		"at the root": {`{"x":{}}`, "x", "is an unknown field in tapio.v1.GetEventsRequest"},
+		"empty name":  {`{"":1}`, "body", "is an unknown field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFault(t, JSON{}.Unmarshal([]byte(tc.text), &tapiov1.GetEventsRequest{}), tc.field, tc.mend)

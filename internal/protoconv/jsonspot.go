@@ -62,7 +62,7 @@ func (s spot) under(key string) (spot, error) {
 		field = s.message.Fields().ByTextName(key)
 	}
 	if field == nil {
-		return spot{}, model.InvalidField(key, "is no field of %s: leave it out or mend its spelling", s.message.FullName())
+		return spot{}, model.InvalidField(key, "is an unknown field in %s: remove it or correct its spelling", s.message.FullName())
 	}
 	return spotOfField(field), nil
 }

@@ -92,5 +92,5 @@ func unpacker(b *tapiov1.EventBatch) (io.ReadCloser, error) {
 }
 
 func notCompressed(b *tapiov1.EventBatch, err error) error {
-	return model.InvalidField("payload", "does not unpack as %v says: %v", b.GetCompression(), err)
+	return model.InvalidField("payload", "cannot be decompressed as %v: %v", b.GetCompression(), err)
 }

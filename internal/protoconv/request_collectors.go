@@ -58,7 +58,7 @@ func notOfCollectors(f *tapiov1.Filter) error {
 	case len(f.GetEventNames()) > 0:
 		return model.InvalidField("event_names", mend)
 	case f.GetAscending():
-		return model.InvalidField("ascending", "must be unset: say the order in order_by")
+		return model.InvalidField("ascending", "must be unset: set the order in order_by")
 	default:
 		return nil
 	}

@@ -135,7 +135,7 @@ func listPaging(req proto.Message, f *tapiov1.Filter, order tapiov1.ListOrder) (
 		return model.ListPaging{}, err
 	}
 	if f.GetAscending() {
-		return model.ListPaging{}, model.InvalidField("filter.ascending", "must be unset: order says in which order a list comes")
+		return model.ListPaging{}, model.InvalidField("filter.ascending", "must be unset: order sets the order of a list")
 	}
 	paging := model.ListPaging{MaxBytes: pageBytes, ByCount: order == tapiov1.ListOrder_LIST_ORDER_COUNT}
 	var err error

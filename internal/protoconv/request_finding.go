@@ -56,7 +56,7 @@ func GetSemanticGroupsQuery(req *tapiov1.GetSemanticGroupsRequest, now time.Time
 func GetInsightsQuery(req *tapiov1.GetInsightsRequest, now time.Time) (model.FindingQuery, error) {
 	if len(req.GetFilter().GetNamespaces()) > 0 {
 		return model.FindingQuery{}, model.InvalidField("filter.namespaces",
-			"must be unset: an insight names services; ask for the groups of the namespace")
+			"must be unset: an insight names services; query the groups of the namespace")
 	}
 	query, err := pagedFindings(model.InsightEvent, req, req.GetFilter(), req.GetMinConfidence(), now)
 	if err != nil {
@@ -88,7 +88,7 @@ func pagedFindings(
 func onFindings(eventName string, f *tapiov1.Filter) error {
 	switch graded := eventName == model.InsightEvent; {
 	case len(f.GetEventNames()) > 0:
-		return model.InvalidField("event_names", "must be unset: the method says which findings")
+		return model.InvalidField("event_names", "must be unset: the method selects the findings")
 	case !graded && len(f.GetSeverities()) > 0:
 		return model.InvalidField("severities", "must be unset: only insights have a severity")
 	case !graded && f.GetMinSeverity() != 0:

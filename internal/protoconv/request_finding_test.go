@@ -33,11 +33,11 @@ func TestFaultsInQuestionsAboutFindings(t *testing.T) {
 				Filter: &tapiov1.Filter{EventNames: []string{"a"}},
 			}, testNow())
 			return err
-		}, "filter.event_names", "the method says"},
+		}, "filter.event_names", "the method selects"},
 		"namespace of an insight": {func() error {
 			_, err := GetInsightsQuery(&tapiov1.GetInsightsRequest{Filter: &tapiov1.Filter{Namespaces: []string{"a"}}}, testNow())
 			return err
-		}, "filter.namespaces", "ask for the groups"},
+		}, "filter.namespaces", "query the groups"},
 		"confidence": {func() error {
 			_, err := GetInsightsQuery(&tapiov1.GetInsightsRequest{MinConfidence: 1.5}, testNow())
 			return err

@@ -38,7 +38,7 @@ func GetAggregateQuery(req *tapiov1.GetMetricsRequest, now time.Time) (model.Agg
 func points(q *tapiov1.MetricQuery, now time.Time) (model.PointQuery, error) {
 	query := model.PointQuery{Names: q.GetMetricNames()}
 	if q.GetAggregation() != tapiov1.MetricQuery_AGGREGATION_TYPE_UNSPECIFIED {
-		return query, model.InvalidField("query.aggregation", "must be unset where stored points are asked for")
+		return query, model.InvalidField("query.aggregation", "must be unset for stored points")
 	}
 	if err := notForPoints(q); err != nil {
 		return query, within("query", err)
@@ -94,7 +94,7 @@ func aggregation(q *tapiov1.MetricQuery) (model.AggregateQuery, error) {
 		return query, err
 	}
 	if query.Aggregation == model.AggregateNone {
-		return query, model.InvalidField("aggregation", "must be set where series are asked for")
+		return query, model.InvalidField("aggregation", "must be set for series")
 	}
 	if err := atMost("metric_names", len(query.Names), maxMetricNames); err != nil {
 		return query, err
@@ -138,7 +138,7 @@ func checkWindows(r model.TimeRange, width time.Duration, now time.Time) error {
 		return nil
 	}
 	if n := (end - r.Start) / model.Nanos(width); n > maxWindows {
-		return model.InvalidField("resolution", "makes %d windows of the time range, the most is %d: widen it or ask for less time", n, maxWindows)
+		return model.InvalidField("resolution", "makes %d windows of the time range, the most is %d: widen it or request a shorter time range", n, maxWindows)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func StreamAggregateQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (mod
 		return model.AggregateQuery{}, 0, model.InvalidField("start", "must be unset with an aggregation: the latest window is sent")
 	}
 	if req.GetHistoryOnly() {
-		return model.AggregateQuery{}, 0, model.InvalidField("history_only", "must be unset with an aggregation: ask GetMetrics for what is stored")
+		return model.AggregateQuery{}, 0, model.InvalidField("history_only", "must be unset with an aggregation: use GetMetrics for stored points")
 	}
 	query, err := aggregate(req.GetQuery(), recordLimits(), now)
 	if err != nil {

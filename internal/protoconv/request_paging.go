@@ -63,7 +63,7 @@ func notForStreams(f *tapiov1.Filter, historyOnly bool) error {
 	case f.GetAscending():
 		return model.InvalidField("ascending", "must be unset: a stream comes in the order of the store")
 	case f.GetTimeRange() != nil && !historyOnly:
-		return model.InvalidField("time_range", "must be unset: say with start where the stream begins, or set history_only")
+		return model.InvalidField("time_range", "must be unset: set start to the position where the stream begins, or set history_only")
 	default:
 		return nil
 	}

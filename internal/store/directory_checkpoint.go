@@ -64,7 +64,7 @@ func (d *directory) makeAgain() (again bool, err error) {
 	if w := d.log.Load(); w != nil {
 		w.Abandon()
 	}
-	d.report("the directory of the store was removed; it is made again and written anew", errRemoved)
+	d.report("the directory of the store was removed; creating it and writing it again", errRemoved)
 	return true, nil
 }
 

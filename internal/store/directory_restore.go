@@ -54,7 +54,7 @@ func (d *directory) restore() error {
 	}
 	d.forgetCorrupt()
 	if err := d.writeState(false); err != nil {
-		return fmt.Errorf("store::directory: %w: it must be writable and have room", err)
+		return fmt.Errorf("store::directory: %w: it must be writable and have free space", err)
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 		return false, err
 	}
 	if fileName(l.name(), h.First) != name || string(bytes.TrimRight(h.Signal[:], "\x00")) != l.name() {
-		return false, errors.New("does not hold what its name says")
+		return false, errors.New("its content does not match its name")
 	}
 	if room, err = l.restore(&h, r); room && err == nil {
 		d.note(name, int64(len(data)))

@@ -107,7 +107,7 @@ func readValues(c *colenc.Cursor, kind model.Kind) (known knownValues) {
 		known.least, known.greatest, known.numbers = readDouble(c), readDouble(c), true
 	default:
 		if n-1 > uint64(len(c.Bytes)) {
-			panic("store: a segment is broken: it holds fewer values than it says")
+			panic("store: a segment is broken: it holds fewer values than its header states")
 		}
 		known.texts = make([]fieldValue, n-1)
 		for i := range known.texts {

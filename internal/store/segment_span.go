@@ -155,7 +155,7 @@ func (spanCodec) skip(l *loader, i int) {
 func (l *loader) elements(column, i int) uint64 {
 	n := l.Number(column, i)
 	if n > uint64(len(l.extra.Bytes)) {
-		panic("store: a segment is broken: it holds fewer elements than it says")
+		panic("store: a segment is broken: it holds fewer elements than its header states")
 	}
 	return n
 }

@@ -23,7 +23,7 @@ func (l *loss) err() error {
 			"switch off a probe, or make the pipelines faster", l.records))
 	}
 	for _, what := range slices.Sorted(maps.Keys(l.full)) {
-		errs = append(errs, fmt.Errorf("%s: %d were not counted, there was no room for more: see otelcol_tapio_ebpf_lost", what, l.full[what]))
+		errs = append(errs, fmt.Errorf("%s: %d were not counted, the map was full: see otelcol_tapio_ebpf_lost", what, l.full[what]))
 	}
 	return errors.Join(errs...)
 }

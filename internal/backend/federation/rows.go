@@ -47,7 +47,7 @@ func (r *Reader) spans(ctx context.Context, times model.TimeRange) (set *working
 			adding.Lock()
 			truncated = true
 			adding.Unlock()
-			incomplete(ctx, m, "has more spans in the time range than a query may hold: ask for a shorter one, or raise store::query_memory")
+			incomplete(ctx, m, "has more spans in the time range than a query may hold: request a shorter one, or raise store::query_memory")
 		}
 		return struct{}{}, err
 	})

@@ -51,7 +51,7 @@ func (s *Set) AddPoints(points []model.Point) error {
 	}
 	if s.room < 0 {
 		return model.Exhausted("the points of the query take more memory than a query may hold: " +
-			"ask for a shorter time range or fewer metrics, or raise store::query_memory of the tapio extension")
+			"request a shorter time range or fewer metrics, or raise store::query_memory of the tapio extension")
 	}
 	_, err := s.store.AppendPoints(points)
 	return err

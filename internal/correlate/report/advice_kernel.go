@@ -97,7 +97,7 @@ func networkAdvice(host string, k *Kernel) model.RecommendedAction {
 func accessAdvice(c *Cause, k *Kernel) model.RecommendedAction {
 	if k.Word == "file." {
 		return model.RecommendedAction{
-			Title:       "Check who changed the permissions of " + k.Peer + ", or who asks for what is not theirs",
+			Title:       "Check who changed the permissions of " + k.Peer + ", or which program accesses files that are not its own",
 			Description: "The kernel refused to open, write, rename or remove files.",
 			Commands:    filled("ls -la "+shell(k.Peer), k.Peer != "", ""),
 		}

@@ -108,7 +108,7 @@ func (b *Budget) take(bytes int64) error {
 	if bytes > 0 && used > limit {
 		b.Used.Add(-bytes)
 		return b.refuse("all queries together would hold more than the %d bytes of store::query_memory of the tapio extension: "+
-			"ask again in a moment, narrow the query's time range, its labels or its limit, or raise it", limit)
+			"retry in a moment, narrow the query's time range, its labels or its limit, or raise it", limit)
 	}
 	for peak := b.Peak.Load(); used > peak; peak = b.Peak.Load() {
 		if b.Peak.CompareAndSwap(peak, used) {

@@ -136,7 +136,7 @@ func (c *Cursor) Uvarint() uint64 {
 func (c *Cursor) Count() uint64 {
 	n := c.Uvarint()
 	if n > uint64(len(c.Bytes)) {
-		panic("store: a segment is broken: it holds fewer elements than it says")
+		panic("store: a segment is broken: it holds fewer elements than its header states")
 	}
 	return n
 }

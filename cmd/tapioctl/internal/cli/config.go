@@ -20,7 +20,7 @@ import (
 func newConfigCommand(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Read and change the configuration meant for a collector",
+		Short: "Read and change the desired configuration of a collector",
 		RunE:  app.NeedSubcommand,
 	}
 	cmd.AddCommand(newConfigGetCommand(a), newConfigSetCommand(a))
@@ -32,7 +32,7 @@ func newConfigGetCommand(a *app.App) *cobra.Command {
 	effective := false
 	cmd := &cobra.Command{
 		Use:   "get COLLECTOR",
-		Short: "Print the configuration meant for a collector, or the one in force",
+		Short: "Print the desired configuration of a collector, or its effective one",
 		Example: `  tapioctl config get agent-1 > agent-1.yaml
   tapioctl config get agent-1 --effective
   tapioctl config get agent-1 -o json | jq .config.etag`,
@@ -41,8 +41,8 @@ func newConfigGetCommand(a *app.App) *cobra.Command {
 			return configGet(ctx, a, c, args[0], format.Value, effective)
 		}),
 	}
-	cmd.Flags().BoolVar(&effective, "effective", false, "print what the collector says is really in force")
-	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "the content alone, or all that is known of it")
+	cmd.Flags().BoolVar(&effective, "effective", false, "print the effective configuration that the collector reports")
+	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "the content alone, or with its metadata")
 	return cmd
 }
 
@@ -57,7 +57,7 @@ func configGet(ctx context.Context, a *app.App, c app.Clients, id, format string
 	}
 	if effective {
 		if resp.GetStatus().GetEffectiveContent() == "" {
-			return &exitcode.Error{Code: exitcode.Refused, Message: "the collector " + id + " has not said what is in force"}
+			return &exitcode.Error{Code: exitcode.Refused, Message: "the collector " + id + " has not reported its effective configuration"}
 		}
 		a.Out.WriteForeign(resp.GetStatus().GetEffectiveContent())
 		return nil
@@ -91,7 +91,7 @@ func newConfigSetCommand(a *app.App) *cobra.Command {
 	f := &configSetFlags{}
 	cmd := &cobra.Command{
 		Use:   "set COLLECTOR -f FILE",
-		Short: "Set the configuration meant for a collector, which gets it at once if it is connected",
+		Short: "Set the desired configuration of a collector; a connected collector gets it at once",
 		Example: `  tapioctl config set agent-1 -f agent-1.yaml --etag 4f1c2a9be03d77aa
   tapioctl config set agent-1 -f - --dry-run < agent-1.yaml`,
 		Args: app.OneArgument("COLLECTOR"),
@@ -100,8 +100,8 @@ func newConfigSetCommand(a *app.App) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.file, "file", "f", "", "file with the configuration; - reads stdin (required)")
 	flags.StringVar(&f.contentType, "content-type", "", "media type of the content (default text/yaml)")
-	flags.StringVar(&f.etag, "etag", "", "etag of the configuration that this one replaces: refuse to overwrite another")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "let the server check it, and change nothing")
+	flags.StringVar(&f.etag, "etag", "", "etag of the configuration to replace; fails if it has changed since")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only validate it on the server")
 	return cmd
 }
 

@@ -30,8 +30,8 @@ queue, the API of a bank and a load generator without it. Each is a process on t
 host, listens on a free port of the loopback interface, and ends with this command.
 Traces, logs and metrics go to the server's OTLP/HTTP endpoint, that of --server with
 port 4318 unless --otlp-endpoint names another one. The OTEL_EXPORTER_OTLP_HEADERS
-variable is what it is for every SDK; so is OTEL_EXPORTER_OTLP_CERTIFICATE, which
-is that of --tls-ca-cert unless set.
+variable applies, as to every SDK; so does OTEL_EXPORTER_OTLP_CERTIFICATE, by default
+the file of --tls-ca-cert.
 
 Faults, with the key that turns each on and off while it runs on a terminal:
 `
@@ -61,7 +61,7 @@ func newDemoCommand(a *app.App) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.fault, "fault", "", "fault to start with, after --fault-after (default none: the shop is healthy)")
 	flags.DurationVar(&f.faultAfter, "fault-after", 150*time.Second, "time from the start to the fault; the server learns meanwhile what is normal")
-	flags.DurationVar(&f.duration, "duration", 0, "end after this time; 0: run until Ctrl-C")
+	flags.DurationVar(&f.duration, "duration", 0, "stop after this time; 0: run until Ctrl-C")
 	flags.Float64Var(&f.rate, "rate", 8, "requests per second that visitors make, at most 100")
 	flags.StringVar(&f.otlp, "otlp-endpoint", "", "URL of the server's OTLP/HTTP endpoint (default that of --server with port 4318)")
 	flags.StringVar(&f.ui, "ui", "", "URL of the server's web UI, for links (default that of --server with port 4418)")

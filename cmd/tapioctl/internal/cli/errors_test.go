@@ -56,7 +56,7 @@ func TestErrorsOfTheServer(t *testing.T) {
 		"no right": {status.Error(codes.PermissionDenied, "ann may not write"), exitcode.Refused, "passthrough:///fake denies access: ann may not write"},
 		"no room": {
 			status.Error(codes.ResourceExhausted, "1000 streams are open"), exitcode.Refused,
-			"the server at passthrough:///fake refuses for want of room: 1000 streams are open",
+			"the server at passthrough:///fake is out of capacity: 1000 streams are open",
 		},
 		"no receiver": {
 			status.Error(codes.FailedPrecondition, "add a receiver"), exitcode.Refused,

@@ -93,7 +93,7 @@ func TestFollowTakesUpACutStream(t *testing.T) {
 	requireStarts(t, []*tapiov1.StreamStart{afterSequence(100), afterSequence(102), afterSequence(105)}, got.starts)
 	assert.Equal(t, []string{
 		"tapioctl: stream cut (server is stopping); reconnecting in 500ms",
-		"tapioctl: lost 3 records (sequence 103 to 105): the server does not say why",
+		"tapioctl: lost 3 records (sequence 103 to 105): the server gives no reason",
 		"tapioctl: stream cut (ended by the server); reconnecting in 500ms",
 	}, strings.Split(strings.TrimSpace(got.result.errOut), "\n"))
 	assert.Equal(t, 1, strings.Count(got.result.out, "one"))

@@ -19,20 +19,20 @@ import (
 	"github.com/tapio/tapio/cmd/tapioctl/internal/send"
 )
 
-const rootHelp = `tapioctl asks a Tapio server about the telemetry that it holds: logs, events,
-traces and metrics; it follows them live; and it sends events from files.
+const rootHelp = `tapioctl queries a Tapio server for logs, events, traces, metrics and profiles,
+follows them live, explains incidents, and sends events from files.
 
 Exit codes:
-  0  all is well
-  1  the server says no: not healthy, not found, access denied, or failed
-  2  the command line is wrong, or the server refuses one of its values
+  0  success
+  1  the server reports an error: not healthy, not found, access denied, failed
+  2  usage error: unknown flag, or a value that the server refuses
   3  the server is not reachable, not ready, or did not answer within --timeout`
 
 func newRootCommand(a *app.App) *cobra.Command {
 	root := &cobra.Command{
 		Use:               "tapioctl",
 		Version:           a.Version,
-		Short:             "Ask a Tapio server about telemetry",
+		Short:             "Query a Tapio server for telemetry",
 		Long:              rootHelp,
 		SilenceErrors:     true,
 		SilenceUsage:      true,

@@ -21,7 +21,7 @@ import (
 func newSilenceCommand(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "silence",
-		Short: "Keep notifications of alerts from being sent for a time",
+		Short: "Silence notifications of alerts for a time",
 		RunE:  app.NeedSubcommand,
 	}
 	cmd.AddCommand(newSilenceAddCommand(a), newSilenceListCommand(a), newSilenceExpireCommand(a))

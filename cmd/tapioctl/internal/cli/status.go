@@ -21,8 +21,8 @@ func newStatusCommand(a *app.App) *cobra.Command {
 	format := selector.NewChoice("table", "table", "json", "yaml")
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "Tell whether the server is healthy and how full its store is",
-		Long:    "Tell whether the server is healthy, part by part, and how full its store is.\nThe exit code is 0 when the server serves, in full or in part (DEGRADED), else 1.",
+		Short:   "Show the health of the server and how full its store is",
+		Long:    "Show the health of the server, component by component, and how full its store is.\nThe exit code is 0 when the server serves, in full or in part (DEGRADED), else 1.",
 		Example: "  tapioctl status\n  tapioctl status -o json | jq .health.status",
 		Args:    cobra.NoArgs,
 		RunE: a.Connected(func(ctx context.Context, c app.Clients, _ []string) error {

@@ -28,8 +28,8 @@ func newTopCommand(a *app.App) *cobra.Command {
 	f := &topFlags{}
 	cmd := &cobra.Command{
 		Use:   "top",
-		Short: "Watch what the server takes in, holds and refuses",
-		Long: "Watch what the server takes in, holds and refuses, and its collectors. On a terminal the picture is\n" +
+		Short: "Watch what the server receives, stores and refuses",
+		Long: "Watch what the server receives, stores and refuses, and its collectors. On a terminal the picture is\n" +
 			"renewed in place until Ctrl-C; else one picture follows the other.",
 		Example: "  tapioctl top\n  tapioctl top --interval 5s --count 3 > figures.txt",
 		Args:    cobra.NoArgs,

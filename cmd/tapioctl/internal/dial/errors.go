@@ -50,7 +50,7 @@ func (f *Flags) explainStatus(s *status.Status) *exitcode.Error {
 	case codes.PermissionDenied:
 		return &exitcode.Error{Code: exitcode.Refused, Message: fmt.Sprintf("%s denies access: %s", server, message)}
 	case codes.ResourceExhausted:
-		return &exitcode.Error{Code: exitcode.Refused, Message: fmt.Sprintf("the server at %s refuses for want of room: %s", server, message)}
+		return &exitcode.Error{Code: exitcode.Refused, Message: fmt.Sprintf("the server at %s is out of capacity: %s", server, message)}
 	case codes.FailedPrecondition:
 		return &exitcode.Error{Code: exitcode.Refused, Message: fmt.Sprintf("the server at %s is not set up for this: %s", server, message)}
 	case codes.Unimplemented:

@@ -26,7 +26,7 @@ func newGetChangesCommand(a *app.App) *cobra.Command {
 	f := &changeFlags{format: selector.NewChoice("table", "table", "json", "yaml")}
 	cmd := &cobra.Command{
 		Use:     "changes",
-		Short:   "Print what was changed: deployments, restarts, configurations, scale",
+		Short:   "Print changes: deployments, restarts, configurations, scaling",
 		Example: `  tapioctl get changes --since 2h --type deployment,configuration`,
 		Args:    cobra.NoArgs,
 		RunE: a.Connected(func(ctx context.Context, c app.Clients, _ []string) (err error) {

@@ -27,7 +27,7 @@ func newGetCostCommand(a *app.App) *cobra.Command {
 	f := &costFlags{format: selector.NewChoice("table", "table", "json", "yaml")}
 	cmd := &cobra.Command{
 		Use:   "cost",
-		Short: "Compare what workloads request with what they use, and name what takes the most bytes",
+		Short: "Compare requested and used resources of workloads, and list what takes the most bytes",
 		Example: `  tapioctl get cost --since 1d
   tapioctl get cost --namespace shop --top 5 -o json`,
 		Args: cobra.NoArgs,

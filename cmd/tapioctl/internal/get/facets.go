@@ -194,8 +194,8 @@ spans than in its baseline: by default all other records of the same time.`,
 	}
 	f.Add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&baseline.Since, "baseline-since", "", "the baseline is at most this old, "+selector.TimeForms)
-	flags.StringVar(&baseline.Until, "baseline-until", "", "the baseline is older than this, "+selector.TimeForms)
+	flags.StringVar(&baseline.Since, "baseline-since", "", "the baseline starts at this time, "+selector.TimeForms)
+	flags.StringVar(&baseline.Until, "baseline-until", "", "the baseline ends at this time, "+selector.TimeForms)
 	flags.StringArrayVar(&baselineWhere, "baseline-selector", nil, "label selectors of the baseline, as --selector; repeatable")
 	flags.StringSliceVar(&labels, "label", nil, "only these labels")
 	flags.Uint32Var(&limit, "limit", defaultDifferences, "most differences")

@@ -108,7 +108,7 @@ func newGetCorrelationsCommand(a *app.App) *cobra.Command {
 	}
 	f.addTo(cmd, "correlations")
 	cmd.Flags().StringVar(&f.group, "group", "", "only those of this group")
-	cmd.Flags().StringVar(&request.EventId, "event", "", "only those that join this record, by its id")
+	cmd.Flags().StringVar(&request.EventId, "event", "", "only those that include the record with this id")
 	cmd.Flags().StringSliceVar(&types, "type", nil,
 		"only these types: temporal, causal, spatial, semantic, statistical, trace-context")
 	return cmd

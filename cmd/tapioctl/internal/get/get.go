@@ -21,7 +21,7 @@ import (
 func NewCommand(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "Print stored telemetry and findings, or list what there is: services, labels, collectors, ...",
+		Short: "Print stored telemetry and findings; list services, labels, collectors and more",
 		RunE:  app.NeedSubcommand,
 	}
 	cmd.AddCommand(

@@ -32,8 +32,8 @@ type baselineFlags struct {
 func (f *baselineFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.selectors, "baseline-selector", nil, "compare with what these label selectors find besides --service and --namespace, instead of --selector; repeatable")
-	flags.StringVar(&f.times.Since, "baseline-since", "", "compare with what is at most this old, "+selector.TimeForms)
-	flags.StringVar(&f.times.Until, "baseline-until", "", "compare with what is older than this, "+selector.TimeForms)
+	flags.StringVar(&f.times.Since, "baseline-since", "", "compare with profiles since this time, "+selector.TimeForms)
+	flags.StringVar(&f.times.Until, "baseline-until", "", "compare with profiles before this time, "+selector.TimeForms)
 	flags.BoolVar(&f.slow, "slow", false, "compare slow requests with fast ones, by the duration of their traces")
 	flags.Float64Var(&f.percentile, "slow-percentile", 0, "with --slow: requests are slow from this percentile of their durations on (default 90)")
 	flags.DurationVar(&f.slowerThan, "slower-than", 0, "compare requests that take at least this long with faster ones, for example 500ms")

@@ -63,8 +63,8 @@ func NewUploadCommand(a *app.App, use, path string) *cobra.Command {
 	flags.StringArrayVar(&f.labels, "label", nil, "further attribute of what was profiled, as key=value; repeatable")
 	flags.StringVar(&f.kind, "type", "", "of folded stacks: sample type (default samples)")
 	flags.StringVar(&f.unit, "unit", "", "of folded stacks: unit of the values (default count)")
-	flags.StringVar(&f.at, "at", "", "when the profile began, "+selector.TimeForms+" (default as the file says)")
-	flags.StringVar(&f.duration, "duration", "", "how long it ran, for example 30s (default as the file says)")
+	flags.StringVar(&f.at, "at", "", "when the profile began, "+selector.TimeForms+" (default: that of the file)")
+	flags.StringVar(&f.duration, "duration", "", "how long it ran, for example 30s (default: that of the file)")
 	return cmd
 }
 

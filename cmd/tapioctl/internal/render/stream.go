@@ -62,13 +62,13 @@ func lossReason(reason tapiov1.Loss_Reason) string {
 	case tapiov1.Loss_REASON_READER_LAPPED:
 		return "this reader was slower than the writers; narrow the selection"
 	case tapiov1.Loss_REASON_EVICTED:
-		return "the store had evicted them before the position asked for"
+		return "the store evicted them before the requested position"
 	case tapiov1.Loss_REASON_RATE_LIMITED:
 		return "held back by the subscription's rate limit"
 	case tapiov1.Loss_REASON_READER_BEHIND:
 		return "this reader was too far behind and was moved on to the newest; narrow the selection"
 	default:
-		return "the server does not say why"
+		return "the server gives no reason"
 	}
 }
 

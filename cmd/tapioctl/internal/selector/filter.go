@@ -32,11 +32,11 @@ type FilterFlags struct {
 func (f *FilterFlags) Add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.selectors, "selector", "l", nil,
-		"label selectors that must all hold, as 'service=a,team in (b,c),path=~\"/api/.*\",!gone'; repeatable")
+		"label selectors that must all match, such as 'service=a,team in (b,c),path=~\"/api/.*\",!gone'; repeatable")
 	flags.StringSliceVar(&f.services, "service", nil, "only these values of service.name")
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "only these namespaces")
 	flags.StringVar(&f.text, "text", "", "only records that contain this text, in either case")
-	flags.BoolVar(&f.not, "not", false, "invert "+f.inverted()+": show what they would hide")
+	flags.BoolVar(&f.not, "not", false, "invert "+f.inverted()+"")
 }
 
 // AddForRecords adds what only log records can be selected by.
@@ -100,8 +100,8 @@ type TimeFlags struct{ Since, Until string }
 
 // Add adds the flags.
 func (f *TimeFlags) Add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.Since, "since", "", "only what is at most this old, "+TimeForms)
-	cmd.Flags().StringVar(&f.Until, "until", "", "only what is older than this, "+TimeForms)
+	cmd.Flags().StringVar(&f.Since, "since", "", "only records since this time, "+TimeForms)
+	cmd.Flags().StringVar(&f.Until, "until", "", "only records before this time, "+TimeForms)
 }
 
 // TimeRange leaves a lone duration to the server, whose clock may differ from

@@ -74,7 +74,7 @@ func (f *SelectionFlags) Add(cmd *cobra.Command) {
 	AddChoice(cmd, cmd.Flags(), &f.signal, "signal", "", "log records or spans")
 	f.AddForRecords(cmd)
 	f.TimeFlags.Add(cmd)
-	f.SpanFlags.Add(cmd, "of --signal traces, a span")
+	f.SpanFlags.Add(cmd, "with --signal traces: spans")
 }
 
 // Selection is what the flags select.

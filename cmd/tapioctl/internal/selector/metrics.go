@@ -34,7 +34,7 @@ func (f *MetricFlags) Add(cmd *cobra.Command, limit uint32, limitUsage string) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.names, "name", nil, "only these metrics; a trailing * matches any ending")
 	AddChoice(cmd, flags, &f.aggregation, "aggregation", "", "how the points of a window become one value; none: the points themselves")
-	flags.StringSliceVar(&f.groupBy, "group-by", nil, "labels by which to put series together, with an aggregation")
+	flags.StringSliceVar(&f.groupBy, "group-by", nil, "labels to group series by, with an aggregation")
 	flags.DurationVar(&f.resolution, "resolution", 0, "width of a window, with an aggregation; 0: one window")
 	flags.Uint32Var(&f.Limit, "limit", limit, limitUsage)
 }

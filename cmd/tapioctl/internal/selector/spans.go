@@ -25,8 +25,8 @@ type SpanFlags struct {
 func (f *SpanFlags) Add(cmd *cobra.Command, which string) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.operations, "operation", nil, "only "+which+" of this name; a trailing * matches any ending")
-	flags.DurationVar(&f.minDuration, "min-duration", 0, "only "+which+" that lasts at least this long")
-	flags.DurationVar(&f.maxDuration, "max-duration", 0, "only "+which+" that lasts at most this long")
+	flags.DurationVar(&f.minDuration, "min-duration", 0, "only "+which+" of at least this duration")
+	flags.DurationVar(&f.maxDuration, "max-duration", 0, "only "+which+" of at most this duration")
 	flags.BoolVar(&f.failed, "error", false, "only "+which+" that failed")
 }
 

@@ -31,7 +31,7 @@ func newSendChangeCommand(a *app.App) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "change",
-		Short: "Tell the server that something was changed on purpose: a deployment, a configuration, a feature flag",
+		Short: "Record a planned change: a deployment, a configuration, a feature flag",
 		Example: `  tapioctl send change --service checkout --from 1.0.4 --to 1.1.0 --url https://ci.example.com/42
   tapioctl send change --type feature_flag --name new-cart --to on --service cart
   tapioctl send change --type configuration --service payment --name pool.size --from 20 --to 5`,

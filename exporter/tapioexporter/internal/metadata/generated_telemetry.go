@@ -63,14 +63,14 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.TapioExporterBatchDuration, err = builder.meter.Float64Histogram(
 		"otelcol_tapio_exporter_batch_duration",
-		metric.WithDescription("Time from the arrival of a batch at the exporter until it is stored, on every way in. [Alpha]"),
+		metric.WithDescription("Time from the arrival of a batch at the exporter until it is stored, of all protocols. [Alpha]"),
 		metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5}...),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioExporterBatchSize, err = builder.meter.Int64Histogram(
 		"otelcol_tapio_exporter_batch_size",
-		metric.WithDescription("Records, spans, points or profile samples of a batch, on every way in. [Alpha]"),
+		metric.WithDescription("Records, spans, points or profile samples of a batch, of all protocols. [Alpha]"),
 		metric.WithUnit("{record}"),
 		metric.WithExplicitBucketBoundaries([]float64{1, 10, 100, 500, 1000, 2000, 5000, 10000, 50000, 100000}...),
 	)

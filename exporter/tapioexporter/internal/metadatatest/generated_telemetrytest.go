@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualTapioExporterBatchDuration(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_exporter_batch_duration",
-		Description: "Time from the arrival of a batch at the exporter until it is stored, on every way in. [Alpha]",
+		Description: "Time from the arrival of a batch at the exporter until it is stored, of all protocols. [Alpha]",
 		Unit:        "s",
 		Data: metricdata.Histogram[float64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -39,7 +39,7 @@ func AssertEqualTapioExporterBatchDuration(t *testing.T, tt *componenttest.Telem
 func AssertEqualTapioExporterBatchSize(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.HistogramDataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_exporter_batch_size",
-		Description: "Records, spans, points or profile samples of a batch, on every way in. [Alpha]",
+		Description: "Records, spans, points or profile samples of a batch, of all protocols. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Histogram[int64]{
 			Temporality: metricdata.CumulativeTemporality,

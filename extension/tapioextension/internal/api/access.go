@@ -212,7 +212,7 @@ func (s *Server) require(ctx context.Context, rights ...right) error {
 // toName says what to write where a right is to be given to the caller.
 func (c caller) toName() string {
 	if len(c.names) == 0 {
-		return "the authenticator does not tell who calls, so that only '*' would do"
+		return "the authenticator does not identify the client, so that only '*' matches"
 	}
 	return fmt.Sprintf("name one of %q", c.names)
 }

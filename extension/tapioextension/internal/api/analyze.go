@@ -75,7 +75,7 @@ func (s *Server) analyze(ctx context.Context, analysis *protoconv.Analysis, room
 }
 
 // errLongLeadIn is that there is more before the stretch asked for than room.
-var errLongLeadIn = errors.New("too many records before the time asked for")
+var errLongLeadIn = errors.New("too many records before the requested time")
 
 // takeTurn waits until fewer than maxAnalyses run.
 func (s *Server) takeTurn(ctx context.Context) error {

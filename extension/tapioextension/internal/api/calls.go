@@ -187,7 +187,7 @@ func (s *Server) panicError(method string, panicked error) error {
 	if s.Panicked != nil {
 		s.Panicked(fmt.Errorf("%s: %w", method, panicked))
 	}
-	return status.Error(codes.Internal, "the server failed on this call; its log says where")
+	return status.Error(codes.Internal, "the server failed on this call; its log has the details")
 }
 
 func ours(method string) bool { return strings.HasPrefix(method, "/tapio.v1.") }

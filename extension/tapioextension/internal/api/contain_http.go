@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/panics"
 )
 
-var errPanicked = errors.New("the server failed on this request; its log says where")
+var errPanicked = errors.New("the server failed on this request; its log has the details")
 
 // Contained makes a handler one of this server: its requests end when the server
 // stops, its panics are recovered and told, its answers are compressed.

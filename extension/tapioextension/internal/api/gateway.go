@@ -90,7 +90,7 @@ type strictQuery struct{ runtime.DefaultQueryParser }
 func (q strictQuery) Parse(m proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	for key := range values {
 		if !isField(m.ProtoReflect().Descriptor(), strings.Split(key, ".")) {
-			return model.InvalidField(key, "is no field of %s: leave it out or mend its spelling", m.ProtoReflect().Descriptor().FullName())
+			return model.InvalidField(key, "is an unknown field in %s: remove it or correct its spelling", m.ProtoReflect().Descriptor().FullName())
 		}
 	}
 	return q.DefaultQueryParser.Parse(m, values, filter)

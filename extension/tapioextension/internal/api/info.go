@@ -199,7 +199,7 @@ func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
 	switch d := s.Figures.Directory(); {
 	case d.Failing:
 		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
-		c.Message = "the directory " + d.Path + " cannot be written, the log says why: records are in memory only until it can, " +
+		c.Message = "the directory " + d.Path + " cannot be written, the log has the reason: records are in memory only until it can, " +
 			"or refused with store::durability sync"
 	case d.DamagedFiles > 0:
 		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED

@@ -13,7 +13,7 @@ import (
 
 // errSlowReader has a time to wait, for the reader may come again.
 var errSlowReader = &busyError{
-	why:    "the stream was read too slowly: go on from its last sequence or resume token, ask for less, or raise limits::slow_reader_timeout",
+	why:    "the stream was read too slowly: continue from its last sequence or resume token, narrow the selection, or raise limits::slow_reader_timeout",
 	reason: "slow_reader", after: time.Second,
 }
 

@@ -56,7 +56,7 @@ func (r *Registry) configure(req *tapiov1.UpdateConfigRequest, by *Caller) (*tap
 		return next, nil
 	}
 	if grown := proto.Size(next) - proto.Size(m.config); r.bytes+grown > r.limits.Bytes {
-		return nil, status.Errorf(codes.ResourceExhausted, "content: the registry holds %d bytes and has no room for %d more: "+
+		return nil, status.Errorf(codes.ResourceExhausted, "content: the registry holds %d bytes and has no memory for %d more: "+
 			"raise collectors::memory_limit of the tapio extension", r.bytes, grown)
 	}
 	r.bytes -= m.size()

@@ -42,7 +42,7 @@ func (h *Handler) dependencies(ctx context.Context, r *http.Request) (*response,
 	answer := &response{Data: list}
 	if counts.Truncated {
 		answer.Errors = []responseError{{Msg: fmt.Sprintf(
-			"only the newest %d spans are counted, which is what one query may hold: ask for less lookback, or raise store::query_memory", counts.Spans)}}
+			"only the newest %d spans are counted, which is what one query may hold: use a shorter lookback, or raise store::query_memory", counts.Spans)}}
 	}
 	return answer, nil
 }

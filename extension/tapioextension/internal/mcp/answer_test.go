@@ -38,7 +38,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	for name, filling := range map[string]string{
 		"text": "x", "quotes": `"`, "markup": "<", "backslashes": `\`, "lines": "\n", "wide": "漢", "control": "\x01",
 	} {
-		a := &answer{hint: "ask for less"}
+		a := &answer{hint: "request less"}
 		a.set("first", map[string]string{"id": "one"})
 		for range 3 {
 			items := make([]any, 100)
@@ -51,13 +51,13 @@ func TestAnswersAreBounded(t *testing.T) {
 		assert.LessOrEqual(t, size, 50_000, name)
 		assert.Greater(t, size, 30_000, "%s: it holds what fits", name)
 		assert.True(t, p.Truncated, name)
-		assert.Equal(t, "ask for less", p.Hint, name)
+		assert.Equal(t, "request less", p.Hint, name)
 		assert.JSONEq(t, `{"id":"one"}`, string(p.Data["first"]), name)
 	}
 }
 
 func TestSmallAnswersAreWhole(t *testing.T) {
-	a := &answer{hint: "ask for less"}
+	a := &answer{hint: "request less"}
 	a.add("items", 1, 2)
 	a.add("none")
 	a.set("nothing", nil)
@@ -69,7 +69,7 @@ func TestSmallAnswersAreWhole(t *testing.T) {
 	assert.JSONEq(t, `[]`, string(p.Data["none"]))
 	a.more = true
 	p, _ = parse(t, a)
-	assert.Equal(t, "ask for less", p.Hint, "the query has more")
+	assert.Equal(t, "request less", p.Hint, "the query has more")
 }
 
 func TestShortKeepsRunesWhole(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *server) whatChanged(ctx context.Context, in *whatChangedInput) (*answer
 	if err != nil {
 		return nil, err
 	}
-	found := &answer{from: times.Start, to: times.End, more: !page.Next.IsZero(), hint: "ask for less time, services, or types such as deployment"}
+	found := &answer{from: times.Start, to: times.End, more: !page.Next.IsZero(), hint: "request a shorter time range, services, or types such as deployment"}
 	changes := make([]changeText, len(page.Rows))
 	for i := range page.Rows {
 		c := &page.Rows[i]

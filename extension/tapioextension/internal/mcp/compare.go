@@ -47,7 +47,7 @@ func (s *server) compareAttributes(ctx context.Context, in *compareInput) (*answ
 		return nil, err
 	}
 	times := query.Selection.Filter.Time
-	found := &answer{from: times.Start, to: times.End, hint: "ask for a lower limit"}
+	found := &answer{from: times.Start, to: times.End, hint: "request a lower limit"}
 	found.set("selection_records", compared.SelectionRecords)
 	found.set("baseline_records", compared.BaselineRecords)
 	found.set("estimated_from_sample", compared.Estimated)

@@ -47,7 +47,7 @@ func (s *server) serviceGraph(ctx context.Context, in *serviceGraphInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	found := &answer{from: times.Start, to: times.End, more: graph.Truncated, hint: "name services, or ask for less time"}
+	found := &answer{from: times.Start, to: times.End, more: graph.Truncated, hint: "name services, or request a shorter time range"}
 	names := nodeNames(&graph)
 	edges, nodes := make([]edgeText, len(graph.Edges)), make([]nodeText, len(graph.Nodes))
 	for i := range graph.Edges {

@@ -62,7 +62,7 @@ func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*an
 	}
 	found := &answer{
 		from: times.Start, to: times.End, more: more,
-		hint: "narrow since and until, name services, or ask for states such as open",
+		hint: "narrow since and until, name services, or request states such as open",
 	}
 	summaries := make([]incidentSummary, len(groups))
 	for i, group := range groups {

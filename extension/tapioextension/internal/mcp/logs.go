@@ -74,7 +74,7 @@ func (s *server) queryLogs(ctx context.Context, in *queryLogsInput) (*answer, er
 	}
 	found := &answer{
 		from: query.Filter.Time.Start, to: query.Filter.Time.End, more: !page.Next.IsZero(),
-		hint: "ask for less time, a higher min_severity, services, text or attributes; or go on with until set to the time of the last record; log_patterns gives an overview",
+		hint: "request a shorter time range, a higher min_severity, services, text or attributes; or go on with until set to the time of the last record; log_patterns gives an overview",
 	}
 	list := make([]logText, len(page.Rows))
 	for i := range page.Rows {
@@ -177,7 +177,7 @@ func (s *server) logPatterns(ctx context.Context, in *logPatternsInput) (*answer
 	}
 	found := &answer{
 		from: query.Filter.Time.Start, to: query.Filter.Time.End, more: more || len(patterns) > most,
-		hint: "the newest records are grouped: ask for less time, a higher min_severity or services to cover the rest",
+		hint: "the newest records are grouped: request a shorter time range, a higher min_severity or services to cover the rest",
 	}
 	found.set("records_examined", records)
 	found.add("patterns", listOf(patterns[:min(len(patterns), most)])...)

@@ -44,7 +44,7 @@ func (s *server) queryMetrics(ctx context.Context, in *queryMetricsInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	found := &answer{from: times.Start, to: times.End, hint: "aggregate with sum by (...), topk(...) or a longer step, or ask for less time"}
+	found := &answer{from: times.Start, to: times.End, hint: "aggregate with sum by (...), topk(...) or a longer step, or request a shorter time range"}
 	found.set("step", step.String())
 	found.add("series", listOf(series)...)
 	return found, nil

@@ -58,7 +58,7 @@ func (s *server) profileHotspots(ctx context.Context, in *profileHotspotsInput) 
 	if err != nil {
 		return nil, err
 	}
-	found := &answer{from: times.Start, to: times.End, hint: "name services, or ask for fewer functions"}
+	found := &answer{from: times.Start, to: times.End, hint: "name services, or request fewer functions"}
 	if len(tree.Nodes) == 0 || tree.Total() == 0 {
 		return found, s.otherTypes(ctx, &query, found)
 	}
@@ -161,7 +161,7 @@ func (s *server) otherTypes(ctx context.Context, query *model.ProfileQuery, foun
 			types = append(types, name)
 		}
 	}
-	found.hint = "there are no samples of " + query.Types[0] + ": ask for one of the sample types that are listed, or for another time or service"
+	found.hint = "there are no samples of " + query.Types[0] + ": request one of the sample types that are listed, or for another time or service"
 	found.add("functions")
 	found.add("sample_types", listOf(types)...)
 	return nil

@@ -117,7 +117,7 @@ func (s *server) recovered(next mcp.MethodHandler) mcp.MethodHandler {
 			if s.Panicked != nil {
 				s.Panicked(panicked)
 			}
-			return nil, errors.New("the server failed on this call; its log says where")
+			return nil, errors.New("the server failed on this call; its log has the details")
 		}
 		if call, ok := req.(*mcp.CallToolRequest); ok && err == nil {
 			s.nameParameters(call.Params.Name, result)

@@ -78,7 +78,7 @@ func (s *server) listServices(ctx context.Context, in *listServicesInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	found := &answer{from: times.Start, to: times.End, more: !list.Next.IsZero(), hint: "ask for less time, or use service_health for one service"}
+	found := &answer{from: times.Start, to: times.End, more: !list.Next.IsZero(), hint: "request a shorter time range, or use service_health for one service"}
 	services := make([]serviceText, len(list.Items))
 	for i := range list.Items {
 		services[i] = serviceOf(&list.Items[i])
@@ -110,7 +110,7 @@ func (s *server) serviceHealth(ctx context.Context, in *serviceHealthInput) (*an
 	if now == nil && before == nil {
 		return nil, model.InvalidField("service", "no record of %q in this time: list_services returns the names of services", in.Service)
 	}
-	found := &answer{from: times.Start, to: times.End, hint: "the last parts are cut: ask for less time, or use service_graph and list_incidents with this service"}
+	found := &answer{from: times.Start, to: times.End, hint: "the last parts are cut: request a shorter time range, or use service_graph and list_incidents with this service"}
 	found.set("service", in.Service)
 	found.set("now", now)
 	found.set("same_time_before", before)

@@ -42,7 +42,7 @@ func (s *server) addIncidentTools(protocol *mcp.Server) {
 	}, s.serviceHealth)
 	addTool(s, protocol, tool{
 		name: "what_changed", title: "What changed",
-		description: "Lists deployments, restarts, configuration changes and scale events in a time range, the newest first. Ask for the time before an incident began.",
+		description: "Lists deployments, restarts, configuration changes and scale events in a time range, the newest first. Query the time before an incident began.",
 		enums:       map[string][]any{"types": changeTypes()},
 	}, s.whatChanged)
 	addTool(s, protocol, tool{

@@ -51,7 +51,7 @@ func (s *server) queryTraces(ctx context.Context, in *queryTracesInput) (*answer
 	}
 	found := &answer{
 		from: query.Filter.Time.Start, to: query.Filter.Time.End, more: !page.Next.IsZero(),
-		hint: "ask for less time, only_errors, a min_duration, services or an operation",
+		hint: "request a shorter time range, only_errors, a min_duration, services or an operation",
 	}
 	list := make([]traceText, len(page.Rows))
 	for i := range page.Rows {
@@ -162,7 +162,7 @@ func (s *server) getTrace(ctx context.Context, in *getTraceInput) (*answer, erro
 const maxTraceLogs = 50
 
 func traceAnswer(trace *model.Trace, logs []model.Event, onlyErrors bool, service string) *answer {
-	found := &answer{hint: "ask for only_errors or for the spans of one service"}
+	found := &answer{hint: "request only_errors or for the spans of one service"}
 	found.set("trace", summarizeTrace(trace))
 	found.add("spans", listOf(treeOf(trace, onlyErrors, service))...)
 	list := make([]logText, len(logs))

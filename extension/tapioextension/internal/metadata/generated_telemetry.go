@@ -1231,7 +1231,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioStoreLabels, err = builder.meter.Int64ObservableGauge(
 		"otelcol_tapio_store_labels",
-		metric.WithDescription("Distinct labels with their values, and names, in the indexes of sealed log records and spans; an estimate above 1024. [Alpha]"),
+		metric.WithDescription("Distinct labels with their values, and names, in the indexes of compressed log records and spans; an estimate above 1024. [Alpha]"),
 		metric.WithUnit("{label}"),
 	)
 	errs = errors.Join(errs, err)
@@ -1303,7 +1303,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioStreamLost, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_stream_lost",
-		metric.WithDescription("Records that passed stream readers by because they were too slow; each reader was told. [Alpha]"),
+		metric.WithDescription("Records that passed stream readers by because they were too slow; each reader gets a loss report. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

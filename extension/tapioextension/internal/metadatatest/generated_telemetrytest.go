@@ -699,7 +699,7 @@ func AssertEqualTapioStoreFindings(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualTapioStoreLabels(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_store_labels",
-		Description: "Distinct labels with their values, and names, in the indexes of sealed log records and spans; an estimate above 1024. [Alpha]",
+		Description: "Distinct labels with their values, and names, in the indexes of compressed log records and spans; an estimate above 1024. [Alpha]",
 		Unit:        "{label}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -873,7 +873,7 @@ func AssertEqualTapioStreamLagTime(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualTapioStreamLost(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_stream_lost",
-		Description: "Records that passed stream readers by because they were too slow; each reader was told. [Alpha]",
+		Description: "Records that passed stream readers by because they were too slow; each reader gets a loss report. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -142,7 +142,7 @@ func (a *API) inTurn(next http.Handler) http.Handler {
 			respondError(w, clientGone, canceled, err)
 		case err != nil:
 			respondError(w, http.StatusServiceUnavailable, timedOut, fmt.Errorf(
-				"query timed out in query queue: %d queries are answered at once (prometheus::max_concurrency): ask again, or raise it", a.Limits.Concurrency))
+				"query timed out in query queue: %d queries are answered at once (prometheus::max_concurrency): retry, or raise it", a.Limits.Concurrency))
 		default:
 			defer leave()
 			ctx, cancel := context.WithTimeout(r.Context(), a.Limits.Timeout)
@@ -158,7 +158,7 @@ func (a *API) contained(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := panics.Catch(func() { next.ServeHTTP(w, r) }); err != nil {
 			a.Panicked(fmt.Errorf("%s: %w", r.URL.Path, err))
-			respondError(w, http.StatusInternalServerError, internal, errors.New("the server failed on this request; its log says where"))
+			respondError(w, http.StatusInternalServerError, internal, errors.New("the server failed on this request; its log has the details"))
 		}
 	})
 }

@@ -57,7 +57,7 @@ func (k *Kernel) Cost(probe string) (Cost, error) {
 	for name, m := range maps {
 		info, err := m.Info()
 		if err != nil {
-			return cost, fmt.Errorf("ask for the size of the map %s: %w", name, err)
+			return cost, fmt.Errorf("read the size of the map %s: %w", name, err)
 		}
 		bytes, _ := info.Memlock()
 		cost.MapBytes += bytes
@@ -65,7 +65,7 @@ func (k *Kernel) Cost(probe string) (Cost, error) {
 	for _, program := range programs {
 		stats, err := program.Stats()
 		if err != nil {
-			return cost, fmt.Errorf("ask for the runs of %s: %w", program, err)
+			return cost, fmt.Errorf("read the runs of %s: %w", program, err)
 		}
 		cost.Runs += stats.RunCount
 		cost.RunTime += stats.Runtime
@@ -78,7 +78,7 @@ func (k *Kernel) Cost(probe string) (Cost, error) {
 func (k *Kernel) Measure() error {
 	var err error
 	if k.measuring, err = ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err != nil {
-		return fmt.Errorf("tell the kernel to measure programs: %w", err)
+		return fmt.Errorf("enable the statistics of programs: %w", err)
 	}
 	return nil
 }

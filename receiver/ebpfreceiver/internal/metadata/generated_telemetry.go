@@ -249,7 +249,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfPanics, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_ebpf_panics",
-		metric.WithDescription("Panics that were recovered; the probe's connections begin anew after one. [Alpha]"),
+		metric.WithDescription("Panics that were recovered; the probe's connections start again after one. [Alpha]"),
 		metric.WithUnit("{panic}"),
 	)
 	errs = errors.Join(errs, err)

@@ -86,7 +86,7 @@ func AssertEqualTapioEbpfMapMemory(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualTapioEbpfPanics(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tapio_ebpf_panics",
-		Description: "Panics that were recovered; the probe's connections begin anew after one. [Alpha]",
+		Description: "Panics that were recovered; the probe's connections start again after one. [Alpha]",
 		Unit:        "{panic}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -120,7 +120,7 @@ func (p *files) fillPrefixes(m *ebpf.Map) error {
 			verdict = 1
 		}
 		if err := m.Put(key, verdict); err != nil {
-			return fmt.Errorf("tell the kernel of %q: %w", rule.prefix, err)
+			return fmt.Errorf("add the path %q: %w", rule.prefix, err)
 		}
 	}
 	return nil

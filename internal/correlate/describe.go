@@ -19,7 +19,7 @@ func (e *Engine) describe(g *group) []model.Finding {
 		State:           g.state,
 		MergedInto:      g.into,
 		SplitFrom:       g.from,
-		Range:           g.span(),
+		Range:           e.began(g, g.span()),
 		Services:        slices.Sorted(slices.Values(e.affectedServices(g))),
 	}
 	var findings []model.Finding

@@ -190,6 +190,7 @@ func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, w
 		l.place = placeIn(ev.Attributes)
 	}
 	n.place, n.line = l.place, l
+	e.noteFirst(&l.showed, n.time)
 	if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero(), weight) {
 		n.uid = uidOf(ev)
 		l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})

@@ -37,7 +37,7 @@ func textFor(in *report.Incident, sg *model.SemanticGroup, to model.InsightAudie
 
 // lasted is how long the group has lasted; it no longer grows once it is over.
 func (e *Engine) lasted(g *group) model.Nanos {
-	span := g.span()
+	span := e.began(g, g.span())
 	if g.over == 0 {
 		return e.now - min(span.Start, e.now)
 	}

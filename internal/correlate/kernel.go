@@ -92,6 +92,7 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	}
 	l := e.kernelLine(s, &k)
 	l.seenOn(k.node, e.slotOf(ev.When()))
+	e.noteFirst(&l.showed, ev.When())
 	if l.observe(e.slotOf(ev.When()), false, 1) {
 		l.kernel.slow, l.kernel.tree = max(l.kernel.slow, k.slow), treeOf(ev)
 		l.evidence.add(ref)

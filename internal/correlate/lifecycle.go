@@ -207,9 +207,9 @@ func (e *Engine) liveQuietly(g *group, now model.Nanos) {
 
 // lastShown is when something of the group showed last.
 func (g *group) lastShown() model.Nanos {
-	last := g.opened
+	last, opening := g.opened, slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.telling() && !s.supports })
 	for _, s := range g.members {
-		if s.telling() || len(g.members) == 1 {
+		if s.telling() && !(opening && s.supports) || len(g.members) == 1 {
 			last = max(last, s.shown())
 		}
 	}
@@ -248,4 +248,16 @@ func (e *Engine) endedBy(g *group) string {
 		}
 	}
 	return ""
+}
+
+// lastAffected is when the last request was affected.
+func (g *group) lastAffected(e *Engine) model.Nanos {
+	last := int64(0)
+	for _, v := range g.victims {
+		last = max(last, v.wellSince)
+	}
+	if last == 0 {
+		return 0
+	}
+	return e.timeOf(last + 1)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	lineCost = 2048 // bytes of a line's history
+	lineCost = 2336 // bytes of a line's history
 	// minKnown is how many slots one must know to tell a rate from none: three
 	// times as long as the shortest change, for a service that always writes its
 	// errors once a minute is no news.
@@ -35,6 +35,7 @@ type line struct {
 	joined, orphans int
 	passedOn        int // of those whose span came: a call of that run failed
 	evidence        ring
+	showed          firstTimes
 	place           string            // in the source code
 	kernel          *kernelLine       // set for what the kernel tells
 	quote           string            // the newest that is evidence, in the words of the service
@@ -57,6 +58,8 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		return nil
 	}
 	s := e.newSign(by, classError, key.template, "", best)
+	s.onset = e.firstIn(&l.showed, best.slot)
+	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
 	s.count = int(l.since(best.slot))
 	if l.toldByTrace() {
@@ -78,7 +81,6 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	}
 	l.passOn(s)
 	s.locate(cmp.Or(l.place, l.template.codePlace()))
-	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
 	return s
 }
 

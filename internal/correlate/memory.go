@@ -51,7 +51,7 @@ func mechanismOf(g *group) mechanism {
 // remember keeps an incident that ended.
 func (e *Engine) remember(g *group) {
 	m := mechanismOf(g)
-	made := model.SimilarIncident{GroupID: g.id, Range: g.span(), EndedBy: g.endedBy}
+	made := model.SimilarIncident{GroupID: g.id, Range: e.began(g, g.span()), EndedBy: g.endedBy}
 	list := slices.DeleteFunc(e.memory.incidents, func(r pastIncident) bool { return r.incident.GroupID == g.id })
 	if len(list) >= maxRemembered {
 		list = slices.Delete(list, 0, 1)

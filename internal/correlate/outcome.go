@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	outcomeCost = 2560 // bytes of the outcomes of an operation with its histograms
+	outcomeCost = 2864 // bytes of the outcomes of an operation with its histograms
 	// minDurations is how many durations a percentile needs.
 	minDurations = 20
 	// slowShare is the share of requests that are slow by definition while nothing
@@ -64,6 +64,9 @@ type outcomes struct {
 	minutes   [2]durations // of this minute and of the one before
 	minute    int64
 	slowAfter float64 // a longer duration is slow; 0 while that is not known
+	middle    float64 // ms that half of the requests take at most
+	hits      firstTimes
+	well      int // requests in a row that were not affected
 	// since is the slot from which on incidents affect it, 0 for none; until is the
 	// last one, 0 while holders of them go on; during is how long requests take
 	// meanwhile.
@@ -72,11 +75,11 @@ type outcomes struct {
 	during       *durations
 }
 
-// observe counts a request.
-func (o *outcomes) observe(slot int64, failed bool, took model.Nanos, stands float32) {
+// observe counts a request, and reports whether it failed or was slow.
+func (o *outcomes) observe(slot int64, failed bool, took model.Nanos, stands float32) (hit bool) {
 	o.advance(slot)
 	if slot <= o.head-recentSlots {
-		return
+		return false
 	}
 	ms := float64(took) / 1e6
 	at := &o.recent[slot%recentSlots]
@@ -91,6 +94,10 @@ func (o *outcomes) observe(slot int64, failed bool, took model.Nanos, stands flo
 	if !failed {
 		o.minutes[0].add(ms)
 	}
+	if hit = failed || o.slowAfter > 0 && ms > o.slowAfter; !hit {
+		o.well++
+	}
+	return hit
 }
 
 // advance makes the slot the newest, if it is newer.
@@ -160,8 +167,8 @@ func (o *outcomes) learnSlow() {
 	if from.n < minDurations {
 		return
 	}
-	middle := from.quantile(0.5)
-	o.slowAfter = max(from.quantile(1-slowShare), middle*math.Exp(leastRise), middle+leastMillis)
+	o.middle = from.quantile(0.5)
+	o.slowAfter = max(from.quantile(1-slowShare), o.middle*math.Exp(leastRise), o.middle+leastMillis)
 }
 
 // at returns a recent slot.

@@ -13,7 +13,7 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 	slot := e.slotOf(run.end)
 	if run.op.key.kind == kindClient || run.op.key.kind == kindProducer {
 		if callee := e.calleeOf(runs, i); callee != "" && callee != run.op.key.service {
-			e.outcomesOf(outcomeKey{requestCall, run.op.key.service, callee}).observe(slot, run.failed, took, stands)
+			e.countRequest(outcomeKey{requestCall, run.op.key.service, callee}, run, slot, took, stands)
 		}
 		return
 	}
@@ -24,7 +24,14 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 	if e.fromOutside(runs, i) {
 		key.kind = requestEntry
 	}
-	e.outcomesOf(key).observe(slot, run.failed, took, stands)
+	e.countRequest(key, run, slot, took, stands)
+}
+
+func (e *Engine) countRequest(key outcomeKey, run *execution, slot int64, took model.Nanos, stands float32) {
+	o := e.outcomesOf(key)
+	if o.observe(slot, run.failed, took, stands) {
+		e.noteHit(o, min(run.start, run.end), run.end)
+	}
 }
 
 // reportsFor is how long after its last span a program counts as one that reports its requests

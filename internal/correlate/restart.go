@@ -28,6 +28,7 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 	if slot := e.slotOf(t); slot > l.noted.slot+1 || l.noted.n == 0 {
 		l.noted.slot, l.noted.n = slot, 1
 		l.rate.observe(slot, sample{n: 1})
+		e.noteFirst(&l.showed, t)
 	}
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "counter reset"}
 }

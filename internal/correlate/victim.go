@@ -42,10 +42,11 @@ type victim struct {
 	pending, window outcome // since then, and of the last half minute
 	baseFailed      float64 // shares before
 	baseSlow        float64
-	knownFailed     float64 // share that failed before as it was measured, without a least one
-	well            float64 // logarithm of the likelihood that it is as before against affected still
-	wellSince       int64   // the slot at which that began to rise
-	busy            int64   // the newest slot with a request
+	knownFailed     float64     // share that failed before as it was measured, without a least one
+	well            float64     // logarithm of the likelihood that it is as before against affected still
+	wellSince       int64       // the slot at which that began to rise
+	busy            int64       // the newest slot with a request
+	first           model.Nanos // when the first request was affected
 	before95, now95 float64
 	recovered       bool
 	inner           bool // services call it: its users see what those answer
@@ -157,6 +158,7 @@ func (e *Engine) follow(g *group, newest int64) {
 		failed, slow := o.usual(before)
 		if at := o.between(first, newest); hurt(at, failed, slow) {
 			v := g.affect(o, first, newest, failed, slow)
+			v.first = e.firstIn(&o.hits, v.since)
 			v.inner, v.knownFailed = e.hasServiceCallers(key.service), o.failedBefore(before)
 		}
 	}
@@ -285,16 +287,4 @@ func byHits(a, b *victim) int {
 // affects reports whether users or callers are affected.
 func (g *group) affects() bool {
 	return slices.ContainsFunc(g.entries(), func(v *victim) bool { return v.key.kind != requestCall })
-}
-
-// lastAffected is when the last request was affected.
-func (g *group) lastAffected(e *Engine) model.Nanos {
-	last := int64(0)
-	for _, v := range g.victims {
-		last = max(last, v.wellSince)
-	}
-	if last == 0 {
-		return 0
-	}
-	return e.timeOf(last + 1)
 }

@@ -48,7 +48,7 @@ func TestWhoeverAsksIsToldWhatToConsiderNext(t *testing.T) {
 		}
 		assert.Equal(t, "printer", first.Entity.Name)
 		assert.Contains(t, g.Title, "Also consider printer")
-		assert.Contains(t, first.Reason, "printer.queue.length of printer is 40 job (baseline 11 job)")
+		assert.Contains(t, first.Reason, "printer.queue.length of printer is 40 jobs (baseline 11 jobs)")
 		assert.NotEmpty(t, first.Evidence)
 		assert.Less(t, g.Confidence, 0.25, "that a queue is longer names no cause")
 	}

@@ -213,7 +213,7 @@ func quantity(x float64, unit string) string {
 	case "s":
 		return millis(1000 * x)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.3g %s", x, strings.Trim(unit, "{}")))
+	return report.Quantity(x, unit)
 }
 
 func clipped(s string, n int) string {

@@ -47,6 +47,9 @@ type group struct {
 	unobserved bool
 	endedBy    string // what changed then
 	victims    map[outcomeKey]*victim
+	// reached are the services that may suffer from the cause, of the service reachedFrom.
+	reached     map[string]bool
+	reachedFrom string
 	// openedAt is the slot in which it was opened, grownAt the newest in which more
 	// was affected.
 	openedAt, grownAt int64

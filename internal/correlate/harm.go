@@ -137,7 +137,7 @@ func (e *Engine) isKnownService(name string) bool {
 func (e *Engine) onlyClients(name string) bool {
 	callers := e.callersOf(name)
 	return e.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
-		return e.isKnownService(caller) || contained(e.serviceNamed(caller).cgroup)
+		return (e.isKnownService(caller) || contained(e.serviceNamed(caller).cgroup)) && !e.fleeting(caller)
 	})
 }
 

@@ -64,12 +64,13 @@ func (e *Engine) impact(g *group) model.Impact {
 }
 
 // affectedServices are the cause, what its place hit, and what depends on it, the likeliest
-// first: of the others that are unusual all but commands.
+// first. Of the others that deviate all count but commands, and callers whose calls are well.
 func (e *Engine) affectedServices(g *group) []string {
 	upstream, isService := e.upstreamOf(g), e.serviceTest()
 	var list []string
 	for _, r := range g.ranking {
-		if upstream[r.service] || isService(r.service) || e.graph.services.peek(r.service) == nil {
+		known := isService(r.service) && !e.fleeting(r.service) || e.graph.services.peek(r.service) == nil
+		if upstream[r.service] || known && !e.dependsOn(r.service, g.cause()) {
 			list = append(list, r.service)
 		}
 	}

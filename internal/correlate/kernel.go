@@ -65,6 +65,9 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	if ev.Name == execEvent {
 		return e.observeExec(ev, ref)
 	}
+	if isExit(ev) {
+		s.noteEnd(ev)
+	}
 	c := caseOf(ev.Name)
 	if c != nil && (c.word == "retransmit" && loopback(ev.Attributes) || c.connects && e.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node))) {
 		return false

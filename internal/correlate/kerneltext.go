@@ -16,7 +16,7 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 		s.strength += noveltyBonus
 	}
 	s.novel = 10*ch.before.mean() < ch.after.mean()
-	if k.word == "exit" && !e.servesOthers(s.key.service) {
+	if k.word == "exit" && (!e.servesOthers(s.key.service) || e.fleeting(s.key.service)) {
 		// Programs that nobody depends on, as those of a shell script, may well end with
 		// an error.
 		s.supports = true

@@ -209,7 +209,7 @@ func (e *Engine) liveQuietly(g *group, now model.Nanos) {
 func (g *group) lastShown() model.Nanos {
 	last, opening := g.opened, slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.telling() && !s.supports })
 	for _, s := range g.members {
-		if s.telling() && !(opening && s.supports) || len(g.members) == 1 {
+		if s.telling() && (!opening || !s.supports) || len(g.members) == 1 {
 			last = max(last, s.shown())
 		}
 	}

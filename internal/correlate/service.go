@@ -33,6 +33,7 @@ type service struct {
 	declared               bool               // it gives its name itself
 	reported               model.Nanos        // a span of its own instrumentation last
 	instrumented           bool               // an OpenTelemetry SDK reports for it
+	ends                   *ends              // of its processes, nil for none
 	first                  model.Nanos        // heard of
 	last                   model.Nanos        // heard of, 0 for what only has metrics
 	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
@@ -276,8 +277,7 @@ func (g *graph) call(caller, callee string) *call {
 	return *g.calls.put(key, &call{gap: history{worth: slotWorth}})
 }
 
-// feature returns the operation's feature of that name, nil when it has too many.
-// Where the name is not what people read, the text is that of the first time.
+// feature returns the feature of that name, nil when there are too many. text is kept as of the first time.
 func (g *graph) feature(o *operation, kind featureKind, name, text string) *feature {
 	key := featureKey{kind, name}
 	if f := o.features[key]; f != nil {

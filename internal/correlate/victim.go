@@ -185,36 +185,11 @@ func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) *
 	return v
 }
 
-// upstreamOf are the services whose requests may suffer from the group's cause: its
-// own, those at its place, and all that call them, directly or not.
-func (e *Engine) upstreamOf(g *group) map[string]bool {
-	queue := []string{g.cause()}
-	if g.place != nil {
-		queue = append(queue, g.place.hit...)
-	}
-	seen := map[string]bool{}
-	for _, s := range queue {
-		seen[s] = true
-	}
-	callers := map[string][]string{}
-	for key := range e.graph.calls.all() {
-		callers[key.callee] = append(callers[key.callee], key.caller)
-	}
-	for len(queue) > 0 {
-		next := slices.Concat(callers[queue[0]], e.waitingFor(g, queue[0]))
-		queue = queue[1:]
-		for _, s := range next {
-			if !seen[s] {
-				seen[s] = true
-				queue = append(queue, s)
-			}
-		}
-	}
-	return seen
-}
-
 // mayAffect reports whether requests of the key may suffer from the group's cause.
 func (e *Engine) mayAffect(g *group, key outcomeKey, upstream map[string]bool) bool {
+	if key.kind != requestCall && e.fleeting(key.service) {
+		return false
+	}
 	switch key.kind {
 	case requestEntry:
 		return upstream[key.service]

@@ -32,13 +32,23 @@ func Impact(im *model.Impact) string {
 	case 1:
 		text += " 1 other entry operation is not affected."
 	default:
-		text += fmt.Sprintf(" %d other entry operations are not affected.", im.Unaffected)
+		text += unaffected(im.Unaffected)
 	}
 	for i := range im.Attributes {
 		a := &im.Attributes[i]
 		text += fmt.Sprintf(" %s: %s affected (%s).", a.Key, count(float64(a.Count)), Listed(a.Values))
 	}
 	return text
+}
+
+// manyOperations is from how many on their number means nothing to a reader.
+const manyOperations = 20
+
+func unaffected(operations uint32) string {
+	if operations > manyOperations {
+		return " Other entry operations are not affected."
+	}
+	return fmt.Sprintf(" %d other entry operations are not affected.", operations)
 }
 
 // operation tells failed and slow requests apart.

@@ -56,8 +56,27 @@ func (f *Fact) brief() string {
 		if strings.Contains(f.What, "duration") || strings.Contains(f.What, "latency") {
 			return "is slow"
 		}
+		return f.moved(f.What)
+	case FactTraffic:
+		return f.moved("request rate")
+	case FactLag:
+		return "lags behind " + f.Peer
+	case FactOverload:
+		return "is overloaded"
+	case FactLogVolume:
+		return "logs other lines"
+	case FactProfile:
+		return "spends its time elsewhere"
 	}
-	return "is unusual"
+	return "deviates from its baseline"
+}
+
+// moved names the direction in which a quantity went.
+func (f *Fact) moved(quantity string) string {
+	if f.After < f.Before {
+		return "has a lower " + quantity
+	}
+	return "has a higher " + quantity
 }
 
 func kernelBrief(word string) string {

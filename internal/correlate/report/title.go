@@ -32,8 +32,8 @@ func (i *Incident) Title() string {
 	case i.State == model.GroupMerged:
 		return fit(c.subject, " "+c.past, " (part of incident "+i.MergedInto+")")
 	case i.State == model.GroupResolved:
-		head := fmt.Sprintf("Resolved after %s (%s): %s %s", Span(between(i.Start, i.Over)), clockRange(i.Start, i.Over), c.subject, c.past)
-		return i.resolved(head + i.afterRollout(c))
+		head := "Resolved after " + Span(between(i.Start, i.Over))
+		return i.resolved(head, i.afterRollout(c), c)
 	case i.State == model.GroupClosed && i.Kind == model.GroupIncident:
 		return fit(closedTitle+c.subject+" "+c.past+i.when(c), c.short(), semicolon(i.hurtPast(true)))
 	case i.State == model.GroupClosed:

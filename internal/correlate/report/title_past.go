@@ -5,20 +5,33 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tapio/tapio/internal/model"
 )
 
-// resolved is the title of what is over. The mechanism comes before the number of requests.
-func (i *Incident) resolved(head string) string {
-	if title := head + comma(i.hurtPast(true)); len(title) <= MaxTitle {
-		return title
+// resolved is the title of what is over. Where it is too long, the number of requests goes
+// first, then what the service wrote, then the times, and the mechanism last.
+func (i *Incident) resolved(head, rollout string, c clause) string {
+	what := c.subject + " " + c.past + rollout
+	timed := fmt.Sprintf("%s (%s): ", head, clockRange(i.Start, i.Over)) + what
+	quote := ""
+	if strings.HasPrefix(c.detail, "\"") {
+		quote = c.short()
 	}
-	title := head + comma(i.hurtPast(false))
-	if len(title) <= MaxTitle {
-		return title
+	for _, title := range []string{
+		timed + quote + comma(i.hurtPast(true)),
+		timed + quote + comma(i.hurtPast(false)),
+		timed + comma(i.hurtPast(true)),
+		timed + comma(i.hurtPast(false)),
+		head + ": " + what + comma(i.hurtPast(false)),
+		head + ": " + what,
+	} {
+		if len(title) <= MaxTitle {
+			return title
+		}
 	}
-	return Clip(title, MaxTitle-len("…"))
+	return Clip(head+": "+what, MaxTitle-len("…"))
 }
 
 // hurtPast says how users were affected, and how many requests if they are to be counted.

@@ -92,7 +92,20 @@ func Quantity(x float64, unit string) string {
 	case "{cpu}":
 		return Rounded(x) + " CPUs"
 	}
-	return strings.TrimSpace(number(x) + " " + strings.Trim(unit, "{}"))
+	return strings.TrimSpace(number(x) + " " + unitOf(x, unit))
+}
+
+// unitOf writes an annotation such as {call} or {request}/s as a word, in the plural unless
+// there is one.
+func unitOf(x float64, unit string) string {
+	word, rest, found := strings.Cut(strings.TrimPrefix(unit, "{"), "}")
+	if !found || !strings.HasPrefix(unit, "{") {
+		return unit
+	}
+	if x != 1 && !strings.HasSuffix(word, "s") {
+		word += "s"
+	}
+	return word + rest
 }
 
 func bytes(x float64) string {

@@ -107,9 +107,9 @@ func lifeCell(g *tapiov1.SemanticGroup) Cell {
 	}
 	state := Cell{word(g.GetState(), "STATE_"), Red}
 	switch g.GetState() {
-	case tapiov1.SemanticGroup_STATE_CLOSED, tapiov1.SemanticGroup_STATE_MERGED, tapiov1.SemanticGroup_STATE_RESOLVED:
+	case tapiov1.SemanticGroup_STATE_MERGED, tapiov1.SemanticGroup_STATE_RESOLVED:
 		state.Paint = Green
-	case tapiov1.SemanticGroup_STATE_RECOVERING, tapiov1.SemanticGroup_STATE_UNKNOWN:
+	case tapiov1.SemanticGroup_STATE_RECOVERING, tapiov1.SemanticGroup_STATE_UNKNOWN, tapiov1.SemanticGroup_STATE_CLOSED:
 		state.Paint = Yellow
 	}
 	return state

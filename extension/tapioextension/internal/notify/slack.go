@@ -98,6 +98,9 @@ func headlineOf(c *changed) string {
 		ChangeOpened: "Firing", ChangeSeverityRaised: "Now " + string(c.Alert.Severity), ChangeRecovering: "Recovering",
 		ChangeResolved: "Resolved", ChangeReopened: "Firing again", ChangeMerged: "Merged into another incident",
 	}[c.Changes[len(c.Changes)-1]]
+	if strings.HasPrefix(c.Alert.Title, "Resolved ") || strings.HasPrefix(c.Alert.Title, "Closed, ") {
+		return c.Alert.Title // it names how it ended
+	}
 	return word + ": " + c.Alert.Title
 }
 

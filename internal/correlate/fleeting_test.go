@@ -1,0 +1,73 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// exits makes a process of a program end.
+func (s *shop) exits(resource *model.Resource, code int64, lived float64) {
+	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.process.exit", Resource: resource, Attributes: model.Attributes{
+		{Key: "process.exit.code", Value: model.IntValue(code)}, {Key: "tapio.process.duration", Value: model.DoubleValue(lived)},
+	}}})
+}
+
+// Commands fail as they like, also where something called one of them. A service that
+// crashes again and again is an incident.
+func TestCommandsThatExitWithErrorsAreNoIncident(t *testing.T) {
+	for name, test := range map[string]struct {
+		attributes model.Attributes
+		incidents  int
+	}{
+		"command": {text("process.executable.name", "fetch"), 0},
+		"unit":    {text("process.executable.name", "fetch", "process.linux.cgroup", "/system.slice/fetch.service"), 1},
+		"service": {text("service.name", "fetch"), 1},
+	} {
+		s := newShop(t, Config{})
+		resource := &model.Resource{Attributes: test.attributes}
+		s.run(300)
+		s.e.graph.call("cart", "fetch")
+		for range 40 {
+			s.exits(resource, 22, 0.2)
+			s.run(1)
+		}
+		incidents := 0
+		for _, g := range s.told(t) {
+			if g.Kind == model.GroupIncident {
+				incidents++
+			}
+		}
+		assert.Equal(t, test.incidents, incidents, name)
+	}
+}
+
+// What calls the cause without harm is not part of the impact.
+func TestImpactFollowsCallsThatSuffer(t *testing.T) {
+	w := shopWorld(t, 3)
+	w.parts["probe"] = &member{name: "probe", replicas: 1, nodes: 1, own: 3, calls: []string{"payment"}, tolerant: true}
+	w.entry = []string{"web", "web", "probe"}
+	w.rate = func(*world) float64 { return 10 }
+	w.run(900)
+	w.faults = append(w.faults, trouble{service: "payment", caller: "orders", fails: "no more licenses", during: w.after(0)},
+		trouble{service: "probe", fails: "assertion failed", during: w.after(0)})
+	w.run(60)
+	found := false
+	for _, g := range w.last {
+		if g.RootCause.Factors[0].Entity.Name != "payment" {
+			continue
+		}
+		found = true
+		assert.NotContains(t, g.Services, "probe", "%v", w.told())
+		for _, o := range g.Impact.Operations {
+			assert.Equal(t, "web", o.Service, "%v", w.told())
+		}
+	}
+	require.True(t, found, "%v", w.told())
+}

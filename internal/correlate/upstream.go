@@ -1,0 +1,61 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+// upstreamOf are the services whose requests may suffer from the group's cause: its own,
+// those at its place, and all that call them, directly or not, by calls that suffer
+// themselves. What was reached once stays: calls that are well again were affected.
+func (e *Engine) upstreamOf(g *group) map[string]bool {
+	queue := []string{g.cause()}
+	if g.place != nil {
+		queue = append(queue, g.place.hit...)
+	}
+	if g.reached == nil || g.reachedFrom != g.cause() {
+		g.reached, g.reachedFrom = map[string]bool{}, g.cause()
+	}
+	seen := map[string]bool{}
+	for _, s := range queue {
+		seen[s], g.reached[s] = true, true
+	}
+	callers := map[string][]string{}
+	for key := range e.graph.calls.all() {
+		callers[key.callee] = append(callers[key.callee], key.caller)
+	}
+	since := e.slotOf(g.span().Start)
+	for len(queue) > 0 {
+		callee := queue[0]
+		queue = queue[1:]
+		for _, caller := range callers[callee] {
+			if !seen[caller] && (g.reached[caller] || e.suffers(caller, callee, since)) {
+				seen[caller], g.reached[caller] = true, true
+				queue = append(queue, caller)
+			}
+		}
+		for _, waiting := range e.waitingFor(g, callee) {
+			if !seen[waiting] {
+				seen[waiting], g.reached[waiting] = true, true
+				queue = append(queue, waiting)
+			}
+		}
+	}
+	return seen
+}
+
+// suffers reports whether calls from one service to another may be affected after a bucket:
+// some failed or were slow, they stopped, as where a connection is refused and no request is
+// seen, or how they ended is not known. Whoever made no calls is not affected by them.
+func (e *Engine) suffers(caller, callee string, since int64) bool {
+	held := e.outcomes.peek(outcomeKey{requestCall, caller, callee})
+	if held == nil {
+		return true
+	}
+	o := *held
+	at := o.between(since+1, e.judged)
+	if at.n == 0 {
+		return o.between(since-idleSlots, since).n > 0
+	}
+	failed, slow := o.usual(since)
+	f, s := excessOf(at, failed, slow)
+	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n))
+}

@@ -92,7 +92,7 @@ bin/jaeger:
 test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
 	go test -timeout 30m $(GOTESTFLAGS) $(unit_packages)
 	go -C internal/promcompare test $(GOTESTFLAGS) ./...
-	go -C internal/tools test $(GOTESTFLAGS) ./krew
+	go -C internal/tools test $(GOTESTFLAGS) ./krew ./packagegraph
 	@$(MAKE) e2e-only
 
 .PHONY: test-race
@@ -362,6 +362,10 @@ generate-components: $(TOOLS)/mdatagen
 .PHONY: generate-semconv
 generate-semconv:
 	go -C internal/tools run ./semconv $(CURDIR)/internal/semconv/registry $(CURDIR)/internal/semconv/names.go $(CURDIR)/docs/reference/semantic-conventions.md
+
+.PHONY: package-graph
+package-graph: ## Draw the graph of packages, with figures, into docs/architecture.md
+	go -C internal/tools run ./packagegraph $(CURDIR) $(CURDIR)/docs/architecture.md cmd/tapioctl receiver/ebpfreceiver internal/store
 
 # The references of the configuration, from the doc comments of its structs, of metrics, from each metadata.yaml, and of commands.
 .PHONY: generate-docs

@@ -183,6 +183,8 @@ const (
 	GroupSimilar = "tapio.group.similar"
 	// GroupSimilarCount: Number of earlier incidents with the same cause and mechanism.
 	GroupSimilarCount = "tapio.group.similar_count"
+	// FeedbackVerdict: right or wrong: whether the cause of an incident is right, in the event tapio.incident.feedback.
+	FeedbackVerdict = "tapio.feedback.verdict"
 	// GroupMergedInto: Group that this one became a part of.
 	GroupMergedInto = "tapio.group.merged_into"
 	// GroupSplitFrom: Group that this one was a part of.
@@ -589,6 +591,8 @@ const (
 	EventFileUnlink = "tapio.file.unlink"
 	// EventFileWrite: A file was written to; reported when it is closed, and meanwhile once an interval.
 	EventFileWrite = "tapio.file.write"
+	// EventIncidentFeedback: A user reports whether the cause of an incident is right.
+	EventIncidentFeedback = "tapio.incident.feedback"
 	// EventInsight: What a person should know about a semantic group.
 	EventInsight = "tapio.insight"
 	// EventProcessExec: A process began to run a program.

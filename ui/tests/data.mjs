@@ -123,3 +123,27 @@ export async function feedProcesses(base, now = Date.now()) {
   ];
   await post(base, 'logs', { resourceLogs: [{ resource: resource('make'), scopeLogs: [{ scope: { name: 'kernel' }, logRecords }] }] });
 }
+
+/** A cumulative histogram: most observations take up to 10 ms, some up to 1 s. */
+export async function feedHistogram(base, now = Date.now()) {
+  const points = Array.from({ length: 20 }, (_, i) => ({
+    startTimeUnixNano: String(Math.round(now - 21 * 15_000) * 1e6), timeUnixNano: String(Math.round(now - (20 - i) * 15_000) * 1e6),
+    count: String((i + 1) * 12), sum: (i + 1) * 1.1, bucketCounts: [String((i + 1) * 10), '0', String((i + 1) * 2), '0'], explicitBounds: [0.01, 0.1, 1],
+  }));
+  await post(base, 'metrics', { resourceMetrics: [{ resource: resource('checkout'), scopeMetrics: [{ scope: { name: 'shop' }, metrics: [{ name: 'queue.wait', unit: 's', description: 'Time in the queue', histogram: { aggregationTemporality: 2, dataPoints: points } }] }] }] });
+}
+
+/** Eleven minutes of requests in the order of their time, of which more than half fail in the last three. */
+export async function feedIncident(base, now = Date.now()) {
+  for (let at = now - 11 * 6e4; at < now; at += 15_000) {
+    const failing = at > now - 3 * 6e4;
+    const spans = [], logRecords = [];
+    for (let i = 0; i < 12; i++) {
+      const traceId = hex(16), spanId = hex(8), start = at + i * 1200, error = failing && i % 5 < 3;
+      spans.push({ traceId, spanId, name: 'POST /basket', kind: 2, attributes: kv({ 'http.route': '/basket', 'http.request.method': 'POST', 'http.response.status_code': error ? 500 : 200 }), startTimeUnixNano: String(Math.round(start) * 1e6), endTimeUnixNano: String(Math.round(start + 20 + i) * 1e6), status: error ? { code: 2, message: 'disk is full' } : {} });
+      if (error) logRecords.push({ timeUnixNano: String(Math.round(start) * 1e6), severityNumber: 17, body: { stringValue: 'cannot write the basket: disk is full' }, traceId, spanId });
+    }
+    await post(base, 'traces', { resourceSpans: [{ resource: resource('basket'), scopeSpans: [{ scope: {}, spans }] }] });
+    if (logRecords.length) await post(base, 'logs', { resourceLogs: [{ resource: resource('basket'), scopeLogs: [{ scope: {}, logRecords }] }] });
+  }
+}

@@ -40,7 +40,7 @@ after(async () => {
 
 const pages = () => [
   ['/', /open incident|Waiting for telemetry/], ['/incidents', 'Incidents'], ['/map', 'payments-db'], ['/services/checkout', 'POST /checkout'],
-  ['/logs', /payment of order/], ['/kernel', /events/i], ['/traces', /\d+ traces/], ['/traces/' + trace, 'SELECT orders'],
+  ['/logs', /payment of order/], ['/kernel', /events/i], ['/traces', /\d+ traces/], ['/traces/' + trace, 'SELECT orders'], [`/traces/${trace}?compare=${trace}&show=all`, 'A compared with B'], ['/logs?view=patterns', 'payment of order <*> failed'],
   ['/profiles?from=15m', 'main.hash'], ['/profiles?from=15m&baseline=before&function=main.checkout&find=json', 'scaled to the same profiled time'],
   ['/profiles?from=15m&view=table&function=main.checkout', 'Call tree'], ['/profiles?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z', 'tapioctl profile upload'],
   ['/metrics?metric=process.memory.usage', 'process.memory.usage'], ['/metrics?from=15m&promql=avg+by+(job)+(process_memory_usage_bytes)', 'avg by (job)'], ['/alerts?silence=service%3Dcheckout', 'checkout fails'], ['/slos', '99.9 % succeed'], ['/fleet', 'Fleet'], ['/status', 'Nothing is lost.'], ['/nothing', /Not Found|No such page|404/i],

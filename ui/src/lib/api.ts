@@ -28,16 +28,23 @@ export class ApiError extends Error {
   }
 }
 
+// Requests under way: a page is not loaded again while it waits for its last answers.
+let waiting = 0;
+export const pending = (): number => waiting;
+
 async function call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { ...credentials() };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
+  waiting++;
   try {
     response = await fetch(path, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal: signal ?? null });
   } catch (e) {
     if (signal?.aborted) throw e;
     session.offline = true;
     throw new ApiError(0, 'The server does not answer.');
+  } finally {
+    waiting--;
   }
   session.offline = false;
   if (response.ok) return response;

@@ -3,6 +3,7 @@ import { post, type Filter } from './api';
 import type { components } from './openapi';
 import { durationMs, timeMs, apiRange, type Range } from './time.svelte';
 import type { Line } from './lines';
+import { fromDurations, type Heat } from './heat';
 
 type Schemas = components['schemas'];
 type Statistics = Schemas['RequestStatistics'];
@@ -60,6 +61,16 @@ export async function listServices(filter: Filter = {}, signal?: AbortSignal): P
     name: s.name ?? '', namespaces: s.namespaces ?? [], instances: s.instances ?? [], instanceCount: Number(s.instanceCount ?? 0), firstSeen: timeMs(s.firstSeen), lastSeen: timeMs(s.lastSeen),
     logs: Number(s.logCount ?? 0), errorLogs: Number(s.errorLogCount ?? 0), spans: Number(s.spanCount ?? 0), series: Number(s.seriesCount ?? 0), red: red(s.requests),
   })).filter((s) => s.name);
+}
+
+/** The node that each service runs on; "several nodes" where it is more than one. Of at most 30 nodes. */
+export async function nodesOfServices(timeRange: NonNullable<Filter['timeRange']>, signal?: AbortSignal): Promise<Map<string, string>> {
+  const answer = await post<Schemas['ListLabelValuesResponse']>('/v1/labels:values', { label: 'host.name', signal: 'SIGNAL_TRACES', order: 'LIST_ORDER_COUNT', filter: { timeRange, limit: 30 } }, signal);
+  const found = new Map<string, string>();
+  await Promise.all((answer.values ?? []).map(async ({ value: host = '' }) => {
+    for (const s of await listServices({ timeRange, labelSelectors: [{ key: 'host.name', operator: '=', values: [host] }] }, signal)) found.set(s.name, found.has(s.name) ? 'several nodes' : host);
+  }));
+  return found;
 }
 
 export interface Operation {
@@ -209,4 +220,12 @@ export async function spanCounts(filter: Filter, range: Range, groupBy: string, 
     const counts = new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)]));
     return [g.value ?? '', new Map(times.map((t) => [t, counts.get(t) ?? 0]))];
   }));
+}
+
+/** Durations of spans over time. */
+export async function durations(selection: object, range: Range, signal?: AbortSignal): Promise<Heat> {
+  const width = bucket(range, 80);
+  const answer = await post<Schemas['CountRecordsResponse']>('/v1/records:count', { selection: { signal: 'SIGNAL_TRACES', ...selection }, resolution: `${width}s`, groupBy: 'duration', limit: 200 }, signal);
+  const groups = (answer.groups ?? []).map((g) => ({ value: g.value ?? '', buckets: new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)])) }));
+  return fromDurations(groups, starts(range, width), width * 1e3);
 }

@@ -16,6 +16,7 @@ export const help: [string, string][] = [
   ['e', 'Errors only'],
   ['Arrows, Enter, Esc', 'Move, zoom, reset the zoom (flame graph)'],
   ['r', 'Load again'],
+  ['v', 'Saved views'],
   ['?', 'This list'],
 ];
 

@@ -1,15 +1,20 @@
 // What the user may do. Until the server has answered, nothing that changes something is offered.
 import { get, type Info } from './api';
+import { refresh } from './refresh.svelte';
 import { session } from './session.svelte';
 
-const state = $state<{ granted: string[] }>({ granted: [] });
+const state = $state<{ granted: string[]; of: string | undefined }>({ granted: [], of: undefined });
 
-/** Asks again whenever the credentials change. Servers that do not report permissions decide on each call. */
+/** Asks whenever the credentials change, and again until there is an answer. */
 export function followPermissions() {
   $effect(() => {
-    void session.authorization;
-    if (session.refused && !session.authorization) return;
-    get<Info>('/v1/info').then((info) => (state.granted = info.permissions ?? [])).catch(() => {});
+    const authorization = session.authorization;
+    if (state.of === authorization || (session.refused && !authorization)) return;
+    void refresh.now;
+    get<Info>('/v1/info').then((info) => {
+      state.granted = info.permissions ?? [];
+      state.of = authorization;
+    }).catch(() => {});
   });
 }
 

@@ -5,13 +5,14 @@ export function refreshNow() {
   refresh.now = Date.now();
 }
 
-export function startClock() {
+/** A page whose last answers are still on their way waits for them: asking again would cancel them, and a slow server would never answer. */
+export function startClock(pending: () => number) {
   const tick = () => {
     if (!refresh.paused && !document.hidden) refreshNow();
   };
   let last = Date.now();
   setInterval(() => {
-    if (Date.now() - last < refresh.every) return;
+    if (Date.now() - last < refresh.every || pending() > 0) return;
     last = Date.now();
     tick();
   }, 1000);

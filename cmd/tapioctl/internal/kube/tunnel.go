@@ -185,5 +185,5 @@ func complaint(text string) string {
 }
 
 func logLine(line string) bool {
-	return len(line) > 5 && strings.Contains("EWIF", line[:1]) && strings.Trim(line[1:5], "0123456789") == "" && line[5] == ' '
+	return len(line) > 5 && strings.IndexByte("EWIF", line[0]) >= 0 && strings.Trim(line[1:5], "0123456789") == "" && line[5] == ' '
 }

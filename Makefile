@@ -424,6 +424,17 @@ ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
 ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (needs node and Chromium)
 	cd ui && npm run test:browser
 
+##@ Documentation
+
+# Fails on links between pages that lead nowhere. Node is needed for this only, 20 or later.
+.PHONY: docs-site
+docs-site: site/node_modules ## Build the static site of docs/ into .build/docs-site and check its links (needs node)
+	cd site && npm run build
+
+site/node_modules: site/package-lock.json
+	cd site && npm ci --no-fund --no-audit
+	@touch $@
+
 ##@ Housekeeping
 
 .PHONY: tools

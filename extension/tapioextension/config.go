@@ -180,7 +180,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -276,6 +276,7 @@ func (c *StoreConfig) limits() store.Limits {
 		MaxAge:  c.MaxAge,
 
 		Profiles: c.profileBytes(),
+		Symbols:  c.symbolBytes(),
 
 		QueryMemory: int64(c.QueryMemory),
 	}

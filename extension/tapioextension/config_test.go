@@ -33,7 +33,7 @@ func TestConfigDefaults(t *testing.T) {
 	assert.Equal(t, "localhost:4417", cfg.GRPC.NetAddr.Endpoint)
 	assert.Equal(t, "localhost:4418", cfg.HTTP.Get().NetAddr.Endpoint)
 	assert.Equal(t, store.Limits{
-		Logs: 178956960, Traces: 178956960, Metrics: 89478480, MaxAge: 24 * time.Hour, QueryMemory: 128 << 20, Profiles: 32 << 20,
+		Logs: 178956960, Traces: 178956960, Metrics: 89478480, MaxAge: 24 * time.Hour, QueryMemory: 128 << 20, Profiles: 32 << 20, Symbols: 32 << 20,
 	}, cfg.Store.limits())
 }
 
@@ -75,6 +75,7 @@ func TestConfigNamesTheBadKey(t *testing.T) {
 		"small size":           {map[string]any{"store": map[string]any{"memory_limit": "1MiB"}}, []string{"store", "memory_limit", "4.0 MiB"}},
 		"query memory":         {map[string]any{"store": map[string]any{"query_memory": "1MiB"}}, []string{"store", "query_memory", "8.0 MiB"}},
 		"profiles":             {map[string]any{"store": map[string]any{"profiles": map[string]any{"memory_limit": "300MiB"}}}, []string{"store", "profiles::memory_limit: must be 1.0 MiB to half of store::memory_limit, 256 MiB", "314572800"}},
+		"symbols":              {map[string]any{"store": map[string]any{"profiles": map[string]any{"symbols_limit": "200MiB"}}}, []string{"store", "profiles::symbols_limit: must be 64 KiB to a quarter of store::memory_limit, 128 MiB", "209715200"}},
 		"durability":           {map[string]any{"store": map[string]any{"directory": "d", "durability": "fsync"}}, []string{"store", `durability: must be "none", "async" or "sync", is "fsync"`}},
 		"durability of memory": {map[string]any{"store": map[string]any{"durability": "sync"}}, []string{"store", `durability: "sync" needs store::directory`}},
 		"negative age":         {map[string]any{"store": map[string]any{"max_age": "-1s"}}, []string{"store", "max_age", "24h"}},

@@ -158,33 +158,6 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-func (e *tapioExtension) apiOptions() api.Options {
-	return api.Options{
-		Store:                  e.reader,
-		Figures:                e.store,
-		ID:                     e.members.id(),
-		Name:                   e.set.BuildInfo.Command,
-		Version:                e.set.BuildInfo.Version,
-		MaxAge:                 e.cfg.Store.MaxAge,
-		MaxReceiveMessageBytes: e.maxReceiveMessageBytes(),
-		MaxBodyBytes:           e.maxBodyBytes(),
-		Limits:                 e.cfg.limits(),
-		Access:                 e.cfg.access(),
-		Intake:                 e.intake,
-		Fleet:                  e.fleet,
-		Seen:                   e.seen,
-		Notifier:               e.notifier,
-		SLOs:                   e.slos,
-		Prices:                 e.cfg.Cost.prices(),
-		Observe:                e.observeBatch,
-		Links:                  e.cfg.queryAPILinks(),
-		Trouble:                e.health.all,
-		Panicked:               e.panics.add,
-		Logger:                 e.set.Logger,
-		Now:                    time.Now,
-	}
-}
-
 // serve reports in a goroutine that nobody waits for: the host takes reports
 // only while it runs, and a shutdown after a failed start must not hang on one.
 func (e *tapioExtension) serve(s server) {

@@ -603,6 +603,8 @@ const (
 	EventProcessOOMKill = "tapio.process.oom_kill"
 	// EventProcessSignal: A process was sent a signal that kills it.
 	EventProcessSignal = "tapio.process.signal"
+	// EventProfileSymbolsUploaded: The functions of a binary were stored, to name frames of profiles.
+	EventProfileSymbolsUploaded = "tapio.profile.symbols.uploaded"
 	// EventRequestStalled: A request has no complete response, and no byte of one has arrived for a while.
 	EventRequestStalled = "tapio.request.stalled"
 	// EventSemanticGroup: A semantic group: its correlations, causes and impact.

@@ -5,10 +5,15 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/profiles"
+	"github.com/tapio/tapio/internal/store/symboltable"
 )
 
 // profileSteps is in how many steps the other signals give up memory for profiles.
@@ -42,6 +47,44 @@ func (s *Store) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.P
 	return s.profiles.List(ctx, q, account.Change)
 }
 
+// newSymbols makes the tables of functions that name frames of profiles.
+func newSymbols(of *profileLog, now func() time.Time) *symboltable.Store {
+	symbols := symboltable.New(now)
+	of.Resolve = symbols.Resolve
+	return symbols
+}
+
+// openSymbols keeps the tables of functions in the directory.
+func openSymbols(s *Store, d *directory) error {
+	if err := s.symbols.Open(d.fs, filepath.Join(d.path, "symbols"), d.report); err != nil {
+		return fmt.Errorf("store::directory: %w: it must be writable", err)
+	}
+	s.divide()
+	return nil
+}
+
+// Symbols are the uploaded tables of functions of a store.
+type Symbols struct{ store *Store }
+
+// SymbolsOf returns the tables of functions of a store.
+func SymbolsOf(s *Store) Symbols { return Symbols{s} }
+
+// PutSymbols stores the functions of a binary, by which MergeProfiles and GroupProfiles name
+// frames without a function; with more it adds them to those of the same build ID. It
+// returns the build IDs that had to go.
+func (y Symbols) PutSymbols(t *model.SymbolTable, more bool) (info model.SymbolTableInfo, evicted []string, err error) {
+	info, evicted, err = y.store.symbols.Put(t, more)
+	y.store.divide()
+	var fault *model.FieldError
+	if err != nil && !errors.As(err, &fault) {
+		err = appendFailure(err)
+	}
+	return info, evicted, err
+}
+
+// ListSymbols describes the stored tables of functions, the newest first.
+func (y Symbols) ListSymbols() []model.SymbolTableInfo { return y.store.symbols.List() }
+
 // maxMerges is how many sums of profiles are made at once; others wait.
 const maxMerges = 2
 
@@ -73,7 +116,7 @@ func (s *Store) divide() {
 	d := &s.division
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if taken := d.forProfiles(s.profiles.Used()); taken != d.taken {
+	if taken := d.forProfiles(s.profiles.Used() + s.symbols.Used()); taken != d.taken {
 		d.taken = taken
 		s.applyLimits()
 	}
@@ -82,7 +125,7 @@ func (s *Store) divide() {
 // forProfiles rounds up, so that not every batch moves the bounds of the others.
 func (d *division) forProfiles(used int64) int64 {
 	step := max(d.limits.Profiles/profileSteps, 1)
-	return min((used+step-1)/step*step, max(d.limits.Profiles, 0))
+	return min((used+step-1)/step*step, max(d.limits.Profiles, 0)+max(d.limits.Symbols, 0))
 }
 
 // applyLimits puts the bounds of the other signals in force. The caller holds the lock.

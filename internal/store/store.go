@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/tapio/tapio/internal/store/budget"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/symboltable"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -23,6 +25,8 @@ type Limits struct {
 	// Profiles is the bytes that profiles may hold. What they hold is taken from the
 	// three above, in proportion.
 	Profiles int64
+	// Symbols is the bytes that uploaded tables of functions may hold, taken likewise.
+	Symbols int64
 	// MaxAge is how long a row is kept after its arrival; 0: no bound. Rows go
 	// chunk by chunk, so some stay up to 1/64 of MaxAge longer.
 	MaxAge time.Duration
@@ -47,6 +51,7 @@ type Store struct {
 	points *pointLog
 
 	profiles *profileLog
+	symbols  *symboltable.Store
 	merges   chan struct{} // holds one for each sum of profiles that is being made
 	division division
 }
@@ -65,6 +70,7 @@ func New(limits Limits, now func() time.Time) *Store {
 	}
 	s.merges = make(chan struct{}, maxMerges)
 	s.profiles = newProfileLog(s.epoch, packer, now)
+	s.symbols = newSymbols(s.profiles, now)
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
 	s.events.idling.budget, s.spans.idling.budget = s.budget, s.budget
@@ -96,7 +102,7 @@ func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, erro
 	s.directory, d.panics = d, s.panics
 	s.events.directory, s.spans.directory, s.points.directory = d, d, d
 	s.profiles.KeepFiles()
-	if err := d.restore(); err != nil {
+	if err := errors.Join(d.restore(), openSymbols(s, d)); err != nil {
 		_ = d.lock.Close()
 		return nil, err
 	}
@@ -176,7 +182,8 @@ func (s *Store) SetLimits(limits Limits) {
 	s.division.mu.Lock()
 	defer s.division.mu.Unlock()
 	s.division.limits = limits
-	s.division.taken = s.division.forProfiles(s.profiles.Used())
+	s.symbols.SetLimit(limits.Symbols)
+	s.division.taken = s.division.forProfiles(s.profiles.Used() + s.symbols.Used())
 	s.applyLimits()
 }
 

@@ -98,11 +98,11 @@ func TestProfileBreakdown(t *testing.T) {
 	for name, request := range map[string]*tapiov1.AnalyzeProfileRequest{
 		"split_by_duration: does not divide the 10 selected requests": {SplitByDuration: &tapiov1.ProfileDurationSplit{Percentile: 5}},
 		"split_by_duration.percentile: must be above 0 and below 100": {SplitByDuration: &tapiov1.ProfileDurationSplit{Percentile: 100}},
-		"max_traces: must be 0 to 100, is 101":                        {MaxTraces: 101},
+		"max_traces: must be 0 to 1000, is 1001":                      {MaxTraces: 1001},
 	} {
 		request.SampleType = "cpu"
 		_, err := client.AnalyzeProfile(bounded(t), request)
-		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, name, name)
 	}
 	_, err = client.AnalyzeProfile(bounded(t), &tapiov1.AnalyzeProfileRequest{SampleType: "cpu", IncidentId: "gone"})
 	require.Equal(t, codes.NotFound, status.Code(err))

@@ -183,6 +183,8 @@ func TestStreamProfiles(t *testing.T) {
 	require.NoError(t, err)
 	top := string(tapioctl(t, c, "observe", "profiles", "--service", "shop", "--window", "2m"))
 	require.Regexp(t, `cpu 120 in 2m0s, 2 profiles\nSELF .*\n90 +75.0%`, top)
+	past := string(tapioctl(t, c, "observe", "profiles", "--service", "shop", "--window", "6m", "--last", "2"))
+	require.Regexp(t, `(?s)cpu 70 in 6m0s, 1 profile\n.* old .*cpu 120 in 6m0s, 2 profiles\n`, past)
 
 	for field, broken := range map[string]*tapiov1.StreamProfilesRequest{
 		"interval: must be 1s to 10m0s, is 1ms": {SampleType: "cpu", Interval: durationpb.New(time.Millisecond)},

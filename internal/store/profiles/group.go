@@ -49,7 +49,7 @@ func (s *Store) Group(ctx context.Context, query model.ProfileGroupQuery, take T
 	}
 	g := &grouper{merger: &merger{take: take}, query: &query, groups: map[groupKey]*group{}}
 	for i := range views {
-		ofVolume := volumeNodeBytes * int64(len(views[i].nodes))
+		ofVolume := volumeNodeBytes*int64(len(views[i].nodes)) + nameFrames(&views[i], s.Resolve)
 		if err := take(ofVolume); err != nil {
 			return model.ProfileGroups{}, err
 		}

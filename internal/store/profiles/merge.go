@@ -38,7 +38,7 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery, take Take) 
 		tree: model.CallTree{Type: kind}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, profiles: map[uint64]bool{}, take: take,
 	}
 	for i := range views {
-		ofVolume := volumeNodeBytes * int64(len(views[i].nodes))
+		ofVolume := volumeNodeBytes*int64(len(views[i].nodes)) + nameFrames(&views[i], s.Resolve)
 		if err := take(ofVolume); err != nil {
 			return nil, err
 		}

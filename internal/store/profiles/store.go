@@ -5,6 +5,7 @@ package profiles
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 type Store struct {
 	now   func() time.Time
 	epoch uint64
+	// Resolve, set before the store is used, names the function of a frame that has none
+	// when profiles are read; nil: it stays without.
+	Resolve func(*model.Frame) bool
 
 	mu      sync.Mutex
 	bytes   int64 // the bound
@@ -197,4 +201,29 @@ func (s *Store) views() []view {
 		list[i] = v.parts
 	}
 	return list
+}
+
+// nameFrames names the frames of a view that have no function, and returns the bytes that this
+// takes.
+func nameFrames(v *view, resolve func(*model.Frame) bool) (bytes int64) {
+	if resolve == nil {
+		return 0
+	}
+	frames, shared := v.frames, true
+	for i := range frames {
+		if frames[i].Function != "" || frames[i].BuildID == "" {
+			continue
+		}
+		f := frames[i]
+		if !resolve(&f) {
+			continue
+		}
+		if shared {
+			frames, shared = slices.Clone(frames), false
+			bytes = frameSize * int64(len(frames))
+		}
+		frames[i] = f
+	}
+	v.frames = frames
+	return bytes
 }

@@ -2429,8 +2429,10 @@ type AnalyzeProfileResponse struct {
 	// The time range that an incident was compared with, where the request has no
 	// baseline.
 	IncidentBaseline *TimeRange `protobuf:"bytes,18,opt,name=incident_baseline,json=incidentBaseline,proto3" json:"incident_baseline,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The binaries whose functions are missing, the costliest first, at most 10.
+	Unsymbolized  []*UnsymbolizedBinary `protobuf:"bytes,19,rep,name=unsymbolized,proto3" json:"unsymbolized,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AnalyzeProfileResponse) Reset() {
@@ -2585,6 +2587,13 @@ func (x *AnalyzeProfileResponse) GetIncidentFilter() *Filter {
 func (x *AnalyzeProfileResponse) GetIncidentBaseline() *TimeRange {
 	if x != nil {
 		return x.IncidentBaseline
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetUnsymbolized() []*UnsymbolizedBinary {
+	if x != nil {
+		return x.Unsymbolized
 	}
 	return nil
 }
@@ -3017,7 +3026,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05order\x18\a \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\"\x83\x01\n" +
 	"\x16StreamProfilesResponse\x12<\n" +
 	"\banalysis\x18\x01 \x01(\v2 .tapio.v1.AnalyzeProfileResponseR\banalysis\x12+\n" +
-	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\x8b\t\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\xcd\t\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -3040,7 +3049,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x06traces\x18\x0f \x03(\v2\x16.tapio.v1.ProfileTraceR\x06traces\x12K\n" +
 	"\x0eduration_split\x18\x10 \x01(\v2$.tapio.v1.ProfileDurationSplitResultR\rdurationSplit\x129\n" +
 	"\x0fincident_filter\x18\x11 \x01(\v2\x10.tapio.v1.FilterR\x0eincidentFilter\x12@\n" +
-	"\x11incident_baseline\x18\x12 \x01(\v2\x13.tapio.v1.TimeRangeR\x10incidentBaseline\x1a\xd8\x01\n" +
+	"\x11incident_baseline\x18\x12 \x01(\v2\x13.tapio.v1.TimeRangeR\x10incidentBaseline\x12@\n" +
+	"\funsymbolized\x18\x13 \x03(\v2\x1c.tapio.v1.UnsymbolizedBinaryR\funsymbolized\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +
@@ -3052,7 +3062,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"self_delta\x18\x05 \x01(\x01R\tselfDelta\x12\x18\n" +
 	"\amapping\x18\x06 \x01(\tR\amapping\x12\x1f\n" +
 	"\vtotal_delta\x18\a \x01(\x01R\n" +
-	"totalDelta2\xfa\x14\n" +
+	"totalDelta2\xde\x16\n" +
 	"\x14ObservabilityService\x12t\n" +
 	"\n" +
 	"GetMetrics\x12\x1b.tapio.v1.GetMetricsRequest\x1a\x1c.tapio.v1.GetMetricsResponse\"+\x82\xd3\xe4\x93\x02%:\x01*Z\r\x12\v/v1/metrics\"\x11/v1/metrics:query\x12q\n" +
@@ -3082,7 +3092,9 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\vGetProfiles\x12\x1c.tapio.v1.GetProfilesRequest\x1a\x1d.tapio.v1.GetProfilesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/profiles:query\x12t\n" +
 	"\x0eAnalyzeProfile\x12\x1f.tapio.v1.AnalyzeProfileRequest\x1a .tapio.v1.AnalyzeProfileResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/profiles:analyze\x12u\n" +
 	"\x0eStreamProfiles\x12\x1f.tapio.v1.StreamProfilesRequest\x1a .tapio.v1.StreamProfilesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:stream0\x01\x12p\n" +
-	"\rUploadProfile\x12\x1e.tapio.v1.UploadProfileRequest\x1a\x1f.tapio.v1.UploadProfileResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:uploadB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
+	"\rUploadProfile\x12\x1e.tapio.v1.UploadProfileRequest\x1a\x1f.tapio.v1.UploadProfileResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/profiles:upload\x12x\n" +
+	"\rUploadSymbols\x12\x1e.tapio.v1.UploadSymbolsRequest\x1a\x1f.tapio.v1.UploadSymbolsResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/profiles/symbols:upload\x12h\n" +
+	"\vListSymbols\x12\x1c.tapio.v1.ListSymbolsRequest\x1a\x1d.tapio.v1.ListSymbolsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/profiles/symbolsB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
 var (
 	file_tapio_v1_observability_service_proto_rawDescOnce sync.Once
@@ -3156,27 +3168,32 @@ var file_tapio_v1_observability_service_proto_goTypes = []any{
 	(*ProfileGroup)(nil),                        // 54: tapio.v1.ProfileGroup
 	(*ProfileTrace)(nil),                        // 55: tapio.v1.ProfileTrace
 	(*ProfileDurationSplitResult)(nil),          // 56: tapio.v1.ProfileDurationSplitResult
-	(*v11.Span)(nil),                            // 57: opentelemetry.proto.trace.v1.Span
-	(*ListServicesRequest)(nil),                 // 58: tapio.v1.ListServicesRequest
-	(*ListOperationsRequest)(nil),               // 59: tapio.v1.ListOperationsRequest
-	(*ListMetricsRequest)(nil),                  // 60: tapio.v1.ListMetricsRequest
-	(*ListLabelsRequest)(nil),                   // 61: tapio.v1.ListLabelsRequest
-	(*ListLabelValuesRequest)(nil),              // 62: tapio.v1.ListLabelValuesRequest
-	(*CountRecordsRequest)(nil),                 // 63: tapio.v1.CountRecordsRequest
-	(*GetFacetsRequest)(nil),                    // 64: tapio.v1.GetFacetsRequest
-	(*CompareAttributesRequest)(nil),            // 65: tapio.v1.CompareAttributesRequest
-	(*GetServiceGraphRequest)(nil),              // 66: tapio.v1.GetServiceGraphRequest
-	(*GetChangesRequest)(nil),                   // 67: tapio.v1.GetChangesRequest
-	(*ListServicesResponse)(nil),                // 68: tapio.v1.ListServicesResponse
-	(*ListOperationsResponse)(nil),              // 69: tapio.v1.ListOperationsResponse
-	(*ListMetricsResponse)(nil),                 // 70: tapio.v1.ListMetricsResponse
-	(*ListLabelsResponse)(nil),                  // 71: tapio.v1.ListLabelsResponse
-	(*ListLabelValuesResponse)(nil),             // 72: tapio.v1.ListLabelValuesResponse
-	(*CountRecordsResponse)(nil),                // 73: tapio.v1.CountRecordsResponse
-	(*GetFacetsResponse)(nil),                   // 74: tapio.v1.GetFacetsResponse
-	(*CompareAttributesResponse)(nil),           // 75: tapio.v1.CompareAttributesResponse
-	(*GetServiceGraphResponse)(nil),             // 76: tapio.v1.GetServiceGraphResponse
-	(*GetChangesResponse)(nil),                  // 77: tapio.v1.GetChangesResponse
+	(*UnsymbolizedBinary)(nil),                  // 57: tapio.v1.UnsymbolizedBinary
+	(*v11.Span)(nil),                            // 58: opentelemetry.proto.trace.v1.Span
+	(*ListServicesRequest)(nil),                 // 59: tapio.v1.ListServicesRequest
+	(*ListOperationsRequest)(nil),               // 60: tapio.v1.ListOperationsRequest
+	(*ListMetricsRequest)(nil),                  // 61: tapio.v1.ListMetricsRequest
+	(*ListLabelsRequest)(nil),                   // 62: tapio.v1.ListLabelsRequest
+	(*ListLabelValuesRequest)(nil),              // 63: tapio.v1.ListLabelValuesRequest
+	(*CountRecordsRequest)(nil),                 // 64: tapio.v1.CountRecordsRequest
+	(*GetFacetsRequest)(nil),                    // 65: tapio.v1.GetFacetsRequest
+	(*CompareAttributesRequest)(nil),            // 66: tapio.v1.CompareAttributesRequest
+	(*GetServiceGraphRequest)(nil),              // 67: tapio.v1.GetServiceGraphRequest
+	(*GetChangesRequest)(nil),                   // 68: tapio.v1.GetChangesRequest
+	(*UploadSymbolsRequest)(nil),                // 69: tapio.v1.UploadSymbolsRequest
+	(*ListSymbolsRequest)(nil),                  // 70: tapio.v1.ListSymbolsRequest
+	(*ListServicesResponse)(nil),                // 71: tapio.v1.ListServicesResponse
+	(*ListOperationsResponse)(nil),              // 72: tapio.v1.ListOperationsResponse
+	(*ListMetricsResponse)(nil),                 // 73: tapio.v1.ListMetricsResponse
+	(*ListLabelsResponse)(nil),                  // 74: tapio.v1.ListLabelsResponse
+	(*ListLabelValuesResponse)(nil),             // 75: tapio.v1.ListLabelValuesResponse
+	(*CountRecordsResponse)(nil),                // 76: tapio.v1.CountRecordsResponse
+	(*GetFacetsResponse)(nil),                   // 77: tapio.v1.GetFacetsResponse
+	(*CompareAttributesResponse)(nil),           // 78: tapio.v1.CompareAttributesResponse
+	(*GetServiceGraphResponse)(nil),             // 79: tapio.v1.GetServiceGraphResponse
+	(*GetChangesResponse)(nil),                  // 80: tapio.v1.GetChangesResponse
+	(*UploadSymbolsResponse)(nil),               // 81: tapio.v1.UploadSymbolsResponse
+	(*ListSymbolsResponse)(nil),                 // 82: tapio.v1.ListSymbolsResponse
 }
 var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	33,  // 0: tapio.v1.GetMetricsRequest.query:type_name -> tapio.v1.MetricQuery
@@ -3257,59 +3274,64 @@ var file_tapio_v1_observability_service_proto_depIdxs = []int32{
 	56,  // 75: tapio.v1.AnalyzeProfileResponse.duration_split:type_name -> tapio.v1.ProfileDurationSplitResult
 	40,  // 76: tapio.v1.AnalyzeProfileResponse.incident_filter:type_name -> tapio.v1.Filter
 	48,  // 77: tapio.v1.AnalyzeProfileResponse.incident_baseline:type_name -> tapio.v1.TimeRange
-	57,  // 78: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
-	38,  // 79: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
-	38,  // 80: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
-	38,  // 81: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
-	1,   // 82: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
-	3,   // 83: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
-	5,   // 84: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
-	10,  // 85: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
-	12,  // 86: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
-	14,  // 87: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
-	16,  // 88: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
-	18,  // 89: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
-	58,  // 90: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
-	59,  // 91: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
-	60,  // 92: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
-	61,  // 93: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
-	62,  // 94: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
-	63,  // 95: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
-	64,  // 96: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
-	65,  // 97: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
-	66,  // 98: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
-	67,  // 99: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
-	21,  // 100: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
-	25,  // 101: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
-	26,  // 102: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
-	23,  // 103: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
-	2,   // 104: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
-	4,   // 105: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
-	6,   // 106: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
-	11,  // 107: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
-	13,  // 108: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
-	15,  // 109: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
-	17,  // 110: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
-	19,  // 111: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
-	68,  // 112: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
-	69,  // 113: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
-	70,  // 114: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
-	71,  // 115: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
-	72,  // 116: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
-	73,  // 117: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
-	74,  // 118: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
-	75,  // 119: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
-	76,  // 120: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
-	77,  // 121: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
-	22,  // 122: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
-	28,  // 123: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
-	27,  // 124: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
-	24,  // 125: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
-	104, // [104:126] is the sub-list for method output_type
-	82,  // [82:104] is the sub-list for method input_type
-	82,  // [82:82] is the sub-list for extension type_name
-	82,  // [82:82] is the sub-list for extension extendee
-	0,   // [0:82] is the sub-list for field type_name
+	57,  // 78: tapio.v1.AnalyzeProfileResponse.unsymbolized:type_name -> tapio.v1.UnsymbolizedBinary
+	58,  // 79: tapio.v1.GetTraceTimelineResponse.TimelineSpan.span:type_name -> opentelemetry.proto.trace.v1.Span
+	38,  // 80: tapio.v1.GetTraceTimelineResponse.TimelineSpan.offset:type_name -> google.protobuf.Duration
+	38,  // 81: tapio.v1.GetTraceTimelineResponse.TimelineSpan.duration:type_name -> google.protobuf.Duration
+	38,  // 82: tapio.v1.GetTraceTimelineResponse.TimelineSpan.self_time:type_name -> google.protobuf.Duration
+	1,   // 83: tapio.v1.ObservabilityService.GetMetrics:input_type -> tapio.v1.GetMetricsRequest
+	3,   // 84: tapio.v1.ObservabilityService.ExportMetrics:input_type -> tapio.v1.ExportMetricsRequest
+	5,   // 85: tapio.v1.ObservabilityService.StreamMetrics:input_type -> tapio.v1.StreamMetricsRequest
+	10,  // 86: tapio.v1.ObservabilityService.GetTraces:input_type -> tapio.v1.GetTracesRequest
+	12,  // 87: tapio.v1.ObservabilityService.StreamTraces:input_type -> tapio.v1.StreamTracesRequest
+	14,  // 88: tapio.v1.ObservabilityService.GetTraceTimeline:input_type -> tapio.v1.GetTraceTimelineRequest
+	16,  // 89: tapio.v1.ObservabilityService.GetLogs:input_type -> tapio.v1.GetLogsRequest
+	18,  // 90: tapio.v1.ObservabilityService.StreamLogs:input_type -> tapio.v1.StreamLogsRequest
+	59,  // 91: tapio.v1.ObservabilityService.ListServices:input_type -> tapio.v1.ListServicesRequest
+	60,  // 92: tapio.v1.ObservabilityService.ListOperations:input_type -> tapio.v1.ListOperationsRequest
+	61,  // 93: tapio.v1.ObservabilityService.ListMetrics:input_type -> tapio.v1.ListMetricsRequest
+	62,  // 94: tapio.v1.ObservabilityService.ListLabels:input_type -> tapio.v1.ListLabelsRequest
+	63,  // 95: tapio.v1.ObservabilityService.ListLabelValues:input_type -> tapio.v1.ListLabelValuesRequest
+	64,  // 96: tapio.v1.ObservabilityService.CountRecords:input_type -> tapio.v1.CountRecordsRequest
+	65,  // 97: tapio.v1.ObservabilityService.GetFacets:input_type -> tapio.v1.GetFacetsRequest
+	66,  // 98: tapio.v1.ObservabilityService.CompareAttributes:input_type -> tapio.v1.CompareAttributesRequest
+	67,  // 99: tapio.v1.ObservabilityService.GetServiceGraph:input_type -> tapio.v1.GetServiceGraphRequest
+	68,  // 100: tapio.v1.ObservabilityService.GetChanges:input_type -> tapio.v1.GetChangesRequest
+	21,  // 101: tapio.v1.ObservabilityService.GetProfiles:input_type -> tapio.v1.GetProfilesRequest
+	25,  // 102: tapio.v1.ObservabilityService.AnalyzeProfile:input_type -> tapio.v1.AnalyzeProfileRequest
+	26,  // 103: tapio.v1.ObservabilityService.StreamProfiles:input_type -> tapio.v1.StreamProfilesRequest
+	23,  // 104: tapio.v1.ObservabilityService.UploadProfile:input_type -> tapio.v1.UploadProfileRequest
+	69,  // 105: tapio.v1.ObservabilityService.UploadSymbols:input_type -> tapio.v1.UploadSymbolsRequest
+	70,  // 106: tapio.v1.ObservabilityService.ListSymbols:input_type -> tapio.v1.ListSymbolsRequest
+	2,   // 107: tapio.v1.ObservabilityService.GetMetrics:output_type -> tapio.v1.GetMetricsResponse
+	4,   // 108: tapio.v1.ObservabilityService.ExportMetrics:output_type -> tapio.v1.ExportMetricsResponse
+	6,   // 109: tapio.v1.ObservabilityService.StreamMetrics:output_type -> tapio.v1.StreamMetricsResponse
+	11,  // 110: tapio.v1.ObservabilityService.GetTraces:output_type -> tapio.v1.GetTracesResponse
+	13,  // 111: tapio.v1.ObservabilityService.StreamTraces:output_type -> tapio.v1.StreamTracesResponse
+	15,  // 112: tapio.v1.ObservabilityService.GetTraceTimeline:output_type -> tapio.v1.GetTraceTimelineResponse
+	17,  // 113: tapio.v1.ObservabilityService.GetLogs:output_type -> tapio.v1.GetLogsResponse
+	19,  // 114: tapio.v1.ObservabilityService.StreamLogs:output_type -> tapio.v1.StreamLogsResponse
+	71,  // 115: tapio.v1.ObservabilityService.ListServices:output_type -> tapio.v1.ListServicesResponse
+	72,  // 116: tapio.v1.ObservabilityService.ListOperations:output_type -> tapio.v1.ListOperationsResponse
+	73,  // 117: tapio.v1.ObservabilityService.ListMetrics:output_type -> tapio.v1.ListMetricsResponse
+	74,  // 118: tapio.v1.ObservabilityService.ListLabels:output_type -> tapio.v1.ListLabelsResponse
+	75,  // 119: tapio.v1.ObservabilityService.ListLabelValues:output_type -> tapio.v1.ListLabelValuesResponse
+	76,  // 120: tapio.v1.ObservabilityService.CountRecords:output_type -> tapio.v1.CountRecordsResponse
+	77,  // 121: tapio.v1.ObservabilityService.GetFacets:output_type -> tapio.v1.GetFacetsResponse
+	78,  // 122: tapio.v1.ObservabilityService.CompareAttributes:output_type -> tapio.v1.CompareAttributesResponse
+	79,  // 123: tapio.v1.ObservabilityService.GetServiceGraph:output_type -> tapio.v1.GetServiceGraphResponse
+	80,  // 124: tapio.v1.ObservabilityService.GetChanges:output_type -> tapio.v1.GetChangesResponse
+	22,  // 125: tapio.v1.ObservabilityService.GetProfiles:output_type -> tapio.v1.GetProfilesResponse
+	28,  // 126: tapio.v1.ObservabilityService.AnalyzeProfile:output_type -> tapio.v1.AnalyzeProfileResponse
+	27,  // 127: tapio.v1.ObservabilityService.StreamProfiles:output_type -> tapio.v1.StreamProfilesResponse
+	24,  // 128: tapio.v1.ObservabilityService.UploadProfile:output_type -> tapio.v1.UploadProfileResponse
+	81,  // 129: tapio.v1.ObservabilityService.UploadSymbols:output_type -> tapio.v1.UploadSymbolsResponse
+	82,  // 130: tapio.v1.ObservabilityService.ListSymbols:output_type -> tapio.v1.ListSymbolsResponse
+	107, // [107:131] is the sub-list for method output_type
+	83,  // [83:107] is the sub-list for method input_type
+	83,  // [83:83] is the sub-list for extension type_name
+	83,  // [83:83] is the sub-list for extension extendee
+	0,   // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_observability_service_proto_init() }

@@ -44,6 +44,8 @@ const (
 	ObservabilityService_AnalyzeProfile_FullMethodName    = "/tapio.v1.ObservabilityService/AnalyzeProfile"
 	ObservabilityService_StreamProfiles_FullMethodName    = "/tapio.v1.ObservabilityService/StreamProfiles"
 	ObservabilityService_UploadProfile_FullMethodName     = "/tapio.v1.ObservabilityService/UploadProfile"
+	ObservabilityService_UploadSymbols_FullMethodName     = "/tapio.v1.ObservabilityService/UploadSymbols"
+	ObservabilityService_ListSymbols_FullMethodName       = "/tapio.v1.ObservabilityService/ListSymbols"
 )
 
 // ObservabilityServiceClient is the client API for ObservabilityService service.
@@ -112,6 +114,12 @@ type ObservabilityServiceClient interface {
 	// body may also be the file itself, with a Content-Type other than JSON and the
 	// other fields in the query.
 	UploadProfile(ctx context.Context, in *UploadProfileRequest, opts ...grpc.CallOption) (*UploadProfileResponse, error)
+	// Stores the functions of a binary by its build ID. From then on profiles, also
+	// those stored before, show these functions where frames of the binary have none.
+	// FAILED_PRECONDITION: the server keeps no profiles itself.
+	UploadSymbols(ctx context.Context, in *UploadSymbolsRequest, opts ...grpc.CallOption) (*UploadSymbolsResponse, error)
+	// Lists the stored tables of functions.
+	ListSymbols(ctx context.Context, in *ListSymbolsRequest, opts ...grpc.CallOption) (*ListSymbolsResponse, error)
 }
 
 type observabilityServiceClient struct {
@@ -387,6 +395,26 @@ func (c *observabilityServiceClient) UploadProfile(ctx context.Context, in *Uplo
 	return out, nil
 }
 
+func (c *observabilityServiceClient) UploadSymbols(ctx context.Context, in *UploadSymbolsRequest, opts ...grpc.CallOption) (*UploadSymbolsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UploadSymbolsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_UploadSymbols_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *observabilityServiceClient) ListSymbols(ctx context.Context, in *ListSymbolsRequest, opts ...grpc.CallOption) (*ListSymbolsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSymbolsResponse)
+	err := c.cc.Invoke(ctx, ObservabilityService_ListSymbols_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ObservabilityServiceServer is the server API for ObservabilityService service.
 // All implementations must embed UnimplementedObservabilityServiceServer
 // for forward compatibility.
@@ -453,6 +481,12 @@ type ObservabilityServiceServer interface {
 	// body may also be the file itself, with a Content-Type other than JSON and the
 	// other fields in the query.
 	UploadProfile(context.Context, *UploadProfileRequest) (*UploadProfileResponse, error)
+	// Stores the functions of a binary by its build ID. From then on profiles, also
+	// those stored before, show these functions where frames of the binary have none.
+	// FAILED_PRECONDITION: the server keeps no profiles itself.
+	UploadSymbols(context.Context, *UploadSymbolsRequest) (*UploadSymbolsResponse, error)
+	// Lists the stored tables of functions.
+	ListSymbols(context.Context, *ListSymbolsRequest) (*ListSymbolsResponse, error)
 	mustEmbedUnimplementedObservabilityServiceServer()
 }
 
@@ -528,6 +562,12 @@ func (UnimplementedObservabilityServiceServer) StreamProfiles(*StreamProfilesReq
 }
 func (UnimplementedObservabilityServiceServer) UploadProfile(context.Context, *UploadProfileRequest) (*UploadProfileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UploadProfile not implemented")
+}
+func (UnimplementedObservabilityServiceServer) UploadSymbols(context.Context, *UploadSymbolsRequest) (*UploadSymbolsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UploadSymbols not implemented")
+}
+func (UnimplementedObservabilityServiceServer) ListSymbols(context.Context, *ListSymbolsRequest) (*ListSymbolsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSymbols not implemented")
 }
 func (UnimplementedObservabilityServiceServer) mustEmbedUnimplementedObservabilityServiceServer() {}
 func (UnimplementedObservabilityServiceServer) testEmbeddedByValue()                              {}
@@ -911,6 +951,42 @@ func _ObservabilityService_UploadProfile_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObservabilityService_UploadSymbols_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UploadSymbolsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).UploadSymbols(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_UploadSymbols_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).UploadSymbols(ctx, req.(*UploadSymbolsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObservabilityService_ListSymbols_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSymbolsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObservabilityServiceServer).ListSymbols(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObservabilityService_ListSymbols_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObservabilityServiceServer).ListSymbols(ctx, req.(*ListSymbolsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ObservabilityService_ServiceDesc is the grpc.ServiceDesc for ObservabilityService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -985,6 +1061,14 @@ var ObservabilityService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UploadProfile",
 			Handler:    _ObservabilityService_UploadProfile_Handler,
+		},
+		{
+			MethodName: "UploadSymbols",
+			Handler:    _ObservabilityService_UploadSymbols_Handler,
+		},
+		{
+			MethodName: "ListSymbols",
+			Handler:    _ObservabilityService_ListSymbols_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -904,6 +904,530 @@ func (x *ProfileDurationSplitResult) GetFastCount() uint32 {
 	return 0
 }
 
+// UnsymbolizedBinary is a binary whose functions have no names in a profile.
+type UnsymbolizedBinary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its file, as the profiler names it.
+	Mapping string `protobuf:"bytes,1,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// Its build ID, by which UploadSymbols finds it; empty: unknown, so that no
+	// symbols can be uploaded for it.
+	BuildId string `protobuf:"bytes,2,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// Cost of the samples whose innermost frame is in it, in the sample unit.
+	Value float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
+	// Part of the cost of all selected samples.
+	Share         float64 `protobuf:"fixed64,4,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsymbolizedBinary) Reset() {
+	*x = UnsymbolizedBinary{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsymbolizedBinary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsymbolizedBinary) ProtoMessage() {}
+
+func (x *UnsymbolizedBinary) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsymbolizedBinary.ProtoReflect.Descriptor instead.
+func (*UnsymbolizedBinary) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UnsymbolizedBinary) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *UnsymbolizedBinary) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *UnsymbolizedBinary) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *UnsymbolizedBinary) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+// UploadSymbolsRequest holds the functions of a binary, or a part of them.
+type UploadSymbolsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The GNU build ID in hexadecimal, or the Go build ID; at most 256 bytes.
+	// Required.
+	BuildId string `protobuf:"bytes,1,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// Name of the file, for people; at most 4,096 bytes.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// The parts of the file that are loaded with code, at most 64.
+	Segments []*SymbolSegment `protobuf:"bytes,3,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Functions, 1 to 100,000 in one request.
+	Functions []*SymbolFunction `protobuf:"bytes,4,rep,name=functions,proto3" json:"functions,omitempty"`
+	// Add the functions to those stored for the build ID, instead of replacing them.
+	More          bool `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadSymbolsRequest) Reset() {
+	*x = UploadSymbolsRequest{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadSymbolsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadSymbolsRequest) ProtoMessage() {}
+
+func (x *UploadSymbolsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadSymbolsRequest.ProtoReflect.Descriptor instead.
+func (*UploadSymbolsRequest) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UploadSymbolsRequest) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *UploadSymbolsRequest) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *UploadSymbolsRequest) GetSegments() []*SymbolSegment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *UploadSymbolsRequest) GetFunctions() []*SymbolFunction {
+	if x != nil {
+		return x.Functions
+	}
+	return nil
+}
+
+func (x *UploadSymbolsRequest) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// SymbolSegment is a part of a file that is loaded.
+type SymbolSegment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it begins in the file.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Its bytes in the file.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Its address, as the symbol table has it.
+	Address       uint64 `protobuf:"varint,3,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SymbolSegment) Reset() {
+	*x = SymbolSegment{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SymbolSegment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SymbolSegment) ProtoMessage() {}
+
+func (x *SymbolSegment) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SymbolSegment.ProtoReflect.Descriptor instead.
+func (*SymbolSegment) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SymbolSegment) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SymbolSegment) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *SymbolSegment) GetAddress() uint64 {
+	if x != nil {
+		return x.Address
+	}
+	return 0
+}
+
+// SymbolFunction is a function of a binary.
+type SymbolFunction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address, as the symbol table has it.
+	Address uint64 `protobuf:"varint,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Its bytes; 0: up to the next function.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Its name, demangled, 1 to 4,096 bytes.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Source file; empty when unknown.
+	File string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
+	// Line where it begins; 0: unknown.
+	Line          uint32 `protobuf:"varint,5,opt,name=line,proto3" json:"line,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SymbolFunction) Reset() {
+	*x = SymbolFunction{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SymbolFunction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SymbolFunction) ProtoMessage() {}
+
+func (x *SymbolFunction) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SymbolFunction.ProtoReflect.Descriptor instead.
+func (*SymbolFunction) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SymbolFunction) GetAddress() uint64 {
+	if x != nil {
+		return x.Address
+	}
+	return 0
+}
+
+func (x *SymbolFunction) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *SymbolFunction) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SymbolFunction) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *SymbolFunction) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+// UploadSymbolsResponse describes what is stored now.
+type UploadSymbolsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The table.
+	Table *SymbolTable `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// Build IDs of tables that were dropped to keep to
+	// store::profiles::symbols_limit.
+	EvictedBuildIds []string `protobuf:"bytes,2,rep,name=evicted_build_ids,json=evictedBuildIds,proto3" json:"evicted_build_ids,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UploadSymbolsResponse) Reset() {
+	*x = UploadSymbolsResponse{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadSymbolsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadSymbolsResponse) ProtoMessage() {}
+
+func (x *UploadSymbolsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadSymbolsResponse.ProtoReflect.Descriptor instead.
+func (*UploadSymbolsResponse) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UploadSymbolsResponse) GetTable() *SymbolTable {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *UploadSymbolsResponse) GetEvictedBuildIds() []string {
+	if x != nil {
+		return x.EvictedBuildIds
+	}
+	return nil
+}
+
+// SymbolTable describes a stored table of functions.
+type SymbolTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The build ID.
+	BuildId string `protobuf:"bytes,1,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// Name of the file that it was made of.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Functions in it.
+	FunctionCount uint64 `protobuf:"varint,3,opt,name=function_count,json=functionCount,proto3" json:"function_count,omitempty"`
+	// Bytes that it takes.
+	SizeBytes uint64 `protobuf:"varint,4,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// When it was stored.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SymbolTable) Reset() {
+	*x = SymbolTable{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SymbolTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SymbolTable) ProtoMessage() {}
+
+func (x *SymbolTable) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SymbolTable.ProtoReflect.Descriptor instead.
+func (*SymbolTable) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SymbolTable) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *SymbolTable) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *SymbolTable) GetFunctionCount() uint64 {
+	if x != nil {
+		return x.FunctionCount
+	}
+	return 0
+}
+
+func (x *SymbolTable) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *SymbolTable) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// ListSymbolsRequest asks for the stored tables of functions.
+type ListSymbolsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSymbolsRequest) Reset() {
+	*x = ListSymbolsRequest{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSymbolsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSymbolsRequest) ProtoMessage() {}
+
+func (x *ListSymbolsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSymbolsRequest.ProtoReflect.Descriptor instead.
+func (*ListSymbolsRequest) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{14}
+}
+
+// ListSymbolsResponse lists them.
+type ListSymbolsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest first.
+	Tables        []*SymbolTable `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSymbolsResponse) Reset() {
+	*x = ListSymbolsResponse{}
+	mi := &file_tapio_v1_profile_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSymbolsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSymbolsResponse) ProtoMessage() {}
+
+func (x *ListSymbolsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tapio_v1_profile_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSymbolsResponse.ProtoReflect.Descriptor instead.
+func (*ListSymbolsResponse) Descriptor() ([]byte, []int) {
+	return file_tapio_v1_profile_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListSymbolsResponse) GetTables() []*SymbolTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
 // Frame is a function and its part of the bottleneck.
 type ProfileBottleneck_Frame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -921,7 +1445,7 @@ type ProfileBottleneck_Frame struct {
 
 func (x *ProfileBottleneck_Frame) Reset() {
 	*x = ProfileBottleneck_Frame{}
-	mi := &file_tapio_v1_profile_proto_msgTypes[8]
+	mi := &file_tapio_v1_profile_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1457,7 @@ func (x *ProfileBottleneck_Frame) String() string {
 func (*ProfileBottleneck_Frame) ProtoMessage() {}
 
 func (x *ProfileBottleneck_Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_tapio_v1_profile_proto_msgTypes[8]
+	mi := &file_tapio_v1_profile_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1584,41 @@ const file_tapio_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"slow_count\x18\x02 \x01(\rR\tslowCount\x12\x1d\n" +
 	"\n" +
-	"fast_count\x18\x03 \x01(\rR\tfastCount*\x9c\x01\n" +
+	"fast_count\x18\x03 \x01(\rR\tfastCount\"u\n" +
+	"\x12UnsymbolizedBinary\x12\x18\n" +
+	"\amapping\x18\x01 \x01(\tR\amapping\x12\x19\n" +
+	"\bbuild_id\x18\x02 \x01(\tR\abuildId\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x14\n" +
+	"\x05share\x18\x04 \x01(\x01R\x05share\"\xc6\x01\n" +
+	"\x14UploadSymbolsRequest\x12\x19\n" +
+	"\bbuild_id\x18\x01 \x01(\tR\abuildId\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x123\n" +
+	"\bsegments\x18\x03 \x03(\v2\x17.tapio.v1.SymbolSegmentR\bsegments\x126\n" +
+	"\tfunctions\x18\x04 \x03(\v2\x18.tapio.v1.SymbolFunctionR\tfunctions\x12\x12\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"U\n" +
+	"\rSymbolSegment\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\x04R\aaddress\"z\n" +
+	"\x0eSymbolFunction\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\x04R\aaddress\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
+	"\x04line\x18\x05 \x01(\rR\x04line\"p\n" +
+	"\x15UploadSymbolsResponse\x12+\n" +
+	"\x05table\x18\x01 \x01(\v2\x15.tapio.v1.SymbolTableR\x05table\x12*\n" +
+	"\x11evicted_build_ids\x18\x02 \x03(\tR\x0fevictedBuildIds\"\xb2\x01\n" +
+	"\vSymbolTable\x12\x19\n" +
+	"\bbuild_id\x18\x01 \x01(\tR\abuildId\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12%\n" +
+	"\x0efunction_count\x18\x03 \x01(\x04R\rfunctionCount\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x04 \x01(\x04R\tsizeBytes\x12.\n" +
+	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x14\n" +
+	"\x12ListSymbolsRequest\"D\n" +
+	"\x13ListSymbolsResponse\x12-\n" +
+	"\x06tables\x18\x01 \x03(\v2\x15.tapio.v1.SymbolTableR\x06tables*\x9c\x01\n" +
 	"\rProfileFormat\x12\x1e\n" +
 	"\x1aPROFILE_FORMAT_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PROFILE_FORMAT_PPROF\x10\x01\x12\x17\n" +
@@ -1086,7 +1644,7 @@ func file_tapio_v1_profile_proto_rawDescGZIP() []byte {
 }
 
 var file_tapio_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_tapio_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_tapio_v1_profile_proto_goTypes = []any{
 	(ProfileFormat)(0),                 // 0: tapio.v1.ProfileFormat
 	(ProfileOrder)(0),                  // 1: tapio.v1.ProfileOrder
@@ -1098,27 +1656,40 @@ var file_tapio_v1_profile_proto_goTypes = []any{
 	(*ProfileTrace)(nil),               // 7: tapio.v1.ProfileTrace
 	(*ProfileDurationSplit)(nil),       // 8: tapio.v1.ProfileDurationSplit
 	(*ProfileDurationSplitResult)(nil), // 9: tapio.v1.ProfileDurationSplitResult
-	(*ProfileBottleneck_Frame)(nil),    // 10: tapio.v1.ProfileBottleneck.Frame
-	(*durationpb.Duration)(nil),        // 11: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
+	(*UnsymbolizedBinary)(nil),         // 10: tapio.v1.UnsymbolizedBinary
+	(*UploadSymbolsRequest)(nil),       // 11: tapio.v1.UploadSymbolsRequest
+	(*SymbolSegment)(nil),              // 12: tapio.v1.SymbolSegment
+	(*SymbolFunction)(nil),             // 13: tapio.v1.SymbolFunction
+	(*UploadSymbolsResponse)(nil),      // 14: tapio.v1.UploadSymbolsResponse
+	(*SymbolTable)(nil),                // 15: tapio.v1.SymbolTable
+	(*ListSymbolsRequest)(nil),         // 16: tapio.v1.ListSymbolsRequest
+	(*ListSymbolsResponse)(nil),        // 17: tapio.v1.ListSymbolsResponse
+	(*ProfileBottleneck_Frame)(nil),    // 18: tapio.v1.ProfileBottleneck.Frame
+	(*durationpb.Duration)(nil),        // 19: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
 }
 var file_tapio_v1_profile_proto_depIdxs = []int32{
 	0,  // 0: tapio.v1.MergedProfile.format:type_name -> tapio.v1.ProfileFormat
 	3,  // 1: tapio.v1.MergedProfile.summary:type_name -> tapio.v1.ProfileSummary
-	11, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
-	12, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
-	12, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
-	10, // 5: tapio.v1.ProfileBottleneck.functions:type_name -> tapio.v1.ProfileBottleneck.Frame
-	10, // 6: tapio.v1.ProfileBottleneck.callers:type_name -> tapio.v1.ProfileBottleneck.Frame
-	11, // 7: tapio.v1.ProfileTrace.duration:type_name -> google.protobuf.Duration
-	12, // 8: tapio.v1.ProfileTrace.start_time:type_name -> google.protobuf.Timestamp
-	11, // 9: tapio.v1.ProfileDurationSplit.slower_than:type_name -> google.protobuf.Duration
-	11, // 10: tapio.v1.ProfileDurationSplitResult.threshold:type_name -> google.protobuf.Duration
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	19, // 2: tapio.v1.ProfileSummary.profiled_duration:type_name -> google.protobuf.Duration
+	20, // 3: tapio.v1.ProfileSummary.start_time:type_name -> google.protobuf.Timestamp
+	20, // 4: tapio.v1.ProfileSummary.end_time:type_name -> google.protobuf.Timestamp
+	18, // 5: tapio.v1.ProfileBottleneck.functions:type_name -> tapio.v1.ProfileBottleneck.Frame
+	18, // 6: tapio.v1.ProfileBottleneck.callers:type_name -> tapio.v1.ProfileBottleneck.Frame
+	19, // 7: tapio.v1.ProfileTrace.duration:type_name -> google.protobuf.Duration
+	20, // 8: tapio.v1.ProfileTrace.start_time:type_name -> google.protobuf.Timestamp
+	19, // 9: tapio.v1.ProfileDurationSplit.slower_than:type_name -> google.protobuf.Duration
+	19, // 10: tapio.v1.ProfileDurationSplitResult.threshold:type_name -> google.protobuf.Duration
+	12, // 11: tapio.v1.UploadSymbolsRequest.segments:type_name -> tapio.v1.SymbolSegment
+	13, // 12: tapio.v1.UploadSymbolsRequest.functions:type_name -> tapio.v1.SymbolFunction
+	15, // 13: tapio.v1.UploadSymbolsResponse.table:type_name -> tapio.v1.SymbolTable
+	20, // 14: tapio.v1.SymbolTable.time:type_name -> google.protobuf.Timestamp
+	15, // 15: tapio.v1.ListSymbolsResponse.tables:type_name -> tapio.v1.SymbolTable
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_tapio_v1_profile_proto_init() }
@@ -1132,7 +1703,7 @@ func file_tapio_v1_profile_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tapio_v1_profile_proto_rawDesc), len(file_tapio_v1_profile_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -68,6 +68,7 @@ func NewCommand(a *app.App) *cobra.Command {
 	cmd.AddCommand(
 		newProfileTopCommand(a), newProfileAdviceCommand(a), newProfileFlameCommand(a), newProfileListCommand(a), newProfileGetCommand(a),
 		newProfileDiffCommand(a), newProfileFunctionCommand(a), newProfileTracesCommand(a), NewUploadCommand(a, "upload FILE...", "tapioctl profile upload"),
+		newSymbolsCommand(a),
 	)
 	return cmd
 }
@@ -245,6 +246,7 @@ for each value of a label is printed instead, with the function that costs most.
 
 func printFunctions(o *render.Output, format, sampleType string, response *tapiov1.AnalyzeProfileResponse) {
 	noteWarnings(o, response)
+	noteUnsymbolized(o, response)
 	if format != "table" {
 		o.PrintMessage(format, response)
 		return

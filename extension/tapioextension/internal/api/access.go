@@ -56,6 +56,7 @@ func rightsFor(method string) []right {
 		tapiov1.CollectorService_RegisterCollector_FullMethodName,
 		tapiov1.CollectorService_Heartbeat_FullMethodName,
 		tapiov1.ObservabilityService_UploadProfile_FullMethodName,
+		tapiov1.ObservabilityService_UploadSymbols_FullMethodName,
 		tapiov1.OperationsService_SendChange_FullMethodName:
 		return []right{toWrite}
 	case tapiov1.CollectorService_UnregisterCollector_FullMethodName: // of its own, or of others

@@ -27,6 +27,7 @@ const (
 	configRemoved  = semconv.EventCollectorConfigRemoved
 	silenceCreated = semconv.EventSilenceCreated
 	silenceExpired = semconv.EventSilenceExpired
+	symbolsStored  = semconv.EventProfileSymbolsUploaded
 
 	silenceIDKey       = semconv.SilenceID
 	silenceMatchersKey = semconv.SilenceMatchers
@@ -55,6 +56,17 @@ func (s *Server) auditConfig(ctx context.Context, name, id string, config *tapio
 	s.Logger.Info("collector configuration changed", zap.String("event", name), zap.String("collector", id),
 		zap.String("user", by.who()), zap.String("client", by.host), zap.Uint64("version", config.GetVersion()))
 	s.audit(ctx, name, auditText(name, id, by.who(), by.host, config.GetVersion()), attributes)
+}
+
+// auditSymbols reports who stored the functions of a binary.
+func (s *Server) auditSymbols(ctx context.Context, table *model.SymbolTableInfo, evicted []string) {
+	by := callerOf(ctx)
+	s.Logger.Info("symbols stored", zap.String("build_id", table.BuildID), zap.String("file", table.File), zap.Int("functions", table.Functions),
+		zap.Strings("evicted", evicted), zap.String("user", by.who()), zap.String("client", by.host))
+	text := fmt.Sprintf("%d functions of %q, build ID %s, stored by %s from %s", table.Functions, table.File, table.BuildID, by.known(), by.host)
+	s.audit(ctx, symbolsStored, text, auditAttributes(ctx, [][2]string{
+		{semconv.ProcessExecutableBuildIDGnu, table.BuildID}, {semconv.ProcessExecutableName, table.File},
+	}))
 }
 
 // auditSilence reports who created or ended a silence.

@@ -12,6 +12,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -165,18 +166,18 @@ func (s *observabilityService) GetTraceTimeline(
 	if len(page.Rows) == 0 {
 		return nil, status.Errorf(codes.NotFound, "no span of trace %s is stored: it was evicted or never stored", id)
 	}
-	logs, err := s.traceLogs(ctx, id, req.GetOmitLogs())
+	logs, err := traceLogs(ctx, s.Store, id, req.GetOmitLogs())
 	if err != nil {
 		return nil, err
 	}
 	return protoconv.Timeline(&page.Rows[0], logs), nil
 }
 
-func (s *observabilityService) traceLogs(ctx context.Context, id model.TraceID, omit bool) ([]model.Event, error) {
+func traceLogs(ctx context.Context, from query.EventReader, id model.TraceID, omit bool) ([]model.Event, error) {
 	if omit {
 		return nil, nil
 	}
-	page, err := s.Store.QueryEvents(ctx, model.EventQuery{
+	page, err := from.QueryEvents(ctx, model.EventQuery{
 		TraceID: id,
 		Paging:  model.Paging{Limit: maxTimelineLogs, MaxBytes: messageBytes, Ascending: true},
 	})

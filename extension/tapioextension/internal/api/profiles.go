@@ -161,6 +161,7 @@ func analyzed(
 ) (*tapiov1.AnalyzeProfileResponse, error) {
 	response := &tapiov1.AnalyzeProfileResponse{
 		TotalValue: float64(tree.Total()), SampleUnit: tree.Type.Unit, ProfileCount: tree.Profiles, Summary: summarize(tree),
+		Unsymbolized: unsymbolized(tree),
 	}
 	functions := profile.Compare(tree, baseline, scale)
 	profile.Sort(functions, map[tapiov1.ProfileOrder]profile.Order{

@@ -51,6 +51,8 @@ type Figures interface {
 type Options struct {
 	Store   query.Reader
 	Figures Figures // of the store
+	// Symbols name frames of profiles; nil: the server keeps no profiles.
+	Symbols SymbolStore
 	// ID is of this run of the server, if it reads from others: a query that has passed
 	// it is refused.
 	ID                     string

@@ -27,7 +27,7 @@ type SyscallConfig struct {
 	ExactCallsPerSecond uint32 `mapstructure:"exact_calls_per_second"`
 	// SampleOneIn is the number of calls that one timed call represents above that rate; 1 times all.
 	// Calls that fail or take longer than about 20 ms are always counted individually. Accepted: a power
-	// Of two, 1 to 1024.
+	// of two, 1 to 1024.
 	SampleOneIn uint32 `mapstructure:"sample_one_in"`
 	// MaxPrograms is the number of programs with series of their own, those that make most calls. Others
 	// are counted together as `other`. Accepted: 1 to 1000.

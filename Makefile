@@ -95,6 +95,18 @@ test: build ## Run all tests: the packages, the laws, and end to end on the buil
 	go -C internal/tools test $(GOTESTFLAGS) ./krew ./packagegraph
 	@$(MAKE) e2e-only
 
+# The engine of ClickHouse as a library, which the tests of that backend run on: 166 MB from npm, 560 MB on disk.
+CHDB := $(TOOLS)/chdb-26.5.3/package/libchdb.so
+
+$(CHDB):
+	@mkdir -p $(TOOLS)/chdb-26.5.3
+	cd $(TOOLS)/chdb-26.5.3 && npm pack --silent @chdb/lib-linux-x64-gnu@26.5.3 && tar xzf chdb-lib-linux-x64-gnu-26.5.3.tgz package/libchdb.so && rm chdb-lib-linux-x64-gnu-26.5.3.tgz
+	@touch $@
+
+.PHONY: test-clickhouse
+test-clickhouse: $(CHDB) ## Test the ClickHouse backend on the real engine, written to by the real exporter (needs npm)
+	CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m $(GOTESTFLAGS) ./...
+
 .PHONY: test-race
 test-race: ## Run the packages' tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 40m $(GOTESTFLAGS) $(unit_packages)
@@ -189,7 +201,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test helm-check ## Run the long tests
+nightly: soak kills package-test helm-check test-clickhouse ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills
@@ -214,6 +226,7 @@ lint: $(call stamps,$(LINT_TOOLS) $(PROTO_TOOLS)) protodeps ## Check style, laws
 	$(TOOLS)/golangci-lint run ./...
 	cd internal/tools && $(TOOLS)/golangci-lint run ./...
 	cd internal/promcompare && $(TOOLS)/golangci-lint run ./...
+	cd internal/clickhousetest && $(TOOLS)/golangci-lint run ./...
 	@$(MAKE) vet-others
 	$(TOOLS)/buf lint
 

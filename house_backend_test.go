@@ -22,7 +22,16 @@ func lawsOfBackends() []law {
 				module + "internal/protoconv", module + "internal/backend/working", proto,
 				module + "internal/profile", module + "internal/otlp",
 			},
-			except:      []string{"internal/backend/conformance"},
+			except:      []string{"internal/backend/conformance", "internal/backend/tiered"},
+			sparesTests: true,
+		},
+		{
+			text:    "tiers are a federation whose members hold different times",
+			holdsIn: []string{"internal/backend/tiered"},
+			forbids: []string{module},
+			allows: []string{
+				module + "internal/model", module + "internal/panics", module + "internal/query", module + "internal/backend/federation", module + "internal/backend/working",
+			},
 			sparesTests: true,
 		},
 	}

@@ -53,16 +53,13 @@ func putList[T any](f *fields, key string, list []T, value func(T) model.Value) 
 }
 
 // known are the fields that a record was found to have. A field that is missing
-// or of another type than ours reads as empty: the record may come from a later
+// or cannot be read as of our type reads as empty: the record may come from a later
 // version, or from somebody else.
 type known model.Attributes
 
 func (k known) get(key string, kind model.Kind) model.Value {
 	v, _ := model.Attributes(k).Get(key)
-	if v.Kind() != kind {
-		return model.Value{}
-	}
-	return v
+	return asKind(v, kind)
 }
 
 func (k known) text(key string) string    { return k.get(key, model.KindString).Str() }
@@ -79,8 +76,8 @@ func (k known) texts(key string) []string {
 func listOf[T any](k known, key string, kind model.Kind, read func(model.Value) T) []T {
 	var list []T
 	for _, item := range k.get(key, model.KindArray).Items() {
-		if item.Value.Kind() == kind {
-			list = append(list, read(item.Value))
+		if v := asKind(item.Value, kind); v.Kind() == kind {
+			list = append(list, read(v))
 		}
 	}
 	return list

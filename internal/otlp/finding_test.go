@@ -102,6 +102,23 @@ func TestFindingsComeBackWhole(t *testing.T) {
 }
 
 // Every name differs from the others, for the position of a name is its value.
+// Backends that keep attributes as text return what was found all the same.
+func TestFindingsComeBackFromTexts(t *testing.T) {
+	for seed := range uint64(300) {
+		want := randomFinding(seed)
+		logs := LogsFromFindings([]model.Finding{want}, 0)
+		record := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+		for _, v := range record.Attributes().All() {
+			v.SetStr(v.AsString())
+		}
+		got := EventsFromLogs(logs)
+		if want.Identity().ID == "" {
+			continue
+		}
+		require.Equal(t, want, FindingFromEvent(&got[0]), "seed %d", seed)
+	}
+}
+
 func TestNamesOfEnumsAreUnique(t *testing.T) {
 	for _, names := range [][]string{
 		correlationTypes(), groupTypes(), groupStates(), audiences(), impactLevels(), urgencies(), evidenceKinds(), entityKinds(),

@@ -69,17 +69,25 @@ func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Pa
 	return page
 }
 
+// ChangeEvents returns the queries for the log records that may tell of a change. Some
+// records may be selected by both.
+func ChangeEvents(filter model.Filter) []model.EventQuery {
+	if filter.Invert {
+		return []model.EventQuery{{Filter: filter, Kind: model.EventsOnly}}
+	}
+	named := filter
+	for _, known := range changeNames() {
+		named.EventNames = append(slices.Clone(named.EventNames), known.prefix+"*")
+	}
+	return []model.EventQuery{{Filter: named, Kind: model.EventsOnly}, {Filter: ofKubernetes(filter)}}
+}
+
 // toldChanges returns the changes that events tell of.
 func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	var changes []model.Change
 	flags := flagUses{}
-	filter := q.Filter
-	if !filter.Invert { // else the names would be inverted, too
-		for _, known := range changeNames() {
-			filter.EventNames = append(filter.EventNames, known.prefix+"*")
-		}
-	}
-	events := s.scanEvents(model.EventQuery{Filter: filter, Kind: model.EventsOnly}, a)
+	queries := ChangeEvents(q.Filter)
+	events := s.scanEvents(queries[0], a)
 	use := func(e *model.Event) error {
 		if e.Name == flagEvaluation {
 			return flags.note(e, a)
@@ -96,10 +104,10 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget
 	if err := events.each(ctx, use); err != nil {
 		return nil, err
 	}
-	if !q.Filter.Invert {
-		events = s.scanEvents(model.EventQuery{Filter: ofKubernetes(q.Filter)}, a)
+	if len(queries) > 1 {
+		events = s.scanEvents(queries[1], a)
 		others := func(e *model.Event) error {
-			if e.Name != "" && model.MatchName(filter.EventNames, e.Name) {
+			if e.Name != "" && model.MatchName(queries[0].Filter.EventNames, e.Name) {
 				return nil // was read above
 			}
 			return use(e)

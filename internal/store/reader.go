@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
@@ -40,4 +41,45 @@ func (r queryReader) TailSpans(_ context.Context, q model.TraceQuery, start mode
 
 func (r queryReader) TailPoints(_ context.Context, q model.PointQuery, start model.Start) query.Tail[model.Point] {
 	return r.Store.TailPoints(q, start)
+}
+
+// Since returns the arrival of the oldest row of which everything later is still held, of
+// every signal: what is older may have been evicted.
+func Since(s *Store) model.Nanos {
+	since := s.started
+	for _, held := range []time.Time{sinceOf(s.events), sinceOf(s.spans), sinceOfPoints(s.points)} {
+		if held.After(since) {
+			since = held
+		}
+	}
+	return model.Nanos(max(since.UnixNano(), 1))
+}
+
+// sinceOf returns the arrival of the oldest row held, and the zero time if nothing was
+// evicted.
+func sinceOf[R any](l *log[R]) time.Time {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	switch {
+	case l.directory == nil && l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
+		return time.Time{}
+	case len(l.chunks) == 0:
+		return l.now()
+	default:
+		return l.chunks[0].opened
+	}
+}
+
+// sinceOfPoints is sinceOf for metric points.
+func sinceOfPoints(l *pointLog) time.Time {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	switch {
+	case l.directory == nil && l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
+		return time.Time{}
+	case len(l.chunks) == 0:
+		return l.now()
+	default:
+		return l.chunks[0].opened
+	}
 }

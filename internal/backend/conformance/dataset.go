@@ -56,11 +56,16 @@ type dataset struct {
 	points  []model.Point
 }
 
-func newDataset() *dataset {
+// newDataset makes the dataset of a backend that keeps this of what is written; nil: all.
+func newDataset(keeps func(Telemetry)) *dataset {
 	d := &dataset{written: Telemetry{Logs: newLogs(), Traces: newTraces(), Metrics: newMetrics()}}
-	d.events = otlp.EventsFromLogs(d.written.Logs)
-	d.spans = otlp.SpansFromTraces(d.written.Traces)
-	d.points = otlp.PointsFromMetrics(d.written.Metrics)
+	kept := d.telemetry()
+	if keeps != nil {
+		keeps(kept)
+	}
+	d.events = otlp.EventsFromLogs(kept.Logs)
+	d.spans = otlp.SpansFromTraces(kept.Traces)
+	d.points = otlp.PointsFromMetrics(kept.Metrics)
 	return d
 }
 
@@ -74,6 +79,9 @@ func clone(from Telemetry) Telemetry {
 	from.Metrics.CopyTo(to.Metrics)
 	return to
 }
+
+// DatasetStart is the time of the first record.
+const DatasetStart = datasetStart
 
 // number is the attribute that identifies a record of the dataset.
 const number = "record.number"

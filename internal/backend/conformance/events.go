@@ -18,7 +18,8 @@ import (
 // recordNumber identifies a record of the dataset.
 func recordNumber(attributes model.Attributes) int64 {
 	v, _ := attributes.Get(number)
-	return v.Int()
+	n, _ := v.Number()
+	return int64(n)
 }
 
 // selected returns the numbers of the records that a query selects, the newest first.

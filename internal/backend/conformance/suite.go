@@ -34,6 +34,9 @@ type Backend struct {
 	// Reopen, unless nil, returns the reader of what was written after the backend was
 	// closed and opened again.
 	Reopen func(t *testing.T) query.Reader
+	// Keeps, unless nil, changes telemetry to what the backend keeps of it, where that is
+	// less than everything: a format that has no types of values, for example.
+	Keeps func(telemetry Telemetry)
 }
 
 // Factory makes an empty backend. It ends with the test.
@@ -46,7 +49,7 @@ const waitAtMost = 2 * time.Minute
 func Run(t *testing.T, factory Factory) {
 	t.Helper()
 	backend := factory(t)
-	data := newDataset()
+	data := newDataset(backend.Keeps)
 	backend.Write(t, data.telemetry())
 	if backend.WriteProfiles != nil {
 		backend.WriteProfiles(t, newProfiles())

@@ -71,7 +71,7 @@ func (s *suite) tailsOfThePast(t *testing.T) {
 // liveTails follows what is written while it is read.
 func liveTails(t *testing.T, factory Factory) {
 	backend := factory(t)
-	data := newDataset()
+	data := newDataset(backend.Keeps)
 	batches := split(data.telemetry(), 10)
 	backend.Write(t, batches[0])
 	before := len(eventsOf(batches[0]))
@@ -125,7 +125,7 @@ func follow[Row any](ctx context.Context, t *testing.T, tail query.Tail[Row], n 
 // out or repeated.
 func stablePages(t *testing.T, factory Factory) {
 	backend := factory(t)
-	data := newDataset()
+	data := newDataset(backend.Keeps)
 	batches := split(data.telemetry(), 20)
 	for _, batch := range batches[:10] {
 		backend.Write(t, batch)

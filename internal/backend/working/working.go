@@ -25,7 +25,7 @@ type Set struct {
 // New makes an empty set that holds rows of so many bytes at most.
 func New(bytes int64) *Set {
 	// The store must not evict what the set takes.
-	limits := store.Limits{Logs: 1 << 20, Traces: 4*bytes + 16<<20, Metrics: 4*bytes + 16<<20, QueryMemory: 4*bytes + 32<<20}
+	limits := store.Limits{Logs: 4*bytes + 16<<20, Traces: 4*bytes + 16<<20, Metrics: 4*bytes + 16<<20, QueryMemory: 4*bytes + 32<<20}
 	return &Set{store: store.New(limits, time.Now), room: bytes}
 }
 
@@ -42,6 +42,19 @@ func (s *Set) AddSpans(spans []model.Span) (bool, error) {
 	}
 	_, err := s.store.AppendSpans(spans)
 	return true, err
+}
+
+// AddEvents adds log records. Without room for them it is an *ExhaustedError.
+func (s *Set) AddEvents(events []model.Event) error {
+	for i := range events {
+		s.room -= int64(events[i].Size())
+	}
+	if s.room < 0 {
+		return model.Exhausted("the log records of the query take more memory than a query may hold: " +
+			"ask for a shorter time range, or raise store::query_memory of the tapio extension")
+	}
+	_, err := s.store.AppendEvents(events)
+	return err
 }
 
 // AddPoints adds points. Without room for them it is an *ExhaustedError.

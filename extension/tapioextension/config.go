@@ -87,6 +87,13 @@ type Config struct {
 	// [Federation](../how-to/federation.md).
 	Members MembersConfig `mapstructure:"members"`
 
+	// Backends configures servers that hold older telemetry.
+	Backends BackendsConfig `mapstructure:"backends"`
+
+	// Tiers are where answers come from, the most recent telemetry first: memory, and clickhouse for what the store does not hold any more.
+	// By default memory only.
+	Tiers []string `mapstructure:"tiers"`
+
 	// Cost sets the prices for [cost advice](tapioctl.md#tapioctl-get-cost).
 	Cost CostConfig `mapstructure:"cost"`
 
@@ -180,7 +187,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil
@@ -202,7 +209,7 @@ func (c *Config) Validate() error {
 	if c.GRPC.NetAddr.Endpoint == "" {
 		return errors.New("grpc::endpoint: must not be empty: write for example localhost:4417")
 	}
-	return errors.Join(checkHosts(c.AllowedHosts), checkCORS(c.HTTP.Get()))
+	return errors.Join(checkHosts(c.AllowedHosts), checkCORS(c.HTTP.Get()), c.checkTiers())
 }
 
 // Validate checks the bounds.

@@ -6,6 +6,7 @@ package tapioextension
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,6 +86,7 @@ type tapioExtension struct {
 	store      *store.Store
 	reader     query.Reader // what answers come from: the store, or it and the members
 	members    *membership  // nil without members
+	backend    io.Closer    // the older tier; nil without one
 	fleet      *fleet.Registry
 	seen       *dedup.Window
 	api        *api.Server
@@ -131,7 +133,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
-	if err := e.openMembers(ctx, kept); err != nil {
+	if err := errors.Join(e.openMembers(ctx, kept), e.openTiers(ctx)); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
 	e.api = api.New(e.apiOptions())
@@ -234,6 +236,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	stopping.Wait()
 	e.work.Wait()
 	e.members.close()
+	e.closeTiers()
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}

@@ -74,6 +74,7 @@ func createDefaultConfig() component.Config {
 		},
 		Notifications:   defaultNotifications(),
 		Members:         defaultMembers(),
+		Backends:        defaultBackends(),
 		SLOs:            defaultSLOs(),
 		ShutdownTimeout: 3 * time.Second,
 	}

@@ -40,13 +40,13 @@ type ClickHouseConfig struct {
 	Password configopaque.String `mapstructure:"password"`
 	// TLS configures the connection as in the exporters of the collector. Without it, only endpoints with https use TLS.
 	TLS configoptional.Optional[configtls.ClientConfig] `mapstructure:"tls"`
-	// Timeout is the time that ClickHouse has for one statement, 10 ms or more. Answers that take longer name it as missing.
+	// Timeout is the time that ClickHouse has for one statement. Answers that take longer name it as missing. Accepted: 10ms or more.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// MaxMemory is the memory of ClickHouse that one statement may take. 0: as much as ClickHouse allows.
+	// MaxMemory is the memory of ClickHouse that one statement may take. 0: as much as ClickHouse allows. Accepted: 0 or more.
 	MaxMemory ByteSize `mapstructure:"max_memory"`
-	// MaxRows is the number of rows that one statement may read, 0 or more. 0: as many as ClickHouse allows.
+	// MaxRows is the number of rows that one statement may read. 0: as many as ClickHouse allows. Accepted: 0 or more.
 	MaxRows int64 `mapstructure:"max_rows"`
-	// MaxCalls is the number of concurrent statements, 1 or more. Further statements wait.
+	// MaxCalls is the number of concurrent statements. Further statements wait. Accepted: 1 or more.
 	MaxCalls int `mapstructure:"max_calls"`
 	// LogsTable is the table of log records.
 	LogsTable string `mapstructure:"logs_table"`

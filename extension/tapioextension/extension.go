@@ -133,7 +133,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
-	if err := errors.Join(e.openMembers(ctx, kept), e.openTiers(ctx)); err != nil {
+	if err := errors.Join(e.openMembers(ctx, kept), openTiers(ctx, e)); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
 	e.api = api.New(e.apiOptions())
@@ -236,7 +236,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	stopping.Wait()
 	e.work.Wait()
 	e.members.close()
-	e.closeTiers()
+	closeTiers(e.backend)
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}

@@ -6,8 +6,15 @@ package tapioextension
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 
 	"github.com/tapio/tapio/internal/backend/clickhouse"
 	"github.com/tapio/tapio/internal/backend/federation"
@@ -16,11 +23,101 @@ import (
 	"github.com/tapio/tapio/internal/store"
 )
 
+// The names of tiers.
+const (
+	memoryTier     = "memory"
+	clickHouseTier = "clickhouse"
+)
+
+// BackendsConfig configures servers that hold older telemetry. Tiers uses them.
+type BackendsConfig struct {
+	// ClickHouse is a database that the clickhouse exporter writes to.
+	ClickHouse ClickHouseConfig `mapstructure:"clickhouse"`
+}
+
+// ClickHouseConfig configures how ClickHouse is read.
+type ClickHouseConfig struct {
+	// Endpoint is the address: clickhouse://host:9000 for the native protocol, http://host:8123 or https://host:8443 for HTTP.
+	Endpoint string `mapstructure:"endpoint"`
+	// Database is the database of the exporter's tables.
+	Database string `mapstructure:"database"`
+	// Username is the user. It needs the right to SELECT only.
+	Username string `mapstructure:"username"`
+	// Password is the password of the user.
+	Password configopaque.String `mapstructure:"password"`
+	// TLS configures the connection as in the exporters of the collector. Without it, only endpoints with https use TLS.
+	TLS configoptional.Optional[configtls.ClientConfig] `mapstructure:"tls"`
+	// Timeout is the time that ClickHouse has for one statement. Answers that take longer name it as missing. Accepted: 10ms or more.
+	Timeout time.Duration `mapstructure:"timeout"`
+	// MaxMemory is the memory of ClickHouse that one statement may take. 0: as much as ClickHouse allows. Accepted: 0 or more.
+	MaxMemory ByteSize `mapstructure:"max_memory"`
+	// MaxRows is the number of rows that one statement may read. 0: as many as ClickHouse allows. Accepted: 0 or more.
+	MaxRows int64 `mapstructure:"max_rows"`
+	// MaxCalls is the number of concurrent statements. Further statements wait. Accepted: 1 or more.
+	MaxCalls int `mapstructure:"max_calls"`
+	// LogsTable is the table of log records.
+	LogsTable string `mapstructure:"logs_table"`
+	// TracesTable is the table of spans.
+	TracesTable string `mapstructure:"traces_table"`
+}
+
+func defaultBackends() BackendsConfig {
+	tables := clickhouse.DefaultTables()
+	return BackendsConfig{ClickHouse: ClickHouseConfig{
+		Database: "default", Username: "default", Timeout: 10 * time.Second, MaxCalls: 16, LogsTable: tables.Logs, TracesTable: tables.Traces,
+	}}
+}
+
+// Validate checks the address and the bounds.
+func (c *ClickHouseConfig) Validate() error {
+	if c.Endpoint == "" {
+		return nil
+	}
+	errs := []error{clickhouse.CheckEndpoint(c.Endpoint)}
+	if c.Database == "" {
+		errs = append(errs, errors.New("database: must not be empty: write the database of the clickhouse exporter, for example otel"))
+	}
+	if c.Timeout < minMemberTimeout {
+		errs = append(errs, fmt.Errorf("timeout: must be %s or more, is %s: write a number with its unit, for example 10s", minMemberTimeout, c.Timeout))
+	}
+	if c.MaxCalls < 1 {
+		errs = append(errs, fmt.Errorf("max_calls: must be 1 or more, is %d", c.MaxCalls))
+	}
+	if c.MaxRows < 0 || c.MaxMemory < 0 {
+		errs = append(errs, fmt.Errorf("max_rows and max_memory: must be 0 or more, are %d and %d", c.MaxRows, c.MaxMemory))
+	}
+	if c.LogsTable == "" || c.TracesTable == "" {
+		errs = append(errs, errors.New("logs_table and traces_table: must not be empty: leave them out for the tables that the exporter writes by default"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkTiers returns what is wrong with the tiers.
+func (c *Config) checkTiers() error {
+	switch {
+	case len(c.Tiers) == 0:
+		if c.Backends.ClickHouse.Endpoint != "" {
+			return fmt.Errorf("backends::clickhouse: is not used: write `tiers: [%s, %s]`", memoryTier, clickHouseTier)
+		}
+		return nil
+	case slices.Equal(c.Tiers, []string{memoryTier}):
+		return nil
+	case !slices.Equal(c.Tiers, []string{memoryTier, clickHouseTier}):
+		return fmt.Errorf("tiers: must be [%s] or [%s, %s], are %v", memoryTier, memoryTier, clickHouseTier, c.Tiers)
+	case c.Backends.ClickHouse.Endpoint == "":
+		return fmt.Errorf("tiers: %q needs backends::clickhouse::endpoint: write for example clickhouse://localhost:9000", clickHouseTier)
+	case c.Members.enabled():
+		return errors.New("tiers: cannot be combined with members: configure tiers on the members")
+	default:
+		return nil
+	}
+}
+
 // tailInterval is the time between two looks of a live tail at ClickHouse.
 const tailInterval = time.Second
 
 // openTiers puts ClickHouse behind the store, if it is a tier.
-func (e *tapioExtension) openTiers(ctx context.Context) error {
+func openTiers(ctx context.Context, e *tapioExtension) error {
 	if len(e.cfg.Tiers) < 2 {
 		return nil
 	}
@@ -56,8 +153,8 @@ func (c *ClickHouseConfig) tls(ctx context.Context) (*tls.Config, error) {
 }
 
 // closeTiers closes the connections, once nothing uses them any more.
-func (e *tapioExtension) closeTiers() {
-	if e.backend != nil {
-		_ = e.backend.Close() // nothing is lost
+func closeTiers(backend io.Closer) {
+	if backend != nil {
+		_ = backend.Close() // nothing is lost
 	}
 }

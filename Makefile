@@ -104,7 +104,7 @@ $(CHDB):
 	@touch $@
 
 .PHONY: test-clickhouse
-test-clickhouse: $(CHDB) ## Test the ClickHouse backend on the real engine, written to by the real exporter (needs npm)
+test-clickhouse: $(CHDB) bin/tapio-full ## Test the ClickHouse backend on the real engine, written to by the real exporter (needs npm)
 	CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m $(GOTESTFLAGS) ./...
 
 .PHONY: test-race

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -29,7 +31,10 @@ func (r *Reader) CountRecords(ctx context.Context, q model.CountQuery) (answer m
 	}
 	value, bucket := "''", s.integer(int64(q.Selection.Filter.Time.Start))
 	if q.GroupBy != "" {
-		_, value = s.group(f, q.GroupBy)
+		var found string
+		if found, value = s.group(f, q.GroupBy); q.GroupBy == model.DimensionDuration && q.Selection.Signal == model.SignalTraces {
+			value = "if(" + found + ", " + text(value) + ", " + durationGroup + ")"
+		}
 	}
 	if q.Resolution > 0 {
 		resolution := s.integer(int64(q.Resolution))
@@ -46,12 +51,28 @@ func (r *Reader) CountRecords(ctx context.Context, q model.CountQuery) (answer m
 		if err := scan(&value, &bucket, &n, &total); err != nil {
 			return err
 		}
-		return counter.add(&q, value, nanosOf(bucket), n, total)
+		return counter.add(&q, groupText(value), nanosOf(bucket), n, total)
 	})
 	if err != nil {
 		return model.Counts{}, err
 	}
 	return counter.result(), nil
+}
+
+// durationGroup is the bucket of a span's duration, for groupText.
+const durationGroup = "concat(char(0), if(" + took + " = 0, '', toString(toInt32(ceil(2 * log2(" + took + ") - 1e-9)))))"
+
+// groupText returns the value of a group, see durationGroup.
+func groupText(value string) string {
+	half, marked := strings.CutPrefix(value, "\x00")
+	if !marked {
+		return value
+	}
+	n, err := strconv.Atoi(half)
+	if err != nil {
+		return "0"
+	}
+	return model.BoundOfHalf(n)
 }
 
 // counter collects the groups of an answer.

@@ -113,7 +113,7 @@ func (t *tail[Row]) Ready(ctx context.Context) error {
 			err = t.readPast(ctx)
 		case stageRecent:
 			if err = t.read(ctx, t.add); err == nil {
-				t.old, t.more, t.news, t.stage = len(t.buffer), false, true, stageLive
+				t.old, t.more, t.news, t.stage = t.arrivedBefore(), false, true, stageLive
 			}
 		case stageLive:
 			if err = t.read(ctx, t.add); err == nil && len(t.buffer) == 0 {
@@ -125,6 +125,15 @@ func (t *tail[Row]) Ready(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// arrivedBefore is how many rows of the buffer had arrived when the tail was made.
+func (t *tail[Row]) arrivedBefore() int {
+	newer := slices.IndexFunc(t.buffer, func(row arrived[Row]) bool { return row.arrival > t.begun })
+	if newer < 0 {
+		return len(t.buffer)
+	}
+	return newer
 }
 
 // begin finds where the tail begins.

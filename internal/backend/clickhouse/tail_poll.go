@@ -8,6 +8,9 @@ import "github.com/tapio/tapio/internal/model"
 // Poll implements query.Tail.
 func (t *tail[Row]) Poll(most int) (rows []Row, loss model.Loss, more bool) {
 	n := min(most, len(t.buffer))
+	if t.old > 0 {
+		n = min(n, t.old) // whoever follows the past only ends with these
+	}
 	bytes := 0
 	for i := range t.buffer[:n] {
 		if bytes += t.how.size(&t.buffer[i].row); bytes > t.bytes && i > 0 {

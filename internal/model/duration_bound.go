@@ -19,4 +19,6 @@ func DurationBound(d Nanos) string {
 }
 
 // BoundOfHalf is the DurationBound of the bucket that ends at 2^(half/2) nanoseconds.
-func BoundOfHalf(half int) string { return strconv.FormatFloat(math.Exp2(float64(half)/2)/1e9, 'g', 6, 64) }
+func BoundOfHalf(half int) string {
+	return strconv.FormatFloat(math.Exp2(float64(half)/2)/1e9, 'g', 6, 64)
+}

@@ -135,6 +135,9 @@ func (m *manyOf) plain(count int) {
 
 // The engine holds no more than it may, by the heap and not by its own account.
 func TestTheHeapStaysWithinTheBound(t *testing.T) {
+	if underRace {
+		t.Skip("measures memory, which the race detector takes itself")
+	}
 	for name, fill := range map[string]func(*manyOf){
 		"series": func(m *manyOf) { m.series(6000, 64) },
 		"traces": func(m *manyOf) { m.traces(40_000) },

@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
@@ -83,3 +84,12 @@ func sinceOfPoints(l *pointLog) time.Time {
 		return l.chunks[0].opened
 	}
 }
+
+// Identify sets the id of a record on its way out.
+func (s *Store) Identify(e *model.Event) {
+	if e.ID = e.UID(); e.ID == "" {
+		e.ID = s.eventID(e.Seq)
+	}
+}
+
+func (s *Store) eventID(seq uint64) string { return fmt.Sprintf("%08x-%x", uint32(s.epoch), seq) }

@@ -290,12 +290,3 @@ func (s *Store) EventByID(ctx context.Context, id string) (model.Event, bool, er
 	}
 	return event, found, nil
 }
-
-// Identify sets the id of a record on its way out.
-func (s *Store) Identify(e *model.Event) {
-	if e.ID = e.UID(); e.ID == "" {
-		e.ID = s.eventID(e.Seq)
-	}
-}
-
-func (s *Store) eventID(seq uint64) string { return fmt.Sprintf("%08x-%x", uint32(s.epoch), seq) }

@@ -20,11 +20,11 @@ type Config struct {
 	// use it. Accepted: at most 256 bytes.
 	Source string `mapstructure:"source"`
 	// Logs controls which log records pass.
-	Logs    ingestcontrol.Config `mapstructure:"logs"`
+	Logs ingestcontrol.Config `mapstructure:"logs"`
 	// Metrics controls which metric points pass.
 	Metrics ingestcontrol.Config `mapstructure:"metrics"`
 	// Traces controls which spans pass.
-	Traces  ingestcontrol.Config `mapstructure:"traces"`
+	Traces ingestcontrol.Config `mapstructure:"traces"`
 }
 
 const maxSourceBytes = 256

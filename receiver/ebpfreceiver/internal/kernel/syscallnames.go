@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // SyscallNames are those of this kind of machine; on one that is not known calls are
@@ -48,14 +46,6 @@ func KnownSyscalls() map[string]bool {
 		}
 	}
 	return known
-}
-
-// ErrorName is the name of an errno, such as ENOENT.
-func ErrorName(number int64) string {
-	if name := unix.ErrnoName(unix.Errno(number)); name != "" {
-		return name
-	}
-	return fmt.Sprint(number)
 }
 
 // noCall is bpf/syscall.bpf.c's number of all calls that there are none of.

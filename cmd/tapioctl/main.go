@@ -8,7 +8,7 @@ package main
 
 import "github.com/tapio/tapio/cmd/tapioctl/internal/cli"
 
-// Version is set by -ldflags "-X main.version=…"; it is never written else.
+// version is set by -ldflags "-X main.version=…"; it is never written else.
 var version = "dev"
 
 func main() { cli.RunProcess(version) }

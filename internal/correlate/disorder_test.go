@@ -60,9 +60,9 @@ func TestDisorderChangesNothing(t *testing.T) {
 		}
 		return g
 	}
-	ordered := told(func(int, func(i, j int)) {})
+	ordered := reported(func(int, func(i, j int)) {})
 	for seed := range uint64(3) {
-		mixed := told(rand.New(rand.NewPCG(seed, 7)).Shuffle)
+		mixed := reported(rand.New(rand.NewPCG(seed, 7)).Shuffle)
 		assert.Equal(t, ordered.Title, mixed.Title)
 		assert.Equal(t, ordered.Range, mixed.Range)
 		assert.Equal(t, ordered.RootCause.Factors, mixed.RootCause.Factors)

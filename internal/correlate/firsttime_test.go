@@ -29,9 +29,9 @@ func TestAnIncidentBeginsWithTheFirstAffectedRequest(t *testing.T) {
 			w.faults = append(w.faults, fault)
 			since := w.at
 			w.run(90)
-			require.Len(t, w.last, 1, "%s: %v", name, w.told())
+			require.Len(t, w.last, 1, "%s: %v", name, w.reported())
 			for _, g := range w.last {
-				assert.WithinRange(t, timeAt(g.Range.Start), timeAt(since-second), timeAt(since+2*second), "%s: %v", name, w.told())
+				assert.WithinRange(t, timeAt(g.Range.Start), timeAt(since-second), timeAt(since+2*second), "%s: %v", name, w.reported())
 			}
 		}
 	}

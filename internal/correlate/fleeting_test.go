@@ -39,7 +39,7 @@ func TestCommandsThatExitWithErrorsAreNoIncident(t *testing.T) {
 			s.run(1)
 		}
 		incidents := 0
-		for _, g := range s.told(t) {
+		for _, g := range s.reported(t) {
 			if g.Kind == model.GroupIncident {
 				incidents++
 			}
@@ -64,10 +64,10 @@ func TestImpactFollowsCallsThatSuffer(t *testing.T) {
 			continue
 		}
 		found = true
-		assert.NotContains(t, g.Services, "probe", "%v", w.told())
+		assert.NotContains(t, g.Services, "probe", "%v", w.reported())
 		for _, o := range g.Impact.Operations {
-			assert.Equal(t, "web", o.Service, "%v", w.told())
+			assert.Equal(t, "web", o.Service, "%v", w.reported())
 		}
 	}
-	require.True(t, found, "%v", w.told())
+	require.True(t, found, "%v", w.reported())
 }

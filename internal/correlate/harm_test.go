@@ -72,9 +72,9 @@ func TestARolloutThatHardlyAnyoneNoticesIsAChange(t *testing.T) {
 			for _, g := range w.last {
 				kinds[g.Kind] = true
 			}
-			assert.True(t, kinds[c.kind], "%v", w.told())
+			assert.True(t, kinds[c.kind], "%v", w.reported())
 			if c.kind == model.GroupChange {
-				assert.False(t, kinds[model.GroupIncident], "%v", w.told())
+				assert.False(t, kinds[model.GroupIncident], "%v", w.reported())
 			}
 		})
 	}

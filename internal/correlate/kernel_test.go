@@ -86,6 +86,6 @@ func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
 			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.tcp.connect_failed", Resource: s.resource("pay"), Attributes: at("::1")}})
 			s.run(1)
 		}
-		assert.Len(t, s.told(t), test.incidents, name)
+		assert.Len(t, s.reported(t), test.incidents, name)
 	}
 }

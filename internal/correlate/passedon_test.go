@@ -57,10 +57,10 @@ func TestACallerThatRetriesIsNotSlowItself(t *testing.T) {
 	w.faults = []trouble{{service: "payment", fails: "cannot charge card", share: 0.7, during: w.after(0)}}
 	w.run(60)
 	cause := w.cause()
-	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.told())
+	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.reported())
 	for _, g := range w.last {
 		for i := range g.RootCause.Factors {
-			assert.NotContains(t, g.RootCause.Factors[i].Reason, "in its own code", "%v", w.told())
+			assert.NotContains(t, g.RootCause.Factors[i].Reason, "in its own code", "%v", w.reported())
 		}
 	}
 }
@@ -73,7 +73,7 @@ func TestTheCalleeIsNamedFirstFromTheBeginning(t *testing.T) {
 		for range 60 {
 			w.run(1)
 			for _, g := range w.last {
-				require.Equal(t, "postgres", g.RootCause.Factors[0].Entity.Name, "%v", w.told())
+				require.Equal(t, "postgres", g.RootCause.Factors[0].Entity.Name, "%v", w.reported())
 			}
 		}
 		assert.Len(t, w.last, 1)
@@ -89,10 +89,10 @@ func TestWhatFailsAlwaysIsNoExcuse(t *testing.T) {
 	before := len(w.last)
 	w.faults = append(w.faults, trouble{service: "catalog", fails: "cannot render", share: 0.6, during: w.after(0)})
 	w.run(60)
-	require.Len(t, w.last, before+1, "%v", w.told())
+	require.Len(t, w.last, before+1, "%v", w.reported())
 	for _, g := range w.last {
 		if g.Range.Start > w.at-70*second {
-			assert.Equal(t, "catalog", g.RootCause.Factors[0].Entity.Name, "%v", w.told())
+			assert.Equal(t, "catalog", g.RootCause.Factors[0].Entity.Name, "%v", w.reported())
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestTwoFaultsThatNothingConnectsAreTwoIncidents(t *testing.T) {
 			causes[g.RootCause.Factors[0].Entity.Name] = true
 		}
 	}
-	assert.Equal(t, map[string]bool{"postgres": true, "reviews": true}, causes, "%v", w.told())
+	assert.Equal(t, map[string]bool{"postgres": true, "reviews": true}, causes, "%v", w.reported())
 }
 
 func TestTwoWeakChancesOneAfterTheOtherAreNoFault(t *testing.T) {
@@ -156,9 +156,9 @@ func TestTheCauseIsTheSameAfterMinutes(t *testing.T) {
 	w.run(900)
 	w.faults = []trouble{{service: "postgres", millis: 900, during: w.after(0)}}
 	w.run(60)
-	require.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.told())
+	require.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.reported())
 	w.run(540)
-	assert.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "postgres", w.cause().Entity.Name, "%v", w.reported())
 }
 
 func TestACauseThatShowsNoMoreExplainsItsCallersStill(t *testing.T) {
@@ -190,5 +190,5 @@ func TestAServiceThatFailsByItselfIsAnIncidentBesideItsSlowCallee(t *testing.T) 
 			causes[g.RootCause.Factors[0].Entity.Name] = true
 		}
 	}
-	assert.Equal(t, map[string]bool{"postgres": true, "inventory": true}, causes, "%v", w.told())
+	assert.Equal(t, map[string]bool{"postgres": true, "inventory": true}, causes, "%v", w.reported())
 }

@@ -46,7 +46,7 @@ func (w *town) slow(by float64, services ...string) {
 
 func (w *town) requireServices(t *testing.T) {
 	t.Helper()
-	for _, g := range w.told() {
+	for _, g := range w.reported() {
 		require.Equal(t, model.EntityService, g.RootCause.Factors[0].Entity.Kind, g.Title)
 	}
 }
@@ -69,8 +69,8 @@ func (w *town) live(seconds int) {
 	}
 }
 
-// told lists the groups that were not merged into another.
-func (w *town) told() []*model.SemanticGroup {
+// reported lists the groups that were not merged into another.
+func (w *town) reported() []*model.SemanticGroup {
 	var list []*model.SemanticGroup
 	for _, g := range w.last {
 		if g.State != model.GroupMerged {
@@ -85,8 +85,8 @@ func TestANodeIsBlamedForWhatAllOnItShow(t *testing.T) {
 	w.live(300)
 	w.slow(500, "s11", "s12", "s13")
 	w.live(60)
-	require.Len(t, w.told(), 1, "one fault is one incident")
-	g := w.told()[0]
+	require.Len(t, w.reported(), 1, "one fault is one incident")
+	g := w.reported()[0]
 	first := g.RootCause.Factors[0]
 	assert.Equal(t, model.Entity{
 		Kind: model.EntityNode, Name: "n1", Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("n1")}},
@@ -105,8 +105,8 @@ func TestANodeIsBlamedForWhatAllOnItShow(t *testing.T) {
 	assert.LessOrEqual(t, total, 1.0)
 	for range 2 {
 		w.live(60)
-		require.Len(t, w.told(), 1)
-		assert.Equal(t, model.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind, "it stays so")
+		require.Len(t, w.reported(), 1)
+		assert.Equal(t, model.EntityNode, w.reported()[0].RootCause.Factors[0].Entity.Kind, "it stays so")
 	}
 }
 
@@ -119,9 +119,9 @@ func TestAZoneIsBlamedForWhatItsNodesShow(t *testing.T) {
 	w.live(300)
 	w.slow(500, "s11", "s12", "s21", "s22")
 	w.live(60)
-	require.Len(t, w.told(), 1)
-	assert.Contains(t, w.told()[0].Title, "zone z1 has had slow or failing services since 22:18:20 UTC: 4 of 4 there")
-	assert.Equal(t, "zone z1", w.told()[0].RootCause.Factors[0].Entity.Name)
+	require.Len(t, w.reported(), 1)
+	assert.Contains(t, w.reported()[0].Title, "zone z1 has had slow or failing services since 22:18:20 UTC: 4 of 4 there")
+	assert.Equal(t, "zone z1", w.reported()[0].RootCause.Factors[0].Entity.Name)
 }
 
 // Where the place is no reason, each service is told by itself.
@@ -140,7 +140,7 @@ func TestAPlaceIsNotBlamed(t *testing.T) {
 			w.live(300)
 			w.slow(500, c.hit...)
 			w.live(60)
-			assert.Len(t, w.told(), len(c.hit))
+			assert.Len(t, w.reported(), len(c.hit))
 			w.requireServices(t)
 		})
 	}
@@ -151,11 +151,11 @@ func TestAPlaceIsTakenBackWhenItShowsElsewhereToo(t *testing.T) {
 	w.live(300)
 	w.slow(500, "s11", "s12", "s13")
 	w.live(30)
-	require.Len(t, w.told(), 1)
-	require.Equal(t, model.EntityNode, w.told()[0].RootCause.Factors[0].Entity.Kind)
+	require.Len(t, w.reported(), 1)
+	require.Equal(t, model.EntityNode, w.reported()[0].RootCause.Factors[0].Entity.Kind)
 	w.slow(500, "s21")
 	w.live(60)
-	require.Len(t, w.told(), 2)
+	require.Len(t, w.reported(), 2)
 	w.requireServices(t)
 }
 
@@ -172,7 +172,7 @@ func TestReplicasAreInNoPlace(t *testing.T) {
 		}
 		w.live(1)
 	}
-	assert.Len(t, w.told(), 3)
+	assert.Len(t, w.reported(), 3)
 	w.requireServices(t)
 }
 
@@ -207,11 +207,11 @@ func TestTheFiguresToldAreTheNewest(t *testing.T) {
 	w.live(300)
 	w.slow(60, "s11")
 	w.live(20)
-	require.Len(t, w.told(), 1)
-	require.Less(t, millisecondsOf(t, w.told()[0].RootCause.Factors[0].Reason), 100)
+	require.Len(t, w.reported(), 1)
+	require.Less(t, millisecondsOf(t, w.reported()[0].RootCause.Factors[0].Reason), 100)
 	w.slow(900, "s11")
 	w.live(130)
-	assert.Greater(t, millisecondsOf(t, w.told()[0].RootCause.Factors[0].Reason), 400)
+	assert.Greater(t, millisecondsOf(t, w.reported()[0].RootCause.Factors[0].Reason), 400)
 }
 
 func millisecondsOf(t *testing.T, text string) int {

@@ -44,7 +44,7 @@ func TestAPoolIsExhaustedIfOthersAreAnsweredAsBefore(t *testing.T) {
 				pending(w, 24)
 			}
 			cause := w.cause()
-			assert.Equal(t, c.cause, cause.Entity.Name, "%v", w.told())
+			assert.Equal(t, c.cause, cause.Entity.Name, "%v", w.reported())
 			for _, g := range w.last {
 				if c.caller != "" {
 					assert.Contains(t, g.Title, "inventory has had no free connection in its pool since")

@@ -100,5 +100,5 @@ func TestProfilesOpenNoIncident(t *testing.T) {
 	w := shopWorld(t, 7)
 	w.profiles(600, "inventory", 2)
 	w.profiles(120, "inventory", 120)
-	assert.Empty(t, w.told())
+	assert.Empty(t, w.reported())
 }

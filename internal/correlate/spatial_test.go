@@ -49,8 +49,8 @@ func TestSpatialJoinsAProcessTree(t *testing.T) {
 		assert.Equal(t, "process_tree", list[0].Rule)
 		return list[0].Explanation
 	}
-	assert.Contains(t, how(told("master", "7:1", "1:0"), told("worker", "9:5", "7:1", "1:0")), "the one started the other")
-	assert.Contains(t, how(told("a", "8:1", "7:1"), told("b", "9:5", "7:1")), "have the same parent")
-	assert.Empty(t, how(told("a", "8:1", "1:0"), told("b", "9:5", "1:0")), "everything descends from the first process")
-	assert.Empty(t, how(told("a", "8:1", "5:0"), told("b", "9:5", "6:0")))
+	assert.Contains(t, how(reported("master", "7:1", "1:0"), reported("worker", "9:5", "7:1", "1:0")), "the one started the other")
+	assert.Contains(t, how(reported("a", "8:1", "7:1"), reported("b", "9:5", "7:1")), "have the same parent")
+	assert.Empty(t, how(reported("a", "8:1", "1:0"), reported("b", "9:5", "1:0")), "everything descends from the first process")
+	assert.Empty(t, how(reported("a", "8:1", "5:0"), reported("b", "9:5", "6:0")))
 }

@@ -32,8 +32,8 @@ func (s *shop) runWith(seconds int, cpu map[string]float64) {
 	}
 }
 
-// told lists the open groups by the service that each holds for the cause.
-func (s *shop) told(t *testing.T) map[string]*model.SemanticGroup {
+// reported lists the open groups by the service that each holds for the cause.
+func (s *shop) reported(t *testing.T) map[string]*model.SemanticGroup {
 	t.Helper()
 	open := map[string]*model.SemanticGroup{}
 	for _, g := range s.last {
@@ -65,7 +65,7 @@ func TestAGroupInWhichASecondFaultShowsIsSplit(t *testing.T) {
 	killed := s.at
 	s.event("pay", "tapio.process.oom_kill")
 	s.runWith(20, map[string]float64{"front": 0.2, "cart": 0.98, "pay": 0.2})
-	told := s.told(t)
+	told := s.reported(t)
 	require.Len(t, told, 2)
 	rest, made := told["cart"], told["pay"]
 	require.Equal(t, whole.ID, rest.ID, "it goes on under its id")
@@ -92,7 +92,7 @@ func TestASplitLasts(t *testing.T) {
 		s.runWith(20, map[string]float64{"front": 0.2, "cart": 0.98, "pay": 0.2})
 	}
 	require.Len(t, s.last, 2)
-	require.Len(t, s.told(t), 2)
+	require.Len(t, s.reported(t), 2)
 }
 
 // Without a fault of its own, what is slow with the cause stays an effect of it,

@@ -77,13 +77,13 @@ func TestANodeThatIsShortOfCPUIsTheCause(t *testing.T) {
 			}
 			c := newCPUs(w, hosts)
 			runWith(w, c, 900)
-			require.Empty(t, w.told())
+			require.Empty(t, w.reported())
 			c.waits["ffmpeg"], c.uses["ffmpeg"] = 3, 1.7
 			c.waits["web"], c.waits["orders"] = 2, 2
 			w.faults = []trouble{{node: hosts, millis: 200, during: w.after(0)}}
 			runWith(w, c, 90)
 			cause := w.cause()
-			assert.Equal(t, model.EntityNode, cause.Entity.Kind, "%v", w.told())
+			assert.Equal(t, model.EntityNode, cause.Entity.Kind, "%v", w.reported())
 			assert.Equal(t, hosts, cause.Entity.Name)
 			for _, g := range w.last {
 				assert.Contains(t, g.Title, "node "+hosts+" has been short of CPU since")
@@ -100,7 +100,7 @@ func TestASlowServiceOnANodeWithIdleCPUsIsTheCause(t *testing.T) {
 	runWith(w, c, 900)
 	w.faults = []trouble{{service: "inventory", millis: 400, during: w.after(0)}}
 	runWith(w, c, 90)
-	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
 }
 
 func TestASlowServiceOnAHostThatIsAlwaysBusyIsTheCause(t *testing.T) {
@@ -113,7 +113,7 @@ func TestASlowServiceOnAHostThatIsAlwaysBusyIsTheCause(t *testing.T) {
 	runWith(w, c, 900)
 	w.faults = []trouble{{service: "inventory", millis: 400, during: w.after(0)}}
 	runWith(w, c, 90)
-	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
 }
 
 func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
@@ -126,7 +126,7 @@ func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
 	c.waits["inventory"], c.uses["inventory"] = 6, 1.9
 	w.faults = []trouble{{service: "inventory", millis: 400, during: w.after(0)}}
 	runWith(w, c, 90)
-	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
 }
 
 func TestANodeThatAloneDoesNotResolveNamesIsTheCause(t *testing.T) {
@@ -155,7 +155,7 @@ func TestANodeThatAloneDoesNotResolveNamesIsTheCause(t *testing.T) {
 				}
 			}
 			cause := w.cause()
-			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.told())
+			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.reported())
 			assert.Equal(t, c.kind, cause.Entity.Kind)
 			for _, g := range w.last {
 				assert.Contains(t, g.Title, "not resolved names")

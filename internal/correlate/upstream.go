@@ -44,7 +44,7 @@ func (e *Engine) upstreamOf(g *group) map[string]bool {
 
 // suffers reports whether calls from one service to another may be affected after a bucket:
 // some failed or were slow, they stopped, as where a connection is refused and no request is
-// seen, or how they ended is not known. Whoever made no calls is not affected by them.
+// seen, or how they ended is not known. A service that made no calls is not affected by them.
 func (e *Engine) suffers(caller, callee string, since int64) bool {
 	held := e.outcomes.peek(outcomeKey{requestCall, caller, callee})
 	if held == nil {

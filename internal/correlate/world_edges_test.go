@@ -20,7 +20,7 @@ func TestTrafficThatFallsToATenthIsTold(t *testing.T) {
 	rate = 0.5
 	w.run(120)
 	cause := w.cause()
-	assert.Equal(t, "web", cause.Entity.Name, "%v", w.told())
+	assert.Equal(t, "web", cause.Entity.Name, "%v", w.reported())
 	assert.Contains(t, cause.Reason, "requests/s (baseline")
 }
 
@@ -32,7 +32,7 @@ func TestTheEndOfASpikeIsNoDrop(t *testing.T) {
 	for _, rate = range []float64{12, 1} {
 		w.run(900)
 	}
-	assert.Empty(t, w.told())
+	assert.Empty(t, w.reported())
 }
 
 // messages lets a service consume what another one sends, some time later.
@@ -62,11 +62,11 @@ func messages(w *world, seconds int, waits func() model.Nanos) {
 func TestAConsumerThatLagsIsTheCause(t *testing.T) {
 	w := shopWorld(t, 37)
 	messages(w, 600, func() model.Nanos { return model.Nanos(20+w.rng.IntN(20)) * second / 1000 })
-	assert.Empty(t, w.told())
+	assert.Empty(t, w.reported())
 	lag := 0
 	messages(w, 60, func() model.Nanos { lag++; return model.Nanos(lag) * second / 10 })
 	cause := w.cause()
-	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.told())
+	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.reported())
 	assert.Contains(t, cause.Reason, "lags behind orders")
 }
 
@@ -76,7 +76,7 @@ func TestErrorsOfTracesThatAreSampledAwayCount(t *testing.T) {
 	w.run(1200)
 	w.faults = []trouble{{service: "payment", fails: "cannot charge card", share: 0.5, during: w.after(0)}}
 	w.run(90)
-	assert.Equal(t, "payment", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "payment", w.cause().Entity.Name, "%v", w.reported())
 }
 
 func TestLinesOfAnotherServiceAreNotQuoted(t *testing.T) {

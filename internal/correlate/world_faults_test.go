@@ -35,14 +35,14 @@ func TestTheRightEntityIsNamed(t *testing.T) {
 			t.Parallel()
 			w := shopWorld(t, 7)
 			w.run(900)
-			assert.Empty(t, w.told())
+			assert.Empty(t, w.reported())
 			for _, f := range c.trouble {
 				f.during = w.after(0)
 				w.faults = append(w.faults, f)
 			}
 			w.run(90)
 			cause := w.cause()
-			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.told())
+			assert.Equal(t, c.entity, cause.Entity.Name, "%v", w.reported())
 			assert.Contains(t, cause.Reason, c.contains)
 			if c.entity == "postgres" || c.entity == "api.bank.com" {
 				assert.Equal(t, model.EntityPeer, cause.Entity.Kind)
@@ -68,7 +68,7 @@ func TestTheSliceIsNamed(t *testing.T) {
 			w.faults = append(w.faults, c.trouble)
 			w.run(120)
 			cause := w.cause()
-			assert.Equal(t, c.trouble.service, cause.Entity.Name, "%v", w.told())
+			assert.Equal(t, c.trouble.service, cause.Entity.Name, "%v", w.reported())
 			pod, _ := cause.Entity.Attributes.Get("k8s.pod.name")
 			assert.Equal(t, c.pod, pod.Str())
 			node, _ := cause.Entity.Attributes.Get("k8s.node.name")
@@ -83,7 +83,7 @@ func TestANodeThatIsNoisyIsTheCause(t *testing.T) {
 	w.faults = []trouble{{node: "node-1", millis: 300, during: w.after(0)}}
 	w.run(120)
 	cause := w.cause()
-	assert.Equal(t, model.EntityNode, cause.Entity.Kind, "%v", w.told())
+	assert.Equal(t, model.EntityNode, cause.Entity.Kind, "%v", w.reported())
 	assert.Equal(t, "node-1", cause.Entity.Name)
 }
 
@@ -95,7 +95,7 @@ func TestNoiseOpensNoIncident(t *testing.T) {
 			w.rate = func(*world) float64 { return rate }
 			w.pauses, w.errors = 10, 0.002
 			w.run(4 * 3600)
-			assert.Empty(t, w.told())
+			assert.Empty(t, w.reported())
 		})
 	}
 }
@@ -108,7 +108,7 @@ func TestAJobThatRunsEveryQuarterIsKnown(t *testing.T) {
 	w.run(3600 * 2)
 	before := len(w.last)
 	w.run(3600 * 2)
-	assert.LessOrEqual(t, len(w.last), max(before, 2), "%v", w.told())
+	assert.LessOrEqual(t, len(w.last), max(before, 2), "%v", w.reported())
 }
 
 func TestACreepIsReported(t *testing.T) {
@@ -126,5 +126,5 @@ func TestACreepIsReported(t *testing.T) {
 		}
 		w.faults[0].millis = grown - 60
 	}
-	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.told())
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
 }

@@ -232,8 +232,8 @@ func (w *world) after(seconds int) func(*world) bool {
 	return func(w *world) bool { return w.at >= since }
 }
 
-// told lists the incidents, for a failing test to say.
-func (w *world) told() (list []string) {
+// reported lists the incidents, for a failing test to say.
+func (w *world) reported() (list []string) {
 	for _, id := range slices.Sorted(maps.Keys(w.last)) {
 		g := w.last[id]
 		line := fmt.Sprintf("%s %v %s", clock(g.Range.Start), g.State, g.Title)
@@ -255,7 +255,7 @@ func (w *world) cause() *model.CausalFactor {
 			open = append(open, g)
 		}
 	}
-	require.Len(w.t, open, 1, "%v", w.told())
+	require.Len(w.t, open, 1, "%v", w.reported())
 	return &open[0].RootCause.Factors[0]
 }
 

@@ -212,10 +212,10 @@ type computation struct {
 	frame       aggregate.Frame
 	cells       map[model.Nanos]*aggregate.Cell // by the end of the window
 	exemplars   []model.Exemplar
-	held        int64 // Bytes of the budget
+	held        int64 // bytes of the budget
 }
 
-// Add takes the points of one writer, which are in order, window by window.
+// add takes the points of one writer, which are in order, window by window.
 func (c *computation) add(before *model.Point, points []model.Point) error {
 	for len(points) > 0 {
 		w := c.frame.Window(points[0].Time)
@@ -243,7 +243,7 @@ func (c *computation) cell(w aggregate.Window, n int) (*aggregate.Cell, error) {
 		bytes = aggregate.CellBytes
 	}
 	if _, isRank := aggregate.Rank(c.aggregation.query.Aggregation); isRank {
-		bytes += int64(n) * 2 * 8 // Values, and the list's room to grow
+		bytes += int64(n) * 2 * 8 // values, and the list's room to grow
 	}
 	if bytes == 0 {
 		return in, nil
@@ -255,7 +255,7 @@ func (c *computation) cell(w aggregate.Window, n int) (*aggregate.Cell, error) {
 	return in, nil
 }
 
-// Values returns the values of the windows that have one, the earliest first.
+// values returns the values of the windows that have one, the earliest first.
 func (c *computation) values() []model.AggregatePoint {
 	var points []model.AggregatePoint
 	for end, in := range c.cells {

@@ -112,7 +112,7 @@ func (c *collector) collectView(i int32, v *pointView) {
 	}
 }
 
-// Add puts a piece behind the others of its series.
+// add puts a piece behind the others of its series.
 func (c *collector) add(p piece) {
 	s := c.source(p.at.series)
 	if s == nil {
@@ -206,7 +206,7 @@ func (c *collector) group(series *model.Series) *group {
 	return g
 }
 
-// Sorted returns the groups by name, then by labels.
+// sorted returns the groups by name, then by labels.
 func (c *collector) sorted() []*group {
 	groups := make([]*group, 0, len(c.groups))
 	for _, g := range c.groups {

@@ -43,8 +43,8 @@ func TestAggregateDeltaHistograms(t *testing.T) {
 		model.AggregateSum:   80,
 		model.AggregateAvg:   10,
 		model.AggregateRate:  8.0 / 60,
-		model.AggregateP50:   15, // Rank 4: 2 of the 4 in (10, 20]
-		model.AggregateP90:   26, // Rank 7.2: 1.2 of the 2 in (20, 30]
+		model.AggregateP50:   15, // rank 4: 2 of the 4 in (10, 20]
+		model.AggregateP90:   26, // rank 7.2: 1.2 of the 2 in (20, 30]
 		model.AggregateMin:   0,
 		model.AggregateMax:   30,
 	}
@@ -161,7 +161,7 @@ func TestExponentialHistogramsOfDifferentScales(t *testing.T) {
 	expect(t, map[model.Aggregation]float64{
 		model.AggregateCount: 8,
 		model.AggregateP50:   2,                      // (1,2]: 4, (2,4]: 4
-		model.AggregateP90:   2 * math.Exp2(3.2/4.0), // Rank 7.2
+		model.AggregateP90:   2 * math.Exp2(3.2/4.0), // rank 7.2
 		model.AggregateMin:   1,
 		model.AggregateMax:   4,
 	}, []model.Point{

@@ -19,9 +19,9 @@ type gatherer struct {
 	points []model.Point // of the range, in order
 	before *model.Point  // the last one before the range, where it counts
 	latest model.Point   // what before points to
-	held   int64         // Bytes on the account of the query
+	held   int64         // bytes on the account of the query
 
-	duplicates int // Points left out of the series because they repeat another one
+	duplicates int // points left out of the series because they repeat another one
 }
 
 // gather restores the points of a series that count. What they take stays on

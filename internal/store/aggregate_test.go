@@ -41,7 +41,7 @@ func counter() model.Metric {
 	return model.Metric{Name: "requests", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}
 }
 
-// Value aggregates the rows over the minute (0 s, 60 s] into one value.
+// value aggregates the rows over the minute (0 s, 60 s] into one value.
 func value(t *testing.T, how model.Aggregation, rows ...[]model.Point) (model.AggregatePoint, bool) {
 	t.Helper()
 	s, _ := newTestStore(t, mebibyte, 0)

@@ -75,7 +75,7 @@ func overlaps(before, after *model.Point) bool {
 }
 
 // eachWriter gives the points of each writer of a cumulative series by its start
-// Time, and the last point before them if it is one of the writer's. The points
+// time, and the last point before them if it is one of the writer's. The points
 // of other series, and those whose start times do not tell the writers apart,
 // come together. It changes the order of g.points.
 func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []model.Point] {

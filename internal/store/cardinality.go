@@ -22,7 +22,7 @@ type Cardinality struct {
 	Labels uint64
 	// OpenKeys are the keys with so many values in one segment, or with values of
 	// such a kind, that these are not indexed: sorted. A query for one of their
-	// Values looks at more records.
+	// values looks at more records.
 	OpenKeys []string
 }
 
@@ -62,9 +62,9 @@ func (p *postings) openKeys(open map[string]bool) {
 
 // sketch is the smallest of many hashes. How close together they lie tells how
 // many there are.
-type sketch struct{ smallest []uint64 } // Sorted
+type sketch struct{ smallest []uint64 } // sorted
 
-// Add takes sorted hashes.
+// add takes sorted hashes.
 func (s *sketch) add(hashes []uint64) {
 	merged := make([]uint64, 0, sketchSize)
 	for a, b := s.smallest, hashes; len(merged) < sketchSize && len(a)+len(b) > 0; {

@@ -33,16 +33,16 @@ type chunk[R any] struct {
 	signal  *signal[R]
 	parts   *intern.Parts
 	first   uint64 // sequence of the first row; the others follow without gaps
-	count   int    // Rows
+	count   int    // rows
 	rows    []R    // nil once it is sealed
 	segment *segment
 	head    *headSummary[R] // nil once it is sealed
-	content int64           // Bytes of rows, parts or segment, and the chunk itself
+	content int64           // bytes of rows, parts or segment, and the chunk itself
 	files   chunkFiles
 
 	oldest, newest model.Nanos
 	dated          model.Nanos // the oldest time above 0: 0 is no time but the lack of one
-	ordered        bool        // Rows are in the order of time, as they mostly are
+	ordered        bool        // rows are in the order of time, as they mostly are
 
 	opened, arrived time.Time // when it was made, and when its last row came
 }
@@ -65,7 +65,7 @@ func (l *log[R]) room() int {
 	return min(l.head.count+l.head.count/spareRoom, int(l.chunkLimit()/2)/l.signal.slot)
 }
 
-// Size is the bytes that the chunk holds, room for further rows included.
+// size is the bytes that the chunk holds, room for further rows included.
 func (c *chunk[R]) size() int64 {
 	return c.content + int64((cap(c.rows)-len(c.rows))*c.signal.slot)
 }
@@ -75,7 +75,7 @@ func (c *chunk[R]) weigh(row *R) int64 {
 	return int64(c.signal.size(row) + c.signal.cost(c.parts, row))
 }
 
-// Cost is what put would add to size.
+// cost is what put would add to size.
 func (c *chunk[R]) cost(weight int64) int64 {
 	slots := -1 // the row moves into a slot that is counted already
 	if len(c.rows) == cap(c.rows) {
@@ -85,10 +85,10 @@ func (c *chunk[R]) cost(weight int64) int64 {
 }
 
 // grown is the next capacity: small steps at first for chunks of few large
-// Rows, then by half, so that little room is held in vain.
+// rows, then by half, so that little room is held in vain.
 func grown(capacity int) int { return capacity + capacity/2 + 1 }
 
-// Put appends a row of this weight, and changes it to what is stored.
+// put appends a row of this weight, and changes it to what is stored.
 func (c *chunk[R]) put(row *R, weight int64, arrived time.Time) {
 	c.signal.keep(c.parts, row, int32(len(c.rows)))
 	c.note(c.signal.when(row))
@@ -127,7 +127,7 @@ func (c *chunk[R]) move(capacity int) {
 	c.rows = rows
 }
 
-// Close gives back what is held for further rows and for writing, and returns
+// close gives back what is held for further rows and for writing, and returns
 // how many bytes that was. A little room stays until the rows go: it is not worth
 // moving them.
 func (c *chunk[R]) close() int64 {

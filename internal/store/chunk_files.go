@@ -35,7 +35,7 @@ func (f *chunkFiles) covered() (rows int) {
 }
 
 // nextPiece returns the row at which the next piece begins if it ends behind count
-// Rows. A piece replaces those before it that are not larger, so that a chunk has
+// rows. A piece replaces those before it that are not larger, so that a chunk has
 // few of them however slowly it fills, and a row is written a few times only.
 func (f *chunkFiles) nextPiece(count int) (from int) {
 	from = f.covered()

@@ -15,7 +15,7 @@ import (
 type table[T comparable] struct {
 	places map[T]int
 	values []T
-	latest int // Place of the value asked for last
+	latest int // place of the value asked for last
 }
 
 func newTable[T comparable]() table[T] { return table[T]{places: map[T]int{}} }
@@ -40,9 +40,9 @@ type shape []field
 
 // field is one attribute of a shape.
 type field struct {
-	key    int // Place of the key among the strings
+	key    int // place of the key among the strings
 	kind   model.Kind
-	column int // Place among all fields of the segment
+	column int // place among all fields of the segment
 }
 
 // vocabulary is what the rows of a segment repeat, on its way in.
@@ -126,7 +126,7 @@ func (v *vocabulary) tellService() bool {
 	})
 }
 
-// Encode writes the vocabulary, and the values that fields have where they are
+// encode writes the vocabulary, and the values that fields have where they are
 // few; dictionary reads it.
 func (v *vocabulary) encode(values []fieldValues) []byte {
 	var shared []byte
@@ -201,7 +201,7 @@ type dictionary struct {
 	scopes    []*model.Scope
 
 	packedValues colenc.Cursor
-	known        []knownValues // Read when first needed
+	known        []knownValues // read when first needed
 }
 
 func readDictionary(encoded []byte) *dictionary {

@@ -34,7 +34,7 @@ const (
 )
 
 // directory keeps the rows of a store in files: a sealed chunk in one, and what an
-// Open chunk holds in pieces. It is behind the memory by flushOpen and by what is
+// open chunk holds in pieces. It is behind the memory by flushOpen and by what is
 // not written yet; a chunk that is evicted from memory takes its files along, so
 // that the bounds of the store are those of the disk. One goroutine writes, and no
 // one waits for it.
@@ -60,7 +60,7 @@ type directory struct {
 	retry    time.Time
 	reserved map[string]uint64 // sequences that the state names, by signal
 
-	busy    sync.Mutex // Held while files are written
+	busy    sync.Mutex // held while files are written
 	paused  bool       // after a checkpoint, which must stay the last word
 	sizes   map[string]int64
 	bytes   atomic.Int64

@@ -46,7 +46,7 @@ func (d *directory) makeAgain() (again bool, err error) {
 	if d.lock.Held() {
 		return false, nil
 	}
-	d.incomplete.Store(true) // Before the write-ahead log can acknowledge records in the new one
+	d.incomplete.Store(true) // before the write-ahead log can acknowledge records in the new one
 	if err := d.fs.MkdirAll(d.path); err != nil {
 		return false, err
 	}
@@ -85,7 +85,7 @@ func (d *directory) resume(durability Durability, logBytes int64) {
 	d.catchUp(false)
 }
 
-// Close ends the goroutine and lets others use the directory.
+// close ends the goroutine and lets others use the directory.
 func (d *directory) close() {
 	close(d.stop)
 	d.done.Wait()

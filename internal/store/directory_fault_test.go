@@ -82,7 +82,7 @@ func TestARemovedDirectoryIsMadeAgain(t *testing.T) {
 }
 
 // While records of the removed directory are missing in the new one, the store does not
-// Count as healthy: a kill would lose them.
+// count as healthy: a kill would lose them.
 func TestARemovedDirectoryFailsUntilItIsComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk, r := disktest.New(), &troubles{}

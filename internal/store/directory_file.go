@@ -55,7 +55,7 @@ type state struct {
 // stateVersion is the format of the state. Versions before 4 were those of segments.
 const stateVersion = 4
 
-// Encode returns the bytes of a state. There is one way only to write it, so that a
+// encode returns the bytes of a state. There is one way only to write it, so that a
 // reader notices whatever was changed.
 func (s state) encode() ([]byte, error) {
 	s.Sum = ""

@@ -63,7 +63,7 @@ func (d *directory) restore() error {
 func (d *directory) lastBefore(s *state, l durable) uint64 {
 	switch {
 	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.damagedLog:
-		return max(l.newest(), max(s.Last[l.name()], reserveAhead)-reserveAhead) // Rows are seen once they are in the write-ahead log
+		return max(l.newest(), max(s.Last[l.name()], reserveAhead)-reserveAhead) // rows are seen once they are in the write-ahead log
 	case s != nil:
 		return s.Last[l.name()]
 	case l.newest() > 0:
@@ -109,7 +109,7 @@ func (d *directory) files() ([]string, error) {
 // restoreLog reads the files of one signal, the newest first.
 func (d *directory) restoreLog(l durable, names []string) {
 	room := true
-	oldest := uint64(math.MaxUint64) // Row restored so far
+	oldest := uint64(math.MaxUint64) // row restored so far
 	for _, f := range d.filesOf(l, names) {
 		if !room || f.first >= oldest { // a crash left a piece beside the file that replaces it
 			d.remove(f.name)
@@ -130,7 +130,7 @@ func (d *directory) restoreLog(l durable, names []string) {
 // segmentFile is a file by the rows that it holds.
 type segmentFile struct {
 	name        string
-	first, next uint64 // Next is the sequence behind the last row, as far as the header is readable
+	first, next uint64 // next is the sequence behind the last row, as far as the header is readable
 }
 
 // filesOf returns the files of a signal: those of the newest rows first and, of

@@ -64,7 +64,7 @@ func (s *Store) CountCalls(ctx context.Context, times model.TimeRange) (model.Ca
 	return c.result(), nil
 }
 
-// Add takes a span. The newest come first, so that those above the memory of a query
+// add takes a span. The newest come first, so that those above the memory of a query
 // are the oldest.
 func (c *callCounter) add(s *model.Span) error {
 	if err := c.account.Take(spanRefBytes); err != nil {

@@ -69,7 +69,7 @@ func (s *Store) changePage(changes []model.Change, paging model.Paging) model.Pa
 	return page
 }
 
-// ChangeEvents returns the queries for the log records that may tell of a change. Some
+// ChangeEvents returns the queries for the log records that may report a change. Some
 // records may be selected by both.
 func ChangeEvents(filter model.Filter) []model.EventQuery {
 	if filter.Invert {

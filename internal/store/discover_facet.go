@@ -28,7 +28,7 @@ type facetTally struct {
 	key     model.LabelKey
 	records uint64
 	values  map[string]uint64
-	full    bool // Values were left out
+	full    bool // values were left out
 }
 
 // facetTallies counts the values of many labels.
@@ -36,7 +36,7 @@ type facetTallies struct {
 	account *budget.Account
 	asked   []*facetTally // nil: all labels
 	byName  map[string]*facetTally
-	most    int // Values of one label
+	most    int // values of one label
 	total   uint64
 	// examined counts the records that were looked at; fewer than total where it is
 	// extrapolated.
@@ -72,7 +72,7 @@ func (t *facetTallies) label(name string) (*facetTally, error) {
 	return tally, nil
 }
 
-// Count adds n records with a value.
+// count adds n records with a value.
 func (t *facetTallies) count(tally *facetTally, value string, n uint64) error {
 	tally.records += n
 	if _, known := tally.values[value]; !known {

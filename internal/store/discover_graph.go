@@ -70,7 +70,7 @@ func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.
 	return g.graph(&q)
 }
 
-// Add takes a span. The newest come first, so that those above the memory of a query
+// add takes a span. The newest come first, so that those above the memory of a query
 // are the oldest.
 func (g *grapher) add(s *model.Span) error {
 	if err := g.account.Take(callBytes); err != nil {

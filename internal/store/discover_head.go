@@ -28,7 +28,7 @@ type headSummary[R any] struct {
 // blockTimes are the earliest and the latest time of a block.
 type blockTimes struct{ oldest, newest model.Nanos }
 
-// Rows is how many rows are counted.
+// rows is how many rows are counted.
 func (h *headSummary[R]) rows() int { return len(h.blocks) * blockRows }
 
 // upTo returns the summary of the whole blocks of a view that is not sealed; nil if

@@ -20,7 +20,7 @@ type idling struct {
 	budget   *budget.Budget
 	working  atomic.Bool
 	looked   time.Time // guarded by the log's writing, as appended is
-	appended uint64    // Rows by then
+	appended uint64    // rows by then
 }
 
 // summarizeIdle counts some segments beside the writers, unless rows come fast. The

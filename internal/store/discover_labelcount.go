@@ -23,7 +23,7 @@ const (
 	// counts: the most frequent of those that it counts.
 	fullValues = 16
 	// rareFactor is the least number of records for each value that is counted. The
-	// Values of a label with too many values and fewer records hardly repeat; they are
+	// values of a label with too many values and fewer records hardly repeat; they are
 	// not counted any further.
 	rareFactor = 4
 	// maxBlockCounts bounds the bytes that the counts by block take for each label,
@@ -34,7 +34,7 @@ const (
 // labelSummary counts the values of one label in a segment.
 type labelSummary struct {
 	records uint64
-	full    bool     // Values were left out
+	full    bool     // values were left out
 	texts   string   // the values, one after the other
 	ends    []uint32 // where each ends in texts
 	counts  []uint32 // records with each
@@ -100,11 +100,11 @@ type labelCounter struct {
 	counted []uint32 // counts up to the last block that ended
 	byText  map[string]int
 	byInt   map[int64]int
-	latest  int // Place of the value counted last
+	latest  int // place of the value counted last
 	full    bool
 	rare    bool // its values hardly repeat
 
-	always    bool // Count by block however many bytes that takes
+	always    bool // count by block however many bytes that takes
 	byBlock   bool
 	blocks    []byte
 	blockEnds []uint32
@@ -117,7 +117,7 @@ func newLabelCounter(name string, block int) *labelCounter {
 	}
 }
 
-// Add counts a value and returns the memory that it takes, 0 for one that is known.
+// add counts a value and returns the memory that it takes, 0 for one that is known.
 func (c *labelCounter) add(v model.Value) (bytes int64) {
 	if v.Kind() == model.KindString {
 		return c.addText(v.Str(), 1)
@@ -167,7 +167,7 @@ func (c *labelCounter) addText(value string, n uint64) (bytes int64) {
 	return bytes
 }
 
-// Fill notes that values are left out.
+// fill notes that values are left out.
 func (c *labelCounter) fill() {
 	if !c.full && len(c.values) >= summaryValues {
 		c.rare = c.records < summaryValues*rareFactor

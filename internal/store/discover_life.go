@@ -25,7 +25,7 @@ type lifeTallies struct {
 	account                      *budget.Account
 	namespace, version, instance model.LabelKey
 	lives                        map[string]*life
-	latest                       map[*model.Resource]*life // Resources that were seen, nil for one without a service
+	latest                       map[*model.Resource]*life // resources that were seen, nil for one without a service
 }
 
 // maxLatest is how many resources are remembered, so that those that are gone are
@@ -171,7 +171,7 @@ func compareLives(before []*life, l *life) (model.Change, bool) {
 		return change, false
 	}
 	running := 0
-	var ended *life // Latest instance of the version that was seen last before this one began
+	var ended *life // latest instance of the version that was seen last before this one began
 	for _, b := range before {
 		if b.version != l.version || b.instance == "" || b.brief() {
 			continue

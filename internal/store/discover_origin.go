@@ -97,7 +97,7 @@ func (b *summarizer[R]) add(r *R) error {
 	return b.count(o, labels, r)
 }
 
-// Count counts a row beside its labels.
+// count counts a row beside its labels.
 func (b *summarizer[R]) count(o *rowOrigin, labels model.Labels, r *R) error {
 	tally, service, kernel := o.tally, o.service, o.kernel
 	if tally == nil {

@@ -127,7 +127,7 @@ func (s *scan[R]) eachSampled(
 	return len(blocks) > most, s.sample(ctx, blocks, max((len(blocks)+most-1)/most, 1), use)
 }
 
-// Take gives the summary of a view to add, if the view is selected as a whole, and
+// take gives the summary of a view to add, if the view is selected as a whole, and
 // returns the rows that are left; nil if there are none.
 func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (rest *view[R], err error) {
 	if !s.whole || !covers(s.hint.times, v.oldest, v.newest) {

@@ -220,7 +220,7 @@ func (c *seriesCounter) point(slot uint32, at model.Nanos) error {
 	return err
 }
 
-// Count counts each series once, however many slots it has.
+// count counts each series once, however many slots it has.
 func (c *seriesCounter) count() error {
 	some := 0
 	for _, is := range c.present {

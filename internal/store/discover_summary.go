@@ -39,7 +39,7 @@ type segmentLabels struct {
 	byName map[string]*labelSummary
 }
 
-// Size is about the bytes that a summary holds.
+// size is about the bytes that a summary holds.
 func (s *summary) size() int64 {
 	entries := len(s.services.tallies) + len(s.operations.tallies) + len(s.lives.lives)
 	bytes := int64(entries) * summaryEntry

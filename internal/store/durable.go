@@ -17,7 +17,7 @@ import (
 // What the header of a file says of its segment, as bits.
 const (
 	factMixed = 1 << iota // labels.mixed
-	factQuick             // Packing; never in files of version 1
+	factQuick             // packing; never in files of version 1
 )
 
 // durable is a log as its directory sees it.

@@ -38,7 +38,7 @@ func (v *fieldValues) widen(number float64) {
 	}
 }
 
-// Note takes a text that is new to the block.
+// note takes a text that is new to the block.
 func (v *fieldValues) note(text string, block blockSet) {
 	if v.open {
 		return
@@ -53,7 +53,7 @@ func (v *fieldValues) note(text string, block blockSet) {
 }
 
 // encodeValues writes the values of all fields: how many there are plus 1, and
-// each with its blocks; 0 for a field whose values are not told. A field of
+// each with its blocks; 0 for a field whose values are not known. A field of
 // numbers has 1, the least and the greatest.
 func encodeValues(fields []fieldValues) []byte {
 	var dst []byte
@@ -81,7 +81,7 @@ type fieldValue struct {
 	blocks blockSet
 }
 
-// Values returns what each field has, nil for one whose values are not told.
+// values returns what each field has, nil for one whose values are not known.
 func (d *dictionary) values() []knownValues {
 	if d.known == nil {
 		d.known = make([]knownValues, len(d.fields))

@@ -13,7 +13,7 @@ import (
 // findingCounts count the findings that were stored, updates included.
 type findingCounts struct{ correlations, groups, insights atomic.Uint64 }
 
-// Note looks at the rows that are about to be stored. Nearly all are told from
+// note looks at the rows that are about to be stored. Nearly all are distinguished from
 // findings by their first letters.
 func (c *findingCounts) note(rows []model.Event) {
 	for i := range rows {

@@ -60,5 +60,5 @@ func TestTextFilterRulesOutForeignIDs(t *testing.T) {
 	}
 	assert.Less(t, found, 300, "each of its short grams is there, but few of its long ones")
 	next, _ := set.Take(nil)
-	assert.False(t, ngram.MayHold(next, ngram.GramsOf("order")), "the set begins anew with each block")
+	assert.False(t, ngram.MayHold(next, ngram.GramsOf("order")), "the set begins again with each block")
 }

@@ -20,7 +20,7 @@ import (
 type hint struct {
 	times    model.TimeRange
 	tests    []labelCondition
-	except   *hint // Rows that meet all of this are not wanted; nil: there are none
+	except   *hint // rows that meet all of this are not wanted; nil: there are none
 	trace    model.TraceID
 	services []string
 	classes  []model.Severity // nil: any
@@ -191,7 +191,7 @@ func (l *labelHint) stands(key []byte) bool {
 	return found
 }
 
-// Admits reports whether one block may hold matching rows, by what is known of
+// admits reports whether one block may hold matching rows, by what is known of
 // each block.
 func (h *hint) admits(s *segment, b int) bool {
 	block := &s.blocks[b]

@@ -31,7 +31,7 @@ type interned struct {
 // page is some slots that come and go together, so that a value which stays
 // for long keeps no more than these.
 type page struct {
-	used    uint16 // Bit i is slot i
+	used    uint16 // bit i is slot i
 	entries [pageSlots]interned
 }
 
@@ -40,14 +40,14 @@ type page struct {
 // without being charged, and both shrink again.
 type interner struct {
 	pages []*page  // nil where no slot is used
-	open  int      // Before this one all pages are full
+	open  int      // before this one all pages are full
 	made  int      // pages that are not nil
 	index []uint32 // slot plus 1; 0: none
-	count int      // Values kept
-	keys  int      // Bytes of the keys
+	count int      // values kept
+	keys  int      // bytes of the keys
 }
 
-// Size is the bytes held.
+// size is the bytes held.
 func (n *interner) size() int { return n.keys + n.made*pageBytes + cap(n.pages)*8 + len(n.index)*4 }
 
 // live is how many values are kept.
@@ -65,7 +65,7 @@ func (n *interner) at(slot uint32) *interned {
 	return &p.entries[slot%pageSlots]
 }
 
-// Cost is at least what so many new values, with keys of so many bytes, add.
+// cost is at least what so many new values, with keys of so many bytes, add.
 func (n *interner) cost(values, bytes int) int {
 	cost := bytes + values*keyBytes + (indexFor(n.count+values, len(n.index))-len(n.index))*4
 	if short := n.count + values - n.made*pageSlots; short > 0 {
@@ -102,7 +102,7 @@ func (n *interner) find(hash uint64, of [sharedParts]uint32, key []byte) (slot u
 // spread makes the lower bits, which choose the place, depend on all.
 func spread(hash uint64) uint64 { return hash ^ hash>>32 }
 
-// Add keeps a value that find does not find, with no reference yet.
+// add keeps a value that find does not find, with no reference yet.
 func (n *interner) add(hash uint64, of [sharedParts]uint32, key []byte, born uint64) (slot uint32) {
 	if length := indexFor(n.count+1, len(n.index)); length != len(n.index) {
 		n.reindex(length)

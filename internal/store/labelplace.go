@@ -14,7 +14,7 @@ type labelPlaces struct {
 }
 
 // labelPlace is where a label was found. The lower of two ranks decides; of equal
-// Ones, the record goes before its scope and that before its resource.
+// ones, the record goes before its scope and that before its resource.
 type labelPlace struct {
 	rank  int  // the name's place among those the label may have
 	holds bool // the condition, unless a field decides

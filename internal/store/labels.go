@@ -44,7 +44,7 @@ func classHash(class model.Severity, service string) uint64 {
 
 // postings tell which blocks hold a label.
 type postings struct {
-	hashes []uint64 // Sorted
+	hashes []uint64 // sorted
 	blocks []blockSet
 	keys   []byte // every key: length, text, 1 if its values are not indexed
 	// mixed is set if records or scopes tell their service, not just resources.

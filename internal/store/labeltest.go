@@ -140,7 +140,7 @@ func (t *labelTest) blocks() (set blockSet) {
 	return set
 }
 
-// Admits reports whether a block with this text filter may have one.
+// admits reports whether a block with this text filter may have one.
 func (t *labelTest) admits(filter []uint64) bool {
 	return t.shared || t.opaque || t.condition.mayHoldIn(filter)
 }
@@ -180,7 +180,7 @@ func (t *labelTest) chooseByTexts(l *loader) {
 	t.keep(l, func(_, i int) bool { return l.verdicts[i] })
 }
 
-// Keep rules out the rows for which the condition does not hold; holds decides
+// keep rules out the rows for which the condition does not hold; holds decides
 // where that depends on the value.
 func (t *labelTest) keep(l *loader, holds func(field, i int) bool) {
 	if len(l.wanted) == 0 {

@@ -17,11 +17,11 @@ const dictionaryFactor = 3
 // again: only the rows that it returns stay as they are.
 type loader struct {
 	segment *segment
-	words   *dictionary // Read when first needed
+	words   *dictionary // read when first needed
 
 	wordBytes int        // what words takes
-	from      int        // Place of the block's first row
-	count     int        // Rows of the block in hand
+	from      int        // place of the block's first row
+	count     int        // rows of the block in hand
 	numbers   [][]uint64 // its columns
 	read      uint64     // which of them are read; bit i is column i
 	body      colenc.Cursor
@@ -53,7 +53,7 @@ func (l *loader) blocks(h *hint) blockSet {
 	return set
 }
 
-// Admits reports whether one of these blocks may hold matching rows.
+// admits reports whether one of these blocks may hold matching rows.
 func (l *loader) admits(h *hint, b int) bool {
 	return h.admits(l.segment, b) && l.wants.admits(l.segment.filter(b))
 }
@@ -90,7 +90,7 @@ func load[R any](l *loader, c codec[R], b int, h *hint) run[R] {
 	return r
 }
 
-// Open turns to a block. Nothing of it is unpacked yet.
+// open turns to a block. Nothing of it is unpacked yet.
 func (l *loader) open(b, columns int, deciding uint64) {
 	from, to := l.segment.rowsOf(b)
 	l.block, l.from, l.count = &l.segment.blocks[b], from, to-from
@@ -160,7 +160,7 @@ func (l *loader) dictionary() *dictionary {
 	return l.words
 }
 
-// Held is the bytes that the loader holds to use them again.
+// held is the bytes that the loader holds to use them again.
 func (l *loader) held() int64 {
 	n := l.wordBytes + cap(l.texts) + cap(l.packed[0]) + cap(l.packed[1]) + len(l.numbers)*l.segment.blockRows*8 + cap(l.folded) + cap(l.marked) + cap(l.verdicts) + cap(l.known)
 	n += sliceBytes(l.streams) + sliceBytes(l.columns[0]) + sliceBytes(l.columns[1]) + sliceBytes(l.wanted)
@@ -178,7 +178,7 @@ func (l *loader) choose(h *hint) []int32 {
 	return l.wanted
 }
 
-// Keep rules out the rows whose number in a column is not wanted.
+// keep rules out the rows whose number in a column is not wanted.
 func (l *loader) keep(column int, wanted func(uint64) bool) {
 	if len(l.wanted) == 0 {
 		return

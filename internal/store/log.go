@@ -61,7 +61,7 @@ type log[R any] struct {
 	bytes    int64
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	appended uint64   // Rows since the start
+	appended uint64   // rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
@@ -90,7 +90,7 @@ func newLog[R any](signal signal[R], packer *colenc.Packer, now func() time.Time
 	}
 }
 
-// Append stores rows. An error means that none is stored.
+// append stores rows. An error means that none is stored.
 func (l *log[R]) append(rows []R) (refused int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
@@ -176,8 +176,8 @@ func (l *log[R]) appendBatch(rows []R, arrived time.Time) (refused int) {
 	return refused
 }
 
-// Add stores one row, or returns why it is refused. The oldest rows make room
-// Before, so that the bound holds at every moment.
+// add stores one row, or returns why it is refused. The oldest rows make room
+// before, so that the bound holds at every moment.
 func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
 	attributes := l.signal.attributes(row)
 	if len(attributes) > model.MaxAttributes {
@@ -200,7 +200,7 @@ func (l *log[R]) add(row *R, arrived time.Time) (refused string) {
 }
 
 // openFor makes sure that the head has room for the row, and weighs it there. A
-// Row larger than a chunk should be gets a chunk of its own.
+// row larger than a chunk should be gets a chunk of its own.
 func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
 	if l.head != nil && !l.keys.Full() {

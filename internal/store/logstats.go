@@ -38,7 +38,7 @@ func (l *log[R]) extent() (oldest, newest model.Nanos) {
 }
 
 // ends returns the sequences of the oldest and of the newest row; first is
-// Last+1 where there is none.
+// last+1 where there is none.
 func (l *log[R]) ends() (first, last uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

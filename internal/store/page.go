@@ -102,7 +102,7 @@ func (p *pager[R]) top(ctx context.Context, n, maxBytes int, after model.Cursor)
 	return s.run(ctx)
 }
 
-// Precedes reports whether a comes before b in the order.
+// precedes reports whether a comes before b in the order.
 func (p *pager[R]) precedes(a, b budget.Entry[R]) bool {
 	order := budget.Best[R]{Ascending: p.ascending}
 	return order.Precedes(a, b)
@@ -121,7 +121,7 @@ func (p *pager[R]) beyond(oldest, newest, worst model.Nanos) bool {
 	return newest < worst
 }
 
-// Before reports whether all rows of these times come before the cursor.
+// before reports whether all rows of these times come before the cursor.
 func (p *pager[R]) before(oldest, newest model.Nanos, after model.Cursor) bool {
 	if after.IsZero() {
 		return false

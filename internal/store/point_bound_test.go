@@ -14,7 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Values gives each value with its slot.
+// values gives each value with its slot.
 func (n *interner) values(yield func(uint32, *interned) bool) {
 	for slot := range uint32(len(n.pages) * pageSlots) {
 		if e := n.at(slot); e != nil && !yield(slot, e) {

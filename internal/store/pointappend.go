@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Append stores the points of a batch. An error means that none is stored.
+// append stores the points of a batch. An error means that none is stored.
 func (l *pointLog) append(b *model.PointBatch) (refused int, err error) {
 	if len(b.Points) == 0 {
 		return 0, nil

@@ -18,7 +18,7 @@ const (
 
 // pointChunk is a run of points that lives and dies together: as they came in
 // at first, as a segment once it is sealed. It is guarded by the log's lock; but
-// Rows once appended never change, so that a view reads them without.
+// rows once appended never change, so that a view reads them without.
 type pointChunk struct {
 	number  uint32 // tells the chunks of a log apart
 	first   uint64 // sequence of the first row; the others follow without gaps
@@ -34,7 +34,7 @@ type pointChunk struct {
 	opened, arrived time.Time   // when it was made, and when its last row came
 }
 
-// Size is the bytes that the chunk holds, room for further rows included.
+// size is the bytes that the chunk holds, room for further rows included.
 func (c *pointChunk) size() int64 {
 	n := chunkBytes + cap(c.rows)*pointRowBytes + cap(c.extra) + cap(c.members)*4
 	if c.segment != nil {
@@ -43,7 +43,7 @@ func (c *pointChunk) size() int64 {
 	return int64(n)
 }
 
-// Cost is what put would add to size.
+// cost is what put would add to size.
 func (c *pointChunk) cost(extra int, newMember bool) int64 {
 	cost := (grownFor(len(c.rows), cap(c.rows), 1) - cap(c.rows)) * pointRowBytes
 	cost += grownFor(len(c.extra), cap(c.extra), extra) - cap(c.extra)
@@ -72,7 +72,7 @@ func appendExactly[T any](list []T, more ...T) []T {
 	return append(list, more...)
 }
 
-// Put appends a row. Its series is a new member, or one already.
+// put appends a row. Its series is a new member, or one already.
 func (c *pointChunk) put(row pointRow, extra []byte, newMember bool, arrived time.Time) {
 	row.extra, row.extraLength = uint32(len(c.extra)), uint32(len(extra))
 	c.note(row.time)
@@ -92,7 +92,7 @@ func (c *pointChunk) note(when model.Nanos) {
 	c.dated = earlier(c.dated, when)
 }
 
-// Close gives back what is held for further rows.
+// close gives back what is held for further rows.
 func (c *pointChunk) close() {
 	c.rows, c.extra, c.members = trimmed(c.rows), trimmed(c.extra), trimmed(c.members)
 }

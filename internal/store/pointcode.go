@@ -169,7 +169,7 @@ func (w *pointWriter) putValue(row *pointRow) {
 }
 
 // putDiffering appends the bits within which two floats differ: those where the
-// Last two differed, if they suffice.
+// last two differed, if they suffice.
 func (w *pointWriter) putDiffering(differ uint64) {
 	lead := uint(bits.LeadingZeros64(differ))
 	trail := uint(bits.TrailingZeros64(differ))

@@ -38,7 +38,7 @@ func (l *pointLog) newest() uint64 {
 }
 
 // encodeSeriesKeys writes series one after the other. What they share with one
-// Before is told by its place.
+// before is known by its place.
 func encodeSeriesKeys(series []seriesKeys) []byte {
 	var dst []byte
 	origins := map[[sharedParts]string]int{}
@@ -231,7 +231,7 @@ func (s *pointSegment) pieces() (pieces []seriesPiece, err error) {
 	return pieces, nil
 }
 
-// Put puts pieces together, in the order of their slots.
+// put puts pieces together, in the order of their slots.
 func (s *pointSegment) put(pieces []seriesPiece) {
 	slices.SortFunc(pieces, func(a, b seriesPiece) int { return cmp.Compare(a.slot, b.slot) })
 	var directory, data, extra []byte

@@ -15,7 +15,7 @@ import (
 )
 
 // pointChunks is how many chunks a log of points has at least while they are
-// Rows. Sealed, a chunk is an eighth of that or less.
+// rows. Sealed, a chunk is an eighth of that or less.
 const pointChunks = 16
 
 // pointLog is the metric points in the order of their arrival, and the series
@@ -43,7 +43,7 @@ type pointLog struct {
 	bytes    int64 // of the chunks; the registry's come on top
 	evicted  map[string]uint64
 	refused  map[string]uint64
-	appended uint64   // Rows since the start
+	appended uint64   // rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
 
 	directory *directory // nil: the store is in memory only
@@ -74,7 +74,7 @@ func (l *pointLog) originOf(b *model.PointBatch, p *model.PackedPoint) *origin {
 	return o
 }
 
-// Add stores one row, or reports that it is larger than the log may be. The
+// add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
 func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.Time) bool {
 	o := l.originOf(b, p)
@@ -103,10 +103,10 @@ func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.T
 	return true
 }
 
-// Size is the bytes held in all.
+// size is the bytes held in all.
 func (l *pointLog) size() int64 { return l.bytes + l.registry.size() }
 
-// Cost is at least what the row would add.
+// cost is at least what the row would add.
 func (l *pointLog) cost(b *model.PointBatch, p *model.PackedPoint, o *origin, slot uint32, known bool) (cost int64) {
 	head, newMember := l.head, true
 	if head == nil {

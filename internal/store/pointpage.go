@@ -30,7 +30,7 @@ func (s *Store) QueryPoints(ctx context.Context, q model.PointQuery) (model.Page
 	}
 	limit := max(q.Paging.Limit, 1)
 	p.found = budget.Best[model.Point]{
-		N:        limit + 1, // one more tells whether there is a next page
+		N:        limit + 1, // one more shows whether there is a next page
 		MaxBytes: q.Paging.MaxBytes, Size: (*model.Point).AnswerSize, Ascending: q.Paging.Ascending,
 	}
 	if err := p.scan(ctx); err != nil {
@@ -98,7 +98,7 @@ func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
 	return err
 }
 
-// Admits reports whether a point belongs to the page, as far as is known.
+// admits reports whether a point belongs to the page, as far as is known.
 func (p *pointPager) admits(t model.Nanos, seq uint64) bool {
 	e := budget.Entry[model.Point]{Time: t, Seq: seq}
 	after := p.query.Paging.After
@@ -115,7 +115,7 @@ func (p *pointPager) beyond(v *pointView) bool {
 	return v.newest < worst
 }
 
-// Before reports whether all rows of a chunk come before the cursor.
+// before reports whether all rows of a chunk come before the cursor.
 func (p *pointPager) before(v *pointView) bool {
 	after := p.query.Paging.After
 	switch {

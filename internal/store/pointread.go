@@ -17,7 +17,7 @@ type pointReader struct {
 }
 
 // Read restores the next point of the series but for its extra: r.row. It returns its
-// Place among the rows of the segment.
+// place among the rows of the segment.
 func (r *pointReader) Read() (place uint32) {
 	if r.Held < 8 {
 		r.Fill()

@@ -28,12 +28,12 @@ type pointSegment struct {
 // stretch is where one series stands in a segment.
 type stretch struct {
 	series          uint32
-	count           uint32 // Points
+	count           uint32 // points
 	data            uint32 // where they begin
 	extra, extraEnd uint32
 }
 
-// Size is the bytes of the segment, all of them.
+// size is the bytes of the segment, all of them.
 func (s *pointSegment) size() int64 {
 	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.timing.moments) + sliceBytes(s.timing.starts) +
 		sliceBytes(s.directory) + sliceBytes(s.data) + sliceBytes(s.extra) +
@@ -162,7 +162,7 @@ func (b *segmentBuilder) locate() {
 	}
 }
 
-// Add writes the points of one series.
+// add writes the points of one series.
 func (b *segmentBuilder) add(places []uint32) {
 	dataFrom, extraFrom := len(b.writer.Bytes), len(b.extras)
 	b.writer.pointState = newPointState(&b.timing)
@@ -200,7 +200,7 @@ type seriesReader struct {
 	extras  bool
 }
 
-// Open turns to a series. Its extras are read only if they are asked for.
+// open turns to a series. Its extras are read only if they are asked for.
 func (r *seriesReader) open(s *pointSegment, at stretch, extras bool) {
 	r.points.BitReader = colenc.BitReader{Bytes: s.data[at.data:]}
 	r.points.pointState = newPointState(&s.timing)

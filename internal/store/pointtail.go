@@ -31,7 +31,7 @@ type PointTail struct {
 	last     int  // matching rows to go back first
 	resumed  bool // by a reader that wants to know what it missed
 	bytes    int  // that end an answer
-	taken    int  // Bytes of rows in the answer at hand
+	taken    int  // bytes of rows in the answer at hand
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
@@ -54,7 +54,7 @@ func (s *Store) TailPoints(q model.PointQuery, start model.Start) *PointTail {
 	return t
 }
 
-// Forget gives back what is not worth its memory while a thousand tails wait.
+// forget gives back what is not worth its memory while a thousand tails wait.
 func (t *PointTail) forget() {
 	t.book = newSeriesBook(t.log, t.query.Names, &t.query.Filter)
 	t.segment, t.window = nil, nil

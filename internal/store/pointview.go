@@ -52,7 +52,7 @@ func (l *pointLog) firstSeq() uint64 {
 }
 
 // ends returns the sequences of the oldest and of the newest row; first is
-// Last+1 where there is none.
+// last+1 where there is none.
 func (l *pointLog) ends() (first, last uint64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

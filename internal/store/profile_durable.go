@@ -18,7 +18,7 @@ import (
 const signalProfiles = "profiles"
 
 // profileLog keeps profiles in a directory. A row, as the directory counts them, is a
-// Part of a profile.
+// part of a profile.
 type profileLog struct {
 	*profiles.Store
 	now     func() time.Time
@@ -30,7 +30,7 @@ func newProfileLog(epoch uint64, packer *colenc.Packer, now func() time.Time) *p
 	return &profileLog{Store: profiles.New(epoch, now), now: now, packer: packer, journal: journal{signal: numberProfiles}}
 }
 
-// Append stores profiles. An error means that not all are stored.
+// append stores profiles. An error means that not all are stored.
 func (l *profileLog) append(list []model.Profile) (refused int, err error) {
 	batches, refused := l.Prepare(list)
 	for i := range batches {

@@ -3,9 +3,9 @@
 
 package store
 
-// QueryStats tells what the queries hold.
+// QueryStats returns what the queries hold.
 type QueryStats struct {
-	Used, Peak, Limit uint64 // Bytes of working memory
+	Used, Peak, Limit uint64 // bytes of working memory
 	Refused           uint64 // queries that would have needed more
 }
 

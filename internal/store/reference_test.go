@@ -220,7 +220,7 @@ func TestReadersAgreeWithTheModelWhateverGoesOn(t *testing.T) {
 
 // Tails get every row, or are told of those they were too slow for.
 // Those that do not read hold up nobody: the writer and the others are done
-// Before they go on.
+// before they go on.
 func TestSlowTailsHoldUpNobody(t *testing.T) {
 	const tails, batches, batch = 300, 20, 200
 	s := New(Limits{Logs: mebibyte}, time.Now)

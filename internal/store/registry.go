@@ -30,7 +30,7 @@ func (r *registry) all() [sharedParts + 2]*interner {
 	return [...]*interner{&r.shared[partMetric], &r.shared[partResource], &r.shared[partScope], &r.series, &r.labels}
 }
 
-// Size is the bytes held.
+// size is the bytes held.
 func (r *registry) size() (bytes int64) {
 	for _, n := range r.all() {
 		bytes += int64(n.size())
@@ -78,7 +78,7 @@ func (r *registry) find(b *model.PointBatch, o *origin, attributes model.Packed)
 	return r.series.find(o.seriesHash(attributes), o.of, b.Key(attributes))
 }
 
-// Cost is at least what add would add to size.
+// cost is at least what add would add to size.
 func (r *registry) cost(b *model.PointBatch, o *origin, attributes model.Packed) int64 {
 	key := b.Key(attributes)
 	names, bytes := namesIn(key)
@@ -104,7 +104,7 @@ func namesIn(packed []byte) (names, bytes int) {
 	return u.Count(), len(packed)
 }
 
-// Add keeps a series that find does not find. Nothing refers to it yet.
+// add keeps a series that find does not find. Nothing refers to it yet.
 func (r *registry) add(b *model.PointBatch, o *origin, attributes model.Packed, born uint64) (slot uint32) {
 	for i, packed := range o.packed {
 		if !o.known[i] {

@@ -40,7 +40,7 @@ func newRowEncoder() *rowEncoder {
 	return &rowEncoder{resources: map[*model.Resource]int{}, scopes: map[*model.Scope]int{}}
 }
 
-// Reset forgets the rows.
+// reset forgets the rows.
 func (e *rowEncoder) reset() {
 	clear(e.resources)
 	clear(e.scopes)
@@ -155,7 +155,7 @@ func (e *rowEncoder) span(row *model.Span) {
 	}
 }
 
-// Points writes a batch of points as it is: it is packed already.
+// points writes a batch of points as it is: it is packed already.
 func (e *rowEncoder) points(b *model.PointBatch) {
 	e.uint(uint64(len(b.Bytes)))
 	e.bytes = append(e.bytes, b.Bytes...)

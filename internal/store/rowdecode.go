@@ -29,7 +29,7 @@ func (d *rowDecoder) origin() (*model.Resource, *model.Scope) {
 	return resource, place(d, &d.scopes, d.Scope)
 }
 
-// Place reads something by its place, or the first time itself.
+// place reads something by its place, or the first time itself.
 func place[T any](d *rowDecoder, known *[]*T, read func() *T) *T {
 	at := d.Uint()
 	if at == uint64(len(*known)) && !d.broken() {

@@ -66,7 +66,7 @@ func (s *search[R]) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Take returns the next view that may hold rows of the answer, nil for none.
+// take returns the next view that may hold rows of the answer, nil for none.
 func (s *search[R]) take() *view[R] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 	return nil
 }
 
-// Open asks the indexes of a chunk. Conditions on labels are put to all values of
+// open asks the indexes of a chunk. Conditions on labels are put to all values of
 // a segment, which takes as long as a block does.
 func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 	p := s.pager
@@ -213,8 +213,8 @@ func (s *search[R]) bound() (last budget.Entry[R], bounded bool) {
 	return s.best.Last(), true
 }
 
-// Keep adds an entry. Of a block only the row itself is kept, so that a page of
-// Rows from far apart does not hold all that lies around them.
+// keep adds an entry. Of a block only the row itself is kept, so that a page of
+// rows from far apart does not hold all that lies around them.
 func (s *search[R]) keep(v *view[R], e budget.Entry[R]) error {
 	if v.segment != nil {
 		row := *e.Row

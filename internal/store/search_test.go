@@ -145,7 +145,7 @@ func TestQueriesTogetherStayWithinTheirMemory(t *testing.T) {
 	require.Error(t, first.Take(1), "a query may take a quarter")
 	require.NoError(t, second.Take(25))
 	require.NoError(t, b.Account().Take(25))
-	require.NoError(t, third.TakeBlock(20), "a block is nobody's fault")
+	require.NoError(t, third.TakeBlock(20), "a block is not charged to the query")
 	require.ErrorContains(t, b.Account().Take(6), "all queries together")
 	first.Close()
 	require.NoError(t, b.Account().Take(6))

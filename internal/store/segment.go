@@ -75,7 +75,7 @@ type uidPlace struct {
 	place uint32
 }
 
-// Size is the bytes of the segment, all of them.
+// size is the bytes of the segment, all of them.
 func (s *segment) size() int64 {
 	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.blocks) + sliceBytes(s.data) + sliceBytes(s.words) +
 		sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks) + sliceBytes(s.spans) +

@@ -24,7 +24,7 @@ const (
 	columnClock    // which times the record has
 	columnObserved // how much later it was observed, if both are there
 	columnBody     // how the body is written
-	columnLength   // Bytes in streamBody
+	columnLength   // bytes in streamBody
 	eventColumns
 )
 

@@ -33,7 +33,7 @@ const byteOrder = uint32(0x01020304)
 
 // image is a segment as a file holds it: a header, then the slices of the
 // segment as they lie in memory, for no element of them holds a pointer. Each
-// Part has a checksum of its own, so that a fault is told where it is.
+// part has a checksum of its own, so that a fault is located.
 type image struct {
 	header   fileHeader
 	sections []section
@@ -49,7 +49,7 @@ type fileHeader struct {
 	Count     uint64
 	Oldest    uint64
 	Newest    uint64
-	Ordered   uint64 // 1: Rows are in the order of time
+	Ordered   uint64 // 1: rows are in the order of time
 	Opened    int64  // nanoseconds since the Unix epoch
 	Arrived   int64
 	Sections  uint32
@@ -60,7 +60,7 @@ type fileHeader struct {
 // sectionHeader stands before the bytes of a section.
 type sectionHeader struct {
 	ID, Element uint32 // Element: bytes of one
-	Length      uint64 // Bytes in all
+	Length      uint64 // bytes in all
 	Sum         uint32 // CRC-32C of them
 	_           uint32
 }
@@ -200,8 +200,8 @@ func readSummed(r *bytes.Reader, header any) error {
 	return err
 }
 
-// Check reports what readers would stumble over. The checksums tell that the
-// Bytes are those written; this tells that they were a segment.
+// check reports what readers would stumble over. The checksums show that the
+// bytes are those written; this shows that they were a segment.
 func (s *segment) check() (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -220,7 +220,7 @@ func (s *selection) wantView(i int32, v *pointView, place []uint32) {
 	}
 }
 
-// Add puts a piece behind the others of its series.
+// add puts a piece behind the others of its series.
 func (s *selection) add(n uint32, p piece) {
 	at := int32(len(s.pieces))
 	s.pieces = append(s.pieces, p)

@@ -64,7 +64,7 @@ func (b *seriesBook) clear() {
 	b.metrics, b.resources, b.scopes = map[string]namedMetric{}, map[string]*model.Resource{}, map[string]*model.Scope{}
 }
 
-// Entry returns the place of a slot.
+// entry returns the place of a slot.
 func (b *seriesBook) entry(slot uint32) *bookEntry {
 	leaf := int(slot / leafSlots)
 	if leaf >= len(b.leaves) {

@@ -14,16 +14,16 @@ import (
 type signal[R any] struct {
 	name  string
 	place uint8 // in the write-ahead log
-	slot  int   // Bytes of a row in its array; within size
+	slot  int   // bytes of a row in its array; within size
 	when  func(*R) model.Nanos
 	size  func(*R) int
 	// answer is the size by which pages are bounded.
 	answer func(*R) int
-	// Number sets the row's sequence.
+	// number sets the row's sequence.
 	number func(*R, uint64)
 	// complete replaces parts that must not be nil.
 	complete func(*R)
-	// Cost is what keep would add to the chunk's bytes.
+	// cost is what keep would add to the chunk's bytes.
 	cost func(*intern.Parts, *R) int
 	// codec writes a full chunk as a segment.
 	codec codec[R]
@@ -31,12 +31,12 @@ type signal[R any] struct {
 	facts facts[R]
 	// attributes are those of the row itself.
 	attributes func(*R) model.Attributes
-	// Encode writes a row for the write-ahead log, and decode reads it.
+	// encode writes a row for the write-ahead log, and decode reads it.
 	encode func(*rowEncoder, *R)
 	decode func(*rowDecoder) R
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string
-	// Keep interns the row's shared parts and indexes it as the row at place.
+	// keep interns the row's shared parts and indexes it as the row at place.
 	keep func(p *intern.Parts, row *R, place int32)
 }
 

@@ -90,7 +90,7 @@ type DirectoryOptions struct {
 }
 
 // Open makes a store that keeps its rows in a directory, and reads back what one
-// Before left there: rows, sequences, ids and page tokens go on. The errors name the
+// before left there: rows, sequences, ids and page tokens go on. The errors name the
 // key store::directory.
 func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, error) {
 	s := New(limits, now)
@@ -225,7 +225,7 @@ func appendFailure(err error) error {
 }
 
 // Retire drops the rows that arrived longer than MaxAge ago. The time in the
-// Rows does not matter, so that replayed telemetry stays. The owner calls it
+// rows does not matter, so that replayed telemetry stays. The owner calls it
 // every few seconds.
 func (s *Store) Retire() {
 	s.events.retire()
@@ -241,12 +241,12 @@ type Stats struct {
 	Signal string // "logs", "traces", "metrics" or "profiles"
 
 	Rows, Bytes, Capacity uint64
-	Appended              uint64            // Rows stored since the start
-	Evicted               map[string]uint64 // Rows since the start, by "size" and "age"
-	Refused               map[string]uint64 // Rows since the start, by "too_large"
+	Appended              uint64            // rows stored since the start
+	Evicted               map[string]uint64 // rows since the start, by "size" and "age"
+	Refused               map[string]uint64 // rows since the start, by "too_large"
 	Oldest, Newest        model.Nanos       // times in the rows held, without the rows that have none; 0: none
 	FirstSeq, LastSeq     uint64            // of the oldest row held, of the newest ever stored; 0: none
-	Lost                  uint64            // Rows that were evicted before a tail had seen them
+	Lost                  uint64            // rows that were evicted before a tail had seen them
 
 	// Of metrics only: the distinct series held, the bytes that these take
 	// (within Bytes), the series dropped with their last point, and the distinct

@@ -40,7 +40,7 @@ type Tail[R any] struct {
 	resumed  bool   // by a reader that wants to know what it missed
 	since    model.Nanos
 	last     int // matching rows to go back first
-	taken    int // Bytes of rows in the answer at hand
+	taken    int // bytes of rows in the answer at hand
 	bytes    int // that end an answer
 }
 

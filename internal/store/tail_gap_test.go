@@ -20,7 +20,7 @@ import (
 type anyTail interface {
 	// poll returns the number of rows, what was lost, and whether there is more.
 	poll() (rows int, loss model.Loss, more bool)
-	// Next waits as Next does.
+	// next waits as Next does.
 	next(ctx context.Context) (rows int, loss model.Loss, err error)
 }
 

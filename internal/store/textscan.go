@@ -92,7 +92,7 @@ func (h *textHint) inNames(l *loader, columns []int) bool {
 
 // inBodies looks into the bodies. Those that are no strings, and those with the
 // record's own ids in them where the text may be a part of one, are left to the
-// Rows.
+// rows.
 func (h *textHint) inBodies(l *loader) bool {
 	if h.in(l, l.body.Bytes) || len(l.extra.Bytes) > 0 {
 		return true

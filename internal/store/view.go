@@ -62,7 +62,7 @@ type reader[R any] struct {
 	set    blockSet
 	loader loader
 	rows   int   // in hand
-	booked int64 // Bytes on the account of the query
+	booked int64 // bytes on the account of the query
 }
 
 func newReader[R any](v *view[R], h *hint) *reader[R] {
@@ -82,7 +82,7 @@ func (r *reader[R]) blocks() int {
 	return len(r.view.segment.blocks)
 }
 
-// Admits reports whether a block may hold matching rows.
+// admits reports whether a block may hold matching rows.
 func (r *reader[R]) admits(b int) bool {
 	if r.view.segment == nil {
 		return true
@@ -135,13 +135,13 @@ func (r *reader[R]) charge(a *budget.Account) error {
 	return nil
 }
 
-// Close gives back what was booked.
+// close gives back what was booked.
 func (r *reader[R]) close(a *budget.Account) {
 	_ = a.TakeBlock(-r.booked) // less is never refused
 	r.booked = 0
 }
 
-// Row returns one row.
+// row returns one row.
 func (v *view[R]) row(place int) R {
 	if v.segment == nil {
 		return v.rows[place]

@@ -16,7 +16,7 @@ type wants struct {
 	trace  uint64
 	named  []bool // by name; nil: any
 	tests  []labelTest
-	except *wants // Rows that meet all of it are not wanted; nil: there are none
+	except *wants // rows that meet all of it are not wanted; nil: there are none
 
 	texts      []uint64 // places of the strings that hold the text
 	textsKnown bool     // they are looked up
@@ -55,7 +55,7 @@ func (w *wants) blocks() blockSet {
 	return set
 }
 
-// Admits reports whether a block with this text filter may have such rows.
+// admits reports whether a block with this text filter may have such rows.
 func (w *wants) admits(filter []uint64) bool {
 	for i := range w.tests {
 		if !w.tests[i].admits(filter) {

@@ -40,7 +40,7 @@ type codec[R any] interface {
 	// columns is how many columns of numbers a row has.
 	columns() int
 	// deciding is which columns are compressed apart from the others (bit i is
-	// Column i), because queries mostly rule out rows by them.
+	// column i), because queries mostly rule out rows by them.
 	deciding() uint64
 	// blockRows is how many rows are compressed together: a reader of one row
 	// restores so many.
@@ -73,9 +73,9 @@ type writer struct {
 	index    *indexer
 	grams    ngram.GramSet
 	ids      []rowIDs // of the rows of the block
-	warmed   uint32   // see IDTable.warm
+	warmed   uint32   // see idTable.warm
 	row      int      // the one in hand
-	resource int      // Place of its resource
+	resource int      // place of its resource
 
 	bodyBefore string // the latest body of the block
 	unmarked   int    // bodies since the latest one with an id in it
@@ -180,7 +180,7 @@ func (w *writer) search(place uint64, text string) bool {
 	return true
 }
 
-// Text numbers a text that mostly repeats, and most often at once.
+// text numbers a text that mostly repeats, and most often at once.
 func (w *writer) text(column int, s string) uint64 {
 	latest := &w.latest[column]
 	if !colenc.SameText(latest.text, s) {

@@ -36,7 +36,7 @@ func sinkWith(t *testing.T, adapt func(*Config)) (*sink, *seen) {
 	return s, got
 }
 
-// Of returns how many records were dropped for the reason.
+// of returns how many records were dropped for the reason.
 func (g *gate) of(reason string) (dropped uint64) {
 	for r, n := range g.Dropped() {
 		if r.String() == reason {

@@ -245,7 +245,7 @@ func TestPostgreSQLCallsAreSeenFromBothSides(t *testing.T) {
 		assert.Equal(t, "42P01", span.Attributes().AsRaw()["db.response.status_code"], "undefined_table")
 		assert.Equal(t, ptrace.StatusCodeError, span.Status().Code())
 	}
-	s.awaitCalls(t, "SELECT", 1, port) // Of whose long answer only the beginning and the end are seen
+	s.awaitCalls(t, "SELECT", 1, port) // of whose long answer only the beginning and the end are seen
 
 	script := filepath.Join(t.TempDir(), "script.sql")
 	require.NoError(t, os.WriteFile(script, []byte("\\set id random(1, 9)\nUPDATE shop SET name = 'x' WHERE id = :id;\n"), 0o600))

@@ -37,7 +37,7 @@ func converse(t *testing.T, turns ...[][]byte) {
 		for _, call := range calls {
 			_, err := from.Write(call)
 			require.NoError(t, err)
-			_, err = io.ReadFull(to, make([]byte, len(call))) // Each call is read on its own
+			_, err = io.ReadFull(to, make([]byte, len(call))) // each call is read on its own
 			require.NoError(t, err)
 		}
 		from, to = to, from

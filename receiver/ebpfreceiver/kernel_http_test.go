@@ -59,7 +59,7 @@ func (s *seen) eachSpan(do func(pcommon.Resource, ptrace.Span)) {
 	}
 }
 
-// ProcessOf returns what is told of the process that a span is of.
+// ProcessOf returns what is reported of the process that a span is of.
 func (s *seen) processOf(id pcommon.SpanID) (found map[string]any) {
 	s.eachSpan(func(resource pcommon.Resource, span ptrace.Span) {
 		if span.SpanID() == id {

@@ -23,7 +23,7 @@ import (
 // hierarchy is one in which engines make the cgroups that name containers.
 type hierarchy struct {
 	name, root string
-	// Leave are the roots of those that the programs in the kernel ask first.
+	// leave are the roots of those that the programs in the kernel ask first.
 	leave []string
 }
 
@@ -38,7 +38,7 @@ func hierarchies() (found []hierarchy) {
 	return found
 }
 
-// Enter is what a shell does to be in the cgroup at that path, which is made.
+// enter is what a shell does to be in the cgroup at that path, which is made.
 func (h *hierarchy) enter(t *testing.T, path ...string) (command string) {
 	t.Helper()
 	folder := h.root

@@ -73,7 +73,7 @@ func TestSystemCallsAboveTheBudgetAreEstimated(t *testing.T) {
 }
 
 // That all counts together come to what was seen holds to within one draw of
-// Each CPU, whatever else the machine does.
+// each CPU, whatever else the machine does.
 func TestTimedCallsStandForAllThatWereSeen(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{Syscall: config.Probes.Syscall}

@@ -212,7 +212,7 @@ func TestRetransmitBurst(t *testing.T) {
 	})
 }
 
-// Sum waits for the newest points of that server's port, with those values of
+// sum waits for the newest points of that server's port, with those values of
 // those labels, to add up so.
 func (s *seen) sum(t *testing.T, name string, port int, labels, values string, want int64) {
 	t.Helper()

@@ -20,7 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Grown waits until the function finds what it wants among the metrics.
+// grown waits until the function finds what it wants among the metrics.
 func (s *seen) grown(t *testing.T, name string, accept func(attributes map[string]any, metric pmetric.Metric, at int) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {

@@ -30,7 +30,7 @@ func (r *ebpfReceiver) observeSelf(gaps []kernel.Gap) error {
 }
 
 // observe publishes the account of the watch as the collector's own metrics,
-// Read when they are collected.
+// read when they are collected.
 func (r *ebpfReceiver) observe(w *watch) error {
 	return errors.Join(
 		r.telemetry.RegisterTapioEbpfEventsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {

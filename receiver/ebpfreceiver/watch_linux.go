@@ -32,7 +32,7 @@ const (
 	// A batch goes on when it is full or this old.
 	maxRecords = 2000
 	// A span is ten times what another record is; fewer at once leave the collector
-	// Of garbage less to walk over.
+	// of garbage less to walk over.
 	maxSpans = 250
 	maxAge   = 200 * time.Millisecond
 )
@@ -50,7 +50,7 @@ type watch struct {
 	byKind [kernel.Numbers]probe.Probe
 	batch  *emit.Batch
 	began  time.Time
-	last   time.Time // Of collecting
+	last   time.Time // of collecting
 	// received and undecoded count records by probe.
 	received  [kernel.Numbers]atomic.Uint64
 	undecoded [kernel.Numbers]atomic.Uint64
@@ -108,7 +108,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 	return w, gaps, nil
 }
 
-// Start reads in a goroutine that goes on whatever panics in it.
+// start reads in a goroutine that goes on whatever panics in it.
 func (w *watch) start() {
 	go func() {
 		defer close(w.done)

@@ -108,7 +108,7 @@ func TestAFetchedProgramIsABreakIn(t *testing.T) {
 	tellStarted(ctx, t, c, "payment", "/usr/bin/curl", at)
 	tellStarted(ctx, t, c, "payment", "/tmp/.x/miner", at.Add(time.Second))
 	letTimePass(ctx, t, c, at.Add(30*time.Second))
-	groups, _ := told(ctx, t, tapiov1.NewTapioServiceClient(c.API))
+	groups, _ := reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 	require.Len(t, groups, 1)
 	g := groups[0]
 	require.Equal(t, "payment", causeOf(g))

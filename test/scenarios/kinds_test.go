@@ -47,7 +47,7 @@ func TestAnIncidentIsToldInFull(t *testing.T) {
 	live(broken, 0.98)
 	letTimePass(ctx, t, c, at.Add(30*time.Second))
 
-	groups, insights := told(ctx, t, api)
+	groups, insights := reported(ctx, t, api)
 	require.Len(t, groups, 1)
 	g := groups[0]
 	require.Equal(t, "payment", causeOf(g))

@@ -86,7 +86,7 @@ func TestTheCauseIsWhereTheyRun(t *testing.T) {
 			e.live(ctx, t, c, broken)
 			letTimePass(ctx, t, c, e.at.Add(30*time.Second))
 
-			groups, insights := told(ctx, t, tapiov1.NewTapioServiceClient(c.API))
+			groups, insights := reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 			// On a busy machine one service can have an incident before the others are slow.
 			// It is merged into the incident of the place.
 			groups = slices.DeleteFunc(groups, func(g *tapiov1.SemanticGroup) bool {

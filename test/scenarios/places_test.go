@@ -104,7 +104,7 @@ func placed(ctx context.Context, t *testing.T, fault func(ptrace.Span, plog.LogR
 	s.paymentFails, s.paymentFault = true, fault
 	s.run(ctx, t, c, begin.Add(healthy), broken)
 	letTimePass(ctx, t, c, begin.Add(healthy+broken+30*time.Second))
-	groups, insights := told(ctx, t, tapiov1.NewTapioServiceClient(c.API))
+	groups, insights := reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 	require.Len(t, groups, 1)
 	requireForDevelopers(t, insights, groups[0].GetRootCause().GetCausalFactors()[0].GetWithin())
 	return c, groups[0]

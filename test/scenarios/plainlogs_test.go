@@ -95,14 +95,14 @@ func TestAFloodOfANewErrorInPlainLogs(t *testing.T) {
 	api := tapiov1.NewTapioServiceClient(c.API)
 	logs.seconds(300, false)
 	logs.awaitStored(ctx, c)
-	groups, _ := told(ctx, t, api)
+	groups, _ := reported(ctx, t, api)
 	require.Empty(t, groups, "a warning and an error now and then are none")
 
 	for range 65 { // as it is written; the engine waits up to a minute for what is late, so that no file is read far ahead of the other
 		logs.seconds(2, true)
 		logs.awaitStored(ctx, c)
 	}
-	groups, insights := told(ctx, t, api)
+	groups, insights := reported(ctx, t, api)
 	require.Len(t, groups, 1)
 	g := groups[0]
 	require.Equal(t, "payment", causeOf(g))

@@ -129,7 +129,7 @@ func TestTheCauseNamesTheSlowFunction(t *testing.T) {
 		}
 	}
 	letTimePass(ctx, t, c, begin.Add(healthy+broken+30*time.Second))
-	groups, _ := told(ctx, t, api)
+	groups, _ := reported(ctx, t, api)
 	require.Len(t, groups, 1, "one fault is one incident: %v", groups)
 	cause := groups[0].GetRootCause()
 	factor := cause.GetCausalFactors()[0]

@@ -63,7 +63,7 @@ func (r *reporting) report(name string, every time.Duration, values map[string]f
 
 func (r *reporting) groups() []*tapiov1.SemanticGroup {
 	r.t.Helper()
-	groups, _ := told(r.ctx, r.t, tapiov1.NewTapioServiceClient(r.c.API))
+	groups, _ := reported(r.ctx, r.t, tapiov1.NewTapioServiceClient(r.c.API))
 	return groups
 }
 

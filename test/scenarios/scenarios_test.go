@@ -69,7 +69,7 @@ func playFor(t *testing.T, healthy time.Duration, fault func(*shop)) ([]*tapiov1
 		send(ctx, t, c, s, begin.Add(second))
 	}
 	letTimePass(ctx, t, c, begin.Add(healthy+broken+30*time.Second))
-	return told(ctx, t, tapiov1.NewTapioServiceClient(c.API))
+	return reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 }
 
 // send sends what the shop tells of one second.
@@ -92,9 +92,9 @@ func letTimePass(ctx context.Context, t *testing.T, c *running.Collector, to tim
 	require.NoError(t, err)
 }
 
-// told asks until the answer has stayed the same for a while: findings reach the
+// reported asks until the answer has stayed the same for a while: findings reach the
 // store a moment after the records that bring them about.
-func told(
+func reported(
 	ctx context.Context, t *testing.T, api tapiov1.TapioServiceClient,
 ) (groups []*tapiov1.SemanticGroup, insights []*tapiov1.Insight) {
 	t.Helper()

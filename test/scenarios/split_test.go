@@ -47,7 +47,7 @@ func TestASecondFaultIsSplitOff(t *testing.T) {
 	tellKilled(ctx, t, c, "payment", at)
 	s.paymentFails = true
 	live(time.Minute, 0.2)
-	groups, _ := told(ctx, t, api)
+	groups, _ := reported(ctx, t, api)
 	require.Len(t, groups, 1)
 	whole := groups[0]
 	require.Equal(t, "payment", causeOf(whole))
@@ -56,7 +56,7 @@ func TestASecondFaultIsSplitOff(t *testing.T) {
 	second := at
 	live(time.Minute, 0.97)
 	letTimePass(ctx, t, c, at.Add(30*time.Second))
-	groups, _ = told(ctx, t, api)
+	groups, _ = reported(ctx, t, api)
 	require.Len(t, groups, 2)
 	byCause := map[string]*tapiov1.SemanticGroup{}
 	for _, g := range groups {

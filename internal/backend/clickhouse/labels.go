@@ -55,7 +55,7 @@ func wants(q *model.LabelQuery, signal model.Signal) bool {
 type labelled struct {
 	*source
 	conditions []string
-	series     string // expression that tells series apart; "" where each row counts
+	series     string // expression that identifies a series; "" where each row counts
 }
 
 // labelled returns the tables that a query looks at.
@@ -74,7 +74,7 @@ func (s *statement) labelled(q *model.LabelQuery) (tables []labelled) {
 	return tables
 }
 
-// seriesKey is an expression that tells series apart.
+// seriesKey is an expression that identifies a series.
 func (t *metricTable) seriesKey() string {
 	key := "MetricName, MetricUnit, Attributes, ResourceAttributes, ResourceSchemaUrl, ScopeName, ScopeVersion, ScopeAttributes, ScopeSchemaUrl"
 	for _, column := range []string{t.temporality, t.monotonic} {

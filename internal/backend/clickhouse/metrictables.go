@@ -63,7 +63,7 @@ func or(column, kind, missing string) string {
 	return "CAST(" + column + ", '" + kind + "')"
 }
 
-// identity are the columns that tell metrics apart, and what describes them.
+// identity are the columns that identify a metric, and what describes them.
 func (t *metricTable) identity() []string {
 	return []string{
 		"toUInt8(" + strconv.Itoa(int(t.kind)) + ") AS kind", text("MetricName") + " AS name", "MetricUnit AS unit",

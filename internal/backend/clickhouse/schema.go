@@ -124,7 +124,7 @@ func (s *statement) traces() *source {
 	}
 }
 
-// metric returns a table of metrics, and the columns that tell points of one time apart.
+// metric returns a table of metrics, and the columns that distinguish points of one time.
 func (s *statement) metric(table, measured string) *source {
 	return &source{
 		table: table, at: "TimeUnix", name: "MetricName", record: "Attributes", scope: "ScopeAttributes", resource: "ResourceAttributes",

@@ -9,7 +9,7 @@ import "github.com/tapio/tapio/internal/model"
 func (t *tail[Row]) Poll(most int) (rows []Row, loss model.Loss, more bool) {
 	n := min(most, len(t.buffer))
 	if t.old > 0 {
-		n = min(n, t.old) // whoever follows the past only ends with these
+		n = min(n, t.old) // a reader of the past alone ends with these
 	}
 	bytes := 0
 	for i := range t.buffer[:n] {

@@ -19,7 +19,7 @@ type bucket struct {
 }
 
 // pick returns the low end, the high end or a percentile of buckets that are in
-// Ascending order; false if they are empty.
+// ascending order; false if they are empty.
 func pick(how model.Aggregation, buckets []bucket) (float64, bool) {
 	buckets = slices.DeleteFunc(buckets, func(b bucket) bool { return b.count == 0 })
 	if len(buckets) == 0 {

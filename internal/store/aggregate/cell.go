@@ -41,7 +41,7 @@ func (c *Cell) Add(how model.Aggregation, metric *model.Metric, w Window, p Part
 	}
 }
 
-// Value makes one value of the window, and tells how many samples made it; false
+// Value makes one value of the window, and returns how many samples made it; false
 // if the aggregation has no value there.
 func (c *Cell) Value(how model.Aggregation, metric *model.Metric, w Window) (value float64, count uint64, ok bool) {
 	if c.distribution == nil {

@@ -60,7 +60,7 @@ func totalsOf(p *model.Point) totals {
 }
 
 // addIncrease adds what a cumulative series gained: since the point before the
-// Window, else since the series began if that was in the window, else since the
+// window, else since the series began if that was in the window, else since the
 // first point in it. Where that is the only point, what the window gained is
 // not known: it stands for the shape of the distribution alone.
 func (d *distribution) addIncrease(p Part, w Window) {
@@ -139,7 +139,7 @@ func (d *distribution) subtract(p *model.Point) {
 	}
 }
 
-// Value returns one aggregation; false where it has no value.
+// value returns one aggregation; false where it has no value.
 func (d *distribution) value(how model.Aggregation, metric *model.Metric, w Window) (float64, bool) {
 	if _, isQuantile := summaryQuantile(how); isQuantile && metric.Type == model.MetricSummary {
 		return d.reported.Value, d.reported.Set
@@ -185,13 +185,13 @@ func (d *distribution) clamp(value float64) float64 {
 }
 
 // wasReset reports whether a cumulative distribution began anew between two
-// Points. New bounds or a finer scale are a new beginning too.
+// points. New bounds or a finer scale are a new beginning too.
 func wasReset(before, after *model.Point) bool {
 	return Restarted(before, after) || distributionFell(before, after)
 }
 
 // distributionFell reports whether a cumulative distribution holds less than
-// Before, which it never does without a reset.
+// before, which it never does without a reset.
 func distributionFell(before, after *model.Point) bool {
 	if totalsOf(after).count < totalsOf(before).count {
 		return true

@@ -21,7 +21,7 @@ type numberCell struct {
 	hasRate  bool
 }
 
-// Add takes what one series brings to the window.
+// add takes what one series brings to the window.
 func (c *numberCell) add(how model.Aggregation, metric *model.Metric, w Window, p Part) {
 	_, isRank := Rank(how)
 	for i := range p.Points {
@@ -103,7 +103,7 @@ func slope(points []model.Point) float64 {
 
 // counterRate is the rate of a counter as PromQL's rate() defines it: the
 // increase between the first and the last sample, extended to the bounds of the
-// Window where these are not farther away than samples usually are from each
+// window where these are not farther away than samples usually are from each
 // other, but not to before the counter was 0.
 func counterRate(w Window, points []model.Point) float64 {
 	first, last := &points[0], &points[len(points)-1]

@@ -5,7 +5,7 @@ package aggregate
 
 import "github.com/tapio/tapio/internal/model"
 
-// KnowsStart reports whether a point tells since when it counts. OTLP writes an
+// KnowsStart reports whether a point has the time since when it counts. OTLP writes an
 // unknown start as 0 or, of the first point, as the time of the point itself.
 func KnowsStart(p *model.Point) bool { return p.Start != 0 && p.Start < p.Time }
 
@@ -18,7 +18,7 @@ func Restarted(before, after *model.Point) bool {
 }
 
 // Fell reports whether a cumulative series shows less than before, which is a
-// Reset whatever its start times are.
+// reset whatever its start times are.
 func Fell(metric *model.Metric, before, after *model.Point) bool {
 	if metric.Type == model.MetricSum {
 		return metric.Monotonic && after.Float() < before.Float()

@@ -18,9 +18,9 @@ type Entry[R any] struct {
 }
 
 // Best keeps the first entries of all that are added: n at most, and no more than
-// Begin within MaxBytes, for the others would not fit the page; but two in
-// any case, as a page holds one and the other tells that there is more. Once it is
-// Full it is a heap, with the last entry in order at its root.
+// begin within MaxBytes, for the others would not fit the page; but two in
+// any case, as a page holds one and the other shows that there is more. Once it is
+// full it is a heap, with the last entry in order at its root.
 type Best[R any] struct {
 	N         int
 	MaxBytes  int // 0: no bound

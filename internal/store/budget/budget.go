@@ -22,7 +22,7 @@ const (
 
 // Budget bounds what all queries together hold and how many work at once.
 type Budget struct {
-	Limit   atomic.Int64 // Bytes of all queries
+	Limit   atomic.Int64 // bytes of all queries
 	Used    atomic.Int64
 	turns   chan struct{} // one for each goroutine that unpacks a block
 	Peak    atomic.Int64
@@ -73,8 +73,8 @@ func (b *Budget) Idle() int { return cap(b.turns) - len(b.turns) }
 // Account is what one query holds. The goroutines of the query share it.
 type Account struct {
 	budget *Budget
-	Rows   atomic.Int64 // Bytes of rows found so far, which a greedy query piles up
-	blocks atomic.Int64 // Bytes of blocks being unpacked, which no query can choose
+	Rows   atomic.Int64 // bytes of rows found so far, which a greedy query piles up
+	blocks atomic.Int64 // bytes of blocks being unpacked, which no query can choose
 }
 
 // Take books rows, or nothing and an error if that is too much for this query or
@@ -102,7 +102,7 @@ func (a *Account) TakeBlock(bytes int64) error {
 	return nil
 }
 
-// Take books bytes that may be less than 0.
+// take books bytes that may be less than 0.
 func (b *Budget) take(bytes int64) error {
 	limit, used := b.Limit.Load(), b.Used.Add(bytes)
 	if bytes > 0 && used > limit {

@@ -71,7 +71,7 @@ func (r *BitReader) Get(n uint) uint64 {
 	if r.Held < n {
 		r.Fill()
 	}
-	v := r.Word >> 1 >> (63 - n) // N may be 0
+	v := r.Word >> 1 >> (63 - n) // n may be 0
 	r.Word, r.Held = r.Word<<n, r.Held-n
 	return v
 }
@@ -116,7 +116,7 @@ func (w *BitWriter) PutSigned(v int64) {
 		class++
 	}
 	if class < signedClasses-1 {
-		w.Put(1<<(class+1)-2, uint(class)+1) // Ones, and a zero that the last class lacks
+		w.Put(1<<(class+1)-2, uint(class)+1) // ones, and a zero that the last class lacks
 	} else {
 		w.Put(1<<class-1, uint(class))
 	}

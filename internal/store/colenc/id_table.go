@@ -15,9 +15,9 @@ import (
 // that a map would grow again and again; here the places are known before.
 type IDTable[T comparable] struct {
 	Values []T
-	slots  []uint32 // Place plus 1, by hash, with open addressing; a power of two
+	slots  []uint32 // place plus 1, by hash, with open addressing; a power of two
 	hash   func(T) uint64
-	latest int // Place of the id asked for last: rows of a trace mostly come together
+	latest int // place of the id asked for last: rows of a trace mostly come together
 }
 
 // NewIDTable makes a table for at most so many ids.
@@ -49,7 +49,7 @@ func (t *IDTable[T]) Place(id T) int {
 	return t.latest
 }
 
-// TraceHash and SpanHash make hashes that nobody can choose ids for, so that ids
+// TraceHash and SpanHash make hashes that no sender can choose ids for, so that ids
 // cannot be made to collide.
 func TraceHash() func(model.TraceID) uint64 {
 	a, b := rand.Uint64(), rand.Uint64()

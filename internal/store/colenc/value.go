@@ -12,7 +12,7 @@ import (
 )
 
 // SameText compares texts that mostly are in the same memory, or differ in their
-// Last byte: ids and numbers of one length do.
+// last byte: ids and numbers of one length do.
 func SameText(a, b string) bool {
 	last := len(a) - 1
 	return len(a) == len(b) && (last < 0 || unsafe.StringData(a) == unsafe.StringData(b) || a[last] == b[last] && a == b)

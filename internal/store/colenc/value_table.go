@@ -23,7 +23,7 @@ type ValueTable struct {
 	place  uint32 // of latest; 0: none
 	count  uint32 // texts written
 	rows   int
-	known  int // Rows whose value was known
+	known  int // rows whose value was known
 	plain  bool
 	Open   bool // the field's labels are not indexed, in the whole segment
 }
@@ -63,7 +63,7 @@ func (t *ValueTable) learn(value string) {
 	t.plain = t.rows == triedValues && t.known*knownShare < triedValues
 }
 
-// Reset begins a block. What a field is like is tried anew: it may have changed.
+// Reset begins a block. What a field is like is determined again: it may have changed.
 func (t *ValueTable) Reset() {
 	clear(t.places)
 	*t = ValueTable{places: t.places, Open: t.Open}

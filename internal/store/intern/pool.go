@@ -12,7 +12,7 @@ import (
 )
 
 // pool keeps one copy of each value. Rows that come together mostly share their
-// Parts by pointer, so the latest search is remembered; other values are found
+// parts by pointer, so the latest search is remembered; other values are found
 // by content.
 type pool[T any] struct {
 	hash      *maphash.Hash
@@ -23,7 +23,7 @@ type pool[T any] struct {
 	last      latest[T]
 }
 
-// Latest is the answer to the latest search.
+// latest is the answer to the latest search.
 type latest[T any] struct {
 	asked, kept *T
 	hash        uint64

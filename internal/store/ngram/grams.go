@@ -38,7 +38,7 @@ type GramSet struct {
 type gramScan struct {
 	last  uint64 // the latest bytes, the newest lowest
 	bytes int
-	digit int // Bytes up to the latest digit
+	digit int // bytes up to the latest digit
 }
 
 // Next takes a byte, and returns the hash of the long gram that ends with it if
@@ -68,7 +68,7 @@ func shortHash(last uint64) uint32 {
 	return uint32(last&(1<<(8*gramLength)-1)) * 0x9e3779b1 >> (32 - gramBits)
 }
 
-// Add takes the grams of a text, and its short ones: what eachShort tells, but
+// Add takes the grams of a text, and its short ones: what eachShort returns, but
 // for the bytes by themselves, which are found in the pairs later. Ids are as
 // good as random, so that the loop has no branch that depends on what a byte is,
 // but those that mostly go one way.

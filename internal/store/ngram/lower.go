@@ -14,7 +14,7 @@ func Lower(text []byte) (ascii bool) {
 	for len(text) >= 8 {
 		x := binary.LittleEndian.Uint64(text)
 		low := x &^ highBits
-		// The high bit of each byte tells: from A on, and behind Z.
+		// The high bit of each byte is set from A on, and behind Z.
 		upper := (low + eachByte*(0x80-'A')) ^ (low + eachByte*(0x7f-'Z'))
 		binary.LittleEndian.PutUint64(text, x|(upper&^x&highBits)>>2)
 		all |= x

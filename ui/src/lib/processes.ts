@@ -33,7 +33,7 @@ function list(text: string | undefined): string[] {
   }
 }
 
-/** The roots of the processes that events tell of; the order of the events does not matter. */
+/** The roots of the processes that events report; the order of the events does not matter. */
 export function processes(rows: Row[]): Process[] {
   const byKey = new Map<string, Process>();
   const parents = new Map<string, string>();

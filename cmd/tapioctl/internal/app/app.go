@@ -69,7 +69,7 @@ func (a *App) Connected(body Command) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = conn.Close() }() // the answer is complete; nobody is left to tell
+		defer func() { _ = conn.Close() }() // the answer is complete
 		c := Clients{
 			Tapio:         tapiov1.NewTapioServiceClient(conn),
 			Observability: tapiov1.NewObservabilityServiceClient(conn),

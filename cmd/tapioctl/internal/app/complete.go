@@ -92,7 +92,7 @@ func (a *App) completeMetrics(cmd *cobra.Command, args []string, begun string) (
 }
 
 // CompleteAll completes the flags that name services, namespaces, metrics,
-// Operations and labels, and the ids of records, traces and incidents, in all
+// operations and labels, and the ids of records, traces and incidents, in all
 // commands.
 func (a *App) CompleteAll(cmd *cobra.Command) {
 	for flag, with := range map[string]completion{

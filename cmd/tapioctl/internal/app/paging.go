@@ -23,7 +23,7 @@ const (
 )
 
 // EachPage fetches page after page until limit rows are there or no more are
-// stored. fetch is told how many rows are still wanted and returns how many it
+// stored. fetch gets how many rows are still wanted and returns how many it
 // took. Only the page token may change between pages.
 func EachPage(filter *tapiov1.Filter, limit uint32, fetch func(wanted int) (took int, next string, err error)) error {
 	for wanted := int(limit); wanted > 0; {
@@ -57,6 +57,6 @@ func PrintPages[Item proto.Message](
 	if err != nil && len(all) == 0 {
 		return err
 	}
-	t.Print(o, format, all) // What came before an error is still true
+	t.Print(o, format, all) // what came before an error is still true
 	return err
 }

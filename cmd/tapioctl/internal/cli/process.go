@@ -41,7 +41,7 @@ func RunProcess(version string) {
 }
 
 // isTerminal takes every character device for a terminal: colors sent to
-// /dev/null harm nobody, and this needs no system call of one platform.
+// /dev/null are harmless, and this needs no system call of one platform.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

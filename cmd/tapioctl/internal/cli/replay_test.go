@@ -107,7 +107,7 @@ func replaySignal(t *testing.T, signal, file string, args ...string) result {
 }
 
 // Spans and points come back as they were printed, in both formats, and so does
-// What the collector's file exporter writes.
+// what the collector's file exporter writes.
 func TestReplayOfSpansAndMetrics(t *testing.T) {
 	for _, signal := range []string{"spans", "metrics"} {
 		want := printed(t, signal, "json")

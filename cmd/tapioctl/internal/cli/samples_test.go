@@ -51,7 +51,7 @@ func sampleLog(sequence uint64, body string) *tapiov1.Event {
 }
 
 // sampleEvent has all that a record can have, and a body that attacks the
-// Terminal.
+// terminal.
 func sampleEvent() *tapiov1.Event {
 	traceID, _ := hex.DecodeString(sampleTrace)
 	return &tapiov1.Event{

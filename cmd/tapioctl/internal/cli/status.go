@@ -80,8 +80,7 @@ func printStatus(a *app.App, health *tapiov1.HealthCheckResponse, info *tapiov1.
 	printNotes(a.Out, info)
 }
 
-// printNotes tells what the table has no place for, where there is something to
-// tell.
+// printNotes prints what has no column in the table, if there is any.
 func printNotes(o *render.Output, info *tapiov1.GetServiceInfoResponse) {
 	for _, s := range info.GetStore() {
 		if n := s.GetUnindexedKeyCount(); n > 0 {

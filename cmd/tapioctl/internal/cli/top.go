@@ -132,7 +132,7 @@ func printSignals(o *render.Output, now, before *picture) {
 	o.PrintTable([]string{"SIGNAL", "STORED/S", "HELD", "SIZE", "FULL", "EVICTED", "REFUSED"}, rows)
 }
 
-// printWrites tells of what comes over the API itself.
+// printWrites prints what the API itself receives.
 func printWrites(o *render.Output, now, before *picture) {
 	f, rate := now.figures, "-"
 	if before != nil {
@@ -144,14 +144,14 @@ func printWrites(o *render.Output, now, before *picture) {
 	fmt.Fprintf(o, "refused: records %s; calls %s; streams %s; lost by slow readers %s\n",
 		render.Reasons(f.GetRejectedRecordCounts()), render.Reasons(f.GetRejectedCallCounts()), render.Reasons(f.GetDroppedStreamCounts()),
 		render.Thousands(f.GetLostRecordCount()))
-	if counts := f.GetFindingCounts(); counts != nil { // an older server tells none
+	if counts := f.GetFindingCounts(); counts != nil { // an older server reports none
 		fmt.Fprintf(o, "found: %s, %s, %s, updates included\n", render.Plural(counts[semconv.EventCorrelation], "correlation"),
 			render.Plural(counts[semconv.EventSemanticGroup], "group"), render.Plural(counts[semconv.EventInsight], "insight"))
 	}
 }
 
 func perSecond(now, before uint64, passed time.Duration) string {
-	if now < before || passed <= 0 { // it was started anew
+	if now < before || passed <= 0 { // it was restarted
 		return "-"
 	}
 	return render.Thousands(uint64(float64(now-before)/passed.Seconds() + 0.5))

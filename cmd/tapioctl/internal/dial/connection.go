@@ -31,7 +31,7 @@ const (
 )
 
 // Dial makes the connection that the flags describe. It connects with the first
-// Call only.
+// call only.
 func (f *Flags) Dial(o *render.Output, version string, extra ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if strings.HasPrefix(f.Server, "http://") || strings.HasPrefix(f.Server, "https://") {
 		return nil, exitcode.UsageErrorf("--server %s: give host:port without http://; --tls turns encryption on", f.Server)
@@ -118,7 +118,7 @@ func (f *Flags) WarnOfOpenToken(o *render.Output) {
 	o.Note("the token or password travels unencrypted to %s: add --tls", f.Server)
 }
 
-// Authorization is the header that says who asks, "" for nobody.
+// Authorization is the value of the authorization header, "" without credentials.
 func (f *Flags) Authorization() string {
 	switch {
 	case f.Token != "":
@@ -130,7 +130,7 @@ func (f *Flags) Authorization() string {
 	}
 }
 
-// Authorization sends the header with every call.
+// authorization sends the header with every call.
 type authorization struct{ header string }
 
 func (a authorization) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {

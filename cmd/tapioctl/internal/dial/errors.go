@@ -67,7 +67,7 @@ func (f *Flags) explainStatus(s *status.Status) *exitcode.Error {
 	}
 }
 
-// Unavailable tells a server that nobody runs from one that is not ready: the
+// Unavailable distinguishes a server that does not run from one that is not ready: the
 // first is said by the client's own transport.
 func (f *Flags) Unavailable(message string) string {
 	for _, prefix := range []string{"connection error:", "name resolver error:", "dns:", "produced zero addresses", "write tcp "} {
@@ -79,7 +79,7 @@ func (f *Flags) Unavailable(message string) string {
 }
 
 // transportAdvice says what to do, by what the transport says went wrong. Of a
-// Server that refuses the certificate, or the lack of one, often only the reset of
+// server that refuses the certificate, or the lack of one, often only the reset of
 // the connection arrives: it overtakes the reason.
 func (f *Flags) transportAdvice(message string) string {
 	switch {

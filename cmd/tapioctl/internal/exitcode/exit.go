@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The exit codes, as `tapioctl --help` tells them.
+// The exit codes, as `tapioctl --help` lists them.
 const (
 	OK          = 0
 	Refused     = 1

@@ -73,7 +73,7 @@ func printFindings[F proto.Message](
 		}
 		return len(page), next, nil
 	})
-	if len(rows) > 0 { // What came before an error is still true
+	if len(rows) > 0 { // what came before an error is still true
 		o.PrintTable(heading, rows)
 	}
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // incidentTexts picks one insight of each incident, in the order of the list: the
-// one for whoever is on call, else the first.
+// one for the person on call, else the first.
 func incidentTexts(list []*tapiov1.Insight) []*tapiov1.Insight {
 	var picked []*tapiov1.Insight
 	for _, insight := range list {
@@ -43,7 +43,7 @@ func printInsightTexts(
 		all = append(all, page...)
 		return len(page), next, err
 	})
-	for _, insight := range incidentTexts(all) { // What came before an error is still true
+	for _, insight := range incidentTexts(all) { // what came before an error is still true
 		render.PrintInsightText(a.Out, insight)
 	}
 	if err == nil {

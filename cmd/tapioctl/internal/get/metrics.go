@@ -94,7 +94,7 @@ func getSeries(ctx context.Context, a *app.App, c app.Clients, request *tapiov1.
 }
 
 // noteManyWriters reports figures that may be wrong because two processes write
-// To one series.
+// to one series.
 func noteManyWriters(o *render.Output, list []*tapiov1.MetricSeries) {
 	for _, series := range list {
 		if n := series.GetMultipleWriterSeriesCount(); n > 0 {
@@ -147,7 +147,7 @@ func getPoints(ctx context.Context, a *app.App, c app.Clients, request *tapiov1.
 		}
 		return took, response.GetNextPageToken(), err
 	})
-	if len(points) > 0 { // What came before an error is still true
+	if len(points) > 0 { // what came before an error is still true
 		render.PrintPoints(a.Out, points, f.oldestFirst, f.format.Value == "wide")
 	}
 	if err == nil {

@@ -81,7 +81,7 @@ func getTraces(ctx context.Context, a *app.App, c app.Clients, f *getTracesFlags
 		}
 		return len(response.GetTraces()), response.GetNextPageToken(), nil
 	})
-	if len(rows) > 0 { // What came before an error is still true
+	if len(rows) > 0 { // what came before an error is still true
 		a.Out.PrintTable([]string{"TRACE", "START", "DURATION", "SPANS", "ERRORS", "SERVICE", "OPERATION", "SERVICES"}, rows)
 	}
 	if err == nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // MaxLineBytes is the longest line of a file of records: an answer of the
-// Server with -o jsonpb is one line.
+// server with -o jsonpb is one line.
 const MaxLineBytes = 64 << 20
 
 // FileKind says how the lines of a file become a stream of one signal.
@@ -96,7 +96,7 @@ func (s *fileStream) readLast(count int) (last []render.Batch, err error) {
 		if err != nil {
 			return last, err
 		}
-		if b.Rows == 0 { // a loss alone, of which nobody knows whether it is before the last
+		if b.Rows == 0 { // a loss alone, of which it is not known whether it is before the last
 			continue
 		}
 		b.Loss = nil

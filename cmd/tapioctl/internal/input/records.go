@@ -52,7 +52,7 @@ func batchOf(events []*tapiov1.Event, loss *tapiov1.Loss) render.Batch {
 	return render.RecordBatch(&tapiov1.StreamLogsResponse{Logs: events, Loss: loss}, events, loss)
 }
 
-// ReadLine tells by its keys what a line is.
+// ReadLine recognizes what a line is by its keys.
 func ReadLine(line []byte) (render.Batch, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(line, &keys); err != nil {

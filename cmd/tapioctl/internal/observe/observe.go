@@ -112,7 +112,7 @@ func (f *observeRecordsFlags) kind(args []string) model.RecordKind {
 }
 
 // kindOfFile is kind for a file, all records of which are shown unless the
-// Command names a kind.
+// command names a kind.
 func (f *observeRecordsFlags) kindOfFile(args []string) model.RecordKind {
 	if len(args) == 0 {
 		return model.LogsAndEvents

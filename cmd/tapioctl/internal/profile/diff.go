@@ -39,7 +39,7 @@ func (f *baselineFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.slowerThan, "slower-than", 0, "compare requests that take at least this long with faster ones, for example 500ms")
 }
 
-// Apply makes the filter of the baseline: that of the request, with what the flags replace.
+// apply makes the filter of the baseline: that of the request, with what the flags replace.
 func (f *baselineFlags) apply(c *render.Clock, request *tapiov1.AnalyzeProfileRequest) error {
 	chosen := len(f.selectors) > 0 || f.times != (selector.TimeFlags{})
 	if f.percentile != 0 && !f.slow {

@@ -37,7 +37,7 @@ func PrintExplanation(o *Output, g *tapiov1.SemanticGroup, insights []*tapiov1.I
 
 func printSection(o *Output, title string) { o.WriteText("\n" + o.Paint(Bold, title) + "\n") }
 
-// printExplainText prints the insight for whoever is on call, else the first.
+// printExplainText prints the insight for the person on call, else the first.
 func printExplainText(o *Output, insights []*tapiov1.Insight) {
 	if len(insights) == 0 {
 		return

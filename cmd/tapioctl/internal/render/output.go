@@ -146,8 +146,8 @@ func (o *Output) Note(format string, args ...any) {
 	fmt.Fprintf(o.ErrOut, "tapioctl: "+format+"\n", args...)
 }
 
-// NoteIfNone tells the person that there was nothing to print, which an empty
-// Output alone leaves open.
+// NoteIfNone prints that there was nothing to print, which an empty
+// output alone leaves open.
 func (o *Output) NoteIfNone(count int, what string) {
 	if count == 0 {
 		o.Note("no %s found", what)
@@ -159,8 +159,8 @@ const ClearLine = "\r\x1b[K"
 
 // What a terminal does with these. The pictures have a screen of their own, so
 // that what stood on the terminal comes back in the end; the cursor is hidden, and
-// What is too long for a line is cut. A picture begins in the corner and clears
-// What is below, so that it replaces the one before without flicker.
+// what is too long for a line is cut. A picture begins in the corner and clears
+// what is below, so that it replaces the one before without flicker.
 const (
 	EnterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 	Redraw      = "\x1b[H\x1b[J"

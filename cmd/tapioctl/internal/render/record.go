@@ -76,7 +76,7 @@ func (p *RecordPrinter) printCompact(event *tapiov1.Event) {
 const maxInline = 256
 
 // assigned shortens a value that is long, and quotes one that would run into the
-// Next one.
+// next one.
 func assigned(v *commonv1.AnyValue) string {
 	text := ValueText(v)
 	if len(text) > maxInline {

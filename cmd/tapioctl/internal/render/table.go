@@ -27,7 +27,7 @@ func Cells(texts ...string) []Cell {
 }
 
 // PrintTable prints rows under a heading, each column as wide as its widest
-// Cell.
+// cell.
 func (o *Output) PrintTable(heading []string, rows [][]Cell) {
 	widths := make([]int, len(heading))
 	for i, title := range heading {

@@ -43,7 +43,7 @@ func utf16Reader(from io.Reader, order unicode.Endianness, bom unicode.BOMPolicy
 
 // peekAvailable waits for the first bytes only: a pipe may bring more much later.
 func peekAvailable(from *bufio.Reader, most int) []byte {
-	_, _ = from.Peek(1) // What there is decides
+	_, _ = from.Peek(1) // what there is decides
 	head, _ := from.Peek(min(most, from.Buffered()))
 	return head
 }

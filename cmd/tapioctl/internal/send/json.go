@@ -25,7 +25,7 @@ import (
 type jsonInput struct {
 	name   string
 	source *countingReader
-	again  *againReader // What the decoder reads from
+	again  *againReader // what the decoder reads from
 	values *json.Decoder
 	began  int64 // offset in the source at which values began
 }

@@ -27,7 +27,7 @@ type sendReport struct {
 
 	mu      sync.Mutex
 	places  []place // of the events that are not acknowledged, in order
-	total   uint64  // Events read
+	total   uint64  // events read
 	stored  uint64
 	refused map[string]uint64 // by reason
 	named   int               // refusals reported one by one

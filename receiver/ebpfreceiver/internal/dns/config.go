@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Config is what to tell of questions to name servers.
+// Config is what to report of queries to name servers.
 type Config struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`

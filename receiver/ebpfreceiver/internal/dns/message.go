@@ -20,7 +20,7 @@ type dnsQuestion struct {
 type dnsMessage struct {
 	id       uint16
 	response bool
-	fault    string // Of a response that says no
+	fault    string // of a response that says no
 	question dnsQuestion
 }
 

@@ -29,7 +29,7 @@ const (
 type searchID struct {
 	process identity.Key
 	kind    string
-	name    string // Of the last question
+	name    string // of the last question
 }
 
 // search is a lookup of which a question was answered with NXDOMAIN.

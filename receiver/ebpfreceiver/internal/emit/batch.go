@@ -42,7 +42,7 @@ type Batch struct {
 	Table *identity.Table
 	Clock kernel.Clock
 	// Since is when the counting of what Collect reads began, Last when it was
-	// Read before, Now when it is read.
+	// read before, Now when it is read.
 	Since, Last, Now time.Time
 	// Final is set for the last call of Collect.
 	Final bool
@@ -104,7 +104,7 @@ func (b *Batch) EventAt(name string, place *identity.Place, at time.Time) plog.L
 }
 
 // Span adds a span of a process, under a resource of its own: what is known of the
-// Process is the same for all its spans.
+// process is the same for all its spans.
 func (b *Batch) Span(name string, of *identity.Process) ptrace.Span {
 	slice, ok := b.spans[of]
 	if !ok {
@@ -237,7 +237,7 @@ func (b *Batch) PutResource(to pcommon.Resource, place *identity.Place) {
 	PutText(attributes, semconv.K8sPodUID, place.PodUID)
 }
 
-// PutInstance writes what tells instances of a service apart. The key of a process
+// PutInstance writes what distinguishes instances of a service. The key of a process
 // holds for its host only.
 func (b *Batch) PutInstance(to pcommon.Map, instance string) {
 	if instance == "" {

@@ -38,7 +38,7 @@ type Duration struct {
 	Counts   []uint64
 	Sum      float64
 	exemplar Exemplar
-	told     bool // the exemplar, in an earlier point
+	reported bool // the exemplar, in an earlier point
 	since    time.Time
 	changed  time.Time // when it was last collected with something new
 	Grown    bool      // since it was collected
@@ -51,7 +51,7 @@ type Durations[K comparable] struct {
 	Place  func(K) *identity.Place
 	Label  func(K, pcommon.Map)
 	Series map[K]*Duration
-	last   time.Time // Of collecting: when a series that is new since may have begun
+	last   time.Time // of collecting: when a series that is new since may have begun
 }
 
 // Add counts one; without room for its labels it is counted under rest.
@@ -87,7 +87,7 @@ func (d *Durations[K]) Count(one *Duration, took time.Duration, e Exemplar) {
 func (one *Duration) SetExemplar(e Exemplar, seconds float64) {
 	if e.Trace != (pcommon.TraceID{}) {
 		e.value = seconds
-		one.exemplar, one.told = e, false
+		one.exemplar, one.reported = e, false
 	}
 }
 
@@ -106,9 +106,9 @@ func (d *Durations[K]) Collect(out *Batch) {
 		one.since = out.Since
 		point := out.Histogram(&d.Metric, d.Place(labels), one.Counts, one.Sum)
 		d.Label(labels, point.Attributes())
-		if one.exemplar.Trace != (pcommon.TraceID{}) && !one.told {
+		if one.exemplar.Trace != (pcommon.TraceID{}) && !one.reported {
 			putExemplar(point.Exemplars().AppendEmpty(), one.exemplar)
-			one.told = true
+			one.reported = true
 		}
 	}
 	d.last = out.Now

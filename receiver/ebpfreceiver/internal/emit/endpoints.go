@@ -55,7 +55,7 @@ func (e *Endpoints) scope(of [16]byte, port uint16) identity.Endpoint {
 	return identity.Endpoint{Netns: e.Netns, At: netip.AddrPortFrom(Address(of), port)}
 }
 
-// PutNamespace tells addresses of loopback apart.
+// PutNamespace distinguishes addresses of loopback.
 func (e *Endpoints) PutNamespace(to pcommon.Map) {
 	if e.RemoteAddr().IsLoopback() || Address(e.Local).IsLoopback() {
 		to.PutInt(semconv.NetworkNamespace, int64(e.Netns))

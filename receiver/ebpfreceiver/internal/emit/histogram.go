@@ -41,8 +41,8 @@ func (h *Histogram) Count() (all uint64) {
 	return all
 }
 
-// Put writes the buckets as they are: those of scale 0 double, and bucket 1 of the
-// Kernel's begins at 2^finest. What is below it counts as zero, with that threshold.
+// put writes the buckets as they are: those of scale 0 double, and bucket 1 of the
+// kernel's begins at 2^finest. What is below it counts as zero, with that threshold.
 func (h *Histogram) put(to pmetric.ExponentialHistogramDataPoint) {
 	to.SetScale(0)
 	to.SetCount(h.Count())

@@ -32,7 +32,7 @@ func TestSeriesHaveABoundAndTheRestIsCountedTogether(t *testing.T) {
 }
 
 // A host that starts many programs must not hide the one that is busy now: what has not
-// Grown for the longest time makes room, though not before it was reported.
+// grown for the longest time makes room, though not before it was reported.
 func TestANewSeriesReplacesTheIdleOnes(t *testing.T) {
 	const limit, other = 3, -1
 	s, now := NewSeries[int, int](limit), time.Unix(100, 0)

@@ -31,7 +31,7 @@ func PutLineage(to pcommon.Map, of *identity.Process, table *identity.Table) {
 }
 
 // ProcessOf returns whose the record is, by the name that the kernel had for it
-// if nobody knows better.
+// if nothing better is known.
 func (b *Batch) ProcessOf(h *kernel.Head, comm string) *identity.Process {
 	of := b.Table.Lookup(identity.KeyAt(h.PID, h.Start), h.Cgroup)
 	if of.Name != "" {

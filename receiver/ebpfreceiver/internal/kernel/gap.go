@@ -18,7 +18,7 @@ import (
 )
 
 // Reason is why the kernel did not let a feature be had. It is a label of a
-// Metric, so there are few.
+// metric, so there are few.
 type Reason string
 
 // The reasons.
@@ -94,7 +94,7 @@ func release() string {
 }
 
 // Together tells of many gaps in one line, each cause once; nil without any. What the
-// Kernel said of each is in the gap itself.
+// kernel said of each is in the gap itself.
 func Together(gaps []Gap) error {
 	gaps = slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool { return g.Partial })
 	if len(gaps) == 0 {
@@ -195,7 +195,7 @@ func effectiveCapabilities() uint64 {
 }
 
 // Environments is the gap that is left where the environment of processes may not be
-// Read; nil without any.
+// read; nil without any.
 func Environments(denied int) []Gap {
 	if denied == 0 {
 		return nil

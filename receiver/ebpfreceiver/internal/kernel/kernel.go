@@ -30,7 +30,7 @@ type Kernel struct {
 	shared map[string]*ebpf.Map
 	loaded map[string]*Programs // by probe
 	clock  Clock
-	types  *btf.Cache // Of the kernel; nil: each load decodes them anew
+	types  *btf.Cache // of the kernel; nil: each load decodes them again
 
 	measuring io.Closer
 }

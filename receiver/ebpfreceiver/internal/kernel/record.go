@@ -12,7 +12,7 @@ import (
 )
 
 // Number is a probe's slot in the account of the ring buffer, and the high byte
-// Of the kinds of its records; bpf/event.h has the same.
+// of the kinds of its records; bpf/event.h has the same.
 type Number uint8
 
 // The probes, in the order of bpf/event.h.

@@ -26,9 +26,9 @@ type Reader interface {
 }
 
 // ring reads the kernel's ring buffer where it lies, without a call into the
-// Kernel: the pages of the producer are mapped here, read only. The kernel would
+// kernel: the pages of the producer are mapped here, read only. The kernel would
 // let the data be mapped twice in a row, so that no record wraps, but counts both
-// As memory of this process; one record in a round of the ring is copied instead.
+// as memory of this process; one record in a round of the ring is copied instead.
 type ring struct {
 	control  []byte // our position, one page that we may write
 	shared   []byte // the producer's position, one page, then the data

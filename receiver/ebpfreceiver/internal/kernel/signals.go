@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SignalName returns SIGKILL for 9; a real-time signal is told by its number.
+// SignalName returns SIGKILL for 9; a real-time signal is written as its number.
 func SignalName(n int32) string {
 	if name := unix.SignalName(unix.Signal(n)); name != "" {
 		return name

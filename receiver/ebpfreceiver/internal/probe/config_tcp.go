@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// TCPConfig is what to tell of connections.
+// TCPConfig is what to report of connections.
 type TCPConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`

@@ -82,7 +82,7 @@ type programNow struct {
 	gone []uint32
 }
 
-// Read returns what each program did since the last time. Those that have ended
+// read returns what each program did since the last time. Those that have ended
 // are read first: a process that ends meanwhile is then counted by neither, and
 // made up for the next time. The other way round it would be counted by both.
 func (r *cpuRuns) read(out *emit.Batch) (map[program]*runSums, error) {

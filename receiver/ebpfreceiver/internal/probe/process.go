@@ -37,8 +37,8 @@ type process struct {
 	config *ProcessConfig
 	redact *redact.Redactor
 	forks  *ebpf.Map
-	// exited are the keys of processes whose end was told: two threads that end
-	// At once both tell.
+	// exited are the keys of processes whose end was reported: two threads that end
+	// at once both report it.
 	exited *simplelru.LRU[identity.Key, struct{}]
 	// oomKilled are the victims of the OOM killer: their SIGKILL is a failure.
 	oomKilled *simplelru.LRU[identity.Key, struct{}]

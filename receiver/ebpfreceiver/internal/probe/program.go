@@ -58,8 +58,8 @@ func (k *programKey) name(of *programInfo) string {
 // startPending reports whether the event of the program's start may still be in the ring
 // buffer. The counts of such a program are reported by the next collection. Reported now,
 // they would go to a series without its service, and later counts to one with it. Most
-// Of what a short process takes is counted while it exits, without an inode, so that
-// Kernel threads cannot be distinguished from it and wait as well.
+// of what a short process takes is counted while it exits, without an inode, so that
+// kernel threads cannot be distinguished from it and wait as well.
 func (k *programKey) startPending(of *programInfo, out *emit.Batch) bool {
 	return !out.Final && !out.Table.Runs(out.Table.Place(of.Cgroup, of.PID), k.name(of))
 }

@@ -60,7 +60,7 @@ type syscalls struct {
 	config   *SyscallConfig
 	names    map[uint32]string
 	calls    *emit.Counter[callKey, callTimes]
-	others   *emit.Counter[uint32, callTimes] // Of programs that found no room in the map of calls
+	others   *emit.Counter[uint32, callTimes] // of programs that found no room in the map of calls
 	budgets  *ebpf.Map
 	top      topPrograms
 	series   *emit.Series[programCall, callSums]
@@ -113,7 +113,7 @@ func (p *syscalls) Attach(k *kernel.Kernel) []kernel.Gap {
 	return nil
 }
 
-// Waiting is the set of calls that are not told as slow, a bit for each.
+// waiting is the set of calls that are not reported as slow, a bit for each.
 func (p *syscalls) waiting() [8]uint64 {
 	numbers := map[string]uint32{}
 	for number, name := range p.names {
@@ -189,7 +189,7 @@ func (p *syscalls) Collect(out *emit.Batch) error {
 	return err
 }
 
-// Grown reads what the kernel has counted since the last time.
+// grown reads what the kernel has counted since the last time.
 func (p *syscalls) grown(out *emit.Batch) (grown []callGrowth, err error) {
 	take := func(of program, number uint32, now, before *callTimes) {
 		g := callGrowth{programCall: programCall{of, number}}

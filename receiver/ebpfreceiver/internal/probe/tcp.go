@@ -170,7 +170,7 @@ func (r *tcpRecord) putTotals(to pcommon.Map) {
 	to.PutDouble(semconv.TCPRTT, float64(r.RTT)/1e6)
 }
 
-// Span tells of a connection from begin to end; of one that is older than the
+// span reports a connection from begin to end; of one that is older than the
 // probe the begin is not known.
 func (r *tcpRecord) span(out *emit.Batch) error {
 	of := r.process(out)

@@ -152,7 +152,7 @@ func (t *tcpPeers) add(peer tcpPeer, stats *tcpStats, out *emit.Batch) {
 	t.totals.Of(labels, rest, out.Last, out.Now).plus(&grown)
 }
 
-// Each calls with both counts in turn.
+// each calls with both counts in turn.
 func (c *tcpCounts) each(other *tcpCounts, do func(mine, theirs *uint64)) {
 	do(&c.Sent, &other.Sent)
 	do(&c.Received, &other.Received)

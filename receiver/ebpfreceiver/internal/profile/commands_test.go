@@ -22,7 +22,7 @@ import (
 )
 
 // Commands that ended have one profile for each service and program, without process and
-// Thread; a process that stays has its own.
+// thread; a process that stays has its own.
 func TestCommandsOfAServiceShareAProfile(t *testing.T) {
 	out := emit.NewBatch(emit.Origin{}, identity.NewTable(t.TempDir()))
 	interval := newProfileInterval()

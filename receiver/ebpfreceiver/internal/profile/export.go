@@ -28,7 +28,7 @@ const (
 	nanoseconds = "nanoseconds"
 )
 
-// Put adds a profile of each owner and kind of sample to the batch, all with one
+// put adds a profile of each owner and kind of sample to the batch, all with one
 // dictionary.
 func (i *profileInterval) put(out *emit.Batch) {
 	var list []model.Profile

@@ -61,7 +61,7 @@ type profileInterval struct {
 	dictionary *model.ProfileDictionary
 	frames     map[model.Frame]uint32
 	known      map[string]uint32 // stacks by their frames
-	bytes      int               // Of the dictionary
+	bytes      int               // of the dictionary
 	stacks     map[rawStack]resolvedStack
 	samples    map[threadSample]sampleSum
 	cgroups    map[symbols.Process]uint64
@@ -74,7 +74,7 @@ func newProfileInterval() *profileInterval {
 	}
 }
 
-// Add adds a sample up; it returns false if there are too many.
+// add adds a sample up; it returns false if there are too many.
 func (i *profileInterval) add(one *drainedSample, stack resolvedStack) bool {
 	key := &one.key
 	of := threadSample{process: key.process(), thread: key.Thread, comm: key.Comm, kind: key.Kind, link: one.link, resolvedStack: stack}
@@ -89,7 +89,7 @@ func (i *profileInterval) add(one *drainedSample, stack resolvedStack) bool {
 	return true
 }
 
-// Count is how many samples were added up.
+// count is how many samples were added up.
 func (i *profileInterval) count() (n uint64) {
 	for _, sum := range i.samples {
 		n += sum.Count

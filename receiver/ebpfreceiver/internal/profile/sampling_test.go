@@ -46,7 +46,7 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 }
 
 // sampledPingPong returns how often each of two threads was blocked, what the samples say
-// Of it, and how many samples were lost.
+// of it, and how many samples were lost.
 func sampledPingPong(t *testing.T) (threads map[uint32]float64, weighed map[uint32]float64, lost uint64) {
 	t.Helper()
 	kernel, err := kernel.Open(64 << 10)

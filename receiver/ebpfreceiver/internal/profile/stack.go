@@ -23,7 +23,7 @@ type stackBuilder struct {
 	missing bool
 }
 
-// Kernel adds the frames of the kernel. Those of the switch itself are left out.
+// kernel adds the frames of the kernel. Those of the switch itself are left out.
 func (b *stackBuilder) kernel(addresses []uint64, from *symbols.Resolver, blocked bool) {
 	for i, address := range addresses {
 		if i > 0 || blocked {
@@ -62,7 +62,7 @@ func (b *stackBuilder) user(addresses []uint64, from *symbols.Resolver, of symbo
 		}
 		frame := from.User(of, address)
 		if i > 0 && frame == (model.Frame{Kind: symbols.KindNative}) && b.frames[len(b.frames)-1] == frame {
-			continue // Of a process that is gone: one stands for all
+			continue // of a process that is gone: one stands for all
 		}
 		b.frames = append(b.frames, frame)
 	}

@@ -44,10 +44,10 @@ type drainedSamples struct {
 type drainedSample struct {
 	key  sampleKey
 	sum  sampleSum
-	link spanLink // Of the request that the thread served
+	link spanLink // of the request that the thread served
 }
 
-// Count is how many samples the kernel added up.
+// count is how many samples the kernel added up.
 func (d *drainedSamples) count() (n uint64) {
 	for i := range d.samples {
 		n += d.samples[i].sum.Count

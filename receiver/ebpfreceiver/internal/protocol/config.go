@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// HTTPConfig is what to tell of HTTP/1.1.
+// HTTPConfig is what to report of HTTP/1.1.
 type HTTPConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
@@ -53,7 +53,7 @@ func validateStalledAfter(d time.Duration) error {
 	return nil
 }
 
-// DatabaseConfig is what to tell of calls to one kind of database.
+// DatabaseConfig is what to report of calls to one kind of database.
 type DatabaseConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`

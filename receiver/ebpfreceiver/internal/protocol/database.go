@@ -15,7 +15,7 @@ import (
 )
 
 // maxDatabaseConns bounds what is kept of connections to a database: some 2 KB
-// Each, and up to 64 KB where texts of prepared statements are told.
+// each, and up to 64 KB where texts of prepared statements are reported.
 const maxDatabaseConns = 1024
 
 // DatabaseProbe makes spans of the calls to one kind of database.
@@ -103,7 +103,7 @@ func (p *DatabaseProbe) data(record []byte, out *emit.Batch) error {
 		}
 	}
 	p.hop(r, conn, out)
-	p.tell(conn, done, out)
+	p.report(conn, done, out)
 	p.fail(conn)
 	if conn.speaker.Opaque() {
 		p.streams.Hops.close(r.Conn)
@@ -144,7 +144,7 @@ func (p *DatabaseProbe) close(record []byte, out *emit.Batch) error {
 	p.streams.Hops.close(r.Conn)
 	if conn, ok := p.conns.Peek(r.Conn); ok {
 		end := r.end(out.Clock)
-		p.tell(conn, conn.speaker.Close(&end), out)
+		p.report(conn, conn.speaker.Close(&end), out)
 		p.fail(conn)
 		p.conns.Remove(r.Conn)
 	}
@@ -158,7 +158,7 @@ func (p *DatabaseProbe) fail(conn *databaseConn) {
 	}
 }
 
-func (p *DatabaseProbe) tell(conn *databaseConn, calls []*dbwire.Call, out *emit.Batch) {
+func (p *DatabaseProbe) report(conn *databaseConn, calls []*dbwire.Call, out *emit.Batch) {
 	for _, c := range calls {
 		one := databaseCall{Call: c, conn: conn, of: conn.of}
 		seen := p.calls.contains(c.Mark[0])

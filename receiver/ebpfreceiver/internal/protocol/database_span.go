@@ -14,7 +14,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
-// Span tells one call. The histogram is of clients only, as the conventions have
+// span reports one call. The histogram is of clients only, as the conventions have
 // none for the server of a database.
 func (p *DatabaseProbe) span(c *databaseCall, clientSeen bool, out *emit.Batch) {
 	server := c.conn.speaker.Server()

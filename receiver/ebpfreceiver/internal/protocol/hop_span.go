@@ -57,8 +57,8 @@ func (h *Hops) putContext(span ptrace.Span, s *served, server, clientSeen bool) 
 	h.put(span, s.id(), header, server, clientSeen)
 }
 
-// Put joins a client's span to that of the request for which it was sent, and a
-// Server's span to that of its client where both are here.
+// put joins a client's span to that of the request for which it was sent, and a
+// server's span to that of its client where both are here.
 func (h *Hops) put(span ptrace.Span, id callID, header TraceContext, server, clientSeen bool) {
 	context := h.TraceOf(id, header)
 	span.SetTraceID(context.Trace)

@@ -70,7 +70,7 @@ type Inbound struct {
 // hop says on behalf of which request another one was sent.
 type hop struct {
 	parent callID
-	header TraceContext // Of the parent
+	header TraceContext // of the parent
 	// linked reports that the other end may be watched by another receiver, which cannot
 	// know of the parent: the trace stays the one that both ends come to.
 	linked bool
@@ -210,7 +210,7 @@ func (h *Hops) close(conn uint64) {
 type Departure struct {
 	mark    callID
 	Process ThreadKey
-	Name    string // Of the executable
+	Name    string // of the executable
 	Thread  ThreadKey
 	Unseen  uint32
 	header  TraceContext

@@ -50,11 +50,11 @@ type HTTPProbe struct {
 // httpConn keeps what spans of one connection have in common.
 type httpConn struct {
 	conversation[http1.Conn]
-	host   string // Of the last request, and what follows from it
+	host   string // of the last request, and what follows from it
 	target target
 	urlFor string // the target of the last URL
 	url    string
-	labels httpLabels // Of the last exchange, and where it was counted
+	labels httpLabels // of the last exchange, and where it was counted
 	series *emit.Duration
 	// counted is what the kernel counted of the connection, as far as it is in the series;
 	// reported how much of it when it last came to rest.
@@ -136,7 +136,7 @@ func (p *HTTPProbe) data(record []byte, out *emit.Batch) error {
 		}
 	}
 	p.hop(r, conn, out)
-	p.tell(conn, done, out)
+	p.report(conn, done, out)
 	p.fail(conn)
 	if err := p.learnForm(conn, r.Conn, &piece, speaker.Begun()); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (p *HTTPProbe) close(record []byte, out *emit.Batch) error {
 		return nil
 	}
 	end := r.end(out.Clock)
-	p.tell(conn, conn.speaker.Close(&end), out)
+	p.report(conn, conn.speaker.Close(&end), out)
 	p.fail(conn)
 	p.conns.Remove(r.Conn)
 	return p.settleCounts(r.Conn, conn, out)
@@ -193,7 +193,7 @@ func (p *HTTPProbe) fail(conn *httpConn) {
 	}
 }
 
-func (p *HTTPProbe) tell(conn *httpConn, exchanges []*http1.Exchange, out *emit.Batch) {
+func (p *HTTPProbe) report(conn *httpConn, exchanges []*http1.Exchange, out *emit.Batch) {
 	for _, e := range exchanges {
 		if e.Ignored {
 			p.pool.Put(e)

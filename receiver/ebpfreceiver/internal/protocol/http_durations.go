@@ -46,7 +46,7 @@ func newHTTPDurations() httpDurations {
 	}
 }
 
-// Count counts an exchange that is complete, and returns where.
+// count counts an exchange that is complete, and returns where.
 func (d *httpDurations) count(s *served) *emit.Duration {
 	e, c := s.exchange, s.conn
 	method, _ := methodOf(e.Request.Method)

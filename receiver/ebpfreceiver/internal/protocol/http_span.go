@@ -22,7 +22,7 @@ import (
 
 // callID names a request so that both ends of the connection come to the same
 // without talking to each other, be it on two hosts: by the client's address, the
-// Place in its stream, and what is asked. The server's address does not go in, as
+// place in its stream, and what is asked. The server's address does not go in, as
 // a load balancer may have changed it on the way.
 type callID [4]uint64
 
@@ -56,7 +56,7 @@ func spanID(n uint64) (s pcommon.SpanID) {
 	return s
 }
 
-// Span reports one exchange. Of what the conventions leave open it
+// span reports one exchange. Of what the conventions leave open it
 // tells what a question may be about; each attribute costs a part of what a span
 // does.
 func (p *HTTPProbe) span(s *served, clientSeen bool, out *emit.Batch) {

@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxWatchedLibraries bounds the files that are probed, each with one link for
-	// Each function.
+	// each function.
 	maxWatchedLibraries = 64
 	// maxLooks bounds the new processes that wait to be looked at.
 	maxLooks = 2048

@@ -29,7 +29,7 @@ type waits struct {
 	now, before  map[waiting]wait
 }
 
-// Waiting is whose requests wait, and on which side.
+// waiting is whose requests wait, and on which side.
 type waiting struct {
 	place  *identity.Place
 	server bool
@@ -57,7 +57,7 @@ func (w *waits) add(of waiting, start time.Time) {
 	w.now[of] = sum
 }
 
-// Collect reports what waits, and once that nothing does any more.
+// collect reports what waits, and once that nothing does any more.
 func (w *waits) collect(out *emit.Batch) {
 	for of := range w.before {
 		if _, still := w.now[of]; !still {

@@ -49,7 +49,7 @@ func (s *shop) late(seconds int, mix func(n int, swap func(i, j int))) {
 }
 
 func TestDisorderChangesNothing(t *testing.T) {
-	told := func(mix func(n int, swap func(i, j int))) *model.SemanticGroup {
+	reported := func(mix func(n int, swap func(i, j int))) *model.SemanticGroup {
 		s := newShop(t, Config{})
 		s.late(300, mix)
 		s.fails["pay"], s.own["cart"] = true, 300

@@ -29,7 +29,7 @@ func TestSpatialJoinsAZoneWhenOthersAreWell(t *testing.T) {
 }
 
 func TestSpatialJoinsAProcessTree(t *testing.T) {
-	told := func(service string, keys ...string) *sign {
+	reported := func(service string, keys ...string) *sign {
 		ev := model.Event{Name: "tapio.process.exit", Attributes: model.Attributes{{Key: "tapio.process.key", Value: model.StringValue(keys[0])}}}
 		var ancestors []model.Value
 		for _, key := range keys[1:] {

@@ -51,6 +51,9 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 			first = v.first
 		}
 	}
+	if first <= span.Start {
+		first = e.firstKnown(g, span.Start)
+	}
 	if first <= span.Start || first > span.Start+e.dated() {
 		return span
 	}
@@ -61,4 +64,16 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 		}
 	}
 	return model.TimeRange{Start: max(span.Start, start), End: max(span.End, start+1)}
+}
+
+// firstKnown is the earliest time of evidence that has one, such as a report of the kernel,
+// in the slot that begins at start; 0 without any.
+func (e *Engine) firstKnown(g *group, start model.Nanos) (first model.Nanos) {
+	for _, s := range g.members {
+		known := s.telling() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0
+		if known && s.onset > start && s.onset < start+e.slotWidth() && (first == 0 || s.onset < first) {
+			first = s.onset
+		}
+	}
+	return first
 }

@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -58,4 +59,28 @@ func TestAnIncidentOfAKillEndsAfterTheRestart(t *testing.T) {
 	g := s.only(t)
 	assert.Equal(t, model.GroupResolved, g.State)
 	assert.WithinRange(t, timeAt(g.Range.End), timeAt(killed+5*second), timeAt(killed+15*second))
+}
+
+// Where it is only known in which slot requests were affected, evidence of that slot that has
+// a time dates the incident, such as a report of the kernel.
+func TestEvidenceWithATimeDatesAnIncident(t *testing.T) {
+	e := newShop(t, Config{}).e
+	begin := model.Nanos(1_000_000) * second / (5 * second) * (5 * second)
+	span := model.TimeRange{Start: begin, End: begin + 60*second}
+	counted, reported := &sign{strength: alarmStrength, onset: begin}, &sign{strength: alarmStrength, onset: begin + 3*second + 1}
+	for name, test := range map[string]struct {
+		members []*sign
+		want    model.Nanos
+	}{
+		"counted only":          {[]*sign{counted}, begin},
+		"reported in that slot": {[]*sign{counted, reported}, begin + 3*second + 1},
+		"reported later":        {[]*sign{counted, {strength: alarmStrength, onset: begin + 7*second + 1}}, begin},
+		"weak":                  {[]*sign{counted, {strength: alarmStrength / 4, onset: begin + second + 1}}, begin},
+	} {
+		g := &group{members: map[signKey]*sign{}}
+		for i, s := range test.members {
+			g.members[signKey{service: fmt.Sprint(i)}] = s
+		}
+		assert.Equal(t, test.want, e.began(g, span).Start, name)
+	}
 }

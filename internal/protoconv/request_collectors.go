@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/tapio/tapio/internal/model"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
@@ -75,15 +73,4 @@ func orderOf(text string) (field string, desc bool, err error) {
 		return "", false, model.InvalidField("order_by", "%q is no order: write collector_id, node or last_seen_at, "+
 			"with \" desc\" behind it for the reverse", text)
 	}
-}
-
-// EnumName is the name of a value without the prefix that all of its enum have,
-// in small letters: degraded for STATE_DEGRADED.
-func EnumName(value protoreflect.Enum) string {
-	name := value.Descriptor().Values().ByNumber(value.Number())
-	if name == nil {
-		return "unknown"
-	}
-	prefix, _, _ := strings.Cut(string(name.Name()), "_")
-	return strings.ToLower(strings.TrimPrefix(string(name.Name()), prefix+"_"))
 }

@@ -51,7 +51,7 @@ func (f *Fact) brief() string {
 	case FactRelease:
 		return "is rolled out"
 	case FactKernel:
-		return kernelBrief(f.Kernel.Word)
+		return f.Kernel.brief()
 	case FactMetric:
 		if strings.Contains(f.What, "duration") || strings.Contains(f.What, "latency") {
 			return "is slow"
@@ -79,14 +79,19 @@ func (f *Fact) moved(quantity string) string {
 	return "has a higher " + quantity
 }
 
-func kernelBrief(word string) string {
-	switch word {
+func (k *Kernel) brief() string {
+	switch k.Word {
 	case "oom":
 		return "is killed"
 	case "crash", "signal", "exit":
 		return "exits"
-	case "connect", "refused":
+	case "refused":
 		return "refuses connections"
+	case "connect":
+		if k.Fault == "ECONNREFUSED" {
+			return "refuses connections"
+		}
+		return "does not accept connections"
 	case "reset":
 		return "resets connections"
 	case "retransmit":

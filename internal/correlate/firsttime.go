@@ -52,7 +52,7 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 		}
 	}
 	if first <= span.Start {
-		first = e.firstKnown(g, span.Start)
+		first = firstKnown(g.members, span.Start, e.slotWidth())
 	}
 	if first <= span.Start || first > span.Start+e.dated() {
 		return span
@@ -68,10 +68,10 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 
 // firstKnown is the earliest time of evidence that has one, such as a report of the kernel,
 // in the slot that begins at start; 0 without any.
-func (e *Engine) firstKnown(g *group, start model.Nanos) (first model.Nanos) {
-	for _, s := range g.members {
-		known := s.telling() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0
-		if known && s.onset > start && s.onset < start+e.slotWidth() && (first == 0 || s.onset < first) {
+func firstKnown(members map[signKey]*sign, start, width model.Nanos) (first model.Nanos) {
+	for _, s := range members {
+		known := s.telling() && s.strength >= alarmStrength/2 && s.onset%width != 0
+		if known && s.onset > start && s.onset < start+width && (first == 0 || s.onset < first) {
 			first = s.onset
 		}
 	}

@@ -60,6 +60,7 @@ type log[R any] struct {
 	rows     int
 	bytes    int64
 	evicted  map[string]uint64
+	emptied  time.Time // when the last chunk was evicted
 	refused  map[string]uint64
 	appended uint64   // rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
@@ -253,6 +254,9 @@ func (l *log[R]) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
+	if len(l.chunks) == 0 {
+		l.emptied = l.now()
+	}
 	if files := oldest.files.all(oldest.first); len(files) > 0 {
 		l.doomed = append(l.doomed, files...)
 		l.directory.wakeUp()

@@ -42,6 +42,7 @@ type pointLog struct {
 	rows     int
 	bytes    int64 // of the chunks; the registry's come on top
 	evicted  map[string]uint64
+	emptied  time.Time // when the last chunk was evicted
 	refused  map[string]uint64
 	appended uint64   // rows since the start
 	doomed   []uint64 // first sequences of files that are no longer needed
@@ -206,6 +207,9 @@ func (l *pointLog) dropOldest(reason string) {
 	l.rows -= oldest.count
 	l.bytes -= oldest.size()
 	l.evicted[reason] += uint64(oldest.count)
+	if len(l.chunks) == 0 {
+		l.emptied = l.now()
+	}
 	for slot := range oldest.eachMember {
 		l.registry.release(slot)
 	}

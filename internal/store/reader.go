@@ -62,10 +62,10 @@ func sinceOf[R any](l *log[R]) time.Time {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	switch {
-	case l.directory == nil && l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
+	case l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
 		return time.Time{}
 	case len(l.chunks) == 0:
-		return l.now()
+		return l.emptied // nothing that arrived later is missing
 	default:
 		return l.chunks[0].opened
 	}
@@ -76,10 +76,10 @@ func sinceOfPoints(l *pointLog) time.Time {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	switch {
-	case l.directory == nil && l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
+	case l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
 		return time.Time{}
 	case len(l.chunks) == 0:
-		return l.now()
+		return l.emptied // nothing that arrived later is missing
 	default:
 		return l.chunks[0].opened
 	}

@@ -79,6 +79,7 @@ func TestAStuckMemberCostsAFewQueriesOnly(t *testing.T) {
 		synctest.Wait() // that one tries the member
 		requireAnswer(3, 0, "did not answer in time 3 times in a row: it is tried again in 1s")
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // that one has given up, at this very moment
 		requireAnswer(3, 0, "did not answer in time 3 times in a row: it is tried again in 20s")
 		one.stopped.Store(false)
 		requireAnswer(3, 0, "did not answer in time 3 times in a row: it is tried again in 20s")

@@ -6,10 +6,17 @@
 package ebpfreceiver
 
 import (
+	"errors"
+	"io"
+	"maps"
 	"math"
+	"math/rand/v2"
+	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,4 +112,123 @@ func TestRequestsAboveTheRateStandForOthers(t *testing.T) {
 		assert.Less(t, spans, requests/2, "%s: nothing was left out", kind)
 		assert.InDelta(t, requests-failures, well, 6*math.Sqrt(variance)+1, "%s", kind)
 	}
+}
+
+// steadyServer answers each request after 5 to 25 ms, evenly spread, and keeps how long it
+// took. It reads and writes a request with one call each, so the kernel may count it.
+type steadyServer struct {
+	mu   sync.Mutex
+	took []time.Duration
+}
+
+func (s *steadyServer) serve(conn net.Conn, seed uint64) {
+	defer conn.Close()
+	random := rand.New(rand.NewPCG(seed, 1))
+	buffer := make([]byte, 4096)
+	for {
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+		begin := time.Now()
+		time.Sleep(5*time.Millisecond + time.Duration(random.Float64()*float64(20*time.Millisecond)))
+		if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); err != nil {
+			return
+		}
+		took := time.Since(begin)
+		s.mu.Lock()
+		s.took = append(s.took, took)
+		s.mu.Unlock()
+	}
+}
+
+// askSteadily sends so many requests from each of so many clients.
+func (s *steadyServer) askSteadily(t *testing.T, clients, each int) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	var all sync.WaitGroup
+	for range clients {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		require.NoError(t, err)
+		accepted, err := listener.Accept()
+		require.NoError(t, err)
+		port := uint64(conn.LocalAddr().(*net.TCPAddr).Port)
+		all.Go(func() { s.serve(accepted, port) })
+		all.Go(func() {
+			defer conn.Close()
+			answer := make([]byte, 4096)
+			for range each {
+				_, err := io.WriteString(conn, "GET /steady HTTP/1.1\r\nHost: steady\r\n\r\n")
+				if _, failed := conn.Read(answer); !assert.NoError(t, errors.Join(err, failed)) {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// percentileOf is the value below which so large a share of the weight lies.
+func percentileOf(share float64, weights map[time.Duration]float64) time.Duration {
+	var all, below float64
+	for _, weight := range weights {
+		all += weight
+	}
+	for _, value := range slices.Sorted(maps.Keys(weights)) {
+		if below += weights[value]; below >= share*all {
+			return value
+		}
+	}
+	return 0
+}
+
+// The percentiles that spans give are those of all requests, though most have no span.
+func TestPercentilesOfSampledRequestsHold(t *testing.T) {
+	s := onThisKernel(t, func(c *Config) {
+		onlyHTTP(c)
+		c.Probes.HTTP.ExactRequestsPerSecond, c.Probes.HTTP.SlowThreshold = 200, time.Second
+	})
+	const clients, each = 16, 200
+	server := &steadyServer{}
+	server.askSteadily(t, clients, each)
+	exact := map[time.Duration]float64{}
+	for _, took := range server.took {
+		exact[took]++
+	}
+	estimated := map[time.Duration]float64{}
+	var total, squares float64
+	assert.Eventually(t, func() bool {
+		clear(estimated)
+		total, squares = 0, 0
+		for _, span := range s.spans(ptrace.SpanKindServer, "/steady") {
+			weight := adjusted(t, span)
+			estimated[span.EndTimestamp().AsTime().Sub(span.StartTimestamp().AsTime())] += weight
+			total += weight
+			squares += weight * weight
+		}
+		return math.Abs(total-clients*each) <= 6*math.Sqrt(squares)
+	}, 10*time.Second, 50*time.Millisecond, "%d requests", clients*each)
+	assert.Less(t, len(estimated), clients*each/2, "nothing was left out")
+	t.Logf("%d spans stand for %v of %d requests", len(estimated), total, clients*each)
+	as := total * total / squares // so many requests of equal weight are as exact
+	// Where it is busy the machine stalls many requests at once, so the values are compared by
+	// their ranks: with values evenly spread over 5 to 25 ms a rank of 0.04 is 4 % of the p99.
+	for _, share := range []float64{0.5, 0.99} {
+		found, tolerance := percentileOf(share, estimated), 6*math.Sqrt(share*(1-share)/as)
+		assert.GreaterOrEqual(t, rankOf(found*102/100, exact), share-tolerance, "p%v is %v, of all %v", 100*share, found, percentileOf(share, exact))
+		assert.LessOrEqual(t, rankOf(found*98/100, exact), share+tolerance, "p%v is %v, of all %v", 100*share, found, percentileOf(share, exact))
+	}
+}
+
+// rankOf is the share of the weight up to the value.
+func rankOf(value time.Duration, weights map[time.Duration]float64) float64 {
+	var all, below float64
+	for other, weight := range weights {
+		all += weight
+		if other <= value {
+			below += weight
+		}
+	}
+	return below / all
 }

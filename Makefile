@@ -437,6 +437,14 @@ ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
 ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (needs node and Chromium)
 	cd ui && npm run test:browser
 
+.PHONY: ui-demo
+ui-demo: build ui/node_modules ## Break the demo shop in each way and check what the page of each incident shows as evidence (15 minutes; FAULTS="cpu-burn" for some)
+	cd ui && node tests/demo.mjs $(FAULTS)
+
+.PHONY: screenshots
+screenshots: build ui/node_modules ## Take the pictures in docs/images of the demo shop (5 minutes)
+	cd ui && IMAGES=$(CURDIR)/docs/images node tests/demo.mjs payment-db-slow
+
 ##@ Documentation
 
 # Fails on links between pages that lead nowhere. Node is needed for this only, 20 or later.

@@ -10,6 +10,7 @@ export default defineConfig({
   plugins: [svelte(), notices('THIRD_PARTY_NOTICES')],
   base: '/ui/',
   server: { proxy: Object.fromEntries(['/v1', '/openapi.json', '/prometheus'].map((path) => [path, api])) },
+  worker: { format: 'es', rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' } } },
   build: {
     outDir: 'dist',
     assetsInlineLimit: 0,

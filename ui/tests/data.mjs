@@ -147,3 +147,26 @@ export async function feedIncident(base, now = Date.now()) {
     if (logRecords.length) await post(base, 'logs', { resourceLogs: [{ resource: resource('basket'), scopeLogs: [{ scope: {}, logRecords }] }] });
   }
 }
+
+/** Very many short log records of one service. */
+export async function feedLogs(base, count, { service = 'bulk', now = Date.now(), text = 'line' } = {}) {
+  for (let from = 0; from < count; from += 5000) {
+    const logRecords = Array.from({ length: Math.min(5000, count - from) }, (_, i) => ({ timeUnixNano: String(Math.round((now - (count - from - i)) * 1e6)), severityNumber: 9, body: { stringValue: `${text} ${from + i}` } }));
+    await post(base, 'logs', { resourceLogs: [{ resource: resource(service), scopeLogs: [{ scope: {}, logRecords }] }] });
+  }
+}
+
+/** Services in namespaces of 20, each of which calls the next one and a database of its namespace. */
+export async function feedServices(base, count, now = Date.now()) {
+  const resourceSpans = [];
+  const name = (n) => `svc-${String(n).padStart(3, '0')}`;
+  for (let n = 0; n < count; n++) {
+    const traceId = hex(16), ids = [hex(8), hex(8), hex(8), hex(8)];
+    const span = (spanId, parentSpanId, name, kind, ms, attributes = {}) => ({ traceId, spanId, parentSpanId, name, kind, attributes: kv(attributes), startTimeUnixNano: String(Math.round(now - 3e4) * 1e6), endTimeUnixNano: String(Math.round(now - 3e4 + ms) * 1e6), status: n % 50 === 7 ? { code: 2 } : {} });
+    const of = (n) => ({ attributes: kv({ 'service.name': name(n), 'k8s.namespace.name': 'team-' + Math.floor(n / 20) }) });
+    resourceSpans.push(
+      { resource: of(n), scopeSpans: [{ scope: {}, spans: [span(ids[0], '', 'GET /', 2, 20), span(ids[1], ids[0], 'GET', 3, 15, { 'server.address': name((n + 1) % count) }), span(ids[2], ids[0], 'SELECT', 3, 4, { 'db.system.name': 'postgresql', 'server.address': 'db-' + Math.floor(n / 20) })] }] },
+      { resource: of((n + 1) % count), scopeSpans: [{ scope: {}, spans: [span(ids[3], ids[1], 'GET /', 2, 12)] }] });
+  }
+  await post(base, 'traces', { resourceSpans });
+}

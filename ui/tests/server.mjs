@@ -35,10 +35,11 @@ service:
       log += chunk;
       const port = (pattern) => new RegExp(pattern).exec(log)?.[1];
       const api = port('"Tapio API listening"[^\\n]*"transport":"http"[^\\n]*"endpoint":"[^"]*:(\\d+)"');
+      const grpc = port('"Tapio API listening"[^\\n]*"transport":"grpc"[^\\n]*"endpoint":"[^"]*:(\\d+)"');
       const otlp = port('Starting HTTP server"[^\\n]*"endpoint":"[^"]*:(\\d+)"');
-      if (api && otlp && /Everything is ready/.test(log)) {
+      if (api && grpc && otlp && /Everything is ready/.test(log)) {
         clearTimeout(late);
-        done({ api: `http://localhost:${api}`, otlp: `http://localhost:${otlp}` });
+        done({ api: `http://localhost:${api}`, grpc: `localhost:${grpc}`, otlp: `http://localhost:${otlp}` });
       }
     });
   });

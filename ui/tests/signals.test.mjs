@@ -1,7 +1,7 @@
 // Traces compared, heat maps, the map in groups, saved views, answers on incidents, and configurations of collectors.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { launch, shown, skip, visits } from './browser.mjs';
+import { launch, presentable, shown, skip, visits } from './browser.mjs';
 import { feed, feedHistogram, feedIncident } from './data.mjs';
 import { start } from './server.mjs';
 
@@ -68,6 +68,25 @@ test('a histogram is a heat map', { skip }, () =>
     await page.getByRole('figure').locator('canvas').waitFor();
   }));
 
+test('several queries of the builder share a page, one chart for each unit', { skip }, () =>
+  on('/metrics?metric=process.memory.usage&from=15m', 'avg of process.memory.usage', async (page) => {
+    await page.getByRole('button', { name: 'Add a query' }).click();
+    await page.getByRole('list', { name: 'Metrics' }).getByText('queue.wait').click();
+    await shown(page, 'B p95 of queue.wait');
+    await page.waitForFunction(() => document.querySelectorAll('main figure canvas').length === 2);
+    await page.getByRole('button', { name: /^A avg of process.memory.usage/ }).click();
+    await page.getByLabel('Aggregation').selectOption('MAX');
+    await shown(page, 'A max of process.memory.usage');
+    await presentable(page);
+    await page.reload();
+    await shown(page, 'B p95 of queue.wait');
+    await page.waitForFunction(() => document.querySelectorAll('main figure canvas').length === 2);
+    await page.getByRole('button', { name: 'Remove query B' }).click();
+    await page.waitForFunction(() => document.querySelectorAll('main figure canvas').length === 1);
+    assert.match(page.url(), /metric=process.memory.usage/);
+    assert.doesNotMatch(page.url(), /also=|at=/);
+  }));
+
 test('services of a namespace are one box that opens', { skip }, () =>
   on('/map?by=namespace', /▣ shop/, async (page) => {
     assert.doesNotMatch(await page.locator('main svg').textContent(), /checkout/);
@@ -98,6 +117,8 @@ test('a view is saved under a name, found in the palette, and removed', { skip }
 test('an answer on the cause of an incident is stored and counted', { skip }, () =>
   on('/incidents', /basket has been failing|basket fail/, async (page) => {
     await page.locator('a.incident').filter({ hasText: 'basket' }).first().click();
+    await shown(page, /Propagation/);
+    await presentable(page);
     await page.getByRole('button', { name: 'Wrong', exact: true }).click();
     await shown(page, '0 × right, 1 × wrong');
     await page.reload();

@@ -1,6 +1,7 @@
 // The one module that talks to the server: JSON of the gateway, see /openapi.json.
-import { clearSession, credentials, session } from './session.svelte';
+import { clearSession, session } from './session.svelte';
 import { noteSources, type Note } from './sources.svelte';
+import { readLines, reason } from './ndjson';
 import type { components } from './openapi';
 
 type Schemas = components['schemas'];
@@ -33,7 +34,8 @@ let waiting = 0;
 export const pending = (): number => waiting;
 
 async function call(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const headers: Record<string, string> = { ...credentials() };
+  const authorization = session.authorization;
+  const headers: Record<string, string> = authorization ? { Authorization: authorization } : {};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
   waiting++;
@@ -48,17 +50,8 @@ async function call(method: string, path: string, body?: unknown, signal?: Abort
   }
   session.offline = false;
   if (response.ok) return response;
-  if (response.status === 401) clearSession();
+  if (response.status === 401) clearSession(authorization);
   throw new ApiError(response.status, await reason(response));
-}
-
-async function reason(response: Response): Promise<string> {
-  const text = await response.text();
-  try {
-    return (JSON.parse(text) as { message?: string }).message ?? text;
-  } catch {
-    return text || response.statusText;
-  }
 }
 
 async function answer<T>(path: string, response: Response): Promise<T> {
@@ -79,30 +72,10 @@ export async function put<T>(path: string, body: unknown): Promise<T> {
   return (await call('PUT', path, body)).json() as Promise<T>;
 }
 
-/**
- * Reads a stream of JSON lines to its end. Live views ask again after the last sequence instead of holding a
- * connection open: HTTP/1.1 gives a browser six connections to a server, so open streams starve other tabs.
- */
+/** Reads a stream of JSON lines to its end. Live tails are in tails.ts: no page holds a connection open. */
 export async function lines<T>(path: string, body: unknown, each: (message: T) => void, signal?: AbortSignal): Promise<void> {
-  const response = await call('POST', path, body, signal);
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    rest += value ?? '';
-    const parts = rest.split('\n');
-    rest = parts.pop() ?? '';
-    for (const part of parts) if (part.trim()) each(unwrap<T>(part));
-    if (done) {
-      if (rest.trim()) each(unwrap<T>(rest));
-      return;
-    }
-  }
-}
-
-function unwrap<T>(line: string): T {
-  const message = JSON.parse(line) as { result?: T & { notes?: Note[] }; error?: { message?: string } };
-  if (message.error) throw new ApiError(500, message.error.message ?? 'the stream failed');
-  if (message.result?.notes?.length) noteSources('stream', message.result.notes);
-  return message.result as T;
+  await readLines<T & { notes?: Note[] }>(await call('POST', path, body, signal), (message) => {
+    if (message.notes?.length) noteSources('stream', message.notes);
+    each(message);
+  });
 }

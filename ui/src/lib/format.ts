@@ -53,6 +53,20 @@ export function visible(text: string): string {
   });
 }
 
+/** Hues of names on one chart: each its own, moved on where two would look alike, as far as a chart can be read by color. */
+export function hues(names: string[]): Map<string, number> {
+  if (names.length > 24) return new Map(names.map((n) => [n, hue(n)]));
+  const found = new Map<string, number>();
+  const gap = Math.min(30, 200 / names.length);
+  for (const name of [...names].sort()) {
+    let h = hue(name);
+    const near = (of: number) => [...found.values()].some((other) => Math.abs(((of - other + 540) % 360) - 180) < gap);
+    for (let tries = 0; near(h) && tries < 360; tries++) h = (h + 7) % 360;
+    found.set(name, h);
+  }
+  return found;
+}
+
 /** A colour of its own for each service, the same on every page. */
 export function hue(name: string): number {
   let h = 2166136261;

@@ -1,5 +1,5 @@
 // Incidents as pages show them.
-import type { Group } from './api';
+import type { Collector, Group } from './api';
 import { percent } from './format';
 import { timeMs } from './time.svelte';
 
@@ -18,6 +18,8 @@ export function phase(g: Group): Phase {
 export function isObservation(g: Group): boolean {
   return /OBSERVATION|CHANGE/.test(String((g as { kind?: string }).kind ?? ''));
 }
+
+export const isHealthy = (c: Collector): boolean => c.state === 'STATE_HEALTHY';
 
 export function since(g: Group): number {
   return timeMs(g.timeRange?.start);

@@ -175,7 +175,7 @@ func (e *Engine) take(s *series, p *model.Point) {
 	resets, last, total := s.resets, s.last, s.total
 	x, ok := s.value(p)
 	s.noteWait(p, total, last)
-	if s.resets > resets && begins(p, last) && (s.service.declared || s.pod != "") {
+	if s.resets > resets && begins(p, last) && !s.observed && (s.service.declared || s.pod != "") {
 		e.restarted(s, p.Time)
 	}
 	if ok {
@@ -194,7 +194,7 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 	c, floor := kindOf(m, true)
 	s := &series{
 		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
-		node: kept(o.node), instance: kept(o.instance), timed: isDuration(m.Name),
+		node: kept(o.node), instance: kept(o.instance), observed: o.observed, timed: isDuration(m.Name),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
 		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic),
 	}

@@ -11,7 +11,9 @@ import (
 
 // A counter begins anew when who counts does: the process, its container, its
 // host. Once is what each release does, and only supports; again and again is a
-// crash loop. Each pod counts for itself, for a release restarts them in turn.
+// crash loop. Each pod counts for itself, for a release restarts them in turn. What the
+// kernel counts of a program begins again after a time without calls too, so it is no
+// evidence; the kernel reports the end and the start of processes as events.
 
 const restartPrefix = "\x01"
 

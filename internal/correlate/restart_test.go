@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // counted sends a counter of pay that began to count at start.
@@ -52,6 +53,21 @@ func TestARestartSupports(t *testing.T) {
 	})
 	require.Len(t, signs, 1)
 	assert.Contains(t, signs[0].text, "pay restarted at")
+	assert.Empty(t, s.last)
+}
+
+// Counters of the kernel begin again when a program was idle.
+func TestCountersOfTheKernelShowNoRestart(t *testing.T) {
+	s := newShop(t, Config{})
+	s.resources["pay"] = resourceOf("pay")
+	s.resources["pay"].Attributes = append(s.resources["pay"].Attributes, text(semconv.Source, kernelSource)...)
+	signs := counting(t, s, 40, func(i int) model.Nanos {
+		if i > 36 {
+			return begin + 365*second
+		}
+		return begin - 3600*second
+	})
+	assert.Empty(t, signs)
 	assert.Empty(t, s.last)
 }
 

@@ -36,6 +36,7 @@ type series struct {
 	pod       string // that reports it
 	node      string
 	instance  string
+	observed  bool // counted by the kernel, and not by the program
 	timed     bool // it is a duration
 	habit     baseline.Habit
 	bursts    *bursts // of a resource, those of all of a service

@@ -65,6 +65,7 @@ type live struct {
 type scenario struct {
 	payment []string // further arguments of its
 	orders  []string
+	exact   int // requests a second above which spans are sampled; 0: the default
 	prepare func(*testing.T, *live)
 	fault   func(*testing.T, *live)
 	cause   string   // service
@@ -76,7 +77,11 @@ func newLive(t *testing.T, name string, s *scenario) *live {
 	m := newMachine(t, name)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	c, err := running.Start(ctx, filepath.Join("..", "..", "bin", "tapio"), strings.Replace(kernelConfig, "OWN", m.onlyOwn(), 1))
+	own := m.onlyOwn()
+	if s.exact > 0 {
+		own += fmt.Sprintf("    probes: {http: {exact_requests_per_second: %d}}\n", s.exact)
+	}
+	c, err := running.Start(ctx, filepath.Join("..", "..", "bin", "tapio"), strings.Replace(kernelConfig, "OWN", own, 1))
 	if err != nil && strings.Contains(err.Error(), "refused") {
 		t.Skipf("needs a kernel that lets itself be looked into: %v", err)
 	}
@@ -166,6 +171,16 @@ func kernelScenarios() map[string]scenario {
 			fault:   func(_ *testing.T, l *live) { l.wire.delay.Store(int64(100 * time.Millisecond)) },
 			cause:   "payment", says: []string{"network between delay-orders and delay-payment"},
 		},
+		"sampledfailures": {
+			exact: 10,
+			fault: func(t *testing.T, l *live) { l.tell(t, "payment", "fail") },
+			cause: "payment", says: []string{"sampledfailures-payment"},
+		},
+		"sampledslow": {
+			exact: 10,
+			fault: func(t *testing.T, l *live) { l.tell(t, "payment", "slow 300ms") },
+			cause: "payment", says: []string{"sampledslow-payment"},
+		},
 		"dns": {
 			orders:  []string{"-calls", "http://payment.shop.test:8003/pay", "-resolver", "127.0.0.1:53"},
 			prepare: func(t *testing.T, l *live) { l.start(t, "names", false, "-names", "127.0.0.1:53") },
@@ -239,6 +254,9 @@ func (l *live) tells(t *testing.T, cause string, says []string) bool {
 	for _, g := range l.groups(t) {
 		if factors := g.GetRootCause().GetCausalFactors(); factors[0].GetEntity().GetName() != cause {
 			continue
+		}
+		if g.GetKind() != tapiov1.SemanticGroup_KIND_INCIDENT {
+			continue // the users of the shop suffer from each
 		}
 		var text strings.Builder
 		for _, i := range l.insights(t) {

@@ -100,9 +100,19 @@ func lawsBelow() []law {
 		{
 			text:        "below the components otlp, protoconv, store and correlate import model, semconv and panics and never each other",
 			holdsIn:     []string{"internal"},
-			except:      []string{"internal/tools", "internal/clickhousetest", "internal/protoconv", "internal/store", "internal/query", "internal/correlate", "internal/backend"},
+			except:      []string{"internal/tools", "internal/clickhousetest", "internal/protoconv", "internal/store", "internal/query", "internal/correlate", "internal/backend", "internal/archive"},
 			forbids:     []string{module},
 			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/panics"},
+			sparesTests: true,
+		},
+		{
+			text:    "the archive reads tails, writes OTLP, and knows neither the store nor the API",
+			holdsIn: []string{"internal/archive"},
+			forbids: []string{module},
+			allows: []string{
+				module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/query", module + "internal/otlp",
+				module + "internal/archive",
+			},
 			sparesTests: true,
 		},
 		{

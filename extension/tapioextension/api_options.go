@@ -29,6 +29,7 @@ func (e *tapioExtension) apiOptions() api.Options {
 		Notifier:               e.notifier,
 		SLOs:                   e.slos,
 		Prices:                 e.cfg.Cost.prices(),
+		Archive:                e.archive.Access(),
 		Observe:                e.observeBatch,
 		Links:                  e.cfg.queryAPILinks(),
 		Trouble:                e.health.all,

@@ -6,7 +6,6 @@ package tapioextension
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -16,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
+	"github.com/tapio/tapio/extension/tapioextension/internal/bytesize"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -94,6 +95,9 @@ type Config struct {
 	// By default memory only.
 	Tiers []string `mapstructure:"tiers"`
 
+	// Archive keeps a copy of what is stored in an object store that is compatible with S3. See [Archive to S3](../how-to/archive.md).
+	Archive archiving.Config `mapstructure:"archive"`
+
 	// Cost sets the prices for [cost advice](tapioctl.md#tapioctl-get-cost).
 	Cost CostConfig `mapstructure:"cost"`
 
@@ -159,17 +163,7 @@ type Shares struct {
 }
 
 // ByteSize is a number of bytes, in YAML also written with a unit: 256MiB, 1GB.
-type ByteSize int64
-
-// UnmarshalText reads a number with an optional unit.
-func (b *ByteSize) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
-	if err != nil || n > math.MaxInt64 {
-		return fmt.Errorf("%q is not a size in bytes: write a number with a unit, for example 256MiB", text)
-	}
-	*b = ByteSize(n)
-	return nil
-}
+type ByteSize = bytesize.ByteSize
 
 const (
 	minMemoryLimit ByteSize = 4 << 20
@@ -187,7 +181,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, archive, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

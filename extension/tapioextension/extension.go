@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
@@ -26,6 +27,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
 	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/extension/tapioextension/internal/trouble"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/programpages"
 	"github.com/tapio/tapio/internal/query"
@@ -87,6 +89,8 @@ type tapioExtension struct {
 	reader     query.Reader // what answers come from: the store, or it and the members
 	members    *membership  // nil without members
 	backend    io.Closer    // the older tier; nil without one
+	troubles   *trouble.Board
+	archive    *archiving.Archive // nil without one
 	fleet      *fleet.Registry
 	seen       *dedup.Window
 	api        *api.Server
@@ -133,7 +137,8 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
-	if err := errors.Join(e.openMembers(ctx, kept), openTiers(ctx, e)); err != nil {
+	e.troubles = newTroubles(host)
+	if err := errors.Join(e.openMembers(ctx, kept), openTiers(ctx, e), openArchive(ctx, e, kept)); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
 	e.api = api.New(e.apiOptions())
@@ -237,6 +242,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	e.work.Wait()
 	e.members.close()
 	closeTiers(e.backend)
+	e.archive.Close(ctx)
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/extension"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 )
 
@@ -75,6 +76,7 @@ func createDefaultConfig() component.Config {
 		Notifications:   defaultNotifications(),
 		Members:         defaultMembers(),
 		Backends:        defaultBackends(),
+		Archive:         archiving.DefaultConfig(),
 		SLOs:            defaultSLOs(),
 		ShutdownTimeout: 3 * time.Second,
 	}

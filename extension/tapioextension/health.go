@@ -8,9 +8,11 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/trouble"
 )
 
 var _ componentstatus.Watcher = (*tapioExtension)(nil)
@@ -62,4 +64,15 @@ func (h *componentHealth) all() []api.Trouble {
 		return cmp.Or(cmp.Compare(a.Component, b.Component), cmp.Compare(a.Why, b.Why))
 	})
 	return slices.Compact(list)
+}
+
+// newTroubles makes what puts troubles of optional parts into the status of this extension.
+func newTroubles(host component.Host) *trouble.Board {
+	return &trouble.Board{Report: func(err error) {
+		if err == nil {
+			componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
+			return
+		}
+		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(err))
+	}}
 }

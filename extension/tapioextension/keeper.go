@@ -19,6 +19,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/incidents"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/internal/archive"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/recordmetrics"
 	"github.com/tapio/tapio/internal/store"
@@ -58,6 +59,7 @@ type heldStore struct {
 	journal  *notify.Journal
 	slos     *slo.Tracker // nil until the first claim is complete
 	counters *recordmetrics.Counters
+	archived *archive.Positions
 	// incidents holds the correlation engines, which go on after a reload.
 	incidents *incidents.Watch
 	// federation is the latest reader of members, whose tokens stay valid; nil without.
@@ -165,6 +167,7 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 		fleet:    fleet.New(cfg.Collectors.limits(), time.Now),
 		seen:     dedup.New(int(cfg.Limits.DuplicateWindow)),
 		counters: recordmetrics.New(cfg.RecordMetrics.most(), time.Now), incidents: incidents.New(),
+		archived: archive.NewPositions(),
 	}
 	if cfg.Store.Directory == "" {
 		held.store, held.journal = store.New(cfg.Store.limits(), time.Now), notify.NewJournal()
@@ -182,6 +185,9 @@ func openStore(cfg *Config, logger *zap.Logger) (*heldStore, error) {
 	if err := held.openJournal(cfg.Store.Directory, logger); err != nil {
 		held.store.Close()
 		return nil, fmt.Errorf("store::directory: notifications: %w", err)
+	}
+	if held.archived, err = archive.OpenPositions(stateDirectory(cfg.Store.Directory)); err != nil {
+		held.report("failed to read how far the archive is: records that are stored are archived again", err)
 	}
 	logger.Info("The store's directory is read", zap.String("directory", cfg.Store.Directory),
 		zap.Uint64("bytes", held.store.Directory().Bytes), zap.Duration("took", time.Since(begun)))

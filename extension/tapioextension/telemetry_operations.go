@@ -11,9 +11,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/internal/archive"
 )
 
 func (e *tapioExtension) observeNotifier(builder *metadata.TelemetryBuilder) error {
@@ -38,6 +40,25 @@ func (e *tapioExtension) observeNotifier(builder *metadata.TelemetryBuilder) err
 		builder.RegisterTapioNotifySentCallback(eachReceiver(func(r *notify.ReceiverStats) uint64 { return r.Sent })),
 		builder.RegisterTapioNotifySilencedCallback(single(notifier.Silenced)),
 		builder.RegisterTapioNotifySkippedCallback(labelled("reason", notifier.Skipped)),
+	)
+}
+
+// observeArchive publishes the figures of the archive.
+func observeArchive(builder *metadata.TelemetryBuilder, of *archiving.Archive) error {
+	bySignal := func(figures func(archive.Stats) map[string]uint64) metric.Int64Callback {
+		return labelled("signal", func() map[string]uint64 { return figures(of.Stats()) })
+	}
+	return errors.Join(
+		builder.RegisterTapioArchiveDroppedCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for key, n := range of.Stats().Dropped {
+				o.Observe(int64(n), metric.WithAttributes(attribute.String("signal", key.Signal), attribute.String("reason", key.Reason)))
+			}
+			return nil
+		}),
+		builder.RegisterTapioArchiveFailedCallback(single(func() uint64 { return of.Stats().Failed })),
+		builder.RegisterTapioArchiveRecordsCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Records })),
+		builder.RegisterTapioArchiveSizeCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Bytes })),
+		builder.RegisterTapioArchiveWaitingCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Waiting })),
 	)
 }
 

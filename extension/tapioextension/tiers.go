@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/internal/backend/clickhouse"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/tiered"
@@ -150,6 +151,19 @@ func (c *ClickHouseConfig) tls(ctx context.Context) (*tls.Config, error) {
 		return nil, nil
 	}
 	return client.LoadTLSConfig(ctx)
+}
+
+// openArchive begins to archive what is stored.
+func openArchive(ctx context.Context, e *tapioExtension, kept *heldStore) error {
+	opened, err := archiving.Open(ctx, &e.cfg.Archive, archiving.Options{
+		Store: e.store, Positions: kept.archived, Logger: e.set.Logger, Panicked: e.panics.add,
+		Trouble: func(err error) { e.troubles.Set("archive", err) },
+	})
+	if err != nil {
+		return fmt.Errorf("archive::%w", err)
+	}
+	e.archive = opened
+	return nil
 }
 
 // closeTiers closes the connections, once nothing uses them any more.

@@ -159,3 +159,17 @@ func notARequest(why string) *model.FieldError {
 	return model.InvalidField("payload", "is not an ExportLogsServiceRequest of OTLP (%s): "+
 		"send one serialized as protobuf, and name its compression if it has one", why)
 }
+
+// MarshalEvents encodes log records as an ExportLogsServiceRequest.
+func MarshalEvents(events []model.Event) ([]byte, error) {
+	return plogotlp.NewExportRequestFromLogs(LogsFromEvents(events)).MarshalProto()
+}
+
+// UnmarshalEvents reads what MarshalEvents wrote.
+func UnmarshalEvents(data []byte) ([]model.Event, error) {
+	logs, err := LogsFromPayload(data)
+	if err != nil {
+		return nil, err
+	}
+	return EventsFromLogs(logs), nil
+}

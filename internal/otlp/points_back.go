@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -178,4 +179,18 @@ func IsDerived(metrics pmetric.Metrics) bool {
 		}
 	}
 	return metrics.ResourceMetrics().Len() > 0
+}
+
+// MarshalPoints encodes metric points as an ExportMetricsServiceRequest.
+func MarshalPoints(points []model.Point) ([]byte, error) {
+	return pmetricotlp.NewExportRequestFromMetrics(MetricsFromPoints(points)).MarshalProto()
+}
+
+// UnmarshalPoints reads what MarshalPoints wrote.
+func UnmarshalPoints(data []byte) ([]model.Point, error) {
+	request := pmetricotlp.NewExportRequest()
+	if err := request.UnmarshalProto(data); err != nil {
+		return nil, err
+	}
+	return PointsFromMetrics(request.Metrics()), nil
 }

@@ -6,6 +6,7 @@ package otlp
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -70,4 +71,18 @@ func putSpan(to ptrace.Span, span *model.Span) {
 		l.SetFlags(link.Flags)
 		l.SetDroppedAttributesCount(link.DroppedAttributes)
 	}
+}
+
+// MarshalSpans encodes spans as an ExportTraceServiceRequest.
+func MarshalSpans(spans []model.Span) ([]byte, error) {
+	return ptraceotlp.NewExportRequestFromTraces(TracesFromSpans(spans)).MarshalProto()
+}
+
+// UnmarshalSpans reads what MarshalSpans wrote.
+func UnmarshalSpans(data []byte) ([]model.Span, error) {
+	request := ptraceotlp.NewExportRequest()
+	if err := request.UnmarshalProto(data); err != nil {
+		return nil, err
+	}
+	return SpansFromTraces(request.Traces()), nil
 }

@@ -87,6 +87,12 @@ func selectors(in []*tapiov1.Filter_LabelSelector) ([]model.Selector, error) {
 	return out, nil
 }
 
+// TimeRange reads the time range of a field; unset is all time.
+func TimeRange(field string, r *tapiov1.TimeRange, now time.Time) (model.TimeRange, error) {
+	times, err := timeRange(r, now)
+	return times, within(field, err)
+}
+
 func timeRange(r *tapiov1.TimeRange, now time.Time) (model.TimeRange, error) {
 	if r.GetLast() != nil {
 		return lastStretch(r, now)

@@ -111,6 +111,11 @@ func summed[Sum any](ctx context.Context, s *Store, sum func(profiles.Take) (Sum
 	return sum(account.Change)
 }
 
+// TailProfiles returns a tail of the profiles behind a sequence.
+func TailProfiles(s *Store, after uint64) *profiles.Tail {
+	return profiles.NewTail(s.profiles.Store, after)
+}
+
 // divide gives to the other signals what profiles do not need.
 func (s *Store) divide() {
 	d := &s.division

@@ -28,7 +28,7 @@ var File_tapio_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
-	"!tapio/v1/operations_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a tapio/v1/operations_change.proto\x1a\x1etapio/v1/operations_cost.proto\x1a&tapio/v1/operations_notification.proto\x1a\x1dtapio/v1/operations_slo.proto2\xf3\x05\n" +
+	"!tapio/v1/operations_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a!tapio/v1/operations_archive.proto\x1a tapio/v1/operations_change.proto\x1a\x1etapio/v1/operations_cost.proto\x1a&tapio/v1/operations_notification.proto\x1a\x1dtapio/v1/operations_slo.proto2\xd3\a\n" +
 	"\x11OperationsService\x12i\n" +
 	"\rCreateSilence\x12\x1e.tapio.v1.CreateSilenceRequest\x1a\x1f.tapio.v1.CreateSilenceResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/silences\x12c\n" +
 	"\fListSilences\x12\x1d.tapio.v1.ListSilencesRequest\x1a\x1e.tapio.v1.ListSilencesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/silences\x12u\n" +
@@ -39,23 +39,29 @@ const file_tapio_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
 	"SendChange\x12\x1b.tapio.v1.SendChangeRequest\x1a\x1c.tapio.v1.SendChangeResponse\"\x16\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/changes\x12x\n" +
 	"\rGetCostAdvice\x12\x1e.tapio.v1.GetCostAdviceRequest\x1a\x1f.tapio.v1.GetCostAdviceResponse\"&\x82\xd3\xe4\x93\x02 :\x01*Z\n" +
-	"\x12\b/v1/cost\"\x0f/v1/cost:adviseB/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
+	"\x12\b/v1/cost\"\x0f/v1/cost:advise\x12g\n" +
+	"\vListArchive\x12\x1c.tapio.v1.ListArchiveRequest\x1a\x1d.tapio.v1.ListArchiveResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/archive:list\x12u\n" +
+	"\x0eRestoreArchive\x12\x1f.tapio.v1.RestoreArchiveRequest\x1a .tapio.v1.RestoreArchiveResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/archive:restore0\x01B/Z-github.com/tapio/tapio/proto/tapio/v1;tapiov1b\x06proto3"
 
 var file_tapio_v1_operations_service_proto_goTypes = []any{
-	(*CreateSilenceRequest)(nil),  // 0: tapio.v1.CreateSilenceRequest
-	(*ListSilencesRequest)(nil),   // 1: tapio.v1.ListSilencesRequest
-	(*ExpireSilenceRequest)(nil),  // 2: tapio.v1.ExpireSilenceRequest
-	(*ListReceiversRequest)(nil),  // 3: tapio.v1.ListReceiversRequest
-	(*ListSLOsRequest)(nil),       // 4: tapio.v1.ListSLOsRequest
-	(*SendChangeRequest)(nil),     // 5: tapio.v1.SendChangeRequest
-	(*GetCostAdviceRequest)(nil),  // 6: tapio.v1.GetCostAdviceRequest
-	(*CreateSilenceResponse)(nil), // 7: tapio.v1.CreateSilenceResponse
-	(*ListSilencesResponse)(nil),  // 8: tapio.v1.ListSilencesResponse
-	(*ExpireSilenceResponse)(nil), // 9: tapio.v1.ExpireSilenceResponse
-	(*ListReceiversResponse)(nil), // 10: tapio.v1.ListReceiversResponse
-	(*ListSLOsResponse)(nil),      // 11: tapio.v1.ListSLOsResponse
-	(*SendChangeResponse)(nil),    // 12: tapio.v1.SendChangeResponse
-	(*GetCostAdviceResponse)(nil), // 13: tapio.v1.GetCostAdviceResponse
+	(*CreateSilenceRequest)(nil),   // 0: tapio.v1.CreateSilenceRequest
+	(*ListSilencesRequest)(nil),    // 1: tapio.v1.ListSilencesRequest
+	(*ExpireSilenceRequest)(nil),   // 2: tapio.v1.ExpireSilenceRequest
+	(*ListReceiversRequest)(nil),   // 3: tapio.v1.ListReceiversRequest
+	(*ListSLOsRequest)(nil),        // 4: tapio.v1.ListSLOsRequest
+	(*SendChangeRequest)(nil),      // 5: tapio.v1.SendChangeRequest
+	(*GetCostAdviceRequest)(nil),   // 6: tapio.v1.GetCostAdviceRequest
+	(*ListArchiveRequest)(nil),     // 7: tapio.v1.ListArchiveRequest
+	(*RestoreArchiveRequest)(nil),  // 8: tapio.v1.RestoreArchiveRequest
+	(*CreateSilenceResponse)(nil),  // 9: tapio.v1.CreateSilenceResponse
+	(*ListSilencesResponse)(nil),   // 10: tapio.v1.ListSilencesResponse
+	(*ExpireSilenceResponse)(nil),  // 11: tapio.v1.ExpireSilenceResponse
+	(*ListReceiversResponse)(nil),  // 12: tapio.v1.ListReceiversResponse
+	(*ListSLOsResponse)(nil),       // 13: tapio.v1.ListSLOsResponse
+	(*SendChangeResponse)(nil),     // 14: tapio.v1.SendChangeResponse
+	(*GetCostAdviceResponse)(nil),  // 15: tapio.v1.GetCostAdviceResponse
+	(*ListArchiveResponse)(nil),    // 16: tapio.v1.ListArchiveResponse
+	(*RestoreArchiveResponse)(nil), // 17: tapio.v1.RestoreArchiveResponse
 }
 var file_tapio_v1_operations_service_proto_depIdxs = []int32{
 	0,  // 0: tapio.v1.OperationsService.CreateSilence:input_type -> tapio.v1.CreateSilenceRequest
@@ -65,15 +71,19 @@ var file_tapio_v1_operations_service_proto_depIdxs = []int32{
 	4,  // 4: tapio.v1.OperationsService.ListSLOs:input_type -> tapio.v1.ListSLOsRequest
 	5,  // 5: tapio.v1.OperationsService.SendChange:input_type -> tapio.v1.SendChangeRequest
 	6,  // 6: tapio.v1.OperationsService.GetCostAdvice:input_type -> tapio.v1.GetCostAdviceRequest
-	7,  // 7: tapio.v1.OperationsService.CreateSilence:output_type -> tapio.v1.CreateSilenceResponse
-	8,  // 8: tapio.v1.OperationsService.ListSilences:output_type -> tapio.v1.ListSilencesResponse
-	9,  // 9: tapio.v1.OperationsService.ExpireSilence:output_type -> tapio.v1.ExpireSilenceResponse
-	10, // 10: tapio.v1.OperationsService.ListReceivers:output_type -> tapio.v1.ListReceiversResponse
-	11, // 11: tapio.v1.OperationsService.ListSLOs:output_type -> tapio.v1.ListSLOsResponse
-	12, // 12: tapio.v1.OperationsService.SendChange:output_type -> tapio.v1.SendChangeResponse
-	13, // 13: tapio.v1.OperationsService.GetCostAdvice:output_type -> tapio.v1.GetCostAdviceResponse
-	7,  // [7:14] is the sub-list for method output_type
-	0,  // [0:7] is the sub-list for method input_type
+	7,  // 7: tapio.v1.OperationsService.ListArchive:input_type -> tapio.v1.ListArchiveRequest
+	8,  // 8: tapio.v1.OperationsService.RestoreArchive:input_type -> tapio.v1.RestoreArchiveRequest
+	9,  // 9: tapio.v1.OperationsService.CreateSilence:output_type -> tapio.v1.CreateSilenceResponse
+	10, // 10: tapio.v1.OperationsService.ListSilences:output_type -> tapio.v1.ListSilencesResponse
+	11, // 11: tapio.v1.OperationsService.ExpireSilence:output_type -> tapio.v1.ExpireSilenceResponse
+	12, // 12: tapio.v1.OperationsService.ListReceivers:output_type -> tapio.v1.ListReceiversResponse
+	13, // 13: tapio.v1.OperationsService.ListSLOs:output_type -> tapio.v1.ListSLOsResponse
+	14, // 14: tapio.v1.OperationsService.SendChange:output_type -> tapio.v1.SendChangeResponse
+	15, // 15: tapio.v1.OperationsService.GetCostAdvice:output_type -> tapio.v1.GetCostAdviceResponse
+	16, // 16: tapio.v1.OperationsService.ListArchive:output_type -> tapio.v1.ListArchiveResponse
+	17, // 17: tapio.v1.OperationsService.RestoreArchive:output_type -> tapio.v1.RestoreArchiveResponse
+	9,  // [9:18] is the sub-list for method output_type
+	0,  // [0:9] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -84,6 +94,7 @@ func file_tapio_v1_operations_service_proto_init() {
 	if File_tapio_v1_operations_service_proto != nil {
 		return
 	}
+	file_tapio_v1_operations_archive_proto_init()
 	file_tapio_v1_operations_change_proto_init()
 	file_tapio_v1_operations_cost_proto_init()
 	file_tapio_v1_operations_notification_proto_init()

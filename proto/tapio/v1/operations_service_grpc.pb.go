@@ -22,13 +22,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OperationsService_CreateSilence_FullMethodName = "/tapio.v1.OperationsService/CreateSilence"
-	OperationsService_ListSilences_FullMethodName  = "/tapio.v1.OperationsService/ListSilences"
-	OperationsService_ExpireSilence_FullMethodName = "/tapio.v1.OperationsService/ExpireSilence"
-	OperationsService_ListReceivers_FullMethodName = "/tapio.v1.OperationsService/ListReceivers"
-	OperationsService_ListSLOs_FullMethodName      = "/tapio.v1.OperationsService/ListSLOs"
-	OperationsService_SendChange_FullMethodName    = "/tapio.v1.OperationsService/SendChange"
-	OperationsService_GetCostAdvice_FullMethodName = "/tapio.v1.OperationsService/GetCostAdvice"
+	OperationsService_CreateSilence_FullMethodName  = "/tapio.v1.OperationsService/CreateSilence"
+	OperationsService_ListSilences_FullMethodName   = "/tapio.v1.OperationsService/ListSilences"
+	OperationsService_ExpireSilence_FullMethodName  = "/tapio.v1.OperationsService/ExpireSilence"
+	OperationsService_ListReceivers_FullMethodName  = "/tapio.v1.OperationsService/ListReceivers"
+	OperationsService_ListSLOs_FullMethodName       = "/tapio.v1.OperationsService/ListSLOs"
+	OperationsService_SendChange_FullMethodName     = "/tapio.v1.OperationsService/SendChange"
+	OperationsService_GetCostAdvice_FullMethodName  = "/tapio.v1.OperationsService/GetCostAdvice"
+	OperationsService_ListArchive_FullMethodName    = "/tapio.v1.OperationsService/ListArchive"
+	OperationsService_RestoreArchive_FullMethodName = "/tapio.v1.OperationsService/RestoreArchive"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -36,7 +38,7 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // OperationsService is for those who run services: notifications and their
-// silences, service level objectives, changes and cost.
+// silences, service level objectives, changes, cost and the archive.
 //
 // Every call: INVALID_ARGUMENT names the field and what is accepted.
 type OperationsServiceClient interface {
@@ -58,6 +60,14 @@ type OperationsServiceClient interface {
 	// Compares what workloads request with what they use, and names the log records and
 	// metrics that take the most bytes, with the filter that drops them.
 	GetCostAdvice(ctx context.Context, in *GetCostAdviceRequest, opts ...grpc.CallOption) (*GetCostAdviceResponse, error)
+	// Lists what the archive in the object store has. FAILED_PRECONDITION: no archive is
+	// configured. UNAVAILABLE: the object store cannot be read.
+	ListArchive(ctx context.Context, in *ListArchiveRequest, opts ...grpc.CallOption) (*ListArchiveResponse, error)
+	// Stores a part of the archive again and reports how far it is. FAILED_PRECONDITION:
+	// no archive is configured, or this server archives what it stores. UNAVAILABLE: the
+	// object store cannot be read; what was reported is stored. Needs the right to
+	// administer.
+	RestoreArchive(ctx context.Context, in *RestoreArchiveRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RestoreArchiveResponse], error)
 }
 
 type operationsServiceClient struct {
@@ -138,12 +148,41 @@ func (c *operationsServiceClient) GetCostAdvice(ctx context.Context, in *GetCost
 	return out, nil
 }
 
+func (c *operationsServiceClient) ListArchive(ctx context.Context, in *ListArchiveRequest, opts ...grpc.CallOption) (*ListArchiveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListArchiveResponse)
+	err := c.cc.Invoke(ctx, OperationsService_ListArchive_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *operationsServiceClient) RestoreArchive(ctx context.Context, in *RestoreArchiveRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RestoreArchiveResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OperationsService_ServiceDesc.Streams[0], OperationsService_RestoreArchive_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RestoreArchiveRequest, RestoreArchiveResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_RestoreArchiveClient = grpc.ServerStreamingClient[RestoreArchiveResponse]
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
 //
 // OperationsService is for those who run services: notifications and their
-// silences, service level objectives, changes and cost.
+// silences, service level objectives, changes, cost and the archive.
 //
 // Every call: INVALID_ARGUMENT names the field and what is accepted.
 type OperationsServiceServer interface {
@@ -165,6 +204,14 @@ type OperationsServiceServer interface {
 	// Compares what workloads request with what they use, and names the log records and
 	// metrics that take the most bytes, with the filter that drops them.
 	GetCostAdvice(context.Context, *GetCostAdviceRequest) (*GetCostAdviceResponse, error)
+	// Lists what the archive in the object store has. FAILED_PRECONDITION: no archive is
+	// configured. UNAVAILABLE: the object store cannot be read.
+	ListArchive(context.Context, *ListArchiveRequest) (*ListArchiveResponse, error)
+	// Stores a part of the archive again and reports how far it is. FAILED_PRECONDITION:
+	// no archive is configured, or this server archives what it stores. UNAVAILABLE: the
+	// object store cannot be read; what was reported is stored. Needs the right to
+	// administer.
+	RestoreArchive(*RestoreArchiveRequest, grpc.ServerStreamingServer[RestoreArchiveResponse]) error
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -195,6 +242,12 @@ func (UnimplementedOperationsServiceServer) SendChange(context.Context, *SendCha
 }
 func (UnimplementedOperationsServiceServer) GetCostAdvice(context.Context, *GetCostAdviceRequest) (*GetCostAdviceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCostAdvice not implemented")
+}
+func (UnimplementedOperationsServiceServer) ListArchive(context.Context, *ListArchiveRequest) (*ListArchiveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListArchive not implemented")
+}
+func (UnimplementedOperationsServiceServer) RestoreArchive(*RestoreArchiveRequest, grpc.ServerStreamingServer[RestoreArchiveResponse]) error {
+	return status.Error(codes.Unimplemented, "method RestoreArchive not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -343,6 +396,35 @@ func _OperationsService_GetCostAdvice_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_ListArchive_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListArchiveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).ListArchive(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_ListArchive_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).ListArchive(ctx, req.(*ListArchiveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OperationsService_RestoreArchive_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RestoreArchiveRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(OperationsServiceServer).RestoreArchive(m, &grpc.GenericServerStream[RestoreArchiveRequest, RestoreArchiveResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_RestoreArchiveServer = grpc.ServerStreamingServer[RestoreArchiveResponse]
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -378,7 +460,17 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetCostAdvice",
 			Handler:    _OperationsService_GetCostAdvice_Handler,
 		},
+		{
+			MethodName: "ListArchive",
+			Handler:    _OperationsService_ListArchive_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "RestoreArchive",
+			Handler:       _OperationsService_RestoreArchive_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "tapio/v1/operations_service.proto",
 }

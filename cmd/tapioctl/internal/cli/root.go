@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tapio/tapio/cmd/tapioctl/internal/app"
+	"github.com/tapio/tapio/cmd/tapioctl/internal/archive"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/exitcode"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/get"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/observe"
@@ -44,7 +45,7 @@ func newRootCommand(a *app.App) *cobra.Command {
 	root.AddCommand(
 		newStatusCommand(a), observe.NewCommand(a), get.NewCommand(a), newExplainCommand(a), newExportCommand(a), newVersionCommand(a),
 		newTopCommand(a), newConfigCommand(a), send.NewCommand(a), get.NewCompareCommand(a), newSilenceCommand(a),
-		newMCPCommand(a), newDemoCommand(a), profile.NewCommand(a), newDocsCommand(a),
+		newMCPCommand(a), newDemoCommand(a), profile.NewCommand(a), archive.NewCommand(a), newDocsCommand(a),
 	)
 	a.CompleteAll(root)
 	return root

@@ -65,6 +65,7 @@ func rightsFor(method string) []right {
 		return []right{toRead, toWrite, toAdmin}
 	case tapiov1.CollectorService_UpdateConfig_FullMethodName,
 		tapiov1.OperationsService_CreateSilence_FullMethodName,
+		tapiov1.OperationsService_RestoreArchive_FullMethodName,
 		tapiov1.OperationsService_ExpireSilence_FullMethodName:
 		return []right{toAdmin}
 	default:

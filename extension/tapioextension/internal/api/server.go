@@ -70,6 +70,8 @@ type Options struct {
 	Notifier     *notify.Manager
 	SLOs         *slo.Tracker
 	Prices       cost.Prices
+	// Archive is read and restored from; nil: none is configured.
+	Archive *ArchiveAccess
 	// Observe is told of each batch, for the collector's own metrics.
 	Observe Observe
 	// Links are what the front page names besides the API.

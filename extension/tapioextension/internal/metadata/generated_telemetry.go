@@ -37,6 +37,11 @@ type TelemetryBuilder struct {
 	TapioAPIReceivedSize          metric.Int64ObservableCounter
 	TapioAPIRejected              metric.Int64ObservableCounter
 	TapioAPIRejectedRecords       metric.Int64ObservableCounter
+	TapioArchiveDropped           metric.Int64ObservableCounter
+	TapioArchiveFailed            metric.Int64ObservableCounter
+	TapioArchiveRecords           metric.Int64ObservableCounter
+	TapioArchiveSize              metric.Int64ObservableCounter
+	TapioArchiveWaiting           metric.Int64ObservableGauge
 	TapioCollectorLeft            metric.Int64ObservableCounter
 	TapioCollectorRegistered      metric.Int64ObservableGauge
 	TapioIncidentsClosed          metric.Int64ObservableCounter
@@ -195,6 +200,81 @@ func (builder *TelemetryBuilder) RegisterTapioAPIRejectedRecordsCallback(cb metr
 		cb(ctx, &observerInt64{inst: builder.TapioAPIRejectedRecords, obs: o})
 		return nil
 	}, builder.TapioAPIRejectedRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioArchiveDroppedCallback sets callback for observable TapioArchiveDropped metric.
+func (builder *TelemetryBuilder) RegisterTapioArchiveDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioArchiveDropped, obs: o})
+		return nil
+	}, builder.TapioArchiveDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioArchiveFailedCallback sets callback for observable TapioArchiveFailed metric.
+func (builder *TelemetryBuilder) RegisterTapioArchiveFailedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioArchiveFailed, obs: o})
+		return nil
+	}, builder.TapioArchiveFailed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioArchiveRecordsCallback sets callback for observable TapioArchiveRecords metric.
+func (builder *TelemetryBuilder) RegisterTapioArchiveRecordsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioArchiveRecords, obs: o})
+		return nil
+	}, builder.TapioArchiveRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioArchiveSizeCallback sets callback for observable TapioArchiveSize metric.
+func (builder *TelemetryBuilder) RegisterTapioArchiveSizeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioArchiveSize, obs: o})
+		return nil
+	}, builder.TapioArchiveSize)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioArchiveWaitingCallback sets callback for observable TapioArchiveWaiting metric.
+func (builder *TelemetryBuilder) RegisterTapioArchiveWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioArchiveWaiting, obs: o})
+		return nil
+	}, builder.TapioArchiveWaiting)
 	if err != nil {
 		return err
 	}
@@ -1015,6 +1095,36 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.TapioAPIRejectedRecords, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_api_rejected_records",
 		metric.WithDescription("Records written over the API that were refused, by reason (invalid, pipeline, not_ready, too_large, too_deep, overload, rate_limited). [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioArchiveDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_archive_dropped",
+		metric.WithDescription("Records that are not archived. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioArchiveFailed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_archive_failed",
+		metric.WithDescription("Requests to the object store of the archive that failed. They are repeated. [Alpha]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioArchiveRecords, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_archive_records",
+		metric.WithDescription("Records that were archived. [Alpha]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioArchiveSize, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_archive_size",
+		metric.WithDescription("Bytes of archived records in the object store. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioArchiveWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_archive_waiting",
+		metric.WithDescription("Records that were read and are not archived yet. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

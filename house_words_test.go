@@ -81,7 +81,7 @@ func TestDocumentsUseCommonWords(t *testing.T) {
 			continue
 		}
 		prose := withoutCode(read(t, document))
-		if within(document, []string{"docs/adr", "docs/explanation/correlation.md", "docs/performance.md"}) {
+		if within(document, []string{"docs/adr", "docs/explanation/correlation.md"}) {
 			prose = strings.Join(heading.FindAllString(prose, -1), "\n")
 		}
 		for i, line := range strings.Split(prose, "\n") {

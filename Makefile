@@ -233,7 +233,7 @@ lint: $(call stamps,$(LINT_TOOLS) $(PROTO_TOOLS)) protodeps ## Check style, laws
 # What only Linux has must not keep the collector from compiling elsewhere.
 .PHONY: vet-others
 vet-others: # the interface of Prometheus names a method Seek, with other parameters than that of package io
-	GOOS=darwin go vet -stdmethods=false ./receiver/ebpfreceiver/... ./extension/... ./exporter/... ./processor/...
+	GOOS=darwin go vet -stdmethods=false ./receiver/ebpfreceiver/... ./extension/... ./exporter/... ./processor/... ./connector/...
 	GOOS=windows go vet ./receiver/ebpfreceiver/...
 
 .PHONY: validate
@@ -410,7 +410,7 @@ generate-check: ## Fail if the generated code is not what `make generate` writes
 	@$(MAKE) generate
 	@stale=; for folder in $(generated_in); do diff -ru .build/before/$$folder $$folder || stale=yes; done; \
 	if [ "$$stale" ]; then echo 'Generated code is out of date: run `make generate`, commit what it writes.' >&2; exit 1; fi
-generated_in := proto bpf $(wildcard receiver processor exporter extension) internal/semconv docs/reference distribution
+generated_in := proto bpf $(wildcard receiver processor exporter connector extension) internal/semconv docs/reference distribution
 
 ##@ Web UI
 

@@ -42,7 +42,7 @@ func laws() []law {
 		},
 		{
 			text:    "proto has one door: internal/protoconv reads and writes it, neither the data path nor the engine knows it",
-			holdsIn: []string{"internal/store", "internal/correlate", "internal/otlp", "receiver", "processor", "exporter"},
+			holdsIn: []string{"internal/store", "internal/correlate", "internal/otlp", "receiver", "processor", "exporter", "connector"},
 			forbids: []string{proto},
 		},
 		{
@@ -83,7 +83,7 @@ func laws() []law {
 		},
 	}
 	laws = append(laws, slices.Concat(lawsBelow(), lawsOfTheEngine(), lawsOfBackends())...)
-	kinds := []string{"receiver", "processor", "exporter", "extension"}
+	kinds := []string{"receiver", "processor", "exporter", "connector", "extension"}
 	for _, kind := range kinds {
 		laws = append(laws, law{
 			text:    "components never import each other: declare an interface and find the other through the host",
@@ -206,7 +206,7 @@ func TestComponentsOfAKindStandAlone(t *testing.T) {
 func componentOf(importPath string) string {
 	parts := strings.Split(strings.TrimPrefix(importPath, module), "/")
 	if !strings.HasPrefix(importPath, module) || len(parts) < 2 ||
-		!slices.Contains([]string{"receiver", "processor", "exporter", "extension"}, parts[0]) {
+		!slices.Contains([]string{"receiver", "processor", "exporter", "connector", "extension"}, parts[0]) {
 		return ""
 	}
 	return parts[0] + "/" + parts[1]

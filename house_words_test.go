@@ -61,7 +61,7 @@ func TestTextsUseCommonWords(t *testing.T) {
 	}
 	description := regexp.MustCompile(`(?m)^ *(?:brief|description): (.+)$`)
 	for _, file := range files(t, ".yaml") {
-		if within(file, []string{"receiver", "processor", "exporter", "extension", "internal/semconv"}) {
+		if within(file, []string{"receiver", "processor", "exporter", "connector", "extension", "internal/semconv"}) {
 			for _, match := range description.FindAllStringSubmatch(read(t, file), -1) {
 				assert.Empty(t, badWords(match[1]), "%s: %s", file, match[1])
 			}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/receiver"
 	tapiotelemetry "github.com/tapio/tapio/telemetry/tapiotelemetry"
+	nodesummaryconnector "github.com/tapio/tapio/connector/nodesummaryconnector"
 	spanmetricsconnector "github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector"
 	tapioexporter "github.com/tapio/tapio/exporter/tapioexporter"
 	debugexporter "go.opentelemetry.io/collector/exporter/debugexporter"
@@ -157,12 +158,14 @@ func components() (otelcol.Factories, error) {
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](
+		nodesummaryconnector.NewFactory(),
 		spanmetricsconnector.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
 	factories.ConnectorModules = makeModulesMap(factories.Connectors, map[component.Type]string{
+		nodesummaryconnector.NewFactory().Type(): "github.com/tapio/tapio v0.0.0",
 		spanmetricsconnector.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/connector/spanmetricsconnector v0.158.0",
 	})
 

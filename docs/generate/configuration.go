@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 
+	"github.com/tapio/tapio/connector/nodesummaryconnector"
 	"github.com/tapio/tapio/exporter/tapioexporter"
 	"github.com/tapio/tapio/extension/tapioextension"
 	"github.com/tapio/tapio/processor/ingestcontrolprocessor"
@@ -32,6 +33,7 @@ func components() []configured {
 		{"receiver", "Collects telemetry from the Linux kernel. [Overview](../../receiver/ebpfreceiver/README.md).", ebpfreceiver.NewFactory()},
 		{"processor", "Labels, filters, samples and limits what passes. [Overview](../../processor/ingestcontrolprocessor/README.md).", ingestcontrolprocessor.NewFactory()},
 		{"processor", "Finds incidents and their causes. [Overview](../../processor/semanticcorrelationprocessor/README.md).", semanticcorrelationprocessor.NewFactory()},
+		{"connector", "Makes what a node sends to a gateway in place of its records. [Overview](../../connector/nodesummaryconnector/README.md).", nodesummaryconnector.NewFactory()},
 	}
 }
 

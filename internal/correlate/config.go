@@ -25,6 +25,9 @@ type Config struct {
 	// that there was one, and the likeliest causes in it are told on evidence that
 	// would wake nobody, in one group besides those that would.
 	Asked model.TimeRange
+	// Salt makes the ids of groups differ from those that the engines of other nodes give to
+	// the same fault; "" for none.
+	Salt string
 }
 
 // LeadIn is how much of the time before what is asked about the engine should be

@@ -144,6 +144,9 @@ func typeOf(g *group) model.GroupType {
 	if g.place == nil && g.released() != nil && (reason.key.class == classError || reason.key.class == classSelf) {
 		return model.GroupDeployment
 	}
+	if reason.reported {
+		return reason.sort
+	}
 	switch reason.key.class {
 	case classKernel:
 		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {

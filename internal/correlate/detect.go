@@ -69,6 +69,9 @@ func (e *Engine) detect(slot int64) []*sign {
 	for _, s := range e.kernel {
 		add(s)
 	}
+	for _, s := range e.nodes.anomalies(e) {
+		add(s)
+	}
 	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
 	return e.commonNames(e.commonCallees(e.poolSigns(distinct(signs))))
 }

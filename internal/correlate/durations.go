@@ -21,13 +21,14 @@ type durations struct {
 	buckets [durationBuckets]float32
 }
 
-func (d *durations) add(ms float64) {
+// add counts n that took so long.
+func (d *durations) add(ms float64, n float32) {
 	at := 0
 	if ms > leastDuration {
 		at = min(durationBuckets-1, 1+int(math.Log(ms/leastDuration)/bucketWidth))
 	}
-	d.n++
-	d.buckets[at]++
+	d.n += n
+	d.buckets[at] += n
 }
 
 func (d *durations) addAll(o *durations) {

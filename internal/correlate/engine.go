@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/hotspot"
+	"github.com/tapio/tapio/internal/correlate/sampled"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -61,6 +62,7 @@ type Engine struct {
 	run      uint64                 // executions learned from so far
 	held     map[string]model.Nanos // since when incidents wait for evidence, by candidate
 	hotspots *hotspot.Book
+	nodes    *nodes
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -90,6 +92,7 @@ func New(config Config) (*Engine, error) {
 		maxGroups: reserved / groupCost,
 
 		pointOrigins: newLRU[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
+		nodes:        newNodes(share * 3 / 4),
 	}, nil
 }
 
@@ -270,7 +273,7 @@ func (e *Engine) observeSpan(s *model.Span) {
 	part := spanPart{
 		instance: inst,
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
-		repeats: o.observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: adjustedCount(s.TraceState),
+		repeats: o.observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: sampled.Count(s.TraceState),
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)

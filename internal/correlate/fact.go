@@ -31,6 +31,9 @@ func (e *Engine) factOf(s *sign) report.Fact {
 	switch {
 	case s.verbatim:
 		return f
+	case s.reported:
+		f.Kind, f.Sentence, f.What = report.FactReported, s.onWhichNode(), s.text
+		return f
 	case s.lookups:
 		f.Kind, f.What, f.Peers = report.FactNames, s.callee, s.peers
 		return f

@@ -89,7 +89,7 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	e.judged = slot
 	e.assembly.endSlot()
 	e.lot.endSlot()
-	e.forgetKernel(now)
+	e.kernel = withoutOlder(e.kernel, now-min(now, model.Nanos(recentSlots)*e.slotWidth()))
 	signs := e.detect(slot)
 	e.noteCallees()
 	found := e.incidents(e.suspects(signs))
@@ -101,6 +101,7 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 		e.admit(in)
 	}
 	e.answer(signs)
+	e.nodes.note(e.groups)
 	e.keepFaultsOut(signs)
 	for _, g := range e.groups {
 		if g.into == "" {
@@ -112,9 +113,9 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	return e.report(now)
 }
 
-func (e *Engine) forgetKernel(now model.Nanos) {
-	window := model.Nanos(recentSlots) * e.slotWidth()
-	e.kernel = slices.DeleteFunc(e.kernel, func(s *sign) bool { return s.last+window < now })
+// withoutOlder leaves out what showed before a time.
+func withoutOlder(signs []*sign, than model.Nanos) []*sign {
+	return slices.DeleteFunc(signs, func(s *sign) bool { return s.last < than })
 }
 
 // admit makes an incident a group, or adds it to the group that it is part of.
@@ -161,7 +162,7 @@ func (e *Engine) open(in *incident) *group {
 	e.found++
 	root := in.suspects[0]
 	g := &group{
-		id: idOf("g", uint64(root.onset), root.service, e.found), opened: root.onset, state: model.GroupOpen,
+		id: idOf("g", uint64(root.onset), root.service+e.config.Salt, e.found), opened: root.onset, state: model.GroupOpen,
 		members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
 		kind: model.GroupObservation, firstSeen: e.now, openedAt: e.slotOf(e.now),
 	}

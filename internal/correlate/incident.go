@@ -32,7 +32,7 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	if common == nil {
 		common = e.commonPlace(hit)
 	}
-	calls := e.neighbors()
+	calls := e.graph.neighbors()
 	for _, s := range suspects {
 		if in := e.incidentWith(list, calls, common, s); in != nil {
 			in.suspects = append(in.suspects, s)
@@ -200,7 +200,7 @@ func near(a, b model.Nanos) bool { return max(a, b)-min(a, b) <= together }
 // neighbors are, by service, those that it calls or is called by.
 type neighbors map[string]map[string]bool
 
-func (e *Engine) neighbors() neighbors {
+func (g *graph) neighbors() neighbors {
 	n := neighbors{}
 	link := func(a, b string) {
 		if n[a] == nil {
@@ -208,7 +208,7 @@ func (e *Engine) neighbors() neighbors {
 		}
 		n[a][b] = true
 	}
-	for key := range e.graph.calls.all() {
+	for key := range g.calls.all() {
 		link(key.caller, key.callee)
 		link(key.callee, key.caller)
 	}

@@ -33,6 +33,8 @@ type origin struct {
 	onNode bool
 	// observed is set if the kernel saw the requests, and not the program itself.
 	observed bool
+	// summary is set if a node sent it in place of its spans.
+	summary bool
 	// declared says that it gave the name of its service itself.
 	declared bool
 	// instrumented is set if an OpenTelemetry SDK sent the record.
@@ -70,7 +72,7 @@ func originOf(r *model.Resource) origin {
 			o.service = kv.Value.Str()
 			o.declared = o.service != "" && !strings.HasPrefix(o.service, "unknown_service")
 		case semconv.Source:
-			o.observed = kv.Value.Str() == kernelSource
+			o.observed, o.summary = kv.Value.Str() == kernelSource, kv.Value.Str() == model.NodeSummarySource
 		case semconv.TelemetrySDKLanguage:
 			o.instrumented = true
 		case semconv.K8sPodName:

@@ -77,25 +77,30 @@ type outcomes struct {
 
 // observe counts a request, and reports whether it failed or was slow.
 func (o *outcomes) observe(slot int64, failed bool, took model.Nanos, stands float32) (hit bool) {
+	return o.observeAll(slot, failed, took, 1, stands)
+}
+
+// observeAll counts n requests that are alike.
+func (o *outcomes) observeAll(slot int64, failed bool, took model.Nanos, n, stands float32) (hit bool) {
 	o.advance(slot)
 	if slot <= o.head-recentSlots {
 		return false
 	}
 	ms := float64(took) / 1e6
 	at := &o.recent[slot%recentSlots]
-	at.n++
+	at.n += n
 	at.scaled += stands
 	switch {
 	case failed:
-		at.failed++
+		at.failed += n
 	case o.slowAfter > 0 && ms > o.slowAfter:
-		at.slow++
+		at.slow += n
 	}
 	if !failed {
-		o.minutes[0].add(ms)
+		o.minutes[0].add(ms, n)
 	}
 	if hit = failed || o.slowAfter > 0 && ms > o.slowAfter; !hit {
-		o.well++
+		o.well += int(n)
 	}
 	return hit
 }

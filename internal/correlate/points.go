@@ -83,8 +83,12 @@ func (e *Engine) ObservePoints(points []model.Point) {
 			h = hashText(h, kv.Key)
 			h = (hashText(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * hashPrime
 		}
-		s := e.seriesFor(from.seriesKey(h), p.Time, func() *series { return e.newSeries(p.Series, from.of(p.Series)) })
-		if s != nil {
+		made := func() *series { return e.newSeries(p.Series, from.of(p.Series)) }
+		if from.summary {
+			e.observeRed(e.nodes.series(from.seriesKey(h), p.Time, made), p)
+			continue
+		}
+		if s := e.seriesFor(from.seriesKey(h), p.Time, made); s != nil {
 			e.take(s, p)
 		}
 	}
@@ -106,15 +110,22 @@ func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 		if from.ignored || !e.sees(p.Time) {
 			continue
 		}
-		s := e.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, func() *series {
+		made := func() *series {
 			of := unpackSeries(b, p)
 			return e.newSeries(of, from.of(of))
-		})
-		if s == nil {
+		}
+		var s *series
+		if from.summary {
+			s = e.nodes.series(from.seriesKey(p.Attributes.Hash), p.Time, made)
+		} else if s = e.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, made); s == nil {
 			continue
 		}
 		e.point.Start, e.point.Time, e.point.Bits, e.point.Number, e.point.Flags = p.Start, p.Time, p.Bits, p.Number, p.Flags
 		e.readExtra(b.Extra(p))
+		if from.summary {
+			e.observeRed(s, &e.point)
+			continue
+		}
 		e.take(s, &e.point)
 	}
 }
@@ -196,10 +207,12 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
 		node: kept(o.node), instance: kept(o.instance), observed: o.observed, timed: isDuration(m.Name),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
-		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic),
+		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic), summary: from.summary,
 	}
 	s.bursts = s.service.burstsOf(s)
-	s.red = redOf(m, of.Attributes)
+	if s.red = redOf(m, of.Attributes); s.red != nil {
+		s.red.locate(of.Attributes, o.node)
+	}
 	if client, server := firstOf(of.Attributes, "client"), firstOf(of.Attributes, "server"); strings.Contains(m.Name, "service_graph") && client != "" && server != "" {
 		e.graph.call(kept(client), e.graph.named(server))
 	}

@@ -4,6 +4,8 @@
 package correlate
 
 import (
+	"cmp"
+	"iter"
 	"math"
 	"strings"
 
@@ -25,6 +27,7 @@ type red struct {
 	operation string
 	kind      int32
 	peer      string // that clients call
+	at        string // the address that they call, or that the server listens at
 	failed    bool
 	seconds   float64 // of its unit
 	before    []uint64
@@ -35,22 +38,12 @@ type red struct {
 // redOf reads whether a metric is a distribution of requests, by the names of the
 // semantic conventions and of the span metrics connector; nil if not.
 func redOf(m *model.Metric, attributes model.Attributes) *red {
-	if m.Type != model.MetricHistogram {
+	exponential := m.Type == model.MetricExponentialHistogram && m.Temporality == model.TemporalityDelta
+	if m.Type != model.MetricHistogram && !exponential {
 		return nil
 	}
-	kind := int32(kindServer)
-	switch name := strings.ReplaceAll(m.Name, "_", "."); {
-	case strings.Contains(name, "http.server.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.server.") && strings.Contains(name, "duration"):
-	case strings.Contains(name, "http.client.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.client.") && strings.Contains(name, "duration"),
-		strings.HasPrefix(name, semconv.MetricDBClientOperationDuration):
-		kind = kindClient
-	case name == "duration", name == "latency", strings.HasPrefix(name, "traces.span"), strings.HasPrefix(name, "span.metrics"), strings.HasPrefix(name, "spanmetrics"):
-		switch span := firstOf(attributes, "span.kind", "span_kind"); {
-		case strings.HasSuffix(span, "SERVER"), strings.HasSuffix(span, "CONSUMER"):
-		default:
-			return nil // its own work is told by others, its calls name no callee
-		}
-	default:
+	kind := redKind(strings.ReplaceAll(m.Name, "_", "."), attributes)
+	if kind == 0 {
 		return nil
 	}
 	r := &red{kind: kind, seconds: 1, failed: redFailed(attributes)}
@@ -60,10 +53,38 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 	method := firstOf(attributes, semconv.HTTPRequestMethod, semconv.HTTPMethod)
 	r.operation = kept(strings.TrimSpace(method + " " + firstOf(attributes, semconv.HTTPRoute, semconv.RPCMethod, "span.name", "span_name", semconv.URLTemplate, semconv.DBOperationName)))
 	r.peer = kept(firstOf(attributes, semconv.PeerService, semconv.ServerAddress, semconv.NetPeerName, semconv.DBSystemName))
-	if kind == kindClient && r.peer == "" {
+	if kind == kindClient && r.peer == "" && firstOf(attributes, semconv.NetworkPeerAddress) == "" {
 		return nil
 	}
 	return r
+}
+
+// locate notes the address of the server.
+func (r *red) locate(attributes model.Attributes, node string) {
+	end := "network.local."
+	if r.kind == kindClient {
+		end = "network.peer."
+	}
+	r.at = endpointOf(attributes, end, node)
+}
+
+// redKind is the kind of the spans that a distribution counts, 0 for what is none of requests.
+func redKind(name string, attributes model.Attributes) int32 {
+	switch {
+	case strings.Contains(name, "http.server.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.server.") && strings.Contains(name, "duration"):
+		return kindServer
+	case strings.Contains(name, "http.client.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.client.") && strings.Contains(name, "duration"),
+		strings.HasPrefix(name, semconv.MetricDBClientOperationDuration):
+		return kindClient
+	case name == "duration", name == "latency", strings.HasPrefix(name, "traces.span"), strings.HasPrefix(name, "span.metrics"), strings.HasPrefix(name, "spanmetrics"):
+		switch span := firstOf(attributes, "span.kind", "span_kind"); {
+		case strings.HasSuffix(span, "SERVER"), strings.HasSuffix(span, "CONSUMER"):
+			return kindServer
+		case strings.HasSuffix(span, "CLIENT"), strings.HasSuffix(span, "PRODUCER"):
+			return kindClient // without a callee it is of no use, see redOf
+		}
+	}
+	return 0
 }
 
 // redFailed reports whether the requests that attributes describe failed.
@@ -85,30 +106,67 @@ func redFailed(attributes model.Attributes) bool {
 	return fault != "" && !strings.HasPrefix(fault, "4")
 }
 
-// observeRed takes what a distribution grew by as requests, if no spans tell of them.
+// observeRed takes what a distribution grew by as requests, if no spans show them.
 func (e *Engine) observeRed(s *series, p *model.Point) {
-	r, h := s.red, p.Histogram
-	if r == nil || h == nil || len(h.Counts) == 0 || len(h.Counts) > maxRedBuckets {
+	if s.red == nil || !s.service.unseen(e.now) {
 		return
 	}
-	grown := r.growth(h, s.accumulates)
-	if grown == nil || !e.unseen(s.service) {
+	durations := s.red.durations(p, s.accumulates)
+	if durations == nil {
 		return
 	}
 	slot := e.slotOf(p.Time)
-	take, count := e.redServer(s, slot)
-	if r.kind == kindClient {
-		take, count = e.redClient(s, slot)
+	of := e.redServer
+	if s.red.kind == kindClient {
+		of = e.redClient
 	}
+	take, count := of(s, slot)
 	var all float32
-	for i, n := range grown {
-		if n > 0 {
-			take(bucketMiddle(h.Bounds, i)*r.seconds, float32(n))
-			all += float32(n)
-		}
+	for seconds, n := range durations {
+		take(seconds*s.red.seconds, n)
+		all += n
 	}
 	if all > 0 {
 		count(all, s.reference(p.Time))
+	}
+}
+
+// durations lists how long the requests of a point took, and how many took so long; nil
+// where that is not known.
+func (r *red) durations(p *model.Point, accumulates bool) iter.Seq2[float64, float32] {
+	if x := p.Exponential; x != nil {
+		return exponentialDurations(x)
+	}
+	h := p.Histogram
+	if h == nil || len(h.Counts) == 0 || len(h.Counts) > maxRedBuckets {
+		return nil
+	}
+	grown := r.growth(h, accumulates)
+	if grown == nil {
+		return nil
+	}
+	return func(yield func(float64, float32) bool) {
+		for i, n := range grown {
+			if n > 0 && !yield(bucketMiddle(h.Bounds, i), float32(n)) {
+				return
+			}
+		}
+	}
+}
+
+// exponentialDurations are those of an exponential histogram, by the geometric mean of each
+// bucket.
+func exponentialDurations(x *model.ExponentialHistogram) iter.Seq2[float64, float32] {
+	return func(yield func(float64, float32) bool) {
+		if x.ZeroCount > 0 && !yield(x.ZeroThreshold, float32(x.ZeroCount)) {
+			return
+		}
+		for i, n := range x.Positive.Counts {
+			middle := math.Exp2((float64(x.Positive.Offset) + float64(i) + 0.5) * math.Exp2(-float64(x.Scale)))
+			if n > 0 && !yield(middle, float32(n)) {
+				return
+			}
+		}
 	}
 }
 
@@ -158,9 +216,12 @@ func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n 
 	if o.first == 0 {
 		o.first = slot
 	}
+	e.graph.listens(s.red.at, s.service)
 	slow := float32(0)
+	outcome := e.nodes.outcomes(e, s, outcomeKey{requestEntry, s.service.name, o.key.name})
 	take = func(seconds float64, n float32) {
 		nanos := uint64(seconds * 1e9)
+		outcome(slot, nanos, n)
 		o.self.observe(slot, logSample(model.Nanos(nanos), n))
 		if o.tail.Take(slot, baseline.Logarithm(nanos), n) {
 			slow += n
@@ -188,17 +249,28 @@ func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n 
 	return take, count
 }
 
+// callee is the service that clients call: the one that listens there, else by the names
+// that they give.
+func (g *graph) callee(r *red) string {
+	if name := g.listener(r.at); name != "" {
+		return name
+	}
+	return g.named(cmp.Or(r.peer, shownEndpoint(r.at)))
+}
+
 // redClient takes requests that a service made of another one, or of what sends nothing.
 func (e *Engine) redClient(s *series, slot int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
-	callee := e.graph.named(s.red.peer)
+	callee := e.graph.callee(s.red)
 	if callee == s.service.name {
 		return func(float64, float32) {}, func(float32, reference) {}
 	}
 	e.graph.call(s.service.name, callee).gap.advance(slot)
 	known := e.graph.services.peek(callee)
 	d := e.graph.dependency(s.service.name, callee, s.red.operation)
+	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee})
 	take = func(seconds float64, n float32) {
-		if known == nil || (*known).requests.total().n == 0 { // else it tells itself how long it takes
+		outcome(slot, uint64(seconds*1e9), n)
+		if s.summary || known == nil || (*known).requests.total().n == 0 { // else it tells itself how long it takes
 			d.tail.Take(slot, baseline.Logarithm(uint64(seconds*1e9)), n)
 		}
 	}

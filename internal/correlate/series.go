@@ -41,6 +41,7 @@ type series struct {
 	habit     baseline.Habit
 	bursts    *bursts // of a resource, those of all of a service
 	red       *red    // nil for what counts no requests
+	summary   bool    // a node sends it in place of its spans
 	class     class
 	unit      string
 	floor     float64 // the least deviation that matters

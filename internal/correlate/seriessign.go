@@ -106,7 +106,7 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 		told.supports = s.strange < 2 || lasted < leastExhausted || s.unlimited()
 		e.tellOverload(s, told)
 		return told
-	case c == classSymptom && e.unseen(s.service) && !expected && s.persists(lasted):
+	case c == classSymptom && s.service.unseen(e.now) && !expected && s.persists(lasted):
 		return s.persistentSign(strength)
 	case c == classResource:
 		c = classLoad // more work, not too much of it
@@ -149,7 +149,7 @@ func (s *series) expects(began int64, lasted model.Nanos) bool {
 
 // unseen reports whether a service sends no spans, so that its metrics are all that
 // tells of it.
-func (e *Engine) unseen(s *service) bool { return s.spanned == 0 || s.spanned+24*hour < e.now }
+func (s *service) unseen(now model.Nanos) bool { return s.spanned == 0 || s.spanned+24*hour < now }
 
 // persists reports whether it deviates for long and by much.
 func (s *series) persists(lasted model.Nanos) bool {

@@ -79,10 +79,12 @@ type sign struct {
 	callee   string  // whose name cannot be resolved
 	did      string  // the step that is missing, as "calls pay Charge"
 	peers    []string
-	onNode   string      // from which alone names are not resolved
-	lookups  bool        // peers report that names are not resolved
-	on       string      // what runs out
-	usedUp   model.Nanos // when, at the earliest
+	onNode   string          // from which alone names are not resolved
+	lookups  bool            // peers report that names are not resolved
+	on       string          // what runs out
+	usedUp   model.Nanos     // when, at the earliest
+	reported bool            // by the engine of another node
+	sort     model.GroupType // of what was reported
 	// keepOut keeps what it tells of out of the past, nil where there is none.
 	keepOut func()
 }

@@ -27,7 +27,7 @@ func (e *Engine) Stats() Stats {
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
 		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost + g.produced.size()*producedCost + g.systems.size()*systemCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
-		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes()
+		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes() + e.nodes.memory()
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
 		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),
@@ -37,7 +37,7 @@ func (e *Engine) Stats() Stats {
 			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
 			"dependency": g.dependencies.evicted, "instance": g.instances.evicted,
 			"feature": g.dropped, "template": e.miner.known.evicted, "ordinary_line": e.flows.evicted, "ordinary_template": e.plain.known.evicted, "kernel_event": e.kernelEvicted,
-			"incident": e.refusedIncidents, "point_of_new_series": e.seriesRefused,
+			"incident": e.refusedIncidents, "summary": e.nodes.summaries.evicted, "reported_group": e.nodes.groups.evicted, "point_of_new_series": e.seriesRefused,
 		},
 		SkippedSpans: e.assembly.skipped, Late: e.late, FrequentPoints: e.frequentPoints,
 	}

@@ -10,3 +10,7 @@ const (
 	// RulesScope is that of what rules record, and of alerts.
 	RulesScope = "tapio.rules"
 )
+
+// NodeSummarySource is the value of tapio.source of what a node sends to a gateway in place
+// of its spans: counts and durations of the requests of its services, and of their calls.
+const NodeSummarySource = "node_summary"

@@ -69,8 +69,11 @@ func EventFromFinding(finding model.Finding) model.Event {
 }
 
 // IsFinding reports whether a record carries a finding, by its name.
-func IsFinding(event *model.Event) bool {
-	switch event.Name {
+func IsFinding(event *model.Event) bool { return IsFindingName(event.Name) }
+
+// IsFindingName reports whether records of the event name carry findings.
+func IsFindingName(name string) bool {
+	switch name {
 	case model.CorrelationEvent, model.SemanticGroupEvent, model.InsightEvent:
 		return true
 	default:

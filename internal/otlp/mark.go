@@ -74,3 +74,38 @@ func MarkTraces(traces ptrace.Traces, marks []Mark) {
 		}
 	}
 }
+
+// EventOfRecord reads one log record.
+func EventOfRecord(resource pcommon.Resource, record plog.LogRecord) *model.Event {
+	event := &model.Event{Resource: resourceFrom(resource, "")}
+	readRecordHead(event, record)
+	var attributes slab[model.KeyValue]
+	attributes.room(record.Attributes().Len(), 0)
+	readRecordRest(event, record, &attributes)
+	return event
+}
+
+// MarkFindingOfNode marks the record of a finding that the engine of a node made, at a gateway
+// whose engine reports the same: as part of the group into, or, where that is "", as one that
+// needs no person yet.
+func MarkFindingOfNode(record plog.LogRecord, into string) {
+	attributes := record.Attributes()
+	switch record.EventName() {
+	case model.SemanticGroupEvent:
+		if into != "" {
+			attributes.PutStr(groupMergedInto, into)
+		}
+	case model.InsightEvent:
+		if record.SeverityNumber() > plog.SeverityNumberInfo {
+			record.SetSeverityNumber(plog.SeverityNumberInfo)
+			record.SetSeverityText(severityTexts()[model.SeverityInfo])
+		}
+	default:
+		return
+	}
+	if into != "" {
+		attributes.PutStr(groupState, groupStates()[model.GroupMerged])
+		return
+	}
+	attributes.PutStr(groupKind, groupKinds()[model.GroupObservation])
+}

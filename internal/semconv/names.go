@@ -565,6 +565,9 @@ const (
 	MetricProcessMemoryRSS             = "process.memory.rss"
 	MetricProcessMemoryUsage           = "process.memory.usage"
 	MetricProcessMemoryUtilization     = "process.memory.utilization"
+	MetricRPCClientCallDuration        = "rpc.client.call.duration"
+	MetricRPCServerCallDuration        = "rpc.server.call.duration"
+	MetricTracesSpanMetricsDuration    = "traces.span.metrics.duration"
 )
 
 // Event names.

@@ -4,6 +4,7 @@
 package semanticcorrelationprocessor
 
 import (
+	"crypto/rand"
 	"fmt"
 	"math"
 	"time"
@@ -32,6 +33,10 @@ type Config struct {
 	// observed to send later, the engine waits as long as 99 of 100 of their batches need, up to 1m.
 	// Accepted: 0s to 1m.
 	Lateness time.Duration `mapstructure:"lateness"`
+
+	// MergeFindings takes the findings of other engines, those of nodes, as evidence: their incidents become
+	// part of incidents of this engine, so that each cause is reported once. For gateways.
+	MergeFindings bool `mapstructure:"merge_findings"`
 }
 
 // ByteSize is a number of bytes, in YAML also written with a unit: 128MiB.
@@ -60,7 +65,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are memory_limit, window, close_after and lateness; "+
+		return fmt.Errorf("%w\nhint: the keys are memory_limit, window, close_after, lateness and merge_findings; "+
 			"a duration is a number with its unit, for example 10s; a size likewise, for example 128MiB", err)
 	}
 	return nil
@@ -83,7 +88,12 @@ func (c *Config) Validate() error {
 	}
 }
 
-func (c *Config) engine() (*correlate.Engine, error) { return correlate.New(c.settings()) }
+// engine makes an engine whose ids differ from those of all others.
+func (c *Config) engine() (*correlate.Engine, error) {
+	settings := c.settings()
+	settings.Salt = rand.Text()
+	return correlate.New(settings)
+}
 
 func (c *Config) settings() correlate.Config {
 	return correlate.Config{

@@ -28,16 +28,18 @@ import (
 // broken is an engine that panics in all that it is asked.
 type broken struct{}
 
-func (broken) ObserveEvents([]model.Event) []correlate.Mark { panic("events") }
-func (broken) ObserveSpans([]model.Span) []correlate.Mark   { panic("spans") }
-func (broken) ObservePointBatch(*model.PointBatch)          { panic("points") }
-func (broken) ObserveProfiles([]model.Profile)              { panic("profiles") }
-func (broken) Saw(model.Nanos, model.Nanos)                 {}
-func (broken) Interest() correlate.Interest                 { panic("interest") }
-func (broken) Flush(model.Nanos) []model.Finding            { panic("flush") }
-func (broken) Open() []string                               { panic("open") }
-func (broken) Close() []model.Finding                       { panic("close") }
-func (broken) Stats() correlate.Stats                       { panic("stats") }
+func (broken) ObserveEvents([]model.Event) []correlate.Mark      { panic("events") }
+func (broken) ObserveSpans([]model.Span) []correlate.Mark        { panic("spans") }
+func (broken) ObservePointBatch(*model.PointBatch)               { panic("points") }
+func (broken) ObserveProfiles([]model.Profile)                   { panic("profiles") }
+func (broken) ObserveGroup(*model.SemanticGroup, string, string) { panic("group") }
+func (broken) MergedInto(string) string                          { panic("merged into") }
+func (broken) Saw(model.Nanos, model.Nanos)                      {}
+func (broken) Interest() correlate.Interest                      { panic("interest") }
+func (broken) Flush(model.Nanos) []model.Finding                 { panic("flush") }
+func (broken) Open() []string                                    { panic("open") }
+func (broken) Close() []model.Finding                            { panic("close") }
+func (broken) Stats() correlate.Stats                            { panic("stats") }
 
 // statusHost keeps the status that is reported to it.
 type statusHost struct {

@@ -100,6 +100,8 @@ type thinker interface {
 	ObserveSpans(spans []model.Span) []correlate.Mark
 	ObservePointBatch(batch *model.PointBatch)
 	ObserveProfiles(profiles []model.Profile)
+	ObserveGroup(g *model.SemanticGroup, node, record string)
+	MergedInto(id string) string
 	Saw(oldest, newest model.Nanos)
 	Interest() correlate.Interest
 	Flush(now model.Nanos) []model.Finding

@@ -45,7 +45,7 @@ func (f *factory) createLogs(
 		return nil, err
 	}
 	shared.outbox.offer(next)
-	return &logsShell{shell: newShell(shared), next: next}, nil
+	return &logsShell{shell: newShell(shared), merges: cfg.(*Config).MergeFindings, next: next}, nil
 }
 
 func (f *factory) createTraces(

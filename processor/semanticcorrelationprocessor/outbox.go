@@ -141,6 +141,13 @@ func (o *outbox) identify(engine string) {
 	o.engine = engine
 }
 
+// identity returns the id that findings of the engine carry, "" for none.
+func (o *outbox) identity() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.engine
+}
+
 func (o *outbox) count(events []model.Event, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

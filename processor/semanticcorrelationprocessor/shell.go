@@ -47,7 +47,8 @@ func (s *shell) reader() (reader *otlp.Reader, done func()) {
 // logsShell is the processor of a logs pipeline.
 type logsShell struct {
 	*shell
-	next consumer.Logs
+	merges bool // findings of other engines
+	next   consumer.Logs
 }
 
 // Shutdown implements component.Component. The engine ends with the pipeline
@@ -65,6 +66,9 @@ func (*logsShell) Capabilities() consumer.Capabilities {
 // ConsumeLogs implements consumer.Logs.
 func (s *logsShell) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	s.engine.contain(func() {
+		if s.merges {
+			s.engine.mergeFindings(logs)
+		}
 		reader, done := s.reader()
 		marks := s.engine.observeLogs(reader, logs)
 		done()

@@ -40,6 +40,7 @@ const (
 	FactPool                       // requests wait for a connection of the service's own pool
 	FactLogVolume                  // an ordinary line is new, or comes more or less often
 	FactProfile                    // profiles show a function that costs more, see Profile
+	FactReported                   // the engine of another node reports it: What is its reason
 )
 
 // Fact is one thing about one service that is not as usual.

@@ -65,6 +65,8 @@ func (f *Fact) brief() string {
 		return "is overloaded"
 	case FactLogVolume:
 		return "logs other lines"
+	case FactReported:
+		return "has a fault"
 	case FactProfile:
 		return "spends its time elsewhere"
 	}

@@ -3,7 +3,10 @@
 
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // loadClause is for what tells how much a service has to do, and for what only its
 // sentence says.
@@ -20,5 +23,24 @@ func (i *Incident) loadClause() clause {
 	case FactOverload:
 		return clause{who, "has been overloaded", "was overloaded", fmt.Sprintf("%s requests/s (baseline %s)", Rounded(f.After), Rounded(f.Before)), false}
 	}
+	if f.Kind == FactReported {
+		return f.reportedClause(who)
+	}
 	return clause{who, "has been unusual", "was unusual", f.Sentence, false}
+}
+
+// reportedClause repeats the reason that a node gives, which begins with the service as a rule.
+func (f *Fact) reportedClause(who string) clause {
+	reason, named := strings.CutPrefix(f.What, f.Service+" ")
+	if !named {
+		return clause{who, "has a fault", "had a fault", f.What, false}
+	}
+	verb, detail := reason, ""
+	if at := strings.IndexAny(reason, ":(;"); at > 0 {
+		verb, detail = strings.TrimSpace(reason[:at]), strings.Trim(reason[at:], ":; ")
+	}
+	if f.Node != "" {
+		verb += " on " + f.Node
+	}
+	return clause{who, verb, verb, detail, false}
 }

@@ -1,7 +1,8 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+// Package sampled reads how many spans a sampled span stands for.
+package sampled
 
 import (
 	"strconv"
@@ -12,9 +13,9 @@ import (
 // outweigh all that was seen.
 const maxAdjusted = 1 << 16
 
-// adjustedCount returns how many spans a span stands for, by the threshold of
+// Count returns how many spans a span stands for, by the threshold of
 // OpenTelemetry's probability sampling in its tracestate: ot=th:c is one of four.
-func adjustedCount(state string) float32 {
+func Count(state string) float32 {
 	const digits, all = 14, 1 << 56
 	if state == "" {
 		return 1

@@ -5,6 +5,7 @@ package semanticcorrelationprocessor
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,12 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 )
+
+func (b *brain) ObserveGroup(g *model.SemanticGroup, node, record string) {
+	b.observed = append(b.observed, strings.Join([]string{g.ID, g.Title, node, record}, " "))
+}
+
+func (b *brain) MergedInto(string) string { return b.into }
 
 // incidentOf is what the engine of a node reports.
 func incidentOf(engine string) plog.Logs {

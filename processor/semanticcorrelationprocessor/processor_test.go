@@ -42,12 +42,6 @@ type brain struct {
 	into     string   // the group that they are part of
 }
 
-func (b *brain) ObserveGroup(g *model.SemanticGroup, node, record string) {
-	b.observed = append(b.observed, strings.Join([]string{g.ID, g.Title, node, record}, " "))
-}
-
-func (b *brain) MergedInto(string) string { return b.into }
-
 func (b *brain) mark(n int) []correlate.Mark {
 	if n < 2 {
 		return nil

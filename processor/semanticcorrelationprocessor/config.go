@@ -4,7 +4,6 @@
 package semanticcorrelationprocessor
 
 import (
-	"crypto/rand"
 	"fmt"
 	"math"
 	"time"
@@ -88,10 +87,10 @@ func (c *Config) Validate() error {
 	}
 }
 
-// engine makes an engine whose ids differ from those of all others.
-func (c *Config) engine() (*correlate.Engine, error) {
+// engine makes an engine whose ids differ from those of engines with another salt.
+func (c *Config) engine(salt string) (*correlate.Engine, error) {
 	settings := c.settings()
-	settings.Salt = rand.Text()
+	settings.Salt = salt
 	return correlate.New(settings)
 }
 

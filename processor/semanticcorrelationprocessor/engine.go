@@ -24,6 +24,7 @@ import (
 type factory struct {
 	mu      sync.Mutex
 	engines map[component.ID]*engine
+	salt    string // of the ids of what the engines find
 }
 
 // join returns the engine of the id, for one pipeline more.
@@ -33,14 +34,14 @@ func (f *factory) join(set processor.Settings, config *Config) (*engine, error) 
 	if running, found := f.engines[set.ID]; found {
 		return running, nil
 	}
-	thinking, err := config.engine()
+	thinking, err := config.engine(f.salt)
 	if err != nil {
 		return nil, fmt.Errorf("processors::%s: %w", set.ID, err)
 	}
 	fresh := &engine{
 		id:       set.ID,
 		config:   config.settings(),
-		rebuild:  func() (thinker, error) { return config.engine() },
+		rebuild:  func() (thinker, error) { return config.engine(f.salt) },
 		health:   health{logger: set.Logger},
 		thinking: thinking,
 		clock:    clock{least: model.Nanos(config.Lateness), lateness: model.Nanos(config.Lateness)},

@@ -5,6 +5,7 @@ package semanticcorrelationprocessor
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -20,7 +21,7 @@ import (
 // value that it returns holds the engines: one by component id, which the
 // pipelines of all signals share.
 func NewFactory() processor.Factory {
-	f := &factory{engines: map[component.ID]*engine{}}
+	f := &factory{engines: map[component.ID]*engine{}, salt: rand.Text()}
 	return xprocessor.NewFactory(metadata.Type, createDefaultConfig,
 		xprocessor.WithLogs(f.createLogs, metadata.LogsStability),
 		xprocessor.WithTraces(f.createTraces, metadata.TracesStability),

@@ -204,7 +204,7 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 	}
 	c, floor := kindOf(m, true)
 	s := &series{
-		name: kept(m.Name), id: short(seriesID(of, &o)), service: e.graph.service(&o), pod: kept(o.pod),
+		name: kept(m.Name), id: seriesID(of, &o), service: e.graph.service(&o), pod: kept(o.pod),
 		node: kept(o.node), instance: kept(o.instance), observed: o.observed, timed: isDuration(m.Name),
 		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
 		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic), summary: from.summary,

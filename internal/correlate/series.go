@@ -240,18 +240,26 @@ func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 	return x, sum.Set && n > 0 && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
-// seriesID names a series as EvidenceRef.ID does.
+// seriesID names a series as EvidenceRef.ID does. The labels of the instance are always part of it; attributes are left out
+// as a whole where it would be longer than names may be, so that what is left selects the series.
 func seriesID(s *model.Series, o *origin) string {
-	var labels []string
+	labels := []string{seriesLabel("service.name", o.service)}
 	if o.pod != "" {
-		labels = append(labels, fmt.Sprintf("k8s.pod.name=%q", o.pod))
+		labels = append(labels, seriesLabel("k8s.pod.name", o.pod))
 	} else if o.instance != "" {
-		labels = append(labels, fmt.Sprintf("%s=%q", instanceKey, o.instance))
+		labels = append(labels, seriesLabel(instanceKey, o.instance))
 	}
-	labels = append(labels, fmt.Sprintf("service.name=%q", o.service))
+	length := len(s.Metric.Name) + len("{}") + len(strings.Join(labels, ","))
 	for _, kv := range s.Attributes {
-		labels = append(labels, fmt.Sprintf("%s=%q", short(kv.Key), short(kv.Value.Text())))
+		label := seriesLabel(short(kv.Key), kv.Value.Text())
+		if length += len(",") + len(label); length > maxName || len(kv.Value.Text()) > maxName {
+			length -= len(",") + len(label)
+			continue
+		}
+		labels = append(labels, label)
 	}
 	slices.Sort(labels)
 	return s.Metric.Name + "{" + strings.Join(labels, ",") + "}"
 }
+
+func seriesLabel(key, value string) string { return fmt.Sprintf("%s=%q", key, value) }

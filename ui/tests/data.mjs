@@ -133,18 +133,18 @@ export async function feedHistogram(base, now = Date.now()) {
   await post(base, 'metrics', { resourceMetrics: [{ resource: resource('checkout'), scopeMetrics: [{ scope: { name: 'shop' }, metrics: [{ name: 'queue.wait', unit: 's', description: 'Time in the queue', histogram: { aggregationTemporality: 2, dataPoints: points } }] }] }] });
 }
 
-/** Eleven minutes of requests in the order of their time, of which more than half fail in the last three. */
-export async function feedIncident(base, now = Date.now()) {
-  for (let at = now - 11 * 6e4; at < now; at += 15_000) {
-    const failing = at > now - 3 * 6e4;
+/** Minutes of requests in the order of their time, of which more than half fail from the one to the other minute before now. */
+export async function feedIncident(base, { service = 'basket', route = '/basket', minutes = 11, fails = [3, 0], now = Date.now() } = {}) {
+  for (let at = now - minutes * 6e4; at < now; at += 15_000) {
+    const failing = at > now - fails[0] * 6e4 && at <= now - fails[1] * 6e4;
     const spans = [], logRecords = [];
     for (let i = 0; i < 12; i++) {
       const traceId = hex(16), spanId = hex(8), start = at + i * 1200, error = failing && i % 5 < 3;
-      spans.push({ traceId, spanId, name: 'POST /basket', kind: 2, attributes: kv({ 'http.route': '/basket', 'http.request.method': 'POST', 'http.response.status_code': error ? 500 : 200 }), startTimeUnixNano: String(Math.round(start) * 1e6), endTimeUnixNano: String(Math.round(start + 20 + i) * 1e6), status: error ? { code: 2, message: 'disk is full' } : {} });
-      if (error) logRecords.push({ timeUnixNano: String(Math.round(start) * 1e6), severityNumber: 17, body: { stringValue: 'cannot write the basket: disk is full' }, traceId, spanId });
+      spans.push({ traceId, spanId, name: 'POST ' + route, kind: 2, attributes: kv({ 'http.route': route, 'http.request.method': 'POST', 'http.response.status_code': error ? 500 : 200 }), startTimeUnixNano: String(Math.round(start) * 1e6), endTimeUnixNano: String(Math.round(start + 20 + i) * 1e6), status: error ? { code: 2, message: 'disk is full' } : {} });
+      if (error) logRecords.push({ timeUnixNano: String(Math.round(start) * 1e6), severityNumber: 17, body: { stringValue: `cannot write the ${service}: disk is full` }, traceId, spanId });
     }
-    await post(base, 'traces', { resourceSpans: [{ resource: resource('basket'), scopeSpans: [{ scope: {}, spans }] }] });
-    if (logRecords.length) await post(base, 'logs', { resourceLogs: [{ resource: resource('basket'), scopeLogs: [{ scope: {}, logRecords }] }] });
+    await post(base, 'traces', { resourceSpans: [{ resource: resource(service), scopeSpans: [{ scope: {}, spans }] }] });
+    if (logRecords.length) await post(base, 'logs', { resourceLogs: [{ resource: resource(service), scopeLogs: [{ scope: {}, logRecords }] }] });
   }
 }
 

@@ -10,6 +10,7 @@ let server, browser, on, failed, other;
 before(async () => {
   if (skip) return;
   server = await start();
+  await feedIncident(server.otlp, { service: 'stock', route: '/stock', minutes: 12, fails: [9, 6] });
   failed = await feed(server.otlp);
   await feedHistogram(server.otlp);
   await feedIncident(server.otlp);
@@ -38,6 +39,11 @@ test('a rectangle of the heat map shows its traces and what they have in common'
     await page.reload();
     await shown(page, /traces in the selection/);
     await page.getByRole('button', { name: 'Clear selection' }).click();
+    await page.waitForURL((url) => !url.search.includes('box='));
+    await page.getByRole('application', { name: /^Durations of requests/ }).focus();
+    for (const key of ['ArrowLeft', 'Shift+ArrowDown', 'Shift+ArrowLeft', 'Enter']) await page.keyboard.press(key);
+    await page.waitForURL(/box=/);
+    await page.keyboard.press('Escape');
     await page.waitForURL((url) => !url.search.includes('box='));
   }));
 
@@ -119,10 +125,23 @@ test('an answer on the cause of an incident is stored and counted', { skip }, ()
     await page.locator('a.incident').filter({ hasText: 'basket' }).first().click();
     await shown(page, /Propagation/);
     await presentable(page);
+    await page.getByRole('application', { name: /^Timeline/ }).focus();
+    await page.keyboard.press('+');
+    await page.waitForURL(/zoom=/);
+    await page.keyboard.press('Escape');
+    await page.waitForURL((url) => !url.search.includes('zoom='));
     await page.getByRole('button', { name: 'Wrong', exact: true }).click();
     await shown(page, '0 × right, 1 × wrong');
     await page.reload();
     await shown(page, '0 × right, 1 × wrong');
+  }));
+
+test('an incident that is over shows how long it took, and its evidence', { skip }, () =>
+  on('/incidents?state=resolved', /Resolved after/, async (page) => {
+    await page.locator('a.incident').filter({ hasText: 'stock' }).first().click();
+    await shown(page, /○ resolved · [23] min/);
+    await shown(page, /until \d\d:\d\d:\d\d/);
+    await page.locator('main ol canvas').first().waitFor();
   }));
 
 test('a configuration shows what changed, is checked, and sent', { skip }, async () => {

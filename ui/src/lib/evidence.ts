@@ -3,17 +3,18 @@ import { get, post, type Evidence, type Log, type Series, type Timeline } from '
 import { bucket, durations } from './discovery';
 import type { Heat } from './heat';
 import type { Line } from './lines';
+import { attribute } from './otlp';
 import type { OtlpSpan } from './trace';
 import { row, type Row } from './records';
 import { apiRange, timeMs, type Range } from './time.svelte';
 
 export type Proof = { lines: Line[]; unit: string; title: string } | { record: Row } | { heat: { all: Heat; failed: Heat }; title: string };
 
-/** The metric and the labels in the id of a metric as evidence: name{key="value",…}. */
+/** The metric and the labels in the id of a metric as evidence: name{key="value",…}. A label that is cut off is left out. */
 export function seriesOf(id: string): { name: string; labels: [string, string][] } {
-  const parts = /^([^{]+)(?:\{(.*)\})?$/s.exec(id);
-  const labels = [...(parts?.[2] ?? '').matchAll(/([^=,{}"]+)="((?:[^"\\]|\\.)*)"/g)].map((m): [string, string] => [m[1]!, unquoted(m[2]!)]);
-  return { name: parts?.[1] ?? id, labels };
+  const at = id.indexOf('{');
+  const labels = [...(at < 0 ? '' : id.slice(at)).matchAll(/([^=,{}"]+)="((?:[^"\\]|\\.)*)"/g)].map((m): [string, string] => [m[1]!, unquoted(m[2]!)]);
+  return { name: at < 0 ? id : id.slice(0, at), labels };
 }
 
 function unquoted(text: string): string {
@@ -59,7 +60,9 @@ async function requestsLike(id: string, range: Range, signal: AbortSignal): Prom
   const found = timeline.spans?.find((s) => (s.span as OtlpSpan | undefined)?.spanId === spanId);
   if (!found) throw new Error('The span is not stored any more.');
   const span = found.span as OtlpSpan;
-  const of = { filter: { services: [found.service ?? ''], timeRange: apiRange(range) }, operations: [span.name ?? ''], ...(span.kind ? { kinds: [span.kind] } : {}) };
+  // Calls of one name may go to several peers.
+  const peer = span.kind === 'SPAN_KIND_CLIENT' ? ['server.address', 'peer.service', 'db.system.name'].map((key) => ({ key, value: attribute(span.attributes, key) })).find((p) => p.value) : undefined;
+  const of = { filter: { services: [found.service ?? ''], timeRange: apiRange(range), ...(peer ? { labelSelectors: [{ key: peer.key, operator: '=', values: [peer.value] }] } : {}) }, operations: [span.name ?? ''], ...(span.kind ? { kinds: [span.kind] } : {}) };
   const [all, failed] = await Promise.all([durations(of, range, signal), durations({ ...of, statusCodes: ['STATUS_CODE_ERROR'] }, range, signal)]);
-  return { heat: { all, failed }, title: `${found.service} ${span.name}` };
+  return { heat: { all, failed }, title: `${found.service} ${span.name}${peer ? ` to ${peer.value}` : ''}` };
 }

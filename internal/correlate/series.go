@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -243,9 +244,9 @@ func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 // seriesID names a series as EvidenceRef.ID does. The labels of the instance are always part of it; attributes are left out
 // as a whole where it would be longer than names may be, so that what is left selects the series.
 func seriesID(s *model.Series, o *origin) string {
-	labels := []string{seriesLabel("service.name", o.service)}
+	labels := []string{seriesLabel(semconv.ServiceName, o.service)}
 	if o.pod != "" {
-		labels = append(labels, seriesLabel("k8s.pod.name", o.pod))
+		labels = append(labels, seriesLabel(semconv.K8sPodName, o.pod))
 	} else if o.instance != "" {
 		labels = append(labels, seriesLabel(instanceKey, o.instance))
 	}

@@ -15,7 +15,8 @@ PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.11 \
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
 	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.29.0 \
-	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.29.0
+	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.29.0 \
+	github.com/pseudomuto/protoc-gen-doc/cmd/protoc-gen-doc@v1.5.1
 # Goes with the collector that builder-config.yaml names, and so does mdatagen, which internal/tools/go.mod pins.
 OCB := go.opentelemetry.io/collector/cmd/builder@v0.158.0
 PACKAGE_TOOLS := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.44.2 github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0

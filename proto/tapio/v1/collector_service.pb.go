@@ -31,13 +31,13 @@ const (
 type Collector_State int32
 
 const (
-	// Not said.
+	// Not specified.
 	Collector_STATE_UNSPECIFIED Collector_State = 0
 	// Beats on time.
 	Collector_STATE_HEALTHY Collector_State = 1
-	// Reports trouble, or missed a beat.
+	// Reports a problem, or missed a heartbeat.
 	Collector_STATE_DEGRADED Collector_State = 2
-	// Missed so many beats that it is taken for dead.
+	// Missed so many heartbeats that it is considered dead.
 	Collector_STATE_LOST Collector_State = 3
 )
 
@@ -88,7 +88,7 @@ func (Collector_State) EnumDescriptor() ([]byte, []int) {
 type ConfigStatus_Result int32
 
 const (
-	// Not said.
+	// Not specified.
 	ConfigStatus_RESULT_UNSPECIFIED ConfigStatus_Result = 0
 	// In force.
 	ConfigStatus_RESULT_APPLIED ConfigStatus_Result = 1
@@ -594,7 +594,7 @@ func (x *RegisterCollectorRequest) GetCollector() *Collector {
 	return nil
 }
 
-// RegisterCollectorResponse tells a collector how to behave.
+// RegisterCollectorResponse configures a collector.
 type RegisterCollectorResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The registration as the server keeps it.
@@ -759,7 +759,7 @@ func (*UnregisterCollectorResponse) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{7}
 }
 
-// HeartbeatRequest is one beat.
+// HeartbeatRequest is one heartbeat.
 type HeartbeatRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the collector. Required.
@@ -832,7 +832,7 @@ func (x *HeartbeatRequest) GetSentAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// HeartbeatResponse answers a beat, or pushes news.
+// HeartbeatResponse acknowledges a heartbeat, or carries commands and configuration.
 type HeartbeatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The server's time.
@@ -1493,7 +1493,7 @@ type ListCollectorsResponse struct {
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Registered collectors by the name of their state, over all pages.
 	StateCounts map[string]uint64 `protobuf:"bytes,3,rep,name=state_counts,json=stateCounts,proto3" json:"state_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// What all of them are and say of themselves, over all pages.
+	// Totals of all of them, over all pages.
 	Statistics    *FleetStatistics `protobuf:"bytes,4,opt,name=statistics,proto3" json:"statistics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1563,7 +1563,7 @@ type FleetStatistics struct {
 	// How many there are.
 	CollectorCount uint64 `protobuf:"varint,1,opt,name=collector_count,json=collectorCount,proto3" json:"collector_count,omitempty"`
 	// By collector_type; those beyond the 20 most frequent together as "other",
-	// those that do not say as "unknown". So are the versions.
+	// those without one as "unknown". The same holds for the versions.
 	TypeCounts map[string]uint64 `protobuf:"bytes,2,rep,name=type_counts,json=typeCounts,proto3" json:"type_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// By version.
 	VersionCounts map[string]uint64 `protobuf:"bytes,3,rep,name=version_counts,json=versionCounts,proto3" json:"version_counts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
@@ -1686,7 +1686,7 @@ func (x *FleetStatistics) GetQueuedRecordCount() uint64 {
 	return 0
 }
 
-// GetServerInfoRequest asks what the server takes.
+// GetServerInfoRequest queries what the server accepts.
 type GetServerInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1723,7 +1723,7 @@ func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_collector_service_proto_rawDescGZIP(), []int{23}
 }
 
-// GetServerInfoResponse tells what the server takes.
+// GetServerInfoResponse returns what the server accepts.
 type GetServerInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The server as a whole.

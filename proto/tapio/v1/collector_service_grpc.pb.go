@@ -38,10 +38,10 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// CollectorService is what a fleet of collectors talks to: they register, beat,
-// send batches and take their configuration.
+// CollectorService is the API for a fleet of collectors: they register, send heartbeats,
+// send batches and receive their configuration.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend; UNAVAILABLE while
+// Every call: INVALID_ARGUMENT names the field and the fix; UNAVAILABLE while
 // the pipelines start or stop; UNIMPLEMENTED where this server has no engine
 // for the method.
 type CollectorServiceClient interface {
@@ -55,7 +55,7 @@ type CollectorServiceClient interface {
 	// how to go on.
 	StreamEvents(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CollectorServiceStreamEventsRequest, CollectorServiceStreamEventsResponse], error)
 	// Sends one batch. RESOURCE_EXHAUSTED: the batch is longer than the server
-	// takes, unpacked or not.
+	// accepts, compressed or not.
 	SendEventBatch(ctx context.Context, in *SendEventBatchRequest, opts ...grpc.CallOption) (*SendEventBatchResponse, error)
 	// Returns the configuration meant for a collector.
 	GetConfig(ctx context.Context, in *GetConfigRequest, opts ...grpc.CallOption) (*GetConfigResponse, error)
@@ -65,7 +65,7 @@ type CollectorServiceClient interface {
 	GetMetrics(ctx context.Context, in *CollectorServiceGetMetricsRequest, opts ...grpc.CallOption) (*CollectorServiceGetMetricsResponse, error)
 	// Lists the registered collectors.
 	ListCollectors(ctx context.Context, in *ListCollectorsRequest, opts ...grpc.CallOption) (*ListCollectorsResponse, error)
-	// Tells collectors what this server takes.
+	// Returns what this server accepts from collectors.
 	GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*GetServerInfoResponse, error)
 }
 
@@ -187,10 +187,10 @@ func (c *collectorServiceClient) GetServerInfo(ctx context.Context, in *GetServe
 // All implementations must embed UnimplementedCollectorServiceServer
 // for forward compatibility.
 //
-// CollectorService is what a fleet of collectors talks to: they register, beat,
-// send batches and take their configuration.
+// CollectorService is the API for a fleet of collectors: they register, send heartbeats,
+// send batches and receive their configuration.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend; UNAVAILABLE while
+// Every call: INVALID_ARGUMENT names the field and the fix; UNAVAILABLE while
 // the pipelines start or stop; UNIMPLEMENTED where this server has no engine
 // for the method.
 type CollectorServiceServer interface {
@@ -204,7 +204,7 @@ type CollectorServiceServer interface {
 	// how to go on.
 	StreamEvents(grpc.BidiStreamingServer[CollectorServiceStreamEventsRequest, CollectorServiceStreamEventsResponse]) error
 	// Sends one batch. RESOURCE_EXHAUSTED: the batch is longer than the server
-	// takes, unpacked or not.
+	// accepts, compressed or not.
 	SendEventBatch(context.Context, *SendEventBatchRequest) (*SendEventBatchResponse, error)
 	// Returns the configuration meant for a collector.
 	GetConfig(context.Context, *GetConfigRequest) (*GetConfigResponse, error)
@@ -214,7 +214,7 @@ type CollectorServiceServer interface {
 	GetMetrics(context.Context, *CollectorServiceGetMetricsRequest) (*CollectorServiceGetMetricsResponse, error)
 	// Lists the registered collectors.
 	ListCollectors(context.Context, *ListCollectorsRequest) (*ListCollectorsResponse, error)
-	// Tells collectors what this server takes.
+	// Returns what this server accepts from collectors.
 	GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error)
 	mustEmbedUnimplementedCollectorServiceServer()
 }

@@ -327,7 +327,7 @@ const (
 	ObservedChange_TYPE_CONFIGURATION ObservedChange_Type = 3
 	// Instances of a service were added or removed.
 	ObservedChange_TYPE_SCALE ObservedChange_Type = 4
-	// Any other change that an event tells of.
+	// Any other change that an event reports.
 	ObservedChange_TYPE_OTHER ObservedChange_Type = 5
 )
 
@@ -2526,7 +2526,7 @@ type ServiceEdge struct {
 	Server string `protobuf:"bytes,2,opt,name=server,proto3" json:"server,omitempty"`
 	// As the client saw them, else as the server did.
 	Requests *RequestStatistics `protobuf:"bytes,3,opt,name=requests,proto3" json:"requests,omitempty"`
-	// Only the kernel saw the calls: no span of the applications tells of them.
+	// Only the kernel saw the calls: no span of the applications covers them.
 	Kernel        bool `protobuf:"varint,4,opt,name=kernel,proto3" json:"kernel,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2856,10 +2856,10 @@ func (x *AttributeDifference) GetDivergence() float64 {
 	return 0
 }
 
-// GetChangesRequest asks what was changed.
+// GetChangesRequest selects changes.
 type GetChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Time range, services, namespaces and labels of the records that tell of
+	// Time range, services, namespaces and labels of the records that report
 	// changes. limit counts changes, 1 to 10,000, 0 means 100.
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Only changes of these types; empty: all.
@@ -2976,8 +2976,8 @@ func (x *GetChangesResponse) GetNotes() []*SourceNote {
 	return nil
 }
 
-// ObservedChange is something that was changed, as an event tells or as the resources of
-// log records and spans show.
+// ObservedChange is something that was changed, as reported by an event or concluded from the
+// resources of log records and spans.
 type ObservedChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Kind of change.
@@ -2996,7 +2996,7 @@ type ObservedChange struct {
 	To string `protobuf:"bytes,7,opt,name=to,proto3" json:"to,omitempty"`
 	// One sentence.
 	Summary string `protobuf:"bytes,8,opt,name=summary,proto3" json:"summary,omitempty"`
-	// Id of the event that tells of it; empty: concluded from resources.
+	// Id of the event that reports it; empty: concluded from resources.
 	EventId string `protobuf:"bytes,9,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// Name of that event.
 	EventName     string `protobuf:"bytes,10,opt,name=event_name,json=eventName,proto3" json:"event_name,omitempty"`

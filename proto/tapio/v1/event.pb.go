@@ -30,7 +30,7 @@ const (
 )
 
 // Compression of EventBatch.payload. It is independent of gRPC's own message
-// encoding, so that a relay can pass a batch on without unpacking it.
+// encoding, so that a relay can pass a batch on without decompressing it.
 type Compression int32
 
 const (
@@ -95,7 +95,7 @@ func (Compression) EnumDescriptor() ([]byte, []int) {
 type Loss_Reason int32
 
 const (
-	// Not said.
+	// Not specified.
 	Loss_REASON_UNSPECIFIED Loss_Reason = 0
 	// The reader was slower than the writers, and the store evicted the
 	// records before they could be read.
@@ -159,9 +159,9 @@ func (Loss_Reason) EnumDescriptor() ([]byte, []int) {
 // without is a plain log line. Both live in the same store.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Unique id, 1 to 128 printable ASCII characters. Empty on the way in: the
-	// record's attribute log.record.uid is taken, and without one the store
-	// assigns an id. Always set on the way out; stable until the record is
+	// Unique id, 1 to 128 printable ASCII characters. If empty when written, the
+	// record's attribute log.record.uid is used, and without one the store
+	// assigns an id. Always set when read; stable until the record is
 	// evicted.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The record itself, lossless: times in Unix nanoseconds, severity 0..24,
@@ -175,8 +175,8 @@ type Event struct {
 	Scope *v12.InstrumentationScope `protobuf:"bytes,5,opt,name=scope,proto3" json:"scope,omitempty"`
 	// Schema URL of the scope and of the record; empty when unknown.
 	ScopeSchemaUrl string `protobuf:"bytes,6,opt,name=scope_schema_url,json=scopeSchemaUrl,proto3" json:"scope_schema_url,omitempty"`
-	// Position in the store's log sequence, from 1 upwards without gaps; 0 on
-	// the way in. A client resumes a stream after the last one it saw.
+	// Position in the store's log sequence, from 1 upwards without gaps; 0 when
+	// written. A client resumes a stream after the last one it saw.
 	Sequence      uint64 `protobuf:"varint,7,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -388,7 +388,7 @@ type BatchAck struct {
 	// The batch had been stored before, under the same id; the counts are those
 	// of that time.
 	Duplicate bool `protobuf:"varint,7,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
-	// Nothing was accepted for want of room: send the batch again after this
+	// Nothing was accepted, out of memory: send the batch again after this
 	// long. Unset: see the failures.
 	RetryAfter    *durationpb.Duration `protobuf:"bytes,8,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -481,7 +481,7 @@ func (x *BatchAck) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
-// FlowControl tells a sender how to go on. A field that is 0 or unset sets no
+// FlowControl limits a sender. A field that is 0 or unset sets no
 // bound.
 type FlowControl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -573,7 +573,7 @@ func (x *FlowControl) GetReason() string {
 	return ""
 }
 
-// EventFailure says why one record was refused.
+// EventFailure is the reason why one record was rejected.
 type EventFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position in EventBatch.events, from 0; -1 where the whole batch is meant.
@@ -583,7 +583,7 @@ type EventFailure struct {
 	// A gRPC status code (google.rpc.Code), for example 3 INVALID_ARGUMENT or
 	// 8 RESOURCE_EXHAUSTED.
 	Code int32 `protobuf:"varint,3,opt,name=code,proto3" json:"code,omitempty"`
-	// What is wrong and how to mend it, naming the field.
+	// What is wrong and how to fix it, with the name of the field.
 	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -647,7 +647,7 @@ func (x *EventFailure) GetMessage() string {
 	return ""
 }
 
-// Loss tells a reader what it did not get. Loss is data, never silence.
+// Loss reports to a reader which records it did not get.
 type Loss struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why records are missing.

@@ -173,7 +173,7 @@ type Filter struct {
 	TimeRange *TimeRange `protobuf:"bytes,2,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
 	// Log records only: one of these severity classes.
 	Severities []Severity `protobuf:"varint,3,rep,packed,name=severities,proto3,enum=tapio.v1.Severity" json:"severities,omitempty"`
-	// Log records only: this severity class or a graver one.
+	// Log records only: this severity class or higher.
 	MinSeverity Severity `protobuf:"varint,4,opt,name=min_severity,json=minSeverity,proto3,enum=tapio.v1.Severity" json:"min_severity,omitempty"`
 	// Log records only: one of these event names, exact. A trailing * matches
 	// any ending ("tapio.*").

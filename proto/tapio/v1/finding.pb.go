@@ -30,7 +30,7 @@ const (
 type Entity_Kind int32
 
 const (
-	// Not said.
+	// Not specified.
 	Entity_KIND_UNSPECIFIED Entity_Kind = 0
 	// A service, named by service.name.
 	Entity_KIND_SERVICE Entity_Kind = 1
@@ -111,7 +111,7 @@ func (Entity_Kind) EnumDescriptor() ([]byte, []int) {
 type EvidenceRef_Kind int32
 
 const (
-	// Not said.
+	// Not specified.
 	EvidenceRef_KIND_UNSPECIFIED EvidenceRef_Kind = 0
 	// An event or log record; id is Event.id.
 	EvidenceRef_KIND_EVENT EvidenceRef_Kind = 1
@@ -177,7 +177,7 @@ func (EvidenceRef_Kind) EnumDescriptor() ([]byte, []int) {
 type Correlation_Type int32
 
 const (
-	// Not said.
+	// Not specified.
 	Correlation_TYPE_UNSPECIFIED Correlation_Type = 0
 	// Close in time.
 	Correlation_TYPE_TEMPORAL Correlation_Type = 1
@@ -242,7 +242,7 @@ func (Correlation_Type) EnumDescriptor() ([]byte, []int) {
 	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{2, 0}
 }
 
-// How grave an impact is.
+// Severity of an impact.
 type ImpactAssessment_Level int32
 
 const (
@@ -307,7 +307,7 @@ func (ImpactAssessment_Level) EnumDescriptor() ([]byte, []int) {
 type RecommendedAction_Urgency int32
 
 const (
-	// Not said.
+	// Not specified.
 	RecommendedAction_URGENCY_UNSPECIFIED RecommendedAction_Urgency = 0
 	// When convenient.
 	RecommendedAction_URGENCY_LOW RecommendedAction_Urgency = 1
@@ -364,7 +364,7 @@ func (RecommendedAction_Urgency) EnumDescriptor() ([]byte, []int) {
 type SemanticGroup_State int32
 
 const (
-	// Not said.
+	// Not specified.
 	SemanticGroup_STATE_UNSPECIFIED SemanticGroup_State = 0
 	// Newly found.
 	SemanticGroup_STATE_OPEN SemanticGroup_State = 1
@@ -500,7 +500,7 @@ func (SemanticGroup_Kind) EnumDescriptor() ([]byte, []int) {
 type SemanticGroup_Type int32
 
 const (
-	// Not said.
+	// Not specified.
 	SemanticGroup_TYPE_UNSPECIFIED SemanticGroup_Type = 0
 	// A release or a change of configuration.
 	SemanticGroup_TYPE_DEPLOYMENT SemanticGroup_Type = 1
@@ -565,17 +565,17 @@ func (SemanticGroup_Type) EnumDescriptor() ([]byte, []int) {
 	return file_tapio_v1_finding_proto_rawDescGZIP(), []int{12, 2}
 }
 
-// Whom the text addresses.
+// Readers of the text.
 type Insight_Audience int32
 
 const (
-	// Everybody.
+	// Everyone.
 	Insight_AUDIENCE_UNSPECIFIED Insight_Audience = 0
-	// Who writes the code.
+	// Developers.
 	Insight_AUDIENCE_DEVELOPER Insight_Audience = 1
-	// Who is on call.
+	// On-call engineers.
 	Insight_AUDIENCE_SRE Insight_Audience = 2
-	// Who decides.
+	// Managers.
 	Insight_AUDIENCE_MANAGER Insight_Audience = 3
 )
 
@@ -692,7 +692,7 @@ type EvidenceRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What kind of record is meant.
 	Kind EvidenceRef_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=tapio.v1.EvidenceRef_Kind" json:"kind,omitempty"`
-	// The record's id, in the form its kind says.
+	// The record's id, in the form of its kind.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// When the record happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
@@ -760,7 +760,7 @@ func (x *EvidenceRef) GetDescription() string {
 	return ""
 }
 
-// Correlation joins records that belong together, and says why.
+// Correlation joins records that belong together, with the reason.
 type Correlation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unique id, stable over updates.
@@ -1171,10 +1171,10 @@ func (x *RootCauseAnalysis) GetSummary() string {
 	return ""
 }
 
-// ImpactAssessment says who is hit and how hard.
+// ImpactAssessment is who is affected, and how severely.
 type ImpactAssessment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How grave it is.
+	// Severity of the impact.
 	Level ImpactAssessment_Level `protobuf:"varint,1,opt,name=level,proto3,enum=tapio.v1.ImpactAssessment_Level" json:"level,omitempty"`
 	// The entities hit, the hardest hit first.
 	AffectedEntities []*Entity `protobuf:"bytes,2,rep,name=affected_entities,json=affectedEntities,proto3" json:"affected_entities,omitempty"`
@@ -1595,7 +1595,7 @@ func (x *SimilarIncident) GetEndedBy() string {
 	return ""
 }
 
-// PredictedOutcome is what a trend leads to if nobody acts.
+// PredictedOutcome is what a trend leads to without intervention.
 type PredictedOutcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What will happen, in one sentence.
@@ -1986,14 +1986,14 @@ func (x *SemanticGroup) GetSimilarCount() uint32 {
 	return 0
 }
 
-// Insight tells a person what happened and what to do.
+// Insight is a text for people: what happened and what to do.
 type Insight struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unique id, stable over updates.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The group it explains.
 	GroupId string `protobuf:"bytes,2,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	// Whom the text addresses.
+	// Readers of the text.
 	Audience Insight_Audience `protobuf:"varint,3,opt,name=audience,proto3,enum=tapio.v1.Insight_Audience" json:"audience,omitempty"`
 	// At most 120 characters.
 	Title string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
@@ -2001,7 +2001,7 @@ type Insight struct {
 	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	// When this revision was made, in event time.
 	Time *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
-	// How grave the matter is.
+	// Severity of what it describes.
 	Severity Severity `protobuf:"varint,7,opt,name=severity,proto3,enum=tapio.v1.Severity" json:"severity,omitempty"`
 	// Confidence, 0 to 1.
 	Confidence float64 `protobuf:"fixed64,8,opt,name=confidence,proto3" json:"confidence,omitempty"`

@@ -115,7 +115,7 @@ func (MetricQuery_AggregationType) EnumDescriptor() ([]byte, []int) {
 	return file_tapio_v1_metric_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// MetricQuery selects metric points and says what to make of them.
+// MetricQuery selects metric points and how they are aggregated.
 type MetricQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Exact metric names; a trailing * matches any ending. Empty: every metric
@@ -123,7 +123,7 @@ type MetricQuery struct {
 	MetricNames []string `protobuf:"bytes,1,rep,name=metric_names,json=metricNames,proto3" json:"metric_names,omitempty"`
 	// Labels, services, namespaces, text, time range. With an aggregation,
 	// filter.limit bounds the series of the answer: the first by name and labels
-	// are kept and truncated_series tells the rest.
+	// are kept and truncated_series counts the rest.
 	Filter *Filter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// How the points of a window become one value.
 	Aggregation MetricQuery_AggregationType `protobuf:"varint,3,opt,name=aggregation,proto3,enum=tapio.v1.MetricQuery_AggregationType" json:"aggregation,omitempty"`
@@ -222,7 +222,7 @@ type MetricSeries struct {
 	SourceSeriesCount uint64 `protobuf:"varint,6,opt,name=source_series_count,json=sourceSeriesCount,proto3" json:"source_series_count,omitempty"`
 	// Stored series whose points cannot come from one writer, for example two
 	// values of one moment. Give each writer a service.instance.id of its own.
-	// Where start times tell the writers apart, each is aggregated alone.
+	// Where start times distinguish the writers, each is aggregated alone.
 	MultipleWriterSeriesCount uint64 `protobuf:"varint,7,opt,name=multiple_writer_series_count,json=multipleWriterSeriesCount,proto3" json:"multiple_writer_series_count,omitempty"`
 	// Points left out because they repeat another point of their series exactly.
 	DuplicatePointCount uint64 `protobuf:"varint,8,opt,name=duplicate_point_count,json=duplicatePointCount,proto3" json:"duplicate_point_count,omitempty"`

@@ -143,7 +143,7 @@ type GetMetricsResponse struct {
 	// Aggregated series, by metric name and labels.
 	Series []*MetricSeries `protobuf:"bytes,1,rep,name=series,proto3" json:"series,omitempty"`
 	// Stored points as OTLP, grouped by resource, scope and metric; the points of
-	// the page are the newest that match, unless the filter says otherwise.
+	// the page are the newest that match, unless the filter sets another order.
 	ResourceMetrics []*v1.ResourceMetrics `protobuf:"bytes,2,rep,name=resource_metrics,json=resourceMetrics,proto3" json:"resource_metrics,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one. Without an
 	// aggregation only.
@@ -885,7 +885,7 @@ func (x *GetTracesRequest) GetQuery() *TraceQuery {
 type GetTracesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The trace whose matching span started last comes first, unless the filter
-	// says otherwise.
+	// sets another order.
 	Traces []*Trace `protobuf:"bytes,1,rep,name=traces,proto3" json:"traces,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1036,7 +1036,7 @@ func (x *StreamTracesRequest) GetReportPosition() bool {
 type StreamTracesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Spans grouped by resource and scope, those of one group in the order of the
-	// store; may be empty where only a loss is told.
+	// store; may be empty where only a loss is reported.
 	ResourceSpans []*v11.ResourceSpans `protobuf:"bytes,1,rep,name=resource_spans,json=resourceSpans,proto3" json:"resource_spans,omitempty"`
 	// What was passed over before these spans; unset: nothing.
 	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
@@ -1323,7 +1323,7 @@ func (x *GetLogsRequest) GetExcludeEvents() bool {
 // GetLogsResponse is one page of log records.
 type GetLogsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first, unless the filter says otherwise.
+	// Newest first, unless the filter sets another order.
 	Logs []*Event `protobuf:"bytes,1,rep,name=logs,proto3" json:"logs,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1481,7 +1481,7 @@ func (x *StreamLogsRequest) GetReportPosition() bool {
 // StreamLogsResponse carries a piece of the stream.
 type StreamLogsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of the store; may be empty where only a loss is told.
+	// In the order of the store; may be empty where only a loss is reported.
 	Logs []*Event `protobuf:"bytes,1,rep,name=logs,proto3" json:"logs,omitempty"`
 	// What was passed over before these records; unset: nothing.
 	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
@@ -1894,10 +1894,10 @@ type UploadProfileRequest struct {
 	SampleType string `protobuf:"bytes,4,opt,name=sample_type,json=sampleType,proto3" json:"sample_type,omitempty"`
 	// Of folded stacks: unit of the values; empty: "count".
 	SampleUnit string `protobuf:"bytes,5,opt,name=sample_unit,json=sampleUnit,proto3" json:"sample_unit,omitempty"`
-	// When the profile began; unset: as the file says, or so that it has just
+	// When the profile began; unset: as in the file, or so that it has just
 	// ended.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// How long it ran; unset: as the file says.
+	// How long it ran; unset: as in the file.
 	Duration      *durationpb.Duration `protobuf:"bytes,7,opt,name=duration,proto3" json:"duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1982,7 +1982,7 @@ func (x *UploadProfileRequest) GetDuration() *durationpb.Duration {
 	return nil
 }
 
-// UploadProfileResponse says what was stored.
+// UploadProfileResponse returns what was stored.
 type UploadProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Profiles stored, one for each sample type of the file.
@@ -2384,7 +2384,7 @@ func (x *StreamProfilesResponse) GetWindow() *TimeRange {
 	return nil
 }
 
-// AnalyzeProfileResponse tells where the time or memory goes.
+// AnalyzeProfileResponse returns where the time or memory goes.
 type AnalyzeProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first functions in the order asked for; without one, those with the highest

@@ -52,10 +52,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ObservabilityService answers questions about stored telemetry and follows it
-// live.
+// ObservabilityService queries stored telemetry and follows it live.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend; UNIMPLEMENTED
+// Every call: INVALID_ARGUMENT names the field and the fix; UNIMPLEMENTED
 // where this server has no engine for the method; CANCELLED and
 // DEADLINE_EXCEEDED end the work on the server too.
 type ObservabilityServiceClient interface {
@@ -104,7 +103,7 @@ type ObservabilityServiceClient interface {
 	// Lists stored profiles or, with a format, returns the sum of the selected
 	// samples as one profile.
 	GetProfiles(ctx context.Context, in *GetProfilesRequest, opts ...grpc.CallOption) (*GetProfilesResponse, error)
-	// Merges profiles and tells where the time or memory goes.
+	// Merges profiles and returns where the time or memory goes.
 	AnalyzeProfile(ctx context.Context, in *AnalyzeProfileRequest, opts ...grpc.CallOption) (*AnalyzeProfileResponse, error)
 	// Analyzes the latest profiles over and over: a live list of the functions that
 	// cost most. A slow reader gets fewer answers, and each is of when it is sent.
@@ -419,10 +418,9 @@ func (c *observabilityServiceClient) ListSymbols(ctx context.Context, in *ListSy
 // All implementations must embed UnimplementedObservabilityServiceServer
 // for forward compatibility.
 //
-// ObservabilityService answers questions about stored telemetry and follows it
-// live.
+// ObservabilityService queries stored telemetry and follows it live.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend; UNIMPLEMENTED
+// Every call: INVALID_ARGUMENT names the field and the fix; UNIMPLEMENTED
 // where this server has no engine for the method; CANCELLED and
 // DEADLINE_EXCEEDED end the work on the server too.
 type ObservabilityServiceServer interface {
@@ -471,7 +469,7 @@ type ObservabilityServiceServer interface {
 	// Lists stored profiles or, with a format, returns the sum of the selected
 	// samples as one profile.
 	GetProfiles(context.Context, *GetProfilesRequest) (*GetProfilesResponse, error)
-	// Merges profiles and tells where the time or memory goes.
+	// Merges profiles and returns where the time or memory goes.
 	AnalyzeProfile(context.Context, *AnalyzeProfileRequest) (*AnalyzeProfileResponse, error)
 	// Analyzes the latest profiles over and over: a live list of the functions that
 	// cost most. A slow reader gets fewer answers, and each is of when it is sent.

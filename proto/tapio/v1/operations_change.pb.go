@@ -117,7 +117,7 @@ type Change struct {
 	Status string `protobuf:"bytes,9,opt,name=status,proto3" json:"status,omitempty"`
 	// Who changed it (user.name); empty: what the authenticator knows of the caller.
 	Author string `protobuf:"bytes,10,opt,name=author,proto3" json:"author,omitempty"`
-	// A page that tells more (url.full), http or https.
+	// A page with details (url.full), http or https.
 	Url string `protobuf:"bytes,11,opt,name=url,proto3" json:"url,omitempty"`
 	// One line on what and why; empty: made of the other fields.
 	Description string `protobuf:"bytes,12,opt,name=description,proto3" json:"description,omitempty"`

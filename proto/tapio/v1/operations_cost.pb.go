@@ -545,7 +545,7 @@ func (x *MetricCost) GetMonthlyCost() float64 {
 	return 0
 }
 
-// GetCostAdviceResponse says where resources and bytes go.
+// GetCostAdviceResponse returns where resources and bytes go.
 type GetCostAdviceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Those with the highest excess first.

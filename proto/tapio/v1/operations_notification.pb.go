@@ -317,7 +317,7 @@ func (x *Silence) GetState() Silence_State {
 	return Silence_STATE_UNSPECIFIED
 }
 
-// CreateSilenceRequest says what is silenced, and how long.
+// CreateSilenceRequest is what is silenced, and for how long.
 type CreateSilenceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All must hold for an alert to be silenced: 1 to 32, of which one must exclude

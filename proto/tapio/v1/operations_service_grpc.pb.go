@@ -55,7 +55,7 @@ type OperationsServiceClient interface {
 	// fast these burn.
 	ListSLOs(ctx context.Context, in *ListSLOsRequest, opts ...grpc.CallOption) (*ListSLOsResponse, error)
 	// Stores that something was changed on purpose: an event named tapio.change that
-	// takes the way of written events. Needs the right to write.
+	// enters the pipelines like written events. Needs the right to write.
 	SendChange(ctx context.Context, in *SendChangeRequest, opts ...grpc.CallOption) (*SendChangeResponse, error)
 	// Compares what workloads request with what they use, and names the log records and
 	// metrics that take the most bytes, with the filter that drops them.
@@ -199,7 +199,7 @@ type OperationsServiceServer interface {
 	// fast these burn.
 	ListSLOs(context.Context, *ListSLOsRequest) (*ListSLOsResponse, error)
 	// Stores that something was changed on purpose: an event named tapio.change that
-	// takes the way of written events. Needs the right to write.
+	// enters the pipelines like written events. Needs the right to write.
 	SendChange(context.Context, *SendChangeRequest) (*SendChangeResponse, error)
 	// Compares what workloads request with what they use, and names the log records and
 	// metrics that take the most bytes, with the filter that drops them.

@@ -1272,7 +1272,7 @@ type SymbolTable struct {
 	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	// Functions in it.
 	FunctionCount uint64 `protobuf:"varint,3,opt,name=function_count,json=functionCount,proto3" json:"function_count,omitempty"`
-	// Bytes that it takes.
+	// Its size in bytes.
 	SizeBytes uint64 `protobuf:"varint,4,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// When it was stored.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`

@@ -27,13 +27,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// DeliveryMode says what becomes of events that a reader has no time for.
+// DeliveryMode is what happens to events that a reader is too slow for.
 type DeliveryMode int32
 
 const (
 	// As DELIVERY_MODE_AT_LEAST_ONCE.
 	DeliveryMode_DELIVERY_MODE_UNSPECIFIED DeliveryMode = 0
-	// Up to date: what exceeds the reader's rate is left out and told as a loss.
+	// Up to date: what exceeds the reader's rate is left out and reported as a loss.
 	DeliveryMode_DELIVERY_MODE_BEST_EFFORT DeliveryMode = 1
 	// Complete: what exceeds the reader's rate waits in the store, as long as the
 	// store keeps it. After a cut the reader goes on with its resume token, and
@@ -86,7 +86,7 @@ func (DeliveryMode) EnumDescriptor() ([]byte, []int) {
 type StreamControl_Action int32
 
 const (
-	// Not said; refused.
+	// Not specified; rejected.
 	StreamControl_ACTION_UNSPECIFIED StreamControl_Action = 0
 	// Answer with a heartbeat.
 	StreamControl_ACTION_HEARTBEAT StreamControl_Action = 1
@@ -207,7 +207,7 @@ func (HealthCheckResponse_Status) EnumDescriptor() ([]byte, []int) {
 // StreamEventsRequest is one message of a writer.
 type StreamEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the message says. Required.
+	// Content of the message. Required.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -314,7 +314,7 @@ type StreamEventsRequest_Subscription struct {
 }
 
 type StreamEventsRequest_Control struct {
-	// Steers the stream.
+	// Controls the stream.
 	Control *StreamControl `protobuf:"bytes,4,opt,name=control,proto3,oneof"`
 }
 
@@ -337,8 +337,8 @@ type Subscription struct {
 	Filter *Filter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where to begin.
 	Start *StreamStart `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
-	// Events a second at most, above 0; 0: no bound. What becomes of those above
-	// it, delivery says.
+	// Events a second at most, above 0; 0: no bound. The field delivery sets
+	// what happens to those above it.
 	MaxEventsPerSecond float64 `protobuf:"fixed64,4,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
 	// What matters more, to be up to date or to be complete.
 	Delivery DeliveryMode `protobuf:"varint,5,opt,name=delivery,proto3,enum=tapio.v1.DeliveryMode" json:"delivery,omitempty"`
@@ -421,7 +421,7 @@ func (x *Subscription) GetResumeToken() string {
 	return ""
 }
 
-// StreamStart says where in the store a stream begins. Unset: with the next
+// StreamStart is where in the store a stream begins. Unset: with the next
 // record.
 type StreamStart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -544,7 +544,7 @@ func (*StreamStart_SinceTime) isStreamStart_Position() {}
 
 func (*StreamStart_AfterSequence) isStreamStart_Position() {}
 
-// StreamControl steers a stream.
+// StreamControl controls a stream.
 type StreamControl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to do.
@@ -611,7 +611,7 @@ func (x *StreamControl) GetMaxEventsPerSecond() float64 {
 // StreamEventsResponse is one message to a writer.
 type StreamEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the message says.
+	// Content of the message.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -769,7 +769,7 @@ type EventDelivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The subscription it belongs to.
 	SubscriptionId string `protobuf:"bytes,1,opt,name=subscription_id,json=subscriptionId,proto3" json:"subscription_id,omitempty"`
-	// In the order of the store; may be empty where only a loss is told.
+	// In the order of the store; may be empty where only a loss is reported.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// What was passed over before these events; unset: nothing.
 	Loss *Loss `protobuf:"bytes,3,opt,name=loss,proto3" json:"loss,omitempty"`
@@ -905,8 +905,8 @@ type SubscribeToEventsRequest struct {
 	IncludeLogs bool `protobuf:"varint,3,opt,name=include_logs,json=includeLogs,proto3" json:"include_logs,omitempty"`
 	// End after the stored records instead of waiting for new ones.
 	HistoryOnly bool `protobuf:"varint,4,opt,name=history_only,json=historyOnly,proto3" json:"history_only,omitempty"`
-	// Events a second at most, above 0; 0: no bound. What becomes of those above
-	// it, delivery says.
+	// Events a second at most, above 0; 0: no bound. The field delivery sets
+	// what happens to those above it.
 	MaxEventsPerSecond float64 `protobuf:"fixed64,5,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
 	// What matters more, to be up to date or to be complete.
 	Delivery DeliveryMode `protobuf:"varint,6,opt,name=delivery,proto3,enum=tapio.v1.DeliveryMode" json:"delivery,omitempty"`
@@ -999,7 +999,7 @@ func (x *SubscribeToEventsRequest) GetResumeToken() string {
 // SubscribeToEventsResponse carries a piece of the stream.
 type SubscribeToEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of the store; may be empty where only a loss is told.
+	// In the order of the store; may be empty where only a loss is reported.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// What was passed over before these events; unset: nothing.
 	Loss *Loss `protobuf:"bytes,2,opt,name=loss,proto3" json:"loss,omitempty"`
@@ -1146,7 +1146,7 @@ func (x *GetEventsRequest) GetFilter() *Filter {
 // GetEventsResponse is one page of events.
 type GetEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first, unless the filter says otherwise.
+	// Newest first, unless the filter sets another order.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1759,7 +1759,7 @@ type AnalyzeEventsRequest struct {
 	Filter *Filter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// These records and what surrounds them, at most 1,000.
 	EventIds []string `protobuf:"bytes,2,rep,name=event_ids,json=eventIds,proto3" json:"event_ids,omitempty"`
-	// Whom the insights address; unset: everybody.
+	// Readers of the insights; unset: everyone.
 	Audience      Insight_Audience `protobuf:"varint,3,opt,name=audience,proto3,enum=tapio.v1.Insight_Audience" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1816,14 +1816,14 @@ func (x *AnalyzeEventsRequest) GetAudience() Insight_Audience {
 	return Insight_AUDIENCE_UNSPECIFIED
 }
 
-// AnalyzeEventsResponse tells what the records mean.
+// AnalyzeEventsResponse returns what the engine found in the records.
 type AnalyzeEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The incidents found, the gravest first.
+	// The incidents found, highest severity first.
 	Groups []*SemanticGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
 	// The correlations behind them.
 	Correlations []*Correlation `protobuf:"bytes,2,rep,name=correlations,proto3" json:"correlations,omitempty"`
-	// What to tell a person.
+	// Texts for people.
 	Insights []*Insight `protobuf:"bytes,3,rep,name=insights,proto3" json:"insights,omitempty"`
 	// Records looked at.
 	AnalyzedCount uint64 `protobuf:"varint,4,opt,name=analyzed_count,json=analyzedCount,proto3" json:"analyzed_count,omitempty"`
@@ -2201,7 +2201,7 @@ func (x *LatencyBucket) GetCount() uint64 {
 	return 0
 }
 
-// StoreStats tells how full one signal's part of the store is.
+// StoreStats is how full one signal's part of the store is.
 type StoreStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "logs", "traces", "metrics" or "profiles".
@@ -2229,11 +2229,11 @@ type StoreStats struct {
 	LastSequence uint64 `protobuf:"varint,11,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
 	// Distinct series held; of metrics only.
 	SeriesCount uint64 `protobuf:"varint,12,opt,name=series_count,json=seriesCount,proto3" json:"series_count,omitempty"`
-	// Distinct labels with their values, and names, in the indexes; of sealed log
+	// Distinct labels with their values, and names, in the indexes; of compressed log
 	// records and spans only. Above 1,024 it is an estimate, some 3 % off.
 	LabelCount uint64 `protobuf:"varint,13,opt,name=label_count,json=labelCount,proto3" json:"label_count,omitempty"`
 	// Label keys with so many values that the indexes leave them out: a query for
-	// one of their values looks at more records. The first 20 by name.
+	// one of their values reads more records. The first 20 by name.
 	UnindexedKeys []string `protobuf:"bytes,14,rep,name=unindexed_keys,json=unindexedKeys,proto3" json:"unindexed_keys,omitempty"`
 	// All of them.
 	UnindexedKeyCount uint64 `protobuf:"varint,15,opt,name=unindexed_key_count,json=unindexedKeyCount,proto3" json:"unindexed_key_count,omitempty"`
@@ -2442,7 +2442,7 @@ func (*HealthCheckRequest) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{25}
 }
 
-// HealthCheckResponse tells the server's health.
+// HealthCheckResponse returns the server's health.
 type HealthCheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Health as a whole: the worst of its parts.
@@ -2534,7 +2534,7 @@ func (*GetServiceInfoRequest) Descriptor() ([]byte, []int) {
 	return file_tapio_v1_tapio_service_proto_rawDescGZIP(), []int{27}
 }
 
-// GetServiceInfoResponse tells what server this is.
+// GetServiceInfoResponse returns which server this is.
 type GetServiceInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the distribution, for example "tapio".
@@ -2552,7 +2552,7 @@ type GetServiceInfoResponse struct {
 	Store []*StoreStats `protobuf:"bytes,6,rep,name=store,proto3" json:"store,omitempty"`
 	// Longest time that a record is kept.
 	MaxAge *durationpb.Duration `protobuf:"bytes,7,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	// Longest message that the server takes, in bytes.
+	// Longest message that the server accepts, in bytes.
 	MaxReceiveMessageBytes uint64 `protobuf:"varint,8,opt,name=max_receive_message_bytes,json=maxReceiveMessageBytes,proto3" json:"max_receive_message_bytes,omitempty"`
 	// Where the store is kept across restarts; unset: in memory only.
 	Directory *StoreDirectory `protobuf:"bytes,9,opt,name=directory,proto3" json:"directory,omitempty"`
@@ -2671,12 +2671,12 @@ func (x *GetServiceInfoResponse) GetPermissions() []string {
 	return nil
 }
 
-// StoreDirectory tells of the files of a store.
+// StoreDirectory describes the files of a store.
 type StoreDirectory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where they are.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Bytes that they take.
+	// Their size in bytes.
 	SizeBytes uint64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// Writes that failed since the start; their records are in memory only, until
 	// a later write succeeds.
@@ -2745,7 +2745,7 @@ func (x *StoreDirectory) GetCorruptFileCount() uint64 {
 	return 0
 }
 
-// QueryMemory tells of the working memory of queries.
+// QueryMemory is the working memory of queries.
 type QueryMemory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Bytes held now.

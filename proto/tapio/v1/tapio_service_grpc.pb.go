@@ -39,15 +39,16 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// TapioService takes events in, hands them out, and answers what they mean.
+// TapioService receives events, delivers them to subscribers, and returns what
+// the correlation engine found in them.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend (also as
+// Every call: INVALID_ARGUMENT names the field and the fix (also as
 // google.rpc.BadRequest); UNAVAILABLE while the pipelines start or stop;
 // UNIMPLEMENTED where this server has no engine for the method.
 type TapioServiceClient interface {
 	// Writes events and reads what comes of them on one stream. Every event and
 	// batch is acknowledged in the order of writing. RESOURCE_EXHAUSTED: a
-	// message is longer than the server takes.
+	// message is longer than the server accepts.
 	StreamEvents(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamEventsRequest, StreamEventsResponse], error)
 	// Follows the events that match a filter, from the past into the present,
 	// without gap or repeat. A reader that is too slow gets a Loss.
@@ -67,12 +68,12 @@ type TapioServiceClient interface {
 	AnalyzeEvents(ctx context.Context, in *AnalyzeEventsRequest, opts ...grpc.CallOption) (*AnalyzeEventsResponse, error)
 	// Returns the server's own figures, counted since the store was made.
 	GetMetrics(ctx context.Context, in *TapioServiceGetMetricsRequest, opts ...grpc.CallOption) (*TapioServiceGetMetricsResponse, error)
-	// Returns whether the server takes and answers calls, part by part. Over gRPC
+	// Returns whether the server accepts calls, for each part. Over gRPC
 	// it answers OK at all times: the state is in the message. Over HTTP it answers
 	// 503 with the same body while the status is STATUS_NOT_SERVING. Load balancers
 	// and kubelets may use grpc.health.v1.Health, which this server serves too.
 	HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error)
-	// Tells what server this is, what it can do and how full its store is.
+	// Returns which server this is, what it can do and how full its store is.
 	GetServiceInfo(ctx context.Context, in *GetServiceInfoRequest, opts ...grpc.CallOption) (*GetServiceInfoResponse, error)
 }
 
@@ -210,15 +211,16 @@ func (c *tapioServiceClient) GetServiceInfo(ctx context.Context, in *GetServiceI
 // All implementations must embed UnimplementedTapioServiceServer
 // for forward compatibility.
 //
-// TapioService takes events in, hands them out, and answers what they mean.
+// TapioService receives events, delivers them to subscribers, and returns what
+// the correlation engine found in them.
 //
-// Every call: INVALID_ARGUMENT names the field and the mend (also as
+// Every call: INVALID_ARGUMENT names the field and the fix (also as
 // google.rpc.BadRequest); UNAVAILABLE while the pipelines start or stop;
 // UNIMPLEMENTED where this server has no engine for the method.
 type TapioServiceServer interface {
 	// Writes events and reads what comes of them on one stream. Every event and
 	// batch is acknowledged in the order of writing. RESOURCE_EXHAUSTED: a
-	// message is longer than the server takes.
+	// message is longer than the server accepts.
 	StreamEvents(grpc.BidiStreamingServer[StreamEventsRequest, StreamEventsResponse]) error
 	// Follows the events that match a filter, from the past into the present,
 	// without gap or repeat. A reader that is too slow gets a Loss.
@@ -238,12 +240,12 @@ type TapioServiceServer interface {
 	AnalyzeEvents(context.Context, *AnalyzeEventsRequest) (*AnalyzeEventsResponse, error)
 	// Returns the server's own figures, counted since the store was made.
 	GetMetrics(context.Context, *TapioServiceGetMetricsRequest) (*TapioServiceGetMetricsResponse, error)
-	// Returns whether the server takes and answers calls, part by part. Over gRPC
+	// Returns whether the server accepts calls, for each part. Over gRPC
 	// it answers OK at all times: the state is in the message. Over HTTP it answers
 	// 503 with the same body while the status is STATUS_NOT_SERVING. Load balancers
 	// and kubelets may use grpc.health.v1.Health, which this server serves too.
 	HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error)
-	// Tells what server this is, what it can do and how full its store is.
+	// Returns which server this is, what it can do and how full its store is.
 	GetServiceInfo(context.Context, *GetServiceInfoRequest) (*GetServiceInfoResponse, error)
 	mustEmbedUnimplementedTapioServiceServer()
 }

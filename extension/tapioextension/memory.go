@@ -150,9 +150,10 @@ const (
 	paceEvery = time.Second
 	// collectEvery is how often garbage is collected at most, about: the room for it is
 	// what is allocated meanwhile.
-	collectEvery = 5 * time.Second
-	// paceDecay is what remains of the rate of a burst after paceEvery.
-	paceDecay = 0.9
+	collectEvery = 3 * time.Second
+	// paceShare is how far the rate moves to that of the last paceEvery: by this share of
+	// the difference. Bursts of a second are no reason to hold garbage for minutes.
+	paceShare = 0.2
 	// liveShare bounds the room from below, one in liveShare of what lives.
 	liveShare = 8
 )
@@ -162,7 +163,7 @@ const (
 type garbagePace struct {
 	allocated uint64 // since the start of the process
 	at        time.Time
-	rate      float64 // bytes per second, of the last seconds
+	rate      float64 // bytes per second, on average over the last seconds
 	percent   int
 }
 
@@ -170,7 +171,7 @@ type garbagePace struct {
 // for it. Changed is false if it is near the one before.
 func (p *garbagePace) follow(now time.Time, allocated, live uint64) (percent int, changed bool) {
 	if passed := now.Sub(p.at).Seconds(); !p.at.IsZero() && passed > 0 && allocated >= p.allocated {
-		p.rate = max(float64(allocated-p.allocated)/passed, p.rate*paceDecay)
+		p.rate += paceShare * (float64(allocated-p.allocated)/passed - p.rate)
 	}
 	first := p.at.IsZero()
 	p.at, p.allocated = now, allocated

@@ -35,7 +35,7 @@ func TestTheRoomForGarbageFollowsWhatIsAllocated(t *testing.T) {
 	}{
 		"little, small":     {1 << 20, 64 << 20, 50},   // garbageRoom
 		"little, large":     {1 << 20, 1 << 30, 13},    // one in liveShare
-		"as much as 5 s":    {16 << 20, 160 << 20, 50}, // 80 MiB
+		"as much as 3 s":    {32 << 20, 160 << 20, 60}, // 96 MiB
 		"much":              {200 << 20, 160 << 20, 200},
 		"nothing lives yet": {200 << 20, 0, 200},
 		"next to nothing":   {200 << 20, 1, 200},
@@ -46,15 +46,16 @@ func TestTheRoomForGarbageFollowsWhatIsAllocated(t *testing.T) {
 	}
 }
 
-func TestTheRoomGrowsAtOnceAndShrinksSlowly(t *testing.T) {
+func TestTheRoomFollowsBurstsSlowly(t *testing.T) {
 	p := begun()
 	require.Equal(t, 50, paced(p, 100, 1<<20, 64<<20))
-	assert.Equal(t, 200, paced(p, 1, 100<<20, 64<<20), "a burst has room within a second")
-	assert.Equal(t, 200, paced(p, 5, 1<<20, 64<<20), "and for a while after it")
+	assert.InDelta(t, 94, paced(p, 1, 100<<20, 64<<20), 10, "a second of a burst does not fill the memory")
+	assert.Equal(t, 200, paced(p, 5, 100<<20, 64<<20), "one that goes on has room")
 	assert.InDelta(t, 50, paced(p, 60, 1<<20, 64<<20), 13)
 	changes := 0
-	for i := range 100 {
-		if _, changed := p.follow(p.at.Add(time.Second), p.allocated+uint64(1+i%2)<<20, 64<<20+uint64(i%3)<<20); changed {
+	for i := range 120 {
+		_, changed := p.follow(p.at.Add(time.Second), p.allocated+uint64(1+i%2)<<20, 64<<20+uint64(i%3)<<20)
+		if changed && i >= 20 {
 			changes++
 		}
 	}

@@ -44,6 +44,7 @@ type starvation struct {
 	busy             float64     // share of the CPUs in use, 0 for not known
 	hog              string      // that uses most of them
 	most             float64
+	of               map[string]float64 // threads of each service that wait
 }
 
 // starved reports whether what runs there must wait as long as it runs, or longer.
@@ -87,7 +88,7 @@ func (e *Engine) starvations() map[string]*starvation {
 	of := func(s *series) *starvation {
 		name := s.node
 		if nodes[name] == nil {
-			nodes[name] = &starvation{}
+			nodes[name] = &starvation{of: map[string]float64{}}
 		}
 		return nodes[name]
 	}
@@ -100,6 +101,7 @@ func (e *Engine) starvations() map[string]*starvation {
 		case s.name == semconv.MetricCPURunQueueDuration:
 			at := of(s)
 			at.waiting += s.waits
+			at.of[n] += s.waits
 			if s.rhythm.reports >= minValues { // of what is new nothing is usual
 				at.usual += s.waitsUsual
 			}
@@ -169,7 +171,7 @@ func (e *Engine) starvedPlace(suspects []*suspect) *place {
 			continue
 		}
 		node := e.nodeOf(s, nodes)
-		if short := nodes[node]; node != "" && short.starved() {
+		if short := nodes[node]; node != "" && short.starved() && e.delaysBy(short, s) {
 			if short.hog == s.service {
 				return nil
 			}
@@ -190,6 +192,28 @@ func (e *Engine) starvedPlace(suspects []*suspect) *place {
 		worst.inside = max(worst.inside, len(worst.hit))
 	}
 	return worst
+}
+
+// delaysBy reports whether waiting for a CPU can be why a candidate is slow: its threads,
+// and those of what it calls or is called by, wait at least for half of the time that its
+// requests take longer. A service that sleeps is slow on a starved node too, by itself.
+// Where nothing is known of its threads it can.
+func (e *Engine) delaysBy(short *starvation, s *suspect) bool {
+	waits, known := short.of[s.service]
+	reason := s.reason
+	if !known || reason.unit != "ms" || reason.count == 0 || e.now <= reason.onset {
+		return true
+	}
+	for key := range e.graph.calls.all() {
+		switch {
+		case key.caller == s.service:
+			waits += short.of[key.callee]
+		case key.callee == s.service && reason.key.class == classEdge:
+			waits += short.of[key.caller]
+		}
+	}
+	longer := (reason.after - reason.before) / 1e3 * float64(reason.count) / (float64(e.now-reason.onset) / 1e9)
+	return waits >= longer/2
 }
 
 // waitsForCPU reports whether an incident of slow services is not to be opened yet: the next

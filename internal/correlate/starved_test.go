@@ -116,6 +116,33 @@ func TestASlowServiceOnAHostThatIsAlwaysBusyIsTheCause(t *testing.T) {
 	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
 }
 
+// A service that takes longer though its threads hardly wait for a CPU is slow by itself.
+func TestASlowServiceThatDoesNotWaitForCPUsIsTheCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		waits float64 // of the threads of the service
+		cause string
+	}{
+		"it does not wait": {0.05, "inventory"},
+		"it waits as long": {8, "node-0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := shopWorld(t, 73)
+			for _, m := range w.parts {
+				m.nodes = 1
+			}
+			of := newCPUs(w, "node-0")
+			of.waits["inventory"] = 0.05
+			runWith(w, of, 900)
+			of.waits["build"], of.uses["build"] = 12, 1.9
+			of.waits["inventory"] = c.waits
+			w.faults = []trouble{{service: "inventory", millis: 400, during: w.after(0)}}
+			runWith(w, of, 90)
+			assert.Equal(t, c.cause, w.cause().Entity.Name, "%v", w.reported())
+		})
+	}
+}
+
 func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
 	w := shopWorld(t, 71)
 	for _, m := range w.parts {

@@ -202,7 +202,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test helm-check test-clickhouse ## Run the long tests
+nightly: soak kills package-test helm-check test-clickhouse ui-demo ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills

@@ -18,7 +18,7 @@ async function picture(page, name) {
   if (!images) return;
   mkdirSync(images, { recursive: true });
   const devtools = await page.context().newCDPSession(page);
-  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 72 });
+  const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 65 });
   writeFileSync(join(images, name + '.webp'), Buffer.from(data, 'base64'));
 }
 
@@ -39,7 +39,7 @@ async function evidence(page) {
 }
 
 const visit = async (browser, server, path, shows, check) => {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light' });
   const { page, trouble } = await open(context, server.api);
   await page.goto(server.api + path);
   await shown(page, shows);
@@ -52,8 +52,8 @@ const visit = async (browser, server, path, shows, check) => {
 async function pagesOf(browser, server) {
   const query = { filter: { services: ['storefront'], limit: 50 }, operations: ['POST /orders'], kinds: ['SPAN_KIND_SERVER'], minDuration: '1s' };
   const { traces } = await (await fetch(server.api + '/v1/traces:query', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ query }) })).json();
-  const pages = { now: ['/?from=15m', 'payments-db'], map: ['/map?from=15m', 'payments-db'], service: ['/services/payment?from=15m', 'Operations'], traces: ['/traces?from=15m&service=storefront', /\d+ traces/], trace: ['/traces/' + traces[0].traceId, 'INSERT charges'],
-    logs: ['/logs?from=15m', 'Records'], profiles: ['/profiles?from=15m&service=inventory', 'Top functions'], metrics: ['/metrics?from=15m&metric=http.server.request.duration&by=service.name', 'http.server.request.duration'] };
+  const pages = { now: ['/?from=15m', 'payments-db'], map: ['/map?from=15m', 'payments-db'], trace: ['/traces/' + traces[0].traceId, 'INSERT charges'],
+    profiles: ['/profiles?from=15m&service=inventory', 'Top functions'], metrics: ['/metrics?from=15m&metric=http.server.request.duration&by=service.name', 'http.server.request.duration'] };
   for (const [name, [path, shows]] of Object.entries(pages)) await visit(browser, server, path, shows, async (page) => {
     await pause(1500); // charts are drawn
     await picture(page, name);

@@ -68,6 +68,20 @@ test('conditions are in the URL, the back button and a reload keep them', { skip
     await shown(page, /request 119 served/);
   }));
 
+test('times are those of UTC or of the browser, on each page', { skip }, () =>
+  on('/logs?service=payment', 'payment of order', async (page) => {
+    const shownAt = () => page.getByRole('list', { name: 'Log records' }).getByRole('listitem').first().locator('.mono').first().innerText();
+    const seconds = (text) => text.split(/[:.]/).slice(0, 3).reduce((sum, part) => sum * 60 + Number(part), 0);
+    const utc = await shownAt();
+    await page.getByRole('button', { name: 'UTC', exact: true }).click();
+    await page.getByRole('button', { name: 'Local', exact: true }).waitFor();
+    const local = await shownAt();
+    assert.equal((seconds(local) - seconds(utc) + 86_400) % 86_400, 9 * 3600, `${utc} UTC, ${local} in Tokyo`);
+    await page.getByRole('list', { name: 'Log records' }).getByRole('listitem').first().click();
+    const record = await page.getByRole('complementary', { name: 'Record' }).innerText();
+    assert.ok(record.includes(local.slice(0, 8)) && !record.includes('UTC'), record);
+  }, { timezoneId: 'Asia/Tokyo' }));
+
 test('the keyboard is enough', { skip }, () =>
   on('/', /open incident/, async (page) => {
     await page.keyboard.press('g');

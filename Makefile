@@ -93,7 +93,7 @@ bin/jaeger:
 test: build ## Run all tests: the packages, the laws, and end to end on the built binaries
 	go test -timeout 30m $(GOTESTFLAGS) $(unit_packages)
 	go -C internal/promcompare test $(GOTESTFLAGS) ./...
-	go -C internal/tools test $(GOTESTFLAGS) ./krew ./packagegraph
+	go -C internal/tools test $(GOTESTFLAGS) ./krew ./notices ./packagegraph
 	@$(MAKE) e2e-only
 
 # The engine of ClickHouse as a library, which the tests of that backend run on: 166 MB from npm, 560 MB on disk.
@@ -396,8 +396,8 @@ generate-bpf:
 # What ocb writes to run the collector is replaced, for a reload that fails would end the process (docs/adr/0049-failed-reloads.md).
 .PHONY: generate-distribution
 generate-distribution: $(call stamps,$(OCB))
-	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
-	$(TOOLS)/builder --config distribution/full/builder-config.yaml --skip-compilation
+	for manifest in builder-config.yaml distribution/full/builder-config.yaml; do \
+		GO=$$(command -v go) PATH="$(CURDIR)/internal/tools/ocbgo:$$PATH" $(TOOLS)/builder --config $$manifest --skip-compilation; done
 	cp distribution/main_others.go.tmpl distribution/main_others.go
 	cp distribution/main_others.go.tmpl distribution/full/main_others.go
 	cp distribution/main_windows.go.tmpl distribution/main_windows.go

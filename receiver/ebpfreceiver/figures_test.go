@@ -44,6 +44,11 @@ func watching(t testing.TB, config *Config, probes ...probe.Probe) *watch {
 	return w
 }
 
+// probesOf makes the probes that the configuration switches on.
+func probesOf(config *Config) []probe.Probe {
+	return probe.New(&config.Probes, receivertest.NewNopSettings(metadata.Type))
+}
+
 func provoke(n int) {
 	for range n {
 		unix.Getppid()
@@ -144,7 +149,7 @@ func BenchmarkSyscall(b *testing.B) {
 		{"bare", nil},
 		{"empty", func() []probe.Probe { return []probe.Probe{probe.NewFloor(false)} }},
 		{"clocked", func() []probe.Probe { return []probe.Probe{probe.NewFloor(true)} }},
-		{"counted", func() []probe.Probe { return probe.New(&counted.Probes) }},
+		{"counted", func() []probe.Probe { return probesOf(counted) }},
 	}
 	const rounds, calls = 15, 200_000
 	for b.Loop() {

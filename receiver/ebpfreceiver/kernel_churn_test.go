@@ -84,7 +84,7 @@ func TestCallsOfThousandsOfShortProgramsAreCountedExactly(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{Syscall: config.Probes.Syscall, CPU: config.Probes.CPU}
 	config.Probes.Syscall.ExactCallsPerSecond = 10_000_000
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	const processes = 3000
 	shortLived(t, ofItsOwnName(t, "readlink", "brief"), processes)
 	metrics := collected(t, w)
@@ -112,7 +112,7 @@ func TestCountsWaitOneCollectionForTheStartOfTheirProgram(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{Syscall: config.Probes.Syscall, CPU: config.Probes.CPU}
 	config.Probes.Syscall.ExactCallsPerSecond = 10_000_000
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	const processes = 50
 	shortLived(t, ofItsOwnName(t, "readlink", "pending"), processes)
 	table := identity.NewTable("/proc")
@@ -145,7 +145,7 @@ func TestProgramsAboveTheBoundAreCountedTogether(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{Syscall: config.Probes.Syscall}
 	config.Probes.Syscall.ExactCallsPerSecond, config.Probes.Syscall.MaxPrograms = 10_000_000, 3
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	const programs = 40
 	first := ofItsOwnName(t, "chroot", "program-0")
 	for n := range programs {
@@ -179,7 +179,7 @@ func TestProgramsAboveTheBoundAreCountedTogether(t *testing.T) {
 func TestConnectsToThousandsOfPeersAreCountedExactly(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{TCP: config.Probes.TCP}
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	const rounds, ports, first = 4, 3000, 20_000
 	accepted := 0
 	for round := range rounds {

@@ -21,7 +21,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
 // language makes exchanges of which each is told from all others by both its question
@@ -201,7 +200,7 @@ func TestConnectionsAreReportedAgainAfterALoss(t *testing.T) {
 	config.RingBufferSize = 1 << 20 // room for what others on this machine say
 	onlyDatabases(config)
 	config.Probes.HTTP.Enabled = true
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	defer func() { require.NoError(t, w.close()) }()
 	spans := &consumertest.TracesSink{}
 	w.sink.traces = spans

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/collector/receiver/xreceiver"
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ import (
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/profile"
 )
 
 // profiled runs the receiver with a profiles pipeline until the test ends.
@@ -45,10 +47,15 @@ func profiledWithSpans(t *testing.T, adapt func(*Config)) (*consumertest.Profile
 	config := createDefaultConfig().(*Config)
 	config.CollectionInterval = 500 * time.Millisecond
 	config.Probes = probe.Config{Profile: config.Probes.Profile, Process: config.Probes.Process}
-	config.Probes.Profile.Frequency = 97
+	config.Probes.Profile.Frequency, config.Probes.Profile.CPUProfiler = 97, profile.CPUProfilerBuiltin
 	adapt(config)
+	return started(t, config, receivertest.NewNopSettings(metadata.Type))
+}
+
+func started(t *testing.T, config *Config, set receiver.Settings) (*consumertest.ProfilesSink, *seen) {
+	t.Helper()
 	sink, traces := &consumertest.ProfilesSink{}, &consumertest.TracesSink{}
-	factory, set := NewFactory().(xreceiver.Factory), receivertest.NewNopSettings(metadata.Type)
+	factory := NewFactory().(xreceiver.Factory)
 	r, err := factory.CreateProfiles(context.Background(), set, config, sink)
 	require.NoError(t, err)
 	_, err = factory.CreateTraces(context.Background(), set, config, traces)

@@ -78,7 +78,7 @@ func TestTimedCallsStandForAllThatWereSeen(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Probes = probe.Config{Syscall: config.Probes.Syscall}
 	config.Probes.Syscall.ExactCallsPerSecond = 0
-	w := watching(t, config, probe.New(&config.Probes)...)
+	w := watching(t, config, probesOf(config)...)
 	const calls = 100_000
 	provoke(calls)
 	timed, passed, err := w.probes[0].(probe.Sampler).Sampled()

@@ -33,7 +33,7 @@ func BenchmarkMixedLoad(b *testing.B) {
 		config.Probes.File.Paths = []string{"/etc", folder}
 	}
 	for b.Loop() {
-		w := watching(b, config, probe.New(&config.Probes)...)
+		w := watching(b, config, probesOf(config)...)
 		require.NoError(b, w.kernel.Measure())
 		w.start()
 		used, began := processTime(), time.Now()

@@ -19,7 +19,7 @@ import (
 func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	probes := r.config.Probes
 	probes.Profile.Enabled = probes.Profile.Enabled && r.sink.wantsProfiles()
-	w, gaps, err := newWatch(r.config, probe.New(&probes), r.set, r.sink)
+	w, gaps, err := newWatch(r.config, probe.New(&probes, r.set), r.set, r.sink)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ var kernelProfiles = strings.NewReplacer(
 	"  tapio: {extension: tapio}\nexporters", `  tapio: {extension: tapio}
   ebpf:
     collection_interval: 1s
-    probes: {profile: {frequency: 97}}
+    probes: {profile: {frequency: 97, cpu_profiler: builtin}}
     profiles:
       include: ['resource.attributes["service.name"] == "e2e-burner"', 'resource.attributes["service.name"] == "e2e-server"']
 exporters`,

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,18 +54,34 @@ type module struct {
 	Path, Version, Dir string
 	Main               bool
 	Replace            *module
+
+	// folders are those that a license may be in: of the packages, of the files that they
+	// embed, and all above these in the module.
+	folders map[string]bool
+}
+
+// add adds a folder of the module, and those above it.
+func (m *module) add(folder string) {
+	for strings.HasPrefix(folder, m.Dir) && !m.folders[folder] {
+		m.folders[folder] = true
+		folder = filepath.Dir(folder)
+	}
 }
 
 // modulesOf adds the modules of the packages that a program is built from.
 func modulesOf(folder string, modules map[string]module) error {
-	cmd := exec.Command("go", "list", "-deps", "-json=Module", ".")
+	cmd := exec.Command("go", "list", "-deps", "-json=Module,Dir,EmbedFiles", ".")
 	cmd.Dir, cmd.Stderr = folder, os.Stderr
 	list, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("list the packages of %s: %w", folder, err)
 	}
 	for decoder := json.NewDecoder(bytes.NewReader(list)); ; {
-		var pkg struct{ Module *module }
+		var pkg struct {
+			Module     *module
+			Dir        string
+			EmbedFiles []string
+		}
 		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
@@ -77,7 +94,17 @@ func modulesOf(folder string, modules map[string]module) error {
 		if m.Replace != nil && m.Dir == "" {
 			m.Dir = m.Replace.Dir
 		}
-		modules[m.Path+" "+m.Version] = *m
+		name := m.Path + " " + m.Version
+		known, ok := modules[name]
+		if !ok {
+			known = *m
+			known.folders = map[string]bool{}
+			modules[name] = known
+		}
+		known.add(pkg.Dir)
+		for _, file := range pkg.EmbedFiles {
+			known.add(filepath.Dir(filepath.Join(pkg.Dir, file)))
+		}
 	}
 }
 
@@ -86,15 +113,21 @@ func notices(modules map[string]module) ([]byte, error) {
 	owners := map[string][]string{}
 	var faults []error
 	for name, m := range modules {
-		texts, err := licenses(m.Dir)
-		if err != nil {
-			return nil, err
+		var texts []string
+		for _, folder := range slices.Sorted(maps.Keys(m.folders)) {
+			found, err := licenses(folder)
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, found...)
 		}
 		if len(texts) == 0 {
 			faults = append(faults, fmt.Errorf("%s has no license in %s", name, m.Dir))
 		}
 		for _, text := range texts {
-			owners[text] = append(owners[text], name)
+			if !slices.Contains(owners[text], name) {
+				owners[text] = append(owners[text], name)
+			}
 		}
 	}
 	if len(faults) > 0 {
@@ -108,7 +141,8 @@ func notices(modules map[string]module) ([]byte, error) {
 	slices.SortFunc(texts, func(a, b string) int { return cmp.Compare(owners[a][0]+a, owners[b][0]+b) })
 	var b bytes.Buffer
 	b.WriteString("Programs of Tapio contain the following Go modules, under these licenses. The Go standard library is under the\n" +
-		"BSD-style license of https://go.dev/LICENSE.\n")
+		"BSD-style license of https://go.dev/LICENSE. The source of a module, that of programs for the kernel under the GPL too, is at\n" +
+		"https://proxy.golang.org/MODULE/@v/VERSION.zip.\n")
 	for _, text := range texts {
 		fmt.Fprintf(&b, "\n%s\n\n  %s\n\n%s\n", strings.Repeat("=", 80), strings.Join(owners[text], "\n  "), strings.TrimSpace(text))
 	}

@@ -6,6 +6,8 @@
 package probe
 
 import (
+	"go.opentelemetry.io/collector/receiver"
+
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/dns"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/profile"
@@ -13,7 +15,7 @@ import (
 )
 
 // New returns the probes that the configuration switches on.
-func New(c *Config) []Probe {
+func New(c *Config, set receiver.Settings) []Probe {
 	var probes []Probe
 	if c.Process.Enabled {
 		probes = append(probes, newProcess(&c.Process))
@@ -50,7 +52,7 @@ func New(c *Config) []Probe {
 		probes = append(probes, dns.New(&c.DNS))
 	}
 	if c.Profile.Enabled {
-		probes = append(probes, profile.New(&c.Profile, shared.Hops))
+		probes = append(probes, profile.New(&c.Profile, shared.Hops, set))
 	}
 	return probes
 }

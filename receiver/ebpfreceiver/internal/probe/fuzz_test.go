@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
@@ -23,7 +25,7 @@ func FuzzDecode(f *testing.F) {
 	config := DefaultConfig()
 	config.File.Paths = []string{"/"}
 	probes := map[kernel.Number]Probe{}
-	for _, p := range New(&config) {
+	for _, p := range New(&config, receivertest.NewNopSettings(receivertest.NopType)) {
 		probes[p.Number()] = p
 	}
 	for n := range kernel.Numbers {

@@ -12,12 +12,27 @@ type Config struct {
 	// Frequency is the number of samples per second and CPU. Use 0 where another profiler runs. Accepted:
 	// 0 to 1000.
 	Frequency uint32 `mapstructure:"frequency"`
+	// CPUProfiler is what samples CPUs: `opentelemetry` is OpenTelemetry's eBPF profiler, which unwinds
+	// without frame pointers and names functions of interpreters; `builtin` unwinds by frame pointers and
+	// links samples to requests; `auto` is the former and, where that cannot run, the latter. Accepted:
+	// `auto`, `opentelemetry`, `builtin`.
+	CPUProfiler CPUProfiler `mapstructure:"cpu_profiler"`
 	// OffCPU also measures how long threads are blocked, and where.
 	OffCPU bool `mapstructure:"off_cpu"`
 	// ExactBlocksPerSecond is the rate of blocked threads per CPU above which some samples represent
 	// several. Accepted: 10 to 50000.
 	ExactBlocksPerSecond uint32 `mapstructure:"exact_blocks_per_second"`
 }
+
+// CPUProfiler is what samples CPUs.
+type CPUProfiler string
+
+// The profilers to choose from.
+const (
+	CPUProfilerAuto          CPUProfiler = "auto"
+	CPUProfilerOpenTelemetry CPUProfiler = "opentelemetry"
+	CPUProfilerBuiltin       CPUProfiler = "builtin"
+)
 
 const (
 	maxFrequency = 1000
@@ -29,7 +44,7 @@ const (
 
 // DefaultConfig costs less than a hundredth of the machine.
 func DefaultConfig() Config {
-	return Config{Enabled: true, Frequency: 20, OffCPU: true, ExactBlocksPerSecond: 100}
+	return Config{Enabled: true, Frequency: 20, CPUProfiler: CPUProfilerAuto, OffCPU: true, ExactBlocksPerSecond: 100}
 }
 
 // Validate checks the bounds.
@@ -39,6 +54,8 @@ func (c *Config) Validate() error {
 		return nil
 	case c.Frequency > maxFrequency:
 		return fmt.Errorf("frequency: must be from 0 to %d samples a second, is %d: write for example 20", maxFrequency, c.Frequency)
+	case c.CPUProfiler != CPUProfilerAuto && c.CPUProfiler != CPUProfilerOpenTelemetry && c.CPUProfiler != CPUProfilerBuiltin:
+		return fmt.Errorf("cpu_profiler: must be auto, opentelemetry or builtin, is %q", c.CPUProfiler)
 	case c.Frequency == 0 && !c.OffCPU:
 		return fmt.Errorf("frequency: must not be 0 where off_cpu is false, for nothing would be profiled: write `enabled: false`")
 	case c.OffCPU && (c.ExactBlocksPerSecond < minExactBlocks || c.ExactBlocksPerSecond > maxExactBlocks):

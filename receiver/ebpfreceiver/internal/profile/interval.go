@@ -85,7 +85,9 @@ func (i *profileInterval) add(one *drainedSample, stack resolvedStack) bool {
 	sum.Count += one.sum.Count
 	sum.Nanoseconds += one.sum.Nanoseconds
 	i.samples[of] = sum
-	i.cgroups[of.process] = key.Cgroup
+	if _, known := i.cgroups[of.process]; !known || key.Cgroup != 0 {
+		i.cgroups[of.process] = key.Cgroup
+	}
 	return true
 }
 

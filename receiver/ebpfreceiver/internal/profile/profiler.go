@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/tapio/tapio/bpf"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
@@ -41,7 +42,7 @@ const sampleDrain = time.Second
 type Profiler struct {
 	config     *Config
 	programs   *kernel.Programs
-	clocks     *clocks
+	cpu        cpuSampling
 	symbolizer *symbolizer
 	generation uint32
 	drained    time.Time
@@ -52,7 +53,9 @@ type Profiler struct {
 }
 
 // New makes the probe. It links samples to the requests that hops knows.
-func New(c *Config, h *protocol.Hops) *Profiler { return &Profiler{config: c, hops: h} }
+func New(c *Config, h *protocol.Hops, set receiver.Settings) *Profiler {
+	return &Profiler{config: c, hops: h, cpu: cpuSampling{config: c, set: set}}
+}
 
 // Name implements probe.Probe.
 func (*Profiler) Name() string { return "profile" }
@@ -78,7 +81,7 @@ func (p *Profiler) Attach(k *kernel.Kernel) []kernel.Gap {
 		spec.Maps[name].MaxEntries = entries
 	}
 	var features []kernel.Feature
-	if p.config.Frequency > 0 {
+	if p.cpu.wantsClocks() {
 		features = append(features, kernel.Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}, {bpf.ProfileProgOnClockAlone}}})
 	}
 	if p.config.OffCPU {
@@ -86,13 +89,10 @@ func (p *Profiler) Attach(k *kernel.Kernel) []kernel.Gap {
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.programs = loaded
-	if program := cmp.Or(loaded.Waiting[bpf.ProfileProgOnClock], loaded.Waiting[bpf.ProfileProgOnClockAlone]); program != nil {
-		p.clocks = newClocks(program, p.config.Frequency)
-		if err := p.clocks.attach(); err != nil {
-			gaps = append(gaps, kernel.Missing(p.Name(), onCPUFeature, err))
-		}
+	if err := p.cpu.begin(cmp.Or(loaded.Waiting[bpf.ProfileProgOnClock], loaded.Waiting[bpf.ProfileProgOnClockAlone])); err != nil {
+		gaps = append(gaps, kernel.Missing(p.Name(), onCPUFeature, err))
 	}
-	if len(gaps) == len(features) {
+	if len(gaps) == len(features) && p.cpu.other == nil {
 		return gaps
 	}
 	p.began = time.Now()
@@ -140,10 +140,7 @@ func (p *Profiler) Collect(out *emit.Batch) error {
 	if p.symbolizer.send(drainedSamples{began: p.began, ended: out.Now}) {
 		p.began = out.Now // else the interval goes on, as its samples do
 	}
-	if p.clocks != nil {
-		err = errors.Join(err, p.clocks.attach()) // to CPUs that were put online
-	}
-	return err
+	return errors.Join(err, p.cpu.refresh())
 }
 
 // Settle implements Settler: it adds the intervals that have been symbolized.
@@ -151,6 +148,7 @@ func (p *Profiler) Settle(out *emit.Batch, last bool) {
 	if p.symbolizer == nil {
 		return
 	}
+	p.cpu.decide()
 	if last || out.Now.Sub(p.drained) >= sampleDrain {
 		if err := p.drain(out); err != nil {
 			p.Add("read", 1)
@@ -170,10 +168,7 @@ func (p *Profiler) Close() error {
 	if p.symbolizer != nil {
 		p.symbolizer.finish()
 	}
-	if p.clocks != nil {
-		return p.clocks.Close()
-	}
-	return nil
+	return p.cpu.Close()
 }
 
 var _ io.Closer = (*Profiler)(nil)
@@ -223,14 +218,14 @@ func (p *Profiler) drain(out *emit.Batch) error {
 	if err != nil {
 		return fmt.Errorf("switch the maps of samples: %w", err)
 	}
-	batch := drainedSamples{stacks: map[uint64][]uint64{}, samples: p.takeServed()}
+	batch := drainedSamples{stacks: map[uint64][]uint64{}, samples: p.takeServed(), unwound: p.cpu.take(&p.Losses)}
 	err = takeAll(full, func(key *sampleKey, sum *sampleSum) {
 		batch.samples = append(batch.samples, drainedSample{key: *key, sum: *sum})
 	})
 	err = errors.Join(err, takeAll(p.programs.Maps[bpf.ProfileMapStacks], func(hash *uint64, stack *kernelStack) {
 		batch.stacks[*hash] = append([]uint64(nil), stack.At[:min(stack.Frames, maxStack)]...)
 	}), p.missed())
-	if len(batch.samples) > 0 || len(batch.stacks) > 0 {
+	if len(batch.samples) > 0 || len(batch.stacks) > 0 || len(batch.unwound) > 0 {
 		p.symbolizer.send(batch)
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/receiver/receivertest"
 	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/bpf"
@@ -51,7 +52,7 @@ func sampledPingPong(t *testing.T) (threads map[uint32]float64, weighed map[uint
 	t.Helper()
 	kernel, err := kernel.Open(64 << 10)
 	require.NoError(t, err)
-	p := New(&Config{Enabled: true, OffCPU: true, ExactBlocksPerSecond: 12_000}, protocol.NewHops())
+	p := New(&Config{Enabled: true, OffCPU: true, ExactBlocksPerSecond: 12_000}, protocol.NewHops(), receivertest.NewNopSettings(receivertest.NopType))
 	for _, gap := range p.Attach(kernel) {
 		require.True(t, gap.Partial, "%v", gap)
 	}

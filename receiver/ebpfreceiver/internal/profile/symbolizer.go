@@ -17,6 +17,7 @@ import (
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/otelprofiler"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
 
@@ -32,11 +33,14 @@ const (
 	maxSymbolBytes = 24 << 20
 	// lastSymbols is how long the end of the receiver waits for symbols.
 	lastSymbols = 3 * time.Second
+	// startTick is the unit of the start of a symbols.Process, in nanoseconds.
+	startTick = 10_000_000
 )
 
 // drainedSamples is what was read of the kernel at once; with an end it ends an interval.
 type drainedSamples struct {
 	samples      []drainedSample
+	unwound      []otelprofiler.Sample
 	stacks       map[uint64][]uint64
 	began, ended time.Time
 }
@@ -52,7 +56,7 @@ func (d *drainedSamples) count() (n uint64) {
 	for i := range d.samples {
 		n += d.samples[i].sum.Count
 	}
-	return n
+	return n + uint64(len(d.unwound))
 }
 
 // symbolizer makes of samples and addresses what people can read.
@@ -145,6 +149,9 @@ func (s *symbolizer) take(batch drainedSamples) {
 	for i := range batch.samples {
 		s.sample(&batch.samples[i])
 	}
+	for i := range batch.unwound {
+		s.unwound(&batch.unwound[i])
+	}
 	s.resolver.End()
 	tooLarge, gone, _ := s.resolver.Counts()
 	s.losses.Set("symbols_too_large", tooLarge)
@@ -177,6 +184,26 @@ func (s *symbolizer) sample(of *drainedSample) {
 	}
 	if !s.current.add(of, stack) {
 		s.losses.Add("interval_full", of.sum.Count)
+	}
+}
+
+// unwound adds a sample of OpenTelemetry's profiler, which names no functions of C.
+func (s *symbolizer) unwound(of *otelprofiler.Sample) {
+	one := drainedSample{sum: sampleSum{Count: 1}, key: sampleKey{
+		PID: of.Process.PID, Start: of.Process.Start * startTick, Image: of.Process.Image, Thread: of.Thread, Kind: kindOnCPU,
+	}}
+	copy(one.key.Comm[:], of.Name)
+	if len(s.current.known) >= maxIntervalStacks || s.current.bytes >= maxIntervalBytes {
+		s.losses.Add("interval_full", 1)
+		return
+	}
+	for i := range of.Frames {
+		if f := &of.Frames[i]; f.Function == "" && f.Mapping != "" && f.Kind == symbols.KindNative {
+			*f = s.resolver.Unwound(of.Process, *f)
+		}
+	}
+	if !s.current.add(&one, resolvedStack{stack: s.current.stack(of.Frames)}) {
+		s.losses.Add("interval_full", 1)
 	}
 }
 

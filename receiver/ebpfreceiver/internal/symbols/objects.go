@@ -36,7 +36,12 @@ func (r *Resolver) inObject(o *object, readers func() (own, debug io.ReaderAt), 
 		return f
 	}
 	f.Address = at
-	known, ok := o.frames[at]
+	return r.located(o, readers, f)
+}
+
+// located completes a frame whose address is one of the file.
+func (r *Resolver) located(o *object, readers func() (own, debug io.ReaderAt), f model.Frame) model.Frame {
+	known, ok := o.frames[f.Address]
 	if !ok {
 		own, debug := io.ReaderAt(bytes.NewReader(r.vdso)), io.ReaderAt(nil)
 		if readers != nil {
@@ -45,8 +50,8 @@ func (r *Resolver) inObject(o *object, readers func() (own, debug io.ReaderAt), 
 		if own == nil {
 			return f // it may be there the next time
 		}
-		known = o.locate(own, debug, at)
-		o.frames[at] = known
+		known = o.locate(own, debug, f.Address)
+		o.frames[f.Address] = known
 		r.grow(o, frameBytes+len(known.function)+len(known.file))
 	}
 	if known.function != "" {

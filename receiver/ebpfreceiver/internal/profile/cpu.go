@@ -1,0 +1,131 @@
+//go:build linux
+
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/otelprofiler"
+)
+
+const (
+	// lastProfiler is how long the end of the receiver waits for OpenTelemetry's profiler.
+	lastProfiler = 5 * time.Second
+	lostUnwound  = "otel_profiler_queue_full"
+)
+
+// cpuSampling samples CPUs, by OpenTelemetry's profiler or by the clocks of this probe:
+// never by both, as CPU time would count twice.
+type cpuSampling struct {
+	config *Config
+	set    receiver.Settings
+	clocks *clocks                // nil if the kernel does not allow them
+	other  *otelprofiler.Profiler // nil if it is not wanted
+	// running reports that the other one has begun to sample, failed that it does not or
+	// not any more.
+	running, failed bool
+}
+
+// wantsClocks reports whether the clocks of this probe may be needed.
+func (c *cpuSampling) wantsClocks() bool {
+	return c.config.Frequency > 0 && c.config.CPUProfiler != CPUProfilerOpenTelemetry
+}
+
+// begin starts the profiler that is wanted. The program of the clocks is nil if it was not
+// loaded. OpenTelemetry's profiler takes seconds to start; until it runs the clocks sample.
+func (c *cpuSampling) begin(program *ebpf.Program) error {
+	if c.config.Frequency == 0 {
+		return nil
+	}
+	if c.config.CPUProfiler != CPUProfilerBuiltin {
+		c.other = otelprofiler.Start(c.set, int(c.config.Frequency))
+	}
+	if program == nil {
+		return nil // reported as a feature that did not load
+	}
+	c.clocks = newClocks(program, c.config.Frequency)
+	return c.clocks.attach()
+}
+
+// decide ends the clocks once OpenTelemetry's profiler runs, and starts them again should
+// it end.
+func (c *cpuSampling) decide() {
+	if c.other == nil || c.failed {
+		return
+	}
+	switch running, err := c.other.Running(); {
+	case err != nil:
+		c.failed = true
+		c.fallBack(err)
+	case running && !c.running:
+		c.running = true
+		if c.clocks != nil {
+			if err := c.clocks.Close(); err != nil {
+				c.set.Logger.Warn("failed to stop a clock", zap.String("probe", "profile"), zap.Error(err))
+			}
+			c.other.Take() // the clocks sampled that time
+		}
+		c.set.Logger.Info("CPUs are sampled by OpenTelemetry's eBPF profiler", zap.String("probe", "profile"))
+	}
+}
+
+// fallBack reports why OpenTelemetry's profiler does not run, and what does.
+func (c *cpuSampling) fallBack(why error) {
+	fields := []zap.Field{zap.String("probe", "profile"), zap.Error(why)}
+	if c.config.CPUProfiler == CPUProfilerOpenTelemetry {
+		c.set.Logger.Error("a feature is off: profile, on_cpu: OpenTelemetry's eBPF profiler does not run; cpu_profiler: auto samples CPUs without it", fields...)
+		return
+	}
+	if err := c.refresh(); err != nil {
+		fields = append(fields, zap.NamedError("clocks", err))
+	}
+	c.set.Logger.Warn("a feature is limited: profile, on_cpu: OpenTelemetry's eBPF profiler does not run, CPUs are sampled by frame pointers instead, "+
+		"without functions of interpreters; cpu_profiler: builtin omits this attempt", fields...)
+}
+
+// refresh starts the clocks of CPUs that were put online.
+func (c *cpuSampling) refresh() error {
+	if c.clocks == nil || c.running && !c.failed {
+		return nil
+	}
+	return c.clocks.attach()
+}
+
+// take returns the samples of OpenTelemetry's profiler.
+func (c *cpuSampling) take(losses *kernel.Losses) []otelprofiler.Sample {
+	if c.other == nil {
+		return nil
+	}
+	losses.Set(lostUnwound, c.other.Lost())
+	if !c.running {
+		return nil
+	}
+	return c.other.Take()
+}
+
+// Close implements io.Closer.
+func (c *cpuSampling) Close() error {
+	var errs []error
+	if c.clocks != nil {
+		errs = append(errs, c.clocks.Close())
+	}
+	if c.other != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lastProfiler)
+		defer cancel()
+		if err := c.other.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop OpenTelemetry's eBPF profiler: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}

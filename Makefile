@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 
 # The packages that `go install` gets; the stamp of each carries its version, so a new version here is installed anew.
 PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
-	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.11 \
+	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
 	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway@v2.29.0 \
 	github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.29.0 \

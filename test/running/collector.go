@@ -97,6 +97,9 @@ func (c *Collector) Reload(ctx context.Context) error {
 	return c.connect(ctx)
 }
 
+// PID returns the id of the process.
+func (c *Collector) PID() int { return c.cmd.Process.Pid }
+
 // Kill ends the process at once. Stop is still to be called.
 func (c *Collector) Kill() error { return c.cmd.Process.Kill() }
 

@@ -243,9 +243,12 @@ func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 		if !e.sees(s.Start) || s.End > maxTime || s.TraceID.IsZero() {
 			continue
 		}
-		if s.StatusCode == model.StatusError && len(e.groups) > 0 {
-			if id := e.groupOf(e.places.of(s.Resource).service); id != "" {
-				e.mark(Mark{Index: i, GroupID: id})
+		if len(e.groups) > 0 {
+			service := e.places.of(s.Resource).service
+			if s.StatusCode == model.StatusError || isSlow(e.outcomes, service, s) {
+				if id := e.groupOf(service); id != "" {
+					e.mark(Mark{Index: i, GroupID: id})
+				}
 			}
 		}
 		if e.assembly.wants(s.TraceID) {

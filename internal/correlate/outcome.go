@@ -243,3 +243,18 @@ func (o *outcomes) percentile95() (before, now float64) {
 	}
 	return o.base.quantile(0.95), recent.quantile(0.95)
 }
+
+// isSlow reports whether a request to a service took longer than nearly all of the baseline.
+func isSlow(known *lru[outcomeKey, *outcomes], service string, s *model.Span) bool {
+	if s.Kind != kindServer && s.Kind != kindConsumer {
+		return false
+	}
+	ms := float64(s.End-min(s.Start, s.End)) / 1e6
+	for _, kind := range [...]requestKind{requestEntry, requestServed} {
+		held := known.peek(outcomeKey{kind, service, short(s.Name)})
+		if held != nil && (*held).slowAfter > 0 && ms > (*held).slowAfter {
+			return true
+		}
+	}
+	return false
+}

@@ -18,7 +18,7 @@ func TestSlowAndFailedRequestsOfAnIncidentAreMarked(t *testing.T) {
 	s := newShop(t, Config{})
 	marked := func(took model.Nanos, status int32, service string) bool {
 		span := model.Span{
-			TraceID: model.TraceID{7, byte(s.id()[7])}, SpanID: s.id(), Name: "/" + service, Kind: kindServer, Start: s.at - took, End: s.at,
+			TraceID: model.TraceID{7, s.id()[7]}, SpanID: s.id(), Name: "/" + service, Kind: kindServer, Start: s.at - took, End: s.at,
 			StatusCode: status, Resource: s.resource(service),
 		}
 		return len(s.e.ObserveSpans([]model.Span{span})) > 0

@@ -23,6 +23,7 @@ import (
 
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/eventtime"
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
+	"github.com/tapio/tapio/internal/losslog"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/panics"
@@ -62,9 +63,10 @@ type tapioExporter struct {
 	panics    panics.Count
 	panicked  atomic.Bool // the batch before
 	warned    sync.Once   // of implausible times
-	batches   sync.Pool   // of *model.PointBatch
-	events    sync.Pool   // of *[]model.Event
-	spans     sync.Pool   // of *[]model.Span
+	losses    *losslog.Log
+	batches   sync.Pool // of *model.PointBatch
+	events    sync.Pool // of *[]model.Event
+	spans     sync.Pool // of *[]model.Span
 }
 
 // maxKeptBatch is the size up to which the memory of a request is used again, and
@@ -80,7 +82,7 @@ func newExporter(set exporter.Settings, cfg component.Config) (*tapioExporter, e
 		return nil, err
 	}
 	return &tapioExporter{
-		id: set.ID, logger: set.Logger, telemetry: telemetry, extension: cfg.(*Config).Extension, release: func() {},
+		id: set.ID, logger: set.Logger, losses: losslog.New(set.Logger, "records were not stored", "records", time.Now), telemetry: telemetry, extension: cfg.(*Config).Extension, release: func() {},
 		batches: sync.Pool{New: func() any { return new(model.PointBatch) }},
 		events:  sync.Pool{New: func() any { return new([]model.Event) }},
 		spans:   sync.Pool{New: func() any { return new([]model.Span) }},
@@ -107,6 +109,7 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 	if counting, ok := owner.(recordCounter); ok {
 		e.counters = counting.RecordCounters()
 	}
+	e.logStart()
 	return nil
 }
 
@@ -174,10 +177,10 @@ func (e *tapioExporter) consumeLogs(ctx context.Context, logs plog.Logs) error {
 	if err == nil && e.counters != nil {
 		e.counters.CountEvents(*events)
 	}
-	return outcome(refused, err)
+	return e.outcome(len(*events), refused, err)
 }
 
-// putBack lets go of what the rows refer to, and keeps their memory for another
+// putBack releases what the rows refer to, and keeps their memory for another
 // batch.
 func putBack[R any](pool *sync.Pool, rows *[]R) {
 	clear(*rows)
@@ -217,7 +220,7 @@ func (e *tapioExporter) consumeTraces(ctx context.Context, traces ptrace.Traces)
 	if err == nil && e.counters != nil {
 		e.counters.CountSpans(*spans)
 	}
-	return outcome(refused, err)
+	return e.outcome(len(*spans), refused, err)
 }
 
 func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metrics) error {
@@ -233,20 +236,27 @@ func (e *tapioExporter) consumeMetrics(ctx context.Context, metrics pmetric.Metr
 	times := eventtime.New(arrived)
 	e.corrected(ctx, metricsSignal, times.Points(batch.Points))
 	refused, err := e.store.AppendPointBatch(batch)
-	e.measure(ctx, metricsSignal, len(batch.Points), arrived)
+	points := len(batch.Points)
+	e.measure(ctx, metricsSignal, points, arrived)
 	if cap(batch.Bytes) <= maxKeptBatch {
 		e.batches.Put(batch)
 	}
-	return outcome(refused, err)
+	return e.outcome(points, refused, err)
 }
 
-// outcome is what the sender is told: that nothing is stored, and to send it again; or
-// that some records are not stored, and never will be.
-func outcome(refused int, err error) error {
-	if err != nil || refused == 0 {
+// outcome is the answer to the sender: that nothing is stored, so that it sends the
+// batch again; or that some records are not stored, and never will be.
+func (e *tapioExporter) outcome(records, refused int, err error) error {
+	if err != nil {
+		e.losses.Add("store_refused", uint64(records), err)
 		return err
 	}
-	return consumererror.NewPermanent(refusedStatus{&model.RefusedError{Count: refused}})
+	if refused == 0 {
+		return nil
+	}
+	rejected := &model.RefusedError{Count: refused}
+	e.losses.Add("record_rejected", uint64(refused), rejected)
+	return consumererror.NewPermanent(refusedStatus{rejected})
 }
 
 // refusedStatus gives the refusal a status: without one a receiver answers that
@@ -256,7 +266,7 @@ type refusedStatus struct{ *model.RefusedError }
 // Unwrap returns the refusal itself.
 func (e refusedStatus) Unwrap() error { return e.RefusedError }
 
-// GRPCStatus says that the fault is in the request.
+// GRPCStatus is that of an invalid request.
 func (e refusedStatus) GRPCStatus() *status.Status {
 	return status.New(codes.InvalidArgument, e.Error())
 }

@@ -49,6 +49,7 @@ func (e *tapioExporter) consumeProfiles(ctx context.Context, profiles pprofile.P
 	}
 	refused, err := e.store.AppendProfiles(list)
 	if err != nil {
+		e.losses.Add("store_refused", uint64(samples), err)
 		return err
 	}
 	if refused > 0 {
@@ -58,6 +59,7 @@ func (e *tapioExporter) consumeProfiles(ctx context.Context, profiles pprofile.P
 	if rejected.Total() == 0 {
 		return nil
 	}
+	e.losses.Add("record_rejected", uint64(rejected.Total()), rejectedSamples(rejected))
 	return consumererror.NewPermanent(rejectedSamples(rejected))
 }
 
@@ -76,7 +78,7 @@ func (r rejectedSamples) Error() string {
 		model.ProfileRejections(r).Total(), strings.Join(reasons, ", "))
 }
 
-// GRPCStatus says that the fault is in the request.
+// GRPCStatus is that of an invalid request.
 func (r rejectedSamples) GRPCStatus() *status.Status {
 	return status.New(codes.InvalidArgument, r.Error())
 }

@@ -12,6 +12,12 @@ import (
 	"go.uber.org/zap"
 )
 
+// logStart logs the effective settings.
+func (e *tapioExporter) logStart() {
+	e.logger.Info("tapio exporter started", zap.Stringer("extension", e.extension),
+		zap.Bool("records_senders", e.senders != nil), zap.Bool("counts_records", e.counters != nil))
+}
+
 // The values of the attribute signal.
 const (
 	logsSignal    = "logs"

@@ -162,6 +162,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	if e.cfg.RecordMetrics.Interval > 0 {
 		e.work.Go(func() { panics.Restart(background.Done(), func() { e.countRecords(background) }, e.panics.add) })
 	}
+	e.logStart()
 	return nil
 }
 

@@ -105,8 +105,21 @@ func heapFor(stores, container, files, live int64) int64 {
 	return max(target, live+garbageRoom)
 }
 
-// warnOfSmall tells a user whose store is too small for what is promised of the
-// process.
+// logStart logs the effective settings.
+func (e *tapioExtension) logStart() {
+	store := &e.cfg.Store
+	stats := e.store.Stats()
+	var records uint64
+	for i := range stats {
+		records += stats[i].Rows
+	}
+	e.set.Logger.Info("tapio extension started", zap.String("memory_limit", humanize.IBytes(uint64(store.MemoryLimit))),
+		zap.Duration("max_age", store.MaxAge), zap.String("directory", store.Directory), zap.String("durability", store.Durability),
+		zap.Uint64("records", records), zap.Strings("tiers", e.cfg.Tiers), zap.Int("max_streams", e.cfg.MaxStreams),
+		zap.Bool("access_restricted", len(e.cfg.Access.Read)+len(e.cfg.Access.Write)+len(e.cfg.Access.Admin) > 0))
+}
+
+// warnOfSmall logs that a store is too small for the bound of the process.
 func warnOfSmall(logger *zap.Logger, limit ByteSize) {
 	if limit < defaultMemoryLimit {
 		logger.Warn("the process will take more than store::memory_limit and a quarter, for it needs 100 MiB and more itself: "+

@@ -10,6 +10,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottldatapoint"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottllog"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/ottl/contexts/ottlspan"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -19,8 +20,10 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/ingestcontrol"
+	"github.com/tapio/tapio/internal/losslog"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/processor/ingestcontrolprocessor/internal/metadata"
@@ -32,6 +35,9 @@ type control struct {
 	gate      *ingestcontrol.Gate
 	telemetry *metadata.TelemetryBuilder
 	now       func() time.Time
+	logger    *zap.Logger
+	config    ingestcontrol.Config
+	losses    *losslog.Log
 }
 
 func newControl(set processor.Settings, signal, source string, c ingestcontrol.Config) (*control, error) {
@@ -51,16 +57,40 @@ func newControl(set processor.Settings, signal, source string, c ingestcontrol.C
 		telemetry.Shutdown()
 		return nil, err
 	}
-	return &control{source: source, gate: gate, telemetry: telemetry, now: time.Now}, nil
+	return &control{
+		source: source, gate: gate, telemetry: telemetry, now: time.Now, logger: set.Logger, config: c,
+		losses: losslog.New(set.Logger, "records above max_per_second were dropped", "records", time.Now),
+	}, nil
 }
 
 func (c *control) options() []processorhelper.Option {
 	return []processorhelper.Option{
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
+		processorhelper.WithStart(func(context.Context, component.Host) error {
+			c.logStart()
+			return nil
+		}),
 		processorhelper.WithShutdown(func(context.Context) error {
 			c.telemetry.Shutdown()
 			return nil
 		}),
+	}
+}
+
+// logStart logs the effective settings.
+func (c *control) logStart() {
+	c.logger.Info("ingest control started", zap.String("source", c.source), zap.Bool("enabled", c.config.Enabled),
+		zap.Strings("include", c.config.Include), zap.Strings("exclude", c.config.Exclude),
+		zap.Float64("sampling_percent", c.config.SamplingPercent), zap.Float64("max_per_second", c.config.MaxPerSecond))
+}
+
+// logLosses logs what exceeded the maximum per second. What the other settings drop is
+// wanted, and only counted.
+func (c *control) logLosses() {
+	for reason, n := range c.gate.Dropped() {
+		if reason == ingestcontrol.ReasonRateLimit {
+			c.losses.Total(reason.String(), n, nil)
+		}
 	}
 }
 
@@ -94,6 +124,7 @@ func (p *logsControl) process(ctx context.Context, logs plog.Logs) (plog.Logs, e
 	if p.gate.Open() && p.filter.Idle() {
 		return logs, nil
 	}
+	defer p.logLosses()
 	now := p.now()
 	otlp.DropLogs(logs, func(resource plog.ResourceLogs, scope plog.ScopeLogs, record plog.LogRecord) bool {
 		of := ottllog.NewTransformContextPtr(resource, scope, record)
@@ -118,6 +149,7 @@ func (p *metricsControl) process(ctx context.Context, metrics pmetric.Metrics) (
 	if p.gate.Open() && p.filter.Idle() {
 		return metrics, nil
 	}
+	defer p.logLosses()
 	now := p.now()
 	otlp.DropPoints(metrics, func(resource pmetric.ResourceMetrics, scope pmetric.ScopeMetrics, m pmetric.Metric, point any) bool {
 		of := ottldatapoint.NewTransformContextPtr(resource, scope, m, point)
@@ -142,6 +174,7 @@ func (p *tracesControl) process(ctx context.Context, traces ptrace.Traces) (ptra
 	if p.gate.Open() && p.filter.Idle() {
 		return traces, nil
 	}
+	defer p.logLosses()
 	now := p.now()
 	otlp.DropSpans(traces, func(resource ptrace.ResourceSpans, scope ptrace.ScopeSpans, span ptrace.Span) bool {
 		of := ottlspan.NewTransformContextPtr(resource, scope, span)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
@@ -72,6 +73,7 @@ type engine struct {
 	id        component.ID
 	config    correlate.Config
 	keeper    engineKeeper            // nil without one
+	adopted   bool                    // the state is that of the configuration before
 	rebuild   func() (thinker, error) // a fresh engine, after a panic of the old one
 	health    health
 	outbox    *outbox
@@ -135,6 +137,8 @@ func (e *engine) start(host component.Host) error {
 	e.health.add(host)
 	e.begin.Do(func() {
 		e.adopt(host)
+		e.health.logger.Info("correlation engine started", zap.Int("memory_limit", e.config.MemoryLimit), zap.Duration("window", e.config.Window),
+			zap.Duration("close_after", e.config.CloseAfter), zap.Duration("lateness", time.Duration(e.clock.least)), zap.Bool("continues_earlier_engine", e.adopted))
 		e.running.Go(e.run)
 	})
 	return nil

@@ -58,7 +58,7 @@ func (e *engine) adopt(host component.Host) {
 	if earlier, ok := e.keeper.TakeEngine(e.id, same).(*kept); ok {
 		e.mu.Lock()
 		least := e.clock.least
-		e.thinking, e.clock = earlier.thinking, earlier.clock
+		e.thinking, e.clock, e.adopted = earlier.thinking, earlier.clock, true
 		e.clock.least, e.clock.lateness = least, max(least, e.clock.lateness)
 		e.think(func() { interest := e.thinking.Interest(); e.interest.Store(&interest) })
 		e.mu.Unlock()

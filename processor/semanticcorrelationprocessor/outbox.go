@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.uber.org/zap"
 
+	"github.com/tapio/tapio/internal/losslog"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/panics"
@@ -29,7 +30,7 @@ const maxOutboxBytes = 16 << 20
 
 // outbox holds findings until the logs pipeline has taken them.
 type outbox struct {
-	logger   *zap.Logger
+	losses   *losslog.Log
 	panicked func(error)
 	filled   chan struct{} // has room for one: there is something to send
 
@@ -47,7 +48,7 @@ type outbox struct {
 
 func newOutbox(logger *zap.Logger, panicked func(error)) *outbox {
 	return &outbox{
-		logger: logger, panicked: panicked, filled: make(chan struct{}, 1),
+		losses: losslog.New(logger, "findings were lost", "findings", time.Now), panicked: panicked, filled: make(chan struct{}, 1),
 		sent: map[string]uint64{}, made: map[string]uint64{}, dropped: map[string]uint64{},
 	}
 }
@@ -84,6 +85,7 @@ func (o *outbox) add(findings []model.Finding) {
 		size := event.Size()
 		if o.bytes+size > maxOutboxBytes {
 			o.dropped[reasonFull]++
+			o.losses.Add(reasonFull, 1, nil)
 			continue
 		}
 		o.bytes += size
@@ -113,7 +115,7 @@ func (o *outbox) send(ctx context.Context) {
 	err := o.pass(ctx, events)
 	o.count(events, err)
 	if err != nil {
-		o.logger.Warn("The logs pipeline refused findings; they are lost", zap.Int("findings", len(events)), zap.Error(err))
+		o.losses.Add(reasonRefused, uint64(len(events)), err)
 	}
 }
 

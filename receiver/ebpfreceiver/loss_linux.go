@@ -15,7 +15,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// err says what was lost, and what helps.
+// err describes what was lost, and what to do.
 func (l *loss) err() error {
 	var errs []error
 	if l.records > 0 {
@@ -30,11 +30,20 @@ func (l *loss) err() error {
 
 // loss is what was lost since the last report.
 type loss struct {
-	records uint64            // found no room in the ring buffer
-	full    map[string]uint64 // found no room in a map or table, by probe and stage
+	records uint64            // did not fit into the ring buffer
+	full    map[string]uint64 // did not fit into a map or table, by probe and stage
 }
 
 func (l *loss) any() bool { return l.records > 0 || len(l.full) > 0 }
+
+// total is the number of all losses.
+func (l *loss) total() uint64 {
+	n := l.records
+	for _, full := range l.full {
+		n += full
+	}
+	return n
+}
 
 func (l *loss) since(before *loss) loss {
 	grown := loss{records: l.records - before.records, full: map[string]uint64{}}
@@ -46,7 +55,7 @@ func (l *loss) since(before *loss) loss {
 	return grown
 }
 
-// tellLoss is for people; the exact figures are the account's.
+// tellLoss reports losses to onLoss; exact figures are in the metrics.
 func (w *watch) tellLoss() {
 	now := loss{full: map[string]uint64{}}
 	for _, p := range w.probes {

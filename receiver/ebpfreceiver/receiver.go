@@ -6,11 +6,13 @@ package ebpfreceiver
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/tapio/tapio/internal/losslog"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 )
 
@@ -22,6 +24,7 @@ type ebpfReceiver struct {
 	sink      *sink
 	telemetry *metadata.TelemetryBuilder
 	forget    func()
+	losses    *losslog.Log
 
 	mu      sync.Mutex
 	started bool
@@ -37,12 +40,13 @@ func newReceiver(set receiver.Settings, config *Config) (*ebpfReceiver, error) {
 		return nil, err
 	}
 	r := &ebpfReceiver{set: set, config: config, telemetry: telemetry, forget: func() {}}
+	r.losses = losslog.New(set.Logger, "records of the kernel were lost", "records", time.Now)
 	r.sink, err = newSink(set, config)
 	return r, err
 }
 
-// Start puts the programs into the kernel. Every pipeline's host hears what is
-// missing.
+// Start loads the programs into the kernel. What is missing is reported to the host of
+// every pipeline.
 func (r *ebpfReceiver) Start(_ context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +62,7 @@ func (r *ebpfReceiver) Start(_ context.Context, host component.Host) error {
 	return r.startup
 }
 
-// Shutdown takes the programs out and hands on what they have sent. It is safe
+// Shutdown removes the programs and passes on what they have sent. It is safe
 // without Start, and done by the first pipeline to call it.
 func (r *ebpfReceiver) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
@@ -72,7 +76,7 @@ func (r *ebpfReceiver) Shutdown(ctx context.Context) error {
 	return stop(ctx)
 }
 
-// report tells all pipelines' hosts; r.mu is held.
+// report sets the status for the hosts of all pipelines. The caller holds mu.
 func (r *ebpfReceiver) report(event *componentstatus.Event) {
 	r.status = event
 	for _, host := range r.hosts {

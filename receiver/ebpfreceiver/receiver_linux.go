@@ -38,6 +38,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 		}
 		r.report(componentstatus.NewPermanentErrorEvent(fmt.Errorf("the ebpf receiver runs without some features: %w", missing)))
 	}
+	r.logStart(gaps, w)
 	err = r.observeSelf(gaps)
 	if w == nil {
 		return r.stopTelling, err
@@ -56,28 +57,42 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	}, nil
 }
 
+// logStart logs the effective settings.
+func (r *ebpfReceiver) logStart(gaps []kernel.Gap, w *watch) {
+	var attached []string
+	if w != nil {
+		for _, p := range w.probes {
+			attached = append(attached, p.Name())
+		}
+	}
+	r.set.Logger.Info("ebpf receiver started", zap.Strings("probes", attached), zap.Int("unavailable_features", len(gaps)),
+		zap.Uint32("ring_buffer_size", uint32(r.config.RingBufferSize)), zap.Duration("collection_interval", r.config.CollectionInterval))
+}
+
 func (r *ebpfReceiver) stopTelling(context.Context) error {
 	r.telemetry.Shutdown()
 	return nil
 }
 
-// tellLoss makes of the first loss a status that can mend itself, and mends it
-// after an interval without one. A receiver that lacks features keeps saying that.
+// tellLoss logs losses, sets a recoverable status at the first one, and resets it after
+// an interval without. The status of a receiver that lacks features stays permanent.
 func (r *ebpfReceiver) tellLoss(lost loss) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if lost.any() {
+		r.losses.Add("kernel", lost.total(), lost.err())
+	}
 	switch {
 	case r.status != nil && r.status.Status() == componentstatus.StatusPermanentError:
 	case lost.any() && (r.status == nil || r.status.Status() != componentstatus.StatusRecoverableError):
-		err := lost.err()
-		r.set.Logger.Warn("records of the kernel were lost", zap.Error(err))
-		r.report(componentstatus.NewRecoverableErrorEvent(err))
+		r.report(componentstatus.NewRecoverableErrorEvent(lost.err()))
 	case !lost.any() && r.status != nil && r.status.Status() == componentstatus.StatusRecoverableError:
+		r.set.Logger.Info("no more records of the kernel are lost")
 		r.report(componentstatus.NewEvent(componentstatus.StatusOK))
 	}
 }
 
-// tellPanic makes of a panic a status that ends with an interval without loss.
+// tellPanic sets a recoverable status after a panic, until an interval without loss.
 func (r *ebpfReceiver) tellPanic(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.uber.org/zap"
 
+	"github.com/tapio/tapio/internal/losslog"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
@@ -24,7 +25,7 @@ import (
 const (
 	// The reader looks as often as it takes to find the ring buffer filled to one part
 	// in fill. Less often it would run out of room when the load rises; more often, each
-	// look finds little while the caches and the scheduler have to begin anew for it.
+	// look finds little while the caches and the scheduler have to begin again for it.
 	// At maxPause an idle host costs next to nothing.
 	minPause = time.Millisecond
 	maxPause = 20 * time.Millisecond
@@ -58,7 +59,9 @@ type watch struct {
 	// onLoss is called after each collection with what was lost since the one before.
 	onLoss func(loss)
 	lost   loss
-	// onPanic hears of panics that were recovered.
+	// refused are batches that a pipeline did not take.
+	refused *losslog.Log
+	// onPanic receives panics that were recovered.
 	onPanic func(err error)
 	panics  panics.Count
 
@@ -76,7 +79,8 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 	}
 	w := &watch{
 		config: config, logger: set.Logger, sink: to, kernel: loaded, probes: probes, began: time.Now(), last: time.Now(),
-		quit: make(chan struct{}), done: make(chan struct{}),
+		refused: losslog.New(set.Logger, "a pipeline refused batches", "batches", time.Now),
+		quit:    make(chan struct{}), done: make(chan struct{}),
 	}
 	table := identity.NewTable("/proc")
 	w.batch = emit.NewBatch(origin(set), table)
@@ -244,7 +248,7 @@ func (w *watch) flush() {
 		errs = append(errs, w.sink.consumeProfiles(ctx, profiles))
 	}
 	if err := errors.Join(errs...); err != nil {
-		w.logger.Warn("a pipeline refused records", zap.Error(err))
+		w.refused.Add("pipeline_refused", 1, err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -31,6 +32,7 @@ var (
 type metricsReceiver struct {
 	id        component.ID
 	extension component.ID
+	logger    *zap.Logger
 	next      consumer.Metrics
 	report    *receiverhelper.ObsReport
 	detach    func()
@@ -41,7 +43,7 @@ func newMetricsReceiver(set receiver.Settings, cfg *Config, next consumer.Metric
 	if err != nil {
 		return nil, err
 	}
-	return &metricsReceiver{id: set.ID, extension: cfg.Extension, next: next, report: report, detach: func() {}}, nil
+	return &metricsReceiver{id: set.ID, extension: cfg.Extension, logger: set.Logger, next: next, report: report, detach: func() {}}, nil
 }
 
 // Start attaches to the extension: from now on points reach the pipeline.
@@ -55,6 +57,7 @@ func (r *metricsReceiver) Start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("receivers::%s::extension: %w", r.id, err)
 	}
 	r.detach = detach
+	logStart(r.logger, r.extension)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.opentelemetry.io/collector/receiver/xreceiver"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -32,6 +33,7 @@ var (
 type profilesReceiver struct {
 	id        component.ID
 	extension component.ID
+	logger    *zap.Logger
 	next      xconsumer.Profiles
 	report    *receiverhelper.ObsReport
 	scraping  scraping
@@ -47,7 +49,7 @@ func newProfilesReceiver(set receiver.Settings, cfg *Config, next xconsumer.Prof
 	if err != nil {
 		return nil, err
 	}
-	r := &profilesReceiver{id: set.ID, extension: cfg.Extension, next: next, report: report, detach: func() {}}
+	r := &profilesReceiver{id: set.ID, extension: cfg.Extension, logger: set.Logger, next: next, report: report, detach: func() {}}
 	r.scraping = scraping{config: cfg.Scrape, settings: set.TelemetrySettings, telemetry: telemetry, write: r.WriteProfiles}
 	return r, nil
 }
@@ -64,6 +66,7 @@ func (r *profilesReceiver) Start(ctx context.Context, host component.Host) error
 		return fmt.Errorf("receivers::%s::extension: %w", r.id, err)
 	}
 	r.detach = detach
+	logStart(r.logger, r.extension, zap.Int("scrape_targets", len(r.scraping.config.Targets)), zap.Duration("scrape_interval", r.scraping.config.Interval))
 	if err := r.scraping.start(ctx, host); err != nil {
 		return fmt.Errorf("receivers::%s::%w", r.id, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -31,6 +32,7 @@ var (
 type tapioReceiver struct {
 	id        component.ID
 	extension component.ID
+	logger    *zap.Logger
 	next      consumer.Logs
 	report    *receiverhelper.ObsReport
 	detach    func()
@@ -43,7 +45,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*tapio
 	if err != nil {
 		return nil, err
 	}
-	return &tapioReceiver{id: set.ID, extension: cfg.Extension, next: next, report: report, detach: func() {}}, nil
+	return &tapioReceiver{id: set.ID, extension: cfg.Extension, logger: set.Logger, next: next, report: report, detach: func() {}}, nil
 }
 
 // Start attaches to the extension: from now on writes reach the pipeline.
@@ -57,7 +59,13 @@ func (r *tapioReceiver) Start(_ context.Context, host component.Host) error {
 		return fmt.Errorf("receivers::%s::extension: %w", r.id, err)
 	}
 	r.detach = detach
+	logStart(r.logger, r.extension)
 	return nil
+}
+
+// logStart logs the effective settings.
+func logStart(logger *zap.Logger, extension component.ID, more ...zap.Field) {
+	logger.Info("tapio receiver started", append([]zap.Field{zap.Stringer("extension", extension)}, more...)...)
 }
 
 // find returns the extension, which must be a source of that kind.

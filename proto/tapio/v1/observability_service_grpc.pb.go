@@ -89,7 +89,7 @@ type ObservabilityServiceClient interface {
 	ListLabels(ctx context.Context, in *ListLabelsRequest, opts ...grpc.CallOption) (*ListLabelsResponse, error)
 	// Lists the values of a label.
 	ListLabelValues(ctx context.Context, in *ListLabelValuesRequest, opts ...grpc.CallOption) (*ListLabelValuesResponse, error)
-	// Counts log records or spans over time, in all or by a label. Counts are exact.
+	// Counts log records or spans over time, in total or by a label. Counts are exact.
 	CountRecords(ctx context.Context, in *CountRecordsRequest, opts ...grpc.CallOption) (*CountRecordsResponse, error)
 	// Returns the most frequent values of many labels at once.
 	GetFacets(ctx context.Context, in *GetFacetsRequest, opts ...grpc.CallOption) (*GetFacetsResponse, error)
@@ -455,7 +455,7 @@ type ObservabilityServiceServer interface {
 	ListLabels(context.Context, *ListLabelsRequest) (*ListLabelsResponse, error)
 	// Lists the values of a label.
 	ListLabelValues(context.Context, *ListLabelValuesRequest) (*ListLabelValuesResponse, error)
-	// Counts log records or spans over time, in all or by a label. Counts are exact.
+	// Counts log records or spans over time, in total or by a label. Counts are exact.
 	CountRecords(context.Context, *CountRecordsRequest) (*CountRecordsResponse, error)
 	// Returns the most frequent values of many labels at once.
 	GetFacets(context.Context, *GetFacetsRequest) (*GetFacetsResponse, error)

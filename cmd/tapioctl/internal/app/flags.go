@@ -30,8 +30,8 @@ func (a *App) AddGlobalFlags(root *cobra.Command) {
 	selector.AddChoice(root, flags, &f.Color, "color", "", "when to color the output")
 }
 
-// CompleteFlags takes what no flag says from the environment, and what neither
-// says from the configuration file. The token is not made a flag's default, for
+// CompleteFlags takes what no flag sets from the environment, and what neither
+// sets from the configuration file. The token is not made a flag's default, for
 // --help would print it.
 func (a *App) CompleteFlags(given func(flag string) bool) error {
 	f := &a.Flags

@@ -121,7 +121,7 @@ func newRestoreCommand(a *app.App) *cobra.Command {
 		Short: "Store a part of the archive again in a server that does not archive itself",
 		Long: `Store a part of the archive again, the earliest hour first, in a server whose
 configuration has archive::upload: false. The server reads the object store, not
-tapioctl. Restored records take memory as new ones do; a second restore of the same
+tapioctl. Restored records use memory like new ones; a second restore of the same
 part stores its records twice.`,
 		Example: `  tapioctl archive restore --since 2026-11-01T10:00:00Z --until 2026-11-01T12:00:00Z
   tapioctl archive restore --signal profiles --service checkout --since 30d --until 29d`,

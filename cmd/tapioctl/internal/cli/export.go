@@ -39,7 +39,7 @@ ExportMetricsServiceRequest.`,
 		Args: cobra.NoArgs,
 		RunE: a.Connected(func(ctx context.Context, c app.Clients, _ []string) error { return exportMetrics(ctx, a, c, f) }),
 	}
-	f.Add(metrics, 0, "most points or, with an aggregation, series to write; 0: all")
+	f.Add(metrics, 0, "maximum number of points or, with an aggregation, series to write; 0: all")
 	selector.AddChoice(metrics, metrics.Flags(), &f.format, "format", "", "output format")
 	cmd.AddCommand(metrics)
 	return cmd

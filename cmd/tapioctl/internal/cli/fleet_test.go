@@ -124,7 +124,7 @@ func TestTopTellsRates(t *testing.T) {
 	assert.Equal(t, exitcode.Usage, c.run(t, "top", "--interval", "1ms").code)
 }
 
-// What a flag says goes before the environment, and that before the file.
+// What a flag sets goes before the environment, and that before the file.
 func TestSettingsFile(t *testing.T) {
 	home := t.TempDir()
 	file := filepath.Join(home, ".config", "tapioctl", "config.yaml")

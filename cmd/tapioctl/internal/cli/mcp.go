@@ -157,7 +157,7 @@ func bridge(ctx context.Context, a *app.App, endpoint string) error {
 	return nil
 }
 
-// mcpTransport sends what the flags say of encryption and of who asks.
+// mcpTransport sends what the flags set for encryption and of who asks.
 func mcpTransport(a *app.App) (http.RoundTripper, error) {
 	config, err := a.Flags.TLSConfig()
 	if err != nil {
@@ -172,7 +172,7 @@ func mcpTransport(a *app.App) (http.RoundTripper, error) {
 	return authorizedTransport{base, header, "tapioctl/" + a.Version}, nil
 }
 
-// authorizedTransport adds the header that says who asks.
+// authorizedTransport adds the header that reports who asks.
 type authorizedTransport struct {
 	next   http.RoundTripper
 	header string

@@ -77,7 +77,7 @@ func (f *Flags) transport() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
-// TLSConfig is what the flags say of encryption, nil for none.
+// TLSConfig is what the flags set for encryption, nil for none.
 func (f *Flags) TLSConfig() (*tls.Config, error) {
 	if !f.WantsTLS() {
 		return nil, nil
@@ -106,7 +106,7 @@ func (f *Flags) TLSConfig() (*tls.Config, error) {
 	return config, nil
 }
 
-// WarnOfOpenToken says when the token crosses a network that others can read.
+// WarnOfOpenToken reports when the token crosses a network that others can read.
 func (f *Flags) WarnOfOpenToken(o *render.Output) {
 	if f.WantsTLS() || f.Target != "" || strings.HasPrefix(f.Server, "unix:") {
 		return

@@ -16,7 +16,7 @@ import (
 	"github.com/tapio/tapio/cmd/tapioctl/internal/render"
 )
 
-// Explain turns any error into one line that says what to do. What is neither
+// Explain turns any error into one line that reports what to do. What is neither
 // our own error nor the server's comes from cobra: a fault in the arguments.
 func (f *Flags) Explain(err error) *exitcode.Error {
 	var own *exitcode.Error
@@ -78,7 +78,7 @@ func (f *Flags) Unavailable(message string) string {
 	return fmt.Sprintf("the server at %s is not ready: %s: try again in a moment", f.Server, message)
 }
 
-// transportAdvice says what to do, by what the transport says went wrong. Of a
+// transportAdvice reports what to do, by what the transport reports. Of a
 // server that refuses the certificate, or the lack of one, often only the reset of
 // the connection arrives: it overtakes the reason.
 func (f *Flags) transportAdvice(message string) string {
@@ -98,7 +98,7 @@ func (f *Flags) transportAdvice(message string) string {
 	}
 }
 
-// hungUpAdvice says what to do when the server was reached and then hung up.
+// hungUpAdvice reports what to do when the server was reached and then hung up.
 func (f *Flags) hungUpAdvice() string {
 	switch {
 	case !f.WantsTLS():

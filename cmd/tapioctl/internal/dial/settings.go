@@ -18,7 +18,7 @@ import (
 	"github.com/tapio/tapio/cmd/tapioctl/internal/exitcode"
 )
 
-// Settings is what a configuration file may hold: the flags that say where
+// Settings is what a configuration file may hold: the flags that set where
 // the server is and who asks.
 type Settings struct {
 	Server        string        `yaml:"server"`
@@ -36,7 +36,7 @@ type Settings struct {
 }
 
 // settingsFile names the file: the flag, the environment, or the place where
-// such files are kept. wanted says that it must be there.
+// such files are kept. wanted reports that it must be there.
 func (f *Flags) settingsFile(environ func(name string) string) (name string, wanted bool) {
 	if f.ConfigFile != "" {
 		return f.ConfigFile, true
@@ -81,7 +81,7 @@ func yamlProblem(err error) string {
 	return strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "\n  ", "; ", " not found in type dial.Settings", " is no key").Replace(err.Error())
 }
 
-// FillFrom takes from the file what neither a flag nor the environment says.
+// FillFrom takes from the file what neither a flag nor the environment sets.
 func (f *Flags) FillFrom(set Settings, given func(flag string) bool) error {
 	for _, text := range []struct{ to, from *string }{
 		{&f.Server, &set.Server},

@@ -29,7 +29,7 @@ func UsageErrorf(format string, args ...any) error {
 	return &Error{Usage, fmt.Sprintf(format, args...)}
 }
 
-// ArgumentFault says in words what cobra says with line breaks and the names of
+// ArgumentFault describes in words what cobra reports with line breaks and the names of
 // Go's functions.
 func ArgumentFault(message string) string {
 	return strings.NewReplacer(
@@ -39,7 +39,7 @@ func ArgumentFault(message string) string {
 	).Replace(message)
 }
 
-// WriteError says that the output, not the question, is at fault; nil for nil.
+// WriteError reports that the output, not the question, is at fault; nil for nil.
 func WriteError(err error) error {
 	if err == nil {
 		return nil

@@ -45,10 +45,10 @@ func newGetCollectorsCommand(a *app.App) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.selectors, "selector", "l", nil,
 		"label selectors on attributes and on collector_id, collector_type, version, node and protocol; repeatable")
-	flags.StringVar(&f.text, "text", "", "only collectors whose id or attributes contain this text, in either case")
+	flags.StringVar(&f.text, "text", "", "only collectors whose id or attributes contain this text, ignoring case")
 	flags.StringSliceVar(&f.states, "state", nil, "only these states: healthy, degraded, lost")
 	flags.StringVar(&f.sortBy, "sort", "", "collector_id (the default), node or last_seen_at, followed by ' desc' to reverse")
-	flags.Uint32Var(&f.limit, "limit", collectorsPage, "most collectors to print")
+	flags.Uint32Var(&f.limit, "limit", collectorsPage, "maximum number of collectors to print")
 	selector.AddChoice(cmd, flags, &f.format, "output", "o", "output format")
 	return cmd
 }

@@ -46,7 +46,7 @@ func newGetFacetsCommand(a *app.App) *cobra.Command {
 		ValidArgsFunction: a.CompleteLabels,
 	}
 	f.Add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", defaultValues, "most values of a label")
+	cmd.Flags().Uint32Var(&limit, "limit", defaultValues, "maximum number of values of a label")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd
 }
@@ -96,7 +96,7 @@ func newGetHitsCommand(a *app.App) *cobra.Command {
 	format := selector.NewChoice("table", "table", "json", "yaml")
 	cmd := &cobra.Command{
 		Use:   "hits",
-		Short: "Count log records or spans over time, in all or by a label",
+		Short: "Count log records or spans over time, in total or by label",
 		Example: `  tapioctl get hits --since 1h --resolution 5m --group-by severity
   tapioctl get hits --signal traces --error --group-by service`,
 		Args: cobra.NoArgs,
@@ -120,7 +120,7 @@ func newGetHitsCommand(a *app.App) *cobra.Command {
 	f.Add(cmd)
 	cmd.Flags().StringVar(&groupBy, "group-by", "", "label, or severity, name, status or kind")
 	cmd.Flags().DurationVar(&resolution, "resolution", 0, "width of a bucket of time; 0: one bucket")
-	cmd.Flags().Uint32Var(&limit, "limit", defaultGroups, "most groups, those with the most records")
+	cmd.Flags().Uint32Var(&limit, "limit", defaultGroups, "maximum number of groups; those with the most records are kept")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	a.CompleteFlag(cmd, "group-by", a.CompleteLabels)
 	return cmd
@@ -198,7 +198,7 @@ spans than in its baseline: by default all other records of the same time.`,
 	flags.StringVar(&baseline.Until, "baseline-until", "", "the baseline ends at this time, "+selector.TimeForms)
 	flags.StringArrayVar(&baselineWhere, "baseline-selector", nil, "label selectors of the baseline, as --selector; repeatable")
 	flags.StringSliceVar(&labels, "label", nil, "only these labels")
-	flags.Uint32Var(&limit, "limit", defaultDifferences, "most differences")
+	flags.Uint32Var(&limit, "limit", defaultDifferences, "maximum number of differences")
 	selector.AddChoice(cmd, flags, &format, "output", "o", "output format")
 	a.CompleteFlag(cmd, "label", a.CompleteLabels)
 	return cmd

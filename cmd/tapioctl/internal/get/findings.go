@@ -148,7 +148,7 @@ func newGetGroupsCommand(a *app.App) *cobra.Command {
 		}),
 	}
 	f.addTo(cmd, "groups")
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "after that, wait for new incidents and changes; without the conditions")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "then wait for new incidents and changes, to which the conditions do not apply")
 	cmd.Flags().StringSliceVar(&request.GroupIds, "id", nil, "only these groups")
 	cmd.Flags().StringSliceVar(&states, "state", nil,
 		"only in these states: open, growing, recovering, resolved, unknown, reopened, closed, merged")
@@ -212,7 +212,7 @@ func enumWords[E interface {
 	return list, nil
 }
 
-// enumTexts are all values as a person writes them, but the one that says nothing.
+// enumTexts are all values as a person writes them, but the unspecified one.
 func enumTexts(values protoreflect.EnumValueDescriptors, prefix string) []string {
 	var texts []string
 	for i := range values.Len() {

@@ -72,7 +72,7 @@ func newLabelFlags() *labelFlags {
 func (f *labelFlags) add(cmd *cobra.Command, what string) {
 	f.Add(cmd, what)
 	selector.AddChoice(cmd, cmd.Flags(), &f.signal, "signal", "", "only "+what+" of this signal")
-	cmd.Flags().StringVar(&f.prefix, "prefix", "", "only "+what+" that begin so")
+	cmd.Flags().StringVar(&f.prefix, "prefix", "", "only "+what+" that begin with this text")
 	cmd.Flags().StringSliceVar(&f.metrics, "name", nil, "only "+what+" of metrics of this name; a trailing * matches any ending")
 }
 

@@ -45,7 +45,7 @@ series) a line.`,
 		Args: cobra.NoArgs,
 		RunE: a.Connected(func(ctx context.Context, c app.Clients, _ []string) error { return getMetrics(ctx, a, c, f) }),
 	}
-	f.Add(cmd, defaultPoints, "most points or, with an aggregation, series to print")
+	f.Add(cmd, defaultPoints, "maximum number of points or, with an aggregation, series to print")
 	cmd.Flags().BoolVar(&f.oldestFirst, "oldest-first", false, "print the oldest points first; without an aggregation")
 	selector.AddChoice(cmd, cmd.Flags(), &f.format, "output", "o", "output format")
 	return cmd

@@ -138,7 +138,7 @@ func newGetGraphCommand(a *app.App) *cobra.Command {
 	}
 	f.FilterFlags.Add(cmd)
 	f.TimeFlags.Add(cmd)
-	cmd.Flags().Uint32Var(&f.Limit, "limit", selector.ListedPerPage, "most calls to print, those with the most requests")
+	cmd.Flags().Uint32Var(&f.Limit, "limit", selector.ListedPerPage, "maximum number of calls to print; those with the most requests are kept")
 	selector.AddChoice(cmd, cmd.Flags(), &f.Format, "output", "o", "output format")
 	return cmd
 }

@@ -163,7 +163,7 @@ func column(at, total time.Duration) int {
 }
 
 // TreeBranches draws the lines before each span of a tree given in order with
-// depths. It goes backwards: more[d] tells whether a later span at depth d hangs
+// depths. It goes backwards: more[d] reports whether a later span at depth d hangs
 // on the same parent.
 func TreeBranches(spans []*tapiov1.GetTraceTimelineResponse_TimelineSpan) []string {
 	branches := make([]string, len(spans))

@@ -21,7 +21,7 @@ import (
 // server with -o jsonpb is one line.
 const MaxLineBytes = 64 << 20
 
-// FileKind says how the lines of a file become a stream of one signal.
+// FileKind is how the lines of a file become a stream of one signal.
 type FileKind struct {
 	read func(line []byte) (render.Batch, error)
 	// keep leaves what is wanted of a batch.

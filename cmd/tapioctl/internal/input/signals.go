@@ -108,7 +108,7 @@ func keepPoints(b *render.Batch, keep func(*model.Series, model.Nanos) bool) err
 
 // readSignal reads a line of spans or points: one resource, as -o json prints it;
 // an answer, as -o jsonpb does; or OTLP, as the collector's file exporter writes
-// it. An answer tells itself from OTLP, whose ids are hex, by what OTLP has not.
+// it. An answer is distinguished from OTLP, whose ids are hex, by what OTLP has not.
 func readSignal(line []byte, list, inResource string, answer, sole proto.Message) (isSole bool, err error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(line, &keys); err != nil {

@@ -64,7 +64,7 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// isCut tells a stream that can be taken up again from a refusal. The end of a
+// isCut distinguishes a stream that can be resumed from a refusal. The end of a
 // live stream is a cut too: a server that stops ends its streams first.
 func isCut(err error) bool {
 	code := status.Code(err)
@@ -79,7 +79,7 @@ func cutReason(err error) string {
 }
 
 // stream follows one stream to its end, which is always an error; progress
-// tells whether anything arrived.
+// reports whether anything arrived.
 func (f *follower) stream(ctx context.Context) (progress bool, err error) {
 	// Ends the stream on the server when printing fails.
 	ctx, cancel := context.WithCancel(ctx)
@@ -109,7 +109,7 @@ func (f *follower) stream(ctx context.Context) (progress bool, err error) {
 
 // locate learns which store this is and, for a stream that begins with the next
 // record, what sequence that means: a cut before the first record would else
-// leave a gap. A server that does not tell is followed all the same.
+// leave a gap. A server that does not report it is followed all the same.
 func (f *follower) locate(ctx context.Context) error {
 	info, err := app.Call(ctx, f.App, f.tapio.GetServiceInfo, &tapiov1.GetServiceInfoRequest{})
 	if err != nil {

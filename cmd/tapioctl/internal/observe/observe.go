@@ -198,7 +198,7 @@ func observe(ctx context.Context, a *app.App, c app.Clients, f *observeFlags, fr
 	return app.QuietOnInterrupt(ctx, printHistory(ctx, a, from.open, begin, printer))
 }
 
-// begin says where the stream starts, before anything was read.
+// begin reports where the stream starts, before anything was read.
 func (f *observeFlags) begin(c *render.Clock) (beginning, error) {
 	if f.since == "" && f.last == 0 && !f.follow {
 		return beginning{last: defaultLast}, nil

@@ -31,7 +31,7 @@ type baselineFlags struct {
 
 func (f *baselineFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.selectors, "baseline-selector", nil, "compare with what these label selectors find besides --service and --namespace, instead of --selector; repeatable")
+	flags.StringArrayVar(&f.selectors, "baseline-selector", nil, "label selectors of the baseline, instead of --selector; --service and --namespace apply to both; repeatable")
 	flags.StringVar(&f.times.Since, "baseline-since", "", "compare with profiles since this time, "+selector.TimeForms)
 	flags.StringVar(&f.times.Until, "baseline-until", "", "compare with profiles before this time, "+selector.TimeForms)
 	flags.BoolVar(&f.slow, "slow", false, "compare slow requests with fast ones, by the duration of their traces")
@@ -122,7 +122,7 @@ time of an earlier day, if enough is stored, or else with the time before it.`,
 	}
 	f.add(cmd)
 	baseline.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", 20, "most functions to print")
+	cmd.Flags().Uint32Var(&limit, "limit", 20, "maximum number of functions to print")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd
 }
@@ -202,7 +202,7 @@ func newProfileFunctionCommand(a *app.App) *cobra.Command {
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", 40, "most callers and most callees to print")
+	cmd.Flags().Uint32Var(&limit, "limit", 40, "maximum number of callers, and of callees, to print")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd
 }

@@ -91,7 +91,7 @@ trace are known.`,
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", 20, "most traces to print, 1 to 1000")
+	cmd.Flags().Uint32Var(&limit, "limit", 20, "maximum number of traces to print, 1 to 1000")
 	cmd.Flags().StringVar(&function, "function", "", "only samples with this function on their stack")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd

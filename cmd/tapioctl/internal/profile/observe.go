@@ -52,10 +52,10 @@ With --last the windows before it are printed first, the oldest first.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the latest window")
 	flags.StringVar(&f.sampleType, "type", "", "sample type, for example cpu or off_cpu (default cpu if there is one)")
-	flags.Uint32Var(&f.limit, "limit", 20, "most functions to print")
+	flags.Uint32Var(&f.limit, "limit", 20, "maximum number of functions to print")
 	flags.DurationVar(&f.interval, "interval", 5*time.Second, "time between two lists")
 	flags.DurationVar(&f.window, "window", time.Minute, "how far back each list looks")
-	flags.Uint32Var(&f.last, "last", 0, "begin with so many windows of the past, at most 100")
+	flags.Uint32Var(&f.last, "last", 0, "begin with this number of earlier windows, at most 100")
 	selector.AddChoice(cmd, flags, &f.format, "output", "o", "output format")
 	return cmd
 }

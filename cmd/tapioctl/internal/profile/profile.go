@@ -129,7 +129,7 @@ func newProfileListCommand(a *app.App) *cobra.Command {
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", selector.DefaultListed, "most profiles to print")
+	cmd.Flags().Uint32Var(&limit, "limit", selector.DefaultListed, "maximum number of profiles to print")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd
 }
@@ -238,7 +238,7 @@ for each value of a label is printed instead, with the function that costs most.
 		}),
 	}
 	f.add(cmd)
-	cmd.Flags().Uint32Var(&limit, "limit", 20, "most functions to print or, with --by, most values")
+	cmd.Flags().Uint32Var(&limit, "limit", 20, "maximum number of functions or, with --by, values to print")
 	cmd.Flags().StringVar(&by, "by", "", "print the cost for each value of this label, for example thread.name, instance or version")
 	selector.AddChoice(cmd, cmd.Flags(), &format, "output", "o", "output format")
 	return cmd

@@ -7,7 +7,7 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 )
 
-// entry prints one field of a record in the format dict, if it says anything.
+// entry prints one field of a record in the format dict, if it is not empty.
 func (p *StreamPrinter) entry(key, value string) {
 	if value != "" {
 		p.WriteText(p.Paint(Bold, OneLine(key)+":") + " " + OneLine(value) + "\n")

@@ -77,7 +77,7 @@ func addExemplars(points []MetricPoint, wide bool, heading []string, rows [][]Ce
 }
 
 // PrintSeriesExemplars shows the exemplars of aggregated series, the latest first,
-// in a table of their own, or says that there are some.
+// in a table of their own, or reports that there are some.
 func PrintSeriesExemplars(o *Output, list []*tapiov1.MetricSeries, groupBy []string, wide bool) {
 	heading := append(append([]string{"TIME", "METRIC"}, groupBy...), "EXEMPLAR", "TRACE")
 	var rows [][]Cell

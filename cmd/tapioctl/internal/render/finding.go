@@ -14,7 +14,7 @@ import (
 // FindingsPerPage is the most findings that the server returns at once.
 const FindingsPerPage = 100
 
-// word says an enum's value as a person writes it.
+// word returns an enum's value as a person writes it.
 func word(value fmt.Stringer, prefix string) string {
 	text := strings.ToLower(strings.TrimPrefix(value.String(), prefix))
 	return OrDash(strings.TrimSuffix(strings.ReplaceAll(text, "_", "-"), "unspecified"))
@@ -77,7 +77,7 @@ func InsightRow(o *Output, i *tapiov1.Insight) []Cell {
 	}
 }
 
-// entityName says "payment", "pod payment-7", "process postgres".
+// entityName returns "payment", "pod payment-7", "process postgres".
 func entityName(e *tapiov1.Entity) string {
 	if e.GetKind() == tapiov1.Entity_KIND_SERVICE || e.GetKind() == tapiov1.Entity_KIND_UNSPECIFIED {
 		return OrDash(e.GetName())

@@ -53,7 +53,7 @@ func appendMessage(dst []byte, m protoreflect.Message) []byte {
 	return append(dst, '}')
 }
 
-// appendWellKnown falls back to null for a time that RFC 3339 cannot say.
+// appendWellKnown falls back to null for a time that RFC 3339 cannot represent.
 func appendWellKnown(dst []byte, m protoreflect.Message) []byte {
 	text, err := protojson.Marshal(m.Interface())
 	if err != nil {

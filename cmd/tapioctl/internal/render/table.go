@@ -53,7 +53,7 @@ func (o *Output) printHeading(heading []string, widths []int) {
 	o.printRow(row, widths)
 }
 
-// printRow pads every cell to its column but the last that says anything.
+// printRow pads every cell to its column but the last that is not empty.
 func (o *Output) printRow(row []Cell, widths []int) {
 	last := len(row) - 1
 	for last > 0 && row[last].Text == "" {

@@ -80,7 +80,7 @@ func Thousands(n uint64) string {
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 // Rounded is a number for reading, to twelve digits: what sums leave in the last
-// ones says nothing, as in 33495.630000000005.
+// ones means nothing, as in 33495.630000000005.
 func Rounded(f float64) string {
 	short, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 12, 64), 64)
 	if size := math.Abs(short); err != nil || size >= 1e15 || size < 1e-4 && size > 0 {
@@ -107,7 +107,7 @@ func (o *Output) Stamp(t *timestamppb.Timestamp) string {
 	return o.shortTime(uint64(max(0, t.AsTime().UnixNano())))
 }
 
-// Plural says "1 span", "2 spans".
+// Plural returns "1 span", "2 spans".
 func Plural(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -35,7 +35,7 @@ func (f *FilterFlags) Add(cmd *cobra.Command) {
 		"label selectors that must all match, such as 'service=a,team in (b,c),path=~\"/api/.*\",!gone'; repeatable")
 	flags.StringSliceVar(&f.services, "service", nil, "only these values of service.name")
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "only these namespaces")
-	flags.StringVar(&f.text, "text", "", "only records that contain this text, in either case")
+	flags.StringVar(&f.text, "text", "", "only records that contain this text, ignoring case")
 	flags.BoolVar(&f.not, "not", false, "invert "+f.inverted()+"")
 }
 

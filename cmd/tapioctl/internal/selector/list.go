@@ -35,7 +35,7 @@ func NewListFlags() *ListFlags {
 func (f *ListFlags) Add(cmd *cobra.Command, what string) {
 	f.FilterFlags.Add(cmd)
 	f.TimeFlags.Add(cmd)
-	cmd.Flags().Uint32Var(&f.Limit, "limit", DefaultListed, "most "+what+" to print")
+	cmd.Flags().Uint32Var(&f.Limit, "limit", DefaultListed, "maximum number of "+what+" to print")
 	AddChoice(cmd, cmd.Flags(), &f.order, "sort", "", "order of the "+what+"; by count, those with the most records first")
 	AddChoice(cmd, cmd.Flags(), &f.Format, "output", "o", "output format")
 }

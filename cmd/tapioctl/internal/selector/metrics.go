@@ -15,7 +15,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// MetricFlags select metric points and say what to make of them.
+// MetricFlags select metric points and how to aggregate them.
 type MetricFlags struct {
 	FilterFlags
 	TimeFlags

@@ -44,7 +44,7 @@ func timeLayouts() []string {
 	return []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
 }
 
-// unixMoment reads a Unix time in seconds, milliseconds or nanoseconds, told apart
+// unixMoment reads a Unix time in seconds, milliseconds or nanoseconds, distinguished
 // by the number of digits.
 func unixMoment(text string) (time.Time, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -21,7 +21,7 @@ type PageFlags struct {
 // Add adds the flags.
 func (f *PageFlags) Add(cmd *cobra.Command, limit uint32, what string) {
 	f.TimeFlags.Add(cmd)
-	cmd.Flags().Uint32Var(&f.Limit, "limit", limit, "most "+what+" to print")
+	cmd.Flags().Uint32Var(&f.Limit, "limit", limit, "maximum number of "+what+" to print")
 	cmd.Flags().BoolVar(&f.OldestFirst, "oldest-first", false, "print the oldest first")
 }
 

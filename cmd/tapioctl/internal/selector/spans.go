@@ -21,7 +21,7 @@ type SpanFlags struct {
 	failed      bool
 }
 
-// Add adds the flags; which says what they select.
+// Add adds the flags; which reports what they select.
 func (f *SpanFlags) Add(cmd *cobra.Command, which string) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.operations, "operation", nil, "only "+which+" of this name; a trailing * matches any ending")

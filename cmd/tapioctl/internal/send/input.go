@@ -44,7 +44,7 @@ type place struct {
 
 func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// newSendInput finds out what the file is, unless a flag says so.
+// newSendInput finds out what the file is, unless a flag reports it.
 func newSendInput(a *app.App, file io.Reader, name string, f *sendFlags) (sendInput, error) {
 	buffered := utf8Reader(file)
 	format := f.format.Value

@@ -208,7 +208,7 @@ func printSummary(a *app.App, format string, s SendSummary) {
 	}
 }
 
-// verdict is the error to end with, the most telling first.
+// verdict is the error to end with, the most informative first.
 func (r *sendReport) verdict(ctx context.Context, input, closing, cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -38,7 +38,7 @@ type sendFlags struct {
 	retryFor  time.Duration
 	strict    bool // a part of the input that cannot be sent ends the command
 
-	// Of lines of text only, which say nothing of themselves.
+	// Of lines of text only, which have no fields of their own.
 	service, eventName string
 	severity           selector.Choice
 }
@@ -108,7 +108,7 @@ func (f *sendFlags) check() error {
 // lastAcks is how long an interrupted command waits for what is under way.
 const lastAcks = 5 * time.Second
 
-// sendFiles reads all input, writes it, and says what became of it.
+// sendFiles reads all input, writes it, and reports what became of it.
 func sendFiles(ctx context.Context, a *app.App, f *sendFlags, files []string) error {
 	if err := f.check(); err != nil {
 		return err
@@ -153,7 +153,7 @@ func sendFiles(ctx context.Context, a *app.App, f *sendFlags, files []string) er
 	return report.verdict(ctx, inputErr, closeErr, cause)
 }
 
-// reach tells a server that is not there at once, and not after --retry-for, and
+// reach reports a server that is not there at once, and not after --retry-for, and
 // asks how long a message may be. A server that answers with a refusal is there:
 // writing may be all that is allowed.
 func reach(ctx context.Context, a *app.App, conn *grpc.ClientConn) (messageBytes int, err error) {

@@ -54,8 +54,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// passes tells errors that go by, so that the call may be made again, from those
-// that somebody must mend.
+// passes distinguishes temporary errors, after which the call may be repeated, from those
+// that someone must fix.
 func passes(err error) bool {
 	if errors.Is(err, io.EOF) {
 		return true
@@ -79,7 +79,7 @@ func tooLong(err error) bool {
 	return status.Code(err) == codes.ResourceExhausted && strings.Contains(status.Convert(err).Message(), "larger than max")
 }
 
-// retryAfter is how long the server asks to wait, 0 where it does not say.
+// retryAfter is how long the server asks to wait, 0 where it does not ask.
 func retryAfter(err error) time.Duration {
 	for _, detail := range status.Convert(err).Details() {
 		if retry, ok := detail.(*errdetails.RetryInfo); ok {

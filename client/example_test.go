@@ -30,7 +30,7 @@ func ExampleWriter() {
 	// Output: 1 stored
 }
 
-// TapioService: follow events, until somebody has enough.
+// TapioService: follow events, until someone has enough.
 func ExampleFollow() {
 	conn, hangUp := connect()
 	defer hangUp()

@@ -17,7 +17,7 @@ import (
 // Follow hands responses to handle until ctx ends, which is no error, or the
 // server refuses, or handle returns an error. After a cut it goes on behind the
 // last response that was handled: each event arrives at least once, unless the
-// store evicted it meanwhile, which a response's loss tells. A stream that begins
+// store evicted it meanwhile, which a response's loss reports. A stream that begins
 // with the next record and is cut before its first response begins with the next
 // record again.
 func Follow(

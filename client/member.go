@@ -19,13 +19,13 @@ import (
 // required.
 type Member struct {
 	Collector *tapiov1.Collector
-	// Report tells how the collector is; it is asked for each beat. nil: nothing.
+	// Report returns the state of the collector for each heartbeat. nil: nothing.
 	Report func() *tapiov1.CollectorStatus
 	// Apply puts a configuration in force and returns what is really in force
 	// then, or why it was refused. nil: every configuration is refused.
 	Apply func(context.Context, *tapiov1.CollectorConfig) (effective string, err error)
-	// Steer is told how to send from now on; Writer.Steer does as it is told. nil:
-	// nobody is.
+	// Steer is called with how to send from now on; Writer.Steer applies it. nil:
+	// no one is.
 	Steer   func(*tapiov1.FlowControl)
 	Backoff Backoff
 }
@@ -35,7 +35,7 @@ const goodbyeTime = 2 * time.Second
 
 // Run registers, beats and takes configurations until ctx ends, which is no
 // error, or the server refuses. It then unregisters. A server that forgot the
-// member gets it registered anew.
+// member gets it registered again.
 func (m *Member) Run(ctx context.Context, conn grpc.ClientConnInterface) error {
 	client := tapiov1.NewCollectorServiceClient(conn)
 	defer m.leave(context.WithoutCancel(ctx), client)
@@ -83,7 +83,7 @@ func (m *Member) session(ctx context.Context, client tapiov1.CollectorServiceCli
 
 	beat := time.NewTicker(max(welcome.GetHeartbeatInterval().AsDuration(), time.Millisecond))
 	defer beat.Stop()
-	// Errors of Send are told by Recv, with their reason.
+	// Errors of Send are returned by Recv, with their reason.
 	_ = stream.Send(m.beat(m.apply(ctx, welcome.GetConfig())))
 	for {
 		select {

@@ -21,7 +21,7 @@ import (
 	"github.com/tapio/tapio/internal/ingestcontrol"
 )
 
-// Quota says how many records of a signal a Source sends. The zero Quota lets
+// Quota is how many records of a signal a Source sends. The zero Quota lets
 // all pass.
 type Quota struct {
 	// Disabled drops all of them.

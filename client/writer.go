@@ -18,7 +18,7 @@ import (
 
 // WriterOptions change what a Writer does. The zero value is fine.
 type WriterOptions struct {
-	// Sender tells this writer from all others of the server, at most 100 bytes,
+	// Sender distinguishes this writer from all others of the server, at most 100 bytes,
 	// for example a collector's id. Empty: a random name.
 	Sender string
 	// BatchEvents is the most events a batch; 0: 1,000.
@@ -37,7 +37,7 @@ type WriterOptions struct {
 	Compression tapiov1.Compression
 	// Backoff is the wait after a cut.
 	Backoff Backoff
-	// Done is told of each batch, in order, from one goroutine.
+	// Done is informed of each batch, in order, from one goroutine.
 	Done func(Result)
 }
 
@@ -103,7 +103,7 @@ func NewWriter(conn grpc.ClientConnInterface, options WriterOptions) *Writer {
 }
 
 // Write takes an event. It waits while too much is pending. A nil error means
-// that the event will be sent; whether it is stored, Done and Flush tell.
+// that the event will be sent; whether it is stored, Done and Flush report.
 func (w *Writer) Write(ctx context.Context, event *tapiov1.Event) error {
 	size := sizeInBatch(event)
 	if most := w.options.MessageBytes - envelopeBytes; size > most {
@@ -149,7 +149,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	return err
 }
 
-// Stats tells what was done so far.
+// Stats returns what was done so far.
 func (w *Writer) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -178,7 +178,7 @@ func (w *Writer) until(ctx context.Context, done func() bool) error {
 	}
 }
 
-// notify wakes whoever waits. The lock is held.
+// notify wakes anyone who waits. The lock is held.
 func (w *Writer) notify() {
 	close(w.changed)
 	w.changed = make(chan struct{})

@@ -18,7 +18,7 @@ import (
 )
 
 // stream sends what is pending, from the first batch on, over one stream, until
-// it is cut. The error says why.
+// it is cut. The error reports why.
 func (w *Writer) stream(ctx context.Context) error {
 	w.rewind()
 	first, err := w.next(ctx) // nothing to send is nothing to connect for

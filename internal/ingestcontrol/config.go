@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// Config says how much of a signal goes on.
+// Config is how much of a signal goes on.
 type Config struct {
 	// Enabled set to false drops the whole signal.
 	Enabled bool `mapstructure:"enabled"`

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Reason says why a record was dropped.
+// Reason is why a record was dropped.
 type Reason int
 
 // The reasons, in the order in which they are looked at.

@@ -9,10 +9,10 @@ import (
 	"strconv"
 )
 
-// exactIntegers bounds the integers that doubles tell apart.
+// exactIntegers bounds the integers that doubles distinguish.
 const exactIntegers = 1 << 53
 
-// number is an integer or a double. Integers beyond 2^53, which no double can tell
+// number is an integer or a double. Integers beyond 2^53, which no double can represent
 // apart, are compared as they are.
 type number struct {
 	double  float64

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Integers that no double can tell apart are compared as they are.
+// Integers that no double can distinguish are compared as they are.
 func TestNumbersAreComparedExactly(t *testing.T) {
 	const big = 1<<53 + 1 // as a double it is 2^53
 	for _, test := range []struct {

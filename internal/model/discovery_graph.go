@@ -36,7 +36,7 @@ type GraphEdge struct {
 	// RED is that of the client's spans where there are any, else of the server's.
 	RED RED
 	// Kernel is set if only the kernel has seen the calls: no span of the
-	// applications tells of them.
+	// applications reports them.
 	Kernel bool
 }
 
@@ -82,7 +82,7 @@ const (
 	ChangeRestart                  // an instance took the place of another of the same version
 	ChangeConfiguration            // a configuration was changed
 	ChangeScale                    // instances of a service were added or removed
-	ChangeOther                    // any other change that an event tells of
+	ChangeOther                    // any other change that an event reports
 )
 
 // ChangeQuery selects changes.
@@ -92,7 +92,7 @@ type ChangeQuery struct {
 	Paging Paging // the newest first, unless ascending
 }
 
-// Change is something that was changed, as an event tells or as the resources of
+// Change is something that was changed, as an event reports or as the resources of
 // records show.
 type Change struct {
 	Type      ChangeType
@@ -102,6 +102,6 @@ type Change struct {
 	Instance  string // "" if it is not about one
 	From, To  string // versions, instances, or counts of them; "" if unknown
 	Summary   string // one sentence
-	EventID   string // of the event that tells of it; "" if it was concluded from resources
+	EventID   string // of the event that reports it; "" if it was concluded from resources
 	EventName string
 }

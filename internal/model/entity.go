@@ -5,7 +5,7 @@ package model
 
 import "github.com/tapio/tapio/internal/semconv"
 
-// EntityKind says what kind of thing an Entity is.
+// EntityKind is what kind of thing an Entity is.
 type EntityKind uint8
 
 // The kinds of entities.
@@ -22,7 +22,7 @@ const (
 	EntityDevice    // a block device or volume
 )
 
-// String returns the kind as a person says it.
+// String returns the kind as people write it.
 func (k EntityKind) String() string {
 	names := [...]string{
 		"entity", "service", "pod", "node", "container", "process", "operation", "code", "peer", "device",

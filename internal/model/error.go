@@ -5,13 +5,13 @@ package model
 
 import "fmt"
 
-// FieldError is a fault in what a caller asked for. It names the field and says
-// how to mend it; the edge of the product maps it to INVALID_ARGUMENT.
+// FieldError is a fault in what a caller asked for. It names the field and states
+// how to fix it; the edge of the product maps it to INVALID_ARGUMENT.
 type FieldError struct {
 	// Field is the path of the field, for example
 	// "filter.label_selectors[0].operator".
 	Field string
-	// Problem says what is wrong and what would be right.
+	// Problem is what is wrong and what would be right.
 	Problem string
 }
 
@@ -27,7 +27,7 @@ func InvalidField(field, format string, args ...any) *FieldError {
 // store knows of each key would take more memory than the record itself.
 const MaxAttributes = 1 << 14
 
-// RefusedError says that the store took a batch but for some records, each of
+// RefusedError reports that the store took a batch but for some records, each of
 // which alone is larger than the store can hold or has more than MaxAttributes
 // attributes. Sending them again is no use.
 type RefusedError struct {
@@ -35,26 +35,26 @@ type RefusedError struct {
 	Count int
 }
 
-// Error says what to do.
+// Error reports what to do.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%d records were not stored, for each alone is too large or has more than %d attributes: "+
 		"write smaller records, or raise store::memory_limit of the tapio extension; the others are stored", e.Count, MaxAttributes)
 }
 
-// UnavailableError says that nothing that could answer does. The edge of the product
+// UnavailableError reports that nothing that could answer does. The edge of the product
 // maps it to UNAVAILABLE.
 type UnavailableError struct {
-	// Problem says what does not answer, and why.
+	// Problem is what does not answer, and why.
 	Problem string
 }
 
 // Error returns the problem.
 func (e *UnavailableError) Error() string { return e.Problem }
 
-// ExhaustedError says that an answer would take more than a bound allows. The
+// ExhaustedError reports that an answer would take more than a bound allows. The
 // edge of the product maps it to RESOURCE_EXHAUSTED.
 type ExhaustedError struct {
-	// Problem says which bound, and what to narrow or to raise.
+	// Problem is which bound, and what to narrow or to raise.
 	Problem string
 }
 

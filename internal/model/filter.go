@@ -145,7 +145,7 @@ func (s *Selector) Holds(v Value, found bool) bool {
 }
 
 // compares reports whether the number stands to that of the selector as its
-// operator says.
+// operator requires.
 func (s *Selector) compares(n number) bool {
 	if n.double != n.double { // NaN compares with nothing
 		return false

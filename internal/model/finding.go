@@ -27,7 +27,7 @@ type Finding interface {
 	Touches() Touched
 }
 
-// FindingIdentity is what tells findings and their updates apart.
+// FindingIdentity is what distinguishes findings and their updates.
 type FindingIdentity struct {
 	// ID is unique among the findings of its kind, and stable over updates.
 	ID string
@@ -37,7 +37,7 @@ type FindingIdentity struct {
 	Time Nanos
 }
 
-// EvidenceKind says what kind of record an EvidenceRef points at.
+// EvidenceKind is what kind of record an EvidenceRef points at.
 type EvidenceKind uint8
 
 // The kinds of evidence.
@@ -78,7 +78,7 @@ const (
 	CorrelationTraceContext
 )
 
-// Correlation joins records that belong together, and says why.
+// Correlation joins records that belong together, and reports why.
 type Correlation struct {
 	FindingIdentity
 	Type        CorrelationType
@@ -98,7 +98,7 @@ func (*Correlation) EventName() string { return CorrelationEvent }
 // Identity implements Finding.
 func (c *Correlation) Identity() FindingIdentity { return c.FindingIdentity }
 
-// InsightAudience is whom an insight addresses.
+// InsightAudience is the group of people that an insight addresses.
 type InsightAudience uint8
 
 // The audiences.
@@ -115,7 +115,7 @@ type KeyFigure struct {
 	Value string // with its unit
 }
 
-// Insight tells a person what happened and what to do.
+// Insight is a text for people: what happened and what to do.
 type Insight struct {
 	FindingIdentity
 	GroupID    string

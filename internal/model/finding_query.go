@@ -5,7 +5,7 @@ package model
 
 import "slices"
 
-// Touched tells what a finding is about: queries select by it.
+// Touched is what a finding is about: queries select by it.
 type Touched struct {
 	// First and Last bound the event time that the finding spans, inclusively.
 	First, Last Nanos

@@ -3,7 +3,7 @@
 
 package model
 
-// GroupType says what sort of incident a group is.
+// GroupType is what sort of incident a group is.
 type GroupType uint8
 
 // The sorts of incidents.
@@ -17,7 +17,7 @@ const (
 	GroupSecurity
 )
 
-// GroupState says where in its life a group is.
+// GroupState is where in its life a group is.
 type GroupState uint8
 
 // The states of a group.
@@ -38,7 +38,7 @@ func (s GroupState) Ended() bool {
 	return s == GroupClosed || s == GroupMerged || s == GroupResolved
 }
 
-// GroupKind says whether a group needs a person.
+// GroupKind is whether a group needs a person.
 type GroupKind uint8
 
 // The kinds of groups.
@@ -122,7 +122,7 @@ type CausalLink struct {
 	Evidence   []EvidenceRef
 }
 
-// ImpactLevel says how grave an impact is.
+// ImpactLevel is the severity of an impact.
 type ImpactLevel uint8
 
 // The levels of impact.
@@ -134,7 +134,7 @@ const (
 	ImpactCritical                // a function is down
 )
 
-// Impact says who is hit and how hard.
+// Impact is who is hit and how hard.
 type Impact struct {
 	Level                ImpactLevel
 	Entities             []Entity // the hardest hit first
@@ -171,7 +171,7 @@ type AttributeImpact struct {
 	Values []string // with the most affected requests
 }
 
-// Prediction is what a trend leads to if nobody acts.
+// Prediction is what a trend leads to if no one acts.
 type Prediction struct {
 	Description string
 	Expected    TimeRange // at the earliest and the latest
@@ -180,7 +180,7 @@ type Prediction struct {
 	Evidence    []EvidenceRef
 }
 
-// ActionUrgency says how soon to act.
+// ActionUrgency is how soon to act.
 type ActionUrgency uint8
 
 // The urgencies.

@@ -10,7 +10,7 @@ import (
 )
 
 // maxLiterals is how many texts are looked for at most; a selector with more
-// alternatives is told by none.
+// alternatives is given by none.
 const maxLiterals = 16
 
 // Literals returns texts of which every value that the selector demands holds at

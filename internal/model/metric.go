@@ -22,7 +22,7 @@ const (
 	MetricSummary
 )
 
-// Temporality says what a point of a sum or histogram counts from. The numbers
+// Temporality is what a point of a sum or histogram counts from. The numbers
 // are OTLP's.
 type Temporality int32
 
@@ -73,7 +73,7 @@ type Series struct {
 	Attributes Attributes
 }
 
-// NumberKind says how a Point's number came in.
+// NumberKind is how a Point's number came in.
 type NumberKind uint8
 
 // The forms of OTLP's NumberDataPoint.
@@ -101,7 +101,7 @@ type Point struct {
 	Number      NumberKind
 }
 
-// FlagNoRecordedValue marks a point that says that its series has gone stale.
+// FlagNoRecordedValue marks a point that reports that its series has gone stale.
 const FlagNoRecordedValue = 1
 
 // Float returns the number of a gauge or sum as a float64.

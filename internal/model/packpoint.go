@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What the first byte of a packed extra says is there.
+// What is present, by the first byte of a packed extra.
 const (
 	extraHistogram = 1 << iota
 	extraExponential

@@ -5,7 +5,7 @@ package model
 
 // PointBatch is metric points on their way into the store, packed: a point of a
 // series that the store knows costs no memory of its own. A batch is for one
-// goroutine; whoever is done with it may use it again after Reset. The zero
+// goroutine; anyone who is done with it may use it again after Reset. The zero
 // batch is empty.
 type PointBatch struct {
 	Origins []PackedOrigin

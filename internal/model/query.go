@@ -75,7 +75,7 @@ func BeginOf(epoch, snapshot uint64, ascending bool) Cursor {
 	return Cursor{Epoch: epoch, Snapshot: snapshot, Time: math.MaxUint64, Seq: math.MaxUint64}
 }
 
-// RecordKind tells plain log records from events, which are log records with an
+// RecordKind distinguishes plain log records from events, which are log records with an
 // event name.
 type RecordKind uint8
 
@@ -150,7 +150,7 @@ func (q *PointQuery) MatchPoint(s *Series, at Nanos) bool {
 	return q.Filter.Time.Contains(at) && MatchName(q.Names, s.Metric.Name) && q.Filter.MatchSeries(s)
 }
 
-// Aggregation says how the points of a window become one value.
+// Aggregation is how the points of a window become one value.
 type Aggregation uint8
 
 // The aggregations; docs/reference/queries.md defines each.
@@ -196,14 +196,14 @@ type AggregateSeries struct {
 	Sources   int        // series put together
 
 	// ManyWriters is how many of the sources have points that one writer cannot
-	// have sent: they lack an attribute that tells their writers apart.
+	// have sent: they lack an attribute that distinguishes their writers.
 	ManyWriters int
 	// Duplicates is how many points were left out because they repeat another
 	// one exactly.
 	Duplicates int
 }
 
-// Start says where in the store a tail begins. The zero Start begins with the
+// Start is where in the store a tail begins. The zero Start begins with the
 // next row.
 type Start struct {
 	// Last begins with the last N matching rows.
@@ -215,7 +215,7 @@ type Start struct {
 	Resume bool
 }
 
-// Loss tells a reader what it did not get: Count rows, First to Last by
+// Loss is what a reader did not get: Count rows, First to Last by
 // sequence. The zero Loss is none.
 type Loss struct {
 	Count uint64

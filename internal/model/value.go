@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// Kind says what a Value holds.
+// Kind is what a Value holds.
 type Kind uint8
 
 // The kinds of OTLP's AnyValue.
@@ -45,7 +45,7 @@ type KeyValue struct {
 // too large to be handed around in registers, so that every copy of one goes
 // through memory, and waits there.
 
-// Kind says what the value of the attribute holds.
+// Kind is what the value of the attribute holds.
 func (kv *KeyValue) Kind() Kind { return kv.Value.kind }
 
 // Str is Value.Str.
@@ -61,7 +61,7 @@ func (v *Value) SetString(text string) { v.kind, v.num, v.text, v.items = KindSt
 func (v *Value) SetInt(n int64) { v.kind, v.num, v.text, v.items = KindInt, uint64(n), "", nil }
 
 // Share takes texts over that are the same in another attribute: those of this
-// one can go, and whoever compares the two need not read them.
+// one can go, and anyone who compares the two need not read them.
 func (kv *KeyValue) Share(other *KeyValue) {
 	if kv.Key == other.Key {
 		kv.Key = other.Key
@@ -103,7 +103,7 @@ func ArrayValue(values ...Value) Value {
 // MapValue makes a map; it takes items over and keeps their order.
 func MapValue(items []KeyValue) Value { return Value{kind: KindMap, items: &items} }
 
-// Kind says what the value holds.
+// Kind is what the value holds.
 func (v Value) Kind() Kind { return v.kind }
 
 // Str returns the text of a string or the raw content of bytes, else "".
@@ -147,7 +147,7 @@ func (v Value) Text() string {
 	}
 }
 
-// appendJSON renders composites. Numbers that JSON cannot say become strings.
+// appendJSON renders composites. Numbers that JSON cannot represent become strings.
 func (v Value) appendJSON(dst []byte) []byte {
 	switch v.kind {
 	case KindString, KindBytes:

@@ -89,7 +89,7 @@ func benchHistograms(records int) pmetric.Metrics {
 	return metrics
 }
 
-// perRecord says what one record costs, which is what a rate is made of.
+// perRecord reports what one record costs, which is what a rate is made of.
 func perRecord(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRecords, "ns/record")
 }

@@ -4,7 +4,7 @@
 // Package otlp is the pdata door: it turns the collector's plog, ptrace and
 // pmetric into the words of internal/model, and log records back. Nothing of
 // OTLP is lost on the way, save what is nested deeper than 30 arrays and maps,
-// where a text says so. Nothing of pdata is kept: its memory belongs to the
+// where a text reports it. Nothing of pdata is kept: its memory belongs to the
 // pipeline again once a call has returned.
 //
 // The rows of one batch share memory: one slice of rows, one of attributes. A

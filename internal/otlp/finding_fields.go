@@ -54,7 +54,7 @@ func putList[T any](f *fields, key string, list []T, value func(T) model.Value) 
 
 // known are the fields that a record was found to have. A field that is missing
 // or cannot be read as of our type reads as empty: the record may come from a later
-// version, or from somebody else.
+// version, or from someone else.
 type known model.Attributes
 
 func (k known) get(key string, kind model.Kind) model.Value {

@@ -178,7 +178,7 @@ func TestAPersonFindsTheHeadlineOfAFinding(t *testing.T) {
 	require.Equal(t, "tapio", of.Str())
 }
 
-// FuzzFindingFromEvent tries what somebody else may send under our names. What
+// FuzzFindingFromEvent tries what someone else may send under our names. What
 // is read once reads the same ever after.
 func FuzzFindingFromEvent(f *testing.F) {
 	addSeeds(f)

@@ -37,7 +37,7 @@ func payloadOf(seed uint64, full []byte, random func(seed uint64) []byte) []byte
 }
 
 // edited changes a byte of the payload for each edit that is not 0: its lowest
-// byte is the new one, the next says how, the rest where.
+// byte is the new one, the next reports how, the rest where.
 func edited(payload []byte, edits ...uint64) []byte {
 	payload = slices.Clone(payload)
 	for _, edit := range edits {
@@ -100,7 +100,7 @@ func FuzzLogsFromPayload(f *testing.F) {
 	})
 }
 
-// marshalEach tells two lists of events apart by their content, whatever the
+// marshalEach distinguishes two lists of events by their content, whatever the
 // grouping, and bit by bit where reflection would find NaN unlike itself.
 func marshalEach(t *testing.T, events []model.Event) [][]byte {
 	list := make([][]byte, len(events))

@@ -12,11 +12,11 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// templateKey is the attribute under which a record tells the template that its
+// templateKey is the attribute under which a record has the template that its
 // body follows.
 const templateKey = semconv.LogRecordTemplate
 
-// Mark is what a record on its way through a pipeline is to be told. What is ""
+// Mark is what a record on its way through a pipeline is to be marked with. What is ""
 // is left alone.
 type Mark struct {
 	Index    int    // of the record, in the order of EventsFromLogs or SpansFromTraces

@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// fullResource sets every field; wantResource is what it says.
+// fullResource sets every field; wantResource is its content.
 func fullResource(to pcommon.Resource) {
 	to.Attributes().PutStr("service.name", "shop")
 	to.SetDroppedAttributesCount(3)
@@ -35,7 +35,7 @@ func wantResource() *model.Resource {
 	}
 }
 
-// fullScope sets every field; wantScope is what it says.
+// fullScope sets every field; wantScope is its content.
 func fullScope(to pcommon.InstrumentationScope) {
 	to.SetName("lib")
 	to.SetVersion("1.2")

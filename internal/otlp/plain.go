@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
-// pdata's decoder allocates each key of each record anew and grows each list of
+// pdata's decoder allocates each key of each record again and grows each list of
 // attributes step by step: half of what a payload costs. Records in a row have
 // the same attributes in the same places, and often the same texts in them, so
 // plainReader looks at the record before. It reads payloads as senders write

@@ -93,7 +93,7 @@ func plainValue(raw []byte, to pcommon.Value, before *string) bool {
 	return true
 }
 
-// isID tells whether raw is none, which has no bytes, or fills the id.
+// isID reports whether raw is none, which has no bytes, or fills the id.
 func isID(id, raw []byte) bool {
 	return copy(id, raw) == len(raw) && (len(raw) == 0 || len(raw) == len(id))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// ReadMetrics adds the data points to a batch, in their order. It says the same
+// ReadMetrics adds the data points to a batch, in their order. It reads the same
 // as PointsFromMetrics, but packs attributes straight from pdata: a point of a
 // series that the store knows costs no memory at all.
 func ReadMetrics(batch *model.PointBatch, metrics pmetric.Metrics) {

@@ -168,7 +168,7 @@ func putExemplars(to pmetric.ExemplarSlice, exemplars []model.Exemplar) {
 	}
 }
 
-// IsDerived reports whether all metrics are derived from other telemetry: they tell nothing
+// IsDerived reports whether all metrics are derived from other telemetry: they contain nothing
 // that was not seen before.
 func IsDerived(metrics pmetric.Metrics) bool {
 	for _, ofResource := range metrics.ResourceMetrics().All() {

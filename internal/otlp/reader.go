@@ -13,9 +13,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Reader reads batches for somebody who looks at some of the records only, and
+// Reader reads batches for someone who looks at some of the records only, and
 // keeps none: their memory is used again by the next call. Resources and scopes,
-// which may be kept, are made anew. The zero Reader is ready; it is for one
+// which may be kept, are made again. The zero Reader is ready; it is for one
 // goroutine at a time.
 type Reader struct {
 	events Selection[model.Event]
@@ -101,7 +101,7 @@ func (s *slab[T]) room(n, least int) {
 	}
 }
 
-// rewind hands out the memory from its beginning again: nobody may look at what
+// rewind hands out the memory from its beginning again: no one may look at what
 // was handed out before.
 func (s *slab[T]) rewind() {
 	if len(s.all) > maxKeptRows {

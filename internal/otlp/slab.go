@@ -36,7 +36,7 @@ func (s *slab[T]) take(n int) []T {
 // one returns the next element.
 func (s *slab[T]) one() *T { return &s.take(1)[0] }
 
-// again makes room for n elements, in the memory of those before: nobody may
+// again makes room for n elements, in the memory of those before: no one may
 // look at them any more.
 func (s *slab[T]) again(n int) {
 	if n > len(s.all) {

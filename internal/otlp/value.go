@@ -21,7 +21,7 @@ const cutOff = "[left out: nested more than 30 deep]"
 
 // attributesFrom copies a map, in its order and with its duplicates. What stands
 // there in the list before, too, as most keys do, is taken from that one: the
-// texts of one of them can go, and whoever compares the two need not read them.
+// texts of one of them can go, and anyone who compares the two need not read them.
 func attributesFrom(m pcommon.Map, memory *slab[model.KeyValue]) model.Attributes {
 	before := memory.latest
 	list := memory.take(m.Len())

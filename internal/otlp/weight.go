@@ -10,7 +10,7 @@ import (
 )
 
 // Two bytes of a request can become a log record of several hundred, so its
-// length says little about the memory that decoding takes. A Scale estimates
+// length indicates little about the memory that decoding takes. A Scale estimates
 // that memory from the encoded bytes, without decoding them.
 
 // What one decoded message takes, in bytes: as pdata, as a row of ours, and the

@@ -17,7 +17,7 @@ import (
 	"github.com/tapio/tapio/internal/query"
 )
 
-// ErrPayloadTooLarge says that a payload, once unpacked, is longer than the
+// ErrPayloadTooLarge reports that a payload, once unpacked, is longer than the
 // server takes.
 var ErrPayloadTooLarge = errors.New("payload is longer than the server takes")
 
@@ -116,7 +116,7 @@ func invalidArgument(fault *model.FieldError) error {
 			{Field: fault.Field, Description: fault.Problem},
 		},
 	})
-	if err != nil { // the detail did not marshal; the message says it all the same
+	if err != nil { // the detail did not marshal; the message has it nevertheless
 		return plain.Err()
 	}
 	return detailed.Err()

@@ -123,7 +123,7 @@ func pointNumber(p *model.Point) string {
 	}
 }
 
-// number says infinity and NaN as OpenMetrics and CSV readers know them.
+// number writes infinity and NaN as OpenMetrics and CSV readers know them.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 func csvOptional(o model.Optional) string {

@@ -24,7 +24,7 @@ const OpenMetricsEnd = "# EOF\n"
 // several calls that is up to the caller.
 //
 // Names are those that Prometheus gives to OTLP metrics. Where two names become
-// one, the label otel_metric_name tells them apart, and otel_series numbers
+// one, the label otel_metric_name distinguishes them, and otel_series numbers
 // series that still have the same labels; so each series is one of its own.
 // Labels are the attributes of the point, the scope and the resource, save that
 // service.namespace and service.name make job and service.instance.id makes
@@ -60,7 +60,7 @@ type family struct {
 
 // exportSeries is the points of one series.
 type exportSeries struct {
-	id     string // tells it from the others of its family
+	id     string // distinguishes it from the others of its family
 	labels promname.Labels
 	text   string // of the labels, without braces
 	points []*model.Point
@@ -186,7 +186,7 @@ func (f *family) labelled() []*exportSeries {
 	return list
 }
 
-// seriesID tells a series from others as the store does: by the metric, and the
+// seriesID distinguishes a series from others as the store does: by the metric, and the
 // attributes of the point, the scope and the resource in whatever order.
 func seriesID(s *model.Series) string {
 	m := s.Metric
@@ -213,7 +213,7 @@ func (f *family) writeHead(out *bytes.Buffer) {
 	}
 }
 
-// kindOrder says which of the families that would share a name keeps it.
+// kindOrder reports which of the families that would share a name keeps it.
 func kindOrder(kind string) int {
 	return slices.Index([]string{"counter", "histogram", "summary", "gaugehistogram", "gauge", "unknown"}, kind)
 }

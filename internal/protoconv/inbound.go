@@ -123,7 +123,7 @@ func parseBatch(raw []byte) (*Inbound, error) {
 		number, kind, value, behind := nextField(data)
 		switch {
 		case behind == nil:
-			return nil, unmarshal(raw, &tapiov1.EventBatch{}) // which says what is wrong
+			return nil, unmarshal(raw, &tapiov1.EventBatch{}) // which reports what is wrong
 		case number == batchEvents && kind == protowire.BytesType:
 			in.events = append(in.events, value)
 		case number == batchPayload && kind == protowire.BytesType:
@@ -162,7 +162,7 @@ func (in *Inbound) Events() int { return len(in.events) }
 // Size is how many bytes came.
 func (in *Inbound) Size() int { return len(in.raw) }
 
-// Content is what tells this batch from others of the same id.
+// Content is what distinguishes this batch from others of the same id.
 func (in *Inbound) Content() []byte { return in.raw }
 
 // Check refuses what is wrong with the batch as a whole; field is its path in
@@ -175,7 +175,7 @@ func (in *Inbound) Check(field string) error {
 }
 
 // Decode reads the events one by one, which costs several times what a
-// Transcoder does, and says of each what is wrong with it. Field is the path of the batch,
+// Transcoder does, and reports of each what is wrong with it. Field is the path of the batch,
 // or of the single event, in the request.
 func (in *Inbound) Decode(field string) ([]model.Event, []*tapiov1.EventFailure, error) {
 	if in.Single {

@@ -129,7 +129,7 @@ func TestParseStreamRequest(t *testing.T) {
 	}
 }
 
-// Whatever comes in, the quick way and the slow one tell the same.
+// Whatever comes in, the quick way and the slow one return the same.
 func FuzzInbound(f *testing.F) {
 	for _, batch := range []*tapiov1.EventBatch{plainBatch(), everyKind()} {
 		data, err := proto.Marshal(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Batch{Batch: batch}})
@@ -194,7 +194,7 @@ func eventsOfRequest(t *testing.T, request *collogs.ExportLogsServiceRequest) (e
 	return events
 }
 
-// texts tells events apart by what they hold, bit by bit, but for the id, which
+// texts distinguishes events by what they hold, bit by bit, but for the id, which
 // stands among the attributes too.
 func texts(t *testing.T, events []model.Event) []string {
 	t.Helper()

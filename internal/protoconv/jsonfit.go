@@ -98,7 +98,7 @@ func bounds(kind protoreflect.Kind) (least, most float64) {
 	}
 }
 
-// wanted says in words what stands here.
+// wanted describes what must stand here.
 func (s spot) wanted() string {
 	switch {
 	case s.list:
@@ -119,7 +119,7 @@ func (s spot) wanted() string {
 		return instantForm(s.field.Message().FullName())
 	default:
 		least, most := bounds(kind)
-		if most > math.MaxUint32 { // a float cannot say where 64 bits end
+		if most > math.MaxUint32 { // a float cannot represent where 64 bits end
 			return "a whole number of 64 bits"
 		}
 		return fmt.Sprintf("a whole number of %.0f to %.0f", least, most)
@@ -154,7 +154,7 @@ func JSONFault(err error) error {
 	return atBody(syntaxFault(err))
 }
 
-// syntaxFault leaves the field to whoever knows the path.
+// syntaxFault leaves the field to anyone who knows the path.
 func syntaxFault(err error) error {
 	if _, ok := errors.AsType[*model.FieldError](err); ok {
 		return err
@@ -176,7 +176,7 @@ func atBody(err error) error {
 	return err
 }
 
-// misfitOf is what protojson says, without the place: it is one in our rewritten
+// misfitOf is what protojson reports, without the place: it is one in our rewritten
 // text, not in the caller's.
 func misfitOf(name protoreflect.FullName, err error) error {
 	text := strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")

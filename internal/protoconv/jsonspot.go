@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// spot says what stands at a place of the text. The zero spot takes anything.
+// spot reports what stands at a place of the text. The zero spot takes anything.
 type spot struct {
 	message protoreflect.MessageDescriptor // fields are checked; nil: no message of ours
 	field   protoreflect.FieldDescriptor   // nil: the root, or any content
@@ -34,7 +34,7 @@ func spotOfField(field protoreflect.FieldDescriptor) spot {
 	return at
 }
 
-// isInstant tells the messages that are a string in JSON.
+// isInstant reports the messages that are a string in JSON.
 func isInstant(field protoreflect.FieldDescriptor) bool {
 	message := field.Message()
 	return message != nil && (message.FullName() == timestampName || message.FullName() == durationName)
@@ -67,7 +67,7 @@ func (s spot) under(key string) (spot, error) {
 	return spotOfField(field), nil
 }
 
-// opened checks the bracket that opens here, and says what the items are in.
+// opened checks the bracket that opens here, and reports what the items are in.
 func (s spot) opened(bracket json.Delim) (spot, error) {
 	isObject := !s.list && (s.message != nil || s.entries != nil)
 	switch {

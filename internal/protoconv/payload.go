@@ -58,7 +58,7 @@ func unpack(b *tapiov1.EventBatch, maxBytes int) ([]byte, error) {
 		return nil, notCompressed(b, err)
 	}
 	defer unpacked.Close()
-	// One byte more than allowed tells «full» from «too long».
+	// One byte more than allowed distinguishes "full" from "too long".
 	out, err := io.ReadAll(io.LimitReader(unpacked, int64(maxBytes)+1))
 	switch {
 	case len(out) > maxBytes, errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):

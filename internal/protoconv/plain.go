@@ -11,8 +11,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// What follows tells records that go on as they came from those that the slow
-// way must read: to refuse them with the name of a field, or to mend them.
+// What follows distinguishes records that go on as they came from those that the slow
+// way must read: to refuse them with the name of a field, or to fix them.
 
 // plainRecord reports whether a log record needs no further look. With ownID set
 // it must not bring an id among its attributes, for that one would have to go.
@@ -94,7 +94,7 @@ func plainKeyValue(raw []byte, ownID bool) bool {
 	return true
 }
 
-// plainValue tells single values from arrays and maps, which the slow way walks.
+// plainValue distinguishes single values from arrays and maps, which the slow way walks.
 func plainValue(raw []byte) bool {
 	const text, boolean, integer, double, data = 1, 2, 3, 4, 7 // of AnyValue
 	for len(raw) > 0 {

@@ -86,12 +86,12 @@ func Ack(b *tapiov1.EventBatch, accepted, rejected uint64, failures []*tapiov1.E
 	}
 }
 
-// BatchFailure says why a whole batch was refused; the code is that of Status.
+// BatchFailure is why a whole batch was refused; the code is that of Status.
 func BatchFailure(err error) *tapiov1.EventFailure {
 	return &tapiov1.EventFailure{Index: -1, Code: int32(status.Code(Status(err))), Message: err.Error()}
 }
 
-// Loss tells what was passed over; nil for nothing.
+// Loss is what was passed over; nil for nothing.
 func Loss(l model.Loss, reason tapiov1.Loss_Reason) *tapiov1.Loss {
 	if l == (model.Loss{}) {
 		return nil

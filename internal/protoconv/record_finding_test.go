@@ -17,7 +17,7 @@ import (
 )
 
 // The words' enums are converted by number, so a number must mean the same on
-// both sides: the last of each says that none was put in between.
+// both sides: the last of each reports that none was put in between.
 func TestEnumsOfFindingsHaveTheNumbersOfTheContract(t *testing.T) {
 	for last, enum := range map[string]struct {
 		word  uint8

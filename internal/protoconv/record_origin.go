@@ -42,7 +42,7 @@ func (o origins) scope(s *model.Scope) *commonv1.InstrumentationScope {
 	return message
 }
 
-// resource returns nil for a resource that says nothing.
+// resource returns nil for an empty resource.
 func resource(r *model.Resource) *resourcev1.Resource {
 	if r == nil || len(r.Attributes) == 0 && len(r.EntityRefs) == 0 && r.DroppedAttributes == 0 {
 		return nil
@@ -62,7 +62,7 @@ func resource(r *model.Resource) *resourcev1.Resource {
 	return out
 }
 
-// scope returns nil for a scope that says nothing.
+// scope returns nil for an empty scope.
 func scope(s *model.Scope) *commonv1.InstrumentationScope {
 	if s == nil || s.Name == "" && s.Version == "" && len(s.Attributes) == 0 && s.DroppedAttributes == 0 {
 		return nil

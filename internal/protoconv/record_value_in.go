@@ -10,7 +10,7 @@ import (
 )
 
 // maxValueDepth bounds arrays and maps within one another, so that a hostile
-// value cannot exhaust the stack of whoever walks it later.
+// value cannot exhaust the stack of anyone who walks it later.
 const maxValueDepth = 64
 
 // valueFrom reads a value that lies depth arrays or maps deep.

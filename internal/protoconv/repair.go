@@ -75,7 +75,7 @@ func repairMap(field protoreflect.FieldDescriptor, m protoreflect.Map) bool {
 	return len(bad) > 0
 }
 
-// repairValue returns the value mended; messages are mended in place.
+// repairValue returns the value fixed; messages are fixed in place.
 func repairValue(field protoreflect.FieldDescriptor, value protoreflect.Value) (protoreflect.Value, bool) {
 	switch field.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:

@@ -69,7 +69,7 @@ func StreamLogsQuery(req *tapiov1.StreamLogsRequest, now time.Time) (model.Event
 
 // SubscriptionQuery reads a subscription that came over a writer's stream; its
 // paths start at StreamEventsRequest. As with SubscribeToEvents, a subscriber
-// gets named records unless told otherwise, which a Subscription has no way to.
+// gets named records unless requested otherwise, which a Subscription has no way to.
 func SubscriptionQuery(sub *tapiov1.Subscription, now time.Time) (model.EventQuery, model.Start, error) {
 	if n := len(sub.GetSubscriptionId()); n > maxNameBytes {
 		err := model.InvalidField("subscription.subscription_id", "has %d bytes, the most is %d", n, maxNameBytes)

@@ -128,7 +128,7 @@ func lastStretch(r *tapiov1.TimeRange, now time.Time) (model.TimeRange, error) {
 	return model.TimeRange{Start: nanosOf(now.Add(-last)), End: nanosOf(now)}, nil
 }
 
-// instant reads a timestamp; unset is 0. Instants that model.Nanos cannot say
+// instant reads a timestamp; unset is 0. Instants that model.Nanos cannot represent
 // become the nearest that it can, which no record lies beyond.
 func instant(field string, t *timestamppb.Timestamp) (model.Nanos, error) {
 	if t == nil {

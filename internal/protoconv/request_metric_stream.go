@@ -30,7 +30,7 @@ func StreamMetricsQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (model
 }
 
 // StreamAggregateQuery reads which series are sent over and over, and how
-// often. The query has no time range: the caller sets the window anew for each
+// often. The query has no time range: the caller sets the window again for each
 // answer.
 func StreamAggregateQuery(req *tapiov1.StreamMetricsRequest, now time.Time) (model.AggregateQuery, time.Duration, error) {
 	if err := notForStreams(req.GetQuery().GetFilter(), false); err != nil {

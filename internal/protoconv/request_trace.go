@@ -92,7 +92,7 @@ func spanTags(in []*tapiov1.SpanTag) (tags []model.SpanTag, err error) {
 	return tags, nil
 }
 
-// idsAlone refuses conditions beside ids, for nobody would look at them.
+// idsAlone refuses conditions beside ids, for no one would look at them.
 func idsAlone(q *tapiov1.TraceQuery) error {
 	if len(q.GetTraceIds()) == 0 {
 		return nil

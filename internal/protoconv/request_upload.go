@@ -20,13 +20,13 @@ const (
 	serviceNameKey      = semconv.ServiceName
 )
 
-// Upload is what a client says of a profile that it uploads.
+// Upload is what a client states about a profile that it uploads.
 type Upload struct {
 	Folded   bool              // folded stacks, else pprof
 	Type     model.ProfileType // of folded stacks
 	Resource model.Resource
-	Time     model.Nanos   // 0: as the file says
-	Duration time.Duration // 0: as the file says
+	Time     model.Nanos   // 0: as the file states
+	Duration time.Duration // 0: as the file states
 }
 
 // ProfileUpload reads all of an upload but its data.

@@ -20,7 +20,7 @@ type place struct {
 }
 
 // layOut puts spans into tree order: a span before its children, siblings by
-// start. Every span is placed once, whatever the ids say: of spans with one id
+// start. Every span is placed once, whatever the ids are: of spans with one id
 // the first takes the children, and a cycle of parents is cut where it is
 // entered.
 func layOut(spans []model.Span) []place {

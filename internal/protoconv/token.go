@@ -72,7 +72,7 @@ func crc32c(data []byte) uint32 {
 	return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 }
 
-// requestHash tells requests apart that differ in more than their paging.
+// requestHash distinguishes requests that differ in more than their paging.
 func requestHash(req proto.Message) uint64 {
 	rest := proto.Clone(req)
 	dropPaging(rest.ProtoReflect())

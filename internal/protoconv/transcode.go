@@ -14,7 +14,7 @@ import (
 
 // An event carries its record, its resource and its scope as OTLP has them. So a
 // batch of events becomes an OTLP payload by putting the encoded parts together
-// anew, without decoding one: a tenth of what decoding takes, and what comes out
+// again, without decoding one: a tenth of what decoding takes, and what comes out
 // is what pdata decodes fastest. Whatever is out of the ordinary goes the slow
 // way, which knows how to name a fault.
 
@@ -77,7 +77,7 @@ func (t *Transcoder) Payload(in *Inbound) (payload []byte, ok bool) {
 	return t.payload, true
 }
 
-// forget lets go of the message that the batch came in.
+// forget releases the message that the batch came in.
 func (t *Transcoder) forget() {
 	clear(t.records)
 	clear(t.scopes)

@@ -23,7 +23,7 @@ type Reader interface {
 	// an earlier one are not valid.
 	Started() time.Time
 	// Epoch identifies the sequences of this backend. It MUST NOT be 0, and MUST
-	// change whenever sequences begin anew.
+	// change whenever sequences begin again.
 	Epoch() uint64
 }
 
@@ -103,7 +103,7 @@ type SeriesSet interface {
 	Points(i int, buffer []model.Point) ([]model.Point, error)
 }
 
-// Discoverer tells what there is to query. Counts are those of the rows that the
+// Discoverer returns what there is to query. Counts are those of the rows that the
 // query for the same selection returns, at some moment during the call.
 type Discoverer interface {
 	// ListServices returns services by name, or the ones with the most records

@@ -53,7 +53,7 @@ type collector struct {
 	scratch []byte
 }
 
-// identity tells a series from others: its metric, resource and scope by
+// identity distinguishes a series from others: its metric, resource and scope by
 // numbers, its attributes packed in the order of their keys.
 type identity struct {
 	metric, resource, scope int32

@@ -27,7 +27,7 @@ func (g *gatherer) dropDuplicates() {
 }
 
 // repeatsOne reports whether the last of the points that are in order have p
-// already. Points without a time cannot be told apart, so they all count.
+// already. Points without a time cannot be distinguished, so they all count.
 func repeatsOne(points []model.Point, p *model.Point) bool {
 	for n := 1; n <= min(len(points), maxAlike) && p.Time != 0; n++ {
 		other := &points[len(points)-n]

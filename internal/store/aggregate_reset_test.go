@@ -251,7 +251,7 @@ func newStoreOf(t *testing.T) *Store {
 	return s
 }
 
-// Points without a time cannot be told apart, and points that differ in any part
+// Points without a time cannot be distinguished, and points that differ in any part
 // are not the same.
 func TestPointsThatAreNoDuplicates(t *testing.T) {
 	s := newStoreOf(t)

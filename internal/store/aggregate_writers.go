@@ -76,7 +76,7 @@ func overlaps(before, after *model.Point) bool {
 
 // eachWriter gives the points of each writer of a cumulative series by its start
 // time, and the last point before them if it is one of the writer's. The points
-// of other series, and those whose start times do not tell the writers apart,
+// of other series, and those whose start times do not distinguish the writers,
 // come together. It changes the order of g.points.
 func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []model.Point] {
 	return func(yield func(*model.Point, []model.Point) bool) {
@@ -103,7 +103,7 @@ func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []mo
 }
 
 // startsTellWriters reports whether all points tell their start and no start is
-// that of one point only, as starts that are computed anew each time are.
+// that of one point only, as starts that are computed again each time are.
 func startsTellWriters(points []model.Point) bool {
 	count := map[model.Nanos]int{}
 	for i := range points {

@@ -8,7 +8,7 @@ import "sync"
 // bell wakes those who wait for new rows. The zero bell is ready.
 type bell struct {
 	mu    sync.Mutex
-	rings chan struct{} // made only when somebody waits
+	rings chan struct{} // made only when someone waits
 }
 
 // wait returns a channel that is closed by the next ring. Look for new rows

@@ -14,7 +14,7 @@ import (
 // are counted exactly; more are told within some 3 %.
 const sketchSize = 1024
 
-// Cardinality tells how many different labels a signal holds, in its sealed rows.
+// Cardinality reports how many different labels a signal holds, in its sealed rows.
 type Cardinality struct {
 	Signal string
 	// Labels are the distinct labels with their values that the indexes know, names
@@ -60,7 +60,7 @@ func (p *postings) openKeys(open map[string]bool) {
 	}
 }
 
-// sketch is the smallest of many hashes. How close together they lie tells how
+// sketch is the smallest of many hashes. How close together they lie reports how
 // many there are.
 type sketch struct{ smallest []uint64 } // sorted
 

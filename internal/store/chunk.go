@@ -85,7 +85,7 @@ func (c *chunk[R]) cost(weight int64) int64 {
 }
 
 // grown is the next capacity: small steps at first for chunks of few large
-// rows, then by half, so that little room is held in vain.
+// rows, then by half, so that little memory is reserved without use.
 func grown(capacity int) int { return capacity + capacity/2 + 1 }
 
 // put appends a row of this weight, and changes it to what is stored.

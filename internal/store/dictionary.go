@@ -45,7 +45,7 @@ type field struct {
 	column int // place among all fields of the segment
 }
 
-// vocabulary is what the rows of a segment repeat, on its way in.
+// vocabulary is what the rows of a segment repeat, while it is written.
 type vocabulary struct {
 	strings   table[string]
 	shapes    table[string] // encoded

@@ -20,7 +20,7 @@ const (
 	// reserveAhead is how many sequences the state is ahead of those given. After a
 	// crash the store goes on behind them, so that none is given twice.
 	reserveAhead = 1 << 20
-	// reserveAgain is how many may be left before it is written anew.
+	// reserveAgain is how many may be left before it is written again.
 	reserveAgain = reserveAhead / 2
 	// maxStateBytes is more than a state has.
 	maxStateBytes = 1 << 16

@@ -188,7 +188,7 @@ func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 	return room, err
 }
 
-// setAside renames a file that cannot be read, so that somebody can look at it
+// setAside renames a file that cannot be read, so that someone can look at it
 // and the next start does not stumble over it again.
 func (d *directory) setAside(name string, why error) {
 	d.corrupt.Add(1)
@@ -212,7 +212,7 @@ func (d *directory) inspected() {
 	}
 }
 
-// forgetCorrupt removes the oldest files that were set aside, for nobody may ever
+// forgetCorrupt removes the oldest files that were set aside, for no one may ever
 // look at them.
 func (d *directory) forgetCorrupt() {
 	entries, err := d.fs.List(d.path)

@@ -16,7 +16,7 @@ import (
 	"github.com/tapio/tapio/internal/store/budget"
 )
 
-// GetChanges implements query.Discoverer. Changes are what events tell of, and what
+// GetChanges implements query.Discoverer. Changes are what events report, and what
 // the resources of log records and spans show: a version or an instance of a
 // service that was not there before.
 func (s *Store) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page[model.Change], error) {
@@ -82,7 +82,7 @@ func ChangeEvents(filter model.Filter) []model.EventQuery {
 	return []model.EventQuery{{Filter: named, Kind: model.EventsOnly}, {Filter: ofKubernetes(filter)}}
 }
 
-// toldChanges returns the changes that events tell of.
+// toldChanges returns the changes that events report.
 func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	var changes []model.Change
 	flags := flagUses{}
@@ -119,7 +119,7 @@ func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget
 	return append(changes, flags.changes()...), nil
 }
 
-// changeTypeOf returns what kind of change an event tells of.
+// changeTypeOf returns what kind of change an event reports.
 func changeTypeOf(e *model.Event) model.ChangeType {
 	name := e.Name
 	if kind, found := e.Attributes.Get(semconv.ChangeType); found {

@@ -15,7 +15,7 @@ import (
 // edge is the calls from one node to another.
 type edge struct {
 	client, server string
-	// As applications tell of them, by the client's spans and by the server's, and as
+	// As applications report them, by the client's spans and by the server's, and as
 	// the kernel saw them. The same call may be in all.
 	byClient, byServer, kernelClient, kernelServer requests
 }

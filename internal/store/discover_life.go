@@ -96,7 +96,7 @@ func (t *lifeTallies) merge(other *lifeTallies) error {
 }
 
 // shownChanges concludes changes from the resources of all records: what is older
-// than the range tells what is new in it.
+// than the range reports what is new in it.
 func (s *Store) shownChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	t := newLifeTallies(a)
 	filter := q.Filter
@@ -159,7 +159,7 @@ func versionBefore(before []*life, l *life) string {
 	return from
 }
 
-// compareLives tells what a life means after those before it.
+// compareLives reports what a life means after those before it.
 func compareLives(before []*life, l *life) (model.Change, bool) {
 	change := model.Change{Time: l.extent.oldest, Service: l.service, Namespace: l.namespace, Instance: l.instance}
 	if from := versionBefore(before, l); from != "" {

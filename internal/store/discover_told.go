@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/store/budget"
 )
 
-// kubernetesChange is what kind of change the reason of a Kubernetes event tells of, as
+// kubernetesChange is what kind of change the reason of a Kubernetes event reports, as
 // contrib's k8s_events receiver writes it.
 func kubernetesChange(reason string) model.ChangeType {
 	switch reason {

@@ -92,7 +92,7 @@ func (d *dictionary) values() []knownValues {
 	return d.known
 }
 
-// knownValues is what is told of a field's values.
+// knownValues is what is known of a field's values.
 type knownValues struct {
 	texts           []fieldValue // nil: not told
 	least, greatest float64

@@ -122,7 +122,7 @@ func (h *hint) filter(f *model.Filter) {
 	h.grams, h.shorts = ngram.GramsOf(f.Text), ngram.ShortsOf(f.Text)
 }
 
-// severities demands a class; unnumbered says what is assumed of records whose
+// severities demands a class; unnumbered reports what is assumed of records whose
 // severity text alone may tell it.
 func (h *hint) severities(f *model.Filter, unnumbered bool) {
 	if len(f.Severities) == 0 && f.MinSeverity == model.SeverityUnspecified {

@@ -22,10 +22,10 @@ const (
 type interned struct {
 	key  string
 	hash uint64
-	born uint64              // sequence of the row that brought it: tells it from what had the slot before
+	born uint64              // sequence of the row that brought it: distinguishes it from what had the slot before
 	of   [sharedParts]uint32 // slots in other interners that belong to the key
 	refs uint32
-	mark uint32 // of whoever holds the latest reference
+	mark uint32 // of the holder of the latest reference
 }
 
 // page is some slots that come and go together, so that a value which stays
@@ -119,7 +119,7 @@ func (n *interner) add(hash uint64, of [sharedParts]uint32, key []byte, born uin
 }
 
 // openPage returns the first page with a free slot. A page that was given up is
-// made anew only when all others are full.
+// made again only when all others are full.
 func (n *interner) openPage() *page {
 	full := n.count == n.made*pageSlots
 	for ; n.open < len(n.pages); n.open++ {
@@ -180,7 +180,7 @@ func (n *interner) release(slot uint32) (gone bool) {
 	return true
 }
 
-// remove takes a slot off the index and closes the gap: whoever was pushed on
+// remove takes a slot off the index and closes the gap: any that was pushed on
 // by it moves back.
 func (n *interner) remove(slot uint32) {
 	mask := uint64(len(n.index) - 1)

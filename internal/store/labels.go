@@ -31,7 +31,7 @@ const (
 )
 
 // labelHash is what a label with its value is indexed under. Labels that share
-// a hash share their blocks: a reader looks into some in vain.
+// a hash share their blocks: a reader reads some without result.
 func labelHash(key, value string) uint64 {
 	h := xxhash.Sum64String(key)*0x9e3779b97f4a7c15 + xxhash.Sum64String(value)
 	return h ^ h>>29
@@ -85,7 +85,7 @@ func (p *postings) withSeverity(classes []model.Severity, services []string) (bl
 }
 
 // withLabel returns all blocks where the label may have one of these values.
-// stands tells whether a key is one that the label's name stands for.
+// stands reports whether a key is one that the label's name stands for.
 func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blocks blockSet) {
 	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
 		key, open := c.Text(), c.Take(1)[0] != 0

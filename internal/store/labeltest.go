@@ -41,7 +41,7 @@ func (c *labelCondition) mayHoldIn(filter []uint64) bool {
 	return c.grams == nil
 }
 
-// labelTest is a condition in terms of the numbers of one segment: it tells of
+// labelTest is a condition in terms of the numbers of one segment: it reports
 // each row whether the condition holds. So rows that are not selected need not be
 // restored, and each different value is compared once a block, or a segment.
 type labelTest struct {

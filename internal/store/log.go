@@ -45,7 +45,7 @@ type log[R any] struct {
 	lost   atomic.Uint64
 	packer *colenc.Packer
 
-	// writing is held by whoever appends or retires, before mu.
+	// writing is held by anyone who appends or retires, before mu.
 	writing sync.Mutex
 	closed  []*chunk[R]    // to be sealed; guarded by writing
 	sealer  sync.WaitGroup // the chunks that are being sealed; begun under writing

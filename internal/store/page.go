@@ -62,7 +62,7 @@ func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Pag
 	}
 	defer p.close()
 	limit := max(paging.Limit, 1)
-	found, err := p.top(ctx, limit+1, paging.MaxBytes, paging.After) // one more tells whether there is a next page
+	found, err := p.top(ctx, limit+1, paging.MaxBytes, paging.After) // one more reports whether there is a next page
 	if err != nil {
 		return model.Page[R]{}, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/panics"
 )
 
-// panicReport is who hears of panics in the goroutines of a store. What they were
+// panicReport is who receives panics in the goroutines of a store. What they were
 // about stays as it is: rows are not sealed, files are written later.
 type panicReport struct{ to atomic.Pointer[func(error)] }
 

@@ -75,7 +75,7 @@ func richPoints(r *rand.Rand, n int) []model.Point {
 }
 
 // pointLimit is small enough for a few thousand points to be sealed, evicted
-// and told apart.
+// and distinguished.
 const pointLimit = mebibyte
 
 // storedPoints returns what a tail from the beginning gives.
@@ -188,8 +188,8 @@ func TestPointsAreFoundAsByLookingAtAll(t *testing.T) {
 	}
 }
 
-// Whoever tails while points are sealed and evicted and series come and go sees
-// each row, as it was, or is told of it.
+// Anyone who tails while points are sealed and evicted and series come and go sees
+// each row, as it was, or is informed of it.
 func TestPointReadersDoNotSeeTheSealing(t *testing.T) {
 	s, _ := newTestStore(t, 512<<10, 0)
 	const batches, size = 150, 200

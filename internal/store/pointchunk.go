@@ -54,7 +54,7 @@ func (c *pointChunk) cost(extra int, newMember bool) int64 {
 }
 
 // grownFor is the capacity that a list needs for some more elements: small
-// steps at first, then by half, so that little room is held in vain.
+// steps at first, then by half, so that little memory is reserved without use.
 func grownFor(length, capacity, more int) int {
 	if length+more <= capacity {
 		return capacity

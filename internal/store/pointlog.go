@@ -25,7 +25,7 @@ type pointLog struct {
 	bell bell
 	lost atomic.Uint64
 
-	// writing is held by whoever appends or retires, before mu.
+	// writing is held by anyone who appends or retires, before mu.
 	writing sync.Mutex
 	closed  []*pointChunk  // to be sealed; guarded by writing
 	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
@@ -60,7 +60,7 @@ func newPointLog(packer *colenc.Packer, now func() time.Time) *pointLog {
 	}
 }
 
-// forgetOrigins has the batch's origins looked up anew: what the registry knew
+// forgetOrigins has the batch's origins looked up again: what the registry knew
 // of them may be gone.
 func (l *pointLog) forgetOrigins(n int) {
 	l.origins = slices.Grow(l.origins[:0], n)[:n]

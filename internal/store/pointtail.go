@@ -31,7 +31,7 @@ type PointTail struct {
 	last     int  // matching rows to go back first
 	resumed  bool // by a reader that wants to know what it missed
 	bytes    int  // that end an answer
-	taken    int  // bytes of rows in the answer at hand
+	taken    int  // bytes of rows in the current answer
 }
 
 // TailPoints makes a tail of metric points. Paging does not count.
@@ -153,7 +153,7 @@ func (t *PointTail) Poll(max int) (rows []model.Point, loss model.Loss, more boo
 func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
-		t.position = oldest - 1 // nobody was promised those rows
+		t.position = oldest - 1 // no one was promised those rows
 	}
 	if t.position+1 < oldest && len(rows) > 0 {
 		return rows, model.Loss{} // the loss comes behind these rows: with the next call
@@ -163,7 +163,7 @@ func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point
 	}
 	found, until, ok := t.load(&v)
 	if !ok {
-		return rows, model.Loss{} // evicted this moment: the next step tells how many
+		return rows, model.Loss{} // evicted this moment: the next step reports how many
 	}
 	until = min(until, end)
 	for i := range found {

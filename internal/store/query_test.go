@@ -67,7 +67,7 @@ func randomQuery(r *rand.Rand) model.EventQuery {
 	return q
 }
 
-// naive answers as the definition says.
+// naive answers as the definition states.
 func naive(stored []model.Event, q model.EventQuery) []uint64 {
 	match := eventMatcher(q)()
 	var rows []model.Event

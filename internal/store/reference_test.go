@@ -137,7 +137,7 @@ func (m *reference) traces(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// follow reads a tail, which gives every row or tells that it is lost, until the
+// follow reads a tail, which gives every row or reports that it is lost, until the
 // context ends, and then what is left.
 func (m *reference) follow(ctx context.Context, t *testing.T, tail *Tail[model.Event], slow bool) {
 	next := tail.Position() + 1
@@ -218,8 +218,8 @@ func TestReadersAgreeWithTheModelWhateverGoesOn(t *testing.T) {
 	assert.Empty(t, r.all())
 }
 
-// Tails get every row, or are told of those they were too slow for.
-// Those that do not read hold up nobody: the writer and the others are done
+// Tails get every row, or are informed of those they were too slow for.
+// Those that do not read hold up no one: the writer and the others are done
 // before they go on.
 func TestSlowTailsHoldUpNobody(t *testing.T) {
 	const tails, batches, batch = 300, 20, 200

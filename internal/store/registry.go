@@ -64,7 +64,7 @@ func (r *registry) findOrigin(b *model.PointBatch, p *model.PackedOrigin) origin
 	return o
 }
 
-// seriesHash: the attributes of a series do not tell it from that of another
+// seriesHash: the attributes of a series do not distinguish it from that of another
 // metric or resource.
 func (o *origin) seriesHash(attributes model.Packed) uint64 {
 	return (o.hash ^ attributes.Hash) * 0x9e3779b97f4a7c15

@@ -34,7 +34,7 @@ type search[R any] struct {
 	called  atomic.Bool  // helpers are at work
 
 	mu   sync.Mutex
-	next int // view that nobody works at yet
+	next int // view that no one works at yet
 	best budget.Best[R]
 }
 

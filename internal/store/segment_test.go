@@ -179,7 +179,7 @@ func traceSizes(traces []model.Trace) []traceSize {
 	return list
 }
 
-// naiveTraces answers as the definition says.
+// naiveTraces answers as the definition states.
 func naiveTraces(stored []model.Span, q model.TraceQuery) (answer []traceSize) {
 	match, newest, spans := spanMatcher(q)(), map[model.TraceID]*model.Span{}, map[model.TraceID]int{}
 	var alone []*model.Span // without a trace
@@ -230,7 +230,7 @@ func requireExact[R any](t *testing.T, l *log[R], stats Stats) {
 	require.LessOrEqual(t, stats.Bytes, stats.Capacity, stats.Signal)
 }
 
-// Whoever reads while chunks are sealed and evicted sees every row as it was
+// Anyone who reads while chunks are sealed and evicted sees every row as it was
 // written.
 func TestReadersDoNotSeeTheSealing(t *testing.T) {
 	s, _ := newTestStore(t, 4*mebibyte, 0)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxBook is how many series a book holds before it begins anew.
+	// maxBook is how many series a book holds before it begins again.
 	maxBook = 1 << 17
 	// leafSlots is how many slots a book makes room for at once.
 	leafSlots = 256

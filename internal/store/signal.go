@@ -106,7 +106,7 @@ func orElse[T any](v, other *T) *T {
 	return v
 }
 
-// matcher makes a test of the rows of one chunk. It is called anew for each
+// matcher makes a test of the rows of one chunk. It is called again for each
 // chunk, so that a test may remember what it found out about shared parts.
 type matcher[R any] func() func(*R) bool
 

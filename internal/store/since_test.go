@@ -14,7 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// A signal that holds nothing hides nothing of the others from whoever reads what memory
+// A signal that holds nothing hides nothing of the others from anyone who reads what memory
 // holds: what arrived since its last eviction is complete.
 func TestSinceOfSignalsThatHoldNothing(t *testing.T) {
 	for name, directory := range map[string]string{"memory": "", "directory": t.TempDir()} {

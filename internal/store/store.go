@@ -82,7 +82,7 @@ func New(limits Limits, now func() time.Time) *Store {
 type DirectoryOptions struct {
 	Path       string
 	Durability Durability
-	// Report is told of troubles with the directory, none of which ends the store, and
+	// Report is informed of troubles with the directory, none of which ends the store, and
 	// with a nil error of their end.
 	Report func(problem string, err error)
 	// FS is the file system, nil for that of the operating system.
@@ -131,14 +131,14 @@ func (s *Store) Resume(durability Durability, limits Limits) {
 	}
 }
 
-// Close lets go of the directory, which is not written any more.
+// Close releases the directory, which is not written any more.
 func (s *Store) Close() {
 	if s.directory != nil {
 		s.directory.close()
 	}
 }
 
-// DirectoryStats tells of the directory.
+// DirectoryStats describes the directory.
 type DirectoryStats struct {
 	Path         string // "" for none
 	Bytes        uint64 // of all files
@@ -171,7 +171,7 @@ func (s *Store) Directory() DirectoryStats {
 // Started returns when the store was made.
 func (s *Store) Started() time.Time { return s.started }
 
-// Epoch returns the number that tells this store's sequences from those of
+// Epoch returns the number that distinguishes this store's sequences from those of
 // another one. It is never 0.
 func (s *Store) Epoch() uint64 { return s.epoch }
 
@@ -235,7 +235,7 @@ func (s *Store) Retire() {
 	s.divide()
 }
 
-// Stats tells how full one signal's part of the store is. The maps are the
+// Stats is how full one signal's part of the store is. The maps are the
 // caller's own.
 type Stats struct {
 	Signal string // "logs", "traces", "metrics" or "profiles"

@@ -40,7 +40,7 @@ type Tail[R any] struct {
 	resumed  bool   // by a reader that wants to know what it missed
 	since    model.Nanos
 	last     int // matching rows to go back first
-	taken    int // bytes of rows in the answer at hand
+	taken    int // bytes of rows in the current answer
 	bytes    int // that end an answer
 }
 
@@ -140,7 +140,7 @@ func (t *Tail[R]) Ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// rest lets go of what is not needed until the next call, of which nobody knows
+// rest releases what is not needed until the next call, of which no one knows
 // when it comes.
 func (t *Tail[R]) rest() {
 	t.taken = 0
@@ -174,7 +174,7 @@ func atLeastOne(n int) int { return max(n, 1) }
 
 // Poll returns at most max matching rows without waiting, perhaps none, and a
 // loss as Next does. more is false once the tail has come to where the log
-// ended when the tail was made; whoever polls until then comes to an end however
+// ended when the tail was made; anyone who polls until then comes to an end however
 // much is written. Later calls return what has come since.
 func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
 	_ = t.goBack(context.Background()) // fails only with its context
@@ -202,7 +202,7 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
 func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
-		t.position = oldest - 1 // nobody was promised those rows
+		t.position = oldest - 1 // no one was promised those rows
 	}
 	if t.position+1 < oldest && len(rows) > 0 {
 		return rows, model.Loss{} // the loss comes behind these rows: with the next call

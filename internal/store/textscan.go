@@ -15,7 +15,7 @@ import (
 // textHint is a text that rows must hold. It is looked for in the texts of a
 // block as they are unpacked, all rows at once, which takes a tenth of the time
 // that restoring the rows would. What is found may lie across the bounds of
-// texts: it only says that the rows must be looked at.
+// texts: it only reports that the rows must be looked at.
 type textHint struct {
 	folded []byte // ASCII only
 	// hex is set if a part of it may be a part of an id: those stand as marks in

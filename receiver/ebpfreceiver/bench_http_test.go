@@ -57,7 +57,7 @@ func BenchmarkHTTPRequest(b *testing.B) {
 	}
 }
 
-// runSeen runs the load beside the built collector, whose only work is to tell of HTTP.
+// runSeen runs the load beside the built collector, whose only work is to report HTTP.
 func runSeen(b *testing.B, load string, requests int) (programs, collector time.Duration) {
 	b.Helper()
 	folder := b.TempDir()

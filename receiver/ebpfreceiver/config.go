@@ -24,7 +24,7 @@ import (
 type ErrorMode string
 
 const (
-	// ErrorModeIgnore runs the rest and says what is missing.
+	// ErrorModeIgnore runs the rest and reports what is missing.
 	ErrorModeIgnore ErrorMode = "ignore"
 	// ErrorModePropagate does not let the collector start.
 	ErrorModePropagate ErrorMode = "propagate"

@@ -43,7 +43,7 @@ func createDefaultConfig() component.Config {
 }
 
 // sharedReceivers gives the pipelines of all signals the one receiver of an id:
-// the programs are in the kernel once, whoever wants what they see.
+// the programs are in the kernel once, no matter who wants what they see.
 type sharedReceivers struct {
 	mu   sync.Mutex
 	byID map[component.ID]*ebpfReceiver

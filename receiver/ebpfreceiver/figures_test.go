@@ -25,7 +25,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// watching attaches these probes; whoever calls starts and stops.
+// watching attaches these probes; anyone who calls starts and stops.
 func watching(t testing.TB, config *Config, probes ...probe.Probe) *watch {
 	t.Helper()
 	if os.Geteuid() != 0 {

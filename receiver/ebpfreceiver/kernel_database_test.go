@@ -89,7 +89,7 @@ func freePort(t testing.TB) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// awaitPort waits until somebody listens.
+// awaitPort waits until someone listens.
 func awaitPort(t testing.TB, port int, log *bytes.Buffer) {
 	t.Helper()
 	require.Eventually(t, func() bool {

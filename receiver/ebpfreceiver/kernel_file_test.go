@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// watchedFolder is a folder whose files the receiver tells of.
+// watchedFolder is a folder whose files the receiver reports.
 func watchedFolder(t *testing.T, adapt func(*Config)) (folder string, s *seen) {
 	t.Helper()
 	folder, err := filepath.EvalSymlinks(t.TempDir())

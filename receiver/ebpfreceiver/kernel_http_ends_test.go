@@ -87,7 +87,7 @@ func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
 }
 
 // A client that is gone before it reads its answer takes nothing from the server: that
-// answered, and its span says how.
+// answered, and its span reports how.
 func TestAnAnswerThatNobodyReadsIsASpanOfTheServer(t *testing.T) {
 	s := onThisKernel(t, onlyHTTP)
 	asked, gone, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})

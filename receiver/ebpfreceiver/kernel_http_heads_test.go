@@ -135,7 +135,7 @@ func TestAHeadInManyBuffersIsRead(t *testing.T) {
 	s.both(t, 1, "/buffers")
 }
 
-// The time of a response that stalls is that until somebody gives up.
+// The time of a response that stalls is that until someone gives up.
 func TestAStalledResponseIsAFailure(t *testing.T) {
 	s := onThisKernel(t, onlyHTTP)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -185,7 +185,7 @@ func TestAPipelineOfRedisIsReadWhole(t *testing.T) {
 	}
 }
 
-// Who is not let in learns of it, and so does whoever watches.
+// Who is not let in learns of it, and so does anyone who watches.
 func TestRefusedLoginsAreReported(t *testing.T) {
 	port := runRedis(t)
 	s := onThisKernel(t, onlyDatabases)

@@ -27,7 +27,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// webProgram is a server in Python that says where it listens.
+// webProgram is a server in Python that reports where it listens.
 const webProgram = `
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -162,7 +162,7 @@ func TestAServiceNameBehindManyVariables(t *testing.T) {
 	assert.Equal(t, "late", s.resourceOf(t, command.Process.Pid, "tapio.process.exit", "/true")["service.name"])
 }
 
-// A container names what runs in it, and its id tells instances apart.
+// A container names what runs in it, and its id distinguishes instances.
 func TestAContainerIsAService(t *testing.T) {
 	inEachHierarchy(t, func(t *testing.T, enter string) {
 		s := onThisKernel(t, onlyProcesses)
@@ -204,7 +204,7 @@ func TestAProgramThatIsRunByADescriptor(t *testing.T) {
 	}
 }
 
-// An address of loopback is another one in each network namespace. Where nobody answers,
+// An address of loopback is another one in each network namespace. Where no one answers,
 // who listened there last is named, and who listens elsewhere is not.
 func TestLoopbackIsScopedByItsNetworkNamespace(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {

@@ -23,7 +23,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
-// language makes exchanges of which each is told from all others by both its question
+// language makes exchanges of which each is distinguished from all others by both its question
 // and its answer.
 type language struct {
 	question, answer func(id int) string

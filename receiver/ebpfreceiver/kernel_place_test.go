@@ -103,7 +103,7 @@ func TestAProcessInAContainerNamesContainerAndPod(t *testing.T) {
 	})
 }
 
-// Whoever is moved is somewhere else from then on, though it began no program.
+// Anyone who is moved is somewhere else from then on, though it began no program.
 func TestAProcessThatIsMovedIsInItsNewPlace(t *testing.T) {
 	inEachHierarchy(t, func(t *testing.T, enter string) {
 		s := onThisKernel(t, onlyProcesses)

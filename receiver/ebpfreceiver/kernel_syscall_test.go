@@ -22,7 +22,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// ofItsOwnName copies a program, so that its calls are told from all others.
+// ofItsOwnName copies a program, so that its calls are distinguished from all others.
 func ofItsOwnName(t *testing.T, original, name string) (program string) {
 	t.Helper()
 	program = filepath.Join(t.TempDir(), name)
@@ -56,7 +56,7 @@ func TestSystemCallsWithinTheBudgetAreCountedExactly(t *testing.T) {
 	})
 }
 
-// The program reads and writes by turns, which would deceive whoever times each
+// The program reads and writes by turns, which would deceive anyone who times each
 // sixteenth call. By chance a count is off by 1,265 in the standard deviation;
 // the test allows for eight of them.
 func TestSystemCallsAboveTheBudgetAreEstimated(t *testing.T) {

@@ -165,7 +165,7 @@ func TestSecretsOfACommandLineStayInTheReceiver(t *testing.T) {
 	}
 }
 
-// runc and busybox run themselves anew by a name that stands for whoever says it.
+// runc and busybox run themselves again by a name that stands for anyone who says it.
 func TestAProgramThatRunsItselfAnewKeepsItsName(t *testing.T) {
 	s := onThisKernel(t, onlyProcesses)
 	command := exec.Command("/bin/bash", "-c", "exec /proc/self/exe -c 'exit 5'")

@@ -24,7 +24,7 @@ import (
 )
 
 // BenchmarkMixedLoad runs all that is on by default beside programs that start,
-// compute, write to a disk and speak over the network, and tells what it costs.
+// compute, write to a disk and speak over the network, and reports what it costs.
 // With the variable TAPIO_BENCH_FILES the file probe looks on too.
 func BenchmarkMixedLoad(b *testing.B) {
 	folder := b.TempDir()
@@ -84,8 +84,8 @@ func tracing(b *testing.B) (ns float64) {
 	return median(empty) - median(bare)
 }
 
-// emptyRun is what the kernel says that a program takes which does nothing: its
-// two looks at the clock, that are not there while nobody measures.
+// emptyRun is what the kernel reports that a program takes which does nothing: its
+// two looks at the clock, that are not there while no one measures.
 func emptyRun(b *testing.B) time.Duration {
 	b.Helper()
 	w := watching(b, createDefaultConfig().(*Config), probe.NewFloor(false))

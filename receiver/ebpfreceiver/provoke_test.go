@@ -171,7 +171,7 @@ func TestTimeOnCPUAndWaitsForIt(t *testing.T) {
 	})
 }
 
-// A tenth of a CPU is used up by whoever computes, in each period.
+// A tenth of a CPU is used up by anyone who computes, in each period.
 func TestAThrottledCgroupIsCounted(t *testing.T) {
 	path, procs := inCgroup(t, cgroupKnob{"cpu", "cpu.cfs_quota_us", "10000"}, cgroupKnob{"", "cpu.max", "10000 100000"})
 	s := onThisKernel(t, func(*Config) {})

@@ -82,7 +82,7 @@ func (c *collector) log() []byte {
 func (c *collector) stop() {
 	c.term()
 	if c.cmd != nil {
-		_ = c.cmd.Wait() // it was told to end
+		_ = c.cmd.Wait() // it was asked to end
 	}
 	_ = os.RemoveAll(c.folder) // a temporary folder
 }
@@ -103,7 +103,7 @@ func (c *collector) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// readAddresses reports whether the log says that everything is ready.
+// readAddresses reports whether the log reports that everything is ready.
 func (c *collector) readAddresses(log []byte) (ready bool) {
 	for line := range bytes.Lines(log) {
 		var entry struct {

@@ -75,7 +75,7 @@ func readGarbage(profile io.Reader) (garbage, error) {
 	return g, lines.Err()
 }
 
-// garbageAtRest has the collector's garbage collected some times, and tells of
+// garbageAtRest has the collector's garbage collected some times, and reports
 // these times only.
 func garbageAtRest(ctx context.Context, c *collector) (garbage, error) {
 	const times = 30

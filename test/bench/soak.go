@@ -39,7 +39,7 @@ func signalWays(set settings) ([]variant, error) {
 }
 
 // measureSoak sends RATE records a second, over all ways in equal parts, for
-// WARMUP and DURATION, and tells what became of them, and how the collector's
+// WARMUP and DURATION, and reports what became of them, and how the collector's
 // memory fared.
 func measureSoak(ctx context.Context, set settings, ways []variant, out io.Writer) error {
 	if set.MemoryLimit == "" {

@@ -98,7 +98,7 @@ func badWiring() map[string]badConfig {
 	}
 }
 
-// A configuration that cannot work ends the process at once, and says which key
+// A configuration that cannot work ends the process at once, and reports which key
 // is wrong and what to write instead.
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()

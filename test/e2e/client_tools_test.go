@@ -19,7 +19,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// The command-line client tells the same as the API, one record a line.
+// The command-line client returns the same as the API, one record a line.
 func TestTapioctlGet(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)

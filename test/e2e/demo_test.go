@@ -83,7 +83,7 @@ func children(t *testing.T, of int) (pids []string) {
 	return pids
 }
 
-// allEnded reports whether none of the processes runs; one that nobody has waited
+// allEnded reports whether none of the processes runs; one that no one has waited
 // for yet has ended.
 func allEnded(pids []string) bool {
 	for _, pid := range pids {

@@ -80,7 +80,7 @@ func TestVanishingClients(t *testing.T) {
 					return
 				}
 				if n >= 10 {
-					continue // nobody waits for these
+					continue // no one waits for these
 				}
 				if _, err := stream.Recv(); err != nil {
 					t.Error(err)
@@ -103,7 +103,7 @@ func TestVanishingClients(t *testing.T) {
 	})
 }
 
-// A connection that speaks no gRPC, or breaks off, harms nobody.
+// A connection that speaks no gRPC, or breaks off, harms no one.
 func TestGarbageOnTheWire(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
@@ -148,7 +148,7 @@ func (f *frozen) Write(p []byte) (int, error) {
 	}
 }
 
-// The server finds out that a client is gone though nobody told it.
+// The server finds out that a client is gone without being notified.
 func TestHalfOpenConnection(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard,

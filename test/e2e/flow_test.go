@@ -43,7 +43,7 @@ func crowd(ctx context.Context, t *testing.T, c *Collector, told func(*tapiov1.F
 	return &writers
 }
 
-// A server that has its hands full says so on every stream, and a client that
+// A server that has its hands full reports it on every stream, and a client that
 // listens sends smaller batches, and loses nothing. When the crowd is gone, it
 // says that too.
 func TestFlowControlUnderLoad(t *testing.T) {

@@ -52,7 +52,7 @@ func storeHealth(t *testing.T, client api) *tapiov1.HealthCheckResponse {
 	return health
 }
 
-// While the disk is full the store serves from memory and says that it does; what is
+// While the disk is full the store serves from memory and reports that it does; what is
 // in memory only when the collector is stopped does not go without an error.
 func TestAFullDiskIsCountedAndServingGoesOn(t *testing.T) {
 	t.Parallel()

@@ -153,7 +153,7 @@ func (c *Collector) awaitReady(t *testing.T) {
 	eventually(t, startLimit, ready, "the collector is ready")
 }
 
-// readAddresses reports whether the log says that everything is ready.
+// readAddresses reports whether the log reports that everything is ready.
 func (c *Collector) readAddresses(log []byte) (ready bool) {
 	for line := range bytes.Lines(log) {
 		var entry struct{ Msg, Transport, Endpoint string }
@@ -186,7 +186,7 @@ func runToEnd(t *testing.T, configYAML string, args ...string) (int, string) {
 }
 
 // awaitEnd returns the exit code of a collector that ends by itself. One that does
-// not fails the test and tells where it hangs.
+// not fails the test and reports where it hangs.
 func (c *Collector) awaitEnd(t *testing.T) int {
 	t.Helper()
 	timer := time.AfterFunc(startLimit, func() { _ = c.cmd.Process.Signal(syscall.SIGQUIT) })

@@ -35,7 +35,7 @@ func TestTheKernelsShareIsAccountedFor(t *testing.T) {
 	samples := scrape(t, address)
 	for _, probe := range []string{"process", "syscall", "cpu", "block", "file", "tcp", "http", "dns"} {
 		label := `probe="` + probe + `"`
-		if probe != "block" && probe != "http" && probe != "dns" { // nobody need write to a disk or speak meanwhile
+		if probe != "block" && probe != "http" && probe != "dns" { // no one need write to a disk or speak meanwhile
 			require.Positive(t, of(samples, "otelcol_tapio_ebpf_program_runs", label), probe)
 			require.Positive(t, of(samples, "otelcol_tapio_ebpf_program_run_time", label), probe)
 		}

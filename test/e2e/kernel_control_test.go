@@ -60,7 +60,7 @@ func arrived(t *testing.T, client api, signal string) float64 {
 	return 0
 }
 
-// Nobody but the test touches the folder, so what there was to tell is known to the
+// No one but the test touches the folder, so what there was to report is known to the
 // record: three events a file.
 func TestWhatIsKeptBackIsCountedToTheRecord(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 )
 
 // ofIPv6 is what one container of a pod does: its server is asked by IPv6, in a network
-// that the collector is not in; nobody is there on another port, the name server knows
+// that the collector is not in; no one is there on another port, the name server knows
 // of nothing, and a connection is thrown away.
 const ofIPv6 = `
 import http.client, http.server, socket, struct, threading

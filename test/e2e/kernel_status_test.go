@@ -55,7 +55,7 @@ func TestAFeatureThatIsOffIsToldWhereverOneLooks(t *testing.T) {
 	require.Equal(t, 0, c.Stop())
 }
 
-// featureOff is how the log tells of one.
+// featureOff is how the log reports one.
 type featureOff struct{ Msg, Probe, Feature, Reason, Error string }
 
 func featuresOff(t *testing.T, log []byte) (list []featureOff) {

@@ -96,7 +96,7 @@ func limitMemory(knob string, limit int) error {
 	return errors.Join(err, file.Close())
 }
 
-// Without privileges the receiver says what is missing and the rest runs.
+// Without privileges the receiver reports what is missing and the rest runs.
 func TestWithoutPrivilegesTheRestRuns(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)
@@ -193,7 +193,7 @@ func TestWithoutTypesOfTheKernelTheRestIsCounted(t *testing.T) {
 	procs := memoryCgroup(t, 64<<20)
 	cgroup := "/" + filepath.Base(filepath.Dir(procs))
 	busy := exec.Command("sh", "-c", "echo $$ > "+procs+" && exec dd if=/dev/zero of=/dev/null bs=64k")
-	require.NoError(t, busy.Start()) // /proc tells who it is, while it is
+	require.NoError(t, busy.Start()) // /proc reports who it is, while it is
 	t.Cleanup(func() { _ = busy.Process.Kill(); _ = busy.Wait() })
 	for _, metric := range []string{"tapio.syscall.duration", "tapio.cpu.time"} {
 		awaitOutput(t, c, `"dd"`, "get", "metrics", "--name", metric, "-l", "process.linux.cgroup="+cgroup, "-o", "json")

@@ -13,7 +13,7 @@ import (
 )
 
 // A live reader that does not read is moved on to the newest records and told what
-// it missed: what it gets and what it is told of is all there was. Its lag is a
+// it missed: what it gets and what it is informed of is all there was. Its lag is a
 // metric meanwhile.
 func TestLiveReaderBehindIsToldWhatItMissed(t *testing.T) {
 	t.Parallel()

@@ -121,7 +121,7 @@ func writeUntilCut(t *testing.T, client api, cut func()) (acked []int) {
 // liveStream waits for the next message of a stream that says nothing yet.
 type liveStream func() error
 
-// SIGTERM ends a server with live streams of every kind, and tells their readers
+// SIGTERM ends a server with live streams of every kind, and informs their readers
 // that it goes away.
 func TestStopEndsLiveStreams(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func of(samples map[string]float64, metric, label string) (sum float64) {
 	return sum
 }
 
-// GetMetrics and the collector's own metrics tell the same; and every metric
+// GetMetrics and the collector's own metrics return the same; and every metric
 // that the dashboard and the alert rules name is one that is told.
 func TestOwnMetrics(t *testing.T) {
 	t.Parallel()
@@ -97,7 +97,7 @@ func TestOwnMetrics(t *testing.T) {
 	requireKnown(t, samples)
 }
 
-// requireKnown looks for the metrics that people are told to watch among those
+// requireKnown looks for the metrics that people are asked to watch among those
 // that were told, and, for what did not happen here, those that are documented.
 func requireKnown(t *testing.T, samples map[string]float64) {
 	t.Helper()

@@ -20,7 +20,7 @@ import (
 
 var networkStandard = strings.ReplaceAll(kernelStandard, "traces: {receivers: [otlp]", "traces: {receivers: [otlp, ebpf]")
 
-// Programs that nobody instrumented: their request is one trace of two spans.
+// Programs that no one instrumented: their request is one trace of two spans.
 func TestAPlainRequestIsATrace(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)
@@ -85,7 +85,7 @@ func pythonServer(t *testing.T) string {
 	return "http://127.0.0.1:" + port
 }
 
-// freePort is one that nobody listened on a moment ago.
+// freePort is one that no one listened on a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -42,7 +42,7 @@ func TestBrokenTextIsAnswered(t *testing.T) {
 	require.Contains(t, string(answer), "broken\uFFFDhere")
 }
 
-// A stream of requests over HTTP that breaks off says where.
+// A stream of requests over HTTP that breaks off reports where.
 func TestMalformedLineOfARequestStream(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)

@@ -60,7 +60,7 @@ func newIssuer(t *testing.T) *issuer {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the reader tells if this fails
+	_ = json.NewEncoder(w).Encode(v) // the reader reports if this fails
 }
 
 // token is one for the audience tapio, for an hour; claims change that.
@@ -157,7 +157,7 @@ func figuresAs(t *testing.T, c *Collector, by bearer) *tapiov1.TapioServiceGetMe
 	return figures
 }
 
-// By the subject of a token one can be told from another, too.
+// By the subject of a token one can be distinguished from another, too.
 func TestOpenIDSubject(t *testing.T) {
 	t.Parallel()
 	trusted := newIssuer(t)
@@ -167,8 +167,8 @@ func TestOpenIDSubject(t *testing.T) {
 	require.Equal(t, [3]codes.Code{may, mayNot, mayRule}, rights(t, c, trusted.token(t, map[string]any{"sub": "root"})))
 }
 
-// A plain token says that its bearer may come in, and not who that is: rights
-// that name somebody are not theirs.
+// A plain token reports that its bearer may come in, and not who that is: rights
+// that name someone are not theirs.
 func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	c := Start(t, authenticated("bearertokenauth", `{token: let-me-in}`, `{attribute: subject, read: ['*'], write: [somebody]}`))

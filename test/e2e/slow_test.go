@@ -23,7 +23,7 @@ func slowAPI(t *testing.T, c *Collector) api {
 	return apiAt(dial(t, c.GRPC, insecure.NewCredentials(), grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
 }
 
-// A reader that does not read holds up nobody; when it reads again it is told
+// A reader that does not read holds up no one; when it reads again it is told
 // exactly how much it missed.
 func TestSlowReaderIsToldItsLoss(t *testing.T) {
 	t.Parallel()

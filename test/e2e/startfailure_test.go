@@ -13,7 +13,7 @@ import (
 )
 
 // besides is the standard collector with other extensions that listen. All of them
-// start in an order that is drawn anew at each start.
+// start in an order that is drawn again at each start.
 const besides = `
   zpages: {endpoint: %q}
   pprof: {endpoint: %q}

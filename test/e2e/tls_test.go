@@ -94,7 +94,7 @@ func (a *authority) trust(t *testing.T, own ...pair) credentials.TransportCreden
 	return credentials.NewTLS(config)
 }
 
-// With a client_ca_file the server talks to nobody who cannot prove who it is.
+// With a client_ca_file the server talks to no one who cannot prove who it is.
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
 	ours, foreign := newAuthority(t), newAuthority(t)

@@ -116,12 +116,12 @@ func (c *Collector) Stop() {
 	c.hangUp()
 	c.end()
 	if c.cmd != nil {
-		_ = c.cmd.Wait() // it was told to end
+		_ = c.cmd.Wait() // it was asked to end
 	}
 	_ = os.RemoveAll(c.folder) // a temporary folder
 }
 
-// connect waits until the log says that everything is ready, and dials.
+// connect waits until the log reports that everything is ready, and dials.
 func (c *Collector) connect(ctx context.Context) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()

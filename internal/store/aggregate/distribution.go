@@ -184,7 +184,7 @@ func (d *distribution) clamp(value float64) float64 {
 	return value
 }
 
-// wasReset reports whether a cumulative distribution began anew between two
+// wasReset reports whether a cumulative distribution began again between two
 // points. New bounds or a finer scale are a new beginning too.
 func wasReset(before, after *model.Point) bool {
 	return Restarted(before, after) || distributionFell(before, after)

@@ -11,7 +11,7 @@ func KnowsStart(p *model.Point) bool { return p.Start != 0 && p.Start < p.Time }
 
 // Restarted reports whether the start times of two points of a cumulative series
 // show a reset between them. A counter that was read at before.Time cannot have
-// started earlier than that: such a start is one that the sender computed anew,
+// started earlier than that: such a start is one that the sender computed again,
 // for example from the time since boot.
 func Restarted(before, after *model.Point) bool {
 	return KnowsStart(after) && after.Start != before.Start && after.Start >= before.Time

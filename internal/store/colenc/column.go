@@ -165,7 +165,7 @@ func Zigzag(v int64) uint64 { return uint64(v<<1) ^ uint64(v>>63) }
 // Unzigzag undoes Zigzag.
 func Unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
-// Column is one number of each row of a block, on its way in.
+// Column is one number of each row of a block, while it is written.
 type Column struct {
 	Bytes    []byte
 	previous uint64

@@ -63,14 +63,14 @@ type Entry struct {
 	Size int64
 }
 
-// Lock is a locked file. Close lets go of it; so does the end of the process.
+// Lock is a locked file. Close releases it; so does the end of the process.
 type Lock interface {
 	io.Closer
 	// Held reports whether the file still has the name that it was locked by.
 	Held() bool
 }
 
-// LockedError says that another process has the lock.
+// LockedError reports that another process has the lock.
 type LockedError struct {
 	// Owner is the process that has it, "" if it is not known.
 	Owner string
@@ -229,7 +229,7 @@ func ReadAll(fs FS, path string, most int64) ([]byte, error) {
 	return data[:n], err
 }
 
-// SizeError says that a file is larger than any that the store writes.
+// SizeError reports that a file is larger than any that the store writes.
 type SizeError struct{ Size, Most int64 }
 
 // Error names both sizes.

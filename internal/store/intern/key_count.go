@@ -15,7 +15,7 @@ const (
 	// have. Sealing gathers what it knows of each, up to a kilobyte, so that a chunk
 	// of a hundred thousand keys would take many times its own size.
 	maxChunkKeys = 1 << 13
-	// keyCountBits is how many hashes are told apart; the more keys there are, the
+	// keyCountBits is how many hashes are distinguished; the more keys there are, the
 	// more of them go uncounted.
 	keyCountBits = 1 << 16
 )

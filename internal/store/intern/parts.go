@@ -46,8 +46,8 @@ func NewParts(hash *maphash.Hash) *Parts {
 	}
 }
 
-// Forget lets go of the values searched for last, for they may hold memory that
-// nobody is charged for.
+// Forget releases the values searched for last, for they may hold memory that
+// no one is charged for.
 func (p *Parts) Forget() {
 	p.Resources.forget()
 	p.Scopes.forget()

@@ -77,7 +77,7 @@ func (f *files) start(l *Log, older []OldFile) {
 
 func (f *files) size() int64 { return f.log.size.Load() }
 
-// write writes records, each into the file at hand or into the next one.
+// write writes records, each into the current file or into the next one.
 func (f *files) write(buffer []byte, starts []span) (bytes int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +110,7 @@ func (f *files) write(buffer []byte, starts []span) (bytes int, err error) {
 	return len(buffer), f.writeOut(buffer[from:])
 }
 
-// tail is the file at hand.
+// tail is the current file.
 func (f *files) tail() *OldFile { return &f.list[len(f.list)-1] }
 
 func (f *files) writeOut(records []byte) error {
@@ -129,7 +129,7 @@ func (f *files) writeOut(records []byte) error {
 	return nil
 }
 
-// begin ends the file at hand and makes the next.
+// begin ends the current file and makes the next.
 func (f *files) begin() error {
 	if f.active != nil {
 		if err := errors.Join(f.syncActive(), f.active.Close()); err != nil {
@@ -160,7 +160,7 @@ func (f *files) begin() error {
 	return nil
 }
 
-// fail gives the file at hand up: what is in it stays for a reader.
+// fail gives the current file up: what is in it stays for a reader.
 func (f *files) fail(err error) error {
 	f.failure, f.retry = err, time.Now().Add(retryAfter)
 	if f.active != nil {
@@ -181,7 +181,7 @@ func (f *files) giveUp(err error) error {
 // overdue reports whether rows wait for longer than they may.
 func (f *files) overdue() bool { return f.syncDue != nil && time.Since(f.since) >= syncEvery }
 
-// sync brings the file at hand to the disk. If that fails it returns how many rows
+// sync brings the current file to the disk. If that fails it returns how many rows
 // are not there.
 func (f *files) sync() (rows uint32, synced bool, err error) {
 	f.mu.Lock()

@@ -194,7 +194,7 @@ func (l *Log) wakeUp() {
 	}
 }
 
-// SetStuck tells whether the store can write its files.
+// SetStuck reports whether the store can write its files.
 func (l *Log) SetStuck(stuck bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -109,7 +109,7 @@ func TestWhatIsAcknowledgedIsOnTheDisk(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-// heldDisk holds syncs until it is told to go on.
+// heldDisk holds syncs until it is asked to go on.
 func heldDisk(m *disktest.Memory) (begun chan struct{}, goOn chan struct{}) {
 	begun, goOn = make(chan struct{}), make(chan struct{})
 	m.SetFault(func(op, _ string) error {

@@ -16,7 +16,7 @@ type Damage struct {
 	Bytes int64
 	// Torn is set if all of them are at the end of the file, as a crash leaves them.
 	Torn bool
-	// Problem says what is wrong with the first of them.
+	// Problem is what is wrong with the first of them.
 	Problem string
 }
 
@@ -82,7 +82,7 @@ type reader struct {
 	damage Damage
 }
 
-// record reads the record at hand, or passes over it.
+// record reads the current record, or passes over it.
 func (r *reader) record(use func(Header, []byte) error) {
 	rest := r.data[r.at:]
 	h, length, sum, ok := readHeader(rest, r.marker)

@@ -31,7 +31,7 @@ type postgres struct {
 	back       messages
 	statements map[string]statement
 	portals    map[string]statement
-	// cycles are the calls between two points at which the server says that it is
+	// cycles are the calls between two points at which the server reports that it is
 	// ready, the eldest first.
 	cycles []cycle
 	// parsed is what was prepared since the last such point: an error may be of it.

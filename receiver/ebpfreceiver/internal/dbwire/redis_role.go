@@ -88,7 +88,7 @@ func isCommand(s string) bool {
 	return s != "" && len(s) <= 32
 }
 
-// isStream tells of commands behind which answers come without questions.
+// isStream reports commands behind which answers come without questions.
 func isStream(operation string) bool {
 	switch operation {
 	case "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "SYNC", "PSYNC":

@@ -15,7 +15,7 @@ const (
 	arguments   = 3       // that are kept of a command
 )
 
-// respListener hears of the values of a stream of Redis' protocol.
+// respListener receives the values of a stream of Redis' protocol.
 type respListener interface {
 	// value begins at the top: its kind, and what stands behind it in its line.
 	value(kind byte, line []byte)

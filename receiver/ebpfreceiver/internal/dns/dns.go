@@ -195,10 +195,10 @@ func (p *Probe) notFound(s *search, out *emit.Batch) {
 	p.finish(&s.id, &s.lookup, s.answered, nameError, out)
 }
 
-// nameError says that there is no such name.
+// nameError reports that there is no such name.
 const nameError = "NXDOMAIN"
 
-// finish counts a lookup, and tells of one that failed.
+// finish counts a lookup, and reports one that failed.
 func (p *Probe) finish(id *lookupID, l *lookup, at time.Time, fault string, out *emit.Batch) {
 	p.took.add(l.of, &id.question, fault, at.Sub(l.began))
 	if fault == "" {

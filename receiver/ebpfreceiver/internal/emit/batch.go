@@ -66,7 +66,7 @@ func NewBatch(origin Origin, table *identity.Table) *Batch {
 	return b
 }
 
-// Reset begins anew with empty signals; those handed on are not touched.
+// Reset begins again with empty signals; those handed on are not touched.
 func (b *Batch) Reset() {
 	b.Spans = 0
 	b.Logs, b.Traces, b.Metrics = plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()

@@ -117,7 +117,7 @@ func (r *Reading[K, V]) Each(take func(key *K, value *V)) error {
 	}
 }
 
-// Counter reads a map of the kernel and says what has grown.
+// Counter reads a map of the kernel and reports what has grown.
 type Counter[K comparable, V comparable] struct {
 	Reading[K, V]
 	before map[K]*counted[V]

@@ -23,7 +23,7 @@ type wire struct {
 }
 
 func newWire() *wire {
-	// Close to where the places in a stream begin anew.
+	// Close to where the places in a stream begin again.
 	return &wire{seq: [2]uint32{1<<32 - 20, 1<<32 - 5}, clock: time.Unix(1000, 0), lost: map[Reason]uint64{}}
 }
 
@@ -50,7 +50,7 @@ func (w *wire) piece(sent bool, text string, copied int) *wire {
 	return w
 }
 
-// skip is bytes that nobody told of.
+// skip is bytes that were not reported.
 func (w *wire) skip(sent bool, n int) *wire {
 	w.seq[indexOf(sent)] += uint32(n)
 	return w

@@ -104,7 +104,7 @@ func (c *Conn) overlaps(e *Exchange, at time.Time) bool {
 	return e.Start.Before(at)
 }
 
-// ended lets go of an exchange of which it was not seen when it ended.
+// ended releases an exchange of which it was not seen when it ended.
 func (c *Conn) ended(sent bool) {
 	if sent != c.Server || c.current == nil {
 		return
@@ -130,7 +130,7 @@ func (c *Conn) shift(e *Exchange) {
 	}
 }
 
-// finish lets go of the exchange, as it may be used again: what of its request
+// finish releases the exchange, as it may be used again: what of its request
 // still comes belongs to no exchange.
 func (c *Conn) finish(e *Exchange) {
 	if !e.Lost {

@@ -40,14 +40,14 @@ type Head struct {
 	Chunked bool
 	// Coded reports a Transfer-Encoding, which overrides the Content-Length.
 	Coded bool
-	// Upgrade tells that the connection is to speak something else.
+	// Upgrade reports that the connection is to speak something else.
 	Upgrade     bool
 	Host        string
 	UserAgent   string
 	Traceparent string
 }
 
-// Request tells requests from responses.
+// Request distinguishes requests from responses.
 func (h *Head) Request() bool { return h.Method != "" }
 
 // ParseHead reads a head from the beginning of the bytes, and how long it is.

@@ -12,7 +12,7 @@ import (
 )
 
 // world is a client and a server that speak over one connection, and what one of
-// the ends is seen to do. Each response is told from all others by its status.
+// the ends is seen to do. Each response is distinguished from all others by its status.
 type world struct {
 	*rand.Rand
 	server bool // the end that is watched

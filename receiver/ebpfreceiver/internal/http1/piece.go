@@ -8,7 +8,7 @@ import "time"
 // Piece is what one call sent or received.
 type Piece struct {
 	Time time.Time
-	// Sent tells the two streams of the connection apart.
+	// Sent distinguishes the two streams of the connection.
 	Sent bool
 	// Seq is the place of the first byte in the stream, modulo 2^32.
 	Seq uint32
@@ -42,7 +42,7 @@ type End struct {
 	Unread bool
 	// Refused reports that the peer had closed it and refused what this end sent then.
 	// The refusal comes while the call that sends is under way, so these bytes are
-	// never seen; nobody has read them.
+	// never seen; no one has read them.
 	Refused bool
 }
 

@@ -57,7 +57,7 @@ type listener interface {
 	done(sent bool, at time.Time)
 	// ended reports that the message is complete, at a time that was not seen.
 	ended(sent bool)
-	// lose reports that messages of the stream cannot be told apart any more. With
+	// lose reports that messages of the stream cannot be distinguished any more. With
 	// missing, bytes were not seen, which may have held any number of messages.
 	lose(sent bool, why Reason, missing bool)
 	// oversized is a request whose head is too long to read to its end.

@@ -19,7 +19,7 @@ const (
 )
 
 // Turns records how the client of a connection takes turns with its server. After
-// a loss nobody knows how many requests are unanswered. A client that waits for
+// a loss no one knows how many requests are unanswered. A client that waits for
 // its answers has none outstanding when it asks after an answer, so pairing may
 // resume there. A client that asks before its answers are complete gives no such
 // point; pairing resumes on trial where the connection was at rest.

@@ -17,7 +17,7 @@ import (
 // Mount is where a hierarchy of cgroups is to be found.
 type Mount struct {
 	Folder string
-	// Unified says that it is that of v2.
+	// Unified reports that it is that of v2.
 	Unified bool
 	// Options are the controllers of a hierarchy of v1, and more.
 	Options []string
@@ -65,7 +65,7 @@ func pathOfCgroup(mount Mount, id uint64) string {
 	return path
 }
 
-// isIn reports whether these are the cgroups of somebody who is in the one with
+// isIn reports whether these are the cgroups of someone who is in the one with
 // that id.
 func isIn(mount Mount, cgroups string, id uint64) bool {
 	for controllers, path := range hierarchies(cgroups) {

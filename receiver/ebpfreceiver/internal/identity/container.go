@@ -23,7 +23,7 @@ type containerNames struct {
 }
 
 // described is what the files of Docker (config.v2.json) and of OCI runtimes
-// (config.json) tell of a container.
+// (config.json) report a container.
 type described struct {
 	Name   string
 	Config struct {

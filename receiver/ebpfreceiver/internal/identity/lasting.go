@@ -101,7 +101,7 @@ func (t *Table) isInstance(p *Process) bool {
 	return ok && first.lasting
 }
 
-// Instance is what tells processes of one service apart: the container's id, or the
+// Instance is what distinguishes processes of one service: the container's id, or the
 // first of the processes that belong together. It is empty for a command.
 func (p *Process) Instance() string {
 	switch {

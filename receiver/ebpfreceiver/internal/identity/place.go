@@ -20,7 +20,7 @@ type Place struct {
 	// Service is empty for what belongs to no process.
 	Service, Namespace, Version string
 	// Instance is empty where the processes of a service on a host have nothing that
-	// lasts to tell them apart by.
+	// lasts to distinguish them by.
 	Instance string
 }
 

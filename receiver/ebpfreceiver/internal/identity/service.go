@@ -27,7 +27,7 @@ type Start struct {
 	// File is the name under which it was started.
 	File string
 	Args []string
-	// Cut says that there are more arguments than these.
+	// Cut reports that there are more arguments than these.
 	Cut      bool
 	UID      uint32
 	Cgroup   uint64

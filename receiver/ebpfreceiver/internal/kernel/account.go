@@ -39,7 +39,7 @@ func (k *Kernel) Account(n Number) (Account, error) {
 type Cost struct {
 	MapBytes uint64
 	Runs     uint64
-	RunTime  time.Duration // 0 unless the kernel is told to measure
+	RunTime  time.Duration // 0 unless the kernel is asked to measure
 	Missed   uint64        // runs left out by the kernel, for the program ran on that CPU already
 }
 

@@ -40,7 +40,7 @@ func (p *Programs) attachFunction(file *link.Executable, f LibraryFunction) erro
 	if enter == nil || f.Leave != "" && leave == nil {
 		return errors.New("its program is not loaded")
 	}
-	if leave != nil { // first, or a call could be entered that nobody sees return
+	if leave != nil { // first, or a call could be entered that no one sees return
 		l, err := file.UretprobeMulti([]string{f.Symbol}, leave, nil)
 		if err != nil {
 			return err

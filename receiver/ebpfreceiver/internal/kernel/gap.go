@@ -66,7 +66,7 @@ func (g Gap) advice() string {
 	return cause + ": " + said
 }
 
-// cause is what several features may be off for, with what would mend it.
+// cause is what several features may be off for, with what would fix it.
 func (g Gap) cause() string {
 	switch {
 	case g.Reason == NoPermission && g.Lacks != "":
@@ -93,7 +93,7 @@ func release() string {
 	return unix.ByteSliceToString(name.Release[:])
 }
 
-// Together tells of many gaps in one line, each cause once; nil without any. What the
+// Together reports many gaps in one line, each cause once; nil without any. What the
 // kernel said of each is in the gap itself.
 func Together(gaps []Gap) error {
 	gaps = slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool { return g.Partial })

@@ -57,7 +57,7 @@ func Open(ringBytes uint32) (*Kernel, error) {
 	return k, k.SetClock()
 }
 
-// SetClock takes the clocks' distance anew; somebody may have set the wall's.
+// SetClock takes the clocks' distance again; someone may have set the wall's.
 func (k *Kernel) SetClock() error {
 	var monotonic, boot unix.Timespec
 	err := errors.Join(unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic), unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot))

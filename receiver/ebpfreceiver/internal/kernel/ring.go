@@ -68,7 +68,7 @@ func NewReader(m *ebpf.Map) (Reader, error) {
 }
 
 // Drain implements Reader. The loads are atomic, and so ordered: a record's
-// words are not read before its length says that it is complete.
+// words are not read before its length reports that it is complete.
 func (r *ring) Drain(take func(record []byte) bool) (taken int) {
 	at := atomic.LoadUint64(r.consumer)
 	for at < atomic.LoadUint64(r.producer) {

@@ -74,7 +74,7 @@ type SwitchConfig struct {
 // MaxArgsLimit is bpf/process.bpf.c's ARGS_MAX.
 const MaxArgsLimit = 4096
 
-// ProcessConfig is what to tell of processes.
+// ProcessConfig is what to report of processes.
 type ProcessConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`

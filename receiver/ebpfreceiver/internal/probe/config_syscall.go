@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
-// SyscallConfig is what to tell of system calls.
+// SyscallConfig is what to report of system calls.
 type SyscallConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`

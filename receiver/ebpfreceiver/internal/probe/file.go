@@ -24,7 +24,7 @@ const (
 	countTooLong
 )
 
-// files tells who opens, writes, renames and removes files.
+// files reports who opens, writes, renames and removes files.
 type files struct {
 	kernel.Losses
 	config *FileConfig
@@ -76,7 +76,7 @@ func (p *files) set(spec *ebpf.CollectionSpec) error {
 }
 
 // operations says of each call's number how its arguments are to be read, by
-// bpf/file.bpf.c's enum operation; of calls that nobody asked about nothing.
+// bpf/file.bpf.c's enum operation; of calls that no one asked about nothing.
 func (p *files) operations() (table [512]uint8) {
 	of := map[string]uint8{}
 	if p.config.Opens || p.config.Writes {

@@ -44,7 +44,7 @@ func BenchmarkFile(b *testing.B) {
 	}
 }
 
-// watchFiles also tells of the files of this process.
+// watchFiles also reports the files of this process.
 func watchFiles(b *testing.B, path string) (drain func()) {
 	b.Helper()
 	loaded, err := kernel.Open(8 << 20)

@@ -66,7 +66,7 @@ func newProcess(c *ProcessConfig) *process {
 func (*process) Name() string          { return "process" }
 func (*process) Number() kernel.Number { return kernel.NumberProcess }
 
-// Attach loads exec, exit and moves even where nobody wants their events: without
+// Attach loads exec, exit and moves even where no one wants their events: without
 // them the table of processes would not follow.
 func (p *process) Attach(k *kernel.Kernel) []kernel.Gap {
 	spec, err := bpf.LoadProcess()
@@ -231,7 +231,7 @@ func (p *process) exit(record []byte, out *emit.Batch) error {
 	return nil
 }
 
-// moved makes no event: what the process does from now on tells where it is.
+// moved makes no event: what the process does from now on reports where it is.
 func (*process) moved(record []byte, out *emit.Batch) error {
 	e, err := kernel.As[kernel.Head](record)
 	if err != nil {
@@ -252,7 +252,7 @@ func putStatus(to pcommon.Map, status int32) string {
 	return "code " + strconv.FormatInt(code, 10)
 }
 
-// Collect tells how many processes each place has forked.
+// Collect reports how many processes each place has forked.
 func (p *process) Collect(out *emit.Batch) error {
 	if p.forks == nil {
 		return nil

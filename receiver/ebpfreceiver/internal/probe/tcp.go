@@ -32,7 +32,7 @@ const (
 	kindTCPListens     = uint32(kernel.NumberTCP)<<8 | 5
 )
 
-// tcpProbe tells of connections that go wrong, and sums up the others by peer.
+// tcpProbe reports connections that go wrong, and sums up the others by peer.
 type tcpProbe struct {
 	kernel.Losses
 	config   *TCPConfig

@@ -51,7 +51,7 @@ func (t *throttles) collect(out *emit.Batch) {
 
 func (t *throttles) collectBelow(root string, out *emit.Batch) {
 	folders := 0
-	// A cgroup may go while it is read; then there is nothing to tell of it.
+	// A cgroup may go while it is read; then there is nothing to report of it.
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil

@@ -11,14 +11,14 @@ type Forgetter interface {
 	Forget()
 }
 
-// Forget implements Forgetter. Connections that are open begin anew.
+// Forget implements Forgetter. Connections that are open begin again.
 func (p *HTTPProbe) Forget() {
 	p.served = nil
 	p.streams.Hops.forget()
 	p.conns.Purge()
 }
 
-// Forget implements Forgetter. Connections that are open begin anew.
+// Forget implements Forgetter. Connections that are open begin again.
 func (p *DatabaseProbe) Forget() {
 	p.waiting = nil
 	p.streams.Hops.forget()

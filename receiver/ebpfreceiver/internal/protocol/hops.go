@@ -231,7 +231,7 @@ func (h *Hops) send(d *Departure) {
 	}
 	unchanged := d.header.ok && d.header == in.Header
 	if d.header.ok && !unchanged {
-		return // the application says what its parent is
+		return // the application reports what its parent is
 	}
 	if !h.handlesOne(d) {
 		return

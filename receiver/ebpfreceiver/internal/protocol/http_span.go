@@ -124,7 +124,7 @@ func putOutcome(span ptrace.Span, e *http1.Exchange, server bool) {
 	}
 }
 
-// httpFaultOf is error.type: of whoever reads no more than the status from 400 on for
+// httpFaultOf is error.type: of anyone who reads no more than the status from 400 on for
 // clients, from 500 on for servers.
 func httpFaultOf(e *http1.Exchange, server bool) string {
 	status := e.Response.Status
@@ -168,7 +168,7 @@ func methodOf(method string) (known, original string) {
 	return "_OTHER", method
 }
 
-// titleOf is the name of the span: nobody knows a request's route from outside, and a
+// titleOf is the name of the span: no one knows a request's route from outside, and a
 // method that is made up would make up names.
 func titleOf(method string) string {
 	if method == "_OTHER" {

@@ -13,7 +13,7 @@ import (
 )
 
 // asked is what the first line of a request asks for, in the forms of RFC 9112, without
-// the query and whoever signs in: these are where secrets stand. A server is asked for a
+// the query and anyone who signs in: these are where secrets stand. A server is asked for a
 // path, a proxy for all of a URL, or, to let through what it does not see, for a server.
 type asked struct{ scheme, authority, path string }
 

@@ -142,7 +142,7 @@ func (s *Streams) set(conn uint64, to speech) error {
 	return err
 }
 
-// missed tells of calls that were not looked into: the kernel's map of connections
+// missed reports calls that were not looked into: the kernel's map of connections
 // was full, or their bytes lay in memory that was not at hand.
 func (s *Streams) missed(to *kernel.Losses) error {
 	if s.programs == nil {
@@ -194,7 +194,7 @@ type streamCloseRecord struct {
 	_     uint32
 }
 
-// end is how the record says that the connection ended.
+// end is how the record reports that the connection ended.
 func (r *streamCloseRecord) end(clock kernel.Clock) http1.End {
 	end := http1.End{
 		Time: clock.Wall(r.Time), Next: r.Next, Known: true,
@@ -206,7 +206,7 @@ func (r *streamCloseRecord) end(clock kernel.Clock) http1.End {
 	return end
 }
 
-// piece is what a record tells of its stream, valid as long as the record.
+// piece is what a record carries of its stream, valid as long as the record.
 func (r *streamRecord) piece(record []byte, at time.Time) (p http1.Piece, err error) {
 	rest := record[unsafe.Sizeof(*r):]
 	if len(rest) < int(r.Copied) || int(r.TailLength) > len(r.Tail) {

@@ -23,7 +23,7 @@ const (
 	kindTLSExec = uint32(kernel.NumberTLS)<<8 | 1
 )
 
-// lookAfter says when a new process is looked at: most programs have loaded their
+// lookAfter reports when a new process is looked at: most programs have loaded their
 // libraries by the first look, one that loads them on demand by the second, the last.
 func lookAfter(looks int) time.Duration {
 	if looks == 0 {

@@ -101,7 +101,7 @@ func prefixes() []prefix {
 	}
 }
 
-// random hides what nobody typed: a long run of letters of both cases and digits, such
+// random hides what no one typed: a long run of letters of both cases and digits, such
 // as the secret keys of AWS and Azure. Hashes and ids have one case.
 func (l *line) random(i, from, to int) {
 	whole := l.args[i]

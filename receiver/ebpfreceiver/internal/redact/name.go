@@ -5,7 +5,7 @@ package redact
 
 import "strings"
 
-// certainty says how a name is known to be that of a secret.
+// certainty reports how a name is known to be that of a secret.
 type certainty int
 
 const (

@@ -22,7 +22,7 @@ type rules struct {
 	words map[string]int
 	// first, if not 0, is the first positional argument that is one, counted from 1.
 	first int
-	// fields says that the values of name=value are secrets whatever the name is.
+	// fields reports that the values of name=value are secrets whatever the name is.
 	fields bool
 }
 

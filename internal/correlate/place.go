@@ -226,6 +226,10 @@ func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 		if p == nil {
 			continue
 		}
+		if g.hasFaultBeside(p) {
+			g.place, g.changed = nil, true
+			continue
+		}
 		elsewhere := func(s *suspect) bool {
 			return near(s.onset, g.opened) && e.placeOf(p, s, since) != p.name
 		}
@@ -245,7 +249,14 @@ func (p *place) joins(in *incident, s *suspect) bool {
 	return p.hits(s.service) && slices.ContainsFunc(in.suspects, func(member *suspect) bool { return p.hits(member.service) })
 }
 
-// inPlace sets the place of an incident that has all that it hit.
+// hasFaultBeside reports whether the likeliest cause is a service that the place did not
+// hit, with a fault of its own that no place gives it: it crashed, or refuses connections.
+func (g *group) hasFaultBeside(p *place) bool {
+	return len(g.ranking) > 0 && !p.hits(g.cause()) && slices.ContainsFunc(g.ofService(g.cause()), (*sign).ofItself)
+}
+
+// inPlace sets the place of an incident that has all that it hit, unless a fault of its own
+// is the likelier cause.
 func (in *incident) inPlace(p *place) {
 	hits := 0
 	for _, s := range in.suspects {
@@ -253,7 +264,7 @@ func (in *incident) inPlace(p *place) {
 			hits++
 		}
 	}
-	if p != nil && hits == len(p.hit) {
+	if root := in.suspects[0]; p != nil && hits == len(p.hit) && (p.hits(root.service) || !root.independent()) {
 		in.place = p
 	}
 }
@@ -261,7 +272,7 @@ func (in *incident) inPlace(p *place) {
 // stand takes over the place of an incident: the one that more was hit in, for what
 // was hit first may be well again.
 func (g *group) stand(p *place) {
-	if p == nil || g.place != nil && g.place.name == p.name && len(g.place.hit) >= len(p.hit) && (g.place.short != nil || p.short == nil) {
+	if p == nil || g.hasFaultBeside(p) || g.place != nil && g.place.name == p.name && len(g.place.hit) >= len(p.hit) && (g.place.short != nil || p.short == nil) {
 		return
 	}
 	g.place, g.changed = p, true

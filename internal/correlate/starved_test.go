@@ -143,6 +143,29 @@ func TestASlowServiceThatDoesNotWaitForCPUsIsTheCause(t *testing.T) {
 	}
 }
 
+// A service that is killed on a node that is short of CPU is the cause of what its callers
+// suffer, though they wait for CPUs too.
+func TestAServiceThatIsKilledOnAStarvedNodeIsTheCause(t *testing.T) {
+	w := shopWorld(t, 79)
+	for _, m := range w.parts {
+		m.nodes = 1
+	}
+	of := newCPUs(w, "node-0")
+	runWith(w, of, 900)
+	of.waits["build"], of.uses["build"] = 12, 1.9
+	of.waits["web"], of.waits["orders"] = 3, 3
+	w.faults = []trouble{
+		{service: "inventory", fails: "connection refused", share: 0.4, during: w.after(0)},
+		{service: "web", millis: 100, during: w.after(0)}, {service: "orders", millis: 100, during: w.after(0)},
+	}
+	for range 12 {
+		resource, _, _ := w.resource(w.parts["inventory"], 0)
+		w.e.ObserveEvents([]model.Event{{Time: w.at, Name: semconv.EventProcessOOMKill, Resource: resource}})
+		runWith(w, of, 10)
+	}
+	assert.Equal(t, "inventory", w.cause().Entity.Name, "%v", w.reported())
+}
+
 func TestTheServiceThatUsesTheCPUsIsTheCause(t *testing.T) {
 	w := shopWorld(t, 71)
 	for _, m := range w.parts {

@@ -21,7 +21,9 @@ import (
 
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -93,15 +95,38 @@ func (c *collector) stop() error {
 	}
 }
 
-func (c *collector) reload() error { return c.cmd.Process.Signal(syscall.SIGHUP) }
+// ready is what the log has once all receivers look at the kernel.
+const ready = "Everything is ready"
+
+// reload makes the collector read its configuration again, and waits until it is done.
+func (c *collector) reload(ctx context.Context) error {
+	times := c.logged(ready)
+	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	for range 120 {
+		if c.logged(ready) > times {
+			return nil
+		}
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return nil //nolint:nilerr // the run is over
+		}
+	}
+	return fmt.Errorf("no %q within a minute\n%s", ready, c.logTail())
+}
+
+func (c *collector) logged(text string) int {
+	log, _ := os.ReadFile(c.log) // absent reads as empty
+	return bytes.Count(log, []byte(text))
+}
 
 // residentMiB is VmRSS.
 func (c *collector) residentMiB() int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
 	fields := strings.Fields(rest)
 	if len(fields) == 0 {
 		return 0
@@ -122,8 +147,23 @@ func (c *collector) panics() int {
 }
 
 // spans calls visit for each stored span of the last duration that the selector
-// selects.
+// selects. It asks again while the collector reloads, as clients do.
 func (c *collector) spans(ctx context.Context, last time.Duration, key, value string, visit func(*tracev1.Span)) error {
+	for range 20 {
+		var found []*tracev1.Span
+		err := c.trySpans(ctx, last, key, value, func(s *tracev1.Span) { found = append(found, s) })
+		if status.Code(err) == codes.Unavailable && pause(ctx, time.Second) == nil {
+			continue
+		}
+		for _, s := range found {
+			visit(s)
+		}
+		return err
+	}
+	return errors.New("the collector was unavailable 20 times in a row")
+}
+
+func (c *collector) trySpans(ctx context.Context, last time.Duration, key, value string, visit func(*tracev1.Span)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	stream, err := c.query.StreamTraces(ctx, &tapiov1.StreamTracesRequest{

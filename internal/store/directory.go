@@ -14,6 +14,7 @@ import (
 
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/lastseq"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -30,6 +31,7 @@ const (
 	tmpSuffix     = disk.TemporarySuffix
 	corruptSuffix = ".corrupt"
 	stateName     = "state.json"
+	seenName      = "sequences"
 	lockName      = "lock"
 )
 
@@ -42,6 +44,7 @@ type directory struct {
 	fs     disk.FS
 	path   string
 	lock   disk.Lock
+	seen   *lastseq.File // sequences that readers may have seen, nil where they are not kept
 	logs   []durable
 	report func(problem string, err error)
 	panics *panicReport
@@ -88,6 +91,9 @@ func openDirectory(o DirectoryOptions, logs []durable) (*directory, error) {
 	}
 	if err := d.acquire(); err != nil {
 		return nil, err
+	}
+	if o.FS == nil {
+		d.seen, _ = lastseq.Open(filepath.Join(d.path, seenName)) // without it a crash leaves a gap in the sequences
 	}
 	return d, nil
 }

@@ -86,6 +86,9 @@ func (d *directory) writeState(clean bool) error {
 	})
 	if err == nil {
 		d.reserved = s.Last
+		for _, l := range d.logs {
+			d.seen.Reserve(l.Place(), s.Last[l.name()])
+		}
 		if clean {
 			clear(d.reserved) // what is written next must be reserved first
 		}

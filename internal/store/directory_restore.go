@@ -61,6 +61,11 @@ func (d *directory) restore() error {
 
 // lastBefore is a sequence that no row had a greater one than which anyone has seen.
 func (d *directory) lastBefore(s *state, l durable) uint64 {
+	if s != nil && !s.Clean {
+		if seen, known := d.seen.Last(l.Place(), s.Last[l.name()]); known {
+			return max(l.newest(), seen)
+		}
+	}
 	switch {
 	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.damagedLog:
 		return max(l.newest(), max(s.Last[l.name()], reserveAhead)-reserveAhead) // rows are seen once they are in the write-ahead log

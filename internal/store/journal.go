@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tapio/tapio/internal/store/lastseq"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -27,6 +28,10 @@ type journal struct {
 	signal   uint8
 	log      atomic.Pointer[wal.Log] // nil: there is none
 	encoders sync.Pool               // of *rowEncoder
+
+	// seen is the newest sequence that readers may have seen, kept over the death of the
+	// process; nil: it is not kept.
+	seen *lastseq.Counter
 
 	mu       sync.Mutex
 	reserved uint64        // the newest sequence that is given
@@ -68,6 +73,13 @@ func (j *journal) write(w *wal.Log, rows int, arrived time.Time, encode func(*ro
 		apply(first)
 	}
 	return err
+}
+
+// see keeps a sequence before readers see its row.
+func (j *journal) see(last uint64) {
+	if j.seen != nil {
+		j.seen.Store(last)
+	}
 }
 
 func (j *journal) encoder() *rowEncoder {

@@ -174,6 +174,7 @@ func (l *log[R]) appendBatch(rows []R, arrived time.Time) (refused int) {
 	if l.head != nil {
 		l.head.parts.Forget()
 	}
+	l.journal.see(l.last)
 	return refused
 }
 

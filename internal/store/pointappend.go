@@ -53,5 +53,6 @@ func (l *pointLog) appendRows(b *model.PointBatch, rows []model.PackedPoint, arr
 		}
 	}
 	l.refused[reasonTooLarge] += uint64(refused)
+	l.journal.see(l.last)
 	return refused
 }

@@ -106,6 +106,9 @@ func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, erro
 		_ = d.lock.Close()
 		return nil, err
 	}
+	s.events.journal.seen = d.seen.Keep(s.events.Place(), s.events.newest())
+	s.spans.journal.seen = d.seen.Keep(s.spans.Place(), s.spans.newest())
+	s.points.journal.seen = d.seen.Keep(s.points.Place(), s.points.newest())
 	s.epoch = d.epoch
 	s.profiles.SetEpoch(d.epoch)
 	s.Retire()

@@ -73,7 +73,7 @@ func (s *observabilityService) StreamMetrics(
 		if n := len(points); n > 0 {
 			resp.LastSequence = points[n-1].Seq
 			if req.GetReportPosition() {
-				resp.ResumeToken = protoconv.ResumeToken(s.Store.Started(), points[n-1].Seq)
+				resp.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), points[n-1].Seq)
 			}
 		}
 		return stream.Send(resp)

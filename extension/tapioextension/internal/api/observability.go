@@ -61,7 +61,7 @@ func (s *observabilityService) StreamLogs(
 		}
 		rest := &tapiov1.StreamLogsResponse{Loss: loss}
 		if n := len(events); n > 0 && req.GetReportPosition() {
-			rest.ResumeToken = protoconv.ResumeToken(s.Store.Started(), events[n-1].Seq)
+			rest.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), events[n-1].Seq)
 		}
 		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: rest})
 	}
@@ -88,7 +88,7 @@ func (s *Server) resumeStream(req positionedRequest, start model.Start) (model.S
 	if req.GetStart() != nil {
 		return start, model.InvalidField("start", "excludes resume_token: give either")
 	}
-	after, err := protoconv.ReadResumeToken(s.Store.Started(), req.GetResumeToken(), "resume_token")
+	after, err := protoconv.ReadResumeToken(s.Store.Epoch(), req.GetResumeToken(), "resume_token")
 	return model.Start{Resume: true, After: after}, err
 }
 
@@ -97,7 +97,7 @@ func (s *Server) tokenOf(req positionedRequest, r streamReport) string {
 	if !req.GetReportPosition() {
 		return ""
 	}
-	return protoconv.ResumeToken(s.Store.Started(), r.position)
+	return protoconv.ResumeToken(s.Store.Epoch(), r.position)
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.
@@ -135,7 +135,7 @@ func (s *observabilityService) StreamTraces(
 		if n := len(spans); n > 0 {
 			resp.LastSequence = spans[n-1].Seq
 			if req.GetReportPosition() {
-				resp.ResumeToken = protoconv.ResumeToken(s.Store.Started(), spans[n-1].Seq)
+				resp.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), spans[n-1].Seq)
 			}
 		}
 		return stream.Send(resp)

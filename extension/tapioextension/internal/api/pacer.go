@@ -141,7 +141,7 @@ func (s *Server) resumeToken(events []model.Event, loss *tapiov1.Loss) string {
 	if last == 0 {
 		return ""
 	}
-	return protoconv.ResumeToken(s.Store.Started(), last)
+	return protoconv.ResumeToken(s.Store.Epoch(), last)
 }
 
 // resume begins behind the token, if there is one, instead of at start.
@@ -152,6 +152,6 @@ func (s *Server) resume(token, field string, start model.Start) (model.Start, er
 	if start != (model.Start{}) {
 		return start, model.InvalidField(field+"resume_token", "excludes start: give one of the two")
 	}
-	sequence, err := protoconv.ReadResumeToken(s.Store.Started(), token, field+"resume_token")
+	sequence, err := protoconv.ReadResumeToken(s.Store.Epoch(), token, field+"resume_token")
 	return model.Start{After: sequence, Resume: true}, err
 }

@@ -336,6 +336,7 @@ test('user and password, tokens, and those of an OpenID provider are accepted, a
         await page.goto(own.api + '/logs?follow=1');
         await logIn(page, way.wrong);
         await shown(page, 'The server did not accept these credentials');
+        if (name === 'oidc') await presentable(page);
         await page.getByLabel('Token').fill('');
         await logIn(page, way.of('ann'));
         await shown(page, 'Waiting for records');

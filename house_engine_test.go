@@ -35,8 +35,14 @@ func lawsOfTheEngine() []law {
 			text:        "the report knows model, classes of failures and nothing of how facts are found",
 			holdsIn:     []string{"internal/correlate/report"},
 			forbids:     []string{module},
-			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/correlate/failure"},
+			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/correlate/failure", module + "internal/correlate/kernelrule"},
 			sparesTests: true,
+		},
+		{
+			text:    "rules for kernel events know model, semconv and nothing of the engine",
+			holdsIn: []string{"internal/correlate/kernelrule"},
+			forbids: []string{module},
+			allows:  []string{module + "internal/model", module + "internal/semconv"},
 		},
 	}
 }

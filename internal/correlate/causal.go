@@ -5,8 +5,8 @@ package correlate
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -43,16 +43,12 @@ func chains(e *Engine, g *group, own []*sign) []*model.Correlation {
 }
 
 func leadsTo(first, then *sign) bool {
-	stage := func(s *sign) int {
+	stage := func(s *sign) kernelrule.Stage {
 		switch {
 		case s.key.class == classResource:
 			return 1
-		case strings.Contains(s.event, "oom"):
-			return 2
-		case strings.Contains(s.event, "exit"), strings.Contains(s.event, "crash"):
-			return 3
-		case strings.Contains(s.event, "refused"), strings.Contains(s.event, "connect"):
-			return 4
+		case s.kernel != nil:
+			return s.kernel.rule.Stage
 		}
 		return 0
 	}

@@ -200,11 +200,11 @@ func (c *chaos) step(requests int) {
 		case killed:
 			events = append(events, c.kernel(service, "tapio.process.oom_kill"), c.kernel(service, "tapio.process.exit"))
 		case refusing:
-			events = append(events, c.kernel(service, "tapio.tcp.connect.refused"), c.kernel(service, "tapio.dns.timeout"))
+			events = append(events, c.kernel(service, "tapio.tcp.connect_failed"), c.kernel(service, "tapio.dns.lookup_failed"))
 		case throttled:
-			events = append(events, c.kernel(service, "tapio.cgroup.cpu.throttled"))
+			events = append(events, c.kernel(service, "tapio.disk.request_failed"))
 		case slow:
-			events = append(events, c.kernel(service, "tapio.syscall.slow"), c.kernel(service, "tapio.file.denied"))
+			events = append(events, c.kernel(service, "tapio.syscall.slow"), c.kernel(service, "tapio.file.open"))
 		}
 		if c.IntN(5) == 0 {
 			points = append(points, c.point(service))

@@ -152,7 +152,10 @@ func typeOf(g *group) model.GroupType {
 		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {
 			return model.GroupSecurity
 		}
-		return typeOfKernel(strings.TrimPrefix(reason.event, "tapio."))
+		if k := reason.kernel; k != nil {
+			return k.rule.Group
+		}
+		return model.GroupNetwork // lookups by several services fail
 	case classSilent:
 		return model.GroupFailureCascade
 	case classResource:
@@ -179,22 +182,6 @@ func tellsOfAccess(text string) bool {
 		"permission denied", "permission_denied", "access denied", "unauthorized", "unauthenticated", "forbidden", "eacces", "eperm",
 		"authentication failed", "invalid token", "invalid credentials", "bad certificate", "certificate has expired",
 	}, func(w string) bool { return strings.Contains(text, w) })
-}
-
-func typeOfKernel(event string) model.GroupType {
-	has := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(event, w) })
-	}
-	switch {
-	case has("exec"):
-		return model.GroupSecurity
-	case has("oom", "throttl", "io.", "block", "sched", "slow"):
-		return model.GroupResourceExhaustion
-	case has("retransmit", "connect", "refused", "reset", "dns"):
-		return model.GroupNetwork
-	default:
-		return model.GroupFailureCascade
-	}
 }
 
 func serviceEntity(name string) model.Entity {

@@ -3,9 +3,7 @@
 
 package correlate
 
-import (
-	"math"
-)
+import "math"
 
 const (
 	// durationBuckets of a sixth each reach from a tenth of a millisecond to two
@@ -60,4 +58,104 @@ func (d *durations) quantile(q float64) float64 {
 		return leastDuration * math.Exp(bucketWidth*(float64(i)-1+left/float64(n)))
 	}
 	return leastDuration * math.Exp(bucketWidth*(durationBuckets-1))
+}
+
+const (
+	paceCost = 1312 // bytes of the durations of a route with its names
+	// minDurations is how many durations a percentile needs.
+	minDurations = 20
+	// minRouteDurations is how many those of a route need, of which few are of one minute.
+	minRouteDurations = 50
+	// slotsPerMinute is how many slots a histogram of recent durations covers.
+	slotsPerMinute = 12
+)
+
+// pace is how long requests take: the recent two minutes apart, what is older in the
+// baseline. What an open incident affects never joins the baseline.
+type pace struct {
+	base      durations
+	minutes   [2]durations // of this minute and of the one before
+	minute    int64
+	slowAfter float64    // a longer duration is slow; 0 while that is not known
+	middle    float64    // ms that half of the requests take at most
+	during    *durations // of requests while incidents affect them, nil for none
+}
+
+// routeKey names requests of one operation that begin alike. A gateway has one operation for
+// all that passes it: how long a request takes is judged by where it goes first.
+type routeKey struct {
+	of    outcomeKey
+	first string
+}
+
+// routes are how long the requests of operations take by where they go first.
+type routes struct{ *lru[routeKey, *pace] }
+
+// of is how long requests of a route take, nil where requests have none.
+func (r routes) of(o *outcomes, first string, slot int64) *pace {
+	if first == "" {
+		return nil
+	}
+	o.advance(slot)
+	key := routeKey{o.key, first}
+	if r.get(key) == nil {
+		r.put(key, &pace{minute: slot / slotsPerMinute})
+	}
+	p := *r.get(key)
+	if p.turn(slot/slotsPerMinute, o) && p.base.n >= minRouteDurations {
+		p.learnSlow(false)
+	}
+	return p
+}
+
+// turn begins a new minute, and reports whether it did. Durations of a minute in which
+// incidents affect the operation do not join the baseline.
+func (p *pace) turn(minute int64, of *outcomes) bool {
+	steps := minute - p.minute
+	if steps <= 0 {
+		return false
+	}
+	for range min(steps, 2) {
+		switch first := (p.minute - 1) * slotsPerMinute; {
+		case !of.affected(first) && !of.affected(first+slotsPerMinute-1):
+			p.base.decay(math.Exp2(-slotsPerMinute / float64(halfLifeSlots)))
+			p.base.addAll(&p.minutes[1])
+		case p.during != nil:
+			p.during.addAll(&p.minutes[1])
+		}
+		p.minutes[1], p.minutes[0] = p.minutes[0], durations{}
+		p.minute++
+	}
+	p.minute = minute
+	return true
+}
+
+// learnSlow finds what is slow: longer than nearly all requests of the baseline, and
+// by so much that it matters. Before anything is old, all that is known is the baseline.
+func (p *pace) learnSlow(young bool) {
+	from := p.base
+	if from.n < minDurations && young {
+		from.addAll(&p.minutes[1])
+		from.addAll(&p.minutes[0])
+	}
+	if from.n < minDurations {
+		return
+	}
+	p.middle = from.quantile(0.5)
+	p.slowAfter = max(from.quantile(1-slowShare), p.longAfter())
+}
+
+// longAfter is what takes half as long again as half of the requests do.
+func (p *pace) longAfter() float64 {
+	return max(p.middle*math.Exp(leastRise), p.middle+leastMillis)
+}
+
+// percentile95 is that of the baseline, and that of recent requests, in ms.
+func (p *pace) percentile95() (before, now float64) {
+	recent := p.minutes[0]
+	recent.addAll(&p.minutes[1])
+	if p.during != nil {
+		recent.addAll(p.during)
+	}
+	return p.base.quantile(0.95), recent.quantile(0.95)
 }

@@ -4,12 +4,10 @@
 package correlate
 
 import (
-	"encoding/binary"
-	"encoding/hex"
-	"hash/fnv"
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/hotspot"
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/correlate/sampled"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -55,14 +53,16 @@ type Engine struct {
 	found            int // groups so far, for their ids
 	question         question
 	// outcomes are how requests end; callees are the services that others call.
-	outcomes *lru[outcomeKey, *outcomes]
-	callees  map[string]bool
-	resolved []*group               // that may be reopened, the oldest first
-	memory   memory                 // of earlier incidents
-	run      uint64                 // executions learned from so far
-	held     map[string]model.Nanos // since when incidents wait for evidence, by candidate
-	hotspots *hotspot.Book
-	nodes    *nodes
+	outcomes    *lru[outcomeKey, *outcomes]
+	routes      routes
+	callees     map[string]bool
+	resolved    []*group               // that may be reopened, the oldest first
+	memory      memory                 // of earlier incidents
+	run         uint64                 // executions learned from so far
+	held        map[string]model.Nanos // since when incidents wait for evidence, by candidate
+	hotspots    *hotspot.Book
+	nodes       *nodes
+	kernelRules kernelrule.Table
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -74,19 +74,21 @@ func New(config Config) (*Engine, error) {
 	reserved := min(maxGroups*groupCost, config.MemoryLimit/4)
 	share := (config.MemoryLimit - reserved) / 18
 	return &Engine{
-		config:   config,
-		miner:    newMiner(2 * share),
-		assembly: newAssembly(3 * share),
-		graph:    newGraph(5 * share),
-		series:   newLRU[seriesKey, *series](3 * share / seriesCost),
-		lines:    newLRU[lineKey, *line](share / lineCost),
-		flows:    newLRU[lineKey, *flow](share / 2 / flowCost),
-		plain:    newMiner(share / 2),
-		searched: newLRU[string, *searched](maxSearchedServices),
-		outcomes: newLRU[outcomeKey, *outcomes](share / outcomeCost),
-		callees:  map[string]bool{},
-		held:     map[string]model.Nanos{},
-		hotspots: hotspot.New(share),
+		config:      config,
+		miner:       newMiner(2 * share),
+		assembly:    newAssembly(3 * share),
+		graph:       newGraph(5 * share),
+		series:      newLRU[seriesKey, *series](3 * share / seriesCost),
+		lines:       newLRU[lineKey, *line](share / lineCost),
+		flows:       newLRU[lineKey, *flow](share / 2 / flowCost),
+		plain:       newMiner(share / 2),
+		searched:    newLRU[string, *searched](maxSearchedServices),
+		outcomes:    newLRU[outcomeKey, *outcomes](share * 3 / 4 / outcomeCost),
+		routes:      routes{newLRU[routeKey, *pace](share / 4 / paceCost)},
+		callees:     map[string]bool{},
+		held:        map[string]model.Nanos{},
+		hotspots:    hotspot.New(share),
+		kernelRules: kernelrule.NewTable(),
 
 		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
 		maxGroups: reserved / groupCost,
@@ -216,25 +218,6 @@ func (e *Engine) noteLine(ev *model.Event, n *note) {
 
 func (e *Engine) mark(m Mark) { e.marks = append(e.marks, m) }
 
-// uidOf names an event: by the id it has, else by what it is.
-func uidOf(ev *model.Event) string {
-	if uid := ev.UID(); uid != "" {
-		return kept(uid)
-	}
-	h := fnv.New128a()
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(ev.When()))
-	for _, part := range [][]byte{b[:], ev.TraceID[:], ev.SpanID[:], []byte(ev.Name), []byte(clipped(ev.Body.Str(), maxBodyBytes))} {
-		_, _ = h.Write(part)
-	}
-	for _, kv := range ev.Attributes {
-		_, _ = h.Write([]byte(kv.Value.Str()))
-		binary.BigEndian.PutUint64(b[:], uint64(kv.Value.Int()))
-		_, _ = h.Write(b[:])
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // ObserveSpans takes spans in any order of time. Marks are as of ObserveEvents.
 func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 	e.marks = e.marks[:0]
@@ -273,6 +256,7 @@ func (e *Engine) observeSpan(s *model.Span) {
 	from.heard(o, s.Start)
 	from.spanned = max(from.spanned, s.Start)
 	from.noteReported(o, s.Start)
+	from.outcomes = from.outcomes || reportsOutcome(s)
 	part := spanPart{
 		instance: inst,
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),

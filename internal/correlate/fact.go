@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -76,14 +77,14 @@ func (e *Engine) kernelFact(f *report.Fact, s *sign) {
 		return
 	}
 	f.Kernel = report.Kernel{
-		Word: k.word, Does: k.says, Fault: k.fault, Peer: k.peer, Place: shownEndpoint(k.place), Slow: k.slow, Limit: k.limit,
+		Kind: k.rule.Kind, Does: k.rule.Text, Advice: k.rule.Advice, Count: k.rule.Counter, Fault: k.fault, Peer: k.peer, Place: shownEndpoint(k.place), Slow: k.slow, Limit: k.limit,
 	}
-	if k.word == "slow" && slices.Contains(diskCalls(), k.fault) {
-		f.Kernel.Word = "io."
+	if k.rule.Kind == kernelrule.SlowSyscall && slices.Contains(diskCalls(), k.fault) {
+		f.Kernel.Kind = kernelrule.DiskWait
 		f.Kernel.Does = "waits for its disk: " + k.fault + " takes up to " + report.Millis(1000*k.slow)
 		f.Kernel.Peer = ""
 	}
-	if k.word == "throttl" {
+	if k.rule.Kind == kernelrule.Throttling {
 		f.Kernel.Place = k.place
 	}
 	if s.subject.Kind == model.EntityProcess {

@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 func suspectOf(service string, signs ...*sign) *suspect {
@@ -156,8 +158,8 @@ func TestAGroupWhoseOnlyCandidateIsAcquittedHasTheNewOne(t *testing.T) {
 	require.NoError(t, err)
 	e.now = begin
 	throttled := func(service string) *suspect {
-		s := signOf(service, classKernel, "tapio.cgroup.throttled", begin)
-		s.kernel = &kernelLine{word: "throttl", place: "/slice"}
+		s := signOf(service, classKernel, semconv.MetricCgroupCPUThrottledPeriods, begin)
+		s.kernel = &kernelLine{rule: kernelrule.NewTable()[semconv.MetricCgroupCPUThrottledPeriods], place: "/slice"}
 		return suspectOf(service, s)
 	}
 	e.admit(&incident{suspects: []*suspect{throttled("cart")}})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -46,7 +47,7 @@ func (e *Engine) settling(g *group) bool {
 		return false
 	}
 	return !slices.ContainsFunc(g.entries(), func(v *victim) bool {
-		failed, _ := excessOf(v.window, v.baseFailed, v.baseSlow)
+		failed, _ := excessOf(v.window, v.norms)
 		return failed > settlingFails*float64(v.window.n) || v.now95 > settlingTimes*max(v.before95, leastMillis)
 	})
 }
@@ -60,7 +61,7 @@ func (g *group) settled(now model.Nanos) bool {
 	if len(entries) == 0 {
 		return g.lastShown()+steadyFor < now
 	}
-	return !slices.ContainsFunc(entries, func(v *victim) bool { return hurt(v.window, v.baseFailed, v.baseSlow) })
+	return !slices.ContainsFunc(entries, func(v *victim) bool { return hurt(v.window, v.norms) })
 }
 
 // harms reports whether the group harms someone where no request shows it: a server
@@ -78,11 +79,12 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 		return false
 	}
 	counted := e.countsRequests(s.key.service)
+	failures := counted && e.knowsFailures(s.key.service)
 	switch s.key.class {
 	case classKernel:
 		return e.harmfulKernel(s, counted)
 	case classError:
-		return s.key.what == "restarts" || tellsOfAccess(s.key.what) || !counted
+		return s.key.what == "restarts" || tellsOfAccess(s.key.what) || !failures
 	case classSilent:
 		return true
 	case classResource:
@@ -90,7 +92,7 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 	case classSelf, classEdge:
 		return !counted
 	case classPath:
-		return s.key.what == "any step" && !e.planned(g)
+		return (s.key.what == "any step" || !failures) && !e.planned(g)
 	}
 	return false
 }
@@ -101,22 +103,22 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	if s.kernel == nil {
 		return !counted
 	}
-	switch s.kernel.word {
-	case "exec":
+	service := s.key.service
+	switch s.kernel.rule.Opens {
+	case kernelrule.OpensAlways:
 		return true
-	case "oom", "crash":
-		return e.serves(s.key.service) || e.serviceNamed(s.key.service).declared
-	case "exit":
-		// If the requests of the service are counted, they show whether its users suffer.
-		return e.servesOthers(s.key.service) && !counted
-	case "dns":
-		return !counted && e.isKnownService(s.key.service)
-	case "signal", "connect", "refused", "reset":
-		return e.servesOthers(s.key.service) && !e.onlyClients(s.key.service)
-	case "file.":
-		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(s.key.service)
+	case kernelrule.OpensServing:
+		return e.serves(service) || e.serviceNamed(service).declared
+	case kernelrule.OpensCalled:
+		return e.servesOthers(service) && !e.onlyClients(service)
+	case kernelrule.OpensNamed:
+		return !counted && e.isKnownService(service)
+	case kernelrule.OpensDenied:
+		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(service)
+	case kernelrule.OpensUncounted:
 	}
-	return !counted && e.servesOthers(s.key.service)
+	// If the requests of the service are counted, they show whether its users suffer.
+	return !counted && e.servesOthers(service)
 }
 
 // servesOthers reports whether someone depends on a program: it is part of a call, and no
@@ -147,6 +149,17 @@ func (e *Engine) countsRequests(service string) bool {
 	for key, held := range e.outcomes.all() {
 		ofIt := key.service == service && key.kind != requestCall || key.what == service && key.kind == requestCall
 		if ofIt && newest-(*held).head < recentSlots {
+			return true
+		}
+	}
+	return false
+}
+
+// knowsFailures reports whether spans show that requests to the service fail: its own, or those
+// of services that depend on it.
+func (e *Engine) knowsFailures(service string) bool {
+	for _, held := range e.graph.services.all() {
+		if s := *held; s.outcomes && (s.name == service || e.dependsOn(s.name, service)) {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
 				e.graph.call("chromium", "10.0.0.8:443")
 				if n > 150 {
 					e.ObserveEvents([]model.Event{{
-						Time: at, Name: "tapio.dns.failed", Resource: c.resource,
+						Time: at, Name: "tapio.dns.lookup_failed", Resource: c.resource,
 						Attributes: text(programKey, "chromium", "error.type", "SERVFAIL", "dns.question.name", "accounts.google.com", "network.peer.address", "10.0.0.2"),
 					}})
 				}

@@ -6,50 +6,16 @@ package correlate
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// kernelCase is a sort of kernel event, known by a word in its name.
-type kernelCase struct {
-	word string
-	// alone: one event is a fault in itself; the others count when there are
-	// more of them than before.
-	alone bool
-	// connects: it tells of a connection, and its fault may be at the other end.
-	connects bool
-	says     string
-}
-
-func kernelCases() []kernelCase {
-	return []kernelCase{
-		{word: "oom", alone: true, says: "ran out of memory: the kernel killed it"},
-		{word: "crash", alone: true, says: "crashed"},
-		{word: "signal", says: "was killed by a fault of its own"},
-		{word: "exit", says: "exits with an error"},
-		{word: "refused", connects: true, says: "refuses connections"},
-		{word: "reset", connects: true, says: "cuts its connections"},
-		{word: "connect", connects: true, says: "cannot be connected to"},
-		{word: "retransmit", connects: true, says: "loses packets"},
-		{word: "dns", says: "cannot resolve names"},
-		{word: "throttl", says: "is throttled: its CPU quota is used up"},
-		{word: "disk", says: "has requests to its disk fail"},
-		{word: "block", says: "waits long for its disk"},
-		{word: "io.", says: "waits long for its disk"},
-		{word: "slow", says: "waits long in a system call"},
-		{word: "sched", says: "waits long for a CPU"},
-		{word: "file.", says: "is denied access to files"},
-	}
-}
-
 // kernelLine is what the kernel tells again and again of one service.
 type kernelLine struct {
-	event string // its name
-	word  string // of the kernelCase
-	says  string
+	rule  kernelrule.Rule
 	fault string // error.type, exit code or system call
 	peer  string // the other service, the device or the name that was asked for
 	place string // address or cgroup
@@ -68,25 +34,28 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	if isExit(ev) {
 		s.noteEnd(ev)
 	}
-	c := caseOf(ev.Name)
-	if c != nil && (c.word == "retransmit" && loopback(ev.Attributes) || c.connects && e.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node))) {
+	rule, found := e.kernelRules[ev.Name]
+	switch {
+	case !found || rule.Faulty != nil && !rule.Faulty(ev.Attributes):
 		return false
-	}
-	if c == nil || !tellsOfFault(ev, c.word) || c.word == "dns" && e.searchStep(ev, s) {
+	case rule.Kind == kernelrule.Retransmit && loopback(ev.Attributes):
 		return false
-	}
-	if c.alone || fatalSignal(ev) {
-		e.alone(ev, s, c, peerOfEvent(ev), ref)
+	case rule.Connects && e.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node)):
+		return false
+	case rule.Kind == kernelrule.LookupFailure && e.searchStep(ev, s):
+		return false
+	case rule.Alone || kernelrule.FatalSignal(ev.Attributes):
+		e.keepKernel(e.aloneSign(ev, s, rule, peerOfEvent(ev), ref))
 		return true
 	}
-	k := kernelLine{event: kept(ev.Name), word: c.word, says: c.says, peer: peerOfEvent(ev), fault: faultOf(ev)}
-	if c.connects {
+	k := kernelLine{rule: rule, peer: peerOfEvent(ev), fault: faultOf(ev)}
+	if rule.Connects {
 		from := s.name
 		if s, k.place = e.far(ev.Attributes, s); s.name != from {
 			k.peer = from
 		}
 	}
-	if c.word == "dns" {
+	if rule.Kind == kernelrule.LookupFailure {
 		k.node = s.node
 		k.place = endpointOf(ev.Attributes, "network.peer.", s.node)
 	}
@@ -103,21 +72,9 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	return true
 }
 
-// caseOf returns the sort of an event or a metric, nil for none.
-func caseOf(name string) *kernelCase {
-	name = strings.TrimPrefix(name, "tapio.")
-	cases := kernelCases()
-	for i := range cases {
-		if strings.Contains(name, cases[i].word) {
-			return &cases[i]
-		}
-	}
-	return nil
-}
-
 func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
 	l := e.lineFor(s, &template{
-		tokens: []string{k.event, k.peer}, text: strings.Join([]string{kernelPrefix + k.event, k.fault, k.peer, k.place}, " "),
+		tokens: []string{k.rule.Event, k.peer}, text: strings.Join([]string{kernelPrefix + k.rule.Event, k.fault, k.peer, k.place}, " "),
 	})
 	if l.kernel == nil {
 		l.kernel = k
@@ -138,40 +95,6 @@ func faultOf(ev *model.Event) string {
 // kernelPrefix tells the lines that are kernel events from log lines.
 const kernelPrefix = "\x00"
 
-// tellsOfFault leaves out the events that are the ordinary course of things: a
-// clean exit, a signal from outside, a connection that came about.
-func tellsOfFault(ev *model.Event, word string) bool {
-	switch word {
-	case "exit":
-		code, _ := ev.Attributes.Get(semconv.ProcessExitCode)
-		return code.Int() != 0 || fatalSignal(ev)
-	case "signal":
-		return fatalSignal(ev)
-	case "file.":
-		fault, _ := ev.Attributes.Get(semconv.ErrorType)
-		return fault.Str() == "EACCES" || fault.Str() == "EPERM"
-	case "connect", "dns", "block", "io.", "sched":
-		_, failed := ev.Attributes.Get(semconv.ErrorType)
-		return failed || slices.ContainsFunc([]string{"fail", "slow", "refused", "timeout", "error", "stall"}, func(w string) bool {
-			return strings.Contains(ev.Name, w)
-		})
-	}
-	return true
-}
-
-// fatalSignal reports whether a process died of a fault of its own; being
-// terminated or killed from outside is none.
-func fatalSignal(ev *model.Event) bool {
-	for _, key := range [...]string{semconv.ProcessExitSignal, semconv.SignalName} {
-		v, _ := ev.Attributes.Get(key)
-		switch strings.TrimPrefix(v.Text(), "SIG") {
-		case "SEGV", "ABRT", "BUS", "ILL", "FPE", "11", "6", "7", "4", "8":
-			return true
-		}
-	}
-	return false
-}
-
 func peerOfEvent(ev *model.Event) string {
 	for _, key := range [...]string{semconv.DNSQuestionName, semconv.ServerAddress, semconv.NetworkPeerAddress, semconv.DiskDevice, semconv.SystemDevice, semconv.FileDirectory} {
 		if v, found := ev.Attributes.Get(key); found {
@@ -179,11 +102,6 @@ func peerOfEvent(ev *model.Event) string {
 		}
 	}
 	return ""
-}
-
-// alone takes one event as a sign.
-func (e *Engine) alone(ev *model.Event, s *service, c *kernelCase, peer string, ref reference) {
-	e.keepKernel(e.aloneSign(ev, s, c, peer, ref))
 }
 
 func (e *Engine) keepKernel(s *sign) {
@@ -195,20 +113,19 @@ func (e *Engine) keepKernel(s *sign) {
 }
 
 // aloneSign makes a sign of one event.
-func (e *Engine) aloneSign(ev *model.Event, s *service, c *kernelCase, peer string, ref reference) *sign {
+func (e *Engine) aloneSign(ev *model.Event, s *service, rule kernelrule.Rule, peer string, ref reference) *sign {
 	process, _ := ev.Attributes.Get(semconv.ProcessExecutableName)
 	pid, _ := ev.Attributes.Get(semconv.ProcessPID)
 	who := kept(cmp.Or(process.Str(), s.name))
 	sign := &sign{
-		key:   signKey{service: s.name, class: classKernel, what: kept(ev.Name), peer: peer},
+		key:   signKey{service: s.name, class: classKernel, what: rule.Event, peer: peer},
 		onset: ev.When(), last: ev.When(), strength: maxStrength, after: 1, count: 1, pod: s.pod, node: s.node,
-		event: kept(ev.Name), novel: true, text: aloneText(ev, who, s.name, c.says),
-		kernel: &kernelLine{event: kept(ev.Name), word: c.word, tree: treeOf(ev)},
+		event: rule.Event, novel: true, text: aloneText(ev, who, s.name, rule.Text),
+		kernel: &kernelLine{rule: rule, tree: treeOf(ev)},
 	}
 	if limit, found := ev.Attributes.Get(semconv.OOMCgroupLimit); found {
 		sign.kernel.limit = float64(limit.Int())
 	}
-	sign.kernel.says = c.says
 	sign.subject = model.Entity{Kind: model.EntityProcess, Name: who, Attributes: model.Attributes{
 		{Key: semconv.ProcessPID, Value: model.StringValue(pid.Text())}, {Key: semconv.ServiceName, Value: model.StringValue(s.name)},
 	}}

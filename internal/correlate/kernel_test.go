@@ -25,8 +25,8 @@ func TestWhatTellsOfAFault(t *testing.T) {
 		"a fault of memory":         {"tapio.process.signal", "tapio.signal.name", model.StringValue("SIGSEGV"), 1},
 		"a signal to end":           {"tapio.process.signal", "tapio.signal.name", model.StringValue("SIGTERM"), 0},
 		"a name not found":          {"tapio.dns.lookup_failed", "dns.question.name", model.StringValue("db"), 1},
-		"a connection":              {"tapio.tcp.connect", "server.address", model.StringValue("db"), 0},
-		"a refused connection":      {"tapio.tcp.connect", "error.type", model.StringValue("ECONNREFUSED"), 1},
+		"a request that waits":      {"tapio.request.stalled", "server.address", model.StringValue("db"), 0},
+		"a refused connection":      {"tapio.tcp.connect_failed", "error.type", model.StringValue("ECONNREFUSED"), 1},
 		"a program begins":          {"tapio.process.exec", "process.pid", model.IntValue(1), 0},
 	} {
 		t.Run(name, func(t *testing.T) {

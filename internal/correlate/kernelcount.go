@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -25,28 +26,26 @@ type kernelCounter struct {
 
 // counterOf returns what the metric counts, nil for nothing of the kind.
 func (e *Engine) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
-	switch metric {
-	case semconv.MetricCgroupCPUThrottledPeriods, semconv.MetricTCPRetransmits, semconv.MetricDiskOperationErrors:
-	default:
+	rule, found := e.kernelRules[metric]
+	if !found {
 		return nil
 	}
 	if loopback(attributes) {
 		return nil // no link or cable loses packets there
 	}
-	c := caseOf(metric)
-	k := &kernelCounter{on: s, line: kernelLine{event: kept(metric), word: c.word, says: c.says}}
+	k := &kernelCounter{on: s, line: kernelLine{rule: rule}}
 	role, _ := attributes.Get(semconv.ConnectionRole)
 	switch {
-	case c.word == "throttl":
+	case rule.Kind == kernelrule.Throttling:
 		cgroup, _ := attributes.Get(cgroupKey)
 		k.on, k.cgroup = nil, kept(strings.TrimSuffix(cgroup.Str(), "/"))
 		k.line.place = k.cgroup
-	case c.connects && role.Str() != "server":
+	case rule.Connects && role.Str() != "server":
 		from := s.name
 		if k.on, k.line.place = e.far(attributes, s); k.on.name != from {
 			k.line.peer = from
 		}
-	case c.connects:
+	case rule.Connects:
 		k.line.place = "server"
 	default:
 		k.line.peer = peerOfEvent(&model.Event{Attributes: attributes})
@@ -79,7 +78,7 @@ func (e *Engine) countKernel(s *series, p *model.Point) {
 // usedUpBy returns the service that a line counts for: of a cgroup the one that uses
 // most of it by now, for a hog is known a moment after what it hits; nil for none.
 func (e *Engine) usedUpBy(l *line) *service {
-	if l.kernel == nil || l.kernel.word != "throttl" {
+	if l.kernel == nil || l.kernel.rule.Kind != kernelrule.Throttling {
 		return l.service
 	}
 	return e.inCgroup(l.kernel.place)
@@ -133,7 +132,7 @@ func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
 	list := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		k := byName[name].best[classKernel]
-		if k == nil || !strings.Contains(k.event, "throttl") {
+		if k == nil || !k.reports(kernelrule.Throttling) {
 			continue
 		}
 		if cgroup := e.serviceNamed(name).cgroup; cgroup != "" {
@@ -155,11 +154,11 @@ func (e *Engine) findNeighbour(s *suspect, throttled map[string][]string) {
 // wronged is a sign that says of another service than this one that it uses up the
 // same quota, nil for none.
 func (g *group) wronged(s *sign) *sign {
-	if s.kernel == nil || s.kernel.word != "throttl" {
+	if !s.reports(kernelrule.Throttling) {
 		return nil
 	}
 	for key, m := range g.members {
-		if m.kernel != nil && m.kernel.word == "throttl" && m.kernel.place == s.kernel.place && key.service != s.key.service {
+		if m.reports(kernelrule.Throttling) && m.kernel.place == s.kernel.place && key.service != s.key.service {
 			return m
 		}
 	}
@@ -180,7 +179,7 @@ func (g *group) acquit(s *sign) {
 // waitingFor lists the services of a group that wait for the quota that one of
 // them uses up.
 func (e *Engine) waitingFor(g *group, culprit string) []string {
-	throttles := slices.ContainsFunc(g.ofService(culprit), func(s *sign) bool { return strings.Contains(s.event, "throttl") })
+	throttles := slices.ContainsFunc(g.ofService(culprit), func(s *sign) bool { return s.reports(kernelrule.Throttling) })
 	if !throttles {
 		return nil
 	}

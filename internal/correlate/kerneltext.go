@@ -3,20 +3,24 @@
 
 package correlate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
+)
 
 // tellKernel makes a sign of the kernel's of one that a rate gave. What was never
 // told of the service before is a fault a thousand times sooner than more of the
 // usual is, as with errors.
 func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 	k := l.kernel
-	s.key.class, s.key.what, s.key.peer = classKernel, k.event, k.peer
-	s.event = k.event
+	s.key.class, s.key.what, s.key.peer = classKernel, k.rule.Event, k.peer
+	s.event = k.rule.Event
 	if ch.before.sum == 0 {
 		s.strength += noveltyBonus
 	}
 	s.novel = 10*ch.before.mean() < ch.after.mean()
-	if k.word == "exit" && (!e.servesOthers(s.key.service) || e.fleeting(s.key.service)) {
+	if k.rule.Kind == kernelrule.Exit && (!e.servesOthers(s.key.service) || e.fleeting(s.key.service)) {
 		// Programs that nobody depends on, as those of a shell script, may well end with
 		// an error.
 		s.supports = true
@@ -25,7 +29,7 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 		s.supports = true // who listens there was not known when the connections were refused
 	}
 	s.kernel = k
-	if k.word == "throttl" {
+	if k.rule.Kind == kernelrule.Throttling {
 		s.text = e.throttleText(s, k)
 	}
 	s.text = e.say(s)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
 
 // A service that cannot resolve a name is not at fault. If several services report several
@@ -18,7 +20,7 @@ import (
 func (e *Engine) commonNames(signs []*sign) []*sign {
 	var lookups []*sign
 	for _, s := range signs {
-		if s.kernel != nil && s.kernel.word == "dns" && s.strength >= hintStrength {
+		if s.reports(kernelrule.LookupFailure) && s.strength >= hintStrength {
 			lookups = append(lookups, s)
 		}
 	}

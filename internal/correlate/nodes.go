@@ -65,8 +65,9 @@ func (n *nodes) outcomes(e *Engine, s *series, key outcomeKey) func(slot int64, 
 		return func(int64, uint64, float32) {}
 	}
 	o, end := e.outcomesOf(key), s.last
+	s.service.outcomes = true
 	return func(slot int64, nanos uint64, count float32) {
-		if o.observeAll(slot, s.red.failed, model.Nanos(nanos), count, count) {
+		if o.observeAll(slot, nil, s.red.failed, model.Nanos(nanos), count, count) {
 			e.noteHit(o, end-min(end, e.slotWidth()), end)
 		}
 	}

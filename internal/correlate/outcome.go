@@ -10,14 +10,12 @@ import (
 )
 
 const (
-	outcomeCost = 2864 // bytes of the outcomes of an operation with its histograms
-	// minDurations is how many durations a percentile needs.
-	minDurations = 20
+	outcomeCost = 3152 // bytes of the outcomes of an operation with its histograms
 	// slowShare is the share of requests that are slow by definition while nothing
 	// is wrong: those beyond the 99th percentile.
 	slowShare = 0.01
-	// slotsPerMinute is how many slots a histogram of recent durations covers.
-	slotsPerMinute = 12
+	// longShare is the least share of requests that take half as long again as half of them do.
+	longShare = 0.05
 )
 
 // requestKind says how a request is counted.
@@ -41,6 +39,8 @@ type outcomeKey struct {
 type outcome struct {
 	n, failed, slow float32
 	scaled          float32 // n with the requests that sampled ones stand for
+	// long took half as long again as half of the requests do, of timed whose baseline is known.
+	long, timed float32
 }
 
 func (o *outcome) add(other outcome) {
@@ -48,6 +48,17 @@ func (o *outcome) add(other outcome) {
 	o.failed += other.failed
 	o.slow += other.slow
 	o.scaled += other.scaled
+	o.long += other.long
+	o.timed += other.timed
+}
+
+// byMedian is the outcome with the long requests for the slow ones.
+func (o outcome) byMedian() outcome {
+	if o.n > 0 {
+		o.scaled *= (o.timed + o.failed) / o.n
+	}
+	o.n, o.slow = o.timed+o.failed, o.long
+	return o
 }
 
 func (o outcome) hit() float64 { return float64(o.failed + o.slow) }
@@ -60,28 +71,23 @@ type outcomes struct {
 	recent [recentSlots]outcome
 	old    outcome // decays by half in an hour
 
-	base      durations
-	minutes   [2]durations // of this minute and of the one before
-	minute    int64
-	slowAfter float64 // a longer duration is slow; 0 while that is not known
-	middle    float64 // ms that half of the requests take at most
-	hits      firstTimes
-	well      int // requests in a row that were not affected
+	pace
+	hits firstTimes
+	well int // requests in a row that were not affected
 	// since is the slot from which on incidents affect it, 0 for none; until is the
-	// last one, 0 while holders of them go on; during is how long requests take
-	// meanwhile.
+	// last one, 0 while holders of them go on.
 	since, until int64
 	holders      int
-	during       *durations
 }
 
-// observe counts a request, and reports whether it failed or was slow.
-func (o *outcomes) observe(slot int64, failed bool, took model.Nanos, stands float32) (hit bool) {
-	return o.observeAll(slot, failed, took, 1, stands)
+// observe counts a request, and reports whether it failed or was slow: by how long those of
+// its route take, nil for none, once that is known, otherwise by all of the operation.
+func (o *outcomes) observe(slot int64, route *pace, failed bool, took model.Nanos, stands float32) (hit bool) {
+	return o.observeAll(slot, route, failed, took, 1, stands)
 }
 
 // observeAll counts n requests that are alike.
-func (o *outcomes) observeAll(slot int64, failed bool, took model.Nanos, n, stands float32) (hit bool) {
+func (o *outcomes) observeAll(slot int64, route *pace, failed bool, took model.Nanos, n, stands float32) (hit bool) {
 	o.advance(slot)
 	if slot <= o.head-recentSlots {
 		return false
@@ -90,16 +96,30 @@ func (o *outcomes) observeAll(slot int64, failed bool, took model.Nanos, n, stan
 	at := &o.recent[slot%recentSlots]
 	at.n += n
 	at.scaled += stands
+	by := &o.pace
+	if route != nil && route.slowAfter > 0 {
+		by = route
+	}
+	slow := by.slowAfter > 0 && ms > by.slowAfter
 	switch {
 	case failed:
 		at.failed += n
-	case o.slowAfter > 0 && ms > o.slowAfter:
-		at.slow += n
+	case by.slowAfter > 0:
+		at.timed += n
+		if slow {
+			at.slow += n
+		}
+		if ms > by.longAfter() {
+			at.long += n
+		}
 	}
 	if !failed {
 		o.minutes[0].add(ms, n)
+		if route != nil {
+			route.minutes[0].add(ms, n)
+		}
 	}
-	if hit = failed || o.slowAfter > 0 && ms > o.slowAfter; !hit {
+	if hit = failed || slow; !hit {
 		o.well += int(n)
 	}
 	return hit
@@ -125,7 +145,9 @@ func (o *outcomes) advance(slot int64) {
 	}
 	o.old.decay(math.Exp2(-float64(steps) / halfLifeSlots))
 	o.head = slot
-	o.turn(slot / slotsPerMinute)
+	if o.turn(slot/slotsPerMinute, o) || o.slowAfter == 0 {
+		o.learnSlow(o.since == 0)
+	}
 	if o.until != 0 && slot-recentSlots > o.until {
 		o.since, o.until = 0, 0
 	}
@@ -139,41 +161,7 @@ func (o *outcomes) affected(slot int64) bool {
 func (o *outcome) decay(by float64) {
 	keep := float32(by)
 	o.n, o.failed, o.slow, o.scaled = o.n*keep, o.failed*keep, o.slow*keep, o.scaled*keep
-}
-
-// turn begins a new minute of durations.
-func (o *outcomes) turn(minute int64) {
-	steps := minute - o.minute
-	if steps <= 0 {
-		return
-	}
-	for range min(steps, 2) {
-		switch first := (o.minute - 1) * slotsPerMinute; {
-		case !o.affected(first) && !o.affected(first+slotsPerMinute-1):
-			o.base.decay(math.Exp2(-slotsPerMinute / float64(halfLifeSlots)))
-			o.base.addAll(&o.minutes[1])
-		case o.during != nil:
-			o.during.addAll(&o.minutes[1])
-		}
-		o.minutes[1], o.minutes[0] = o.minutes[0], durations{}
-		o.minute++
-	}
-	o.minute = minute
-	o.learnSlow()
-}
-
-// learnSlow finds what is slow: longer than nearly all requests of the baseline, and
-// by so much that it matters.
-func (o *outcomes) learnSlow() {
-	from := &o.base
-	if from.n < minDurations && o.since == 0 {
-		from = &o.minutes[1]
-	}
-	if from.n < minDurations {
-		return
-	}
-	o.middle = from.quantile(0.5)
-	o.slowAfter = max(from.quantile(1-slowShare), o.middle*math.Exp(leastRise), o.middle+leastMillis)
+	o.long, o.timed = o.long*keep, o.timed*keep
 }
 
 // at returns a recent slot.
@@ -193,15 +181,26 @@ func (o *outcomes) between(first, last int64) outcome {
 	return sum
 }
 
-// usual is the share of requests that fail, and that are slow, before a slot.
-func (o *outcomes) usual(before int64) (failed, slow float64) {
+// norms are shares of requests while nothing is wrong.
+type norms struct{ failed, slow, long float64 }
+
+// byMedian are the norms of outcomes by median.
+func (b norms) byMedian() norms {
+	b.slow = b.long
+	return b
+}
+
+// usual are the shares of requests that fail, that are slow and that take long before a slot.
+func (o *outcomes) usual(before int64) norms {
 	sum := o.old
 	sum.add(o.between(0, before-1))
 	// A request more of each kind than was seen: a baseline of none knows little.
 	n := float64(sum.n) + 1
-	failed = max(leastFailed, float64(sum.failed)/n)
-	slow = max(slowShare, float64(sum.slow)/n)
-	return min(failed, 0.99), min(slow, 0.99)
+	return norms{
+		failed: min(0.99, max(leastFailed, float64(sum.failed)/n)),
+		slow:   min(0.99, max(slowShare, float64(sum.slow)/n)),
+		long:   min(0.99, max(longShare, float64(sum.long+1)/float64(sum.timed+1))),
+	}
 }
 
 // failedBefore is the share of requests that failed before a slot, as it was measured.
@@ -232,16 +231,6 @@ func (o *outcomes) end(slot int64) {
 	if o.holders--; o.holders <= 0 {
 		o.holders, o.until, o.during = 0, slot, nil
 	}
-}
-
-// percentile95 is that of the baseline, and that of recent requests, in ms.
-func (o *outcomes) percentile95() (before, now float64) {
-	recent := o.minutes[0]
-	recent.addAll(&o.minutes[1])
-	if o.during != nil {
-		recent.addAll(o.during)
-	}
-	return o.base.quantile(0.95), recent.quantile(0.95)
 }
 
 // isSlow reports whether a request to a service took longer than nearly all of the baseline.

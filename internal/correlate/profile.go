@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/hotspot"
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -76,9 +77,9 @@ func measuresOf(s *sign) []hotspot.Measure {
 			return []hotspot.Measure{onCPU, waiting}
 		}
 	case classKernel:
-		if k := s.kernel; k != nil && k.word == "slow" {
+		if k := s.kernel; k != nil && k.rule.Kind == kernelrule.SlowSyscall {
 			return []hotspot.Measure{waiting}
-		} else if k != nil && (k.word == "throttl" || k.word == "sched") {
+		} else if k != nil && k.rule.Kind == kernelrule.Throttling {
 			return []hotspot.Measure{onCPU}
 		}
 	case classResource, classSymptom, classLoad:

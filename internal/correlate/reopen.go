@@ -77,7 +77,7 @@ func (e *Engine) again(g *group) bool {
 	}
 	since := e.slotOf(g.over) + 2
 	for key, v := range g.victims {
-		if o := e.outcomes.peek(key); o != nil && hurt((*o).between(since, e.complete(e.now)), v.baseFailed, v.baseSlow) {
+		if o := e.outcomes.peek(key); o != nil && hurt(v.seen((*o).between(since, e.complete(e.now))), v.norms) {
 			return true
 		}
 	}

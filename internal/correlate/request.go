@@ -3,7 +3,12 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+)
 
 // countOutcome counts a span as a request, and as a call.
 func (e *Engine) countOutcome(runs []execution, i int) {
@@ -13,7 +18,7 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 	slot := e.slotOf(run.end)
 	if run.op.key.kind == kindClient || run.op.key.kind == kindProducer {
 		if callee := e.calleeOf(runs, i); callee != "" && callee != run.op.key.service {
-			e.countRequest(outcomeKey{requestCall, run.op.key.service, callee}, run, slot, took, stands)
+			e.countRequest(outcomeKey{requestCall, run.op.key.service, callee}, run, calledFirst(runs, i), slot, took, stands)
 		}
 		return
 	}
@@ -24,12 +29,12 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 	if e.fromOutside(runs, i) {
 		key.kind = requestEntry
 	}
-	e.countRequest(key, run, slot, took, stands)
+	e.countRequest(key, run, calledFirst(runs, i), slot, took, stands)
 }
 
-func (e *Engine) countRequest(key outcomeKey, run *execution, slot int64, took model.Nanos, stands float32) {
+func (e *Engine) countRequest(key outcomeKey, run *execution, first string, slot int64, took model.Nanos, stands float32) {
 	o := e.outcomesOf(key)
-	if o.observe(slot, run.failed, took, stands) {
+	if o.observe(slot, e.routes.of(o, first, slot), run.failed, took, stands) {
 		e.noteHit(o, min(run.start, run.end), run.end)
 	}
 }
@@ -48,6 +53,12 @@ func (s *service) noteReported(o *origin, t model.Nanos) {
 	if !o.observed {
 		s.reported = max(s.reported, t)
 	}
+}
+
+// reportsOutcome reports whether a span has a status, or the code of a response. Spans without
+// either show how long requests take, but not whether they fail.
+func reportsOutcome(s *model.Span) bool {
+	return s.StatusCode != 0 || firstOf(s.Attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode) != ""
 }
 
 // serves reports whether the span is the whole of a request to its service.
@@ -84,6 +95,30 @@ func (e *Engine) calleeOf(runs []execution, i int) string {
 		return ""
 	}
 	return e.graph.named(runs[i].peer)
+}
+
+// calledFirst is the operation of another service that a request calls first or, where that
+// sends no spans, the call; "" for none.
+func calledFirst(runs []execution, i int) string {
+	service := runs[i].op.service
+	for range runs { // parents may form a circle
+		if len(runs[i].children) == 0 {
+			break
+		}
+		call := slices.IndexFunc(runs[i].children, func(child int) bool {
+			return runs[child].op.service != service || runs[child].op.key.kind == kindClient || len(runs[child].children) > 0
+		})
+		if call < 0 {
+			return ""
+		}
+		if i = runs[i].children[call]; runs[i].op.service != service {
+			return runs[i].op.label
+		}
+	}
+	if runs[i].op.key.kind == kindClient {
+		return runs[i].op.label
+	}
+	return ""
 }
 
 func (e *Engine) outcomesOf(key outcomeKey) *outcomes {

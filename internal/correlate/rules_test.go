@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // ruleGroup is a group of the cause and its signs, to try a rule on.
@@ -58,9 +60,9 @@ func TestCausalFollowsTheCallsAndTheOrder(t *testing.T) {
 func TestCausalKnowsTheWayOfAKill(t *testing.T) {
 	full := signOf("a", classResource, "memory", begin)
 	kill := signOf("a", classKernel, "oom", begin+second)
-	kill.event = "tapio.process.oom_kill"
+	kill.kernel = &kernelLine{rule: kernelrule.NewTable()[semconv.EventProcessOOMKill]}
 	refused := signOf("a", classKernel, "refused", begin+2*second)
-	refused.event = "tapio.tcp.connect_failed"
+	refused.kernel = &kernelLine{rule: kernelrule.NewTable()[semconv.EventTCPConnectFailed]}
 	e, g := ruleGroup(t, full, kill, refused)
 	list := causal(e, g, g.signs())
 	require.Len(t, list, 3)

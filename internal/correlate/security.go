@@ -53,7 +53,7 @@ func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 }
 
 func (e *Engine) execSign(ev *model.Event, parent *service, program, file string, fetched bool, ref reference) {
-	s := e.aloneSign(ev, parent, &kernelCase{word: "exec"}, program, ref)
+	s := e.aloneSign(ev, parent, e.kernelRules[execEvent], program, ref)
 	s.kernel.fault, s.kernel.peer = program, file
 	s.text = fmt.Sprintf("%s started %s (%s), which it did not do since it is known", parent.name, program, file)
 	if !fetched {

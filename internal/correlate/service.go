@@ -33,9 +33,9 @@ type service struct {
 	declared               bool               // it gives its name itself
 	reported               model.Nanos        // a span of its own instrumentation last
 	instrumented           bool               // an OpenTelemetry SDK reports for it
+	outcomes               bool               // its spans report how requests end
 	ends                   *ends              // of its processes, nil for none
-	first                  model.Nanos        // heard of
-	last                   model.Nanos        // heard of, 0 for what only has metrics
+	first, last            model.Nanos        // heard of, 0 for what only has metrics
 	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
 	onNode                 bool               // the node is that of a cluster
 	release                release

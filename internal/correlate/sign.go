@@ -6,6 +6,7 @@ package correlate
 import (
 	"cmp"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -116,7 +117,12 @@ func (s *sign) weight() float64 {
 
 // effect reports whether a failing callee may be the cause, although the kernel reports
 // the anomaly: a service that gives up on a request resets the connection of its caller.
-func (s *sign) effect() bool { return s.kernel != nil && s.kernel.word == "reset" }
+func (s *sign) effect() bool { return s.reports(kernelrule.Reset) }
+
+// reports reports whether the anomaly is of this kind of kernel events.
+func (s *sign) reports(kind kernelrule.Kind) bool {
+	return s.kernel != nil && s.kernel.rule.Kind == kind
+}
 
 // unexplained is the weight that failing callees do not explain.
 func (s *sign) unexplained(callees float64) float64 {

@@ -198,7 +198,7 @@ func TestANodeThatAloneDoesNotResolveNamesIsTheCause(t *testing.T) {
 				for _, service := range []string{"orders", "catalog"} {
 					node := c.nodes[n%len(c.nodes)]
 					w.e.ObserveEvents([]model.Event{{
-						Time: w.at, Name: "tapio.dns.failed", Body: model.StringValue("lookup failed"),
+						Time: w.at, Name: "tapio.dns.lookup_failed", Body: model.StringValue("lookup failed"),
 						Resource:   &model.Resource{Attributes: text("service.name", service, "k8s.node.name", node)},
 						Attributes: text("error.type", "timeout", "dns.question.name", "postgres.data.svc", "network.peer.address", "10.96.0.10"),
 					}})

@@ -27,7 +27,7 @@ func (e *Engine) Stats() Stats {
 		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
 		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost + g.produced.size()*producedCost + g.systems.size()*systemCost +
 		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
-		e.outcomes.size()*outcomeCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes() + e.nodes.memory()
+		e.outcomes.size()*outcomeCost + e.routes.size()*paceCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes() + e.nodes.memory()
 	return Stats{
 		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
 		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),

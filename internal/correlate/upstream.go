@@ -55,7 +55,7 @@ func (e *Engine) suffers(caller, callee string, since int64) bool {
 	if at.n == 0 {
 		return o.between(since-idleSlots, since).n > 0
 	}
-	failed, slow := o.usual(since)
-	f, s := excessOf(at, failed, slow)
-	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n))
+	by := o.usual(since)
+	f, s := excessOf(at, by)
+	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, e.judged-since)
 }

@@ -19,6 +19,8 @@ const (
 	minHitShare = 0.01
 	// minSlowShare is that of slow ones, of which there always are some.
 	minSlowShare = 0.03
+	// minLongShare is that of requests that take half as long again as half of them did.
+	minLongShare = 0.15
 	// healthy is the logarithm of the likelihood ratio at which requests count as
 	// being as before: twenty to one.
 	healthy = 3
@@ -37,11 +39,11 @@ const (
 // victim is what an incident affects, with its requests since then.
 type victim struct {
 	key             outcomeKey
-	since, upto     int64   // slots counted
-	total           outcome // until the last affected request
-	pending, window outcome // since then, and of the last half minute
-	baseFailed      float64 // shares before
-	baseSlow        float64
+	since, upto     int64       // slots counted
+	total           outcome     // until the last affected request
+	pending, window outcome     // since then, and of the last half minute
+	norms           norms       // shares before
+	median          bool        // it is judged by what takes long, not by what takes longest
 	knownFailed     float64     // share that failed before as it was measured, without a least one
 	well            float64     // logarithm of the likelihood that it is as before against affected still
 	wellSince       int64       // the slot at which that began to rise
@@ -54,12 +56,14 @@ type victim struct {
 
 // excess is what failed and what was slow beyond the baseline.
 func (v *victim) excess() (failed, slow float64) {
-	return excessOf(v.total, v.baseFailed, v.baseSlow)
+	return excessOf(v.total, v.norms)
 }
 
-func excessOf(o outcome, baseFailed, baseSlow float64) (failed, slow float64) {
-	failed = max(0, float64(o.failed)-baseFailed*float64(o.n))
-	slow = max(0, float64(o.slow)-baseSlow*float64(o.n-o.failed))
+// excessOf is what failed and what was slow beyond the norms. Of those that a fault slows down,
+// some would have been slow anyway.
+func excessOf(o outcome, by norms) (failed, slow float64) {
+	failed = max(0, float64(o.failed)-by.failed*float64(o.n))
+	slow = max(0, float64(o.slow)-by.slow*float64(o.n-o.failed)) / (1 - by.slow)
 	return failed, slow
 }
 
@@ -71,12 +75,26 @@ func (o outcome) scale() float64 {
 	return max(1, float64(o.scaled)/float64(o.n))
 }
 
-// hurt reports whether requests fail or are slow beyond what the baseline explains.
-func hurt(o outcome, baseFailed, baseSlow float64) bool {
-	failed, slow := excessOf(o, baseFailed, baseSlow)
+// hurt reports whether requests fail or are slow beyond what the norms explain.
+func hurt(o outcome, by norms) bool {
+	failed, slow := excessOf(o, by)
 	n := float64(o.n)
-	return failed+slow >= minHitRequests-0.5 && (failed >= minHitShare*n && surplus(float64(o.failed), n, baseFailed) >= hintStrength ||
-		slow >= minSlowShare*n && surplus(float64(o.slow), n, baseSlow) >= hintStrength)
+	return failed+slow >= minHitRequests-0.5 && (failed >= minHitShare*n && surplus(float64(o.failed), n, by.failed) >= hintStrength ||
+		slow >= minSlowShare*n && surplus(float64(o.slow), n, by.slow) >= hintStrength)
+}
+
+// longer reports whether half of the requests of the slots take half as long again as they
+// did, or so many that it is certain. Requests of one slot delay each other: they are no
+// independent observations.
+func longer(o outcome, by norms, slots int64) bool {
+	o, by = o.byMedian(), by.byMedian()
+	n := float64(o.n)
+	if n == 0 {
+		return false
+	}
+	_, slow := excessOf(o, by)
+	known := min(n, slotWorth*float64(slots))
+	return slow >= minHitRequests && slow >= minLongShare*n && surplus(float64(o.slow)/n*known, known, by.slow) >= hintStrength
 }
 
 // surplus is twice the logarithm of the likelihood ratio of a share against the usual
@@ -96,7 +114,7 @@ func surplus(k, n, usual float64) float64 {
 // whether requests are as before again.
 func (v *victim) count(o *outcomes, newest int64) {
 	for slot := max(v.upto+1, newest-recentSlots+1); slot <= newest; slot++ {
-		at := o.at(slot)
+		at := v.seen(o.at(slot))
 		v.pending.add(at)
 		if at.n > 0 {
 			v.busy = slot
@@ -104,10 +122,18 @@ func (v *victim) count(o *outcomes, newest int64) {
 		v.weigh(at, slot)
 	}
 	v.upto = max(v.upto, newest)
-	v.window = o.between(newest-peakSlots+1, newest)
+	v.window = v.seen(o.between(newest-peakSlots+1, newest))
 	if !v.recovered {
 		v.before95, v.now95 = o.percentile95()
 	}
+}
+
+// seen is an outcome as the victim is judged.
+func (v *victim) seen(o outcome) outcome {
+	if v.median {
+		return o.byMedian()
+	}
+	return o
 }
 
 // weigh is a cumulative sum (Page, 1954) of the likelihood that the requests of a
@@ -115,7 +141,7 @@ func (v *victim) count(o *outcomes, newest int64) {
 // replicas still does is no recovery.
 func (v *victim) weigh(at outcome, slot int64) {
 	failed, slow := v.excess()
-	usual := min(0.9, v.baseFailed+v.baseSlow)
+	usual := min(0.9, v.norms.failed+v.norms.slow)
 	still := min(0.99, usual+max(0.02, (failed+slow)/max(1, float64(v.total.n))/4))
 	hit := min(at.hit(), float64(at.n))
 	v.well += hit*math.Log(usual/still) + (float64(at.n)-hit)*math.Log((1-usual)/(1-still))
@@ -155,9 +181,13 @@ func (e *Engine) follow(g *group, newest int64) {
 		if o.since != 0 {
 			before = min(before, o.since)
 		}
-		failed, slow := o.usual(before)
-		if at := o.between(first, newest); hurt(at, failed, slow) {
-			v := g.affect(o, first, newest, failed, slow)
+		by, at := o.usual(before), o.between(first, newest)
+		median := !hurt(at, by) && longer(at, by, newest-first+1)
+		if median {
+			by = by.byMedian()
+		}
+		if median || hurt(at, by) {
+			v := g.affect(o, first, newest, by, median)
 			v.first = e.firstIn(&o.hits, v.since)
 			v.inner, v.knownFailed = e.hasServiceCallers(key.service), o.failedBefore(before)
 		}
@@ -166,14 +196,15 @@ func (e *Engine) follow(g *group, newest int64) {
 }
 
 // affect adds a victim, from the first slot on that shows it.
-func (g *group) affect(o *outcomes, first, newest int64, failed, slow float64) *victim {
+func (g *group) affect(o *outcomes, first, newest int64, by norms, median bool) *victim {
+	v := &victim{key: o.key, norms: by, median: median}
 	for slot := first; slot < newest; slot++ {
-		if f, s := excessOf(o.at(slot), failed, slow); f+s >= 1 {
+		if f, s := excessOf(v.seen(o.at(slot)), by); f+s >= 1 {
 			first = slot
 			break
 		}
 	}
-	v := &victim{key: o.key, since: first, upto: max(first-1, 0), baseFailed: failed, baseSlow: slow}
+	v.since, v.upto = first, max(first-1, 0)
 	if g.victims == nil {
 		g.victims = map[outcomeKey]*victim{}
 	}
@@ -215,7 +246,7 @@ func (g *group) measurePeak(newest int64) {
 	for _, v := range g.entries() {
 		o := v.window
 		sum.add(o)
-		failed, slow := excessOf(o, v.baseFailed, v.baseSlow)
+		failed, slow := excessOf(o, v.norms)
 		hit += failed + slow
 	}
 	if sum.n < minHitRequests {

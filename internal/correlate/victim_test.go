@@ -24,7 +24,7 @@ func (v *victim) weighs(slots, n, hit int) {
 }
 
 func TestWhatOneOfFourReplicasStillDoesIsNoRecovery(t *testing.T) {
-	v := &victim{baseFailed: leastFailed, baseSlow: slowShare}
+	v := &victim{norms: norms{failed: leastFailed, slow: slowShare}}
 	v.weighs(12, 20, 20)
 	for range 24 {
 		v.weighs(1, 20, 5)
@@ -37,7 +37,7 @@ func TestWhatOneOfFourReplicasStillDoesIsNoRecovery(t *testing.T) {
 }
 
 func TestASmallShareOfRequestsRecoversInTime(t *testing.T) {
-	v := &victim{baseFailed: leastFailed, baseSlow: slowShare}
+	v := &victim{norms: norms{failed: leastFailed, slow: slowShare}}
 	v.weighs(24, 20, 2)
 	require.False(t, v.recovered)
 	v.weighs(16, 20, 0)

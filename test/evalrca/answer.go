@@ -18,8 +18,10 @@ import (
 // answer is what the collector says about one case.
 type answer struct {
 	services []string // held for the cause when asked, the most probable first
-	told     []string // the same, of the groups that it opened unasked
-	opened   int      // groups that the fault touches
+	told     []string // the same, of the incidents that it opened unasked
+	noted    []string // the same, of incidents, observations and changes
+	opened   int      // incidents that the fault touches
+	groups   []*tapiov1.SemanticGroup
 	seconds  float64
 }
 
@@ -71,20 +73,19 @@ func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault, ask
 // told reads the answer for a fault from the groups that were opened unasked.
 func told(groups []*tapiov1.SemanticGroup, f *fault) answer {
 	var a answer
-	var touching []*tapiov1.SemanticGroup
 	for _, g := range groups {
-		if pages(g) && f.touches(g, 0) {
-			touching = append(touching, g)
+		if g.GetState() != tapiov1.SemanticGroup_STATE_MERGED && f.touches(g, 0) {
+			a.groups = append(a.groups, g)
 		}
 	}
-	a.opened = len(touching)
-	slices.SortStableFunc(touching, func(x, y *tapiov1.SemanticGroup) int {
+	slices.SortStableFunc(a.groups, func(x, y *tapiov1.SemanticGroup) int {
 		return cmp.Or(
 			cmp.Compare(f.older(x), f.older(y)),
 			cmp.Compare(y.GetImpact().GetLevel(), x.GetImpact().GetLevel()),
 			cmp.Compare(y.GetConfidence(), x.GetConfidence()))
 	})
-	a.told = suspects(touching)
+	incidents := slices.DeleteFunc(slices.Clone(a.groups), func(g *tapiov1.SemanticGroup) bool { return !pages(g) })
+	a.opened, a.told, a.noted = len(incidents), suspects(incidents), suspects(a.groups)
 	return a
 }
 

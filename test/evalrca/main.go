@@ -100,6 +100,10 @@ func parse(args []string) (by *disturbance, rest []string, err error) {
 }
 
 func tellCase(out io.Writer, set string, f *fault, got answer) {
-	fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d groups), unasked %v\n", set, f.Case, f.Type, f.Service,
+	fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d incidents), unasked %v\n", set, f.Case, f.Type, f.Service,
 		got.services[:min(5, len(got.services))], got.seconds, got.opened, got.told[:min(3, len(got.told))])
+	for _, g := range got.groups {
+		fmt.Fprintf(out, "    %s %+d to %+d s: %s\n      %s\n", g.GetKind(), (int64(nanos(g.GetTimeRange().GetStart()))-int64(f.At))/1e9,
+			(int64(nanos(g.GetTimeRange().GetEnd()))-int64(f.At))/1e9, g.GetTitle(), g.GetImpact().GetSummary())
+	}
 }

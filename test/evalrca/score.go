@@ -17,7 +17,8 @@ type tally struct {
 	cases, opened, false int
 	fed                  time.Duration // event time of what was sent
 	within               [3]int        // right among the first 1, 3 and 5
-	told                 [2]int        // the same unasked, 1 and 3
+	told                 [2]int        // the same unasked, 1 and 3, as an incident
+	noted                int           // the first unasked, whether as an incident or an observation
 	seconds              float64
 }
 
@@ -60,6 +61,9 @@ func (t *tally) add(f *fault, got answer) {
 	t.seconds += got.seconds
 	count(t.within[:], slices.Index(got.services, f.Service), 1, 3, 5)
 	count(t.told[:], slices.Index(got.told, f.Service), 1, 3)
+	if slices.Index(got.noted, f.Service) == 0 {
+		t.noted++
+	}
 }
 
 // count adds one to each bound that the place lies within.
@@ -72,8 +76,8 @@ func count(within []int, place int, bounds ...int) {
 }
 
 func (b *board) print(out io.Writer, name string) {
-	fmt.Fprintf(out, "\n%-46s %5s %6s %6s %6s %13s %11s %12s %6s %7s\n",
-		name, "cases", "AS@1", "AS@3", "AS@5", "unasked @1/@3", "groups/case", "false groups", "in", "s/case")
+	fmt.Fprintf(out, "\n%-46s %5s %6s %6s %6s %14s %11s %14s %15s %6s %7s\n",
+		name, "cases", "AS@1", "AS@3", "AS@5", "incident @1/@3", "any kind @1", "incidents/case", "false incidents", "in", "s/case")
 	for _, key := range slices.Sorted(maps.Keys(b.rows)) {
 		b.rows[key].print(out, key)
 	}
@@ -84,6 +88,6 @@ func (b *board) print(out io.Writer, name string) {
 func (t *tally) print(out io.Writer, name string) {
 	n := float64(max(t.cases, 1))
 	share := func(k int) float64 { return 100 * float64(k) / n }
-	fmt.Fprintf(out, "%-46s %5d %6.1f %6.1f %6.1f %6.1f/%6.1f %11.2f %12d %5.1fh %7.1f\n", name, t.cases,
-		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.told[0]), share(t.told[1]), float64(t.opened)/n, t.false, t.fed.Hours(), t.seconds/n)
+	fmt.Fprintf(out, "%-46s %5d %6.1f %6.1f %6.1f %7.1f/%6.1f %11.1f %14.2f %15d %5.1fh %7.1f\n", name, t.cases,
+		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.told[0]), share(t.told[1]), share(t.noted), float64(t.opened)/n, t.false, t.fed.Hours(), t.seconds/n)
 }

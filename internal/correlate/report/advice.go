@@ -79,8 +79,11 @@ func stamp(t model.Nanos) string {
 }
 
 func (i *Incident) kernelRecords(f *Fact) string {
-	if f.Kind != FactKernel || f.Kernel.Word == "" {
+	switch {
+	case f.Kind != FactKernel || f.Kernel.Kind == "":
 		return ""
+	case f.Kernel.Count:
+		return i.metrics(f)
 	}
 	name := f.What
 	if name == "" {

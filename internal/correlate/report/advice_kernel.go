@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -17,40 +18,36 @@ func (i *Incident) actOnKernel() model.RecommendedAction {
 	if err != nil {
 		host = k.Place
 	}
-	switch k.Word {
-	case "oom":
+	switch k.Advice {
+	case kernelrule.AdviceMemory:
 		return memoryAdvice(c)
-	case "exit", "signal", "crash":
+	case kernelrule.AdviceCrash:
 		return crashAdvice(i)
-	case "connect", "refused":
+	case kernelrule.AdviceConnect:
 		return i.connectAdvice(host, port)
-	case "exec", "file.":
+	case kernelrule.AdviceAccess, kernelrule.AdviceFiles:
 		return accessAdvice(c, k)
-	case "retransmit", "reset":
+	case kernelrule.AdviceNetwork:
 		return networkAdvice(host, k)
-	case "dns":
+	case kernelrule.AdviceNames:
 		return model.RecommendedAction{
 			Title:       "Ask the name server, and another one",
 			Description: c.Name + " is well: the name server does not answer for this name.",
 			Commands:    filled("dig @"+shell(host)+" "+shell(k.Peer), host != "" && k.Peer != "", "cat /etc/resolv.conf"),
 		}
-	case "throttl":
+	case kernelrule.AdviceQuota:
 		action := model.RecommendedAction{
 			Title:       "Stop what uses up the quota, or raise the quota",
 			Description: "All that runs in the cgroup shares one CPU quota and stands still when it is used up.",
 			Commands:    filled("find /sys/fs/cgroup -path '*"+strings.ReplaceAll(k.Place, "'", "")+"/cpu.stat' -exec cat {} +", k.Place != "", "systemd-cgtop -n 1"),
 		}
 		return action
-	case "disk", "block", "io.", "slow":
-		return model.RecommendedAction{
-			Title:       "Find what keeps the disk busy, and whether it is full, failing or limited",
-			Description: "Threads of " + c.Name + " wait in the kernel for the disk.",
-			Commands:    []string{"iostat -x 1 5", "cat /proc/pressure/io", "df -h", "dmesg -T --level=err,warn | tail -50"},
-		}
+	case kernelrule.AdviceDisk:
 	}
 	return model.RecommendedAction{
-		Title: "Look at what else runs on its host", ReadOnly: true, Description: c.Name + " waits for a CPU.",
-		Commands: []string{"top -b -n 1 | head -30", "cat /proc/pressure/cpu"},
+		Title:       "Find what keeps the disk busy, and whether it is full, failing or limited",
+		Description: "Threads of " + c.Name + " wait in the kernel for the disk.",
+		Commands:    []string{"iostat -x 1 5", "cat /proc/pressure/io", "df -h", "dmesg -T --level=err,warn | tail -50"},
 	}
 }
 
@@ -95,7 +92,7 @@ func networkAdvice(host string, k *Kernel) model.RecommendedAction {
 }
 
 func accessAdvice(c *Cause, k *Kernel) model.RecommendedAction {
-	if k.Word == "file." {
+	if k.Advice == kernelrule.AdviceFiles {
 		return model.RecommendedAction{
 			Title:       "Check who changed the permissions of " + k.Peer + ", or which program accesses files that are not its own",
 			Description: "The kernel refused to open, write, rename or remove files.",

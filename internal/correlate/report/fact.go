@@ -6,6 +6,7 @@ package report
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -73,14 +74,16 @@ type Fact struct {
 
 // Kernel is what the kernel reported.
 type Kernel struct {
-	Word  string // the kind of event: oom, exit, connect, dns ...
-	Does  string // said of the service
-	Fault string // error.type, exit code or system call
-	Peer  string // the other service, the device, the name asked for
-	Place string // address or cgroup
-	Slow  float64
-	Limit float64 // bytes, of memory
-	Who   string  // the process
+	Kind   kernelrule.Kind
+	Advice kernelrule.Advice
+	Count  bool   // a counter shows it, not events
+	Does   string // said of the service
+	Fault  string // error.type, exit code or system call
+	Peer   string // the other service, the device, the name asked for
+	Place  string // address or cgroup
+	Slow   float64
+	Limit  float64 // bytes, of memory
+	Who    string  // the process
 }
 
 // Profile is what profiles of two times show.

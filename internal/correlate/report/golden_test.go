@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -96,8 +98,17 @@ func onePod() *Incident {
 		orders(0.2, 0), Fact{Kind: FactFailing, What: "x", Peer: "POST /pay", Quote: "config: missing key STRIPE_KEY", After: 0.2, New: true, Evidence: span("78")})
 }
 
-func kernel(word, fault, peer, place string) Fact {
-	return Fact{Kind: FactKernel, What: "tapio." + word, Count: 12, Kernel: Kernel{Word: word, Fault: fault, Peer: peer, Place: place, Slow: 1.2, Limit: 64 << 20, Does: "waits"}}
+func kernel(event, fault, peer, place string) Fact {
+	rule := kernelrule.NewTable()[event]
+	return Fact{Kind: FactKernel, What: event, Count: 12, Kernel: Kernel{
+		Kind: rule.Kind, Advice: rule.Advice, Count: rule.Counter, Fault: fault, Peer: peer, Place: place, Slow: 1.2, Limit: 64 << 20, Does: rule.Text,
+	}}
+}
+
+func diskWait() Fact {
+	f := kernel(semconv.EventSyscallSlow, "fsync", "", "")
+	f.Kernel.Kind = kernelrule.DiskWait
+	return f
 }
 
 func goldenIncidents() map[string]*Incident {
@@ -120,16 +131,16 @@ func goldenIncidents() map[string]*Incident {
 		}, orders(0.3, 0.12), Fact{Kind: FactNames, Service: "dns", What: "cart, postgres", Quote: "timeout", Peers: []string{"a", "b"}, After: 1, Count: 40}),
 		"42 connection pool":          incident(pay, orders(0.1, 0.2), Fact{Kind: FactPool, Peer: "payments-db", Before: 0, After: 24}),
 		"09 zone":                     incident(Cause{Name: "eu-1b", Place: "zone", PlaceKey: "cloud.availability_zone", Hit: []string{"a", "b", "c"}, Inside: 4, Outside: 9}, orders(0.3, 0), Fact{Kind: FactFailing, Service: "a", What: "fails", Peer: "GET /a", After: 0.9}),
-		"10 out of memory":            incident(pay, orders(0.5, 0), kernel("oom", "", "", "")),
-		"11 refused":                  incident(host, orders(1, 0), kernel("refused", "ECONNREFUSED", "orders", "10.0.0.3:8003")),
-		"12 no answer":                incident(Cause{Name: "10.0.0.9:5432"}, orders(0.6, 0.2), kernel("connect", "ETIMEDOUT", "orders", "10.0.0.9:5432")),
+		"10 out of memory":            incident(pay, orders(0.5, 0), kernel(semconv.EventProcessOOMKill, "", "", "")),
+		"11 refused":                  incident(host, orders(1, 0), kernel(semconv.EventTCPConnectFailed, "ECONNREFUSED", "orders", "10.0.0.3:8003")),
+		"12 no answer":                incident(Cause{Name: "10.0.0.9:5432"}, orders(0.6, 0.2), kernel(semconv.EventTCPConnectFailed, "ETIMEDOUT", "orders", "10.0.0.9:5432")),
 		"13 name server":              incident(Cause{Name: "coredns"}, orders(0.3, 0), Fact{Kind: FactNames, Peer: "payment", What: "api.bank.com", Quote: "lookup api.bank.com: no such host", After: 1}),
-		"14 crash loop":               incident(pay, orders(0.9, 0), kernel("exit", "2", "", "")),
-		"15 throttled":                incident(host, orders(0, 0.4), kernel("throttl", "", "", "/shop")),
-		"16 disk":                     incident(host, orders(0, 0.4), kernel("io.", "fsync", "", "")),
-		"17 packet loss on loopback":  incident(host, orders(0, 0.1), kernel("retransmit", "", "orders", "127.0.0.1:8003")),
-		"18 program started":          incident(pay, nil, kernel("exec", "xmrig", "/dev/shm/xmrig", "")),
-		"19 files denied":             incident(host, nil, kernel("file.", "EACCES", "/etc/ssl/private", "")),
+		"14 crash loop":               incident(pay, orders(0.9, 0), kernel(semconv.EventProcessExit, "2", "", "")),
+		"15 throttled":                incident(host, orders(0, 0.4), kernel(semconv.MetricCgroupCPUThrottledPeriods, "", "", "/shop")),
+		"16 disk":                     incident(host, orders(0, 0.4), diskWait()),
+		"17 packet loss on loopback":  incident(host, orders(0, 0.1), kernel(semconv.EventTCPRetransmitBurst, "", "orders", "127.0.0.1:8003")),
+		"18 program started":          incident(pay, nil, kernel(semconv.EventProcessExec, "xmrig", "/dev/shm/xmrig", "")),
+		"19 files denied":             incident(host, nil, kernel(semconv.EventFileOpen, "EACCES", "/etc/ssl/private", "")),
 		"20 network":                  incident(pay, orders(0, 0.9), Fact{Kind: FactNetwork, Peer: "orders", Before: 1, After: 300, Unit: "ms"}),
 		"21 slow code":                incident(pay, orders(0, 0.9), Fact{Kind: FactSlow, What: "POST /pay", Before: 5, After: 310, Unit: "ms", Share: 0.25, Evidence: span("79")}),
 		"22 creep":                    incident(pay, orders(0, 0.1), Fact{Kind: FactCreep, What: "POST /pay", Before: 50, After: 210, Unit: "ms", Hours: 7}),

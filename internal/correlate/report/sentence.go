@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -188,7 +189,7 @@ func orAll(operation string) string {
 // kernel says what the kernel reported, how often and since when.
 func (f *Fact) kernel() string {
 	text := f.kernelHead()
-	if f.Kernel.Word == "throttl" && f.Sentence != "" {
+	if f.Kernel.Kind == kernelrule.Throttling && f.Sentence != "" {
 		return f.Sentence
 	}
 	if f.Count > 1 {
@@ -200,29 +201,29 @@ func (f *Fact) kernel() string {
 // kernelHead says what happened in few words.
 func (f *Fact) kernelHead() string {
 	k := &f.Kernel
-	switch k.Word {
-	case "connect", "refused":
+	switch k.Kind {
+	case kernelrule.ConnectFailure:
 		return f.connect()
-	case "retransmit":
+	case kernelrule.Retransmit:
 		if k.Peer == "" {
 			return fmt.Sprintf("packets from %s get lost and are sent again", f.Service)
 		}
 		return fmt.Sprintf("packets between %s and %s get lost and are sent again", k.Peer, f.Service)
-	case "reset":
+	case kernelrule.Reset:
 		return fmt.Sprintf("connections between %s and %s (%s) are reset", k.Peer, f.Service, k.Place)
-	case "dns":
+	case kernelrule.LookupFailure:
 		return fmt.Sprintf("%s cannot resolve %s: the name server %s answers %s", f.Service, k.Peer, k.Place, k.Fault)
-	case "exit":
+	case kernelrule.Exit:
 		return fmt.Sprintf("%s exits with an error (%s)", f.Service, exitWord(k.Fault))
-	case "slow":
+	case kernelrule.SlowSyscall:
 		return fmt.Sprintf("%s waits up to %s in the system call %s", f.Service, Millis(1000*k.Slow), k.Fault)
-	case "file.":
+	case kernelrule.DeniedFile:
 		return fmt.Sprintf("%s is denied access to files in %s (%s)", f.Service, k.Peer, k.Fault)
-	case "throttl":
+	case kernelrule.Throttling:
 		return fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled", f.Service, k.Place)
-	case "exec":
+	case kernelrule.NewProgram:
 		return fmt.Sprintf("%s started %s (%s), which it never started before", f.Service, k.Fault, k.Peer)
-	case "oom":
+	case kernelrule.OutOfMemory:
 		who := f.Service
 		if k.Who != "" && k.Who != f.Service {
 			who = k.Who + " of " + f.Service

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -82,25 +83,23 @@ func (f *Fact) moved(quantity string) string {
 }
 
 func (k *Kernel) brief() string {
-	switch k.Word {
-	case "oom":
+	switch k.Kind {
+	case kernelrule.OutOfMemory:
 		return "is killed"
-	case "crash", "signal", "exit":
+	case kernelrule.Signal, kernelrule.Exit:
 		return "exits"
-	case "refused":
-		return "refuses connections"
-	case "connect":
+	case kernelrule.ConnectFailure:
 		if k.Fault == "ECONNREFUSED" {
 			return "refuses connections"
 		}
 		return "does not accept connections"
-	case "reset":
+	case kernelrule.Reset:
 		return "resets connections"
-	case "retransmit":
+	case kernelrule.Retransmit:
 		return "loses packets"
-	case "dns":
+	case kernelrule.LookupFailure:
 		return "cannot resolve names"
-	case "throttl":
+	case kernelrule.Throttling:
 		return "is throttled"
 	}
 	return "waits"

@@ -3,35 +3,37 @@
 
 package report
 
+import "github.com/tapio/tapio/internal/correlate/kernelrule"
+
 func (i *Incident) kernelClause() clause {
 	f, who := i.main(), i.who()
 	k := &f.Kernel
-	switch k.Word {
-	case "oom":
+	switch k.Kind {
+	case kernelrule.OutOfMemory:
 		c := clause{who, "ran out of memory and was killed", "ran out of memory and was killed", "", true}
 		if k.Limit > 0 {
 			c.detail = "limit " + bytes(k.Limit)
 		}
 		return c
-	case "crash", "signal":
+	case kernelrule.Signal:
 		return clause{who, "crashed", "crashed", "", true}
-	case "exit":
+	case kernelrule.Exit:
 		return clause{who, "has exited with an error again and again", "exited with an error again and again", exitWord(k.Fault), false}
-	case "connect", "refused":
+	case kernelrule.ConnectFailure:
 		return i.connectClause()
-	case "retransmit":
+	case kernelrule.Retransmit:
 		return clause{"network between " + k.Peer + " and " + who, "has been losing packets", "lost packets", "", false}
-	case "reset":
+	case kernelrule.Reset:
 		return clause{who, "has reset connections of " + k.Peer, "reset connections of " + k.Peer, "", false}
-	case "dns":
+	case kernelrule.LookupFailure:
 		return clause{who, "cannot resolve " + k.Peer, "could not resolve " + k.Peer, "the name server " + k.Place + " answers " + k.Fault, false}
-	case "throttl":
+	case kernelrule.Throttling:
 		return clause{who, "has used up the CPU quota of cgroup " + k.Place, "used up the CPU quota of cgroup " + k.Place, "", false}
-	case "slow", "block", "io.":
+	case kernelrule.SlowSyscall, kernelrule.DiskWait:
 		return clause{who, "has been waiting for its disk", "waited for its disk", diskDetail(k), false}
-	case "exec":
+	case kernelrule.NewProgram:
 		return clause{who, "started " + k.Fault + " (" + k.Peer + ")", "started " + k.Fault + " (" + k.Peer + ")", "never before", true}
-	case "file.":
+	case kernelrule.DeniedFile:
 		return clause{who, "has been denied access to files", "was denied access to files", k.Peer + " (" + k.Fault + ")", false}
 	}
 	return clause{who, k.Does, k.Does, "", false}

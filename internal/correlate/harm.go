@@ -79,12 +79,11 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 		return false
 	}
 	counted := e.countsRequests(s.key.service)
-	failures := counted && e.knowsFailures(s.key.service)
 	switch s.key.class {
 	case classKernel:
 		return e.harmfulKernel(s, counted)
 	case classError:
-		return s.key.what == "restarts" || tellsOfAccess(s.key.what) || !failures
+		return s.key.what == "restarts" || tellsOfAccess(s.key.what) || !counted || !e.knowsFailures(s.key.service)
 	case classSilent:
 		return true
 	case classResource:
@@ -92,7 +91,7 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 	case classSelf, classEdge:
 		return !counted
 	case classPath:
-		return (s.key.what == "any step" || !failures) && !e.planned(g)
+		return (s.key.what == "any step" || !counted || !e.knowsFailures(s.key.service)) && !e.planned(g)
 	}
 	return false
 }
@@ -158,9 +157,19 @@ func (e *Engine) countsRequests(service string) bool {
 // knowsFailures reports whether spans show that requests to the service fail: its own, or those
 // of services that depend on it.
 func (e *Engine) knowsFailures(service string) bool {
-	for _, held := range e.graph.services.all() {
-		if s := *held; s.outcomes && (s.name == service || e.dependsOn(s.name, service)) {
+	callers := map[string][]string{}
+	for key := range e.graph.calls.all() {
+		callers[key.callee] = append(callers[key.callee], key.caller)
+	}
+	seen, queue := map[string]bool{service: true}, []string{service}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if e.serviceNamed(queue[0]).outcomes {
 			return true
+		}
+		for _, caller := range callers[queue[0]] {
+			if !seen[caller] {
+				seen[caller], queue = true, append(queue, caller)
+			}
 		}
 	}
 	return false

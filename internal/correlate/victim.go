@@ -187,7 +187,7 @@ func (e *Engine) follow(g *group, newest int64) {
 			by = by.byMedian()
 		}
 		if median || hurt(at, by) {
-			v := g.affect(o, first, newest, by, median)
+			v := affect(g, o, first, newest, by, median)
 			v.first = e.firstIn(&o.hits, v.since)
 			v.inner, v.knownFailed = e.hasServiceCallers(key.service), o.failedBefore(before)
 		}
@@ -196,7 +196,7 @@ func (e *Engine) follow(g *group, newest int64) {
 }
 
 // affect adds a victim, from the first slot on that shows it.
-func (g *group) affect(o *outcomes, first, newest int64, by norms, median bool) *victim {
+func affect(g *group, o *outcomes, first, newest int64, by norms, median bool) *victim {
 	v := &victim{key: o.key, norms: by, median: median}
 	for slot := first; slot < newest; slot++ {
 		if f, s := excessOf(v.seen(o.at(slot)), by); f+s >= 1 {

@@ -7,11 +7,17 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/internal/store"
 )
 
 func (e *tapioExtension) apiOptions() api.Options {
+	var shared dedup.Shared
+	if e.shared != nil {
+		shared = e.shared
+	}
 	return api.Options{
+		Shared:                 shared,
 		Store:                  e.reader,
 		Figures:                e.store,
 		Symbols:                store.SymbolsOf(e.store),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/bytesize"
+	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 	"github.com/tapio/tapio/internal/store"
 )
 
@@ -97,6 +98,9 @@ type Config struct {
 
 	// Archive keeps a copy of what is stored in an object store that is compatible with S3. See [Archive to S3](../how-to/archive.md).
 	Archive archiving.Config `mapstructure:"archive"`
+
+	// Redis shares state between several servers. See [Share state through Redis](../how-to/redis.md).
+	Redis redisstate.Config `mapstructure:"redis"`
 
 	// Cost sets the prices for [cost advice](tapioctl.md#tapioctl-get-cost).
 	Cost CostConfig `mapstructure:"cost"`
@@ -181,7 +185,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, archive, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, archive, redis, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

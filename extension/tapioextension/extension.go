@@ -25,6 +25,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/extension/tapioextension/internal/trouble"
@@ -91,6 +92,7 @@ type tapioExtension struct {
 	backend    io.Closer    // the older tier; nil without one
 	troubles   *trouble.Board
 	archive    *archiving.Archive // nil without one
+	shared     *redisstate.State  // nil without Redis
 	fleet      *fleet.Registry
 	seen       *dedup.Window
 	api        *api.Server
@@ -134,10 +136,13 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.incidents.Watch = kept.incidents
 	e.store.OnPanic(e.panics.add)
 	e.slos = kept.objectives(e.cfg.Store.Directory, e.sloOptions())
+	e.troubles = newTroubles(host)
+	if err := openShared(ctx, e); err != nil {
+		return errors.Join(err, e.Shutdown(ctx))
+	}
 	if e.notifier, err = e.newNotifier(ctx, kept.journal); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
-	e.troubles = newTroubles(host)
 	if err := errors.Join(e.openMembers(ctx, kept), openTiers(ctx, e), openArchive(ctx, e, kept)); err != nil {
 		return errors.Join(err, e.Shutdown(ctx))
 	}
@@ -157,6 +162,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.stop = stop
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.slos.Run(background) }, e.panics.add) })
+	e.shared.Start(ctx)
 	e.startNotifier()
 	e.members.start(background)
 	if e.cfg.RecordMetrics.Interval > 0 {
@@ -244,6 +250,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	e.members.close()
 	closeTiers(e.backend)
 	e.archive.Close(ctx)
+	e.shared.Close()
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
+	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 )
 
 // NewFactory returns the factory of the tapio extension.
@@ -77,6 +78,7 @@ func createDefaultConfig() component.Config {
 		Members:         defaultMembers(),
 		Backends:        defaultBackends(),
 		Archive:         archiving.DefaultConfig(),
+		Redis:           redisstate.DefaultConfig(),
 		SLOs:            defaultSLOs(),
 		ShutdownTimeout: 3 * time.Second,
 	}

@@ -53,6 +53,9 @@ func (e *tapioExtension) notifyOptions(ctx context.Context) (notify.Options, err
 		}
 		options.Receivers = append(options.Receivers, r)
 	}
+	if e.shared != nil {
+		options.Claims = e.shared
+	}
 	var err error
 	options.Routes, err = cfg.routes()
 	for _, r := range cfg.Runbooks {

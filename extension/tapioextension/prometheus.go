@@ -29,7 +29,7 @@ func (e *tapioExtension) newPrometheus() {
 	e.rules = rules.New(rules.Options{
 		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,
 		Engine: engine, Queryable: queryable, Parser: parser, Enter: turns.Enter,
-		Sink: e, Reader: e.reader, Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules,
+		Sink: e, Reader: e.reader, Logger: logger, Panicked: e.panics.add, Changed: e.notifyOfRules, Leads: e.shared.Leads,
 	})
 	e.prometheus = prometheus.New(prometheus.Options{
 		Queryable: queryable,

@@ -33,4 +33,5 @@ func (e *tapioExtension) ObserveSpans(spans []model.Span) {
 	if slos := e.slos; slos != nil {
 		slos.Observe(spans)
 	}
+	e.shared.Observe(spans)
 }

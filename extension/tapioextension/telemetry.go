@@ -71,7 +71,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioCollectorLeftCallback(labelled("reason", e.api.LeftCollectors)),
 		builder.RegisterTapioCollectorRegisteredCallback(labelled("state", e.api.CollectorStates)),
 		builder.RegisterTapioProcessGoroutinesCallback(single(func() uint64 { return uint64(runtime.NumGoroutine()) })),
-		e.observeNotifier(builder), e.observeSLOs(builder), observeArchive(builder, e.archive),
+		e.observeNotifier(builder), e.observeSLOs(builder), observeArchive(builder, e.archive), observeShared(builder, e.shared),
 	)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/metadata"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
+	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/archive"
 )
@@ -59,6 +60,20 @@ func observeArchive(builder *metadata.TelemetryBuilder, of *archiving.Archive) e
 		builder.RegisterTapioArchiveRecordsCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Records })),
 		builder.RegisterTapioArchiveSizeCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Bytes })),
 		builder.RegisterTapioArchiveWaitingCallback(bySignal(func(s archive.Stats) map[string]uint64 { return s.Waiting })),
+	)
+}
+
+// observeShared publishes the figures of the state that is shared through Redis.
+func observeShared(builder *metadata.TelemetryBuilder, of *redisstate.State) error {
+	return errors.Join(
+		builder.RegisterTapioRedisDroppedCallback(labelled("reason", func() map[string]uint64 { return of.Stats().Dropped })),
+		builder.RegisterTapioRedisFailedCallback(single(func() uint64 { return of.Stats().Failures })),
+		builder.RegisterTapioRedisLeadingCallback(single(func() uint64 {
+			if of.Stats().Leading {
+				return 1
+			}
+			return 0
+		})),
 	)
 }
 

@@ -12,11 +12,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
+	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 	"github.com/tapio/tapio/internal/backend/clickhouse"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/tiered"
@@ -163,6 +165,18 @@ func openArchive(ctx context.Context, e *tapioExtension, kept *heldStore) error 
 		return fmt.Errorf("archive::%w", err)
 	}
 	e.archive = opened
+	return nil
+}
+
+// openShared makes the state that is shared through Redis.
+func openShared(ctx context.Context, e *tapioExtension) error {
+	opened, err := redisstate.Open(ctx, &e.cfg.Redis, redisstate.Options{
+		ID: uuid.NewString(), Store: e.store, Logger: e.set.Logger, Panicked: e.panics.add, Trouble: func(err error) { e.troubles.Set("redis", err) },
+	})
+	if err != nil {
+		return fmt.Errorf("redis::%w", err)
+	}
+	e.shared = opened
 	return nil
 }
 

@@ -139,7 +139,7 @@ func (s *Server) store(ctx context.Context, in *protoconv.Inbound, field string)
 	if in.Batch.GetBatchId() == "" {
 		return s.pass(ctx, in, field)
 	}
-	known, settle, err := s.Seen.Enter(ctx, s.keyOf(ctx, in))
+	known, settle, err := s.Seen.EnterShared(ctx, s.Shared, s.keyOf(ctx, in)...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -168,13 +168,13 @@ func (s *Server) weight(in *protoconv.Inbound) int {
 
 // keyOf names a batch. A sender that gives its name is taken at its word; of one
 // that does not, only the same content from the same host is the same batch.
-func (s *Server) keyOf(ctx context.Context, in *protoconv.Inbound) dedup.Key {
+func (s *Server) keyOf(ctx context.Context, in *protoconv.Inbound) [][]byte {
 	caller := callerOf(ctx)
 	id := []byte(in.Batch.GetBatchId())
 	if sender := in.Batch.GetCollectorId(); sender != "" {
-		return s.Seen.KeyOf([]byte(caller.name), []byte(sender), id)
+		return [][]byte{[]byte(caller.name), []byte(sender), id}
 	}
-	return s.Seen.KeyOf([]byte(caller.name), []byte(caller.host), id, in.Content())
+	return [][]byte{[]byte(caller.name), []byte(caller.host), id, in.Content()}
 }
 
 // settle counts what became of a batch and acknowledges it. Of a batch that was

@@ -66,10 +66,12 @@ type Options struct {
 	Access       Access
 	Fleet        *fleet.Registry
 	Seen         *dedup.Window
-	Intake       *intake.Admission
-	Notifier     *notify.Manager
-	SLOs         *slo.Tracker
-	Prices       cost.Prices
+	// Shared are the batches that other servers stored too; nil: none are known.
+	Shared   dedup.Shared
+	Intake   *intake.Admission
+	Notifier *notify.Manager
+	SLOs     *slo.Tracker
+	Prices   cost.Prices
 	// Archive is read and restored from; nil: none is configured.
 	Archive *ArchiveAccess
 	// Observe is told of each batch, for the collector's own metrics.

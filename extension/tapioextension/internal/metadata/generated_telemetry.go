@@ -60,6 +60,9 @@ type TelemetryBuilder struct {
 	TapioQueryMemory              metric.Int64ObservableGauge
 	TapioQueryRefused             metric.Int64ObservableCounter
 	TapioRecordMetricsFolded      metric.Int64ObservableCounter
+	TapioRedisDropped             metric.Int64ObservableCounter
+	TapioRedisFailed              metric.Int64ObservableCounter
+	TapioRedisLeading             metric.Int64ObservableGauge
 	TapioRulesEvaluations         metric.Int64ObservableCounter
 	TapioRulesSamples             metric.Int64ObservableCounter
 	TapioSloBadRequests           metric.Float64ObservableCounter
@@ -530,6 +533,51 @@ func (builder *TelemetryBuilder) RegisterTapioRecordMetricsFoldedCallback(cb met
 		cb(ctx, &observerInt64{inst: builder.TapioRecordMetricsFolded, obs: o})
 		return nil
 	}, builder.TapioRecordMetricsFolded)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRedisDroppedCallback sets callback for observable TapioRedisDropped metric.
+func (builder *TelemetryBuilder) RegisterTapioRedisDroppedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRedisDropped, obs: o})
+		return nil
+	}, builder.TapioRedisDropped)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRedisFailedCallback sets callback for observable TapioRedisFailed metric.
+func (builder *TelemetryBuilder) RegisterTapioRedisFailedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRedisFailed, obs: o})
+		return nil
+	}, builder.TapioRedisFailed)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioRedisLeadingCallback sets callback for observable TapioRedisLeading metric.
+func (builder *TelemetryBuilder) RegisterTapioRedisLeadingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioRedisLeading, obs: o})
+		return nil
+	}, builder.TapioRedisLeading)
 	if err != nil {
 		return err
 	}
@@ -1203,7 +1251,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TapioNotifySkipped, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_notify_skipped",
-		metric.WithDescription("What was passed over (too_many_alerts, evicted_records, journal, watchdog). [Alpha]"),
+		metric.WithDescription("What was passed over (too_many_alerts, evicted_records, journal, watchdog, sent_by_another_server). [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
@@ -1235,6 +1283,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_record_metrics_folded",
 		metric.WithDescription("How often a log record or span was counted with others because there are as many series as record_metrics::max_series allows. [Alpha]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRedisDropped, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_redis_dropped",
+		metric.WithDescription("Requests that were not counted in Redis, and incidents that are missing from its stream. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRedisFailed, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_redis_failed",
+		metric.WithDescription("Commands that Redis did not answer. [Alpha]"),
+		metric.WithUnit("{command}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioRedisLeading, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tapio_redis_leading",
+		metric.WithDescription("Whether this server holds the lock for the evaluation of rules (1) or not (0). [Alpha]"),
+		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioRulesEvaluations, err = builder.meter.Int64ObservableCounter(

@@ -17,7 +17,11 @@ func (m *Manager) deliver(r *receiver) {
 	for m.background.Err() == nil {
 		msg, wait := m.pick(r)
 		if msg != nil {
-			m.settle(r, msg, m.attempt(r, msg))
+			if mayAttempt(m, r, msg) {
+				err := m.attempt(r, msg)
+				noteClaims(m, r, msg, err)
+				m.settle(r, msg, err)
+			}
 			continue
 		}
 		timer := time.NewTimer(wait)

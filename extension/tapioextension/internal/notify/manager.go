@@ -59,9 +59,11 @@ type Options struct {
 	// ResolveTimeout is how long after a restart an alert of which nothing is
 	// heard is taken to be over.
 	ResolveTimeout time.Duration
-	Version        string
-	Logger         *zap.Logger
-	Now            func() time.Time
+	// Claims decides which of several servers sends a message; nil: this one.
+	Claims  Claims
+	Version string
+	Logger  *zap.Logger
+	Now     func() time.Time
 	// Panicked is told of each panic that was recovered.
 	Panicked func(err error)
 }

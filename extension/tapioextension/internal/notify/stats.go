@@ -15,6 +15,7 @@ type stats struct {
 	lostRecords     uint64 // of the store, before they were read
 	journalFailures uint64
 	watchdogFailed  uint64
+	sentElsewhere   uint64 // messages, by another server
 	dead            map[DeadLetters]uint64
 }
 
@@ -85,5 +86,6 @@ func (m *Manager) Skipped() map[string]uint64 {
 	return map[string]uint64{
 		"too_many_alerts": m.stats.forgotten, "evicted_records": m.stats.lostRecords,
 		"journal": m.stats.journalFailures, "watchdog": m.stats.watchdogFailed,
+		"sent_by_another_server": m.stats.sentElsewhere,
 	}
 }

@@ -58,6 +58,9 @@ type Options struct {
 	// Changed gets the alerts whose state changed, after their events are written, and those
 	// that fired before a reload or restart and still do, which have no new event.
 	Changed func([]Change)
+	// Leads reports whether this server evaluates rules now, and not another one; nil: it
+	// does.
+	Leads func() bool
 }
 
 // Evaluator evaluates rules until it is stopped.
@@ -185,6 +188,9 @@ func (e *Evaluator) query(ctx context.Context, query string, at time.Time) (vect
 
 // evaluate evaluates a group and writes the changes of its alerts.
 func (e *Evaluator) evaluate(ctx context.Context, g *promrules.Group, at time.Time) {
+	if e.Leads != nil && !e.Leads() {
+		return
+	}
 	if err := panics.Catch(func() {
 		promrules.DefaultEvalIterationFunc(ctx, g, at)
 		e.report(ctx, g, at)

@@ -58,7 +58,7 @@ func (c *Config) Validate() error {
 	}
 	var errs []error
 	at, err := url.Parse(c.Endpoint)
-	if err != nil || !(at.Scheme == "unix" && at.Path != "") && !((at.Scheme == "redis" || at.Scheme == "rediss") && at.Host != "") {
+	if err != nil || !isAddress(at) {
 		errs = append(errs, fmt.Errorf("endpoint: %q is not an address of Redis: write for example redis://localhost:6379", c.Endpoint))
 	}
 	if err == nil && c.TLS.HasValue() && at.Scheme != "rediss" {
@@ -78,7 +78,8 @@ func (c *Config) Validate() error {
 		{"duplicate_retention", c.DuplicateRetention, time.Second, 24 * time.Hour, true},
 		{"request_retention", c.RequestRetention, time.Minute, 720 * time.Hour, true},
 	} {
-		if (d.value < d.least || d.value > d.most) && !(d.off && d.value == 0) {
+		isOff := d.off && d.value == 0
+		if !isOff && (d.value < d.least || d.value > d.most) {
 			errs = append(errs, fmt.Errorf("%s: must be %s to %s, is %s: write a number with its unit, for example 30s", d.key, d.least, d.most, d.value))
 		}
 	}
@@ -89,4 +90,15 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("incident_stream_length: must be 0 or more, is %d", c.IncidentStreamLength))
 	}
 	return errors.Join(errs...)
+}
+
+func isAddress(at *url.URL) bool {
+	switch at.Scheme {
+	case "unix":
+		return at.Path != ""
+	case "redis", "rediss":
+		return at.Host != ""
+	default:
+		return false
+	}
 }

@@ -59,7 +59,7 @@ func (e *tapioExporter) consumeProfiles(ctx context.Context, profiles pprofile.P
 	if rejected.Total() == 0 {
 		return nil
 	}
-	e.losses.Add("record_rejected", uint64(rejected.Total()), rejectedSamples(rejected))
+	e.losses.Add("record_rejected", rejected.Total(), rejectedSamples(rejected))
 	return consumererror.NewPermanent(rejectedSamples(rejected))
 }
 

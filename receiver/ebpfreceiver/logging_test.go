@@ -7,7 +7,6 @@ package ebpfreceiver
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,7 +39,7 @@ func TestTheLogHasTheStartTheFirstLossAndItsEnd(t *testing.T) {
 	fields := entries[0].ContextMap()
 	assert.EqualValues(t, 2, fields["unavailable_features"])
 	assert.Equal(t, []any{probe.NewForTests().Name()}, fields["probes"])
-	assert.Equal(t, time.Duration(r.config.CollectionInterval), fields["collection_interval"])
+	assert.Equal(t, r.config.CollectionInterval, fields["collection_interval"])
 	assert.Equal(t, "records of the kernel were lost", entries[1].Message)
 	assert.EqualValues(t, 5, entries[1].ContextMap()["records"])
 	assert.Equal(t, "no more records of the kernel are lost", entries[2].Message)

@@ -77,13 +77,16 @@ var errMissing = errors.New("was missing from the same answer before")
 // errLate is that a member has not answered in time.
 var errLate = errors.New("did not answer in time")
 
+// errBusy is that the calls of other requests to the member took all the time.
+var errBusy = errors.New("was busy with other queries until the time was over")
+
 // withinCall marks the context of calls that are made within another one. They do not
 // wait for their turn: each of two calls could hold the turn that the other waits for.
 type withinCall struct{}
 
 // askOne calls one member.
 func askOne[T any](ctx context.Context, r *Reader, m *member, call func(ctx context.Context, m *member) (T, error)) (value T, err error) {
-	begin := r.Now()
+	begin, waits := r.Now(), true // until its turn comes, the member need not be stuck
 	if err := m.enter(begin); err != nil {
 		return value, err
 	}
@@ -95,8 +98,8 @@ func askOne[T any](ctx context.Context, r *Reader, m *member, call func(ctx cont
 		switch {
 		case err == nil || ctx.Err() == nil:
 			m.answered()
-		case caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded):
-			m.gaveUp(now, 0, r.Timeout) // the caller went away
+		case waits, caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded):
+			m.gaveUp(now, 0, r.Timeout) // the member was busy with others, or the caller went away
 		default:
 			m.gaveUp(now, now.Sub(begin), r.Timeout)
 		}
@@ -105,10 +108,14 @@ func askOne[T any](ctx context.Context, r *Reader, m *member, call func(ctx cont
 		select {
 		case m.calls <- struct{}{}:
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errLate) {
+				return value, errBusy
+			}
 			return value, context.Cause(ctx)
 		}
 		defer func() { <-m.calls }()
 	}
+	begin, waits = r.Now(), false
 	if panicked := panics.Catch(func() { value, err = call(ctx, m) }); panicked != nil {
 		r.Panicked(panicked)
 		err = panicked
@@ -133,7 +140,7 @@ func (r *Reader) patience(ctx context.Context) time.Duration {
 func note(ctx context.Context, m *member, err error) {
 	note := query.Note{Source: m.Name, State: query.SourceFailed, Message: err.Error()}
 	switch fault, skipped := (*model.FieldError)(nil), (*skippedError)(nil); {
-	case errors.As(err, &skipped):
+	case errors.As(err, &skipped), errors.Is(err, errBusy):
 		note.State = query.SourceLate
 	case errors.Is(err, errMissing):
 		return

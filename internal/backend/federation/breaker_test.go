@@ -5,6 +5,7 @@ package federation_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,5 +144,36 @@ func TestAStreamDoesNotWaitForAMemberThatIsLeftOut(t *testing.T) {
 		}
 		rows, took := read()
 		assert.Equal(t, []any{10, time.Duration(0)}, []any{rows, took})
+	})
+}
+
+// A member that is busy with the slow queries of some is not held to be stuck by the others: it
+// answers them as soon as it is free.
+func TestABusyMemberIsNotShutOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		how := options(t)
+		how.Timeout, how.Calls = 5*time.Second, 1
+		reader := federation.New(how)
+		one := &stoppable{Reader: ofMember(t, "one", 0, 3).Reader()}
+		require.Empty(t, reader.SetMembers([]federation.Member{{Name: "one", Reader: one}, {Name: "two", Reader: ofMember(t, "two", 1, 3).Reader()}}))
+		one.stopped.Store(true)
+		go func() { _, _ = reader.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 100}}) }()
+		synctest.Wait() // that one has the turn, for five seconds
+		time.Sleep(time.Second)
+		var others sync.WaitGroup
+		for range 5 {
+			others.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+				defer cancel()
+				rows, took, note := asked(ctx, t, reader)
+				assert.Equal(t, []any{3, 2 * time.Second, "was busy with other queries until the time was over"}, []any{rows, took, note})
+			})
+		}
+		others.Wait()
+		one.stopped.Store(false)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		rows, took, note := asked(t.Context(), t, reader)
+		assert.Equal(t, []any{6, time.Duration(0), ""}, []any{rows, took, note})
 	})
 }

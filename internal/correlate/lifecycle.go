@@ -56,7 +56,7 @@ func (e *Engine) rate(g *group) {
 		kind = model.GroupIncident
 	case e.settling(g):
 		kind = model.GroupChange
-	case (g.affects() || e.harms(g) || g.harmReported()) && !g.settled(e.now):
+	case (g.affects() || e.harms(g) || harmReported(g)) && !g.settled(e.now):
 		kind = model.GroupIncident
 	case e.planned(g):
 		kind = model.GroupChange
@@ -188,7 +188,7 @@ func (e *Engine) liveBySigns(g *group, now model.Nanos) {
 	switch {
 	case last+quietFor > now:
 		g.enter(g.going())
-	case g.reportsEnded() || e.heardSince(g, last):
+	case reportsEnded(g) || e.heardSince(g, last):
 		e.resolve(g, last)
 	default:
 		e.liveUnknown(g, now, last)

@@ -254,13 +254,13 @@ func (e *Engine) MergedInto(id string) string {
 }
 
 // harmReported reports whether a node has found an incident that is part of the group.
-func (g *group) harmReported() bool {
+func harmReported(g *group) bool {
 	return slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.reported && !s.supports && s.until == 0 })
 }
 
 // reportsEnded reports whether all that nodes have found of the group has ended, and there was
 // something.
-func (g *group) reportsEnded() bool {
+func reportsEnded(g *group) bool {
 	any := false
 	for _, s := range g.members {
 		if s.reported && s.until == 0 {

@@ -241,8 +241,8 @@ static __always_inline void send_data(struct stream_conn *conn, struct stream_re
 	__builtin_memcpy(record->comm, conn->comm, sizeof(record->comm));
 	reads = reads_of_thread();
 	record->unseen = reads ? reads->unseen : 0;
-	if (reads && conn->speech == HTTP)
-		note_serving(reads, record, direction);
+	if (reads)
+		note_serving(reads, record, conn->speech, direction);
 	if (size <= sizeof(*record) && !send(kind, record, size) && reads)
 		reads->unseen++;
 }

@@ -133,17 +133,25 @@ static __always_inline void count_unseen(void)
 #define RESPONSE FOUR('H', 'T', 'T', 'P')
 
 // note_serving takes in that the thread has read a request, or sends a response. The bytes of a record are valid as far as it
-// says.
-static __always_inline void note_serving(struct thread_reads *reads, struct stream_record *record, enum direction direction)
+// says. Of a connection to a database either end counts as serving: the receiver knows which one is the server.
+static __always_inline void note_serving(struct thread_reads *reads, struct stream_record *record, enum speech speech,
+					 enum direction direction)
 {
 	bool response = *(__u32 *)record->data == RESPONSE;
 
-	if (record->copied < sizeof(__u32))
+	if (speech == REDIS || speech == POSTGRESQL) {
+		if (direction == RECEIVED)
+			reads->serving |= SERVES_DATABASE;
+		else
+			reads->serving &= ~SERVES_DATABASE;
+		return;
+	}
+	if (speech != HTTP || record->copied < sizeof(__u32))
 		return;
 	if (direction == SENT && response)
-		reads->serving = 0;
+		reads->serving &= ~SERVES_HTTP;
 	if (direction == RECEIVED && !response && record->data[0] >= 'A' && record->data[0] <= 'Z')
-		reads->serving = 1;
+		reads->serving |= SERVES_HTTP;
 }
 
 // may_ask reports whether what comes over the socket may be a request: not the answers of name servers, what the kernel

@@ -6,11 +6,17 @@
 
 #include "event.h"
 
+// What the thread has read and not answered since.
+enum serving {
+	SERVES_HTTP = 1, // an HTTP request
+	SERVES_DATABASE = 2, // something of a connection to a database, whichever end it is
+};
+
 struct thread_reads {
 	// How often the thread read what may be a request without the receiver learning of it. If that is the same in two
 	// records, the thread took in nothing else between them.
 	__u32 unseen;
-	__u32 serving; // it has read an HTTP request and has not sent a response since
+	__u32 serving; // bits of enum serving
 };
 
 // The receiver has one such map for all programs.

@@ -4,6 +4,7 @@
 package profilerules
 
 import (
+	"path"
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
@@ -14,9 +15,12 @@ import (
 const GCThreads = `GC Thread#.*|G1 .*|ZWorker.*|ZDriver.*|Shenandoah GC.*|VM Thread`
 
 // NeedsThreads reports whether the samples of the threads named GCThreads are needed to
-// judge a tree: those of a JVM, by time on a processor.
+// judge a tree: those of a JVM, by time on a processor. Profilers that name no methods of
+// Java show its library.
 func NeedsThreads(t *model.CallTree) bool {
-	return measureOf(&t.Type) == CPU && slices.ContainsFunc(t.Frames, func(f model.Frame) bool { return f.Kind == "jvm" })
+	return measureOf(&t.Type) == CPU && slices.ContainsFunc(t.Frames, func(f model.Frame) bool {
+		return f.Kind == "jvm" || path.Base(f.Mapping) == "libjvm.so"
+	})
 }
 
 // orThreads returns the cost of threads if it is more than what was found by function.

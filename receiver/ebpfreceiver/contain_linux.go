@@ -4,6 +4,8 @@
 package ebpfreceiver
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 
 	"github.com/tapio/tapio/internal/panics"
@@ -17,6 +19,26 @@ func (w *watch) attach(p probe.Probe) (gaps []kernel.Gap) {
 	if err := panics.Catch(func() { gaps = p.Attach(w.kernel) }); err != nil {
 		w.recovered(nil, err)
 		return []kernel.Gap{kernel.Missing(p.Name(), "probe", err)}
+	}
+	return gaps
+}
+
+// attachAll attaches the probes, and decodes what those before send meanwhile.
+func (w *watch) attachAll() (gaps []kernel.Gap) {
+	s := &spool{reader: w.reader, limit: spoolFactor * int(w.config.RingBufferSize)}
+	for _, p := range w.probes {
+		if err := s.while(func() { gaps = append(gaps, w.attach(p)...) }); err != nil {
+			w.recovered(nil, err)
+		}
+		w.byKind[p.Number()] = p
+		w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
+		s.each(func(record []byte) {
+			w.decode(record)
+			if w.records++; w.full() {
+				w.flush()
+			}
+		})
+		w.drain()
 	}
 	return gaps
 }

@@ -98,11 +98,7 @@ func newWatch(config *Config, probes []probe.Probe, set receiver.Settings, to *s
 		return nil, nil, errors.Join(err, w.close())
 	}
 	gaps = append(gaps, kernel.Environments(table.Denied())...)
-	for _, p := range probes {
-		gaps = append(gaps, w.attach(p)...)
-		w.byKind[p.Number()] = p
-		w.drain() // on a busy host the ring buffer would be full before the last is attached
-	}
+	gaps = append(gaps, w.attachAll()...)
 	loaded.ForgetTypes()
 	// Who began another program between the first look and the attaching is not what it was.
 	if err := table.Scan(); err != nil {

@@ -36,13 +36,17 @@ func (p *HTTPProbe) hop(r *streamRecord, conn *httpConn, out *emit.Batch) {
 	p.streams.Hops.serve(&a)
 }
 
-// hop takes in what the record says of who asks for what. What a database does for a
-// call is not joined to it.
+// hop takes in what the record says of who asks for what.
 func (p *DatabaseProbe) hop(r *streamRecord, conn *databaseConn, out *emit.Batch) {
 	if conn.speaker.Server() {
-		p.streams.Hops.serve(&arrival{
-			conn: r.Conn, thread: r.threadKey(), received: r.Direction == 0, pending: len(conn.speaker.Pending()),
-		})
+		a := arrival{conn: r.Conn, thread: r.threadKey(), received: r.Direction == 0, pending: len(conn.speaker.Pending())}
+		begun := conn.speaker.Begun()
+		if len(begun) == 1 {
+			a.begun = &Inbound{Mark: begun[0].Mark, unseen: r.Unseen, database: true}
+		}
+		if !a.received || len(begun) > 0 || a.pending > 0 { // else it logs in
+			p.streams.Hops.serve(&a)
+		}
 		return
 	}
 	for _, c := range conn.speaker.Begun() {

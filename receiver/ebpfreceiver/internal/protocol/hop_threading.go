@@ -13,11 +13,15 @@ import (
 // nginx is the name of its executable.
 const nginx = "nginx"
 
-// threadingOf tells event loops by what they wait with. Of those only nginx is known to
-// send no requests of its own. What cannot be read is taken for an event loop.
+// threadingOf finds event loops by what they wait with. Of those only nginx and Redis are
+// known to do nothing of their own between requests; a process of PostgreSQL has one
+// connection. What cannot be read is taken for an event loop.
 func threadingOf(pid uint32, name string) threading {
-	if name == nginx {
+	switch name {
+	case nginx, "redis-server", "redis-check-rdb", "valkey-server", "valkey-check-rdb": // a file may have several names
 		return requestsOnly
+	case "postgres":
+		return sequential
 	}
 	folder := fmt.Sprintf("/proc/%d/fd", pid)
 	files, err := os.ReadDir(folder)

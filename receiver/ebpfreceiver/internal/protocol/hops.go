@@ -65,6 +65,9 @@ type Inbound struct {
 	Mark   callID
 	Header TraceContext
 	unseen uint32
+	// database reports that it is a call to a database. What that sends on, to replicas or
+	// other databases, is not joined to it.
+	database bool
 }
 
 // hop says on behalf of which request another one was sent.
@@ -226,7 +229,7 @@ func (h *Hops) send(d *Departure) {
 		t.never = true // it does send requests of its own
 	}
 	in := t.inHand(d.Unseen)
-	if in == nil {
+	if in == nil || in.database {
 		return
 	}
 	unchanged := d.header.ok && d.header == in.Header

@@ -156,7 +156,8 @@ func TestAServiceThatIsKilledOnAStarvedNodeIsTheCause(t *testing.T) {
 	of.waits["web"], of.waits["orders"] = 3, 3
 	w.faults = []trouble{
 		{service: "inventory", fails: "connection refused", share: 0.4, during: w.after(0)},
-		{service: "web", millis: 100, during: w.after(0)}, {service: "orders", millis: 100, during: w.after(0)},
+		{service: "web", millis: 100, during: w.after(0)},
+		{service: "orders", millis: 100, during: w.after(0)},
 	}
 	for range 12 {
 		resource, _, _ := w.resource(w.parts["inventory"], 0)

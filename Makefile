@@ -166,7 +166,7 @@ bench-jaeger: bin/tapio bin/jaeger ## Measure the Jaeger API of bin/tapio beside
 
 .PHONY: scenarios
 scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
-	go test -count=1 -timeout 20m -parallel 4 $(GOTESTFLAGS) ./test/scenarios
+	go test -count=1 -timeout 20m -parallel 5 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause; ARGS="-shuffle 30s -loss 0.05 -duplicates 0.1 -sampling 0.1 -asked -2m -rename" disturbs them

@@ -111,7 +111,9 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensCalled:
 		return e.servesOthers(service) && !e.onlyClients(service)
 	case kernelrule.OpensNamed:
-		return !counted && e.isKnownService(service)
+		// A browser that a test drives answers the test, which no one depends on either.
+		named := e.serviceNamed(service)
+		return !counted && (named.declared || named.workload != "" || e.hasServiceCallers(service))
 	case kernelrule.OpensDenied:
 		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(service)
 	case kernelrule.OpensUncounted:

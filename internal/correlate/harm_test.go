@@ -13,12 +13,16 @@ import (
 )
 
 func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
+	desk := &model.Resource{Attributes: text("host.name", "desk", cgroupKey, "/system.slice/docker-1.scope", programKey, "chromium")}
 	for name, c := range map[string]struct {
 		resource *model.Resource
+		calls    [][2]string // caller and callee
 		kind     model.GroupKind
 	}{
-		"a browser": {&model.Resource{Attributes: text("host.name", "desk", cgroupKey, "/system.slice/docker-1.scope", programKey, "chromium")}, model.GroupObservation},
-		"a service": {&model.Resource{Attributes: text("service.name", "chromium", "host.name", "desk")}, model.GroupIncident},
+		"a browser":                    {desk, nil, model.GroupObservation},
+		"a browser that a test drives": {desk, [][2]string{{"node", "chromium"}}, model.GroupObservation},
+		"what a service calls":         {desk, [][2]string{{"proxy", "web"}, {"web", "chromium"}}, model.GroupIncident},
+		"a service":                    {&model.Resource{Attributes: text("service.name", "chromium", "host.name", "desk")}, nil, model.GroupIncident},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := New(Config{})
@@ -28,6 +32,9 @@ func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
 			for n := range 300 {
 				e.ObserveEvents([]model.Event{{Time: at, Name: "app.started", Resource: c.resource, Body: model.StringValue("hello"), Attributes: text(programKey, "chromium")}})
 				e.graph.call("chromium", "10.0.0.8:443")
+				for _, call := range c.calls {
+					e.graph.call(call[0], e.graph.named(call[1]))
+				}
 				if n > 150 {
 					e.ObserveEvents([]model.Event{{
 						Time: at, Name: "tapio.dns.lookup_failed", Resource: c.resource,

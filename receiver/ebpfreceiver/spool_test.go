@@ -7,6 +7,7 @@ package ebpfreceiver
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,14 @@ import (
 
 // smallRing holds few records; what finds no place is lost.
 type smallRing struct {
+	mu      sync.Mutex
 	records [][]byte
 	lost    int
 }
 
 func (r *smallRing) put(record []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.records) == 4 {
 		r.lost++
 		return
@@ -30,6 +34,8 @@ func (r *smallRing) put(record []byte) {
 }
 
 func (r *smallRing) Drain(take func([]byte) bool) (taken int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for len(r.records) > 0 {
 		record := r.records[0]
 		r.records = r.records[1:]

@@ -104,7 +104,7 @@ func (r *request) put(key, value string) {
 	}
 }
 
-// other is the request without what tells operations apart.
+// other is the request without the attributes of its operation.
 func (r *request) other() request {
 	kept := request{metric: r.metric, stands: r.stands}
 	for _, a := range r.attributes {

@@ -6,6 +6,7 @@ package nodesummaryconnector
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -185,7 +186,7 @@ func (r *resource) write(to pmetric.ResourceMetrics, from, until int64) {
 	}
 }
 
-// identifying are the resource attributes that tell where a service runs, and as what. The
+// identifying are the resource attributes for where a service runs, and as what. The
 // others would make a series of each process, or are of no use to a gateway.
 func identifying() []string {
 	return []string{
@@ -228,7 +229,7 @@ const maxText = 200
 
 func bounded(s string) string {
 	if len(s) > maxText {
-		return s[:maxText]
+		return strings.ToValidUTF8(s[:maxText], "") // a character may be cut
 	}
 	return s
 }

@@ -270,7 +270,7 @@ func (e *Engine) redClient(s *series, slot int64) (take func(seconds float64, n 
 	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee})
 	take = func(seconds float64, n float32) {
 		outcome(slot, uint64(seconds*1e9), n)
-		if s.summary || known == nil || (*known).requests.total().n == 0 { // else it tells itself how long it takes
+		if s.summary || known == nil || (*known).requests.total().n == 0 { // else its own metrics have the durations
 			d.tail.Take(slot, baseline.Logarithm(uint64(seconds*1e9)), n)
 		}
 	}

@@ -65,9 +65,9 @@ func TestAGroupInWhichASecondFaultShowsIsSplit(t *testing.T) {
 	killed := s.at
 	s.event("pay", "tapio.process.oom_kill")
 	s.runWith(20, map[string]float64{"front": 0.2, "cart": 0.98, "pay": 0.2})
-	told := s.reported(t)
-	require.Len(t, told, 2)
-	rest, made := told["cart"], told["pay"]
+	reported := s.reported(t)
+	require.Len(t, reported, 2)
+	rest, made := reported["cart"], reported["pay"]
 	require.Equal(t, whole.ID, rest.ID, "it goes on under its id")
 	assert.Greater(t, rest.Revision, whole.Revision)
 	assert.Equal(t, whole.Services, rest.Services, "what was hit before by the first fault still is")

@@ -78,9 +78,9 @@ type Rule struct {
 	Kind    Kind
 	// Alone: one event is a fault in itself; the others count when there are more of them than before.
 	Alone bool
-	// Connects: it tells of a connection, and the fault may be at the other end.
+	// Connects: it concerns a connection, and the fault may be at the other end.
 	Connects bool
-	// Faulty reports whether an event tells of a fault; nil: each does.
+	// Faulty reports whether an event shows a fault; nil: each does.
 	Faulty func(attributes model.Attributes) bool
 	Opens  Opens
 	Group  model.GroupType

@@ -4,7 +4,9 @@
 package redisstate
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +42,14 @@ return value`
 
 var _ notify.Claims = (*State)(nil)
 
-// Claim implements notify.Claims. While Redis does not answer every server sends.
+// Claim implements notify.Claims. While Redis does not answer every server sends. All
+// servers claim in the same order: else two could hold what the other one waits for.
 func (s *State) Claim(ctx context.Context, keys []notify.ClaimKey) (notify.Verdict, time.Duration) {
 	script := redis.NewScript(1, claimScript)
 	sentByOthers := 0
+	keys = slices.SortedFunc(slices.Values(keys), func(a, b notify.ClaimKey) int {
+		return cmp.Or(cmp.Compare(a.Alert, b.Alert), cmp.Compare(a.Change, b.Change))
+	})
 	for _, key := range keys {
 		var other string
 		if !s.do(ctx, func(ctx context.Context, conn redis.Conn) (err error) {

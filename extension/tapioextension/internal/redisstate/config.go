@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -59,7 +60,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	at, err := url.Parse(c.Endpoint)
 	if err != nil || !isAddress(at) {
-		errs = append(errs, fmt.Errorf("endpoint: %q is not an address of Redis: write for example redis://localhost:6379", c.Endpoint))
+		errs = append(errs, fmt.Errorf("endpoint: %q is not an address of Redis: write for example redis://localhost:6379", withoutPassword(c.Endpoint, at)))
 	}
 	if err == nil && c.TLS.HasValue() && at.Scheme != "rediss" {
 		errs = append(errs, errors.New("tls: needs an endpoint with rediss://"))
@@ -90,6 +91,17 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("incident_stream_length: must be 0 or more, is %d", c.IncidentStreamLength))
 	}
 	return errors.Join(errs...)
+}
+
+// withoutPassword is the address as errors may show it.
+func withoutPassword(endpoint string, at *url.URL) string {
+	if at != nil {
+		return at.Redacted()
+	}
+	if i := strings.LastIndexByte(endpoint, '@'); i >= 0 {
+		return "…" + endpoint[i:]
+	}
+	return endpoint
 }
 
 func isAddress(at *url.URL) bool {

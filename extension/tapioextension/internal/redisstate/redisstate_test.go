@@ -146,6 +146,28 @@ func TestANotificationIsSentByOne(t *testing.T) {
 	assert.LessOrEqual(t, left, stragglers.Milliseconds(), "the next one may be sent by any")
 }
 
+// A message of several alerts is claimed in one order, whatever order they have in it.
+func TestServersDoNotWaitForEachOther(t *testing.T) {
+	at := serve(t)
+	a, _ := open(t, at, "a", emptyStore())
+	b, _ := open(t, at, "b", emptyStore())
+	x, y := notify.ClaimKey{Alert: "x", Change: notify.ChangeOpened}, notify.ClaimKey{Alert: "y", Change: notify.ChangeOpened}
+	first, _ := a.Claim(t.Context(), []notify.ClaimKey{x})
+	second, _ := b.Claim(t.Context(), []notify.ClaimKey{y, x})
+	third, _ := a.Claim(t.Context(), []notify.ClaimKey{y, x})
+	assert.Equal(t, []notify.Verdict{notify.Send, notify.Wait, notify.Send}, []notify.Verdict{first, second, third})
+}
+
+func TestAnAddressIsShownWithoutItsPassword(t *testing.T) {
+	for _, endpoint := range []string{"http://tapio:secret@redis:6379", "redis://tapio:secret@re dis:6379"} {
+		cfg := DefaultConfig()
+		cfg.Endpoint = endpoint
+		err := cfg.Validate()
+		require.ErrorContains(t, err, "is not an address of Redis")
+		assert.NotContains(t, err.Error(), "secret")
+	}
+}
+
 func TestBatchesAreStoredOnce(t *testing.T) {
 	at := serve(t)
 	a, _ := open(t, at, "a", emptyStore())

@@ -249,15 +249,20 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	e.work.Wait()
 	e.members.close()
 	closeTiers(e.backend)
-	e.archive.Close(ctx)
+	e.archive.Stop()
 	e.shared.Close()
 	if e.telemetry != nil {
 		e.telemetry.Shutdown()
 	}
 	e.slos.Save()
-	err := e.stores.release(e.set.ID)
+	ends := e.ends.received()
+	var unarchived error
+	if ends {
+		unarchived = e.archive.End(ctx)
+	}
+	err := errors.Join(unarchived, e.stores.release(e.set.ID))
 	e.store = nil
-	if !e.ends.received() {
+	if !ends {
 		return nil // a reload, which an error would end with all that is in memory
 	}
 	if e.notifier != nil {

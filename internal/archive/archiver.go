@@ -67,6 +67,9 @@ type stream interface {
 	poll(ctx context.Context) error
 	// flush writes all that was read.
 	flush(ctx context.Context) error
+	// rest returns the signal, and how many records of it are stored and not archived. It
+	// passes over them.
+	rest() (signal string, records uint64)
 }
 
 // NewArchiver makes an archiver that goes on where the positions are.
@@ -126,6 +129,18 @@ func (a *Archiver) Flush(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// Rest returns how many records are stored and not archived, by signal, after a Flush that
+// failed. The archiver is of no use afterwards.
+func (a *Archiver) Rest() map[string]uint64 {
+	all := map[string]uint64{}
+	for _, s := range a.streams {
+		if signal, records := s.rest(); records > 0 {
+			all[signal] = records
+		}
+	}
+	return all
 }
 
 // source is a tail of any signal.

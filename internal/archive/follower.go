@@ -115,6 +115,18 @@ func (f *follower[Row]) flush(ctx context.Context) error {
 	return nil
 }
 
+// rest implements stream.
+func (f *follower[Row]) rest() (signal string, records uint64) {
+	records = uint64(f.rows)
+	for {
+		rows, lost, more := f.tail.Poll(pollRows)
+		records += uint64(len(rows)) + lost
+		if len(rows) == 0 && lost == 0 && !more {
+			return f.codec.signal, records
+		}
+	}
+}
+
 // write writes the objects of all groups, and then the indexes of all hours. One group at
 // a time is encoded, so that little memory is needed.
 func (f *follower[Row]) write(ctx context.Context) error {

@@ -50,6 +50,9 @@ func OpenPositions(directory string) (p *Positions, err error) {
 	return p, nil
 }
 
+// Kept reports whether the positions outlive the process.
+func (p *Positions) Kept() bool { return p.path != "" }
+
 // of returns the sequence up to which a signal was archived, 0 if that is of another store.
 func (p *Positions) of(signal string, epoch uint64) uint64 {
 	p.mu.Lock()

@@ -15,6 +15,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
+// listAttempts is how often List tries one request: a person waits for its answer.
+const listAttempts = 2
+
 // Selection is what of an archive is meant.
 type Selection struct {
 	Signals  []string // none: all
@@ -80,7 +83,9 @@ type Restorer struct {
 func (r *Restorer) List(ctx context.Context, s Selection) ([]Entry, error) {
 	var entries []Entry
 	place := map[Entry]int{}
-	err := r.indexes(ctx, s, func(x *index) error {
+	soon := *r
+	soon.Attempts = min(r.Attempts, listAttempts)
+	err := soon.indexes(ctx, s, func(x *index) error {
 		hour, err := time.Parse(hourLayout, x.Hour)
 		if err != nil {
 			return fmt.Errorf("index of %s: %w", x.Signal, err)

@@ -7,8 +7,8 @@ package archiving
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -128,19 +128,45 @@ func (a *Archive) Stats() archive.Stats {
 	return a.archiver.Stats()
 }
 
-// Close writes what is stored, as far as the context allows, and ends the work. What is not
-// written then is written after the next start if the store is kept in a directory.
-func (a *Archive) Close(ctx context.Context) {
+// Stop ends the work. What is not written goes on from there in the next archive of the
+// same store.
+func (a *Archive) Stop() {
 	if a == nil || a.archiver == nil {
 		return
 	}
 	a.stop()
 	<-a.stopped
-	if err := panics.Catch(func() {
-		if err := a.archiver.Flush(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			a.Logger.Warn("failed to write the end of the archive", zap.Error(err))
-		}
-	}); err != nil {
-		a.Panicked(err)
+}
+
+// End writes what is stored, as far as the context allows, after Stop. The error says how
+// many records the archive lacks, unless the store is kept in a directory: they are written
+// after the next start then.
+func (a *Archive) End(ctx context.Context) (err error) {
+	if a == nil || a.archiver == nil {
+		return nil
 	}
+	if panicked := panics.Catch(func() { err = a.end(ctx) }); panicked != nil {
+		a.Panicked(panicked)
+		return panicked
+	}
+	return err
+}
+
+func (a *Archive) end(ctx context.Context) error {
+	err := a.archiver.Flush(ctx)
+	if err == nil {
+		return nil
+	}
+	if a.Positions.Kept() {
+		a.Logger.Warn("failed to write the end of the archive, it is written after the next start", zap.Error(err))
+		return nil
+	}
+	var lacks []string
+	rest := a.archiver.Rest()
+	for _, signal := range archive.Signals() {
+		if records := rest[signal]; records > 0 {
+			lacks = append(lacks, fmt.Sprintf("%d of %s", records, signal))
+		}
+	}
+	return fmt.Errorf("archive: bucket %s lacks the last records (%s): %w", a.config.Bucket, strings.Join(lacks, ", "), err)
 }

@@ -439,11 +439,11 @@ ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
 	if [ $$all -gt 614400 ]; then echo 'The web UI embeds more than 600 KiB.' >&2; exit 1; fi
 
 .PHONY: ui-test
-ui-test: bin/tapio ui/node_modules ## Test the web UI of bin/tapio in Chromium (needs node and Chromium)
+ui-test: build ui/node_modules ## Test the web UI of bin/tapio in Chromium, also with the demo shop (needs node and Chromium)
 	cd ui && npm run test:browser
 
 .PHONY: ui-demo
-ui-demo: build ui/node_modules ## Break the demo shop in each way and check what the page of each incident shows as evidence (15 minutes; FAULTS="cpu-burn" for some)
+ui-demo: build ui/node_modules ## Break the demo shop in each way, check cause and evidence on the page of each incident, and follow it until it is resolved (20 minutes; FAULTS="cpu-burn" for some)
 	cd ui && node tests/demo.mjs $(FAULTS)
 
 .PHONY: screenshots

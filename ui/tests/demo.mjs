@@ -1,10 +1,11 @@
-// Run by `make ui-demo` and `make screenshots`: breaks the demo shop in each way and holds that the page of the incident proves its cause.
+// Run by `make ui-demo` and `make screenshots`: breaks the demo shop in each way, holds that the page of the incident proves its cause,
+// ends the fault, and holds that the pages show that it is over.
 // Arguments: the faults (default: all). With IMAGES set to a folder, pages are saved there as pictures for the documentation.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, open, shown } from './browser.mjs';
-import { faults, openShop, until } from './shop.mjs';
+import { causes, faults, openShop, until, untilResolved, watch } from './shop.mjs';
 import { start } from './server.mjs';
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -33,7 +34,7 @@ async function evidence(page) {
     if (!await button.count()) continue;
     if (await button.getAttribute('aria-expanded') !== 'true') await button.click();
     await item.locator('canvas, pre, .error, .empty').first().waitFor({ timeout: 20_000 }).catch(() => {});
-    if (!await item.locator('canvas, pre').count()) wrong.push((await item.innerText()).replace(/\s+/g, ' '));
+    if (!await item.locator('canvas, pre').count()) wrong.push('without proof: ' + (await item.innerText()).replace(/\s+/g, ' '));
   }
   return wrong;
 }
@@ -80,7 +81,15 @@ async function tried(browser, fault) {
       wrong.push(...await evidence(page));
     });
     if (images && fault === 'payment-db-slow') await pagesOf(browser, server);
-    console.log(`${wrong.length ? 'FAILED' : 'ok    '} ${fault}: reported after ${after} s as "${found.title}", now "${incident.title}"${wrong.map((w) => '\n       without proof: ' + w).join('')}`);
+    const watched = await watch(browser, server);
+    await watched.page.goto(server.api + '/incidents/' + incident.id);
+    await shown(watched.page, 'Evidence');
+    const named = await watched.page.locator('section').filter({ has: watched.page.getByRole('heading', { name: 'Cause', exact: true }) }).getByRole('link').first().innerText();
+    if (named !== causes[fault]) wrong.push(`the cause is ${named}, not ${causes[fault]}`);
+    await shop.press(fault);
+    const states = await untilResolved(server, watched, named);
+    await watched.context.close();
+    console.log(`${wrong.length ? 'FAILED' : 'ok    '} ${fault}: reported after ${after} s as "${found.title}", now "${incident.title}", then ${states.join(', ')}${wrong.map((w) => '\n       ' + w).join('')}`);
     return wrong.length === 0;
   } catch (e) {
     console.log(`FAILED ${fault}: ${e.stack}`);

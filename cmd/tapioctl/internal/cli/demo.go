@@ -6,9 +6,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 
 	"github.com/tapio/tapio/cmd/tapioctl/internal/app"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/demo"
-	"github.com/tapio/tapio/cmd/tapioctl/internal/dial"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/exitcode"
 	"github.com/tapio/tapio/cmd/tapioctl/internal/render"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -36,16 +33,6 @@ the file of --tls-ca-cert.
 Faults, with the key that turns each on and off while it runs on a terminal:
 `
 
-// demoFlags are those of demo.
-type demoFlags struct {
-	fault      string
-	faultAfter time.Duration
-	duration   time.Duration
-	rate       float64
-	otlp       string
-	ui         string
-}
-
 func newDemoCommand(a *app.App) *cobra.Command {
 	f := &demoFlags{}
 	cmd := &cobra.Command{
@@ -54,6 +41,7 @@ func newDemoCommand(a *app.App) *cobra.Command {
 		Long:  demoHelp + demo.Menu(),
 		Example: `  make demo                                            # a collector and the shop
   tapioctl demo --fault payment-db-slow                # a fault after two and a half minutes
+  tapioctl demo --fault cache-down --fault-for 1m      # which ends, so that the incident is resolved
   tapioctl demo --fault bad-release --fault-after 5m --duration 15m`,
 		Args: cobra.NoArgs,
 		RunE: a.Connected(func(ctx context.Context, c app.Clients, _ []string) error { return runDemo(ctx, a, c, f) }),
@@ -61,6 +49,7 @@ func newDemoCommand(a *app.App) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.fault, "fault", "", "fault to start with, after --fault-after (default none: the shop is healthy)")
 	flags.DurationVar(&f.faultAfter, "fault-after", 150*time.Second, "time from the start to the fault; the server learns meanwhile what is normal")
+	flags.DurationVar(&f.faultFor, "fault-for", 0, "time from the fault's start to its end; 0: until its key is pressed, or the shop ends")
 	flags.DurationVar(&f.duration, "duration", 0, "stop after this time; 0: run until Ctrl-C")
 	flags.Float64Var(&f.rate, "rate", 8, "requests per second that visitors make, at most 100")
 	flags.StringVar(&f.otlp, "otlp-endpoint", "", "URL of the server's OTLP/HTTP endpoint (default that of --server with port 4318)")
@@ -85,40 +74,6 @@ func newDemoServiceCommand(a *app.App) *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// complete checks the flags and derives the addresses from that of the server.
-func (f *demoFlags) complete(global *dial.Flags) error {
-	if f.fault != "" {
-		if _, err := demo.FindFault(f.fault); err != nil {
-			return exitcode.UsageErrorf("--fault: %v", err)
-		}
-	}
-	switch {
-	case f.rate <= 0 || f.rate > demo.MaxRate:
-		return exitcode.UsageErrorf("--rate must be above 0 and at most %d requests per second, is %v", demo.MaxRate, f.rate)
-	case f.faultAfter < 0:
-		return exitcode.UsageErrorf("--fault-after must be 0 or more, is %v", f.faultAfter)
-	case f.duration < 0:
-		return exitcode.UsageErrorf("--duration must be 0 or more, is %v", f.duration)
-	case f.fault != "" && f.duration > 0 && f.duration <= f.faultAfter:
-		return exitcode.UsageErrorf("--duration %v must be longer than --fault-after %v: the fault would not start", f.duration, f.faultAfter)
-	}
-	server, scheme := global.Server, "http"
-	if global.WantsTLS() {
-		scheme = "https"
-	}
-	host, _, err := net.SplitHostPort(server)
-	if (err != nil || strings.Contains(server, "/")) && (f.otlp == "" || f.ui == "") {
-		return exitcode.UsageErrorf("--server %s is not host:port: set --otlp-endpoint and --ui", server)
-	}
-	if f.otlp == "" {
-		f.otlp = scheme + "://" + net.JoinHostPort(host, "4318")
-	}
-	if f.ui == "" {
-		f.ui = scheme + "://" + net.JoinHostPort(host, defaultHTTPPort)
-	}
-	return nil
 }
 
 func runDemo(ctx context.Context, a *app.App, c app.Clients, f *demoFlags) error {
@@ -191,11 +146,9 @@ func (d *demoRun) run(ctx context.Context) error {
 	keys, restore := readKeyPresses(d.app)
 	defer restore()
 	d.printBeginning(keys != nil)
-	var fault <-chan time.Time
+	var starts, ends <-chan time.Time
 	if d.flags.fault != "" {
-		timer := time.NewTimer(d.flags.faultAfter)
-		defer timer.Stop()
-		fault = timer.C
+		starts = time.After(d.flags.faultAfter)
 	}
 	poll := time.NewTicker(pollIncidents)
 	defer poll.Stop()
@@ -204,12 +157,13 @@ func (d *demoRun) run(ctx context.Context) error {
 		case <-ctx.Done():
 			d.report("ending the shop")
 			return nil
-		case <-fault:
-			found, err := demo.FindFault(d.flags.fault)
-			if err != nil {
-				return err
+		case <-starts:
+			d.turn(d.flags.fault, true)
+			if d.flags.faultFor > 0 {
+				ends = time.After(d.flags.faultFor)
 			}
-			d.toggle(found)
+		case <-ends:
+			d.turn(d.flags.fault, false)
 		case key, open := <-keys:
 			if !open {
 				keys = nil
@@ -233,7 +187,7 @@ func (d *demoRun) printBeginning(keys bool) {
 `, d.shop.Size(), d.flags.rate, d.flags.otlp, d.flags.ui, d.flags.ui, d.app.Flags.Server, d.shop.URL())
 		switch {
 		case d.flags.fault != "":
-			fmt.Fprintf(d.app.Out, "%s starts in %v; the server learns until then what is normal. Incidents are listed here.\n", d.flags.fault, d.flags.faultAfter)
+			fmt.Fprintf(d.app.Out, "%s starts in %v%s; the server learns until then what is normal. Incidents are listed here.\n", d.flags.fault, d.flags.faultAfter, d.flags.end())
 		case keys:
 			fmt.Fprintf(d.app.Out, "All is well. After two and a half minutes, press a key to break it:\n")
 		default:
@@ -257,6 +211,15 @@ func (d *demoRun) press(key byte) bool {
 		d.toggle(faults[n])
 	}
 	return true
+}
+
+// turn has the fault of the name on or off; a key may have done so before.
+func (d *demoRun) turn(name string, on bool) {
+	for _, f := range demo.Faults() {
+		if f.Name == name && d.shop.Active(f) != on {
+			d.toggle(f)
+		}
+	}
 }
 
 func (d *demoRun) toggle(f demo.Fault) {

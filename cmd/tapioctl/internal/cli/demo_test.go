@@ -74,6 +74,29 @@ func TestDemoListsTheIncident(t *testing.T) {
 	}
 }
 
+// A fault ends by itself after its time, whether or not a key has ended it before.
+func TestDemoEndsTheFault(t *testing.T) {
+	otlp := otlpReceiver(t, http.StatusOK)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var c *cli
+	c = newCLI(t, &fakeServer{
+		health: &tapiov1.HealthCheckResponse{},
+		groups: func(*tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error) {
+			if strings.Contains(c.out.String(), "fault bank-errors ends") {
+				interrupt()
+			}
+			return &tapiov1.GetSemanticGroupsResponse{}, nil
+		},
+	})
+	result := c.runContext(ctx, "demo", "--otlp-endpoint", otlp.URL, "--ui", "http://tapio.example", "--fault", "bank-errors",
+		"--fault-after", "1ms", "--fault-for", "1ms", "--duration", "5m", "--rate", "1")
+	requireSuccess(t, result)
+	assert.Contains(t, result.out, "bank-errors starts in 1ms and ends 1ms later; ")
+	starts, ends := strings.Index(result.out, "fault bank-errors starts: "), strings.Index(result.out, "fault bank-errors ends\n")
+	assert.True(t, 0 < starts && starts < ends, result.out)
+}
+
 // What keeps the demo from working is named, with what to do.
 func TestDemoThatCannotRun(t *testing.T) {
 	refusing, missing := otlpReceiver(t, http.StatusUnauthorized), otlpReceiver(t, http.StatusNotFound)
@@ -86,6 +109,12 @@ func TestDemoThatCannotRun(t *testing.T) {
 		"no rate":           {[]string{"--rate", "0"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 0"},
 		"too much":          {[]string{"--rate", "1e6"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 1e+06"},
 		"negative delay":    {[]string{"--fault-after", "-1s"}, exitcode.Usage, "--fault-after must be 0 or more, is -1s"},
+		"negative end":      {[]string{"--fault", "cache-down", "--fault-for", "-1s"}, exitcode.Usage, "--fault-for must be 0 or more, is -1s"},
+		"nothing to end":    {[]string{"--fault-for", "1m"}, exitcode.Usage, "--fault-for 1m0s needs --fault: name the fault to end"},
+		"no end": {
+			[]string{"--fault", "cache-down", "--fault-for", "1m", "--duration", "3m"}, exitcode.Usage,
+			"--duration 3m0s must be longer than --fault-after 2m30s and --fault-for 1m0s together: the shop would end before the fault",
+		},
 		"negative duration": {[]string{"--duration", "-1s"}, exitcode.Usage, "--duration must be 0 or more, is -1s"},
 		"too short":         {[]string{"--fault", "cache-down", "--duration", "1m"}, exitcode.Usage, "--duration 1m0s must be longer than --fault-after 2m30s"},
 		"no host and port":  {nil, exitcode.Usage, "--server passthrough:///fake is not host:port: set --otlp-endpoint and --ui"},

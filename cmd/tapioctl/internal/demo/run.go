@@ -181,6 +181,13 @@ func (s *Shop) startAgain(m *member) error {
 	return err
 }
 
+// Active reports whether a fault is on.
+func (s *Shop) Active(f Fault) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active[f.Name]
+}
+
 // Toggle turns a fault on or off and returns whether it is on now.
 func (s *Shop) Toggle(f Fault) (on bool, err error) {
 	s.mu.Lock()

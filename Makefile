@@ -152,6 +152,10 @@ bench-stream: bin/tapio ## Measure the streams that write, beside OTLP; RATE=165
 bench-many: build ## Hold 1,000 idle streams and 200 that write open, and let 1,000 collectors beat; tells the memory
 	go test -count=1 -v -run 'TestManyStreams|TestAThousandCollectorsKeepBeating' ./test/e2e
 
+.PHONY: bench-tails
+bench-tails: bin/tapio ## Let 1,000 live tails (TAILS) follow all log records at 20,000 a second (RATE) for DURATION; fails if one is neither received nor reported as lost
+	go run ./test/bench tails
+
 .PHONY: bench-query
 bench-query: bin/tapio ## Measure the answers of bin/tapio over N log records, at rest and under load
 	go run ./test/bench query

@@ -109,6 +109,9 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensServing:
 		return e.serves(service) || e.serviceNamed(service).declared
 	case kernelrule.OpensCalled:
+		if s.kernel.rule.Connects && onlyItself(service, e.callersOf(service)) {
+			return false
+		}
 		return e.servesOthers(service) && !e.onlyClients(service)
 	case kernelrule.OpensNamed:
 		// A browser that a test drives answers the test, which no one depends on either.
@@ -117,9 +120,19 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensDenied:
 		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(service)
 	case kernelrule.OpensUncounted:
+		nodes := e.starvations()
+		if at := e.nodeOf(&suspect{service: service}, nodes); s.kernel.rule.Kind == kernelrule.SlowSyscall && nodes[at].crowded() {
+			return false // the call includes the time until its thread runs again
+		}
 	}
 	// If the requests of the service are counted, they show whether its users suffer.
 	return !counted && e.servesOthers(service)
+}
+
+// onlyItself reports whether nobody but the program itself calls it, as in a test that
+// starts a server, calls it, and ends it.
+func onlyItself(service string, callers []string) bool {
+	return len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool { return caller != service })
 }
 
 // servesOthers reports whether someone depends on a program: it is part of a call, and no

@@ -210,6 +210,7 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic), summary: from.summary,
 	}
 	s.bursts = s.service.burstsOf(s)
+	s.folded = o.observed && program.Str() == otherPrograms
 	if s.red = redOf(m, of.Attributes); s.red != nil {
 		s.red.locate(of.Attributes, o.node)
 	}

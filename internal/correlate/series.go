@@ -72,6 +72,7 @@ type series struct {
 	waits       float64 // seconds a second that threads wait for a CPU
 	waitsUsual  float64 // on average
 	irregular   bool    // it may be left out when nothing happened
+	folded      bool    // of the programs that the receiver counts together, which are no service
 }
 
 // add judges a value by those before it, then takes it in. Values that deviate

@@ -87,7 +87,7 @@ func (b *bursts) usual(t, length model.Nanos) bool {
 
 // seriesSign tells that a metric left its usual range.
 func (e *Engine) seriesSign(s *series, slot int64) *sign {
-	if s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
+	if s.folded || s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
 		return nil
 	}
 	if s.class == classSymptom && s.worse() == 0 {

@@ -54,7 +54,12 @@ func (s *starvation) starved() bool {
 
 // queues reports whether more threads wait for a CPU than run, and than on average.
 func (s *starvation) queues() bool {
-	return s.waiting >= leastWaiting && s.waiting >= s.running && s.waiting >= waitingTimes*s.usual
+	return s.crowded() && s.waiting >= waitingTimes*s.usual
+}
+
+// crowded reports whether more threads wait for a CPU than run, usual or not.
+func (s *starvation) crowded() bool {
+	return s != nil && s.waiting >= leastWaiting && s.waiting >= s.running
 }
 
 // noteWait keeps for how long threads of a program waited for a CPU in a second.

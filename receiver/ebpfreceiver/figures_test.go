@@ -119,6 +119,60 @@ func BenchmarkReader(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
 }
 
+// BenchmarkReaderPlaces reads records that a thread on one CPU made from a thread on the
+// same CPU, on another one, and where the kernel lets both run.
+func BenchmarkReaderPlaces(b *testing.B) {
+	for _, place := range []struct {
+		name           string
+		writer, reader int // the CPUs; anywhere: not bound
+	}{{"unbound", anywhere, anywhere}, {"same-cpu", 0, 0}, {"other-cpu", 0, 1}} {
+		b.Run(place.name, func(b *testing.B) {
+			if place.reader >= runtime.NumCPU() {
+				b.Skip("needs a second CPU")
+			}
+			w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())
+			defer func() { require.NoError(b, w.close()) }()
+			wanted, made := make(chan struct{}), make(chan struct{})
+			defer close(wanted)
+			go func() {
+				defer close(made)
+				bindThread(place.writer)
+				for range wanted {
+					provoke(50_000)
+					made <- struct{}{}
+				}
+			}()
+			bindThread(place.reader)
+			n := 0
+			for b.Loop() {
+				b.StopTimer()
+				wanted <- struct{}{}
+				<-made
+				b.StartTimer()
+				n += w.reader.Drain(func([]byte) bool { return true })
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
+		})
+	}
+}
+
+// anywhere is no CPU in particular.
+const anywhere = -1
+
+// bindThread keeps the goroutine's thread on a CPU. The thread ends with the goroutine,
+// so that no other one inherits it.
+func bindThread(cpu int) {
+	if cpu == anywhere {
+		return
+	}
+	runtime.LockOSThread()
+	var set unix.CPUSet
+	set.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		panic(err)
+	}
+}
+
 // BenchmarkDecode makes log records of what was read.
 func BenchmarkDecode(b *testing.B) {
 	w := watching(b, createDefaultConfig().(*Config), probe.NewForTests())

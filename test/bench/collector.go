@@ -60,7 +60,11 @@ func (c *collector) launch(ctx context.Context, binary string, with config) erro
 	}
 	defer log.Close() // the child has its own handle
 	ctx, c.term = context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, binary, append([]string{"--config", path}, with.args...)...)
+	command := append([]string{binary, "--config", path}, with.args...)
+	if with.cpus != "" {
+		command = append([]string{"taskset", "--cpu-list", with.cpus}, command...)
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopLimit

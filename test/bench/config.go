@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +18,8 @@ import (
 type config struct {
 	yaml string
 	args []string // behind --config
+	// cpus is where the collector may run, as taskset reads it; "" for anywhere.
+	cpus string
 	// folder is removed after the run; "" for none.
 	folder string
 }
@@ -80,6 +84,13 @@ func withDurability(durability string) func(settings) (config, error) {
 		c.folder = folder
 		return c, err
 	}
+}
+
+// onOneCPU is withStore bound to the last CPU.
+func onOneCPU(set settings) (config, error) {
+	c, err := withStore(set)
+	c.cpus = strconv.Itoa(runtime.NumCPU() - 1)
+	return c, err
 }
 
 func withMemory(yaml string, set settings) (config, error) {

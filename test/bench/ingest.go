@@ -41,6 +41,7 @@ func variants(signal string) []variant {
 		{name: "none", signal: signal, configure: withDurability("none"), batches: made, connect: otlpLink(signal), named: true},
 		{name: "async", signal: signal, configure: withDurability("async"), batches: made, connect: otlpLink(signal), named: true},
 		{name: "sync", signal: signal, configure: withDurability("sync"), batches: made, connect: otlpLink(signal), named: true},
+		{name: "pinned", signal: signal, configure: onOneCPU, batches: made, connect: otlpLink(signal), named: true},
 		{name: "shipped", signal: signal, configure: asShipped, batches: made, connect: otlpLink(signal), othersWrite: true},
 	}
 	if signal != logs {

@@ -3,7 +3,7 @@
 
 // Command bench measures the built collector, bin/tapio, from outside: `bench
 // ingest` what it takes in, `bench stream` what its own streams take beside OTLP,
-// `bench query` how long it takes to answer, `bench promql` the same beside
+// `bench tails` what live tails get, `bench query` how long it takes to answer, `bench promql` the same beside
 // Prometheus, `bench jaeger` beside Jaeger. The
 // generator shares the machine with the collector, so that the ratios of one
 // run hold and the absolute figures are those of this machine. Settings come
@@ -39,6 +39,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return measureIngest(ctx, set, out)
 	case len(args) == 1 && args[0] == "stream":
 		return measureStreams(ctx, set, out)
+	case len(args) == 1 && args[0] == "tails":
+		return measureTails(ctx, set, out)
 	case len(args) == 1 && args[0] == "query":
 		return measureQueries(ctx, set, out)
 	case len(args) == 1 && args[0] == "promql":
@@ -46,6 +48,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case len(args) == 1 && args[0] == "jaeger":
 		return measureJaeger(ctx, set, out)
 	default:
-		return fmt.Errorf("unknown arguments %q: write ingest, stream, query, promql or jaeger", args)
+		return fmt.Errorf("unknown arguments %q: write ingest, stream, tails, query, promql or jaeger", args)
 	}
 }

@@ -25,7 +25,8 @@ type settings struct {
 	Warmup      time.Duration // before it, so that the heap has grown; 1s
 	Rounds      int           // runs of each variant, in turn with the others; 3
 	Senders     int           // requests under way at once, a connection each; 4
-	Rate        int           // of ingest and stream: records a second of all SIGNALS or VARIANTS together, for one long run of DURATION; 0: as fast as it goes
+	Rate        int           // of ingest and stream: records a second of all SIGNALS or VARIANTS together, for one long run of DURATION; 0: as fast as it goes; of tails: 20000
+	Tails       int           // of tails: clients that follow; 1000
 	Signals     []string      // of ingest; logs,traces,metrics
 	Variants    []string      // of ingest and stream; empty: all
 	MemoryLimit string        // store.memory_limit; 512MiB as shipped, for queries 1GiB
@@ -55,6 +56,7 @@ func settingsFrom(lookup func(string) (string, bool)) (settings, error) {
 		Rounds:      e.number("ROUNDS", 3),
 		Senders:     e.number("SENDERS", 4),
 		Rate:        e.numberFrom(0, "RATE", 0),
+		Tails:       e.number("TAILS", 1000),
 		Signals:     e.list("SIGNALS", "logs,traces,metrics"),
 		Variants:    e.list("VARIANTS", ""),
 		MemoryLimit: e.text("MEMORY_LIMIT", ""),

@@ -121,6 +121,7 @@ func (r *Reading[K, V]) Each(take func(key *K, value *V)) error {
 type Counter[K comparable, V comparable] struct {
 	Reading[K, V]
 	before map[K]*counted[V]
+	fixed  bool // the map is an array, from which nothing can be removed
 }
 
 type counted[V any] struct {
@@ -130,7 +131,7 @@ type counted[V any] struct {
 
 // NewCounter reads a map of the kernel in batches where it can.
 func NewCounter[K comparable, V comparable](m *ebpf.Map) *Counter[K, V] {
-	return &Counter[K, V]{Reading: NewReading[K, V](m), before: map[K]*counted[V]{}}
+	return &Counter[K, V]{Reading: NewReading[K, V](m), before: map[K]*counted[V]{}, fixed: m.Type() == ebpf.Array}
 }
 
 // Read calls the function for what has grown, and removes from the kernel what has
@@ -151,28 +152,28 @@ func (c *Counter[K, V]) Read(now time.Time, wait func(key *K, value *V) bool, gr
 		case *value != last.value:
 			grown(key, value, &last.value)
 			last.value, last.changed = *value, now
-		case now.Sub(last.changed) > Idle:
+		case !c.fixed && now.Sub(last.changed) > Idle:
 			stale = append(stale, *key)
 		}
 	})
 	for _, key := range stale {
-		err = errors.Join(err, c.remove(key, grown))
+		err = errors.Join(err, c.remove(key, now, grown))
 	}
 	return err
 }
 
-// remove takes the entry out, with what was counted since it was read.
-func (c *Counter[K, V]) remove(key K, grown func(key *K, value, before *V)) error {
+// remove takes the entry out, with what was counted since it was read. What was counted
+// is remembered for an entry that stays, or it would be reported as grown once more.
+func (c *Counter[K, V]) remove(key K, now time.Time, grown func(key *K, value, before *V)) error {
 	last := c.before[key]
-	delete(c.before, key)
 	var value V
-	if err := c.Kernel.LookupAndDelete(key, &value); err != nil {
-		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			return nil
-		}
+	err := c.Kernel.LookupAndDelete(key, &value)
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		last.changed = now
 		return fmt.Errorf("remove an idle count: %w", err)
 	}
-	if value != last.value {
+	delete(c.before, key)
+	if err == nil && value != last.value {
 		grown(&key, &value, &last.value)
 	}
 	return nil

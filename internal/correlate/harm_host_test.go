@@ -1,0 +1,92 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+)
+
+// everySecond calls each for five minutes and counts the groups of each kind that the engine
+// reports.
+func everySecond(t *testing.T, each func(e *Engine, n int, at model.Nanos)) map[model.GroupKind]int {
+	t.Helper()
+	e, err := New(Config{})
+	require.NoError(t, err)
+	kinds := map[model.GroupKind]int{}
+	at := begin
+	for n := range 300 {
+		each(e, n, at)
+		at += second
+		for _, f := range e.Flush(at) {
+			if g, ok := f.(*model.SemanticGroup); ok {
+				kinds[g.Kind]++
+			}
+		}
+	}
+	return kinds
+}
+
+func onDesk(program string) *model.Resource {
+	return &model.Resource{Attributes: text("host.name", "desk", semconv.Source, kernelSource, programKey, program)}
+}
+
+// A test that ends a server and calls it is refused, which concerns nobody.
+func TestWhoIsRefusedByItselfIsNoIncident(t *testing.T) {
+	for caller, kind := range map[string]model.GroupKind{"api": model.GroupObservation, "proxy": model.GroupIncident} {
+		t.Run("called by "+caller, func(t *testing.T) {
+			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
+				peer := text(programKey, caller, "network.peer.address", "127.0.0.1")
+				peer = append(peer, model.KeyValue{Key: "network.peer.port", Value: model.IntValue(41349)})
+				e.graph.listensUnlessKnown(endpointOf(peer, "network.peer.", "desk"), "api")
+				e.graph.call(caller, e.graph.named("api"))
+				e.ObserveSpans([]model.Span{{
+					TraceID: model.TraceID{1, byte(n), byte(n >> 8)}, SpanID: model.SpanID{1}, Name: "GET", Kind: kindServer, Start: at, End: at + second/100, Resource: onDesk("api"),
+				}})
+				if n > 150 {
+					e.ObserveEvents([]model.Event{{Time: at, Name: semconv.EventTCPConnectFailed, Resource: onDesk(caller), Attributes: append(peer, text("error.type", "ECONNREFUSED")...)}})
+				}
+			})
+			assert.Positive(t, kinds[kind], "%v", kinds)
+			if kind != model.GroupIncident {
+				assert.Zero(t, kinds[model.GroupIncident], "%v", kinds)
+			}
+		})
+	}
+}
+
+// Where threads wait for a CPU, a system call is long because its thread does.
+func TestSlowCallsWhereThreadsWaitForCPUsAreNoIncident(t *testing.T) {
+	for waiting, kind := range map[float64]model.GroupKind{0.1: model.GroupIncident, 20: model.GroupObservation} {
+		t.Run("", func(t *testing.T) {
+			var c *cpus
+			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
+				w := &world{e: e, at: at}
+				if c == nil {
+					c = newCPUs(w, "desk")
+					c.waits = map[string]float64{"indexer": waiting / 2, "compile": waiting / 2}
+				}
+				if n%10 == 9 {
+					c.report(w)
+				}
+				e.graph.call("web", e.graph.named("indexer"))
+				if n > 150 {
+					e.ObserveEvents([]model.Event{{
+						Time: at, Name: semconv.EventSyscallSlow, Resource: onDesk("indexer"),
+						Attributes: append(text(programKey, "indexer", semconv.SyscallName, "pread64"), model.KeyValue{Key: semconv.SyscallDuration, Value: model.DoubleValue(1.2)}),
+					}})
+				}
+			})
+			assert.Positive(t, kinds[kind], "%v threads wait: %v", waiting, kinds)
+			if kind != model.GroupIncident {
+				assert.Zero(t, kinds[model.GroupIncident], "%v", kinds)
+			}
+		})
+	}
+}

@@ -44,6 +44,23 @@ test('an answer without one of its members says so, on each page', { skip }, asy
   }
 });
 
+test('an answer of a server with tiers names those that it was read from, and those that are missing', { skip }, async () => {
+  const calls = { '/logs': '**/v1/logs:query', '/traces': '**/v1/traces:query', '/metrics?metric=process.memory.usage': '**/v1/metrics:query', '/profiles': '**/v1/profiles:query' };
+  for (const [path, call] of Object.entries(calls)) {
+    await on('/fleet', 'Fleet', async (page) => {
+      await page.route(call, async (route) => {
+        const answer = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...answer, sources: ['memory', 'edge-1/clickhouse'], notes: [{ source: 'archive', state: 'STATE_LATE', message: 'no answer within 2 s' }] } });
+      });
+      await page.goto(server.api + path);
+      await shown(page, 'Read from edge-1/clickhouse, memory.');
+      await shown(page, 'What you see is not complete: archive did not answer in time');
+      await page.getByRole('link', { name: 'Fleet' }).click();
+      await page.getByText('Read from').waitFor({ state: 'hidden' });
+    });
+  }
+});
+
 test('patterns put records together, and one leads to its records', { skip }, () =>
   on('/logs?view=patterns', /payment of order <\*> failed/, async (page) => {
     const row = (text) => page.locator('main tbody tr').filter({ hasText: text });

@@ -1,6 +1,6 @@
 // The one module that talks to the server: JSON of the gateway, see /openapi.json.
 import { clearSession, session } from './session.svelte';
-import { noteSources, type Note } from './sources.svelte';
+import { noteSources, type Sources } from './sources.svelte';
 import { readLines, reason } from './ndjson';
 import type { components } from './openapi';
 
@@ -55,8 +55,8 @@ async function call(method: string, path: string, body?: unknown, signal?: Abort
 }
 
 async function answer<T>(path: string, response: Response): Promise<T> {
-  const value = (await response.json()) as T & { notes?: Note[] };
-  noteSources(path, value.notes);
+  const value = (await response.json()) as T & Sources;
+  noteSources(path, value);
   return value;
 }
 
@@ -74,8 +74,8 @@ export async function put<T>(path: string, body: unknown): Promise<T> {
 
 /** Reads a stream of JSON lines to its end. Live tails are in tails.ts: no page holds a connection open. */
 export async function lines<T>(path: string, body: unknown, each: (message: T) => void, signal?: AbortSignal): Promise<void> {
-  await readLines<T & { notes?: Note[] }>(await call('POST', path, body, signal), (message) => {
-    if (message.notes?.length) noteSources('stream', message.notes);
+  await readLines<T & Sources>(await call('POST', path, body, signal), (message) => {
+    if (message.notes?.length || message.sources?.length) noteSources('stream', message);
     each(message);
   });
 }

@@ -37,7 +37,7 @@ export class Tail {
     this.error = m.kind === 'failed' ? m.message : '';
     if (m.kind !== 'records') return;
     this.lost += m.lost;
-    if (m.notes.length) noteSources('stream', m.notes);
+    if (m.notes.length) noteSources('stream', m);
     const fresh = m.logs.map(row).reverse();
     if (this.#paused) this.#held = [...fresh, ...this.#held].slice(0, this.#keep);
     else this.rows = [...fresh, ...this.rows].slice(0, this.#keep);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package tapio_test proves the laws of the house, which CONTRIBUTING.md
-// explains: who may import whom, and what the source tree must not hold.
+// explains: which package may import which, and what the source tree must not hold.
 package tapio_test
 
 import (

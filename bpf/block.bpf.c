@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // How long block devices take, from when they get a request to when it is done, and which requests fail. Failures are
-// counted, and told one by one as far as they are few: a device that dies fails thousands a second.
+// counted, and reported one by one while they are few: a device that dies fails thousands a second.
 #include "event.h"
 #include "histogram.h"
 
@@ -38,7 +38,7 @@ struct failure_count {
 };
 
 struct failed_record {
-	struct record_head head; // nobody's: whoever runs when a request ends has nothing to do with it
+	struct record_head head; // of no process: the one that runs when a request ends is unrelated
 	struct device_failure failure;
 	__u64 sector;
 	__u64 requests; // that failed alike since the record before

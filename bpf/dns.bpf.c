@@ -27,8 +27,8 @@ struct dns_record {
 	__u8 data[DNS_MAX * 2]; // as long as copied says; twice, for the verifier
 };
 
-// UDP sockets that are not connected and asked a name server: the server's address, for the answer does not tell it.
-// Nobody says when such a socket closes, so the ones used longest ago make room.
+// UDP sockets that are not connected and asked a name server: the server's address, because the answer does not contain it.
+// There is no event when such a socket closes, so the least recently used ones are evicted.
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -110,7 +110,7 @@ static __always_inline void tell(struct dns_record *record)
 		send(KIND_DNS_MESSAGE, record, size);
 }
 
-// The kernel does not say which of the messages was just sent; all are told each time, and the receiver knows a question
+// The kernel does not say which of the messages was just sent; all are reported each time, and the receiver recognizes a question
 // that it has already.
 static __always_inline void tell_messages(struct dns_record *record, struct io_call *call)
 {

@@ -79,7 +79,7 @@ static __always_inline void *reserve(__u32 kind, __u64 size)
 	return room;
 }
 
-// submit wakes nobody: a wake-up costs a hundred times what the record does, and the reader looks by itself.
+// submit does not wake the reader: a wake-up costs a hundred times what the record does, and the reader looks by itself.
 static __always_inline void submit(__u32 kind, void *record)
 {
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -99,7 +99,7 @@ static __always_inline bool send(__u32 kind, void *record, __u64 size)
 #define V1_CGROUP (1ULL << 63)
 
 // On a v2 host all tasks of a container are in its cgroup. With v1 each controller has a tree of its own, and container
-// engines always use that of memory; who is in its root is told by v2, if that is there as well.
+// engines always use that of memory; for processes in its root v2 is used, if it is there as well.
 static __always_inline __u64 cgroup_of(struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);

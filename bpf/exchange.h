@@ -284,7 +284,7 @@ static __always_inline struct stream_record *begin_short(struct stream_conn *con
 	return record;
 }
 
-// send_rest tells the receiver that the connection has come to rest at another place than it knows.
+// send_rest reports to the receiver that the connection has come to rest at another place than it knows.
 static __always_inline void send_rest(struct exchanges *x, __u64 key)
 {
 	struct stream_rest *record;

@@ -39,7 +39,7 @@ enum operation {
 #define FMODE_CREATED 0x100000
 
 const volatile __u8 operations[CALLS] = {};
-const volatile __u32 own_pid = 0;    // whose files are not told: the receiver's
+const volatile __u32 own_pid = 0;    // whose files are not reported: the receiver's
 const volatile bool tell_opens = true;
 const volatile bool tell_reads = true; // opens for reading too
 const volatile bool tell_writes = true;
@@ -66,7 +66,7 @@ struct file_record {
 	__u8 text[2 * TEXT_MAX];
 };
 
-// A file that is open for writing, by its address. That comes again for other files, the inode tells.
+// A file that is open for writing, by its address. The address is reused for other files; the inode identifies the file.
 struct open_file {
 	__u64 inode;
 	__u64 start;
@@ -275,7 +275,7 @@ static __always_inline void opened(struct scratch *scratch, __u32 number, __u32 
 		follow(scratch, file);
 }
 
-// named tells of a call by what it names: because it failed, or because what it named is gone.
+// named reports a call by what it names: because it failed, or because what it named is gone.
 static __always_inline void named(struct scratch *scratch, __u32 kind, __u32 number, __u32 flags, int folder, unsigned long name,
 				  long result)
 {
@@ -402,7 +402,7 @@ static __always_inline bool is_open(__u64 at, __u64 inode)
 	return AS(struct file___counted, at)->f_count.counter > 0;
 }
 
-// The sweep finds the files that nobody has open any more: there is no hook for that which sees every way, of which the
+// The sweep finds the files that are no longer open: there is no hook for that which sees every way, of which the
 // end of a process and exec are two.
 SEC("iter/bpf_map_elem")
 int on_sweep(struct bpf_iter__bpf_map_elem *ctx)

@@ -209,7 +209,7 @@ static __always_inline bool path_named(struct path_text *path, int folder, const
 	return true;
 }
 
-// is_odd tells a name with empty components or dots in it: only the receiver can make a path of it to compare.
+// is_odd recognizes a name with empty components or dots in it: only the receiver can make a path of it to compare.
 __noinline int is_odd(struct path_text *path)
 {
 	__u8 before = '/', this, next;

@@ -13,6 +13,6 @@
 //go:generate go tool bpf2go -cc clang-14 -strip llvm-strip-14 -no-global-types -target bpfel Bench bench.bpf.c -- -O2 -g -Wall -Werror -mcpu=v3 -I/usr/include/x86_64-linux-gnu -I/usr/include/aarch64-linux-gnu
 
 // Package bpf holds the programs that run in the kernel, compiled, and the Go
-// types of the records that they send. `make generate-bpf` writes it anew from
+// types of the records that they send. `make generate-bpf` rewrites it from
 // the C beside it; building and running need no compiler for C.
 package bpf

@@ -202,7 +202,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	return 0;
 }
 
-// The last thread to go takes the process with it. Two that go at once may both see that none is left, and both tell:
+// The last thread to go takes the process with it. Two that go at once may both see that none is left, and both report:
 // the receiver takes the first.
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
@@ -322,7 +322,7 @@ int BPF_PROG(on_oom, struct task_struct *task)
 	return task->tgid ? on_victim(task) : 0;
 }
 
-// Who was moved to another cgroup is in another place from now on, exec or not. Of v1 each hierarchy is told of; the
+// A process that was moved to another cgroup belongs there from now on, exec or not. For v1 there is an event for each hierarchy; the
 // others than cgroup_of's change nothing.
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(on_move, struct cgroup *to, const char *path, struct task_struct *task)

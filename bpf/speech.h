@@ -16,7 +16,7 @@ enum speech {
 	TLS = 5,
 };
 
-// Set by the receiver: a bit for each speech that is told.
+// Set by the receiver: a bit for each protocol that is reported.
 const volatile __u32 spoken = 0;
 
 #define FOUR(a, b, c, d) ((__u32)(a) | (__u32)(b) << 8 | (__u32)(c) << 16 | (__u32)(d) << 24)
@@ -67,7 +67,7 @@ static __always_inline bool looks_like_request(const __u8 *text, __u32 copied)
 	return false;
 }
 
-// Load balancers may tell the address of the client in front of its first request (the PROXY protocol, versions 1 and 2).
+// Load balancers may send the address of the client in front of its first request (the PROXY protocol, versions 1 and 2).
 static __always_inline bool looks_like_proxy(const __u8 *text)
 {
 	__u32 first = *(const __u32 *)text;

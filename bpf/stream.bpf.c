@@ -3,7 +3,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
-// Protocols of programs that nobody instrumented. The program here only tells which connections speak one and copies what
+// Protocols of programs without instrumentation. The program here only finds the connections that speak one and copies what
 // may be the head of a message; where messages begin and end is found out by the receiver, which gets each piece with its
 // place in the stream.
 #include "stream.h"
@@ -26,7 +26,7 @@ static __always_inline struct stream_conn *conn_of(struct sock *sk, __u64 key)
 	struct stream_conn fresh = {};
 	struct stream_conn *conn = bpf_map_lookup_elem(&stream_conns, &key);
 
-	// What is read after the close would make an entry that nobody takes away.
+	// What is read after the close would make an entry that is never removed.
 	if (conn || sk->__sk_common.skc_state == STATE_CLOSE)
 		return conn;
 	if (bpf_map_update_elem(&stream_conns, &key, &fresh, BPF_NOEXIST) == -7 /* E2BIG */)
@@ -34,7 +34,7 @@ static __always_inline struct stream_conn *conn_of(struct sock *sk, __u64 key)
 	return bpf_map_lookup_elem(&stream_conns, &key);
 }
 
-// hold keeps bytes for the next call, by which they are told: the first ones of a connection, if they are too few to tell
+// hold keeps bytes for the next call, which needs them: the first ones of a connection, if they are too few to recognize
 // what it speaks, and the one that Go's server reads by itself to learn of a connection that closes.
 static __always_inline bool hold(struct stream_conn *conn, struct io_call *call, enum direction direction, int length)
 {
@@ -79,7 +79,7 @@ static __always_inline __u64 time_of(struct stream_conn *conn, struct tcp_sock *
 	return sent;
 }
 
-// decide says whether the bytes are to be told. A connection that was open before the probe may be in the middle of a
+// decide returns whether the bytes are reported. A connection that was open before the probe may be in the middle of a
 // body, so a few calls are allowed to say nothing.
 static __always_inline bool decide(struct stream_conn *conn, struct stream_record *record, enum direction direction,
 				   __u32 copied, __u32 length)
@@ -119,7 +119,7 @@ static __always_inline bool tail_of_copy(struct stream_record *record, __u32 cop
 	return true;
 }
 
-// ends_message tells of a head without a body, behind which nothing is to be copied.
+// ends_message recognizes a head without a body, behind which nothing is to be copied.
 static __always_inline bool ends_message(struct stream_record *record)
 {
 	return record->tail_length == TAIL && *(__u32 *)(record->tail + 4) == FOUR('\r', '\n', '\r', '\n');
@@ -315,7 +315,7 @@ static __always_inline bool may_pass(struct stream_conn *conn, struct stream_rec
 	return x && pass_exchange(x, conn, record, &at);
 }
 
-// look_into tells what passed, and reports whether the receiver learns of it.
+// look_into reports what passed, and returns whether the receiver learns of it.
 static __always_inline bool look_into(struct sock *sk, int length, enum direction direction)
 {
 	struct stream_record *record;
@@ -502,7 +502,7 @@ int BPF_PROG(stream_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
-// told_ssl tells what a call of libssl has moved.
+// told_ssl reports what a call of libssl has moved.
 static __always_inline void told_ssl(struct ssl_call *call, __u32 pid, __u32 length)
 {
 	__u64 key = ssl_key(call->ssl, pid);

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
-// What is kept and told of a connection whose bytes are looked into, and how a call's bytes become a record.
+// What is kept and reported of a connection whose bytes are looked into, and how a call's bytes become a record.
 #pragma once
 
 #include "socket.h"
@@ -14,10 +14,10 @@
 #define PIECES 64 // buffers of a list that are looked into
 #define TAIL 8
 #define LONG_TAIL 32 // of calls to databases
-#define GLIMPSE 64 // bytes by which the head of a message is told from a body
+#define GLIMPSE 64 // bytes that distinguish the head of a message from a body
 #define AT_ONCE 1536 // a call of so many bytes is mostly head, and copied without a first look
-#define SHORT 16 // a call of so few bytes may be the begin of a head that cannot be told from a body yet
-#define HELD 8 // bytes that tell what a connection speaks
+#define SHORT 16 // a call of so few bytes may be the begin of a head that cannot be distinguished from a body yet
+#define HELD 8 // bytes that show what a connection speaks
 #define ANSWER 512 // bytes of an answer of PostgreSQL that are copied
 #define TRIES 4 // calls that may say nothing known before a connection is given up
 
@@ -28,7 +28,7 @@ enum stream_kind {
 	STREAM_REST = 3,
 };
 
-// Set by the receiver: the process whose requests are not told, 0 for none.
+// Set by the receiver: the process whose requests are not reported, 0 for none.
 const volatile __u32 own_pid = 0;
 
 // The receiver writes OTHER into speech when a connection stops to speak what it did. Who holds the connection and whom it
@@ -376,7 +376,7 @@ __noinline int head_ends(__u32 copied)
 	return scan.ended;
 }
 
-// speech_of_call tells what the bytes that were copied speak.
+// speech_of_call returns the protocol of the bytes that were copied.
 __noinline int speech_of_call(__u32 copied, __u32 length)
 {
 	struct stream_record *record = scratch_record();

@@ -16,7 +16,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define KIND_SLOW KIND(PROBE_SYSCALL, 1)
 
 const volatile __u64 slow_ns = 0;	     // 0 for no events
-const volatile __u32 own_pid = 0;	     // whose calls are not told: the receiver's
+const volatile __u32 own_pid = 0;	     // whose calls are not reported: the receiver's
 const volatile __u64 waiting[CALLS / 64] = {}; // calls that are slow by nature
 const volatile __u32 exit_call = CALLS;	     // the two that never return, and so never end
 const volatile __u32 exit_group_call = CALLS;
@@ -52,7 +52,7 @@ struct slow_record {
 };
 
 // When each thread's call under way began. A slot is found by the thread's id, which costs a tenth of what storage of the
-// task does. Threads whose ids are 65,536 apart share one; whoever begins a call takes it.
+// task does. Threads whose ids are 65,536 apart share one; the thread that begins a call takes it.
 #define SLOTS 65536
 
 struct slot {
@@ -130,7 +130,7 @@ static __always_inline void grow(struct budget *budget, __u32 now)
 }
 
 // weigh says how many calls the one that begins shall stand for. Without a budget it is one of each one_in, at a place
-// that is drawn anew for each: whatever the pattern of the calls, each has the same chance.
+// that is drawn again for each: whatever the pattern of the calls, each has the same chance.
 static __always_inline __u32 weigh(__u32 now)
 {
 	__u32 zero = 0, at;

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // TCP as its users feel it: bytes, connects, failures, retransmits, resets and round trips by process and peer, summed up
-// here; what is rare and tells a story (a failed connect, a reset, a burst of retransmits) goes to the receiver as a record.
+// here; what is rare and significant (a failed connect, a reset, a burst of retransmits) goes to the receiver as a record.
 #include "socket.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -38,7 +38,7 @@ const volatile __u32 burst = 10; // retransmits of one connection within a secon
 const volatile bool tell_closed = false;
 const volatile __u32 rtt_ticks = 25; // of the kernel's coarse clock, between two samples of a connection that is in use
 
-// Whose traffic, and with whom. A server's clients come from ports that mean nothing, so its peers are told apart by
+// The process and its peer. A server's clients come from ports that mean nothing, so its peers are told apart by
 // address and by the port that it listens on.
 struct tcp_peer {
 	__u64 start;
@@ -405,7 +405,7 @@ int BPF_PROG(tcp_receive, struct sock *sk, int length, int flags)
 	return on_io(sk, length, flags, RECEIVED);
 }
 
-// In the softirq current is whoever was interrupted, so the process is the one that the connection remembers.
+// In the softirq current is the process that was interrupted, so the process is the one that the connection remembers.
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit, struct sock *sk)
 {
@@ -441,7 +441,7 @@ static __always_inline void tell_reset(struct sock *sk, struct tcp_conn *conn, e
 	submit(KIND_TCP_RESET, record);
 }
 
-// What answers a connect with a reset is a failed connect, told as such.
+// What answers a connect with a reset is a failed connect, reported as such.
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(tcp_receive_reset, struct sock *sk)
 {
@@ -455,7 +455,7 @@ int BPF_PROG(tcp_receive_reset, struct sock *sk)
 	return 0;
 }
 
-// A reset without a connection answers what nobody asked for: there is no process to tell it of.
+// A reset without a connection answers an unexpected packet: there is no process to report it for.
 SEC("tp_btf/tcp_send_reset")
 int BPF_PROG(tcp_send_reset, struct sock *sk)
 {

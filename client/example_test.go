@@ -64,7 +64,7 @@ func ExampleMember() {
 			leave()
 			return c.GetContent(), nil
 		},
-		Steer: w.Steer,
+		FlowControl: w.ApplyFlowControl,
 	}
 	if err := m.Run(ctx, conn); err != nil {
 		panic(err)

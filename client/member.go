@@ -24,10 +24,10 @@ type Member struct {
 	// Apply puts a configuration in force and returns what is really in force
 	// then, or why it was refused. nil: every configuration is refused.
 	Apply func(context.Context, *tapiov1.CollectorConfig) (effective string, err error)
-	// Steer is called with how to send from now on; Writer.Steer applies it. nil:
+	// FlowControl is called with how to send from now on; Writer.ApplyFlowControl applies it. nil:
 	// no one is.
-	Steer   func(*tapiov1.FlowControl)
-	Backoff Backoff
+	FlowControl func(*tapiov1.FlowControl)
+	Backoff     Backoff
 }
 
 // goodbyeTime is how long a member that leaves waits for the server.
@@ -76,7 +76,7 @@ func (m *Member) session(ctx context.Context, client tapiov1.CollectorServiceCli
 	if err != nil {
 		return err
 	}
-	m.steer(welcome.GetFlowControl())
+	m.applyFlow(welcome.GetFlowControl())
 	news := make(chan *tapiov1.HeartbeatResponse)
 	ended := make(chan error, 1)
 	go func() { ended <- caught(func() error { return receiveNews(ctx, stream, news) }) }()
@@ -88,7 +88,7 @@ func (m *Member) session(ctx context.Context, client tapiov1.CollectorServiceCli
 	for {
 		select {
 		case resp := <-news:
-			m.steer(resp.GetFlowControl())
+			m.applyFlow(resp.GetFlowControl())
 			if answer := m.apply(ctx, resp.GetConfig()); answer != nil {
 				_ = stream.Send(m.beat(answer))
 			}
@@ -126,9 +126,9 @@ func (m *Member) beat(answer *tapiov1.ConfigStatus) *tapiov1.HeartbeatRequest {
 	return req
 }
 
-func (m *Member) steer(flow *tapiov1.FlowControl) {
-	if flow != nil && m.Steer != nil {
-		m.Steer(flow)
+func (m *Member) applyFlow(flow *tapiov1.FlowControl) {
+	if flow != nil && m.FlowControl != nil {
+		m.FlowControl(flow)
 	}
 }
 

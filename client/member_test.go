@@ -67,19 +67,19 @@ func TestMember(t *testing.T) {
 	conn := serve(t, func(s *grpc.Server) { tapiov1.RegisterCollectorServiceServer(s, server) })
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
-	steered := make(chan uint32, 100)
+	limits := make(chan uint32, 100)
 	m := client.Member{
 		Collector: &tapiov1.Collector{CollectorId: "me"},
 		Report:    func() *tapiov1.CollectorStatus { return &tapiov1.CollectorStatus{CpuCores: 1} },
 		Apply: func(_ context.Context, c *tapiov1.CollectorConfig) (string, error) {
 			return "really " + c.GetContent(), nil
 		},
-		Steer:   func(flow *tapiov1.FlowControl) { steered <- flow.GetMaxBatchRecords() },
-		Backoff: quick(),
+		FlowControl: func(flow *tapiov1.FlowControl) { limits <- flow.GetMaxBatchRecords() },
+		Backoff:     quick(),
 	}
 	ended := make(chan error)
 	go func() { ended <- m.Run(ctx, conn) }()
-	assert.EqualValues(t, 7, <-steered)
+	assert.EqualValues(t, 7, <-limits)
 	answers := 0
 	for beat := range server.beats {
 		assert.Equal(t, "me", beat.GetCollectorId())

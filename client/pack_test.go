@@ -153,10 +153,10 @@ func TestWriterPacksAsItIsAsked(t *testing.T) {
 			}
 			write(0, 30)
 			assert.NotContains(t, server.how, tapiov1.Compression_COMPRESSION_UNSPECIFIED)
-			w.Steer(&tapiov1.FlowControl{}) // the server wants no compression now
+			w.ApplyFlowControl(&tapiov1.FlowControl{}) // the server wants no compression now
 			packed := len(server.how)
 			write(30, 40)
-			w.Steer(&tapiov1.FlowControl{Compression: how})
+			w.ApplyFlowControl(&tapiov1.FlowControl{Compression: how})
 			write(40, 50)
 			require.NoError(t, w.Close(bounded(t)))
 			assert.Contains(t, server.how[packed:], tapiov1.Compression_COMPRESSION_UNSPECIFIED)

@@ -33,7 +33,7 @@ type WriterOptions struct {
 	// default.
 	MessageBytes int
 	// Compression is that of the batches on the network, none by default. What the
-	// server asks for goes before it, see Steer.
+	// server asks for goes before it, see ApplyFlowControl.
 	Compression tapiov1.Compression
 	// Backoff is the wait after a cut.
 	Backoff Backoff
@@ -73,7 +73,7 @@ type Writer struct {
 	serial  uint64
 	stats   Stats
 	err     error // why nothing more is written
-	steering
+	pacing
 }
 
 // NewWriter begins to write over the connection, which stays the caller's.

@@ -18,7 +18,7 @@ func main() {
 	info := component.BuildInfo{
 		Command:     "tapio",
 		Description: "Tapio, an OpenTelemetry Collector distribution that sees the kernel, correlates, and answers questions",
-		Version:     "0.1.0",
+		Version:     "0.2.0",
 	}
 
 	set := otelcol.CollectorSettings{

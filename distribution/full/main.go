@@ -18,7 +18,7 @@ func main() {
 	info := component.BuildInfo{
 		Command:     "tapio-full",
 		Description: "Tapio with the components for clusters and large installations",
-		Version:     "0.1.0",
+		Version:     "0.2.0",
 	}
 
 	set := otelcol.CollectorSettings{

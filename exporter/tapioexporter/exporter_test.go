@@ -91,7 +91,7 @@ func TestEverySignalReachesTheStore(t *testing.T) {
 	assert.Zero(t, o.claims)
 }
 
-func TestStartNamesTheMend(t *testing.T) {
+func TestStartNamesTheFix(t *testing.T) {
 	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
 	require.NoError(t, err)
 	err = e.start(t.Context(), host{})

@@ -56,8 +56,8 @@ type LimitsConfig struct {
 	DuplicateWindow ByteSize `mapstructure:"duplicate_window"`
 }
 
-// AccessConfig says which clients may do what. Without an attribute everybody
-// whom the authenticator lets in may do everything.
+// AccessConfig sets which clients may do what. Without an attribute every client
+// that the authenticator accepts may do everything.
 type AccessConfig struct {
 	// Attribute names the attribute of the authenticator that identifies a client: username with
 	// basicauth; subject or membership with oidc. A client that has only a certificate is identified by

@@ -16,7 +16,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 )
 
-// NotificationsConfig says who is told of incidents, alerts and burnt error budgets.
+// NotificationsConfig sets who is notified of incidents, alerts and exhausted error budgets.
 type NotificationsConfig struct {
 	// Receivers are the destinations of notifications. Without one nothing is sent.
 	Receivers []ReceiverConfig `mapstructure:"receivers"`

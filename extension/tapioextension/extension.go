@@ -44,7 +44,7 @@ const (
 	retireParts   = 64
 	retireSoonest = 100 * time.Millisecond
 	retireLatest  = 5 * time.Second
-	// aimEvery is how often the heap is aimed anew.
+	// aimEvery is how often the target size of the heap is computed.
 	aimEvery = 5 * time.Second
 	// markEvery is how often is noted how far the store has come, which is how the lag of
 	// readers is known.
@@ -172,7 +172,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// serve reports in a goroutine that nobody waits for: the host takes reports
+// serve reports in a goroutine that is not waited for: the host takes reports
 // only while it runs, and a shutdown after a failed start must not hang on one.
 func (e *tapioExtension) serve(s server) {
 	var err error

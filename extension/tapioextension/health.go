@@ -17,8 +17,8 @@ import (
 
 var _ componentstatus.Watcher = (*tapioExtension)(nil)
 
-// componentHealth is what the components of the collector last said of
-// themselves, as far as it is trouble. The collector tells it from the start of
+// componentHealth is what the components of the collector last reported of
+// themselves, as far as it is an error. The collector reports it from the start of
 // this extension on, and from several goroutines.
 type componentHealth struct {
 	mu      sync.Mutex
@@ -51,8 +51,8 @@ func (h *componentHealth) note(source *componentstatus.InstanceID, event *compon
 	}
 }
 
-// all returns what is wrong now, in the order of the components' names. One that is
-// part of several pipelines says it for each; it is told once.
+// all returns the errors of now, in the order of the components' names. A component
+// of several pipelines reports one for each; it is listed once.
 func (h *componentHealth) all() []api.Trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -26,7 +26,7 @@ import (
 )
 
 // keptStores outlives a reload of the configuration. The collector builds every
-// factory anew then, so nothing but the package itself lives long enough: this
+// factory again then, so nothing but the package itself lives long enough: this
 // is the one package-level value of the product (docs/adr/0003-store-shape.md).
 var keptStores = newStoreKeeper()
 
@@ -42,7 +42,7 @@ type storeKeeper struct {
 	memory memoryTarget
 }
 
-// storeKey tells stores apart: another directory is another store.
+// storeKey identifies a store: another directory is another store.
 type storeKey struct {
 	id        component.ID
 	directory string // "" for none

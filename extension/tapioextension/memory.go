@@ -90,9 +90,9 @@ func writeRoom(limit int64) int64 { return min(limit/writeShare, maxWriteRoom) }
 
 // heapFor is what the runtime may take so that the process stays within a quarter
 // more than its stores. files is what is resident of the program itself, which
-// the runtime does not count. Where more lives than that, of other components or
-// of queries, there is room for garbage all the same: a process that does nothing
-// but collect helps nobody. In a container that may take less than the stores and
+// the runtime does not count. Where the live heap is larger, because of other components or
+// queries, there is still room for garbage: a process that does nothing
+// but collect is of no use. In a container that may take less than the stores and
 // a quarter, garbage is collected before the kernel kills the process.
 func heapFor(stores, container, files, live int64) int64 {
 	target := int64(math.MaxInt64)
@@ -139,7 +139,7 @@ func liveHeap() int64 {
 }
 
 // residentFiles returns how much of the program's file is in memory; 0 where the
-// kernel does not tell.
+// kernel does not report it.
 func residentFiles() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

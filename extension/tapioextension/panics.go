@@ -19,7 +19,7 @@ import (
 const recoveredAfter = 5 * time.Minute
 
 // panicLog counts the panics of the extension, its API and its store, logs the stack
-// of each place once, and tells the collector.
+// of each place once, and reports it to the collector.
 type panicLog struct {
 	logger *zap.Logger
 	count  panics.Count

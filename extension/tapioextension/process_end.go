@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// processEnd tells a shutdown for good from a reload of the configuration. The
+// processEnd distinguishes a final shutdown from a reload of the configuration. The
 // collector shuts its components down alike for both, and ends if one fails to; so
 // a store that cannot be written may fail only where its records are lost anyway.
 type processEnd struct{ signals chan os.Signal }

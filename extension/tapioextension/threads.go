@@ -14,7 +14,7 @@ const (
 )
 
 // spareThreads lets the runtime run Go code on more threads than there are
-// processors. While each processor decodes a batch, nobody looks whether a
+// processors. While each processor decodes a batch, none looks whether a
 // connection has become readable, for up to 10 ms; with a thread to spare, one
 // waits for that in the kernel, which wakes it at once. Who sets GOMAXPROCS has
 // decided otherwise. The returned function undoes it.

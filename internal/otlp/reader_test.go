@@ -60,7 +60,7 @@ func TestReaderHasRoomForManyAttributes(t *testing.T) {
 	}
 }
 
-func TestReaderTellsTheTimesOfAll(t *testing.T) {
+func TestReaderReturnsTheTimesOfAll(t *testing.T) {
 	logs := fullLogs()
 	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 	for _, seconds := range []int64{50, 20, 70} {

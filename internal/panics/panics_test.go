@@ -91,7 +91,7 @@ func TestRestartEndsWhenItIsDone(t *testing.T) {
 	assert.Equal(t, 1, runs)
 }
 
-func TestTheStackOfAPlaceIsToldOnce(t *testing.T) {
+func TestTheStackOfAPlaceIsReportedOnce(t *testing.T) {
 	var count panics.Count
 	first := func() error { return panics.Catch(func() { indexOf(nil, 3) }) }
 	other := func() error { return panics.Catch(func() { panic("elsewhere") }) }

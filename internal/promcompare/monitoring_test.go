@@ -20,7 +20,7 @@ import (
 func monitoringFile(name string) string { return filepath.Join("..", "..", "docs", "monitoring", name) }
 
 // Prometheus itself takes the alert rules, templates included, as promtool would
-// check them; and each says what is the matter and how grave it is.
+// check them; and each has a summary and a severity.
 func TestAlertRules(t *testing.T) {
 	groups, errs := rulefmt.ParseFile(monitoringFile("alerts.yaml"), false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
 	require.Empty(t, errs)

@@ -40,7 +40,7 @@ func TestRepairTextMakesAMessageSendable(t *testing.T) {
 	assert.False(t, RepairText(message), "nothing left to mend")
 }
 
-func TestRepairTextMendsMapsAndLists(t *testing.T) {
+func TestRepairTextCorrectsMapsAndLists(t *testing.T) {
 	series := &tapiov1.MetricSeries{Labels: map[string]string{"k\xff": "v\xff", "fine": "too"}}
 	assert.True(t, RepairText(series))
 	assert.Equal(t, map[string]string{"k\uFFFD": "v\uFFFD", "fine": "too"}, series.GetLabels())

@@ -127,7 +127,7 @@ type Discoverer interface {
 	// exact MUST be marked as estimated.
 	GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error)
 	// GetServiceGraph returns the calls between services. A span whose parent is
-	// outside the range counts by what it says of its peer itself.
+	// outside the range counts by its own attributes of the peer.
 	GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error)
 	// CountCalls counts the spans that start in a time range and whose parent is stored,
 	// by the services of both.

@@ -29,8 +29,8 @@ func records(of *model.Resource, severity int32, n int) []model.Event {
 	return list
 }
 
-// told returns the points of a metric by their attributes, those of one moment only.
-func told(points []model.Point, metric string, at time.Time) map[string]model.Point {
+// pointsNow returns the points of a metric by their attributes, those of one moment only.
+func pointsNow(points []model.Point, metric string, at time.Time) map[string]model.Point {
 	found := map[string]model.Point{}
 	for _, p := range points {
 		if p.Series.Metric.Name != metric || p.Time != model.Nanos(at.UnixNano()) {
@@ -51,17 +51,17 @@ func TestLogRecordsAreCountedByServiceAndSeverity(t *testing.T) {
 	c.CountEvents(records(service("cart"), 17, 1))
 	later := begin().Add(time.Second)
 	points := c.Points("scope", later)
-	got := told(points, "tapio.log.records", later)
+	got := pointsNow(points, "tapio.log.records", later)
 	require.Len(t, got, 3)
 	assert.EqualValues(t, 3, got["service.name=shop severity=ERROR"].Bits)
 	assert.EqualValues(t, 2, got["service.name=shop severity=INFO"].Bits)
 	assert.EqualValues(t, 1, got["service.name=cart severity=ERROR"].Bits)
-	assert.Len(t, told(points, "tapio.log.records", begin()), 3, "a series begins with zero, when it was seen first")
+	assert.Len(t, pointsNow(points, "tapio.log.records", begin()), 3, "a series begins with zero, when it was seen first")
 
 	c.CountEvents(records(service("shop"), 17, 4))
 	points = c.Points("scope", later.Add(time.Second))
 	assert.Len(t, points, 3, "the zero is told once")
-	assert.EqualValues(t, 7, told(points, "tapio.log.records", later.Add(time.Second))["service.name=shop severity=ERROR"].Bits)
+	assert.EqualValues(t, 7, pointsNow(points, "tapio.log.records", later.Add(time.Second))["service.name=shop severity=ERROR"].Bits)
 }
 
 func TestSpansAreCountedByOperationKindAndStatus(t *testing.T) {
@@ -72,7 +72,7 @@ func TestSpansAreCountedByOperationKindAndStatus(t *testing.T) {
 	c.CountSpans([]model.Span{span, span, failed})
 	later := begin().Add(time.Second)
 	points := c.Points("scope", later)
-	calls, took := told(points, "tapio.span.calls", later), told(points, "tapio.span.duration", later)
+	calls, took := pointsNow(points, "tapio.span.calls", later), pointsNow(points, "tapio.span.duration", later)
 	good := "service.name=shop span.name=GET /a span.kind=SPAN_KIND_SERVER status.code=STATUS_CODE_UNSET"
 	bad := "service.name=shop span.name=GET /a span.kind=SPAN_KIND_SERVER status.code=STATUS_CODE_ERROR"
 	require.Len(t, calls, 2)
@@ -95,7 +95,7 @@ func TestTooManySeriesAreCountedTogether(t *testing.T) {
 	c.CountSpans([]model.Span{{Resource: service("shop"), Scope: &model.Scope{}, Name: strings.Repeat("x", maxNameBytes+1)}})
 	later := begin().Add(time.Second)
 	points := c.Points("scope", later)
-	logs, spans := told(points, "tapio.log.records", later), told(points, "tapio.span.calls", later)
+	logs, spans := pointsNow(points, "tapio.log.records", later), pointsNow(points, "tapio.span.calls", later)
 	require.Len(t, logs, 3)
 	require.Len(t, spans, 3)
 	assert.EqualValues(t, 8, logs["otel.metric.overflow=true severity=INFO"].Bits)

@@ -81,7 +81,7 @@ func (p *points) ofSpans(counts map[spanKey]*spanCount) {
 	p.list = append(p.list, histograms...)
 }
 
-// begin reports whether a count is told for the first time, and long enough after it began
+// begin reports whether a count is reported for the first time, and long enough after it began
 // that its zero has a time of its own.
 func (p *points) begin(n *logCount) bool {
 	fresh := !n.told && p.now > n.since

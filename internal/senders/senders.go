@@ -79,7 +79,7 @@ func (r *Registry) Watch(on func(netip.AddrPort, Service) bool) (stop func()) {
 	}
 }
 
-// Observe takes in an export. It does nothing while nobody watches.
+// Observe takes in an export. It does nothing while there is no watcher.
 func (r *Registry) Observe(address netip.AddrPort, of Service) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

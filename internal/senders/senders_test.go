@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAServiceIsToldOnceForAConnection(t *testing.T) {
+func TestAServiceIsReportedOnceForAConnection(t *testing.T) {
 	r := New()
 	at := netip.MustParseAddrPort("127.0.0.1:4000")
 	r.Observe(at, Service{Name: "web", Certain: true})

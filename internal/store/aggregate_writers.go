@@ -102,7 +102,7 @@ func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []mo
 	}
 }
 
-// startsTellWriters reports whether all points tell their start and no start is
+// startsTellWriters reports whether all points have a start and no start is
 // that of one point only, as starts that are computed again each time are.
 func startsTellWriters(points []model.Point) bool {
 	count := map[model.Nanos]int{}

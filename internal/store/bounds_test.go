@@ -39,7 +39,7 @@ func distinctEvents(from, n int, label func(i int) (key, value string)) []model.
 	return rows
 }
 
-// The account is what the heap grows by: it may not be told much less, or the
+// The account is what the heap grows by: it may not be much less, or the
 // bound would not bound, and not much more, or memory would lie idle. Whatever
 // the records are like, the bound holds all the while.
 func TestTheAccountIsWhatTheHeapGrowsBy(t *testing.T) {

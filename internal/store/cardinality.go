@@ -11,7 +11,7 @@ import (
 )
 
 // sketchSize is how many of the smallest hashes are compared. Up to so many labels
-// are counted exactly; more are told within some 3 %.
+// are counted exactly; more are estimated within some 3 %.
 const sketchSize = 1024
 
 // Cardinality reports how many different labels a signal holds, in its sealed rows.

@@ -170,7 +170,7 @@ func (d *directory) catchUp(open bool) {
 	}
 }
 
-// stuck tells the write-ahead log whether to wait for files to be written.
+// stuck sets whether the write-ahead log waits for files to be written.
 func (d *directory) stuck(stuck bool) {
 	if w := d.log.Load(); w != nil {
 		w.SetStuck(stuck)

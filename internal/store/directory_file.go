@@ -40,7 +40,7 @@ func (d *directory) acquire() error {
 	return nil
 }
 
-// state is what the files of the chunks do not tell.
+// state is what the files of the chunks do not contain.
 type state struct {
 	Version int               `json:"version"`
 	Epoch   uint64            `json:"epoch,string"`

@@ -134,7 +134,7 @@ func (j *graphJoin) client(c *call) {
 	j.edge(j.serviceNode(j.services.values[c.service]), to, c, c)
 }
 
-// edge counts a call as told by a span; it is selected if either end is.
+// edge counts a call as reported by a span; it is selected if either end is.
 func (j *graphJoin) edge(from, to *model.GraphNode, by, other *call) {
 	if !by.selected && !other.selected {
 		return

@@ -168,7 +168,7 @@ func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
 	c := &chunk[R]{
 		signal: &l.signal, parts: &intern.Parts{}, segment: s, first: h.First, count: s.rows,
 		content: chunkBytes + s.size(), files: chunkFiles{state: fileKept},
-		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
+		// A file does not have the oldest time above 0 beside a 0; the newest is not before it.
 		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
 		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest), ordered: h.Ordered != 0,
 		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),

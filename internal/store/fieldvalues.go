@@ -20,7 +20,7 @@ import (
 // Of a field of numbers it gathers the least and the greatest.
 type fieldValues struct {
 	blocks          map[string]blockSet
-	open            bool // too many, or too long: none is told
+	open            bool // too many, or too long: none is listed
 	least, greatest float64
 	numbers         bool // there is one
 }
@@ -94,7 +94,7 @@ func (d *dictionary) values() []knownValues {
 
 // knownValues is what is known of a field's values.
 type knownValues struct {
-	texts           []fieldValue // nil: not told
+	texts           []fieldValue // nil: not known
 	least, greatest float64
 	numbers         bool // they lie between these
 }

@@ -50,7 +50,7 @@ type numberHint struct {
 type durationHint struct{ shortest, longest time.Duration }
 
 // choose keeps such spans. One that ends before it starts took no time, which
-// the difference tells as long as times are not beyond all that a clock says.
+// the difference is valid as long as times are within the range of a clock.
 func (h *durationHint) choose(l *loader) {
 	if l.block.newest > math.MaxInt64 {
 		return
@@ -99,7 +99,7 @@ func spanHint(q *model.TraceQuery) *hint {
 }
 
 // exceptHint is what rows meet that an inverted filter leaves out. No column
-// knows a text, so that with one there is nothing to tell.
+// knows a text, so that with one nothing can be concluded.
 func exceptHint(f *model.Filter) *hint {
 	if f.Text != "" {
 		return nil
@@ -123,7 +123,7 @@ func (h *hint) filter(f *model.Filter) {
 }
 
 // severities demands a class; unnumbered reports what is assumed of records whose
-// severity text alone may tell it.
+// the severity text alone may decide it.
 func (h *hint) severities(f *model.Filter, unnumbered bool) {
 	if len(f.Severities) == 0 && f.MinSeverity == model.SeverityUnspecified {
 		return

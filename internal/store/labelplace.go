@@ -5,7 +5,7 @@ package store
 
 import "github.com/tapio/tapio/internal/model"
 
-// labelPlaces tells, of each shape, scope and resource of a segment, what it says
+// labelPlaces has, for each shape, scope and resource of a segment, what it contains
 // of one label. It comes to what model.Labels.Get does for a row, of which the
 // numbers are enough here.
 type labelPlaces struct {

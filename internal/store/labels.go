@@ -15,7 +15,7 @@ import (
 
 const (
 	// maxLabelValues is how many values of one key a segment indexes. A key with
-	// more tells little about blocks and would make a large index.
+	// more says little about blocks and would make a large index.
 	maxLabelValues = 256
 	maxLabelBytes  = 256 // the longest value that is indexed
 
@@ -42,12 +42,12 @@ func classHash(class model.Severity, service string) uint64 {
 	return labelHash(severityIndex+string(rune('a'+class)), service)
 }
 
-// postings tell which blocks hold a label.
+// postings list the blocks that hold a label.
 type postings struct {
 	hashes []uint64 // sorted
 	blocks []blockSet
 	keys   []byte // every key: length, text, 1 if its values are not indexed
-	// mixed is set if records or scopes tell their service, not just resources.
+	// mixed is set if records or scopes name their service, not just resources.
 	mixed bool
 }
 

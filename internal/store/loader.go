@@ -128,7 +128,7 @@ func (l *loader) readColumn(column int) {
 	}
 }
 
-// readOrigins restores the columns that tell which labels a row has.
+// readOrigins restores the columns with the labels of each row.
 func (l *loader) readOrigins() {
 	for _, column := range [...]int{columnResource, columnScope, columnShape} {
 		l.readColumn(column)

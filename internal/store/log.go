@@ -83,7 +83,7 @@ func newLog[R any](signal signal[R], packer *colenc.Packer, now func() time.Time
 		now:     now,
 		packer:  packer,
 		sealing: make(chan struct{}, colenc.Sealers),
-		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // told from the start on
+		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // reported from the start on
 		refused: map[string]uint64{},
 		keys:    intern.KeyCount{Seed: maphash.MakeSeed()},
 		hash:    hash,

@@ -14,7 +14,7 @@ import (
 // about stays as it is: rows are not sealed, files are written later.
 type panicReport struct{ to atomic.Pointer[func(error)] }
 
-// OnPanic tells report of panics that were recovered in the store's goroutines.
+// OnPanic calls report for panics that were recovered in the store's goroutines.
 func (s *Store) OnPanic(report func(err error)) { s.panics.to.Store(&report) }
 
 func (p *panicReport) add(err error) {

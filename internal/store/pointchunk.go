@@ -12,7 +12,7 @@ import (
 
 const (
 	pointRowBytes = int(unsafe.Sizeof(pointRow{}))
-	// maxPointRows is the most points of a chunk: what placeBits can tell.
+	// maxPointRows is the most points of a chunk: what placeBits can address.
 	maxPointRows = 1 << placeBits
 )
 
@@ -20,7 +20,7 @@ const (
 // at first, as a segment once it is sealed. It is guarded by the log's lock; but
 // rows once appended never change, so that a view reads them without.
 type pointChunk struct {
-	number  uint32 // tells the chunks of a log apart
+	number  uint32 // identifies a chunk of a log
 	first   uint64 // sequence of the first row; the others follow without gaps
 	count   int
 	rows    []pointRow // nil once it is sealed

@@ -29,7 +29,7 @@ func (r *pointRow) point() model.Point {
 
 // moment is a run of rows, in the order of arrival, that have one time: mostly
 // the points of one scrape. As a series mostly stands at the same place of each
-// of its scrapes, moment and place tell row and time in a few bits.
+// of its scrapes, moment and place give row and time in a few bits.
 type moment struct {
 	time  model.Nanos
 	first uint32 // its first row
@@ -42,13 +42,13 @@ const (
 	startBits = 8
 )
 
-// timing is the times of a segment that its points are told by.
+// timing is the times of a segment that its points refer to.
 type timing struct {
-	moments []moment // nil if they are too many: then each row tells its time
+	moments []moment // nil if they are too many: then each row has its time
 	starts  []model.Nanos
 }
 
-// pointState is what the next point of a series is told by.
+// pointState is what the next point of a series is encoded against.
 type pointState struct {
 	timing   *timing
 	begun    bool
@@ -81,7 +81,7 @@ func (s *pointState) advance(row *pointRow, moment int64) {
 	s.row = *row
 }
 
-// wholeNumber returns a number that an int64 tells exactly.
+// wholeNumber returns a number that an int64 represents exactly.
 func wholeNumber(kind model.NumberKind, value uint64) (int64, bool) {
 	switch kind {
 	case model.NumberInt:

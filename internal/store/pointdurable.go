@@ -181,7 +181,7 @@ func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err er
 	}
 	c := &pointChunk{
 		segment: s, first: h.First, count: s.rows, files: chunkFiles{state: fileKept},
-		// A file does not tell the oldest time above 0 beside a 0; the newest is not before it.
+		// A file does not have the oldest time above 0 beside a 0; the newest is not before it.
 		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
 		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest),
 		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),

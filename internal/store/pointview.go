@@ -135,7 +135,7 @@ func (v *pointView) eachSealed(b *seriesBook, admit func(model.Nanos, uint64) bo
 }
 
 // anyAdmitted looks whether a series with extras is worth reading them: each is
-// told by the one before, so that all must be read.
+// encoded against the one before, so that all must be read.
 func (v *pointView) anyAdmitted(r *seriesReader, at stretch, admit func(model.Nanos, uint64) bool) bool {
 	var p model.Point
 	r.open(v.segment, at, false)

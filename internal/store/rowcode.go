@@ -27,7 +27,7 @@ const minCompressed = 512
 var errPayload = errors.New("a record cannot be decoded")
 
 // rowEncoder writes rows one after the other. What a row shares with those before is
-// told by its place; a key that the row before had at the same place is not repeated.
+// encoded by its place; a key that the row before had at the same place is not repeated.
 type rowEncoder struct {
 	bytes     []byte
 	packed    []byte

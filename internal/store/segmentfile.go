@@ -13,10 +13,10 @@ import (
 	"unsafe"
 )
 
-// fileVersion changes whenever a section changes what it says or looks like. A
+// fileVersion changes whenever a section changes in content or form. A
 // file of another version is set aside, not guessed at.
-// Older ones are read as well: version 1 had one packing only, and told no values
-// of fields; version 2 told those of texts, not the extent of numbers.
+// Older ones are read as well: version 1 had one packing only, and no values
+// of fields; version 2 had those of texts, not the extent of numbers.
 const (
 	fileVersion      = 3
 	firstFileVersion = 1

@@ -20,7 +20,7 @@ import (
 // recovered, counted and reported as the component's status, and the data passes.
 
 // think runs what uses the engine. After a panic its state cannot be relied on, so
-// a fresh engine takes its place, which has to learn anew what is usual. The caller
+// a new engine takes its place, which has to learn its baselines again. The caller
 // holds mu.
 func (e *engine) think(f func()) {
 	err := panics.Catch(f)
@@ -47,7 +47,7 @@ func (e *engine) contain(f func()) {
 // recoveredAfter is how long no panic must occur for the status to be OK again.
 const recoveredAfter = 5 * time.Minute
 
-// health counts panics and tells the collector of them.
+// health counts panics and reports them to the collector.
 type health struct {
 	logger *zap.Logger
 	count  panics.Count

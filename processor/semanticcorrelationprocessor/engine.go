@@ -216,7 +216,7 @@ func (e *engine) advance(source string, oldest, newest model.Nanos) {
 	}
 }
 
-// clock tells how far event time has come.
+// clock returns how far event time has come.
 type clock struct {
 	least    model.Nanos // that is waited for what is late
 	lateness model.Nanos // that is waited: least, or what was measured

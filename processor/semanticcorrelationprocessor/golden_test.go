@@ -93,7 +93,7 @@ func TestWhatLeavesIsAsWritten(t *testing.T) {
 	})
 }
 
-// expected is a file in testdata; TAPIO_UPDATE_GOLDEN=1 writes it anew.
+// expected is a file in testdata; TAPIO_UPDATE_GOLDEN=1 rewrites it.
 func expected(t *testing.T, name string, write func(path string) error) string {
 	t.Helper()
 	path := filepath.Join("testdata", name)

@@ -13,11 +13,11 @@ import (
 // How long to wait is measured, by source, as the lag that 99 of 100 batches do not exceed.
 
 const (
-	// maxSources bounds the sources that are told apart; those beyond are one.
+	// maxSources bounds the sources that are kept apart; those beyond are one.
 	maxSources = 64
 	// lagSeconds bounds the lag that is waited for; what comes later is counted as late.
 	lagSeconds = int(maxLateness / time.Second)
-	// minBatches is how many batches tell what a source does: one of a hundred is not
+	// minBatches is how many batches show what a source does: one of a hundred is not
 	// known by fewer, but a source that always lags is.
 	minBatches = 20
 	lagRank    = 0.99

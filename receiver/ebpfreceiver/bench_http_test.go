@@ -62,7 +62,7 @@ func runSeen(b *testing.B, load string, requests int) (programs, collector time.
 	b.Helper()
 	folder := b.TempDir()
 	config, log := filepath.Join(folder, "config.yaml"), filepath.Join(folder, "log")
-	require.NoError(b, os.WriteFile(config, []byte(tellsOfHTTP), 0o600))
+	require.NoError(b, os.WriteFile(config, []byte(reportsHTTP), 0o600))
 	to, err := os.Create(log)
 	require.NoError(b, err)
 	command := exec.Command("../../bin/tapio", "--config", config)
@@ -83,7 +83,7 @@ func runSeen(b *testing.B, load string, requests int) (programs, collector time.
 	return programs, cpuTimeOf(b, command.Process.Pid) - before
 }
 
-const tellsOfHTTP = `
+const reportsHTTP = `
 receivers:
   ebpf:
     probes:

@@ -82,9 +82,9 @@ func TestAPanicIsAStatusThatEnds(t *testing.T) {
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
 	require.NoError(t, err)
 	r.hosts = []component.Host{host}
-	r.tellPanic(errors.New("panic: a"))
-	r.tellPanic(errors.New("panic: b"))
-	r.tellLoss(loss{})
+	r.reportPanic(errors.New("panic: a"))
+	r.reportPanic(errors.New("panic: b"))
+	r.reportLoss(loss{})
 	require.Len(t, host.events, 2)
 	assert.Equal(t, componentstatus.StatusRecoverableError, host.events[0].Status())
 	assert.Equal(t, componentstatus.StatusOK, host.events[1].Status())

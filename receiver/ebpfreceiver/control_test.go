@@ -122,7 +122,7 @@ func TestWhatAPipelineRefusesIsCounted(t *testing.T) {
 	assert.Equal(t, uint64(2), s.logGate.refused.Load())
 }
 
-func TestBadConfigurationNamesTheFieldAndTheMend(t *testing.T) {
+func TestBadConfigurationNamesTheFieldAndTheFix(t *testing.T) {
 	for want, adapt := range map[string]func(*Config){
 		"error_mode: must be ignore or propagate":                  func(c *Config) { c.ErrorMode = "panic" },
 		"ring_buffer_size: must be a power of two":                 func(c *Config) { c.RingBufferSize = 100000 },

@@ -22,7 +22,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// fullDisk is a block device that has no room for what its size promises: a sparse
+// fullDisk is a block device with less space than its size: a sparse
 // file on a file system of half a megabyte. Writing to it fails in the device.
 func fullDisk(t *testing.T) (device string) {
 	t.Helper()
@@ -46,9 +46,9 @@ func fullDisk(t *testing.T) (device string) {
 	return device
 }
 
-// toldTo is the error that the program itself was told: kernels differ in what they
+// errorSeenBy is the error that the program itself got: kernels differ in what they
 // make of a device that is full.
-func toldTo(t *testing.T, output string) string {
+func errorSeenBy(t *testing.T, output string) string {
 	t.Helper()
 	for _, fault := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
 		if strings.Contains(strings.ToLower(output), fault.Error()) {
@@ -59,7 +59,7 @@ func toldTo(t *testing.T, output string) string {
 	return ""
 }
 
-func TestARequestThatFailsIsToldAndCounted(t *testing.T) {
+func TestARequestThatFailsIsReportedAndCounted(t *testing.T) {
 	device := fullDisk(t)
 	s := onThisKernel(t, func(c *Config) {
 		c.Probes = probe.Config{Block: probe.SwitchConfig{Enabled: true}, TCP: c.Probes.TCP, DNS: c.Probes.DNS}
@@ -69,7 +69,7 @@ func TestARequestThatFailsIsToldAndCounted(t *testing.T) {
 	dd.Env = append(os.Environ(), "LC_ALL=C")
 	output, err := dd.CombinedOutput()
 	require.Error(t, err, "the device took more than it has room for")
-	fault := toldTo(t, string(output))
+	fault := errorSeenBy(t, string(output))
 	ofDevice := func(record plog.LogRecord) bool {
 		got, _ := record.Attributes().Get("system.device")
 		return got.Str() == filepath.Base(device)

@@ -143,8 +143,8 @@ func TestRedisCallsAreSeenFromBothSides(t *testing.T) {
 	s.counted(t, "db.client.operation.duration", 204)
 }
 
-// Questions that do not wait for answers, and long values, of which the kernel
-// tells the beginning only.
+// Requests that do not wait for replies, and long values, of which the kernel
+// reports the beginning only.
 func TestRedisPipelinesAndLongValues(t *testing.T) {
 	s := onThisKernel(t, onlyDatabases)
 	port := runRedis(t)

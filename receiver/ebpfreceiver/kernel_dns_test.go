@@ -32,8 +32,8 @@ func onlyDNS(c *Config) {
 	c.Probes.DNS.Timeout = 300 * time.Millisecond
 }
 
-// nameServer answers on an address of loopback that no other test has: what lies
-// in missing. is not there, in broken. it fails, in silent. it says nothing.
+// nameServer answers on an address of loopback that no other test has: names
+// below missing. do not exist, below broken. it fails, below silent. it does not answer.
 func nameServer(t *testing.T) netip.AddrPort {
 	pid := os.Getpid()
 	return nameServerAt(t, netip.AddrFrom4([4]byte{127, byte(pid >> 16), byte(pid >> 8), byte(pid)}))
@@ -136,7 +136,7 @@ func ofName(name string) func(plog.LogRecord) bool {
 func TestLookups(t *testing.T) {
 	at := nameServer(t)
 	for _, network := range []string{"udp", "tcp"} {
-		t.Run(network, func(t *testing.T) { lookupsAreTold(t, at, network) })
+		t.Run(network, func(t *testing.T) { lookupsAreReported(t, at, network) })
 	}
 }
 
@@ -149,11 +149,11 @@ func TestLookupsOverIPv6(t *testing.T) {
 	}
 	at := nameServerAt(t, netip.IPv6Loopback())
 	for _, network := range []string{"udp", "tcp"} {
-		t.Run(network, func(t *testing.T) { lookupsAreTold(t, at, network) })
+		t.Run(network, func(t *testing.T) { lookupsAreReported(t, at, network) })
 	}
 }
 
-func lookupsAreTold(t *testing.T, at netip.AddrPort, network string) {
+func lookupsAreReported(t *testing.T, at netip.AddrPort, network string) {
 	t.Helper()
 	s := onThisKernel(t, onlyDNS)
 	require.NoError(t, lookup(at, network, "there.tapio.example."))

@@ -45,7 +45,7 @@ func run(t *testing.T, folder, script string) (pid int) {
 	return shell.Process.Pid
 }
 
-func TestAFileThatIsWrittenIsToldOnceAndExactly(t *testing.T) {
+func TestAFileThatIsWrittenIsReportedOnceAndExactly(t *testing.T) {
 	folder, s := watchedFolder(t, func(*Config) {})
 	file := filepath.Join(folder, "a.txt")
 	writer := exec.Command("dd", "if=/dev/zero", "of="+file, "bs=10", "count=700")
@@ -69,7 +69,7 @@ func TestAFileThatIsWrittenIsToldOnceAndExactly(t *testing.T) {
 	assert.Equal(t, opened["file.inode"], written["file.inode"])
 }
 
-func TestAFileThatStaysOpenIsToldMeanwhile(t *testing.T) {
+func TestAFileThatStaysOpenIsReportedMeanwhile(t *testing.T) {
 	folder, s := watchedFolder(t, func(c *Config) { c.Probes.File.WriteInterval = time.Second })
 	file := filepath.Join(folder, "log")
 	writer := exec.Command("sh", "-c", "exec 5>log; while echo 123456789 >&5; do sleep 0.05; done")
@@ -86,7 +86,7 @@ func TestAFileThatStaysOpenIsToldMeanwhile(t *testing.T) {
 	})
 }
 
-func TestWhatFailsIsToldWithItsReason(t *testing.T) {
+func TestWhatFailsIsReportedWithItsReason(t *testing.T) {
 	folder, s := watchedFolder(t, func(*Config) {})
 	run(t, folder, "cat missing 2>/dev/null; rm nothing 2>/dev/null; mv none some 2>/dev/null; true")
 	for name, event := range map[string]string{"missing": "tapio.file.open", "nothing": "tapio.file.unlink", "none": "tapio.file.rename"} {
@@ -98,7 +98,7 @@ func TestWhatFailsIsToldWithItsReason(t *testing.T) {
 	}
 }
 
-func TestUnlinksAndRenamesAreTold(t *testing.T) {
+func TestUnlinksAndRenamesAreReported(t *testing.T) {
 	folder, s := watchedFolder(t, func(*Config) {})
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "below"), 0o755))
 	run(t, filepath.Join(folder, "below"), "touch ../a; mv ../a ../b; rm ../b; cd ..; rmdir below")
@@ -124,7 +124,7 @@ func TestLinksAreFollowedWhereAFileIsOpened(t *testing.T) {
 	assert.Equal(t, "O_RDONLY", read["tapio.file.flags"])
 }
 
-func TestOtherFilesAreNotTold(t *testing.T) {
+func TestOtherFilesAreNotReported(t *testing.T) {
 	elsewhere := t.TempDir()
 	folder, s := watchedFolder(t, func(c *Config) {
 		c.Probes.File.ExcludePaths = []string{c.Probes.File.Paths[0] + "/cache"}

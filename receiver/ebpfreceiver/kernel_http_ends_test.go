@@ -88,7 +88,7 @@ func TestHTTPOverBothKindsOfNetworks(t *testing.T) {
 
 // A client that is gone before it reads its answer takes nothing from the server: that
 // answered, and its span reports how.
-func TestAnAnswerThatNobodyReadsIsASpanOfTheServer(t *testing.T) {
+func TestAnUnreadAnswerIsASpanOfTheServer(t *testing.T) {
 	s := onThisKernel(t, onlyHTTP)
 	asked, gone, answered := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

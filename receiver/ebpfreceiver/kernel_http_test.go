@@ -137,7 +137,7 @@ func TestHTTPSpanJoinsTheApplicationsTrace(t *testing.T) {
 	assert.Equal(t, clients[0].SpanID(), servers[0].ParentSpanID())
 }
 
-func TestOwnRequestsAreNotToldUnlessAskedFor(t *testing.T) {
+func TestOwnRequestsAreReportedOnlyIfConfigured(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {
 		onlyHTTP(c)
 		c.Probes.HTTP.Own = false

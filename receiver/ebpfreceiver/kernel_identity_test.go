@@ -132,7 +132,7 @@ func TestProgramsOfOneInterpreterAreServicesOfTheirOwn(t *testing.T) {
 	assert.NotEqual(t, one["service.instance.id"], two["service.instance.id"])
 }
 
-// Only the variables of OpenTelemetry are read, and nothing else of them is told.
+// Only the variables of OpenTelemetry are read, and no other part of them is reported.
 func TestOfTheEnvironmentOnlyTheServiceIsKept(t *testing.T) {
 	s := onThisKernel(t, onlyProcesses)
 	command := exec.Command("/bin/true")

@@ -179,7 +179,7 @@ func pretendMemlock(t *testing.T) {
 	require.Zero(t, errno)
 }
 
-// Where OpenTelemetry's profiler cannot run, one message says so and why, and the builtin
+// Where OpenTelemetry's profiler cannot run, one message has the reason, and the builtin
 // one samples CPUs.
 func TestTheBuiltinProfilerTakesOver(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -105,7 +105,7 @@ func TestErrorsAreCountedExactlyAboveTheBudgetToo(t *testing.T) {
 	})
 }
 
-func TestASlowCallIsTold(t *testing.T) {
+func TestASlowCallIsReported(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {
 		c.Probes.Syscall.SlowThreshold = 50 * time.Millisecond
 		c.Probes.Syscall.Waiting = nil
@@ -118,7 +118,7 @@ func TestASlowCallIsTold(t *testing.T) {
 	assert.NotEmpty(t, slow["tapio.process.ancestor_keys"])
 }
 
-// Of calls that are not timed each slow one is told all the same, to a tick of
+// Of calls that are not timed each slow one is still reported, to a tick of
 // the kernel's coarse clock, and counted once.
 func TestNoSlowCallIsLostAboveTheBudget(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {

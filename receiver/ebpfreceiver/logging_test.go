@@ -29,7 +29,7 @@ func TestTheLogHasTheStartTheFirstLossAndItsEnd(t *testing.T) {
 	r.hosts = []component.Host{&statusHost{}}
 	r.logStart(make([]kernel.Gap, 2), &watch{probes: []probe.Probe{probe.NewForTests()}})
 	for _, lost := range []loss{{}, {records: 5}, {full: map[string]uint64{"tcp peers_map_full": 7}}, {}, {}} {
-		r.tellLoss(lost)
+		r.reportLoss(lost)
 	}
 	r.telemetry.Shutdown()
 

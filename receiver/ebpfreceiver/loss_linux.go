@@ -55,8 +55,8 @@ func (l *loss) since(before *loss) loss {
 	return grown
 }
 
-// tellLoss reports losses to onLoss; exact figures are in the metrics.
-func (w *watch) tellLoss() {
+// reportLoss reports losses to onLoss; exact figures are in the metrics.
+func (w *watch) reportLoss() {
 	now := loss{full: map[string]uint64{}}
 	for _, p := range w.probes {
 		account, err := w.kernel.Account(p.Number())

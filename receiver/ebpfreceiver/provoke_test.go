@@ -62,7 +62,7 @@ func anyPoint(metric pmetric.Metric, accept func(map[string]any, pmetric.Metric,
 	return false
 }
 
-func TestAKillIsToldWithSenderAndReceiver(t *testing.T) {
+func TestAKillIsReportedWithSenderAndReceiver(t *testing.T) {
 	s := onThisKernel(t, onlyProcesses)
 	victim := exec.Command("sleep", "60")
 	require.NoError(t, victim.Start())
@@ -76,7 +76,7 @@ func TestAKillIsToldWithSenderAndReceiver(t *testing.T) {
 	assert.NotContains(t, ended, "process.exit.code")
 }
 
-func TestASignalThatIsCaughtIsNotTold(t *testing.T) {
+func TestASignalThatIsCaughtIsNotReported(t *testing.T) {
 	s := onThisKernel(t, onlyProcesses)
 	shell := exec.Command("sh", "-c", "trap 'exit 3' TERM; kill -TERM $$; sleep 1")
 	require.Error(t, shell.Run())

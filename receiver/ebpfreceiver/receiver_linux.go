@@ -46,7 +46,7 @@ func (r *ebpfReceiver) run() (stop func(context.Context) error, err error) {
 	if err := errors.Join(err, r.observe(w)); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.onLoss, w.onPanic = r.tellLoss, r.tellPanic
+	w.onLoss, w.onPanic = r.reportLoss, r.reportPanic
 	w.senders = newSenderSearch(r.hosts[0], func(err error) {
 		r.set.Logger.Error("failed to find the processes of exports", zap.Error(err))
 	})
@@ -74,9 +74,9 @@ func (r *ebpfReceiver) stopTelling(context.Context) error {
 	return nil
 }
 
-// tellLoss logs losses, sets a recoverable status at the first one, and resets it after
+// reportLoss logs losses, sets a recoverable status at the first one, and resets it after
 // an interval without. The status of a receiver that lacks features stays permanent.
-func (r *ebpfReceiver) tellLoss(lost loss) {
+func (r *ebpfReceiver) reportLoss(lost loss) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if lost.any() {
@@ -92,8 +92,8 @@ func (r *ebpfReceiver) tellLoss(lost loss) {
 	}
 }
 
-// tellPanic sets a recoverable status after a panic, until an interval without loss.
-func (r *ebpfReceiver) tellPanic(err error) {
+// reportPanic sets a recoverable status after a panic, until an interval without loss.
+func (r *ebpfReceiver) reportPanic(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.status == nil || r.status.Status() == componentstatus.StatusOK {

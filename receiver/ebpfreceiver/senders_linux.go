@@ -89,7 +89,7 @@ func (s *senderSearch) run() {
 }
 
 // apply gives the table what was found.
-func (s *senderSearch) tell(table *identity.Table) {
+func (s *senderSearch) report(table *identity.Table) {
 	if s == nil {
 		return
 	}

@@ -26,7 +26,7 @@ import (
 )
 
 // sink hands on to the pipelines there are what the gates let pass. What a
-// pipeline refuses is counted and gone: the kernel does not tell twice.
+// pipeline refuses is counted and lost: the kernel does not send it again.
 type sink struct {
 	logs    consumer.Logs
 	metrics consumer.Metrics

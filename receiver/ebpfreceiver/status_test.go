@@ -33,14 +33,14 @@ func TestALossIsAStatusThatMendsItself(t *testing.T) {
 	require.NoError(t, err)
 	r.hosts = []component.Host{host}
 	for _, lost := range []loss{{}, {records: 5}, {full: map[string]uint64{"tcp peers_map_full": 7}}, {}, {}} {
-		r.tellLoss(lost)
+		r.reportLoss(lost)
 	}
 	require.Len(t, host.events, 2, "one for the first loss, one for its end")
 	assert.Equal(t, componentstatus.StatusRecoverableError, host.events[0].Status())
 	assert.ErrorContains(t, host.events[0].Err(), "raise ring_buffer_size")
 	assert.Equal(t, componentstatus.StatusOK, host.events[1].Status())
 	r.report(componentstatus.NewPermanentErrorEvent(errors.New("a feature is off")))
-	r.tellLoss(loss{records: 5})
+	r.reportLoss(loss{records: 5})
 	assert.Len(t, host.events, 3, "a receiver that lacks features keeps saying so")
 	full := loss{full: map[string]uint64{"tcp peers_map_full": 7}}
 	assert.ErrorContains(t, full.err(), "tcp peers_map_full: 7 were not counted")
@@ -48,15 +48,15 @@ func TestALossIsAStatusThatMendsItself(t *testing.T) {
 	require.NoError(t, r.Shutdown(context.Background()), "safe without Start")
 }
 
-func TestTheWatchTellsOfItsLosses(t *testing.T) {
+func TestTheWatchReportsItsLosses(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.RingBufferSize = minRing
 	w := watching(t, config, probe.NewForTests())
 	var told []uint64
 	w.onLoss = func(lost loss) { told = append(told, lost.records) }
 	provoke(10000)
-	w.tellLoss()
-	w.tellLoss()
+	w.reportLoss()
+	w.reportLoss()
 	require.Len(t, told, 2)
 	assert.Positive(t, told[0])
 	assert.Zero(t, told[1], "a loss is told once")

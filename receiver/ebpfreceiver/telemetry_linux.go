@@ -15,8 +15,8 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 )
 
-// observeSelf publishes what holds without any program in the kernel too: what
-// is missing is told best where all is.
+// observeSelf publishes the metrics that exist without any program in the kernel too: what
+// is missing belongs beside the rest.
 func (r *ebpfReceiver) observeSelf(gaps []kernel.Gap) error {
 	return errors.Join(
 		r.telemetry.RegisterTapioEbpfDroppedCallback(r.sink.observeDropped),

@@ -185,7 +185,7 @@ func (w *watch) pauseAfter(read int, last time.Duration) time.Duration {
 // drain decodes what there is, and returns its bytes.
 func (w *watch) drain() (read int) {
 	w.batch.Now, w.batch.Clock = time.Now(), w.kernel.Clock()
-	w.senders.tell(w.batch.Table)
+	w.senders.report(w.batch.Table)
 	w.batch.Table.Settle(w.batch.Now)
 	for {
 		w.reader.Drain(func(record []byte) bool {
@@ -229,7 +229,7 @@ func (w *watch) collect() {
 		}
 	}
 	w.flush()
-	w.tellLoss()
+	w.reportLoss()
 }
 
 // flush hands the batch on. The pipelines may keep it, so a new one begins.

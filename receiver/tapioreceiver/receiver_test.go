@@ -93,7 +93,7 @@ func TestPipelineErrorReachesTheWriter(t *testing.T) {
 	require.ErrorContains(t, s.sink.WriteEvents(t.Context(), []model.Event{event}), "memory is full")
 }
 
-func TestStartNamesTheMend(t *testing.T) {
+func TestStartNamesTheFix(t *testing.T) {
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config), consumertest.NewNop())
 	require.NoError(t, err)
 	require.ErrorContains(t, r.Start(t.Context(), host{}), "service::extensions")

@@ -70,7 +70,7 @@ func (p tracerProvider) Shutdown(ctx context.Context) error {
 // Unwrap gives components such as zpages the SDK's provider, to register their span processors with.
 func (p tracerProvider) Unwrap() trace.TracerProvider { return p.TracerProvider }
 
-// bestEffort bounds shutdown and drops its error: by then nobody is left to log it to, and nothing that could mend it.
+// bestEffort bounds shutdown and drops its error: by then there is no log left to write it to, and nothing that could handle it.
 func bestEffort(shutdown component.ShutdownFunc) component.ShutdownFunc {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, flushTimeout)

@@ -37,7 +37,7 @@ func TestUpstreamTakesALostFlushForAFailure(t *testing.T) {
 	assert.Error(t, shutdownLogger(t.Context()))
 }
 
-// start returns providers with something to flush, to an address where nobody listens.
+// start returns providers with something to flush, to an address where nothing listens.
 func start(t *testing.T, f telemetry.Factory, protocol string) (telemetry.MeterProvider, component.ShutdownFunc) {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")

@@ -101,7 +101,7 @@ func withMemory(yaml string, set settings) (config, error) {
 	return withProfiling(strings.ReplaceAll(yaml, "MEMORY_LIMIT", limit))
 }
 
-// withProfiling fills in a port for pprof, which does not tell one that it chose
+// withProfiling fills in a port for pprof, which does not report one that it chose
 // itself.
 func withProfiling(yaml string) (config, error) {
 	free, err := freeAddress()

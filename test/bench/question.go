@@ -22,15 +22,15 @@ type question struct {
 	prepare func(context.Context) (ask func() error, err error)
 }
 
-// asker asks one collector.
-type asker struct {
+// querier queries one collector.
+type querier struct {
 	filled  *timestamppb.Timestamp // when all was stored that is not written meanwhile
 	records tapiov1.ObservabilityServiceClient
 	events  tapiov1.TapioServiceClient
 }
 
 func questions(conn *grpc.ClientConn, filled time.Time) []question {
-	a := asker{filled: timestamppb.New(filled), records: tapiov1.NewObservabilityServiceClient(conn), events: tapiov1.NewTapioServiceClient(conn)}
+	a := querier{filled: timestamppb.New(filled), records: tapiov1.NewObservabilityServiceClient(conn), events: tapiov1.NewTapioServiceClient(conn)}
 	return append([]question{
 		{name: "last 20 logs of a service, ERROR and above", prepare: a.logsWhere(20, &tapiov1.Filter{
 			Services: []string{service(3)}, MinSeverity: tapiov1.Severity_SEVERITY_ERROR, Limit: 20,
@@ -53,15 +53,15 @@ func questions(conn *grpc.ClientConn, filled time.Time) []question {
 	}, a.discovery()...)
 }
 
-// noLogWhere asks for a page of what no log is like, so that no index is of use
-// which tells only where to look first.
-func (a asker) noLogWhere(key, operator, value string) func(context.Context) (func() error, error) {
+// noLogWhere queries a page with a condition that no log fulfills, so that an index that
+// only orders the search is of no use.
+func (a querier) noLogWhere(key, operator, value string) func(context.Context) (func() error, error) {
 	return a.logsWhere(0, &tapiov1.Filter{
 		LabelSelectors: []*tapiov1.Filter_LabelSelector{{Key: key, Operator: operator, Values: []string{value}}}, Limit: 20,
 	})
 }
 
-func (a asker) logsWhere(least int, filter *tapiov1.Filter) func(context.Context) (func() error, error) {
+func (a querier) logsWhere(least int, filter *tapiov1.Filter) func(context.Context) (func() error, error) {
 	return func(ctx context.Context) (func() error, error) {
 		return func() error {
 			answer, err := a.records.GetLogs(ctx, &tapiov1.GetLogsRequest{Filter: filter})
@@ -77,7 +77,7 @@ func atLeast(least, got int, err error) error {
 	return err
 }
 
-func (a asker) eventByID(ctx context.Context) (func() error, error) {
+func (a querier) eventByID(ctx context.Context) (func() error, error) {
 	newest, err := a.records.GetLogs(ctx, &tapiov1.GetLogsRequest{Filter: &tapiov1.Filter{Limit: 1}})
 	if err := atLeast(1, len(newest.GetLogs()), err); err != nil {
 		return nil, fmt.Errorf("find an id: %w", err)
@@ -89,7 +89,7 @@ func (a asker) eventByID(ctx context.Context) (func() error, error) {
 	}, nil
 }
 
-func (a asker) traceByID(ctx context.Context) (func() error, error) {
+func (a querier) traceByID(ctx context.Context) (func() error, error) {
 	newest, err := a.records.GetTraces(ctx, &tapiov1.GetTracesRequest{
 		Query: &tapiov1.TraceQuery{Filter: &tapiov1.Filter{Limit: 1}},
 	})
@@ -106,7 +106,7 @@ func (a asker) traceByID(ctx context.Context) (func() error, error) {
 }
 
 // percentile asks for windows of 10 seconds over all that was stored at first.
-func (a asker) percentile(ctx context.Context) (func() error, error) {
+func (a querier) percentile(ctx context.Context) (func() error, error) {
 	query := &tapiov1.MetricQuery{
 		MetricNames: []string{"shop.cart.figure.1"},
 		Aggregation: tapiov1.MetricQuery_AGGREGATION_TYPE_P95,

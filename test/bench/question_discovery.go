@@ -12,7 +12,7 @@ import (
 )
 
 // discovery asks what there is among all records.
-func (a asker) discovery() []question {
+func (a querier) discovery() []question {
 	logs := &tapiov1.RecordSelection{Signal: tapiov1.Signal_SIGNAL_LOGS}
 	ofService := &tapiov1.RecordSelection{Signal: tapiov1.Signal_SIGNAL_LOGS, Filter: &tapiov1.Filter{Services: []string{service(3)}}}
 	return []question{

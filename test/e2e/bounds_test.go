@@ -61,9 +61,9 @@ func pointsWithNewLabels(from, to int) *colmetrics.ExportMetricsServiceRequest {
 	})
 }
 
-// A new label value in every row fills the store like anything else: it stays in
-// its bound, the oldest rows go, and the user is told what the labels cost.
-func TestNewLabelsInEveryRowStayInBoundsAndAreTold(t *testing.T) {
+// A new label value in every row fills the store like anything else: it stays within
+// its bound, the oldest rows go, and the status shows what the labels cost.
+func TestNewLabelsInEveryRowStayInBoundsAndAreReported(t *testing.T) {
 	t.Parallel()
 	c := Start(t, strings.Replace(standard, "64MiB", "16MiB", 1))
 	client := apiOf(t, c)

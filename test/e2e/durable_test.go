@@ -26,7 +26,7 @@ func inDirectory(directory string) []string {
 func (c *Collector) kill(t *testing.T) {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Kill())
-	_ = c.cmd.Wait() // tells that it was killed
+	_ = c.cmd.Wait() // reports that it was killed
 	c.term()
 }
 

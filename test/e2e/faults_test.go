@@ -237,7 +237,7 @@ func TestTermUnderLoad(t *testing.T) {
 	for i := range 8 {
 		stream, err := apiOf(t, c).events.StreamEvents(t.Context())
 		require.NoError(t, err)
-		writers.Go(func() { ends <- writeUntilTold(stream, i, &acknowledged, loaded) })
+		writers.Go(func() { ends <- writeUntilReported(stream, i, &acknowledged, loaded) })
 	}
 	for range 100 {
 		<-loaded
@@ -255,8 +255,8 @@ func TestTermUnderLoad(t *testing.T) {
 	})
 }
 
-// writeUntilTold writes batch after batch and notes what is acknowledged.
-func writeUntilTold(stream tapiov1.TapioService_StreamEventsClient, writer int, acknowledged *sync.Map, loaded chan<- struct{}) error {
+// writeUntilReported writes batch after batch and notes what is acknowledged.
+func writeUntilReported(stream tapiov1.TapioService_StreamEventsClient, writer int, acknowledged *sync.Map, loaded chan<- struct{}) error {
 	for n := 0; ; n++ {
 		one := event(n, "e2e.term")
 		one.Id = fmt.Sprintf("w%d-%d", writer, n)

@@ -18,7 +18,7 @@ import (
 
 // crowd writes large batches over several streams, until its context ends, and
 // keeps the room for writes full.
-func crowd(ctx context.Context, t *testing.T, c *Collector, told func(*tapiov1.FlowControl)) *sync.WaitGroup {
+func crowd(ctx context.Context, t *testing.T, c *Collector, onFlow func(*tapiov1.FlowControl)) *sync.WaitGroup {
 	t.Helper()
 	request := &tapiov1.CollectorServiceStreamEventsRequest{Batch: eventBatch("", 0, 4000)}
 	var writers sync.WaitGroup
@@ -35,7 +35,7 @@ func crowd(ctx context.Context, t *testing.T, c *Collector, told func(*tapiov1.F
 					return
 				}
 				if flow := answer.GetFlowControl(); flow != nil {
-					told(flow)
+					onFlow(flow)
 				}
 			}
 		})
@@ -60,13 +60,13 @@ func TestFlowControlUnderLoad(t *testing.T) {
 	conn := dial(t, c.GRPC, insecure.NewCredentials())
 	largest := 0
 	w := client.NewWriter(conn, client.WriterOptions{BatchEvents: 50_000, Done: func(r client.Result) { largest = max(largest, len(r.Events)) }})
-	steered, once := make(chan *tapiov1.FlowControl, 1), new(atomic.Bool)
-	member := client.Member{Collector: &tapiov1.Collector{CollectorId: "listener"}, Steer: func(flow *tapiov1.FlowControl) {
+	flows, once := make(chan *tapiov1.FlowControl, 1), new(atomic.Bool)
+	member := client.Member{Collector: &tapiov1.Collector{CollectorId: "listener"}, FlowControl: func(flow *tapiov1.FlowControl) {
 		if flow.GetReason() == "" || once.Swap(true) {
 			return // the first word under load stays in force
 		}
-		w.Steer(flow)
-		steered <- flow
+		w.ApplyFlowControl(flow)
+		flows <- flow
 	}}
 	var running sync.WaitGroup
 	living, leave := context.WithCancel(t.Context())
@@ -76,9 +76,9 @@ func TestFlowControlUnderLoad(t *testing.T) {
 
 	var flow *tapiov1.FlowControl
 	select {
-	case flow = <-steered:
+	case flow = <-flows:
 	case <-bounded(t).Done():
-		t.Fatal("nobody was steered")
+		t.Fatal("no flow control arrived")
 	}
 	require.Contains(t, flow.GetReason(), "limits::in_flight_size")
 	require.LessOrEqual(t, flow.GetMaxBatchRecords(), uint32(10_000))
@@ -86,9 +86,9 @@ func TestFlowControlUnderLoad(t *testing.T) {
 	require.Positive(t, flow.GetSendInterval().AsDuration())
 	const count = 25_000
 	for i := range count {
-		require.NoError(t, w.Write(bounded(t), event(i, "e2e.steered")))
+		require.NoError(t, w.Write(bounded(t), event(i, "e2e.flow")))
 	}
-	eventually(t, callLimit, onTheStream.Load, "those who write are told on their streams")
+	eventually(t, callLimit, onTheStream.Load, "writers get flow control on their streams")
 	ease()
 	writers.Wait()
 	require.NoError(t, w.Close(bounded(t)))
@@ -97,11 +97,11 @@ func TestFlowControlUnderLoad(t *testing.T) {
 	eventually(t, callLimit, func() bool {
 		sent, err := apiAt(conn).collectors.SendEventBatch(bounded(t), &tapiov1.SendEventBatchRequest{Batch: eventBatch("", 0, 1)})
 		return err == nil && sent.GetFlowControl().GetReason() == ""
-	}, "the room is free again, and that is told")
+	}, "the memory is free again, and flow control reports it")
 }
 
-// Who may write only so fast is told how fast that is.
-func TestFlowControlTellsTheRate(t *testing.T) {
+// A client with a limited rate learns the limit.
+func TestFlowControlReportsTheRate(t *testing.T) {
 	t.Parallel()
 	client := apiOf(t, Start(t, standard, "--set=extensions::tapio::limits::client_bytes_per_second=1000000"))
 	sent, err := client.collectors.SendEventBatch(bounded(t), &tapiov1.SendEventBatchRequest{Batch: eventBatch("", 0, 100)})
@@ -110,28 +110,28 @@ func TestFlowControlTellsTheRate(t *testing.T) {
 	require.Less(t, sent.FlowControl.MaxRecordsPerSecond, 100_000.0)
 }
 
-// steering is a stream that writes and follows at once.
-type steering struct {
+// paced is a stream that writes and applies flow control.
+type paced struct {
 	t      *testing.T
 	stream tapiov1.TapioService_StreamEventsClient
 	next   int
 }
 
-func steer(t *testing.T, c *Collector, sub *tapiov1.Subscription) *steering {
+func pace(t *testing.T, c *Collector, sub *tapiov1.Subscription) *paced {
 	t.Helper()
 	stream, err := apiOf(t, c).events.StreamEvents(bounded(t))
 	require.NoError(t, err)
-	s := &steering{t: t, stream: stream}
+	s := &paced{t: t, stream: stream}
 	require.NoError(t, stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Subscription{Subscription: sub}}))
 	return s
 }
 
-func (s *steering) control(control *tapiov1.StreamControl) {
+func (s *paced) control(control *tapiov1.StreamControl) {
 	s.t.Helper()
 	require.NoError(s.t, s.stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Control{Control: control}}))
 }
 
-func (s *steering) write(count int) {
+func (s *paced) write(count int) {
 	s.t.Helper()
 	require.NoError(s.t, sendBatch(s.stream, eventBatch("", s.next, s.next+count)))
 	s.next += count
@@ -139,7 +139,7 @@ func (s *steering) write(count int) {
 
 // until reads the stream until enough is there, and returns what was delivered
 // and how many were held back.
-func (s *steering) until(enough func(delivered []int, lost uint64, heartbeats int) bool) (delivered []int, lost uint64) {
+func (s *paced) until(enough func(delivered []int, lost uint64, heartbeats int) bool) (delivered []int, lost uint64) {
 	s.t.Helper()
 	heartbeats := 0
 	for !enough(delivered, lost, heartbeats) {
@@ -156,7 +156,7 @@ func (s *steering) until(enough func(delivered []int, lost uint64, heartbeats in
 
 // end reads what is still on its way, such as acknowledgements, and returns why the
 // stream ended.
-func (s *steering) end() error {
+func (s *paced) end() error {
 	s.t.Helper()
 	for {
 		if _, err := s.stream.Recv(); err != nil {
@@ -168,7 +168,7 @@ func (s *steering) end() error {
 // A subscription that is paused delivers nothing, and goes on where it stopped.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
-	s := steer(t, Start(t, standard), &tapiov1.Subscription{SubscriptionId: "a"})
+	s := pace(t, Start(t, standard), &tapiov1.Subscription{SubscriptionId: "a"})
 	s.write(10)
 	got, _ := s.until(func(delivered []int, _ uint64, _ int) bool { return len(delivered) == 10 })
 	require.Equal(t, sequence(0, 10), got)
@@ -190,7 +190,7 @@ func TestPauseAndResume(t *testing.T) {
 func TestConfigureASubscription(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
-	s := steer(t, c, &tapiov1.Subscription{
+	s := pace(t, c, &tapiov1.Subscription{
 		SubscriptionId: "a", MaxEventsPerSecond: 1, Delivery: tapiov1.DeliveryMode_DELIVERY_MODE_BEST_EFFORT,
 	})
 	s.write(100)

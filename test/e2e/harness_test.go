@@ -124,7 +124,7 @@ func (c *Collector) finish(t *testing.T) {
 // where the process had to be killed after stopLimit.
 func (c *Collector) Stop() int {
 	c.term()
-	_ = c.cmd.Wait() // tells again what the exit code tells
+	_ = c.cmd.Wait() // the exit code has the same content
 	return c.cmd.ProcessState.ExitCode()
 }
 
@@ -190,7 +190,7 @@ func runToEnd(t *testing.T, configYAML string, args ...string) (int, string) {
 func (c *Collector) awaitEnd(t *testing.T) int {
 	t.Helper()
 	timer := time.AfterFunc(startLimit, func() { _ = c.cmd.Process.Signal(syscall.SIGQUIT) })
-	_ = c.cmd.Wait() // the exit code tells
+	_ = c.cmd.Wait() // the exit code has the result
 	ended := timer.Stop()
 	c.term()
 	require.True(t, ended, "the collector still ran after %v:\n%s", startLimit, c.log())

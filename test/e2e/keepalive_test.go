@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// A client that pings all the time is told that it is too much, and disconnected.
+// A client that pings all the time gets an error that names the limit, and is disconnected.
 func TestPingsAreBounded(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)

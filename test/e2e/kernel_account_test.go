@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withOwnMetrics lets a configuration of kernelStandard's kind tell the metrics of
+// withOwnMetrics lets a configuration of kernelStandard's kind serve the metrics of
 // the collector itself, and returns where.
 func withOwnMetrics(t *testing.T, config string) (adapted, address string) {
 	t.Helper()
@@ -21,7 +21,7 @@ func withOwnMetrics(t *testing.T, config string) (adapted, address string) {
 	return strings.Replace(config, "metrics: {level: none}", reader, 1), address
 }
 
-// What the receiver costs the kernel and where it loses what is told by its own
+// What the receiver costs the kernel and where it loses records is in its own
 // metrics, each probe and each stage for itself.
 func TestTheKernelsShareIsAccountedFor(t *testing.T) {
 	t.Parallel()

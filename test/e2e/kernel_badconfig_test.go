@@ -12,7 +12,7 @@ import (
 
 // A configuration of the eBPF receiver that cannot work ends the process, with the
 // key that is wrong and what to write instead. Where the decoder does not know a key,
-// it tells those that there are.
+// it lists those that exist.
 func TestBadConfigurationOfTheKernelsReceiver(t *testing.T) {
 	t.Parallel()
 	const mend = "hint: "

@@ -14,7 +14,7 @@ import (
 )
 
 // kernelOnly is the standard collector with the eBPF receiver alone in its pipelines
-// and only some of its probes, so that the test knows all that there is to tell.
+// and only some of its probes, so that the test knows everything that is reported.
 func kernelOnly(t *testing.T, signals string, probes ...string) (config, address string) {
 	t.Helper()
 	on := map[string]string{}

@@ -16,10 +16,10 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// A feature that the kernel does not let be had is told in every place where one
+// A feature that the kernel does not offer is reported in every place where a user
 // would look: the log, the collector's own metrics, the status that Tapio's health and
 // that of the health check extension are made of.
-func TestAFeatureThatIsOffIsToldWhereverOneLooks(t *testing.T) {
+func TestAFeatureThatIsOffIsReportedEverywhere(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)
 	config, metrics := withOwnMetrics(t, kernelStandard)

@@ -12,10 +12,10 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// A live reader that does not read is moved on to the newest records and told what
-// it missed: what it gets and what it is informed of is all there was. Its lag is a
+// A live reader that does not read is moved on to the newest records and informed of what
+// it missed: what it gets and what it learns of is all there was. Its lag is a
 // metric meanwhile.
-func TestLiveReaderBehindIsToldWhatItMissed(t *testing.T) {
+func TestLiveReaderBehindLearnsWhatItMissed(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
 	host, port, _ := strings.Cut(address, ":")

@@ -47,7 +47,7 @@ func of(samples map[string]float64, metric, label string) (sum float64) {
 }
 
 // GetMetrics and the collector's own metrics return the same; and every metric
-// that the dashboard and the alert rules name is one that is told.
+// that the dashboard and the alert rules name is one that is served.
 func TestOwnMetrics(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
@@ -98,7 +98,7 @@ func TestOwnMetrics(t *testing.T) {
 }
 
 // requireKnown looks for the metrics that people are asked to watch among those
-// that were told, and, for what did not happen here, those that are documented.
+// that were served, and, for what did not happen here, those that are documented.
 func requireKnown(t *testing.T, samples map[string]float64) {
 	t.Helper()
 	known := map[string]bool{}

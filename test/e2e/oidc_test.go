@@ -119,7 +119,7 @@ const (
 	stranger = codes.Unauthenticated
 )
 
-// Who may do what is told by the groups in a token of an OpenID provider; what
+// Who may do what follows from the groups in a token of an OpenID provider; what
 // another has signed, or for others, or long ago, opens nothing.
 func TestOpenIDSeparatesRights(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,7 @@ func TestCollectorsBelongToWhoRegisteredThem(t *testing.T) {
 	denied(err)
 	beats, err := as("other").collectors.Heartbeat(bounded(t))
 	require.NoError(t, err)
-	_ = beats.Send(&tapiov1.HeartbeatRequest{CollectorId: "a"}) // what comes of it, Recv tells
+	_ = beats.Send(&tapiov1.HeartbeatRequest{CollectorId: "a"}) // Recv returns the result
 	_, err = beats.Recv()
 	denied(err)
 	code, answer := ask(t, "POST", "http://"+c.HTTP+"/v1/collectors", "", `{"collector":{"collectorId":"a"}}`,

@@ -23,7 +23,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// A file comes into the store on every way in that there is for one.
+// A file can be uploaded over each protocol that accepts one.
 func TestProfileUploads(t *testing.T) {
 	t.Parallel()
 	c := Start(t, withProfiles)

@@ -87,7 +87,7 @@ func TestRightsAreSeparate(t *testing.T) {
 		require.NoError(t, err)
 		_ = stream.Send(&tapiov1.StreamEventsRequest{Message: &tapiov1.StreamEventsRequest_Subscription{Subscription: &tapiov1.Subscription{
 			Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_AfterSequence{}},
-		}}}) // what comes of it, Recv tells
+		}}}) // Recv returns the result
 		_, err = stream.Recv()
 		return err
 	}
@@ -140,7 +140,7 @@ func TestRightsOverHTTP(t *testing.T) {
 	}
 }
 
-// A client that writes more than it may is told when to go on.
+// A client that writes more than it may learns when to retry.
 func TestRateOfAClient(t *testing.T) {
 	t.Parallel()
 	client := apiOf(t, Start(t, standard, "--set=extensions::tapio::limits::client_bytes_per_second=2000"))

@@ -23,7 +23,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// run runs the client and returns all that it tells, and its exit code.
+// run runs the client and returns its output and its exit code.
 func run(t *testing.T, address, input string, args ...string) (out, problem string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(bounded(t), binary(t, "TAPIOCTL_BIN", "tapioctl"), append([]string{"--server", address}, args...)...)
@@ -99,7 +99,7 @@ func TestSendCompressed(t *testing.T) {
 	}
 }
 
-// An event that no message has room for is a fault of the input, told at once,
+// An event that is too large for a message is a fault of the input, reported at once,
 // and many long ones are as many messages as it takes.
 func TestSendLongEvents(t *testing.T) {
 	t.Parallel()
@@ -149,7 +149,7 @@ func TestSendOutlivesTheServer(t *testing.T) {
 	require.Equal(t, sequence(0, count), stored(t, client, "e2e.sent"), "each once, in order")
 }
 
-func TestSendTellsFaults(t *testing.T) {
+func TestSendReportsFaults(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
 	file := filepath.Join(t.TempDir(), "events.jsonl")

@@ -127,7 +127,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 	})
 }
 
-func TestServerTellsOfItself(t *testing.T) {
+func TestServerReportsItself(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
 	client := apiOf(t, c)
@@ -182,8 +182,8 @@ func TestHTTPSide(t *testing.T) {
 	require.Equal(t, 404, code)
 }
 
-// What a component of the collector says is wrong with it makes the health worse,
-// and is told by its name: here one without the privileges that it needs.
+// An error that a component of the collector reports makes the health worse,
+// and is reported with its name: here one without the privileges that it needs.
 func TestHealthFollowsComponents(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)

@@ -23,9 +23,9 @@ func slowAPI(t *testing.T, c *Collector) api {
 	return apiAt(dial(t, c.GRPC, insecure.NewCredentials(), grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
 }
 
-// A reader that does not read holds up no one; when it reads again it is told
+// A reader that does not read holds up no one; when it reads again it learns
 // exactly how much it missed.
-func TestSlowReaderIsToldItsLoss(t *testing.T) {
+func TestSlowReaderLearnsItsLoss(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard, "--set=extensions::tapio::store::memory_limit=8MiB")
 	stream, err := slowAPI(t, c).StreamLogs(bounded(t), &tapiov1.StreamLogsRequest{

@@ -188,7 +188,7 @@ func requireSpans(t *testing.T, client api, after uint64, sent *coltrace.ExportT
 	return last
 }
 
-// With an aggregation the stream tells the window up to now, over and over.
+// With an aggregation the stream sends the window up to now, repeatedly.
 func TestStreamMetricsAggregated(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)

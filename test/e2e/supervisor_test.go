@@ -60,8 +60,8 @@ func startSupervisor(t *testing.T, under *Collector) {
 }
 
 // A stock collector under the stock supervisor takes the configuration that
-// UpdateConfig sets, and does what that says; of one that it cannot run it says
-// why, and goes on with the one before.
+// UpdateConfig sets, and applies it; of one that it cannot run it reports
+// the reason, and continues with the one before.
 func TestSupervisedCollectorTakesItsConfiguration(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)

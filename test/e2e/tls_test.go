@@ -79,7 +79,7 @@ func writePEM(t *testing.T, kind string, der []byte) string {
 	return file
 }
 
-// trust is a client's side: whom it trusts and, optionally, who it is.
+// trust is a client's side: the authority that it trusts and, optionally, its own certificate.
 func (a *authority) trust(t *testing.T, own ...pair) credentials.TransportCredentials {
 	t.Helper()
 	text, err := os.ReadFile(a.file)

@@ -18,7 +18,7 @@ import (
 // answer is what the collector says about one case.
 type answer struct {
 	services []string // held for the cause when asked, the most probable first
-	told     []string // the same, of the incidents that it opened unasked
+	unasked  []string // the same, of the incidents that it opened unasked
 	noted    []string // the same, of incidents, observations and changes
 	opened   int      // incidents that the fault touches
 	groups   []*tapiov1.SemanticGroup
@@ -67,11 +67,11 @@ func analyzed(ctx context.Context, api tapiov1.TapioServiceClient, f *fault, ask
 	if err != nil {
 		return nil, err
 	}
-	return suspects(response.GetGroups()), nil
+	return candidates(response.GetGroups()), nil
 }
 
-// told reads the answer for a fault from the groups that were opened unasked.
-func told(groups []*tapiov1.SemanticGroup, f *fault) answer {
+// unasked reads the answer for a fault from the groups that were opened unasked.
+func unasked(groups []*tapiov1.SemanticGroup, f *fault) answer {
 	var a answer
 	for _, g := range groups {
 		if g.GetState() != tapiov1.SemanticGroup_STATE_MERGED && f.touches(g, 0) {
@@ -85,7 +85,7 @@ func told(groups []*tapiov1.SemanticGroup, f *fault) answer {
 			cmp.Compare(y.GetConfidence(), x.GetConfidence()))
 	})
 	incidents := slices.DeleteFunc(slices.Clone(a.groups), func(g *tapiov1.SemanticGroup) bool { return !pages(g) })
-	a.opened, a.told, a.noted = len(incidents), suspects(incidents), suspects(a.groups)
+	a.opened, a.unasked, a.noted = len(incidents), candidates(incidents), candidates(a.groups)
 	return a
 }
 
@@ -127,8 +127,8 @@ func (f *fault) older(g *tapiov1.SemanticGroup) int {
 	return 0
 }
 
-// suspects lists the services that the groups name, in their order.
-func suspects(groups []*tapiov1.SemanticGroup) []string {
+// candidates lists the services that the groups name, in their order.
+func candidates(groups []*tapiov1.SemanticGroup) []string {
 	var list []string
 	for _, g := range groups {
 		for _, factor := range g.GetRootCause().GetCausalFactors() {

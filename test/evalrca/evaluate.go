@@ -37,7 +37,7 @@ func alone(ctx context.Context, set *folder, b *board) error {
 }
 
 // inOnePass shows the cases of a data set to one collector, one after the other as
-// they came, and asks it after each: so one that runs for long has a past, though
+// they came, and queries it after each: so one that runs for long has a baseline, though
 // much of this one are other faults.
 func inOnePass(ctx context.Context, set *folder, b *board) error {
 	metrics, baseline, err := set.past()
@@ -52,7 +52,7 @@ func inOnePass(ctx context.Context, set *folder, b *board) error {
 				return err
 			}
 			pause := time.Minute
-			if i+1 < len(faults) { // lest the next one come late
+			if i+1 < len(faults) { // so that the next one is not late
 				pause = min(pause, time.Duration(faults[i+1].At-min(faults[i+1].At, f.end()))/2)
 			}
 			got, err := c.untilEnd(ctx, &f, pause, metrics, baseline, records)
@@ -100,7 +100,7 @@ func (c *shown) untilEnd(ctx context.Context, f *fault, pause time.Duration, lin
 		return answer{}, err
 	}
 	c.groups = groups
-	got := told(groups, f)
+	got := unasked(groups, f)
 	if got.services, err = analyzed(ctx, c.api, f, c.by.asked); err != nil {
 		return answer{}, err
 	}

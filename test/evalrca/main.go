@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command evalrca replays labelled faults through the built collector, bin/tapio,
-// asks it for the cause, and prints how often it was right: each case alone, to a
+// queries it for the cause, and prints how often it was right: each case alone, to a
 // collector of its own, and each day in one pass, to one that goes on. Nothing but
 // OTLP goes in, and the label is only seen by the score.
 package main
@@ -99,9 +99,9 @@ func parse(args []string) (by *disturbance, rest []string, err error) {
 	return by, flags.Args(), err
 }
 
-func tellCase(out io.Writer, set string, f *fault, got answer) {
+func printCase(out io.Writer, set string, f *fault, got answer) {
 	fmt.Fprintf(out, "%-28s %-8s %-16s want %-24s got %v (%.1f s, %d incidents), unasked %v\n", set, f.Case, f.Type, f.Service,
-		got.services[:min(5, len(got.services))], got.seconds, got.opened, got.told[:min(3, len(got.told))])
+		got.services[:min(5, len(got.services))], got.seconds, got.opened, got.unasked[:min(3, len(got.unasked))])
 	for _, g := range got.groups {
 		fmt.Fprintf(out, "    %s %+d to %+d s: %s\n      %s\n", g.GetKind(), (int64(nanos(g.GetTimeRange().GetStart()))-int64(f.At))/1e9,
 			(int64(nanos(g.GetTimeRange().GetEnd()))-int64(f.At))/1e9, g.GetTitle(), g.GetImpact().GetSummary())

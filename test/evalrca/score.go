@@ -17,7 +17,7 @@ type tally struct {
 	cases, opened, false int
 	fed                  time.Duration // event time of what was sent
 	within               [3]int        // right among the first 1, 3 and 5
-	told                 [2]int        // the same unasked, 1 and 3, as an incident
+	unasked              [2]int        // the same unasked, 1 and 3, as an incident
 	noted                int           // the first unasked, whether as an incident or an observation
 	seconds              float64
 }
@@ -37,7 +37,7 @@ func (b *board) add(in *folder, f *fault, got answer) {
 		b.row(key).add(f, got)
 	}
 	b.sum.add(f, got)
-	tellCase(b.out, set, f, got)
+	printCase(b.out, set, f, got)
 }
 
 func (b *board) row(key string) *tally {
@@ -60,7 +60,7 @@ func (t *tally) add(f *fault, got answer) {
 	t.opened += got.opened
 	t.seconds += got.seconds
 	count(t.within[:], slices.Index(got.services, f.Service), 1, 3, 5)
-	count(t.told[:], slices.Index(got.told, f.Service), 1, 3)
+	count(t.unasked[:], slices.Index(got.unasked, f.Service), 1, 3)
 	if slices.Index(got.noted, f.Service) == 0 {
 		t.noted++
 	}
@@ -89,5 +89,5 @@ func (t *tally) print(out io.Writer, name string) {
 	n := float64(max(t.cases, 1))
 	share := func(k int) float64 { return 100 * float64(k) / n }
 	fmt.Fprintf(out, "%-46s %5d %6.1f %6.1f %6.1f %7.1f/%6.1f %11.1f %14.2f %15d %5.1fh %7.1f\n", name, t.cases,
-		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.told[0]), share(t.told[1]), share(t.noted), float64(t.opened)/n, t.false, t.fed.Hours(), t.seconds/n)
+		share(t.within[0]), share(t.within[1]), share(t.within[2]), share(t.unasked[0]), share(t.unasked[1]), share(t.noted), float64(t.opened)/n, t.false, t.fed.Hours(), t.seconds/n)
 }

@@ -77,7 +77,7 @@ func readJSON(t *testing.T, file string, into any) {
 	require.NoError(t, json.Unmarshal(content, into), file)
 }
 
-// writeSpec makes a bundle of runc that runs the image as it says.
+// writeSpec makes a bundle of runc that runs the image as its configuration requires.
 func writeSpec(t *testing.T, bundle string, config imageConfig) {
 	t.Helper()
 	run(t, "runc", "spec", "--bundle", bundle)

@@ -154,7 +154,7 @@ func (a agent) seesTheSurroundings() {
 	require.Contains(a.t, series, "series")
 }
 
-// What is wrong with a call is said so that an agent can mend it.
+// An error names what is wrong with a call, so that an agent can correct it.
 func TestAnAgentLearnsWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

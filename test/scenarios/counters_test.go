@@ -20,7 +20,7 @@ import (
 	"github.com/tapio/tapio/test/running"
 )
 
-// Nobody tells of a crash but the counters, which begin anew each time.
+// Only the counters show a crash: they restart each time.
 func TestRestartsAreSeenByTheCounters(t *testing.T) {
 	t.Parallel()
 	const every = 10 * time.Second
@@ -91,7 +91,7 @@ func TestWhatHappensEachNightIsUsual(t *testing.T) {
 	require.Zero(t, opened[days-1], "%v", opened)
 }
 
-// A server that serves others starts a program which somebody has just written: that
+// A server that serves others starts a program that has just been written: that
 // is an incident of security by itself.
 func TestAFetchedProgramIsABreakIn(t *testing.T) {
 	t.Parallel()
@@ -105,8 +105,8 @@ func TestAFetchedProgramIsABreakIn(t *testing.T) {
 		send(ctx, t, c, s, at)
 		at = at.Add(10 * time.Second)
 	}
-	tellStarted(ctx, t, c, "payment", "/usr/bin/curl", at)
-	tellStarted(ctx, t, c, "payment", "/tmp/.x/miner", at.Add(time.Second))
+	sendStarted(ctx, t, c, "payment", "/usr/bin/curl", at)
+	sendStarted(ctx, t, c, "payment", "/tmp/.x/miner", at.Add(time.Second))
 	letTimePass(ctx, t, c, at.Add(30*time.Second))
 	groups, _ := reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 	require.Len(t, groups, 1)
@@ -118,8 +118,8 @@ func TestAFetchedProgramIsABreakIn(t *testing.T) {
 	requireCommands(ctx, t, c, g)
 }
 
-// tellStarted is what the eBPF receiver says of a program that a server starts.
-func tellStarted(ctx context.Context, t *testing.T, c *running.Collector, server, file string, at time.Time) {
+// sendStarted is what the eBPF receiver says of a program that a server starts.
+func sendStarted(ctx context.Context, t *testing.T, c *running.Collector, server, file string, at time.Time) {
 	t.Helper()
 	logs := plog.NewLogs()
 	of := logs.ResourceLogs().AppendEmpty()

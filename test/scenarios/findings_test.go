@@ -25,8 +25,8 @@ func findingsConfig() string {
 		"http: {enabled: false}", `http: {endpoint: "localhost:0"}`).Replace(config)
 }
 
-// An incident's life reaches who subscribed, as typed updates: it opens, grows,
-// recovers and is resolved; and whoever asks gets the same, over gRPC and as JSON.
+// Subscribers get an incident's life as typed updates: it opens, grows,
+// recovers and is resolved; and queries return the same, over gRPC and as JSON.
 func TestFindingsReachEverybody(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -63,7 +63,7 @@ func TestFindingsReachEverybody(t *testing.T) {
 	require.Equal(t, tapiov1.SemanticGroup_STATE_OPEN, pulled[0].state)
 	require.Equal(t, tapiov1.SemanticGroup_STATE_RESOLVED, pulled[len(pulled)-1].state)
 	for i, update := range pulled {
-		require.EqualValues(t, i+1, update.revision, "no update is lost or told twice")
+		require.EqualValues(t, i+1, update.revision, "no update is lost or sent twice")
 	}
 	id := pulled[0].id
 	requireGroupAsJSON(t, c, id)

@@ -28,7 +28,7 @@ func kernelScenarios() map[string]scenario {
 		"oom": {
 			fault: func(t *testing.T, l *live) {
 				l.limit(t, memoryLimit(64<<20))
-				l.tell(t, "payment", "eat")
+				l.command(t, "payment", "eat")
 			},
 			cause: "payment", says: []string{"out of memory", "64.0 MiB"},
 		},
@@ -75,18 +75,18 @@ func kernelScenarios() map[string]scenario {
 		},
 		"sampledfailures": {
 			exact: 10,
-			fault: func(t *testing.T, l *live) { l.tell(t, "payment", "fail") },
+			fault: func(t *testing.T, l *live) { l.command(t, "payment", "fail") },
 			cause: "payment", says: []string{"sampledfailures-payment"},
 		},
 		"sampledslow": {
 			exact: 10,
-			fault: func(t *testing.T, l *live) { l.tell(t, "payment", "slow 300ms") },
+			fault: func(t *testing.T, l *live) { l.command(t, "payment", "slow 300ms") },
 			cause: "payment", says: []string{"sampledslow-payment"},
 		},
 		"dns": {
 			orders:  []string{"-calls", "http://payment.shop.test:8003/pay", "-resolver", "127.0.0.1:53"},
 			prepare: func(t *testing.T, l *live) { l.start(t, "names", false, "-names", "127.0.0.1:53") },
-			fault:   func(t *testing.T, l *live) { l.tell(t, "names", "fail") },
+			fault:   func(t *testing.T, l *live) { l.command(t, "names", "fail") },
 			cause:   "orders", says: []string{"cannot resolve payment.shop.test", "SERVFAIL"},
 		},
 	}

@@ -130,7 +130,7 @@ func (l *live) crashing(t *testing.T) {
 	})
 }
 
-// Nothing is built into the programs of the shop: what is told of a fault is what
+// The programs of the shop are not instrumented: what is reported of a fault is what
 // the kernel saw.
 func TestTheKernelNamesTheCause(t *testing.T) {
 	needs(t)
@@ -153,22 +153,22 @@ func TestTheKernelNamesTheCause(t *testing.T) {
 	}
 }
 
-// await waits until the likeliest cause is the one, and what is told of it says
+// await waits until the likeliest cause is the one, and its report has
 // all that is wanted.
 func (l *live) await(t *testing.T, cause string, says []string) {
 	t.Helper()
 	for range patient / (2 * time.Second) {
 		l.wait(t, 2*time.Second)
-		if l.tells(t, cause, says) {
+		if l.reports(t, cause, says) {
 			l.show(t)
 			return
 		}
 	}
 	l.show(t)
-	require.Fail(t, "the cause is not told", "%s: %v", cause, says)
+	require.Fail(t, "the cause is not reported", "%s: %v", cause, says)
 }
 
-func (l *live) tells(t *testing.T, cause string, says []string) bool {
+func (l *live) reports(t *testing.T, cause string, says []string) bool {
 	t.Helper()
 	for _, g := range l.groups(t) {
 		if factors := g.GetRootCause().GetCausalFactors(); factors[0].GetEntity().GetName() != cause {
@@ -194,14 +194,14 @@ func (l *live) tells(t *testing.T, cause string, says []string) bool {
 // soon is how long after its last evidence a finding leaves, in event time.
 const soon = 10 * time.Second
 
-// requireSoon looks at the first that was told of each incident.
+// requireSoon looks at the first report of each incident.
 func (l *live) requireSoon(t *testing.T) {
 	t.Helper()
 	stored, err := l.api.SubscribeToEvents(l.ctx, &tapiov1.SubscribeToEventsRequest{
 		HistoryOnly: true, Start: &tapiov1.StreamStart{Position: &tapiov1.StreamStart_Last{Last: 1000}}, Filter: &tapiov1.Filter{EventNames: []string{"tapio.semantic_group"}},
 	})
 	require.NoError(t, err)
-	told := 0
+	reported := 0
 	for {
 		piece, err := stored.Recv()
 		if errors.Is(err, io.EOF) {
@@ -212,7 +212,7 @@ func (l *live) requireSoon(t *testing.T) {
 			if g.GetRevision() > 1 {
 				continue
 			}
-			told++
+			reported++
 			var newest time.Time
 			for _, e := range g.GetMembers() {
 				if at := e.GetTime().AsTime(); at.After(newest) {
@@ -222,5 +222,5 @@ func (l *live) requireSoon(t *testing.T) {
 			require.Less(t, g.GetTime().AsTime().Sub(newest), soon, g.GetTitle())
 		}
 	}
-	require.NotZero(t, told)
+	require.NotZero(t, reported)
 }

@@ -22,7 +22,7 @@ import (
 
 // One incident with all there is to it: payment uses up its CPU, so that its
 // database takes no connections, and all say so.
-func TestAnIncidentIsToldInFull(t *testing.T) {
+func TestAnIncidentIsReportedInFull(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -83,7 +83,7 @@ func requireAllKinds(ctx context.Context, t *testing.T, api tapiov1.TapioService
 	}
 }
 
-// requireAudiences checks that each is told in words of its own, with what to do and
+// requireAudiences checks that each audience has a text of its own, with advice and
 // figures.
 func requireAudiences(t *testing.T, g *tapiov1.SemanticGroup, insights []*tapiov1.Insight) {
 	t.Helper()

@@ -71,7 +71,7 @@ func (m *machine) putAway(t *testing.T, service string) *wire {
 }
 
 // haveHost waits until no other run breaks this host: the names of networks, cgroups
-// and programs are what the scenarios are told by, and the same in each run.
+// and programs identify the scenarios, and are the same in each run.
 func haveHost(t *testing.T) {
 	t.Helper()
 	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "tapio-scenarios.lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -133,7 +133,7 @@ func (m *machine) start(t *testing.T, service string, confined bool, args ...str
 	return p
 }
 
-// stopLimit is how long a program that is told to end may take.
+// stopLimit is how long a program may take to end after the signal.
 const stopLimit = 10 * time.Second
 
 // stop ends a service, as a deployment that scales to nothing would.
@@ -148,7 +148,7 @@ func (p *program) stop() {
 	}
 }
 
-func (m *machine) tell(t *testing.T, service, line string) {
+func (m *machine) command(t *testing.T, service, line string) {
 	t.Helper()
 	_, err := fmt.Fprintln(m.started[service].input, line)
 	require.NoError(t, err)

@@ -34,8 +34,8 @@ func lineOf(span ptrace.Span, lines plog.LogRecordSlice, text string) plog.LogRe
 	return record
 }
 
-// Where the telemetry says where in the code it fails, the cause does, whichever way
-// it says so.
+// Where the telemetry names the place in the code, the cause does too, in whichever form
+// the telemetry has it.
 func TestTheCauseIsPlacedInTheCode(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault      func(ptrace.Span, plog.LogRecordSlice)
@@ -110,7 +110,7 @@ func placed(ctx context.Context, t *testing.T, fault func(ptrace.Span, plog.LogR
 	return c, groups[0]
 }
 
-// requireForDevelopers checks that those who write the code are told where to look.
+// requireForDevelopers checks that the text for developers names the place in the code.
 func requireForDevelopers(t *testing.T, insights []*tapiov1.Insight, within []*tapiov1.Entity) {
 	t.Helper()
 	for _, i := range insights {

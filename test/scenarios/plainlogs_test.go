@@ -82,8 +82,8 @@ func (l *logFiles) seconds(count int, lost bool) {
 	}
 }
 
-// Plain lines are enough: what a program never said before, and says again and
-// again, is an incident, with what else it says more or less often.
+// Plain lines are enough: an error that a program never wrote before, and now writes again and
+// again, is an incident, with the lines that it writes more or less often.
 func TestAFloodOfANewErrorInPlainLogs(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -91,7 +91,7 @@ func requireCommands(ctx context.Context, t *testing.T, c *running.Collector, g 
 	require.NotZero(t, ran, "%v", g.GetActions())
 }
 
-// A leak is told before it is fatal, and when it will be.
+// A leak is reported before it is fatal, with the time at which it will be.
 func TestALeakIsPredicted(t *testing.T) {
 	t.Parallel()
 	const minutes, start, perMinute = 60, 0.40, 0.008
@@ -132,7 +132,7 @@ func TestASilentServiceIsNamed(t *testing.T) {
 	require.Contains(t, groups[0].GetTitle(), "payment has sent no telemetry since ")
 }
 
-// show logs all that was told, for whoever reads the test's output.
+// show logs all that was reported, for readers of the test's output.
 func (l *live) show(t *testing.T) {
 	t.Helper()
 	for _, g := range l.groups(t) {

@@ -47,7 +47,7 @@ const (
 )
 
 // play runs the shop in event time, healthy and then as the fault leaves it, and
-// returns what the collector tells.
+// returns what the collector reports.
 func play(t *testing.T, fault func(*shop)) ([]*tapiov1.SemanticGroup, []*tapiov1.Insight) {
 	t.Helper()
 	return playFor(t, healthy, fault)
@@ -72,7 +72,7 @@ func playFor(t *testing.T, healthy time.Duration, fault func(*shop)) ([]*tapiov1
 	return reported(ctx, t, tapiov1.NewTapioServiceClient(c.API))
 }
 
-// send sends what the shop tells of one second.
+// send sends the shop's telemetry of one second.
 func send(ctx context.Context, t *testing.T, c *running.Collector, s *shop, at time.Time) {
 	t.Helper()
 	traces, logs := s.second(at)

@@ -23,7 +23,7 @@ type shop struct {
 	paymentTakes time.Duration // on top of the usual
 	paymentAway  time.Duration // between its callers and it
 	paymentFails bool
-	paymentFault func(server ptrace.Span, lines plog.LogRecordSlice) // what payment tells of it
+	paymentFault func(server ptrace.Span, lines plog.LogRecordSlice) // how payment's telemetry shows it
 	node         string                                              // that all run on
 	release      string                                              // version of orders; with one that is bad it logs an error of its own
 }

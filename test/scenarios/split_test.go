@@ -22,7 +22,7 @@ import (
 
 // Payment is killed for its memory, and orders fails with it. A minute later orders
 // uses up its CPU, which payment cannot give it: that is an incident of its own,
-// and whoever follows the first is told.
+// and followers of the first are informed.
 func TestASecondFaultIsSplitOff(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -44,7 +44,7 @@ func TestASecondFaultIsSplitOff(t *testing.T) {
 		}
 	}
 	live(healthy, 0.2)
-	tellKilled(ctx, t, c, "payment", at)
+	sendKilled(ctx, t, c, "payment", at)
 	s.paymentFails = true
 	live(time.Minute, 0.2)
 	groups, _ := reported(ctx, t, api)
@@ -69,7 +69,7 @@ func TestASecondFaultIsSplitOff(t *testing.T) {
 	require.Equal(t, tapiov1.SemanticGroup_TYPE_RESOURCE_EXHAUSTION, made.GetType())
 	require.Contains(t, rest.GetServices(), "orders", "it fails with payment still")
 	require.WithinRange(t, made.GetTimeRange().GetStart().AsTime(), second.Add(-30*time.Second), second.Add(10*time.Second))
-	requireSplitTold(t, subscribed, whole.GetId(), made.GetId())
+	requireSplitReported(t, subscribed, whole.GetId(), made.GetId())
 
 	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+made.GetId()), "split from "+whole.GetId())
 	require.Contains(t, tapioctl(ctx, t, c, "tapioctl explain "+whole.GetId()), "turned out to be another incident, "+made.GetId())
@@ -81,9 +81,9 @@ func causeOf(g *tapiov1.SemanticGroup) string {
 	return g.GetRootCause().GetCausalFactors()[0].GetEntity().GetName()
 }
 
-// requireSplitTold reads what a subscriber got until the new group is there: it
+// requireSplitReported reads what a subscriber got until the new group is there: it
 // stands beside an update of the one that it was parted from.
-func requireSplitTold(t *testing.T, subscribed interface {
+func requireSplitReported(t *testing.T, subscribed interface {
 	Recv() (*tapiov1.SubscribeToEventsResponse, error)
 }, whole, made string,
 ) {
@@ -98,11 +98,11 @@ func requireSplitTold(t *testing.T, subscribed interface {
 	}
 	require.Equal(t, whole, newest[made].GetSplitFrom())
 	require.EqualValues(t, 1, newest[made].GetRevision())
-	require.Equal(t, newest[made].GetTime().AsTime(), newest[whole].GetTime().AsTime(), "both are told at once")
+	require.Equal(t, newest[made].GetTime().AsTime(), newest[whole].GetTime().AsTime(), "both are reported at once")
 }
 
-// tellKilled is what the eBPF receiver says of a program that the kernel kills.
-func tellKilled(ctx context.Context, t *testing.T, c *running.Collector, service string, at time.Time) {
+// sendKilled is what the eBPF receiver says of a program that the kernel kills.
+func sendKilled(ctx context.Context, t *testing.T, c *running.Collector, service string, at time.Time) {
 	t.Helper()
 	logs := plog.NewLogs()
 	of := logs.ResourceLogs().AppendEmpty()

@@ -140,14 +140,14 @@ func (c *collector) logTail() []byte {
 	return log[max(0, len(log)-4<<10):]
 }
 
-// panics counts the lines of the log that tell of a panic.
+// panics counts the lines of the log that report a panic.
 func (c *collector) panics() int {
 	log, _ := os.ReadFile(c.log)
 	return bytes.Count(bytes.ToLower(log), []byte("panic"))
 }
 
 // spans calls visit for each stored span of the last duration that the selector
-// selects. It asks again while the collector reloads, as clients do.
+// selects. It retries while the collector reloads, as clients do.
 func (c *collector) spans(ctx context.Context, last time.Duration, key, value string, visit func(*tracev1.Span)) error {
 	for range 20 {
 		var found []*tracev1.Span

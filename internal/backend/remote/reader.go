@@ -54,7 +54,7 @@ func New(conn grpc.ClientConnInterface, options Options) *Reader {
 	}
 }
 
-// Started implements query.Reader: it is when the reader was made, for whoever holds a
+// Started implements query.Reader: it is when the reader was made, for callers that hold a
 // token of the server holds it of the server's own epoch.
 func (r *Reader) Started() time.Time { return r.started }
 

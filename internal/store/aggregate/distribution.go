@@ -13,10 +13,10 @@ import (
 type distribution struct {
 	count       uint64
 	sum         float64
-	noSum       bool // a part does not tell its sum
+	noSum       bool // a part has no sum
 	shapeOnly   bool // a part holds more than the window's observations
 	min, max    float64
-	noMin       bool // a part does not tell its smallest value
+	noMin       bool // a part has no smallest value
 	noMax       bool
 	filled      bool // min and max hold something
 	explicit    explicitBuckets

@@ -75,7 +75,7 @@ func shortHash(last uint64) uint32 {
 func (g *GramSet) Add(text string) { g.AddAfter("", text) }
 
 // AddAfter is add for a text that begins like another one of the block: what that
-// has told is not told again.
+// has returned is not returned again.
 func (g *GramSet) AddAfter(before, text string) {
 	g.folded = appendFolded(g.folded[:0], text)
 	known := sharedBytes(before, text)

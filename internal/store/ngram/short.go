@@ -5,9 +5,9 @@ package ngram
 
 import "math/bits"
 
-// What the grams of a block cannot tell: texts shorter than a gram, and numbers,
+// What the grams of a block cannot find: texts shorter than a gram, and numbers,
 // of which every part of three digits soon occurs. Of a whole segment they can
-// be told exactly, at a fraction of a byte a row.
+// be stored exactly, at a fraction of a byte a row.
 const (
 	pairsAt  = 0                    // a bit for each two bytes
 	singleAt = pairsAt + 1<<16      // for each byte

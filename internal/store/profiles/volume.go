@@ -220,7 +220,7 @@ func (v *volume) seriesOf(p *model.Profile) uint32 {
 	return i
 }
 
-// seriesKey tells series apart. Parts are separated by bytes that no UTF-8 text has.
+// seriesKey identifies a series. Parts are separated by bytes that no UTF-8 text has.
 func seriesKey(p *model.Profile) string {
 	key := appendAttributes(nil, p.Resource.Attributes)
 	key = append(key, 0xfe)

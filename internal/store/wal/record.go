@@ -70,7 +70,7 @@ func seal(header []byte, marker uint64) {
 	binary.LittleEndian.PutUint32(header[end:headerBytes], Checksum(header[:end]))
 }
 
-// readHeader reads the header of a record, and what it says of the payload.
+// readHeader reads the header of a record, and its description of the payload.
 func readHeader(data []byte, marker uint64) (h Header, length int, sum uint32, ok bool) {
 	if len(data) < headerBytes || binary.LittleEndian.Uint64(data) != marker {
 		return h, 0, 0, false

@@ -48,7 +48,7 @@ func (l *Log) enough() bool {
 	return l.closed || len(l.buffer) >= writeAt
 }
 
-// commit writes all that was appended, and tells those who wait.
+// commit writes all that was appended, and wakes those that wait.
 func (l *Log) commit() (closed bool) {
 	l.mu.Lock()
 	buffer, starts, g := l.buffer, l.starts, l.group

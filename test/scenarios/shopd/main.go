@@ -69,7 +69,7 @@ func main() {
 	s.obey(os.Stdin)
 }
 
-// clientOf asks the name server anew for each connection, and makes one for each
+// clientOf queries the name server again for each connection, and makes one for each
 // call where there is a name server.
 func clientOf(resolver string) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 8}
@@ -150,7 +150,7 @@ func spin(ctx context.Context, d time.Duration) {
 	}
 }
 
-// obey breaks the service as it is told to, until the input ends.
+// obey breaks the service as the input says, until the input ends.
 func (s *shopd) obey(input io.Reader) {
 	var eaten [][]byte
 	for lines := bufio.NewScanner(input); lines.Scan(); {

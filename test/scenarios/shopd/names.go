@@ -25,7 +25,7 @@ func serveNames(address string, fail *atomic.Bool) {
 			log.Fatal(err)
 		}
 		if answer := answerTo(buffer[:n], fail.Load()); answer != nil {
-			_, _ = conn.WriteTo(answer, from) // who does not listen asks again
+			_, _ = conn.WriteTo(answer, from) // a client that does not get it retries
 		}
 	}
 }

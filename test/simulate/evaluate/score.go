@@ -227,7 +227,7 @@ func (s *System) scoreCase(h *world.Happening, next int64, own []*incident) *Cas
 	return c
 }
 
-// affectedAt is from when on a fault could be told.
+// affectedAt is the time from which on a fault could be detected.
 func affectedAt(h *world.Happening) int64 {
 	switch o := &h.Observed; {
 	case o.Twentieth != 0:

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// connect draws who calls whom: each operation calls operations of deeper layers
+// connect draws which operation calls which: each operation calls operations of deeper layers
 // and backends, and each service but the entries is called by one at least.
 func (b *builder) connect() {
 	called := map[*Service]bool{}
@@ -169,7 +169,7 @@ func (w *World) eachEntry(visit func(*Operation)) {
 	}
 }
 
-// Describe tells of the system for those who read results.
+// Describe describes the system for readers of the results.
 func (w *World) Describe() string {
 	replicas, red := 0, 0
 	for _, s := range w.Services {

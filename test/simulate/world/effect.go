@@ -57,7 +57,7 @@ type Happening struct {
 	Lead int64
 	// Pair says how it goes with another fault: "" for one alone.
 	Pair string
-	// Detail tells people what was done.
+	// Detail describes what was done.
 	Detail string
 	// Observed is how many of the entry requests meanwhile were affected.
 	Observed Affected

@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// redKey tells the series of a replica's requests apart.
+// redKey identifies the series of a replica's requests.
 type redKey struct {
 	metric string
 	a, b   string // route and method, or peer and operation

@@ -93,7 +93,7 @@ type Operation struct {
 	calls    []*Call
 	parallel bool
 	weight   float64 // share of the entry load, 0 for what is not an entry
-	internal bool    // a job, which nobody calls
+	internal bool    // a job, which has no caller
 	template string
 }
 

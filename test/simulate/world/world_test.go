@@ -42,7 +42,7 @@ func TestASeedIsPlayedAlike(t *testing.T) {
 	assert.NotEqual(t, one[0].TraceID(), other[0].TraceID())
 }
 
-// Each kind finds a place in some system, and a fault that is told by requests of
+// Each kind finds a place in some system, and a fault that shows in requests of
 // users affects some.
 func TestEachKindHappens(t *testing.T) {
 	for _, k := range Kinds() {

@@ -76,7 +76,7 @@ func (f *demoFlags) complete(global *dial.Flags) error {
 	return nil
 }
 
-// end tells in words when the fault ends by itself.
+// end describes when the fault ends by itself.
 func (f *demoFlags) end() string {
 	if f.faultFor == 0 {
 		return ""

@@ -64,7 +64,7 @@ func sampleInsights(*tapiov1.GetInsightsRequest) (*tapiov1.GetInsightsResponse, 
 	}}, nil
 }
 
-func TestExplainTellsAnIncident(t *testing.T) {
+func TestExplainDescribesAnIncident(t *testing.T) {
 	fake := &fakeServer{insights: sampleInsights, groups: func(r *tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error) {
 		if !slices.Contains(r.GetGroupIds(), "g-1") {
 			return &tapiov1.GetSemanticGroupsResponse{}, nil

@@ -97,7 +97,7 @@ func TestConfigGetAndSet(t *testing.T) {
 	assert.Equal(t, exitcode.Refused, c.run(t, "config", "get", "one").code)
 }
 
-func TestTopTellsRates(t *testing.T) {
+func TestTopShowsRates(t *testing.T) {
 	at := testNow()
 	c := newCLI(t, &fakeServer{
 		list: func(*tapiov1.ListCollectorsRequest) (*tapiov1.ListCollectorsResponse, error) {

@@ -54,7 +54,7 @@ func TestObserveInColor(t *testing.T) {
 	c := newCLI(t, &fakeServer{streamLogs: storedLogs(&tapiov1.StreamLogsRequest{})})
 	r := c.run(t, "observe", "--color", "always")
 	assert.Contains(t, r.out, "\x1b[31mERROR\x1b[0m")
-	assert.NotContains(t, r.out, "\x1b[2J", "a record must not steer the terminal")
+	assert.NotContains(t, r.out, "\x1b[2J", "a record must not control the terminal")
 }
 
 func TestObserveJSONPBIsTheAnswerItself(t *testing.T) {

@@ -115,7 +115,7 @@ func TestSendReadsFilesInBatches(t *testing.T) {
 }
 
 // What the server refuses is counted by reason and named by its line.
-func TestSendTellsRefusals(t *testing.T) {
+func TestSendReportsRefusals(t *testing.T) {
 	refuse := func(batch *tapiov1.EventBatch) (*tapiov1.BatchAck, error) {
 		ack := &tapiov1.BatchAck{BatchId: batch.GetBatchId(), AcceptedCount: uint64(len(batch.GetEvents()))}
 		for i, event := range batch.GetEvents() {

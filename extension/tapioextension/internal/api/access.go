@@ -75,7 +75,7 @@ func rightsFor(method string) []right {
 
 // caller is who calls, as far as is known.
 type caller struct {
-	name    string   // "" where nobody was asked
+	name    string   // "" without authentication
 	names   []string // the values of Access.Attribute
 	subject string   // who it is, for what it owns; "" where that is unknown
 	host    string
@@ -225,7 +225,7 @@ func (a *Access) grants(wanted right, names []string) bool {
 	return slices.Contains(allowed, "*") || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(allowed, name) })
 }
 
-// The headers by which the gateway tells the inner server who calls. Their names
+// The headers by which the gateway passes the caller's identity to the inner server. Their names
 // hold a secret of this process, so that no client can claim to be another.
 const (
 	relayName    = "tapio-caller-"

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// Limits bound what clients may do. A bound of 0 is none, unless it says else.
+// Limits bound what clients may do. A bound of 0 is none, unless documented otherwise.
 type Limits struct {
 	// InFlightBytes bounds the writes under way, of all clients together. Above
 	// 0. As much again may wait for a short time; more is refused at once.
@@ -50,7 +50,7 @@ func (e *busyError) Error() string { return e.why }
 func (e *busyError) GRPCStatus() *status.Status {
 	plain := status.New(codes.ResourceExhausted, e.why)
 	detailed, err := plain.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.after)})
-	if err != nil { // the detail did not marshal; the message says it all the same
+	if err != nil { // the detail did not marshal; the message has the same content
 		return plain
 	}
 	return detailed
@@ -70,7 +70,7 @@ type admission struct {
 // clientRates are the limiters of one client.
 type clientRates struct{ bytes, calls *rate.Limiter }
 
-// maxClients bounds the limiters kept. Above it all start anew, which gives each
+// maxClients bounds the limiters kept. Above it all are reset, which gives each
 // client one burst more.
 const maxClients = 10_000
 

@@ -246,7 +246,7 @@ func (r *analysisRun) answer(analysis *protoconv.Analysis) *tapiov1.AnalyzeEvent
 }
 
 // merged reports whether a finding is of a group that turned out to be a part of
-// another one, which tells it all.
+// another one, which reports all of it.
 func (r *analysisRun) merged(finding model.Finding) bool {
 	var id string
 	switch f := finding.(type) {

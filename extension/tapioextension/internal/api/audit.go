@@ -44,7 +44,7 @@ const (
 	auditSeverityText = "INFO"
 )
 
-// auditConfig tells who changed the configuration meant for a collector, from where
+// auditConfig logs who changed the configuration meant for a collector, from where
 // and when: in the log, and as an event that takes the way of written events. It
 // never holds the configuration, which may have secrets.
 func (s *Server) auditConfig(ctx context.Context, name, id string, config *tapiov1.CollectorConfig) {

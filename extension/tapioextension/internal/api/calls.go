@@ -29,7 +29,7 @@ var errShuttingDown = unavailable("the server is stopping or reloads its configu
 func unavailable(why string, after time.Duration) error {
 	plain := status.New(codes.Unavailable, why)
 	detailed, err := plain.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
-	if err != nil { // the detail did not marshal; the message says it all the same
+	if err != nil { // the detail did not marshal; the message has the same content
 		return plain.Err()
 	}
 	return detailed.Err()

@@ -17,7 +17,7 @@ import (
 	"github.com/tapio/tapio/internal/protoconv"
 )
 
-// repairingCodec is gRPC's own codec, but mends texts that protobuf refuses to
+// repairingCodec is gRPC's own codec, but repairs texts that protobuf refuses to
 // send. It costs nothing as long as there are none.
 type repairingCodec struct{ encoding.CodecV2 }
 

@@ -49,7 +49,7 @@ func (s *collectorService) UnregisterCollector(
 	return &tapiov1.UnregisterCollectorResponse{}, nil
 }
 
-// Unregister ends a registration, for whoever calls, and with it the
+// Unregister ends a registration, for any caller, and with it the
 // configuration that was meant for the collector.
 func (s *Server) Unregister(ctx context.Context, id string) error {
 	configured, err := s.fleetOf(ctx).Unregister(id)
@@ -144,7 +144,7 @@ func (h *heartbeats) beat(req *tapiov1.HeartbeatRequest) error {
 // push sends a new configuration at once.
 func (h *heartbeats) push() error { return h.answer() }
 
-// answer tells what is new since the answer before.
+// answer returns what is new since the previous answer.
 func (h *heartbeats) answer() error {
 	config, _, err := h.own.Config(h.id)
 	if err != nil {

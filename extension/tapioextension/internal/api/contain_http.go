@@ -15,7 +15,7 @@ import (
 var errPanicked = errors.New("the server failed on this request; its log has the details")
 
 // Contained makes a handler one of this server: its requests end when the server
-// stops, its panics are recovered and told, its answers are compressed.
+// stops, its panics are recovered and reported, its answers are compressed.
 func (s *Server) Contained(next http.Handler, refuse Refuse) (http.Handler, error) {
 	packed, err := compressed(next)
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *Server) Contained(next http.Handler, refuse Refuse) (http.Handler, erro
 		ctx, cancel := s.calls.untilStop(r.Context())
 		defer cancel(nil)
 		if panicked := panics.Catch(func() { packed.ServeHTTP(w, r.WithContext(ctx)) }); panicked != nil {
-			_ = s.panicError(r.URL.Path, panicked) // is told; the answer names no cause
+			_ = s.panicError(r.URL.Path, panicked) // is logged; the answer names no cause
 			refuse(w, http.StatusInternalServerError, errPanicked)
 		}
 	}), nil

@@ -109,8 +109,8 @@ func runbookAction(url string) []model.RecommendedAction {
 	}}
 }
 
-// sendFindings tells what records just delivered say, each as a message of its
-// own: who follows an incident need not know how a record carries it.
+// sendFindings sends the findings in records just delivered, each as a message of its
+// own: a client that follows an incident need not know how a record carries it.
 func (s *eventSession) sendFindings(records []model.Event) error {
 	for _, finding := range s.findingsAmong(records) {
 		if err := s.send(findingMessage(finding)); err != nil {

@@ -15,14 +15,14 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// The shares of the room for writes at which senders are told to go on
+// The shares of the memory for writes at which senders are asked to go on
 // differently.
 const (
 	busyLoad = 0.5
 	fullLoad = 0.9
 )
 
-// The bounds of what busy senders are told.
+// The bounds of the flow control for busy senders.
 const (
 	leastInterval = 10 * time.Millisecond // though nothing was acknowledged lately
 	leastBatch    = 100                   // below it the envelope costs more than the records
@@ -30,8 +30,8 @@ const (
 	easedShare    = 0.8                   // of the rate, so that a full server catches up
 )
 
-// flowControl tells a sender how to go on: with room enough by its bounds alone;
-// with half of the room taken by what a writer gets through now; and near its end
+// flowControl returns how a sender is to go on: with enough memory within its bounds;
+// with half of it taken, at the rate that a writer achieves now; and near its end
 // to pause.
 func (s *Server) flowControl(ctx context.Context) *tapiov1.FlowControl {
 	now := s.beat()
@@ -68,7 +68,7 @@ func (s *Server) batchFor(bytesPerRecord float64) uint32 {
 }
 
 // coarse rounds down to one of four steps to each power of two, so that senders
-// are told when something has changed, and not with every batch.
+// get new values when something has changed, and not with every batch.
 func coarse(x float64) float64 {
 	if x <= 0 || math.IsInf(x, 0) || math.IsNaN(x) {
 		return 0

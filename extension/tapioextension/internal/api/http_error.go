@@ -16,7 +16,7 @@ import (
 )
 
 // httpError answers a call that failed: the time to wait becomes Retry-After, and
-// what is too large to be written is told from what may be tried again.
+// a request that is too large is distinguished from one that may be retried.
 func httpError(
 	ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {

@@ -122,7 +122,7 @@ func (s *Server) storeStats() []*tapiov1.StoreStats {
 	return list
 }
 
-// maxUnindexedKeys is how many keys are told by name.
+// maxUnindexedKeys is how many keys are listed by name.
 const maxUnindexedKeys = 20
 
 func signalStats(stats *store.Stats) *tapiov1.StoreStats {

@@ -93,14 +93,14 @@ func (s *Server) write(ctx context.Context, in *protoconv.Inbound, field string)
 	return s.settle(in, done, err, arrived)
 }
 
-// answer is write for streams: a batch that is refused as a whole is told so in
+// answer is write for streams: a batch that is refused as a whole is reported in
 // its acknowledgement, and the stream goes on. An error ends the stream.
 func (s *Server) answer(ctx context.Context, in *protoconv.Inbound, field string) (*tapiov1.BatchAck, error) {
 	ack, err := s.write(ctx, in, field)
 	if err == nil || errors.Is(err, errShuttingDown) || errors.Is(err, errNoReceiver) {
 		return ack, err
 	}
-	rejected := uint64(0) // of a payload, nobody has counted the records
+	rejected := uint64(0) // the records of a payload have not been counted
 	if in.Events() > 0 {
 		rejected = uint64(in.Events())
 	} else {

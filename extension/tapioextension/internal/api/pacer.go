@@ -79,7 +79,7 @@ func (p *pacer) rate() *rate.Limiter {
 	return p.limiter
 }
 
-// slowed wraps send: what exceeds the rate is left out and told as a loss, or
+// slowed wraps send: what exceeds the rate is dropped and reported as a loss, or
 // waits, as the subscription wants it.
 func (p *pacer) slowed(ctx context.Context, send sender[model.Event]) sender[model.Event] {
 	return func(events []model.Event, loss *tapiov1.Loss) error {
@@ -112,7 +112,7 @@ func (p *pacer) wait(
 	return nil
 }
 
-// leaveOut sends as many as the rate allows now, and tells the rest.
+// leaveOut sends as many as the rate allows now, and reports the rest as a loss.
 func (p *pacer) leaveOut(limiter *rate.Limiter, events []model.Event, loss *tapiov1.Loss, send sender[model.Event]) error {
 	now := p.now()
 	n := min(len(events), int(max(limiter.TokensAt(now), 0)))

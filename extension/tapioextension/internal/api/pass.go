@@ -111,7 +111,7 @@ func (s *Server) passEvents(ctx context.Context, events []model.Event, failures 
 	return done.after(in.sink.WriteEvents(ctx, events))
 }
 
-// after tells what the pipeline's answer makes of the outcome.
+// after returns the outcome given the pipeline's answer.
 func (o outcome) after(err error) (outcome, error) {
 	if err == nil {
 		return o, nil

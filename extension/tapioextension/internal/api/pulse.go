@@ -42,7 +42,7 @@ func (p *pulse) fade(now time.Time) {
 	p.at = now
 }
 
-// beat is what a pulse tells: all 0 where nothing was taken lately.
+// beat holds the figures of a pulse: all 0 if nothing was accepted lately.
 type beat struct {
 	// perWriter is the records a second of one that writes batch after batch. It is
 	// what a batch holds by how long one takes, and so is true from the first on.

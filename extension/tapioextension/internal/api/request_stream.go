@@ -84,7 +84,7 @@ type requestStream struct {
 }
 
 // Read implements io.Reader. It fails when a message gets too long, or the server
-// has no room for it.
+// has no memory left for it.
 func (b *requestStream) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -185,7 +185,7 @@ func (j *gatewayJSON) decodeRequests(r io.Reader) func(v any) error {
 	}
 }
 
-// endedStream is a call whose end is told by what it answers, not by sending to
+// endedStream is a call whose end is reported by its response, not by sending to
 // it: the gateway would log that with a stack.
 type endedStream struct {
 	grpc.ClientStream

@@ -28,7 +28,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// Observe is told the size of a batch in records, and how long it took.
+// Observe is called with the size of a batch in records, and how long it took.
 type Observe func(records int, took time.Duration)
 
 // Trouble is what is wrong with one component of the collector.
@@ -38,7 +38,7 @@ type Trouble struct {
 	Fatal     bool // the collector ends because of it
 }
 
-// Figures tell how full the store is.
+// Figures report how full the store is.
 type Figures interface {
 	Stats() []store.Stats
 	Directory() store.DirectoryStats
@@ -74,13 +74,13 @@ type Options struct {
 	Prices   cost.Prices
 	// Archive is read and restored from; nil: none is configured.
 	Archive *ArchiveAccess
-	// Observe is told of each batch, for the collector's own metrics.
+	// Observe is called for each batch, for the collector's own metrics.
 	Observe Observe
 	// Links are what the front page names besides the API.
 	Links []Link
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
 	Trouble func() []Trouble
-	// Panicked is told of each panic that was recovered; nil: nobody is.
+	// Panicked is called for each panic that was recovered; it may be nil.
 	Panicked func(err error)
 	Logger   *zap.Logger
 	Now      func() time.Time
@@ -129,7 +129,7 @@ func (s *Server) Register(server *grpc.Server) {
 	reflection.Register(server)
 }
 
-// SetServing tells health checks whether the pipelines run.
+// SetServing sets whether health checks report that the pipelines run.
 func (s *Server) SetServing(serving bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if serving {

@@ -29,7 +29,7 @@ type Metric struct {
 
 const (
 	maxSeriesRead = 20_000
-	// maxLabelValues bounds the values of a label that are told apart.
+	// maxLabelValues bounds the values of a label that are kept apart.
 	maxLabelValues = 10_000
 	pointOverhead  = 48 // of a point in OTLP, beside its attributes
 )

@@ -5,7 +5,7 @@ package cost
 
 import "github.com/tapio/tapio/internal/semconv"
 
-// figure is what a metric tells of a workload.
+// figure is what a metric measures of a workload.
 type figure uint8
 
 const (
@@ -19,7 +19,7 @@ const (
 	figuresTracked               // how many there are
 )
 
-// source is a metric that tells a figure. Of several that a workload has for use, the
+// source is a metric with a figure. Of several that a workload has, the
 // first counts: they measure the same.
 type source struct {
 	metric string

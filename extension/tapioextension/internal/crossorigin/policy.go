@@ -47,7 +47,7 @@ func (p Policy) Handler(next http.Handler) http.Handler {
 }
 
 // allowedByCORS reports whether the server's CORS handler, which runs first,
-// allows the request's origin. "*" allows everyone to read, but nobody by name.
+// allows the request's origin. "*" allows everyone to read, but no one with credentials.
 func allowedByCORS(w http.ResponseWriter) bool {
 	origin := w.Header().Get("Access-Control-Allow-Origin")
 	return origin != "" && origin != "*"

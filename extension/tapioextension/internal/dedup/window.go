@@ -62,8 +62,8 @@ func (w *Window) Resize(maxBytes int) {
 	w.max, w.stored, w.next = most, ordered[excess:], 0
 }
 
-// KeyOf hashes the parts, each of which is told apart from its neighbours. The
-// seeds are random, so nobody can make two batches of one key on purpose.
+// KeyOf hashes the parts, each of which is separated from its neighbors. The
+// seeds are random, so no client can make two batches of one key on purpose.
 func (w *Window) KeyOf(parts ...[]byte) Key {
 	var key Key
 	for i, seed := range w.seeds {

@@ -42,7 +42,7 @@ type Readers struct {
 	mu      sync.Mutex
 	open    map[*Reader]struct{}
 	marks   map[string][]mark // by signal, the oldest first
-	skipped map[string]uint64 // records that readers behind maxLag were told of, by signal
+	skipped map[string]uint64 // records reported as skipped to readers behind maxLag, by signal
 }
 
 // mark is how far a signal had come at some time.
@@ -166,7 +166,7 @@ func (r *Readers) lag(reader *Reader) time.Duration {
 	return 0
 }
 
-// Skipped counts the records that a reader was told it missed for being behind.
+// Skipped counts the records that a reader missed because it was behind.
 func (r *Reader) Skipped(loss model.Loss) {
 	r.readers.mu.Lock()
 	defer r.readers.mu.Unlock()
@@ -177,7 +177,7 @@ func (r *Reader) Skipped(loss model.Loss) {
 type Lag struct {
 	Records uint64
 	Time    time.Duration
-	Skipped uint64 // records that all of them were told of instead of sent
+	Skipped uint64 // records that were reported to them as skipped
 }
 
 // Lags returns the lag by signal. last is the newest sequence of each.

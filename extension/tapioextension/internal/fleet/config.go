@@ -24,7 +24,7 @@ import (
 const YAML = "text/yaml"
 
 // Configure sets the configuration meant for a collector, or with validate_only
-// tells what it would become. Whoever watches the collector is told.
+// returns what it would become. Watchers of the collector are notified.
 func (r *Registry) Configure(req *tapiov1.UpdateConfigRequest) (*tapiov1.CollectorConfig, error) {
 	everyone := r.As("", true)
 	return r.configure(req, &everyone)
@@ -134,8 +134,8 @@ func (r *Registry) Watch(id string) (changed <-chan struct{}, stop func(), err e
 	}, nil
 }
 
-// notify tells every watcher; one that has not looked since the last time need
-// not be told twice.
+// notify wakes every watcher; one that has not looked since the last time need
+// not be woken twice.
 func (m *member) notify() {
 	for w := range m.watchers {
 		select {

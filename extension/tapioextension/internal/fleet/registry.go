@@ -3,7 +3,7 @@
 
 // Package fleet keeps the registrations of collectors: who they are, how they
 // are, the configuration meant for them and what the server counted of them. It
-// keeps the contract's own messages, which nobody changes once they are here.
+// keeps the contract's own messages, which are never changed once they are here.
 package fleet
 
 import (

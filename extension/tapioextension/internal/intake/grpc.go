@@ -22,7 +22,7 @@ import (
 // Only the codec sees a request before it is decoded, but not whose call it is;
 // the statistics see both, right after. So the codec leaves under the message what
 // it holds, and the statistics fetch it. A codec's error has a code of its own in
-// gRPC, so that a refused request stays empty and the interceptor tells why.
+// gRPC, so that a refused request stays empty and the interceptor reports why.
 func (a *Admission) ServerOptions() []grpc.ServerOption {
 	c := &calls{admission: a}
 	return []grpc.ServerOption{

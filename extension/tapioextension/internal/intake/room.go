@@ -107,7 +107,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Why }
 
 // GRPCStatus carries the time to wait as google.rpc.RetryInfo, which is how OTLP
-// tells a sender that it may try again.
+// lets a sender know that it may retry.
 func (e *Error) GRPCStatus() *status.Status {
 	code := codes.ResourceExhausted
 	if e.Reason == TooDeep {
@@ -118,7 +118,7 @@ func (e *Error) GRPCStatus() *status.Status {
 		return plain
 	}
 	detailed, err := plain.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.After)})
-	if err != nil { // the detail did not marshal; the message says it all the same
+	if err != nil { // the detail did not marshal; the message has the same content
 		return plain
 	}
 	return detailed

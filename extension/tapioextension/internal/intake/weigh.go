@@ -79,7 +79,7 @@ func (a *Admission) hold(ctx context.Context, request []byte, weigh func([]byte,
 }
 
 // export holds room for an export request in protobuf. The name of its message
-// tells the signal.
+// identifies the signal.
 func (a *Admission) export(ctx context.Context, name string, request []byte) (leave func(), err error) {
 	switch {
 	case strings.Contains(name, "Logs"):

@@ -23,7 +23,7 @@ type search struct {
 	limit                    int
 }
 
-// find returns the newest traces, limit at most. more tells that others were left
+// find returns the newest traces, limit at most. more reports that others were left
 // out for the size of the answer.
 func (h *Handler) find(ctx context.Context, s *search) (found []model.Trace, more bool, err error) {
 	query, err := s.query()

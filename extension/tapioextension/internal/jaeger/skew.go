@@ -104,7 +104,7 @@ func skewOf(child, parent *model.Span) time.Duration {
 	return offset + time.Duration(parent.Duration()-child.Duration())/2
 }
 
-// addressOf is by what the legacy API tells hosts apart.
+// addressOf returns what the legacy API identifies a host by.
 func addressOf(resource *model.Resource) string {
 	ip, _ := resource.Attributes.Get("ip")
 	switch ip.Kind() {
@@ -120,7 +120,7 @@ func addressOf(resource *model.Resource) string {
 	return ""
 }
 
-// hostOf is by what API v3 tells hosts apart.
+// hostOf returns what API v3 identifies a host by.
 func hostOf(resource *model.Resource) string {
 	if id, found := resource.Attributes.Get(semconv.HostID); found {
 		return id.Str()

@@ -20,7 +20,7 @@ import (
 // v3Func answers a request of API v3 with the text of a JSON object.
 type v3Func func(ctx context.Context, r *http.Request) ([]byte, error)
 
-// v3Error is how API v3 tells of an error.
+// v3Error is the form of an error in API v3.
 type v3Error struct {
 	Error struct {
 		HTTPCode int    `json:"httpCode"`

@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// warningsKey is the attribute under which API v3 tells of what is odd about a
+// warningsKey is the attribute under which API v3 reports what is odd about a
 // span.
 const warningsKey = "@jaeger@warnings"
 
@@ -129,7 +129,7 @@ func sortedEvents(events []model.SpanEvent) []model.SpanEvent {
 	return sorted
 }
 
-// adjustLibrary moves what a span tells of its SDK to its resource, which is a copy
+// adjustLibrary moves the attributes of a span that describe its SDK to its resource, which is a copy
 // of this answer.
 func (s *adjustedSpan) adjustLibrary() {
 	if !slices.ContainsFunc(s.Attributes, func(kv model.KeyValue) bool { return libraryKey(kv.Key) }) {

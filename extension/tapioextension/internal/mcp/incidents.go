@@ -173,7 +173,7 @@ func (s *server) incident(ctx context.Context, id string) (*model.SemanticGroup,
 	return groups[0], nil
 }
 
-// insights are what is told about an incident, in prose.
+// insights describe an incident in prose.
 func (s *server) insights(ctx context.Context, id string) (list []insightText, err error) {
 	page, err := s.Findings.LatestFindings(ctx, &model.FindingQuery{
 		EventName: model.InsightEvent, GroupID: id, Paging: model.Paging{Limit: 5},

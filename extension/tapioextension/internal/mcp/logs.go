@@ -184,7 +184,7 @@ func (s *server) logPatterns(ctx context.Context, in *logPatternsInput) (*answer
 	return found, nil
 }
 
-// minePatterns groups the newest records; more tells that others were not looked
+// minePatterns groups the newest records; more reports that others were not looked
 // at.
 func (s *server) minePatterns(ctx context.Context, query model.EventQuery) (list []*patternText, records int, more bool, err error) {
 	miner, known := correlate.NewPatterns(minerBytes), map[correlate.Pattern]*patternText{}

@@ -53,7 +53,7 @@ type Options struct {
 	Findings Findings
 	Metrics  Metrics // nil: without the tool query_metrics
 	Version  string
-	// Panicked is told of each panic that was recovered.
+	// Panicked is called for each panic that was recovered.
 	Panicked func(err error)
 	Now      func() time.Time
 }

@@ -83,7 +83,7 @@ func (s *server) traceQuery(in *queryTracesInput) (query model.TraceQuery, err e
 	return query, err
 }
 
-// summarizeTrace tells of a trace, which has at least one span.
+// summarizeTrace describes a trace, which has at least one span.
 func summarizeTrace(t *model.Trace) traceText {
 	text := traceText{ID: t.ID.String(), Spans: len(t.Spans), Services: map[string]int{}}
 	root, ids := &t.Spans[0], map[model.SpanID]bool{}
@@ -141,7 +141,7 @@ type spanEventText struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
-// maxSpanEvents is how many events of a span are told.
+// maxSpanEvents is how many events of a span are shown.
 const maxSpanEvents = 5
 
 func (s *server) getTrace(ctx context.Context, in *getTraceInput) (*answer, error) {

@@ -30,7 +30,7 @@ func alertmanagerBody(msg *message, resend time.Duration, now time.Time) ([]byte
 		c := &msg.Alerts[i]
 		labels := alertmanagerLabels(&c.Alert, c.Identity, c.Alert.Severity)
 		if slices.Contains(c.Changes, ChangeSeverityRaised) && c.Earlier != c.Alert.Severity {
-			// Labels are what Alertmanager tells alerts by: the one of the lower severity ends.
+			// Alertmanager identifies alerts by their labels: the one of the lower severity ends.
 			alerts = append(alerts, postableAlert{
 				Labels:   alertmanagerLabels(&c.Alert, c.Identity, c.Earlier),
 				StartsAt: c.Alert.StartsAt, EndsAt: now,
@@ -109,7 +109,7 @@ func (m *Manager) resendBody(resend time.Duration, r *receiver) ([]byte, int, er
 	var alerts []postableAlert
 	for _, id := range slices.Sorted(maps.Keys(m.state.Alerts)) {
 		t := m.state.Alerts[id]
-		if t.Told == "" || !t.Told.active() || !m.goesTo(r.Name, &t.Alert) {
+		if t.LastSent == "" || !t.LastSent.active() || !m.goesTo(r.Name, &t.Alert) {
 			continue
 		}
 		alerts = append(alerts, postable(&t.Alert, alertmanagerLabels(&t.Alert, t.Identity, t.Worst), resend, now))

@@ -24,7 +24,7 @@ const (
 
 // Claims decides which of several servers that see the same alerts sends a message.
 type Claims interface {
-	// Claim asks for a message by what it reports. With Wait it returns when to ask again.
+	// Claim asks for a message by what it reports. With Wait it returns when to retry.
 	Claim(ctx context.Context, keys []ClaimKey) (Verdict, time.Duration)
 	// Sent notes that the message was sent.
 	Sent(ctx context.Context, keys []ClaimKey)

@@ -18,7 +18,7 @@ import (
 
 const (
 	maxAlerts = 10_000
-	// compactFrom is the size of a journal from which on it is written anew, once
+	// compactFrom is the size of a journal from which on it is rewritten, once
 	// it is twice as long as what it holds.
 	compactFrom = 1 << 20
 	// maxLine is the longest entry that is read.
@@ -156,7 +156,7 @@ func (s *Journal) append(e *entry) error {
 	return s.file.Sync()
 }
 
-// compact writes the journal anew, with what is known now.
+// compact rewrites the journal with the current state.
 func (s *Journal) compact() error {
 	var content bytes.Buffer
 	encoder := json.NewEncoder(&content)

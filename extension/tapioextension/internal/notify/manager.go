@@ -64,11 +64,11 @@ type Options struct {
 	Version string
 	Logger  *zap.Logger
 	Now     func() time.Time
-	// Panicked is told of each panic that was recovered.
+	// Panicked is called for each panic that was recovered.
 	Panicked func(err error)
 }
 
-// Manager decides what is sent to whom, and sends it. Make it with New.
+// Manager decides which message goes to which receiver, and sends it. Make it with New.
 type Manager struct {
 	options Options
 	started time.Time

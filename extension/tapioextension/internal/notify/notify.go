@@ -45,7 +45,7 @@ const (
 // active reports whether the alert still needs attention.
 func (s State) active() bool { return s != StateResolved && s != StateMerged }
 
-// Severity says how grave an alert is.
+// Severity is the severity of an alert.
 type Severity string
 
 // The severities, the lowest first.

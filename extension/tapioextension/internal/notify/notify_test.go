@@ -61,7 +61,7 @@ func (e *endpoint) got() []string {
 	return append([]string(nil), e.bodies...)
 }
 
-// changes are those that the webhook was told of, by message.
+// changes are those that the webhook received, by message.
 func (e *endpoint) changes(t *testing.T) (all [][]Change) {
 	t.Helper()
 	for _, body := range e.got() {

@@ -110,7 +110,7 @@ func (m *Manager) RunbookOf(group string) string {
 }
 
 // messageID is the same for the same changes of the same alerts at the same
-// receiver, so that a receiver can tell a message that is sent again.
+// receiver, so that a receiver can recognize a message that is sent again.
 func messageID(receiver string, parts ...string) string {
 	sum := sha256.Sum256([]byte(receiver + "\x00" + strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:12])

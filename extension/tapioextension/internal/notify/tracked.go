@@ -11,11 +11,11 @@ import (
 // tracked is an alert and what the receivers know of it.
 type tracked struct {
 	Alert Alert `json:"alert"`
-	// Told is the state that was sent last, "" before the first message, and Worst
+	// LastSent is the state that was last sent, "" before the first message, and Worst
 	// the highest severity that was.
-	Told  State    `json:"told,omitempty"`
-	Worst Severity `json:"worst,omitempty"`
-	// Identity are the labels of the first message: Alertmanager tells alerts by them.
+	LastSent State    `json:"told,omitempty"`
+	Worst    Severity `json:"worst,omitempty"`
+	// Identity are the labels of the first message: Alertmanager identifies alerts by them.
 	Identity map[string]string `json:"identity,omitempty"`
 	// Aliases are further ids of the same alert: an incident that goes on over a
 	// restart gets another one.
@@ -31,21 +31,21 @@ type tracked struct {
 func (t *tracked) change() Change {
 	now := t.Alert.State
 	switch {
-	case t.Told == "" && now.active():
+	case t.LastSent == "" && now.active():
 		return ChangeOpened
-	case t.Told == "":
+	case t.LastSent == "":
 		return ""
-	case !t.Told.active() && now.active():
+	case !t.LastSent.active() && now.active():
 		return ChangeReopened
-	case !t.Told.active():
+	case !t.LastSent.active():
 		return ""
 	case now == StateMerged:
 		return ChangeMerged
 	case now == StateResolved:
 		return ChangeResolved
-	case now == StateRecovering && t.Told != StateRecovering:
+	case now == StateRecovering && t.LastSent != StateRecovering:
 		return ChangeRecovering
-	case now == StateFiring && t.Told == StateRecovering:
+	case now == StateFiring && t.LastSent == StateRecovering:
 		return ChangeReopened
 	case t.Alert.Severity.rank() > t.Worst.rank():
 		return ChangeSeverityRaised
@@ -54,17 +54,17 @@ func (t *tracked) change() Change {
 	}
 }
 
-// tell notes that a change was passed to the receivers.
-func (t *tracked) tell(change Change) {
+// sent notes that a change was passed to the receivers.
+func (t *tracked) sent(change Change) {
 	if change == ChangeOpened || t.Identity == nil {
 		t.Identity = maps.Clone(t.Alert.Labels)
 	}
 	if change == ChangeOpened || change == ChangeReopened || t.Alert.Severity.rank() > t.Worst.rank() {
 		t.Worst = t.Alert.Severity
 	}
-	t.Told = t.Alert.State
-	if t.Told == StateUnknown {
-		t.Told = StateFiring
+	t.LastSent = t.Alert.State
+	if t.LastSent == StateUnknown {
+		t.LastSent = StateFiring
 	}
 }
 
@@ -111,7 +111,7 @@ func (m *Manager) pass(t *tracked, e *entry) (sent bool) {
 	}
 	t.muted = ""
 	earlier := t.Worst
-	t.tell(change)
+	t.sent(change)
 	for _, d := range m.deliveries(&t.Alert) {
 		m.enqueue(d, t, change, earlier, now, e)
 	}

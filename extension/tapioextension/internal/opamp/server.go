@@ -47,7 +47,7 @@ type Members interface {
 type Server struct {
 	members Members
 	inner   server.OpAMPServer
-	// panicked is told of panics, which the goroutines of a websocket would not survive.
+	// panicked is called for panics, which the goroutines of a websocket would not survive.
 	panicked func(error)
 	context  context.Context // ends with the server
 	end      context.CancelFunc
@@ -99,7 +99,7 @@ type agent struct {
 	*Server
 	client context.Context // says who the client is
 	fleet  fleet.Caller
-	// connection tells this one from others in fleet.Session, which outlives it.
+	// connection identifies this one in fleet.Session, which outlives it.
 	connection *byte
 	sent       string // hash of the configuration that was sent on it; guarded by the session
 	lasting    bool   // a websocket, on which news can be pushed
@@ -176,7 +176,7 @@ func (a *agent) follow(session *fleet.Session, m *protobufs.AgentToServer) (gap 
 	case reported != nil:
 		session.ConfigHash = fleet.Shorten(string(reported.GetLastRemoteConfigHash()), maxNameBytes)
 		a.sent = "" // it counts what the agent says
-	case !next: // it began anew
+	case !next: // it restarted
 		session.ConfigHash = ""
 	}
 	return !next && m.GetAgentDescription() == nil

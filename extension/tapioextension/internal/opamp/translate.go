@@ -142,7 +142,7 @@ func remoteConfig(config *tapiov1.CollectorConfig) *protobufs.AgentRemoteConfig 
 	}
 }
 
-// quietLogger keeps what opamp-go tells, which are faults of clients, for those
+// quietLogger keeps the messages of opamp-go, which are faults of clients, for those
 // who look for them.
 type quietLogger struct{ log *zap.SugaredLogger }
 

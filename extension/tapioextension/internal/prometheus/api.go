@@ -47,7 +47,7 @@ type Options struct {
 	Version   string // of this program
 	Logger    *slog.Logger
 	Now       func() time.Time
-	// Panicked is told of each panic that was recovered.
+	// Panicked is called for each panic that was recovered.
 	Panicked func(error)
 }
 

@@ -28,7 +28,7 @@ type savedSeries struct {
 }
 
 // Open makes the tracker keep its counts in a directory, and reads those that it
-// holds. A file that is damaged is an error, and begins anew.
+// holds. A damaged file is an error, and is started again.
 func (t *Tracker) Open(directory string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

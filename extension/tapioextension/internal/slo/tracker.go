@@ -39,7 +39,7 @@ type Options struct {
 	Now         func() time.Time
 	// Write stores the records that report burning.
 	Write func(ctx context.Context, events []model.Event) error
-	// Failed is told of each error of Write, and of the file.
+	// Failed is called for each error of Write, and of the file.
 	Failed func(err error)
 }
 

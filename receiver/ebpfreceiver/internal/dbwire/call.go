@@ -46,7 +46,7 @@ type Call struct {
 	Operation string
 	// Text is the question with ? for each value, if it was asked for.
 	Text string
-	// Namespace is the database, where the connection told.
+	// Namespace is the database, if the connection named it.
 	Namespace string
 	// Code is what the database says of an error, empty of none.
 	Code string

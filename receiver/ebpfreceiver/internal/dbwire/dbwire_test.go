@@ -183,7 +183,7 @@ func TestPostgreSQLAfterAGap(t *testing.T) {
 	assert.Equal(t, []string{"SELECT 1ms", "SELECT 1ms"}, w.seen, "what was not seen may have been an error")
 }
 
-func TestValuesAreNotTold(t *testing.T) {
+func TestValuesAreNotReported(t *testing.T) {
 	for text, want := range map[string]string{
 		"select * from t1 where a='x''y' and b = 1.5e-3":  "select * from t1 where a=? and b = ?",
 		`select "a""1", E'it\'s', $1, -7`:                 `select "a""1", ?, $1, -?`,

@@ -34,7 +34,7 @@ func isFront(kind byte) bool {
 }
 
 // feed reads a piece, and reports false when it cannot be followed any more.
-func (m *messages) feed(p *Piece, tell func(kind byte, body []byte, place uint32)) bool {
+func (m *messages) feed(p *Piece, emit func(kind byte, body []byte, place uint32)) bool {
 	data, length := p.Data, int64(p.Length)
 	for length > 0 {
 		if m.skip > 0 {
@@ -62,7 +62,7 @@ func (m *messages) feed(p *Piece, tell func(kind byte, body []byte, place uint32
 		}
 		m.startup = false
 		seen := min(size, int64(len(data)))
-		tell(kind, data[head:max(seen, int64(head))], m.place)
+		emit(kind, data[head:max(seen, int64(head))], m.place)
 		m.skip = size
 	}
 	return true

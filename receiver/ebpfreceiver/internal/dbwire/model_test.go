@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// language makes questions and answers that belong together: of each the answer is
-// told from that of the next by its error.
+// language makes matching requests and replies: the reply to each is
+// distinguished from the next one by its error.
 type language struct {
 	open     func() Conn
 	question func(r *rand.Rand, id int) string

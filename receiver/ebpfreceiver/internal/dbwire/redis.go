@@ -104,7 +104,7 @@ func (r *redis) takeQuestion(p *Piece, how arrival) {
 	}
 }
 
-// whyOf tells bytes that were not copied from those that are no message.
+// whyOf distinguishes bytes that were not copied from those that are no message.
 func whyOf(p *Piece) Reason {
 	if len(p.Data) < p.Length {
 		return Gap
@@ -134,7 +134,7 @@ func (r *redis) resume(p *Piece) bool {
 }
 
 // catchUp ends the one call whose answer was not copied to its end: a client that
-// waits for its answers has it when it asks again.
+// waits for its answers has it when it sends the next request.
 func (r *redis) catchUp(p *Piece) {
 	if !r.blind {
 		return

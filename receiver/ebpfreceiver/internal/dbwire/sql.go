@@ -70,7 +70,7 @@ func withoutValues(text string) string {
 }
 
 // token returns how long the next piece of a statement is, and whether it may be
-// told as it is.
+// reported as it is.
 func token(text string) (n int, keep bool) {
 	c := text[0]
 	switch {

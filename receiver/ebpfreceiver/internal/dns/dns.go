@@ -29,8 +29,8 @@ const (
 	// maxDNSStreams bounds the TCP connections to name servers of which a message
 	// came in pieces.
 	maxDNSStreams = 256
-	// sameSend is within which the same question is told again by the kernel, not
-	// asked again.
+	// sameSend is the time within which the kernel reports the same question again, though it was not
+	// sent again.
 	sameSend = time.Millisecond
 )
 

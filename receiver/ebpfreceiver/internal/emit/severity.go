@@ -25,7 +25,7 @@ func setSeverity(event plog.LogRecord, number plog.SeverityNumber, text string) 
 }
 
 // SetExitSeverity sets the severity of the end of a process: a process that a fault of its own or the OOM killer ended has
-// failed, one that was killed outright may have; SIGTERM and its kind ask it to end.
+// failed, one that was killed outright may have; SIGTERM and similar signals request an end.
 func SetExitSeverity(event plog.LogRecord, signal int32, oomKilled bool) {
 	switch killed := unix.Signal(signal) == unix.SIGKILL; {
 	case IsFault(signal), killed && oomKilled:

@@ -205,7 +205,7 @@ func TestARefusedAnswerCutsItsRequest(t *testing.T) {
 }
 
 // The thread that sent the request was held up until after the answer.
-func TestAnAnswerMayBeToldBeforeItsRequest(t *testing.T) {
+func TestAnAnswerMayBeReportedBeforeItsRequest(t *testing.T) {
 	w := newWire()
 	sent := w.clock
 	w.conn.Take(&Piece{Time: sent.Add(5 * time.Millisecond), First: true, Seq: 1, Length: len(ok) - 1, Data: []byte(ok[1:])})

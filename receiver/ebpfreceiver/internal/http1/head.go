@@ -228,7 +228,7 @@ func (h *Head) parseField(line []byte, earlier *Head) error {
 	return nil
 }
 
-// parseLength accepts the same length told several times (RFC 9110 8.6).
+// parseLength accepts the same length given several times (RFC 9110 8.6).
 func (h *Head) parseLength(value []byte) error {
 	for part := range bytes.SplitSeq(value, []byte{','}) {
 		n, err := strconv.ParseInt(string(bytes.TrimSpace(part)), 10, 64)

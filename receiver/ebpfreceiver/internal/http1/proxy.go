@@ -16,7 +16,7 @@ const (
 )
 
 // skipProxy passes over a header of the PROXY protocol, by which a load balancer
-// tells a server the address of the client.
+// passes the client's address to a server.
 func (p *Piece) skipProxy() {
 	size := 0
 	switch {

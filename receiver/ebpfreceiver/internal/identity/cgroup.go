@@ -79,7 +79,7 @@ func isIn(mount Mount, cgroups string, id uint64) bool {
 
 func folderWithInode(root string, inode uint64) (found string, ok bool) {
 	folders := 0
-	// What cannot be read is passed over: the search has no error to tell.
+	// What cannot be read is passed over: the search has no error to report.
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil

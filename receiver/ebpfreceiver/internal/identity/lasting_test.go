@@ -57,7 +57,7 @@ func TestAnInstanceStaysOrServes(t *testing.T) {
 
 // A resource that neither an SDK nor a process id vouches for names a server from the
 // second export on, and a script that sends what it makes up never.
-func TestOnlyServersAreNamedByWhatNobodyVouchesFor(t *testing.T) {
+func TestOnlyServersAreNamedByUnverifiedValues(t *testing.T) {
 	table := NewTable("/proc")
 	start := func(pid uint32, name string) *Process {
 		return table.Executed(&Start{Key: Key{PID: 1<<30 + pid, Start: 1}, Exe: name, File: "/bin/" + name})

@@ -74,7 +74,7 @@ func (k *Kernel) Cost(probe string) (Cost, error) {
 	return cost, nil
 }
 
-// Measure tells the kernel to measure its programs, all of them, until Close.
+// Measure makes the kernel measure its programs, all of them, until Close.
 func (k *Kernel) Measure() error {
 	var err error
 	if k.measuring, err = ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEachCauseIsToldOnceForAllThatIsOff(t *testing.T) {
+func TestEachCauseIsReportedOnceForAllThatIsOff(t *testing.T) {
 	require.NoError(t, Together(nil))
 	said := errors.New("what the kernel said")
 	assert.EqualError(t, Together([]Gap{

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// SyscallNames are those of this kind of machine; on one that is not known calls are
-// told by their numbers.
+// SyscallNames are those of this kind of machine; on an unknown one calls are
+// reported by their numbers.
 func SyscallNames() map[uint32]string {
 	switch runtime.GOARCH {
 	case "amd64":

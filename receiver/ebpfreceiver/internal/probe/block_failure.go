@@ -75,7 +75,7 @@ func (p *block) collectFailures(out *emit.Batch) error {
 }
 
 // blockError names the kernel's status of a request as programs know it: by the
-// errno that it becomes. Before Linux 5.16 the kernel told the errno itself.
+// errno that it becomes. Before Linux 5.16 the kernel reported the errno itself.
 func blockError(status int32) string {
 	if status < 0 {
 		return kernel.ErrorName(int64(-status))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// FileConfig says of which files to tell what is done to them.
+// FileConfig sets of which files operations are reported.
 type FileConfig struct {
 	// Enabled runs the probe.
 	Enabled bool `mapstructure:"enabled"`
@@ -42,7 +42,7 @@ const (
 	maxPathLength = 250
 )
 
-// DefaultFileConfig tells everything of the files, and names none.
+// DefaultFileConfig reports every operation, and selects no files.
 func DefaultFileConfig() FileConfig {
 	return FileConfig{
 		Enabled: true, Opens: true, Writes: true, Unlinks: true, Renames: true, Reads: true, WriteInterval: 10 * time.Second,

@@ -41,7 +41,7 @@ const callsOfProgram = 32
 // other programs not included.
 func (c *SyscallConfig) maxSeries() int { return c.MaxPrograms * callsOfProgram }
 
-// DefaultSyscallConfig counts calls, and tells those that should not take half a
+// DefaultSyscallConfig counts calls, and reports those that should not take half a
 // second.
 func DefaultSyscallConfig() SyscallConfig {
 	return SyscallConfig{

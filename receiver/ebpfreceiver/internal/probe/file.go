@@ -32,7 +32,7 @@ type files struct {
 	names  map[uint32]string
 	counts *ebpf.Map
 	sweep  func() error
-	own    uint32 // whose files are not told
+	own    uint32 // whose files are not reported
 }
 
 func newFiles(c *FileConfig) *files {

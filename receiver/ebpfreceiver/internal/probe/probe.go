@@ -35,7 +35,7 @@ type Settler interface {
 	Settle(out *emit.Batch, last bool)
 }
 
-// Loser is a probe that loses what the account of the ring buffer cannot tell.
+// Loser is a probe with losses that the account of the ring buffer does not contain.
 type Loser interface {
 	// Lost counts by stage. It is called from any goroutine.
 	Lost() map[string]uint64

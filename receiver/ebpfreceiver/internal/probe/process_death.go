@@ -23,7 +23,7 @@ type signalRecord struct {
 	SenderComm  [16]byte
 }
 
-// signal reports who killed whom. A fault of the process's own, such as SIGSEGV,
+// signal reports the sender and the receiver of a deadly signal. A fault of the process's own, such as SIGSEGV,
 // has it as its own sender.
 func (p *process) signal(record []byte, out *emit.Batch) error {
 	e, err := kernel.As[signalRecord](record)

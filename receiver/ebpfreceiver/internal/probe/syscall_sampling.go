@@ -16,7 +16,7 @@ import (
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 )
 
-// setSampling tells the programs how many calls they may time.
+// setSampling sets how many calls the programs may time.
 func (c *SyscallConfig) setSampling(to map[string]*ebpf.VariableSpec, tick time.Duration) error {
 	return errors.Join(
 		to[bpf.SyscallVarTickNs].Set(uint64(tick)),

@@ -61,10 +61,10 @@ type httpConn struct {
 	counted  exchangeCounts
 	reported uint64
 	sampled  bool // the kernel may count some
-	// form is that of the last exchange, formTold what the kernel has been told of it.
-	form, formTold exchangeForm
+	// form is that of the last exchange, formSent the one that the kernel has been given.
+	form, formSent exchangeForm
 	hasRequest     bool
-	formsTold      int
+	formsSent      int
 }
 
 // served is an exchange that is complete; one of a server waits for its client's.

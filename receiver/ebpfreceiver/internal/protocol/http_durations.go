@@ -14,7 +14,7 @@ import (
 )
 
 // httpLabels are those of the two histograms. The address is the server's, and
-// told on the side of the client only, as the conventions have it.
+// reported on the side of the client only, as the conventions have it.
 type httpLabels struct {
 	place    *identity.Place
 	method   string

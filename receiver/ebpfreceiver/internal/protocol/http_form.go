@@ -21,15 +21,15 @@ const (
 	maxFormRequest = 256
 	maxFormAnswer  = 512
 	// maxForms bounds how often a connection may change the form of its exchanges before
-	// the kernel is no longer told.
+	// the kernel gets no more updates.
 	maxForms = 16
 )
 
-// learnForm tells the kernel what the exchanges of a connection look like, once the
+// learnForm passes to the kernel what the exchanges of a connection look like, once the
 // rate is so high that it may count them. These are requests without a body that
 // fill a call, and answers that succeed and have a Content-Length.
 func (p *HTTPProbe) learnForm(conn *httpConn, id uint64, piece *http1.Piece, begun []*http1.Exchange) error {
-	if !conn.sampled || conn.encrypted || conn.formsTold >= maxForms {
+	if !conn.sampled || conn.encrypted || conn.formsSent >= maxForms {
 		return nil
 	}
 	if piece.Sent != conn.speaker.Server {
@@ -38,12 +38,12 @@ func (p *HTTPProbe) learnForm(conn *httpConn, id uint64, piece *http1.Piece, beg
 		}
 		return nil
 	}
-	if !conn.hasRequest || !conn.form.putAnswer(piece) || conn.form == conn.formTold {
+	if !conn.hasRequest || !conn.form.putAnswer(piece) || conn.form == conn.formSent {
 		return nil
 	}
-	conn.formsTold++
+	conn.formsSent++
 	conn.form.Version++
-	conn.formTold = conn.form
+	conn.formSent = conn.form
 	err := p.streams.programs.Maps[bpf.StreamMapExchangeForms].Update(id, &conn.form, ebpf.UpdateAny)
 	if errors.Is(err, unix.E2BIG) {
 		return nil // its exchanges are all sent

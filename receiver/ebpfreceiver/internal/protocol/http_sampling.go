@@ -22,7 +22,7 @@ import (
 // rateWindows is bpf/exchange.h's RATE_WINDOWS.
 const rateWindows = 10
 
-// setSampling tells the programs from which rate on they need not send all requests.
+// setSampling sets the rate above which the programs need not send all requests.
 func (c *HTTPConfig) setSampling(to map[string]*ebpf.VariableSpec, tick time.Duration) error {
 	exact := uint32(0)
 	if c.Enabled && c.ExactRequestsPerSecond > 0 {

@@ -56,8 +56,8 @@ func spanID(n uint64) (s pcommon.SpanID) {
 	return s
 }
 
-// span reports one exchange. Of what the conventions leave open it
-// tells what a question may be about; each attribute costs a part of what a span
+// span reports one exchange. Of the optional attributes of the conventions it
+// has those that a query may use; each attribute costs a part of what a span
 // does.
 func (p *HTTPProbe) span(s *served, clientSeen bool, out *emit.Batch) {
 	e, server := s.exchange, s.conn.speaker.Server

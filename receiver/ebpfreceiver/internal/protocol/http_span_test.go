@@ -107,7 +107,7 @@ func TestAMethodThatIsMadeUpMakesNoNames(t *testing.T) {
 	assert.Equal(t, "GET", titleOf("GET"))
 }
 
-func TestAnErrorIsNamedByItsStatusThoughNobodyReadsOn(t *testing.T) {
+func TestAnErrorIsNamedByItsStatusThoughTheRestIsNotRead(t *testing.T) {
 	for _, of := range []struct {
 		status      int
 		cut, server bool

@@ -128,7 +128,7 @@ type streamConn struct {
 	_                                [4]uint8
 }
 
-// forget tells the kernel that the connection speaks no protocol any more.
+// forget notes in the kernel that the connection speaks no protocol any more.
 func (s *Streams) forget(conn uint64) error { return s.set(conn, speechOther) }
 
 // decideAnew has the kernel find out what the connection speaks from here on.
@@ -230,15 +230,15 @@ func (r *streamRecord) departure(mark callID, of *identity.Process, out *emit.Ba
 	}
 }
 
-// check is what the kernel had told of the connection when it was last asked.
+// check is what the kernel had reported of the connection at the last lookup.
 type check struct {
 	at   [2]uint32
 	gone bool
 	done bool
 }
 
-// silent reports that records of the connection were lost: the kernel told more of
-// it than came, or it is closed, and was so when it was asked before.
+// silent reports that records of the connection were lost: the kernel sent more of
+// it than came, or it is closed, and was so at the lookup before.
 func (s *Streams) silent(conn uint64, before *check, next [2]uint32) bool {
 	if s.programs == nil {
 		return false

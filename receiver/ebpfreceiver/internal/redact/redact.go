@@ -3,7 +3,7 @@
 
 // Package redact hides secrets in command lines: the values of options, variables,
 // headers, URLs, JSON and SQL that are named like a secret, what is a secret by its
-// form, and the options by which known programs take one. Where it cannot tell where a
+// form, and the options by which known programs take one. Where it is not known where a
 // secret ends it hides the rest of the argument.
 package redact
 

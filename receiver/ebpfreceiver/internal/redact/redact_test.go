@@ -165,7 +165,7 @@ func TestConfiguredExpressions(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// FuzzArgs looks for a secret that is told, whatever stands around it.
+// FuzzArgs looks for a secret that is shown, whatever stands around it.
 func FuzzArgs(f *testing.F) {
 	for i := range commands() {
 		f.Add(uint16(i), "hunter2x", "--verbose", true)

@@ -61,7 +61,7 @@ func (l *line) assignment(i, sep int) {
 	}
 }
 
-// settled values tell nothing.
+// settled values contain nothing secret.
 func settled(value string) bool {
 	switch strings.ToLower(strings.Trim(value, `"'\`)) {
 	case "", "true", "false", "null", "none":

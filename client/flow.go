@@ -10,19 +10,19 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// steering is how the server wants a writer to send. The writer's lock guards
+// pacing is how the server wants a writer to send. The writer's lock guards
 // it.
-type steering struct {
+type pacing struct {
 	flow      *tapiov1.FlowControl
 	notBefore time.Time // the end of a pause
 	sent      time.Time // the batch before
 	count     int       // its events
 }
 
-// Steer makes the writer send as a server asks, until the next call: batches not
+// ApplyFlowControl makes the writer send as a server asks, until the next call: batches not
 // larger, not closer together and not faster than that, compressed as it likes,
 // and none during a pause. What Write takes meanwhile waits. nil ends all of it.
-func (w *Writer) Steer(flow *tapiov1.FlowControl) {
+func (w *Writer) ApplyFlowControl(flow *tapiov1.FlowControl) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flow, w.notBefore = flow, time.Time{}
@@ -33,7 +33,7 @@ func (w *Writer) Steer(flow *tapiov1.FlowControl) {
 }
 
 // most is how many events a batch may have.
-func (s *steering) most(events int) int {
+func (s *pacing) most(events int) int {
 	if asked := int(s.flow.GetMaxBatchRecords()); asked > 0 {
 		return min(events, asked)
 	}
@@ -41,7 +41,7 @@ func (s *steering) most(events int) int {
 }
 
 // due is when the next batch may go.
-func (s *steering) due() time.Time {
+func (s *pacing) due() time.Time {
 	apart := s.flow.GetSendInterval().AsDuration()
 	if perSecond := s.flow.GetMaxRecordsPerSecond(); perSecond > 0 {
 		apart = max(apart, time.Duration(float64(s.count)/perSecond*float64(time.Second)))

@@ -16,10 +16,10 @@ import (
 )
 
 // A writer that is asked for smaller batches makes them.
-func TestWriterIsSteeredToSmallerBatches(t *testing.T) {
+func TestFlowControlMakesBatchesSmaller(t *testing.T) {
 	server := &flaky{trouble: func(int) trouble { return none }}
 	w := client.NewWriter(server.serve(t), client.WriterOptions{BatchEvents: 100, Window: 1})
-	w.Steer(&tapiov1.FlowControl{MaxBatchRecords: 5})
+	w.ApplyFlowControl(&tapiov1.FlowControl{MaxBatchRecords: 5})
 	for i := range 100 {
 		require.NoError(t, w.Write(bounded(t), event(i)))
 	}
@@ -37,11 +37,11 @@ func TestWriterPauses(t *testing.T) {
 	for _, hold := range []*tapiov1.FlowControl{
 		{Pause: durationpb.New(time.Hour)}, {SendInterval: durationpb.New(time.Hour)}, {MaxRecordsPerSecond: 1.0 / 3600},
 	} {
-		w.Steer(hold)
+		w.ApplyFlowControl(hold)
 		before := w.Stats().Batches
 		require.NoError(t, w.Write(bounded(t), event(2)))
 		assert.Equal(t, before, w.Stats().Batches)
-		w.Steer(nil)
+		w.ApplyFlowControl(nil)
 		require.NoError(t, w.Flush(bounded(t)), "else it waits an hour")
 	}
 	require.NoError(t, w.Close(bounded(t)))
@@ -52,7 +52,7 @@ func TestWriterPauses(t *testing.T) {
 func TestWriterClosesInAPause(t *testing.T) {
 	server := &flaky{trouble: func(int) trouble { return none }}
 	w := client.NewWriter(server.serve(t), client.WriterOptions{})
-	w.Steer(&tapiov1.FlowControl{Pause: durationpb.New(time.Hour)})
+	w.ApplyFlowControl(&tapiov1.FlowControl{Pause: durationpb.New(time.Hour)})
 	require.NoError(t, w.Write(bounded(t), event(1)))
 	ended, cancel := contextEnded(t)
 	defer cancel()

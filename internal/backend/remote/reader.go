@@ -85,6 +85,9 @@ func call[Request, Response proto.Message](
 	for _, note := range r.notesOf(response) {
 		query.AddNote(ctx, note)
 	}
+	for _, source := range protoconv.SourcesOf(response) {
+		query.AddSource(ctx, r.Name+"/"+source)
+	}
 	return response, nil
 }
 

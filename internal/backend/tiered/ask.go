@@ -74,7 +74,7 @@ func askOne[T any](
 	if deadline, bounded := ctx.Deadline(); bounded {
 		timeout = min(timeout, max(time.Duration(float64(time.Until(deadline))*shareOfDeadline), 0))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errLate)
+	ctx, cancel := context.WithTimeoutCause(unnamed(ctx, part), timeout, errLate)
 	defer cancel()
 	if panicked := panics.Catch(func() { value, err = call(ctx, member.Reader, part) }); panicked != nil {
 		r.Panicked(panicked)

@@ -68,7 +68,7 @@ func (o *older) QueryPoints(ctx context.Context, q model.PointQuery) (model.Page
 
 func (r *recent) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
 	q.Filter.Time = since(ctx, q.Filter.Time)
-	return r.Reader.ListOperations(ctx, q)
+	return r.Reader.ListOperations(unnamed(ctx, q.Filter.Time), q)
 }
 
 func (o *older) ListOperations(ctx context.Context, q model.OperationQuery) (list model.List[model.Operation], err error) {
@@ -83,7 +83,7 @@ func (o *older) ListOperations(ctx context.Context, q model.OperationQuery) (lis
 func (r *recent) CountRecords(ctx context.Context, q model.CountQuery) (model.Counts, error) {
 	start := q.Selection.Filter.Time.Start
 	q.Selection.Filter.Time = since(ctx, q.Selection.Filter.Time)
-	counts, err := r.Reader.CountRecords(ctx, q)
+	counts, err := r.Reader.CountRecords(unnamed(ctx, q.Selection.Filter.Time), q)
 	if q.Resolution == 0 {
 		for i := range counts.Groups {
 			for j := range counts.Groups[i].Counts {
@@ -97,14 +97,14 @@ func (r *recent) CountRecords(ctx context.Context, q model.CountQuery) (model.Co
 func (o *older) CountRecords(ctx context.Context, q model.CountQuery) (counts model.Counts, err error) {
 	if part := before(ctx, q.Selection.Filter.Time); !isEmpty(part) || q.Resolution < 0 {
 		q.Selection.Filter.Time = part
-		return o.Reader.CountRecords(ctx, q)
+		return o.Reader.CountRecords(unnamed(ctx, part), q)
 	}
 	return counts, ctx.Err()
 }
 
 func (r *recent) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
 	q.Selection.Filter.Time = since(ctx, q.Selection.Filter.Time)
-	return r.Reader.GetFacets(ctx, q)
+	return r.Reader.GetFacets(unnamed(ctx, q.Selection.Filter.Time), q)
 }
 
 func (o *older) GetFacets(ctx context.Context, q model.FacetQuery) (facets model.Facets, err error) {
@@ -129,7 +129,7 @@ func (o *older) CompareAttributes(ctx context.Context, q model.CompareQuery) (co
 
 func (r *recent) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page[model.Change], error) {
 	q.Filter.Time = since(ctx, q.Filter.Time)
-	return r.Reader.GetChanges(ctx, q)
+	return r.Reader.GetChanges(unnamed(ctx, q.Filter.Time), q)
 }
 
 func (o *older) GetChanges(ctx context.Context, q model.ChangeQuery) (page model.Page[model.Change], err error) {

@@ -9,5 +9,5 @@
 //
 // An answer that needs the older reader is put together as one of a federation is: a
 // reader that fails or is late is reported with query.AddNote, and the answer has what the
-// other one holds.
+// other one holds. Which of them took part is reported with query.AddSource.
 package tiered

@@ -38,6 +38,7 @@ var _ query.Reader = (*Reader)(nil)
 
 // New makes a reader.
 func New(options Options) *Reader {
+	options.Recent, options.Older = tierOf(options.Recent), tierOf(options.Older)
 	r := &Reader{Options: options, both: federation.New(federation.Options{
 		ID: "tiers", Timeout: options.Timeout, Calls: options.Calls, QueryMemory: options.QueryMemory, Panicked: options.Panicked, Now: options.Now,
 	})}
@@ -156,7 +157,7 @@ func (r *Reader) GroupProfiles(ctx context.Context, q model.ProfileGroupQuery) (
 }
 
 func noteProfiles(ctx context.Context, r *Reader, times model.TimeRange) {
-	if times.Start != 0 && times.Start < r.Since() {
-		query.AddNote(ctx, query.Note{Source: r.Older.Name, State: query.SourceIncomplete, Message: "does not keep profiles: older ones are missing"})
+	if times.Start < r.Since() {
+		query.AddNote(ctx, query.Note{Source: r.Older.Name, State: query.SourceIncomplete, Message: "is not read for profiles: those that are not in " + r.Recent.Name + " are missing"})
 	}
 }

@@ -64,21 +64,21 @@ func (o *older) TailPoints(ctx context.Context, q model.PointQuery, start model.
 }
 
 func (r *recent) TailEvents(ctx context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
-	return &behind[model.Event]{Tail: r.Reader.TailEvents(ctx, q, start), seam: seamIn(ctx), when: (*model.Event).When, more: true}
+	return &behind[model.Event]{Tail: r.Reader.TailEvents(unnamed(ctx, since(ctx, q.Filter.Time)), q, start), seam: seamIn(ctx), when: (*model.Event).When, more: true}
 }
 
 func (r *recent) TailRecords(ctx context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
-	return &behind[model.Event]{Tail: r.Reader.TailRecords(ctx, q, start), seam: seamIn(ctx), when: (*model.Event).When, more: true}
+	return &behind[model.Event]{Tail: r.Reader.TailRecords(unnamed(ctx, since(ctx, q.Filter.Time)), q, start), seam: seamIn(ctx), when: (*model.Event).When, more: true}
 }
 
 func (r *recent) TailSpans(ctx context.Context, q model.TraceQuery, start model.Start) query.Tail[model.Span] {
 	when := func(s *model.Span) model.Nanos { return s.Start }
-	return &behind[model.Span]{Tail: r.Reader.TailSpans(ctx, q, start), seam: seamIn(ctx), when: when, more: true}
+	return &behind[model.Span]{Tail: r.Reader.TailSpans(unnamed(ctx, since(ctx, q.Filter.Time)), q, start), seam: seamIn(ctx), when: when, more: true}
 }
 
 func (r *recent) TailPoints(ctx context.Context, q model.PointQuery, start model.Start) query.Tail[model.Point] {
 	when := func(p *model.Point) model.Nanos { return p.Time }
-	return &behind[model.Point]{Tail: r.Reader.TailPoints(ctx, q, start), seam: seamIn(ctx), when: when, more: true}
+	return &behind[model.Point]{Tail: r.Reader.TailPoints(unnamed(ctx, since(ctx, q.Filter.Time)), q, start), seam: seamIn(ctx), when: when, more: true}
 }
 
 // ended is a tail without rows.

@@ -621,7 +621,10 @@ type ListServicesResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,6 +676,13 @@ func (x *ListServicesResponse) GetNextPageToken() string {
 func (x *ListServicesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListServicesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -904,7 +914,10 @@ type ListOperationsResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -956,6 +969,13 @@ func (x *ListOperationsResponse) GetNextPageToken() string {
 func (x *ListOperationsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListOperationsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1124,7 +1144,10 @@ type ListMetricsResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1176,6 +1199,13 @@ func (x *ListMetricsResponse) GetNextPageToken() string {
 func (x *ListMetricsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListMetricsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1399,7 +1429,10 @@ type ListLabelsResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1451,6 +1484,13 @@ func (x *ListLabelsResponse) GetNextPageToken() string {
 func (x *ListLabelsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListLabelsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1621,7 +1661,10 @@ type ListLabelValuesResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1673,6 +1716,13 @@ func (x *ListLabelValuesResponse) GetNextPageToken() string {
 func (x *ListLabelValuesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListLabelValuesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1935,7 +1985,10 @@ type CountRecordsResponse struct {
 	// The groups, the highest count first.
 	Groups []*RecordCounts `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1987,6 +2040,13 @@ func (x *CountRecordsResponse) GetGroups() []*RecordCounts {
 func (x *CountRecordsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *CountRecordsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2151,7 +2211,10 @@ type GetFacetsResponse struct {
 	// All figures are extrapolated from the records that were looked at.
 	Estimated bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2217,6 +2280,13 @@ func (x *GetFacetsResponse) GetEstimated() bool {
 func (x *GetFacetsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetFacetsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2364,7 +2434,10 @@ type GetServiceGraphResponse struct {
 	// Edges above the limit, or the oldest spans, were left out.
 	Truncated bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2430,6 +2503,13 @@ func (x *GetServiceGraphResponse) GetTruncated() bool {
 func (x *GetServiceGraphResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetServiceGraphResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2686,7 +2766,10 @@ type CompareAttributesResponse struct {
 	// A sample was compared: counts are those of the sample.
 	Estimated bool `protobuf:"varint,4,opt,name=estimated,proto3" json:"estimated,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2752,6 +2835,13 @@ func (x *CompareAttributesResponse) GetEstimated() bool {
 func (x *CompareAttributesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *CompareAttributesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2920,7 +3010,10 @@ type GetChangesResponse struct {
 	// filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2972,6 +3065,13 @@ func (x *GetChangesResponse) GetNextPageToken() string {
 func (x *GetChangesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetChangesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -3180,11 +3280,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x13ListServicesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12)\n" +
 	"\x05order\x18\x02 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\x128\n" +
-	"\x18include_duration_buckets\x18\x03 \x01(\bR\x16includeDurationBuckets\"\x99\x01\n" +
+	"\x18include_duration_buckets\x18\x03 \x01(\bR\x16includeDurationBuckets\"\xb3\x01\n" +
 	"\x14ListServicesResponse\x12-\n" +
 	"\bservices\x18\x01 \x03(\v2\x11.tapio.v1.ServiceR\bservices\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xe2\x03\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xe2\x03\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -3207,13 +3308,14 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12A\n" +
 	"\x05kinds\x18\x02 \x03(\x0e2+.opentelemetry.proto.trace.v1.Span.SpanKindR\x05kinds\x12)\n" +
 	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\x128\n" +
-	"\x18include_duration_buckets\x18\x04 \x01(\bR\x16includeDurationBuckets\"\xa1\x01\n" +
+	"\x18include_duration_buckets\x18\x04 \x01(\bR\x16includeDurationBuckets\"\xbb\x01\n" +
 	"\x16ListOperationsResponse\x123\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x13.tapio.v1.OperationR\n" +
 	"operations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xa1\x02\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xa1\x02\n" +
 	"\tOperation\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12?\n" +
@@ -3225,11 +3327,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x12ListMetricsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x02 \x03(\tR\vmetricNames\x12)\n" +
-	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\xa0\x01\n" +
+	"\x05order\x18\x03 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\xba\x01\n" +
 	"\x13ListMetricsResponse\x125\n" +
 	"\ametrics\x18\x01 \x03(\v2\x1b.tapio.v1.MetricDescriptionR\ametrics\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x91\x05\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\x91\x05\n" +
 	"\x11MetricDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x04type\x18\x02 \x01(\x0e2 .tapio.v1.MetricDescription.TypeR\x04type\x12\x12\n" +
@@ -3260,11 +3363,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x03 \x03(\tR\vmetricNames\x12\x16\n" +
 	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12)\n" +
-	"\x05order\x18\x05 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\x91\x01\n" +
+	"\x05order\x18\x05 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\xab\x01\n" +
 	"\x12ListLabelsResponse\x12'\n" +
 	"\x06labels\x18\x01 \x03(\v2\x0f.tapio.v1.LabelR\x06labels\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"j\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"j\n" +
 	"\x05Label\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
 	"\asignals\x18\x02 \x03(\x0e2\x10.tapio.v1.SignalR\asignals\x12!\n" +
@@ -3275,11 +3379,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12!\n" +
 	"\fmetric_names\x18\x04 \x03(\tR\vmetricNames\x12\x16\n" +
 	"\x06prefix\x18\x05 \x01(\tR\x06prefix\x12)\n" +
-	"\x05order\x18\x06 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\x9b\x01\n" +
+	"\x05order\x18\x06 \x01(\x0e2\x13.tapio.v1.ListOrderR\x05order\"\xb5\x01\n" +
 	"\x17ListLabelValuesResponse\x12,\n" +
 	"\x06values\x18\x01 \x03(\v2\x14.tapio.v1.LabelValueR\x06values\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"E\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"E\n" +
 	"\n" +
 	"LabelValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12!\n" +
@@ -3302,12 +3407,13 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"resolution\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"resolution\x12\x19\n" +
 	"\bgroup_by\x18\x03 \x01(\tR\agroupBy\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"\x93\x01\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xad\x01\n" +
 	"\x14CountRecordsResponse\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x04R\n" +
 	"totalCount\x12.\n" +
 	"\x06groups\x18\x02 \x03(\v2\x16.tapio.v1.RecordCountsR\x06groups\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xf1\x01\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xf1\x01\n" +
 	"\fRecordCounts\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x16\n" +
 	"\x06others\x18\x02 \x01(\bR\x06others\x12\x1f\n" +
@@ -3323,14 +3429,15 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06labels\x18\x02 \x03(\tR\x06labels\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x1d\n" +
 	"\n" +
-	"max_labels\x18\x04 \x01(\rR\tmaxLabels\"\xce\x01\n" +
+	"max_labels\x18\x04 \x01(\rR\tmaxLabels\"\xe8\x01\n" +
 	"\x11GetFacetsResponse\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x04R\n" +
 	"totalCount\x12'\n" +
 	"\x06facets\x18\x02 \x03(\v2\x0f.tapio.v1.FacetR\x06facets\x12%\n" +
 	"\x0eexamined_count\x18\x03 \x01(\x04R\rexaminedCount\x12\x1c\n" +
 	"\testimated\x18\x04 \x01(\bR\testimated\x12*\n" +
-	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xb3\x01\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\xb3\x01\n" +
 	"\x05Facet\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12!\n" +
 	"\frecord_count\x18\x02 \x01(\x04R\vrecordCount\x12%\n" +
@@ -3338,14 +3445,15 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\x06values\x18\x04 \x03(\v2\x14.tapio.v1.LabelValueR\x06values\x12\x1c\n" +
 	"\testimated\x18\x05 \x01(\bR\testimated\"B\n" +
 	"\x16GetServiceGraphRequest\x12(\n" +
-	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\xdc\x01\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\xf6\x01\n" +
 	"\x17GetServiceGraphResponse\x12+\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x15.tapio.v1.ServiceNodeR\x05nodes\x12+\n" +
 	"\x05edges\x18\x02 \x03(\v2\x15.tapio.v1.ServiceEdgeR\x05edges\x12\x1d\n" +
 	"\n" +
 	"span_count\x18\x03 \x01(\x04R\tspanCount\x12\x1c\n" +
 	"\ttruncated\x18\x04 \x01(\bR\ttruncated\x12*\n" +
-	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x9c\x02\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\x9c\x02\n" +
 	"\vServiceNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1a.tapio.v1.ServiceNode.TypeR\x04type\x12\x12\n" +
@@ -3368,13 +3476,14 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\bbaseline\x18\x02 \x01(\v2\x19.tapio.v1.RecordSelectionR\bbaseline\x12\x16\n" +
 	"\x06labels\x18\x03 \x03(\tR\x06labels\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\rR\x05limit\x12#\n" +
-	"\rinclude_equal\x18\x05 \x01(\bR\fincludeEqual\"\xf6\x01\n" +
+	"\rinclude_equal\x18\x05 \x01(\bR\fincludeEqual\"\x90\x02\n" +
 	"\x19CompareAttributesResponse\x12'\n" +
 	"\x0fselection_count\x18\x01 \x01(\x04R\x0eselectionCount\x12%\n" +
 	"\x0ebaseline_count\x18\x02 \x01(\x04R\rbaselineCount\x12?\n" +
 	"\vdifferences\x18\x03 \x03(\v2\x1d.tapio.v1.AttributeDifferenceR\vdifferences\x12\x1c\n" +
 	"\testimated\x18\x04 \x01(\bR\testimated\x12*\n" +
-	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x81\x02\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\x81\x02\n" +
 	"\x13AttributeDifference\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12'\n" +
@@ -3387,11 +3496,12 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"divergence\"r\n" +
 	"\x11GetChangesRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x123\n" +
-	"\x05types\x18\x02 \x03(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x05types\"\x9c\x01\n" +
+	"\x05types\x18\x02 \x03(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x05types\"\xb6\x01\n" +
 	"\x12GetChangesResponse\x122\n" +
 	"\achanges\x18\x01 \x03(\v2\x18.tapio.v1.ObservedChangeR\achanges\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xbc\x03\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xbc\x03\n" +
 	"\x0eObservedChange\x121\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1d.tapio.v1.ObservedChange.TypeR\x04type\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +

@@ -151,7 +151,10 @@ type GetMetricsResponse struct {
 	// Series left out because of filter.limit. With an aggregation only.
 	TruncatedSeries uint64 `protobuf:"varint,4,opt,name=truncated_series,json=truncatedSeries,proto3" json:"truncated_series,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,6 +220,13 @@ func (x *GetMetricsResponse) GetTruncatedSeries() uint64 {
 func (x *GetMetricsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetMetricsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -456,7 +466,10 @@ type StreamMetricsResponse struct {
 	ResumeToken string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// What was stored when the stream began has been sent. Set once, in a response
 	// without records, if report_position is.
-	CaughtUp      bool `protobuf:"varint,7,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	CaughtUp bool `protobuf:"varint,7,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,8,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +551,13 @@ func (x *StreamMetricsResponse) GetCaughtUp() bool {
 		return x.CaughtUp
 	}
 	return false
+}
+
+func (x *StreamMetricsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
 }
 
 // TraceQuery selects traces: those by id, or those with a span that meets all
@@ -890,7 +910,10 @@ type GetTracesResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -942,6 +965,13 @@ func (x *GetTracesResponse) GetNextPageToken() string {
 func (x *GetTracesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetTracesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1050,7 +1080,10 @@ type StreamTracesResponse struct {
 	ResumeToken string `protobuf:"bytes,5,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// What was stored when the stream began has been sent. Set once, in a response
 	// without records, if report_position is.
-	CaughtUp      bool `protobuf:"varint,6,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	CaughtUp bool `protobuf:"varint,6,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1127,6 +1160,13 @@ func (x *StreamTracesResponse) GetCaughtUp() bool {
 	return false
 }
 
+func (x *StreamTracesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
 // GetTraceTimelineRequest names a trace.
 type GetTraceTimelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1193,7 +1233,10 @@ type GetTraceTimelineResponse struct {
 	// Log records with the trace's id, the earliest first, at most 1,000.
 	Logs []*Event `protobuf:"bytes,3,rep,name=logs,proto3" json:"logs,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,9,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1252,6 +1295,13 @@ func (x *GetTraceTimelineResponse) GetLogs() []*Event {
 func (x *GetTraceTimelineResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetTraceTimelineResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1328,7 +1378,10 @@ type GetLogsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1380,6 +1433,13 @@ func (x *GetLogsResponse) GetNextPageToken() string {
 func (x *GetLogsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetLogsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1492,7 +1552,10 @@ type StreamLogsResponse struct {
 	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// What was stored when the stream began has been sent. Set once, in a response
 	// without records, if report_position is.
-	CaughtUp      bool `protobuf:"varint,5,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	CaughtUp bool `protobuf:"varint,5,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1560,6 +1623,13 @@ func (x *StreamLogsResponse) GetCaughtUp() bool {
 		return x.CaughtUp
 	}
 	return false
+}
+
+func (x *StreamLogsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
 }
 
 // Profile is one stored profile.
@@ -1816,7 +1886,10 @@ type GetProfilesResponse struct {
 	// The sum of the selected samples, of a request with a format.
 	Merged *MergedProfile `protobuf:"bytes,3,opt,name=merged,proto3" json:"merged,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1875,6 +1948,13 @@ func (x *GetProfilesResponse) GetMerged() *MergedProfile {
 func (x *GetProfilesResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetProfilesResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2430,7 +2510,10 @@ type AnalyzeProfileResponse struct {
 	// baseline.
 	IncidentBaseline *TimeRange `protobuf:"bytes,18,opt,name=incident_baseline,json=incidentBaseline,proto3" json:"incident_baseline,omitempty"`
 	// The binaries whose functions are missing, the costliest first, at most 10.
-	Unsymbolized  []*UnsymbolizedBinary `protobuf:"bytes,19,rep,name=unsymbolized,proto3" json:"unsymbolized,omitempty"`
+	Unsymbolized []*UnsymbolizedBinary `protobuf:"bytes,19,rep,name=unsymbolized,proto3" json:"unsymbolized,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,20,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2594,6 +2677,13 @@ func (x *AnalyzeProfileResponse) GetIncidentBaseline() *TimeRange {
 func (x *AnalyzeProfileResponse) GetUnsymbolized() []*UnsymbolizedBinary {
 	if x != nil {
 		return x.Unsymbolized
+	}
+	return nil
+}
+
+func (x *AnalyzeProfileResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2815,13 +2905,14 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\n" +
 	"$tapio/v1/observability_service.proto\x12\btapio.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,opentelemetry/proto/metrics/v1/metrics.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x18tapio/v1/discovery.proto\x1a\x14tapio/v1/event.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/metric.proto\x1a\x16tapio/v1/profile.proto\x1a\x15tapio/v1/source.proto\x1a\x1ctapio/v1/tapio_service.proto\"@\n" +
 	"\x11GetMetricsRequest\x12+\n" +
-	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\x9f\x02\n" +
+	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\"\xb9\x02\n" +
 	"\x12GetMetricsResponse\x12.\n" +
 	"\x06series\x18\x01 \x03(\v2\x16.tapio.v1.MetricSeriesR\x06series\x12Z\n" +
 	"\x10resource_metrics\x18\x02 \x03(\v2/.opentelemetry.proto.metrics.v1.ResourceMetricsR\x0fresourceMetrics\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12)\n" +
 	"\x10truncated_series\x18\x04 \x01(\x04R\x0ftruncatedSeries\x12*\n" +
-	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xf9\x01\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\xf9\x01\n" +
 	"\x14ExportMetricsRequest\x12+\n" +
 	"\x05query\x18\x01 \x01(\v2\x15.tapio.v1.MetricQueryR\x05query\x12=\n" +
 	"\x06format\x18\x02 \x01(\x0e2%.tapio.v1.ExportMetricsRequest.FormatR\x06format\"u\n" +
@@ -2843,7 +2934,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12!\n" +
 	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\x12!\n" +
 	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12'\n" +
-	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xd8\x02\n" +
+	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xf2\x02\n" +
 	"\x15StreamMetricsResponse\x12Z\n" +
 	"\x10resource_metrics\x18\x01 \x03(\v2/.opentelemetry.proto.metrics.v1.ResourceMetricsR\x0fresourceMetrics\x12.\n" +
 	"\x06series\x18\x02 \x03(\v2\x16.tapio.v1.MetricSeriesR\x06series\x12\"\n" +
@@ -2851,7 +2942,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\rlast_sequence\x18\x04 \x01(\x04R\flastSequence\x12*\n" +
 	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
 	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\x12\x1b\n" +
-	"\tcaught_up\x18\a \x01(\bR\bcaughtUp\"\xad\x03\n" +
+	"\tcaught_up\x18\a \x01(\bR\bcaughtUp\x12\x18\n" +
+	"\asources\x18\b \x03(\tR\asources\"\xad\x03\n" +
 	"\n" +
 	"TraceQuery\x12\x1b\n" +
 	"\ttrace_ids\x18\x01 \x03(\tR\btraceIds\x12(\n" +
@@ -2883,32 +2975,35 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\bcomplete\x18\n" +
 	" \x01(\bR\bcomplete\">\n" +
 	"\x10GetTracesRequest\x12*\n" +
-	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"\x90\x01\n" +
+	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"\xaa\x01\n" +
 	"\x11GetTracesResponse\x12'\n" +
 	"\x06traces\x18\x01 \x03(\v2\x0f.tapio.v1.TraceR\x06traces\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xdd\x01\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xdd\x01\n" +
 	"\x13StreamTracesRequest\x12*\n" +
 	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
 	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\x12!\n" +
 	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\x12'\n" +
-	"\x0freport_position\x18\x05 \x01(\bR\x0ereportPosition\"\x9f\x02\n" +
+	"\x0freport_position\x18\x05 \x01(\bR\x0ereportPosition\"\xb9\x02\n" +
 	"\x14StreamTracesResponse\x12R\n" +
 	"\x0eresource_spans\x18\x01 \x03(\v2+.opentelemetry.proto.trace.v1.ResourceSpansR\rresourceSpans\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12#\n" +
 	"\rlast_sequence\x18\x03 \x01(\x04R\flastSequence\x12*\n" +
 	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
 	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12\x1b\n" +
-	"\tcaught_up\x18\x06 \x01(\bR\bcaughtUp\"Q\n" +
+	"\tcaught_up\x18\x06 \x01(\bR\bcaughtUp\x12\x18\n" +
+	"\asources\x18\a \x03(\tR\asources\"Q\n" +
 	"\x17GetTraceTimelineRequest\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x1b\n" +
-	"\tomit_logs\x18\x02 \x01(\bR\bomitLogs\"\xa8\x04\n" +
+	"\tomit_logs\x18\x02 \x01(\bR\bomitLogs\"\xc2\x04\n" +
 	"\x18GetTraceTimelineResponse\x12%\n" +
 	"\x05trace\x18\x01 \x01(\v2\x0f.tapio.v1.TraceR\x05trace\x12E\n" +
 	"\x05spans\x18\x02 \x03(\v2/.tapio.v1.GetTraceTimelineResponse.TimelineSpanR\x05spans\x12#\n" +
 	"\x04logs\x18\x03 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12*\n" +
-	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x1a\xcc\x02\n" +
+	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\t \x03(\tR\asources\x1a\xcc\x02\n" +
 	"\fTimelineSpan\x126\n" +
 	"\x04span\x18\x01 \x01(\v2\".opentelemetry.proto.trace.v1.SpanR\x04span\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x14\n" +
@@ -2921,24 +3016,26 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0eGetLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x19\n" +
 	"\btrace_id\x18\x02 \x01(\tR\atraceId\x12%\n" +
-	"\x0eexclude_events\x18\x03 \x01(\bR\rexcludeEvents\"\x8a\x01\n" +
+	"\x0eexclude_events\x18\x03 \x01(\bR\rexcludeEvents\"\xa4\x01\n" +
 	"\x0fGetLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x80\x02\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\x80\x02\n" +
 	"\x11StreamLogsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12+\n" +
 	"\x05start\x18\x02 \x01(\v2\x15.tapio.v1.StreamStartR\x05start\x12!\n" +
 	"\fhistory_only\x18\x03 \x01(\bR\vhistoryOnly\x12%\n" +
 	"\x0eexclude_events\x18\x04 \x01(\bR\rexcludeEvents\x12!\n" +
 	"\fresume_token\x18\x05 \x01(\tR\vresumeToken\x12'\n" +
-	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xc9\x01\n" +
+	"\x0freport_position\x18\x06 \x01(\bR\x0ereportPosition\"\xe3\x01\n" +
 	"\x12StreamLogsResponse\x12#\n" +
 	"\x04logs\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x04logs\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x12*\n" +
 	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12!\n" +
 	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\x12\x1b\n" +
-	"\tcaught_up\x18\x05 \x01(\bR\bcaughtUp\"\xc7\x03\n" +
+	"\tcaught_up\x18\x05 \x01(\bR\bcaughtUp\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\xc7\x03\n" +
 	"\aProfile\x12\x1d\n" +
 	"\n" +
 	"profile_id\x18\x01 \x01(\tR\tprofileId\x12\x18\n" +
@@ -2970,12 +3067,13 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"profileIds\x12\x1f\n" +
 	"\vincident_id\x18\a \x01(\tR\n" +
 	"incidentId\x12\x1b\n" +
-	"\ttrace_ids\x18\b \x03(\tR\btraceIds\"\xc9\x01\n" +
+	"\ttrace_ids\x18\b \x03(\tR\btraceIds\"\xe3\x01\n" +
 	"\x13GetProfilesResponse\x12-\n" +
 	"\bprofiles\x18\x01 \x03(\v2\x11.tapio.v1.ProfileR\bprofiles\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12/\n" +
 	"\x06merged\x18\x03 \x01(\v2\x17.tapio.v1.MergedProfileR\x06merged\x12*\n" +
-	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x8e\x03\n" +
+	"\x05notes\x18\x04 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x05 \x03(\tR\asources\"\x8e\x03\n" +
 	"\x14UploadProfileRequest\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12/\n" +
 	"\x06format\x18\x02 \x01(\x0e2\x17.tapio.v1.ProfileFormatR\x06format\x12B\n" +
@@ -3026,7 +3124,7 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x05order\x18\a \x01(\x0e2\x16.tapio.v1.ProfileOrderR\x05order\"\x83\x01\n" +
 	"\x16StreamProfilesResponse\x12<\n" +
 	"\banalysis\x18\x01 \x01(\v2 .tapio.v1.AnalyzeProfileResponseR\banalysis\x12+\n" +
-	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\xcd\t\n" +
+	"\x06window\x18\x02 \x01(\v2\x13.tapio.v1.TimeRangeR\x06window\"\xe7\t\n" +
 	"\x16AnalyzeProfileResponse\x12K\n" +
 	"\tfunctions\x18\x01 \x03(\v2-.tapio.v1.AnalyzeProfileResponse.FunctionCostR\tfunctions\x12\x1f\n" +
 	"\vtotal_value\x18\x02 \x01(\x01R\n" +
@@ -3050,7 +3148,8 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"\x0eduration_split\x18\x10 \x01(\v2$.tapio.v1.ProfileDurationSplitResultR\rdurationSplit\x129\n" +
 	"\x0fincident_filter\x18\x11 \x01(\v2\x10.tapio.v1.FilterR\x0eincidentFilter\x12@\n" +
 	"\x11incident_baseline\x18\x12 \x01(\v2\x13.tapio.v1.TimeRangeR\x10incidentBaseline\x12@\n" +
-	"\funsymbolized\x18\x13 \x03(\v2\x1c.tapio.v1.UnsymbolizedBinaryR\funsymbolized\x1a\xd8\x01\n" +
+	"\funsymbolized\x18\x13 \x03(\v2\x1c.tapio.v1.UnsymbolizedBinaryR\funsymbolized\x12\x18\n" +
+	"\asources\x18\x14 \x03(\tR\asources\x1a\xd8\x01\n" +
 	"\fFunctionCost\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x1d\n" +

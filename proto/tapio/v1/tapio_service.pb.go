@@ -1013,7 +1013,10 @@ type SubscribeToEventsResponse struct {
 	// SubscribeToEventsRequest.resume_token to go on there.
 	ResumeToken string `protobuf:"bytes,6,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,8,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1097,6 +1100,13 @@ func (x *SubscribeToEventsResponse) GetNotes() []*SourceNote {
 	return nil
 }
 
+func (x *SubscribeToEventsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
 // GetEventsRequest asks for stored events.
 type GetEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1151,7 +1161,10 @@ type GetEventsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1203,6 +1216,13 @@ func (x *GetEventsResponse) GetNextPageToken() string {
 func (x *GetEventsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetEventsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1259,7 +1279,10 @@ type GetEventByIdResponse struct {
 	// The record.
 	Event *Event `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,2,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,2,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,3,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1304,6 +1327,13 @@ func (x *GetEventByIdResponse) GetEvent() *Event {
 func (x *GetEventByIdResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetEventByIdResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1400,7 +1430,10 @@ type GetCorrelationsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1452,6 +1485,13 @@ func (x *GetCorrelationsResponse) GetNextPageToken() string {
 func (x *GetCorrelationsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetCorrelationsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1557,7 +1597,10 @@ type GetSemanticGroupsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1609,6 +1652,13 @@ func (x *GetSemanticGroupsResponse) GetNextPageToken() string {
 func (x *GetSemanticGroupsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetSemanticGroupsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1696,7 +1746,10 @@ type GetInsightsResponse struct {
 	// Filter.page_token of the next page; empty: this is the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,3,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,4,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1748,6 +1801,13 @@ func (x *GetInsightsResponse) GetNextPageToken() string {
 func (x *GetInsightsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *GetInsightsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -1828,7 +1888,10 @@ type AnalyzeEventsResponse struct {
 	// Records looked at.
 	AnalyzedCount uint64 `protobuf:"varint,4,opt,name=analyzed_count,json=analyzedCount,proto3" json:"analyzed_count,omitempty"`
 	// Sources that are missing from the answer, or a part of them.
-	Notes         []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []*SourceNote `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Tiers that the answer was read from, such as memory and clickhouse; tiers of a
+	// member as member/tier. Empty without tiers.
+	Sources       []string `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1894,6 +1957,13 @@ func (x *AnalyzeEventsResponse) GetAnalyzedCount() uint64 {
 func (x *AnalyzeEventsResponse) GetNotes() []*SourceNote {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *AnalyzeEventsResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -2942,7 +3012,7 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\fhistory_only\x18\x04 \x01(\bR\vhistoryOnly\x121\n" +
 	"\x15max_events_per_second\x18\x05 \x01(\x01R\x12maxEventsPerSecond\x122\n" +
 	"\bdelivery\x18\x06 \x01(\x0e2\x16.tapio.v1.DeliveryModeR\bdelivery\x12!\n" +
-	"\fresume_token\x18\a \x01(\tR\vresumeToken\"\xd2\x02\n" +
+	"\fresume_token\x18\a \x01(\tR\vresumeToken\"\xec\x02\n" +
 	"\x19SubscribeToEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12\"\n" +
 	"\x04loss\x18\x02 \x01(\v2\x0e.tapio.v1.LossR\x04loss\x129\n" +
@@ -2950,58 +3020,65 @@ const file_tapio_v1_tapio_service_proto_rawDesc = "" +
 	"\x06groups\x18\x04 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12-\n" +
 	"\binsights\x18\x05 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12!\n" +
 	"\fresume_token\x18\x06 \x01(\tR\vresumeToken\x12*\n" +
-	"\x05notes\x18\a \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"<\n" +
+	"\x05notes\x18\a \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\b \x03(\tR\asources\"<\n" +
 	"\x10GetEventsRequest\x12(\n" +
-	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\x90\x01\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\"\xaa\x01\n" +
 	"\x11GetEventsResponse\x12'\n" +
 	"\x06events\x18\x01 \x03(\v2\x0f.tapio.v1.EventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"%\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"%\n" +
 	"\x13GetEventByIdRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"i\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x83\x01\n" +
 	"\x14GetEventByIdResponse\x12%\n" +
 	"\x05event\x18\x01 \x01(\v2\x0f.tapio.v1.EventR\x05event\x12*\n" +
-	"\x05notes\x18\x02 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xd1\x01\n" +
+	"\x05notes\x18\x02 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x03 \x03(\tR\asources\"\xd1\x01\n" +
 	"\x16GetCorrelationsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x120\n" +
 	"\x05types\x18\x02 \x03(\x0e2\x1a.tapio.v1.Correlation.TypeR\x05types\x12%\n" +
 	"\x0emin_confidence\x18\x03 \x01(\x01R\rminConfidence\x12\x19\n" +
 	"\bevent_id\x18\x04 \x01(\tR\aeventId\x12\x19\n" +
-	"\bgroup_id\x18\x05 \x01(\tR\agroupId\"\xa8\x01\n" +
+	"\bgroup_id\x18\x05 \x01(\tR\agroupId\"\xc2\x01\n" +
 	"\x17GetCorrelationsResponse\x129\n" +
 	"\fcorrelations\x18\x01 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xa7\x02\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xa7\x02\n" +
 	"\x18GetSemanticGroupsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tgroup_ids\x18\x02 \x03(\tR\bgroupIds\x122\n" +
 	"\x05types\x18\x03 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.TypeR\x05types\x125\n" +
 	"\x06states\x18\x04 \x03(\x0e2\x1d.tapio.v1.SemanticGroup.StateR\x06states\x12%\n" +
 	"\x0emin_confidence\x18\x05 \x01(\x01R\rminConfidence\x122\n" +
-	"\x05kinds\x18\x06 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x05kinds\"\xa0\x01\n" +
+	"\x05kinds\x18\x06 \x03(\x0e2\x1c.tapio.v1.SemanticGroup.KindR\x05kinds\"\xba\x01\n" +
 	"\x19GetSemanticGroupsResponse\x12/\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\xb8\x01\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\xb8\x01\n" +
 	"\x12GetInsightsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\tR\agroupId\x126\n" +
 	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\x12%\n" +
-	"\x0emin_confidence\x18\x04 \x01(\x01R\rminConfidence\"\x98\x01\n" +
+	"\x0emin_confidence\x18\x04 \x01(\x01R\rminConfidence\"\xb2\x01\n" +
 	"\x13GetInsightsResponse\x12-\n" +
 	"\binsights\x18\x01 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +
-	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x95\x01\n" +
+	"\x05notes\x18\x03 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x04 \x03(\tR\asources\"\x95\x01\n" +
 	"\x14AnalyzeEventsRequest\x12(\n" +
 	"\x06filter\x18\x01 \x01(\v2\x10.tapio.v1.FilterR\x06filter\x12\x1b\n" +
 	"\tevent_ids\x18\x02 \x03(\tR\beventIds\x126\n" +
-	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\"\x85\x02\n" +
+	"\baudience\x18\x03 \x01(\x0e2\x1a.tapio.v1.Insight.AudienceR\baudience\"\x9f\x02\n" +
 	"\x15AnalyzeEventsResponse\x12/\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.tapio.v1.SemanticGroupR\x06groups\x129\n" +
 	"\fcorrelations\x18\x02 \x03(\v2\x15.tapio.v1.CorrelationR\fcorrelations\x12-\n" +
 	"\binsights\x18\x03 \x03(\v2\x11.tapio.v1.InsightR\binsights\x12%\n" +
 	"\x0eanalyzed_count\x18\x04 \x01(\x04R\ranalyzedCount\x12*\n" +
-	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\"\x1f\n" +
+	"\x05notes\x18\x05 \x03(\v2\x14.tapio.v1.SourceNoteR\x05notes\x12\x18\n" +
+	"\asources\x18\x06 \x03(\tR\asources\"\x1f\n" +
 	"\x1dTapioServiceGetMetricsRequest\"\xcb\v\n" +
 	"\x1eTapioServiceGetMetricsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +

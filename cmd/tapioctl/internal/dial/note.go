@@ -6,6 +6,7 @@ package dial
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -17,8 +18,11 @@ import (
 // noted is an answer that reports about its sources.
 type noted interface{ GetNotes() []*tapiov1.SourceNote }
 
-// noteOptions make a connection report, on standard error, what is missing from
-// answers. Each report is written once.
+// sourced is an answer that names the tiers that it was read from.
+type sourced interface{ GetSources() []string }
+
+// noteOptions make a connection report, on standard error, which tiers of the server
+// answered, and what is missing from answers. Each report is written once.
 func noteOptions(o *render.Output) []grpc.DialOption {
 	w := &noteWriter{out: o, written: map[string]bool{}}
 	return []grpc.DialOption{
@@ -46,18 +50,25 @@ type noteWriter struct {
 }
 
 func (w *noteWriter) write(answer any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if from, ok := answer.(sourced); ok && len(from.GetSources()) > 0 {
+		w.once("read from " + strings.Join(from.GetSources(), " and "))
+	}
 	with, ok := answer.(noted)
 	if !ok {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, note := range with.GetNotes() {
-		line := fmt.Sprintf("%s from %s: %s", missing(note.GetState()), note.GetSource(), note.GetMessage())
-		if !w.written[line] {
-			w.written[line] = true
-			w.out.Note("%s", line)
-		}
+		w.once(fmt.Sprintf("%s from %s: %s", missing(note.GetState()), note.GetSource(), note.GetMessage()))
+	}
+}
+
+// once writes a line unless it was written before.
+func (w *noteWriter) once(line string) {
+	if !w.written[line] {
+		w.written[line] = true
+		w.out.Note("%s", line)
 	}
 }
 

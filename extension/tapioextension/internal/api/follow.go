@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/internal/model"
@@ -44,11 +45,15 @@ type following[Row any] struct {
 	report func(streamReport) error
 	// positions asks to report once what was stored has been sent.
 	positions bool
+	// sources are the tiers that the tail reads. They are reported once what was stored
+	// has been sent, without those that failed.
+	sources *query.Sources
 }
 
 // streamReport is a message of a stream without rows.
 type streamReport struct {
 	notes    []*tapiov1.SourceNote
+	sources  []string
 	caughtUp bool
 	position uint64 // behind which the stream goes on
 }
@@ -60,7 +65,7 @@ func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how followi
 	_, severalSources := tail.(query.Noted)
 	reader := s.readers.Enter(how.signal, how.live && !severalSources, tail.Position())
 	defer reader.Leave()
-	reported := !how.positions
+	reported, tiers := !how.positions, tiersOfStream{sources: how.sources}
 	for more, empty := true, false; more || !how.historyOnly; {
 		// The place where a stream begins is reported although nothing has come yet.
 		if empty || !how.historyOnly && reported {
@@ -73,7 +78,8 @@ func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how followi
 			return err
 		}
 		report := streamReport{notes: protoconv.Notes(notesOf(tail)), caughtUp: !more && !reported, position: tail.Position()}
-		if len(report.notes) == 0 && !report.caughtUp {
+		report.sources = tiers.report(report.notes, more)
+		if len(report.notes) == 0 && len(report.sources) == 0 && !report.caughtUp {
 			continue
 		}
 		if reported = reported || report.caughtUp; how.report == nil {
@@ -84,6 +90,30 @@ func follow[Row any](ctx context.Context, s *Server, tail tail[Row], how followi
 		}
 	}
 	return nil
+}
+
+// tiersOfStream is which tiers took part in what a stream read of the past.
+type tiersOfStream struct {
+	sources *query.Sources // nil once they are reported
+	missing []string
+}
+
+// report returns the tiers once, when all that was stored has been sent.
+func (t *tiersOfStream) report(notes []*tapiov1.SourceNote, more bool) (sources []string) {
+	if t.sources == nil {
+		return nil
+	}
+	for _, note := range notes {
+		if note.GetState() != tapiov1.SourceNote_STATE_INCOMPLETE {
+			t.missing = append(t.missing, note.GetSource())
+		}
+	}
+	if more {
+		return nil
+	}
+	sources = slices.DeleteFunc(t.sources.List(), func(name string) bool { return slices.Contains(t.missing, name) })
+	t.sources = nil
+	return sources
 }
 
 // notesOf returns what a tail has to report of its sources.

@@ -78,10 +78,11 @@ func (s *observabilityService) StreamMetrics(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailPoints(stream.Context(), query, start), following[model.Point]{
+	ctx, sources := withSources(stream.Context())
+	return follow(ctx, s.Server, s.Store.TailPoints(ctx, query, start), following[model.Point]{
 		signal: "metrics", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Point).AnswerSize, send: send,
-		positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.Send(&tapiov1.StreamMetricsResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.Send(&tapiov1.StreamMetricsResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
 		},
 	})
 }

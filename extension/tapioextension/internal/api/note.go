@@ -16,17 +16,25 @@ import (
 	"github.com/tapio/tapio/internal/query"
 )
 
-// noted answers a call, and adds what readers report of their sources to the answer.
+// noted answers a call, and adds what readers report of their sources to the answer, and
+// the tiers that took part.
 func noted(ctx context.Context, req any, handle grpc.UnaryHandler) (any, error) {
 	ctx, notes := query.WithNotes(ctx)
+	ctx, sources := query.WithSources(ctx)
 	resp, err := handle(ctx, req)
 	if err != nil {
 		return resp, notFoundIn(notes.List(), err)
 	}
 	if message, ok := resp.(proto.Message); ok {
 		protoconv.SetNotes(message, notes.List())
+		protoconv.SetSources(message, sources.List())
 	}
 	return resp, nil
+}
+
+// withSources is query.WithSources, for where a query has that name.
+func withSources(ctx context.Context) (context.Context, *query.Sources) {
+	return query.WithSources(ctx)
 }
 
 // notFoundIn adds the sources that did not answer to an error about something that was

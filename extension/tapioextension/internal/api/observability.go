@@ -65,10 +65,11 @@ func (s *observabilityService) StreamLogs(
 		}
 		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: rest})
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
+	ctx, sources := withSources(stream.Context())
+	return follow(ctx, s.Server, s.Store.TailRecords(ctx, query, start), following[model.Event]{
 		signal: "logs", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
-		positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.SendMsg(&tapiov1.StreamLogsResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.SendMsg(&tapiov1.StreamLogsResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
 		},
 	})
 }
@@ -140,10 +141,11 @@ func (s *observabilityService) StreamTraces(
 		}
 		return stream.Send(resp)
 	}
-	return follow(stream.Context(), s.Server, s.Store.TailSpans(stream.Context(), query, start), following[model.Span]{
+	ctx, sources := withSources(stream.Context())
+	return follow(ctx, s.Server, s.Store.TailSpans(ctx, query, start), following[model.Span]{
 		signal: "traces", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Span).AnswerSize, send: send,
-		positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.Send(&tapiov1.StreamTracesResponse{Notes: r.notes, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
+			return stream.Send(&tapiov1.StreamTracesResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
 		},
 	})
 }

@@ -84,8 +84,11 @@ func (s *tapioService) SubscribeToEvents(
 			ResumeToken:  s.resumeToken(events, loss),
 		}})
 	})
-	return follow(stream.Context(), s.Server, s.Store.TailRecords(stream.Context(), query, start), following[model.Event]{
+	ctx, sources := withSources(stream.Context())
+	return follow(ctx, s.Server, s.Store.TailRecords(ctx, query, start), following[model.Event]{
 		signal: "logs", live: pace.bestEffort && isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
-		report: func(r streamReport) error { return stream.Send(&tapiov1.SubscribeToEventsResponse{Notes: r.notes}) },
+		sources: sources, report: func(r streamReport) error {
+			return stream.Send(&tapiov1.SubscribeToEventsResponse{Notes: r.notes, Sources: r.sources})
+		},
 	})
 }

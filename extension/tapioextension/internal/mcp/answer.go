@@ -63,6 +63,13 @@ func (a *answer) addNotes(notes []query.Note) {
 	a.lists = append([]list{{name: "incomplete_sources", items: items}}, a.lists...)
 }
 
+// addSources adds the tiers that the answer was read from, before all else.
+func (a *answer) addSources(sources []string) {
+	if len(sources) > 0 {
+		a.lists = append([]list{{name: "sources", items: listOf(sources)}}, a.lists...)
+	}
+}
+
 // listOf makes a list of items of one type.
 func listOf[T any](items []T) []any {
 	list := make([]any, len(items))

@@ -34,6 +34,11 @@ type LimitsConfig struct {
 	// call. Accepted: 0 for no limit, or more.
 	ClientCallsPerSecond float64 `mapstructure:"client_calls_per_second"`
 
+	// MaxQueries is the number of queries over gRPC and JSON that are answered at once. Further ones wait
+	// for up to 10 s. One client may have three quarters of them; where several wait, they take turns, and
+	// so they do in Prometheus' and Jaeger's API and MCP. Accepted: 0 for no limit, or 4 or more.
+	MaxQueries int `mapstructure:"max_queries"`
+
 	// ClientStreams is the number of streams that one client may have open. Accepted: 0 for no limit
 	// besides max_streams, or more.
 	ClientStreams int `mapstructure:"client_streams"`
@@ -112,6 +117,7 @@ func (c *LimitsConfig) Validate() error {
 		notNegative("client_bytes_per_second", c.ClientBytesPerSecond),
 		notNegative("client_calls_per_second", c.ClientCallsPerSecond),
 		notNegative("client_streams", float64(c.ClientStreams)),
+		noneOrNumber("max_queries", c.MaxQueries, 4),
 		atLeastTime("slow_reader_timeout", c.SlowReaderTimeout, time.Second),
 	)
 }
@@ -162,6 +168,14 @@ func noneOrTime(key string, is, least time.Duration) error {
 	return atLeastTime(key, is, least)
 }
 
+// noneOrNumber accepts 0 too.
+func noneOrNumber(key string, is, least int) error {
+	if is == 0 || is >= least {
+		return nil
+	}
+	return fmt.Errorf("%s: must be 0 for no limit, or %d or more, is %d", key, least, is)
+}
+
 func notNegative(key string, is float64) error {
 	if is >= 0 {
 		return nil
@@ -177,6 +191,7 @@ func (c *Config) limits() api.Limits {
 		CallsPerSecond:   c.Limits.ClientCallsPerSecond,
 		Streams:          c.MaxStreams,
 		StreamsPerClient: c.Limits.ClientStreams,
+		Queries:          c.Limits.MaxQueries,
 		SlowReader:       c.Limits.SlowReaderTimeout,
 		ReaderBytes:      int(c.Limits.ReaderMemory),
 		ReaderLag:        c.Limits.ReaderLag,

@@ -97,6 +97,7 @@ type tapioExtension struct {
 	seen       *dedup.Window
 	api        *api.Server
 	prometheus *prometheus.API
+	turns      queryTurns
 	notifier   *notify.Manager
 	slos       *slo.Tracker
 	rules      *rules.Evaluator

@@ -58,6 +58,7 @@ func createDefaultConfig() component.Config {
 		Limits: LimitsConfig{
 			InFlightSize:      64 << 20,
 			RequestMemory:     128 << 20,
+			MaxQueries:        64,
 			SlowReaderTimeout: time.Minute,
 			ReaderMemory:      64 << 20,
 			ReaderLag:         30 * time.Second,

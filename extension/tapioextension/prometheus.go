@@ -13,6 +13,8 @@ import (
 
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/jaeger"
+	"github.com/tapio/tapio/extension/tapioextension/internal/mcp"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
 	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 )
@@ -26,6 +28,7 @@ func (e *tapioExtension) newPrometheus() {
 	limits, parser := e.cfg.Prometheus.limits(), prometheus.NewParser()
 	queryable := prometheus.NewQueryable(e.reader, e.cfg.Prometheus.naming(), limits.Lookback)
 	engine, turns := prometheus.NewEngine(limits, parser, logger), prometheus.NewTurns(limits)
+	e.turns = queryTurns{prometheus: turns.Turns, jaeger: jaeger.NewTurns(), mcp: mcp.NewTurns()}
 	e.rules = rules.New(rules.Options{
 		Files: e.cfg.Rules.Files, Interval: e.cfg.Rules.EvaluationInterval,
 		Engine: engine, Queryable: queryable, Parser: parser, Enter: turns.Enter,

@@ -15,7 +15,11 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/jaeger"
 	"github.com/tapio/tapio/extension/tapioextension/internal/mcp"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
+	"github.com/tapio/tapio/internal/query"
 )
+
+// queryTurns are the turns of the queries of other APIs than gRPC and JSON.
+type queryTurns struct{ prometheus, jaeger, mcp *query.Turns }
 
 // QueryAPIConfig switches an API that other tools speak.
 type QueryAPIConfig struct {
@@ -45,13 +49,27 @@ func (e *tapioExtension) addQueryAPIs(mux *http.ServeMux) error {
 	return nil
 }
 
-func (e *tapioExtension) jaegerAPI() http.Handler { return jaeger.New(e.reader, time.Now) }
+func (e *tapioExtension) jaegerAPI() http.Handler {
+	return jaeger.New(e.reader, time.Now).WithTurns(e.turns.jaeger)
+}
 
 func (e *tapioExtension) mcpServer() http.Handler {
 	return mcp.New(mcp.Options{
+		Turns:  e.turns.mcp,
 		Reader: e.reader, Findings: e.api, Metrics: promQL{e.prometheus}, Version: e.set.BuildInfo.Version,
 		Panicked: e.panics.add, Now: time.Now,
 	})
+}
+
+// queryWaits counts the queries over all APIs that waited for their turn, and those that
+// got none.
+func (e *tapioExtension) queryWaits() map[string]uint64 {
+	waits := map[string]uint64{"waited": 0, "refused": 0}
+	for _, turns := range append(e.api.Turns(), e.turns.prometheus, e.turns.jaeger, e.turns.mcp) {
+		waits["waited"] += turns.Waited()
+		waits["refused"] += turns.Refused()
+	}
+	return waits
 }
 
 // promQL evaluates PromQL for agents.

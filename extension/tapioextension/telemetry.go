@@ -51,6 +51,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreDirectoryLogDroppedCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.Log.Dropped })),
 		builder.RegisterTapioQueryMemoryCallback(single(func() uint64 { return kept.QueryStats().Used })),
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
+		builder.RegisterTapioQueryWaitedCallback(labelled("reason", e.queryWaits)),
 		builder.RegisterTapioRecordMetricsFoldedCallback(single(e.counters.Folded)),
 		builder.RegisterTapioRulesEvaluationsCallback(labelled("result", e.rules.Evaluations)),
 		builder.RegisterTapioRulesSamplesCallback(labelled("result", e.rules.Samples)),

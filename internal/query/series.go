@@ -22,7 +22,7 @@ type SeriesRef struct {
 // labels in Prometheus, across queries. Callers MUST work without it.
 type SeriesIndex interface {
 	// Select opens a selection of points of a range of time. It MUST be closed.
-	Select(times model.TimeRange) SeriesSelection
+	Select(ctx context.Context, times model.TimeRange) SeriesSelection
 }
 
 // SeriesSelection reads the points of some series, one series after the other. It sees

@@ -26,7 +26,7 @@ func (s *Store) Aggregate(ctx context.Context, q model.AggregateQuery) (series [
 	if err := checkAggregate(q); err != nil {
 		return nil, 0, err
 	}
-	a := aggregation{query: q, budget: s.budget, account: s.budget.Account()}
+	a := aggregation{query: q, budget: s.budget, account: s.budget.Account(ctx)}
 	defer a.account.Close()
 	if err := a.collect(ctx, s.points); err != nil {
 		return nil, 0, err
@@ -167,7 +167,7 @@ func (a *aggregation) inTurn(ctx context.Context, work func() error) error {
 	if err := a.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer a.budget.Leave()
+	defer a.budget.Leave(ctx)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

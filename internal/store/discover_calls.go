@@ -52,7 +52,7 @@ type callCounter struct {
 
 // CountCalls implements query.Discoverer.
 func (s *Store) CountCalls(ctx context.Context, times model.TimeRange) (model.CallCounts, error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	c := &callCounter{account: a, times: times, key: model.NewLabelKey(serviceKey), services: newTable[model.ServiceName]()}
 	wide := times

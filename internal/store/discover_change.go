@@ -24,7 +24,7 @@ func (s *Store) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page
 		return model.Page[model.Change]{}, model.InvalidField("filter.page_token",
 			"is of a store that is gone, for the server was restarted: begin again without a token")
 	}
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	changes, err := s.toldChanges(ctx, &q, a)
 	if err != nil {

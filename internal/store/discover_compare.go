@@ -17,7 +17,7 @@ func (s *Store) CompareAttributes(ctx context.Context, q model.CompareQuery) (mo
 	if q.Selection.Signal != q.Baseline.Signal {
 		return model.Comparison{}, model.InvalidField("baseline", "must be of the signal of the selection")
 	}
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	c := comparison{}
 	var err error

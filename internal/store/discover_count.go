@@ -24,7 +24,7 @@ func (s *Store) CountRecords(ctx context.Context, q model.CountQuery) (model.Cou
 	if q.Resolution < 0 {
 		return model.Counts{}, model.InvalidField("resolution", "must be above 0, or 0 for one bucket; is %v", q.Resolution)
 	}
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	c := newRecordCounter(&q, a)
 	var err error

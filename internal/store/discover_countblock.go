@@ -57,7 +57,7 @@ func (s *scan[R]) inTurn(ctx context.Context, work func() error) error {
 	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.Leave()
+	defer s.budget.Leave(ctx)
 	return work()
 }
 

@@ -128,7 +128,7 @@ func addWeighed[R any](t *facetTallies, of *facts[R], r *R, n uint64) error {
 
 // GetFacets implements query.Discoverer.
 func (s *Store) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	t, err := newFacetTallies(q.Labels, a)
 	if err != nil {

@@ -54,7 +54,7 @@ type grapher struct {
 
 // GetServiceGraph implements query.Discoverer.
 func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.ServiceGraph, error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	g := &grapher{
 		account: a, selects: spanMatcher(model.TraceQuery{Filter: q.Filter})(), service: model.NewLabelKey(serviceKey),

@@ -42,7 +42,7 @@ func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
 		return h.known
 	}
 	if h.counting == nil {
-		h.counting = newSummarizer(l.signal.facts, budget.NewBudget().Account())
+		h.counting = newSummarizer(l.signal.facts, budget.NewBudget().OwnAccount())
 	}
 	h.failed = true // until all is counted, also if it panics
 	for len(h.blocks) < whole {

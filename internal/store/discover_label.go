@@ -83,7 +83,7 @@ func seriesFacts(series *model.Series) ownFacts {
 
 // ListLabels implements query.Discoverer.
 func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[model.LabelInfo], error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	t := newTally(a)
 	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {
@@ -111,7 +111,7 @@ func (s *Store) ListLabels(ctx context.Context, q model.LabelQuery) (model.List[
 
 // ListLabelValues implements query.Discoverer.
 func (s *Store) ListLabelValues(ctx context.Context, q model.LabelQuery) (model.List[model.LabelValue], error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	t, key := newTally(a), model.NewLabelKey(q.Label)
 	merge := func(known *segmentLabels, signal model.Signal) (bool, error) {

@@ -21,7 +21,7 @@ type metricTally struct {
 
 // ListMetrics implements query.Discoverer.
 func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.List[model.MetricInfo], error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	tallies := map[string]*metricTally{}
 	service := model.NewLabelKey(serviceKey)

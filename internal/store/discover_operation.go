@@ -70,7 +70,7 @@ func (t *operationTallies) merge(other *operationTallies, selected func(operatio
 
 // ListOperations implements query.Discoverer.
 func (s *Store) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	t := newOperationTallies(a)
 	spans := s.scanSpans(model.TraceQuery{Filter: q.Filter, Kinds: q.Kinds}, a)

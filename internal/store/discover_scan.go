@@ -56,7 +56,7 @@ func (s *scan[R]) view(ctx context.Context, v *view[R], use func(*R) error) erro
 		return err
 	}
 	r := newReader(v, s.hint)
-	s.budget.Leave()
+	s.budget.Leave(ctx)
 	defer r.close(s.account)
 	match := s.matcher()
 	for b := range r.blocks() {
@@ -74,7 +74,7 @@ func (s *scan[R]) block(ctx context.Context, r *reader[R], b int, match func(*R)
 	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.Leave()
+	defer s.budget.Leave(ctx)
 	rows := r.load(b)
 	if err := r.charge(s.account); err != nil {
 		return err

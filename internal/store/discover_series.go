@@ -17,7 +17,7 @@ import (
 
 // SelectSeries implements query.MetricReader.
 func (s *Store) SelectSeries(ctx context.Context, q model.SeriesQuery) (query.SeriesSet, error) {
-	set := &seriesSet{ctx: ctx, account: s.budget.Account()}
+	set := &seriesSet{ctx: ctx, account: s.budget.Account(ctx)}
 	if err := set.find(s, q); err != nil {
 		set.Close()
 		return nil, err

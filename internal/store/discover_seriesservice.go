@@ -127,7 +127,7 @@ type seriesCounter struct {
 
 // countOwned counts the series with points in a range by service.
 func (s *Store) countOwned(ctx context.Context, times model.TimeRange, tallies *serviceTallies) error {
-	sel := s.selectSeries(times)
+	sel := s.selectSeries(ctx, times)
 	defer sel.Close()
 	c := seriesCounter{selection: sel, tallies: tallies}
 	var err error

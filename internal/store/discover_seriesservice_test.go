@@ -38,7 +38,7 @@ func TestServicesOfSeries(t *testing.T) {
 		require.NoError(t, err)
 		settle(s)
 		for _, times := range []model.TimeRange{{}, {Start: now - second(600)}, {Start: now / 2, End: now - second(100)}} {
-			a := s.budget.Account()
+			a := s.budget.Account(t.Context())
 			want := newServiceTallies(a)
 			filter := model.Filter{Time: times}
 			require.NoError(t, s.countSeries(t.Context(), &filter, nil, a, want.series))

@@ -159,7 +159,7 @@ func (t *serviceTally) requests() *requests {
 
 // ListServices implements query.Discoverer.
 func (s *Store) ListServices(ctx context.Context, q model.ServiceQuery) (model.List[model.Service], error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	tallies := newServiceTallies(a)
 	events := s.scanEvents(model.EventQuery{Filter: q.Filter}, a)

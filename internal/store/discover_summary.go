@@ -59,7 +59,7 @@ func (r *requests) bytes() int64 { return int64(sliceBytes(r.took.Counts)) }
 
 // summarize counts the rows of a segment, which a reader restores.
 func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, error) {
-	a := s.budget.Account()
+	a := s.budget.Account(ctx)
 	defer a.Close()
 	b := newSummarizer(s.of, a)
 	whole := scan[R]{
@@ -99,7 +99,7 @@ func (l *log[R]) summarizeRows(s *segment, rows []R) {
 	if l.summaryBytes() > l.summaryLimit() {
 		return // counted by each query
 	}
-	b := newSummarizer(l.signal.facts, budget.NewBudget().Account())
+	b := newSummarizer(l.signal.facts, budget.NewBudget().OwnAccount())
 	for i := range rows {
 		if b.add(&rows[i]) != nil {
 			return

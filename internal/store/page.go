@@ -27,12 +27,12 @@ type pager[R any] struct {
 }
 
 // newPager makes a pager; it must be closed.
-func newPager[R any](s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (*pager[R], error) {
+func newPager[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (*pager[R], error) {
 	views, last := l.views()
 	p := &pager[R]{
 		log: l, views: views, epoch: s.epoch, snapshot: last,
 		ascending: paging.Ascending, matcher: m, hint: h,
-		budget: s.budget, account: s.budget.Account(),
+		budget: s.budget, account: s.budget.Account(ctx),
 	}
 	if !paging.After.IsZero() {
 		if paging.After.Epoch != s.epoch {
@@ -56,7 +56,7 @@ func (p *pager[R]) sortViews() {
 }
 
 func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (model.Page[R], error) {
-	p, err := newPager(s, l, paging, m, h)
+	p, err := newPager(ctx, s, l, paging, m, h)
 	if err != nil {
 		return model.Page[R]{}, err
 	}

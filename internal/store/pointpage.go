@@ -15,7 +15,7 @@ import (
 // QueryPoints returns one page of metric points; for errors see QueryEvents.
 func (s *Store) QueryPoints(ctx context.Context, q model.PointQuery) (model.Page[model.Point], error) {
 	p := pointPager{
-		query: &q, epoch: s.epoch, budget: s.budget, account: s.budget.Account(),
+		query: &q, epoch: s.epoch, budget: s.budget, account: s.budget.Account(ctx),
 		book: newSeriesBook(s.points, q.Names, &q.Filter),
 	}
 	defer p.account.Close()
@@ -78,7 +78,7 @@ func (p *pointPager) scanView(ctx context.Context, v *pointView) (err error) {
 	if err := p.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer p.budget.Leave()
+	defer p.budget.Leave(ctx)
 	if !p.book.learnView(v) {
 		return nil // evicted since: gone, as its rows are
 	}

@@ -42,7 +42,7 @@ func (s *Store) RejectProfiles(rejections model.ProfileRejections) { s.profiles.
 
 // ListProfiles returns one page of profiles.
 func (s *Store) ListProfiles(ctx context.Context, q model.ProfileQuery) (model.Page[model.ProfileInfo], error) {
-	account := s.budget.Account()
+	account := s.budget.Account(ctx)
 	defer account.Close()
 	return s.profiles.List(ctx, q, account.Change)
 }
@@ -106,7 +106,7 @@ func summed[Sum any](ctx context.Context, s *Store, sum func(profiles.Take) (Sum
 		return none, ctx.Err()
 	}
 	defer func() { <-s.merges }()
-	account := s.budget.Account()
+	account := s.budget.Account(ctx)
 	defer account.Close()
 	return sum(account.Change)
 }

@@ -141,7 +141,7 @@ func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 	if err := p.budget.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer p.budget.Leave()
+	defer p.budget.Leave(ctx)
 	s.callHelp(ctx)
 	r := newReader(v, p.hint)
 	return r, r.charge(p.account)
@@ -160,7 +160,7 @@ func (s *search[R]) scanBlock(ctx context.Context, r *reader[R], b int, match fu
 	if err := p.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer p.budget.Leave()
+	defer p.budget.Leave(ctx)
 	rows := r.load(b)
 	if r.view.segment != nil {
 		s.callHelp(ctx)

@@ -101,7 +101,7 @@ func TestSearchPassesOnAPanic(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(s.events.chunks), 1)
-	p, err := newPager(s, s.events, model.Paging{Limit: 1}, match, &hint{})
+	p, err := newPager(t.Context(), s, s.events, model.Paging{Limit: 1}, match, &hint{})
 	require.NoError(t, err)
 	defer p.close()
 	search := search[model.Event]{pager: p, best: budget.Best[model.Event]{N: 1, Size: (*model.Event).AnswerSize}}
@@ -140,15 +140,15 @@ func TestQueryBeyondItsMemoryFails(t *testing.T) {
 func TestQueriesTogetherStayWithinTheirMemory(t *testing.T) {
 	b := budget.NewBudget()
 	b.Limit.Store(100)
-	first, second, third := b.Account(), b.Account(), b.Account()
+	first, second, third := b.Account(t.Context()), b.Account(t.Context()), b.Account(t.Context())
 	require.NoError(t, first.Take(25))
 	require.Error(t, first.Take(1), "a query may take a quarter")
 	require.NoError(t, second.Take(25))
-	require.NoError(t, b.Account().Take(25))
+	require.NoError(t, b.Account(t.Context()).Take(25))
 	require.NoError(t, third.TakeBlock(20), "a block is not charged to the query")
-	require.ErrorContains(t, b.Account().Take(6), "all queries together")
+	require.ErrorContains(t, b.Account(t.Context()).Take(6), "all queries together")
 	first.Close()
-	require.NoError(t, b.Account().Take(6))
+	require.NoError(t, b.Account(t.Context()).Take(6))
 	require.NoError(t, third.TakeBlock(-20))
 	assert.EqualValues(t, 56, b.Used.Load())
 	assert.EqualValues(t, 95, b.Peak.Load())

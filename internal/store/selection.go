@@ -33,12 +33,12 @@ type selection struct {
 }
 
 // Select implements query.SeriesIndex.
-func (s *Store) Select(times model.TimeRange) query.SeriesSelection {
-	return s.selectSeries(times)
+func (s *Store) Select(ctx context.Context, times model.TimeRange) query.SeriesSelection {
+	return s.selectSeries(ctx, times)
 }
 
-func (s *Store) selectSeries(times model.TimeRange) *selection {
-	sel := &selection{log: s.points, budget: s.budget, account: s.budget.Account(), times: times, pieces: make([]piece, 1)}
+func (s *Store) selectSeries(ctx context.Context, times model.TimeRange) *selection {
+	sel := &selection{log: s.points, budget: s.budget, account: s.budget.Account(ctx), times: times, pieces: make([]piece, 1)}
 	sel.views, sel.last = s.points.views()
 	return sel
 }
@@ -196,7 +196,7 @@ func (s *selection) inTurn(ctx context.Context, work func() error) error {
 	if err := s.budget.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.budget.Leave()
+	defer s.budget.Leave(ctx)
 	return work()
 }
 

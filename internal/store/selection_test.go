@@ -36,7 +36,7 @@ func TestPresentSeriesAreThoseThatHavePoints(t *testing.T) {
 	}
 	some, none := 0, 0
 	for _, times := range []model.TimeRange{{}, {Start: now - second(300)}, {End: now - second(500)}, {Start: now / 2, End: now - second(200)}} {
-		sel := s.selectSeries(times)
+		sel := s.selectSeries(t.Context(), times)
 		var refs []query.SeriesRef
 		for block := range sel.Refs() {
 			refs = append(refs, block...)

@@ -31,7 +31,7 @@ const (
 // With TraceIDs the answer holds those traces in that order, without the
 // unknown ones; Limit does not count, and only MaxBytes makes a next page.
 func (s *Store) QueryTraces(ctx context.Context, q model.TraceQuery) (model.Page[model.Trace], error) {
-	p, err := newPager(s, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
+	p, err := newPager(ctx, s, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
 	if err != nil {
 		return model.Page[model.Trace]{}, err
 	}

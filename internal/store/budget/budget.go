@@ -6,9 +6,11 @@ package budget
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 )
 
 const (
@@ -24,14 +26,23 @@ const (
 type Budget struct {
 	Limit   atomic.Int64 // bytes of all queries
 	Used    atomic.Int64
-	turns   chan struct{} // one for each goroutine that unpacks a block
+	turns   *query.Turns // one for each goroutine that unpacks a block
 	Peak    atomic.Int64
 	Refused atomic.Uint64 // queries that would have needed more
+
+	mu      sync.Mutex
+	clients map[string]*client // with open accounts
+}
+
+// client is what the queries of one client hold together.
+type client struct {
+	rows     atomic.Int64 // bytes
+	accounts int
 }
 
 // NewBudget makes a budget with the default limit.
 func NewBudget() *Budget {
-	b := &Budget{turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	b := &Budget{turns: query.NewTurns(runtime.GOMAXPROCS(0), 0, 0), clients: map[string]*client{}}
 	b.SetLimit(0)
 	return b
 }
@@ -44,37 +55,44 @@ func (b *Budget) SetLimit(bytes int64) {
 	b.Limit.Store(bytes)
 }
 
-// Account opens an account for one query. It must be closed.
-func (b *Budget) Account() *Account { return &Account{budget: b} }
+// Account opens an account for one query of the context's client. It must be closed.
+func (b *Budget) Account(ctx context.Context) *Account {
+	a := &Account{budget: b, name: query.ClientOf(ctx)}
+	if a.name == "" { // the server's own work
+		return a
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a.client = b.clients[a.name]; a.client == nil {
+		a.client = &client{}
+		b.clients[a.name] = a.client
+	}
+	a.client.accounts++
+	return a
+}
+
+// OwnAccount opens an account for the server's own work.
+func (b *Budget) OwnAccount() *Account { return &Account{budget: b} }
 
 // Enter waits until less than GOMAXPROCS goroutines are at work. A turn lasts
 // for one block, half a millisecond or so: then short queries pass long ones,
-// and the writers find a processor.
-func (b *Budget) Enter(ctx context.Context) error {
-	select {
-	case b.turns <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case b.turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// those of one client do not hold up another's, and the writers find a processor.
+func (b *Budget) Enter(ctx context.Context) error { return b.turns.Enter(ctx) }
 
-// Leave ends a turn.
-func (b *Budget) Leave() { <-b.turns }
+// Leave ends a turn of the same context.
+func (b *Budget) Leave(ctx context.Context) { b.turns.Leave(ctx) }
 
 // Idle is how many more goroutines could work now.
-func (b *Budget) Idle() int { return cap(b.turns) - len(b.turns) }
+func (b *Budget) Idle() int { return b.turns.Idle() }
 
 // Account is what one query holds. The goroutines of the query share it.
 type Account struct {
 	budget *Budget
+	name   string       // of the client
+	client *client      // nil for the server's own work
 	Rows   atomic.Int64 // bytes of rows found so far, which a greedy query piles up
 	blocks atomic.Int64 // bytes of blocks being unpacked, which no query can choose
+	closed sync.Once
 }
 
 // Take books rows, or nothing and an error if that is too much for this query or
@@ -86,11 +104,35 @@ func (a *Account) Take(bytes int64) error {
 		return a.Refuse("the query would hold more than the %d bytes of working memory that one query may take: narrow its time range, "+
 			"its labels or its limit, or raise store::query_memory of the tapio extension, of which it is a quarter", limit/queryShare)
 	}
-	if err := a.budget.take(bytes); err != nil {
+	if err := a.takeOfClient(bytes, limit); err != nil {
 		a.Rows.Add(-bytes)
 		return err
 	}
+	if err := a.budget.take(bytes); err != nil {
+		a.Rows.Add(-bytes)
+		a.giveOfClient(bytes)
+		return err
+	}
 	return nil
+}
+
+// takeOfClient books rows for the client, whose queries leave one share to others.
+func (a *Account) takeOfClient(bytes, limit int64) error {
+	if a.client == nil {
+		return nil
+	}
+	if most := limit - limit/queryShare; a.client.rows.Add(bytes) > most {
+		a.client.rows.Add(-bytes)
+		return a.Refuse("the queries of %s together would hold more than the %d bytes of working memory that one client may take: "+
+			"retry when others of them have ended, or raise store::query_memory of the tapio extension", a.name, most)
+	}
+	return nil
+}
+
+func (a *Account) giveOfClient(bytes int64) {
+	if a.client != nil {
+		a.client.rows.Add(-bytes)
+	}
 }
 
 // TakeBlock books what a block takes more than the one before.
@@ -138,10 +180,23 @@ func (a *Account) Change(bytes int64) error {
 // Give takes rows back off the account.
 func (a *Account) Give(bytes int64) {
 	a.Rows.Add(-bytes)
+	a.giveOfClient(bytes)
 	a.budget.Used.Add(-bytes)
 }
 
-// Close gives back all.
+// Close gives back all. It may be called again.
 func (a *Account) Close() {
-	a.budget.Used.Add(-a.Rows.Swap(0) - a.blocks.Swap(0))
+	rows := a.Rows.Swap(0)
+	a.giveOfClient(rows)
+	a.budget.Used.Add(-rows - a.blocks.Swap(0))
+	if a.client == nil {
+		return
+	}
+	a.closed.Do(func() {
+		a.budget.mu.Lock()
+		defer a.budget.mu.Unlock()
+		if a.client.accounts--; a.client.accounts == 0 {
+			delete(a.budget.clients, a.name)
+		}
+	})
 }

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/client"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -88,6 +90,9 @@ func (c caller) String() string {
 	return c.host
 }
 
+// client is by what queries are shared: who calls, else from where.
+func (c caller) client() string { return cmp.Or(c.name, c.subject, c.host) }
+
 type callerKey struct{}
 
 // withCaller works out once who calls.
@@ -102,7 +107,7 @@ func (s *Server) withCaller(ctx context.Context) context.Context {
 	if relayed, ok := relayedCaller(ctx, s.relay); ok {
 		c = relayed
 	}
-	return context.WithValue(ctx, callerKey{}, c)
+	return query.WithClient(context.WithValue(ctx, callerKey{}, c), c.client())
 }
 
 func callerOf(ctx context.Context) caller {

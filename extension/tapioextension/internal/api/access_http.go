@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) Writers(next http.Handler) http.Handler {
 
 // Readers lets those through that may read, for APIs of other programs.
 func (s *Server) Readers(next http.Handler, refuse Refuse) http.Handler {
-	return s.admitted(next, tapiov1.ObservabilityService_GetMetrics_FullMethodName, refuse)
+	return s.admitted(sourced(next), tapiov1.ObservabilityService_GetMetrics_FullMethodName, refuse)
 }
 
 // admitted lets those through that may call a method, as often as they may.
@@ -33,7 +34,7 @@ func (s *Server) admitted(next http.Handler, method string, refuse Refuse) http.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		md := s.relayed(r.Context(), r)
 		by, _ := relayedCaller(metadata.NewIncomingContext(r.Context(), md), s.relay)
-		ctx := context.WithValue(r.Context(), callerKey{}, by)
+		ctx := query.WithClient(context.WithValue(r.Context(), callerKey{}, by), by.client())
 		if err := s.allow(ctx, method); err != nil {
 			refuse(w, http.StatusForbidden, plainError(err))
 			return

@@ -24,6 +24,8 @@ type Limits struct {
 	InFlightBytes int
 	// BytesPerSecond and CallsPerSecond bound each client.
 	BytesPerSecond, CallsPerSecond float64
+	// Queries bounds those answered at once over gRPC and JSON.
+	Queries int
 	// Streams bounds those open at once. Above 0.
 	Streams int
 	// StreamsPerClient bounds those of each client.

@@ -79,7 +79,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		ctx, cancel = s.calls.untilStop(ctx)
 		defer cancel(nil)
 	}
-	return noted(ctx, req, handle)
+	return s.inTurn(ctx, req, info, handle)
 }
 
 // untilStop returns a context that also ends when live streams must end.

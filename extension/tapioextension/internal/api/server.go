@@ -95,7 +95,8 @@ type Server struct {
 	started   time.Time
 	ingest    ingest
 	admission *admission
-	bodies    *room // of requests over HTTP, while they are decoded and answered
+	turns     *query.Turns // of queries; nil: without bound
+	bodies    *room        // of requests over HTTP, while they are decoded and answered
 	readers   *fanout.Readers
 	encoder   *fanout.Encoder
 	pulse     pulse
@@ -113,6 +114,9 @@ func New(options Options) *Server {
 		readers: fanout.NewReaders(options.Limits.ReaderBytes, options.Limits.ReaderLag, options.Now),
 		encoder: fanout.NewEncoder(options.Store.Identify),
 		relay:   strings.ToLower(rand.Text()),
+	}
+	if options.Limits.Queries > 0 {
+		s.turns = newTurns(options.Limits.Queries)
 	}
 	s.calls.init()
 	s.SetServing(false)

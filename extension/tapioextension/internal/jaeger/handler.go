@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 )
@@ -47,13 +45,13 @@ const (
 type Handler struct {
 	reader Reader
 	now    func() time.Time
-	turns  *semaphore.Weighted
+	turns  *query.Turns
 	mux    *http.ServeMux
 }
 
 // New makes the handler.
 func New(reader Reader, now func() time.Time) *Handler {
-	h := &Handler{reader: reader, now: now, turns: semaphore.NewWeighted(maxQueries), mux: http.NewServeMux()}
+	h := &Handler{reader: reader, now: now, turns: NewTurns(), mux: http.NewServeMux()}
 	for path, serve := range map[string]legacyFunc{
 		"/api/services":                      h.services,
 		"/api/services/{service}/operations": h.serviceOperations,
@@ -99,6 +97,15 @@ var (
 	errMethod        = &statusError{http.StatusMethodNotAllowed, errors.New("method not allowed: use GET")}
 )
 
+// NewTurns makes the turns of queries.
+func NewTurns() *query.Turns { return query.NewTurns(maxQueries, query.ShareOf(maxQueries), 0) }
+
+// WithTurns sets the turns of queries.
+func (h *Handler) WithTurns(turns *query.Turns) *Handler {
+	h.turns = turns
+	return h
+}
+
 // statusOf is the status that an error is answered with.
 func statusOf(err error) int {
 	if known, ok := errors.AsType[*statusError](err); ok {
@@ -123,14 +130,14 @@ func (h *Handler) begin(r *http.Request) (ctx context.Context, end func(), err e
 	}
 	waiting, cancelWait := context.WithTimeout(r.Context(), queryWait)
 	defer cancelWait()
-	if err := h.turns.Acquire(waiting, 1); err != nil {
+	if err := h.turns.Enter(waiting); err != nil {
 		return nil, nil, errBusy
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	ctx, _ = query.WithNotes(ctx)
 	return ctx, func() {
 		cancel()
-		h.turns.Release(1)
+		h.turns.Leave(ctx)
 	}, nil
 }
 

@@ -59,6 +59,7 @@ type TelemetryBuilder struct {
 	TapioProcessGoroutines        metric.Int64ObservableGauge
 	TapioQueryMemory              metric.Int64ObservableGauge
 	TapioQueryRefused             metric.Int64ObservableCounter
+	TapioQueryWaited              metric.Int64ObservableCounter
 	TapioRecordMetricsFolded      metric.Int64ObservableCounter
 	TapioRedisDropped             metric.Int64ObservableCounter
 	TapioRedisFailed              metric.Int64ObservableCounter
@@ -518,6 +519,21 @@ func (builder *TelemetryBuilder) RegisterTapioQueryRefusedCallback(cb metric.Int
 		cb(ctx, &observerInt64{inst: builder.TapioQueryRefused, obs: o})
 		return nil
 	}, builder.TapioQueryRefused)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioQueryWaitedCallback sets callback for observable TapioQueryWaited metric.
+func (builder *TelemetryBuilder) RegisterTapioQueryWaitedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioQueryWaited, obs: o})
+		return nil
+	}, builder.TapioQueryWaited)
 	if err != nil {
 		return err
 	}
@@ -1276,6 +1292,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.TapioQueryRefused, err = builder.meter.Int64ObservableCounter(
 		"otelcol_tapio_query_refused",
 		metric.WithDescription("Queries refused because they would have held more than store::query_memory allows. [Alpha]"),
+		metric.WithUnit("{query}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioQueryWaited, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_query_waited",
+		metric.WithDescription("Queries that waited for their turn (waited), and those that got none (refused), by reason. [Alpha]"),
 		metric.WithUnit("{query}"),
 	)
 	errs = errors.Join(errs, err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/tapio/tapio/internal/query"
 )
 
 // Limits bound what queries may take.
@@ -47,26 +49,25 @@ func NewEngine(limits Limits, p parser.Parser, logger *slog.Logger) *promql.Engi
 	})
 }
 
-// Turns lets so many queries work at once: those of clients and of rules.
+// Turns lets so many queries work at once, those of clients and of rules, and shares them
+// between clients.
 type Turns struct {
-	taken chan struct{}
-	wait  time.Duration
+	*query.Turns
+	wait time.Duration
 }
 
 // NewTurns returns the turns that the limits allow.
 func NewTurns(limits Limits) *Turns {
-	return &Turns{taken: make(chan struct{}, limits.Concurrency), wait: limits.Timeout}
+	return &Turns{Turns: query.NewTurns(limits.Concurrency, query.ShareOf(limits.Concurrency), 0), wait: limits.Timeout}
 }
 
 // Enter waits for the turn of a query, which leave ends. A query waits as long as it may
 // take.
 func (t *Turns) Enter(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, t.wait)
+	waiting, cancel := context.WithTimeout(ctx, t.wait)
 	defer cancel()
-	select {
-	case t.taken <- struct{}{}:
-		return func() { <-t.taken }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := t.Turns.Enter(waiting); err != nil {
+		return nil, err
 	}
+	return func() { t.Leave(ctx) }, nil
 }

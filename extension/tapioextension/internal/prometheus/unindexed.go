@@ -18,7 +18,7 @@ import (
 // and the catalog to translate them with.
 func (q *Queryable) open(ctx context.Context, times model.TimeRange, names []*labels.Matcher) (query.SeriesSelection, *catalog, error) {
 	if q.index != nil {
-		return q.index.Select(times), q.catalogOf(ctx), nil
+		return q.index.Select(ctx, times), q.catalogOf(ctx), nil
 	}
 	wanted := model.SeriesQuery{Filter: model.Filter{Time: times}}
 	var err error

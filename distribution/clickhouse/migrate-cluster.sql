@@ -81,7 +81,8 @@ FROM otel_traces
 WHERE SpanKind IN ('Server', 'Consumer')
 GROUP BY Minute, ServiceName, SpanName;
 
--- One table over all shards for each of the exporter's. Name them under backends::clickhouse::tables of the tapio extension.
+-- One table over all shards for each of the exporter's. Name them under logs_table, traces_table and
+-- metrics_tables of backends::clickhouse of the tapio extension.
 CREATE TABLE IF NOT EXISTS otel_logs_all ON CLUSTER '{cluster}' AS otel_logs ENGINE = Distributed('{cluster}', currentDatabase(), otel_logs, rand());
 CREATE TABLE IF NOT EXISTS otel_traces_all ON CLUSTER '{cluster}' AS otel_traces ENGINE = Distributed('{cluster}', currentDatabase(), otel_traces, rand());
 CREATE TABLE IF NOT EXISTS otel_metrics_gauge_all ON CLUSTER '{cluster}' AS otel_metrics_gauge ENGINE = Distributed('{cluster}', currentDatabase(), otel_metrics_gauge, rand());

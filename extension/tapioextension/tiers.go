@@ -62,12 +62,31 @@ type ClickHouseConfig struct {
 	LogsTable string `mapstructure:"logs_table"`
 	// TracesTable is the table of spans.
 	TracesTable string `mapstructure:"traces_table"`
+	// MetricsTables are the tables of metric points, by type.
+	MetricsTables MetricsTablesConfig `mapstructure:"metrics_tables"`
+}
+
+// MetricsTablesConfig names the tables of metric points.
+type MetricsTablesConfig struct {
+	// Gauge is the table of gauges.
+	Gauge string `mapstructure:"gauge"`
+	// Sum is the table of sums.
+	Sum string `mapstructure:"sum"`
+	// Histogram is the table of histograms.
+	Histogram string `mapstructure:"histogram"`
+	// ExponentialHistogram is the table of exponential histograms.
+	ExponentialHistogram string `mapstructure:"exponential_histogram"`
+	// Summary is the table of summaries.
+	Summary string `mapstructure:"summary"`
 }
 
 func defaultBackends() BackendsConfig {
 	tables := clickhouse.DefaultTables()
 	return BackendsConfig{ClickHouse: ClickHouseConfig{
 		Database: "default", Username: "default", Timeout: 10 * time.Second, MaxCalls: 16, LogsTable: tables.Logs, TracesTable: tables.Traces,
+		MetricsTables: MetricsTablesConfig{
+			Gauge: tables.Gauge, Sum: tables.Sum, Histogram: tables.Histogram, ExponentialHistogram: tables.ExponentialHistogram, Summary: tables.Summary,
+		},
 	}}
 }
 
@@ -89,8 +108,8 @@ func (c *ClickHouseConfig) Validate() error {
 	if c.MaxRows < 0 || c.MaxMemory < 0 {
 		errs = append(errs, fmt.Errorf("max_rows and max_memory: must be 0 or more, are %d and %d", c.MaxRows, c.MaxMemory))
 	}
-	if c.LogsTable == "" || c.TracesTable == "" {
-		errs = append(errs, errors.New("logs_table and traces_table: must not be empty: leave them out for the tables that the exporter writes by default"))
+	if m := c.MetricsTables; slices.Contains([]string{c.LogsTable, c.TracesTable, m.Gauge, m.Sum, m.Histogram, m.ExponentialHistogram, m.Summary}, "") {
+		errs = append(errs, errors.New("logs_table, traces_table and metrics_tables: must not be empty: leave them out for the tables that the exporter writes by default"))
 	}
 	return errors.Join(errs...)
 }
@@ -128,9 +147,8 @@ func openTiers(ctx context.Context, e *tapioExtension) error {
 	options := clickhouse.Options{
 		Endpoint: cfg.Endpoint, Database: cfg.Database, Username: cfg.Username, Password: string(cfg.Password), Timeout: cfg.Timeout,
 		MaxMemory: int64(cfg.MaxMemory), MaxRows: cfg.MaxRows, QueryMemory: int64(e.cfg.Store.QueryMemory) / queryShare,
-		Connections: cfg.MaxCalls, PollInterval: tailInterval, Tables: clickhouse.DefaultTables(), Now: time.Now,
+		Connections: cfg.MaxCalls, PollInterval: tailInterval, Tables: cfg.tables(), Now: time.Now,
 	}
-	options.Tables.Logs, options.Tables.Traces = cfg.LogsTable, cfg.TracesTable
 	var err error
 	if options.TLS, err = cfg.tls(ctx); err != nil {
 		return fmt.Errorf("backends::clickhouse::tls: %w", err)
@@ -145,6 +163,14 @@ func openTiers(ctx context.Context, e *tapioExtension) error {
 		Since: func() model.Nanos { return store.Since(e.store) }, Timeout: cfg.Timeout, Calls: cfg.MaxCalls, QueryMemory: options.QueryMemory, Panicked: e.panics.add, Now: time.Now,
 	})
 	return nil
+}
+
+func (c *ClickHouseConfig) tables() clickhouse.Tables {
+	m := &c.MetricsTables
+	return clickhouse.Tables{
+		Logs: c.LogsTable, Traces: c.TracesTable,
+		Gauge: m.Gauge, Sum: m.Sum, Histogram: m.Histogram, ExponentialHistogram: m.ExponentialHistogram, Summary: m.Summary,
+	}
 }
 
 func (c *ClickHouseConfig) tls(ctx context.Context) (*tls.Config, error) {

@@ -13,17 +13,18 @@ import (
 
 func TestTiersAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"":                               func(*Config) {},
-		"is not used":                    func(c *Config) { c.Backends.ClickHouse.Endpoint = "http://db" },
-		"must be [memory]":               func(c *Config) { c.Tiers = []string{"clickhouse", "memory"} },
-		"needs backends::clickhouse":     func(c *Config) { c.Tiers = []string{"memory", "clickhouse"} },
-		"cannot be combined":             func(c *Config) { useClickHouse(c); c.Members.Endpoints = []string{"node-1:4417"} },
-		"use clickhouse, tcp, http or":   func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Endpoint = "ftp://db" },
-		"database: must not be empty":    func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Database = "" },
-		"timeout: must be 10ms":          func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Timeout = time.Nanosecond },
-		"max_calls: must be 1 or more":   func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.MaxCalls = 0 },
-		"max_rows and max_memory: must":  func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.MaxRows = -1 },
-		"logs_table and traces_table: m": func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.LogsTable = "" },
+		"":                              func(*Config) {},
+		"is not used":                   func(c *Config) { c.Backends.ClickHouse.Endpoint = "http://db" },
+		"must be [memory]":              func(c *Config) { c.Tiers = []string{"clickhouse", "memory"} },
+		"needs backends::clickhouse":    func(c *Config) { c.Tiers = []string{"memory", "clickhouse"} },
+		"cannot be combined":            func(c *Config) { useClickHouse(c); c.Members.Endpoints = []string{"node-1:4417"} },
+		"use clickhouse, tcp, http or":  func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Endpoint = "ftp://db" },
+		"database: must not be empty":   func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Database = "" },
+		"timeout: must be 10ms":         func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.Timeout = time.Nanosecond },
+		"max_calls: must be 1 or more":  func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.MaxCalls = 0 },
+		"max_rows and max_memory: must": func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.MaxRows = -1 },
+		"logs_table, traces_table and metrics_tables: m": func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.LogsTable = "" },
+		"and metrics_tables: must not":                   func(c *Config) { useClickHouse(c); c.Backends.ClickHouse.MetricsTables.Sum = "" },
 	} {
 		cfg := createDefaultConfig().(*Config)
 		change(cfg)

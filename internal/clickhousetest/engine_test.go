@@ -128,6 +128,21 @@ func (e *engine) run(t *testing.T, database, statement string) string {
 	return string(body)
 }
 
+// fails runs a statement as a user that may not, and returns the engine's answer.
+func (e *engine) fails(t *testing.T, user, database, statement string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+e.http+"/?database="+url.QueryEscape(database), strings.NewReader(statement))
+	require.NoError(t, err)
+	request.SetBasicAuth(user, "")
+	resp, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NotEqual(t, http.StatusOK, resp.StatusCode, "%s", body)
+	return string(body)
+}
+
 // database is a database of its own, written to by the exporter.
 type database struct {
 	engine  *engine

@@ -69,15 +69,18 @@ func TestTheFullDistributionAnswersFromClickHouse(t *testing.T) {
 	first := start(d.engine.native)
 	begin := time.Now().Add(-10 * time.Minute).Truncate(time.Second)
 	sendAll(ctx, t, first, begin)
-	inMemory := answersOf(ctx, t, first, begin)
-	require.Len(t, inMemory, 6)
+	inMemory, sources := answersOf(ctx, t, first, begin)
+	require.Equal(t, []string{"clickhouse", "memory"}, sources, "the range begins before what memory holds")
+	require.Len(t, inMemory, 6+len(pathsOf(begin)))
 	for name, answer := range inMemory {
 		require.Greater(t, len(answer), 50, name)
 	}
 	first.Stop()
 
 	second := start(d.engine.native)
-	require.Equal(t, inMemory, answersOf(ctx, t, second, begin), "of what ClickHouse holds")
+	stored, sources := answersOf(ctx, t, second, begin)
+	require.Equal(t, inMemory, stored, "of what ClickHouse holds")
+	require.Equal(t, []string{"clickhouse"}, sources)
 	second.Stop()
 
 	alone := start("127.0.0.1:1") // nothing listens there
@@ -87,6 +90,7 @@ func TestTheFullDistributionAnswersFromClickHouse(t *testing.T) {
 	require.Empty(t, logs.GetLogs())
 	require.Len(t, logs.GetNotes(), 1)
 	require.Equal(t, "clickhouse", logs.GetNotes()[0].GetSource())
+	require.NotContains(t, logs.GetSources(), "clickhouse")
 }
 
 func rangeOf(begin time.Time) *tapiov1.Filter {
@@ -149,7 +153,7 @@ func sendAll(ctx context.Context, t *testing.T, c *collector.Collector, begin ti
 }
 
 // answersOf returns the answers to queries about what was sent, as text.
-func answersOf(ctx context.Context, t *testing.T, c *collector.Collector, begin time.Time) map[string]string {
+func answersOf(ctx context.Context, t *testing.T, c *collector.Collector, begin time.Time) (answers map[string]string, sources []string) {
 	t.Helper()
 	api, filter := tapiov1.NewObservabilityServiceClient(c.API), rangeOf(begin)
 	logs, err := api.GetLogs(ctx, &tapiov1.GetLogsRequest{Filter: filter})
@@ -171,11 +175,13 @@ func answersOf(ctx context.Context, t *testing.T, c *collector.Collector, begin 
 	require.NoError(t, err)
 	graph, err := api.GetServiceGraph(ctx, &tapiov1.GetServiceGraphRequest{Filter: filter})
 	require.NoError(t, err)
-	answers := map[string]string{}
+	sources = logs.GetSources()
+	logs.Sources, traces.Sources, median.Sources, services.Sources, counts.Sources, graph.Sources = nil, nil, nil, nil, nil, nil
+	answers = httpAnswers(ctx, t, c, begin, sources)
 	for name, message := range map[string]proto.Message{
 		"logs": logs, "traces": traces, "median": median, "services": services, "counts": counts, "graph": graph,
 	} {
 		answers[name] = protojson.Format(message)
 	}
-	return answers
+	return answers, sources
 }

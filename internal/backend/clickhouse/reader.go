@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
@@ -67,6 +68,8 @@ type connection struct {
 	native bool
 	epoch  uint64
 	places places
+	// setsNothing is that the user may not set limits.
+	setsNothing atomic.Bool
 
 	mu     sync.Mutex
 	schema *schema // nil until it was read

@@ -18,8 +18,19 @@ import (
 // scanner reads the columns of a row.
 type scanner func(columns ...any) error
 
-// each runs a statement and calls use with each row. What use returns ends it.
+// each runs a statement and calls use with each row. What use returns ends it. A user
+// with readonly = 1 may set no limits: those of its profile apply then.
 func (s *statement) each(ctx context.Context, sql string, use func(scan scanner) error) error {
+	limited := !s.reader.setsNothing.Load()
+	err := s.run(ctx, sql, limited, use)
+	if limited && errors.Is(err, errReadonly) {
+		s.reader.setsNothing.Store(true)
+		return s.run(ctx, sql, false, use)
+	}
+	return err
+}
+
+func (s *statement) run(ctx context.Context, sql string, limited bool, use func(scan scanner) error) error {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -29,7 +40,11 @@ func (s *statement) each(ctx context.Context, sql string, use func(scan scanner)
 	r := s.reader
 	within, cancel := context.WithTimeoutCause(ctx, r.Timeout, errTimeout)
 	defer cancel()
-	within = driver.Context(within, driver.WithParameters(s.params), driver.WithSettings(r.settings()))
+	options := []driver.QueryOption{driver.WithParameters(s.params)}
+	if limited {
+		options = append(options, driver.WithSettings(r.settings()))
+	}
+	within = driver.Context(undated{within}, options...)
 	rows, err := r.conn.Query(within, sql)
 	if err != nil {
 		return r.failed(ctx, within, err)
@@ -49,6 +64,16 @@ func (s *statement) each(ctx context.Context, sql string, use func(scan scanner)
 // errTimeout ends a statement that takes too long.
 var errTimeout = errors.New("did not answer in time")
 
+// undated is a context without a deadline, which ends all the same when the time is over:
+// of a deadline the client library makes a limit of its own, in place of that of settings.
+type undated struct{ context.Context }
+
+// Deadline implements context.Context.
+func (undated) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+
+// errReadonly is that the user may not change settings.
+var errReadonly = errors.New("the user may not set limits")
+
 // settings are the limits of a statement.
 func (r *connection) settings() driver.Settings {
 	settings := driver.Settings{"max_execution_time": int(max(r.Timeout.Seconds(), 1))}
@@ -67,9 +92,11 @@ const (
 	codeUnknownColumn  = 47
 	codeTooManyRows    = 158
 	codeTimeout        = 159
+	codeReadonly       = 164
 	codeMemoryLimit    = 241
 	codeTooManyBytes   = 307
 	codeTooManyResults = 396
+	codeConstraint     = 452
 )
 
 // failed translates an error of the server.
@@ -92,6 +119,10 @@ func (r *connection) failed(ctx, within context.Context, err error) error {
 		return model.Exhausted("ClickHouse refused the query: %s: ask for a shorter time range, or raise the limits of the backend", fault.Message)
 	case codeTimeout:
 		return fmt.Errorf("ClickHouse %w: %w", errTimeout, context.DeadlineExceeded)
+	case codeReadonly:
+		return fmt.Errorf("ClickHouse: %w: %s", errReadonly, fault.Message)
+	case codeConstraint:
+		return fmt.Errorf("ClickHouse refused a limit, for the user may set only lower ones: %s: lower timeout, max_memory or max_rows of backends::clickhouse, or leave them out", fault.Message)
 	case codeUnknownTable, codeUnknownColumn:
 		r.forgetSchema()
 	}

@@ -150,7 +150,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) error {
 			settings[name] = quote(values[0])
 		}
 	}
-	session, err := s.session(query.Get("database"), settings)
+	session, err := s.session(userOf(r), query.Get("database"), settings)
 	if err != nil {
 		return err
 	}
@@ -158,18 +158,54 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) error {
 	return run(r, session, statement, format, out)
 }
 
-// session opens a session with settings, whose values are literals.
-func (s *Server) session(database string, settings map[string]string) (*libchdb.Session, error) {
+// The users that have a profile, as CREATE USER … SETTINGS gives them one. The engine
+// itself enforces what it sets.
+const (
+	// Reader has readonly = 1: it may select, and set nothing.
+	Reader = "reader"
+	// Limited has limits, beside that.
+	Limited = "limited"
+)
+
+func profileOf(user string) []string {
+	switch user {
+	case Reader:
+		return []string{"SET readonly = 1"}
+	case Limited:
+		return []string{"SET max_rows_to_read = 10", "SET readonly = 1"}
+	default:
+		return nil
+	}
+}
+
+// userOf returns who sends a request.
+func userOf(r *http.Request) string {
+	if user, _, ok := r.BasicAuth(); ok {
+		return user
+	}
+	return r.Header.Get("X-ClickHouse-User")
+}
+
+// session opens a session with settings, whose values are literals. Parameters of a
+// statement are none that a profile could forbid.
+func (s *Server) session(user, database string, settings map[string]string) (*libchdb.Session, error) {
 	session, err := s.library.Open(s.directory)
 	if err != nil {
 		return nil, err
 	}
 	var statements []string
-	for name, value := range settings {
-		statements = append(statements, "SET "+name+" = "+value)
-	}
-	if database != "" {
-		statements = append(statements, "USE `"+strings.ReplaceAll(database, "`", "\\`")+"`")
+	for _, parameters := range []bool{true, false} {
+		for name, value := range settings {
+			if strings.HasPrefix(name, "param_") == parameters {
+				statements = append(statements, "SET "+name+" = "+value)
+			}
+		}
+		if parameters && database != "" {
+			statements = append(statements, "USE `"+strings.ReplaceAll(database, "`", "\\`")+"`")
+		}
+		if parameters {
+			statements = append(statements, profileOf(user)...)
+		}
 	}
 	for _, statement := range statements {
 		if _, err := session.Query(statement, "Null"); err != nil {

@@ -39,11 +39,11 @@ func (s *Server) ServeNative(listener net.Listener) error {
 
 // native is one connection.
 type native struct {
-	server   *Server
-	conn     net.Conn
-	in       *proto.Reader
-	out      proto.Buffer
-	database string
+	server         *Server
+	conn           net.Conn
+	in             *proto.Reader
+	out            proto.Buffer
+	database, user string
 }
 
 func (n *native) flush() error {
@@ -74,7 +74,7 @@ func (n *native) hello() error {
 	if n.server.User != "" && (hello.User != n.server.User || hello.Password != n.server.Password) {
 		return errors.Join(n.fail(errors.New("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")), io.EOF) //nolint:staticcheck // as the server writes it
 	}
-	n.database = hello.Database
+	n.database, n.user = hello.Database, hello.User
 	answer := proto.ServerHello{Name: "ClickHouse", Major: 26, Minor: 5, Revision: revision, Timezone: "UTC", DisplayName: "chdb"}
 	answer.EncodeAware(&n.out, min(hello.ProtocolVersion, revision))
 	if err := n.flush(); err != nil {
@@ -141,7 +141,7 @@ func (n *native) query() error {
 	for _, one := range q.Parameters {
 		settings["param_"+one.Key] = one.Value // a literal
 	}
-	session, err := n.server.session(n.database, settings)
+	session, err := n.server.session(n.user, n.database, settings)
 	if err != nil {
 		return n.fail(err)
 	}

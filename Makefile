@@ -82,6 +82,11 @@ bin/tapioctl:
 bin/opampsupervisor:
 	go -C internal/opampsupervisor build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ github.com/open-telemetry/opentelemetry-collector-contrib/cmd/opampsupervisor
 
+# An S3-compatible server, for the tests of the archive.
+.PHONY: bin/versitygw
+bin/versitygw:
+	go -C internal/s3server build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ github.com/versity/versitygw/cmd/versitygw
+
 # Jaeger 1.76, which records the golden answers of its query API. Large: 85 MB, and minutes to build.
 .PHONY: bin/jaeger
 bin/jaeger:
@@ -108,6 +113,10 @@ $(CHDB):
 test-clickhouse: $(CHDB) bin/tapio-full ## Test the ClickHouse backend on the real engine, written to by the real exporter (needs npm)
 	CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m $(GOTESTFLAGS) ./...
 
+.PHONY: bench-clickhouse
+bench-clickhouse: $(CHDB) ## Compare the latency of queries on memory and on ClickHouse's engine; RECORDS=200000
+	TAPIO_LATENCY_RECORDS=$(or $(RECORDS),200000) CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m -v -run TestLatencies .
+
 .PHONY: test-race
 test-race: ## Run the packages' tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -timeout 40m $(GOTESTFLAGS) $(unit_packages)
@@ -117,7 +126,7 @@ e2e: build e2e-only ## Run the end-to-end tests only
 
 # Not cached: Go does not see that the binaries under test have changed.
 .PHONY: e2e-only
-e2e-only: bin/opampsupervisor
+e2e-only: bin/opampsupervisor bin/versitygw
 	go test -count=1 -timeout 30m $(GOTESTFLAGS) ./test/e2e/...
 
 # The generator is a module of its own, see its go.mod.

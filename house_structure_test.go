@@ -22,16 +22,15 @@ const (
 // that each may have. Lower the numbers, do not raise them; add no package.
 func largePackages() map[string]int {
 	return map[string]int{
-		"extension/tapioextension":              40,
-		"extension/tapioextension/internal/api": 58,
-		"internal/correlate":                    104,
-		"internal/model":                        34,
-		"internal/otlp":                         31,
-		"internal/profilerules":                 33,
-		"internal/protoconv":                    64,
-		"internal/store":                        94,
-		"test/bench":                            29,
-		"test/simulate/world":                   29,
+		"extension/tapioextension": 40,
+		"internal/correlate":       104,
+		"internal/model":           34,
+		"internal/otlp":            31,
+		"internal/profilerules":    33,
+		"internal/protoconv":       64,
+		"internal/store":           94,
+		"test/bench":               29,
+		"test/simulate/world":      29,
 	}
 }
 
@@ -39,7 +38,6 @@ func largePackages() map[string]int {
 func largeTypes() map[string]int {
 	return map[string]int{
 		"extension/tapioextension.tapioExtension":          68,
-		"extension/tapioextension/internal/api.Server":     110,
 		"extension/tapioextension/internal/mcp.server":     37,
 		"extension/tapioextension/internal/notify.Manager": 42,
 		"internal/backend/conformance.suite":               48,
@@ -113,9 +111,10 @@ func receiverType(of ast.Expr) string {
 // folders a package that is not listed may be imported by any.
 func layers() map[string][]string {
 	return map[string][]string{
-		"cmd/tapioctl/internal":          {"exitcode", "render", "selector", "dial", "input", "app", "profile", "observe", "get", "send", "cli"},
-		"internal/store":                 {"colenc", "intern", "budget", "ngram", "aggregate"},
-		"receiver/ebpfreceiver/internal": {"kernel", "emit", "dns", "protocol", "profile", "probe"},
+		"cmd/tapioctl/internal":             {"exitcode", "render", "selector", "dial", "input", "app", "profile", "observe", "get", "send", "cli"},
+		"extension/tapioextension/internal": {"admission", "auth", "calls", "ingest", "stream", "gateway", "api"},
+		"internal/store":                    {"colenc", "intern", "budget", "ngram", "aggregate"},
+		"receiver/ebpfreceiver/internal":    {"kernel", "emit", "dns", "protocol", "profile", "probe"},
 	}
 }
 
@@ -170,6 +169,7 @@ func TestTheLayersCatch(t *testing.T) {
 		{"internal/store", module + "internal/store/colenc", false},
 		{"internal/store/disk/disktest", module + "internal/store/disk", false},
 		{"cmd/tapioctl/internal/render", module + "cmd/tapioctl/internal/app", true},
+		{"extension/tapioextension/internal/ingest", module + "extension/tapioextension/internal/api", true},
 		{"cmd/tapioctl/internal/cli", module + "cmd/tapioctl/internal/demo", false},
 		{"internal/store", "go.uber.org/zap", false},
 	} {

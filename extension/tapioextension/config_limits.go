@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/admission"
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 )
 
@@ -184,8 +185,8 @@ func notNegative(key string, is float64) error {
 }
 
 // limits translates the configuration for the API.
-func (c *Config) limits() api.Limits {
-	return api.Limits{
+func (c *Config) limits() admission.Limits {
+	return admission.Limits{
 		InFlightBytes:    int(c.Limits.InFlightSize),
 		BytesPerSecond:   c.Limits.ClientBytesPerSecond,
 		CallsPerSecond:   c.Limits.ClientCallsPerSecond,
@@ -207,8 +208,8 @@ func (c *CollectorsConfig) limits() fleet.Limits {
 }
 
 // access translates the configuration for the API.
-func (c *Config) access() api.Access {
-	return api.Access{
+func (c *Config) access() auth.Access {
+	return auth.Access{
 		Attribute: c.Access.Attribute, Read: c.Access.Read, Write: c.Access.Write, Admin: c.Access.Admin,
 		Owner: c.Collectors.OwnerAttribute,
 	}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/calls"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/remote"
 	"github.com/tapio/tapio/internal/model"
@@ -41,7 +41,7 @@ func newLoopFront(t *testing.T, id string) *loopFront {
 func (f *loopFront) readFrom(t *testing.T, others ...*loopFront) {
 	members := []federation.Member{{Name: "local", Reader: f.Reader()}}
 	for _, other := range others {
-		conn, err := grpc.NewClient(other.conn.Target(), append(api.VisitedOptions(f.id), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		conn, err := grpc.NewClient(other.conn.Target(), append(calls.VisitedOptions(f.id), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, conn.Close()) })
 		members = append(members, federation.Member{Name: other.id, Reader: remote.New(conn, remote.Options{

@@ -54,7 +54,7 @@ func newServedFront(t *testing.T, id string, reader func(*servedStore) query.Rea
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := grpc.NewServer(services.ServerOptions()...)
+	server := grpc.NewServer(services.Calls.ServerOptions()...)
 	services.Register(server)
 	services.SetServing(true)
 	served := make(chan struct{})

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/calls"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/remote"
 	"github.com/tapio/tapio/internal/panics"
@@ -138,7 +138,7 @@ func (m *membership) dial(ctx context.Context, address string) (*grpc.ClientConn
 	client := m.cfg.Members.Client
 	client.Endpoint = "passthrough:///" + address // the addresses of a name are looked up here
 	var options []configgrpc.ToClientConnOption
-	for _, option := range api.VisitedOptions(m.id()) {
+	for _, option := range calls.VisitedOptions(m.id()) {
 		options = append(options, configgrpc.WithGrpcDialOption(option))
 	}
 	return client.ToClientConn(ctx, m.host.GetExtensions(), m.set.TelemetrySettings, options...)

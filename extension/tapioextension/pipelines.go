@@ -46,7 +46,7 @@ func (e *tapioExtension) AttachEvents(receiver component.ID, sink model.EventSin
 	if e.store == nil {
 		return nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
 	}
-	detach, err = e.api.Attach(receiver.String(), sink)
+	detach, err = e.api.Events.Attach(receiver.String(), sink)
 	if err != nil {
 		return nil, fmt.Errorf("extension %q: %w", e.set.ID, err)
 	}

@@ -50,7 +50,7 @@ func (e *tapioExtension) newPrometheus() {
 
 // prometheusHandler serves Prometheus' API to those who may read.
 func (e *tapioExtension) prometheusHandler() http.Handler {
-	return e.api.Readers(e.prometheus.Handler(), prometheus.RespondError)
+	return e.api.Gateway.Readers(e.prometheus.Handler(), prometheus.RespondError)
 }
 
 // listenPrometheus opens the port of its own, if there is to be one.

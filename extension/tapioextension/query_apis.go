@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 
-	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/gateway"
 	"github.com/tapio/tapio/extension/tapioextension/internal/jaeger"
 	"github.com/tapio/tapio/extension/tapioextension/internal/mcp"
 	"github.com/tapio/tapio/extension/tapioextension/internal/prometheus"
@@ -32,7 +32,7 @@ func (e *tapioExtension) addQueryAPIs(mux *http.ServeMux) error {
 	for path, one := range map[string]struct {
 		enabled bool
 		handler func() http.Handler
-		refuse  api.Refuse
+		refuse  gateway.Refuse
 	}{
 		jaeger.Path: {e.cfg.Jaeger.Enabled, e.jaegerAPI, jaeger.Refuse},
 		mcp.Path:    {e.cfg.MCP.Enabled, e.mcpServer, mcp.Refuse},
@@ -40,11 +40,11 @@ func (e *tapioExtension) addQueryAPIs(mux *http.ServeMux) error {
 		if !one.enabled {
 			continue
 		}
-		handler, err := e.api.Contained(one.handler(), one.refuse)
+		handler, err := e.api.Gateway.Contained(one.handler(), one.refuse)
 		if err != nil {
 			return err
 		}
-		mux.Handle(path, e.api.Readers(handler, one.refuse))
+		mux.Handle(path, e.api.Gateway.Readers(handler, one.refuse))
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (e *tapioExtension) mcpServer() http.Handler {
 // got none.
 func (e *tapioExtension) queryWaits() map[string]uint64 {
 	waits := map[string]uint64{"waited": 0, "refused": 0}
-	for _, turns := range append(e.api.Turns(), e.turns.prometheus, e.turns.jaeger, e.turns.mcp) {
+	for _, turns := range append(e.api.Calls.Turns(), e.turns.prometheus, e.turns.jaeger, e.turns.mcp) {
 		waits["waited"] += turns.Waited()
 		waits["refused"] += turns.Refused()
 	}
@@ -100,12 +100,12 @@ func seriesOf(from *promql.Series) mcp.Series {
 }
 
 // queryAPILinks are the lines of the front page about these APIs.
-func (c *Config) queryAPILinks() (links []api.Link) {
+func (c *Config) queryAPILinks() (links []gateway.Link) {
 	if c.Jaeger.Enabled {
-		links = append(links, api.Link{Path: "/api/services", Text: "Jaeger's query API, for Jaeger UI and Grafana"})
+		links = append(links, gateway.Link{Path: "/api/services", Text: "Jaeger's query API, for Jaeger UI and Grafana"})
 	}
 	if c.MCP.Enabled {
-		links = append(links, api.Link{Path: mcp.Path, Text: "Model Context Protocol server, for AI agents (POST)"})
+		links = append(links, gateway.Link{Path: mcp.Path, Text: "Model Context Protocol server, for AI agents (POST)"})
 	}
 	return links
 }

@@ -66,7 +66,7 @@ func (e *tapioExtension) AttachProfiles(receiver component.ID, sink model.Profil
 	if e.store == nil {
 		return nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
 	}
-	detach, err = e.api.AttachProfiles(receiver.String(), sink)
+	detach, err = e.api.Profiles.Attach(receiver.String(), sink)
 	if err != nil {
 		return nil, fmt.Errorf("extension %q: %w", e.set.ID, err)
 	}
@@ -75,7 +75,7 @@ func (e *tapioExtension) AttachProfiles(receiver component.ID, sink model.Profil
 
 // WriteEvents passes events into the logs pipeline.
 func (e *tapioExtension) WriteEvents(ctx context.Context, events []model.Event) error {
-	return e.api.WriteEvents(ctx, events)
+	return e.api.Events.WriteEvents(ctx, events)
 }
 
 // RecordCounters are the running counts of records, which the tapio exporter keeps.

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/tapio/tapio/extension/tapioextension/internal/api"
+	"github.com/tapio/tapio/extension/tapioextension/internal/gateway"
 	"github.com/tapio/tapio/extension/tapioextension/internal/opamp"
 	"github.com/tapio/tapio/extension/tapioextension/internal/webui"
 	"github.com/tapio/tapio/ui"
@@ -62,7 +62,7 @@ func (e *tapioExtension) listenGRPC(ctx context.Context) error {
 
 func (e *tapioExtension) newGRPCServer(ctx context.Context, cfg configgrpc.ServerConfig, l net.Listener) (*grpcServer, error) {
 	options := []configgrpc.ToServerOption{configgrpc.WithGrpcServerOption(grpc.ConnectionTimeout(handshakeTimeout))}
-	for _, option := range e.api.ServerOptions() {
+	for _, option := range e.api.Calls.ServerOptions() {
 		options = append(options, configgrpc.WithGrpcServerOption(option))
 	}
 	server, err := cfg.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, options...)
@@ -103,7 +103,7 @@ func (e *tapioExtension) listenHTTP(ctx context.Context) error {
 }
 
 func dialInner(l *bufconn.Listener) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///inner", append(api.InnerDialOptions(),
+	return grpc.NewClient("passthrough:///inner", append(gateway.InnerDialOptions(),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))...)
@@ -111,7 +111,7 @@ func dialInner(l *bufconn.Listener) (*grpc.ClientConn, error) {
 
 func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientConn) (*httpServer, error) {
 	cfg := e.cfg.HTTP.Get()
-	gateway, err := e.api.Gateway(ctx, conn)
+	json, err := e.api.Gateway.Handler(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +120,8 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 		return nil, err
 	}
 	handler := http.NewServeMux()
-	handler.Handle("/", gateway)
-	handler.Handle(opamp.Path, e.api.Writers(agents.Handler))
+	handler.Handle("/", json)
+	handler.Handle(opamp.Path, e.api.Gateway.Writers(agents.Handler))
 	handler.Handle(prometheusPath+"/", http.StripPrefix(prometheusPath, e.prometheusHandler()))
 	if err := e.addQueryAPIs(handler); err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (e *tapioExtension) newHTTPServer(ctx context.Context, conn *grpc.ClientCon
 func (e *tapioExtension) guardedServer(
 	ctx context.Context, cfg *confighttp.ServerConfig, listener net.Listener, handler http.Handler,
 ) (*http.Server, error) {
-	guarded := e.apiPolicy(cfg, listener.Addr()).Handler(e.api.BoundBodies(handler))
+	guarded := e.apiPolicy(cfg, listener.Addr()).Handler(e.api.Gateway.BoundBodies(handler))
 	unbounded := *cfg // a stream of requests has no end; BoundBodies bounds all others
 	unbounded.MaxRequestBodySize = math.MaxInt64
 	server, err := unbounded.ToServer(ctx, e.host.GetExtensions(), e.set.TelemetrySettings, guarded,
@@ -154,7 +154,7 @@ func (e *tapioExtension) guardedServer(
 	if err != nil {
 		return nil, err
 	}
-	server.Handler = e.api.CountRefusals(server.Handler) // also what the authenticator refuses
+	server.Handler = e.api.Gateway.CountRefusals(server.Handler) // also what the authenticator refuses
 	server.ConnState = e.countConnections
 	return server, nil
 }

@@ -22,7 +22,7 @@ func (e *tapioExtension) sloOptions() slo.Options {
 			MinRequests: cfg.Automatic.MinRequests, MaxObjectives: cfg.Automatic.MaxObjectives, Window: cfg.Window,
 		},
 		MemoryLimit: int64(cfg.MemoryLimit), Now: time.Now,
-		Write:  func(ctx context.Context, events []model.Event) error { return e.api.WriteOwn(ctx, events) },
+		Write:  func(ctx context.Context, events []model.Event) error { return e.api.Events.WriteOwn(ctx, events) },
 		Failed: func(err error) { e.set.Logger.Warn("failed to write service level objectives", zap.Error(err)) },
 	}
 }

@@ -60,15 +60,15 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioIntakeMemoryCallback(single(e.intake.Room().Taken)),
 		builder.RegisterTapioIntakeRefusedCallback(labelled("reason", e.intake.Room().Refused)),
 		builder.RegisterTapioPanicsCallback(single(e.panics.count.Total)),
-		builder.RegisterTapioStreamOpenCallback(single(e.api.OpenStreams)),
-		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.AcceptedRecords)),
-		builder.RegisterTapioAPIRejectedCallback(labelled("reason", e.api.RejectedCalls)),
-		builder.RegisterTapioAPIRejectedRecordsCallback(labelled("reason", e.api.RejectedRecords)),
-		builder.RegisterTapioAPIReceivedSizeCallback(single(e.api.ReceivedBytes)),
-		builder.RegisterTapioAPIDuplicateBatchesCallback(single(e.api.DuplicateBatches)),
-		builder.RegisterTapioAPIInFlightCallback(single(e.api.InFlightBytes)),
+		builder.RegisterTapioStreamOpenCallback(single(e.api.Calls.OpenStreams)),
+		builder.RegisterTapioAPIAcceptedRecordsCallback(single(e.api.Events.Figures().Accepted)),
+		builder.RegisterTapioAPIRejectedCallback(labelled("reason", e.api.Calls.RejectedCalls)),
+		builder.RegisterTapioAPIRejectedRecordsCallback(labelled("reason", e.api.Events.Figures().Rejected)),
+		builder.RegisterTapioAPIReceivedSizeCallback(single(e.api.Events.Figures().Bytes)),
+		builder.RegisterTapioAPIDuplicateBatchesCallback(single(e.api.Events.Figures().Duplicates)),
+		builder.RegisterTapioAPIInFlightCallback(single(e.api.Events.Admission.Taken)),
 		builder.RegisterTapioAPIConnectionsCallback(labelled("transport", e.openConnections)),
-		builder.RegisterTapioStreamDroppedCallback(labelled("reason", e.api.DroppedStreams)),
+		builder.RegisterTapioStreamDroppedCallback(labelled("reason", e.api.Calls.DroppedStreams)),
 		builder.RegisterTapioCollectorLeftCallback(labelled("reason", e.api.LeftCollectors)),
 		builder.RegisterTapioCollectorRegisteredCallback(labelled("state", e.api.CollectorStates)),
 		builder.RegisterTapioProcessGoroutinesCallback(single(func() uint64 { return uint64(runtime.NumGoroutine()) })),
@@ -168,7 +168,7 @@ func labelled(name string, figures func() map[string]uint64) metric.Int64Callbac
 
 // openConnections counts those of the API by transport.
 func (e *tapioExtension) openConnections() map[string]uint64 {
-	return map[string]uint64{"grpc": e.api.OpenConnections(), "http": uint64(max(e.httpConnections.Load(), 0))}
+	return map[string]uint64{"grpc": e.api.Calls.OpenConnections(), "http": uint64(max(e.httpConnections.Load(), 0))}
 }
 
 // countConnections follows the connections of an HTTP server. One that becomes a

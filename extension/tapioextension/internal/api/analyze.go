@@ -16,6 +16,7 @@ import (
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -36,22 +37,32 @@ const (
 	maxAnswered = 1000
 )
 
+// analyzer looks at what is stored as the engine would have when it came.
+type analyzer struct {
+	store query.Reader
+	turns chan struct{} // holds one for each analysis that runs
+}
+
+func newAnalyzer(store query.Reader) *analyzer {
+	return &analyzer{store: store, turns: make(chan struct{}, maxAnalyses)}
+}
+
 // AnalyzeEvents implements tapiov1.TapioServiceServer.
 func (s *tapioService) AnalyzeEvents(
 	ctx context.Context, req *tapiov1.AnalyzeEventsRequest,
 ) (*tapiov1.AnalyzeEventsResponse, error) {
-	analysis, err := protoconv.AnalyzeQuery(req, s.Now())
+	analysis, err := protoconv.AnalyzeQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.surround(ctx, &analysis); err != nil {
+	if err := s.analyzer.surround(ctx, &analysis); err != nil {
 		return nil, err
 	}
-	if err := s.takeTurn(ctx); err != nil {
+	if err := s.analyzer.takeTurn(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { <-s.analyses }()
-	run, err := s.analyze(ctx, &analysis, maxLeadIn)
+	defer func() { <-s.analyzer.turns }()
+	run, err := s.analyzer.analyze(ctx, &analysis, maxLeadIn)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +70,9 @@ func (s *tapioService) AnalyzeEvents(
 }
 
 // analyze looks at as much of the past as there is room for.
-func (s *Server) analyze(ctx context.Context, analysis *protoconv.Analysis, room uint64) (*analysisRun, error) {
+func (a *analyzer) analyze(ctx context.Context, analysis *protoconv.Analysis, room uint64) (*analysisRun, error) {
 	for leadIn := model.Nanos(correlate.LeadIn); ; leadIn /= shorterBy {
-		run, err := s.newAnalysisRun(ctx, analysis, leadIn)
+		run, err := a.newRun(ctx, analysis, leadIn)
 		if err != nil {
 			return nil, err
 		}
@@ -78,9 +89,9 @@ func (s *Server) analyze(ctx context.Context, analysis *protoconv.Analysis, room
 var errLongLeadIn = errors.New("too many records before the requested time")
 
 // takeTurn waits until fewer than maxAnalyses run.
-func (s *Server) takeTurn(ctx context.Context) error {
+func (a *analyzer) takeTurn(ctx context.Context) error {
 	select {
-	case s.analyses <- struct{}{}:
+	case a.turns <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -88,13 +99,13 @@ func (s *Server) takeTurn(ctx context.Context) error {
 }
 
 // surround makes a stretch of time of the records named by id.
-func (s *Server) surround(ctx context.Context, analysis *protoconv.Analysis) error {
+func (a *analyzer) surround(ctx context.Context, analysis *protoconv.Analysis) error {
 	if len(analysis.IDs) == 0 {
 		return nil
 	}
 	var first, last model.Nanos
 	for _, id := range analysis.IDs {
-		event, found, err := s.Store.EventByID(ctx, id)
+		event, found, err := a.store.EventByID(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -122,7 +133,7 @@ type analysisRun struct {
 	found  map[string]model.Finding // the latest revisions, by kind and id
 }
 
-func (s *Server) newAnalysisRun(ctx context.Context, analysis *protoconv.Analysis, leadIn model.Nanos) (*analysisRun, error) {
+func (a *analyzer) newRun(ctx context.Context, analysis *protoconv.Analysis, leadIn model.Nanos) (*analysisRun, error) {
 	engine, err := correlate.New(correlate.Config{MemoryLimit: analysisMemory, Asked: analysis.Filter.Time})
 	if err != nil {
 		return nil, err
@@ -136,17 +147,17 @@ func (s *Server) newAnalysisRun(ctx context.Context, analysis *protoconv.Analysi
 		found:  map[string]model.Finding{},
 		feeds: []feed{
 			&rows[model.Point]{
-				tail: s.Store.TailPoints(ctx, model.PointQuery{Filter: filter}, begin),
+				tail: a.store.TailPoints(ctx, model.PointQuery{Filter: filter}, begin),
 				when: func(p *model.Point) model.Nanos { return p.Time },
 				show: func(list []model.Point) { engine.ObservePoints(list) },
 			},
 			&rows[model.Event]{
-				tail: s.Store.TailEvents(ctx, model.EventQuery{Filter: filter}, begin),
+				tail: a.store.TailEvents(ctx, model.EventQuery{Filter: filter}, begin),
 				when: (*model.Event).When,
 				show: observing(engine),
 			},
 			&rows[model.Span]{
-				tail: s.Store.TailSpans(ctx, model.TraceQuery{Filter: filter}, begin),
+				tail: a.store.TailSpans(ctx, model.TraceQuery{Filter: filter}, begin),
 				when: func(p *model.Span) model.Nanos { return p.End },
 				show: func(list []model.Span) { engine.ObserveSpans(list) },
 			},

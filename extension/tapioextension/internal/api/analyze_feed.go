@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/correlate"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
@@ -36,7 +37,7 @@ func (r *rows[R]) fill(ctx context.Context) error {
 			return err
 		}
 		var more bool
-		r.waiting, _, more = r.tail.Poll(tailRows)
+		r.waiting, _, more = r.tail.Poll(stream.TailRows)
 		if r.ended = !more; len(r.waiting) > 0 || r.ended {
 			continue
 		}

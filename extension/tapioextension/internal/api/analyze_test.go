@@ -108,7 +108,7 @@ func TestAnalysisLooksBackAsFarAsThereIsRoomFor(t *testing.T) {
 		Start: model.Nanos(asked.UnixNano()), End: model.Nanos(asked.Add(time.Minute).UnixNano()),
 	}}}
 	for room, looked := range map[uint64]int{2000: 4 * 600, 1500: 3 * 600, 1000: 2 * 600, 100: 600} {
-		run, err := s.analyze(t.Context(), analysis, room)
+		run, err := s.analyzer.analyze(t.Context(), analysis, room)
 		require.NoError(t, err)
 		require.EqualValues(t, looked, run.looked, "room for %d", room)
 	}

@@ -34,14 +34,14 @@ func errNoArchive() error {
 
 // ListArchive implements tapiov1.OperationsServiceServer.
 func (s *operationsService) ListArchive(ctx context.Context, req *tapiov1.ListArchiveRequest) (*tapiov1.ListArchiveResponse, error) {
-	if s.Archive == nil {
+	if s.archive == nil {
 		return nil, errNoArchive()
 	}
-	selection, err := archiveSelection(req.GetSelection(), s.Now())
+	selection, err := archiveSelection(req.GetSelection(), s.now())
 	if err != nil {
 		return nil, err
 	}
-	entries, err := s.Archive.Restorer.List(ctx, selection)
+	entries, err := s.archive.Restorer.List(ctx, selection)
 	if err != nil {
 		return nil, archiveFailure(ctx, err)
 	}
@@ -58,7 +58,7 @@ func (s *operationsService) ListArchive(ctx context.Context, req *tapiov1.ListAr
 
 // RestoreArchive implements tapiov1.OperationsServiceServer.
 func (s *operationsService) RestoreArchive(req *tapiov1.RestoreArchiveRequest, stream tapiov1.OperationsService_RestoreArchiveServer) error {
-	access := s.Archive
+	access := s.archive
 	switch {
 	case access == nil:
 		return errNoArchive()
@@ -66,7 +66,7 @@ func (s *operationsService) RestoreArchive(req *tapiov1.RestoreArchiveRequest, s
 		return status.Error(codes.FailedPrecondition, "this server archives what it stores, so that restored records would be archived again: "+
 			"restore on a server with archive::upload: false")
 	}
-	selection, err := archiveSelection(req.GetSelection(), s.Now())
+	selection, err := archiveSelection(req.GetSelection(), s.now())
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -45,14 +46,14 @@ func (s *operationsService) SendChange(
 	ctx context.Context, req *tapiov1.SendChangeRequest,
 ) (*tapiov1.SendChangeResponse, error) {
 	c := req.GetChange()
-	at, err := checkChange(c, s.Now())
+	at, err := checkChange(c, s.now())
 	if err != nil {
 		return nil, err
 	}
 	id := strings.ToLower(rand.Text())
-	event := changeRecord(c, at, id, cmp.Or(c.GetAuthor(), callerOf(ctx).who()))
-	event.ObservedTime = model.Nanos(s.Now().UnixNano())
-	if err := s.WriteOwn(ctx, []model.Event{event}); err != nil {
+	event := changeRecord(c, at, id, cmp.Or(c.GetAuthor(), auth.CallerOf(ctx).Who()))
+	event.ObservedTime = model.Nanos(s.now().UnixNano())
+	if err := s.events.WriteOwn(ctx, []model.Event{event}); err != nil {
 		return nil, err
 	}
 	return &tapiov1.SendChangeResponse{EventId: id}, nil

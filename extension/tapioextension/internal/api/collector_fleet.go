@@ -12,17 +12,31 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
+// fleetAccess is the registry of collectors, as far as each caller may use it.
+type fleetAccess struct {
+	registry *fleet.Registry
+	guard    *auth.Guard
+	audit    *auditor
+}
+
+// of is the registry as the caller may use it.
+func (f *fleetAccess) of(ctx context.Context) fleet.Caller {
+	by := auth.CallerOf(ctx)
+	return f.registry.As(by.Subject, f.guard.Rules(by))
+}
+
 // RegisterCollector implements tapiov1.CollectorServiceServer.
 func (s *collectorService) RegisterCollector(
 	ctx context.Context, req *tapiov1.RegisterCollectorRequest,
 ) (*tapiov1.RegisterCollectorResponse, error) {
-	own := s.fleetOf(ctx)
+	own := s.fleet.of(ctx)
 	registered, err := own.Register(req.GetCollector(), fleet.GRPC, 0)
 	if err != nil {
 		return nil, err
@@ -33,9 +47,9 @@ func (s *collectorService) RegisterCollector(
 	}
 	return &tapiov1.RegisterCollectorResponse{
 		Collector:         registered,
-		HeartbeatInterval: durationpb.New(s.Fleet.Interval()),
+		HeartbeatInterval: durationpb.New(s.fleet.registry.Interval()),
 		Config:            config,
-		FlowControl:       s.flowControl(ctx),
+		FlowControl:       s.events.FlowControl(ctx),
 	}, nil
 }
 
@@ -43,18 +57,18 @@ func (s *collectorService) RegisterCollector(
 func (s *collectorService) UnregisterCollector(
 	ctx context.Context, req *tapiov1.UnregisterCollectorRequest,
 ) (*tapiov1.UnregisterCollectorResponse, error) {
-	if err := s.Unregister(ctx, req.GetCollectorId()); err != nil {
+	if err := s.fleet.unregister(ctx, req.GetCollectorId()); err != nil {
 		return nil, err
 	}
 	return &tapiov1.UnregisterCollectorResponse{}, nil
 }
 
-// Unregister ends a registration, for any caller, and with it the
+// unregister ends a registration, for whoever calls, and with it the
 // configuration that was meant for the collector.
-func (s *Server) Unregister(ctx context.Context, id string) error {
-	configured, err := s.fleetOf(ctx).Unregister(id)
+func (f *fleetAccess) unregister(ctx context.Context, id string) error {
+	configured, err := f.of(ctx).Unregister(id)
 	if configured {
-		s.auditConfig(ctx, configRemoved, id, nil)
+		f.audit.config(ctx, configRemoved, id, nil)
 	}
 	return err
 }
@@ -65,9 +79,9 @@ func (s *collectorService) Heartbeat(stream tapiov1.CollectorService_HeartbeatSe
 	beats := make(chan *tapiov1.HeartbeatRequest)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- s.guard(tapiov1.CollectorService_Heartbeat_FullMethodName, func() error { return receiveBeats(stream, beats) })
+		ended <- s.events.Calls.Run(tapiov1.CollectorService_Heartbeat_FullMethodName, func() error { return receiveBeats(stream, beats) })
 	}()
-	h := &heartbeats{collectorService: s, stream: stream, own: s.fleetOf(stream.Context())}
+	h := &heartbeats{service: s, stream: stream, own: s.fleet.of(stream.Context())}
 	defer h.stop()
 	for {
 		select {
@@ -106,7 +120,7 @@ func receiveBeats(stream tapiov1.CollectorService_HeartbeatServer, beats chan<- 
 
 // heartbeats is one open stream of one collector.
 type heartbeats struct {
-	*collectorService
+	service *collectorService
 	stream  tapiov1.CollectorService_HeartbeatServer
 	own     fleet.Caller
 	id      string          // "" before the first beat
@@ -131,7 +145,7 @@ func (h *heartbeats) beat(req *tapiov1.HeartbeatRequest) error {
 		return err
 	}
 	if h.id == "" {
-		changed, unwatch, err := h.Fleet.Watch(req.GetCollectorId())
+		changed, unwatch, err := h.service.fleet.registry.Watch(req.GetCollectorId())
 		if err != nil {
 			return err
 		}
@@ -150,11 +164,11 @@ func (h *heartbeats) answer() error {
 	if err != nil {
 		return err // the registration has ended
 	}
-	resp := &tapiov1.HeartbeatResponse{Time: timestamppb.New(h.Now())}
+	resp := &tapiov1.HeartbeatResponse{Time: timestamppb.New(h.service.now())}
 	if config.GetVersion() > h.sent {
 		h.sent, resp.Config = config.GetVersion(), config
 	}
-	if flow := h.flowControl(h.stream.Context()); !proto.Equal(flow, h.flow) {
+	if flow := h.service.events.FlowControl(h.stream.Context()); !proto.Equal(flow, h.flow) {
 		h.flow, resp.FlowControl = flow, flow
 	}
 	return h.stream.Send(resp)
@@ -164,7 +178,7 @@ func (h *heartbeats) answer() error {
 func (s *collectorService) GetConfig(
 	ctx context.Context, req *tapiov1.GetConfigRequest,
 ) (*tapiov1.GetConfigResponse, error) {
-	config, answer, err := s.fleetOf(ctx).Config(req.GetCollectorId())
+	config, answer, err := s.fleet.of(ctx).Config(req.GetCollectorId())
 	if err != nil {
 		return nil, err
 	}
@@ -175,12 +189,12 @@ func (s *collectorService) GetConfig(
 func (s *collectorService) UpdateConfig(
 	ctx context.Context, req *tapiov1.UpdateConfigRequest,
 ) (*tapiov1.UpdateConfigResponse, error) {
-	config, err := s.fleetOf(ctx).Configure(req)
+	config, err := s.fleet.of(ctx).Configure(req)
 	if err != nil {
 		return nil, err
 	}
 	if !req.GetValidateOnly() {
-		s.auditConfig(ctx, configUpdated, req.GetCollectorId(), config)
+		s.fleet.audit.config(ctx, configUpdated, req.GetCollectorId(), config)
 	}
 	return &tapiov1.UpdateConfigResponse{Config: config}, nil
 }
@@ -189,12 +203,12 @@ func (s *collectorService) UpdateConfig(
 func (s *collectorService) ListCollectors(
 	_ context.Context, req *tapiov1.ListCollectorsRequest,
 ) (*tapiov1.ListCollectorsResponse, error) {
-	asked, err := protoconv.ListCollectorsQuery(req, s.Now())
+	asked, err := protoconv.ListCollectorsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
 	order := map[string]fleet.Order{"collector_id": fleet.ByID, "node": fleet.ByNode, "last_seen_at": fleet.ByLastSeen}
-	page, err := s.Fleet.List(fleet.Query{
+	page, err := s.fleet.registry.List(fleet.Query{
 		Filter: asked.Filter, States: asked.States, Order: order[asked.OrderBy], Desc: asked.Desc,
 		Limit: asked.Paging.Limit, After: asked.Paging.After.Seq, Newest: asked.Paging.After.Snapshot,
 	})
@@ -215,15 +229,15 @@ func (s *collectorService) GetMetrics(
 	_ context.Context, req *tapiov1.CollectorServiceGetMetricsRequest,
 ) (*tapiov1.CollectorServiceGetMetricsResponse, error) {
 	if id := req.GetCollectorId(); id != "" {
-		if _, _, err := s.Fleet.Config(id); err != nil {
+		if _, _, err := s.fleet.registry.Config(id); err != nil {
 			return nil, err
 		}
 		return &tapiov1.CollectorServiceGetMetricsResponse{
-			Collectors: []*tapiov1.CollectorServiceGetMetricsResponse_CollectorFigures{figuresOf(id, s.Fleet.Figures(id))},
+			Collectors: []*tapiov1.CollectorServiceGetMetricsResponse_CollectorFigures{figuresOf(id, s.fleet.registry.Figures(id))},
 		}, nil
 	}
 	resp := &tapiov1.CollectorServiceGetMetricsResponse{}
-	ids, figures := s.Fleet.AllFigures()
+	ids, figures := s.fleet.registry.AllFigures()
 	for i, id := range ids {
 		resp.Collectors = append(resp.Collectors, figuresOf(id, figures[i]))
 	}

@@ -38,7 +38,7 @@ func (s *operationsService) GetCostAdvice(
 		return nil, err
 	}
 	if start.IsZero() {
-		start = s.Now().Add(-defaultCostRange)
+		start = s.now().Add(-defaultCostRange)
 	}
 	q.Range.Start = model.Nanos(max(start.UnixNano(), 0))
 	if !end.IsZero() {
@@ -47,7 +47,7 @@ func (s *operationsService) GetCostAdvice(
 		}
 		q.Range.End = model.Nanos(max(end.UnixNano(), 0))
 	}
-	advisor := cost.Advisor{Reader: s.Store, Prices: s.Prices}
+	advisor := cost.Advisor{Reader: s.store, Prices: s.prices}
 	advice, err := advisor.Advise(ctx, q)
 	if err != nil {
 		return nil, err
@@ -55,9 +55,9 @@ func (s *operationsService) GetCostAdvice(
 	return s.costMessage(&advice), nil
 }
 
-func (s *Server) costMessage(advice *cost.Advice) *tapiov1.GetCostAdviceResponse {
+func (s *operationsService) costMessage(advice *cost.Advice) *tapiov1.GetCostAdviceResponse {
 	resp := &tapiov1.GetCostAdviceResponse{
-		Currency: s.Prices.Currency, LogCoverage: advice.LogCoverage, MetricCoverage: advice.MetricCoverage,
+		Currency: s.prices.Currency, LogCoverage: advice.LogCoverage, MetricCoverage: advice.MetricCoverage,
 	}
 	for _, w := range advice.Workloads {
 		resp.Workloads = append(resp.Workloads, &tapiov1.WorkloadCost{

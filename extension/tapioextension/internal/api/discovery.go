@@ -15,11 +15,11 @@ import (
 func (s *observabilityService) ListServices(
 	ctx context.Context, req *tapiov1.ListServicesRequest,
 ) (*tapiov1.ListServicesResponse, error) {
-	query, err := protoconv.ListServicesQuery(req, s.Now())
+	query, err := protoconv.ListServicesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.ListServices(ctx, query)
+	list, err := s.store.ListServices(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +41,11 @@ func converted[Item, Message any](items []Item, message func(*Item) *Message) []
 func (s *observabilityService) ListOperations(
 	ctx context.Context, req *tapiov1.ListOperationsRequest,
 ) (*tapiov1.ListOperationsResponse, error) {
-	query, err := protoconv.ListOperationsQuery(req, s.Now())
+	query, err := protoconv.ListOperationsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.ListOperations(ctx, query)
+	list, err := s.store.ListOperations(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +58,11 @@ func (s *observabilityService) ListOperations(
 func (s *observabilityService) ListMetrics(
 	ctx context.Context, req *tapiov1.ListMetricsRequest,
 ) (*tapiov1.ListMetricsResponse, error) {
-	query, err := protoconv.ListMetricsQuery(req, s.Now())
+	query, err := protoconv.ListMetricsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.ListMetrics(ctx, query)
+	list, err := s.store.ListMetrics(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,11 @@ func (s *observabilityService) ListMetrics(
 
 // ListLabels implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) ListLabels(ctx context.Context, req *tapiov1.ListLabelsRequest) (*tapiov1.ListLabelsResponse, error) {
-	query, err := protoconv.ListLabelsQuery(req, s.Now())
+	query, err := protoconv.ListLabelsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.ListLabels(ctx, query)
+	list, err := s.store.ListLabels(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +90,11 @@ func (s *observabilityService) ListLabels(ctx context.Context, req *tapiov1.List
 func (s *observabilityService) ListLabelValues(
 	ctx context.Context, req *tapiov1.ListLabelValuesRequest,
 ) (*tapiov1.ListLabelValuesResponse, error) {
-	query, err := protoconv.ListLabelValuesQuery(req, s.Now())
+	query, err := protoconv.ListLabelValuesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Store.ListLabelValues(ctx, query)
+	list, err := s.store.ListLabelValues(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +107,11 @@ func (s *observabilityService) ListLabelValues(
 func (s *observabilityService) CountRecords(
 	ctx context.Context, req *tapiov1.CountRecordsRequest,
 ) (*tapiov1.CountRecordsResponse, error) {
-	query, err := protoconv.CountRecordsQuery(req, s.Now())
+	query, err := protoconv.CountRecordsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	counts, err := s.Store.CountRecords(ctx, query)
+	counts, err := s.store.CountRecords(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +120,11 @@ func (s *observabilityService) CountRecords(
 
 // GetFacets implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetFacets(ctx context.Context, req *tapiov1.GetFacetsRequest) (*tapiov1.GetFacetsResponse, error) {
-	query, err := protoconv.GetFacetsQuery(req, s.Now())
+	query, err := protoconv.GetFacetsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	facets, err := s.Store.GetFacets(ctx, query)
+	facets, err := s.store.GetFacets(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -135,11 +135,11 @@ func (s *observabilityService) GetFacets(ctx context.Context, req *tapiov1.GetFa
 func (s *observabilityService) CompareAttributes(
 	ctx context.Context, req *tapiov1.CompareAttributesRequest,
 ) (*tapiov1.CompareAttributesResponse, error) {
-	query, err := protoconv.CompareAttributesQuery(req, s.Now())
+	query, err := protoconv.CompareAttributesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	comparison, err := s.Store.CompareAttributes(ctx, query)
+	comparison, err := s.store.CompareAttributes(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -150,11 +150,11 @@ func (s *observabilityService) CompareAttributes(
 func (s *observabilityService) GetServiceGraph(
 	ctx context.Context, req *tapiov1.GetServiceGraphRequest,
 ) (*tapiov1.GetServiceGraphResponse, error) {
-	query, err := protoconv.GetServiceGraphQuery(req, s.Now())
+	query, err := protoconv.GetServiceGraphQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	graph, err := s.Store.GetServiceGraph(ctx, query)
+	graph, err := s.store.GetServiceGraph(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -163,11 +163,11 @@ func (s *observabilityService) GetServiceGraph(
 
 // GetChanges implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetChanges(ctx context.Context, req *tapiov1.GetChangesRequest) (*tapiov1.GetChangesResponse, error) {
-	query, err := protoconv.GetChangesQuery(req, s.Now())
+	query, err := protoconv.GetChangesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.GetChanges(ctx, query)
+	page, err := s.store.GetChanges(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,10 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
+	"github.com/tapio/tapio/extension/tapioextension/internal/calls"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -23,16 +26,16 @@ const maxSubscriptions = 16
 // StreamEvents implements tapiov1.TapioServiceServer. Reading, and with it the
 // writes into the pipeline, is one loop: acknowledgements keep their order, and
 // a client that does not read them slows down itself only.
-func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServer) error {
+func (s *tapioService) StreamEvents(client tapiov1.TapioService_StreamEventsServer) error {
 	session := &eventSession{
-		Server:        s.Server,
-		stream:        stream,
+		service:       s,
+		stream:        client,
 		subscriptions: map[string]*subscription{},
 		failed:        make(chan error, 1),
 	}
 	defer session.close()
 	go func() {
-		session.fail(session.guard(streamEvents, func() error { return eachMessage(stream, session.receive) }))
+		session.fail(s.events.Calls.Run(streamEvents, func() error { return calls.EachMessage(client, session.receive) }))
 	}()
 	// Not the end of the context: liveStream ends the stream then, once the write that
 	// is under way has been acknowledged.
@@ -41,9 +44,9 @@ func (s *tapioService) StreamEvents(stream tapiov1.TapioService_StreamEventsServ
 
 // eventSession is one open stream.
 type eventSession struct {
-	*Server
-	stream tapiov1.TapioService_StreamEventsServer
-	failed chan error // holds the first end; nil: the client is done
+	service *tapioService
+	stream  tapiov1.TapioService_StreamEventsServer
+	failed  chan error // holds the first end; nil: the client is done
 
 	sending sync.Mutex // a gRPC stream takes one sender at a time
 
@@ -55,8 +58,8 @@ type eventSession struct {
 // subscription is one tail on a stream.
 type subscription struct {
 	cancel context.CancelFunc
-	gate   gate
-	pace   *pacer
+	gate   stream.Gate
+	pace   *stream.Pacer
 }
 
 // receive handles one message of the client. What it writes is passed on before
@@ -67,7 +70,7 @@ func (s *eventSession) receive(data []byte) error {
 		return err
 	}
 	if batch != nil {
-		return whole(s.stream.Context(), func() error { return s.take(batch) })
+		return calls.Whole(s.stream.Context(), func() error { return s.take(batch) })
 	}
 	return s.handle(req)
 }
@@ -108,7 +111,7 @@ func (s *eventSession) take(batch *protoconv.Inbound) error {
 	if batch.Single {
 		field = "event"
 	}
-	ack, err := s.answer(s.stream.Context(), batch, field)
+	ack, err := s.service.events.Answer(s.stream.Context(), batch, field)
 	if err != nil {
 		return err
 	}
@@ -118,18 +121,18 @@ func (s *eventSession) take(batch *protoconv.Inbound) error {
 // subscribe begins a tail. The stream itself needs the right to write only, which
 // is none to read what others wrote.
 func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
-	if err := s.require(s.stream.Context(), toRead); err != nil {
+	if err := s.service.events.Calls.Guard.Require(s.stream.Context(), auth.ToRead); err != nil {
 		return err
 	}
-	query, start, err := protoconv.SubscriptionQuery(req, s.Now())
+	query, start, err := protoconv.SubscriptionQuery(req, s.service.now())
 	if err != nil {
 		return err
 	}
-	pace, err := newPacer(req, "subscription.", s.Now)
+	pace, err := stream.NewPacer(req, "subscription.", s.service.now)
 	if err != nil {
 		return err
 	}
-	if start, err = s.resume(req.GetResumeToken(), "subscription.", start); err != nil {
+	if start, err = stream.Resume(s.service.store.Epoch(), req.GetResumeToken(), "subscription.", start); err != nil {
 		return err
 	}
 	id := req.GetSubscriptionId()
@@ -137,18 +140,18 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 	if err != nil {
 		return err
 	}
-	tail := s.Store.TailRecords(ctx, query, start)
-	deliver := pace.slowed(ctx, func(events []model.Event, loss *tapiov1.Loss) error {
-		if err := sub.gate.wait(ctx); err != nil {
+	tail := s.service.store.TailRecords(ctx, query, start)
+	deliver := pace.Slowed(ctx, func(events []model.Event, loss *tapiov1.Loss) error {
+		if err := sub.gate.Wait(ctx); err != nil {
 			return err
 		}
-		encoded, err := s.encoder.Encode(events)
+		encoded, err := s.service.streams.encoder.Encode(events)
 		if err != nil {
 			return err
 		}
 		err = s.sendEncoded(&fanout.Message{
 			Within: deliveryOfStream, Field: eventsOfDelivery, Events: encoded,
-			Rest: &tapiov1.EventDelivery{SubscriptionId: id, Loss: loss, ResumeToken: s.resumeToken(events, loss)},
+			Rest: &tapiov1.EventDelivery{SubscriptionId: id, Loss: loss, ResumeToken: stream.ResumeToken(s.service.store.Epoch(), events, loss)},
 		})
 		if err != nil {
 			return err
@@ -156,9 +159,9 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 		return s.sendFindings(events)
 	})
 	go func() {
-		err := s.guard(streamEvents, func() error {
-			return follow(ctx, s.Server, tail, following[model.Event]{
-				signal: "logs", live: pace.bestEffort && isLive(start), size: (*model.Event).AnswerSize, send: deliver,
+		err := s.service.events.Calls.Run(streamEvents, func() error {
+			return stream.Follow(ctx, s.service.streams.readers, tail, stream.Following[model.Event]{
+				Signal: "logs", Live: pace.BestEffort && stream.IsLive(start), Size: (*model.Event).AnswerSize, Send: deliver,
 			})
 		})
 		if ctx.Err() == nil {
@@ -169,7 +172,7 @@ func (s *eventSession) subscribe(req *tapiov1.Subscription) error {
 }
 
 // add makes room for a subscription; one of the same id ends.
-func (s *eventSession) add(id string, pace *pacer) (*subscription, context.Context, error) {
+func (s *eventSession) add(id string, pace *stream.Pacer) (*subscription, context.Context, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old, found := s.subscriptions[id]; found {
@@ -192,16 +195,16 @@ func (s *eventSession) control(req *tapiov1.StreamControl) error {
 	case tapiov1.StreamControl_ACTION_HEARTBEAT:
 		return s.heartbeat()
 	case tapiov1.StreamControl_ACTION_PAUSE:
-		return s.each(req, func(_ string, sub *subscription) { sub.gate.close() })
+		return s.each(req, func(_ string, sub *subscription) { sub.gate.Close() })
 	case tapiov1.StreamControl_ACTION_RESUME:
-		return s.each(req, func(_ string, sub *subscription) { sub.gate.open() })
+		return s.each(req, func(_ string, sub *subscription) { sub.gate.Open() })
 	case tapiov1.StreamControl_ACTION_UNSUBSCRIBE:
 		return s.each(req, func(id string, sub *subscription) { sub.cancel(); delete(s.subscriptions, id) })
 	case tapiov1.StreamControl_ACTION_CONFIGURE:
-		if err := checkRate("control.", req.GetMaxEventsPerSecond()); err != nil {
+		if err := stream.CheckRate("control.", req.GetMaxEventsPerSecond()); err != nil {
 			return err
 		}
-		return s.each(req, func(_ string, sub *subscription) { sub.pace.setRate(req.GetMaxEventsPerSecond()) })
+		return s.each(req, func(_ string, sub *subscription) { sub.pace.SetRate(req.GetMaxEventsPerSecond()) })
 	default:
 		return model.InvalidField("control.action", "must be HEARTBEAT, PAUSE, RESUME, UNSUBSCRIBE or CONFIGURE, is %s", req.GetAction())
 	}
@@ -229,8 +232,8 @@ func (s *eventSession) each(req *tapiov1.StreamControl, do func(string, *subscri
 func (s *eventSession) heartbeat() error {
 	return s.send(&tapiov1.StreamEventsResponse{Message: &tapiov1.StreamEventsResponse_Heartbeat{
 		Heartbeat: &tapiov1.StreamHeartbeat{
-			Time:         timestamppb.New(s.Now()),
-			LastSequence: s.Figures.Stats()[0].LastSeq,
+			Time:         timestamppb.New(s.service.now()),
+			LastSequence: s.service.info.Figures.Stats()[0].LastSeq,
 		},
 	}})
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -38,7 +39,7 @@ func (s *observabilityService) exportAll(ctx context.Context, req *tapiov1.Expor
 	if aggregated(req.GetQuery()) {
 		return s.exportAggregate(ctx, req, out)
 	}
-	query, err := protoconv.ExportPointsQuery(req, s.Now())
+	query, err := protoconv.ExportPointsQuery(req, s.now())
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func (s *observabilityService) exportAll(ctx context.Context, req *tapiov1.Expor
 		if left > 0 {
 			query.Paging.Limit = min(left, exportPagePoints)
 		}
-		page, err := s.Store.QueryPoints(ctx, query)
+		page, err := s.store.QueryPoints(ctx, query)
 		if err != nil {
 			return err
 		}
@@ -63,11 +64,11 @@ func (s *observabilityService) exportAll(ctx context.Context, req *tapiov1.Expor
 }
 
 func (s *observabilityService) exportAggregate(ctx context.Context, req *tapiov1.ExportMetricsRequest, out *export) error {
-	query, err := protoconv.ExportAggregateQuery(req, s.Now())
+	query, err := protoconv.ExportAggregateQuery(req, s.now())
 	if err != nil {
 		return err
 	}
-	series, _, err := s.Store.Aggregate(ctx, query)
+	series, _, err := s.store.Aggregate(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (e *export) write(points []model.Point) error {
 		return e.hold(points)
 	}
 	for len(points) > 0 {
-		n, _ := pieceLength(points, (*model.Point).AnswerSize, messageBytes)
+		n, _ := stream.PieceLength(points, (*model.Point).AnswerSize, stream.MessageBytes)
 		data, err := protoconv.EncodePoints(e.format, points[:n])
 		if err != nil {
 			return err
@@ -143,12 +144,12 @@ func (e *export) finish() error {
 	return nil
 }
 
-// lineBreak is the length of the first piece of whole lines near messageBytes.
+// lineBreak is the length of the first piece of whole lines near stream.MessageBytes.
 func lineBreak(text []byte) int {
-	if len(text) <= messageBytes {
+	if len(text) <= stream.MessageBytes {
 		return len(text)
 	}
-	if n := bytes.LastIndexByte(text[:messageBytes], '\n'); n >= 0 {
+	if n := bytes.LastIndexByte(text[:stream.MessageBytes], '\n'); n >= 0 {
 		return n + 1
 	}
 	return len(text)

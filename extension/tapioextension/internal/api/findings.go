@@ -16,11 +16,11 @@ import (
 func (s *tapioService) GetCorrelations(
 	ctx context.Context, req *tapiov1.GetCorrelationsRequest,
 ) (*tapiov1.GetCorrelationsResponse, error) {
-	query, err := protoconv.GetCorrelationsQuery(req, s.Now())
+	query, err := protoconv.GetCorrelationsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.latestFindings(ctx, &query)
+	page, err := s.findings.latest(ctx, &query)
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +33,11 @@ func (s *tapioService) GetCorrelations(
 func (s *tapioService) GetSemanticGroups(
 	ctx context.Context, req *tapiov1.GetSemanticGroupsRequest,
 ) (*tapiov1.GetSemanticGroupsResponse, error) {
-	query, err := protoconv.GetSemanticGroupsQuery(req, s.Now())
+	query, err := protoconv.GetSemanticGroupsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.latestFindings(ctx, &query)
+	page, err := s.findings.latest(ctx, &query)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,11 @@ func (s *tapioService) GetSemanticGroups(
 func (s *tapioService) GetInsights(
 	ctx context.Context, req *tapiov1.GetInsightsRequest,
 ) (*tapiov1.GetInsightsResponse, error) {
-	query, err := protoconv.GetInsightsQuery(req, s.Now())
+	query, err := protoconv.GetInsightsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.latestFindings(ctx, &query)
+	page, err := s.findings.latest(ctx, &query)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +74,12 @@ func messages[Word, Message any](findings []model.Finding, message func(*Word) *
 	return list
 }
 
-// findingsAmong reads the findings that some of the records carry.
-func (s *Server) findingsAmong(records []model.Event) []model.Finding {
+// among reads the findings that some of the records carry.
+func (f *findings) among(records []model.Event) []model.Finding {
 	var list []model.Finding
 	for i := range records {
 		if finding := otlp.FindingFromEvent(&records[i]); finding != nil {
-			s.addRunbook(finding)
+			f.addRunbook(finding)
 			list = append(list, finding)
 		}
 	}
@@ -88,15 +88,15 @@ func (s *Server) findingsAmong(records []model.Event) []model.Finding {
 
 // addRunbook adds the page that the configuration names for an incident to what there
 // is to do.
-func (s *Server) addRunbook(finding model.Finding) {
-	if s.Notifier == nil {
+func (f *findings) addRunbook(finding model.Finding) {
+	if f.notifier == nil {
 		return
 	}
-	switch f := finding.(type) {
+	switch one := finding.(type) {
 	case *model.SemanticGroup:
-		f.Actions = append(f.Actions, runbookAction(s.Notifier.Runbook(f))...)
+		one.Actions = append(one.Actions, runbookAction(f.notifier.Runbook(one))...)
 	case *model.Insight:
-		f.Actions = append(f.Actions, runbookAction(s.Notifier.RunbookOf(f.GroupID))...)
+		one.Actions = append(one.Actions, runbookAction(f.notifier.RunbookOf(one.GroupID))...)
 	}
 }
 
@@ -112,7 +112,7 @@ func runbookAction(url string) []model.RecommendedAction {
 // sendFindings sends the findings in records just delivered, each as a message of its
 // own: a client that follows an incident need not know how a record carries it.
 func (s *eventSession) sendFindings(records []model.Event) error {
-	for _, finding := range s.findingsAmong(records) {
+	for _, finding := range s.service.findings.among(records) {
 		if err := s.send(findingMessage(finding)); err != nil {
 			return err
 		}

@@ -7,19 +7,27 @@ import (
 	"context"
 	"slices"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/query"
 )
 
+// findings are read from the log records that carry them.
+type findings struct {
+	store    query.Reader
+	notifier *notify.Manager // names runbooks; nil: none
+}
+
 // scanRows is how many records of findings are read from the store at once.
 const scanRows = 1000
 
-// latestFindings answers a query from the records of findings. They are looked
+// latest answers a query from the records of findings. They are looked
 // at from the newest to the oldest, so that the first of an id is its latest
 // revision; those before it are passed over, whatever they say.
-func (s *Server) latestFindings(ctx context.Context, wanted *model.FindingQuery) (model.Page[model.Finding], error) {
-	scan, err := s.newFindingScan(wanted)
+func (f *findings) latest(ctx context.Context, wanted *model.FindingQuery) (model.Page[model.Finding], error) {
+	scan, err := f.newScan(wanted)
 	if err != nil {
 		return model.Page[model.Finding]{}, err
 	}
@@ -30,10 +38,10 @@ func (s *Server) latestFindings(ctx context.Context, wanted *model.FindingQuery)
 			// A finding is made when what it spans has happened.
 			Time: model.TimeRange{Start: wanted.Filter.Time.Start},
 		},
-		Paging: model.Paging{Limit: scanRows, MaxBytes: messageBytes, After: scan.newest},
+		Paging: model.Paging{Limit: scanRows, MaxBytes: stream.MessageBytes, After: scan.newest},
 	}
 	for !scan.full() {
-		page, err := s.Store.QueryEvents(ctx, records)
+		page, err := f.store.QueryEvents(ctx, records)
 		if err != nil {
 			return model.Page[model.Finding]{}, err
 		}
@@ -47,7 +55,7 @@ func (s *Server) latestFindings(ctx context.Context, wanted *model.FindingQuery)
 	}
 	page := scan.page()
 	for _, finding := range page.Rows {
-		s.addRunbook(finding)
+		f.addRunbook(finding)
 	}
 	return page, nil
 }
@@ -72,9 +80,9 @@ type findingScan struct {
 
 // newFindingScan begins where the newest record is now or, on a further page, was on the
 // first one. A reader that knows no such place is read from its newest record.
-func (s *Server) newFindingScan(q *model.FindingQuery) (*findingScan, error) {
-	scan := &findingScan{query: q, seen: map[string]bool{}, next: model.Cursor{Epoch: s.Store.Epoch()}}
-	snapshots, ok := s.Store.(query.Snapshotter)
+func (f *findings) newScan(q *model.FindingQuery) (*findingScan, error) {
+	scan := &findingScan{query: q, seen: map[string]bool{}, next: model.Cursor{Epoch: f.store.Epoch()}}
+	snapshots, ok := f.store.(query.Snapshotter)
 	if ok {
 		scan.newest = snapshots.Snapshot()
 		scan.next = scan.newest
@@ -83,7 +91,7 @@ func (s *Server) newFindingScan(q *model.FindingQuery) (*findingScan, error) {
 	if after.IsZero() {
 		return scan, nil
 	}
-	if !ok && after.Epoch != s.Store.Epoch() {
+	if !ok && after.Epoch != f.store.Epoch() {
 		return nil, model.InvalidField("filter.page_token", "is of a server that was started again: start again without a token")
 	}
 	if scan.next = after; ok {

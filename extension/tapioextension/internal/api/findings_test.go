@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/admission"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/store"
@@ -19,13 +20,13 @@ import (
 func testService(t *testing.T) *tapioService {
 	t.Helper()
 	held := store.New(store.Limits{Logs: 64 << 20, Traces: 8 << 20, Metrics: 8 << 20}, time.Now)
-	return &tapioService{Server: New(Options{
-		Store: held.Reader(), Figures: held, Now: time.Now, Limits: Limits{Streams: 1, InFlightBytes: 1 << 20, SlowReader: time.Minute},
-	})}
+	return New(Options{
+		Store: held.Reader(), Figures: held, Now: time.Now, Limits: admission.Limits{Streams: 1, InFlightBytes: 1 << 20, SlowReader: time.Minute},
+	}).tapio()
 }
 
 // held is the store that the services answer from.
-func (s *tapioService) held() *store.Store { return s.Figures.(*store.Store) }
+func (s *tapioService) held() *store.Store { return s.info.Figures.(*store.Store) }
 
 // put stores findings, each in its own batch, as the exporter does.
 func (s *tapioService) put(findings ...model.Finding) {

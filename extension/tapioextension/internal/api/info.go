@@ -8,53 +8,57 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/ingest"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
+
+// info is what the server tells of itself.
+type info struct {
+	Store                  query.Reader
+	Figures                Figures
+	Events                 *ingest.Events
+	Name, Version          string
+	Started                time.Time
+	MaxAge                 time.Duration
+	MaxReceiveMessageBytes int
+	Trouble                func() []Trouble // nil: nothing
+}
 
 // GetServiceInfo implements tapiov1.TapioServiceServer.
 func (s *tapioService) GetServiceInfo(
 	ctx context.Context, _ *tapiov1.GetServiceInfoRequest,
 ) (*tapiov1.GetServiceInfoResponse, error) {
-	info := s.serviceInfo()
-	info.Permissions = s.permissions(ctx)
-	return info, nil
+	answer := s.info.service()
+	answer.Permissions = s.events.Calls.Guard.Permissions(ctx)
+	return answer, nil
 }
 
-// permissions returns what the caller may do.
-func (s *Server) permissions(ctx context.Context) []string {
-	var granted []string
-	for _, one := range []right{toRead, toWrite, toAdmin} {
-		if s.require(ctx, one) == nil {
-			granted = append(granted, string(one))
-		}
-	}
-	return granted
-}
-
-func (s *Server) serviceInfo() *tapiov1.GetServiceInfoResponse {
+func (i *info) service() *tapiov1.GetServiceInfoResponse {
 	return &tapiov1.GetServiceInfoResponse{
-		Name:                   s.Name,
-		Version:                s.Version,
-		StoreStartTime:         timestamppb.New(s.Store.Started()),
-		StartTime:              timestamppb.New(s.started),
+		Name:                   i.Name,
+		Version:                i.Version,
+		StoreStartTime:         timestamppb.New(i.Store.Started()),
+		StartTime:              timestamppb.New(i.Started),
 		ImplementedMethods:     implementedMethods(),
-		Store:                  s.storeStats(),
-		MaxAge:                 durationpb.New(s.MaxAge),
-		MaxReceiveMessageBytes: uint64(s.MaxReceiveMessageBytes),
-		Directory:              s.directory(),
-		QueryMemory:            s.queryMemory(),
+		Store:                  i.storeStats(),
+		MaxAge:                 durationpb.New(i.MaxAge),
+		MaxReceiveMessageBytes: uint64(i.MaxReceiveMessageBytes),
+		Directory:              i.directory(),
+		QueryMemory:            i.queryMemory(),
 	}
 }
 
-func (s *Server) directory() *tapiov1.StoreDirectory {
-	d := s.Figures.Directory()
+func (i *info) directory() *tapiov1.StoreDirectory {
+	d := i.Figures.Directory()
 	if d.Path == "" {
 		return nil
 	}
@@ -63,8 +67,8 @@ func (s *Server) directory() *tapiov1.StoreDirectory {
 	}
 }
 
-func (s *Server) queryMemory() *tapiov1.QueryMemory {
-	q := s.Figures.QueryStats()
+func (i *info) queryMemory() *tapiov1.QueryMemory {
+	q := i.Figures.QueryStats()
 	return &tapiov1.QueryMemory{UsedBytes: q.Used, PeakBytes: q.Peak, LimitBytes: q.Limit, RefusedCount: q.Refused}
 }
 
@@ -74,29 +78,29 @@ func (s *tapioService) GetMetrics(
 ) (*tapiov1.TapioServiceGetMetricsResponse, error) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	figures := &s.ingest.figures
+	figures := s.events.Figures()
 	latency := figures.Latency().Quantiles(0.5, 0.99)
 	resp := &tapiov1.TapioServiceGetMetricsResponse{
-		Time:                 timestamppb.New(s.Now()),
-		Store:                s.storeStats(),
+		Time:                 timestamppb.New(s.now()),
+		Store:                s.info.storeStats(),
 		HeapBytes:            memory.HeapAlloc,
 		GoroutineCount:       uint64(runtime.NumGoroutine()),
-		OpenStreamCount:      s.OpenStreams(),
-		AcceptedRecordCount:  s.AcceptedRecords(),
-		RejectedRecordCounts: s.RejectedRecords(),
-		RejectedCallCounts:   s.RejectedCalls(),
-		DroppedStreamCounts:  s.DroppedStreams(),
+		OpenStreamCount:      s.events.Calls.OpenStreams(),
+		AcceptedRecordCount:  figures.Accepted(),
+		RejectedRecordCounts: figures.Rejected(),
+		RejectedCallCounts:   s.events.Calls.RejectedCalls(),
+		DroppedStreamCounts:  s.events.Calls.DroppedStreams(),
 		BatchCount:           figures.Batches(),
 		DuplicateBatchCount:  figures.Duplicates(),
 		ReceivedBytes:        figures.Bytes(),
-		InFlightBytes:        s.InFlightBytes(),
-		OpenConnectionCount:  s.OpenConnections(),
+		InFlightBytes:        s.events.Admission.Taken(),
+		OpenConnectionCount:  s.events.Calls.OpenConnections(),
 		AckLatencyP50:        durationpb.New(latency[0]),
 		AckLatencyP99:        durationpb.New(latency[1]),
-		FindingCounts:        s.Figures.Findings(),
+		FindingCounts:        s.info.Figures.Findings(),
 		AckLatency:           latencyBuckets(figures.Latency()),
 	}
-	for _, stats := range s.Figures.Stats() {
+	for _, stats := range s.info.Figures.Stats() {
 		resp.LostRecordCount += stats.Lost
 	}
 	return resp, nil
@@ -109,15 +113,15 @@ func latencyBuckets(latency *fleet.Latency) (buckets []*tapiov1.LatencyBucket) {
 	return buckets
 }
 
-func (s *Server) storeStats() []*tapiov1.StoreStats {
+func (i *info) storeStats() []*tapiov1.StoreStats {
 	var list []*tapiov1.StoreStats
-	for _, stats := range s.Figures.Stats() {
+	for _, stats := range i.Figures.Stats() {
 		list = append(list, signalStats(&stats))
 	}
-	for i, c := range s.Figures.Cardinality() { // of log records and spans, the first two
-		list[i].LabelCount = c.Labels
-		list[i].UnindexedKeyCount = uint64(len(c.OpenKeys))
-		list[i].UnindexedKeys = c.OpenKeys[:min(len(c.OpenKeys), maxUnindexedKeys)]
+	for at, c := range i.Figures.Cardinality() { // of log records and spans, the first two
+		list[at].LabelCount = c.Labels
+		list[at].UnindexedKeyCount = uint64(len(c.OpenKeys))
+		list[at].UnindexedKeys = c.OpenKeys[:min(len(c.OpenKeys), maxUnindexedKeys)]
 	}
 	return list
 }
@@ -156,7 +160,7 @@ func timestamp(t model.Nanos) *timestamppb.Timestamp {
 // HealthCheck implements tapiov1.TapioServiceServer.
 func (s *tapioService) HealthCheck(context.Context, *tapiov1.HealthCheckRequest) (*tapiov1.HealthCheckResponse, error) {
 	components := []*tapiov1.HealthCheckResponse_Component{
-		s.pipelineHealth(), s.storeHealth(), s.eventReceiverHealth(),
+		s.info.pipelineHealth(), s.info.storeHealth(), s.info.eventReceiverHealth(),
 	}
 	worst := tapiov1.HealthCheckResponse_STATUS_SERVING
 	for _, c := range components {
@@ -166,18 +170,18 @@ func (s *tapioService) HealthCheck(context.Context, *tapiov1.HealthCheckRequest)
 }
 
 // pipelineHealth is whether calls are answered, and what the components say.
-func (s *Server) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
+func (i *info) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
 	c := &tapiov1.HealthCheckResponse_Component{Name: "pipelines", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
-	if !s.calls.serving.Load() {
+	if !i.Events.Calls.Serving() {
 		c.Status = tapiov1.HealthCheckResponse_STATUS_NOT_SERVING
 		c.Message = "the pipelines are starting or stopping: try again in a moment"
 		return c
 	}
-	if s.Trouble == nil {
+	if i.Trouble == nil {
 		return c
 	}
 	var said []string
-	for _, one := range s.Trouble() {
+	for _, one := range i.Trouble() {
 		c.Status = max(c.Status, tapiov1.HealthCheckResponse_STATUS_DEGRADED)
 		if one.Fatal {
 			c.Status = tapiov1.HealthCheckResponse_STATUS_NOT_SERVING
@@ -188,15 +192,15 @@ func (s *Server) pipelineHealth() *tapiov1.HealthCheckResponse_Component {
 	return c
 }
 
-func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
+func (i *info) storeHealth() *tapiov1.HealthCheckResponse_Component {
 	c := &tapiov1.HealthCheckResponse_Component{Name: "store", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
-	for _, stats := range s.Figures.Stats() {
+	for _, stats := range i.Figures.Stats() {
 		if n := stats.Refused["too_large"]; n > 0 {
 			c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
 			c.Message = stats.Signal + ": records were refused because one alone exceeds its part of the store: raise store::memory_limit"
 		}
 	}
-	switch d := s.Figures.Directory(); {
+	switch d := i.Figures.Directory(); {
 	case d.Failing:
 		c.Status = tapiov1.HealthCheckResponse_STATUS_DEGRADED
 		c.Message = "the directory " + d.Path + " cannot be written, the log has the reason: records are in memory only until it can, " +
@@ -209,9 +213,9 @@ func (s *Server) storeHealth() *tapiov1.HealthCheckResponse_Component {
 	return c
 }
 
-func (s *Server) eventReceiverHealth() *tapiov1.HealthCheckResponse_Component {
+func (i *info) eventReceiverHealth() *tapiov1.HealthCheckResponse_Component {
 	c := &tapiov1.HealthCheckResponse_Component{Name: "event_receiver", Status: tapiov1.HealthCheckResponse_STATUS_SERVING}
-	if s.ingest.receiver() == "" {
+	if i.Events.Receiver() == "" {
 		// Reading works without one, so this is no fault of the server.
 		c.Message = "no tapio receiver is in a pipeline: events cannot be written over gRPC, all else works"
 	}

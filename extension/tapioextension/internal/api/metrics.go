@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -23,11 +24,11 @@ func (s *observabilityService) GetMetrics(
 	if aggregated(req.GetQuery()) {
 		return s.aggregate(ctx, req)
 	}
-	query, err := protoconv.GetPointsQuery(req, s.Now())
+	query, err := protoconv.GetPointsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.QueryPoints(ctx, query)
+	page, err := s.store.QueryPoints(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +41,11 @@ func (s *observabilityService) GetMetrics(
 func (s *observabilityService) aggregate(
 	ctx context.Context, req *tapiov1.GetMetricsRequest,
 ) (*tapiov1.GetMetricsResponse, error) {
-	query, err := protoconv.GetAggregateQuery(req, s.Now())
+	query, err := protoconv.GetAggregateQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	series, truncated, err := s.Store.Aggregate(ctx, query)
+	series, truncated, err := s.store.Aggregate(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +57,16 @@ func (s *observabilityService) aggregate(
 
 // StreamMetrics implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) StreamMetrics(
-	req *tapiov1.StreamMetricsRequest, stream tapiov1.ObservabilityService_StreamMetricsServer,
+	req *tapiov1.StreamMetricsRequest, out tapiov1.ObservabilityService_StreamMetricsServer,
 ) error {
 	if aggregated(req.GetQuery()) {
-		return s.streamAggregate(req, stream)
+		return s.streamAggregate(req, out)
 	}
-	query, start, err := protoconv.StreamMetricsQuery(req, s.Now())
+	query, start, err := protoconv.StreamMetricsQuery(req, s.now())
 	if err != nil {
 		return err
 	}
-	if start, err = s.resumeStream(req, start); err != nil {
+	if start, err = stream.ResumePositioned(s.store.Epoch(), req, start); err != nil {
 		return err
 	}
 	send := func(points []model.Point, loss *tapiov1.Loss) error {
@@ -73,16 +74,16 @@ func (s *observabilityService) StreamMetrics(
 		if n := len(points); n > 0 {
 			resp.LastSequence = points[n-1].Seq
 			if req.GetReportPosition() {
-				resp.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), points[n-1].Seq)
+				resp.ResumeToken = protoconv.ResumeToken(s.store.Epoch(), points[n-1].Seq)
 			}
 		}
-		return stream.Send(resp)
+		return out.Send(resp)
 	}
-	ctx, sources := withSources(stream.Context())
-	return follow(ctx, s.Server, s.Store.TailPoints(ctx, query, start), following[model.Point]{
-		signal: "metrics", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Point).AnswerSize, send: send,
-		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.Send(&tapiov1.StreamMetricsResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+	ctx, sources := stream.WithSources(out.Context())
+	return stream.Follow(ctx, s.streams.readers, s.store.TailPoints(ctx, query, start), stream.Following[model.Point]{
+		Signal: "metrics", Live: stream.IsLive(start), HistoryOnly: req.GetHistoryOnly(), Size: (*model.Point).AnswerSize, Send: send,
+		Sources: sources, Positions: req.GetReportPosition(), Report: func(r stream.Report) error {
+			return out.Send(&tapiov1.StreamMetricsResponse{Notes: r.Notes, Sources: r.Sources, CaughtUp: r.CaughtUp, ResumeToken: stream.TokenOf(s.store.Epoch(), req, r)})
 		},
 	})
 }
@@ -90,9 +91,9 @@ func (s *observabilityService) StreamMetrics(
 // streamAggregate sends the latest window over and over. A window is as wide as
 // the query's resolution or, without one, as the time between two answers.
 func (s *observabilityService) streamAggregate(
-	req *tapiov1.StreamMetricsRequest, stream tapiov1.ObservabilityService_StreamMetricsServer,
+	req *tapiov1.StreamMetricsRequest, out tapiov1.ObservabilityService_StreamMetricsServer,
 ) error {
-	query, every, err := protoconv.StreamAggregateQuery(req, s.Now())
+	query, every, err := protoconv.StreamAggregateQuery(req, s.now())
 	if err != nil {
 		return err
 	}
@@ -101,11 +102,11 @@ func (s *observabilityService) streamAggregate(
 		width = every
 	}
 	query.Resolution = 0 // one window, the latest
-	ctx := stream.Context()
+	ctx := out.Context()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		if err := s.sendWindow(ctx, query, width, req.GetQuery().GetGroupBy(), stream); err != nil {
+		if err := s.sendWindow(ctx, query, width, req.GetQuery().GetGroupBy(), out); err != nil {
 			return err
 		}
 		select {
@@ -118,16 +119,16 @@ func (s *observabilityService) streamAggregate(
 
 func (s *observabilityService) sendWindow(
 	ctx context.Context, query model.AggregateQuery, width time.Duration, groupBy []string,
-	stream tapiov1.ObservabilityService_StreamMetricsServer,
+	out tapiov1.ObservabilityService_StreamMetricsServer,
 ) error {
-	now := s.Now()
+	now := s.now()
 	query.Filter.Time = model.TimeRange{
 		Start: model.Nanos(now.Add(-width).UnixNano()),
 		End:   model.Nanos(now.UnixNano()),
 	}
-	series, _, err := s.Store.Aggregate(ctx, query)
+	series, _, err := s.store.Aggregate(ctx, query)
 	if err != nil {
 		return err
 	}
-	return stream.Send(&tapiov1.StreamMetricsResponse{Series: protoconv.MetricSeries(series, groupBy)})
+	return out.Send(&tapiov1.StreamMetricsResponse{Series: protoconv.MetricSeries(series, groupBy)})
 }

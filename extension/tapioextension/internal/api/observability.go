@@ -5,11 +5,14 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
+	"github.com/tapio/tapio/extension/tapioextension/internal/ingest"
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	"github.com/tapio/tapio/internal/query"
@@ -19,16 +22,22 @@ import (
 // observabilityService answers questions about stored telemetry.
 type observabilityService struct {
 	tapiov1.UnimplementedObservabilityServiceServer
-	*Server
+	store    query.Reader
+	symbols  SymbolStore // nil: the server keeps no profiles
+	uploads  *ingest.Profiles
+	profiles *profileAnalyzer
+	streams  *streams
+	audit    *auditor
+	now      func() time.Time
 }
 
 // GetLogs implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetLogs(ctx context.Context, req *tapiov1.GetLogsRequest) (*tapiov1.GetLogsResponse, error) {
-	query, err := protoconv.GetLogsQuery(req, s.Now())
+	query, err := protoconv.GetLogsQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.QueryEvents(ctx, query)
+	page, err := s.store.QueryEvents(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -45,71 +54,44 @@ const (
 
 // StreamLogs implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) StreamLogs(
-	req *tapiov1.StreamLogsRequest, stream tapiov1.ObservabilityService_StreamLogsServer,
+	req *tapiov1.StreamLogsRequest, out tapiov1.ObservabilityService_StreamLogsServer,
 ) error {
-	query, start, err := protoconv.StreamLogsQuery(req, s.Now())
+	query, start, err := protoconv.StreamLogsQuery(req, s.now())
 	if err != nil {
 		return err
 	}
-	if start, err = s.resumeStream(req, start); err != nil {
+	if start, err = stream.ResumePositioned(s.store.Epoch(), req, start); err != nil {
 		return err
 	}
 	send := func(events []model.Event, loss *tapiov1.Loss) error {
-		encoded, err := s.encoder.Encode(events)
+		encoded, err := s.streams.encoder.Encode(events)
 		if err != nil {
 			return err
 		}
 		rest := &tapiov1.StreamLogsResponse{Loss: loss}
 		if n := len(events); n > 0 && req.GetReportPosition() {
-			rest.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), events[n-1].Seq)
+			rest.ResumeToken = protoconv.ResumeToken(s.store.Epoch(), events[n-1].Seq)
 		}
-		return stream.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: rest})
+		return out.SendMsg(&fanout.Message{Field: logsOfStream, Events: encoded, Rest: rest})
 	}
-	ctx, sources := withSources(stream.Context())
-	return follow(ctx, s.Server, s.Store.TailRecords(ctx, query, start), following[model.Event]{
-		signal: "logs", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Event).AnswerSize, send: send,
-		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.SendMsg(&tapiov1.StreamLogsResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+	ctx, sources := stream.WithSources(out.Context())
+	return stream.Follow(ctx, s.streams.readers, s.store.TailRecords(ctx, query, start), stream.Following[model.Event]{
+		Signal: "logs", Live: stream.IsLive(start), HistoryOnly: req.GetHistoryOnly(), Size: (*model.Event).AnswerSize, Send: send,
+		Sources: sources, Positions: req.GetReportPosition(), Report: func(r stream.Report) error {
+			return out.SendMsg(&tapiov1.StreamLogsResponse{Notes: r.Notes, Sources: r.Sources, CaughtUp: r.CaughtUp, ResumeToken: stream.TokenOf(s.store.Epoch(), req, r)})
 		},
 	})
-}
-
-// positionedRequest is a request for a stream that may go on after a cut.
-type positionedRequest interface {
-	GetStart() *tapiov1.StreamStart
-	GetResumeToken() string
-	GetReportPosition() bool
-}
-
-// resumeStream goes on where a resume token says.
-func (s *Server) resumeStream(req positionedRequest, start model.Start) (model.Start, error) {
-	if req.GetResumeToken() == "" {
-		return start, nil
-	}
-	if req.GetStart() != nil {
-		return start, model.InvalidField("start", "excludes resume_token: give either")
-	}
-	after, err := protoconv.ReadResumeToken(s.Store.Epoch(), req.GetResumeToken(), "resume_token")
-	return model.Start{Resume: true, After: after}, err
-}
-
-// tokenOf names the place of a report, if the request asks for it.
-func (s *Server) tokenOf(req positionedRequest, r streamReport) string {
-	if !req.GetReportPosition() {
-		return ""
-	}
-	return protoconv.ResumeToken(s.Store.Epoch(), r.position)
 }
 
 // GetTraces implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetTraces(
 	ctx context.Context, req *tapiov1.GetTracesRequest,
 ) (*tapiov1.GetTracesResponse, error) {
-	query, err := protoconv.GetTracesQuery(req, s.Now())
+	query, err := protoconv.GetTracesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Store.QueryTraces(ctx, query)
+	page, err := s.store.QueryTraces(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +104,13 @@ func (s *observabilityService) GetTraces(
 
 // StreamTraces implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) StreamTraces(
-	req *tapiov1.StreamTracesRequest, stream tapiov1.ObservabilityService_StreamTracesServer,
+	req *tapiov1.StreamTracesRequest, out tapiov1.ObservabilityService_StreamTracesServer,
 ) error {
-	query, start, err := protoconv.StreamTracesQuery(req, s.Now())
+	query, start, err := protoconv.StreamTracesQuery(req, s.now())
 	if err != nil {
 		return err
 	}
-	if start, err = s.resumeStream(req, start); err != nil {
+	if start, err = stream.ResumePositioned(s.store.Epoch(), req, start); err != nil {
 		return err
 	}
 	send := func(spans []model.Span, loss *tapiov1.Loss) error {
@@ -136,16 +118,16 @@ func (s *observabilityService) StreamTraces(
 		if n := len(spans); n > 0 {
 			resp.LastSequence = spans[n-1].Seq
 			if req.GetReportPosition() {
-				resp.ResumeToken = protoconv.ResumeToken(s.Store.Epoch(), spans[n-1].Seq)
+				resp.ResumeToken = protoconv.ResumeToken(s.store.Epoch(), spans[n-1].Seq)
 			}
 		}
-		return stream.Send(resp)
+		return out.Send(resp)
 	}
-	ctx, sources := withSources(stream.Context())
-	return follow(ctx, s.Server, s.Store.TailSpans(ctx, query, start), following[model.Span]{
-		signal: "traces", live: isLive(start), historyOnly: req.GetHistoryOnly(), size: (*model.Span).AnswerSize, send: send,
-		sources: sources, positions: req.GetReportPosition(), report: func(r streamReport) error {
-			return stream.Send(&tapiov1.StreamTracesResponse{Notes: r.notes, Sources: r.sources, CaughtUp: r.caughtUp, ResumeToken: s.tokenOf(req, r)})
+	ctx, sources := stream.WithSources(out.Context())
+	return stream.Follow(ctx, s.streams.readers, s.store.TailSpans(ctx, query, start), stream.Following[model.Span]{
+		Signal: "traces", Live: stream.IsLive(start), HistoryOnly: req.GetHistoryOnly(), Size: (*model.Span).AnswerSize, Send: send,
+		Sources: sources, Positions: req.GetReportPosition(), Report: func(r stream.Report) error {
+			return out.Send(&tapiov1.StreamTracesResponse{Notes: r.Notes, Sources: r.Sources, CaughtUp: r.CaughtUp, ResumeToken: stream.TokenOf(s.store.Epoch(), req, r)})
 		},
 	})
 }
@@ -161,14 +143,14 @@ func (s *observabilityService) GetTraceTimeline(
 	if err != nil {
 		return nil, model.InvalidField("trace_id", "%v, is %q", err, req.GetTraceId())
 	}
-	page, err := s.Store.QueryTraces(ctx, model.TraceQuery{TraceIDs: []model.TraceID{id}, Paging: model.Paging{Limit: 1}})
+	page, err := s.store.QueryTraces(ctx, model.TraceQuery{TraceIDs: []model.TraceID{id}, Paging: model.Paging{Limit: 1}})
 	if err != nil {
 		return nil, err
 	}
 	if len(page.Rows) == 0 {
 		return nil, status.Errorf(codes.NotFound, "no span of trace %s is stored: it was evicted or never stored", id)
 	}
-	logs, err := traceLogs(ctx, s.Store, id, req.GetOmitLogs())
+	logs, err := traceLogs(ctx, s.store, id, req.GetOmitLogs())
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +163,7 @@ func traceLogs(ctx context.Context, from query.EventReader, id model.TraceID, om
 	}
 	page, err := from.QueryEvents(ctx, model.EventQuery{
 		TraceID: id,
-		Paging:  model.Paging{Limit: maxTimelineLogs, MaxBytes: messageBytes, Ascending: true},
+		Paging:  model.Paging{Limit: maxTimelineLogs, MaxBytes: stream.MessageBytes, Ascending: true},
 	})
 	return page.Rows, err
 }

@@ -15,16 +15,27 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
+	"github.com/tapio/tapio/extension/tapioextension/internal/cost"
+	"github.com/tapio/tapio/extension/tapioextension/internal/ingest"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
 // operationsService is for those who run services.
 type operationsService struct {
 	tapiov1.UnimplementedOperationsServiceServer
-	*Server
+	store    query.Reader
+	notifier *notify.Manager
+	slos     *slo.Tracker
+	prices   cost.Prices
+	archive  *ArchiveAccess // nil: none is configured
+	events   *ingest.Events
+	audit    *auditor
+	now      func() time.Time
 }
 
 // CreateSilence implements tapiov1.OperationsServiceServer.
@@ -50,13 +61,13 @@ func (s *operationsService) CreateSilence(
 		return nil, err
 	}
 	if silence.CreatedBy == "" {
-		silence.CreatedBy = callerOf(ctx).String()
+		silence.CreatedBy = auth.CallerOf(ctx).String()
 	}
-	created, err := s.Notifier.CreateSilence(silence)
+	created, err := s.notifier.CreateSilence(silence)
 	if err != nil {
 		return nil, err
 	}
-	s.auditSilence(ctx, silenceCreated, &created)
+	s.audit.silence(ctx, silenceCreated, &created)
 	return &tapiov1.CreateSilenceResponse{Silence: s.silence(&created)}, nil
 }
 
@@ -65,7 +76,7 @@ func (s *operationsService) ListSilences(
 	_ context.Context, req *tapiov1.ListSilencesRequest,
 ) (*tapiov1.ListSilencesResponse, error) {
 	resp := &tapiov1.ListSilencesResponse{}
-	for _, one := range s.Notifier.Silences() {
+	for _, one := range s.notifier.Silences() {
 		if message := s.silence(&one); !req.GetActiveOnly() || message.GetState() != tapiov1.Silence_STATE_EXPIRED {
 			resp.Silences = append(resp.Silences, message)
 		}
@@ -80,23 +91,23 @@ func (s *operationsService) ExpireSilence(
 	if req.GetId() == "" {
 		return nil, model.InvalidField("id", "must be set: Silence.id")
 	}
-	expired, err := s.Notifier.ExpireSilence(req.GetId())
+	expired, err := s.notifier.ExpireSilence(req.GetId())
 	if missing, ok := errors.AsType[*notify.ErrNoSilence](err); ok {
 		return nil, status.Error(codes.NotFound, missing.Error())
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.auditSilence(ctx, silenceExpired, &expired)
+	s.audit.silence(ctx, silenceExpired, &expired)
 	return &tapiov1.ExpireSilenceResponse{Silence: s.silence(&expired)}, nil
 }
 
-func (s *Server) silence(one *notify.Silence) *tapiov1.Silence {
+func (s *operationsService) silence(one *notify.Silence) *tapiov1.Silence {
 	message := &tapiov1.Silence{
 		Id: one.ID, StartTime: timestamppb.New(one.StartsAt), EndTime: timestamppb.New(one.EndsAt), Comment: one.Comment,
 		CreatedBy: one.CreatedBy, CreateTime: timestamppb.New(one.CreatedAt), State: tapiov1.Silence_STATE_EXPIRED,
 	}
-	switch now := s.Now(); {
+	switch now := s.now(); {
 	case one.Active(now):
 		message.State = tapiov1.Silence_STATE_ACTIVE
 	case now.Before(one.StartsAt):
@@ -154,7 +165,7 @@ func (s *operationsService) ListReceivers(
 	context.Context, *tapiov1.ListReceiversRequest,
 ) (*tapiov1.ListReceiversResponse, error) {
 	resp := &tapiov1.ListReceiversResponse{}
-	for _, r := range s.Notifier.Receivers() {
+	for _, r := range s.notifier.Receivers() {
 		resp.Receivers = append(resp.Receivers, &tapiov1.NotificationReceiver{
 			Name: r.Name, Kind: r.Kind, SentCount: r.Sent, FailedCount: r.Failed, QueuedCount: uint64(r.Queued),
 			QueuedBytes: uint64(r.QueuedBytes), DeadLetterCounts: r.DeadByReason, LastError: r.LastError,
@@ -166,7 +177,7 @@ func (s *operationsService) ListReceivers(
 // ListSLOs implements tapiov1.OperationsServiceServer.
 func (s *operationsService) ListSLOs(_ context.Context, req *tapiov1.ListSLOsRequest) (*tapiov1.ListSLOsResponse, error) {
 	resp := &tapiov1.ListSLOsResponse{}
-	for _, one := range s.SLOs.Statuses() {
+	for _, one := range s.slos.Statuses() {
 		message, firing := sloMessage(&one)
 		if (len(req.GetServices()) == 0 || slices.Contains(req.GetServices(), message.GetService())) &&
 			(firing || !req.GetFiringOnly()) && (!message.GetAutomatic() || !req.GetConfiguredOnly()) {

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/tapio/tapio/internal/pprof"
 	"github.com/tapio/tapio/internal/profile"
 	"github.com/tapio/tapio/internal/protoconv"
+	"github.com/tapio/tapio/internal/query"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
@@ -26,25 +28,39 @@ const (
 	maxPackedBytes  = 3 << 20
 )
 
+// profileAnalyzer works out what profiles say.
+type profileAnalyzer struct {
+	store    query.Reader
+	findings *findings
+	now      func() time.Time
+}
+
+// UploadProfile implements tapiov1.ObservabilityServiceServer.
+func (s *observabilityService) UploadProfile(
+	ctx context.Context, req *tapiov1.UploadProfileRequest,
+) (*tapiov1.UploadProfileResponse, error) {
+	return s.uploads.Upload(ctx, req)
+}
+
 // GetProfiles implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) GetProfiles(ctx context.Context, req *tapiov1.GetProfilesRequest) (*tapiov1.GetProfilesResponse, error) {
 	if req.GetIncidentId() != "" {
-		filter, err := s.incidentFilter(ctx, req.GetIncidentId(), req.GetFilter())
+		filter, err := s.profiles.incidentFilter(ctx, req.GetIncidentId(), req.GetFilter())
 		if err != nil {
 			return nil, err
 		}
 		req = proto.CloneOf(req)
 		req.Filter = filter
 	}
-	query, err := protoconv.GetProfilesQuery(req, s.Now())
+	query, err := protoconv.GetProfilesQuery(req, s.now())
 	if err != nil {
 		return nil, err
 	}
 	if req.GetFormat() != tapiov1.ProfileFormat_PROFILE_FORMAT_UNSPECIFIED {
-		merged, err := s.mergedProfile(ctx, query, req.GetFormat())
+		merged, err := s.profiles.mergedProfile(ctx, query, req.GetFormat())
 		return &tapiov1.GetProfilesResponse{Merged: merged}, err
 	}
-	page, err := s.Store.ListProfiles(ctx, query)
+	page, err := s.store.ListProfiles(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +69,8 @@ func (s *observabilityService) GetProfiles(ctx context.Context, req *tapiov1.Get
 	}, nil
 }
 
-func (s *Server) mergedProfile(ctx context.Context, query model.ProfileQuery, format tapiov1.ProfileFormat) (*tapiov1.MergedProfile, error) {
-	tree, err := s.Store.MergeProfiles(ctx, query)
+func (p *profileAnalyzer) mergedProfile(ctx context.Context, query model.ProfileQuery, format tapiov1.ProfileFormat) (*tapiov1.MergedProfile, error) {
+	tree, err := p.store.MergeProfiles(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -115,21 +131,21 @@ func summarize(tree *model.CallTree) *tapiov1.ProfileSummary {
 func (s *observabilityService) AnalyzeProfile(
 	ctx context.Context, req *tapiov1.AnalyzeProfileRequest,
 ) (*tapiov1.AnalyzeProfileResponse, error) {
-	analysis, incident, err := s.analysisOf(ctx, req)
+	analysis, incident, err := s.profiles.analysisOf(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	split, err := s.split(ctx, &analysis)
+	split, err := s.profiles.split(ctx, &analysis)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.Store.MergeProfiles(ctx, analysis.Query)
+	tree, err := s.store.MergeProfiles(ctx, analysis.Query)
 	if err != nil {
 		return nil, err
 	}
 	var baseline *model.CallTree
 	if analysis.Baseline != nil {
-		if baseline, err = s.Store.MergeProfiles(ctx, *analysis.Baseline); err != nil {
+		if baseline, err = s.store.MergeProfiles(ctx, *analysis.Baseline); err != nil {
 			return nil, err
 		}
 	}
@@ -142,10 +158,10 @@ func (s *observabilityService) AnalyzeProfile(
 		return nil, err
 	}
 	response.DurationSplit, response.IncidentFilter, response.IncidentBaseline = split, incident.filter, incident.baseline
-	if err := s.breakDown(ctx, response, &analysis); err != nil {
+	if err := s.profiles.breakDown(ctx, response, &analysis); err != nil {
 		return nil, err
 	}
-	if err := s.advise(ctx, response, tree, analysis.Query); err != nil {
+	if err := s.profiles.advise(ctx, response, tree, analysis.Query); err != nil {
 		return nil, err
 	}
 	return response, nil

@@ -28,8 +28,8 @@ const (
 
 // incidentFilter returns the filter with what an incident selects where the filter does
 // not: the service that is its cause, and its time.
-func (s *Server) incidentFilter(ctx context.Context, id string, filter *tapiov1.Filter) (*tapiov1.Filter, error) {
-	page, err := s.latestFindings(ctx, &model.FindingQuery{
+func (p *profileAnalyzer) incidentFilter(ctx context.Context, id string, filter *tapiov1.Filter) (*tapiov1.Filter, error) {
+	page, err := p.findings.latest(ctx, &model.FindingQuery{
 		EventName: model.SemanticGroupEvent, IDs: []string{id}, Paging: model.Paging{Limit: 1},
 	})
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Server) incidentFilter(ctx context.Context, id string, filter *tapiov1.
 		filter.Services = servicesAtFault(groups[0])
 	}
 	if filter.GetTimeRange() == nil {
-		end := model.Nanos(s.Now().UnixNano())
+		end := model.Nanos(p.now().UnixNano())
 		if isOver(groups[0].State) {
 			end = groups[0].Range.End
 		}
@@ -77,7 +77,7 @@ func servicesAtFault(g *model.SemanticGroup) []string {
 
 // incidentBaseline chooses what an incident is compared with: the same time of the latest
 // day of which enough is stored, or the time before the incident.
-func (s *Server) incidentBaseline(ctx context.Context, query model.ProfileQuery) (model.ProfileQuery, error) {
+func (p *profileAnalyzer) incidentBaseline(ctx context.Context, query model.ProfileQuery) (model.ProfileQuery, error) {
 	during := query.Filter.Time
 	for day := 1; day <= baselineDays; day++ {
 		back := model.Nanos(day) * model.Nanos(24*time.Hour)
@@ -85,7 +85,7 @@ func (s *Server) incidentBaseline(ctx context.Context, query model.ProfileQuery)
 			break
 		}
 		query.Filter.Time = model.TimeRange{Start: during.Start - back, End: during.End - back}
-		tree, err := s.Store.MergeProfiles(ctx, query)
+		tree, err := p.store.MergeProfiles(ctx, query)
 		if err != nil || tree.Samples >= baselineSamples {
 			return query, err
 		}
@@ -96,12 +96,12 @@ func (s *Server) incidentBaseline(ctx context.Context, query model.ProfileQuery)
 }
 
 // analysisOf reads a request, with what its incident selects.
-func (s *Server) analysisOf(ctx context.Context, req *tapiov1.AnalyzeProfileRequest) (analysis protoconv.ProfileAnalysis, of incidentPart, err error) {
+func (p *profileAnalyzer) analysisOf(ctx context.Context, req *tapiov1.AnalyzeProfileRequest) (analysis protoconv.ProfileAnalysis, of incidentPart, err error) {
 	if req.GetIncidentId() == "" {
-		analysis, err = protoconv.AnalyzeProfileQuery(req, s.Now())
+		analysis, err = protoconv.AnalyzeProfileQuery(req, p.now())
 		return analysis, of, err
 	}
-	if of.filter, err = s.incidentFilter(ctx, req.GetIncidentId(), req.GetFilter()); err != nil {
+	if of.filter, err = p.incidentFilter(ctx, req.GetIncidentId(), req.GetFilter()); err != nil {
 		return analysis, of, err
 	}
 	req = proto.CloneOf(req)
@@ -112,11 +112,11 @@ func (s *Server) analysisOf(ctx context.Context, req *tapiov1.AnalyzeProfileRequ
 	if chooses {
 		req.Order = tapiov1.ProfileOrder_PROFILE_ORDER_UNSPECIFIED
 	}
-	if analysis, err = protoconv.AnalyzeProfileQuery(req, s.Now()); err != nil || !chooses {
+	if analysis, err = protoconv.AnalyzeProfileQuery(req, p.now()); err != nil || !chooses {
 		return analysis, of, err
 	}
 	analysis.Order = order
-	baseline, err := s.incidentBaseline(ctx, analysis.Query)
+	baseline, err := p.incidentBaseline(ctx, analysis.Query)
 	if err != nil {
 		return analysis, of, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -21,11 +22,11 @@ import (
 const maxSplitTraces = 1000
 
 // split changes the analysis to compare slow requests with fast ones, if it is to.
-func (s *Server) split(ctx context.Context, analysis *protoconv.ProfileAnalysis) (*tapiov1.ProfileDurationSplitResult, error) {
+func (p *profileAnalyzer) split(ctx context.Context, analysis *protoconv.ProfileAnalysis) (*tapiov1.ProfileDurationSplitResult, error) {
 	if analysis.Split == nil {
 		return nil, nil
 	}
-	groups, err := s.Store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query})
+	groups, err := p.store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query})
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (s *Server) split(ctx context.Context, analysis *protoconv.ProfileAnalysis)
 	}
 	// Trace ids are random, so that the first ones are a random sample of all.
 	slices.SortFunc(ids, func(a, b model.TraceID) int { return bytes.Compare(a[:], b[:]) })
-	extents, err := s.extents(ctx, ids[:min(len(ids), maxSplitTraces)])
+	extents, err := p.extents(ctx, ids[:min(len(ids), maxSplitTraces)])
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +80,14 @@ func slowFrom(extents map[model.TraceID]model.TraceExtent, split *protoconv.Dura
 }
 
 // extents returns when traces began and ended, of those of which a span is stored.
-func (s *Server) extents(ctx context.Context, ids []model.TraceID) (map[model.TraceID]model.TraceExtent, error) {
+func (p *profileAnalyzer) extents(ctx context.Context, ids []model.TraceID) (map[model.TraceID]model.TraceExtent, error) {
 	extents := make(map[model.TraceID]model.TraceExtent, len(ids))
 	if len(ids) == 0 {
 		return extents, nil
 	}
-	query := model.TraceQuery{TraceIDs: ids, Paging: model.Paging{Limit: len(ids), MaxBytes: messageBytes}}
+	query := model.TraceQuery{TraceIDs: ids, Paging: model.Paging{Limit: len(ids), MaxBytes: stream.MessageBytes}}
 	for {
-		page, err := s.Store.QueryTraces(ctx, query)
+		page, err := p.store.QueryTraces(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -103,9 +104,9 @@ func (s *Server) extents(ctx context.Context, ids []model.TraceID) (map[model.Tr
 }
 
 // breakDown adds the cost by label and by trace, where it is asked for.
-func (s *Server) breakDown(ctx context.Context, response *tapiov1.AnalyzeProfileResponse, analysis *protoconv.ProfileAnalysis) error {
+func (p *profileAnalyzer) breakDown(ctx context.Context, response *tapiov1.AnalyzeProfileResponse, analysis *protoconv.ProfileAnalysis) error {
 	if analysis.GroupBy.Name() != "" {
-		found, err := s.Store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query, By: analysis.GroupBy})
+		found, err := p.store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query, By: analysis.GroupBy})
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (s *Server) breakDown(ctx context.Context, response *tapiov1.AnalyzeProfile
 	if analysis.Traces == 0 {
 		return nil
 	}
-	found, err := s.Store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query, Function: analysis.Function})
+	found, err := p.store.GroupProfiles(ctx, model.ProfileGroupQuery{ProfileQuery: analysis.Query, Function: analysis.Function})
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (s *Server) breakDown(ctx context.Context, response *tapiov1.AnalyzeProfile
 	for i := range shown {
 		ids[i] = shown[i].TraceID
 	}
-	extents, err := s.extents(ctx, ids)
+	extents, err := p.extents(ctx, ids)
 	if err != nil {
 		return err
 	}

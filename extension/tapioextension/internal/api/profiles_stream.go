@@ -20,7 +20,7 @@ import (
 func (s *observabilityService) StreamProfiles(
 	req *tapiov1.StreamProfilesRequest, stream tapiov1.ObservabilityService_StreamProfilesServer,
 ) error {
-	query, err := protoconv.StreamProfilesQuery(req, s.Now())
+	query, err := protoconv.StreamProfilesQuery(req, s.now())
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *observabilityService) StreamProfiles(
 
 // profileWindow analyzes the window that ends now.
 func (s *observabilityService) profileWindow(ctx context.Context, stream *protoconv.ProfileStream) (*tapiov1.StreamProfilesResponse, error) {
-	now := s.Now()
+	now := s.now()
 	start := now.Add(-stream.Window)
 	query := stream.Query
 	query.Filter.Time = model.TimeRange{Start: model.Nanos(start.UnixNano()), End: model.Nanos(now.UnixNano())}
-	tree, err := s.Store.MergeProfiles(ctx, query)
+	tree, err := s.store.MergeProfiles(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -29,27 +29,27 @@ type SymbolStore interface {
 func (s *observabilityService) UploadSymbols(
 	ctx context.Context, req *tapiov1.UploadSymbolsRequest,
 ) (*tapiov1.UploadSymbolsResponse, error) {
-	if s.Symbols == nil {
+	if s.symbols == nil {
 		return nil, status.Error(codes.FailedPrecondition, "this server answers from its members: upload symbols to the member that stores the profiles")
 	}
 	table, err := protoconv.SymbolTable(req)
 	if err != nil {
 		return nil, err
 	}
-	info, evicted, err := s.Symbols.PutSymbols(&table, req.GetMore())
+	info, evicted, err := s.symbols.PutSymbols(&table, req.GetMore())
 	if err != nil {
 		return nil, err
 	}
-	s.auditSymbols(ctx, &info, evicted)
+	s.audit.symbols(ctx, &info, evicted)
 	return &tapiov1.UploadSymbolsResponse{Table: protoconv.SymbolTableInfo(&info), EvictedBuildIds: evicted}, nil
 }
 
 // ListSymbols implements tapiov1.ObservabilityServiceServer.
 func (s *observabilityService) ListSymbols(context.Context, *tapiov1.ListSymbolsRequest) (*tapiov1.ListSymbolsResponse, error) {
-	if s.Symbols == nil {
+	if s.symbols == nil {
 		return &tapiov1.ListSymbolsResponse{}, nil
 	}
-	return &tapiov1.ListSymbolsResponse{Tables: converted(s.Symbols.ListSymbols(), protoconv.SymbolTableInfo)}, nil
+	return &tapiov1.ListSymbolsResponse{Tables: converted(s.symbols.ListSymbols(), protoconv.SymbolTableInfo)}, nil
 }
 
 // maxUnsymbolized is the most binaries that an analysis names.

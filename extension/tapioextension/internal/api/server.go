@@ -1,13 +1,14 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api answers the three services of the contract from the store: one
-// file a service. It translates with internal/protoconv and holds no data itself.
+// Package api answers the services of the contract from the store: one type a service. It
+// translates with internal/protoconv and holds no data itself; what happens before a call
+// reaches its service is the work of the packages calls, auth, admission and gateway.
 package api
 
 import (
-	"crypto/rand"
-	"strings"
+	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,20 +17,23 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/admission"
+	"github.com/tapio/tapio/extension/tapioextension/internal/auth"
+	"github.com/tapio/tapio/extension/tapioextension/internal/calls"
 	"github.com/tapio/tapio/extension/tapioextension/internal/cost"
 	"github.com/tapio/tapio/extension/tapioextension/internal/dedup"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fanout"
 	"github.com/tapio/tapio/extension/tapioextension/internal/fleet"
+	"github.com/tapio/tapio/extension/tapioextension/internal/gateway"
+	"github.com/tapio/tapio/extension/tapioextension/internal/ingest"
 	"github.com/tapio/tapio/extension/tapioextension/internal/intake"
 	"github.com/tapio/tapio/extension/tapioextension/internal/notify"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
-
-// Observe is called with the size of a batch in records, and how long it took.
-type Observe func(records int, took time.Duration)
 
 // Trouble is what is wrong with one component of the collector.
 type Trouble struct {
@@ -62,8 +66,8 @@ type Options struct {
 	MaxReceiveMessageBytes int
 	// MaxBodyBytes bounds a request over HTTP, and each message of a stream.
 	MaxBodyBytes int
-	Limits       Limits
-	Access       Access
+	Limits       admission.Limits
+	Access       auth.Access
 	Fleet        *fleet.Registry
 	Seen         *dedup.Window
 	// Shared are the batches that other servers stored too; nil: none are known.
@@ -74,10 +78,10 @@ type Options struct {
 	Prices   cost.Prices
 	// Archive is read and restored from; nil: none is configured.
 	Archive *ArchiveAccess
-	// Observe is called for each batch, for the collector's own metrics.
-	Observe Observe
+	// Observe is told of each batch, for the collector's own metrics.
+	Observe ingest.Observe
 	// Links are what the front page names besides the API.
-	Links []Link
+	Links []gateway.Link
 	// Trouble is what the components of the collector say is wrong; nil: nothing.
 	Trouble func() []Trouble
 	// Panicked is called for each panic that was recovered; it may be nil.
@@ -86,54 +90,94 @@ type Options struct {
 	Now      func() time.Time
 }
 
-// Server is the state that the services share.
+// Server is the services, and what they share.
 type Server struct {
-	Options
-	analyses  chan struct{} // holds one for each analysis that runs
-	unpacking chan struct{} // likewise for each uploaded profile that is unpacked
-	uploads   profilePath
-	started   time.Time
-	ingest    ingest
-	admission *admission
-	turns     *query.Turns // of queries; nil: without bound
-	bodies    *room        // of requests over HTTP, while they are decoded and answered
-	readers   *fanout.Readers
-	encoder   *fanout.Encoder
-	pulse     pulse
-	health    *health.Server
-	calls     calls
-	relay     string // see relayName
+	Calls    *calls.Calls
+	Events   *ingest.Events
+	Profiles *ingest.Profiles
+	Gateway  *gateway.Gateway
+	options  Options
+	streams  *streams
+	findings *findings
+	analyzer *analyzer
+	fleet    *fleetAccess
+	audit    *auditor
+	info     *info
+	health   *health.Server
+}
+
+// streams is what the live streams share.
+type streams struct {
+	readers *fanout.Readers
+	encoder *fanout.Encoder
 }
 
 // New makes the services. They answer once SetServing(true) is called.
 func New(options Options) *Server {
-	s := &Server{
-		Options: options, analyses: make(chan struct{}, maxAnalyses), unpacking: make(chan struct{}, 1),
-		started: options.Now(), health: health.NewServer(),
-		admission: newAdmission(options.Limits, options.Now), bodies: newRoom(options.Limits.InFlightBytes),
+	s := &Server{options: options, health: health.NewServer()}
+	guard, writes := auth.NewGuard(options.Access), admission.NewWrites(options.Limits, options.Now)
+	s.Calls = calls.New(calls.Options{
+		Guard: guard, Admission: writes, Limits: options.Limits, ID: options.ID,
+		MaxReceiveMessageBytes: options.MaxReceiveMessageBytes, Panicked: options.Panicked,
+	})
+	s.Events = ingest.NewEvents(ingest.Options{
+		Calls: s.Calls, Admission: writes, Limits: options.Limits, Seen: options.Seen, Shared: options.Shared, Intake: options.Intake,
+		Fleet: options.Fleet, MaxReceiveMessageBytes: options.MaxReceiveMessageBytes, Observe: options.Observe, Now: options.Now,
+	})
+	s.Profiles = ingest.NewProfiles(s.Calls, options.Intake)
+	started := options.Now()
+	s.Gateway = gateway.New(gateway.Options{
+		Calls: s.Calls, Bodies: admission.NewRoom(options.Limits.InFlightBytes), MaxBodyBytes: options.MaxBodyBytes,
+		Name: options.Name, Version: options.Version, Started: started, Links: options.Links,
+	})
+	s.streams = &streams{
 		readers: fanout.NewReaders(options.Limits.ReaderBytes, options.Limits.ReaderLag, options.Now),
 		encoder: fanout.NewEncoder(options.Store.Identify),
-		relay:   strings.ToLower(rand.Text()),
 	}
-	if options.Limits.Queries > 0 {
-		s.turns = newTurns(options.Limits.Queries)
+	s.findings = &findings{store: options.Store, notifier: options.Notifier}
+	s.analyzer = newAnalyzer(options.Store)
+	s.audit = &auditor{events: s.Events, logger: options.Logger, name: options.Name, version: options.Version, now: options.Now}
+	s.fleet = &fleetAccess{registry: options.Fleet, guard: guard, audit: s.audit}
+	s.info = &info{
+		Store: options.Store, Figures: options.Figures, Events: s.Events, Name: options.Name, Version: options.Version, Started: started,
+		MaxAge: options.MaxAge, MaxReceiveMessageBytes: options.MaxReceiveMessageBytes, Trouble: options.Trouble,
 	}
-	s.calls.init()
 	s.SetServing(false)
 	return s
 }
 
 // Register adds the services, gRPC's health service and reflection.
 func (s *Server) Register(server *grpc.Server) {
-	tapiov1.RegisterTapioServiceServer(server, &tapioService{Server: s})
-	server.RegisterService(collectorServiceDesc(), &collectorService{Server: s})
-	tapiov1.RegisterObservabilityServiceServer(server, &observabilityService{Server: s})
-	tapiov1.RegisterOperationsServiceServer(server, &operationsService{Server: s})
+	tapiov1.RegisterTapioServiceServer(server, s.tapio())
+	server.RegisterService(collectorServiceDesc(), &collectorService{events: s.Events, fleet: s.fleet, info: s.info, now: s.options.Now})
+	tapiov1.RegisterObservabilityServiceServer(server, s.observability())
+	tapiov1.RegisterOperationsServiceServer(server, s.operations())
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	reflection.Register(server)
 }
 
-// SetServing sets whether health checks report that the pipelines run.
+func (s *Server) tapio() *tapioService {
+	return &tapioService{
+		store: s.options.Store, events: s.Events, streams: s.streams, findings: s.findings, analyzer: s.analyzer, info: s.info, now: s.options.Now,
+	}
+}
+
+func (s *Server) observability() *observabilityService {
+	o := &s.options
+	return &observabilityService{
+		store: o.Store, symbols: o.Symbols, uploads: s.Profiles, streams: s.streams, audit: s.audit, now: o.Now,
+		profiles: &profileAnalyzer{store: o.Store, findings: s.findings, now: o.Now},
+	}
+}
+
+func (s *Server) operations() *operationsService {
+	o := &s.options
+	return &operationsService{
+		store: o.Store, notifier: o.Notifier, slos: o.SLOs, prices: o.Prices, archive: o.Archive, events: s.Events, audit: s.audit, now: o.Now,
+	}
+}
+
+// SetServing tells health checks whether the pipelines run.
 func (s *Server) SetServing(serving bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if serving {
@@ -142,7 +186,7 @@ func (s *Server) SetServing(serving bool) {
 	for _, service := range append(serviceNames(), "") {
 		s.health.SetServingStatus(service, status)
 	}
-	s.calls.serving.Store(serving)
+	s.Calls.SetServing(serving)
 }
 
 // services are those of the contract.
@@ -164,11 +208,62 @@ func serviceNames() (names []string) {
 // EndStreams ends every live stream with UNAVAILABLE and refuses new ones.
 func (s *Server) EndStreams() {
 	s.health.Shutdown()
-	s.calls.end()
+	s.Calls.End()
 }
 
-func (s *Server) observeWrite(w fleet.Write, records int) {
-	if s.Observe != nil {
-		s.Observe(records, w.Took)
+// MarkReaders notes how far each signal has come. It is to be called every second.
+func (s *Server) MarkReaders() {
+	for _, stats := range s.options.Figures.Stats() {
+		s.streams.readers.Mark(stats.Signal, stats.LastSeq)
 	}
+}
+
+// Lags is how far behind the readers of each signal are.
+func (s *Server) Lags() map[string]fanout.Lag {
+	last := map[string]uint64{}
+	for _, stats := range s.options.Figures.Stats() {
+		last[stats.Signal] = stats.LastSeq
+	}
+	return s.streams.readers.Lags(last)
+}
+
+// CollectorStates counts the registered collectors by the name of their state.
+func (s *Server) CollectorStates() map[string]uint64 { return stateNames(s.options.Fleet.States()) }
+
+// LeftCollectors counts the registrations that ended, by reason.
+func (s *Server) LeftCollectors() map[string]uint64 { return s.options.Fleet.Left() }
+
+func stateNames(states map[tapiov1.Collector_State]uint64) map[string]uint64 {
+	named := map[string]uint64{}
+	for state, n := range states {
+		named[state.String()] += n
+	}
+	return named
+}
+
+// LatestFindings returns one page of findings, each in its latest revision.
+func (s *Server) LatestFindings(ctx context.Context, query *model.FindingQuery) (model.Page[model.Finding], error) {
+	return s.findings.latest(ctx, query)
+}
+
+// FleetOf is the registry of collectors as the caller may use it, for what the gateway's
+// Writers lets through.
+func (s *Server) FleetOf(ctx context.Context) fleet.Caller { return s.fleet.of(ctx) }
+
+// Unregister ends the registration of a collector, and tells who did.
+func (s *Server) Unregister(ctx context.Context, id string) error { return s.fleet.unregister(ctx, id) }
+
+// implementedMethods are the methods of the contract, which are all implemented.
+func implementedMethods() []string {
+	var methods []string
+	for _, desc := range services() {
+		for _, m := range desc.Methods {
+			methods = append(methods, desc.ServiceName+"/"+m.MethodName)
+		}
+		for _, m := range desc.Streams {
+			methods = append(methods, desc.ServiceName+"/"+m.StreamName)
+		}
+	}
+	slices.Sort(methods)
+	return methods
 }

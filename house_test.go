@@ -82,7 +82,7 @@ func laws() []law {
 			allows:  []string{proto, module + "client", module + "internal/ingestcontrol", module + "internal/semconv"},
 		},
 	}
-	laws = append(laws, slices.Concat(lawsBelow(), lawsOfTheEngine(), lawsOfBackends())...)
+	laws = append(laws, slices.Concat(lawsBelow(), lawsOfTheEngine(), lawsOfBackends(), lawsOfOtherSystems())...)
 	kinds := []string{"receiver", "processor", "exporter", "connector", "extension"}
 	for _, kind := range kinds {
 		laws = append(laws, law{

@@ -61,7 +61,7 @@ func TestAnalysisNamesTheServiceThatFails(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Empty(t, quiet.GetGroups())
-	require.Zero(t, s.Figures.Stats()[0].Rows, "an analysis stores nothing")
+	require.Zero(t, s.info.Figures.Stats()[0].Rows, "an analysis stores nothing")
 }
 
 func TestAnalysisHonoursItsBounds(t *testing.T) {
@@ -75,7 +75,7 @@ func TestAnalysisHonoursItsBounds(t *testing.T) {
 	require.Equal(t, codes.NotFound, status.Code(err))
 
 	for range maxAnalyses {
-		s.analyses <- struct{}{}
+		s.analyzer.turns <- struct{}{}
 	}
 	waiting, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

@@ -34,11 +34,11 @@ func lawsOfOtherSystems() []law {
 			forbids: []string{"github.com/gomodule/redigo"},
 		},
 		{
-			text:    "the shared state knows what is shared, the batches and the messages, and nothing of those who serve",
+			text:    "the shared state knows what is shared, the batches, the messages and the store's incidents, and nothing of those who serve",
 			holdsIn: []string{"extension/tapioextension/internal/redisstate"},
 			forbids: []string{module},
 			allows: []string{
-				module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/otlp",
+				module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/otlp", module + "internal/store",
 				module + "extension/tapioextension/internal/dedup", module + "extension/tapioextension/internal/notify",
 				module + "extension/tapioextension/internal/redisstate",
 			},

@@ -61,11 +61,11 @@ func (e *tapioExtension) mcpServer() http.Handler {
 	})
 }
 
-// queryWaits counts the queries over all APIs that waited for their turn, and those that
-// got none.
-func (e *tapioExtension) queryWaits() map[string]uint64 {
+// waits counts the queries over all APIs that waited for their turn, and those that
+// got none; calls are the turns of the gRPC API.
+func (q *queryTurns) waits(calls []*query.Turns) map[string]uint64 {
 	waits := map[string]uint64{"waited": 0, "refused": 0}
-	for _, turns := range append(e.api.Calls.Turns(), e.turns.prometheus, e.turns.jaeger, e.turns.mcp) {
+	for _, turns := range append(calls, q.prometheus, q.jaeger, q.mcp) {
 		waits["waited"] += turns.Waited()
 		waits["refused"] += turns.Refused()
 	}

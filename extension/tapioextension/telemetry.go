@@ -51,7 +51,7 @@ func (e *tapioExtension) observe() error {
 		builder.RegisterTapioStoreDirectoryLogDroppedCallback(e.directory(func(d *store.DirectoryStats) uint64 { return d.Log.Dropped })),
 		builder.RegisterTapioQueryMemoryCallback(single(func() uint64 { return kept.QueryStats().Used })),
 		builder.RegisterTapioQueryRefusedCallback(single(func() uint64 { return kept.QueryStats().Refused })),
-		builder.RegisterTapioQueryWaitedCallback(labelled("reason", e.queryWaits)),
+		builder.RegisterTapioQueryWaitedCallback(labelled("reason", func() map[string]uint64 { return e.turns.waits(e.api.Calls.Turns()) })),
 		builder.RegisterTapioRecordMetricsFoldedCallback(single(e.counters.Folded)),
 		builder.RegisterTapioRulesEvaluationsCallback(labelled("result", e.rules.Evaluations)),
 		builder.RegisterTapioRulesSamplesCallback(labelled("result", e.rules.Samples)),

@@ -30,7 +30,7 @@ func endpointsOf(e *engine) []string {
 	return []string{"http://" + e.http, "clickhouse://" + e.native}
 }
 
-// A user with readonly = 1, for whom the engine refuses every setting, suffices: the same
+// A user with readonly = 1, whose settings the engine refuses, suffices: the same
 // suite, over both protocols.
 func TestAReadonlyUserSuffices(t *testing.T) {
 	for _, endpoint := range endpointsOf(theEngine(t)) {

@@ -27,7 +27,7 @@ func (*statusHost) GetExtensions() map[component.ID]component.Component { return
 
 func (h *statusHost) Report(event *componentstatus.Event) { h.events = append(h.events, event) }
 
-func TestALossIsAStatusThatMendsItself(t *testing.T) {
+func TestALossIsAStatusThatEndsByItself(t *testing.T) {
 	host := &statusHost{}
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
 	require.NoError(t, err)

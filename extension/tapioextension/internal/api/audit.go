@@ -45,7 +45,7 @@ const (
 	auditSeverityText = "INFO"
 )
 
-// auditor tells who changed what: in the log, and as an event that takes the way of
+// auditor reports who changed what: in the log, and as an event that takes the way of
 // written events.
 type auditor struct {
 	events        *ingest.Events
@@ -54,7 +54,7 @@ type auditor struct {
 	now           func() time.Time
 }
 
-// config tells who changed the configuration meant for a collector, from where
+// config reports who changed the configuration meant for a collector, from where
 // and when: in the log, and as an event that takes the way of written events. It
 // never holds the configuration, which may have secrets.
 func (a *auditor) config(ctx context.Context, name, id string, config *tapiov1.CollectorConfig) {

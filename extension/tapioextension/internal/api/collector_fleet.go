@@ -63,8 +63,8 @@ func (s *collectorService) UnregisterCollector(
 	return &tapiov1.UnregisterCollectorResponse{}, nil
 }
 
-// unregister ends a registration, for whoever calls, and with it the
-// configuration that was meant for the collector.
+// unregister ends a registration and, with it, the
+// configuration that was meant for the collector, for every kind of caller.
 func (f *fleetAccess) unregister(ctx context.Context, id string) error {
 	configured, err := f.of(ctx).Unregister(id)
 	if configured {

@@ -21,7 +21,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// info is what the server tells of itself.
+// info is what the server reports about itself.
 type info struct {
 	Store                  query.Reader
 	Figures                Figures

@@ -78,7 +78,7 @@ type Options struct {
 	Prices   cost.Prices
 	// Archive is read and restored from; nil: none is configured.
 	Archive *ArchiveAccess
-	// Observe is told of each batch, for the collector's own metrics.
+	// Observe is called for each batch, for the collector's own metrics.
 	Observe ingest.Observe
 	// Links are what the front page names besides the API.
 	Links []gateway.Link
@@ -177,7 +177,7 @@ func (s *Server) operations() *operationsService {
 	}
 }
 
-// SetServing tells health checks whether the pipelines run.
+// SetServing sets what health checks answer: whether the pipelines run.
 func (s *Server) SetServing(serving bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if serving {
@@ -250,7 +250,7 @@ func (s *Server) LatestFindings(ctx context.Context, query *model.FindingQuery) 
 // Writers lets through.
 func (s *Server) FleetOf(ctx context.Context) fleet.Caller { return s.fleet.of(ctx) }
 
-// Unregister ends the registration of a collector, and tells who did.
+// Unregister ends the registration of a collector, and records who did.
 func (s *Server) Unregister(ctx context.Context, id string) error { return s.fleet.unregister(ctx, id) }
 
 // implementedMethods are the methods of the contract, which are all implemented.

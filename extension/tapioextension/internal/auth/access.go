@@ -80,7 +80,7 @@ func RightsFor(method string) []Right {
 
 // Caller is who calls, as far as is known.
 type Caller struct {
-	Name    string   // "" where nobody was asked
+	Name    string   // "" where no authenticator is configured
 	Names   []string // the values of Access.Attribute
 	Subject string   // who it is, for what it owns; "" where that is unknown
 	Host    string
@@ -131,7 +131,7 @@ func (g *Guard) Identify(ctx context.Context) context.Context {
 	return g.withParent(WithCaller(ctx, c))
 }
 
-// WithCaller is a context of which CallerOf tells the caller.
+// WithCaller is a context from which CallerOf returns the caller.
 func WithCaller(ctx context.Context, by Caller) context.Context {
 	return query.WithClient(context.WithValue(ctx, callerKey{}, by), by.client())
 }

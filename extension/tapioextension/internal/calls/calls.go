@@ -50,7 +50,7 @@ type Options struct {
 	// it is refused.
 	ID                     string
 	MaxReceiveMessageBytes int
-	// Panicked is told of each panic that was recovered; nil: nobody is.
+	// Panicked is called for each panic that was recovered; nil: it is only logged.
 	Panicked func(err error)
 }
 
@@ -80,7 +80,7 @@ func New(options Options) *Calls {
 	return c
 }
 
-// SetServing tells whether the pipelines run.
+// SetServing sets whether the pipelines run.
 func (c *Calls) SetServing(serving bool) { c.serving.Store(serving) }
 
 // Serving reports whether the pipelines run.
@@ -222,7 +222,7 @@ func (c *Calls) Run(method string, part func() error) (err error) {
 	return err
 }
 
-// PanicError tells of a panic; its own error names no cause.
+// PanicError stands for a panic; its own error names no cause.
 func (c *Calls) PanicError(method string, panicked error) error {
 	if c.Panicked != nil {
 		c.Panicked(fmt.Errorf("%s: %w", method, panicked))

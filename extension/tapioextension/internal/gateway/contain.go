@@ -14,7 +14,7 @@ import (
 var errPanicked = errors.New("the server failed on this request; its log has the details")
 
 // Contained makes a handler one of this server: its requests end when the server
-// stops, its panics are recovered and told, its answers are compressed.
+// stops, its panics are recovered and reported, its answers are compressed.
 func (g *Gateway) Contained(next http.Handler, refuse Refuse) (http.Handler, error) {
 	packed, err := compressed(next)
 	if err != nil {
@@ -28,7 +28,7 @@ func (g *Gateway) Contained(next http.Handler, refuse Refuse) (http.Handler, err
 		ctx, cancel := g.Calls.UntilStop(r.Context())
 		defer cancel(nil)
 		if panicked := panics.Catch(func() { packed.ServeHTTP(w, r.WithContext(ctx)) }); panicked != nil {
-			_ = g.Calls.PanicError(r.URL.Path, panicked) // is told; the answer names no cause
+			_ = g.Calls.PanicError(r.URL.Path, panicked) // is reported; the answer names no cause
 			refuse(w, http.StatusInternalServerError, errPanicked)
 		}
 	}), nil

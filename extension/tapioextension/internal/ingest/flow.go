@@ -31,7 +31,7 @@ const (
 	easedShare    = 0.8                   // of the rate, so that a full server catches up
 )
 
-// FlowControl tells a sender how to go on: with room enough by its bounds alone;
+// FlowControl is what a sender is asked to do: with room enough by its bounds alone;
 // with half of the room taken by what a writer gets through now; and near its end
 // to pause.
 func (p *Events) FlowControl(ctx context.Context) *tapiov1.FlowControl {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ingest is the way of what clients write into the pipelines: batches of events and
-// uploaded profiles, admitted, told from those stored before, counted and acknowledged.
+// uploaded profiles, admitted, compared with those stored before, counted and acknowledged.
 package ingest
 
 import (
@@ -27,7 +27,7 @@ import (
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
 )
 
-// Observe is told the size of a batch in records, and how long it took.
+// Observe is called with the size of a batch in records and how long it took.
 type Observe func(records int, took time.Duration)
 
 // Options is what the way of events needs. All fields but Shared and Observe are required.
@@ -41,7 +41,7 @@ type Options struct {
 	Intake                 *intake.Admission
 	Fleet                  *fleet.Registry
 	MaxReceiveMessageBytes int
-	// Observe is told of each batch, for the collector's own metrics.
+	// Observe is called for each batch, for the collector's own metrics.
 	Observe Observe
 	Now     func() time.Time
 }
@@ -120,7 +120,7 @@ func (p *Events) Write(ctx context.Context, in *protoconv.Inbound, field string)
 	return p.settle(in, done, err, arrived)
 }
 
-// Answer is Write for streams: a batch that is refused as a whole is told so in
+// Answer is Write for streams: the refusal of a whole batch is in
 // its acknowledgement, and the stream goes on. An error ends the stream.
 func (p *Events) Answer(ctx context.Context, in *protoconv.Inbound, field string) (*tapiov1.BatchAck, error) {
 	ack, err := p.Write(ctx, in, field)

@@ -74,7 +74,7 @@ func (p *Pacer) rate() *rate.Limiter {
 	return p.limiter
 }
 
-// Slowed wraps send: what exceeds the rate is left out and told as a loss, or
+// Slowed wraps send: what exceeds the rate is left out and reported as a loss, or
 // waits, as the subscription wants it.
 func (p *Pacer) Slowed(ctx context.Context, send Sender[model.Event]) Sender[model.Event] {
 	return func(events []model.Event, loss *tapiov1.Loss) error {
@@ -107,7 +107,7 @@ func (p *Pacer) wait(
 	return nil
 }
 
-// leaveOut sends as many as the rate allows now, and tells the rest.
+// leaveOut sends as many as the rate allows now, and reports the rest as lost.
 func (p *Pacer) leaveOut(limiter *rate.Limiter, events []model.Event, loss *tapiov1.Loss, send Sender[model.Event]) error {
 	now := p.now()
 	n := min(len(events), int(max(limiter.TokensAt(now), 0)))

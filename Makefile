@@ -182,7 +182,7 @@ scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and
 	go test -count=1 -timeout 20m -parallel 5 $(GOTESTFLAGS) ./test/scenarios
 
 .PHONY: eval-rca
-eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause; ARGS="-shuffle 30s -loss 0.05 -duplicates 0.1 -sampling 0.1 -asked -2m -rename" disturbs them
+eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause; ARGS="-shuffle 30s -loss 0.05 -duplicates 0.1 -sampling 0.1 -asked -2m -rename" disturbs them, ARGS=-pass leaves out each case alone
 	go run ./test/evalrca $(ARGS) "$(DATA)"
 
 # Each variable is the flag of the same name; ARGS takes the others, for example ARGS="-v -dump /tmp/said".

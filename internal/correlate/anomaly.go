@@ -108,7 +108,8 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 		if part != "" {
 			part = fmt.Sprintf(" in %s of its runs", percent(a.Share))
 		}
-		s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), millis(s.before), part)
+		s.passMetered(of.service, e.now, a.Since)
+		s.text = fmt.Sprintf("%s of %s takes %s%s instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), ownCode(s, of, e.now), millis(s.before), part)
 		s.evidence = of.evidence.evidence("a slow request")
 		s.locate(of.place)
 		of.habit.Deviates(a.Since, a.After-a.Before)

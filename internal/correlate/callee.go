@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,4 +56,23 @@ func (e *Engine) endingSign(callee string, names []string, ends []*sign) *sign {
 		end.size /= 2
 	}
 	return s
+}
+
+// callee is the service that clients call: the one that listens there, else by the names
+// that they give.
+func (g *graph) callee(r *red) string {
+	if name := g.listener(r.at); name != "" {
+		return name
+	}
+	return g.named(cmp.Or(r.peer, shownEndpoint(r.at)))
+}
+
+// hasCallers reports whether another service is known to call this one.
+func (g *graph) hasCallers(name string) bool {
+	for key := range g.calls.all() {
+		if key.callee == name && key.caller != name {
+			return true
+		}
+	}
+	return false
 }

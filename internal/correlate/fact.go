@@ -130,7 +130,7 @@ func pathFact(f *report.Fact, s *sign) {
 }
 
 func (e *Engine) slowFact(f *report.Fact, s *sign) {
-	f.Kind, f.Share, f.Hours = report.FactSlow, s.share, s.hours
+	f.Kind, f.Share, f.Hours, f.Whole = report.FactSlow, s.share, s.hours, s.whole
 	if s.dependency {
 		f.Kind = report.FactDependency
 	}

@@ -32,6 +32,7 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
 	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
 	s.passOn(o, ch.slot, s.after-s.before)
+	s.passMetered(o.service, e.now, ch.slot)
 	return s
 }
 

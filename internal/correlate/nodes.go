@@ -58,14 +58,15 @@ func (n *nodes) series(key seriesKey, t model.Nanos, made func() *series) *serie
 	return s
 }
 
-// outcomes returns what counts the requests of a series as those that users see. Other metrics
-// than summaries may count requests twice.
-func (n *nodes) outcomes(e *Engine, s *series, key outcomeKey) func(slot int64, nanos uint64, count float32) {
-	if !s.summary {
+// outcomes returns what counts the requests of a series as those that users see. Of several
+// metrics that count the same requests, one does; every is the slots between two points of it.
+func (n *nodes) outcomes(e *Engine, s *series, key outcomeKey, every int64) func(slot int64, nanos uint64, count float32) {
+	o, end := e.outcomesOf(key), s.last
+	if !o.countedBy(s, e.now) {
 		return func(int64, uint64, float32) {}
 	}
-	o, end := e.outcomesOf(key), s.last
-	s.service.outcomes = true
+	o.every = max(every, o.every-1)
+	s.service.outcomes = s.service.outcomes || s.summary || s.red.reports
 	return func(slot int64, nanos uint64, count float32) {
 		if o.observeAll(slot, nil, s.red.failed, model.Nanos(nanos), count, count) {
 			e.noteHit(o, end-min(end, e.slotWidth()), end)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	outcomeCost = 3152 // bytes of the outcomes of an operation with its histograms
+	outcomeCost = 3184 // bytes of the outcomes of an operation with its histograms
 	// slowShare is the share of requests that are slow by definition while nothing
 	// is wrong: those beyond the 99th percentile.
 	slowShare = 0.01
@@ -78,6 +78,21 @@ type outcomes struct {
 	// last one, 0 while holders of them go on.
 	since, until int64
 	holders      int
+	every        int64  // slots between two points of the metric that counts the requests
+	metric       string // that counts them, "" for spans
+	metricLast   model.Nanos
+}
+
+// countedFor is how long the metric that counts requests may be silent until another one may.
+const countedFor = 600 * model.Nanos(1e9)
+
+// countedBy reports whether a series is of the metric that counts the requests.
+func (o *outcomes) countedBy(s *series, now model.Nanos) bool {
+	if o.metric != s.name && o.metric != "" && o.metricLast+countedFor > now {
+		return false
+	}
+	o.metric, o.metricLast = s.name, max(o.metricLast, s.last)
+	return true
 }
 
 // observe counts a request, and reports whether it failed or was slow: by how long those of

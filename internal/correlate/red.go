@@ -4,7 +4,6 @@
 package correlate
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"strings"
@@ -29,10 +28,12 @@ type red struct {
 	peer      string // that clients call
 	at        string // the address that they call, or that the server listens at
 	failed    bool
+	reports   bool    // whether requests failed
 	seconds   float64 // of its unit
 	before    []uint64
 	count     uint64
 	started   bool
+	last      model.Nanos // point
 }
 
 // redOf reads whether a metric is a distribution of requests, by the names of the
@@ -46,7 +47,7 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 	if kind == 0 {
 		return nil
 	}
-	r := &red{kind: kind, seconds: 1, failed: redFailed(attributes)}
+	r := &red{kind: kind, seconds: 1, failed: redFailed(attributes), reports: redReports(attributes)}
 	if m.Unit == "ms" || strings.Contains(m.Name, "milliseconds") {
 		r.seconds = 1e-3
 	}
@@ -106,28 +107,39 @@ func redFailed(attributes model.Attributes) bool {
 	return fault != "" && !strings.HasPrefix(fault, "4")
 }
 
+// redReports reports whether attributes tell how requests ended.
+func redReports(attributes model.Attributes) bool {
+	return firstOf(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode, semconv.ErrorType, "status.code", "status_code") != ""
+}
+
 // observeRed takes what a distribution grew by as requests, if no spans show them.
 func (e *Engine) observeRed(s *series, p *model.Point) {
 	if s.red == nil || !s.service.unseen(e.now) {
 		return
 	}
+	if !s.red.started && e.graph.appeared(s, p) {
+		s.red.started = true
+	}
 	durations := s.red.durations(p, s.accumulates)
 	if durations == nil {
 		return
 	}
-	slot := e.slotOf(p.Time)
+	first, slot := s.red.span(e, p.Time)
 	of := e.redServer
 	if s.red.kind == kindClient {
 		of = e.redClient
 	}
-	take, count := of(s, slot)
+	take, count := of(s, slot, slot-first+1)
 	var all float32
+	sum := 0.0
 	for seconds, n := range durations {
 		take(seconds*s.red.seconds, n)
 		all += n
+		sum += seconds * s.red.seconds * float64(n)
 	}
 	if all > 0 {
 		count(all, s.reference(p.Time))
+		e.graph.meter(s, first, slot, all, float32(sum))
 	}
 }
 
@@ -180,6 +192,7 @@ func (r *red) growth(h *model.Histogram, accumulates bool) []uint64 {
 	if !accumulates {
 		return h.Counts
 	}
+	first := !r.started
 	before, known := r.before, r.started && len(r.before) == len(h.Counts) && h.Count >= r.count
 	grown := make([]uint64, len(h.Counts))
 	for i, n := range h.Counts {
@@ -188,7 +201,6 @@ func (r *red) growth(h *model.Histogram, accumulates bool) []uint64 {
 			grown[i] -= min(n, before[i])
 		}
 	}
-	first := !r.started
 	r.before, r.count, r.started = append(r.before[:0], h.Counts...), h.Count, true
 	if first {
 		return nil
@@ -210,7 +222,7 @@ func bucketMiddle(bounds []float64, i int) float64 {
 }
 
 // redServer takes requests that a service answered.
-func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
+func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
 	o := e.graph.operation(s.service, s.red.operation, kindServer)
 	inst := e.graph.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, s.last)
 	if o.first == 0 {
@@ -218,7 +230,7 @@ func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n 
 	}
 	e.graph.listens(s.red.at, s.service)
 	slow := float32(0)
-	outcome := e.nodes.outcomes(e, s, outcomeKey{requestEntry, s.service.name, o.key.name})
+	outcome := e.nodes.outcomes(e, s, outcomeKey{requestEntry, s.service.name, o.key.name}, every)
 	take = func(seconds float64, n float32) {
 		nanos := uint64(seconds * 1e9)
 		outcome(slot, nanos, n)
@@ -240,7 +252,9 @@ func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n 
 			}
 		}
 		if s.service.requests != nil {
-			s.service.requests.observe(slot, sample{n: n, sum: failed})
+			for at := slot - every + 1; at <= slot; at++ { // the rate is that of all the time since the point before
+				s.service.requests.observe(at, sample{n: n / float32(every), sum: failed / float32(every)})
+			}
 		}
 		if inst.Shares != nil {
 			inst.Observe(slot, baseline.Count{N: n, Hits: failed, Sum: slow})
@@ -249,17 +263,8 @@ func (e *Engine) redServer(s *series, slot int64) (take func(seconds float64, n 
 	return take, count
 }
 
-// callee is the service that clients call: the one that listens there, else by the names
-// that they give.
-func (g *graph) callee(r *red) string {
-	if name := g.listener(r.at); name != "" {
-		return name
-	}
-	return g.named(cmp.Or(r.peer, shownEndpoint(r.at)))
-}
-
 // redClient takes requests that a service made of another one, or of what sends nothing.
-func (e *Engine) redClient(s *series, slot int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
+func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
 	callee := e.graph.callee(s.red)
 	if callee == s.service.name {
 		return func(float64, float32) {}, func(float32, reference) {}
@@ -267,7 +272,7 @@ func (e *Engine) redClient(s *series, slot int64) (take func(seconds float64, n 
 	e.graph.call(s.service.name, callee).gap.advance(slot)
 	known := e.graph.services.peek(callee)
 	d := e.graph.dependency(s.service.name, callee, s.red.operation)
-	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee})
+	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee}, every)
 	take = func(seconds float64, n float32) {
 		outcome(slot, uint64(seconds*1e9), n)
 		if s.summary || known == nil || (*known).requests.total().n == 0 { // else its own metrics have the durations

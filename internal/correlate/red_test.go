@@ -6,6 +6,7 @@ package correlate
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,8 +31,18 @@ func newMetered(t *testing.T) *metered {
 
 // serves counts requests of a service that take so long on average and fail in part.
 func (m *metered) serves(service string, n int, millis, failing float64) {
+	m.counts(m.metric.Name, service, text("http.route", "/"+service, "http.request.method", "GET"), n, millis, failing)
+}
+
+func (m *metered) counts(name, service string, attributes model.Attributes, n int, millis, failing float64) {
+	metric := m.metric
+	if name != metric.Name {
+		other := *metric
+		other.Name = name
+		metric = &other
+	}
 	for _, status := range []string{"200", "500"} {
-		key := service + status
+		key := name + service + status
 		h := m.totals[key]
 		if h == nil {
 			h = &model.Histogram{Bounds: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}, Counts: make([]uint64, 12)}
@@ -53,7 +64,7 @@ func (m *metered) serves(service string, n int, millis, failing float64) {
 		m.totals[key] = next
 		m.e.ObservePoints([]model.Point{{
 			Time: m.at, Start: begin - hour, Histogram: next, Series: &model.Series{
-				Metric: m.metric, Resource: m.resource(service), Attributes: text("http.route", "/"+service, "http.request.method", "GET", "http.response.status_code", status),
+				Metric: metric, Resource: m.resource(service), Attributes: slices.Concat(attributes, text("http.response.status_code", status)),
 			},
 		}})
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	serviceCost   = 1024 // bytes of a service with its names
-	callCost      = 2560 // bytes of an edge with its histories
-	operationCost = 5632 // bytes of an operation with its histories
-	featureCost   = 1024 // bytes of a feature with its history
-	maxFeatures   = 64   // of one operation
-	exemplars     = 3    // evidence kept of each feature
+	serviceCost   = 1024 + meteringCost/4 // bytes of a service with its names
+	callCost      = 2560                  // bytes of an edge with its histories
+	operationCost = 5632                  // bytes of an operation with its histories
+	featureCost   = 1024                  // bytes of a feature with its history
+	maxFeatures   = 64                    // of one operation
+	exemplars     = 3                     // evidence kept of each feature
 )
 
 // service is a node of the graph that is learned from spans.
@@ -42,6 +42,7 @@ type service struct {
 	// requests are the server spans, sum counts the failed ones; nil once it is
 	// forgotten, for what still names it must not hold it.
 	requests *history
+	metering *metering // nil for none
 }
 
 // heard notes what a record of its own tells of a service.
@@ -185,6 +186,7 @@ type graph struct {
 	endpoints    *lru[string, string] // address and port to the service that listens there
 	features     int                  // of all operations
 	askers       int                  // of all operations that have several
+	metered      int                  // services with a metering
 	maxFeatures  int
 	dropped      int // features beyond the bounds
 }
@@ -211,7 +213,12 @@ func newGraph(bytes int) *graph {
 		}
 		o.past = nil
 	}
-	g.services.onEvict = func(s *service) { s.requests = nil }
+	g.services.onEvict = func(s *service) {
+		if s.requests = nil; s.metering != nil {
+			g.metered--
+			s.metering = nil
+		}
+	}
 	return g
 }
 
@@ -257,16 +264,6 @@ func (g *graph) operation(s *service, name string, kind int32) *operation {
 		key: key, service: s, label: short(s.name + " " + key.name),
 		past: &past{self: history{worth: slotWorth}, features: map[featureKey]*feature{}},
 	})
-}
-
-// hasCallers reports whether another service is known to call this one.
-func (g *graph) hasCallers(name string) bool {
-	for key := range g.calls.all() {
-		if key.callee == name && key.caller != name {
-			return true
-		}
-	}
-	return false
 }
 
 func (g *graph) call(caller, callee string) *call {

@@ -75,6 +75,7 @@ type sign struct {
 	lasts    bool    // as long as anything is known
 	share    float64 // of the runs that are slow, 0 for all
 	passed   float64 // of the runs that are wrong: a call of them failed
+	whole    bool    // the time includes that of calls
 	hours    int     // that it has been creeping
 	from     string  // whose calls fail, of a dependency
 	callee   string  // whose name cannot be resolved

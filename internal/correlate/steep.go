@@ -37,7 +37,8 @@ func (e *Engine) selfSign(o *operation) *sign {
 	if !s.rose(ch) {
 		return nil
 	}
-	s.text = fmt.Sprintf("%s of %s takes %s in its own code instead of %s", o.key.name, o.key.service, millis(s.after), millis(s.before))
+	s.text = fmt.Sprintf("%s of %s takes %s%s instead of %s", o.key.name, o.key.service, millis(s.after), ownCode(s, o, e.now), millis(s.before))
+	s.passMetered(o.service, e.now, ch.slot)
 	s.evidence = o.evidence.evidence("a slow request")
 	s.locate(o.place)
 	s.keepOut = func() {

@@ -48,6 +48,7 @@ type victim struct {
 	well            float64     // logarithm of the likelihood that it is as before against affected still
 	wellSince       int64       // the slot at which that began to rise
 	busy            int64       // the newest slot with a request
+	every           int64       // slots between two points of the metric that counts them
 	first           model.Nanos // when the first request was affected
 	before95, now95 float64
 	recovered       bool
@@ -121,8 +122,8 @@ func (v *victim) count(o *outcomes, newest int64) {
 		}
 		v.weigh(at, slot)
 	}
-	v.upto = max(v.upto, newest)
-	v.window = v.seen(o.between(newest-peakSlots+1, newest))
+	v.upto, v.every = max(v.upto, newest), o.every
+	v.window = v.seen(o.between(newest-max(peakSlots, v.every)+1, newest))
 	if !v.recovered {
 		v.before95, v.now95 = o.percentile95()
 	}
@@ -161,7 +162,7 @@ func (v *victim) calm(newest int64) bool {
 }
 
 // idle reports whether there were no requests by which to judge it.
-func (v *victim) idle(newest int64) bool { return newest-v.busy >= idleSlots }
+func (v *victim) idle(newest int64) bool { return newest-v.busy >= max(idleSlots, 2*v.every) }
 
 // follow looks for what the group affects, and counts its requests.
 func (e *Engine) follow(g *group, newest int64) {

@@ -18,7 +18,11 @@ import (
 	"syscall"
 )
 
-const binary = "bin/tapio"
+const (
+	binary = "bin/tapio"
+	// eachAlone names the way that takes a collector for each case.
+	eachAlone = "each case alone"
+)
 
 const config = `
 receivers:
@@ -49,7 +53,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	by, rest, err := parse(args)
+	by, skipAlone, rest, err := parse(args)
 	if err != nil {
 		return err
 	}
@@ -70,9 +74,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		name     string
 		evaluate func(context.Context, *folder, *board) error
 	}{
-		{"each case alone", alone},
+		{eachAlone, alone},
 		{"each day in one pass", inOnePass},
 	} {
+		if skipAlone && way.name == eachAlone {
+			continue
+		}
 		fmt.Fprintf(out, "%s:\n", way.name)
 		all := newBoard(out)
 		for i := range folders {
@@ -86,7 +93,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // parse reads how what is sent differs from what was recorded.
-func parse(args []string) (by *disturbance, rest []string, err error) {
+func parse(args []string) (by *disturbance, skipAlone bool, rest []string, err error) {
 	by = &disturbance{rand: rand.New(rand.NewPCG(1, 2))}
 	flags := flag.NewFlagSet("evalrca", flag.ContinueOnError)
 	flags.DurationVar(&by.shuffle, "shuffle", 0, "records arrive up to so much later")
@@ -95,8 +102,9 @@ func parse(args []string) (by *disturbance, rest []string, err error) {
 	flags.Float64Var(&by.sampling, "sampling", 0, "share of traces that head sampling keeps; 0: all")
 	flags.DurationVar(&by.asked, "asked", 0, "the cause is asked for so much later than it began; negative: earlier")
 	flags.BoolVar(&by.rename, "rename", false, "give all services other names")
+	flags.BoolVar(&skipAlone, "pass", false, "only each day in one pass, not each case alone")
 	err = flags.Parse(args)
-	return by, flags.Args(), err
+	return by, skipAlone, flags.Args(), err
 }
 
 func printCase(out io.Writer, set string, f *fault, got answer) {

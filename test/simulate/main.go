@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.Float64Var(&o.Settings.Rate, "rate", 0, "requests of users a second on average; 0: by its seed")
 	flags.Float64Var(&o.Settings.Sampling, "sampling", 1, "share of traces that are kept")
 	flags.BoolVar(&o.Settings.RedOnly, "red", false, "no spans, only metrics of requests")
+	flags.BoolVar(&o.Settings.Silent, "silent", false, "no log lines")
 	flags.BoolVar(&spans, "spans", false, "no system without spans")
 	flags.DurationVar(&shuffle, "shuffle", 0, "records arrive up to so much later")
 	flags.StringVar(&o.Dump, "dump", "", "folder for what was said of each system")

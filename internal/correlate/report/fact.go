@@ -64,6 +64,7 @@ type Fact struct {
 	Peers         []string    // the callees of FactStopped
 	Share         float64     // of the runs that are slow, 0 for all
 	Hours         int         // of FactCreep
+	Whole         bool        // FactSlow: the time includes that of calls
 	Kernel        Kernel
 	Profile       Profile
 	Code          string // place in the source code

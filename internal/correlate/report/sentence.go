@@ -38,7 +38,7 @@ func (f *Fact) Text() string {
 	case FactCreep:
 		return fmt.Sprintf("%s of %s has been getting slower for %d h: it takes %s (baseline %s)", f.What, f.Service, f.Hours, Millis(f.After), Millis(f.Before))
 	case FactSlow:
-		return fmt.Sprintf("%s of %s takes %s in its own code (baseline %s)%s", f.What, f.Service, Millis(f.After), Millis(f.Before), f.part())
+		return fmt.Sprintf("%s of %s takes %s%s (baseline %s)%s", f.What, f.Service, Millis(f.After), f.ownCode(), Millis(f.Before), f.part())
 	case FactSkipped:
 		return fmt.Sprintf("%s %s in %s of %s requests (baseline %s)", f.Service, f.What, Percent(f.After), orAll(f.Peer), Percent(f.Before))
 	case FactStopped:
@@ -258,4 +258,12 @@ func exitWord(fault string) string {
 		return "exit code " + fault
 	}
 	return strings.TrimSpace("signal " + fault)
+}
+
+// ownCode says that the time is the service's own.
+func (f *Fact) ownCode() string {
+	if f.Whole {
+		return ""
+	}
+	return " in its own code"
 }

@@ -62,6 +62,9 @@ func (o *outbox) spans(w *World, on *Instance, arrival int64) ptrace.SpanSlice {
 }
 
 func (o *outbox) lines(w *World, on *Instance, arrival int64) plog.LogRecordSlice {
+	if w.silent {
+		return plog.NewLogRecordSlice()
+	}
 	a := o.at(arrival)
 	held, found := a.lines[on]
 	if !found {

@@ -18,6 +18,7 @@ type Settings struct {
 	Sampling float64 // share of traces that are kept, 0: all
 	Shuffle  int64   // records arrive up to so much later, nanoseconds
 	RedOnly  bool    // no service sends spans
+	Silent   bool    // no service writes log lines
 	Spans    bool    // some services do
 }
 
@@ -31,6 +32,7 @@ type World struct {
 
 	style     style
 	redOnly   bool
+	silent    bool
 	rate      float64
 	load      *load
 	factor    float64 // of the load, by spikes and drops
@@ -66,7 +68,7 @@ type style struct {
 func New(settings Settings) *World {
 	w := &World{
 		shape: newChance(settings.Seed, 2), traffic: newChance(settings.Seed, 3), now: settings.Start, sampling: settings.Sampling,
-		shuffle: settings.Shuffle, out: newOutbox(), factor: 1, seed: settings.Seed,
+		shuffle: settings.Shuffle, out: newOutbox(), factor: 1, seed: settings.Seed, silent: settings.Silent,
 	}
 	if w.sampling <= 0 || w.sampling > 1 {
 		w.sampling = 1

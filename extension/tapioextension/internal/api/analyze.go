@@ -66,7 +66,11 @@ func (s *tapioService) AnalyzeEvents(
 	if err != nil {
 		return nil, err
 	}
-	return run.answer(&analysis), nil
+	known, err := knownIncidents(ctx, s.Server, &analysis)
+	if err != nil {
+		return nil, err
+	}
+	return run.answer(&analysis, known), nil
 }
 
 // analyze looks at as much of the past as there is room for.
@@ -220,8 +224,9 @@ func (r *analysisRun) note(findings []model.Finding) {
 	}
 }
 
-// answer picks what concerns the stretch asked for.
-func (r *analysisRun) answer(analysis *protoconv.Analysis) *tapiov1.AnalyzeEventsResponse {
+// answer picks what concerns the stretch asked for. Of a known incident and what the run found
+// of the same cause, the known one is answered.
+func (r *analysisRun) answer(analysis *protoconv.Analysis, known []*model.SemanticGroup) *tapiov1.AnalyzeEventsResponse {
 	var groups []*model.SemanticGroup
 	var correlations []*model.Correlation
 	var insights []*model.Insight
@@ -232,7 +237,9 @@ func (r *analysisRun) answer(analysis *protoconv.Analysis) *tapiov1.AnalyzeEvent
 		}
 		switch f := finding.(type) {
 		case *model.SemanticGroup:
-			groups = append(groups, f)
+			if !slices.ContainsFunc(known, func(g *model.SemanticGroup) bool { return sameCause(g, f) }) {
+				groups = append(groups, f)
+			}
 		case *model.Correlation:
 			correlations = append(correlations, f)
 		case *model.Insight:
@@ -241,6 +248,7 @@ func (r *analysisRun) answer(analysis *protoconv.Analysis) *tapiov1.AnalyzeEvent
 			}
 		}
 	}
+	groups = append(groups, known...)
 	slices.SortFunc(groups, r.inOrder)
 	slices.SortFunc(correlations, func(a, b *model.Correlation) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))

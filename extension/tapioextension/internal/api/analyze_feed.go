@@ -4,7 +4,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/correlate"
@@ -13,7 +16,15 @@ import (
 	"github.com/tapio/tapio/internal/query"
 )
 
-// feed is one signal on its way into an analysis, in the order of its arrival.
+const (
+	// disorder is how much later than others of its time a record may have arrived to be
+	// shown in the order of time: exporters batch, and retry.
+	disorder = model.Nanos(time.Minute)
+	// maxDisorder is the most records of a signal that are put in order at once.
+	maxDisorder = 50_000
+)
+
+// feed is one signal on its way into an analysis, in the order of time.
 type feed interface {
 	// next returns the time of the next record; false at the end.
 	next(ctx context.Context) (model.Nanos, bool, error)
@@ -21,24 +32,32 @@ type feed interface {
 	showUntil(ctx context.Context, until model.Nanos) (shown int, err error)
 }
 
-// rows is the feed of one signal: a tail of what is stored.
+// rows is the feed of one signal: a tail of what is stored, which is in the order of
+// arrival.
 type rows[R any] struct {
 	tail query.Tail[R]
 	when func(*R) model.Nanos
 	show func([]R)
 
-	waiting []R
+	waiting []R // by time
+	newest  model.Nanos
 	ended   bool
 }
 
+// settled reports whether what comes next is not expected to be of an earlier time than the
+// first that waits.
+func (r *rows[R]) settled() bool {
+	return r.ended || len(r.waiting) >= maxDisorder || len(r.waiting) > 0 && r.when(&r.waiting[0])+disorder <= r.newest
+}
+
 func (r *rows[R]) fill(ctx context.Context) error {
-	for len(r.waiting) == 0 && !r.ended {
+	for !r.settled() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var more bool
-		r.waiting, _, more = r.tail.Poll(stream.TailRows)
-		if r.ended = !more; len(r.waiting) > 0 || r.ended {
+		came, _, more := r.tail.Poll(tailRows)
+		r.take(came)
+		if r.ended = !more; len(came) > 0 || r.ended {
 			continue
 		}
 		if err := r.tail.Ready(ctx); err != nil {
@@ -46,6 +65,20 @@ func (r *rows[R]) fill(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// take puts rows that arrived where their time belongs.
+func (r *rows[R]) take(came []R) {
+	inOrder := true
+	for i := range came {
+		t := r.when(&came[i])
+		inOrder = inOrder && t >= r.newest
+		r.newest = max(r.newest, t)
+	}
+	r.waiting = append(r.waiting, came...)
+	if !inOrder {
+		slices.SortStableFunc(r.waiting, func(a, b R) int { return cmp.Compare(r.when(&a), r.when(&b)) })
+	}
 }
 
 func (r *rows[R]) next(ctx context.Context) (model.Nanos, bool, error) {

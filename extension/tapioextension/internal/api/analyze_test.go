@@ -126,9 +126,38 @@ func TestAnAnswerLeavesOutWhatTurnedOutToBeAPart(t *testing.T) {
 		&model.Insight{FindingIdentity: model.FindingIdentity{ID: "ib", Time: 1500}, GroupID: "b"},
 		group("a", model.GroupMerged),
 	})
-	answer := run.answer(&protoconv.Analysis{})
+	answer := run.answer(&protoconv.Analysis{}, nil)
 	require.Len(t, answer.GetGroups(), 1)
 	require.Equal(t, "b", answer.GetGroups()[0].GetId())
 	require.Len(t, answer.GetInsights(), 1)
 	require.Equal(t, "b", answer.GetInsights()[0].GetGroupId())
+}
+
+func TestAnalysisAnswersWithTheIncidentsThatAreKnown(t *testing.T) {
+	s := testService(t)
+	begin := time.Unix(1_700_000_000, 0)
+	s.putCalls(begin, 400, 300)
+	cause := func(service string) model.RootCause {
+		return model.RootCause{Factors: []model.CausalFactor{{Entity: model.Entity{Kind: model.EntityService, Name: service}}}}
+	}
+	at := model.Nanos(begin.Add(400 * time.Second).UnixNano())
+	stored := func(id string, kind model.GroupKind, service string) *model.SemanticGroup {
+		g := group(id, 1, at, service)
+		g.Range.Start, g.Kind, g.RootCause = at-model.Nanos(time.Minute), kind, cause(service)
+		return g
+	}
+	s.put(stored("same", model.GroupIncident, "payment"), stored("other", model.GroupIncident, "disk"), stored("noted", model.GroupObservation, "cron"))
+	response, err := s.AnalyzeEvents(t.Context(), &tapiov1.AnalyzeEventsRequest{Filter: ranged(begin.Unix()+290, begin.Unix()+400)})
+	require.NoError(t, err)
+	var ids []string
+	for _, g := range response.GetGroups() {
+		ids = append(ids, g.GetId())
+	}
+	require.Contains(t, ids, "same")
+	require.Contains(t, ids, "other")
+	require.NotContains(t, ids, "noted")
+	for _, g := range response.GetGroups() {
+		first := g.GetRootCause().GetCausalFactors()[0].GetEntity().GetName()
+		require.False(t, first == "payment" && g.GetId() != "same", "one cause is answered once")
+	}
 }

@@ -134,3 +134,41 @@ func findingMessage(finding model.Finding) *tapiov1.StreamEventsResponse {
 		return &tapiov1.StreamEventsResponse{}
 	}
 }
+
+// maxKnown is the most incidents that an answer takes over.
+const maxKnown = 100
+
+// knownIncidents are those that the engine reported by itself of the stretch asked for: it
+// saw more of them than the stretch holds.
+func knownIncidents(ctx context.Context, s *Server, analysis *protoconv.Analysis) ([]*model.SemanticGroup, error) {
+	if narrowed(&analysis.Filter) {
+		return nil, nil
+	}
+	page, err := s.latestFindings(ctx, &model.FindingQuery{
+		EventName:  model.SemanticGroupEvent,
+		GroupKinds: []model.GroupKind{model.GroupIncident},
+		Filter:     model.Filter{Time: analysis.Filter.Time, Services: analysis.Filter.Services, Namespaces: analysis.Filter.Namespaces},
+		Paging:     model.Paging{Limit: maxKnown},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []*model.SemanticGroup
+	for _, finding := range page.Rows {
+		if g, ok := finding.(*model.SemanticGroup); ok && g.State != model.GroupMerged && len(g.RootCause.Factors) > 0 {
+			list = append(list, g)
+		}
+	}
+	return list, nil
+}
+
+// narrowed reports whether a filter selects records by more than time and service, which says
+// nothing of incidents.
+func narrowed(f *model.Filter) bool {
+	return f.Invert || f.Text != "" || f.MinSeverity != 0 || len(f.Selectors)+len(f.Severities)+len(f.EventNames) > 0
+}
+
+// sameCause reports whether two groups name the same cause first.
+func sameCause(a, b *model.SemanticGroup) bool {
+	return len(a.RootCause.Factors) > 0 && len(b.RootCause.Factors) > 0 && a.RootCause.Factors[0].Entity.Name == b.RootCause.Factors[0].Entity.Name
+}

@@ -66,7 +66,7 @@ func (s *tapioService) AnalyzeEvents(
 	if err != nil {
 		return nil, err
 	}
-	known, err := knownIncidents(ctx, s.Server, &analysis)
+	known, err := s.findings.known(ctx, &analysis)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (r *rows[R]) fill(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		came, _, more := r.tail.Poll(tailRows)
+		came, _, more := r.tail.Poll(stream.TailRows)
 		r.take(came)
 		if r.ended = !more; len(came) > 0 || r.ended {
 			continue

@@ -138,13 +138,13 @@ func findingMessage(finding model.Finding) *tapiov1.StreamEventsResponse {
 // maxKnown is the most incidents that an answer takes over.
 const maxKnown = 100
 
-// knownIncidents are those that the engine reported by itself of the stretch asked for: it
+// known are the incidents that the engine reported by itself of the stretch asked for: it
 // saw more of them than the stretch holds.
-func knownIncidents(ctx context.Context, s *Server, analysis *protoconv.Analysis) ([]*model.SemanticGroup, error) {
+func (f *findings) known(ctx context.Context, analysis *protoconv.Analysis) ([]*model.SemanticGroup, error) {
 	if narrowed(&analysis.Filter) {
 		return nil, nil
 	}
-	page, err := s.latestFindings(ctx, &model.FindingQuery{
+	page, err := f.latest(ctx, &model.FindingQuery{
 		EventName:  model.SemanticGroupEvent,
 		GroupKinds: []model.GroupKind{model.GroupIncident},
 		Filter:     model.Filter{Time: analysis.Filter.Time, Services: analysis.Filter.Services, Namespaces: analysis.Filter.Namespaces},

@@ -36,6 +36,18 @@ func (d *durations) addAll(o *durations) {
 	}
 }
 
+// removeAll takes away what is a part of it; nil takes nothing.
+func (d *durations) removeAll(part *durations) {
+	if part == nil {
+		return
+	}
+	d.n = 0
+	for i := range d.buckets {
+		d.buckets[i] = max(0, d.buckets[i]-part.buckets[i])
+		d.n += d.buckets[i]
+	}
+}
+
 func (d *durations) decay(by float64) {
 	d.n = 0
 	for i := range d.buckets {
@@ -61,7 +73,7 @@ func (d *durations) quantile(q float64) float64 {
 }
 
 const (
-	paceCost = 1312 // bytes of the durations of a route with its names
+	paceCost = 1320 // bytes of the durations of a route with its names
 	// minDurations is how many durations a percentile needs.
 	minDurations = 20
 	// minRouteDurations is how many those of a route need, of which few are of one minute.
@@ -79,6 +91,7 @@ type pace struct {
 	slowAfter float64    // a longer duration is slow; 0 while that is not known
 	middle    float64    // ms that half of the requests take at most
 	during    *durations // of requests while incidents affect them, nil for none
+	calm      *durations // of those, what came before the first incident began; nil for none
 }
 
 // routeKey names requests of one operation that begin alike. A gateway has one operation for
@@ -150,12 +163,39 @@ func (p *pace) longAfter() float64 {
 	return max(p.middle*math.Exp(leastRise), p.middle+leastMillis)
 }
 
-// percentile95 is that of the baseline, and that of recent requests, in ms.
-func (p *pace) percentile95() (before, now float64) {
+// percentile95 is that of the baseline, that of recent requests, and that of those since the
+// first incident that affects them began, in ms.
+func (p *pace) percentile95() (before, now, since float64) {
+	recent := p.recent()
+	before, now = p.base.quantile(0.95), recent.quantile(0.95)
+	recent.removeAll(p.calm)
+	return before, now, recent.quantile(0.95)
+}
+
+// recent are the durations of the recent minutes, and those since an incident began.
+func (p *pace) recent() durations {
 	recent := p.minutes[0]
 	recent.addAll(&p.minutes[1])
 	if p.during != nil {
 		recent.addAll(p.during)
 	}
-	return p.base.quantile(0.95), recent.quantile(0.95)
+	return recent
+}
+
+// beginIncident notes that of the recent durations so many are of requests since an incident
+// began, of which slow ones were slow. Those are the longest; the others were like all.
+func (p *pace) beginIncident(since, slow float64) {
+	calm := p.recent()
+	slow = min(slow, since)
+	for i := durationBuckets - 1; i >= 0 && slow > 0; i-- {
+		taken := min(slow, float64(calm.buckets[i]))
+		calm.buckets[i] -= float32(taken)
+		slow, since = slow-taken, since-taken
+	}
+	left := 0.0
+	for _, n := range calm.buckets {
+		left += float64(n)
+	}
+	calm.decay(1 - min(1, since/max(left, 1)))
+	p.during, p.calm = &durations{}, &calm
 }

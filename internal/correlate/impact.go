@@ -41,7 +41,7 @@ func (e *Engine) impact(g *group) model.Impact {
 			im.Operations = append(im.Operations, model.OperationImpact{
 				Service: v.key.service, Operation: v.key.what, Requests: scale * n,
 				ErrorRatio: float64(v.total.failed) / n, BaselineErrorRatio: v.knownFailed, SlowRatio: slow / n,
-				BaselineP95: model.Nanos(v.before95 * 1e6), P95: model.Nanos(v.now95 * 1e6),
+				BaselineP95: model.Nanos(v.before95 * 1e6), P95: model.Nanos(v.since95 * 1e6),
 			})
 		}
 	}

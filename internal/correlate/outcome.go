@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	outcomeCost = 3184 // bytes of the outcomes of an operation with its histograms
+	outcomeCost = 3568 // bytes of the outcomes of an operation with its histograms
 	// slowShare is the share of requests that are slow by definition while nothing
 	// is wrong: those beyond the 99th percentile.
 	slowShare = 0.01
@@ -237,14 +237,15 @@ func (o *outcomes) begin(slot int64) {
 	o.until = 0
 	o.holders++
 	if o.during == nil {
-		o.during = &durations{}
+		at := o.between(slot, o.head)
+		o.beginIncident(float64(at.n-at.failed), float64(max(at.slow, at.long)))
 	}
 }
 
 // end notes that one of them affects it no longer.
 func (o *outcomes) end(slot int64) {
 	if o.holders--; o.holders <= 0 {
-		o.holders, o.until, o.during = 0, slot, nil
+		o.holders, o.until, o.during, o.calm = 0, slot, nil, nil
 	}
 }
 

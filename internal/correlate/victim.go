@@ -51,6 +51,7 @@ type victim struct {
 	every           int64       // slots between two points of the metric that counts them
 	first           model.Nanos // when the first request was affected
 	before95, now95 float64
+	since95         float64 // of the requests since the incident began
 	recovered       bool
 	inner           bool // services call it: its users see what those answer
 }
@@ -125,7 +126,7 @@ func (v *victim) count(o *outcomes, newest int64) {
 	v.upto, v.every = max(v.upto, newest), o.every
 	v.window = v.seen(o.between(newest-max(peakSlots, v.every)+1, newest))
 	if !v.recovered {
-		v.before95, v.now95 = o.percentile95()
+		v.before95, v.now95, v.since95 = o.percentile95()
 	}
 }
 

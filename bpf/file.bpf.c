@@ -404,29 +404,48 @@ static __always_inline bool is_open(__u64 at, __u64 inode)
 
 // The sweep finds the files that are no longer open: there is no hook for that which sees every way, of which the
 // end of a process and exec are two.
-SEC("iter/bpf_map_elem")
-int on_sweep(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void sweep(__u64 key, struct open_file *file)
 {
-	struct open_file *file = ctx->value;
-	__u64 *at = ctx->key, key, now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_ns();
 	struct scratch *scratch;
 	__u32 zero = 0;
 	bool open;
 
-	if (!at || !file)
-		return 0;
-	key = *at;
 	open = is_open(key, file->inode);
 	if (open && (!file->bytes || now - file->told < tell_every))
-		return 0;
+		return;
 	scratch = bpf_map_lookup_elem(&scratches, &zero);
 	if (!scratch)
-		return 0;
+		return;
 	if (file->bytes)
 		tell_written(scratch, file, !open);
 	file->bytes = file->calls = 0;
 	file->told = now;
 	if (!open && !bpf_map_delete_elem(&open_files, &key))
 		grow(OPEN_NOW, -1);
+}
+
+SEC("iter/bpf_map_elem")
+int on_sweep(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct open_file *file = ctx->value;
+	__u64 *at = ctx->key;
+
+	if (at && file)
+		sweep(*at, file);
+	return 0;
+}
+
+static long sweep_next(void *map, __u64 *at, struct open_file *file, void *none)
+{
+	sweep(*at, file);
+	return 0;
+}
+
+// The same where the kernel refuses iterators over the elements of a map.
+SEC("syscall")
+int on_sweep_call(void *none)
+{
+	bpf_for_each_map_elem(&open_files, sweep_next, NULL, 0);
 	return 0;
 }

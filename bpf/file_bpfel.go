@@ -16,22 +16,23 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	FileMapAccounts    = "accounts"
-	FileMapEvents      = "events"
-	FileMapFileCounts  = "file_counts"
-	FileMapOpenFiles   = "open_files"
-	FileMapPrefixes    = "prefixes"
-	FileMapScratches   = "scratches"
-	FileMapSought      = "sought"
-	FileProgOnFileCall = "on_file_call"
-	FileProgOnSweep    = "on_sweep"
-	FileVarOperations  = "operations"
-	FileVarOwnPid      = "own_pid"
-	FileVarTellEvery   = "tell_every"
-	FileVarTellOpens   = "tell_opens"
-	FileVarTellReads   = "tell_reads"
-	FileVarTellWrites  = "tell_writes"
-	FileVarV1Memory    = "v1_memory"
+	FileMapAccounts     = "accounts"
+	FileMapEvents       = "events"
+	FileMapFileCounts   = "file_counts"
+	FileMapOpenFiles    = "open_files"
+	FileMapPrefixes     = "prefixes"
+	FileMapScratches    = "scratches"
+	FileMapSought       = "sought"
+	FileProgOnFileCall  = "on_file_call"
+	FileProgOnSweep     = "on_sweep"
+	FileProgOnSweepCall = "on_sweep_call"
+	FileVarOperations   = "operations"
+	FileVarOwnPid       = "own_pid"
+	FileVarTellEvery    = "tell_every"
+	FileVarTellOpens    = "tell_opens"
+	FileVarTellReads    = "tell_reads"
+	FileVarTellWrites   = "tell_writes"
+	FileVarV1Memory     = "v1_memory"
 )
 
 // LoadFile returns the embedded CollectionSpec for File.
@@ -76,8 +77,9 @@ type FileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FileProgramSpecs struct {
-	OnFileCall *ebpf.ProgramSpec `ebpf:"on_file_call"`
-	OnSweep    *ebpf.ProgramSpec `ebpf:"on_sweep"`
+	OnFileCall  *ebpf.ProgramSpec `ebpf:"on_file_call"`
+	OnSweep     *ebpf.ProgramSpec `ebpf:"on_sweep"`
+	OnSweepCall *ebpf.ProgramSpec `ebpf:"on_sweep_call"`
 }
 
 // FileMapSpecs contains maps before they are loaded into the kernel.
@@ -164,14 +166,16 @@ type FileVariables struct {
 //
 // It can be passed to LoadFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FilePrograms struct {
-	OnFileCall *ebpf.Program `ebpf:"on_file_call"`
-	OnSweep    *ebpf.Program `ebpf:"on_sweep"`
+	OnFileCall  *ebpf.Program `ebpf:"on_file_call"`
+	OnSweep     *ebpf.Program `ebpf:"on_sweep"`
+	OnSweepCall *ebpf.Program `ebpf:"on_sweep_call"`
 }
 
 func (p *FilePrograms) Close() error {
 	return _FileClose(
 		p.OnFileCall,
 		p.OnSweep,
+		p.OnSweepCall,
 	)
 }
 

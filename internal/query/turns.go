@@ -94,8 +94,10 @@ func (t *Turns) Idle() int {
 	return t.capacity - t.taken
 }
 
-// Waited counts those that had to wait, Refused those that were given no turn.
-func (t *Turns) Waited() uint64  { return t.waited.Load() }
+// Waited counts those that had to wait.
+func (t *Turns) Waited() uint64 { return t.waited.Load() }
+
+// Refused counts those that were given no turn.
 func (t *Turns) Refused() uint64 { return t.refused.Load() }
 
 func (t *Turns) take(client string) {

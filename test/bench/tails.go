@@ -136,8 +136,7 @@ func (a *tails) awaitEnd(ctx context.Context, written uint64) error {
 				return ctx.Err()
 			}
 			if time.Now().After(end) {
-				return fmt.Errorf("tail %d is at record %d of %d, %v after the last was written; its stream: %v",
-					i+1, t.next.Load()-1, written, catchUpLimit, t.err)
+				return errors.Join(fmt.Errorf("tail %d is at record %d of %d, %v after the last was written", i+1, t.next.Load()-1, written, catchUpLimit), t.err)
 			}
 			wait(ctx, pollEvery)
 		}

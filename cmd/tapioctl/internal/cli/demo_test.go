@@ -105,14 +105,15 @@ func TestDemoThatCannotRun(t *testing.T) {
 		code  int
 		error string
 	}{
-		"unknown fault":     {[]string{"--fault", "disk-full"}, exitcode.Usage, `--fault: unknown fault "disk-full": use one of payment-db-slow, `},
-		"no rate":           {[]string{"--rate", "0"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 0"},
-		"too much":          {[]string{"--rate", "1e6"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 1e+06"},
-		"negative delay":    {[]string{"--fault-after", "-1s"}, exitcode.Usage, "--fault-after must be 0 or more, is -1s"},
-		"negative end":      {[]string{"--fault", "cache-down", "--fault-for", "-1s"}, exitcode.Usage, "--fault-for must be 0 or more, is -1s"},
-		"nothing to end":    {[]string{"--fault-for", "1m"}, exitcode.Usage, "--fault-for 1m0s needs --fault: name the fault to end"},
+		"unknown fault":  {[]string{"--fault", "disk-full"}, exitcode.Usage, `--fault: unknown fault "disk-full": use one of payment-db-slow, `},
+		"no rate":        {[]string{"--rate", "0"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 0"},
+		"too much":       {[]string{"--rate", "1e6"}, exitcode.Usage, "--rate must be above 0 and at most 100 requests per second, is 1e+06"},
+		"negative delay": {[]string{"--fault-after", "-1s"}, exitcode.Usage, "--fault-after must be 0 or more, is -1s"},
+		"negative end":   {[]string{"--fault", "cache-down", "--fault-for", "-1s"}, exitcode.Usage, "--fault-for must be 0 or more, is -1s"},
+		"nothing to end": {[]string{"--fault-for", "1m"}, exitcode.Usage, "--fault-for 1m0s needs --fault: name the fault to end"},
 		"no end": {
-			[]string{"--fault", "cache-down", "--fault-for", "1m", "--duration", "3m"}, exitcode.Usage,
+			[]string{"--fault", "cache-down", "--fault-for", "1m", "--duration", "3m"},
+			exitcode.Usage,
 			"--duration 3m0s must be longer than --fault-after 2m30s and --fault-for 1m0s together: the shop would end before the fault",
 		},
 		"negative duration": {[]string{"--duration", "-1s"}, exitcode.Usage, "--duration must be 0 or more, is -1s"},

@@ -298,11 +298,3 @@ func (r *analysisRun) inOrder(a, b *model.SemanticGroup) int {
 		cmp.Compare(later(a), later(b)), cmp.Compare(b.Impact.Level, a.Impact.Level),
 		cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.ID, b.ID))
 }
-
-func each[Word, Message any](words []Word, message func(Word) Message) []Message {
-	list := make([]Message, len(words))
-	for i := range words {
-		list[i] = message(words[i])
-	}
-	return list
-}

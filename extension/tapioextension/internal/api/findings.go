@@ -172,3 +172,11 @@ func narrowed(f *model.Filter) bool {
 func sameCause(a, b *model.SemanticGroup) bool {
 	return len(a.RootCause.Factors) > 0 && len(b.RootCause.Factors) > 0 && a.RootCause.Factors[0].Entity.Name == b.RootCause.Factors[0].Entity.Name
 }
+
+func each[Word, Message any](words []Word, message func(Word) Message) []Message {
+	list := make([]Message, len(words))
+	for i := range words {
+		list[i] = message(words[i])
+	}
+	return list
+}

@@ -102,6 +102,7 @@ type Programs struct {
 	programs []*ebpf.Program
 	links    []link.Link
 	iters    map[string]*link.Iter
+	calls    map[string]*ebpf.Program // of type syscall, which run when they are called
 	Waiting  map[string]*ebpf.Program // for libraries and clocks to attach to
 }
 
@@ -109,7 +110,7 @@ type Programs struct {
 // one that the kernel refuses must not take the others with it. Set variables
 // and sizes of maps in the spec before.
 func (k *Kernel) Load(probe string, spec *ebpf.CollectionSpec, features []Feature) (*Programs, []Gap) {
-	p := &Programs{kernel: k, Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}, Waiting: map[string]*ebpf.Program{}}
+	p := &Programs{kernel: k, Maps: map[string]*ebpf.Map{}, iters: map[string]*link.Iter{}, calls: map[string]*ebpf.Program{}, Waiting: map[string]*ebpf.Program{}}
 	if err := p.makeMaps(spec, k.shared); err != nil {
 		var gaps []Gap
 		for _, f := range features {
@@ -233,6 +234,9 @@ func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program, over stri
 			p.iters[spec.Name] = iter
 		}
 		return err
+	case spec.Type == ebpf.Syscall:
+		p.calls[spec.Name] = program
+		return nil
 	case spec.AttachType == ebpf.AttachTraceUprobeMulti, spec.Type == ebpf.PerfEvent:
 		p.Waiting[spec.Name] = program
 		return nil
@@ -254,8 +258,15 @@ func (p *Programs) link(spec *ebpf.ProgramSpec, program *ebpf.Program, over stri
 	return err
 }
 
-// Iterate lets the iterator walk once. It writes nothing, but may send records.
+// Iterate lets the iterator walk once, or runs the program that does so itself. It writes
+// nothing, but may send records.
 func (p *Programs) Iterate(name string) error {
+	if program, ok := p.calls[name]; ok {
+		if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
+			return fmt.Errorf("run %s: %w", name, err)
+		}
+		return nil
+	}
 	iter, ok := p.iters[name]
 	if !ok {
 		return nil // there is a gap for it

@@ -53,11 +53,13 @@ func (p *files) Attach(k *kernel.Kernel) []kernel.Gap {
 	}
 	features := []kernel.Feature{{Name: "calls", Ways: [][]string{{bpf.FileProgOnFileCall}}, Since: "6.2"}}
 	if p.config.Writes {
-		features = append(features, kernel.Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}}, Over: bpf.FileMapOpenFiles, Since: "6.2"})
+		features = append(features, kernel.Feature{Name: "writes", Ways: [][]string{{bpf.FileProgOnSweep}, {bpf.FileProgOnSweepCall}}, Over: bpf.FileMapOpenFiles, Since: "6.2"})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.counts = loaded.Maps[bpf.FileMapFileCounts]
-	p.sweep = func() error { return loaded.Iterate(bpf.FileProgOnSweep) }
+	p.sweep = func() error {
+		return errors.Join(loaded.Iterate(bpf.FileProgOnSweep), loaded.Iterate(bpf.FileProgOnSweepCall)) // one of them was attached
+	}
 	if err := p.fillPrefixes(loaded.Maps[bpf.FileMapPrefixes]); err != nil {
 		gaps = append(gaps, kernel.Missing(p.Name(), "paths", err))
 	}

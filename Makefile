@@ -205,7 +205,11 @@ bench-nginx: bin/tapio ## Measure what nginx keeps of its throughput beside the 
 
 .PHONY: bench-profile
 bench-profile: bin/tapio ## Measure what profiles of the whole host cost, the probe off and on by turns, beside 50,000 blocked threads a second (needs root): ROUNDS
-	go test -run '^$$' -bench Profile -benchtime $(or $(ROUNDS),3)x -timeout 60m -v ./receiver/ebpfreceiver/
+	go test -run '^$$' -bench 'Profile$$' -benchtime $(or $(ROUNDS),3)x -timeout 60m -v ./receiver/ebpfreceiver/
+
+.PHONY: bench-profile-bytes
+bench-profile-bytes: ## Measure what a sample of this host's profiles takes in the store, in five minutes of whatever runs here (needs root)
+	go test -run '^$$' -bench ProfileBytes -benchtime 1x -timeout 20m -v ./receiver/ebpfreceiver/
 
 .PHONY: bench-ebpf
 bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load

@@ -116,6 +116,14 @@ static __always_inline bool send_served(struct task_struct *task, struct sample_
 	return true;
 }
 
+// A thread that may be serving a request runs: nothing else is told. If it has the same request in hand as in the record of it
+// before, it had so when another profiler sampled it between the two.
+struct serving_thread {
+	struct record_head head;
+	__u32 thread;
+	__u32 unseen;
+};
+
 static __always_inline void add_sample(struct sample_key *key, __u64 count, __u64 nanoseconds)
 {
 	__u32 zero = 0, *generation = bpf_map_lookup_elem(&sample_generation, &zero);
@@ -170,6 +178,29 @@ SEC("perf_event")
 int on_clock_alone(struct bpf_perf_event_data *ctx)
 {
 	return sample_clock(ctx, false);
+}
+
+// The clock that runs beside another profiler's: it tells which threads serve, and unwinds nothing.
+SEC("perf_event")
+int on_clock_serving(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct serving_thread *serving;
+	struct thread_reads *reads;
+
+	if (!task->pid || !task->mm)
+		return 0;
+	reads = bpf_task_storage_get(&thread_reads, task, 0, 0);
+	if (!reads || !reads->serving)
+		return 0;
+	serving = bpf_ringbuf_reserve(&events, sizeof(*serving), 0);
+	if (!serving)
+		return 0;
+	fill_head(&serving->head, KIND(PROBE_PROFILE, 2), task);
+	serving->thread = BPF_CORE_READ(task, pid);
+	serving->unseen = reads->unseen;
+	submit(KIND(PROBE_PROFILE, 2), serving);
+	return 0;
 }
 
 // What is known of a thread that is blocked, and how often it was.

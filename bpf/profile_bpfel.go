@@ -31,6 +31,7 @@ const (
 	ProfileProgOnBlock         = "on_block"
 	ProfileProgOnClock         = "on_clock"
 	ProfileProgOnClockAlone    = "on_clock_alone"
+	ProfileProgOnClockServing  = "on_clock_serving"
 	ProfileVarExactOfCpu       = "exact_of_cpu"
 	ProfileVarExactOfThread    = "exact_of_thread"
 	ProfileVarV1Memory         = "v1_memory"
@@ -78,9 +79,10 @@ type ProfileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProfileProgramSpecs struct {
-	OnBlock      *ebpf.ProgramSpec `ebpf:"on_block"`
-	OnClock      *ebpf.ProgramSpec `ebpf:"on_clock"`
-	OnClockAlone *ebpf.ProgramSpec `ebpf:"on_clock_alone"`
+	OnBlock        *ebpf.ProgramSpec `ebpf:"on_block"`
+	OnClock        *ebpf.ProgramSpec `ebpf:"on_clock"`
+	OnClockAlone   *ebpf.ProgramSpec `ebpf:"on_clock_alone"`
+	OnClockServing *ebpf.ProgramSpec `ebpf:"on_clock_serving"`
 }
 
 // ProfileMapSpecs contains maps before they are loaded into the kernel.
@@ -174,9 +176,10 @@ type ProfileVariables struct {
 //
 // It can be passed to LoadProfileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProfilePrograms struct {
-	OnBlock      *ebpf.Program `ebpf:"on_block"`
-	OnClock      *ebpf.Program `ebpf:"on_clock"`
-	OnClockAlone *ebpf.Program `ebpf:"on_clock_alone"`
+	OnBlock        *ebpf.Program `ebpf:"on_block"`
+	OnClock        *ebpf.Program `ebpf:"on_clock"`
+	OnClockAlone   *ebpf.Program `ebpf:"on_clock_alone"`
+	OnClockServing *ebpf.Program `ebpf:"on_clock_serving"`
 }
 
 func (p *ProfilePrograms) Close() error {
@@ -184,6 +187,7 @@ func (p *ProfilePrograms) Close() error {
 		p.OnBlock,
 		p.OnClock,
 		p.OnClockAlone,
+		p.OnClockServing,
 	)
 }
 

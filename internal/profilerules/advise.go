@@ -4,6 +4,7 @@
 package profilerules
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -17,23 +18,28 @@ type Advice struct {
 	Warnings    []string
 }
 
-// Merge returns the sum of the samples of a query.
-type Merge func(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error)
+// Reader reads the samples of queries, as query.ProfileReader does.
+type Reader interface {
+	MergeProfiles(ctx context.Context, q model.ProfileQuery) (*model.CallTree, error)
+	GroupProfiles(ctx context.Context, q model.ProfileGroupQuery) (model.ProfileGroups, error)
+}
 
-// Advise applies the rules to a tree, which is the sum of the samples of a query. It merges
-// those of the JVM's threads for garbage collection, where rules need them. Of the samples
-// of the tree some have no function name, and some stacks are not complete.
-func Advise(ctx context.Context, merge Merge, tree *model.CallTree, query model.ProfileQuery, unsymbolized, truncated int64) (Advice, error) {
+// Advise applies the rules to a tree, which is the sum of the samples of a query. Where
+// rules need them it reads the samples by thread. Of the samples of the tree some have no
+// function name, and some stacks are not complete.
+func Advise(ctx context.Context, from Reader, tree *model.CallTree, query model.ProfileQuery, unsymbolized, truncated int64) (Advice, error) {
 	var gcThreads *model.CallTree
+	var err error
 	if NeedsThreads(tree) && !query.Filter.Invert {
-		selector, err := model.NewSelector(semconv.ThreadName, string(model.OpMatches), []string{GCThreads})
-		if err != nil {
-			return Advice{}, err
-		}
-		query.Filter.Selectors = append(slices.Clone(query.Filter.Selectors), selector)
-		if gcThreads, err = merge(ctx, query); err != nil {
+		if gcThreads, err = mergedWith(ctx, from, query, semconv.ThreadName, string(model.OpMatches), GCThreads); err != nil {
 			return Advice{}, err
 		}
 	}
-	return Advice{Find(tree, gcThreads), Warnings(tree, unsymbolized, truncated)}, nil
+	busiest, err := busiestThread(ctx, from, tree, query)
+	if err != nil {
+		return Advice{}, err
+	}
+	found := append(Find(tree, gcThreads), busiest...)
+	slices.SortStableFunc(found, func(a, b Bottleneck) int { return cmp.Compare(b.Share, a.Share) })
+	return Advice{found, Warnings(tree, unsymbolized, truncated)}, nil
 }

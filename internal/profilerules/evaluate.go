@@ -75,11 +75,15 @@ func wholeOf(t *model.CallTree, measure Measure) float64 {
 	if measure == CPU {
 		return float64(t.Total())
 	}
-	units := map[string]float64{"nanoseconds": 1, "microseconds": 1e3, "milliseconds": 1e6, "seconds": 1e9}
-	if unit := units[t.Type.Unit]; unit > 0 {
+	if unit := nanosecondsPer(t.Type.Unit); unit > 0 {
 		return float64(t.Duration) / unit
 	}
 	return 0
+}
+
+// nanosecondsPer returns the length of a unit of time; 0 of other units.
+func nanosecondsPer(unit string) float64 {
+	return map[string]float64{"nanoseconds": 1, "microseconds": 1e3, "milliseconds": 1e6, "seconds": 1e9}[unit]
 }
 
 // samplesOf counts the samples that the profiler took; exact is false where files hold

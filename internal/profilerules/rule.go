@@ -45,7 +45,8 @@ type Rule struct {
 	Source    string
 	// Explanation is why it costs, Advice what to do.
 	Explanation, Advice string
-	// Frames are those whose cost counts, with all they call; with Leaf only without.
+	// Frames are those whose cost counts, with all they call; with Leaf only without. A rule
+	// without frames is about threads.
 	Frames []Frames
 	Leaf   bool
 	// Innermost lists the innermost function that matched of each stack, not the outermost.
@@ -121,5 +122,5 @@ func libraryRules() []Rule {
 }
 
 func systemRules() []Rule {
-	return []Rule{memoryCopy(), spinningLocks(), lockWait(), systemCalls(), pageFaults(), ioWait()}
+	return []Rule{memoryCopy(), spinningLocks(), lockWait(), systemCalls(), pageFaults(), ioWait(), busyThread()}
 }

@@ -13,6 +13,8 @@ func cpythonGC() Rule {
 			{Language: Python, Functions: []string{
 				"gc_collect_main*", "gc_collect_generations*", "gc_collect_region*", "_PyGC_Collect*",
 				"collect_with_callback*", "deduce_unreachable*",
+				// What these call: without frame pointers the stack ends there.
+				"visit_decref", "visit_reachable", "update_refs", "subtract_refs", "move_unreachable", "untrack_tuples",
 			}},
 		},
 	}

@@ -161,10 +161,18 @@ func startEmpty(b *testing.B) (pid int, stop func()) {
 // its own as its ports may be taken.
 func startShipped(b *testing.B, more ...string) (pid int, stop func()) {
 	b.Helper()
-	log := filepath.Join(b.TempDir(), "log")
+	pid, _, stop = startLogged(b, more...)
+	return pid, stop
+}
+
+// startLogged also returns the file of its log. Where tracefs is not mounted it is for this process.
+func startLogged(b *testing.B, more ...string) (pid int, log string, stop func()) {
+	b.Helper()
+	log = filepath.Join(b.TempDir(), "log")
 	to, err := os.Create(log)
 	require.NoError(b, err)
-	args := []string{"-n", "sh", "-c", `ip link set lo up; exec "$0" "$@"`, "../../bin/tapio", "--config", "../../distribution/config/tapio.yaml"}
+	const prepared = `ip link set lo up; test -e /sys/kernel/tracing/events/sched || mount -t tracefs nodev /sys/kernel/tracing; exec "$0" "$@"`
+	args := []string{"-n", "--mount", "--propagation", "private", "sh", "-c", prepared, "../../bin/tapio", "--config", "../../distribution/config/tapio.yaml"}
 	command := exec.Command("unshare", append(args, more...)...)
 	command.Stderr = to
 	require.NoError(b, command.Start())
@@ -172,7 +180,7 @@ func startShipped(b *testing.B, more ...string) (pid int, stop func()) {
 		text, _ := os.ReadFile(log)
 		return strings.Contains(string(text), "Everything is ready")
 	}, 2*time.Minute, 50*time.Millisecond, "make bin/tapio builds it")
-	return command.Process.Pid, func() {
+	return command.Process.Pid, log, func() {
 		require.NoError(b, command.Process.Signal(syscall.SIGTERM))
 		require.NoError(b, command.Wait())
 	}

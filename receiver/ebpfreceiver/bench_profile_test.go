@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux
+//go:build linux && (amd64 || arm64)
 
 package ebpfreceiver
 
@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,18 +36,28 @@ func BenchmarkProfile(b *testing.B) {
 	load := filepath.Join(b.TempDir(), "load")
 	out, err := exec.Command(compiler, "-O1", "-fno-omit-frame-pointer", "-pthread", "-o", load, "testdata/profile/load.c").CombinedOutput()
 	require.NoError(b, err, string(out))
+	average, err := os.ReadFile("/proc/loadavg")
+	require.NoError(b, err)
+	b.Logf("load average %s: figures of a machine that does other work are no figures", strings.Fields(string(average))[0])
 	const key = "receivers::ebpf::probes::profile::"
+	builtin := []string{"--set", key + "cpu_profiler=builtin"}
+	unwinding := []string{"--set", key + "cpu_profiler=opentelemetry", "--set", key + "off_cpu=false"}
 	for _, of := range []struct {
 		name string
 		set  []string
 	}{
-		{"20Hz", []string{"--set", key + "off_cpu=false"}},
-		{"97Hz", []string{"--set", key + "off_cpu=false", "--set", key + "frequency=97"}},
+		{"20Hz", append([]string{"--set", key + "off_cpu=false"}, builtin...)},
+		{"97Hz", append([]string{"--set", key + "off_cpu=false", "--set", key + "frequency=97"}, builtin...)},
 		{"off-CPU", []string{"--set", key + "frequency=0"}},
-		{"20Hz-and-off-CPU", nil},
+		{"20Hz-and-off-CPU", builtin},
+		{"OpenTelemetry-20Hz", unwinding},
+		{"OpenTelemetry-97Hz", append([]string{"--set", key + "frequency=97"}, unwinding...)},
 	} {
 		b.Run(of.name, func(b *testing.B) {
-			var ratio, programs, collector, memory []float64
+			if strings.HasPrefix(of.name, "OpenTelemetry") {
+				pretendMemlock(b)
+			}
+			var switches, ratio, programs, collector, memory []float64
 			for range b.N {
 				before := measureProfile(b, load, "--set", key+"enabled=false")
 				with := measureProfile(b, load, of.set...)
@@ -55,9 +66,11 @@ func BenchmarkProfile(b *testing.B) {
 				ratio = append(ratio, with.load/without)
 				programs = append(programs, 100*(with.load-without))
 				collector = append(collector, 100*(with.collector-(before.collector+after.collector)/2))
+				switches = append(switches, with.switches)
 				memory = append(memory, with.memory-(before.memory+after.memory)/2)
 				b.Logf("off %+v on %+v off %+v", before, with, after)
 			}
+			b.ReportMetric(median(switches), "switches/s")
 			b.ReportMetric(median(ratio), "load-cpu-ratio")
 			b.ReportMetric(median(programs), "%machine-load")
 			b.ReportMetric(median(collector), "%machine-collector")
@@ -67,14 +80,19 @@ func BenchmarkProfile(b *testing.B) {
 	}
 }
 
-// profileFigures are shares of the machine, MiB, and how often a second threads were blocked.
-type profileFigures struct{ load, collector, memory, blocks float64 }
+// profileFigures are shares of the machine, MiB, how often a second threads of the load were blocked,
+// and how often the host's CPUs went from one thread to another.
+type profileFigures struct{ load, collector, memory, blocks, switches float64 }
 
 func measureProfile(b *testing.B, load string, more ...string) (f profileFigures) {
 	b.Helper()
 	const seconds = 20
-	pid, stop := startShipped(b, more...)
+	pid, log, stop := startLogged(b, more...)
 	defer stop()
+	if slices.ContainsFunc(more, func(set string) bool { return strings.HasSuffix(set, "=opentelemetry") }) {
+		unwinds(b, log)
+	}
+	switched := contextSwitches(b)
 	looked, began := cpuTimeOf(b, pid), time.Now()
 	output, err := exec.Command(load, strconv.Itoa(seconds)).Output()
 	require.NoError(b, err)
@@ -83,6 +101,7 @@ func measureProfile(b *testing.B, load string, more ...string) (f profileFigures
 	_, err = fmt.Sscan(string(output), &f.blocks, &cpu)
 	require.NoError(b, err)
 	f.blocks /= seconds
+	f.switches = (contextSwitches(b) - switched) / time.Since(began).Seconds()
 	f.load = cpu / machine
 	f.collector = (cpuTimeOf(b, pid) - looked).Seconds() / machine
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -92,4 +111,29 @@ func measureProfile(b *testing.B, load string, more ...string) (f profileFigures
 	require.NoError(b, err)
 	f.memory = kilobytes / 1024
 	return f
+}
+
+// contextSwitches is how often CPUs went from one thread to another since the host started.
+func contextSwitches(b *testing.B) float64 {
+	b.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	require.NoError(b, err)
+	_, rest, _ := strings.Cut(string(stat), "\nctxt ")
+	n, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	require.NoError(b, err)
+	return n
+}
+
+// unwinds waits until OpenTelemetry's profiler samples, and skips where it cannot.
+func unwinds(b *testing.B, log string) {
+	b.Helper()
+	var text string
+	require.Eventually(b, func() bool {
+		read, _ := os.ReadFile(log)
+		text = string(read)
+		return strings.Contains(text, "CPUs are sampled by OpenTelemetry's") || strings.Contains(text, "profiler does not run")
+	}, 2*time.Minute, 100*time.Millisecond)
+	if strings.Contains(text, "profiler does not run") {
+		b.Skip("OpenTelemetry's profiler cannot run here: it needs CAP_SYS_RESOURCE, or that the limit of locked memory seems raised, and tracefs")
+	}
 }

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,16 +23,12 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-	"golang.org/x/sys/unix"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/metadata"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/probe"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/profile"
 )
-
-// permittedTest is set in the process in which OpenTelemetry's profiler can run.
-const permittedTest = "TAPIO_OTEL_PROFILER_TEST"
 
 type observedSettings struct {
 	receiver.Settings
@@ -60,14 +55,9 @@ func otelProfiled(cpu profile.CPUProfiler, perSecond uint32) (*Config, observedS
 // OpenTelemetry's profiler names functions of compiled programs without frame pointers and
 // of interpreters, for the services that spans are of, and its CPU time is not counted twice.
 func TestOpenTelemetrysProfilerNamesFunctions(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it puts programs into the kernel")
-	}
-	if os.Getenv(permittedTest) == "" {
-		runPermitted(t)
+	if !permitted(t) {
 		return
 	}
-	pretendMemlock(t)
 	withSymbols, stripped := compiled(t, "burn.c", "-fomit-frame-pointer", "-O2"), compiled(t, "burn.c", "-s", "-fomit-frame-pointer")
 	golang := compiledGo(t)
 	config, set := otelProfiled(profile.CPUProfilerAuto, 97)
@@ -77,9 +67,7 @@ func TestOpenTelemetrysProfilerNamesFunctions(t *testing.T) {
 		}
 	})
 	sink, _ := started(t, config, set.Settings)
-	require.Eventually(t, func() bool { // the kernel verifies its programs for as long
-		return set.logs.FilterMessage("CPUs are sampled by OpenTelemetry's eBPF profiler").Len() == 1
-	}, 2*time.Minute, 50*time.Millisecond)
+	set.waits(t)
 	ofC, ofGo, ofStripped := running(t, withSymbols), running(t, golang), running(t, stripped)
 	burns(t, sink, ofC, model.Frame{Function: "burn_in_c", Kind: "native"})
 	burns(t, sink, ofGo, model.Frame{Function: "main.burnInGo", File: "burn.go", Kind: "go"})
@@ -103,6 +91,14 @@ func TestOpenTelemetrysProfilerNamesFunctions(t *testing.T) {
 	assert.Equal(t, filepath.Base(withSymbols), service.Text(), "that of the spans")
 	assert.NotEmpty(t, profilesOf(sink, ofGo, "off_cpu"), "the own probe measures blocked time")
 	assert.Empty(t, set.logs.FilterMessageSnippet("on_cpu").All())
+}
+
+// waits waits until OpenTelemetry's profiler samples: the kernel takes long to verify its programs.
+func (s *observedSettings) waits(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return s.logs.FilterMessage("CPUs are sampled by OpenTelemetry's eBPF profiler").Len() == 1
+	}, 2*time.Minute, 50*time.Millisecond)
 }
 
 // spends waits until more than half of the CPU time of a process is in that function and
@@ -141,45 +137,7 @@ func notTwice(t *testing.T, sampled time.Duration, pid int) {
 	assert.Less(t, sampled, time.Duration(user+system)*10*time.Millisecond*3/2)
 }
 
-// runPermitted runs this test again where tracefs is mounted and the limit of locked memory
-// can be raised, or seems so.
-func runPermitted(t *testing.T) {
-	t.Helper()
-	needs(t, "unshare", "mount")
-	const mounted = `test -e /sys/kernel/tracing/events/sched || mount -t tracefs nodev /sys/kernel/tracing || exit 64; exec "$0" "$@"`
-	run := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", mounted, os.Args[0],
-		"-test.run", "^TestOpenTelemetrysProfilerNamesFunctions$", "-test.v", "-test.timeout", "5m")
-	run.Env = append(os.Environ(), permittedTest+"=1")
-	out, err := run.CombinedOutput()
-	if run.ProcessState.ExitCode() == 64 {
-		t.Skipf("tracefs cannot be mounted here: %s", out)
-	}
-	require.NoError(t, err, string(out))
-	require.Contains(t, string(out), "--- PASS", string(out))
-}
-
-// pretendMemlock lets this process seem to raise the limit of locked memory, as the
-// profiler insists on: from Linux 5.11 on the memory of maps is not counted there. It
-// makes prlimit64 for that limit do nothing, in all threads.
-func pretendMemlock(t *testing.T) {
-	t.Helper()
-	const load, equal, end = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-	filter := []unix.SockFilter{ // of struct seccomp_data: the number, the second and the third argument
-		{Code: load, K: 0},
-		{Code: equal, Jf: 5, K: unix.SYS_PRLIMIT64},
-		{Code: load, K: 24},
-		{Code: equal, Jf: 3, K: unix.RLIMIT_MEMLOCK},
-		{Code: load, K: 32},
-		{Code: equal, Jt: 1, K: 0}, // it only reads the limit
-		{Code: end, K: unix.SECCOMP_RET_ERRNO},
-		{Code: end, K: unix.SECCOMP_RET_ALLOW},
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
-	require.Zero(t, errno)
-}
-
-// Where OpenTelemetry's profiler cannot run, one message has the reason, and the builtin
+// Where OpenTelemetry's profiler cannot run, one message says so and why, and the builtin
 // one samples CPUs.
 func TestTheBuiltinProfilerTakesOver(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -52,7 +52,7 @@ func profiledWithSpans(t *testing.T, adapt func(*Config)) (*consumertest.Profile
 	return started(t, config, receivertest.NewNopSettings(metadata.Type))
 }
 
-func started(t *testing.T, config *Config, set receiver.Settings) (*consumertest.ProfilesSink, *seen) {
+func started(t testing.TB, config *Config, set receiver.Settings) (*consumertest.ProfilesSink, *seen) {
 	t.Helper()
 	sink, traces := &consumertest.ProfilesSink{}, &consumertest.TracesSink{}
 	factory := NewFactory().(xreceiver.Factory)

@@ -171,7 +171,7 @@ func (a *appender) stack(i uint32) uint32 {
 	v, stack := a.volume, a.dictionary.Stacks[i]
 	at := uint32(0)
 	if len(stack) > maxDepth {
-		at = v.child(at, v.frame(model.Frame{Kind: model.FrameTruncated}))
+		at = v.child(at, v.frame(&model.Frame{Kind: model.FrameTruncated}))
 		stack = stack[:maxDepth]
 	}
 	for j := len(stack) - 1; j >= 0; j-- {
@@ -183,7 +183,7 @@ func (a *appender) stack(i uint32) uint32 {
 
 func (a *appender) frame(i uint32) uint32 {
 	if a.frames[i] == unknown {
-		a.frames[i] = a.volume.frame(a.dictionary.Frames[i])
+		a.frames[i] = a.volume.frame(&a.dictionary.Frames[i])
 	}
 	return a.frames[i]
 }

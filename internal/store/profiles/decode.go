@@ -167,7 +167,7 @@ func decodeVolume(image *Image) (*volume, error) {
 	if version := d.Uint(); version != volumeFormat {
 		return nil, fmt.Errorf("has profiles in format version %d, this server reads %d", version, volumeFormat)
 	}
-	v := &volume{parts: parts{rows: image.Rows}, begun: image.Begun, latest: image.Latest}
+	v := &volume{parts: parts{rows: image.Rows}, lookup: newLookup(), begun: image.Begun, latest: image.Latest}
 	d.dictionary(v)
 	d.origins(v)
 	place := 0
@@ -199,10 +199,10 @@ func (d *decoder) each(read func(i int)) {
 
 // dictionary reads frames, nodes, stacks and sets.
 func (d *decoder) dictionary(v *volume) {
-	d.each(func(int) { v.frames = append(v.frames, d.frame()) })
-	for _, text := range d.strings {
-		v.text += int64(len(text))
-	}
+	d.each(func(int) {
+		f := d.frame()
+		v.frames = append(v.frames, v.pack(&f))
+	})
 	v.nodes = append(v.nodes, node{})
 	d.each(func(i int) {
 		back := d.below(i + 1)
@@ -210,9 +210,7 @@ func (d *decoder) dictionary(v *volume) {
 	})
 	d.each(func(int) { v.stacks = append(v.stacks, d.below(len(v.nodes))) })
 	d.each(func(int) {
-		set := d.set()
-		v.sets = append(v.sets, set)
-		v.text += int64(set.Size())
+		v.sets = append(v.sets, v.list(d.set()))
 	})
 }
 
@@ -220,12 +218,10 @@ func (d *decoder) dictionary(v *volume) {
 func (d *decoder) origins(v *volume) {
 	d.each(func(int) { v.links = append(v.links, d.link()) })
 	d.each(func(int) {
-		s := series{}
-		s.resource, s.scope, s.attributes = d.origin()
-		s.kind = d.kind()
-		s.key = seriesKey(&model.Profile{Resource: s.resource, Scope: s.scope, Attributes: s.attributes, Type: s.kind})
-		v.series = append(v.series, s)
-		v.text += int64(s.resource.Attributes.Size() + s.scope.Attributes.Size() + s.attributes.Size() + len(s.key))
+		p := &model.Profile{}
+		p.Resource, p.Scope, p.Attributes = d.origin()
+		p.Type = d.kind()
+		v.appendSeries(keyOf(p), p)
 	})
 }
 

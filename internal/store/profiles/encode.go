@@ -168,7 +168,8 @@ func (v *view) encode() []byte {
 	e.uint(volumeFormat)
 	e.uint(uint64(len(v.frames)))
 	for i := range v.frames {
-		e.frame(&v.frames[i])
+		f := v.frame(uint32(i))
+		e.frame(&f)
 	}
 	e.uint(uint64(len(v.nodes) - 1))
 	for i, n := range v.nodes[1:] {
@@ -181,17 +182,21 @@ func (v *view) encode() []byte {
 	}
 	e.uint(uint64(len(v.sets)))
 	for _, set := range v.sets {
-		e.set(set)
+		e.set(v.attributes(set))
 	}
 	e.uint(uint64(len(v.links)))
 	for _, l := range v.links {
 		e.bytes = append(append(e.bytes, l.trace[:]...), l.span[:]...)
 	}
 	e.uint(uint64(len(v.series)))
+	resources := make([]*model.Resource, len(v.resources)) // each is written once
 	for i := range v.series {
 		s := &v.series[i]
-		e.origin(s.resource, s.scope, s.attributes)
-		e.kind(&s.kind)
+		if resources[s.resource] == nil {
+			resources[s.resource] = v.resource(s.resource)
+		}
+		e.origin(resources[s.resource], s.scope, v.attributes(s.attributes))
+		e.kind(&v.kinds[s.kind])
 	}
 	for i := range v.entries {
 		e.entry(&v.entries[i])

@@ -81,7 +81,8 @@ type grouped struct {
 func (g *grouper) view(v *view) *grouped {
 	of := &grouped{grouper: g, names: make([]string, len(v.frames)), bySet: map[[2]uint32]groupKey{}}
 	for i := range v.frames {
-		of.names[i] = v.frames[i].Name()
+		f := v.frame(uint32(i))
+		of.names[i] = f.Name()
 	}
 	if g.query.Function == "" {
 		return of

@@ -86,6 +86,7 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 	var infos []model.ProfileInfo
 	var refused error
 	place := map[uint64]int{}
+	origins := map[seriesKey]origin{}
 	err := entries(ctx, views, query, func(s *selection, e *entry) {
 		if refused != nil || e.seq > upTo || !s.matchesAny(e) {
 			return
@@ -99,9 +100,16 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 			return
 		}
 		place[e.profile] = len(infos)
-		of := &s.series[e.series]
+		of, known := origins[s.series[e.series].key]
+		if !known {
+			of = s.origin(e.series)
+			origins[s.series[e.series].key] = of
+			if refused = take(pairSize * int64(len(of.resource.Attributes)+len(of.attributes))); refused != nil {
+				return
+			}
+		}
 		infos = append(infos, model.ProfileInfo{
-			ID: e.id, Seq: e.profile, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: of.kind,
+			ID: e.id, Seq: e.profile, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: s.kinds[s.series[e.series].kind],
 			Time: e.time, Duration: e.duration, Samples: e.samples, Total: e.total,
 		})
 	})

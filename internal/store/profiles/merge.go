@@ -77,20 +77,21 @@ type latest struct {
 
 // kindOf returns the type of the selected profiles and, if it is one of states at a
 // moment, the newest profile of each series.
-func kindOf(ctx context.Context, views []view, query *model.ProfileQuery) (kind model.ProfileType, newest map[string]latest, err error) {
+func kindOf(ctx context.Context, views []view, query *model.ProfileQuery) (kind model.ProfileType, newest map[seriesKey]latest, err error) {
 	found := false
 	var clash *model.FieldError
-	newest = map[string]latest{}
+	newest = map[seriesKey]latest{}
 	err = entries(ctx, views, query, func(s *selection, e *entry) {
 		of := &s.series[e.series]
 		if clash != nil || !s.matchesAny(e) {
 			return
 		}
-		if found && of.kind.Unit != kind.Unit {
+		its := s.kinds[of.kind]
+		if found && its.Unit != kind.Unit {
 			clash = model.InvalidField("filter", "selects profiles of %s in %s and in %s, which do not add up: narrow it",
-				kind.Name, kind.Unit, of.kind.Unit)
+				kind.Name, kind.Unit, its.Unit)
 		}
-		kind, found = of.kind, true
+		kind, found = its, true
 		if before := newest[of.key]; kind.IsInstant() && (e.time > before.time || before.profile == 0) {
 			newest[of.key] = latest{e.time, e.profile}
 		}
@@ -193,7 +194,7 @@ func (m *merger) add(v *view, self []int64, used []bool) {
 	m.tree.Nodes[0].Self += self[0]
 	for i := 1; i < len(used) && m.err == nil; i++ {
 		if used[i] {
-			place[i] = m.node(place[v.nodes[i].parent], v.frames[v.nodes[i].frame])
+			place[i] = m.node(place[v.nodes[i].parent], v.frame(v.nodes[i].frame))
 			m.tree.Nodes[place[i]].Self += self[i]
 		}
 	}

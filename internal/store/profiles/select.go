@@ -35,7 +35,7 @@ func newSelection(v *view, query *model.ProfileQuery) *selection {
 		}
 	}
 	for i := range v.series {
-		s.wanted[i] = len(query.Types) == 0 || slices.Contains(query.Types, v.series[i].kind.Name)
+		s.wanted[i] = len(query.Types) == 0 || slices.Contains(query.Types, v.kinds[v.series[i].kind].Name)
 	}
 	s.rowWise = s.rowWise || len(query.Filter.Selectors) > 0 || query.Filter.Text != "" ||
 		len(query.Filter.Services) > 0 || len(query.Filter.Namespaces) > 0
@@ -54,17 +54,17 @@ func (s *selection) holds(series, set uint32) bool {
 	if known, found := s.matches[key]; found {
 		return known
 	}
-	match := s.query.Filter.MatchProfile(s.series[series].kind.Name, s.labels(series, set))
+	match := s.query.Filter.MatchProfile(s.kinds[s.series[series].kind].Name, s.labels(series, set))
 	s.matches[key] = match
 	return match
 }
 
 // labels are those of a series with a set.
 func (s *selection) labels(series, set uint32) model.Labels {
-	of := &s.series[series]
+	of := s.origin(series)
 	labels := model.Labels{Record: of.attributes, Scope: of.scope, Resource: of.resource}
 	if set != model.NoSet {
-		labels.Record = slices.Concat(s.sets[set], of.attributes)
+		labels.Record = slices.Concat(s.attributes(s.sets[set]), of.attributes)
 	}
 	return labels
 }

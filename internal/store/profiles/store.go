@@ -5,7 +5,6 @@ package profiles
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -164,7 +163,7 @@ func (s *Store) Stats() Stats {
 		Bytes: uint64(s.used()), Capacity: uint64(max(s.bytes, 0)), Appended: s.appended,
 		Evicted: maps.Clone(s.evicted), Refused: maps.Clone(s.refused), LastSeq: s.seq,
 	}
-	kinds := map[string]struct{}{}
+	kinds := map[seriesKey]struct{}{}
 	for _, v := range s.volumes {
 		stats.Samples += v.samples
 		for i := range v.series {
@@ -209,21 +208,37 @@ func nameFrames(v *view, resolve func(*model.Frame) bool) (bytes int64) {
 	if resolve == nil {
 		return 0
 	}
-	frames, shared := v.frames, true
-	for i := range frames {
-		if frames[i].Function != "" || frames[i].BuildID == "" {
+	for i := range v.frames {
+		f := v.frame(uint32(i))
+		if f.Function != "" || f.BuildID == "" || !resolve(&f) {
 			continue
 		}
-		f := frames[i]
-		if !resolve(&f) {
-			continue
+		if v.named == nil {
+			v.named = map[uint32]model.Frame{}
 		}
-		if shared {
-			frames, shared = slices.Clone(frames), false
-			bytes = frameSize * int64(len(frames))
-		}
-		frames[i] = f
+		v.named[uint32(i)] = f
+		bytes += (frameSize + slotIndex) * slotShare / 100
 	}
-	v.frames = frames
 	return bytes
+}
+
+// Sizes returns the bytes that the parts of the volumes take.
+func (s *Store) Sizes() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sizes := map[string]int64{}
+	for _, v := range s.volumes {
+		sizes["rows"] += int64(cap(v.rows))
+		sizes["frames"] += packedSize * int64(cap(v.frames))
+		sizes["stacks"] += nodeSize*int64(cap(v.nodes)) + stackSize*int64(cap(v.stacks))
+		sizes["links"] += linkSize * int64(cap(v.links))
+		sizes["origins"] += pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + int64(cap(v.refs)) +
+			seriesSize*int64(cap(v.series)) + kindSize*int64(cap(v.kinds))
+		sizes["profiles"] += entrySize * int64(cap(v.entries))
+		sizes["texts"] += v.textBytes + stringSize*int64(cap(v.texts))
+		if v.lookup != nil {
+			sizes["lookups"] += v.lookup.size()
+		}
+	}
+	return sizes
 }

@@ -89,9 +89,9 @@ func (r *rebuilder) continues(e *entry) bool { return len(r.list) > 0 && e.profi
 // add appends an entry, and returns how many samples it has.
 func (r *rebuilder) add(v *view, e *entry) (samples int) {
 	if !r.continues(e) {
-		of := &v.series[e.series]
+		of := v.origin(e.series)
 		r.list = append(r.list, model.Profile{
-			ID: e.id, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: of.kind,
+			ID: e.id, Resource: of.resource, Scope: of.scope, Attributes: of.attributes, Type: v.kinds[v.series[e.series].kind],
 			Time: e.time, Duration: e.duration, Dictionary: &model.ProfileDictionary{},
 		})
 		r.profile, r.frames, r.volume = e.profile, map[model.Frame]uint32{}, nil
@@ -124,7 +124,7 @@ func (r *rebuilder) sample(to *model.ProfileDictionary) model.ProfileSample {
 		at, found := r.sets[r.row.set]
 		if !found {
 			at = uint32(len(to.Sets))
-			to.Sets, r.sets[r.row.set] = append(to.Sets, r.volume.sets[r.row.set]), at
+			to.Sets, r.sets[r.row.set] = append(to.Sets, r.volume.attributes(r.volume.sets[r.row.set])), at
 		}
 		s.Set = at
 	}
@@ -137,7 +137,7 @@ func (r *rebuilder) stack(to *model.ProfileDictionary, of uint32) uint32 {
 	}
 	var frames []uint32
 	for n := r.volume.stacks[of]; n != 0; n = r.volume.nodes[n].parent {
-		f := r.volume.frames[r.volume.nodes[n].frame]
+		f := r.volume.frame(r.volume.nodes[n].frame)
 		place, found := r.frames[f]
 		if !found {
 			place = uint32(len(to.Frames))

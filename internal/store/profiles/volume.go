@@ -4,7 +4,6 @@
 package profiles
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -15,14 +14,22 @@ import (
 // parts are what a volume holds. Each of them only grows, so that a copy of the slices
 // stays valid and unchanged while more is appended.
 type parts struct {
-	frames  []model.Frame
-	nodes   []node   // the tree of stacks; nodes[0] is its root
-	stacks  []uint32 // the nodes that samples end at
-	sets    []model.Attributes
-	links   []link
-	series  []series
-	entries []entry
-	rows    []byte // of all entries
+	texts     []string
+	frames    []packedFrame
+	nodes     []node   // the tree of stacks; nodes[0] is its root
+	stacks    []uint32 // the nodes that samples end at
+	pairs     []model.KeyValue
+	refs      []byte // places of pairs, of all attributeLists
+	sets      []attributeList
+	resources []packedResource
+	links     []link
+	kinds     []model.ProfileType
+	series    []series
+	entries   []entry
+	rows      []byte // of all entries
+
+	// named are the frames that were named when the volume was read, by place.
+	named map[uint32]model.Frame
 }
 
 // view is the parts of a volume at a moment.
@@ -39,11 +46,11 @@ type link struct {
 
 // series is what profiles of one origin and type have in common.
 type series struct {
-	key        string // equal for equal series of all volumes
-	resource   *model.Resource
+	key        seriesKey // equal for equal series of all volumes
+	resource   uint32
+	kind       uint32
 	scope      *model.Scope
-	attributes model.Attributes
-	kind       model.ProfileType
+	attributes attributeList
 }
 
 // entry is one profile, or the part of it that is in this volume.
@@ -64,18 +71,33 @@ type entry struct {
 
 // lookup finds what is in the dictionary already.
 type lookup struct {
-	strings map[string]string
-	frames  map[model.Frame]uint32
-	nodes   map[node]uint32
-	stacks  map[uint32]uint32
-	sets    map[string]uint32
-	links   map[link]uint32
-	series  map[string]uint32
+	texts     index[string]
+	frames    index[packedFrame]
+	nodes     index[node]
+	stacks    index[uint32]
+	pairs     index[string]
+	sets      index[string]
+	resources index[string]
+	links     index[link]
+	kinds     index[model.ProfileType]
+	series    index[seriesKey]
 }
 
-// What one thing takes in bytes, with the room that growing leaves and its place in
-// the lookup.
+func newLookup() *lookup {
+	return &lookup{
+		newIndex[string](), newIndex[packedFrame](), newIndex[node](), newIndex[uint32](), newIndex[string](), newIndex[string](), newIndex[string](),
+		newIndex[link](), newIndex[model.ProfileType](), newIndex[seriesKey](),
+	}
+}
+
+func (l *lookup) size() int64 {
+	return l.texts.size() + l.frames.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.sets.size() + l.resources.size() + l.links.size() +
+		l.kinds.size() + l.series.size()
+}
+
+// What one thing takes in bytes, with the room that growing leaves.
 const (
+	packedSize = int64(unsafe.Sizeof(packedFrame{}))
 	frameSize  = int64(unsafe.Sizeof(model.Frame{}))
 	nodeSize   = int64(unsafe.Sizeof(node{}))
 	stackSize  = 4
@@ -97,31 +119,22 @@ type volume struct {
 	begun, latest time.Time
 	first, last   model.Nanos // of its samples
 	samples       uint64
-	text          int64 // bytes of strings and attributes
+	textBytes     int64 // of strings and attributes
 	filed         int   // entries that are in its file
 }
 
 func newVolume(now time.Time) *volume {
-	return &volume{
-		parts: parts{nodes: make([]node, 1)},
-		lookup: &lookup{
-			strings: map[string]string{}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, stacks: map[uint32]uint32{},
-			sets: map[string]uint32{}, links: map[link]uint32{}, series: map[string]uint32{},
-		},
-		begun: now, latest: now,
-	}
+	return &volume{parts: parts{nodes: make([]node, 1)}, lookup: newLookup(), begun: now, latest: now}
 }
 
 // size is the bytes that the volume takes.
 func (v *volume) size() int64 {
-	size := volumeSize + v.text + int64(cap(v.rows)) +
-		frameSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) + stackSize*int64(cap(v.stacks)) +
-		seriesSize*int64(cap(v.series)) + entrySize*int64(cap(v.entries)) + 3*8*int64(cap(v.sets))
-	if l := v.lookup; l != nil {
-		slots := int64(len(l.frames))*(frameSize+slotIndex) + int64(len(l.nodes))*(nodeSize+slotIndex) +
-			int64(len(l.links))*(linkSize+slotIndex) + int64(len(l.stacks))*(stackSize+slotIndex) + int64(len(l.strings))*(2*stringSize+1) +
-			int64(len(l.sets)+len(l.series))*(stringSize+slotIndex)
-		size += slots * slotShare / 100
+	size := volumeSize + v.textBytes + int64(cap(v.rows)) + int64(cap(v.refs)) + stringSize*int64(cap(v.texts)) +
+		packedSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) + stackSize*int64(cap(v.stacks)) +
+		pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + kindSize*int64(cap(v.kinds)) +
+		seriesSize*int64(cap(v.series)) + entrySize*int64(cap(v.entries))
+	if v.lookup != nil {
+		size += v.lookup.size()
 	}
 	return size
 }
@@ -129,8 +142,9 @@ func (v *volume) size() int64 {
 // seal ends the growth of a volume.
 func (v *volume) seal() {
 	v.lookup = nil
-	v.frames, v.nodes, v.stacks, v.sets = exact(v.frames), exact(v.nodes), exact(v.stacks), exact(v.sets)
-	v.links, v.series, v.entries, v.rows = exact(v.links), exact(v.series), exact(v.entries), exact(v.rows)
+	v.texts, v.frames, v.nodes, v.stacks = exact(v.texts), exact(v.frames), exact(v.nodes), exact(v.stacks)
+	v.pairs, v.refs, v.sets, v.resources = exact(v.pairs), exact(v.refs), exact(v.sets), exact(v.resources)
+	v.links, v.kinds, v.series, v.entries, v.rows = exact(v.links), exact(v.kinds), exact(v.series), exact(v.entries), exact(v.rows)
 }
 
 // exact gives back the room for growth.
@@ -141,107 +155,61 @@ func exact[T any](list []T) []T {
 	return append(make([]T, 0, len(list)), list...)
 }
 
-// string returns the text as the volume has it.
-func (v *volume) string(text string) string {
-	if text == "" {
-		return ""
+// text returns the place of a text.
+func (v *volume) text(text string) uint32 {
+	at := func(i uint32) string { return v.texts[i] }
+	if place, found := v.lookup.texts.find(text, at); found {
+		return place
 	}
-	known, found := v.lookup.strings[text]
-	if found {
-		return known
-	}
+	place := uint32(len(v.texts))
 	text = strings.Clone(text) // it may be a part of a much larger text
-	v.lookup.strings[text] = text
-	v.text += int64(len(text))
-	return text
+	v.texts = append(v.texts, text)
+	v.textBytes += int64(len(text))
+	v.lookup.texts.add(text, place, at)
+	return place
 }
 
-func (v *volume) frame(f model.Frame) uint32 {
-	if i, found := v.lookup.frames[f]; found {
-		return i
+// packedFrame is a frame whose texts are places in texts.
+type packedFrame struct {
+	function, file, mapping, buildID, kind uint32
+	line                                   int64
+	address                                uint64
+}
+
+func (v *volume) pack(f *model.Frame) packedFrame {
+	return packedFrame{
+		v.text(f.Function), v.text(f.File), v.text(f.Mapping), v.text(f.BuildID), v.text(f.Kind), f.Line, f.Address,
 	}
-	f.Function, f.File, f.Kind = v.string(f.Function), v.string(f.File), v.string(f.Kind)
-	f.Mapping, f.BuildID = v.string(f.Mapping), v.string(f.BuildID)
-	return add(&v.frames, v.lookup.frames, f)
+}
+
+func (v *volume) frame(f *model.Frame) uint32 { return intern(&v.lookup.frames, &v.frames, v.pack(f)) }
+
+// frame returns a frame as it came, or as it was named later.
+func (v *view) frame(place uint32) model.Frame {
+	if named, found := v.named[place]; found {
+		return named
+	}
+	f := &v.frames[place]
+	return model.Frame{
+		Function: v.texts[f.function], File: v.texts[f.file], Mapping: v.texts[f.mapping], BuildID: v.texts[f.buildID], Kind: v.texts[f.kind],
+		Line: f.line, Address: f.address,
+	}
 }
 
 // child returns the node of a frame that the one of parent called.
 func (v *volume) child(parent, frame uint32) uint32 {
-	n := node{parent, frame}
-	if i, found := v.lookup.nodes[n]; found {
-		return i
-	}
-	return add(&v.nodes, v.lookup.nodes, n)
+	return intern(&v.lookup.nodes, &v.nodes, node{parent, frame})
 }
 
 // stack returns the place of the stack that ends at a node.
-func (v *volume) stack(leaf uint32) uint32 {
-	if i, found := v.lookup.stacks[leaf]; found {
-		return i
-	}
-	return add(&v.stacks, v.lookup.stacks, leaf)
-}
+func (v *volume) stack(leaf uint32) uint32 { return intern(&v.lookup.stacks, &v.stacks, leaf) }
 
-func (v *volume) link(l link) uint32 {
-	if i, found := v.lookup.links[l]; found {
-		return i
-	}
-	return add(&v.links, v.lookup.links, l)
-}
+func (v *volume) link(l link) uint32 { return intern(&v.lookup.links, &v.links, l) }
 
+// add appends an item to a list, and its place to a lookup.
 func add[T comparable](list *[]T, lookup map[T]uint32, item T) uint32 {
 	i := uint32(len(*list))
 	*list = append(*list, item)
 	lookup[item] = i
 	return i
-}
-
-func (v *volume) set(attributes model.Attributes) uint32 {
-	key := string(appendAttributes(nil, attributes))
-	if i, found := v.lookup.sets[key]; found {
-		return i
-	}
-	i := uint32(len(v.sets))
-	v.sets = append(v.sets, slices.Clone(attributes))
-	v.lookup.sets[key] = i
-	v.text += int64(attributes.Size() + len(key))
-	return i
-}
-
-func (v *volume) seriesOf(p *model.Profile) uint32 {
-	key := seriesKey(p)
-	if i, found := v.lookup.series[key]; found {
-		return i
-	}
-	i := uint32(len(v.series))
-	v.series = append(v.series, series{key: key, resource: p.Resource, scope: p.Scope, attributes: p.Attributes, kind: p.Type})
-	v.lookup.series[key] = i
-	v.text += int64(p.Resource.Attributes.Size() + p.Scope.Attributes.Size() + p.Attributes.Size() + 2*len(key))
-	return i
-}
-
-// seriesKey identifies a series. Parts are separated by bytes that no UTF-8 text has.
-func seriesKey(p *model.Profile) string {
-	key := appendAttributes(nil, p.Resource.Attributes)
-	key = append(key, 0xfe)
-	key = append(append(key, p.Scope.Name...), 0xfe)
-	key = append(append(key, p.Scope.Version...), 0xfe)
-	key = append(appendAttributes(key, p.Scope.Attributes), 0xfe)
-	key = append(appendAttributes(key, p.Attributes), 0xfe)
-	for _, text := range []string{p.Type.Name, p.Type.Unit, p.Type.PeriodName, p.Type.PeriodUnit} {
-		key = append(append(key, text...), 0xff)
-	}
-	for shift := 0; shift < 64; shift += 8 {
-		key = append(key, byte(p.Type.Period>>shift))
-	}
-	return string(key)
-}
-
-func appendAttributes(key []byte, attributes model.Attributes) []byte {
-	for i := range attributes {
-		a := &attributes[i]
-		key = append(append(key, a.Key...), 0xff, byte(a.Kind()))
-		key = append(append(key, a.Value.Text()...), 0xff)
-	}
-	return key
 }

@@ -79,7 +79,7 @@ func (s *server) profileHotspots(ctx context.Context, in *profileHotspotsInput) 
 	found.describe(tree)
 	found.add("functions", hotspots(functions[:min(len(functions), most)], tree.Total())...)
 	quality := profile.QualityOf(tree)
-	advice, err := profilerules.Advise(ctx, s.Reader.MergeProfiles, tree, query, quality.Unsymbolized, quality.Truncated)
+	advice, err := profilerules.Advise(ctx, s.Reader, tree, query, quality.Unsymbolized, quality.Truncated)
 	if err != nil {
 		return nil, err
 	}

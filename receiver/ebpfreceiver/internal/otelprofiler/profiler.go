@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/ebpf-profiler/libpf"
 	"go.opentelemetry.io/ebpf-profiler/reporter"
 	"go.opentelemetry.io/ebpf-profiler/reporter/samples"
+	"go.opentelemetry.io/ebpf-profiler/times"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 
@@ -93,7 +94,12 @@ func (p *Profiler) build(ctx context.Context, set receiver.Settings, samplesPerS
 }
 
 // taker gives the profiler's samples to the Profiler.
-type taker struct{ of *Profiler }
+type taker struct {
+	of *Profiler
+	// offset is what the profiler added to the kernel's time of the sample before. It
+	// changes when the clock is set: a sample that comes meanwhile has no certain time.
+	offset int64
+}
 
 var _ reporter.Reporter = (*taker)(nil)
 
@@ -106,8 +112,20 @@ func (t *taker) Stop() { t.of.endOne.Do(func() { close(t.of.ended) }) }
 // ReportTraceEvent implements reporter.Reporter.
 func (t *taker) ReportTraceEvent(trace *libpf.Trace, meta *samples.TraceEventMeta) error {
 	return panics.Catch(func() {
-		t.of.add(uint32(meta.PID), uint32(meta.TID), meta.Comm.String(), func() []model.Frame { return framesOf(trace.Frames) })
+		t.of.add(uint32(meta.PID), uint32(meta.TID), meta.Comm.String(), t.kernelTime(int64(meta.Timestamp)), func() []model.Frame { return framesOf(trace.Frames) })
 	})
+}
+
+// kernelTime returns the time of the kernel's monotonic clock that the profiler made a
+// timestamp of, 0 if that is not certain. The profiler reports one sample after the other,
+// each as soon as it has converted its time.
+func (t *taker) kernelTime(timestamp int64) uint64 {
+	before := t.offset
+	t.offset = times.KTime(0).UnixNano()
+	if before != t.offset {
+		return 0
+	}
+	return uint64(timestamp - t.offset)
 }
 
 // largeFile is from which size on an executable file is reported: the profiler keeps the

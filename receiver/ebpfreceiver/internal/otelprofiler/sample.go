@@ -27,6 +27,8 @@ type Sample struct {
 	Process symbols.Process
 	Thread  uint32
 	Name    string // of the thread
+	// At is when, by the kernel's monotonic clock; 0 if that is not certain.
+	At uint64
 	// Frames are the innermost first. A frame without a function has the address that the
 	// file itself gives its code.
 	Frames []model.Frame
@@ -91,7 +93,7 @@ func (p *Profiler) Shutdown(ctx context.Context) error {
 }
 
 // add keeps a sample; frames are only made of those that find a place.
-func (p *Profiler) add(pid, thread uint32, name string, frames func() []model.Frame) {
+func (p *Profiler) add(pid, thread uint32, name string, at uint64, frames func() []model.Frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.samples) >= maxSamples {
@@ -103,5 +105,5 @@ func (p *Profiler) add(pid, thread uint32, name string, frames func() []model.Fr
 		of = symbols.Running("/proc", pid)
 		p.seen[pid] = of
 	}
-	p.samples = append(p.samples, Sample{Process: of, Thread: thread, Name: name, Frames: frames()})
+	p.samples = append(p.samples, Sample{Process: of, Thread: thread, Name: name, At: at, Frames: frames()})
 }

@@ -31,6 +31,9 @@ type cpuSampling struct {
 	config *Config
 	set    receiver.Settings
 	clocks *clocks                // nil if the kernel does not allow them
+	// serving tell which threads serve requests while the other one samples; nil if the
+	// kernel does not allow them.
+	serving *clocks
 	other  *otelprofiler.Profiler // nil if it is not wanted
 	// running reports that the other one has begun to sample, failed that it does not or
 	// not any more.
@@ -42,13 +45,18 @@ func (c *cpuSampling) wantsClocks() bool {
 	return c.config.Frequency > 0 && c.config.CPUProfiler != CPUProfilerOpenTelemetry
 }
 
+// wantsOther reports whether OpenTelemetry's profiler is to be tried.
+func (c *cpuSampling) wantsOther() bool {
+	return c.config.Frequency > 0 && c.config.CPUProfiler != CPUProfilerBuiltin
+}
+
 // begin starts the profiler that is wanted. The program of the clocks is nil if it was not
 // loaded. OpenTelemetry's profiler takes seconds to start; until it runs the clocks sample.
 func (c *cpuSampling) begin(program *ebpf.Program) error {
 	if c.config.Frequency == 0 {
 		return nil
 	}
-	if c.config.CPUProfiler != CPUProfilerBuiltin {
+	if c.wantsOther() {
 		c.other = otelprofiler.Start(c.set, int(c.config.Frequency))
 	}
 	if program == nil {
@@ -76,6 +84,12 @@ func (c *cpuSampling) decide() {
 			}
 			c.other.Take() // the clocks sampled that time
 		}
+		if c.serving != nil {
+			if err := c.serving.attach(); err != nil {
+				c.set.Logger.Warn("a feature is off: profile, on_cpu_links: samples of OpenTelemetry's eBPF profiler are linked to completed requests only",
+					zap.String("probe", "profile"), zap.Error(err))
+			}
+		}
 		c.set.Logger.Info("CPUs are sampled by OpenTelemetry's eBPF profiler", zap.String("probe", "profile"))
 	}
 }
@@ -87,6 +101,9 @@ func (c *cpuSampling) fallBack(why error) {
 		c.set.Logger.Error("a feature is off: profile, on_cpu: OpenTelemetry's eBPF profiler does not run; cpu_profiler: auto samples CPUs without it", fields...)
 		return
 	}
+	if c.serving != nil {
+		_ = c.serving.Close()
+	}
 	if err := c.refresh(); err != nil {
 		fields = append(fields, zap.NamedError("clocks", err))
 	}
@@ -96,10 +113,14 @@ func (c *cpuSampling) fallBack(why error) {
 
 // refresh starts the clocks of CPUs that were put online.
 func (c *cpuSampling) refresh() error {
-	if c.clocks == nil || c.running && !c.failed {
+	switch {
+	case c.running && !c.failed && c.serving != nil:
+		return c.serving.attach()
+	case c.clocks == nil || c.running && !c.failed:
 		return nil
+	default:
+		return c.clocks.attach()
 	}
-	return c.clocks.attach()
 }
 
 // take returns the samples of OpenTelemetry's profiler.
@@ -117,8 +138,10 @@ func (c *cpuSampling) take(losses *kernel.Losses) []otelprofiler.Sample {
 // Close implements io.Closer.
 func (c *cpuSampling) Close() error {
 	var errs []error
-	if c.clocks != nil {
-		errs = append(errs, c.clocks.Close())
+	for _, started := range []*clocks{c.clocks, c.serving} {
+		if started != nil {
+			errs = append(errs, started.Close())
+		}
 	}
 	if c.other != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), lastProfiler)

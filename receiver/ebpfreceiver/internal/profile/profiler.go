@@ -49,6 +49,7 @@ type Profiler struct {
 	began      time.Time // the interval
 	hops       *protocol.Hops
 	served     []servedSample
+	unwound    unwoundSamples
 	kernel.Losses
 }
 
@@ -84,11 +85,19 @@ func (p *Profiler) Attach(k *kernel.Kernel) []kernel.Gap {
 	if p.cpu.wantsClocks() {
 		features = append(features, kernel.Feature{Name: onCPUFeature, Ways: [][]string{{bpf.ProfileProgOnClock}, {bpf.ProfileProgOnClockAlone}}})
 	}
+	if p.cpu.wantsOther() {
+		features = append(features, kernel.Feature{Name: "on_cpu_links", Ways: [][]string{{bpf.ProfileProgOnClockServing}}})
+	}
 	if p.config.OffCPU {
 		features = append(features, kernel.Feature{Name: "off_cpu", Ways: [][]string{{bpf.ProfileProgOnBlock}}})
 	}
 	loaded, gaps := k.Load(p.Name(), spec, features)
 	p.programs = loaded
+	if serving := loaded.Waiting[bpf.ProfileProgOnClockServing]; serving != nil {
+		p.unwound.timeline = protocol.NewTimeline()
+		p.hops.Keep(p.unwound.timeline)
+		p.cpu.serving = newClocks(serving, p.config.Frequency)
+	}
 	if err := p.cpu.begin(cmp.Or(loaded.Waiting[bpf.ProfileProgOnClock], loaded.Waiting[bpf.ProfileProgOnClockAlone])); err != nil {
 		gaps = append(gaps, kernel.Missing(p.Name(), onCPUFeature, err))
 	}
@@ -136,7 +145,7 @@ func (p *Profiler) Collect(out *emit.Batch) error {
 	if p.symbolizer == nil {
 		return nil
 	}
-	err := p.drain(out)
+	err := p.drain(out, false)
 	if p.symbolizer.send(drainedSamples{began: p.began, ended: out.Now}) {
 		p.began = out.Now // else the interval goes on, as its samples do
 	}
@@ -150,7 +159,7 @@ func (p *Profiler) Settle(out *emit.Batch, last bool) {
 	}
 	p.cpu.decide()
 	if last || out.Now.Sub(p.drained) >= sampleDrain {
-		if err := p.drain(out); err != nil {
+		if err := p.drain(out, last); err != nil {
 			p.Add("read", 1)
 		}
 	}
@@ -206,8 +215,9 @@ type kernelStack struct {
 // maxStack is how many frames the kernel unwinds.
 const maxStack = 127
 
-// drain takes samples and stacks out of the kernel and gives them to the symbolizer.
-func (p *Profiler) drain(out *emit.Batch) error {
+// drain takes samples and stacks out of the kernel and gives them to the symbolizer; the
+// last time nothing waits for what belongs to it.
+func (p *Profiler) drain(out *emit.Batch, last bool) error {
 	p.drained = out.Now
 	full := p.programs.Maps[bpf.ProfileMapSamplesEven]
 	if p.generation&1 == 1 {
@@ -218,7 +228,8 @@ func (p *Profiler) drain(out *emit.Batch) error {
 	if err != nil {
 		return fmt.Errorf("switch the maps of samples: %w", err)
 	}
-	batch := drainedSamples{stacks: map[uint64][]uint64{}, samples: p.takeServed(), unwound: p.cpu.take(&p.Losses)}
+	batch := drainedSamples{stacks: map[uint64][]uint64{}, samples: p.takeServed()}
+	batch.unwound = p.unwound.settle(p.cpu.take(&p.Losses), last, p.linkTo)
 	err = takeAll(full, func(key *sampleKey, sum *sampleSum) {
 		batch.samples = append(batch.samples, drainedSample{key: *key, sum: *sum})
 	})

@@ -39,28 +39,62 @@ type spanLink struct {
 	span  pcommon.SpanID
 }
 
+// The kinds of records.
+const (
+	servedSampleKind  = 1
+	servingThreadKind = 2
+)
+
 // Decode implements Probe. The records of one thread come in the order of time, so the
 // request that it has in hand is that of the sample.
 func (p *Profiler) Decode(kind uint32, record []byte, out *emit.Batch) error {
+	switch kind & 0xff {
+	case servedSampleKind:
+		return p.servedSample(record, out)
+	case servingThreadKind:
+		return p.servingThread(record, out)
+	default:
+		return kernel.ErrUnknownKind
+	}
+}
+
+func (p *Profiler) servedSample(record []byte, out *emit.Batch) error {
 	r, err := kernel.As[servedSampleRecord](record)
 	if err != nil {
 		return err
 	}
-	if kind&0xff != servedSampleKind {
-		return kernel.ErrUnknownKind
-	}
+	thread := departure(r.Key.PID, r.Key.Thread, r.Key.Start, r.Key.Cgroup, r.Unseen, out)
+	p.hops.Witness(thread, r.Time)
 	if len(p.served) >= maxServedSamples {
 		p.Add("served_samples_full", r.Sum.Count)
 		return nil
 	}
-	of := out.Table.Lookup(identity.KeyAt(r.Key.PID, r.Key.Start), r.Key.Cgroup)
-	p.served = append(p.served, servedSample{r.Key, r.Sum, p.hops.Serving(&protocol.Departure{
-		Process: protocol.ThreadKey{ID: r.Key.PID, Start: r.Key.Start}, Name: of.Name, Thread: protocol.ThreadKey{ID: r.Key.Thread, Start: r.Key.Start}, Unseen: r.Unseen, Now: out.Now,
-	})})
+	p.served = append(p.served, servedSample{r.Key, r.Sum, p.hops.Serving(thread)})
 	return nil
 }
 
-const servedSampleKind = 1
+// servingThreadRecord is bpf/profile.bpf.c's struct serving_thread.
+type servingThreadRecord struct {
+	kernel.Head
+	Thread uint32
+	Unseen uint32
+}
+
+func (p *Profiler) servingThread(record []byte, out *emit.Batch) error {
+	r, err := kernel.As[servingThreadRecord](record)
+	if err != nil {
+		return err
+	}
+	p.hops.Witness(departure(r.PID, r.Thread, r.Start, r.Cgroup, r.Unseen, out), r.Time)
+	return nil
+}
+
+func departure(pid, thread uint32, start, cgroup uint64, unseen uint32, out *emit.Batch) *protocol.Departure {
+	of := out.Table.Lookup(identity.KeyAt(pid, start), cgroup)
+	return &protocol.Departure{
+		Process: protocol.ThreadKey{ID: pid, Start: start}, Name: of.Name, Thread: protocol.ThreadKey{ID: thread, Start: start}, Unseen: unseen, Now: out.Now,
+	}
+}
 
 // takeServed returns the samples of threads that serve requests, linked to the spans of
 // these. The client of a request on this host, whose trace it is in, is known by now.
@@ -70,9 +104,13 @@ func (p *Profiler) takeServed() []drainedSample {
 		from := &p.served[i]
 		taken[i] = drainedSample{key: from.key, sum: from.sum}
 		if in := from.request; in != nil {
-			taken[i].link = spanLink{trace: p.hops.TraceOf(in.Mark, in.Header).Trace, span: in.Mark.Server()}
+			taken[i].link = p.linkTo(in)
 		}
 	}
 	p.served = p.served[:0]
 	return taken
+}
+
+func (p *Profiler) linkTo(in *protocol.Inbound) spanLink {
+	return spanLink{trace: p.hops.TraceOf(in.Mark, in.Header).Trace, span: in.Mark.Server()}
 }

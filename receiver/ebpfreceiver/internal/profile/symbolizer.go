@@ -17,7 +17,6 @@ import (
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/otelprofiler"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
 
@@ -40,7 +39,7 @@ const (
 // drainedSamples is what was read of the kernel at once; with an end it ends an interval.
 type drainedSamples struct {
 	samples      []drainedSample
-	unwound      []otelprofiler.Sample
+	unwound      []unwoundSample
 	stacks       map[uint64][]uint64
 	began, ended time.Time
 }
@@ -188,8 +187,8 @@ func (s *symbolizer) sample(of *drainedSample) {
 }
 
 // unwound adds a sample of OpenTelemetry's profiler, which names no functions of C.
-func (s *symbolizer) unwound(of *otelprofiler.Sample) {
-	one := drainedSample{sum: sampleSum{Count: 1}, key: sampleKey{
+func (s *symbolizer) unwound(of *unwoundSample) {
+	one := drainedSample{link: of.link, sum: sampleSum{Count: 1}, key: sampleKey{
 		PID: of.Process.PID, Start: of.Process.Start * startTick, Image: of.Process.Image, Thread: of.Thread, Kind: kindOnCPU,
 	}}
 	copy(one.key.Comm[:], of.Name)

@@ -9,10 +9,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 )
 
 // hop takes in what the record says of who asks for what.
 func (p *HTTPProbe) hop(r *streamRecord, conn *httpConn, out *emit.Batch) {
+	defer p.streams.Hops.around(r, conn.of, out)()
 	speaker, begun := &conn.speaker, conn.speaker.Begun()
 	received := r.Direction == 0
 	if speaker.Known() && !speaker.Server {
@@ -38,6 +40,7 @@ func (p *HTTPProbe) hop(r *streamRecord, conn *httpConn, out *emit.Batch) {
 
 // hop takes in what the record says of who asks for what.
 func (p *DatabaseProbe) hop(r *streamRecord, conn *databaseConn, out *emit.Batch) {
+	defer p.streams.Hops.around(r, conn.of, out)()
 	if conn.speaker.Server() {
 		a := arrival{conn: r.Conn, thread: r.threadKey(), received: r.Direction == 0, pending: len(conn.speaker.Pending())}
 		begun := conn.speaker.Begun()
@@ -52,6 +55,17 @@ func (p *DatabaseProbe) hop(r *streamRecord, conn *databaseConn, out *emit.Batch
 	for _, c := range conn.speaker.Begun() {
 		p.streams.Hops.send(r.departure(c.Mark, conn.of, out))
 	}
+}
+
+// around takes in what the thread had in hand before a record, and with the function that
+// it returns what it has after.
+func (h *Hops) around(r *streamRecord, of *identity.Process, out *emit.Batch) (after func()) {
+	if h.timeline == nil {
+		return func() {}
+	}
+	d := &Departure{Process: r.processKey(), Name: of.Name, Thread: r.threadKey(), Unseen: r.Unseen, Now: out.Now}
+	h.Witness(d, r.Time)
+	return func() { h.Witness(d, r.Time) }
 }
 
 // putContext joins the span to the trace of the application where the request

@@ -34,6 +34,7 @@ type Hops struct {
 	parents   *simplelru.LRU[uint64, hop]
 	processes *simplelru.LRU[ThreadKey, processWays]
 	waysOf    func(pid uint32, name string) threading
+	timeline  *Timeline // nil if no one asks for it
 }
 
 // ThreadKey is a thread, or a process by its first thread.
@@ -271,4 +272,7 @@ func (h *Hops) forget() {
 	h.threads.Purge()
 	h.conns.Purge()
 	h.parents.Purge()
+	if h.timeline != nil {
+		*h.timeline = *NewTimeline()
+	}
 }

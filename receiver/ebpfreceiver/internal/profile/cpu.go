@@ -30,11 +30,11 @@ const (
 type cpuSampling struct {
 	config *Config
 	set    receiver.Settings
-	clocks *clocks                // nil if the kernel does not allow them
+	clocks *clocks // nil if the kernel does not allow them
 	// serving tell which threads serve requests while the other one samples; nil if the
 	// kernel does not allow them.
 	serving *clocks
-	other  *otelprofiler.Profiler // nil if it is not wanted
+	other   *otelprofiler.Profiler // nil if it is not wanted
 	// running reports that the other one has begun to sample, failed that it does not or
 	// not any more.
 	running, failed bool

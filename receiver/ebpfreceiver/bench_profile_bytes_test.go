@@ -50,7 +50,7 @@ func BenchmarkProfileBytes(b *testing.B) {
 			sink.Reset()
 			now := stored.Stats()
 			b.Logf("minute %d: %d B/row, %d rows, %d profiles, %v", minute+1, (now.Bytes-before.Bytes)/max(now.Samples-before.Samples, 1),
-				now.Samples-before.Samples, now.LastSeq-before.LastSeq, stored.Sizes())
+				now.Samples-before.Samples, now.LastSeq-before.LastSeq, profiles.Sizes(stored))
 			before = now
 		}
 		b.ReportMetric(float64(before.Bytes)/float64(before.Samples), "B/row")

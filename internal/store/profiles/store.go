@@ -222,8 +222,8 @@ func nameFrames(v *view, resolve func(*model.Frame) bool) (bytes int64) {
 	return bytes
 }
 
-// Sizes returns the bytes that the parts of the volumes take.
-func (s *Store) Sizes() map[string]int64 {
+// Sizes returns the bytes that the parts of a store's volumes take.
+func Sizes(s *Store) map[string]int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sizes := map[string]int64{}

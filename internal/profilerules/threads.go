@@ -44,7 +44,7 @@ func (b Bottleneck) orThreads(threads *model.CallTree, whole float64) Bottleneck
 // others to be idle beside it.
 const shareOfBusyThread = 0.8
 
-// busiestThread returns what the busyThread rule finds. Threads are told apart by
+// busiestThread returns what the busyThread rule finds. Threads are distinguished by
 // thread.id; profiles without it have none.
 func busiestThread(ctx context.Context, from Reader, tree *model.CallTree, query model.ProfileQuery) (found []Bottleneck, err error) {
 	if measureOf(&tree.Type) != CPU || tree.Duration <= 0 || query.Filter.Invert {

@@ -138,7 +138,7 @@ func (v *volume) set(attributes model.Attributes) uint32 {
 	return place
 }
 
-// seriesKey tells series apart in all volumes.
+// seriesKey distinguishes series in all volumes.
 type seriesKey [16]byte
 
 // seriesOf returns the place of the series of a profile.

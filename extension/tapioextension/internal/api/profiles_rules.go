@@ -15,7 +15,7 @@ import (
 // advise adds the bottlenecks of the selected samples, and what makes them less reliable.
 func (p *profileAnalyzer) advise(ctx context.Context, response *tapiov1.AnalyzeProfileResponse, tree *model.CallTree, query model.ProfileQuery) error {
 	quality := profile.QualityOf(tree)
-	advice, err := profilerules.Advise(ctx, s.Store, tree, query, quality.Unsymbolized, quality.Truncated)
+	advice, err := profilerules.Advise(ctx, p.store, tree, query, quality.Unsymbolized, quality.Truncated)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type cpuSampling struct {
 	config *Config
 	set    receiver.Settings
 	clocks *clocks // nil if the kernel does not allow them
-	// serving tell which threads serve requests while the other one samples; nil if the
+	// serving reports which threads serve requests while the other one samples; nil if the
 	// kernel does not allow them.
 	serving *clocks
 	other   *otelprofiler.Profiler // nil if it is not wanted

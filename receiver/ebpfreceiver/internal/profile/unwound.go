@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxHeld is how many drains a sample waits for the record that tells which request
+	// maxHeld is how many drains a sample waits for the record that shows which request
 	// its thread served.
 	maxHeld = 3
 	// maxHeldSamples bounds those that wait.

@@ -46,5 +46,5 @@ func TestTenThousandThreadsAreBounded(t *testing.T) {
 	}
 	require.Equal(t, uint64(threads*rounds-maxIntervalSamples), s.losses.Lost()["interval_full"])
 	assert.Len(t, s.current.samples, maxIntervalSamples)
-	assert.Len(t, s.current.known, 4*(1+maxIntervalSamples/threads), "threads share their stacks")
+	assert.Len(t, s.current.known, 4*rounds, "threads share their stacks")
 }

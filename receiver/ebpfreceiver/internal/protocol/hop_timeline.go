@@ -110,7 +110,7 @@ func (t *Timeline) forgetOld() {
 }
 
 // Served returns the request that a thread had in hand at a time of the kernel's clock, nil
-// if none is certain. Open reports that a later record of the thread may tell.
+// if none is certain. Open reports that a later record of the thread may show it.
 func (t *Timeline) Served(thread uint32, start, at uint64) (in *Inbound, open bool) {
 	of := servingKey{thread, start}
 	known, ok := t.latest[of]

@@ -120,7 +120,7 @@ func TestServedTimes(t *testing.T) {
 	expect(50, 0, false) // a thread that serves nothing
 	begins(1, 100)
 	expect(99, 0, false)
-	expect(150, 0, true) // a later record may tell
+	expect(150, 0, true) // a later record may show it
 	h.Witness(&Departure{Thread: thread}, 160)
 	expect(150, 1, false)
 	ends(200)

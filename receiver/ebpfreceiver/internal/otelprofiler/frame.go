@@ -48,3 +48,13 @@ func frameOf(from *libpf.Frame) model.Frame {
 	}
 	return f
 }
+
+// ofProgram reports whether a stack has a frame that is not the kernel's.
+func ofProgram(list libpf.Frames) bool {
+	for _, handle := range list {
+		if of := handle.Value().Type; of != libpf.KernelFrame && !of.IsError() {
+			return true
+		}
+	}
+	return false
+}

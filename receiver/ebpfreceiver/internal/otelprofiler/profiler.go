@@ -112,6 +112,9 @@ func (t *taker) Stop() { t.of.endOne.Do(func() { close(t.of.ended) }) }
 // ReportTraceEvent implements reporter.Reporter.
 func (t *taker) ReportTraceEvent(trace *libpf.Trace, meta *samples.TraceEventMeta) error {
 	return panics.Catch(func() {
+		if !t.of.unwinds.Load() && ofProgram(trace.Frames) {
+			t.of.unwinds.Store(true)
+		}
 		t.of.add(uint32(meta.PID), uint32(meta.TID), meta.Comm.String(), t.kernelTime(int64(meta.Timestamp)), func() []model.Frame { return framesOf(trace.Frames) })
 	})
 }

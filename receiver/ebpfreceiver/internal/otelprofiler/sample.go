@@ -45,6 +45,9 @@ type Profiler struct {
 	// over is closed when nothing of the profiler runs any more.
 	over chan struct{}
 	err  error
+	// unwinds reports that a program was sampled. In the first seconds the profiler knows of
+	// none, and of a program that it does not know it samples nothing.
+	unwinds atomic.Bool
 
 	lost atomic.Uint64
 	mu   sync.Mutex
@@ -53,7 +56,8 @@ type Profiler struct {
 	seen    map[uint32]symbols.Process
 }
 
-// Running reports whether the profiler samples, and once it is known that it does not, why.
+// Running reports whether the profiler samples programs, and once it is known that it does
+// not, why.
 func (p *Profiler) Running() (running bool, err error) {
 	select {
 	case <-p.ended:
@@ -62,7 +66,7 @@ func (p *Profiler) Running() (running bool, err error) {
 	}
 	select {
 	case <-p.decided:
-		return p.err == nil, p.err
+		return p.err == nil && p.unwinds.Load(), p.err
 	default:
 		return false, nil
 	}

@@ -53,3 +53,27 @@ func TestTimesAreThoseOfTheKernelsClock(t *testing.T) {
 	assert.Zero(t, taken[0].At)
 	assert.EqualValues(t, 1234, taken[1].At, "the offset is 0 where the profiler does not run")
 }
+
+// The profiler runs once it has started and sampled a program: the kernel's own threads do
+// not show that, nor does a stack that could not be unwound.
+func TestItRunsOnceAProgramWasSampled(t *testing.T) {
+	p := &Profiler{seen: map[uint32]symbols.Process{}, decided: make(chan struct{}), ended: make(chan struct{})}
+	take := &taker{of: p}
+	runs := func(kinds ...libpf.FrameType) bool {
+		trace := &libpf.Trace{}
+		for _, kind := range kinds {
+			trace.Frames.Append(&libpf.Frame{Type: kind})
+		}
+		require.NoError(t, take.ReportTraceEvent(trace, &samples.TraceEventMeta{PID: 1, TID: 1}))
+		running, err := p.Running()
+		require.NoError(t, err)
+		return running
+	}
+	assert.False(t, runs(libpf.KernelFrame))
+	close(p.decided)
+	assert.False(t, runs(libpf.KernelFrame, libpf.KernelFrame))
+	assert.False(t, runs(libpf.KernelFrame, libpf.NativeFrame.Error()))
+	assert.False(t, runs())
+	assert.True(t, runs(libpf.KernelFrame, libpf.NativeFrame))
+	assert.True(t, runs(libpf.KernelFrame), "it has not ended")
+}

@@ -35,8 +35,8 @@ type cpuSampling struct {
 	// kernel does not allow them.
 	serving *clocks
 	other   *otelprofiler.Profiler // nil if it is not wanted
-	// running reports that the other one has begun to sample, failed that it does not or
-	// not any more.
+	// running reports that the other one has begun to sample programs, failed that it does
+	// not or not any more.
 	running, failed bool
 }
 
@@ -51,7 +51,8 @@ func (c *cpuSampling) wantsOther() bool {
 }
 
 // begin starts the profiler that is wanted. The program of the clocks is nil if it was not
-// loaded. OpenTelemetry's profiler takes seconds to start; until it runs the clocks sample.
+// loaded. OpenTelemetry's profiler takes seconds to start and to find programs; until then
+// the clocks sample.
 func (c *cpuSampling) begin(program *ebpf.Program) error {
 	if c.config.Frequency == 0 {
 		return nil
@@ -129,10 +130,11 @@ func (c *cpuSampling) take(losses *kernel.Losses) []otelprofiler.Sample {
 		return nil
 	}
 	losses.Set(lostUnwound, c.other.Lost())
+	taken := c.other.Take()
 	if !c.running {
-		return nil
+		return nil // the clocks sample
 	}
-	return c.other.Take()
+	return taken
 }
 
 // Close implements io.Closer.

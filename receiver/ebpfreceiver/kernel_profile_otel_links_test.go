@@ -58,8 +58,8 @@ func TestOpenTelemetrysSamplesAreLinkedToTheRequest(t *testing.T) {
 				for _, at := range p.Dictionary.Stacks[sample.Stack] {
 					functions[p.Dictionary.Frames[at].Function] = true
 				}
-				switch {
-				case sample.SpanID == (model.SpanID{}):
+				switch sample.SpanID {
+				case model.SpanID{}:
 					free += sample.Values[0]
 				default:
 					linked += sample.Values[0]

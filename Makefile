@@ -126,7 +126,7 @@ e2e: build e2e-only ## Run the end-to-end tests only
 
 # Not cached: Go does not see that the binaries under test have changed.
 .PHONY: e2e-only
-e2e-only: bin/opampsupervisor bin/versitygw
+e2e-only: bin/opampsupervisor
 	go test -count=1 -timeout 30m $(GOTESTFLAGS) ./test/e2e/...
 
 # The generator is a module of its own, see its go.mod.

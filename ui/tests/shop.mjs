@@ -85,6 +85,7 @@ export async function untilResolved(server, { page, trouble, states }, cause) {
   await shown(page, /until \d\d:\d\d:\d\d/);
   const title = await page.getByRole('heading', { level: 1 }).innerText();
   assert.match(title, new RegExp(`^Resolved after [1-9].*${cause}`), title);
+  for (let i = 0; i < 100 && states.at(-1) !== 'resolved'; i++) await page.waitForTimeout(100); // it is noted at intervals
   assert.equal(states.at(-1), 'resolved', states.join(', '));
   const id = new URL(page.url()).pathname.split('/').at(-1);
   assert.deepEqual((await incidents(server)).filter((g) => g.id === id).map((g) => g.state), ['STATE_RESOLVED']);

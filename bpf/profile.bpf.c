@@ -116,7 +116,7 @@ static __always_inline bool send_served(struct task_struct *task, struct sample_
 	return true;
 }
 
-// A thread that may be serving a request runs: nothing else is told. If it has the same request in hand as in the record of it
+// A thread that may be serving a request runs: nothing else is reported. If it has the same request in hand as in the record of it
 // before, it had so when another profiler sampled it between the two.
 struct serving_thread {
 	struct record_head head;
@@ -180,7 +180,7 @@ int on_clock_alone(struct bpf_perf_event_data *ctx)
 	return sample_clock(ctx, false);
 }
 
-// The clock that runs beside another profiler's: it tells which threads serve, and unwinds nothing.
+// The clock that runs beside another profiler's: it shows which threads serve, and unwinds nothing.
 SEC("perf_event")
 int on_clock_serving(struct bpf_perf_event_data *ctx)
 {

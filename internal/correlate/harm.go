@@ -129,7 +129,7 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	return !counted && e.servesOthers(service)
 }
 
-// onlyItself reports whether nobody but the program itself calls it, as in a test that
+// onlyItself reports whether only the program itself calls it, as in a test that
 // starts a server, calls it, and ends it.
 func onlyItself(service string, callers []string) bool {
 	return len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool { return caller != service })

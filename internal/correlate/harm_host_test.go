@@ -37,7 +37,7 @@ func onDesk(program string) *model.Resource {
 	return &model.Resource{Attributes: text("host.name", "desk", semconv.Source, kernelSource, programKey, program)}
 }
 
-// A test that ends a server and calls it is refused, which concerns nobody.
+// A test that ends a server and calls it is refused, which affects no user.
 func TestWhoIsRefusedByItselfIsNoIncident(t *testing.T) {
 	for caller, kind := range map[string]model.GroupKind{"api": model.GroupObservation, "proxy": model.GroupIncident} {
 		t.Run("called by "+caller, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Of a service without spans no run is known, so that no run tells whether it failed because
-// a call of it failed. Its metrics of requests and those of its calls tell as much on average:
+// Of a service without spans no run is known, so that no run shows whether it failed because
+// a call of it failed. Its metrics of requests and those of its calls show as much on average:
 // how many of both failed, and how long both took.
 
 // meteringCost is the bytes of a metering. One of four services has one at most.
@@ -45,7 +45,7 @@ func (m *meter) scale(by float32) {
 // by is a sum for each request.
 func (m *meter) by(sum float32) float64 { return float64(sum / max(m.requests, 1)) }
 
-// observe adds to the slots from first to last in equal parts: a point of a metric tells of
+// observe adds to the slots from first to last in equal parts: a point of a metric covers
 // all the time since the one before.
 func (m *metering) observe(first, last int64, of meter) {
 	m.advance(last)
@@ -139,7 +139,7 @@ func (g *graph) appeared(s *series, p *model.Point) bool {
 	return inst.first+together < p.Time || s.service.first != 0 && p.Start > s.service.first+together
 }
 
-// span is the slots that a point tells of: those since the one before, a few minutes at most.
+// span is the slots that a point covers: those since the one before, a few minutes at most.
 func (r *red) span(e *Engine, t model.Nanos) (first, last int64) {
 	last = e.slotOf(t)
 	first = last

@@ -107,7 +107,7 @@ func redFailed(attributes model.Attributes) bool {
 	return fault != "" && !strings.HasPrefix(fault, "4")
 }
 
-// redReports reports whether attributes tell how requests ended.
+// redReports reports whether attributes show how requests ended.
 func redReports(attributes model.Attributes) bool {
 	return firstOf(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode, semconv.ErrorType, "status.code", "status_code") != ""
 }

@@ -29,7 +29,7 @@ test('an incident of the demo shop is followed from the fault to its end', { ski
     await page.getByRole('row').filter({ hasText: 'storefront' }).waitFor();
     await shop.printed(`fault ${fault} starts`, 120);
 
-    // Whoever looks at the first page sees it open, with its cause.
+    // The first page shows it open, with its cause.
     const row = page.locator('main a.incident').filter({ hasText: cause });
     await row.waitFor({ timeout: 3 * minutes });
     assert.match(await page.getByRole('heading', { level: 1 }).innerText(), /^1 open incident/);

@@ -74,7 +74,7 @@ func (s *collectorService) send(ctx context.Context, batch *protoconv.Inbound) (
 
 // StreamEvents implements tapiov1.CollectorServiceServer.
 func (s *collectorService) StreamEvents(stream tapiov1.CollectorService_StreamEventsServer) error {
-	var told *tapiov1.FlowControl
+	var sent *tapiov1.FlowControl
 	return calls.EachMessage(stream, func(data []byte) error {
 		batch, err := protoconv.ParseBatchRequest(data)
 		if err != nil {
@@ -86,8 +86,8 @@ func (s *collectorService) StreamEvents(stream tapiov1.CollectorService_StreamEv
 				return err
 			}
 			resp := &tapiov1.CollectorServiceStreamEventsResponse{Ack: ack}
-			if flow := s.events.FlowControl(stream.Context()); !proto.Equal(flow, told) {
-				told, resp.FlowControl = flow, flow
+			if flow := s.events.FlowControl(stream.Context()); !proto.Equal(flow, sent) {
+				sent, resp.FlowControl = flow, flow
 			}
 			return stream.Send(resp)
 		})

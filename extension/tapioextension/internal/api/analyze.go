@@ -152,17 +152,17 @@ func (a *analyzer) newRun(ctx context.Context, analysis *protoconv.Analysis, lea
 		feeds: []feed{
 			&rows[model.Point]{
 				tail: a.store.TailPoints(ctx, model.PointQuery{Filter: filter}, begin),
-				when: func(p *model.Point) model.Nanos { return p.Time },
+				when: func(p *model.Point) model.Nanos { return p.Time }, size: (*model.Point).Size,
 				show: func(list []model.Point) { engine.ObservePoints(list) },
 			},
 			&rows[model.Event]{
 				tail: a.store.TailEvents(ctx, model.EventQuery{Filter: filter}, begin),
-				when: (*model.Event).When,
+				when: (*model.Event).When, size: (*model.Event).Size,
 				show: observing(engine),
 			},
 			&rows[model.Span]{
 				tail: a.store.TailSpans(ctx, model.TraceQuery{Filter: filter}, begin),
-				when: func(p *model.Span) model.Nanos { return p.End },
+				when: func(p *model.Span) model.Nanos { return p.End }, size: (*model.Span).Size,
 				show: func(list []model.Span) { engine.ObserveSpans(list) },
 			},
 		},

@@ -20,8 +20,8 @@ const (
 	// disorder is how much later than others of its time a record may have arrived to be
 	// shown in the order of time: exporters batch, and retry.
 	disorder = model.Nanos(time.Minute)
-	// maxDisorder is the most records of a signal that are put in order at once.
-	maxDisorder = 50_000
+	// maxDisorder is how many bytes of records of a signal are put in order at once.
+	maxDisorder = 16 << 20
 )
 
 // feed is one signal on its way into an analysis, in the order of time.
@@ -37,9 +37,11 @@ type feed interface {
 type rows[R any] struct {
 	tail query.Tail[R]
 	when func(*R) model.Nanos
+	size func(*R) int
 	show func([]R)
 
 	waiting []R // by time
+	held    int // bytes that wait
 	newest  model.Nanos
 	ended   bool
 }
@@ -47,7 +49,7 @@ type rows[R any] struct {
 // settled reports whether what comes next is not expected to be of an earlier time than the
 // first that waits.
 func (r *rows[R]) settled() bool {
-	return r.ended || len(r.waiting) >= maxDisorder || len(r.waiting) > 0 && r.when(&r.waiting[0])+disorder <= r.newest
+	return r.ended || r.held >= maxDisorder || len(r.waiting) > 0 && r.when(&r.waiting[0])+disorder <= r.newest
 }
 
 func (r *rows[R]) fill(ctx context.Context) error {
@@ -69,16 +71,22 @@ func (r *rows[R]) fill(ctx context.Context) error {
 
 // take puts rows that arrived where their time belongs.
 func (r *rows[R]) take(came []R) {
-	inOrder := true
+	byTime := func(a, b R) int { return cmp.Compare(r.when(&a), r.when(&b)) }
+	earliest, inOrder := r.newest, true
 	for i := range came {
 		t := r.when(&came[i])
 		inOrder = inOrder && t >= r.newest
-		r.newest = max(r.newest, t)
+		earliest, r.newest = min(earliest, t), max(r.newest, t)
+		r.held += r.size(&came[i])
 	}
-	r.waiting = append(r.waiting, came...)
-	if !inOrder {
-		slices.SortStableFunc(r.waiting, func(a, b R) int { return cmp.Compare(r.when(&a), r.when(&b)) })
+	from := len(r.waiting)
+	if r.waiting = append(r.waiting, came...); inOrder {
+		return
 	}
+	for from > 0 && r.when(&r.waiting[from-1]) > earliest {
+		from--
+	}
+	slices.SortStableFunc(r.waiting[from:], byTime)
 }
 
 func (r *rows[R]) next(ctx context.Context) (model.Nanos, bool, error) {
@@ -99,6 +107,9 @@ func (r *rows[R]) showUntil(ctx context.Context, until model.Nanos) (shown int, 
 		}
 		if n == 0 {
 			return shown, nil
+		}
+		for i := range r.waiting[:n] {
+			r.held -= r.size(&r.waiting[i])
 		}
 		r.show(r.waiting[:n])
 		shown += n

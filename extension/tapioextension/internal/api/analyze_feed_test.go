@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/stream"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -46,7 +47,7 @@ func TestWhatArrivesLateIsShownInTime(t *testing.T) {
 	require.False(t, slices.IsSorted(times))
 	var shown []model.Nanos
 	feed := &rows[model.Nanos]{
-		tail: &arrived{times}, when: func(at *model.Nanos) model.Nanos { return *at },
+		tail: &arrived{times}, when: func(at *model.Nanos) model.Nanos { return *at }, size: func(*model.Nanos) int { return 1000 },
 		show: func(list []model.Nanos) { shown = append(shown, list...) },
 	}
 	for {
@@ -60,4 +61,25 @@ func TestWhatArrivesLateIsShownInTime(t *testing.T) {
 		require.NotZero(t, n)
 	}
 	require.Equal(t, sorted, shown)
+	require.Zero(t, feed.held)
+}
+
+// However many records wait for earlier ones, they take no more than the bound and what
+// came at once.
+func TestWhatWaitsForEarlierRecordsIsBounded(t *testing.T) {
+	const bytes, count = 10_000, 8000
+	times := make([]model.Nanos, count)
+	for i := range times {
+		times[i] = model.Nanos(i) // all within a minute
+	}
+	most, shown := 0, 0
+	var feed *rows[model.Nanos]
+	feed = &rows[model.Nanos]{
+		tail: &arrived{times}, when: func(at *model.Nanos) model.Nanos { return *at }, size: func(*model.Nanos) int { return bytes },
+		show: func(list []model.Nanos) { most, shown = max(most, feed.held+len(list)*bytes), shown+len(list) },
+	}
+	_, err := feed.showUntil(t.Context(), model.Nanos(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, count, shown)
+	require.LessOrEqual(t, most, maxDisorder+stream.TailRows*bytes)
 }

@@ -125,7 +125,7 @@ func latencyQueries(records int) []latencyQuery {
 		}},
 		{"median of a gauge by service", func(ctx context.Context, r query.Reader) (int, error) {
 			series, _, err := r.Aggregate(ctx, model.AggregateQuery{
-				Names: []string{"queue.length"}, Filter: model.Filter{Time: hour}, Aggregation: model.AggregateP50, GroupBy: []string{"service.name"}, Limit: 100,
+				Names: []string{"queue.length"}, Filter: model.Filter{Time: hour}, Aggregation: model.AggregateP50, GroupBy: []model.LabelKey{model.NewLabelKey("service.name")}, Limit: 100,
 			})
 			return len(series), err
 		}},

@@ -7,9 +7,13 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
+	"golang.org/x/sys/unix"
 )
 
 // linked is an object that the collector finds others through.
@@ -44,12 +48,27 @@ func TestGoroutinesThatHelpTheCollector(t *testing.T) {
 }
 
 // A program that does little else than collect garbage, its processors all in use, spends
-// more on marking than the collector aims at.
+// more on marking than the collector aims at. The goroutines that use the processors wait in
+// a system call that the scheduler does not know of: they keep their processor from marking
+// while idle, and take no CPU.
 func TestCollectorThatTakesMoreThanItsGoal(t *testing.T) {
 	before := runtime.GOMAXPROCS(4)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	var end atomic.Bool
+	var busy sync.WaitGroup
+	for range 3 {
+		busy.Go(func() {
+			wait := unix.NsecToTimespec((5 * time.Millisecond).Nanoseconds())
+			for !end.Load() {
+				_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&wait)), 0, 0)
+				runtime.Gosched() // the loop has no other point where the scheduler can stop it
+			}
+		})
+	}
 	kept := chain(1 << 18)
 	tree := cpuOf(t, runtime.GC)
+	end.Store(true)
+	busy.Wait()
 	runtime.KeepAlive(kept)
 	assert.Contains(t, found(tree), "go-gc-background")
 }

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/otelcol"
+
+	"github.com/tapio/tapio/receiver/ebpfreceiver"
 )
 
 // profilesGate is the upstream feature gate without which a configuration must not have a
@@ -21,6 +24,12 @@ const profilesGate = "service.profilesSupport"
 // Run executes the command line of the process. Profiles are supported unless
 // `--feature-gates=-service.profilesSupport` disables them.
 func Run(set otelcol.CollectorSettings) error {
+	if isProfiler, err := ebpfreceiver.RunProfiler(os.Args[1:]); isProfiler {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return err
+	}
 	if err := EnableProfiles(); err != nil {
 		return err
 	}

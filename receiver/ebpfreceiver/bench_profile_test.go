@@ -93,7 +93,7 @@ func measureProfile(b *testing.B, load string, more ...string) (f profileFigures
 		unwinds(b, log)
 	}
 	switched := contextSwitches(b)
-	looked, began := cpuTimeOf(b, pid), time.Now()
+	looked, began := bothCPUTimes(b, pid), time.Now()
 	output, err := exec.Command(load, strconv.Itoa(seconds)).Output()
 	require.NoError(b, err)
 	machine := time.Since(began).Seconds() * float64(runtime.NumCPU())
@@ -103,14 +103,45 @@ func measureProfile(b *testing.B, load string, more ...string) (f profileFigures
 	f.blocks /= seconds
 	f.switches = (contextSwitches(b) - switched) / time.Since(began).Seconds()
 	f.load = cpu / machine
-	f.collector = (cpuTimeOf(b, pid) - looked).Seconds() / machine
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	f.collector = (bothCPUTimes(b, pid) - looked).Seconds() / machine
+	for _, of := range withProfiler(pid) {
+		f.memory += proportionalMemory(b, of)
+	}
+	return f
+}
+
+// withProfiler returns the collector and the process of OpenTelemetry's profiler, if it has one.
+func withProfiler(pid int) []int {
+	list := []int{pid}
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range children {
+		text, _ := os.ReadFile(file)
+		for _, child := range strings.Fields(string(text)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+func bothCPUTimes(b *testing.B, pid int) (all time.Duration) {
+	b.Helper()
+	for _, of := range withProfiler(pid) {
+		all += cpuTimeOf(b, of)
+	}
+	return all
+}
+
+// proportionalMemory is a process's memory in MiB, with its share of the pages that others have, too.
+func proportionalMemory(b *testing.B, pid int) float64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	require.NoError(b, err)
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), "\nPss:")
 	kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	require.NoError(b, err)
-	f.memory = kilobytes / 1024
-	return f
+	return kilobytes / 1024
 }
 
 // contextSwitches is how often CPUs went from one thread to another since the host started.

@@ -8,5 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	endAsProfiler()
 	goleak.VerifyTestMain(m)
 }

@@ -7,95 +7,23 @@ package otelprofiler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/collector/consumer/xconsumer"
-	"go.opentelemetry.io/collector/receiver"
-	"go.opentelemetry.io/collector/receiver/xreceiver"
-	"go.opentelemetry.io/ebpf-profiler/collector"
-	"go.opentelemetry.io/ebpf-profiler/collector/config"
 	"go.opentelemetry.io/ebpf-profiler/libpf"
 	"go.opentelemetry.io/ebpf-profiler/reporter"
 	"go.opentelemetry.io/ebpf-profiler/reporter/samples"
 	"go.opentelemetry.io/ebpf-profiler/times"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
-
-	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/panics"
-	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
 
-// Start begins to start the profiler; Running reports what came of it. Its warnings and
-// errors go to the logger of set.
-func Start(set receiver.Settings, samplesPerSecond int) *Profiler {
-	ctx, stop := context.WithCancel(context.Background())
-	p := &Profiler{
-		stop: stop, decided: make(chan struct{}), ended: make(chan struct{}), over: make(chan struct{}), seen: map[uint32]symbols.Process{},
-	}
-	set.Logger = set.Logger.Named("otel_profiler").WithOptions(zap.IncreaseLevel(zap.WarnLevel))
-	// Its instruments are kept in variables of its package, which a reload would write to
-	// while they are used.
-	set.MeterProvider = noop.NewMeterProvider()
-	go func() {
-		defer close(p.over)
-		p.run(ctx, set, samplesPerSecond)
-	}()
-	return p
-}
-
-// run starts the profiler and waits for its end. A failed start leaves nothing behind.
-func (p *Profiler) run(ctx context.Context, set receiver.Settings, samplesPerSecond int) {
-	var running xreceiver.Profiles
-	err := panics.Catch(func() {
-		if p.err = lacking(); p.err != nil {
-			return
-		}
-		running, p.err = p.build(ctx, set, samplesPerSecond)
-		if p.err == nil {
-			p.err = running.Start(ctx, nil) // it does not look at the host
-		}
-	})
-	p.err = errors.Join(p.err, err)
-	close(p.decided)
-	if p.err == nil {
-		select {
-		case <-ctx.Done():
-		case <-p.ended:
-		}
-	}
-	if running != nil {
-		if err := panics.Catch(func() { _ = running.Shutdown(context.WithoutCancel(ctx)) }); err != nil {
-			set.Logger.Error("failed to stop OpenTelemetry's eBPF profiler", zap.Error(err))
-		}
-	}
-}
-
-func (p *Profiler) build(ctx context.Context, set receiver.Settings, samplesPerSecond int) (xreceiver.Profiles, error) {
-	c, ok := collector.NewFactory().CreateDefaultConfig().(*config.Config)
-	if !ok {
-		return nil, errors.New("OpenTelemetry's eBPF profiler has another type of configuration")
-	}
-	c.SamplesPerSecond = samplesPerSecond
-	c.SendErrorFrames = true // they mark stacks that are incomplete
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	create := collector.BuildProfilesReceiver(
-		collector.WithReporterFactory(func(*reporter.Config, xconsumer.Profiles) (reporter.Reporter, error) {
-			return &taker{of: p}, nil
-		}),
-		collector.WithExecutableReporter(newLargeFiles(set.Logger)),
-	)
-	return create(ctx, set, c, nil)
-}
-
-// taker gives the profiler's samples to the Profiler.
+// taker sends the profiler's samples to the receiver.
 type taker struct {
-	of *Profiler
+	to *sender
+	// ended is closed when the profiler has ended.
+	ended  chan struct{}
+	endOne sync.Once
 	// offset is what the profiler added to the kernel's time of the sample before. It
 	// changes when the clock is set: a sample that comes meanwhile has no certain time.
 	offset int64
@@ -107,16 +35,12 @@ var _ reporter.Reporter = (*taker)(nil)
 func (*taker) Start(context.Context) error { return nil }
 
 // Stop implements reporter.Reporter. The profiler also calls it when it gives up.
-func (t *taker) Stop() { t.of.endOne.Do(func() { close(t.of.ended) }) }
+func (t *taker) Stop() { t.endOne.Do(func() { close(t.ended) }) }
 
 // ReportTraceEvent implements reporter.Reporter.
 func (t *taker) ReportTraceEvent(trace *libpf.Trace, meta *samples.TraceEventMeta) error {
-	return panics.Catch(func() {
-		if !t.of.unwinds.Load() && ofProgram(trace.Frames) {
-			t.of.unwinds.Store(true)
-		}
-		t.of.add(uint32(meta.PID), uint32(meta.TID), meta.Comm.String(), t.kernelTime(int64(meta.Timestamp)), func() []model.Frame { return framesOf(trace.Frames) })
-	})
+	of := &Sample{Thread: uint32(meta.TID), Name: strings.Clone(meta.Comm.String()), At: t.kernelTime(int64(meta.Timestamp))}
+	return t.to.sample(uint32(meta.PID), of, ofProgram(trace.Frames), framesOf(trace.Frames))
 }
 
 // kernelTime returns the time of the kernel's monotonic clock that the profiler made a

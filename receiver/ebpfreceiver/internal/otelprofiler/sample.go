@@ -34,26 +34,23 @@ type Sample struct {
 	Frames []model.Frame
 }
 
-// Profiler starts in the background, as its programs take the kernel seconds to verify.
+// Profiler is the receiver's end: it starts in the background, as the profiler's programs
+// take the kernel seconds to verify.
 type Profiler struct {
 	stop context.CancelFunc
-	// decided is closed when the profiler runs, or err is why it does not.
-	decided chan struct{}
-	// ended is closed when a profiler that ran has stopped by itself.
-	ended  chan struct{}
-	endOne sync.Once
-	// over is closed when nothing of the profiler runs any more.
-	over chan struct{}
-	err  error
+	// ended is closed when nothing of the profiler runs any more, or it never ran; err is
+	// then why.
+	ended chan struct{}
+	err   error
 	// unwinds reports that a program was sampled. In the first seconds the profiler knows of
 	// none, and of a program that it does not know it samples nothing.
 	unwinds atomic.Bool
 
-	lost atomic.Uint64
-	mu   sync.Mutex
-	// samples are those that were not taken yet, and seen the processes that they are of.
+	frames knownFrames
+	lost   atomic.Uint64
+	mu     sync.Mutex
+	// samples are those that were not taken yet.
 	samples []Sample
-	seen    map[uint32]symbols.Process
 }
 
 // Running reports whether the profiler samples programs, and once it is known that it does
@@ -61,14 +58,9 @@ type Profiler struct {
 func (p *Profiler) Running() (running bool, err error) {
 	select {
 	case <-p.ended:
-		return false, errStopped
+		return false, p.err
 	default:
-	}
-	select {
-	case <-p.decided:
-		return p.err == nil && p.unwinds.Load(), p.err
-	default:
-		return false, nil
+		return p.unwinds.Load(), nil
 	}
 }
 
@@ -78,7 +70,6 @@ func (p *Profiler) Take() []Sample {
 	defer p.mu.Unlock()
 	taken := p.samples
 	p.samples = nil
-	clear(p.seen)
 	return taken
 }
 
@@ -89,25 +80,25 @@ func (p *Profiler) Lost() uint64 { return p.lost.Load() }
 func (p *Profiler) Shutdown(ctx context.Context) error {
 	p.stop()
 	select {
-	case <-p.over:
+	case <-p.ended:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// add keeps a sample; frames are only made of those that find a place.
-func (p *Profiler) add(pid, thread uint32, name string, at uint64, frames func() []model.Frame) {
+// add keeps the sample of a message if it finds a place.
+func (p *Profiler) add(m *message) {
+	frames := p.frames.take(m)
+	if m.Program {
+		p.unwinds.Store(true)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.samples) >= maxSamples {
 		p.lost.Add(1)
 		return
 	}
-	of, known := p.seen[pid]
-	if !known {
-		of = symbols.Running("/proc", pid)
-		p.seen[pid] = of
-	}
-	p.samples = append(p.samples, Sample{Process: of, Thread: thread, Name: name, At: at, Frames: frames()})
+	m.Sample.Frames = frames
+	p.samples = append(p.samples, *m.Sample)
 }

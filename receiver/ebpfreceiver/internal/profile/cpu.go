@@ -58,7 +58,7 @@ func (c *cpuSampling) begin(program *ebpf.Program) error {
 		return nil
 	}
 	if c.wantsOther() {
-		c.other = otelprofiler.Start(c.set, int(c.config.Frequency))
+		c.other = otelprofiler.Start(c.set.Logger, int(c.config.Frequency), int64(c.config.CPUProfilerMemoryLimitMiB)<<20)
 	}
 	if program == nil {
 		return nil // reported as a feature that did not load

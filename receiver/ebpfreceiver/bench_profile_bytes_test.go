@@ -7,6 +7,9 @@ package ebpfreceiver
 
 import (
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,26 +27,35 @@ import (
 // What a sample of this host takes in the store: the probe with the shipped configuration
 // profiles whatever runs here for minutes, and its profiles are stored. A row is a thread in a
 // stack within a collection interval, a sample what the clock of a CPU found or a time
-// that a thread was blocked. The first minute fills the dictionary.
+// that a thread was blocked. The first minute fills the dictionary. PROGRAMS, a regular expression
+// of names of executables, leaves out what else runs here, FREQUENCY is that of the clock.
 func BenchmarkProfileBytes(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it puts programs into the kernel")
 	}
-	minutes := 5
+	const minutes = 5
+	programs := regexp.MustCompile(os.Getenv("PROGRAMS"))
 	for range b.N {
 		config := createDefaultConfig().(*Config)
 		config.Probes = probe.Config{Profile: config.Probes.Profile, Process: config.Probes.Process}
 		config.Probes.Profile.CPUProfiler = profile.CPUProfilerBuiltin
+		if frequency, err := strconv.Atoi(os.Getenv("FREQUENCY")); err == nil {
+			config.Probes.Profile.Frequency = uint32(frequency)
+		}
 		sink, _ := started(b, config, receivertest.NewNopSettings(metadata.Type))
 		stored := profiles.New(1, time.Now)
 		stored.SetLimits(32<<20, 0)
 		kinds := map[string]uint64{}
-		var before profiles.Stats
+		var before, first profiles.Stats
 		for minute := range minutes {
 			time.Sleep(time.Minute)
 			for _, batch := range sink.AllProfiles() {
 				list, refused := otlp.Profiles(batch)
 				require.Empty(b, refused)
+				list = slices.DeleteFunc(list, func(p model.Profile) bool {
+					name, _ := p.Resource.Attributes.Get("process.executable.name")
+					return !programs.MatchString(name.Text())
+				})
 				count(kinds, list)
 				stored.Append(list)
 			}
@@ -51,10 +63,14 @@ func BenchmarkProfileBytes(b *testing.B) {
 			now := stored.Stats()
 			b.Logf("minute %d: %d B/row, %d rows, %d profiles, %v", minute+1, (now.Bytes-before.Bytes)/max(now.Samples-before.Samples, 1),
 				now.Samples-before.Samples, now.LastSeq-before.LastSeq, profiles.Sizes(stored))
-			before = now
+			if before = now; minute == 0 {
+				first = now
+			}
 		}
 		b.ReportMetric(float64(before.Bytes)/float64(before.Samples), "B/row")
 		b.ReportMetric(float64(before.Bytes)/float64(kinds["cpu"]+kinds["off_cpu"]), "B/sample")
+		last := stored.Stats()
+		b.ReportMetric(float64(last.Bytes-first.Bytes)/float64(last.Samples-first.Samples), "B/row-after-minute-1")
 		b.ReportMetric(float64(kinds["cpu"]), "cpu-samples")
 		b.ReportMetric(float64(kinds["off_cpu"]), "off-cpu-rows")
 	}

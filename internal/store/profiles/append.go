@@ -99,7 +99,7 @@ func (v *volume) add(e *entry, arrival time.Time) {
 	if e.first == 0 {
 		e.first, e.last = e.time, e.time
 	}
-	v.entries = append(v.entries, *e)
+	v.pushEntry(e)
 	v.samples += e.samples
 	v.latest = arrival
 	if len(v.entries) == 1 || e.first < v.first {

@@ -232,7 +232,7 @@ func (d *decoder) entry(v *volume, seq uint64, from int) (e entry) {
 	e.series = d.below(len(v.series))
 	e.time, e.duration, e.scale = model.Nanos(d.Int()), time.Duration(d.Int()), d.Int()
 	length := d.Uint()
-	if back >= seq || length > uint64(len(v.rows)-from) {
+	if back >= seq || d.bad || e.scale != 1 && e.scale != v.kinds[v.series[e.series].kind].Period || length > uint64(len(v.rows)-from) {
 		d.bad = true
 		return e
 	}

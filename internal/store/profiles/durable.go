@@ -28,7 +28,7 @@ func (s *Store) KeepFiles() {
 	s.files = true
 }
 
-func (v *volume) firstSeq() uint64 { return v.entries[0].seq }
+func (v *volume) firstSeq() uint64 { return v.begin }
 
 // Newest returns the newest sequence that was ever used.
 func (s *Store) Newest() uint64 {
@@ -52,7 +52,7 @@ func (s *Store) nextPending(upTo uint64) (view, *Image) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.volumes {
-		if v.filed == len(v.entries) || v.lookup != nil && v.entries[v.filed].seq > upTo {
+		if v.filed == len(v.entries) || v.lookup != nil && v.seqOf(v.filed) > upTo {
 			continue
 		}
 		return v.parts, &Image{
@@ -102,7 +102,7 @@ func (s *Store) Filed() (upTo uint64, unfiled int) {
 	upTo = s.seq
 	for _, v := range s.volumes {
 		if v.filed < len(v.entries) {
-			upTo = min(upTo, v.entries[v.filed].seq-1)
+			upTo = min(upTo, v.seqOf(v.filed)-1)
 			unfiled += len(v.entries) - v.filed
 		}
 	}

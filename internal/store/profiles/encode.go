@@ -199,7 +199,8 @@ func (v *view) encode() []byte {
 		e.kind(&v.kinds[s.kind])
 	}
 	for i := range v.entries {
-		e.entry(&v.entries[i])
+		of := v.entry(i)
+		e.entry(&of)
 	}
 	return e.bytes
 }

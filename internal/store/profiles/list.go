@@ -74,8 +74,8 @@ func behind(infos []model.ProfileInfo, paging model.Paging) []model.ProfileInfo 
 
 func newestSeq(views []view) (newest uint64) {
 	for i := range views {
-		if n := len(views[i].entries); n > 0 {
-			newest = max(newest, views[i].entries[n-1].seq)
+		if len(views[i].entries) > 0 {
+			newest = max(newest, views[i].lastSeq())
 		}
 	}
 	return newest

@@ -142,8 +142,8 @@ func entries(ctx context.Context, views []view, query *model.ProfileQuery, use f
 			if looked++; looked%checkEvery == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if e := &views[i].entries[j]; s.mayMatch(e) {
-				use(s, e)
+			if e := views[i].entry(j); s.mayMatch(&e) {
+				use(s, &e)
 			}
 		}
 	}

@@ -173,7 +173,7 @@ func (s *Store) Stats() Stats {
 			continue
 		}
 		if stats.FirstSeq == 0 {
-			stats.FirstSeq = v.entries[0].seq
+			stats.FirstSeq = v.firstSeq()
 		}
 		if stats.Oldest == 0 || v.first < stats.Oldest {
 			stats.Oldest = v.first
@@ -234,7 +234,7 @@ func Sizes(s *Store) map[string]int64 {
 		sizes["links"] += linkSize * int64(cap(v.links))
 		sizes["origins"] += pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + int64(cap(v.refs)) +
 			seriesSize*int64(cap(v.series)) + kindSize*int64(cap(v.kinds))
-		sizes["profiles"] += entrySize * int64(cap(v.entries))
+		sizes["profiles"] += v.entriesSize()
 		sizes["texts"] += v.textBytes + stringSize*int64(cap(v.texts))
 		if v.lookup != nil {
 			sizes["lookups"] += v.lookup.size()

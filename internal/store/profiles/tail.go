@@ -40,19 +40,19 @@ func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
 	samples := 0
 	for i := range views {
 		v := &views[i]
-		if n := len(v.entries); n == 0 || v.entries[n-1].seq <= t.position {
+		if len(v.entries) == 0 || v.lastSeq() <= t.position {
 			continue
 		}
 		nameFrames(v, t.store.Resolve)
 		for j := range v.entries {
-			e := &v.entries[j]
+			e := v.entry(j)
 			if e.seq <= t.position {
 				continue
 			}
-			if !r.continues(e) && (len(r.list) == max || samples >= tailSamples) {
+			if !r.continues(&e) && (len(r.list) == max || samples >= tailSamples) {
 				return r.list, lost, true
 			}
-			samples += r.add(v, e)
+			samples += r.add(v, &e)
 			t.position = e.seq
 		}
 	}
@@ -63,7 +63,7 @@ func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
 func oldestSeq(views []view) uint64 {
 	for i := range views {
 		if len(views[i].entries) > 0 {
-			return views[i].entries[0].seq
+			return views[i].begin
 		}
 	}
 	return 0

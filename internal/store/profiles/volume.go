@@ -25,7 +25,10 @@ type parts struct {
 	links     []link
 	kinds     []model.ProfileType
 	series    []series
-	entries   []entry
+	begin     uint64 // sequence of the first entry
+	entries   []packedEntry
+	intervals []interval
+	spans     []span
 	rows      []byte // of all entries
 
 	// named are the frames that were named when the volume was read, by place.
@@ -51,22 +54,6 @@ type series struct {
 	kind       uint32
 	scope      *model.Scope
 	attributes attributeList
-}
-
-// entry is one profile, or the part of it that is in this volume.
-type entry struct {
-	id          model.ProfileID
-	seq         uint64
-	profile     uint64 // sequence of the first part of the profile
-	series      uint32
-	time        model.Nanos
-	duration    time.Duration
-	first, last model.Nanos // of the samples; both the profile's time if they have none
-	timed       bool        // some samples have a time of their own
-	from, to    int         // in rows
-	scale       int64       // all values are in multiples of it
-	samples     uint64
-	total       int64
 }
 
 // lookup finds what is in the dictionary already.
@@ -103,7 +90,6 @@ const (
 	stackSize  = 4
 	linkSize   = int64(unsafe.Sizeof(link{}))
 	seriesSize = int64(unsafe.Sizeof(series{}))
-	entrySize  = int64(unsafe.Sizeof(entry{}))
 	stringSize = 16
 	// slotShare is by how much a map is larger than what is in it, in percent.
 	slotShare = 200
@@ -132,11 +118,16 @@ func (v *volume) size() int64 {
 	size := volumeSize + v.textBytes + int64(cap(v.rows)) + int64(cap(v.refs)) + stringSize*int64(cap(v.texts)) +
 		packedSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) + stackSize*int64(cap(v.stacks)) +
 		pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + kindSize*int64(cap(v.kinds)) +
-		seriesSize*int64(cap(v.series)) + entrySize*int64(cap(v.entries))
+		seriesSize*int64(cap(v.series)) + v.entriesSize()
 	if v.lookup != nil {
 		size += v.lookup.size()
 	}
 	return size
+}
+
+// entriesSize is the bytes that the entries take without their rows.
+func (v *view) entriesSize() int64 {
+	return entrySize*int64(cap(v.entries)) + intervalSize*int64(cap(v.intervals)) + spanSize*int64(cap(v.spans))
 }
 
 // seal ends the growth of a volume.
@@ -144,6 +135,7 @@ func (v *volume) seal() {
 	v.lookup = nil
 	v.texts, v.frames, v.nodes, v.stacks = exact(v.texts), exact(v.frames), exact(v.nodes), exact(v.stacks)
 	v.pairs, v.refs, v.sets, v.resources = exact(v.pairs), exact(v.refs), exact(v.sets), exact(v.resources)
+	v.intervals, v.spans = exact(v.intervals), exact(v.spans)
 	v.links, v.kinds, v.series, v.entries, v.rows = exact(v.links), exact(v.kinds), exact(v.series), exact(v.entries), exact(v.rows)
 }
 

@@ -10,7 +10,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# The packages that `go install` gets; the stamp of each carries its version, so a new version here is installed anew.
+# The packages that `go install` gets; the stamp of each carries its version, so a new version here is installed again.
 PROTO_TOOLS := github.com/bufbuild/buf/cmd/buf@v1.75.0 \
 	google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 \
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 \
@@ -223,7 +223,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test helm-check test-clickhouse ui-demo ## Run the long tests
+nightly: soak kills package-test helm-check helm-apiserver test-clickhouse ui-demo ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills
@@ -354,6 +354,20 @@ kube-schemas:
 	@module() { go mod download -json $$1 | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'; }; \
 	go -C internal/tools run ./kubeschemas $(KUBE_SCHEMAS) $$(module $(KUBERNETES))/api/openapi-spec/swagger.json \
 	$$(module $(PROMETHEUS_OPERATOR))/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml
+
+# kube-apiserver and etcd, which the chart is installed into. Large: they take minutes to build, and 1 GB of modules.
+.PHONY: bin/kube-apiserver bin/etcd
+bin/kube-apiserver:
+	go -C internal/kubeapiserver build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ k8s.io/kubernetes/cmd/kube-apiserver
+bin/etcd:
+	go -C internal/kubeapiserver build -ldflags "$(LDFLAGS)" -o $(CURDIR)/$@ go.etcd.io/etcd/server/v3
+
+.PHONY: helm-apiserver
+helm-apiserver: $(call stamps,$(HELM_TOOLS)) bin/tapioctl bin/kube-apiserver bin/etcd ## Install the Helm chart into an API server of Kubernetes, without nodes (needs kubectl)
+	@module() { go mod download -json $$1 | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'; }; \
+	TAPIO_HELM=$(TOOLS)/helm TAPIO_KUBE_APISERVER=$(CURDIR)/bin/kube-apiserver TAPIO_ETCD=$(CURDIR)/bin/etcd \
+	TAPIO_PODMONITOR_CRD=$$(module $(PROMETHEUS_OPERATOR))/example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml \
+	go test -count=1 -v $(GOTESTFLAGS) -run TestTheChartOnAnAPIServer ./test/helm
 
 .PHONY: helm-package
 helm-package: $(call stamps,$(HELM_TOOLS)) ## Make a package of the Helm chart in .build/packages

@@ -182,7 +182,7 @@ func measureRun(ctx context.Context, set settings, v variant, c *collector, l *l
 	to, err2 := l.mark(c)
 	<-done
 	profileErr := <-profiled
-	peak, err3 := peakMemory(c.cmd.Process.Pid)
+	peak, err3 := peakMemory(c.process.PID())
 	left, err4 := garbageOf(ctx, c)
 	for _, failed := range []error{ctx.Err(), err, err2, err3, err4, profileErr} {
 		if failed != nil {
@@ -210,7 +210,7 @@ type moment struct {
 }
 
 func (l *load) mark(c *collector) (moment, error) {
-	cpu, err := cpuSeconds(c.cmd.Process.Pid)
+	cpu, err := cpuSeconds(c.process.PID())
 	return moment{at: time.Now(), records: l.acknowledged.Load(), cpu: cpu}, err
 }
 

@@ -53,8 +53,8 @@ func measureJaeger(ctx context.Context, set settings, out io.Writer) error {
 	if err := errors.Join(shop.send(ctx, c.otlp), shop.send(ctx, jaeger.otlp)); err != nil {
 		return err
 	}
-	ours, err1 := peakMemory(c.cmd.Process.Pid)
-	theirs, err2 := peakMemory(jaeger.cmd.Process.Pid)
+	ours, err1 := peakMemory(c.process.PID())
+	theirs, err2 := peakMemory(jaeger.process.PID())
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}

@@ -11,15 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/tapio/tapio/test/running"
 )
 
 // prometheus is a running Prometheus that takes remote writes.
 type prometheus struct {
-	api    string
-	cmd    *exec.Cmd
-	folder string
+	api     string
+	process *running.Process
+	folder  string
 }
 
 func startPrometheus(ctx context.Context, binary string) (*prometheus, error) {
@@ -47,20 +48,16 @@ func (p *prometheus) launch(ctx context.Context, path string) (err error) {
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o600); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(p.folder, "log"))
+	p.process, err = running.Launch(ctx, running.Command{
+		Args: []string{
+			path, "--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(p.folder, "data"),
+			"--web.listen-address=" + p.api, "--web.enable-remote-write-receiver",
+		},
+		Log: filepath.Join(p.folder, "log"),
+	})
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the child has its own handle
-	cmd := exec.CommandContext(ctx, path, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(p.folder, "data"),
-		"--web.listen-address="+p.api, "--web.enable-remote-write-receiver")
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopLimit
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	p.cmd = cmd
 	return p.awaitReady(ctx)
 }
 
@@ -79,15 +76,13 @@ func (p *prometheus) awaitReady(ctx context.Context) error {
 			return nil
 		}
 	}
-	log, _ := os.ReadFile(filepath.Join(p.folder, "log")) // absent reads as empty
-	return fmt.Errorf("it is not ready after %v: %s", startLimit, log[max(0, len(log)-4<<10):])
+	return fmt.Errorf("it is not ready after %v: %s", startLimit, p.process.LogEnd())
 }
 
 // stop ends the process and removes its folder.
 func (p *prometheus) stop() {
-	if p.cmd != nil && p.cmd.Process != nil {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		_ = p.cmd.Wait() // its exit code after SIGTERM
+	if p.process != nil {
+		p.process.Stop()
 	}
 	_ = os.RemoveAll(p.folder) // a temporary folder
 }

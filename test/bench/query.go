@@ -116,7 +116,7 @@ func printStore(ctx context.Context, c *collector, out io.Writer, title string) 
 		fmt.Fprintf(out, "| %s | %d | %.0f | %.0f |\n", signal, s.GetRecordCount(),
 			float64(s.GetSizeBytes())/(1<<20), float64(s.GetSizeBytes())/float64(max(s.GetRecordCount(), 1)))
 	}
-	peak, err := peakMemory(c.cmd.Process.Pid)
+	peak, err := peakMemory(c.process.PID())
 	if err != nil {
 		return err
 	}

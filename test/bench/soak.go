@@ -164,10 +164,10 @@ func (s *soak) look(ctx context.Context) (h health, err error) {
 	if h.garbage, err = garbageOf(ctx, s.collector); err != nil {
 		return h, err
 	}
-	if h.cpu, err = cpuSeconds(s.collector.cmd.Process.Pid); err != nil {
+	if h.cpu, err = cpuSeconds(s.collector.process.PID()); err != nil {
 		return h, err
 	}
-	h.peak, err = peakMemory(s.collector.cmd.Process.Pid)
+	h.peak, err = peakMemory(s.collector.process.PID())
 	return h, err
 }
 

@@ -208,7 +208,7 @@ func writeAtRate(ctx context.Context, set settings, c *collector, out io.Writer)
 }
 
 func (a *tails) print(out io.Writer, c *collector, written uint64, took time.Duration) error {
-	peak, err := peakMemory(c.cmd.Process.Pid)
+	peak, err := peakMemory(c.process.PID())
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+	"github.com/tapio/tapio/test/running"
 )
 
 // objectServer starts versitygw, an S3-compatible server of its own, with the bucket
@@ -38,13 +39,11 @@ func objectServer(t *testing.T) *url.URL {
 	require.NoError(t, err)
 	address := free.Addr().String()
 	require.NoError(t, free.Close())
-	server := exec.Command(binary, "--access", "key", "--secret", "secret", "--port", address, "--quiet", "posix", "--sidecar", attributes, data)
-	server.Stderr, server.Dir = os.Stderr, t.TempDir()
-	require.NoError(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
+	server := background(t, running.Command{
+		Args:  []string{binary, "--access", "key", "--secret", "secret", "--port", address, "--quiet", "posix", "--sidecar", attributes, data},
+		Adapt: func(cmd *exec.Cmd) { cmd.Stderr, cmd.Dir = os.Stderr, t.TempDir() },
 	})
+	t.Cleanup(server.Kill)
 	eventually(t, startLimit, func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {

@@ -98,7 +98,7 @@ func TestMalformedBodiesOverRealConnections(t *testing.T) {
 	sending.Wait()
 	status, _ := get(t, "http://"+c.HTTP+"/v1/health")
 	require.Equal(t, http.StatusOK, status)
-	log := string(c.log())
+	log := string(c.Log())
 	for _, bad := range []string{"panic", "stacktrace", `"level":"error"`, "Failed to decode"} {
 		require.NotContains(t, log, bad)
 	}
@@ -167,5 +167,5 @@ func TestAnyPositiveRateIsTaken(t *testing.T) {
 			require.NotContains(t, answer, `"error"`, rate)
 		}
 	}
-	require.NotContains(t, string(c.log()), "panic")
+	require.NotContains(t, string(c.Log()), "panic")
 }

@@ -61,7 +61,7 @@ func TestAfterAKillWithSyncNothingAcknowledgedIsMissing(t *testing.T) {
 			eventually(t, startLimit, func() bool { return w.count() > 10*crashBatch }, w.signal+" are acknowledged")
 		}
 		time.Sleep(time.Duration(random.Int64N(int64(longest)))) // the moment is up to chance
-		c.kill(t)
+		c.Kill()
 		load.end()
 
 		c = Start(t, withProfiles, args...)

@@ -17,17 +17,9 @@ import (
 )
 
 // inDirectory are the arguments for a store that is kept in a directory. It is
-// small, so that it seals every few thousand records.
+// small, so that it compacts every few thousand records.
 func inDirectory(directory string) []string {
 	return []string{"--set=extensions::tapio::store::directory=" + directory, "--set=extensions::tapio::store::memory_limit=16MiB"}
-}
-
-// kill ends the process at once, as a crash would.
-func (c *Collector) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, c.cmd.Process.Kill())
-	_ = c.cmd.Wait() // reports that it was killed
-	c.term()
 }
 
 // everything returns all log records, page by page, all traces, all points, and all
@@ -133,10 +125,10 @@ func storeInFiles(t *testing.T, directory string, records int) {
 		sendGRPC(t, c, lines("crash", from, from+1000, "e2e.crash"))
 	}
 	eventually(t, startLimit, func() bool { return len(segmentFiles(t, directory)) >= 5 }, "five files are written")
-	c.kill(t)
+	c.Kill()
 }
 
-func TestAfterAKillSealedRecordsAreThere(t *testing.T) {
+func TestAfterAKillCompactedRecordsAreThere(t *testing.T) {
 	t.Parallel()
 	directory := filepath.Join(t.TempDir(), "store")
 	storeInFiles(t, directory, 9_000)
@@ -174,7 +166,7 @@ func TestAfterAKillFlushedRecordsOfEverySignalAreThere(t *testing.T) {
 			return len(files) > 0
 		}, signal+" are written")
 	}
-	c.kill(t)
+	c.Kill()
 
 	c = Start(t, withProfiles, inDirectory(directory)...)
 	client := apiOf(t, c)
@@ -206,7 +198,7 @@ func TestACorruptFileIsSetAsideAndTheRestServed(t *testing.T) {
 	require.NoError(t, os.WriteFile(broken, data, 0o600))
 
 	c := Start(t, standard, inDirectory(directory)...)
-	require.Contains(t, string(c.log()), broken+".corrupt")
+	require.Contains(t, string(c.Log()), broken+".corrupt")
 	require.FileExists(t, broken+".corrupt")
 	got := stored(t, apiOf(t, c), "e2e.crash")
 	slices.Sort(got)
@@ -214,7 +206,7 @@ func TestACorruptFileIsSetAsideAndTheRestServed(t *testing.T) {
 	require.Less(t, len(got), got[len(got)-1]+1, "the broken file's records are missing")
 	require.Zero(t, c.Stop())
 	c = Start(t, standard, inDirectory(directory)...)
-	require.NotContains(t, string(c.log()), ".corrupt", "it is told once")
+	require.NotContains(t, string(c.Log()), ".corrupt", "it is reported once")
 }
 
 func TestADirectoryHasOneOwner(t *testing.T) {

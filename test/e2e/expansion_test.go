@@ -59,7 +59,7 @@ func wideRecords(records, attributes int) *collogs.ExportLogsServiceRequest {
 // peakMiB is the most memory that the process ever had.
 func peakMiB(t *testing.T, c *Collector) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	require.NoError(t, err)
 	_, after, found := bytes.Cut(status, []byte("VmHWM:"))
 	require.True(t, found)

@@ -22,7 +22,7 @@ import (
 // configure changes the file that the next reload reads.
 func (c *Collector) configure(t *testing.T, configYAML string) {
 	t.Helper()
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(c.logPath), "config.yaml"), []byte(configYAML), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(c.LogFile()), "config.yaml"), []byte(configYAML), 0o600))
 }
 
 // with replaces a part of the standard configuration, which must have it.
@@ -36,7 +36,7 @@ func with(t *testing.T, config, old, replacement string) string {
 func (c *Collector) awaitLog(t *testing.T, parts ...string) {
 	t.Helper()
 	eventually(t, startLimit, func() bool {
-		for line := range bytes.Lines(c.log()[c.seen:]) {
+		for line := range bytes.Lines(c.Log()[c.seen:]) {
 			found := true
 			for _, part := range parts {
 				found = found && bytes.Contains(line, []byte(part))

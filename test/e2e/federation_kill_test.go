@@ -43,7 +43,7 @@ func TestAStreamOverTheKillOfAMember(t *testing.T) {
 			}
 			sendGRPC(t, member, lines("live", 0, 5, ""))
 			receive(0, 5)
-			member.kill(t)
+			member.Kill()
 			member = Start(t, standard, args...)
 			sendGRPC(t, member, lines("live", 5, 10, ""))
 			receive(5, 10)

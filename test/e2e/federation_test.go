@@ -59,10 +59,10 @@ func TestFederation(t *testing.T) {
 	t.Run("all answer", func(t *testing.T) { allMembersAnswer(t, front, client) })
 	t.Run("a stream goes on over all", func(t *testing.T) { streamsAllMembers(t, client, members) })
 
-	require.NoError(t, members[0].cmd.Process.Kill())
-	require.NoError(t, members[1].cmd.Process.Signal(syscall.SIGSTOP))
+	members[0].Kill()
+	require.NoError(t, members[1].Signal(syscall.SIGSTOP))
 	t.Run("one dead, one stopped", func(t *testing.T) { twoAreMissing(t, front, client, members) })
-	require.NoError(t, members[1].cmd.Process.Signal(syscall.SIGCONT))
+	require.NoError(t, members[1].Signal(syscall.SIGCONT))
 	eventually(t, startLimit, func() bool {
 		got, err := client.GetLogs(bounded(t), &tapiov1.GetLogsRequest{Filter: &tapiov1.Filter{Services: []string{"shop"}}})
 		require.NoError(t, err)

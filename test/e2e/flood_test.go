@@ -20,7 +20,7 @@ import (
 // peakMemory is the most memory that the collector was resident with, in bytes.
 func peakMemory(t *testing.T, c *Collector) int64 {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(text), "VmHWM:")
 	require.True(t, found)

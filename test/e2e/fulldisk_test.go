@@ -65,7 +65,7 @@ func TestAFullDiskIsCountedAndServingGoesOn(t *testing.T) {
 		return stats.GetDirectory().GetFailedWriteCount() > 0
 	}
 	eventually(t, startLimit, full, "a write fails")
-	require.Contains(t, string(c.log()), "no space left on device")
+	require.Contains(t, string(c.Log()), "no space left on device")
 	before := storedLogs(t, apiOf(t, c)).RecordCount
 	sendGRPC(t, c, lines("full", 0, 100, ""))
 	require.Equal(t, before+100, storedLogs(t, apiOf(t, c)).RecordCount)
@@ -76,7 +76,7 @@ func TestAFullDiskIsCountedAndServingGoesOn(t *testing.T) {
 	c.awaitReady(t)
 	require.Equal(t, before+100, storedLogs(t, apiOf(t, c)).RecordCount)
 	require.NotZero(t, c.Stop())
-	require.Contains(t, string(c.log()), "failed to write the store to its directory")
+	require.Contains(t, string(c.Log()), "failed to write the store to its directory")
 }
 
 // With sync a sender learns that nothing is stored, and may try again.
@@ -115,7 +115,7 @@ func TestARemovedDirectoryIsMadeAgain(t *testing.T) {
 	}, "records are taken again")
 	serving := func() bool { return storeHealth(t, apiOf(t, c)).Status == tapiov1.HealthCheckResponse_STATUS_SERVING }
 	eventually(t, startLimit, serving, "the store is well again")
-	c.kill(t)
+	c.Kill()
 
 	c = Start(t, standard, args...)
 	got := stored(t, apiOf(t, c), "e2e.removed")

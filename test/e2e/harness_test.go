@@ -5,8 +5,8 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/test/running"
 )
 
 const (
@@ -57,10 +59,8 @@ type Collector struct {
 	// The addresses it really listens on.
 	OTLPGRPC, OTLPHTTP, GRPC, HTTP string
 
-	cmd     *exec.Cmd
-	term    context.CancelFunc
-	logPath string
-	seen    int // bytes of the log that belong to configurations before
+	*running.Process
+	seen int // bytes of the log that belong to configurations before
 }
 
 // binary finds a built binary, by environment variable or in bin/.
@@ -88,63 +88,44 @@ func Start(t *testing.T, configYAML string, args ...string) *Collector {
 	return c
 }
 
-// launch starts the process. Cancelling c.term sends SIGTERM and, where that
-// does not end it, SIGKILL.
+// launch starts the process.
 func launch(t *testing.T, configYAML string, args ...string) *Collector {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(configYAML), 0o600))
-	log, err := os.Create(filepath.Join(dir, "log"))
-	require.NoError(t, err)
-	defer log.Close() // the child has its own handle
+	return &Collector{Process: background(t, running.Command{
+		Args: append([]string{binary(t, "TAPIO_BIN", "tapio"), "--config", config}, args...), Log: filepath.Join(dir, "log"), Grace: stopLimit,
+	})}
+}
 
-	ctx, term := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary(t, "TAPIO_BIN", "tapio"), append([]string{"--config", config}, args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopLimit
-	if err := cmd.Start(); err != nil {
-		term()
-		require.NoError(t, err)
-	}
-	return &Collector{cmd: cmd, term: term, logPath: log.Name()}
+// background starts a program, which the caller stops.
+func background(t *testing.T, c running.Command) *running.Process {
+	t.Helper()
+	p, err := running.Launch(context.Background(), c) //nolint:usetesting // it is stopped after the test's context has ended
+	require.NoError(t, err)
+	return p
 }
 
 func (c *Collector) finish(t *testing.T) {
-	if c.cmd.ProcessState == nil {
-		c.Stop()
-	}
+	c.Stop()
 	if t.Failed() {
-		t.Logf("log of the collector:\n%s", tail(c.log(), 8<<10))
+		t.Logf("log of the collector:\n%s", tail(c.Log(), 8<<10))
 	}
-}
-
-// Stop sends SIGTERM and returns the exit code: 0 after an orderly stop, -1
-// where the process had to be killed after stopLimit.
-func (c *Collector) Stop() int {
-	c.term()
-	_ = c.cmd.Wait() // the exit code has the same content
-	return c.cmd.ProcessState.ExitCode()
 }
 
 // askReload sends SIGHUP; awaitReady then waits for the next configuration.
 func (c *Collector) askReload(t *testing.T) {
 	t.Helper()
-	c.seen = len(c.log())
-	require.NoError(t, c.cmd.Process.Signal(syscall.SIGHUP))
-}
-
-func (c *Collector) log() []byte {
-	log, _ := os.ReadFile(c.logPath) // absent reads as empty
-	return log
+	c.seen = len(c.Log())
+	require.NoError(t, c.Signal(syscall.SIGHUP))
 }
 
 // awaitReady waits for the pipelines and takes the addresses from the log.
 func (c *Collector) awaitReady(t *testing.T) {
 	t.Helper()
 	ready := func() bool {
-		log := c.log()[c.seen:]
+		log := c.Log()[c.seen:]
 		if bytes.Contains(log, []byte("collector server run finished with error")) {
 			t.Fatalf("the collector ended at its start:\n%s", tail(log, 8<<10))
 		}
@@ -155,24 +136,9 @@ func (c *Collector) awaitReady(t *testing.T) {
 
 // readAddresses reports whether the log reports that everything is ready.
 func (c *Collector) readAddresses(log []byte) (ready bool) {
-	for line := range bytes.Lines(log) {
-		var entry struct{ Msg, Transport, Endpoint string }
-		if json.Unmarshal(line, &entry) != nil {
-			continue
-		}
-		switch entry.Msg + entry.Transport {
-		case "Starting GRPC server":
-			c.OTLPGRPC = entry.Endpoint
-		case "Starting HTTP server":
-			c.OTLPHTTP = entry.Endpoint
-		case "Tapio API listeninggrpc":
-			c.GRPC = entry.Endpoint
-		case "Tapio API listeninghttp":
-			c.HTTP = entry.Endpoint
-		case "Everything is ready. Begin running and processing data.":
-			ready = true
-		}
-	}
+	at, ready := running.ReadAddresses(log)
+	c.OTLPGRPC, c.OTLPHTTP = cmp.Or(at.OTLPGRPC, c.OTLPGRPC), cmp.Or(at.OTLPHTTP, c.OTLPHTTP)
+	c.GRPC, c.HTTP = cmp.Or(at.GRPC, c.GRPC), cmp.Or(at.HTTP, c.HTTP)
 	return ready
 }
 
@@ -182,19 +148,17 @@ func runToEnd(t *testing.T, configYAML string, args ...string) (int, string) {
 	t.Helper()
 	c := launch(t, configYAML, args...)
 	code := c.awaitEnd(t)
-	return code, string(c.log())
+	return code, string(c.Log())
 }
 
 // awaitEnd returns the exit code of a collector that ends by itself. One that does
 // not fails the test and reports where it hangs.
 func (c *Collector) awaitEnd(t *testing.T) int {
 	t.Helper()
-	timer := time.AfterFunc(startLimit, func() { _ = c.cmd.Process.Signal(syscall.SIGQUIT) })
-	_ = c.cmd.Wait() // the exit code has the result
-	ended := timer.Stop()
-	c.term()
-	require.True(t, ended, "the collector still ran after %v:\n%s", startLimit, c.log())
-	return c.cmd.ProcessState.ExitCode()
+	timer := time.AfterFunc(startLimit, func() { _ = c.Signal(syscall.SIGQUIT) })
+	code := c.Wait()
+	require.True(t, timer.Stop(), "the collector still ran after %v:\n%s", startLimit, c.Log())
+	return code
 }
 
 // eventually polls on the test's own goroutine, so that done may fail the test.

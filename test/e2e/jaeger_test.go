@@ -4,18 +4,16 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/test/running"
 )
 
 // jaegerAnswer is what Jaeger answered to a request, in the form of canonical.
@@ -155,43 +153,12 @@ exporters: {jaeger_storage_exporter: {trace_storage: memory}}
 func startJaeger(t *testing.T) (query string) {
 	t.Helper()
 	folder := t.TempDir()
-	config, logPath := filepath.Join(folder, "config.yaml"), filepath.Join(folder, "log")
+	config := filepath.Join(folder, "config.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(jaegerConfig), 0o600))
-	log, err := os.Create(logPath)
+	jaeger := background(t, running.Command{Args: []string{os.Getenv("JAEGER_BIN"), "--config", config}, Log: filepath.Join(folder, "log")})
+	t.Cleanup(func() { jaeger.Stop() })
+	at, err := jaeger.AwaitReady(t.Context(), 0, startLimit)
 	require.NoError(t, err)
-	ctx, end := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, os.Getenv("JAEGER_BIN"), "--config", config)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopLimit
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		end()
-		_ = cmd.Wait() // it ends by a signal
-		_ = log.Close()
-	})
-	var otlp string
-	eventually(t, startLimit, func() bool {
-		text, err := os.ReadFile(logPath)
-		require.NoError(t, err)
-		ready := false
-		for line := range bytes.Lines(text) {
-			var entry struct {
-				Msg, Endpoint string
-				HTTPAddr      string `json:"http_addr"`
-			}
-			switch _ = json.Unmarshal(line, &entry); entry.Msg {
-			case "Query server started":
-				query = entry.HTTPAddr
-			case "Everything is ready. Begin running and processing data.":
-				ready = true
-			}
-			if entry.Endpoint != "" {
-				otlp = entry.Endpoint
-			}
-		}
-		return ready
-	}, "Jaeger is ready")
-	sendJaegerSpans(t, otlp)
-	return query
+	sendJaegerSpans(t, at.OTLPHTTP)
+	return at.HTTP
 }

@@ -88,6 +88,6 @@ func TestAMissingFeatureMayForbidTheStart(t *testing.T) {
 	requireRoot(t)
 	c := launchAs(t, strings.Replace(kernelStandard, "ebpf: {", "ebpf: {error_mode: propagate, ", 1), 65534)
 	require.NotZero(t, c.awaitEnd(t))
-	require.Contains(t, string(c.log()), "error_mode is propagate")
-	require.Contains(t, string(c.log()), "CAP_BPF and CAP_PERFMON")
+	require.Contains(t, string(c.Log()), "error_mode is propagate")
+	require.Contains(t, string(c.Log()), "CAP_BPF and CAP_PERFMON")
 }

@@ -33,7 +33,7 @@ func TestAFeatureThatIsOffIsReportedEverywhere(t *testing.T) {
 	t.Cleanup(func() { c.finish(t) })
 	c.awaitReady(t)
 
-	off := featuresOff(t, c.log())
+	off := featuresOff(t, c.Log())
 	require.NotEmpty(t, off)
 	health := healthOf(t, apiOf(t, c), "pipelines")
 	require.Equal(t, tapiov1.HealthCheckResponse_STATUS_DEGRADED, health.Status)
@@ -50,7 +50,7 @@ func TestAFeatureThatIsOffIsReportedEverywhere(t *testing.T) {
 		require.Regexp(t, among, health.Message)
 		require.Regexp(t, among, string(extension))
 	}
-	limited := bytes.Count(c.log(), []byte(`"a feature is limited: `))
+	limited := bytes.Count(c.Log(), []byte(`"a feature is limited: `))
 	require.EqualValues(t, len(off)+limited, of(samples, "otelcol_tapio_ebpf_unavailable", ""), "and nothing else is")
 	require.Equal(t, 0, c.Stop())
 }

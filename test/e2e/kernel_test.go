@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/test/running"
 )
 
 // kernelStandard is the standard collector with the eBPF receiver.
@@ -103,8 +105,8 @@ func TestWithoutPrivilegesTheRestRuns(t *testing.T) {
 	c := launchAs(t, kernelStandard, 65534)
 	t.Cleanup(func() { c.finish(t) })
 	c.awaitReady(t)
-	require.Contains(t, string(c.log()), "CAP_BPF and CAP_PERFMON")
-	require.Contains(t, string(c.log()), `"reason":"no_permission"`)
+	require.Contains(t, string(c.Log()), "CAP_BPF and CAP_PERFMON")
+	require.Contains(t, string(c.Log()), `"reason":"no_permission"`)
 	require.NotEmpty(t, tapioctl(t, c, "status"))
 	require.Equal(t, 0, c.Stop())
 }
@@ -117,7 +119,7 @@ func TestTheDocumentedCapabilitiesSuffice(t *testing.T) {
 	c := launchAs(t, kernelStandard, 65534, capPerfmon, capBPF)
 	t.Cleanup(func() { c.finish(t) })
 	c.awaitReady(t)
-	require.NotContains(t, string(c.log()), "a feature is off")
+	require.NotContains(t, string(c.Log()), "a feature is off")
 	command := exec.Command("true")
 	require.NoError(t, command.Run())
 	require.NoError(t, exec.Command("cat", "/etc/hostname").Run())
@@ -153,14 +155,13 @@ func launchAdapted(t *testing.T, configYAML string, adapt func(*exec.Cmd)) *Coll
 	require.NoError(t, os.WriteFile(program, content, 0o755))
 	config := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(configYAML), 0o644))
-	log, err := os.Create(filepath.Join(dir, "log"))
-	require.NoError(t, err)
-	defer log.Close()
-	cmd := exec.Command(program, "--config", config)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	adapt(cmd)
-	require.NoError(t, cmd.Start())
-	return &Collector{cmd: cmd, term: func() { _ = cmd.Process.Signal(syscall.SIGTERM) }, logPath: log.Name()}
+	return &Collector{Process: background(t, running.Command{
+		Args: []string{program, "--config", config}, Log: filepath.Join(dir, "log"), Grace: stopLimit,
+		Adapt: func(cmd *exec.Cmd) {
+			cmd.Dir = dir
+			adapt(cmd)
+		},
+	})}
 }
 
 // withoutBTF hides the kernel's description of its types from the collector alone.
@@ -178,7 +179,7 @@ func TestWithoutTypesOfTheKernelTheRestIsCounted(t *testing.T) {
 	c := launchAdapted(t, kernelStandard, withoutBTF)
 	t.Cleanup(func() { c.finish(t) })
 	c.awaitReady(t)
-	log := string(c.log())
+	log := string(c.Log())
 	for _, feature := range []string{
 		`"probe":"process","feature":"exec"`, `"probe":"cpu","feature":"run_queue"`, `"probe":"block","feature":"requests"`,
 		`"probe":"tcp","feature":"connections"`, `"probe":"http"`, `"probe":"dns","feature":"lookups"`,

@@ -85,7 +85,7 @@ func TestReloadUnderLoadKeepsWhatWasAcknowledged(t *testing.T) {
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := Start(t, standard)
-	acked := writeUntilCut(t, apiOf(t, c), c.term)
+	acked := writeUntilCut(t, apiOf(t, c), c.Terminate)
 	require.NotEmpty(t, acked)
 	require.Equal(t, 0, c.Stop())
 }

@@ -101,7 +101,7 @@ func writeBatches(stream tapiov1.TapioService_StreamEventsClient, writer int) er
 // resident is the memory of the collector, as the kernel counts it.
 func resident(t *testing.T, c *Collector) string {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(status)) {
 		if value, found := strings.CutPrefix(line, "VmRSS:"); found {

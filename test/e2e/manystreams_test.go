@@ -22,7 +22,7 @@ import (
 // resident is the memory of the process, in bytes.
 func (c *Collector) resident(t *testing.T) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.PID()))
 	require.NoError(t, err)
 	_, after, found := bytes.Cut(status, []byte("VmRSS:"))
 	require.True(t, found)

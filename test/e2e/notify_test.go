@@ -122,9 +122,9 @@ func TestNotificationsAreSentOnceOverAKill(t *testing.T) {
 	}
 	p.set(true)
 	sendGRPC(t, c, group("g-1", 4, "closed", "critical"))
-	eventually(t, startLimit, func() bool { return strings.Contains(string(c.log()), "failed to send notification") }, "an attempt fails")
-	c.kill(t)
-	require.NotContains(t, string(c.log()), "SECRET", "no log names what is secret")
+	eventually(t, startLimit, func() bool { return strings.Contains(string(c.Log()), "failed to send notification") }, "an attempt fails")
+	c.Kill()
+	require.NotContains(t, string(c.Log()), "SECRET", "no log names what is secret")
 	p.set(false)
 
 	c = Start(t, standard, args...)

@@ -4,7 +4,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/test/running"
 )
 
 // prometheusRoutes are the methods and paths of Prometheus' API.
@@ -168,10 +169,10 @@ func TestPrometheusReadsAndFederates(t *testing.T) {
 		require.NoError(t, err)
 		address := listener.Addr().String()
 		require.NoError(t, listener.Close())
-		ctx, cancel := context.WithCancel(context.Background())
-		cmd := exec.CommandContext(ctx, prometheus, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, name), "--web.listen-address="+address)
-		require.NoError(t, cmd.Start())
-		t.Cleanup(func() { cancel(); _ = cmd.Wait() })
+		peer := background(t, running.Command{Args: []string{
+			prometheus, "--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(dir, name), "--web.listen-address=" + address,
+		}})
+		t.Cleanup(peer.Kill)
 		require.Eventually(t, func() bool {
 			resp, err := http.Get("http://" + address + "/-/ready")
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+	"github.com/tapio/tapio/test/running"
 )
 
 // startRedis runs Redis on a socket until the end of the test.
@@ -25,12 +26,8 @@ func startRedis(t *testing.T) (address string, ask func(command string, args ...
 		t.Skip("redis-server is not installed: apt-get install redis-server")
 	}
 	socket := filepath.Join(t.TempDir(), "redis.sock")
-	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", filepath.Dir(socket))
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-	})
+	server := background(t, running.Command{Args: []string{path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", filepath.Dir(socket)}})
+	t.Cleanup(server.Kill)
 	ask = func(command string, args ...any) (any, error) {
 		conn, err := redis.Dial("unix", socket)
 		if err != nil {
@@ -78,7 +75,7 @@ func TestTwoCollectorsShareOneRedis(t *testing.T) {
 	require.False(t, sendNamedBatch(t, a, "batch-1"))
 	require.True(t, sendNamedBatch(t, b, "batch-1"), "the other one knows that it is stored")
 
-	a.kill(t) // it leads, for it was the first
+	a.Kill() // it leads, for it was the first
 	depth(t, b, 9)
 	eventually(t, startLimit, func() bool {
 		_, body := get(t, "http://"+b.HTTP+"/prometheus/api/v1/rules")

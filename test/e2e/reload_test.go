@@ -56,7 +56,7 @@ func TestAWriterGoesOnOverReloads(t *testing.T) {
 	require.Positive(t, writer.Stats().Cuts, "a reload cuts the stream")
 	require.EqualValues(t, written, writer.Stats().Accepted)
 	require.Zero(t, writer.Stats().Rejected)
-	require.NotContains(t, string(c.log()), "no tapio receiver")
+	require.NotContains(t, string(c.Log()), "no tapio receiver")
 	counts := map[int]int{}
 	request := &tapiov1.GetEventsRequest{Filter: &tapiov1.Filter{EventNames: []string{"e2e.reload"}, Limit: 10000}}
 	for page := apiOf(t, c); ; {

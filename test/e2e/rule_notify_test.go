@@ -61,7 +61,7 @@ func TestAlertsOfRulesAreSentOnceOverAReloadAndAKill(t *testing.T) {
 	c.askReload(t)
 	c.awaitReady(t)
 	evaluated(c)
-	c.kill(t)
+	c.Kill()
 	c = Start(t, promConfig(rules), append(args, "--set=extensions::tapio::store::durability=sync")...)
 	evaluated(c)
 	depth(t, c, 1)

@@ -37,7 +37,7 @@ func launchHeld(t *testing.T) (c *Collector, open func()) {
 	c = launch(t, standard, "--set=receivers::otlp::protocols::grpc::tls::cert_file="+pipe,
 		"--set=receivers::otlp::protocols::grpc::tls::key_file="+pair.key)
 	t.Cleanup(func() { c.finish(t) })
-	eventually(t, startLimit, func() bool { c.readAddresses(c.log()); return c.HTTP != "" }, "the API listens")
+	eventually(t, startLimit, func() bool { c.readAddresses(c.Log()); return c.HTTP != "" }, "the API listens")
 	return c, func() {
 		t.Helper()
 		eventually(t, startLimit, func() bool { return c.holds(pipe) }, "the receiver waits for its certificate")
@@ -51,20 +51,19 @@ func launchHeld(t *testing.T) (c *Collector, open func()) {
 func TestSIGTERMDuringTheStartEndsTheCollector(t *testing.T) {
 	t.Parallel()
 	c, open := launchHeld(t)
-	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
-	eventually(t, startLimit, func() bool { return bytes.Contains(c.log(), []byte("received a signal during the start")) }, "the signal is logged")
+	require.NoError(t, c.Signal(syscall.SIGTERM))
+	eventually(t, startLimit, func() bool { return bytes.Contains(c.Log(), []byte("received a signal during the start")) }, "the signal is logged")
 	open()
-	require.NoError(t, c.cmd.Wait(), "it ends in order by itself")
+	require.Zero(t, c.Wait(), "it ends in order by itself")
 }
 
 func TestASecondSIGTERMDuringTheStartExitsAtOnce(t *testing.T) {
 	t.Parallel()
 	c, _ := launchHeld(t)
-	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
-	eventually(t, startLimit, func() bool { return bytes.Contains(c.log(), []byte("received a signal during the start")) }, "the signal is logged")
-	require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM))
-	require.Error(t, c.cmd.Wait())
-	require.Equal(t, 128+int(syscall.SIGTERM), c.cmd.ProcessState.ExitCode())
+	require.NoError(t, c.Signal(syscall.SIGTERM))
+	eventually(t, startLimit, func() bool { return bytes.Contains(c.Log(), []byte("received a signal during the start")) }, "the signal is logged")
+	require.NoError(t, c.Signal(syscall.SIGTERM))
+	require.Equal(t, 128+int(syscall.SIGTERM), c.Wait())
 }
 
 // The server answers that it does not serve while the pipelines start.
@@ -93,7 +92,7 @@ func TestHealthFollowsThePipelines(t *testing.T) {
 // holds reports whether the collector has the file open: what is written to a pipe before
 // is gone once the pipe is closed.
 func (c *Collector) holds(file string) bool {
-	folder := fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid)
+	folder := fmt.Sprintf("/proc/%d/fd", c.PID())
 	entries, _ := os.ReadDir(folder)
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		target, _ := os.Readlink(filepath.Join(folder, e.Name()))

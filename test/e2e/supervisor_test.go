@@ -4,12 +4,9 @@
 package e2e
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+	"github.com/tapio/tapio/test/running"
 )
 
 // supervised is how the stock OpAMP supervisor runs a collector under SERVER.
@@ -44,14 +42,11 @@ func startSupervisor(t *testing.T, under *Collector) {
 	text := strings.NewReplacer("SERVER", under.HTTP, "TAPIO", binary(t, "TAPIO_BIN", "tapio"), "STATE", folder, "LOG", log).Replace(supervised)
 	config := filepath.Join(folder, "supervisor.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
-	ctx, term := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary(t, "OPAMPSUPERVISOR_BIN", "opampsupervisor"), "--config", config)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = startLimit
-	require.NoError(t, cmd.Start())
+	supervisor := background(t, running.Command{
+		Args: []string{binary(t, "OPAMPSUPERVISOR_BIN", "opampsupervisor"), "--config", config}, Grace: startLimit,
+	})
 	t.Cleanup(func() {
-		term()
-		_ = cmd.Wait() // it ends by a signal
+		supervisor.Stop()
 		if t.Failed() {
 			said, _ := os.ReadFile(log)
 			t.Logf("log of the supervisor:\n%s", tail(said, 8<<10))

@@ -27,32 +27,28 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
+	"github.com/tapio/tapio/test/running"
 )
 
 // collector is the running collector and its API.
 type collector struct {
-	cmd   *exec.Cmd
-	log   string
-	ended chan error
+	process *running.Process
+
 	conn  *grpc.ClientConn
 	tapio tapiov1.TapioServiceClient
 	query tapiov1.ObservabilityServiceClient
 }
 
 func startCollector(ctx context.Context, s settings, folder string) (*collector, error) {
-	c := &collector{log: filepath.Join(folder, "tapio.log"), ended: make(chan error, 1)}
-	log, err := os.Create(c.log)
+	// It is stopped after the run, not by the end of ctx.
+	process, err := running.Launch(context.WithoutCancel(ctx), running.Command{
+		Args: []string{s.binary, "--config", s.config}, Log: filepath.Join(folder, "tapio.log"), Grace: 30 * time.Second,
+		Adapt: func(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} },
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has its own handle
-	c.cmd = exec.Command(s.binary, "--config", s.config)
-	c.cmd.Stdout, c.cmd.Stderr = log, log
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { c.ended <- c.cmd.Wait() }()
+	c := &collector{process: process}
 	c.conn, err = grpc.NewClient("127.0.0.1:4417", grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
@@ -66,33 +62,24 @@ func startCollector(ctx context.Context, s settings, folder string) (*collector,
 			break
 		}
 	}
-	return nil, fmt.Errorf("the collector does not answer: %w\n%s", err, c.logTail())
+	return nil, fmt.Errorf("the collector does not answer: %w\n%s", err, c.process.LogEnd())
 }
 
 // alive returns an error if the process has ended.
 func (c *collector) alive() error {
-	select {
-	case err := <-c.ended:
-		c.ended <- err
-		return fmt.Errorf("the collector ended: %w\n%s", errors.Join(err, errors.New("while the load ran")), c.logTail())
-	default:
+	if c.process.Running() {
 		return nil
 	}
+	return fmt.Errorf("the collector ended with exit code %d while the load ran\n%s", c.process.Wait(), c.process.LogEnd())
 }
 
 // stop ends the collector as a service manager does.
 func (c *collector) stop() error {
 	_ = c.conn.Close()
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
+	if code := c.process.Stop(); code != 0 {
+		return fmt.Errorf("the collector ended with exit code %d after SIGTERM, not 0 (-1: it was killed after 30 s)", code)
 	}
-	select {
-	case err := <-c.ended:
-		return err
-	case <-time.After(30 * time.Second):
-		_ = c.cmd.Process.Kill()
-		return errors.New("the collector did not stop within 30 s of SIGTERM")
-	}
+	return nil
 }
 
 // ready is what the log has once all receivers look at the kernel.
@@ -101,7 +88,7 @@ const ready = "Everything is ready"
 // reload makes the collector read its configuration again, and waits until it is done.
 func (c *collector) reload(ctx context.Context) error {
 	times := c.logged(ready)
-	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := c.process.Signal(syscall.SIGHUP); err != nil {
 		return err
 	}
 	for range 120 {
@@ -112,17 +99,16 @@ func (c *collector) reload(ctx context.Context) error {
 			return nil //nolint:nilerr // the run is over
 		}
 	}
-	return fmt.Errorf("no %q within a minute\n%s", ready, c.logTail())
+	return fmt.Errorf("no %q within a minute\n%s", ready, c.process.LogEnd())
 }
 
 func (c *collector) logged(text string) int {
-	log, _ := os.ReadFile(c.log) // absent reads as empty
-	return bytes.Count(log, []byte(text))
+	return bytes.Count(c.process.Log(), []byte(text))
 }
 
 // residentMiB is VmRSS.
 func (c *collector) residentMiB() int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.PID()))
 	if err != nil {
 		return 0
 	}
@@ -135,15 +121,9 @@ func (c *collector) residentMiB() int {
 	return kib >> 10
 }
 
-func (c *collector) logTail() []byte {
-	log, _ := os.ReadFile(c.log) // absent reads as empty
-	return log[max(0, len(log)-4<<10):]
-}
-
 // panics counts the lines of the log that report a panic.
 func (c *collector) panics() int {
-	log, _ := os.ReadFile(c.log)
-	return bytes.Count(bytes.ToLower(log), []byte("panic"))
+	return bytes.Count(bytes.ToLower(c.process.Log()), []byte("panic"))
 }
 
 // spans calls visit for each stored span of the last duration that the selector

@@ -211,7 +211,7 @@ func (w *watch) finish(ctx context.Context) error {
 		}
 	}
 	if n := w.panics(); n > 0 {
-		w.fault("the log has %d lines with a panic:\n%s", n, w.logTail())
+		w.fault("the log has %d lines with a panic:\n%s", n, w.process.LogEnd())
 	}
 	if len(w.resident) >= 3 {
 		w.judgeGrowth("RSS in MiB", w.resident, 1.10, 16)

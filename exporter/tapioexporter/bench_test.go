@@ -162,7 +162,7 @@ func benchTraces(b *testing.B, random *rand.Rand) request {
 }
 
 // BenchmarkIngest takes in what a receiver would: it decodes, converts, stores
-// and seals. CPU seconds count, for sealing is done beside.
+// and compacts. CPU seconds count, for compaction is done beside.
 func BenchmarkIngest(b *testing.B) {
 	e, err := newExporter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
 	if err != nil {

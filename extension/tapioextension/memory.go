@@ -83,7 +83,7 @@ func (m *memoryTarget) heapFor(stores int64) int64 {
 }
 
 // writeRoom returns the part of a store's bound that is for taking records in, not
-// for keeping them: batches on their way, sealing, and the garbage that both leave.
+// for keeping them: batches on their way, compaction, and the garbage that both leave.
 // If records filled it, no room would be left within a quarter, and the collector
 // would run without end.
 func writeRoom(limit int64) int64 { return min(limit/writeShare, maxWriteRoom) }

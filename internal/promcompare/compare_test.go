@@ -72,7 +72,7 @@ func (w *world) number(s *model.Series, of labels.Labels, at time.Time, value fl
 // aggregate asks the store.
 func (w *world) aggregate(t *testing.T, how model.Aggregation) values {
 	t.Helper()
-	s := store.New(store.Limits{Metrics: 1 << 19}, time.Now) // so small that most is sealed
+	s := store.New(store.Limits{Metrics: 1 << 19}, time.Now) // so small that most is compacted
 	w.Shuffle(len(w.points)/50, func(i, j int) { w.points[i], w.points[j] = w.points[j], w.points[i] })
 	refused, err := s.AppendPoints(w.points)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ import (
 const lookBack = 5 * time.Minute
 
 // piece is where some points of a series stand: a stretch of a segment or, of a
-// chunk that is not sealed, the row at data.
+// chunk that is not compacted, the row at data.
 type piece struct {
 	at   stretch
 	view int32

@@ -80,7 +80,7 @@ func overlaps(before, after *model.Point) bool {
 // come together. It changes the order of g.points.
 func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []model.Point] {
 	return func(yield func(*model.Point, []model.Point) bool) {
-		if metric.Type == model.MetricGauge || aggregate.IsDelta(metric) || !startsTellWriters(g.points) {
+		if metric.Type == model.MetricGauge || aggregate.IsDelta(metric) || !startsDistinguishWriters(g.points) {
 			yield(g.before, g.points)
 			return
 		}
@@ -102,9 +102,9 @@ func (g *gatherer) eachWriter(metric *model.Metric) iter.Seq2[*model.Point, []mo
 	}
 }
 
-// startsTellWriters reports whether all points have a start and no start is
+// startsDistinguishWriters reports whether all points have a start and no start is
 // that of one point only, as starts that are computed again each time are.
-func startsTellWriters(points []model.Point) bool {
+func startsDistinguishWriters(points []model.Point) bool {
 	count := map[model.Nanos]int{}
 	for i := range points {
 		if !aggregate.KnowsStart(&points[i]) {

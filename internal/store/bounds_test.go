@@ -76,8 +76,8 @@ func TestTheAccountIsWhatTheHeapGrowsBy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := New(Limits{Logs: limit, Traces: limit}, time.Now)
 			fill(s, 400_000) // what compression holds for itself is on no account
-			s.events.sealAll()
-			s.spans.sealAll()
+			s.events.compactAll()
+			s.spans.compactAll()
 			accounted := func() int64 { return int64(s.Stats()[0].Bytes + s.Stats()[1].Bytes) }
 			before, accountBefore := heapBytes(), accounted()
 			evicted := func() (rows uint64) {
@@ -105,17 +105,17 @@ func TestTheAccountIsWhatTheHeapGrowsBy(t *testing.T) {
 	}
 }
 
-func TestManyLabelsAreTold(t *testing.T) {
+func TestManyLabelsAreReported(t *testing.T) {
 	s := New(Limits{Logs: 64 * mebibyte}, time.Now)
 	s.AppendEvents(distinctEvents(0, 40_000, func(i int) (key, value string) { return "user.id", fmt.Sprint("user-", i) }))
 	s.AppendEvents(distinctEvents(40_000, 40_000, func(i int) (key, value string) { return "tier", fmt.Sprint("tier-", i%3) }))
-	s.events.sealAll()
+	s.events.compactAll()
 	c := s.Cardinality()[0]
 	assert.Equal(t, []string{"user.id"}, c.OpenKeys)
 	assert.Less(t, c.Labels, uint64(20), "what is left: tiers, the service, the severity")
 
 	s.AppendEvents(distinctEvents(0, 40_000, func(i int) (key, value string) { return fmt.Sprint("key.", i), "value" }))
-	s.events.sealAll()
+	s.events.compactAll()
 	c = s.Cardinality()[0]
 	assert.InEpsilon(t, 40_000, c.Labels, 0.15, "an estimate")
 }

@@ -14,7 +14,7 @@ import (
 // are counted exactly; more are estimated within some 3 %.
 const sketchSize = 1024
 
-// Cardinality reports how many different labels a signal holds, in its sealed rows.
+// Cardinality reports how many different labels a signal holds, in its compacted rows.
 type Cardinality struct {
 	Signal string
 	// Labels are the distinct labels with their values that the indexes know, names

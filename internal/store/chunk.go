@@ -27,16 +27,16 @@ const unhurried = 40 * time.Microsecond
 const spareRoom = 16
 
 // chunk is a run of rows that lives and dies together: as they came in at
-// first, as a segment once it is sealed. All of it is guarded by the log's lock;
+// first, as a segment once it is compacted. All of it is guarded by the log's lock;
 // but rows once appended never change, so that a view reads them without.
 type chunk[R any] struct {
 	signal  *signal[R]
 	parts   *intern.Parts
 	first   uint64 // sequence of the first row; the others follow without gaps
 	count   int    // rows
-	rows    []R    // nil once it is sealed
+	rows    []R    // nil once it is compacted
 	segment *segment
-	head    *headSummary[R] // nil once it is sealed
+	head    *headSummary[R] // nil once it is compacted
 	content int64           // bytes of rows, parts or segment, and the chunk itself
 	files   chunkFiles
 
@@ -139,7 +139,7 @@ func (c *chunk[R]) close() int64 {
 	return before - c.size()
 }
 
-// Packing chooses how the chunk is sealed. When rows come faster than a person
+// Packing chooses how the chunk is compacted. When rows come faster than a person
 // looks at them, those who write must not wait for the last byte that could be
 // saved.
 func (c *chunk[R]) packing() colenc.Packing {

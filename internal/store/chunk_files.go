@@ -8,7 +8,7 @@ type fileState uint8
 
 const (
 	fileNone  fileState = iota // it has no file, but its first rows may be in pieces
-	fileReady                  // it is sealed, and waits to be written
+	fileReady                  // it is compacted, and waits to be written
 	fileKept                   // it is in a file of its own
 )
 

@@ -94,10 +94,10 @@ func TestAfterACrashFlushedRowsAreThere(t *testing.T) {
 	require.NoError(t, err)
 	assert.LessOrEqual(t, len(files), 3*4+1)
 
-	s.events.sealAll()
-	s.spans.sealAll()
-	s.points.sealAll()
-	s.profiles.sealAll()
+	s.events.compactAll()
+	s.spans.compactAll()
+	s.points.compactAll()
+	s.profiles.compactAll()
 	s.directory.catchUp(false)
 	s.directory.catchUp(false) // removes what the files of the chunks have replaced
 	files, err = filepath.Glob(filepath.Join(path, "*"+fileSuffix))

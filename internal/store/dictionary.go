@@ -112,9 +112,9 @@ func (v *vocabulary) fieldsOf(list model.Attributes) (same bool) {
 	return same
 }
 
-// tellService reports whether any record or scope has an attribute for its
+// namesService reports whether any record or scope has an attribute for its
 // service.
-func (v *vocabulary) tellService() bool {
+func (v *vocabulary) namesService() bool {
 	for _, f := range v.fields.values {
 		if v.strings.values[f[0]] == serviceKey {
 			return true

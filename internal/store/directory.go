@@ -35,7 +35,7 @@ const (
 	lockName      = "lock"
 )
 
-// directory keeps the rows of a store in files: a sealed chunk in one, and what an
+// directory keeps the rows of a store in files: a compacted chunk in one, and what an
 // open chunk holds in pieces. It is behind the memory by flushOpen and by what is
 // not written yet; a chunk that is evicted from memory takes its files along, so
 // that the bounds of the store are those of the disk. One goroutine writes, and no
@@ -186,7 +186,7 @@ func (d *directory) failed(err error) {
 	}
 }
 
-// writePending writes every chunk that is sealed and in no file yet and, with open,
+// writePending writes every chunk that is compacted and in no file yet and, with open,
 // what the others hold.
 func (d *directory) writePending(open bool) error {
 	for _, l := range d.logs {

@@ -11,7 +11,7 @@ import (
 // checkpoint writes all there is, the head too, and that it is all.
 func (d *directory) checkpoint() error {
 	for _, l := range d.logs {
-		l.sealAll()
+		l.compactAll()
 	}
 	d.busy.Lock()
 	defer d.busy.Unlock()

@@ -67,7 +67,7 @@ func TestARemovedDirectoryIsMadeAgain(t *testing.T) {
 				appendAcknowledged(t, s, random, 50)
 				time.Sleep(2 * flushOpen)
 				appendAcknowledged(t, s, random, 20)
-				s.events.sealAll()
+				s.events.compactAll()
 				disk.RemoveAll(onDisk)
 				time.Sleep(2 * flushOpen)
 				appendAcknowledged(t, s, random, 10)

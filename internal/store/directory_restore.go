@@ -82,7 +82,7 @@ func (d *directory) lastBefore(s *state, l durable) uint64 {
 // begins empty. If that fails it is tried again as with any rows.
 func (d *directory) settle() {
 	for _, l := range d.logs {
-		l.sealAll()
+		l.compactAll()
 	}
 	d.busy.Lock()
 	defer d.busy.Unlock()

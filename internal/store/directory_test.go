@@ -132,7 +132,7 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 	assert.Empty(t, r.all())
 }
 
-func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
+func TestAfterACrashCompactedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	path, r := t.TempDir(), &troubles{}
 	s := open(t, path, diskLimits(), r)
 	random := rand.New(rand.NewPCG(4, 4))
@@ -141,19 +141,19 @@ func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	s.AppendEvents(richEvents(random, 50)) // closes the first chunk, or a part of it
 	settle(s)
 	s.directory.catchUp(false)
-	sealed := 0
+	compacted := 0
 	s.events.mu.RLock()
 	for _, c := range s.events.chunks {
 		if c.files.state == fileKept {
-			sealed += c.count
+			compacted += c.count
 		}
 	}
 	s.events.mu.RUnlock()
-	require.Positive(t, sealed)
+	require.Positive(t, compacted)
 	last := s.Stats()[0].LastSeq
 
 	again := open(t, crash(t, s, path), diskLimits(), r)
-	assert.EqualValues(t, sealed, again.Stats()[0].Rows)
+	assert.EqualValues(t, compacted, again.Stats()[0].Rows)
 	assert.Equal(t, s.Epoch(), again.Epoch())
 	again.AppendEvents(richEvents(random, 3))
 	assert.Greater(t, everyEvent(t, again)[0].Seq, uint64(0))
@@ -164,8 +164,8 @@ func TestAfterACrashSealedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 		rows = append(rows, more...)
 	}
 	assert.Zero(t, loss, "a new reader misses nothing that is there")
-	_, loss, _ = again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: uint64(sealed) + 10}).Poll(10)
-	assert.Equal(t, last-uint64(sealed)-10, loss.Count, "who read on is told of what is lost, exactly")
+	_, loss, _ = again.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: uint64(compacted) + 10}).Poll(10)
+	assert.Equal(t, last-uint64(compacted)-10, loss.Count, "a reader that goes on gets the exact number of lost records")
 	assert.Empty(t, r.all())
 }
 

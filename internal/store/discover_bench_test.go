@@ -42,8 +42,8 @@ func BenchmarkDiscovery(b *testing.B) {
 		s.AppendEvents(shop.wide(10_000))
 		s.AppendSpans(shop.spans(1000))
 	}
-	s.events.sealer.Wait()
-	s.spans.sealer.Wait()
+	s.events.compactor.Wait()
+	s.spans.compactor.Wait()
 	logs := model.RecordSelection{Signal: model.SignalLogs}
 	some := logs
 	some.Filter.Services = []string{"service-3"}

@@ -26,7 +26,7 @@ func (s *Store) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page
 	}
 	a := s.budget.Account(ctx)
 	defer a.Close()
-	changes, err := s.toldChanges(ctx, &q, a)
+	changes, err := s.reportedChanges(ctx, &q, a)
 	if err != nil {
 		return model.Page[model.Change]{}, err
 	}
@@ -82,8 +82,8 @@ func ChangeEvents(filter model.Filter) []model.EventQuery {
 	return []model.EventQuery{{Filter: named, Kind: model.EventsOnly}, {Filter: ofKubernetes(filter)}}
 }
 
-// toldChanges returns the changes that events report.
-func (s *Store) toldChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
+// reportedChanges returns the changes that events report.
+func (s *Store) reportedChanges(ctx context.Context, q *model.ChangeQuery, a *budget.Account) ([]model.Change, error) {
 	var changes []model.Change
 	flags := flagUses{}
 	queries := ChangeEvents(q.Filter)

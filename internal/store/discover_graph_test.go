@@ -85,10 +85,10 @@ func TestChangesFromResources(t *testing.T) {
 		return model.Event{Time: second(at), Body: model.StringValue("x"), Scope: &model.Scope{}, Resource: &model.Resource{Attributes: attributes(
 			"service.name", "cart", "service.version", version, "service.instance.id", instance)}}
 	}
-	told := record(50, "2", "c")
-	told.Name, told.Body = "tapio.collector.config.updated", model.StringValue("configuration 7")
+	reported := record(50, "2", "c")
+	reported.Name, reported.Body = "tapio.collector.config.updated", model.StringValue("configuration 7")
 	s.AppendEvents([]model.Event{
-		record(1, "1", "a"), record(9, "1", "a"), record(10, "1", "b"), record(20, "1", "b"), record(30, "2", "c"), told,
+		record(1, "1", "a"), record(9, "1", "a"), record(10, "1", "b"), record(20, "1", "b"), record(30, "2", "c"), reported,
 		record(60, "2", "c"), record(55, "2", "d"), record(61, "2", "d"), record(62, "2", "command"),
 	})
 	q := model.ChangeQuery{Filter: model.Filter{Time: model.TimeRange{Start: second(5)}}, Paging: model.Paging{Limit: 2}}

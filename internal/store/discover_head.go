@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/store/budget"
 )
 
-// headSummary counts the rows of a chunk that is not sealed yet, as far as the last
+// headSummary counts the rows of a chunk that is not compacted yet, as far as the last
 // query asked, so that each query counts only the rows that came since. The rows
 // behind the last whole block are left to the query.
 type headSummary[R any] struct {
@@ -31,7 +31,7 @@ type blockTimes struct{ oldest, newest model.Nanos }
 // rows is how many rows are counted.
 func (h *headSummary[R]) rows() int { return len(h.blocks) * blockRows }
 
-// upTo returns the summary of the whole blocks of a view that is not sealed; nil if
+// upTo returns the summary of the whole blocks of a view that is not compacted; nil if
 // there is none, as where a later view was counted before. The caller holds mu.
 func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
 	whole := v.count / blockRows
@@ -91,7 +91,7 @@ func (s *scan[R]) takeHead(ctx context.Context, v *view[R], add func(*summary) (
 	})
 }
 
-// behind returns the rows of a view that is not sealed behind the first n; nil if there
+// behind returns the rows of a view that is not compacted behind the first n; nil if there
 // are none.
 func (v *view[R]) behind(n int) *view[R] {
 	if n >= v.count {
@@ -102,7 +102,7 @@ func (v *view[R]) behind(n int) *view[R] {
 	return &rest
 }
 
-// countHead is countView for rows that are not sealed.
+// countHead is countView for rows that are not compacted.
 func countHead[R any](ctx context.Context, c *recordCounter, rows *scan[R], v *view[R], use func(*R) error) error {
 	rest := v
 	err := rows.inTurn(ctx, func() (err error) {

@@ -52,9 +52,9 @@ func everyRow(t *testing.T) model.Filter {
 	return model.Filter{Selectors: []model.Selector{selector}}
 }
 
-// Rows that are not sealed are counted as they come, and give what looking at each
+// Rows that are not compacted are counted as they come, and give what looking at each
 // gives.
-func TestRowsThatAreNotSealedAreCountedOnce(t *testing.T) {
+func TestRowsThatAreNotCompactedAreCountedOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	s, _ := newTestStore(t, 64*mebibyte, 0)
 	now := second(1000)

@@ -34,7 +34,7 @@ func (l *log[R]) summarizeIdle(now time.Time) {
 	if busy || l.idling.budget == nil || !l.idling.working.CompareAndSwap(false, true) {
 		return
 	}
-	l.sealer.Go(func() {
+	l.compactor.Go(func() {
 		defer l.idling.working.Store(false)
 		l.panics.contain(func() { l.summarizeSome(idleSummaries) })
 	})
@@ -78,10 +78,10 @@ func (l *log[R]) summaryBytes() (bytes int64) {
 	return bytes
 }
 
-// sealChunk makes a segment of a chunk that was closed.
-func (l *log[R]) sealChunk(c *chunk[R]) {
+// compactChunk makes a segment of a chunk that was closed.
+func (l *log[R]) compactChunk(c *chunk[R]) {
 	rows := c.rows
-	s := seal(l.signal.codec, l.packer, c.packing(), rows)
+	s := compact(l.signal.codec, l.packer, c.packing(), rows)
 	l.replace(c, s)
 	l.summarizeRows(s, rows)
 }

@@ -27,12 +27,12 @@ func summaries(s *Store) (made, segments int) {
 	return made, segments
 }
 
-// Segments are counted when they are sealed, however fast records come; those of a
+// Segments are counted when they are compacted, however fast records come; those of a
 // restart, of which files hold no summary, once there is time.
 func TestSegmentsAreSummarized(t *testing.T) {
 	s, clock := newTestStore(t, mebibyte, 0)
 	s.AppendEvents(events(1, 500))
-	s.events.sealer.Wait()
+	s.events.compactor.Wait()
 	made, segments := summaries(s)
 	require.NotZero(t, segments)
 	require.Equal(t, segments, made)
@@ -45,7 +45,7 @@ func TestSegmentsAreSummarized(t *testing.T) {
 	}
 	clock.now = clock.now.Add(time.Minute)
 	s.Retire()
-	s.events.sealer.Wait()
+	s.events.compactor.Wait()
 	made, segments = summaries(s)
 	require.Equal(t, min(segments, idleSummaries), made)
 }
@@ -74,5 +74,5 @@ func TestDiscoveryBesideWriters(t *testing.T) {
 		})
 	}
 	group.Wait()
-	s.events.sealer.Wait()
+	s.events.compactor.Wait()
 }

@@ -156,8 +156,8 @@ func discoverStore(t *testing.T, r *rand.Rand, bytes int64) *Store {
 		s.AppendEvents(richEvents(r, 200))
 		s.AppendSpans(richSpans(r, 700))
 	}
-	s.events.sealer.Wait()
-	s.spans.sealer.Wait()
+	s.events.compactor.Wait()
+	s.spans.compactor.Wait()
 	return s
 }
 
@@ -257,8 +257,8 @@ func TestQueryByALabelThatComesLater(t *testing.T) {
 	s.events.mu.Lock()
 	s.events.closeHead()
 	s.events.mu.Unlock()
-	s.events.sealClosed()
-	s.events.sealer.Wait()
+	s.events.compactClosed()
+	s.events.compactor.Wait()
 	selector, err := model.NewSelector("late", "!=", []string{"7"})
 	require.NoError(t, err)
 	found := selectedEvents(t, s, model.EventQuery{Filter: model.Filter{Selectors: []model.Selector{selector}, Invert: true}})

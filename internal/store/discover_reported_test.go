@@ -13,7 +13,7 @@ import (
 
 // Evaluations of a flag are no changes, a further variant is one; of the events of
 // Kubernetes some are.
-func TestChangesThatEventsTellOf(t *testing.T) {
+func TestChangesThatEventsReport(t *testing.T) {
 	s := newStoreOf(t)
 	event := func(at model.Nanos, name string, pairs ...string) model.Event {
 		return model.Event{Time: at * 1e9, Name: name, Attributes: attributes(pairs...), Resource: resource("cart"), Scope: &model.Scope{}}

@@ -79,7 +79,7 @@ func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, er
 	return b.finish(), nil
 }
 
-// summaryOf returns the summary of a sealed view.
+// summaryOf returns the summary of a compacted view.
 func (s *scan[R]) summaryOf(ctx context.Context, v *view[R]) (*summary, error) {
 	if known := v.segment.summary.Load(); known != nil {
 		return known, nil
@@ -94,7 +94,7 @@ func (s *scan[R]) summaryOf(ctx context.Context, v *view[R]) (*summary, error) {
 	return made, nil
 }
 
-// summarizeRows counts the rows of a chunk that is being sealed.
+// summarizeRows counts the rows of a chunk that is being compacted.
 func (l *log[R]) summarizeRows(s *segment, rows []R) {
 	if l.summaryBytes() > l.summaryLimit() {
 		return // counted by each query

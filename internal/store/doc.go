@@ -11,7 +11,7 @@
 // (pointLog): their chunks share one registry, where a series lives as long as
 // a chunk has points of it.
 //
-// A chunk that is full or old is sealed: a segment takes the place of its rows,
+// A chunk that is full or old is compacted: a segment takes the place of its rows,
 // with the same rows in compressed columns and with indexes. Readers restore
 // blocks of it, those that the indexes do not rule out, and put each row to the
 // query that they put the rows of the head to.

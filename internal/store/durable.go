@@ -24,7 +24,7 @@ const (
 type durable interface {
 	name() string
 	// pending returns the oldest rows that are to be written, nil for none: those
-	// of a sealed chunk or, up to a sequence, any that are in no file yet. What is
+	// of a compacted chunk or, up to a sequence, any that are in no file yet. What is
 	// written is a prefix of the log at any time.
 	pending(upTo uint64) *image
 	// written notes that the rows of an image are in the directory. It returns false
@@ -55,8 +55,8 @@ type durable interface {
 	takeDamaged() map[uint64]error
 	// unfile notes that all files are gone.
 	unfile()
-	// sealAll closes the head and waits until all is sealed.
-	sealAll()
+	// compactAll closes the head and waits until all is compacted.
+	compactAll()
 }
 
 func (l *log[R]) name() string { return l.signal.name }
@@ -69,7 +69,7 @@ func (l *log[R]) newest() uint64 {
 // pendingRows are rows that are to be written, as they were at one moment.
 type pendingRows[R any] struct {
 	chunk   chunk[R] // a copy, without a count where it is a part of the original
-	segment *segment // nil: rows are not sealed
+	segment *segment // nil: rows are not compacted
 	rows    []R
 	first   uint64
 }
@@ -80,7 +80,7 @@ func (l *log[R]) pending(upTo uint64) *image {
 		return nil
 	}
 	if p.segment == nil {
-		p.segment = seal(l.signal.codec, l.packer, colenc.PackTight, p.rows)
+		p.segment = compact(l.signal.codec, l.packer, colenc.PackTight, p.rows)
 	}
 	if p.chunk.count == 0 {
 		p.chunk.ordered = true
@@ -248,12 +248,12 @@ func (l *log[R]) Place() uint8 { return l.signal.place }
 
 func (l *log[R]) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
-func (l *log[R]) sealAll() {
+func (l *log[R]) compactAll() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	l.closeHead()
 	l.mu.Unlock()
-	l.sealClosed()
-	l.sealer.Wait()
+	l.compactClosed()
+	l.compactor.Wait()
 }

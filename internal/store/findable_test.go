@@ -14,16 +14,16 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// eachState runs a test on open chunks and on sealed ones.
+// eachState runs a test on open chunks and on compacted ones.
 func eachState(t *testing.T, s *Store, test func(t *testing.T)) {
 	t.Helper()
 	t.Run("open", test)
-	s.events.sealAll()
-	s.spans.sealAll()
-	t.Run("sealed", test)
+	s.events.compactAll()
+	s.spans.compactAll()
+	t.Run("compacted", test)
 }
 
-// What says its severity in text alone is found by its class, sealed or not; and
+// What says its severity in text alone is found by its class, compacted or not; and
 // letters that differ in case alone are the same.
 func TestRecordsAreFoundByTheirTexts(t *testing.T) {
 	s := New(Limits{Logs: 8 * mebibyte}, time.Now)

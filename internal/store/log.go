@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// chunksPerLog is how many chunks of rows would fill a log; sealed ones are a
-	// fraction. Fewer and larger ones cost less to seal, and collections of garbage more.
+	// chunksPerLog is how many chunks of rows would fill a log; compacted ones are a
+	// fraction. Fewer and larger ones cost less to compact, and collections of garbage more.
 	chunksPerLog = 32
 	// chunksPerAge is how many chunks a log has at least when its age is bounded.
 	chunksPerAge  = 64
@@ -46,10 +46,10 @@ type log[R any] struct {
 	packer *colenc.Packer
 
 	// writing is held by anyone who appends or retires, before mu.
-	writing sync.Mutex
-	closed  []*chunk[R]    // to be sealed; guarded by writing
-	sealer  sync.WaitGroup // the chunks that are being sealed; begun under writing
-	sealing chan struct{}  // holds one for each of these
+	writing    sync.Mutex
+	closed     []*chunk[R]    // to be compacted; guarded by writing
+	compactor  sync.WaitGroup // the chunks that are being compacted; begun under writing
+	compaction chan struct{}  // holds one for each of these
 
 	mu       sync.RWMutex
 	chunks   []*chunk[R] // the oldest first
@@ -79,15 +79,15 @@ func newLog[R any](signal signal[R], packer *colenc.Packer, now func() time.Time
 	hash := new(maphash.Hash)
 	hash.SetSeed(maphash.MakeSeed())
 	return &log[R]{
-		signal:  signal,
-		now:     now,
-		packer:  packer,
-		sealing: make(chan struct{}, colenc.Sealers),
-		evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, // reported from the start on
-		refused: map[string]uint64{},
-		keys:    intern.KeyCount{Seed: maphash.MakeSeed()},
-		hash:    hash,
-		journal: journal{signal: signal.place},
+		signal:     signal,
+		now:        now,
+		packer:     packer,
+		compaction: make(chan struct{}, colenc.Compactors),
+		evicted:    map[string]uint64{reasonSize: 0, reasonAge: 0}, // reported from the start on
+		refused:    map[string]uint64{},
+		keys:       intern.KeyCount{Seed: maphash.MakeSeed()},
+		hash:       hash,
+		journal:    journal{signal: signal.place},
 	}
 }
 
@@ -120,21 +120,21 @@ func (l *log[R]) appendFrom(first uint64, rows []R, arrived time.Time) (refused 
 	for batch := range slices.Chunk(rows, lockRows) {
 		refused += l.appendBatch(batch, arrived)
 		l.bell.ring()
-		l.sealClosed()
+		l.compactClosed()
 	}
 	return refused
 }
 
-// sealClosed makes segments of the chunks that were closed, beside the writer;
-// one that fills a chunk while all sealers are at work waits, so that rows to be
-// sealed do not pile up. The caller holds writing; readers see the rows all the
+// compactClosed makes segments of the chunks that were closed, beside the writer;
+// one that fills a chunk while all compactors are at work waits, so that rows to be
+// compacted do not pile up. The caller holds writing; readers see the rows all the
 // while.
-func (l *log[R]) sealClosed() {
+func (l *log[R]) compactClosed() {
 	for _, c := range l.closed {
-		l.sealing <- struct{}{}
-		l.sealer.Go(func() {
-			defer func() { <-l.sealing }()
-			l.panics.contain(func() { l.sealChunk(c) })
+		l.compaction <- struct{}{}
+		l.compactor.Go(func() {
+			defer func() { <-l.compaction }()
+			l.panics.contain(func() { l.compactChunk(c) })
 		})
 	}
 	clear(l.closed)

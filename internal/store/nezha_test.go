@@ -235,7 +235,7 @@ func compareAll[R any](t *testing.T, views []view[R], want []R, equal func(*test
 	return rows
 }
 
-// logFigures reports what a row costs in sealed segments, which is at most so many
+// logFigures reports what a row costs in compacted segments, which is at most so many
 // bytes.
 func logFigures[R any](t *testing.T, name string, views []view[R], most float64) {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 )
 
 // panicReport is who receives panics in the goroutines of a store. What they were
-// about stays as it is: rows are not sealed, files are written later.
+// about stays as it is: rows are not compacted, files are written later.
 type panicReport struct{ to atomic.Pointer[func(error)] }
 
 // OnPanic calls report for panics that were recovered in the store's goroutines.

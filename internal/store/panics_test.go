@@ -14,8 +14,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// A chunk that cannot be sealed keeps its rows as they are, and writing goes on.
-func TestAPanicOfTheSealerKeepsTheRows(t *testing.T) {
+// A chunk that cannot be compacted keeps its rows as they are, and writing goes on.
+func TestAPanicOfTheCompactorKeepsTheRows(t *testing.T) {
 	s, _ := newTestStore(t, 64*mebibyte, 0)
 	var heard atomic.Int64
 	s.OnPanic(func(error) { heard.Add(1) })
@@ -24,7 +24,7 @@ func TestAPanicOfTheSealerKeepsTheRows(t *testing.T) {
 	for first := 0; first < rows; first += blockRows {
 		require.Zero(t, refusedOf(s.AppendEvents(events(1+first, blockRows))))
 	}
-	s.events.sealer.Wait()
+	s.events.compactor.Wait()
 	require.Greater(t, len(s.events.chunks), 1)
 	assert.EqualValues(t, len(s.events.chunks)-1, heard.Load(), "of each chunk that was closed")
 	page, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10}})

@@ -99,16 +99,16 @@ var stockedPoints = sync.OnceValues(func() (*Store, string) {
 	f.series = nil
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	sealed, rows := int64(0), 0
+	compacted, rows := int64(0), 0
 	for _, c := range s.points.chunks {
 		if c.segment != nil {
-			sealed, rows = sealed+c.segment.size(), rows+c.count
+			compacted, rows = compacted+c.segment.size(), rows+c.count
 		}
 	}
 	stats := s.Stats()[2]
-	return s, fmt.Sprintf("%d points of %d series in %d MB; a series takes %.0f B, a sealed point %.1f B; %d heap objects",
+	return s, fmt.Sprintf("%d points of %d series in %d MB; a series takes %.0f B, a compacted point %.1f B; %d heap objects",
 		stats.Rows, stats.Series, stats.Bytes>>20, float64(stats.SeriesBytes)/float64(stats.Series),
-		float64(sealed)/float64(max(rows, 1)), int64(after.HeapObjects)-int64(before.HeapObjects))
+		float64(compacted)/float64(max(rows, 1)), int64(after.HeapObjects)-int64(before.HeapObjects))
 })
 
 func BenchmarkAppendPoints(b *testing.B) {

@@ -45,8 +45,8 @@ func rowsFrom(data []byte) (rows []pointRow) {
 	return rows
 }
 
-// FuzzSealedPoints: what is sealed comes back, bit by bit and in its place.
-func FuzzSealedPoints(f *testing.F) {
+// FuzzCompactedPoints: what is compacted comes back, bit by bit and in its place.
+func FuzzCompactedPoints(f *testing.F) {
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12"))
 	f.Add(make([]byte, 400))
 	long := make([]byte, 4000)
@@ -59,7 +59,7 @@ func FuzzSealedPoints(f *testing.F) {
 		if len(rows) == 0 {
 			return
 		}
-		s := sealPoints(rows, nil)
+		s := compactPoints(rows, nil)
 		got := make([]pointRow, len(rows))
 		for at := range s.stretches {
 			r := pointReader{BitReader: colenc.BitReader{Bytes: s.data[at.data:]}, pointState: newPointState(&s.timing)}

@@ -74,7 +74,7 @@ func richPoints(r *rand.Rand, n int) []model.Point {
 	return rows
 }
 
-// pointLimit is small enough for a few thousand points to be sealed, evicted
+// pointLimit is small enough for a few thousand points to be compacted, evicted
 // and distinguished.
 const pointLimit = mebibyte
 
@@ -105,7 +105,7 @@ func TestPointsComeBackAsTheyWere(t *testing.T) {
 			want = append(want, batch...)
 		}
 		settle(s)
-		requireSealed(t, s, n == 0)
+		requireCompacted(t, s, n == 0)
 		got := storedPoints(s)
 		require.Len(t, got, len(want))
 		for i := range want {
@@ -115,8 +115,8 @@ func TestPointsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// requireSealed: without a sealed chunk the test would prove nothing.
-func requireSealed(t *testing.T, s *Store, required bool) {
+// requireCompacted: without a compacted chunk the test would prove nothing.
+func requireCompacted(t *testing.T, s *Store, required bool) {
 	t.Helper()
 	if required {
 		require.NotNil(t, s.points.chunks[0].segment)
@@ -188,9 +188,9 @@ func TestPointsAreFoundAsByLookingAtAll(t *testing.T) {
 	}
 }
 
-// Anyone who tails while points are sealed and evicted and series come and go sees
+// Anyone who tails while points are compacted and evicted and series come and go sees
 // each row, as it was, or is informed of it.
-func TestPointReadersDoNotSeeTheSealing(t *testing.T) {
+func TestPointReadersDoNotSeeTheCompaction(t *testing.T) {
 	s, _ := newTestStore(t, 512<<10, 0)
 	const batches, size = 150, 200
 	tail := s.TailPoints(model.PointQuery{}, model.Start{Resume: true})

@@ -35,7 +35,7 @@ func (l *pointLog) appendFrom(first uint64, b *model.PointBatch, arrived time.Ti
 	for rows := range slices.Chunk(b.Points, lockRows) {
 		refused += l.appendRows(b, rows, arrived)
 		l.bell.ring()
-		l.sealClosed()
+		l.compactClosed()
 	}
 	return refused
 }

@@ -17,13 +17,13 @@ const (
 )
 
 // pointChunk is a run of points that lives and dies together: as they came in
-// at first, as a segment once it is sealed. It is guarded by the log's lock; but
+// at first, as a segment once it is compacted. It is guarded by the log's lock; but
 // rows once appended never change, so that a view reads them without.
 type pointChunk struct {
 	number  uint32 // identifies a chunk of a log
 	first   uint64 // sequence of the first row; the others follow without gaps
 	count   int
-	rows    []pointRow // nil once it is sealed
+	rows    []pointRow // nil once it is compacted
 	extra   []byte     // distributions and exemplars of the rows
 	members []uint32   // slots of the series, each once
 	segment *pointSegment
@@ -106,8 +106,8 @@ func trimmed[T any](list []T) []T {
 
 // replace puts the segment in the place of the rows, unless it is larger.
 func (c *pointChunk) replace(s *pointSegment) {
-	sealed := pointChunk{segment: s}
-	if sealed.size() < c.size() {
+	compacted := pointChunk{segment: s}
+	if compacted.size() < c.size() {
 		c.rows, c.extra, c.members, c.segment = nil, nil, nil, s
 	}
 }
@@ -147,7 +147,7 @@ func (c *pointChunk) view() pointView {
 	}
 }
 
-// point returns a row that is not sealed, but for its series.
+// point returns a row that is not compacted, but for its series.
 func (v *pointView) point(place int) model.Point {
 	row := &v.rows[place]
 	p := row.point()

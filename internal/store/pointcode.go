@@ -17,7 +17,7 @@ type pointRow struct {
 	bits        uint64
 	series      uint32 // slot in the registry
 	extra       uint32 // of an open chunk: where in its extra bytes those of the row begin
-	extraLength uint32 // of a sealed one: whether there are some
+	extraLength uint32 // of a compacted one: whether there are some
 	flags       uint32
 	number      model.NumberKind
 }

@@ -161,14 +161,14 @@ func (l *pointLog) Place() uint8 { return numberMetrics }
 
 func (l *pointLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
-func (l *pointLog) sealAll() {
+func (l *pointLog) compactAll() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	l.closeHead()
 	l.mu.Unlock()
-	l.sealClosed()
-	l.sealer.Wait()
+	l.compactClosed()
+	l.compactor.Wait()
 }
 
 func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err error) {

@@ -15,7 +15,7 @@ import (
 )
 
 // pointChunks is how many chunks a log of points has at least while they are
-// rows. Sealed, a chunk is an eighth of that or less.
+// rows. Compacted, a chunk is an eighth of that or less.
 const pointChunks = 16
 
 // pointLog is the metric points in the order of their arrival, and the series
@@ -26,10 +26,10 @@ type pointLog struct {
 	lost atomic.Uint64
 
 	// writing is held by anyone who appends or retires, before mu.
-	writing sync.Mutex
-	closed  []*pointChunk  // to be sealed; guarded by writing
-	sealer  sync.WaitGroup // the one chunk that is being sealed; begun under writing
-	origins []origin       // scratch of the writer, by place in its batch
+	writing   sync.Mutex
+	closed    []*pointChunk  // to be compacted; guarded by writing
+	compactor sync.WaitGroup // the one chunk that is being compacted; begun under writing
+	origins   []origin       // scratch of the writer, by place in its batch
 
 	mu       sync.RWMutex
 	registry registry
@@ -168,14 +168,14 @@ func (l *pointLog) closeHead() {
 	}
 }
 
-// sealClosed makes segments of the chunks that were closed, beside the writer;
-// one that fills a chunk before the last one is sealed waits, so that rows to be
-// sealed do not pile up. The caller holds writing; readers see the rows all the
+// compactClosed makes segments of the chunks that were closed, beside the writer;
+// one that fills a chunk before the last one is compacted waits, so that rows to be
+// compacted do not pile up. The caller holds writing; readers see the rows all the
 // while.
-func (l *pointLog) sealClosed() {
+func (l *pointLog) compactClosed() {
 	for _, c := range l.closed {
-		l.sealer.Wait()
-		l.sealer.Go(func() { l.panics.contain(func() { l.replace(c, sealPoints(c.rows, c.extra)) }) })
+		l.compactor.Wait()
+		l.compactor.Go(func() { l.panics.contain(func() { l.replace(c, compactPoints(c.rows, c.extra)) }) })
 	}
 	clear(l.closed)
 	l.closed = l.closed[:0]
@@ -233,7 +233,7 @@ func (l *pointLog) retire() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.retireChunks()
-	l.sealClosed()
+	l.compactClosed()
 }
 
 func (l *pointLog) retireChunks() {

@@ -12,7 +12,7 @@ func (l *pointLog) pending(upTo uint64) *image {
 	}
 	s := p.segment
 	if s == nil {
-		s = sealPoints(p.rows, p.chunk.extra)
+		s = compactPoints(p.rows, p.chunk.extra)
 	}
 	c := &p.chunk
 	if c.count == 0 {
@@ -41,7 +41,7 @@ type seriesKeys [sharedParts + 1]string
 // pendingPoints are points that are to be written, as they were at one moment.
 type pendingPoints struct {
 	chunk   pointChunk    // a copy, without a count where it is a part of the original
-	segment *pointSegment // nil: rows are not sealed
+	segment *pointSegment // nil: rows are not compacted
 	rows    []pointRow
 	first   uint64
 	series  map[uint32]seriesKeys // by slot, which may stand for another series soon

@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/store/colenc"
 )
 
-// pointSegment is the points of a sealed chunk, put together by series. It
+// pointSegment is the points of a compacted chunk, put together by series. It
 // never changes. No element of its slices holds a pointer, so that the garbage
 // collector sees some ten objects however many points there are.
 type pointSegment struct {
@@ -57,8 +57,8 @@ func (s *pointSegment) stretches(yield func(stretch) bool) {
 	}
 }
 
-// sealPoints makes a segment of the rows of a chunk.
-func sealPoints(rows []pointRow, extra []byte) *pointSegment {
+// compactPoints makes a segment of the rows of a chunk.
+func compactPoints(rows []pointRow, extra []byte) *pointSegment {
 	b := segmentBuilder{rows: rows, extra: extra, timing: timingOf(rows)}
 	b.locate()
 	order := bySeries(rows)

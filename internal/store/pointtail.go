@@ -209,7 +209,7 @@ func (t *PointTail) wants(p *model.Point) bool {
 func (t *PointTail) load(v *pointView) (found []model.Point, until uint64, ok bool) {
 	from := int(t.position + 1 - v.first)
 	if v.segment != nil {
-		return t.loadSealed(v, from)
+		return t.loadCompacted(v, from)
 	}
 	t.segment, t.window = nil, t.window[:0]
 	to := min(from+tailStep, v.count)
@@ -227,7 +227,7 @@ func (t *PointTail) load(v *pointView) (found []model.Point, until uint64, ok bo
 	return t.window, v.first + uint64(to) - 1, true
 }
 
-func (t *PointTail) loadSealed(v *pointView, from int) (found []model.Point, until uint64, ok bool) {
+func (t *PointTail) loadCompacted(v *pointView, from int) (found []model.Point, until uint64, ok bool) {
 	if t.segment == v.segment && t.position < t.until {
 		return t.window, t.until, true
 	}

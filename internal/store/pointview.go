@@ -88,11 +88,11 @@ func (l *pointLog) stats() Stats {
 
 // eachPoint gives the points of a view that are of the book's series and that
 // admit lets pass by time and sequence: in the order of arrival or, backward,
-// against it, where the view is not sealed, else series by series. The point is
+// against it, where the view is not compacted, else series by series. The point is
 // the receiver's only until it returns.
 func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(model.Nanos, uint64) bool, use func(*model.Point) bool) {
 	if v.segment != nil {
-		v.eachSealed(b, admit, use)
+		v.eachCompacted(b, admit, use)
 		return
 	}
 	for n := range v.rows {
@@ -112,7 +112,7 @@ func (v *pointView) eachPoint(b *seriesBook, backward bool, admit func(model.Nan
 	}
 }
 
-func (v *pointView) eachSealed(b *seriesBook, admit func(model.Nanos, uint64) bool, use func(*model.Point) bool) {
+func (v *pointView) eachCompacted(b *seriesBook, admit func(model.Nanos, uint64) bool, use func(*model.Point) bool) {
 	var r seriesReader
 	var p model.Point
 	for at := range v.segment.stretches {

@@ -136,4 +136,4 @@ func (l *profileLog) takeDamaged() map[uint64]error { return nil }
 
 func (l *profileLog) unfile() { l.Unfile() }
 
-func (l *profileLog) sealAll() { l.Seal() }
+func (l *profileLog) compactAll() { l.Compact() }

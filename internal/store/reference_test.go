@@ -168,7 +168,7 @@ func (m *reference) follow(ctx context.Context, t *testing.T, tail *Tail[model.E
 	}
 }
 
-// Writers, queries, tails, sealing, eviction by size and by new limits, retiring,
+// Writers, queries, tails, compaction, eviction by size and by new limits, retiring,
 // figures and the writing of files: all at once, and each answer as the model
 // says. At the end a restart finds what was there.
 func TestReadersAgreeWithTheModelWhateverGoesOn(t *testing.T) {
@@ -221,7 +221,7 @@ func TestReadersAgreeWithTheModelWhateverGoesOn(t *testing.T) {
 // Tails get every row, or are informed of those they were too slow for.
 // Those that do not read hold up no one: the writer and the others are done
 // before they go on.
-func TestSlowTailsHoldUpNobody(t *testing.T) {
+func TestSlowTailsHoldUpNoOne(t *testing.T) {
 	const tails, batches, batch = 300, 20, 200
 	s := New(Limits{Logs: mebibyte}, time.Now)
 	defer settle(s)
@@ -264,7 +264,7 @@ func TestSlowTailsHoldUpNobody(t *testing.T) {
 	}
 	fast.Wait() // while a third does not read
 
-	s.SetLimits(Limits{Logs: 16 << 10}) // sealed or not, they do not all fit
+	s.SetLimits(Limits{Logs: 16 << 10}) // compacted or not, they do not all fit
 	close(reads)
 	slow.Wait()
 	assert.NotZero(t, lost.Load())

@@ -7,7 +7,7 @@ func (l *log[R]) retire() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.retireChunks()
-	l.sealClosed()
+	l.compactClosed()
 	l.summarizeIdle(l.now())
 }
 

@@ -50,8 +50,8 @@ func FuzzReplay(f *testing.F) {
 		if log.replay(&h, payload) == nil && log.newest() > uint64(h.Count) {
 			t.Fatal("more rows than there are")
 		}
-		events.sealer.Wait()
-		spans.sealer.Wait()
-		points.sealer.Wait()
+		events.compactor.Wait()
+		spans.compactor.Wait()
+		points.compactor.Wait()
 	})
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/tapio/tapio/internal/store/ngram"
 )
 
-// sealedEvents is a store of many segments of rich records, and the records.
-func sealedEvents(t *testing.T, rows int) (*Store, []model.Event) {
+// compactedEvents is a store of many segments of rich records, and the records.
+func compactedEvents(t *testing.T, rows int) (*Store, []model.Event) {
 	t.Helper()
 	s, _ := newTestStore(t, 256*mebibyte, 0)
 	written := richEvents(rand.New(rand.NewPCG(5, 5)), rows)
@@ -33,7 +33,7 @@ func sealedEvents(t *testing.T, rows int) (*Store, []model.Event) {
 }
 
 func TestTextsOfAllLengthsAreFound(t *testing.T) {
-	s, written := sealedEvents(t, ngram.ShortRows+blockRows)
+	s, written := compactedEvents(t, ngram.ShortRows+blockRows)
 	r := rand.New(rand.NewPCG(1, 9))
 	for n := range 60 {
 		text := model.FoldText(written[r.IntN(len(written))].Body.Text())
@@ -67,7 +67,7 @@ func TestLowerIsThatOfEachByte(t *testing.T) {
 }
 
 func TestSearchEndsWithItsContext(t *testing.T) {
-	s, _ := sealedEvents(t, 20*blockRows)
+	s, _ := compactedEvents(t, 20*blockRows)
 	ctx, cancel := context.WithCancel(t.Context())
 	looked := 0
 	match := func() func(*model.Event) bool {
@@ -85,7 +85,7 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 }
 
 func TestSearchPassesOnAPanic(t *testing.T) {
-	s, _ := sealedEvents(t, 64*blockRows)
+	s, _ := compactedEvents(t, 64*blockRows)
 	var mu sync.Mutex
 	calls := 0
 	match := func() func(*model.Event) bool {

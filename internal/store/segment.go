@@ -31,7 +31,7 @@ const allBlocks = ^blockSet(0)
 
 func (s blockSet) has(b int) bool { return s>>b&1 != 0 }
 
-// segment is the rows of a sealed chunk, in columns. It never changes. No
+// segment is the rows of a compacted chunk, in columns. It never changes. No
 // element of its slices holds a pointer, so that the garbage collector sees a
 // dozen objects however many rows there are.
 type segment struct {

@@ -179,21 +179,21 @@ func median(b *testing.B, f func()) {
 	b.ReportMetric(float64(times[len(times)/2])/1e6, "median-ms")
 }
 
-func BenchmarkSeal(b *testing.B) {
+func BenchmarkCompact(b *testing.B) {
 	packer, wide := colenc.NewPacker(), newShop().wide(8*blockRows)
 	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
 	for how, name := range []string{colenc.PackTight: "tight", colenc.PackQuick: "quick"} {
-		b.Run("logs/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, colenc.Packing(how), events) })
-		b.Run("spans/"+name, func(b *testing.B) { benchmarkSeal(b, spanCodec{}, packer, colenc.Packing(how), spans) })
-		b.Run("wide/"+name, func(b *testing.B) { benchmarkSeal(b, eventCodec{}, packer, colenc.Packing(how), wide) })
+		b.Run("logs/"+name, func(b *testing.B) { benchmarkCompact(b, eventCodec{}, packer, colenc.Packing(how), events) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkCompact(b, spanCodec{}, packer, colenc.Packing(how), spans) })
+		b.Run("wide/"+name, func(b *testing.B) { benchmarkCompact(b, eventCodec{}, packer, colenc.Packing(how), wide) })
 	}
 }
 
-func benchmarkSeal[R any](b *testing.B, c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) {
+func benchmarkCompact[R any](b *testing.B, c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) {
 	b.Helper()
 	var s *segment
 	for b.Loop() {
-		s = seal(c, p, how, rows)
+		s = compact(c, p, how, rows)
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(len(rows)), "ns/row")
 	b.ReportMetric(float64(s.size())/float64(len(rows)), "B/row")

@@ -24,7 +24,7 @@ func TestSelectorsPassOverSegments(t *testing.T) {
 			{Key: "status", Value: model.IntValue(int64(200 + i%300))},
 		}
 	}
-	s := seal(codec[model.Event](eventCodec{}), colenc.NewPacker(), colenc.PackQuick, rows)
+	s := compact(codec[model.Event](eventCodec{}), colenc.NewPacker(), colenc.PackQuick, rows)
 	for selector, blocks := range map[[3]string]int{
 		{"method", "!=", "POST"}: 0, {"method", "=~", "P.*"}: 3, {"method", "!~", "G.*"}: 3, {"method", "!exists", ""}: 0,
 		{"route", "=~", ".*/orders/.*"}: 0, {"route", "=~", ".*/1"}: 1, {"route", "!=", "/carts/1"}: 2, {"route", ">", "1"}: 0,

@@ -38,13 +38,13 @@ func TestSegmentsGiveBackTheirRows(t *testing.T) {
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
 		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := seal(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), events)
+		s := compact(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), events)
 		got, _ := restore(codec[model.Event](eventCodec{}), s, &hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = seal(codec[model.Span](spanCodec{}), packer, colenc.Packing(n%2), spans)
+		s = compact(codec[model.Span](spanCodec{}), packer, colenc.Packing(n%2), spans)
 		restored, _ := restore(codec[model.Span](spanCodec{}), s, &hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
@@ -108,7 +108,7 @@ func TestIndexesLoseNoRow(t *testing.T) {
 				rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
 			}
 		}
-		s := seal(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), rows)
+		s := compact(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), rows)
 		for range 100 {
 			q := model.EventQuery{Filter: randomFilter(t, r), Kind: model.RecordKind(r.IntN(3))}
 			if r.IntN(4) == 0 {
@@ -230,9 +230,9 @@ func requireExact[R any](t *testing.T, l *log[R], stats Stats) {
 	require.LessOrEqual(t, stats.Bytes, stats.Capacity, stats.Signal)
 }
 
-// Anyone who reads while chunks are sealed and evicted sees every row as it was
+// Anyone who reads while chunks are compacted and evicted sees every row as it was
 // written.
-func TestReadersDoNotSeeTheSealing(t *testing.T) {
+func TestReadersDoNotSeeTheCompaction(t *testing.T) {
 	s, _ := newTestStore(t, 4*mebibyte, 0)
 	first := s.TailEvents(model.EventQuery{}, model.Start{Resume: true})
 	var writers sync.WaitGroup

@@ -16,14 +16,14 @@ import (
 	"github.com/tapio/tapio/internal/store/colenc"
 )
 
-// closedLog holds rows in one chunk, which is sealed and to be written.
+// closedLog holds rows in one chunk, which is compacted and to be written.
 func closedLog(t testing.TB, now func() time.Time) *log[model.Event] {
 	t.Helper()
 	l := newLog(eventSignal(), colenc.NewPacker(), now)
 	l.setLimits(64*mebibyte, 0)
 	require.Zero(t, refusedOf(l.append(richEvents(rand.New(rand.NewPCG(7, 7)), 600))))
 	l.directory = &directory{wake: make(chan struct{}, 1)}
-	l.sealAll()
+	l.compactAll()
 	return l
 }
 

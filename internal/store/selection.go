@@ -137,7 +137,7 @@ func (s *selection) Want(ctx context.Context, refs []query.SeriesRef) ([]bool, e
 	return found, nil
 }
 
-// Present implements query.SeriesSelection. Points that are not sealed are looked at last:
+// Present implements query.SeriesSelection. Points that are not compacted are looked at last:
 // there are more of them than series in a segment.
 func (s *selection) Present(ctx context.Context, refs []query.SeriesRef) ([]bool, error) {
 	place, found, missing := s.placeOf(refs), make([]bool, len(refs)), len(refs)
@@ -150,10 +150,10 @@ func (s *selection) Present(ctx context.Context, refs []query.SeriesRef) ([]bool
 			missing--
 		}
 	}
-	for _, sealed := range []bool{true, false} {
+	for _, compacted := range []bool{true, false} {
 		for i := range s.views {
 			v := &s.views[i]
-			if missing == 0 || (v.segment != nil) != sealed || !s.times.Overlaps(v.oldest, v.newest) {
+			if missing == 0 || (v.segment != nil) != compacted || !s.times.Overlaps(v.oldest, v.newest) {
 				continue
 			}
 			if err := s.inTurn(ctx, func() error { s.noteView(v, note); return nil }); err != nil {

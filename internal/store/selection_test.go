@@ -14,7 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/query"
 )
 
-// A series is present where there are points of it to want, sealed or not.
+// A series is present where there are points of it to want, compacted or not.
 func TestPresentSeriesAreThoseThatHavePoints(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	s, _ := newTestStore(t, 256*1024, 0)

@@ -74,11 +74,11 @@ func refusedOf(refused int, err error) int {
 	return refused
 }
 
-// settle waits until what is full is sealed.
+// settle waits until what is full is compacted.
 func settle(s *Store) {
-	s.events.sealer.Wait()
-	s.spans.sealer.Wait()
-	s.points.sealer.Wait()
+	s.events.compactor.Wait()
+	s.spans.compactor.Wait()
+	s.points.compactor.Wait()
 }
 
 // recount adds up what a log really holds.

@@ -77,7 +77,7 @@ func TestPollEndsUnderConstantWrites(t *testing.T) {
 	assert.Equal(t, 50, rows)
 }
 
-func TestLappedReaderIsToldOnce(t *testing.T) {
+func TestLappedReaderGetsOneLoss(t *testing.T) {
 	s, _ := newTestStore(t, 64<<10, 0)
 	s.AppendEvents(events(1, 5))
 	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 2})

@@ -160,7 +160,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*m
 		}
 		v, known := &f.pager.views[i], len(spans)
 		if v.segment != nil {
-			spans = appendSealed(spans, v, id)
+			spans = appendCompacted(spans, v, id)
 		} else {
 			spans = f.appendOpen(spans, v, id)
 		}
@@ -173,7 +173,7 @@ func (f *traceFinder) spansOf(ctx context.Context, id model.TraceID) (spans []*m
 	return spans, size, nil
 }
 
-// appendOpen takes the trace's spans of a chunk that is not sealed.
+// appendOpen takes the trace's spans of a chunk that is not compacted.
 func (f *traceFinder) appendOpen(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
 	f.pager.log.mu.RLock() // the head's index is written meanwhile
 	defer f.pager.log.mu.RUnlock()
@@ -185,8 +185,8 @@ func (f *traceFinder) appendOpen(spans []*model.Span, v *view[model.Span], id mo
 	return spans
 }
 
-// appendSealed takes the trace's spans of a segment.
-func appendSealed(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
+// appendCompacted takes the trace's spans of a segment.
+func appendCompacted(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
 	if _, blocks := v.segment.findTrace(id); blocks == 0 {
 		return spans
 	}

@@ -55,7 +55,7 @@ func (r *run[R]) behind(place int) int {
 }
 
 // reader gives the rows of a view, block by block. The rows of a chunk that is
-// not sealed are one block.
+// not compacted are one block.
 type reader[R any] struct {
 	view   *view[R]
 	hint   *hint

@@ -94,8 +94,8 @@ type latestText struct {
 	place uint64
 }
 
-// seal makes a segment of at most segmentRows rows.
-func seal[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) *segment {
+// compact makes a segment of at most segmentRows rows.
+func compact[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) *segment {
 	w := &writer{
 		segment:  &segment{packer: p, packing: how, rows: len(rows), blockRows: c.blockRows()},
 		deciding: c.deciding(),
@@ -286,7 +286,7 @@ func (w *writer) finish() *segment {
 	s.sortTraces()
 	s.uids = sortUIDs(s.uids)
 	s.labels = w.index.finish()
-	s.labels.mixed = w.words.tellService()
+	s.labels.mixed = w.words.namesService()
 	return s
 }
 

@@ -12,10 +12,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Sealers is how many chunks of a signal are sealed at once. Sealing a record
+// Compactors is how many chunks of a signal are compacted at once. Compaction a record
 // takes longer than all that comes before, so one would hold up the writers
 // while other processors idle.
-const Sealers = 2
+const Compactors = 2
 
 // Packer compresses and restores. One serves all segments of a store: what the
 // library holds for it is megabytes, so it is made when first needed.
@@ -25,14 +25,14 @@ type Packer struct {
 }
 
 // packWindow is how far back the compression looks, and twice that is kept for
-// each sealer: more than a block has, and far less than the 4 MiB of the library.
+// each compactor: more than a block has, and far less than the 4 MiB of the library.
 const packWindow = 512 << 10
 
 // NewPacker makes a packer; encoder and decoder are made with the first use.
 func NewPacker() *Packer {
 	return &Packer{
 		encoder: sync.OnceValue(func() *zstd.Encoder {
-			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(Sealers), zstd.WithEncoderCRC(false),
+			e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(Compactors), zstd.WithEncoderCRC(false),
 				zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(packWindow)) // fails only for wrong options
 			return e
 		}),

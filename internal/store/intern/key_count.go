@@ -12,7 +12,7 @@ import (
 
 const (
 	// maxChunkKeys is how many different keys of attributes the rows of a chunk may
-	// have. Sealing gathers what it knows of each, up to a kilobyte, so that a chunk
+	// have. Compaction gathers what it knows of each, up to a kilobyte, so that a chunk
 	// of a hundred thousand keys would take many times its own size.
 	maxChunkKeys = 1 << 13
 	// keyCountBits is how many hashes are distinguished; the more keys there are, the

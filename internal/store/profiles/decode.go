@@ -183,7 +183,7 @@ func decodeVolume(image *Image) (*volume, error) {
 		return nil, errContradiction
 	}
 	v.filed = image.Count
-	v.seal()
+	v.compact()
 	return v, nil
 }
 

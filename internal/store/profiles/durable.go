@@ -109,8 +109,8 @@ func (s *Store) Filed() (upTo uint64, unfiled int) {
 	return upTo, unfiled
 }
 
-// Seal ends the growth of the volume that is filled.
-func (s *Store) Seal() {
+// Compact ends the growth of the volume that is filled.
+func (s *Store) Compact() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeOpen()

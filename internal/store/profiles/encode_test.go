@@ -54,7 +54,7 @@ func TestVolumesAreRestored(t *testing.T) {
 	list, tree := all(t, again)
 	assert.Equal(t, wantList, list)
 	assert.Equal(t, wantTree, tree)
-	s.Seal()
+	s.Compact()
 	assert.InEpsilon(t, float64(s.Used()), float64(again.Used()), 0.1, "what is restored takes what it took")
 
 	s.Append([]model.Profile{stacked("late", 1, cpu(), map[string][]string{"a": {"main"}}, map[string]int64{"a": 1})})

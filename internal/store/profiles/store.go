@@ -104,7 +104,7 @@ func (s *Store) volumeBytes() int64 { return min(s.bytes/volumeShare, maxVolume)
 // closeOpen ends the growth of the volume that is filled. The caller holds the lock.
 func (s *Store) closeOpen() {
 	if n := len(s.volumes); n > 0 && s.volumes[n-1].lookup != nil {
-		s.volumes[n-1].seal()
+		s.volumes[n-1].compact()
 	}
 }
 

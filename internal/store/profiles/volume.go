@@ -101,7 +101,7 @@ const (
 // volume is a part of the store with a dictionary of its own.
 type volume struct {
 	parts
-	lookup        *lookup // nil once it is sealed
+	lookup        *lookup // nil once it is compacted
 	begun, latest time.Time
 	first, last   model.Nanos // of its samples
 	samples       uint64
@@ -130,8 +130,8 @@ func (v *view) entriesSize() int64 {
 	return entrySize*int64(cap(v.entries)) + intervalSize*int64(cap(v.intervals)) + spanSize*int64(cap(v.spans))
 }
 
-// seal ends the growth of a volume.
-func (v *volume) seal() {
+// compact ends the growth of a volume.
+func (v *volume) compact() {
 	v.lookup = nil
 	v.texts, v.frames, v.nodes, v.stacks = exact(v.texts), exact(v.frames), exact(v.nodes), exact(v.stacks)
 	v.pairs, v.refs, v.sets, v.resources = exact(v.pairs), exact(v.refs), exact(v.sets), exact(v.resources)

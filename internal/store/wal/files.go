@@ -102,7 +102,7 @@ func (f *files) write(buffer []byte, starts []span) (bytes int, err error) {
 				return 0, f.fail(err)
 			}
 		}
-		seal(buffer[s.at:], f.marker)
+		finish(buffer[s.at:], f.marker)
 		last := &f.tail().Last[s.header.Signal]
 		*last = max(*last, s.header.last())
 		f.unsynced += s.header.Count

@@ -51,7 +51,7 @@ func appendFileHeader(dst []byte, marker, number uint64) []byte {
 }
 
 // appendHeader appends the header of a record but for the marker, which is that of
-// the file that it comes to: see seal.
+// the file that it comes to: see finish.
 func appendHeader(dst []byte, h *Header, payload []byte, sum uint32) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)))
@@ -63,8 +63,8 @@ func appendHeader(dst []byte, h *Header, payload []byte, sum uint32) []byte {
 	return binary.LittleEndian.AppendUint32(dst, 0)
 }
 
-// seal puts the marker and the checksum into the header of a record.
-func seal(header []byte, marker uint64) {
+// finish puts the marker and the checksum into the header of a record.
+func finish(header []byte, marker uint64) {
 	binary.LittleEndian.PutUint64(header, marker)
 	end := headerBytes - 4
 	binary.LittleEndian.PutUint32(header[end:headerBytes], Checksum(header[:end]))

@@ -7,6 +7,7 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0
 	github.com/cilium/ebpf v0.22.0
 	github.com/dustin/go-humanize v1.0.1
+	github.com/elastic/elastic-transport-go/v8 v8.9.0
 	github.com/felixge/httpsnoop v1.0.4
 	github.com/gomodule/redigo v1.9.2
 	github.com/google/jsonschema-go v0.4.3

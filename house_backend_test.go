@@ -19,7 +19,7 @@ func lawsOfBackends() []law {
 			forbids: []string{module},
 			allows: []string{
 				module + "internal/model", module + "internal/semconv", module + "internal/panics", module + "internal/query", module + "internal/store",
-				module + "internal/protoconv", module + "internal/backend/working", proto,
+				module + "internal/protoconv", module + "internal/backend/working", module + "internal/backend/following", proto,
 				module + "internal/profile", module + "internal/otlp",
 			},
 			except:      []string{"internal/backend/conformance", "internal/backend/tiered"},

@@ -28,6 +28,12 @@ func lawsOfOtherSystems() []law {
 			forbids: []string{"github.com/ClickHouse/clickhouse-go"},
 		},
 		{
+			text:    "Elasticsearch has one door: the backend of its name, and the module that tests it with the real exporter",
+			holdsIn: everywhere,
+			except:  []string{"internal/backend/elasticsearch", "internal/elasticsearchtest"},
+			forbids: []string{"github.com/elastic"},
+		},
+		{
 			text:    "Redis has one door: redisstate is the shared state that others ask for by an interface; the demo shop has a Redis of its own",
 			holdsIn: everywhere,
 			except:  []string{"extension/tapioextension/internal/redisstate", "cmd/tapioctl/internal/demo"},
@@ -68,6 +74,8 @@ func TestTheLawsOfOtherSystemsCatch(t *testing.T) {
 		{"internal/archive/s3bucket/s3bucket.go", module + "internal/model", true},
 		{"extension/tapioextension/tiers.go", "github.com/ClickHouse/clickhouse-go/v2", true},
 		{"internal/backend/clickhouse/reader.go", "github.com/ClickHouse/clickhouse-go/v2", false},
+		{"extension/tapioextension/elasticsearch.go", "github.com/elastic/elastic-transport-go/v8/elastictransport", true},
+		{"internal/backend/elasticsearch/reader.go", "github.com/elastic/elastic-transport-go/v8/elastictransport", false},
 		{"extension/tapioextension/internal/notify/manager.go", "github.com/gomodule/redigo/redis", true},
 		{"extension/tapioextension/internal/redisstate/state.go", module + "extension/tapioextension/internal/api", true},
 		{"extension/tapioextension/internal/redisstate/state.go", module + "extension/tapioextension/internal/dedup", false},

@@ -48,7 +48,7 @@ func laws() []law {
 		{
 			text:    "the collector's SDK belongs to the components; under internal/ only internal/otlp knows it, and only pdata",
 			holdsIn: []string{"internal"},
-			except:  []string{"internal/otlp", "internal/golden", "internal/clickhousetest", "internal/backend/conformance"}, // golden and clickhousetest are modules of their own, conformance writes what tests need
+			except:  []string{"internal/otlp", "internal/golden", "internal/clickhousetest", "internal/elasticsearchtest", "internal/backend/conformance"}, // golden, clickhousetest and elasticsearchtest are modules of their own, conformance writes what tests need
 			forbids: []string{collector},
 		},
 		{
@@ -100,7 +100,7 @@ func lawsBelow() []law {
 		{
 			text:        "below the components otlp, protoconv, store and correlate import model, semconv and panics and never each other",
 			holdsIn:     []string{"internal"},
-			except:      []string{"internal/tools", "internal/clickhousetest", "internal/protoconv", "internal/store", "internal/query", "internal/correlate", "internal/backend", "internal/archive"},
+			except:      []string{"internal/tools", "internal/clickhousetest", "internal/elasticsearchtest", "internal/protoconv", "internal/store", "internal/query", "internal/correlate", "internal/backend", "internal/archive"},
 			forbids:     []string{module},
 			allows:      []string{module + "internal/model", module + "internal/semconv", module + "internal/panics"},
 			sparesTests: true,

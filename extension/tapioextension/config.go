@@ -92,7 +92,7 @@ type Config struct {
 	// Backends configures servers that hold older telemetry.
 	Backends BackendsConfig `mapstructure:"backends"`
 
-	// Tiers are where answers come from, the most recent telemetry first: memory, and clickhouse for what the store does not hold any more.
+	// Tiers are where answers come from, the most recent telemetry first: memory, then clickhouse, elasticsearch or both for what the store does not hold any more. With both, log records come from elasticsearch and the other signals from clickhouse.
 	// By default memory only.
 	Tiers []string `mapstructure:"tiers"`
 
@@ -185,7 +185,7 @@ var (
 // Unmarshal adds what to do to the decoder's errors, which only name the key.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
-		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse), tiers, archive, redis, cost, spare_threads and shutdown_timeout; "+
+		return fmt.Errorf("%w\nhint: the keys are grpc, http, jaeger (enabled), mcp (enabled), store (memory_limit, max_age, shares, profiles (memory_limit, symbols_limit), query_memory, directory, durability), max_streams, limits, access, allowed_hosts, prometheus, rules, record_metrics, ui, collectors, notifications, slos, members (endpoints, dns, refresh_interval, timeout, max_calls, client), backends (clickhouse, elasticsearch), tiers, archive, redis, cost, spare_threads and shutdown_timeout; "+
 			"a duration is a number with its unit, for example 24h; a size likewise, for example 256MiB", err)
 	}
 	return nil

@@ -89,7 +89,7 @@ type tapioExtension struct {
 	store      *store.Store
 	reader     query.Reader // what answers come from: the store, or it and the members
 	members    *membership  // nil without members
-	backend    io.Closer    // the older tier; nil without one
+	backends   []io.Closer  // the older tiers
 	troubles   *trouble.Board
 	archive    *archiving.Archive // nil without one
 	shared     *redisstate.State  // nil without Redis
@@ -249,7 +249,7 @@ func (e *tapioExtension) Shutdown(ctx context.Context) error {
 	stopping.Wait()
 	e.work.Wait()
 	e.members.close()
-	closeTiers(e.backend)
+	closeTiers(e.backends)
 	e.archive.Stop()
 	e.shared.Close()
 	if e.telemetry != nil {

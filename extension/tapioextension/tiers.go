@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,23 +20,28 @@ import (
 
 	"github.com/tapio/tapio/extension/tapioextension/internal/archiving"
 	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
+	"github.com/tapio/tapio/internal/backend/bysignal"
 	"github.com/tapio/tapio/internal/backend/clickhouse"
 	"github.com/tapio/tapio/internal/backend/federation"
 	"github.com/tapio/tapio/internal/backend/tiered"
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/query"
 	"github.com/tapio/tapio/internal/store"
 )
 
 // The names of tiers.
 const (
-	memoryTier     = "memory"
-	clickHouseTier = "clickhouse"
+	memoryTier        = "memory"
+	clickHouseTier    = "clickhouse"
+	elasticsearchTier = "elasticsearch"
 )
 
 // BackendsConfig configures servers that hold older telemetry. Tiers uses them.
 type BackendsConfig struct {
 	// ClickHouse is a database that the clickhouse exporter writes to.
 	ClickHouse ClickHouseConfig `mapstructure:"clickhouse"`
+	// Elasticsearch is a cluster that the elasticsearch exporter writes log records to.
+	Elasticsearch ElasticsearchConfig `mapstructure:"elasticsearch"`
 }
 
 // ClickHouseConfig configures how ClickHouse is read.
@@ -82,7 +88,7 @@ type MetricsTablesConfig struct {
 
 func defaultBackends() BackendsConfig {
 	tables := clickhouse.DefaultTables()
-	return BackendsConfig{ClickHouse: ClickHouseConfig{
+	return BackendsConfig{Elasticsearch: defaultElasticsearch(), ClickHouse: ClickHouseConfig{
 		Database: "default", Username: "default", Timeout: 10 * time.Second, MaxCalls: 16, LogsTable: tables.Logs, TracesTable: tables.Traces,
 		MetricsTables: MetricsTablesConfig{
 			Gauge: tables.Gauge, Sum: tables.Sum, Histogram: tables.Histogram, ExponentialHistogram: tables.ExponentialHistogram, Summary: tables.Summary,
@@ -116,53 +122,103 @@ func (c *ClickHouseConfig) Validate() error {
 
 // checkTiers returns what is wrong with the tiers.
 func (c *Config) checkTiers() error {
-	switch {
-	case len(c.Tiers) == 0:
-		if c.Backends.ClickHouse.Endpoint != "" {
-			return fmt.Errorf("backends::clickhouse: is not used: write `tiers: [%s, %s]`", memoryTier, clickHouseTier)
+	addresses := map[string]string{clickHouseTier: c.Backends.ClickHouse.Endpoint, elasticsearchTier: strings.Join(c.Backends.Elasticsearch.Endpoints, "")}
+	for _, name := range []string{clickHouseTier, elasticsearchTier} {
+		if addresses[name] != "" && !slices.Contains(c.Tiers, name) {
+			return fmt.Errorf("backends::%s: is not used: write `tiers: [%s, %s]`", name, memoryTier, name)
 		}
-		return nil
-	case slices.Equal(c.Tiers, []string{memoryTier}):
-		return nil
-	case !slices.Equal(c.Tiers, []string{memoryTier, clickHouseTier}):
-		return fmt.Errorf("tiers: must be [%s] or [%s, %s], are %v", memoryTier, memoryTier, clickHouseTier, c.Tiers)
-	case c.Backends.ClickHouse.Endpoint == "":
-		return fmt.Errorf("tiers: %q needs backends::clickhouse::endpoint: write for example clickhouse://localhost:9000", clickHouseTier)
-	case c.Members.enabled():
-		return errors.New("tiers: cannot be combined with members: configure tiers on the members")
-	default:
+	}
+	if len(c.Tiers) == 0 || slices.Equal(c.Tiers, []string{memoryTier}) {
 		return nil
 	}
+	older := c.Tiers[1:]
+	if c.Tiers[0] != memoryTier || len(older) > 1 && (len(older) > 2 || older[0] == older[1]) {
+		return c.wrongTiers()
+	}
+	for _, name := range older {
+		switch address, known := addresses[name]; {
+		case !known:
+			return c.wrongTiers()
+		case address == "" && name == clickHouseTier:
+			return fmt.Errorf("tiers: %q needs backends::clickhouse::endpoint: write for example clickhouse://localhost:9000", name)
+		case address == "":
+			return fmt.Errorf("tiers: %q needs backends::elasticsearch::endpoints: write for example [http://localhost:9200]", name)
+		}
+	}
+	if c.Members.enabled() {
+		return errors.New("tiers: cannot be combined with members: configure tiers on the members")
+	}
+	return nil
 }
 
-// tailInterval is the time between two looks of a live tail at ClickHouse.
+func (c *Config) wrongTiers() error {
+	return fmt.Errorf("tiers: must be [%s], or [%s, %s], [%s, %s] or [%s, %s, %s], are %v",
+		memoryTier, memoryTier, clickHouseTier, memoryTier, elasticsearchTier, memoryTier, elasticsearchTier, clickHouseTier, c.Tiers)
+}
+
+// tailInterval is the time between two looks of a live tail at a backend.
 const tailInterval = time.Second
 
-// openTiers puts ClickHouse behind the store, if it is a tier.
+// openTiers puts the backends behind the store that are tiers.
 func openTiers(ctx context.Context, e *tapioExtension) error {
 	if len(e.cfg.Tiers) < 2 {
 		return nil
 	}
+	memory := int64(e.cfg.Store.QueryMemory) / queryShare
+	options := tiered.Options{
+		Recent: federation.Member{Name: memoryTier, Reader: e.store.Reader()}, QueryMemory: memory,
+		Since: func() model.Nanos { return store.Since(e.store) }, Panicked: e.panics.add, Now: time.Now,
+	}
+	var older []federation.Member
+	both := len(e.cfg.Tiers) > 2
+	for _, name := range e.cfg.Tiers[1:] {
+		reader, timeout, calls, err := openTier(ctx, e, name, memory, both)
+		if err != nil {
+			return fmt.Errorf("backends::%s::%w", name, err)
+		}
+		older = append(older, federation.Member{Name: name, Reader: reader})
+		e.backends = append(e.backends, reader)
+		options.Timeout, options.Calls = max(options.Timeout, timeout), max(options.Calls, calls)
+	}
+	options.Older = older[0]
+	if both {
+		logs, rest := older[0], older[1]
+		if logs.Name != elasticsearchTier {
+			logs, rest = rest, logs
+		}
+		options.Older = federation.Member{Name: strings.Join(e.cfg.Tiers[1:], " and "), Reader: bysignal.New(logs.Reader, rest.Reader)}
+	}
+	e.reader = tiered.New(options)
+	return nil
+}
+
+// closingReader is a reader that holds connections.
+type closingReader interface {
+	query.Reader
+	io.Closer
+}
+
+// openTier opens a backend. With another one it is asked for its signals alone.
+func openTier(ctx context.Context, e *tapioExtension, name string, memory int64, both bool) (reader closingReader, timeout time.Duration, calls int, err error) {
+	if name == elasticsearchTier {
+		cfg := &e.cfg.Backends.Elasticsearch
+		reader, err = openElasticsearch(ctx, e, memory, both)
+		return reader, cfg.Timeout, cfg.MaxCalls, err
+	}
 	cfg := &e.cfg.Backends.ClickHouse
 	options := clickhouse.Options{
 		Endpoint: cfg.Endpoint, Database: cfg.Database, Username: cfg.Username, Password: string(cfg.Password), Timeout: cfg.Timeout,
-		MaxMemory: int64(cfg.MaxMemory), MaxRows: cfg.MaxRows, QueryMemory: int64(e.cfg.Store.QueryMemory) / queryShare,
+		MaxMemory: int64(cfg.MaxMemory), MaxRows: cfg.MaxRows, QueryMemory: memory,
 		Connections: cfg.MaxCalls, PollInterval: tailInterval, Tables: cfg.tables(), Now: time.Now,
 	}
-	var err error
+	if both {
+		options.Tables.Logs = ""
+	}
 	if options.TLS, err = cfg.tls(ctx); err != nil {
-		return fmt.Errorf("backends::clickhouse::tls: %w", err)
+		return nil, 0, 0, fmt.Errorf("tls: %w", err)
 	}
-	backend, err := clickhouse.New(options)
-	if err != nil {
-		return fmt.Errorf("backends::clickhouse::%w", err)
-	}
-	e.backend = backend
-	e.reader = tiered.New(tiered.Options{
-		Recent: federation.Member{Name: memoryTier, Reader: e.store.Reader()}, Older: federation.Member{Name: clickHouseTier, Reader: backend},
-		Since: func() model.Nanos { return store.Since(e.store) }, Timeout: cfg.Timeout, Calls: cfg.MaxCalls, QueryMemory: options.QueryMemory, Panicked: e.panics.add, Now: time.Now,
-	})
-	return nil
+	reader, err = clickhouse.New(options)
+	return reader, cfg.Timeout, cfg.MaxCalls, err
 }
 
 func (c *ClickHouseConfig) tables() clickhouse.Tables {
@@ -207,8 +263,8 @@ func openShared(ctx context.Context, e *tapioExtension) error {
 }
 
 // closeTiers closes the connections, once nothing uses them any more.
-func closeTiers(backend io.Closer) {
-	if backend != nil {
-		_ = backend.Close() // nothing is lost
+func closeTiers(backends []io.Closer) {
+	for _, one := range backends {
+		_ = one.Close() // nothing is lost
 	}
 }

@@ -28,7 +28,7 @@ func pathsOf(begin time.Time) []string {
 	times := url.Values{"filter.time_range.start": {begin.UTC().Format(time.RFC3339)}, "filter.time_range.end": {end.UTC().Format(time.RFC3339)}}.Encode()
 	steps := fmt.Sprintf("start=%d&end=%d&step=5", begin.Unix(), begin.Add(time.Minute).Unix())
 	return []string{
-		"/v1/services?" + times, "/v1/operations?" + times, "/v1/services:graph?" + times, "/v1/labels?" + times, "/v1/logs?limit=100&" + times,
+		"/v1/services?" + times, "/v1/operations?" + times, "/v1/services:graph?" + times, "/v1/labels?" + times, "/v1/logs?" + times,
 		"/prometheus/api/v1/query_range?query=queue_length&" + steps,
 		"/prometheus/api/v1/query_range?query=" + url.QueryEscape("sum by (service_name) (max_over_time(queue_length[10s]))") + "&" + steps,
 		"/prometheus/api/v1/series?match[]=queue_length&" + steps,

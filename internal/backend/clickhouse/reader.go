@@ -17,6 +17,7 @@ import (
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/tapio/tapio/internal/backend/following"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 )
@@ -44,7 +45,7 @@ type Options struct {
 	Now          func() time.Time
 }
 
-// Tables are the names of the exporter's tables.
+// Tables are the names of the exporter's tables. Without a name for logs none are read.
 type Tables struct {
 	Logs, Traces                                         string
 	Gauge, Sum, Histogram, ExponentialHistogram, Summary string
@@ -67,7 +68,7 @@ type connection struct {
 	conn   driver.Conn
 	native bool
 	epoch  uint64
-	places places
+	places following.Places
 	// setsNothing is that the user may not set limits.
 	setsNothing atomic.Bool
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
@@ -107,7 +109,7 @@ func (r *connection) failed(ctx, within context.Context, err error) error {
 	if within.Err() != nil {
 		return fmt.Errorf("ClickHouse %w: %w", errTimeout, context.DeadlineExceeded)
 	}
-	fault, ok := errors.AsType[*driver.Exception](err)
+	fault, ok := exceptionOf(err)
 	if !ok {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return &model.UnavailableError{Problem: "ClickHouse closed the connection"}
@@ -129,6 +131,21 @@ func (r *connection) failed(ctx, within context.Context, err error) error {
 	return fmt.Errorf("ClickHouse: code %d: %s", fault.Code, fault.Message)
 }
 
+// exceptionOf returns the exception of the server in an error. Of answers over HTTP the client
+// library has only the text.
+func exceptionOf(err error) (*driver.Exception, bool) {
+	if fault, ok := errors.AsType[*driver.Exception](err); ok {
+		return fault, true
+	}
+	_, text, found := strings.Cut(err.Error(), "Code: ")
+	number, message, divided := strings.Cut(text, ". DB::Exception: ")
+	code, wrong := strconv.ParseInt(number, 10, 32)
+	if !found || !divided || wrong != nil {
+		return nil, false
+	}
+	return &driver.Exception{Code: int32(code), Message: strings.TrimSpace(message)}, true
+}
+
 // now returns the time of the server.
 func (r *connection) now(ctx context.Context) (at model.Nanos, err error) {
 	s := r.newStatement(nil)
@@ -143,15 +160,3 @@ func (r *connection) now(ctx context.Context) (at model.Nanos, err error) {
 
 // nanosOf converts a time; those before 1970 are none.
 func nanosOf(n int64) model.Nanos { return model.Nanos(max(n, 0)) }
-
-// wait waits, unless the context ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -68,7 +68,11 @@ func (r *connection) forgetSchema() {
 func (t *Tables) traceTimes() string { return t.Traces + "_trace_id_ts" }
 
 func (t *Tables) all() []string {
-	return append([]string{t.Logs, t.Traces, t.traceTimes()}, t.metrics()...)
+	list := append([]string{t.Traces, t.traceTimes()}, t.metrics()...)
+	if t.Logs != "" {
+		list = append(list, t.Logs)
+	}
+	return list
 }
 
 func (t *Tables) metrics() []string {

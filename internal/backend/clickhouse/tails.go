@@ -4,59 +4,31 @@
 package clickhouse
 
 import (
-	"cmp"
 	"context"
 	"strings"
-	"sync"
+	"time"
 
+	"github.com/tapio/tapio/internal/backend/following"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
 )
 
-// keptPlaces is how many places of tails are remembered.
-const keptPlaces = 4096
+// lateness is how long after its turn a row may become visible, for an insert takes its
+// time. Without the column InsertedAt it is how late rows may arrive.
+const lateness, latenessOfEvents = model.Nanos(5 * time.Second), model.Nanos(time.Minute)
 
-// place is where a tail goes on behind a row.
-type place struct {
-	begun  model.Nanos
-	cursor model.Cursor // of the pages of the past; zero behind them
-	live   rowKey
+// tails are what all tails share.
+func (r *connection) tails() following.Options {
+	return following.Options{ServerNow: r.now, Now: r.Now, Interval: r.PollInterval, Epoch: r.epoch, Places: &r.places}
 }
 
-// places remembers where tails were, by the sequence of a row. The zero places is empty.
-type places struct {
-	mu    sync.Mutex
-	at    map[uint64]place
-	order []uint64
-	next  int
-}
-
-func (p *places) note(seq uint64, at place) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.at == nil {
-		p.at = map[uint64]place{}
+// late returns how late rows of the table that of chooses may be.
+func (r *connection) late(ctx context.Context, of func(*statement) model.Nanos) (model.Nanos, error) {
+	s, err := r.begin(ctx)
+	if err != nil {
+		return 0, err
 	}
-	if _, known := p.at[seq]; !known {
-		if len(p.order) < keptPlaces {
-			p.order = append(p.order, seq)
-		} else {
-			delete(p.at, p.order[p.next])
-			p.order[p.next], p.next = seq, (p.next+1)%keptPlaces
-		}
-	}
-	p.at[seq] = at
-}
-
-func (p *places) of(seq uint64) (place, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at, known := p.at[seq]
-	return at, known
-}
-
-func compareKeys(a, b rowKey) int {
-	return cmp.Or(cmp.Compare(a.arrival, b.arrival), cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq))
+	return of(s), nil
 }
 
 // arrival is the column by which tails follow a table.
@@ -76,11 +48,11 @@ func (f *source) lateness() model.Nanos {
 }
 
 // arrivedBehind returns the conditions that rows arrived behind a place.
-func (s *statement) arrivedBehind(f *source, key rowKey) []string {
+func (s *statement) arrivedBehind(f *source, key following.Key) []string {
 	column := f.arrival()
 	return []string{
-		column + " >= " + s.time(key.arrival),
-		"(" + nanos(column) + ", " + nanos(f.at) + ", " + f.seq + ") > (" + s.integer(int64(key.arrival)) + ", " + s.integer(int64(key.at)) + ", " + s.unsigned(key.seq) + ")",
+		column + " >= " + s.time(key.Arrival),
+		"(" + nanos(column) + ", " + nanos(f.at) + ", " + f.seq + ") > (" + s.integer(int64(key.Arrival)) + ", " + s.integer(int64(key.At)) + ", " + s.unsigned(key.Seq) + ")",
 	}
 }
 
@@ -94,11 +66,11 @@ func (f *source) byArrival(s *statement, limit int) string {
 }
 
 // keyOf returns the place of a row.
-func (f *source) keyOf(at model.Nanos, seq uint64, inserted model.Nanos) rowKey {
+func (f *source) keyOf(at model.Nanos, seq uint64, inserted model.Nanos) following.Key {
 	if !f.inserted {
 		inserted = at
 	}
-	return rowKey{inserted, at, seq}
+	return following.Key{Arrival: inserted, At: at, Seq: seq}
 }
 
 // bounded is a filter for what had arrived until some time, and the place to read it from.
@@ -136,14 +108,24 @@ func (i *identified) Poll(most int) ([]model.Event, model.Loss, bool) {
 
 // TailRecords implements query.Tailer.
 func (r *Reader) TailRecords(_ context.Context, q model.EventQuery, start model.Start) query.Tail[model.Event] {
-	return newTail(r.connection, start, tailing[model.Event]{
-		late: func(s *statement) model.Nanos { return s.logs().lateness() },
-		page: func(ctx context.Context, s *statement, paging model.Paging, since, until model.Nanos) (model.Page[model.Event], error) {
+	return following.New(r.tails(), start, following.How[model.Event]{
+		Late: func(ctx context.Context) (model.Nanos, error) {
+			return r.late(ctx, func(s *statement) model.Nanos { return s.logs().lateness() })
+		},
+		Page: func(ctx context.Context, paging model.Paging, since, until model.Nanos) (page model.Page[model.Event], err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return page, err
+			}
 			one := q
 			one.Filter, one.Paging = bounded(s.logs(), r.epoch, q.Filter, paging, since, until)
 			return r.QueryEvents(ctx, one)
 		},
-		arrivals: func(ctx context.Context, s *statement, behind rowKey, limit int, use func(arrived[model.Event])) (n int, err error) {
+		Arrivals: func(ctx context.Context, behind following.Key, limit int, use func(following.Arrived[model.Event])) (n int, err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return 0, err
+			}
 			f := s.logs()
 			if !s.schema.exists(f.table) {
 				return 0, nil
@@ -151,26 +133,36 @@ func (r *Reader) TailRecords(_ context.Context, q model.EventQuery, start model.
 			sql := "SELECT " + eventColumns(f) + " FROM " + f.from(s.reader) + " WHERE " + all(append(s.events(f, &q), s.arrivedBehind(f, behind)...)) + f.byArrival(s, limit)
 			err = s.eachEvent(ctx, sql, func(e *model.Event, inserted model.Nanos) error {
 				n++
-				use(arrived[model.Event]{*e, f.keyOf(e.Time, e.Seq, inserted)})
+				use(following.Arrived[model.Event]{Row: *e, Key: f.keyOf(e.Time, e.Seq, inserted)})
 				return nil
 			})
 			return n, err
 		},
-		place: func(e *model.Event) (model.Nanos, uint64) { return e.Time, e.Seq },
-		size:  (*model.Event).AnswerSize,
+		Place: func(e *model.Event) (model.Nanos, uint64) { return e.Time, e.Seq },
+		Size:  (*model.Event).AnswerSize,
 	})
 }
 
 // TailSpans implements query.Tailer.
 func (r *Reader) TailSpans(_ context.Context, q model.TraceQuery, start model.Start) query.Tail[model.Span] {
-	return newTail(r.connection, start, tailing[model.Span]{
-		late: func(s *statement) model.Nanos { return s.traces().lateness() },
-		page: func(ctx context.Context, s *statement, paging model.Paging, since, until model.Nanos) (model.Page[model.Span], error) {
+	return following.New(r.tails(), start, following.How[model.Span]{
+		Late: func(ctx context.Context) (model.Nanos, error) {
+			return r.late(ctx, func(s *statement) model.Nanos { return s.traces().lateness() })
+		},
+		Page: func(ctx context.Context, paging model.Paging, since, until model.Nanos) (page model.Page[model.Span], err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return page, err
+			}
 			one := q
 			one.Filter, one.Paging = bounded(s.traces(), r.epoch, q.Filter, paging, since, until)
 			return s.pageOfSpans(ctx, &one)
 		},
-		arrivals: func(ctx context.Context, s *statement, behind rowKey, limit int, use func(arrived[model.Span])) (n int, err error) {
+		Arrivals: func(ctx context.Context, behind following.Key, limit int, use func(following.Arrived[model.Span])) (n int, err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return 0, err
+			}
 			f := s.traces()
 			if !s.schema.exists(f.table) {
 				return 0, nil
@@ -178,26 +170,32 @@ func (r *Reader) TailSpans(_ context.Context, q model.TraceQuery, start model.St
 			sql := "SELECT " + spanColumns(f) + " FROM " + f.from(s.reader) + " WHERE " + all(append(s.spans(f, &q), s.arrivedBehind(f, behind)...)) + f.byArrival(s, limit)
 			err = s.eachSpan(ctx, sql, func(span *model.Span, inserted model.Nanos) error {
 				n++
-				use(arrived[model.Span]{*span, f.keyOf(span.Start, span.Seq, inserted)})
+				use(following.Arrived[model.Span]{Row: *span, Key: f.keyOf(span.Start, span.Seq, inserted)})
 				return nil
 			})
 			return n, err
 		},
-		place: func(s *model.Span) (model.Nanos, uint64) { return s.Start, s.Seq },
-		size:  (*model.Span).AnswerSize,
+		Place: func(s *model.Span) (model.Nanos, uint64) { return s.Start, s.Seq },
+		Size:  (*model.Span).AnswerSize,
 	})
 }
 
 // TailPoints implements query.Tailer.
 func (r *Reader) TailPoints(_ context.Context, q model.PointQuery, start model.Start) query.Tail[model.Point] {
-	return newTail(r.connection, start, tailing[model.Point]{
-		late: func(s *statement) model.Nanos {
-			for _, table := range s.metricTables() {
-				return table.lateness()
-			}
-			return lateness
+	return following.New(r.tails(), start, following.How[model.Point]{
+		Late: func(ctx context.Context) (model.Nanos, error) {
+			return r.late(ctx, func(s *statement) model.Nanos {
+				for _, table := range s.metricTables() {
+					return table.lateness()
+				}
+				return lateness
+			})
 		},
-		page: func(ctx context.Context, s *statement, paging model.Paging, since, until model.Nanos) (model.Page[model.Point], error) {
+		Page: func(ctx context.Context, paging model.Paging, since, until model.Nanos) (page model.Page[model.Point], err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return page, err
+			}
 			one := q
 			one.Filter, one.Paging = q.Filter, paging
 			for _, table := range s.metricTables() {
@@ -205,7 +203,11 @@ func (r *Reader) TailPoints(_ context.Context, q model.PointQuery, start model.S
 			}
 			return r.QueryPoints(ctx, one)
 		},
-		arrivals: func(ctx context.Context, s *statement, behind rowKey, limit int, use func(arrived[model.Point])) (n int, err error) {
+		Arrivals: func(ctx context.Context, behind following.Key, limit int, use func(following.Arrived[model.Point])) (n int, err error) {
+			s, err := r.begin(ctx)
+			if err != nil {
+				return 0, err
+			}
 			var selects []string
 			var f *source
 			for _, table := range s.metricTables() {
@@ -219,12 +221,12 @@ func (r *Reader) TailPoints(_ context.Context, q model.PointQuery, start model.S
 			sql := "SELECT * FROM (" + strings.Join(selects, " UNION ALL ") + ")" + f.byArrival(s, limit)
 			err = s.eachPoint(ctx, sql, func(p *model.Point, inserted model.Nanos) error {
 				n++
-				use(arrived[model.Point]{*p, f.keyOf(p.Time, p.Seq, inserted)})
+				use(following.Arrived[model.Point]{Row: *p, Key: f.keyOf(p.Time, p.Seq, inserted)})
 				return nil
 			})
 			return n, err
 		},
-		place: func(p *model.Point) (model.Nanos, uint64) { return p.Time, p.Seq },
-		size:  (*model.Point).AnswerSize,
+		Place: func(p *model.Point) (model.Nanos, uint64) { return p.Time, p.Seq },
+		Size:  (*model.Point).AnswerSize,
 	})
 }

@@ -119,7 +119,9 @@ func (s *suite) labelValues(t *testing.T) {
 			})
 		}
 	}
-	s.dimensions(t)
+	if !s.logsOnly {
+		s.dimensions(t)
+	}
 }
 
 // dimensions are what has no attribute of its own: they are listed under their names.

@@ -59,7 +59,7 @@ func (d *dataset) records(selection *model.RecordSelection) (rows []record) {
 }
 
 func (s *suite) counts(t *testing.T) {
-	for name, selection := range selections() {
+	for name, selection := range s.selections() {
 		for _, group := range []string{"", "service", "user", model.DimensionDuration} {
 			for _, resolution := range []time.Duration{0, time.Minute} {
 				t.Run(name+" by "+group, func(t *testing.T) {
@@ -121,7 +121,7 @@ func countsOf(rows []record, group string, resolution time.Duration, start model
 }
 
 func (s *suite) facets(t *testing.T) {
-	for name, selection := range selections() {
+	for name, selection := range s.selections() {
 		t.Run(name, func(t *testing.T) {
 			rows := s.data.records(&selection)
 			labels := []string{"service", "user", semconv.HTTPResponseStatusCode, "instance"}

@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -106,8 +107,18 @@ func Run(t *testing.T, factory Factory) {
 
 // suite is a reader that holds the dataset.
 type suite struct {
-	reader query.Reader
-	data   *dataset
+	reader   query.Reader
+	data     *dataset
+	logsOnly bool // the reader has no other signals
+}
+
+// selections are those that the reader can answer.
+func (s *suite) selections() map[string]model.RecordSelection {
+	all := selections()
+	if s.logsOnly {
+		maps.DeleteFunc(all, func(_ string, one model.RecordSelection) bool { return one.Signal != model.SignalLogs })
+	}
+	return all
 }
 
 // within returns the context of the test, with a bound.

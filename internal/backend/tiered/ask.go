@@ -91,5 +91,8 @@ func note(ctx context.Context, name string, err error) {
 	if errors.Is(err, errLate) || errors.Is(err, context.DeadlineExceeded) {
 		one.State, one.Message = query.SourceLate, errLate.Error()
 	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		one.State = query.SourceIncomplete
+	}
 	query.AddNote(ctx, one)
 }

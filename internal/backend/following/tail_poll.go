@@ -1,23 +1,23 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package clickhouse
+package following
 
 import "github.com/tapio/tapio/internal/model"
 
 // Poll implements query.Tail.
-func (t *tail[Row]) Poll(most int) (rows []Row, loss model.Loss, more bool) {
+func (t *Tail[Row]) Poll(most int) (rows []Row, loss model.Loss, more bool) {
 	n := min(most, len(t.buffer))
 	if t.old > 0 {
 		n = min(n, t.old) // a reader of the past alone ends with these
 	}
 	bytes := 0
 	for i := range t.buffer[:n] {
-		if bytes += t.how.size(&t.buffer[i].row); bytes > t.bytes && i > 0 {
+		if bytes += t.how.Size(&t.buffer[i].Row); bytes > t.bytes && i > 0 {
 			n = i
 			break
 		}
-		rows = append(rows, t.buffer[i].row)
+		rows = append(rows, t.buffer[i].Row)
 	}
 	if n > 0 {
 		t.pass(&t.buffer[n-1], n)
@@ -31,27 +31,27 @@ func (t *tail[Row]) Poll(most int) (rows []Row, loss model.Loss, more bool) {
 }
 
 // pass notes where a tail goes on behind a row.
-func (t *tail[Row]) pass(row *arrived[Row], rows int) {
-	t.position = row.seq
-	t.last = place{begun: t.begun, live: row.rowKey}
-	if row.arrival == 0 && rows <= t.old { // a row of the past
-		t.last = place{begun: t.begun, cursor: model.Cursor{Epoch: t.reader.epoch, Time: row.at, Seq: row.seq, State: "1"}}
+func (t *Tail[Row]) pass(row *Arrived[Row], rows int) {
+	t.position = row.Seq
+	t.last = place{begun: t.begun, live: row.Key}
+	if row.Arrival == 0 && rows <= t.old { // a row of the past
+		t.last = place{begun: t.begun, cursor: model.Cursor{Epoch: t.Epoch, Time: row.At, Seq: row.Seq, State: "1"}}
 	}
-	t.reader.places.note(row.seq, t.last)
+	t.Places.note(row.Seq, t.last)
 }
 
 // Bound implements query.Tail.
-func (t *tail[Row]) Bound(bytes int) { t.bytes = max(bytes, 1) }
+func (t *Tail[Row]) Bound(bytes int) { t.bytes = max(bytes, 1) }
 
 // Skip implements query.Tail.
-func (t *tail[Row]) Skip() model.Loss {
+func (t *Tail[Row]) Skip() model.Loss {
 	loss := model.Loss{Count: uint64(len(t.buffer)) + t.loss.Count}
 	t.buffer, t.old, t.loss, t.more = nil, 0, model.Loss{}, false
 	if t.stage != stageLive { // what was not read does not count as lost
-		t.start, t.stage, t.made, t.behind = model.Start{}, stageBegin, t.reader.Now(), rowKey{}
+		t.start, t.stage, t.made, t.behind = model.Start{}, stageBegin, t.Now(), Key{}
 	}
 	return loss
 }
 
 // Position implements query.Tail.
-func (t *tail[Row]) Position() uint64 { return t.position }
+func (t *Tail[Row]) Position() uint64 { return t.position }

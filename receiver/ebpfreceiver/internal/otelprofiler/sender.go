@@ -66,7 +66,9 @@ func (s *sender) flush() error {
 }
 
 // fail sends why the profiler ends.
-func (s *sender) fail(why error) error { return errors.Join(s.send(&message{Failed: why.Error()}), s.flush()) }
+func (s *sender) fail(why error) error {
+	return errors.Join(s.send(&message{Failed: why.Error()}), s.flush())
+}
 
 // newLogger returns a logger whose warnings and errors are sent.
 func newLogger(to *sender) *zap.Logger {

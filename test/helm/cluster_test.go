@@ -62,6 +62,7 @@ func startCluster(t *testing.T) *cluster {
 	c.writeKubeconfig(t)
 	c.await(t)
 	c.kubectl(t, "create", "namespace", namespace)
+	c.kubectl(t, "--namespace="+namespace, "create", "serviceaccount", "default") // a controller does that in a cluster
 	return c
 }
 

@@ -41,7 +41,7 @@ receivers:
   otlp: {protocols: {grpc: {endpoint: "localhost:0"}}}
 exporters:
   tapio: {extension: tapio}
-  clickhouse: {endpoint: "http://%[2]s", database: %[3]q, username: default, async_insert: false}
+  clickhouse: {endpoint: "http://%[2]s", database: %[3]q, username: default, async_insert: false, sending_queue: {enabled: false}}
 service:
   extensions: [tapio]
   telemetry: {logs: {encoding: json}, metrics: {level: none}}
@@ -69,17 +69,17 @@ func TestTheFullDistributionAnswersFromClickHouse(t *testing.T) {
 	first := start(d.engine.native)
 	begin := time.Now().Add(-10 * time.Minute).Truncate(time.Second)
 	sendAll(ctx, t, first, begin)
-	inMemory, sources := answersOf(ctx, t, first, begin)
-	require.Equal(t, []string{"clickhouse", "memory"}, sources, "the range begins before what memory holds")
-	require.Len(t, inMemory, 6+len(pathsOf(begin)))
-	for name, answer := range inMemory {
+	beforeRestart, sources := answersOf(ctx, t, first, begin)
+	require.Equal(t, []string{"clickhouse"}, sources, "the range ends before the collector was started")
+	require.Len(t, beforeRestart, 6+len(pathsOf(begin)))
+	for name, answer := range beforeRestart {
 		require.Greater(t, len(answer), 50, name)
 	}
 	first.Stop()
 
 	second := start(d.engine.native)
 	stored, sources := answersOf(ctx, t, second, begin)
-	require.Equal(t, inMemory, stored, "of what ClickHouse holds")
+	require.Equal(t, beforeRestart, stored, "of what ClickHouse holds")
 	require.Equal(t, []string{"clickhouse"}, sources)
 	second.Stop()
 

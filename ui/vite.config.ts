@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig, type ProxyOptions } from 'vite';
+import type { ProxyOptions } from 'vite';
+import { defineConfig } from 'vitest/config';
 import { notices } from './notices.ts';
 
 // The collector refuses requests that come from pages of other origins, as those of this server would.
@@ -10,6 +11,8 @@ export default defineConfig({
   plugins: [svelte(), notices('THIRD_PARTY_NOTICES')],
   base: '/ui/',
   server: { proxy: Object.fromEntries(['/v1', '/openapi.json', '/prometheus'].map((path) => [path, api])) },
+  // Modules are transformed within the first test that imports them, which a loaded machine delays.
+  test: { testTimeout: 60_000 },
   worker: { format: 'es', rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: '[name].js' } } },
   build: {
     outDir: 'dist',

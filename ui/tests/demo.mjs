@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, open, shown } from './browser.mjs';
-import { causes, faults, openShop, until, untilResolved, watch } from './shop.mjs';
+import { causes, faults, incidents, openShop, until, untilResolved, watch } from './shop.mjs';
 import { start } from './server.mjs';
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -33,7 +33,7 @@ async function evidence(page) {
     const button = item.getByRole('button', { name: /^(chart|record)$/ });
     if (!await button.count()) continue;
     if (await button.getAttribute('aria-expanded') !== 'true') await button.click();
-    await item.locator('canvas, pre, .error, .empty').first().waitFor({ timeout: 20_000 }).catch(() => {});
+    await item.locator('canvas, pre, .error, .empty').first().waitFor({ timeout: 60_000 }).catch(() => {});
     if (!await item.locator('canvas, pre').count()) wrong.push('without proof: ' + (await item.innerText()).replace(/\s+/g, ' '));
   }
   return wrong;
@@ -92,7 +92,8 @@ async function tried(browser, fault) {
     console.log(`${wrong.length ? 'FAILED' : 'ok    '} ${fault}: reported after ${after} s as "${found.title}", now "${incident.title}", then ${states.join(', ')}${wrong.map((w) => '\n       ' + w).join('')}`);
     return wrong.length === 0;
   } catch (e) {
-    console.log(`FAILED ${fault}: ${e.stack}`);
+    const known = (await incidents(server).catch(() => [])).map((g) => `${g.state} ${g.timeRange?.start} to ${g.timeRange?.end}: ${g.title} (${g.id})`);
+    console.log(`FAILED ${fault}: ${e.stack}\n  incidents: ${known.join('\n    ')}`);
     return false;
   } finally {
     await shop.stop();

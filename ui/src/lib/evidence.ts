@@ -25,6 +25,17 @@ function unquoted(text: string): string {
   }
 }
 
+/** What stays the same of each claim while its figures and its record change, unique in the list. */
+export function claimKeys(list: Evidence[]): string[] {
+  const seen = new Map<string, number>();
+  return list.map((e) => {
+    const key = `${e.kind} ${(e.description || e.id || '').replace(/\d[\d.,:]*/g, '#')}`;
+    const n = seen.get(key) ?? 0;
+    seen.set(key, n + 1);
+    return `${key} ${n}`;
+  });
+}
+
 const longest = 200; // names in ids are cut there
 
 export async function proofOf(of: Evidence, range: Range, signal: AbortSignal): Promise<Proof> {

@@ -41,13 +41,24 @@ export function severity(g: Group): 'error' | 'warn' | 'ok' {
   return /HIGH|CRITICAL/.test(String(g.impact?.level ?? '')) ? 'error' : 'warn';
 }
 
-/** The operation that is affected most, in one sentence: "24 % of POST /orders fail, 76 % are slow."; '' where none is known. */
+/** How many are open, and how many of them are severe: "1 open incident, severe.", "3 open incidents, 2 of them severe." */
+export function openText(open: Group[]): string {
+  const severe = open.filter((g) => severity(g) === 'error').length;
+  const of = severe === 0 ? '' : severe < open.length ? `, ${severe} of them severe` : open.length > 2 ? ', all severe' : open.length === 2 ? ', both severe' : ', severe';
+  return `${open.length} open incident${open.length === 1 ? '' : 's'}${of}.`;
+}
+
+/** Marks of a state, beside its word. */
+export const stateIcon = (g: Group): string => ({ open: '●', recovering: '◐' } as Record<string, string>)[phase(g)] ?? '○';
+
+/** The operation that is affected most, in one sentence: "24 % of storefront POST /orders fail, 76 % are slow."; '' where none is known. */
 export function worstImpact(groups: Group[]): string {
   const hit = (o: { errorRatio?: number; slowRatio?: number }) => (o.errorRatio ?? 0) + (o.slowRatio ?? 0);
   const worst = groups.flatMap((g) => g.impact?.operations ?? []).sort((a, b) => hit(b) - hit(a))[0];
   if (!worst || hit(worst) < 0.001) return '';
+  const name = [worst.service, worst.operation].filter(Boolean).join(' ');
   const parts = [];
-  if ((worst.errorRatio ?? 0) >= 0.001) parts.push(`${percent(worst.errorRatio ?? 0)} of ${worst.operation || worst.service} fail`);
-  if ((worst.slowRatio ?? 0) >= 0.001) parts.push(parts.length ? `${percent(worst.slowRatio ?? 0)} are slow` : `${percent(worst.slowRatio ?? 0)} of ${worst.operation || worst.service} are slow`);
+  if ((worst.errorRatio ?? 0) >= 0.001) parts.push(`${percent(worst.errorRatio ?? 0)} of ${name} fail`);
+  if ((worst.slowRatio ?? 0) >= 0.001) parts.push(parts.length ? `${percent(worst.slowRatio ?? 0)} are slow` : `${percent(worst.slowRatio ?? 0)} of ${name} are slow`);
   return parts.join(', ') + '.';
 }

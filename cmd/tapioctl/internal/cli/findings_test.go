@@ -112,3 +112,17 @@ func TestGetGroupsAsksForWhatTheFlagsSay(t *testing.T) {
 	require.Equal(t, exitcode.Usage, r.code)
 	require.Contains(t, r.errOut, `--state "lost": use one of open, growing, closed, merged, recovering, resolved, unknown, reopened`)
 }
+
+func TestNoFindingsAreNamedAsTheyWereAskedFor(t *testing.T) {
+	c := newCLI(t, &fakeServer{groups: func(*tapiov1.GetSemanticGroupsRequest) (*tapiov1.GetSemanticGroupsResponse, error) {
+		return &tapiov1.GetSemanticGroupsResponse{}, nil
+	}})
+	for want, args := range map[string][]string{
+		"tapioctl: no incidents found\n": {"incidents"},
+		"tapioctl: no groups found\n":    {"groups", "--kind", "observation"},
+	} {
+		r := c.run(t, append([]string{"get"}, args...)...)
+		require.Equal(t, exitcode.OK, r.code)
+		require.Equal(t, want, r.errOut)
+	}
+}

@@ -138,6 +138,9 @@ func newGetGroupsCommand(a *app.App) *cobra.Command {
 			if request.Filter, err = f.query(&a.Out.Clock); err != nil {
 				return err
 			}
+			if len(kinds) > 0 {
+				f.what = "groups"
+			}
 			if watch {
 				return watchGroups(ctx, a, c, f, request)
 			}
@@ -147,7 +150,7 @@ func newGetGroupsCommand(a *app.App) *cobra.Command {
 			})
 		}),
 	}
-	f.addTo(cmd, "groups")
+	f.addTo(cmd, "incidents")
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "then wait for new incidents and changes, to which the conditions do not apply")
 	cmd.Flags().StringSliceVar(&request.GroupIds, "id", nil, "only these groups")
 	cmd.Flags().StringSliceVar(&states, "state", nil,

@@ -8,7 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-const columnGap = "  "
+const (
+	columnGap = "  "
+	// A longer text takes its own row out of line, not all others apart.
+	maxColumnWidth = 40
+)
 
 // Cell is one field of a table. It carries its color apart, so that the width
 // is that of the text alone.
@@ -27,7 +31,7 @@ func Cells(texts ...string) []Cell {
 }
 
 // PrintTable prints rows under a heading, each column as wide as its widest
-// cell.
+// cell of up to 40 characters.
 func (o *Output) PrintTable(heading []string, rows [][]Cell) {
 	widths := make([]int, len(heading))
 	for i, title := range heading {
@@ -36,7 +40,9 @@ func (o *Output) PrintTable(heading []string, rows [][]Cell) {
 	for _, row := range rows {
 		for i := range row {
 			row[i].Text = OneLine(row[i].Text)
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].Text))
+			if width := utf8.RuneCountInString(row[i].Text); width <= maxColumnWidth {
+				widths[i] = max(widths[i], width)
+			}
 		}
 	}
 	o.printHeading(heading, widths)

@@ -1,0 +1,30 @@
+import { expect, test, vi } from 'vitest';
+import type { Group } from './api';
+
+vi.stubGlobal('location', { pathname: '/', search: '' });
+vi.stubGlobal('localStorage', { getItem: () => null });
+vi.stubGlobal('sessionStorage', { getItem: () => null });
+
+const group = (level: string, more: object = {}) => ({ id: 'g', state: 'STATE_OPEN', impact: { level }, ...more }) as Group;
+const severe = group('LEVEL_HIGH'), mild = group('LEVEL_LOW');
+
+test('how many incidents are open, and how many of them are severe', async () => {
+  const { openText } = await import('./incidents');
+  expect(openText([mild])).toBe('1 open incident.');
+  expect(openText([severe])).toBe('1 open incident, severe.');
+  expect(openText([severe, severe])).toBe('2 open incidents, both severe.');
+  expect(openText([severe, severe, severe])).toBe('3 open incidents, all severe.');
+  expect(openText([severe, mild, mild])).toBe('3 open incidents, 1 of them severe.');
+});
+
+test('the operation that is affected most is named with its service', async () => {
+  const { worstImpact } = await import('./incidents');
+  const operations = [{ service: 'cart', operation: 'GET /cart', errorRatio: 0.1 }, { service: 'storefront', operation: 'POST /orders', errorRatio: 0.24, slowRatio: 0.76 }];
+  expect(worstImpact([group('LEVEL_HIGH', { impact: { operations } })])).toBe('24 % of storefront POST /orders fail, 76 % are slow.');
+  expect(worstImpact([severe])).toBe('');
+});
+
+test('each state has a mark', async () => {
+  const { stateIcon } = await import('./incidents');
+  expect(['STATE_OPEN', 'STATE_RECOVERING', 'STATE_RESOLVED'].map((state) => stateIcon(group('', { state })))).toEqual(['●', '◐', '○']);
+});

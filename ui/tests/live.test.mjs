@@ -105,6 +105,11 @@ test('10,000 records scroll with only those in sight in the page', { skip }, asy
       await page.getByRole('button', { name: 'Load 1,000 more' }).click();
       await shown(page, `${n},000 records`);
     }
+    // The refresh of the page takes none of them away.
+    await page.keyboard.press('r');
+    await page.waitForFunction(() => !document.querySelector('[aria-busy]'));
+    await page.getByRole('button', { name: 'Back to the newest' }).waitFor();
+    await shown(page, '10,000 records');
     const { most, long } = await page.evaluate(async () => {
       const long = [];
       new PerformanceObserver((list) => long.push(...list.getEntries().map((e) => Math.round(e.duration)))).observe({ type: 'longtask' });
@@ -121,6 +126,8 @@ test('10,000 records scroll with only those in sight in the page', { skip }, asy
     t.diagnostic(`tasks above 50 ms while scrolling through 10,000 rows: ${long.length ? long.join(', ') + ' ms' : 'none'}`);
     assert.ok(most > 10 && most < 100, `${most} rows in the page`);
     await page.getByText('line 0', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Back to the newest' }).click();
+    await page.waitForFunction(() => /\b1,000 records/.test(document.querySelector('main')?.innerText ?? ''));
   });
 });
 

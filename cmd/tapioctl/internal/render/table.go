@@ -11,7 +11,7 @@ import (
 const (
 	columnGap = "  "
 	// A longer text takes its own row out of line, not all others apart.
-	maxColumnWidth = 40
+	maxColumnWidth = 48
 )
 
 // Cell is one field of a table. It carries its color apart, so that the width
@@ -31,7 +31,7 @@ func Cells(texts ...string) []Cell {
 }
 
 // PrintTable prints rows under a heading, each column as wide as its widest
-// cell of up to 40 characters.
+// cell of up to 48 characters.
 func (o *Output) PrintTable(heading []string, rows [][]Cell) {
 	widths := make([]int, len(heading))
 	for i, title := range heading {

@@ -115,7 +115,7 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	case *call:
-		s.key.class = classEdge
+		e.graph.tellWay(s, callKey{a.Of.Peer, a.Of.Service, of.derived}, a.Since)
 		s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s%s", a.Of.Peer, a.Of.Service, millis(s.after), millis(s.before), part)
 		s.evidence = of.evidence.evidence("waited between client and server")
 		of.habit.Deviates(a.Since, a.After-a.Before)

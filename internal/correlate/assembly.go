@@ -3,7 +3,14 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/model"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/tapio/tapio/internal/correlate/linerun"
+	"github.com/tapio/tapio/internal/model"
+)
 
 const (
 	spanCost      = 216  // bytes of a kept span besides the names that are its own
@@ -48,6 +55,7 @@ type spanPart struct {
 	reason     string // how a call failed
 	instance   *instance
 	repeats    bool    // the kernel saw a request of which the program itself reports
+	derived    bool    // from log lines
 	adjusted   float32 // how many spans it stands for, as its sender has sampled
 }
 
@@ -165,4 +173,81 @@ func (a *assembly) due(before model.Nanos, done func(model.TraceID, *openTrace))
 			done(id, trace)
 		}
 	}
+}
+
+// often is the share of traces of a service without spans from which on its log lines stand
+// for them.
+const often = 0.3
+
+// sampledFor is how long after a span that stands for others traces count as sampled.
+const sampledFor = 600 * model.Nanos(1e9)
+
+// derive makes spans of the log lines of a trace of which no span came, where traces are
+// sampled or if that is usual for the service that wrote the first line.
+func (t *openTrace) derive(g *graph) {
+	if len(t.notes) == 0 {
+		return
+	}
+	slices.SortStableFunc(t.notes, func(a, b note) int { return cmp.Compare(a.time, b.time) })
+	first, spanless := t.notes[0].service, float32(0)
+	if len(t.spans) == 0 {
+		spanless = 1
+	}
+	first.spanless += (spanless - first.spanless) / 16
+	if len(t.spans) > 0 || first.spanless < often && g.sampled+sampledFor < t.last {
+		return
+	}
+	lines := make([]linerun.Line, len(t.notes))
+	for i := range t.notes {
+		n := &t.notes[i]
+		lines[i] = linerun.Line{Span: n.span, Service: n.service.name, Time: n.time}
+	}
+	runs := linerun.Of(lines)
+	for i := range runs {
+		t.take(g, runs, i)
+	}
+}
+
+// take adds the spans of a run: its own and, if another service waits for it, that of the call.
+// They are named by place, for one span ID may be that of several services.
+func (t *openTrace) take(g *graph, runs []linerun.Run, place int) {
+	run := &runs[place]
+	first := &t.notes[run.Lines[0]]
+	part := spanPart{
+		id: placeID(place, 0), start: run.Start, end: run.End, adjusted: 1, derived: true,
+		op: g.operation(first.service, first.template.request(), kindInternal),
+	}
+	for _, l := range run.Lines {
+		t.notes[l].span = part.id
+		part.failed = part.failed || t.notes[l].failed
+	}
+	if run.Parent >= 0 {
+		part.parent = placeID(run.Parent, 0)
+	}
+	if run.Answered != 0 {
+		caller := t.notes[runs[run.Parent].Lines[0]].service
+		call := spanPart{
+			id: placeID(place, 1), parent: part.parent, start: run.Called, end: run.Answered, adjusted: 1, derived: true, failed: part.failed,
+			op: g.operation(caller, first.service.name, kindClient),
+		}
+		part.parent = call.id
+		t.spans = append(t.spans, call)
+	}
+	t.spans = append(t.spans, part)
+}
+
+// request names a request by the first line that it logs: by its place in the source code or,
+// if that is not known, by the first line of the template.
+func (t *template) request() string {
+	if place := t.codePlace(); place != "" {
+		return place
+	}
+	return "“" + clipped(message(t.text), 80) + "”"
+}
+
+// placeID is an ID within a trace, by the place of a run and what the span is of it. It is never zero.
+func placeID(place int, kind byte) (id model.SpanID) {
+	binary.BigEndian.PutUint32(id[:], uint32(place))
+	id[6], id[7] = 1, kind
+	return id
 }

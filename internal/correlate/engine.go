@@ -262,6 +262,9 @@ func (e *Engine) observeSpan(s *model.Span) {
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
 		repeats: o.observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: sampled.Count(s.TraceState),
 	}
+	if part.adjusted > 1 {
+		e.graph.sampled = max(e.graph.sampled, part.start)
+	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
 		part.op.looked, part.op.place = true, placeOfSpan(s)
 	}

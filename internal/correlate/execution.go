@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	kindInternal = 1
 	kindServer   = 2
 	kindClient   = 3
 	kindProducer = 4
@@ -29,6 +30,7 @@ type execution struct {
 
 // learn takes a complete trace into the graph.
 func (e *Engine) learn(id model.TraceID, t *openTrace) {
+	t.derive(e.graph)
 	runs := link(t)
 	weights := map[*operation]float32{}
 	for i := range runs {
@@ -41,7 +43,9 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		weight := runs[i].adjusted / weights[runs[i].op]
 		// Before the run itself is counted: until a second one asks, all are the first one's.
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
-		e.countOutcome(runs, i)
+		if !runs[i].derived { // how requests end their spans tell
+			e.countOutcome(runs, i)
+		}
 		e.learnRun(id, runs, i, weight)
 		runs[i].op.learnCallFailed(runs, i, e.slotOf(runs[i].end), weight, t.notes)
 		e.learnSteps(id, t, runs, i, asker, weight)
@@ -92,7 +96,7 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 	run := &runs[i]
 	op := run.op
 	slot := e.slotOf(run.end)
-	ref := reference{trace: id, span: run.id, time: run.start}
+	ref := run.reference(id)
 	if op.first == 0 {
 		op.first = slot
 	}
@@ -105,15 +109,25 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 		op.drift.Take(int64(run.end/hour), baseline.Logarithm(uint64(self)), weight)
 	}
 	op.evidence.add(ref)
-	if run.failed {
+	if run.failed && !run.derived { // the lines say so
 		if f := e.graph.feature(op, featureError, "fails", "fails"); f != nil {
 			f.hits.observe(slot, sample{n: weight})
 			f.evidence.add(ref)
 			f.place = op.place
 		}
 	}
-	e.learnRequest(run, slot, slow)
+	if !run.derived {
+		e.learnRequest(run, slot, slow)
+	}
 	e.learnCall(id, runs, i, slot, weight)
+}
+
+// reference names the span as evidence, unless there is none.
+func (r *execution) reference(id model.TraceID) reference {
+	if r.derived {
+		return reference{time: r.start}
+	}
+	return reference{trace: id, span: r.id, time: r.start}
 }
 
 // learnRequest counts a request for the service and the instance that served it.
@@ -157,20 +171,26 @@ func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64
 
 // learnWay learns from a call of which both ends are known.
 func (e *Engine) learnWay(id model.TraceID, client, server *execution, slot int64, weight float32) {
-	e.graph.listens(client.at, server.op.service)
+	if client.derived {
+		e.graph.call(client.op.key.service, server.op.key.service) // the edge
+	} else {
+		e.graph.listens(client.at, server.op.service)
+	}
 	if client.peer != "" && server.op.service.declared {
 		e.graph.alias(client.peer, server.op.service.name)
 	}
 	whole := client.end - min(client.start, client.end)
 	gap := whole - min(whole, server.end-min(server.start, server.end))
-	c := e.graph.call(client.op.key.service, server.op.key.service)
+	c := e.graph.callBy(callKey{client.op.key.service, server.op.key.service, client.derived})
 	if !c.paired {
 		c.paired, c.gap = true, history{worth: slotWorth}
 	}
 	c.gap.observe(slot, logSample(gap, weight))
 	c.tail.Take(slot, baseline.Logarithm(uint64(gap)), weight)
-	ref := reference{trace: id, span: client.id, time: client.start}
-	c.evidence.add(ref)
+	c.evidence.add(client.reference(id))
+	if client.derived {
+		return
+	}
 	// That the callee fails it tells itself: on its way the call did not.
 	e.graph.dependency(client.op.key.service, server.op.key.service, "").failures.Observe(slot, baseline.Count{N: weight})
 }

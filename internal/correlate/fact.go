@@ -53,7 +53,7 @@ func (e *Engine) factOf(s *sign) report.Fact {
 		errorFact(&f, s)
 	case classEdge:
 		f.Kind = report.FactDependency
-		if c := e.graph.calls.peek(callKey{s.key.peer, s.key.service}); c != nil && (*c).paired {
+		if e.graph.paired(s.key.peer, s.key.service) {
 			f.Kind = report.FactNetwork
 		}
 	case classSelf:

@@ -233,7 +233,7 @@ func (n neighbors) adjacent(a, b string) bool {
 }
 
 func (e *Engine) calls(a, b string) bool {
-	return e.graph.calls.peek(callKey{a, b}) != nil || e.graph.calls.peek(callKey{b, a}) != nil
+	return e.graph.calls.peek(callKey{caller: a, callee: b}) != nil || e.graph.calls.peek(callKey{caller: b, callee: a}) != nil
 }
 
 // samePlace reports whether two services share a pod or a cgroup. A node is no

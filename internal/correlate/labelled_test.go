@@ -7,10 +7,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +31,15 @@ const (
 
 // asked reports whether the engine is asked about each case, as AnalyzeEvents does.
 func asked() bool { return os.Getenv("TAPIO_ASKED") != "" }
+
+// sampledAway reports whether head sampling, one of so many traces, leaves a trace out:
+// TAPIO_SAMPLED, none if empty.
+func sampledAway(id model.TraceID) bool {
+	one, err := strconv.Atoi(os.Getenv("TAPIO_SAMPLED"))
+	h := fnv.New32a()
+	_, _ = h.Write(id[:])
+	return err == nil && h.Sum32()%uint32(one) != 0
+}
 
 // inTime parts batches anew, as what finished within one moment after another.
 func inTime(batches []batch) []batch {

@@ -133,6 +133,9 @@ func (b *batch) take(t testing.TB, o *otlpOrigin) {
 				Kind: from.Kind, StatusCode: from.Status.Code, Attributes: attributesOf(from.Attributes), Resource: resource, Scope: scope,
 			}
 			readID(t, span.TraceID[:], from.TraceID)
+			if sampledAway(span.TraceID) {
+				continue
+			}
 			readID(t, span.SpanID[:], from.SpanID)
 			readID(t, span.ParentID[:], from.ParentSpanID)
 			b.first = min(b.first, span.Start)

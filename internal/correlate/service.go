@@ -28,7 +28,8 @@ type service struct {
 	workload, workloadKind string
 	bursts                 map[string]*bursts // of its resources, by metric
 	spanned                model.Nanos        // sent a span last
-	lowest                 float32            // rate of requests of a slot that is usual even when it is quiet
+	spanless               float32            // share of the traces that it logs in of which no span came
+	lowest                 float32            // rate of requests of a slot that is usual when it is quiet
 	label                  string             // that selects its records, "" if its name does
 	declared               bool               // it gives its name itself
 	reported               model.Nanos        // a span of its own instrumentation last
@@ -55,7 +56,10 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	s.release.runs(o.version, t, s.settled(t))
 }
 
-type callKey struct{ caller, callee string }
+type callKey struct {
+	caller, callee string
+	derived        bool // from log lines
+}
 
 // call is an edge: the way between client and server, and what came of it.
 type call struct {
@@ -63,6 +67,7 @@ type call struct {
 	tail     baseline.Tail
 	habit    baseline.Habit
 	paired   bool // the callee's own spans are known
+	derived  bool
 	evidence ring
 }
 
@@ -188,7 +193,8 @@ type graph struct {
 	askers       int                  // of all operations that have several
 	metered      int                  // services with a metering
 	maxFeatures  int
-	dropped      int // features beyond the bounds
+	dropped      int         // features beyond the bounds
+	sampled      model.Nanos // a span that stands for others, last
 }
 
 func newGraph(bytes int) *graph {
@@ -267,11 +273,14 @@ func (g *graph) operation(s *service, name string, kind int32) *operation {
 }
 
 func (g *graph) call(caller, callee string) *call {
-	key := callKey{caller, callee}
+	return g.callBy(callKey{caller: caller, callee: callee})
+}
+
+func (g *graph) callBy(key callKey) *call {
 	if found := g.calls.get(key); found != nil {
 		return *found
 	}
-	return *g.calls.put(key, &call{gap: history{worth: slotWorth}})
+	return *g.calls.put(key, &call{gap: history{worth: slotWorth}, derived: key.derived})
 }
 
 // feature returns the feature of that name, nil when there are too many. text is kept as of the first time.

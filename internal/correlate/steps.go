@@ -28,7 +28,7 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
 			label := runs[children[0]].op.label
 			f := e.graph.feature(run.op, featureChild, label, label)
-			w.step(f, reference{trace: id, span: run.id, time: run.start})
+			w.step(f, run.reference(id))
 			if f != nil && f.callee == "" {
 				f.callee = e.calleeOfChild(runs, children[0])
 			}
@@ -39,7 +39,9 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 		at++
 		if f := e.graph.feature(run.op, n.kind(), n.statement(), n.template.text); f != nil {
 			f.describe(n)
-			w.step(f, reference{trace: id, span: n.span, time: n.time, uid: n.uid})
+			ref := run.reference(id)
+			ref.time, ref.uid = n.time, n.uid
+			w.step(f, ref)
 		}
 	}
 	if w.last != nil {

@@ -53,3 +53,46 @@ func (w way) exceeds(c *call) change {
 		before: sample{n: float32(w.edges), sum: float32(float64(w.edges) * w.center)},
 	}
 }
+
+// paired reports whether both ends of the calls are known.
+func (g *graph) paired(caller, callee string) bool {
+	for _, derived := range [...]bool{false, true} {
+		if c := g.calls.peek(callKey{caller, callee, derived}); c != nil && (*c).paired {
+			return true
+		}
+	}
+	return false
+}
+
+// tellWay makes a sign one of the way between two services. What lines show of a way holds the
+// caller's own work before and after the call, too: if others get to the callee as fast as
+// before meanwhile, it is a sign of the caller.
+func (g *graph) tellWay(s *sign, key callKey, since int64) {
+	s.key.class = classEdge
+	if !key.derived || !g.reached(key, since) {
+		return
+	}
+	s.key.class, s.key.service, s.key.what, s.key.peer = classSelf, key.caller, "calls of "+key.callee, ""
+	if caller := g.services.peek(key.caller); caller != nil {
+		s.pod, s.node, s.label = (*caller).pod, (*caller).node, (*caller).label
+	}
+}
+
+// reached reports whether another caller gets to the callee as fast as before.
+func (g *graph) reached(key callKey, since int64) bool {
+	for other, held := range g.calls.all() {
+		if other.callee != key.callee || other.caller == key.caller || !other.derived {
+			continue
+		}
+		var after sample
+		gap := &(*held).gap
+		for slot := max(since, gap.head-recentSlots+1); slot <= gap.head; slot++ {
+			after.add(gap.at(slot))
+		}
+		before := gap.total().minus(after)
+		if after.n >= minAfter && before.n > 0 && after.mean()-before.mean() < leastRise {
+			return true
+		}
+	}
+	return false
+}

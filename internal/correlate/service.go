@@ -139,44 +139,6 @@ type feature struct {
 	run      uint64   // that took it last
 }
 
-// ring keeps the newest references to records.
-type ring struct {
-	refs [exemplars]reference
-	next int
-}
-
-type reference struct {
-	metric bool // the uid is that of a series
-	trace  model.TraceID
-	span   model.SpanID
-	uid    string
-	time   model.Nanos
-}
-
-func (r *ring) add(ref reference) {
-	r.refs[r.next%exemplars] = ref
-	r.next++
-}
-
-// evidence lists the records, with what they show.
-func (r *ring) evidence(text string) []model.EvidenceRef {
-	var list []model.EvidenceRef
-	for i := range r.refs {
-		ref := &r.refs[i]
-		switch {
-		case ref.metric:
-			list = append(list, model.EvidenceRef{Kind: model.EvidenceMetric, ID: ref.uid, Time: ref.time, Description: text})
-		case ref.uid != "":
-			list = append(list, model.EvidenceRef{Kind: model.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
-		case !ref.trace.IsZero():
-			list = append(list, model.EvidenceRef{
-				Kind: model.EvidenceSpan, ID: model.SpanEvidenceID(ref.trace, ref.span), Time: ref.time, Description: text,
-			})
-		}
-	}
-	return list
-}
-
 // graph is what is known of services, their operations and their calls.
 type graph struct {
 	services *lru[string, *service]

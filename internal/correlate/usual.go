@@ -6,6 +6,8 @@ package correlate
 import (
 	"math"
 	"slices"
+
+	"github.com/tapio/tapio/internal/model"
 )
 
 // way is what the way between two services costs in this system: the median of
@@ -95,4 +97,42 @@ func (g *graph) reached(key callKey, since int64) bool {
 		}
 	}
 	return false
+}
+
+// ring keeps the newest references to records.
+type ring struct {
+	refs [exemplars]reference
+	next int
+}
+
+type reference struct {
+	metric bool // the uid is that of a series
+	trace  model.TraceID
+	span   model.SpanID
+	uid    string
+	time   model.Nanos
+}
+
+func (r *ring) add(ref reference) {
+	r.refs[r.next%exemplars] = ref
+	r.next++
+}
+
+// evidence lists the records, with what they show.
+func (r *ring) evidence(text string) []model.EvidenceRef {
+	var list []model.EvidenceRef
+	for i := range r.refs {
+		ref := &r.refs[i]
+		switch {
+		case ref.metric:
+			list = append(list, model.EvidenceRef{Kind: model.EvidenceMetric, ID: ref.uid, Time: ref.time, Description: text})
+		case ref.uid != "":
+			list = append(list, model.EvidenceRef{Kind: model.EvidenceEvent, ID: ref.uid, Time: ref.time, Description: text})
+		case !ref.trace.IsZero():
+			list = append(list, model.EvidenceRef{
+				Kind: model.EvidenceSpan, ID: model.SpanEvidenceID(ref.trace, ref.span), Time: ref.time, Description: text,
+			})
+		}
+	}
+	return list
 }

@@ -102,7 +102,7 @@ func launch(t *testing.T, configYAML string, args ...string) *Collector {
 // background starts a program, which the caller stops.
 func background(t *testing.T, c running.Command) *running.Process {
 	t.Helper()
-	p, err := running.Launch(context.Background(), c) //nolint:usetesting // it is stopped after the test's context has ended
+	p, err := running.Launch(context.Background(), c)
 	require.NoError(t, err)
 	return p
 }

@@ -120,7 +120,7 @@ func (c *cluster) try(t *testing.T, input, name string, args ...string) (stdout,
 func background(t *testing.T, name string, args ...string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
-	p, err := running.Launch(context.Background(), running.Command{Args: append([]string{name}, args...), Log: log}) //nolint:usetesting // it ends after the test's context
+	p, err := running.Launch(context.Background(), running.Command{Args: append([]string{name}, args...), Log: log})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		p.Kill()

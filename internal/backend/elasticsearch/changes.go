@@ -91,7 +91,7 @@ func (r *Reader) addLives(ctx context.Context, set *working.Set, filter model.Fi
 		return nil // the events alone have to do
 	}
 	var events []model.Event
-	err = r.combinations(ctx, all(selects, exists(ofResource+semconv.ServiceName)), group.sources("v"), object{"first": newest(1, "asc"), "last": newest(1, "desc")}, func(c *combination) error {
+	err = r.combinations(ctx, all(selects, exists(ofResource+semconv.ServiceName)), group.sources("v"), object{"first": newest("asc"), "last": newest("desc")}, func(c *combination) error {
 		first, last, err := c.times()
 		if err != nil || first == 0 {
 			return err

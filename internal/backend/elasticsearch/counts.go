@@ -155,7 +155,7 @@ func (r *Reader) ListServices(ctx context.Context, q model.ServiceQuery) (list m
 	if !native || !selects.exact || len(sources) == 0 {
 		return fromRecords(ctx, r, func(from query.Reader) (model.List[model.Service], error) { return from.ListServices(ctx, q) }, events)
 	}
-	further := object{"first": newest(1, "asc"), "last": newest(1, "desc"), "errors": object{"filter": errs.clause}}
+	further := object{"first": newest("asc"), "last": newest("desc"), "errors": object{"filter": errs.clause}}
 	tallies := map[string]*serviceTally{}
 	err = r.combinations(ctx, selects, sources, further, func(c *combination) error {
 		var texts [3]string
@@ -181,8 +181,8 @@ func (r *Reader) ListServices(ctx context.Context, q model.ServiceQuery) (list m
 }
 
 // newest returns the times of the first or last records of a group.
-func newest(size int, order string) object {
-	return object{"top_hits": object{"size": size, "sort": []object{{timeField: object{"order": order}}}, "_source": object{"includes": []string{timeField}}}}
+func newest(order string) object {
+	return object{"top_hits": object{"size": 1, "sort": []object{{timeField: object{"order": order}}}, "_source": object{"includes": []string{timeField}}}}
 }
 
 // times returns those of the first and the last record.

@@ -50,19 +50,19 @@ func newOrigins() *origins {
 // event decodes a hit.
 func (o *origins) event(found *hit) (e model.Event, err error) {
 	if len(found.Sort) != 2 {
-		return e, errors.New("Elasticsearch: a document comes without its place in the order")
+		return e, errors.New("elasticsearch: a document comes without its place in the order")
 	}
 	sequence, err := found.Sort[1].Int64()
 	if err != nil || sequence < 0 {
-		return e, fmt.Errorf("Elasticsearch: the sequence number %q of a document is no whole number", found.Sort[1])
+		return e, fmt.Errorf("elasticsearch: the sequence number %q of a document is no whole number", found.Sort[1])
 	}
 	var from document
 	if err := json.Unmarshal(found.Source, &from); err != nil {
-		return e, fmt.Errorf("Elasticsearch: document %s is not in the OTel mapping: %w", found.ID, err)
+		return e, fmt.Errorf("elasticsearch: document %s is not in the OTel mapping: %w", found.ID, err)
 	}
 	var timed bool
 	if e.Time, timed = timeOf(from.Time); !timed {
-		return e, fmt.Errorf("Elasticsearch: document %s is not in the OTel mapping: @timestamp is %.40s", found.ID, from.Time)
+		return e, fmt.Errorf("elasticsearch: document %s is not in the OTel mapping: @timestamp is %.40s", found.ID, from.Time)
 	}
 	e.ObservedTime, _ = timeOf(from.Observed) // zero without one
 	e.Seq = uint64(sequence) + 1
@@ -158,7 +158,7 @@ func (o *origins) scope(encoded json.RawMessage) (*model.Scope, error) {
 func originOf(encoded json.RawMessage) (from origin, attributes model.Attributes, err error) {
 	if len(encoded) > 0 {
 		if err := json.Unmarshal(encoded, &from); err != nil {
-			return from, nil, fmt.Errorf("Elasticsearch: a resource or scope is not in the OTel mapping: %w", err)
+			return from, nil, fmt.Errorf("elasticsearch: a resource or scope is not in the OTel mapping: %w", err)
 		}
 	}
 	attributes, err = attributesOf(from.Attributes)

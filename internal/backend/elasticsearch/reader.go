@@ -75,7 +75,7 @@ func New(options Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := elastictransport.New(elastictransport.Config{
+	client, err := elastictransport.New(elastictransport.Config{ //nolint:staticcheck // it says what NewClient takes as options, in one value
 		URLs: urls, Username: options.Username, Password: options.Password, APIKey: options.APIKey, Transport: options.Transport,
 		UserAgent: "tapio", MaxRetries: len(urls) - 1, DisableRetry: len(urls) == 1,
 		RetryOnStatus: []int{http.StatusBadGateway, http.StatusServiceUnavailable},

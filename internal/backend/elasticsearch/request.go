@@ -85,7 +85,7 @@ func noteMissing(ctx context.Context, source string, answer *found) error {
 			problem = ": " + n.Failures[0].Reason.Type + ": " + n.Failures[0].Reason.Reason
 		}
 		if n.Failed >= n.Total {
-			return fmt.Errorf("Elasticsearch: all %d shards failed%s", n.Total, problem)
+			return fmt.Errorf("elasticsearch: all %d shards failed%s", n.Total, problem)
 		}
 		problem = fmt.Sprintf("%d of %d shards of Elasticsearch failed%s", n.Failed, n.Total, problem)
 	case answer.TimedOut:
@@ -164,7 +164,7 @@ func failed(ctx, within context.Context, err error) error {
 		return ctx.Err()
 	}
 	if within.Err() != nil {
-		return fmt.Errorf("Elasticsearch %w: %w", errTimeout, context.DeadlineExceeded)
+		return fmt.Errorf("elasticsearch %w: %w", errTimeout, context.DeadlineExceeded)
 	}
 	return &model.UnavailableError{Problem: fmt.Sprintf("Elasticsearch does not answer: %v", err)}
 }
@@ -186,11 +186,11 @@ func refused(status int, body []byte) error {
 	case status == http.StatusTooManyRequests, fault.Error.Type == "circuit_breaking_exception", fault.Error.Type == "too_many_buckets_exception":
 		return model.Exhausted("Elasticsearch refused the query: %s: ask for a shorter time range", problem)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fmt.Errorf("Elasticsearch: status %d: %s: check user, password or api_key of the backend, and its right to read the indices", status, problem)
+		return fmt.Errorf("elasticsearch: status %d: %s: check user, password or api_key of the backend, and its right to read the indices", status, problem)
 	case fault.Error.Type == "":
 		return &model.UnavailableError{Problem: fmt.Sprintf("Elasticsearch does not answer: status %d", status)}
 	default:
-		return fmt.Errorf("Elasticsearch: status %d: %s", status, problem)
+		return fmt.Errorf("elasticsearch: status %d: %s", status, problem)
 	}
 }
 

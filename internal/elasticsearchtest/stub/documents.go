@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -130,10 +129,10 @@ func number(text json.Number) any {
 
 // typeOf is the type to which the templates map a value.
 func typeOf(field string, value any) string {
-	switch {
-	case field == "body.text":
+	switch field {
+	case "body.text":
 		return "match_only_text"
-	case field == "severity_number":
+	case "severity_number":
 		return "byte"
 	}
 	switch value.(type) {
@@ -188,7 +187,7 @@ func (s *Server) bulk(body []byte, stream string) (items []any, err error) {
 }
 
 // milliseconds is the time as it is sorted and compared here.
-func (d *document) milliseconds() int64 { return int64(math.Floor(float64(d.at / 1e6))) }
+func (d *document) milliseconds() int64 { return int64(d.at / 1e6) }
 
 func decode(body []byte, to any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -182,4 +182,4 @@ func (s *Server) fieldCaps(patterns []string) any {
 }
 
 // Wait is a Delay.
-func Wait(d time.Duration) func() { return func() { time.Sleep(d) } }
+func Wait(d time.Duration) func() { return func() { <-time.After(d) } }

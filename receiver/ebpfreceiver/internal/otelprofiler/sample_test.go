@@ -66,7 +66,8 @@ func TestSamplesArriveAsTheyWere(t *testing.T) {
 	var sent [][]model.Frame
 	for i := range 3 * maxKnownFrames / 4 {
 		frames := []model.Frame{
-			{Function: "leaf", File: "a.c", Mapping: "a", BuildID: "b", Kind: "native", Line: 7}, {Address: uint64(i), Kind: "native"},
+			{Function: "leaf", File: "a.c", Mapping: "a", BuildID: "b", Kind: "native", Line: 7},
+			{Address: uint64(i), Kind: "native"},
 			{Function: fmt.Sprint("root ", i/2)},
 		}
 		sent = append(sent, frames)

@@ -13,17 +13,22 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store"
 )
 
 // feedRows is how many incidents are read at once.
 const feedRows = 100
 
-// feed writes each state of an incident to a stream. While Redis does not answer, they wait
-// in the store.
-func (s *State) feed(ctx context.Context) {
-	tail := s.Store.TailRecords(model.EventQuery{
+// incidents are the states of incidents from now on.
+func (s *State) incidents() *store.Tail[model.Event] {
+	return s.Store.TailRecords(model.EventQuery{
 		Kind: model.EventsOnly, Filter: model.Filter{EventNames: []string{model.SemanticGroupEvent}},
 	}, model.Start{})
+}
+
+// feed writes each state of an incident to a stream. While Redis does not answer, they wait
+// in the store.
+func (s *State) feed(ctx context.Context, tail *store.Tail[model.Event]) {
 	for {
 		rows, loss, err := tail.Next(ctx, feedRows)
 		if err != nil {

@@ -109,7 +109,8 @@ func (s *State) Start(ctx context.Context) {
 		parts = append(parts, s.writeRequests)
 	}
 	if s.config.IncidentStreamLength > 0 {
-		parts = append(parts, s.feed)
+		tail := s.incidents()
+		parts = append(parts, func(ctx context.Context) { s.feed(ctx, tail) })
 	}
 	for _, part := range parts {
 		s.work.Go(func() { panics.Restart(ctx.Done(), func() { part(ctx) }, s.Panicked) })

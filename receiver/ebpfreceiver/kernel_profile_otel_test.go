@@ -46,6 +46,9 @@ func otelProfiled(cpu profile.CPUProfiler, perSecond uint32) (*Config, observedS
 	config.CollectionInterval = 500 * time.Millisecond
 	config.Probes = probe.Config{Profile: config.Probes.Profile, Process: config.Probes.Process}
 	config.Probes.Profile.Frequency, config.Probes.Profile.CPUProfiler = perSecond, cpu
+	if underRace {
+		config.Probes.Profile.CPUProfilerMemoryLimitMiB = 4096
+	}
 	core, logs := observer.New(zap.InfoLevel)
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)

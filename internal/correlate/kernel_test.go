@@ -89,3 +89,23 @@ func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
 		assert.Len(t, s.reported(t), test.incidents, name)
 	}
 }
+
+// Lost packets that are counted together with those of others, for lack of room, are of no
+// connection that is known: it may well be loopback.
+func TestCountsOfAllOthersTogetherNameNoConnection(t *testing.T) {
+	for name, c := range map[string]struct {
+		attributes model.Attributes
+		groups     int
+	}{
+		"with a peer":     {model.Attributes{{Key: "server.address", Value: model.StringValue("10.0.0.7")}}, 1},
+		"of all together": {model.Attributes{{Key: "otel.metric.overflow", Value: model.BoolValue(true)}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, Config{})
+			m := &model.Metric{Name: "tapio.tcp.retransmits", Unit: "{segment}", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}
+			s.gauged(20, m, c.attributes, func(int) float64 { return 5 })
+			s.gauged(3, m, c.attributes, func(i int) float64 { return 5 + 30*float64(i+1) })
+			assert.Len(t, s.last, c.groups)
+		})
+	}
+}

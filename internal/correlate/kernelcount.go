@@ -30,8 +30,8 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 	if !found {
 		return nil
 	}
-	if loopback(attributes) {
-		return nil // no link or cable loses packets there
+	if _, together := attributes.Get(semconv.OtelMetricOverflow); together || loopback(attributes) {
+		return nil // it does not name whom it concerns; on loopback no link or cable loses packets
 	}
 	k := &kernelCounter{on: s, line: kernelLine{rule: rule}}
 	role, _ := attributes.Get(semconv.ConnectionRole)

@@ -84,8 +84,12 @@ func networkAdvice(host string, k *Kernel) model.RecommendedAction {
 	if host == "::1" || strings.HasPrefix(host, "127.") {
 		description = "Both ends are on one host, so no link is involved: a full socket buffer, a firewall rule, or a traffic shaper drops packets."
 	}
+	title := "Check the network"
+	if k.Peer != "" {
+		title += " to " + k.Peer
+	}
 	return model.RecommendedAction{
-		Title:       "Check the network to " + k.Peer,
+		Title:       title,
 		Description: description,
 		Commands:    filled("ss -tino dst "+shell(host), host != "", "nstat -az TcpRetransSegs", "ip -s link"),
 	}

@@ -22,8 +22,14 @@ func (i *Incident) kernelClause() clause {
 	case kernelrule.ConnectFailure:
 		return i.connectClause()
 	case kernelrule.Retransmit:
+		if k.Peer == "" {
+			return clause{"network of " + who, "has been losing packets", "lost packets", "", false}
+		}
 		return clause{"network between " + k.Peer + " and " + who, "has been losing packets", "lost packets", "", false}
 	case kernelrule.Reset:
+		if k.Peer == "" {
+			return clause{who, "has reset connections", "reset connections", "", false}
+		}
 		return clause{who, "has reset connections of " + k.Peer, "reset connections of " + k.Peer, "", false}
 	case kernelrule.LookupFailure:
 		return clause{who, "cannot resolve " + k.Peer, "could not resolve " + k.Peer, "the name server " + k.Place + " answers " + k.Fault, false}

@@ -1,5 +1,5 @@
 // What there is: services, labels, counts, facets, the graph of calls, and changes.
-import { post, type Filter } from './api';
+import { get, post, type Filter } from './api';
 import type { components } from './openapi';
 import { durationMs, timeMs, apiRange, type Range } from './time.svelte';
 import type { Line } from './lines';
@@ -228,4 +228,13 @@ export async function durations(selection: object, range: Range, signal?: AbortS
   const answer = await post<Schemas['CountRecordsResponse']>('/v1/records:count', { selection: { signal: 'SIGNAL_TRACES', ...selection }, resolution: `${width}s`, groupBy: 'duration', limit: 200 }, signal);
   const groups = (answer.groups ?? []).map((g) => ({ value: g.value ?? '', buckets: new Map((g.buckets ?? []).map((b) => [timeMs(b.startTime), Number(b.count ?? 0)])) }));
   return fromDurations(groups, starts(range, width), width * 1e3);
+}
+
+interface Vector { data?: { result?: { metric: Record<string, string>; value: [number, string] }[] } }
+
+// Kernel events that were lost in ms milliseconds before end, by probe, the most first.
+export async function lostEvents(end: number, ms: number, signal: AbortSignal): Promise<[string, number][]> {
+  const query = `sum by (probe) (increase(otelcol_tapio_ebpf_lost_total[${Math.max(60, Math.round(ms / 1e3))}s])) > 0`;
+  const answer = await get<Vector>('/prometheus/api/v1/query?' + new URLSearchParams({ query, time: String(end / 1e3) }), signal);
+  return (answer.data?.result ?? []).map((s): [string, number] => [s.metric['probe'] ?? 'unknown', Number(s.value[1])]).filter(([, n]) => n >= 1).sort((a, b) => b[1] - a[1]);
 }

@@ -52,6 +52,13 @@ func open(t *testing.T, path string, limits Limits, r *troubles) *Store {
 	return s
 }
 
+// pause keeps the background from writing, for which a slow machine leaves it time.
+func (d *directory) pause(paused bool) {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	d.paused = paused
+}
+
 // crash ends a store as a killed process would: what is not in files is gone.
 func crash(t *testing.T, s *Store, path string) string {
 	t.Helper()
@@ -135,12 +142,15 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 func TestAfterACrashCompactedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	path, r := t.TempDir(), &troubles{}
 	s := open(t, path, diskLimits(), r)
+	s.directory.pause(true)
 	random := rand.New(rand.NewPCG(4, 4))
 	s.AppendEvents(richEvents(random, segmentRows))
 	settle(s)
 	s.AppendEvents(richEvents(random, 50)) // closes the first chunk, or a part of it
 	settle(s)
+	s.directory.pause(false)
 	s.directory.catchUp(false)
+	s.directory.pause(true)
 	compacted := 0
 	s.events.mu.RLock()
 	for _, c := range s.events.chunks {

@@ -101,7 +101,7 @@ while True: pass`
 			over = 0
 		}
 		require.Less(t, over, 3, "it goes on beyond its bound")
-		time.Sleep(time.Second) //nolint:forbidigo // a process is watched from outside
+		time.Sleep(time.Second)
 	}
 }
 

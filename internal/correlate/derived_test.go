@@ -74,3 +74,34 @@ func TestLinesOfTracesThatComeMakeNoSpans(t *testing.T) {
 		assert.NotEqual(t, int32(kindInternal), key.kind, key.name)
 	}
 }
+
+// A request that stands for ten is one observation. Where some stand for more than others, as
+// where failed ones are always kept, it weighs more beside them.
+func TestASampledRequestIsOneObservation(t *testing.T) {
+	for name, c := range map[string]struct {
+		states []string
+		n      float64
+	}{
+		"all alike":  {[]string{"ot=th:e", "ot=th:e"}, 200},
+		"none":       {[]string{"", ""}, 200},
+		"some alone": {[]string{"ot=th:e", ""}, 200}, // 100 of weight 8 and 100 of weight 1, relative to their mean
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, Config{})
+			for i := range 200 {
+				var trace model.TraceID
+				copy(trace[:], fmt.Sprintf("%016d", i+1))
+				s.e.ObserveSpans([]model.Span{{
+					TraceID: trace, SpanID: s.id(), Name: "/", Kind: kindServer, Start: s.at, End: s.at + second/100,
+					Resource: s.resource("front"), TraceState: c.states[i%2],
+				}})
+				s.at += second / 2
+				s.flush()
+			}
+			s.at += 30 * second
+			s.flush()
+			o := s.e.graph.operation(s.e.graph.service(&origin{service: "front"}), "/", kindServer)
+			assert.InEpsilon(t, c.n, o.runs.total().n, 0.1)
+		})
+	}
+}

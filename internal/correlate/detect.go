@@ -66,7 +66,7 @@ func (e *Engine) detect(slot int64) []*sign {
 	for _, f := range e.flows.all() {
 		add(e.flowSign(*f, slot))
 	}
-	for _, s := range e.kernel {
+	for _, s := range repeated(e.kernel) {
 		add(s)
 	}
 	for _, s := range e.nodes.anomalies(e) {
@@ -74,6 +74,23 @@ func (e *Engine) detect(slot int64) []*sign {
 	}
 	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
 	return e.commonNames(e.commonCallees(e.poolSigns(distinct(signs))))
+}
+
+// repeated makes one of signs of the kernel's that are alike: it showed last with the newest.
+func repeated(kernel []*sign) []*sign {
+	var list []*sign
+	at := make(map[signKey]int, len(kernel))
+	for _, s := range kernel {
+		i, found := at[s.key]
+		if !found {
+			at[s.key], list = len(list), append(list, s)
+			continue
+		}
+		if first := *list[i]; s.last > first.last {
+			first.last, list[i] = s.last, &first
+		}
+	}
+	return list
 }
 
 // distinct leaves of signs of one key the strongest: two detectors may see one change.

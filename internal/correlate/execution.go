@@ -40,7 +40,7 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		if runs[i].op.past == nil {
 			continue // there was no room for it
 		}
-		weight := runs[i].adjusted / weights[runs[i].op]
+		weight := runs[i].op.relative(runs[i].adjusted) / weights[runs[i].op]
 		// Before the run itself is counted: until a second one asks, all are the first one's.
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
 		if !runs[i].derived { // how requests end their spans tell
@@ -50,6 +50,14 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		runs[i].op.learnCallFailed(runs, i, e.slotOf(runs[i].end), weight, t.notes)
 		e.learnSteps(id, t, runs, i, asker, weight)
 	}
+}
+
+// relative is what a run weighs beside others of the operation, by how many it stands for. Where
+// all are sampled alike each weighs one: it is one observation, whatever it stands for.
+func (p *past) relative(adjusted float32) float32 {
+	p.weighed = min(p.weighed+1, 64)
+	p.stands += (adjusted - p.stands) / float32(p.weighed)
+	return adjusted / p.stands
 }
 
 // link finds parents, children and log lines.

@@ -39,8 +39,10 @@ func (e *Engine) ownOnset(g *group, s *suspect) bool {
 	if s.service == cause.service || g.place.hits(s.service) || !s.alarm || !s.exact() || s.reason == nil {
 		return false
 	}
-	// What the group shows already, and has not ceased to show, is nothing new if it grows.
-	if known := g.members[s.reason.key]; known != nil && (near(known.onset, s.reason.onset) || known.last+together > s.reason.onset) {
+	// What the group shows already, and has not ceased to show, is nothing new if it grows, but for
+	// failures of a release: they were weak when they joined.
+	released := s.reason.itsOwn() && e.changedAt(s.service, s.onset)
+	if known := g.members[s.reason.key]; known != nil && !released && (near(known.onset, s.reason.onset) || known.last+together > s.reason.onset) {
 		return false
 	}
 	after := s.onset - min(s.onset, cause.onset)

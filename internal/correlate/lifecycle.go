@@ -250,14 +250,25 @@ func (e *Engine) endedBy(g *group) string {
 	return ""
 }
 
-// lastAffected is when the last request was affected.
+// lastAffected is when the last request was affected, but by another incident. Where there are
+// such requests, the cause must not show either: they hide whether it still affects them.
 func (g *group) lastAffected(e *Engine) model.Nanos {
-	last := int64(0)
+	last, hidden := int64(0), false
 	for _, v := range g.victims {
+		if e.affectedByOther(g, v) {
+			hidden = true
+			continue
+		}
 		last = max(last, v.wellSince)
 	}
-	if last == 0 {
-		return 0
+	at := model.Nanos(0)
+	if last != 0 {
+		at = e.timeOf(last + 1)
 	}
-	return e.timeOf(last + 1)
+	if hidden {
+		for _, s := range g.ofService(g.cause()) {
+			at = max(at, s.shown())
+		}
+	}
+	return at
 }

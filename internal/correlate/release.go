@@ -78,3 +78,34 @@ func (e *Engine) releaseSign(s *service, slot int64) *sign {
 		onset: r.since, last: r.since, strength: hintStrength, count: 1, pod: s.pod, node: s.node, text: text,
 	}
 }
+
+// A service that another one's fault made fail may get a release that fails right after: it is
+// rolled out once the database is back. What the first fault left in the recent minutes must
+// not date the second one, or it would count as a part of the first.
+
+// outlived are the signs that incidents of other causes report, and that were over when a release
+// of the service began to fail by itself. known are the groups, slot is how exactly times are
+// known.
+func outlived(signs []*sign, known []*group, slot model.Nanos, released func(service string, onset model.Nanos) bool) map[*sign]bool {
+	since := map[string]model.Nanos{}
+	for _, s := range signs {
+		if s.itsOwn() && s.strength >= alarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset) {
+			since[s.key.service] = s.onset
+		}
+	}
+	over := map[*sign]bool{}
+	for _, s := range signs {
+		began := since[s.key.service]
+		ended := s.until != 0 && s.until <= began+slot
+		passedOn := s.key.class == classError && s.onset+slot < began && s.passed > hardlyPassed
+		over[s] = began != 0 && !s.itsOwn() && (ended || passedOn) &&
+			slices.ContainsFunc(known, func(g *group) bool { return g.members[s.key] != nil && g.cause() != s.key.service })
+	}
+	return over
+}
+
+// failsAnew reports whether a release of the candidate fails by itself since a group of another
+// cause was over.
+func (s *suspect) failsAnew(g *group, released func(service string, onset model.Nanos) bool) bool {
+	return s.service != g.cause() && s.onset > g.over && s.reason != nil && s.reason.itsOwn() && released(s.service, s.reason.onset)
+}

@@ -89,6 +89,6 @@ func (e *Engine) again(g *group) bool {
 func (e *Engine) lingers(in *incident) bool {
 	root := in.suspects[0]
 	return slices.ContainsFunc(e.resolved, func(g *group) bool {
-		return g.concerns(root.service) && root.onset <= g.over+e.dated()
+		return g.concerns(root.service) && root.onset <= g.over+e.dated() && !root.failsAnew(g, e.changedAt)
 	})
 }

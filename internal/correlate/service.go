@@ -92,6 +92,8 @@ type operation struct {
 // past is what its runs have shown.
 type past struct {
 	runs      history // n: traces that ran it
+	stands    float32 // for how many runs one of them stands usually,
+	weighed   uint8   // by so many of them
 	active    history // runs that take any step
 	activeOf  askerSet
 	askers    []asker // by first appearance

@@ -16,11 +16,19 @@ import (
 // are dated anew: it was one cause.
 func (e *Engine) split(found []*incident) {
 	for _, in := range found {
-		if root := in.suspects[0]; root.independent() {
-			if g := e.heldAsEffect(root.service); g != nil && !e.follows(root, g.ranking[0]) {
-				e.part(g, in)
-			}
+		root := in.suspects[0]
+		if !root.independent() || e.lingers(in) {
+			continue
 		}
+		g := e.heldAsEffect(root.service)
+		if g == nil || e.follows(root, g.ranking[0]) {
+			continue
+		}
+		if earlier := e.returning(in); earlier != nil {
+			e.reopen(earlier, in) // it was split off before
+			continue
+		}
+		e.part(g, in)
 	}
 }
 

@@ -68,9 +68,9 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		}
 		return byName[name]
 	}
-	blame := e.blame(signs)
+	blame, over := e.blame(signs), outlived(signs, slices.Concat(e.groups, e.resolved), e.slotWidth(), e.changedAt)
 	for _, s := range signs {
-		if s.telling() {
+		if s.telling() && !over[s] {
 			of(blame[s]).take(s)
 		}
 	}

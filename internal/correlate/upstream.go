@@ -3,6 +3,12 @@
 
 package correlate
 
+import (
+	"slices"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
 // upstreamOf are the services whose requests may suffer from the group's cause: its own,
 // those at its place, and all that call them, directly or not, by calls that suffer
 // themselves. What was reached once stays: calls that are well again were affected.
@@ -55,7 +61,18 @@ func (e *Engine) suffers(caller, callee string, since int64) bool {
 	if at.n == 0 {
 		return o.between(since-idleSlots, since).n > 0
 	}
-	by := o.usual(since)
+	by := o.usual(before(slices.Concat(e.groups, e.resolved), caller, callee, e.slotOf, since))
 	f, s := excessOf(at, by)
 	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, e.judged-since)
+}
+
+// before is the bucket that the baseline of calls ends with: an earlier one of the incidents
+// that affected them is no part of it.
+func before(incidents []*group, caller, callee string, slotOf func(model.Nanos) int64, since int64) int64 {
+	for _, g := range incidents {
+		if g.reached[caller] && g.reached[callee] {
+			since = min(since, slotOf(g.span().Start))
+		}
+	}
+	return since
 }

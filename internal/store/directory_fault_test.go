@@ -152,3 +152,10 @@ func TestAFailedWriteLeavesAGap(t *testing.T) {
 	got := everyEvent(t, openOn(t, disk.PowerLoss(), DurabilitySync, r))
 	require.Equal(t, seqs(want), seqs(got))
 }
+
+// pause keeps the background from writing, for which a slow machine leaves it time.
+func (d *directory) pause(paused bool) {
+	d.busy.Lock()
+	defer d.busy.Unlock()
+	d.paused = paused
+}

@@ -52,13 +52,6 @@ func open(t *testing.T, path string, limits Limits, r *troubles) *Store {
 	return s
 }
 
-// pause keeps the background from writing, for which a slow machine leaves it time.
-func (d *directory) pause(paused bool) {
-	d.busy.Lock()
-	defer d.busy.Unlock()
-	d.paused = paused
-}
-
 // crash ends a store as a killed process would: what is not in files is gone.
 func crash(t *testing.T, s *Store, path string) string {
 	t.Helper()

@@ -187,7 +187,7 @@ func (s *Server) bulk(body []byte, stream string) (items []any, err error) {
 }
 
 // milliseconds is the time as it is sorted and compared here.
-func (d *document) milliseconds() int64 { return int64(d.at / 1e6) }
+func (d *document) milliseconds() int64 { return d.at / 1e6 }
 
 func decode(body []byte, to any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -114,6 +114,10 @@ $(CHDB):
 test-clickhouse: $(CHDB) bin/tapio-full ## Test the ClickHouse backend on the real engine, written to by the real exporter (needs npm)
 	CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m $(GOTESTFLAGS) ./...
 
+.PHONY: test-archive
+test-archive: bin/tapio bin/tapioctl bin/versitygw ## Archive and restore on an S3-compatible server, over a path with faults
+	go test -count=1 -timeout 10m $(GOTESTFLAGS) -v -run TestArchiveOnAnS3Server ./test/e2e
+
 .PHONY: bench-clickhouse
 bench-clickhouse: $(CHDB) ## Compare the latency of queries on memory and on ClickHouse's engine; RECORDS=200000
 	TAPIO_LATENCY_RECORDS=$(or $(RECORDS),200000) CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m -v -run TestLatencies .
@@ -224,7 +228,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test helm-check helm-apiserver test-clickhouse ui-demo ## Run the long tests
+nightly: soak kills package-test helm-check helm-apiserver test-clickhouse test-archive ui-demo ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills

@@ -121,7 +121,7 @@ func TestArchiveOnAnS3Server(t *testing.T) {
 	c := Start(t, withProfiles, archiveTo(front.URL, "true")...)
 	client := apiOf(t, c)
 	for i := range 4 {
-		sendGRPC(t, c, lines("shop", 50*i, 50, ""))
+		sendGRPC(t, c, lines("shop", 50*i, 50*i+50, ""))
 	}
 	_, err := client.UploadProfile(bounded(t), &tapiov1.UploadProfileRequest{
 		Data: []byte("main;work 30"), Format: tapiov1.ProfileFormat_PROFILE_FORMAT_FOLDED, Labels: map[string]string{"service": "shop"},

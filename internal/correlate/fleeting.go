@@ -19,34 +19,70 @@ const (
 	fleetingTimes  = 3
 	fleetingLife   = 120 // s
 	fleetingWindow = 600 * model.Nanos(1e9)
+	// provenAfter is how long a program must have run at a stretch before anyone can depend on it.
+	provenAfter = 60 * model.Nanos(1e9)
 )
 
-// ends are when the newest short-lived processes of a program ended.
-type ends [fleetingTimes]model.Nanos
-
-// noteEnd notes the end of a process.
-func (s *service) noteEnd(ev *model.Event) {
-	lived, found := ev.Attributes.Get(semconv.ProcessDuration)
-	if !found || lived.Double() > fleetingLife {
-		return
-	}
-	if s.ends == nil {
-		s.ends = &ends{}
-	}
-	copy(s.ends[:], s.ends[1:])
-	s.ends[fleetingTimes-1] = ev.When()
+// life is what is known of how long the processes of a program run.
+type life struct {
+	ends   [fleetingTimes]model.Nanos // of the newest short-lived processes
+	since  model.Nanos                // heard of first after the newest of these ends, 0 for not yet
+	proven bool                       // it has run for a while
 }
 
-// fleeting reports whether the program is a command whose processes end soon, and nothing
-// shows that someone runs it as a service: its name, its workload, its container or unit.
+// goesOn notes that the program runs.
+func (l *life) goesOn(t model.Nanos) {
+	if l.since == 0 {
+		l.since = t
+	}
+	l.proven = l.proven || t >= l.since+provenAfter
+}
+
+// noteEnd notes the end of a process. The workers of a server end as they like: it goes on.
+func (s *service) noteEnd(ev *model.Event) {
+	lived, found := ev.Attributes.Get(semconv.ProcessDuration)
+	if !found || ofItself(ev) {
+		return
+	}
+	s.life.proven = s.life.proven || lived.Double() >= float64(provenAfter)/1e9
+	if lived.Double() > fleetingLife {
+		return
+	}
+	s.life.since = 0
+	copy(s.life.ends[:], s.life.ends[1:])
+	s.life.ends[fleetingTimes-1] = ev.When()
+}
+
+// ofItself reports whether a process was started by one of the same program.
+func ofItself(ev *model.Event) bool {
+	parents, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
+	program, found := ev.Attributes.Get(programKey)
+	names := parents.Items()
+	return found && len(names) > 0 && names[0].Value.Str() == program.Str()
+}
+
+// fleeting reports whether the program is a command whose processes end soon, or has not
+// been running for a minute yet, and nothing shows that someone runs it as a service: its
+// name, its workload, its container or unit.
 func (e *Engine) fleeting(name string) bool {
 	known := e.graph.services.peek(name)
-	if known == nil {
+	if known == nil || (*known).marked() {
 		return false
 	}
-	s := *known
-	return s.ends != nil && s.ends[0] != 0 && s.ends[0]+fleetingWindow > e.now &&
-		!s.declared && !s.instrumented && s.workload == "" && !contained(s.cgroup)
+	l := &(*known).life
+	return e.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > e.now
+}
+
+// unproven reports whether a program that nothing marks as a service never ran for a minute,
+// as far as is known.
+func (e *Engine) unproven(name string) bool {
+	known := e.graph.services.peek(name)
+	return known != nil && !(*known).marked() && !(*known).life.proven && (*known).first != 0
+}
+
+// marked reports whether someone runs the program as a service.
+func (s *service) marked() bool {
+	return s.declared || s.instrumented || s.workload != "" || contained(s.cgroup)
 }
 
 // isExit reports whether an event is of the end of a process.

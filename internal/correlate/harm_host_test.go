@@ -90,3 +90,49 @@ func TestSlowCallsWhereThreadsWaitForCPUsAreNoIncident(t *testing.T) {
 		})
 	}
 }
+
+// A test that starts a server, and breaks it, harms no one who depends on it.
+func TestWhatRunsForAMomentIsNoIncident(t *testing.T) {
+	for starts, kind := range map[int]model.GroupKind{0: model.GroupIncident, 170: model.GroupObservation} {
+		t.Run("", func(t *testing.T) {
+			const fails, ends = 190, 215
+			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
+				if n < starts || n > ends {
+					return
+				}
+				if n == ends {
+					lived := model.KeyValue{Key: semconv.ProcessDuration, Value: model.DoubleValue(float64(ends - starts))}
+					e.ObserveEvents([]model.Event{{Time: at, Name: semconv.EventProcessExit, Resource: onDesk("api"), Attributes: append(text(programKey, "api"), lived)}})
+					return
+				}
+				for i := range 10 {
+					span := model.Span{
+						TraceID: model.TraceID{byte(i + 1), byte(n), byte(n >> 8)}, SpanID: model.SpanID{1}, Name: "GET", Kind: kindServer, Start: at, End: at + second/100, Resource: onDesk("api"),
+					}
+					if n > fails && i < 5 {
+						span.StatusCode = model.StatusError
+					}
+					e.ObserveSpans([]model.Span{span})
+				}
+			})
+			assert.Equal(t, kind == model.GroupIncident, kinds[model.GroupIncident] > 0, "%v", kinds)
+		})
+	}
+}
+
+// The workers of a server end as they like; the server is no command.
+func TestAServerWhoseWorkersEndIsNoCommand(t *testing.T) {
+	for parent, command := range map[string]bool{"postgres": false, "bash": true} {
+		s := newShop(t, Config{})
+		for n := range 80 {
+			if n%10 == 9 {
+				s.e.ObserveEvents([]model.Event{{Time: s.at, Name: semconv.EventProcessExit, Resource: onDesk("postgres"), Attributes: append(text(programKey, "postgres"),
+					model.KeyValue{Key: semconv.ProcessAncestorNames, Value: model.ArrayValue(model.StringValue(parent))},
+					model.KeyValue{Key: semconv.ProcessDuration, Value: model.DoubleValue(0.2)},
+				)}})
+			}
+			s.run(1)
+		}
+		assert.Equal(t, command, s.e.fleeting("postgres"), parent)
+	}
+}

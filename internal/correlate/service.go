@@ -35,7 +35,7 @@ type service struct {
 	reported               model.Nanos        // a span of its own instrumentation last
 	instrumented           bool               // an OpenTelemetry SDK reports for it
 	outcomes               bool               // its spans report how requests end
-	ends                   *ends              // of its processes, nil for none
+	life                   life               // of its processes
 	first, last            model.Nanos        // heard of, 0 for what only has metrics
 	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
 	onNode                 bool               // the node is that of a cluster
@@ -52,6 +52,7 @@ func (s *service) heard(o *origin, t model.Nanos) {
 		s.first = t
 	}
 	s.last = max(s.last, t)
+	s.life.goesOn(t)
 	s.instrumented = s.instrumented || o.instrumented
 	s.release.runs(o.version, t, s.settled(t))
 }

@@ -25,8 +25,8 @@ func TestProgramsCountedTogetherAreNoService(t *testing.T) {
 					w.run(10)
 					errors += added
 					w.e.ObservePoints([]model.Point{{Time: w.at, Start: from, Number: model.NumberInt, Bits: uint64(errors), Series: &model.Series{
-						Metric:     &model.Metric{Name: semconv.MetricSyscallErrors, Type: model.MetricSum, Unit: "{call}", Monotonic: true, Temporality: model.TemporalityCumulative},
-						Attributes: text(programKey, program, semconv.SyscallName, "execve"), Resource: resource,
+						Metric:     &model.Metric{Name: "backup.errors", Type: model.MetricSum, Unit: "{call}", Monotonic: true, Temporality: model.TemporalityCumulative},
+						Attributes: text(programKey, program, "step", "copy"), Resource: resource,
 					}}})
 				}
 			}

@@ -61,6 +61,35 @@ func TestWhoIsRefusedByItselfIsNoIncident(t *testing.T) {
 	}
 }
 
+// A test that waits for its server to listen is refused until then, which affects no user.
+func TestWhoWaitsForAServerToStartIsNoIncident(t *testing.T) {
+	for address, kind := range map[string]model.GroupKind{"127.0.0.1": model.GroupObservation, "10.1.2.3": model.GroupIncident} {
+		t.Run("at "+address, func(t *testing.T) {
+			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
+				peer := append(text(programKey, "soak", "network.peer.address", address), model.KeyValue{Key: "network.peer.port", Value: model.IntValue(8081)})
+				e.ObserveSpans([]model.Span{{
+					TraceID: model.TraceID{1, byte(n), byte(n >> 8)}, SpanID: model.SpanID{1}, Name: "GET", Kind: kindServer, Start: at, End: at + second/100, Resource: onDesk("soak"),
+				}})
+				if n > 150 {
+					e.ObserveEvents([]model.Event{{Time: at, Name: semconv.EventTCPConnectFailed, Resource: onDesk("soak"), Attributes: append(peer, text("error.type", "ECONNREFUSED")...)}})
+				}
+			})
+			assert.Positive(t, kinds[kind], "%v", kinds)
+			if kind != model.GroupIncident {
+				assert.Zero(t, kinds[model.GroupIncident], "%v", kinds)
+			}
+		})
+	}
+}
+
+// System calls return errors as a matter of course: their count shows what a program does.
+func TestErrorsOfSystemCallsOpenNothing(t *testing.T) {
+	kind, _ := kindOf(&model.Metric{Name: semconv.MetricSyscallErrors, Unit: "{call}", Type: model.MetricSum}, false)
+	assert.Equal(t, classLoad, kind)
+	kind, _ = kindOf(&model.Metric{Name: "http.server.errors", Unit: "{request}", Type: model.MetricSum}, false)
+	assert.Equal(t, classSymptom, kind)
+}
+
 // Where threads wait for a CPU, a system call is long because its thread does.
 func TestSlowCallsWhereThreadsWaitForCPUsAreNoIncident(t *testing.T) {
 	for waiting, kind := range map[float64]model.GroupKind{0.1: model.GroupIncident, 20: model.GroupObservation} {

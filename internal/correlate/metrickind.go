@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -23,6 +24,8 @@ func kindOf(m *model.Metric, host bool) (class, float64) {
 	}
 	ratio := m.Unit == "1" || m.Unit == "%"
 	switch {
+	case m.Name == semconv.MetricSyscallErrors: // programs ask for what is not there, and are interrupted
+		return classLoad, leastRatio
 	case host && has("node", "host", "system"):
 		return classLoad, leastRatio
 	case isDuration(m.Name):

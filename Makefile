@@ -483,6 +483,10 @@ ui-test: build ui/node_modules ## Test the web UI of bin/tapio in Chromium, also
 ui-demo: build ui/node_modules ## Break the demo shop in each way, check cause and evidence on the page of each incident, and follow it until it is resolved (20 minutes; FAULTS="cpu-burn" for some)
 	cd ui && node tests/demo.mjs $(FAULTS)
 
+.PHONY: bench-ui
+bench-ui: build ui/node_modules ## Measure how soon each page of the web UI is interactive, and the longest task while 10,000 rows scroll: ROUNDS
+	cd ui && node tests/bench.mjs
+
 .PHONY: screenshots
 screenshots: build ui/node_modules ## Take the pictures in docs/images of the demo shop (5 minutes)
 	cd ui && IMAGES=$(CURDIR)/docs/images node tests/demo.mjs payment-db-slow

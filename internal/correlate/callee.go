@@ -64,7 +64,7 @@ func (g *graph) callee(r *red) string {
 	if name := g.listener(r.at); name != "" {
 		return name
 	}
-	return g.named(cmp.Or(r.peer, shownEndpoint(r.at)))
+	return g.named(cmp.Or(r.Peer, shownEndpoint(r.at)))
 }
 
 // hasCallers reports whether another service is known to call this one.

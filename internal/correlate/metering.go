@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"iter"
 	"math"
 
 	"github.com/tapio/tapio/internal/model"
@@ -165,10 +166,10 @@ func (g *graph) meter(s *series, first, last int64, n, seconds float32) {
 		return
 	}
 	failed := float32(0)
-	if s.red.failed {
+	if s.red.Failed {
 		failed = n
 	}
-	if s.red.kind == kindClient {
+	if s.red.Kind == kindClient {
 		if g.callee(s.red) == s.service.name {
 			return
 		}
@@ -176,4 +177,58 @@ func (g *graph) meter(s *series, first, last int64, n, seconds float32) {
 		return
 	}
 	m.observe(first, last, meter{requests: n, failed: failed, seconds: seconds})
+}
+
+// maxReplicas bounds the replicas whose counters of one kind are told apart; SDKs draw a new name
+// at each start.
+const maxReplicas = 64
+
+// counted is by how much the counter of a replica grew since the point before.
+func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2[float64, float32] {
+	n := value
+	if accumulates {
+		before, known := r.counts[replica]
+		if !known && len(r.counts) >= maxReplicas {
+			clear(r.counts)
+		}
+		if r.counts == nil {
+			r.counts = map[string]float64{}
+		}
+		r.counts[kept(replica)] = value
+		switch {
+		case !known && !r.started:
+			r.started = true
+			return nil
+		case value >= before: // else it began again
+			n -= before
+		}
+		if !known && len(r.counts) > 1 {
+			return nil // a replica of unknown age
+		}
+	}
+	return func(yield func(float64, float32) bool) {
+		if n > 0 {
+			yield(-1, float32(n))
+		}
+	}
+}
+
+// summed is how many requests came since the point before, each with their mean duration.
+func (r *red) summed(of *model.Summary, accumulates bool) iter.Seq2[float64, float32] {
+	n, sum := of.Count, of.Sum
+	if accumulates {
+		first, count, before := !r.started, r.count, r.sum
+		r.count, r.sum, r.started = n, sum, true
+		if first {
+			return nil
+		}
+		if n >= count { // else it began again
+			n, sum = n-count, sum-before
+		}
+	}
+	return func(yield func(float64, float32) bool) {
+		if n > 0 {
+			yield(max(sum, 0)/float64(n), float32(n))
+		}
+	}
 }

@@ -66,9 +66,9 @@ func (n *nodes) outcomes(e *Engine, s *series, key outcomeKey, every int64) func
 		return func(int64, uint64, float32) {}
 	}
 	o.every = max(every, o.every-1)
-	s.service.outcomes = s.service.outcomes || s.summary || s.red.reports
+	s.service.outcomes = s.service.outcomes || s.summary || s.red.Reports
 	return func(slot int64, nanos uint64, count float32) {
-		if o.observeAll(slot, nil, s.red.failed, model.Nanos(nanos), count, count) {
+		if o.observeAll(slot, nil, s.red.Failed, model.Nanos(nanos), count, count) {
 			e.noteHit(o, end-min(end, e.slotWidth()), end)
 		}
 	}

@@ -80,6 +80,7 @@ type outcomes struct {
 	holders      int
 	every        int64  // slots between two points of the metric that counts the requests
 	metric       string // that counts them, "" for spans
+	timed        bool   // which tells how long they take
 	metricLast   model.Nanos
 }
 
@@ -88,10 +89,10 @@ const countedFor = 600 * model.Nanos(1e9)
 
 // countedBy reports whether a series is of the metric that counts the requests.
 func (o *outcomes) countedBy(s *series, now model.Nanos) bool {
-	if o.metric != s.name && o.metric != "" && o.metricLast+countedFor > now {
-		return false
+	if o.metric != s.name && o.metric != "" && o.metricLast+countedFor > now && (o.timed || !s.red.Timed) {
+		return false // a counter says less than a distribution
 	}
-	o.metric, o.metricLast = s.name, max(o.metricLast, s.last)
+	o.metric, o.metricLast, o.timed = s.name, max(o.metricLast, s.last), s.red.Timed
 	return true
 }
 
@@ -115,10 +116,11 @@ func (o *outcomes) observeAll(slot int64, route *pace, failed bool, took model.N
 	if route != nil && route.slowAfter > 0 {
 		by = route
 	}
-	slow := by.slowAfter > 0 && ms > by.slowAfter
+	slow := by.slowAfter > 0 && ms > by.slowAfter && took != untimed
 	switch {
 	case failed:
 		at.failed += n
+	case took == untimed:
 	case by.slowAfter > 0:
 		at.timed += n
 		if slow {
@@ -128,7 +130,7 @@ func (o *outcomes) observeAll(slot int64, route *pace, failed bool, took model.N
 			at.long += n
 		}
 	}
-	if !failed {
+	if !failed && took != untimed {
 		o.minutes[0].add(ms, n)
 		if route != nil {
 			route.minutes[0].add(ms, n)

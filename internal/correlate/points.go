@@ -29,6 +29,7 @@ type seriesKey uint64
 // pointOrigin is what the points of one metric and resource share.
 type pointOrigin struct {
 	origin
+	replica string    // the instance, also of a counter
 	key     seriesKey // of a series without attributes
 	ignored bool
 }
@@ -41,6 +42,7 @@ func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
 	if o.service == "" && strings.HasPrefix(name, "system.") {
 		o.service = unnamedHost
 	}
+	replica := o.instance
 	if metric.Type == model.MetricSum && metric.Monotonic {
 		o.instance = ""
 	}
@@ -48,7 +50,7 @@ func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
 	for _, part := range [...]string{short(name), o.service, o.pod, o.node, o.instance} {
 		h = hashText(h, part)
 	}
-	return pointOrigin{origin: o, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_")}
+	return pointOrigin{origin: o, replica: replica, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_")}
 }
 
 func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
@@ -89,6 +91,7 @@ func (e *Engine) ObservePoints(points []model.Point) {
 			continue
 		}
 		if s := e.seriesFor(from.seriesKey(h), p.Time, made); s != nil {
+			s.version, s.replica = from.version, from.replica
 			e.take(s, p)
 		}
 	}
@@ -126,6 +129,7 @@ func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 			e.observeRed(s, &e.point)
 			continue
 		}
+		s.version, s.replica = from.version, from.replica
 		e.take(s, &e.point)
 	}
 }

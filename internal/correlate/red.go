@@ -4,11 +4,12 @@
 package correlate
 
 import (
+	"cmp"
 	"iter"
 	"math"
-	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/redmetric"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -21,121 +22,65 @@ import (
 // the point before.
 const maxRedBuckets = 64
 
-// red is a distribution of requests.
+// red is a metric of requests.
 type red struct {
-	operation string
-	kind      int32
-	peer      string // that clients call
-	at        string // the address that they call, or that the server listens at
-	failed    bool
-	reports   bool    // whether requests failed
-	seconds   float64 // of its unit
-	before    []uint64
-	count     uint64
-	started   bool
-	last      model.Nanos // point
+	redmetric.Metric
+	at      string // the address that clients call, or that the server listens at
+	before  []uint64
+	count   uint64
+	sum     float64            // of a summary
+	counts  map[string]float64 // of a counter, by replica: of the first that come
+	started bool
+	last    model.Nanos // point
 }
 
-// redOf reads whether a metric is a distribution of requests, by the names of the
-// semantic conventions and of the span metrics connector; nil if not.
+// redOf reads whether a metric is one of requests; nil if not.
 func redOf(m *model.Metric, attributes model.Attributes) *red {
-	exponential := m.Type == model.MetricExponentialHistogram && m.Temporality == model.TemporalityDelta
-	if m.Type != model.MetricHistogram && !exponential {
+	read, found := redmetric.Read(m, attributes)
+	if !found || read.Kind == kindClient && read.Peer == "" && firstOf(attributes, semconv.NetworkPeerAddress) == "" {
 		return nil
 	}
-	kind := redKind(strings.ReplaceAll(m.Name, "_", "."), attributes)
-	if kind == 0 {
-		return nil
-	}
-	r := &red{kind: kind, seconds: 1, failed: redFailed(attributes), reports: redReports(attributes)}
-	if m.Unit == "ms" || strings.Contains(m.Name, "milliseconds") {
-		r.seconds = 1e-3
-	}
-	method := firstOf(attributes, semconv.HTTPRequestMethod, semconv.HTTPMethod)
-	r.operation = kept(strings.TrimSpace(method + " " + firstOf(attributes, semconv.HTTPRoute, semconv.RPCMethod, "span.name", "span_name", semconv.URLTemplate, semconv.DBOperationName)))
-	r.peer = kept(firstOf(attributes, semconv.PeerService, semconv.ServerAddress, semconv.NetPeerName, semconv.DBSystemName))
-	if kind == kindClient && r.peer == "" && firstOf(attributes, semconv.NetworkPeerAddress) == "" {
-		return nil
-	}
-	return r
+	read.Operation, read.Peer, read.Reason = kept(read.Operation), kept(read.Peer), kept(clipped(read.Reason, maxReason))
+	return &red{Metric: read}
 }
 
 // locate notes the address of the server.
 func (r *red) locate(attributes model.Attributes, node string) {
 	end := "network.local."
-	if r.kind == kindClient {
+	if r.Kind == kindClient {
 		end = "network.peer."
 	}
 	r.at = endpointOf(attributes, end, node)
 }
 
-// redKind is the kind of the spans that a distribution counts, 0 for what is none of requests.
-func redKind(name string, attributes model.Attributes) int32 {
-	switch {
-	case strings.Contains(name, "http.server.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.server.") && strings.Contains(name, "duration"):
-		return kindServer
-	case strings.Contains(name, "http.client.") && strings.Contains(name, "duration"), strings.Contains(name, "rpc.client.") && strings.Contains(name, "duration"),
-		strings.HasPrefix(name, semconv.MetricDBClientOperationDuration):
-		return kindClient
-	case name == "duration", name == "latency", strings.HasPrefix(name, "traces.span"), strings.HasPrefix(name, "span.metrics"), strings.HasPrefix(name, "spanmetrics"):
-		switch span := firstOf(attributes, "span.kind", "span_kind"); {
-		case strings.HasSuffix(span, "SERVER"), strings.HasSuffix(span, "CONSUMER"):
-			return kindServer
-		case strings.HasSuffix(span, "CLIENT"), strings.HasSuffix(span, "PRODUCER"):
-			return kindClient // without a callee it is of no use, see redOf
-		}
-	}
-	return 0
-}
+// untimed is the duration of requests that are only counted.
+const untimed = model.Nanos(math.MaxUint64)
 
-// redFailed reports whether the requests that attributes describe failed.
-func redFailed(attributes model.Attributes) bool {
-	if status := firstOf(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, "status_code"); status != "" {
-		if len(status) == 3 && status[0] >= '1' && status[0] <= '5' {
-			return status[0] == '5'
-		}
-	}
-	switch firstOf(attributes, semconv.RPCGrpcStatusCode) {
-	case "2", "4", "8", "13", "14", "15":
-		return true
-	}
-	switch firstOf(attributes, "status.code", "status_code") {
-	case "STATUS_CODE_ERROR", "Error", "ERROR":
-		return true
-	}
-	fault := firstOf(attributes, semconv.ErrorType)
-	return fault != "" && !strings.HasPrefix(fault, "4")
-}
-
-// redReports reports whether attributes show how requests ended.
-func redReports(attributes model.Attributes) bool {
-	return firstOf(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode, semconv.ErrorType, "status.code", "status_code") != ""
-}
-
-// observeRed takes what a distribution grew by as requests, if no spans show them.
+// observeRed takes what a metric of requests grew by as requests, if no spans show them.
 func (e *Engine) observeRed(s *series, p *model.Point) {
-	if s.red == nil || !s.service.unseen(e.now) {
+	if s.red == nil || !s.service.unseen(e.now) || p.Flags&model.FlagNoRecordedValue != 0 {
 		return
 	}
+	s.service.counts(s.version, p.Time)
 	if !s.red.started && e.graph.appeared(s, p) {
 		s.red.started = true
 	}
-	durations := s.red.durations(p, s.accumulates)
+	durations := s.red.durations(p, s.replica, s.accumulates)
 	if durations == nil {
 		return
 	}
 	first, slot := s.red.span(e, p.Time)
 	of := e.redServer
-	if s.red.kind == kindClient {
+	if s.red.Kind == kindClient {
 		of = e.redClient
 	}
 	take, count := of(s, slot, slot-first+1)
 	var all float32
 	sum := 0.0
 	for seconds, n := range durations {
-		take(seconds*s.red.seconds, n)
+		take(seconds*s.red.Seconds, n)
 		all += n
-		sum += seconds * s.red.seconds * float64(n)
+		sum += max(seconds, 0) * s.red.Seconds * float64(n)
 	}
 	if all > 0 {
 		count(all, s.reference(p.Time))
@@ -145,12 +90,17 @@ func (e *Engine) observeRed(s *series, p *model.Point) {
 
 // durations lists how long the requests of a point took, and how many took so long; nil
 // where that is not known.
-func (r *red) durations(p *model.Point, accumulates bool) iter.Seq2[float64, float32] {
+func (r *red) durations(p *model.Point, replica string, accumulates bool) iter.Seq2[float64, float32] {
 	if x := p.Exponential; x != nil {
 		return exponentialDurations(x)
 	}
 	h := p.Histogram
-	if h == nil || len(h.Counts) == 0 || len(h.Counts) > maxRedBuckets {
+	switch {
+	case !r.Timed:
+		return r.counted(p.Float(), replica, accumulates)
+	case p.Summary != nil:
+		return r.summed(p.Summary, accumulates)
+	case h == nil || len(h.Counts) == 0 || len(h.Counts) > maxRedBuckets:
 		return nil
 	}
 	grown := r.growth(h, accumulates)
@@ -223,7 +173,7 @@ func bucketMiddle(bounds []float64, i int) float64 {
 
 // redServer takes requests that a service answered.
 func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
-	o := e.graph.operation(s.service, s.red.operation, kindServer)
+	o := e.graph.operation(s.service, s.red.Operation, kindServer)
 	inst := e.graph.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, s.last)
 	if o.first == 0 {
 		o.first = slot
@@ -232,6 +182,10 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 	slow := float32(0)
 	outcome := e.nodes.outcomes(e, s, outcomeKey{requestEntry, s.service.name, o.key.name}, every)
 	take = func(seconds float64, n float32) {
+		if seconds < 0 {
+			outcome(slot, uint64(untimed), n)
+			return
+		}
 		nanos := uint64(seconds * 1e9)
 		outcome(slot, nanos, n)
 		o.self.observe(slot, logSample(model.Nanos(nanos), n))
@@ -244,13 +198,15 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 		failed := float32(0)
 		o.runs.observe(slot, sample{n: n})
 		o.evidence.add(ref)
-		if s.red.failed {
+		if s.red.Failed {
 			failed = n
 			if f := e.graph.feature(o, featureError, "fails", "fails"); f != nil {
 				f.hits.observe(slot, sample{n: n})
 				f.evidence.add(ref)
+				f.quote = cmp.Or(s.red.Reason, f.quote)
 			}
 		}
+		s.service.countedTo = max(s.service.countedTo, slot-every) // each instance reports at another moment
 		if s.service.requests != nil {
 			for at := slot - every + 1; at <= slot; at++ { // the rate is that of all the time since the point before
 				s.service.requests.observe(at, sample{n: n / float32(every), sum: failed / float32(every)})
@@ -271,9 +227,13 @@ func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds floa
 	}
 	e.graph.call(s.service.name, callee).gap.advance(slot)
 	known := e.graph.services.peek(callee)
-	d := e.graph.dependency(s.service.name, callee, s.red.operation)
+	d := e.graph.dependency(s.service.name, callee, s.red.Operation)
 	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee}, every)
 	take = func(seconds float64, n float32) {
+		if seconds < 0 {
+			outcome(slot, uint64(untimed), n)
+			return
+		}
 		outcome(slot, uint64(seconds*1e9), n)
 		if s.summary || known == nil || (*known).requests.total().n == 0 { // else its own metrics have the durations
 			d.tail.Take(slot, baseline.Logarithm(uint64(seconds*1e9)), n)
@@ -281,8 +241,9 @@ func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds floa
 	}
 	count = func(n float32, ref reference) {
 		c := baseline.Count{N: n}
-		if s.red.failed {
+		if s.red.Failed {
 			c.Hits = n
+			d.reason = cmp.Or(s.red.Reason, d.reason)
 			d.failed.add(ref)
 		}
 		d.evidence.add(ref)

@@ -32,35 +32,37 @@ const (
 
 // series is one metric series: its newest values, in time order and sorted.
 type series struct {
-	name, id  string
-	service   *service
-	pod       string // that reports it
-	node      string
-	instance  string
-	observed  bool // counted by the kernel, and not by the program
-	timed     bool // it is a duration
-	habit     baseline.Habit
-	bursts    *bursts // of a resource, those of all of a service
-	red       *red    // nil for what counts no requests
-	summary   bool    // a node sends it in place of its spans
-	class     class
-	unit      string
-	floor     float64 // the least deviation that matters
-	values    []float32
-	sorted    []float32
-	next      int
-	latest    [movingValues]float32 // as they came, those that deviate among them
-	came      int
-	last      model.Nanos
-	total     float64 // of a cumulative sum, the last total
-	started   bool
-	onset     model.Nanos
-	deviation float64 // in robust standard deviations, of the newest value
-	median    float64
-	newest    float64
-	strange   int // values in a row that deviate
-	still     int // zeros in a row of what was never zero before
-	resets    int
+	name, id string
+	service  *service
+	pod      string // that reports it
+	node     string
+	instance string
+	observed bool // counted by the kernel, and not by the program
+	timed    bool // it is a duration
+	habit    baseline.Habit
+	bursts   *bursts // of a resource, those of all of a service
+	red      *red    // nil for what counts no requests
+	// version and replica are of who reported the newest point.
+	version, replica string
+	summary          bool // a node sends it in place of its spans
+	class            class
+	unit             string
+	floor            float64 // the least deviation that matters
+	values           []float32
+	sorted           []float32
+	next             int
+	latest           [movingValues]float32 // as they came, those that deviate among them
+	came             int
+	last             model.Nanos
+	total            float64 // of a cumulative sum, the last total
+	started          bool
+	onset            model.Nanos
+	deviation        float64 // in robust standard deviations, of the newest value
+	median           float64
+	newest           float64
+	strange          int // values in a row that deviate
+	still            int // zeros in a row of what was never zero before
+	resets           int
 	// accumulates: it counts from a beginning on, so that what it grew by is
 	// judged.
 	accumulates bool

@@ -37,6 +37,8 @@ type service struct {
 	outcomes               bool               // its spans report how requests end
 	life                   life               // of its processes
 	first, last            model.Nanos        // heard of, 0 for what only has metrics
+	counted                model.Nanos        // a metric of its requests came first
+	countedTo              int64              // the newest slot of which all metrics have come
 	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
 	onNode                 bool               // the node is that of a cluster
 	release                release
@@ -55,6 +57,15 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	s.life.goesOn(t)
 	s.instrumented = s.instrumented || o.instrumented
 	s.release.runs(o.version, t, s.settled(t))
+}
+
+// counts notes that a metric of its requests tells of a service without spans. Replicas of
+// the version that is known first report within two points.
+func (s *service) counts(version string, t model.Nanos) {
+	if s.counted == 0 {
+		s.counted = t
+	}
+	s.release.runs(version, t, t > s.counted+together)
 }
 
 type callKey struct {

@@ -34,11 +34,15 @@ const (
 // trafficSign tells that a service that no other one calls gets a fraction of its
 // requests.
 func (e *Engine) trafficSign(s *service, slot int64) *sign {
-	if s.requests == nil || s.first == 0 || slot-e.slotOf(s.first) < trafficKnown {
+	first := s.first
+	if first == 0 {
+		first, slot = s.counted, min(slot, s.countedTo)
+	}
+	if s.requests == nil || first == 0 || slot-e.slotOf(first) < trafficKnown {
 		return nil
 	}
 	s.requests.advance(slot)
-	known := float64(remembered(slot - recentSlots - e.slotOf(s.first) + 1))
+	known := float64(remembered(slot - recentSlots - e.slotOf(first) + 1))
 	usual := float64(s.requests.old.n) / max(known, 1)
 	recent := 0.0
 	for at := slot - dropSlots + 1; at <= slot; at++ {

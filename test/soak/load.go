@@ -59,13 +59,16 @@ func try(ctx context.Context, command ...string) {
 	_ = cmd.Run()
 }
 
+// killedAfter is how long a client that is killed waits.
+const killedAfter = 700 * time.Millisecond
+
 // kill starts a program and kills it while it waits for its answer.
 func kill(ctx context.Context, command ...string) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	if cmd.Start() != nil {
 		return
 	}
-	_ = pause(ctx, 700*time.Millisecond) // ends with ctx
+	_ = pause(ctx, killedAfter) // ends with ctx
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
 }

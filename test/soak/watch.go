@@ -153,7 +153,7 @@ func (w *watch) faultUnlessOver(ctx context.Context, format string, args ...any)
 // client was killed.
 func (w *watch) falselyClosed(ctx context.Context) (count int) {
 	err := w.spans(ctx, 70*time.Second, "error.type", "connection_closed", func(s *tracev1.Span) {
-		if clientWasKilled(s.GetAttributes()) || elsewhere(s.GetAttributes(), w.namespace) {
+		if clientWasKilled(s) || elsewhere(s.GetAttributes(), w.namespace) {
 			return
 		}
 		count++
@@ -190,17 +190,20 @@ func ownNamespace() (int64, error) {
 }
 
 // clientWasKilled reports whether the exchange is with a server or a database whose
-// clients are killed.
-func clientWasKilled(attributes []*commonv1.KeyValue) bool {
-	for _, kv := range attributes {
+// clients are killed. Where the first message of a connection, which names the database,
+// was counted as lost, the length of the call shows that its client waited until it was killed.
+func clientWasKilled(s *tracev1.Span) bool {
+	named, waits := false, s.GetEndTimeUnixNano()-s.GetStartTimeUnixNano() >= uint64(killedAfter/2)
+	for _, kv := range s.GetAttributes() {
 		text := kv.GetValue().GetStringValue()
 		port := strconv.FormatInt(kv.GetValue().GetIntValue(), 10)
 		if strings.HasSuffix(kv.GetKey(), ".port") && (port == killedNginxPort || port == killedRedisPort) ||
 			kv.GetKey() == "db.namespace" && text == killedDatabase {
 			return true
 		}
+		named = named || kv.GetKey() == "db.namespace" || kv.GetKey() == "http.request.method"
 	}
-	return false
+	return !named && waits
 }
 
 // finish stops the collector and judges the whole.

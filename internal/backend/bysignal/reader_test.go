@@ -9,9 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/goleak"
 
 	"github.com/tapio/tapio/internal/backend/bysignal"
@@ -31,11 +28,15 @@ func newStore(t *testing.T) *store.Store {
 	return held
 }
 
-func write(t *testing.T, to *store.Store, data conformance.Telemetry) {
+func writeLogs(t *testing.T, to *store.Store, data conformance.Telemetry) {
 	t.Helper()
 	_, err := to.AppendEvents(otlp.EventsFromLogs(data.Logs))
 	require.NoError(t, err)
-	_, err = to.AppendSpans(otlp.SpansFromTraces(data.Traces))
+}
+
+func writeOthers(t *testing.T, to *store.Store, data conformance.Telemetry) {
+	t.Helper()
+	_, err := to.AppendSpans(otlp.SpansFromTraces(data.Traces))
 	require.NoError(t, err)
 	_, err = to.AppendPoints(otlp.PointsFromMetrics(data.Metrics))
 	require.NoError(t, err)
@@ -45,8 +46,8 @@ func write(t *testing.T, to *store.Store, data conformance.Telemetry) {
 type bySignal struct{ logs, others *store.Store }
 
 func (b bySignal) write(t *testing.T, data conformance.Telemetry) {
-	write(t, b.logs, conformance.Telemetry{Logs: data.Logs, Traces: ptrace.NewTraces(), Metrics: pmetric.NewMetrics()})
-	write(t, b.others, conformance.Telemetry{Logs: plog.NewLogs(), Traces: data.Traces, Metrics: data.Metrics})
+	writeLogs(t, b.logs, data)
+	writeOthers(t, b.others, data)
 }
 
 func TestConforms(t *testing.T) {
@@ -78,7 +79,7 @@ func TestBehindMemoryItConforms(t *testing.T) {
 					Panicked: func(err error) { assert.NoError(t, err) },
 				})
 				return conformance.Backend{Reader: reader, Write: func(t *testing.T, data conformance.Telemetry) {
-					write(t, recent, data)
+					bySignal{recent, recent}.write(t, data)
 					older.write(t, data)
 				}}
 			})

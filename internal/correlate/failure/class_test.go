@@ -34,7 +34,14 @@ func TestMessagesOfRuntimesAreClassified(t *testing.T) {
 		"503 Service Unavailable":                                                                        Unavailable,
 		"context deadline exceeded":                                                                      Timeout,
 		"TypeError: cannot read properties of undefined (reading 'currency')":                            None,
-		"": None,
+		"connection_refused":                                                                             Refused,
+		"*net.DNSError":                                                                                  Name,
+		"*tls.CertificateVerificationError":                                                              Certificate,
+		"53100":                                                                                          Disk,
+		"55P03":                                                                                          Lock,
+		"57014":                                                                                          Timeout,
+		"500":                                                                                            None,
+		"":                                                                                               None,
 	} {
 		assert.Equal(t, want, ClassOf(message), "%s", message)
 	}

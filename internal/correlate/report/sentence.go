@@ -158,7 +158,11 @@ func (f *Fact) failing() string {
 	if f.What == "fails" && f.Quote == "" {
 		return fmt.Sprintf("%s of %s requests to %s fail (%s)", Percent(f.After), orAll(f.Peer), f.Service, base)
 	}
-	return fmt.Sprintf("%s of %s requests to %s log %s (%s)", Percent(f.After), orAll(f.Peer), f.Service, quoted(f.said(), 120), base)
+	how := "log"
+	if f.What == "fails" {
+		how = "fail with" // as a metric tells, not a line
+	}
+	return fmt.Sprintf("%s of %s requests to %s %s %s (%s)", Percent(f.After), orAll(f.Peer), f.Service, how, quoted(f.said(), 120), base)
 }
 
 // said is the line in the words of the service.

@@ -49,7 +49,7 @@ func (i *Incident) when(c clause) string {
 		return " at " + Clock(cmp.Or(i.main().Onset, i.Start)) // something weaker may have set in before
 	case i.main().Kind == FactForecast:
 		return ""
-	case i.released() && (i.quote() != "" || i.main().Kind == FactSlow):
+	case i.released() && (i.quote() != "" || i.main().Kind == FactSlow || i.main().Kind == FactFailing):
 		return " since its rollout at " + Clock(i.Cause.Released)
 	}
 	return " since " + Clock(i.Start)

@@ -1,0 +1,148 @@
+// Copyright The Tapio Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tapio/tapio/internal/model"
+)
+
+// A counter of requests by status, as most programs with Prometheus' libraries have, is enough
+// to see that requests fail, and a summary to see that they are slow.
+func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
+	for name, c := range map[string]struct {
+		metric  *model.Metric
+		millis  float64 // while pay is faulty
+		failing float64
+		says    string
+	}{
+		"counter": {&model.Metric{Name: "http_requests_total", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}, 20, 0.4, "fail"},
+		"summary": {&model.Metric{Name: "http_server_requests_seconds", Type: model.MetricSummary, Temporality: model.TemporalityCumulative}, 900, 0.005, "slow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMetered(t)
+			m.rng = rand.New(rand.NewPCG(5, 5))
+			totals := map[string]*model.Point{}
+			goes := func(minutes int, millis, failing float64) {
+				for range minutes * 4 {
+					for _, service := range []string{"front", "cart", "pay"} {
+						took, fails := 20.0, 0.005
+						if service == "pay" {
+							took, fails = millis, failing
+						}
+						for range 20 + m.rng.IntN(20) {
+							status := "200"
+							if m.rng.Float64() < fails {
+								status = "500"
+							}
+							p := totals[service+status]
+							if p == nil {
+								p = &model.Point{Start: begin - hour, Number: model.NumberInt, Series: &model.Series{
+									Metric: c.metric, Resource: m.resource(service), Attributes: text("method", "GET", "uri", "/"+service, "code", status),
+								}}
+								totals[service+status] = p
+							}
+							if c.metric.Type == model.MetricSum {
+								p.Bits++
+								continue
+							}
+							next := model.Summary{}
+							if p.Summary != nil {
+								next = *p.Summary
+							}
+							next.Count, next.Sum = next.Count+1, next.Sum+took/1000*(0.8+0.4*m.rng.Float64())
+							p.Summary = &next
+						}
+					}
+					for _, p := range totals {
+						p.Time = m.at
+						m.e.ObservePoints([]model.Point{*p})
+					}
+					m.at += 15 * second
+					m.flush()
+				}
+			}
+			goes(120, 20, 0.005)
+			require.Empty(t, m.all)
+			goes(4, c.millis, c.failing)
+			g := m.only(t)
+			assert.Equal(t, model.GroupIncident, g.Kind, g.Title)
+			assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
+			assert.Contains(t, g.Title, c.says)
+			assert.Contains(t, g.Impact.Summary, "pay GET /pay")
+		})
+	}
+}
+
+// A consumer whose messages fail is named, by the metric of what it processes.
+func TestAConsumerThatOnlyCountsIsNamed(t *testing.T) {
+	m := newMetered(t)
+	m.rng = rand.New(rand.NewPCG(7, 7))
+	goes := func(minutes int, failing float64) {
+		for range minutes * 4 {
+			m.serves("front", 30, 20, 0.005)
+			m.counts("messaging.process.duration", "mailer", text("messaging.destination.name", "orders"), 20+m.rng.IntN(10), 30, failing)
+			m.at += 15 * second
+			m.flush()
+		}
+	}
+	goes(120, 0.002)
+	require.Empty(t, m.all)
+	goes(4, 0.5)
+	g := m.only(t)
+	assert.Equal(t, "mailer", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Contains(t, g.Title, "process orders")
+}
+
+// The version that metrics name tells of a release, as that of spans does.
+func TestAReleaseIsKnownByMetrics(t *testing.T) {
+	m := newMetered(t)
+	m.rng = rand.New(rand.NewPCG(9, 9))
+	usual := func(string) (float64, float64) { return 20, 0.002 }
+	runs := func(version string) {
+		of := *resourceOf("pay")
+		of.Attributes = append(append(model.Attributes{}, of.Attributes...), text("service.version", version)...)
+		m.resources["pay"] = &of
+	}
+	runs("1.9")
+	m.goes(120, usual)
+	require.Empty(t, m.all)
+	runs("2.0")
+	m.goes(4, func(service string) (float64, float64) {
+		if service == "pay" {
+			return 20, 0.4
+		}
+		return usual(service)
+	})
+	g := m.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Contains(t, g.Title, "pay 2.0 has been failing since its rollout", g.Title)
+}
+
+// A service at the edge that gets a tenth of its requests, by metrics that come once a minute.
+func TestTrafficThatDropsIsSeenByMetrics(t *testing.T) {
+	m := newMetered(t)
+	m.rng = rand.New(rand.NewPCG(11, 11))
+	goes := func(minutes, requests int) {
+		for range minutes {
+			m.serves("front", requests+m.rng.IntN(1+requests/5), 20, 0.002)
+			m.serves("mail", 60+m.rng.IntN(10), 20, 0.002)
+			for range 4 {
+				m.at += 15 * second
+				m.flush()
+			}
+		}
+	}
+	goes(120, 240)
+	require.Empty(t, m.all)
+	goes(6, 24)
+	g := m.only(t)
+	assert.Equal(t, "front", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Contains(t, g.Title, "far less traffic")
+}

@@ -70,13 +70,13 @@ func (e *Engine) fleeting(name string) bool {
 		return false
 	}
 	l := &(*known).life
-	return e.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > e.now
+	return e.graph.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > e.now
 }
 
 // unproven reports whether a program that nothing marks as a service never ran for a minute,
 // as far as is known.
-func (e *Engine) unproven(name string) bool {
-	known := e.graph.services.peek(name)
+func (g *graph) unproven(name string) bool {
+	known := g.services.peek(name)
 	return known != nil && !(*known).marked() && !(*known).life.proven && (*known).first != 0
 }
 

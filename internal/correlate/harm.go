@@ -110,7 +110,7 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensServing:
 		return e.serves(service) || e.serviceNamed(service).declared
 	case kernelrule.OpensCalled:
-		if s.kernel.rule.Connects && (e.unproven(service) || noneListened(service) || onlyItself(service, e.callersOf(service))) {
+		if s.kernel.rule.Connects && (e.graph.unproven(service) || noneListened(service) || onlyItself(service, e.callersOf(service))) {
 			return false
 		}
 		return e.servesOthers(service) && !e.onlyClients(service)

@@ -138,14 +138,15 @@ func (r *execution) reference(id model.TraceID) reference {
 	return reference{trace: id, span: r.id, time: r.start}
 }
 
-// learnRequest counts a request for the service and the instance that served it.
+// learnRequest counts a request for the service and the instance that served it. The calls of a
+// command that nobody runs as a service are no requests.
 func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 	op := run.op
 	failed := float32(0)
 	if run.failed {
 		failed = run.adjusted
 	}
-	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0
+	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0 && (op.key.kind != kindClient || op.service.marked())
 	if requests := op.service.requests; requests != nil && served {
 		requests.observe(slot, sample{n: run.adjusted, sum: failed})
 	}

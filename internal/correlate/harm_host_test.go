@@ -165,3 +165,20 @@ func TestAServerWhoseWorkersEndIsNoCommand(t *testing.T) {
 		assert.Equal(t, command, s.e.fleeting("postgres"), parent)
 	}
 }
+
+// A command that calls a database answers no requests: that it ends is no loss of traffic.
+func TestACommandThatEndsLosesNoTraffic(t *testing.T) {
+	kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
+		calls := 100
+		if n > 200 {
+			calls = 1
+		}
+		for i := range calls {
+			e.ObserveSpans([]model.Span{{
+				TraceID: model.TraceID{byte(i + 1), byte(n), byte(n >> 8)}, SpanID: model.SpanID{1}, Name: "SELECT", Kind: kindClient, Start: at, End: at + second/1000,
+				Resource: onDesk("pgbench"), Attributes: text("peer.service", "postgres"),
+			}})
+		}
+	})
+	assert.Zero(t, kinds[model.GroupIncident], "%v", kinds)
+}

@@ -84,12 +84,16 @@ func (e *Engine) releaseSign(s *service, slot int64) *sign {
 // not date the second one, or it would count as a part of the first.
 
 // outlived are the signs that incidents of other causes report, and that were over when a release
-// of the service began to fail by itself. known are the groups, slot is how exactly times are
+// of the service began to fail by itself, or that began before the service became slow anew. known are the groups, slot is how exactly times are
 // known.
 func outlived(signs []*sign, known []*group, slot model.Nanos, released func(service string, onset model.Nanos) bool) map[*sign]bool {
-	since := map[string]model.Nanos{}
+	since, anew := map[string]model.Nanos{}, map[string]model.Nanos{}
 	for _, s := range signs {
-		if s.itsOwn() && s.strength >= alarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset) {
+		switch {
+		case s.anew:
+			anew[s.key.service], since[s.key.service] = s.onset, s.onset
+		case anew[s.key.service] != 0:
+		case s.itsOwn() && s.strength >= alarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset):
 			since[s.key.service] = s.onset
 		}
 	}
@@ -98,7 +102,9 @@ func outlived(signs []*sign, known []*group, slot model.Nanos, released func(ser
 		began := since[s.key.service]
 		ended := s.until != 0 && s.until <= began+slot
 		passedOn := s.key.class == classError && s.onset+slot < began && s.passed > hardlyPassed
-		over[s] = began != 0 && !s.itsOwn() && (ended || passedOn) &&
+		mine := s.itsOwn() && anew[s.key.service] == 0 || s.anew
+		passedOn = passedOn || anew[s.key.service] != 0 && s.onset+slot < began
+		over[s] = began != 0 && !mine && (ended || passedOn) &&
 			slices.ContainsFunc(known, func(g *group) bool { return g.members[s.key] != nil && g.cause() != s.key.service })
 	}
 	return over
@@ -108,4 +114,41 @@ func outlived(signs []*sign, known []*group, slot model.Nanos, released func(ser
 // cause was over.
 func (s *suspect) failsAnew(g *group, released func(service string, onset model.Nanos) bool) bool {
 	return s.service != g.cause() && s.onset > g.over && s.reason != nil && s.reason.itsOwn() && released(s.service, s.reason.onset)
+}
+
+// markAnew finds services that an incident of another cause holds as its effect, and that became slow
+// later while nothing that they call is slow: failures of a callee do not explain that. known are the
+// groups; onsets are known to dated; depends reports whether a service calls another, directly or not.
+func markAnew(signs []*sign, known []*group, dated model.Nanos, depends func(caller, callee string) bool) {
+	for _, s := range signs {
+		if s.key.class != classSelf || s.dependency || s.strength < alarmStrength || s.passed > hardlyPassed || s.part != nil {
+			continue
+		}
+		below := func(o *sign) bool {
+			return o.slows() && o.key.service != s.key.service && o.strength >= hintStrength && depends(s.key.service, o.key.service)
+		}
+		if slices.ContainsFunc(signs, func(o *sign) bool { return below(o) || o.key.service == s.key.service && o.key.class == classResource }) {
+			continue
+		}
+		for _, g := range known {
+			if !g.concerns(s.key.service) || g.cause() == s.key.service || g.place.hits(s.key.service) || s.onset <= g.ranking[0].onset+dated {
+				continue
+			}
+			if g.into == "" && !slices.ContainsFunc(g.signs(), below) {
+				s.anew = true
+				g.disown(s.key)
+			}
+		}
+	}
+}
+
+// slows reports whether the sign tells that something takes longer.
+func (s *sign) slows() bool { return s.key.class == classSelf || s.key.class == classEdge }
+
+// disown leaves a sign to another group. No group becomes empty.
+func (g *group) disown(key signKey) {
+	if g.members[key] != nil && len(g.members) > 1 {
+		delete(g.members, key)
+		delete(g.blamed, key)
+	}
 }

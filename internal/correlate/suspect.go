@@ -68,7 +68,9 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		}
 		return byName[name]
 	}
-	blame, over := e.blame(signs), outlived(signs, slices.Concat(e.groups, e.resolved), e.slotWidth(), e.changedAt)
+	known := slices.Concat(e.groups, e.resolved)
+	markAnew(signs, known, e.dated(), e.dependsOn)
+	blame, over := e.blame(signs), outlived(signs, known, e.slotWidth(), e.changedAt)
 	for _, s := range signs {
 		if s.telling() && !over[s] {
 			of(blame[s]).take(s)

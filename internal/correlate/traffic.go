@@ -38,7 +38,7 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	if first == 0 {
 		first, slot = s.counted, min(slot, s.countedTo)
 	}
-	if s.requests == nil || first == 0 || slot-e.slotOf(first) < trafficKnown {
+	if s.requests == nil || first == 0 || slot-e.slotOf(first) < trafficKnown || e.fleeting(s.name) {
 		return nil
 	}
 	s.requests.advance(slot)

@@ -8,6 +8,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"flag"
@@ -17,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,7 +26,8 @@ import (
 
 // shopd is what one service does with each request.
 type shopd struct {
-	calls  string // URL of the next service, "" for none
+	calls  []string // URLs of the next service's replicas, asked by turns; none: it calls nothing
+	turn   atomic.Uint64
 	work   time.Duration
 	disk   *os.File
 	client *http.Client
@@ -32,12 +35,13 @@ type shopd struct {
 	writers chan struct{}
 
 	slow atomic.Int64
-	fail atomic.Bool
+	fail atomic.Uint64 // every so many requests fail, 0 for none
+	seen atomic.Uint64
 }
 
 func main() {
 	listen := flag.String("listen", "", "address to serve at")
-	calls := flag.String("calls", "", "URL to call for each request")
+	calls := flag.String("calls", "", "URL to call for each request; of several, with commas between them, one by turns")
 	load := flag.String("load", "", "URL to call ten times a second, for ever")
 	disk := flag.String("disk", "", "file to write to at each request")
 	resolver := flag.String("resolver", "", "address of the name server to ask at each call")
@@ -53,7 +57,7 @@ func main() {
 	for range *burn {
 		go spin(context.Background(), time.Hour)
 	}
-	s := &shopd{calls: *calls, work: *work, client: clientOf(*resolver), writers: make(chan struct{}, 3)}
+	s := &shopd{calls: strings.FieldsFunc(*calls, func(r rune) bool { return r == ',' }), work: *work, client: clientOf(*resolver), writers: make(chan struct{}, 3)}
 	if *disk != "" {
 		s.disk = openDirect(*disk)
 	}
@@ -86,8 +90,10 @@ func clientOf(resolver string) *http.Client {
 // serve begins when the service that it calls answers, as a readiness probe sees
 // to elsewhere.
 func (s *shopd) serve(address string) {
-	for s.calls != "" && s.call(s.calls) != nil {
-		time.Sleep(100 * time.Millisecond)
+	for _, url := range s.calls {
+		for s.call(url) != nil {
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
 	server := &http.Server{Addr: address, Handler: http.HandlerFunc(s.handle), ReadHeaderTimeout: time.Second}
 	log.Fatal(server.ListenAndServe())
@@ -102,12 +108,12 @@ func (s *shopd) handle(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	if s.fail.Load() {
+	if every := s.fail.Load(); every > 0 && s.seen.Add(1)%every == 0 {
 		http.Error(w, "no", http.StatusInternalServerError)
 		return
 	}
-	if s.calls != "" {
-		if err := s.call(s.calls); err != nil {
+	if n := uint64(len(s.calls)); n > 0 {
+		if err := s.call(s.calls[s.turn.Add(1)%n]); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
@@ -163,7 +169,14 @@ func (s *shopd) obey(input io.Reader) {
 			}
 			s.slow.Store(int64(d))
 		case "fail":
-			s.fail.Store(true)
+			every, err := strconv.ParseUint(cmp.Or(rest, "1"), 10, 64)
+			if err != nil {
+				log.Fatal(err)
+			}
+			s.fail.Store(every)
+		case "heal":
+			s.fail.Store(0)
+			s.slow.Store(0)
 		case "eat":
 			for {
 				eaten = append(eaten, make([]byte, 1<<20))

@@ -13,7 +13,7 @@ import (
 
 // serveNames answers that every name is at 127.0.0.1, or that the server has
 // failed.
-func serveNames(address string, fail *atomic.Bool) {
+func serveNames(address string, fail *atomic.Uint64) {
 	conn, err := net.ListenPacket("udp", address)
 	if err != nil {
 		log.Fatal(err)
@@ -24,7 +24,7 @@ func serveNames(address string, fail *atomic.Bool) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if answer := answerTo(buffer[:n], fail.Load()); answer != nil {
+		if answer := answerTo(buffer[:n], fail.Load() > 0); answer != nil {
 			_, _ = conn.WriteTo(answer, from) // a client that does not get it retries
 		}
 	}

@@ -41,6 +41,12 @@ func (r *ebpfReceiver) observe(w *watch) error {
 			o.Observe(int64(w.panics.Total()))
 			return nil
 		}),
+		r.telemetry.RegisterTapioEbpfProfilerEndsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
+			if runner, ok := p.(probe.Runner); ok {
+				o.Observe(int64(runner.Ends()))
+			}
+			return nil
+		})),
 		r.telemetry.RegisterTapioEbpfLostCallback(w.eachProbe(w.observeLost)),
 		r.telemetry.RegisterTapioEbpfMapMemoryCallback(w.observeMemory),
 		r.telemetry.RegisterTapioEbpfProgramRunsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {

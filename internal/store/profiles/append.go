@@ -75,7 +75,7 @@ func (a *appender) append(p *part) {
 	a.row.begin(&e)
 	for i := range p.Samples {
 		a.set(&p.Samples[i])
-		v.rows = a.row.encode(&e, v.rows)
+		v.rows = a.row.encode(&e, room(v.rows, a.row.size()))
 		e.observe(&a.row)
 	}
 	e.to = len(v.rows)
@@ -102,7 +102,7 @@ func (v *volume) add(e *entry, arrival time.Time) {
 	v.pushEntry(e)
 	v.samples += e.samples
 	v.latest = arrival
-	if len(v.entries) == 1 || e.first < v.first {
+	if v.count == 1 || e.first < v.first {
 		v.first = e.first
 	}
 	v.last = max(v.last, e.last)

@@ -82,6 +82,7 @@ func observations(p *model.Profile) (n int) {
 type cutter struct {
 	most  int64 // cost of a part
 	whole int64 // cost of the latest profile
+	id    model.ProfileID
 
 	dictionary *model.ProfileDictionary
 	stacks     []uint32 // the part that has the stack already
@@ -109,8 +110,7 @@ func (c *cutter) cut(p *model.Profile) (parts []part, refused int) {
 	samples = byTime(samples)
 	next := *p
 	if next.ID == (model.ProfileID{}) {
-		binary.BigEndian.PutUint64(next.ID[:8], rand.Uint64())
-		binary.BigEndian.PutUint64(next.ID[8:], rand.Uint64())
+		next.ID = c.newID()
 	}
 	c.whole = 0
 	from, cost := 0, int64(0)
@@ -128,6 +128,16 @@ func (c *cutter) cut(p *model.Profile) (parts []part, refused int) {
 	}
 	next.Samples = samples[from:]
 	return append(parts, part{next, uint64(len(parts))}), refused
+}
+
+// newID returns one behind the one before, which takes no room in a volume.
+func (c *cutter) newID() model.ProfileID {
+	if c.id == (model.ProfileID{}) {
+		binary.BigEndian.PutUint64(c.id[:8], rand.Uint64())
+		binary.BigEndian.PutUint64(c.id[8:], rand.Uint64())
+	}
+	c.id = next(c.id)
+	return c.id
 }
 
 // byTime returns the samples in the order of their first time, those without one first.

@@ -179,7 +179,7 @@ func decodeVolume(image *Image) (*volume, error) {
 		place = e.to
 		v.add(&e, image.Latest)
 	}
-	if d.broken() || !d.Done() || place != len(v.rows) || len(v.entries) == 0 {
+	if d.broken() || !d.Done() || place != len(v.rows) || v.count == 0 {
 		return nil, errContradiction
 	}
 	v.filed = image.Count
@@ -201,7 +201,7 @@ func (d *decoder) each(read func(i int)) {
 func (d *decoder) dictionary(v *volume) {
 	d.each(func(int) {
 		f := d.frame()
-		v.frames = append(v.frames, v.pack(&f))
+		v.frames = appended(v.frames, v.pack(&f))
 	})
 	v.nodes = append(v.nodes, node{})
 	d.each(func(i int) {
@@ -210,7 +210,7 @@ func (d *decoder) dictionary(v *volume) {
 	})
 	d.each(func(int) { v.stacks = append(v.stacks, d.below(len(v.nodes))) })
 	d.each(func(int) {
-		v.sets = append(v.sets, v.list(d.set()))
+		v.sets = appended(v.sets, v.list(d.set()))
 	})
 }
 

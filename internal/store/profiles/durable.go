@@ -52,11 +52,11 @@ func (s *Store) nextPending(upTo uint64) (view, *Image) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.volumes {
-		if v.filed == len(v.entries) || v.lookup != nil && v.seqOf(v.filed) > upTo {
+		if v.filed == v.count || v.lookup != nil && v.seqOf(v.filed) > upTo {
 			continue
 		}
 		return v.parts, &Image{
-			First: v.firstSeq(), Count: len(v.entries), Oldest: v.first, Newest: v.last, Begun: v.begun, Latest: v.latest,
+			First: v.firstSeq(), Count: v.count, Oldest: v.first, Newest: v.last, Begun: v.begun, Latest: v.latest,
 		}
 	}
 	return view{}, nil
@@ -101,9 +101,9 @@ func (s *Store) Filed() (upTo uint64, unfiled int) {
 	defer s.mu.Unlock()
 	upTo = s.seq
 	for _, v := range s.volumes {
-		if v.filed < len(v.entries) {
+		if v.filed < v.count {
 			upTo = min(upTo, v.seqOf(v.filed)-1)
-			unfiled += len(v.entries) - v.filed
+			unfiled += v.count - v.filed
 		}
 	}
 	return upTo, unfiled

@@ -198,8 +198,8 @@ func (v *view) encode() []byte {
 		e.origin(resources[s.resource], s.scope, v.attributes(s.attributes))
 		e.kind(&v.kinds[s.kind])
 	}
-	for i := range v.entries {
-		of := v.entry(i)
+	for all := v.from(0); all.more(); {
+		of := all.next()
 		e.entry(&of)
 	}
 	return e.bytes

@@ -4,6 +4,7 @@
 package profiles
 
 import (
+	"encoding/binary"
 	"time"
 	"unsafe"
 
@@ -26,19 +27,19 @@ type entry struct {
 	total       int64
 }
 
-// packedEntry is an entry as a volume keeps it: its sequence is that of the entry before and
-// one more, and its rows end where those of the next one begin. Profiles of one
-// interval have the time in common, and most have samples without times.
-type packedEntry struct {
-	id       model.ProfileID
-	total    int64
-	interval uint32
-	series   uint32
-	from     uint32
-	samples  uint32
-	span     uint32 // unknown if its samples have no times
-	back     uint32 // parts of the profile before it, and below that whether it is scaled
-}
+// An entry is kept in heads, in variable-length numbers: its series, with flags below; the bytes of its
+// rows; its samples; their sum, divided by the scale; and what the flags announce.
+const (
+	headScaled   = 1 << iota // the scale is the period of its type
+	headTimed                // the times follow that its samples span
+	headMore                 // a part of a profile: the number of those before it follows
+	headInterval             // another interval than that of the entry before
+	headID                   // its id follows; else it is one more than that of the entry before
+
+	headBits = 5
+	// maxHead is the most bytes of an entry in heads.
+	maxHead = 7*binary.MaxVarintLen64 + len(model.ProfileID{})
+)
 
 // interval is when profiles began, and how long they took.
 type interval struct {
@@ -46,61 +47,135 @@ type interval struct {
 	duration time.Duration
 }
 
-// span is the first and the last time of samples.
-type span struct{ first, last model.Nanos }
+// mark is where every markEvery-th entry begins, and what those before it amount to.
+type mark struct {
+	head, rows, interval uint32
+	last                 model.ProfileID
+}
+
+const markEvery = 32
 
 const (
-	entrySize    = int64(unsafe.Sizeof(packedEntry{}))
 	intervalSize = int64(unsafe.Sizeof(interval{}))
-	spanSize     = int64(unsafe.Sizeof(span{}))
-	scaledBits   = 1
+	markSize     = int64(unsafe.Sizeof(mark{}))
 )
+
+// next is the id behind this one.
+func next(id model.ProfileID) model.ProfileID {
+	binary.BigEndian.PutUint64(id[8:], binary.BigEndian.Uint64(id[8:])+1)
+	return id
+}
 
 // pushEntry appends an entry, whose rows are the last ones.
 func (v *volume) pushEntry(e *entry) {
-	if len(v.entries) == 0 {
+	if v.count == 0 {
 		v.begin = e.seq
 	}
+	flags := uint64(0)
 	if last := len(v.intervals) - 1; last < 0 || v.intervals[last] != (interval{e.time, e.duration}) {
-		v.intervals = append(v.intervals, interval{e.time, e.duration})
+		v.intervals = appended(v.intervals, interval{e.time, e.duration})
+		if last >= 0 {
+			flags |= headInterval
+		}
 	}
-	packed := packedEntry{
-		id: e.id, total: e.total, interval: uint32(len(v.intervals) - 1), series: e.series, from: uint32(e.from), samples: uint32(e.samples), span: unknown,
-		back: uint32(e.seq-e.profile) << scaledBits,
+	if v.count%markEvery == 0 {
+		v.marks = appended(v.marks, mark{uint32(len(v.heads)), uint32(e.from), uint32(len(v.intervals) - 1), v.lastID})
+		flags &^= headInterval
 	}
 	if e.scale != 1 {
-		packed.back |= 1
+		flags |= headScaled
 	}
 	if e.timed {
-		packed.span = uint32(len(v.spans))
-		v.spans = append(v.spans, span{e.first, e.last})
+		flags |= headTimed
 	}
-	v.entries = append(v.entries, packed)
+	if e.profile != e.seq {
+		flags |= headMore
+	}
+	if e.id != next(v.lastID) {
+		flags |= headID
+	}
+	v.heads = room(v.heads, maxHead)
+	v.heads = binary.AppendUvarint(v.heads, uint64(e.series)<<headBits|flags)
+	v.heads = binary.AppendUvarint(v.heads, uint64(e.to-e.from))
+	v.heads = binary.AppendUvarint(v.heads, e.samples)
+	v.heads = binary.AppendVarint(v.heads, e.total/e.scale)
+	if e.timed {
+		v.heads = binary.AppendVarint(v.heads, int64(e.first-e.time))
+		v.heads = binary.AppendVarint(v.heads, int64(e.last-e.first))
+	}
+	if flags&headMore != 0 {
+		v.heads = binary.AppendUvarint(v.heads, e.seq-e.profile)
+	}
+	if flags&headID != 0 {
+		v.heads = append(v.heads, e.id[:]...)
+	}
+	v.lastID = e.id
+	v.count++
 }
 
-// entry returns an entry as it was appended.
-func (v *view) entry(i int) entry {
-	packed := &v.entries[i]
-	at := v.intervals[packed.interval]
-	e := entry{
-		id: packed.id, seq: v.seqOf(i), series: packed.series, time: at.time, duration: at.duration, first: at.time, last: at.time,
-		from: int(packed.from), to: len(v.rows), scale: 1, samples: uint64(packed.samples), total: packed.total,
+// reader reads entries one after the other.
+type reader struct {
+	of       *view
+	i        int // of the next entry
+	heads    numbers
+	rows     int
+	interval uint32
+	last     model.ProfileID
+}
+
+// from returns a reader of the i-th entry and those behind it.
+func (v *view) from(i int) reader {
+	r := reader{of: v, i: v.count}
+	if i >= v.count {
+		return r
 	}
-	e.profile = e.seq - uint64(packed.back>>scaledBits)
-	if packed.back&1 != 0 {
-		e.scale = v.kinds[v.series[e.series].kind].Period
+	at := &v.marks[i/markEvery]
+	r = reader{of: v, i: i / markEvery * markEvery, heads: numbers{data: v.heads[at.head:]}, rows: int(at.rows), interval: at.interval, last: at.last}
+	for r.i < i {
+		r.next()
 	}
-	if packed.span != unknown {
-		e.timed, e.first, e.last = true, v.spans[packed.span].first, v.spans[packed.span].last
+	return r
+}
+
+// more reports whether there is a next entry.
+func (r *reader) more() bool { return r.i < r.of.count }
+
+// next returns the next entry, as it was appended.
+func (r *reader) next() (e entry) {
+	head := r.heads.uint()
+	length := int(r.heads.uint())
+	e = entry{
+		seq: r.of.seqOf(r.i), profile: r.of.seqOf(r.i), series: uint32(head >> headBits), from: r.rows, to: r.rows + length, scale: 1,
+		samples: r.heads.uint(), id: next(r.last),
 	}
-	if i+1 < len(v.entries) {
-		e.to = int(v.entries[i+1].from)
+	if head&headScaled != 0 {
+		e.scale = r.of.kinds[r.of.series[e.series].kind].Period
 	}
+	e.total = r.heads.int() * e.scale
+	if head&headInterval != 0 {
+		r.interval++
+	}
+	at := r.of.intervals[r.interval]
+	e.time, e.duration, e.first, e.last = at.time, at.duration, at.time, at.time
+	if head&headTimed != 0 {
+		e.timed, e.first = true, e.time+model.Nanos(r.heads.int())
+		e.last = e.first + model.Nanos(r.heads.int())
+	}
+	if head&headMore != 0 {
+		e.profile -= r.heads.uint()
+	}
+	if head&headID != 0 {
+		r.heads.take(copy(e.id[:], r.heads.data))
+	}
+	r.i, r.rows, r.last = r.i+1, e.to, e.id
 	return e
 }
 
 // seqOf is the sequence of an entry.
 func (v *view) seqOf(i int) uint64 { return v.begin + uint64(i) }
 
+// after is how many entries have sequences up to this one.
+func (v *view) after(seq uint64) int { return int(max(seq+1, v.begin) - v.begin) }
+
 // lastSeq is the sequence of the last entry, of a volume that has one.
-func (v *view) lastSeq() uint64 { return v.seqOf(len(v.entries) - 1) }
+func (v *view) lastSeq() uint64 { return v.seqOf(v.count - 1) }

@@ -30,7 +30,7 @@ func TestIndexFindsWhatAMapFinds(t *testing.T) {
 		require.Equal(t, key, list[place])
 	}
 	assert.Len(t, list, len(known))
-	assert.LessOrEqual(t, x.size(), int64(3*slotSize*len(list)))
+	assert.LessOrEqual(t, x.size(), int64(6*len(list)))
 	_, found := x.find("5000", func(i uint32) string { return list[i] })
 	assert.False(t, found)
 }

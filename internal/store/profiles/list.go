@@ -74,7 +74,7 @@ func behind(infos []model.ProfileInfo, paging model.Paging) []model.ProfileInfo 
 
 func newestSeq(views []view) (newest uint64) {
 	for i := range views {
-		if len(views[i].entries) > 0 {
+		if views[i].count > 0 {
 			newest = max(newest, views[i].lastSeq())
 		}
 	}
@@ -104,7 +104,7 @@ func collect(ctx context.Context, views []view, query *model.ProfileQuery, upTo 
 		if !known {
 			of = s.origin(e.series)
 			origins[s.series[e.series].key] = of
-			if refused = take(pairSize * int64(len(of.resource.Attributes)+len(of.attributes))); refused != nil {
+			if refused = take(keyValueSize * int64(len(of.resource.Attributes)+len(of.attributes))); refused != nil {
 				return
 			}
 		}

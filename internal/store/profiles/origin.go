@@ -23,29 +23,68 @@ type packedResource struct {
 
 // What one thing takes in bytes.
 const (
-	pairSize     = int64(unsafe.Sizeof(model.KeyValue{}))
+	pairSize     = int64(unsafe.Sizeof(packedPair{}))
+	valueSize    = int64(unsafe.Sizeof(model.Value{}))
+	keyValueSize = int64(unsafe.Sizeof(model.KeyValue{}))
 	listSize     = int64(unsafe.Sizeof(attributeList{}))
 	resourceSize = int64(unsafe.Sizeof(packedResource{}))
 	kindSize     = int64(unsafe.Sizeof(model.ProfileType{}))
 )
 
+// packedPair is one attribute. Its value is an integer, the place of a text, or that of one of
+// the other values.
+type packedPair struct {
+	value uint64
+	key   uint32
+	kind  model.Kind
+}
+
 // pair returns the place of one attribute.
 func (v *volume) pair(of *model.KeyValue) uint32 {
-	key := pairKey(of)
-	at := func(i uint32) string { return pairKey(&v.pairs[i]) }
-	if place, found := v.lookup.pairs.find(key, at); found {
+	packed := packedPair{key: v.text(of.Key), kind: of.Kind()}
+	switch packed.kind {
+	case model.KindString:
+		packed.value = uint64(v.text(of.Str()))
+	case model.KindInt:
+		packed.value = uint64(of.Int())
+	default:
+		packed.value = uint64(v.other(of.Value))
+	}
+	return intern(&v.lookup.pairs, &v.pairs, packed)
+}
+
+// other returns the place of a value that is neither a text nor an integer.
+func (v *volume) other(value model.Value) uint32 {
+	at := func(i uint32) string { return valueKey(v.others[i]) }
+	key := valueKey(value)
+	if place, found := v.lookup.others.find(key, at); found {
 		return place
 	}
-	place := uint32(len(v.pairs))
-	kept := *of
-	kept.Key = v.texts[v.text(of.Key)]
-	v.pairs = append(v.pairs, kept)
-	v.textBytes += int64(model.Attributes{*of}.Size())
-	v.lookup.pairs.add(key, place, at)
+	place := uint32(len(v.others))
+	v.others = appended(v.others, value)
+	v.textBytes += int64(len(value.Str()) + model.Attributes(value.Items()).Size())
+	v.lookup.others.add(key, place, at)
 	return place
 }
 
-func pairKey(of *model.KeyValue) string { return string(appendAttributes(nil, model.Attributes{*of})) }
+func valueKey(value model.Value) string {
+	return string(appendAttributes(nil, model.Attributes{{Value: value}}))
+}
+
+// pair returns an attribute as it came.
+func (v *view) pair(place uint64) model.KeyValue {
+	of := &v.pairs[place]
+	pair := model.KeyValue{Key: v.texts[of.key]}
+	switch of.kind {
+	case model.KindString:
+		pair.Value.SetString(v.texts[of.value])
+	case model.KindInt:
+		pair.Value.SetInt(int64(of.value))
+	default:
+		pair.Value = v.others[of.value]
+	}
+	return pair
+}
 
 // list returns the attributes as the volume keeps them.
 func (v *volume) list(attributes model.Attributes) attributeList {
@@ -54,6 +93,7 @@ func (v *volume) list(attributes model.Attributes) attributeList {
 		places[i] = v.pair(&attributes[i])
 	}
 	from := uint32(len(v.refs))
+	v.refs = room(v.refs, binary.MaxVarintLen32*len(places))
 	for _, place := range places {
 		v.refs = binary.AppendUvarint(v.refs, uint64(place))
 	}
@@ -67,7 +107,7 @@ func (v *view) attributes(of attributeList) model.Attributes {
 	}
 	var list model.Attributes
 	for rest := (numbers{data: v.refs[of.from:of.to]}); len(rest.data) > 0; {
-		list = append(list, v.pairs[rest.uint()])
+		list = append(list, v.pair(rest.uint()))
 	}
 	return list
 }
@@ -93,7 +133,7 @@ func (v *volume) resource(of *model.Resource) uint32 {
 		return place
 	}
 	place := uint32(len(v.resources))
-	v.resources = append(v.resources, packedResource{list, rest})
+	v.resources = appended(v.resources, packedResource{list, rest})
 	v.lookup.resources.add(at(place), place, at)
 	v.textBytes += int64(len(restKey(rest)))
 	return place
@@ -133,7 +173,7 @@ func (v *volume) set(attributes model.Attributes) uint32 {
 		return place
 	}
 	place := uint32(len(v.sets))
-	v.sets = append(v.sets, list)
+	v.sets = appended(v.sets, list)
 	v.lookup.sets.add(at(place), place, at)
 	return place
 }
@@ -157,7 +197,7 @@ func (v *volume) seriesOf(p *model.Profile) uint32 {
 func (v *volume) appendSeries(key seriesKey, p *model.Profile) {
 	s := series{key: key, resource: v.resource(p.Resource), attributes: v.list(p.Attributes), scope: v.scope(p.Scope)}
 	s.kind = intern(&v.lookup.kinds, &v.kinds, p.Type)
-	v.series = append(v.series, s)
+	v.series = appended(v.series, s)
 }
 
 // scope returns the scope of a series before that is equal, or this one.

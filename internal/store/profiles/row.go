@@ -76,6 +76,11 @@ func (r *row) flagsOf(scale int64) (flags byte) {
 	return flags
 }
 
+// size is the most bytes that the row takes.
+func (r *row) size() int {
+	return 5*binary.MaxVarintLen64 + (len(r.times)+len(r.values))*binary.MaxVarintLen64
+}
+
 // encode appends the row, whose fields are set, to rows.
 func (r *row) encode(e *entry, rows []byte) []byte {
 	flags := r.flagsOf(e.scale)

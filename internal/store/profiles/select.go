@@ -138,11 +138,11 @@ func entries(ctx context.Context, views []view, query *model.ProfileQuery, use f
 	looked := 0
 	for i := range views {
 		s := newSelection(&views[i], query)
-		for j := range views[i].entries {
+		for all := views[i].from(0); all.more(); {
 			if looked++; looked%checkEvery == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if e := views[i].entry(j); s.mayMatch(&e) {
+			if e := all.next(); s.mayMatch(&e) {
 				use(s, &e)
 			}
 		}

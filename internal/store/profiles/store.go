@@ -169,7 +169,7 @@ func (s *Store) Stats() Stats {
 		for i := range v.series {
 			kinds[v.series[i].key] = struct{}{}
 		}
-		if len(v.entries) == 0 {
+		if v.count == 0 {
 			continue
 		}
 		if stats.FirstSeq == 0 {
@@ -229,13 +229,12 @@ func Sizes(s *Store) map[string]int64 {
 	sizes := map[string]int64{}
 	for _, v := range s.volumes {
 		sizes["rows"] += int64(cap(v.rows))
-		sizes["frames"] += packedSize * int64(cap(v.frames))
-		sizes["stacks"] += nodeSize*int64(cap(v.nodes)) + stackSize*int64(cap(v.stacks))
+		sizes["frames"] += v.framesSize()
+		sizes["stacks"] += v.stacksSize()
 		sizes["links"] += linkSize * int64(cap(v.links))
-		sizes["origins"] += pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + int64(cap(v.refs)) +
-			seriesSize*int64(cap(v.series)) + kindSize*int64(cap(v.kinds))
+		sizes["origins"] += v.originsSize()
 		sizes["profiles"] += v.entriesSize()
-		sizes["texts"] += v.textBytes + stringSize*int64(cap(v.texts))
+		sizes["texts"] += v.textsSize()
 		if v.lookup != nil {
 			sizes["lookups"] += v.lookup.size()
 		}

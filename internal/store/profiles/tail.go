@@ -40,15 +40,12 @@ func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
 	samples := 0
 	for i := range views {
 		v := &views[i]
-		if len(v.entries) == 0 || v.lastSeq() <= t.position {
+		if v.count == 0 || v.lastSeq() <= t.position {
 			continue
 		}
 		nameFrames(v, t.store.Resolve)
-		for j := range v.entries {
-			e := v.entry(j)
-			if e.seq <= t.position {
-				continue
-			}
+		for all := v.from(v.after(t.position)); all.more(); {
+			e := all.next()
 			if !r.continues(&e) && (len(r.list) == max || samples >= tailSamples) {
 				return r.list, lost, true
 			}
@@ -62,7 +59,7 @@ func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
 // oldestSeq is the first sequence that is held, 0 for none.
 func oldestSeq(views []view) uint64 {
 	for i := range views {
-		if len(views[i].entries) > 0 {
+		if views[i].count > 0 {
 			return views[i].begin
 		}
 	}

@@ -15,20 +15,24 @@ import (
 // stays valid and unchanged while more is appended.
 type parts struct {
 	texts     []string
+	modules   []module
 	frames    []packedFrame
+	odd       []oddFrame
 	nodes     []node   // the tree of stacks; nodes[0] is its root
 	stacks    []uint32 // the nodes that samples end at
-	pairs     []model.KeyValue
-	refs      []byte // places of pairs, of all attributeLists
+	pairs     []packedPair
+	others    []model.Value // of pairs, neither texts nor integers
+	refs      []byte        // places of pairs, of all attributeLists
 	sets      []attributeList
 	resources []packedResource
 	links     []link
 	kinds     []model.ProfileType
 	series    []series
 	begin     uint64 // sequence of the first entry
-	entries   []packedEntry
+	count     int    // of entries
+	heads     []byte // the entries without their rows
+	marks     []mark // where some of them begin
 	intervals []interval
-	spans     []span
 	rows      []byte // of all entries
 
 	// named are the frames that were named when the volume was read, by place.
@@ -59,10 +63,13 @@ type series struct {
 // lookup finds what is in the dictionary already.
 type lookup struct {
 	texts     index[string]
+	modules   index[module]
 	frames    index[packedFrame]
+	odd       index[oddFrame]
 	nodes     index[node]
 	stacks    index[uint32]
-	pairs     index[string]
+	pairs     index[packedPair]
+	others    index[string]
 	sets      index[string]
 	resources index[string]
 	links     index[link]
@@ -72,19 +79,19 @@ type lookup struct {
 
 func newLookup() *lookup {
 	return &lookup{
-		newIndex[string](), newIndex[packedFrame](), newIndex[node](), newIndex[uint32](), newIndex[string](), newIndex[string](), newIndex[string](),
-		newIndex[link](), newIndex[model.ProfileType](), newIndex[seriesKey](),
+		newIndex[string](), newIndex[module](), newIndex[packedFrame](), newIndex[oddFrame](), newIndex[node](), newIndex[uint32](),
+		newIndex[packedPair](), newIndex[string](), newIndex[string](), newIndex[string](), newIndex[link](), newIndex[model.ProfileType](),
+		newIndex[seriesKey](),
 	}
 }
 
 func (l *lookup) size() int64 {
-	return l.texts.size() + l.frames.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.sets.size() + l.resources.size() + l.links.size() +
-		l.kinds.size() + l.series.size()
+	return l.texts.size() + l.modules.size() + l.frames.size() + l.odd.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.others.size() +
+		l.sets.size() + l.resources.size() + l.links.size() + l.kinds.size() + l.series.size()
 }
 
 // What one thing takes in bytes, with the room that growing leaves.
 const (
-	packedSize = int64(unsafe.Sizeof(packedFrame{}))
 	frameSize  = int64(unsafe.Sizeof(model.Frame{}))
 	nodeSize   = int64(unsafe.Sizeof(node{}))
 	stackSize  = 4
@@ -107,6 +114,7 @@ type volume struct {
 	samples       uint64
 	textBytes     int64 // of strings and attributes
 	filed         int   // entries that are in its file
+	lastID        model.ProfileID
 }
 
 func newVolume(now time.Time) *volume {
@@ -115,37 +123,63 @@ func newVolume(now time.Time) *volume {
 
 // size is the bytes that the volume takes.
 func (v *volume) size() int64 {
-	size := volumeSize + v.textBytes + int64(cap(v.rows)) + int64(cap(v.refs)) + stringSize*int64(cap(v.texts)) +
-		packedSize*int64(cap(v.frames)) + nodeSize*int64(cap(v.nodes)) + linkSize*int64(cap(v.links)) + stackSize*int64(cap(v.stacks)) +
-		pairSize*int64(cap(v.pairs)) + listSize*int64(cap(v.sets)) + resourceSize*int64(cap(v.resources)) + kindSize*int64(cap(v.kinds)) +
-		seriesSize*int64(cap(v.series)) + v.entriesSize()
+	size := volumeSize + v.textsSize() + v.framesSize() + v.stacksSize() + v.originsSize() + v.entriesSize() + linkSize*int64(cap(v.links)) +
+		int64(cap(v.rows))
 	if v.lookup != nil {
 		size += v.lookup.size()
 	}
 	return size
 }
 
+func (v *volume) textsSize() int64 { return v.textBytes + stringSize*int64(cap(v.texts)) }
+
+func (v *view) framesSize() int64 {
+	return packedSize*int64(cap(v.frames)) + moduleSize*int64(cap(v.modules)) + oddSize*int64(cap(v.odd))
+}
+
+func (v *view) stacksSize() int64 {
+	return nodeSize*int64(cap(v.nodes)) + stackSize*int64(cap(v.stacks))
+}
+
+// originsSize is the bytes of what profiles and samples come from.
+func (v *view) originsSize() int64 {
+	return pairSize*int64(cap(v.pairs)) + valueSize*int64(cap(v.others)) + int64(cap(v.refs)) + listSize*int64(cap(v.sets)) +
+		resourceSize*int64(cap(v.resources)) + kindSize*int64(cap(v.kinds)) + seriesSize*int64(cap(v.series))
+}
+
 // entriesSize is the bytes that the entries take without their rows.
 func (v *view) entriesSize() int64 {
-	return entrySize*int64(cap(v.entries)) + intervalSize*int64(cap(v.intervals)) + spanSize*int64(cap(v.spans))
+	return int64(cap(v.heads)) + markSize*int64(cap(v.marks)) + intervalSize*int64(cap(v.intervals))
 }
 
 // compact ends the growth of a volume.
 func (v *volume) compact() {
 	v.lookup = nil
-	v.texts, v.frames, v.nodes, v.stacks = exact(v.texts), exact(v.frames), exact(v.nodes), exact(v.stacks)
-	v.pairs, v.refs, v.sets, v.resources = exact(v.pairs), exact(v.refs), exact(v.sets), exact(v.resources)
-	v.intervals, v.spans = exact(v.intervals), exact(v.spans)
-	v.links, v.kinds, v.series, v.entries, v.rows = exact(v.links), exact(v.kinds), exact(v.series), exact(v.entries), exact(v.rows)
+	v.texts, v.modules, v.frames, v.odd = exact(v.texts), exact(v.modules), exact(v.frames), exact(v.odd)
+	v.nodes, v.stacks, v.links = exact(v.nodes), exact(v.stacks), exact(v.links)
+	v.pairs, v.others, v.refs, v.sets = exact(v.pairs), exact(v.others), exact(v.refs), exact(v.sets)
+	v.resources, v.kinds, v.series = exact(v.resources), exact(v.kinds), exact(v.series)
+	v.heads, v.marks, v.intervals, v.rows = exact(v.heads), exact(v.marks), exact(v.intervals), exact(v.rows)
 }
 
 // exact gives back the room for growth.
 func exact[T any](list []T) []T {
-	if cap(list)-len(list) < len(list)/8 {
+	if cap(list)-len(list) < len(list)/16 {
 		return list
 	}
 	return append(make([]T, 0, len(list)), list...)
 }
+
+// room returns the list with room for n more. It grows by an eighth, where append doubles it.
+func room[T any](list []T, n int) []T {
+	if cap(list)-len(list) >= n {
+		return list
+	}
+	return append(make([]T, 0, len(list)+max(n, 8, len(list)/8)), list...)
+}
+
+// appended is append, with the growth of room.
+func appended[T any](list []T, item T) []T { return append(room(list, 1), item) }
 
 // text returns the place of a text.
 func (v *volume) text(text string) uint32 {
@@ -155,37 +189,10 @@ func (v *volume) text(text string) uint32 {
 	}
 	place := uint32(len(v.texts))
 	text = strings.Clone(text) // it may be a part of a much larger text
-	v.texts = append(v.texts, text)
+	v.texts = appended(v.texts, text)
 	v.textBytes += int64(len(text))
 	v.lookup.texts.add(text, place, at)
 	return place
-}
-
-// packedFrame is a frame whose texts are places in texts.
-type packedFrame struct {
-	function, file, mapping, buildID, kind uint32
-	line                                   int64
-	address                                uint64
-}
-
-func (v *volume) pack(f *model.Frame) packedFrame {
-	return packedFrame{
-		v.text(f.Function), v.text(f.File), v.text(f.Mapping), v.text(f.BuildID), v.text(f.Kind), f.Line, f.Address,
-	}
-}
-
-func (v *volume) frame(f *model.Frame) uint32 { return intern(&v.lookup.frames, &v.frames, v.pack(f)) }
-
-// frame returns a frame as it came, or as it was named later.
-func (v *view) frame(place uint32) model.Frame {
-	if named, found := v.named[place]; found {
-		return named
-	}
-	f := &v.frames[place]
-	return model.Frame{
-		Function: v.texts[f.function], File: v.texts[f.file], Mapping: v.texts[f.mapping], BuildID: v.texts[f.buildID], Kind: v.texts[f.kind],
-		Line: f.line, Address: f.address,
-	}
 }
 
 // child returns the node of a frame that the one of parent called.

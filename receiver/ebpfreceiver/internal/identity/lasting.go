@@ -6,6 +6,7 @@
 package identity
 
 import (
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -89,6 +90,11 @@ func (t *Table) EndedCommand(p *Process) bool {
 	}
 	stat, err := t.stat(p.Key.PID)
 	return err != nil || stat.key != p.Key
+}
+
+// HasThread reports whether a process has that thread still.
+func (t *Table) HasThread(pid, thread uint32) bool {
+	return unix.Access(t.file(pid, "task/"+strconv.FormatUint(uint64(thread), 10)), unix.F_OK) == nil
 }
 
 // isInstance reports whether the process, or the first of those that it belongs to,

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	TapioEbpfLost           metric.Int64ObservableCounter
 	TapioEbpfMapMemory      metric.Int64ObservableGauge
 	TapioEbpfPanics         metric.Int64ObservableCounter
+	TapioEbpfProfilerEnds   metric.Int64ObservableCounter
 	TapioEbpfProgramRunTime metric.Float64ObservableCounter
 	TapioEbpfProgramRuns    metric.Int64ObservableCounter
 	TapioEbpfSyscalls       metric.Int64ObservableCounter
@@ -116,6 +117,21 @@ func (builder *TelemetryBuilder) RegisterTapioEbpfPanicsCallback(cb metric.Int64
 		cb(ctx, &observerInt64{inst: builder.TapioEbpfPanics, obs: o})
 		return nil
 	}, builder.TapioEbpfPanics)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTapioEbpfProfilerEndsCallback sets callback for observable TapioEbpfProfilerEnds metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfProfilerEndsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfProfilerEnds, obs: o})
+		return nil
+	}, builder.TapioEbpfProfilerEnds)
 	if err != nil {
 		return err
 	}
@@ -251,6 +267,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tapio_ebpf_panics",
 		metric.WithDescription("Panics that were recovered; the probe's connections start again after one. [Alpha]"),
 		metric.WithUnit("{panic}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TapioEbpfProfilerEnds, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_profiler_ends",
+		metric.WithDescription("How often OpenTelemetry's eBPF profiler ended by itself; it is started again after a rest, and the receiver samples CPUs meanwhile. [Alpha]"),
+		metric.WithUnit("{end}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfProgramRunTime, err = builder.meter.Float64ObservableCounter(

@@ -35,6 +35,12 @@ type Settler interface {
 	Settle(out *emit.Batch, last bool)
 }
 
+// Runner is a probe that runs a process.
+type Runner interface {
+	// Ends counts how often that ended by itself. It is called from any goroutine.
+	Ends() uint64
+}
+
 // Loser is a probe with losses that the account of the ring buffer does not contain.
 type Loser interface {
 	// Lost counts by stage. It is called from any goroutine.

@@ -40,10 +40,11 @@ func (i *profileInterval) owners(table *identity.Table) map[symbols.Process]owne
 	return owners
 }
 
-// mergeCommands adds the samples of commands that share a profile up, under the first of
+// mergeShortLived adds the samples of commands that share a profile up, under the first of
 // them and without their threads: a host that builds software or runs scripts starts
-// thousands, and a profile of each would fill the store.
-func (i *profileInterval) mergeCommands(owners map[symbols.Process]owner) {
+// thousands, and a profile of each would fill the store. It does so with the threads of a process
+// that ended before the interval did, as servers start one for each connection.
+func (i *profileInterval) mergeShortLived(owners map[symbols.Process]owner, hasThread func(process, thread uint32) bool) {
 	first := map[commandKey]symbols.Process{}
 	for _, process := range slices.SortedFunc(maps.Keys(owners), compareProcesses) {
 		of := owners[process]
@@ -51,10 +52,22 @@ func (i *profileInterval) mergeCommands(owners map[symbols.Process]owner) {
 			first[of.key()] = process
 		}
 	}
+	type thread struct{ process, id uint32 }
+	ended := map[thread]bool{}
 	merged := make(map[threadSample]sampleSum, len(i.samples))
 	for sample, sum := range i.samples {
 		if of := owners[sample.process]; of.commands {
 			sample.process, sample.thread = first[of.key()], 0
+		} else if sample.thread != sample.process.PID {
+			at := thread{sample.process.PID, sample.thread}
+			gone, known := ended[at]
+			if !known {
+				gone = !hasThread(at.process, at.id)
+				ended[at] = gone
+			}
+			if gone {
+				sample.thread = 0
+			}
 		}
 		before := merged[sample]
 		merged[sample] = sampleSum{before.Count + sum.Count, before.Nanoseconds + sum.Nanoseconds}

@@ -6,6 +6,9 @@
 package profile
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +65,32 @@ func TestCommandsOfAServiceShareAProfile(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int64{"build/gcc": 3, "build/ld": 1, "other/gcc": 1}, commands)
 	assert.Equal(t, 3, processes)
+}
+
+// Threads of a server that ended share their samples by name; those that are there still have one.
+func TestThreadsThatEndedHaveNoID(t *testing.T) {
+	proc := t.TempDir()
+	const pid, start = 1 << 30, 1
+	require.NoError(t, os.MkdirAll(filepath.Join(proc, strconv.Itoa(pid), "task", "7"), 0o755))
+	out := emit.NewBatch(emit.Origin{}, identity.NewTable(proc))
+	out.Table.Executed(&identity.Start{Key: identity.Key{PID: pid, Start: start}, Exe: "server"})
+	interval := newProfileInterval()
+	interval.period = time.Second
+	stack := resolvedStack{stack: interval.stack([]model.Frame{{Function: "work"}})}
+	for thread := range uint32(1000) {
+		one := drainedSample{key: sampleKey{PID: pid, Start: start * 10_000_000, Thread: thread + 1, Comm: [16]byte{'t'}}, sum: sampleSum{Count: 1}}
+		require.True(t, interval.add(&one, stack))
+	}
+	interval.put(out)
+	profiles, rejected := otlp.Profiles(out.Profiles[0])
+	require.Empty(t, rejected)
+	require.Len(t, profiles, 1)
+	seconds := map[string]int64{}
+	for _, sample := range profiles[0].Samples {
+		id, _ := profiles[0].Dictionary.Sets[sample.Set].Get(semconv.ThreadID)
+		seconds[id.Text()] = sample.Values[0] / 1e9
+	}
+	assert.Equal(t, map[string]int64{"": 999, "7": 1}, seconds)
 }
 
 // Programs choose the names of their functions.

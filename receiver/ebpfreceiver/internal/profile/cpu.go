@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -23,6 +24,9 @@ const (
 	// lastProfiler is how long the end of the receiver waits for OpenTelemetry's profiler.
 	lastProfiler = 5 * time.Second
 	lostUnwound  = "otel_profiler_queue_full"
+	// firstRest is how long OpenTelemetry's profiler rests after it ended by itself, each further
+	// time twice as long up to longestRest: what ended it may be there still.
+	firstRest, longestRest = 10 * time.Second, time.Hour
 )
 
 // cpuSampling samples CPUs, by OpenTelemetry's profiler or by the clocks of this probe:
@@ -38,6 +42,28 @@ type cpuSampling struct {
 	// running reports that the other one has begun to sample programs, failed that it does
 	// not or not any more.
 	running, failed bool
+	rest            rest
+	lostBefore      uint64        // samples, by those that ended
+	ends            atomic.Uint64 // of others that ran
+}
+
+// rest is when a profiler that ran is started again.
+type rest struct {
+	ran   bool
+	since time.Time // it ran
+	wait  time.Duration
+	until time.Time
+}
+
+// begin returns how long it rests.
+func (r *rest) begin(now time.Time) time.Duration {
+	if r.wait == 0 || now.Sub(r.since) > longestRest {
+		r.wait = firstRest
+	} else {
+		r.wait = min(2*r.wait, longestRest)
+	}
+	r.until = now.Add(r.wait)
+	return r.wait
 }
 
 // wantsClocks reports whether the clocks of this probe may be needed.
@@ -58,7 +84,7 @@ func (c *cpuSampling) begin(program *ebpf.Program) error {
 		return nil
 	}
 	if c.wantsOther() {
-		c.other = otelprofiler.Start(c.set.Logger, int(c.config.Frequency), int64(c.config.CPUProfilerMemoryLimitMiB)<<20)
+		c.start()
 	}
 	if program == nil {
 		return nil // reported as a feature that did not load
@@ -67,18 +93,31 @@ func (c *cpuSampling) begin(program *ebpf.Program) error {
 	return c.clocks.attach()
 }
 
+func (c *cpuSampling) start() {
+	c.other = otelprofiler.Start(c.set.Logger, int(c.config.Frequency), int64(c.config.CPUProfilerMemoryLimitMiB)<<20)
+}
+
 // decide ends the clocks once OpenTelemetry's profiler runs, and starts them again should
-// it end.
-func (c *cpuSampling) decide() {
-	if c.other == nil || c.failed {
+// it end; if it ran, it is started again after a rest.
+func (c *cpuSampling) decide(now time.Time) {
+	if c.other == nil {
+		return
+	}
+	if c.failed {
+		if c.rest.ran && !now.Before(c.rest.until) {
+			c.lostBefore += c.other.Lost()
+			c.failed, c.running = false, false
+			c.start()
+		}
 		return
 	}
 	switch running, err := c.other.Running(); {
 	case err != nil:
 		c.failed = true
-		c.fallBack(err)
+		c.fallBack(err, now)
 	case running && !c.running:
 		c.running = true
+		c.rest.ran, c.rest.since = true, now
 		if c.clocks != nil {
 			if err := c.clocks.Close(); err != nil {
 				c.set.Logger.Warn("failed to stop a clock", zap.String("probe", "profile"), zap.Error(err))
@@ -96,8 +135,12 @@ func (c *cpuSampling) decide() {
 }
 
 // fallBack reports why OpenTelemetry's profiler does not run, and what does.
-func (c *cpuSampling) fallBack(why error) {
+func (c *cpuSampling) fallBack(why error, now time.Time) {
 	fields := []zap.Field{zap.String("probe", "profile"), zap.Error(why)}
+	if c.rest.ran {
+		c.ends.Add(1)
+		fields = append(fields, zap.Duration("started_again_in", c.rest.begin(now)))
+	}
 	if c.config.CPUProfiler == CPUProfilerOpenTelemetry {
 		c.set.Logger.Error("a feature is off: profile, on_cpu: OpenTelemetry's eBPF profiler does not run; cpu_profiler: auto samples CPUs without it", fields...)
 		return
@@ -129,7 +172,7 @@ func (c *cpuSampling) take(losses *kernel.Losses) []otelprofiler.Sample {
 	if c.other == nil {
 		return nil
 	}
-	losses.Set(lostUnwound, c.other.Lost())
+	losses.Set(lostUnwound, c.lostBefore+c.other.Lost())
 	taken := c.other.Take()
 	if !c.running {
 		return nil // the clocks sample

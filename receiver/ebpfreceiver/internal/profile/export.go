@@ -8,6 +8,7 @@ package profile
 import (
 	"cmp"
 	"crypto/rand"
+	"encoding/binary"
 	"maps"
 	"slices"
 
@@ -34,7 +35,7 @@ func (i *profileInterval) put(out *emit.Batch) {
 	var list []model.Profile
 	var of []owner
 	owners := i.owners(out.Table)
-	i.mergeCommands(owners)
+	i.mergeShortLived(owners, out.Table.HasThread)
 	byProcess := map[symbols.Process][]threadSample{}
 	for sample := range i.samples {
 		byProcess[sample.process] = append(byProcess[sample.process], sample)
@@ -47,6 +48,7 @@ func (i *profileInterval) put(out *emit.Batch) {
 			}
 		}
 	}
+	identify(list)
 	if len(list) > 0 {
 		out.Profiles = append(out.Profiles, i.export(list, of, out))
 	}
@@ -97,8 +99,17 @@ func (i *profileInterval) profile(kind uint32, from []threadSample, sets *sample
 	if len(p.Samples) == 0 {
 		return p, false
 	}
-	_, _ = rand.Read(p.ID[:]) // it never fails
 	return p, true
+}
+
+// identify gives profiles ids that follow each other, of which the store keeps the first.
+func identify(list []model.Profile) {
+	var id model.ProfileID
+	_, _ = rand.Read(id[:]) // it never fails
+	for i := range list {
+		list[i].ID = id
+		binary.BigEndian.PutUint64(id[8:], binary.BigEndian.Uint64(id[8:])+1)
+	}
 }
 
 // sampleSets are the attributes of samples, each kept once.

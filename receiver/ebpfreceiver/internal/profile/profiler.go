@@ -55,7 +55,9 @@ type Profiler struct {
 
 // New makes the probe. It links samples to the requests that hops knows.
 func New(c *Config, h *protocol.Hops, set receiver.Settings) *Profiler {
-	return &Profiler{config: c, hops: h, cpu: cpuSampling{config: c, set: set}}
+	p := &Profiler{config: c, hops: h}
+	p.cpu.config, p.cpu.set = c, set
+	return p
 }
 
 // Name implements probe.Probe.
@@ -157,7 +159,7 @@ func (p *Profiler) Settle(out *emit.Batch, last bool) {
 	if p.symbolizer == nil {
 		return
 	}
-	p.cpu.decide()
+	p.cpu.decide(out.Now)
 	if last || out.Now.Sub(p.drained) >= sampleDrain {
 		if err := p.drain(out, last); err != nil {
 			p.Add("read", 1)
@@ -171,6 +173,9 @@ func (p *Profiler) Settle(out *emit.Batch, last bool) {
 		interval.put(out)
 	}
 }
+
+// Ends implements probe.Runner.
+func (p *Profiler) Ends() uint64 { return p.cpu.ends.Load() }
 
 // Close implements io.Closer.
 func (p *Profiler) Close() error {

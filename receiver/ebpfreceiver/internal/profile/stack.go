@@ -61,13 +61,19 @@ func (b *stackBuilder) user(addresses []uint64, from *symbols.Resolver, of symbo
 			address--
 		}
 		frame := from.User(of, address)
-		if i > 0 && frame == (model.Frame{Kind: symbols.KindNative}) && b.frames[len(b.frames)-1] == frame {
-			continue // of a process that is gone: one stands for all
+		if i > 0 && isNoCode(&frame) {
+			b.cut = true // the program has no frame pointers here: what was read is data
+			break
 		}
-		b.frames = append(b.frames, frame)
+		if i == 0 || frame.Function != "" || frame.BuildID != "" || frame != b.frames[len(b.frames)-1] {
+			b.frames = append(b.frames, frame) // one frame stands for several of code without names
+		}
 	}
 	b.cut = b.cut || len(addresses) >= b.limit || len(addresses) > 0 && !beginsThread(&b.frames[len(b.frames)-1])
 }
+
+// isNoCode reports whether a frame is in nothing that the process executes, or the process is gone.
+func isNoCode(f *model.Frame) bool { return *f == model.Frame{Kind: symbols.KindNative} }
 
 // finish returns the stack, with a mark where a part of it is missing.
 func (b *stackBuilder) finish() []model.Frame {

@@ -6,12 +6,16 @@
 package profile
 
 import (
+	"os"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
 
 func frames(functions ...string) (list []model.Frame) {
@@ -84,4 +88,23 @@ func TestCPUsAreParsed(t *testing.T) {
 		_, err := parseCPUs(bad)
 		assert.ErrorContains(t, err, "not a list of CPUs", bad)
 	}
+}
+
+// Without frame pointers what is unwound is data from some frame on: it is left out, as each process has
+// other values there.
+func TestDataIsNoFrame(t *testing.T) {
+	r := symbols.NewResolver("/proc", 1<<20)
+	r.Begin(time.Now())
+	defer r.End()
+	code := uint64(reflect.ValueOf(frames).Pointer())
+	b := stackBuilder{limit: 127}
+	b.user([]uint64{code, code + 1, 1, 0x336e6f687479702e, code}, r, symbols.Running("/proc", uint32(os.Getpid())))
+	require.Len(t, b.finish(), 3, "%v", b.frames)
+	assert.Contains(t, b.frames[0].Function, "profile.frames")
+	assert.Equal(t, b.frames[0], b.frames[1])
+	assert.Equal(t, model.FrameTruncated, b.finish()[2].Kind)
+
+	gone := stackBuilder{limit: 127}
+	gone.user([]uint64{code, code}, r, symbols.Process{PID: 1 << 30})
+	assert.Equal(t, []model.Frame{{Kind: symbols.KindNative}, {Kind: model.FrameTruncated}}, gone.finish())
 }

@@ -6,6 +6,7 @@
 package symbols
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -153,10 +154,8 @@ func (r *Resolver) User(of Process, address uint64) model.Frame {
 		m = p.find(address)
 	}
 	switch {
-	case len(p.mappings) == 0: // an address alone means nothing, and differs for each process
+	case m == nil: // an address alone means nothing, and differs for each process
 		return model.Frame{Kind: KindNative}
-	case m == nil:
-		return model.Frame{Kind: KindNative, Address: address}
 	case m.path == "[vdso]":
 		return r.inObject(r.vdsoObject(), nil, m, address)
 	case m.isFile():
@@ -230,6 +229,9 @@ func (p *process) find(address uint64) *mapping {
 	return nil
 }
 
+// anonymous is the name of memory that programs execute and that has none.
+const anonymous = "[anonymous]"
+
 // jitted looks an address up that is in no file.
 func (r *Resolver) jitted(of Process, p *process, m *mapping, address uint64) model.Frame {
 	if p.perf == nil {
@@ -242,7 +244,7 @@ func (r *Resolver) jitted(of Process, p *process, m *mapping, address uint64) mo
 		name = p.perf.find(address)
 	}
 	if name == "" {
-		return model.Frame{Kind: KindNative, Mapping: m.path, Address: address}
+		return model.Frame{Kind: KindNative, Mapping: cmp.Or(m.path, anonymous)} // its address is another one in each process
 	}
 	return frameOfJIT(name)
 }

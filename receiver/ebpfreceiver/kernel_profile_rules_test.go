@@ -106,8 +106,8 @@ type ruled struct {
 func (of *ruled) isFound(t *testing.T, sink *consumertest.ProfilesSink) {
 	t.Helper()
 	needs(t, of.command[0])
-	if of.rule == "cpython-gc" {
-		hasSymbols(t)
+	if function, own := map[string]string{"cpython-gc": "gc_collect_main", "python-gil": "take_gil"}[of.rule]; own {
+		hasSymbol(t, function)
 	}
 	pid := running(t, of.command[0], of.command[1:]...)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -115,8 +115,8 @@ func (of *ruled) isFound(t *testing.T, sink *consumertest.ProfilesSink) {
 	}, time.Minute, 200*time.Millisecond)
 }
 
-// hasSymbols skips where the interpreter of Python was stripped: its own functions have no names.
-func hasSymbols(t *testing.T) {
+// hasSymbol skips where the interpreter of Python was stripped: its own functions have no names.
+func hasSymbol(t *testing.T, function string) {
 	t.Helper()
 	const library = `import sysconfig, os, sys
 of = sysconfig.get_config_vars()
@@ -128,7 +128,7 @@ print(shared if shared.endswith(".so") and os.path.exists(shared) else os.path.r
 	require.NoError(t, err)
 	defer func() { require.NoError(t, file.Close()) }()
 	all, err := file.Symbols()
-	if !slices.ContainsFunc(all, func(s elf.Symbol) bool { return s.Name == "gc_collect_main" }) {
-		t.Skipf("%s has no symbols: %v", path, err)
+	if !slices.ContainsFunc(all, func(s elf.Symbol) bool { return s.Name == function }) {
+		t.Skipf("%s has no symbol %s: %v", path, function, err)
 	}
 }

@@ -93,7 +93,7 @@ func (t *Table) EndedCommand(p *Process) bool {
 }
 
 // HasThread reports whether a process has that thread still.
-func (t *Table) HasThread(pid, thread uint32) bool {
+func HasThread(t *Table, pid, thread uint32) bool {
 	return unix.Access(t.file(pid, "task/"+strconv.FormatUint(uint64(thread), 10)), unix.F_OK) == nil
 }
 

@@ -106,7 +106,10 @@ type process struct {
 	tooLarge  atomic.Bool
 }
 
-// startProcess starts this program once more. Its environment is empty: this process may have
+// serviceName is that of the process: its end is none of the collector's.
+const serviceName = "tapio-profiler"
+
+// startProcess starts this program once more. Its environment has its name only: this process may have
 // secrets there. It ends when its standard input does, which is also when this process is gone.
 func startProcess(ctx context.Context, samplesPerSecond int) (*process, error) {
 	input, hold, err := os.Pipe()
@@ -121,7 +124,7 @@ func startProcess(ctx context.Context, samplesPerSecond int) (*process, error) {
 	}
 	defer func() { _ = write.Close() }()
 	c := &process{command: exec.CommandContext(ctx, "/proc/self/exe", Command, strconv.Itoa(samplesPerSecond)), samples: samples}
-	c.command.Env = []string{}
+	c.command.Env = []string{"OTEL_SERVICE_NAME=" + serviceName}
 	c.command.Stdin, c.command.Stderr, c.command.ExtraFiles = input, &c.lastWords, []*os.File{write}
 	c.command.Cancel, c.command.WaitDelay = hold.Close, lastMoment
 	if err := c.command.Start(); err != nil {

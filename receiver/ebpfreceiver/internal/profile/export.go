@@ -18,6 +18,7 @@ import (
 	"github.com/tapio/tapio/internal/otlp"
 	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/emit"
+	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/identity"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/kernel"
 	"github.com/tapio/tapio/receiver/ebpfreceiver/internal/symbols"
 )
@@ -35,7 +36,7 @@ func (i *profileInterval) put(out *emit.Batch) {
 	var list []model.Profile
 	var of []owner
 	owners := i.owners(out.Table)
-	i.mergeShortLived(owners, out.Table.HasThread)
+	i.mergeShortLived(owners, func(process, thread uint32) bool { return identity.HasThread(out.Table, process, thread) })
 	byProcess := map[symbols.Process][]threadSample{}
 	for sample := range i.samples {
 		byProcess[sample.process] = append(byProcess[sample.process], sample)

@@ -79,7 +79,8 @@ func TestReloadsAndKillsOfOpenTelemetrysProfiler(t *testing.T) {
 	now := c.unwinds(t)
 	assert.NotEqual(t, began.process, now.process)
 	assert.Contains(t, string(c.Log()[c.seen:]), "signal: killed")
-	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit", "-l", "process.pid="+strconv.Itoa(began.process), "-o", "json")
+	awaitOutput(t, c, "tapio.process.exit", "observe", "events", "--event-name", "tapio.process.exit", "-l", "service.name=tapio-profiler",
+		"-l", "process.pid="+strconv.Itoa(began.process), "-o", "json")
 	groups, err := apiOf(t, c).events.GetSemanticGroups(bounded(t), &tapiov1.GetSemanticGroupsRequest{})
 	require.NoError(t, err)
 	for _, group := range groups.GetGroups() {

@@ -281,7 +281,7 @@ func TestOnlyFindingsGoOn(t *testing.T) {
 
 // Shutdown is called without Start where another component failed to start.
 func TestShutdownWithoutStart(t *testing.T) {
-	for _, make := range []func() (component.Component, error){
+	for _, create := range []func() (component.Component, error){
 		func() (component.Component, error) {
 			return NewFactory().CreateTracesToMetrics(t.Context(), connectortest.NewNopSettings(metadata.Type), createDefaultConfig(), consumertest.NewNop())
 		},
@@ -289,7 +289,7 @@ func TestShutdownWithoutStart(t *testing.T) {
 			return NewFactory().CreateLogsToLogs(t.Context(), connectortest.NewNopSettings(metadata.Type), createDefaultConfig(), consumertest.NewNop())
 		},
 	} {
-		c, err := make()
+		c, err := create()
 		require.NoError(t, err)
 		require.NoError(t, c.Shutdown(t.Context()))
 	}

@@ -42,7 +42,7 @@ const pollInterval = time.Second
 
 // ProfileTail reads profiles in the order of their arrival.
 type ProfileTail interface {
-	Poll(max int) (list []model.Profile, lost uint64, more bool)
+	Poll(limit int) (list []model.Profile, lost uint64, more bool)
 	Position() uint64
 }
 
@@ -145,7 +145,7 @@ func (a *Archiver) Rest() map[string]uint64 {
 
 // source is a tail of any signal.
 type source[Row any] interface {
-	Poll(max int) (rows []Row, lost uint64, more bool)
+	Poll(limit int) (rows []Row, lost uint64, more bool)
 	Position() uint64
 }
 
@@ -155,7 +155,7 @@ type tail[Row any] struct{ query.Tail[Row] }
 func tailOf[Row any](of query.Tail[Row]) tail[Row] { return tail[Row]{of} }
 
 // Poll implements source.
-func (t tail[Row]) Poll(max int) (rows []Row, lost uint64, more bool) {
-	rows, loss, more := t.Tail.Poll(max)
+func (t tail[Row]) Poll(limit int) (rows []Row, lost uint64, more bool) {
+	rows, loss, more := t.Tail.Poll(limit)
 	return rows, loss.Count, more
 }

@@ -262,14 +262,14 @@ func harmReported(g *group) bool {
 // reportsEnded reports whether all that nodes have found of the group has ended, and there was
 // something.
 func reportsEnded(g *group) bool {
-	any := false
+	found := false
 	for _, s := range g.members {
 		if s.reported && s.until == 0 {
 			return false
 		}
-		any = any || s.reported
+		found = found || s.reported
 	}
-	return any
+	return found
 }
 
 // onWhichNode completes what a node reported by the name of the node.

@@ -44,14 +44,14 @@ func repairField(m protoreflect.Message, field protoreflect.FieldDescriptor, val
 }
 
 func repairList(field protoreflect.FieldDescriptor, list protoreflect.List) bool {
-	any := false
+	changed := false
 	for i := range list.Len() {
 		if fixed, repaired := repairValue(field, list.Get(i)); repaired {
 			list.Set(i, fixed)
-			any = true
+			changed = true
 		}
 	}
-	return any
+	return changed
 }
 
 func repairMap(field protoreflect.FieldDescriptor, m protoreflect.Map) bool {

@@ -164,7 +164,7 @@ type Tail[Row any] interface {
 	// were evicted before the tail came to them. more is false once it has come to
 	// where the backend ended when the tail was made. Of a tail that returned no rows
 	// but more, Ready waits until another Poll is of use.
-	Poll(max int) (rows []Row, loss model.Loss, more bool)
+	Poll(limit int) (rows []Row, loss model.Loss, more bool)
 	// Bound ends what the next calls return at about so many bytes.
 	Bound(bytes int)
 	// Skip passes over all that is stored, and returns what that was.

@@ -119,9 +119,9 @@ func TestStartTimesOfCumulativeSeries(t *testing.T) {
 			return reading{[]int{0, 0, 0, 1025, 1025, 1025, 1025}[i], 0, []float64{100, 110, 120, 1000, 1010, 1020, 1030}[i]}
 		}), 1050.0 / 60},
 	} {
-		for kind, make := range kinds() {
+		for kind, point := range kinds() {
 			t.Run(name+"/"+kind, func(t *testing.T) {
-				got := rateOf(t, test.list, make)
+				got := rateOf(t, test.list, point)
 				assert.InDelta(t, test.rate, got.Points[0].Value, 1e-9)
 				assert.Zero(t, got.ManyWriters)
 				assert.Zero(t, got.Duplicates)
@@ -157,9 +157,9 @@ func TestSeveralWriters(t *testing.T) {
 		"without starts":        interleave(high(0), later(low(0), 3)),
 		"at one time, no start": interleave(high(0), low(0)),
 	} {
-		for kind, make := range kinds() {
+		for kind, point := range kinds() {
 			t.Run(name+"/"+kind, func(t *testing.T) {
-				got := rateOf(t, list, make)
+				got := rateOf(t, list, point)
 				assert.Equal(t, 1, got.Sources)
 				assert.Equal(t, 1, got.ManyWriters)
 				if list[0].start != 0 {
@@ -216,12 +216,12 @@ func TestSeveralWritersOfDeltasAndGauges(t *testing.T) {
 
 // What was sent twice counts once, whatever it is.
 func TestDuplicatesCountOnce(t *testing.T) {
-	for kind, make := range kinds() {
+	for kind, point := range kinds() {
 		for _, temporality := range []model.Temporality{model.TemporalityCumulative, model.TemporalityDelta} {
 			once, twice := newStoreOf(t), newStoreOf(t)
 			var rows []model.Point
 			for i := range 20 {
-				rows = append(rows, make(reading{10 * i, 10 * (i + 1), float64(10 * (i + 1))}))
+				rows = append(rows, point(reading{10 * i, 10 * (i + 1), float64(10 * (i + 1))}))
 				rows[i].Series = rows[0].Series
 				rows[i].Exemplars = []model.Exemplar{{Time: rows[i].Time}}
 			}

@@ -73,10 +73,10 @@ func (t *PointTail) Skip() model.Loss {
 	return t.skip(last + 1)
 }
 
-// Next waits for matching rows and returns at least one, at most max; or a loss
+// Next waits for matching rows and returns at least one, at most limit; or a loss
 // alone, if rows were evicted before the tail came to them. The error is the
 // context's.
-func (t *PointTail) Next(ctx context.Context, max int) ([]model.Point, model.Loss, error) {
+func (t *PointTail) Next(ctx context.Context, limit int) ([]model.Point, model.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
 		return nil, model.Loss{}, err
 	}
@@ -86,7 +86,7 @@ func (t *PointTail) Next(ctx context.Context, max int) ([]model.Point, model.Los
 			return nil, model.Loss{}, err
 		}
 		_, end := t.log.ends()
-		rows, loss := t.step(nil, atLeastOne(max), end)
+		rows, loss := t.step(nil, atLeastOne(limit), end)
 		if t.bytes < worthKeeping {
 			t.segment, t.window = nil, nil
 		}
@@ -124,18 +124,18 @@ func (t *PointTail) await(ctx context.Context, end uint64) {
 	}
 }
 
-// Poll returns at most max matching rows without waiting, as Tail.Poll does.
-func (t *PointTail) Poll(max int) (rows []model.Point, loss model.Loss, more bool) {
+// Poll returns at most limit matching rows without waiting, as Tail.Poll does.
+func (t *PointTail) Poll(limit int) (rows []model.Point, loss model.Loss, more bool) {
 	_ = t.goBack(context.Background()) // fails only with its context
 	end := t.history
 	if t.position >= end {
 		_, end = t.log.ends()
 	}
-	from, max := t.position, atLeastOne(max)
+	from, limit := t.position, atLeastOne(limit)
 	t.taken = 0
-	for t.position < end && len(rows) < max && t.taken < t.bytes && t.position-from < pollRows {
+	for t.position < end && len(rows) < limit && t.taken < t.bytes && t.position-from < pollRows {
 		looked := t.position
-		rows, loss = t.step(rows, max, end)
+		rows, loss = t.step(rows, limit, end)
 		if loss.Count > 0 || t.position == looked {
 			break
 		}
@@ -150,7 +150,7 @@ func (t *PointTail) Poll(max int) (rows []model.Point, loss model.Loss, more boo
 }
 
 // step looks at some rows behind the position and appends those that match.
-func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point, model.Loss) {
+func (t *PointTail) step(rows []model.Point, limit int, end uint64) ([]model.Point, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
 		t.position = oldest - 1 // no one was promised those rows
@@ -179,7 +179,7 @@ func (t *PointTail) step(rows []model.Point, max int, end uint64) ([]model.Point
 			continue
 		}
 		rows = append(rows, *p)
-		if t.taken += p.AnswerSize(); len(rows) == max || t.taken >= t.bytes {
+		if t.taken += p.AnswerSize(); len(rows) == limit || t.taken >= t.bytes {
 			return rows, model.Loss{}
 		}
 	}

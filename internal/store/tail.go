@@ -104,10 +104,10 @@ func (t *Tail[R]) Skip() model.Loss {
 	return t.skip(last + 1)
 }
 
-// Next waits for matching rows and returns at least one, at most max and about
+// Next waits for matching rows and returns at least one, at most limit and about
 // as many bytes as Bound said; or a loss alone, if rows were evicted before the tail came to them. The error is the
 // context's.
-func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, model.Loss, error) {
+func (t *Tail[R]) Next(ctx context.Context, limit int) ([]R, model.Loss, error) {
 	if err := t.goBack(ctx); err != nil {
 		return nil, model.Loss{}, err
 	}
@@ -117,7 +117,7 @@ func (t *Tail[R]) Next(ctx context.Context, max int) ([]R, model.Loss, error) {
 			return nil, model.Loss{}, err
 		}
 		_, end := t.log.ends()
-		rows, loss := t.step(nil, atLeastOne(max), end)
+		rows, loss := t.step(nil, atLeastOne(limit), end)
 		if len(rows) > 0 || loss.Count > 0 {
 			return rows, loss, nil
 		}
@@ -172,21 +172,21 @@ func (t *Tail[R]) await(ctx context.Context, end uint64) {
 // atLeastOne keeps a caller that asks for nothing from waiting for ever.
 func atLeastOne(n int) int { return max(n, 1) }
 
-// Poll returns at most max matching rows without waiting, perhaps none, and a
+// Poll returns at most limit matching rows without waiting, perhaps none, and a
 // loss as Next does. more is false once the tail has come to where the log
 // ended when the tail was made; anyone who polls until then comes to an end however
 // much is written. Later calls return what has come since.
-func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
+func (t *Tail[R]) Poll(limit int) (rows []R, loss model.Loss, more bool) {
 	_ = t.goBack(context.Background()) // fails only with its context
 	end := t.history
 	if t.position >= end {
 		_, end = t.log.ends()
 	}
 	defer t.rest()
-	from, max := t.position, atLeastOne(max)
-	for t.position < end && len(rows) < max && t.taken < t.bytes && t.position-from < pollRows {
+	from, limit := t.position, atLeastOne(limit)
+	for t.position < end && len(rows) < limit && t.taken < t.bytes && t.position-from < pollRows {
 		looked := t.position
-		rows, loss = t.step(rows, max, end)
+		rows, loss = t.step(rows, limit, end)
 		if loss.Count > 0 || t.position == looked {
 			break
 		}
@@ -199,7 +199,7 @@ func (t *Tail[R]) Poll(max int) (rows []R, loss model.Loss, more bool) {
 }
 
 // step looks at some rows behind the position and appends those that match.
-func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
+func (t *Tail[R]) step(rows []R, limit int, end uint64) ([]R, model.Loss) {
 	v, oldest, gap := t.log.behind(t.position)
 	if gap && !t.resumed {
 		t.position = oldest - 1 // no one was promised those rows
@@ -227,7 +227,7 @@ func (t *Tail[R]) step(rows []R, max int, end uint64) ([]R, model.Loss) {
 		rows = append(rows, r.rows[i])
 		t.finish(&rows[len(rows)-1])
 		t.taken += t.log.signal.answer(&r.rows[i])
-		if len(rows) == max || t.taken >= t.bytes {
+		if len(rows) == limit || t.taken >= t.bytes {
 			return rows, model.Loss{}
 		}
 	}

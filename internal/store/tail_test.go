@@ -16,11 +16,11 @@ import (
 )
 
 // drain polls to the end of history.
-func drain(tail *Tail[model.Event], max int) (rows []model.Event, lost uint64) {
+func drain(tail *Tail[model.Event], limit int) (rows []model.Event, lost uint64) {
 	for more := true; more; {
 		var got []model.Event
 		var loss model.Loss
-		got, loss, more = tail.Poll(max)
+		got, loss, more = tail.Poll(limit)
 		rows, lost = append(rows, got...), lost+loss.Count
 	}
 	return rows, lost

@@ -180,8 +180,8 @@ func runPostgreSQL(t *testing.T) (port int) {
 	needs(t, "initdb", "psql")
 	initdb, err := exec.LookPath("initdb")
 	require.NoError(t, err)
-	if real, err := filepath.EvalSymlinks(initdb); err == nil {
-		initdb = real
+	if target, err := filepath.EvalSymlinks(initdb); err == nil {
+		initdb = target
 	}
 	server := filepath.Join(filepath.Dir(initdb), "postgres")
 	if _, err := os.Stat(server); err != nil {

@@ -107,15 +107,15 @@ func sumOf(list []model.Profile, holds func(p *model.Profile, s *model.ProfileSa
 	out := merged{Stacks: map[string]int64{}}
 	for i := range list {
 		p := &list[i]
-		any := false
+		found := false
 		for j := range p.Samples {
 			if s := &p.Samples[j]; holds(p, s) {
-				any = true
+				found = true
 				out.Stacks[stackText(p.Dictionary, s.Stack)] += s.Values[0]
 				out.Samples++
 			}
 		}
-		if any {
+		if found {
 			out.Type = p.Type
 			out.Profiles++
 			out.Duration += p.Duration

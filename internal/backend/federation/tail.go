@@ -135,14 +135,14 @@ func (t *tail[Row]) mayPoll() bool {
 	if len(t.kept) > 0 && !t.past || len(t.notes) > 0 {
 		return true
 	}
-	any := false
+	waiting := false
 	for _, p := range t.members {
 		if t.past && p.more && len(p.list) == 0 {
 			return false
 		}
-		any = any || len(p.list) > 0 || p.loss.Count > 0
+		waiting = waiting || len(p.list) > 0 || p.loss.Count > 0
 	}
-	return any || t.past
+	return waiting || t.past
 }
 
 // Poll implements query.Tail.

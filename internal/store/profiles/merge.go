@@ -153,16 +153,16 @@ func (e *entry) within(r *model.TimeRange) time.Duration {
 
 // count adds up the selected samples of an entry by node of its volume.
 func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
-	any := false
+	found := false
 	s.each(e, func(at uint32, count uint64, sum int64) bool {
-		any = true
+		found = true
 		self[at] = plus(self[at], sum)
 		m.magnitude += math.Abs(float64(sum))
 		used[at] = true
 		m.tree.Samples += count
 		return true
 	})
-	if !any {
+	if !found {
 		return
 	}
 	if !m.profiles[e.profile] {

@@ -29,9 +29,9 @@ func NewTail(s *Store, after uint64) *Tail {
 // Position returns the sequence of the last part of a profile that was read.
 func (t *Tail) Position() uint64 { return t.position }
 
-// Poll returns at most max profiles without waiting, how many parts of profiles were
+// Poll returns at most limit profiles without waiting, how many parts of profiles were
 // evicted before they were read, and whether there are more.
-func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
+func (t *Tail) Poll(limit int) (list []model.Profile, lost uint64, more bool) {
 	views := t.store.views()
 	if first := oldestSeq(views); first > t.position+1 && t.position > 0 {
 		lost, t.position = first-1-t.position, first-1
@@ -46,7 +46,7 @@ func (t *Tail) Poll(max int) (list []model.Profile, lost uint64, more bool) {
 		nameFrames(v, t.store.Resolve)
 		for all := v.from(v.after(t.position)); all.more(); {
 			e := all.next()
-			if !r.continues(&e) && (len(r.list) == max || samples >= tailSamples) {
+			if !r.continues(&e) && (len(r.list) == limit || samples >= tailSamples) {
 				return r.list, lost, true
 			}
 			samples += r.add(v, &e)

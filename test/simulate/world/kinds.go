@@ -147,10 +147,10 @@ func ramp(t, from, to int64) float64 {
 
 func usual() int64 { return 8 * minute }
 
-func fault(name string, make func(*maker) bool) Kind {
-	return Kind{Name: name, Lasts: usual(), make: make}
+func fault(name string, build func(*maker) bool) Kind {
+	return Kind{Name: name, Lasts: usual(), make: build}
 }
 
-func change(name string, lasts int64, make func(*maker) bool) Kind {
-	return Kind{Name: name, Harmless: true, Lasts: lasts, make: make}
+func change(name string, lasts int64, build func(*maker) bool) Kind {
+	return Kind{Name: name, Harmless: true, Lasts: lasts, make: build}
 }

@@ -77,11 +77,11 @@ func (s settings) dial(ctx context.Context, _, address string) (net.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	real, known := s.Addresses[name]
+	target, known := s.Addresses[name]
 	if !known {
 		return nil, fmt.Errorf("lookup %s: no such host", name)
 	}
-	return (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", real)
+	return (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", target)
 }
 
 // connectAttempts is how often a connection is tried that is refused: a service

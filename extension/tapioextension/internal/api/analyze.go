@@ -176,11 +176,11 @@ const analysisStep = model.Nanos(2 * time.Second)
 // no more of them is held than a step.
 func (r *analysisRun) all(ctx context.Context) error {
 	for {
-		now, any, err := r.earliest(ctx)
+		now, found, err := r.earliest(ctx)
 		if err != nil {
 			return err
 		}
-		if !any {
+		if !found {
 			break
 		}
 		until := now + analysisStep

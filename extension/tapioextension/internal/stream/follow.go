@@ -26,7 +26,7 @@ const (
 // tail is a store's tail of one signal.
 type tail[Row any] interface {
 	Ready(ctx context.Context) error
-	Poll(max int) (rows []Row, loss model.Loss, more bool)
+	Poll(limit int) (rows []Row, loss model.Loss, more bool)
 	Bound(bytes int)
 	Skip() model.Loss
 	Position() uint64

@@ -58,7 +58,7 @@ func parseKernelSymbols(from io.Reader) *kernelSymbols {
 	k := &kernelSymbols{}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, 4<<10), 64<<10)
-	any := false
+	listed := false
 	for lines.Scan() && len(k.addresses) < maxKernelSymbols {
 		text := lines.Text()
 		first, rest, _ := strings.Cut(text, " ")
@@ -66,7 +66,7 @@ func parseKernelSymbols(from io.Reader) *kernelSymbols {
 		if !found || kind != "t" && kind != "T" && kind != "w" && kind != "W" {
 			continue
 		}
-		any = true
+		listed = true
 		address, err := strconv.ParseUint(first, 16, 64)
 		if err != nil || address == 0 {
 			continue
@@ -75,7 +75,7 @@ func parseKernelSymbols(from io.Reader) *kernelSymbols {
 		k.names = append(k.names, uint32(len(k.texts)))
 		k.texts = append(append(k.texts, name...), '\n')
 	}
-	k.hidden = any && len(k.addresses) == 0
+	k.hidden = listed && len(k.addresses) == 0
 	k.addresses, k.names, k.texts = slices.Clip(k.addresses), slices.Clip(k.names), slices.Clip(k.texts)
 	sort.Stable(byAddress{k})
 	return k

@@ -179,6 +179,7 @@ func (e *tapioExtension) countConnections(_ net.Conn, state http.ConnState) {
 		e.httpConnections.Add(1)
 	case http.StateClosed, http.StateHijacked:
 		e.httpConnections.Add(-1)
+	case http.StateActive, http.StateIdle: // open before and after
 	}
 }
 

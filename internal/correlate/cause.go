@@ -89,6 +89,7 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 			put(semconv.ProcessExecutableName, sign.subject.Name)
 			pid, _ := sign.subject.Attributes.Get(semconv.ProcessPID)
 			put(semconv.ProcessPID, pid.Str())
+		default: // no other kind adds an attribute
 		}
 	}
 	return e.asPeer(entity)

@@ -93,8 +93,9 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 		return !counted
 	case classPath:
 		return (s.key.what == "any step" || !counted || !e.knowsFailures(s.key.service)) && !e.planned(g)
+	default:
+		return false
 	}
-	return false
 }
 
 // harmfulKernel goes by what the kernel reports: the end of a server and refused

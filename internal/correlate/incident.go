@@ -162,8 +162,9 @@ func (s *suspect) exact() bool {
 	switch s.reason.key.class {
 	case classKernel, classPath, classError, classEdge, classSelf:
 		return s.reason.unit != "per slot" || s.reason.kernel != nil
+	default:
+		return false
 	}
-	return false
 }
 
 // changedAt reports whether a release of the service began shortly before.

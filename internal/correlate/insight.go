@@ -31,6 +31,7 @@ func textFor(in *report.Incident, sg *model.SemanticGroup, to model.InsightAudie
 		return in.Manager()
 	case model.AudienceDeveloper:
 		return in.Developer()
+	case model.AudienceSRE, model.AudienceEverybody: // the text below
 	}
 	return in.SRE(sg.Actions)
 }

@@ -44,6 +44,7 @@ func mechanismOf(g *group) mechanism {
 	switch m.class {
 	case classKernel, classResource, classSymptom, classLoad:
 		m.what = reason.key.what
+	default: // their words vary between incidents of the same mechanism
 	}
 	return m
 }

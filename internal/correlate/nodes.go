@@ -152,8 +152,9 @@ func reportedCause(g *model.SemanticGroup) (service string, own bool) {
 			return g.Services[0], true
 		}
 		return "", false
+	default:
+		return cmp.Or(cause.Service(), cause.Name), true
 	}
-	return cmp.Or(cause.Service(), cause.Name), true
 }
 
 func nodeIn(entities []model.Entity) string {
@@ -173,6 +174,7 @@ func classReported(sort model.GroupType) class {
 		return classKernel
 	case model.GroupFailureCascade, model.GroupDeployment:
 		return classError
+	case model.GroupDependency, model.GroupUnspecified: // its own time
 	}
 	return classSelf
 }

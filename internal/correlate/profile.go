@@ -93,6 +93,7 @@ func measuresOf(s *sign) []hotspot.Measure {
 		case has("lock", "locks", "mutex", "contention", "wait", "blocked", "iowait"):
 			return []hotspot.Measure{waiting}
 		}
+	default: // no profile explains the other classes
 	}
 	return nil
 }

@@ -159,8 +159,9 @@ func (s *suspect) waitsOnly() bool {
 		return true
 	case classResource:
 		return true // it waits for the CPUs that it would use
+	default:
+		return false
 	}
-	return false
 }
 
 // starvedPlace is the node that is short of CPU and on which candidates are slow, nil for

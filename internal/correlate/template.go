@@ -258,6 +258,7 @@ func lineOf(e *model.Event) string {
 				return kv.Value.Str()
 			}
 		}
+	default: // no text
 	}
 	return e.Name
 }

@@ -27,6 +27,7 @@ func (s *Selector) Literals() []string {
 			return nil
 		}
 		literals = literalsOf(parsed)
+	default: // may match without any text
 	}
 	if len(literals) > maxLiterals {
 		return nil
@@ -70,6 +71,7 @@ func literalsOf(r *syntax.Regexp) []string {
 			all = append(all, literals...)
 		}
 		return all
+	default: // may match without any text
 	}
 	return nil
 }

@@ -162,6 +162,7 @@ func (v Value) appendJSON(dst []byte) []byte {
 		if d := v.Double(); math.IsNaN(d) || math.IsInf(d, 0) {
 			return appendJSONString(dst, v.Text())
 		}
+	case KindBool, KindInt: // as in JSON already
 	}
 	return append(dst, v.Text()...)
 }

@@ -50,6 +50,7 @@ func (m *pointMemory) readMetric(origin model.Series, from pmetric.Metric) {
 		readPoints(m, origin, from.ExponentialHistogram().DataPoints(), (*pointMemory).readExponential)
 	case pmetric.MetricTypeSummary:
 		readPoints(m, origin, from.Summary().DataPoints(), (*pointMemory).readSummary)
+	case pmetric.MetricTypeEmpty: // has no points
 	}
 }
 
@@ -76,6 +77,7 @@ func metricFrom(from pmetric.Metric) model.Metric {
 		metric.Temporality = model.Temporality(from.ExponentialHistogram().AggregationTemporality())
 	case pmetric.MetricTypeSummary:
 		metric.Type = model.MetricSummary
+	case pmetric.MetricTypeEmpty: // stays model.MetricEmpty
 	}
 	return metric
 }
@@ -127,6 +129,7 @@ func (m *pointMemory) readNumber(point *model.Point, from pmetric.NumberDataPoin
 		point.Number, point.Bits = model.NumberInt, uint64(from.IntValue())
 	case pmetric.NumberDataPointValueTypeDouble:
 		point.Number, point.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
+	case pmetric.NumberDataPointValueTypeEmpty: // stays model.NumberNone
 	}
 	point.Exemplars = m.readExemplars(from.Exemplars())
 }
@@ -220,6 +223,7 @@ func (m *pointMemory) readExemplar(to *model.Exemplar, from pmetric.Exemplar) {
 		to.Number, to.Bits = model.NumberInt, uint64(from.IntValue())
 	case pmetric.ExemplarValueTypeDouble:
 		to.Number, to.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
+	case pmetric.ExemplarValueTypeEmpty: // stays model.NumberNone
 	}
 }
 

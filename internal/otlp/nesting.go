@@ -157,6 +157,7 @@ func (at open) enter(payload []byte, pos int, number uint64) (inner open, next i
 		return inner, inner.end
 	case arrayValue, keyValueList:
 		inner.nesting++
+	default: // nests no value
 	}
 	return inner, pos
 }

@@ -70,6 +70,7 @@ func (p *pointPacker) packMetric(from pmetric.Metric) {
 		packPoints(p, from.ExponentialHistogram().DataPoints(), (*pointMemory).roomForExponential, (*pointMemory).readExponential)
 	case pmetric.MetricTypeSummary:
 		packPoints(p, from.Summary().DataPoints(), (*pointMemory).roomForSummary, (*pointMemory).readSummary)
+	case pmetric.MetricTypeEmpty: // has no points
 	}
 }
 
@@ -101,6 +102,7 @@ func (p *pointPacker) packNumbers(list pmetric.NumberDataPointSlice) {
 			to.Number, to.Bits = model.NumberInt, uint64(from.IntValue())
 		case pmetric.NumberDataPointValueTypeDouble:
 			to.Number, to.Bits = model.NumberDouble, math.Float64bits(from.DoubleValue())
+		case pmetric.NumberDataPointValueTypeEmpty: // stays model.NumberNone
 		}
 		if from.Exemplars().Len() > 0 {
 			p.memory.roomForExemplars(from.Exemplars())

@@ -41,6 +41,7 @@ func (s *pointSizes) countMetric(metric pmetric.Metric) {
 		s.countExponentials(metric.ExponentialHistogram().DataPoints())
 	case pmetric.MetricTypeSummary:
 		s.countSummaries(metric.Summary().DataPoints())
+	case pmetric.MetricTypeEmpty: // has no points
 	}
 }
 

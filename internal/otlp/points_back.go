@@ -63,6 +63,7 @@ func putMetric(to pmetric.Metric, metric *model.Metric) {
 		to.SetEmptyExponentialHistogram().SetAggregationTemporality(temporality)
 	case model.MetricSummary:
 		to.SetEmptySummary()
+	case model.MetricEmpty: // stays empty
 	}
 }
 
@@ -78,6 +79,7 @@ func putPoint(to pmetric.Metric, point *model.Point) {
 		putExponential(to.ExponentialHistogram().DataPoints().AppendEmpty(), point)
 	case pmetric.MetricTypeSummary:
 		putSummary(to.Summary().DataPoints().AppendEmpty(), point)
+	case pmetric.MetricTypeEmpty: // has no points
 	}
 }
 
@@ -102,6 +104,7 @@ func putNumber(to pmetric.NumberDataPoint, point *model.Point) {
 		to.SetIntValue(int64(point.Bits))
 	case model.NumberDouble:
 		to.SetDoubleValue(math.Float64frombits(point.Bits))
+	case model.NumberNone: // stays empty
 	}
 	putExemplars(to.Exemplars(), point.Exemplars)
 }
@@ -164,6 +167,7 @@ func putExemplars(to pmetric.ExemplarSlice, exemplars []model.Exemplar) {
 			e.SetIntValue(int64(exemplar.Bits))
 		case model.NumberDouble:
 			e.SetDoubleValue(math.Float64frombits(exemplar.Bits))
+		case model.NumberNone: // stays empty
 		}
 	}
 }

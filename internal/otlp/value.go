@@ -148,6 +148,7 @@ func putValue(to pcommon.Value, v model.Value) {
 		putArray(to.SetEmptySlice(), v.Items())
 	case model.KindMap:
 		putAttributes(to.SetEmptyMap(), v.Items())
+	case model.KindEmpty: // stays empty
 	}
 }
 

@@ -102,6 +102,7 @@ func metric(m *model.Metric) *metricsv1.Metric {
 		}
 	case model.MetricSummary:
 		out.Data = &metricsv1.Metric_Summary{Summary: &metricsv1.Summary{}}
+	case model.MetricEmpty: // has no data
 	}
 	return out
 }

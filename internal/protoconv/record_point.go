@@ -25,6 +25,7 @@ func numberPoint(p *model.Point, attributes []*commonv1.KeyValue) *metricsv1.Num
 		out.Value = &metricsv1.NumberDataPoint_AsInt{AsInt: int64(p.Bits)}
 	case model.NumberDouble:
 		out.Value = &metricsv1.NumberDataPoint_AsDouble{AsDouble: math.Float64frombits(p.Bits)}
+	case model.NumberNone: // has no value
 	}
 	return out
 }
@@ -110,6 +111,7 @@ func exemplars(in []model.Exemplar) []*metricsv1.Exemplar {
 			out[i].Value = &metricsv1.Exemplar_AsInt{AsInt: int64(e.Bits)}
 		case model.NumberDouble:
 			out[i].Value = &metricsv1.Exemplar_AsDouble{AsDouble: math.Float64frombits(e.Bits)}
+		case model.NumberNone: // has no value
 		}
 	}
 	return out

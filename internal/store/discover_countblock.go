@@ -225,6 +225,7 @@ func countColumns[R any](c *recordCounter, rows *scan[R], g *groupColumns, v *vi
 			l.readColumn(columnSeverity)
 		case byResource:
 			l.readColumn(columnResource)
+		case byRow, byNothing: // no column besides the time
 		}
 		for i := range l.count {
 			at := model.Nanos(l.Number(columnTime, i))

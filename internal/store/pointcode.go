@@ -91,6 +91,7 @@ func wholeNumber(kind model.NumberKind, value uint64) (int64, bool) {
 		if math.Abs(f) < 1<<53 && f == math.Trunc(f) && value != 1<<63 { // -0 is none
 			return int64(f), true
 		}
+	case model.NumberNone: // no number
 	}
 	return 0, false
 }

@@ -87,27 +87,41 @@ func requireEqualSpans(t *testing.T, want, got *model.Span) {
 	require.Equal(t, a, b)
 }
 
+// variedEvents returns two blocks of events. How they are alike depends on n.
+func variedEvents(r *rand.Rand, n uint64) []model.Event {
+	rows := richEvents(r, 2*blockRows)
+	if n%2 == 0 { // blocks that differ from each other
+		slices.SortFunc(rows, func(a, b model.Event) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	if n%4 == 1 {
+		for i := 0; i < len(rows); i += 100 {
+			rows[i].Attributes = attributes(serviceKey, "service-1")
+		}
+	}
+	if n%3 == 2 { // all alike: what holds for one value holds for all rows
+		for i := range rows {
+			rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
+		}
+	}
+	return rows
+}
+
+// matches returns the indexes of the rows that match.
+func matches(rows []model.Event, match func(*model.Event) bool) (at []int) {
+	for i := range rows {
+		if match(&rows[i]) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
 func TestIndexesLoseNoRow(t *testing.T) {
 	packer := colenc.NewPacker()
 	matching, all := 0, 0
 	for n := range uint64(12) {
 		r := rand.New(rand.NewPCG(n, 3))
-		rows := richEvents(r, 2*blockRows)
-		if n%2 == 0 { // blocks that differ from each other
-			slices.SortFunc(rows, func(a, b model.Event) int { return cmp.Compare(a.Name, b.Name) })
-		}
-		if n%4 == 1 {
-			for i := range rows {
-				if i%100 == 0 {
-					rows[i].Attributes = attributes(serviceKey, "service-1")
-				}
-			}
-		}
-		if n%3 == 2 { // all alike: what holds for one value holds for all rows
-			for i := range rows {
-				rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
-			}
-		}
+		rows := variedEvents(r, n)
 		s := compact(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), rows)
 		for range 100 {
 			q := model.EventQuery{Filter: randomFilter(t, r), Kind: model.RecordKind(r.IntN(3))}
@@ -116,16 +130,9 @@ func TestIndexesLoseNoRow(t *testing.T) {
 			}
 			match := eventMatcher(q)()
 			loaded, places := restore(codec[model.Event](eventCodec{}), s, eventHint(&q))
-			var want, got []int
-			for i := range rows {
-				if match(&rows[i]) {
-					want = append(want, i)
-				}
-			}
-			for i := range loaded {
-				if match(&loaded[i]) {
-					got = append(got, int(places[i]))
-				}
+			want, got := matches(rows, match), matches(loaded, match)
+			for i, at := range got {
+				got[i] = int(places[at])
 			}
 			require.Equal(t, want, got, "%+v", q)
 			matching, all = matching+len(got), all+len(loaded)

@@ -105,41 +105,53 @@ func TestAnUnreadAnswerIsASpanOfTheServer(t *testing.T) {
 	defer server.Close()
 	for _, reset := range []bool{false, true} {
 		for _, before := range []int{0, 2} { // exchanges that are read
-			for _, when := range []string{"gone", "answered"} {
-				path := fmt.Sprintf("/unread/%s/%t/%d", when, reset, before)
-				connection, err := net.Dial("tcp", server.Listener.Addr().String())
-				require.NoError(t, err)
-				read := bufio.NewReader(connection)
-				for range before {
-					_, err = io.WriteString(connection, "GET /unread/other HTTP/1.1\r\nHost: test\r\n\r\n")
-					require.NoError(t, err)
-					response, err := http.ReadResponse(read, nil)
-					require.NoError(t, err)
-					_, err = io.Copy(io.Discard, response.Body)
-					require.NoError(t, err)
-				}
-				_, err = io.WriteString(connection, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n")
-				require.NoError(t, err)
-				if when == "answered" {
-					<-answered
-				} else {
-					<-asked
-				}
-				if reset {
-					require.NoError(t, connection.(*net.TCPConn).SetLinger(0))
-				}
-				require.NoError(t, connection.Close())
-				if when == "gone" {
-					gone <- struct{}{}
-				}
-				require.Eventually(t, func() bool { return len(s.spans(ptrace.SpanKindServer, path)) > 0 }, 10*time.Second, 20*time.Millisecond, path)
-				got := s.spans(ptrace.SpanKindServer, path)[0].Attributes().AsRaw()
-				if when == "gone" {
-					assert.Equal(t, "connection_closed", got["error.type"], path)
-				} else {
-					assert.Equal(t, int64(200), got["http.response.status_code"], path)
-				}
-			}
+			path := fmt.Sprintf("/unread/gone/%t/%d", reset, before)
+			connection := askAfter(t, server.Listener.Addr(), before, path)
+			<-asked
+			closed(t, connection, reset)
+			gone <- struct{}{}
+			assert.Equal(t, "connection_closed", s.served(t, path)["error.type"], path)
+
+			path = fmt.Sprintf("/unread/answered/%t/%d", reset, before)
+			connection = askAfter(t, server.Listener.Addr(), before, path)
+			<-answered
+			closed(t, connection, reset)
+			assert.Equal(t, int64(200), s.served(t, path)["http.response.status_code"], path)
 		}
 	}
+}
+
+// served waits for the server's span of a path and returns its attributes.
+func (s *seen) served(t *testing.T, path string) map[string]any {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(s.spans(ptrace.SpanKindServer, path)) > 0 }, 10*time.Second, 20*time.Millisecond, path)
+	return s.spans(ptrace.SpanKindServer, path)[0].Attributes().AsRaw()
+}
+
+// askAfter asks for the path on a new connection, after some exchanges that are read.
+func askAfter(t *testing.T, server net.Addr, before int, path string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", server.String())
+	require.NoError(t, err)
+	read := bufio.NewReader(connection)
+	for range before {
+		_, err = io.WriteString(connection, "GET /unread/other HTTP/1.1\r\nHost: test\r\n\r\n")
+		require.NoError(t, err)
+		response, err := http.ReadResponse(read, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+	}
+	_, err = io.WriteString(connection, "GET "+path+" HTTP/1.1\r\nHost: test\r\n\r\n")
+	require.NoError(t, err)
+	return connection
+}
+
+// closed closes a connection, by a reset if so.
+func closed(t *testing.T, connection net.Conn, reset bool) {
+	t.Helper()
+	if reset {
+		require.NoError(t, connection.(*net.TCPConn).SetLinger(0))
+	}
+	require.NoError(t, connection.Close())
 }

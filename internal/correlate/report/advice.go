@@ -110,6 +110,7 @@ func (i *Incident) traces(f *Fact) string {
 		if least := f.After / 2; least > f.Before {
 			command += " --min-duration " + shellMillis(least)
 		}
+	default: // any trace of the service may show it
 	}
 	return command + i.timeFlags()
 }

@@ -46,6 +46,7 @@ func (i *Incident) act() model.RecommendedAction {
 				Description: "Profiles show that it costs more than before. No release of it is known since then: look for a change of its input, its configuration or a feature flag.",
 			}
 		}
+	default: // no action follows from the other kinds alone
 	}
 	return model.RecommendedAction{}
 }
@@ -55,8 +56,9 @@ func (f *Fact) ofRelease() bool {
 	switch f.Kind {
 	case FactFailing, FactErrorLog, FactSlow, FactSkipped, FactEndsEarly:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func (i *Incident) rollBackAdvice() model.RecommendedAction {
@@ -85,10 +87,11 @@ func (i *Incident) actOnCalls() model.RecommendedAction {
 			Title:       "Find connections that " + c.Name + " does not return to its pool, or raise the limit of the pool",
 			Description: "Its requests wait for a connection; other callers of " + f.Peer + " are answered as before.",
 		}
-	}
-	return model.RecommendedAction{
-		Title:       "Check whether " + c.Name + " runs, is reachable and takes calls",
-		Description: "Its callers fail; it sends no telemetry that would show why.",
+	default:
+		return model.RecommendedAction{
+			Title:       "Check whether " + c.Name + " runs, is reachable and takes calls",
+			Description: "Its callers fail; it sends no telemetry that would show why.",
+		}
 	}
 }
 

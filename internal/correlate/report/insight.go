@@ -104,6 +104,7 @@ func link(list []model.EvidenceRef) string {
 			return "metric " + Clip(ref.ID, 100)
 		case model.EvidenceProfile:
 			return "profile " + Clip(ref.ID, 100)
+		case model.EvidenceCorrelation, model.EvidenceUnspecified: // nothing that can be opened
 		}
 	}
 	return ""

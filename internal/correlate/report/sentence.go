@@ -53,8 +53,9 @@ func (f *Fact) Text() string {
 		return f.kernel()
 	case FactProfile:
 		return f.profiled()
+	default:
+		return f.measured()
 	}
-	return f.measured()
 }
 
 // profiled describes a function whose cost grew, with what was compared.
@@ -98,8 +99,9 @@ func (f *Fact) measured() string {
 		return fmt.Sprintf("%s is overloaded: %s requests/s (baseline %s)", f.Service, Rounded(f.After), Rounded(f.Before))
 	case FactLogVolume:
 		return f.logVolume()
+	default:
+		return f.Sentence
 	}
-	return f.Sentence
 }
 
 func (f *Fact) logVolume() string {
@@ -237,6 +239,7 @@ func (f *Fact) kernelHead() string {
 			text += " at its limit of " + bytes(k.Limit)
 		}
 		return text
+	case kernelrule.Signal, kernelrule.DiskError, kernelrule.DiskWait: // in the words of the rule
 	}
 	if k.Peer != "" {
 		return fmt.Sprintf("%s %s (%s)", f.Service, k.Does, k.Peer)

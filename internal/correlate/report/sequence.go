@@ -70,6 +70,7 @@ func (f *Fact) brief() string {
 		return "has a fault"
 	case FactProfile:
 		return "spends its time elsewhere"
+	case FactOther: // nothing more is known
 	}
 	return "deviates from its baseline"
 }
@@ -101,8 +102,9 @@ func (k *Kernel) brief() string {
 		return "cannot resolve names"
 	case kernelrule.Throttling:
 		return "is throttled"
+	default:
+		return "waits"
 	}
-	return "waits"
 }
 
 // NotCause says who is affected but not the cause, or who else may be.

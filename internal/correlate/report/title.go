@@ -172,8 +172,9 @@ func (i *Incident) clause() clause {
 		}
 	case FactKernel:
 		return i.kernelClause()
+	default:
+		return i.metricClause()
 	}
-	return i.metricClause()
 }
 
 func (i *Incident) metricClause() clause {
@@ -215,8 +216,9 @@ func (i *Incident) metricClause() clause {
 		}
 	case FactLogVolume:
 		return clause{who, "has logged unusual lines", "logged unusual lines", quoted(f.said(), 80), false}
+	default:
+		return i.loadClause()
 	}
-	return i.loadClause()
 }
 
 func (i *Incident) failClause() clause {

@@ -59,8 +59,9 @@ func (f *Fact) classOf() failure.Class {
 	switch f.Kind {
 	case FactCallsFail, FactFailing, FactErrorLog:
 		return failure.ClassOf(f.said())
+	default:
+		return failure.None
 	}
-	return failure.None
 }
 
 // classClause names the mechanism by the class of failures of the main fact or, if it has

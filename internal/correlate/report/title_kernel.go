@@ -41,6 +41,7 @@ func (i *Incident) kernelClause() clause {
 		return clause{who, "started " + k.Fault + " (" + k.Peer + ")", "started " + k.Fault + " (" + k.Peer + ")", "never before", true}
 	case kernelrule.DeniedFile:
 		return clause{who, "has been denied access to files", "was denied access to files", k.Peer + " (" + k.Fault + ")", false}
+	case kernelrule.DiskError: // in the words of the rule
 	}
 	return clause{who, k.Does, k.Does, "", false}
 }

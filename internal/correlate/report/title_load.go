@@ -22,11 +22,11 @@ func (i *Incident) loadClause() clause {
 		}
 	case FactOverload:
 		return clause{who, "has been overloaded", "was overloaded", fmt.Sprintf("%s requests/s (baseline %s)", Rounded(f.After), Rounded(f.Before)), false}
-	}
-	if f.Kind == FactReported {
+	case FactReported:
 		return f.reportedClause(who)
+	default:
+		return clause{who, "has been unusual", "was unusual", f.Sentence, false}
 	}
-	return clause{who, "has been unusual", "was unusual", f.Sentence, false}
 }
 
 // reportedClause repeats the reason that a node gives, which begins with the service as a rule.

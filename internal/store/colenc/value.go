@@ -79,6 +79,7 @@ func SkipContent(c *Cursor, kind model.Kind) {
 			c.Text()
 			SkipContent(c, model.Kind(c.Take(1)[0]))
 		}
+	case model.KindEmpty: // has no content
 	}
 }
 

@@ -104,6 +104,7 @@ func lifeCell(g *tapiov1.SemanticGroup) Cell {
 	switch kind := g.GetKind(); kind {
 	case tapiov1.SemanticGroup_KIND_OBSERVATION, tapiov1.SemanticGroup_KIND_CHANGE:
 		return Cell{word(kind, "KIND_"), Plain}
+	case tapiov1.SemanticGroup_KIND_INCIDENT, tapiov1.SemanticGroup_KIND_UNSPECIFIED: // shown by its state
 	}
 	state := Cell{word(g.GetState(), "STATE_"), Red}
 	switch g.GetState() {
@@ -111,6 +112,8 @@ func lifeCell(g *tapiov1.SemanticGroup) Cell {
 		state.Paint = Green
 	case tapiov1.SemanticGroup_STATE_RECOVERING, tapiov1.SemanticGroup_STATE_UNKNOWN, tapiov1.SemanticGroup_STATE_CLOSED:
 		state.Paint = Yellow
+	case tapiov1.SemanticGroup_STATE_OPEN, tapiov1.SemanticGroup_STATE_GROWING, tapiov1.SemanticGroup_STATE_REOPENED,
+		tapiov1.SemanticGroup_STATE_UNSPECIFIED: // stays red
 	}
 	return state
 }

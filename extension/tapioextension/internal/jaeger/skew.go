@@ -116,6 +116,7 @@ func addressOf(resource *model.Resource) string {
 		if address, ok := netip.AddrFromSlice([]byte(ip.Str())); ok {
 			return address.String()
 		}
+	default: // no other kind holds an address
 	}
 	return ""
 }
@@ -132,6 +133,7 @@ func hostOf(resource *model.Resource) string {
 		if items := ip.Items(); len(items) > 0 {
 			return items[0].Value.Text()
 		}
+	default: // no other kind holds an address
 	}
 	name, _ := resource.Attributes.Get(semconv.HostName)
 	return name.Str()

@@ -109,6 +109,7 @@ func withAddresses(attributes model.Attributes) model.Attributes {
 			return withAddress(attributes, i, uint32(kv.Int()))
 		case model.KindDouble:
 			return withAddress(attributes, i, uint32(kv.Value.Double()))
+		default: // only a number is an address in 32 bits
 		}
 	}
 	return attributes

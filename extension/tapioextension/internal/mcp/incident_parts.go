@@ -125,6 +125,7 @@ func evidence(refs []model.EvidenceRef, most int) []evidenceText {
 			text.Correlation = ref.ID
 		case model.EvidenceProfile:
 			text.Profile = ref.ID
+		case model.EvidenceUnspecified: // the description is all there is
 		}
 		list = append(list, text)
 	}

@@ -101,6 +101,8 @@ func answerOf(m *protobufs.AgentToServer, config *tapiov1.CollectorConfig) *tapi
 			answer.Result = tapiov1.ConfigStatus_RESULT_APPLIED
 		case protobufs.RemoteConfigStatuses_RemoteConfigStatuses_FAILED:
 			answer.Result = tapiov1.ConfigStatus_RESULT_FAILED
+		case protobufs.RemoteConfigStatuses_RemoteConfigStatuses_UNSET,
+			protobufs.RemoteConfigStatuses_RemoteConfigStatuses_APPLYING: // no result yet
 		}
 	}
 	if answer.GetEffectiveContent() == "" && answer.GetResult() == tapiov1.ConfigStatus_RESULT_UNSPECIFIED {

@@ -188,6 +188,7 @@ func (p *part) ofHistogram(made *sample, h *model.Histogram) bool {
 		return h.Sum.Set
 	case componentBucket:
 		return p.ofBucket(made, h)
+	default: // a histogram is expanded into no other parts
 	}
 	return true
 }
@@ -218,6 +219,7 @@ func (p *part) ofSummary(made *sample, s *model.Summary) bool {
 	case componentSum:
 		made.f = s.Sum
 		return true
+	default: // a quantile
 	}
 	for _, q := range s.Quantiles {
 		if q.Q == p.bound {

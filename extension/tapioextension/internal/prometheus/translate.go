@@ -74,6 +74,7 @@ func (t *translation) family(m *model.Metric) *family {
 			f.name += "_total"
 			f.meta.family = f.name
 		}
+	case model.MetricEmpty, model.MetricGauge, model.MetricExponentialHistogram: // one series, with the name of the metric
 	}
 	f.names = []string{f.name}
 	return f

@@ -43,6 +43,7 @@ func IsFault(signal int32) bool {
 	switch unix.Signal(signal) {
 	case unix.SIGSEGV, unix.SIGABRT, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGSYS, unix.SIGTRAP, unix.SIGXCPU, unix.SIGXFSZ:
 		return true
+	default:
+		return false
 	}
-	return false
 }

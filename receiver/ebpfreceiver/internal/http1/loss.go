@@ -127,8 +127,9 @@ func (c *Conn) quiet() bool {
 	switch c.responses().framing {
 	case inBody, inChunks, untilClose:
 		return false
+	default:
+		return len(c.responses().part) == 0
 	}
-	return len(c.responses().part) == 0
 }
 
 // resumeResponses expects the answer to the first request after a loss.

@@ -39,40 +39,59 @@ func (i *Invocation) python() string {
 
 // pythonServer names the application that a server runs, not the server.
 func (i *Invocation) pythonServer(server string, rest []string) string {
+	application := func([]string) (string, bool) { return bounded(server), true }
 	switch server {
 	case "gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress-serve", "waitress", "gunicorn_wsgi", "robyn":
-		for n, arg := range rest {
-			module, object, found := strings.Cut(arg, ":")
-			if found && !strings.HasPrefix(arg, "-") && identifier(module) && identifier(strings.TrimSuffix(object, "()")) {
-				return i.module(module)
-			}
-			if n == len(rest)-1 && identifier(arg) && strings.Contains(arg, ".") {
-				return i.module(arg)
-			}
-		}
-		return i.inFolder(server)
+		application = i.moduleArgument
 	case "flask", "celery", "quart", "dramatiq", "rq", "arq", "huey_consumer":
-		for n, arg := range rest {
-			if (arg == "-A" || arg == "--app") && n+1 < len(rest) {
-				return i.module(rest[n+1])
-			}
-			if value, ok := strings.CutPrefix(arg, "--app="); ok {
-				return i.module(value)
-			}
-		}
-		return i.inFolder(server)
+		application = i.moduleOption
 	case "streamlit", "fastapi", "ddtrace-run", "opentelemetry-instrument", "newrelic-admin", "debugpy", "pdb", "cProfile", "coverage":
-		for n, arg := range rest {
-			if strings.HasSuffix(arg, ".py") {
-				return i.qualified(arg)
-			}
-			if !strings.HasPrefix(arg, "-") && (arg == "gunicorn" || arg == "uvicorn") {
-				return i.pythonServer(arg, rest[n+1:])
-			}
-		}
-		return i.inFolder(server)
+		application = i.startedScript
 	}
-	return bounded(server)
+	if name, found := application(rest); found {
+		return name
+	}
+	return i.inFolder(server)
+}
+
+// moduleArgument names the module of an argument like shop.wsgi:app, or of the last one without an object.
+func (i *Invocation) moduleArgument(rest []string) (name string, found bool) {
+	for n, arg := range rest {
+		module, object, split := strings.Cut(arg, ":")
+		if split && !strings.HasPrefix(arg, "-") && identifier(module) && identifier(strings.TrimSuffix(object, "()")) {
+			return i.module(module), true
+		}
+		if n == len(rest)-1 && identifier(arg) && strings.Contains(arg, ".") {
+			return i.module(arg), true
+		}
+	}
+	return "", false
+}
+
+// moduleOption names the module of an option like --app shop.
+func (i *Invocation) moduleOption(rest []string) (name string, found bool) {
+	for n, arg := range rest {
+		if (arg == "-A" || arg == "--app") && n+1 < len(rest) {
+			return i.module(rest[n+1]), true
+		}
+		if value, ok := strings.CutPrefix(arg, "--app="); ok {
+			return i.module(value), true
+		}
+	}
+	return "", false
+}
+
+// startedScript names what a wrapper starts: a script, or another server's application.
+func (i *Invocation) startedScript(rest []string) (name string, found bool) {
+	for n, arg := range rest {
+		if strings.HasSuffix(arg, ".py") {
+			return i.qualified(arg), true
+		}
+		if !strings.HasPrefix(arg, "-") && (arg == "gunicorn" || arg == "uvicorn") {
+			return i.pythonServer(arg, rest[n+1:]), true
+		}
+	}
+	return "", false
 }
 
 // module is the name of one, without its object.

@@ -133,7 +133,7 @@ func (s *supervisor) runOnce(ctx context.Context, replay bool, failed error) (ou
 	var work sync.WaitGroup
 	work.Go(func() { run.endStart(starting, done) })
 	work.Go(func() { panics.Restart(done, func() { run.reload(ctx, done) }, run.panicked) })
-	err = collector.Run(loopContext{Context: ctx, enter: run.enter})
+	err = collector.Run(loopContext{Context: ctx, enter: run.enter}) //nolint:contextcheck // loopContext wraps the inherited one
 	close(done)
 	work.Wait()
 	return run.outcome(), err

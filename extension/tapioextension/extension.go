@@ -127,7 +127,7 @@ func newExtension(set extension.Settings, cfg *Config, stores *storeKeeper) *tap
 }
 
 // Start listens first, so that a taken port fails the start, then serves.
-func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
+func (e *tapioExtension) Start(ctx context.Context, host component.Host) error { //nolint:contextcheck // what runs in the background outlives the context of the start
 	kept, err := e.stores.claim(e.set.ID, e.cfg, e.set.Logger)
 	if err != nil {
 		return err

@@ -184,7 +184,7 @@ func (e *engine) leave(ctx context.Context, next consumer.Logs) {
 		close(e.ended)
 		e.running.Wait()
 		if !e.handOver() {
-			e.close()
+			e.close() //nolint:contextcheck // it counts even when the time for the shutdown is over
 		}
 		e.outbox.send(ctx)
 		e.forget()

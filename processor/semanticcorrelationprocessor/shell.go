@@ -65,7 +65,7 @@ func (*logsShell) Capabilities() consumer.Capabilities {
 
 // ConsumeLogs implements consumer.Logs.
 func (s *logsShell) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	s.engine.contain(func() {
+	s.engine.contain(func() { //nolint:contextcheck // a flush is counted even when the caller is gone
 		if s.merges {
 			s.engine.mergeFindings(logs)
 		}
@@ -90,7 +90,7 @@ func (*tracesShell) Capabilities() consumer.Capabilities {
 
 // ConsumeTraces implements consumer.Traces.
 func (s *tracesShell) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
-	s.engine.contain(func() {
+	s.engine.contain(func() { //nolint:contextcheck // a flush is counted even when the caller is gone
 		reader, done := s.reader()
 		marks := s.engine.observeTraces(reader, traces)
 		done()
@@ -117,7 +117,7 @@ func (s *metricsShell) ConsumeMetrics(ctx context.Context, metrics pmetric.Metri
 	if otlp.IsDerived(metrics) {
 		return s.next.ConsumeMetrics(ctx, metrics)
 	}
-	s.engine.contain(func() {
+	s.engine.contain(func() { //nolint:contextcheck // a flush is counted even when the caller is gone
 		reader, done := s.reader()
 		s.engine.observeMetrics(reader, metrics)
 		done()

@@ -58,7 +58,7 @@ func (r *ebpfReceiver) Start(_ context.Context, host component.Host) error {
 		return r.startup
 	}
 	r.started = true
-	r.stop, r.startup = r.run()
+	r.stop, r.startup = r.run() //nolint:contextcheck // records are passed on after the context of the start has ended
 	return r.startup
 }
 

@@ -46,7 +46,8 @@ func (s *scraping) start(ctx context.Context, host component.Host) error {
 		}
 		target := &pprofscrape.Target{
 			URL: of.Endpoint, Client: client, Kinds: of.kinds(), Attributes: attributesOf(of),
-			Interval: s.config.Interval, CPU: s.config.CPUDuration, Turn: &s.turn, Write: s.write, Report: s.reporter(of.Endpoint),
+			Interval: s.config.Interval, CPU: s.config.CPUDuration, Turn: &s.turn, Write: s.write,
+			Report: s.reporter(of.Endpoint), //nolint:contextcheck // fetches that the shutdown ends are counted too
 		}
 		s.work.Go(func() {
 			defer client.CloseIdleConnections()

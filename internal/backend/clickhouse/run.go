@@ -47,7 +47,7 @@ func (s *statement) run(ctx context.Context, sql string, limited bool, use func(
 		options = append(options, driver.WithSettings(r.settings()))
 	}
 	within = driver.Context(undated{within}, options...)
-	rows, err := r.conn.Query(within, sql)
+	rows, err := r.conn.Query(within, sql) //nolint:contextcheck // undated wraps the inherited one
 	if err != nil {
 		return r.failed(ctx, within, err)
 	}

@@ -171,7 +171,7 @@ func Listed(names []string) string {
 	case n > few:
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), n-few)
 	default:
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1] //nolint:gosec // there are at least two names
 	}
 }
 

@@ -38,10 +38,10 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(args[1], code, 0o644); err != nil { //nolint:gosec // it is committed
+	if err := os.WriteFile(args[1], code, 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(args[2], r.markdown(), 0o644) //nolint:gosec // it is committed
+	return os.WriteFile(args[2], r.markdown(), 0o644)
 }
 
 // registry is all files of the registry together.

@@ -41,7 +41,7 @@ func newDocsCommand(a *app.App) *cobra.Command {
 
 // writeManPages takes the date from SOURCE_DATE_EPOCH, if it is set.
 func writeManPages(root *cobra.Command, directory, version string) error {
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+	if err := os.MkdirAll(directory, 0o755); err != nil { //nolint:gosec // every user may read the pages
 		return fmt.Errorf("create the directory: %w", err)
 	}
 	header := &doc.GenManHeader{Section: "1", Source: "Tapio " + version, Manual: "Tapio"}

@@ -37,7 +37,7 @@ func runPlugin(ctx context.Context, a *app.App, args []string) int {
 	tunnel := kube.NewTunnel(options)
 	defer tunnel.Close()
 	a.Tunnel = tunnel
-	root := newPluginCommand(a, tunnel, options)
+	root := newPluginCommand(a, tunnel, options) //nolint:contextcheck // commands run with the context that execute passes to cobra
 	// Traversing the commands below, cobra parses the flags before each, and returns faults in them as they are.
 	if _, _, err := root.Traverse(args); err != nil {
 		root.RunE = func(cmd *cobra.Command, _ []string) error { return app.SuggestFlag(cmd, err) }

@@ -73,7 +73,7 @@ func ownVersion(version string) string {
 
 // runCommand executes one command line and returns the exit code.
 func runCommand(ctx context.Context, a *app.App, args []string) int {
-	return execute(ctx, a, newRootCommand(a), args)
+	return execute(ctx, a, newRootCommand(a), args) //nolint:contextcheck // commands run with the context that execute passes to cobra
 }
 
 func execute(ctx context.Context, a *app.App, root *cobra.Command, args []string) int {

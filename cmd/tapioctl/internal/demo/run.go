@@ -70,7 +70,7 @@ func Start(ctx context.Context, options Options) (*Shop, error) {
 	s := &Shop{options: options, addresses: addresses, members: map[string]*member{}, active: map[string]bool{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	for _, service := range processes() {
-		if err := s.add(service); err != nil {
+		if err := s.add(service); err != nil { //nolint:contextcheck // the context of the shop is derived from this one
 			s.Stop()
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func RunService(ctx context.Context, input io.Reader) error {
 	err = s.run(ctx)
 	cancel()
 	<-sent
-	return errors.Join(err, s.stop())
+	return errors.Join(err, s.stop()) //nolint:contextcheck // the context has ended; the last telemetry gets a second of its own
 }
 
 // obey carries out commands until the input ends.

@@ -125,7 +125,7 @@ func sendFiles(ctx context.Context, a *app.App, f *sendFlags, files []string) er
 	report := newSendReport(a)
 	sending, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	writer := client.NewWriter(conn, client.WriterOptions{
+	writer := client.NewWriter(conn, client.WriterOptions{ //nolint:contextcheck // a writer ends with its Close, which waits for the last answers
 		Sender: f.sender, BatchEvents: f.batchSize, MessageBytes: messageBytes, Compression: f.compression(), Done: report.settle,
 	})
 	watched := make(chan struct{})

@@ -48,7 +48,7 @@ type Archive struct {
 }
 
 // Open prepares the archive, nil without a bucket. It does not connect.
-func Open(ctx context.Context, cfg *Config, options Options) (*Archive, error) {
+func Open(ctx context.Context, cfg *Config, options Options) (*Archive, error) { //nolint:contextcheck // uploads outlive the context of the start
 	if !cfg.Enabled() {
 		return nil, nil
 	}

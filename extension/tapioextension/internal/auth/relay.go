@@ -28,7 +28,7 @@ func (g *Guard) Relayed(ctx context.Context, r *http.Request) metadata.MD {
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	auth := client.FromContext(r.Context()).Auth
+	auth := client.FromContext(ctx).Auth
 	var certificate []string
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		certificate = commonName(r.TLS.PeerCertificates)

@@ -53,7 +53,7 @@ func (g *Gateway) streamRequests(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close") // the body may not have been read to its end
 		}
 		r.Body = body
-		func() {
+		func() { //nolint:contextcheck // the request has the context
 			defer body.end()
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestStreamKey{}, body)))
 		}()

@@ -57,7 +57,7 @@ func (h *Handler) serve(refuse func(http.ResponseWriter, error), answer func(con
 			return
 		}
 		defer end()
-		text, err := answer(ctx, r)
+		text, err := answer(ctx, r) //nolint:contextcheck // begin derives it from that of the request
 		if err != nil {
 			refuse(w, err)
 			return

@@ -117,7 +117,7 @@ func (s *Server) contain(f func()) {
 }
 
 // message answers one report. It is never called twice at once for a connection.
-func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.AgentToServer) *protobufs.ServerToAgent {
+func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.AgentToServer) *protobufs.ServerToAgent { //nolint:contextcheck // the context of the connection says who the client is
 	allowNextMessage(conn.Connection())
 	answer := &protobufs.ServerToAgent{InstanceUid: m.GetInstanceUid(), Capabilities: capabilities}
 	id, err := idOf(m.GetInstanceUid())

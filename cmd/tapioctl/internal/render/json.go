@@ -13,10 +13,10 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"sigs.k8s.io/yaml"
 
 	"github.com/tapio/tapio/cmd/tapioctl/internal/exitcode"
 )
@@ -180,12 +180,29 @@ func (o *Output) PrintDocument(format string, text []byte) {
 	}
 	// YAML refuses some control characters that JSON allows; as JSON escapes both
 	// accept them.
-	document, err := yaml.JSONToYAML([]byte(neutralize(string(text), nil)))
+	document, err := yamlOf([]byte(neutralize(string(text), nil)))
 	if err != nil {
 		o.Note("failed to print a record as YAML, see -o json: %v", err)
 		return
 	}
 	o.WriteForeign("---\n" + string(document))
+}
+
+// yamlOf writes a JSON document as YAML, with sorted keys. JSON is YAML; encoding/json
+// would lose the digits of large numbers.
+func yamlOf(text []byte) ([]byte, error) {
+	var document any
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	encoder := yaml.NewEncoder(&b)
+	encoder.SetIndent(2)
+	encoder.CompactSeqIndent()
+	if err := encoder.Encode(document); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), encoder.Close()
 }
 
 // PrintRawJSON prints one answer as protojson has it, for -o jsonpb. protojson

@@ -32,7 +32,7 @@ func (e *Engine) joined(g *group, kind model.CorrelationType, name string, signs
 		Type: kind, Rule: name, Explanation: why, Score: min(max(score, 0), 1), Confidence: 1,
 		Range: model.TimeRange{Start: signs[0].onset},
 	}
-	h := hashText(14695981039346656037, name)
+	h := hashText(hashSeed, name)
 	for _, s := range signs {
 		h = hashText(hashText(h, s.key.service), s.key.what+s.key.peer)
 		c.Members = append(c.Members, s.evidence...)

@@ -190,5 +190,5 @@ func serviceEntity(name string) model.Entity {
 
 // idOf names a group by the time and the name that it begins with.
 func idOf(prefix string, time uint64, name string, n int) string {
-	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(14695981039346656037, name)), n)
+	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(hashSeed, name)), n)
 }

@@ -11,11 +11,14 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
+// The hash of texts is FNV-1a, so that ids are the same on each run. It is written out because
+// the state of a hash.Hash64 of hash/fnv cannot be continued from a sum; see ADR 0121.
 const (
-	hashSeed  = 14695981039346656037 // FNV-1a
+	hashSeed  = 14695981039346656037
 	hashPrime = 1099511628211
 )
 
+// hashText continues a hash, which begins as hashSeed, with a text and a byte that ends it.
 func hashText(h uint64, s string) uint64 {
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * hashPrime

@@ -6,7 +6,8 @@ package correlate
 import "iter"
 
 // lru is a table of bounded length that forgets what was not used for longest.
-// Its order is that of use, so that walking it is the same on each run.
+// Its order is that of use, so that walking it is the same on each run. golang-lru walks only over
+// a copy of its keys; see ADR 0121.
 type lru[K comparable, V any] struct {
 	entries     map[K]*lruEntry[K, V]
 	first, last *lruEntry[K, V] // the most and the least recently used

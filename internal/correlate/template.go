@@ -230,14 +230,14 @@ func masked(token string) string {
 	return token
 }
 
-// hashTokens is FNV-1a, so that runs are alike; collisions are harmless.
+// hashTokens hashes a masked line. Collisions are harmless.
 func hashTokens(tokens []string) uint64 {
-	h := uint64(14695981039346656037)
+	h := uint64(hashSeed)
 	for _, token := range tokens {
 		for i := range len(token) {
-			h = (h ^ uint64(token[i])) * 1099511628211
+			h = (h ^ uint64(token[i])) * hashPrime
 		}
-		h = (h ^ ' ') * 1099511628211
+		h = (h ^ ' ') * hashPrime
 	}
 	return h
 }

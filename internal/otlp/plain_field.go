@@ -107,7 +107,8 @@ func again(before *string, text []byte) string {
 }
 
 // readField reads the field that raw, which is not empty, begins with: its
-// number or its content. rest is nil where there is none.
+// number or its content. rest is nil where there is none. protowire takes a third longer for
+// the same fields; see ADR 0121.
 func readField(raw []byte) (tag, word uint64, content, rest []byte) {
 	tag, n := uint64(raw[0]), 1
 	if tag >= 0x80 {

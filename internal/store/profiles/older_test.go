@@ -26,8 +26,12 @@ func varied() []model.Profile {
 	p.Dictionary.Stacks = append(p.Dictionary.Stacks, []uint32{n - 1, n - 2, n - 3, n - 4, n - 5})
 	p.Samples = append(p.Samples, model.ProfileSample{Stack: uint32(len(p.Dictionary.Stacks) - 1), Set: model.NoSet, Values: []int64{-30}})
 	p.Attributes = model.Attributes{
-		{Key: "yes", Value: model.BoolValue(true)}, {Key: "part", Value: model.DoubleValue(0.5)}, {Key: "raw", Value: model.BytesValue([]byte{0, 255})},
-		{Key: "below", Value: model.IntValue(-1)}, {Key: "none"}, {Key: "list", Value: model.ArrayValue(model.StringValue("a"), model.IntValue(2))},
+		{Key: "yes", Value: model.BoolValue(true)},
+		{Key: "part", Value: model.DoubleValue(0.5)},
+		{Key: "raw", Value: model.BytesValue([]byte{0, 255})},
+		{Key: "below", Value: model.IntValue(-1)},
+		{Key: "none"},
+		{Key: "list", Value: model.ArrayValue(model.StringValue("a"), model.IntValue(2))},
 		{Key: "map", Value: model.MapValue([]model.KeyValue{{Key: "k", Value: model.StringValue("v")}})},
 	}
 	q := p

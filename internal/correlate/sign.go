@@ -113,6 +113,7 @@ func (s *sign) weight() float64 {
 	switch s.key.class {
 	case classEdge, classSelf, classPath:
 		weight *= s.size
+	default: // how far it went does not matter; the strength counts
 	}
 	return weight * s.owned()
 }

@@ -209,6 +209,7 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 			s.own += g.weight()
 		case classKernel, classResource:
 			s.own += g.unexplained(fails)
+		default: // counts, but is not evidence that this service is the origin
 		}
 		s.score += g.unexplained(fails)
 	}

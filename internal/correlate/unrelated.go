@@ -24,8 +24,9 @@ func (s *suspect) ownFault() bool {
 		return !s.callsFail || r.unit == "ratio" && !r.dependency // the traces of its runs show that no call failed
 	case classSelf:
 		return r.anew || !s.excused && !s.callsFail
+	default:
+		return false
 	}
-	return false
 }
 
 // unrelated reports whether two candidates are two faults.

@@ -30,7 +30,7 @@ func TestAKilledProfilerIsStartedAgain(t *testing.T) {
 	config, set := otelProfiled(profile.CPUProfilerAuto, 97)
 	telemetry := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.Background())) })
-	set.TelemetrySettings.MeterProvider = telemetry.NewTelemetrySettings().MeterProvider
+	set.MeterProvider = telemetry.NewTelemetrySettings().MeterProvider
 	sink, _ := started(t, config, set.Settings)
 	set.waits(t)
 	killed := profilerProcess(t)

@@ -186,6 +186,10 @@ bench-jaeger: bin/tapio bin/jaeger ## Measure the Jaeger API of bin/tapio beside
 scenarios: bin/tapio bin/tapioctl ## Break a small shop in one way at a time and check what bin/tapio says of it (as root: on this kernel too)
 	go test -count=1 -timeout 20m -parallel 5 $(GOTESTFLAGS) ./test/scenarios
 
+.PHONY: scenarios-all
+scenarios-all: bin/tapio bin/tapioctl ## The scenarios with those that take longer
+	TAPIO_SCENARIOS=all go test -count=1 -timeout 30m -parallel 5 $(GOTESTFLAGS) ./test/scenarios
+
 .PHONY: eval-rca
 eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and count how often it names the cause; ARGS="-shuffle 30s -loss 0.05 -duplicates 0.1 -sampling 0.1 -asked -2m -rename" disturbs them, ARGS=-pass leaves out each case alone
 	go run ./test/evalrca $(ARGS) "$(DATA)"
@@ -228,7 +232,7 @@ bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls,
 
 # What takes too long for every change.
 .PHONY: nightly
-nightly: soak kills package-test helm-check helm-apiserver test-clickhouse test-archive ui-demo ## Run the long tests
+nightly: soak scenarios-all kills package-test helm-check helm-apiserver test-clickhouse test-archive ui-demo ## Run the long tests
 	@$(MAKE) fuzz FUZZTIME=60s
 
 .PHONY: kills

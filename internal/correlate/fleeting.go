@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
@@ -66,7 +67,7 @@ func ofItself(ev *model.Event) bool {
 // name, its workload, its container or unit.
 func (e *Engine) fleeting(name string) bool {
 	known := e.graph.services.peek(name)
-	if known == nil || (*known).marked() {
+	if known == nil || e.graph.marked(*known) {
 		return false
 	}
 	l := &(*known).life
@@ -77,12 +78,37 @@ func (e *Engine) fleeting(name string) bool {
 // as far as is known.
 func (g *graph) unproven(name string) bool {
 	known := g.services.peek(name)
-	return known != nil && !(*known).marked() && !(*known).life.proven && (*known).first != 0
+	return known != nil && !g.marked(*known) && !(*known).life.proven && (*known).first != 0
 }
 
 // marked reports whether someone runs the program as a service.
-func (s *service) marked() bool {
-	return s.declared || s.instrumented || s.workload != "" || contained(s.cgroup)
+func (g *graph) marked(s *service) bool {
+	return s.declared || s.instrumented || s.workload != "" || g.contained(s)
+}
+
+// manyPrograms is how many different programs run in a cgroup in which people, builds and tests
+// work: a container or a unit of a service has few.
+const manyPrograms = 12
+
+// runsIn notes the cgroup that a program runs in.
+func (g *graph) runsIn(s *service) {
+	names := g.cgroups.get(s.cgroup)
+	if names == nil {
+		names = g.cgroups.put(s.cgroup, nil)
+	}
+	if !s.declared && len(*names) < manyPrograms && !slices.Contains(*names, s.name) {
+		*names = append(*names, s.name)
+	}
+}
+
+// contained reports whether a program runs in the container or unit of a service, whose processes
+// belong together.
+func (g *graph) contained(s *service) bool {
+	if !contained(s.cgroup) {
+		return false
+	}
+	names := g.cgroups.peek(s.cgroup)
+	return names == nil || len(*names) < manyPrograms
 }
 
 // isExit reports whether an event is of the end of a process.

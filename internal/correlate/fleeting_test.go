@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,4 +71,20 @@ func TestImpactFollowsCallsThatSuffer(t *testing.T) {
 		}
 	}
 	require.True(t, found, "%v", w.reported())
+}
+
+// In a container in which people build and test, many programs run: that they share it marks none
+// of them as a service, and does not connect them.
+func TestAContainerOfManyProgramsIsNoService(t *testing.T) {
+	for programs, shared := range map[int]bool{3: true, 40: false} {
+		s := newShop(t, Config{})
+		for i := range programs {
+			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.process.exec", Resource: &model.Resource{Attributes: text(
+				"host.name", "desk", programKey, fmt.Sprint("program-", i), cgroupKey, "/docker/0123456789abcdef",
+			)}}})
+		}
+		s.run(1)
+		assert.Equal(t, shared, s.e.samePlace("program-0", "program-1"), programs)
+		assert.Equal(t, !shared, s.e.fleeting("program-1"), programs)
+	}
 }

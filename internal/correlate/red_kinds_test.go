@@ -13,6 +13,56 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
+// total is a metric of requests with one point for each service and status, as it grows.
+type total struct {
+	*metered
+	metric *model.Metric
+	points map[string]*model.Point
+}
+
+// add counts a request of a service.
+func (s *total) add(service, status string, millis float64) {
+	p := s.points[service+status]
+	if p == nil {
+		p = &model.Point{Start: begin - hour, Number: model.NumberInt, Series: &model.Series{
+			Metric: s.metric, Resource: s.resource(service), Attributes: text("method", "GET", "uri", "/"+service, "code", status),
+		}}
+		s.points[service+status] = p
+	}
+	if s.metric.Type == model.MetricSum {
+		p.Bits++
+		return
+	}
+	next := model.Summary{}
+	if p.Summary != nil {
+		next = *p.Summary
+	}
+	next.Count, next.Sum = next.Count+1, next.Sum+millis/1000*(0.8+0.4*s.rng.Float64())
+	p.Summary = &next
+}
+
+// goes lets pay answer its requests in so many milliseconds, and fail in part.
+func (s *total) goes(minutes int, millis, failing float64) {
+	of := map[string][2]float64{"front": {20, 0.005}, "cart": {20, 0.005}, "pay": {millis, failing}}
+	for range minutes * 4 {
+		for _, service := range []string{"front", "cart", "pay"} {
+			for range 20 + s.rng.IntN(20) {
+				status := "200"
+				if s.rng.Float64() < of[service][1] {
+					status = "500"
+				}
+				s.add(service, status, of[service][0])
+			}
+		}
+		for _, p := range s.points {
+			p.Time = s.at
+			s.e.ObservePoints([]model.Point{*p})
+		}
+		s.at += 15 * second
+		s.flush()
+	}
+}
+
 // A counter of requests by status, as most programs with Prometheus' libraries have, is enough
 // to see that requests fail, and a summary to see that they are slow.
 func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
@@ -26,52 +76,12 @@ func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
 		"summary": {&model.Metric{Name: "http_server_requests_seconds", Type: model.MetricSummary, Temporality: model.TemporalityCumulative}, 900, 0.005, "slow"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMetered(t)
-			m.rng = rand.New(rand.NewPCG(5, 5))
-			totals := map[string]*model.Point{}
-			goes := func(minutes int, millis, failing float64) {
-				for range minutes * 4 {
-					for _, service := range []string{"front", "cart", "pay"} {
-						took, fails := 20.0, 0.005
-						if service == "pay" {
-							took, fails = millis, failing
-						}
-						for range 20 + m.rng.IntN(20) {
-							status := "200"
-							if m.rng.Float64() < fails {
-								status = "500"
-							}
-							p := totals[service+status]
-							if p == nil {
-								p = &model.Point{Start: begin - hour, Number: model.NumberInt, Series: &model.Series{
-									Metric: c.metric, Resource: m.resource(service), Attributes: text("method", "GET", "uri", "/"+service, "code", status),
-								}}
-								totals[service+status] = p
-							}
-							if c.metric.Type == model.MetricSum {
-								p.Bits++
-								continue
-							}
-							next := model.Summary{}
-							if p.Summary != nil {
-								next = *p.Summary
-							}
-							next.Count, next.Sum = next.Count+1, next.Sum+took/1000*(0.8+0.4*m.rng.Float64())
-							p.Summary = &next
-						}
-					}
-					for _, p := range totals {
-						p.Time = m.at
-						m.e.ObservePoints([]model.Point{*p})
-					}
-					m.at += 15 * second
-					m.flush()
-				}
-			}
-			goes(120, 20, 0.005)
-			require.Empty(t, m.all)
-			goes(4, c.millis, c.failing)
-			g := m.only(t)
+			s := &total{metered: newMetered(t), metric: c.metric, points: map[string]*model.Point{}}
+			s.rng = rand.New(rand.NewPCG(5, 5))
+			s.goes(120, 20, 0.005)
+			require.Empty(t, s.all)
+			s.goes(4, c.millis, c.failing)
+			g := s.only(t)
 			assert.Equal(t, model.GroupIncident, g.Kind, g.Title)
 			assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
 			assert.Contains(t, g.Title, c.says)

@@ -146,7 +146,7 @@ func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 	if run.failed {
 		failed = run.adjusted
 	}
-	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0 && (op.key.kind != kindClient || e.graph.marked(op.service))
+	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0 && (op.key.kind != kindClient || e.graph.cgroups.marked(op.service))
 	if requests := op.service.requests; requests != nil && served {
 		requests.observe(slot, sample{n: run.adjusted, sum: failed})
 	}

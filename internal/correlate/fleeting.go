@@ -67,7 +67,7 @@ func ofItself(ev *model.Event) bool {
 // name, its workload, its container or unit.
 func (e *Engine) fleeting(name string) bool {
 	known := e.graph.services.peek(name)
-	if known == nil || e.graph.marked(*known) {
+	if known == nil || e.graph.cgroups.marked(*known) {
 		return false
 	}
 	l := &(*known).life
@@ -78,23 +78,28 @@ func (e *Engine) fleeting(name string) bool {
 // as far as is known.
 func (g *graph) unproven(name string) bool {
 	known := g.services.peek(name)
-	return known != nil && !g.marked(*known) && !(*known).life.proven && (*known).first != 0
+	return known != nil && !g.cgroups.marked(*known) && !(*known).life.proven && (*known).first != 0
 }
 
-// marked reports whether someone runs the program as a service.
-func (g *graph) marked(s *service) bool {
-	return s.declared || s.instrumented || s.workload != "" || g.contained(s)
+// cgroups are the programs that run in each cgroup.
+type cgroups struct {
+	programs *lru[string, []string] // names, up to manyPrograms
 }
 
 // manyPrograms is how many different programs run in a cgroup in which people, builds and tests
 // work: a container or a unit of a service has few.
 const manyPrograms = 12
 
-// runsIn notes the cgroup that a program runs in.
-func (g *graph) runsIn(s *service) {
-	names := g.cgroups.get(s.cgroup)
+// marked reports whether someone runs the program as a service.
+func (c *cgroups) marked(s *service) bool {
+	return s.declared || s.instrumented || s.workload != "" || c.contained(s)
+}
+
+// note notes the cgroup that a program runs in.
+func (c *cgroups) note(s *service) {
+	names := c.programs.get(s.cgroup)
 	if names == nil {
-		names = g.cgroups.put(s.cgroup, nil)
+		names = c.programs.put(s.cgroup, nil)
 	}
 	if !s.declared && len(*names) < manyPrograms && !slices.Contains(*names, s.name) {
 		*names = append(*names, s.name)
@@ -103,11 +108,11 @@ func (g *graph) runsIn(s *service) {
 
 // contained reports whether a program runs in the container or unit of a service, whose processes
 // belong together.
-func (g *graph) contained(s *service) bool {
+func (c *cgroups) contained(s *service) bool {
 	if !contained(s.cgroup) {
 		return false
 	}
-	names := g.cgroups.peek(s.cgroup)
+	names := c.programs.peek(s.cgroup)
 	return names == nil || len(*names) < manyPrograms
 }
 

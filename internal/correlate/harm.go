@@ -151,7 +151,7 @@ func noneListened(name string) bool {
 // servesOthers reports whether someone depends on a program: it is part of a call, and no
 // command that a shell runs, which may call and fail as its user likes.
 func (e *Engine) servesOthers(service string) bool {
-	return e.serves(service) && (e.isService(service) || e.graph.contained(e.serviceNamed(service)))
+	return e.serves(service) && (e.isService(service) || e.graph.cgroups.contained(e.serviceNamed(service)))
 }
 
 // isKnownService reports whether a program is a service: it behaves as one, or whoever runs
@@ -166,7 +166,7 @@ func (e *Engine) isKnownService(name string) bool {
 func (e *Engine) onlyClients(name string) bool {
 	callers := e.callersOf(name)
 	return e.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
-		return (e.isKnownService(caller) || e.graph.contained(e.serviceNamed(caller))) && !e.fleeting(caller)
+		return (e.isKnownService(caller) || e.graph.cgroups.contained(e.serviceNamed(caller))) && !e.fleeting(caller)
 	})
 }
 

@@ -244,7 +244,7 @@ func (e *Engine) samePlace(a, b string) bool {
 	if x == nil || y == nil {
 		return false
 	}
-	return ((*x).pod != "" && (*x).pod == (*y).pod) || (e.graph.contained(*x) && (*x).cgroup == (*y).cgroup)
+	return ((*x).pod != "" && (*x).pod == (*y).pod) || (e.graph.cgroups.contained(*x) && (*x).cgroup == (*y).cgroup)
 }
 
 // serviceNamed returns a service, also one that told nothing of itself.

@@ -125,7 +125,7 @@ func markAnew(signs []*sign, known []*group, dated model.Nanos, depends func(cal
 			continue
 		}
 		below := func(o *sign) bool {
-			return o.slows() && o.key.service != s.key.service && o.strength >= hintStrength && depends(s.key.service, o.key.service)
+			return (o.key.class == classSelf || o.key.class == classEdge) && o.key.service != s.key.service && o.strength >= hintStrength && depends(s.key.service, o.key.service)
 		}
 		if slices.ContainsFunc(signs, func(o *sign) bool { return below(o) || o.key.service == s.key.service && o.key.class == classResource }) {
 			continue
@@ -141,9 +141,6 @@ func markAnew(signs []*sign, known []*group, dated model.Nanos, depends func(cal
 		}
 	}
 }
-
-// slows reports whether the sign tells that something takes longer.
-func (s *sign) slows() bool { return s.key.class == classSelf || s.key.class == classEdge }
 
 // disown leaves a sign to another group. No group becomes empty.
 func (g *group) disown(key signKey) {

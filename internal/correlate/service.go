@@ -164,12 +164,12 @@ type graph struct {
 	systems      *lru[string, model.KeyValue] // what peers are, by the names that spans give
 	produced     *lru[model.SpanID, produced] // messages that were not consumed yet
 	operations   *lru[operationKey, *operation]
-	cgroups      *lru[string, []string] // names of programs that run in each, up to manyPrograms
-	aliases      map[string]string      // folded name of a peer to service
-	endpoints    *lru[string, string]   // address and port to the service that listens there
-	features     int                    // of all operations
-	askers       int                    // of all operations that have several
-	metered      int                    // services with a metering
+	cgroups      cgroups
+	aliases      map[string]string    // folded name of a peer to service
+	endpoints    *lru[string, string] // address and port to the service that listens there
+	features     int                  // of all operations
+	askers       int                  // of all operations that have several
+	metered      int                  // services with a metering
 	maxFeatures  int
 	dropped      int         // features beyond the bounds
 	sampled      model.Nanos // a span that stands for others, last
@@ -184,7 +184,7 @@ func newGraph(bytes int) *graph {
 		endpoints:  newLRU[string, string](bytes / 32 / serviceCost),
 
 		dependencies: newLRU[dependencyKey, *dependency](bytes / 8 / dependencyCost),
-		cgroups:      newLRU[string, []string](bytes / 32 / cgroupCost),
+		cgroups:      cgroups{newLRU[string, []string](bytes / 32 / cgroupCost)},
 		instances:    newLRU[uint64, *instance](bytes / 32 / instanceCost),
 		systems:      newLRU[string, model.KeyValue](min(systemKeys, bytes/64/systemCost)),
 		produced:     newLRU[model.SpanID, produced](min(producedMost, bytes/64/producedCost)),
@@ -235,7 +235,7 @@ func (g *graph) service(o *origin) *service {
 	}
 	if o.cgroup != "" && s.cgroup != o.cgroup {
 		s.cgroup = kept(o.cgroup)
-		g.runsIn(s)
+		g.cgroups.note(s)
 	}
 	return s
 }

@@ -119,8 +119,8 @@ test-archive: bin/tapio bin/tapioctl bin/versitygw ## Archive and restore on an 
 	go test -count=1 -timeout 10m $(GOTESTFLAGS) -v -run TestArchiveOnAnS3Server ./test/e2e
 
 .PHONY: bench-clickhouse
-bench-clickhouse: $(CHDB) ## Compare the latency of queries on memory and on ClickHouse's engine; RECORDS=200000
-	TAPIO_LATENCY_RECORDS=$(or $(RECORDS),200000) CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m -v -run TestLatencies .
+bench-clickhouse: $(CHDB) bin/tapio-full ## Compare the latency of queries on memory and on ClickHouse's engine; RECORDS=200000
+	TAPIO_LATENCY_RECORDS=$(or $(RECORDS),200000) CHDB_LIB_PATH=$(abspath $(CHDB)) go -C internal/clickhousetest test -count=1 -timeout 30m -v -run "TestLatencies|TestWhatUsersWaitFor" .
 
 .PHONY: test-race
 test-race: ## Run the packages' tests under the race detector (needs a C compiler)

@@ -11,10 +11,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -51,12 +55,17 @@ func run(args []string) error {
 	if !found || !closed {
 		return fmt.Errorf("%s: no lines %q and %q", document, strings.TrimSpace(begin), end)
 	}
-	return os.WriteFile(document, []byte(before+begin+"\n"+render(packages, folders)+"\n"+end+after), 0o600)
+	types, err := methods(packages)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(document, []byte(before+begin+"\n"+render(packages, types, folders)+"\n"+end+after), 0o600)
 }
 
 // goPackage is what `go list -json` reports of a package.
 type goPackage struct {
 	ImportPath string
+	Dir        string
 	GoFiles    []string
 	Imports    []string
 	Module     struct{ Path string }
@@ -66,7 +75,7 @@ type goPackage struct {
 func (p *goPackage) folder() string { return strings.TrimPrefix(p.ImportPath, p.Module.Path+"/") }
 
 func list(folder string) ([]goPackage, error) {
-	command := exec.Command("go", "list", "-json=ImportPath,GoFiles,Imports,Module", "./...")
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,Module", "./...")
 	command.Dir, command.Stderr = folder, os.Stderr
 	output, err := command.Output()
 	if err != nil {
@@ -86,9 +95,9 @@ func list(folder string) ([]goPackage, error) {
 	}
 }
 
-func render(packages []goPackage, folders []string) string {
+func render(packages []goPackage, types map[string]int, folders []string) string {
 	var text strings.Builder
-	text.WriteString(figures(packages))
+	text.WriteString(figures(packages) + figuresOfTypes(types))
 	for _, folder := range folders {
 		text.WriteString("\n`" + folder + "`, where an arrow means \"imports\":\n\n" + graph(packages, folder))
 	}
@@ -115,6 +124,58 @@ func figures(packages []goPackage) string {
 	slices.Sort(above)
 	return fmt.Sprintf("%d packages, %.1f files a package without tests, %d in the largest. Imports of a package above in the tree: %d.\nMore than %d files: %s.\n",
 		len(packages), float64(files)/float64(len(packages)), most, up, large, strings.Join(above, ", "))
+}
+
+// methods counts the methods of each type that has any, by folder and name. Generated files do not count.
+func methods(packages []goPackage) (map[string]int, error) {
+	types := map[string]int{}
+	for _, p := range packages {
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ParseComments)
+			if err != nil {
+				return nil, err
+			}
+			if ast.IsGenerated(file) {
+				continue
+			}
+			for _, declared := range file.Decls {
+				if f, is := declared.(*ast.FuncDecl); is && f.Recv != nil {
+					types[p.folder()+"."+receiver(f.Recv.List[0].Type)]++
+				}
+			}
+		}
+	}
+	return types, nil
+}
+
+// receiver is the name of the type of a method.
+func receiver(of ast.Expr) string {
+	switch of := of.(type) {
+	case *ast.StarExpr:
+		return receiver(of.X)
+	case *ast.IndexExpr:
+		return receiver(of.X)
+	case *ast.IndexListExpr:
+		return receiver(of.X)
+	case *ast.Ident:
+		return of.Name
+	}
+	return ""
+}
+
+// many is how many methods a type should have at most.
+const many = 30
+
+func figuresOfTypes(types map[string]int) string {
+	all := 0
+	var above []string
+	for name, n := range types {
+		if all += n; n > many {
+			above = append(above, fmt.Sprintf("`%s` %d", name, n))
+		}
+	}
+	slices.Sort(above)
+	return fmt.Sprintf("%d types with methods, %.1f each. More than %d: %s.\n", len(types), float64(all)/float64(max(len(types), 1)), many, strings.Join(above, ", "))
 }
 
 // graph draws the imports among the packages of a folder.

@@ -4,6 +4,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -18,9 +20,10 @@ func TestRender(t *testing.T) {
 		of("example.com/m/store", "example.com/m/store/disk", "fmt"),
 		of("example.com/m/store/disk"),
 		of("example.com/m/store/disk/log", "example.com/m/store/disk"),
-	}, []string{"store"})
+	}, map[string]int{"store.Log": 3, "store.Disk": 31}, []string{"store"})
 	for _, want := range []string{
 		"3 packages, 1.0 files a package without tests, 1 in the largest. Imports of a package above in the tree: 1.",
+		"2 types with methods, 17.0 each. More than 30: `store.Disk` 31.",
 		"  store[store] --> disk[disk]\n", "  disk_log[disk/log] --> disk[disk]\n",
 	} {
 		if !strings.Contains(got, want) {
@@ -29,5 +32,19 @@ func TestRender(t *testing.T) {
 	}
 	if strings.Contains(got, "fmt") {
 		t.Error("a package of another module is drawn")
+	}
+}
+
+func TestMethods(t *testing.T) {
+	folder := t.TempDir()
+	const text = "package m\n\ntype list[T any] struct{}\n\nfunc (l *list[T]) add() {}\nfunc (l list[T]) size() {}\nfunc f() {}\n"
+	if err := os.WriteFile(filepath.Join(folder, "a.go"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := goPackage{ImportPath: "example.com/m/store", Dir: folder, GoFiles: []string{"a.go"}}
+	p.Module.Path = "example.com/m"
+	types, err := methods([]goPackage{p})
+	if err != nil || len(types) != 1 || types["store.list"] != 2 {
+		t.Errorf("%v %v, want store.list: 2", types, err)
 	}
 }

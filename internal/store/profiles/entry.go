@@ -142,6 +142,9 @@ func (r *reader) more() bool { return r.i < r.of.count }
 
 // next returns the next entry, as it was appended.
 func (r *reader) next() (e entry) {
+	if r.i%markEvery == 0 {
+		r.interval = r.of.marks[r.i/markEvery].interval // which its head does not announce
+	}
 	head := r.heads.uint()
 	length := int(r.heads.uint())
 	e = entry{

@@ -64,3 +64,22 @@ func TestFilesOfEarlierReleasesOpen(t *testing.T) {
 	assert.Equal(t, after, before)
 	assert.Equal(t, now.Pending(3).Dictionary, image.Dictionary, "what is written is the same")
 }
+
+// Each profile keeps its time, however many are before it.
+func TestManyProfilesKeepTheirTimes(t *testing.T) {
+	s := opened(newClock(), 8*mib, 0)
+	var want []model.Nanos
+	for i := range 3*markEvery + 5 {
+		p := smallProfile()
+		p.ID = model.ProfileID{byte(i + 1)}
+		p.Time += model.Nanos(i/2) * 1_000_000_000 // two have the same time
+		want = append(want, p.Time)
+		require.Zero(t, s.Append([]model.Profile{p}))
+	}
+	list, _ := all(t, s)
+	var got []model.Nanos
+	for _, of := range list {
+		got = append(got, of.Time)
+	}
+	assert.ElementsMatch(t, want, got)
+}

@@ -41,9 +41,9 @@ func newWorld(seed uint64, metric model.Metric) *world {
 	return &world{Rand: rand.New(rand.NewPCG(seed, 9)), metric: metric}
 }
 
-// eachSample calls make for each sample of some series of three groups. Scrapes
+// eachSample calls use for each sample of some series of three groups. Scrapes
 // are some seconds apart, with jitter, and some are missing.
-func (w *world) eachSample(make func(s *model.Series, of labels.Labels, at time.Time)) {
+func (w *world) eachSample(use func(s *model.Series, of labels.Labels, at time.Time)) {
 	for n := range 7 {
 		group := fmt.Sprint("group-", n%3)
 		s := &model.Series{Metric: &w.metric, Resource: &model.Resource{}, Scope: &model.Scope{}, Attributes: model.Attributes{
@@ -55,7 +55,7 @@ func (w *world) eachSample(make func(s *model.Series, of labels.Labels, at time.
 		for at.Before(begin.Add(windows * window)) {
 			at = at.Add(apart + time.Duration(w.IntN(1000)-500)*time.Millisecond)
 			if w.IntN(10) > 0 {
-				make(s, of, at)
+				use(s, of, at)
 			}
 		}
 	}

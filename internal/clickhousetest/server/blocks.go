@@ -37,7 +37,7 @@ func (o *output) write(content []byte) error {
 			}
 			part = writer.Data
 		}
-		if _, err := o.w.Write(part); err != nil {
+		if _, err := o.w.Write(part); err != nil { //nolint:gosec // a part of an answer in a format of the engine, and no page
 			return nil //nolint:nilerr // the client is gone
 		}
 	}

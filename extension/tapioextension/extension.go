@@ -164,8 +164,8 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.retire(background) }, e.panics.add) })
 	e.work.Go(func() { panics.Restart(background.Done(), func() { e.slos.Run(background) }, e.panics.add) })
 	e.shared.Start(ctx)
-	e.startNotifier()
-	e.members.start(background)
+	e.startNotifier()           //nolint:contextcheck // what runs in the background outlives the context of the start
+	e.members.start(background) //nolint:contextcheck // as above
 	if e.cfg.RecordMetrics.Interval > 0 {
 		e.work.Go(func() { panics.Restart(background.Done(), func() { e.countRecords(background) }, e.panics.add) })
 	}

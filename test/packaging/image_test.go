@@ -104,7 +104,7 @@ func TestTheImageRunsAsItsUser(t *testing.T) {
 		t.Skip("runc is not installed, or not root")
 	}
 	bundle := t.TempDir()
-	require.NoError(t, os.Chmod(bundle, 0o755)) //nolint:gosec // the user of the image goes through it
+	require.NoError(t, os.Chmod(bundle, 0o755))
 	config := unpackedImage(t, archive, filepath.Join(bundle, "rootfs"))
 	assert.Equal(t, "65532:65532", config.Config.User)
 	assert.NotEmpty(t, config.Config.Labels["org.opencontainers.image.version"])

@@ -62,7 +62,7 @@ func Open(ctx context.Context, cfg *Config, options Options) (*Archive, error) {
 	}
 	running, stop := context.WithCancel(context.Background())
 	profiles := func(after uint64) archive.ProfileTail { return store.TailProfiles(options.Store, after) }
-	a.archiver, err = archive.NewArchiver(running, options.Store.Reader(), profiles, archive.Options{
+	a.archiver, err = archive.NewArchiver(running, options.Store.Reader(), profiles, archive.Options{ //nolint:contextcheck // uploads outlive the context of the start
 		Bucket: objects, Prefix: cfg.Prefix, Signals: cfg.Signals, FlushBytes: int(cfg.FlushSize), FlushInterval: cfg.FlushInterval,
 		Timeout: cfg.Timeout, Backoff: backoff, MaxBackoff: maxBackoff, Positions: options.Positions, Failing: a.failing,
 		Report: func(problem string, err error) { options.Logger.Warn(problem, zap.Error(err)) }, Now: time.Now,

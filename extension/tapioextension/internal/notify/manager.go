@@ -38,7 +38,7 @@ func (b *Backoff) delay(attempts int) time.Duration {
 		}
 	}
 	d = min(d, float64(b.Max))
-	d *= 1 + b.Randomization*(2*rand.Float64()-1) //nolint:gosec // no secret: it spreads attempts
+	d *= 1 + b.Randomization*(2*rand.Float64()-1)
 	return time.Duration(d)
 }
 

@@ -117,7 +117,7 @@ func (s *Server) contain(f func()) {
 }
 
 // message answers one report. It is never called twice at once for a connection.
-func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.AgentToServer) *protobufs.ServerToAgent { //nolint:contextcheck // the context of the connection says who the client is
+func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.AgentToServer) *protobufs.ServerToAgent {
 	allowNextMessage(conn.Connection())
 	answer := &protobufs.ServerToAgent{InstanceUid: m.GetInstanceUid(), Capabilities: capabilities}
 	id, err := idOf(m.GetInstanceUid())
@@ -127,7 +127,7 @@ func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.A
 	a.takes = a.takes || can(m, protobufs.AgentCapabilities_AgentCapabilities_AcceptsRemoteConfig)
 	a.reports = a.reports || can(m, protobufs.AgentCapabilities_AgentCapabilities_ReportsRemoteConfig)
 	if m.GetAgentDisconnect() != nil {
-		if err := a.members.Unregister(a.client, id); status.Code(err) == codes.PermissionDenied {
+		if err := a.members.Unregister(a.client, id); status.Code(err) == codes.PermissionDenied { //nolint:contextcheck // the context of the connection says who the client is
 			return refuse(answer, err)
 		}
 		return answer // it may have left already
@@ -148,7 +148,7 @@ func (a *agent) message(_ context.Context, conn types.Connection, m *protobufs.A
 	if err := a.fleet.Beat(id, statusOf(m.GetHealth()), answerOf(m, config)); err != nil {
 		return refuse(answer, err)
 	}
-	a.watch(id, conn)
+	a.watch(id, conn) //nolint:contextcheck // it watches until the connection ends
 	gap := false
 	a.fleet.UpdateSession(id, func(session *fleet.Session) {
 		gap = a.follow(session, m)

@@ -52,7 +52,7 @@ func serve(t *testing.T) *server {
 
 func (s *server) start(t *testing.T, path, socket string) {
 	t.Helper()
-	s.cmd = exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", filepath.Dir(socket)) //nolint:gosec // found in PATH
+	s.cmd = exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", filepath.Dir(socket))
 	require.NoError(t, s.cmd.Start())
 	cmd := s.cmd
 	t.Cleanup(func() {

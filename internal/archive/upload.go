@@ -55,7 +55,7 @@ func (u *uploader) attempt(ctx context.Context, key string, body []byte) error {
 
 // sleep waits for about so long. It returns false if the context ends before.
 func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // no secret: it spreads attempts
+	timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -166,7 +166,7 @@ func (r *plainReader) recordField(tag, word uint64, content []byte, to plog.LogR
 	case observedTag:
 		to.SetObservedTimestamp(pcommon.Timestamp(word))
 	case severityTag:
-		to.SetSeverityNumber(plog.SeverityNumber(word)) //nolint:gosec // as pdata does
+		to.SetSeverityNumber(plog.SeverityNumber(word))
 	case severityTextTag:
 		to.SetSeverityText(again(&r.severity, content))
 	case bodyTag:

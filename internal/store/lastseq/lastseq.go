@@ -94,5 +94,5 @@ func (f *File) Reserve(signal uint8, reserved uint64) {
 }
 
 func counter(in []byte, at int, signal uint8) *Counter {
-	return (*Counter)(unsafe.Pointer(&in[at+8*int(signal)])) //nolint:gosec // within the page, which is aligned
+	return (*Counter)(unsafe.Pointer(&in[at+8*int(signal)]))
 }

@@ -54,6 +54,13 @@ func TestWhatUsersWaitFor(t *testing.T) {
 	t.Cleanup(func() { _ = engine.Signal(syscall.SIGCONT) })
 	row("is stopped", c, true)
 	require.NoError(t, engine.Signal(syscall.SIGCONT))
+	again := time.Now()
+	require.Eventually(t, func() bool { // what was late three times in a row is left out for a while
+		answer, err := tapiov1.NewObservabilityServiceClient(c.API).GetLogs(ctx, &tapiov1.GetLogsRequest{Filter: rangeOf(begin)})
+		require.NoError(t, err)
+		return len(answer.GetNotes()) == 0
+	}, time.Minute, 100*time.Millisecond)
+	t.Logf("complete %v after it goes on", time.Since(again).Round(100*time.Millisecond))
 	row("answers again", c, false)
 	row("refuses connections", refused, true)
 	t.Log(table.String())

@@ -46,7 +46,7 @@ func WithNotes(ctx context.Context) (context.Context, *Notes) {
 // WithNotes it does nothing.
 func AddNote(ctx context.Context, note Note) {
 	notes, ok := ctx.Value(notesKey{}).(*Notes)
-	if !ok {
+	if !ok || ctx.Value(needlessKey{}) == note.Source {
 		return
 	}
 	notes.mu.Lock()
@@ -54,6 +54,14 @@ func AddNote(ctx context.Context, note Note) {
 	if _, known := notes.bySource[note.Source]; !known {
 		notes.bySource[note.Source] = note
 	}
+}
+
+type needlessKey struct{}
+
+// WithoutNeedOf returns a context for a query that a source has nothing to add to: that it is
+// missing is not reported.
+func WithoutNeedOf(ctx context.Context, source string) context.Context {
+	return context.WithValue(ctx, needlessKey{}, source)
 }
 
 // IsMissing reports whether the source was late or failed while the same request is

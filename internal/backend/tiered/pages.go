@@ -17,7 +17,7 @@ const seamBytes = 8
 // pageOf reads a page of both tiers. The token keeps the seam and the time of the last
 // row that was returned.
 func pageOf[Row any](
-	ctx context.Context, r *Reader, paging model.Paging, when func(*Row) model.Nanos,
+	ctx context.Context, r *Reader, times model.TimeRange, paging model.Paging, when func(*Row) model.Nanos,
 	read func(ctx context.Context, paging model.Paging) (model.Page[Row], error),
 ) (model.Page[Row], error) {
 	seam := r.Since()
@@ -28,7 +28,8 @@ func pageOf[Row any](
 		}
 		paging.After.Time, paging.After.State = 0, after.State[seamBytes:]
 	}
-	page, err := read(withSeam(ctx, seam), paging)
+	ctx = withSeam(ctx, seam)
+	page, err := read(r.needed(ctx, times), paging)
 	if err != nil || page.Next.IsZero() {
 		return page, err
 	}
@@ -67,7 +68,7 @@ func (r *Reader) seamBehind(ctx context.Context, after model.Cursor, held model.
 
 // QueryEvents implements query.EventReader.
 func (r *Reader) QueryEvents(ctx context.Context, q model.EventQuery) (model.Page[model.Event], error) {
-	return pageOf(ctx, r, q.Paging, (*model.Event).When, func(ctx context.Context, paging model.Paging) (model.Page[model.Event], error) {
+	return pageOf(ctx, r, q.Filter.Time, q.Paging, (*model.Event).When, func(ctx context.Context, paging model.Paging) (model.Page[model.Event], error) {
 		one := q
 		one.Paging = paging
 		return r.both.QueryEvents(ctx, one)
@@ -84,7 +85,7 @@ func (r *Reader) QueryTraces(ctx context.Context, q model.TraceQuery) (model.Pag
 		}
 		return at
 	}
-	return pageOf(ctx, r, q.Paging, newest, func(ctx context.Context, paging model.Paging) (model.Page[model.Trace], error) {
+	return pageOf(ctx, r, q.Filter.Time, q.Paging, newest, func(ctx context.Context, paging model.Paging) (model.Page[model.Trace], error) {
 		one := q
 		one.Paging = paging
 		return r.both.QueryTraces(ctx, one)
@@ -94,7 +95,7 @@ func (r *Reader) QueryTraces(ctx context.Context, q model.TraceQuery) (model.Pag
 // QueryPoints implements query.MetricReader.
 func (r *Reader) QueryPoints(ctx context.Context, q model.PointQuery) (model.Page[model.Point], error) {
 	when := func(p *model.Point) model.Nanos { return p.Time }
-	return pageOf(ctx, r, q.Paging, when, func(ctx context.Context, paging model.Paging) (model.Page[model.Point], error) {
+	return pageOf(ctx, r, q.Filter.Time, q.Paging, when, func(ctx context.Context, paging model.Paging) (model.Page[model.Point], error) {
 		one := q
 		one.Paging = paging
 		return r.both.QueryPoints(ctx, one)
@@ -104,7 +105,7 @@ func (r *Reader) QueryPoints(ctx context.Context, q model.PointQuery) (model.Pag
 // GetChanges implements query.Discoverer.
 func (r *Reader) GetChanges(ctx context.Context, q model.ChangeQuery) (model.Page[model.Change], error) {
 	when := func(c *model.Change) model.Nanos { return c.Time }
-	return pageOf(ctx, r, q.Paging, when, func(ctx context.Context, paging model.Paging) (model.Page[model.Change], error) {
+	return pageOf(ctx, r, q.Filter.Time, q.Paging, when, func(ctx context.Context, paging model.Paging) (model.Page[model.Change], error) {
 		one := q
 		one.Paging = paging
 		return r.both.GetChanges(ctx, one)

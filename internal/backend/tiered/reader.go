@@ -72,6 +72,15 @@ func seamIn(ctx context.Context) model.Nanos {
 // now returns a context with the seam of this moment.
 func (r *Reader) now(ctx context.Context) context.Context { return withSeam(ctx, r.Since()) }
 
+// needed is a context for a query about a range; that the older reader is missing does not count
+// where all of it is later than the seam.
+func (r *Reader) needed(ctx context.Context, times model.TimeRange) context.Context {
+	if isEmpty(before(ctx, times)) {
+		return query.WithoutNeedOf(ctx, r.Older.Name)
+	}
+	return ctx
+}
+
 // before and since are the parts of a range on both sides of the seam.
 func before(ctx context.Context, times model.TimeRange) model.TimeRange {
 	if seam := seamIn(ctx); times.End == 0 || times.End > seam {
@@ -120,12 +129,12 @@ func (r *Reader) CountCalls(ctx context.Context, times model.TimeRange) (model.C
 
 // CountRecords implements query.Discoverer.
 func (r *Reader) CountRecords(ctx context.Context, q model.CountQuery) (model.Counts, error) {
-	return r.both.CountRecords(r.now(ctx), q)
+	return r.both.CountRecords(r.needed(r.now(ctx), q.Selection.Filter.Time), q)
 }
 
 // GetFacets implements query.Discoverer.
 func (r *Reader) GetFacets(ctx context.Context, q model.FacetQuery) (model.Facets, error) {
-	return r.both.GetFacets(r.now(ctx), q)
+	return r.both.GetFacets(r.needed(r.now(ctx), q.Selection.Filter.Time), q)
 }
 
 // CompareAttributes implements query.Discoverer.
@@ -135,7 +144,7 @@ func (r *Reader) CompareAttributes(ctx context.Context, q model.CompareQuery) (m
 
 // ListOperations implements query.Discoverer.
 func (r *Reader) ListOperations(ctx context.Context, q model.OperationQuery) (model.List[model.Operation], error) {
-	return r.both.ListOperations(r.now(ctx), q)
+	return r.both.ListOperations(r.needed(r.now(ctx), q.Filter.Time), q)
 }
 
 // ListProfiles implements query.ProfileReader. Only the recent reader has profiles.

@@ -22,7 +22,7 @@ import (
 
 // TestWhatUsersWaitFor prints how long answers take while the engine answers, while it is stopped
 // (it accepts connections and stays silent) and while nothing listens where it was, with a timeout of
-// 5 s. An answer that lacks something must say so.
+// 5 s. An incomplete answer must have a note.
 func TestWhatUsersWaitFor(t *testing.T) {
 	if os.Getenv(latencyVariable) == "" {
 		t.Skip("set " + latencyVariable + ": make bench-clickhouse")

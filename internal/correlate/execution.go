@@ -139,7 +139,7 @@ func (r *execution) reference(id model.TraceID) reference {
 }
 
 // learnRequest counts a request for the service and the instance that served it. The calls of a
-// command that nobody runs as a service are no requests.
+// command that is not run as a service are no requests.
 func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 	op := run.op
 	failed := float32(0)

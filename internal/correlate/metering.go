@@ -179,8 +179,8 @@ func (g *graph) meter(s *series, first, last int64, n, seconds float32) {
 	m.observe(first, last, meter{requests: n, failed: failed, seconds: seconds})
 }
 
-// maxReplicas bounds the replicas whose counters of one kind are told apart; SDKs draw a new name
-// at each start.
+// maxReplicas bounds the replicas whose counters of one kind are kept apart; SDKs generate a new
+// service.instance.id at each start.
 const maxReplicas = 64
 
 // counted is by how much the counter of a replica grew since the point before.

@@ -80,7 +80,7 @@ type outcomes struct {
 	holders      int
 	every        int64  // slots between two points of the metric that counts the requests
 	metric       string // that counts them, "" for spans
-	timed        bool   // which tells how long they take
+	timed        bool   // that metric has durations
 	metricLast   model.Nanos
 }
 
@@ -90,7 +90,7 @@ const countedFor = 600 * model.Nanos(1e9)
 // countedBy reports whether a series is of the metric that counts the requests.
 func (o *outcomes) countedBy(s *series, now model.Nanos) bool {
 	if o.metric != s.name && o.metric != "" && o.metricLast+countedFor > now && (o.timed || !s.red.Timed) {
-		return false // a counter says less than a distribution
+		return false // a distribution replaces a counter, not the reverse
 	}
 	o.metric, o.metricLast, o.timed = s.name, max(o.metricLast, s.last), s.red.Timed
 	return true

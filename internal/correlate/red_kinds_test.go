@@ -70,7 +70,7 @@ func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
 		metric  *model.Metric
 		millis  float64 // while pay is faulty
 		failing float64
-		says    string
+		title   string // a part of it
 	}{
 		"counter": {&model.Metric{Name: "http_requests_total", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}, 20, 0.4, "fail"},
 		"summary": {&model.Metric{Name: "http_server_requests_seconds", Type: model.MetricSummary, Temporality: model.TemporalityCumulative}, 900, 0.005, "slow"},
@@ -84,7 +84,7 @@ func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
 			g := s.only(t)
 			assert.Equal(t, model.GroupIncident, g.Kind, g.Title)
 			assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
-			assert.Contains(t, g.Title, c.says)
+			assert.Contains(t, g.Title, c.title)
 			assert.Contains(t, g.Impact.Summary, "pay GET /pay")
 		})
 	}
@@ -110,7 +110,7 @@ func TestAConsumerThatOnlyCountsIsNamed(t *testing.T) {
 	assert.Contains(t, g.Title, "process orders")
 }
 
-// The version that metrics name tells of a release, as that of spans does.
+// A new service.version of metrics is a release, as that of spans is.
 func TestAReleaseIsKnownByMetrics(t *testing.T) {
 	m := newMetered(t)
 	m.rng = rand.New(rand.NewPCG(9, 9))

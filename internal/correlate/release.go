@@ -83,16 +83,16 @@ func (e *Engine) releaseSign(s *service, slot int64) *sign {
 // rolled out once the database is back. What the first fault left in the recent minutes must
 // not date the second one, or it would count as a part of the first.
 
-// outlived are the signs that incidents of other causes report, and that were over when a release
-// of the service began to fail by itself, or that began before the service became slow anew. known are the groups, slot is how exactly times are
-// known.
+// outlived are the signs that incidents of other causes report, and that were over when a release of
+// the service began to fail by itself, or that set in before a new fault of the service. known are the
+// groups, slot is the precision of times.
 func outlived(signs []*sign, known []*group, slot model.Nanos, released func(service string, onset model.Nanos) bool) map[*sign]bool {
-	since, anew := map[string]model.Nanos{}, map[string]model.Nanos{}
+	since, newFaults := map[string]model.Nanos{}, map[string]model.Nanos{}
 	for _, s := range signs {
 		switch {
-		case s.anew:
-			anew[s.key.service], since[s.key.service] = s.onset, s.onset
-		case anew[s.key.service] != 0:
+		case s.newFault:
+			newFaults[s.key.service], since[s.key.service] = s.onset, s.onset
+		case newFaults[s.key.service] != 0:
 		case s.itsOwn() && s.strength >= alarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset):
 			since[s.key.service] = s.onset
 		}
@@ -102,8 +102,8 @@ func outlived(signs []*sign, known []*group, slot model.Nanos, released func(ser
 		began := since[s.key.service]
 		ended := s.until != 0 && s.until <= began+slot
 		passedOn := s.key.class == classError && s.onset+slot < began && s.passed > hardlyPassed
-		mine := s.itsOwn() && anew[s.key.service] == 0 || s.anew
-		passedOn = passedOn || anew[s.key.service] != 0 && s.onset+slot < began
+		mine := s.itsOwn() && newFaults[s.key.service] == 0 || s.newFault
+		passedOn = passedOn || newFaults[s.key.service] != 0 && s.onset+slot < began
 		over[s] = began != 0 && !mine && (ended || passedOn) &&
 			slices.ContainsFunc(known, func(g *group) bool { return g.members[s.key] != nil && g.cause() != s.key.service })
 	}
@@ -116,10 +116,11 @@ func (s *suspect) failsAnew(g *group, released func(service string, onset model.
 	return s.service != g.cause() && s.onset > g.over && s.reason != nil && s.reason.itsOwn() && released(s.service, s.reason.onset)
 }
 
-// markAnew finds services that an incident of another cause holds as its effect, and that became slow
-// later while nothing that they call is slow: failures of a callee do not explain that. known are the
-// groups; onsets are known to dated; depends reports whether a service calls another, directly or not.
-func markAnew(signs []*sign, known []*group, dated model.Nanos, depends func(caller, callee string) bool) {
+// markNewFaults marks the durations of services that an open or resolved incident of another cause lists as
+// affected, and that became slow later, while nothing that they call is slow: failures of a callee do not
+// explain that. known are the groups, dated is the precision of onsets, and depends reports whether a
+// service calls another, directly or not.
+func markNewFaults(signs []*sign, known []*group, dated model.Nanos, depends func(caller, callee string) bool) {
 	for _, s := range signs {
 		if s.key.class != classSelf || s.dependency || s.strength < alarmStrength || s.passed > hardlyPassed || s.part != nil {
 			continue
@@ -130,19 +131,21 @@ func markAnew(signs []*sign, known []*group, dated model.Nanos, depends func(cal
 		if slices.ContainsFunc(signs, func(o *sign) bool { return below(o) || o.key.service == s.key.service && o.key.class == classResource }) {
 			continue
 		}
+		if slices.ContainsFunc(known, func(g *group) bool { // what was over by then explains nothing
+			return (g.over == 0 || g.over+dated >= s.onset) && slices.ContainsFunc(g.signs(), below)
+		}) {
+			continue
+		}
 		for _, g := range known {
-			if !g.concerns(s.key.service) || g.cause() == s.key.service || g.place.hits(s.key.service) || s.onset <= g.ranking[0].onset+dated {
-				continue
-			}
-			if g.into == "" && !slices.ContainsFunc(g.signs(), below) {
-				s.anew = true
+			if g.into == "" && g.concerns(s.key.service) && g.cause() != s.key.service && !g.place.hits(s.key.service) && s.onset > g.ranking[0].onset+dated {
+				s.newFault = true
 				g.disown(s.key)
 			}
 		}
 	}
 }
 
-// disown leaves a sign to another group. No group becomes empty.
+// disown removes an anomaly that belongs to another group. No group becomes empty.
 func (g *group) disown(key signKey) {
 	if g.members[key] != nil && len(g.members) > 1 {
 		delete(g.members, key)

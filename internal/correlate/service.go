@@ -60,7 +60,7 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	s.release.runs(o.version, t, s.settled(t))
 }
 
-// counts notes that a metric of its requests tells of a service without spans. Replicas of
+// counts notes that a metric counts the requests of a service without spans. Replicas of
 // the version that is known first report within two points.
 func (s *service) counts(version string, t model.Nanos) {
 	if s.counted == 0 {

@@ -76,7 +76,7 @@ type sign struct {
 	share    float64 // of the runs that are slow, 0 for all
 	passed   float64 // of the runs that are wrong: a call of them failed
 	whole    bool    // the time includes that of calls
-	anew     bool    // it set in during or after an incident that does not explain it
+	newFault bool    // it set in during or after an incident that does not explain it
 	hours    int     // that it has been creeping
 	from     string  // whose calls fail, of a dependency
 	callee   string  // whose name cannot be resolved

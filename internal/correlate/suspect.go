@@ -69,7 +69,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		return byName[name]
 	}
 	known := slices.Concat(e.groups, e.resolved)
-	markAnew(signs, known, e.dated(), e.dependsOn)
+	markNewFaults(signs, known, e.dated(), e.dependsOn)
 	blame, over := e.blame(signs), outlived(signs, known, e.slotWidth(), e.changedAt)
 	for _, s := range signs {
 		if s.telling() && !over[s] {

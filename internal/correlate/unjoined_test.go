@@ -79,7 +79,7 @@ func (d *unjoined) incidents() (titles []string) {
 	return titles
 }
 
-// Where no span tells what it was part of, a second fault is an incident of its own all the same.
+// A second fault is a separate incident even if no span has a parent in another service.
 func TestTwoFaultsOfAHostAreTwoIncidents(t *testing.T) {
 	for name, between := range map[string]func(d *unjoined){
 		"one after the other": func(d *unjoined) {

@@ -23,7 +23,7 @@ func (s *suspect) ownFault() bool {
 	case classError:
 		return !s.callsFail || r.unit == "ratio" && !r.dependency // the traces of its runs show that no call failed
 	case classSelf:
-		return r.anew || !s.excused && !s.callsFail
+		return r.newFault || !s.excused && !s.callsFail
 	default:
 		return false
 	}
@@ -67,7 +67,7 @@ func (e *Engine) apartGroups(g, o *group) bool {
 // itsOwn reports whether traces show that runs fail of which no call failed: what callees show
 // does not explain that.
 func (s *sign) itsOwn() bool {
-	return s.anew || s.key.class == classError && !s.dependency && s.unit == "ratio" && s.passed <= hardlyPassed
+	return s.newFault || s.key.class == classError && !s.dependency && s.unit == "ratio" && s.passed <= hardlyPassed
 }
 
 // hardlyPassed is the share of failures that may be passed on of what is a service's own: some

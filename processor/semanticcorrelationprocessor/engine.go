@@ -131,7 +131,7 @@ const flushEvery = time.Second
 // start begins to draw conclusions. It fails where none could leave.
 func (e *engine) start(host component.Host) error {
 	if e.outbox.outlet() == nil {
-		return fmt.Errorf("processors::%[1]s: what it finds out leaves as log records, but it is in no logs pipeline: "+
+		return fmt.Errorf("processors::%[1]s: it reports findings as log records, but is in no logs pipeline: "+
 			"add %[1]q to service::pipelines::logs::processors", e.id)
 	}
 	e.health.add(host)

@@ -12,7 +12,7 @@ import (
 )
 
 // outcome reads how the requests that attributes describe ended: whether they failed, and whether
-// the attributes say so at all. A request that the client got wrong is none that failed.
+// the attributes say so at all. A client error is no failure.
 func outcome(attributes model.Attributes) (failed, reports bool) {
 	if status := first(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, "http_response_status_code", "http_status_code", "status_code", "response_code",
 		"http_status", "status", "code"); ofHTTP(status) {
@@ -38,7 +38,7 @@ func outcome(attributes model.Attributes) (failed, reports bool) {
 }
 
 // reason is how requests failed, in the words of the attributes: the type of the error rather than a
-// status, "" for none told.
+// status, "" if unknown.
 func reason(attributes model.Attributes) string {
 	if fault := first(attributes, semconv.ErrorType, "error_type", "exception", semconv.DBResponseStatusCode, "db_response_status_code"); fault != "" && !strings.EqualFold(fault, "none") {
 		return fault

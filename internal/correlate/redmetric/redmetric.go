@@ -20,19 +20,19 @@ const (
 	Client int32 = 3
 )
 
-// Metric is what the points of a series say of requests.
+// Metric is how a series describes requests.
 type Metric struct {
 	Kind      int32
 	Operation string // of a server: method and route, or as the metric names it
 	Peer      string // that clients call, "" for none named
 	Failed    bool
 	Reports   bool    // whether requests failed
-	Reason    string  // how they failed, "" for not told
+	Reason    string  // how they failed, "" if unknown
 	Timed     bool    // how long requests took
 	Seconds   float64 // of the metric's unit
 }
 
-// Read reports what a series says of requests; not found: it is about something else.
+// Read returns how a series describes requests; found is false for series of anything else.
 func Read(m *model.Metric, attributes model.Attributes) (r Metric, found bool) {
 	timed, counts := distributes(m), Counts(m)
 	if !timed && !counts {
@@ -67,7 +67,7 @@ func Read(m *model.Metric, attributes model.Attributes) (r Metric, found bool) {
 	return r, true
 }
 
-// distributes reports whether a metric tells how long things took. The total of an exponential
+// distributes reports whether a metric has durations. The total of an exponential
 // histogram cannot be compared with the point before, whose scale may be another.
 func distributes(m *model.Metric) bool {
 	switch m.Type {
@@ -99,7 +99,7 @@ func has(name string, words ...string) bool {
 // ofCallers reports whether a name is of calls as who makes them sees them.
 func ofCallers(name string) bool { return has(name, "client", "upstream", "outgoing", "outbound") }
 
-// ofSomethingElse reports whether a name with the words of requests tells of something besides how they end.
+// ofSomethingElse reports whether a name with the words of requests is about something other than requests and their results.
 func ofSomethingElse(name string) bool {
 	return has(name, "size", "bytes", "queue", "active", "inflight", "in.flight", "wait", "lock", "cache", "retry", "retries", "gc.", "cpu", "memory", "resource", "connection")
 }

@@ -96,7 +96,7 @@ func TestMetricsOfOtherThings(t *testing.T) {
 		"http.server.request.body.size": model.MetricHistogram, "http.server.active_requests": model.MetricSum, "jvm.gc.duration": model.MetricHistogram,
 		"db.client.connection.wait_time": model.MetricHistogram, "go_gc_duration_seconds": model.MetricSummary, "workqueue_queue_duration_seconds": model.MetricHistogram,
 		"http_requests": model.MetricGauge, "kube_pod_container_resource_requests": model.MetricGauge, "process_cpu_seconds_total": model.MetricSum,
-		"cache_requests_total": model.MetricSum, "http_requests_total": model.MetricSum, // which does not say how they end
+		"cache_requests_total": model.MetricSum, "http_requests_total": model.MetricSum, // without an attribute for the result
 	} {
 		_, found := redmetric.Read(&model.Metric{Name: name, Type: kind, Monotonic: kind == model.MetricSum}, nil)
 		assert.False(t, found, name)

@@ -162,7 +162,7 @@ func (f *Fact) failing() string {
 	}
 	how := "log"
 	if f.What == "fails" {
-		how = "fail with" // as a metric tells, not a line
+		how = "fail with" // it comes from a metric, not from a log line
 	}
 	return fmt.Sprintf("%s of %s requests to %s %s %s (%s)", Percent(f.After), orAll(f.Peer), f.Service, how, quoted(f.said(), 120), base)
 }

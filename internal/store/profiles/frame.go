@@ -29,7 +29,7 @@ const (
 	moduleSize = int64(unsafe.Sizeof(module{}))
 	oddSize    = int64(unsafe.Sizeof(oddFrame{}))
 
-	// Lines that say what the rest of a packedFrame is.
+	// Values of line that define the other fields of a packedFrame.
 	addressLine = math.MaxUint32     // function and file are the address
 	oddLine     = math.MaxUint32 - 1 // function is a place in odd
 )

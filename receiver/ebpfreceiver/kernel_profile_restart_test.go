@@ -36,9 +36,9 @@ func TestAKilledProfilerIsStartedAgain(t *testing.T) {
 	killed := profilerProcess(t)
 	require.NoError(t, syscall.Kill(killed, syscall.SIGKILL))
 	set.takenOver(t, sink, "stopped by itself.*\n.*signal: killed")
-	assert.Equal(t, 10*time.Second, set.logs.FilterMessageSnippet("profile, on_cpu").All()[0].ContextMap()["started_again_in"])
+	assert.Equal(t, 10*time.Second, set.logs.FilterMessageSnippet("profile, on_cpu").All()[0].ContextMap()["restart_delay"])
 	const samples = "CPUs are sampled by OpenTelemetry's eBPF profiler"
 	require.Eventually(t, func() bool { return set.logs.FilterMessage(samples).Len() == 2 }, 2*time.Minute, 50*time.Millisecond)
 	assert.NotContains(t, []int{0, killed}, profilerProcess(t))
-	metadatatest.AssertEqualTapioEbpfProfilerEnds(t, telemetry, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualTapioEbpfProfilerExits(t, telemetry, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
 }

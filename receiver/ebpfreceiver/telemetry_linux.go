@@ -41,9 +41,9 @@ func (r *ebpfReceiver) observe(w *watch) error {
 			o.Observe(int64(w.panics.Total()))
 			return nil
 		}),
-		r.telemetry.RegisterTapioEbpfProfilerEndsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
+		r.telemetry.RegisterTapioEbpfProfilerExitsCallback(w.eachProbe(func(o metric.Int64Observer, p probe.Probe) error {
 			if runner, ok := p.(probe.Runner); ok {
-				o.Observe(int64(runner.Ends()))
+				o.Observe(int64(runner.Exits()))
 			}
 			return nil
 		})),

@@ -33,7 +33,7 @@ type TelemetryBuilder struct {
 	TapioEbpfLost           metric.Int64ObservableCounter
 	TapioEbpfMapMemory      metric.Int64ObservableGauge
 	TapioEbpfPanics         metric.Int64ObservableCounter
-	TapioEbpfProfilerEnds   metric.Int64ObservableCounter
+	TapioEbpfProfilerExits  metric.Int64ObservableCounter
 	TapioEbpfProgramRunTime metric.Float64ObservableCounter
 	TapioEbpfProgramRuns    metric.Int64ObservableCounter
 	TapioEbpfSyscalls       metric.Int64ObservableCounter
@@ -126,12 +126,12 @@ func (builder *TelemetryBuilder) RegisterTapioEbpfPanicsCallback(cb metric.Int64
 	return nil
 }
 
-// RegisterTapioEbpfProfilerEndsCallback sets callback for observable TapioEbpfProfilerEnds metric.
-func (builder *TelemetryBuilder) RegisterTapioEbpfProfilerEndsCallback(cb metric.Int64Callback) error {
+// RegisterTapioEbpfProfilerExitsCallback sets callback for observable TapioEbpfProfilerExits metric.
+func (builder *TelemetryBuilder) RegisterTapioEbpfProfilerExitsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		cb(ctx, &observerInt64{inst: builder.TapioEbpfProfilerEnds, obs: o})
+		cb(ctx, &observerInt64{inst: builder.TapioEbpfProfilerExits, obs: o})
 		return nil
-	}, builder.TapioEbpfProfilerEnds)
+	}, builder.TapioEbpfProfilerExits)
 	if err != nil {
 		return err
 	}
@@ -269,10 +269,10 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{panic}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.TapioEbpfProfilerEnds, err = builder.meter.Int64ObservableCounter(
-		"otelcol_tapio_ebpf_profiler_ends",
-		metric.WithDescription("How often OpenTelemetry's eBPF profiler ended by itself; it is started again after a rest, and the receiver samples CPUs meanwhile. [Alpha]"),
-		metric.WithUnit("{end}"),
+	builder.TapioEbpfProfilerExits, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tapio_ebpf_profiler_exits",
+		metric.WithDescription("Exits of OpenTelemetry's eBPF profiler that the receiver did not ask for; it is restarted with an increasing delay, and the receiver samples CPUs meanwhile. [Alpha]"),
+		metric.WithUnit("{exit}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TapioEbpfProgramRunTime, err = builder.meter.Float64ObservableCounter(

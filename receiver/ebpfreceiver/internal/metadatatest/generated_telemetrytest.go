@@ -99,18 +99,18 @@ func AssertEqualTapioEbpfPanics(t *testing.T, tt *componenttest.Telemetry, dps [
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
-func AssertEqualTapioEbpfProfilerEnds(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+func AssertEqualTapioEbpfProfilerExits(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
-		Name:        "otelcol_tapio_ebpf_profiler_ends",
-		Description: "How often OpenTelemetry's eBPF profiler ended by itself; it is started again after a rest, and the receiver samples CPUs meanwhile. [Alpha]",
-		Unit:        "{end}",
+		Name:        "otelcol_tapio_ebpf_profiler_exits",
+		Description: "Exits of OpenTelemetry's eBPF profiler that the receiver did not ask for; it is restarted with an increasing delay, and the receiver samples CPUs meanwhile. [Alpha]",
+		Unit:        "{exit}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
 			IsMonotonic: true,
 			DataPoints:  dps,
 		},
 	}
-	got, err := tt.GetMetric("otelcol_tapio_ebpf_profiler_ends")
+	got, err := tt.GetMetric("otelcol_tapio_ebpf_profiler_exits")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

@@ -40,7 +40,7 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
-	require.NoError(t, tb.RegisterTapioEbpfProfilerEndsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+	require.NoError(t, tb.RegisterTapioEbpfProfilerExitsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
 	}))
@@ -75,7 +75,7 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualTapioEbpfPanics(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualTapioEbpfProfilerEnds(t, testTel,
+	AssertEqualTapioEbpfProfilerExits(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTapioEbpfProgramRunTime(t, testTel,

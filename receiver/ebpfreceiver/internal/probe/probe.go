@@ -37,8 +37,8 @@ type Settler interface {
 
 // Runner is a probe that runs a process.
 type Runner interface {
-	// Ends counts how often that ended by itself. It is called from any goroutine.
-	Ends() uint64
+	// Exits counts its unexpected exits. It is called from any goroutine.
+	Exits() uint64
 }
 
 // Loser is a probe with losses that the account of the ring buffer does not contain.

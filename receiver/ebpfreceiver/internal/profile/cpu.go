@@ -24,9 +24,9 @@ const (
 	// lastProfiler is how long the end of the receiver waits for OpenTelemetry's profiler.
 	lastProfiler = 5 * time.Second
 	lostUnwound  = "otel_profiler_queue_full"
-	// firstRest is how long OpenTelemetry's profiler rests after it ended by itself, each further
-	// time twice as long up to longestRest: what ended it may be there still.
-	firstRest, longestRest = 10 * time.Second, time.Hour
+	// initialDelay is how long to wait before OpenTelemetry's profiler is restarted after an exit; it
+	// doubles with each exit, up to maxDelay.
+	initialDelay, maxDelay = 10 * time.Second, time.Hour
 )
 
 // cpuSampling samples CPUs, by OpenTelemetry's profiler or by the clocks of this probe:
@@ -42,28 +42,28 @@ type cpuSampling struct {
 	// running reports that the other one has begun to sample programs, failed that it does
 	// not or not any more.
 	running, failed bool
-	rest            rest
+	backoff         backoff
 	lostBefore      uint64        // samples, by those that ended
-	ends            atomic.Uint64 // of others that ran
+	exits           atomic.Uint64 // of others that ran
 }
 
-// rest is when a profiler that ran is started again.
-type rest struct {
+// backoff decides when a profiler that ran is restarted.
+type backoff struct {
 	ran   bool
 	since time.Time // it ran
 	wait  time.Duration
 	until time.Time
 }
 
-// begin returns how long it rests.
-func (r *rest) begin(now time.Time) time.Duration {
-	if r.wait == 0 || now.Sub(r.since) > longestRest {
-		r.wait = firstRest
+// next returns the delay of the next restart.
+func (b *backoff) next(now time.Time) time.Duration {
+	if b.wait == 0 || now.Sub(b.since) > maxDelay {
+		b.wait = initialDelay
 	} else {
-		r.wait = min(2*r.wait, longestRest)
+		b.wait = min(2*b.wait, maxDelay)
 	}
-	r.until = now.Add(r.wait)
-	return r.wait
+	b.until = now.Add(b.wait)
+	return b.wait
 }
 
 // wantsClocks reports whether the clocks of this probe may be needed.
@@ -98,13 +98,13 @@ func (c *cpuSampling) start() {
 }
 
 // decide ends the clocks once OpenTelemetry's profiler runs, and starts them again should
-// it end; if it ran, it is started again after a rest.
+// it end; if it ran, it is restarted after a delay.
 func (c *cpuSampling) decide(now time.Time) {
 	if c.other == nil {
 		return
 	}
 	if c.failed {
-		if c.rest.ran && !now.Before(c.rest.until) {
+		if c.backoff.ran && !now.Before(c.backoff.until) {
 			c.lostBefore += c.other.Lost()
 			c.failed, c.running = false, false
 			c.start()
@@ -117,7 +117,7 @@ func (c *cpuSampling) decide(now time.Time) {
 		c.fallBack(err, now)
 	case running && !c.running:
 		c.running = true
-		c.rest.ran, c.rest.since = true, now
+		c.backoff.ran, c.backoff.since = true, now
 		if c.clocks != nil {
 			if err := c.clocks.Close(); err != nil {
 				c.set.Logger.Warn("failed to stop a clock", zap.String("probe", "profile"), zap.Error(err))
@@ -137,9 +137,9 @@ func (c *cpuSampling) decide(now time.Time) {
 // fallBack reports why OpenTelemetry's profiler does not run, and what does.
 func (c *cpuSampling) fallBack(why error, now time.Time) {
 	fields := []zap.Field{zap.String("probe", "profile"), zap.Error(why)}
-	if c.rest.ran {
-		c.ends.Add(1)
-		fields = append(fields, zap.Duration("started_again_in", c.rest.begin(now)))
+	if c.backoff.ran {
+		c.exits.Add(1)
+		fields = append(fields, zap.Duration("restart_delay", c.backoff.next(now)))
 	}
 	if c.config.CPUProfiler == CPUProfilerOpenTelemetry {
 		c.set.Logger.Error("a feature is off: profile, on_cpu: OpenTelemetry's eBPF profiler does not run; cpu_profiler: auto samples CPUs without it", fields...)

@@ -174,8 +174,8 @@ func (p *Profiler) Settle(out *emit.Batch, last bool) {
 	}
 }
 
-// Ends implements probe.Runner.
-func (p *Profiler) Ends() uint64 { return p.cpu.ends.Load() }
+// Exits implements probe.Runner.
+func (p *Profiler) Exits() uint64 { return p.cpu.exits.Load() }
 
 // Close implements io.Closer.
 func (p *Profiler) Close() error {

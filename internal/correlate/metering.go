@@ -179,6 +179,20 @@ func (g *graph) meter(s *series, first, last int64, n, seconds float32) {
 	m.observe(first, last, meter{requests: n, failed: failed, seconds: seconds})
 }
 
+// repeats reports whether a counter counts what a distribution of the same service counts as well,
+// perhaps with fewer attributes.
+func (s *service) repeats(r *red, t model.Nanos) bool {
+	newest := &s.served
+	if r.Kind == kindClient {
+		newest = &s.called
+	}
+	if r.Timed {
+		*newest = max(*newest, t)
+		return false
+	}
+	return *newest != 0 && t < *newest+countedFor
+}
+
 // maxReplicas bounds the replicas whose counters of one kind are kept apart; SDKs generate a new
 // service.instance.id at each start.
 const maxReplicas = 64
@@ -194,7 +208,10 @@ func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2
 		if r.counts == nil {
 			r.counts = map[string]float64{}
 		}
-		r.counts[kept(replica)] = value
+		if !known {
+			replica = kept(replica)
+		}
+		r.counts[replica] = value
 		switch {
 		case !known && !r.started:
 			r.started = true

@@ -66,7 +66,7 @@ func (e *Engine) observeRed(s *series, p *model.Point) {
 		s.red.started = true
 	}
 	durations := s.red.durations(p, s.replica, s.accumulates)
-	if durations == nil {
+	if s.service.repeats(s.red, p.Time) || durations == nil {
 		return
 	}
 	first, slot := s.red.span(e, p.Time)

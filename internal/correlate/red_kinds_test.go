@@ -18,15 +18,18 @@ type total struct {
 	*metered
 	metric *model.Metric
 	points map[string]*model.Point
+	bare   bool // without the route
 }
 
 // add counts a request of a service.
 func (s *total) add(service, status string, millis float64) {
 	p := s.points[service+status]
 	if p == nil {
-		p = &model.Point{Start: begin - hour, Number: model.NumberInt, Series: &model.Series{
-			Metric: s.metric, Resource: s.resource(service), Attributes: text("method", "GET", "uri", "/"+service, "code", status),
-		}}
+		attributes := text("method", "GET", "code", status)
+		if !s.bare {
+			attributes = append(attributes, text("uri", "/"+service)...)
+		}
+		p = &model.Point{Start: begin - hour, Number: model.NumberInt, Series: &model.Series{Metric: s.metric, Resource: s.resource(service), Attributes: attributes}}
 		s.points[service+status] = p
 	}
 	if s.metric.Type == model.MetricSum {
@@ -88,6 +91,38 @@ func TestCountersAndSummariesOfRequestsAreEnough(t *testing.T) {
 			assert.Contains(t, g.Impact.Summary, "pay GET /pay")
 		})
 	}
+}
+
+// Programs that have a counter and a distribution of the same requests count each request once.
+func TestACounterBesideADistributionCountsNothingTwice(t *testing.T) {
+	requests := map[bool]float64{}
+	for _, both := range []bool{false, true} {
+		m := newMetered(t)
+		m.rng = rand.New(rand.NewPCG(13, 13))
+		counter := &total{metered: m, points: map[string]*model.Point{}, bare: true,
+			metric: &model.Metric{Name: "http_requests_total", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}}
+		goes := func(minutes int, failing float64) {
+			for range minutes * 4 {
+				for n := range 30 {
+					counter.add("pay", map[bool]string{true: "500", false: "200"}[float64(n) < 30*failing], 20)
+				}
+				for _, p := range counter.points {
+					if p.Time = m.at; both {
+						m.e.ObservePoints([]model.Point{*p})
+					}
+				}
+				m.serves("front", 30, 20, 0.005)
+				m.serves("pay", 30, 20, failing)
+				m.at += 15 * second
+				m.flush()
+			}
+		}
+		goes(120, 0.005)
+		goes(4, 0.4)
+		requests[both] = m.only(t).Impact.Requests
+	}
+	assert.Equal(t, requests[false], requests[true])
+	assert.Positive(t, requests[true])
 }
 
 // A consumer whose messages fail is named, by the metric of what it processes.

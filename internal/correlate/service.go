@@ -40,6 +40,7 @@ type service struct {
 	first, last            model.Nanos        // heard of, 0 for what only has metrics
 	counted                model.Nanos        // a metric of its requests came first
 	countedTo              int64              // the newest slot of which all metrics have come
+	served, called         model.Nanos        // a distribution of its requests, or of its calls, came last
 	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
 	onNode                 bool               // the node is that of a cluster
 	release                release

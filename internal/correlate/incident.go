@@ -77,7 +77,7 @@ func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
-		return by.adjacent(member.service, s.service) || e.samePlace(member.service, s.service)
+		return by.adjacent(member.service, s.service) || e.samePlace(member.service, s.service) || e.graph.oneFault(by, member, s, e.now, e.dated())
 	})
 }
 
@@ -214,6 +214,17 @@ func (g *graph) neighbors() neighbors {
 		link(key.callee, key.caller)
 	}
 	return n
+}
+
+// oneFault reports whether two services fail alike at the same moment of which only metrics of requests are
+// known, and no calls at all: one of them may well call the other.
+func (g *graph) oneFault(by neighbors, a, b *suspect, now, dated model.Nanos) bool {
+	onlyCounted := func(s *suspect) bool {
+		known := g.services.peek(s.service)
+		return known != nil && (*known).counted != 0 && (*known).unseen(now) && len(by[s.service]) == 0
+	}
+	return a.alarm && b.alarm && a.reason != nil && b.reason != nil && a.reason.alike(b.reason) && onlyCounted(a) && onlyCounted(b) &&
+		max(a.onset, b.onset)-min(a.onset, b.onset) <= dated
 }
 
 // adjacent reports whether one calls the other, directly or by one between.

@@ -50,7 +50,7 @@ func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
 	for _, part := range [...]string{short(name), o.service, o.pod, o.node, o.instance} {
 		h = hashText(h, part)
 	}
-	return pointOrigin{origin: o, replica: replica, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_")}
+	return pointOrigin{origin: o, replica: replica, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_") || strings.HasPrefix(name, "scrape_")}
 }
 
 func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {

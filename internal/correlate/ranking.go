@@ -77,7 +77,7 @@ func (g *group) refresh() {
 
 func (g *group) sortRanking() {
 	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
-		return cmp.Or(a.supported()-b.supported(), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+		return cmp.Or(a.supported()-b.supported(), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
 	})
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }

@@ -125,6 +125,22 @@ func TestACounterBesideADistributionCountsNothingTwice(t *testing.T) {
 	assert.Positive(t, requests[true])
 }
 
+// Of services whose calls no metric reports, those that begin to fail at once are one incident, and the
+// one that fails most is the cause.
+func TestServicesThatFailAtOnceAreOneIncident(t *testing.T) {
+	m := newMetered(t)
+	m.rng = rand.New(rand.NewPCG(17, 17))
+	m.goes(120, func(string) (float64, float64) { return 20, 0.002 })
+	require.Empty(t, m.all)
+	m.goes(4, func(service string) (float64, float64) {
+		return 20, map[string]float64{"front": 0.25, "pay": 0.4, "cart": 0.002}[service]
+	})
+	g := m.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Contains(t, g.Services, "front")
+	assert.NotContains(t, g.Services, "cart")
+}
+
 // A consumer whose messages fail is named, by the metric of what it processes.
 func TestAConsumerThatOnlyCountsIsNamed(t *testing.T) {
 	m := newMetered(t)

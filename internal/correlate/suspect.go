@@ -95,9 +95,18 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		s.alarm = s.alarms(alarmAt)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
-		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(a.service, b.service))
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
 	})
 	return list
+}
+
+// failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
+// that fail at once, a callee fails more of its requests than its callers do.
+func failingShare(reason *sign) float64 {
+	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
+		return 0
+	}
+	return reason.after
 }
 
 func (s *suspect) take(g *sign) {

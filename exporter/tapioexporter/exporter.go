@@ -35,6 +35,8 @@ import (
 // storeOwner is what this exporter needs of an extension.
 type storeOwner interface {
 	ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error)
+	// AwaitStore waits until that store is sure to stay in use; after an error the records must be sent again.
+	AwaitStore(ctx context.Context) error
 }
 
 // spanObserver is an extension that counts the requests that spans report. It keeps
@@ -56,6 +58,7 @@ type tapioExporter struct {
 	telemetry *metadata.TelemetryBuilder
 	host      component.Host
 	store     *store.Store
+	await     func(context.Context) error
 	release   func()
 	senders   *senders.Registry       // nil: the extension does not ask for them
 	requests  spanObserver            // nil: likewise
@@ -100,6 +103,7 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 		e.release = func() {}
 		return fmt.Errorf("exporters::%s::extension: %w", e.id, err)
 	}
+	e.await = owner.AwaitStore
 	if registry, ok := owner.(senderRegistry); ok {
 		e.senders = registry.Senders()
 	}
@@ -136,6 +140,9 @@ func (e *tapioExporter) shutdown(context.Context) error {
 // and the collector ends with it otherwise. Sent again, the batch would panic again.
 func contain[B any](e *tapioExporter, consume func(context.Context, B) error) func(context.Context, B) error {
 	return func(ctx context.Context, batch B) (err error) {
+		if err := e.await(ctx); err != nil {
+			return err
+		}
 		if panicked := panics.Catch(func() { err = consume(ctx, batch) }); panicked != nil {
 			e.reportPanic(ctx, panicked)
 			return consumererror.NewPermanent(fmt.Errorf("the batch could not be stored: %w", panicked))

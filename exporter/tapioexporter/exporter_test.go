@@ -22,6 +22,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadata"
 	"github.com/tapio/tapio/exporter/tapioexporter/internal/metadatatest"
@@ -38,7 +40,10 @@ type owner struct {
 	component.ShutdownFunc
 	store  *store.Store
 	claims int
+	trial  error // that AwaitStore returns
 }
+
+func (o *owner) AwaitStore(context.Context) error { return o.trial }
 
 func (o *owner) ClaimStore(component.ID) (*store.Store, func(), error) {
 	o.claims++
@@ -166,4 +171,23 @@ func TestAPanicRefusesTheBatch(t *testing.T) {
 	assert.Equal(t, 1, logged.Len(), "the stack is logged once")
 	metadatatest.AssertEqualTapioExporterPanics(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
 	require.NoError(t, e.shutdown(t.Context()))
+}
+
+// While another store may come back, nothing is stored, and the sender is asked to send again.
+func TestNothingIsStoredBeforeTheStoreIsSureToStay(t *testing.T) {
+	o := newOwner()
+	o.trial = status.Error(codes.Unavailable, "not yet")
+	logs, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), createDefaultConfig())
+	require.NoError(t, err)
+	require.NoError(t, logs.Start(t.Context(), host{component.MustNewID("tapio"): o}))
+	data := plog.NewLogs()
+	data.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("hello")
+	err = logs.ConsumeLogs(t.Context(), data)
+	require.Equal(t, codes.Unavailable, status.Code(err))
+	require.False(t, consumererror.IsPermanent(err))
+	require.Zero(t, o.store.Stats()[0].Rows)
+	o.trial = nil
+	require.NoError(t, logs.ConsumeLogs(t.Context(), data))
+	require.EqualValues(t, 1, o.store.Stats()[0].Rows)
+	require.NoError(t, logs.Shutdown(t.Context()))
 }

@@ -87,6 +87,7 @@ type tapioExtension struct {
 
 	host       component.Host
 	store      *store.Store
+	trial      *trial       // nil unless the configuration brings another store
 	reader     query.Reader // what answers come from: the store, or it and the members
 	members    *membership  // nil without members
 	backends   []io.Closer  // the older tiers
@@ -131,6 +132,9 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 	kept, err := e.stores.claim(e.set.ID, e.cfg, e.set.Logger)
 	if err != nil {
 		return err
+	}
+	if e.stores.hasOther(e.set.ID, e.cfg.Store.Directory) {
+		e.trial = newTrial()
 	}
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen, e.counters = host, kept.store, kept.fleet, kept.seen, kept.counters
@@ -193,6 +197,7 @@ func (e *tapioExtension) Ready() error {
 		return nil
 	}
 	e.stores.settle(e.set.ID, e.cfg)
+	e.trial.end(true)
 	e.notifier.Settle()
 	e.api.SetServing(true)
 	e.startRules()
@@ -211,6 +216,7 @@ func (e *tapioExtension) NotReady() error {
 	if e.store == nil {
 		return nil
 	}
+	e.trial.end(false)
 	e.api.SetServing(false)
 	e.rules.Stop()
 	e.incidents.end()

@@ -81,3 +81,12 @@ func (g *group) sortRanking() {
 	})
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }
+
+// failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
+// that fail at once, a callee fails more of its requests than its callers do.
+func failingShare(reason *sign) float64 {
+	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
+		return 0
+	}
+	return reason.after
+}

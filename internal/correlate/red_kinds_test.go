@@ -99,8 +99,10 @@ func TestACounterBesideADistributionCountsNothingTwice(t *testing.T) {
 	for _, both := range []bool{false, true} {
 		m := newMetered(t)
 		m.rng = rand.New(rand.NewPCG(13, 13))
-		counter := &total{metered: m, points: map[string]*model.Point{}, bare: true,
-			metric: &model.Metric{Name: "http_requests_total", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative}}
+		counter := &total{
+			metered: m, points: map[string]*model.Point{}, bare: true,
+			metric: &model.Metric{Name: "http_requests_total", Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative},
+		}
 		goes := func(minutes int, failing float64) {
 			for range minutes * 4 {
 				for n := range 30 {

@@ -100,15 +100,6 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	return list
 }
 
-// failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
-// that fail at once, a callee fails more of its requests than its callers do.
-func failingShare(reason *sign) float64 {
-	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
-		return 0
-	}
-	return reason.after
-}
-
 func (s *suspect) take(g *sign) {
 	s.signs = append(s.signs, g)
 	if s.best[g.key.class] == nil || strongest(g, s.best[g.key.class]) < 0 {

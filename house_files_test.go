@@ -78,6 +78,14 @@ func TestMonitoringNamesMetricsThatThereAre(t *testing.T) {
 	}
 }
 
+// A file with a blank or a comma in its name is most likely the output of a mistyped command.
+func TestNamesOfFilesAreCommon(t *testing.T) {
+	common := regexp.MustCompile(`^[A-Za-z0-9._/@-]+$`)
+	for _, file := range files(t, "") {
+		assert.Regexp(t, common, file)
+	}
+}
+
 // files lists the repository's files with that extension, hidden folders aside.
 func files(t *testing.T, extension string) []string {
 	t.Helper()

@@ -60,7 +60,7 @@ func (v view) recent(s *baseline.Shares) bool {
 	return true
 }
 
-// anomalySigns makes signs of what the detectors find.
+// anomalySigns converts what the detectors of package detect find into anomalies (signs).
 func (e *Engine) anomalySigns(slot int64, add func(*sign)) {
 	v := view{graph: e.graph, slot: slot}
 	for _, d := range detect.All() {
@@ -70,7 +70,7 @@ func (e *Engine) anomalySigns(slot int64, add func(*sign)) {
 	}
 }
 
-// signOf tells an anomaly.
+// signOf converts one anomaly of package detect into a sign.
 func (e *Engine) signOf(a *detect.Anomaly) *sign {
 	s := e.newSign(e.serviceNamed(a.Blamed), classSelf, a.Of.Name, a.Of.Peer, change{slot: a.Since, ratio: a.Strength})
 	s.count = a.Count
@@ -145,7 +145,7 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 	}
 }
 
-// reasoned is how calls fail, as what a sign tells.
+// reasoned returns the reason why calls fail or, if there is none, a general term.
 func reasoned(reason string) string {
 	if reason == "" {
 		return "fails"
@@ -173,12 +173,12 @@ func (e *Engine) tellFailing(s *sign, a *detect.Anomaly) {
 	s.keepOut = func() { d.failures.Exclude(a.Since) }
 }
 
-// nameServers are how the service that resolves names is commonly called.
+// nameServers lists common names of the service that resolves host names.
 func nameServers() []string {
 	return []string{"coredns", "kube-dns", "dns", "dnsmasq", "unbound", "bind"}
 }
 
-// nameServer is the service that resolves names: one that is known, else just that.
+// nameServer returns the service that resolves names, or "dns" if none is known.
 func (e *Engine) nameServer() string {
 	for _, name := range nameServers() {
 		if known, found := e.graph.aliases[folded(name)]; found {

@@ -11,27 +11,27 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// maxHints bounds the hints that are kept for an answer.
+// maxHints bounds the number of weak anomalies that are kept for an answer.
 const maxHints = 512
 
-// question is what somebody asks, see Config.Asked: the hints in the stretch of
-// time asked about, and whether the answer was given.
+// question holds the state of a query about a time range (see Config.Asked): the weak anomalies within
+// the range, and whether the answer was given.
 type question struct {
 	hints    map[signKey]*sign
-	faint    map[signKey]*sign // what else chance would not show, but is rather an effect
-	further  string            // the group of those that no other one ranks
+	faint    map[signKey]*sign // anomalies below hintStrength that chance does not explain either, mostly effects
+	further  string            // id of the group with the candidates that no other group ranks
 	answered bool
 }
 
-// asking reports whether the time asked about goes by.
+// asking reports whether the engine's time is within the time range of the query.
 func (e *Engine) asking() bool {
 	return e.config.Asked.Start != 0 && !e.question.answered && e.now >= e.config.Asked.Start
 }
 
-// answer gathers hints while the time asked about goes by. When it is over and
-// nothing in it was reason enough for an incident, the hints together are one:
-// which of them is the cause is then the question, not whether there was one.
-// Whoever finds that it was none of those goes on to the next.
+// answer collects weak anomalies (hints) within the time range of the query. If the range ends without
+// an incident, the hints together become one: the caller assumes that something happened, so the
+// question is which candidate is the most likely one. The candidates that no group ranks become one
+// further group, for a caller who has ruled out the others.
 func (e *Engine) answer(signs []*sign) {
 	if !e.asking() {
 		return
@@ -68,12 +68,12 @@ func (e *Engine) suspectsOf(hints map[signKey]*sign) []*suspect {
 	return e.suspects(slices.SortedFunc(maps.Values(hints), compareSigns))
 }
 
-// opened reports whether a group set in within the stretch of time.
+// opened reports whether any group began within the time range.
 func (e *Engine) opened(asked model.TimeRange) bool {
 	return slices.ContainsFunc(e.groups, func(g *group) bool { return g.span().Start+together >= asked.Start })
 }
 
-// tellFurther makes one group of the suspects that no other group ranks.
+// tellFurther makes one group of the candidates that no other group ranks.
 func (e *Engine) tellFurther(suspects []*suspect) {
 	suspects = slices.DeleteFunc(suspects, func(s *suspect) bool { return s.reason == nil || e.groupOf(s.service) != "" })
 	if len(suspects) == 0 {
@@ -85,10 +85,10 @@ func (e *Engine) tellFurther(suspects []*suspect) {
 	}
 }
 
-// askedFloor is what chance would show in less than one of the quantities judged.
+// askedFloor is the strength that chance would exceed in fewer than one of all quantities judged.
 func (e *Engine) askedFloor() float64 { return strengthOf(1 / e.quantities()) }
 
-// noteFaint keeps what is no hint of a cause by itself, while somebody asks.
+// noteFaint keeps an anomaly that is too weak to be a hint, while a query is being answered.
 func (e *Engine) noteFaint(s *sign) {
 	if s == nil || !e.asking() || !(s.strength >= e.askedFloor()) || s.onset+together < e.config.Asked.Start {
 		return
@@ -107,15 +107,14 @@ func keepStronger(hints map[signKey]*sign, s *sign) {
 	hints[s.key] = s
 }
 
-// Further reports whether a group is no more than the next best answer to what
-// is asked: it stands after all others.
+// Further reports whether a group holds only the candidates that no other group ranks; it is to be
+// listed after all others.
 func (e *Engine) Further(id string) bool { return id != "" && id == e.question.further }
 
-// lasting lists the failures that were there in nearly each run for as long as
-// the operation is known, which is no longer than what is asked about. Some code
-// always writes an error that is none: only when somebody asks is it a suspect.
-// It stands above what chance shows in one of all quantities by as much as it
-// hits more runs, for what is asked about is what was noticed.
+// lasting returns failures that occurred in nearly every run since the operation is known, if that is
+// no longer than the time range of the query. Some programs log an error in each run although nothing
+// is wrong, so these count only for a query. Their strength is askedFloor plus an amount that grows
+// with the share of runs, since the query was made because someone noticed a failure.
 func (e *Engine) lasting() []*sign {
 	var list []*sign
 	for _, held := range e.graph.operations.all() {

@@ -3,36 +3,37 @@
 
 package correlate
 
-// What a service does depends on who asks and by which door: a step that is taken
-// for one of two callers is taken in fewer of all runs as soon as the other calls
-// more, though no code changed (Simpson's paradox). So a step is missed only in
-// runs for those whom it was ever taken for.
+// What a service does depends on its caller and on the operation that is called. A step that runs for
+// only one of two callers occurs in a smaller share of all runs as soon as the other one calls more,
+// although no code changed (Simpson's paradox). So the engine expects a step only in runs on behalf of
+// callers for which it has been seen.
 
-// maxAskers is how many an operation tells apart, one bit each of a set; those
-// beyond are taken together.
+// maxAskers is how many callers of an operation are distinguished, one bit of an askerSet each; all
+// others share one.
 const maxAskers = 8
 
-// askerSet are places in an operation's list of askers.
+// askerSet is a set of indexes into an operation's list of callers.
 type askerSet uint8
 
 func (s askerSet) with(place int) askerSet { return s | 1<<place }
 
-// within reports whether the other set has all of them.
+// within reports whether s is a subset of the other set.
 func (s askerSet) within(other askerSet) bool { return s&^other == 0 }
 
-// askerKey names on whose behalf an operation runs: the service that calls the one
-// it is part of, and the operation by which the call comes in.
+// askerKey identifies on whose behalf an operation runs: the calling service, and the operation (door)
+// by which the call enters the service.
 type askerKey struct{ caller, door string }
 
 type asker struct {
 	key  askerKey
-	runs *history // nil while it is the only one: then they are all runs
+	runs *history // nil for an only caller: all runs of the operation are its own
 }
 
-// askerOf finds the way by which a run was asked for.
+// askerOf finds the caller of a run by following its parents to the span where the call enters the
+// service.
 func askerOf(runs []execution, i int) askerKey {
 	service, door := runs[i].op.service, i
-	for range runs { // spans that are each other's parents end somewhere too
+	for range runs { // bounded, because the parents of malformed spans may form a cycle
 		parent := runs[door].parent
 		if parent < 0 {
 			break
@@ -45,7 +46,7 @@ func askerOf(runs []execution, i int) askerKey {
 	return askerKey{door: runs[door].op.key.name}
 }
 
-// askedBy counts a run for the one who asked for it, and returns their place.
+// askedBy counts a run for its caller, and returns the index of the caller.
 func (g *graph) askedBy(o *operation, key askerKey, slot int64, s sample) int {
 	place := o.placeOf(key)
 	if place == len(o.askers) && (len(o.askers) == 0 || g.roomForAsker()) {
@@ -58,7 +59,7 @@ func (g *graph) askedBy(o *operation, key askerKey, slot int64, s sample) int {
 	return place
 }
 
-// placeOf is where an asker stands or, if it is new, would stand.
+// placeOf returns the index of a caller, or the one that it would get.
 func (o *operation) placeOf(key askerKey) int {
 	for i := range o.askers {
 		if o.askers[i].key == key {
@@ -70,8 +71,8 @@ func (o *operation) placeOf(key askerKey) int {
 
 func (g *graph) roomForAsker() bool { return g.features+g.askers+2 <= g.maxFeatures }
 
-// addAsker adds one to the list. With the second one, what was observed until then
-// was the first one's.
+// addAsker adds a caller to the list. When the second one is added, the runs observed before count for
+// the first one.
 func (g *graph) addAsker(o *operation, key askerKey, slot int64) {
 	added := asker{key: key}
 	if len(o.askers) > 0 {
@@ -87,8 +88,8 @@ func (g *graph) addAsker(o *operation, key askerKey, slot int64) {
 	o.askers = append(o.askers, added)
 }
 
-// chances are the runs in which something may be expected that is done for some of
-// those who ask: all of them if it is done for each.
+// chances returns the runs in which a step may be expected that occurs on behalf of these callers: all
+// runs if it occurs for each caller.
 func (o *operation) chances(of askerSet) *history {
 	if len(o.askers) < 2 || askerSet(1<<len(o.askers)-1).within(of) {
 		return &o.runs

@@ -13,53 +13,53 @@ import (
 )
 
 const (
-	spanCost      = 216  // bytes of a kept span besides the names that are its own
-	noteCost      = 112  // bytes of a kept log line besides its template
-	traceCost     = 256  // bytes of a trace besides
-	maxTraceParts = 4096 // spans and notes of one trace; the rest is counted
-	// slotParts is how many spans and notes of a slot are looked at before fewer
-	// traces are: 4,000 a second. A share is known to a hundredth by ten thousand
-	// observations, and more of them cost the pipeline its throughput.
+	spanCost      = 216  // bytes of a kept span without its names
+	noteCost      = 112  // bytes of a kept log line without its template
+	traceCost     = 256  // bytes of a trace without its spans and lines
+	maxTraceParts = 4096 // most spans and lines of one trace; further ones are counted
+	// slotParts is the number of spans and lines per bucket (slot) above which fewer traces are sampled:
+	// 4,000 a second. Ten thousand observations are enough to know a share to one percent; more would
+	// cost throughput.
 	slotParts = 20_000
 )
 
-// assembly puts traces together: the spans of a trace and the log lines that
-// name it, until nothing more came for a while of event time.
+// assembly collects the spans of each trace, and the log lines that name it, until none has arrived
+// for one bucket of event time.
 type assembly struct {
 	traces  *lru[model.TraceID, *openTrace]
 	bytes   int
 	limit   int
 	skipped uint64
-	// sample: of 2^sample traces one is kept, chosen by the trace id so that a
-	// trace is kept as a whole. It grows when traces do not fit.
+	// sample: one of 2^sample traces is kept. The choice is by trace id, so that a trace is kept as a
+	// whole. It grows when traces exceed the memory or slotParts.
 	sample  uint
-	taken   int  // parts since the slot or the sample changed
-	thinned bool // in this slot
+	taken   int  // spans and lines since the bucket began or sample changed
+	thinned bool // sample grew in this bucket
 }
 
 type openTrace struct {
-	last  model.Nanos // the newest time seen
+	last  model.Nanos // newest event time of its parts
 	bytes int
 	spans []spanPart
 	notes []note
 }
 
-// spanPart is what is kept of a span.
+// spanPart holds what is kept of a span.
 type spanPart struct {
 	id, parent model.SpanID
 	start, end model.Nanos
 	op         *operation
-	peer       string // the service that a client span says it calls
+	peer       string // the service that a client span names as the one it calls
 	at         string // the address that a client span calls
 	failed     bool
-	reason     string // how a call failed
+	reason     string // how a call failed: status, error or exception
 	instance   *instance
-	repeats    bool    // the kernel saw a request of which the program itself reports
-	derived    bool    // from log lines
-	adjusted   float32 // how many spans it stands for, as its sender has sampled
+	repeats    bool    // reported by the kernel, while the program reports the same request itself
+	derived    bool    // derived from log lines, not received as a span
+	adjusted   float32 // number of spans it stands for, if its sender samples
 }
 
-// note is what is kept of a log line.
+// note holds what is kept of a log line.
 type note struct {
 	span     model.SpanID
 	time     model.Nanos
@@ -67,9 +67,9 @@ type note struct {
 	template *template
 	failed   bool
 	uid      string
-	place    string // in the source code, of a failure
-	quote    string // of a failure, in the words of the service
-	line     *line  // of a failure
+	place    string // of a failure: place in the source code
+	quote    string // of a failure: the text as the service wrote it
+	line     *line  // of a failure: its history
 }
 
 func newAssembly(bytes int) *assembly {
@@ -85,7 +85,7 @@ func (a *assembly) wants(id model.TraceID) bool {
 	return wanted
 }
 
-// open returns the trace, nil if there is no room for another part of it.
+// open returns the trace, or nil if no memory is left for another part of it.
 func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace {
 	if a.taken >= slotParts {
 		a.thin()
@@ -93,7 +93,7 @@ func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace
 	found := a.traces.get(id)
 	if found == nil {
 		a.makeRoom(traceCost + cost)
-		if !a.wants(id) { // fewer are wanted from now on
+		if !a.wants(id) { // makeRoom may have halved the sample
 			return nil
 		}
 		found = a.traces.put(id, &openTrace{})
@@ -105,7 +105,7 @@ func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace
 		return nil
 	}
 	a.makeRoom(cost)
-	if a.traces.peek(id) == nil { // it was the only one
+	if a.traces.peek(id) == nil { // it was itself dropped to free memory
 		return nil
 	}
 	a.charge(t, cost)
@@ -114,13 +114,13 @@ func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace
 	return t
 }
 
-// charge counts bytes of a trace.
+// charge adds bytes to the memory accounted for a trace.
 func (a *assembly) charge(t *openTrace, bytes int) {
 	t.bytes += bytes
 	a.bytes += bytes
 }
 
-// makeRoom drops the traces that waited longest, and keeps fewer from then on.
+// makeRoom drops the traces that have waited longest, and halves the sample.
 func (a *assembly) makeRoom(cost int) {
 	for a.bytes+cost > a.limit && a.traces.size() > 0 {
 		oldest := a.traces.last
@@ -138,8 +138,8 @@ func (a *assembly) drop(id model.TraceID, t *openTrace) {
 	a.traces.remove(id)
 }
 
-// thin keeps half as many traces from now on. Of the others no more will come,
-// and to learn from a part of a trace would be to learn that steps are left out.
+// thin halves the sample. It also drops the open traces that are no longer in it: the rest of them
+// would not be kept, and learning from incomplete traces would look as if steps were left out.
 func (a *assembly) thin() {
 	if a.sample < maxSample {
 		a.sample++
@@ -153,10 +153,10 @@ func (a *assembly) thin() {
 	}
 }
 
-// maxSample keeps one trace in 65,536 at least.
+// maxSample is the largest sample exponent: at least one trace in 65,536 is kept.
 const maxSample = 16
 
-// endSlot keeps twice as many traces again when there was room for them.
+// endSlot doubles the sample if the bucket left enough headroom.
 func (a *assembly) endSlot() {
 	if a.sample > 0 && !a.thinned && a.taken < slotParts/4 && a.bytes < a.limit/8 {
 		a.sample--
@@ -164,7 +164,7 @@ func (a *assembly) endSlot() {
 	a.taken, a.thinned = 0, false
 }
 
-// due hands over the traces that nothing was added to since before.
+// due hands over, and forgets, the traces to which nothing was added since the given time.
 func (a *assembly) due(before model.Nanos, done func(model.TraceID, *openTrace)) {
 	for id, t := range a.traces.all() {
 		if (*t).last < before {
@@ -175,15 +175,15 @@ func (a *assembly) due(before model.Nanos, done func(model.TraceID, *openTrace))
 	}
 }
 
-// often is the share of traces of a service without spans from which on its log lines stand
-// for them.
+// often is the share of a service's traces without spans from which on spans are derived from log
+// lines.
 const often = 0.3
 
-// sampledFor is how long after a span that stands for others traces count as sampled.
+// sampledFor is for how long after a span with an adjusted count above 1 traces count as sampled.
 const sampledFor = 600 * model.Nanos(1e9)
 
-// derive makes spans of the log lines of a trace of which no span came, where traces are
-// sampled or if that is usual for the service that wrote the first line.
+// derive makes spans from the log lines of a trace for which no span arrived. It does so where traces
+// are sampled, or if the service that wrote the first line usually sends none.
 func (t *openTrace) derive(g *graph) {
 	if len(t.notes) == 0 {
 		return
@@ -208,8 +208,8 @@ func (t *openTrace) derive(g *graph) {
 	}
 }
 
-// take adds the spans of a run: its own and, if another service waits for it, that of the call.
-// They are named by place, for one span ID may be that of several services.
+// take adds the derived spans of a run: its own and, if another service waits for it, that of the
+// call. Their ids derive from the index of the run, because several services may log the same span id.
 func (t *openTrace) take(g *graph, runs []linerun.Run, place int) {
 	run := &runs[place]
 	first := &t.notes[run.Lines[0]]
@@ -236,8 +236,8 @@ func (t *openTrace) take(g *graph, runs []linerun.Run, place int) {
 	t.spans = append(t.spans, part)
 }
 
-// request names a request by the first line that it logs: by its place in the source code or,
-// if that is not known, by the first line of the template.
+// request names the operation of a derived span by the first line that it logs: by the place in the
+// source code or, if that is unknown, by the first line of the template.
 func (t *template) request() string {
 	if place := t.codePlace(); place != "" {
 		return place
@@ -245,7 +245,8 @@ func (t *template) request() string {
 	return "“" + clipped(message(t.text), 80) + "”"
 }
 
-// placeID is an ID within a trace, by the place of a run and what the span is of it. It is never zero.
+// placeID makes a span id that is unique within a trace, from the index of a run and the kind of its
+// span. It is never zero.
 func placeID(place int, kind byte) (id model.SpanID) {
 	binary.BigEndian.PutUint32(id[:], uint32(place))
 	id[6], id[7] = 1, kind

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// commonCallees adds a sign of a service that the runs of several others end at: it is
-// what they have in common, though each of them looks as if it had stopped by itself.
+// commonCallees adds an anomaly of a service at whose calls the runs of several other services end
+// early. Each of those looks as if it had stopped by itself; the callee is what they have in common.
 func (e *Engine) commonCallees(signs []*sign) []*sign {
 	by := map[string][]*sign{}
 	var order []string
@@ -58,8 +58,8 @@ func (e *Engine) endingSign(callee string, names []string, ends []*sign) *sign {
 	return s
 }
 
-// callee is the service that clients call: the one that listens there, else by the names
-// that they give.
+// callee returns the service that clients call: the one that listens at the address, else the one that
+// has the name which clients use.
 func (g *graph) callee(r *red) string {
 	if name := g.listener(r.at); name != "" {
 		return name

@@ -10,8 +10,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// causal joins the cause with each service that calls it and set in no earlier,
-// and within a service an exhausted resource with what it brings about.
+// causal correlates the cause with each affected service that calls it and did not deviate earlier,
+// and within a service an exhausted resource with its consequences.
 func causal(e *Engine, g *group, _ []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	cause := g.ranking[0]
@@ -27,8 +27,8 @@ func causal(e *Engine, g *group, _ []*sign) []*model.Correlation {
 	return append(list, chains(e, g, g.ofService(cause.service))...)
 }
 
-// chains applies what is known of a kernel: memory runs out before the process
-// is killed, and a killed process refuses connections.
+// chains correlates kernel events that are known to follow each other: memory runs out before the
+// process is killed, and connections to a killed process are refused.
 func chains(e *Engine, g *group, own []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, first := range own {

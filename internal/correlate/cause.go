@@ -14,14 +14,14 @@ import (
 
 const maxFactors = 10
 
-// rootCause ranks the candidates and shows the way from the first of them.
+// rootCause ranks the candidates, and lists how the fault propagated from the first one.
 func (e *Engine) rootCause(g *group) model.RootCause {
 	var rc model.RootCause
 	total := 0.0
 	for _, r := range g.ranking {
 		total += r.odds()
 	}
-	// What none of them explains: as much as one hint.
+	// The weight of a cause that is none of the candidates: as much as one hint.
 	total += hintStrength * hintStrength
 	for i := range g.ranking[:min(maxFactors, len(g.ranking))] {
 		r := &g.ranking[i]
@@ -39,10 +39,10 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 	if g.place != nil {
 		rc.Factors = g.place.blame(rc.Factors)
 	}
-	// Weak evidence is no sure cause, even without a rival.
+	// Weak evidence does not prove a cause, even without another candidate.
 	rc.Confidence = rc.Factors[0].Probability * certainty(g.ranking[0].reason.strength)
 	if reason := g.ranking[0].reason; !reason.telling() {
-		rc.Confidence *= weightOf(reason.key.class) // it is rather an effect
+		rc.Confidence *= weightOf(reason.key.class) // this class of anomalies is mostly an effect
 	}
 	rc.Chain = e.chain(g)
 	rc.Evidence = e.evidenceOf(g)
@@ -52,13 +52,13 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 	return rc
 }
 
-// odds weighs a candidate against the others. Scores are sums of logarithms, but
-// of signs that are not independent: their exponential would be far too sure of
-// the first, and they themselves too little; the square lies between.
+// odds is the weight of a candidate relative to the others. Scores are sums of log-likelihood ratios
+// of anomalies that are not independent: their exponential would overstate the first candidate, and
+// the scores themselves would understate it; the square is between the two.
 func (r *ranked) odds() float64 { return r.score * r.score }
 
-// entityOf names a service, with its pod, node, process and place in the code
-// where the signs give them.
+// entityOf returns a service as an entity, with pod, node, process and place in the code where its
+// anomalies have them.
 func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 	entity := serviceEntity(service)
 	put := func(key, value string) {
@@ -95,10 +95,10 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 	return e.asPeer(entity)
 }
 
-// maxWithin is how many places in the code, or processes, are named of a cause.
+// maxWithin is the most places in the code, and the most processes, that are listed for a cause.
 const maxWithin = 3
 
-// within lists where in a service to look, the narrowest first; own are its signs,
+// within lists the parts of a service to look at, the most specific first. own holds its anomalies,
 // the strongest first.
 func (e *Engine) within(service string, own []*sign) []model.Entity {
 	var list []model.Entity
@@ -129,7 +129,8 @@ func (e *Engine) within(service string, own []*sign) []model.Entity {
 	return list
 }
 
-// chain follows the calls from the cause to those that it hits, breadth first.
+// chain lists breadth first how the fault propagated along calls, from the cause to the affected
+// services.
 func (e *Engine) chain(g *group) []model.CausalLink {
 	var links []model.CausalLink
 	onsets := map[string]ranked{}
@@ -186,8 +187,8 @@ func (e *Engine) callersOf(service string) []string {
 	return list
 }
 
-// certainty turns twice a log likelihood ratio into a probability: that of the
-// change against no change, when one in a thousand changes is expected.
+// certainty converts a strength (twice a log-likelihood ratio) into the probability of a change, with
+// prior odds of one to a thousand.
 func certainty(strength float64) float64 {
 	return 1 / (1 + 1000*math.Exp(-strength/2))
 }

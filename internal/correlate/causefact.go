@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// incidentOf is all that is known of a group, for the report.
+// incidentOf collects everything that the report says about a group.
 func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident {
 	first := &g.ranking[0]
 	reason, own := g.reasonOf(first), g.ofService(first.service)
@@ -42,7 +42,7 @@ func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident 
 	return in
 }
 
-// placeFacts are one fact of each service that the place hits.
+// placeFacts returns one fact for each service that the common place affects.
 func (e *Engine) placeFacts(g *group) []report.Fact {
 	var list []report.Fact
 	for i := range g.ranking {
@@ -56,7 +56,7 @@ func (e *Engine) placeFacts(g *group) []report.Fact {
 	return list
 }
 
-// causeOf names the cause as exactly as is known.
+// causeOf describes the cause as specifically as possible.
 func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 	s := e.serviceNamed(g.cause())
 	c := report.Cause{Name: s.name, Namespace: s.namespace, Workload: s.workload, WorkloadKind: s.workloadKind, Pod: s.pod, Node: s.node}
@@ -103,8 +103,8 @@ func (e *Engine) causeOf(g *group, own []*sign) report.Cause {
 	return c
 }
 
-// instanceOf is the pod and the node that the fault is confined to, or the only ones of
-// the service; "" where it is in several.
+// instanceOf returns the pod and node that the fault is confined to, or the only ones of the service;
+// "" if there are several.
 func (e *Engine) instanceOf(s *service, own []*sign) (pod, node string) {
 	if part := sliceIn(own); part != nil {
 		return part.pod, part.node
@@ -158,9 +158,9 @@ func (e *Engine) spans(service string) bool {
 	return false
 }
 
-// addSequence orders what set in, and lists who is affected without being the cause. No
-// effect sets in before its cause: two onsets are only known to some seconds. A program
-// that is no service, such as a shell that got slow meanwhile, is no step.
+// addSequence lists what began when, in order, and who is affected without being the cause. Onsets are
+// known to a few seconds only, so no effect is dated before its cause. Programs that are no services,
+// such as a shell that was slow meanwhile, are left out.
 func (e *Engine) addSequence(in *report.Incident, g *group) {
 	first := &g.ranking[0]
 	total := hintStrength * hintStrength

@@ -5,15 +5,15 @@ package correlate
 
 import "math"
 
-// shareChange finds when the share of the executions (whole) that show a
-// feature (part) changed, by the generalized likelihood ratio of two binomials
-// over all moments of the recent slots. up says which direction counts.
+// shareChange finds when the share of executions (whole) with a feature (part) changed. It maximizes
+// the generalized likelihood ratio of two binomial distributions over all recent buckets. up selects
+// the direction: a rise or a fall.
 func shareChange(whole, part *history, up bool) change {
 	var best change
 	part.advance(whole.head)
 	whole.advance(part.head)
 	allWhole, allPart := whole.total(), part.total()
-	var after, hits, most, mostHits sample // most: the slot that speaks most for a rise
+	var after, hits, most, mostHits sample // most, mostHits: the bucket that contributes most to a rise
 	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
 		of := whole.at(slot)
 		after.add(of)
@@ -34,7 +34,7 @@ func shareChange(whole, part *history, up bool) change {
 		}
 		ratio := 2 * (logLikelihood(earlier.n, before.n) + logLikelihood(hits.n, after.n) -
 			logLikelihood(allPart.n, allWhole.n))
-		if up { // no single moment makes a change, see riseOf
+		if up { // a single bucket is not enough, see riseOf
 			rest, restHits := after.minus(most), hits.minus(mostHits)
 			ratio = min(ratio, 2*riseOfShare(before.n, earlier.n, rest.n, restHits.n))
 		}
@@ -48,8 +48,7 @@ func shareChange(whole, part *history, up bool) change {
 	return best
 }
 
-// riseOfShare is twice the logarithm of the likelihood ratio of a share that rose, 0 for
-// one that did not.
+// riseOfShare is twice the log-likelihood ratio for a share that rose, 0 if it did not.
 func riseOfShare(n, hits, after, afterHits float32) float64 {
 	if after < 0.5 || share(afterHits, after) <= share(hits, n) {
 		return 0
@@ -64,7 +63,7 @@ func share(part, whole float32) float64 {
 	return min(max(float64(part)/float64(whole), 0), 1)
 }
 
-// logLikelihood of k hits in n trials at the most likely rate.
+// logLikelihood returns the log-likelihood of k hits in n trials at the rate k/n.
 func logLikelihood(k, n float32) float64 {
 	p := share(k, n)
 	if n <= 0 || p <= 0 || p >= 1 {
@@ -74,19 +73,19 @@ func logLikelihood(k, n float32) float64 {
 }
 
 const (
-	// priorSpread and priorWeight say what is held of a duration's spread
-	// before it is known: durations of one operation commonly vary by a factor
-	// of two (a standard deviation of ln 2), held as firmly as 4 observations.
+	// priorSpread and priorWeight are the prior of a duration's variance: durations of one operation
+	// commonly vary by a factor of two (a standard deviation of ln 2). The prior weighs as much as 4
+	// observations.
 	priorSpread = math.Ln2 * math.Ln2
 	priorWeight = 4
 	// priorBefore stands for observations of a baseline that is just known.
 	minBeforeTimes = 1
 )
 
-// riseOf finds when the mean of a quantity in the logarithm rose, by the
-// generalized likelihood ratio of two normal distributions of one spread. It judges
-// what is not known for long enough for a baseline.Tail. No single slot may carry it:
-// without the one that speaks most for a rise, the others must speak for half of it.
+// riseOf finds when the mean of a logarithmic quantity rose, by the generalized likelihood ratio of
+// two normal distributions with equal variance. It is used until enough is known for a baseline.Tail.
+// A single bucket cannot cause a rise: without the bucket that contributes most, the others must still
+// reach half of the ratio.
 func riseOf(h *history) change {
 	var best change
 	all := h.total()

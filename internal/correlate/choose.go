@@ -13,9 +13,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// reasonOf is the sign that names a candidate's mechanism: its strongest or, where
-// that is a step that is skipped and the code says why, what the code says; of what
-// the kernel reports, what led to it.
+// reasonOf returns the anomaly that names a candidate's mechanism. Usually it is the strongest one. If
+// that is a skipped step, an error logged by the code is preferred; of kernel events, the one that led
+// to the others.
 func (g *group) reasonOf(r *ranked) *sign {
 	own := g.ofService(r.service)
 	if r.reason.key.class == classKernel {
@@ -26,7 +26,7 @@ func (g *group) reasonOf(r *ranked) *sign {
 		}
 	}
 	if r.reason.dependency && r.reason.key.peer == r.service {
-		for _, s := range own { // its calls wait for its own pool
+		for _, s := range own { // its calls wait for a free connection of its own pool
 			if s.from == r.service && failure.ClassOf(s.quote) == failure.Pool {
 				return s
 			}
@@ -43,8 +43,8 @@ func (g *group) reasonOf(r *ranked) *sign {
 	return r.reason
 }
 
-// quotedReason is the reason of an affected service. Where its requests fail, that is an
-// error that it logs about it.
+// quotedReason is the reason of an affected service: if its requests fail, the error that it logs
+// about it.
 func (g *group) quotedReason(r *ranked) *sign {
 	reason := g.reasonOf(r)
 	if reason.key.class != classError || reason.quotes() {
@@ -58,8 +58,8 @@ func (g *group) quotedReason(r *ranked) *sign {
 	return reason
 }
 
-// quoteCaller adds the error that the caller logs about the callee to a fact that calls
-// fail, where metrics do not show how.
+// quoteCaller adds the error that the caller logs about the callee to a fact "calls fail", if metrics
+// do not show how they fail.
 func (g *group) quoteCaller(f *report.Fact) {
 	if f.Kind != report.FactCallsFail || f.Quote != "" {
 		return
@@ -72,13 +72,12 @@ func (g *group) quoteCaller(f *report.Fact) {
 	}
 }
 
-// maxFurther is how many facts support the first.
+// maxFurther is the most facts that support the first one.
 const maxFurther = report.MaxEvidence - 1
 
-// further chooses the facts that support the reason: what the code itself says of it
-// and what was changed before all, then one sign of each class, for three steps that
-// are skipped tell no more than one. What a failure skips tells nothing. Events of the
-// kernel are each a fact of their own.
+// further chooses the facts that support the reason: first errors logged by the code and changes
+// (releases), then one anomaly of each class, since three skipped steps are no more evidence than one.
+// Steps that are skipped because of a failure are left out. Each kernel event is a fact of its own.
 func further(reason *sign, own []*sign) []*sign {
 	told := map[class]bool{reason.key.class: true, classLoad: true, classPath: reason.key.class == classError}
 	var list []*sign
@@ -92,7 +91,7 @@ func further(reason *sign, own []*sign) []*sign {
 				told[s.key.class] = true
 				list = append(list, s)
 				if s.quotes() {
-					break // one message says what it is about
+					break // one error about this subject is enough
 				}
 			}
 		}
@@ -100,22 +99,21 @@ func further(reason *sign, own []*sign) []*sign {
 	return list
 }
 
-// quotes reports whether the sign has the words in which the code itself says what
-// is wrong.
+// quotes reports whether the anomaly has an error text written by the service.
 func (s *sign) quotes() bool {
 	return s.key.class == classError && s.brief == "" && s.key.what != "fails"
 }
 
-// counted reports whether it is a metric of the kernel's, whose events say the same.
+// counted reports whether it comes from a kernel metric that repeats what kernel events show.
 func (s *sign) counted() bool {
 	return s.key.class != classKernel && strings.HasPrefix(s.key.what, "tapio.")
 }
 
-// releasedWithin is how long after a release what its service shows is held for its effect:
-// a rollout takes minutes, and each new instance is not judged before it is warm.
+// releasedWithin is for how long after a release anomalies of the service count as its effect: a
+// rollout takes minutes, and each new instance is only judged when it is warm.
 const releasedWithin = 2*together + warmUp - 60*model.Nanos(1e9)
 
-// released is the release of the cause that set in shortly before, nil for none.
+// released returns the release of the cause that began shortly before the incident, or nil.
 func (g *group) released() *sign {
 	first := g.ranking[0]
 	for _, s := range g.ofService(first.service) {

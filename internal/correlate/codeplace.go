@@ -11,17 +11,17 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// A place in the source code is told as a function, with its file and line in
-// brackets: pay.Charge (pay/charge.go:42). Either may be missing.
+// A place in the source code is written as the function, followed by file and line in brackets:
+// pay.Charge (pay/charge.go:42). Either part may be missing.
 
 const (
-	// maxStack is how much of a stack trace is read: its ends tell where.
+	// maxStack is how many bytes of a stack trace are read, from its end.
 	maxStack  = 16 << 10
-	maxFrames = 256 // lines of a stack trace that are looked at
+	maxFrames = 256 // most lines of a stack trace that are read
 )
 
-// placeIn reads the place in the source code that attributes tell: that of the
-// log call or span, else the one that an exception came from.
+// placeIn returns the place in the source code from a record's attributes: that of the log call or
+// span, else that of an exception.
 func placeIn(attributes model.Attributes) string {
 	if stack, found := attributes.Get(semconv.ExceptionStacktrace); found {
 		if place := topFrame(stack.Str()); place != "" {
@@ -48,7 +48,8 @@ func shownPlace(function, file, line string) string {
 	return kept(function + " (" + file + ")")
 }
 
-// placeOfSpan is that of the exception that a span recorded, or of its own.
+// placeOfSpan returns the place of the exception that a span recorded, else the place of the span
+// itself.
 func placeOfSpan(s *model.Span) string {
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		if s.Events[i].Name == "exception" {
@@ -60,8 +61,8 @@ func placeOfSpan(s *model.Span) string {
 	return placeIn(s.Attributes)
 }
 
-// topFrame finds in a stack trace the frame in which the exception arose: that of
-// the cause which was wrapped last, and not one of the language itself.
+// topFrame returns the frame of a stack trace in which the exception was thrown: in the innermost
+// cause, and outside the standard library.
 func topFrame(stack string) string {
 	if len(stack) > maxStack {
 		stack = stack[len(stack)-maxStack:]
@@ -84,7 +85,7 @@ func topFrame(stack string) string {
 	return first
 }
 
-// pythonFrame is the last one: Python's traces end where the exception arose.
+// pythonFrame returns the last frame: Python prints the frame that raised the exception last.
 func pythonFrame(lines []string) string {
 	place := ""
 	for _, line := range lines {
@@ -139,8 +140,8 @@ func isDigits(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
-// ofTheLanguage reports whether a frame is of the machinery that throws, and not
-// of the program.
+// ofTheLanguage reports whether a frame is of the language's runtime or standard library, not of the
+// program.
 func ofTheLanguage(place string) bool {
 	for _, prefix := range [...]string{
 		"java.", "javax.", "jdk.", "sun.", "runtime.", "runtime/debug.", "panic", "go.opentelemetry.io/", "System.", "Microsoft.", "node:", "internal/",

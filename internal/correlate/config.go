@@ -9,30 +9,27 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Config is what an operator may choose. Zero fields take their default. The
-// statistical constants are none of it: docs/explanation/correlation.md explains them.
+// Config holds what an operator can configure. Zero fields take their defaults. Statistical constants
+// are not configurable; docs/explanation/correlation.md explains them.
 type Config struct {
 	// MemoryLimit bounds the engine's state in bytes; default 128 MiB.
 	MemoryLimit int
-	// Window is the width of the stretch of event time over which spans, logs
-	// and kernel events are judged; default 10 s.
+	// Window is the interval of event time over which spans, logs and kernel events are judged; default
+	// 10 s. Internally it is split into two buckets (slots).
 	Window time.Duration
-	// CloseAfter is how long nothing may join a group before it is closed;
-	// default 5 min.
+	// CloseAfter is how long a group stays open without new anomalies; default 5 min.
 	CloseAfter time.Duration
-	// Asked is the stretch of time about which a person asks, because they hold
-	// that there was an incident; zero if nobody does. Then there is little doubt
-	// that there was one, and the likeliest causes in it are told on evidence that
-	// would wake nobody, in one group besides those that would.
+	// Asked is a time range in which a person assumes an incident; zero for none. Within it the engine
+	// also reports the most likely causes on evidence that would not open an incident otherwise, as one
+	// group beside the regular ones.
 	Asked model.TimeRange
-	// Salt makes the ids of groups differ from those that the engines of other nodes give to
-	// the same fault; "" for none.
+	// Salt makes group ids different from those that the engines of other nodes generate for the same
+	// fault; "" for none.
 	Salt string
 }
 
-// LeadIn is how much of the time before what is asked about the engine should be
-// shown: nothing is unusual to one that has not seen what is usual. As long as a
-// baseline lasts; an engine in a pipeline knows no more.
+// LeadIn is how much time before Asked the engine should observe, to learn baselines. It equals the
+// half-life of a baseline.
 const LeadIn = time.Hour
 
 const (

@@ -10,13 +10,13 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// maxPerRule bounds the correlations that one rule tells of one group.
+// maxPerRule bounds the correlations that one rule returns for one group.
 const maxPerRule = 4
 
-// rule finds why signs belong together. Rules see the signs by onset.
+// rule finds anomalies that are related, and why. It gets the anomalies ordered by onset.
 type rule func(e *Engine, g *group, signs []*sign) []*model.Correlation
 
-// correlate asks each rule.
+// correlate applies each rule.
 func (e *Engine) correlate(g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, r := range [...]rule{temporal, causal, spatial, semantic, statistical, traceContext} {
@@ -26,7 +26,7 @@ func (e *Engine) correlate(g *group, signs []*sign) []*model.Correlation {
 	return list
 }
 
-// joined makes a correlation of signs that are at least two.
+// joined makes a correlation of at least two anomalies.
 func (e *Engine) joined(g *group, kind model.CorrelationType, name string, signs []*sign, score float64, why string) *model.Correlation {
 	c := &model.Correlation{
 		Type: kind, Rule: name, Explanation: why, Score: min(max(score, 0), 1), Confidence: 1,

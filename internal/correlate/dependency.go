@@ -12,17 +12,17 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// What sends no spans of its own is known by those who call it: a database, a queue,
-// an external host. How long a call takes and whether it fails is evidence on the callee.
-// Each statement has a baseline of its own, for a report is no slow lookup.
+// A database, a queue or an external host sends no spans; it is known from the spans of its callers.
+// How long calls take, and whether they fail, is evidence about the callee. Each statement has a
+// baseline of its own, because a report takes longer than a lookup.
 
 const (
 	dependencyCost = 3072 // bytes of a statement with its baselines and names
-	maxReason      = 120  // bytes of how a call failed
+	maxReason      = 120  // most bytes of the reason why a call failed
 )
 
-// dependencyKey names a statement; without one it is all that a caller asks of a callee
-// that sends spans.
+// dependencyKey identifies a statement. An empty statement stands for all calls from a caller to a
+// callee that sends spans.
 type dependencyKey struct{ caller, callee, statement string }
 
 type dependency struct {
@@ -31,10 +31,10 @@ type dependency struct {
 	failures baseline.Shares
 	habit    baseline.Habit
 	drift    baseline.Drift
-	lag      bool   // it is how long messages wait
-	reason   string // of the newest failure
+	lag      bool   // the duration is the time that messages wait in a queue
+	reason   string // why the newest failed call failed
 	evidence ring
-	failed   ring // evidence of failures
+	failed   ring // exemplars of failed calls
 }
 
 func (g *graph) dependency(caller, callee, statement string) *dependency {
@@ -46,7 +46,7 @@ func (g *graph) dependency(caller, callee, statement string) *dependency {
 	return *g.dependencies.put(key, &dependency{key: key})
 }
 
-// called learns from a call that nothing answers for, for the callee sends no spans.
+// called learns from a client span without a server span, of a callee that sends no spans.
 func (e *Engine) called(id model.TraceID, client *execution, callee string, slot int64, weight float32) {
 	d := e.graph.dependency(client.op.key.service, callee, client.op.key.name)
 	took := client.end - min(client.start, client.end)
@@ -59,7 +59,7 @@ func (e *Engine) called(id model.TraceID, client *execution, callee string, slot
 	d.answered(client, slot, weight, ref)
 }
 
-// answered counts whether a call failed on its way.
+// answered counts a call, and whether it failed at the client.
 func (d *dependency) answered(client *execution, slot int64, weight float32, ref reference) {
 	c := baseline.Count{N: weight}
 	if client.failed {
@@ -70,8 +70,8 @@ func (d *dependency) answered(client *execution, slot int64, weight float32, ref
 	d.failures.Observe(slot, c)
 }
 
-// waited is the largest weight of the anomalies that callers wait for the candidate, which
-// sends no spans, at that time or later. Callers that give up waiting fail.
+// waited returns the largest weight of anomalies "callers wait for the candidate", which sends no
+// spans, since a time. Callers that stop waiting fail.
 func (s *suspect) waited(since model.Nanos) float64 {
 	most := 0.0
 	for _, g := range s.signs {
@@ -82,8 +82,8 @@ func (s *suspect) waited(since model.Nanos) float64 {
 	return most
 }
 
-// blamedBy is how far the candidate explains that a caller fails: fully where the errors
-// of the caller name it, otherwise as far as callers wait for it.
+// blamedBy returns how far the candidate explains that a caller fails: completely if the caller's
+// errors name it, else as far as callers wait for it.
 func (s *suspect) blamedBy(caller *suspect, since model.Nanos) float64 {
 	own := caller.best[classError]
 	if own != nil && own.from == "" && s.weightIn(since, classKernel, classPath, classError, classSelf, classEdge) > 0 && own.complainsOf(s.service) {
@@ -98,8 +98,8 @@ func (s *sign) complainsOf(service string) bool {
 	return len(service) >= leastName && (strings.Contains(s.quote, service) || strings.Contains(s.key.what, service))
 }
 
-// reasonOf is how a span failed, by its status, its attributes or the exception that it
-// recorded.
+// reasonOf returns why a span failed: from its status message, its attributes, or the exception that
+// it recorded.
 func reasonOf(s *model.Span) string {
 	reason := s.StatusMessage
 	for i := len(s.Events) - 1; i >= 0 && reason == ""; i-- {

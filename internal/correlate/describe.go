@@ -11,7 +11,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// describe tells a group: its correlations, itself, and what to tell people.
+// describe returns the findings of a group: its correlations, the group itself, and the insights
+// (texts).
 func (e *Engine) describe(g *group) []model.Finding {
 	signs := g.signs()
 	sg := &model.SemanticGroup{
@@ -40,7 +41,7 @@ func (e *Engine) describe(g *group) []model.Finding {
 	sg.Type = typeOf(g)
 	if g.doing != nil {
 		if newer := e.doing(g); newer != nil {
-			g.doing = newer // with the figures of now
+			g.doing = newer // the same function, with newer figures
 		}
 	}
 	sg.RootCause = e.rootCause(g)
@@ -61,7 +62,7 @@ func (e *Engine) describe(g *group) []model.Finding {
 	return append(findings, e.insights(g, sg, in)...)
 }
 
-// evidenceOf is one record for each fact that supports the cause.
+// evidenceOf returns one record for each fact that supports the cause.
 func (e *Engine) evidenceOf(g *group) []model.EvidenceRef {
 	reason := g.reasonOf(&g.ranking[0])
 	facts := append([]*sign{reason}, further(reason, g.ofService(g.cause()))...)
@@ -76,8 +77,8 @@ func (e *Engine) evidenceOf(g *group) []model.EvidenceRef {
 	return list
 }
 
-// inOrderOfCause leaves out links whose effect set in before its cause, and dates the
-// others no earlier than it.
+// inOrderOfCause leaves out links whose effect began before its cause, and moves the time of the
+// others to the cause's at the earliest.
 func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.CausalLink {
 	onsets := map[string]model.Nanos{}
 	for _, r := range g.ranking {
@@ -91,8 +92,8 @@ func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.Caus
 	return links
 }
 
-// span is from the first sign that may open an incident, which there is one of,
-// to the last.
+// span returns the time range from the first anomaly that may open an incident to the last one of any
+// kind. There is always one of the former.
 func (g *group) span() model.TimeRange {
 	start := g.opened
 	for _, s := range g.members {
@@ -107,7 +108,7 @@ func (g *group) span() model.TimeRange {
 	return model.TimeRange{Start: start, End: max(end, start) + 1}
 }
 
-// ofService lists the signs that count for a service, the strongest first.
+// ofService lists the anomalies that count for a service, the strongest first.
 func (g *group) ofService(service string) []*sign {
 	var list []*sign
 	for key, s := range g.members {
@@ -132,7 +133,7 @@ func sortedEvidence(list []model.EvidenceRef) []model.EvidenceRef {
 	return slices.CompactFunc(list, func(a, b model.EvidenceRef) bool { return a.Kind == b.Kind && a.ID == b.ID })
 }
 
-// typeOf tells the sort of incident by the strongest reason of its cause.
+// typeOf returns the type of the incident, from the reason of its cause.
 func typeOf(g *group) model.GroupType {
 	reason := g.ranking[0].reason
 	if g.place != nil && g.place.short != nil {
@@ -155,7 +156,7 @@ func typeOf(g *group) model.GroupType {
 		if k := reason.kernel; k != nil {
 			return k.rule.Group
 		}
-		return model.GroupNetwork // lookups by several services fail
+		return model.GroupNetwork // lookups of several services fail
 	case classSilent:
 		return model.GroupFailureCascade
 	case classResource:
@@ -174,8 +175,8 @@ func typeOf(g *group) model.GroupType {
 	}
 }
 
-// tellsOfAccess reports whether an error says that somebody may not do what they
-// tried, by the words of the HTTP, gRPC and POSIX errors for it.
+// tellsOfAccess reports whether an error says that access was denied, in the words of HTTP, gRPC or
+// POSIX.
 func tellsOfAccess(text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc([]string{
@@ -188,7 +189,7 @@ func serviceEntity(name string) model.Entity {
 	return model.Entity{Kind: model.EntityService, Name: name}
 }
 
-// idOf names a group by the time and the name that it begins with.
+// idOf makes the id of a group from its first time and the name of its first service.
 func idOf(prefix string, time uint64, name string, n int) string {
 	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(hashSeed, name)), n)
 }

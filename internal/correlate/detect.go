@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	// leastRise: a duration must rise by half, and by leastMillis, to matter.
+	// leastRise and leastMillis are the least rise of a duration that matters, as a logarithm (by half)
+	// and in milliseconds.
 	leastRise   = 0.405
 	leastMillis = 20
 )
 
-// detect lists what is not as before, at the end of a slot.
+// detect returns all anomalies at the end of a bucket.
 func (e *Engine) detect(slot int64) []*sign {
 	var signs []*sign
 	add := func(s *sign) {
@@ -76,7 +77,8 @@ func (e *Engine) detect(slot int64) []*sign {
 	return e.commonNames(e.commonCallees(e.poolSigns(distinct(signs))))
 }
 
-// repeated makes one of signs of the kernel's that are alike: it showed last with the newest.
+// repeated merges kernel anomalies that differ only in time. The result has the time of the newest
+// one.
 func repeated(kernel []*sign) []*sign {
 	var list []*sign
 	at := make(map[signKey]int, len(kernel))
@@ -93,7 +95,7 @@ func repeated(kernel []*sign) []*sign {
 	return list
 }
 
-// distinct leaves of signs of one key the strongest: two detectors may see one change.
+// distinct keeps the strongest anomaly of each key, because two detectors may find the same change.
 func distinct(signs []*sign) []*sign {
 	best := make(map[signKey]*sign, len(signs))
 	for _, s := range signs {
@@ -109,7 +111,7 @@ func distinct(signs []*sign) []*sign {
 	return slices.DeleteFunc(signs, func(s *sign) bool { return best[s.key] != s })
 }
 
-// also keeps out what another sign of the same change would.
+// also keeps the values of a second anomaly of the same change out of the baselines, too.
 func (s *sign) also(keepOut func()) {
 	own := s.keepOut
 	switch {
@@ -130,7 +132,7 @@ func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
 	for _, f := range o.order {
 		switch f.kind {
 		case featureError, featureFailure:
-			if o.key.kind != kindClient || f.kind != featureError { // it is evidence on the callee, see dependency
+			if o.key.kind != kindClient || f.kind != featureError { // failed calls are evidence about the callee, see dependency
 				add(e.failureSign(o, f))
 			}
 		case featureEnd:
@@ -159,14 +161,14 @@ func (s *sign) shares(ch change) {
 	s.unit = "ratio"
 }
 
-// locate names the place in the source code where it shows, "" for none known.
+// locate sets the place in the source code, if it is known.
 func (s *sign) locate(place string) {
 	if place != "" {
 		s.subject = codeEntity(s.key.service, place)
 	}
 }
 
-// faintSeriesSign tells that a metric moved, though not out of its usual range.
+// faintSeriesSign makes an anomaly of a metric that changed within its normal range.
 func (e *Engine) faintSeriesSign(s *series) *sign {
 	if !e.asking() || s.strange > 0 || s.last < e.config.Asked.Start || s.last > e.config.Asked.End || s.worse() == 0 {
 		return nil
@@ -180,11 +182,11 @@ func (e *Engine) faintSeriesSign(s *series) *sign {
 	return told
 }
 
-// worse is by how many standard deviations the newest value is worse than usual,
-// 0 also where nothing is known of its spread.
+// worse returns by how many standard deviations the newest value is worse than the baseline, and 0 if
+// the spread is not known.
 func (s *series) worse() float64 {
 	if s.class != classLoad && s.deviation < 0 && !strings.Contains(s.name, "success") {
-		return 0 // less use and less waiting is no fault
+		return 0 // lower utilization or less waiting is no fault
 	}
 	if math.IsNaN(s.deviation) {
 		return 0
@@ -192,7 +194,7 @@ func (s *series) worse() float64 {
 	return math.Abs(s.deviation)
 }
 
-// sign tells of the series' newest value.
+// sign makes an anomaly of the newest value of the series.
 func (s *series) sign(c class, strength float64) *sign {
 	return &sign{
 		key:   signKey{service: s.service.name, class: c, what: s.name},
@@ -206,7 +208,7 @@ func (s *series) sign(c class, strength float64) *sign {
 	}
 }
 
-// says tells the newest value in words, of a resource with what people call it.
+// says describes the newest value, for a resource by its common name.
 func (s *series) says() string {
 	figures := fmt.Sprintf("of %s is %s instead of %s", s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit))
 	if word := report.ResourceWord(s.name); s.class == classResource && word != s.name {
@@ -243,7 +245,7 @@ func clipped(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// strongest orders signs by strength.
+// strongest orders anomalies by strength, the strongest first.
 func strongest(a, b *sign) int {
 	return cmp.Or(cmp.Compare(b.strength, a.strength), compareSigns(a, b))
 }

@@ -6,8 +6,8 @@ package correlate
 import "math"
 
 const (
-	// durationBuckets of a sixth each reach from a tenth of a millisecond to two
-	// minutes.
+	// durationBuckets is the number of buckets, each a sixth wider than the one before; they cover 0.1 ms
+	// to two minutes.
 	durationBuckets = 92
 	bucketWidth     = 0.1525
 	leastDuration   = 0.1
@@ -19,7 +19,7 @@ type durations struct {
 	buckets [durationBuckets]float32
 }
 
-// add counts n that took so long.
+// add counts n requests of this duration.
 func (d *durations) add(ms float64, n float32) {
 	at := 0
 	if ms > leastDuration {
@@ -36,7 +36,7 @@ func (d *durations) addAll(o *durations) {
 	}
 }
 
-// removeAll takes away what is a part of it; nil takes nothing.
+// removeAll subtracts a histogram whose values are all in this one; nil subtracts nothing.
 func (d *durations) removeAll(part *durations) {
 	if part == nil {
 		return
@@ -56,7 +56,7 @@ func (d *durations) decay(by float64) {
 	}
 }
 
-// quantile interpolates within a bucket; 0 where too few durations are known.
+// quantile interpolates within a bucket; it returns 0 if there are fewer than minDurations values.
 func (d *durations) quantile(q float64) float64 {
 	if d.n < 1 {
 		return 0
@@ -73,29 +73,29 @@ func (d *durations) quantile(q float64) float64 {
 }
 
 const (
-	paceCost = 1320 // bytes of the durations of a route with its names
-	// minDurations is how many durations a percentile needs.
+	paceCost = 1320 // bytes of the durations of a route, with its names
+	// minDurations is the least number of durations for a percentile.
 	minDurations = 20
-	// minRouteDurations is how many those of a route need, of which few are of one minute.
+	// minRouteDurations is the least number for a route, because few of them are from the same minute.
 	minRouteDurations = 50
 	// slotsPerMinute is how many slots a histogram of recent durations covers.
 	slotsPerMinute = 12
 )
 
-// pace is how long requests take: the recent two minutes apart, what is older in the
-// baseline. What an open incident affects never joins the baseline.
+// pace holds how long requests take: separately for the recent two minutes, and for the baseline.
+// Requests that an open incident affects never join the baseline.
 type pace struct {
 	base      durations
-	minutes   [2]durations // of this minute and of the one before
+	minutes   [2]durations // of the current and the previous minute
 	minute    int64
-	slowAfter float64    // a longer duration is slow; 0 while that is not known
-	middle    float64    // ms that half of the requests take at most
-	during    *durations // of requests while incidents affect them, nil for none
-	calm      *durations // of those, what came before the first incident began; nil for none
+	slowAfter float64    // requests longer than this many ms are slow; 0 until it is known
+	middle    float64    // median in ms
+	during    *durations // requests since the first incident that affects them began, or nil
+	calm      *durations // recent requests from before that incident began, or nil
 }
 
-// routeKey names requests of one operation that begin alike. A gateway has one operation for
-// all that passes it: how long a request takes is judged by where it goes first.
+// routeKey identifies requests of one operation that call the same operation first. A gateway often
+// has a single operation for all requests, so their duration is judged by what they call first.
 type routeKey struct {
 	of    outcomeKey
 	first string
@@ -104,7 +104,7 @@ type routeKey struct {
 // routes are how long the requests of operations take by where they go first.
 type routes struct{ *lru[routeKey, *pace] }
 
-// of is how long requests of a route take, nil where requests have none.
+// of returns the durations of a route, or nil if requests of the operation have no routes.
 func (r routes) of(o *outcomes, first string, slot int64) *pace {
 	if first == "" {
 		return nil
@@ -121,8 +121,8 @@ func (r routes) of(o *outcomes, first string, slot int64) *pace {
 	return p
 }
 
-// turn begins a new minute, and reports whether it did. Durations of a minute in which
-// incidents affect the operation do not join the baseline.
+// turn starts a new minute, and reports whether it did. Durations from a minute in which incidents
+// affect the operation do not join the baseline.
 func (p *pace) turn(minute int64, of *outcomes) bool {
 	steps := minute - p.minute
 	if steps <= 0 {
@@ -143,8 +143,8 @@ func (p *pace) turn(minute int64, of *outcomes) bool {
 	return true
 }
 
-// learnSlow finds what is slow: longer than nearly all requests of the baseline, and
-// by so much that it matters. Before anything is old, all that is known is the baseline.
+// learnSlow sets slowAfter: more than nearly all requests of the baseline take, by a margin that
+// matters. Until anything is old enough, all that is known serves as baseline.
 func (p *pace) learnSlow(young bool) {
 	from := p.base
 	if from.n < minDurations && young {
@@ -158,13 +158,13 @@ func (p *pace) learnSlow(young bool) {
 	p.slowAfter = max(from.quantile(1-slowShare), p.longAfter())
 }
 
-// longAfter is what takes half as long again as half of the requests do.
+// longAfter is the duration above which a request takes half as long again as the median.
 func (p *pace) longAfter() float64 {
 	return max(p.middle*math.Exp(leastRise), p.middle+leastMillis)
 }
 
-// percentile95 is that of the baseline, that of recent requests, and that of those since the
-// first incident that affects them began, in ms.
+// percentile95 returns the 95th percentile in ms of the baseline, of recent requests, and of requests
+// since the first incident that affects them began.
 func (p *pace) percentile95() (before, now, since float64) {
 	recent := p.recent()
 	before, now = p.base.quantile(0.95), recent.quantile(0.95)
@@ -172,7 +172,7 @@ func (p *pace) percentile95() (before, now, since float64) {
 	return before, now, recent.quantile(0.95)
 }
 
-// recent are the durations of the recent minutes, and those since an incident began.
+// recent returns the durations of the last two minutes, and those since an incident began.
 func (p *pace) recent() durations {
 	recent := p.minutes[0]
 	recent.addAll(&p.minutes[1])
@@ -182,8 +182,9 @@ func (p *pace) recent() durations {
 	return recent
 }
 
-// beginIncident notes that of the recent durations so many are of requests since an incident
-// began, of which slow ones were slow. Those are the longest; the others were like all.
+// beginIncident estimates which recent durations are of requests since the incident began (since of
+// them, slow of which were slow): the slow ones are taken from the longest durations, the others
+// evenly.
 func (p *pace) beginIncident(since, slow float64) {
 	calm := p.recent()
 	slow = min(slow, since)

@@ -20,15 +20,15 @@ const (
 	kindConsumer = 5
 )
 
-// execution is one span of a complete trace, with what belongs to it.
+// execution is one span of a complete trace, with its children and log lines.
 type execution struct {
 	*spanPart
 	children []int
-	notes    []int // places among the trace's notes, by time
-	parent   int   // place in the trace, -1 for none
+	notes    []int // indexes of the trace's notes, by time
+	parent   int   // index in the trace, -1 for none
 }
 
-// learn takes a complete trace into the graph.
+// learn updates the graph from a complete trace.
 func (e *Engine) learn(id model.TraceID, t *openTrace) {
 	t.derive(e.graph)
 	runs := link(t)
@@ -38,12 +38,13 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 	}
 	for i := range runs {
 		if runs[i].op.past == nil {
-			continue // there was no room for it
+			continue // the graph has no memory left for it
 		}
 		weight := runs[i].op.relative(runs[i].adjusted) / weights[runs[i].op]
-		// Before the run itself is counted: until a second one asks, all are the first one's.
+		// This is called before the run itself is counted: until a second caller is added, all runs count
+		// for the first one.
 		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
-		if !runs[i].derived { // how requests end their spans tell
+		if !runs[i].derived { // for requests that end, spans are more exact than derived ones
 			e.countOutcome(runs, i)
 		}
 		e.learnRun(id, runs, i, weight)
@@ -52,15 +53,16 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 	}
 }
 
-// relative is what a run weighs beside others of the operation, by how many it stands for. Where
-// all are sampled alike each weighs one: it is one observation, whatever it stands for.
+// relative returns the weight of a run relative to others of the operation, by adjusted count. If all
+// spans are sampled at the same ratio, each weighs one: it is one observation, however many spans it
+// stands for.
 func (p *past) relative(adjusted float32) float32 {
 	p.weighed = min(p.weighed+1, 64)
 	p.stands += (adjusted - p.stands) / float32(p.weighed)
 	return adjusted / p.stands
 }
 
-// link finds parents, children and log lines.
+// link connects each span with its parent, its children and its log lines.
 func link(t *openTrace) []execution {
 	slices.SortStableFunc(t.spans, func(a, b spanPart) int { return cmp.Compare(a.start, b.start) })
 	slices.SortStableFunc(t.notes, func(a, b note) int { return cmp.Compare(a.time, b.time) })
@@ -86,8 +88,8 @@ func link(t *openTrace) []execution {
 	return runs
 }
 
-// joins notes whether the span of a failure came: where traces are sampled most do not,
-// and the line is all that tells of it.
+// joins counts whether the span of a failed log line arrived. Where traces are sampled most spans do
+// not, and the line is the only evidence.
 func (n *note) joins(found bool) {
 	switch {
 	case n.line == nil:
@@ -98,8 +100,8 @@ func (n *note) joins(found bool) {
 	}
 }
 
-// learnRun learns from one span. Runs of one operation within a trace weigh one
-// together, for they are no independent observations.
+// learnRun learns from one span. The runs of one operation within a trace weigh one together, because
+// they are not independent observations.
 func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight float32) {
 	run := &runs[i]
 	op := run.op
@@ -117,7 +119,7 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 		op.drift.Take(int64(run.end/hour), baseline.Logarithm(uint64(self)), weight)
 	}
 	op.evidence.add(ref)
-	if run.failed && !run.derived { // the lines say so
+	if run.failed && !run.derived { // for derived spans the error lines count instead
 		if f := e.graph.feature(op, featureError, "fails", "fails"); f != nil {
 			f.hits.observe(slot, sample{n: weight})
 			f.evidence.add(ref)
@@ -130,7 +132,7 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 	e.learnCall(id, runs, i, slot, weight)
 }
 
-// reference names the span as evidence, unless there is none.
+// reference returns the reference that names the span as evidence; derived spans have none.
 func (r *execution) reference(id model.TraceID) reference {
 	if r.derived {
 		return reference{time: r.start}
@@ -138,8 +140,8 @@ func (r *execution) reference(id model.TraceID) reference {
 	return reference{trace: id, span: r.id, time: r.start}
 }
 
-// learnRequest counts a request for the service and the instance that served it. The calls of a
-// command that is not run as a service are no requests.
+// learnRequest counts a request for the service and the instance that served it. Calls of a command
+// that is not run as a service are not counted as requests.
 func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 	op := run.op
 	failed := float32(0)
@@ -162,10 +164,10 @@ func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 	}
 }
 
-// learnCall learns from the way between a client span and its server span, or
-// of a client span whose server tells nothing, from the whole of it. A server
-// that has told of itself once is waited for: a span of it that is missing was
-// lost or cut off, and the whole call would pass for the way to it.
+// learnCall learns from a call. With a server span it learns the time between client span and server
+// span; for a callee that sends no spans, the duration of the client span. If a callee has ever sent
+// spans, a call without server span is not counted as the latter: its span was lost or sampled, and
+// the whole duration would pass for network time.
 func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64, weight float32) {
 	run := &runs[i]
 	switch {
@@ -178,10 +180,10 @@ func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64
 	}
 }
 
-// learnWay learns from a call of which both ends are known.
+// learnWay learns the network time of a call with both spans.
 func (e *Engine) learnWay(id model.TraceID, client, server *execution, slot int64, weight float32) {
 	if client.derived {
-		e.graph.call(client.op.key.service, server.op.key.service) // the edge
+		e.graph.call(client.op.key.service, server.op.key.service) // adds the edge to the graph
 	} else {
 		e.graph.listens(client.at, server.op.service)
 	}
@@ -200,12 +202,12 @@ func (e *Engine) learnWay(id model.TraceID, client, server *execution, slot int6
 	if client.derived {
 		return
 	}
-	// That the callee fails it tells itself: on its way the call did not.
+	// The server span shows whether the callee fails; as seen by the client this call arrived.
 	e.graph.dependency(client.op.key.service, server.op.key.service, "").failures.Observe(slot, baseline.Count{N: weight})
 }
 
-// learnUnanswered learns from a call that no server span answers for. Where the callee
-// sends spans, one is missing: the call did not get there, or the span was lost.
+// learnUnanswered learns from a client span without a server span. If the callee sends spans, one is
+// missing: the call did not arrive, or the span was lost.
 func (e *Engine) learnUnanswered(id model.TraceID, client *execution, slot int64, weight float32) {
 	callee := e.graph.named(client.peer)
 	if callee == client.op.key.service {
@@ -224,10 +226,9 @@ func (e *Engine) learnUnanswered(id model.TraceID, client *execution, slot int64
 	c.evidence.add(ref)
 }
 
-// selfTime is the span's time less that of its children, which may overlap, and
-// less that of calls that its parent makes meanwhile: the span may well wait for
-// them, as an asynchronous handler beside its client span does. Nor does the time count
-// that a caller waits before it retries a call that failed.
+// selfTime is the duration of a span without that of its children, which may overlap, and without that
+// of concurrent calls of its parent: an asynchronous handler may wait for a client span that is its
+// sibling. The time between a failed call and its retry does not count either.
 func selfTime(runs []execution, i int) model.Nanos {
 	run := &runs[i]
 	waits := run.children
@@ -241,7 +242,7 @@ func selfTime(runs []execution, i int) model.Nanos {
 	}
 	self := run.end - min(run.start, run.end)
 	covered := run.start
-	for n, child := range waits { // by start
+	for n, child := range waits { // ordered by start
 		from, to := runs[child].start, min(runs[child].end, run.end)
 		if failed, found := retriedSince(runs, waits[:n], child); found {
 			from = min(from, failed)
@@ -255,8 +256,8 @@ func selfTime(runs []execution, i int) model.Nanos {
 	return self
 }
 
-// logSample is a duration as ln(ms + 1): a rise by a factor counts alike at
-// every scale, and what no person notices, below a millisecond, hardly counts.
+// logSample is a duration as ln(ms + 1). On this scale a rise by a factor counts the same for short
+// and long durations, and durations below a millisecond make little difference.
 func logSample(d model.Nanos, weight float32) sample {
 	x := float32(math.Log1p(float64(d) / 1e6))
 	return sample{n: weight, sum: x * weight, square: x * x * weight}

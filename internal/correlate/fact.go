@@ -14,13 +14,13 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// say is the sentence of a sign, with its figures.
+// say is the sentence that describes an anomaly, with figures.
 func (e *Engine) say(s *sign) string {
 	f := e.factOf(s)
 	return f.Text()
 }
 
-// factOf is what a sign tells, for the report.
+// factOf converts an anomaly into a typed fact for package report.
 func (e *Engine) factOf(s *sign) report.Fact {
 	f := report.Fact{
 		Service: s.key.service, What: s.key.what, Peer: s.key.peer, Quote: s.quote, Before: s.before, After: s.after, Unit: s.unit,
@@ -102,7 +102,7 @@ func (e *Engine) resourceFact(f *report.Fact, s *sign) {
 	}
 }
 
-// resourceName is what runs out, as a sentence begins with it.
+// resourceName is the name of an exhausted resource, as the subject of a sentence.
 func resourceName(metric string) string {
 	for _, word := range [...]string{"filesystem", "volume", "memory", "disk"} {
 		if strings.Contains(metric, word) {
@@ -146,7 +146,7 @@ func errorFact(f *report.Fact, s *sign) {
 	switch {
 	case s.from != "":
 		f.Kind, f.Peer, f.New = report.FactCallsFail, s.from, s.before == 0
-		if s.key.service == s.from { // others reach the callee
+		if s.key.service == s.from { // other callers reach the callee
 			f.Service, f.Peer = s.key.peer, s.from
 		}
 		if s.callee != "" {
@@ -166,7 +166,8 @@ func errorFact(f *report.Fact, s *sign) {
 	}
 }
 
-// supportFact is for what only supports: releases, restarts, metrics, lines.
+// supportFact fills the fact for classes that only support an incident: releases, restarts, metrics,
+// log lines.
 func (e *Engine) supportFact(f *report.Fact, s *sign) {
 	switch {
 	case s.key.what == releaseWhat:

@@ -9,16 +9,15 @@ import (
 )
 
 const (
-	// noveltyBonus is twice the logarithm of the odds that an error never seen in
-	// an operation is of a fault rather than chance: a thousand to one, as every
-	// other change must show by its numbers. It is due as far as many runs without it
-	// show that it is none of those that every system has, one in noveltyRuns, or as half
-	// of the runs show it now.
+	// noveltyBonus is the strength added for an error that was never seen in an operation before: twice
+	// the logarithm of odds of a thousand to one that it is a fault, not chance. It is granted in
+	// proportion to what is known: in full after noveltyRuns runs without the error, or if half of the
+	// runs have it now.
 	noveltyBonus = 13.8
 	noveltyRuns  = 200
 )
 
-// failureSign tells that an operation fails, or writes errors, more often.
+// failureSign makes an anomaly of an operation that fails, or logs errors, more often.
 func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	ch := shareChange(&o.runs, &f.hits, true)
 	if ch.ratio == 0 {
@@ -36,8 +35,8 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	return s
 }
 
-// novelty is what it counts that something was never seen in so many runs, and is now
-// in that share of them.
+// novelty returns the bonus for something that was never seen in this number of runs, and occurs in
+// this share of them now.
 func novelty(runs, now float64) float64 {
 	if now >= seldomShare {
 		return noveltyBonus

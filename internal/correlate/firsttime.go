@@ -5,13 +5,13 @@ package correlate
 
 import "github.com/tapio/tapio/internal/model"
 
-// What is counted by slots sets in at the beginning of one. When an incident began is when
-// it first showed, which is known for each of the recent slots.
+// Counts are kept by bucket, so they only show in which bucket an anomaly began. firstTimes keeps the
+// exact time for each recent bucket.
 
-// firstTimes are when something showed first in each of the recent slots.
+// firstTimes holds, for each recent bucket, when something occurred first.
 type firstTimes [recentSlots]model.Nanos
 
-// noteFirst notes that it showed at a time.
+// noteFirst records an occurrence.
 func (e *Engine) noteFirst(of *firstTimes, t model.Nanos) {
 	slot := e.slotOf(t)
 	if at := &of[slot%recentSlots]; e.slotOf(*at) < slot || e.slotOf(*at) == slot && t < *at {
@@ -19,7 +19,7 @@ func (e *Engine) noteFirst(of *firstTimes, t model.Nanos) {
 	}
 }
 
-// firstIn is when it showed first in a slot; the beginning of the slot where that is not known.
+// firstIn returns when it occurred first in a bucket, or the start of the bucket if that is not known.
 func (e *Engine) firstIn(of *firstTimes, slot int64) model.Nanos {
 	if at := of[slot%recentSlots]; e.slotOf(at) == slot {
 		return at
@@ -27,12 +27,12 @@ func (e *Engine) firstIn(of *firstTimes, slot int64) model.Nanos {
 	return e.timeOf(slot)
 }
 
-// wellBetween is after how many requests that are not affected one that was is held to be of
-// those that always are.
+// wellBetween: an affected request that this many unaffected ones follow counts as one of those that
+// are always affected, not as the beginning of an incident.
 const wellBetween = 10
 
-// noteHit notes that a request failed or was slow. It would have ended after as long as most
-// requests take.
+// noteHit records a request that failed or was slow. A slow one counts from the time at which most
+// requests would have ended.
 func (e *Engine) noteHit(o *outcomes, start, end model.Nanos) {
 	slot, usual := e.slotOf(end), start+model.Nanos(o.middle*1e6)
 	if o.well >= wellBetween {
@@ -42,8 +42,8 @@ func (e *Engine) noteHit(o *outcomes, start, end model.Nanos) {
 	e.noteFirst(&o.hits, max(min(usual, end), e.timeOf(slot)))
 }
 
-// began is when the group showed first: where its evidence is counted by slots and requests
-// are affected from about then on, when the first of them was.
+// began returns when the group began. If its evidence is counted by bucket and requests are affected
+// from about that time, it is the time of the first affected request.
 func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 	first := model.Nanos(0)
 	for _, v := range g.victims {
@@ -60,14 +60,14 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 	start := first
 	for _, s := range g.members {
 		if s.telling() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0 {
-			start = min(start, s.onset) // its time is known
+			start = min(start, s.onset) // the exact time is known
 		}
 	}
 	return model.TimeRange{Start: max(span.Start, start), End: max(span.End, start+1)}
 }
 
-// firstKnown is the earliest time of evidence that has one, such as a report of the kernel,
-// in the slot that begins at start; 0 without any.
+// firstKnown returns the earliest time of evidence with an exact time, such as a kernel event, within
+// the bucket that begins at start; 0 for none.
 func firstKnown(members map[signKey]*sign, start, width model.Nanos) (first model.Nanos) {
 	for _, s := range members {
 		known := s.telling() && s.strength >= alarmStrength/2 && s.onset%width != 0

@@ -11,27 +11,27 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// People, builds and tests run programs that end soon. Some of them serve requests for a
-// while, fail and exit with errors, and no one depends on them.
+// People, builds and tests run programs that end soon. Some of these serve requests for a while, fail,
+// and exit with errors, but no service depends on them.
 
 const (
-	// fleetingTimes processes of a program that ended after fleetingLife within
-	// fleetingWindow make it a command.
+	// fleetingTimes: a program is a command if this many of its processes ended within fleetingLife of
+	// their start, in a period of fleetingWindow.
 	fleetingTimes  = 3
-	fleetingLife   = 120 // s
+	fleetingLife   = 120 // in seconds
 	fleetingWindow = 600 * model.Nanos(1e9)
-	// provenAfter is how long a program must have run at a stretch before anyone can depend on it.
+	// provenAfter is how long a program must run without a break until others may depend on it.
 	provenAfter = 60 * model.Nanos(1e9)
 )
 
-// life is what is known of how long the processes of a program run.
+// life holds what is known about how long the processes of a program run.
 type life struct {
-	ends   [fleetingTimes]model.Nanos // of the newest short-lived processes
-	since  model.Nanos                // heard of first after the newest of these ends, 0 for not yet
-	proven bool                       // it has run for a while
+	ends   [fleetingTimes]model.Nanos // ends of the newest short-lived processes
+	since  model.Nanos                // first record after the newest of these ends, 0 for none
+	proven bool                       // it has run for provenAfter
 }
 
-// goesOn notes that the program runs.
+// goesOn records that the program runs at a time.
 func (l *life) goesOn(t model.Nanos) {
 	if l.since == 0 {
 		l.since = t
@@ -39,7 +39,8 @@ func (l *life) goesOn(t model.Nanos) {
 	l.proven = l.proven || t >= l.since+provenAfter
 }
 
-// noteEnd notes the end of a process. The workers of a server end as they like: it goes on.
+// noteEnd records the end of a process. Workers of a server may end at any time while the server goes
+// on.
 func (s *service) noteEnd(ev *model.Event) {
 	lived, found := ev.Attributes.Get(semconv.ProcessDuration)
 	if !found || ofItself(ev) {
@@ -54,7 +55,7 @@ func (s *service) noteEnd(ev *model.Event) {
 	s.life.ends[fleetingTimes-1] = ev.When()
 }
 
-// ofItself reports whether a process was started by one of the same program.
+// ofItself reports whether the process was started by a process of the same program.
 func ofItself(ev *model.Event) bool {
 	parents, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
 	program, found := ev.Attributes.Get(programKey)
@@ -62,9 +63,8 @@ func ofItself(ev *model.Event) bool {
 	return found && len(names) > 0 && names[0].Value.Str() == program.Str()
 }
 
-// fleeting reports whether the program is a command whose processes end soon, or has not
-// been running for a minute yet, and nothing shows that someone runs it as a service: its
-// name, its workload, its container or unit.
+// fleeting reports whether the program is a command: its processes end soon, or it has not been
+// running for a minute yet, and neither name, workload, container nor unit mark it as a service.
 func (e *Engine) fleeting(name string) bool {
 	known := e.graph.services.peek(name)
 	if known == nil || e.graph.cgroups.marked(*known) {
@@ -74,28 +74,28 @@ func (e *Engine) fleeting(name string) bool {
 	return e.graph.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > e.now
 }
 
-// unproven reports whether a program that nothing marks as a service never ran for a minute,
-// as far as is known.
+// unproven reports whether a program that nothing marks as a service has never run for a minute, as
+// far as is known.
 func (g *graph) unproven(name string) bool {
 	known := g.services.peek(name)
 	return known != nil && !g.cgroups.marked(*known) && !(*known).life.proven && (*known).first != 0
 }
 
-// cgroups are the programs that run in each cgroup.
+// cgroups holds which programs run in each cgroup.
 type cgroups struct {
-	programs *lru[string, []string] // names, up to manyPrograms
+	programs *lru[string, []string] // names of programs, at most manyPrograms
 }
 
-// manyPrograms is how many different programs run in a cgroup in which people, builds and tests
-// work: a container or a unit of a service has few.
+// manyPrograms: a cgroup in which this many different programs run is one in which people, builds or
+// tests work. The container or unit of a service has fewer.
 const manyPrograms = 12
 
-// marked reports whether someone runs the program as a service.
+// marked reports whether the program is marked as a service.
 func (c *cgroups) marked(s *service) bool {
 	return s.declared || s.instrumented || s.workload != "" || c.contained(s)
 }
 
-// note notes the cgroup that a program runs in.
+// note records the cgroup that a program runs in.
 func (c *cgroups) note(s *service) {
 	names := c.programs.get(s.cgroup)
 	if names == nil {

@@ -12,38 +12,37 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// Ordinary lines, which are no errors and belong to no trace, tell what a service
-// does where nothing else does. That they change is no fault; but what a service
-// never said before, or says no more, is what people look for beside its errors.
+// Ordinary log lines (no error, no trace) show what a service does where nothing else does. A change
+// of their rate is no fault by itself, but lines that are new, or that stopped, support an incident.
 
 const (
 	flowCost = 1280 // bytes of a flow with its history and names
-	// flowGrain is how many lines must be expected in the sample where lines are
-	// chosen by lot, lest some that were left out pass for some that are missing.
+	// flowGrain: while lines are sampled, at least this many must be expected in the sample, so that
+	// lines left out by sampling do not count as missing.
 	flowGrain = 10
 )
 
-// flow is how often a service writes the ordinary lines of a template.
+// flow holds how often a service writes the ordinary lines of a template.
 type flow struct {
 	tally
 	service  *service
 	template *template
-	warns    bool // of severity warning
-	strange  bool // when it was judged last
+	warns    bool // its severity is warning
+	strange  bool // it deviated when it was judged last
 	seen     int64
 	evidence ring
-	noted    int64 // the slot that there is evidence of
+	noted    int64 // the newest bucket that has an exemplar
 }
 
-// lot chooses some of the ordinary lines, so that a flood of them costs no more
-// than it tells: as many of a slot as spans are looked at.
+// lot samples ordinary lines, so that a flood of them has a bounded cost: slotParts lines of a bucket,
+// as for spans.
 type lot struct {
-	sample  uint // one of 2^sample lines
+	sample  uint // one of 2^sample lines is kept
 	taken   int
-	thinned bool // in this slot
+	thinned bool // sample grew in this bucket
 }
 
-// take counts a line that is looked at, and says as how many it counts.
+// take counts a sampled line, and returns its weight.
 func (l *lot) take() (weight float32) {
 	weight = float32(uint64(1) << l.sample)
 	if l.taken++; l.taken >= slotParts && l.sample < maxSample {
@@ -53,7 +52,7 @@ func (l *lot) take() (weight float32) {
 	return weight
 }
 
-// endSlot takes twice as many lines again when there is room for them.
+// endSlot doubles the share of sampled lines if there is enough headroom.
 func (l *lot) endSlot() {
 	if l.sample > 0 && !l.thinned && l.taken < slotParts/4 {
 		l.sample--
@@ -61,8 +60,8 @@ func (l *lot) endSlot() {
 	l.taken, l.thinned = 0, false
 }
 
-// observeOrdinary takes a line without a trace, and without a severity that makes
-// it an error; its text may.
+// observeOrdinary takes a line without a trace whose severity is below error. Its text may still show
+// that it is an error.
 func (e *Engine) observeOrdinary(i int, ev *model.Event, s *service) {
 	weight, text := e.lot.take(), lineOf(ev)
 	level := severityOfLine(ev, text)
@@ -83,8 +82,8 @@ func (e *Engine) observeOrdinary(i int, ev *model.Event, s *service) {
 	}
 }
 
-// notable reports whether a line may become evidence: to name each would cost the
-// store more than to hold it.
+// notable reports whether a line may become evidence. To make each line findable would cost the store
+// more than the line itself.
 func (f *flow) notable(slot int64) bool {
 	fresh := f.rate.old.n == 0 && f.rate.oldest()-f.first >= minKnown && slot >= f.first
 	return f.warns || f.strange || fresh
@@ -98,8 +97,8 @@ func (e *Engine) flowFor(s *service, t *template) *flow {
 	return *e.flows.put(key, &flow{tally: tally{first: e.slotOf(s.first)}, service: s, template: t, noted: -1})
 }
 
-// flowSign tells that a service writes a line that it never wrote before, or ten
-// times as often, or a tenth as often. It only supports.
+// flowSign makes an anomaly of a line that is new, or ten times as frequent, or a tenth as frequent.
+// It only supports incidents.
 func (e *Engine) flowSign(f *flow, slot int64) *sign {
 	if slot-f.seen >= recentSlots {
 		f.strange = false
@@ -122,7 +121,7 @@ func (e *Engine) flowSign(f *flow, slot int64) *sign {
 	return s
 }
 
-// changed finds what changed most: it is new, comes more often or less often.
+// changed returns the largest change: the line is new, more frequent or less frequent.
 func (f *flow) changed(slot int64, sample uint) (ch change, novel bool) {
 	if fresh := f.novelty(slot); fresh.ratio > 0 {
 		return fresh, true
@@ -134,10 +133,10 @@ func (f *flow) changed(slot int64, sample uint) (ch change, novel bool) {
 	return more, false
 }
 
-// quote is what a line says, as evidence.
+// quote returns a template in quotation marks, clipped.
 func quote(t *template) string { return "“" + clipped(message(t.shown()), 100) + "”" }
 
-// flowText says what changed, with and without figures.
+// flowText describes the change, with and without figures.
 func (e *Engine) flowText(s *sign, line string, novel bool) (text, brief string) {
 	minutes := float64(60e9) / float64(e.slotWidth())
 	switch {
@@ -152,9 +151,8 @@ func (e *Engine) flowText(s *sign, line string, novel bool) (text, brief string)
 	return fmt.Sprintf("%s: %.0f times a minute instead of %.0f, since %s", brief, minutes*s.after, minutes*s.before, clock(s.onset)), brief
 }
 
-// programOf names what wrote a line whose resource does not: the program, as
-// syslog names it, or else the file that the line was read from. label is how its
-// records are selected, "" where the name is as good.
+// programOf returns the program that wrote a line whose resource has no service name: the program in a
+// syslog record, else the name of the log file. label selects its records; it is "" if the name does.
 func programOf(ev *model.Event) (name, label string) {
 	if name = firstOf(ev.Attributes, programKey); name != "" {
 		return name, ""
@@ -165,10 +163,10 @@ func programOf(ev *model.Event) (name, label string) {
 		}
 	}
 	if ev.Body.Kind() == model.KindMap {
-		name = firstOf(ev.Body.Items(), "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT") // of the journal
+		name = firstOf(ev.Body.Items(), "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT") // fields of the systemd journal
 	}
 	return name, ""
 }
 
-// fileNameKey is how the file log receiver names the file.
+// fileNameKey is the attribute in which the file log receiver stores the name of the file.
 const fileNameKey = semconv.LogFileName

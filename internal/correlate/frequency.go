@@ -5,15 +5,14 @@ package correlate
 
 import "math"
 
-// tally counts something slot by slot, since a slot from which on it could have
-// been counted. Beside each count its logarithm is kept: a tenfold count is as
-// much of a change at every scale.
+// tally counts something by bucket, since the bucket from which on it could have been counted. It also
+// keeps the logarithm of each count, because a tenfold count is the same change at every scale.
 type tally struct {
-	rate  history // n: how many; sum and square: of ln(1 + n) of the whole slot
+	rate  history // n: number; sum, square: of ln(1 + n) of the whole bucket
 	first int64
 }
 
-// count adds to how many there are in a slot.
+// count adds n to a bucket.
 func (t *tally) count(slot int64, n float32) {
 	t.rate.advance(slot)
 	had := t.rate.at(slot).n
@@ -21,15 +20,15 @@ func (t *tally) count(slot int64, n float32) {
 	t.rate.observe(slot, sample{n: n, sum: float32(after - before), square: float32(after*after - before*before)})
 }
 
-// level is a slot as one observation of the logarithm.
+// level returns a bucket as one observation of the logarithm.
 func (t *tally) level(slot int64) sample {
 	s := t.rate.at(slot)
 	return sample{n: 1, sum: s.sum, square: s.square}
 }
 
-// tenfold finds when the count rose tenfold, or fell to a tenth: a change that no
-// ordinary growth of what is asked of a service explains. Counts come in bursts, so
-// that slots are the observations, and how much they vary is known from themselves.
+// tenfold finds when the count rose tenfold, or fell to a tenth, which is more than ordinary growth of
+// the load explains. Counts come in bursts, so buckets are the observations, and their variance is
+// estimated from themselves.
 func (t *tally) tenfold(slot int64, up bool) change {
 	t.rate.advance(slot)
 	before := sample{n: remembered(slot - recentSlots - t.first + 1), sum: t.rate.old.sum, square: t.rate.old.square}
@@ -63,9 +62,8 @@ func (t *tally) tenfold(slot int64, up bool) change {
 	return best
 }
 
-// novelty finds how surely it is more than chance that there is any, and since
-// when, of what was never counted before; by the likelihood ratio of two Poisson
-// rates of slots.
+// novelty finds since when something occurs that never occurred before, and how much that exceeds
+// chance: by the likelihood ratio of two Poisson rates.
 func (t *tally) novelty(slot int64) change {
 	if t.rate.old.n > 0 {
 		return change{}
@@ -87,8 +85,8 @@ func (t *tally) novelty(slot int64) change {
 	}
 }
 
-// remembered is as how many slots the older ones count, of which each half-life
-// keeps half.
+// remembered returns as how many buckets that many older ones count; each half-life halves their
+// weight.
 func remembered(slots int64) float32 {
 	if slots <= 0 {
 		return 0

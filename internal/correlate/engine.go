@@ -22,44 +22,43 @@ type Engine struct {
 	assembly *assembly
 	graph    *graph
 	series   *lru[seriesKey, *series]
-	// pointOrigins are by the hashes of a packed resource and metric; point is
-	// scratch.
+	// pointOrigins are keyed by the hashes of a packed resource and metric; point is a scratch value.
 	pointOrigins *lru[uint64, pointOrigin]
 	point        model.Point
 	lines        *lru[lineKey, *line]
-	// What no trace and no severity tells of has tables of its own, lest masses of
-	// it push out errors: flows, with the miner of their templates.
+	// Ordinary lines (no error, no trace) have tables of their own, so that a flood of them does not push
+	// out errors: flows, and a miner for their templates.
 	flows *lru[lineKey, *flow]
 	plain *miner
 	lot   lot
-	// searched are the names that services looked for in vain.
+	// searched holds the names that services looked up without an answer.
 	searched *lru[string, *searched]
 	kernel   []*sign
 	groups   []*group
-	// maxKernel and maxGroups bound them, so that they fit in the memory limit.
+	// maxKernel and maxGroups bound kernel and groups, so that both fit in the memory limit.
 	maxKernel, maxGroups int
 
-	firstSlot     int64 // of the first record
-	judged        int64 // the slot judged last
+	firstSlot     int64 // the bucket of the earliest record
+	judged        int64 // the newest bucket that was judged
 	earliest      model.Nanos
 	kernelEvicted int
-	// seriesRefused counts the points of series that found no room.
+	// seriesRefused counts points of new series for which no memory was left.
 	seriesRefused  int
-	frequentPoints uint64 // of series that were judged less than pointGrain before
-	// refusedIncidents counts those that found no room among the open groups.
+	frequentPoints uint64 // points of series that were judged less than pointGrain before
+	// refusedIncidents counts incidents that were not opened because maxGroups were open.
 	refusedIncidents int
 	late             uint64
 	marks            []Mark
-	found            int // groups so far, for their ids
+	found            int // number of groups so far, part of their ids
 	question         question
-	// outcomes are how requests end; callees are the services that others call.
+	// outcomes counts how requests end; callees holds the services that other services call.
 	outcomes    *lru[outcomeKey, *outcomes]
 	routes      routes
 	callees     map[string]bool
-	resolved    []*group               // that may be reopened, the oldest first
+	resolved    []*group               // groups that may be reopened, the oldest first
 	memory      memory                 // of earlier incidents
-	run         uint64                 // executions learned from so far
-	held        map[string]model.Nanos // since when incidents wait for evidence, by candidate
+	run         uint64                 // number of executions learned from so far
+	held        map[string]model.Nanos // incidents that wait for evidence: since when, by candidate
 	hotspots    *hotspot.Book
 	nodes       *nodes
 	kernelRules kernelrule.Table
@@ -98,27 +97,27 @@ func New(config Config) (*Engine, error) {
 	}, nil
 }
 
-// Mark says something about one of the records just observed.
+// Mark annotates one of the records just observed.
 type Mark struct {
-	// Index is the record's place in the slice that was observed.
+	// Index is the index of the record in the observed slice.
 	Index int
-	// GroupID is the open group that the record belongs to, "" for none yet.
+	// GroupID is the id of the open group that the record belongs to, "" for none.
 	GroupID string
-	// UID is the id under which findings will name the record as evidence; an
-	// event that has none of its own must be given it as log.record.uid.
+	// UID is the id by which findings refer to the record as evidence. If the event has no
+	// log.record.uid, the caller must set it to this value.
 	UID string
 	// Template is the log template of an event, "" of other records.
 	Template string
 }
 
-// slotWidth is the grain of time: two slots make a window.
+// slotWidth is the width of a bucket, the unit in which the engine counts: half of Config.Window.
 func (e *Engine) slotWidth() model.Nanos { return model.Nanos(e.config.Window) / 2 }
 
 func (e *Engine) slotOf(t model.Nanos) int64 { return int64(t / e.slotWidth()) }
 
 func (e *Engine) timeOf(slot int64) model.Nanos { return model.Nanos(max(slot, 0)) * e.slotWidth() }
 
-// sees keeps time, and reports whether the record has a plausible one.
+// sees advances the engine's time, and reports whether the record's time is plausible.
 func (e *Engine) sees(t model.Nanos) bool {
 	if t < minTime || t > maxTime {
 		e.late++
@@ -131,16 +130,15 @@ func (e *Engine) sees(t model.Nanos) bool {
 	return true
 }
 
-// Times before the year 2000 or after the year 2200 are of clocks that were never set.
+// Times before the year 2000 and after the year 2200 come from clocks that were never set.
 const (
 	minTime = 946684800_000_000_000
 	maxTime = 7258118400_000_000_000
 )
 
-// ObserveEvents takes log records and events in any order of time, those that
-// Interest chooses: an ordinary line counts for the others. The marks
-// are ordered by index; most records have none. They are valid until the next
-// call of the engine.
+// ObserveEvents takes log records and events in any order of time. The caller passes those that
+// Interest selects; an ordinary line then counts for the ones left out. The returned marks are ordered
+// by index, and most records have none. They are valid until the next call of a method of the engine.
 func (e *Engine) ObserveEvents(events []model.Event) []Mark {
 	e.marks = e.marks[:0]
 	for i := range events {
@@ -187,11 +185,11 @@ func (e *Engine) observeEvent(i int, ev *model.Event) {
 	}
 }
 
-// observeError takes a line that tells of a failure, and as how many it counts.
+// observeError counts a line of severity error, weight times.
 func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, weight float32) note {
 	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: true}
 	l := e.lineFor(s, t)
-	if l.rate.head == 0 { // the first of its kind tells where
+	if l.rate.head == 0 { // the first one of its kind sets the place in the code
 		l.place = placeIn(ev.Attributes)
 	}
 	n.place, n.line = l.place, l
@@ -218,7 +216,7 @@ func (e *Engine) noteLine(ev *model.Event, n *note) {
 
 func (e *Engine) mark(m Mark) { e.marks = append(e.marks, m) }
 
-// ObserveSpans takes spans in any order of time. Marks are as of ObserveEvents.
+// ObserveSpans takes spans in any order of time. For the returned marks see ObserveEvents.
 func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 	e.marks = e.marks[:0]
 	for i := range spans {

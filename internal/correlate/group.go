@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	groupCost     = 64 << 10 // bytes of an open incident with its signs
+	groupCost     = 64 << 10 // bytes of an open incident with its anomalies
 	groupSignCost = 1024
 	maxGroups     = 16
-	maxGroupSigns = 48 // the weakest goes
-	// tellEvery is how often a group that only lasts is told again.
+	maxGroupSigns = 48 // beyond this the weakest anomaly is dropped
+	// tellEvery is how often an unchanged open group is reported again.
 	tellEvery = 60 * 1_000_000_000
-	// fading halves the score of what shows no more in two minutes.
+	// fading is the factor per bucket for the score of a candidate that no longer deviates: it halves in
+	// two minutes.
 	fading = 0.9715
 )
 
@@ -25,39 +26,38 @@ type group struct {
 	id       string
 	revision uint64
 	opened   model.Nanos
-	last     model.Nanos // when something joined last
+	last     model.Nanos // when the newest anomaly joined
 	state    model.GroupState
 	members  map[signKey]*sign
-	blamed   map[signKey]string // the service that a sign counts for
-	ranking  []ranked           // the likeliest cause first; never empty once a group is open
+	blamed   map[signKey]string // the service that each anomaly counts for
+	ranking  []ranked           // candidates, the most likely cause first; never empty once the group is open
 	changed  bool
-	told     model.Nanos // last, as it was told
+	told     model.Nanos // value of last when the group was reported last
 	into     string
-	from     string      // the group that it was a part of
-	since    model.Nanos // what set in before is that group's
-	remark   string      // on how it was split
-	place    *place      // that all of it has in common, nil for none
-	further  bool        // only next to be considered, see Engine.Further
+	from     string      // id of the group that it was split from
+	since    model.Nanos // anomalies that began earlier belong to the group `from`
+	remark   string      // note about how it was split
+	place    *place      // node or zone that all affected services have in common, nil for none
+	further  bool        // only candidates that no other group ranks, see Engine.Further
 
 	kind      model.GroupKind
-	firstSeen model.Nanos // when it was opened, in the time of the engine
-	over      model.Nanos // when it ended, 0 while it goes on
+	firstSeen model.Nanos // when it was opened, in the engine's time
+	over      model.Nanos // when it ended, 0 while it is open
 	reopened  bool
-	// unobserved is that it was closed because the engine stopped.
+	// unobserved: it was closed because the engine stopped.
 	unobserved bool
-	endedBy    string // what changed then
+	endedBy    string // what changed when it ended
 	victims    map[outcomeKey]*victim
-	// reached are the services that may suffer from the cause, of the service reachedFrom.
+	// reached holds the services that may be affected by the cause reachedFrom.
 	reached     map[string]bool
 	reachedFrom string
-	// openedAt is the slot in which it was opened, grownAt the newest in which more
-	// was affected.
+	// openedAt is the bucket in which it was opened, grownAt the newest one in which more was affected.
 	openedAt, grownAt int64
-	peak              float64 // share of requests affected in the worst half minute
+	peak              float64 // largest share of requests affected within half a minute
 	peakSlot          int64
 	similar           []model.SimilarIncident
 	similarCount      uint32
-	doing             *doing // what the code of the cause does, nil as long as no profile shows it
+	doing             *doing // function of the cause whose cost grew; nil until a profile shows it
 }
 
 // ranked is a candidate for the cause.
@@ -66,16 +66,15 @@ type ranked struct {
 	score   float64
 	onset   model.Nanos
 	reason  *sign
-	spared  bool    // others are to blame for some of it
-	most    float64 // the highest score yet
-	own     bool    // it is at fault by evidence of its own, see suspect.ownFault
-	shown   float64 // the weight of its anomalies, explained or not
+	spared  bool    // another service is to blame for a part of it
+	most    float64 // the highest score so far
+	own     bool    // it has a fault that no other service can cause, see suspect.ownFault
+	shown   float64 // the weight of all its anomalies, explained or not
 }
 
-// Flush returns the findings that are due at the event time now, the watermark:
-// the caller holds records older than that to be complete. A finding that was
-// returned before comes again with a higher revision when it has changed. A
-// time before that of an earlier call does nothing.
+// Flush returns the findings that are due at the event time now, the watermark: the caller guarantees
+// that older records are complete. A finding that has changed since it was returned is returned again
+// with a higher revision. A call with an earlier time than before does nothing.
 func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	if now <= e.now || now > maxTime {
 		return nil
@@ -113,12 +112,12 @@ func (e *Engine) Flush(now model.Nanos) []model.Finding {
 	return e.report(now)
 }
 
-// withoutOlder leaves out what showed before a time.
+// withoutOlder leaves out anomalies that were last seen before a time.
 func withoutOlder(signs []*sign, than model.Nanos) []*sign {
 	return slices.DeleteFunc(signs, func(s *sign) bool { return s.last < than })
 }
 
-// admit makes an incident a group, or adds it to the group that it is part of.
+// admit opens a group for an incident, or adds it to the group that it is a part of.
 func (e *Engine) admit(in *incident) {
 	if g := e.home(in); g != nil {
 		part := in.from(g.since)
@@ -138,7 +137,7 @@ func (e *Engine) admit(in *incident) {
 	}
 }
 
-// makeRoom ends an observation if there are too many groups to open another.
+// makeRoom ends an observation if too many groups are open to open another one.
 func (e *Engine) makeRoom() {
 	for i, g := range e.groups {
 		if len(e.groups) >= e.maxGroups && g.kind != model.GroupIncident && g.revision > 0 {
@@ -149,8 +148,8 @@ func (e *Engine) makeRoom() {
 	}
 }
 
-// open makes a group of the incident, nil if it has no suspect or there are too
-// many groups.
+// open makes a group of the incident. It returns nil if the incident has no candidate or too many
+// groups are open.
 func (e *Engine) open(in *incident) *group {
 	if len(in.suspects) == 0 {
 		return nil
@@ -171,8 +170,8 @@ func (e *Engine) open(in *incident) *group {
 	return g
 }
 
-// take adds an incident to the group. Signs of it may acquit all candidates that
-// there were; then its own suspects take their place.
+// take adds an incident to the group. Its anomalies may exonerate all previous candidates; then its
+// own candidates replace them.
 func (g *group) take(in *incident, now model.Nanos) {
 	if len(in.suspects) == 0 {
 		return
@@ -191,11 +190,12 @@ func (g *group) take(in *incident, now model.Nanos) {
 	g.last = now
 }
 
-// join adds a sign or keeps the stronger of two, and reports whether that is news.
+// join adds an anomaly, or keeps the stronger one of two with the same key, and reports whether the
+// group changed.
 func (g *group) join(s *sign, service string) bool {
 	old := g.members[s.key]
 	if old != nil && (old.strength > s.strength || s.until != 0 && s.until < old.last) {
-		// Of two alike the newer has the figures, unless it is over by then.
+		// Of two with the same key the newer has the current figures, unless it is over.
 		old.last, old.until = max(old.last, s.last), s.until
 		return false
 	}
@@ -215,8 +215,8 @@ func (g *group) join(s *sign, service string) bool {
 	return old == nil || s.strength > 1.5*old.strength
 }
 
-// weakest is the member that makes room for another, nil for none. What was released is
-// weak evidence by itself, and what people ask for first.
+// weakest returns the anomaly to drop when the group is full, nil for none. Releases are kept although
+// they are weak evidence, because people look for them first.
 func (g *group) weakest() (weakest *sign) {
 	for _, s := range g.signs() {
 		if s.key.what != releaseWhat && (weakest == nil || strongest(s, weakest) > 0) {
@@ -226,7 +226,7 @@ func (g *group) weakest() (weakest *sign) {
 	return weakest
 }
 
-// signs lists the members, the earliest first.
+// signs lists the group's anomalies by onset.
 func (g *group) signs() []*sign {
 	list := make([]*sign, 0, len(g.members))
 	for _, s := range g.members {
@@ -236,11 +236,10 @@ func (g *group) signs() []*sign {
 	return list
 }
 
-// rank keeps for each service the highest score that it ever had: evidence does
-// not become untrue when the fault is over. But it may turn out that another is to
-// blame.
+// rank keeps the highest score that each service ever had, because evidence stays true after the fault
+// is over. Only if another service turns out to be the cause does a score decrease.
 
-// report ends what is over and returns what is new.
+// report ends groups that are over, and returns the findings that changed.
 func (e *Engine) report(now model.Nanos) []model.Finding {
 	var findings []model.Finding
 	for _, g := range e.groups {
@@ -262,7 +261,7 @@ func (e *Engine) report(now model.Nanos) []model.Finding {
 	return findings
 }
 
-// groupOf returns the open group that concerns a service, "" for none.
+// groupOf returns the id of the open group that concerns a service, "" for none.
 func (e *Engine) groupOf(service string) string {
 	for _, g := range e.groups {
 		if g.concerns(service) {

@@ -12,8 +12,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// planned reports whether all that is unusual comes of a change that someone made: a
-// release, a restart, more or fewer replicas.
+// planned reports whether all anomalies are consequences of a deliberate change: a release, a restart,
+// a change of the number of replicas.
 func (e *Engine) planned(g *group) bool {
 	at := g.span().Start
 	for _, r := range g.ranking {
@@ -28,17 +28,17 @@ func (e *Engine) planned(g *group) bool {
 }
 
 const (
-	// settlesWithin is how long after a change what begins with it may be that instances stop
-	// and start, and that caches are cold.
+	// settlesWithin is for how long after a change anomalies may be due to instances that stop and start,
+	// and to cold caches.
 	settlesWithin = warmUp + 30*model.Nanos(1e9)
-	// settlingFails and settlingTimes are up to which share of requests may fail meanwhile, and
-	// how many times as long they may take.
+	// settlingFails and settlingTimes bound what counts as settling: the share of failing requests, and
+	// the ratio of the durations to their baseline.
 	settlingFails = 0.1
 	settlingTimes = 4
 )
 
-// settling reports whether a service was changed a moment ago, and users suffer as little as
-// with any rollout: what lasts longer, or hurts more, is an incident.
+// settling reports whether a service was changed recently, and users are affected no more than by any
+// rollout. What takes longer or affects more is an incident.
 func (e *Engine) settling(g *group) bool {
 	if !slices.ContainsFunc(g.ranking, func(r ranked) bool {
 		release := &e.serviceNamed(r.service).release
@@ -53,7 +53,7 @@ func (e *Engine) settling(g *group) bool {
 	})
 }
 
-// settled reports whether a change affects no one any more.
+// settled reports whether a change no longer affects users.
 func (g *group) settled(now model.Nanos) bool {
 	if g.kind != model.GroupChange {
 		return false
@@ -65,9 +65,8 @@ func (g *group) settled(now model.Nanos) bool {
 	return !slices.ContainsFunc(entries, func(v *victim) bool { return hurt(v.window, v.norms) })
 }
 
-// harms reports whether the group harms someone where no request shows it: a server
-// dies or refuses its callers, a security event, errors of a service that reports no
-// requests.
+// harms reports whether the group does harm that no request shows: a server ends or refuses
+// connections, a security event, errors of a service whose requests are not known.
 func (e *Engine) harms(g *group) bool {
 	if g.further {
 		return false
@@ -98,8 +97,8 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 	}
 }
 
-// harmfulKernel goes by what the kernel reports: the end of a server and refused
-// callers are harm by themselves, waiting is where no request shows otherwise.
+// harmfulKernel judges a kernel anomaly: the end of a server and refused connections are harm by
+// themselves; waiting is, unless requests show otherwise.
 func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	if s.kernel == nil {
 		return !counted
@@ -116,7 +115,7 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 		}
 		return e.servesOthers(service) && !e.onlyClients(service)
 	case kernelrule.OpensNamed:
-		// A browser that a test drives answers the test, which no one depends on either.
+		// A browser that a test controls serves the test, on which no one depends either.
 		named := e.serviceNamed(service)
 		return !counted && (named.declared || named.workload != "" || e.hasServiceCallers(service))
 	case kernelrule.OpensDenied:
@@ -124,21 +123,21 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensUncounted:
 		nodes := e.starvations()
 		if at := e.nodeOf(&suspect{service: service}, nodes); s.kernel.rule.Kind == kernelrule.SlowSyscall && nodes[at].crowded() {
-			return false // the call includes the time until its thread runs again
+			return false // the duration includes the time until its thread is scheduled again
 		}
 	}
-	// If the requests of the service are counted, they show whether its users suffer.
+	// If the requests of the service are counted, they show whether users are affected.
 	return !counted && e.servesOthers(service)
 }
 
-// onlyItself reports whether only the program itself calls it, as in a test that
-// starts a server, calls it, and ends it.
+// onlyItself reports whether a program is only called by itself, as a test that starts a server and
+// calls it.
 func onlyItself(service string, callers []string) bool {
 	return len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool { return caller != service })
 }
 
-// noneListened reports whether no program was ever seen that listens at an address of the host
-// itself, as where a test waits for a server to start: what never worked does not fail.
+// noneListened reports whether the name is an address of the host itself at which no program was ever
+// seen listening, as when a test waits for a server to start. What never worked does not fail.
 func noneListened(name string) bool {
 	host, _, err := net.SplitHostPort(name)
 	if err != nil {
@@ -148,21 +147,21 @@ func noneListened(name string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// servesOthers reports whether someone depends on a program: it is part of a call, and no
-// command that a shell runs, which may call and fail as its user likes.
+// servesOthers reports whether others depend on a program: it is part of a call, and not a command
+// started from a shell.
 func (e *Engine) servesOthers(service string) bool {
 	return e.serves(service) && (e.isService(service) || e.graph.cgroups.contained(e.serviceNamed(service)))
 }
 
-// isKnownService reports whether a program is a service: it behaves as one, or whoever runs
-// it names it. A browser and a command on a desktop are none, and no one depends on them.
+// isKnownService reports whether a program is a service: it behaves like one, or is named as one.
+// Browsers and commands on a desktop are not.
 func (e *Engine) isKnownService(name string) bool {
 	s := e.serviceNamed(name)
 	return s.declared || s.workload != "" || e.isService(name)
 }
 
-// onlyClients reports whether something that reports nothing itself is only called by programs
-// that are no services: what a user of a browser does not reach is no incident.
+// onlyClients reports whether a peer without telemetry is only called by programs that are no
+// services. What a browser cannot reach is no incident.
 func (e *Engine) onlyClients(name string) bool {
 	callers := e.callersOf(name)
 	return e.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
@@ -203,11 +202,11 @@ func (e *Engine) knowsFailures(service string) bool {
 	return false
 }
 
-// heldFor is how long a forecast must have held before it counts.
+// heldFor is how long a forecast must hold before it is reported.
 const heldFor = 600 * model.Nanos(1e9)
 
-// forecastHolds reports whether what was forecast before came true until now, and no
-// earlier forecast for the same resource failed.
+// forecastHolds reports whether earlier forecasts of the group proved right until now, and none for
+// the same resource failed.
 func (e *Engine) forecastHolds(g *group, s *sign) bool {
 	since := g.firstSeen
 	wait := heldFor

@@ -11,14 +11,14 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// The hash of texts is FNV-1a, so that ids are the same on each run. It is written out because
-// the state of a hash.Hash64 of hash/fnv cannot be continued from a sum; see ADR 0121.
+// Texts are hashed with FNV-1a, so that ids are the same in each run. It is written out here because
+// hash/fnv cannot continue from a sum; see ADR 0121.
 const (
 	hashSeed  = 14695981039346656037
 	hashPrime = 1099511628211
 )
 
-// hashText continues a hash, which begins as hashSeed, with a text and a byte that ends it.
+// hashText continues the hash h (at first hashSeed) with a text and a terminating byte.
 func hashText(h uint64, s string) uint64 {
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * hashPrime
@@ -26,7 +26,7 @@ func hashText(h uint64, s string) uint64 {
 	return (h ^ 0xff) * hashPrime
 }
 
-// uidOf names an event: by the id it has, else by what it is.
+// uidOf returns the id of an event: its log.record.uid, else a hash of its content.
 func uidOf(ev *model.Event) string {
 	if uid := ev.UID(); uid != "" {
 		return kept(uid)

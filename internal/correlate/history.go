@@ -6,19 +6,19 @@ package correlate
 import "math"
 
 const (
-	// recentSlots is how many slots are kept apart, so that a change can be
-	// dated within them: three minutes of five-second slots.
+	// recentSlots is the number of buckets that are kept individually, so that a change can be dated:
+	// three minutes of five-second buckets.
 	recentSlots = 36
-	// halfLifeSlots is after how many slots what is older counts half: an hour,
-	// so that the baseline follows the time of day.
+	// halfLifeSlots is the half-life of older buckets in the baseline: one hour, so that the baseline
+	// follows the time of day.
 	halfLifeSlots = 720
-	// slotWorth is as how many observations the durations of one slot count at
-	// most: what delays one call delays those beside it, so that a hundred calls
-	// of one bad moment are no hundred witnesses.
+	// slotWorth is the most observations that the durations of one bucket count for. Calls at the same
+	// moment are delayed together, so a hundred slow calls in one bucket are not a hundred independent
+	// observations.
 	slotWorth = 4
 )
 
-// sample is a count with the moments of what was counted.
+// sample is a count, with the sum and the sum of squares of what was counted.
 type sample struct{ n, sum, square float32 }
 
 func (s *sample) add(o sample) {
@@ -38,7 +38,7 @@ func (s sample) mean() float64 {
 	return float64(s.sum) / float64(s.n)
 }
 
-// atMost weighs a sample as so many observations at most.
+// atMost scales a sample down to n observations.
 func (s sample) atMost(n float32) sample {
 	if n == 0 || s.n <= n {
 		return s
@@ -47,17 +47,17 @@ func (s sample) atMost(n float32) sample {
 	return sample{n: n, sum: s.sum * part, square: s.square * part}
 }
 
-// history is one quantity over time: recent slots apart, what is older in one.
+// history is a quantity over time: recent buckets individually, older ones decayed into one sample.
 type history struct {
-	// worth is as how many observations a slot counts at most, 0 for all.
+	// worth is the most observations that a bucket counts for, 0 for no bound.
 	worth  float32
 	old    sample
 	recent [recentSlots]sample
-	head   int64 // the newest slot
-	fault  told  // what of the recent slots was told as a fault
+	head   int64 // the newest bucket
+	fault  told  // which of the recent buckets were reported as a fault
 }
 
-// observe adds to a slot. What is older than the recent slots joins the old.
+// observe adds to a bucket. Buckets older than the recent ones are added to the baseline.
 func (h *history) observe(slot int64, s sample) {
 	h.advance(slot)
 	if slot <= h.head-recentSlots {
@@ -67,7 +67,7 @@ func (h *history) observe(slot int64, s sample) {
 	h.recent[slot%recentSlots].add(s)
 }
 
-// advance makes the slot the newest, if it is newer.
+// advance makes a bucket the newest, if it is newer.
 func (h *history) advance(slot int64) {
 	if h.head == 0 {
 		h.head = slot
@@ -89,7 +89,7 @@ func (h *history) advance(slot int64) {
 	h.head = slot
 }
 
-// addAll adds what another one remembers, which must have the same worth.
+// addAll adds another history, which must have the same worth.
 func (h *history) addAll(o *history) {
 	o.advance(h.head)
 	h.advance(o.head)
@@ -99,7 +99,7 @@ func (h *history) addAll(o *history) {
 	}
 }
 
-// total is all that is remembered.
+// total is the sum of all buckets and the baseline.
 func (h *history) total() sample {
 	total := h.old
 	for i := range h.recent {
@@ -108,7 +108,7 @@ func (h *history) total() sample {
 	return total
 }
 
-// at returns a recent slot.
+// at returns a recent bucket.
 func (h *history) at(slot int64) sample {
 	if slot > h.head || slot <= h.head-recentSlots || slot < 0 {
 		return sample{}
@@ -116,7 +116,7 @@ func (h *history) at(slot int64) sample {
 	return h.recent[slot%recentSlots].atMost(h.worth)
 }
 
-// oldest is the first of the recent slots in which something was observed.
+// oldest returns the first recent bucket with an observation.
 func (h *history) oldest() int64 {
 	for slot := h.head - recentSlots + 1; slot < h.head; slot++ {
 		if h.at(slot).n > 0 {
@@ -126,7 +126,7 @@ func (h *history) oldest() int64 {
 	return h.head
 }
 
-// newest is the last of the recent slots that shows something, 0 for none.
+// newest returns the last recent bucket for which shows is true, 0 for none.
 func (h *history) newest(shows func(slot int64) bool) int64 {
 	for slot := h.head; slot > h.head-recentSlots; slot-- {
 		if shows(slot) {
@@ -138,12 +138,12 @@ func (h *history) newest(shows func(slot int64) bool) int64 {
 
 // change is the most likely moment at which a quantity changed.
 type change struct {
-	slot          int64   // the first slot after it
-	ratio         float64 // twice the logarithm of the likelihood ratio
+	slot          int64   // first bucket after the change
+	ratio         float64 // twice the log-likelihood ratio
 	before, after sample
 }
 
 const (
-	minBefore = 5 // observations that a baseline needs
-	minAfter  = 3 // observations that a change needs
+	minBefore = 5 // least observations for a baseline
+	minAfter  = 3 // least observations for a change
 )

@@ -9,14 +9,14 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// home is the oldest open group that shares something with the incident. A second
-// one is merged into it, unless both are faults of their own: then the incident
-// belongs to the one that is closer to its cause.
+// home returns the oldest open group that has a cause or an effect in common with the incident, or
+// nil. If a second group has, too, it is merged into the first, unless both have faults of their own:
+// then the incident belongs to the one that is closer to its cause.
 func (e *Engine) home(in *incident) *group {
 	var best *group
 	root := in.suspects[0]
 	for _, g := range e.groups {
-		// What sets in long after the group's last sign is another incident.
+		// What begins long after the group's last anomaly is another incident.
 		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) || e.ownOnset(g, root) || e.unrelatedTo(g, root) {
 			continue
 		}
@@ -32,15 +32,15 @@ func (e *Engine) home(in *incident) *group {
 	return best
 }
 
-// ownOnset reports whether the suspect set in so long after the group's cause that it
-// is no effect of it, by something that the group does not show.
+// ownOnset reports whether the candidate began to deviate so long after the group's cause that it is
+// no effect of it, with an anomaly that the group does not have.
 func (e *Engine) ownOnset(g *group, s *suspect) bool {
 	cause := g.ranking[0]
 	if s.service == cause.service || g.place.hits(s.service) || !s.alarm || !s.exact() || s.reason == nil {
 		return false
 	}
-	// What the group shows already, and has not ceased to show, is nothing new if it grows, but for
-	// failures of a release: they were weak when they joined.
+	// An anomaly that the group has already, and that has not ended, is not new because it grows.
+	// Failures of a release are an exception: they were weak when they joined.
 	released := s.reason.itsOwn() && e.changedAt(s.service, s.onset)
 	if known := g.members[s.reason.key]; known != nil && !released && (near(known.onset, s.reason.onset) || known.last+together > s.reason.onset) {
 		return false
@@ -54,12 +54,12 @@ func (e *Engine) ownOnset(g *group, s *suspect) bool {
 	case !e.dependsOn(s.service, cause.service):
 		return s.best[classLoad] == nil && !e.samePlace(s.service, cause.service)
 	}
-	// Callers fail or wait within moments; what is new long after has its own reason.
+	// Effects on callers follow within moments; a later anomaly has another reason.
 	return after > together/2 && s.reason.key.class == classError
 }
 
-// fade lets candidates that show no more count less by and by: a cause explains by
-// what it shows now. What the kernel reported is a fact that lasts.
+// fade reduces the score of candidates that no longer deviate, because a cause explains what happens
+// now. Kernel events are facts and keep their score.
 func (g *group) fade() {
 	for i := range g.ranking {
 		if r := &g.ranking[i]; r.reason.key.class != classKernel {
@@ -69,7 +69,7 @@ func (g *group) fade() {
 	g.sortRanking()
 }
 
-// swallow takes over all of a group that turns out to be of the same fault.
+// swallow merges another group of the same fault into g.
 func (g *group) swallow(o *group) {
 	o.into, o.changed = g.id, true
 	for _, s := range o.signs() {
@@ -92,8 +92,8 @@ func (g *group) swallow(o *group) {
 	g.sortRanking()
 }
 
-// shares reports whether group and incident have a cause in common, or the
-// incident is no more than an effect that the group has seen already.
+// shares reports whether group and incident have a cause in common, or all of the incident is an
+// effect that the group has already.
 func (g *group) shares(in *incident) bool {
 	for _, s := range in.suspects {
 		for _, sign := range s.signs {

@@ -8,12 +8,11 @@ import (
 	"strings"
 )
 
-// One thing has many names: postgres, postgres.data.svc.cluster.local:5432 and 10.0.0.7
-// are one database. The first name that is heard of is kept; the others are its aliases.
+// One service has many names: postgres, postgres.data.svc.cluster.local:5432 and 10.0.0.7 may be one
+// database. The first name seen is kept; the others become its aliases.
 
-// named returns the service that a peer's name means: the one of that name, whatever
-// its case, punctuation, port and domain in a cluster; else the name itself, which the
-// others mean from then on.
+// named returns the service that a peer's name refers to, ignoring case, punctuation, port and the
+// domain of a cluster. If there is none, the name itself becomes that service.
 func (g *graph) named(peer string) string {
 	if name, found := g.aliases[folded(peer)]; found {
 		return name
@@ -38,7 +37,7 @@ func (g *graph) named(peer string) string {
 	return g.alias(host, kept(host))
 }
 
-// alias lets a name mean a service.
+// alias makes a name refer to a service.
 func (g *graph) alias(name, service string) string {
 	if len(g.aliases) > 2*g.services.capacity {
 		clear(g.aliases)
@@ -49,8 +48,7 @@ func (g *graph) alias(name, service string) string {
 	return service
 }
 
-// inCluster reports whether a domain is that of a namespace in a cluster, or of a host's
-// own network.
+// inCluster reports whether a domain is that of a Kubernetes namespace or of the host's own network.
 func inCluster(domain string) bool {
 	for label := range strings.SplitSeq(strings.ToLower(domain), ".") {
 		switch label {
@@ -61,8 +59,8 @@ func inCluster(domain string) bool {
 	return false
 }
 
-// public reports whether a domain ends in one that names of the internet end in. A
-// namespace, as in orders.shop, does not.
+// public reports whether a domain ends in a top-level domain of the internet. That of a namespace, as
+// in orders.shop, does not.
 func public(domain string) bool {
 	last := domain[strings.LastIndexByte(domain, '.')+1:]
 	switch strings.ToLower(last) {
@@ -72,7 +70,7 @@ func public(domain string) bool {
 	return false
 }
 
-// folded is a name without case and punctuation.
+// folded returns a name without case and punctuation.
 func folded(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

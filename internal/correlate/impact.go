@@ -10,12 +10,11 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// maxOperations is how many affected operations are listed.
+// maxOperations is the most affected operations that are listed.
 const maxOperations = 10
 
-// impact says who is affected: of the requests to the entry operations that are, since
-// the incident began and until its last affected request, how many failed and how many
-// succeeded but were slow, beyond the baseline.
+// impact counts, for each affected entry operation, the requests from the beginning of the incident to
+// the last affected one: how many failed, and how many succeeded but were slow, beyond the baseline.
 func (e *Engine) impact(g *group) model.Impact {
 	im := model.Impact{PeakAffectedRatio: g.peak}
 	if g.peak > 0 {
@@ -63,8 +62,9 @@ func (e *Engine) impact(g *group) model.Impact {
 	return im
 }
 
-// affectedServices are the cause, what its place hit, and what depends on it, the likeliest
-// first. Of the others that deviate all count but commands, and callers whose calls are well.
+// affectedServices lists the cause, what its place affects and what depends on it, the most likely
+// first. Other deviating services count as well, except commands and callers whose calls are not
+// affected.
 func (e *Engine) affectedServices(g *group) []string {
 	upstream, isService := e.upstreamOf(g), e.serviceTest()
 	var list []string
@@ -88,8 +88,8 @@ func (e *Engine) unaffected(g *group) uint32 {
 	return n
 }
 
-// levelOf: half of the requests failing is a function down; a tenth affected is one
-// impaired for many. What affects no one is low.
+// levelOf: if half of the requests fail, a function is down; if a tenth are affected, it is impaired
+// for many. Without affected requests the level is low.
 func levelOf(im *model.Impact, g *group) model.ImpactLevel {
 	switch {
 	case g.kind != model.GroupIncident:
@@ -102,8 +102,8 @@ func levelOf(im *model.Impact, g *group) model.ImpactLevel {
 	return model.ImpactMedium
 }
 
-// next lists the services that call those affected and are not affected yet, and
-// counts all that call them. Their share is the risk that it spreads.
+// next lists the services that call affected ones and are not affected yet, and counts all callers.
+// The ratio is the risk that the incident spreads.
 func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers int) {
 	seen := map[string]bool{}
 	upstream, isService := e.upstreamOf(g), e.serviceTest()
@@ -113,7 +113,7 @@ func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers
 		}
 		for _, c := range e.callersOf(r.service) {
 			if !isService(c) {
-				continue // a command that calls once has no next call
+				continue // a command that called once will not call again
 			}
 			if !seen[c] && !touched[c] {
 				next = append(next, c)

@@ -9,15 +9,15 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// incident is what one cause explains at one moment.
+// incident is a set of candidates that one cause explains, at the end of one bucket.
 type incident struct {
-	suspects []*suspect // the likeliest cause first
-	place    *place     // that it hits as a whole, nil for none
+	suspects []*suspect // candidates, the most likely cause first
+	place    *place     // node or zone that is affected as a whole, nil for none
 }
 
-// incidents parts the suspects, by falling score: each joins the first incident
-// that it is connected to. Two faults that only share a victim stay two, because
-// each cause has signs that the other does not explain.
+// incidents divides the candidates, by descending score: each joins the first incident that it is
+// connected to. Two faults that only affect the same service stay separate, because each cause has
+// anomalies that the other does not explain.
 func (e *Engine) incidents(suspects []*suspect) []*incident {
 	var list []*incident
 	hit, explained := unexplained(suspects)
@@ -48,8 +48,8 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 	})
 }
 
-// incidentWith is the incident that a candidate is part of, nil for none: of several that it
-// is connected to, the first whose cause it depends on.
+// incidentWith returns the incident that a candidate belongs to, nil for none. If it is connected to
+// several, the first one whose cause it depends on.
 func (e *Engine) incidentWith(list []*incident, calls neighbors, common *place, s *suspect) *incident {
 	var first *incident
 	for _, in := range list {
@@ -66,8 +66,7 @@ func (e *Engine) incidentWith(list []*incident, calls neighbors, common *place, 
 	return first
 }
 
-// connected reports whether the suspect may be an effect of the incident, or a
-// further sign of it.
+// connected reports whether the candidate may be an effect of the incident, or further evidence of it.
 func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 	root := in.suspects[0]
 	if !near(root.onset, s.onset) {
@@ -81,8 +80,8 @@ func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 	})
 }
 
-// overBefore reports whether what the signs tell was over by then: it causes nothing
-// that set in later.
+// overBefore reports whether the anomalies had ended by then. If so, they cause nothing that began
+// later.
 func overBefore(signs []*sign, then model.Nanos) bool {
 	telling := 0
 	for _, s := range signs {
@@ -100,43 +99,40 @@ func (s *suspect) overBefore(later *suspect, dated model.Nanos) bool {
 	return overBefore(s.signs, later.onset-min(later.onset, dated))
 }
 
-// overBefore reports whether the group's cause was over before the suspect set in.
+// overBefore reports whether the group's cause had ended before the candidate began to deviate.
 func (g *group) overBefore(s *suspect, dated model.Nanos) bool {
 	return s.service != g.cause() && overBefore(g.ofService(g.cause()), s.onset-min(s.onset, dated))
 }
 
-// dated is how exactly the onset of what spans or lines tell is known.
+// dated is the precision of onsets that are derived from spans or log lines.
 func (e *Engine) dated() model.Nanos { return onsetsApart * e.slotWidth() }
 
-// independent reports whether the suspect has a fault of its own that no other
-// service can give it.
+// independent reports whether the candidate has a fault of its own that no other service can cause.
 func (s *suspect) independent() bool { return slices.ContainsFunc(s.signs, (*sign).ofItself) }
 
-// ofItself reports whether the sign is of such a fault.
+// ofItself reports whether the anomaly is such a fault.
 func (s *sign) ofItself() bool {
 	return !s.effect() && (s.key.class == classKernel || s.key.class == classResource) && s.strength >= alarmStrength
 }
 
-// onsetsApart is how many slots further apart than the dates of one cause two
-// onsets must be: spans come with the moment, and it takes two slots each to
-// complete and judge them.
+// onsetsApart is by how many buckets the onsets of two faults must differ to count as separate: it
+// takes two buckets to complete and judge the spans of each.
 const onsetsApart = 4
 
-// apart reports whether two suspects are faults of their own: neither calls the
-// other, each alarms by what it sees of its own calls, none of which a callee
-// explains, and they set in further apart than spans, which come with the
-// moment, date one cause.
+// apart reports whether two candidates are separate faults: neither calls the other, each exceeds the
+// alarm threshold by anomalies of its own calls that no callee explains, and their onsets differ by
+// more than the precision of spans.
 func (e *Engine) apart(a, b *suspect) bool {
 	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > e.dated() && !e.calls(a.service, b.service)
 }
 
-// alone reports whether the suspect is slow by itself, beyond doubt.
+// alone reports whether the candidate is certainly slow by itself.
 func (s *suspect) alone() bool {
 	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= alarmStrength
 }
 
-// separate reports whether the one that set in later is no effect of the other: it
-// does not call it, nor is it called more than before, or it was changed just then.
+// separate reports whether the later of two candidates is no effect of the other: it does not call it
+// and is not called more often by it, or it was changed at that time.
 func (e *Engine) separate(a, b *suspect) bool {
 	first, later := a, b
 	if b.onset < a.onset {
@@ -153,8 +149,8 @@ func (e *Engine) separate(a, b *suspect) bool {
 	return !e.dependsOn(later.service, first.service)
 }
 
-// exact reports whether its onset is known to some seconds: that of spans and kernel
-// events is, that of metrics is not.
+// exact reports whether the onset is known to a few seconds. That of spans and kernel events is, that
+// of metrics is not.
 func (s *suspect) exact() bool {
 	if s.reason == nil {
 		return false
@@ -173,7 +169,7 @@ func (e *Engine) changedAt(service string, onset model.Nanos) bool {
 	return r.known && r.since <= onset+e.dated() && r.since+together >= onset
 }
 
-// dependsOn reports whether a service calls another, directly or not.
+// dependsOn reports whether a service calls another, directly or indirectly.
 func (e *Engine) dependsOn(caller, callee string) bool {
 	callees := map[string][]string{}
 	for key := range e.graph.calls.all() {
@@ -198,7 +194,7 @@ func (e *Engine) dependsOn(caller, callee string) bool {
 
 func near(a, b model.Nanos) bool { return max(a, b)-min(a, b) <= together }
 
-// neighbors are, by service, those that it calls or is called by.
+// neighbors lists, for each service, its callees and callers.
 type neighbors map[string]map[string]bool
 
 func (g *graph) neighbors() neighbors {
@@ -216,8 +212,8 @@ func (g *graph) neighbors() neighbors {
 	return n
 }
 
-// oneFault reports whether two services fail alike at the same moment of which only metrics of requests are
-// known, and no calls at all: one of them may well call the other.
+// oneFault reports whether two services began to fail at the same time, while only metrics of their
+// requests are known and no calls: one may well call the other.
 func (g *graph) oneFault(by neighbors, a, b *suspect, now, dated model.Nanos) bool {
 	onlyCounted := func(s *suspect) bool {
 		known := g.services.peek(s.service)
@@ -227,7 +223,7 @@ func (g *graph) oneFault(by neighbors, a, b *suspect, now, dated model.Nanos) bo
 		max(a.onset, b.onset)-min(a.onset, b.onset) <= dated
 }
 
-// adjacent reports whether one calls the other, directly or by one between.
+// adjacent reports whether one calls the other, directly or through one service in between.
 func (n neighbors) adjacent(a, b string) bool {
 	if n[a][b] {
 		return true
@@ -248,8 +244,8 @@ func (e *Engine) calls(a, b string) bool {
 	return e.graph.calls.peek(callKey{caller: a, callee: b}) != nil || e.graph.calls.peek(callKey{caller: b, callee: a}) != nil
 }
 
-// samePlace reports whether two services share a pod or a cgroup. A node is no
-// sign of togetherness by itself: many services share it.
+// samePlace reports whether two services share a pod or a cgroup. A common node is no evidence by
+// itself, because many services share it.
 func (e *Engine) samePlace(a, b string) bool {
 	x, y := e.graph.services.peek(a), e.graph.services.peek(b)
 	if x == nil || y == nil {
@@ -258,7 +254,7 @@ func (e *Engine) samePlace(a, b string) bool {
 	return ((*x).pod != "" && (*x).pod == (*y).pod) || (e.graph.cgroups.contained(*x) && (*x).cgroup == (*y).cgroup)
 }
 
-// serviceNamed returns a service, also one that told nothing of itself.
+// serviceNamed returns a service, also one that sent no telemetry itself.
 func (e *Engine) serviceNamed(name string) *service {
 	if s := e.graph.services.peek(name); s != nil {
 		return *s

@@ -68,7 +68,7 @@ type ranked struct {
 	reason  *sign
 	spared  bool    // another service is to blame for a part of it
 	most    float64 // the highest score so far
-	own     bool    // it has a fault that no other service can cause, see suspect.ownFault
+	own     bool    // it is at fault by evidence of its own, see suspect.ownFault
 	shown   float64 // the weight of all its anomalies, explained or not
 }
 

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// alwaysShare: what nine of ten executions show is what the code does.
+	// alwaysShare: a step that nine of ten executions have is expected.
 	alwaysShare = 0.9
-	// seldomShare: what not even half of them show is not what it does.
+	// seldomShare: below half of the executions a step is not expected any more.
 	seldomShare = 0.5
 )
 
-// pathSign tells that an operation no longer does what it always did, by itself
-// or after the step before. That it does something new without an error, or
-// something more or less often, is no sign: inputs vary. That it never again does
-// what it used to do now and then is one, see vanished.
+// pathSign makes an anomaly of a step that an operation always had and no longer has, in all runs or
+// after the preceding step. New steps that are no errors, and steps that become more or less frequent,
+// are no anomalies, because inputs vary. A step that occurred at times and then never again is one,
+// see vanished.
 func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	if f.fails {
 		return nil
@@ -49,16 +49,15 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 }
 
 const (
-	// replacedSlots is how long before a call went missing the one that replaces it
-	// may have begun: a rollout moves traffic in steps.
+	// replacedSlots is how many buckets before a call disappeared the one that replaces it may have
+	// begun: a rollout moves traffic in steps.
 	replacedSlots = 24
-	// replacedShare is how much of the missing calls the new one must make up for.
+	// replacedShare is the least share of the missing calls that the new call must make up for.
 	replacedShare = 0.7
 )
 
-// replaces reports whether the operation calls something new instead of f, in as
-// many of its runs as f is missing from: a service that was replaced by another,
-// or a call that was moved. That is a change, and no fault by itself.
+// replaces reports whether the operation has a new call instead of f, in about as many runs as f is
+// missing from: a service was replaced, or a call was moved. That is a change and no fault by itself.
 func (o *operation) replaces(f *feature, runs *history, since int64, missing float64) bool {
 	if f.kind != featureChild {
 		return false
@@ -74,7 +73,7 @@ func (o *operation) replaces(f *feature, runs *history, since int64, missing flo
 	return false
 }
 
-// shareSince is the share of the runs since a slot that show the part.
+// shareSince is the share of the runs since a bucket that have the feature.
 func shareSince(whole, part *history, since int64) float64 {
 	var all, shown float32
 	for slot := max(since, whole.head-recentSlots+1); slot <= whole.head; slot++ {
@@ -84,13 +83,13 @@ func shareSince(whole, part *history, since int64) float64 {
 	return share(shown, all)
 }
 
-// endSign tells that runs end with a step that none ended with before: code that
-// leaves there. What else follows a step may vary from run to run, so that no single
-// one is missed, as long as something does.
+// endSign makes an anomaly of runs that end with a step that was never the last one before: the code
+// returns or fails there. The steps that follow may vary from run to run, so no single one is missing,
+// but some step always followed.
 func (e *Engine) endSign(o *operation, end *feature) *sign {
 	step := end.before
 	if !end.askers.within(step.goesOn) {
-		return nil // for others than those it went on for
+		return nil // runs on behalf of callers for which nothing ever followed
 	}
 	ch := shareChange(&step.hits, &end.hits, true)
 	if ch.ratio == 0 || ch.before.sum > 0 || share(ch.after.sum, ch.after.n) < 1-seldomShare {
@@ -113,9 +112,8 @@ func (e *Engine) endSign(o *operation, end *feature) *sign {
 	return s
 }
 
-// idleSign tells that requests end before any of their steps is taken. What is
-// called within a service, as a cache in front of a store, may well have nothing
-// to do.
+// idleSign makes an anomaly of requests that end before any step. Operations called within a service,
+// such as a cache in front of a store, may have nothing to do and are left out.
 func (e *Engine) idleSign(o *operation) *sign {
 	if o.key.kind != kindServer {
 		return nil
@@ -135,7 +133,7 @@ func (e *Engine) idleSign(o *operation) *sign {
 	return s
 }
 
-// ends says until when a part is missing, and keeps that out of the past.
+// ends sets until when a step is missing, and keeps that time out of the baselines.
 func (e *Engine) ends(s *sign, whole, part *history, since int64) {
 	s.until = e.timeOf(whole.newest(func(slot int64) bool {
 		return whole.at(slot).n > 0 && share(part.at(slot).n, whole.at(slot).n) < seldomShare
@@ -143,14 +141,14 @@ func (e *Engine) ends(s *sign, whole, part *history, since int64) {
 	s.keepOut = func() { part.keepShare(since, whole, s.before) }
 }
 
-// lapses says how much of a step is gone.
+// lapses sets figures and size for the missing share of a step.
 func (s *sign) lapses(ch change) {
 	s.shares(ch)
 	s.size = 1 - s.after/max(s.before, s.after)
 }
 
-// lapse finds when a part of the runs that was always there fell below half of
-// them, or one that was there at times was there no more.
+// lapse finds when the share of a step that was always there fell below half, or a step that was there
+// at times disappeared.
 func lapse(whole, part *history) change {
 	ch := shareChange(whole, part, false)
 	if ch.ratio == 0 {
@@ -167,9 +165,9 @@ func lapse(whole, part *history) change {
 	return change{}
 }
 
-// vanished weighs that a part is no longer there by slots instead of runs: what
-// depends on inputs comes in bursts, so that the slots without it are more than
-// chance would leave if each run were for itself.
+// vanished is the strength of a step's disappearance with buckets instead of runs as observations.
+// Steps that depend on inputs come in bursts, so there are more buckets without the step than
+// independent runs would leave by chance.
 func vanished(whole, part *history, since int64) float64 {
 	var slots, shown, after float32
 	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
@@ -189,15 +187,14 @@ func vanished(whole, part *history, since int64) float64 {
 	return 2 * (logLikelihood(shown, slots) - logLikelihood(shown, slots+after))
 }
 
-// tellsOfFailure reports whether a step is the handling of a failure, by its
-// name; that it no longer happens is good news.
+// tellsOfFailure reports whether a step handles a failure, by its name. If it no longer occurs, that
+// is good.
 func tellsOfFailure(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
 }
 
-// saidOf is said of an operation: what it calls of its own service goes without
-// saying whose it is.
+// saidOf describes a call; the name of the service is left out for calls within the same service.
 func saidOf(o *operation, f *feature) string {
 	if f.kind == featureChild {
 		return "calls " + strings.TrimPrefix(f.text, o.key.service+" ")

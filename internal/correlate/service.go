@@ -10,47 +10,47 @@ import (
 
 const (
 	serviceCost   = 1024 + meteringCost/4 // bytes of a service with its names
-	callCost      = 2560                  // bytes of an edge with its histories
+	callCost      = 2560                  // bytes of a call edge with its histories
 	cgroupCost    = 1024                  // bytes of a cgroup with the names of its programs
 	operationCost = 5632                  // bytes of an operation with its histories
 	featureCost   = 1024                  // bytes of a feature with its history
-	maxFeatures   = 64                    // of one operation
-	exemplars     = 3                     // evidence kept of each feature
+	maxFeatures   = 64                    // most features of one operation
+	exemplars     = 3                     // exemplars kept of each feature
 )
 
-// service is a node of the graph that is learned from spans.
+// service is a node of the service graph.
 type service struct {
 	name      string
 	pod, node string
 	cgroup    string
 	zone      string // availability zone
-	namespace string // of Kubernetes
-	// workload is what Kubernetes runs it as, of a kind as in "deployment".
+	namespace string // Kubernetes namespace
+	// workload is the Kubernetes workload, of a kind such as "deployment".
 	workload, workloadKind string
-	bursts                 map[string]*bursts // of its resources, by metric
-	spanned                model.Nanos        // sent a span last
-	spanless               float32            // share of the traces that it logs in of which no span came
-	lowest                 float32            // rate of requests of a slot that is usual when it is quiet
-	label                  string             // that selects its records, "" if its name does
-	declared               bool               // it gives its name itself
-	reported               model.Nanos        // a span of its own instrumentation last
-	instrumented           bool               // an OpenTelemetry SDK reports for it
-	outcomes               bool               // its spans report how requests end
-	life                   life               // of its processes
-	first, last            model.Nanos        // heard of, 0 for what only has metrics
-	counted                model.Nanos        // a metric of its requests came first
-	countedTo              int64              // the newest slot of which all metrics have come
-	served, called         model.Nanos        // a distribution of its requests, or of its calls, came last
-	otherNode, otherZone   model.Nanos        // when it was heard of from another one, last
-	onNode                 bool               // the node is that of a cluster
+	bursts                 map[string]*bursts // of its resource metrics, by metric name
+	spanned                model.Nanos        // time of the newest span
+	spanless               float32            // share of the traces with its log lines for which no span arrived
+	lowest                 float32            // rate of requests per bucket in quiet times
+	label                  string             // selector for its records, "" if its name selects them
+	declared               bool               // its name is a service.name that it sends itself
+	reported               model.Nanos        // time of the newest span of its own instrumentation
+	instrumented           bool               // it sends telemetry with an OpenTelemetry SDK
+	outcomes               bool               // its spans show whether requests fail
+	life                   life               // lifetimes of its processes
+	first, last            model.Nanos        // times of its first and newest record, 0 if only metrics are known
+	counted                model.Nanos        // time of the first point of a metric that counts its requests
+	countedTo              int64              // the newest bucket for which all its metrics have arrived
+	served, called         model.Nanos        // times of the newest histograms of its requests and of its calls
+	otherNode, otherZone   model.Nanos        // when it was last seen on another node or in another zone than node and zone
+	onNode                 bool               // node is a node of a cluster
 	release                release
-	// requests are the server spans, sum counts the failed ones; nil once it is
-	// forgotten, for what still names it must not hold it.
+	// requests counts server spans, sum the failed ones. It is nil once the service is forgotten, so that
+	// references to the service do not keep it in memory.
 	requests *history
 	metering *metering // nil for none
 }
 
-// heard notes what a record of its own tells of a service.
+// heard records what a record shows about its own service.
 func (s *service) heard(o *origin, t model.Nanos) {
 	if s.first == 0 {
 		s.first = t
@@ -61,8 +61,8 @@ func (s *service) heard(o *origin, t model.Nanos) {
 	s.release.runs(o.version, t, s.settled(t))
 }
 
-// counts notes that a metric counts the requests of a service without spans. Replicas of
-// the version that is known first report within two points.
+// counts records that a metric counts the requests of a service without spans. Replicas of the first
+// version that is known report within two points.
 func (s *service) counts(version string, t model.Nanos) {
 	if s.counted == 0 {
 		s.counted = t
@@ -75,9 +75,9 @@ type callKey struct {
 	derived        bool // from log lines
 }
 
-// call is an edge: the way between client and server, and what came of it.
+// call is an edge of the graph, from a caller to a callee.
 type call struct {
-	gap      history // ln(client minus server span in ms + 1)
+	gap      history // ln(duration of client span minus server span in ms + 1)
 	tail     baseline.Tail
 	habit    baseline.Habit
 	paired   bool // the callee's own spans are known
@@ -85,7 +85,7 @@ type call struct {
 	evidence ring
 }
 
-// operationKey names what a service does.
+// operationKey identifies an operation.
 type operationKey struct {
 	service string
 	name    string
@@ -96,23 +96,23 @@ type operationKey struct {
 type operation struct {
 	key     operationKey
 	service *service
-	*past          // nil once it is forgotten, for the traces that wait must not hold it
+	*past          // nil once it is forgotten: open traces must not keep it in memory
 	label   string // service and name, as a step of its callers
-	first   int64  // the slot in which it was seen first
-	place   string // in the source code, of a failure if one told
-	looked  bool   // for its place
+	first   int64  // first bucket in which it was seen
+	place   string // place in the source code, of a failure if one has it
+	looked  bool   // place was looked for
 }
 
-// past is what its runs have shown.
+// past holds the baselines of an operation's runs.
 type past struct {
-	runs      history // n: traces that ran it
-	stands    float32 // for how many runs one of them stands usually,
-	weighed   uint8   // by so many of them
-	active    history // runs that take any step
+	runs      history // n: traces with a run
+	stands    float32 // usual adjusted count of a run,
+	weighed   uint8   // learned from this many runs
+	active    history // runs with at least one step
 	activeOf  askerSet
 	askers    []asker // by first appearance
 	self      history // ln(self time in ms + 1)
-	callFails history // runs of which a call failed, whether or not they failed
+	callFails history // runs with a failed call, whether or not they failed
 	tail      baseline.Tail
 	habit     baseline.Habit
 	drift     baseline.Drift
@@ -121,15 +121,15 @@ type past struct {
 	evidence  ring
 }
 
-// featureKind says what an execution can show.
+// featureKind is the kind of a feature.
 type featureKind uint8
 
 const (
-	featureLog     featureKind = iota // writes a log line of a template
-	featureFailure                    // writes one of severity error
+	featureLog     featureKind = iota // writes a log line with this template
+	featureFailure                    // writes an error line with this template
 	featureChild                      // calls another operation
 	featureError                      // fails
-	featureEnd                        // takes no step after this one
+	featureEnd                        // has no step after this one
 )
 
 type featureKey struct {
@@ -137,43 +137,44 @@ type featureKey struct {
 	name string
 }
 
-// feature is something that some executions of an operation show.
+// feature is a property that some executions of an operation have, such as a log line or a call (a
+// step).
 type feature struct {
 	kind     featureKind
 	text     string
-	place    string // in the source code
-	quote    string // the newest failure, in the words of the service
+	place    string // place in the source code
+	quote    string // the newest failure, as the service wrote it
 	hits     history
 	evidence ring
-	askers   askerSet // for whom it was ever shown
-	before   *feature // the step that is taken before it, nil for the first
-	end      *feature // that it is the last step, nil if it never was
-	goesOn   askerSet // for whom another step ever followed
-	wanders  bool     // not always the same one
-	callee   string   // of a child
-	fails    bool     // it is the handling of a failure, by its name
-	run      uint64   // that took it last
+	askers   askerSet // callers for which it ever occurred
+	before   *feature // the step before it, nil if it is the first
+	end      *feature // the feature "this is the last step", nil if it never was
+	goesOn   askerSet // callers for which another step ever followed
+	wanders  bool     // the step before it varies
+	callee   string   // the called service
+	fails    bool     // by its name it handles a failure, such as a retry or fallback
+	run      uint64   // id of the newest run that has it
 }
 
-// graph is what is known of services, their operations and their calls.
+// graph holds the services, their operations and their calls.
 type graph struct {
 	services *lru[string, *service]
 	calls    *lru[callKey, *call]
-	// dependencies are calls of what sends no spans, and failed calls of what does.
+	// dependencies are calls of services that send no spans, and failed calls of those that do.
 	dependencies *lru[dependencyKey, *dependency]
 	instances    *lru[uint64, *instance]
-	systems      *lru[string, model.KeyValue] // what peers are, by the names that spans give
-	produced     *lru[model.SpanID, produced] // messages that were not consumed yet
+	systems      *lru[string, model.KeyValue] // kind of peers (database, queue, host), by the names in spans
+	produced     *lru[model.SpanID, produced] // messages that are not consumed yet
 	operations   *lru[operationKey, *operation]
 	cgroups      cgroups
 	aliases      map[string]string    // folded name of a peer to service
 	endpoints    *lru[string, string] // address and port to the service that listens there
-	features     int                  // of all operations
-	askers       int                  // of all operations that have several
-	metered      int                  // services with a metering
+	features     int                  // number over all operations
+	askers       int                  // number over all operations with several callers
+	metered      int                  // number of services with a metering
 	maxFeatures  int
 	dropped      int         // features beyond the bounds
-	sampled      model.Nanos // a span that stands for others, last
+	sampled      model.Nanos // time of the newest span with an adjusted count above 1
 }
 
 func newGraph(bytes int) *graph {
@@ -208,7 +209,7 @@ func newGraph(bytes int) *graph {
 	return g
 }
 
-// service returns the service of an origin, and notes where it runs.
+// service returns the service of an origin, and records where it runs.
 func (g *graph) service(o *origin) *service {
 	found := g.services.get(o.service)
 	if found == nil {
@@ -264,7 +265,8 @@ func (g *graph) callBy(key callKey) *call {
 	return *g.calls.put(key, &call{gap: history{worth: slotWorth}, derived: key.derived})
 }
 
-// feature returns the feature of that name, nil when there are too many. text is kept as of the first time.
+// feature returns the feature of that name, nil if there are too many. It keeps the text of the first
+// call.
 func (g *graph) feature(o *operation, kind featureKind, name, text string) *feature {
 	key := featureKey{kind, name}
 	if f := o.features[key]; f != nil {

@@ -10,116 +10,116 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// class says what a sign tells about its service. The order is that of how
-// directly it names a cause.
+// class is the kind of an anomaly. The order is by how directly a class points at the cause.
 type class uint8
 
 const (
-	classKernel   class = iota // the kernel says so: out of memory, exit, refusal
-	classResource              // CPU, memory or disk of the service's own
-	classPath                  // it runs other code than before
-	classError                 // it fails more often than before
-	classEdge                  // the way between two services takes longer
-	classSelf                  // its own time takes longer
-	classSilent                // it reports nothing any more
+	classKernel   class = iota // kernel events: out of memory, exit, refused connection
+	classResource              // a CPU, memory or disk metric of the service itself
+	classPath                  // it runs other code than before: steps are missing
+	classError                 // it fails more often
+	classEdge                  // calls take longer on the network between two services
+	classSelf                  // it takes longer in its own code
+	classSilent                // it stopped reporting
 	classSymptom               // its callers see it slow or failing
-	classLoad                  // it is called more or less than before
+	classLoad                  // it is called more or less often
 	classes
 )
 
-// signKey tells signs apart.
+// signKey identifies an anomaly.
 type signKey struct {
 	service string
 	class   class
-	what    string // operation, template, metric or event
-	peer    string // the other end of an edge
+	what    string // operation, log template, metric or kernel event
+	peer    string // the other service, for anomalies of calls
 }
 
-// sign is one thing about one service that is not as before.
+// sign is an anomaly: a deviation of one measure of one service from its baseline.
 type sign struct {
 	key      signKey
 	onset    model.Nanos
 	last     model.Nanos
-	until    model.Nanos // when it showed last, 0 for as long as it is known
-	strength float64     // twice the log of the likelihood ratio, or as sure as that
-	// size is how large the change is, 0 to 1: a duration that is ten times as
-	// long counts in full, and so does a step that is never taken any more, for
-	// many observations make the slightest change sure.
+	until    model.Nanos // end of its last occurrence, 0 if it is not known to have ended
+	strength float64     // twice the log-likelihood ratio, or an equivalent
+	// size is the magnitude of the change, 0 to 1: a duration that is ten times as long has size 1, and
+	// so has a step that never occurs any more. With many observations even the slightest change has a
+	// high strength, so the ranking needs both.
 	size     float64
 	before   float64
 	after    float64
 	count    int
 	unit     string
-	text     string // one sentence with figures
+	text     string // a sentence with figures
 	pod      string
 	node     string
-	label    string // that selects the records of the service, "" if its name does
+	label    string // selector for the service's records, "" if its name selects them
 	evidence []model.EvidenceRef
-	// event is the kernel event's name, subject the process or peer it names.
+	// event is the name of the kernel event, subject the process or peer that it names.
 	event    string
 	subject  model.Entity
-	kernel   *kernelLine // what the kernel told
-	part     *slice      // of the service that it is confined to, nil for all of it
-	pool     bool        // requests wait for a connection of the pool of the service
-	lag      bool        // it is how long messages wait
-	verbatim bool        // its text says it, and nothing else does
-	surge    [2]float64  // requests a second before and after, of what is overloaded
-	endsAt   string      // the callee that runs end at
-	// dependency: it tells of calls of what sends no spans itself.
+	kernel   *kernelLine // for kernel events
+	part     *slice      // the part of the service's instances that deviates, nil for all
+	pool     bool        // requests wait for a connection of the service's own pool
+	lag      bool        // the duration is the time that messages wait in a queue
+	verbatim bool        // text is the only description; there are no typed figures
+	surge    [2]float64  // requests per second before and after, if the load explains it
+	endsAt   string      // the callee whose call is the last step of runs
+	// dependency: it is about calls of a service that sends no spans.
 	dependency bool
-	// supports: it opens no incident, however strong.
+	// supports: it never opens an incident, however strong it is.
 	supports bool
-	novel    bool    // and never before of the service
-	brief    string  // text without figures that change, "" for the same
-	quote    string  // what the service itself wrote
-	lasts    bool    // as long as anything is known
-	share    float64 // of the runs that are slow, 0 for all
-	passed   float64 // of the runs that are wrong: a call of them failed
-	whole    bool    // the time includes that of calls
-	newFault bool    // it set in during or after an incident that does not explain it
-	hours    int     // that it has been creeping
-	from     string  // whose calls fail, of a dependency
-	callee   string  // whose name cannot be resolved
-	did      string  // the step that is missing, as "calls pay Charge"
+	novel    bool    // it never occurred before at this service
+	brief    string  // text without figures that change, "" if it is the same
+	quote    string  // an error text, as the service wrote it
+	lasts    bool    // it has been so for as long as the operation is known
+	share    float64 // share of the runs that are slow, 0 for all
+	passed   float64 // share of the deviating runs in which a call had failed
+	whole    bool    // the duration includes that of calls
+	newFault bool    // it began during or after an incident that does not explain it
+	hours    int     // of a slow drift: since how many hours
+	from     string  // of a dependency: the service whose calls fail
+	callee   string  // the host whose name cannot be resolved
+	did      string  // the missing step, as "calls pay Charge"
 	peers    []string
-	onNode   string          // from which alone names are not resolved
-	lookups  bool            // peers report that names are not resolved
-	on       string          // what runs out
-	usedUp   model.Nanos     // when, at the earliest
-	reported bool            // by the engine of another node
-	sort     model.GroupType // of what was reported
-	// keepOut keeps what it tells of out of the past, nil where there is none.
+	onNode   string          // the only node on which names are not resolved
+	lookups  bool            // callers report that names are not resolved
+	on       string          // the resource that runs out
+	usedUp   model.Nanos     // earliest time at which it is used up
+	reported bool            // reported by the engine of another node
+	sort     model.GroupType // type of the group that the other engine reported
+	// keepOut excludes the deviating values from the baselines; nil if there are none.
 	keepOut func()
 }
 
 const (
-	// alarmStrength opens an incident: a chance of one in 10^8 under the
-	// chi-squared distribution of one degree of freedom, so that ten thousand
-	// quantities judged each five seconds raise a false alarm about once a day
-	// at worst; in practice one needs magnitude as well.
+	// alarmStrength is a strength from which an anomaly may open an incident. Its probability by chance
+	// is 1 in 10^8, by the chi-squared distribution with one degree of freedom: with ten thousand
+	// quantities judged every five seconds that is about one false alarm a day at worst, and fewer
+	// because a magnitude is required too. See also alarmAt.
 	alarmStrength = 33
-	// hintStrength supports an incident that is open: one in a thousand.
+	// hintStrength is the strength from which an anomaly supports an open incident: a probability by
+	// chance of one in a thousand.
 	hintStrength = 10.8
-	// noAlarm is the most of what may support an incident but not open one.
+	// noAlarm is the largest strength of an anomaly that may support an incident but not open one.
 	noAlarm = alarmStrength - 1
-	// maxStrength is as sure as one can be: beyond it the assumptions of the
-	// test are less certain than its result.
+	// maxStrength caps the strength: beyond it the assumptions of the test are less certain than its
+	// result.
 	maxStrength = 100
 )
 
-// weight is what the sign counts for in the search of the cause.
+// weight is what the anomaly contributes to the score of a candidate.
 func (s *sign) weight() float64 {
 	weight := weightOf(s.key.class) * s.strength
 	switch s.key.class {
 	case classEdge, classSelf, classPath:
 		weight *= s.size
-	default: // how far it went does not matter; the strength counts
+	default: // for other classes the magnitude does not matter
 	}
 	return weight * s.owned()
 }
 
-// effect reports whether a failing callee may be the cause, although the kernel reports
-// the anomaly: a service that gives up on a request resets the connection of its caller.
+// effect reports whether a failing callee may be the cause although the kernel reports the anomaly: a
+// service that stops waiting for a request resets the connection of its caller.
 func (s *sign) effect() bool { return s.reports(kernelrule.Reset) }
 
 // reports reports whether the anomaly is of this kind of kernel events.
@@ -135,7 +135,7 @@ func (s *sign) unexplained(callees float64) float64 {
 	return s.weight()
 }
 
-// telling reports whether the sign may open an incident, and not only support it.
+// telling reports whether the anomaly's class may open an incident, not only support one.
 func (s *sign) telling() bool { return s.key.class < classSymptom }
 
 func (s *sign) alarms(at float64) bool { return s.strength >= at && s.telling() && !s.supports }

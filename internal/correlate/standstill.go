@@ -11,23 +11,22 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Who has nothing to do is well, as a rule: others no longer ask. Where several
-// services come to a standstill at one moment, and one that goes on calls them all, it
-// is that one that no longer does what it did.
+// A service without work is usually healthy: its callers stopped calling. If several services become
+// idle at the same moment, and a service that calls all of them goes on, that caller stopped doing
+// what it did.
 
 const (
-	// minStill is how many values in a row make a standstill: one is a glitch.
+	// minStill is how many zeros in a row make a standstill; one may be a glitch.
 	minStill = 2
-	// minIdle is how many services must stand still for their caller to be in
-	// question. One alone may be at fault itself.
+	// minIdle is how many services must be idle to suspect their common caller. A single one may be at
+	// fault itself.
 	minIdle = 2
-	// standKnown is how many values must show that it was never zero.
+	// standKnown is how many values must have been seen, none of them zero.
 	standKnown = 30
 )
 
-// noteStill counts the zeros of a series that was never zero, and just before at least
-// half of what it usually is: what dwindles, as in the evening, comes to nothing by
-// and by.
+// noteStill counts zeros in a row of a series that was never zero, and that just before had at least
+// half of its median: a load that declines slowly, as in the evening, reaches zero without a fault.
 func (s *series) noteStill(x float64, t model.Nanos) {
 	switch {
 	case x != 0 || s.class == classSymptom:
@@ -42,7 +41,7 @@ func (s *series) noteStill(x float64, t model.Nanos) {
 	}
 }
 
-// justBefore is the mean of a few values before the newest one.
+// justBefore is the mean of the few values before the newest one.
 func (s *series) justBefore() float64 {
 	sum := 0.0
 	for back := 2; back < 2+minAfter; back++ {
@@ -51,9 +50,9 @@ func (s *series) justBefore() float64 {
 	return sum / minAfter
 }
 
-// standstill is as strange as it is that what was never zero now always is. Where it
-// is the rate of something, it is no stranger than that a Poisson process of that rate,
-// as dispersed as the values are, brings nothing meanwhile.
+// standstill is the strength of the change from never zero to always zero. For a rate it is bounded by
+// the probability that a Poisson process of that rate, with the dispersion of the values, has no
+// events in the time.
 func (s *series) standstill() float64 {
 	if s.still < minStill {
 		return 0
@@ -65,11 +64,11 @@ func (s *series) standstill() float64 {
 	return min(strength, 2*s.expected(float64(s.last-s.onset)/1e9))
 }
 
-// isRate reports whether values are how many of something there are in a second.
+// isRate reports whether the values are a number of events per second.
 func (s *series) isRate() bool { return s.accumulates || strings.HasSuffix(s.unit, "/s") }
 
-// expected is how many events a stretch of seconds would bring, of a process that is as
-// dispersed as the values show: clusters of them count once.
+// expected is how many independent events a number of seconds would bring, by the dispersion of the
+// values: a cluster of events counts once.
 func (s *series) expected(seconds float64) float64 {
 	n := float64(len(s.values))
 	var sum, square float64
@@ -85,7 +84,8 @@ func (s *series) expected(seconds float64) float64 {
 	return mean * seconds / dispersion
 }
 
-// standstillSigns tells who came to a standstill, and who no longer calls them.
+// standstillSigns makes anomalies of services that became idle, and of a caller that no longer calls
+// them.
 func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
 	idle := map[string]*sign{}
 	for _, held := range e.series.all() {
@@ -114,10 +114,10 @@ func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
 	}
 }
 
-// middle is the median of what it usually is.
+// middle is the median of the baseline.
 func (s *series) middle() float64 { return float64(s.sorted[len(s.sorted)/2]) }
 
-// askers lists by caller those who stand still since one moment, the surest first.
+// askers lists, by caller, the callees that became idle at one moment, the strongest first.
 func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
 	by := map[string][]*sign{}
 	for key := range e.graph.calls.all() {
@@ -132,7 +132,7 @@ func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
 	return by
 }
 
-// goesOn reports whether a service has something to do after that moment.
+// goesOn reports whether a service has work after that moment.
 func (e *Engine) goesOn(service string, since model.Nanos) bool {
 	for _, held := range e.series.all() {
 		s := *held
@@ -143,8 +143,8 @@ func (e *Engine) goesOn(service string, since model.Nanos) bool {
 	return false
 }
 
-// ceasedSign tells that a service no longer calls some of those that it called. It
-// is as sure as it is that they all stand still.
+// ceasedSign makes an anomaly of a service that no longer calls some of its callees. Its strength is the
+// sum of those of their anomalies.
 func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
 	var names []string
 	onset, strength := callees[0].onset, 0.0

@@ -13,56 +13,56 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// Where more threads wait for a CPU than run, all that runs on the node is slow: what is
-// measured as time between two services, as a slow answer or as code that takes longer, is
-// the node's.
+// If more threads wait for a CPU than run, everything on the node is slow. Time on the network, slow
+// answers and slow code are then effects of the node.
 
 const (
 	// leastWaiting is how many threads must wait for a CPU on average.
 	leastWaiting = 2
-	// waitingTimes is how many times more than on average: on a host that is always busy,
+	// waitingTimes is how many times the average must be exceeded: on a host that is always busy,
 	// something else is slow.
 	waitingTimes = 2
-	// waitingMemory is the time constant of that average.
+	// waitingMemory is the time constant of that average, in seconds.
 	waitingMemory = 1800
-	// starvedFresh is how old the newest figure may be: metrics come once a minute at most.
+	// starvedFresh is the largest age of the newest value: metrics arrive once a minute or more often.
 	starvedFresh = 90 * model.Nanos(1e9)
-	// cpuSlots is how many slots an incident of slow services waits for the next figures of
-	// their node, where such figures come.
+	// cpuSlots is how many buckets an incident of slow services waits for the next values of its node, if
+	// the node sends them.
 	cpuSlots = 3
-	// busyNode is the share of its CPUs in use from which on a node is starved.
+	// busyNode is the CPU utilization from which a node may be starved.
 	busyNode = 0.95
-	// otherPrograms is the name under which the receiver adds up programs beyond its bound.
+	// otherPrograms is the name under which the receiver sums up programs beyond its bound.
 	otherPrograms = "other"
 )
 
-// starvation is what is known of the CPUs of a node.
+// starvation holds the CPU pressure of a node.
 type starvation struct {
-	waiting, running float64     // threads that wait, and that run
-	usual            float64     // threads that wait on average
-	newest           model.Nanos // figure
-	busy             float64     // share of the CPUs in use, 0 for not known
-	hog              string      // that uses most of them
+	waiting, running float64     // average number of threads that wait, and that run
+	usual            float64     // long-term average of waiting
+	newest           model.Nanos // time of the newest value
+	busy             float64     // CPU utilization of the node, 0 if unknown
+	hog              string      // the program that uses most CPU time
 	most             float64
-	of               map[string]float64 // threads of each service that wait
+	of               map[string]float64 // average number of waiting threads by service
 }
 
-// starved reports whether what runs there must wait as long as it runs, or longer.
+// starved reports whether threads on the node wait at least as long as they run, and the CPUs are
+// busy.
 func (s *starvation) starved() bool {
 	return s != nil && (s.queues() || s.busy >= busyNode)
 }
 
-// queues reports whether more threads wait for a CPU than run, and than on average.
+// queues reports whether more threads wait for a CPU than run, and more than on average.
 func (s *starvation) queues() bool {
 	return s.crowded() && s.waiting >= waitingTimes*s.usual
 }
 
-// crowded reports whether more threads wait for a CPU than run, usual or not.
+// crowded reports whether more threads wait for a CPU than run, even if that is the baseline.
 func (s *starvation) crowded() bool {
 	return s != nil && s.waiting >= leastWaiting && s.waiting >= s.running
 }
 
-// noteWait keeps for how long threads of a program waited for a CPU in a second.
+// noteWait updates how long threads of a program wait for a CPU, in seconds per second.
 func (s *series) noteWait(p *model.Point, total float64, last model.Nanos) {
 	if s.name != semconv.MetricCPURunQueueDuration || p.Exponential == nil && p.Histogram == nil {
 		return
@@ -87,7 +87,7 @@ func (s *series) noteWait(p *model.Point, total float64, last model.Nanos) {
 	}
 }
 
-// starvations sums up the CPUs of each node, by what reports them.
+// starvations sums up the CPU pressure of each node, over the programs that report it.
 func (e *Engine) starvations() map[string]*starvation {
 	nodes := map[string]*starvation{}
 	of := func(s *series) *starvation {
@@ -107,7 +107,7 @@ func (e *Engine) starvations() map[string]*starvation {
 			at := of(s)
 			at.waiting += s.waits
 			at.of[n] += s.waits
-			if s.rhythm.reports >= minValues { // of what is new nothing is usual
+			if s.rhythm.reports >= minValues { // a new series has no baseline
 				at.usual += s.waitsUsual
 			}
 			at.newest = max(at.newest, s.last)
@@ -125,8 +125,8 @@ func (e *Engine) starvations() map[string]*starvation {
 	return nodes
 }
 
-// nodeOf is the node on which a candidate is slow: where it reports none, that of its callers,
-// or the only one that figures are known of; "" for none.
+// nodeOf is the node on which a candidate is slow. If the candidate reports none, it is that of its
+// callers, or the only node with CPU metrics; "" for none.
 func (e *Engine) nodeOf(s *suspect, nodes map[string]*starvation) string {
 	since := e.placedSince()
 	node := &place{}
@@ -149,7 +149,7 @@ func (e *Engine) nodeOf(s *suspect, nodes map[string]*starvation) string {
 	return ""
 }
 
-// waitsOnly reports whether a candidate is slow, and nothing else.
+// waitsOnly reports whether a candidate is slow and has no other anomaly.
 func (s *suspect) waitsOnly() bool {
 	if !s.alarm || s.reason == nil || s.independent() {
 		return false
@@ -164,8 +164,8 @@ func (s *suspect) waitsOnly() bool {
 	}
 }
 
-// starvedPlace is the node that is short of CPU and on which candidates are slow, nil for
-// none. If one of them uses most of the CPUs, that one is the cause.
+// starvedPlace is the node that is short of CPU and on which candidates are slow, nil for none. If one
+// of them uses most of the CPU time, that service is the cause instead.
 func (e *Engine) starvedPlace(suspects []*suspect) *place {
 	if !slices.ContainsFunc(suspects, (*suspect).waitsOnly) {
 		return nil
@@ -200,10 +200,10 @@ func (e *Engine) starvedPlace(suspects []*suspect) *place {
 	return worst
 }
 
-// delaysBy reports whether waiting for a CPU can be why a candidate is slow: its threads,
-// and those of what it calls or is called by, wait at least for half of the time that its
-// requests take longer. A service that sleeps is slow on a starved node too, by itself.
-// Where nothing is known of its threads it can.
+// delaysBy reports whether waiting for a CPU may explain that a candidate is slow: its threads, and
+// those of its callees and callers, wait for at least half of the added duration. A service that
+// sleeps on a starved node is slow by itself. If nothing is known about its threads, waiting may
+// explain it.
 func (e *Engine) delaysBy(short *starvation, s *suspect) bool {
 	waits, known := short.of[s.service]
 	reason := s.reason
@@ -222,8 +222,8 @@ func (e *Engine) delaysBy(short *starvation, s *suspect) bool {
 	return waits >= longer/2
 }
 
-// waitsForCPU reports whether an incident of slow services is not to be opened yet: the next
-// figures of their node show whether it is short of CPU.
+// waitsForCPU reports whether not to open an incident of slow services yet, because the next values
+// will show whether their node is short of CPU.
 func (e *Engine) waitsForCPU(in *incident) bool {
 	root := in.suspects[0]
 	if in.place != nil || e.asking() || !root.waitsOnly() {
@@ -237,7 +237,7 @@ func (e *Engine) waitsForCPU(in *incident) bool {
 	return e.holds(root.service, cpuSlots)
 }
 
-// text says that a node is short of CPU.
+// text is the sentence that a node is short of CPU.
 func (s *starvation) text(p *place) string {
 	text := fmt.Sprintf("%s is short of CPU: %s", p.word(), s.figures())
 	if s.hog != "" {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// A line that names its place in the source code tells which statement wrote it,
-// whatever it says: a list in it may be of any length, which templates tell apart.
+// A line with its place in the source code shows which statement wrote it, whatever its text is.
+// Templates alone would split the lines of one statement, for example by the length of a list.
 
-// statement names what wrote the line: its place in the source code if it gives
-// one, else the template. What fails is told by its words, for one statement often
-// writes all errors there are.
+// statement identifies the statement that wrote the line: by its place in the source code, else by the
+// template. Failures are identified by the template, because one statement often writes all errors of
+// a program.
 func (n *note) statement() string {
 	if n.failed || n.template.place == "" {
 		return n.template.text
@@ -24,7 +24,7 @@ func (n *note) statement() string {
 // codePlace returns the first place in source code that a template names.
 func (t *template) codePlace() string { return t.place }
 
-// placeOfTokens finds the first place in source code.
+// placeOfTokens returns the first place in source code.
 func placeOfTokens(tokens []string) string {
 	for _, token := range tokens {
 		if isCodePlace(token) && isOfSource(token) {
@@ -34,8 +34,8 @@ func placeOfTokens(tokens []string) string {
 	return ""
 }
 
-// isOfSource tells a place in source code from the address of a host, which looks
-// alike: by its sign, its file or, as class names have one, its capital.
+// isOfSource distinguishes a place in source code from the address of a host, which looks similar: by
+// the separator, the file extension or, for a class name, a capital.
 func isOfSource(place string) bool {
 	at := strings.LastIndexAny(place, "#:")
 	if !strings.Contains(place[:at], ".") {

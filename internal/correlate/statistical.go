@@ -11,16 +11,15 @@ import (
 )
 
 const (
-	// minPairs is how many values of two series must stand beside each other,
-	// and minMoving how closely they must move: with ten pairs a correlation of
-	// 0.9 comes about by chance once in two thousand.
+	// minPairs is the least number of simultaneous values of two series, minMoving the least correlation.
+	// With ten pairs a correlation of 0.9 occurs by chance once in two thousand.
 	minPairs  = 10
 	minMoving = 0.9
-	// movingValues are compared: what they did before the fault and since.
+	// movingValues is how many values are compared: those before the fault and since.
 	movingValues = 2 * minPairs
 )
 
-// statistical joins the metric of the cause with those that move with it.
+// statistical correlates the metric of the cause with metrics that change with it.
 func statistical(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	var moving []*series
@@ -45,7 +44,7 @@ func statistical(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	return list
 }
 
-// movesWith is Pearson's correlation of the newest values of two series.
+// movesWith is Pearson's correlation coefficient of the newest values of two series.
 func (s *series) movesWith(o *series) float64 {
 	n := min(s.came, o.came, movingValues)
 	if n < minPairs {
@@ -64,5 +63,5 @@ func (s *series) movesWith(o *series) float64 {
 	return (m*xy - x*y) / below
 }
 
-// back returns the value that many before the newest.
+// back returns the i-th value before the newest.
 func (s *series) back(i int) float64 { return float64(s.latest[(s.came-1-i)%movingValues]) }

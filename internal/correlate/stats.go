@@ -3,22 +3,22 @@
 
 package correlate
 
-// Stats is the state of the engine in figures.
+// Stats are figures of the engine's state.
 type Stats struct {
-	MemoryBytes  int            // as the engine accounts for it
-	MemoryLimit  int            // MemoryBytes never exceeds it
+	MemoryBytes  int            // memory in use, as the engine accounts for it
+	MemoryLimit  int            // upper bound of MemoryBytes
 	OpenGroups   int            // incidents not closed
 	Series       int            // metric series tracked
 	Templates    int            // log templates known
 	Operations   int            // operations and edges of the service graph
-	Evictions    map[string]int // what was forgotten to stay in bounds, by kind
-	SkippedSpans uint64         // ordinary spans not looked at closely
-	Late         uint64         // records too old to count
-	// FrequentPoints are those of series that were judged a moment before.
+	Evictions    map[string]int // entries dropped to stay within bounds, by kind
+	SkippedSpans uint64         // ordinary spans left out by sampling
+	Late         uint64         // records whose time is not plausible
+	// FrequentPoints counts points of series that were judged less than pointGrain before.
 	FrequentPoints uint64
 }
 
-// Stats returns the figures of now.
+// Stats returns the current figures.
 func (e *Engine) Stats() Stats {
 	g := e.graph
 	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +

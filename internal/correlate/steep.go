@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// steepRise and steepRuns: what takes five times as long in nearly all of five runs or more,
-	// over several slots, needs no distribution of what is usual.
+	// steepRise (as a logarithm) and steepRuns: a duration that is five times as long in nearly all of at
+	// least five runs, over several buckets, needs no baseline distribution.
 	steepRise  = 1.61
 	steepRuns  = 5
 	steepShare = 0.8
@@ -23,11 +23,11 @@ func steep(ch change, tail *baseline.Tail) bool {
 	return since.Hits >= steepRuns-0.5 && since.Share() >= steepShare && ch.after.mean()-ch.before.mean() >= steepRise
 }
 
-// selfSign tells that an operation's own time rose steeply, or of one that is not known
-// for long enough to be judged by its tail that it rose, see detect.Slowdown.
+// selfSign makes an anomaly of an operation whose own time rose steeply. For an operation that is not
+// known for long enough to be judged by its tail, any significant rise counts; see detect.Slowdown.
 func (e *Engine) selfSign(o *operation) *sign {
 	if o.key.kind == kindClient || o.key.kind == kindProducer {
-		return nil // its time is the way to the callee
+		return nil // its time is that of the network and the callee
 	}
 	ch := riseOf(&o.self)
 	if o.tail.Ready() && !steep(ch, &o.tail) {
@@ -48,7 +48,7 @@ func (e *Engine) selfSign(o *operation) *sign {
 	return s
 }
 
-// rose reads the means of a change and reports whether it matters.
+// rose sets the figures from a change, and reports whether it matters.
 func (s *sign) rose(ch change) bool {
 	if ch.ratio == 0 {
 		return false
@@ -59,11 +59,11 @@ func (s *sign) rose(ch change) bool {
 	return after-before >= leastRise && s.after-s.before >= leastMillis
 }
 
-// youngEdgeSign tells that the way between two services takes steeply longer, or of one
-// that is not known for long enough to be judged by its tail that it takes longer.
+// youngEdgeSign makes an anomaly of calls that take steeply longer on the network. For an edge that is
+// not known for long enough to be judged by its tail, any significant rise counts.
 func (e *Engine) youngEdgeSign(key callKey, c *call, slot int64, usual way) *sign {
 	if !c.paired {
-		return nil // what sends no spans is slow by itself, see dependency
+		return nil // a callee without spans is judged as a dependency
 	}
 	c.gap.advance(slot)
 	ch, than := riseOf(&c.gap), "instead of"

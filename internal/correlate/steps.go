@@ -9,20 +9,19 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// learnSteps learns in what order a run logs and calls. Each step is noted with
-// the one before it: code that leaves early, by a return or an exception, shows
-// where it did by the step that no longer follows the last one that it took.
+// learnSteps learns in which order a run logs and calls. Each step is stored with the one before it.
+// If code returns or throws early, the step that no longer follows the last one shows where.
 func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
 	run := &runs[i]
 	children := run.children
 	if run.op.key.kind == kindClient {
-		children = nil // many are named by a method alone, and whom they call varies
+		children = nil // client operations are often named by a method only, and call different services
 	}
 	e.run++
 	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), asker: asker, weight: weight}
 	for at := 0; at < len(run.notes) || len(children) > 0; {
 		if len(children) > 0 && runs[children[0]].op.key.kind == kindConsumer {
-			children = children[1:] // it runs when it gets to it
+			children = children[1:] // a consumer runs later, at a time of its own
 			continue
 		}
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
@@ -51,7 +50,7 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 	}
 }
 
-// calleeOfChild is the service that a child is of or, if it is a call, the one that it calls.
+// calleeOfChild is the service of a child span or, for a call, the service that is called.
 func (e *Engine) calleeOfChild(runs []execution, child int) string {
 	run := &runs[child]
 	switch {
@@ -65,8 +64,8 @@ func (e *Engine) calleeOfChild(runs []execution, child int) string {
 	return ""
 }
 
-// endWith notes with which step a run ends, without those that handle a failure: that
-// there are none any more is good news.
+// endWith records the last step of a run. Steps that handle a failure do not count: it is good if they
+// no longer occur.
 func (g *graph) endWith(w *walk) {
 	f := w.end
 	if f == nil {
@@ -82,7 +81,7 @@ func (g *graph) endWith(w *walk) {
 	f.end.hits.observe(w.slot, sample{n: w.weight})
 }
 
-// walk is one run on its way through its steps.
+// walk is the state of going through the steps of one run.
 type walk struct {
 	run    uint64
 	op     *operation
@@ -90,10 +89,10 @@ type walk struct {
 	asker  int
 	weight float32
 	last   *feature
-	end    *feature // the last one that handles no failure
+	end    *feature // the last step that handles no failure
 }
 
-// step takes the next step. One that is taken again counts once.
+// step adds a step. A repeated step counts once.
 func (w *walk) step(f *feature, ref reference) {
 	if f == nil || f.run == w.run {
 		return
@@ -123,7 +122,7 @@ func (n *note) kind() featureKind {
 	return featureLog
 }
 
-// describe takes from a log line what its template does not say.
+// describe copies what a template does not hold from a log line.
 func (f *feature) describe(n *note) {
 	if f.place == "" {
 		f.place = cmp.Or(n.place, n.template.codePlace())

@@ -14,46 +14,46 @@ import (
 )
 
 const (
-	// trendGrain is how often a value joins a trend at most: twenty of them are
-	// then never less than five minutes, longer than what takes memory for a moment.
+	// trendGrain is the least interval between two values of a trend: twenty of them then cover five
+	// minutes at least, longer than short-lived allocations.
 	trendGrain = 15 * model.Nanos(1e9)
-	// soonEmpty is from when on what runs out is reason enough for an incident: an
-	// hour is time to find somebody and to act, and as long as a baseline lasts.
+	// soonEmpty is the time in seconds until a resource is used up from which on it opens an incident:
+	// one hour leaves time to act, and is as long as a baseline.
 	soonEmpty = 3600
-	// settling is how long what starts fills its memory: heaps grow and caches fill.
+	// settling is how long a program that starts fills its memory: heaps grow and caches fill.
 	settling = 900 * model.Nanos(1e9)
-	// leastSeen is for how many seconds memory must rise: collectors of garbage let it rise for
-	// long before they clear it the first time.
+	// leastSeen is for how many seconds memory must rise: a garbage collector may not run for a long time
+	// after the start.
 	leastSeen = 1800
-	// lookBack is for how many times as long as it was seen a line is trusted to go on, when
-	// it alone opens an incident.
+	// lookBack bounds a forecast that opens an incident by itself: it reaches as far ahead as the line
+	// has been observed, times lookBack.
 	lookBack = 1
-	// beyondHigh is how much further than ever before, as a share of what was left
-	// then, shows that it does not turn this time.
+	// beyondHigh is how much further than ever before, as a share of what was left, the use must be, to
+	// show that it does not turn this time.
 	beyondHigh = 0.05
-	// horizon is how far a line is trusted: a day, for load follows the hour.
+	// horizon is the farthest forecast: a day, because load follows the hour of the day.
 	horizon = 86400
 )
 
-// supply is what can run out, as what is used of a limit or as what is left.
+// supply is a resource that can run out; its metric is either what is used of a limit, or what is
+// left.
 type supply struct {
-	limit   float64 // of what is used; 0 for what is left
-	left    bool    // the values are what is left
+	limit   float64 // of what is used; 0 if the metric is what is left
+	left    bool    // the metric is what is left
 	on      string  // mount point or volume
 	trend   trend
 	added   model.Nanos
-	first   model.Nanos // from which on it was added
-	settles bool        // it grows while what uses it starts
-	// high is the most that was used before the newest values, latest and earlier
-	// those of the two stretches of minTrend values that are not in it yet. What rises and
-	// falls again and again, as memory that is cleared now and then, is on its way to
-	// its limit only beyond where it turned before.
+	first   model.Nanos // time of the first value in the trend
+	settles bool        // it grows while the program that uses it starts
+	// high is the largest use before the newest values; latest and earlier are those of the two newest
+	// groups of minTrend values, which are not part of high yet. A use that rises and falls repeatedly,
+	// such as memory that is freed now and then, is only expected to reach its limit if it exceeds high.
 	high, earlier, latest float64
 	n                     int
 }
 
-// supplyOf says whether a metric tells of something that runs out, by the names of
-// the semantic conventions; nil if not.
+// supplyOf recognizes metrics of resources that can run out, by the names of the semantic conventions;
+// nil for others.
 func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 	has := func(words ...string) bool {
 		for _, w := range words {
@@ -93,7 +93,7 @@ func firstOf(attributes model.Attributes, keys ...string) string {
 	return ""
 }
 
-// used is what counts towards the limit.
+// used is the use that counts towards the limit.
 func (s *supply) used(x float64) float64 {
 	if s.left {
 		return -x
@@ -120,7 +120,7 @@ func (s *supply) add(x float64, t model.Nanos) {
 	s.trend.add(y, t)
 }
 
-// until says in how many seconds it is used up, at the earliest and at the latest.
+// until estimates in how many seconds it is used up, at the earliest and at the latest.
 func (s *supply) until(x float64) (earliest, latest float64, ok bool) {
 	y := s.used(x)
 	if turned := !math.IsInf(s.high, -1); turned && y <= s.high+beyondHigh*(s.limit-s.high) {
@@ -130,11 +130,10 @@ func (s *supply) until(x float64) (earliest, latest float64, ok bool) {
 	return earliest, latest, ok && latest <= horizon
 }
 
-// scarce reports whether half of the limit is used; of what is left nobody says
-// what half of it is.
+// scarce reports whether half of the limit is used. For metrics of what is left the limit is unknown.
 func (s *supply) scarce(x float64) bool { return s.left || x >= s.limit/2 }
 
-// supplySign tells that something runs out within the hour.
+// supplySign makes an anomaly of a resource that will be used up within the hour.
 func (e *Engine) supplySign(s *series) *sign {
 	if s.supply == nil || !s.supply.scarce(s.newest) || e.now > s.last+model.Nanos(recentSlots)*e.slotWidth() {
 		return nil
@@ -164,7 +163,7 @@ func (e *Engine) supplySign(s *series) *sign {
 	return g
 }
 
-// seen is for how many seconds its line was seen.
+// seen is for how many seconds the trend has been observed.
 func (s *supply) seen(t model.Nanos) float64 {
 	from := s.first
 	if s.settles {
@@ -173,7 +172,7 @@ func (s *supply) seen(t model.Nanos) float64 {
 	return float64(t-min(t, from)) / 1e9
 }
 
-// supplyWord names what runs out.
+// supplyWord names the resource.
 func supplyWord(s *series) string {
 	for _, word := range [...]string{"filesystem", "volume", "memory", "disk"} {
 		if strings.Contains(s.name, word) {
@@ -183,8 +182,8 @@ func supplyWord(s *series) string {
 	return s.name
 }
 
-// predictions says when a resource of a touched service runs out, where its use
-// follows a line; without such a trend there is none.
+// predictions lists when resources of the affected services will be used up, where their use follows a
+// line.
 func (e *Engine) predictions(g *group) []model.Prediction {
 	var list []model.Prediction
 	for _, held := range e.series.all() {
@@ -208,7 +207,7 @@ func (e *Engine) predictions(g *group) []model.Prediction {
 	return list
 }
 
-// span says a stretch of seconds as people do.
+// span formats a number of seconds for people.
 func span(seconds float64) string {
 	d := time.Duration(seconds * 1e9)
 	switch {

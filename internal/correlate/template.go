@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	maxBodyBytes   = 256 // of a body; what follows is nearly always a parameter
+	maxBodyBytes   = 256 // of a body; the rest is nearly always a parameter
 	maxTokens      = 24
-	templateCost   = 1280 // bytes of a template and its place in the tables
-	similarity     = 0.5  // share of equal tokens that makes one template, as in Drain
-	groupTemplates = 64   // templates of one shape; the next one of it is not told apart
+	templateCost   = 1280 // bytes of a template with its entries in the tables
+	similarity     = 0.5  // share of equal tokens of one template, as in Drain
+	groupTemplates = 64   // templates of one shape; further lines use the most similar one
 	wild           = "<*>"
 )
 
-// miner finds the templates of log lines, after Drain (He et al., 2017): lines
-// of one length and one head whose tokens are mostly equal are one template.
+// miner finds the templates of log lines, after Drain (He et al., 2017): lines of the same length and
+// first word belong to one template if most of their tokens are equal.
 type miner struct {
 	known     *lru[uint64, *template] // by the hash of the masked line
 	shapes    *lru[string, []*template]
-	templates int // in shapes, most at most
+	templates int // number over all shapes, at most `most`
 	most      int
 	tokens    []string
 	scope     string // the service that logs
 }
 
 type template struct {
-	tokens []string // nil once it is forgotten: then it only has a name
+	tokens []string // nil once it is forgotten: then only the text remains
 	text   string
-	place  string // in the source code, "" for none
+	place  string // place in the source code, "" for none
 }
 
 func newMiner(bytes int) *miner {
@@ -40,7 +40,7 @@ func newMiner(bytes int) *miner {
 	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n), most: n / 2}
 }
 
-// by is the miner of what a service logs: templates of others say what they never said.
+// by returns the miner for the lines of a service: templates are not shared between services.
 func (m *miner) by(service string) *miner {
 	m.scope = service
 	return m
@@ -88,7 +88,7 @@ func (m *miner) match() *template {
 	return best
 }
 
-// makeRoom forgets the shapes that were used longest ago, with their templates.
+// makeRoom forgets the least recently used shapes, with their templates.
 func (m *miner) makeRoom() {
 	for m.templates > m.most && m.shapes.size() > 1 {
 		oldest := m.shapes.last
@@ -111,8 +111,8 @@ func newTemplate(tokens []string) *template {
 	return t
 }
 
-// generalize makes a wild card of each token that differs. The text stays that
-// of the first line, for it is the template's name.
+// generalize replaces each token that differs by a wild card. The text stays that of the first line,
+// because it is the template's name.
 func (t *template) generalize(tokens []string) {
 	for i := range t.tokens {
 		if t.tokens[i] != tokens[i] {
@@ -121,7 +121,7 @@ func (t *template) generalize(tokens []string) {
 	}
 }
 
-// shown is the template as people read it.
+// shown is the template for display.
 func (t *template) shown() string {
 	if t.tokens == nil {
 		return short(t.text)
@@ -142,8 +142,8 @@ func equalShare(a, b []string) float64 {
 	return float64(equal) / float64(len(a))
 }
 
-// shapeOf is what lines of one template have in common beyond doubt: the
-// length, the first word, and each place in the source code.
+// shapeOf is what all lines of a template have in common: length, first word, and places in the source
+// code.
 func shapeOf(tokens []string) string {
 	var b strings.Builder
 	b.WriteByte(byte('a' + len(tokens)))
@@ -156,8 +156,7 @@ func shapeOf(tokens []string) string {
 	return b.String()
 }
 
-// isCodePlace reports whether the token is a place in source code, as in
-// Class#31 or file.go:31.
+// isCodePlace reports whether the token is a place in source code, such as Class#31 or file.go:31.
 func isCodePlace(token string) bool {
 	at := strings.LastIndexAny(token, "#:")
 	if at < 1 || at == len(token)-1 || !isLetter(token[0]) {
@@ -173,8 +172,8 @@ func isCodePlace(token string) bool {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' }
 
-// tokenize splits a line at blanks and brackets; what is a value by its look
-// becomes a wild card.
+// tokenize splits a line at blanks and brackets, and replaces tokens that look like values by wild
+// cards.
 func tokenize(tokens []string, line string) []string {
 	if len(line) > maxBodyBytes {
 		line = line[:maxBodyBytes]
@@ -203,8 +202,8 @@ func isBreak(c byte) bool {
 	return false
 }
 
-// masked replaces a token that looks like a value: it begins with a digit, or
-// is a hexadecimal number of eight digits or more.
+// masked replaces a token that looks like a value: it begins with a digit, or is a hexadecimal number
+// of eight or more digits.
 func masked(token string) string {
 	c := token[0]
 	if c >= '0' && c <= '9' || c == '-' || c == '+' || c == '/' || c == '$' {
@@ -242,8 +241,8 @@ func hashTokens(tokens []string) uint64 {
 	return h
 }
 
-// lineOf returns the text of an event that its template is mined from: that of
-// the body, or the message within a body that is a map or a JSON object.
+// lineOf returns the text of an event from which its template is mined: the body, or the message
+// within a body that is a map or a JSON object.
 func lineOf(e *model.Event) string {
 	switch e.Body.Kind() {
 	case model.KindString:
@@ -263,8 +262,8 @@ func lineOf(e *model.Event) string {
 	return e.Name
 }
 
-// messageOf cuts the message out of a JSON object without parsing it all; a
-// body that has none is taken as it is.
+// messageOf extracts the message from a JSON object without parsing all of it. If there is none, it
+// returns the body.
 func messageOf(body string) string {
 	for _, key := range [...]string{`"message":"`, `"message": "`, `"msg":"`} {
 		if _, rest, found := strings.Cut(body, key); found {

@@ -9,7 +9,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// temporal joins the signs that set in within one window of the first.
+// temporal correlates anomalies that began within one window of the first.
 func temporal(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var near []*sign
 	window := 2 * e.slotWidth()

@@ -5,19 +5,18 @@ package correlate
 
 import "slices"
 
-// What was told as a fault is not what is usual, and must not become it: the next
-// fault of its kind would be none. So the slots in which it shows join the past as
-// if they had been like those before. What lasts for as long as a baseline does is
-// usual all the same.
+// Values that were reported as a fault must not join the baseline, or the next fault of the same kind
+// would be within it. So their buckets join the baseline as if they had been like those before. A
+// deviation that lasts as long as the half-life of a baseline joins nevertheless.
 
-// told says which of the recent slots of a history show a fault.
+// told marks which recent buckets of a history belong to a reported fault.
 type told struct {
-	places      uint64 // of the slots, a bit each
-	first, last int64  // slots of the fault, as long as it goes on
+	places      uint64 // the buckets, one bit each
+	first, last int64  // first and last bucket of the fault
 }
 
-// tell notes the slots from since on, and returns the first of them; none are left
-// when the fault has lasted for long.
+// tell marks the buckets from since on, and returns the first marked one. Once the fault has lasted
+// too long, none are marked.
 func (t *told) tell(since, head int64) (first int64) {
 	if head-t.last > recentSlots {
 		t.first = since
@@ -33,7 +32,7 @@ func (t *told) tell(since, head int64) (first int64) {
 	return first
 }
 
-// has reports whether the slot at a place shows a fault, and forgets it.
+// has reports whether a bucket is marked, and removes the mark.
 func (t *told) has(place int64) bool {
 	bit := uint64(1) << place
 	had := t.places&bit != 0
@@ -41,12 +40,11 @@ func (t *told) has(place int64) bool {
 	return had
 }
 
-// keepOut keeps durations since a slot out of the past.
+// keepOut keeps the durations since a bucket out of the baseline.
 func (h *history) keepOut(since int64) { h.fault.tell(since, h.head) }
 
-// keepShare lets a part of the whole be in the past, of the slots from since on, what
-// it usually is. What there is more or less is noted in the sum, which counts do not
-// have.
+// keepShare makes a part join the baseline with its baseline share of the whole, for the buckets from
+// since on. The difference is stored in sum, which counts do not use.
 func (h *history) keepShare(since int64, whole *history, usual float64) {
 	for slot := h.fault.tell(since, h.head); slot <= h.head; slot++ {
 		part := &h.recent[slot%recentSlots]
@@ -54,26 +52,26 @@ func (h *history) keepShare(since int64, whole *history, usual float64) {
 	}
 }
 
-// past is what of a slot joins the past.
+// past is what of a bucket joins the baseline.
 func (h *history) past(place int64) sample {
 	s := h.recent[place]
 	switch {
 	case !h.fault.has(place):
 		return s.atMost(h.worth)
-	case h.worth > 0: // durations
+	case h.worth > 0: // a history of durations
 		return sample{}
 	default:
 		return sample{n: s.n + s.sum}
 	}
 }
 
-// keepFaultsOut keeps what a group tells out of what is usual.
+// keepFaultsOut keeps the values that an open group reports out of the baselines.
 func (e *Engine) keepFaultsOut(signs []*sign) {
 	for _, s := range signs {
 		told := func(g *group) bool { return g.members[s.key] != nil && !g.further }
 		if s.keepOut != nil && slices.ContainsFunc(e.groups, told) {
 			s.keepOut()
 		}
-		s.keepOut = nil // a member of a group must not hold what it is of
+		s.keepOut = nil // a member of a group must not keep the operation or edge in memory
 	}
 }

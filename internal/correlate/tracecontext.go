@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// traceContext joins signs whose evidence is of one trace.
+// traceContext correlates anomalies that share a trace in their evidence.
 func traceContext(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	byTrace := map[string][]*sign{}
 	var order []string

@@ -11,28 +11,28 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Where requests come in, fewer of them mean that something in front does not let them
-// through: a load balancer, a name, a release of the clients.
+// Fewer requests to an entry service mean that something in front of it blocks them: a load balancer,
+// a name, a release of the clients.
 
-// trafficWhat is what a sign of fewer requests tells of.
+// trafficWhat is the key of anomalies of fewer requests.
 const trafficWhat = "requests"
 
 const (
-	// dropTo is what is left of the requests at most: less of a change is the time of day.
+	// dropTo is the largest share of the requests that may remain: smaller drops may be the time of day.
 	dropTo = 0.2
-	// dropSlots is how long it must last, a minute.
+	// dropSlots is for how many buckets it must last: a minute.
 	dropSlots = 12
-	// dropDispersion is how much more the counts of slots vary than a Poisson process:
-	// people and programs come in bursts.
+	// dropDispersion is how much more the counts of buckets vary than those of a Poisson process, because
+	// requests come in bursts.
 	dropDispersion = 4
-	// lowestGrowth lets the rate that was lowest be forgotten: it doubles in three hours.
+	// lowestGrowth is the factor per bucket by which the lowest rate is slowly forgotten: it doubles in
+	// three hours.
 	lowestGrowth = 1.0003
-	// trafficKnown is how many slots must have been seen: ten minutes.
+	// trafficKnown is how many buckets must have been seen: ten minutes.
 	trafficKnown = 120
 )
 
-// trafficSign tells that a service that no other one calls gets a fraction of its
-// requests.
+// trafficSign makes an anomaly of an entry service that gets only a fraction of its requests.
 func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	first := s.first
 	if first == 0 {
@@ -67,7 +67,7 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	}
 	expected := usual * span
 	if span < dropSlots || n == 0 || n >= dropTo*expected {
-		return nil // of none at all it is not known whether the spans are lost
+		return nil // without any request the spans may as well be lost
 	}
 	ratio := expected - n
 	if n > 0 {
@@ -96,7 +96,7 @@ func cmpOr(x, otherwise float64) float64 {
 
 func (e *Engine) slotSeconds() float64 { return float64(e.slotWidth()) / 1e9 }
 
-// requestsOf is evidence of what a service was asked.
+// requestsOf is evidence of the requests of a service.
 func (e *Engine) requestsOf(s *service) []model.EvidenceRef {
 	for _, held := range e.graph.operations.all() {
 		if o := *held; o.service == s && o.key.kind == kindServer {

@@ -10,18 +10,16 @@ import (
 )
 
 const (
-	// trendWeight is the share of the newest value in the running sums, so that
-	// about twenty values count.
+	// trendWeight is the weight of the newest value in the running sums, so that about twenty values
+	// count.
 	trendWeight = 0.05
-	// minTrend is how many values a trend needs, and minFit how much of their
-	// variance a straight line must explain: nine tenths, so that noise does not
-	// pass for a leak.
+	// minTrend is how many values a trend needs, and minFit how much of their variance a line must
+	// explain: nine tenths, so that noise is not taken for a leak.
 	minTrend = 20
 	minFit   = 0.9
 )
 
-// trend fits a line to the newest values by exponentially weighted least
-// squares.
+// trend fits a line to the newest values, by exponentially weighted least squares.
 type trend struct {
 	origin           model.Nanos
 	n                int
@@ -43,7 +41,7 @@ func (l *trend) add(x float64, when model.Nanos) {
 	l.xx += w * (x*x - l.xx)
 }
 
-// slope is that of the line, and fit the share of the variance that it explains.
+// slope returns the slope of the line; fit is the share of the variance that it explains.
 func (l *trend) slope() (slope, fit, spread float64, ok bool) {
 	vt, vx, c := l.tt-l.t*l.t, l.xx-l.x*l.x, l.tx-l.t*l.x
 	if l.n < minTrend || vt <= 0 || vx <= 0 || c <= 0 {
@@ -53,8 +51,8 @@ func (l *trend) slope() (slope, fit, spread float64, ok bool) {
 	return c / vt, fit, 2 * math.Sqrt(vx*(1-fit)/vt*trendWeight), fit >= minFit
 }
 
-// until says in how many seconds from its newest value the line reaches the
-// limit, with the error of the slope; ok is false if no line supports it.
+// until estimates in how many seconds after its newest value the line reaches the limit, with the
+// error of the slope; ok is false without a significant line.
 func (l *trend) until(limit, newest float64) (earliest, latest float64, ok bool) {
 	slope, _, spread, ok := l.slope()
 	if !ok || newest >= limit {
@@ -64,8 +62,7 @@ func (l *trend) until(limit, newest float64) (earliest, latest float64, ok bool)
 	return left / (slope + spread), left / max(slope-spread, slope/4), true
 }
 
-// strength is twice the logarithm of the likelihood ratio of the line and of no
-// change, as far as the values that count know it.
+// strength is twice the log-likelihood ratio of the line against no change, for the values that count.
 func (l *trend) strength() float64 {
 	_, fit, _, _ := l.slope()
 	return min(maxStrength, -minTrend*math.Log1p(-min(fit, 0.999)))

@@ -7,11 +7,11 @@ import (
 	"github.com/tapio/tapio/internal/correlate/failure"
 )
 
-// Two faults at the same time are two incidents, also if a caller suffers from both, unless
-// one may explain the other: one of the services depends on the other, or shares its place.
+// Two simultaneous faults are two incidents, even if both affect the same caller, unless one may
+// explain the other: one service depends on the other, or both share a place.
 
-// ownFault reports whether the candidate is at fault by evidence of its own, which no callee
-// explains and which is no failure that it passes on.
+// ownFault reports whether the candidate is at fault by evidence of its own, which no callee explains
+// and which is not a failure that it passes on.
 func (s *suspect) ownFault() bool {
 	r := s.reason
 	if !s.alarm || s.spared || s.neighbour != "" || r == nil || r.passed >= mostlyPassed || !s.exact() || r.strength < alarmStrength {
@@ -21,7 +21,7 @@ func (s *suspect) ownFault() bool {
 	case classKernel:
 		return !r.effect()
 	case classError:
-		return !s.callsFail || r.unit == "ratio" && !r.dependency // the traces of its runs show that no call failed
+		return !s.callsFail || r.unit == "ratio" && !r.dependency // traces show that no call of its failing runs failed
 	case classSelf:
 		return r.newFault || !s.excused && !s.callsFail
 	default:
@@ -41,8 +41,8 @@ func (e *Engine) unrelatedTo(g *group, s *suspect) bool {
 		e.twoFaults(cause.service, cause.reason, s.service, s.reason)
 }
 
-// twoFaults reports whether nothing connects the services of two reasons, and the reasons
-// differ in kind or set in apart.
+// twoFaults reports whether nothing connects two services, and their reasons differ in kind or in
+// onset.
 func (e *Engine) twoFaults(a string, first *sign, b string, then *sign) bool {
 	if a == b || e.samePlace(a, b) || e.dependsOn(a, b) && !first.itsOwn() || e.dependsOn(b, a) && !then.itsOwn() {
 		return false
@@ -51,25 +51,25 @@ func (e *Engine) twoFaults(a string, first *sign, b string, then *sign) bool {
 	return apart || !first.alike(then)
 }
 
-// alike reports whether two reasons are of one kind, as services show them that one thing
-// hits which no edge connects them with.
+// alike reports whether two reasons are of one kind, as those of services that a common fault without
+// a known edge affects.
 func (s *sign) alike(o *sign) bool {
 	return s.key.class == o.key.class && failure.ClassOf(s.quote) == failure.ClassOf(o.quote)
 }
 
-// apartGroups reports whether two groups are of two faults, so that a victim that both share
-// does not make them one.
+// apartGroups reports whether two groups are different faults, so that an affected service in common
+// does not merge them.
 func (e *Engine) apartGroups(g, o *group) bool {
 	a, b := &g.ranking[0], &o.ranking[0]
 	return g.apart(o) || a.own && b.own && e.twoFaults(a.service, a.reason, b.service, b.reason)
 }
 
-// itsOwn reports whether traces show that runs fail of which no call failed: what callees show
-// does not explain that.
+// itsOwn reports whether traces show runs that fail although no call of them failed, so that callees
+// do not explain it.
 func (s *sign) itsOwn() bool {
 	return s.newFault || s.key.class == classError && !s.dependency && s.unit == "ratio" && s.passed <= hardlyPassed
 }
 
-// hardlyPassed is the share of failures that may be passed on of what is a service's own: some
-// calls fail always.
+// hardlyPassed is the largest share of a service's own failures that may be passed on from callees:
+// some calls always fail.
 const hardlyPassed = 0.1

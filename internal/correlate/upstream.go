@@ -9,9 +9,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// upstreamOf are the services whose requests may suffer from the group's cause: its own,
-// those at its place, and all that call them, directly or not, by calls that suffer
-// themselves. What was reached once stays: calls that are well again were affected.
+// upstreamOf returns the services whose requests may be affected by the group's cause: the cause,
+// services at its place, and direct or indirect callers whose calls are affected. A service stays in
+// the set after its calls have recovered.
 func (e *Engine) upstreamOf(g *group) map[string]bool {
 	queue := []string{g.cause()}
 	if g.place != nil {
@@ -48,9 +48,9 @@ func (e *Engine) upstreamOf(g *group) map[string]bool {
 	return seen
 }
 
-// suffers reports whether calls from one service to another may be affected after a bucket:
-// some failed or were slow, they stopped, as where a connection is refused and no request is
-// seen, or how they ended is not known. A service that made no calls is not affected by them.
+// suffers reports whether calls from one service to another may be affected since a bucket: some
+// failed or were slow, they stopped (as with a refused connection), or their outcome is unknown. A
+// service that made no calls is not affected.
 func (e *Engine) suffers(caller, callee string, since int64) bool {
 	held := e.outcomes.peek(outcomeKey{requestCall, caller, callee})
 	if held == nil {
@@ -66,8 +66,8 @@ func (e *Engine) suffers(caller, callee string, since int64) bool {
 	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, e.judged-since)
 }
 
-// before is the bucket that the baseline of calls ends with: an earlier one of the incidents
-// that affected them is no part of it.
+// before is the last bucket of the baseline of calls: the one before the earliest incident that
+// affected them.
 func before(incidents []*group, caller, callee string, slotOf func(model.Nanos) int64, since int64) int64 {
 	for _, g := range incidents {
 		if g.reached[caller] && g.reached[callee] {

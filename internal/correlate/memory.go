@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// maxRemembered bounds the incidents that are pastIncident; the oldest goes.
+	// maxRemembered bounds the remembered incidents; the oldest is dropped.
 	maxRemembered = 256
-	// maxSimilar is how many earlier incidents are listed.
+	// maxSimilar is the most earlier incidents that are listed.
 	maxSimilar = 5
 )
 
-// mechanism is how a cause hurts: what makes two incidents alike.
+// mechanism is how a cause takes effect: incidents with the same cause and mechanism are similar.
 type mechanism struct {
 	cause string
 	class class
-	what  string // the operation, metric or event; "" for errors, whose text varies
+	what  string // operation, metric or event; "" for errors, because their text varies
 }
 
 // memory holds earlier incidents, the oldest first.
 type memory struct {
 	incidents []pastIncident
-	forecasts map[signKey]int // that failed
+	forecasts map[signKey]int // number of forecasts that did not come true
 }
 
 type pastIncident struct {
@@ -34,7 +34,7 @@ type pastIncident struct {
 	incident model.SimilarIncident
 }
 
-// mechanismOf is how the group's likeliest cause hurts.
+// mechanismOf is the mechanism of the group's most likely cause.
 func mechanismOf(g *group) mechanism {
 	reason := g.reasonOf(&g.ranking[0])
 	m := mechanism{cause: g.cause(), class: reason.key.class}
@@ -49,7 +49,7 @@ func mechanismOf(g *group) mechanism {
 	return m
 }
 
-// remember keeps an incident that ended.
+// remember stores an incident that ended.
 func (e *Engine) remember(g *group) {
 	m := mechanismOf(g)
 	made := model.SimilarIncident{GroupID: g.id, Range: e.began(g, g.span()), EndedBy: g.endedBy}
@@ -61,7 +61,7 @@ func (e *Engine) remember(g *group) {
 	e.memory.incidents = list
 }
 
-// recall finds the earlier incidents of the group's cause and mechanism.
+// recall finds earlier incidents with the group's cause and mechanism.
 func (e *Engine) recall(g *group) {
 	m := mechanismOf(g)
 	g.similar, g.similarCount = nil, 0
@@ -76,7 +76,7 @@ func (e *Engine) recall(g *group) {
 	}
 }
 
-// failForecast notes that what a group forecast did not come.
+// failForecast records that a group's forecast did not come true.
 func (e *Engine) failForecast(g *group) {
 	for key := range g.members {
 		if key.class != classResource || key.peer != "trend" {

@@ -11,13 +11,13 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// A consumer runs some time after its producer, in the same trace or in one that only
-// links to it. How long a message waits is the lag of the consumer; that a producer's
-// trace has no consumer yet says nothing.
+// A consumer runs some time after its producer, in the same trace or in another one with a link to it.
+// The time that a message waits is the lag of the consumer. A producer's trace without a consumer is
+// not incomplete.
 
 const (
 	producedCost = 128
-	// producedMost messages are remembered until they are consumed.
+	// producedMost bounds the messages that are remembered until they are consumed.
 	producedMost = 1 << 14
 )
 
@@ -25,11 +25,11 @@ const (
 type produced struct {
 	time     model.Nanos
 	producer string
-	to       string // its destination
+	to       string // queue or topic
 }
 
-// observeMessage notes what a producer sends, and how long it waited when a consumer
-// takes it.
+// observeMessage records a message that a producer sends and, for a consumer, how long the message
+// waited.
 func (e *Engine) observeMessage(s *model.Span, from *service) {
 	switch s.Kind {
 	case kindProducer:

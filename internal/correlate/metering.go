@@ -10,21 +10,21 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Of a service without spans no run is known, so that no run shows whether it failed because
-// a call of it failed. Its metrics of requests and those of its calls show as much on average:
-// how many of both failed, and how long both took.
+// For a service without spans, no single run shows whether it failed because a call failed. Its
+// metrics of requests and of calls show it on average: how many of both failed, and how long both
+// took.
 
-// meteringCost is the bytes of a metering. One of four services has one at most.
+// meteringCost is the bytes of a metering. At most one of four services has one.
 const meteringCost = 1024
 
-// metering compares what a service answers with what it waits for.
+// metering compares the requests that a service serves with its own calls.
 type metering struct {
 	head   int64
 	recent [recentSlots]meter
 	old    meter
 }
 
-// meter sums up requests and the calls made for them.
+// meter sums up requests, and the calls made for them.
 type meter struct{ requests, failed, seconds, callsFailed, waited float32 }
 
 func (m *meter) add(o meter) {
@@ -43,11 +43,10 @@ func (m *meter) scale(by float32) {
 	m.waited *= by
 }
 
-// by is a sum for each request.
+// by is a sum per request.
 func (m *meter) by(sum float32) float64 { return float64(sum / max(m.requests, 1)) }
 
-// observe adds to the slots from first to last in equal parts: a point of a metric covers
-// all the time since the one before.
+// observe distributes a point of a metric evenly over the buckets since the previous point.
 func (m *metering) observe(first, last int64, of meter) {
 	m.advance(last)
 	first = max(first, m.head-recentSlots+1)
@@ -79,7 +78,7 @@ func (m *metering) advance(slot int64) {
 	m.head = slot
 }
 
-// around sums up before a slot, and from it on.
+// around sums up the buckets before a bucket, and those from it on.
 func (m *metering) around(since int64) (before, after meter) {
 	before = m.old
 	for slot := max(m.head-recentSlots+1, 0); slot <= m.head; slot++ {
@@ -92,8 +91,8 @@ func (m *metering) around(since int64) (before, after meter) {
 	return before, after
 }
 
-// passed is which part of what requests fail more often, or take longer, since a slot its
-// calls do as well: so much the service passes on.
+// passed returns the shares of the additional failures and of the additional time of requests that its
+// calls account for since a bucket: what the service passes on.
 func (m *metering) passed(since int64) (failed, slow float64) {
 	before, after := m.around(since)
 	part := func(own, calls func(*meter) float32) float64 {
@@ -108,7 +107,7 @@ func (m *metering) passed(since int64) (failed, slow float64) {
 	return failed, slow
 }
 
-// metering is that of a service, nil where too many have one.
+// metering returns that of a service, nil if too many have one.
 func (g *graph) metering(s *service) *metering {
 	if s.metering == nil && g.metered < g.services.capacity/4 {
 		g.metered++
@@ -117,7 +116,7 @@ func (g *graph) metering(s *service) *metering {
 	return s.metering
 }
 
-// passMetered notes how much of a sign a service without spans passes on.
+// passMetered sets the share of an anomaly that a service without spans passes on.
 func (s *sign) passMetered(of *service, now model.Nanos, since int64) {
 	if of.metering == nil || !of.unseen(now) {
 		return
@@ -132,15 +131,14 @@ func (s *sign) passMetered(of *service, now model.Nanos, since int64) {
 	}
 }
 
-// appeared reports whether a series that is new counts from nothing on: its instance has
-// reported for a while, or began after its service was known. A status that no request had
-// until then has no series before the first such request.
+// appeared reports whether a new series counts from zero: its instance has reported for some time, or
+// started after its service was known. A status code has no series before its first request.
 func (g *graph) appeared(s *series, p *model.Point) bool {
 	inst := g.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, p.Time)
 	return inst.first+together < p.Time || s.service.first != 0 && p.Start > s.service.first+together
 }
 
-// span is the slots that a point covers: those since the one before, a few minutes at most.
+// span returns the buckets that a point covers: since the previous point, a few minutes at most.
 func (r *red) span(e *Engine, t model.Nanos) (first, last int64) {
 	last = e.slotOf(t)
 	first = last
@@ -151,7 +149,8 @@ func (r *red) span(e *Engine, t model.Nanos) (first, last int64) {
 	return min(first, last), last
 }
 
-// ownCode says that the time is the service's own, where the time of its calls is known.
+// ownCode is added to a text if the service's own code takes the time, where the time of its calls is
+// known.
 func ownCode(s *sign, o *operation, now model.Nanos) string {
 	if s.whole = o.service.metering != nil && o.service.unseen(now); s.whole {
 		return ""
@@ -179,8 +178,8 @@ func (g *graph) meter(s *series, first, last int64, n, seconds float32) {
 	m.observe(first, last, meter{requests: n, failed: failed, seconds: seconds})
 }
 
-// repeats reports whether a counter counts what a distribution of the same service counts as well,
-// perhaps with fewer attributes.
+// repeats reports whether a counter counts the same requests as a histogram of the service, possibly
+// with fewer attributes.
 func (s *service) repeats(r *red, t model.Nanos) bool {
 	newest := &s.served
 	if r.Kind == kindClient {
@@ -193,11 +192,11 @@ func (s *service) repeats(r *red, t model.Nanos) bool {
 	return *newest != 0 && t < *newest+countedFor
 }
 
-// maxReplicas bounds the replicas whose counters of one kind are kept apart; SDKs generate a new
-// service.instance.id at each start.
+// maxReplicas bounds the replicas whose counters of one kind are kept apart, because SDKs generate a
+// new service.instance.id at each start.
 const maxReplicas = 64
 
-// counted is by how much the counter of a replica grew since the point before.
+// counted is the increase of a replica's counter since the previous point.
 func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2[float64, float32] {
 	n := value
 	if accumulates {
@@ -216,7 +215,7 @@ func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2
 		case !known && !r.started:
 			r.started = true
 			return nil
-		case value >= before: // else it began again
+		case value >= before: // else it was reset
 			n -= before
 		}
 		if !known && len(r.counts) > 1 {
@@ -230,7 +229,7 @@ func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2
 	}
 }
 
-// summed is how many requests came since the point before, each with their mean duration.
+// summed is the number of requests since the previous point, each with their mean duration.
 func (r *red) summed(of *model.Summary, accumulates bool) iter.Seq2[float64, float32] {
 	n, sum := of.Count, of.Sum
 	if accumulates {
@@ -239,7 +238,7 @@ func (r *red) summed(of *model.Summary, accumulates bool) iter.Seq2[float64, flo
 		if first {
 			return nil
 		}
-		if n >= count { // else it began again
+		if n >= count { // else it was reset
 			n, sum = n-count, sum-before
 		}
 	}

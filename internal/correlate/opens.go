@@ -9,8 +9,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// openingStrength is the most of what shows together with another sign, of these classes
-// and without the signs that open no incident.
+// openingStrength is the largest strength of anomalies of these classes that began together with
+// another one and may open an incident.
 func (s *suspect) openingStrength(with *sign, list ...class) float64 {
 	most := 0.0
 	for _, g := range s.signs {
@@ -21,19 +21,19 @@ func (s *suspect) openingStrength(with *sign, list ...class) float64 {
 	return most
 }
 
-// setsInWithin is how far apart the onsets of two anomalies may be that support each other
-// as one change: their dates are known to some slots.
+// setsInWithin is how far apart the onsets of two anomalies may be that support each other as one
+// change: they are known to a few buckets.
 const setsInWithin = 30 * model.Nanos(1e9)
 
-// meets reports whether two signs set in at about the same time: two that are weak and
-// come one after the other are two chances and no fault.
+// meets reports whether two anomalies began at about the same time. Two weak ones, one after the
+// other, are more likely chance than a fault.
 func (s *sign) meets(other *sign) bool {
 	return max(s.onset, other.onset)-min(s.onset, other.onset) <= setsInWithin
 }
 
-// alarms reports whether the suspect is reason enough to open an incident: by
-// one sign, or by signs of several classes, whose logarithms add up as they are
-// seen by different means. Metrics are left out of the sum; see seriesSign.
+// alarms reports whether the candidate is strong enough to open an incident: by one anomaly, or by
+// anomalies of several classes, whose strengths add up because they are measured by different means.
+// Metrics are not added; see seriesSign.
 func (s *suspect) alarms(at float64) bool {
 	return slices.ContainsFunc(s.signs, func(g *sign) bool {
 		if g.alarms(at) {

@@ -11,35 +11,37 @@ import (
 
 const (
 	outcomeCost = 3568 // bytes of the outcomes of an operation with its histograms
-	// slowShare is the share of requests that are slow by definition while nothing
-	// is wrong: those beyond the 99th percentile.
+	// slowShare is the share of requests that are slow in the baseline by definition: those beyond the
+	// 99th percentile.
 	slowShare = 0.01
-	// longShare is the least share of requests that take half as long again as half of them do.
+	// longShare is the least share of requests in the baseline that take half as long again as the
+	// median.
 	longShare = 0.05
 )
 
-// requestKind says how a request is counted.
+// requestKind is how a request is counted.
 type requestKind uint8
 
 const (
-	requestServed requestKind = iota // a request that another service makes
+	requestServed requestKind = iota // a request of another service, by its server
 	requestEntry                     // a request from outside: its caller sends no telemetry
-	requestCall                      // a call as its caller sees it
+	requestCall                      // a call, by its caller
 )
 
-// outcomeKey names the requests that are counted together: those of an operation,
-// or the calls from one service to another.
+// outcomeKey identifies requests that are counted together: those of an operation, or the calls from
+// one service to another.
 type outcomeKey struct {
 	kind    requestKind
-	service string // that serves, or calls
+	service string // the service that serves, or calls
 	what    string // the operation, or the callee
 }
 
-// outcome counts requests. Those that fail are not slow as well.
+// outcome counts requests. A request that failed is not counted as slow, too.
 type outcome struct {
 	n, failed, slow float32
-	scaled          float32 // n with the requests that sampled ones stand for
-	// long took half as long again as half of the requests do, of timed whose baseline is known.
+	scaled          float32 // n, scaled up by adjusted counts
+	// long is how many of timed took half as long again as the median; timed counts those whose median is
+	// known.
 	long, timed float32
 }
 
@@ -52,7 +54,7 @@ func (o *outcome) add(other outcome) {
 	o.timed += other.timed
 }
 
-// byMedian is the outcome with the long requests for the slow ones.
+// byMedian returns the outcome with long requests in place of slow ones.
 func (o outcome) byMedian() outcome {
 	if o.n > 0 {
 		o.scaled *= (o.timed + o.failed) / o.n
@@ -63,46 +65,47 @@ func (o outcome) byMedian() outcome {
 
 func (o outcome) hit() float64 { return float64(o.failed + o.slow) }
 
-// outcomes is how requests of one kind ended over time: recent slots apart, what is
-// older in the baseline. What an open incident affects never joins the baseline.
+// outcomes counts how requests of one key ended: recent buckets individually, older ones in the
+// baseline. Requests that an open incident affects never join the baseline.
 type outcomes struct {
 	key    outcomeKey
-	head   int64 // the newest slot
+	head   int64 // the newest bucket
 	recent [recentSlots]outcome
 	old    outcome // decays by half in an hour
 
 	pace
 	hits firstTimes
-	well int // requests in a row that were not affected
-	// since is the slot from which on incidents affect it, 0 for none; until is the
-	// last one, 0 while holders of them go on.
+	well int // unaffected requests in a row
+	// since is the bucket from which on incidents affect it, 0 for none; until is the last one, 0 while
+	// any of them is open.
 	since, until int64
 	holders      int
-	every        int64  // slots between two points of the metric that counts the requests
-	metric       string // that counts them, "" for spans
+	every        int64  // buckets between two points of the metric that counts the requests
+	metric       string // name of the metric that counts them, "" for spans
 	timed        bool   // that metric has durations
 	metricLast   model.Nanos
 }
 
-// countedFor is how long the metric that counts requests may be silent until another one may.
+// countedFor is for how long the metric that counts requests may be silent until another one replaces
+// it.
 const countedFor = 600 * model.Nanos(1e9)
 
-// countedBy reports whether a series is of the metric that counts the requests.
+// countedBy reports whether a series belongs to the metric that counts the requests.
 func (o *outcomes) countedBy(s *series, now model.Nanos) bool {
 	if o.metric != s.name && o.metric != "" && o.metricLast+countedFor > now && (o.timed || !s.red.Timed) {
-		return false // a distribution replaces a counter, not the reverse
+		return false // a histogram replaces a counter, not the reverse
 	}
 	o.metric, o.metricLast, o.timed = s.name, max(o.metricLast, s.last), s.red.Timed
 	return true
 }
 
-// observe counts a request, and reports whether it failed or was slow: by how long those of
-// its route take, nil for none, once that is known, otherwise by all of the operation.
+// observe counts a request, and reports whether it failed or was slow. Slow is relative to the
+// requests of its route, if enough of those are known, else to all of the operation. route may be nil.
 func (o *outcomes) observe(slot int64, route *pace, failed bool, took model.Nanos, stands float32) (hit bool) {
 	return o.observeAll(slot, route, failed, took, 1, stands)
 }
 
-// observeAll counts n requests that are alike.
+// observeAll counts n equal requests.
 func (o *outcomes) observeAll(slot int64, route *pace, failed bool, took model.Nanos, n, stands float32) (hit bool) {
 	o.advance(slot)
 	if slot <= o.head-recentSlots {
@@ -170,7 +173,7 @@ func (o *outcomes) advance(slot int64) {
 	}
 }
 
-// affected reports whether an incident affects it in a slot.
+// affected reports whether an incident affects it in a bucket.
 func (o *outcomes) affected(slot int64) bool {
 	return o.since != 0 && slot >= o.since && (o.until == 0 || slot <= o.until)
 }
@@ -189,7 +192,7 @@ func (o *outcomes) at(slot int64) outcome {
 	return o.recent[slot%recentSlots]
 }
 
-// between sums the recent slots from first to last.
+// between sums up the recent buckets from first to last.
 func (o *outcomes) between(first, last int64) outcome {
 	var sum outcome
 	for slot := max(first, o.head-recentSlots+1); slot <= min(last, o.head); slot++ {
@@ -198,20 +201,20 @@ func (o *outcomes) between(first, last int64) outcome {
 	return sum
 }
 
-// norms are shares of requests while nothing is wrong.
+// norms are shares of requests in the baseline.
 type norms struct{ failed, slow, long float64 }
 
-// byMedian are the norms of outcomes by median.
+// byMedian returns the norms for outcomes by median.
 func (b norms) byMedian() norms {
 	b.slow = b.long
 	return b
 }
 
-// usual are the shares of requests that fail, that are slow and that take long before a slot.
+// usual returns the shares of failed, slow and long requests before a bucket.
 func (o *outcomes) usual(before int64) norms {
 	sum := o.old
 	sum.add(o.between(0, before-1))
-	// A request more of each kind than was seen: a baseline of none knows little.
+	// One more request of each kind than was seen: few requests without a failure prove little.
 	n := float64(sum.n) + 1
 	return norms{
 		failed: min(0.99, max(leastFailed, float64(sum.failed)/n)),
@@ -220,18 +223,18 @@ func (o *outcomes) usual(before int64) norms {
 	}
 }
 
-// failedBefore is the share of requests that failed before a slot, as it was measured.
+// failedBefore is the measured share of failed requests before a bucket.
 func (o *outcomes) failedBefore(slot int64) float64 {
 	sum := o.old
 	sum.add(o.between(0, slot-1))
 	return share(sum.failed, sum.n)
 }
 
-// leastFailed is the share of requests that fail where none is known to: of rare
-// failures not all were seen.
+// leastFailed is the assumed share of failures where none are known: rare failures may not have
+// occurred yet.
 const leastFailed = 0.001
 
-// begin notes that one more incident affects it from a slot on.
+// begin records that one more incident affects it from a bucket on.
 func (o *outcomes) begin(slot int64) {
 	if o.since == 0 || slot < o.since {
 		o.since = slot
@@ -244,7 +247,7 @@ func (o *outcomes) begin(slot int64) {
 	}
 }
 
-// end notes that one of them affects it no longer.
+// end records that one of the incidents no longer affects it.
 func (o *outcomes) end(slot int64) {
 	if o.holders--; o.holders <= 0 {
 		o.holders, o.until, o.during, o.calm = 0, slot, nil, nil

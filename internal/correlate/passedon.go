@@ -9,9 +9,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// A run that fails after one of its calls failed has passed the failure on: traces show
-// it, run by run, also while the callee is not known to fail yet. What a service passes on
-// is evidence on the callee.
+// If a run fails after one of its calls failed, it passes the failure on. Traces show this run by run,
+// even while the callee is not known to fail yet. What a service passes on is evidence about the
+// callee.
 
 // callFailed reports whether a call of the run, or a part of the run itself, failed.
 func callFailed(runs []execution, i int) bool {
@@ -23,7 +23,7 @@ func callFailed(runs []execution, i int) bool {
 	return false
 }
 
-// learnCallFailed counts the run, and its error lines, by whether a call of it failed.
+// learnCallFailed counts the run and its error lines by whether a call of the run failed.
 func (o *operation) learnCallFailed(runs []execution, i int, slot int64, weight float32, notes []note) {
 	if !callFailed(runs, i) {
 		return
@@ -36,9 +36,8 @@ func (o *operation) learnCallFailed(runs []execution, i int, slot int64, weight 
 	}
 }
 
-// passOn notes in how much of what is wrong with runs of an operation since a slot a call
-// failed, beyond what fails always. more is the share of its runs that are wrong, beyond
-// the baseline.
+// passOn sets in which share of the deviating runs since a bucket a call had failed, beyond the calls
+// that always fail. more is the share of runs that deviate, beyond the baseline.
 func (s *sign) passOn(o *operation, since int64, more float64) {
 	if more <= 0 || o.past == nil {
 		return
@@ -60,20 +59,20 @@ func (s *sign) passOn(o *operation, since int64, more float64) {
 	}
 }
 
-// passOn notes of how many of the lines whose runs are known a call had failed.
+// passOn sets for which share of the lines with a known run a call had failed.
 func (l *line) passOn(s *sign) {
 	if l.joined >= minAfter {
 		s.passed = float64(min(l.passedOn, l.joined)) / float64(l.joined)
 	}
 }
 
-// owned is the share of what a sign shows that is the service's own.
+// owned is the share of an anomaly that is the service's own, not passed on.
 func (s *sign) owned() float64 { return 1 - (1-inherited)*s.passed }
 
-// retriedSince is when the same call ended that failed before this one: from then on the
-// caller waits until it tries again. found is false where this is no retry.
+// retriedSince returns when an earlier, failed attempt of the same call ended: from then on the caller
+// waits until it retries. found is false if this is no retry.
 func retriedSince(runs []execution, earlier []int, call int) (end model.Nanos, found bool) {
-	const near = 16 // a caller that makes more calls meanwhile does not wait
+	const near = 16 // if the caller makes more calls in between, it does not wait
 	again := &runs[call]
 	if again.op.key.kind != kindClient {
 		return 0, false
@@ -88,16 +87,16 @@ func retriedSince(runs []execution, earlier []int, call int) (end model.Nanos, f
 }
 
 const (
-	// mostlyPassed is the share of what is wrong with a candidate that it must have passed on
-	// to be rather an effect.
+	// mostlyPassed is the share of a candidate's deviations that it must have passed on to be considered
+	// an effect.
 	mostlyPassed = 0.5
-	// calleeSlots is how many slots an incident waits for evidence on the callee whose
-	// failures its likeliest candidate passes on.
+	// calleeSlots is how many buckets an incident waits for evidence about the callee whose failures its
+	// most likely candidate passes on.
 	calleeSlots = 2
 )
 
-// waitsForCallee reports whether an incident is not to be opened yet: all that is known is
-// of a service that passes failures on, and where they come from shows within moments.
+// waitsForCallee reports whether not to open an incident yet, because all anomalies are of a service
+// that passes failures on, and their origin will be visible within moments.
 func (e *Engine) waitsForCallee(in *incident) bool {
 	root := in.suspects[0]
 	if root.reason == nil || root.reason.passed < mostlyPassed || e.asking() {
@@ -106,8 +105,8 @@ func (e *Engine) waitsForCallee(in *incident) bool {
 	return e.holds(root.service, calleeSlots)
 }
 
-// holds reports whether an incident waits still, for so many slots at most since it was to be
-// opened first.
+// holds reports whether an incident still waits, for at most this many buckets since it could have
+// been opened.
 func (e *Engine) holds(service string, slots int64) bool {
 	for name, since := range e.held {
 		if e.now > since+together {
@@ -121,8 +120,9 @@ func (e *Engine) holds(service string, slots int64) bool {
 	return e.now < since+model.Nanos(slots)*e.slotWidth()
 }
 
-// explainStill lets the cause of a group explain that what depends on it is slow also when it
-// shows no more itself: what goes on for minutes leaves the recent buckets, at each service at another moment.
+// explainStill makes the cause of a group explain slow services that depend on it even if the cause is
+// no longer visible itself: a deviation of minutes leaves the recent buckets of each service at
+// another time.
 func (e *Engine) explainStill(g *group, in *incident) {
 	cause := g.ranking[0]
 	switch cause.reason.key.class {
@@ -134,7 +134,7 @@ func (e *Engine) explainStill(g *group, in *incident) {
 		return
 	}
 	for _, s := range in.suspects {
-		known := s.reason != nil && g.members[s.reason.key] != nil // what is new has its own reason
+		known := s.reason != nil && g.members[s.reason.key] != nil // a new anomaly has its own reason
 		if known && s.reason.key.class == classSelf && e.dependsOn(s.service, cause.service) {
 			s.score = left(s.score, cause.most)
 		}

@@ -11,30 +11,31 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// suspect is a candidate for the root cause: a service with its anomalies.
+// suspect is a service with signs.
 type suspect struct {
 	service string
 	signs   []*sign
 	onset   model.Nanos
-	own     float64 // weight of anomalies that no other service can cause
-	score   float64 // weight that remains after its callees have explained their part
-	alarm   bool    // strong enough to open an incident
+	own     float64 // what only it can have caused
+	score   float64 // what is left to it when its callees are blamed first
+	alarm   bool    // reason enough to open an incident
 	reason  *sign
 	best    [classes]*sign
 	callees []string
-	// excused: a callee explains how slow it is.
+	// excused says that a callee explains how slow it is.
 	excused bool
-	// callsFail: a callee fails.
+	// callsFail says that a callee fails.
 	callsFail bool
-	// spared: a callee or a neighbour is to blame, by kernel events.
+	// spared: the kernel names a callee or a neighbour that is to blame.
 	spared bool
-	// neighbour is the service that uses up the CPU quota which both share.
+	// neighbour uses up the CPU quota that it shares with this one.
 	neighbour string
 }
 
-// weightOf says how directly a class of anomalies points at the location of a fault. Kernel events and
-// the steps of the code count in full. A slow service counts less, because it may have many reasons.
-// Being seen slow by callers, or a different load, is mostly an effect.
+// weightOf says how directly a class of signs names the place of a fault: what
+// the kernel or the code itself says counts in full; being slow counts less, for
+// much can make one slow; being seen slow by others, or being called more, is
+// rather an effect.
 func weightOf(c class) float64 {
 	switch c {
 	case classKernel, classResource, classPath, classEdge, classSilent:
@@ -50,14 +51,15 @@ func weightOf(c class) float64 {
 	}
 }
 
-// inherited is the share of an anomaly that remains although a faulty callee explains it.
+// inherited is what a suspect keeps of signs that a faulty callee explains.
 const inherited = 0.2
 
-// together is how far apart the onsets of a cause and its effect may be. Metrics come once a minute,
-// so two of them may differ by a minute, and their estimated onsets by another.
+// together is how far apart in time a cause and its effect may set in: metrics
+// come once a minute, so that two of them may differ by one, and the estimate of
+// an onset by another.
 const together = 120 * 1_000_000_000
 
-// suspects groups the anomalies by service, and scores the services. The most likely cause is first.
+// suspects groups signs by service and scores the services.
 func (e *Engine) suspects(signs []*sign) []*suspect {
 	byName := map[string]*suspect{}
 	of := func(name string) *suspect {
@@ -77,7 +79,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	for _, s := range byName {
 		s.date()
 	}
-	for _, s := range signs { // anomalies that only support must be from the same time
+	for _, s := range signs { // what only supports must belong to the same moment
 		if at := of(blame[s]); !s.telling() && (at.onset == 0 || near(at.onset, s.onset)) {
 			at.take(s)
 		}
@@ -105,9 +107,9 @@ func (s *suspect) take(g *sign) {
 	}
 }
 
-// date sets the onset: that of the first anomaly with at least half of the strength of the strongest
-// one, because a weak one may be older than the fault. Anomalies that only support are used if there
-// are no others.
+// date says when it set in: with the first of its signs that is half as strong
+// as the strongest, for a weak one may be older than the fault. What only
+// supports dates nothing unless there is nothing else.
 func (s *suspect) date() {
 	most, telling := 0.0, slices.ContainsFunc(s.signs, (*sign).telling)
 	for _, g := range s.signs {
@@ -123,8 +125,9 @@ func (s *suspect) date() {
 	}
 }
 
-// blame decides for each slow edge which end is slow: the one with the larger share of slow edges,
-// because a fault of a host's network affects all of its edges; the callee if both are equal.
+// blame says which end of a slow edge is held to be slow: the one that more of
+// its edges are slow of, for a fault on the way into a host hits them all; the
+// callee if that does not tell.
 func (e *Engine) blame(signs []*sign) map[*sign]string {
 	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
 	for _, s := range signs {
@@ -160,7 +163,7 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 	return blame
 }
 
-// way reports whether the anomaly is about slow calls, so that either end may be slow.
+// way reports whether the sign is of calls that take longer, one end of which is slow.
 func (s *sign) way() bool {
 	return s.key.class == classEdge || s.dependency && s.key.class == classSelf
 }
@@ -178,13 +181,12 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 	}
 }
 
-// weigh scores a candidate: the sum of its strongest anomaly of each class, less what its callees
-// explain.
+// weigh scores a suspect: the sum over classes of its strongest sign, less what
+// a callee explains.
 func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 	fails, slows := s.explained(byName, dated)
 	s.excused, s.callsFail = slows > 0, fails > 0
-	// a failing run skips steps, so both classes are evidence of the same runs and count once
-	strays := 0.0
+	strays := 0.0 // a run that fails skips steps: both tell of the same runs
 	for c, g := range s.best {
 		if g == nil {
 			continue
@@ -207,22 +209,23 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 			s.own += g.weight()
 		case classKernel, classResource:
 			s.own += g.unexplained(fails)
-		default: // counts, but is no evidence that this service is the origin
+		default: // counts, but is not evidence that this service is the origin
 		}
 		s.score += g.unexplained(fails)
 	}
 	s.score += strays
-	// A kernel event that never occurred before at the service is the reason.
+	// What the kernel never told before is why the service itself fails or is slow.
 	if k := s.best[classKernel]; k != nil && k.novel && (fails == 0 || !k.effect()) {
 		s.reason = k
 	}
 }
 
-// explained returns how strongly callees deviate that may explain why the candidate fails or is slow.
-// Anomalies of a callee that ended before are not counted. dated is the precision of onsets.
+// explained is how strange the callees are that may make it fail or be slow: while
+// they are, for what was over before explains nothing. dated is how exactly a
+// moment is known.
 func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fails, slows float64) {
 	if !slices.ContainsFunc(s.signs, (*sign).telling) {
-		dated = together // known from metrics only
+		dated = together // by metrics alone
 	}
 	since := s.onset - min(s.onset, dated)
 	for _, name := range s.callees {
@@ -230,11 +233,11 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 		if callee.onset > s.onset+together {
 			continue
 		}
-		// A slow callee also fails its callers: they stop waiting.
+		// A slow one fails its callers too: they give up.
 		fails = max(fails, callee.weightIn(since, classKernel, classResource, classPath, classError, classEdge), callee.blamedBy(s, since))
 		slows = max(slows, callee.weightIn(since, classKernel, classResource, classEdge, classSelf))
 		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
-			// Few events are enough: without a server, nothing is served.
+			// Few events are enough: without a server nothing is served.
 			s.spared, fails, slows = true, maxStrength, maxStrength
 		}
 	}
@@ -244,13 +247,13 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 	return fails, slows
 }
 
-// left is the weight that remains of an anomaly that callees explain: they explain as much as they
-// deviate themselves, except for the share inherited.
+// left is what is left of a sign when callees explain it, which they can as far
+// as they are strange themselves.
 func left(weight, callees float64) float64 {
 	return weight - (1-inherited)*min(weight, callees)
 }
 
-// weightIn is the largest weight of an anomaly of these classes that was seen at that time or later.
+// weightIn is the most of a sign of these classes that shows at that time or later.
 func (s *suspect) weightIn(since model.Nanos, list ...class) float64 {
 	most := 0.0
 	for _, g := range s.signs {
@@ -261,7 +264,7 @@ func (s *suspect) weightIn(since model.Nanos, list ...class) float64 {
 	return most
 }
 
-// rank puts candidates that are strong enough for an incident first.
+// rank puts those that are reason enough for an incident before the others.
 func (s *suspect) rank() int {
 	if s.alarm {
 		return 1
@@ -269,7 +272,7 @@ func (s *suspect) rank() int {
 	return 0
 }
 
-// shown is the weight of all anomalies, explained or not.
+// shown is the weight of all its anomalies, whoever explains them.
 func (s *suspect) shown() float64 {
 	sum := 0.0
 	for _, g := range s.best {

@@ -10,19 +10,18 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// way is what the way between two services costs in this system: the median of
-// its edges and their spread, in the logarithm. An edge that is not known for
-// long is compared with the others, for the way is the network's and the same
-// for all of them to a factor.
+// way describes how long calls spend on the network in this system: median and spread over all edges,
+// of the logarithm. An edge that is not known for long is compared with the others, because the
+// network is the same for all of them up to a factor.
 type way struct {
 	edges          int
 	center, spread float64
 }
 
-// minEdges is how many edges tell what is usual: as many as a baseline needs.
+// minEdges is how many edges a baseline needs.
 const minEdges = minBefore
 
-// usualWay learns what is usual from the edges that are used.
+// usualWay computes the baseline from the edges in use.
 func (e *Engine) usualWay() way {
 	var means []float64
 	for _, c := range e.graph.calls.all() {
@@ -38,8 +37,8 @@ func (e *Engine) usualWay() way {
 	return way{edges: len(means), center: center, spread: max(normalMAD*mad(means, center), math.Ln2)}
 }
 
-// exceeds tells how much longer than usual an edge takes that has no past of its
-// own yet.
+// exceeds returns how much longer than the baseline calls of an edge without a history spend on the
+// network.
 func (w way) exceeds(c *call) change {
 	total := c.gap.total()
 	if w.edges == 0 || !c.paired || c.gap.old.n > 0 || total.n < minBefore {
@@ -66,9 +65,9 @@ func (g *graph) paired(caller, callee string) bool {
 	return false
 }
 
-// tellWay makes a sign one of the way between two services. What lines show of a way holds the
-// caller's own work before and after the call, too: if others get to the callee as fast as
-// before meanwhile, it is a sign of the caller.
+// tellWay makes an anomaly one of the network between two services. If only log lines are known, the
+// time includes the caller's own work before and after the call. If other callers reach the callee as
+// fast as before, it is therefore an anomaly of the caller.
 func (g *graph) tellWay(s *sign, key callKey, since int64) {
 	s.key.class = classEdge
 	if !key.derived || !g.reached(key, since) {
@@ -80,7 +79,7 @@ func (g *graph) tellWay(s *sign, key callKey, since int64) {
 	}
 }
 
-// reached reports whether another caller gets to the callee as fast as before.
+// reached reports whether another caller reaches the callee as fast as before.
 func (g *graph) reached(key callKey, since int64) bool {
 	for other, held := range g.calls.all() {
 		if other.callee != key.callee || other.caller == key.caller || !other.derived {
@@ -99,14 +98,14 @@ func (g *graph) reached(key callKey, since int64) bool {
 	return false
 }
 
-// ring keeps the newest references to records.
+// ring keeps the newest exemplars.
 type ring struct {
 	refs [exemplars]reference
 	next int
 }
 
 type reference struct {
-	metric bool // the uid is that of a series
+	metric bool // uid is the id of a metric series
 	trace  model.TraceID
 	span   model.SpanID
 	uid    string
@@ -118,7 +117,7 @@ func (r *ring) add(ref reference) {
 	r.next++
 }
 
-// evidence lists the records, with what they show.
+// evidence lists the records, each with the description text.
 func (r *ring) evidence(text string) []model.EvidenceRef {
 	var list []model.EvidenceRef
 	for i := range r.refs {

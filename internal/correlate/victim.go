@@ -12,64 +12,63 @@ import (
 )
 
 const (
-	// minHitRequests is how many requests must fail or be slow beyond the baseline
-	// before anyone counts as affected: one may be chance, two a retry of it.
+	// minHitRequests is how many requests must fail or be slow beyond the baseline until anyone counts as
+	// affected: one may be chance, and a second one its retry.
 	minHitRequests = 3
 	// minHitShare is the least share of the requests of an operation that matters.
 	minHitShare = 0.01
-	// minSlowShare is that of slow ones, of which there always are some.
+	// minSlowShare is the least share for slow requests, some of which always occur.
 	minSlowShare = 0.03
-	// minLongShare is that of requests that take half as long again as half of them did.
+	// minLongShare is the least share for requests that take half as long again as the median.
 	minLongShare = 0.15
-	// healthy is the logarithm of the likelihood ratio at which requests count as
-	// being as before: twenty to one.
+	// healthy is the log-likelihood ratio from which requests count as recovered: twenty to one.
 	healthy = 3
-	// better is that at which they count as recovering.
+	// better is the log-likelihood ratio from which they count as recovering.
 	better = 1
-	// maxVictims bounds what an incident counts requests of.
+	// maxVictims bounds the operations whose requests an incident counts.
 	maxVictims = 64
-	// peakSlots is the stretch over which the peak is measured: half a minute.
+	// peakSlots is the number of buckets over which the peak is measured: half a minute.
 	peakSlots = 6
-	// idleSlots is after how many slots without a request nothing is known: a minute.
+	// idleSlots is the number of buckets without a request after which the state is unknown: a minute.
 	idleSlots = 12
-	// calmSlots is how long no request may be affected where few come: a minute.
+	// calmSlots is for how many buckets no request may be affected where only few arrive: a minute.
 	calmSlots = 12
 )
 
-// victim is what an incident affects, with its requests since then.
+// victim is an affected operation or call, with its requests since the incident began.
 type victim struct {
 	key             outcomeKey
-	since, upto     int64       // slots counted
-	total           outcome     // until the last affected request
-	pending, window outcome     // since then, and of the last half minute
-	norms           norms       // shares before
-	median          bool        // it is judged by what takes long, not by what takes longest
-	knownFailed     float64     // share that failed before as it was measured, without a least one
-	well            float64     // logarithm of the likelihood that it is as before against affected still
-	wellSince       int64       // the slot at which that began to rise
-	busy            int64       // the newest slot with a request
-	every           int64       // slots between two points of the metric that counts them
-	first           model.Nanos // when the first request was affected
+	since, upto     int64       // buckets counted, from and to
+	total           outcome     // up to the last affected request
+	pending, window outcome     // since then, and in the last half minute
+	norms           norms       // shares of the baseline
+	median          bool        // judged by requests that take long (see outcome.long) instead of slow ones
+	knownFailed     float64     // measured share of failures in the baseline, without the lower bound
+	well            float64     // log-likelihood ratio of recovery
+	wellSince       int64       // bucket in which it began to rise
+	busy            int64       // newest bucket with a request
+	every           int64       // buckets between two points of the metric that counts the requests
+	first           model.Nanos // time of the first affected request
 	before95, now95 float64
-	since95         float64 // of the requests since the incident began
+	since95         float64 // 95th percentile since the incident began
 	recovered       bool
-	inner           bool // services call it: its users see what those answer
+	inner           bool // called by other services: users are affected through those
 }
 
-// excess is what failed and what was slow beyond the baseline.
+// excess is the number of failed and of slow requests beyond the baseline.
 func (v *victim) excess() (failed, slow float64) {
 	return excessOf(v.total, v.norms)
 }
 
-// excessOf is what failed and what was slow beyond the norms. Of those that a fault slows down,
-// some would have been slow anyway.
+// excessOf is the number of failed and of slow requests beyond the norms. Some of the requests that a
+// fault slows down would have been slow anyway.
 func excessOf(o outcome, by norms) (failed, slow float64) {
 	failed = max(0, float64(o.failed)-by.failed*float64(o.n))
 	slow = max(0, float64(o.slow)-by.slow*float64(o.n-o.failed)) / (1 - by.slow)
 	return failed, slow
 }
 
-// scale is how many requests each that was seen stands for.
+// scale is how many requests each observed one stands for.
 func (o outcome) scale() float64 {
 	if o.n <= 0 {
 		return 1
@@ -77,7 +76,7 @@ func (o outcome) scale() float64 {
 	return max(1, float64(o.scaled)/float64(o.n))
 }
 
-// hurt reports whether requests fail or are slow beyond what the norms explain.
+// hurt reports whether more requests fail or are slow than the norms explain.
 func hurt(o outcome, by norms) bool {
 	failed, slow := excessOf(o, by)
 	n := float64(o.n)
@@ -85,9 +84,8 @@ func hurt(o outcome, by norms) bool {
 		slow >= minSlowShare*n && surplus(float64(o.slow), n, by.slow) >= hintStrength)
 }
 
-// longer reports whether half of the requests of the slots take half as long again as they
-// did, or so many that it is certain. Requests of one slot delay each other: they are no
-// independent observations.
+// longer reports whether half of the requests take half as long again as their median, or so many that
+// it is certain. Requests of one bucket delay each other, so they are not independent observations.
 func longer(o outcome, by norms, slots int64) bool {
 	o, by = o.byMedian(), by.byMedian()
 	n := float64(o.n)
@@ -99,8 +97,7 @@ func longer(o outcome, by norms, slots int64) bool {
 	return slow >= minHitRequests && slow >= minLongShare*n && surplus(float64(o.slow)/n*known, known, by.slow) >= hintStrength
 }
 
-// surplus is twice the logarithm of the likelihood ratio of a share against the usual
-// one, 0 where there is no more than usual.
+// surplus is twice the log-likelihood ratio of a share against the baseline, 0 if it is not larger.
 func surplus(k, n, usual float64) float64 {
 	if n <= 0 || k/n <= usual {
 		return 0
@@ -112,8 +109,7 @@ func surplus(k, n, usual float64) float64 {
 	return 2 * ratio
 }
 
-// count adds the slots up to and including the newest that is complete, and weighs
-// whether requests are as before again.
+// count adds the buckets up to the newest complete one, and judges whether requests have recovered.
 func (v *victim) count(o *outcomes, newest int64) {
 	for slot := max(v.upto+1, newest-recentSlots+1); slot <= newest; slot++ {
 		at := v.seen(o.at(slot))
@@ -130,7 +126,7 @@ func (v *victim) count(o *outcomes, newest int64) {
 	}
 }
 
-// seen is an outcome as the victim is judged.
+// seen converts an outcome to the measure by which the victim is judged.
 func (v *victim) seen(o outcome) outcome {
 	if v.median {
 		return o.byMedian()
@@ -138,9 +134,8 @@ func (v *victim) seen(o outcome) outcome {
 	return o
 }
 
-// weigh is a cumulative sum (Page, 1954) of the likelihood that the requests of a
-// slot are as before, against a quarter of the excess until now: what one of four
-// replicas still does is no recovery.
+// weigh adds to a cumulative sum (Page, 1954) the log-likelihood ratio of recovery against a quarter
+// of the excess so far: if one of four replicas still fails, that is no recovery.
 func (v *victim) weigh(at outcome, slot int64) {
 	failed, slow := v.excess()
 	usual := min(0.9, v.norms.failed+v.norms.slow)
@@ -152,20 +147,20 @@ func (v *victim) weigh(at outcome, slot int64) {
 		v.total.add(v.pending)
 		v.pending = outcome{}
 	}
-	// Long health must not hide that it is affected again.
+	// A long healthy time must not hide a new deviation.
 	v.well = min(v.well, 2*healthy)
 	v.recovered = v.well >= healthy
 }
 
-// calm reports whether nothing was affected for a while, where few requests come.
+// calm reports whether nothing was affected for a while, where only few requests arrive.
 func (v *victim) calm(newest int64) bool {
 	return newest-v.wellSince >= calmSlots && v.busy > v.wellSince
 }
 
-// idle reports whether there were no requests by which to judge it.
+// idle reports whether there were no requests to judge by.
 func (v *victim) idle(newest int64) bool { return newest-v.busy >= max(idleSlots, 2*v.every) }
 
-// follow looks for what the group affects, and counts its requests.
+// follow finds what the group affects, and counts its requests.
 func (e *Engine) follow(g *group, newest int64) {
 	upstream := e.upstreamOf(g)
 	first := e.slotOf(g.span().Start) - 1
@@ -197,7 +192,7 @@ func (e *Engine) follow(g *group, newest int64) {
 	g.measurePeak(newest)
 }
 
-// affect adds a victim, from the first slot on that shows it.
+// affect adds a victim, from the first bucket on in which it is affected.
 func affect(g *group, o *outcomes, first, newest int64, by norms, median bool) *victim {
 	v := &victim{key: o.key, norms: by, median: median}
 	for slot := first; slot < newest; slot++ {
@@ -218,7 +213,7 @@ func affect(g *group, o *outcomes, first, newest int64, by norms, median bool) *
 	return v
 }
 
-// mayAffect reports whether requests of the key may suffer from the group's cause.
+// mayAffect reports whether the group's cause may affect requests of the key.
 func (e *Engine) mayAffect(g *group, key outcomeKey, upstream map[string]bool) bool {
 	if key.kind != requestCall && e.fleeting(key.service) {
 		return false
@@ -233,7 +228,7 @@ func (e *Engine) mayAffect(g *group, key outcomeKey, upstream map[string]bool) b
 	}
 }
 
-// atCause reports whether the requests are those to the cause itself.
+// atCause reports whether the requests are served by the cause itself.
 func (g *group) atCause(key outcomeKey) bool {
 	if key.kind == requestCall {
 		return key.what == g.cause() || g.place.hits(key.what)
@@ -259,9 +254,9 @@ func (g *group) measurePeak(newest int64) {
 	}
 }
 
-// entries are the victims that users see: entry requests or, where none are known,
-// those served by the group's services. A request that the kernel saw arrive at a database
-// begins a trace, but its service's callers are what users see, if they are affected.
+// entries are the victims that users see: entry requests or, if none are known, those served by the
+// group's services. A request that the kernel saw arrive at a database begins a trace as well; if
+// services that call it are affected, users see those instead.
 func (g *group) entries() []*victim {
 	for _, kind := range [...]requestKind{requestEntry, requestServed, requestCall} {
 		var outer, all []*victim
@@ -285,7 +280,7 @@ func (g *group) entries() []*victim {
 	return nil
 }
 
-// byHits orders victims by affected requests.
+// byHits orders victims by the number of affected requests.
 func byHits(a, b *victim) int {
 	af, as := a.excess()
 	bf, bs := b.excess()

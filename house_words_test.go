@@ -72,8 +72,7 @@ func TestTextsUseCommonWords(t *testing.T) {
 // isInternalUnit spares the engine's name for what it counts in a bucket.
 func isInternalUnit(text string) bool { return text == "per slot" }
 
-// TestDocumentsUseCommonWords checks all documents for users, and the headings of
-// the others, such as decisions.
+// TestDocumentsUseCommonWords checks all documents for users, and the headings of decisions.
 func TestDocumentsUseCommonWords(t *testing.T) {
 	heading := regexp.MustCompile(`(?m)^#{1,6} .+$`)
 	for _, document := range files(t, ".md") {
@@ -81,7 +80,7 @@ func TestDocumentsUseCommonWords(t *testing.T) {
 			continue
 		}
 		prose := withoutCode(read(t, document))
-		if within(document, []string{"docs/adr", "docs/explanation/correlation.md"}) {
+		if within(document, []string{"docs/adr"}) {
 			prose = strings.Join(heading.FindAllString(prose, -1), "\n")
 		}
 		for i, line := range strings.Split(prose, "\n") {

@@ -177,7 +177,7 @@ func TestWriterStoresEachOnce(t *testing.T) {
 	assert.Equal(t, count, acknowledged)
 	stats := w.Stats()
 	assert.EqualValues(t, count, stats.Accepted)
-	assert.NotZero(t, stats.Duplicates, "a cut after storing is told as such")
+	assert.NotZero(t, stats.Duplicates, "a cut after storing is reported as such")
 	assert.NotZero(t, stats.Cuts)
 }
 

@@ -26,7 +26,7 @@ const (
 	writeShare   = 6
 	maxWriteRoom = 96 << 20
 	// garbageRoom is the least room for garbage beside what lives, and for the
-	// runtime itself: with less the collector would hardly let go of the processor.
+	// runtime itself: with less the garbage collector would use most of the CPU.
 	garbageRoom = 32 << 20
 	// overshoot is the share of the stores by which the heap is aimed lower than it
 	// may grow, for the runtime's limit is passed a little while it collects: one in

@@ -50,7 +50,7 @@ func NewGate(c Config) *Gate {
 	return g
 }
 
-// Enabled reports whether records pass at all.
+// Enabled reports whether any record passes.
 func (g *Gate) Enabled() bool { return g.enabled }
 
 // Open reports whether everything passes, so that no record need be looked at.

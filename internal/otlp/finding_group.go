@@ -111,7 +111,7 @@ func groupFrom(event *model.Event, from known, identity model.FindingIdentity) *
 	}
 }
 
-// rootCause writes the analysis, and the first factor once more by itself, so
+// rootCause writes the analysis, and the first factor again by itself, so
 // that a back end can select and count by it.
 func (f *fields) rootCause(r *model.RootCause) {
 	if len(r.Factors) > 0 {

@@ -16,7 +16,7 @@ import (
 
 // ReadMetrics adds the data points to a batch, in their order. It reads the same
 // as PointsFromMetrics, but packs attributes straight from pdata: a point of a
-// series that the store knows costs no memory at all.
+// series that the store knows costs no memory.
 func ReadMetrics(batch *model.PointBatch, metrics pmetric.Metrics) {
 	p := pointPacker{batch: batch}
 	for _, ofResource := range metrics.ResourceMetrics().All() {

@@ -10,7 +10,7 @@ import (
 )
 
 // pointSizes counts what the points of one batch are made of. Bucket bounds are
-// not counted: they hardly ever change from point to point and are shared.
+// not counted: they rarely change from point to point and are shared.
 type pointSizes struct {
 	points, attributes, exemplars       int
 	histograms, exponentials, summaries int

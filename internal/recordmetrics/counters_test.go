@@ -60,7 +60,7 @@ func TestLogRecordsAreCountedByServiceAndSeverity(t *testing.T) {
 
 	c.CountEvents(records(service("shop"), 17, 4))
 	points = c.Points("scope", later.Add(time.Second))
-	assert.Len(t, points, 3, "the zero is told once")
+	assert.Len(t, points, 3, "the zero is reported once")
 	assert.EqualValues(t, 7, pointsNow(points, "tapio.log.records", later.Add(time.Second))["service.name=shop severity=ERROR"].Bits)
 }
 

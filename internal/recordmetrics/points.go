@@ -99,7 +99,7 @@ func text(key, value string) model.KeyValue {
 	return model.KeyValue{Key: key, Value: model.StringValue(value)}
 }
 
-// attributes names the service once more, for those who select by it; or says that this
+// attributes repeats the name of the service for those who select by it; or says that this
 // series stands for all that there was no room for.
 func (p *points) attributes(service string, overflow bool) model.Attributes {
 	if overflow {

@@ -23,7 +23,7 @@ const (
 	// counts: the most frequent of those that it counts.
 	fullValues = 16
 	// rareFactor is the least number of records for each value that is counted. The
-	// values of a label with too many values and fewer records hardly repeat; they are
+	// values of a label with too many values and fewer records rarely repeat; they are
 	// not counted any further.
 	rareFactor = 4
 	// maxBlockCounts bounds the bytes that the counts by block take for each label,
@@ -102,7 +102,7 @@ type labelCounter struct {
 	byInt   map[int64]int
 	latest  int // place of the value counted last
 	full    bool
-	rare    bool // its values hardly repeat
+	rare    bool // its values rarely repeat
 
 	always    bool // count by block however many bytes that takes
 	byBlock   bool

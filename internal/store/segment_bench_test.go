@@ -83,7 +83,7 @@ func (s *shop) events(n int) []model.Event {
 	return rows
 }
 
-// wide makes log records of ten attributes, half of which hardly repeat.
+// wide makes log records of ten attributes, half of which rarely repeat.
 func (s *shop) wide(n int) []model.Event {
 	rows := s.events(n)
 	for i := range rows {

@@ -95,7 +95,7 @@ func awaitPort(t testing.TB, port int, log *bytes.Buffer) {
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		return err == nil && conn.Close() == nil
-	}, 20*time.Second, 20*time.Millisecond, "nobody listens: %s", log)
+	}, 20*time.Second, 20*time.Millisecond, "no program listens: %s", log)
 }
 
 func runRedis(t *testing.T) (port int) {

@@ -62,7 +62,7 @@ func removeIfEmpty(t *testing.T, folder string) {
 		err := os.Remove(folder)
 		children, _ := filepath.Glob(filepath.Join(folder, "*", "cgroup.procs"))
 		return err == nil || errors.Is(err, os.ErrNotExist) || len(children) > 0
-	}, time.Minute, 20*time.Millisecond, "somebody is still in %s", folder)
+	}, time.Minute, 20*time.Millisecond, "a process is still in %s", folder)
 }
 
 const (

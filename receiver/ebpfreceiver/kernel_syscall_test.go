@@ -89,7 +89,7 @@ func TestTimedCallsStandForAllThatWereSeen(t *testing.T) {
 }
 
 // An error is worth more than its duration: it is found among calls of which
-// hardly one is timed.
+// almost none is timed.
 func TestErrorsAreCountedExactlyAboveTheBudgetToo(t *testing.T) {
 	s := onThisKernel(t, func(c *Config) {
 		c.Probes.Syscall.ExactCallsPerSecond, c.Probes.Syscall.SampleOneIn = 0, 1024

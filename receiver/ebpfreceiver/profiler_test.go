@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// endAsProfiler is called by TestMain, as the receiver starts this program once more for
+// endAsProfiler is called by TestMain, as the receiver starts this program again for
 // OpenTelemetry's profiler.
 func endAsProfiler() {
 	isProfiler, err := RunProfiler(os.Args[1:])

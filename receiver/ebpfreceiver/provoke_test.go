@@ -135,7 +135,7 @@ func removeCgroup(t *testing.T, folder string) {
 	require.Eventually(t, func() bool {
 		err := os.Remove(folder)
 		return err == nil || errors.Is(err, os.ErrNotExist)
-	}, time.Minute, 20*time.Millisecond, "somebody is still in %s", folder)
+	}, time.Minute, 20*time.Millisecond, "a process is still in %s", folder)
 }
 
 func TestOutOfMemoryInACgroup(t *testing.T) {

@@ -59,6 +59,6 @@ func TestTheWatchReportsItsLosses(t *testing.T) {
 	w.reportLoss()
 	require.Len(t, told, 2)
 	assert.Positive(t, told[0])
-	assert.Zero(t, told[1], "a loss is told once")
+	assert.Zero(t, told[1], "a loss is reported once")
 	require.NoError(t, w.close())
 }

@@ -76,7 +76,7 @@ func (b *batch) renew(serial uint64, now time.Time) {
 		case traceMark:
 			binary.LittleEndian.PutUint64(to, serial)
 		case valueMark:
-			// The lower bits of a double near 100,000: hardly two are the same.
+			// The lower bits of a double near 100,000: almost no two are equal.
 			binary.LittleEndian.PutUint64(to, valueMark&^0xffff_ffff|scattered(serial, i)>>32)
 		default:
 			hex.Encode(to, binary.BigEndian.AppendUint64(nil, scattered(serial, i)))

@@ -93,7 +93,7 @@ func checkOpenMetrics(t *testing.T, text string) {
 	for _, one := range strings.Split(text, "\n") {
 		name, isType := strings.CutPrefix(one, "# TYPE ")
 		if isType {
-			require.False(t, types[name], "one family is told once: %s", name)
+			require.False(t, types[name], "each family is listed once: %s", name)
 			types[name] = true
 		}
 	}

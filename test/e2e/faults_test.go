@@ -245,7 +245,7 @@ func TestTermUnderLoad(t *testing.T) {
 	require.Zero(t, c.Stop(), "it ends in order")
 	writers.Wait()
 	for range 8 {
-		require.Equal(t, codes.Unavailable, status.Code(<-ends), "each is told")
+		require.Equal(t, codes.Unavailable, status.Code(<-ends), "each gets the status")
 	}
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)

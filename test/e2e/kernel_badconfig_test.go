@@ -57,7 +57,7 @@ func TestBadConfigurationOfTheKernelsReceiver(t *testing.T) {
 			for _, word := range says {
 				require.Contains(t, lastError(output), word)
 			}
-			require.LessOrEqual(t, strings.Count(lastError(output), "receivers::ebpf"), 1, "it is told once:\n%s", output)
+			require.LessOrEqual(t, strings.Count(lastError(output), "receivers::ebpf"), 1, "it is logged once:\n%s", output)
 		})
 	}
 }

@@ -120,7 +120,7 @@ func requireKnown(t *testing.T, samples map[string]float64) {
 		names := regexp.MustCompile(`otelcol_\w+`).FindAllString(string(text), -1)
 		require.NotEmpty(t, names)
 		for _, name := range names {
-			require.True(t, known[name] || known[strings.TrimSuffix(name, "_bucket")], "%s names %s, which nobody tells", file, name)
+			require.True(t, known[name] || known[strings.TrimSuffix(name, "_bucket")], "%s names %s, which no component reports", file, name)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func TestStreamTraces(t *testing.T) {
 	sendGRPC(t, c, sent)
 	last := requireSpans(t, client, 0, sent)
 
-	sendGRPC(t, c, sent) // the same spans once more
+	sendGRPC(t, c, sent) // the same spans again
 	requireSpans(t, client, last, sent)
 
 	stream, err := client.StreamTraces(bounded(t), &tapiov1.StreamTracesRequest{

@@ -50,7 +50,7 @@ func TestRestartsAreSeenByTheCounters(t *testing.T) {
 	count(60)
 	begun["payment"] = r.at.Add(-time.Second)
 	count(30)
-	require.Empty(t, r.groups(), "a release begins anew once")
+	require.Empty(t, r.groups(), "a release restarts once")
 	for range 6 {
 		begun["payment"] = r.at.Add(-time.Second)
 		count(2)
@@ -87,7 +87,7 @@ func TestWhatHappensEachNightIsUsual(t *testing.T) {
 			seen[g.GetId()] = true
 		}
 	}
-	require.Positive(t, opened[0], "the first time nobody knows")
+	require.Positive(t, opened[0], "the first time is not known yet")
 	require.Zero(t, opened[days-1], "%v", opened)
 }
 

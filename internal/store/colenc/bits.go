@@ -50,7 +50,7 @@ type BitReader struct {
 // Fill reads ahead to more than 56 bits.
 func (r *BitReader) Fill() {
 	if len(r.Bytes) >= 8 {
-		// What is more than whole bytes is read once more, to the same place.
+		// What is more than whole bytes is read again, to the same place.
 		r.Word |= binary.BigEndian.Uint64(r.Bytes) >> r.Held
 		n := (64 - r.Held) / 8
 		r.Bytes, r.Held = r.Bytes[n:], r.Held+8*n

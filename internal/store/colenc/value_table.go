@@ -7,7 +7,7 @@ import "encoding/binary"
 
 const (
 	// triedValues is how many values of a block a field has before it is judged:
-	// one that hardly repeats is not worth the search.
+	// one that rarely repeats is not worth the search.
 	triedValues = 64
 	// knownShare is the least share of values that must have been known by then:
 	// one in knownShare.

@@ -191,7 +191,7 @@ func (c *Case) print(out io.Writer) {
 	verdict := "missed"
 	switch {
 	case !c.Scored:
-		verdict = "hardly anyone affected"
+		verdict = "almost no one affected"
 	case c.Detected && c.Place == 1 && c.Mechanism:
 		verdict = "right"
 	case c.Detected:

@@ -42,7 +42,7 @@ type Case struct {
 	Entities               []string
 	Mechanisms             []string
 	Requests, Failed, Slow int
-	// Scored is false of a fault that hardly a user noticed.
+	// Scored is false of a fault that almost no user noticed.
 	Scored    bool
 	Detected  bool
 	Place     int // of the right entity among the causes, from 1; 0: none

@@ -44,7 +44,7 @@ func TestObserveFormats(t *testing.T) {
 			c := newCLI(t, &fakeServer{streamLogs: storedLogs(&tapiov1.StreamLogsRequest{})})
 			r := c.run(t, "observe", "-o", format)
 			assert.Equal(t, exitcode.OK, r.code)
-			assert.Equal(t, lossLine, r.errOut, "a loss is told in every format")
+			assert.Equal(t, lossLine, r.errOut, "a loss is printed in every format")
 			requireGolden(t, "observe_"+format+".golden", r.out)
 		})
 	}

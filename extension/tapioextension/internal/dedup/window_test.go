@@ -31,7 +31,7 @@ func TestStoredOnce(t *testing.T) {
 	assert.Nil(t, settle)
 	assert.Equal(t, Outcome{Accepted: 3}, known)
 	store(t, w, "b")
-	assert.NotEqual(t, w.KeyOf([]byte("ab"), []byte("c")), w.KeyOf([]byte("a"), []byte("bc")), "parts are told apart")
+	assert.NotEqual(t, w.KeyOf([]byte("ab"), []byte("c")), w.KeyOf([]byte("a"), []byte("bc")), "parts are kept apart")
 }
 
 func TestFailedMayTryAgain(t *testing.T) {

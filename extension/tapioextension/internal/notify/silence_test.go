@@ -26,7 +26,7 @@ func TestSilences(t *testing.T) {
 			incident("passes by", StateFiring, SeverityError), incident("passes by", StateResolved, SeverityError))
 		time.Sleep(9 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, [][]Change{{ChangeOpened}, {ChangeResolved}}, to.changes(t), "the end of what was told of is told")
+		assert.Equal(t, [][]Change{{ChangeOpened}, {ChangeResolved}}, to.changes(t), "the end of a reported incident is reported")
 		assert.EqualValues(t, 2, m.Silenced())
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()

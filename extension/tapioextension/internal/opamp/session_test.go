@@ -105,7 +105,7 @@ func TestAConfigurationIsSentUntilItIsReported(t *testing.T) {
 	assert.False(t, poll(message(4, takes|reports, false, "")), "it leaves out what is unchanged")
 	assert.False(t, poll(message(5, takes|reports, true, "")), "so does a new description")
 	assert.True(t, poll(message(6, takes|reports, false, "other")))
-	assert.True(t, poll(message(0, takes|reports, true, "")), "it began anew")
+	assert.True(t, poll(message(0, takes|reports, true, "")), "it restarted")
 	assert.False(t, poll(message(1, takes|reports, false, hash)))
 	a.configure("a: 2")
 	assert.True(t, poll(message(2, takes|reports, false, "")))
@@ -145,7 +145,7 @@ func TestGapsAskForTheFullState(t *testing.T) {
 	assert.False(t, asked(9, false))
 	assert.True(t, asked(11, false))
 	assert.False(t, asked(12, true), "there it is")
-	assert.True(t, asked(0, false), "it began anew and says nothing of itself")
+	assert.True(t, asked(0, false), "it restarted and does not describe itself")
 }
 
 // The end of a connection that was replaced says nothing of the agent.

@@ -67,7 +67,7 @@ func (s *State) Observe(spans []model.Span) {
 	}
 }
 
-// writeRequests writes the counts until the context ends, and once more then.
+// writeRequests writes the counts until the context ends, and a last time then.
 func (s *State) writeRequests(ctx context.Context) {
 	ticker := time.NewTicker(writeInterval)
 	defer ticker.Stop()

@@ -163,7 +163,7 @@ func (c *Counter[K, V]) Read(now time.Time, wait func(key *K, value *V) bool, gr
 }
 
 // remove takes the entry out, with what was counted since it was read. What was counted
-// is remembered for an entry that stays, or it would be reported as grown once more.
+// is remembered for an entry that stays, or it would be reported as grown again.
 func (c *Counter[K, V]) remove(key K, now time.Time, grown func(key *K, value, before *V)) error {
 	last := c.before[key]
 	var value V

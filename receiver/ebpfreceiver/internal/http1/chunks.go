@@ -28,7 +28,7 @@ type chunks struct {
 }
 
 // take follows the bytes of a piece from where data begin. It reports how many
-// belong to the body, whether they end it, and whether they are chunks at all.
+// belong to the body, whether they end it, and whether they are chunks.
 func (c *chunks) take(p *Piece, data []byte, length int) (n int, end, ok bool) {
 	if c.blind {
 		return c.takeBlind(p, length)

@@ -13,7 +13,7 @@ type Piece struct {
 	// Seq is the place of the first byte in the stream, modulo 2^32.
 	Seq uint32
 	// Length is how many bytes there were; Data are the first of them, if they
-	// were copied at all, and Tail the last.
+	// were copied, and Tail the last.
 	Length int
 	Data   []byte
 	Tail   []byte

@@ -109,7 +109,7 @@ type process struct {
 // serviceName is that of the process: its end is none of the collector's.
 const serviceName = "tapio-profiler"
 
-// startProcess starts this program once more. Its environment has its name only: this process may have
+// startProcess starts this program again. Its environment has its name only: this process may have
 // secrets there. It ends when its standard input does, which is also when this process is gone.
 func startProcess(ctx context.Context, samplesPerSecond int) (*process, error) {
 	input, hold, err := os.Pipe()

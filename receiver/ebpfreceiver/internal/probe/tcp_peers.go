@@ -174,8 +174,8 @@ func (c *tcpCounts) each(other *tcpCounts, do func(mine, theirs *uint64)) {
 // minus takes a count that is below what it was for one that began again: the peer
 // was forgotten and came again.
 func (c tcpCounts) minus(before tcpCounts) tcpCounts {
-	anew := c.Sent < before.Sent || c.Received < before.Received || c.Connects < before.Connects
-	if anew {
+	reset := c.Sent < before.Sent || c.Received < before.Received || c.Connects < before.Connects
+	if reset {
 		return c
 	}
 	c.each(&before, func(mine, theirs *uint64) { *mine -= *theirs })

@@ -34,7 +34,7 @@ func TestBlockedThreadsAreSampledWithoutBias(t *testing.T) {
 	for range 3 {
 		threads, weighed, lost := sampledPingPong(t)
 		if lost > 0 {
-			t.Logf("%d samples were lost, for the host did more than this test: once more", lost)
+			t.Logf("%d samples were lost, for the host did more than this test: try again", lost)
 			continue
 		}
 		for thread, switches := range threads {

@@ -81,7 +81,7 @@ func newLRU[K comparable, V any](size int, gone func(K, V)) *simplelru.LRU[K, V]
 	return lru
 }
 
-// Begin begins a batch: what is missing in what was read before is read once more.
+// Begin begins a batch: what is missing in what was read before is read again.
 func (r *Resolver) Begin(now time.Time) {
 	r.batch++
 	r.now = now

@@ -10,8 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// insights are the group's texts for those on call, those who write the code and
-// those who decide.
+// insights are the group's texts for each audience: on-call engineers, developers and managers.
 func (e *Engine) insights(g *group, sg *model.SemanticGroup, in *report.Incident) []model.Finding {
 	var list []model.Finding
 	for _, to := range [...]model.InsightAudience{model.AudienceSRE, model.AudienceDeveloper, model.AudienceManager} {
@@ -36,7 +35,7 @@ func textFor(in *report.Incident, sg *model.SemanticGroup, to model.InsightAudie
 	return in.SRE(sg.Actions)
 }
 
-// lasted is how long the group has lasted; it no longer grows once it is over.
+// lasted is how long the group has lasted, up to its end.
 func (e *Engine) lasted(g *group) model.Nanos {
 	span := e.began(g, g.span())
 	if g.over == 0 {

@@ -12,23 +12,22 @@ import (
 
 const (
 	instanceCost = 1024 // bytes of an instance with its counts and names
-	// warmUp is how long a new instance of a service that is known may be slow: caches
-	// are cold and code is not compiled yet.
+	// warmUp is for how long a new instance of a known service may be slow: caches are cold, and code is
+	// not compiled yet.
 	warmUp = 120 * model.Nanos(1e9)
 )
 
-// instance is one of the processes that a service runs as, told apart by all that
-// its resource says of it.
+// instance is one of the processes that a service runs as, distinguished by its resource attributes.
 type instance struct {
 	service          string
 	pod, node, zone  string
 	id, version      string
 	first, last      model.Nanos
-	*baseline.Shares      // N requests, Hits failed, Sum slow; nil once it is forgotten
-	joined           bool // it came when the service was known already
+	*baseline.Shares      // N: requests, Hits: failed, Sum: slow; nil once it is forgotten
+	joined           bool // it started when the service was already known
 }
 
-// instanceOf returns the instance that a record is of.
+// instanceOf returns the instance of a record.
 func (g *graph) instanceOf(s *service, o *origin, t model.Nanos) *instance {
 	h := uint64(hashSeed)
 	for _, part := range [...]string{o.service, o.pod, o.node, o.zone, o.instance, o.version} {
@@ -44,14 +43,13 @@ func (g *graph) instanceOf(s *service, o *origin, t model.Nanos) *instance {
 	})
 }
 
-// warm reports whether the instance has run for long enough to be judged by how long
-// it takes.
+// warm reports whether the instance has run for long enough to judge its durations.
 func (i *instance) warm(t model.Nanos) bool { return i == nil || !i.joined || t > i.first+warmUp }
 
-// name is that of the pod, the instance or the host, whichever is known.
+// name is the name of the pod, the instance or the host, whichever is known.
 func (i *instance) name() string { return cmp.Or(i.pod, i.id, i.node) }
 
-// instancesOf lists the instances of a service that were heard of since a time.
+// instancesOf returns the instances of a service that sent a record since a time.
 func (g *graph) instancesOf(service string, since model.Nanos) []*instance {
 	var list []*instance
 	for _, held := range g.instances.all() {

@@ -9,23 +9,22 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Interest says which records the engine would look at now, so that who shows
-// them need read no others in full. It is a value: it goes on saying the same.
+// Interest says which records the engine needs now, so that the caller need not decode the others. It
+// is a value and does not change.
 type Interest struct {
-	sample uint8 // of 2^sample traces one is looked at
-	lines  uint8 // of 2^lines ordinary lines without a trace one is
-	open   bool  // there is an incident that failures may belong to
+	sample uint8 // one of 2^sample traces is needed
+	lines  uint8 // one of 2^lines ordinary lines without a trace is needed
+	open   bool  // an incident is open, to which failures may belong
 }
 
-// Interest returns what the engine looks at from now on.
+// Interest returns which records the engine needs from now on.
 func (e *Engine) Interest() Interest {
 	return Interest{sample: uint8(e.assembly.sample), lines: uint8(e.lot.sample), open: len(e.groups) > 0}
 }
 
-// Event reports whether a record is looked at, by all of it but its body and its
-// attributes: errors, events with a name, the lines of some traces, and some of the
-// ordinary lines without one. Of these n chooses, the number of the record among
-// all that the engine's owner was shown.
+// Event reports whether a record is needed. It uses neither body nor attributes. Needed are errors,
+// events with a name, the lines of some traces, and some of the ordinary lines without a trace. Of
+// those, n selects: the number of the record among all that the caller received.
 func (i Interest) Event(ev *model.Event, n uint64) bool {
 	switch {
 	case ev.Name != "" || ev.Severity() >= model.SeverityError:
@@ -42,7 +41,8 @@ func (i Interest) Span(s *model.Span) bool {
 	return !s.TraceID.IsZero() && (inSample(s.TraceID, uint(i.sample)) || (i.open && s.StatusCode == model.StatusError))
 }
 
-// Saw tells the engine the times of records that were not worth showing.
+// Saw tells the engine the time range of records that were not passed to it, because Interest did not
+// select them.
 func (e *Engine) Saw(oldest, newest model.Nanos) {
 	if newest != 0 {
 		e.sees(oldest)
@@ -50,14 +50,14 @@ func (e *Engine) Saw(oldest, newest model.Nanos) {
 	}
 }
 
-// inSample chooses one trace of 2^sample, by its id, so that a trace is chosen as
-// a whole. The ids may be drawn by lot or counted up.
+// inSample selects one of 2^sample traces by its id, so that a trace is selected as a whole. Ids may
+// be random or sequential.
 func inSample(id model.TraceID, sample uint) bool {
 	return sample == 0 || chosen(binary.LittleEndian.Uint64(id[:8])*hashPrime^binary.LittleEndian.Uint64(id[8:]), sample)
 }
 
-// chosen draws one number of 2^sample. It is no more regular than chance, for lines
-// come in an order that repeats.
+// chosen selects one of 2^sample numbers, in a pseudo-random order, because lines may repeat in a
+// regular one.
 func chosen(n uint64, sample uint) bool {
 	h := n * 0x9e3779b97f4a7c15
 	h ^= h >> 32

@@ -13,20 +13,19 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// kernelLine is what the kernel tells again and again of one service.
+// kernelLine identifies repeated kernel events of one service.
 type kernelLine struct {
 	rule  kernelrule.Rule
 	fault string // error.type, exit code or system call
-	peer  string // the other service, the device or the name that was asked for
+	peer  string // the other service, the device, or the name that was looked up
 	place string // address or cgroup
 	slow  float64
-	limit float64  // bytes, of memory
-	node  string   // that all of the recent ones are of, "" for several
+	limit float64  // memory limit in bytes
+	node  string   // node of all recent events, "" for several
 	tree  []string // keys of the newest process and its ancestors
 }
 
-// observeKernel takes an event of Tapio's receiver as a sign of its service; it
-// reports whether the event tells of a fault.
+// observeKernel takes an event of the eBPF receiver. It reports whether the event is about a fault.
 func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool {
 	if ev.Name == execEvent {
 		return e.observeExec(ev, ref)
@@ -82,7 +81,7 @@ func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
 	return l
 }
 
-// faultOf reads how it went wrong.
+// faultOf returns how it failed.
 func faultOf(ev *model.Event) string {
 	for _, key := range [...]string{semconv.SyscallName, semconv.ErrorType, semconv.ProcessExitCode, semconv.ProcessExitSignal} {
 		if v, found := ev.Attributes.Get(key); found {
@@ -92,7 +91,7 @@ func faultOf(ev *model.Event) string {
 	return ""
 }
 
-// kernelPrefix tells the lines that are kernel events from log lines.
+// kernelPrefix distinguishes the templates of kernel events from those of log lines.
 const kernelPrefix = "\x00"
 
 func peerOfEvent(ev *model.Event) string {
@@ -112,7 +111,7 @@ func (e *Engine) keepKernel(s *sign) {
 	e.kernel = append(e.kernel, s)
 }
 
-// aloneSign makes a sign of one event.
+// aloneSign makes an anomaly of a single event.
 func (e *Engine) aloneSign(ev *model.Event, s *service, rule kernelrule.Rule, peer string, ref reference) *sign {
 	process, _ := ev.Attributes.Get(semconv.ProcessExecutableName)
 	pid, _ := ev.Attributes.Get(semconv.ProcessPID)
@@ -137,7 +136,7 @@ func (e *Engine) aloneSign(ev *model.Event, s *service, rule kernelrule.Rule, pe
 
 const maxKernelSigns = 1024
 
-// aloneText says what happened to a process, and of memory how much there was.
+// aloneText describes what happened to a process, and for memory how much there was.
 func aloneText(ev *model.Event, who, service, says string) string {
 	if who != service {
 		who += " of " + service

@@ -15,23 +15,23 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// kernelCounter is a sum of the receiver's that counts faults. A fault that is
-// too frequent to be told one by one is a sign all the same.
+// kernelCounter is a sum of the eBPF receiver that counts faults. It covers faults that are too
+// frequent for an event each.
 type kernelCounter struct {
 	line   kernelLine
-	on     *service // nil for what concerns a whole cgroup
+	on     *service // nil for metrics of a whole cgroup
 	cgroup string
 	last   float64
 }
 
-// counterOf returns what the metric counts, nil for nothing of the kind.
+// counterOf returns what the metric counts, nil for other metrics.
 func (e *Engine) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
 	rule, found := e.kernelRules[metric]
 	if !found {
 		return nil
 	}
 	if _, together := attributes.Get(semconv.OtelMetricOverflow); together || loopback(attributes) {
-		return nil // it does not name whom it concerns; on loopback no link or cable loses packets
+		return nil // it does not name a service; on loopback no link loses packets
 	}
 	k := &kernelCounter{on: s, line: kernelLine{rule: rule}}
 	role, _ := attributes.Get(semconv.ConnectionRole)
@@ -53,8 +53,8 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 	return k
 }
 
-// countKernel counts what the sum grew by. One that is seen for the first time
-// grew from nothing: the receiver tells of none that does not grow.
+// countKernel counts the increase of the sum. A new series counts from zero, because the receiver only
+// sends series that grow.
 func (e *Engine) countKernel(s *series, p *model.Point) {
 	k, total := s.counts, p.Float()
 	grown := total - k.last
@@ -66,7 +66,7 @@ func (e *Engine) countKernel(s *series, p *model.Point) {
 		return
 	}
 	on := k.on
-	if on == nil { // a cgroup: who uses it up is asked when it is judged, see usedUpBy
+	if on == nil { // metric of a cgroup: the service is determined when it is judged, see usedUpBy
 		on = &service{name: k.cgroup}
 	}
 	line := k.line
@@ -75,8 +75,8 @@ func (e *Engine) countKernel(s *series, p *model.Point) {
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: p.Time}
 }
 
-// usedUpBy returns the service that a line counts for: of a cgroup the one that uses
-// most of it by now, for a hog is known a moment after what it hits; nil for none.
+// usedUpBy returns the service that a line counts for. For a cgroup it is the one that uses most of
+// its CPU time, which is known a moment later than which services are affected; nil for none.
 func (e *Engine) usedUpBy(l *line) *service {
 	if l.kernel == nil || l.kernel.rule.Kind != kernelrule.Throttling {
 		return l.service
@@ -84,8 +84,8 @@ func (e *Engine) usedUpBy(l *line) *service {
 	return e.inCgroup(l.kernel.place)
 }
 
-// inCgroup returns the service of a cgroup that uses most of its CPU: where a
-// quota is used up, it is the one to look at. nil where none is known.
+// inCgroup returns the service that uses most CPU time of a cgroup: if a quota is exhausted, it is the
+// one to look at. It returns nil if none is known.
 func (e *Engine) inCgroup(cgroup string) *service {
 	if cgroup == "" {
 		return nil
@@ -100,7 +100,7 @@ func (e *Engine) inCgroup(cgroup string) *service {
 	return most
 }
 
-// cpuOf tells how many CPUs the services of a cgroup use.
+// cpuOf returns how many CPUs the services of a cgroup use.
 func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 	used := map[string]float64{}
 	for _, held := range e.series.all() {
@@ -111,7 +111,7 @@ func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 	return used
 }
 
-// throttleText names who uses up the quota, and who has to wait with it.
+// throttleText names the service that uses up the quota, and those that wait because of it.
 func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 	used := e.cpuOf(k.place)
 	text := fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled (it uses %s CPUs)", s.key.service, k.place, report.Rounded(used[s.key.service]))
@@ -127,7 +127,7 @@ func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 	return text
 }
 
-// throttled lists, by cgroup, the suspects that use up its quota, by name.
+// throttled returns, for each cgroup, the names of the candidates that use up its quota.
 func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
 	list := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
@@ -142,7 +142,7 @@ func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
 	return list
 }
 
-// findNeighbour finds who uses up the quota that the suspect waits for.
+// findNeighbour finds the service that uses up the quota for which the candidate waits.
 func (e *Engine) findNeighbour(s *suspect, throttled map[string][]string) {
 	for _, name := range throttled[e.serviceNamed(s.service).cgroup] {
 		if name != s.service {
@@ -151,8 +151,7 @@ func (e *Engine) findNeighbour(s *suspect, throttled map[string][]string) {
 	}
 }
 
-// wronged is a sign that says of another service than this one that it uses up the
-// same quota, nil for none.
+// wronged returns an anomaly by which another service uses up the same quota, nil for none.
 func (g *group) wronged(s *sign) *sign {
 	if !s.reports(kernelrule.Throttling) {
 		return nil
@@ -165,8 +164,8 @@ func (g *group) wronged(s *sign) *sign {
 	return nil
 }
 
-// acquit takes back that a service uses up a quota when it turns out to be another.
-// It may leave the ranking empty: take, which calls it, ranks the incident next.
+// acquit removes the anomaly that a service uses up a quota when it turns out to be another one. It
+// may leave the ranking empty; its caller take ranks the incident next.
 func (g *group) acquit(s *sign) {
 	for m := g.wronged(s); m != nil; m = g.wronged(s) {
 		delete(g.members, m.key)
@@ -176,8 +175,7 @@ func (g *group) acquit(s *sign) {
 	}
 }
 
-// waitingFor lists the services of a group that wait for the quota that one of
-// them uses up.
+// waitingFor returns the services of a group that wait for the quota which one of them uses up.
 func (e *Engine) waitingFor(g *group, culprit string) []string {
 	throttles := slices.ContainsFunc(g.ofService(culprit), func(s *sign) bool { return s.reports(kernelrule.Throttling) })
 	if !throttles {

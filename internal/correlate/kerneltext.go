@@ -9,9 +9,8 @@ import (
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
 
-// tellKernel makes a sign of the kernel's of one that a rate gave. What was never
-// told of the service before is a fault a thousand times sooner than more of the
-// usual is, as with errors.
+// tellKernel completes a kernel anomaly that was found by its rate. An event that never occurred at
+// the service before is a thousand times as likely a fault as a higher rate is, as with errors.
 func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 	k := l.kernel
 	s.key.class, s.key.what, s.key.peer = classKernel, k.rule.Event, k.peer
@@ -21,12 +20,11 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 	}
 	s.novel = 10*ch.before.mean() < ch.after.mean()
 	if k.rule.Kind == kernelrule.Exit && (!e.servesOthers(s.key.service) || e.fleeting(s.key.service)) {
-		// Programs that nobody depends on, as those of a shell script, may well end with
-		// an error.
+		// Programs on which no service depends, such as those of a shell script, may end with an error.
 		s.supports = true
 	}
 	if e.graph.otherLoopback(k.place) {
-		s.supports = true // who listens there was not known when the connections were refused
+		s.supports = true // when the connections were refused, it was unknown which service listens there
 	}
 	s.kernel = k
 	if k.rule.Kind == kernelrule.Throttling {
@@ -38,7 +36,7 @@ func (e *Engine) tellKernel(s *sign, l *line, ch change) {
 	}
 }
 
-// serves reports whether the service is part of any call.
+// serves reports whether the service is part of a call.
 func (e *Engine) serves(service string) bool {
 	for key := range e.graph.calls.all() {
 		if key.caller == service || key.callee == service {
@@ -48,8 +46,8 @@ func (e *Engine) serves(service string) bool {
 	return false
 }
 
-// isService reports whether a program is a service rather than a command: it is
-// instrumented, answers requests, or something calls it.
+// isService reports whether a program is a service rather than a command: it is instrumented, serves
+// requests, or is called.
 func (e *Engine) isService(name string) bool { return e.serviceTest()(name) }
 
 // serviceTest returns isService for several names.
@@ -70,13 +68,13 @@ func (e *Engine) serviceTest() func(string) bool {
 	}
 }
 
-// hasServiceCallers reports whether a service, and not only a command, calls it.
+// hasServiceCallers reports whether a service, not only a command, calls it.
 func (e *Engine) hasServiceCallers(name string) bool {
 	isService := e.serviceTest()
 	return slices.ContainsFunc(e.callersOf(name), func(caller string) bool { return caller != name && isService(caller) })
 }
 
-// diskCalls are system calls that wait for a disk, if for anything.
+// diskCalls are the system calls that usually wait for a disk.
 func diskCalls() []string {
 	return []string{
 		"fsync", "fdatasync", "sync_file_range", "sync", "syncfs", "msync", "pwrite64", "pwritev", "pwritev2", "pread64", "preadv",

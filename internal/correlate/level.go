@@ -10,15 +10,14 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// A line that was read from a file has no severity unless somebody configured how
-// to find it. It says it itself, in one of a few manners.
+// A line that was read from a file has no severity, unless the file log receiver is configured to
+// parse it. Most lines contain it in one of a few formats.
 
-// levelBytes is how much of a line is searched for its level: it stands before the
-// message.
+// levelBytes is how much of the beginning of a line is searched for its level.
 const levelBytes = 128
 
-// severityOfLine is the severity of a record: its own, that of an attribute, or the one
-// that its text begins with.
+// severityOfLine returns the severity of a record: its own, else that of an attribute, else the level
+// at the beginning of its text.
 func severityOfLine(ev *model.Event, text string) model.Severity {
 	if severity := ev.Severity(); severity != model.SeverityUnspecified {
 		return severity
@@ -30,13 +29,13 @@ func severityOfLine(ev *model.Event, text string) model.Severity {
 		return levelNamed(level)
 	}
 	if body := ev.Body.Str(); strings.HasPrefix(body, "{") {
-		text = body // not only the message in it
+		text = body // the whole body, not only the message in it
 	}
 	return levelIn(text)
 }
 
-// levelIn finds the first level that the text names, so that it is meant as one:
-// in capitals, in brackets, or after the key of a level.
+// levelIn returns the first level in the text that is written as one: in capitals, in brackets, or as
+// the value of a key for levels.
 func levelIn(text string) model.Severity {
 	text = text[:min(len(text), levelBytes)]
 	if isKlog(text) {
@@ -70,12 +69,12 @@ func isLevelKey(word string) bool {
 	return strings.EqualFold(word, "level") || strings.EqualFold(word, "lvl") || strings.EqualFold(word, "severity")
 }
 
-// isKlog reports whether a line begins as klog writes it: E0102 15:04:05.
+// isKlog reports whether a line begins in klog's format: E0102 15:04:05.
 func isKlog(text string) bool {
 	return len(text) > 5 && strings.IndexByte("IWEF", text[0]) >= 0 && isDigits(text[1:5]) && text[5] == ' '
 }
 
-// levelNamed reads the name of a level, in either case.
+// levelNamed parses the name of a level, in lower or upper case.
 func levelNamed(word string) model.Severity {
 	switch strings.ToUpper(word) {
 	case "TRACE":
@@ -95,8 +94,8 @@ func levelNamed(word string) model.Severity {
 	}
 }
 
-// message is the text of a template without what stands before the message: the
-// time, which is a wild card, and the level.
+// message returns the text of a template without the time, which is a wild card, and the level before
+// the message.
 func message(template string) string {
 	rest := template
 	for {

@@ -9,27 +9,27 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// The life of an incident goes by the requests that it affects, in event time: open,
-// growing while more is affected, recovering, resolved. Where no request tells, it
-// goes by whether what was unusual still shows.
+// The state of an incident depends on the requests that it affects, in event time: open, growing while
+// more is affected, recovering, resolved. Without requests it depends on whether its anomalies are
+// still seen.
 
 const (
-	// steadyFor is for how long requests must have been as before until it is
-	// resolved, and how long ago what is unusual must have shown last.
+	// steadyFor is for how long requests must have recovered, and for how long no anomaly may have been
+	// seen, until the incident is resolved.
 	steadyFor = 30 * model.Nanos(1e9)
-	// quietFor is how long ago the last sign must be where no request tells.
+	// quietFor is for how long no anomaly may have been seen if there are no requests to judge by.
 	quietFor = 60 * model.Nanos(1e9)
-	// reopenWithin is how long a resolved incident is reopened instead of a new one.
+	// reopenWithin is for how long a resolved incident is reopened instead of opening a new one.
 	reopenWithin = 600 * model.Nanos(1e9)
-	// unknownFor is as how many closing times an incident without traffic times out.
+	// unknownFor is after how many CloseAfter an incident without traffic is closed.
 	unknownFor = 6
-	// maxResolved are kept to be reopened.
+	// maxResolved is how many resolved incidents are kept to be reopened.
 	maxResolved = 8
 )
 
-// live moves the group on in its life, at the end of a slot.
+// live updates the state of the group at the end of a bucket.
 func (e *Engine) live(g *group, now model.Nanos) {
-	if end := e.config.Asked.End; end != 0 { // what is asked about is all that is known
+	if end := e.config.Asked.End; end != 0 { // there are no records after the requested range
 		now = min(now, end)
 	}
 	newest := e.complete(now)
@@ -38,17 +38,17 @@ func (e *Engine) live(g *group, now model.Nanos) {
 	switch {
 	case g.kind != model.GroupIncident:
 		e.liveQuietly(g, now)
-	case len(g.entries()) > 0 && g.reasonOf(&g.ranking[0]).hours == 0: // what creeps is its own baseline by now
+	case len(g.entries()) > 0 && g.reasonOf(&g.ranking[0]).hours == 0: // a drift has become the baseline
 		e.liveByRequests(g, now, newest)
 	default:
 		e.liveBySigns(g, now)
 	}
 }
 
-// complete is the newest slot whose traces were put together.
+// complete is the newest bucket whose traces are complete.
 func (e *Engine) complete(now model.Nanos) int64 { return e.slotOf(now-min(now, e.slotWidth())) - 1 }
 
-// rate says whether the group is an incident. What was one stays one.
+// rate decides whether the group is an incident. An incident stays one.
 func (e *Engine) rate(g *group) {
 	kind := model.GroupObservation
 	switch {
@@ -73,8 +73,8 @@ func (g *group) enter(state model.GroupState) {
 	}
 }
 
-// liveByRequests goes by the requests to the cause where it has any, else by those of
-// all that is affected.
+// liveByRequests uses the requests to the cause if there are any, else those of all affected
+// operations.
 func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
 	judged, idle := 0, 0
 	well, mending := true, true
@@ -104,7 +104,7 @@ func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
 	}
 }
 
-// judges are the victims that recovery is judged by.
+// judges returns the victims by which recovery is judged.
 func (g *group) judges() []*victim {
 	list, own := g.entries(), []*victim(nil)
 	for _, v := range g.victims {
@@ -115,8 +115,8 @@ func (g *group) judges() []*victim {
 	return append(list, own...)
 }
 
-// affectedByOther reports whether another incident explains that the requests are
-// affected still, while those to this one's cause are well.
+// affectedByOther reports whether another incident explains that the requests are still affected,
+// while those to this incident's cause have recovered.
 func (e *Engine) affectedByOther(g *group, v *victim) bool {
 	if v.recovered || g.atCause(v.key) {
 		return false
@@ -135,7 +135,7 @@ func (e *Engine) affectedByOther(g *group, v *victim) bool {
 	})
 }
 
-// going is the state of what goes on.
+// going is the state of an incident that is not recovering.
 func (g *group) going() model.GroupState {
 	switch {
 	case g.reopened:
@@ -160,7 +160,7 @@ func (e *Engine) liveUnknown(g *group, now, last model.Nanos) {
 	g.enter(model.GroupUnknown)
 }
 
-// Open returns the ids of the groups that go on.
+// Open returns the ids of the open groups.
 func (e *Engine) Open() []string {
 	ids := make([]string, 0, len(e.groups))
 	for _, g := range e.groups {
@@ -169,8 +169,8 @@ func (e *Engine) Open() []string {
 	return ids
 }
 
-// Close ends the groups that go on, because no more records will be observed. They are
-// closed, not resolved: nothing shows that they are over.
+// Close closes the open groups, because no more records will be observed. They are not resolved: there
+// is no evidence that they are over.
 func (e *Engine) Close() []model.Finding {
 	for _, g := range e.groups {
 		if g.into == "" {
@@ -181,8 +181,8 @@ func (e *Engine) Close() []model.Finding {
 	return e.report(e.now)
 }
 
-// liveBySigns goes by what was unusual: it is over when that shows no more while the
-// services go on.
+// liveBySigns uses the anomalies: the incident is over when they are no longer seen while the services
+// go on.
 func (e *Engine) liveBySigns(g *group, now model.Nanos) {
 	last := g.lastShown()
 	switch {
@@ -195,7 +195,7 @@ func (e *Engine) liveBySigns(g *group, now model.Nanos) {
 	}
 }
 
-// liveQuietly ends what no one is affected by when it shows no more.
+// liveQuietly ends a group without affected users when its anomalies are no longer seen.
 func (e *Engine) liveQuietly(g *group, now model.Nanos) {
 	if last := g.lastShown(); last+max(quietFor, model.Nanos(e.config.CloseAfter)/2) < now {
 		g.over = last
@@ -205,7 +205,7 @@ func (e *Engine) liveQuietly(g *group, now model.Nanos) {
 	g.enter(g.going())
 }
 
-// lastShown is when something of the group showed last.
+// lastShown is when an anomaly of the group was last seen.
 func (g *group) lastShown() model.Nanos {
 	last, opening := g.opened, slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.telling() && !s.supports })
 	for _, s := range g.members {
@@ -216,7 +216,7 @@ func (g *group) lastShown() model.Nanos {
 	return last
 }
 
-// shown is when the sign showed last.
+// shown is when the anomaly was last seen.
 func (s *sign) shown() model.Nanos {
 	if s.until != 0 {
 		return min(s.until, s.last)
@@ -224,21 +224,21 @@ func (s *sign) shown() model.Nanos {
 	return s.last
 }
 
-// heardSince reports whether a service of the group reported after a time.
+// heardSince reports whether a service of the group sent a record after a time.
 func (e *Engine) heardSince(g *group, t model.Nanos) bool {
 	return slices.ContainsFunc(g.ranking, func(r ranked) bool {
 		return e.serviceNamed(r.service).last > t+quietFor/2
 	})
 }
 
-// resolve ends the incident; last is when the last request was affected.
+// resolve ends the incident. last is the time of the last affected request.
 func (e *Engine) resolve(g *group, last model.Nanos) {
 	g.over = max(last, g.span().Start)
 	g.endedBy = e.endedBy(g)
 	g.enter(model.GroupResolved)
 }
 
-// endedBy says what changed when the incident ended, "" if that is not known.
+// endedBy returns what changed when the incident ended, "" if unknown.
 func (e *Engine) endedBy(g *group) string {
 	for _, r := range g.ranking {
 		release := &e.serviceNamed(r.service).release
@@ -250,8 +250,8 @@ func (e *Engine) endedBy(g *group) string {
 	return ""
 }
 
-// lastAffected is when the last request was affected, but by another incident. Where there are
-// such requests, the cause must not show either: they hide whether it still affects them.
+// lastAffected is the time of the last request affected by this incident and not by another. If such
+// requests exist, the cause must not deviate either: they hide whether it still affects them.
 func (g *group) lastAffected(e *Engine) model.Nanos {
 	last, hidden := int64(0), false
 	for _, v := range g.victims {

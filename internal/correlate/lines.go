@@ -12,42 +12,41 @@ import (
 )
 
 const (
-	lineCost = 2336 // bytes of a line's history
-	// minKnown is how many slots one must know to tell a rate from none: three
-	// times as long as the shortest change, for a service that always writes its
-	// errors once a minute is no news.
+	lineCost = 2336 // bytes of a line with its history
+	// minKnown is the least number of known buckets to tell a rate from zero: three times the shortest
+	// change, because a service that always logs an error once a minute has no anomaly.
 	minKnown = 12
 )
 
-// lineKey names log lines of severity error, by service and template.
+// lineKey identifies error lines, by service and template.
 type lineKey struct {
 	service  string
 	template string
 }
 
-// line is how often a service writes a template.
+// line holds how often a service writes lines of a template.
 type line struct {
 	tally
 	service  *service
 	template *template
-	traced   bool // the trace says more, see failureSign
-	// joined are those whose span came, orphans those whose span did not.
+	traced   bool // traces have more information, see failureSign
+	// joined counts lines whose span arrived, orphans those whose span did not.
 	joined, orphans int
-	passedOn        int // of those whose span came: a call of that run failed
+	passedOn        int // of joined: a call of the run had failed
 	evidence        ring
 	showed          firstTimes
-	place           string            // in the source code
-	kernel          *kernelLine       // set for what the kernel tells
-	quote           string            // the newest that is evidence, in the words of the service
-	restarts        bool              // it counts how often the service began anew
-	metric          model.EvidenceRef // the series, of what the kernel counts or of a restart
-	noted           struct {          // lines of the newest slot
+	place           string            // place in the source code
+	kernel          *kernelLine       // set for kernel events
+	quote           string            // the newest exemplar, as the service wrote it
+	restarts        bool              // it counts restarts of the service
+	metric          model.EvidenceRef // the series, for kernel metrics and restarts
+	noted           struct {          // exemplars of the newest bucket
 		slot int64
 		n    int
 	}
 }
 
-// lineSign tells that a service writes an error line more often than before.
+// lineSign makes an anomaly of an error line that is more frequent than before.
 func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	best := l.changed(slot)
 	if best.ratio == 0 {
@@ -84,11 +83,12 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	return s
 }
 
-// toldByTrace reports whether traces tell more of the failures: of most of them.
+// toldByTrace reports whether traces contain most of the failures, so that the lines need not be
+// judged.
 func (l *line) toldByTrace() bool { return l.traced && l.joined >= l.orphans }
 
-// changed finds since when there are more lines: in more of the slots, or of what no
-// trace tells more about, ten times as many in each.
+// changed finds since when lines are more frequent: in more buckets or, for lines without a trace, ten
+// times as many in each.
 func (l *line) changed(slot int64) change {
 	l.rate.advance(slot)
 	best := l.appears(slot)
@@ -100,8 +100,8 @@ func (l *line) changed(slot int64) change {
 	return best
 }
 
-// appears finds since when there are lines in more of the slots, by the likelihood
-// ratio of two Poisson rates. A service that has just appeared has no before.
+// appears finds since when more buckets contain a line, by the likelihood ratio of two Poisson rates.
+// A service that has just appeared has no baseline.
 func (l *line) appears(slot int64) change {
 	known := float64(min(slot-l.first+1, recentSlots+halfLifeSlots))
 	var best change
@@ -130,19 +130,19 @@ func (l *line) appears(slot int64) change {
 	return best
 }
 
-// active estimates in how many slots before the change there was a line.
+// active estimates in how many buckets before the change there was a line.
 func (l *line) active(slot int64, known float64, after sample) sample {
 	n := float32(0)
-	for at := slot; at > slot-recentSlots; at-- { // what came since is not judged yet
+	for at := slot; at > slot-recentSlots; at-- { // buckets since then are not judged yet
 		n += l.counted(at)
 	}
 	n += float32(float64(known-recentSlots)*(1-math.Exp(-float64(l.rate.old.n)/max(known-recentSlots, 1)))) * min(1, l.rate.old.n)
 	return sample{n: max(n-after.n, 0)}
 }
 
-// counted is what a slot counts. Lines come in bursts: one that is written counts
-// like many. Of what the kernel tells, each doubling counts as one more, so that a
-// service that is refused once as it starts does not pass for one that always is.
+// counted is the value of a bucket. Lines come in bursts, so any number counts as one. For kernel
+// events each doubling adds one, so that a service that is refused once at its start differs from one
+// that is always refused.
 func (l *line) counted(slot int64) float32 {
 	switch n := l.rate.at(slot).n; {
 	case n <= 0:
@@ -154,7 +154,7 @@ func (l *line) counted(slot int64) float32 {
 	}
 }
 
-// since counts the lines from a slot on.
+// since counts the lines from a bucket on.
 func (l *line) since(slot int64) float32 {
 	n := float32(0)
 	for at := max(slot, l.rate.head-recentSlots+1); at <= l.rate.head; at++ {
@@ -170,9 +170,9 @@ func poisson(n float32, span float64) float64 {
 	return float64(n) * (math.Log(float64(n)/span) - 1)
 }
 
-// observe counts an error line, and reports whether it is to be kept as evidence:
-// the first few of a slot, for the others say no more, and to name each would
-// cost the store more than to hold it.
+// observe counts an error line, and reports whether to keep it as evidence: the first few of a bucket.
+// More would show nothing new, and to make each findable would cost the store more than the line
+// itself.
 func (l *line) observe(slot int64, traced bool, weight float32) (evidence bool) {
 	l.traced = traced
 	l.count(slot, weight)

@@ -5,12 +5,12 @@ package correlate
 
 import "iter"
 
-// lru is a table of bounded length that forgets what was not used for longest.
-// Its order is that of use, so that walking it is the same on each run. golang-lru walks only over
-// a copy of its keys; see ADR 0121.
+// lru is a table of bounded length that evicts the least recently used entry. Iteration is in the
+// order of use, so it is the same in each run. golang-lru iterates only over a copy of its keys; see
+// ADR 0121.
 type lru[K comparable, V any] struct {
 	entries     map[K]*lruEntry[K, V]
-	first, last *lruEntry[K, V] // the most and the least recently used
+	first, last *lruEntry[K, V] // the most and the least recently used entry
 	capacity    int
 	evicted     int
 	onEvict     func(V)
@@ -28,7 +28,7 @@ func newLRU[K comparable, V any](capacity int) *lru[K, V] {
 
 func (l *lru[K, V]) size() int { return len(l.entries) }
 
-// peek returns the value without using it, nil for none.
+// peek returns the value without marking it as used, nil for none.
 func (l *lru[K, V]) peek(key K) *V {
 	if entry := l.entries[key]; entry != nil {
 		return &entry.value
@@ -49,7 +49,7 @@ func (l *lru[K, V]) get(key K) *V {
 	return &entry.value
 }
 
-// oldest returns the value that put would push out, nil while there is room.
+// oldest returns the value that put would evict, nil while there is space.
 func (l *lru[K, V]) oldest() *V {
 	if len(l.entries) < l.capacity {
 		return nil
@@ -57,7 +57,7 @@ func (l *lru[K, V]) oldest() *V {
 	return &l.last.value
 }
 
-// put adds a value under a key that is not there yet.
+// put adds a value under a new key.
 func (l *lru[K, V]) put(key K, value V) *V {
 	if len(l.entries) >= l.capacity {
 		if l.onEvict != nil {
@@ -80,8 +80,7 @@ func (l *lru[K, V]) remove(key K) {
 	}
 }
 
-// all yields what there is, the least recently used first. The loop may remove
-// the entry that it is at.
+// all iterates from the least recently used entry. The loop may remove the current entry.
 func (l *lru[K, V]) all() iter.Seq2[K, *V] {
 	return func(yield func(K, *V) bool) {
 		for entry := l.last; entry != nil; {

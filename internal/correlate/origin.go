@@ -10,38 +10,38 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// maxName bounds each name that the engine keeps; what is longer is cut.
+// maxName is the most bytes of a name that the engine keeps; longer ones are cut.
 const maxName = 200
 
-// kernelSource is the source of what the kernel's receiver reports.
+// kernelSource is the source label of the eBPF receiver.
 const kernelSource = "ebpf"
 
-// origin is what is known of the place that a record came from.
+// origin is what is known about the source of a record.
 type origin struct {
 	service, pod, node string
 	zone, version      string
 	namespace          string
-	// workload is what Kubernetes runs it as, of a kind as in "deployment".
+	// workload is the Kubernetes workload, of a kind such as "deployment".
 	workload, workloadKind string
 	instance               string // service.instance.id
 	cgroup                 string // "" for that of the whole host
-	label                  string // selects its records, "" if its name does
-	// unnamed says that the service is no more than the host's name: what tells
-	// of a process goes by the name of its program.
+	label                  string // selector for its records, "" if its name selects them
+	// unnamed: the service is only the name of the host. Records about a process count for its program
+	// instead.
 	unnamed bool
-	// onNode says that the node is not the host that the program sees.
+	// onNode: the node differs from the host name that the program sees.
 	onNode bool
-	// observed is set if the kernel saw the requests, and not the program itself.
+	// observed: the kernel saw the requests, the program did not report them.
 	observed bool
-	// summary is set if a node sent it in place of its spans.
+	// summary: a node sent it in place of spans.
 	summary bool
-	// declared says that it gave the name of its service itself.
+	// declared: the service name was sent by the program.
 	declared bool
-	// instrumented is set if an OpenTelemetry SDK sent the record.
+	// instrumented: an OpenTelemetry SDK sent the record.
 	instrumented bool
 }
 
-// of is the origin of what a program does.
+// of is the origin of records about a program.
 func (o origin) of(program string) origin {
 	if program != "" && (o.unnamed || o.service == "") {
 		o.service, o.unnamed = short(program), false
@@ -56,8 +56,8 @@ const (
 	instanceKey = semconv.ServiceInstanceID
 )
 
-// originOf reads a resource. A record without a service goes by its pod, its
-// container, its process or its host, for a fault there is one too.
+// originOf reads a resource. A record without a service name counts for its pod, container, process or
+// host, because these may have faults, too.
 func originOf(r *model.Resource) origin {
 	if r == nil {
 		return origin{}
@@ -83,7 +83,7 @@ func originOf(r *model.Resource) origin {
 			o.instance = kv.Value.Str()
 		case semconv.K8sNodeName:
 			o.node, o.onNode = kv.Value.Str(), true
-		case semconv.HostName: // within a pod that is the pod's
+		case semconv.HostName: // within a pod this is the name of the pod
 			if !o.onNode {
 				o.node = kv.Value.Str()
 			}
@@ -117,7 +117,7 @@ func originOf(r *model.Resource) origin {
 	return o
 }
 
-// short cuts a name to its bound.
+// short cuts a name to maxName.
 func short(s string) string {
 	if len(s) > maxName {
 		return s[:maxName]
@@ -125,11 +125,11 @@ func short(s string) string {
 	return s
 }
 
-// kept is a copy that does not hold the memory of a larger text.
+// kept is a copy that does not keep a larger text in memory.
 func kept(s string) string { return strings.Clone(short(s)) }
 
-// places remembers the origins of the resources seen last, by pointer, for the
-// records of a batch share them.
+// places caches the origins of the resources seen last, by pointer, because the records of a batch
+// share them.
 type places struct {
 	resource *model.Resource
 	origin   origin
@@ -142,5 +142,5 @@ func (p *places) of(r *model.Resource) *origin {
 	return &p.origin
 }
 
-// forget lets go of the caller's memory.
+// forget releases the caller's memory.
 func (p *places) forget() { p.resource = nil }

@@ -5,19 +5,17 @@ package correlate
 
 import "github.com/tapio/tapio/internal/model"
 
-// Patterns groups log records by the pattern of their message, for whoever lists
-// them. It is not safe for concurrent use.
+// Patterns groups log records by the pattern of their message. It is not safe for concurrent use.
 type Patterns struct{ miner *miner }
 
-// NewPatterns makes one that takes at most so much memory.
+// NewPatterns returns one that uses at most this many bytes.
 func NewPatterns(bytes int) *Patterns { return &Patterns{miner: newMiner(bytes)} }
 
 // Of returns the pattern of a record.
 func (p *Patterns) Of(e *model.Event) Pattern { return Pattern{p.miner.of(lineOf(e))} }
 
-// Pattern is what the messages of some records have in common. Patterns can be
-// compared.
+// Pattern is what the messages of some records have in common. Patterns are comparable.
 type Pattern struct{ template *template }
 
-// Text is the pattern with <*> where the messages differ.
+// Text is the pattern, with <*> where messages differ.
 func (p Pattern) Text() string { return p.template.shown() }

@@ -13,35 +13,34 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// When services that do not call each other go wrong at once, and all of them run in
-// one place while those elsewhere are well, the place is what they have in common: a
-// node whose disk or network fails, a zone that is cut off. How it is told stands in
-// placetext.go.
+// If services that do not call each other deviate at the same time, and all of them run in one place
+// while services elsewhere are healthy, the place is their common cause: a node whose disk or network
+// fails, or a zone that is cut off. The sentences about it are in placetext.go.
 
 const (
-	// minHit is how many services a place must hit. Two may be one that calls the
-	// other in a way that nobody shows.
+	// minHit is the least number of affected services. Of two, one may call the other without any record
+	// of the call.
 	minHit = 3
-	// placeByChance is how probable it may be that so many that go wrong for another
-	// reason all run in one place: the usual one in twenty, for what is tested here
-	// is only where an incident is, which is beyond doubt by itself.
+	// placeByChance is the largest probability that all affected services run in one place by chance: the
+	// conventional one in twenty. It suffices because the test decides only where an incident is, not
+	// whether there is one.
 	placeByChance = 0.05
 )
 
-// place is a node or a zone in which services were hit.
+// place is a node or a zone in which services are affected.
 type place struct {
-	zone    bool   // else a node
-	key     string // the attribute that names it
+	zone    bool   // a zone, else a node
+	key     string // the attribute that holds its name
 	name    string
-	hit     []string    // by name
-	inside  int         // services that run there
-	outside int         // services that run elsewhere, none of which was hit
-	names   string      // of the name server, if names are not resolved here alone
-	short   *starvation // of CPU, nil for not known to be
-	sliced  bool        // what was hit runs elsewhere too, and is well there
+	hit     []string    // affected services, by name
+	inside  int         // number of services that run there
+	outside int         // number of services that run elsewhere, none of them affected
+	names   string      // the name server, if names are not resolved in this place only
+	short   *starvation // CPU pressure of the node, nil if it is not short of CPU
+	sliced  bool        // the affected services also run elsewhere, and are healthy there
 }
 
-// of is where a service runs by now, "" if that is not known or not one place.
+// of returns where a service runs now, "" if that is unknown or more than one place.
 func (p *place) of(s *service, since model.Nanos) string {
 	name, elsewhere := s.node, s.otherNode
 	if p.zone {
@@ -53,7 +52,7 @@ func (p *place) of(s *service, since model.Nanos) string {
 	return name
 }
 
-// attribute is that in which a service says where it runs.
+// attribute is the attribute by which a service reports where it runs.
 func (p *place) attribute(s *service) string {
 	switch {
 	case p.zone:
@@ -64,8 +63,8 @@ func (p *place) attribute(s *service) string {
 	return semconv.HostName
 }
 
-// runsAt notes where a service runs. One that has replicas in several places is heard
-// of from each in turn; of one without records of its own it is not known when.
+// runsAt records where a service runs. Records of a service with replicas in several places alternate
+// between them; for a service without records of its own the time is unknown.
 func (s *service) runsAt(o *origin) {
 	if o.node != "" && s.node != o.node {
 		if s.node != "" {
@@ -81,8 +80,8 @@ func (s *service) runsAt(o *origin) {
 	}
 }
 
-// placeOf is where what is wrong with a suspect is: where all of its slices are, which
-// may be one of several places that the service runs in; else where the service runs.
+// placeOf returns where the anomalies of a candidate are: the place of its slices if they agree, which
+// may be one of several places of the service, else the place of the service.
 func (e *Engine) placeOf(p *place, s *suspect, since model.Nanos) string {
 	if name := s.where(p.zone); name != "" {
 		return name
@@ -90,9 +89,9 @@ func (e *Engine) placeOf(p *place, s *suspect, since model.Nanos) string {
 	return p.of(e.serviceNamed(s.service), since)
 }
 
-// sliced finds the place that at least minHit of the suspects that are reason enough
-// for an incident are wrong in, and well elsewhere, nil for none. It need not be chance
-// that a service runs there: it runs in several places, and is wrong in this one.
+// sliced returns the place in which at least minHit strong candidates deviate while the same services
+// are healthy elsewhere, nil for none. That is no chance of placement, because each service runs in
+// several places.
 func (e *Engine) sliced(alarmed []*suspect) *place {
 	for _, zone := range [...]bool{false, true} {
 		by := map[string][]string{}
@@ -114,8 +113,8 @@ func (e *Engine) sliced(alarmed []*suspect) *place {
 	return nil
 }
 
-// commonPlace finds the place that the services hit have in common, the narrower one
-// first, nil for none.
+// commonPlace returns the place that the affected services have in common, a node before a zone, nil
+// for none.
 func (e *Engine) commonPlace(hit []*suspect) *place {
 	if len(hit) < minHit || !allAlike(hit) {
 		return nil
@@ -139,14 +138,14 @@ func (e *Engine) commonPlace(hit []*suspect) *place {
 	return nil
 }
 
-// placedSince is since when a service must have been nowhere else: the time whose
-// records are compared with what was before.
+// placedSince is the time since which a service must have run in one place only: the time of the
+// records that are compared with the baseline.
 func (e *Engine) placedSince() model.Nanos {
 	window := model.Nanos(recentSlots) * e.slotWidth()
 	return e.now - min(e.now, window)
 }
 
-// populate counts the services that are alive inside and outside of a place.
+// populate counts the live services inside and outside of a place.
 func (e *Engine) populate(p *place, since model.Nanos) {
 	p.inside, p.outside = 0, 0
 	for _, s := range e.graph.services.all() {
@@ -163,8 +162,8 @@ func (e *Engine) populate(p *place, since model.Nanos) {
 	}
 }
 
-// chance is the probability that as many services, chosen without regard to where
-// they run, all run where the first of them does.
+// chance is the probability that as many services, chosen at random, all run where the first of them
+// does.
 func (p *place) chance() float64 {
 	chance, all := 1.0, p.inside+p.outside
 	for i := 1; i < len(p.hit); i++ {
@@ -173,8 +172,8 @@ func (p *place) chance() float64 {
 	return chance
 }
 
-// allAlike reports whether it is not one of them that takes from its neighbours what
-// they need: then that one is the cause, not the place.
+// allAlike reports whether none of the services takes a resource from its neighbours; otherwise that
+// service is the cause, not the place.
 func allAlike(hit []*suspect) bool {
 	faults := 0
 	for _, s := range hit {
@@ -185,8 +184,8 @@ func allAlike(hit []*suspect) bool {
 	return faults != 1
 }
 
-// alarmed are the suspects that are reason enough for an incident and set in with the
-// likeliest of them.
+// alarmed returns the candidates that are strong enough for an incident and began together with the
+// most likely one.
 func alarmed(suspects []*suspect) []*suspect {
 	var list []*suspect
 	for _, s := range suspects {
@@ -197,9 +196,8 @@ func alarmed(suspects []*suspect) []*suspect {
 	return list
 }
 
-// unexplained are the suspects that are reason enough for an incident, set in with
-// the likeliest of them, and that neither a callee nor a neighbour explains; the
-// others that are reason enough are explained.
+// unexplained divides the candidates that are strong enough for an incident into those that began
+// together with the most likely one and that neither callee nor neighbour explains, and the others.
 func unexplained(suspects []*suspect) (hit, explained []*suspect) {
 	alarmed := map[string]bool{}
 	for _, s := range suspects {
@@ -217,8 +215,8 @@ func unexplained(suspects []*suspect) (hit, explained []*suspect) {
 	return hit, explained
 }
 
-// doubtPlaces takes a place back when what shows by now speaks against it: others
-// went wrong with it elsewhere, or a callee explains one that it hit.
+// doubtPlaces withdraws the place of groups if new evidence contradicts it: services elsewhere are
+// affected as well, or a callee explains an affected one.
 func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 	since := e.placedSince()
 	for _, g := range e.groups {
@@ -234,7 +232,7 @@ func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 			return near(s.onset, g.opened) && e.placeOf(p, s, since) != p.name
 		}
 		if p.sliced {
-			continue // that callees explain some of it is no news
+			continue // a callee already explained a part of it before
 		}
 		if slices.ContainsFunc(hit, elsewhere) || slices.ContainsFunc(explained, func(s *suspect) bool { return p.hits(s.service) }) {
 			g.place, g.changed = nil, true
@@ -244,19 +242,18 @@ func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 
 func (p *place) hits(service string) bool { return p != nil && slices.Contains(p.hit, service) }
 
-// joins reports whether the place makes the suspect a part of the incident.
+// joins reports whether the place makes the candidate a part of the incident.
 func (p *place) joins(in *incident, s *suspect) bool {
 	return p.hits(s.service) && slices.ContainsFunc(in.suspects, func(member *suspect) bool { return p.hits(member.service) })
 }
 
-// hasFaultBeside reports whether the likeliest cause is a service that the place did not
-// hit, with a fault of its own that no place gives it: it crashed, or refuses connections.
+// hasFaultBeside reports whether the most likely cause is a service outside of the affected ones, with
+// a fault that a place does not cause: it crashed, or refuses connections.
 func (g *group) hasFaultBeside(p *place) bool {
 	return len(g.ranking) > 0 && !p.hits(g.cause()) && slices.ContainsFunc(g.ofService(g.cause()), (*sign).ofItself)
 }
 
-// inPlace sets the place of an incident that has all that it hit, unless a fault of its own
-// is the likelier cause.
+// inPlace sets the place of an incident, unless its most likely cause has a fault of its own.
 func (in *incident) inPlace(p *place) {
 	hits := 0
 	for _, s := range in.suspects {
@@ -269,8 +266,8 @@ func (in *incident) inPlace(p *place) {
 	}
 }
 
-// stand takes over the place of an incident: the one that more was hit in, for what
-// was hit first may be well again.
+// stand takes over the place of an incident if more services are affected than in the known one: the
+// first ones may have recovered.
 func (g *group) stand(p *place) {
 	if p == nil || g.hasFaultBeside(p) || g.place != nil && g.place.name == p.name && len(g.place.hit) >= len(p.hit) && (g.place.short != nil || p.short == nil) {
 		return
@@ -278,8 +275,8 @@ func (g *group) stand(p *place) {
 	g.place, g.changed = p, true
 }
 
-// contained reports whether a cgroup is that of a container or a unit, whose processes
-// belong together. All that people and builds start on a host is in one of a session.
+// contained reports whether a cgroup is that of a container or unit, whose processes belong together.
+// Programs that people and builds start are in the cgroup of a session.
 func contained(cgroup string) bool {
 	switch cgroup {
 	case "", "/", "/init.scope", "/system.slice", "/user.slice":

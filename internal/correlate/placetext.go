@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// word is what the place is called.
+// word is the common name of the kind of place.
 func (p *place) word() string {
 	if p.zone {
 		return "zone " + p.name
@@ -20,7 +20,7 @@ func (p *place) word() string {
 	return "node " + p.name
 }
 
-// within is how something is there.
+// within is the phrase for something in the place.
 func (p *place) within() string {
 	if p.zone {
 		return "in " + p.word()
@@ -28,7 +28,7 @@ func (p *place) within() string {
 	return "on " + p.word()
 }
 
-// text says why the place is in question.
+// text is the sentence why the place is suspected.
 func (p *place) text() string {
 	if p.short != nil {
 		return p.short.text(p)
@@ -40,13 +40,13 @@ func (p *place) text() string {
 		len(p.hit), p.inside, p.within(), report.Listed(p.hit), p.outside)
 }
 
-// callers are the services there that look up names.
+// callers returns the services in the place that look up names.
 func (p *place) callers() []string {
 	return slices.DeleteFunc(slices.Clone(p.hit), func(service string) bool { return service == p.names })
 }
 
-// entity is the place as a cause. A zone is no kind of entity, so its name says
-// that it is one.
+// entity is the place as an entity. There is no kind of entity for a zone, so its name includes the
+// word.
 func (p *place) entity() model.Entity {
 	entity := model.Entity{Kind: model.EntityNode, Name: p.name, Attributes: model.Attributes{{Key: p.key, Value: model.StringValue(p.name)}}}
 	if p.zone {
@@ -55,8 +55,8 @@ func (p *place) entity() model.Entity {
 	return entity
 }
 
-// blame puts the place before the services that it hits, which keep what a
-// callee leaves to those whom it explains.
+// blame puts the place before the affected services. Their probability is reduced as if a callee
+// explained them.
 func (p *place) blame(factors []model.CausalFactor) []model.CausalFactor {
 	first := model.CausalFactor{Entity: p.entity(), Reason: p.text()}
 	for i := range factors {
@@ -76,7 +76,7 @@ func (p *place) blame(factors []model.CausalFactor) []model.CausalFactor {
 	return factors
 }
 
-// links lead from the place to those that it hits.
+// links lead from the place to the affected services.
 func (p *place) links(e *Engine, g *group) []model.CausalLink {
 	var links []model.CausalLink
 	for i := range g.ranking {

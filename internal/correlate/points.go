@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// pointGrain is how often a series is judged at most. What reports more often
-	// tells no more of faults that people notice, and costs the pipeline its
-	// throughput: sixty values are then never less than a minute.
+	// pointGrain is the least interval at which a series is judged. More frequent points are no more
+	// evidence of faults that people notice, and cost throughput. Sixty values then cover at least a
+	// minute.
 	pointGrain = model.Nanos(1e9)
-	// pointOrigins are remembered with their names read.
+	// pointOrigins is the number of origins whose names are cached.
 	pointOrigins    = 1024
 	pointOriginCost = 512
-	// unnamedHost stands for a host whose metrics do not name it: that of the
-	// collector, as a rule.
+	// unnamedHost replaces the name of a host whose metrics do not name it, usually the collector's own
+	// host.
 	unnamedHost = "host"
 )
 
@@ -26,17 +26,16 @@ const (
 // the host, the instance and the attributes.
 type seriesKey uint64
 
-// pointOrigin is what the points of one metric and resource share.
+// pointOrigin holds what all points of one metric and resource share.
 type pointOrigin struct {
 	origin
-	replica string    // the instance, also of a counter
-	key     seriesKey // of a series without attributes
+	replica string    // the instance, also for counters
+	key     seriesKey // for a series without attributes
 	ignored bool
 }
 
-// newPointOrigin keeps replicas apart. SDKs draw a new service.instance.id at each
-// start: it is no part of the key of a counter, for a counter that begins again is
-// how a restart is recognized.
+// newPointOrigin distinguishes replicas. A counter's key leaves out service.instance.id, because SDKs
+// generate a new one at each start and a counter that is reset is how a restart is recognized.
 func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
 	name := metric.Name
 	if o.service == "" && strings.HasPrefix(name, "system.") {
@@ -57,8 +56,8 @@ func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
 	return seriesKey((uint64(o.key) ^ attributes) * hashPrime)
 }
 
-// of is the origin of a series. What the kernel counts by program belongs to the
-// program where nothing else names the service.
+// of is the origin of a series. Kernel metrics of a program count for the program if nothing else
+// names the service.
 func (o *pointOrigin) of(s *model.Series) *origin {
 	for i := range s.Attributes {
 		if kv := &s.Attributes[i]; kv.Key == programKey {
@@ -98,9 +97,9 @@ func (e *Engine) ObservePoints(points []model.Point) {
 	e.places.forget()
 }
 
-// ObservePointBatch is ObservePoints of packed points, of which no more is
-// unpacked than the engine wants to know. One engine takes points in one of the
-// two ways, for the hashes of their attributes differ.
+// ObservePointBatch is ObservePoints for packed points; it decodes only what the engine needs. An
+// engine must be given points in one of the two ways only, because the hashes of their attributes
+// differ.
 func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 	at := -1
 	var from *pointOrigin
@@ -134,7 +133,7 @@ func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 	}
 }
 
-// pointOrigin reads the names of a resource and a metric, once.
+// pointOrigin reads the names of a resource and a metric, or returns them from the cache.
 func (e *Engine) pointOrigin(b *model.PointBatch, o *model.PackedOrigin) *pointOrigin {
 	key := (o.Resource.Hash ^ o.Metric.Hash*hashPrime) * hashPrime
 	if known := e.pointOrigins.get(key); known != nil {
@@ -150,7 +149,7 @@ func unpackSeries(b *model.PointBatch, p *model.PackedPoint) *model.Series {
 	return &model.Series{Metric: metric.Metric(), Attributes: attributes.Attributes()}
 }
 
-// readExtra reads the distribution of a point into the scratch point.
+// readExtra decodes the distribution of a point into the scratch point.
 func (e *Engine) readExtra(packed []byte) {
 	if len(packed) == 0 {
 		e.point.Histogram, e.point.Exponential, e.point.Summary = nil, nil, nil
@@ -160,8 +159,8 @@ func (e *Engine) readExtra(packed []byte) {
 	extra.ReadExtra(&e.point)
 }
 
-// seriesFor returns the series that a point of this time is to be taken into, by
-// need a new one; nil for none, which is counted.
+// seriesFor returns the series for a point of this time, and makes it if necessary. It returns nil if
+// no memory is left, which is counted.
 func (e *Engine) seriesFor(key seriesKey, t model.Nanos, made func() *series) *series {
 	found := e.series.get(key)
 	switch {
@@ -204,7 +203,7 @@ func (e *Engine) newSeries(of *model.Series, from *origin) *series {
 	program, _ := of.Attributes.Get(programKey)
 	o := from.of(program.Str())
 	if o.unnamed {
-		o.cgroup = "" // the host's, which tells of one of its cgroups
+		o.cgroup = "" // the host reports it about one of its cgroups
 	}
 	c, floor := kindOf(m, true)
 	s := &series{

@@ -10,13 +10,13 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Who waits for a connection of its own pool seems to wait for the callee: the span of the
-// call begins before there is a connection. Gauges of the pool show it.
+// A service that waits for a free connection of its own pool seems to wait for the callee, because the
+// span of the call begins before there is a connection. Gauges of the pool show the difference.
 
 const (
-	// leastPending is how many requests must wait for a connection.
+	// leastPending is the least number of requests that wait for a connection.
 	leastPending = 3
-	// pendingTimes is how many times more than usual.
+	// pendingTimes is how many times the median they must exceed.
 	pendingTimes = 3
 )
 
@@ -26,8 +26,7 @@ func countsPending(name string) bool {
 	return strings.Contains(name, "pending") && (strings.Contains(name, "connection") || strings.Contains(name, "pool"))
 }
 
-// exhaustedPool reports whether requests wait for a connection of a pool by now, many
-// more than usual.
+// exhaustedPool reports whether many more requests than in the baseline wait for a connection now.
 func (s *series) exhaustedPool(now model.Nanos) bool {
 	if !countsPending(s.name) || len(s.sorted) < minValues || s.last+starvedFresh < now {
 		return false
@@ -35,8 +34,7 @@ func (s *series) exhaustedPool(now model.Nanos) bool {
 	return s.newest >= max(leastPending, pendingTimes*s.middle())
 }
 
-// poolSigns adds an anomaly of each caller that waits for a callee while its own pool is
-// exhausted, since it waits.
+// poolSigns adds an anomaly for each caller that waits for a callee while its own pool is exhausted.
 func (e *Engine) poolSigns(signs []*sign) []*sign {
 	pools := map[string]*series{}
 	for _, held := range e.series.all() {
@@ -68,14 +66,13 @@ func (e *Engine) poolSigns(signs []*sign) []*sign {
 }
 
 const (
-	// minWell is how many calls of others show that a callee is well, if at most so many of
-	// them are slow.
+	// minWell is the number of calls of other callers that show whether a callee is healthy.
 	minWell  = 10
 	wellSlow = 0.15
 )
 
-// othersWell reports whether a callee answers other callers as before since a slot: one that
-// is slow fills the pools of its callers as well.
+// othersWell reports whether a callee has answered other callers as before since a bucket. A slow
+// callee would exhaust the pools of all its callers.
 func (e *Engine) othersWell(callee, caller string, since int64) bool {
 	var n, slow float64
 	for key, held := range e.graph.dependencies.all() {
@@ -89,8 +86,8 @@ func (e *Engine) othersWell(callee, caller string, since int64) bool {
 
 const poolWhat = "connection pool"
 
-// exhausts reports whether an anomaly is that the connection pool of the service is exhausted,
-// and of calls to which callee.
+// exhausts reports whether the anomaly is an exhausted connection pool of the service, and for which
+// callee.
 func (s *sign) exhausts() (callee string, found bool) {
 	switch {
 	case s.pool:

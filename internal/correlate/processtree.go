@@ -11,12 +11,11 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// maxTree is how many ancestors of a process are kept: as many as the kernel's
-// receiver tells.
+// maxTree is the most ancestors of a process that are kept, as many as the eBPF receiver reports.
 const maxTree = 9
 
-// treeOf lists the keys of the process of an event and of its ancestors. The first
-// process of a host or container is left out: everything descends from it.
+// treeOf lists the keys of an event's process and its ancestors, without the first process of the host
+// or container, from which all others descend.
 func treeOf(ev *model.Event) []string {
 	own, found := ev.Attributes.Get(semconv.ProcessKey)
 	if !found {
@@ -32,8 +31,8 @@ func treeOf(ev *model.Event) []string {
 	return tree
 }
 
-// sameTree joins what the kernel tells of processes of which one started the
-// other, or which one parent started.
+// sameTree correlates kernel events of processes one of which started the other, or that have the same
+// parent.
 func sameTree(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for i, a := range signs {

@@ -16,8 +16,8 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// ObserveProfiles takes profiles in any order of time. They open no incident: they show
-// what the code of a cause does.
+// ObserveProfiles takes profiles in any order of time. They open no incident; they show which code of
+// the cause is responsible.
 func (e *Engine) ObserveProfiles(profiles []model.Profile) {
 	for i := range profiles {
 		p := &profiles[i]
@@ -32,7 +32,7 @@ func (e *Engine) ObserveProfiles(profiles []model.Profile) {
 	e.places.forget()
 }
 
-// profiled looks for the function that explains the cause of a group, until there is one.
+// profiled looks for the function that explains the cause of a group, until one is found.
 func (e *Engine) profiled(g *group) {
 	if g.doing != nil && g.doing.service == g.cause() || g.place != nil || len(g.ranking) == 0 {
 		return
@@ -42,14 +42,14 @@ func (e *Engine) profiled(g *group) {
 	g.doing = found
 }
 
-// doing is what the code of a cause does more than before.
+// doing is a function of the cause whose cost grew.
 type doing struct {
 	service string
 	onset   model.Nanos
 	hotspot.Growth
 }
 
-// doing finds the function of the cause whose part grew with it, nil for none.
+// doing returns the function of the cause whose share grew with it, nil for none.
 func (e *Engine) doing(g *group) *doing {
 	until := e.now
 	if g.over != 0 {
@@ -66,9 +66,8 @@ func (e *Engine) doing(g *group) *doing {
 	return nil
 }
 
-// measuresOf are the measures of profiles that can explain a sign: for what is slow in its
-// own code or short of CPU the time on processors, for what waits the time in which threads
-// wait.
+// measuresOf returns the kinds of profiles that can explain an anomaly: CPU time for code that is slow
+// or short of CPU, waiting time for code that waits.
 func measuresOf(s *sign) []hotspot.Measure {
 	onCPU, waiting := hotspot.OnCPU, hotspot.Waiting
 	switch s.key.class {
@@ -107,7 +106,7 @@ func (d *doing) place() string {
 	return shownPlace(d.Function.Name, d.Function.File, line)
 }
 
-// fact is what profiles show, for the report.
+// fact is the function as a fact for the report.
 func (d *doing) fact() report.Fact {
 	return report.Fact{
 		Kind: report.FactProfile, Service: d.service, What: d.Function.Name, Before: d.Before, After: d.After, Unit: d.Kind, Onset: d.onset,
@@ -118,14 +117,14 @@ func (d *doing) fact() report.Fact {
 	}
 }
 
-// evidence names the profiles that show it.
+// evidence refers to the profiles.
 func (d *doing) evidence() model.EvidenceRef {
 	return model.EvidenceRef{
 		Kind: model.EvidenceProfile, ID: fmt.Sprintf("%s{%s=%q}", d.Kind, semconv.ServiceName, d.service), Time: d.AfterSpan.Start,
 	}
 }
 
-// addTo puts what profiles show into a cause.
+// addTo adds the function to a root cause.
 func (d *doing) addTo(rc *model.RootCause) {
 	fact := d.fact()
 	ref := fact.Evidence[0]

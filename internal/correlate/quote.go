@@ -9,11 +9,10 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// maxQuote bounds what is quoted of a line.
+// maxQuote is the most bytes of a quoted line.
 const maxQuote = 160
 
-// quoteOf is the message of a line as its service wrote it: without what stands before
-// it, the time and the level.
+// quoteOf is the message of a line as the service wrote it, without the time and level before it.
 func quoteOf(line string) string {
 	line, _, _ = strings.Cut(strings.TrimSpace(line), "\n")
 	rest := line
@@ -31,7 +30,7 @@ func quoteOf(line string) string {
 	return kept(clipped(rest, maxQuote))
 }
 
-// isTime reports whether a word is a date or a time of day, by its look.
+// isTime reports whether a word looks like a date or a time of day.
 func isTime(word string) bool {
 	digits := 0
 	for i := range len(word) {

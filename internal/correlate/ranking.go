@@ -23,7 +23,7 @@ func (g *group) enlist(r *ranked) {
 		g.ranking[len(g.ranking)-1].most = r.score
 		g.changed = true
 	case r.spared && !g.ranking[at].spared:
-		// What is to blame shows only now.
+		// Only now is it known which service is to blame.
 		r.most = r.score
 		g.ranking[at] = *r
 		g.changed = true
@@ -41,8 +41,8 @@ func (g *group) enlist(r *ranked) {
 	}
 }
 
-// supported is 1 for a candidate of which only effects show, as durations that are measured:
-// it comes after those that something else shows of.
+// supported is 0 for a candidate with effects only, such as durations from metrics, and 1 for others,
+// which are ranked first.
 func (r *ranked) supported() int {
 	if r.reason.telling() {
 		return 0
@@ -50,11 +50,12 @@ func (r *ranked) supported() int {
 	return 1
 }
 
-// stillShown is how much of what a candidate showed it must show still to be judged again.
+// stillShown is the share of its largest weight that a candidate must still have for its score to be
+// lowered.
 const stillShown = 0.8
 
-// relearn takes over a lower score if the candidate shows as much as before: then others
-// turned out to explain it. A score that is lower because the fault is over fades instead.
+// relearn lowers the score of a candidate that deviates as much as before, because other services
+// turned out to explain it. If the fault is over, the score fades instead.
 func (r *ranked) relearn(now *ranked) {
 	if now.score <= 0 || now.shown < stillShown*r.shown {
 		return
@@ -65,8 +66,8 @@ func (r *ranked) relearn(now *ranked) {
 	}
 }
 
-// refresh lets the candidates be told by the newest figures: those of the first
-// moment are of few observations, and some of them from before.
+// refresh updates the figures of the candidates: the first ones are of few observations, some from
+// before the fault.
 func (g *group) refresh() {
 	for i := range g.ranking {
 		if newest := g.members[g.ranking[i].reason.key]; newest != nil {
@@ -82,8 +83,8 @@ func (g *group) sortRanking() {
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }
 
-// failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
-// that fail at once, a callee fails more of its requests than its callers do.
+// failingShare is the share of failing requests, if that is the candidate's reason. Of services that
+// begin to fail together, a callee fails a larger share of its requests than its callers.
 func failingShare(reason *sign) float64 {
 	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
 		return 0

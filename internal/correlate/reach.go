@@ -11,12 +11,12 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// Who listens at an address is learned from calls that both ends tell of, and from
-// servers that tell it, so that a failed connect, which nobody answers, names the
-// one that should have.
+// Which service listens at an address is learned from calls with both spans, and from server spans
+// with their own address. So a refused connection, for which there is no server span, can be
+// attributed.
 
-// endpointOf reads an address with its port, "" for none. One of loopback is told apart
-// by its host and, where the record has it, its network namespace.
+// endpointOf returns an address with its port, "" for none. A loopback address is qualified by the
+// host and, if known, the network namespace.
 func endpointOf(attributes model.Attributes, prefix, node string) string {
 	address, found := attributes.Get(prefix + "address")
 	if !found || address.Str() == "" {
@@ -39,16 +39,16 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 	return short(endpoint)
 }
 
-// loopback reports whether the far end of a connection is the host itself.
+// loopback reports whether the remote end of a connection is the host itself.
 func loopback(attributes model.Attributes) bool {
 	address, _ := attributes.Get(semconv.NetworkPeerAddress)
 	ip := net.ParseIP(address.Str())
 	return ip != nil && ip.IsLoopback()
 }
 
-// otherLoopback reports whether someone listens only at the same port of the other loopback
-// address: a client that asks for localhost tries both, and reaches it. Where both were
-// served, a refusal is one.
+// otherLoopback reports whether a service listens at this port only at the other loopback address: a
+// client of localhost tries both, and reaches it. If both were served, a refused connection is a
+// fault.
 func (g *graph) otherLoopback(endpoint string) bool {
 	const v4, v6 = "/127.0.0.1:", "/[::1]:"
 	switch {
@@ -62,12 +62,12 @@ func (g *graph) otherLoopback(endpoint string) bool {
 	return false
 }
 
-// shownEndpoint is an endpoint as people know it.
+// shownEndpoint is an endpoint for display.
 func shownEndpoint(endpoint string) string {
 	return endpoint[strings.IndexByte(endpoint, '/')+1:]
 }
 
-// listens notes where a service is reached.
+// listens records where a service is reached.
 func (g *graph) listens(endpoint string, s *service) {
 	if endpoint == "" {
 		return
@@ -79,14 +79,14 @@ func (g *graph) listens(endpoint string, s *service) {
 	g.endpoints.put(strings.Clone(endpoint), s.name)
 }
 
-// listensUnlessKnown notes where something is reached that sends no spans itself.
+// listensUnlessKnown records where a service without spans is reached.
 func (g *graph) listensUnlessKnown(endpoint, name string) {
 	if endpoint != "" && g.endpoints.get(endpoint) == nil {
 		g.endpoints.put(strings.Clone(endpoint), name)
 	}
 }
 
-// listener returns the service that listens there, "" if none is known.
+// listener returns the service that listens at an endpoint, "" if none is known.
 func (g *graph) listener(endpoint string) string {
 	if known := g.endpoints.peek(endpoint); known != nil {
 		return *known
@@ -94,8 +94,8 @@ func (g *graph) listener(endpoint string) string {
 	return ""
 }
 
-// peerOf is where a client span calls, and the service that it calls: the one that
-// listens there, else by the names that the span gives.
+// peerOf returns the endpoint that a client span calls, and the service: the one that listens there,
+// else one by the names in the span.
 func (e *Engine) peerOf(s *model.Span, node string) (endpoint, service string) {
 	endpoint = endpointOf(s.Attributes, "network.peer.", node)
 	if name := e.graph.listener(endpoint); name != "" {
@@ -104,8 +104,8 @@ func (e *Engine) peerOf(s *model.Span, node string) (endpoint, service string) {
 	return endpoint, kept(peerOf(s))
 }
 
-// far returns the service at the other end of a connection that a client tells
-// of. One that never told anything goes by its address.
+// far returns the service at the remote end of a client's connection. If it is unknown, its address is
+// used as its name.
 func (e *Engine) far(attributes model.Attributes, from *service) (to *service, endpoint string) {
 	endpoint = endpointOf(attributes, "network.peer.", from.node)
 	if endpoint == "" {
@@ -126,8 +126,8 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 	return to, endpoint
 }
 
-// peerOf is the service that a client span calls, by its attributes or, as
-// gRPC names spans, by its name package.Service/Method.
+// peerOf returns the service that a client span calls, from its attributes or, for gRPC, from the span
+// name package.Service/Method.
 func peerOf(s *model.Span) string {
 	for _, key := range [...]string{semconv.PeerService, semconv.RPCService, semconv.ServerAddress, semconv.DBSystemName, semconv.DBSystem} {
 		if v, found := s.Attributes.Get(key); found && v.Str() != "" {

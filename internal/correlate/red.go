@@ -14,27 +14,26 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// Many systems send no spans but count requests, errors and durations (RED). Where a
-// service sends none, a distribution of durations by operation stands for its requests:
-// each bucket of it for as many runs of that length.
+// Many systems send no spans but count requests, errors and durations (RED). If a service sends no
+// spans, a histogram of durations by operation replaces its requests: each bucket counts as that many
+// runs of that duration.
 
-// maxRedBuckets bounds the buckets of a distribution that are compared with those of
-// the point before.
+// maxRedBuckets bounds the histogram buckets that are compared with the previous point.
 const maxRedBuckets = 64
 
 // red is a metric of requests.
 type red struct {
 	redmetric.Metric
-	at      string // the address that clients call, or that the server listens at
+	at      string // the address that clients call, or at which the server listens
 	before  []uint64
 	count   uint64
 	sum     float64            // of a summary
-	counts  map[string]float64 // of a counter, by replica: of the first that come
+	counts  map[string]float64 // of a counter: by replica, for the first maxReplicas
 	started bool
-	last    model.Nanos // point
+	last    model.Nanos // time of the newest point
 }
 
-// redOf reads whether a metric is one of requests; nil if not.
+// redOf recognizes metrics of requests; it returns nil for others.
 func redOf(m *model.Metric, attributes model.Attributes) *red {
 	read, found := redmetric.Read(m, attributes)
 	if !found || read.Kind == kindClient && read.Peer == "" && firstOf(attributes, semconv.NetworkPeerAddress) == "" {
@@ -44,7 +43,7 @@ func redOf(m *model.Metric, attributes model.Attributes) *red {
 	return &red{Metric: read}
 }
 
-// locate notes the address of the server.
+// locate sets the address of the server.
 func (r *red) locate(attributes model.Attributes, node string) {
 	end := "network.local."
 	if r.Kind == kindClient {
@@ -53,10 +52,10 @@ func (r *red) locate(attributes model.Attributes, node string) {
 	r.at = endpointOf(attributes, end, node)
 }
 
-// untimed is the duration of requests that are only counted.
+// untimed is the duration of requests that are counted without one.
 const untimed = model.Nanos(math.MaxUint64)
 
-// observeRed takes what a metric of requests grew by as requests, if no spans show them.
+// observeRed counts the increase of a metric as requests, unless spans show them.
 func (e *Engine) observeRed(s *series, p *model.Point) {
 	if s.red == nil || !s.service.unseen(e.now) || p.Flags&model.FlagNoRecordedValue != 0 {
 		return
@@ -88,8 +87,8 @@ func (e *Engine) observeRed(s *series, p *model.Point) {
 	}
 }
 
-// durations lists how long the requests of a point took, and how many took so long; nil
-// where that is not known.
+// durations lists the durations of a point's requests, with the number of requests of each; nil if
+// they are unknown.
 func (r *red) durations(p *model.Point, replica string, accumulates bool) iter.Seq2[float64, float32] {
 	if x := p.Exponential; x != nil {
 		return exponentialDurations(x)
@@ -132,12 +131,12 @@ func exponentialDurations(x *model.ExponentialHistogram) iter.Seq2[float64, floa
 	}
 }
 
-// reference names the series as the record that shows requests.
+// reference names the series as evidence.
 func (s *series) reference(t model.Nanos) reference {
 	return reference{metric: true, uid: s.id, time: t}
 }
 
-// growth is by how much each bucket grew since the point before, nil for none known.
+// growth is the increase of each bucket since the previous point, nil if unknown.
 func (r *red) growth(h *model.Histogram, accumulates bool) []uint64 {
 	if !accumulates {
 		return h.Counts
@@ -171,7 +170,7 @@ func bucketMiddle(bounds []float64, i int) float64 {
 	return math.Sqrt(bounds[i-1] * bounds[i])
 }
 
-// redServer takes requests that a service answered.
+// redServer counts requests that a service served.
 func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
 	o := e.graph.operation(s.service, s.red.Operation, kindServer)
 	inst := e.graph.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, s.last)
@@ -206,9 +205,9 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 				f.quote = cmp.Or(s.red.Reason, f.quote)
 			}
 		}
-		s.service.countedTo = max(s.service.countedTo, slot-every) // each instance reports at another moment
+		s.service.countedTo = max(s.service.countedTo, slot-every) // instances report at different times
 		if s.service.requests != nil {
-			for at := slot - every + 1; at <= slot; at++ { // the rate is that of all the time since the point before
+			for at := slot - every + 1; at <= slot; at++ { // the rate is an average since the previous point
 				s.service.requests.observe(at, sample{n: n / float32(every), sum: failed / float32(every)})
 			}
 		}
@@ -219,7 +218,7 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 	return take, count
 }
 
-// redClient takes requests that a service made of another one, or of what sends nothing.
+// redClient counts calls of a service.
 func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
 	callee := e.graph.callee(s.red)
 	if callee == s.service.name {
@@ -235,7 +234,7 @@ func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds floa
 			return
 		}
 		outcome(slot, uint64(seconds*1e9), n)
-		if s.summary || known == nil || (*known).requests.total().n == 0 { // else its own metrics have the durations
+		if s.summary || known == nil || (*known).requests.total().n == 0 { // else the callee's own metrics have the durations
 			d.tail.Take(slot, baseline.Logarithm(uint64(seconds*1e9)), n)
 		}
 	}

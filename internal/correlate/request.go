@@ -39,12 +39,12 @@ func (e *Engine) countRequest(key outcomeKey, run *execution, first string, slot
 	}
 }
 
-// reportsFor is how long after its last span a program counts as one that reports its requests
-// itself.
+// reportsFor is for how long after its last span a program counts as one that sends spans of its own
+// requests.
 const reportsFor = 600 * model.Nanos(1e9)
 
-// reportsItself reports whether the program itself sends spans of its requests at a time: what
-// the kernel sees of them are the same requests.
+// reportsItself reports whether the program sends spans of its own requests at that time: those that
+// the kernel sees are the same requests.
 func (s *service) reportsItself(t model.Nanos) bool {
 	return s.reported != 0 && s.reported+reportsFor > t
 }
@@ -55,22 +55,22 @@ func (s *service) noteReported(o *origin, t model.Nanos) {
 	}
 }
 
-// reportsOutcome reports whether a span has a status, or the code of a response. Spans without
-// either show how long requests take, but not whether they fail.
+// reportsOutcome reports whether a span has a status or a response code. Spans without either show the
+// duration of requests, but not whether they fail.
 func reportsOutcome(s *model.Span) bool {
 	return s.StatusCode != 0 || firstOf(s.Attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode) != ""
 }
 
-// serves reports whether the span is the whole of a request to its service.
+// serves reports whether the span is a whole request to its service.
 func (r *execution) serves() bool {
 	kind := r.op.key.kind
 	return kind == kindServer || kind == kindConsumer || r.parent < 0 && kind != kindClient && kind != kindProducer
 }
 
-// fromOutside reports whether nothing that is known makes the request.
+// fromOutside reports whether the caller of the request is unknown.
 func (e *Engine) fromOutside(runs []execution, i int) bool {
 	top := i
-	for range runs { // parents may form a circle
+	for range runs { // parents may form a cycle
 		p := runs[top].parent
 		if p < 0 {
 			break
@@ -80,11 +80,11 @@ func (e *Engine) fromOutside(runs []execution, i int) bool {
 		}
 		top = p
 	}
-	// The parent of the first span may have been lost.
+	// The parent of the first span may be lost.
 	return runs[top].spanPart.parent.IsZero() || !e.callees[runs[i].op.key.service]
 }
 
-// calleeOf is the service that a client span calls, "" if that is not known.
+// calleeOf returns the service that a client span calls, "" if unknown.
 func (e *Engine) calleeOf(runs []execution, i int) string {
 	for _, child := range runs[i].children {
 		if s := runs[child].op.key.service; s != runs[i].op.key.service {
@@ -97,11 +97,11 @@ func (e *Engine) calleeOf(runs []execution, i int) string {
 	return e.graph.named(runs[i].peer)
 }
 
-// calledFirst is the operation of another service that a request calls first or, where that
+// calledFirst returns the first operation of another service that a request calls or, if that service
 // sends no spans, the call; "" for none.
 func calledFirst(runs []execution, i int) string {
 	service := runs[i].op.service
-	for range runs { // parents may form a circle
+	for range runs { // parents may form a cycle
 		if len(runs[i].children) == 0 {
 			break
 		}
@@ -128,7 +128,7 @@ func (e *Engine) outcomesOf(key outcomeKey) *outcomes {
 	return *e.outcomes.put(key, &outcomes{key: key})
 }
 
-// noteCallees refreshes who is called by another service.
+// noteCallees updates which services are called by another one.
 func (e *Engine) noteCallees() {
 	clear(e.callees)
 	for key := range e.graph.calls.all() {

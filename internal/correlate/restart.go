@@ -9,21 +9,20 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// A counter begins anew when who counts does: the process, its container, its
-// host. Once is what each release does, and only supports; again and again is a
-// crash loop. Each pod counts for itself, for a release restarts them in turn. What the
-// kernel counts of a program begins again after a time without calls too, so it is no
-// evidence; the kernel reports the end and the start of processes as events.
+// A counter is reset when the process, container or host that counts restarts. One restart is part of
+// every release and only supports an incident; repeated restarts are a crash loop. Pods are counted
+// separately, because a release restarts them one after the other. Kernel metrics of a program are
+// also reset after a time without calls, so they are no evidence of restarts; the kernel reports the
+// start and end of processes as events.
 
 const restartPrefix = "\x01"
 
-// begins reports whether a point tells that its series counts anew since last: by
-// when its counting began, for of two replicas that report under one name each
-// seems to fall back behind the other.
+// begins reports whether a point's series was reset since the time last. It goes by the start time,
+// because the values of two replicas with the same attributes seem to decrease in turn.
 func begins(p *model.Point, last model.Nanos) bool { return last != 0 && p.Start >= last }
 
-// restarted notes that a counter of a service began anew. All counters of a
-// process do so at once, which is one restart.
+// restarted records the reset of a counter. All counters of a process are reset at once, which is one
+// restart.
 func (e *Engine) restarted(s *series, t model.Nanos) {
 	l := e.lineFor(s.service, &template{tokens: []string{"restart"}, text: restartPrefix + "restart " + s.pod})
 	l.restarts = true
@@ -35,8 +34,8 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "counter reset"}
 }
 
-// tellRestarts makes a sign of a rate of restarts. No program is meant to begin anew
-// three times within minutes: that is as unlikely as an error that was never seen.
+// tellRestarts makes an anomaly of a rate of restarts. Three restarts within minutes are as unlikely
+// by chance as an error that was never seen.
 func (s *sign) tellRestarts(l *line) {
 	s.strength = min(maxStrength, s.strength+noveltyBonus)
 	s.key.what = "restarts"
@@ -45,7 +44,7 @@ func (s *sign) tellRestarts(l *line) {
 	s.evidence = []model.EvidenceRef{l.metric}
 }
 
-// restartSign tells of the last restart, while it is recent.
+// restartSign makes an anomaly of the last restart, if it is recent.
 func (e *Engine) restartSign(l *line, slot int64) *sign {
 	at := l.metric.Time
 	if slot-e.slotOf(at) >= recentSlots {

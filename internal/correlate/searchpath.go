@@ -11,22 +11,23 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// A resolver tries a name with each domain of its search path: with ndots:5, as in
-// Kubernetes, every name of another domain first fails with NXDOMAIN several times. Such
-// a step is no failure of the lookup; that of the name itself is.
+// A resolver tries a name with each domain of its search path. With ndots:5, as in Kubernetes, each
+// external name first fails with NXDOMAIN several times. These steps are no failure of the lookup;
+// only the failure of the name itself is.
 
 const (
-	// maxSearched names that do not exist are kept of a service, by so many services.
+	// maxSearched is the most missing names that are kept of a service, maxSearchedServices the most such
+	// services.
 	maxSearched         = 32
 	maxSearchedServices = 256
-	// searchedBytes bounds a name that is kept.
+	// searchedBytes is the most bytes of a name that are kept.
 	searchedBytes = 255
 )
 
-// searched are names that did not exist, the newest last.
+// searched holds names that did not exist, the newest last.
 type searched struct{ names []string }
 
-// searchStep reports whether an event is that of a name which a search path made up.
+// searchStep reports whether an event is about a name that a search path generated.
 func (e *Engine) searchStep(ev *model.Event, s *service) bool {
 	fault, _ := ev.Attributes.Get(semconv.ErrorType)
 	question, _ := ev.Attributes.Get(semconv.DNSQuestionName)
@@ -56,8 +57,8 @@ func (s *searched) add(name string) {
 	s.names = append(s.names, strings.Clone(name))
 }
 
-// ofSearchPath reports whether a name ends in the domain of a cluster but is not what a
-// name of one looks like: service.namespace.svc.domain, or that of a pod before it.
+// ofSearchPath reports whether a name ends in the domain of a cluster but does not have the form of
+// its names: service.namespace.svc.domain, or that of a pod before it.
 func ofSearchPath(name string) bool {
 	host, found := strings.CutSuffix(name, ".cluster.local")
 	if !found {
@@ -68,9 +69,8 @@ func ofSearchPath(name string) bool {
 	return !found || dots < 1 || dots > 2
 }
 
-// triedAfter reports whether both names are one with a domain of the same search path
-// behind it, of which a has one: api.example.cluster.local and
-// api.example.svc.cluster.local, or api.example.
+// triedAfter reports whether both are the same name with different domains of one search path, and a
+// has one: api.example.cluster.local and api.example.svc.cluster.local, or api.example.
 func triedAfter(a, b string) bool {
 	if a == b {
 		return false
@@ -78,7 +78,7 @@ func triedAfter(a, b string) bool {
 	if strings.HasPrefix(a, b+".") { // a is b with a domain
 		return strings.Count(a[len(b)+1:], ".") >= 1
 	}
-	before := 0 // what they have in common, to the end of a label
+	before := 0 // length of the common suffix, in whole labels
 	for i := 0; i < len(a) && i < len(b) && a[i] == b[i]; i++ {
 		if a[i] == '.' {
 			before = i + 1

@@ -12,42 +12,41 @@ import (
 const (
 	seasonHours = 24
 	hour        = 3600 * model.Nanos(1e9)
-	// seasonAge is how long a series is known before its hours of the day are
-	// learned: most series do not live that long.
+	// seasonAge is how long a series must be known before its hours of the day are learned: most series
+	// are gone earlier.
 	seasonAge = hour
-	// seasonDays is how many days an hour must have been seen on to be compared
-	// with: the least with which one is not taken for the rule.
+	// seasonDays is the least number of days on which an hour must have been seen: a single day may be an
+	// exception.
 	seasonDays = 2
-	// seasonMemory: about so many days count.
+	// seasonMemory is about how many days count.
 	seasonMemory = 4
-	// meanDeviation makes the mean absolute deviation of a normal distribution its
-	// standard deviation.
+	// meanDeviation converts the mean absolute deviation of a normal distribution into its standard
+	// deviation.
 	meanDeviation = 1.2533
-	// seasonClip is how many spreads a day may move an hour by, as if it lay no
-	// further away: a fault of one day is no habit.
+	// seasonClip bounds in spreads how far a value may move the baseline of an hour, so that the fault of
+	// one day does not become a habit.
 	seasonClip = 3
 )
 
-// season is what a long-lived series does at each hour of the day, UTC. Load
-// follows the day and backups run at night: what deviates from the last hour but
-// not from the same hour of other days is no change.
+// season holds the values of a long-lived series for each hour of the day (UTC). Load follows the time
+// of day, and backups run at night: a value that deviates from the last hour but not from the same
+// hour of other days is no anomaly.
 type season struct {
 	hours [seasonHours]hourOfDay
 	// now is the hour that goes on.
 	now     int64 // hours since the epoch
 	n       float32
 	sum     float32
-	strayed float32 // sum of the distances from what is usual at that hour
+	strayed float32 // sum of the distances from the hour's baseline
 }
 
-// hourOfDay is what is usual at one hour.
+// hourOfDay is the baseline of one hour.
 type hourOfDay struct {
 	level, spread float32
 	days          float32
 }
 
-// learn takes a value in, whether or not it was strange: what comes every day is
-// not known otherwise.
+// learn adds a value, even if it deviates: what happens every day could not be learned otherwise.
 func (s *season) learn(x float64, t model.Nanos) {
 	if at := int64(t / hour); at != s.now {
 		s.endHour()
@@ -80,9 +79,9 @@ func (s *season) endHour() {
 
 func abs32(x float32) float32 { return float32(math.Abs(float64(x))) }
 
-// usual is what the series does at this time of day: whatever lies between what
-// the two hours show whose middles the moment is between, for nobody knows at what
-// minute of them it changes. ok is false where that is not known.
+// usual returns the baseline at a time of day: the range between the baselines of the two hours whose
+// middles enclose it, because the minute at which the load changes is unknown. ok is false if it is
+// not known.
 func (s *season) usual(t model.Nanos) (low, high, spread float64, ok bool) {
 	first := int((t%(seasonHours*hour) + seasonHours*hour - hour/2) / hour)
 	a, b := &s.hours[first%seasonHours], &s.hours[(first+1)%seasonHours]
@@ -92,7 +91,7 @@ func (s *season) usual(t model.Nanos) (low, high, spread float64, ok bool) {
 	return float64(min(a.level, b.level)), float64(max(a.level, b.level)), meanDeviation * float64(max(a.spread, b.spread)), true
 }
 
-// seasonal judges by the time of day what deviates from the last hour.
+// seasonal compares a value that deviates from the last hour with the time of day.
 func (s *series) seasonal(x float64, t model.Nanos) {
 	if s.season == nil {
 		if s.rhythm.first == 0 || t < s.rhythm.first+seasonAge {

@@ -13,19 +13,19 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// A program that a server never started before is no fault, but what an intruder
-// does first: a shell, a tool to fetch more, a file that was just written. Only the
-// last is reason enough for an incident; the others tell of one what sort it is.
+// A program that a server starts for the first time is no fault, but may be an intruder's first step:
+// a shell, a download tool, or a file that was just written. Only the last opens an incident; the
+// others support one.
 
 const (
 	execEvent  = semconv.EventProcessExec
 	execPrefix = "\x02"
-	// execKnown is how long a server must be known before a program of it is
-	// unusual: as long as a baseline lasts.
+	// execKnown is how long a server must be known before a new program of it is an anomaly: the
+	// half-life of a baseline.
 	execKnown = silenceTold
 )
 
-// observeExec notes what a server starts, and makes a sign of what is unusual.
+// observeExec records what a server starts, and makes an anomaly of a suspicious program.
 func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 	parent := e.serverAmong(ev)
 	if parent == nil {
@@ -43,7 +43,7 @@ func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 	}
 	known := e.lines.peek(lineKey{service: parent.name, template: short(text)}) != nil
 	l := e.lineFor(parent, &template{tokens: []string{"starts", kept(program.Str())}, text: kept(text)})
-	l.traced = true // it is no error line
+	l.traced = true // so that it is not judged as an error line
 	l.rate.advance(e.slotOf(ev.When()))
 	if known || ev.When() < e.timeOf(e.firstSlot)+execKnown {
 		return false
@@ -62,8 +62,8 @@ func (e *Engine) execSign(ev *model.Event, parent *service, program, file string
 	e.keepKernel(s)
 }
 
-// serverAmong returns the nearest ancestor of a new program that serves others,
-// nil for none. Shells between them are passed over.
+// serverAmong returns the nearest ancestor of a new program that serves requests, nil for none. Shells
+// in between are skipped.
 func (e *Engine) serverAmong(ev *model.Event) *service {
 	names, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
 	for _, name := range names.Items() {
@@ -77,14 +77,14 @@ func (e *Engine) serverAmong(ev *model.Event) *service {
 	return nil
 }
 
-// writtenByAnybody reports whether a program lies where every user may write, or
-// in no file at all.
+// writtenByAnybody reports whether a program is in a directory that every user may write to, or in no
+// file.
 func writtenByAnybody(file string) bool {
 	return slices.ContainsFunc([]string{"/tmp/", "/var/tmp/", "/dev/shm/", "/memfd:", "memfd:"}, func(p string) bool { return strings.HasPrefix(file, p) })
 }
 
-// ofIntruders reports whether a program is of those by which people get on from a
-// server that they have broken into: shells, and what fetches or forwards.
+// ofIntruders reports whether a program is one that intruders commonly start from a server: a shell,
+// or a tool for downloads or tunnels.
 func ofIntruders(program string) bool {
 	return slices.Contains([]string{
 		"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "nc", "ncat", "netcat", "socat", "curl", "wget", "ssh", "scp", "nmap", "chmod", "base64",

@@ -9,8 +9,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// semantic joins signs of one meaning: the same template, operation, metric or
-// kernel event.
+// semantic correlates anomalies of the same template, operation, metric or kernel event.
 func semantic(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, part := range inOrder(signs, meaning) {

@@ -16,17 +16,17 @@ import (
 
 const (
 	seriesCost   = 2048 // bytes of a series with its values, names and hours of the day
-	seriesValues = 60   // values that a series is judged by: an hour of minutes
-	// seriesSilence is how long a series without a point keeps its place where all
-	// are taken. If each new one pushed the oldest out, more series than there is
-	// room for would leave none that is known for long enough to be judged.
+	seriesValues = 60   // values of the baseline: an hour of one-minute points
+	// seriesSilence is for how long a silent series stays when the table is full. If each new series
+	// evicted the oldest, a system with more series than fit would have none that is known for long
+	// enough to be judged.
 	seriesSilence = 10 * 60 * model.Nanos(1e9)
-	minValues     = 3 // values that a baseline needs: the fewest with a median
-	// normalMAD makes the median absolute deviation of a normal distribution
-	// its standard deviation.
+	minValues     = 3 // least values for a baseline: the fewest with a median
+	// normalMAD converts the median absolute deviation of a normal distribution into its standard
+	// deviation.
 	normalMAD = 1.4826
-	// looseness is the share of the median that is no change in any case, for
-	// gauges are rounded and sampled.
+	// looseness is the share of the median within which a value never deviates, because gauges are
+	// rounded and sampled.
 	looseness = 0.1
 )
 
@@ -34,52 +34,51 @@ const (
 type series struct {
 	name, id string
 	service  *service
-	pod      string // that reports it
+	pod      string // the pod that reports it
 	node     string
 	instance string
-	observed bool // counted by the kernel, and not by the program
+	observed bool // reported by the kernel, not by the program
 	timed    bool // it is a duration
 	habit    baseline.Habit
-	bursts   *bursts // of a resource, those of all of a service
-	red      *red    // nil for what counts no requests
-	// version and replica are of who reported the newest point.
+	bursts   *bursts // of a resource: shared by all series of the service
+	red      *red    // nil for metrics that count no requests
+	// version and replica are those of the newest point.
 	version, replica string
-	summary          bool // a node sends it in place of its spans
+	summary          bool // sent by a node in place of spans
 	class            class
 	unit             string
-	floor            float64 // the least deviation that matters
+	floor            float64 // least deviation that matters
 	values           []float32
 	sorted           []float32
 	next             int
-	latest           [movingValues]float32 // as they came, those that deviate among them
+	latest           [movingValues]float32 // in order of arrival, including those that deviate
 	came             int
 	last             model.Nanos
-	total            float64 // of a cumulative sum, the last total
+	total            float64 // of a cumulative sum: the last total
 	started          bool
 	onset            model.Nanos
-	deviation        float64 // in robust standard deviations, of the newest value
+	deviation        float64 // of the newest value, in robust standard deviations
 	median           float64
 	newest           float64
-	strange          int // values in a row that deviate
-	still            int // zeros in a row of what was never zero before
+	strange          int // number of deviating values in a row
+	still            int // number of zeros in a row in a series that was never zero
 	resets           int
-	// accumulates: it counts from a beginning on, so that what it grew by is
-	// judged.
+	// accumulates: it is cumulative, so its increase is judged.
 	accumulates bool
-	count       uint64 // of a cumulative distribution, the last one; its sum is total
+	count       uint64 // of a cumulative distribution: the last count; its sum is total
 	counts      *kernelCounter
-	supply      *supply // nil for what cannot run out
+	supply      *supply // nil for resources that cannot run out
 	rhythm      rhythm
-	season      *season // nil until it is known for long
-	waits       float64 // seconds a second that threads wait for a CPU
-	waitsUsual  float64 // on average
-	irregular   bool    // it may be left out when nothing happened
-	folded      bool    // of the programs that the receiver counts together, which are no service
+	season      *season // nil until it is known for seasonAge
+	waits       float64 // seconds per second for which threads wait for a CPU
+	waitsUsual  float64 // long-term average of waits
+	irregular   bool    // points may be missing when nothing happens
+	folded      bool    // of programs that the receiver sums up, which are no service
 }
 
-// add judges a value by those before it, then takes it in. Values that deviate
-// are kept out, lest a fault hide the next one; when they have gone on for half
-// of what a baseline holds, they are what is usual now.
+// add judges a value against the ones before it, and adds it to the baseline. Deviating values are
+// left out, so that a fault does not hide the next one, until they have lasted for half of the
+// baseline: then they become the new one.
 func (s *series) add(x float64, t model.Nanos) {
 	s.newest = x
 	s.latest[s.came%movingValues] = float32(x)
@@ -88,8 +87,8 @@ func (s *series) add(x float64, t model.Nanos) {
 	if len(s.values) >= minValues {
 		s.median = float64(s.sorted[len(s.sorted)/2])
 		spread := max(normalMAD*mad(s.sorted, s.median), looseness*math.Abs(s.median), s.floor)
-		// Few values know their spread badly: Student's correction for a
-		// scale estimated from n values, as the ratio of its variances.
+		// A spread estimated from few values is uncertain: this is Student's correction, as the ratio of the
+		// variances.
 		n := float64(len(s.values))
 		spread *= math.Sqrt((n + 2) / max(n-2, 1))
 		s.deviation = (x - s.median) / spread
@@ -104,7 +103,7 @@ func (s *series) add(x float64, t model.Nanos) {
 	s.supply.add(x, t)
 }
 
-// note dates the deviation.
+// note records the time of a deviation.
 func (s *series) note(t model.Nanos) {
 	if math.Abs(s.deviation) < strangeDeviation {
 		if s.strange > 0 {
@@ -117,7 +116,7 @@ func (s *series) note(t model.Nanos) {
 	if s.strange == 0 {
 		s.onset = t
 		if s.last != 0 && s.last < t {
-			s.onset = s.last + (t-s.last)/2 // it set in at some time since
+			s.onset = s.last + (t-s.last)/2 // it began at some time between the two points
 		}
 	}
 	s.strange++
@@ -137,8 +136,7 @@ func (s *series) keep(value float64) {
 	s.sorted = slices.Insert(s.sorted, at, x)
 }
 
-// mad is the median absolute deviation of sorted values, found from the median
-// outwards.
+// mad returns the median absolute deviation of sorted values, searching from the median outwards.
 func mad[T float32 | float64](sorted []T, median float64) float64 {
 	right := len(sorted) / 2
 	left := right - 1
@@ -157,14 +155,13 @@ func mad[T float32 | float64](sorted []T, median float64) float64 {
 }
 
 const (
-	// strangeDeviation is beyond what a normal distribution shows once in a
-	// million: five standard deviations.
+	// strangeDeviation is the least deviation of an anomaly, in standard deviations: five, which a normal
+	// distribution exceeds once in a million.
 	strangeDeviation = 5
 )
 
-// exhausts reports whether the newest value is a fault by itself and no mere
-// symptom: half of what there is. There the time spent waiting for a server
-// equals the time spent being served (the M/M/1 queue), and grows from then on.
+// exhausts reports whether the newest value is a fault by itself: half of the limit is used. In an
+// M/M/1 queue the waiting time equals the service time there, and grows without bound from there on.
 // Cores without a limit are compared with one core.
 func (s *series) exhausts() bool {
 	switch s.unit {
@@ -176,9 +173,8 @@ func (s *series) exhausts() bool {
 	return false
 }
 
-// strength turns a deviation into twice the log of a likelihood ratio. That of
-// a normal distribution, z squared, is believed as far as metrics are normal;
-// their tails are heavier, so that it grows with the logarithm from there on.
+// strength converts a deviation z into twice a log-likelihood ratio. For a normal distribution that is
+// z squared; the tails of metrics are heavier, so beyond strangeDeviation it grows with the logarithm.
 func (s *series) strength() float64 {
 	z := math.Abs(s.deviation)
 	if z <= strangeDeviation {
@@ -187,8 +183,8 @@ func (s *series) strength() float64 {
 	return strangeDeviation*strangeDeviation + 10*math.Log(z/strangeDeviation)
 }
 
-// value reads a point as a gauge: a cumulative sum by its rate, which a reset
-// does not make negative; a distribution by its mean. ok is false for none.
+// value reads a point as a gauge: a cumulative sum as its rate, which a reset does not make negative;
+// a distribution as its mean. ok is false if there is none.
 func (s *series) value(p *model.Point) (x float64, ok bool) {
 	switch {
 	case p.Flags&model.FlagNoRecordedValue != 0:
@@ -208,8 +204,8 @@ func (s *series) value(p *model.Point) (x float64, ok bool) {
 	return x, ok && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
-// rate is what a total grew by in a second. That of the first point is known if
-// its counting began a moment ago.
+// rate is the increase of a total per second. For the first point it is known if the counting began
+// recently.
 func (s *series) rate(total float64, start, t model.Nanos) (float64, bool) {
 	if math.IsNaN(total) || math.IsInf(total, 0) || t <= s.last {
 		return 0, false
@@ -222,16 +218,16 @@ func (s *series) rate(total float64, start, t model.Nanos) (float64, bool) {
 			return 0, false
 		}
 	}
-	if total < before || (total == before && total > 0 && start > since) { // it began anew
+	if total < before || (total == before && total > 0 && start > since) { // it was reset
 		s.resets++
 		before = 0
 	}
 	x := (total - before) / (float64(t-since) / 1e9)
-	return x, !math.IsInf(x, 0) // the difference of two finite totals may be infinite
+	return x, !math.IsInf(x, 0) // the difference of two finite totals may overflow
 }
 
-// mean is that of what was observed since the last point, or in the point's own
-// stretch of time. Nothing observed is no value.
+// mean is the mean of the observations since the last point or, for deltas, in the point's interval.
+// ok is false without observations.
 func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 	total, n := sum.Value, count
 	if s.accumulates {
@@ -244,8 +240,8 @@ func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 	return x, sum.Set && n > 0 && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
-// seriesID names a series as EvidenceRef.ID does. The labels of the instance are always part of it; attributes are left out
-// as a whole where it would be longer than names may be, so that what is left selects the series.
+// seriesID identifies a series as EvidenceRef.ID does. It always has the labels of the instance. If it
+// would be too long, all attributes are left out, so that it still selects the series.
 func seriesID(s *model.Series, o *origin) string {
 	labels := []string{seriesLabel(semconv.ServiceName, o.service)}
 	if o.pod != "" {

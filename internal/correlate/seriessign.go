@@ -10,41 +10,40 @@ import (
 )
 
 const (
-	// leastExhausted is how long a resource must be exhausted to be a cause: a program
-	// that starts, or a batch of requests, uses a CPU up for a moment.
+	// leastExhausted is how long a resource must be exhausted to be a cause: a program that starts, or a
+	// batch of requests, may use a CPU completely for a moment.
 	leastExhausted = 80 * model.Nanos(1e9)
-	// persistent is how many values in a row, and how long, what is mostly an effect must
-	// deviate to be an anomaly of a service that nothing else tells of.
+	// persistent is how many values in a row, and for how long, a symptom must deviate to open an
+	// incident of a service that has no other telemetry.
 	persistent = 3
-	// worseBy is by how much a duration or an error ratio must exceed its median then.
+	// worseBy is the least ratio of such a duration or error ratio to its median.
 	worseBy = 1.5
-	// beyondMost is by how much it must exceed whatever the baseline holds.
+	// beyondMost is the least ratio to the maximum of the baseline.
 	beyondMost = 1.2
-	// burstTimes in burstWindow make a burst usual, of burstLevel times the level and
-	// burstLength times the length of those before.
+	// burstTimes bursts within burstWindow are a habit, if they are at most burstLevel times as high and
+	// burstLength times as long as those before.
 	burstTimes  = 2
 	burstWindow = 6 * hour
 	burstLevel  = 1.5
 	burstLength = 2
-	// overloaded is by how many times more requests than usual explain what a service uses.
-	// A few requests more are no load.
+	// overloaded is the least ratio of requests to the baseline that explains a higher use of resources,
+	// leastSurge their least number.
 	overloaded = 2
 	leastSurge = 100
 )
 
-// bursts are the times at which a series deviated for a while and came back by itself.
+// bursts are deviations of a series that ended by themselves.
 type bursts struct {
 	ends    [burstTimes]model.Nanos // the newest last
 	longest model.Nanos
 	most    float64 // of those that ended
-	now     float64 // of the one that goes on
+	now     float64 // of the current one
 }
 
-// maxBursts bounds the metrics of a service whose replicas are known together.
+// maxBursts bounds the metrics of a service whose replicas share their bursts.
 const maxBursts = 16
 
-// burstsOf are those of a series or, of a resource, those of all replicas of its service:
-// each of them has the same habits.
+// burstsOf returns the bursts of a series or, for a resource, those of all replicas of its service.
 func (s *service) burstsOf(of *series) *bursts {
 	if of.class != classResource {
 		return &bursts{}
@@ -80,12 +79,12 @@ func (b *bursts) ended(t, length model.Nanos) {
 	b.longest, b.most, b.now = max(b.longest, length), max(b.most, b.now), 0
 }
 
-// usual reports whether a burst is one of many alike.
+// usual reports whether a burst is a habit.
 func (b *bursts) usual(t, length model.Nanos) bool {
 	return b != nil && b.ends[0] != 0 && b.ends[0]+burstWindow > t && b.now <= burstLevel*b.most && float64(length) <= burstLength*float64(b.longest)
 }
 
-// seriesSign tells that a metric left its usual range.
+// seriesSign makes an anomaly of a metric that deviates.
 func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	if s.folded || s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
 		return nil
@@ -94,7 +93,7 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 		return nil
 	}
 	strength, lasted := s.strength(), s.last-min(s.last, s.onset)
-	if s.strange >= 2 { // two values in a row are no glitch
+	if s.strange >= 2 { // two deviating values in a row are no glitch
 		strength += alarmStrength - strangeDeviation*strangeDeviation
 	}
 	expected := s.expects(e.slotOf(s.onset), lasted)
@@ -102,14 +101,14 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	switch {
 	case c == classResource && s.exhausts() && s.deviation > 0 && !expected:
 		told := s.sign(c, strength+alarmStrength)
-		// By itself it may be a burst; and of cores nobody knows how many there may be.
+		// A single value may be a burst. Without a limit it is unknown how many cores may be used.
 		told.supports = s.strange < 2 || lasted < leastExhausted || s.unlimited()
 		e.tellOverload(s, told)
 		return told
 	case c == classSymptom && s.service.unseen(e.now) && !expected && s.persists(lasted):
 		return s.persistentSign(strength)
 	case c == classResource:
-		c = classLoad // more work, not too much of it
+		c = classLoad // more load, but not too much
 		fallthrough
 	default:
 		strength = min(strength, noAlarm)
@@ -117,10 +116,10 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	return s.sign(c, strength)
 }
 
-// unlimited reports whether values are cores that are used, of no limit that is known.
+// unlimited reports whether the values are cores in use, without a known limit.
 func (s *series) unlimited() bool { return s.unit != "1" && s.unit != "%" }
 
-// tellOverload says so where a service uses more because more is asked of it.
+// tellOverload adds to an anomaly that a higher load explains it.
 func (e *Engine) tellOverload(s *series, told *sign) {
 	r := s.service.requests
 	if r == nil || r.old.n == 0 {
@@ -139,22 +138,20 @@ func (e *Engine) tellOverload(s *series, told *sign) {
 	told.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}
 }
 
-// expects reports whether the series deviates when or as it does every so often, and
-// remembers that it does.
+// expects reports whether the deviation is a habit of the series, and records it.
 func (s *series) expects(began int64, lasted model.Nanos) bool {
 	expected := s.habit.Expects(began, s.worse()) || s.bursts.usual(s.last, lasted)
 	s.habit.Deviates(began, s.worse())
 	return expected
 }
 
-// unseen reports whether a service sends no spans, so that its metrics are all that
-// tells of it.
+// unseen reports whether a service sends no spans, so that its metrics are its only telemetry.
 func (s *service) unseen(now model.Nanos) bool { return s.spanned == 0 || s.spanned+24*hour < now }
 
-// persists reports whether it deviates for long and by much.
+// persists reports whether the series deviates by much and for long.
 func (s *series) persists(lasted model.Nanos) bool {
 	if s.strange < persistent || lasted < leastExhausted || len(s.values) < standKnown || strings.Contains(s.name, "client") {
-		return false // what clients see is rather an effect
+		return false // what clients measure is mostly an effect
 	}
 	if strings.Contains(s.name, "success") {
 		return s.newest < s.median/worseBy && s.newest < float64(s.sorted[0])
@@ -163,7 +160,7 @@ func (s *series) persists(lasted model.Nanos) bool {
 	return s.newest >= worseBy*s.median && s.newest >= beyondMost*most && s.newest-s.median >= s.floor
 }
 
-// persistentSign tells of a service that nothing else tells of that it is slow or fails.
+// persistentSign makes an anomaly of a service without other telemetry that is slow or fails.
 func (s *series) persistentSign(strength float64) *sign {
 	told := s.sign(classSelf, strength)
 	told.size = min(1, s.worse()/(4*strangeDeviation))

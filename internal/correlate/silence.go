@@ -12,26 +12,23 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Missing data: what reported regularly and does so no longer. Only metrics tell
-// of it, for they come whether or not anything happens; spans and log lines end
-// with the requests.
+// Missing data: a service stopped reporting what it reported regularly. Only metrics show that,
+// because they arrive whether or not anything happens; spans and log lines end with the requests.
 
 const (
-	// rhythmReports is after how many reports the longest pause begins anew.
+	// rhythmReports is the number of reports after which the longest pause is measured again from zero.
 	rhythmReports = 60
-	// minRhythm is how many reports a rhythm needs to be one.
+	// minRhythm is the least number of reports to know a rhythm.
 	minRhythm = 10
-	// missedPauses: what is silent for as long as three of its longest pauses. Of
-	// n pauses of the least regular kind, those between events that come by chance,
-	// the longest is ln n + γ times the mean; so one of three times that comes
-	// about by chance in (1.78 n)^-3 cases, for ten reports once in 5,600.
+	// missedPauses: a series is silent after three of its longest pauses. Of n pauses of the least
+	// regular kind, those between random events, the longest is ln n + γ times the mean, so a pause three
+	// times as long occurs in (1.78 n)^-3 of the cases: for ten reports once in 5,600.
 	missedPauses = 3
-	// leastSilence is a silence that wakes nobody: a restart takes that long.
+	// leastSilence is the shortest silence that counts: a restart takes that long.
 	leastSilence = 60 * model.Nanos(1e9)
-	// silenceTold is how long a silence is news, and how long a service must have
-	// reported before its silence alone is reason enough for an incident: as long
-	// as a baseline lasts. What lived shorter, or is a pod without a service's name,
-	// may have been meant to end.
+	// silenceTold is for how long a silence is reported, and how long a service must have reported for
+	// its silence alone to open an incident: the half-life of a baseline. A service that lived shorter,
+	// or a pod without a service name, may have been meant to end.
 	silenceTold = 3600 * model.Nanos(1e9)
 	eulerGamma  = 0.5772
 )
@@ -40,7 +37,7 @@ const (
 type rhythm struct {
 	first           model.Nanos
 	reports         int
-	longest, before model.Nanos // pauses among the newest reports, and those before
+	longest, before model.Nanos // longest pause among the newest reports, and among those before
 }
 
 func (r *rhythm) report(t, last model.Nanos) {
@@ -55,20 +52,20 @@ func (r *rhythm) report(t, last model.Nanos) {
 	}
 }
 
-// patience is how long it may be silent.
+// patience is for how long it may be silent.
 func (r *rhythm) patience() model.Nanos {
 	return max(missedPauses*max(r.longest, r.before), leastSilence)
 }
 
-// silence is what the series of one service tell of it.
+// silence holds what the series of a service show about it.
 type silence struct {
 	service *service
-	newest  model.Nanos // report of any series
-	series  int         // that reported regularly
-	missing []*series   // of these, the ones that are silent
+	newest  model.Nanos // time of the newest report of any series
+	series  int         // number of series that report regularly
+	missing []*series   // those that are silent
 }
 
-// silences lists the services with regular series.
+// silences returns the services with regular series.
 func (e *Engine) silences() []*silence {
 	byName := map[string]*silence{}
 	var list []*silence
@@ -95,8 +92,8 @@ func (e *Engine) silences() []*silence {
 	return list
 }
 
-// silenceSigns tells who fell silent. Where fewer go on than fell silent, it is the
-// way to this engine that is broken, not they.
+// silenceSigns makes anomalies of services that became silent. If fewer services go on than became
+// silent, the connection to this engine is broken, and there are none.
 func (e *Engine) silenceSigns(add func(*sign)) {
 	list := e.silences()
 	silent := 0
@@ -119,7 +116,7 @@ func (e *Engine) silenceSigns(add func(*sign)) {
 // whole reports whether all that the service reported is missing.
 func (of *silence) whole() bool {
 	return len(of.missing) > 0 && len(of.missing) == of.series && !slices.ContainsFunc(of.missing, func(s *series) bool {
-		return of.newest > s.last+s.rhythm.patience() // something new reports in its place
+		return of.newest > s.last+s.rhythm.patience() // something new reports instead
 	})
 }
 
@@ -134,14 +131,13 @@ func (of *silence) outlived(list []*silence) int {
 	return n
 }
 
-// latest is the series that reported last of those that are missing.
+// latest is the missing series that reported last.
 func (of *silence) latest() *series {
 	return slices.MaxFunc(of.missing, func(a, b *series) int { return int(int64(a.last) - int64(b.last)) })
 }
 
-// silenceSign reports that a service sends nothing any more. It opens an incident
-// only where nobody else can tell whether it hurts: a service that is called has
-// callers, whose requests fail if they still need it. Where they do not, it was
+// silenceSign makes an anomaly of a service that stopped reporting. It opens an incident only for a
+// service without callers: the requests of callers fail if they still need it; otherwise it was
 // replaced or drained.
 func (e *Engine) silenceSign(of *silence) *sign {
 	s := e.overdue(of, classSilent, silentWhat)
@@ -156,12 +152,12 @@ func (e *Engine) silenceSign(of *silence) *sign {
 	return s
 }
 
-// drainedSlots is for how long a service must have been idle before it stopped to
-// count as drained: a minute.
+// drainedSlots is for how many buckets a service must have been idle before it stopped to count as
+// drained: a minute.
 const drainedSlots = 12
 
-// drained reports whether the service had no requests any more when it fell silent:
-// it was taken out of service first, and then stopped.
+// drained reports whether the service had no more requests when it became silent: it was taken out of
+// service first, and then stopped.
 func (e *Engine) drained(s *service, onset model.Nanos) bool {
 	if s.requests == nil || s.requests.total().n == 0 {
 		return false
@@ -170,8 +166,8 @@ func (e *Engine) drained(s *service, onset model.Nanos) bool {
 	return newest <= e.slotOf(onset)-drainedSlots
 }
 
-// missingSign tells that some of what a service reported is missing: that of one
-// of its pods, say. That happens with each release, so it only supports.
+// missingSign makes an anomaly of a part that is missing, such as the metrics of one pod. Each release
+// has such parts, so it only supports.
 func (e *Engine) missingSign(of *silence) *sign {
 	s := e.overdue(of, classLoad, "missing metrics")
 	names := inNames(of.missing)
@@ -181,15 +177,14 @@ func (e *Engine) missingSign(of *silence) *sign {
 
 const silentWhat = "silent"
 
-// regular reports whether a metric is sent whether or not anything happened:
-// distributions and what the kernel counts may be left out when nothing did, and
-// what counts anew for each point is.
+// regular reports whether a metric is sent even if nothing happens. Distributions, kernel metrics and
+// deltas may be left out.
 func regular(m *model.Metric) bool {
 	plain := m.Type == model.MetricGauge || m.Type == model.MetricSum
 	return plain && m.Temporality != model.TemporalityDelta && !strings.HasPrefix(m.Name, "tapio.")
 }
 
-// pause says a stretch of time in round figures.
+// pause formats a duration in round figures.
 func pause(d model.Nanos) string {
 	if d < 2*leastSilence {
 		return fmt.Sprintf("%.0f s", float64(d)/1e9)
@@ -211,7 +206,7 @@ func (e *Engine) overdue(of *silence, c class, what string) *sign {
 	return s
 }
 
-// inNames lists a few of the metrics that are missing.
+// inNames lists a few of the missing metrics.
 func inNames(list []*series) string {
 	var names []string
 	for _, s := range list {

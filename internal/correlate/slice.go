@@ -12,35 +12,34 @@ import (
 	"github.com/tapio/tapio/internal/semconv"
 )
 
-// The requests of a service are sliced by instance, pod, version, node and zone. The
-// smallest slice that explains what is wrong is where to look.
+// The requests of a service are compared by instance, pod, version, node and zone. The smallest part
+// (slice) that explains an anomaly is where to look.
 
 const (
-	// sliceShare is how much of what is wrong a slice must explain.
+	// sliceShare is the least share of the deviating requests that a slice must contain.
 	sliceShare = 0.8
-	// sliceApart is how many times more often it must be wrong within than outside.
+	// sliceApart is how many times more frequent they must be within the slice than outside.
 	sliceApart = 4
-	// minSlice is how many requests a slice must have to be compared, or not wrong.
+	// minSlice is the least number of deviating requests within a slice, and of requests outside of it.
 	minSlice = 3
 )
 
 // slice is a part of the instances of a service.
 type slice struct {
 	kind model.EntityKind
-	key  string // the attribute that names it
+	key  string // the attribute that holds the value
 	name string
-	pod  string // of the only instance of it, "" for none or several
-	node string // on which all of it run, "" for none
-	zone string // in which all of it run
-	// ownNode is set if the other instances are known to run on other nodes; ownZone in
-	// other zones.
+	pod  string // the pod, if it is a single instance
+	node string // the node on which all of it runs, "" for none
+	zone string // the zone in which all of it runs
+	// ownNode is set if the other instances are known to run on other nodes; ownZone, in other zones.
 	ownNode, ownZone bool
-	of               int // instances in it
-	all              int // instances of the service
+	of               int // number of its instances
+	all              int // number of instances of the service
 	share            float64
 }
 
-// dimension is one way to slice.
+// dimension is an attribute by which instances are compared.
 type dimension struct {
 	kind model.EntityKind
 	key  string
@@ -57,12 +56,12 @@ func dimensions() []dimension {
 	}
 }
 
-// failedRuns and slowRuns are what a slice may be wrong in.
+// failedRuns and slowRuns count the requests that deviate.
 func failedRuns(c baseline.Count) float32 { return c.Hits }
 func slowRuns(c baseline.Count) float32   { return c.Sum }
 
-// sliceOf finds the smallest slice of a service that explains what is wrong since a
-// bucket, nil if it is wrong everywhere.
+// sliceOf returns the smallest slice of a service that contains the requests that deviate since a
+// bucket, nil if all instances deviate.
 func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count) float32) *slice {
 	instances := e.graph.instancesOf(service, e.timeOf(since))
 	if len(instances) < 2 {
@@ -92,11 +91,11 @@ func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count)
 	return best
 }
 
-// versionKey is the attribute that names a release.
+// versionKey is the attribute that holds a release.
 const versionKey = semconv.ServiceVersion
 
-// narrower reports whether a slice explains more than another: it is smaller, or it is of
-// the same size and names a version that only these instances run.
+// narrower reports whether a slice is more specific than another: it is smaller, or of the same size
+// and a version that only these instances run.
 func (s *slice) narrower(than *slice) bool {
 	switch {
 	case s == nil || than == nil:
@@ -107,7 +106,7 @@ func (s *slice) narrower(than *slice) bool {
 	return s.of < than.of
 }
 
-// sliceWhere is the slice with that value, nil if it does not explain what is wrong.
+// sliceWhere returns the slice with that value, nil if it does not explain the anomaly.
 func sliceWhere(instances []*instance, counts []baseline.Count, all baseline.Count, d dimension, value string) *slice {
 	s := &slice{kind: d.kind, key: d.key, name: value, all: len(instances)}
 	var in baseline.Count
@@ -149,7 +148,7 @@ func common(a, b string) string {
 	return ""
 }
 
-// within puts a sign where the slice is.
+// within restricts an anomaly to the slice.
 func (s *sign) within(part *slice) {
 	s.part = part
 	if part == nil {
@@ -158,9 +157,8 @@ func (s *sign) within(part *slice) {
 	s.pod, s.node = part.pod, part.node
 }
 
-// where is the node, or the zone, that all signs of a suspect which have a slice
-// agree on; "" for none. A slice on a node that other instances run on as well is none of
-// the node's.
+// where returns the node, or the zone, in which all slices of a candidate's anomalies are; "" for
+// none. A node on which other instances run as well does not count.
 func (s *suspect) where(zone bool) string {
 	found := ""
 	for _, g := range s.signs {
@@ -192,7 +190,7 @@ func (e *Engine) onlyInstance(service string) *instance {
 	return slices.MaxFunc(list, func(a, b *instance) int { return cmp.Compare(a.last, b.last) })
 }
 
-// sliceIn is the slice that the strongest of the signs which have one is confined to.
+// sliceIn returns the slice of the strongest anomaly that has one.
 func sliceIn(own []*sign) *slice {
 	for _, s := range own {
 		if s.part != nil {

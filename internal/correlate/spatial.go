@@ -9,9 +9,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// spatial joins the signs of one pod, and those of different services on one
-// node or in one zone, in which case that is in question, and of processes that
-// descend from one another.
+// spatial correlates anomalies in one pod, of different services on one node or in one zone (which is
+// then a suspected cause), and of related processes.
 func spatial(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	byPod := inOrder(signs, func(s *sign) string { return s.pod })
 	list := append(sameZone(e, g, signs), sameTree(e, g, signs)...)
@@ -30,8 +29,8 @@ func spatial(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	return list
 }
 
-// sameZone joins services of one availability zone when others, in other zones, are
-// well: then the zone is in question. The more of its services are hit, the more.
+// sameZone correlates services of one availability zone while services in other zones are healthy. The
+// score grows with the share of the zone's services that are affected.
 func sameZone(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	zoneOf := func(s *sign) string { return e.serviceNamed(s.key.service).zone }
 	var list []*model.Correlation
@@ -62,7 +61,7 @@ func (e *Engine) servicesByZone(zone string) (inside, outside int) {
 	return inside, outside
 }
 
-// inOrder parts signs by a key, in order of appearance; those without are left out.
+// inOrder groups anomalies by a key, in order of appearance, without those that have none.
 func inOrder(signs []*sign, key func(*sign) string) [][]*sign {
 	var parts [][]*sign
 	places := map[string]int{}

@@ -10,10 +10,9 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// split parts from a group what it held for an effect of its cause, but what by now
-// has a fault that no other service can give it, as that cause has. That two only
-// fall apart because what connected them is over is no reason, nor is that they
-// are dated anew: it was one cause.
+// split separates from a group a service that was considered an effect of its cause, but has a fault
+// of its own, as the cause has. It does not split groups because a connection between them has ended,
+// or because onsets were estimated differently.
 func (e *Engine) split(found []*incident) {
 	for _, in := range found {
 		root := in.suspects[0]
@@ -32,15 +31,15 @@ func (e *Engine) split(found []*incident) {
 	}
 }
 
-// follows reports whether a service that depends on the cause deviates since the cause
-// does: a caller whose callee refuses connections ends its requests early, and leaves
-// out calls, by no fault of its own.
+// follows reports whether a service that depends on the cause deviates only since the cause does: a
+// caller whose callee refuses connections ends its requests early and leaves out calls, which is no
+// fault of its own.
 func (e *Engine) follows(s *suspect, cause ranked) bool {
 	return s.service != cause.service && e.dependsOn(s.service, cause.service) && s.faultSince() <= cause.onset+e.dated()
 }
 
-// heldAsEffect is the group that was told with the service as an effect of a cause
-// that has a fault of its own; nil for none, and where it is a cause already.
+// heldAsEffect returns the group that was reported with the service as an effect of a cause that has a
+// fault of its own; nil for none, or if the service is a cause already.
 func (e *Engine) heldAsEffect(service string) *group {
 	var holder *group
 	for _, g := range e.groups {
@@ -57,15 +56,13 @@ func (e *Engine) heldAsEffect(service string) *group {
 
 func (g *group) cause() string { return g.ranking[0].service }
 
-// independent reports whether the cause has a fault of its own, see
-// suspect.independent.
+// independent reports whether the cause has a fault of its own, see suspect.independent.
 func (g *group) independent() bool {
 	return slices.ContainsFunc(g.ofService(g.cause()), (*sign).ofItself)
 }
 
-// part makes a group of its own of what set in with the new fault. What is older
-// stays where it is, and so does what calls the old cause or is called by it: they
-// may be hit by both.
+// part makes a new group of the anomalies that began with the new fault. Older ones stay, as do
+// callers and callees of the old cause, which both may affect.
 func (e *Engine) part(g *group, in *incident) {
 	since := in.suspects[0].faultSince()
 	since -= min(since, e.dated())
@@ -85,7 +82,7 @@ func (e *Engine) part(g *group, in *incident) {
 	}
 }
 
-// faultSince is when what makes the suspect independent set in.
+// faultSince is when the candidate's own fault began.
 func (s *suspect) faultSince() model.Nanos {
 	since := model.Nanos(maxTime)
 	for _, sign := range s.signs {
@@ -96,9 +93,9 @@ func (s *suspect) faultSince() model.Nanos {
 	return since
 }
 
-// handOver gives what a service shows since the new fault to its group. What it
-// showed before is an effect still. The ranking may lack the service, for it holds
-// no more than maxGroupSigns; it never becomes empty.
+// handOver moves the anomalies of a service since the new fault to its group. Earlier ones remain
+// effects. The service may be missing from the ranking, which holds at most maxGroupSigns; the ranking
+// never becomes empty.
 func (g *group) handOver(to *group, service string) {
 	for key, blamed := range g.blamed {
 		if s := g.members[key]; blamed == service && s.onset >= to.since {
@@ -122,7 +119,7 @@ func (g *group) handOver(to *group, service string) {
 	g.sortRanking()
 }
 
-// from is the incident without what set in before a time.
+// from returns the incident without anomalies that began before a time.
 func (in *incident) from(since model.Nanos) *incident {
 	if since == 0 {
 		return in
@@ -145,13 +142,13 @@ func (in *incident) from(since model.Nanos) *incident {
 	return part
 }
 
-// apart reports whether two groups are of two faults, so that a victim that both
-// share does not make them one.
+// apart reports whether two groups are different faults, so that an affected service in common does
+// not merge them.
 func (g *group) apart(o *group) bool {
 	return g.cause() != o.cause() && g.independent() && o.independent()
 }
 
-// closeness says how much an incident whose cause is the service is the group's.
+// closeness is how closely an incident with this cause belongs to the group.
 func (g *group) closeness(service string) int {
 	switch {
 	case g.cause() == service:

@@ -474,7 +474,7 @@ ui-check: ## Fail if ui/dist is not what `make ui` builds, or is too large
 	@rm -rf .build/ui && mkdir -p .build && cp -R ui/dist .build/ui && cp ui/THIRD_PARTY_NOTICES .build/
 	@$(MAKE) ui
 	@diff .build/THIRD_PARTY_NOTICES ui/THIRD_PARTY_NOTICES && diff -r .build/ui ui/dist || { echo 'The web UI is out of date: run `make ui`, commit ui/dist.' >&2; exit 1; }
-	@first=$$(cat ui/dist/index.* | gzip -9 | wc -c); all=$$(cat ui/dist/* | wc -c); \
+	@first=$$(cat ui/dist/index.html $$(sed -nE 's|.*(src\|href)="/ui/([^"]+)".*|ui/dist/\2|p' ui/dist/index.html) | gzip -9 | wc -c); all=$$(cat ui/dist/* | wc -c); \
 	echo "the web UI loads $$first bytes at first, compressed; all of it is $$all bytes"; \
 	if [ $$first -gt 122880 ]; then echo 'The web UI loads more than 120 KiB at first.' >&2; exit 1; fi; \
 	if [ $$all -gt 614400 ]; then echo 'The web UI embeds more than 600 KiB.' >&2; exit 1; fi

@@ -18,7 +18,7 @@ export default defineConfig({
     outDir: 'dist',
     assetsInlineLimit: 0,
     target: 'es2022',
-    modulePreload: false,
+    modulePreload: { polyfill: false }, // what a script imports is loaded with it, not after it
     rolldownOptions: {
       output: {
         entryFileNames: '[name].js',

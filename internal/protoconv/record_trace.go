@@ -16,13 +16,13 @@ const maxTimelineLogs = 1_000
 
 // Trace makes the message of a trace, with its spans and its summary.
 func Trace(t *model.Trace) *tapiov1.Trace {
-	out := traceHead(t)
+	out := TraceSummary(t)
 	out.ResourceSpans = ResourceSpans(t.Spans)
 	return out
 }
 
-// traceHead makes the summary of a trace without its spans.
-func traceHead(t *model.Trace) *tapiov1.Trace {
+// TraceSummary makes the message of a trace with its summary, without its spans.
+func TraceSummary(t *model.Trace) *tapiov1.Trace {
 	out := &tapiov1.Trace{TraceId: t.ID.String(), SpanCount: uint64(len(t.Spans))}
 	if len(t.Spans) == 0 {
 		return out
@@ -103,7 +103,7 @@ func missesParent(spans []model.Span) bool {
 // first; of more than 1,000 the rest is left out.
 func Timeline(t *model.Trace, logs []model.Event) *tapiov1.GetTraceTimelineResponse {
 	out := &tapiov1.GetTraceTimelineResponse{
-		Trace: traceHead(t),
+		Trace: TraceSummary(t),
 		Logs:  Events(logs[:min(len(logs), maxTimelineLogs)]),
 	}
 	if len(t.Spans) == 0 {

@@ -99,6 +99,12 @@ func TestTrace(t *testing.T) {
 	}, Trace(testTrace()))
 }
 
+func TestTraceSummary(t *testing.T) {
+	want := Trace(testTrace())
+	want.ResourceSpans = nil
+	requireSame(t, want, TraceSummary(testTrace()))
+}
+
 func TestTraceWithoutItsRoot(t *testing.T) {
 	trace := testTrace()
 	trace.Spans = trace.Spans[1:]

@@ -85,6 +85,16 @@ func checkTraces(t *testing.T, c *Collector, send func(*testing.T, *Collector, p
 		query(t, c, "/v1/traces:query", `{}`, &got)
 		requireSame(t, want, allSpans(got.Traces))
 	})
+	t.Run("summaries only", func(t *testing.T) {
+		whole, err := apiOf(t, c).GetTraces(bounded(t), &tapiov1.GetTracesRequest{})
+		require.NoError(t, err)
+		got, err := apiOf(t, c).GetTraces(bounded(t), &tapiov1.GetTracesRequest{SummariesOnly: true})
+		require.NoError(t, err)
+		for _, trace := range whole.GetTraces() {
+			trace.ResourceSpans = nil
+		}
+		require.True(t, proto.Equal(whole, got), "summaries: %v", got)
+	})
 	t.Run("by id", func(t *testing.T) {
 		got, err := apiOf(t, c).GetTraces(bounded(t), &tapiov1.GetTracesRequest{Query: &tapiov1.TraceQuery{TraceIds: []string{fullTraceID}}})
 		require.NoError(t, err)

@@ -61,6 +61,12 @@ test('an answer of a server with tiers names those that it was read from, and th
   }
 });
 
+test('the newest records are asked for first, then more, and then no more until the clock ticks', { skip }, () =>
+  on('/logs', /payment of order/, async (page) => {
+    await page.waitForLoadState('networkidle');
+    assert.equal(await page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/v1/logs:query')).length), 2);
+  }));
+
 test('patterns put records together, and one leads to its records', { skip }, () =>
   on('/logs?view=patterns', /payment of order <\*> failed/, async (page) => {
     const row = (text) => page.locator('main tbody tr').filter({ hasText: text });

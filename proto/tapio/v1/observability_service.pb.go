@@ -859,7 +859,10 @@ func (x *Trace) GetComplete() bool {
 type GetTracesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which traces. Empty: the newest.
-	Query         *TraceQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	Query *TraceQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Leave out the spans: a list of traces needs only what is said of each, and
+	// is many times smaller without them.
+	SummariesOnly bool `protobuf:"varint,2,opt,name=summaries_only,json=summariesOnly,proto3" json:"summaries_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +902,13 @@ func (x *GetTracesRequest) GetQuery() *TraceQuery {
 		return x.Query
 	}
 	return nil
+}
+
+func (x *GetTracesRequest) GetSummariesOnly() bool {
+	if x != nil {
+		return x.SummariesOnly
+	}
+	return false
 }
 
 // GetTracesResponse is one page of traces.
@@ -2973,9 +2983,10 @@ const file_tapio_v1_observability_service_proto_rawDesc = "" +
 	"errorCount\x12\x1a\n" +
 	"\bservices\x18\t \x03(\tR\bservices\x12\x1a\n" +
 	"\bcomplete\x18\n" +
-	" \x01(\bR\bcomplete\">\n" +
+	" \x01(\bR\bcomplete\"e\n" +
 	"\x10GetTracesRequest\x12*\n" +
-	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\"\xaa\x01\n" +
+	"\x05query\x18\x01 \x01(\v2\x14.tapio.v1.TraceQueryR\x05query\x12%\n" +
+	"\x0esummaries_only\x18\x02 \x01(\bR\rsummariesOnly\"\xaa\x01\n" +
 	"\x11GetTracesResponse\x12'\n" +
 	"\x06traces\x18\x01 \x03(\v2\x0f.tapio.v1.TraceR\x06traces\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12*\n" +

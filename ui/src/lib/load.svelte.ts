@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { ApiError } from './api';
 import { session } from './session.svelte';
 
@@ -12,11 +13,18 @@ export class Load<T> {
     this.value = initial;
   }
 
-  async run(ask: (signal: AbortSignal) => Promise<T>) {
+  /** Asks for a value. Where there is none yet, the first part of it, which comes sooner, is shown until all is there. */
+  async run(ask: (signal: AbortSignal) => Promise<T>, part?: (signal: AbortSignal) => Promise<T>) {
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     this.busy = true;
     try {
+      // Not as something that the effect depends on which asks.
+      if (part && untrack(() => this.value === undefined)) {
+        const first = await part(abort.signal);
+        if (abort.signal.aborted) return;
+        this.value = first;
+      }
       const value = await ask(abort.signal);
       if (abort.signal.aborted) return;
       this.value = value;

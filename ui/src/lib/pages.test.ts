@@ -58,3 +58,12 @@ test('a rate counts from the first record on', async () => {
   expect(perSecond(3600, range, 3_000_000)).toBe(6);
   expect(perSecond(3, range, 3_599_900)).toBe(3);
 });
+
+test('a path opens a page, of which most have a script of their own', async () => {
+  const { load, pageOf, parts } = await import('./pages');
+  expect(['/', '/logs', '/traces', '/traces/0af7', '/incidents', '/incidents/x', '/services/a%2Fb', '/services', '/none'].map(pageOf))
+    .toEqual(['/', '/logs', '/traces', '/trace', '/incidents', '/incident', '/services', '', '/none']);
+  expect(parts('/services/a%2Fb')).toEqual(['services', 'a/b']);
+  expect(parts('/services/%')).toEqual(['services', '%']);
+  expect([load('/'), load('/none'), load('')]).toEqual([undefined, undefined, undefined]);
+});

@@ -140,7 +140,7 @@ func TestGetTraces(t *testing.T) {
 	requireSuccess(t, r)
 	requireGolden(t, "get_traces.golden", r.out)
 	assert.JSONEq(t, `{"query":{"filter":{"services":["web"],"limit":20},
-		"operations":["GET *"],"minDuration":"0.500s","maxDuration":"2s","statusCodes":[2]}}`, string(render.AppendJSON(nil, &asked)))
+		"operations":["GET *"],"minDuration":"0.500s","maxDuration":"2s","statusCodes":[2]},"summariesOnly":true}`, string(render.AppendJSON(nil, &asked)))
 
 	r = c.run(t, "get", "traces", "--id", sampleTrace, "-o", "json")
 	assert.JSONEq(t, `{"query":{"traceIds":["`+sampleTrace+`"],"filter":{"limit":20}}}`, string(render.AppendJSON(nil, &asked)))

@@ -63,7 +63,7 @@ func getTraces(ctx context.Context, a *app.App, c app.Clients, f *getTracesFlags
 	var rows [][]render.Cell
 	count := 0
 	err = app.EachPage(query.GetFilter(), f.Limit, func(wanted int) (int, string, error) {
-		response, err := app.Call(ctx, a, c.Observability.GetTraces, &tapiov1.GetTracesRequest{Query: query})
+		response, err := app.Call(ctx, a, c.Observability.GetTraces, &tapiov1.GetTracesRequest{Query: query, SummariesOnly: f.format.Value == "table"})
 		if err != nil {
 			return 0, "", err
 		}

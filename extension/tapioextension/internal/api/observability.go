@@ -96,8 +96,12 @@ func (s *observabilityService) GetTraces(
 		return nil, err
 	}
 	resp := &tapiov1.GetTracesResponse{NextPageToken: protoconv.PageToken(req, page.Next)}
+	message := protoconv.Trace
+	if req.GetSummariesOnly() {
+		message = protoconv.TraceSummary
+	}
 	for i := range page.Rows {
-		resp.Traces = append(resp.Traces, protoconv.Trace(&page.Rows[i]))
+		resp.Traces = append(resp.Traces, message(&page.Rows[i]))
 	}
 	return resp, nil
 }

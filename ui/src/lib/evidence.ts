@@ -25,6 +25,9 @@ function unquoted(text: string): string {
   }
 }
 
+/** Whether the proof of a claim is a chart. */
+export const charted = (e: Evidence): boolean => e.kind === 'KIND_METRIC' || e.kind === 'KIND_SPAN';
+
 /** What stays the same of each claim while its figures and its record change, unique in the list. */
 export function claimKeys(list: Evidence[]): string[] {
   const seen = new Map<string, number>();

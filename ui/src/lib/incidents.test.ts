@@ -28,3 +28,11 @@ test('each state has a mark', async () => {
   const { stateIcon } = await import('./incidents');
   expect(['STATE_OPEN', 'STATE_RECOVERING', 'STATE_RESOLVED'].map((state) => stateIcon(group('', { state })))).toEqual(['●', '◐', '○']);
 });
+
+test('what is no service has no page of one: its records are shown', async () => {
+  const { placeOf } = await import('./incidents');
+  expect(placeOf({ kind: 'KIND_SERVICE', name: 'a/b' })).toEqual(['/services/a%2Fb', {}]);
+  expect(placeOf({ kind: 'KIND_PEER', name: 'payments-db' })).toEqual(['/services/payments-db', {}]);
+  expect(placeOf({ kind: 'KIND_NODE', name: 'vm' })).toEqual(['/logs', { q: 'host.name=vm' }]);
+  expect(placeOf({ kind: 'KIND_POD', name: 'cart-1' })).toEqual(['/logs', { q: 'k8s.pod.name=cart-1' }]);
+});

@@ -1,5 +1,6 @@
 // Incidents as pages show them.
-import type { Collector, Group } from './api';
+import type { Collector, Entity, Group } from './api';
+import { selectorText } from './filter';
 import { percent } from './format';
 import { timeMs } from './time.svelte';
 
@@ -32,6 +33,14 @@ export function lasted(g: Group, now: number): number {
 
 export function causeName(g: Group): string {
   return g.rootCause?.causalFactors?.[0]?.entity?.name ?? '';
+}
+
+/** Where the pages show more of an entity: a service or a peer has a page, other things label the records of a page. */
+export function placeOf(e: Entity | undefined): [path: string, query: Record<string, string>] {
+  const name = e?.name ?? '';
+  if (e?.kind === 'KIND_NODE') return ['/logs', { q: selectorText('host.name', '=', name) }];
+  if (e?.kind === 'KIND_POD') return ['/logs', { q: selectorText('k8s.pod.name', '=', name) }];
+  return ['/services/' + encodeURIComponent(name), {}];
 }
 
 export const word = (value: string | undefined, prefix: string) => String(value ?? '').replace(prefix, '').toLowerCase().replaceAll('_', ' ');

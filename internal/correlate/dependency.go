@@ -5,9 +5,13 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/failure"
+	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -113,4 +117,60 @@ func reasonOf(s *model.Span) string {
 	}
 	reason, _, _ = strings.Cut(reason, "\n")
 	return strings.Clone(clipped(reason, maxReason))
+}
+
+// A cache keeps load from the databases behind it. While it is away, and until it is filled again, its callers
+// ask the databases instead, which become slow: the cache is the cause.
+
+// findCaches notes, for each dependency that is slow, the cache whose failure explains it: one that refuses
+// connections, and that shares a caller with it. What an incident has explained so stays explained, for it
+// lasts longer than the cache is away.
+func findCaches(e *Engine, byName map[string]*suspect) {
+	for _, g := range slices.Concat(e.groups, e.resolved) {
+		for _, s := range g.signs() {
+			if g.into != "" || !failingCache(e.graph, s) || s.key.service != g.cause() {
+				continue
+			}
+			for _, of := range byName {
+				if of.onlyWaitedFor() && slices.ContainsFunc(of.signs, func(o *sign) bool { return o.telling() && g.members[o.key] != nil }) {
+					of.cache = g.cause()
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		for _, s := range byName[name].signs {
+			if !failingCache(e.graph, s) {
+				continue
+			}
+			for _, of := range byName {
+				if of.service != name && near(s.onset, of.onset) && of.onlyWaitedFor() && shareCaller(e.graph, name, of.service) {
+					of.cache = name
+				}
+			}
+		}
+	}
+}
+
+// failingCache reports whether the anomaly is that a cache refuses connections.
+func failingCache(g *graph, s *sign) bool { return s.stopsServing() && isCache(g, s.key.service) }
+
+// stopsServing reports whether the anomaly is that calls of a dependency are refused.
+func (s *sign) stopsServing() bool {
+	return s.telling() && s.strength >= hintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
+}
+
+// onlyWaitedFor reports whether a candidate is a dependency of which its callers alone show that it is slow.
+func (s *suspect) onlyWaitedFor() bool {
+	return s.waited(0) > 0 && !slices.ContainsFunc(s.signs, func(g *sign) bool { return g.telling() && (!g.dependency || g.stopsServing()) })
+}
+
+// shareCaller reports whether a service calls both.
+func shareCaller(g *graph, a, b string) bool {
+	for key := range g.calls.all() {
+		if key.callee == a && g.calls.peek(callKey{caller: key.caller, callee: b}) != nil {
+			return true
+		}
+	}
+	return false
 }

@@ -17,7 +17,10 @@ func (e *Engine) home(in *incident) *group {
 	root := in.suspects[0]
 	for _, g := range e.groups {
 		// What begins long after the group's last anomaly is another incident.
-		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || g.overBefore(root, e.dated()) || e.ownOnset(g, root) || e.unrelatedTo(g, root) {
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || e.unrelatedTo(g, root) {
+			continue
+		}
+		if root.cache != g.cause() && (g.overBefore(root, datedAt(e, root.service)) || e.ownOnset(g, root)) {
 			continue
 		}
 		switch {

@@ -107,6 +107,30 @@ func (g *group) overBefore(s *suspect, dated model.Nanos) bool {
 // dated is the precision of onsets that are derived from spans or log lines.
 func (e *Engine) dated() model.Nanos { return onsetsApart * e.slotWidth() }
 
+// countedEvery is the interval of metrics that is assumed for services that send no spans.
+const countedEvery = 60 * model.Nanos(1e9)
+
+// datedAt is the precision of onsets of a service. Those of metrics are known to an interval of them, also
+// those of what only such services call.
+func datedAt(e *Engine, service string) model.Nanos {
+	counted := func(name string) bool {
+		s := e.serviceNamed(name)
+		return s.counted != 0 && s.unseen(e.now)
+	}
+	if counted(service) {
+		return countedEvery + e.dated()
+	}
+	if known := e.graph.services.peek(service); known != nil && (*known).last != 0 {
+		return e.dated()
+	}
+	for key := range e.graph.calls.all() {
+		if key.callee == service && counted(key.caller) {
+			return countedEvery + e.dated()
+		}
+	}
+	return e.dated()
+}
+
 // independent reports whether the candidate has a fault of its own that no other service can cause.
 func (s *suspect) independent() bool { return slices.ContainsFunc(s.signs, (*sign).ofItself) }
 

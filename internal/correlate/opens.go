@@ -43,3 +43,14 @@ func (s *suspect) alarms(at float64) bool {
 		return g.telling() && !g.supports && sum >= at
 	})
 }
+
+// strengthOf is that of the strongest sign of these classes.
+func (s *suspect) strengthOf(list ...class) float64 {
+	most := 0.0
+	for _, c := range list {
+		if g := s.best[c]; g != nil {
+			most = max(most, g.strength)
+		}
+	}
+	return most
+}

@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
@@ -55,4 +56,21 @@ func (e *Engine) reportsMetrics(service string) bool {
 		}
 	}
 	return false
+}
+
+// cacheSystems are the values of db.system.name that stand for caches, and words in the names of such.
+func cacheSystems() []string {
+	return []string{"redis", "valkey", "memcache", "keydb", "dragonfly", "hazelcast", "infinispan", "coherence", "cache"}
+}
+
+// isCache reports whether a service is a cache: by its system, or by its name if that is unknown.
+func isCache(g *graph, service string) bool {
+	kind := service
+	for peer, system := range g.systems.all() {
+		if g.named(peer) == service && system.Key == semconv.DBSystemName {
+			kind = system.Value.Str()
+			break
+		}
+	}
+	return slices.ContainsFunc(cacheSystems(), func(word string) bool { return strings.Contains(strings.ToLower(kind), word) })
 }

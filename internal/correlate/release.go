@@ -118,9 +118,9 @@ func (s *suspect) failsAnew(g *group, released func(service string, onset model.
 
 // markNewFaults marks the durations of services that an open or resolved incident of another cause lists as
 // affected, and that became slow later, while nothing that they call is slow: failures of a callee do not
-// explain that. known are the groups, dated is the precision of onsets, and depends reports whether a
+// explain that. known are the groups, dated is the precision of a service's onsets, and depends reports whether a
 // service calls another, directly or not.
-func markNewFaults(signs []*sign, known []*group, dated model.Nanos, depends func(caller, callee string) bool) {
+func markNewFaults(signs []*sign, known []*group, dated func(service string) model.Nanos, depends func(caller, callee string) bool) {
 	for _, s := range signs {
 		if s.key.class != classSelf || s.dependency || s.strength < alarmStrength || s.passed > hardlyPassed || s.part != nil {
 			continue
@@ -132,17 +132,33 @@ func markNewFaults(signs []*sign, known []*group, dated model.Nanos, depends fun
 			continue
 		}
 		if slices.ContainsFunc(known, func(g *group) bool { // what was over by then explains nothing
-			return (g.over == 0 || g.over+dated >= s.onset) && slices.ContainsFunc(g.signs(), below)
+			return (g.over == 0 || g.over+dated(s.key.service) >= s.onset) && slices.ContainsFunc(g.signs(), below)
 		}) {
 			continue
 		}
 		for _, g := range known {
-			if g.into == "" && g.concerns(s.key.service) && g.cause() != s.key.service && !g.place.hits(s.key.service) && s.onset > g.ranking[0].onset+dated {
+			if g.into == "" && g.concerns(s.key.service) && g.cause() != s.key.service && !g.place.hits(s.key.service) && s.onset > g.ranking[0].onset+dated(s.key.service) {
+				if s.retried = s.retries(signs, depends); s.retried {
+					break
+				}
 				s.newFault = true
 				g.disown(s.key)
 			}
 		}
 	}
+}
+
+// retries reports whether so many calls fail while the service is slow that it may be slow because it tries
+// again: then no more of its runs are slow than fail, or call what fails.
+func (s *sign) retries(signs []*sign, depends func(caller, callee string) bool) bool {
+	slow := s.share
+	if slow == 0 {
+		slow = 1
+	}
+	return slices.ContainsFunc(signs, func(o *sign) bool {
+		fails := o.key.class == classError && o.unit == "ratio" && (o.until == 0 || o.until >= s.onset)
+		return fails && o.after >= slow*(1-hardlyPassed) && (o.key.service == s.key.service || depends(s.key.service, o.key.service))
+	})
 }
 
 // disown removes an anomaly that belongs to another group. No group becomes empty.

@@ -41,7 +41,7 @@ func (e *Engine) returning(in *incident) *group {
 		return nil
 	}
 	at := slices.IndexFunc(e.resolved, func(g *group) bool {
-		return g.cause() == root.service && root.onset > g.over && g.ranking[0].reason.key.class == root.reason.key.class
+		return root.cache != "" && root.cache == g.cause() || g.cause() == root.service && root.onset > g.over && g.ranking[0].reason.key.class == root.reason.key.class
 	})
 	if at < 0 {
 		return nil
@@ -89,6 +89,6 @@ func (e *Engine) again(g *group) bool {
 func (e *Engine) lingers(in *incident) bool {
 	root := in.suspects[0]
 	return slices.ContainsFunc(e.resolved, func(g *group) bool {
-		return g.concerns(root.service) && root.onset <= g.over+e.dated() && !root.failsAnew(g, e.changedAt)
+		return g.concerns(root.service) && root.onset <= g.over+datedAt(e, root.service) && !root.failsAnew(g, e.changedAt)
 	})
 }

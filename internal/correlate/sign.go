@@ -76,6 +76,7 @@ type sign struct {
 	passed   float64 // share of the deviating runs in which a call had failed
 	whole    bool    // the duration includes that of calls
 	newFault bool    // it began during or after an incident that does not explain it
+	retried  bool    // it set in during an incident, and failing calls that are repeated explain it
 	hours    int     // of a slow drift: since how many hours
 	from     string  // of a dependency: the service whose calls fail
 	callee   string  // the host whose name cannot be resolved

@@ -30,6 +30,8 @@ type suspect struct {
 	spared bool
 	// neighbour uses up the CPU quota that it shares with this one.
 	neighbour string
+	// cache is the failing cache whose callers ask this one instead, "" for none.
+	cache string
 }
 
 // weightOf says how directly a class of signs names the place of a fault: what
@@ -69,7 +71,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		return byName[name]
 	}
 	known := slices.Concat(e.groups, e.resolved)
-	markNewFaults(signs, known, e.dated(), e.dependsOn)
+	markNewFaults(signs, known, func(service string) model.Nanos { return datedAt(e, service) }, e.dependsOn)
 	blame, over := e.blame(signs), outlived(signs, known, e.slotWidth(), e.changedAt)
 	for _, s := range signs {
 		if s.telling() && !over[s] {
@@ -174,6 +176,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 			s.callees = append(s.callees, key.callee)
 		}
 	}
+	findCaches(e, byName)
 	throttled := e.throttled(byName)
 	for _, s := range byName {
 		slices.Sort(s.callees)
@@ -199,7 +202,11 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 			strays = max(strays, left(g.weight(), fails))
 			continue
 		case classSelf, classSymptom:
-			s.score += left(g.weight(), slows)
+			by := slows
+			if g.retried {
+				by = max(slows, fails)
+			}
+			s.score += left(g.weight(), by)
 			continue
 		case classEdge:
 			if s.neighbour != "" {
@@ -244,6 +251,9 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 	if s.neighbour != "" {
 		s.spared, slows = true, maxStrength
 	}
+	if s.cache != "" {
+		s.spared, fails, slows = true, maxStrength, maxStrength
+	}
 	return fails, slows
 }
 
@@ -281,14 +291,4 @@ func (s *suspect) shown() float64 {
 		}
 	}
 	return sum
-}
-
-func (s *suspect) strengthOf(list ...class) float64 {
-	most := 0.0
-	for _, c := range list {
-		if g := s.best[c]; g != nil {
-			most = max(most, g.strength)
-		}
-	}
-	return most
 }

@@ -103,3 +103,15 @@ func TestTwoFaultsOfAHostAreTwoIncidents(t *testing.T) {
 		})
 	}
 }
+
+// A caller that tries again is slow because its calls fail: no second incident.
+func TestACallerThatTriesAgainIsNoSecondFault(t *testing.T) {
+	d := newUnjoined(t)
+	d.run(120)
+	d.fails = 1
+	d.run(40)
+	d.slow = 100
+	d.run(60)
+	require.Len(t, d.incidents(), 1, "%q", d.incidents())
+	assert.Contains(t, d.incidents()[0], "payment: ")
+}

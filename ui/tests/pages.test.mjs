@@ -49,6 +49,15 @@ test('every page shows its data without errors, within WCAG AA in light and dark
   for (const [path, shows] of pages()) await t.test(path, () => on(path, shows, presentable, { colorScheme: 'light' }));
 });
 
+test('the waterfall of a trace has a time scale from 0 to its duration', { skip }, () =>
+  on('/traces/' + trace, 'SELECT orders', async (page) => {
+    const scale = page.locator('.scale');
+    assert.deepEqual(await scale.locator('.track span').allInnerTexts(), ['0 s', '226 ms', '452 ms', '678 ms']);
+    assert.equal(await scale.locator('.took').innerText(), '904 ms');
+    const [track, bar] = [await scale.locator('.track').boundingBox(), await page.locator('.bar').first().boundingBox()];
+    assert.ok(Math.abs(track.x - bar.x) < 3 && Math.abs(track.width - bar.width) < 6, `the scale is at ${track.x}, ${track.width} wide, the root's bar at ${bar.x}, ${bar.width} wide`);
+  }));
+
 test('records are data: nothing in them runs, and hidden characters are shown', { skip }, () =>
   on('/logs?severity=warn', '⟨U+202E⟩', async (page) => {
     assert.match(await page.title(), /Logs/);

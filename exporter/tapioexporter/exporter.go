@@ -34,9 +34,7 @@ import (
 
 // storeOwner is what this exporter needs of an extension.
 type storeOwner interface {
-	ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error)
-	// AwaitStore waits until that store is sure to stay in use; after an error the records must be sent again.
-	AwaitStore(ctx context.Context) error
+	ClaimStore(exporter component.ID) (store.Claim, error)
 }
 
 // spanObserver is an extension that counts the requests that spans report. It keeps
@@ -98,12 +96,11 @@ func (e *tapioExporter) start(_ context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	e.store, e.release, err = owner.ClaimStore(e.id)
+	claim, err := owner.ClaimStore(e.id)
 	if err != nil {
-		e.release = func() {}
 		return fmt.Errorf("exporters::%s::extension: %w", e.id, err)
 	}
-	e.await = owner.AwaitStore
+	e.store, e.await, e.release = claim.Store, claim.Await, claim.Release
 	if registry, ok := owner.(senderRegistry); ok {
 		e.senders = registry.Senders()
 	}

@@ -40,14 +40,12 @@ type owner struct {
 	component.ShutdownFunc
 	store  *store.Store
 	claims int
-	trial  error // that AwaitStore returns
+	trial  error // that awaiting the store returns
 }
 
-func (o *owner) AwaitStore(context.Context) error { return o.trial }
-
-func (o *owner) ClaimStore(component.ID) (*store.Store, func(), error) {
+func (o *owner) ClaimStore(component.ID) (store.Claim, error) {
 	o.claims++
-	return o.store, func() { o.claims-- }, nil
+	return store.Claim{Store: o.store, Await: func(context.Context) error { return o.trial }, Release: func() { o.claims-- }}, nil
 }
 
 func newOwner() *owner {

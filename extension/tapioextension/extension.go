@@ -28,6 +28,7 @@ import (
 	"github.com/tapio/tapio/extension/tapioextension/internal/redisstate"
 	"github.com/tapio/tapio/extension/tapioextension/internal/rules"
 	"github.com/tapio/tapio/extension/tapioextension/internal/slo"
+	"github.com/tapio/tapio/extension/tapioextension/internal/trial"
 	"github.com/tapio/tapio/extension/tapioextension/internal/trouble"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/programpages"
@@ -87,7 +88,7 @@ type tapioExtension struct {
 
 	host       component.Host
 	store      *store.Store
-	trial      *trial       // nil unless the configuration brings another store
+	trial      *trial.Trial // nil unless the configuration brings another store
 	reader     query.Reader // what answers come from: the store, or it and the members
 	members    *membership  // nil without members
 	backends   []io.Closer  // the older tiers
@@ -134,7 +135,7 @@ func (e *tapioExtension) Start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	if e.stores.hasOther(e.set.ID, e.cfg.Store.Directory) {
-		e.trial = newTrial()
+		e.trial = trial.New()
 	}
 	warnOfSmall(e.set.Logger, e.cfg.Store.MemoryLimit)
 	e.host, e.store, e.fleet, e.seen, e.counters = host, kept.store, kept.fleet, kept.seen, kept.counters
@@ -197,7 +198,7 @@ func (e *tapioExtension) Ready() error {
 		return nil
 	}
 	e.stores.settle(e.set.ID, e.cfg)
-	e.trial.end(true)
+	e.trial.End(true)
 	e.notifier.Settle()
 	e.api.SetServing(true)
 	e.startRules()
@@ -216,7 +217,7 @@ func (e *tapioExtension) NotReady() error {
 	if e.store == nil {
 		return nil
 	}
-	e.trial.end(false)
+	e.trial.End(false)
 	e.api.SetServing(false)
 	e.rules.Stop()
 	e.incidents.end()

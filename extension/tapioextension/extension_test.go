@@ -65,21 +65,21 @@ func TestTakenPortNamesTheKey(t *testing.T) {
 
 func TestOneExporterFillsTheStore(t *testing.T) {
 	e := started(t, nil)
-	_, release, err := e.ClaimStore(component.MustNewID("tapio"))
+	first, err := e.ClaimStore(component.MustNewID("tapio"))
 	require.NoError(t, err)
-	_, releaseSecond, err := e.ClaimStore(component.MustNewID("tapio"))
+	second, err := e.ClaimStore(component.MustNewID("tapio"))
 	require.NoError(t, err, "one instance a signal")
 	other := component.MustNewIDWithName("tapio", "other")
-	_, _, err = e.ClaimStore(other)
+	_, err = e.ClaimStore(other)
 	require.ErrorContains(t, err, `filled by the exporter "tapio"`)
 	assert.ErrorContains(t, err, "extension: tapio/2")
 
-	release()
-	release() // releases once
-	_, _, err = e.ClaimStore(other)
+	first.Release()
+	first.Release() // releases once
+	_, err = e.ClaimStore(other)
 	require.Error(t, err)
-	releaseSecond()
-	_, _, err = e.ClaimStore(other)
+	second.Release()
+	_, err = e.ClaimStore(other)
 	require.NoError(t, err)
 }
 
@@ -101,7 +101,7 @@ func TestOneReceiverTakesTheEvents(t *testing.T) {
 
 func TestNotStartedSaysSo(t *testing.T) {
 	e := newTestExtension(t, nil)
-	_, _, err := e.ClaimStore(component.MustNewID("tapio"))
+	_, err := e.ClaimStore(component.MustNewID("tapio"))
 	require.ErrorContains(t, err, "service::extensions")
 	_, err = e.AttachEvents(component.MustNewID("tapio"), nopSink{})
 	require.ErrorContains(t, err, "service::extensions")

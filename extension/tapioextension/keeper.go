@@ -104,6 +104,19 @@ func (k *storeKeeper) claim(id component.ID, cfg *Config, logger *zap.Logger) (*
 	return held, nil
 }
 
+// hasOther reports whether a store of the same extension under another directory is kept for a
+// configuration that may come back.
+func (k *storeKeeper) hasOther(id component.ID, directory string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key := range k.held {
+		if key.id == id && key.directory != directory {
+			return true
+		}
+	}
+	return false
+}
+
 // settle is called once the configuration runs: its limits are in force, and a store
 // of the configuration before, in another directory, is given up with what it has in
 // memory only.

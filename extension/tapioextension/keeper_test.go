@@ -4,16 +4,12 @@
 package tapioextension
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.uber.org/zap"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 func keeperConfig(memoryLimit ByteSize) *Config {
@@ -105,9 +101,7 @@ func TestAStoreIsKeptUntilAnotherDirectoryRuns(t *testing.T) {
 	assert.Len(t, keeper.held, 1, "the other directory is given up")
 }
 
-// What a new store would take before the configuration runs waits: the configuration before, which
-// comes back if it never does, has another store.
-func TestRecordsWaitUntilANewStoreIsSureToStay(t *testing.T) {
+func TestAnotherStoreIsKnown(t *testing.T) {
 	keeper := newStoreKeeper()
 	id := component.MustNewID("tapio")
 	_, err := keeper.claim(id, keeperConfig(10<<20), zap.NewNop())
@@ -117,28 +111,4 @@ func TestRecordsWaitUntilANewStoreIsSureToStay(t *testing.T) {
 	assert.False(t, keeper.hasOther(id, ""), "the same store")
 	assert.True(t, keeper.hasOther(id, t.TempDir()))
 	assert.False(t, keeper.hasOther(component.MustNewIDWithName("tapio", "2"), t.TempDir()), "another extension")
-
-	for name, passes := range map[string]bool{"runs": true, "does not start": false} {
-		t.Run(name, func(t *testing.T) {
-			e := &tapioExtension{trial: newTrial()}
-			ended := make(chan error)
-			go func() { ended <- e.AwaitStore(context.Background()) }()
-			select {
-			case err := <-ended:
-				require.Failf(t, "it did not wait", "%v", err)
-			case <-time.After(20 * time.Millisecond):
-			}
-			e.trial.end(passes)
-			e.trial.end(!passes) // the first call counts
-			if err := <-ended; passes {
-				require.NoError(t, err)
-			} else {
-				require.Equal(t, codes.Unavailable, status.Code(err))
-			}
-		})
-	}
-	require.NoError(t, (&tapioExtension{}).AwaitStore(context.Background()), "nothing to wait for")
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.ErrorIs(t, newTrial().await(ctx), context.Canceled)
 }

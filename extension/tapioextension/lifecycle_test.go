@@ -76,7 +76,7 @@ func TestEveryOrderOfTheLifeCycleIsSafe(t *testing.T) {
 			}
 			e.ComponentStatusChanged(&componentstatus.InstanceID{}, componentstatus.NewEvent(componentstatus.StatusOK))
 			if done := strings.Join(order, " "); !strings.Contains(done, "start") || strings.Contains(done, "shutdown") {
-				_, _, err := e.ClaimStore(component.MustNewID("tapio"))
+				_, err := e.ClaimStore(component.MustNewID("tapio"))
 				require.ErrorContains(t, err, "is not started", "after %q", order)
 				_, err = e.AttachEvents(component.MustNewID("tapio"), model.EventSink(nil))
 				assert.ErrorContains(t, err, "is not started", "after %q", order)

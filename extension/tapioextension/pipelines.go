@@ -16,22 +16,22 @@ import (
 
 // ClaimStore gives the store to the exporter that fills it. All instances of
 // one exporter, one a signal, share the claim; a second exporter is an error.
-// Each instance calls release when it shuts down.
-func (e *tapioExtension) ClaimStore(exporter component.ID) (claimed *store.Store, release func(), err error) {
+// Each instance releases it when it shuts down.
+func (e *tapioExtension) ClaimStore(exporter component.ID) (store.Claim, error) {
 	if e.store == nil {
-		return nil, nil, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
+		return store.Claim{}, fmt.Errorf("extension %q is not started: add it to service::extensions", e.set.ID)
 	}
 	e.writer.Lock()
 	defer e.writer.Unlock()
 	if e.writer.n > 0 && e.writer.id != exporter {
-		return nil, nil, fmt.Errorf("extension %q is filled by the exporter %q already: "+
+		return store.Claim{}, fmt.Errorf("extension %q is filled by the exporter %q already: "+
 			"use that one in every pipeline, or give %q an extension of its own "+
 			"(extensions: {tapio/2: ...} and exporters: {%s: {extension: tapio/2}})",
 			e.set.ID, e.writer.id, exporter, exporter)
 	}
 	e.writer.id = exporter
 	e.writer.n++
-	return e.store, sync.OnceFunc(e.releaseStore), nil
+	return store.Claim{Store: e.store, Await: e.trial.Await, Release: sync.OnceFunc(e.releaseStore)}, nil
 }
 
 func (e *tapioExtension) releaseStore() {

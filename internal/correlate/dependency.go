@@ -153,16 +153,16 @@ func findCaches(e *Engine, byName map[string]*suspect) {
 }
 
 // failingCache reports whether the anomaly is that a cache refuses connections.
-func failingCache(g *graph, s *sign) bool { return s.stopsServing() && isCache(g, s.key.service) }
+func failingCache(g *graph, s *sign) bool { return stopsServing(s) && isCache(g, s.key.service) }
 
 // stopsServing reports whether the anomaly is that calls of a dependency are refused.
-func (s *sign) stopsServing() bool {
+func stopsServing(s *sign) bool {
 	return s.telling() && s.strength >= hintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
 }
 
 // onlyWaitedFor reports whether a candidate is a dependency of which its callers alone show that it is slow.
 func (s *suspect) onlyWaitedFor() bool {
-	return s.waited(0) > 0 && !slices.ContainsFunc(s.signs, func(g *sign) bool { return g.telling() && (!g.dependency || g.stopsServing()) })
+	return s.waited(0) > 0 && !slices.ContainsFunc(s.signs, func(g *sign) bool { return g.telling() && (!g.dependency || stopsServing(g)) })
 }
 
 // shareCaller reports whether a service calls both.

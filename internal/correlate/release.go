@@ -138,7 +138,7 @@ func markNewFaults(signs []*sign, known []*group, dated func(service string) mod
 		}
 		for _, g := range known {
 			if g.into == "" && g.concerns(s.key.service) && g.cause() != s.key.service && !g.place.hits(s.key.service) && s.onset > g.ranking[0].onset+dated(s.key.service) {
-				if s.retried = s.retries(signs, depends); s.retried {
+				if s.retried = retries(s, signs, depends); s.retried {
 					break
 				}
 				s.newFault = true
@@ -150,7 +150,7 @@ func markNewFaults(signs []*sign, known []*group, dated func(service string) mod
 
 // retries reports whether so many calls fail while the service is slow that it may be slow because it tries
 // again: then no more of its runs are slow than fail, or call what fails.
-func (s *sign) retries(signs []*sign, depends func(caller, callee string) bool) bool {
+func retries(s *sign, signs []*sign, depends func(caller, callee string) bool) bool {
 	slow := s.share
 	if slow == 0 {
 		slow = 1

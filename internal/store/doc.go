@@ -23,7 +23,7 @@
 //
 // # Files
 //
-//   - store.go, signal.go: the Store, and what it needs to know about each signal
+//   - store.go, claim.go, signal.go: the Store, the right to fill it, and what it needs to know about each signal
 //   - log*.go, chunk*.go, view.go: logs of rows, their chunks, and views that need no lock
 //   - segment*.go, row*.go, writer.go, loader.go, dictionary.go, textscan.go: compacted chunks, written and
 //     decoded
@@ -37,7 +37,7 @@
 //   - profile*.go: profiles
 //   - directory*.go, segmentfile.go, journal.go, durab*.go, damage.go: the directory: files, the
 //     write-ahead log, recovery, damaged files
-//   - retire.go, cardinality.go, *stats.go, panics.go: eviction by age, and figures for operators
+//   - retire.go, cardinality.go, stats.go, panics.go: eviction by age, and figures for operators
 //
 // The packages below are independent of Store. In import order: disk, wal, colenc, intern, budget,
 // ngram, aggregate, profiles.

@@ -169,6 +169,9 @@ func (e *Engine) tellFailing(s *sign, a *detect.Anomaly) {
 	s.text = fmt.Sprintf("%s of the calls from %s to %s fail%s instead of %s", percent(a.Share), a.Of.Peer, a.Of.Service, with, percent(a.Usual))
 	s.brief = fmt.Sprintf("calls from %s to %s fail%s", a.Of.Peer, a.Of.Service, with)
 	s.evidence = d.failed.evidence("failed")
+	if s.key.service == a.Of.Service {
+		s.within(instanceAt(e, d, a.Share))
+	}
 	s.until = e.timeOf(d.failures.Newest() + 1)
 	s.keepOut = func() { d.failures.Exclude(a.Since) }
 }

@@ -6,6 +6,7 @@ package correlate
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -37,6 +38,8 @@ type dependency struct {
 	drift    baseline.Drift
 	lag      bool   // the duration is the time that messages wait in a queue
 	reason   string // why the newest failed call failed
+	address  string // that the newest failed calls name, "" for none
+	named    int    // failed calls in a row that name it
 	evidence ring
 	failed   ring // exemplars of failed calls
 }
@@ -69,9 +72,51 @@ func (d *dependency) answered(client *execution, slot int64, weight float32, ref
 	if client.failed {
 		c.Hits = weight
 		d.reason = cmp.Or(client.reason, d.reason)
+		d.fails(addressIn(client.reason))
 		d.failed.add(ref)
 	}
 	d.failures.Observe(slot, c)
+}
+
+// fails notes the address that a failed call names.
+func (d *dependency) fails(address string) {
+	if address != d.address {
+		d.address, d.named = kept(address), 0
+	}
+	d.named++
+}
+
+// addressIn returns the IP address in a message such as “dial tcp 10.0.0.7:8080: i/o timeout”, "" for none.
+func addressIn(message string) string {
+	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" '\"()=,;/", r) }) {
+		word = strings.TrimRight(word, ".:")
+		if at, err := netip.ParseAddrPort(word); err == nil {
+			return at.Addr().String()
+		}
+		if at, err := netip.ParseAddr(word); err == nil {
+			return at.String()
+		}
+	}
+	return ""
+}
+
+// partial is the least share of calls that others must still answer for an address to be a part of a service.
+const partial = 0.05
+
+// instanceAt returns the instance of a service at the only address that failing calls name, while other calls
+// succeed; nil for none.
+func instanceAt(e *Engine, d *dependency, failing float64) *slice {
+	if d.address == "" || d.named < minSlice || failing > 1-partial {
+		return nil
+	}
+	instances := e.graph.instancesOf(d.key.callee, e.placedSince())
+	part := &slice{kind: model.EntityProcess, key: semconv.NetworkPeerAddress, name: d.address, of: 1, all: max(len(instances), 2), share: failing}
+	for _, i := range instances {
+		if i.address == d.address {
+			part.pod, part.node, part.zone = i.pod, i.node, i.zone
+		}
+	}
+	return part
 }
 
 // waited returns the largest weight of anomalies "callers wait for the candidate", which sends no

@@ -22,6 +22,7 @@ type instance struct {
 	service          string
 	pod, node, zone  string
 	id, version      string
+	address          string // of the pod, "" if unknown
 	first, last      model.Nanos
 	*baseline.Shares      // N: requests, Hits: failed, Sum: slow; nil once it is forgotten
 	joined           bool // it started when the service was already known
@@ -38,7 +39,7 @@ func (g *graph) instanceOf(s *service, o *origin, t model.Nanos) *instance {
 		return *found
 	}
 	return *g.instances.put(h, &instance{
-		service: s.name, pod: kept(o.pod), node: kept(o.node), zone: kept(o.zone), id: kept(o.instance), version: kept(o.version),
+		service: s.name, pod: kept(o.pod), node: kept(o.node), zone: kept(o.zone), id: kept(o.instance), version: kept(o.version), address: kept(o.address),
 		first: t, last: t, Shares: &baseline.Shares{}, joined: s.first != 0 && t > s.first+together,
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/failure"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
 
@@ -53,12 +54,16 @@ func unanswered(lookups []*sign) bool {
 }
 
 // excuseWaiting weakens the anomalies of calls by services that cannot resolve names: they
-// wait for an address before they connect.
+// wait for an address before they connect, and give up.
 func excuseWaiting(signs []*sign, callers []string) {
 	for _, s := range signs {
-		if s.way() && slices.Contains(callers, s.key.peer) {
+		switch {
+		case s.way() && slices.Contains(callers, s.key.peer):
 			s.supports = true
 			s.size *= inherited
+		case s.dependency && s.key.class == classError && failure.ClassOf(s.quote) == failure.Timeout && slices.Contains(callers, s.from):
+			s.supports = true
+			s.strength = min(s.strength, noAlarm)
 		}
 	}
 }

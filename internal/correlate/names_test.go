@@ -52,3 +52,17 @@ func TestResetsAreAnEffectOfACalleeThatFails(t *testing.T) {
 	assert.Equal(t, "10.0.0.6:6379", g.RootCause.Factors[0].Entity.Name, g.Title)
 	assert.Contains(t, g.Title, "10.0.0.6:6379 has refused connections since 22:14:35 UTC")
 }
+
+// Callers that wait for a name are slow and give up: that is no evidence on whom they call.
+func TestCallsThatWaitForANameAreNoEvidenceOnTheCallee(t *testing.T) {
+	slow := &sign{key: signKey{service: "orders", peer: "web", class: classEdge}, size: 1, strength: maxStrength}
+	late := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "context deadline exceeded", strength: maxStrength}
+	elsewhere := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "batch", quote: "context deadline exceeded", strength: maxStrength}
+	full := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "no space left on device", strength: maxStrength}
+	excuseWaiting([]*sign{slow, late, elsewhere, full}, []string{"web"})
+	assert.True(t, slow.supports)
+	assert.True(t, late.supports)
+	assert.False(t, late.alarms(alarmStrength))
+	assert.True(t, elsewhere.alarms(alarmStrength), "of a caller that resolves names")
+	assert.True(t, full.alarms(alarmStrength), "it says why")
+}

@@ -24,6 +24,7 @@ type origin struct {
 	// workload is the Kubernetes workload, of a kind such as "deployment".
 	workload, workloadKind string
 	instance               string // service.instance.id
+	address                string // of the pod
 	cgroup                 string // "" for that of the whole host
 	label                  string // selector for its records, "" if its name selects them
 	// unnamed: the service is only the name of the host. Records about a process count for its program
@@ -77,6 +78,8 @@ func originOf(r *model.Resource) origin {
 			o.instrumented = true
 		case semconv.K8sPodName:
 			o.pod = kv.Value.Str()
+		case semconv.K8sPodIP:
+			o.address = kv.Value.Str()
 		case semconv.ServiceVersion:
 			o.version = kv.Value.Str()
 		case instanceKey:

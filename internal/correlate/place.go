@@ -5,7 +5,6 @@ package correlate
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -87,30 +86,6 @@ func (e *Engine) placeOf(p *place, s *suspect, since model.Nanos) string {
 		return name
 	}
 	return p.of(e.serviceNamed(s.service), since)
-}
-
-// sliced returns the place in which at least minHit strong candidates deviate while the same services
-// are healthy elsewhere, nil for none. That is no chance of placement, because each service runs in
-// several places.
-func (e *Engine) sliced(alarmed []*suspect) *place {
-	for _, zone := range [...]bool{false, true} {
-		by := map[string][]string{}
-		for _, s := range alarmed {
-			if name := s.where(zone); name != "" {
-				by[name] = append(by[name], s.service)
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(by)) {
-			if hit := by[name]; len(hit) >= minHit && len(hit) > len(alarmed)/2 {
-				p := &place{zone: zone, name: name, hit: hit, inside: len(hit), sliced: true}
-				p.key = p.attribute(e.serviceNamed(hit[0]))
-				slices.Sort(p.hit)
-				e.populate(p, e.placedSince())
-				return p
-			}
-		}
-	}
-	return nil
 }
 
 // commonPlace returns the place that the affected services have in common, a node before a zone, nil

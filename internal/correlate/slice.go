@@ -5,6 +5,7 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
@@ -203,4 +204,69 @@ func sliceIn(own []*sign) *slice {
 // sendsSpans reports whether the instances of a service are known by their spans.
 func (e *Engine) sendsSpans(service string) bool {
 	return len(e.graph.instancesOf(service, e.placedSince())) > 0
+}
+
+// sliced returns the place in which at least minHit strong candidates deviate while the same services
+// are healthy elsewhere, nil for none. That is no chance of placement, because each service runs in
+// several places. If it is two of them, neither of which calls the other, services that run there alone
+// count too. Those that call what is affected there are effects and do not count against the place.
+func (e *Engine) sliced(alarmed []*suspect) *place {
+	since := e.placedSince()
+	for _, zone := range [...]bool{false, true} {
+		by, at := map[string][]*suspect{}, &place{zone: zone}
+		for _, s := range alarmed {
+			if name := s.where(zone); name != "" {
+				by[name] = append(by[name], s)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(by)) {
+			hit := by[name]
+			if unrelatedIn(hit) >= minHit-1 {
+				for _, s := range alarmed {
+					if s.where(zone) == "" && at.of(e.serviceNamed(s.service), since) == name {
+						hit = append(hit, s)
+					}
+				}
+			}
+			if len(hit) < minHit || len(hit) <= besides(hit, alarmed) {
+				continue
+			}
+			p := &place{zone: zone, name: name, inside: len(hit), sliced: true}
+			for _, s := range hit {
+				p.hit = append(p.hit, s.service)
+			}
+			p.key = p.attribute(e.serviceNamed(p.hit[0]))
+			slices.Sort(p.hit)
+			e.populate(p, since)
+			return p
+		}
+	}
+	return nil
+}
+
+// callsOne reports whether a candidate calls one of the others.
+func callsOne(s *suspect, others []*suspect) bool {
+	return slices.ContainsFunc(others, func(o *suspect) bool { return o != s && slices.Contains(s.callees, o.service) })
+}
+
+// unrelatedIn counts the candidates that call none of the others.
+func unrelatedIn(list []*suspect) int {
+	n := 0
+	for _, s := range list {
+		if !callsOne(s, list) {
+			n++
+		}
+	}
+	return n
+}
+
+// besides counts the candidates that a place did not affect and that do not call what it affected.
+func besides(hit, all []*suspect) int {
+	n := 0
+	for _, s := range all {
+		if !slices.Contains(hit, s) && !callsOne(s, hit) {
+			n++
+		}
+	}
+	return n
 }

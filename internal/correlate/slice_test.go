@@ -28,3 +28,62 @@ func TestASliceIsItsNodesOnlyIfTheOthersRunElsewhere(t *testing.T) {
 		assert.Empty(t, suspect.where(true), "no zone is known")
 	}
 }
+
+// Two services are wrong on one node alone, and a third one runs nowhere else: the node is at fault, also if who
+// calls them is slow as well. Not if one of them calls the other, or if others are wrong elsewhere.
+func TestANodeIsFoundByServicesThatAreWellElsewhere(t *testing.T) {
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	for name, node := range map[string]string{"mail": "n1", "shop": "n2", "bank": "n3"} {
+		e.graph.service(&origin{service: name, node: node}).runsAt(&origin{node: node})
+	}
+	onN1 := &sign{part: &slice{node: "n1", ownNode: true, of: 1, all: 3}}
+	orders := &suspect{service: "orders", signs: []*sign{onN1}}
+	stock := &suspect{service: "stock", signs: []*sign{onN1}}
+	mail, shop, bank := &suspect{service: "mail"}, &suspect{service: "shop", callees: []string{"orders"}}, &suspect{service: "bank"}
+
+	p := e.sliced([]*suspect{orders, stock, mail, shop})
+	require.NotNil(t, p)
+	assert.Equal(t, "n1", p.name)
+	assert.Equal(t, []string{"mail", "orders", "stock"}, p.hit)
+	assert.Nil(t, e.sliced([]*suspect{orders, stock, shop}), "two are no proof")
+	other := &suspect{service: "other"}
+	third := &suspect{service: "third"}
+	assert.Nil(t, e.sliced([]*suspect{orders, stock, mail, bank, other, third}), "as many are wrong elsewhere")
+	stock.callees = []string{"orders"}
+	assert.Nil(t, e.sliced([]*suspect{orders, stock, mail, shop}), "one explains the other")
+}
+
+// Calls that fail with the address of one of several replicas name the replica.
+func TestTheAddressThatFailingCallsNameIsTheInstance(t *testing.T) {
+	for message, want := range map[string]string{
+		"dial tcp 10.1.2.3:8080: i/o timeout":               "10.1.2.3",
+		"connect ECONNREFUSED 10.1.2.3:5432":                "10.1.2.3",
+		"dial tcp [fd00::7]:8080: connect: no route":        "fd00::7",
+		"upstream (10.1.2.3) is gone":                       "10.1.2.3",
+		"timeout after 10.5 s":                              "",
+		"call of orders failed: context deadline exceeded.": "",
+	} {
+		assert.Equal(t, want, addressIn(message), message)
+	}
+	e, err := New(Config{})
+	require.NoError(t, err)
+	e.now = begin
+	s := e.graph.service(&origin{service: "orders"})
+	for pod, address := range map[string]string{"orders-a": "10.1.2.3", "orders-b": "10.1.2.4"} {
+		e.graph.instanceOf(s, &origin{service: "orders", pod: pod, node: "n-" + pod, address: address}, begin)
+	}
+	d := e.graph.dependency("web", "orders", "")
+	for range minSlice - 1 {
+		d.fails("10.1.2.3")
+	}
+	assert.Nil(t, instanceAt(e, d, 0.3), "too few calls")
+	d.fails("10.1.2.3")
+	part := instanceAt(e, d, 0.3)
+	require.NotNil(t, part)
+	assert.Equal(t, slice{kind: part.kind, key: "network.peer.address", name: "10.1.2.3", pod: "orders-a", node: "n-orders-a", of: 1, all: 2, share: 0.3}, *part)
+	assert.Nil(t, instanceAt(e, d, 1), "no call succeeds: all of the service fails")
+	d.fails("10.1.2.4")
+	assert.Nil(t, instanceAt(e, d, 0.3), "both fail")
+}

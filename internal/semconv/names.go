@@ -416,6 +416,7 @@ const (
 	K8sJobName                      = "k8s.job.name"
 	K8sNamespaceName                = "k8s.namespace.name"
 	K8sNodeName                     = "k8s.node.name"
+	K8sPodIP                        = "k8s.pod.ip"
 	K8sPodName                      = "k8s.pod.name"
 	K8sPodUID                       = "k8s.pod.uid"
 	K8sStatefulsetName              = "k8s.statefulset.name"

@@ -6,6 +6,8 @@ package correlate
 import (
 	"cmp"
 	"slices"
+
+	"github.com/tapio/tapio/internal/correlate/redmetric"
 )
 
 func (g *group) rank(in *incident) {
@@ -83,10 +85,11 @@ func (g *group) sortRanking() {
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }
 
-// failingShare is the share of failing requests, if that is the candidate's reason. Of services that
-// begin to fail together, a callee fails a larger share of its requests than its callers.
+// failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
+// that fail at once, a callee fails more of its requests than its callers do. It is 0 if they fail because
+// a server behind the service did.
 func failingShare(reason *sign) float64 {
-	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
+	if reason == nil || reason.key.class != classError || reason.unit != "ratio" || redmetric.Relayed(reason.quote) {
 		return 0
 	}
 	return reason.after

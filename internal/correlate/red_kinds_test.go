@@ -143,6 +143,21 @@ func TestServicesThatFailAtOnceAreOneIncident(t *testing.T) {
 	assert.NotContains(t, g.Services, "cart")
 }
 
+// A status of a gateway says that a server behind it failed, also if the gateway fails as often.
+func TestAGatewayIsNotTheCauseOfWhatItRelays(t *testing.T) {
+	m := newMetered(t)
+	m.rng = rand.New(rand.NewPCG(19, 19))
+	m.faults = map[string]string{"front": "502"}
+	m.goes(120, func(string) (float64, float64) { return 20, 0.002 })
+	require.Empty(t, m.all)
+	m.goes(4, func(service string) (float64, float64) {
+		return 20, map[string]float64{"front": 0.42, "pay": 0.4, "cart": 0.002}[service]
+	})
+	g := m.only(t)
+	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Contains(t, g.Services, "front")
+}
+
 // A consumer whose messages fail is named, by the metric of what it processes.
 func TestAConsumerThatOnlyCountsIsNamed(t *testing.T) {
 	m := newMetered(t)

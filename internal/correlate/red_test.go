@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 // metered is a system that sends nothing but RED metrics, every fifteen seconds.
 type metered struct {
+	faults map[string]string // the status of requests that fail, by service, if it is not 500
 	*shop
 	totals map[string]*model.Histogram
 	metric *model.Metric
@@ -41,7 +43,8 @@ func (m *metered) counts(name, service string, attributes model.Attributes, n in
 		other.Name = name
 		metric = &other
 	}
-	for _, status := range []string{"200", "500"} {
+	fault := cmp.Or(m.faults[service], "500")
+	for _, status := range []string{"200", fault} {
 		key := name + service + status
 		h := m.totals[key]
 		if h == nil {
@@ -50,7 +53,7 @@ func (m *metered) counts(name, service string, attributes model.Attributes, n in
 		}
 		next := &model.Histogram{Bounds: h.Bounds, Counts: append([]uint64{}, h.Counts...), Count: h.Count, Sum: model.Optional{Value: h.Sum.Value, Set: true}}
 		for range n {
-			if (m.rng.Float64() < failing) != (status == "500") {
+			if (m.rng.Float64() < failing) != (status == fault) {
 				continue
 			}
 			x, at := millis/1000*math.Exp(0.4*m.rng.NormFloat64()), 0

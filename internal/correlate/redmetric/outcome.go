@@ -14,8 +14,7 @@ import (
 // outcome reads how the requests that attributes describe ended: whether they failed, and whether
 // the attributes say so at all. A client error is no failure.
 func outcome(attributes model.Attributes) (failed, reports bool) {
-	if status := first(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, "http_response_status_code", "http_status_code", "status_code", "response_code",
-		"http_status", "status", "code"); ofHTTP(status) {
+	if status := statusOfHTTP(attributes); status != "" {
 		return status[0] == '5', true
 	}
 	if status := first(attributes, semconv.RPCGrpcStatusCode, "rpc_grpc_status_code", "grpc_code", "grpc_status", "grpc_status_code"); status != "" {
@@ -37,11 +36,28 @@ func outcome(attributes model.Attributes) (failed, reports bool) {
 	}
 }
 
+// statusOfHTTP is the status code, or the class of them as in 5xx, "" if unknown.
+func statusOfHTTP(attributes model.Attributes) string {
+	status := first(attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, "http_response_status_code", "http_status_code", "status_code", "response_code",
+		"http_status", "status", "code")
+	if !ofHTTP(status) {
+		return ""
+	}
+	return status
+}
+
+// Relayed reports whether a reason of a failure is the status code of a gateway: a server behind it failed or
+// did not answer.
+func Relayed(reason string) bool { return reason == "502" || reason == "504" }
+
 // reason is how requests failed, in the words of the attributes: the type of the error rather than a
-// status, "" if unknown.
+// status, unless that says more than that requests failed; "" if unknown.
 func reason(attributes model.Attributes) string {
 	if fault := first(attributes, semconv.ErrorType, "error_type", "exception", semconv.DBResponseStatusCode, "db_response_status_code"); fault != "" && !strings.EqualFold(fault, "none") {
 		return fault
+	}
+	if status := statusOfHTTP(attributes); Relayed(status) {
+		return status
 	}
 	return nameOfGRPC(first(attributes, semconv.RPCGrpcStatusCode, "rpc_grpc_status_code", "grpc_code", "grpc_status", "grpc_status_code"))
 }

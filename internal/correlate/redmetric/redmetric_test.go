@@ -51,7 +51,7 @@ func TestMetricsOfRequests(t *testing.T) {
 		},
 		"Micrometer": {
 			summary, "http_server_requests_seconds", "", attributes("method", "GET", "uri", "/cart", "outcome", "SERVER_ERROR", "status", "502", "exception", "None"),
-			redmetric.Metric{Kind: redmetric.Server, Operation: "GET /cart", Failed: true, Reports: true, Timed: true, Seconds: 1},
+			redmetric.Metric{Kind: redmetric.Server, Operation: "GET /cart", Failed: true, Reports: true, Reason: "502", Timed: true, Seconds: 1},
 		},
 		"Micrometer over OTLP": {
 			histogram, "http.server.requests", "ms", attributes("method", "GET", "uri", "/cart", "outcome", "SUCCESS", "exception", "none"),

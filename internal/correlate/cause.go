@@ -55,7 +55,13 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 // odds is the weight of a candidate relative to the others. Scores are sums of log-likelihood ratios
 // of anomalies that are not independent: their exponential would overstate the first candidate, and
 // the scores themselves would understate it; the square is between the two.
-func (r *ranked) odds() float64 { return r.score * r.score }
+func (r *ranked) odds() float64 {
+	score := r.score
+	if relayed(r.reason) == 1 {
+		score *= inherited
+	}
+	return score * score
+}
 
 // entityOf returns a service as an entity, with pod, node, process and place in the code where its
 // anomalies have them.

@@ -80,17 +80,25 @@ func (g *group) refresh() {
 
 func (g *group) sortRanking() {
 	slices.SortStableFunc(g.ranking, func(a, b ranked) int {
-		return cmp.Or(a.supported()-b.supported(), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
+		return cmp.Or(a.supported()-b.supported(), relayed(a.reason)-relayed(b.reason), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
 	})
 	g.ranking = g.ranking[:min(len(g.ranking), maxGroupSigns)]
 }
 
 // failingShare is the share of requests that fail, if a candidate's reason is that they do: of services
-// that fail at once, a callee fails more of its requests than its callers do. It is 0 if they fail because
-// a server behind the service did.
+// that fail at once, a callee fails more of its requests than its callers do.
 func failingShare(reason *sign) float64 {
-	if reason == nil || reason.key.class != classError || reason.unit != "ratio" || redmetric.Relayed(reason.quote) {
+	if reason == nil || reason.key.class != classError || reason.unit != "ratio" {
 		return 0
 	}
 	return reason.after
+}
+
+// relayed is 1 for a candidate whose requests fail because a server behind it did, as metrics of requests
+// say by the status of a gateway: it comes after candidates of which nothing says so.
+func relayed(reason *sign) int {
+	if reason != nil && reason.key.class == classError && !reason.dependency && redmetric.Relayed(reason.quote) {
+		return 1
+	}
+	return 0
 }

@@ -155,6 +155,7 @@ func TestAGatewayIsNotTheCauseOfWhatItRelays(t *testing.T) {
 	})
 	g := m.only(t)
 	assert.Equal(t, "pay", g.RootCause.Factors[0].Entity.Name, g.Title)
+	assert.Greater(t, g.RootCause.Confidence, 0.8)
 	assert.Contains(t, g.Services, "front")
 }
 

@@ -97,7 +97,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		s.alarm = s.alarms(alarmAt)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
-		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), relayed(a.reason)-relayed(b.reason), cmp.Compare(b.score, a.score), cmp.Compare(a.onset, b.onset), cmp.Compare(failingShare(b.reason), failingShare(a.reason)), cmp.Compare(a.service, b.service))
 	})
 	return list
 }

@@ -123,7 +123,7 @@ test('a view is saved under a name, found in the palette, and removed', { skip }
 test('an answer on the cause of an incident is stored and counted', { skip }, () =>
   on('/incidents', /basket has been failing|basket fail/, async (page) => {
     await page.locator('a.incident').filter({ hasText: 'basket' }).first().click();
-    await shown(page, /Propagation/);
+    await shown(page, 'No other service is affected.');
     await presentable(page);
     await page.getByRole('application', { name: /^Timeline/ }).focus();
     await page.keyboard.press('+');

@@ -141,7 +141,7 @@ test('an incident that is over shows how long it took, and its evidence', { skip
     await page.locator('a.incident').filter({ hasText: 'stock' }).first().click();
     await shown(page, /○ resolved · [23] min/);
     await shown(page, /until \d\d:\d\d:\d\d/);
-    await page.locator('main ol canvas').first().waitFor();
+    await page.getByRole('img', { name: /stock POST .stock durations/ }).or(page.locator('main figure canvas')).first().waitFor();
   }));
 
 test('a configuration shows what changed, is checked, and sent', { skip }, async () => {

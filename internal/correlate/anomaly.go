@@ -77,13 +77,13 @@ func (e *Engine) signOf(a *detect.Anomaly) *sign {
 	s.supports = a.Expected
 	switch a.Kind {
 	case detect.KindFails:
-		e.tellFailing(s, a)
+		e.describeFailing(s, a)
 	case detect.KindNameFailure:
-		e.tellNameFailure(s, a)
+		e.describeNameFailure(s, a)
 	case detect.KindCreep:
-		e.tellCreep(s, a)
+		e.describeCreep(s, a)
 	default:
-		e.tellSlower(s, a)
+		e.describeSlower(s, a)
 	}
 	return s
 }
@@ -94,7 +94,7 @@ func (s *sign) slower(a *detect.Anomaly) {
 	s.size = min(1, (a.After-a.Before)/math.Ln10)
 }
 
-func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
+func (e *Engine) describeSlower(s *sign, a *detect.Anomaly) {
 	s.slower(a)
 	s.share = a.Share
 	part := ""
@@ -115,7 +115,7 @@ func (e *Engine) tellSlower(s *sign, a *detect.Anomaly) {
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	case *call:
-		e.graph.tellWay(s, callKey{a.Of.Peer, a.Of.Service, of.derived}, a.Since)
+		e.graph.describeWay(s, callKey{a.Of.Peer, a.Of.Service, of.derived}, a.Since)
 		s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s%s", a.Of.Peer, a.Of.Service, millis(s.after), millis(s.before), part)
 		s.evidence = of.evidence.evidence("waited between client and server")
 		of.habit.Deviates(a.Since, a.After-a.Before)
@@ -153,7 +153,7 @@ func reasoned(reason string) string {
 	return reason
 }
 
-func (e *Engine) tellFailing(s *sign, a *detect.Anomaly) {
+func (e *Engine) describeFailing(s *sign, a *detect.Anomaly) {
 	d := a.Of.Handle.(*dependency)
 	s.dependency = true
 	s.key.class, s.key.what = classError, reasoned(a.Of.Reason)
@@ -191,8 +191,8 @@ func (e *Engine) nameServer() string {
 	return "dns"
 }
 
-func (e *Engine) tellNameFailure(s *sign, a *detect.Anomaly) {
-	e.tellFailing(s, a)
+func (e *Engine) describeNameFailure(s *sign, a *detect.Anomaly) {
+	e.describeFailing(s, a)
 	s.key.service, s.key.peer = e.nameServer(), a.Of.Peer
 	s.pod, s.node, s.label = "", "", ""
 	s.callee = a.Of.Service
@@ -202,7 +202,7 @@ func (e *Engine) tellNameFailure(s *sign, a *detect.Anomaly) {
 	s.brief = fmt.Sprintf("names cannot be resolved: “%s”", a.Of.Reason)
 }
 
-func (e *Engine) tellCreep(s *sign, a *detect.Anomaly) {
+func (e *Engine) describeCreep(s *sign, a *detect.Anomaly) {
 	s.slower(a)
 	s.hours = a.Hours
 	s.onset = e.now - min(e.now, model.Nanos(a.Hours)*hour)

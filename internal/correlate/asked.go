@@ -46,7 +46,7 @@ func (e *Engine) answer(signs []*sign) {
 	}
 	floor := e.askedFloor()
 	for _, s := range signs {
-		if s.telling() && s.strength >= floor && s.onset+together >= asked.Start {
+		if s.opening() && s.strength >= floor && s.onset+together >= asked.Start {
 			keepStronger(q.hints, s)
 		} else {
 			e.noteFaint(s)
@@ -60,7 +60,7 @@ func (e *Engine) answer(signs []*sign) {
 		e.admit(&incident{suspects: suspects})
 	}
 	maps.Copy(q.hints, q.faint)
-	e.tellFurther(e.suspectsOf(q.hints))
+	e.describeFurther(e.suspectsOf(q.hints))
 	q.hints, q.faint = nil, nil
 }
 
@@ -73,8 +73,8 @@ func (e *Engine) opened(asked model.TimeRange) bool {
 	return slices.ContainsFunc(e.groups, func(g *group) bool { return g.span().Start+together >= asked.Start })
 }
 
-// tellFurther makes one group of the candidates that no other group ranks.
-func (e *Engine) tellFurther(suspects []*suspect) {
+// describeFurther makes one group of the candidates that no other group ranks.
+func (e *Engine) describeFurther(suspects []*suspect) {
 	suspects = slices.DeleteFunc(suspects, func(s *suspect) bool { return s.reason == nil || e.groupOf(s.service) != "" })
 	if len(suspects) == 0 {
 		return
@@ -128,7 +128,7 @@ func (e *Engine) lasting() []*sign {
 			if (f.kind != featureError && f.kind != featureFailure) || share(hits.n, runs.n) < alwaysShare {
 				continue
 			}
-			list = append(list, e.tellFailure(o, f, change{
+			list = append(list, e.describeFailure(o, f, change{
 				slot: f.hits.oldest(), after: sample{n: runs.n, sum: hits.n},
 				ratio: min(noAlarm, strengthOf(1/e.quantities())+2*math.Log(float64(runs.n))),
 			}))

@@ -37,7 +37,7 @@ func asks(t *testing.T, queued float64) *desk {
 	return d
 }
 
-func TestWhoeverAsksIsToldWhatToConsiderNext(t *testing.T) {
+func TestAnswersNameWhatToConsiderNext(t *testing.T) {
 	d := asks(t, 40)
 	require.Len(t, d.last, 2)
 	for id, g := range d.last {
@@ -54,7 +54,7 @@ func TestWhoeverAsksIsToldWhatToConsiderNext(t *testing.T) {
 	}
 }
 
-func TestNobodyIsToldToConsiderWhatIsAsUsual(t *testing.T) {
+func TestWhatIsAsUsualIsNotToBeConsidered(t *testing.T) {
 	d := asks(t, 11)
 	assert.Len(t, d.last, 1)
 	assert.False(t, d.e.Further(d.only(t).ID))

@@ -54,7 +54,7 @@ func TestRequestsOfAnotherCallerThatEndAtOnceAreNoSign(t *testing.T) {
 	assert.Empty(t, d.last)
 }
 
-func TestMoreAskersThanAreToldApartAreTakenTogether(t *testing.T) {
+func TestMoreAskersThanAreKeptApartAreTakenTogether(t *testing.T) {
 	g := newGraph(16 << 20)
 	o := g.operation(g.service(&origin{service: "desk"}), "POST /order", kindServer)
 	for i := range 3 * maxAskers {

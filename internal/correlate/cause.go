@@ -41,7 +41,7 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 	}
 	// Weak evidence does not prove a cause, even without another candidate.
 	rc.Confidence = rc.Factors[0].Probability * certainty(g.ranking[0].reason.strength)
-	if reason := g.ranking[0].reason; !reason.telling() {
+	if reason := g.ranking[0].reason; !reason.opening() {
 		rc.Confidence *= weightOf(reason.key.class) // this class of anomalies is mostly an effect
 	}
 	rc.Chain = e.chain(g)

@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// incidentOf collects everything that the report says about a group.
+// incidentOf collects everything that the report states about a group.
 func (e *Engine) incidentOf(g *group, sg *model.SemanticGroup) *report.Incident {
 	first := &g.ranking[0]
 	reason, own := g.reasonOf(first), g.ofService(first.service)

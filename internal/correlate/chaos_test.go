@@ -151,7 +151,7 @@ func (c *chaos) text() string {
 	return text
 }
 
-// kernel is what the receiver of kernel events tells of a service.
+// kernel is what the receiver of kernel events reports about a service.
 func (c *chaos) kernel(service int, name string) model.Event {
 	keys := [...]string{
 		"error.type", "process.exit.code", "tapio.process.exit_signal", "tapio.syscall.name", "dns.question.name", "server.address", "disk.device",

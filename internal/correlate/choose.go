@@ -79,16 +79,16 @@ const maxFurther = report.MaxEvidence - 1
 // (releases), then one anomaly of each class, since three skipped steps are no more evidence than one.
 // Steps that are skipped because of a failure are left out. Each kernel event is a fact of its own.
 func further(reason *sign, own []*sign) []*sign {
-	told := map[class]bool{reason.key.class: true, classLoad: true, classPath: reason.key.class == classError}
+	listed := map[class]bool{reason.key.class: true, classLoad: true, classPath: reason.key.class == classError}
 	var list []*sign
 	for _, pick := range [...]func(*sign) bool{
 		(*sign).quotes,
 		func(s *sign) bool { return s.key.what == releaseWhat },
-		func(s *sign) bool { return (s.key.class == classKernel || !told[s.key.class]) && !s.counted() },
+		func(s *sign) bool { return (s.key.class == classKernel || !listed[s.key.class]) && !s.counted() },
 	} {
 		for _, s := range own {
 			if s != reason && len(list) < maxFurther && pick(s) && !slices.Contains(list, s) {
-				told[s.key.class] = true
+				listed[s.key.class] = true
 				list = append(list, s)
 				if s.quotes() {
 					break // one error about this subject is enough

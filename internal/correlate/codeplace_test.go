@@ -49,7 +49,7 @@ func FuzzTopFrame(f *testing.F) {
 	})
 }
 
-func TestThePlaceOfALogCallIsTold(t *testing.T) {
+func TestThePlaceOfALogCallIsReported(t *testing.T) {
 	attributes := model.Attributes{
 		{Key: "code.function.name", Value: model.StringValue("shop.Pay.charge")},
 		{Key: "code.file.path", Value: model.StringValue("/src/Pay.java")},

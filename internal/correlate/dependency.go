@@ -177,7 +177,7 @@ func findCaches(e *Engine, byName map[string]*suspect) {
 				continue
 			}
 			for _, of := range byName {
-				if of.onlyWaitedFor() && slices.ContainsFunc(of.signs, func(o *sign) bool { return o.telling() && g.members[o.key] != nil }) {
+				if of.onlyWaitedFor() && slices.ContainsFunc(of.signs, func(o *sign) bool { return o.opening() && g.members[o.key] != nil }) {
 					of.cache = g.cause()
 				}
 			}
@@ -202,12 +202,12 @@ func failingCache(g *graph, s *sign) bool { return stopsServing(s) && isCache(g,
 
 // stopsServing reports whether the anomaly is that calls of a dependency are refused.
 func stopsServing(s *sign) bool {
-	return s.telling() && s.strength >= hintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
+	return s.opening() && s.strength >= hintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
 }
 
 // onlyWaitedFor reports whether a candidate is a dependency of which its callers alone show that it is slow.
 func (s *suspect) onlyWaitedFor() bool {
-	return s.waited(0) > 0 && !slices.ContainsFunc(s.signs, func(g *sign) bool { return g.telling() && (!g.dependency || stopsServing(g)) })
+	return s.waited(0) > 0 && !slices.ContainsFunc(s.signs, func(g *sign) bool { return g.opening() && (!g.dependency || stopsServing(g)) })
 }
 
 // shareCaller reports whether a service calls both.

@@ -97,7 +97,7 @@ func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.Caus
 func (g *group) span() model.TimeRange {
 	start := g.opened
 	for _, s := range g.members {
-		if s.telling() && s.strength >= alarmStrength/2 {
+		if s.opening() && s.strength >= alarmStrength/2 {
 			start = min(start, s.onset)
 		}
 	}
@@ -150,7 +150,7 @@ func typeOf(g *group) model.GroupType {
 	}
 	switch reason.key.class {
 	case classKernel:
-		if k := reason.kernel; k != nil && tellsOfAccess(k.fault) {
+		if k := reason.kernel; k != nil && reportsAccess(k.fault) {
 			return model.GroupSecurity
 		}
 		if k := reason.kernel; k != nil {
@@ -166,7 +166,7 @@ func typeOf(g *group) model.GroupType {
 	case classPath:
 		return model.GroupDeployment
 	case classError:
-		if tellsOfAccess(reason.key.what) {
+		if reportsAccess(reason.key.what) {
 			return model.GroupSecurity
 		}
 		return model.GroupFailureCascade
@@ -175,9 +175,9 @@ func typeOf(g *group) model.GroupType {
 	}
 }
 
-// tellsOfAccess reports whether an error says that access was denied, in the words of HTTP, gRPC or
+// reportsAccess reports whether an error says that access was denied, in the words of HTTP, gRPC or
 // POSIX.
-func tellsOfAccess(text string) bool {
+func reportsAccess(text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc([]string{
 		"permission denied", "permission_denied", "access denied", "unauthorized", "unauthenticated", "forbidden", "eacces", "eperm",

@@ -177,9 +177,9 @@ func (e *Engine) faintSeriesSign(s *series) *sign {
 	if c == classResource {
 		c = classLoad
 	}
-	told := s.sign(c, min(s.worse()*s.worse(), noAlarm))
-	told.onset, told.count = s.last, 1
-	return told
+	found := s.sign(c, min(s.worse()*s.worse(), noAlarm))
+	found.onset, found.count = s.last, 1
+	return found
 }
 
 // worse returns by how many standard deviations the newest value is worse than the baseline, and 0 if
@@ -200,7 +200,7 @@ func (s *series) sign(c class, strength float64) *sign {
 		key:   signKey{service: s.service.name, class: c, what: s.name},
 		onset: s.onset, last: s.last, strength: strength, before: s.median, after: s.newest, count: s.strange,
 		unit: s.unit, pod: cmp.Or(s.pod, s.service.pod), node: cmp.Or(s.node, s.service.node),
-		text: s.says(),
+		text: s.sentence(),
 		evidence: []model.EvidenceRef{{
 			Kind: model.EvidenceMetric, ID: s.id, Time: s.last,
 			Description: fmt.Sprintf("%s is %s (baseline %s)", s.name, quantity(s.newest, s.unit), quantity(s.median, s.unit)),
@@ -208,8 +208,8 @@ func (s *series) sign(c class, strength float64) *sign {
 	}
 }
 
-// says describes the newest value, for a resource by its common name.
-func (s *series) says() string {
+// sentence describes the newest value, for a resource by its common name.
+func (s *series) sentence() string {
 	figures := fmt.Sprintf("of %s is %s instead of %s", s.service.name, quantity(s.newest, s.unit), quantity(s.median, s.unit))
 	if word := report.ResourceWord(s.name); s.class == classResource && word != s.name {
 		return fmt.Sprintf("%s %s (%s)", word, figures, s.name)

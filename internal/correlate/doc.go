@@ -39,7 +39,6 @@
 //   - usual, past: baseline
 //   - victim, hit: a service or request that is affected
 //   - place: a node or zone; also a place in the source code, and an index in a list
-//   - told: reported; tell and say: describe
 //
 // docs/explanation/correlation.md explains the method, and each constant with its reason.
 //

@@ -26,7 +26,7 @@ func (e *Engine) failureSign(o *operation, f *feature) *sign {
 	if ch.before.sum == 0 {
 		ch.ratio += novelty(float64(ch.before.n), share(ch.after.sum, ch.after.n))
 	}
-	s := e.tellFailure(o, f, ch)
+	s := e.describeFailure(o, f, ch)
 	s.within(e.sliceOf(o.key.service, ch.slot, failedRuns))
 	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
 	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
@@ -44,7 +44,7 @@ func novelty(runs, now float64) float64 {
 	return min(noveltyBonus, 2*math.Log(max(1, runs/noveltyRuns)))
 }
 
-func (e *Engine) tellFailure(o *operation, f *feature, ch change) *sign {
+func (e *Engine) describeFailure(o *operation, f *feature, ch change) *sign {
 	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
 	s.shares(ch)
 	s.lasts, s.quote = ch.before.n == 0, f.quote

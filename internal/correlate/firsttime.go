@@ -59,7 +59,7 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 	}
 	start := first
 	for _, s := range g.members {
-		if s.telling() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0 {
+		if s.opening() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0 {
 			start = min(start, s.onset) // the exact time is known
 		}
 	}
@@ -70,7 +70,7 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 // the bucket that begins at start; 0 for none.
 func firstKnown(members map[signKey]*sign, start, width model.Nanos) (first model.Nanos) {
 	for _, s := range members {
-		known := s.telling() && s.strength >= alarmStrength/2 && s.onset%width != 0
+		known := s.opening() && s.strength >= alarmStrength/2 && s.onset%width != 0
 		if known && s.onset > start && s.onset < start+width && (first == 0 || s.onset < first) {
 			first = s.onset
 		}

@@ -30,15 +30,15 @@ func (s *shop) says(service, format string, lines int) {
 	s.e.ObserveEvents(events)
 }
 
-// flowSignsOf lists what is told of ordinary lines.
+// flowSignsOf lists what is reported about ordinary lines.
 func (s *shop) flowSignsOf(service string) map[string]*sign {
-	told := map[string]*sign{}
+	found := map[string]*sign{}
 	for _, f := range s.e.flows.all() {
 		if g := s.e.flowSign(*f, s.e.judged); g != nil && (*f).service.name == service {
-			told[message(g.key.what)] = g
+			found[message(g.key.what)] = g
 		}
 	}
-	return told
+	return found
 }
 
 func (s *shop) pass(seconds int, says func()) {
@@ -62,14 +62,14 @@ func TestWhatIsSaidMoreLessOrForTheFirstTimeIsASign(t *testing.T) {
 		s.says("pay", "WARN retrying order %d", 4)
 		s.says("pay", "INFO using the cache for order %d", 1)
 	})
-	told := s.flowSignsOf("pay")
-	require.Len(t, told, 3)
-	assert.Contains(t, told["charged order <*>"].text, "hardly logs “charged order <*>” any more")
-	assert.Contains(t, told["retrying order <*>"].text, "far more often: 240 times a minute instead of ")
-	assert.Equal(t, classSymptom, told["retrying order <*>"].key.class, "a warning counts for more")
-	assert.Contains(t, told["using the cache for order <*>"].text, "which it did not before")
-	assert.NotEmpty(t, told["using the cache for order <*>"].evidence)
-	for _, g := range told {
+	found := s.flowSignsOf("pay")
+	require.Len(t, found, 3)
+	assert.Contains(t, found["charged order <*>"].text, "hardly logs “charged order <*>” any more")
+	assert.Contains(t, found["retrying order <*>"].text, "far more often: 240 times a minute instead of ")
+	assert.Equal(t, classSymptom, found["retrying order <*>"].key.class, "a warning counts for more")
+	assert.Contains(t, found["using the cache for order <*>"].text, "which it did not before")
+	assert.NotEmpty(t, found["using the cache for order <*>"].evidence)
+	for _, g := range found {
 		assert.GreaterOrEqual(t, g.strength, float64(hintStrength))
 		assert.False(t, g.alarms(hintStrength), "nobody is woken by what is no error")
 	}
@@ -108,9 +108,9 @@ func TestAFloodOfLinesIsLookedAtByLot(t *testing.T) {
 		s.says("pay", "INFO charged order %d", 20_000)
 		s.says("pay", "WARN retrying order %d", 3000)
 	})
-	told := s.flowSignsOf("pay")
-	require.Len(t, told, 1)
-	assert.InDelta(t, 180_000, 12*told["retrying order <*>"].after, 40_000, "a minute")
+	found := s.flowSignsOf("pay")
+	require.Len(t, found, 1)
+	assert.InDelta(t, 180_000, 12*found["retrying order <*>"].after, 40_000, "a minute")
 	s.pass(300, func() { s.says("pay", "INFO charged order %d", 100) })
 	assert.Zero(t, s.e.Interest().lines, "there is room for all again")
 }

@@ -14,8 +14,8 @@ const (
 	groupSignCost = 1024
 	maxGroups     = 16
 	maxGroupSigns = 48 // beyond this the weakest anomaly is dropped
-	// tellEvery is how often an unchanged open group is reported again.
-	tellEvery = 60 * 1_000_000_000
+	// reportEvery is how often an unchanged open group is reported again.
+	reportEvery = 60 * 1_000_000_000
 	// fading is the factor per bucket for the score of a candidate that no longer deviates: it halves in
 	// two minutes.
 	fading = 0.9715
@@ -23,22 +23,22 @@ const (
 
 // group is an incident over its life.
 type group struct {
-	id       string
-	revision uint64
-	opened   model.Nanos
-	last     model.Nanos // when the newest anomaly joined
-	state    model.GroupState
-	members  map[signKey]*sign
-	blamed   map[signKey]string // the service that each anomaly counts for
-	ranking  []ranked           // candidates, the most likely cause first; never empty once the group is open
-	changed  bool
-	told     model.Nanos // value of last when the group was reported last
-	into     string
-	from     string      // id of the group that it was split from
-	since    model.Nanos // anomalies that began earlier belong to the group `from`
-	remark   string      // note about how it was split
-	place    *place      // node or zone that all affected services have in common, nil for none
-	further  bool        // only candidates that no other group ranks, see Engine.Further
+	id         string
+	revision   uint64
+	opened     model.Nanos
+	last       model.Nanos // when the newest anomaly joined
+	state      model.GroupState
+	members    map[signKey]*sign
+	blamed     map[signKey]string // the service that each anomaly counts for
+	ranking    []ranked           // candidates, the most likely cause first; never empty once the group is open
+	changed    bool
+	reportedAt model.Nanos // value of last when the group was reported last
+	into       string
+	from       string      // id of the group that it was split from
+	since      model.Nanos // anomalies that began earlier belong to the group `from`
+	remark     string      // note about how it was split
+	place      *place      // node or zone that all affected services have in common, nil for none
+	further    bool        // only candidates that no other group ranks, see Engine.Further
 
 	kind      model.GroupKind
 	firstSeen model.Nanos // when it was opened, in the engine's time
@@ -246,9 +246,9 @@ func (e *Engine) report(now model.Nanos) []model.Finding {
 		if g.into != "" {
 			g.state = model.GroupMerged
 		}
-		if g.changed || now > g.told+tellEvery {
+		if g.changed || now > g.reportedAt+reportEvery {
 			g.revision++
-			g.changed, g.told = false, now
+			g.changed, g.reportedAt = false, now
 			findings = append(findings, e.describe(g)...)
 		}
 	}

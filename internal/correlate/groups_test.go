@@ -51,7 +51,7 @@ func TestTwoGroupsOfOneCauseBecomeOneAndSaySo(t *testing.T) {
 	require.NotNil(t, merged)
 	require.NotNil(t, grown)
 	assert.Equal(t, grown.ID, merged.MergedInto)
-	assert.EqualValues(t, 2, merged.Revision, "it is told as an update of the group that was told before")
+	assert.EqualValues(t, 2, merged.Revision, "it is reported as an update of the group that was reported before")
 	assert.ElementsMatch(t, []string{"cart", "db", "pay"}, grown.Services)
 	assert.Equal(t, 1, e.Stats().OpenGroups)
 }

@@ -83,7 +83,7 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 	case classKernel:
 		return e.harmfulKernel(s, counted)
 	case classError:
-		return s.key.what == "restarts" || tellsOfAccess(s.key.what) || !counted || !e.knowsFailures(s.key.service)
+		return s.key.what == "restarts" || reportsAccess(s.key.what) || !counted || !e.knowsFailures(s.key.service)
 	case classSilent:
 		return true
 	case classResource:

@@ -53,8 +53,8 @@ type history struct {
 	worth  float32
 	old    sample
 	recent [recentSlots]sample
-	head   int64 // the newest bucket
-	fault  told  // which of the recent buckets were reported as a fault
+	head   int64        // the newest bucket
+	fault  faultBuckets // which of the recent buckets were reported as a fault
 }
 
 // observe adds to a bucket. Buckets older than the recent ones are added to the baseline.

@@ -83,16 +83,16 @@ func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
 // overBefore reports whether the anomalies had ended by then. If so, they cause nothing that began
 // later.
 func overBefore(signs []*sign, then model.Nanos) bool {
-	telling := 0
+	counted := 0
 	for _, s := range signs {
-		if s.telling() {
-			telling++
+		if s.opening() {
+			counted++
 			if s.until == 0 || s.until >= then {
 				return false
 			}
 		}
 	}
-	return telling > 0
+	return counted > 0
 }
 
 func (s *suspect) overBefore(later *suspect, dated model.Nanos) bool {

@@ -9,7 +9,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Interest says which records the engine needs now, so that the caller need not decode the others. It
+// Interest returns which records the engine needs now, so that the caller need not decode the others. It
 // is a value and does not change.
 type Interest struct {
 	sample uint8 // one of 2^sample traces is needed
@@ -41,7 +41,7 @@ func (i Interest) Span(s *model.Span) bool {
 	return !s.TraceID.IsZero() && (inSample(s.TraceID, uint(i.sample)) || (i.open && s.StatusCode == model.StatusError))
 }
 
-// Saw tells the engine the time range of records that were not passed to it, because Interest did not
+// Saw notes the time range of records that were not passed to the engine, because Interest did not
 // select them.
 func (e *Engine) Saw(oldest, newest model.Nanos) {
 	if newest != 0 {

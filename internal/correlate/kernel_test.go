@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func TestWhatTellsOfAFault(t *testing.T) {
+func TestWordsForFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		event string
 		key   string

@@ -110,7 +110,7 @@ func TestARefusedConnectionNamesWhoRefuses(t *testing.T) {
 	assert.Equal(t, "web", g.RootCause.Chain[0].Effect.Name)
 }
 
-func TestAnAddressThatNobodyToldOfGoesByItself(t *testing.T) {
+func TestAnAddressThatIsKnownToNoOneGoesByItself(t *testing.T) {
 	s := &seen{shop: newShop(t, Config{})}
 	s.live(75, func() { s.call(true, 3e6) })
 	s.live(60, func() {
@@ -254,7 +254,7 @@ func TestAHogThatIsKnownLateIsTheOnlyCause(t *testing.T) {
 
 // A service that crashes again and again refuses connections meanwhile: the crash is
 // what to mend.
-func TestWhatLedToARefusalIsToldFirst(t *testing.T) {
+func TestWhatLedToARefusalIsReportedFirst(t *testing.T) {
 	s := &seen{shop: newShop(t, Config{})}
 	s.live(75, func() { s.call(true, 3e6) })
 	n := 0

@@ -9,9 +9,9 @@ import (
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
 
-// tellKernel completes a kernel anomaly that was found by its rate. An event that never occurred at
+// describeKernel completes a kernel anomaly that was found by its rate. An event that never occurred at
 // the service before is a thousand times as likely a fault as a higher rate is, as with errors.
-func (e *Engine) tellKernel(s *sign, l *line, ch change) {
+func (e *Engine) describeKernel(s *sign, l *line, ch change) {
 	k := l.kernel
 	s.key.class, s.key.what, s.key.peer = classKernel, k.rule.Event, k.peer
 	s.event = k.rule.Event

@@ -207,9 +207,9 @@ func (e *Engine) liveQuietly(g *group, now model.Nanos) {
 
 // lastShown is when an anomaly of the group was last seen.
 func (g *group) lastShown() model.Nanos {
-	last, opening := g.opened, slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.telling() && !s.supports })
+	last, opening := g.opened, slices.ContainsFunc(g.signs(), func(s *sign) bool { return s.opening() && !s.supports })
 	for _, s := range g.members {
-		if s.telling() && (!opening || !s.supports) || len(g.members) == 1 {
+		if s.opening() && (!opening || !s.supports) || len(g.members) == 1 {
 			last = max(last, s.shown())
 		}
 	}

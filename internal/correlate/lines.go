@@ -13,7 +13,7 @@ import (
 
 const (
 	lineCost = 2336 // bytes of a line with its history
-	// minKnown is the least number of known buckets to tell a rate from zero: three times the shortest
+	// minKnown is the least number of known buckets to distinguish a rate from zero: three times the shortest
 	// change, because a service that always logs an error once a minute has no anomaly.
 	minKnown = 12
 )
@@ -61,21 +61,21 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
 	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
 	s.count = int(l.since(best.slot))
-	if l.toldByTrace() {
+	if l.coveredByTraces() {
 		s.strength = min(s.strength, hintStrength)
 	}
 	s.quote = l.quote
 	s.text = fmt.Sprintf("%s logs the error %s %d times since %s", key.service, quote(l.template), s.count, clock(s.onset))
 	s.evidence = l.evidence.evidence(quote(l.template))
 	if l.restarts {
-		s.tellRestarts(l)
+		s.describeRestarts(l)
 		return s
 	}
 	if l.metric.ID != "" {
 		s.evidence = append(s.evidence, l.metric)
 	}
 	if l.kernel != nil {
-		e.tellKernel(s, l, best)
+		e.describeKernel(s, l, best)
 		return s
 	}
 	l.passOn(s)
@@ -83,16 +83,16 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 	return s
 }
 
-// toldByTrace reports whether traces contain most of the failures, so that the lines need not be
+// coveredByTraces reports whether traces contain most of the failures, so that the lines need not be
 // judged.
-func (l *line) toldByTrace() bool { return l.traced && l.joined >= l.orphans }
+func (l *line) coveredByTraces() bool { return l.traced && l.joined >= l.orphans }
 
 // changed finds since when lines are more frequent: in more buckets or, for lines without a trace, ten
 // times as many in each.
 func (l *line) changed(slot int64) change {
 	l.rate.advance(slot)
 	best := l.appears(slot)
-	if l.kernel == nil && !l.restarts && !l.toldByTrace() {
+	if l.kernel == nil && !l.restarts && !l.coveredByTraces() {
 		if flood := l.tenfold(slot, true); flood.ratio > best.ratio {
 			return flood
 		}

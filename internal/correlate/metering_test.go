@@ -13,7 +13,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func TestAMeteringTellsWhatIsPassedOn(t *testing.T) {
+func TestAMeteringShowsWhatIsPassedOn(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault        meter
 		failed, slow float64

@@ -53,7 +53,7 @@ func TestResetsAreAnEffectOfACalleeThatFails(t *testing.T) {
 	assert.Contains(t, g.Title, "10.0.0.6:6379 has refused connections since 22:14:35 UTC")
 }
 
-// Callers that wait for a name are slow and give up: that is no evidence on whom they call.
+// Callers that wait for a name are slow and give up: that is no evidence on the services that they call.
 func TestCallsThatWaitForANameAreNoEvidenceOnTheCallee(t *testing.T) {
 	slow := &sign{key: signKey{service: "orders", peer: "web", class: classEdge}, size: 1, strength: maxStrength}
 	late := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "context deadline exceeded", strength: maxStrength}

@@ -40,7 +40,7 @@ func (s *suspect) alarms(at float64) bool {
 			return true
 		}
 		sum := s.openingStrength(g, classPath, classError) + s.openingStrength(g, classEdge) + s.openingStrength(g, classSelf)
-		return g.telling() && !g.supports && sum >= at
+		return g.opening() && !g.supports && sum >= at
 	})
 }
 

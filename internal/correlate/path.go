@@ -187,9 +187,9 @@ func vanished(whole, part *history, since int64) float64 {
 	return 2 * (logLikelihood(shown, slots) - logLikelihood(shown, slots+after))
 }
 
-// tellsOfFailure reports whether a step handles a failure, by its name. If it no longer occurs, that
+// reportsFailure reports whether a step handles a failure, by its name. If it no longer occurs, that
 // is good.
-func tellsOfFailure(text string) bool {
+func reportsFailure(text string) bool {
 	text = strings.ToLower(text)
 	return strings.Contains(text, "error") || strings.Contains(text, "exception") || strings.Contains(text, "fail")
 }

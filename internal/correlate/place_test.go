@@ -124,7 +124,7 @@ func TestAZoneIsBlamedForWhatItsNodesShow(t *testing.T) {
 	assert.Equal(t, "zone z1", w.reported()[0].RootCause.Factors[0].Entity.Name)
 }
 
-// Where the place is no reason, each service is told by itself.
+// Where the place is no reason, each service is reported by itself.
 func TestAPlaceIsNotBlamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		perNode []int
@@ -202,7 +202,7 @@ func TestTheNodeOfAPodIsNotItsHostName(t *testing.T) {
 	}
 }
 
-func TestTheFiguresToldAreTheNewest(t *testing.T) {
+func TestTheFiguresReportedAreTheNewest(t *testing.T) {
 	w := newTown(t, 1)
 	w.live(300)
 	w.slow(60, "s11")

@@ -46,7 +46,7 @@ func (g *group) enlist(r *ranked) {
 // supported is 0 for a candidate with effects only, such as durations from metrics, and 1 for others,
 // which are ranked first.
 func (r *ranked) supported() int {
-	if r.reason.telling() {
+	if r.reason.opening() {
 		return 0
 	}
 	return 1
@@ -94,8 +94,8 @@ func failingShare(reason *sign) float64 {
 	return reason.after
 }
 
-// relayed is 1 for a candidate whose requests fail because a server behind it did, as metrics of requests
-// say by the status of a gateway: it comes after candidates of which nothing says so.
+// relayed is 1 for a candidate whose requests fail because a server behind it did, as the
+// status of a gateway shows: it comes after candidates without that status.
 func relayed(reason *sign) int {
 	if reason != nil && reason.key.class == classError && !reason.dependency && redmetric.Relayed(reason.quote) {
 		return 1

@@ -143,7 +143,7 @@ func TestServicesThatFailAtOnceAreOneIncident(t *testing.T) {
 	assert.NotContains(t, g.Services, "cart")
 }
 
-// A status of a gateway says that a server behind it failed, also if the gateway fails as often.
+// A status of a gateway means that a server behind it failed, also if the gateway fails as often.
 func TestAGatewayIsNotTheCauseOfWhatItRelays(t *testing.T) {
 	m := newMetered(t)
 	m.rng = rand.New(rand.NewPCG(19, 19))

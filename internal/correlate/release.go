@@ -61,7 +61,7 @@ func (s *service) settled(t model.Nanos) bool {
 	return t > s.first+together
 }
 
-// releaseSign tells that a service runs a version that it never ran before. What was
+// releaseSign reports that a service runs a version that it never ran before. What was
 // changed last is what people ask for first; by itself it is no fault.
 func (e *Engine) releaseSign(s *service, slot int64) *sign {
 	r := &s.release

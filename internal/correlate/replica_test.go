@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Replicas are series of their own by whatever attribute tells them apart.
+// Replicas are series of their own by whatever attribute distinguishes them.
 func TestReplicasAreSeriesOfTheirOwn(t *testing.T) {
 	key := func(metric *model.Metric, attribute, value string) seriesKey {
 		resource := &model.Resource{Attributes: model.Attributes{
@@ -28,7 +28,7 @@ func TestReplicasAreSeriesOfTheirOwn(t *testing.T) {
 	counter := &model.Metric{Name: "http.server.requests", Type: model.MetricSum, Monotonic: true}
 	assert.NotEqual(t, key(counter, "host.name", "a"), key(counter, "host.name", "b"))
 	assert.Equal(t, key(counter, "service.instance.id", "first start"), key(counter, "service.instance.id", "second start"),
-		"a counter that begins again tells of a restart")
+		"a counter that begins again shows a restart")
 }
 
 // What the kernel counts by program belongs to the program, not to the host.

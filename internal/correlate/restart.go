@@ -34,9 +34,9 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "counter reset"}
 }
 
-// tellRestarts makes an anomaly of a rate of restarts. Three restarts within minutes are as unlikely
+// describeRestarts makes an anomaly of a rate of restarts. Three restarts within minutes are as unlikely
 // by chance as an error that was never seen.
-func (s *sign) tellRestarts(l *line) {
+func (s *sign) describeRestarts(l *line) {
 	s.strength = min(maxStrength, s.strength+noveltyBonus)
 	s.key.what = "restarts"
 	s.text = fmt.Sprintf("%s restarts again and again: its counters were reset %d times since %s", s.key.service, s.count, clock(s.onset))

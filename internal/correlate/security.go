@@ -22,7 +22,7 @@ const (
 	execPrefix = "\x02"
 	// execKnown is how long a server must be known before a new program of it is an anomaly: the
 	// half-life of a baseline.
-	execKnown = silenceTold
+	execKnown = silenceReported
 )
 
 // observeExec records what a server starts, and makes an anomaly of a suspicious program.

@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// starts tells that a descendant of the ancestors, the parent first, began to run a
+// starts reports that a descendant of the ancestors, the parent first, began to run a
 // program.
 func (s *seen) starts(program, path string, ancestors ...string) {
 	names := make([]model.Value, len(ancestors))

@@ -100,11 +100,11 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	c := s.class
 	switch {
 	case c == classResource && s.exhausts() && s.deviation > 0 && !expected:
-		told := s.sign(c, strength+alarmStrength)
+		found := s.sign(c, strength+alarmStrength)
 		// A single value may be a burst. Without a limit it is unknown how many cores may be used.
-		told.supports = s.strange < 2 || lasted < leastExhausted || s.unlimited()
-		e.tellOverload(s, told)
-		return told
+		found.supports = s.strange < 2 || lasted < leastExhausted || s.unlimited()
+		e.describeOverload(s, found)
+		return found
 	case c == classSymptom && s.service.unseen(e.now) && !expected && s.persists(lasted):
 		return s.persistentSign(strength)
 	case c == classResource:
@@ -119,13 +119,13 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 // unlimited reports whether the values are cores in use, without a known limit.
 func (s *series) unlimited() bool { return s.unit != "1" && s.unit != "%" }
 
-// tellOverload adds to an anomaly that a higher load explains it.
-func (e *Engine) tellOverload(s *series, told *sign) {
+// describeOverload adds to an anomaly that a higher load explains it.
+func (e *Engine) describeOverload(s *series, found *sign) {
 	r := s.service.requests
 	if r == nil || r.old.n == 0 {
 		return
 	}
-	since := e.slotOf(told.onset)
+	since := e.slotOf(found.onset)
 	recent, slots := 0.0, 0.0
 	for at := max(since, r.head-recentSlots+1); at < r.head; at++ {
 		recent += float64(r.at(at).n)
@@ -135,7 +135,7 @@ func (e *Engine) tellOverload(s *series, told *sign) {
 	if slots < minAfter || recent < leastSurge || recent/slots < overloaded*usual {
 		return
 	}
-	told.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}
+	found.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}
 }
 
 // expects reports whether the deviation is a habit of the series, and records it.
@@ -162,13 +162,13 @@ func (s *series) persists(lasted model.Nanos) bool {
 
 // persistentSign makes an anomaly of a service without other telemetry that is slow or fails.
 func (s *series) persistentSign(strength float64) *sign {
-	told := s.sign(classSelf, strength)
-	told.size = min(1, s.worse()/(4*strangeDeviation))
+	found := s.sign(classSelf, strength)
+	found.size = min(1, s.worse()/(4*strangeDeviation))
 	if !s.timed {
-		told = s.sign(classError, strength)
-		told.brief, told.verbatim = told.text, true
-		return told
+		found = s.sign(classError, strength)
+		found.brief, found.verbatim = found.text, true
+		return found
 	}
-	told.before, told.after, told.unit = 1000*secondsIn(s.unit)*told.before, 1000*secondsIn(s.unit)*told.after, "ms"
-	return told
+	found.before, found.after, found.unit = 1000*secondsIn(s.unit)*found.before, 1000*secondsIn(s.unit)*found.after, "ms"
+	return found
 }

@@ -282,7 +282,7 @@ func (g *graph) feature(o *operation, kind featureKind, name, text string) *feat
 	if name != text {
 		f.text = kept(text)
 	}
-	f.fails = kind == featureFailure || tellsOfFailure(f.text)
+	f.fails = kind == featureFailure || reportsFailure(f.text)
 	o.features[key] = f
 	o.order = append(o.order, f)
 	return f

@@ -136,10 +136,10 @@ func (s *sign) unexplained(callees float64) float64 {
 	return s.weight()
 }
 
-// telling reports whether the anomaly's class may open an incident, not only support one.
-func (s *sign) telling() bool { return s.key.class < classSymptom }
+// opening reports whether the anomaly's class may open an incident, not only support one.
+func (s *sign) opening() bool { return s.key.class < classSymptom }
 
-func (s *sign) alarms(at float64) bool { return s.strength >= at && s.telling() && !s.supports }
+func (s *sign) alarms(at float64) bool { return s.strength >= at && s.opening() && !s.supports }
 
 func compareSigns(a, b *sign) int {
 	return cmp.Or(

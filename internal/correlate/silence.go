@@ -26,11 +26,11 @@ const (
 	missedPauses = 3
 	// leastSilence is the shortest silence that counts: a restart takes that long.
 	leastSilence = 60 * model.Nanos(1e9)
-	// silenceTold is for how long a silence is reported, and how long a service must have reported for
+	// silenceReported is for how long a silence is reported, and how long a service must have reported for
 	// its silence alone to open an incident: the half-life of a baseline. A service that lived shorter,
 	// or a pod without a service name, may have been meant to end.
-	silenceTold = 3600 * model.Nanos(1e9)
-	eulerGamma  = 0.5772
+	silenceReported = 3600 * model.Nanos(1e9)
+	eulerGamma      = 0.5772
 )
 
 // rhythm is how regularly a series reports.
@@ -81,7 +81,7 @@ func (e *Engine) silences() []*silence {
 			list = append(list, of)
 		}
 		of.newest = max(of.newest, s.last)
-		if s.rhythm.reports < minRhythm || s.last+silenceTold < e.now {
+		if s.rhythm.reports < minRhythm || s.last+silenceReported < e.now {
 			continue
 		}
 		of.series++
@@ -145,7 +145,7 @@ func (e *Engine) silenceSign(of *silence) *sign {
 	for _, m := range of.missing {
 		known = max(known, m.last-m.rhythm.first)
 	}
-	s.supports = known < silenceTold || !of.service.declared || e.graph.hasCallers(of.service.name) || e.drained(of.service, s.onset)
+	s.supports = known < silenceReported || !of.service.declared || e.graph.hasCallers(of.service.name) || e.drained(of.service, s.onset)
 	s.text = fmt.Sprintf("%s reports none of its %d metrics since %s, which came at least every %s before",
 		of.service.name, of.series, clock(s.onset), pause(of.latest().rhythm.patience()/missedPauses))
 	s.brief = fmt.Sprintf("%s reports nothing since %s", of.service.name, clock(s.onset))

@@ -28,7 +28,7 @@ func (s *shop) reports(minutes int, services ...string) {
 	}
 }
 
-func TestAServiceThatFallsSilentIsTold(t *testing.T) {
+func TestAServiceThatFallsSilentIsReported(t *testing.T) {
 	s := newShop(t, Config{})
 	s.reports(70, "front", "pay")
 	require.Empty(t, s.all)
@@ -39,7 +39,7 @@ func TestAServiceThatFallsSilentIsTold(t *testing.T) {
 	assert.Contains(t, g.RootCause.Summary, "pay has reported no metrics since")
 	assert.NotEmpty(t, g.RootCause.Factors[0].Evidence)
 	s.reports(100, "front")
-	assert.Equal(t, model.GroupClosed, s.only(t).State, "what lasts is not told for ever")
+	assert.Equal(t, model.GroupClosed, s.only(t).State, "what lasts is not reported for ever")
 }
 
 func TestASilenceOfAllIsThatOfTheWay(t *testing.T) {

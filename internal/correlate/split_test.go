@@ -105,7 +105,7 @@ func TestWhatIsOnlySlowIsNotSplitOff(t *testing.T) {
 	require.Contains(t, s.last[whole.ID].Services, "pay")
 }
 
-func TestAGroupThatWasNotToldIsNotSplit(t *testing.T) {
+func TestAGroupThatWasNotReportedIsNotSplit(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
 	e.now = begin
@@ -118,14 +118,14 @@ func TestAGroupThatWasNotToldIsNotSplit(t *testing.T) {
 	assert.Nil(t, e.heldAsEffect("front"), "it is none of it")
 }
 
-// event tells of a service what the kernel saw.
+// event reports what the kernel saw of a service.
 func (s *shop) event(service, name string) {
 	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: name, Resource: s.resource(service), Attributes: model.Attributes{
 		{Key: programKey, Value: model.StringValue(service + "d")}, {Key: "process.pid", Value: model.IntValue(4711)},
 	}}})
 }
 
-// textOf is what was told of the group to whoever is on call, of its last revision.
+// textOf is the text of the group for whoever is on call, of its last revision.
 func (s *shop) textOf(t *testing.T, g *model.SemanticGroup) string {
 	t.Helper()
 	for _, f := range s.all {

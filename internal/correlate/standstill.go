@@ -94,11 +94,11 @@ func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
 		if strength < hintStrength || e.timeOf(slot) > s.last+together {
 			continue
 		}
-		told := s.sign(classLoad, min(strength, noAlarm))
-		told.key.what, told.count = "standstill", s.still
-		told.text = fmt.Sprintf("%s of %s is zero, which it never was before (%s usually)", s.name, s.service.name, quantity(s.middle(), s.unit))
-		if best := idle[s.service.name]; best == nil || strongest(told, best) < 0 {
-			idle[s.service.name] = told
+		found := s.sign(classLoad, min(strength, noAlarm))
+		found.key.what, found.count = "standstill", s.still
+		found.text = fmt.Sprintf("%s of %s is zero, which it never was before (%s usually)", s.name, s.service.name, quantity(s.middle(), s.unit))
+		if best := idle[s.service.name]; best == nil || strongest(found, best) < 0 {
+			idle[s.service.name] = found
 		}
 	}
 	if len(idle) < minIdle {

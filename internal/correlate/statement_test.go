@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAPlaceInSourceCodeIsToldFromAnAddress(t *testing.T) {
+func TestAPlaceInSourceCodeIsDistinguishedFromAnAddress(t *testing.T) {
 	for place, source := range map[string]bool{
 		"a.Seat#31":              true,
 		"o.a.c.Dispatcher#175":   true,
@@ -39,7 +39,7 @@ func TestLinesOfOneStatementAreOneStep(t *testing.T) {
 	assert.Contains(t, d.only(t).RootCause.Factors[0].Reason, "logs “INFO a.Seat#31 seats a” in 0% of POST /order requests (baseline 100%)")
 }
 
-func TestErrorsOfOneStatementAreToldApart(t *testing.T) {
+func TestErrorsOfOneStatementAreKeptApart(t *testing.T) {
 	d := newDesk(t, Config{})
 	known, added := "ERROR a.Seat#31 no seat is left", "ERROR a.Seat#31 the table of seats cannot be read"
 	for i := range 120 {

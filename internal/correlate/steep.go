@@ -77,7 +77,7 @@ func (e *Engine) youngEdgeSign(key callKey, c *call, slot int64, usual way) *sig
 	if !s.rose(ch) {
 		return nil
 	}
-	e.graph.tellWay(s, key, ch.slot)
+	e.graph.describeWay(s, key, ch.slot)
 	s.text = fmt.Sprintf("calls from %s to %s spend %s between the two %s %s", key.caller, key.callee, millis(s.after), than, millis(s.before))
 	s.evidence = c.evidence.evidence("waited between client and server")
 	s.keepOut = func() {

@@ -14,7 +14,7 @@ import (
 )
 
 // desk is one operation of one service whose runs write the lines that they are
-// told to.
+// asked to write.
 type desk struct {
 	*shop
 	t      testing.TB
@@ -170,7 +170,7 @@ func TestLostServerSpanIsNoSlowWay(t *testing.T) {
 	assert.Empty(t, d.last)
 }
 
-func TestErrorThatWasAlwaysThereIsOnlyToldWhenAsked(t *testing.T) {
+func TestErrorThatWasAlwaysThereIsOnlyReportedWhenAsked(t *testing.T) {
 	serve := func(config Config) *desk {
 		d := newDesk(t, config)
 		d.serves(120, "takes order", "ERROR cannot print a.Desk#50")

@@ -27,7 +27,7 @@ func memoryUse() *model.Metric {
 	return &model.Metric{Name: "k8s.pod.memory_limit_utilization", Unit: "1", Type: model.MetricGauge}
 }
 
-func TestALeakIsToldBeforeItIsFatal(t *testing.T) {
+func TestALeakIsReportedBeforeItIsFatal(t *testing.T) {
 	s := newShop(t, Config{})
 	leak := func(i int) float64 { return 0.30 + 0.002*float64(i) } // a percent in 75 s
 	s.gauged(20, memoryUse(), nil, leak)

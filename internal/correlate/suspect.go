@@ -22,9 +22,9 @@ type suspect struct {
 	reason  *sign
 	best    [classes]*sign
 	callees []string
-	// excused says that a callee explains how slow it is.
+	// excused is set if a callee explains how slow it is.
 	excused bool
-	// callsFail says that a callee fails.
+	// callsFail is set if a callee fails.
 	callsFail bool
 	// spared: the kernel names a callee or a neighbour that is to blame.
 	spared bool
@@ -34,8 +34,8 @@ type suspect struct {
 	cache string
 }
 
-// weightOf says how directly a class of signs names the place of a fault: what
-// the kernel or the code itself says counts in full; being slow counts less, for
+// weightOf returns how directly a class of anomalies shows the place of a fault: what
+// the kernel or the code itself reports counts in full; being slow counts less, for
 // much can make one slow; being seen slow by others, or being called more, is
 // rather an effect.
 func weightOf(c class) float64 {
@@ -74,7 +74,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	markNewFaults(signs, known, func(service string) model.Nanos { return datedAt(e, service) }, e.dependsOn)
 	blame, over := e.blame(signs), outlived(signs, known, e.slotWidth(), e.changedAt)
 	for _, s := range signs {
-		if s.telling() && !over[s] {
+		if s.opening() && !over[s] {
 			of(blame[s]).take(s)
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		s.date()
 	}
 	for _, s := range signs { // what only supports must belong to the same moment
-		if at := of(blame[s]); !s.telling() && (at.onset == 0 || near(at.onset, s.onset)) {
+		if at := of(blame[s]); !s.opening() && (at.onset == 0 || near(at.onset, s.onset)) {
 			at.take(s)
 		}
 	}
@@ -109,27 +109,27 @@ func (s *suspect) take(g *sign) {
 	}
 }
 
-// date says when it set in: with the first of its signs that is half as strong
+// date sets when it began: with the first of its signs that is half as strong
 // as the strongest, for a weak one may be older than the fault. What only
 // supports dates nothing unless there is nothing else.
 func (s *suspect) date() {
-	most, telling := 0.0, slices.ContainsFunc(s.signs, (*sign).telling)
+	most, opening := 0.0, slices.ContainsFunc(s.signs, (*sign).opening)
 	for _, g := range s.signs {
-		if g.telling() == telling {
+		if g.opening() == opening {
 			most = max(most, g.strength)
 		}
 	}
 	s.onset = 0
 	for _, g := range s.signs {
-		if g.telling() == telling && g.strength >= most/2 && (s.onset == 0 || g.onset < s.onset) {
+		if g.opening() == opening && g.strength >= most/2 && (s.onset == 0 || g.onset < s.onset) {
 			s.onset = g.onset
 		}
 	}
 }
 
-// blame says which end of a slow edge is held to be slow: the one that more of
+// blame returns which end of a slow edge is held to be slow: the one that more of
 // its edges are slow of, for a fault on the way into a host hits them all; the
-// callee if that does not tell.
+// callee if that does not decide.
 func (e *Engine) blame(signs []*sign) map[*sign]string {
 	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
 	for _, s := range signs {
@@ -189,7 +189,7 @@ func (e *Engine) linkSuspects(byName map[string]*suspect) {
 func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 	fails, slows := s.explained(byName, dated)
 	s.excused, s.callsFail = slows > 0, fails > 0
-	strays := 0.0 // a run that fails skips steps: both tell of the same runs
+	strays := 0.0 // a run that fails skips steps: both show the same runs
 	for c, g := range s.best {
 		if g == nil {
 			continue
@@ -221,7 +221,7 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 		s.score += g.unexplained(fails)
 	}
 	s.score += strays
-	// What the kernel never told before is why the service itself fails or is slow.
+	// What the kernel never reported before is why the service itself fails or is slow.
 	if k := s.best[classKernel]; k != nil && k.novel && (fails == 0 || !k.effect()) {
 		s.reason = k
 	}
@@ -231,7 +231,7 @@ func (s *suspect) weigh(byName map[string]*suspect, dated model.Nanos) {
 // they are, for what was over before explains nothing. dated is how exactly a
 // moment is known.
 func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fails, slows float64) {
-	if !slices.ContainsFunc(s.signs, (*sign).telling) {
+	if !slices.ContainsFunc(s.signs, (*sign).opening) {
 		dated = together // by metrics alone
 	}
 	since := s.onset - min(s.onset, dated)

@@ -27,7 +27,7 @@ func (s *shop) reasons(t *testing.T, groups int) []string {
 	return list
 }
 
-func TestFailuresThatWereToldAreNotUsual(t *testing.T) {
+func TestFailuresThatWereReportedAreNotUsual(t *testing.T) {
 	s := newShop(t, Config{})
 	s.run(300)
 	for range 2 {
@@ -41,7 +41,7 @@ func TestFailuresThatWereToldAreNotUsual(t *testing.T) {
 	}
 }
 
-func TestDurationsThatWereToldAreNotUsual(t *testing.T) {
+func TestDurationsThatWereReportedAreNotUsual(t *testing.T) {
 	s := newShop(t, Config{})
 	s.run(300)
 	for range 2 {

@@ -73,18 +73,18 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	if n > 0 {
 		ratio += n * math.Log(n/expected)
 	}
-	told := e.newSign(s, classSilent, trafficWhat, "", change{slot: since, ratio: 2 * ratio / dropDispersion})
-	told.count = int(expected - n)
-	told.before, told.after, told.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
-	told.text = fmt.Sprintf("%s receives %s requests/s instead of %s since %s", s.name, report.Rounded(told.after), report.Rounded(told.before), clock(told.onset))
-	told.brief = fmt.Sprintf("%s receives far less traffic: %s requests/s (baseline %s)", s.name, report.Rounded(told.after), report.Rounded(told.before))
-	told.evidence = e.requestsOf(s)
-	told.keepOut = func() {
+	found := e.newSign(s, classSilent, trafficWhat, "", change{slot: since, ratio: 2 * ratio / dropDispersion})
+	found.count = int(expected - n)
+	found.before, found.after, found.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
+	found.text = fmt.Sprintf("%s receives %s requests/s instead of %s since %s", s.name, report.Rounded(found.after), report.Rounded(found.before), clock(found.onset))
+	found.brief = fmt.Sprintf("%s receives far less traffic: %s requests/s (baseline %s)", s.name, report.Rounded(found.after), report.Rounded(found.before))
+	found.evidence = e.requestsOf(s)
+	found.keepOut = func() {
 		if s.requests != nil {
 			s.requests.keepOut(since)
 		}
 	}
-	return told
+	return found
 }
 
 func cmpOr(x, otherwise float64) float64 {

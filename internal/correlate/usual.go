@@ -65,10 +65,10 @@ func (g *graph) paired(caller, callee string) bool {
 	return false
 }
 
-// tellWay makes an anomaly one of the network between two services. If only log lines are known, the
+// describeWay makes an anomaly one of the network between two services. If only log lines are known, the
 // time includes the caller's own work before and after the call. If other callers reach the callee as
 // fast as before, it is therefore an anomaly of the caller.
-func (g *graph) tellWay(s *sign, key callKey, since int64) {
+func (g *graph) describeWay(s *sign, key callKey, since int64) {
 	s.key.class = classEdge
 	if !key.derived || !g.reached(key, since) {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func TestTrafficThatFallsToATenthIsTold(t *testing.T) {
+func TestTrafficThatFallsToATenthIsReported(t *testing.T) {
 	w := shopWorld(t, 29)
 	rate := 6.0
 	w.rate = func(*world) float64 { return rate }

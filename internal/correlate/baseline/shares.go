@@ -17,7 +17,7 @@ const (
 	bucketWorth = 20
 	// minAfter is how many hits a rise needs: fewer are chance, see ADR 0067.
 	minAfter = 3
-	// priorDispersion and priorBuckets say what is held of the variance between buckets
+	// priorDispersion and priorBuckets are what is assumed of the variance between buckets
 	// before it is known: twice that of independent runs, held as firmly as a minute of
 	// buckets.
 	priorDispersion = 2

@@ -7,7 +7,7 @@ import "math"
 
 const (
 	// tailQuantile is the duration that one run of twenty exceeds; farQuantile the one that
-	// one of a hundred does, of what ran far times: a rise of few runs tells more there.
+	// one of a hundred does, of what ran far times: a rise of few runs is stronger evidence there.
 	tailQuantile = 0.95
 	farQuantile  = 0.99
 	far          = 400

@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/correlate/baseline"
 )
 
-// Role says what runs are.
+// Role is the role of the runs.
 type Role uint8
 
 // The roles.
@@ -30,7 +30,7 @@ type Runs struct {
 	Service string // that runs it or, of a call, the callee
 	Peer    string // the caller, or the destination of messages
 	Name    string // operation or statement
-	// Tail tells how long they take, Failures how many fail.
+	// Tail holds how long they take, Failures how many fail.
 	Tail     *baseline.Tail
 	Failures *baseline.Shares
 	Habit    *baseline.Habit
@@ -47,7 +47,7 @@ type View interface {
 	Runs() iter.Seq[Runs]
 }
 
-// Kind says what is wrong.
+// Kind is what deviates.
 type Kind uint8
 
 // The kinds.

@@ -89,7 +89,7 @@ func resourceRules() []Rule {
 	return rules
 }
 
-// Ignored lists the events of the semantic conventions that tell of no fault, with the reason.
+// Ignored lists the events of the semantic conventions that report no fault, with the reason.
 func Ignored() map[string]string {
 	const own = "the collector's own report"
 	return map[string]string{

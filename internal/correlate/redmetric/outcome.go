@@ -12,7 +12,7 @@ import (
 )
 
 // outcome reads how the requests that attributes describe ended: whether they failed, and whether
-// the attributes say so at all. A client error is no failure.
+// the attributes report it. A client error is no failure.
 func outcome(attributes model.Attributes) (failed, reports bool) {
 	if status := statusOfHTTP(attributes); status != "" {
 		return status[0] == '5', true
@@ -21,7 +21,7 @@ func outcome(attributes model.Attributes) (failed, reports bool) {
 		return failsGRPC(status), true
 	}
 	if status := first(attributes, "status.code", "status_code", "outcome", "classification", "result", "status"); status != "" {
-		return tellsOfFailure(status), true
+		return reportsFailure(status), true
 	}
 	if success := first(attributes, "success"); success != "" {
 		return strings.EqualFold(success, "false"), true
@@ -51,7 +51,7 @@ func statusOfHTTP(attributes model.Attributes) string {
 func Relayed(reason string) bool { return reason == "502" || reason == "504" }
 
 // reason is how requests failed, in the words of the attributes: the type of the error rather than a
-// status, unless that says more than that requests failed; "" if unknown.
+// status, unless that is more specific than that requests failed; "" if unknown.
 func reason(attributes model.Attributes) string {
 	if fault := first(attributes, semconv.ErrorType, "error_type", "exception", semconv.DBResponseStatusCode, "db_response_status_code"); fault != "" && !strings.EqualFold(fault, "none") {
 		return fault
@@ -84,8 +84,8 @@ func failsGRPC(status string) bool {
 	}, name)
 }
 
-// tellsOfFailure reports whether a word for how a request ended means that the server failed.
-func tellsOfFailure(word string) bool {
+// reportsFailure reports whether a word for how a request ended means that the server failed.
+func reportsFailure(word string) bool {
 	word = strings.ToLower(word)
 	return slices.Contains([]string{"status_code_error", "error", "server_error", "failure", "failed", "fail", "ko"}, word)
 }

@@ -127,7 +127,7 @@ func (i *Incident) Manager() string {
 	return when + share(op.SlowRatio) + " " + op.Operation + " requests " + slows + affected + because
 }
 
-// share says a share in words.
+// share formats a share in words.
 func share(ratio float64) string {
 	switch {
 	case ratio > 0.95:

@@ -10,12 +10,12 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// FactKind says what a fact is about.
+// FactKind is what a fact is about.
 type FactKind uint8
 
 // The kinds of facts.
 const (
-	FactOther      FactKind = iota // only Sentence says it
+	FactOther      FactKind = iota // in Sentence alone
 	FactFailing                    // an operation fails, or logs an error, in more of its runs
 	FactErrorLog                   // an error is logged more often
 	FactNetwork                    // time passes between client span and server span
@@ -106,7 +106,7 @@ type Cause struct {
 
 	// Unresolved are the services of the node that cannot resolve names.
 	Unresolved []string
-	// Starved says in figures how short of CPU the node is, "" if it is not; Hog uses most.
+	// Starved is how short of CPU the node is, in figures, "" if it is not; Hog uses most.
 	Starved string
 	Hog     string
 	HogUses float64

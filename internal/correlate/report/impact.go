@@ -13,7 +13,7 @@ import (
 // listedOperations is how many operations the impact names.
 const listedOperations = 3
 
-// Impact says how users are affected, operation by operation.
+// Impact holds how users are affected, operation by operation.
 func Impact(im *model.Impact) string {
 	if len(im.Operations) == 0 {
 		return "No requests are known to be affected."
@@ -51,7 +51,7 @@ func unaffected(operations uint32) string {
 	return fmt.Sprintf(" %d other entry operations are not affected.", operations)
 }
 
-// operation tells failed and slow requests apart.
+// operation distinguishes failed and slow requests.
 func operation(o *model.OperationImpact) string {
 	text := o.Service + " " + o.Operation + ": "
 	failed := o.ErrorRatio - o.BaselineErrorRatio

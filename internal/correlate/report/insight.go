@@ -14,7 +14,7 @@ import (
 // MaxEvidence is how many facts support a cause in the text.
 const MaxEvidence = 5
 
-// CauseText says what is held for the cause, how sure that is, and the facts that show it.
+// CauseText returns the most likely cause, how sure that is, and the facts that show it.
 func (i *Incident) CauseText() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Cause (%s): %s", Percent(i.Confidence), i.entity())
@@ -110,7 +110,7 @@ func link(list []model.EvidenceRef) string {
 	return ""
 }
 
-// StateText says where in its life it is.
+// StateText returns the state of the incident, and since when.
 func (i *Incident) StateText() string {
 	var text string
 	switch i.State {
@@ -149,7 +149,7 @@ func (i *Incident) StateText() string {
 	return text
 }
 
-// SimilarText says when the like was seen before.
+// SimilarText returns when similar incidents were seen before.
 func (i *Incident) SimilarText() string {
 	if i.SimilarN == 0 || len(i.Similar) == 0 {
 		return ""

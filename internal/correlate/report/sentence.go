@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Text says the fact with its figures, and what is usual beside them. It has no
+// Text returns the fact as a sentence with its figures, and what is usual beside them. It has no
 // final period.
 func (f *Fact) Text() string {
 	switch f.Kind {
@@ -69,7 +69,7 @@ func (f *Fact) profiled() string {
 	return fmt.Sprintf("%s takes %s of the CPU time of %s (baseline %s; %s)", f.What, Percent(f.After), f.Service, Percent(f.Before), compared)
 }
 
-// measured says what metrics tell.
+// measured is what metrics show.
 func (f *Fact) measured() string {
 	switch f.Kind {
 	case FactMetric:
@@ -192,7 +192,7 @@ func orAll(operation string) string {
 	return operation
 }
 
-// kernel says what the kernel reported, how often and since when.
+// kernel returns what the kernel reported, how often and since when.
 func (f *Fact) kernel() string {
 	text := f.kernelHead()
 	if f.Kernel.Kind == kernelrule.Throttling && f.Sentence != "" {
@@ -204,7 +204,7 @@ func (f *Fact) kernel() string {
 	return text
 }
 
-// kernelHead says what happened in few words.
+// kernelHead returns what happened in few words.
 func (f *Fact) kernelHead() string {
 	k := &f.Kernel
 	switch k.Kind {
@@ -267,7 +267,7 @@ func exitWord(fault string) string {
 	return strings.TrimSpace("signal " + fault)
 }
 
-// ownCode says that the time is the service's own.
+// ownCode reports that the time is the service's own.
 func (f *Fact) ownCode() string {
 	if f.Whole {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// SequenceText says in which order it set in: the cause first, then what follows.
+// SequenceText returns in which order it set in: the cause first, then what follows.
 func (i *Incident) SequenceText() string {
 	if len(i.Sequence) < 2 {
 		return ""
@@ -28,7 +28,7 @@ func (i *Incident) SequenceText() string {
 	return "Sequence: " + strings.Join(parts, " → ")
 }
 
-// brief says in a word or two what a service shows.
+// brief returns in a word or two what a service shows.
 func (f *Fact) brief() string {
 	switch f.Kind {
 	case FactFailing, FactErrorLog, FactCallsFail, FactNames:
@@ -107,7 +107,7 @@ func (k *Kernel) brief() string {
 	}
 }
 
-// NotCause says who is affected but not the cause, or who else may be.
+// NotCause returns who is affected but not the cause, or who else may be.
 func (i *Incident) NotCause() string {
 	var effects, doubts []string
 	for n := range i.Others {

@@ -23,7 +23,7 @@ type clause struct {
 	moment  bool // it happened at a time, and does not go on
 }
 
-// Title says in one line what is wrong where, since when, why, and whom it hurts.
+// Title returns, in one line, what is wrong where, since when, why, and who is affected.
 func (i *Incident) Title() string {
 	c := i.clause()
 	switch {
@@ -42,7 +42,7 @@ func (i *Incident) Title() string {
 	return fit(c.subject+" "+c.now+i.when(c), c.short(), semicolon(i.hurt()))
 }
 
-// when says since when.
+// when returns the words for its start.
 func (i *Incident) when(c clause) string {
 	switch {
 	case c.moment:
@@ -277,7 +277,7 @@ func (i *Incident) placeClause() clause {
 	}
 }
 
-// hurt says how users are affected, in few words: the worst operation.
+// hurt returns how users are affected, in few words: the worst operation.
 func (i *Incident) hurt() string {
 	if i.Kind != model.GroupIncident || i.Impact == nil || len(i.Impact.Operations) == 0 {
 		return ""

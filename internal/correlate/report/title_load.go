@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// loadClause is for what tells how much a service has to do, and for what only its
+// loadClause is for what shows how much a service has to do, and for what only its
 // sentence says.
 func (i *Incident) loadClause() clause {
 	f, who := i.main(), i.who()

@@ -34,7 +34,7 @@ func (i *Incident) resolved(head, rollout string, c clause) string {
 	return Clip(head+": "+what, MaxTitle-len("…"))
 }
 
-// hurtPast says how users were affected, and how many requests if they are to be counted.
+// hurtPast returns how users were affected, and how many requests if they are to be counted.
 func (i *Incident) hurtPast(counted bool) string {
 	if i.Impact == nil || len(i.Impact.Operations) == 0 || i.Kind != model.GroupIncident {
 		return ""

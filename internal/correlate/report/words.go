@@ -12,7 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Percent says a share as people do: two digits at most, and never a zero or a whole
+// Percent formats a share as people do: two digits at most, and never a zero or a whole
 // that is none.
 func Percent(ratio float64) string {
 	p := 100 * ratio
@@ -29,7 +29,7 @@ func Percent(ratio float64) string {
 	return fmt.Sprintf("%.0f%%", p)
 }
 
-// Millis says a duration given in milliseconds.
+// Millis formats a duration given in milliseconds.
 func Millis(ms float64) string {
 	switch {
 	case ms >= 60_000:
@@ -46,12 +46,12 @@ func Millis(ms float64) string {
 	return "less than 1 ms"
 }
 
-// Clock says a time of day.
+// Clock formats a time of day.
 func Clock(t model.Nanos) string {
 	return time.Unix(0, int64(t)).UTC().Format("15:04:05") + " UTC"
 }
 
-// clockRange says a stretch of time.
+// clockRange formats a stretch of time.
 func clockRange(from, to model.Nanos) string {
 	return strings.TrimSuffix(Clock(from), " UTC") + "–" + Clock(to)
 }
@@ -60,7 +60,7 @@ func clockRange(from, to model.Nanos) string {
 // engine's clock may be behind the newest record.
 func between(from, to model.Nanos) model.Nanos { return to - min(from, to) }
 
-// Span says how long something lasted.
+// Span returns how long something lasted.
 func Span(d model.Nanos) string {
 	s := uint64(math.Round(float64(d) / 1e9))
 	switch {
@@ -76,7 +76,7 @@ func Span(d model.Nanos) string {
 	return fmt.Sprintf("%.0f days", float64(s)/86400)
 }
 
-// Quantity says a value with its unit.
+// Quantity formats a value with its unit.
 func Quantity(x float64, unit string) string {
 	switch unit {
 	case "1", "ratio":
@@ -175,7 +175,7 @@ func Listed(names []string) string {
 	}
 }
 
-// Clip cuts a text at a word, and says so.
+// Clip cuts a text at a word, and marks that.
 func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -9,15 +9,15 @@ import "slices"
 // would be within it. So their buckets join the baseline as if they had been like those before. A
 // deviation that lasts as long as the half-life of a baseline joins nevertheless.
 
-// told marks which recent buckets of a history belong to a reported fault.
-type told struct {
+// faultBuckets marks which recent buckets of a history belong to a reported fault.
+type faultBuckets struct {
 	places      uint64 // the buckets, one bit each
 	first, last int64  // first and last bucket of the fault
 }
 
-// tell marks the buckets from since on, and returns the first marked one. Once the fault has lasted
+// mark marks the buckets from since on, and returns the first marked one. Once the fault has lasted
 // too long, none are marked.
-func (t *told) tell(since, head int64) (first int64) {
+func (t *faultBuckets) mark(since, head int64) (first int64) {
 	if head-t.last > recentSlots {
 		t.first = since
 	}
@@ -33,7 +33,7 @@ func (t *told) tell(since, head int64) (first int64) {
 }
 
 // has reports whether a bucket is marked, and removes the mark.
-func (t *told) has(place int64) bool {
+func (t *faultBuckets) has(place int64) bool {
 	bit := uint64(1) << place
 	had := t.places&bit != 0
 	t.places &^= bit
@@ -41,12 +41,12 @@ func (t *told) has(place int64) bool {
 }
 
 // keepOut keeps the durations since a bucket out of the baseline.
-func (h *history) keepOut(since int64) { h.fault.tell(since, h.head) }
+func (h *history) keepOut(since int64) { h.fault.mark(since, h.head) }
 
 // keepShare makes a part join the baseline with its baseline share of the whole, for the buckets from
 // since on. The difference is stored in sum, which counts do not use.
 func (h *history) keepShare(since int64, whole *history, usual float64) {
-	for slot := h.fault.tell(since, h.head); slot <= h.head; slot++ {
+	for slot := h.fault.mark(since, h.head); slot <= h.head; slot++ {
 		part := &h.recent[slot%recentSlots]
 		part.sum = float32(usual)*whole.at(slot).n - part.n
 	}
@@ -68,8 +68,8 @@ func (h *history) past(place int64) sample {
 // keepFaultsOut keeps the values that an open group reports out of the baselines.
 func (e *Engine) keepFaultsOut(signs []*sign) {
 	for _, s := range signs {
-		told := func(g *group) bool { return g.members[s.key] != nil && !g.further }
-		if s.keepOut != nil && slices.ContainsFunc(e.groups, told) {
+		reported := func(g *group) bool { return g.members[s.key] != nil && !g.further }
+		if s.keepOut != nil && slices.ContainsFunc(e.groups, reported) {
 			s.keepOut()
 		}
 		s.keepOut = nil // a member of a group must not keep the operation or edge in memory

@@ -73,17 +73,17 @@ func TestAReleaseIsNewOnce(t *testing.T) {
 	assert.Equal(t, "1.9", before)
 }
 
-func TestOfManySignsFewAreTold(t *testing.T) {
+func TestOfManySignsFewAreReported(t *testing.T) {
 	own := []*sign{
 		signOf("a", classError, "fails", begin), signOf("a", classPath, "calls b", begin), signOf("a", classPath, "calls c", begin),
 		signOf("a", classSelf, "slow", begin), signOf("a", classError, "no such column", begin), signOf("a", classLoad, "traffic", begin),
 		signOf("a", classSymptom, releaseWhat, begin),
 	}
-	var told []string
+	var found []string
 	for _, s := range further(own[0], own) {
-		told = append(told, s.key.what)
+		found = append(found, s.key.what)
 	}
-	assert.Equal(t, []string{"no such column", releaseWhat, "slow"}, told)
+	assert.Equal(t, []string{"no such column", releaseWhat, "slow"}, found)
 }
 
 func TestTheImpactNamesWhoMayBeNext(t *testing.T) {

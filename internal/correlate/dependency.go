@@ -86,31 +86,35 @@ func (d *dependency) fails(address string) {
 	d.named++
 }
 
-// addressIn returns the IP address in a message such as “dial tcp 10.0.0.7:8080: i/o timeout”, "" for none.
-func addressIn(message string) string {
-	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" '\"()=,;/", r) }) {
-		word = strings.TrimRight(word, ".:")
+// addressIn returns the IP address that a call was made to, from a message such as “dial tcp 10.0.0.7:8080: i/o
+// timeout” or “read tcp 10.0.0.1:3000->10.0.0.7:8080: connection reset”; "" for none. The address in a message
+// about a name that is not resolved is that of the name server.
+func addressIn(message string) (address string) {
+	if failure.ClassOf(message) == failure.Name {
+		return ""
+	}
+	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" '\"()=,;/>", r) }) {
+		word = strings.TrimRight(word, ".:-")
 		if at, err := netip.ParseAddrPort(word); err == nil {
-			return at.Addr().String()
-		}
-		if at, err := netip.ParseAddr(word); err == nil {
-			return at.String()
+			address = at.Addr().String()
+		} else if at, err := netip.ParseAddr(word); err == nil {
+			address = at.String()
 		}
 	}
-	return ""
+	return address
 }
 
 // partial is the least share of calls that others must still answer for an address to be a part of a service.
 const partial = 0.05
 
 // instanceAt returns the instance of a service at the only address that failing calls name, while other calls
-// succeed; nil for none.
+// succeed; nil for none, and for a service of which fewer than two instances are known.
 func instanceAt(e *Engine, d *dependency, failing float64) *slice {
-	if d.address == "" || d.named < minSlice || failing > 1-partial {
+	instances := e.graph.instancesOf(d.key.callee, e.placedSince())
+	if d.address == "" || d.named < minSlice || failing > 1-partial || len(instances) < 2 {
 		return nil
 	}
-	instances := e.graph.instancesOf(d.key.callee, e.placedSince())
-	part := &slice{kind: model.EntityProcess, key: semconv.NetworkPeerAddress, name: d.address, of: 1, all: max(len(instances), 2), share: failing}
+	part := &slice{kind: model.EntityProcess, key: semconv.NetworkPeerAddress, name: d.address, of: 1, all: len(instances), share: failing}
 	for _, i := range instances {
 		if i.address == d.address {
 			part.pod, part.node, part.zone = i.pod, i.node, i.zone

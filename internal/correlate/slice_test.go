@@ -58,12 +58,14 @@ func TestANodeIsFoundByServicesThatAreWellElsewhere(t *testing.T) {
 // Calls that fail with the address of one of several replicas name the replica.
 func TestTheAddressThatFailingCallsNameIsTheInstance(t *testing.T) {
 	for message, want := range map[string]string{
-		"dial tcp 10.1.2.3:8080: i/o timeout":               "10.1.2.3",
-		"connect ECONNREFUSED 10.1.2.3:5432":                "10.1.2.3",
-		"dial tcp [fd00::7]:8080: connect: no route":        "fd00::7",
-		"upstream (10.1.2.3) is gone":                       "10.1.2.3",
-		"timeout after 10.5 s":                              "",
-		"call of orders failed: context deadline exceeded.": "",
+		"dial tcp 10.1.2.3:8080: i/o timeout":                    "10.1.2.3",
+		"connect ECONNREFUSED 10.1.2.3:5432":                     "10.1.2.3",
+		"dial tcp [fd00::7]:8080: connect: no route":             "fd00::7",
+		"upstream (10.1.2.3) is gone":                            "10.1.2.3",
+		"read tcp 10.9.9.9:3000->10.1.2.3:8080: reset":           "10.1.2.3",
+		"dial tcp: lookup orders on 10.96.0.10:53: no such host": "",
+		"timeout after 10.5 s":                                   "",
+		"call of orders failed: context deadline exceeded.":      "",
 	} {
 		assert.Equal(t, want, addressIn(message), message)
 	}
@@ -86,4 +88,9 @@ func TestTheAddressThatFailingCallsNameIsTheInstance(t *testing.T) {
 	assert.Nil(t, instanceAt(e, d, 1), "no call succeeds: all of the service fails")
 	d.fails("10.1.2.4")
 	assert.Nil(t, instanceAt(e, d, 0.3), "both fail")
+	one := e.graph.dependency("web", "orders-db", "SELECT")
+	for range minSlice {
+		one.fails("10.1.2.9")
+	}
+	assert.Nil(t, instanceAt(e, one, 0.3), "no instances are known of a database")
 }

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 
 vi.stubGlobal('sessionStorage', { getItem: () => null });
 
-/** An answer that comes when it is told to. */
+/** An answer that comes when the test releases it. */
 function later<T>() {
   let come!: (value: T) => void;
   const answer = new Promise<T>((done) => (come = done));

@@ -88,7 +88,7 @@ func (d *dependency) fails(address string) {
 
 // addressIn returns the IP address that a call was made to, from a message such as “dial tcp 10.0.0.7:8080: i/o
 // timeout” or “read tcp 10.0.0.1:3000->10.0.0.7:8080: connection reset”; "" for none. The address in a message
-// about a name that is not resolved is that of the name server.
+// about a name that is not resolved is that of the name server. On loopback all programs of a host have one address.
 func addressIn(message string) (address string) {
 	if failure.ClassOf(message) == failure.Name {
 		return ""
@@ -96,12 +96,20 @@ func addressIn(message string) (address string) {
 	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" '\"()=,;/>", r) }) {
 		word = strings.TrimRight(word, ".:-")
 		if at, err := netip.ParseAddrPort(word); err == nil {
-			address = at.Addr().String()
+			address = ofOneProgram(at.Addr())
 		} else if at, err := netip.ParseAddr(word); err == nil {
-			address = at.String()
+			address = ofOneProgram(at)
 		}
 	}
 	return address
+}
+
+// ofOneProgram is an address as text, "" for one that many programs share.
+func ofOneProgram(at netip.Addr) string {
+	if at.IsLoopback() || at.IsUnspecified() {
+		return ""
+	}
+	return at.String()
 }
 
 // partial is the least share of calls that others must still answer for an address to be a part of a service.

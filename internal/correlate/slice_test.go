@@ -64,6 +64,8 @@ func TestTheAddressThatFailingCallsNameIsTheInstance(t *testing.T) {
 		"upstream (10.1.2.3) is gone":                            "10.1.2.3",
 		"read tcp 10.9.9.9:3000->10.1.2.3:8080: reset":           "10.1.2.3",
 		"dial tcp: lookup orders on 10.96.0.10:53: no such host": "",
+		"dial tcp 127.0.0.1:7003: connect: connection refused":   "",
+		"connect ECONNREFUSED ::1:7003":                          "",
 		"timeout after 10.5 s":                                   "",
 		"call of orders failed: context deadline exceeded.":      "",
 	} {

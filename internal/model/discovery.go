@@ -70,6 +70,9 @@ type RED struct {
 	// Kernel is set if only the kernel saw the requests: no span of the service
 	// reports them.
 	Kernel bool
+	// Metrics is set if metrics of the service count the requests: neither its spans nor
+	// the kernel's report any.
+	Metrics bool
 }
 
 // ServiceQuery selects services: those that some record in the range belongs to.

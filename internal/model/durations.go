@@ -92,17 +92,19 @@ func (d *Durations) Quantile(q float64) time.Duration {
 }
 
 // MergeRED puts the requests of several parts together. Of a service that reports its
-// requests itself in one part, those that only the kernel saw in another do not count:
-// they may be the same.
+// requests itself in one part, those that only the kernel saw or metrics count in another
+// do not count: they may be the same. What the kernel saw comes before metrics.
 func MergeRED(parts ...RED) RED {
-	kernel := true
+	own, kernel := false, false
 	for i := range parts {
-		kernel = kernel && (parts[i].Kernel || parts[i].Requests == 0)
+		seen := parts[i].Requests > 0
+		own = own || seen && !parts[i].Kernel && !parts[i].Metrics
+		kernel = kernel || seen && parts[i].Kernel
 	}
 	sum, took := RED{}, &Durations{}
 	for i := range parts {
 		p := &parts[i]
-		if p.Requests == 0 || p.Kernel && !kernel {
+		if p.Requests == 0 || own && (p.Kernel || p.Metrics) || kernel && p.Metrics {
 			continue
 		}
 		sum.Requests += p.Requests
@@ -112,7 +114,7 @@ func MergeRED(parts ...RED) RED {
 			took.Merge(p.Took)
 		}
 	}
-	sum.Kernel = kernel && sum.Requests > 0
+	sum.Kernel, sum.Metrics = kernel && !own, sum.Requests > 0 && !own && !kernel
 	sum.P50, sum.P95, sum.P99, sum.Took = took.Quantile(0.5), took.Quantile(0.95), took.Quantile(0.99), took
 	return sum
 }

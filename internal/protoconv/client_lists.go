@@ -20,7 +20,7 @@ func instantOf(t *timestamppb.Timestamp) model.Nanos {
 
 func redOf(s *tapiov1.RequestStatistics) (model.RED, error) {
 	out := model.RED{
-		Requests: s.GetRequestCount(), Errors: s.GetErrorCount(), Rate: s.GetRate(), Kernel: s.GetKernel(),
+		Requests: s.GetRequestCount(), Errors: s.GetErrorCount(), Rate: s.GetRate(), Kernel: s.GetKernel(), Metrics: s.GetMetrics(),
 		P50: s.GetDurationP50().AsDuration(), P95: s.GetDurationP95().AsDuration(), P99: s.GetDurationP99().AsDuration(),
 	}
 	if b := s.GetDurationBuckets(); b != nil {

@@ -18,7 +18,7 @@ func requestStatistics(r model.RED) *tapiov1.RequestStatistics {
 	return &tapiov1.RequestStatistics{
 		RequestCount: r.Requests, ErrorCount: r.Errors, Rate: r.Rate,
 		DurationP50: durationpb.New(r.P50), DurationP95: durationpb.New(r.P95), DurationP99: durationpb.New(r.P99),
-		Kernel: r.Kernel,
+		Kernel: r.Kernel, Metrics: r.Metrics,
 	}
 }
 

@@ -80,6 +80,12 @@ func distributes(m *model.Metric) bool {
 	}
 }
 
+// MayCount reports whether series of a metric may describe requests: their attributes decide.
+func MayCount(m *model.Metric) bool {
+	name := plain(m.Name)
+	return Counts(m) || distributes(m) && (kindOfDuration(name, nil) != 0 || ofSpans(name))
+}
+
 // Counts reports whether a metric may be a counter of requests. Each instance has one of its own.
 func Counts(m *model.Metric) bool {
 	return m.Type == model.MetricSum && m.Monotonic && kindOfCount(plain(m.Name)) != 0
@@ -107,7 +113,7 @@ func ofSomethingElse(name string) bool {
 // kindOfDuration is the kind of the spans that a distribution counts, 0 for what is none of requests.
 func kindOfDuration(name string, attributes model.Attributes) int32 {
 	switch {
-	case name == "duration", name == "latency", strings.HasPrefix(name, "traces.span"), strings.HasPrefix(name, "span.metrics"), strings.HasPrefix(name, "spanmetrics"):
+	case ofSpans(name):
 		return kindOfSpan(first(attributes, "span.kind", "span_kind"))
 	case strings.HasPrefix(name, semconv.MetricDBClientOperationDuration), strings.HasPrefix(name, "messaging.client.operation.duration"), strings.HasPrefix(name, "messaging.publish.duration"):
 		return Client
@@ -120,6 +126,11 @@ func kindOfDuration(name string, attributes model.Attributes) int32 {
 		return Client
 	}
 	return Server
+}
+
+// ofSpans reports whether a distribution is one of the durations of spans.
+func ofSpans(name string) bool {
+	return name == "duration" || name == "latency" || strings.HasPrefix(name, "traces.span") || strings.HasPrefix(name, "span.metrics") || strings.HasPrefix(name, "spanmetrics")
 }
 
 func kindOfSpan(kind string) int32 {

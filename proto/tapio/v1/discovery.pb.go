@@ -400,7 +400,10 @@ type RequestStatistics struct {
 	// several answers can be computed from their sums.
 	DurationBuckets *DurationBuckets `protobuf:"bytes,7,opt,name=duration_buckets,json=durationBuckets,proto3" json:"duration_buckets,omitempty"`
 	// Only the kernel saw the requests: no span of the service reports them.
-	Kernel        bool `protobuf:"varint,8,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	Kernel bool `protobuf:"varint,8,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	// Metrics of the service count the requests: no span reports them. What counters had
+	// before the first point in the time range is not known and not part of it.
+	Metrics       bool `protobuf:"varint,9,opt,name=metrics,proto3" json:"metrics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -487,6 +490,13 @@ func (x *RequestStatistics) GetDurationBuckets() *DurationBuckets {
 func (x *RequestStatistics) GetKernel() bool {
 	if x != nil {
 		return x.Kernel
+	}
+	return false
+}
+
+func (x *RequestStatistics) GetMetrics() bool {
+	if x != nil {
+		return x.Metrics
 	}
 	return false
 }
@@ -3263,7 +3273,7 @@ var File_tapio_v1_discovery_proto protoreflect.FileDescriptor
 
 const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\n" +
-	"\x18tapio/v1/discovery.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/source.proto\"\x85\x03\n" +
+	"\x18tapio/v1/discovery.proto\x12\btapio.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a(opentelemetry/proto/trace/v1/trace.proto\x1a\x15tapio/v1/filter.proto\x1a\x15tapio/v1/source.proto\"\x9f\x03\n" +
 	"\x11RequestStatistics\x12#\n" +
 	"\rrequest_count\x18\x01 \x01(\x04R\frequestCount\x12\x1f\n" +
 	"\verror_count\x18\x02 \x01(\x04R\n" +
@@ -3273,7 +3283,8 @@ const file_tapio_v1_discovery_proto_rawDesc = "" +
 	"\fduration_p95\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vdurationP95\x12<\n" +
 	"\fduration_p99\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\vdurationP99\x12D\n" +
 	"\x10duration_buckets\x18\a \x01(\v2\x19.tapio.v1.DurationBucketsR\x0fdurationBuckets\x12\x16\n" +
-	"\x06kernel\x18\b \x01(\bR\x06kernel\"?\n" +
+	"\x06kernel\x18\b \x01(\bR\x06kernel\x12\x18\n" +
+	"\ametrics\x18\t \x01(\bR\ametrics\"?\n" +
 	"\x0fDurationBuckets\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\rR\x05first\x12\x16\n" +
 	"\x06counts\x18\x02 \x03(\rR\x06counts\"\xa4\x01\n" +

@@ -202,6 +202,11 @@ func (c *Case) print(out io.Writer) {
 	if c.Group != nil {
 		fmt.Fprintf(out, "    after %.0f s; over after %.0f s; affected %.1f%%, said %.1f%%\n", c.ToDetect, c.ToResolve, 100*c.ImpactShare, 100*c.ImpactSaid)
 		c.Group.print(out)
+		if !c.ImpactRight {
+			for i := range c.ByOperation {
+				c.ByOperation[i].print(out)
+			}
+		}
 	}
 	for _, o := range c.Others {
 		fmt.Fprintf(out, "    ALSO\n")

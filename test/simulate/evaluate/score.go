@@ -54,9 +54,11 @@ type Case struct {
 	// FailedError and AffectedError are by how much the shares are wrong.
 	ImpactShare, ImpactSaid float64
 	ImpactRight             bool
-	Extra                   int // groups besides the first
-	Group                   *Said
-	Others                  []*Said
+	// ByOperation are the affected entry operations, as they were and as the group has them.
+	ByOperation []OperationShare
+	Extra       int // groups besides the first
+	Group       *Said
+	Others      []*Said
 }
 
 // FalsePage is a group that no fault accounts for.
@@ -257,23 +259,4 @@ func (c *Case) judge(h *world.Happening, i *incident, next int64) {
 		}
 	}
 	c.judgeImpact(h, i.at(h.End+settle))
-}
-
-// judgeImpact compares the share of requests affected, of all entry operations or
-// of those affected, whichever the group is nearer to.
-func (c *Case) judgeImpact(h *world.Happening, g *tapiov1.SemanticGroup) {
-	_, c.ImpactSaid = impactOf(g)
-	var some world.Affected
-	for _, o := range h.Observed.ByOperation {
-		if 100*(o.Failed+o.Slow) >= o.Requests {
-			some.Requests += o.Requests
-			some.Failed += o.Failed
-			some.Slow += o.Slow
-		}
-	}
-	c.ImpactShare = h.Share()
-	if of := some.Share(); math.Abs(of-c.ImpactSaid) < math.Abs(c.ImpactShare-c.ImpactSaid) {
-		c.ImpactShare = of
-	}
-	c.ImpactRight = math.Abs(c.ImpactShare-c.ImpactSaid) <= max(impactPoints, impactLooseness*c.ImpactShare)
 }

@@ -16,6 +16,8 @@ export interface RED {
   p50: number;
   p95: number;
   p99: number;
+  /** Counted by metrics of the service: no span reports them. */
+  metrics: boolean;
 }
 
 export interface Service {
@@ -51,7 +53,7 @@ function red(s: Statistics | undefined): RED {
   const errors = Number(s?.errorCount ?? 0);
   return {
     requests, errors, rate: s?.rate ?? 0, errorRatio: requests ? errors / requests : 0,
-    p50: durationMs(s?.durationP50), p95: durationMs(s?.durationP95), p99: durationMs(s?.durationP99),
+    p50: durationMs(s?.durationP50), p95: durationMs(s?.durationP95), p99: durationMs(s?.durationP99), metrics: s?.metrics ?? false,
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fold, groupsOf } from './grouping';
 import type { Edge, Node } from './discovery';
 
-const red = (requests: number, errors = 0, p95 = 1) => ({ requests, errors, rate: 0, errorRatio: requests ? errors / requests : 0, p50: 1, p95, p99: 1 });
+const red = (requests: number, errors = 0, p95 = 1) => ({ requests, errors, rate: 0, errorRatio: requests ? errors / requests : 0, p50: 1, p95, p99: 1, metrics: false });
 const node = (name: string, type: Node['type'] = 'service', requests = 10): Node => ({ id: `${type}:${name}`, name, type, red: red(requests) });
 const edge = (client: string, server: string, requests = 10, errors = 0, p95 = 1): Edge => ({ client: 'service:' + client, server: server.includes(':') ? server : 'service:' + server, red: red(requests, errors, p95), kernel: false });
 const nodes = [node('web'), node('cart'), node('pay'), node('db', 'database')];

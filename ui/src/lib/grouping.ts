@@ -9,7 +9,7 @@ export interface Box extends Omit<Node, 'type'> {
 
 /** Requests of several together: percentiles are those of the slowest, as an upper bound. */
 function sum(list: RED[]): RED {
-  const total = { requests: 0, errors: 0, rate: 0, errorRatio: 0, p50: 0, p95: 0, p99: 0 };
+  const total = { requests: 0, errors: 0, rate: 0, errorRatio: 0, p50: 0, p95: 0, p99: 0, metrics: false };
   for (const r of list) {
     total.requests += r.requests;
     total.errors += r.errors;

@@ -30,6 +30,9 @@ func requestCells(r *tapiov1.RequestStatistics) []render.Cell {
 		failed.Paint = render.Red
 	}
 	took := func(d *durationpb.Duration) render.Cell {
+		if r.GetMetrics() && r.GetDurationP99().AsDuration() == 0 { // metrics may count requests without durations
+			return render.Cell{Text: "-", Paint: render.Plain}
+		}
 		return render.Cell{Text: render.ShortDuration(d.AsDuration()), Paint: render.Plain}
 	}
 	return []render.Cell{

@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/servicelist"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/protoconv"
 	tapiov1 "github.com/tapio/tapio/proto/tapio/v1"
@@ -19,7 +20,7 @@ func (s *observabilityService) ListServices(
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.store.ListServices(ctx, query)
+	list, err := servicelist.List(ctx, s.store, query)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ const Path = "/mcp"
 type Reader interface {
 	query.EventReader
 	query.TraceReader
+	query.MetricReader
 	query.ProfileReader
 	query.Discoverer
 }

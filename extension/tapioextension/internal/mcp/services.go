@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tapio/tapio/extension/tapioextension/internal/servicelist"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -72,7 +73,7 @@ func (s *server) listServices(ctx context.Context, in *listServicesInput) (*answ
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Reader.ListServices(ctx, model.ServiceQuery{
+	list, err := servicelist.List(ctx, s.Reader, model.ServiceQuery{
 		Filter: model.Filter{Time: times}, Paging: model.ListPaging{Limit: most, ByCount: true},
 	})
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *server) serviceHealth(ctx context.Context, in *serviceHealthInput) (*an
 
 // service returns the figures of a service, nil if it has no records.
 func (s *server) service(ctx context.Context, name string, times model.TimeRange) (*serviceText, error) {
-	list, err := s.Reader.ListServices(ctx, model.ServiceQuery{
+	list, err := servicelist.List(ctx, s.Reader, model.ServiceQuery{
 		Filter: model.Filter{Time: times, Services: []string{name}}, Paging: model.ListPaging{Limit: 1},
 	})
 	if err != nil || len(list.Items) == 0 {

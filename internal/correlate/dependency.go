@@ -95,6 +95,9 @@ func addressIn(message string) (address string) {
 	}
 	for word := range strings.FieldsFuncSeq(message, func(r rune) bool { return strings.ContainsRune(" '\"()=,;/>", r) }) {
 		word = strings.TrimRight(word, ".:-")
+		if strings.HasPrefix(word, "::1:") { // as Node.js writes the loopback address and a port
+			word = "::1"
+		}
 		if at, err := netip.ParseAddrPort(word); err == nil {
 			address = ofOneProgram(at.Addr())
 		} else if at, err := netip.ParseAddr(word); err == nil {

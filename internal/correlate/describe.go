@@ -92,14 +92,25 @@ func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.Caus
 	return links
 }
 
+// joined is the longest time between two onsets of one incident. An anomaly alone before the others is dated too early.
+const joined = 90 * model.Nanos(1e9)
+
 // span returns the time range from the first anomaly that may open an incident to the last one of any
 // kind. There is always one of the former.
 func (g *group) span() model.TimeRange {
-	start := g.opened
+	var onsets []model.Nanos
 	for _, s := range g.members {
-		if s.opening() && s.strength >= alarmStrength/2 {
-			start = min(start, s.onset)
+		if s.opening() && s.strength >= alarmStrength/2 && s.onset < g.opened {
+			onsets = append(onsets, s.onset)
 		}
+	}
+	slices.Sort(onsets)
+	start := g.opened
+	for _, onset := range slices.Backward(onsets) {
+		if start-onset > joined {
+			break
+		}
+		start = onset
 	}
 	end := g.last
 	if g.over != 0 {

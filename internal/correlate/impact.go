@@ -25,7 +25,7 @@ func (e *Engine) impact(g *group) model.Impact {
 	}
 	baseline, failing := 0.0, 0.0
 	for _, v := range g.entries() {
-		failed, slow := v.excess()
+		failed, slow := v.affected()
 		n := float64(v.total.n)
 		if n <= 0 {
 			continue
@@ -60,6 +60,20 @@ func (e *Engine) impact(g *group) model.Impact {
 	im.CascadeRisk = float64(len(next)) / float64(max(callers, 1))
 	im.Summary = report.Impact(&im)
 	return im
+}
+
+// affected is the number of requests that failed and that took longer than they would have. Slow ones are those
+// beyond the 99th percentile or half as long again as the median, whichever shows more: a fault that doubles the duration
+// leaves many below the former.
+func (v *victim) affected() (failed, slow float64) { return affectedOf(v.total, v.norms, v.median) }
+
+func affectedOf(o outcome, by norms, median bool) (failed, slow float64) {
+	failed, slow = excessOf(o, by)
+	if long := float64(o.long); !median && surplus(long, float64(o.timed), by.long) >= hintStrength {
+		share := (long/float64(o.timed) - by.long) / (1 - by.long)
+		slow = max(slow, share*float64(o.n-o.failed))
+	}
+	return failed, slow
 }
 
 // affectedServices lists the cause, what its place affects and what depends on it, the most likely

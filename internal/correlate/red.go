@@ -179,7 +179,11 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 	}
 	e.graph.listens(s.red.at, s.service)
 	slow := float32(0)
-	outcome := e.nodes.outcomes(e, s, outcomeKey{requestEntry, s.service.name, o.key.name}, every)
+	kind := requestEntry
+	if s.red.Messages {
+		kind = requestServed // no user waits for it
+	}
+	outcome := e.nodes.outcomes(e, s, outcomeKey{kind, s.service.name, o.key.name}, every)
 	take = func(seconds float64, n float32) {
 		if seconds < 0 {
 			outcome(slot, uint64(untimed), n)

@@ -26,7 +26,7 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 		return
 	}
 	key := outcomeKey{requestServed, run.op.key.service, run.op.key.name}
-	if e.fromOutside(runs, i) {
+	if run.op.key.kind != kindConsumer && e.fromOutside(runs, i) { // no user waits for a message to be processed
 		key.kind = requestEntry
 	}
 	e.countRequest(key, run, calledFirst(runs, i), slot, took, stands)

@@ -243,7 +243,7 @@ func (g *group) measurePeak(newest int64) {
 	for _, v := range g.entries() {
 		o := v.window
 		sum.add(o)
-		failed, slow := excessOf(o, v.norms)
+		failed, slow := affectedOf(o, v.norms, v.median)
 		hit += failed + slow
 	}
 	if sum.n < minHitRequests {
@@ -282,8 +282,8 @@ func (g *group) entries() []*victim {
 
 // byHits orders victims by the number of affected requests.
 func byHits(a, b *victim) int {
-	af, as := a.excess()
-	bf, bs := b.excess()
+	af, as := a.affected()
+	bf, bs := b.affected()
 	return cmp.Or(cmp.Compare(bf+bs, af+as), cmp.Compare(a.key.service, b.key.service), cmp.Compare(a.key.what, b.key.what))
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
 )
@@ -68,6 +69,51 @@ func TestAConsumerThatLagsIsTheCause(t *testing.T) {
 	cause := w.cause()
 	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.reported())
 	assert.Contains(t, cause.Reason, "lags behind orders")
+}
+
+// A message that waits for longer than a trace is kept is processed in a trace of its own, as it seems.
+func TestMessagesThatWaitForLongStillCountAsThoseOfTheConsumer(t *testing.T) {
+	w := shopWorld(t, 43)
+	producer, _, _ := w.resource(w.parts["web"], 0)
+	consumer, _, _ := w.resource(w.parts["payment"], 0)
+	sent := text("messaging.system", "kafka", "messaging.destination.name", "orders")
+	type message struct {
+		trace model.TraceID
+		id    model.SpanID
+	}
+	var queue []message
+	run := func(seconds int, takes model.Nanos, perSecond int) {
+		for range seconds {
+			for range 4 {
+				m := message{id: w.id()}
+				binary.BigEndian.PutUint64(m.trace[:], w.rng.Uint64())
+				queue = append(queue, m)
+				w.e.ObserveSpans([]model.Span{{
+					TraceID: m.trace, SpanID: m.id, Name: "orders publish", Kind: kindProducer, Start: w.at, End: w.at + second/1000, Resource: producer, Attributes: sent,
+				}})
+			}
+			for range min(perSecond, len(queue)) {
+				m := queue[0]
+				queue = queue[1:]
+				w.e.ObserveSpans([]model.Span{{
+					TraceID: m.trace, SpanID: w.id(), ParentID: m.id, Name: "process orders", Kind: kindConsumer,
+					Start: w.at + second/500, End: w.at + second/500 + takes, Resource: consumer, Attributes: sent,
+				}})
+			}
+			w.at += second
+			w.flush()
+		}
+	}
+	run(600, 20*second/1000, 4)
+	assert.Empty(t, w.reported())
+	run(240, 900*second/1000, 1)
+	assert.Nil(t, w.e.outcomes.peek(outcomeKey{requestEntry, "payment", "process orders"}), "no user waits for it")
+	require.NotEmpty(t, w.e.groups, "%v", w.reported())
+	v := w.e.groups[0].victims[outcomeKey{requestServed, "payment", "process orders"}]
+	require.NotNil(t, v)
+	assert.Greater(t, v.total.n+v.pending.n, float32(150), "those processed long after they were sent count too")
+	assert.True(t, byMessages(w.e.graph, "web", "payment"))
+	assert.False(t, w.e.upstreamOf(w.e.groups[0])["web"], "who sends messages does not wait")
 }
 
 func TestErrorsOfTracesThatAreSampledAwayCount(t *testing.T) {

@@ -30,6 +30,7 @@ type Metric struct {
 	Reason    string  // how they failed, "" if unknown
 	Timed     bool    // how long requests took
 	Seconds   float64 // of the metric's unit
+	Messages  bool    // the requests are messages that a consumer processes
 }
 
 // Read returns how a series describes requests; found is false for series of anything else.
@@ -58,7 +59,7 @@ func Read(m *model.Metric, attributes model.Attributes) (r Metric, found bool) {
 	r.Operation = strings.TrimSpace(method + " " + first(attributes, semconv.HTTPRoute, semconv.RPCMethod, "span.name", "span_name", semconv.URLTemplate, semconv.DBOperationName,
 		"http_route", "rpc_method", "grpc_method", "route", "handler", "uri", "path", "endpoint"))
 	if topic := first(attributes, semconv.MessagingDestinationName, "messaging_destination_name"); topic != "" && strings.HasPrefix(name, "messaging.") {
-		r.Operation, r.Peer = strings.TrimSpace("process "+topic), topic
+		r.Operation, r.Messages = strings.TrimSpace("process "+topic), r.Kind == Server
 	}
 	r.Peer = first(attributes, semconv.PeerService, semconv.ServerAddress, semconv.NetPeerName, "peer_service", "server_address", "net_peer_name")
 	if r.Peer == "" {

@@ -75,7 +75,7 @@ func TestMetricsOfRequests(t *testing.T) {
 		},
 		"a consumer": {
 			histogram, "messaging.process.duration", "s", attributes("messaging.destination.name", "orders", "error.type", "KeyError"),
-			redmetric.Metric{Kind: redmetric.Server, Operation: "process orders", Peer: "orders", Failed: true, Reports: true, Reason: "KeyError", Timed: true, Seconds: 1},
+			redmetric.Metric{Kind: redmetric.Server, Operation: "process orders", Messages: true, Peer: "orders", Failed: true, Reports: true, Reason: "KeyError", Timed: true, Seconds: 1},
 		},
 		"a database": {
 			histogram, "db.client.operation.duration", "s", attributes("db.operation.name", "SELECT", "db.system.name", "postgresql"),

@@ -5,6 +5,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +22,22 @@ func (i *Incident) Actions() []model.RecommendedAction {
 	}
 	actions := []model.RecommendedAction{i.look()}
 	if act := i.act(); act.Title != "" && !i.State.Ended() {
-		act.Urgency = model.UrgencyHigh
+		act.Urgency, act.ReadOnly = model.UrgencyHigh, readOnly(act.Commands)
 		if i.Kind != model.GroupIncident {
 			act.Urgency = model.UrgencyLow
 		}
 		actions = append(actions, act)
 	}
 	return actions
+}
+
+// readOnly reports whether there are commands and none of them changes the system.
+func readOnly(commands []string) bool {
+	return len(commands) > 0 && !slices.ContainsFunc(commands, func(command string) bool {
+		return slices.ContainsFunc([]string{" cordon ", " drain ", " delete ", " rollout restart ", " rollout undo ", " scale "}, func(verb string) bool {
+			return strings.Contains(command, verb)
+		})
+	})
 }
 
 // look shows the records that confirm the cause.

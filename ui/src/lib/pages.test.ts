@@ -45,7 +45,7 @@ test('Markdown of an incident escapes what records say', async () => {
 
 test('the operation that is affected most, in one sentence', async () => {
   const { worstImpact } = await import('./incidents');
-  const group = (...operations: object[]) => ({ impact: { operations } }) as never;
+  const group = (...operations: object[]) => ({ confidence: 0.9, impact: { operations } }) as never;
   expect(worstImpact([group({ operation: 'GET /', errorRatio: 0.1 }), group({ operation: 'POST /orders', errorRatio: 0.24, slowRatio: 0.76 })])).toBe('24 % of POST /orders fail, 76 % are slow.');
   expect(worstImpact([group({ service: 'cart', slowRatio: 0.5 })])).toBe('50 % of cart are slow.');
   expect(worstImpact([group({ operation: 'GET /', errorRatio: 0 }), group()])).toBe('');

@@ -12,6 +12,13 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
+const (
+	// waitsLong (milliseconds) and waitsTimes are how long messages wait in a queue, and how many times as long as before,
+	// if what depends on them is late: no request shows it.
+	waitsLong  = 10_000
+	waitsTimes = 20
+)
+
 // planned reports whether all anomalies are consequences of a deliberate change: a release, a restart,
 // a change of the number of replicas.
 func (e *Engine) planned(g *group) bool {
@@ -89,7 +96,7 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 	case classResource:
 		return s.key.peer == "trend" && e.forecastHolds(g, s)
 	case classSelf, classEdge:
-		return !counted
+		return !counted || s.lag && s.after >= waitsLong && s.after >= waitsTimes*s.before
 	case classPath:
 		return (s.key.what == "any step" || !counted || !e.knowsFailures(s.key.service)) && !e.planned(g)
 	default:

@@ -69,6 +69,8 @@ func TestAConsumerThatLagsIsTheCause(t *testing.T) {
 	cause := w.cause()
 	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.reported())
 	assert.Contains(t, cause.Reason, "lags behind orders")
+	messages(w, 90, func() model.Nanos { lag++; return model.Nanos(lag) * second / 5 })
+	assert.Equal(t, model.GroupIncident, w.e.groups[0].kind, "what depends on the messages is late, which no request shows")
 }
 
 // A message that waits for longer than a trace is kept is processed in a trace of its own, as it seems.

@@ -88,7 +88,11 @@ func (s *suite) requireServices(t *testing.T, got []model.Service, filter model.
 		name = got[i].Name
 		w := want[name]
 		require.NotNil(t, w, name)
-		s.requireRED(t, got[i].RED, func(span *model.Span) bool {
+		red := got[i].RED
+		if red.Metrics { // a server counts the requests of services without spans; a backend does not
+			red = model.RED{}
+		}
+		s.requireRED(t, red, func(span *model.Span) bool {
 			return filter.MatchSpan(span) && serviceOf(span.Resource) == name && (span.Kind == 2 || span.Kind == 5)
 		})
 		g := got[i]

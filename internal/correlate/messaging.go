@@ -17,8 +17,6 @@ import (
 
 const (
 	producedCost = 128
-	// lagStatement marks the dependency of a queue or topic on a consumer.
-	lagStatement = "lag"
 	// producedMost bounds the messages that are remembered until they are consumed.
 	producedMost = 1 << 14
 )
@@ -45,7 +43,7 @@ func (e *Engine) observeMessage(s *model.Span, from *service) {
 			return
 		}
 		to := cmp.Or(message.to, destinationOf(s), "messages")
-		d := e.graph.dependency(to, from.name, lagStatement)
+		d := e.graph.dependency(to, from.name, "lag")
 		d.lag = true
 		slot, waited := e.slotOf(s.Start), baseline.Logarithm(uint64(s.Start-message.time))
 		d.tail.Take(slot, waited, 1)

@@ -54,27 +54,16 @@ func (e *Engine) upstreamOf(g *group) map[string]bool {
 func (e *Engine) suffers(caller, callee string, since int64) bool {
 	held := e.outcomes.peek(outcomeKey{requestCall, caller, callee})
 	if held == nil {
-		return !byMessages(e.graph, caller, callee)
+		return true
 	}
 	o := *held
 	at := o.between(since+1, e.judged)
 	if at.n == 0 {
-		return o.between(since-idleSlots, since).n > 0 && !byMessages(e.graph, caller, callee)
+		return o.between(since-idleSlots, since).n > 0
 	}
 	by := o.usual(before(slices.Concat(e.groups, e.resolved), caller, callee, e.slotOf, since))
 	f, s := excessOf(at, by)
 	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, e.judged-since)
-}
-
-// byMessages reports whether a service sends messages that another one consumes: who sends them does not wait until they
-// are processed.
-func byMessages(g *graph, sender, consumer string) bool {
-	for key := range g.calls.all() {
-		if key.caller == sender && g.dependencies.peek(dependencyKey{key.callee, consumer, lagStatement}) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // before is the last bucket of the baseline of calls: the one before the earliest incident that

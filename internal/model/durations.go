@@ -66,7 +66,11 @@ func (d *Durations) Add(bucket int, n uint32) {
 	for bucket-d.First >= len(d.Counts) {
 		d.Counts = append(d.Counts, 0)
 	}
-	d.Counts[bucket-d.First] += n
+	if count := &d.Counts[bucket-d.First]; *count <= math.MaxUint32-n {
+		*count += n
+	} else {
+		*count = math.MaxUint32
+	}
 	d.total += uint64(n)
 }
 

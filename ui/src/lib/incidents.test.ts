@@ -16,6 +16,7 @@ test('how many incidents are open, and how many of them are severe', async () =>
   expect(openText([severe, severe, severe])).toBe('3 open incidents, all severe.');
   expect(openText([severe, mild, mild])).toBe('3 open incidents, 1 of them severe.');
   expect(openText([severe, group('LEVEL_CRITICAL', { confidence: 0.01 })])).toBe('2 open incidents, 1 of them severe.');
+  expect(openText([group('LEVEL_HIGH', { confidence: undefined })])).toBe('1 open incident, severe.');
 });
 
 test('a sure cause with a high impact comes first, and of equal ones the earlier', async () => {

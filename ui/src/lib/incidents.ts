@@ -45,22 +45,22 @@ export function placeOf(e: Entity | undefined): [path: string, query: Record<str
 
 export const word = (value: string | undefined, prefix: string) => String(value ?? '').replace(prefix, '').toLowerCase().replaceAll('_', ' ');
 
-/** How sure the cause is, 0 to 1. */
-export const sure = (g: Group): number => g.rootCause?.confidence ?? g.confidence ?? 0;
+/** How sure the cause is, 0 to 1; undefined where no cause is known. */
+export const sure = (g: Group): number | undefined => g.rootCause?.confidence ?? g.confidence;
 
-/** Below this the cause of an incident is a guess, and what it is said to affect may be the effect of another one. */
-const guess = 0.1;
+/** The cause is a guess: what the incident affects may be the effect of another one. */
+const guessed = (g: Group): boolean => (sure(g) ?? 1) < 0.02;
 
 export function severity(g: Group): 'error' | 'warn' | 'ok' {
   const at = phase(g);
   if (at !== 'open' && at !== 'recovering' && at !== 'unknown') return 'ok';
-  return /HIGH|CRITICAL/.test(String(g.impact?.level ?? '')) && sure(g) >= guess ? 'error' : 'warn';
+  return /HIGH|CRITICAL/.test(String(g.impact?.level ?? '')) && !guessed(g) ? 'error' : 'warn';
 }
 
 /** Those whose cause is sure and whose impact is high first; of equal ones the earlier, which the later may be effects of. */
 export function byWeight(a: Group, b: Group): number {
   const level = (g: Group) => ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'].findIndex((l) => String(g.impact?.level ?? '').endsWith(l)) + 2;
-  const weight = (g: Group) => sure(g) * level(g);
+  const weight = (g: Group) => (sure(g) ?? 0.5) * level(g);
   return weight(b) - weight(a) || since(a) - since(b);
 }
 
@@ -77,7 +77,7 @@ export const stateIcon = (g: Group): string => ({ open: '●', recovering: '◐'
 /** The operation that is affected most, in one sentence: "24 % of storefront POST /orders fail, 76 % are slow."; '' where none is known. */
 export function worstImpact(groups: Group[]): string {
   const hit = (o: { errorRatio?: number; slowRatio?: number }) => (o.errorRatio ?? 0) + (o.slowRatio ?? 0);
-  const worst = groups.filter((g) => sure(g) >= guess).flatMap((g) => g.impact?.operations ?? []).sort((a, b) => hit(b) - hit(a))[0];
+  const worst = groups.filter((g) => !guessed(g)).flatMap((g) => g.impact?.operations ?? []).sort((a, b) => hit(b) - hit(a))[0];
   if (!worst || hit(worst) < 0.001) return '';
   const name = [worst.service, worst.operation].filter(Boolean).join(' ');
   const parts = [];

@@ -7,6 +7,8 @@ package servicelist
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tapio/tapio/internal/correlate/redmetric"
@@ -45,7 +47,22 @@ func List(ctx context.Context, r Reader, q model.ServiceQuery) (model.List[model
 	if len(bare) == 0 {
 		return list, nil
 	}
-	return list, count(ctx, r, &q.Filter, bare)
+	return list, lessened(ctx, count(ctx, r, &q.Filter, bare))
+}
+
+// lessened reports in the answer that requests are missing where there is not enough memory to count them. Services are
+// listed all the same.
+func lessened(ctx context.Context, err error) error {
+	var exhausted *model.ExhaustedError
+	if !errors.As(err, &exhausted) {
+		return err
+	}
+	incomplete(ctx, "requests of services without spans are not counted: "+exhausted.Error())
+	return nil
+}
+
+func incomplete(ctx context.Context, message string) {
+	query.AddNote(ctx, query.Note{Source: "metrics", State: query.SourceIncomplete, Message: message})
 }
 
 // count fills in the requests of the services by name.
@@ -65,6 +82,9 @@ func count(ctx context.Context, r Reader, filter *model.Filter, bare map[string]
 		return err
 	}
 	defer set.Close()
+	if set.Len() > maxSeries {
+		incomplete(ctx, fmt.Sprintf("requests of services without spans are counted from %d of %d series: narrow the services or labels", maxSeries, set.Len()))
+	}
 	counted := map[string]*tally{}
 	var points []model.Point
 	for i := range min(set.Len(), maxSeries) {
@@ -93,6 +113,9 @@ func namesOf(ctx context.Context, r Reader, filter *model.Filter, bare map[strin
 	list, err := r.ListMetrics(ctx, model.MetricQuery{Filter: *filter, Paging: model.ListPaging{Limit: maxMetrics, ByCount: true}})
 	if err != nil {
 		return nil, err
+	}
+	if list.Next != (model.ListPlace{}) {
+		incomplete(ctx, fmt.Sprintf("requests of services without spans are counted from %d metrics only: narrow the services or labels", maxMetrics))
 	}
 	var names []string
 	for i := range list.Items {

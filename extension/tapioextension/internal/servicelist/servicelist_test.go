@@ -128,6 +128,7 @@ func TestErrorsComeFromTheMetricThatReportsThem(t *testing.T) {
 func TestACounterThatBeginsAgainIsNoNegativeRate(t *testing.T) {
 	m := newMetrics()
 	m.add(t, "pay", "a", counter("http_requests_total"), text("status", "200"), numbers(1000, 1010, 4, 10)...)
+	m.add(t, "pay", "b", counter("http_requests_total"), text("status", "200"), numbers(1, math.NaN(), math.Inf(1), 5)...)
 	delta := counter("grpc_server_handled_total")
 	delta.Temporality = model.TemporalityDelta
 	m.add(t, "mail", "a", delta, text("grpc_code", "OK"), numbers(3, 4)...)
@@ -178,7 +179,13 @@ func TestMetricsAreReadOnlyForServicesThatNeedThem(t *testing.T) {
 		_, err := servicelist.List(t.Context(), reader{services, failure}, model.ServiceQuery{})
 		require.NoError(t, err, strconv.Itoa(i))
 	}
-	_, err := servicelist.List(t.Context(), reader{[]model.Service{{Name: "bare", Series: 1}}, failure}, model.ServiceQuery{})
+	ctx, notes := query.WithNotes(t.Context())
+	list, err := servicelist.List(ctx, reader{[]model.Service{{Name: "bare", Series: 1}}, model.Exhausted("the query holds %d MiB", 64)}, model.ServiceQuery{})
+	require.NoError(t, err)
+	assert.Len(t, list.Items, 1, "services are listed all the same")
+	require.Len(t, notes.List(), 1)
+	assert.Contains(t, notes.List()[0].Message, "not counted: the query holds 64 MiB")
+	_, err = servicelist.List(t.Context(), reader{[]model.Service{{Name: "bare", Series: 1}}, failure}, model.ServiceQuery{})
 	require.ErrorIs(t, err, failure)
 	_, err = servicelist.List(t.Context(), reader{[]model.Service{{Name: "bare", Series: 1}}, nil}, model.ServiceQuery{})
 	require.NoError(t, err, "no metric of requests")

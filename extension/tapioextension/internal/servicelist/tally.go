@@ -67,7 +67,7 @@ func (r *requests) add(is *redmetric.Metric, m *model.Metric, points []model.Poi
 	var before *model.Point
 	for i := range points {
 		p := &points[i]
-		if p.Flags&model.FlagNoRecordedValue != 0 {
+		if n := total(p); p.Flags&model.FlagNoRecordedValue != 0 || math.IsNaN(n) || math.IsInf(n, 0) {
 			before = nil
 			continue
 		}
@@ -100,6 +100,9 @@ func (r *requests) grow(is *redmetric.Metric, before, p *model.Point, delta bool
 	grown := total(p)
 	if !reset {
 		grown -= old
+	}
+	if grown < 0 { // no counter
+		return
 	}
 	r.count += grown
 	if is.Failed {

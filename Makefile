@@ -217,8 +217,8 @@ bench-profile: bin/tapio ## Measure what profiles of the whole host cost, the pr
 	go test -run '^$$' -bench 'Profile$$' -benchtime $(or $(ROUNDS),3)x -timeout 60m -v ./receiver/ebpfreceiver/
 
 .PHONY: bench-profile-bytes
-bench-profile-bytes: ## Measure what a sample of this host's profiles takes in the store, in five minutes of whatever runs here (needs root): PROGRAMS, FREQUENCY
-	go test -run '^$$' -bench ProfileBytes -benchtime 1x -timeout 20m -v ./receiver/ebpfreceiver/
+bench-profile-bytes: ## Measure what a sample of this host's profiles takes in the store, in some minutes (MINUTES, 5) of whatever runs here (needs root): PROGRAMS, FREQUENCY
+	go test -run '^$$' -bench ProfileBytes -benchtime 1x -timeout 90m -v ./receiver/ebpfreceiver/
 
 .PHONY: bench-ebpf
 bench-ebpf: ## Measure the eBPF receiver on this kernel, as root: events, calls, a mixed load

@@ -28,12 +28,16 @@ import (
 // profiles whatever runs here for minutes, and its profiles are stored. A row is a thread in a
 // stack within a collection interval, a sample what the clock of a CPU found or a time
 // that a thread was blocked. The first minute fills the dictionary. PROGRAMS, a regular expression
-// of names of executables, leaves out what else runs here, FREQUENCY is that of the clock.
+// of names of executables, leaves out what else runs here, FREQUENCY is that of the clock, MINUTES
+// how long it runs.
 func BenchmarkProfileBytes(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("needs root: it puts programs into the kernel")
 	}
-	const minutes = 5
+	minutes := 5
+	if n, err := strconv.Atoi(os.Getenv("MINUTES")); err == nil && n > 1 {
+		minutes = n
+	}
 	programs := regexp.MustCompile(os.Getenv("PROGRAMS"))
 	for range b.N {
 		config := createDefaultConfig().(*Config)
@@ -47,6 +51,7 @@ func BenchmarkProfileBytes(b *testing.B) {
 		stored.SetLimits(32<<20, 0)
 		kinds := map[string]uint64{}
 		var before, first profiles.Stats
+		var half observed // until half of the time was over
 		for minute := range minutes {
 			time.Sleep(time.Minute)
 			for _, batch := range sink.AllProfiles() {
@@ -66,15 +71,25 @@ func BenchmarkProfileBytes(b *testing.B) {
 			if before = now; minute == 0 {
 				first = now
 			}
+			if minute < minutes/2 {
+				half = observed{now.Bytes, kinds["cpu"] + kinds["off_cpu"]}
+			}
 		}
 		b.ReportMetric(float64(before.Bytes)/float64(before.Samples), "B/row")
-		b.ReportMetric(float64(before.Bytes)/float64(kinds["cpu"]+kinds["off_cpu"]), "B/sample")
+		samples := kinds["cpu"] + kinds["off_cpu"]
+		b.ReportMetric(float64(before.Bytes)/float64(samples), "B/sample")
+		b.ReportMetric(float64(before.Bytes-half.bytes)/float64(samples-half.samples), "B/sample-second-half")
 		last := stored.Stats()
 		b.ReportMetric(float64(last.Bytes-first.Bytes)/float64(last.Samples-first.Samples), "B/row-after-minute-1")
 		b.ReportMetric(float64(kinds["cpu"]), "cpu-samples")
 		b.ReportMetric(float64(kinds["off_cpu"]), "off-cpu-rows")
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// observed is how many samples there were, and the bytes that they took.
+type observed struct {
+	bytes, samples uint64
 }
 
 // count adds up observations: of CPU time each is one period.

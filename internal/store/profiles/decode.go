@@ -201,14 +201,14 @@ func (d *decoder) each(read func(i int)) {
 func (d *decoder) dictionary(v *volume) {
 	d.each(func(int) {
 		f := d.frame()
-		v.frames = appended(v.frames, v.pack(&f))
+		v.frames.append(v.pack(&f))
 	})
-	v.nodes = append(v.nodes, node{})
+	v.nodes = newNodes()
 	d.each(func(i int) {
 		back := d.below(i + 1)
-		v.nodes = append(v.nodes, node{uint32(i) - back, d.below(len(v.frames))})
+		v.nodes.append(node{uint32(i) - back, d.below(v.frames.len())})
 	})
-	d.each(func(int) { v.stacks = append(v.stacks, d.below(len(v.nodes))) })
+	d.each(func(int) { v.stacks.append(d.below(v.nodes.len())) })
 	d.each(func(int) {
 		v.sets = appended(v.sets, v.list(d.set()))
 	})
@@ -249,7 +249,7 @@ func (v *volume) check(e *entry) bool {
 	r.begin(e)
 	for data := v.rows[e.from:e.to]; len(data) > 0; {
 		data = r.decode(e, data)
-		if r.broken || int(r.stack) >= len(v.stacks) || r.set != model.NoSet && int(r.set) >= len(v.sets) ||
+		if r.broken || int(r.stack) >= v.stacks.len() || r.set != model.NoSet && int(r.set) >= len(v.sets) ||
 			r.link != unknown && int(r.link) >= len(v.links) {
 			return false
 		}

@@ -166,19 +166,20 @@ func (e *encoder) link(l link) {
 func (v *view) encode() []byte {
 	e := newEncoder(nil)
 	e.uint(volumeFormat)
-	e.uint(uint64(len(v.frames)))
-	for i := range v.frames {
-		f := v.frame(uint32(i))
+	e.uint(uint64(v.frames.len()))
+	for i := range uint32(v.frames.len()) {
+		f := v.frame(i)
 		e.frame(&f)
 	}
-	e.uint(uint64(len(v.nodes) - 1))
-	for i, n := range v.nodes[1:] {
-		e.uint(uint64(i) - uint64(n.parent)) // the node is i+1, its parent at most i
+	e.uint(uint64(v.nodes.len() - 1))
+	for i := range uint32(v.nodes.len() - 1) {
+		n := v.nodes.at(i + 1)
+		e.uint(uint64(i) - uint64(n.parent)) // which is at most i
 		e.uint(uint64(n.frame))
 	}
-	e.uint(uint64(len(v.stacks)))
-	for _, leaf := range v.stacks {
-		e.uint(uint64(leaf))
+	e.uint(uint64(v.stacks.len()))
+	for i := range uint32(v.stacks.len()) {
+		e.uint(uint64(v.stacks.at(i)))
 	}
 	e.uint(uint64(len(v.sets)))
 	for _, set := range v.sets {

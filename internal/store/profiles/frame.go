@@ -10,9 +10,11 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// packedFrame is a frame whose texts are places. One without a function has its address in
-// function and file.
+// packedFrame is a frame whose texts are places. What line is defines the others.
 type packedFrame struct{ module, function, file, line uint32 }
+
+// frames are packed frames, by place.
+type frames struct{ modules, functions, files, lines column }
 
 // module is what many frames have in common, as places in texts.
 type module struct{ mapping, buildID, kind uint32 }
@@ -25,24 +27,50 @@ type oddFrame struct {
 }
 
 const (
-	packedSize = int64(unsafe.Sizeof(packedFrame{}))
-	moduleSize = int64(unsafe.Sizeof(module{}))
-	oddSize    = int64(unsafe.Sizeof(oddFrame{}))
+	moduleSize  = int64(unsafe.Sizeof(module{}))
+	oddSize     = int64(unsafe.Sizeof(oddFrame{}))
+	addressSize = 8
 
-	// Values of line that define the other fields of a packedFrame.
-	addressLine = math.MaxUint32     // function and file are the address
-	oddLine     = math.MaxUint32 - 1 // function is a place in odd
+	// Values of line that define the other fields of a packedFrame. Numbers of lines are
+	// kept higher by as many.
+	addressLine = 0 // function is a place in addresses: the frame has no texts
+	oddLine     = 1 // function is a place in odd
+	firstLine   = 2
 )
 
+func (f *frames) len() int { return f.modules.len() }
+
+func (f *frames) at(i uint32) packedFrame {
+	return packedFrame{f.modules.at(i), f.functions.at(i), f.files.at(i), f.lines.at(i)}
+}
+
+func (f *frames) append(of packedFrame) {
+	f.modules.append(of.module)
+	f.functions.append(of.function)
+	f.files.append(of.file)
+	f.lines.append(of.line)
+}
+
+func (f *frames) size() int64 {
+	return f.modules.size() + f.functions.size() + f.files.size() + f.lines.size()
+}
+
+func (f *frames) compact() {
+	f.modules.compact()
+	f.functions.compact()
+	f.files.compact()
+	f.lines.compact()
+}
+
 func (v *volume) pack(f *model.Frame) packedFrame {
-	packed := packedFrame{module: intern(&v.lookup.modules, &v.modules, module{v.text(f.Mapping), v.text(f.BuildID), v.text(f.Kind)})}
+	packed := packedFrame{module: internIn(&v.lookup.modules, &v.modules, module{v.text(f.Mapping), v.text(f.BuildID), v.text(f.Kind)})}
 	switch {
 	case f.Function == "" && f.File == "" && f.Line == 0:
-		packed.function, packed.file, packed.line = uint32(f.Address), uint32(f.Address>>32), addressLine
-	case f.Address == 0 && f.Line >= 0 && f.Line < oddLine:
-		packed.function, packed.file, packed.line = v.text(f.Function), v.text(f.File), uint32(f.Line)
+		packed.function, packed.line = internIn(&v.lookup.addresses, &v.addresses, f.Address), addressLine
+	case f.Address == 0 && f.Line >= 0 && f.Line <= math.MaxUint32-firstLine:
+		packed.function, packed.file, packed.line = v.text(f.Function), v.text(f.File), uint32(f.Line)+firstLine
 	default:
-		packed.function = intern(&v.lookup.odd, &v.odd, oddFrame{v.text(f.Function), v.text(f.File), f.Line, f.Address})
+		packed.function = internIn(&v.lookup.odd, &v.odd, oddFrame{v.text(f.Function), v.text(f.File), f.Line, f.Address})
 		packed.line = oddLine
 	}
 	return packed
@@ -55,17 +83,17 @@ func (v *view) frame(place uint32) model.Frame {
 	if named, found := v.named[place]; found {
 		return named
 	}
-	f := &v.frames[place]
+	f := v.frames.at(place)
 	m := &v.modules[f.module]
 	frame := model.Frame{Mapping: v.texts[m.mapping], BuildID: v.texts[m.buildID], Kind: v.texts[m.kind]}
 	switch f.line {
 	case addressLine:
-		frame.Address = uint64(f.file)<<32 | uint64(f.function)
+		frame.Address = v.addresses[f.function]
 	case oddLine:
 		of := &v.odd[f.function]
 		frame.Function, frame.File, frame.Line, frame.Address = v.texts[of.function], v.texts[of.file], of.line, of.address
 	default:
-		frame.Function, frame.File, frame.Line = v.texts[f.function], v.texts[f.file], int64(f.line)
+		frame.Function, frame.File, frame.Line = v.texts[f.function], v.texts[f.file], int64(f.line-firstLine)
 	}
 	return frame
 }

@@ -49,7 +49,7 @@ func (s *Store) Group(ctx context.Context, query model.ProfileGroupQuery, take T
 	}
 	g := &grouper{merger: &merger{take: take}, query: &query, groups: map[groupKey]*group{}}
 	for i := range views {
-		ofVolume := volumeNodeBytes*int64(len(views[i].nodes)) + nameFrames(&views[i], s.Resolve)
+		ofVolume := volumeNodeBytes*int64(views[i].nodes.len()) + nameFrames(&views[i], s.Resolve)
 		if err := take(ofVolume); err != nil {
 			return model.ProfileGroups{}, err
 		}
@@ -79,17 +79,17 @@ type grouped struct {
 }
 
 func (g *grouper) view(v *view) *grouped {
-	of := &grouped{grouper: g, names: make([]string, len(v.frames)), bySet: map[[2]uint32]groupKey{}}
-	for i := range v.frames {
+	of := &grouped{grouper: g, names: make([]string, v.frames.len()), bySet: map[[2]uint32]groupKey{}}
+	for i := range of.names {
 		f := v.frame(uint32(i))
 		of.names[i] = f.Name()
 	}
 	if g.query.Function == "" {
 		return of
 	}
-	of.wanted = make([]bool, len(v.nodes))
-	for i := 1; i < len(v.nodes); i++ { // parents come before their children
-		n := v.nodes[i]
+	of.wanted = make([]bool, v.nodes.len())
+	for i := 1; i < len(of.wanted); i++ { // parents come before their children
+		n := v.nodes.at(uint32(i))
 		of.wanted[i] = of.wanted[n.parent] || of.names[n.frame] == g.query.Function
 	}
 	return of
@@ -117,7 +117,7 @@ func (v *grouped) count(s *selection, e *entry) {
 			return v.err == nil
 		}
 		before := len(of.functions)
-		name := v.names[s.nodes[at].frame]
+		name := v.names[s.nodes.frames.at(at)]
 		of.functions[name] = plus(of.functions[name], sum)
 		v.charge(functionBytes * int64(len(of.functions)-before))
 		return v.err == nil

@@ -3,103 +3,104 @@
 
 package profiles
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math/bits"
+)
 
-// index finds the place of a value in a list. It keeps the places only, so that it takes
-// 3 to 6 bytes a value while they are few and twice that from 65,535 on, where a map would hold the
-// values again.
+// index finds the place of a value in a list. It keeps the places only, in two to four
+// bytes each and a third of that for the free slots between them, where a map would hold
+// the values again.
 type index[K comparable] struct {
-	seed maphash.Seed
-	// The places, one higher; 0 is free. The length is a power of two.
-	small []uint16 // until one does not fit
-	large []uint32
+	seed  maphash.Seed
+	slots column // the places, one higher; 0 is free
 	used  int
 }
 
-const (
-	// minSlots is how many slots an index with a value has at least.
-	minSlots = 8
-	// smallPlaces is how many places fit the small slots.
-	smallPlaces = 1<<16 - 1
-)
+// minSlots is how many slots an index with a value has at least.
+const minSlots = 8
 
 func newIndex[K comparable]() index[K] { return index[K]{seed: maphash.MakeSeed()} }
 
-func (x *index[K]) size() int64 { return 2*int64(len(x.small)) + 4*int64(len(x.large)) }
-
-// length is the number of slots, one of small and large.
-func (x *index[K]) length() int { return len(x.small) + len(x.large) }
-
-// slot returns what is in a slot.
-func (x *index[K]) slot(i int) uint32 {
-	if x.large != nil {
-		return x.large[i]
-	}
-	return uint32(x.small[i])
-}
-
-func (x *index[K]) put(i int, of uint32) {
-	if x.large != nil {
-		x.large[i] = of
-		return
-	}
-	x.small[i] = uint16(of)
-}
+func (x *index[K]) size() int64 { return x.slots.size() }
 
 // find returns the place of a key; at returns the key at a place.
 func (x *index[K]) find(key K, at func(uint32) K) (place uint32, found bool) {
-	if x.length() == 0 {
+	if x.slots.len() == 0 {
 		return 0, false
 	}
-	if of := x.slot(x.slotOf(key, at)); of != 0 {
+	if of := x.slots.at(x.slotOf(key, at)); of != 0 {
 		return of - 1, true
 	}
 	return 0, false
 }
 
 // slotOf returns the slot of a key, or the free one where it belongs.
-func (x *index[K]) slotOf(key K, at func(uint32) K) int {
-	mask := x.length() - 1
-	slot := int(maphash.Comparable(x.seed, key)) & mask
-	for of := x.slot(slot); of != 0 && at(of-1) != key; of = x.slot(slot) {
-		slot = (slot + 1) & mask
+func (x *index[K]) slotOf(key K, at func(uint32) K) uint32 {
+	length := uint32(x.slots.len())
+	high, _ := bits.Mul64(maphash.Comparable(x.seed, key), uint64(length))
+	slot := uint32(high)
+	for of := x.slots.at(slot); of != 0 && at(of-1) != key; of = x.slots.at(slot) {
+		if slot++; slot == length {
+			slot = 0
+		}
 	}
 	return slot
 }
 
 // add takes in a key that is not there, with its place.
 func (x *index[K]) add(key K, place uint32, at func(uint32) K) {
-	full := 4*(x.used+1) > 3*x.length()
-	if full || x.large == nil && place >= smallPlaces {
-		before := *x
-		slots := before.length()
-		if full {
-			slots = max(2*slots, minSlots)
-		}
-		if x.small, x.large = nil, nil; place >= smallPlaces {
-			x.large = make([]uint32, slots)
-		} else {
-			x.small = make([]uint16, slots)
-		}
-		for i := range before.length() {
-			if of := before.slot(i); of != 0 {
-				x.put(x.slotOf(at(of-1), at), of)
-			}
+	x.grow(place+1, at)
+	x.slots.set(x.slotOf(key, at), place+1)
+	x.used++
+}
+
+// grow makes room for one more number in the slots. A fifth of them stays free at least.
+func (x *index[K]) grow(number uint32, at func(uint32) K) {
+	length, width := x.slots.len(), max(widthOf(number), 2)
+	full := 5*(x.used+1) > 4*length
+	if !full && width <= x.slots.width {
+		return
+	}
+	if full {
+		length = max(length+length/4, minSlots)
+	}
+	before := x.slots
+	x.slots = zeros(length, width)
+	for i := range uint32(before.len()) {
+		if of := before.at(i); of != 0 {
+			x.slots.set(x.slotOf(at(of-1), at), of)
 		}
 	}
-	x.put(x.slotOf(key, at), place+1)
-	x.used++
+}
+
+// list is what an index finds the places in.
+type list[K any] interface {
+	len() int
+	at(i uint32) K
+	append(item K)
 }
 
 // intern returns the place of an item in a list that is indexed by value, and appends it if
 // it is new.
-func intern[K comparable](x *index[K], list *[]K, item K) uint32 {
-	at := func(i uint32) K { return (*list)[i] }
-	if place, found := x.find(item, at); found {
+func intern[K comparable](x *index[K], in list[K], item K) uint32 {
+	if place, found := x.find(item, in.at); found {
 		return place
 	}
-	place := uint32(len(*list))
-	*list = appended(*list, item)
-	x.add(item, place, at)
+	place := uint32(in.len())
+	in.append(item)
+	x.add(item, place, in.at)
 	return place
+}
+
+// slice is a list that keeps its items as they are.
+type slice[K any] struct{ of *[]K }
+
+func (s slice[K]) len() int      { return len(*s.of) }
+func (s slice[K]) at(i uint32) K { return (*s.of)[i] }
+func (s slice[K]) append(item K) { *s.of = appended(*s.of, item) }
+
+// internIn is intern for a slice.
+func internIn[K comparable](x *index[K], items *[]K, item K) uint32 {
+	return intern(x, slice[K]{items}, item)
 }

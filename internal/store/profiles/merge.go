@@ -21,7 +21,7 @@ type Take func(bytes int64) error
 const (
 	volumeNodeBytes = 9
 	frameBytes      = 2*frameSize + (frameSize+slotIndex)*slotShare/100
-	nodeBytes       = 2*int64(unsafe.Sizeof(model.CallNode{})) + (nodeSize+slotIndex)*slotShare/100
+	nodeBytes       = 2*int64(unsafe.Sizeof(model.CallNode{})) + (int64(unsafe.Sizeof(node{}))+slotIndex)*slotShare/100
 	profileBytes    = 9 * slotShare / 100
 	// takeStep is how many bytes are taken at once.
 	takeStep = 64 << 10
@@ -38,12 +38,12 @@ func (s *Store) Merge(ctx context.Context, query model.ProfileQuery, take Take) 
 		tree: model.CallTree{Type: kind}, frames: map[model.Frame]uint32{}, nodes: map[node]uint32{}, profiles: map[uint64]bool{}, take: take,
 	}
 	for i := range views {
-		ofVolume := volumeNodeBytes*int64(len(views[i].nodes)) + nameFrames(&views[i], s.Resolve)
+		ofVolume := volumeNodeBytes*int64(views[i].nodes.len()) + nameFrames(&views[i], s.Resolve)
 		if err := take(ofVolume); err != nil {
 			return nil, err
 		}
-		self := make([]int64, len(views[i].nodes))
-		used := make([]bool, len(views[i].nodes))
+		self := make([]int64, views[i].nodes.len())
+		used := make([]bool, views[i].nodes.len())
 		err := entries(ctx, views[i:i+1], &query, func(s *selection, e *entry) {
 			if kind.IsInstant() && newest[s.series[e.series].key].profile != e.profile {
 				return
@@ -181,7 +181,7 @@ func (m *merger) count(s *selection, e *entry, self []int64, used []bool) {
 func (m *merger) add(v *view, self []int64, used []bool) {
 	for i := len(used) - 1; i > 0; i-- { // children come after their parents
 		if used[i] {
-			used[v.nodes[i].parent] = true
+			used[v.nodes.parents.at(uint32(i))] = true
 		}
 	}
 	if !used[0] {
@@ -194,7 +194,8 @@ func (m *merger) add(v *view, self []int64, used []bool) {
 	m.tree.Nodes[0].Self += self[0]
 	for i := 1; i < len(used) && m.err == nil; i++ {
 		if used[i] {
-			place[i] = m.node(place[v.nodes[i].parent], v.frame(v.nodes[i].frame))
+			n := v.nodes.at(uint32(i))
+			place[i] = m.node(place[n.parent], v.frame(n.frame))
 			m.tree.Nodes[place[i]].Self += self[i]
 		}
 	}

@@ -50,7 +50,7 @@ func (v *volume) pair(of *model.KeyValue) uint32 {
 	default:
 		packed.value = uint64(v.other(of.Value))
 	}
-	return intern(&v.lookup.pairs, &v.pairs, packed)
+	return internIn(&v.lookup.pairs, &v.pairs, packed)
 }
 
 // other returns the place of a value that is neither a text nor an integer.
@@ -196,7 +196,7 @@ func (v *volume) seriesOf(p *model.Profile) uint32 {
 
 func (v *volume) appendSeries(key seriesKey, p *model.Profile) {
 	s := series{key: key, resource: v.resource(p.Resource), attributes: v.list(p.Attributes), scope: v.scope(p.Scope)}
-	s.kind = intern(&v.lookup.kinds, &v.kinds, p.Type)
+	s.kind = internIn(&v.lookup.kinds, &v.kinds, p.Type)
 	v.series = appended(v.series, s)
 }
 

@@ -94,7 +94,7 @@ func (s *selection) each(e *entry, use func(node uint32, count uint64, sum int64
 			count++
 			sum = plus(sum, value)
 		}
-		if count > 0 && !use(s.stacks[s.row.stack], count, sum) {
+		if count > 0 && !use(s.stacks.at(s.row.stack), count, sum) {
 			return
 		}
 	}

@@ -208,7 +208,7 @@ func nameFrames(v *view, resolve func(*model.Frame) bool) (bytes int64) {
 	if resolve == nil {
 		return 0
 	}
-	for i := range v.frames {
+	for i := range v.frames.len() {
 		f := v.frame(uint32(i))
 		if f.Function != "" || f.BuildID == "" || !resolve(&f) {
 			continue

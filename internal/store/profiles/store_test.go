@@ -230,7 +230,7 @@ func TestBounds(t *testing.T) {
 func TestLargeProfileIsOne(t *testing.T) {
 	s := opened(newClock(), 16*mib, 0)
 	p := stacked("shop", 1, cpu(), map[string][]string{"x": {"main"}}, map[string]int64{"x": 1})
-	for i := range 60_000 {
+	for i := range 120_000 {
 		p.Dictionary.Frames = append(p.Dictionary.Frames, model.Frame{Function: fmt.Sprintf("function%d", i), File: "file.go"})
 		p.Dictionary.Stacks = append(p.Dictionary.Stacks, []uint32{uint32(len(p.Dictionary.Frames) - 1), 0})
 		p.Samples = append(p.Samples, model.ProfileSample{Stack: uint32(len(p.Dictionary.Stacks) - 1), Set: model.NoSet, Values: []int64{1}})
@@ -240,9 +240,9 @@ func TestLargeProfileIsOne(t *testing.T) {
 	page, err := s.List(t.Context(), model.ProfileQuery{Paging: model.Paging{Limit: 10}}, free)
 	require.NoError(t, err)
 	require.Len(t, page.Rows, 1)
-	assert.EqualValues(t, 60_001, page.Rows[0].Samples)
+	assert.EqualValues(t, 120_001, page.Rows[0].Samples)
 	tree := merged(t, s, model.ProfileQuery{})
-	assert.EqualValues(t, 60_001, tree.Total())
+	assert.EqualValues(t, 120_001, tree.Total())
 	assert.EqualValues(t, 1, tree.Profiles)
 	assert.Equal(t, time.Second, tree.Duration)
 }

@@ -133,8 +133,8 @@ func (r *rebuilder) stack(to *model.ProfileDictionary, of uint32) uint32 {
 		return at
 	}
 	var frames []uint32
-	for n := r.volume.stacks[of]; n != 0; n = r.volume.nodes[n].parent {
-		f := r.volume.frame(r.volume.nodes[n].frame)
+	for n := r.volume.stacks.at(of); n != 0; n = r.volume.nodes.parents.at(n) {
+		f := r.volume.frame(r.volume.nodes.frames.at(n))
 		place, found := r.frames[f]
 		if !found {
 			place = uint32(len(to.Frames))

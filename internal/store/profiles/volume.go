@@ -16,10 +16,11 @@ import (
 type parts struct {
 	texts     []string
 	modules   []module
-	frames    []packedFrame
+	frames    frames
+	addresses []uint64 // of frames without a name
 	odd       []oddFrame
-	nodes     []node   // the tree of stacks; nodes[0] is its root
-	stacks    []uint32 // the nodes that samples end at
+	nodes     nodes
+	stacks    column // the nodes that samples end at
 	pairs     []packedPair
 	others    []model.Value // of pairs, neither texts nor integers
 	refs      []byte        // places of pairs, of all attributeLists
@@ -42,9 +43,6 @@ type parts struct {
 // view is the parts of a volume at a moment.
 type view = parts
 
-// node is a stack: that of its parent, and one frame more towards the leaf.
-type node struct{ parent, frame uint32 }
-
 // link names the span that a sample belongs to.
 type link struct {
 	trace model.TraceID
@@ -65,6 +63,7 @@ type lookup struct {
 	texts     index[string]
 	modules   index[module]
 	frames    index[packedFrame]
+	addresses index[uint64]
 	odd       index[oddFrame]
 	nodes     index[node]
 	stacks    index[uint32]
@@ -79,22 +78,20 @@ type lookup struct {
 
 func newLookup() *lookup {
 	return &lookup{
-		newIndex[string](), newIndex[module](), newIndex[packedFrame](), newIndex[oddFrame](), newIndex[node](), newIndex[uint32](),
-		newIndex[packedPair](), newIndex[string](), newIndex[string](), newIndex[string](), newIndex[link](), newIndex[model.ProfileType](),
+		newIndex[string](), newIndex[module](), newIndex[packedFrame](), newIndex[uint64](), newIndex[oddFrame](), newIndex[node](),
+		newIndex[uint32](), newIndex[packedPair](), newIndex[string](), newIndex[string](), newIndex[string](), newIndex[link](), newIndex[model.ProfileType](),
 		newIndex[seriesKey](),
 	}
 }
 
 func (l *lookup) size() int64 {
-	return l.texts.size() + l.modules.size() + l.frames.size() + l.odd.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.others.size() +
+	return l.texts.size() + l.modules.size() + l.frames.size() + l.addresses.size() + l.odd.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.others.size() +
 		l.sets.size() + l.resources.size() + l.links.size() + l.kinds.size() + l.series.size()
 }
 
 // What one thing takes in bytes, with the room that growing leaves.
 const (
 	frameSize  = int64(unsafe.Sizeof(model.Frame{}))
-	nodeSize   = int64(unsafe.Sizeof(node{}))
-	stackSize  = 4
 	linkSize   = int64(unsafe.Sizeof(link{}))
 	seriesSize = int64(unsafe.Sizeof(series{}))
 	stringSize = 16
@@ -118,7 +115,7 @@ type volume struct {
 }
 
 func newVolume(now time.Time) *volume {
-	return &volume{parts: parts{nodes: make([]node, 1)}, lookup: newLookup(), begun: now, latest: now}
+	return &volume{parts: parts{nodes: newNodes()}, lookup: newLookup(), begun: now, latest: now}
 }
 
 // size is the bytes that the volume takes.
@@ -134,11 +131,11 @@ func (v *volume) size() int64 {
 func (v *volume) textsSize() int64 { return v.textBytes + stringSize*int64(cap(v.texts)) }
 
 func (v *view) framesSize() int64 {
-	return packedSize*int64(cap(v.frames)) + moduleSize*int64(cap(v.modules)) + oddSize*int64(cap(v.odd))
+	return v.frames.size() + moduleSize*int64(cap(v.modules)) + addressSize*int64(cap(v.addresses)) + oddSize*int64(cap(v.odd))
 }
 
 func (v *view) stacksSize() int64 {
-	return nodeSize*int64(cap(v.nodes)) + stackSize*int64(cap(v.stacks))
+	return v.nodes.size() + v.stacks.size()
 }
 
 // originsSize is the bytes of what profiles and samples come from.
@@ -155,8 +152,10 @@ func (v *view) entriesSize() int64 {
 // compact ends the growth of a volume.
 func (v *volume) compact() {
 	v.lookup = nil
-	v.texts, v.modules, v.frames, v.odd = exact(v.texts), exact(v.modules), exact(v.frames), exact(v.odd)
-	v.nodes, v.stacks, v.links = exact(v.nodes), exact(v.stacks), exact(v.links)
+	v.frames.compact()
+	v.nodes.compact()
+	v.stacks.compact()
+	v.texts, v.modules, v.addresses, v.odd, v.links = exact(v.texts), exact(v.modules), exact(v.addresses), exact(v.odd), exact(v.links)
 	v.pairs, v.others, v.refs, v.sets = exact(v.pairs), exact(v.others), exact(v.refs), exact(v.sets)
 	v.resources, v.kinds, v.series = exact(v.resources), exact(v.kinds), exact(v.series)
 	v.heads, v.marks, v.intervals, v.rows = exact(v.heads), exact(v.marks), exact(v.intervals), exact(v.rows)
@@ -195,15 +194,7 @@ func (v *volume) text(text string) uint32 {
 	return place
 }
 
-// child returns the node of a frame that the one of parent called.
-func (v *volume) child(parent, frame uint32) uint32 {
-	return intern(&v.lookup.nodes, &v.nodes, node{parent, frame})
-}
-
-// stack returns the place of the stack that ends at a node.
-func (v *volume) stack(leaf uint32) uint32 { return intern(&v.lookup.stacks, &v.stacks, leaf) }
-
-func (v *volume) link(l link) uint32 { return intern(&v.lookup.links, &v.links, l) }
+func (v *volume) link(l link) uint32 { return internIn(&v.lookup.links, &v.links, l) }
 
 // add appends an item to a list, and its place to a lookup.
 func add[T comparable](list *[]T, lookup map[T]uint32, item T) uint32 {

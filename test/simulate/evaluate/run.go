@@ -70,32 +70,46 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // epoch is the Monday on which event time begins; later seeds begin at other hours.
 const epoch = int64(1772409600) // 2026-03-02 00:00 UTC
 
+// newWorld returns the system of a seed, and the event time of its first second.
+func newWorld(o *Options, seed uint64) (w *world.World, start int64) {
+	settings := o.Settings
+	settings.Seed = seed
+	settings.Start = (epoch + int64(seed%167)*3600) * int64(time.Second)
+	return world.New(settings), settings.Start
+}
+
+// play lets happen what is planned for a system, and sends all that it reports.
+func play(w *world.World, o *Options, start int64, send func(*world.Arrivals) error) error {
+	if err := newPlan(w, o, start).play(func(until int64) error { return w.Advance(until, send) }); err != nil {
+		return err
+	}
+	return w.Drain(send)
+}
+
+// Play simulates the system of a seed as Run does, and hands over what it reports
+// instead of sending it to a collector.
+func Play(o Options, seed uint64, report func(*world.Arrivals)) (w *world.World, start int64) {
+	w, start = newWorld(&o, seed)
+	_ = play(w, &o, start, func(a *world.Arrivals) error { report(a); return nil }) // report cannot fail
+	return w, start
+}
+
 func runSystem(ctx context.Context, o *Options, seed uint64) (*System, error) {
 	c, err := running.Start(ctx, o.Binary, config)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Stop()
-	settings := o.Settings
-	settings.Seed = seed
-	settings.Start = (epoch + int64(seed%167)*3600) * int64(time.Second)
-	w := world.New(settings)
+	w, start := newWorld(o, seed)
 	s := &System{Seed: seed, About: w.Describe(), services: len(w.Services)}
 	began := time.Now()
-	p := newPlan(w, o, settings.Start)
 	follow, err := followGroups(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	defer follow.stop()
 	sender := newSender(c)
-	err = p.play(func(until int64) error {
-		return w.Advance(until, func(a *world.Arrivals) error { return sender.send(ctx, a) })
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := w.Drain(func(a *world.Arrivals) error { return sender.send(ctx, a) }); err != nil {
+	if err := play(w, o, start, func(a *world.Arrivals) error { return sender.send(ctx, a) }); err != nil {
 		return nil, err
 	}
 	if err := sender.pass(ctx, w.Now()+int64(time.Minute)); err != nil {
@@ -104,7 +118,7 @@ func runSystem(ctx context.Context, o *Options, seed uint64) (*System, error) {
 	if s.incidents, err = follow.settled(ctx); err != nil {
 		return nil, err
 	}
-	s.Hours = float64(w.Now()-settings.Start) / float64(time.Hour)
+	s.Hours = float64(w.Now()-start) / float64(time.Hour)
 	s.Seconds, s.Spans, s.Lost = time.Since(began).Seconds(), w.Spans, follow.lost
 	s.score(w)
 	return s, nil

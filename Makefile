@@ -199,6 +199,10 @@ eval-rca: bin/tapio ## Replay labelled faults under DATA through bin/tapio and c
 simulate: bin/tapio ## Show simulated systems with faults and noise to bin/tapio and score it: SEED, SYSTEMS, HOURS, KINDS, RATE, SAMPLING, SHUFFLE, QUIET=1, ARGS
 	go run ./test/simulate $(foreach flag,seed systems hours kinds rate sampling shuffle services budget quiet red,$(if $($(shell echo $(flag) | tr a-z A-Z)),-$(flag)='$($(shell echo $(flag) | tr a-z A-Z))')) $(ARGS)
 
+.PHONY: compare-learned
+compare-learned: bin/tapio ## Show the same simulated systems to bin/tapio and to models that learn from measures alone, and score all of them: SEED, SYSTEMS, HOURS, SERVICES, RATE
+	go run ./test/simulate/compare $(foreach flag,seed systems hours rate services budget,$(if $($(shell echo $(flag) | tr a-z A-Z)),-$(flag)='$($(shell echo $(flag) | tr a-z A-Z))'))
+
 .PHONY: simulate-fleet
 simulate-fleet: bin/tapio ## Send the findings and edges of AGENTS (1000) nodes to one gateway, and measure CPU, memory and the time to the right cause
 	go run ./test/simulate/fleet -agents $(or $(AGENTS),1000) $(ARGS)

@@ -21,6 +21,7 @@ const (
 	nginxPort, nodePort, pythonPort, redisPort, postgresPort = "8080", "8081", "8082", "6390", "5433"
 	killedNginxPort, killedRedisPort                         = "8090", "6391"
 	killedDatabase                                           = "template1"
+	killedStatement                                          = "DO" // no other client sends one
 )
 
 // host is the servers on this machine.

@@ -45,7 +45,7 @@ func (h *host) load(ctx context.Context) (wait func()) {
 	for _, command := range [][]string{
 		{"curl", "-s", "--limit-rate", "100k", "-o", "/dev/null", "http://127.0.0.1:" + killedNginxPort + "/big.bin"},
 		{"redis-cli", "-p", killedRedisPort, "blpop", "nothing", "60"},
-		{"psql", "-h", "127.0.0.1", "-p", postgresPort, "-U", "postgres", "-d", killedDatabase, "-c", "select pg_sleep(60)"},
+		{"psql", "-h", "127.0.0.1", "-p", postgresPort, "-U", "postgres", "-d", killedDatabase, "-c", killedStatement + " 'begin perform pg_sleep(60); end'"},
 	} {
 		each(5*time.Second, func(ctx context.Context) { kill(ctx, command...) })
 	}

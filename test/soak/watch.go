@@ -190,20 +190,20 @@ func ownNamespace() (int64, error) {
 }
 
 // clientWasKilled reports whether the exchange is with a server or a database whose
-// clients are killed. Where the first message of a connection, which names the database,
-// was counted as lost, the length of the call shows that its client waited until it was killed.
+// clients are killed. The database is named by the first message of a connection, which may
+// be counted as lost; no other client sends the statement of those that are killed.
 func clientWasKilled(s *tracev1.Span) bool {
-	named, waits := false, s.GetEndTimeUnixNano()-s.GetStartTimeUnixNano() >= uint64(killedAfter/2)
 	for _, kv := range s.GetAttributes() {
 		text := kv.GetValue().GetStringValue()
 		port := strconv.FormatInt(kv.GetValue().GetIntValue(), 10)
-		if strings.HasSuffix(kv.GetKey(), ".port") && (port == killedNginxPort || port == killedRedisPort) ||
-			kv.GetKey() == "db.namespace" && text == killedDatabase {
+		switch key := kv.GetKey(); {
+		case strings.HasSuffix(key, ".port") && (port == killedNginxPort || port == killedRedisPort),
+			key == "db.namespace" && text == killedDatabase,
+			key == "db.operation.name" && text == killedStatement:
 			return true
 		}
-		named = named || kv.GetKey() == "db.namespace" || kv.GetKey() == "http.request.method"
 	}
-	return !named && waits
+	return false
 }
 
 // finish stops the collector and judges the whole.

@@ -50,6 +50,8 @@ func (c *column) at(i uint32) uint32 {
 	}
 }
 
+func (c *column) is(i, number uint32) bool { return c.at(i) == number }
+
 // set replaces a number by one that takes no more bytes than the width.
 func (c *column) set(i, number uint32) {
 	for b := c.bytes[int(i)*c.width:][:c.width]; len(b) > 0; b = b[1:] {

@@ -5,6 +5,7 @@ package profiles
 
 import (
 	"math"
+	"strings"
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
@@ -16,8 +17,8 @@ type packedFrame struct{ module, function, file, line uint32 }
 // frames are packed frames, by place.
 type frames struct{ modules, functions, files, lines column }
 
-// module is what many frames have in common, as places in texts.
-type module struct{ mapping, buildID, kind uint32 }
+// module is what many frames have in common.
+type module struct{ mapping, buildID, kind string }
 
 // oddFrame is one whose numbers do not fit, or that has both a function and an address.
 type oddFrame struct {
@@ -44,6 +45,8 @@ func (f *frames) at(i uint32) packedFrame {
 	return packedFrame{f.modules.at(i), f.functions.at(i), f.files.at(i), f.lines.at(i)}
 }
 
+func (f *frames) is(i uint32, of packedFrame) bool { return f.at(i) == of }
+
 func (f *frames) append(of packedFrame) {
 	f.modules.append(of.module)
 	f.functions.append(of.function)
@@ -63,7 +66,7 @@ func (f *frames) compact() {
 }
 
 func (v *volume) pack(f *model.Frame) packedFrame {
-	packed := packedFrame{module: internIn(&v.lookup.modules, &v.modules, module{v.text(f.Mapping), v.text(f.BuildID), v.text(f.Kind)})}
+	packed := packedFrame{module: v.module(f)}
 	switch {
 	case f.Function == "" && f.File == "" && f.Line == 0:
 		packed.function, packed.line = internIn(&v.lookup.addresses, &v.addresses, f.Address), addressLine
@@ -76,6 +79,16 @@ func (v *volume) pack(f *model.Frame) packedFrame {
 	return packed
 }
 
+func (v *volume) module(f *model.Frame) uint32 {
+	key := module{f.Mapping, f.BuildID, f.Kind}
+	if place, found := v.lookup.modules.find(key, slice[module]{&v.modules}); found {
+		return place
+	}
+	key = module{strings.Clone(f.Mapping), strings.Clone(f.BuildID), strings.Clone(f.Kind)}
+	v.textBytes += int64(len(f.Mapping) + len(f.BuildID) + len(f.Kind))
+	return internIn(&v.lookup.modules, &v.modules, key)
+}
+
 func (v *volume) frame(f *model.Frame) uint32 { return intern(&v.lookup.frames, &v.frames, v.pack(f)) }
 
 // frame returns a frame as it came, or as it was named later.
@@ -85,15 +98,15 @@ func (v *view) frame(place uint32) model.Frame {
 	}
 	f := v.frames.at(place)
 	m := &v.modules[f.module]
-	frame := model.Frame{Mapping: v.texts[m.mapping], BuildID: v.texts[m.buildID], Kind: v.texts[m.kind]}
+	frame := model.Frame{Mapping: m.mapping, BuildID: m.buildID, Kind: m.kind}
 	switch f.line {
 	case addressLine:
 		frame.Address = v.addresses[f.function]
 	case oddLine:
 		of := &v.odd[f.function]
-		frame.Function, frame.File, frame.Line, frame.Address = v.texts[of.function], v.texts[of.file], of.line, of.address
+		frame.Function, frame.File, frame.Line, frame.Address = v.texts.at(of.function), v.texts.at(of.file), of.line, of.address
 	default:
-		frame.Function, frame.File, frame.Line = v.texts[f.function], v.texts[f.file], int64(f.line-firstLine)
+		frame.Function, frame.File, frame.Line = v.texts.at(f.function), v.texts.at(f.file), int64(f.line-firstLine)
 	}
 	return frame
 }

@@ -49,7 +49,7 @@ func (s *Store) Group(ctx context.Context, query model.ProfileGroupQuery, take T
 	}
 	g := &grouper{merger: &merger{take: take}, query: &query, groups: map[groupKey]*group{}}
 	for i := range views {
-		ofVolume := volumeNodeBytes*int64(views[i].nodes.len()) + nameFrames(&views[i], s.Resolve)
+		ofVolume := volumeNodeBytes*int64(views[i].nodes.len()) + namesSize(&views[i]) + nameFrames(&views[i], s.Resolve)
 		if err := take(ofVolume); err != nil {
 			return model.ProfileGroups{}, err
 		}
@@ -76,6 +76,18 @@ type grouped struct {
 	names  []string // by frame
 	wanted []bool   // by node: the function of the query is on its stack; nil: all
 	bySet  map[[2]uint32]groupKey
+}
+
+// namesSize is at most what the names of all frames take.
+func namesSize(v *view) (size int64) {
+	for i := range uint32(v.frames.len()) {
+		size += stringSize
+		if v.frames.lines.at(i) >= firstLine {
+			head, rest := v.texts.parts(v.frames.functions.at(i))
+			size += int64(len(head) + len(rest))
+		}
+	}
+	return size
 }
 
 func (g *grouper) view(v *view) *grouped {

@@ -31,7 +31,7 @@ func TestIndexFindsWhatAMapFinds(t *testing.T) {
 	}
 	assert.Len(t, list, len(known))
 	assert.LessOrEqual(t, x.size(), int64(4*len(list)))
-	_, found := x.find("5000", func(i uint32) string { return list[i] })
+	_, found := x.find("5000", slice[string]{&list})
 	assert.False(t, found)
 }
 

@@ -205,7 +205,7 @@ func (m *merger) node(parent uint32, frame model.Frame) uint32 {
 	f, found := m.frames[frame]
 	if !found {
 		f = add(&m.tree.Frames, m.frames, frame)
-		m.charge(frameBytes)
+		m.charge(frameBytes + int64(len(frame.Function)+len(frame.File)))
 	}
 	n := node{parent, f}
 	if i, found := m.nodes[n]; found {

@@ -19,6 +19,10 @@ func (n *nodes) len() int { return n.parents.len() }
 
 func (n *nodes) at(i uint32) node { return node{n.parents.at(i), n.frames.at(i)} }
 
+func (n *nodes) is(i uint32, of node) bool {
+	return n.frames.at(i) == of.frame && n.parents.at(i) == of.parent
+}
+
 func (n *nodes) append(of node) {
 	n.parents.append(of.parent)
 	n.frames.append(of.frame)

@@ -41,7 +41,7 @@ type packedPair struct {
 
 // pair returns the place of one attribute.
 func (v *volume) pair(of *model.KeyValue) uint32 {
-	packed := packedPair{key: v.text(of.Key), kind: of.Kind()}
+	packed := packedPair{key: v.keep(&v.lookup.keys, &v.keys, of.Key), kind: of.Kind()}
 	switch packed.kind {
 	case model.KindString:
 		packed.value = uint64(v.text(of.Str()))
@@ -55,7 +55,7 @@ func (v *volume) pair(of *model.KeyValue) uint32 {
 
 // other returns the place of a value that is neither a text nor an integer.
 func (v *volume) other(value model.Value) uint32 {
-	at := func(i uint32) string { return valueKey(v.others[i]) }
+	at := keys[string](func(i uint32) string { return valueKey(v.others[i]) })
 	key := valueKey(value)
 	if place, found := v.lookup.others.find(key, at); found {
 		return place
@@ -74,10 +74,10 @@ func valueKey(value model.Value) string {
 // pair returns an attribute as it came.
 func (v *view) pair(place uint64) model.KeyValue {
 	of := &v.pairs[place]
-	pair := model.KeyValue{Key: v.texts[of.key]}
+	pair := model.KeyValue{Key: v.keys[of.key]}
 	switch of.kind {
 	case model.KindString:
-		pair.Value.SetString(v.texts[of.value])
+		pair.Value.SetString(v.texts.at(uint32(of.value)))
 	case model.KindInt:
 		pair.Value.SetInt(int64(of.value))
 	default:
@@ -114,7 +114,7 @@ func (v *view) attributes(of attributeList) model.Attributes {
 
 // known returns the place of a list that is equal to the one that was put at the end of
 // refs; if there is one, that is taken away again.
-func (v *volume) known(x *index[string], last attributeList, more string, at func(uint32) string) (place uint32, found bool) {
+func (v *volume) known(x *index[string], last attributeList, more string, at keys[string]) (place uint32, found bool) {
 	place, found = x.find(string(v.refs[last.from:last.to])+more, at)
 	if found {
 		v.refs = v.refs[:last.from]
@@ -125,10 +125,10 @@ func (v *volume) known(x *index[string], last attributeList, more string, at fun
 // resource returns the place of a resource.
 func (v *volume) resource(of *model.Resource) uint32 {
 	list, rest := v.list(of.Attributes), restOf(of)
-	at := func(i uint32) string {
+	at := keys[string](func(i uint32) string {
 		r := &v.resources[i]
 		return string(v.refs[r.attributes.from:r.attributes.to]) + restKey(r.rest)
-	}
+	})
 	if place, found := v.known(&v.lookup.resources, list, restKey(rest), at); found {
 		return place
 	}
@@ -168,7 +168,7 @@ func (v *view) resource(place uint32) *model.Resource {
 // set returns the place of the attributes of samples.
 func (v *volume) set(attributes model.Attributes) uint32 {
 	list := v.list(attributes)
-	at := func(i uint32) string { return string(v.refs[v.sets[i].from:v.sets[i].to]) }
+	at := keys[string](func(i uint32) string { return string(v.refs[v.sets[i].from:v.sets[i].to]) })
 	if place, found := v.known(&v.lookup.sets, list, "", at); found {
 		return place
 	}
@@ -184,7 +184,7 @@ type seriesKey [16]byte
 // seriesOf returns the place of the series of a profile.
 func (v *volume) seriesOf(p *model.Profile) uint32 {
 	key := keyOf(p)
-	at := func(i uint32) seriesKey { return v.series[i].key }
+	at := keys[seriesKey](func(i uint32) seriesKey { return v.series[i].key })
 	if place, found := v.lookup.series.find(key, at); found {
 		return place
 	}

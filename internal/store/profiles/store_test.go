@@ -200,7 +200,7 @@ func TestBounds(t *testing.T) {
 	s := opened(c, bound, time.Hour)
 	random := rand.New(rand.NewPCG(1, 2))
 	var sent uint64
-	for i := range 400 {
+	for i := range 800 {
 		stacks, values := map[string][]string{}, map[string]int64{}
 		for j := range 50 {
 			name := fmt.Sprint(j)

@@ -4,7 +4,6 @@
 package profiles
 
 import (
-	"strings"
 	"time"
 	"unsafe"
 
@@ -14,7 +13,8 @@ import (
 // parts are what a volume holds. Each of them only grows, so that a copy of the slices
 // stays valid and unchanged while more is appended.
 type parts struct {
-	texts     []string
+	texts     texts
+	keys      []string // of attributes
 	modules   []module
 	frames    frames
 	addresses []uint64 // of frames without a name
@@ -61,6 +61,8 @@ type series struct {
 // lookup finds what is in the dictionary already.
 type lookup struct {
 	texts     index[string]
+	heads     index[string]
+	keys      index[string]
 	modules   index[module]
 	frames    index[packedFrame]
 	addresses index[uint64]
@@ -78,14 +80,14 @@ type lookup struct {
 
 func newLookup() *lookup {
 	return &lookup{
-		newIndex[string](), newIndex[module](), newIndex[packedFrame](), newIndex[uint64](), newIndex[oddFrame](), newIndex[node](),
+		newIndex[string](), newIndex[string](), newIndex[string](), newIndex[module](), newIndex[packedFrame](), newIndex[uint64](), newIndex[oddFrame](), newIndex[node](),
 		newIndex[uint32](), newIndex[packedPair](), newIndex[string](), newIndex[string](), newIndex[string](), newIndex[link](), newIndex[model.ProfileType](),
 		newIndex[seriesKey](),
 	}
 }
 
 func (l *lookup) size() int64 {
-	return l.texts.size() + l.modules.size() + l.frames.size() + l.addresses.size() + l.odd.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.others.size() +
+	return l.texts.size() + l.heads.size() + l.keys.size() + l.modules.size() + l.frames.size() + l.addresses.size() + l.odd.size() + l.nodes.size() + l.stacks.size() + l.pairs.size() + l.others.size() +
 		l.sets.size() + l.resources.size() + l.links.size() + l.kinds.size() + l.series.size()
 }
 
@@ -128,7 +130,9 @@ func (v *volume) size() int64 {
 	return size
 }
 
-func (v *volume) textsSize() int64 { return v.textBytes + stringSize*int64(cap(v.texts)) }
+func (v *volume) textsSize() int64 {
+	return v.textBytes + v.texts.size() + stringSize*int64(cap(v.keys))
+}
 
 func (v *view) framesSize() int64 {
 	return v.frames.size() + moduleSize*int64(cap(v.modules)) + addressSize*int64(cap(v.addresses)) + oddSize*int64(cap(v.odd))
@@ -155,7 +159,8 @@ func (v *volume) compact() {
 	v.frames.compact()
 	v.nodes.compact()
 	v.stacks.compact()
-	v.texts, v.modules, v.addresses, v.odd, v.links = exact(v.texts), exact(v.modules), exact(v.addresses), exact(v.odd), exact(v.links)
+	v.texts.compact()
+	v.keys, v.modules, v.addresses, v.odd, v.links = exact(v.keys), exact(v.modules), exact(v.addresses), exact(v.odd), exact(v.links)
 	v.pairs, v.others, v.refs, v.sets = exact(v.pairs), exact(v.others), exact(v.refs), exact(v.sets)
 	v.resources, v.kinds, v.series = exact(v.resources), exact(v.kinds), exact(v.series)
 	v.heads, v.marks, v.intervals, v.rows = exact(v.heads), exact(v.marks), exact(v.intervals), exact(v.rows)
@@ -179,20 +184,6 @@ func room[T any](list []T, n int) []T {
 
 // appended is append, with the growth of room.
 func appended[T any](list []T, item T) []T { return append(room(list, 1), item) }
-
-// text returns the place of a text.
-func (v *volume) text(text string) uint32 {
-	at := func(i uint32) string { return v.texts[i] }
-	if place, found := v.lookup.texts.find(text, at); found {
-		return place
-	}
-	place := uint32(len(v.texts))
-	text = strings.Clone(text) // it may be a part of a much larger text
-	v.texts = appended(v.texts, text)
-	v.textBytes += int64(len(text))
-	v.lookup.texts.add(text, place, at)
-	return place
-}
 
 func (v *volume) link(l link) uint32 { return internIn(&v.lookup.links, &v.links, l) }
 

@@ -6,7 +6,10 @@
 package scenarios
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -42,8 +45,87 @@ func moreScenarios() map[string]scenario {
 			fault:   func(t *testing.T, l *live) { l.command(t, "payment", "fail") }, // one of the two
 			cause:   "payment", says: []string{"replica-payment", "fail"},
 		},
+		"slowdatabase": {
+			payment: []string{"-database", "127.0.0.1:8010"},
+			prepare: func(t *testing.T, l *live) { l.startRedis(t) },
+			fault:   func(t *testing.T, l *live) { l.occupyRedis(t) },
+			cause:   "database", says: []string{"slowdatabase-database", "slow"},
+		},
+		"python": { // two services of one interpreter, of which one fails
+			orders:  []string{"-calls", "http://127.0.0.1:8003/pay,http://127.0.0.1:8011/price,http://127.0.0.1:8012/stock"},
+			prepare: func(t *testing.T, l *live) { l.startPython(t, "price", "8011"); l.startPython(t, "stock", "8012") },
+			fault: func(t *testing.T, l *live) {
+				require.NoError(t, os.WriteFile(filepath.Join(l.folder, "stock.fails"), nil, 0o600))
+			},
+			cause: "stock.py", says: []string{"python-stock.py", "fail"},
+		},
+		"fulldisk": {
+			prepare: func(t *testing.T, l *live) { l.mountSmallDisk(t) },
+			payment: []string{"-ledger", smallDisk + "/ledger"},
+			fault: func(t *testing.T, l *live) {
+				_ = os.WriteFile(smallDisk+"/backup", make([]byte, 128<<20), 0o600) // until there is no space
+			},
+			cause: "payment", says: []string{"fulldisk-payment", "fail"},
+		},
 	}
 }
+
+const smallDisk = "/var/tmp/tapio-scenario-small"
+
+// mountSmallDisk mounts a file system of 64 MiB.
+func (*live) mountSmallDisk(t *testing.T) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(smallDisk, 0o700))
+	run(t, "mount", "-t", "tmpfs", "-o", "size=64m", "tapio-scenario", smallDisk)
+	t.Cleanup(func() {
+		run(t, "umount", "-l", smallDisk)
+		require.NoError(t, os.Remove(smallDisk))
+	})
+}
+
+// startRedis starts a database that is not instrumented, under the name of a service.
+func (l *live) startRedis(t *testing.T) {
+	t.Helper()
+	redis, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("needs redis-server")
+	}
+	program, err := os.ReadFile(redis)
+	require.NoError(t, err)
+	path := filepath.Join(l.folder, l.name+"-database")
+	require.NoError(t, os.WriteFile(path, program, 0o700))
+	l.startProgram(t, "database", false, path, "--bind", "127.0.0.1", "--port", "8010", "--save", "", "--dir", l.folder, "--enable-debug-command", "yes")
+}
+
+// occupyRedis lets the database do something else most of the time.
+func (l *live) occupyRedis(t *testing.T) {
+	t.Helper()
+	l.startProgram(t, "administrator", false, "sh", "-c", "while redis-cli -p 8010 debug sleep 0.3; do sleep 0.05; done")
+}
+
+// startPython starts a service that answers with 500 once a file named so is there.
+func (l *live) startPython(t *testing.T, name, port string) {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("needs python3")
+	}
+	path := filepath.Join(l.folder, l.name+"-"+name+".py")
+	require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf(pythonService, filepath.Join(l.folder, name+".fails"), port)), 0o600))
+	l.startProgram(t, name, false, python, path)
+}
+
+const pythonService = `
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if os.path.exists(%q) else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *args): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", %s), Handler).serve_forever()
+`
 
 // startReplica starts a second process of payment, with a name of its own among what was started.
 func (l *live) startReplica(t *testing.T) {

@@ -111,6 +111,12 @@ func (m *machine) start(t *testing.T, service string, confined bool, args ...str
 	if _, err := os.Stat(path); err != nil {
 		require.NoError(t, os.Link(m.shopd, path))
 	}
+	return m.startProgram(t, service, confined, path, args...)
+}
+
+// startProgram runs any program as a service.
+func (m *machine) startProgram(t *testing.T, service string, confined bool, path string, args ...string) *program {
+	t.Helper()
 	enter := ""
 	for _, folder := range m.cgroups {
 		if confined {

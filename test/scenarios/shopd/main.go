@@ -30,6 +30,8 @@ type shopd struct {
 	turn   atomic.Uint64
 	work   time.Duration
 	disk   *os.File
+	ledger string // a file that each request adds to
+	store  *store // a database that each request reads from
 	client *http.Client
 	// writers bounds the writes under way: on a disk that stalls each is a thread.
 	writers chan struct{}
@@ -44,6 +46,8 @@ func main() {
 	calls := flag.String("calls", "", "URL to call for each request; of several, with commas between them, one by turns")
 	load := flag.String("load", "", "URL to call ten times a second, for ever")
 	disk := flag.String("disk", "", "file to write to at each request")
+	ledger := flag.String("ledger", "", "file to add to at each request")
+	database := flag.String("database", "", "address of the Redis to read from at each request")
 	resolver := flag.String("resolver", "", "address of the name server to ask at each call")
 	names := flag.String("names", "", "address to answer questions for names at")
 	work := flag.Duration("work", 0, "CPU time that a request takes")
@@ -57,9 +61,12 @@ func main() {
 	for range *burn {
 		go spin(context.Background(), time.Hour)
 	}
-	s := &shopd{calls: strings.FieldsFunc(*calls, func(r rune) bool { return r == ',' }), work: *work, client: clientOf(*resolver), writers: make(chan struct{}, 3)}
+	s := &shopd{calls: strings.FieldsFunc(*calls, func(r rune) bool { return r == ',' }), work: *work, ledger: *ledger, client: clientOf(*resolver), writers: make(chan struct{}, 3)}
 	if *disk != "" {
 		s.disk = openDirect(*disk)
+	}
+	if *database != "" {
+		s.store = newStore(*database)
 	}
 	if *load != "" {
 		go s.load(*load)
@@ -104,9 +111,11 @@ func (s *shopd) handle(w http.ResponseWriter, r *http.Request) {
 		spin(r.Context(), s.work)
 	}
 	time.Sleep(time.Duration(s.slow.Load()))
-	if err := s.write(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
+	for _, use := range []func() error{s.write, s.enter, s.store.read} {
+		if err := use(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 	}
 	if every := s.fail.Load(); every > 0 && s.seen.Add(1)%every == 0 {
 		http.Error(w, "no", http.StatusInternalServerError)

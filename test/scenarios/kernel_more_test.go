@@ -62,7 +62,7 @@ func moreScenarios() map[string]scenario {
 		"fulldisk": {
 			prepare: func(t *testing.T, l *live) { l.mountSmallDisk(t) },
 			payment: []string{"-ledger", smallDisk + "/ledger"},
-			fault: func(t *testing.T, l *live) {
+			fault: func(*testing.T, *live) {
 				_ = os.WriteFile(smallDisk+"/backup", make([]byte, 128<<20), 0o600) // until there is no space
 			},
 			cause: "payment", says: []string{"fulldisk-payment", "fail"},

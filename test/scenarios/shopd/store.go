@@ -50,9 +50,12 @@ func (s *store) read() error {
 		return err
 	}
 	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || answer != "$-1\r\n" { // there is no such key
+	if err == nil && answer != "$-1\r\n" { // there is no such key
+		err = fmt.Errorf("the database answers %q", answer)
+	}
+	if err != nil {
 		_ = conn.Close()
-		return fmt.Errorf("the database answers %q: %v", answer, err)
+		return err
 	}
 	select {
 	case s.idle <- conn:

@@ -113,7 +113,7 @@ processors:
   memory_limiter:
     check_interval: 1s
     limit_percentage: 80
-    spike_limit_percentage: 20
+    spike_limit_percentage: 10
   resource_detection:
     detectors: [env, system]
     override: false

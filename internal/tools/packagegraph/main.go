@@ -122,7 +122,7 @@ func figures(packages []goPackage) string {
 		}
 	}
 	slices.Sort(above)
-	return fmt.Sprintf("%d packages, %.1f files a package without tests, %d in the largest. Imports of a package above in the tree: %d.\nMore than %d files: %s.\n",
+	return fmt.Sprintf("%d packages, on average %.1f files per package (tests not counted), %d in the largest. Imports of a package in a parent folder: %d.\nMore than %d files: %s.\n",
 		len(packages), float64(files)/float64(len(packages)), most, up, large, strings.Join(above, ", "))
 }
 
@@ -175,7 +175,7 @@ func figuresOfTypes(types map[string]int) string {
 		}
 	}
 	slices.Sort(above)
-	return fmt.Sprintf("%d types with methods, %.1f each. More than %d: %s.\n", len(types), float64(all)/float64(max(len(types), 1)), many, strings.Join(above, ", "))
+	return fmt.Sprintf("%d types with methods, on average %.1f methods each. More than %d: %s.\n", len(types), float64(all)/float64(max(len(types), 1)), many, strings.Join(above, ", "))
 }
 
 // graph draws the imports among the packages of a folder.

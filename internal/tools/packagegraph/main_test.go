@@ -22,8 +22,8 @@ func TestRender(t *testing.T) {
 		of("example.com/m/store/disk/log", "example.com/m/store/disk"),
 	}, map[string]int{"store.Log": 3, "store.Disk": 31}, []string{"store"})
 	for _, want := range []string{
-		"3 packages, 1.0 files a package without tests, 1 in the largest. Imports of a package above in the tree: 1.",
-		"2 types with methods, 17.0 each. More than 30: `store.Disk` 31.",
+		"3 packages, on average 1.0 files per package (tests not counted), 1 in the largest. Imports of a package in a parent folder: 1.",
+		"2 types with methods, on average 17.0 methods each. More than 30: `store.Disk` 31.",
 		"  store[store] --> disk[disk]\n", "  disk_log[disk/log] --> disk[disk]\n",
 	} {
 		if !strings.Contains(got, want) {
